@@ -1,0 +1,341 @@
+//! The frozen specification that a finished workflow yields.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::inventory::{Dataset, DeviceType, Model};
+
+/// A label of a benchmark.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Tag {
+    /// The text, 1 to 50 characters.
+    pub name: String,
+    /// `#RRGGBB`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub color: Option<String>,
+}
+
+/// How the load's prompts are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum EvalWith {
+    /// Synthetic prompts of given lengths.
+    Configuration,
+    /// Rows of datasets.
+    Dataset,
+}
+
+/// Which OpenAI-compatible endpoint is called.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// `/v1/chat/completions`
+    #[default]
+    Chat,
+    /// `/v1/completions`
+    Completions,
+    /// `/v1/embeddings`
+    Embeddings,
+}
+
+/// When requests are sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Arrival {
+    /// As soon as one ends, the next is sent.
+    Closed {},
+    /// On a schedule, whether or not earlier ones have ended.
+    Rate {
+        /// Requests per second.
+        rate: f64,
+        /// How the gaps are drawn.
+        #[serde(default)]
+        process: ArrivalProcess,
+        /// Shape of the gamma distribution: below 1 burstier than Poisson.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        burstiness: Option<f64>,
+    },
+}
+
+/// How the gaps between scheduled arrivals are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ArrivalProcess {
+    /// All alike.
+    Constant,
+    /// Exponential.
+    #[default]
+    Poisson,
+    /// Gamma, with a burstiness.
+    Gamma,
+}
+
+/// One offered load of a sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum OfferedLoad {
+    /// Closed loop: requests in flight.
+    Concurrency {
+        /// Requests in flight.
+        concurrency: u32,
+    },
+    /// Open loop: requests per second.
+    Rate {
+        /// Requests per second.
+        rate: f64,
+    },
+}
+
+/// Latency limits at a percentile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Slo {
+    /// The percentile that must be within the limits, 99 when absent.
+    #[serde(default = "ninety_nine")]
+    pub percentile: f64,
+    /// Time to first token, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttft_ms: Option<f64>,
+    /// Time per output token, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tpot_ms: Option<f64>,
+    /// End-to-end latency, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e2el_ms: Option<f64>,
+    /// Bounds of a search for the largest load that meets the limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SloSearch>,
+}
+
+fn ninety_nine() -> f64 {
+    99.0
+}
+
+/// Bounds of a search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SloSearch {
+    /// Least concurrency or rate.
+    pub min: f64,
+    /// Largest concurrency or rate.
+    pub max: f64,
+}
+
+/// A prefix that prompts share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Prefix {
+    /// Share of the input, 0 to 1.
+    pub share: f64,
+}
+
+/// The engines that have a recipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub enum EngineKind {
+    /// llama.cpp's `llama-server`.
+    #[serde(rename = "llama.cpp")]
+    LlamaCpp,
+    /// vLLM.
+    #[serde(rename = "vllm")]
+    Vllm,
+    /// SGLang.
+    #[serde(rename = "sglang")]
+    Sglang,
+    /// Hugging Face's text-generation-inference.
+    #[serde(rename = "tgi")]
+    Tgi,
+    /// A command of the administrator's own.
+    #[serde(rename = "custom")]
+    Custom,
+}
+
+impl EngineKind {
+    /// Every engine, in the order of lists.
+    pub const ALL: [Self; 5] = [Self::LlamaCpp, Self::Vllm, Self::Sglang, Self::Tgi, Self::Custom];
+
+    /// The name as stored and sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LlamaCpp => "llama.cpp",
+            Self::Vllm => "vllm",
+            Self::Sglang => "sglang",
+            Self::Tgi => "tgi",
+            Self::Custom => "custom",
+        }
+    }
+
+    /// What people read.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::LlamaCpp => "llama.cpp",
+            Self::Vllm => "vLLM",
+            Self::Sglang => "SGLang",
+            Self::Tgi => "Text Generation Inference",
+            Self::Custom => "Own command",
+        }
+    }
+
+    /// Reads the name back.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|engine| engine.as_str() == name)
+    }
+}
+
+/// A node that was chosen, by its identity; everything else is read live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct NodeChoice {
+    /// The node's name in the cluster.
+    pub hostname: String,
+    /// Which kinds of its devices serve; empty means accelerators before CPU.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub device_types: Vec<DeviceType>,
+}
+
+/// How the model is served.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct Serving {
+    /// Which engine; absent for a cloud model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineKind>,
+    /// Devices that hold one copy together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tensor_parallel: Option<u32>,
+    /// Stages that a copy is cut into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pipeline_parallel: Option<u32>,
+    /// Copies on each node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<u32>,
+    /// Arguments added to the recipe's own (for an own command: the whole command).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub engine_args: Vec<String>,
+    /// Container image, where the cluster runs containers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine_image: Option<String>,
+}
+
+/// What load is put on the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct LoadSpec {
+    /// Requests in flight (closed loop), or their cap (open loop); the run's total.
+    pub concurrent_requests: u32,
+    /// Where prompts come from.
+    pub eval_with: EvalWith,
+    /// Exact input length in tokens, chat template included (configuration).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_input_tokens: Option<u32>,
+    /// Output limit in tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_output_tokens: Option<u32>,
+    /// Which datasets, one after the other (dataset).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dataset_ids: Vec<Uuid>,
+    /// Requests before the measurement, excluded from it; absent: as many as are in flight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_requests: Option<u32>,
+    /// Requests to measure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub num_requests: Option<u32>,
+    /// Or how long to measure, seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_s: Option<f64>,
+    /// Which endpoint is called.
+    #[serde(default)]
+    pub endpoint: Endpoint,
+    /// When requests are sent; absent: closed loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrival: Option<Arrival>,
+    /// A sweep's loads; empty: one point.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub load_points: Vec<OfferedLoad>,
+    /// Latency limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slo: Option<Slo>,
+    /// Seed of everything that is drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// A prefix that prompts share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<Prefix>,
+}
+
+impl LoadSpec {
+    /// The default number of measured requests at a concurrency: the larger of ten times the concurrency and 100.
+    pub fn default_requests(concurrency: u32) -> u32 {
+        concurrency.saturating_mul(10).max(100)
+    }
+
+    /// Requests that will be measured at the given concurrency; absent when the load ends by time.
+    pub fn requests(&self) -> Option<u32> {
+        match (self.num_requests, self.duration_s) {
+            (Some(number), _) => Some(number),
+            (None, Some(_)) => None,
+            (None, None) => Some(Self::default_requests(self.concurrent_requests)),
+        }
+    }
+}
+
+/// A benchmark: what was asked for, frozen, with copies of what it was made of at that time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Benchmark {
+    /// Identity.
+    pub id: Uuid,
+    /// Who made it.
+    pub owner: Uuid,
+    /// The workflow that it came from.
+    pub workflow_id: Option<Uuid>,
+    /// When it was frozen.
+    #[cfg_attr(feature = "ssr", schema(value_type = String, format = DateTime))]
+    pub created_at: Timestamp,
+    /// What was asked for.
+    pub spec: BenchmarkSpec,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct BenchmarkSpec {
+    /// 1 to 50 characters.
+    pub name: String,
+    /// Labels.
+    pub tags: Vec<Tag>,
+    /// Up to 2,000 characters.
+    pub description: String,
+    /// The load.
+    pub load: LoadSpec,
+    /// Where it runs.
+    pub cluster_id: Uuid,
+    /// The cluster's name at that time.
+    pub cluster_name: String,
+    /// On which nodes.
+    pub nodes: Vec<NodeChoice>,
+    /// Where the load comes from; absent: the node itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_node: Option<String>,
+    /// The model as it was.
+    pub model: Model,
+    /// How it is served.
+    pub serving: Serving,
+    /// What opens a cloud model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_id: Option<Uuid>,
+    /// The datasets as they were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub datasets: Vec<Dataset>,
+}

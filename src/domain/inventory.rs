@@ -1,0 +1,378 @@
+//! What a benchmark is made of: clusters with nodes and devices, models, datasets, credentials.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::provider::ProviderId;
+
+/// The kinds of cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ClusterKind {
+    /// The portal's own machine.
+    Local,
+    /// A Kubernetes cluster.
+    Kubernetes,
+}
+
+/// Where benchmarks run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Cluster {
+    /// Identity.
+    pub id: Uuid,
+    /// The name, `local` for the portal's own machine.
+    pub name: String,
+    /// Its kind.
+    pub kind: ClusterKind,
+    /// Who added it; absent for `local`, which is everybody's.
+    pub owner: Option<Uuid>,
+    /// When it was added.
+    #[cfg_attr(feature = "ssr", schema(value_type = String, format = DateTime))]
+    pub created_at: Timestamp,
+}
+
+/// A cluster as lists show it: with what a live look found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ClusterRow {
+    /// The cluster.
+    #[serde(flatten)]
+    pub cluster: Cluster,
+    /// Whether it answered.
+    pub reachable: bool,
+    /// Why not.
+    pub problem: Option<String>,
+    /// How many nodes it has.
+    pub nodes: u32,
+    /// How many of these are Ready.
+    pub ready_nodes: u32,
+    /// Its devices in words: `1 × Intel Xeon`.
+    pub devices: String,
+}
+
+/// The answer of `GET /clusters/{id}/node-metrics`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct NodeMetrics {
+    /// The nodes, live.
+    pub nodes: Vec<Node>,
+}
+
+/// A machine of a cluster, as it was when it was read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Node {
+    /// Its identity within the cluster.
+    pub hostname: String,
+    /// `Ready`, or why not.
+    pub status: String,
+    /// CPUs and accelerators.
+    pub devices: Vec<Device>,
+    /// Usage, where it could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<NodeUsage>,
+    /// Operating system and kernel, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+}
+
+impl Node {
+    /// Whether it can take a benchmark.
+    pub fn is_ready(&self) -> bool {
+        self.status == "Ready"
+    }
+}
+
+/// How busy a node is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct NodeUsage {
+    /// Share of all cores at work, 0 to 100.
+    pub cpu_percent: f64,
+    /// Load average over one minute.
+    pub load_1m: f64,
+    /// Bytes of memory in all.
+    pub memory_total_bytes: u64,
+    /// Bytes of memory that a new process could have.
+    pub memory_available_bytes: u64,
+}
+
+/// The kinds of device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceType {
+    /// Central processor.
+    Cpu,
+    /// NVIDIA.
+    Cuda,
+    /// AMD.
+    Rocm,
+    /// Intel Gaudi.
+    Hpu,
+}
+
+/// A CPU or an accelerator of a node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Device {
+    /// The product's name.
+    pub name: String,
+    /// Its kind.
+    #[serde(rename = "type")]
+    pub kind: DeviceType,
+    /// What was read from it.
+    pub device_info: DeviceInfo,
+    /// What is known of its peak performance.
+    pub device_config: DeviceConfig,
+    /// How many are free.
+    pub available_count: u32,
+}
+
+/// What was read from a device; absent where it could not be read.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct DeviceInfo {
+    /// Hardware threads of a CPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub num_virtual_cores: Option<u32>,
+    /// Cores of a CPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub num_physical_cores: Option<u32>,
+    /// Bytes of the device's memory; of a CPU, the machine's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Bytes of these that are in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_used_bytes: Option<u64>,
+    /// Share of time at work, 0 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub utilization_percent: Option<f64>,
+    /// Driver version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// The device's own identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
+}
+
+/// What is known of a device's peak performance.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct DeviceConfig {
+    /// Dense peak at 16-bit floating point, 10¹² operations per second.
+    #[serde(rename = "peak_fp16_TFLOPS", skip_serializing_if = "Option::is_none")]
+    pub peak_fp16_tflops: Option<f64>,
+    /// Peak memory bandwidth, 10⁹ bytes per second.
+    #[serde(rename = "memory_bandwidth_GBps", skip_serializing_if = "Option::is_none")]
+    pub memory_bandwidth_gbps: Option<f64>,
+    /// Where the two come from: a datasheet's name, or `estimate: …`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+/// What an engine serves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Model {
+    /// Identity.
+    pub id: Uuid,
+    /// The name in lists.
+    pub name: String,
+    /// Where it is.
+    #[serde(flatten)]
+    pub source: ModelSource,
+    /// What its files say; absent for a cloud model, and for a hub model before its first transfer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<ModelFacts>,
+    /// Who added it; absent for what everybody may use.
+    pub owner: Option<Uuid>,
+    /// Whether it was removed from lists, but is kept for the runs that used it.
+    #[serde(default)]
+    pub archived: bool,
+    /// When it was added.
+    #[cfg_attr(feature = "ssr", schema(value_type = String, format = DateTime))]
+    pub created_at: Timestamp,
+}
+
+impl Model {
+    /// Whether it is reached with a credential rather than deployed.
+    pub fn is_cloud(&self) -> bool {
+        matches!(self.source, ModelSource::Cloud { .. })
+    }
+}
+
+/// Where a model is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(tag = "source", rename_all = "snake_case")]
+pub enum ModelSource {
+    /// Served by a provider over an OpenAI-compatible API.
+    Cloud {
+        /// Which preset.
+        provider: ProviderId,
+        /// The API's base, `/v1` included.
+        base_url: String,
+        /// The provider's name for the model.
+        model: String,
+    },
+    /// A GGUF file or a Hugging Face folder.
+    File {
+        /// Absolute path.
+        path: String,
+        /// On whose disk.
+        location: FileLocation,
+    },
+    /// A Hugging Face hub repository.
+    Hub {
+        /// `organisation/name`.
+        repository: String,
+        /// Branch, tag or commit.
+        revision: String,
+    },
+}
+
+/// On whose disk a model file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FileLocation {
+    /// The portal's machine.
+    Portal,
+    /// Each of the cluster's nodes.
+    Node,
+}
+
+/// The kinds of model file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ModelFormat {
+    /// llama.cpp's single file.
+    Gguf,
+    /// A folder with `config.json` and safetensors.
+    HuggingFace,
+}
+
+/// What a model's files say of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ModelFacts {
+    /// File or folder.
+    pub format: ModelFormat,
+    /// `llama`, `qwen3`, … as the file names it.
+    pub architecture: String,
+    /// Weights in all.
+    pub parameters: u64,
+    /// Bytes of all weights on disk.
+    pub weight_bytes: u64,
+    /// Transformer layers.
+    pub layers: Option<u32>,
+    /// Longest context in tokens.
+    pub context_length: Option<u32>,
+    /// Embedding width.
+    pub hidden_size: Option<u32>,
+    /// Attention heads.
+    pub heads: Option<u32>,
+    /// Key and value heads.
+    pub kv_heads: Option<u32>,
+    /// Width of one head.
+    pub head_dim: Option<u32>,
+    /// Tokens in the vocabulary.
+    pub vocabulary: Option<u32>,
+    /// `Q4_1`, `BF16`, … the type that most weights have.
+    pub precision: String,
+    /// Whether a chat template comes with it.
+    pub chat_template: bool,
+    /// Digest of a GGUF file, or of the folder's index; hex SHA-256.
+    pub sha256: Option<String>,
+}
+
+/// Prompts with or without reference outputs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Dataset {
+    /// Identity.
+    pub id: Uuid,
+    /// The name in lists.
+    pub name: String,
+    /// How it was recognised.
+    pub format: DatasetFormat,
+    /// How many prompts.
+    pub samples: u64,
+    /// How many of these have a reference output.
+    pub with_reference: u64,
+    /// Mean characters of a prompt.
+    pub mean_prompt_chars: f64,
+    /// Digest of the normalised rows; hex SHA-256.
+    pub sha256: String,
+    /// Whether it comes with Dyno.
+    pub builtin: bool,
+    /// Who added it; absent for what everybody may use.
+    pub owner: Option<Uuid>,
+    /// Whether it was removed from lists, but is kept for the runs that used it.
+    #[serde(default)]
+    pub archived: bool,
+    /// When it was added.
+    #[cfg_attr(feature = "ssr", schema(value_type = String, format = DateTime))]
+    pub created_at: Timestamp,
+}
+
+/// The dataset formats that are recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DatasetFormat {
+    /// `conversations` of `from` and `value`, or `messages` of `role` and `content`.
+    ShareGpt,
+    /// `instruction`, `input`, `output`.
+    Alpaca,
+    /// `prompt` (or `question`, `text`), perhaps with a reference.
+    Prompts,
+}
+
+/// One row of a dataset, normalised: what is sent, and what an answer could be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetRow {
+    /// The conversation up to the turn to be answered, as chat messages.
+    pub messages: Vec<ChatMessage>,
+    /// The reference answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// One message of a chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatMessage {
+    /// `system`, `user` or `assistant`.
+    pub role: String,
+    /// The text.
+    pub content: String,
+}
+
+/// A provider's secret, without the secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Credential {
+    /// Identity.
+    pub id: Uuid,
+    /// The name in lists.
+    pub name: String,
+    /// Which provider it opens.
+    pub provider: ProviderId,
+    /// The one origin (scheme, host, port) that the secret is sent to.
+    pub origin: String,
+    /// Whose it is.
+    pub owner: Uuid,
+    /// Whether it was removed from lists, but is kept for the runs that used it.
+    #[serde(default)]
+    pub archived: bool,
+    /// When it was added.
+    #[cfg_attr(feature = "ssr", schema(value_type = String, format = DateTime))]
+    pub created_at: Timestamp,
+}

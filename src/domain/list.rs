@@ -1,0 +1,70 @@
+//! Lists: what can be asked of one, and one page of an answer.
+
+use serde::{Deserialize, Serialize};
+
+/// The query of a list; each list takes what makes sense for it and ignores nothing silently.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams, utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct ListQuery {
+    /// Text in the name, tags or description.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
+    /// A status' name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// A model's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// A cluster's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// A tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// A creator's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creator: Option<String>,
+    /// Created at or after this day or instant (`2026-11-01` or RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Created before the end of this day, or before this instant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// A column, with `-` before it for descending: `-created_at`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sort: Option<String>,
+    /// From 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
+    /// 1 to 500; 50 when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_size: Option<u32>,
+}
+
+impl ListQuery {
+    /// Page number, from 1.
+    pub fn page(&self) -> u32 {
+        self.page.unwrap_or(1).max(1)
+    }
+
+    /// Rows a page.
+    pub fn page_size(&self) -> u32 {
+        self.page_size.unwrap_or(50).clamp(1, 500)
+    }
+
+    /// Rows before the page.
+    pub fn offset(&self) -> u64 {
+        u64::from(self.page() - 1) * u64::from(self.page_size())
+    }
+}
+
+/// One page of a list, and how many there are in all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Page<T> {
+    /// This page's rows.
+    pub items: Vec<T>,
+    /// Rows on all pages.
+    pub total: u64,
+}

@@ -1,0 +1,13 @@
+//! Pure types and rules, shared by server and browser. Nothing here does I/O, asks the clock or draws randomness:
+//! whatever is needed comes in as an argument.
+
+pub mod benchmark;
+pub mod event;
+pub mod inventory;
+pub mod list;
+pub mod problem;
+pub mod provider;
+pub mod report;
+pub mod run;
+pub mod user;
+pub mod workflow;

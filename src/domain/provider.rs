@@ -1,0 +1,140 @@
+//! Presets of cloud providers with an OpenAI-compatible API.
+
+use serde::{Deserialize, Serialize};
+
+/// A preset's id; part of the HTTP contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderId {
+    /// OpenAI.
+    Openai,
+    /// Azure OpenAI.
+    AzureOpenai,
+    /// Anthropic's OpenAI-compatible endpoint.
+    Anthropic,
+    /// Together AI.
+    Together,
+    /// Fireworks AI.
+    Fireworks,
+    /// Mistral AI.
+    Mistral,
+    /// Groq.
+    Groq,
+    /// DeepSeek.
+    Deepseek,
+    /// xAI.
+    Xai,
+    /// Any other.
+    OpenaiCompatible,
+}
+
+/// How a request proves who sends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthHeader {
+    /// `Authorization: Bearer SECRET`
+    Bearer,
+    /// `api-key: SECRET`
+    ApiKey,
+}
+
+/// The name of the field that limits the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenLimitField {
+    /// `max_tokens`
+    MaxTokens,
+    /// `max_completion_tokens`
+    MaxCompletionTokens,
+}
+
+/// What is known of a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Provider {
+    /// Its id.
+    pub id: ProviderId,
+    /// What people read.
+    pub title: &'static str,
+    /// Its base URL, where it has one for everybody.
+    pub base_url: Option<&'static str>,
+    /// How a request proves who sends it.
+    pub auth: AuthHeader,
+    /// The name of the field that limits the output.
+    pub token_limit: TokenLimitField,
+    /// Whether a credential must be given.
+    pub needs_credential: bool,
+}
+
+/// All presets, in the order of lists.
+pub const PROVIDERS: [Provider; 10] = [
+    preset(ProviderId::Openai, "OpenAI", Some("https://api.openai.com/v1"), TokenLimitField::MaxCompletionTokens),
+    Provider {
+        id: ProviderId::AzureOpenai,
+        title: "Azure OpenAI",
+        base_url: None,
+        auth: AuthHeader::ApiKey,
+        token_limit: TokenLimitField::MaxCompletionTokens,
+        needs_credential: true,
+    },
+    preset(ProviderId::Anthropic, "Anthropic", Some("https://api.anthropic.com/v1"), TokenLimitField::MaxTokens),
+    preset(ProviderId::Together, "Together AI", Some("https://api.together.xyz/v1"), TokenLimitField::MaxTokens),
+    preset(ProviderId::Fireworks, "Fireworks AI", Some("https://api.fireworks.ai/inference/v1"), TokenLimitField::MaxTokens),
+    preset(ProviderId::Mistral, "Mistral AI", Some("https://api.mistral.ai/v1"), TokenLimitField::MaxTokens),
+    preset(ProviderId::Groq, "Groq", Some("https://api.groq.com/openai/v1"), TokenLimitField::MaxCompletionTokens),
+    preset(ProviderId::Deepseek, "DeepSeek", Some("https://api.deepseek.com/v1"), TokenLimitField::MaxTokens),
+    preset(ProviderId::Xai, "xAI", Some("https://api.x.ai/v1"), TokenLimitField::MaxCompletionTokens),
+    Provider {
+        id: ProviderId::OpenaiCompatible,
+        title: "Other, OpenAI-compatible",
+        base_url: None,
+        auth: AuthHeader::Bearer,
+        token_limit: TokenLimitField::MaxTokens,
+        needs_credential: false,
+    },
+];
+
+const fn preset(id: ProviderId, title: &'static str, base_url: Option<&'static str>, token_limit: TokenLimitField) -> Provider {
+    Provider { id, title, base_url, auth: AuthHeader::Bearer, token_limit, needs_credential: true }
+}
+
+impl ProviderId {
+    /// The id as stored and sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Openai => "openai",
+            Self::AzureOpenai => "azure_openai",
+            Self::Anthropic => "anthropic",
+            Self::Together => "together",
+            Self::Fireworks => "fireworks",
+            Self::Mistral => "mistral",
+            Self::Groq => "groq",
+            Self::Deepseek => "deepseek",
+            Self::Xai => "xai",
+            Self::OpenaiCompatible => "openai_compatible",
+        }
+    }
+
+    /// Reads the id back.
+    pub fn parse(name: &str) -> Option<Self> {
+        PROVIDERS.iter().map(|provider| provider.id).find(|id| id.as_str() == name)
+    }
+
+    /// What is known of the provider.
+    pub fn preset(self) -> &'static Provider {
+        &PROVIDERS[self as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_stand_at_their_ids() {
+        for provider in &PROVIDERS {
+            assert_eq!(provider.id.preset().id, provider.id);
+            assert_eq!(ProviderId::parse(provider.id.as_str()), Some(provider.id));
+        }
+    }
+}

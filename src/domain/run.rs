@@ -1,0 +1,318 @@
+//! One execution of a benchmark: its status, its stages.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Whether a run measures or simulates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RunKind {
+    /// On a cluster, with a real engine.
+    Measured,
+    /// By the simulator.
+    Simulated,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Waits for its nodes.
+    Queued,
+    /// In one of its stages.
+    Running,
+    /// Asked to stop; cleaning up.
+    Cancelling,
+    /// The plan was carried out and at least one request succeeded.
+    Succeeded,
+    /// Ended early; what was measured is kept.
+    Partial,
+    /// Nothing usable.
+    Failed,
+    /// Ended by a person before anything was measured.
+    Cancelled,
+    /// Lost its processes while nobody watched (a reboot, say).
+    Interrupted,
+}
+
+impl RunStatus {
+    /// Every status, in the order of a run's life.
+    pub const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Running,
+        Self::Cancelling,
+        Self::Succeeded,
+        Self::Partial,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Interrupted,
+    ];
+
+    /// The name as stored and sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Cancelling => "cancelling",
+            Self::Succeeded => "succeeded",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Reads the name back.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+
+    /// Whether nothing more will happen.
+    pub fn is_end(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running | Self::Cancelling)
+    }
+}
+
+/// The deployment steps. The ids are part of the HTTP contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum StageId {
+    /// The nodes answer and are Ready; memory fits.
+    VerifyClusterConnection,
+    /// The model's files are where the engine reads them.
+    TransferModelToCluster,
+    /// The engine process is started.
+    DeployToEngine,
+    /// The engine is ready and serves the right model.
+    VerifyDeploymentStatus,
+    /// Load is put on it.
+    RunPerformanceBenchmark,
+    /// Engine and load are ended, temporary files removed.
+    CleanUp,
+    /// The one stage of a simulation.
+    SimulatePerformance,
+}
+
+impl StageId {
+    /// The name as stored and sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::VerifyClusterConnection => "verify_cluster_connection",
+            Self::TransferModelToCluster => "transfer_model_to_cluster",
+            Self::DeployToEngine => "deploy_to_engine",
+            Self::VerifyDeploymentStatus => "verify_deployment_status",
+            Self::RunPerformanceBenchmark => "run_performance_benchmark",
+            Self::CleanUp => "clean_up",
+            Self::SimulatePerformance => "simulate_performance",
+        }
+    }
+
+    /// Reads the name back.
+    pub fn parse(name: &str) -> Option<Self> {
+        [
+            Self::VerifyClusterConnection,
+            Self::TransferModelToCluster,
+            Self::DeployToEngine,
+            Self::VerifyDeploymentStatus,
+            Self::RunPerformanceBenchmark,
+            Self::CleanUp,
+            Self::SimulatePerformance,
+        ]
+        .into_iter()
+        .find(|stage| stage.as_str() == name)
+    }
+
+    /// What people read.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::VerifyClusterConnection => "Verify cluster connection",
+            Self::TransferModelToCluster => "Transfer model to cluster",
+            Self::DeployToEngine => "Deploy to engine",
+            Self::VerifyDeploymentStatus => "Verify deployment status",
+            Self::RunPerformanceBenchmark => "Run performance benchmark",
+            Self::CleanUp => "Clean up",
+            Self::SimulatePerformance => "Simulate performance",
+        }
+    }
+
+    /// The stages of a run, in order. A cloud model has neither transfer nor deploy.
+    pub fn of_run(kind: RunKind, cloud_model: bool) -> &'static [Self] {
+        match (kind, cloud_model) {
+            (RunKind::Simulated, _) => &[Self::SimulatePerformance],
+            (RunKind::Measured, true) => &[
+                Self::VerifyClusterConnection,
+                Self::VerifyDeploymentStatus,
+                Self::RunPerformanceBenchmark,
+                Self::CleanUp,
+            ],
+            (RunKind::Measured, false) => &[
+                Self::VerifyClusterConnection,
+                Self::TransferModelToCluster,
+                Self::DeployToEngine,
+                Self::VerifyDeploymentStatus,
+                Self::RunPerformanceBenchmark,
+                Self::CleanUp,
+            ],
+        }
+    }
+}
+
+/// Where a stage stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum StageStatus {
+    /// Not begun.
+    Pending,
+    /// At work.
+    Running,
+    /// Done.
+    Succeeded,
+    /// Ended with an error.
+    Failed,
+    /// Not needed, or never reached.
+    Skipped,
+    /// Ended by a person.
+    Cancelled,
+}
+
+impl StageStatus {
+    /// The name as stored and sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Reads the name back.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Running, Self::Succeeded, Self::Failed, Self::Skipped, Self::Cancelled]
+            .into_iter()
+            .find(|status| status.as_str() == name)
+    }
+}
+
+/// One deployment step of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Stage {
+    /// Which.
+    pub id: StageId,
+    /// What people read.
+    pub title: String,
+    /// Where it stands.
+    pub status: StageStatus,
+    /// When it began.
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = DateTime))]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = DateTime))]
+    pub ended_at: Option<Timestamp>,
+    /// What it did, or why it failed.
+    pub message: Option<String>,
+}
+
+impl Stage {
+    /// A stage that has not begun.
+    pub fn pending(id: StageId) -> Self {
+        Self {
+            id,
+            title: id.title().to_owned(),
+            status: StageStatus::Pending,
+            started_at: None,
+            ended_at: None,
+            message: None,
+        }
+    }
+}
+
+/// One execution of a benchmark, as the API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Run {
+    /// Identity.
+    pub id: Uuid,
+    /// What it executes.
+    pub benchmark_id: Uuid,
+    /// Who started it.
+    pub owner: Uuid,
+    /// Measured or simulated.
+    pub kind: RunKind,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Why it ended, for any end other than succeeded.
+    pub reason: Option<String>,
+    /// How many runs are before it on its nodes; absent once it has begun.
+    pub queue_position: Option<u32>,
+    /// When it was asked for.
+    #[cfg_attr(feature = "ssr", schema(value_type = String, format = DateTime))]
+    pub created_at: Timestamp,
+    /// When its first stage began.
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = DateTime))]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = DateTime))]
+    pub ended_at: Option<Timestamp>,
+    /// Its stages, in order.
+    pub stages: Vec<Stage>,
+}
+
+/// A run in the history: the run's facts, its benchmark's, and the headline figures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct RunRow {
+    /// The run.
+    pub id: Uuid,
+    /// Its benchmark.
+    pub benchmark_id: Uuid,
+    /// Measured or simulated.
+    pub kind: RunKind,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Why it ended.
+    pub reason: Option<String>,
+    /// Whether the figures can be trusted; absent before there are any.
+    pub valid: Option<bool>,
+    /// The benchmark's name.
+    pub name: String,
+    /// The benchmark's tags.
+    pub tags: Vec<super::benchmark::Tag>,
+    /// The model's name.
+    pub model: String,
+    /// The engine's name; absent for a cloud model.
+    pub engine: Option<String>,
+    /// The cluster's name.
+    pub cluster: String,
+    /// The devices, in words: `2 × NVIDIA H100`.
+    pub devices: String,
+    /// The load, in words: `128 in flight`.
+    pub load: String,
+    /// Output tokens per second.
+    pub output_throughput: Option<f64>,
+    /// TTFT p99 in ms; absent when there were too few samples.
+    pub ttft_p99_ms: Option<f64>,
+    /// TPOT p99 in ms; absent when there were too few samples.
+    pub tpot_p99_ms: Option<f64>,
+    /// Errors per issued request, 0 to 1.
+    pub error_rate: Option<f64>,
+    /// Who started it.
+    pub creator: String,
+    /// When it was asked for.
+    #[cfg_attr(feature = "ssr", schema(value_type = String, format = DateTime))]
+    pub created_at: Timestamp,
+    /// When its first stage began.
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = DateTime))]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = DateTime))]
+    pub ended_at: Option<Timestamp>,
+}

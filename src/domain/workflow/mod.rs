@@ -1,0 +1,1 @@
+//! The wizard: see the parts.
