@@ -1,0 +1,275 @@
+//! What a draft holds.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::domain::benchmark::{Arrival, Endpoint, EvalWith, LoadSpec, NodeChoice, OfferedLoad, Prefix, Serving, Slo, Tag};
+use crate::domain::inventory::{ClusterKind, DeviceType};
+use crate::domain::provider::ProviderId;
+
+/// The first and the last step, as the API counts them.
+pub const FIRST_STEP: u8 = 1;
+/// Execute.
+pub const LAST_STEP: u8 = 8;
+
+/// The wizard's draft: what the steps hold, and what the server must remember beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Draft {
+    /// Identity.
+    pub id: Uuid,
+    /// Whose it is.
+    pub owner: Uuid,
+    /// Rises with each change, from 1.
+    pub revision: u64,
+    /// How many steps the client counts: 8 or 9, echoed.
+    pub total_steps: u8,
+    /// What was typed and chosen.
+    pub steps: WorkflowSteps,
+    /// The chosen cluster's kind, which never changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_kind: Option<ClusterKind>,
+    /// The chosen model's provider; absent when it is deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<ProviderId>,
+    /// The credential was passed over, which only a provider that needs none allows.
+    #[serde(default)]
+    pub credential_skipped: bool,
+    /// At which revision each field last changed: what a stale save is told.
+    #[serde(default)]
+    pub field_revisions: BTreeMap<String, u64>,
+    /// What the last step froze; set once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub benchmark_id: Option<Uuid>,
+    /// The run that the last step started; set once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<Uuid>,
+    /// When step 1 was sent first.
+    pub created_at: Timestamp,
+    /// When anything changed last.
+    pub updated_at: Timestamp,
+}
+
+/// What the steps hold, flat, with the request's field names. It can be sent back as it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct WorkflowSteps {
+    /// Step 1: 1 to 50 characters.
+    pub name: String,
+    /// Step 1: labels, at most 20.
+    #[serde(default)]
+    pub tags: Vec<Tag>,
+    /// Step 1: up to 2,000 characters.
+    #[serde(default)]
+    pub description: String,
+    /// Step 1: requests in flight, or their cap when a rate is given; the run's total.
+    pub concurrent_requests: u32,
+    /// Step 1 or 2: where prompts come from.
+    pub eval_with: EvalWith,
+    /// Step 2, configuration: exact input length in tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_input_tokens: Option<u32>,
+    /// Step 2: output limit in tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_output_tokens: Option<u32>,
+    /// Step 2, dataset: which, one after the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dataset_ids: Vec<Uuid>,
+    /// Step 2: requests before the measurement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_requests: Option<u32>,
+    /// Step 2: requests to measure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub num_requests: Option<u32>,
+    /// Step 2: or how long to measure, seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_s: Option<f64>,
+    /// Step 2: which endpoint is called; absent means chat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+    /// Step 2: when requests are sent; absent means closed loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrival: Option<Arrival>,
+    /// Step 2: a sweep's loads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub load_points: Vec<OfferedLoad>,
+    /// Step 2: latency limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slo: Option<Slo>,
+    /// Step 2: seed of everything that is drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Step 2: a prefix that prompts share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<Prefix>,
+    /// Step 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_id: Option<Uuid>,
+    /// Step 4.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<ChosenNode>,
+    /// Step 4: where the load comes from; absent: the node itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_node: Option<String>,
+    /// Step 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_id: Option<Uuid>,
+    /// Step 5: how the model is served.
+    #[serde(flatten)]
+    pub serving: Serving,
+    /// Step 6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_id: Option<Uuid>,
+    /// Step 7: absent until confirmed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub user_confirmation: bool,
+    /// Step 8: the saved choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_as_simulation: Option<bool>,
+}
+
+/// A node that was chosen, in the shape of the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ChosenNode {
+    /// The node's name in the cluster.
+    pub hostname: String,
+    /// The device types that serve; empty means accelerators before CPU.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<ChosenDevice>,
+}
+
+/// A device type that was left in a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ChosenDevice {
+    /// The kind.
+    #[serde(rename = "type")]
+    pub kind: DeviceType,
+}
+
+impl ChosenNode {
+    /// The node as a benchmark keeps it.
+    pub fn choice(&self) -> NodeChoice {
+        NodeChoice { hostname: self.hostname.clone(), device_types: self.devices.iter().map(|device| device.kind).collect() }
+    }
+}
+
+impl From<&NodeChoice> for ChosenNode {
+    fn from(choice: &NodeChoice) -> Self {
+        let devices = choice.device_types.iter().map(|&kind| ChosenDevice { kind }).collect();
+        Self { hostname: choice.hostname.clone(), devices }
+    }
+}
+
+impl WorkflowSteps {
+    /// The load that the steps describe.
+    pub fn load(&self) -> LoadSpec {
+        LoadSpec {
+            concurrent_requests: self.concurrent_requests,
+            eval_with: self.eval_with,
+            max_input_tokens: self.max_input_tokens,
+            max_output_tokens: self.max_output_tokens,
+            dataset_ids: self.dataset_ids.clone(),
+            warmup_requests: self.warmup_requests,
+            num_requests: self.num_requests,
+            duration_s: self.duration_s,
+            endpoint: self.endpoint.unwrap_or_default(),
+            arrival: self.arrival.clone(),
+            load_points: self.load_points.clone(),
+            slo: self.slo.clone(),
+            seed: self.seed,
+            prefix: self.prefix.clone(),
+        }
+    }
+
+    /// Empties step 2, as a changed evaluation method does.
+    pub(super) fn clear_load(&mut self) {
+        let kept = Self {
+            max_input_tokens: None,
+            max_output_tokens: None,
+            dataset_ids: Vec::new(),
+            warmup_requests: None,
+            num_requests: None,
+            duration_s: None,
+            endpoint: None,
+            arrival: None,
+            load_points: Vec::new(),
+            slo: None,
+            seed: None,
+            prefix: None,
+            ..self.clone()
+        };
+        *self = kept;
+    }
+
+    /// Each field that is set, by its name in the request.
+    pub fn fields(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(fields)) => fields,
+            // Strings as keys, and numbers that were checked to be finite: this does not happen.
+            _ => Map::new(),
+        }
+    }
+
+    /// Whether step 2 is complete.
+    fn has_load(&self) -> bool {
+        match self.eval_with {
+            EvalWith::Configuration => {
+                let needs_output = self.endpoint != Some(Endpoint::Embeddings);
+                self.max_input_tokens.is_some() && (self.max_output_tokens.is_some() || !needs_output)
+            }
+            EvalWith::Dataset => !self.dataset_ids.is_empty(),
+        }
+    }
+}
+
+impl Draft {
+    /// Whether the model is reached with a credential rather than deployed.
+    pub fn is_cloud(&self) -> bool {
+        self.provider.is_some()
+    }
+
+    /// Whether a step is complete. The credential counts as complete where there is none to give.
+    pub fn is_complete(&self, step: u8) -> bool {
+        let steps = &self.steps;
+        match step {
+            1 => true,
+            2 => steps.has_load(),
+            3 => steps.cluster_id.is_some(),
+            4 => !steps.nodes.is_empty(),
+            5 => steps.model_id.is_some(),
+            6 => {
+                steps.model_id.is_some()
+                    && (self.provider.is_none()
+                        || steps.credential_id.is_some()
+                        || (self.credential_skipped && self.may_skip_credential()))
+            }
+            7 => steps.user_confirmation,
+            _ => self.run_id.is_some(),
+        }
+    }
+
+    /// Whether the chosen model's provider works without a credential.
+    pub fn may_skip_credential(&self) -> bool {
+        self.provider.is_some_and(|provider| !provider.preset().needs_credential)
+    }
+
+    /// The next step to send: the first that is not complete. Once the run is started it stays at the last.
+    pub fn current_step(&self) -> u8 {
+        (FIRST_STEP..LAST_STEP).find(|&step| !self.is_complete(step)).unwrap_or(LAST_STEP)
+    }
+
+    /// The first step before `step` that would be left out; a credential that may be left out is not.
+    pub fn missing_before(&self, step: u8) -> Option<u8> {
+        (FIRST_STEP..step).find(|&before| !self.is_complete(before) && !(before == 6 && self.may_skip_credential()))
+    }
+
+    /// The names of fields that changed after a revision.
+    pub fn changed_since(&self, revision: u64) -> Vec<String> {
+        self.field_revisions.iter().filter(|(_, changed)| **changed > revision).map(|(field, _)| field.clone()).collect()
+    }
+}
