@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Builds the release: target/release/dyno and target/site.
+source "$(dirname "$0")/env.sh"
+"$root/scripts/setup.sh" build
+cd "$root"
+
+say "Building the server (target/release/dyno)"
+cargo build --release --bin dyno
+
+say "Building the browser's half (target/site)"
+cargo build --lib --no-default-features --features hydrate --target "$wasm_target" --profile wasm-release
+
+site=target/site
+wasm=target/$wasm_target/wasm-release/dyno.wasm
+mkdir -p "$site/pkg"
+if [ ! -f "$site/pkg/dyno.wasm" ] || [ "$wasm" -nt "$site/pkg/dyno.wasm" ]; then
+  work=$(mktemp -d "$root/target/site-XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  wasm-bindgen --target web --no-typescript --out-dir "$work" --out-name dyno "$wasm"
+  wasm-opt -Oz --all-features -o "$work/dyno_bg.opt.wasm" "$work/dyno_bg.wasm"
+  # cargo-leptos names the module without the suffix, and so does the page.
+  mv "$work/dyno_bg.opt.wasm" "$site/pkg/dyno.wasm"
+  sed 's/dyno_bg\.wasm/dyno.wasm/g' "$work/dyno.js" > "$site/pkg/dyno.js"
+  rm -rf "$work/dyno_bg.wasm"
+  for file in dyno.wasm dyno.js; do
+    node -e 'const z=require("zlib"),f=require("fs"),p=process.argv[1];
+      f.writeFileSync(p+".br",z.brotliCompressSync(f.readFileSync(p),{params:{[z.constants.BROTLI_PARAM_QUALITY]:11}}))' "$site/pkg/$file"
+  done
+fi
+cp -R public/. "$site/"
+say "Built: target/release/dyno, target/site ($(wc -c < "$site/pkg/dyno.wasm.br") bytes of WASM, brotli)"

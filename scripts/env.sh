@@ -1,0 +1,24 @@
+# Sourced by the other scripts: where tools are kept, which Rust is used, and words for the terminal.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+tools="${DYNO_TOOLS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/dyno}"
+wasm_target=wasm32-unknown-unknown
+wasm_bindgen_version=0.2.130
+binaryen_version=132.0.0
+
+say() { printf '\033[1m[dyno]\033[0m %s\n' "$*"; }
+fail() { printf '\033[1m[dyno]\033[0m %s\n' "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+can_install_packages() { have apt-get && [ "$(id -u)" = 0 ]; }
+
+# Debian's second Rust (rustc-web) lies in /usr/bin; once set-up has chosen it, every script uses it.
+if [ -f "$tools/use-debian-rust" ]; then PATH="/usr/bin:$PATH"; fi
+PATH="$tools/bin:$tools/node_modules/.bin:$PATH"
+export PATH
+
+has_wasm_target() {
+  local sysroot
+  sysroot=$(rustc --print sysroot 2>/dev/null) || return 1
+  compgen -G "$sysroot/lib/rustlib/$wasm_target/lib/libstd-*.rlib" >/dev/null
+}
