@@ -1,0 +1,5 @@
+//! The one implementation of every operation: `App`, who acts, what is asked; answers a domain type or a `Problem`.
+//! Nothing here knows of HTTP.
+
+pub mod benchmarks;
+pub mod workflows;

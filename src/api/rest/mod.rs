@@ -1,0 +1,29 @@
+//! The HTTP API under `/api/v1`: handlers that take a request apart, make the call and put the answer together. A file
+//! per resource, each with its `router()`; the OpenAPI document is made from these handlers.
+
+pub mod extract;
+mod openapi;
+
+use axum::Router;
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use extract::{Json, Path, Query};
+pub use openapi::document;
+
+use crate::server::App;
+
+/// Where the API lives.
+pub const BASE: &str = "/api/v1";
+
+/// Every resource. Handlers name their whole path, `/api/v1` included, so that it can be searched for.
+fn resources() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+}
+
+/// The API's routes, and the document that describes them at `/api/v1/openapi.json`.
+pub fn router() -> Router<App> {
+    let (routes, described) = resources().split_for_parts();
+    let document = axum::Json(openapi::complete(described));
+    routes.route(openapi::PATH, get(async move || document.clone()))
+}

@@ -1,0 +1,89 @@
+//! The OpenAPI document: what the handlers say of themselves, completed by what holds for all of them.
+
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    Components, ContentBuilder, Info, OpenApi, Ref, RefOr, Response, ResponseBuilder, Tag, schema::ObjectBuilder, schema::Schema,
+    schema::SchemaType, schema::Type,
+};
+
+/// Where the document is served.
+pub const PATH: &str = "/api/v1/openapi.json";
+
+/// The problems that any operation may answer with, beside those that it names itself.
+const PROBLEMS: [(&str, &str); 6] = [
+    ("400", "The body is not what it claims to be, no JSON say."),
+    ("401", "Not signed in."),
+    ("403", "Signed in, but not allowed."),
+    ("404", "Does not exist, or is another person's."),
+    ("409", "Someone else changed it, or its state forbids it."),
+    ("422", "A value breaks a rule; `errors` names each field."),
+];
+
+/// The whole document.
+pub fn document() -> OpenApi {
+    complete(super::resources().into_openapi())
+}
+
+/// Adds title, security schemes and problem responses.
+pub(super) fn complete(mut document: OpenApi) -> OpenApi {
+    let mut info = Info::new("Dyno", env!("CARGO_PKG_VERSION"));
+    info.description = Some("Benchmarks of LLM inference on your own cluster.".to_owned());
+    document.info = info;
+    document.tags =
+        Some(vec![Tag::new("workflows"), Tag::new("benchmarks"), Tag::new("runs"), Tag::new("inventory"), Tag::new("people")]);
+
+    let mut components = document.components.take().unwrap_or_else(Components::new);
+    components.add_security_scheme("token", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()));
+    components
+        .add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(crate::server::SESSION_COOKIE))));
+    components.schemas.insert("Problem".to_owned(), RefOr::T(problem_schema()));
+    components.schemas.insert("FieldError".to_owned(), <crate::domain::problem::FieldError as utoipa::PartialSchema>::schema());
+    document.components = Some(components);
+    // Either of the two will do.
+    let no_scopes: [&str; 0] = [];
+    document.security = Some(vec![SecurityRequirement::new("token", no_scopes), SecurityRequirement::new("session", no_scopes)]);
+
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
+            .into_iter()
+            .filter_map(Option::as_mut);
+        operations.for_each(add_problems);
+    }
+    document
+}
+
+fn add_problems(operation: &mut Operation) {
+    for (status, description) in PROBLEMS {
+        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(description)));
+    }
+}
+
+fn problem(description: &str) -> Response {
+    let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
+    ResponseBuilder::new()
+        .description(description)
+        .content("application/problem+json", ContentBuilder::new().schema(Some(schema)).build())
+        .build()
+}
+
+/// RFC 9457 as this API fills it in.
+fn problem_schema() -> Schema {
+    let text = || ObjectBuilder::new().schema_type(SchemaType::new(Type::String));
+    let errors = utoipa::openapi::schema::ArrayBuilder::new().items(Ref::from_schema_name("FieldError"));
+    let changed = utoipa::openapi::schema::ArrayBuilder::new().items(text());
+    Schema::from(
+        ObjectBuilder::new()
+            .description(Some("Problem details as RFC 9457 lays down."))
+            .property("type", text().description(Some("Stable; tells the kinds apart.")))
+            .property("title", text())
+            .property("status", ObjectBuilder::new().schema_type(SchemaType::new(Type::Integer)))
+            .property("detail", text().description(Some("A sentence for people.")))
+            .property("errors", errors)
+            .property("changed", changed)
+            .required("type")
+            .required("title")
+            .required("status")
+            .required("detail"),
+    )
+}
