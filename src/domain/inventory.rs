@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::benchmark::EngineKind;
 use super::provider::ProviderId;
 
 /// The kinds of cluster.
@@ -291,6 +292,24 @@ pub struct ModelFacts {
     pub chat_template: bool,
     /// Digest of a GGUF file, or of the folder's index; hex SHA-256.
     pub sha256: Option<String>,
+}
+
+/// Whether an engine can be started here, and how to get it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct EngineAvailability {
+    /// Which engine.
+    pub kind: EngineKind,
+    /// What people read.
+    pub title: String,
+    /// Whether it was found on the portal's machine.
+    pub available: bool,
+    /// Its version, where it could be told.
+    pub version: Option<String>,
+    /// The program that would be started.
+    pub program: Option<String>,
+    /// How to get it, in words.
+    pub how_to_get: String,
 }
 
 /// Prompts with or without reference outputs.

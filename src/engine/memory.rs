@@ -1,0 +1,127 @@
+//! Whether a model fits where it is to be served. Pure: facts and sizes in, a verdict with its numbers out.
+
+use crate::domain::inventory::ModelFacts;
+
+/// Kept free for buffers and the engine itself: on each accelerator.
+const RESERVE_ACCELERATOR: u64 = 1_000_000_000;
+/// Kept free for buffers and the engine itself: on the host, for an engine that computes there.
+const RESERVE_HOST: u64 = 300_000_000;
+/// Bytes of one cached key or value at 16-bit floating point.
+const CACHE_ELEMENT: u64 = 2;
+
+/// What one copy of a model needs, bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// All weights.
+    pub weights: u64,
+    /// Keys and values of the context; absent where the model's shape is not known.
+    pub cache: Option<u64>,
+    /// Buffers and the engine itself.
+    pub reserve: u64,
+}
+
+impl Need {
+    /// All of it, as far as it is known.
+    pub fn total(&self) -> u64 {
+        self.weights.saturating_add(self.cache.unwrap_or(0)).saturating_add(self.reserve)
+    }
+}
+
+/// Bytes that one token of context takes at 16-bit floating point; absent where the model's shape is not known.
+pub fn cache_bytes_per_token(facts: &ModelFacts) -> Option<u64> {
+    let layers = u64::from(facts.layers?);
+    let heads = u64::from(facts.kv_heads.or(facts.heads)?);
+    let width = match (facts.head_dim, facts.hidden_size, facts.heads) {
+        (Some(width), _, _) => u64::from(width),
+        (None, Some(hidden), Some(all)) if all > 0 => u64::from(hidden / all),
+        _ => return None,
+    };
+    Some(2 * CACHE_ELEMENT * layers * heads * width)
+}
+
+/// What one copy needs for a context of so many tokens in all, on so many accelerators (none: on the host).
+pub fn need(facts: &ModelFacts, context_tokens: u64, accelerators: u32) -> Need {
+    let reserve = if accelerators == 0 { RESERVE_HOST } else { RESERVE_ACCELERATOR * u64::from(accelerators) };
+    let cache = cache_bytes_per_token(facts).map(|bytes| bytes.saturating_mul(context_tokens));
+    Need { weights: facts.weight_bytes, cache, reserve }
+}
+
+/// Compares what copies need with what is there.
+///
+/// # Errors
+/// That it doesn't fit, with the numbers, in words for people.
+pub fn check(each: Need, copies: u32, available: u64, what: &str) -> Result<(), String> {
+    let total = each.total().saturating_mul(u64::from(copies));
+    if total <= available {
+        return Ok(());
+    }
+    let parts = match each.cache {
+        Some(cache) => format!("weights {}, context {}, reserve {}", gb(each.weights), gb(cache), gb(each.reserve)),
+        None => format!("weights {}, reserve {}, context unknown", gb(each.weights), gb(each.reserve)),
+    };
+    let subject = if copies == 1 { "The model needs".to_owned() } else { format!("{copies} copies of the model need") };
+    let each_word = if copies == 1 { "" } else { " each" };
+    Err(format!("{subject} {} ({parts}{each_word}); {what} {}.", gb(total), gb(available)))
+}
+
+/// Bytes in words, in powers of ten: `141 GB`, `1.5 GB`, `98 MB`.
+pub fn gb(bytes: u64) -> String {
+    let value = bytes as f64;
+    if value >= 99.5e9 {
+        format!("{:.0} GB", value / 1e9)
+    } else if value >= 0.9995e9 {
+        format!("{:.1} GB", value / 1e9)
+    } else {
+        format!("{:.0} MB", value / 1e6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::inventory::ModelFormat;
+
+    pub(crate) fn llama_70b() -> ModelFacts {
+        ModelFacts {
+            format: ModelFormat::HuggingFace,
+            architecture: "llama".to_owned(),
+            parameters: 70_553_706_496,
+            weight_bytes: 141_107_412_992,
+            layers: Some(80),
+            context_length: Some(131_072),
+            hidden_size: Some(8_192),
+            heads: Some(64),
+            kv_heads: Some(8),
+            head_dim: None,
+            vocabulary: Some(128_256),
+            precision: "BF16".to_owned(),
+            chat_template: true,
+            sha256: None,
+        }
+    }
+
+    #[test]
+    fn the_cache_of_a_known_model() {
+        // 2 (key and value) × 2 bytes × 80 layers × 8 heads × 128 = 320 KiB a token
+        assert_eq!(cache_bytes_per_token(&llama_70b()), Some(327_680));
+        let unknown = ModelFacts { layers: None, ..llama_70b() };
+        assert_eq!(cache_bytes_per_token(&unknown), None);
+    }
+
+    #[test]
+    fn a_refusal_has_the_numbers() {
+        let each = need(&llama_70b(), 8_192, 4);
+        assert_eq!(each.total(), 141_107_412_992 + 327_680 * 8_192 + 4_000_000_000);
+        assert!(check(each, 1, 200_000_000_000, "the chosen devices have").is_ok());
+        assert_eq!(
+            check(each, 1, 96_000_000_000, "the chosen devices have").unwrap_err(),
+            "The model needs 148 GB (weights 141 GB, context 2.7 GB, reserve 4.0 GB); the chosen devices have 96.0 GB."
+        );
+        assert!(check(each, 2, 200_000_000_000, "node a has").unwrap_err().starts_with("2 copies of the model need 296 GB"));
+    }
+
+    #[test]
+    fn sizes_in_words() {
+        assert_eq!((gb(98_362_432), gb(1_500_000_000), gb(141_107_412_992)), ("98 MB".into(), "1.5 GB".into(), "141 GB".into()));
+    }
+}

@@ -1,0 +1,155 @@
+//! llama.cpp: `llama-server` on the PATH (or where `DYNO_LLAMA_SERVER` says), else the `xllamacpp` package in an environment
+//! of Dyno's own, over a launcher that speaks the same command line.
+
+use std::path::PathBuf;
+
+use super::{Arguments, Launch, Place, Program, Recipe, Serve, ServedModel, find, visible_devices};
+use crate::domain::benchmark::EngineKind;
+use crate::domain::inventory::ModelFormat;
+
+/// The package that carries llama.cpp's server, at the version that was tried.
+pub const WHEEL: &str = "xllamacpp==2026.10.11549";
+
+const LAUNCHER: &str = include_str!("llama_launcher.py");
+/// llama.cpp's own limit of sequences.
+const MOST_SLOTS: u32 = 256;
+/// A slot's context is rounded up to this many tokens by the server.
+const CONTEXT_STEP: u32 = 256;
+
+/// The Python environment that holds the package.
+pub fn venv(place: &Place) -> PathBuf {
+    place.engine_dir(EngineKind::LlamaCpp)
+}
+
+pub(super) struct LlamaCpp;
+
+impl Recipe for LlamaCpp {
+    fn kind(&self) -> EngineKind {
+        EngineKind::LlamaCpp
+    }
+
+    fn find(&self, place: &Place) -> Option<Program> {
+        if let Some(server) = find::program("DYNO_LLAMA_SERVER", "llama-server") {
+            return Some(Program { version: find::asked_version(&server), argv: vec![server.display().to_string()] });
+        }
+        let python = venv(place).join("bin/python");
+        let version = find::package_version(&python, "xllamacpp")?;
+        if !find::is_executable(&python) {
+            return None;
+        }
+        // An absolute path: the keeper's working directory is the run's folder.
+        let python = std::path::absolute(&python).ok()?;
+        let launcher = std::path::absolute(venv(place).join("llama_launcher.py")).ok()?;
+        if std::fs::read_to_string(&launcher).ok().as_deref() != Some(LAUNCHER) {
+            let fresh = launcher.with_extension(format!("py.{}", std::process::id()));
+            std::fs::write(&fresh, LAUNCHER).and_then(|()| std::fs::rename(&fresh, &launcher)).ok()?;
+        }
+        let argv = vec![python.display().to_string(), launcher.display().to_string()];
+        Some(Program { argv, version: Some(format!("xllamacpp {version}")) })
+    }
+
+    fn how_to_get(&self, place: &Place) -> String {
+        let folder = venv(place).display().to_string();
+        format!(
+            "Install llama.cpp so that llama-server is on the PATH, or set DYNO_LLAMA_SERVER to it. \
+             Or install its Python package: python3 -m venv {folder} && {folder}/bin/pip install {WHEEL}"
+        )
+    }
+
+    fn formats(&self) -> &'static [ModelFormat] {
+        &[ModelFormat::Gguf]
+    }
+
+    fn spreads_by_itself(&self) -> bool {
+        true
+    }
+
+    fn most_slots(&self) -> u32 {
+        MOST_SLOTS
+    }
+
+    fn reserves_all_slots(&self) -> bool {
+        true
+    }
+
+    fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, String> {
+        let ServedModel::Path(path) = &serve.model else {
+            return Err("llama.cpp serves a GGUF file, not a hub repository.".to_owned());
+        };
+        let slots = serve.slots.clamp(1, MOST_SLOTS);
+        let mut line = Arguments::after(program);
+        line.value("-m", path.display())
+            .value("--alias", &serve.alias)
+            .value("--host", &serve.host)
+            .value("--port", "{port}")
+            .value("-np", slots)
+            .value("-t", serve.threads.max(1))
+            // Each open stream holds a thread of the HTTP server; the others answer health and metrics.
+            .value("--threads-http", serve.connections.saturating_add(4))
+            .value("-ngl", if serve.share.is_accelerated() { 999 } else { 0 })
+            .flag("--metrics");
+        if let Some(context) = serve.context {
+            // `-c` is for all slots together.
+            line.value("-c", u64::from(context.next_multiple_of(CONTEXT_STEP)) * u64::from(slots));
+        }
+        if serve.embeddings {
+            line.flag("--embeddings");
+        }
+        let mut env = visible_devices(&serve.share);
+        // Without these its threads spin at barriers and take the load's core: gaps of seconds that no user would see.
+        env.insert("OMP_WAIT_POLICY".to_owned(), "passive".to_owned());
+        env.insert("GOMP_SPINCOUNT".to_owned(), "0".to_owned());
+        Ok(Launch {
+            argv: line.with(&serve.extra_args),
+            env,
+            model: Some(serve.alias.clone()),
+            // It lists its model before that is loaded, so readiness asks this, too.
+            health: Some("/health".to_owned()),
+            version: Some(("/props".to_owned(), "build_info".to_owned())),
+            metrics: Some("/metrics".to_owned()),
+            tokenize: true,
+            ignore_eos: true,
+            startup_limit_s: 15 * 60,
+        })
+    }
+
+    fn own_flags(&self) -> &'static [&'static str] {
+        &[
+            "-m", "--model", "-a", "--alias", "--host", "--port", "-c", "--ctx-size", "-np", "--parallel", "--threads-http", "--metrics",
+            "--api-key", "--api-key-file", "--embedding", "--embeddings", "--version", "-mu", "--model-url", "-hf", "--hf-repo",
+        ]
+    }
+
+    fn member_flags(&self) -> &'static [&'static str] {
+        &[
+            "-t", "--threads", "-tb", "--threads-batch", "-b", "--batch-size", "-ub", "--ubatch-size", "-ngl", "--n-gpu-layers",
+            "--gpu-layers", "-sm", "--split-mode", "-ts", "--tensor-split", "-mg", "--main-gpu", "-fa", "--flash-attn", "-ctk",
+            "--cache-type-k", "-ctv", "--cache-type-v", "--no-kv-offload", "-nkvo", "--cache-reuse", "--cache-ram", "--no-cache-prompt",
+            "--kv-unified", "-kvu", "--cont-batching", "-cb", "--no-cont-batching", "--defrag-thold", "--mlock", "--no-mmap", "--numa",
+            "--swa-full", "--seed", "-s", "--no-warmup", "--no-webui", "--jinja", "--prio", "--poll", "--draft-max", "--draft-min",
+            "--n-cpu-moe", "--cpu-moe", "-cmoe", "-ncmoe", "--no-op-offload", "--verbose", "-v",
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wheel_is_found_where_dyno_installs_it() {
+        if find::program("DYNO_LLAMA_SERVER", "llama-server").is_some() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place { data_dir: folder.path().to_owned() };
+        assert!(LlamaCpp.find(&place).is_none());
+        let venv = venv(&place);
+        std::fs::create_dir_all(venv.join("bin")).unwrap();
+        std::fs::create_dir_all(venv.join("lib/python3.11/site-packages/xllamacpp-2026.10.11549.dist-info")).unwrap();
+        std::os::unix::fs::symlink("/bin/sh", venv.join("bin/python")).unwrap();
+        let program = LlamaCpp.find(&place).unwrap();
+        assert_eq!(program.version.as_deref(), Some("xllamacpp 2026.10.11549"));
+        assert_eq!(std::fs::read_to_string(&program.argv[1]).unwrap(), LAUNCHER);
+    }
+}

@@ -1,0 +1,316 @@
+//! A recipe an engine, and the register of them: where its program is, how it is started for a model and a load, how it
+//! is known to be ready, where its version and metrics are, and which arguments people may add.
+
+mod custom;
+mod find;
+mod llama_cpp;
+mod sglang;
+mod tgi;
+mod vllm;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::devices::Share;
+use crate::domain::benchmark::EngineKind;
+use crate::domain::inventory::{DeviceType, EngineAvailability, ModelFormat};
+
+pub use llama_cpp::{WHEEL as LLAMA_CPP_WHEEL, venv as llama_cpp_venv};
+
+/// Where a recipe looks for its program.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The portal's data folder; engines that Dyno installs are below its `engines/`.
+    pub data_dir: PathBuf,
+}
+
+impl Place {
+    /// The folder of an engine that Dyno installs.
+    pub fn engine_dir(&self, kind: EngineKind) -> PathBuf {
+        self.data_dir.join("engines").join(kind.as_str())
+    }
+}
+
+/// An engine's program, as it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// What begins the command line: the program, perhaps an interpreter and a script.
+    pub argv: Vec<String>,
+    /// Its version, where it could be told without starting the engine.
+    pub version: Option<String>,
+}
+
+/// What is served, where the engine runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServedModel {
+    /// A file or folder.
+    Path(PathBuf),
+    /// A hub repository that the engine fetches by itself.
+    Hub {
+        /// `organisation/name`.
+        repository: String,
+        /// Branch, tag or commit.
+        revision: String,
+    },
+}
+
+impl ServedModel {
+    /// The path or the repository, as engines take either.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Path(path) => path.display().to_string(),
+            Self::Hub { repository, .. } => repository.clone(),
+        }
+    }
+}
+
+/// One copy of a model to be served.
+#[derive(Debug, Clone)]
+pub struct Serve {
+    /// What.
+    pub model: ServedModel,
+    /// The name that requests use, like no other's, so that an older server on the port is not taken for this one.
+    pub alias: String,
+    /// Address to listen at.
+    pub host: String,
+    /// Longest request in tokens, input and output; absent: the engine's own choice.
+    pub context: Option<u32>,
+    /// Requests that are worked on at once.
+    pub slots: u32,
+    /// Connections that will be open at once.
+    pub connections: u32,
+    /// Physical cores that the engine may use.
+    pub threads: u32,
+    /// The devices of this copy.
+    pub share: Share,
+    /// Devices that hold one copy together.
+    pub tensor_parallel: Option<u32>,
+    /// Stages that a copy is cut into.
+    pub pipeline_parallel: Option<u32>,
+    /// Arguments added to the recipe's own (for an own command: the whole command).
+    pub extra_args: Vec<String>,
+    /// Bytes for keys and values of the whole context, where known.
+    pub cache_bytes: Option<u64>,
+    /// Whether the embeddings endpoint is measured.
+    pub embeddings: bool,
+}
+
+/// How an engine is started and known: all that the keeper needs. `{port}` in arguments and URLs is filled in at the start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// Variables beside the inherited environment.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// The model id that `/v1/models` must list, and that requests use; absent: whatever it lists first.
+    pub model: Option<String>,
+    /// Path that answers 200 once the engine is ready.
+    pub health: Option<String>,
+    /// Path of a JSON answer with the version in it, and the field that holds it.
+    pub version: Option<(String, String)>,
+    /// Path of the engine's own metrics.
+    pub metrics: Option<String>,
+    /// Whether it has a tokenize call that Dyno speaks.
+    pub tokenize: bool,
+    /// Whether it takes `ignore_eos`.
+    pub ignore_eos: bool,
+    /// Longest time from start to ready, seconds.
+    pub startup_limit_s: u64,
+}
+
+/// How an engine is found, started, and tuned.
+pub trait Recipe: Send + Sync {
+    /// Which engine.
+    fn kind(&self) -> EngineKind;
+
+    /// Finds the program; absent where it is not installed.
+    fn find(&self, place: &Place) -> Option<Program>;
+
+    /// How to get it, in words.
+    fn how_to_get(&self, place: &Place) -> String;
+
+    /// The model formats that it reads.
+    fn formats(&self) -> &'static [ModelFormat];
+
+    /// Whether one copy spreads over several devices without being told.
+    fn spreads_by_itself(&self) -> bool {
+        false
+    }
+
+    /// Most requests that it works on at once; more than that wait in the engine.
+    fn most_slots(&self) -> u32 {
+        u32::MAX
+    }
+
+    /// Whether memory for every slot's context is taken at the start (else for one request at least).
+    fn reserves_all_slots(&self) -> bool {
+        false
+    }
+
+    /// How it is started.
+    ///
+    /// # Errors
+    /// What can't be done, in words for people.
+    fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, String>;
+
+    /// Options that the recipe sets itself.
+    fn own_flags(&self) -> &'static [&'static str];
+
+    /// Options that everybody may add; all others are for administrators.
+    fn member_flags(&self) -> &'static [&'static str];
+}
+
+/// An engine's recipe.
+pub fn recipe(kind: EngineKind) -> &'static dyn Recipe {
+    match kind {
+        EngineKind::LlamaCpp => &llama_cpp::LlamaCpp,
+        EngineKind::Vllm => &vllm::Vllm,
+        EngineKind::Sglang => &sglang::Sglang,
+        EngineKind::Tgi => &tgi::Tgi,
+        EngineKind::Custom => &custom::Custom,
+    }
+}
+
+/// Whether each engine is there, and how to get it. Looks at the disk and may start a program to ask for its version.
+pub fn availability(place: &Place) -> Vec<EngineAvailability> {
+    EngineKind::ALL
+        .into_iter()
+        .map(|kind| {
+            let recipe = recipe(kind);
+            let program = recipe.find(place);
+            EngineAvailability {
+                kind,
+                title: kind.title().to_owned(),
+                available: program.is_some(),
+                version: program.as_ref().and_then(|program| program.version.clone()),
+                program: program.map(|program| program.argv.join(" ")).filter(|line| !line.is_empty()),
+                how_to_get: recipe.how_to_get(place),
+            }
+        })
+        .collect()
+}
+
+/// A command line in the making.
+#[derive(Debug, Default)]
+struct Arguments(Vec<String>);
+
+impl Arguments {
+    fn after(program: &Program) -> Self {
+        Self(program.argv.clone())
+    }
+
+    fn flag(&mut self, name: &str) -> &mut Self {
+        self.0.push(name.to_owned());
+        self
+    }
+
+    fn value(&mut self, name: &str, value: impl ToString) -> &mut Self {
+        self.0.push(name.to_owned());
+        self.0.push(value.to_string());
+        self
+    }
+
+    fn maybe(&mut self, name: &str, value: Option<impl ToString>) -> &mut Self {
+        if let Some(value) = value {
+            self.value(name, value);
+        }
+        self
+    }
+
+    fn with(mut self, extra: &[String]) -> Vec<String> {
+        self.0.extend_from_slice(extra);
+        self.0
+    }
+}
+
+/// Shows an engine the devices of its copy and no others.
+fn visible_devices(share: &Share) -> BTreeMap<String, String> {
+    let by_identity = |index: usize| share.devices[index].device_info.uuid.clone().unwrap_or_else(|| share.indices[index].to_string());
+    let list = (0..share.devices.len()).map(by_identity).collect::<Vec<_>>().join(",");
+    let numbers = share.indices.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let pairs: &[(&str, String)] = &match share.kind {
+        DeviceType::Cuda => [("CUDA_VISIBLE_DEVICES", list)],
+        DeviceType::Rocm => [("HIP_VISIBLE_DEVICES", numbers)],
+        DeviceType::Hpu => [("HABANA_VISIBLE_DEVICES", numbers)],
+        DeviceType::Cpu => [("CUDA_VISIBLE_DEVICES", String::new())],
+    };
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::devices::tests::device;
+
+    fn serve(kind: DeviceType) -> Serve {
+        Serve {
+            model: ServedModel::Path("/models/m".into()),
+            alias: "m-0a1b2c3d".to_owned(),
+            host: "127.0.0.1".to_owned(),
+            context: Some(1_000),
+            slots: 8,
+            connections: 8,
+            threads: 3,
+            share: Share { kind, devices: vec![device(kind, "d", 1)], indices: vec![0] },
+            tensor_parallel: Some(2),
+            pipeline_parallel: None,
+            extra_args: vec!["--seed".to_owned(), "1".to_owned()],
+            cache_bytes: Some(3_000_000_000),
+            embeddings: false,
+        }
+    }
+
+    fn line(kind: EngineKind, device: DeviceType) -> (String, Launch) {
+        let program = Program { argv: vec!["engine".to_owned()], version: None };
+        let launch = recipe(kind).launch(&program, &serve(device)).unwrap();
+        (launch.argv.join(" "), launch)
+    }
+
+    #[test]
+    fn llama_cpp_gets_its_slots_threads_and_connections() {
+        let (line, launch) = line(EngineKind::LlamaCpp, DeviceType::Cpu);
+        for part in ["-m /models/m", "--alias m-0a1b2c3d", "-c 8192", "-np 8", "-t 3", "--threads-http 12", "--port {port}", "-ngl 0"] {
+            assert!(line.contains(part), "{part} in {line}");
+        }
+        assert!(line.ends_with("--seed 1"));
+        assert_eq!(launch.env["OMP_WAIT_POLICY"], "passive");
+        assert_eq!(launch.env["GOMP_SPINCOUNT"], "0");
+        assert_eq!(launch.model.as_deref(), Some("m-0a1b2c3d"));
+    }
+
+    #[test]
+    fn vllm_gets_its_context_layout_and_devices() {
+        let (line, launch) = line(EngineKind::Vllm, DeviceType::Cuda);
+        for part in ["serve /models/m", "--served-model-name m-0a1b2c3d", "--max-model-len 1000", "--tensor-parallel-size 2"] {
+            assert!(line.contains(part), "{part} in {line}");
+        }
+        assert_eq!(launch.env["CUDA_VISIBLE_DEVICES"], "0");
+        let (_, on_cpu) = self::line(EngineKind::Vllm, DeviceType::Cpu);
+        assert_eq!(on_cpu.env["VLLM_CPU_KVCACHE_SPACE"], "4");
+    }
+
+    #[test]
+    fn an_own_command_has_its_places_filled_in() {
+        let mut own = serve(DeviceType::Cpu);
+        own.extra_args = ["server", "--listen={host}:{port}", "{model}"].map(str::to_owned).to_vec();
+        let program = Program { argv: vec![], version: None };
+        let launch = recipe(EngineKind::Custom).launch(&program, &own).unwrap();
+        assert_eq!(launch.argv, ["server", "--listen=127.0.0.1:{port}", "/models/m"]);
+        assert_eq!(launch.model, None);
+        own.extra_args.push("{alias}".to_owned());
+        let named = recipe(EngineKind::Custom).launch(&program, &own).unwrap();
+        assert_eq!(named.model.as_deref(), Some("m-0a1b2c3d"));
+    }
+
+    #[test]
+    fn own_flags_and_member_flags_do_not_overlap() {
+        for kind in EngineKind::ALL {
+            let recipe = recipe(kind);
+            assert_eq!(recipe.kind(), kind);
+            assert!(recipe.member_flags().iter().all(|flag| !recipe.own_flags().contains(flag)), "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! SGLang: the Python of the environment that holds `sglang`, found beside `sglang` on the PATH or named by `DYNO_SGLANG_PYTHON`.
+
+use std::path::PathBuf;
+
+use super::{Arguments, Launch, Place, Program, Recipe, Serve, ServedModel, find, visible_devices};
+use crate::domain::benchmark::EngineKind;
+use crate::domain::inventory::{DeviceType, ModelFormat};
+
+pub(super) struct Sglang;
+
+impl Recipe for Sglang {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Sglang
+    }
+
+    fn find(&self, place: &Place) -> Option<Program> {
+        let named = std::env::var_os("DYNO_SGLANG_PYTHON").map(PathBuf::from);
+        let beside = || find::on_path("sglang").and_then(|script| Some(script.parent()?.join("python3")));
+        let python = named.or_else(beside).unwrap_or_else(|| place.engine_dir(self.kind()).join("bin/python3"));
+        if !find::is_executable(&python) {
+            return None;
+        }
+        let python = std::path::absolute(python).ok()?;
+        let version = find::package_version(&python, "sglang")?;
+        let argv = vec![python.display().to_string(), "-m".to_owned(), "sglang.launch_server".to_owned()];
+        Some(Program { argv, version: Some(version) })
+    }
+
+    fn how_to_get(&self, _place: &Place) -> String {
+        "Install SGLang (pip install sglang, in an environment of its own) so that sglang is on the PATH, or set \
+         DYNO_SGLANG_PYTHON to that environment's Python."
+            .to_owned()
+    }
+
+    fn formats(&self) -> &'static [ModelFormat] {
+        &[ModelFormat::HuggingFace]
+    }
+
+    fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, String> {
+        let mut line = Arguments::after(program);
+        line.value("--model-path", serve.model.name());
+        if let ServedModel::Hub { revision, .. } = &serve.model {
+            line.value("--revision", revision);
+        }
+        line.value("--served-model-name", &serve.alias)
+            .value("--host", &serve.host)
+            .value("--port", "{port}")
+            .value("--max-running-requests", serve.slots.max(1))
+            .flag("--enable-metrics")
+            .maybe("--context-length", serve.context)
+            .maybe("--tp-size", serve.tensor_parallel)
+            .maybe("--pp-size", serve.pipeline_parallel);
+        if serve.share.kind == DeviceType::Cpu {
+            line.value("--device", "cpu");
+        }
+        if serve.embeddings {
+            line.flag("--is-embedding");
+        }
+        let mut env = visible_devices(&serve.share);
+        if matches!(serve.model, ServedModel::Path(_)) {
+            env.insert("HF_HUB_OFFLINE".to_owned(), "1".to_owned());
+        }
+        Ok(Launch {
+            argv: line.with(&serve.extra_args),
+            env,
+            model: Some(serve.alias.clone()),
+            health: Some("/health_generate".to_owned()),
+            version: Some(("/get_server_info".to_owned(), "version".to_owned())),
+            metrics: Some("/metrics".to_owned()),
+            tokenize: false,
+            ignore_eos: true,
+            startup_limit_s: 60 * 60,
+        })
+    }
+
+    fn own_flags(&self) -> &'static [&'static str] {
+        &[
+            "--model", "--model-path", "--served-model-name", "--host", "--port", "--context-length", "--max-running-requests", "--tp", "--tp-size",
+            "--tensor-parallel-size", "--pp-size", "--pipeline-parallel-size", "--revision", "--api-key", "--enable-metrics", "--is-embedding",
+        ]
+    }
+
+    fn member_flags(&self) -> &'static [&'static str] {
+        &[
+            "--dtype", "--quantization", "--kv-cache-dtype", "--mem-fraction-static", "--max-total-tokens", "--chunked-prefill-size",
+            "--max-prefill-tokens", "--schedule-policy", "--schedule-conservativeness", "--page-size", "--random-seed",
+            "--disable-radix-cache", "--disable-cuda-graph", "--cuda-graph-max-bs", "--attention-backend", "--sampling-backend",
+            "--enable-torch-compile", "--dp-size", "--ep-size", "--disable-overlap-schedule", "--stream-interval", "--log-level",
+            "--enable-mixed-chunk", "--num-continuous-decode-steps",
+        ]
+    }
+}
