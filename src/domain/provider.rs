@@ -126,6 +126,37 @@ impl ProviderId {
     }
 }
 
+/// How a test of a connection went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionClass {
+    /// It works.
+    Ok,
+    /// The server did not accept the credential.
+    Unauthorized,
+    /// The server limits requests at present.
+    Limited,
+    /// No connection, or none in time.
+    Unreachable,
+    /// Dyno does not send requests to that address.
+    Refused,
+    /// The server answered with something else.
+    Unexpected,
+}
+
+/// The answer of "test connection": a class and a sentence, nothing of the other side's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ConnectionTest {
+    /// Whether it works.
+    pub ok: bool,
+    /// How it went.
+    pub class: ConnectionClass,
+    /// A sentence for people.
+    pub message: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,17 @@
+//! Secrets and where they may go: the cipher that keeps them, the type that never prints one, and the policy that every
+//! request to an address which a user named goes through.
+
+mod address;
+mod binding;
+mod outgoing;
+mod probe;
+mod secret;
+mod vault;
+
+pub use address::{AddressPolicy, Refusal};
+pub(crate) use binding::parse_base;
+pub use binding::{Origin, OriginError, origin_of};
+pub use outgoing::{Outgoing, OutgoingError, OutgoingOptions};
+pub use probe::{Probe, probe};
+pub use secret::Secret;
+pub use vault::{Place, Sealed, Vault, VaultError};

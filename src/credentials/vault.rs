@@ -1,0 +1,261 @@
+//! The cipher that keeps secrets at rest: XChaCha20-Poly1305, with the row that a secret belongs to as associated data.
+
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::Secret;
+
+const KEY_BYTES: usize = 32;
+const NONCE_BYTES: usize = 24;
+const KEY_FILE: &str = "secret.key";
+
+/// What can go wrong with the vault.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// `DYNO_SECRET_KEY` is not a key.
+    #[error("DYNO_SECRET_KEY must be 32 bytes as base64 or as 64 hexadecimal digits")]
+    BadKey,
+    /// The key file is not a key.
+    #[error("the key file {0} does not hold a key: 64 hexadecimal digits")]
+    BadKeyFile(PathBuf),
+    /// The key file can be read by others.
+    #[error("the key file {0} can be read by others (its mode is {1:o}): make it 0600")]
+    OpenKeyFile(PathBuf, u32),
+    /// The key file can't be read or made.
+    #[error("the key file {0}: {1}")]
+    KeyFile(PathBuf, #[source] std::io::Error),
+    /// The row was sealed under another key.
+    #[error("the secret was sealed under key {found}, and the portal has key {ours}")]
+    OtherKey {
+        /// The key that the row names.
+        found: String,
+        /// The portal's own.
+        ours: String,
+    },
+    /// The row was changed, or belongs to another place.
+    #[error("the secret does not open: its row was changed")]
+    Tampered,
+    /// Randomness or the cipher failed.
+    #[error("the secret could not be sealed")]
+    Seal,
+}
+
+/// The row that a secret belongs to. A secret that was moved to another row does not open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The table's name.
+    pub table: &'a str,
+    /// The row's id.
+    pub row: Uuid,
+    /// Whose it is.
+    pub owner: Uuid,
+}
+
+impl Place<'_> {
+    fn associated_data(self) -> Vec<u8> {
+        format!("dyno:{}:{}:{}", self.table, self.row, self.owner).into_bytes()
+    }
+}
+
+/// A secret as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// Which key opens it.
+    pub key_id: String,
+    /// Nonce and ciphertext.
+    pub bytes: Vec<u8>,
+}
+
+/// Seals and opens secrets under one key.
+#[derive(Clone)]
+pub struct Vault {
+    cipher: XChaCha20Poly1305,
+    key_id: String,
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Vault").field("key_id", &self.key_id).finish_non_exhaustive()
+    }
+}
+
+impl Vault {
+    /// The vault under the given key (32 bytes as base64 or hexadecimal), or under the key file in the data folder,
+    /// which is made (mode 0600) when it is not there.
+    pub fn open(key: Option<&Secret>, data_dir: &Path) -> Result<Self, VaultError> {
+        match key {
+            Some(key) => parse_key(key.expose()).map(|bytes| Self::new(&bytes)).ok_or(VaultError::BadKey),
+            None => key_from_file(&data_dir.join(KEY_FILE)).map(|bytes| Self::new(&bytes)),
+        }
+    }
+
+    fn new(key: &[u8; KEY_BYTES]) -> Self {
+        // The id tells keys apart without telling anything of the key.
+        let digest = Sha256::new().chain_update(b"dyno key id").chain_update(key).finalize();
+        let key_id = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        Self { cipher: XChaCha20Poly1305::new(&Key::from(*key)), key_id }
+    }
+
+    /// The id of the key, as rows keep it.
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// Seals a secret for its row.
+    pub fn seal(&self, place: Place<'_>, secret: &Secret) -> Result<Sealed, VaultError> {
+        let nonce: [u8; NONCE_BYTES] = random_bytes();
+        let payload = Payload { msg: secret.expose().as_bytes(), aad: &place.associated_data() };
+        let ciphertext = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| VaultError::Seal)?;
+        let mut bytes = nonce.to_vec();
+        bytes.extend_from_slice(&ciphertext);
+        Ok(Sealed { key_id: self.key_id.clone(), bytes })
+    }
+
+    /// Opens the secret of a row.
+    pub fn unseal(&self, place: Place<'_>, sealed: &Sealed) -> Result<Secret, VaultError> {
+        if sealed.key_id != self.key_id {
+            return Err(VaultError::OtherKey { found: sealed.key_id.clone(), ours: self.key_id.clone() });
+        }
+        let (nonce, ciphertext) = sealed.bytes.split_first_chunk::<NONCE_BYTES>().ok_or(VaultError::Tampered)?;
+        let payload = Payload { msg: ciphertext, aad: &place.associated_data() };
+        let plain = self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| VaultError::Tampered)?;
+        String::from_utf8(plain).map(Secret::new).map_err(|_| VaultError::Tampered)
+    }
+}
+
+/// Bytes from the thread's cryptographic generator, which the operating system seeds.
+fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0_u8; N];
+    rand::fill(&mut bytes);
+    bytes
+}
+
+fn parse_key(text: &str) -> Option<[u8; KEY_BYTES]> {
+    let text = text.trim();
+    if text.len() == KEY_BYTES * 2
+        && let Some(bytes) = from_hex(text)
+    {
+        return Some(bytes);
+    }
+    [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD]
+        .iter()
+        .find_map(|engine| engine.decode(text).ok())
+        .and_then(|bytes| bytes.try_into().ok())
+}
+
+fn from_hex(text: &str) -> Option<[u8; KEY_BYTES]> {
+    let mut bytes = [0_u8; KEY_BYTES];
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        let pair = std::str::from_utf8(pair).ok()?;
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+fn key_from_file(path: &Path) -> Result<[u8; KEY_BYTES], VaultError> {
+    let failed = |error| VaultError::KeyFile(path.to_owned(), error);
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => {
+            let key: [u8; KEY_BYTES] = random_bytes();
+            let text: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+            file.write_all(text.as_bytes())
+                .and_then(|()| file.write_all(b"\n"))
+                .and_then(|()| file.sync_all())
+                .map_err(failed)?;
+            Ok(key)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let file = std::fs::File::open(path).map_err(failed)?;
+            let mode = file.metadata().map_err(failed)?.mode() & 0o777;
+            if mode & 0o077 != 0 {
+                return Err(VaultError::OpenKeyFile(path.to_owned(), mode));
+            }
+            let mut text = String::new();
+            file.take(1024).read_to_string(&mut text).map_err(failed)?;
+            parse_key(&text).ok_or_else(|| VaultError::BadKeyFile(path.to_owned()))
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(row: u128, owner: u128) -> Place<'static> {
+        Place { table: "credentials", row: Uuid::from_u128(row), owner: Uuid::from_u128(owner) }
+    }
+
+    #[test]
+    fn what_was_sealed_opens_only_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::open(None, folder.path()).unwrap();
+        let sealed = vault.seal(place(1, 2), &Secret::new("sk-1")).unwrap();
+        assert!(!sealed.bytes.windows(4).any(|window| window == b"sk-1"));
+        assert_eq!(vault.unseal(place(1, 2), &sealed).unwrap().expose(), "sk-1");
+        assert!(matches!(vault.unseal(place(3, 2), &sealed), Err(VaultError::Tampered)));
+        assert!(matches!(vault.unseal(place(1, 3), &sealed), Err(VaultError::Tampered)));
+        let elsewhere = Place { table: "tokens", ..place(1, 2) };
+        assert!(matches!(vault.unseal(elsewhere, &sealed), Err(VaultError::Tampered)));
+        let mut changed = sealed.clone();
+        *changed.bytes.last_mut().unwrap() ^= 1;
+        assert!(matches!(vault.unseal(place(1, 2), &changed), Err(VaultError::Tampered)));
+        changed.bytes.truncate(10);
+        assert!(matches!(vault.unseal(place(1, 2), &changed), Err(VaultError::Tampered)));
+    }
+
+    #[test]
+    fn the_same_secret_never_looks_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::open(None, folder.path()).unwrap();
+        let (one, two) = (vault.seal(place(1, 2), &Secret::new("x")), vault.seal(place(1, 2), &Secret::new("x")));
+        assert_ne!(one.unwrap().bytes, two.unwrap().bytes);
+    }
+
+    #[test]
+    fn the_key_file_is_made_once_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Vault::open(None, folder.path()).unwrap();
+        let mode = std::fs::metadata(folder.path().join(KEY_FILE)).unwrap().mode() & 0o777;
+        assert_eq!(mode, 0o600);
+        let sealed = first.seal(place(1, 2), &Secret::new("kept")).unwrap();
+        let again = Vault::open(None, folder.path()).unwrap();
+        assert_eq!(again.unseal(place(1, 2), &sealed).unwrap().expose(), "kept");
+
+        std::fs::set_permissions(folder.path().join(KEY_FILE), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+        assert!(matches!(Vault::open(None, folder.path()), Err(VaultError::OpenKeyFile(_, 0o644))));
+    }
+
+    #[test]
+    fn a_key_comes_as_base64_or_hexadecimal() {
+        let hexadecimal = "00".repeat(31) + "ff";
+        let mut bytes = [0_u8; 32];
+        bytes[31] = 0xff;
+        let folder = tempfile::tempdir().unwrap();
+        let ids: Vec<_> = [hexadecimal, STANDARD.encode(bytes), URL_SAFE_NO_PAD.encode(bytes)]
+            .into_iter()
+            .map(|key| Vault::open(Some(&Secret::new(key)), folder.path()).unwrap().key_id().to_owned())
+            .collect();
+        assert!(ids.iter().all(|id| *id == ids[0]));
+        for bad in ["", "short", &"zz".repeat(32), &"0".repeat(63)] {
+            assert!(matches!(Vault::open(Some(&Secret::new(bad)), folder.path()), Err(VaultError::BadKey)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn another_key_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let ours = Vault::open(Some(&Secret::new("11".repeat(32))), folder.path()).unwrap();
+        let theirs = Vault::open(Some(&Secret::new("22".repeat(32))), folder.path()).unwrap();
+        let sealed = theirs.seal(place(1, 2), &Secret::new("x")).unwrap();
+        assert!(matches!(ours.unseal(place(1, 2), &sealed), Err(VaultError::OtherKey { .. })));
+    }
+}
