@@ -124,6 +124,8 @@ CREATE TABLE benchmarks (
     owner       TEXT NOT NULL REFERENCES users (id),
     workflow_id TEXT,
     name        TEXT NOT NULL,
+    -- Name, tags and description in lower case, for the search.
+    search      TEXT NOT NULL,
     model       TEXT NOT NULL,
     cluster     TEXT NOT NULL,
     -- The whole frozen specification.
@@ -132,7 +134,7 @@ CREATE TABLE benchmarks (
 ) STRICT;
 -- A workflow freezes one benchmark, however often it is asked (clones have workflows of their own).
 CREATE UNIQUE INDEX benchmarks_by_workflow ON benchmarks (workflow_id) WHERE workflow_id IS NOT NULL;
-CREATE INDEX benchmarks_by_time ON benchmarks (created_at DESC);
+CREATE INDEX benchmarks_by_time ON benchmarks (created_at, id);
 
 -- Filtering the history by tag.
 CREATE TABLE benchmark_tags (
@@ -191,21 +193,21 @@ CREATE TABLE runs (
 ) STRICT;
 CREATE INDEX runs_by_benchmark ON runs (benchmark_id);
 -- The history, newest first: its default, and within any date range.
-CREATE INDEX runs_by_time ON runs (created_at DESC);
+CREATE INDEX runs_by_time ON runs (created_at, id);
 -- The history of one person.
-CREATE INDEX runs_by_owner ON runs (owner, created_at DESC);
+CREATE INDEX runs_by_owner ON runs (owner, created_at, id);
 -- What is not over: read at every start of the portal and by the queue. Partial, since nearly all runs are over.
 CREATE INDEX runs_open ON runs (created_at) WHERE status IN ('queued', 'running', 'cancelling');
 -- Filters, each with the newest first.
-CREATE INDEX runs_by_status ON runs (status, created_at DESC);
-CREATE INDEX runs_by_model ON runs (model, created_at DESC);
-CREATE INDEX runs_by_cluster ON runs (cluster, created_at DESC);
--- Sorts by a figure or by name: the page's rows come from the index, not from sorting all runs.
-CREATE INDEX runs_by_name ON runs (name COLLATE NOCASE);
-CREATE INDEX runs_by_throughput ON runs (output_throughput);
-CREATE INDEX runs_by_ttft ON runs (ttft_p99_ms);
-CREATE INDEX runs_by_tpot ON runs (tpot_p99_ms);
-CREATE INDEX runs_by_error_rate ON runs (error_rate);
+CREATE INDEX runs_by_status ON runs (status, created_at, id);
+CREATE INDEX runs_by_model ON runs (model, created_at, id);
+CREATE INDEX runs_by_cluster ON runs (cluster, created_at, id);
+-- Sorts by a figure or by name: the page's rows come from the index, not from sorting all runs. `id` makes each order total.
+CREATE INDEX runs_by_name ON runs (name COLLATE NOCASE, id);
+CREATE INDEX runs_by_throughput ON runs (output_throughput, id);
+CREATE INDEX runs_by_ttft ON runs (ttft_p99_ms, id);
+CREATE INDEX runs_by_tpot ON runs (tpot_p99_ms, id);
+CREATE INDEX runs_by_error_rate ON runs (error_rate, id);
 
 CREATE TABLE stages (
     run_id     TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,

@@ -23,6 +23,11 @@ impl Role {
             Self::Member => "member",
         }
     }
+
+    /// Reads the name back.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Administrator, Self::Member].into_iter().find(|role| role.as_str() == name)
+    }
 }
 
 /// A person with an account.
@@ -63,4 +68,20 @@ impl Actor {
     pub fn may_touch(&self, owner: Option<Uuid>) -> bool {
         self.is_administrator() || owner == Some(self.id)
     }
+}
+
+/// A token for scripts, without its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ApiToken {
+    /// Identity.
+    pub id: Uuid,
+    /// What its owner calls it.
+    pub name: String,
+    /// When it was made.
+    #[cfg_attr(feature = "ssr", schema(value_type = String, format = DateTime))]
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute.
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = DateTime))]
+    pub last_used_at: Option<Timestamp>,
 }

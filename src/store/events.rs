@@ -1,0 +1,133 @@
+//! What runs tell: events are kept, with all that follows from them, before anybody is shown them.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteConnection;
+use uuid::Uuid;
+
+use super::row::{Columns, gate, json, ms};
+use super::{Store, StoreError, records, reports};
+use crate::domain::event::{RunEvent, StoredEvent};
+use crate::domain::report::{Report, RequestRecord};
+use crate::domain::run::Stage;
+use crate::domain::user::Actor;
+
+/// What the supervisor read from a run's files since it last looked.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunUpdate {
+    /// Events with their times. A stage event also writes the stage, an end event also ends the run.
+    pub events: Vec<(Timestamp, RunEvent)>,
+    /// Request records, added to those that are there.
+    pub records: Vec<RequestRecord>,
+    /// The report, in place of one that is there.
+    pub report: Option<Report>,
+    /// How far the keeper's journal is read now, bytes.
+    pub journal_offset: Option<u64>,
+    /// How far the load's spool is read now, bytes.
+    pub spool_offset: Option<u64>,
+}
+
+impl Store {
+    /// For the supervisor: keeps an update, all or nothing, so that the offsets and what was read up to them can't part.
+    /// The events come back with their numbers, for those who listen. Nothing is added to a run that is over.
+    pub async fn update_run(&self, id: Uuid, update: &RunUpdate, now: Timestamp) -> Result<Vec<StoredEvent>, StoreError> {
+        let mut tx = self.begin().await?;
+        let is_over: Option<bool> =
+            sqlx::query_scalar("SELECT status NOT IN ('queued', 'running', 'cancelling') FROM runs WHERE id = ?")
+                .bind(id.to_string())
+                .fetch_optional(&mut *tx)
+                .await?;
+        match is_over {
+            None => return Err(StoreError::NotFound("run")),
+            Some(true) => return Err(StoreError::Conflict("This run is over already.".to_owned())),
+            Some(false) => {}
+        }
+        records::append(&mut tx, id, &update.records).await?;
+        if let Some(report) = &update.report {
+            reports::put(&mut tx, id, report, now).await?;
+        }
+        sqlx::query(
+            "UPDATE runs SET journal_offset = coalesce(?, journal_offset), spool_offset = coalesce(?, spool_offset)
+             WHERE id = ?",
+        )
+        .bind(update.journal_offset.map(|offset| offset as i64))
+        .bind(update.spool_offset.map(|offset| offset as i64))
+        .bind(id.to_string())
+        .execute(&mut *tx)
+        .await?;
+        let stored = append(&mut tx, id, &update.events).await?;
+        tx.commit().await?;
+        Ok(stored)
+    }
+
+    /// Events of a run after the number `after`, oldest first, at most `limit`.
+    pub async fn events_after(&self, actor: &Actor, run: Uuid, after: i64, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
+        let owner: Option<String> =
+            sqlx::query_scalar("SELECT owner FROM runs WHERE id = ?").bind(run.to_string()).fetch_optional(&self.read).await?;
+        let owner = owner.and_then(|owner| Uuid::parse_str(&owner).ok()).ok_or(StoreError::NotFound("run"))?;
+        gate(actor, owner, "run", ())?;
+        sqlx::query("SELECT * FROM run_events WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?")
+            .bind(run.to_string())
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.read)
+            .await?
+            .iter()
+            .map(|row| {
+                let (name, data): (String, serde_json::Value) = (row.text("name")?, row.json("data")?);
+                let event = serde_json::from_value(serde_json::json!({ "event": name, "data": data }))
+                    .map_err(|error| StoreError::damaged("event", error))?;
+                Ok(StoredEvent { seq: row.int("seq")?, at: row.time("at")?, event })
+            })
+            .collect()
+    }
+}
+
+async fn append(db: &mut SqliteConnection, run: Uuid, events: &[(Timestamp, RunEvent)]) -> Result<Vec<StoredEvent>, StoreError> {
+    let id = run.to_string();
+    let last: i64 =
+        sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM run_events WHERE run_id = ?").bind(&id).fetch_one(&mut *db).await?;
+    let mut stored = Vec::with_capacity(events.len());
+    for (seq, (at, event)) in (last + 1..).zip(events) {
+        let data = match event {
+            RunEvent::Stage(stage) => {
+                put_stage(&mut *db, &id, stage).await?;
+                json(stage)?
+            }
+            RunEvent::Progress(progress) => json(progress)?,
+            RunEvent::Log(line) => json(line)?,
+            RunEvent::End(end) => {
+                sqlx::query("UPDATE runs SET status = ?, reason = ?, ended_at = ? WHERE id = ?")
+                    .bind(end.status.as_str())
+                    .bind(&end.reason)
+                    .bind(ms(*at))
+                    .bind(&id)
+                    .execute(&mut *db)
+                    .await?;
+                json(end)?
+            }
+        };
+        sqlx::query("INSERT INTO run_events (run_id, seq, at, name, data) VALUES (?, ?, ?, ?, ?)")
+            .bind(&id)
+            .bind(seq)
+            .bind(ms(*at))
+            .bind(event.name())
+            .bind(data)
+            .execute(&mut *db)
+            .await?;
+        stored.push(StoredEvent { seq, at: *at, event: event.clone() });
+    }
+    Ok(stored)
+}
+
+async fn put_stage(db: &mut SqliteConnection, run: &str, stage: &Stage) -> Result<(), StoreError> {
+    sqlx::query("UPDATE stages SET status = ?, started_at = ?, ended_at = ?, message = ? WHERE run_id = ? AND id = ?")
+        .bind(stage.status.as_str())
+        .bind(stage.started_at.map(ms))
+        .bind(stage.ended_at.map(ms))
+        .bind(&stage.message)
+        .bind(run)
+        .bind(stage.id.as_str())
+        .execute(db)
+        .await?;
+    Ok(())
+}

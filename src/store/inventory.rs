@@ -1,0 +1,293 @@
+//! What benchmarks are made of: clusters, models, datasets, credentials.
+//!
+//! Removing one deletes it, or, once a benchmark was made of it, archives it: it leaves the lists and can no longer be
+//! chosen, but is found by its id.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Sqlite, Transaction};
+use uuid::Uuid;
+
+use super::row::{Columns, from_json, gate, gate_shared, json, ms};
+use super::{Store, StoreError};
+use crate::domain::inventory::{Cluster, ClusterKind, Credential, Dataset, Model};
+use crate::domain::provider::ProviderId;
+use crate::domain::user::Actor;
+
+/// A credential with its sealed secret; only the vault opens it.
+#[derive(Clone)]
+pub struct SealedCredential {
+    /// What may be shown.
+    pub credential: Credential,
+    /// Which key sealed the secret.
+    pub key_id: String,
+    /// Nonce and ciphertext.
+    pub sealed: Vec<u8>,
+}
+
+impl std::fmt::Debug for SealedCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SealedCredential").field("credential", &self.credential).finish_non_exhaustive()
+    }
+}
+
+/// The kinds of object of this file: table, and the word for people.
+#[derive(Clone, Copy)]
+struct Kind {
+    table: &'static str,
+    word: &'static str,
+}
+
+const CLUSTER: Kind = Kind { table: "clusters", word: "cluster" };
+const MODEL: Kind = Kind { table: "models", word: "model" };
+const DATASET: Kind = Kind { table: "datasets", word: "dataset" };
+const CREDENTIAL: Kind = Kind { table: "credentials", word: "credential" };
+
+fn cluster(row: &SqliteRow) -> Result<Cluster, StoreError> {
+    Ok(Cluster {
+        id: row.id("id")?,
+        name: row.text("name")?,
+        kind: row.word("kind", |kind| match kind {
+            "local" => Some(ClusterKind::Local),
+            "kubernetes" => Some(ClusterKind::Kubernetes),
+            _ => None,
+        })?,
+        owner: row.opt_id("owner")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+/// The object as it was written, with what the columns know better.
+fn model(row: &SqliteRow) -> Result<Model, StoreError> {
+    Ok(Model { archived: row.flag("archived")?, ..row.json("data")? })
+}
+
+fn dataset(row: &SqliteRow) -> Result<Dataset, StoreError> {
+    Ok(Dataset { archived: row.flag("archived")?, ..row.json("data")? })
+}
+
+fn credential(row: &SqliteRow) -> Result<Credential, StoreError> {
+    Ok(Credential {
+        id: row.id("id")?,
+        name: row.text("name")?,
+        provider: row.word("provider", |provider| from_json::<ProviderId>("provider", &format!("\"{provider}\"")).ok())?,
+        origin: row.text("origin")?,
+        owner: row.id("owner")?,
+        archived: row.flag("archived")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+impl Store {
+    /// The portal's own machine as a cluster, made at the first call.
+    pub async fn local_cluster(&self, now: Timestamp) -> Result<Cluster, StoreError> {
+        let mut tx = self.begin().await?;
+        if let Some(row) = sqlx::query("SELECT * FROM clusters WHERE kind = 'local'").fetch_optional(&mut *tx).await? {
+            return cluster(&row);
+        }
+        let local =
+            Cluster { id: Uuid::now_v7(), name: "local".to_owned(), kind: ClusterKind::Local, owner: None, created_at: now };
+        sqlx::query("INSERT INTO clusters (id, name, kind, created_at) VALUES (?, ?, 'local', ?)")
+            .bind(local.id.to_string())
+            .bind(&local.name)
+            .bind(ms(now))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(local)
+    }
+
+    /// The clusters that the actor may use.
+    pub async fn clusters(&self, actor: &Actor) -> Result<Vec<Cluster>, StoreError> {
+        self.listed(CLUSTER, actor).await?.iter().map(cluster).collect()
+    }
+
+    /// One cluster; an archived one is found, too.
+    pub async fn cluster(&self, actor: &Actor, id: Uuid) -> Result<Cluster, StoreError> {
+        let found = cluster(&self.found(CLUSTER, id).await?)?;
+        gate_shared(actor, found.owner, CLUSTER.word, found)
+    }
+
+    /// For the supervisor: one cluster.
+    pub async fn cluster_of_portal(&self, id: Uuid) -> Result<Cluster, StoreError> {
+        cluster(&self.found(CLUSTER, id).await?)
+    }
+
+    /// Removes a cluster; `local` stays.
+    pub async fn remove_cluster(&self, actor: &Actor, id: Uuid) -> Result<(), StoreError> {
+        let found = self.cluster(actor, id).await?;
+        if found.kind == ClusterKind::Local {
+            return Err(StoreError::Conflict("The portal's own machine can't be removed.".to_owned()));
+        }
+        self.remove(CLUSTER, actor, id, found.owner).await.map(drop)
+    }
+
+    /// The models that the actor may use.
+    pub async fn models(&self, actor: &Actor) -> Result<Vec<Model>, StoreError> {
+        self.listed(MODEL, actor).await?.iter().map(model).collect()
+    }
+
+    /// One model; an archived one is found, too.
+    pub async fn model(&self, actor: &Actor, id: Uuid) -> Result<Model, StoreError> {
+        let found = model(&self.found(MODEL, id).await?)?;
+        gate_shared(actor, found.owner, MODEL.word, found)
+    }
+
+    /// Keeps a new model.
+    pub async fn insert_model(&self, model: &Model) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO models (id, owner, name, data, created_at) VALUES (?, ?, ?, ?, ?)")
+            .bind(model.id.to_string())
+            .bind(model.owner.map(|owner| owner.to_string()))
+            .bind(&model.name)
+            .bind(json(model)?)
+            .bind(ms(model.created_at))
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// For the portal's own work: writes what was learned of a model (its facts, after a transfer).
+    pub async fn update_model(&self, model: &Model) -> Result<(), StoreError> {
+        let done = sqlx::query("UPDATE models SET name = ?, data = ? WHERE id = ?")
+            .bind(&model.name)
+            .bind(json(model)?)
+            .bind(model.id.to_string())
+            .execute(&self.write)
+            .await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::NotFound(MODEL.word)) }
+    }
+
+    /// Removes a model; true if it is gone for good, false if it was archived.
+    pub async fn remove_model(&self, actor: &Actor, id: Uuid) -> Result<bool, StoreError> {
+        let owner = self.model(actor, id).await?.owner;
+        self.remove(MODEL, actor, id, owner).await
+    }
+
+    /// The datasets that the actor may use.
+    pub async fn datasets(&self, actor: &Actor) -> Result<Vec<Dataset>, StoreError> {
+        self.listed(DATASET, actor).await?.iter().map(dataset).collect()
+    }
+
+    /// One dataset; an archived one is found, too.
+    pub async fn dataset(&self, actor: &Actor, id: Uuid) -> Result<Dataset, StoreError> {
+        let found = dataset(&self.found(DATASET, id).await?)?;
+        gate_shared(actor, found.owner, DATASET.word, found)
+    }
+
+    /// Keeps a new dataset; its rows are a file of the caller's.
+    pub async fn insert_dataset(&self, dataset: &Dataset) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO datasets (id, owner, name, data, created_at) VALUES (?, ?, ?, ?, ?)")
+            .bind(dataset.id.to_string())
+            .bind(dataset.owner.map(|owner| owner.to_string()))
+            .bind(&dataset.name)
+            .bind(json(dataset)?)
+            .bind(ms(dataset.created_at))
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// Removes a dataset; true if it is gone for good (then its file may go), false if it was archived.
+    pub async fn remove_dataset(&self, actor: &Actor, id: Uuid) -> Result<bool, StoreError> {
+        let owner = self.dataset(actor, id).await?.owner;
+        self.remove(DATASET, actor, id, owner).await
+    }
+
+    /// The credentials that the actor may use, without their secrets.
+    pub async fn credentials(&self, actor: &Actor) -> Result<Vec<Credential>, StoreError> {
+        self.listed(CREDENTIAL, actor).await?.iter().map(credential).collect()
+    }
+
+    /// One credential, without its secret; an archived one is found, too.
+    pub async fn credential(&self, actor: &Actor, id: Uuid) -> Result<Credential, StoreError> {
+        let found = credential(&self.found(CREDENTIAL, id).await?)?;
+        gate(actor, found.owner, CREDENTIAL.word, found)
+    }
+
+    /// One credential with its sealed secret, to be opened and used. An archived one has no secret any more.
+    pub async fn sealed_credential(&self, actor: &Actor, id: Uuid) -> Result<SealedCredential, StoreError> {
+        let row = self.found(CREDENTIAL, id).await?;
+        let found = credential(&row)?;
+        let owner = found.owner;
+        if found.archived {
+            return Err(StoreError::NotFound(CREDENTIAL.word));
+        }
+        let sealed =
+            SealedCredential { credential: found, key_id: row.text("key_id")?, sealed: sqlx::Row::try_get(&row, "sealed")? };
+        gate(actor, owner, CREDENTIAL.word, sealed)
+    }
+
+    /// Keeps a new credential.
+    pub async fn insert_credential(&self, new: &SealedCredential) -> Result<(), StoreError> {
+        let credential = &new.credential;
+        sqlx::query(
+            "INSERT INTO credentials (id, owner, name, provider, origin, key_id, sealed, created_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(credential.id.to_string())
+        .bind(credential.owner.to_string())
+        .bind(&credential.name)
+        .bind(json(&credential.provider)?.trim_matches('"').to_owned())
+        .bind(&credential.origin)
+        .bind(&new.key_id)
+        .bind(&new.sealed)
+        .bind(ms(credential.created_at))
+        .execute(&self.write)
+        .await?;
+        Ok(())
+    }
+
+    /// Removes a credential; its secret is gone either way.
+    pub async fn remove_credential(&self, actor: &Actor, id: Uuid) -> Result<(), StoreError> {
+        let owner = self.credential(actor, id).await?.owner;
+        if !self.remove(CREDENTIAL, actor, id, Some(owner)).await? {
+            sqlx::query("UPDATE credentials SET sealed = x'' WHERE id = ?").bind(id.to_string()).execute(&self.write).await?;
+        }
+        Ok(())
+    }
+
+    async fn found(&self, kind: Kind, id: Uuid) -> Result<SqliteRow, StoreError> {
+        sqlx::query(AssertSqlSafe(format!("SELECT * FROM {} WHERE id = ?", kind.table)))
+            .bind(id.to_string())
+            .fetch_optional(&self.read)
+            .await?
+            .ok_or(StoreError::NotFound(kind.word))
+    }
+
+    /// What is in lists: the actor's own and what is everybody's; for administrators, all.
+    async fn listed(&self, kind: Kind, actor: &Actor) -> Result<Vec<SqliteRow>, StoreError> {
+        let query = format!(
+            "SELECT * FROM {} WHERE archived = 0 AND (? OR owner IS NULL OR owner = ?) ORDER BY name COLLATE NOCASE, id",
+            kind.table
+        );
+        Ok(sqlx::query(AssertSqlSafe(query))
+            .bind(actor.is_administrator())
+            .bind(actor.id.to_string())
+            .fetch_all(&self.read)
+            .await?)
+    }
+
+    /// Deletes or archives; true if deleted. What is everybody's is removed by administrators only.
+    async fn remove(&self, kind: Kind, actor: &Actor, id: Uuid, owner: Option<Uuid>) -> Result<bool, StoreError> {
+        if !actor.may_touch(owner) {
+            return Err(StoreError::Conflict("Only an administrator can remove what everybody uses.".to_owned()));
+        }
+        let mut tx = self.begin().await?;
+        let deleted = delete_unused(&mut tx, kind, id).await?;
+        if !deleted {
+            sqlx::query(AssertSqlSafe(format!("UPDATE {} SET archived = 1 WHERE id = ?", kind.table)))
+                .bind(id.to_string())
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(deleted)
+    }
+}
+
+async fn delete_unused(tx: &mut Transaction<'static, Sqlite>, kind: Kind, id: Uuid) -> Result<bool, StoreError> {
+    let query =
+        format!("DELETE FROM {} WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM benchmark_uses WHERE object_id = ?1)", kind.table);
+    let done = sqlx::query(AssertSqlSafe(query)).bind(id.to_string()).execute(&mut **tx).await?;
+    Ok(done.rows_affected() == 1)
+}

@@ -1,0 +1,142 @@
+//! What is kept: users, inventory, drafts, benchmarks, runs with their events, reports and request records. One file per
+//! area. No type of the database leaves this room, so that another database can stand behind the same methods.
+//!
+//! The gate is here: every loader of an object with an owner takes the [`Actor`](crate::domain::user::Actor) and answers
+//! for another person's object exactly as for one that does not exist. Methods that take no actor are for the portal's own
+//! work (the supervisor, sign-in), and say so.
+
+mod benchmarks;
+mod error;
+mod events;
+mod forms;
+mod history;
+mod inventory;
+mod records;
+mod reports;
+mod row;
+mod runs;
+mod schema;
+mod sessions;
+mod tokens;
+mod users;
+mod workflows;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, Transaction};
+
+pub use benchmarks::NewRun;
+pub use error::StoreError;
+pub use events::RunUpdate;
+pub use inventory::SealedCredential;
+pub use runs::{Keeper, OpenRun};
+pub use sessions::LinkState;
+pub use workflows::StoredWorkflow;
+
+/// The portal's database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    /// Connections for reading; WAL lets them go on while one writes.
+    read: SqlitePool,
+    /// The one connection for writing: writers wait for each other here, in order, and not in SQLite's busy loop.
+    write: SqlitePool,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the database, makes it if it is not there, and brings its schema up to date. A database with data is copied to
+    /// `<data_dir>/backups/` before its schema changes; one with a newer schema than this program knows is refused.
+    pub async fn open(url: &str, data_dir: &Path) -> Result<Self, StoreError> {
+        let options = Self::options(url)?;
+        let is_new = !options.get_filename().exists();
+        if let Some(folder) = options.get_filename().parent() {
+            std::fs::create_dir_all(folder).map_err(|error| StoreError::Open(format!("{}: {error}", folder.display())))?;
+        }
+        if is_new {
+            create_private(options.get_filename())?;
+        }
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(options.clone().create_if_missing(true))
+            .await
+            .map_err(|error| StoreError::Open(error.to_string()))?;
+        schema::migrate(&write, &data_dir.join("backups")).await?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(options)
+            .await
+            .map_err(|error| StoreError::Open(error.to_string()))?;
+        Ok(Self { read, write })
+    }
+
+    /// The URL that is used when none is given: a file in the data folder.
+    pub fn default_url(data_dir: &Path) -> String {
+        format!("sqlite://{}", data_dir.join("dyno.db").display())
+    }
+
+    fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        if scheme != "sqlite" {
+            return Err(StoreError::Open(format!("the database scheme {scheme} is not supported, only sqlite is")));
+        }
+        Ok(SqliteConnectOptions::from_str(url)
+            .map_err(|error| StoreError::Open(error.to_string()))?
+            .journal_mode(SqliteJournalMode::Wal)
+            // In WAL mode this loses no consistency, and a power failure at most the last moments.
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10)))
+    }
+
+    /// A transaction that may write, begun as such: one that reads first and then writes would fail when another wrote
+    /// between.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.read).await?;
+        Ok(())
+    }
+
+    /// The SQLite library's version, `3.51.3` say.
+    pub async fn engine_version(&self) -> Result<String, StoreError> {
+        Ok(sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&self.read).await?)
+    }
+
+    /// Copies the whole database, as it is at one moment, to a file that must not exist.
+    pub async fn copy_to(&self, file: &Path) -> Result<PathBuf, StoreError> {
+        schema::copy(&self.write, file).await?;
+        Ok(file.to_owned())
+    }
+
+    /// Closes all connections after their work.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+}
+
+/// Makes the file, readable by its owner only: it holds password hashes and sealed secrets.
+fn create_private(file: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(file)
+        .map(drop)
+        .map_err(|error| StoreError::Open(format!("{}: {error}", file.display())))
+}

@@ -1,0 +1,142 @@
+//! What was measured for each request.
+
+use sqlx::QueryBuilder;
+use sqlx::sqlite::SqliteConnection;
+use uuid::Uuid;
+
+use super::history::contains;
+use super::row::{Columns, json};
+use super::{Store, StoreError};
+use crate::domain::list::{ListQuery, Page};
+use crate::domain::report::{Phase, RequestRecord};
+use crate::domain::user::Actor;
+
+/// The columns by which records are sorted.
+const SORTS: [&str; 11] = [
+    "seq",
+    "node",
+    "load_point",
+    "phase",
+    "sent_unix_ns",
+    "ttft_ms",
+    "tpot_ms",
+    "e2el_ms",
+    "input_tokens",
+    "output_tokens",
+    "error_class",
+];
+
+/// Adds records to a run's.
+pub(super) async fn append(db: &mut SqliteConnection, run: Uuid, records: &[RequestRecord]) -> Result<(), StoreError> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let id = run.to_string();
+    let last: i64 = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM request_records WHERE run_id = ?")
+        .bind(&id)
+        .fetch_one(&mut *db)
+        .await?;
+    for (seq, record) in (last + 1..).zip(records) {
+        sqlx::query(
+            "INSERT INTO request_records (run_id, seq, id, node, load_point, phase, sent_unix_ns, ttft_ms, tpot_ms, e2el_ms,
+             input_tokens, output_tokens, error_class, http_status, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(&id)
+        .bind(seq)
+        .bind(&record.id)
+        .bind(&record.node)
+        .bind(record.load_point)
+        .bind(match record.phase {
+            Phase::Warmup => "warmup",
+            Phase::Measured => "measured",
+        })
+        .bind(record.sent_unix_ns)
+        .bind(record.ttft_ms)
+        .bind(record.tpot_ms)
+        .bind(record.e2el_ms)
+        .bind(record.input_tokens)
+        .bind(record.output_tokens)
+        .bind(record.error_class.map(|class| class.as_str()))
+        .bind(record.http_status)
+        .bind(json(record)?)
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// A page of a run's records. `search` looks in ids and nodes; `status` is `ok`, `error`, an error class, or a phase;
+    /// sorts are the columns' names, `seq` (the order of completion) when absent.
+    pub async fn records(&self, actor: &Actor, run: Uuid, query: &ListQuery) -> Result<Page<RequestRecord>, StoreError> {
+        self.run(actor, run).await?;
+        let sort = query.sort.as_deref().filter(|sort| !sort.is_empty()).unwrap_or("seq");
+        let (name, direction) = sort.strip_prefix('-').map_or((sort, "ASC"), |name| (name, "DESC"));
+        let column = SORTS
+            .iter()
+            .find(|column| **column == name)
+            .ok_or_else(|| StoreError::Invalid { field: "sort", message: format!("Sort by one of {}.", SORTS.join(", ")) })?;
+        let filtered = |select: &str| {
+            let mut builder = QueryBuilder::new(select);
+            builder.push(" FROM request_records WHERE run_id = ").push_bind(run.to_string());
+            if let Some(text) = query.search.as_deref().filter(|text| !text.is_empty()) {
+                builder.push(" AND lower(id || ' ' || node) LIKE ").push_bind(contains(text)).push(" ESCAPE '\\'");
+            }
+            match query.status.as_deref() {
+                None | Some("") => {}
+                Some("ok") => {
+                    builder.push(" AND error_class IS NULL");
+                }
+                Some("error") => {
+                    builder.push(" AND error_class IS NOT NULL");
+                }
+                Some(phase @ ("warmup" | "measured")) => {
+                    builder.push(" AND phase = ").push_bind(phase.to_owned());
+                }
+                Some(class) => {
+                    builder.push(" AND error_class = ").push_bind(class.to_owned());
+                }
+            }
+            builder
+        };
+        let total: i64 = filtered("SELECT count(*)").build_query_scalar().fetch_one(&self.read).await?;
+        let mut page = filtered("SELECT data");
+        page.push(format!(" ORDER BY {column} {direction} NULLS LAST, seq {direction} LIMIT "))
+            .push_bind(i64::from(query.page_size()))
+            .push(" OFFSET ")
+            .push_bind(query.offset() as i64);
+        let rows = page.build().fetch_all(&self.read).await?;
+        Ok(Page { items: rows.iter().map(|row| row.json("data")).collect::<Result<_, _>>()?, total: total as u64 })
+    }
+
+    /// The records of a run after the number `after`, at most `limit`, with their numbers: for exports, piece by piece.
+    pub async fn records_after(
+        &self,
+        actor: &Actor,
+        run: Uuid,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, RequestRecord)>, StoreError> {
+        self.run(actor, run).await?;
+        sqlx::query("SELECT seq, data FROM request_records WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?")
+            .bind(run.to_string())
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.read)
+            .await?
+            .iter()
+            .map(|row| Ok((row.int("seq")?, row.json("data")?)))
+            .collect()
+    }
+
+    /// For the supervisor: every record of a run, for its report.
+    pub async fn records_of_portal(&self, run: Uuid) -> Result<Vec<RequestRecord>, StoreError> {
+        sqlx::query("SELECT data FROM request_records WHERE run_id = ? ORDER BY seq")
+            .bind(run.to_string())
+            .fetch_all(&self.read)
+            .await?
+            .iter()
+            .map(|row| row.json("data"))
+            .collect()
+    }
+}

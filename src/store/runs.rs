@@ -1,0 +1,246 @@
+//! Runs: their status, their stages, what the supervisor needs to find them again.
+
+use jiff::Timestamp;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use uuid::Uuid;
+
+use super::history::search_text;
+use super::row::{Columns, gate, json, ms};
+use super::{NewRun, Store, StoreError};
+use crate::domain::benchmark::Benchmark;
+use crate::domain::run::{Run, RunKind, RunStatus, Stage, StageId, StageStatus};
+use crate::domain::user::Actor;
+
+/// The process that owns a run's engine and load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keeper {
+    /// Process id.
+    pub pid: i32,
+    /// When it started, in ticks since boot (`/proc/<pid>/stat`), since process ids are used again.
+    pub start: u64,
+}
+
+/// A run that is not over, with what the supervisor needs to go on with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenRun {
+    /// The run.
+    pub run: Run,
+    /// The nodes that it needs for itself.
+    pub nodes: Vec<String>,
+    /// A person has asked for the end.
+    pub cancel_requested: bool,
+    /// Who owns its processes, once started.
+    pub keeper: Option<Keeper>,
+    /// How far the keeper's journal was read, bytes.
+    pub journal_offset: u64,
+    /// How far the load's spool was read, bytes.
+    pub spool_offset: u64,
+}
+
+/// A run without its stages and its place in the queue.
+pub(super) fn run(row: &SqliteRow) -> Result<Run, StoreError> {
+    Ok(Run {
+        id: row.id("id")?,
+        benchmark_id: row.id("benchmark_id")?,
+        owner: row.id("owner")?,
+        kind: row.word("kind", |kind| match kind {
+            "measured" => Some(RunKind::Measured),
+            "simulated" => Some(RunKind::Simulated),
+            _ => None,
+        })?,
+        status: row.word("status", RunStatus::parse)?,
+        reason: row.opt_text("reason")?,
+        queue_position: None,
+        created_at: row.time("created_at")?,
+        started_at: row.opt_time("started_at")?,
+        ended_at: row.opt_time("ended_at")?,
+        stages: Vec::new(),
+    })
+}
+
+fn open_run(row: &SqliteRow) -> Result<OpenRun, StoreError> {
+    let keeper = match (row.opt_int("keeper_pid")?, row.opt_int("keeper_start")?) {
+        (Some(pid), Some(start)) => Some(Keeper { pid: pid as i32, start: start as u64 }),
+        _ => None,
+    };
+    Ok(OpenRun {
+        run: run(row)?,
+        nodes: row.json("nodes")?,
+        cancel_requested: row.flag("cancel_requested")?,
+        keeper,
+        journal_offset: row.int("journal_offset")? as u64,
+        spool_offset: row.int("spool_offset")? as u64,
+    })
+}
+
+fn stage(row: &SqliteRow) -> Result<Stage, StoreError> {
+    let id = row.word("id", StageId::parse)?;
+    Ok(Stage {
+        id,
+        title: id.title().to_owned(),
+        status: row.word("status", StageStatus::parse)?,
+        started_at: row.opt_time("started_at")?,
+        ended_at: row.opt_time("ended_at")?,
+        message: row.opt_text("message")?,
+    })
+}
+
+/// Writes a run with its stages.
+pub(super) async fn insert(db: &mut SqliteConnection, benchmark: &Benchmark, new: &NewRun) -> Result<(), StoreError> {
+    let (run, spec) = (&new.run, &benchmark.spec);
+    sqlx::query(
+        "INSERT INTO runs (id, benchmark_id, owner, kind, status, reason, name, search, model, engine, cluster, devices, load,
+         creator, nodes, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(run.id.to_string())
+    .bind(benchmark.id.to_string())
+    .bind(run.owner.to_string())
+    .bind(match run.kind {
+        RunKind::Measured => "measured",
+        RunKind::Simulated => "simulated",
+    })
+    .bind(run.status.as_str())
+    .bind(&run.reason)
+    .bind(&spec.name)
+    .bind(search_text(spec))
+    .bind(&spec.model.name)
+    .bind(spec.serving.engine.map(|engine| engine.as_str()))
+    .bind(&spec.cluster_name)
+    .bind(&new.devices)
+    .bind(&new.load)
+    .bind(&new.creator)
+    .bind(json(&new.nodes)?)
+    .bind(ms(run.created_at))
+    .execute(&mut *db)
+    .await?;
+    for (position, stage) in run.stages.iter().enumerate() {
+        sqlx::query("INSERT INTO stages (run_id, position, id, status, message) VALUES (?, ?, ?, ?, ?)")
+            .bind(run.id.to_string())
+            .bind(position as i64)
+            .bind(stage.id.as_str())
+            .bind(stage.status.as_str())
+            .bind(&stage.message)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// One run, with its stages and, while it waits, its place in the queue.
+    pub async fn run(&self, actor: &Actor, id: Uuid) -> Result<Run, StoreError> {
+        let found = self.run_of_portal(id).await?;
+        gate(actor, found.owner, "run", found)
+    }
+
+    /// For the portal's own work: one run.
+    pub async fn run_of_portal(&self, id: Uuid) -> Result<Run, StoreError> {
+        let row = sqlx::query("SELECT * FROM runs WHERE id = ?").bind(id.to_string()).fetch_optional(&self.read).await?;
+        let row = row.ok_or(StoreError::NotFound("run"))?;
+        let mut found = run(&row)?;
+        found.stages = self.stages(id).await?;
+        if found.status == RunStatus::Queued {
+            found.queue_position = Some(self.queue_position(id, &row.json::<Vec<String>>("nodes")?, found.created_at).await?);
+        }
+        Ok(found)
+    }
+
+    async fn stages(&self, run: Uuid) -> Result<Vec<Stage>, StoreError> {
+        sqlx::query("SELECT * FROM stages WHERE run_id = ? ORDER BY position")
+            .bind(run.to_string())
+            .fetch_all(&self.read)
+            .await?
+            .iter()
+            .map(stage)
+            .collect()
+    }
+
+    /// How many runs that are not over were asked for earlier and need one of these nodes.
+    async fn queue_position(&self, run: Uuid, nodes: &[String], created_at: Timestamp) -> Result<u32, StoreError> {
+        let before = sqlx::query(
+            "SELECT nodes FROM runs WHERE status IN ('queued', 'running', 'cancelling')
+             AND (created_at < ?1 OR (created_at = ?1 AND id < ?2))",
+        )
+        .bind(ms(created_at))
+        .bind(run.to_string())
+        .fetch_all(&self.read)
+        .await?;
+        let mut count = 0;
+        for row in &before {
+            let theirs: Vec<String> = row.json("nodes")?;
+            count += u32::from(theirs.iter().any(|node| nodes.contains(node)));
+        }
+        Ok(count)
+    }
+
+    /// For the supervisor: every run that is not over, oldest first.
+    pub async fn open_runs(&self) -> Result<Vec<OpenRun>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM runs WHERE status IN ('queued', 'running', 'cancelling') ORDER BY created_at, id")
+            .fetch_all(&self.read)
+            .await?;
+        let mut open = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let mut found = open_run(row)?;
+            found.run.stages = self.stages(found.run.id).await?;
+            open.push(found);
+        }
+        Ok(open)
+    }
+
+    /// For the supervisor: a queued run begins; false if it is no longer queued (cancelled meanwhile, say).
+    pub async fn begin_run(&self, id: Uuid, now: Timestamp) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE runs SET status = 'running', started_at = coalesce(started_at, ?)
+             WHERE id = ? AND status = 'queued' AND cancel_requested = 0",
+        )
+        .bind(ms(now))
+        .bind(id.to_string())
+        .execute(&self.write)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// For the supervisor: who owns the run's processes.
+    pub async fn set_keeper(&self, id: Uuid, keeper: Keeper) -> Result<(), StoreError> {
+        sqlx::query("UPDATE runs SET keeper_pid = ?, keeper_start = ? WHERE id = ?")
+            .bind(keeper.pid)
+            .bind(keeper.start as i64)
+            .bind(id.to_string())
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// A person asks for the end. A run that is at work becomes `cancelling`, a queued one stays queued for the supervisor
+    /// to end; one that is over is a conflict. Asking twice is the same as once.
+    pub async fn request_cancel(&self, actor: &Actor, id: Uuid) -> Result<(), StoreError> {
+        let found = self.run(actor, id).await?;
+        let done = sqlx::query(
+            "UPDATE runs SET cancel_requested = 1, status = CASE status WHEN 'running' THEN 'cancelling' ELSE status END
+             WHERE id = ? AND status IN ('queued', 'running', 'cancelling')",
+        )
+        .bind(found.id.to_string())
+        .execute(&self.write)
+        .await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict("This run is over already.".to_owned())) }
+    }
+
+    /// Removes a run that is over, with its events, report and records; with its last run goes the benchmark. The run's
+    /// folder is the caller's.
+    pub async fn delete_run(&self, actor: &Actor, id: Uuid) -> Result<(), StoreError> {
+        let found = self.run(actor, id).await?;
+        let mut tx = self.begin().await?;
+        let done = sqlx::query("DELETE FROM runs WHERE id = ? AND status NOT IN ('queued', 'running', 'cancelling')")
+            .bind(id.to_string())
+            .execute(&mut *tx)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Err(StoreError::Conflict("This run is not over. Cancel it first.".to_owned()));
+        }
+        sqlx::query("DELETE FROM benchmarks WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE benchmark_id = ?1)")
+            .bind(found.benchmark_id.to_string())
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+}

@@ -1,0 +1,90 @@
+//! Bringing the database's schema up to date, carefully.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Row, SqlSafeStr};
+
+use super::StoreError;
+
+/// Every schema, oldest first: version, name, statements. A test compares this list with the folder.
+const SCHEMAS: [(i64, &str, &str); 1] = [(1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql"))];
+
+/// The newest schema that this program knows.
+fn known() -> i64 {
+    SCHEMAS.iter().map(|(version, _, _)| *version).max().unwrap_or_default()
+}
+
+fn migrator() -> Migrator {
+    Migrator::with_migrations(
+        SCHEMAS
+            .into_iter()
+            .map(|(version, name, statements)| {
+                Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, statements.into_sql_str(), false)
+            })
+            .collect(),
+    )
+}
+
+/// Runs what is missing. Copies the database into `backups` before, unless it is empty.
+pub(super) async fn migrate(pool: &SqlitePool, backups: &Path) -> Result<(), StoreError> {
+    let newest = newest_applied(pool).await?;
+    if let Some((found, name)) = newest.clone().filter(|(version, _)| *version > known()) {
+        return Err(StoreError::NewerSchema { found, name, known: known() });
+    }
+    if let Some((version, _)) = newest
+        && version < known()
+    {
+        backup(pool, backups, version).await?;
+    }
+    migrator().run(pool).await.map_err(|error| StoreError::Open(format!("migration: {error}")))
+}
+
+/// The newest schema in the database, with its name; absent in an empty database.
+async fn newest_applied(pool: &SqlitePool) -> Result<Option<(i64, String)>, StoreError> {
+    let has_table: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations')")
+            .fetch_one(pool)
+            .await?;
+    if !has_table {
+        return Ok(None);
+    }
+    let row = sqlx::query("SELECT version, description FROM _sqlx_migrations ORDER BY version DESC LIMIT 1")
+        .fetch_optional(pool)
+        .await?;
+    row.map(|row| Ok((row.try_get("version")?, row.try_get("description")?))).transpose()
+}
+
+async fn backup(pool: &SqlitePool, folder: &Path, version: i64) -> Result<(), StoreError> {
+    std::fs::create_dir_all(folder).map_err(|error| StoreError::Open(format!("{}: {error}", folder.display())))?;
+    let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ");
+    let file = folder.join(format!("schema-{version:04}-{stamp}.db"));
+    copy(pool, &file).await?;
+    tracing::info!(file = %file.display(), schema = version, "copied the database before its schema changes");
+    Ok(())
+}
+
+/// Copies the whole database to a file that must not exist; the copy is its owner's only, like the original.
+pub(super) async fn copy(pool: &SqlitePool, file: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::PermissionsExt;
+    sqlx::query("VACUUM INTO ?").bind(file.display().to_string()).execute(pool).await?;
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600))
+        .map_err(|error| StoreError::Open(format!("{}: {error}", file.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_has_every_file_of_the_folder() {
+        let folder = Path::new(file!()).parent().unwrap().join("../../migrations/sqlite");
+        let mut files: Vec<String> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        let listed: Vec<String> = SCHEMAS.iter().map(|(version, name, _)| format!("{version:04}_{name}.sql")).collect();
+        assert_eq!(files, listed);
+    }
+}

@@ -1,0 +1,155 @@
+//! Sessions of browsers, and the one-time links that come before the first one. Only hashes of their secrets are kept.
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::row::{Columns, ms};
+use super::{Store, StoreError, users};
+use crate::domain::user::{Actor, User};
+
+/// How often a session's last use is written: each request would be a write.
+const TOUCH_EVERY: SignedDuration = SignedDuration::from_secs(60);
+
+/// What a one-time link is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkState {
+    /// It lets this person set a password.
+    Open(User),
+    /// It was used already.
+    Used,
+    /// Its time is over.
+    Expired,
+    /// There is none such.
+    Unknown,
+}
+
+impl Store {
+    /// For sign-in: begins a session.
+    pub async fn create_session(&self, hash: &[u8], user: Uuid, now: Timestamp, ends: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO sessions (hash, user_id, created_at, last_seen_at, expires_at) VALUES (?, ?, ?, ?, ?)")
+            .bind(hash)
+            .bind(user.to_string())
+            .bind(ms(now))
+            .bind(ms(now))
+            .bind(ms(ends))
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// For sign-in: whose session it is, if it has neither been idle for longer than `idle` nor reached its absolute end.
+    pub async fn session_actor(&self, hash: &[u8], now: Timestamp, idle: SignedDuration) -> Result<Option<Actor>, StoreError> {
+        let row = sqlx::query(
+            "SELECT u.id, u.name, u.role, s.last_seen_at FROM sessions s JOIN users u ON u.id = s.user_id
+             WHERE s.hash = ? AND s.expires_at > ? AND s.last_seen_at > ?",
+        )
+        .bind(hash)
+        .bind(ms(now))
+        .bind(ms(now - idle))
+        .fetch_optional(&self.read)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        if now.duration_since(row.time("last_seen_at")?) > TOUCH_EVERY {
+            sqlx::query("UPDATE sessions SET last_seen_at = ? WHERE hash = ?")
+                .bind(ms(now))
+                .bind(hash)
+                .execute(&self.write)
+                .await?;
+        }
+        users::actor(&row).map(Some)
+    }
+
+    /// For sign-out.
+    pub async fn delete_session(&self, hash: &[u8]) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM sessions WHERE hash = ?").bind(hash).execute(&self.write).await?;
+        Ok(())
+    }
+
+    /// For the portal's own work: removes what has ended by itself (sessions, links, form entries).
+    pub async fn sweep(&self, now: Timestamp, idle: SignedDuration) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query("DELETE FROM sessions WHERE expires_at <= ? OR last_seen_at <= ?")
+            .bind(ms(now))
+            .bind(ms(now - idle))
+            .execute(&mut *tx)
+            .await?;
+        // A link says "expired" for a week before it is unknown.
+        sqlx::query("DELETE FROM one_time_links WHERE expires_at <= ?")
+            .bind(ms(now - SignedDuration::from_hours(7 * 24)))
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("DELETE FROM form_entries WHERE expires_at <= ?").bind(ms(now)).execute(&mut *tx).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// For sign-in: a new one-time link in place of the person's unused older ones.
+    pub async fn create_link(&self, hash: &[u8], user: Uuid, now: Timestamp, ends: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query("DELETE FROM one_time_links WHERE user_id = ? AND used_at IS NULL")
+            .bind(user.to_string())
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("INSERT INTO one_time_links (hash, user_id, created_at, expires_at) VALUES (?, ?, ?, ?)")
+            .bind(hash)
+            .bind(user.to_string())
+            .bind(ms(now))
+            .bind(ms(ends))
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// For sign-in: what a link is good for.
+    pub async fn link(&self, hash: &[u8], now: Timestamp) -> Result<LinkState, StoreError> {
+        let row = sqlx::query(
+            "SELECT u.*, l.used_at, l.expires_at FROM one_time_links l JOIN users u ON u.id = l.user_id WHERE l.hash = ?",
+        )
+        .bind(hash)
+        .fetch_optional(&self.read)
+        .await?;
+        let Some(row) = row else { return Ok(LinkState::Unknown) };
+        if row.opt_int("used_at")?.is_some() {
+            return Ok(LinkState::Used);
+        }
+        if row.time("expires_at")? <= now {
+            return Ok(LinkState::Expired);
+        }
+        users::user(&row).map(LinkState::Open)
+    }
+
+    /// For sign-in: uses a link up. Sets the person's password, and the name if one is given, and ends the person's older
+    /// sessions. Of two that come with the same link at once, one gets `NotFound`.
+    pub async fn use_link(
+        &self,
+        hash: &[u8],
+        name: Option<&str>,
+        password_hash: &str,
+        now: Timestamp,
+    ) -> Result<User, StoreError> {
+        let mut tx = self.begin().await?;
+        let user_id: Option<String> = sqlx::query_scalar(
+            "UPDATE one_time_links SET used_at = ?1 WHERE hash = ?2 AND used_at IS NULL AND expires_at > ?1 RETURNING user_id",
+        )
+        .bind(ms(now))
+        .bind(hash)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let user_id = user_id.ok_or(StoreError::NotFound("link"))?;
+        let row = sqlx::query("UPDATE users SET password_hash = ?, name = coalesce(?, name) WHERE id = ? RETURNING *")
+            .bind(password_hash)
+            .bind(name)
+            .bind(&user_id)
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(|error| match StoreError::from(error) {
+                StoreError::Conflict(_) => {
+                    StoreError::Invalid { field: "name", message: "Somebody has this name already.".to_owned() }
+                }
+                other => other,
+            })?;
+        sqlx::query("DELETE FROM sessions WHERE user_id = ?").bind(&user_id).execute(&mut *tx).await?;
+        let user = users::user(&row)?;
+        tx.commit().await?;
+        Ok(user)
+    }
+}

@@ -1,0 +1,153 @@
+//! The wizard's drafts. What the steps hold is the domain's; here it is JSON with a revision beside it.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Sqlite, Transaction};
+use uuid::Uuid;
+
+use super::row::{Columns, gate, json, ms};
+use super::{NewRun, Store, StoreError, benchmarks, runs};
+use crate::domain::benchmark::Benchmark;
+use crate::domain::run::RunStatus;
+use crate::domain::user::Actor;
+
+/// A workflow as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredWorkflow {
+    /// Identity.
+    pub id: Uuid,
+    /// Whose it is.
+    pub owner: Uuid,
+    /// The name in the list of drafts.
+    pub name: String,
+    /// Rises by one with each change.
+    pub revision: i64,
+    /// What the steps hold.
+    pub state: serde_json::Value,
+    /// What it became, once triggered.
+    pub benchmark_id: Option<Uuid>,
+    /// The run that the trigger started.
+    pub run_id: Option<Uuid>,
+    /// Where that run stands.
+    pub run_status: Option<RunStatus>,
+    /// When the first step was saved.
+    pub created_at: Timestamp,
+    /// When a step was last saved.
+    pub updated_at: Timestamp,
+}
+
+const SELECT: &str = "SELECT w.*, r.status AS run_status FROM workflows w LEFT JOIN runs r ON r.id = w.run_id";
+
+fn workflow(row: &SqliteRow) -> Result<StoredWorkflow, StoreError> {
+    let run_status = match row.opt_text("run_status")? {
+        Some(_) => Some(row.word("run_status", RunStatus::parse)?),
+        None => None,
+    };
+    Ok(StoredWorkflow {
+        id: row.id("id")?,
+        owner: row.id("owner")?,
+        name: row.text("name")?,
+        revision: row.int("revision")?,
+        state: row.json("state")?,
+        benchmark_id: row.opt_id("benchmark_id")?,
+        run_id: row.opt_id("run_id")?,
+        run_status,
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+    })
+}
+
+impl Store {
+    /// Keeps a new draft.
+    pub async fn insert_workflow(&self, draft: &StoredWorkflow) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO workflows (id, owner, name, revision, state, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(draft.id.to_string())
+        .bind(draft.owner.to_string())
+        .bind(&draft.name)
+        .bind(draft.revision)
+        .bind(json(&draft.state)?)
+        .bind(ms(draft.created_at))
+        .bind(ms(draft.updated_at))
+        .execute(&self.write)
+        .await?;
+        Ok(())
+    }
+
+    /// One workflow.
+    pub async fn workflow(&self, actor: &Actor, id: Uuid) -> Result<StoredWorkflow, StoreError> {
+        let query = sqlx::AssertSqlSafe(format!("{SELECT} WHERE w.id = ?"));
+        let row = sqlx::query(query).bind(id.to_string()).fetch_optional(&self.read).await?;
+        let found = workflow(&row.ok_or(StoreError::NotFound("workflow"))?)?;
+        gate(actor, found.owner, "workflow", found)
+    }
+
+    /// The actor's own workflows, last changed first; with `drafts_only`, those that were not triggered.
+    pub async fn workflows(&self, actor: &Actor, drafts_only: bool) -> Result<Vec<StoredWorkflow>, StoreError> {
+        let query = sqlx::AssertSqlSafe(format!(
+            "{SELECT} WHERE w.owner = ? AND (NOT ? OR w.run_id IS NULL) ORDER BY w.updated_at DESC, w.id DESC"
+        ));
+        sqlx::query(query)
+            .bind(actor.id.to_string())
+            .bind(drafts_only)
+            .fetch_all(&self.read)
+            .await?
+            .iter()
+            .map(workflow)
+            .collect()
+    }
+
+    /// Saves name, state and revision of a draft that still has the revision `was`; `Stale` if someone else saved it
+    /// meanwhile, or it was triggered.
+    pub async fn save_workflow(&self, draft: &StoredWorkflow, was: i64) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        save(&mut tx, draft, was).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Discards a workflow; what it became stays.
+    pub async fn delete_workflow(&self, actor: &Actor, id: Uuid) -> Result<(), StoreError> {
+        self.workflow(actor, id).await?;
+        sqlx::query("DELETE FROM workflows WHERE id = ?").bind(id.to_string()).execute(&self.write).await?;
+        Ok(())
+    }
+
+    /// The trigger, all or nothing: saves the workflow (as `save_workflow` does), freezes the benchmark, queues its run. A
+    /// second trigger of the same workflow finds the first one's revision gone and gets `Stale`.
+    pub async fn trigger_workflow(
+        &self,
+        draft: &StoredWorkflow,
+        was: i64,
+        benchmark: &Benchmark,
+        run: &NewRun,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        save(&mut tx, draft, was).await?;
+        benchmarks::insert(&mut tx, benchmark).await?;
+        runs::insert(&mut tx, benchmark, run).await?;
+        sqlx::query("UPDATE workflows SET benchmark_id = ?, run_id = ? WHERE id = ?")
+            .bind(benchmark.id.to_string())
+            .bind(run.run.id.to_string())
+            .bind(draft.id.to_string())
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+async fn save(tx: &mut Transaction<'static, Sqlite>, draft: &StoredWorkflow, was: i64) -> Result<(), StoreError> {
+    let done = sqlx::query(
+        "UPDATE workflows SET name = ?, state = ?, revision = ?, updated_at = ?
+         WHERE id = ? AND revision = ? AND run_id IS NULL",
+    )
+    .bind(&draft.name)
+    .bind(json(&draft.state)?)
+    .bind(draft.revision)
+    .bind(ms(draft.updated_at))
+    .bind(draft.id.to_string())
+    .bind(was)
+    .execute(&mut **tx)
+    .await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Stale) }
+}
