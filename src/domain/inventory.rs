@@ -138,6 +138,9 @@ pub struct Device {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct DeviceInfo {
+    /// How many of this device are built in; absent: one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub num_devices: Option<u32>,
     /// Hardware threads of a CPU.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub num_virtual_cores: Option<u32>,
