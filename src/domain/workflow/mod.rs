@@ -1,11 +1,25 @@
 //! The wizard's draft and its rules: eight steps, owned by the server, saved at every step, frozen into a benchmark at
-//! the end.
+//! the end. Browser, scripts and CI take the same way: a JSON body becomes a [`body::Body`], [`needs::needs`] says what
+//! has to be looked up for it, and [`advance::advance`] applies it wholly or not at all.
 
+pub mod advance;
 pub mod answer;
+pub mod body;
+pub mod facts;
 pub mod fields;
+pub mod freeze;
+pub mod needs;
 pub mod page;
+pub mod sentence;
 pub mod state;
+pub mod steps;
 
+pub use advance::{Advance, Refusal, Stamp, advance};
 pub use answer::{WorkflowAnswer, WorkflowRow, WorkflowStatus};
+pub use body::Body;
+pub use facts::{ClusterFacts, EngineFacts, Facts};
+pub use freeze::{freeze, thaw};
+pub use needs::{Needs, needs, needs_to_run};
 pub use page::Page;
+pub use sentence::load_sentence;
 pub use state::{ChosenDevice, ChosenNode, Draft, WorkflowSteps};

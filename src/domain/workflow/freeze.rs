@@ -1,0 +1,121 @@
+//! From a finished draft to a benchmark, and back to a new draft.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::facts::Facts;
+use super::state::{ChosenNode, Draft, WorkflowSteps};
+use super::steps::{cluster, credential, load, model, nodes};
+use crate::domain::benchmark::{BenchmarkSpec, Serving};
+use crate::domain::inventory::ModelSource;
+use crate::domain::problem::FieldError;
+
+/// Freezes a finished draft. Everything is looked at once more: what was chosen days ago may be gone.
+pub fn freeze(draft: &Draft, facts: &Facts) -> Result<BenchmarkSpec, Vec<FieldError>> {
+    let mut errors = Vec::new();
+    let steps = &draft.steps;
+    if let Some(missing) = draft.missing_before(8) {
+        errors.push(FieldError::at(missing, "step_number", format!("Step {missing} is not complete.")));
+    }
+    let found_cluster = cluster::reachable(facts).map_err(|error| errors.push(error)).ok();
+    let found_model = model::usable(facts).map_err(|error| errors.push(error)).ok();
+    nodes::check(steps, facts, &mut errors);
+    load::check(steps, facts, &mut errors);
+    let mut serving = steps.serving.clone();
+    if let Some(found) = found_model {
+        model::check_serving(&serving, found, found_cluster.map(|found| found.cluster.kind), facts, &mut errors);
+        if found.is_cloud() {
+            if steps.credential_id.is_some()
+                && let Err(error) = credential::usable(facts)
+            {
+                errors.push(error);
+            }
+        } else {
+            serving.engine = serving.engine.or_else(|| model::default_engine(found));
+            if let Some(engine) = serving.engine {
+                model::check_available(engine, facts, &mut errors);
+            }
+        }
+    }
+    match (found_cluster, found_model) {
+        (Some(found_cluster), Some(found_model)) if errors.is_empty() => Ok(BenchmarkSpec {
+            name: steps.name.clone(),
+            tags: steps.tags.clone(),
+            description: steps.description.clone(),
+            load: steps.load(),
+            cluster_id: found_cluster.cluster.id,
+            cluster_name: found_cluster.cluster.name.clone(),
+            nodes: steps.nodes.iter().map(ChosenNode::choice).collect(),
+            load_node: steps.load_node.clone(),
+            model: found_model.clone(),
+            serving,
+            credential_id: steps.credential_id,
+            // In the order in which they are used.
+            datasets: steps
+                .dataset_ids
+                .iter()
+                .filter_map(|id| facts.datasets.iter().find(|dataset| dataset.id == *id))
+                .cloned()
+                .collect(),
+        }),
+        _ => Err(errors),
+    }
+}
+
+/// A new draft with all that a benchmark was made of; it only has to be confirmed. What has gone since is refused at the
+/// trigger, with the step that names it.
+pub fn thaw(spec: &BenchmarkSpec, id: Uuid, owner: Uuid, now: Timestamp) -> Draft {
+    let load = &spec.load;
+    let serving = match &spec.model.source {
+        ModelSource::Cloud { .. } => Serving::default(),
+        _ => spec.serving.clone(),
+    };
+    let steps = WorkflowSteps {
+        name: spec.name.clone(),
+        tags: spec.tags.clone(),
+        description: spec.description.clone(),
+        concurrent_requests: load.concurrent_requests,
+        eval_with: load.eval_with,
+        max_input_tokens: load.max_input_tokens,
+        max_output_tokens: load.max_output_tokens,
+        dataset_ids: load.dataset_ids.clone(),
+        warmup_requests: load.warmup_requests,
+        num_requests: load.num_requests,
+        duration_s: load.duration_s,
+        endpoint: Some(load.endpoint).filter(|endpoint| *endpoint != crate::domain::benchmark::Endpoint::default()),
+        arrival: load.arrival.clone(),
+        load_points: load.load_points.clone(),
+        slo: load.slo.clone(),
+        seed: load.seed,
+        prefix: load.prefix.clone(),
+        cluster_id: Some(spec.cluster_id),
+        nodes: spec.nodes.iter().map(ChosenNode::from).collect(),
+        load_node: spec.load_node.clone(),
+        model_id: Some(spec.model.id),
+        serving,
+        credential_id: spec.credential_id,
+        user_confirmation: false,
+        run_as_simulation: None,
+    };
+    let provider = match &spec.model.source {
+        ModelSource::Cloud { provider, .. } => Some(*provider),
+        _ => None,
+    };
+    let mut draft = Draft {
+        id,
+        owner,
+        revision: 1,
+        total_steps: 9,
+        cluster_kind: None,
+        provider,
+        credential_skipped: provider.is_some() && spec.credential_id.is_none(),
+        field_revisions: steps.fields().keys().map(|field| (field.clone(), 1)).collect(),
+        steps,
+        benchmark_id: None,
+        run_id: None,
+        created_at: now,
+        updated_at: now,
+    };
+    draft.steps.user_confirmation = false;
+    draft
+}

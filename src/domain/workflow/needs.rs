@@ -1,0 +1,66 @@
+//! What has to be looked up before a body can be judged.
+
+use uuid::Uuid;
+
+use super::body::{Body, Patch, StepPatch};
+use super::state::Draft;
+
+/// What has to be looked up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// The cluster, live.
+    pub cluster: Option<Uuid>,
+    /// The model.
+    pub model: Option<Uuid>,
+    /// The datasets.
+    pub datasets: Vec<Uuid>,
+    /// The credential.
+    pub credential: Option<Uuid>,
+    /// Which engines the cluster has.
+    pub engines: bool,
+}
+
+/// What has to be looked up for a body.
+pub fn needs(draft: Option<&Draft>, body: &Body) -> Needs {
+    let Some(draft) = draft else { return Needs::default() };
+    if draft.run_id.is_some() {
+        return Needs::default();
+    }
+    let steps = &draft.steps;
+    match &body.step_patch {
+        StepPatch::Load(load) => Needs {
+            datasets: load.dataset_ids.set().cloned().unwrap_or_default(),
+            // Lengths are checked against the model's context once the model is known.
+            model: steps.model_id,
+            ..Needs::default()
+        },
+        StepPatch::Cluster(cluster) => Needs { cluster: chosen(cluster, steps.cluster_id), ..Needs::default() },
+        StepPatch::Nodes(_) => Needs { cluster: steps.cluster_id, ..Needs::default() },
+        StepPatch::Model(model) => Needs { model: chosen(&model.model_id, steps.model_id), ..Needs::default() },
+        StepPatch::Credential(credential) => {
+            Needs { model: steps.model_id, credential: chosen(credential, steps.credential_id), ..Needs::default() }
+        }
+        StepPatch::Execution(_) if body.trigger => needs_to_run(draft),
+        StepPatch::Details | StepPatch::Confirmation(_) | StepPatch::Execution(_) => Needs::default(),
+    }
+}
+
+/// What has to be looked up before a draft can be frozen: everything, since it may have changed since it was chosen.
+pub fn needs_to_run(draft: &Draft) -> Needs {
+    let steps = &draft.steps;
+    Needs {
+        cluster: steps.cluster_id,
+        model: steps.model_id,
+        datasets: steps.dataset_ids.clone(),
+        credential: steps.credential_id,
+        engines: !draft.is_cloud(),
+    }
+}
+
+fn chosen(patch: &Patch<Uuid>, stored: Option<Uuid>) -> Option<Uuid> {
+    match patch {
+        Patch::Set(id) => Some(*id),
+        Patch::Keep => stored,
+        Patch::Clear => None,
+    }
+}

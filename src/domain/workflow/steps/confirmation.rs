@@ -1,0 +1,17 @@
+//! Step 7.
+
+use crate::domain::problem::FieldError;
+use crate::domain::workflow::body::Patch;
+use crate::domain::workflow::state::Draft;
+
+pub fn apply(draft: &mut Draft, patch: &Patch<bool>, errors: &mut Vec<FieldError>) {
+    if *patch != Patch::Set(true) {
+        errors.push(FieldError::at(7, "user_confirmation", "Confirm the benchmark to go on."));
+        return;
+    }
+    draft.steps.user_confirmation = true;
+    // Whoever goes on without a credential has passed it over.
+    if draft.steps.credential_id.is_none() && draft.may_skip_credential() {
+        draft.credential_skipped = true;
+    }
+}

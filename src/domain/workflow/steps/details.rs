@@ -1,0 +1,179 @@
+//! Step 1, which every later call may carry, too.
+
+use serde_json::Value;
+
+use super::values;
+use crate::domain::benchmark::{EvalWith, Serving, Tag};
+use crate::domain::problem::FieldError;
+use crate::domain::workflow::body::{Patch, Reader};
+use crate::domain::workflow::state::WorkflowSteps;
+
+const STEP: u8 = 1;
+const MOST_TAGS: usize = 20;
+/// Most requests in flight.
+pub const MOST_CONCURRENT: u32 = 10_000;
+
+const NO_NAME: &str = "Enter a name.";
+const NO_CONCURRENCY: &str = "Enter how many requests are in flight at once.";
+const NO_METHOD: &str = "Choose configuration or dataset.";
+
+/// What a body does with step 1.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DetailsPatch {
+    /// Trimmed.
+    pub name: Patch<String>,
+    /// Without repetitions.
+    pub tags: Patch<Vec<Tag>>,
+    /// As typed.
+    pub description: Patch<String>,
+    /// Within bounds.
+    pub concurrent_requests: Patch<u32>,
+    /// Always [`Patch::Keep`] after step 2.
+    pub eval_with: Patch<EvalWith>,
+}
+
+pub fn read(reader: &mut Reader<'_>, step: u8) -> DetailsPatch {
+    DetailsPatch {
+        name: reader.field("name", STEP, |value| {
+            let name = values::text(value, "Name", 50)?;
+            if name.is_empty() { Err(NO_NAME.to_owned()) } else { Ok(name) }
+        }),
+        tags: reader.field("tags", STEP, tags),
+        description: reader.field("description", STEP, |value| values::text(value, "Description", 2_000)),
+        concurrent_requests: reader.whole32("concurrent_requests", STEP, 1, MOST_CONCURRENT),
+        // The specification's examples always say `configuration` in later bodies, for dataset benchmarks, too.
+        eval_with: if step <= 2 { reader.field("eval_with", STEP, eval_with) } else { Patch::Keep },
+    }
+}
+
+fn eval_with(value: &Value) -> Result<EvalWith, String> {
+    match value.as_str() {
+        Some("configuration") => Ok(EvalWith::Configuration),
+        Some("dataset") => Ok(EvalWith::Dataset),
+        _ => Err(NO_METHOD.to_owned()),
+    }
+}
+
+fn tags(value: &Value) -> Result<Vec<Tag>, String> {
+    let Value::Array(items) = value else { return Err("Tags must be a list.".to_owned()) };
+    if items.len() > MOST_TAGS {
+        return Err(format!("At most {MOST_TAGS} tags; these are {}.", items.len()));
+    }
+    let mut tags: Vec<Tag> = Vec::with_capacity(items.len());
+    for item in items {
+        let tag = tag(item)?;
+        // A label is there or not; twice is once.
+        if tags.iter().all(|other| other.name != tag.name) {
+            tags.push(tag);
+        }
+    }
+    Ok(tags)
+}
+
+fn tag(value: &Value) -> Result<Tag, String> {
+    let (name, color) = match value {
+        Value::Object(fields) => {
+            if let Some(unknown) = fields.keys().find(|key| !matches!(key.as_str(), "name" | "color")) {
+                return Err(format!("A tag has a name and a color; {unknown} is not known."));
+            }
+            (fields.get("name").unwrap_or(&Value::Null), fields.get("color"))
+        }
+        other => (other, None),
+    };
+    let name = values::text(name, "A tag", 50)?;
+    if name.is_empty() {
+        return Err("A tag needs a name.".to_owned());
+    }
+    let color = match color {
+        None | Some(Value::Null) => None,
+        Some(color) => Some(
+            color
+                .as_str()
+                .filter(|color| is_color(color))
+                .map(str::to_owned)
+                .ok_or_else(|| format!("The color of tag {name} must look like #1F55CF."))?,
+        ),
+    };
+    Ok(Tag { name, color })
+}
+
+fn is_color(text: &str) -> bool {
+    text.len() == 7 && text.starts_with('#') && text.bytes().skip(1).all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The steps of a new draft.
+pub fn create(patch: &DetailsPatch, errors: &mut Vec<FieldError>) -> Option<WorkflowSteps> {
+    let mut missing = |field: &str, message: &str| errors.push(FieldError::at(STEP, field, message));
+    let name = patch.name.set();
+    let concurrent_requests = patch.concurrent_requests.set();
+    let eval_with = patch.eval_with.set();
+    if name.is_none() {
+        missing("name", NO_NAME);
+    }
+    if concurrent_requests.is_none() {
+        missing("concurrent_requests", NO_CONCURRENCY);
+    }
+    if eval_with.is_none() {
+        missing("eval_with", NO_METHOD);
+    }
+    Some(WorkflowSteps {
+        name: name?.clone(),
+        tags: patch.tags.set().cloned().unwrap_or_default(),
+        description: patch.description.set().cloned().unwrap_or_default(),
+        concurrent_requests: *concurrent_requests?,
+        eval_with: *eval_with?,
+        max_input_tokens: None,
+        max_output_tokens: None,
+        dataset_ids: Vec::new(),
+        warmup_requests: None,
+        num_requests: None,
+        duration_s: None,
+        endpoint: None,
+        arrival: None,
+        load_points: Vec::new(),
+        slo: None,
+        seed: None,
+        prefix: None,
+        cluster_id: None,
+        nodes: Vec::new(),
+        load_node: None,
+        model_id: None,
+        serving: Serving::default(),
+        credential_id: None,
+        user_confirmation: false,
+        run_as_simulation: None,
+    })
+}
+
+/// An edit of step 1. A changed evaluation method drops step 2.
+pub fn apply(steps: &mut WorkflowSteps, patch: &DetailsPatch, errors: &mut Vec<FieldError>) {
+    match &patch.name {
+        Patch::Keep => {}
+        Patch::Clear => errors.push(FieldError::at(STEP, "name", NO_NAME)),
+        Patch::Set(name) => steps.name.clone_from(name),
+    }
+    match &patch.tags {
+        Patch::Keep => {}
+        Patch::Clear => steps.tags.clear(),
+        Patch::Set(tags) => steps.tags.clone_from(tags),
+    }
+    match &patch.description {
+        Patch::Keep => {}
+        Patch::Clear => steps.description.clear(),
+        Patch::Set(description) => steps.description.clone_from(description),
+    }
+    match &patch.concurrent_requests {
+        Patch::Keep => {}
+        Patch::Clear => errors.push(FieldError::at(STEP, "concurrent_requests", NO_CONCURRENCY)),
+        Patch::Set(number) => steps.concurrent_requests = *number,
+    }
+    match &patch.eval_with {
+        Patch::Keep => {}
+        Patch::Clear => errors.push(FieldError::at(STEP, "eval_with", NO_METHOD)),
+        Patch::Set(method) if *method != steps.eval_with => {
+            steps.clear_load();
+            steps.eval_with = *method;
+        }
+        Patch::Set(_) => {}
+    }
+}

@@ -1,0 +1,228 @@
+//! Step 2.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{options, values};
+use crate::domain::benchmark::{Arrival, Endpoint, EvalWith, OfferedLoad, Prefix, Slo};
+use crate::domain::problem::FieldError;
+use crate::domain::workflow::body::{Patch, Reader};
+use crate::domain::workflow::facts::Facts;
+use crate::domain::workflow::fields::grouped;
+use crate::domain::workflow::state::WorkflowSteps;
+
+const STEP: u8 = 2;
+const MOST_TOKENS: u32 = 1_000_000;
+const MOST_REQUESTS: u32 = 10_000_000;
+/// Longest load by time: a week.
+const MOST_SECONDS: f64 = 604_800.0;
+
+/// What a body does with step 2.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LoadPatch {
+    /// Exact input length.
+    pub max_input_tokens: Patch<u32>,
+    /// Output limit.
+    pub max_output_tokens: Patch<u32>,
+    /// Which datasets, without repetitions.
+    pub dataset_ids: Patch<Vec<Uuid>>,
+    /// How the body spelled `dataset_ids`.
+    pub dataset_field: &'static str,
+    /// Requests before the measurement.
+    pub warmup_requests: Patch<u32>,
+    /// Requests to measure.
+    pub num_requests: Patch<u32>,
+    /// Or seconds.
+    pub duration_s: Patch<f64>,
+    /// Which endpoint.
+    pub endpoint: Patch<Endpoint>,
+    /// When requests are sent.
+    pub arrival: Patch<Arrival>,
+    /// A sweep.
+    pub load_points: Patch<Vec<OfferedLoad>>,
+    /// Latency limits.
+    pub slo: Patch<Slo>,
+    /// Seed.
+    pub seed: Patch<u64>,
+    /// Shared prefix.
+    pub prefix: Patch<Prefix>,
+}
+
+pub fn read(reader: &mut Reader<'_>) -> LoadPatch {
+    let (dataset_field, dataset_ids) = datasets(reader);
+    let patch = LoadPatch {
+        max_input_tokens: reader.whole32("max_input_tokens", STEP, 1, MOST_TOKENS),
+        max_output_tokens: reader.whole32("max_output_tokens", STEP, 1, MOST_TOKENS),
+        dataset_ids,
+        dataset_field,
+        warmup_requests: reader.whole32("warmup_requests", STEP, 0, MOST_REQUESTS),
+        num_requests: reader.whole32("num_requests", STEP, 1, MOST_REQUESTS),
+        duration_s: reader.field("duration_s", STEP, |value| values::positive(value, "Duration", MOST_SECONDS)),
+        endpoint: reader.field("endpoint", STEP, options::endpoint),
+        arrival: reader.field("arrival", STEP, options::arrival),
+        load_points: reader.field("load_points", STEP, options::load_points),
+        slo: reader.field("slo", STEP, options::slo),
+        seed: reader.whole("seed", STEP, 0, u64::MAX),
+        prefix: reader.field("prefix", STEP, options::prefix),
+    };
+    if patch.num_requests.set().is_some() && patch.duration_s.set().is_some() {
+        reader.errors.push(FieldError::at(STEP, "duration_s", "Give a number of requests or a duration, not both."));
+    }
+    patch
+}
+
+/// The datasets under whichever of their names.
+fn datasets(reader: &mut Reader<'_>) -> (&'static str, Patch<Vec<Uuid>>) {
+    let given: Vec<&'static str> =
+        ["dataset_ids", "datset_ids", "datasets"].into_iter().filter(|field| reader.has(field)).collect();
+    match given.as_slice() {
+        [] => ("dataset_ids", Patch::Keep),
+        [field] => (field, reader.field(field, STEP, ids)),
+        [first, second, ..] => {
+            let message = format!("{first} and {second} mean the same. Send one of them.");
+            reader.errors.push(FieldError::at(STEP, *second, message));
+            (first, Patch::Keep)
+        }
+    }
+}
+
+fn ids(value: &Value) -> Result<Vec<Uuid>, String> {
+    let Value::Array(items) = value else { return Err("Datasets must be a list of ids.".to_owned()) };
+    let mut ids: Vec<Uuid> = Vec::with_capacity(items.len());
+    for item in items {
+        let id = values::id(item).ok_or_else(|| match item.as_str() {
+            Some(text) => format!("There is no dataset {text}."),
+            None => "Datasets must be a list of ids.".to_owned(),
+        })?;
+        if ids.contains(&id) {
+            return Err(format!("Dataset {id} is chosen twice."));
+        }
+        ids.push(id);
+    }
+    Ok(ids)
+}
+
+/// Applies step 2. A changed evaluation method has emptied it before.
+pub fn apply(steps: &mut WorkflowSteps, patch: &LoadPatch, facts: &Facts, errors: &mut Vec<FieldError>) {
+    let before = errors.len();
+    options_apply(steps, patch, errors);
+    patch.max_output_tokens.clone().apply(&mut steps.max_output_tokens);
+    match steps.eval_with {
+        EvalWith::Configuration => configuration(steps, patch, errors),
+        EvalWith::Dataset => dataset(steps, patch, facts, errors),
+    }
+    if errors.len() == before {
+        check_context(steps, facts, errors);
+    }
+}
+
+fn configuration(steps: &mut WorkflowSteps, patch: &LoadPatch, errors: &mut Vec<FieldError>) {
+    patch.max_input_tokens.clone().apply(&mut steps.max_input_tokens);
+    if patch.dataset_ids.set().is_some_and(|ids| !ids.is_empty()) {
+        let message = "Datasets go with the evaluation method dataset; this benchmark's is configuration.";
+        errors.push(FieldError::at(STEP, patch.dataset_field, message));
+    }
+    if steps.max_input_tokens.is_none() {
+        errors.push(FieldError::at(STEP, "max_input_tokens", "Enter the input tokens."));
+    }
+    // An embedding has no output tokens.
+    if steps.max_output_tokens.is_none() && steps.endpoint != Some(Endpoint::Embeddings) {
+        errors.push(FieldError::at(STEP, "max_output_tokens", "Enter the output tokens."));
+    }
+}
+
+fn dataset(steps: &mut WorkflowSteps, patch: &LoadPatch, facts: &Facts, errors: &mut Vec<FieldError>) {
+    if patch.max_input_tokens.set().is_some() {
+        let message = "Input tokens go with the evaluation method configuration; datasets bring their own lengths.";
+        errors.push(FieldError::at(STEP, "max_input_tokens", message));
+    }
+    match &patch.dataset_ids {
+        Patch::Keep => {}
+        Patch::Clear => steps.dataset_ids.clear(),
+        Patch::Set(ids) => {
+            let problems = missing(ids, facts);
+            errors.extend(problems.into_iter().map(|message| FieldError::at(STEP, patch.dataset_field, message)));
+            steps.dataset_ids.clone_from(ids);
+        }
+    }
+    if steps.dataset_ids.is_empty() {
+        errors.push(FieldError::at(STEP, patch.dataset_field, "Choose at least one dataset."));
+    }
+}
+
+/// A sentence for each dataset that can't be used.
+fn missing(ids: &[Uuid], facts: &Facts) -> Vec<String> {
+    ids.iter()
+        .filter_map(|id| match facts.datasets.iter().find(|dataset| dataset.id == *id) {
+            None => Some(format!("There is no dataset {id}.")),
+            Some(dataset) if dataset.archived => Some(format!("{} is archived. Choose another dataset.", dataset.name)),
+            Some(_) => None,
+        })
+        .collect()
+}
+
+fn options_apply(steps: &mut WorkflowSteps, patch: &LoadPatch, errors: &mut Vec<FieldError>) {
+    patch.warmup_requests.clone().apply(&mut steps.warmup_requests);
+    // The load ends by number or by time: one takes the other's place.
+    if patch.num_requests.set().is_some() {
+        steps.duration_s = None;
+    }
+    if patch.duration_s.set().is_some() {
+        steps.num_requests = None;
+    }
+    patch.num_requests.clone().apply(&mut steps.num_requests);
+    patch.duration_s.clone().apply(&mut steps.duration_s);
+    patch.endpoint.clone().apply(&mut steps.endpoint);
+    patch.arrival.clone().apply(&mut steps.arrival);
+    match &patch.load_points {
+        Patch::Keep => {}
+        Patch::Clear => steps.load_points.clear(),
+        Patch::Set(points) => steps.load_points.clone_from(points),
+    }
+    patch.slo.clone().apply(&mut steps.slo);
+    patch.seed.clone().apply(&mut steps.seed);
+    patch.prefix.clone().apply(&mut steps.prefix);
+
+    let clash = match (&steps.arrival, steps.load_points.first()) {
+        (Some(Arrival::Rate { .. }), Some(OfferedLoad::Concurrency { .. })) => {
+            Some("Load points are concurrencies, but requests arrive at a rate.")
+        }
+        (Some(Arrival::Closed {}), Some(OfferedLoad::Rate { .. })) => Some("Load points are rates, but a closed loop has none."),
+        _ => None,
+    };
+    if let Some(message) = clash {
+        errors.push(FieldError::at(STEP, "load_points", message));
+    }
+}
+
+/// Lengths against the model's context, where that is known.
+pub fn check_context(steps: &WorkflowSteps, facts: &Facts, errors: &mut Vec<FieldError>) {
+    let context = facts.model.as_ref().and_then(|model| model.facts.as_ref()).and_then(|facts| facts.context_length);
+    let Some(context) = context else { return };
+    let (input, output) = (steps.max_input_tokens.unwrap_or(0), steps.max_output_tokens.unwrap_or(0));
+    if u64::from(input) + u64::from(output) <= u64::from(context) {
+        return;
+    }
+    let context_words = grouped(context.into());
+    let error = if input > context {
+        let message = format!("Input is {} tokens; this model's context is {context_words}.", grouped(input.into()));
+        FieldError::at(STEP, "max_input_tokens", message)
+    } else if input == 0 {
+        let message = format!("Output is {} tokens; this model's context is {context_words}.", grouped(output.into()));
+        FieldError::at(STEP, "max_output_tokens", message)
+    } else {
+        let sum = grouped(u64::from(input) + u64::from(output));
+        let message = format!("Input plus output is {sum} tokens; this model's context is {context_words}.");
+        // The larger of the two is the one to shorten.
+        let field = if output > input { "max_output_tokens" } else { "max_input_tokens" };
+        FieldError::at(STEP, field, message)
+    };
+    errors.push(error);
+}
+
+/// Looks at the datasets and lengths once more before they are used.
+pub fn check(steps: &WorkflowSteps, facts: &Facts, errors: &mut Vec<FieldError>) {
+    let problems = missing(&steps.dataset_ids, facts);
+    errors.extend(problems.into_iter().map(|message| FieldError::at(STEP, "dataset_ids", message)));
+    check_context(steps, facts, errors);
+}

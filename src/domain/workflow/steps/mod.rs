@@ -1,0 +1,17 @@
+//! The rules of each step: how its fields are read, and what they do to a draft.
+
+pub(super) mod cluster;
+pub(super) mod confirmation;
+pub(super) mod credential;
+pub(super) mod details;
+pub(super) mod execution;
+pub(super) mod load;
+pub(super) mod model;
+pub(super) mod nodes;
+pub(super) mod options;
+pub(super) mod values;
+
+pub use details::DetailsPatch;
+pub use load::LoadPatch;
+pub use model::ModelPatch;
+pub use nodes::NodesPatch;

@@ -1,0 +1,233 @@
+//! Step 5: the model, and how it is served.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{load, values};
+use crate::domain::benchmark::{EngineKind, Serving};
+use crate::domain::inventory::{ClusterKind, Model, ModelFormat, ModelSource};
+use crate::domain::problem::FieldError;
+use crate::domain::provider::ProviderId;
+use crate::domain::workflow::body::{Patch, Reader};
+use crate::domain::workflow::facts::Facts;
+use crate::domain::workflow::state::Draft;
+
+const STEP: u8 = 5;
+/// Most devices, stages or copies.
+const MOST_PARALLEL: u32 = 1_024;
+const MOST_ARGS: usize = 200;
+const MOST_ARG_CHARACTERS: usize = 4_096;
+
+/// What a body does with step 5.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModelPatch {
+    /// Which model.
+    pub model_id: Patch<Uuid>,
+    /// Which engine.
+    pub engine: Patch<EngineKind>,
+    /// Devices that hold one copy together.
+    pub tensor_parallel: Patch<u32>,
+    /// Stages that a copy is cut into.
+    pub pipeline_parallel: Patch<u32>,
+    /// Copies on each node.
+    pub replicas: Patch<u32>,
+    /// Arguments of the engine.
+    pub engine_args: Patch<Vec<String>>,
+    /// Container image.
+    pub engine_image: Patch<String>,
+}
+
+pub fn read(reader: &mut Reader<'_>) -> ModelPatch {
+    ModelPatch {
+        model_id: reader.id("model_id", STEP),
+        engine: reader.field("engine", STEP, engine),
+        tensor_parallel: reader.whole32("tensor_parallel", STEP, 1, MOST_PARALLEL),
+        pipeline_parallel: reader.whole32("pipeline_parallel", STEP, 1, MOST_PARALLEL),
+        replicas: reader.whole32("replicas", STEP, 1, MOST_PARALLEL),
+        engine_args: reader.field("engine_args", STEP, args),
+        engine_image: reader.field("engine_image", STEP, |value| {
+            let image = values::text(value, "Engine image", 500)?;
+            let odd = image.is_empty() || image.chars().any(|letter| letter.is_whitespace() || letter.is_control());
+            if odd { Err("Engine image must be a container image's name without spaces.".to_owned()) } else { Ok(image) }
+        }),
+    }
+}
+
+fn engine(value: &Value) -> Result<EngineKind, String> {
+    value.as_str().and_then(EngineKind::parse).ok_or_else(|| {
+        let names: Vec<&str> = EngineKind::ALL.iter().map(|engine| engine.as_str()).collect();
+        format!("Engine must be one of {}.", names.join(", "))
+    })
+}
+
+fn args(value: &Value) -> Result<Vec<String>, String> {
+    let wrong = || "Engine arguments must be a list of texts.".to_owned();
+    let items = value.as_array().ok_or_else(wrong)?;
+    if items.len() > MOST_ARGS {
+        return Err(format!("At most {MOST_ARGS} engine arguments; these are {}.", items.len()));
+    }
+    let args: Vec<String> =
+        items.iter().map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong)).collect::<Result<_, _>>()?;
+    // A NUL can't be handed to a process.
+    match args.iter().find(|arg| arg.contains('\0') || arg.chars().count() > MOST_ARG_CHARACTERS) {
+        Some(_) => Err("An engine argument is too long or has a NUL in it.".to_owned()),
+        None => Ok(args),
+    }
+}
+
+/// The format of a model that is deployed. A hub repository is a Hugging Face folder; a file that nobody has read yet goes
+/// by its name.
+fn format_of(model: &Model) -> ModelFormat {
+    if let Some(facts) = &model.facts {
+        return facts.format;
+    }
+    match &model.source {
+        ModelSource::File { path, .. } if path.to_ascii_lowercase().ends_with(".gguf") => ModelFormat::Gguf,
+        _ => ModelFormat::HuggingFace,
+    }
+}
+
+/// The engine that serves a model when none was chosen; absent for a cloud model.
+pub fn default_engine(model: &Model) -> Option<EngineKind> {
+    if model.is_cloud() {
+        return None;
+    }
+    Some(match format_of(model) {
+        ModelFormat::Gguf => EngineKind::LlamaCpp,
+        ModelFormat::HuggingFace => EngineKind::Vllm,
+    })
+}
+
+/// Why an engine can't read a model, if so.
+fn unreadable(engine: EngineKind, model: &Model) -> Option<String> {
+    match (engine, format_of(model)) {
+        (EngineKind::LlamaCpp, ModelFormat::HuggingFace) => Some(format!(
+            "llama.cpp reads GGUF files; {} is not one. Choose vLLM, SGLang or Text Generation Inference.",
+            model.name
+        )),
+        (EngineKind::Tgi, ModelFormat::Gguf) => Some(format!(
+            "Text Generation Inference reads Hugging Face folders; {} is a GGUF file. Choose llama.cpp.",
+            model.name
+        )),
+        _ => None,
+    }
+}
+
+fn provider_of(model: &Model) -> Option<ProviderId> {
+    match &model.source {
+        ModelSource::Cloud { provider, .. } => Some(*provider),
+        ModelSource::File { .. } | ModelSource::Hub { .. } => None,
+    }
+}
+
+/// Another model drops the credential, and an engine that can't read it.
+pub fn apply(draft: &mut Draft, patch: &ModelPatch, facts: &Facts, errors: &mut Vec<FieldError>) {
+    let chosen = match &patch.model_id {
+        Patch::Set(id) => Some(*id),
+        Patch::Keep => draft.steps.model_id,
+        Patch::Clear => None,
+    };
+    let Some(chosen) = chosen else {
+        errors.push(FieldError::at(STEP, "model_id", "Choose a model."));
+        return;
+    };
+    let model = match usable(facts) {
+        Ok(model) => model,
+        Err(error) => {
+            errors.push(error);
+            return;
+        }
+    };
+    if draft.steps.model_id != Some(chosen) {
+        draft.steps.credential_id = None;
+        draft.credential_skipped = false;
+        let serving = &mut draft.steps.serving;
+        if model.is_cloud() {
+            *serving = Serving::default();
+        } else if serving.engine.is_some_and(|engine| unreadable(engine, model).is_some()) {
+            serving.engine = None;
+            serving.engine_args.clear();
+        }
+    }
+    draft.steps.model_id = Some(chosen);
+    draft.provider = provider_of(model);
+
+    let serving = &mut draft.steps.serving;
+    patch.engine.clone().apply(&mut serving.engine);
+    patch.tensor_parallel.clone().apply(&mut serving.tensor_parallel);
+    patch.pipeline_parallel.clone().apply(&mut serving.pipeline_parallel);
+    patch.replicas.clone().apply(&mut serving.replicas);
+    match &patch.engine_args {
+        Patch::Keep => {}
+        Patch::Clear => serving.engine_args.clear(),
+        Patch::Set(args) => serving.engine_args.clone_from(args),
+    }
+    patch.engine_image.clone().apply(&mut serving.engine_image);
+
+    check_serving(&draft.steps.serving, model, draft.cluster_kind, facts, errors);
+    load::check_context(&draft.steps, facts, errors);
+}
+
+/// The model that was looked up, if it can be used.
+pub fn usable(facts: &Facts) -> Result<&Model, FieldError> {
+    match &facts.model {
+        None => Err(FieldError::at(STEP, "model_id", "There is no such model.")),
+        Some(model) if model.archived => {
+            Err(FieldError::at(STEP, "model_id", format!("{} is archived. Choose another model.", model.name)))
+        }
+        Some(model) => Ok(model),
+    }
+}
+
+/// Whether the serving options fit model, cluster and person.
+pub fn check_serving(
+    serving: &Serving,
+    model: &Model,
+    cluster: Option<ClusterKind>,
+    facts: &Facts,
+    errors: &mut Vec<FieldError>,
+) {
+    let mut refuse = |field: &str, message: String| errors.push(FieldError::at(STEP, field, message));
+    let Some(engine) = serving.engine.or_else(|| default_engine(model)).filter(|_| !model.is_cloud()) else {
+        let set = [
+            ("engine", serving.engine.is_some()),
+            ("tensor_parallel", serving.tensor_parallel.is_some()),
+            ("pipeline_parallel", serving.pipeline_parallel.is_some()),
+            ("replicas", serving.replicas.is_some()),
+            ("engine_args", !serving.engine_args.is_empty()),
+            ("engine_image", serving.engine_image.is_some()),
+        ];
+        for (field, _) in set.into_iter().filter(|(_, is_set)| *is_set) {
+            refuse(field, "A cloud model is served by its provider; leave this out.".to_owned());
+        }
+        return;
+    };
+    if let Some(message) = unreadable(engine, model) {
+        refuse("engine", message);
+    }
+    if engine == EngineKind::Custom {
+        if !facts.administrator {
+            refuse("engine", "Only administrators may run an own command.".to_owned());
+        }
+        if serving.engine_args.is_empty() {
+            refuse("engine_args", "Enter the command, one argument a line.".to_owned());
+        }
+    }
+    if let Err(message) = (facts.check_args)(engine, &serving.engine_args, facts.administrator) {
+        refuse("engine_args", message);
+    }
+    if serving.engine_image.is_some() && cluster == Some(ClusterKind::Local) {
+        refuse("engine_image", "The local cluster runs no containers; leave the image out.".to_owned());
+    }
+}
+
+/// Whether the engine can be started, for the moment of truth.
+pub fn check_available(engine: EngineKind, facts: &Facts, errors: &mut Vec<FieldError>) {
+    let found = facts.engines.iter().find(|found| found.kind == engine);
+    let message = match found {
+        Some(found) if found.available => return,
+        Some(found) => format!("{} is not installed. {}", engine.title(), found.how_to_get),
+        None => format!("{} can't be started on this cluster.", engine.title()),
+    };
+    errors.push(FieldError::at(STEP, "engine", message.trim_end().to_owned()));
+}

@@ -1,0 +1,167 @@
+//! Step 4: only hostnames and device types are taken from the body; everything else is looked at live.
+
+use serde_json::Value;
+
+use super::{cluster, values};
+use crate::domain::inventory::{DeviceType, Node};
+use crate::domain::problem::FieldError;
+use crate::domain::workflow::body::{Patch, Reader};
+use crate::domain::workflow::facts::Facts;
+use crate::domain::workflow::fields::join_words;
+use crate::domain::workflow::state::{ChosenDevice, ChosenNode, WorkflowSteps};
+
+const STEP: u8 = 4;
+const NO_NODES: &str = "Choose at least one node.";
+
+/// A node of the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedNode {
+    /// Which.
+    pub hostname: String,
+    /// The device types left in it, as they were spelled; none means that the choice is left open.
+    pub device_types: Vec<String>,
+}
+
+/// What a body does with step 4.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NodesPatch {
+    /// Which nodes.
+    pub nodes: Patch<Vec<AskedNode>>,
+    /// Where the load comes from.
+    pub load_node: Patch<String>,
+}
+
+pub fn read(reader: &mut Reader<'_>) -> NodesPatch {
+    NodesPatch {
+        nodes: reader.field("nodes", STEP, |value| match value {
+            Value::Array(nodes) => nodes.iter().map(asked).collect(),
+            _ => Err("Nodes must be a list of nodes, each with its hostname.".to_owned()),
+        }),
+        load_node: reader.field("load_node", STEP, |value| values::text(value, "Load node", 253)),
+    }
+}
+
+fn asked(value: &Value) -> Result<AskedNode, String> {
+    let hostname = value.get("hostname").and_then(Value::as_str).map(str::trim).filter(|hostname| !hostname.is_empty());
+    let Some(hostname) = hostname else { return Err("Each node needs its hostname.".to_owned()) };
+    let device_types = match value.get("devices") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(devices)) => {
+            devices.iter().filter_map(|device| device.get("type").and_then(Value::as_str)).map(str::to_owned).collect()
+        }
+        Some(_) => return Err(format!("The devices of {hostname} must be a list.")),
+    };
+    Ok(AskedNode { hostname: hostname.to_owned(), device_types })
+}
+
+/// The words for a device type in requests.
+fn type_name(kind: DeviceType) -> &'static str {
+    match kind {
+        DeviceType::Cpu => "cpu",
+        DeviceType::Cuda => "cuda",
+        DeviceType::Rocm => "rocm",
+        DeviceType::Hpu => "hpu",
+    }
+}
+
+/// A node of the cluster that is there and Ready, or a sentence.
+fn live<'a>(hostname: &str, cluster: &str, nodes: &'a [Node]) -> Result<&'a Node, String> {
+    match nodes.iter().find(|node| node.hostname == hostname) {
+        None => Err(format!("There is no node {hostname} in cluster {cluster}.")),
+        Some(node) if !node.is_ready() => Err(format!("{hostname} is {}. Choose another node.", node.status)),
+        Some(node) => Ok(node),
+    }
+}
+
+/// The selection that a list of device types means on a node: none or all leave the choice open.
+fn selection(wanted: &[String], node: &Node) -> Result<Vec<ChosenDevice>, String> {
+    let mut present: Vec<DeviceType> = Vec::new();
+    for device in &node.devices {
+        if !present.contains(&device.kind) {
+            present.push(device.kind);
+        }
+    }
+    let wants = |kind: &DeviceType| wanted.iter().any(|name| name.eq_ignore_ascii_case(type_name(*kind)));
+    let chosen: Vec<DeviceType> = present.iter().copied().filter(wants).collect();
+    if wanted.is_empty() || (chosen.len() == present.len() && !present.is_empty()) {
+        return Ok(Vec::new());
+    }
+    if chosen.is_empty() {
+        return Err(format!("{} has no device of type {}.", node.hostname, join_words(wanted)));
+    }
+    Ok(chosen.into_iter().map(|kind| ChosenDevice { kind }).collect())
+}
+
+pub fn apply(steps: &mut WorkflowSteps, patch: &NodesPatch, facts: &Facts, errors: &mut Vec<FieldError>) {
+    let found = match cluster::reachable(facts) {
+        Ok(found) => found,
+        Err(problem) => {
+            errors.push(problem);
+            return;
+        }
+    };
+    let live_nodes = found.nodes.as_deref().unwrap_or_default();
+    let name = &found.cluster.name;
+    match &patch.nodes {
+        Patch::Keep if !steps.nodes.is_empty() => {}
+        Patch::Keep | Patch::Clear => errors.push(FieldError::at(STEP, "nodes", NO_NODES)),
+        Patch::Set(asked) => match choose(asked, name, live_nodes) {
+            // The same nodes in another order are no change.
+            Ok(nodes) if same(&nodes, &steps.nodes) => {}
+            Ok(nodes) => steps.nodes = nodes,
+            Err(messages) => {
+                errors.extend(messages.into_iter().map(|message| FieldError::at(STEP, "nodes", message)));
+            }
+        },
+    }
+    match &patch.load_node {
+        Patch::Keep => {}
+        Patch::Clear => steps.load_node = None,
+        Patch::Set(hostname) if hostname.is_empty() => steps.load_node = None,
+        Patch::Set(hostname) => match live(hostname, name, live_nodes) {
+            Ok(_) => steps.load_node = Some(hostname.clone()),
+            Err(message) => errors.push(FieldError::at(STEP, "load_node", message)),
+        },
+    }
+}
+
+fn choose(asked: &[AskedNode], cluster: &str, nodes: &[Node]) -> Result<Vec<ChosenNode>, Vec<String>> {
+    if asked.is_empty() {
+        return Err(vec![NO_NODES.to_owned()]);
+    }
+    let mut chosen: Vec<ChosenNode> = Vec::with_capacity(asked.len());
+    let mut messages = Vec::new();
+    for (index, node) in asked.iter().enumerate() {
+        if asked[..index].iter().any(|other| other.hostname == node.hostname) {
+            messages.push(format!("{} is chosen twice.", node.hostname));
+            continue;
+        }
+        let devices = live(&node.hostname, cluster, nodes).and_then(|found| selection(&node.device_types, found));
+        match devices {
+            Ok(devices) => chosen.push(ChosenNode { hostname: node.hostname.clone(), devices }),
+            Err(message) => messages.push(message),
+        }
+    }
+    if messages.is_empty() { Ok(chosen) } else { Err(messages) }
+}
+
+fn same(one: &[ChosenNode], other: &[ChosenNode]) -> bool {
+    one.len() == other.len() && one.iter().all(|node| other.contains(node))
+}
+
+/// Looks at the chosen nodes once more before they are used.
+pub fn check(steps: &WorkflowSteps, facts: &Facts, errors: &mut Vec<FieldError>) {
+    let Some((found, Ok(nodes))) = facts.cluster.as_ref().map(|found| (found, &found.nodes)) else { return };
+    for chosen in &steps.nodes {
+        let wanted: Vec<String> = chosen.devices.iter().map(|device| type_name(device.kind).to_owned()).collect();
+        let looked = live(&chosen.hostname, &found.cluster.name, nodes).and_then(|node| selection(&wanted, node));
+        if let Err(message) = looked {
+            errors.push(FieldError::at(STEP, "nodes", message));
+        }
+    }
+    if let Some(hostname) = &steps.load_node
+        && let Err(message) = live(hostname, &found.cluster.name, nodes)
+    {
+        errors.push(FieldError::at(STEP, "load_node", message));
+    }
+}
