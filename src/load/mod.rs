@@ -3,4 +3,7 @@
 pub mod address;
 pub mod event;
 pub mod plan;
+pub mod record;
+pub mod report;
+pub mod stats;
 pub mod stream;

@@ -269,10 +269,20 @@ mod tests {
             (r#"{"choices":[{"delta":{"content":null,"reasoning_content":"hm"}}]}"#, false, true, "hm"),
             (r#"{"choices":[{"delta":{"reasoning":"hm","content":""}}]}"#, false, true, "hm"),
             (r#"{"choices":[{"delta":{"refusal":"no"}}]}"#, true, false, "no"),
-            (r#"{"choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":"{\"a\":"}}]}}]}"#, true, false, "f{\"a\":"),
+            (
+                r#"{"choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":"{\"a\":"}}]}}]}"#,
+                true,
+                false,
+                "f{\"a\":",
+            ),
             (r#"{"choices":[{"text":" genetic"}]}"#, true, false, " genetic"),
             (r#"{"choices":[{"delta":{"content":[{"type":"text","text":"a"}]}}]}"#, true, false, "a"),
-            (r#"{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"b"}]}]}}]}"#, false, true, "b"),
+            (
+                r#"{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"b"}]}]}}]}"#,
+                false,
+                true,
+                "b",
+            ),
             (r#"{"choices":[{"message":{"role":"assistant","content":"whole"},"finish_reason":"stop"}]}"#, true, false, "whole"),
         ] {
             let (chunk, got) = read(data);

@@ -140,7 +140,9 @@ impl Answer {
                 (input.len(), State::UntilClose)
             }
             State::ChunkSize { size, digits } => match (first, char::from(first).to_digit(16)) {
-                (_, Some(digit)) if digits < 15 => (1, State::ChunkSize { size: size << 4 | u64::from(digit), digits: digits + 1 }),
+                (_, Some(digit)) if digits < 15 => {
+                    (1, State::ChunkSize { size: size << 4 | u64::from(digit), digits: digits + 1 })
+                }
                 (b';' | b' ' | b'\t' | b'\r', _) if digits > 0 => (1, State::ChunkExtension(size)),
                 (b'\n', _) if digits > 0 => (1, after_size(size)),
                 _ => return Err(HttpError::Chunk),
@@ -234,7 +236,10 @@ mod tests {
         assert_eq!((head.unwrap().events, body.as_slice(), done), (true, &b"abcde"[..], true));
         let (head, body, done) = body_of(&[b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 429 Too Many\r\nretry-after: 7\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno"]).unwrap();
         let head = head.unwrap();
-        assert_eq!((head.status, head.keep_alive, head.retry_after.as_deref(), body.as_slice(), done), (429, false, Some("7"), &b"no"[..], true));
+        assert_eq!(
+            (head.status, head.keep_alive, head.retry_after.as_deref(), body.as_slice(), done),
+            (429, false, Some("7"), &b"no"[..], true)
+        );
         let (head, body, done) = body_of(&[b"HTTP/1.0 200 OK\n\nall"]).unwrap();
         assert_eq!((head.unwrap().keep_alive, body.as_slice(), done), (false, &b"all"[..], false));
     }

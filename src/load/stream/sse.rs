@@ -159,7 +159,9 @@ mod tests {
 
     #[test]
     fn every_line_end_is_known() {
-        for stream in ["data: a\n\ndata: b\n\n", "data: a\r\n\r\ndata: b\r\n\r\n", "data: a\r\rdata: b\r\r", "data:a\r\n\ndata:b\n\r\n"] {
+        for stream in
+            ["data: a\n\ndata: b\n\n", "data: a\r\n\r\ndata: b\r\n\r\n", "data: a\r\rdata: b\r\r", "data:a\r\n\ndata:b\n\r\n"]
+        {
             let events = events_of(&[stream.as_bytes()]);
             assert_eq!(events, [(b"a".to_vec(), false), (b"b".to_vec(), false)], "{stream:?}");
         }
@@ -167,7 +169,9 @@ mod tests {
 
     #[test]
     fn lines_of_data_are_joined_and_the_rest_is_passed_over() {
-        let events = events_of(&[b"\xEF\xBB\xBF: ping\n\nid: 7\ndata: {\ndata:  1}\nretry: 5\nother\n\ndata\n\nevent: error\ndata: x\n\n"]);
+        let events = events_of(&[
+            b"\xEF\xBB\xBF: ping\n\nid: 7\ndata: {\ndata:  1}\nretry: 5\nother\n\ndata\n\nevent: error\ndata: x\n\n",
+        ]);
         assert_eq!(events, [(b"{\n 1}".to_vec(), false), (Vec::new(), false), (b"x".to_vec(), true)]);
     }
 
