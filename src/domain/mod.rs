@@ -3,8 +3,10 @@
 
 pub mod benchmark;
 pub mod event;
+pub mod form;
 pub mod inventory;
 pub mod list;
+pub mod live;
 pub mod metrics;
 pub mod problem;
 pub mod provider;

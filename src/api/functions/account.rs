@@ -1,0 +1,91 @@
+//! Who is signed in; signing in and out; the one-time link; the theme.
+
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::CallError;
+#[cfg(feature = "ssr")]
+use super::{forms, local_path, query_escape};
+use crate::domain::form::Flash;
+
+/// The person who is signed in, as pages need to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The name.
+    pub name: String,
+    /// Whether everything may be done.
+    pub administrator: bool,
+}
+
+/// Who is signed in; nobody is no error.
+#[server(endpoint = "ui/session")]
+pub async fn current_session() -> Result<Option<Session>, CallError> {
+    Ok(crate::server::context().ok().map(|(_, actor)| Session { administrator: actor.is_administrator(), name: actor.name }))
+}
+
+/// Keeps the choice of theme in a cookie for a year; empty: as the system has it. Answers what is in force.
+#[server(endpoint = "ui/theme")]
+pub async fn set_theme(#[server(default)] theme: String) -> Result<Option<String>, CallError> {
+    let theme = Some(theme).filter(|theme| theme == "light" || theme == "dark");
+    let (value, age_s) = theme.as_deref().map_or(("", 0), |theme| (theme, 365 * 24 * 3600));
+    forms::append_cookie(&format!("dyno_theme={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={age_s}"));
+    Ok(theme)
+}
+
+/// What the sign-in and link pages show of the form that was refused last in this browser.
+#[server(endpoint = "ui/visitor-flash")]
+pub async fn visitor_flash() -> Result<Option<Flash>, CallError> {
+    Ok(forms::kept_for_visitor())
+}
+
+/// Signs in and goes on to `next`, a path of this portal.
+#[server(endpoint = "ui/sign-in")]
+pub async fn sign_in(
+    #[server(default)] name: String,
+    #[server(default)] password: String,
+    #[server(default)] next: String,
+) -> Result<(), CallError> {
+    let next = local_path(&next);
+    let here = format!("/sign-in?next={}", query_escape(&next));
+    let app = crate::server::app()?;
+    let result = crate::api::calls::account::sign_in(&app, &name, &password).await.map(|()| next);
+    forms::answer_visitor(result, &here, forms::entries(&[("name", &name)]));
+    Ok(())
+}
+
+/// Ends this browser's session.
+#[server(endpoint = "ui/sign-out")]
+pub async fn sign_out() -> Result<(), CallError> {
+    let app = crate::server::app()?;
+    crate::api::calls::account::sign_out(&app).await?;
+    forms::go("/sign-in");
+    Ok(())
+}
+
+/// What a one-time link is good for: the name that its person has so far; a problem says why it is good for nothing.
+#[server(endpoint = "ui/link")]
+pub async fn find_link(#[server(default)] token: String) -> Result<Session, CallError> {
+    let app = crate::server::app()?;
+    let user = crate::api::calls::account::link(&app, &token).await?;
+    Ok(Session { administrator: user.role == crate::domain::user::Role::Administrator, name: user.name })
+}
+
+/// Uses a one-time link: sets the password, and the name where the person chooses one, and signs in.
+#[server(endpoint = "ui/accept-link")]
+pub async fn accept_link(
+    #[server(default)] token: String,
+    #[server(default)] name: String,
+    #[server(default)] password: String,
+    #[server(default)] password_again: String,
+) -> Result<(), CallError> {
+    use crate::domain::problem::Problem;
+    let app = crate::server::app()?;
+    let here = format!("/link/{}", query_escape(&token));
+    let result = if password == password_again {
+        crate::api::calls::account::accept_link(&app, &token, &name, &password).await.map(|()| "/".to_owned())
+    } else {
+        Err(Problem::field("password_again", "The two passwords differ. Type the same password twice."))
+    };
+    forms::answer_visitor(result, &here, forms::entries(&[("name", &name)]));
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! Benchmarks: run one again, or begin a draft from one.
+
+use leptos::prelude::*;
+
+use super::CallError;
+
+/// Starts another run of a benchmark and goes to its page; refused, it goes back to `here`.
+#[server(endpoint = "ui/benchmarks/run-again")]
+pub async fn run_again(#[server(default)] id: String, #[server(default)] here: String) -> Result<(), CallError> {
+    let started = async {
+        let (app, actor) = crate::server::context()?;
+        let run = crate::api::calls::benchmarks::run_again(&app, &actor, known(&id)?, false).await?;
+        Ok(format!("/runs/{}", run.id))
+    };
+    super::forms::answer(started.await, or_history(&here), Vec::new()).await
+}
+
+/// Makes a draft with the settings of a benchmark and opens it; refused, it goes back to `here`.
+#[server(endpoint = "ui/benchmarks/copy")]
+pub async fn copy_to_draft(#[server(default)] id: String, #[server(default)] here: String) -> Result<(), CallError> {
+    let copied = async {
+        let (app, actor) = crate::server::context()?;
+        let draft = crate::api::calls::benchmarks::clone_to_draft(&app, &actor, known(&id)?).await?;
+        Ok(format!("/wizard/{}/{}", draft.workflow_id, draft.next_page().slug()))
+    };
+    super::forms::answer(copied.await, or_history(&here), Vec::new()).await
+}
+
+#[cfg(feature = "ssr")]
+fn or_history(here: &str) -> &str {
+    if here.is_empty() { "/" } else { here }
+}
+
+#[cfg(feature = "ssr")]
+fn known(id: &str) -> Result<uuid::Uuid, crate::domain::problem::Problem> {
+    id.parse().map_err(|_| crate::domain::problem::Problem::not_found("benchmark"))
+}

@@ -1,0 +1,119 @@
+//! How forms answer, with WASM and without it alike: a form posts to a server function; done well, the function redirects
+//! to the next page; refused, it keeps what was typed and what is wrong for a while and redirects back to the form's page
+//! with `?flash=ID`, and that page's data holds the [`Flash`].
+//!
+//! A person who is not signed in has nothing in the store: the sign-in forms keep theirs in a cookie for two minutes.
+
+use leptos::prelude::*;
+
+use super::CallError;
+use crate::domain::form::Flash;
+
+/// What is kept under a `?flash=` of this person's; nothing when it is gone.
+#[server(endpoint = "ui/flash")]
+pub async fn load_flash(#[server(default)] id: String) -> Result<Option<Flash>, CallError> {
+    Ok(kept(&id).await)
+}
+
+#[cfg(feature = "ssr")]
+pub use on_server::*;
+
+#[cfg(feature = "ssr")]
+mod on_server {
+    use axum::http::{HeaderValue, header, request::Parts};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jiff::{SignedDuration, Timestamp};
+    use leptos::prelude::*;
+    use uuid::Uuid;
+
+    use crate::api::functions::{CallError, local_path, query_escape};
+    use crate::domain::form::Flash;
+    use crate::domain::problem::{Problem, ProblemKind};
+
+    /// How long a refused form's entries are kept: long enough for a slow connection and a reload or two.
+    const KEPT: SignedDuration = SignedDuration::from_mins(30);
+    const COOKIE: &str = "dyno_form";
+
+    /// The fields of a refused form, by name.
+    pub type Entries = Vec<(String, String)>;
+
+    /// Names and values as entries.
+    pub fn entries(fields: &[(&str, &str)]) -> Entries {
+        fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    /// Redirects to a path of this portal.
+    pub fn go(path: &str) {
+        leptos_axum::redirect(&local_path(path));
+    }
+
+    /// Answers a form: to the next page, or back to `here` with what was typed and what is wrong.
+    pub async fn answer(result: Result<String, Problem>, here: &str, entries: Entries) -> Result<(), CallError> {
+        match result {
+            Ok(next) => go(&next),
+            Err(problem) if problem.kind == ProblemKind::Unauthorized => go(&format!("/sign-in?next={}", query_escape(here))),
+            Err(problem) => {
+                let id = keep(&Flash::new(entries, problem)).await?;
+                let joint = if here.contains('?') { '&' } else { '?' };
+                go(&format!("{here}{joint}flash={id}"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn keep(flash: &Flash) -> Result<Uuid, Problem> {
+        let (app, actor) = crate::server::context()?;
+        let data =
+            serde_json::to_value(flash).map_err(|_| Problem::new(ProblemKind::Internal, "What was typed could not be kept."))?;
+        Ok(app.store.keep_form_entry(&actor, &data, Timestamp::now() + KEPT).await?)
+    }
+
+    /// What is kept under an id; nothing when it is gone, another person's or not readable.
+    pub async fn kept(id: &str) -> Option<Flash> {
+        let id = Uuid::parse_str(id).ok()?;
+        let (app, actor) = crate::server::context().ok()?;
+        let data = app.store.form_entry(&actor, id, Timestamp::now()).await.ok()?;
+        serde_json::from_value(data).ok()
+    }
+
+    /// Answers a form of somebody who is not signed in: the entries travel in a cookie of that browser.
+    pub fn answer_visitor(result: Result<String, Problem>, here: &str, entries: Entries) {
+        match result {
+            Ok(next) => {
+                set_cookie("", 0);
+                go(&next);
+            }
+            Err(problem) => {
+                let json = serde_json::to_vec(&Flash::new(entries, problem)).unwrap_or_default();
+                set_cookie(&URL_SAFE_NO_PAD.encode(json), 120);
+                go(here);
+            }
+        }
+    }
+
+    /// What the visitor's cookie keeps.
+    pub fn kept_for_visitor() -> Option<Flash> {
+        let text = cookie(COOKIE)?;
+        let json = URL_SAFE_NO_PAD.decode(text).ok()?;
+        serde_json::from_slice(&json).ok()
+    }
+
+    /// A cookie of the request.
+    pub fn cookie(name: &str) -> Option<String> {
+        let parts = use_context::<Parts>()?;
+        let jar = axum_extra::extract::CookieJar::from_headers(&parts.headers);
+        jar.get(name).map(|cookie| cookie.value().to_owned())
+    }
+
+    fn set_cookie(value: &str, max_age_s: u32) {
+        append_cookie(&format!("{COOKIE}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={max_age_s}"));
+    }
+
+    /// Adds a `Set-Cookie` header to the answer.
+    pub fn append_cookie(text: &str) {
+        if let (Some(response), Ok(value)) = (use_context::<leptos_axum::ResponseOptions>(), HeaderValue::from_str(text)) {
+            response.append_header(header::SET_COOKIE, value);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! A run's report, and the table of its requests.
+
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::CallError;
+use crate::domain::benchmark::Benchmark;
+use crate::domain::form::Flash;
+use crate::domain::list::{ListQuery, Page};
+use crate::domain::live::LiveRun;
+use crate::domain::report::{Report, RequestRecord};
+
+/// Rows of the table of requests.
+pub const REQUEST_ROWS: u32 = 25;
+
+/// What a report's page shows, the requests aside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReportPage {
+    /// The run, its stages and the ends of their logs.
+    pub live: LiveRun,
+    /// What was asked for.
+    pub benchmark: Benchmark,
+    /// What was measured; absent when nothing was.
+    pub report: Option<Report>,
+    /// What was wrong with the last action.
+    pub flash: Option<Flash>,
+}
+
+/// A run's report.
+#[server(endpoint = "ui/runs/report", input = server_fn::codec::Json)]
+pub async fn report_page(id: Uuid, flash: String) -> Result<ReportPage, CallError> {
+    use crate::api::calls::{benchmarks, runs};
+    use crate::domain::problem::ProblemKind;
+    let (app, actor) = crate::server::context()?;
+    let live = super::runs::told(&app, &actor, id).await?;
+    let benchmark = benchmarks::get(&app, &actor, live.run.benchmark_id).await?;
+    let report = match runs::report(&app, &actor, id).await {
+        Ok(report) => Some(report),
+        Err(problem) if problem.kind == ProblemKind::NotFound => None,
+        Err(problem) => return Err(problem.into()),
+    };
+    let mut live = live.with_short_logs(200);
+    live.points.clear();
+    Ok(ReportPage { live, benchmark, report, flash: super::forms::kept(&flash).await })
+}
+
+/// A page of a run's requests.
+#[server(endpoint = "ui/runs/requests", input = server_fn::codec::Json)]
+pub async fn request_page(id: Uuid, query: ListQuery) -> Result<Page<RequestRecord>, CallError> {
+    let (app, actor) = crate::server::context()?;
+    let query = ListQuery { page_size: Some(query.page_size.unwrap_or(REQUEST_ROWS)), ..query };
+    Ok(crate::api::calls::runs::requests(&app, &actor, id, query).await?)
+}

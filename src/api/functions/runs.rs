@@ -1,0 +1,187 @@
+//! Runs: the history, a run's live page, and what is done to a run.
+
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::CallError;
+use crate::domain::benchmark::BenchmarkSpec;
+use crate::domain::form::Flash;
+use crate::domain::list::{ListQuery, Page};
+use crate::domain::live::{Line, LiveRun};
+use crate::domain::run::{RunRow, StageId};
+use crate::domain::workflow::WorkflowRow;
+
+/// Rows on a page of the history.
+pub const HISTORY_ROWS: u32 = 25;
+
+/// What the history shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// This page's runs.
+    pub runs: Page<RunRow>,
+    /// What can be filtered by.
+    pub choices: Choices,
+    /// The caller's own drafts, the last changed first.
+    pub drafts: Vec<WorkflowRow>,
+    /// What was wrong with the last action.
+    pub flash: Option<Flash>,
+    /// Why the filters found nothing: a date that is none, say.
+    pub refused: Option<String>,
+}
+
+/// The distinct values of the runs that the caller may see.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choices {
+    /// Models.
+    pub models: Vec<String>,
+    /// Clusters.
+    pub clusters: Vec<String>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Creators.
+    pub creators: Vec<String>,
+}
+
+/// What a run's live page begins with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LivePage {
+    /// The run so far.
+    pub live: LiveRun,
+    /// What was asked for.
+    pub spec: BenchmarkSpec,
+    /// What was wrong with the last action.
+    pub flash: Option<Flash>,
+}
+
+/// The history's page.
+#[server(endpoint = "ui/history", input = server_fn::codec::Json)]
+pub async fn history(query: ListQuery, flash: String) -> Result<History, CallError> {
+    use crate::api::calls::{runs, workflows};
+    use crate::domain::problem::ProblemKind;
+    let (app, actor) = crate::server::context()?;
+    let query = ListQuery { page_size: Some(query.page_size.unwrap_or(HISTORY_ROWS)), ..query };
+    // A filter that breaks a rule is told on the page, whose form can mend it.
+    let (page, refused) = match runs::list(&app, &actor, query).await {
+        Ok(page) => (page, None),
+        Err(problem) if problem.kind == ProblemKind::InvalidInput => (Page { items: Vec::new(), total: 0 }, Some(problem.detail)),
+        Err(problem) => return Err(problem.into()),
+    };
+    Ok(History {
+        runs: page,
+        choices: runs::choices(&app, &actor).await?,
+        drafts: workflows::list(&app, &actor).await?.items,
+        flash: super::forms::kept(&flash).await,
+        refused,
+    })
+}
+
+/// The runs of a page of the history once more, while some of them go on.
+#[server(endpoint = "ui/history/runs", input = server_fn::codec::Json)]
+pub async fn history_runs(query: ListQuery) -> Result<Page<RunRow>, CallError> {
+    let (app, actor) = crate::server::context()?;
+    let query = ListQuery { page_size: Some(query.page_size.unwrap_or(HISTORY_ROWS)), ..query };
+    Ok(crate::api::calls::runs::list(&app, &actor, query).await?)
+}
+
+/// A run as it stands, with what its page needs to go on from there.
+#[server(endpoint = "ui/runs/live", input = server_fn::codec::Json)]
+pub async fn live_page(id: Uuid, flash: String) -> Result<LivePage, CallError> {
+    use crate::api::calls::benchmarks;
+    let (app, actor) = crate::server::context()?;
+    let live = told(&app, &actor, id).await?;
+    let spec = benchmarks::get(&app, &actor, live.run.benchmark_id).await?.spec;
+    Ok(LivePage { live, spec, flash: super::forms::kept(&flash).await })
+}
+
+/// How many runs are before this one on its nodes; nothing once it has begun.
+#[server(endpoint = "ui/runs/queue", input = server_fn::codec::Json)]
+pub async fn queue_position(id: Uuid) -> Result<Option<u32>, CallError> {
+    let (app, actor) = crate::server::context()?;
+    Ok(crate::api::calls::runs::get(&app, &actor, id).await?.queue_position)
+}
+
+/// Lines of a stage's log before an event, at most as many as a page keeps, oldest first.
+#[server(endpoint = "ui/runs/log", input = server_fn::codec::Json)]
+pub async fn earlier_lines(id: Uuid, stage: StageId, before: i64) -> Result<Vec<Line>, CallError> {
+    use crate::domain::event::RunEvent;
+    use crate::domain::live::LOG_LINES;
+    let (app, actor) = crate::server::context()?;
+    let mut lines = std::collections::VecDeque::new();
+    let mut seq = 0;
+    'pieces: loop {
+        let piece = crate::api::calls::runs::events_after(&app, &actor, id, seq, EVENTS).await?;
+        for stored in &piece {
+            seq = stored.seq;
+            if seq >= before {
+                break 'pieces;
+            }
+            if let RunEvent::Log(line) = &stored.event
+                && line.stage == stage
+            {
+                lines.push_back(Line { seq, level: line.level, text: line.line.clone() });
+                if lines.len() > LOG_LINES {
+                    lines.pop_front();
+                }
+            }
+        }
+        if piece.len() < EVENTS as usize {
+            break;
+        }
+    }
+    Ok(lines.into())
+}
+
+/// Asks a run to end.
+#[server(endpoint = "ui/runs/cancel")]
+pub async fn cancel_run(#[server(default)] id: String) -> Result<(), CallError> {
+    let cancelled = async {
+        let (app, actor) = crate::server::context()?;
+        crate::api::calls::runs::cancel(&app, &actor, known(&id)?).await?;
+        Ok(format!("/runs/{id}"))
+    };
+    super::forms::answer(cancelled.await, &format!("/runs/{id}"), Vec::new()).await
+}
+
+/// Deletes a run with everything that it measured; `next` is the page to go to.
+#[server(endpoint = "ui/runs/delete")]
+pub async fn delete_run(#[server(default)] id: String, #[server(default)] next: String) -> Result<(), CallError> {
+    let deleted = async {
+        let (app, actor) = crate::server::context()?;
+        crate::api::calls::runs::delete(&app, &actor, known(&id)?).await?;
+        Ok(if next.is_empty() { "/".to_owned() } else { next.clone() })
+    };
+    super::forms::answer(deleted.await, if next.is_empty() { "/" } else { &next }, Vec::new()).await
+}
+
+/// Events that are read at once.
+#[cfg(feature = "ssr")]
+const EVENTS: u32 = 5000;
+
+/// A run and what its events tell.
+#[cfg(feature = "ssr")]
+pub(super) async fn told(
+    app: &crate::server::App,
+    actor: &crate::domain::user::Actor,
+    id: Uuid,
+) -> Result<LiveRun, crate::domain::problem::Problem> {
+    use crate::api::calls::runs;
+    // The run is read first: what its later events change is applied to it.
+    let mut live = LiveRun::new(runs::get(app, actor, id).await?);
+    loop {
+        let piece = runs::events_after(app, actor, id, live.last_seq, EVENTS).await?;
+        let last = piece.len() < EVENTS as usize;
+        for stored in piece {
+            live.apply(stored.seq, stored.event);
+        }
+        if last {
+            return Ok(live);
+        }
+    }
+}
+
+/// An id from a form.
+#[cfg(feature = "ssr")]
+pub(super) fn known(id: &str) -> Result<Uuid, crate::domain::problem::Problem> {
+    id.parse().map_err(|_| crate::domain::problem::Problem::not_found("run"))
+}

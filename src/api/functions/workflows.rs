@@ -1,0 +1,1 @@
+//! The wizard: what its pages show, and what their forms save.

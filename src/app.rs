@@ -1,0 +1,89 @@
+//! The document around every page, and which page is at which address.
+
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::components::{Route, Router, Routes};
+use leptos_router::{SsrMode, path};
+
+use crate::api::functions::account::current_session;
+use crate::components::heading::{Hydrated, JumpLink};
+use crate::components::site::SiteHeader;
+use crate::pages::accept_link::AcceptLinkPage;
+use crate::pages::not_found::NotFound;
+use crate::pages::sign_in::SignInPage;
+use crate::pages::wizard::{NewBenchmark, WizardPage};
+
+/// The main navigation. Every page here needs a sign-in.
+const LINKS: &[(&str, &str)] = &[("/benchmarks/new", "New benchmark")];
+
+/// The document, drawn on the server only.
+#[cfg(feature = "ssr")]
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    use crate::api::functions::forms::cookie;
+    use leptos_meta::MetaTags;
+
+    let theme = cookie("dyno_theme").filter(|theme| theme == "light" || theme == "dark");
+    let style = format!("/{}/{}.css", options.site_pkg_dir, options.output_name);
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" data-theme=theme>
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
+                <link id="leptos" rel="stylesheet" href=style />
+                <AutoReload options=options.clone() />
+                <HydrationScripts options=options />
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
+
+/// The whole site.
+///
+/// Pages are drawn with all of their data before anything is sent (`SsrMode::Async`): they are complete without scripts,
+/// and a missing object can still answer 404.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    let hydrated = RwSignal::new(false);
+    provide_context(Hydrated(hydrated));
+    Effect::new(move |_| {
+        // After everything else that waits for the page to come to life; tests wait for the mark as well.
+        request_animation_frame(move || {
+            hydrated.set(true);
+            if let Some(body) = document().body() {
+                let _ = body.set_attribute("data-hydrated", "");
+            }
+        });
+    });
+    let session = Resource::new(|| (), |()| current_session());
+    view! {
+        <Title text="Dyno" />
+        <Router>
+            <JumpLink class="skip" to="main" text="Skip to content" />
+            <Suspense>
+                {move || Suspend::new(async move {
+                    let session = session.await.ok().flatten();
+                    view! { <SiteHeader session=session links=LINKS /> }
+                })}
+            </Suspense>
+            <main id="main" tabindex="-1">
+                <Routes fallback=NotFound>
+                    <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
+                    <Route path=path!("/link/:token") view=AcceptLinkPage ssr=SsrMode::Async />
+                    <Route path=path!("/benchmarks/new") view=NewBenchmark ssr=SsrMode::Async />
+                    <Route path=path!("/wizard/:id/:step") view=WizardPage ssr=SsrMode::Async />
+                </Routes>
+            </main>
+            <footer class="site-footer">
+                <p>"Dyno measures LLM inference on your own cluster."</p>
+            </footer>
+        </Router>
+    }
+}

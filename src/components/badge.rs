@@ -1,0 +1,161 @@
+//! Marks of state, kind and validity: icon, word and colour together.
+
+use leptos::prelude::*;
+
+use super::icon::{Icon, IconName};
+use crate::domain::run::{RunKind, RunStatus, StageStatus};
+
+/// The colour family of a badge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Grey: waits.
+    Queued,
+    /// Blue: at work.
+    Running,
+    /// Green: all well.
+    Succeeded,
+    /// Amber: well in part, attention.
+    Partial,
+    /// Red: failed.
+    Failed,
+    /// Grey: ended by a person.
+    Cancelled,
+    /// Orange: lost.
+    Interrupted,
+    /// Violet, dashed: simulated.
+    Simulated,
+}
+
+impl Tone {
+    /// The class in the style sheet.
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Queued => "badge badge-queued",
+            Self::Running => "badge badge-running",
+            Self::Succeeded => "badge badge-succeeded",
+            Self::Partial => "badge badge-partial",
+            Self::Failed => "badge badge-failed",
+            Self::Cancelled => "badge badge-cancelled",
+            Self::Interrupted => "badge badge-interrupted",
+            Self::Simulated => "badge badge-simulated",
+        }
+    }
+
+    /// The drawing that goes with it.
+    pub fn icon(self) -> IconName {
+        match self {
+            Self::Queued => IconName::Clock,
+            Self::Running => IconName::Ring,
+            Self::Succeeded => IconName::Tick,
+            Self::Partial => IconName::HalfDisc,
+            Self::Failed => IconName::Cross,
+            Self::Cancelled => IconName::Slash,
+            Self::Interrupted => IconName::BrokenLink,
+            Self::Simulated => IconName::Wave,
+        }
+    }
+}
+
+/// How a run's status looks, and the word for it.
+pub fn run_look(status: RunStatus) -> (Tone, &'static str) {
+    match status {
+        RunStatus::Queued => (Tone::Queued, "Queued"),
+        RunStatus::Running => (Tone::Running, "Running"),
+        RunStatus::Cancelling => (Tone::Running, "Cancelling"),
+        RunStatus::Succeeded => (Tone::Succeeded, "Succeeded"),
+        RunStatus::Partial => (Tone::Partial, "Partial"),
+        RunStatus::Failed => (Tone::Failed, "Failed"),
+        RunStatus::Cancelled => (Tone::Cancelled, "Cancelled"),
+        RunStatus::Interrupted => (Tone::Interrupted, "Interrupted"),
+    }
+}
+
+/// How a stage's status looks, and the word for it.
+pub fn stage_look(status: StageStatus) -> (Tone, &'static str) {
+    match status {
+        StageStatus::Pending => (Tone::Queued, "Pending"),
+        StageStatus::Running => (Tone::Running, "Running"),
+        StageStatus::Succeeded => (Tone::Succeeded, "Succeeded"),
+        StageStatus::Failed => (Tone::Failed, "Failed"),
+        StageStatus::Skipped => (Tone::Cancelled, "Skipped"),
+        StageStatus::Cancelled => (Tone::Cancelled, "Cancelled"),
+    }
+}
+
+/// A mark of any kind.
+#[component]
+pub fn Badge(
+    /// Colour and drawing.
+    #[prop(into)]
+    tone: Signal<Tone>,
+    /// The word.
+    #[prop(into)]
+    text: Signal<String>,
+) -> impl IntoView {
+    view! {
+        <span class=move || tone.get().class()>
+            {move || view! { <Icon name=tone.get().icon() /> }}
+            <span>{move || text.get()}</span>
+        </span>
+    }
+    .into_any()
+}
+
+/// Where a run stands; follows a signal while it is live.
+#[component]
+pub fn RunBadge(
+    /// The run's status.
+    #[prop(into)]
+    status: Signal<RunStatus>,
+) -> impl IntoView {
+    view! {
+        <Badge
+            tone=Signal::derive(move || run_look(status.get()).0)
+            text=Signal::derive(move || run_look(status.get()).1.to_owned())
+        />
+    }
+}
+
+/// Where a stage stands; follows a signal while it is live.
+#[component]
+pub fn StageBadge(
+    /// The stage's status.
+    #[prop(into)]
+    status: Signal<StageStatus>,
+) -> impl IntoView {
+    view! {
+        <Badge
+            tone=Signal::derive(move || stage_look(status.get()).0)
+            text=Signal::derive(move || stage_look(status.get()).1.to_owned())
+        />
+    }
+}
+
+/// Measured or simulated.
+#[component]
+pub fn KindBadge(
+    /// Which.
+    kind: RunKind,
+) -> impl IntoView {
+    let (tone, text) = match kind {
+        RunKind::Measured => (Tone::Queued, "Measured"),
+        RunKind::Simulated => (Tone::Simulated, "Simulated"),
+    };
+    // A measured run is the ordinary case: a plain mark, without the clock that means waiting.
+    match kind {
+        RunKind::Measured => view! { <span class=tone.class()>{text}</span> }.into_any(),
+        RunKind::Simulated => view! { <Badge tone=tone text=text.to_owned() /> }.into_any(),
+    }
+}
+
+/// Whether figures can be trusted; nothing before there are any.
+#[component]
+pub fn ValidityBadge(
+    /// As in the report.
+    valid: Option<bool>,
+) -> impl IntoView {
+    valid.map(|valid| {
+        let (tone, text) = if valid { (Tone::Succeeded, "Valid") } else { (Tone::Partial, "Not valid") };
+        view! { <Badge tone=tone text=text.to_owned() /> }
+    })
+}

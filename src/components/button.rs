@@ -1,0 +1,79 @@
+//! Buttons that send a form, and links that look like buttons.
+
+use leptos::prelude::*;
+
+/// How a button looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Look {
+    /// The one main action of a page.
+    Primary,
+    /// Any other.
+    #[default]
+    Plain,
+    /// Destroys something.
+    Danger,
+    /// In rows and toolbars.
+    Quiet,
+    /// Plain and low, in table rows.
+    Small,
+}
+
+impl Look {
+    /// The class in the style sheet.
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Primary => "button button-primary",
+            Self::Plain => "button",
+            Self::Danger => "button button-danger",
+            Self::Quiet => "button button-quiet",
+            Self::Small => "button button-small",
+        }
+    }
+}
+
+/// Sends the form around it. Never disabled: what is wrong is said after sending.
+#[component]
+pub fn Submit(
+    /// `Continue`
+    #[prop(into)]
+    text: String,
+    /// How it looks.
+    #[prop(optional)]
+    look: Look,
+    /// With several buttons in a form: the field's name and this button's value.
+    #[prop(optional)]
+    value: Option<(&'static str, String)>,
+    /// What distinguishes it from its like on the page, for screen readers: the row's name, say.
+    #[prop(optional, into)]
+    about: Option<String>,
+) -> impl IntoView {
+    let (name, value) = value.unzip();
+    view! {
+        <button type="submit" class=look.class() name=name value=value>
+            {text}
+            {about.map(|about| view! { <span class="visually-hidden">{format!(" {about}")}</span> })}
+        </button>
+    }
+    .into_any()
+}
+
+/// Goes somewhere.
+#[component]
+pub fn LinkButton(
+    /// Where to.
+    #[prop(into)]
+    href: String,
+    /// `New benchmark`
+    #[prop(into)]
+    text: String,
+    /// How it looks.
+    #[prop(optional)]
+    look: Look,
+) -> impl IntoView {
+    view! {
+        <a class=look.class() href=href>
+            {text}
+        </a>
+    }
+    .into_any()
+}

@@ -1,0 +1,34 @@
+//! Names and values beside each other.
+
+use leptos::prelude::*;
+
+/// A list of [`Definition`]s.
+#[component]
+pub fn Definitions(
+    /// Name above value, for narrow places.
+    #[prop(optional)]
+    narrow: bool,
+    /// The definitions.
+    children: Children,
+) -> impl IntoView {
+    let class = if narrow { "definitions definitions-narrow" } else { "definitions" };
+    view! { <dl class=class>{children()}</dl> }.into_any()
+}
+
+/// A name and its value.
+#[component]
+pub fn Definition(
+    /// The name.
+    #[prop(into)]
+    term: String,
+    /// The value.
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <div>
+            <dt>{term}</dt>
+            <dd>{children()}</dd>
+        </div>
+    }
+    .into_any()
+}

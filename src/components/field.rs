@@ -1,0 +1,337 @@
+//! Form fields: label, hint, message and input, tied together for screen readers. The message stands between hint and
+//! input and is the same as in the error summary.
+
+use leptos::prelude::*;
+
+use super::icon::{Icon, IconName};
+
+/// The id of a field's input; error summaries link to it.
+pub fn field_id(name: &str) -> String {
+    format!("f-{name}")
+}
+
+fn described_by(name: &str, hint: bool, error: bool) -> Option<String> {
+    let parts: Vec<String> = [(hint, "hint"), (error, "error")]
+        .iter()
+        .filter(|(there, _)| *there)
+        .map(|(_, part)| format!("f-{name}-{part}"))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+fn frame_class(error: Option<&String>) -> &'static str {
+    if error.is_some() { "field has-error" } else { "field" }
+}
+
+/// The hint of a field.
+#[component]
+fn Hint(name: String, hint: Option<String>) -> impl IntoView {
+    hint.map(|hint| view! { <p class="hint" id=format!("f-{name}-hint")>{hint}</p> })
+}
+
+/// What is wrong with a field.
+#[component]
+pub fn FieldMessage(
+    /// The field's name.
+    #[prop(into)]
+    name: String,
+    /// What is wrong.
+    error: Option<String>,
+) -> impl IntoView {
+    error
+        .map(|error| {
+            view! {
+                <p class="field-error" id=format!("f-{name}-error")>
+                    <Icon name=IconName::Cross />
+                    <span>
+                        <span class="visually-hidden">"Error: "</span>
+                        {error}
+                    </span>
+                </p>
+            }
+        })
+        .into_any()
+}
+
+/// How wide an input is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Width {
+    /// A number.
+    Short,
+    /// A word or two.
+    Medium,
+    /// As wide as the form.
+    #[default]
+    Full,
+}
+
+impl Width {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Short => "input input-short",
+            Self::Medium => "input input-medium",
+            Self::Full => "input",
+        }
+    }
+}
+
+/// One line of text, a number, a password, a date, a file.
+#[component]
+pub fn TextField(
+    /// The field's name in the request.
+    #[prop(into)]
+    name: String,
+    /// The label.
+    #[prop(into)]
+    label: String,
+    /// What it shows.
+    #[prop(optional, into)]
+    value: String,
+    /// Help below the label.
+    #[prop(optional, into)]
+    hint: Option<String>,
+    /// What is wrong.
+    #[prop(optional_no_strip, into)]
+    error: Option<String>,
+    /// `text`, `password`, `search`, `url`, `date`, `file`.
+    #[prop(default = "text")]
+    kind: &'static str,
+    /// Whether it is a whole number: brings up digits on a phone.
+    #[prop(optional)]
+    number: bool,
+    /// `username`, `new-password`, `off`, …
+    #[prop(optional)]
+    autocomplete: Option<&'static str>,
+    /// How wide.
+    #[prop(optional)]
+    width: Width,
+    /// What stands behind the input, `tokens` say.
+    #[prop(optional, into)]
+    unit: Option<String>,
+) -> impl IntoView {
+    let width = if number { Width::Short } else { width };
+    let value = (kind != "file" && kind != "password").then_some(value);
+    view! {
+        <div class=frame_class(error.as_ref())>
+            <label for=field_id(&name)>{label}</label>
+            <Hint name=name.clone() hint=hint.clone() />
+            <FieldMessage name=name.clone() error=error.clone() />
+            <div class="input-with-unit">
+                <input
+                    class=width.class()
+                    id=field_id(&name)
+                    name=name.clone()
+                    type=kind
+                    inputmode=number.then_some("numeric")
+                    autocomplete=autocomplete
+                    value=value
+                    aria-invalid=error.is_some().then_some("true")
+                    aria-describedby=described_by(&name, hint.is_some(), error.is_some())
+                />
+                {unit.map(|unit| view! { <span class="unit">{unit}</span> })}
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+/// Several lines of text.
+#[component]
+pub fn TextArea(
+    /// The field's name in the request.
+    #[prop(into)]
+    name: String,
+    /// The label.
+    #[prop(into)]
+    label: String,
+    /// What it shows.
+    #[prop(optional, into)]
+    value: String,
+    /// Help below the label.
+    #[prop(optional, into)]
+    hint: Option<String>,
+    /// What is wrong.
+    #[prop(optional_no_strip, into)]
+    error: Option<String>,
+    /// Lines shown.
+    #[prop(default = 4)]
+    rows: u32,
+) -> impl IntoView {
+    view! {
+        <div class=frame_class(error.as_ref())>
+            <label for=field_id(&name)>{label}</label>
+            <Hint name=name.clone() hint=hint.clone() />
+            <FieldMessage name=name.clone() error=error.clone() />
+            <textarea
+                class="input"
+                id=field_id(&name)
+                name=name.clone()
+                rows=rows.to_string()
+                aria-invalid=error.is_some().then_some("true")
+                aria-describedby=described_by(&name, hint.is_some(), error.is_some())
+            >
+                {value}
+            </textarea>
+        </div>
+    }
+    .into_any()
+}
+
+/// One of several, closed until opened.
+#[component]
+pub fn SelectField(
+    /// The field's name in the request.
+    #[prop(into)]
+    name: String,
+    /// The label.
+    #[prop(into)]
+    label: String,
+    /// Values and what people read.
+    options: Vec<(String, String)>,
+    /// The chosen value.
+    #[prop(optional, into)]
+    value: String,
+    /// Help below the label.
+    #[prop(optional, into)]
+    hint: Option<String>,
+    /// What is wrong.
+    #[prop(optional_no_strip, into)]
+    error: Option<String>,
+) -> impl IntoView {
+    view! {
+        <div class=frame_class(error.as_ref())>
+            <label for=field_id(&name)>{label}</label>
+            <Hint name=name.clone() hint=hint.clone() />
+            <FieldMessage name=name.clone() error=error.clone() />
+            <select
+                class="input input-medium"
+                id=field_id(&name)
+                name=name.clone()
+                aria-invalid=error.is_some().then_some("true")
+                aria-describedby=described_by(&name, hint.is_some(), error.is_some())
+            >
+                {options
+                    .into_iter()
+                    .map(|(key, text)| {
+                        let selected = key == value;
+                        view! {
+                            <option value=key selected=selected>
+                                {text}
+                            </option>
+                        }
+                    })
+                    .collect_view()}
+            </select>
+        </div>
+    }
+    .into_any()
+}
+
+/// One of the choices of a [`ChoiceGroup`].
+pub struct Choice {
+    /// The value that is sent.
+    pub value: String,
+    /// The label.
+    pub label: String,
+    /// What stands below the label.
+    pub body: Option<AnyView>,
+    /// Whether it is chosen.
+    pub checked: bool,
+    /// Why it cannot be chosen; shown below the label.
+    pub refused: Option<String>,
+}
+
+impl Choice {
+    /// A choice with a label only.
+    pub fn new(value: impl Into<String>, label: impl Into<String>, checked: bool) -> Self {
+        Self { value: value.into(), label: label.into(), body: None, checked, refused: None }
+    }
+
+    /// With something below the label.
+    #[must_use]
+    pub fn with(mut self, body: impl IntoView + 'static) -> Self {
+        self.body = Some(body.into_any());
+        self
+    }
+
+    /// One that cannot be chosen, and why.
+    #[must_use]
+    pub fn refused(mut self, reason: Option<String>) -> Self {
+        self.refused = reason;
+        self
+    }
+}
+
+/// One (radio buttons) or several (check boxes) of some choices, all in sight.
+#[component]
+pub fn ChoiceGroup(
+    /// The field's name in the request; check boxes send it with `[]` behind.
+    #[prop(into)]
+    name: String,
+    /// The question.
+    #[prop(into)]
+    legend: String,
+    /// The choices.
+    choices: Vec<Choice>,
+    /// Check boxes instead of radio buttons.
+    #[prop(optional)]
+    several: bool,
+    /// Help below the question.
+    #[prop(optional, into)]
+    hint: Option<String>,
+    /// What is wrong.
+    #[prop(optional_no_strip, into)]
+    error: Option<String>,
+) -> impl IntoView {
+    let kind = if several { "checkbox" } else { "radio" };
+    let sent_as = if several { format!("{name}[]") } else { name.clone() };
+    let described = described_by(&name, hint.is_some(), error.is_some());
+    let invalid = error.is_some();
+    let class = frame_class(error.as_ref());
+    // The error summary links to the first choice that can be made.
+    let first = choices.iter().position(|choice| choice.refused.is_none()).unwrap_or(0);
+    let base = field_id(&name);
+    view! {
+        <fieldset class=class aria-describedby=described>
+            <legend>{legend}</legend>
+            <Hint name=name.clone() hint=hint />
+            <FieldMessage name=name error=error />
+            <div class="choice-cards">
+                {choices
+                    .into_iter()
+                    .enumerate()
+                    .map(|(index, choice)| {
+                        let id = if index == first { base.clone() } else { format!("{base}-{index}") };
+                        let body_id = format!("{id}-more");
+                        let has_body = choice.body.is_some() || choice.refused.is_some();
+                        view! {
+                            <div class="choice">
+                                <input
+                                    type=kind
+                                    id=id.clone()
+                                    name=sent_as.clone()
+                                    value=choice.value
+                                    checked=choice.checked
+                                    disabled=choice.refused.is_some()
+                                    aria-invalid=invalid.then_some("true")
+                                    aria-describedby=has_body.then(|| body_id.clone())
+                                />
+                                <label for=id>{choice.label}</label>
+                                {has_body
+                                    .then(|| {
+                                        view! {
+                                            <div class="choice-body" id=body_id>
+                                                {choice.body}
+                                                {choice.refused.map(|reason| view! { <p class="hint">{reason}</p> })}
+                                            </div>
+                                        }
+                                    })}
+                            </div>
+                        }
+                    })
+                    .collect_view()}
+            </div>
+        </fieldset>
+    }
+    .into_any()
+}

@@ -1,0 +1,114 @@
+//! What is around every page: the brand, the navigation, the theme, sign-out.
+
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use leptos_router::components::A;
+
+use crate::api::functions::account::{Session, SetTheme, SignOut};
+use server_fn::ServerFn;
+
+/// The portal's name with its mark.
+#[component]
+fn Brand() -> impl IntoView {
+    view! {
+        <a class="brand" href="/">
+            <svg viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+                <path d="M5 24a13 13 0 1 1 22 0" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round"></path>
+                <path d="M16 19l7-8" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round"></path>
+                <circle cx="16" cy="19" r="3" fill="currentColor"></circle>
+            </svg>
+            "Dyno"
+        </a>
+    }
+}
+
+/// The header of every page; with navigation for those who are signed in.
+#[component]
+pub fn SiteHeader(
+    /// Who is signed in.
+    session: Option<Session>,
+    /// Addresses and names of the navigation.
+    links: &'static [(&'static str, &'static str)],
+) -> impl IntoView {
+    let navigation = session.as_ref().map(|_| {
+        view! {
+            <nav class="site-nav" aria-label="Main">
+                <ul>
+                    {links
+                        .iter()
+                        .map(|(href, text)| {
+                            view! {
+                                <li>
+                                    <A href=*href exact=*href == "/">
+                                        {*text}
+                                    </A>
+                                </li>
+                            }
+                        })
+                        .collect_view()}
+                </ul>
+            </nav>
+        }
+    });
+    // A plain form: the whole page is loaded anew, so that nothing of the session stays in memory.
+    let sign_out = session.map(|session| {
+        view! {
+            <span class="muted small">{session.name}</span>
+            <form method="post" action=SignOut::url()>
+                <button type="submit" class="button button-small">
+                    "Sign out"
+                </button>
+            </form>
+        }
+    });
+    view! {
+        <header class="site-header">
+            <div class="site-header-inner">
+                <Brand />
+                {navigation}
+                <div class="site-tools">
+                    <ThemeSwitch />
+                    {sign_out}
+                </div>
+            </div>
+        </header>
+    }
+    .into_any()
+}
+
+/// Light, dark, or as the system has it. The choice is a cookie, so that the server draws the page right at once.
+#[component]
+fn ThemeSwitch() -> impl IntoView {
+    let action = ServerAction::<SetTheme>::new();
+    // The document's root is outside of what is hydrated.
+    Effect::new(move |_| {
+        if let Some(Ok(theme)) = action.value().get()
+            && let Some(root) = document().document_element()
+        {
+            let done = match theme {
+                Some(theme) => root.set_attribute("data-theme", &theme),
+                None => root.remove_attribute("data-theme"),
+            };
+            if done.is_err() {
+                leptos::logging::warn!("the theme could not be set");
+            }
+        }
+    });
+    view! {
+        <ActionForm action=action>
+            <div class="theme-switch" role="group" aria-label="Theme">
+                {[("", "Auto"), ("light", "Light"), ("dark", "Dark")]
+                    .into_iter()
+                    .map(|(value, text)| {
+                        view! {
+                            <button type="submit" name="theme" value=value>
+                                {text}
+                            </button>
+                        }
+                    })
+                    .collect_view()}
+            </div>
+        </ActionForm>
+    }
+    .into_any()
+}

@@ -1,0 +1,215 @@
+//! Tables of data: caption, scopes, sorting by links whose state is in the address, and paging.
+
+use leptos::prelude::*;
+use leptos_router::params::ParamsMap;
+
+use super::icon::{Icon, IconName};
+use super::number::grouped;
+
+/// A column's header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// What people read, the unit included.
+    pub title: String,
+    /// The name to sort by; absent: not sortable.
+    pub sort: Option<&'static str>,
+    /// Whether it holds figures: aligned to the right, and sorted from the largest first.
+    pub numeric: bool,
+}
+
+impl Column {
+    /// A column of words.
+    pub fn text(title: &str) -> Self {
+        Self { title: title.to_owned(), sort: None, numeric: false }
+    }
+
+    /// A column of figures.
+    pub fn figures(title: &str) -> Self {
+        Self { title: title.to_owned(), sort: None, numeric: true }
+    }
+
+    /// The same, sortable.
+    #[must_use]
+    pub fn sorted_by(mut self, name: &'static str) -> Self {
+        self.sort = Some(name);
+        self
+    }
+}
+
+/// How a table is sorted, and where its links lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sorting {
+    /// The page's path.
+    pub path: String,
+    /// The page's query.
+    pub params: ParamsMap,
+    /// The sort in force, `-created_at` say.
+    pub current: String,
+}
+
+impl Sorting {
+    /// The address that sorts by a column: turns the direction round when it is sorted by it already.
+    fn href(&self, column: &str, numeric: bool) -> String {
+        let next = if self.current == column {
+            format!("-{column}")
+        } else if self.current.strip_prefix('-') == Some(column) || !numeric {
+            column.to_owned()
+        } else {
+            format!("-{column}")
+        };
+        with_query(&self.path, &self.params, &[("sort", Some(next)), ("page", None)])
+    }
+
+    /// `ascending` or `descending` when the table is sorted by the column.
+    fn direction(&self, column: &str) -> Option<&'static str> {
+        if self.current == column {
+            Some("ascending")
+        } else if self.current.strip_prefix('-') == Some(column) {
+            Some("descending")
+        } else {
+            None
+        }
+    }
+}
+
+/// An address with some of its query changed.
+pub fn with_query(path: &str, params: &ParamsMap, changes: &[(&'static str, Option<String>)]) -> String {
+    let mut changed = params.clone();
+    for (name, value) in changes {
+        match value {
+            Some(value) => {
+                changed.replace(*name, value.clone());
+            }
+            None => {
+                changed.remove(name);
+            }
+        }
+    }
+    format!("{path}{}", changed.to_query_string())
+}
+
+/// A table; its children are the rows (`<tr>`).
+#[component]
+pub fn DataTable(
+    /// What the table shows; read out before it.
+    #[prop(into)]
+    caption: String,
+    /// Whether the caption is for screen readers only.
+    #[prop(optional)]
+    caption_hidden: bool,
+    /// The headers.
+    columns: Vec<Column>,
+    /// How it is sorted; absent: not sortable.
+    #[prop(optional_no_strip)]
+    sorting: Option<Sorting>,
+    /// On a phone rows become blocks; each `<td>` then needs `data-label` with its column's title.
+    #[prop(optional)]
+    blocks: bool,
+    /// The rows.
+    children: Children,
+) -> impl IntoView {
+    let class = if blocks { "table table-blocks" } else { "table" };
+    // A region that scrolls must be reachable by keyboard, and so needs a name.
+    let label = caption.clone();
+    view! {
+        <div class="table-scroll" tabindex="0" role="region" aria-label=label>
+            <table class=class>
+                <caption class=caption_hidden.then_some("visually-hidden")>{caption}</caption>
+                <thead>
+                    <tr>
+                        {columns.into_iter().map(|column| view! { <Header column=column sorting=sorting.clone() /> }).collect_view()}
+                    </tr>
+                </thead>
+                <tbody>{children()}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Header(column: Column, sorting: Option<Sorting>) -> impl IntoView {
+    let class = column.numeric.then_some("numeric");
+    match (column.sort, sorting) {
+        (Some(name), Some(sorting)) => {
+            let direction = sorting.direction(name);
+            let mark = direction.map(|direction| {
+                let icon = if direction == "ascending" { IconName::Up } else { IconName::Down };
+                view! { <Icon name=icon /> }
+            });
+            view! {
+                <th scope="col" class=class aria-sort=direction>
+                    <a href=sorting.href(name, column.numeric)>{column.title} {mark}</a>
+                </th>
+            }
+            .into_any()
+        }
+        _ => view! {
+            <th scope="col" class=class>
+                {column.title}
+            </th>
+        }
+        .into_any(),
+    }
+}
+
+/// Which rows are shown, and links to the pages before and after.
+#[component]
+pub fn Pager(
+    /// The page's path.
+    #[prop(into)]
+    path: String,
+    /// The page's query.
+    params: ParamsMap,
+    /// This page, from 1.
+    page: u32,
+    /// Rows a page.
+    page_size: u32,
+    /// Rows on all pages.
+    total: u64,
+) -> impl IntoView {
+    let first = u64::from(page.saturating_sub(1)) * u64::from(page_size) + 1;
+    let last = (first + u64::from(page_size) - 1).min(total);
+    let to = |number: u32| with_query(&path, &params, &[("page", Some(number.to_string()))]);
+    let previous =
+        (page > 1).then(|| view! { <a class="button" rel="prev" href=to(page - 1)><Icon name=IconName::Left />"Previous"</a> });
+    let next =
+        (last < total).then(|| view! { <a class="button" rel="next" href=to(page + 1)>"Next"<Icon name=IconName::Right /></a> });
+    (total > 0)
+        .then(|| {
+            view! {
+                <nav class="pager" aria-label="Pages of the table">
+                    <p class="muted">{format!("{} to {} of {}", grouped(first.min(total)), grouped(last), grouped(total))}</p>
+                    <div class="row">{previous} {next}</div>
+                </nav>
+            }
+        })
+        .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorting(current: &str) -> Sorting {
+        let mut params = ParamsMap::new();
+        params.insert("search", "a b".to_owned());
+        params.insert("page", "3".to_owned());
+        Sorting { path: "/".to_owned(), params, current: current.to_owned() }
+    }
+
+    #[test]
+    fn a_sort_link_keeps_filters_and_goes_to_the_first_page() {
+        let href = sorting("-created_at").href("name", false);
+        assert!(href.contains("sort=name") && href.contains("search=a") && !href.contains("page="), "{href}");
+    }
+
+    #[test]
+    fn a_second_click_turns_the_direction_round() {
+        assert!(sorting("name").href("name", false).contains("sort=-name"));
+        assert!(sorting("-name").href("name", false).contains("sort=name"));
+        assert!(sorting("name").href("ttft", true).contains("sort=-ttft"));
+        assert_eq!(sorting("-ttft").direction("ttft"), Some("descending"));
+        assert_eq!(sorting("-ttft").direction("name"), None);
+    }
+}

@@ -1,0 +1,51 @@
+//! What a person typed into a form that was refused, and why: kept over the redirect back to the form's page.
+
+use serde::{Deserialize, Serialize};
+
+use super::problem::{FieldError, Problem};
+
+/// Entries of a refused form, and what is wrong with them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Flash {
+    /// Field names and values as they were sent; a field may come more than once.
+    pub entries: Vec<(String, String)>,
+    /// A sentence about the whole.
+    pub detail: String,
+    /// What is wrong where.
+    pub errors: Vec<FieldError>,
+    /// For a revision conflict, the names of the fields that differ.
+    pub changed: Option<Vec<String>>,
+}
+
+impl Flash {
+    /// A refused form; the caller leaves secrets out of the entries.
+    pub fn new(entries: Vec<(String, String)>, problem: Problem) -> Self {
+        Self { entries, detail: problem.detail, errors: problem.errors, changed: problem.changed }
+    }
+
+    /// What was typed into a field; absent when the form had no such field.
+    pub fn entry(&self, field: &str) -> Option<&str> {
+        self.entries.iter().find(|(name, _)| name == field).map(|(_, value)| value.as_str())
+    }
+
+    /// Everything that was chosen in a field of several.
+    pub fn entries_of(&self, field: &str) -> Vec<String> {
+        self.entries.iter().filter(|(name, _)| name == field).map(|(_, value)| value.clone()).collect()
+    }
+
+    /// What is wrong with a field.
+    pub fn error(&self, field: &str) -> Option<String> {
+        self.errors.iter().find(|error| error.field == field).map(|error| error.message.clone())
+    }
+
+    /// What the field shows: what was typed, else what is stored.
+    pub fn value(&self, field: &str, stored: impl Into<String>) -> String {
+        self.entry(field).map_or_else(|| stored.into(), str::to_owned)
+    }
+
+    /// Whether anything was refused.
+    pub fn is_refusal(&self) -> bool {
+        !self.detail.is_empty()
+    }
+}
