@@ -1,0 +1,207 @@
+//! GGUF, llama.cpp's single file: a header of metadata and tensor descriptions, then the tensors.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Seek};
+use std::path::Path;
+
+use super::gguf_values::{Source, Value};
+use super::{ModelError, roots};
+use crate::domain::inventory::{ModelFacts, ModelFormat};
+
+/// More than any file has: the largest models have some thousand tensors and some hundred values.
+const MAX_TENSORS: u64 = 200_000;
+const MAX_VALUES: u64 = 100_000;
+const MAX_DIMENSIONS: u32 = 8;
+const DEFAULT_ALIGNMENT: u64 = 32;
+
+/// What a header says.
+#[derive(Debug, Default)]
+struct Header {
+    values: BTreeMap<String, Value>,
+    /// Weights by tensor type.
+    weights: BTreeMap<u32, u64>,
+    /// Rows of the token embedding.
+    embedding_rows: Option<u64>,
+    /// Bytes after the header.
+    data_bytes: u64,
+}
+
+/// Reads the facts of a GGUF file, of all its parts where it is split.
+pub(super) fn read(path: &Path) -> Result<ModelFacts, ModelError> {
+    let header = read_file(path)?;
+    let mut facts = facts(&header)?;
+    let parts = header.number("split.count").unwrap_or(1);
+    for part in 2..=parts.min(1000) {
+        let sibling = part_of(path, part, parts)
+            .ok_or_else(|| ModelError::Damaged("it is one part of several, but its name does not say which".to_owned()))?;
+        if !sibling.exists() {
+            return Err(ModelError::Missing(sibling.display().to_string()));
+        }
+        let other = read_file(&sibling)?;
+        facts.parameters = facts.parameters.saturating_add(other.parameters());
+        facts.weight_bytes = facts.weight_bytes.saturating_add(other.data_bytes);
+    }
+    Ok(facts)
+}
+
+/// The path of another part of a split file: `name-00001-of-00003.gguf`. The first part must have been named.
+fn part_of(path: &Path, part: u64, parts: u64) -> Option<std::path::PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let stem = name.strip_suffix(&format!("-00001-of-{parts:05}.gguf"))?;
+    Some(path.with_file_name(format!("{stem}-{part:05}-of-{parts:05}.gguf")))
+}
+
+fn read_file(path: &Path) -> Result<Header, ModelError> {
+    let failed = |error| ModelError::Io(path.to_owned(), error);
+    let file = roots::open_no_follow(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    read_header(file, length)
+}
+
+fn read_header<R: Read + Seek>(source: R, length: u64) -> Result<Header, ModelError> {
+    let mut source = Source::new(source, length);
+    if source.bytes4().map_err(|_| ModelError::NotGguf)? != *b"GGUF" {
+        return Err(ModelError::NotGguf);
+    }
+    let version = source.u32()?;
+    if !matches!(version, 2 | 3) {
+        return Err(ModelError::GgufVersion(version));
+    }
+    let (tensors, values) = (source.u64()?, source.u64()?);
+    if tensors > MAX_TENSORS || values > MAX_VALUES {
+        return Err(ModelError::Damaged("it claims more tensors or values than any model has".to_owned()));
+    }
+    let mut header = Header::default();
+    for _ in 0..values {
+        let key = source.key()?;
+        let value = source.value()?;
+        header.values.insert(key, value);
+    }
+    for _ in 0..tensors {
+        read_tensor(&mut source, &mut header)?;
+    }
+    let alignment = header.number("general.alignment").filter(|alignment| *alignment > 0).unwrap_or(DEFAULT_ALIGNMENT);
+    let padding = source.position().checked_next_multiple_of(alignment).map_or(0, |start| start - source.position());
+    header.data_bytes = source.left().saturating_sub(padding);
+    Ok(header)
+}
+
+fn read_tensor<R: Read + Seek>(source: &mut Source<R>, header: &mut Header) -> Result<(), ModelError> {
+    let name = source.key()?;
+    let dimensions = source.u32()?;
+    if dimensions > MAX_DIMENSIONS {
+        return Err(ModelError::Damaged("a tensor has too many dimensions".to_owned()));
+    }
+    let mut count = 1_u64;
+    let mut last = 1;
+    for _ in 0..dimensions {
+        last = source.u64()?;
+        count = count.checked_mul(last).ok_or_else(|| ModelError::Damaged("a tensor is too large".to_owned()))?;
+    }
+    let kind = source.u32()?;
+    let _offset = source.u64()?;
+    if name == "token_embd.weight" {
+        header.embedding_rows = Some(last);
+    }
+    let weights = header.weights.entry(kind).or_default();
+    *weights = weights.checked_add(count).ok_or_else(|| ModelError::Damaged("a tensor is too large".to_owned()))?;
+    Ok(())
+}
+
+impl Header {
+    fn number(&self, key: &str) -> Option<u64> {
+        match self.values.get(key)? {
+            Value::Number(number) => Some(*number),
+            // Some architectures have a value per layer; the largest is what memory is planned for.
+            Value::Array { largest, .. } => *largest,
+            _ => None,
+        }
+    }
+
+    fn small(&self, key: &str) -> Option<u32> {
+        self.number(key).and_then(|number| u32::try_from(number).ok())
+    }
+
+    fn parameters(&self) -> u64 {
+        self.weights.values().fold(0, |sum, weights| sum.saturating_add(*weights))
+    }
+
+    fn vocabulary(&self, architecture: &str) -> Option<u32> {
+        let tokens = match self.values.get("tokenizer.ggml.tokens") {
+            Some(Value::Array { entries, .. }) => Some(*entries),
+            _ => None,
+        };
+        let number = self.number(&format!("{architecture}.vocab_size")).or(tokens).or(self.embedding_rows)?;
+        u32::try_from(number).ok()
+    }
+}
+
+fn facts(header: &Header) -> Result<ModelFacts, ModelError> {
+    let Some(Value::Text(architecture)) = header.values.get("general.architecture") else {
+        return Err(ModelError::Damaged("it does not name an architecture".to_owned()));
+    };
+    let own = |key: &str| header.small(&format!("{architecture}.{key}"));
+    let hidden_size = own("embedding_length");
+    let heads = own("attention.head_count");
+    let head_dim = own("attention.key_length").or_else(|| hidden_size?.checked_div(heads?));
+    let most = header.weights.iter().max_by_key(|(_, weights)| **weights).map(|(kind, _)| *kind);
+    Ok(ModelFacts {
+        format: ModelFormat::Gguf,
+        architecture: architecture.clone(),
+        parameters: header.parameters(),
+        weight_bytes: header.data_bytes,
+        layers: own("block_count"),
+        context_length: own("context_length"),
+        hidden_size,
+        heads,
+        kv_heads: own("attention.head_count_kv").or(heads),
+        head_dim,
+        vocabulary: header.vocabulary(architecture),
+        precision: most.map_or_else(|| "unknown".to_owned(), type_name),
+        chat_template: matches!(header.values.get("tokenizer.chat_template"), Some(Value::Text(_) | Value::Other)),
+        sha256: None,
+    })
+}
+
+/// The tensor types of the format, by their number.
+fn type_name(kind: u32) -> String {
+    let name = match kind {
+        0 => "F32",
+        1 => "F16",
+        2 => "Q4_0",
+        3 => "Q4_1",
+        6 => "Q5_0",
+        7 => "Q5_1",
+        8 => "Q8_0",
+        9 => "Q8_1",
+        10 => "Q2_K",
+        11 => "Q3_K",
+        12 => "Q4_K",
+        13 => "Q5_K",
+        14 => "Q6_K",
+        15 => "Q8_K",
+        16 => "IQ2_XXS",
+        17 => "IQ2_XS",
+        18 => "IQ3_XXS",
+        19 => "IQ1_S",
+        20 => "IQ4_NL",
+        21 => "IQ3_S",
+        22 => "IQ2_S",
+        23 => "IQ4_XS",
+        24 => "I8",
+        25 => "I16",
+        26 => "I32",
+        27 => "I64",
+        28 => "F64",
+        29 => "IQ1_M",
+        30 => "BF16",
+        34 => "TQ1_0",
+        35 => "TQ2_0",
+        39 => "MXFP4",
+        other => return format!("type {other}"),
+    };
+    name.to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! Where model files that users name may lie: below configured folders, reached without a symbolic link.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Component, Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::Mode;
+
+/// Why a path is of no use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// It begins somewhere else than at the root, or climbs.
+    #[error("not an absolute path without `..`")]
+    NotAbsolute,
+    /// It is not below one of the folders.
+    #[error("not below a model folder")]
+    Outside(Vec<PathBuf>),
+    /// A part of it is a symbolic link.
+    #[error("{0} is a symbolic link")]
+    SymbolicLink(PathBuf),
+    /// Nothing is there.
+    #[error("{0} does not exist")]
+    NotFound(PathBuf),
+    /// The portal's user may not read it.
+    #[error("{0} may not be read")]
+    Denied(PathBuf),
+    /// Something else went wrong.
+    #[error("{0}: {1}")]
+    Other(PathBuf, Errno),
+}
+
+impl PathError {
+    /// What a person reads.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::NotAbsolute => "Enter an absolute path, without \"..\".".to_owned(),
+            Self::Outside(roots) if roots.is_empty() => {
+                "No folder for model files is set up. An administrator names them in DYNO_MODEL_ROOTS.".to_owned()
+            }
+            Self::Outside(roots) => {
+                let roots: Vec<_> = roots.iter().map(|root| root.display().to_string()).collect();
+                format!("The path must lie below {} (DYNO_MODEL_ROOTS).", roots.join(" or "))
+            }
+            Self::SymbolicLink(path) => {
+                format!("{} is a symbolic link, which Dyno does not follow. Name the file itself.", path.display())
+            }
+            Self::NotFound(path) => format!("{} does not exist.", path.display()),
+            Self::Denied(path) => format!("The portal may not read {}.", path.display()),
+            Self::Other(path, error) => format!("{} could not be opened: {}.", path.display(), error.desc()),
+        }
+    }
+}
+
+/// The folders below which model files may lie.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roots(Vec<PathBuf>);
+
+impl Roots {
+    /// The configured folders, or where none are: the data folder, and the home of the portal's user while the portal
+    /// has a single user.
+    pub fn new(configured: &[PathBuf], data_dir: &Path, single_user: bool) -> Self {
+        if !configured.is_empty() {
+            return Self(configured.to_vec());
+        }
+        let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| single_user && home.is_absolute());
+        Self(std::iter::once(data_dir.to_owned()).chain(home).collect())
+    }
+
+    /// Checks a path that a person typed, part by part, so that nothing on the way can lead elsewhere, and answers it in
+    /// a form without symbolic links. Blocks.
+    pub fn locate(&self, path: &str) -> Result<PathBuf, PathError> {
+        let path = normal(path)?;
+        for root in &self.0 {
+            let Ok(real_root) = root.canonicalize() else { continue };
+            let absolute_root = std::path::absolute(root).unwrap_or_else(|_| root.clone());
+            let below = path.strip_prefix(&real_root).or_else(|_| path.strip_prefix(&absolute_root));
+            if let Ok(below) = below {
+                return walk(&real_root, below);
+            }
+        }
+        Err(PathError::Outside(self.0.clone()))
+    }
+}
+
+/// A path without `.`, `..`, doubled slashes and NUL.
+pub(super) fn normal(path: &str) -> Result<PathBuf, PathError> {
+    let path = Path::new(path.trim());
+    let plain = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+    if !path.is_absolute() || !plain || path.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(PathError::NotAbsolute);
+    }
+    Ok(path.components().collect())
+}
+
+fn walk(root: &Path, below: &Path) -> Result<PathBuf, PathError> {
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let mut reached = root.to_owned();
+    let mut folder: OwnedFd =
+        open(root, flags | OFlag::O_DIRECTORY, Mode::empty()).map_err(|error| refused(root.to_owned(), error))?;
+    let parts: Vec<_> = below.components().collect();
+    for (index, part) in parts.iter().enumerate() {
+        reached.push(part);
+        let flags = if index + 1 < parts.len() { flags | OFlag::O_DIRECTORY } else { flags };
+        folder = openat(&folder, part.as_os_str(), flags, Mode::empty()).map_err(|error| refused(reached.clone(), error))?;
+    }
+    Ok(reached)
+}
+
+fn refused(path: PathBuf, error: Errno) -> PathError {
+    match error {
+        Errno::ELOOP => PathError::SymbolicLink(path),
+        // With O_DIRECTORY a link is "not a directory" first.
+        Errno::ENOTDIR if path.is_symlink() => PathError::SymbolicLink(path),
+        Errno::ENOENT | Errno::ENOTDIR => PathError::NotFound(path),
+        Errno::EACCES | Errno::EPERM => PathError::Denied(path),
+        other => PathError::Other(path, other),
+    }
+}
+
+/// Opens a file for reading, unless it is a symbolic link or no regular file (a pipe would block for ever).
+pub(super) fn open_no_follow(path: &Path) -> std::io::Result<File> {
+    let file = std::fs::OpenOptions::new().read(true).custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits()).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("not a regular file")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn only_what_lies_below_a_root_is_found() {
+        let outer = tempfile::tempdir().unwrap();
+        let base = outer.path().canonicalize().unwrap();
+        let root = base.join("models");
+        std::fs::create_dir_all(root.join("a")).unwrap();
+        std::fs::write(root.join("a/x.gguf"), "x").unwrap();
+        std::fs::write(base.join("secret"), "x").unwrap();
+        symlink(base.join("secret"), root.join("link")).unwrap();
+        symlink(root.join("a"), root.join("folder-link")).unwrap();
+        let roots = Roots::new(std::slice::from_ref(&root), Path::new("/nowhere"), true);
+        let locate = |path: &Path| roots.locate(path.to_str().unwrap());
+
+        assert_eq!(locate(&root.join("a/x.gguf")).unwrap(), root.join("a/x.gguf"));
+        assert_eq!(locate(&root.join("a")).unwrap(), root.join("a"));
+        assert!(matches!(locate(&base.join("secret")), Err(PathError::Outside(_))));
+        assert!(matches!(locate(&base.join("models-other/x")), Err(PathError::Outside(_))));
+        assert_eq!(locate(&root.join("../secret")), Err(PathError::NotAbsolute));
+        assert_eq!(roots.locate("a/x.gguf"), Err(PathError::NotAbsolute));
+        assert_eq!(locate(&root.join("link")), Err(PathError::SymbolicLink(root.join("link"))));
+        assert_eq!(locate(&root.join("folder-link/x.gguf")), Err(PathError::SymbolicLink(root.join("folder-link"))));
+        assert_eq!(locate(&root.join("none")), Err(PathError::NotFound(root.join("none"))));
+        assert!(matches!(locate(&root.join("a/x.gguf/y")), Err(PathError::NotFound(_))));
+    }
+
+    #[test]
+    fn a_root_may_itself_be_a_link() {
+        let outer = tempfile::tempdir().unwrap();
+        let base = outer.path().canonicalize().unwrap();
+        std::fs::create_dir(base.join("real")).unwrap();
+        std::fs::write(base.join("real/x"), "x").unwrap();
+        symlink(base.join("real"), base.join("root")).unwrap();
+        let roots = Roots::new(&[base.join("root")], Path::new("/nowhere"), true);
+        assert_eq!(roots.locate(base.join("root/x").to_str().unwrap()).unwrap(), base.join("real/x"));
+        assert_eq!(roots.locate(base.join("real/x").to_str().unwrap()).unwrap(), base.join("real/x"));
+    }
+
+    #[test]
+    fn the_home_folder_is_for_a_single_user_only() {
+        let data = Path::new("/srv/dyno");
+        assert_eq!(Roots::new(&[], data, false).0, [data]);
+        assert!(Roots::new(&[], data, true).0.len() <= 2);
+    }
+
+    #[test]
+    fn a_link_or_a_pipe_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "x").unwrap();
+        symlink(folder.path().join("file"), folder.path().join("link")).unwrap();
+        nix::unistd::mkfifo(&folder.path().join("pipe"), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+        assert!(open_no_follow(&folder.path().join("file")).is_ok());
+        assert!(open_no_follow(&folder.path().join("link")).is_err());
+        assert!(open_no_follow(&folder.path().join("pipe")).is_err());
+    }
+}
