@@ -113,7 +113,8 @@ pub(crate) mod tests {
 
     #[test]
     fn accelerators_come_before_the_processor() {
-        let node = node(vec![device(DeviceType::Cpu, "cpu", 1), device(DeviceType::Cuda, "gpu", 1), device(DeviceType::Cuda, "gpu", 1)]);
+        let node =
+            node(vec![device(DeviceType::Cpu, "cpu", 1), device(DeviceType::Cuda, "gpu", 1), device(DeviceType::Cuda, "gpu", 1)]);
         let any = NodeChoice { hostname: "n".to_owned(), device_types: vec![] };
         assert_eq!(serving(&node, &any).len(), 2);
         let cpu = NodeChoice { hostname: "n".to_owned(), device_types: vec![DeviceType::Cpu] };

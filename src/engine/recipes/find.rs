@@ -70,13 +70,8 @@ pub(super) fn asked_version(program: &Path) -> Option<String> {
 }
 
 fn ask(program: &Path) -> Option<String> {
-    let mut child = Command::new(program)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .ok()?;
+    let mut child =
+        Command::new(program).arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()?;
     let begun = Instant::now();
     loop {
         match child.try_wait() {

@@ -75,18 +75,51 @@ impl Recipe for Sglang {
 
     fn own_flags(&self) -> &'static [&'static str] {
         &[
-            "--model", "--model-path", "--served-model-name", "--host", "--port", "--context-length", "--max-running-requests", "--tp", "--tp-size",
-            "--tensor-parallel-size", "--pp-size", "--pipeline-parallel-size", "--revision", "--api-key", "--enable-metrics", "--is-embedding",
+            "--model",
+            "--model-path",
+            "--served-model-name",
+            "--host",
+            "--port",
+            "--context-length",
+            "--max-running-requests",
+            "--tp",
+            "--tp-size",
+            "--tensor-parallel-size",
+            "--pp-size",
+            "--pipeline-parallel-size",
+            "--revision",
+            "--api-key",
+            "--enable-metrics",
+            "--is-embedding",
         ]
     }
 
     fn member_flags(&self) -> &'static [&'static str] {
         &[
-            "--dtype", "--quantization", "--kv-cache-dtype", "--mem-fraction-static", "--max-total-tokens", "--chunked-prefill-size",
-            "--max-prefill-tokens", "--schedule-policy", "--schedule-conservativeness", "--page-size", "--random-seed",
-            "--disable-radix-cache", "--disable-cuda-graph", "--cuda-graph-max-bs", "--attention-backend", "--sampling-backend",
-            "--enable-torch-compile", "--dp-size", "--ep-size", "--disable-overlap-schedule", "--stream-interval", "--log-level",
-            "--enable-mixed-chunk", "--num-continuous-decode-steps",
+            "--dtype",
+            "--quantization",
+            "--kv-cache-dtype",
+            "--mem-fraction-static",
+            "--max-total-tokens",
+            "--chunked-prefill-size",
+            "--max-prefill-tokens",
+            "--schedule-policy",
+            "--schedule-conservativeness",
+            "--page-size",
+            "--random-seed",
+            "--disable-radix-cache",
+            "--disable-cuda-graph",
+            "--cuda-graph-max-bs",
+            "--attention-backend",
+            "--sampling-backend",
+            "--enable-torch-compile",
+            "--dp-size",
+            "--ep-size",
+            "--disable-overlap-schedule",
+            "--stream-interval",
+            "--log-level",
+            "--enable-mixed-chunk",
+            "--num-continuous-decode-steps",
         ]
     }
 }

@@ -65,16 +65,41 @@ impl Recipe for Tgi {
 
     fn own_flags(&self) -> &'static [&'static str] {
         &[
-            "--model-id", "--revision", "--hostname", "--port", "-p", "--max-concurrent-requests", "--max-total-tokens", "--max-input-tokens",
-            "--max-input-length", "--num-shard", "--api-key", "--usage-stats", "--env", "-e",
+            "--model-id",
+            "--revision",
+            "--hostname",
+            "--port",
+            "-p",
+            "--max-concurrent-requests",
+            "--max-total-tokens",
+            "--max-input-tokens",
+            "--max-input-length",
+            "--num-shard",
+            "--api-key",
+            "--usage-stats",
+            "--env",
+            "-e",
         ]
     }
 
     fn member_flags(&self) -> &'static [&'static str] {
         &[
-            "--dtype", "--kv-cache-dtype", "--quantize", "--sharded", "--max-batch-prefill-tokens", "--max-batch-total-tokens",
-            "--max-waiting-tokens", "--max-batch-size", "--waiting-served-ratio", "--cuda-graphs", "--cuda-memory-fraction",
-            "--disable-custom-kernels", "--validation-workers", "--speculate", "--rope-scaling", "--rope-factor",
+            "--dtype",
+            "--kv-cache-dtype",
+            "--quantize",
+            "--sharded",
+            "--max-batch-prefill-tokens",
+            "--max-batch-total-tokens",
+            "--max-waiting-tokens",
+            "--max-batch-size",
+            "--waiting-served-ratio",
+            "--cuda-graphs",
+            "--cuda-memory-fraction",
+            "--disable-custom-kernels",
+            "--validation-workers",
+            "--speculate",
+            "--rope-scaling",
+            "--rope-factor",
         ]
     }
 }

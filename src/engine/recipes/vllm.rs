@@ -21,7 +21,8 @@ impl Recipe for Vllm {
     }
 
     fn how_to_get(&self, _place: &Place) -> String {
-        "Install vLLM (pip install vllm, in an environment of its own) so that vllm is on the PATH, or set DYNO_VLLM to it.".to_owned()
+        "Install vLLM (pip install vllm, in an environment of its own) so that vllm is on the PATH, or set DYNO_VLLM to it."
+            .to_owned()
     }
 
     fn formats(&self) -> &'static [ModelFormat] {
@@ -67,19 +68,56 @@ impl Recipe for Vllm {
 
     fn own_flags(&self) -> &'static [&'static str] {
         &[
-            "--model", "--served-model-name", "--host", "--port", "--uds", "--max-model-len", "--max-num-seqs", "--tensor-parallel-size", "-tp",
-            "--pipeline-parallel-size", "-pp", "--revision", "--api-key", "--headless", "--api-server-count",
+            "--model",
+            "--served-model-name",
+            "--host",
+            "--port",
+            "--uds",
+            "--max-model-len",
+            "--max-num-seqs",
+            "--tensor-parallel-size",
+            "-tp",
+            "--pipeline-parallel-size",
+            "-pp",
+            "--revision",
+            "--api-key",
+            "--headless",
+            "--api-server-count",
         ]
     }
 
     fn member_flags(&self) -> &'static [&'static str] {
         &[
-            "--dtype", "--quantization", "-q", "--gpu-memory-utilization", "--kv-cache-dtype", "--block-size", "--swap-space",
-            "--max-num-batched-tokens", "--enable-chunked-prefill", "--no-enable-chunked-prefill", "--enable-prefix-caching",
-            "--no-enable-prefix-caching", "--enforce-eager", "--seed", "--max-seq-len-to-capture", "--num-scheduler-steps",
-            "--data-parallel-size", "-dp", "--enable-expert-parallel", "--disable-custom-all-reduce", "--async-scheduling",
-            "--no-async-scheduling", "--scheduling-policy", "--cpu-offload-gb", "--disable-log-stats", "--disable-log-requests",
-            "--no-enable-log-requests", "--max-parallel-loading-workers", "--load-format", "--stream-interval",
+            "--dtype",
+            "--quantization",
+            "-q",
+            "--gpu-memory-utilization",
+            "--kv-cache-dtype",
+            "--block-size",
+            "--swap-space",
+            "--max-num-batched-tokens",
+            "--enable-chunked-prefill",
+            "--no-enable-chunked-prefill",
+            "--enable-prefix-caching",
+            "--no-enable-prefix-caching",
+            "--enforce-eager",
+            "--seed",
+            "--max-seq-len-to-capture",
+            "--num-scheduler-steps",
+            "--data-parallel-size",
+            "-dp",
+            "--enable-expert-parallel",
+            "--disable-custom-all-reduce",
+            "--async-scheduling",
+            "--no-async-scheduling",
+            "--scheduling-policy",
+            "--cpu-offload-gb",
+            "--disable-log-stats",
+            "--disable-log-requests",
+            "--no-enable-log-requests",
+            "--max-parallel-loading-workers",
+            "--load-format",
+            "--stream-interval",
         ]
     }
 }
