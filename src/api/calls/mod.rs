@@ -2,4 +2,6 @@
 //! Nothing here knows of HTTP.
 
 pub mod benchmarks;
+mod lookup;
+mod start;
 pub mod workflows;

@@ -1,8 +1,11 @@
 //! The HTTP API under `/api/v1`: handlers that take a request apart, make the call and put the answer together. A file
 //! per resource, each with its `router()`; the OpenAPI document is made from these handlers.
 
+mod benchmarks;
+mod body;
 pub mod extract;
 mod openapi;
+mod workflows;
 
 use axum::Router;
 use axum::routing::get;
@@ -18,7 +21,7 @@ pub const BASE: &str = "/api/v1";
 
 /// Every resource. Handlers name their whole path, `/api/v1` included, so that it can be searched for.
 fn resources() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().merge(workflows::router()).merge(benchmarks::router())
 }
 
 /// The API's routes, and the document that describes them at `/api/v1/openapi.json`.

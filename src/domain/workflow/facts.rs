@@ -1,7 +1,7 @@
 //! What was looked up for a body: the rules themselves look nothing up.
 
 use crate::domain::benchmark::EngineKind;
-use crate::domain::inventory::{Cluster, Credential, Dataset, Model, Node};
+use crate::domain::inventory::{Cluster, Credential, Dataset, EngineAvailability, Model, Node};
 
 /// Checks the arguments of an engine for a person: a sentence about the first that is not allowed.
 pub type ArgsCheck = fn(engine: EngineKind, args: &[String], administrator: bool) -> Result<(), String>;
@@ -20,7 +20,7 @@ pub struct Facts {
     /// The credential.
     pub credential: Option<Credential>,
     /// Which engines the cluster has.
-    pub engines: Vec<EngineFacts>,
+    pub engines: Vec<EngineAvailability>,
     /// The rule for engine arguments.
     pub check_args: ArgsCheck,
 }
@@ -45,17 +45,6 @@ impl Facts {
 pub struct ClusterFacts {
     /// The cluster.
     pub cluster: Cluster,
-    /// Its nodes, or why it did not answer (a sentence's end, lower-case without a full stop).
+    /// Its nodes, or a sentence about why it can't be read.
     pub nodes: Result<Vec<Node>, String>,
-}
-
-/// Whether an engine can be started, and what to do where it can't.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EngineFacts {
-    /// Which.
-    pub kind: EngineKind,
-    /// Whether it can be started.
-    pub available: bool,
-    /// How to get it; a sentence.
-    pub how_to_get: String,
 }

@@ -35,6 +35,11 @@ const STEPS: [(u8, &[&str]); 7] = [
     (8, &["run_as_simulation"]),
 ];
 
+/// The fields of steps 2 to 8, aliases among them.
+pub fn of_steps() -> impl Iterator<Item = &'static str> {
+    STEPS.iter().flat_map(|(_, fields)| fields.iter().copied())
+}
+
 /// The step that a field belongs to; absent for a name that no step has, and for the fields of the call itself.
 pub fn step_of(field: &str) -> Option<u8> {
     if DETAILS.contains(&field) {

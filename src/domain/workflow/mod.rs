@@ -17,7 +17,7 @@ pub mod steps;
 pub use advance::{Advance, Refusal, Stamp, advance};
 pub use answer::{WorkflowAnswer, WorkflowRow, WorkflowStatus};
 pub use body::Body;
-pub use facts::{ClusterFacts, EngineFacts, Facts};
+pub use facts::{ClusterFacts, Facts};
 pub use freeze::{freeze, thaw};
 pub use needs::{Needs, needs, needs_to_run};
 pub use page::Page;

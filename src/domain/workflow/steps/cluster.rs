@@ -18,7 +18,7 @@ pub fn reachable(facts: &Facts) -> Result<&ClusterFacts, FieldError> {
     let Some(found) = &facts.cluster else { return Err(error("There is no such cluster.")) };
     match &found.nodes {
         Ok(_) => Ok(found),
-        Err(problem) => Err(error(format!("{} is not reachable: {problem}.", found.cluster.name))),
+        Err(problem) => Err(error(format!("Cluster {} can't be used. {problem}", found.cluster.name))),
     }
 }
 

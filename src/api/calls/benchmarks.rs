@@ -1,0 +1,51 @@
+//! Frozen specifications: look at them, run one again, begin a draft from one.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::lookup::look_up;
+use super::start::new_run;
+use super::workflows::stored;
+use crate::domain::benchmark::Benchmark;
+use crate::domain::list::{ListQuery, Page};
+use crate::domain::problem::Problem;
+use crate::domain::run::{Run, RunKind};
+use crate::domain::user::Actor;
+use crate::domain::workflow::{WorkflowAnswer, freeze, needs_to_run, thaw};
+use crate::server::App;
+
+/// A page of the benchmarks that the actor may see.
+pub async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Page<Benchmark>, Problem> {
+    Ok(app.store.benchmarks(actor, query).await?)
+}
+
+/// One benchmark.
+pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Benchmark, Problem> {
+    Ok(app.store.benchmark(actor, id).await?)
+}
+
+/// Starts another run of a benchmark, after the same look at everything as its first had. The specification stays as it
+/// was frozen.
+pub async fn run_again(app: &App, actor: &Actor, id: Uuid, simulation: bool) -> Result<Run, Problem> {
+    if simulation {
+        return Err(Problem::field("run_as_simulation", "Simulation is not yet available."));
+    }
+    let benchmark = app.store.benchmark(actor, id).await?;
+    let now = Timestamp::now();
+    let mut draft = thaw(&benchmark.spec, Uuid::nil(), actor.id, now);
+    draft.steps.user_confirmation = true;
+    let facts = look_up(app, actor, &needs_to_run(&draft)).await?;
+    freeze(&draft, &facts).map_err(Problem::invalid)?;
+    let run = new_run(&benchmark, RunKind::Measured, actor.id, actor, &facts, now);
+    app.store.insert_run(&benchmark, &run).await?;
+    app.supervisor.wake();
+    Ok(app.store.run(actor, run.run.id).await?)
+}
+
+/// A new draft of the actor's with all that the benchmark was made of; it only has to be confirmed.
+pub async fn clone_to_draft(app: &App, actor: &Actor, id: Uuid) -> Result<WorkflowAnswer, Problem> {
+    let benchmark = app.store.benchmark(actor, id).await?;
+    let draft = thaw(&benchmark.spec, Uuid::now_v7(), actor.id, Timestamp::now());
+    app.store.insert_workflow(&stored(&draft)?).await?;
+    Ok(WorkflowAnswer::new(&draft, Vec::new(), None))
+}

@@ -1,0 +1,69 @@
+//! Looks up what the workflow's rules want to know: inventory from the store, clusters live, engines on the disk.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::domain::inventory::EngineAvailability;
+use crate::domain::problem::Problem;
+use crate::domain::user::Actor;
+use crate::domain::workflow::{ClusterFacts, Facts, Needs};
+use crate::engine;
+use crate::server::App;
+use crate::store::StoreError;
+
+/// Longest look at a cluster: a person waits for the answer.
+const LIVE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Looks everything up that is needed, as the actor may see it.
+pub async fn look_up(app: &App, actor: &Actor, needs: &Needs) -> Result<Facts, Problem> {
+    let mut facts = Facts::none(actor.is_administrator(), engine::validate_args);
+    if let Some(id) = needs.cluster {
+        facts.cluster = cluster(app, actor, id).await?;
+    }
+    if let Some(id) = needs.model {
+        facts.model = found(app.store.model(actor, id).await)?;
+    }
+    for id in &needs.datasets {
+        facts.datasets.extend(found(app.store.dataset(actor, *id).await)?);
+    }
+    if let Some(id) = needs.credential {
+        facts.credential = found(app.store.credential(actor, id).await)?;
+    }
+    if needs.engines {
+        facts.engines = engines(app).await?;
+    }
+    Ok(facts)
+}
+
+fn found<T>(result: Result<T, StoreError>) -> Result<Option<T>, Problem> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(StoreError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// From the list, since a removed cluster is still found by its id.
+async fn cluster(app: &App, actor: &Actor, id: Uuid) -> Result<Option<ClusterFacts>, Problem> {
+    let Some(cluster) = app.store.clusters(actor).await?.into_iter().find(|cluster| cluster.id == id) else {
+        return Ok(None);
+    };
+    let look = tokio::time::timeout(LIVE_LIMIT, app.clusters.nodes(&cluster, &BTreeSet::new())).await;
+    let nodes = match look {
+        Ok(Ok(nodes)) => Ok(nodes),
+        Ok(Err(error)) => Err(error.sentence()),
+        Err(_) => Err(format!("It did not answer within {} seconds.", LIVE_LIMIT.as_secs())),
+    };
+    Ok(Some(ClusterFacts { cluster, nodes }))
+}
+
+/// Which engines can be started. Looks at the disk, hence off the async threads.
+async fn engines(app: &App) -> Result<Vec<EngineAvailability>, Problem> {
+    let place = engine::Place { data_dir: app.config.data_dir.clone() };
+    tokio::task::spawn_blocking(move || engine::availability(&place)).await.map_err(|error| {
+        tracing::error!(%error, "looking for engines failed");
+        Problem::new(crate::domain::problem::ProblemKind::Internal, "Something went wrong on the server. Its log says what.")
+    })
+}

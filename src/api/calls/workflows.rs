@@ -1,0 +1,184 @@
+//! The wizard's drafts: one call for every step, whoever asks.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::lookup::look_up;
+use super::start::new_run;
+use crate::domain::benchmark::{Benchmark, BenchmarkSpec};
+use crate::domain::list::{ListQuery, Page};
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::run::{Run, RunKind};
+use crate::domain::user::Actor;
+use crate::domain::workflow::body::Call;
+use crate::domain::workflow::{Body, Draft, Facts, Stamp, WorkflowAnswer, WorkflowRow, advance, needs};
+use crate::server::App;
+use crate::store::{StoreError, StoredWorkflow};
+
+/// How often a save is tried when others save the same draft between look and save.
+const TRIES: usize = 10;
+
+/// Applies one body, as the specification has it, and answers with the draft after it. The last step starts the run, once,
+/// however often and by however many it is asked.
+pub async fn run_workflow(app: &App, actor: &Actor, body: Value) -> Result<WorkflowAnswer, Problem> {
+    let body = Body::parse(&body).map_err(Problem::invalid)?;
+    for _ in 0..TRIES {
+        if let Some(answer) = attempt(app, actor, &body).await? {
+            return Ok(answer);
+        }
+    }
+    Err(Problem::conflict("This draft is being changed by others all the time. Nothing was saved."))
+}
+
+/// One try; nothing when someone else saved the draft meanwhile, so that it has to be judged anew.
+async fn attempt(app: &App, actor: &Actor, body: &Body) -> Result<Option<WorkflowAnswer>, Problem> {
+    let before = match body.call {
+        Call::First { .. } => None,
+        Call::Later { workflow_id } => Some(load(app, actor, workflow_id).await?),
+    };
+    let facts = look_up(app, actor, &needs(before.as_ref(), body)).await?;
+    let stamp = Stamp { new_id: Uuid::now_v7(), owner: actor.id, now: Timestamp::now() };
+    let step = advance(before.as_ref(), body, &facts, &stamp)?;
+
+    let Some(before) = before else {
+        app.store.insert_workflow(&stored(&step.draft)?).await?;
+        return Ok(Some(WorkflowAnswer::new(&step.draft, step.dropped, None)));
+    };
+    if let Some(spec) = step.start {
+        return start(app, actor, &before, step.draft, spec, &facts)
+            .await
+            .map(|done| done.map(|(draft, run)| WorkflowAnswer::new(&draft, step.dropped, Some(run))));
+    }
+    if !step.is_changed {
+        return answer(app, actor, &before).await.map(Some);
+    }
+    match app.store.save_workflow(&stored(&step.draft)?, before.revision as i64).await {
+        Ok(()) => Ok(Some(WorkflowAnswer::new(&step.draft, step.dropped, None))),
+        Err(StoreError::Stale) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Freezes the benchmark, queues its run and marks the workflow, all in one transaction; then wakes the supervisor.
+async fn start(
+    app: &App,
+    actor: &Actor,
+    before: &Draft,
+    mut draft: Draft,
+    spec: BenchmarkSpec,
+    facts: &Facts,
+) -> Result<Option<(Draft, Run)>, Problem> {
+    let now = draft.updated_at.max(Timestamp::now());
+    let benchmark = Benchmark { id: Uuid::now_v7(), owner: draft.owner, workflow_id: Some(draft.id), created_at: now, spec };
+    let run = new_run(&benchmark, RunKind::Measured, draft.owner, actor, facts, now);
+    // The trigger is a change of its own, so that of two at once the second finds the first one's revision gone.
+    draft.revision = before.revision + 1;
+    draft.updated_at = now;
+    match app.store.trigger_workflow(&stored(&draft)?, before.revision as i64, &benchmark, &run).await {
+        Ok(()) => {
+            app.supervisor.wake();
+            draft.benchmark_id = Some(benchmark.id);
+            draft.run_id = Some(run.run.id);
+            let run = app.store.run(actor, run.run.id).await?;
+            Ok(Some((draft, run)))
+        }
+        Err(StoreError::Stale) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// One workflow as it stands.
+pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<WorkflowAnswer, Problem> {
+    let draft = load(app, actor, id).await?;
+    answer(app, actor, &draft).await
+}
+
+/// The actor's drafts, last changed first: those whose run is not started.
+pub async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Page<WorkflowRow>, Problem> {
+    let unknown = [
+        ("status", query.status.is_some()),
+        ("model", query.model.is_some()),
+        ("cluster", query.cluster.is_some()),
+        ("tag", query.tag.is_some()),
+        ("creator", query.creator.is_some()),
+        ("from", query.from.is_some()),
+        ("to", query.to.is_some()),
+    ];
+    if let Some((field, _)) = unknown.into_iter().find(|(_, is_set)| *is_set) {
+        return Err(Problem::field(field, format!("Drafts can't be filtered by {field}, only searched by name.")));
+    }
+    let mut rows = Vec::new();
+    let wanted = query.search.as_deref().map(|search| search.trim().to_lowercase()).unwrap_or_default();
+    for workflow in app.store.workflows(actor, true).await? {
+        let draft = draft_of(workflow)?;
+        if draft.steps.name.to_lowercase().contains(&wanted) {
+            rows.push(WorkflowRow::new(&draft));
+        }
+    }
+    match query.sort.as_deref() {
+        None | Some("-updated_at") => {}
+        Some("updated_at") => rows.reverse(),
+        Some("-created_at") => rows.sort_by_key(|row| std::cmp::Reverse(row.created_at)),
+        Some("created_at") => rows.sort_by_key(|row| row.created_at),
+        Some("name") => rows.sort_by_key(|row| row.name.to_lowercase()),
+        Some("-name") => rows.sort_by_key(|row| std::cmp::Reverse(row.name.to_lowercase())),
+        Some(_) => return Err(Problem::field("sort", "Drafts are sorted by name, created_at or updated_at.")),
+    }
+    let total = rows.len() as u64;
+    let items = rows.into_iter().skip(query.offset() as usize).take(query.page_size() as usize).collect();
+    Ok(Page { items, total })
+}
+
+/// Discards a draft. One whose run is started goes with that run, not before it.
+pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+    let draft = load(app, actor, id).await?;
+    if draft.run_id.is_some() {
+        return Err(Problem::conflict("This workflow has started its run. Delete the run instead."));
+    }
+    Ok(app.store.delete_workflow(actor, id).await?)
+}
+
+async fn answer(app: &App, actor: &Actor, draft: &Draft) -> Result<WorkflowAnswer, Problem> {
+    let run = match draft.run_id {
+        Some(id) => Some(app.store.run(actor, id).await?),
+        None => None,
+    };
+    Ok(WorkflowAnswer::new(draft, Vec::new(), run))
+}
+
+async fn load(app: &App, actor: &Actor, id: Uuid) -> Result<Draft, Problem> {
+    draft_of(app.store.workflow(actor, id).await?)
+}
+
+/// The columns know better than the JSON where both say something.
+fn draft_of(workflow: StoredWorkflow) -> Result<Draft, Problem> {
+    let mut draft: Draft = serde_json::from_value(workflow.state).map_err(|error| {
+        tracing::error!(workflow.id = %workflow.id, %error, "a stored draft is damaged");
+        Problem::new(ProblemKind::Internal, "Something went wrong on the server. Its log says what.")
+    })?;
+    draft.revision = workflow.revision as u64;
+    draft.benchmark_id = workflow.benchmark_id;
+    draft.run_id = workflow.run_id;
+    Ok(draft)
+}
+
+/// A draft as the store keeps it.
+pub(super) fn stored(draft: &Draft) -> Result<StoredWorkflow, Problem> {
+    let state = serde_json::to_value(draft).map_err(|error| {
+        tracing::error!(workflow.id = %draft.id, %error, "a draft can't be written");
+        Problem::new(ProblemKind::Internal, "Something went wrong on the server. Its log says what.")
+    })?;
+    Ok(StoredWorkflow {
+        id: draft.id,
+        owner: draft.owner,
+        name: draft.steps.name.clone(),
+        revision: draft.revision as i64,
+        state,
+        benchmark_id: draft.benchmark_id,
+        run_id: draft.run_id,
+        run_status: None,
+        created_at: draft.created_at,
+        updated_at: draft.updated_at,
+    })
+}

@@ -1,0 +1,98 @@
+//! Frozen specifications.
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::{BASE, Json, Path, Query};
+use crate::api::calls;
+use crate::domain::benchmark::Benchmark;
+use crate::domain::list::{ListQuery, Page};
+use crate::domain::problem::Problem;
+use crate::domain::run::Run;
+use crate::domain::workflow::WorkflowAnswer;
+use crate::server::{App, SignedIn};
+
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).routes(routes!(run_again)).routes(routes!(copy))
+}
+
+/// What another run is asked for with.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RunAgain {
+    /// Whether to simulate; not yet available.
+    #[serde(default)]
+    run_as_simulation: bool,
+}
+
+/// List benchmarks
+///
+/// Newest first. Takes `search`, `model`, `cluster`, `tag`, `creator`, `from`, `to`, `sort` (`created_at`, `name`, `model`,
+/// `cluster`), `page` and `page_size`.
+#[utoipa::path(
+    get,
+    path = "/api/v1/benchmarks",
+    tag = "benchmarks",
+    params(ListQuery),
+    responses((status = 200, description = "A page of benchmarks.", body = Page<Benchmark>)),
+)]
+async fn list(
+    State(app): State<App>,
+    SignedIn(actor): SignedIn,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Page<Benchmark>>, Problem> {
+    calls::benchmarks::list(&app, &actor, &query).await.map(Json)
+}
+
+/// Get a benchmark
+#[utoipa::path(
+    get,
+    path = "/api/v1/benchmarks/{id}",
+    tag = "benchmarks",
+    params(("id" = Uuid, Path, description = "The benchmark.")),
+    responses((status = 200, description = "The benchmark as it was frozen.", body = Benchmark)),
+)]
+async fn get(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Benchmark>, Problem> {
+    calls::benchmarks::get(&app, &actor, id).await.map(Json)
+}
+
+/// Run a benchmark again
+#[utoipa::path(
+    post,
+    path = "/api/v1/benchmarks/{id}/runs",
+    tag = "benchmarks",
+    params(("id" = Uuid, Path, description = "The benchmark.")),
+    request_body = RunAgain,
+    responses((status = 201, description = "The new run.", body = Run)),
+)]
+async fn run_again(
+    State(app): State<App>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<Uuid>,
+    Json(asked): Json<RunAgain>,
+) -> Result<impl IntoResponse, Problem> {
+    let run = calls::benchmarks::run_again(&app, &actor, id, asked.run_as_simulation).await?;
+    let location = format!("{BASE}/runs/{}", run.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(run)))
+}
+
+/// Copy to a new draft
+///
+/// The draft has everything that the benchmark was made of, and only has to be confirmed.
+#[utoipa::path(
+    post,
+    path = "/api/v1/benchmarks/{id}/clone",
+    tag = "benchmarks",
+    params(("id" = Uuid, Path, description = "The benchmark.")),
+    responses((status = 201, description = "The new draft.", body = WorkflowAnswer)),
+)]
+async fn copy(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<impl IntoResponse, Problem> {
+    let draft = calls::benchmarks::clone_to_draft(&app, &actor, id).await?;
+    let location = format!("{BASE}/workflows/{}", draft.workflow_id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(draft)))
+}
