@@ -85,3 +85,50 @@ pub struct ApiToken {
     #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = DateTime))]
     pub last_used_at: Option<Timestamp>,
 }
+
+/// A new token: the one time that its secret is shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct CreatedToken {
+    /// The token's facts.
+    #[serde(flatten)]
+    pub token: ApiToken,
+    /// What goes after `Authorization: Bearer`.
+    #[serde(rename = "token")]
+    pub secret: String,
+}
+
+impl std::fmt::Debug for CreatedToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreatedToken").field("token", &self.token).finish_non_exhaustive()
+    }
+}
+
+/// A new person, or one with a new link.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct InvitedUser {
+    /// The person.
+    #[serde(flatten)]
+    pub user: User,
+    /// The one-time link with which the person sets a password.
+    pub link: String,
+    /// When the link stops working.
+    #[cfg_attr(feature = "ssr", schema(value_type = String, format = DateTime))]
+    pub link_expires_at: Timestamp,
+}
+
+impl std::fmt::Debug for InvitedUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InvitedUser").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// Whom a one-time link is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkInfo {
+    /// The person's name at present.
+    pub name: String,
+    /// Whether the person had a password before: then the link only replaces it.
+    pub active: bool,
+}

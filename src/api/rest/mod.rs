@@ -5,6 +5,8 @@ mod benchmarks;
 mod body;
 pub mod extract;
 mod openapi;
+mod tokens;
+mod users;
 mod workflows;
 
 use axum::Router;

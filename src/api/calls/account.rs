@@ -1,0 +1,141 @@
+//! Signing in and out, and the one-time links with which a password is set.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::credentials::Secret;
+use crate::domain::problem::{FieldError, Problem, ProblemKind};
+use crate::domain::user::{Actor, LinkInfo, User};
+use crate::server::{App, LEAST_PASSWORD, digest, hash_password, random_token, verify_password};
+use crate::store::{LinkState, StoreError};
+
+/// A session ends when it was not used for this long …
+pub const SESSION_IDLE: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// … and in any case after this long.
+const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long a one-time link works.
+const LINK_LIFE: SignedDuration = SignedDuration::from_hours(24);
+/// The most characters of a password: hashing takes longer for longer ones.
+const MOST_PASSWORD: usize = 1000;
+
+/// A session that has just begun.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Whose.
+    pub actor: Actor,
+    /// What the browser keeps in its cookie.
+    pub secret: Secret,
+    /// When it ends in any case.
+    pub ends: Timestamp,
+}
+
+/// Signs a person in by name and password.
+pub async fn sign_in(app: &App, name: &str, password: &Secret, peer: IpAddr) -> Result<NewSession, Problem> {
+    let name = name.trim();
+    let mut errors = Vec::new();
+    if name.is_empty() {
+        errors.push(FieldError::new("name", "Enter your name."));
+    }
+    if password.is_empty() {
+        errors.push(FieldError::new("password", "Enter your password."));
+    }
+    if !errors.is_empty() {
+        return Err(Problem::invalid(errors));
+    }
+    app.throttle.begin(name, peer, Instant::now())?;
+    let found = app.store.user_for_sign_in(name).await?;
+    let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
+    let matches = password.expose().chars().count() <= MOST_PASSWORD && verify_password(password, hash).await?;
+    let Some(user) = user.filter(|_| matches) else {
+        tracing::info!(peer = %peer, "sign-in failed");
+        // The same words whether the name or the password is wrong.
+        return Err(Problem::field("password", "Name or password is wrong."));
+    };
+    app.throttle.succeeded(name, peer);
+    begin(app, user).await
+}
+
+/// Ends a session.
+pub async fn sign_out(app: &App, session: &Secret) -> Result<(), Problem> {
+    Ok(app.store.delete_session(&digest(session.expose())).await?)
+}
+
+/// Whom a one-time link is for; a problem that says why, if it does not work.
+pub async fn link_info(app: &App, token: &str) -> Result<LinkInfo, Problem> {
+    match app.store.link(&digest(token), Timestamp::now()).await? {
+        LinkState::Open(user) => Ok(LinkInfo { name: user.name, active: user.active }),
+        LinkState::Used => Err(dead("This link was used already. Sign in with the password that was set.")),
+        LinkState::Expired => Err(dead("This link has expired. Ask an administrator for a new one.")),
+        LinkState::Unknown => Err(dead("This link does not work. Check that it is complete.")),
+    }
+}
+
+fn dead(detail: &str) -> Problem {
+    Problem::new(ProblemKind::NotFound, detail)
+}
+
+/// Uses a one-time link: sets the password, and the name where one is given, and signs the person in.
+pub async fn accept_link(app: &App, token: &str, name: Option<&str>, password: &Secret) -> Result<NewSession, Problem> {
+    link_info(app, token).await?;
+    let name = name.map(str::trim).filter(|name| !name.is_empty());
+    let mut errors = Vec::new();
+    if let Some(message) = name.and_then(name_error) {
+        errors.push(FieldError::new("name", message));
+    }
+    let length = password.expose().chars().count();
+    if length < LEAST_PASSWORD {
+        errors.push(FieldError::new("password", format!("Use at least {LEAST_PASSWORD} characters.")));
+    } else if length > MOST_PASSWORD {
+        errors.push(FieldError::new("password", format!("Use at most {MOST_PASSWORD} characters.")));
+    }
+    if !errors.is_empty() {
+        return Err(Problem::invalid(errors));
+    }
+    let hash = hash_password(password).await?;
+    let user = app.store.use_link(&digest(token), name, &hash, Timestamp::now()).await.map_err(|error| match error {
+        StoreError::NotFound(_) => dead("This link was used already. Sign in with the password that was set."),
+        other => other.into(),
+    })?;
+    begin(app, user).await
+}
+
+/// What is wrong with a person's name.
+pub(super) fn name_error(name: &str) -> Option<String> {
+    match name.chars().count() {
+        0 => Some("Enter a name.".to_owned()),
+        51.. => Some("Use at most 50 characters.".to_owned()),
+        _ if name.chars().any(char::is_control) => Some("Use letters, digits and spaces.".to_owned()),
+        _ => None,
+    }
+}
+
+async fn begin(app: &App, user: User) -> Result<NewSession, Problem> {
+    let now = Timestamp::now();
+    let session = NewSession {
+        actor: Actor { id: user.id, name: user.name, role: user.role },
+        secret: random_token(),
+        ends: now + SESSION_LIFE,
+    };
+    app.store.create_session(&digest(session.secret.expose()), user.id, now, session.ends).await?;
+    Ok(session)
+}
+
+/// A new one-time link of a person, with its end. Older ones stop working.
+pub(super) async fn new_link(app: &App, user: Uuid, now: Timestamp) -> Result<(String, Timestamp), StoreError> {
+    let token = random_token();
+    let ends = now + LINK_LIFE;
+    app.store.create_link(&digest(token.expose()), user, now, ends).await?;
+    Ok((format!("{}/link/{}", app.config.base_url(), token.expose()), ends))
+}
+
+/// For the portal's start: the first administrator's one-time link, while no administrator has a password.
+pub async fn first_link(app: &App, now: Timestamp) -> Result<Option<String>, StoreError> {
+    let administrator = app.store.first_administrator(now).await?;
+    if app.store.has_active_administrator().await? {
+        return Ok(None);
+    }
+    Ok(Some(new_link(app, administrator.id, now).await?.0))
+}

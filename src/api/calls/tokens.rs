@@ -1,0 +1,32 @@
+//! Tokens for scripts; everybody has tokens of their own.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::account::name_error;
+use crate::domain::list::Page;
+use crate::domain::problem::Problem;
+use crate::domain::user::{Actor, ApiToken, CreatedToken};
+use crate::server::{App, digest, random_token};
+
+/// The actor's tokens, without their secrets.
+pub async fn list(app: &App, actor: &Actor) -> Result<Page<ApiToken>, Problem> {
+    let items = app.store.tokens(actor).await?;
+    Ok(Page { total: items.len() as u64, items })
+}
+
+/// Makes a token; the answer is the one time that its secret is shown.
+pub async fn create(app: &App, actor: &Actor, name: &str) -> Result<CreatedToken, Problem> {
+    let name = name.trim();
+    if let Some(message) = name_error(name) {
+        return Err(Problem::field("name", message));
+    }
+    let secret = random_token();
+    let token = app.store.create_token(actor, name, &digest(secret.expose()), Timestamp::now()).await?;
+    Ok(CreatedToken { token, secret: secret.expose().to_owned() })
+}
+
+/// Removes a token; it stops working at once.
+pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+    Ok(app.store.delete_token(actor, id).await?)
+}

@@ -1,0 +1,45 @@
+//! People with an account; administrators add them.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::account::{name_error, new_link};
+use crate::domain::list::Page;
+use crate::domain::problem::Problem;
+use crate::domain::user::{Actor, InvitedUser, Role, User};
+use crate::server::App;
+
+fn administrators_only(actor: &Actor) -> Result<(), Problem> {
+    if actor.is_administrator() { Ok(()) } else { Err(Problem::forbidden("Only administrators manage people.")) }
+}
+
+/// Everybody.
+pub async fn list(app: &App, actor: &Actor) -> Result<Page<User>, Problem> {
+    administrators_only(actor)?;
+    let items = app.store.users().await?;
+    Ok(Page { total: items.len() as u64, items })
+}
+
+/// Adds a person; the answer has the one-time link with which the person sets a password.
+pub async fn create(app: &App, actor: &Actor, name: &str, role: Role) -> Result<InvitedUser, Problem> {
+    administrators_only(actor)?;
+    let name = name.trim();
+    if let Some(message) = name_error(name) {
+        return Err(Problem::field("name", message));
+    }
+    let now = Timestamp::now();
+    let user = app.store.create_user(name, role, now).await?;
+    invited(app, user, now).await
+}
+
+/// A new one-time link for somebody whose link expired or who forgot the password. The password works until the link is used.
+pub async fn invite_again(app: &App, actor: &Actor, id: Uuid) -> Result<InvitedUser, Problem> {
+    administrators_only(actor)?;
+    let user = app.store.user(id).await?;
+    invited(app, user, Timestamp::now()).await
+}
+
+async fn invited(app: &App, user: User, now: Timestamp) -> Result<InvitedUser, Problem> {
+    let (link, link_expires_at) = new_link(app, user.id, now).await?;
+    Ok(InvitedUser { user, link, link_expires_at })
+}

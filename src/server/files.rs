@@ -1,0 +1,63 @@
+//! The files of the browser's half: program, styles, pictures.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use tower::ServiceExt;
+use tower_http::services::ServeDir;
+
+use super::App;
+
+/// The first parts of the paths of all static files: what lies in the site root. Read once at the start.
+pub(super) fn names_in(root: &std::path::Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(root) else { return Vec::new() };
+    entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter(|name| !name.starts_with('.')).collect()
+}
+
+/// Whether the path is one of a static file (which need not exist: then it is a 404 for everybody).
+pub(super) fn is_static(app: &App, path: &str) -> bool {
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    first == &*app.leptos_options.site_pkg_dir || app.static_names.iter().any(|name| name == first)
+}
+
+/// Serves a static file, compressed beforehand where such a file lies beside it.
+pub(super) async fn serve(app: &App, request: Request) -> Response<Body> {
+    let forever = has_hash(request.uri().path());
+    let service =
+        ServeDir::new(&app.config.site_root).precompressed_br().precompressed_gzip().append_index_html_on_directories(false);
+    let mut response = match service.oneshot(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(never) => match never {},
+    };
+    if response.status() == StatusCode::OK || response.status() == StatusCode::NOT_MODIFIED {
+        // A file whose name says its content never changes; another is asked for again, and answered with 304.
+        let value = if forever { "public, max-age=31536000, immutable" } else { "no-cache" };
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Whether a file's name has a hash in it: `dyno.1mOuv3fQ2xZ0aB9c.js`.
+fn has_hash(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let parts: Vec<&str> = name.split('.').collect();
+    parts.len() >= 3
+        && parts[1..parts.len() - 1].iter().any(|part| {
+            part.len() >= 12
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+                && part.bytes().any(|byte| byte.is_ascii_digit())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_with_a_hash_are_kept_forever() {
+        assert!(has_hash("/pkg/dyno.1mOuv3fQ2xZ0aB9c.js"));
+        for path in ["/pkg/dyno.js", "/pkg/dyno_bg.wasm", "/favicon.svg", "/pkg/dyno.development.js"] {
+            assert!(!has_hash(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The gate before every page, server function and API call: closed, unless it is on the list here.
+
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::host::Channel;
+use super::identity::{identify, not_signed_in};
+use super::{App, files};
+use crate::api::functions::query_escape;
+
+/// Open to everybody, by method and exact path.
+const OPEN: [(Method, &str); 7] = [
+    (Method::GET, "/sign-in"),
+    (Method::GET, "/healthz"),
+    (Method::GET, "/readyz"),
+    // What anybody can read in the source.
+    (Method::GET, "/api/v1/openapi.json"),
+    // What the open pages' forms post to. They look at the password or the link themselves.
+    (Method::POST, "/api/ui/sign-in"),
+    (Method::POST, "/api/ui/accept-link"),
+    // A colour scheme for one's own browser.
+    (Method::POST, "/api/ui/theme"),
+];
+
+/// Whether everybody may ask for this.
+pub(super) fn is_open(app: &App, method: &Method, path: &str) -> bool {
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    OPEN.iter().any(|(open, exact)| open == method && *exact == path)
+        // The page of a one-time link; the link itself is what opens it.
+        || (method == Method::GET && path.strip_prefix("/link/").is_some_and(|token| !token.is_empty() && !token.contains('/')))
+        // Scripts, styles and pictures are the same for everybody.
+        || (method == Method::GET && files::is_static(app, path))
+}
+
+/// Finds out who it is, and lets nobody else through: pages lead to the sign-in, everything else gets 401.
+pub(super) async fn closed(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let channel = request.extensions().get::<Channel>().copied().unwrap_or(Channel::Plain);
+    let path = request.uri().path();
+    let open = is_open(&app, request.method(), path);
+    match identify(&app, channel, request.headers()).await {
+        Ok(Some(actor)) => {
+            request.extensions_mut().insert(actor);
+        }
+        Ok(None) if open => {}
+        Ok(None) if path.starts_with("/api/") => return not_signed_in().into_response(),
+        Ok(None) if request.method() == Method::GET || request.method() == Method::HEAD => {
+            let wanted = request.uri().path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str);
+            let to = if wanted == "/" { "/sign-in".to_owned() } else { format!("/sign-in?next={}", query_escape(wanted)) };
+            return (StatusCode::SEE_OTHER, [(header::LOCATION, to), (header::CACHE_CONTROL, "no-store".to_owned())])
+                .into_response();
+        }
+        Ok(None) => return not_signed_in().into_response(),
+        Err(problem) => return problem.into_response(),
+    }
+    next.run(request).await
+}

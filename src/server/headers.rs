@@ -1,0 +1,68 @@
+//! Headers on every answer.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use leptos::nonce::use_nonce;
+use leptos::prelude::use_context;
+
+use super::App;
+use super::host::Channel;
+
+/// For answers that are no pages: nothing may be loaded, nobody may frame them.
+const CLOSED_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+const ALWAYS: [(HeaderName, &str); 6] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    // For browsers that know no frame-ancestors.
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
+    ),
+];
+
+/// The policy of a page: scripts only with its nonce (and what those load), WASM, styles and pictures of this origin.
+fn page_policy(nonce: &str) -> String {
+    format!(
+        "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self' 'nonce-{nonce}'; \
+         img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
+         frame-ancestors 'none'"
+    )
+}
+
+/// Called while a page is drawn: its policy, with the nonce that the page's scripts get.
+pub(super) fn set_page_policy() {
+    if let (Some(nonce), Some(response)) = (use_nonce(), use_context::<leptos_axum::ResponseOptions>())
+        && let Ok(policy) = HeaderValue::from_str(&page_policy(nonce.as_inner()))
+    {
+        response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+        // A page shows what its reader may see; no cache on the way may keep it, and none here after the sign-out.
+        response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+/// Adds what is the same for all answers.
+pub(super) fn complete(headers: &mut HeaderMap, https: bool) {
+    for (name, value) in ALWAYS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(CLOSED_POLICY));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+}
+
+/// The layer that does it.
+pub(super) async fn on_every_answer(State(app): State<App>, request: Request, next: Next) -> Response {
+    let channel = super::host::authority(request.uri(), request.headers())
+        .and_then(|authority| super::host::channel(&app.config, authority));
+    let mut response = next.run(request).await;
+    complete(response.headers_mut(), channel == Some(Channel::Https));
+    response
+}

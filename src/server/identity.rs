@@ -1,0 +1,141 @@
+//! Who makes a request: by session cookie (browsers) or `Authorization: Bearer` (scripts).
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use jiff::Timestamp;
+use leptos::prelude::use_context;
+
+use super::cookie;
+use super::host::{self, Channel};
+use super::token::digest;
+use super::{App, Config};
+use crate::api::calls::account::{NewSession, SESSION_IDLE};
+use crate::credentials::Secret;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::user::Actor;
+
+/// The person who makes the request; a handler that takes it answers 401 to everybody else.
+#[derive(Debug, Clone)]
+pub struct SignedIn(pub Actor);
+
+impl FromRequestParts<App> for SignedIn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        // The gate has looked already; without a gate (a router of its own) it is done here.
+        if let Some(actor) = parts.extensions.get::<Actor>() {
+            return Ok(Self(actor.clone()));
+        }
+        let channel = channel(app, parts);
+        let actor = identify(app, channel, &parts.headers).await?;
+        actor.map(Self).ok_or_else(not_signed_in)
+    }
+}
+
+/// 401.
+pub(super) fn not_signed_in() -> Problem {
+    Problem::new(ProblemKind::Unauthorized, "Sign in, or send a token.")
+}
+
+fn channel(app: &App, parts: &Parts) -> Channel {
+    parts
+        .extensions
+        .get::<Channel>()
+        .copied()
+        .or_else(|| host::authority(&parts.uri, &parts.headers).and_then(|authority| host::channel(&app.config, authority)))
+        .unwrap_or(Channel::Plain)
+}
+
+/// Who it is. A token that is sent but not valid is nobody, whatever the cookie says.
+pub(super) async fn identify(app: &App, channel: Channel, headers: &HeaderMap) -> Result<Option<Actor>, Problem> {
+    let now = Timestamp::now();
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let Some(token) = value.to_str().ok().and_then(bearer) else { return Ok(None) };
+        let hash = digest(token);
+        // Digests are compared, so that the time tells nothing of the token.
+        if app.config.admin_token.as_ref().is_some_and(|admin| digest(admin.expose()) == hash) {
+            let user = app.store.first_administrator(now).await?;
+            return Ok(Some(Actor { id: user.id, name: user.name, role: user.role }));
+        }
+        return Ok(app.store.token_actor(&hash, now).await?);
+    }
+    match cookie::read(channel, headers) {
+        Some(secret) => Ok(app.store.session_actor(&digest(secret.expose()), now, SESSION_IDLE).await?),
+        None => Ok(None),
+    }
+}
+
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The address of who makes the request. What a proxy says counts only if the proxy is named in the configuration; of a
+/// chain of addresses, the last one that is no such proxy.
+pub(super) fn peer(config: &Config, parts: &Parts) -> IpAddr {
+    let direct = parts
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip().to_canonical());
+    let trusted = |address: &IpAddr| config.trusted_proxies.contains(address);
+    if !trusted(&direct) {
+        return direct;
+    }
+    let forwarded = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let chain: Vec<IpAddr> =
+        forwarded.flat_map(|value| value.split(',')).filter_map(|address| address.trim().parse().ok()).collect();
+    chain.into_iter().rev().find(|address| !trusted(address)).unwrap_or(direct)
+}
+
+/// For server functions: the portal, and who acts.
+pub fn context() -> Result<(App, Actor), Problem> {
+    let (app, parts) = request()?;
+    let actor = parts.extensions.get::<Actor>().cloned().ok_or_else(not_signed_in)?;
+    Ok((app, actor))
+}
+
+/// For server functions of people who are not signed in: the portal, and the peer's address. A problem where a browser must
+/// not get a session, over plain http from elsewhere.
+pub fn visitor() -> Result<(App, IpAddr), Problem> {
+    let (app, parts) = request()?;
+    cookie::allowed(channel(&app, &parts))?;
+    let peer = peer(&app.config, &parts);
+    Ok((app, peer))
+}
+
+/// For server functions: hands a new session to the browser.
+pub fn begin_session(session: &NewSession) -> Result<(), Problem> {
+    let (app, parts) = request()?;
+    set_cookie(cookie::begin(channel(&app, &parts), &session.secret, session.ends, Timestamp::now())?)
+}
+
+/// For server functions: ends the browser's session, here and there.
+pub async fn end_session() -> Result<(), Problem> {
+    let (app, parts) = request()?;
+    let channel = channel(&app, &parts);
+    let secret: Option<Secret> = cookie::read(channel, &parts.headers);
+    if let Some(secret) = secret {
+        crate::api::calls::account::sign_out(&app, &secret).await?;
+    }
+    set_cookie(cookie::end(channel)?)
+}
+
+fn set_cookie(value: axum::http::HeaderValue) -> Result<(), Problem> {
+    let response = use_context::<leptos_axum::ResponseOptions>().ok_or_else(outside)?;
+    response.append_header(header::SET_COOKIE, value);
+    Ok(())
+}
+
+fn request() -> Result<(App, Parts), Problem> {
+    let app = use_context::<App>().ok_or_else(outside)?;
+    let parts = use_context::<Parts>().ok_or_else(outside)?;
+    Ok((app, parts))
+}
+
+fn outside() -> Problem {
+    tracing::error!("a server function was called outside of a request");
+    Problem::new(ProblemKind::Internal, "Something went wrong on the server. Its log says what.")
+}

@@ -1,0 +1,37 @@
+//! The log: one line a request, with method, path, status and duration; never a query string, a header or a body.
+
+use std::time::Instant;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+
+/// The path as it may be logged: a one-time link's secret is cut out.
+fn loggable(path: &str) -> &str {
+    if path.starts_with("/link/") { "/link/…" } else { path }
+}
+
+/// Logs each request when its answer begins.
+pub(super) async fn requests(request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let method = request.method().clone();
+    let path = loggable(request.uri().path()).to_owned();
+    let response = next.run(request).await;
+    let status = response.status().as_u16();
+    let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if status >= 500 {
+        tracing::warn!(%method, path, status, duration_ms, "request failed");
+    } else {
+        tracing::info!(%method, path, status, duration_ms, "request");
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn links_are_not_logged() {
+        assert_eq!(super::loggable("/link/abc"), "/link/…");
+        assert_eq!(super::loggable("/runs/1"), "/runs/1");
+    }
+}

@@ -1,0 +1,66 @@
+//! Passwords: Argon2id, off the threads that serve requests.
+
+use std::sync::LazyLock;
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use tokio::sync::Semaphore;
+
+use crate::credentials::Secret;
+use crate::domain::problem::{Problem, ProblemKind};
+
+/// The fewest characters of a password.
+pub const LEAST_PASSWORD: usize = 10;
+
+/// Each hash takes 19 MiB and a core for a while; a flood of sign-ins must not take the machine.
+static AT_ONCE: Semaphore = Semaphore::const_new(2);
+
+/// Stands in for the hash of somebody who does not exist, so that the answer takes as long.
+static NOBODY: LazyLock<String> = LazyLock::new(|| {
+    Argon2::default().hash_password(b"nobody has this password").map(|hash| hash.to_string()).unwrap_or_default()
+});
+
+/// The hash to store, in PHC form.
+pub async fn hash_password(password: &Secret) -> Result<String, Problem> {
+    let password = password.clone();
+    on_worker(move || Argon2::default().hash_password(password.expose().as_bytes()).map(|hash| hash.to_string()).ok())
+        .await?
+        .ok_or_else(failed)
+}
+
+/// Whether the password is the one of the hash; without a hash, no, after the same time.
+pub async fn verify_password(password: &Secret, hash: Option<String>) -> Result<bool, Problem> {
+    let password = password.clone();
+    on_worker(move || {
+        let exists = hash.is_some();
+        let hash = hash.unwrap_or_else(|| NOBODY.clone());
+        let matches = PasswordHash::new(&hash)
+            .is_ok_and(|hash| Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok());
+        matches && exists
+    })
+    .await
+}
+
+async fn on_worker<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    let _permit = AT_ONCE.acquire().await.map_err(|_| failed())?;
+    tokio::task::spawn_blocking(work).await.map_err(|_| failed())
+}
+
+fn failed() -> Problem {
+    Problem::new(ProblemKind::Internal, "The password could not be checked.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_password_itself_opens() {
+        let hash = hash_password(&Secret::new("correct horse")).await.unwrap();
+        assert!(hash.starts_with("$argon2id$"));
+        assert!(verify_password(&Secret::new("correct horse"), Some(hash.clone())).await.unwrap());
+        assert!(!verify_password(&Secret::new("correct horsf"), Some(hash)).await.unwrap());
+        assert!(!verify_password(&Secret::new("nobody has this password"), None).await.unwrap());
+    }
+}

@@ -1,0 +1,120 @@
+//! All routes, and the layers around them.
+
+use std::any::Any;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{Method, Response, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use leptos::prelude::provide_context;
+use leptos_axum::{LeptosRoutes, generate_route_list};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::csrf::{CsrfLayer, ProtectionError};
+
+use super::{App, files, gate, headers, host, log};
+use crate::app;
+use crate::domain::problem::{Problem, ProblemKind};
+
+/// The largest body of most calls: forms and JSON.
+const BODY_LIMIT: usize = 2 * 1024 * 1024;
+/// The largest body of a dataset's upload, with room for what multipart adds.
+pub const UPLOAD_LIMIT: usize = 256 * 1024 * 1024 + 64 * 1024;
+/// The calls that take an upload: the API's, and the form's.
+const UPLOADS: [&str; 2] = ["/api/v1/datasets", "/api/ui/dataset-upload"];
+
+/// The portal's routes with all that is around them. A request passes, from outside in: the net for panics, headers, the log,
+/// the host names, the guard against other sites' forms, compression, the gate, the limit of its body.
+pub fn router(portal: &App) -> Router {
+    let context = {
+        let portal = portal.clone();
+        move || {
+            provide_context(portal.clone());
+            headers::set_page_policy();
+        }
+    };
+    let options = portal.leptos_options.clone();
+    let pages = generate_route_list(app::App);
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .merge(crate::api::rest::router())
+        .leptos_routes_with_context(portal, pages, context.clone(), move || app::shell(options.clone()))
+        .fallback(move |State(portal): State<App>, request: Request| elsewhere(portal, request, context))
+        .layer(middleware::from_fn(body_limit))
+        .layer(middleware::from_fn_with_state(portal.clone(), gate::closed))
+        .layer(CompressionLayer::new().br(true).gzip(true))
+        .layer(csrf(portal))
+        .layer(middleware::from_fn_with_state(portal.clone(), host::own_names_only))
+        .layer(middleware::from_fn(log::requests))
+        .layer(middleware::from_fn_with_state(portal.clone(), headers::on_every_answer))
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(portal.clone())
+}
+
+/// 200 when the portal can do its work.
+async fn ready(State(portal): State<App>) -> Result<&'static str, Problem> {
+    portal.store.ping().await.map_err(|error| {
+        tracing::error!(%error, "the store does not answer");
+        Problem::new(ProblemKind::Unavailable, "The database does not answer.")
+    })?;
+    Ok("ready\n")
+}
+
+/// Paths without a route: static files, and for everything else "there is no such".
+async fn elsewhere(portal: App, request: Request, context: impl Fn() + Clone + Send + Sync + 'static) -> Response<Body> {
+    let path = request.uri().path().to_owned();
+    if files::is_static(&portal, &path) {
+        return files::serve(&portal, request).await;
+    }
+    if path.starts_with("/api/") || !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Problem::new(ProblemKind::NotFound, "There is nothing at this address.").into_response();
+    }
+    let options = portal.leptos_options.clone();
+    let render = leptos_axum::render_app_async_with_context(context, move || app::shell(options.clone()));
+    let mut response = render(request).await;
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
+}
+
+/// Limits the body; what is announced larger is refused before it is read.
+async fn body_limit(mut request: Request, next: Next) -> Response<Body> {
+    let upload = request.method() == Method::POST && UPLOADS.contains(&request.uri().path());
+    let limit = if upload { UPLOAD_LIMIT } else { BODY_LIMIT };
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        let detail = format!("The body is larger than the limit of {} MB.", limit / (1024 * 1024));
+        return Problem::new(ProblemKind::TooLarge, detail).into_response();
+    }
+    // For axum's own extractors, and for those that read the body themselves.
+    DefaultBodyLimit::max(limit).apply(&mut request);
+    let (parts, body) = request.into_parts();
+    let limited = Body::new(http_body_util::Limited::new(body, limit));
+    next.run(Request::from_parts(parts, limited)).await
+}
+
+/// Refuses what other sites make a browser send. Scripts send neither `Origin` nor `Sec-Fetch-Site`, and pass.
+fn csrf(portal: &App) -> CsrfLayer<impl Fn(ProtectionError) -> Response<Body> + Clone + use<>> {
+    let layer = CsrfLayer::new().with_rejection_response(|_: ProtectionError| {
+        Problem::forbidden("This request comes from another site.").into_response()
+    });
+    match &portal.config.public_url {
+        Some(public) => layer.clone().add_trusted_origin(&public.origin).unwrap_or(layer),
+        None => layer,
+    }
+}
+
+/// What a panic becomes; the log has its cause.
+fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    let text = cause.downcast_ref::<&str>().copied().or_else(|| cause.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(cause = text.unwrap_or("unknown"), "a request panicked");
+    let detail = "Something went wrong on the server. Its log says what.";
+    let mut response = Problem::new(ProblemKind::Internal, detail).into_response();
+    headers::complete(response.headers_mut(), false);
+    response
+}

@@ -1,0 +1,157 @@
+//! Start and stop of the portal.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::app::StartError;
+use super::config::{Config, ServeArgs};
+use super::{App, router};
+use crate::api::calls::account;
+use crate::domain::run::RunStatus;
+use crate::store::Store;
+
+/// How long open requests may take after a stop was asked for.
+const GRACE: Duration = Duration::from_secs(8);
+/// How often what has ended by itself is removed.
+const SWEEP_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// A portal that listens.
+pub struct Portal {
+    app: App,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Portal {
+    /// Opens everything and listens, but does not answer yet.
+    pub async fn open(args: ServeArgs) -> Result<Self, StartError> {
+        let (mut config, mut options) = Config::from_args(args)?;
+        // Listened on first: a second portal on the same data folder stops here, before it touches anything.
+        let listener = TcpListener::bind(config.site_addr).await.map_err(|error| StartError::Listen(config.site_addr, error))?;
+        let address = listener.local_addr().map_err(|error| StartError::Listen(config.site_addr, error))?;
+        // Port 0 asks for any free one.
+        config.site_addr = address;
+        options.site_addr = address;
+        Ok(Self { app: App::open(config, options).await?, listener, address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it consists of.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Serves until `stop` is over, then ends event streams and finishes open requests.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
+        let Self { app, listener, address } = self;
+        app.supervisor.start(&app);
+        let sweeper = tokio::spawn(sweep(app.clone()));
+        let shutdown = app.shutdown.clone();
+        let stopping = shutdown.clone();
+        let service = router(&app).into_make_service_with_connect_info::<SocketAddr>();
+        let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+            stop.await;
+            // Streams first: the server waits for every open answer.
+            stopping.cancel();
+        });
+        let deadline = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        let served = tokio::select! {
+            served = server.into_future() => served.map_err(|error| StartError::Listen(address, error)),
+            () = deadline => {
+                tracing::warn!("some requests did not end in time");
+                Ok(())
+            }
+        };
+        sweeper.abort();
+        app.store.close().await;
+        served
+    }
+}
+
+async fn sweep(app: App) {
+    loop {
+        if let Err(error) = app.store.sweep(Timestamp::now(), account::SESSION_IDLE).await {
+            tracing::warn!(%error, "ended sessions could not be removed");
+        }
+        tokio::time::sleep(SWEEP_EVERY).await;
+    }
+}
+
+/// `dyno serve`: serves until the process is told to stop.
+pub async fn serve(args: ServeArgs) -> Result<(), StartError> {
+    let portal = Portal::open(args).await?;
+    let app = portal.app().clone();
+    welcome(&app).await?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+    portal
+        .run(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            farewell(&app).await;
+        })
+        .await
+}
+
+/// `dyno migrate`: brings the database up to date without serving.
+pub async fn migrate(args: ServeArgs) -> Result<(), StartError> {
+    let (config, _) = Config::from_args(args)?;
+    let store = Store::open(&config.database_url, &config.data_dir).await?;
+    say("The database is up to date.");
+    store.close().await;
+    Ok(())
+}
+
+/// Says where the portal is, and how to sign in for the first time.
+async fn welcome(app: &App) -> Result<(), StartError> {
+    let base = app.config.base_url();
+    say(&format!("Dyno {} is at {base}", env!("CARGO_PKG_VERSION")));
+    if let Some(link) = account::first_link(app, Timestamp::now()).await? {
+        say(&format!(
+            "\nNobody can sign in yet. Open this link once, within 24 hours, to set the administrator's password:\n\n    {link}\n"
+        ));
+    }
+    if !app.config.site_root.is_dir() {
+        let folder = app.config.site_root.display();
+        say(&format!("There is no folder {folder}: pages have no styles and no program. `make build` makes it."));
+    }
+    Ok(())
+}
+
+/// Says which runs go on without the portal.
+async fn farewell(app: &App) {
+    let open = app.store.open_runs().await.unwrap_or_default();
+    let at_work: Vec<String> = open
+        .iter()
+        .filter(|open| open.run.status != RunStatus::Queued && open.keeper.is_some())
+        .map(|open| open.run.id.to_string())
+        .collect();
+    let waiting = open.len() - at_work.len();
+    say("Stopping.");
+    for id in &at_work {
+        say(&format!("Run {id} goes on by itself; its results are read at the next start."));
+    }
+    if waiting > 0 {
+        say(&format!("{waiting} waiting run(s) begin after the next start."));
+    }
+}
+
+/// For the person at the terminal, not for the log.
+fn say(text: &str) {
+    // A terminal that is gone is no reason to stop.
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
