@@ -23,7 +23,11 @@ pub const BASE: &str = "/api/v1";
 
 /// Every resource. Handlers name their whole path, `/api/v1` included, so that it can be searched for.
 fn resources() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(workflows::router()).merge(benchmarks::router())
+    OpenApiRouter::new()
+        .merge(workflows::router())
+        .merge(benchmarks::router())
+        .merge(users::router())
+        .merge(tokens::router())
 }
 
 /// The API's routes, and the document that describes them at `/api/v1/openapi.json`.
