@@ -1,0 +1,635 @@
+//! One request from its receipt to the last byte of its answer.
+
+use super::{
+    ask::{Api, Ask},
+    clock::{monotonic_ns, unix_ns},
+    config::{Dialect, Finish, Framing, HeadTime, Role, UsagePlace},
+    events::{self, Answer, Chunks, Usage},
+    faults::Fault,
+    metrics::Ending,
+    plan::Plan,
+    shared::Shared,
+    truth::{Kind, TruthEvent, TruthRecord},
+    wire::{Framer, Head, Io, Sent, write_head},
+};
+
+/// No time at all: nothing is due.
+pub const NEVER: u64 = u64::MAX;
+
+/// Size of the text of a `huge` event.
+const HUGE: usize = 1_000_000;
+
+/// Facts of a request that come from its connection.
+#[derive(Debug)]
+pub struct Origin {
+    pub serial: u64,
+    pub connection: u64,
+    pub path: String,
+    pub request_id: Option<String>,
+    pub received_mono_ns: u64,
+    pub received_unix_ns: u64,
+    /// Close the connection after the answer; and say so in its head.
+    pub close: bool,
+    pub announce_close: bool,
+    pub keep_alive: Option<(u64, u32)>,
+}
+
+/// What is to be done with the connection after a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Another turn at this monotonic time.
+    Wake(u64),
+    /// The answer is complete and the connection stays.
+    Done,
+    /// The connection is closed, in order or with a reset.
+    Close,
+    Reset,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Write,
+    Hold,
+    Nothing,
+}
+
+/// A request that is being answered.
+pub struct Job {
+    origin: Origin,
+    ask: Ask,
+    plan: Plan,
+    fault: Option<Fault>,
+    fault_struck: bool,
+    id: String,
+    created_s: u64,
+    chunks: Chunks,
+    framer: Framer,
+    head_sent: bool,
+    role_sent: bool,
+    admitted_ns: u64,
+    cached_tokens: u32,
+    next_event: u32,
+    due_ns: u64,
+    ping_ns: u64,
+    /// Events that wait to go out with a later one.
+    held: Vec<u8>,
+    held_events: u32,
+    first_ns: u64,
+    last_ns: u64,
+    tokens_made: u32,
+    ended: Option<Turn>,
+    /// The stream ended as it should.
+    complete: bool,
+    truth: Vec<TruthEvent>,
+    /// Events from here on are not wholly written.
+    unstamped: usize,
+}
+
+impl Job {
+    /// Prepares the answer; the error is a sentence for the caller.
+    pub fn new(shared: &Shared, ask: Ask, fault: Option<Fault>, origin: Origin) -> Result<Self, String> {
+        let config = &shared.config;
+        let serial = origin.serial;
+        let plan = Plan::new(config, &ask, serial, fault == Some(Fault::Empty))?;
+        let prefix = if ask.api == Api::Chat { "chatcmpl" } else { "cmpl" };
+        let id = format!("{prefix}-simulated-{serial:08x}");
+        let created_s = origin.received_unix_ns / 1_000_000_000;
+        let chunks = Chunks::new(ask.api, config.shape.dialect, &id, created_s, &config.model, ask.include_usage);
+        let ping_ns = match config.shape.ping_every {
+            Some(every) if ask.stream => origin.received_mono_ns + every.as_nanos() as u64,
+            _ => NEVER,
+        };
+        let truth_capacity = if shared.truth.is_on() { plan.events as usize + 6 } else { 0 };
+        Ok(Self {
+            framer: Framer::new(config.wire.framing, config.seed, serial),
+            origin,
+            ask,
+            plan,
+            fault,
+            fault_struck: false,
+            id,
+            created_s,
+            chunks,
+            head_sent: false,
+            role_sent: false,
+            admitted_ns: 0,
+            cached_tokens: 0,
+            next_event: 0,
+            due_ns: NEVER,
+            ping_ns,
+            held: Vec::new(),
+            held_events: 0,
+            first_ns: 0,
+            last_ns: 0,
+            tokens_made: 0,
+            ended: None,
+            complete: false,
+            truth: Vec::with_capacity(truth_capacity),
+            unstamped: 0,
+        })
+    }
+
+    pub fn received_ns(&self) -> u64 {
+        self.origin.received_mono_ns
+    }
+
+    pub fn is_admitted(&self) -> bool {
+        self.admitted_ns > 0
+    }
+
+    /// Whether this request is never to be answered.
+    pub fn hangs(&self) -> bool {
+        self.fault == Some(Fault::Hang)
+    }
+
+    /// Marks the fault as struck before any answer.
+    pub fn strike_at_once(&mut self) {
+        self.fault_struck = true;
+        self.ended = Some(Turn::Close);
+    }
+
+    /// Writes what comes before any token.
+    pub fn begin(&mut self, io: &mut Io, shared: &mut Shared) {
+        if !self.ask.stream || self.hangs() {
+            return;
+        }
+        let early_role = shared.config.shape.role == Role::Early && self.ask.api == Api::Chat;
+        if shared.config.shape.head == HeadTime::WithFirst && !early_role {
+            return;
+        }
+        let mut out = std::mem::take(&mut shared.out);
+        out.clear();
+        let now = self.origin.received_mono_ns;
+        self.stream_head(shared, now, &mut out);
+        if early_role {
+            self.role(shared, now, &mut out);
+        }
+        self.write(io, &out);
+        shared.out = out;
+    }
+
+    /// Leaves the queue at `now` and starts to produce.
+    pub fn admit(&mut self, shared: &mut Shared, now: u64) {
+        let blocks = std::mem::take(&mut self.ask.prefix);
+        self.cached_tokens = (shared.prefixes.look_up(&blocks) * 16).min(self.ask.prompt_tokens.saturating_sub(1));
+        self.admitted_ns = now;
+        let metrics = &mut shared.metrics;
+        metrics.running += 1;
+        metrics.prompt_tokens += u64::from(self.ask.prompt_tokens);
+        metrics.cached_tokens += u64::from(self.cached_tokens);
+        metrics.kv_tokens += u64::from(self.ask.prompt_tokens);
+        metrics.queue.observe_ns(now.saturating_sub(self.origin.received_mono_ns));
+        let config = &shared.config;
+        let (seed, serial, running) = (config.seed, self.origin.serial, shared.metrics.running);
+        let prompt = self.ask.prompt_tokens - self.cached_tokens;
+        let mut wait = config.timing.first_ns(seed, serial, prompt, running);
+        if self.plan.hidden > 0 {
+            wait += config.timing.gap_ns(seed, serial, u32::MAX, self.plan.hidden, running);
+            self.count_tokens(shared, self.plan.hidden);
+        }
+        self.due_ns = shared.config.timing.on_grid(now + wait);
+    }
+
+    /// Does what is due.
+    pub fn turn(&mut self, io: &mut Io, shared: &mut Shared) -> Turn {
+        if self.ended.is_none() && !io.is_blocked() {
+            let now = monotonic_ns();
+            if self.ping_ns <= now {
+                self.ping(io, shared);
+            }
+            if self.due_ns <= now && !io.is_blocked() && self.ended.is_none() {
+                self.produce(io, shared, now);
+            }
+        }
+        match self.ended {
+            Some(end) if !io.is_blocked() || end == Turn::Reset => end,
+            _ if io.is_blocked() => Turn::Wake(NEVER),
+            _ => Turn::Wake(self.due_ns.min(self.ping_ns)),
+        }
+    }
+
+    /// Goes on with bytes that the socket did not take before.
+    pub fn flush(&mut self, io: &mut Io) {
+        let unstamped = &mut self.truth[self.unstamped..];
+        match io.flush(|| stamp(unstamped)) {
+            Sent::All => self.unstamped = self.truth.len(),
+            Sent::Blocked => {}
+            Sent::Gone => {
+                self.complete = false;
+                self.ended = Some(Turn::Close);
+            }
+        }
+    }
+
+    /// Takes the request out of the counters and gives its record, however it ended.
+    pub fn release(self, shared: &mut Shared) {
+        let ending = match (self.complete, self.ended) {
+            (true, _) if self.plan.finish == "length" => Ending::Length,
+            (true, _) => Ending::Stop,
+            (false, Some(_)) if self.fault_struck => Ending::Error,
+            (false, _) => Ending::Abort,
+        };
+        let metrics = &mut shared.metrics;
+        metrics.ended(ending);
+        if self.is_admitted() {
+            metrics.running -= 1;
+            metrics.kv_tokens -= u64::from(self.ask.prompt_tokens) + u64::from(self.tokens_made);
+        }
+        if self.complete && self.last_ns > 0 {
+            metrics.e2e.observe_ns(self.last_ns.saturating_sub(self.origin.received_mono_ns));
+            metrics.prompt_length.observe(f64::from(self.ask.prompt_tokens));
+            metrics.generation_length.observe(f64::from(self.tokens_made));
+            if self.tokens_made > 1 {
+                metrics.tpot.observe_ns((self.last_ns - self.first_ns) / u64::from(self.tokens_made - 1));
+            }
+        }
+        let busy = metrics.running > 0;
+        if shared.truth.is_on() {
+            let record = TruthRecord {
+                request_id: self.origin.request_id,
+                serial: self.origin.serial,
+                connection: self.origin.connection,
+                path: self.origin.path,
+                received_mono_ns: self.origin.received_mono_ns,
+                received_unix_ns: self.origin.received_unix_ns,
+                admitted_mono_ns: self.admitted_ns,
+                prompt_tokens: self.ask.prompt_tokens,
+                cached_tokens: self.cached_tokens,
+                output_tokens: self.tokens_made,
+                ending: match ending {
+                    Ending::Stop => "stop",
+                    Ending::Length => "length",
+                    Ending::Abort => "abort",
+                    Ending::Error => "error",
+                },
+                fault: self.fault.map(|fault| fault.to_string()),
+                events: self.truth,
+            };
+            shared.truth.take(record, busy);
+        }
+    }
+
+    fn produce(&mut self, io: &mut Io, shared: &mut Shared, now: u64) {
+        let mut out = std::mem::take(&mut shared.out);
+        out.clear();
+        out.append(&mut self.held);
+        let step = loop {
+            let step = if self.ask.stream { self.stream_step(shared, now, &mut out) } else { self.plain_step(shared, now, &mut out) };
+            if step != Step::Hold || self.due_ns > now {
+                break step;
+            }
+        };
+        match step {
+            Step::Write => {
+                self.held_events = 0;
+                self.write(io, &out);
+            }
+            Step::Hold => self.held.extend_from_slice(&out),
+            Step::Nothing => {}
+        }
+        shared.out = out;
+    }
+
+    fn stream_step(&mut self, shared: &mut Shared, now: u64, out: &mut Vec<u8>) -> Step {
+        let event = self.next_event;
+        let due = self.due_ns;
+        self.stream_head(shared, due, out);
+        let struck = self.strikes(event);
+        if let Some(fault) = struck
+            && let Some(step) = self.stream_fault(shared, fault, out)
+        {
+            return step;
+        }
+        let shape = &shared.config.shape;
+        let (chat, role) = (self.ask.api == Api::Chat, shape.role);
+        if chat && !self.role_sent && role == Role::Late {
+            self.role(shared, due, out);
+        }
+        if event >= self.plan.events {
+            self.tail(shared, true, out);
+            return Step::Write;
+        }
+        let shape = &shared.config.shape;
+        if shape.empty_every > 0 && (event + 1).is_multiple_of(shape.empty_every) {
+            let empty: &[u8] = if chat { b"\"content\":\"\"" } else { b"\"text\":\"\"" };
+            self.event(shared, Kind::Empty, due, out, |job, json| job.chunks.write(json, empty, None, None));
+        }
+        let last = event + 1 == self.plan.events;
+        let finishes = last && (!chat || shared.config.shape.finish == Finish::WithLast);
+        let tokens = self.plan.len(event);
+        if struck == Some(Fault::Malformed) {
+            self.event(shared, Kind::Fault, due, out, |job, json| {
+                job.content(event, false, 0, None, None, json);
+                json.truncate(json.len() * 2 / 3);
+            });
+        } else {
+            let padding = if struck == Some(Fault::Huge) { HUGE } else { 0 };
+            let names_role = chat && (role == Role::Every || role == Role::WithFirst && event == 0);
+            let finish = finishes.then_some(self.plan.finish);
+            let in_finish = finishes && self.ask.include_usage && shared.config.shape.usage == UsagePlace::InFinish;
+            let usage = in_finish.then(|| self.usage(shared, tokens));
+            self.event(shared, Kind::Content, due, out, |job, json| {
+                job.content(event, names_role, padding, finish, usage.as_ref(), json);
+            });
+            if let Some(noted) = self.truth.last_mut() {
+                noted.tokens = tokens;
+            }
+        }
+        self.made(shared, now, tokens);
+        if !last {
+            self.plan_next(shared);
+            if event == 0 || self.held_events + 1 >= shared.config.wire.events_per_write {
+                return Step::Write;
+            }
+            self.held_events += 1;
+            return Step::Hold;
+        }
+        if finishes {
+            self.tail(shared, false, out);
+        } else if self.plan.finish == "length" {
+            self.tail(shared, true, out);
+        } else {
+            // The end-of-text token takes a step of its own.
+            self.next_event += 1;
+            self.due_ns = self.due_after(shared, 1);
+        }
+        Step::Write
+    }
+
+    /// What a fault does instead of the next event; none if the event is written after all.
+    fn stream_fault(&mut self, shared: &mut Shared, fault: Fault, out: &mut Vec<u8>) -> Option<Step> {
+        match fault {
+            Fault::Stall(time) => {
+                self.due_ns += time.as_nanos() as u64;
+                return Some(if out.is_empty() { Step::Nothing } else { Step::Write });
+            }
+            Fault::ResetMid => self.ended = Some(Turn::Reset),
+            Fault::Cut => self.ended = Some(Turn::Close),
+            Fault::EndEarly => {
+                self.framer.end(out);
+                self.ended = Some(self.last_turn());
+            }
+            Fault::ErrorInStream => {
+                let due = self.due_ns;
+                let error = events::error(shared.config.shape.dialect, 500, "internal_error", "simulated fault in the stream");
+                self.event(shared, Kind::Fault, due, out, |_, json| json.extend_from_slice(error.as_bytes()));
+                self.done(shared, out);
+            }
+            _ => return None,
+        }
+        Some(Step::Write)
+    }
+
+    /// The middle fault that is due before this event, once.
+    fn strikes(&mut self, event: u32) -> Option<Fault> {
+        let fault = self.fault.filter(|fault| fault.is_in_the_middle() && !self.fault_struck)?;
+        if event != self.plan.events / 2 {
+            return None;
+        }
+        self.fault_struck = true;
+        Some(fault)
+    }
+
+    fn content(&self, event: u32, role: bool, padding: usize, finish: Option<&str>, usage: Option<&Usage>, json: &mut Vec<u8>) {
+        let mut delta = Vec::with_capacity(64 + padding);
+        if role {
+            delta.extend_from_slice(b"\"role\":\"assistant\",");
+        }
+        self.plan.delta(event, padding, &mut delta);
+        self.chunks.write(json, &delta, finish, usage);
+    }
+
+    /// Everything after the content.
+    fn tail(&mut self, shared: &mut Shared, with_finish: bool, out: &mut Vec<u8>) {
+        let due = self.due_ns;
+        let shape = &shared.config.shape;
+        let usage = self.ask.include_usage.then(|| self.usage(shared, 0));
+        let place = shape.usage;
+        if with_finish {
+            let finish = self.plan.finish;
+            let delta: &[u8] = match (self.ask.api, shape.dialect) {
+                (Api::Chat, Dialect::Vllm | Dialect::Tgi) => b"\"content\":\"\"",
+                (Api::Chat, _) => b"",
+                _ => b"\"text\":\"\"",
+            };
+            let usage = usage.filter(|_| place == UsagePlace::InFinish);
+            self.event(shared, Kind::Finish, due, out, |job, json| {
+                job.chunks.write(json, delta, Some(finish), usage.as_ref());
+            });
+        }
+        if let Some(usage) = usage
+            && place == UsagePlace::Own
+        {
+            self.event(shared, Kind::Usage, due, out, |job, json| job.chunks.write_usage(json, &usage));
+        }
+        self.complete = true;
+        self.done(shared, out);
+    }
+
+    fn done(&mut self, shared: &mut Shared, out: &mut Vec<u8>) {
+        if shared.config.shape.done {
+            let due = self.due_ns;
+            self.event(shared, Kind::Done, due, out, |_, json| json.extend_from_slice(b"[DONE]"));
+        }
+        self.framer.end(out);
+        self.ended = Some(self.last_turn());
+    }
+
+    fn last_turn(&self) -> Turn {
+        if self.origin.close { Turn::Close } else { Turn::Done }
+    }
+
+    fn role(&mut self, shared: &mut Shared, due: u64, out: &mut Vec<u8>) {
+        self.role_sent = true;
+        let delta = events::role_delta(shared.config.shape.role_content);
+        self.event(shared, Kind::Role, due, out, |job, json| job.chunks.write(json, delta, None, None));
+    }
+
+    fn ping(&mut self, io: &mut Io, shared: &mut Shared) {
+        let mut out = std::mem::take(&mut shared.out);
+        out.clear();
+        let due = self.ping_ns;
+        self.stream_head(shared, due, &mut out);
+        shared.event.clear();
+        events::as_ping(&shared.config.shape, &mut shared.event);
+        self.framer.frame(&shared.event, &mut out);
+        self.note(shared, Kind::Ping, due);
+        self.write(io, &out);
+        shared.out = out;
+        let every = shared.config.shape.ping_every.map_or(NEVER, |every| every.as_nanos() as u64);
+        self.ping_ns = due.saturating_add(every);
+    }
+
+    /// Appends one event in its form and coding.
+    fn event(&mut self, shared: &mut Shared, kind: Kind, due: u64, out: &mut Vec<u8>, write: impl FnOnce(&Self, &mut Vec<u8>)) {
+        shared.json.clear();
+        write(self, &mut shared.json);
+        shared.event.clear();
+        events::as_event(&shared.config.shape, &shared.json, &mut shared.event);
+        self.framer.frame(&shared.event, out);
+        self.note(shared, kind, due);
+    }
+
+    fn note(&mut self, shared: &Shared, kind: Kind, due: u64) {
+        if shared.truth.is_on() {
+            self.truth.push(TruthEvent { kind, tokens: 0, due_mono_ns: due, mono_ns: 0, unix_ns: 0 });
+        }
+    }
+
+    fn stream_head(&mut self, shared: &Shared, due: u64, out: &mut Vec<u8>) {
+        if self.head_sent {
+            return;
+        }
+        self.head_sent = true;
+        let until_close = shared.config.wire.framing == Framing::UntilClose;
+        self.origin.close |= until_close;
+        self.head(200, "text/event-stream; charset=utf-8", None, !until_close, out);
+        self.note(shared, Kind::Head, due);
+    }
+
+    fn head(&self, status: u16, content_type: &str, length: Option<usize>, chunked: bool, out: &mut Vec<u8>) {
+        let head = Head {
+            status,
+            content_type,
+            length,
+            chunked,
+            close: self.origin.announce_close || (length.is_none() && !chunked),
+            retry_after_s: None,
+            request_id: self.origin.request_id.as_deref(),
+            keep_alive: self.origin.keep_alive,
+        };
+        write_head(&head, out);
+    }
+
+    /// One step of an answer that is not streamed: tokens are made at their times, the answer comes with the last.
+    fn plain_step(&mut self, shared: &mut Shared, now: u64, out: &mut Vec<u8>) -> Step {
+        if let Some(Fault::Stall(time)) = self.fault
+            && self.strikes(self.next_event).is_some()
+        {
+            self.due_ns += time.as_nanos() as u64;
+            return Step::Nothing;
+        }
+        if self.next_event < self.plan.events {
+            let tokens = self.plan.len(self.next_event);
+            self.made(shared, now, tokens);
+            if self.next_event + 1 < self.plan.events {
+                self.plan_next(shared);
+                return Step::Hold;
+            }
+        }
+        self.complete = true;
+        self.ended = Some(self.last_turn());
+        self.note(shared, Kind::Answer, self.due_ns);
+        let mut body = self.body(shared);
+        let whole = body.len();
+        let mut length = whole;
+        if let Some(fault) = self.fault.filter(|fault| !matches!(fault, Fault::Stall(_) | Fault::Huge | Fault::Empty)) {
+            self.fault_struck = true;
+            self.complete = false;
+            match fault {
+                Fault::ResetMid | Fault::Cut | Fault::EndEarly => {
+                    body.truncate(whole / 2);
+                    self.ended = Some(if fault == Fault::ResetMid { Turn::Reset } else { Turn::Close });
+                }
+                Fault::ErrorInStream => {
+                    body = events::error(shared.config.shape.dialect, 500, "internal_error", "simulated fault in the answer").into_bytes();
+                    length = body.len();
+                }
+                _ => {
+                    body.truncate(whole / 2);
+                    length = body.len();
+                }
+            }
+        }
+        self.head(200, "application/json", Some(length), false, out);
+        out.extend_from_slice(&body);
+        Step::Write
+    }
+
+    fn body(&self, shared: &Shared) -> Vec<u8> {
+        let config = &shared.config;
+        if self.ask.api == Api::Embeddings {
+            return super::answers::embeddings(&self.ask, &config.model, config.seed).into_bytes();
+        }
+        let whole = self.plan.whole();
+        let huge = if self.fault == Some(Fault::Huge) { "x".repeat(HUGE) } else { String::new() };
+        let content = whole.content + &huge;
+        let answer = Answer {
+            id: &self.id,
+            created_s: self.created_s,
+            model: &config.model,
+            content: if self.plan.tool.is_some() { "" } else { &content },
+            reasoning: &whole.reasoning,
+            tool: self.plan.tool.as_deref().map(|name| (name, content.as_str())),
+            finish: self.plan.finish,
+        };
+        events::whole(self.ask.api, config.shape.dialect, &answer, &self.usage(shared, 0)).into_bytes()
+    }
+
+    /// The usage so far, with `coming` tokens that are just being written.
+    fn usage(&self, shared: &Shared, coming: u32) -> Usage {
+        let ms = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e6;
+        let first = if self.first_ns > 0 { self.first_ns } else { self.due_ns };
+        Usage {
+            prompt: self.ask.prompt_tokens,
+            cached: self.cached_tokens,
+            completion: self.tokens_made + coming,
+            reasoning: (self.plan.hidden + self.plan.reasoning).min(self.tokens_made + coming),
+            prompt_ms: ms(self.admitted_ns, first),
+            predicted_ms: ms(first, self.last_ns).min(ms(shared.started_mono_ns, self.due_ns)),
+        }
+    }
+
+    /// Counts the tokens of an event that was just made at `now`.
+    fn made(&mut self, shared: &mut Shared, now: u64, tokens: u32) {
+        if self.first_ns == 0 {
+            self.first_ns = now;
+            shared.metrics.ttft.observe_ns(now.saturating_sub(self.origin.received_mono_ns));
+        } else {
+            shared.metrics.itl.observe_ns(now.saturating_sub(self.last_ns));
+        }
+        self.last_ns = now;
+        self.count_tokens(shared, tokens);
+    }
+
+    fn count_tokens(&mut self, shared: &mut Shared, tokens: u32) {
+        self.tokens_made += tokens;
+        shared.metrics.generation_tokens += u64::from(tokens);
+        shared.metrics.kv_tokens += u64::from(tokens);
+    }
+
+    fn plan_next(&mut self, shared: &Shared) {
+        self.next_event += 1;
+        self.due_ns = self.due_after(shared, self.plan.len(self.next_event));
+    }
+
+    fn due_after(&self, shared: &Shared, tokens: u32) -> u64 {
+        let config = &shared.config;
+        let gap = config.timing.gap_ns(config.seed, self.origin.serial, self.next_event, tokens, shared.metrics.running);
+        config.timing.on_grid(self.due_ns + gap)
+    }
+
+    fn write(&mut self, io: &mut Io, out: &[u8]) {
+        let unstamped = &mut self.truth[self.unstamped..];
+        match io.send(out, || stamp(unstamped)) {
+            Sent::All => self.unstamped = self.truth.len(),
+            Sent::Blocked => {}
+            Sent::Gone => {
+                self.complete = false;
+                self.ended = Some(Turn::Close);
+            }
+        }
+    }
+}
+
+/// Stamps events with the present; called immediately before a `write`. Without a truth log there are no events here.
+fn stamp(events: &mut [TruthEvent]) {
+    if events.is_empty() {
+        return;
+    }
+    let (mono_ns, unix_ns) = (monotonic_ns(), unix_ns());
+    for event in events {
+        event.mono_ns = mono_ns;
+        event.unix_ns = unix_ns;
+    }
+}

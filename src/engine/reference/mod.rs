@@ -1,0 +1,165 @@
+//! The reference engine: an OpenAI-compatible server that computes nothing and whose timing is exact and known.
+//!
+//! It is the ground truth of a load generator: it writes each event at a moment that a seed and a few figures fix
+//! (`timing`), and keeps the moment at which it really did so (`truth`). Everything that it answers is marked as
+//! simulated: the `server` header, `x-dyno-simulated`, the models' owner, `system_fingerprint`, the metrics page.
+//!
+//! What is where: `args` the command line, `config` all settings and dialects; `http` reading requests, `ask` their
+//! bodies, `tokens` the stated tokenizer; `plan` what is answered, `timing` when, `faults` what goes wrong; `events` the
+//! JSON of the dialects, `wire` the bytes; `job` one request, `server` the event loop; `answers` the small calls,
+//! `metrics` the Prometheus page, `truth` the log.
+
+mod answers;
+mod args;
+mod ask;
+pub mod clock;
+pub mod config;
+mod events;
+pub mod faults;
+mod http;
+mod job;
+mod metrics;
+mod plan;
+mod random;
+mod server;
+mod shared;
+pub mod timing;
+pub mod tokens;
+pub mod truth;
+mod wire;
+
+use std::{
+    io::{self, Write},
+    net::{SocketAddr, TcpListener},
+    os::fd::OwnedFd,
+    process::ExitCode,
+    sync::Arc,
+    thread::JoinHandle,
+};
+
+use nix::sys::{
+    eventfd::{EfdFlags, EventFd},
+    resource::{Resource, getrlimit, setrlimit},
+    socket::{self, AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, sockopt},
+};
+
+pub use args::EngineArgs;
+pub use config::Config;
+pub use truth::TruthRecord;
+
+/// Starts reference engines in this process.
+pub struct ReferenceEngine;
+
+impl ReferenceEngine {
+    /// Listens and serves in a thread of its own until the answer is stopped or dropped.
+    pub fn start(config: Config) -> io::Result<Running> {
+        raise_descriptor_limit();
+        let listener = listen(config.listen)?;
+        let addr = listener.local_addr()?;
+        let truth = match &config.truth {
+            config::TruthSink::None => truth::TruthLog::None,
+            config::TruthSink::Memory => truth::TruthLog::Memory(Vec::new()),
+            config::TruthSink::File(path) => truth::TruthLog::to_file(path)?,
+        };
+        let stop = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
+        let server = server::Server::new(shared::Shared::new(config, truth), listener, Arc::clone(&stop))?;
+        let thread = std::thread::Builder::new().name("reference-engine".to_owned()).spawn(move || server.run())?;
+        Ok(Running { addr, stop, thread: Some(thread) })
+    }
+}
+
+/// A reference engine that serves.
+pub struct Running {
+    addr: SocketAddr,
+    stop: Arc<EventFd>,
+    thread: Option<JoinHandle<io::Result<Vec<TruthRecord>>>>,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// `http://ADDRESS`, without a path.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Whether it has ended by itself, which only an error makes it do.
+    pub fn is_finished(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Drops all connections and ends it; gives the truth of all requests where that is kept in memory.
+    pub fn stop(mut self) -> io::Result<Vec<TruthRecord>> {
+        self.end()
+    }
+
+    fn end(&mut self) -> io::Result<Vec<TruthRecord>> {
+        let Some(thread) = self.thread.take() else { return Ok(Vec::new()) };
+        self.stop.write(1)?;
+        thread.join().map_err(|_| io::Error::other("reference engine panicked"))?
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Who wants to know how it ended calls `stop`.
+        let _ = self.end();
+    }
+}
+
+/// `dyno engine`: serves until SIGINT or SIGTERM. It needs no async runtime and works inside of one.
+pub fn main(args: EngineArgs) -> ExitCode {
+    match serve(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            let _ = writeln!(io::stderr(), "error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: EngineArgs) -> Result<(), String> {
+    let config = args.into_config()?;
+    let (listen, model) = (config.listen, config.model.clone());
+    let running = ReferenceEngine::start(config).map_err(|e| format!("cannot serve on {listen}: {e}"))?;
+    let _ = writeln!(io::stdout(), "reference engine (simulated): model {model} at {}/v1", running.base_url());
+    // A thread of its own, since the caller may already be inside of a runtime.
+    let waiting = std::thread::spawn(|| -> io::Result<()> {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+            let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+            tokio::select! {
+                _ = terminate.recv() => Ok(()),
+                pressed = tokio::signal::ctrl_c() => pressed,
+            }
+        })
+    });
+    while !waiting.is_finished() && !running.is_finished() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    running.stop().map_err(|e| e.to_string())?;
+    Ok(())
+}
+
+/// A listening socket with the longest queue of connections that the system allows.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let descriptor: OwnedFd = socket::socket(family, SockType::Stream, flags, None)?;
+    socket::setsockopt(&descriptor, sockopt::ReuseAddr, &true)?;
+    socket::bind(std::os::fd::AsRawFd::as_raw_fd(&descriptor), &SockaddrStorage::from(address))?;
+    socket::listen(&descriptor, Backlog::MAXCONN)?;
+    Ok(TcpListener::from(descriptor))
+}
+
+/// Raises the soft limit of open files to the hard one: each connection needs one.
+fn raise_descriptor_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        // With the lower limit it serves fewer connections; those beyond wait to be accepted.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}

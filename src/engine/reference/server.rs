@@ -1,0 +1,525 @@
+//! One thread, one epoll set, one heap of due times.
+//!
+//! Sockets are registered once, edge-triggered, and never changed: a stream costs one `write` for each event and nothing
+//! else. The next due time is kept in a `timerfd` on the monotonic clock, exact to the kernel's high-resolution timers.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+    io,
+    net::{TcpListener, TcpStream},
+    os::fd::AsFd,
+    sync::Arc,
+};
+
+use nix::{
+    errno::Errno,
+    sys::{
+        epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout},
+        eventfd::EventFd,
+        time::TimeSpec,
+        timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags},
+    },
+};
+
+use super::{
+    answers::{self, Small},
+    ask::{self, Api},
+    clock::{monotonic_ns, unix_ns},
+    faults::{self, Fault},
+    http::{Parsed, Request, parse},
+    job::{Job, NEVER, Origin, Turn},
+    shared::Shared,
+    truth::TruthRecord,
+    wire::{Got, Head, Io, Sent, write_head},
+};
+
+const LISTENER: u64 = u64::MAX;
+const TIMER: u64 = u64::MAX - 1;
+const STOP: u64 = u64::MAX - 2;
+
+/// Due turns that are taken before the sockets are looked at again.
+const TURNS_AT_ONCE: usize = 4096;
+/// Shorter waits than this are not worth a timer.
+const SHORTEST_WAIT_NS: u64 = 2_000;
+
+struct Connection {
+    io: Io,
+    /// Tells the connections that have had this slot apart.
+    generation: u32,
+    serial: u64,
+    input: Vec<u8>,
+    /// Bytes that the request at the start of `input` needs at least.
+    need: usize,
+    continued: bool,
+    answers: u32,
+    job: Option<Box<Job>>,
+    /// The one valid entry in the heap.
+    wake_ns: u64,
+    /// Closed once what is left has been written.
+    closing: bool,
+}
+
+/// The engine's event loop.
+pub struct Server {
+    shared: Shared,
+    listener: TcpListener,
+    epoll: Epoll,
+    timer: TimerFd,
+    stop: Arc<EventFd>,
+    slots: Vec<Option<Box<Connection>>>,
+    free: Vec<u32>,
+    generation: u32,
+    heap: BinaryHeap<Reverse<(u64, u32, u32)>>,
+    queue: VecDeque<(u32, u32)>,
+    connections: u64,
+    requests: u64,
+    accept_again_ns: u64,
+    buffer: Vec<u8>,
+}
+
+impl Server {
+    pub fn new(shared: Shared, listener: TcpListener, stop: Arc<EventFd>) -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
+        let edge = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
+        epoll.add(&listener, EpollEvent::new(edge, LISTENER))?;
+        epoll.add(&timer, EpollEvent::new(edge, TIMER))?;
+        epoll.add(stop.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, STOP))?;
+        Ok(Self {
+            shared,
+            listener,
+            epoll,
+            timer,
+            stop,
+            slots: Vec::new(),
+            free: Vec::new(),
+            generation: 0,
+            heap: BinaryHeap::new(),
+            queue: VecDeque::new(),
+            connections: 0,
+            requests: 0,
+            accept_again_ns: NEVER,
+            buffer: vec![0; 64 * 1024],
+        })
+    }
+
+    /// Serves until told to stop; gives the truth that was kept in memory.
+    pub fn run(mut self) -> io::Result<Vec<TruthRecord>> {
+        let mut found = vec![EpollEvent::empty(); 1024];
+        let mut due = Vec::new();
+        loop {
+            let timeout = self.arm_timer()?;
+            let count = match self.epoll.wait(&mut found, timeout) {
+                Ok(count) => count,
+                Err(Errno::EINTR) => 0,
+                Err(e) => return Err(e.into()),
+            };
+            for event in &found[..count] {
+                match event.data() {
+                    LISTENER => self.accept(),
+                    TIMER => {}
+                    STOP => return self.end(),
+                    data => self.ready((data & 0xffff_ffff) as u32, (data >> 32) as u32, event.events()),
+                }
+            }
+            if self.accept_again_ns <= monotonic_ns() {
+                self.accept();
+            }
+            self.take_due(&mut due);
+        }
+    }
+
+    fn end(mut self) -> io::Result<Vec<TruthRecord>> {
+        // Read only to leave the descriptor clean.
+        let _ = self.stop.read();
+        for slot in 0..self.slots.len() as u32 {
+            self.drop_connection(slot, false);
+        }
+        self.shared.truth.finish()
+    }
+
+    fn arm_timer(&mut self) -> io::Result<EpollTimeout> {
+        let next = self.heap.peek().map_or(NEVER, |Reverse((due, ..))| *due).min(self.accept_again_ns);
+        if next == NEVER {
+            return Ok(EpollTimeout::NONE);
+        }
+        if next <= monotonic_ns() + SHORTEST_WAIT_NS {
+            return Ok(EpollTimeout::ZERO);
+        }
+        let at = TimeSpec::new((next / 1_000_000_000) as i64, (next % 1_000_000_000) as i64);
+        self.timer.set(Expiration::OneShot(at), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+        Ok(EpollTimeout::NONE)
+    }
+
+    /// Takes a turn of everything that is due, each stream once, so that none starves another.
+    fn take_due(&mut self, due: &mut Vec<(u32, u32)>) {
+        let now = monotonic_ns();
+        due.clear();
+        while let Some(Reverse((at, slot, generation))) = self.heap.peek().copied()
+            && at <= now
+            && due.len() < TURNS_AT_ONCE
+        {
+            self.heap.pop();
+            if let Some(connection) = self.connection(slot, generation)
+                && connection.wake_ns == at
+            {
+                connection.wake_ns = NEVER;
+                due.push((slot, generation));
+            }
+        }
+        for (slot, generation) in due.iter().copied() {
+            if self.connection(slot, generation).is_some() {
+                self.turn(slot);
+            }
+        }
+    }
+
+    fn connection(&mut self, slot: u32, generation: u32) -> Option<&mut Connection> {
+        self.slots.get_mut(slot as usize)?.as_deref_mut().filter(|c| c.generation == generation)
+    }
+
+    fn accept(&mut self) {
+        self.accept_again_ns = NEVER;
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => self.open(stream),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(e) if matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {}
+                // Out of descriptors or memory: those that wait are taken when there may be some again.
+                Err(_) => {
+                    self.accept_again_ns = monotonic_ns() + 50_000_000;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, stream: TcpStream) {
+        let serial = self.connections;
+        self.connections += 1;
+        let config = &self.shared.config;
+        let refused = faults::refuses_connection(&config.faults, config.seed, serial);
+        let ready = stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true)).is_ok();
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() as u32 - 1
+        });
+        self.generation = self.generation.wrapping_add(1);
+        let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
+        let event = EpollEvent::new(flags, u64::from(slot) | u64::from(self.generation) << 32);
+        let added = !refused && ready && self.epoll.add(&stream, event).is_ok();
+        let io = Io::new(stream, config.wire.bytes_per_write);
+        if !added {
+            io.reset_on_close();
+            self.free.push(slot);
+            return;
+        }
+        self.slots[slot as usize] = Some(Box::new(Connection {
+            io,
+            generation: self.generation,
+            serial,
+            input: Vec::new(),
+            need: 1,
+            continued: false,
+            answers: 0,
+            job: None,
+            wake_ns: NEVER,
+            closing: false,
+        }));
+        self.wake_when_idle(slot);
+    }
+
+    /// Sets the time at which an idle connection is closed.
+    fn wake_when_idle(&mut self, slot: u32) {
+        if let Some(idle) = self.shared.config.keep_alive.idle {
+            self.wake(slot, monotonic_ns() + idle.as_nanos() as u64);
+        }
+    }
+
+    fn wake(&mut self, slot: u32, at: u64) {
+        let Some(connection) = self.slots[slot as usize].as_deref_mut() else { return };
+        connection.wake_ns = at;
+        if at != NEVER {
+            self.heap.push(Reverse((at, slot, connection.generation)));
+        }
+    }
+
+    fn ready(&mut self, slot: u32, generation: u32, flags: EpollFlags) {
+        let Some(connection) = self.connection(slot, generation) else { return };
+        if flags.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP) {
+            return self.drop_connection(slot, false);
+        }
+        if flags.contains(EpollFlags::EPOLLOUT) && connection.io.is_blocked() {
+            match connection.job.as_deref_mut() {
+                Some(job) => job.flush(&mut connection.io),
+                None => {
+                    if connection.io.flush(|| ()) == Sent::Gone {
+                        connection.closing = true;
+                    }
+                }
+            }
+            if connection.job.is_some() {
+                self.turn(slot);
+            } else if connection.closing && !connection.io.is_blocked() {
+                self.drop_connection(slot, false);
+            }
+        }
+        if flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP) {
+            self.read(slot, generation);
+        }
+    }
+
+    fn read(&mut self, slot: u32, generation: u32) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut ended = false;
+        if let Some(connection) = self.connection(slot, generation) {
+            loop {
+                match connection.io.read(&mut buffer) {
+                    Got::Bytes(count) => connection.input.extend_from_slice(&buffer[..count]),
+                    Got::Nothing => break,
+                    Got::End => {
+                        ended = true;
+                        break;
+                    }
+                }
+            }
+        }
+        self.buffer = buffer;
+        if ended {
+            self.drop_connection(slot, false);
+        } else {
+            self.take_requests(slot);
+        }
+    }
+
+    /// Starts on the requests that are wholly there, one at a time.
+    fn take_requests(&mut self, slot: u32) {
+        loop {
+            let Some(connection) = self.slots[slot as usize].as_deref_mut() else { return };
+            if connection.job.is_some() || connection.closing || connection.input.len() < connection.need {
+                return;
+            }
+            let received = (monotonic_ns(), unix_ns());
+            let mut input = std::mem::take(&mut connection.input);
+            let consumed = match parse(&input) {
+                Parsed::Partial { need, expects_continue } => {
+                    connection.need = need;
+                    if expects_continue && !connection.continued {
+                        connection.continued = true;
+                        connection.io.send(b"HTTP/1.1 100 Continue\r\n\r\n", || ());
+                    }
+                    connection.input = input;
+                    return;
+                }
+                Parsed::Bad { status, message } => {
+                    let small = Small::error(self.shared.config.shape.dialect, status, message);
+                    self.respond(slot, &small, None, true, None);
+                    return;
+                }
+                Parsed::Whole { request, consumed } => {
+                    connection.need = 1;
+                    connection.continued = false;
+                    connection.wake_ns = NEVER;
+                    self.start(slot, &request, received);
+                    consumed
+                }
+            };
+            let Some(connection) = self.slots[slot as usize].as_deref_mut() else { return };
+            input.drain(..consumed);
+            if input.is_empty() && input.capacity() > 16 * 1024 {
+                input = Vec::new();
+            }
+            connection.input = input;
+        }
+    }
+
+    fn start(&mut self, slot: u32, request: &Request<'_>, (received_mono_ns, received_unix_ns): (u64, u64)) {
+        let config = &self.shared.config;
+        let dialect = config.shape.dialect;
+        let close = !request.keep_alive;
+        let authorized = config.api_key.as_ref().is_none_or(|key| {
+            request.authorization.and_then(|value| value.strip_prefix("Bearer ")).is_some_and(|given| given == key)
+        });
+        let path = request.path.strip_prefix("/v1").unwrap_or(request.path);
+        if !authorized && !matches!(path, "/health" | "/metrics") {
+            return self.respond(slot, &Small::error(dialect, 401, "the api key is missing or wrong"), request.request_id, close, None);
+        }
+        let api = match (request.method, path) {
+            ("POST", "/chat/completions") => Api::Chat,
+            ("POST", "/completions") => Api::Completions,
+            ("POST", "/embeddings") => Api::Embeddings,
+            _ => {
+                let small = answers::answer(&self.shared, request);
+                return self.respond(slot, &small, request.request_id, close, None);
+            }
+        };
+        let serial = self.requests;
+        self.requests += 1;
+        let mut failure = None;
+        let asked = ask::read(api, &request.body, request.fault, config.prefix_cache).map_err(|message| (400, message)).and_then(|ask| {
+            let strict = matches!(dialect, super::config::Dialect::Vllm | super::config::Dialect::OpenAi);
+            match &ask.model {
+                Some(model) if strict && *model != config.model => Err((404, format!("the model `{model}` does not exist"))),
+                _ => Ok(ask),
+            }
+        });
+        let job = asked.and_then(|ask| {
+            let fault = ask.fault.or_else(|| faults::for_request(&config.faults, config.seed, serial));
+            if let Some(Fault::Refuse | Fault::Reset | Fault::Close | Fault::Garbage | Fault::Status { .. }) = fault {
+                failure = fault;
+            }
+            let Some(connection) = self.slots[slot as usize].as_deref() else { return Err((500, String::new())) };
+            let keep = &config.keep_alive;
+            let last = keep.max_requests.is_some_and(|max| connection.answers + 1 >= max);
+            let left = keep.max_requests.map_or(1_000_000, |max| max - connection.answers.min(max) - u32::from(!last));
+            let origin = Origin {
+                serial,
+                connection: connection.serial,
+                path: request.path.to_owned(),
+                request_id: request.request_id.map(str::to_owned),
+                received_mono_ns,
+                received_unix_ns,
+                close: close || last,
+                announce_close: close || (last && !keep.unannounced),
+                keep_alive: (keep.max_requests.is_some() || keep.idle.is_some())
+                    .then(|| (keep.idle.map_or(3600, |idle| idle.as_secs()), left)),
+            };
+            Job::new(&self.shared, ask, fault, origin).map_err(|message| (400, message))
+        });
+        match (job, failure) {
+            (Err((status, message)), _) => {
+                self.respond(slot, &Small::error(dialect, status, &message), request.request_id, close, None);
+            }
+            (Ok(mut job), Some(fault)) => {
+                job.strike_at_once();
+                job.release(&mut self.shared);
+                self.fail(slot, fault, request.request_id, close);
+            }
+            (Ok(job), None) => self.enqueue(slot, job),
+        }
+    }
+
+    fn enqueue(&mut self, slot: u32, job: Job) {
+        let Some(connection) = self.slots[slot as usize].as_deref_mut() else { return };
+        let job = connection.job.insert(Box::new(job));
+        job.begin(&mut connection.io, &mut self.shared);
+        if !job.hangs() {
+            self.queue.push_back((slot, connection.generation));
+            self.shared.metrics.waiting += 1;
+        }
+        self.admit(None);
+        self.turn(slot);
+    }
+
+    /// Lets those at the head of the queue run while there is room; `now` is when room was made.
+    fn admit(&mut self, now: Option<u64>) {
+        while self.shared.metrics.running < self.shared.config.max_num_seqs {
+            let Some((slot, generation)) = self.queue.pop_front() else { return };
+            let Some(connection) = self.slots[slot as usize].as_deref_mut().filter(|c| c.generation == generation) else { continue };
+            let Some(job) = connection.job.as_deref_mut().filter(|job| !job.is_admitted()) else { continue };
+            self.shared.metrics.waiting -= 1;
+            let at = now.unwrap_or_else(|| job.received_ns());
+            job.admit(&mut self.shared, at);
+            let generation = connection.generation;
+            connection.wake_ns = at;
+            self.heap.push(Reverse((at, slot, generation)));
+        }
+    }
+
+    fn turn(&mut self, slot: u32) {
+        let Some(connection) = self.slots[slot as usize].as_deref_mut() else { return };
+        let Some(job) = connection.job.as_deref_mut() else {
+            // Nothing was asked for so long that the connection is closed.
+            return self.drop_connection(slot, false);
+        };
+        match job.turn(&mut connection.io, &mut self.shared) {
+            Turn::Wake(NEVER) => connection.wake_ns = NEVER,
+            Turn::Wake(at) => {
+                // What is overdue goes behind all that is due now.
+                let at = at.max(monotonic_ns());
+                self.wake(slot, at);
+            }
+            Turn::Done => {
+                connection.answers += 1;
+                self.release(slot);
+                self.wake_when_idle(slot);
+                self.take_requests(slot);
+            }
+            Turn::Close => self.drop_connection(slot, false),
+            Turn::Reset => self.drop_connection(slot, true),
+        }
+    }
+
+    /// Ends the request of a connection, which makes room for another.
+    fn release(&mut self, slot: u32) {
+        let Some(connection) = self.slots[slot as usize].as_deref_mut() else { return };
+        let Some(job) = connection.job.take() else { return };
+        let admitted = job.is_admitted();
+        if !admitted && !job.hangs() {
+            let generation = connection.generation;
+            self.queue.retain(|entry| *entry != (slot, generation));
+            self.shared.metrics.waiting -= 1;
+        }
+        job.release(&mut self.shared);
+        if admitted {
+            self.admit(Some(monotonic_ns()));
+        }
+    }
+
+    fn drop_connection(&mut self, slot: u32, reset: bool) {
+        self.release(slot);
+        if let Some(connection) = self.slots[slot as usize].take() {
+            if reset {
+                connection.io.reset_on_close();
+            }
+            self.free.push(slot);
+        }
+    }
+
+    /// Carries out a fault that needs no tokens.
+    fn fail(&mut self, slot: u32, fault: Fault, request_id: Option<&str>, close: bool) {
+        match fault {
+            Fault::Status { code, retry_after_s } => {
+                let small = Small::error(self.shared.config.shape.dialect, code, "simulated fault");
+                self.respond(slot, &small, request_id, close, retry_after_s);
+            }
+            Fault::Garbage => {
+                if let Some(connection) = self.slots[slot as usize].as_deref_mut() {
+                    connection.io.send(b"\x15\x03\x03 this is no http\r\n\r\n", || ());
+                }
+                self.drop_connection(slot, false);
+            }
+            fault => self.drop_connection(slot, fault != Fault::Close),
+        }
+    }
+
+    fn respond(&mut self, slot: u32, small: &Small, request_id: Option<&str>, close: bool, retry_after_s: Option<u32>) {
+        let Some(connection) = self.slots[slot as usize].as_deref_mut() else { return };
+        connection.answers += 1;
+        let keep = &self.shared.config.keep_alive;
+        let last = keep.max_requests.is_some_and(|max| connection.answers >= max);
+        let head = Head {
+            status: small.status,
+            content_type: small.content_type,
+            length: Some(small.body.len()),
+            chunked: false,
+            close: close || (last && !keep.unannounced),
+            retry_after_s,
+            request_id,
+            keep_alive: None,
+        };
+        let mut out = std::mem::take(&mut self.shared.out);
+        out.clear();
+        write_head(&head, &mut out);
+        out.extend_from_slice(small.body.as_bytes());
+        let sent = connection.io.send(&out, || ());
+        self.shared.out = out;
+        connection.closing = close || last;
+        if sent == Sent::Gone || (connection.closing && sent == Sent::All) {
+            self.drop_connection(slot, false);
+        } else {
+            self.wake_when_idle(slot);
+        }
+    }
+}
