@@ -1,0 +1,5 @@
+import { remember, start } from "./portal";
+
+export default async function up(): Promise<void> {
+  remember(await start());
+}

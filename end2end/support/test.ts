@@ -1,0 +1,47 @@
+import { test as base, expect, type Page } from "@playwright/test";
+import { administrator, portal } from "./portal";
+
+/** Every test fails on a console error, a page error or an answer of 500 and above. */
+export const test = base.extend<{ allowed: RegExp[] }>({
+  allowed: [[], { option: true }],
+  page: async ({ page, allowed }, use) => {
+    const problems: string[] = [];
+    const note = (text: string) => {
+      if (!allowed.some((pattern) => pattern.test(text))) problems.push(text);
+    };
+    page.on("console", (message) => {
+      if (message.type() === "error") note(`console: ${message.text()} (${message.location().url})`);
+    });
+    page.on("pageerror", (error) => note(`page: ${error.message}`));
+    page.on("response", (answer) => {
+      if (answer.status() >= 500) note(`answer ${answer.status()}: ${answer.url()}`);
+    });
+    await use(page);
+    expect(problems, "console errors, page errors, failed answers").toEqual([]);
+  },
+});
+
+export { expect };
+
+/** Waits until the page is alive: a click before that is a plain form post, which most tests don't mean. */
+export async function hydrated(page: Page): Promise<void> {
+  await expect(page.locator("body[data-hydrated]")).toBeAttached();
+}
+
+/** Signs in as the administrator; the first time by the one-time link. */
+export async function signIn(page: Page): Promise<void> {
+  const { url, link } = portal();
+  await page.goto(`${url}/sign-in`);
+  await hydrated(page);
+  await page.getByLabel("Name").fill(administrator.name);
+  await page.getByLabel("Password", { exact: true }).fill(administrator.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL((to) => to.pathname !== "/sign-in" || to.search.includes("flash"));
+  if (new URL(page.url()).pathname !== "/sign-in") return;
+  await page.goto(link.replace(/^https?:\/\/[^/]+/, url));
+  await hydrated(page);
+  await page.getByLabel("Name").fill(administrator.name);
+  await page.getByLabel("Password", { exact: true }).fill(administrator.password);
+  await page.getByRole("button", { name: /set password/i }).click();
+  await page.waitForURL((to) => !to.pathname.startsWith("/link"));
+}
