@@ -14,6 +14,9 @@ pub mod sentence;
 pub mod state;
 pub mod steps;
 
+#[cfg(test)]
+mod tests;
+
 pub use advance::{Advance, Refusal, Stamp, advance};
 pub use answer::{WorkflowAnswer, WorkflowRow, WorkflowStatus};
 pub use body::Body;

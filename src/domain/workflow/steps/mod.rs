@@ -13,5 +13,5 @@ pub(super) mod values;
 
 pub use details::DetailsPatch;
 pub use load::LoadPatch;
-pub use model::ModelPatch;
+pub use model::{ModelPatch, default_engine};
 pub use nodes::NodesPatch;

@@ -1,0 +1,148 @@
+//! Steps 7 and 8, and what is frozen.
+
+use super::*;
+use crate::domain::benchmark::EngineKind;
+use crate::domain::workflow::tests::world::*;
+use crate::domain::workflow::{Refusal, freeze, needs_to_run, thaw};
+
+#[test]
+fn the_benchmark_is_confirmed() {
+    let mut wizard = Wizard::at(5);
+    for fields in [json!({}), json!({ "user_confirmation": false }), json!({ "user_confirmation": null })] {
+        wizard.refuses(7, fields, (7, "user_confirmation", "Confirm the benchmark to go on."));
+    }
+    assert_eq!(wizard.bad(7, json!({ "user_confirmation": "yes" }))[0].field, "user_confirmation");
+    wizard.good(7, json!({ "user_confirmation": true }));
+}
+
+#[test]
+fn nothing_is_triggered_before_step_8() {
+    for step in 1..=7 {
+        if step == 6 {
+            continue;
+        }
+        let mut wizard = if step == 1 { Wizard::new() } else { Wizard::at(step - 1) };
+        let mut fields = own_fields(step, "configuration", GGUF);
+        fields["trigger_workflow"] = json!(true);
+        let errors = wizard.bad(step, fields);
+        assert_eq!((errors.len(), errors[0].field.as_str()), (1, "trigger_workflow"), "{step}");
+    }
+    Wizard::at(5).refuses(8, own_fields(8, "", GGUF), (7, "user_confirmation", "Confirm the benchmark first: step 7."));
+    assert_eq!(Wizard::at(7).bad(8, json!({ "trigger_workflow": "yes" }))[0].field, "trigger_workflow");
+}
+
+#[test]
+fn simulation_is_not_available_yet() {
+    let message = "Simulation is not yet available. Choose Run on cluster.";
+    for trigger in [true, false] {
+        let fields = json!({ "run_as_simulation": true, "trigger_workflow": trigger });
+        Wizard::at(7).refuses(8, fields, (8, "run_as_simulation", message));
+    }
+}
+
+#[test]
+fn without_a_trigger_the_choice_is_saved() {
+    let mut wizard = Wizard::at(7);
+    wizard.refuses(8, json!({}), (8, "run_as_simulation", "Choose Simulate or Run on cluster."));
+    let advance = wizard.good(8, json!({ "run_as_simulation": false, "trigger_workflow": false }));
+    assert!(advance.start.is_none() && advance.is_changed && advance.dropped.is_empty());
+    assert_eq!(advance.draft.steps.run_as_simulation, Some(false));
+    assert!(advance.draft.steps.user_confirmation);
+    // What is saved need not be sent again.
+    assert!(wizard.good(8, json!({ "trigger_workflow": true })).start.is_some());
+}
+
+#[test]
+fn the_trigger_freezes_what_was_chosen() {
+    let mut wizard = Wizard::at(7);
+    let spec = wizard.good(8, own_fields(8, "", GGUF)).start.unwrap();
+    assert_eq!((spec.name.as_str(), spec.cluster_name.as_str(), spec.model.name.as_str()), ("test-111", "local", "small"));
+    assert_eq!(spec.serving.engine, Some(EngineKind::LlamaCpp));
+    assert_eq!((spec.load.max_input_tokens, spec.load.max_output_tokens), (Some(50), Some(100)));
+    assert_eq!(spec.load.requests(), Some(500));
+    assert_eq!(spec.nodes[0].hostname, "fl4u42");
+
+    let mut wizard = Wizard::new();
+    wizard.go_to(1, "dataset", OPENAI);
+    wizard.good(2, json!({ "datasets": [PROMPTS, CHATS] }));
+    for step in 3..=7 {
+        wizard.good(step, own_fields(step, "dataset", OPENAI));
+    }
+    let spec = wizard.good(8, own_fields(8, "", OPENAI)).start.unwrap();
+    let names: Vec<&str> = spec.datasets.iter().map(|dataset| dataset.name.as_str()).collect();
+    assert_eq!(names, ["prompts", "chats"]);
+    assert_eq!((spec.serving.engine, spec.credential_id), (None, Some(OPENAI_KEY)));
+}
+
+#[test]
+fn a_missing_engine_is_refused_at_the_trigger_and_saved_before() {
+    let mut wizard = Wizard::new();
+    wizard.go_to(7, "configuration", HUGGING_FACE);
+    wizard.good(8, json!({ "run_as_simulation": false }));
+    wizard.refuses(8, own_fields(8, "", HUGGING_FACE), (5, "engine", "vLLM is not installed. Install it with pip."));
+}
+
+#[test]
+fn everything_is_looked_at_again_at_the_trigger() {
+    type Change = fn(&mut World);
+    let changes: [(Change, u8, &str); 8] = [
+        (|world| world.clusters.clear(), 3, "cluster_id"),
+        (|world| world.clusters[0].nodes = Err("It is gone.".to_owned()), 3, "cluster_id"),
+        (|world| world.clusters[0].nodes = Ok(vec![node("fl4u42", "NotReady", &[])]), 4, "nodes"),
+        (|world| world.clusters[0].nodes = Ok(vec![node("other", "Ready", &[])]), 4, "nodes"),
+        (|world| world.models[0].archived = true, 5, "model_id"),
+        (|world| world.models.clear(), 5, "model_id"),
+        (|world| world.models[0].facts.as_mut().unwrap().context_length = Some(100), 2, "max_output_tokens"),
+        (|world| world.engines[0].available = false, 5, "engine"),
+    ];
+    for (change, step, field) in changes {
+        let mut wizard = Wizard::at(7);
+        change(&mut wizard.world);
+        let errors = wizard.bad(8, own_fields(8, "", GGUF));
+        let found: Vec<_> = errors.iter().map(|error| (error.step, error.field.as_str())).collect();
+        assert_eq!(found, [(Some(step), field)], "{errors:?}");
+        assert!(wizard.draft().run_id.is_none());
+    }
+    let mut wizard = Wizard::new();
+    wizard.go_to(7, "dataset", OPENAI);
+    wizard.world.datasets.clear();
+    wizard.world.credentials.clear();
+    let found: Vec<_> = wizard.bad(8, own_fields(8, "", OPENAI)).into_iter().map(|error| (error.step, error.field)).collect();
+    assert_eq!(found, [(Some(2), "dataset_ids".to_owned()), (Some(6), "credential_id".to_owned())]);
+}
+
+#[test]
+fn a_started_workflow_answers_again_and_is_not_edited() {
+    let mut wizard = Wizard::at(7);
+    wizard.good(8, own_fields(8, "", GGUF));
+    let mut draft = wizard.draft().clone();
+    (draft.benchmark_id, draft.run_id) = (Some(id(7)), Some(id(8)));
+    wizard.draft = Some(draft.clone());
+
+    // Whatever the repeated body says, and though its revision is an old one.
+    for mut fields in [own_fields(8, "", GGUF), json!({ "run_as_simulation": true, "name": "other", "trigger_workflow": false })]
+    {
+        fields["if_revision"] = json!(1);
+        let advance = wizard.good(8, fields);
+        assert!(advance.start.is_none() && !advance.is_changed);
+        assert_eq!(advance.draft, draft);
+    }
+    for step in 1..=7 {
+        let result = wizard.send(step, own_fields(step, "configuration", GGUF));
+        assert_eq!(result.unwrap_err(), Refusal::Started, "{step}");
+    }
+}
+
+#[test]
+fn a_copy_has_everything_but_the_confirmation() {
+    for (eval_with, model) in [("configuration", GGUF), ("dataset", OPENAI), ("configuration", OWN_CLOUD)] {
+        let mut wizard = Wizard::new();
+        wizard.go_to(7, eval_with, model);
+        let spec = wizard.good(8, own_fields(8, "", model)).start.unwrap();
+        let mut copy = thaw(&spec, id(5), id(6), jiff::Timestamp::UNIX_EPOCH);
+        assert_eq!((copy.id, copy.owner, copy.current_step()), (id(5), id(6), 7));
+        copy.steps.user_confirmation = true;
+        let facts = wizard.world.look_up(&needs_to_run(&copy));
+        assert_eq!(freeze(&copy, &facts), Ok(spec));
+    }
+}

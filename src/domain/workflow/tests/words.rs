@@ -1,0 +1,125 @@
+//! What people read.
+
+use super::*;
+use crate::domain::benchmark::LoadSpec;
+use crate::domain::workflow::fields::{grouped, labels, title};
+use crate::domain::workflow::sentence::{duration, load_words};
+use crate::domain::workflow::tests::world::*;
+use crate::domain::workflow::{Page, WorkflowAnswer, WorkflowRow, load_sentence};
+
+fn load(step_2: serde_json::Value, concurrency: u32, eval_with: &str) -> LoadSpec {
+    let mut wizard = Wizard::new();
+    wizard.go_to(1, eval_with, GGUF);
+    wizard.good(1, json!({ "concurrent_requests": concurrency }));
+    wizard.good(2, step_2).draft.steps.load()
+}
+
+#[test]
+fn the_load_in_one_sentence() {
+    let lengths = json!({ "max_input_tokens": 512, "max_output_tokens": 128 });
+    let with = |more: serde_json::Value| {
+        let mut fields = lengths.clone();
+        for (key, value) in more.as_object().unwrap() {
+            fields[key] = value.clone();
+        }
+        fields
+    };
+    for (load, rows, seconds, sentence) in [
+        (
+            load(with(json!({})), 128, "configuration"),
+            None,
+            Some(240.0),
+            "1,280 requests, 128 in flight, 512 tokens in and 128 out, about 4 minutes.",
+        ),
+        (
+            load(with(json!({ "num_requests": 1 })), 1, "configuration"),
+            None,
+            None,
+            "1 request, 1 in flight, 512 tokens in and 128 out. How long it takes depends on how fast the model answers.",
+        ),
+        (
+            load(with(json!({ "duration_s": 60, "arrival": { "kind": "rate", "rate": 2.5 } })), 8, "configuration"),
+            None,
+            None,
+            "60 seconds, 2.5 requests per second, at most 8 in flight, 512 tokens in and 128 out.",
+        ),
+        (
+            load(json!({ "dataset_ids": [CHATS, PROMPTS] }), 2, "dataset"),
+            Some(1_200),
+            Some(45.0),
+            "100 requests, 2 in flight, prompts of 2 datasets (1,200 rows), about 45 seconds.",
+        ),
+        (
+            load(
+                with(json!({ "load_points": [{ "concurrency": 1 }, { "concurrency": 8 }], "num_requests": 50 })),
+                8,
+                "configuration",
+            ),
+            None,
+            Some(7_200.0),
+            "50 requests at each load, 1 and 8 in flight, 512 tokens in and 128 out, about 2 hours.",
+        ),
+    ] {
+        assert_eq!(load_sentence(&load, rows, seconds), sentence);
+    }
+}
+
+#[test]
+fn the_load_in_a_few_words() {
+    assert_eq!(
+        load_words(&load(json!({ "max_input_tokens": 1, "max_output_tokens": 1 }), 128, "configuration")),
+        "128 in flight"
+    );
+}
+
+#[test]
+fn pages_and_steps() {
+    assert_eq!(Page::ALL.map(Page::number), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!([1, 2, 3, 4, 5, 6, 7, 8].map(Page::of_step).map(Page::number), [1, 2, 3, 4, 5, 5, 6, 7]);
+    for page in Page::ALL {
+        assert_eq!(Page::parse(page.slug()), Some(page));
+    }
+    assert_eq!(Page::of_field("credential_id"), Some(Page::Model));
+    assert_eq!(Page::of_field("datset_ids"), Some(Page::Load));
+    assert_eq!(Page::of_field("colour"), None);
+}
+
+#[test]
+fn a_draft_says_where_to_go_on() {
+    let row = WorkflowRow::new(Wizard::at(3).draft());
+    assert_eq!((row.next_page.as_str(), row.next_page_number, row.pages, row.current_step), ("Nodes", 4, 8, 4));
+    let mut wizard = Wizard::at(7);
+    assert_eq!(WorkflowRow::new(wizard.draft()).next_page, "Simulate or run");
+    let draft = wizard.draft.as_mut().unwrap();
+    draft.run_id = Some(id(8));
+    assert_eq!(WorkflowAnswer::new(draft, Vec::new(), None).next_page(), Page::Deployment);
+    assert!(draft.current_step() <= draft.total_steps);
+}
+
+#[test]
+fn the_steps_are_flat_and_have_the_requests_names() {
+    let mut wizard = Wizard::at(4);
+    wizard.good(5, json!({ "model_id": GGUF, "engine": "llama.cpp", "replicas": 2 }));
+    wizard.good(7, json!({ "user_confirmation": true }));
+    let answer = serde_json::to_value(WorkflowAnswer::new(wizard.draft(), Vec::new(), None)).unwrap();
+    assert_eq!(
+        answer["workflow_steps"],
+        json!({
+            "name": "test-111", "tags": [], "description": "", "concurrent_requests": 50, "eval_with": "configuration",
+            "max_input_tokens": 50, "max_output_tokens": 100, "cluster_id": LOCAL, "nodes": [{ "hostname": "fl4u42" }],
+            "model_id": GGUF, "engine": "llama.cpp", "replicas": 2, "user_confirmation": true,
+        })
+    );
+    assert_eq!((&answer["status"], &answer["reason"]), (&json!("in_progress"), &json!(null)));
+    // And a draft survives being stored.
+    let stored = serde_json::to_value(wizard.draft()).unwrap();
+    assert_eq!(serde_json::from_value::<crate::domain::workflow::Draft>(stored).unwrap(), *wizard.draft());
+}
+
+#[test]
+fn words_and_numbers() {
+    assert_eq!(labels(&["nodes", "credential_id", "user_confirmation"]), "nodes, credential and confirmation");
+    assert_eq!(title("max_input_tokens"), "Input tokens");
+    assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    assert_eq!([0.2, 1.0, 89.0, 90.0, 5_400.0].map(duration), ["1 second", "1 second", "89 seconds", "2 minutes", "1.5 hours"]);
+}
