@@ -1,1 +1,84 @@
-fn main() {}
+//! The program. One binary for all roles: the portal, the process that keeps a run's engine and load, the load generator, the
+//! reference engine.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use dyno::engine::reference::EngineArgs;
+use dyno::load::LoadArgs;
+use dyno::run::keeper::KeeperArgs;
+use dyno::server::{ServeArgs, StartError};
+use tracing_subscriber::EnvFilter;
+
+/// Dyno measures LLM inference engines under load, on your own cluster.
+#[derive(Parser)]
+#[command(name = "dyno", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the portal: pages, HTTP API, runs
+    ///
+    /// The log's detail is set by RUST_LOG (info when absent), its form by DYNO_LOG_FORMAT (text, json). DYNO_SECRET_KEY is the
+    /// key of stored secrets, 32 bytes as base64 or hex; without it a key file (mode 0600) in the data folder is used. Options
+    /// go before environment variables, these before Leptos.toml.
+    Serve(ServeArgs),
+    /// Put load on an inference server, by a plan or by flags, and report what was measured
+    Load(LoadArgs),
+    /// Serve the reference engine: answers in the OpenAI API's form, at exactly known times
+    Engine(EngineArgs),
+    /// Bring the database's schema up to date without serving; copies it before
+    Migrate(ServeArgs),
+    /// Own a run's engine and load; started by the portal
+    #[command(hide = true)]
+    Keeper(KeeperArgs),
+}
+
+fn main() -> ExitCode {
+    // One TLS provider for everything in the process; it fails only if there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match Cli::parse().command {
+        Command::Serve(args) => in_runtime(dyno::server::serve(args)),
+        Command::Migrate(args) => in_runtime(dyno::server::migrate(args)),
+        Command::Load(args) => dyno::load::main(args),
+        Command::Engine(args) => dyno::engine::reference::main(args),
+        Command::Keeper(args) => dyno::run::keeper::main(args),
+    }
+}
+
+/// The portal's own roles, with log and runtime.
+fn in_runtime(role: impl Future<Output = Result<(), StartError>>) -> ExitCode {
+    start_log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("can't start the runtime: {error}")),
+    };
+    let done = runtime.block_on(role);
+    // What still runs on worker threads (a hash, a slow disk) is not waited for.
+    runtime.shutdown_background();
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error.to_string()),
+    }
+}
+
+/// The log goes to standard error; what people are to read, to standard output.
+fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::env::var("DYNO_LOG_FORMAT").is_ok_and(|format| format == "json") {
+        builder.json().init();
+    } else {
+        builder.with_target(false).init();
+    }
+}
+
+fn failed(message: &str) -> ExitCode {
+    // A terminal that is gone changes nothing.
+    let _ = writeln!(std::io::stderr(), "dyno: {message}");
+    ExitCode::FAILURE
+}

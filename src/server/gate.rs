@@ -11,16 +11,20 @@ use super::{App, files};
 use crate::api::functions::query_escape;
 
 /// Open to everybody, by method and exact path.
-const OPEN: [(Method, &str); 7] = [
+const OPEN: [(Method, &str); 11] = [
     (Method::GET, "/sign-in"),
     (Method::GET, "/healthz"),
     (Method::GET, "/readyz"),
     // What anybody can read in the source.
     (Method::GET, "/api/v1/openapi.json"),
-    // What the open pages' forms post to. They look at the password or the link themselves.
+    // What the open pages and their forms ask for. They look at the password or the link themselves, or tell a browser what
+    // it sent.
     (Method::POST, "/api/ui/sign-in"),
+    (Method::POST, "/api/ui/sign-out"),
     (Method::POST, "/api/ui/accept-link"),
-    // A colour scheme for one's own browser.
+    (Method::POST, "/api/ui/link"),
+    (Method::POST, "/api/ui/session"),
+    (Method::POST, "/api/ui/visitor-flash"),
     (Method::POST, "/api/ui/theme"),
 ];
 

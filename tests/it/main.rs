@@ -1,0 +1,5 @@
+//! Integration tests, one binary. Each module mirrors a part of the program; `support` starts a portal for them.
+
+mod server;
+mod store;
+mod support;

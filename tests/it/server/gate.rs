@@ -1,0 +1,92 @@
+//! Closed unless it says otherwise.
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::support::{TestApp, answer};
+
+/// What is open on purpose. A new entry here is a decision.
+const OPEN: [&str; 1] = ["GET /api/v1/openapi.json"];
+
+#[tokio::test]
+async fn every_call_of_the_api_is_closed() {
+    let app = TestApp::start().await;
+    let nobody = app.nobody();
+    let document = nobody.get("/api/v1/openapi.json").await.expect(200);
+    let paths = document["paths"].as_object().unwrap();
+    let mut tried = 0;
+    for (path, methods) in paths {
+        let path = path.split('/').map(|part| if part.starts_with('{') { "00000000-0000-7000-8000-000000000000" } else { part });
+        let path = path.collect::<Vec<_>>().join("/");
+        for method in methods.as_object().unwrap().keys().filter(|key| *key != "parameters") {
+            let method: Method = method.to_uppercase().parse().unwrap();
+            if OPEN.contains(&format!("{method} {path}").as_str()) {
+                continue;
+            }
+            let got = answer(nobody.request(method.clone(), &path)).await;
+            assert_eq!(got.status, 401, "{method} {path}: {}", got.body);
+            assert_eq!(got.content_type, "application/problem+json");
+            assert_eq!(got.body["type"], "urn:dyno:problem:unauthorized");
+            let forged = answer(nobody.request(method.clone(), &path).bearer_auth("made-up")).await;
+            assert_eq!(forged.status, 401, "{method} {path} with a forged token");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 6, "only {tried} calls are described");
+}
+
+/// What pages ask for without being signed in; a new entry here is a decision, too.
+const OPEN_FUNCTIONS: [&str; 7] = [
+    "/api/ui/sign-in",
+    "/api/ui/sign-out",
+    "/api/ui/accept-link",
+    "/api/ui/link",
+    "/api/ui/session",
+    "/api/ui/visitor-flash",
+    "/api/ui/theme",
+];
+
+#[tokio::test]
+async fn every_server_function_is_closed() {
+    let app = TestApp::start().await;
+    let nobody = app.nobody();
+    let mut tried = 0;
+    for (path, method) in server_fn::axum::server_fn_paths() {
+        if OPEN_FUNCTIONS.contains(&path) {
+            continue;
+        }
+        let got = answer(nobody.request(method.as_str().parse().unwrap(), path)).await;
+        assert_eq!(got.status, 401, "{method} {path}: {}", got.body);
+        assert_ne!(method.as_str(), "GET", "{path}: a GET may be made by any page");
+        tried += 1;
+    }
+    assert!(tried >= 1, "no server function is registered");
+}
+
+#[tokio::test]
+async fn pages_lead_to_the_sign_in() {
+    let app = TestApp::start().await;
+    let nobody = app.nobody();
+    for (path, to) in [
+        ("/", "/sign-in"),
+        ("/runs?status=failed", "/sign-in?next=/runs%3Fstatus%3Dfailed"),
+        ("/no-such", "/sign-in?next=/no-such"),
+    ] {
+        let response = nobody.request(Method::GET, path).send().await.unwrap();
+        assert_eq!(response.status(), 303, "{path}");
+        assert_eq!(response.headers()["location"], to);
+    }
+    assert_eq!(nobody.get("/sign-in").await.status, 200);
+    assert_eq!(nobody.get("/healthz").await.body, Value::String("ok\n".to_owned()));
+    assert_eq!(nobody.get("/readyz").await.status, 200);
+    // Reading a link is no use of it.
+    assert_eq!(nobody.get("/link/abc/def").await.status, 303);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_404_for_those_who_are() {
+    let app = TestApp::start().await;
+    let answer = app.admin.get("/api/v1/no-such").await;
+    assert_eq!((answer.status.as_u16(), answer.content_type.as_str()), (404, "application/problem+json"));
+    assert_eq!(app.admin.get("/no-such-page").await.status, 404);
+}

@@ -1,0 +1,71 @@
+//! The history: who sees what, search, filters, sorts, pages.
+
+use dyno::domain::list::ListQuery;
+use dyno::domain::run::RunStatus;
+use dyno::domain::user::Actor;
+use dyno::store::{Store, StoreError};
+
+use super::samples::{at, kept_run, store};
+
+async fn names(store: &Store, actor: &Actor, query: ListQuery) -> Vec<String> {
+    let page = store.runs(actor, &query).await.unwrap();
+    page.items.into_iter().map(|row| row.name).collect()
+}
+
+fn query(change: impl FnOnce(&mut ListQuery)) -> ListQuery {
+    let mut query = ListQuery::default();
+    change(&mut query);
+    query
+}
+
+#[tokio::test]
+async fn members_see_their_own_and_administrators_everybodys() {
+    let (_folder, store, [admin, anna, bert]) = store().await;
+    kept_run(&store, &anna, "of anna", 1).await;
+    let (benchmark, _) = kept_run(&store, &bert, "of bert", 2).await;
+    assert_eq!(names(&store, &anna, query(|_| {})).await, ["of anna"]);
+    assert_eq!(names(&store, &admin, query(|_| {})).await, ["of bert", "of anna"]);
+    assert_eq!(names(&store, &admin, query(|query| query.creator = Some("anna".to_owned()))).await, ["of anna"]);
+    assert!(matches!(store.benchmark(&anna, benchmark.id).await, Err(StoreError::NotFound("benchmark"))));
+    assert_eq!(store.benchmarks(&anna, &query(|_| {})).await.unwrap().total, 1);
+    let [models, clusters, tags, creators] = store.history_choices(&anna).await.unwrap();
+    assert_eq!((models, clusters), (vec!["model of of anna".to_owned()], vec!["local".to_owned()]));
+    assert_eq!((tags, creators), (vec!["nightly".to_owned()], vec!["anna".to_owned()]));
+}
+
+#[tokio::test]
+async fn the_history_is_searched_filtered_sorted_and_paged() {
+    let (_folder, store, [_, anna, _]) = store().await;
+    for (number, name) in ["beta", "Alpha", "gamma"].into_iter().enumerate() {
+        kept_run(&store, &anna, name, number as i64 * 24 * 3600).await;
+    }
+    let ask = async |change: fn(&mut ListQuery)| names(&store, &anna, query(change)).await;
+    assert_eq!(ask(|_| {}).await, ["gamma", "Alpha", "beta"], "newest first");
+    assert_eq!(ask(|query| query.sort = Some("name".to_owned())).await, ["Alpha", "beta", "gamma"]);
+    assert_eq!(ask(|query| query.search = Some("ALP".to_owned())).await, ["Alpha"]);
+    assert_eq!(ask(|query| query.search = Some("größe 50%".to_owned())).await.len(), 3, "the description");
+    assert_eq!(ask(|query| query.search = Some("50%x".to_owned())).await.len(), 0, "wildcards are text");
+    assert_eq!(ask(|query| query.search = Some("nightly".to_owned())).await.len(), 3, "tags");
+    assert_eq!(ask(|query| query.tag = Some("nightly".to_owned())).await.len(), 3);
+    assert_eq!(ask(|query| query.tag = Some("night".to_owned())).await.len(), 0);
+    assert_eq!(ask(|query| query.model = Some("model of beta".to_owned())).await, ["beta"]);
+    assert_eq!(ask(|query| query.status = Some("failed".to_owned())).await.len(), 0);
+    assert_eq!(ask(|query| query.status = Some("queued".to_owned())).await.len(), 3);
+    assert_eq!(ask(|query| query.from = Some("2026-11-02".to_owned())).await, ["gamma", "Alpha"]);
+    assert_eq!(ask(|query| query.to = Some("2026-11-02".to_owned())).await, ["Alpha", "beta"]);
+    let page = store.runs(&anna, &query(|query| (query.page, query.page_size) = (Some(2), Some(2)))).await.unwrap();
+    assert_eq!((page.total, page.items.len(), page.items[0].name.as_str()), (3, 1, "beta"));
+    assert_eq!(page.items[0].tags[0].name, "nightly");
+    assert_eq!(page.items[0].status, RunStatus::Queued);
+    assert_eq!(page.items[0].created_at, at(0));
+    for (field, wrong) in [
+        ("sort", query(|query| query.sort = Some("password".to_owned()))),
+        ("status", query(|query| query.status = Some("done".to_owned()))),
+        ("from", query(|query| query.from = Some("soon".to_owned()))),
+    ] {
+        match store.runs(&anna, &wrong).await {
+            Err(StoreError::Invalid { field: named, .. }) => assert_eq!(named, field),
+            other => panic!("{field}: {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Models, datasets, credentials: who sees them, what removing does.
+
+use dyno::domain::inventory::ModelFacts;
+use dyno::store::{StoreError, StoredWorkflow};
+
+use super::samples::{at, benchmark, credential, draft, model, new_run, store};
+
+#[tokio::test]
+async fn a_credential_is_its_owners_and_the_administrators() {
+    let (_folder, store, [admin, anna, bert]) = store().await;
+    let secret = credential(&anna);
+    let id = secret.credential.id;
+    store.insert_credential(&secret).await.unwrap();
+    assert_eq!(store.credentials(&anna).await.unwrap(), [secret.credential.clone()]);
+    assert_eq!(store.sealed_credential(&admin, id).await.unwrap().sealed, [1, 2, 3]);
+    assert_eq!(store.credentials(&bert).await.unwrap(), []);
+    assert!(matches!(store.credential(&bert, id).await, Err(StoreError::NotFound("credential"))));
+    assert!(matches!(store.sealed_credential(&bert, id).await, Err(StoreError::NotFound("credential"))));
+    assert!(matches!(store.remove_credential(&bert, id).await, Err(StoreError::NotFound("credential"))));
+    assert!(!format!("{secret:?}").contains("1, 2, 3"), "debug prints nothing of it");
+}
+
+#[tokio::test]
+async fn the_local_cluster_is_made_once_and_is_everybodys() {
+    let (_folder, store, [admin, _, bert]) = store().await;
+    let local = store.local_cluster(at(0)).await.unwrap();
+    assert_eq!(store.local_cluster(at(5)).await.unwrap(), local);
+    assert_eq!(store.clusters(&bert).await.unwrap(), [local.clone()]);
+    assert!(matches!(store.remove_cluster(&admin, local.id).await, Err(StoreError::Conflict(_))));
+}
+
+#[tokio::test]
+async fn models_are_seen_by_their_owner_or_by_everybody() {
+    let (_folder, store, [admin, anna, bert]) = store().await;
+    let (own, shared) = (model(Some(&anna), "own"), model(None, "shared"));
+    for model in [&own, &shared] {
+        store.insert_model(model).await.unwrap();
+    }
+    assert_eq!(store.models(&anna).await.unwrap(), [own.clone(), shared.clone()]);
+    assert_eq!(store.models(&bert).await.unwrap(), [shared.clone()]);
+    assert!(matches!(store.model(&bert, own.id).await, Err(StoreError::NotFound("model"))));
+    assert!(matches!(store.remove_model(&bert, shared.id).await, Err(StoreError::Conflict(_))));
+    assert!(store.remove_model(&admin, shared.id).await.unwrap());
+
+    let facts: ModelFacts = serde_json::from_value(serde_json::json!({
+        "format": "gguf", "architecture": "llama", "parameters": 1, "weight_bytes": 2, "layers": 3, "context_length": 4,
+        "hidden_size": null, "heads": null, "kv_heads": null, "head_dim": null, "vocabulary": null, "precision": "Q4_1",
+        "chat_template": true, "sha256": null,
+    }))
+    .unwrap();
+    let learned = dyno::domain::inventory::Model { facts: Some(facts), ..own };
+    store.update_model(&learned).await.unwrap();
+    assert_eq!(store.model(&anna, learned.id).await.unwrap(), learned);
+}
+
+#[tokio::test]
+async fn what_a_benchmark_was_made_of_is_archived() {
+    let (_folder, store, [_, anna, _]) = store().await;
+    let secret = credential(&anna);
+    store.insert_credential(&secret).await.unwrap();
+    let workflow = draft(&anna, "used");
+    store.insert_workflow(&workflow).await.unwrap();
+    let mut frozen = benchmark(&anna, "used", Some(workflow.id));
+    frozen.spec.credential_id = Some(secret.credential.id);
+    store.insert_model(&frozen.spec.model).await.unwrap();
+    let run = new_run(&frozen, &anna, 3);
+    store.trigger_workflow(&StoredWorkflow { revision: 2, ..workflow }, 1, &frozen, &run).await.unwrap();
+
+    assert!(!store.remove_model(&anna, frozen.spec.model.id).await.unwrap());
+    assert_eq!(store.models(&anna).await.unwrap(), []);
+    assert!(store.model(&anna, frozen.spec.model.id).await.unwrap().archived);
+
+    store.remove_credential(&anna, secret.credential.id).await.unwrap();
+    assert!(store.credential(&anna, secret.credential.id).await.unwrap().archived);
+    assert!(store.sealed_credential(&anna, secret.credential.id).await.is_err(), "its secret is gone");
+}

@@ -1,0 +1,8 @@
+//! The store's contract. Every database that stands behind `Store` has to keep it.
+
+mod drafts;
+mod history;
+mod inventory;
+mod runs;
+mod samples;
+mod schema;

@@ -1,0 +1,162 @@
+//! Runs: events, records, queue, cancel, the end, and what is left after each.
+
+use dyno::domain::event::{LogLevel, LogLine, RunEnd, RunEvent};
+use dyno::domain::list::ListQuery;
+use dyno::domain::run::{RunStatus, Stage, StageId, StageStatus};
+use dyno::store::{Keeper, RunUpdate, StoreError};
+
+use super::samples::{at, kept_run, new_run, record, store};
+
+fn log(line: &str) -> RunEvent {
+    RunEvent::Log(LogLine { stage: StageId::DeployToEngine, level: LogLevel::Info, line: line.to_owned() })
+}
+
+fn end(status: RunStatus) -> RunEvent {
+    RunEvent::End(RunEnd { status, reason: Some("because".to_owned()) })
+}
+
+#[tokio::test]
+async fn an_update_is_kept_whole_and_numbered() {
+    let (_folder, store, [_, anna, bert]) = store().await;
+    let (_, run) = kept_run(&store, &anna, "one", 1).await;
+    assert!(store.begin_run(run.id, at(5)).await.unwrap());
+    assert!(!store.begin_run(run.id, at(6)).await.unwrap(), "it began already");
+    store.set_keeper(run.id, Keeper { pid: 77, start: 12345 }).await.unwrap();
+
+    let mut stage = Stage::pending(StageId::DeployToEngine);
+    stage.status = StageStatus::Running;
+    stage.started_at = Some(at(6));
+    let update = RunUpdate {
+        events: vec![(at(6), RunEvent::Stage(stage.clone())), (at(7), log("starting"))],
+        records: vec![record(1, None), record(2, Some("cut_off"))],
+        journal_offset: Some(100),
+        spool_offset: Some(200),
+        ..RunUpdate::default()
+    };
+    let stored = store.update_run(run.id, &update, at(7)).await.unwrap();
+    assert_eq!(stored.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2]);
+    let more = RunUpdate { events: vec![(at(8), log("more"))], ..RunUpdate::default() };
+    assert_eq!(store.update_run(run.id, &more, at(8)).await.unwrap()[0].seq, 3);
+
+    let open = store.open_runs().await.unwrap();
+    assert_eq!(open.len(), 1);
+    assert_eq!((open[0].journal_offset, open[0].spool_offset), (100, 200), "an update without offsets leaves them");
+    assert_eq!(open[0].keeper, Some(Keeper { pid: 77, start: 12345 }));
+    assert_eq!(open[0].nodes, ["local/here"]);
+    let found = store.run(&anna, run.id).await.unwrap();
+    assert_eq!(found.started_at, Some(at(5)));
+    assert_eq!(found.stages[2], stage);
+
+    let events = store.events_after(&anna, run.id, 1, 100).await.unwrap();
+    assert_eq!(
+        events.iter().map(|event| (event.seq, &event.event)).collect::<Vec<_>>(),
+        [(2, &log("starting")), (3, &log("more"))]
+    );
+    assert_eq!(store.events_after(&anna, run.id, 0, 2).await.unwrap().len(), 2);
+    assert!(matches!(store.events_after(&bert, run.id, 0, 2).await, Err(StoreError::NotFound("run"))));
+}
+
+#[tokio::test]
+async fn nothing_follows_the_end() {
+    let (_folder, store, [_, anna, _]) = store().await;
+    let (_, run) = kept_run(&store, &anna, "one", 1).await;
+    store.begin_run(run.id, at(5)).await.unwrap();
+    let update = RunUpdate { events: vec![(at(9), end(RunStatus::Partial))], ..RunUpdate::default() };
+    store.update_run(run.id, &update, at(9)).await.unwrap();
+    let found = store.run(&anna, run.id).await.unwrap();
+    assert_eq!((found.status, found.reason.as_deref(), found.ended_at), (RunStatus::Partial, Some("because"), Some(at(9))));
+    let late =
+        RunUpdate { events: vec![(at(10), end(RunStatus::Failed))], records: vec![record(1, None)], ..RunUpdate::default() };
+    assert!(matches!(store.update_run(run.id, &late, at(10)).await, Err(StoreError::Conflict(_))));
+    assert_eq!(store.run(&anna, run.id).await.unwrap().status, RunStatus::Partial);
+    assert_eq!(store.records_of_portal(run.id).await.unwrap(), []);
+    assert_eq!(store.open_runs().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn runs_on_one_node_queue() {
+    let (_folder, store, [_, anna, bert]) = store().await;
+    let (benchmark, first) = kept_run(&store, &anna, "one", 1).await;
+    let (_, second) = kept_run(&store, &bert, "two", 2).await;
+    let mut elsewhere = new_run(&benchmark, &anna, 3);
+    elsewhere.nodes = vec!["local/there".to_owned()];
+    store.insert_run(&benchmark, &elsewhere).await.unwrap();
+    let position = async |id| store.run_of_portal(id).await.unwrap().queue_position;
+    assert_eq!(position(first.id).await, Some(0));
+    assert_eq!(position(second.id).await, Some(1));
+    assert_eq!(position(elsewhere.run.id).await, Some(0));
+    store.begin_run(first.id, at(5)).await.unwrap();
+    assert_eq!(position(first.id).await, None);
+    assert_eq!(position(second.id).await, Some(1), "the first is at work");
+}
+
+#[tokio::test]
+async fn a_cancel_is_asked_for_by_those_who_may() {
+    let (_folder, store, [_, anna, bert]) = store().await;
+    let (_, run) = kept_run(&store, &anna, "one", 1).await;
+    assert!(matches!(store.request_cancel(&bert, run.id).await, Err(StoreError::NotFound("run"))));
+    store.begin_run(run.id, at(5)).await.unwrap();
+    store.request_cancel(&anna, run.id).await.unwrap();
+    store.request_cancel(&anna, run.id).await.unwrap();
+    assert_eq!(store.run(&anna, run.id).await.unwrap().status, RunStatus::Cancelling);
+    let update = RunUpdate { events: vec![(at(9), end(RunStatus::Cancelled))], ..RunUpdate::default() };
+    store.update_run(run.id, &update, at(9)).await.unwrap();
+    assert!(matches!(store.request_cancel(&anna, run.id).await, Err(StoreError::Conflict(_))));
+}
+
+#[tokio::test]
+async fn a_queued_run_that_is_cancelled_never_begins() {
+    let (_folder, store, [_, anna, _]) = store().await;
+    let (_, run) = kept_run(&store, &anna, "one", 1).await;
+    store.request_cancel(&anna, run.id).await.unwrap();
+    assert!(!store.begin_run(run.id, at(5)).await.unwrap());
+    assert!(store.open_runs().await.unwrap()[0].cancel_requested);
+}
+
+#[tokio::test]
+async fn deleting_takes_everything_of_the_run() {
+    let (_folder, store, [_, anna, bert]) = store().await;
+    let (benchmark, run) = kept_run(&store, &anna, "one", 1).await;
+    let again = new_run(&benchmark, &anna, 2);
+    store.insert_run(&benchmark, &again).await.unwrap();
+    assert!(matches!(store.delete_run(&bert, run.id).await, Err(StoreError::NotFound("run"))));
+    assert!(matches!(store.delete_run(&anna, run.id).await, Err(StoreError::Conflict(_))), "it is not over");
+    for id in [run.id, again.run.id] {
+        let update =
+            RunUpdate { events: vec![(at(9), end(RunStatus::Failed))], records: vec![record(1, None)], ..RunUpdate::default() };
+        store.update_run(id, &update, at(9)).await.unwrap();
+    }
+    store.delete_run(&anna, run.id).await.unwrap();
+    assert_eq!(store.records_of_portal(run.id).await.unwrap(), []);
+    assert!(store.benchmark(&anna, benchmark.id).await.is_ok(), "its other run is there");
+    store.delete_run(&anna, again.run.id).await.unwrap();
+    assert!(matches!(store.benchmark(&anna, benchmark.id).await, Err(StoreError::NotFound("benchmark"))));
+    assert_eq!(store.workflows(&anna, false).await.unwrap(), [], "a finished draft goes with its run");
+}
+
+#[tokio::test]
+async fn records_are_paged_sorted_and_filtered() {
+    let (_folder, store, [_, anna, bert]) = store().await;
+    let (_, run) = kept_run(&store, &anna, "one", 1).await;
+    let records: Vec<_> = (1..=7).map(|number| record(number, (number % 3 == 0).then_some("timeout"))).collect();
+    let update = RunUpdate { records: records.clone(), ..RunUpdate::default() };
+    store.update_run(run.id, &update, at(9)).await.unwrap();
+    let ask = async |query: ListQuery| store.records(&anna, run.id, &query).await;
+
+    let all = ask(ListQuery::default()).await.unwrap();
+    assert_eq!((all.total, &all.items), (7, &records), "whole, in their order");
+    let page = ListQuery { sort: Some("-ttft_ms".to_owned()), page: Some(2), page_size: Some(3), ..ListQuery::default() };
+    let page = ask(page).await.unwrap();
+    assert_eq!(page.total, 7);
+    assert_eq!(page.items.iter().map(|record| record.id.as_str()).collect::<Vec<_>>(), ["request-4", "request-3", "request-2"]);
+    let failed = ask(ListQuery { status: Some("error".to_owned()), ..ListQuery::default() }).await.unwrap();
+    assert_eq!(failed.total, 2);
+    let one = ask(ListQuery { search: Some("REQUEST-5".to_owned()), ..ListQuery::default() }).await.unwrap();
+    assert_eq!(one.items, [records[4].clone()]);
+    let wrong = ask(ListQuery { sort: Some("data".to_owned()), ..ListQuery::default() }).await;
+    assert!(matches!(wrong, Err(StoreError::Invalid { field: "sort", .. })));
+    assert!(matches!(store.records(&bert, run.id, &ListQuery::default()).await, Err(StoreError::NotFound("run"))));
+
+    let rest = store.records_after(&anna, run.id, 5, 100).await.unwrap();
+    assert_eq!(rest.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [6, 7]);
+}

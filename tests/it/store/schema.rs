@@ -1,0 +1,89 @@
+//! The database itself: version, migrations, backups.
+
+use std::os::unix::fs::PermissionsExt;
+
+use dyno::store::{Store, StoreError};
+
+use super::samples::store;
+
+/// Older ones can corrupt a database in WAL mode.
+#[tokio::test]
+async fn the_library_is_new_enough() {
+    let (_folder, store, _) = store().await;
+    let version = store.engine_version().await.unwrap();
+    let parts: Vec<u32> = version.split('.').map(|part| part.parse().unwrap()).collect();
+    assert!(parts >= vec![3, 51, 3], "SQLite {version}");
+}
+
+#[tokio::test]
+async fn the_database_is_its_owners_only() {
+    let (folder, _store, _) = store().await;
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode & 0o077, 0, "{:?} has mode {mode:o}", entry.file_name());
+    }
+}
+
+#[tokio::test]
+async fn opening_again_keeps_everything_and_copies_nothing() {
+    let (folder, store, _) = store().await;
+    store.close().await;
+    let again = Store::open(&Store::default_url(folder.path()), folder.path()).await.unwrap();
+    assert_eq!(again.users().await.unwrap().len(), 3);
+    assert!(!folder.path().join("backups").exists());
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_by_name() {
+    let (folder, store, _) = store().await;
+    store.close().await;
+    edit(
+        folder.path(),
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (9000, 'from the future', 1, x'00', 0)",
+    )
+    .await;
+    let refused = Store::open(&Store::default_url(folder.path()), folder.path()).await.unwrap_err();
+    match &refused {
+        StoreError::NewerSchema { found, name, known } => {
+            assert_eq!((*found, name.as_str()), (9000, "from the future"));
+            assert!(*known < 9000);
+        }
+        other => panic!("{other}"),
+    }
+    assert!(refused.to_string().contains("from the future"), "{refused}");
+}
+
+/// An older schema stands in for itself: a database whose newest migration is one that this program knows, but not its last.
+#[tokio::test]
+async fn an_older_database_is_copied_before_it_changes() {
+    let (folder, store, _) = store().await;
+    store.close().await;
+    edit(folder.path(), "UPDATE _sqlx_migrations SET version = 0").await;
+    // Version 0 is none that this program has, so the migration itself stops; the copy has to be there before.
+    Store::open(&Store::default_url(folder.path()), folder.path()).await.unwrap_err();
+    let backups: Vec<_> = std::fs::read_dir(folder.path().join("backups")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(backups.len(), 1);
+    assert_eq!(std::fs::metadata(&backups[0]).unwrap().permissions().mode() & 0o777, 0o600);
+    let users = query(&backups[0], "SELECT count(*) FROM users").await;
+    assert_eq!(users, 3, "the copy has the data");
+}
+
+#[tokio::test]
+async fn other_databases_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = Store::open("mysql://localhost/x", folder.path()).await.unwrap_err();
+    assert!(refused.to_string().contains("mysql"), "{refused}");
+}
+
+async fn edit(folder: &std::path::Path, statement: &'static str) {
+    let pool = sqlx::SqlitePool::connect(&Store::default_url(folder)).await.unwrap();
+    sqlx::query(statement).execute(&pool).await.unwrap();
+    pool.close().await;
+}
+
+async fn query(file: &std::path::Path, statement: &'static str) -> i64 {
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    sqlx::query_scalar(statement).fetch_one(&pool).await.unwrap()
+}
