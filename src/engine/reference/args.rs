@@ -5,7 +5,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Args;
 
 use super::{
-    config::{Config, Dialect, Finish, Framing, HeadTime, KeepAlive, LineEnd, Role, RoleContent, Shape, TruthSink, UsagePlace, Wire},
+    config::{
+        Config, Dialect, Finish, Framing, HeadTime, KeepAlive, LineEnd, Role, RoleContent, Shape, TruthSink, UsagePlace, Wire,
+    },
     faults::FaultRate,
     timing::Timing,
 };
@@ -30,19 +32,19 @@ pub struct EngineArgs {
     pub seed: u64,
 
     /// From admission to the first token, in milliseconds
-    #[arg(long, default_value_t = 50.0, value_parser = milliseconds, help_heading = "Timing")]
+    #[arg(long, default_value_t = 50.0, value_parser = from_zero, help_heading = "Timing")]
     pub ttft_ms: f64,
     /// Between two tokens, in milliseconds; 0 for as fast as possible
-    #[arg(long, default_value_t = 10.0, value_parser = milliseconds, help_heading = "Timing")]
+    #[arg(long, default_value_t = 10.0, value_parser = from_zero, help_heading = "Timing")]
     pub itl_ms: f64,
     /// Added to the first token for each prompt token, in microseconds
-    #[arg(long, default_value_t = 0.0, value_parser = milliseconds, help_heading = "Timing")]
+    #[arg(long, default_value_t = 0.0, value_parser = from_zero, help_heading = "Timing")]
     pub prompt_token_us: f64,
     /// Each time is multiplied by a seeded factor, uniform in 1 ± JITTER
     #[arg(long, default_value_t = 0.0, value_parser = share, help_heading = "Timing")]
     pub jitter: f64,
     /// Each time is multiplied by 1 + SLOWDOWN × (running requests − 1)
-    #[arg(long, default_value_t = 0.0, value_parser = milliseconds, help_heading = "Timing")]
+    #[arg(long, default_value_t = 0.0, value_parser = from_zero, help_heading = "Timing")]
     pub slowdown: f64,
     /// All requests produce at the same moments, as in the steps of a real engine
     #[arg(long, help_heading = "Timing")]
@@ -91,7 +93,7 @@ pub struct EngineArgs {
     #[arg(long, help_heading = "Form of the events")]
     pub multi_line: bool,
     /// A comment line so often, in milliseconds; 0 for none
-    #[arg(long, value_parser = milliseconds, help_heading = "Form of the events")]
+    #[arg(long, value_parser = from_zero, help_heading = "Form of the events")]
     pub ping_ms: Option<f64>,
     /// An empty delta before each so-many-th content event; 0 for none
     #[arg(long, default_value_t = 0, help_heading = "Form of the events")]
@@ -118,11 +120,14 @@ pub struct EngineArgs {
     /// Longest single write in bytes; 0 for no limit
     #[arg(long, default_value_t = 0, help_heading = "Bytes on the wire")]
     pub bytes_per_write: usize,
+    /// Compress streams with gzip for clients that accept it, flushed after each event
+    #[arg(long, help_heading = "Bytes on the wire")]
+    pub gzip: bool,
     /// Close a kept connection after so many answers; 0 for never
     #[arg(long, help_heading = "Bytes on the wire")]
     pub keep_alive_requests: Option<u32>,
     /// Close a kept connection after so many idle milliseconds; 0 for never
-    #[arg(long, value_parser = milliseconds, help_heading = "Bytes on the wire")]
+    #[arg(long, value_parser = from_zero, help_heading = "Bytes on the wire")]
     pub keep_alive_idle_ms: Option<f64>,
     /// Close after the last answer without saying so in it
     #[arg(long, help_heading = "Bytes on the wire")]
@@ -134,7 +139,7 @@ pub struct EngineArgs {
     #[arg(long = "fault", value_name = "NAME=RATE", help_heading = "Faults")]
     pub faults: Vec<FaultRate>,
     /// /health answers 503 for so many milliseconds after the start
-    #[arg(long, default_value_t = 0.0, value_parser = milliseconds, help_heading = "Faults")]
+    #[arg(long, default_value_t = 0.0, value_parser = from_zero, help_heading = "Faults")]
     pub ready_after_ms: f64,
     /// Ask for the bearer token in this environment variable
     #[arg(long, value_name = "NAME", help_heading = "Faults")]
@@ -194,6 +199,7 @@ impl EngineArgs {
                 framing: self.framing,
                 events_per_write: self.events_per_write,
                 bytes_per_write: self.bytes_per_write,
+                gzip: self.gzip,
             },
             keep_alive: KeepAlive {
                 max_requests: self.keep_alive_requests.map_or(keep.max_requests, |n| (n > 0).then_some(n)),
@@ -216,7 +222,7 @@ fn some_duration(ms: f64) -> Option<Duration> {
     (ms > 0.0).then(|| duration(ms))
 }
 
-fn milliseconds(text: &str) -> Result<f64, String> {
+fn from_zero(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if (0.0..1e9).contains(&number) => Ok(number),
         _ => Err("must be a number from 0".to_owned()),
@@ -261,7 +267,9 @@ mod tests {
 
     #[test]
     fn a_dialect_sets_what_no_option_sets() {
-        let config = config("--dialect llama.cpp --role early --keep-alive-idle-ms 0 --ttft-ms 1.5 --fault cut=0.1 --fault stall:5=1").unwrap();
+        let config =
+            config("--dialect llama.cpp --role early --keep-alive-idle-ms 0 --ttft-ms 1.5 --fault cut=0.1 --fault stall:5=1")
+                .unwrap();
         assert_eq!((config.shape.role, config.shape.role_content), (Role::Early, RoleContent::Null));
         assert_eq!((config.keep_alive.max_requests, config.keep_alive.idle), (Some(100), None));
         assert_eq!(config.timing.ttft, Duration::from_micros(1500));
@@ -271,7 +279,14 @@ mod tests {
 
     #[test]
     fn wrong_arguments_are_refused() {
-        for line in ["--jitter 2", "--itl-ms -1", "--framing every", "--fault cut", "--tokens-per-event 0", "--api-key-env DYNO_NOT_SET_ANYWHERE"] {
+        for line in [
+            "--jitter 2",
+            "--itl-ms -1",
+            "--framing every",
+            "--fault cut",
+            "--tokens-per-event 0",
+            "--api-key-env DYNO_NOT_SET_ANYWHERE",
+        ] {
             assert!(config(line).is_err(), "{line}");
         }
         assert_eq!(config("--framing random:7").unwrap().wire.framing, Framing::Random(7));

@@ -129,12 +129,12 @@ impl Text<'_> {
     }
 
     fn rendered(&self) -> String {
-        let words = |ids: &Vec<u32>| ids.iter().map(|id| format!("{id} ")).collect::<String>();
+        let words = |ids: &Vec<u32>| ids.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
         match self {
             Self::One(text) => text.clone().into_owned(),
             Self::Many(texts) => texts.join(" "),
             Self::Ids(ids) => words(ids),
-            Self::ManyIds(lists) => lists.iter().map(words).collect(),
+            Self::ManyIds(lists) => lists.iter().map(words).collect::<Vec<_>>().join(" "),
         }
     }
 }

@@ -214,11 +214,13 @@ pub struct Wire {
     pub events_per_write: u32,
     /// Longest single write in bytes; 0 for no limit. One byte a write cuts events and characters everywhere.
     pub bytes_per_write: usize,
+    /// Compress streams for clients that accept it, flushed after each event.
+    pub gzip: bool,
 }
 
 impl Default for Wire {
     fn default() -> Self {
-        Self { framing: Framing::PerEvent, events_per_write: 1, bytes_per_write: 0 }
+        Self { framing: Framing::PerEvent, events_per_write: 1, bytes_per_write: 0, gzip: false }
     }
 }
 

@@ -24,8 +24,11 @@ impl Usage {
     fn json(&self) -> String {
         let Self { prompt, cached, completion, reasoning, .. } = self;
         let total = prompt + completion;
-        let reasoning =
-            if *reasoning > 0 { format!(",\"completion_tokens_details\":{{\"reasoning_tokens\":{reasoning}}}") } else { String::new() };
+        let reasoning = if *reasoning > 0 {
+            format!(",\"completion_tokens_details\":{{\"reasoning_tokens\":{reasoning}}}")
+        } else {
+            String::new()
+        };
         format!(
             "{{\"prompt_tokens\":{prompt},\"total_tokens\":{total},\"completion_tokens\":{completion},\
              \"prompt_tokens_details\":{{\"cached_tokens\":{cached}}}{reasoning}}}"
@@ -97,7 +100,11 @@ impl Chunks {
             out.extend_from_slice(delta);
         } else {
             out.extend_from_slice(delta);
-            out.extend_from_slice(if chat { b"},\"logprobs\":null,\"finish_reason\":" } else { b",\"logprobs\":null,\"finish_reason\":" });
+            out.extend_from_slice(if chat {
+                b"},\"logprobs\":null,\"finish_reason\":"
+            } else {
+                b",\"logprobs\":null,\"finish_reason\":"
+            });
             reason(out);
         }
         out.extend_from_slice(if chat && self.dialect == Dialect::LlamaCpp { b"}}]" } else { b"}]" });

@@ -154,8 +154,21 @@ mod tests {
     #[test]
     fn names_read_back_as_they_are_written() {
         for text in [
-            "refuse", "reset", "close", "hang", "garbage", "status:503", "status:429:2", "reset-mid", "cut", "end-early", "error-in-stream",
-            "malformed", "stall:250", "empty", "huge",
+            "refuse",
+            "reset",
+            "close",
+            "hang",
+            "garbage",
+            "status:503",
+            "status:429:2",
+            "reset-mid",
+            "cut",
+            "end-early",
+            "error-in-stream",
+            "malformed",
+            "stall:250",
+            "empty",
+            "huge",
         ] {
             assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
         }

@@ -9,6 +9,7 @@ const MAX_HEADERS: usize = 64;
 
 /// A request with all of its body.
 #[derive(Debug, PartialEq, Eq)]
+#[allow(clippy::struct_field_names, reason = "it is the header's name")]
 pub struct Request<'a> {
     pub method: &'a str,
     /// Without the query.
@@ -16,6 +17,7 @@ pub struct Request<'a> {
     pub keep_alive: bool,
     pub request_id: Option<&'a str>,
     pub authorization: Option<&'a str>,
+    pub accepts_gzip: bool,
     /// `x-dyno-fault`: a fault asked for by a test.
     pub fault: Option<&'a str>,
     pub body: Cow<'a, [u8]>,
@@ -25,10 +27,19 @@ pub struct Request<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Parsed<'a> {
     /// More bytes are needed, at least `need` in all; `expects_continue` if the client waits for leave to send its body.
-    Partial { need: usize, expects_continue: bool },
+    Partial {
+        need: usize,
+        expects_continue: bool,
+    },
     /// No request: the connection cannot go on.
-    Bad { status: u16, message: &'static str },
-    Whole { request: Request<'a>, consumed: usize },
+    Bad {
+        status: u16,
+        message: &'static str,
+    },
+    Whole {
+        request: Request<'a>,
+        consumed: usize,
+    },
 }
 
 #[derive(Clone, Copy)]
@@ -56,6 +67,7 @@ pub fn parse(bytes: &[u8]) -> Parsed<'_> {
         keep_alive: head.version == Some(1),
         request_id: None,
         authorization: None,
+        accepts_gzip: false,
         fault: None,
         body: Cow::Borrowed(&[]),
     };
@@ -83,6 +95,9 @@ pub fn parse(bytes: &[u8]) -> Parsed<'_> {
             name if name.eq_ignore_ascii_case("expect") => expects_continue = value.eq_ignore_ascii_case("100-continue"),
             name if name.eq_ignore_ascii_case("x-request-id") => request.request_id = Some(value),
             name if name.eq_ignore_ascii_case("authorization") => request.authorization = Some(value),
+            name if name.eq_ignore_ascii_case("accept-encoding") => {
+                request.accepts_gzip = value.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("gzip"));
+            }
             name if name.eq_ignore_ascii_case("x-dyno-fault") => request.fault = Some(value),
             _ => {}
         }

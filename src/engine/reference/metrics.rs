@@ -2,16 +2,14 @@
 
 use std::fmt::Write;
 
-const SECONDS: [f64; 20] = [
-    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0, 160.0,
-];
+const SECONDS: [f64; 20] =
+    [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0, 160.0];
 const TOKEN_SECONDS: [f64; 18] =
     [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0];
 const LONG_SECONDS: [f64; 18] =
     [0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 120.0, 240.0, 480.0];
-const LENGTHS: [f64; 16] = [
-    1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0, 100_000.0,
-];
+const LENGTHS: [f64; 16] =
+    [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0, 100_000.0];
 
 /// A histogram with fixed bucket bounds.
 #[derive(Debug)]
@@ -106,7 +104,12 @@ impl Metrics {
         page.single("num_requests_waiting", "gauge", "Number of requests in the queue.", self.waiting as f64);
         let usage = (self.kv_tokens as f64 / kv_cache_tokens.max(1) as f64).min(1.0);
         page.single("kv_cache_usage_perc", "gauge", "KV-cache usage. 1 means 100 percent usage.", usage);
-        page.single("prefix_cache_queries_total", "counter", "Prompt tokens looked up in the prefix cache.", self.prompt_tokens as f64);
+        page.single(
+            "prefix_cache_queries_total",
+            "counter",
+            "Prompt tokens looked up in the prefix cache.",
+            self.prompt_tokens as f64,
+        );
         page.single("prefix_cache_hits_total", "counter", "Prompt tokens found in the prefix cache.", self.cached_tokens as f64);
         page.single("num_preemptions_total", "counter", "Number of preemptions, always 0 here.", 0.0);
         page.single("prompt_tokens_total", "counter", "Number of prompt tokens processed.", self.prompt_tokens as f64);

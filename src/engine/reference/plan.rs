@@ -14,8 +14,6 @@ pub struct Plan {
     seed: u64,
     serial: u64,
     tokens_per_event: u32,
-    /// All tokens, hidden ones included.
-    pub output_tokens: u32,
     pub hidden: u32,
     pub reasoning: u32,
     /// Tokens that are shown: reasoning first, then content.
@@ -68,7 +66,6 @@ impl Plan {
             seed: config.seed,
             serial,
             tokens_per_event: per_event,
-            output_tokens: tokens,
             hidden,
             reasoning,
             visible,
@@ -204,12 +201,16 @@ mod tests {
         }
     }
 
+    fn total(plan: &Plan) -> u32 {
+        plan.hidden + (0..plan.events).map(|event| plan.len(event)).sum::<u32>()
+    }
+
     #[test]
     fn the_limit_is_met_with_ignore_eos_and_a_seeded_length_is_below_it() {
         let config = Config::default();
-        assert_eq!(Plan::new(&config, &ask(Api::Chat, 40, true), 3, false).unwrap().output_tokens, 40);
+        assert_eq!(total(&Plan::new(&config, &ask(Api::Chat, 40, true), 3, false).unwrap()), 40);
         let lengths: Vec<u32> =
-            (0..200).map(|s| Plan::new(&config, &ask(Api::Chat, 40, false), s, false).unwrap().output_tokens).collect();
+            (0..200).map(|s| total(&Plan::new(&config, &ask(Api::Chat, 40, false), s, false).unwrap())).collect();
         assert!(lengths.iter().all(|n| (1..=40).contains(n)));
         assert!(lengths.iter().any(|n| *n < 10) && lengths.iter().any(|n| *n > 30));
         assert!(Plan::new(&Config { max_model_len: 49, ..config }, &ask(Api::Chat, 40, true), 3, false).is_err());

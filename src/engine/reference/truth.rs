@@ -124,11 +124,17 @@ pub fn to_line(record: &TruthRecord) -> serde_json::Result<String> {
 /// Events that are held back from the writer while requests run, so that it does not take the engine's core then.
 const HELD_EVENTS: usize = 2_000_000;
 
+/// The thread that writes, and the way to it.
+pub struct Writer {
+    records: Sender<Vec<TruthRecord>>,
+    thread: JoinHandle<io::Result<()>>,
+}
+
 /// Takes the records of ended requests.
 pub enum TruthLog {
     None,
     Memory(Vec<TruthRecord>),
-    File { held: Vec<TruthRecord>, held_events: usize, writer: Option<(Sender<Vec<TruthRecord>>, JoinHandle<io::Result<()>>)> },
+    File { held: Vec<TruthRecord>, held_events: usize, writer: Option<Writer> },
 }
 
 impl TruthLog {
@@ -145,7 +151,7 @@ impl TruthLog {
             }
             file.flush()
         })?;
-        Ok(Self::File { held: Vec::new(), held_events: 0, writer: Some((sender, thread)) })
+        Ok(Self::File { held: Vec::new(), held_events: 0, writer: Some(Writer { records: sender, thread }) })
     }
 
     pub fn is_on(&self) -> bool {
@@ -175,8 +181,8 @@ impl TruthLog {
             Self::Memory(records) => Ok(std::mem::take(records)),
             Self::File { held, writer, .. } => {
                 hand_over(held, writer);
-                let Some((sender, thread)) = writer.take() else { return Ok(Vec::new()) };
-                drop(sender);
+                let Some(Writer { records, thread }) = writer.take() else { return Ok(Vec::new()) };
+                drop(records);
                 thread.join().map_err(|_| io::Error::other("truth log writer panicked"))??;
                 Ok(Vec::new())
             }
@@ -184,9 +190,9 @@ impl TruthLog {
     }
 }
 
-fn hand_over(held: &mut Vec<TruthRecord>, writer: &mut Option<(Sender<Vec<TruthRecord>>, JoinHandle<io::Result<()>>)>) {
-    if let Some((sender, _)) = writer {
+fn hand_over(held: &mut Vec<TruthRecord>, writer: &mut Option<Writer>) {
+    if let Some(writer) = writer {
         // A writer that failed says so when the log ends.
-        let _ = sender.send(std::mem::take(held));
+        let _ = writer.records.send(std::mem::take(held));
     }
 }

@@ -6,6 +6,7 @@ use std::{
     net::TcpStream,
 };
 
+use flate2::{Compression, write::GzEncoder};
 use nix::sys::socket::{setsockopt, sockopt};
 
 use super::{
@@ -124,6 +125,7 @@ pub struct Head<'a> {
     /// None for a chunked or close-delimited body.
     pub length: Option<usize>,
     pub chunked: bool,
+    pub gzip: bool,
     /// Says `Connection: close`.
     pub close: bool,
     pub retry_after_s: Option<u32>,
@@ -145,6 +147,9 @@ pub fn write_head(head: &Head<'_>, out: &mut Vec<u8>) {
     }
     if head.chunked {
         text.push_str("transfer-encoding: chunked\r\n");
+    }
+    if head.gzip {
+        text.push_str("content-encoding: gzip\r\n");
     }
     if let Some(seconds) = head.retry_after_s {
         let _ = write!(text, "retry-after: {seconds}\r\n");
@@ -182,22 +187,37 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-/// Puts a stream's bytes into its transfer coding.
+/// Puts a stream's bytes into its content and transfer coding.
 #[derive(Debug)]
 pub struct Framer {
     framing: Framing,
+    gzip: Option<Box<GzEncoder<Vec<u8>>>>,
     seed: u64,
     serial: u64,
     chunks: u64,
 }
 
 impl Framer {
-    pub fn new(framing: Framing, seed: u64, serial: u64) -> Self {
-        Self { framing, seed, serial, chunks: 0 }
+    pub fn new(framing: Framing, gzip: bool, seed: u64, serial: u64) -> Self {
+        let gzip = gzip.then(|| Box::new(GzEncoder::new(Vec::new(), Compression::fast())));
+        Self { framing, gzip, seed, serial, chunks: 0 }
+    }
+
+    pub fn is_gzip(&self) -> bool {
+        self.gzip.is_some()
     }
 
     /// Appends `body` in as many chunks as the framing says.
-    pub fn frame(&mut self, mut body: &[u8], out: &mut Vec<u8>) {
+    pub fn frame(&mut self, body: &[u8], out: &mut Vec<u8>) {
+        let Some(mut gzip) = self.gzip.take() else { return self.cut(body, out) };
+        // Writing to memory cannot fail; if it did, the client would see a broken stream.
+        let _ = gzip.write_all(body).and_then(|()| gzip.flush());
+        self.cut(gzip.get_ref(), out);
+        gzip.get_mut().clear();
+        self.gzip = Some(gzip);
+    }
+
+    fn cut(&mut self, mut body: &[u8], out: &mut Vec<u8>) {
         loop {
             let size = match self.framing {
                 Framing::UntilClose => return out.extend_from_slice(body),
@@ -221,7 +241,10 @@ impl Framer {
     }
 
     /// Appends the end of the body.
-    pub fn end(&self, out: &mut Vec<u8>) {
+    pub fn end(&mut self, out: &mut Vec<u8>) {
+        if let Some(rest) = self.gzip.take().and_then(|gzip| gzip.finish().ok()) {
+            self.cut(&rest, out);
+        }
         match self.framing {
             Framing::UntilClose => {}
             Framing::Random(_) => out.extend_from_slice(b"000;last\r\nx-trailer: 1\r\n\r\n"),
@@ -258,7 +281,7 @@ mod tests {
     fn every_framing_carries_the_same_bytes() {
         let events = ["data: {\"a\":\"日本🦀\"}\n\n", "data: [DONE]\n\n", "x"];
         for framing in [Framing::PerEvent, Framing::Every(1), Framing::Every(7), Framing::Random(1), Framing::Random(9)] {
-            let mut framer = Framer::new(framing, 3, 4);
+            let mut framer = Framer::new(framing, false, 3, 4);
             let mut bytes = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
             for event in events {
                 framer.frame(event.as_bytes(), &mut bytes);
