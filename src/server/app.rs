@@ -73,6 +73,9 @@ pub enum StartError {
     /// The address can't be listened on, or serving failed.
     #[error("{0}: {1}")]
     Listen(std::net::SocketAddr, #[source] std::io::Error),
+    /// The data folder can't be had for this portal alone.
+    #[error("{0}: {1}")]
+    Lock(std::path::PathBuf, String),
     /// The signals can't be listened to.
     #[error("signals: {0}")]
     Signals(#[source] std::io::Error),

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::FalseyValueParser;
 use leptos::config::{LeptosOptions, get_configuration};
 
 use crate::credentials::Secret;
@@ -47,10 +48,10 @@ pub struct ServeArgs {
     #[arg(long, env = "DYNO_TRUSTED_PROXIES", value_name = "IP,IP", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpAddr>,
     /// Let every user name addresses on this machine (model tests, load) [default: only while there is a single user]
-    #[arg(long, env = "DYNO_ALLOW_LOOPBACK")]
+    #[arg(long, env = "DYNO_ALLOW_LOOPBACK", value_parser = FalseyValueParser::new())]
     pub allow_loopback: bool,
     /// Use the proxies that HTTP_PROXY and HTTPS_PROXY name for requests to providers
-    #[arg(long, env = "DYNO_SYSTEM_PROXY")]
+    #[arg(long, env = "DYNO_SYSTEM_PROXY", value_parser = FalseyValueParser::new())]
     pub system_proxy: bool,
 }
 
@@ -120,14 +121,14 @@ impl Config {
         let secret_key = args.secret_key.or_else(|| std::env::var("DYNO_SECRET_KEY").ok().map(Secret::new));
         let config = Self {
             site_addr,
-            database_url: args.database_url.unwrap_or_else(|| Store::default_url(&data_dir)),
+            database_url: args.database_url.filter(|url| !url.is_empty()).unwrap_or_else(|| Store::default_url(&data_dir)),
             data_dir,
             admin_token: args.admin_token.filter(|token| !token.is_empty()),
             model_roots: args.model_roots.into_iter().filter(|root| !root.as_os_str().is_empty()).collect(),
             program,
             secret_key: secret_key.filter(|key| !key.is_empty()),
             site_root,
-            public_url: args.public_url.as_deref().map(public_url).transpose()?,
+            public_url: args.public_url.as_deref().filter(|url| !url.is_empty()).map(public_url).transpose()?,
             trusted_proxies: args.trusted_proxies,
             allow_loopback: args.allow_loopback,
             system_proxy: args.system_proxy,

@@ -29,20 +29,22 @@ const OPEN: [(Method, &str); 11] = [
 ];
 
 /// Whether everybody may ask for this.
-pub(super) fn is_open(app: &App, method: &Method, path: &str) -> bool {
+fn is_open(method: &Method, path: &str) -> bool {
     let method = if method == Method::HEAD { &Method::GET } else { method };
     OPEN.iter().any(|(open, exact)| open == method && *exact == path)
         // The page of a one-time link; the link itself is what opens it.
         || (method == Method::GET && path.strip_prefix("/link/").is_some_and(|token| !token.is_empty() && !token.contains('/')))
-        // Scripts, styles and pictures are the same for everybody.
-        || (method == Method::GET && files::is_static(app, path))
 }
 
 /// Finds out who it is, and lets nobody else through: pages lead to the sign-in, everything else gets 401.
 pub(super) async fn closed(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let channel = request.extensions().get::<Channel>().copied().unwrap_or(Channel::Plain);
     let path = request.uri().path();
-    let open = is_open(&app, request.method(), path);
+    // Scripts, styles and pictures are the same for everybody.
+    if matches!(*request.method(), Method::GET | Method::HEAD) && files::is_static(&app, path) {
+        return next.run(request).await;
+    }
+    let open = is_open(request.method(), path);
     match identify(&app, channel, request.headers()).await {
         Ok(Some(actor)) => {
             request.extensions_mut().insert(actor);

@@ -43,6 +43,7 @@ pub fn router(portal: &App) -> Router {
         .route("/readyz", get(ready))
         .merge(crate::api::rest::router())
         .leptos_routes_with_context(portal, pages, context.clone(), move || app::shell(options.clone()))
+        .method_not_allowed_fallback(method_not_allowed)
         .fallback(move |State(portal): State<App>, request: Request| elsewhere(portal, request, context))
         .layer(middleware::from_fn(body_limit))
         .layer(middleware::from_fn_with_state(portal.clone(), gate::closed))
@@ -80,6 +81,16 @@ async fn elsewhere(portal: App, request: Request, context: impl Fn() + Clone + S
         *response.status_mut() = StatusCode::NOT_FOUND;
     }
     response
+}
+
+/// There is something, but not for this method; `Allow` says for which.
+async fn method_not_allowed() -> Response<Body> {
+    let details = serde_json::json!({
+        "type": "urn:dyno:problem:method-not-allowed", "title": "Method not allowed", "status": 405,
+        "detail": "This address does not take this method.",
+    });
+    let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
+    (StatusCode::METHOD_NOT_ALLOWED, content_type, details.to_string()).into_response()
 }
 
 /// Limits the body; what is announced larger is refused before it is read.

@@ -1,7 +1,9 @@
 //! Start and stop of the portal.
 
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -25,19 +27,21 @@ pub struct Portal {
     app: App,
     listener: TcpListener,
     address: SocketAddr,
+    /// Held while the portal lives.
+    lock: File,
 }
 
 impl Portal {
     /// Opens everything and listens, but does not answer yet.
     pub async fn open(args: ServeArgs) -> Result<Self, StartError> {
         let (mut config, mut options) = Config::from_args(args)?;
-        // Listened on first: a second portal on the same data folder stops here, before it touches anything.
+        let lock = lock(&config.data_dir)?;
         let listener = TcpListener::bind(config.site_addr).await.map_err(|error| StartError::Listen(config.site_addr, error))?;
         let address = listener.local_addr().map_err(|error| StartError::Listen(config.site_addr, error))?;
         // Port 0 asks for any free one.
         config.site_addr = address;
         options.site_addr = address;
-        Ok(Self { app: App::open(config, options).await?, listener, address })
+        Ok(Self { app: App::open(config, options).await?, listener, address, lock })
     }
 
     /// Where it listens.
@@ -52,7 +56,7 @@ impl Portal {
 
     /// Serves until `stop` is over, then ends event streams and finishes open requests.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
-        let Self { app, listener, address } = self;
+        let Self { app, listener, address, lock } = self;
         app.supervisor.start(&app);
         let sweeper = tokio::spawn(sweep(app.clone()));
         let shutdown = app.shutdown.clone();
@@ -76,7 +80,19 @@ impl Portal {
         };
         sweeper.abort();
         app.store.close().await;
+        drop(lock);
         served
+    }
+}
+
+/// Two portals on one data folder would both take its runs up. The lock goes with the process, however that ends.
+fn lock(data_dir: &Path) -> Result<File, StartError> {
+    let path = data_dir.join("portal.lock");
+    let file = File::create(&path).map_err(|error| StartError::Lock(path.clone(), error.to_string()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::Lock(path, "another portal uses this data folder".to_owned())),
+        Err(TryLockError::Error(error)) => Err(StartError::Lock(path, error.to_string())),
     }
 }
 
@@ -110,6 +126,7 @@ pub async fn serve(args: ServeArgs) -> Result<(), StartError> {
 /// `dyno migrate`: brings the database up to date without serving.
 pub async fn migrate(args: ServeArgs) -> Result<(), StartError> {
     let (config, _) = Config::from_args(args)?;
+    let _lock = lock(&config.data_dir)?;
     let store = Store::open(&config.database_url, &config.data_dir).await?;
     say("The database is up to date.");
     store.close().await;

@@ -89,4 +89,6 @@ async fn what_is_not_there_is_404_for_those_who_are() {
     let answer = app.admin.get("/api/v1/no-such").await;
     assert_eq!((answer.status.as_u16(), answer.content_type.as_str()), (404, "application/problem+json"));
     assert_eq!(app.admin.get("/no-such-page").await.status, 404);
+    let wrong = app.admin.delete("/api/v1/tokens").await;
+    assert_eq!((wrong.status.as_u16(), wrong.content_type.as_str()), (405, "application/problem+json"));
 }

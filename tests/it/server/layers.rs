@@ -119,3 +119,15 @@ async fn stopping_takes_a_moment_only() {
     let again = TestApp::on(folder.path(), |_| {}).await;
     assert_eq!(again.admin.get("/readyz").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_data_folder_has_one_portal() {
+    let first = TestApp::start().await;
+    let args = dyno::server::ServeArgs {
+        addr: Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0))),
+        data_dir: first.app.config.data_dir.clone(),
+        ..Default::default()
+    };
+    let refused = dyno::server::Portal::open(args).await.err().unwrap();
+    assert!(refused.to_string().contains("another portal"), "{refused}");
+}
