@@ -58,6 +58,11 @@ impl ModelError {
     }
 }
 
+/// A path on another machine: absolute and without `..`; whether something is there is not known here.
+pub fn absolute(path: &str) -> Result<PathBuf, PathError> {
+    roots::normal(path)
+}
+
 /// Reads what a GGUF file or a Hugging Face folder says of its model. The digest of a GGUF file is left to
 /// [`sha256_of`], since it takes as long as reading the file. Blocks.
 pub fn read_facts(path: &Path) -> Result<ModelFacts, ModelError> {

@@ -3,9 +3,17 @@
 
 mod benchmarks;
 mod body;
+mod clusters;
+mod credentials;
+mod datasets;
+mod engines;
+mod export;
 pub mod extract;
+mod models;
 mod openapi;
+mod runs;
 mod tokens;
+mod try_it;
 mod users;
 mod workflows;
 
@@ -26,6 +34,13 @@ fn resources() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(workflows::router())
         .merge(benchmarks::router())
+        .merge(clusters::router())
+        .merge(engines::router())
+        .merge(models::router())
+        .merge(datasets::router())
+        .merge(credentials::router())
+        .merge(try_it::router())
+        .merge(runs::router())
         .merge(users::router())
         .merge(tokens::router())
 }

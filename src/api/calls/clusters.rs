@@ -1,0 +1,131 @@
+//! Clusters and their nodes, looked at live.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::listing::{Listed, page_of};
+use crate::cluster::devices_in_words;
+use crate::domain::inventory::{Cluster, ClusterRow, Node, NodeMetrics};
+use crate::domain::list::{ListQuery, Page};
+use crate::domain::problem::{FieldError, Problem, ProblemKind};
+use crate::domain::run::RunStatus;
+use crate::domain::user::Actor;
+use crate::server::App;
+
+/// How long a cluster may take to answer; a person waits.
+const LIVE_LIMIT: Duration = Duration::from_secs(10);
+
+/// A cluster to be added.
+#[derive(Debug, Clone, Default, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCluster {
+    /// The name in lists.
+    #[serde(default)]
+    pub name: String,
+    /// `kubernetes`.
+    #[serde(default)]
+    pub kind: String,
+    /// How it is reached.
+    #[serde(default)]
+    pub kubeconfig: Option<String>,
+    /// Which of the kubeconfig's contexts.
+    #[serde(default)]
+    pub context: Option<String>,
+}
+
+impl Listed for ClusterRow {
+    fn name(&self) -> &str {
+        &self.cluster.name
+    }
+    fn more_text(&self) -> String {
+        self.devices.clone()
+    }
+    fn created_at(&self) -> Timestamp {
+        self.cluster.created_at
+    }
+}
+
+/// The clusters that the actor may use, each with what a live look found.
+pub async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Page<ClusterRow>, Problem> {
+    let clusters = app.store.clusters(actor).await?;
+    let rows = join_all(clusters.into_iter().map(|cluster| row(app, cluster))).await;
+    page_of(rows, query, "Clusters")
+}
+
+/// One cluster.
+pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Cluster, Problem> {
+    Ok(app.store.cluster(actor, id).await?)
+}
+
+/// One cluster with what a live look found.
+pub async fn look(app: &App, actor: &Actor, id: Uuid) -> Result<ClusterRow, Problem> {
+    let cluster = app.store.cluster(actor, id).await?;
+    Ok(row(app, cluster).await)
+}
+
+/// A cluster's nodes, live; the devices of nodes that a run has are not available.
+pub async fn node_metrics(app: &App, actor: &Actor, id: Uuid) -> Result<NodeMetrics, Problem> {
+    let cluster = app.store.cluster(actor, id).await?;
+    let busy = busy_nodes(app, id).await?;
+    let nodes = nodes(app, &cluster, &busy).await.map_err(|sentence| Problem::new(ProblemKind::Unavailable, sentence))?;
+    Ok(NodeMetrics { nodes })
+}
+
+/// Adds a cluster. Only the portal's own machine is spoken to so far, so that nothing can be added yet.
+pub async fn create(_app: &App, _actor: &Actor, new: &NewCluster) -> Result<Cluster, Problem> {
+    let mut errors = Vec::new();
+    if new.name.trim().is_empty() {
+        errors.push(FieldError::new("name", "Enter a name."));
+    }
+    errors.push(match new.kind.as_str() {
+        "kubernetes" => FieldError::new("kind", "Kubernetes clusters are not available yet."),
+        "local" => FieldError::new("kind", "The portal's own machine is there already."),
+        "" => FieldError::new("kind", "Choose a kind."),
+        _ => FieldError::new("kind", "This kind of cluster is not known."),
+    });
+    Err(Problem::invalid(errors))
+}
+
+/// Removes a cluster, or archives it where benchmarks were made with it.
+pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+    Ok(app.store.remove_cluster(actor, id).await?)
+}
+
+async fn row(app: &App, cluster: Cluster) -> ClusterRow {
+    match nodes(app, &cluster, &BTreeSet::new()).await {
+        Ok(nodes) => ClusterRow {
+            reachable: true,
+            problem: None,
+            nodes: nodes.len() as u32,
+            ready_nodes: nodes.iter().filter(|node| node.is_ready()).count() as u32,
+            devices: devices_in_words(&nodes),
+            cluster,
+        },
+        Err(problem) => {
+            ClusterRow { reachable: false, problem: Some(problem), nodes: 0, ready_nodes: 0, devices: String::new(), cluster }
+        }
+    }
+}
+
+async fn nodes(app: &App, cluster: &Cluster, busy: &BTreeSet<String>) -> Result<Vec<Node>, String> {
+    match tokio::time::timeout(LIVE_LIMIT, app.clusters.nodes(cluster, busy)).await {
+        Ok(Ok(nodes)) => Ok(nodes),
+        Ok(Err(error)) => {
+            tracing::warn!(cluster.name = cluster.name, %error, "cluster could not be read");
+            Err(error.sentence())
+        }
+        Err(_) => Err(format!("The cluster did not answer within {} seconds.", LIVE_LIMIT.as_secs())),
+    }
+}
+
+/// The nodes of a cluster that a run has for itself at present.
+async fn busy_nodes(app: &App, cluster: Uuid) -> Result<BTreeSet<String>, Problem> {
+    let prefix = format!("{cluster}/");
+    let open = app.store.open_runs().await?;
+    let at_work = open.iter().filter(|open| matches!(open.run.status, RunStatus::Running | RunStatus::Cancelling));
+    Ok(at_work.flat_map(|open| &open.nodes).filter_map(|node| node.strip_prefix(&prefix)).map(str::to_owned).collect())
+}

@@ -1,0 +1,188 @@
+//! Datasets: uploads are parsed and counted at once; each bad line is named.
+
+use std::path::{Path, PathBuf};
+
+use futures::{Stream, StreamExt};
+use jiff::Timestamp;
+use tokio::io::AsyncWriteExt;
+use uuid::Uuid;
+
+use super::listing::{Listed, checked_name, page_of};
+use super::portal_itself;
+use crate::datasets::{BUILTIN_NAME, ImportError, Imported, MAX_FILE_BYTES, MAX_ROWS, builtin, import, path_of};
+use crate::domain::inventory::Dataset;
+use crate::domain::list::{ListQuery, Page};
+use crate::domain::problem::{FieldError, Problem, ProblemKind};
+use crate::domain::user::Actor;
+use crate::server::App;
+
+impl Listed for Dataset {
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+}
+
+/// An uploaded file, kept under a name of our own until it is parsed; gone when this is dropped.
+#[derive(Debug)]
+pub struct Upload {
+    path: PathBuf,
+    /// The name that the sender gave it; only for recognising the format.
+    pub file_name: String,
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// The datasets that the actor may use.
+pub async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Page<Dataset>, Problem> {
+    page_of(app.store.datasets(actor).await?, query, "Datasets")
+}
+
+/// One dataset.
+pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Dataset, Problem> {
+    Ok(app.store.dataset(actor, id).await?)
+}
+
+/// Takes an upload's bytes in, up to the limit.
+pub async fn receive<B: AsRef<[u8]>, E: std::fmt::Display>(
+    app: &App,
+    file_name: &str,
+    bytes: impl Stream<Item = Result<B, E>>,
+) -> Result<Upload, Problem> {
+    let folder = app.config.data_dir.join("uploads");
+    tokio::fs::create_dir_all(&folder).await.map_err(disk)?;
+    let upload = Upload { path: folder.join(Uuid::new_v4().to_string()), file_name: file_name.to_owned() };
+    let mut file =
+        tokio::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&upload.path).await.map_err(disk)?;
+    let mut received = 0_u64;
+    let mut bytes = std::pin::pin!(bytes);
+    while let Some(chunk) = bytes.next().await {
+        let chunk = chunk.map_err(|error| {
+            tracing::debug!(%error, "an upload ended early");
+            Problem::new(ProblemKind::BadRequest, "The upload ended before it was complete.")
+        })?;
+        received += chunk.as_ref().len() as u64;
+        if received > MAX_FILE_BYTES {
+            return Err(too_large());
+        }
+        file.write_all(chunk.as_ref()).await.map_err(disk)?;
+    }
+    file.flush().await.map_err(disk)?;
+    Ok(upload)
+}
+
+/// Adds a dataset from an uploaded file. A file with errors is refused with the line of each.
+pub async fn create(app: &App, actor: &Actor, name: &str, upload: Upload) -> Result<Dataset, Problem> {
+    let name = checked_name(name).map_err(|message| Problem::field("name", message))?;
+    let id = Uuid::now_v7();
+    let output = path_of(&app.config.data_dir, id);
+    let target = output.clone();
+    let imported = off_thread(move || import(&upload.path, &upload.file_name, &target)).await?.map_err(refused)?;
+    let dataset = described(id, name, imported, Some(actor.id));
+    if let Err(error) = app.store.insert_dataset(&dataset).await {
+        remove_file(&output).await;
+        return Err(error.into());
+    }
+    Ok(dataset)
+}
+
+/// Removes a dataset and its rows, or archives it where benchmarks were made of it.
+pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+    if app.store.dataset(actor, id).await?.builtin {
+        return Err(Problem::conflict("The dataset that comes with Dyno can't be removed."));
+    }
+    if app.store.remove_dataset(actor, id).await? {
+        remove_file(&path_of(&app.config.data_dir, id)).await;
+    }
+    Ok(())
+}
+
+/// For the portal's start: makes sure that the dataset that comes with Dyno is there.
+pub(super) async fn register_builtin(app: &App) -> Result<(), Problem> {
+    let data_dir = app.config.data_dir.clone();
+    let (id, imported) = off_thread(move || builtin(&data_dir)).await?.map_err(refused)?;
+    if app.store.dataset(&portal_itself(), id).await.is_ok() {
+        return Ok(());
+    }
+    let dataset = Dataset { builtin: true, ..described(id, BUILTIN_NAME.to_owned(), imported, None) };
+    Ok(app.store.insert_dataset(&dataset).await?)
+}
+
+fn described(id: Uuid, name: String, imported: Imported, owner: Option<Uuid>) -> Dataset {
+    Dataset {
+        id,
+        name,
+        format: imported.format,
+        samples: imported.samples,
+        with_reference: imported.with_reference,
+        mean_prompt_chars: imported.mean_prompt_chars,
+        sha256: imported.sha256,
+        builtin: false,
+        owner,
+        archived: false,
+        created_at: Timestamp::now(),
+    }
+}
+
+fn refused(error: ImportError) -> Problem {
+    match error {
+        ImportError::TooLarge => too_large(),
+        ImportError::Empty => Problem::field("file", "The file has no rows."),
+        ImportError::TooManyRows => Problem::field("file", format!("The file has more than {MAX_ROWS} rows.")),
+        ImportError::BadLines { listed, more } => {
+            let mut errors: Vec<_> =
+                listed.iter().map(|bad| FieldError::new("file", format!("Line {}: {}.", bad.line, bad.message))).collect();
+            let count = errors.len() as u64 + more;
+            if more > 0 {
+                errors.push(FieldError::new("file", format!("{more} more lines have errors.")));
+            }
+            let detail = if count == 1 {
+                "A line of the file has an error.".to_owned()
+            } else {
+                format!("{count} lines of the file have errors.")
+            };
+            Problem { detail, ..Problem::invalid(errors) }
+        }
+        ImportError::Io(error) => disk(error),
+    }
+}
+
+fn too_large() -> Problem {
+    Problem::new(ProblemKind::TooLarge, format!("The file is larger than {} MB.", MAX_FILE_BYTES >> 20))
+}
+
+fn disk(error: std::io::Error) -> Problem {
+    tracing::error!(%error, "a dataset could not be kept");
+    Problem::new(ProblemKind::Internal, "The file could not be kept. The server's log says why.")
+}
+
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| disk(std::io::Error::other(error)))
+}
+
+async fn remove_file(path: &Path) {
+    if let Err(error) = tokio::fs::remove_file(path).await {
+        tracing::warn!(path = %path.display(), %error, "a dataset's rows could not be removed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datasets::LineError;
+
+    #[test]
+    fn each_bad_line_is_an_error_of_the_file() {
+        let listed = vec![LineError { line: 3, message: "the prompt is empty".to_owned() }];
+        let problem = refused(ImportError::BadLines { listed, more: 4 });
+        assert_eq!(problem.detail, "5 lines of the file have errors.");
+        let errors: Vec<_> = problem.errors.iter().map(|error| (error.field.as_str(), error.message.as_str())).collect();
+        assert_eq!(errors, [("file", "Line 3: the prompt is empty."), ("file", "4 more lines have errors.")]);
+    }
+}

