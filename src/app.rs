@@ -78,6 +78,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
                     <Route path=path!("/link/:token") view=AcceptLinkPage ssr=SsrMode::Async />
                     <Route path=path!("/benchmarks/new") view=NewBenchmark ssr=SsrMode::Async />
+                    <Route path=path!("/wizard/:id") view=WizardPage ssr=SsrMode::Async />
                     <Route path=path!("/wizard/:id/:step") view=WizardPage ssr=SsrMode::Async />
                 </Routes>
             </main>

@@ -42,7 +42,7 @@ pub fn AcceptLinkPage() -> impl IntoView {
                                         name="password"
                                         label="Password"
                                         kind="password"
-                                        hint="At least 12 characters."
+                                        hint="At least 10 characters."
                                         autocomplete="new-password"
                                         error=flash.error("password")
                                     />

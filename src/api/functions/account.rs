@@ -6,7 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::CallError;
 #[cfg(feature = "ssr")]
 use super::{forms, local_path, query_escape};
+#[cfg(feature = "ssr")]
+use crate::credentials::Secret;
 use crate::domain::form::Flash;
+#[cfg(feature = "ssr")]
+use crate::domain::problem::Problem;
+use crate::domain::user::LinkInfo;
 
 /// The person who is signed in, as pages need to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +40,7 @@ pub async fn set_theme(#[server(default)] theme: String) -> Result<Option<String
 /// What the sign-in and link pages show of the form that was refused last in this browser.
 #[server(endpoint = "ui/visitor-flash")]
 pub async fn visitor_flash() -> Result<Option<Flash>, CallError> {
-    Ok(forms::kept_for_visitor())
+    Ok(forms::take_kept_for_visitor())
 }
 
 /// Signs in and goes on to `next`, a path of this portal.
@@ -47,27 +52,31 @@ pub async fn sign_in(
 ) -> Result<(), CallError> {
     let next = local_path(&next);
     let here = format!("/sign-in?next={}", query_escape(&next));
-    let app = crate::server::app()?;
-    let result = crate::api::calls::account::sign_in(&app, &name, &password).await.map(|()| next);
+    let result = begin(&name, password).await.map(|()| next);
     forms::answer_visitor(result, &here, forms::entries(&[("name", &name)]));
     Ok(())
+}
+
+#[cfg(feature = "ssr")]
+async fn begin(name: &str, password: String) -> Result<(), Problem> {
+    let (app, peer) = crate::server::visitor()?;
+    let session = crate::api::calls::account::sign_in(&app, name, &Secret::new(password), peer).await?;
+    crate::server::begin_session(&session)
 }
 
 /// Ends this browser's session.
 #[server(endpoint = "ui/sign-out")]
 pub async fn sign_out() -> Result<(), CallError> {
-    let app = crate::server::app()?;
-    crate::api::calls::account::sign_out(&app).await?;
+    crate::server::end_session().await?;
     forms::go("/sign-in");
     Ok(())
 }
 
-/// What a one-time link is good for: the name that its person has so far; a problem says why it is good for nothing.
+/// Whom a one-time link is for; a problem says why it is for nobody.
 #[server(endpoint = "ui/link")]
-pub async fn find_link(#[server(default)] token: String) -> Result<Session, CallError> {
-    let app = crate::server::app()?;
-    let user = crate::api::calls::account::link(&app, &token).await?;
-    Ok(Session { administrator: user.role == crate::domain::user::Role::Administrator, name: user.name })
+pub async fn find_link(#[server(default)] token: String) -> Result<LinkInfo, CallError> {
+    let (app, _) = crate::server::visitor()?;
+    Ok(crate::api::calls::account::link_info(&app, &token).await?)
 }
 
 /// Uses a one-time link: sets the password, and the name where the person chooses one, and signs in.
@@ -78,14 +87,19 @@ pub async fn accept_link(
     #[server(default)] password: String,
     #[server(default)] password_again: String,
 ) -> Result<(), CallError> {
-    use crate::domain::problem::Problem;
-    let app = crate::server::app()?;
     let here = format!("/link/{}", query_escape(&token));
     let result = if password == password_again {
-        crate::api::calls::account::accept_link(&app, &token, &name, &password).await.map(|()| "/".to_owned())
+        accept(&token, &name, password).await.map(|()| "/".to_owned())
     } else {
         Err(Problem::field("password_again", "The two passwords differ. Type the same password twice."))
     };
     forms::answer_visitor(result, &here, forms::entries(&[("name", &name)]));
     Ok(())
+}
+
+#[cfg(feature = "ssr")]
+async fn accept(token: &str, name: &str, password: String) -> Result<(), Problem> {
+    let (app, _) = crate::server::visitor()?;
+    let session = crate::api::calls::account::accept_link(&app, token, Some(name), &Secret::new(password)).await?;
+    crate::server::begin_session(&session)
 }

@@ -53,12 +53,16 @@ mod on_server {
         match result {
             Ok(next) => go(&next),
             Err(problem) if problem.kind == ProblemKind::Unauthorized => go(&format!("/sign-in?next={}", query_escape(here))),
-            Err(problem) => {
-                let id = keep(&Flash::new(entries, problem)).await?;
-                let joint = if here.contains('?') { '&' } else { '?' };
-                go(&format!("{here}{joint}flash={id}"));
-            }
+            Err(problem) => show_again(&Flash::new(entries, problem), here).await?,
         }
+        Ok(())
+    }
+
+    /// Redirects to a form's page with what it is to show in its fields.
+    pub async fn show_again(flash: &Flash, here: &str) -> Result<(), CallError> {
+        let id = keep(flash).await?;
+        let joint = if here.contains('?') { '&' } else { '?' };
+        go(&format!("{here}{joint}flash={id}"));
         Ok(())
     }
 
@@ -92,9 +96,10 @@ mod on_server {
         }
     }
 
-    /// What the visitor's cookie keeps.
-    pub fn kept_for_visitor() -> Option<Flash> {
+    /// What the visitor's cookie keeps, once: the next visit begins afresh.
+    pub fn take_kept_for_visitor() -> Option<Flash> {
         let text = cookie(COOKIE)?;
+        set_cookie("", 0);
         let json = URL_SAFE_NO_PAD.decode(text).ok()?;
         serde_json::from_slice(&json).ok()
     }

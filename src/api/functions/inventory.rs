@@ -1,1 +1,229 @@
-//! What the wizard offers to choose from: read-only lists.
+//! What the wizard offers to choose from, and what it tells of the choices made. Read-only.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::inventory::{Cluster, ClusterRow, Credential, Dataset, EngineAvailability, Model, Node};
+
+/// What a draft's ids stand for; absent where nothing is chosen, or where it is gone.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Chosen {
+    /// The cluster.
+    pub cluster: Option<Cluster>,
+    /// The model.
+    pub model: Option<Model>,
+    /// The credential.
+    pub credential: Option<Credential>,
+    /// The datasets, in their order.
+    pub datasets: Vec<Dataset>,
+}
+
+/// What a wizard page offers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub enum Choices {
+    /// Nothing: the page has only fields.
+    #[default]
+    Nothing,
+    /// Datasets that match the search, and how many there are in all.
+    Datasets {
+        /// Those that match.
+        found: Vec<Dataset>,
+        /// How many there are.
+        total: u64,
+    },
+    /// Clusters, looked at live.
+    Clusters(Vec<ClusterRow>),
+    /// The cluster's nodes, live.
+    Nodes {
+        /// What was read.
+        nodes: Vec<Node>,
+        /// Why nothing could be read.
+        problem: Option<String>,
+    },
+    /// Models with what serves or opens them.
+    Models {
+        /// Models.
+        models: Vec<Model>,
+        /// Engines, installed or not.
+        engines: Vec<EngineAvailability>,
+        /// The person's credentials.
+        credentials: Vec<Credential>,
+        /// Whether an own command may be run.
+        administrator: bool,
+    },
+    /// What the confirmation adds to the choices themselves.
+    Outlook(Outlook),
+}
+
+/// What can be said of a run before it is started.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outlook {
+    /// A sentence for each node: whether the model fits. Empty for a cloud model.
+    pub memory: Vec<MemoryFit>,
+    /// Runs of the person's that are queued or running in the cluster; absent where it could not be told.
+    pub runs_before: Option<u64>,
+}
+
+/// Whether a model fits a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryFit {
+    /// False: the run would be refused.
+    pub fits: bool,
+    /// The numbers, in words.
+    pub sentence: String,
+}
+
+#[cfg(feature = "ssr")]
+pub use on_server::{choices, chosen};
+
+#[cfg(feature = "ssr")]
+mod on_server {
+    use uuid::Uuid;
+
+    use super::{Choices, Chosen, MemoryFit, Outlook};
+    use crate::api::calls;
+    use crate::domain::benchmark::EvalWith;
+    use crate::domain::inventory::{Device, DeviceType, Node};
+    use crate::domain::list::ListQuery;
+    use crate::domain::problem::{Problem, ProblemKind};
+    use crate::domain::user::Actor;
+    use crate::domain::workflow::{Page, WorkflowAnswer, WorkflowSteps};
+    use crate::engine::{devices, memory};
+    use crate::server::App;
+
+    /// Rows of a list of choices: more are found by searching.
+    const MOST_CHOICES: u32 = 200;
+
+    /// What was chosen but is gone is simply absent: the step's own rules say so when it is used.
+    fn found<T>(result: Result<T, Problem>) -> Result<Option<T>, Problem> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(problem) if problem.kind == ProblemKind::NotFound => Ok(None),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// What the draft's ids stand for.
+    pub async fn chosen(app: &App, actor: &Actor, steps: &WorkflowSteps) -> Result<Chosen, Problem> {
+        let mut chosen = Chosen::default();
+        if let Some(id) = steps.cluster_id {
+            chosen.cluster = found(calls::clusters::get(app, actor, id).await)?;
+        }
+        if let Some(id) = steps.model_id {
+            chosen.model = found(calls::models::get(app, actor, id).await)?;
+        }
+        if let Some(id) = steps.credential_id {
+            chosen.credential = found(calls::credentials::get(app, actor, id).await)?;
+        }
+        for id in &steps.dataset_ids {
+            chosen.datasets.extend(found(calls::datasets::get(app, actor, *id).await)?);
+        }
+        Ok(chosen)
+    }
+
+    /// What a page offers.
+    pub async fn choices(
+        app: &App,
+        actor: &Actor,
+        answer: &WorkflowAnswer,
+        chosen: &Chosen,
+        page: Page,
+        search: &str,
+    ) -> Result<Choices, Problem> {
+        let all = ListQuery { page_size: Some(MOST_CHOICES), sort: Some("name".to_owned()), ..ListQuery::default() };
+        let steps = &answer.workflow_steps;
+        Ok(match page {
+            Page::Details | Page::Execution | Page::Deployment => Choices::Nothing,
+            Page::Load if steps.eval_with == EvalWith::Configuration => Choices::Nothing,
+            Page::Load => {
+                let total = calls::datasets::list(app, actor, &ListQuery { page_size: Some(1), ..all.clone() }).await?.total;
+                let search = Some(search.trim().to_owned()).filter(|search| !search.is_empty());
+                let found = calls::datasets::list(app, actor, &ListQuery { search, ..all }).await?.items;
+                Choices::Datasets { found, total }
+            }
+            Page::Cluster => Choices::Clusters(calls::clusters::list(app, actor, &all).await?.items),
+            Page::Nodes => match steps.cluster_id {
+                Some(id) => nodes(app, actor, id).await?,
+                None => Choices::Nothing,
+            },
+            Page::Model => Choices::Models {
+                models: calls::models::list(app, actor, &all).await?.items,
+                engines: calls::engines::list(app, actor).await?.items,
+                credentials: calls::credentials::list(app, actor, &all).await?.items,
+                administrator: actor.is_administrator(),
+            },
+            Page::Confirm => Choices::Outlook(outlook(app, actor, steps, chosen).await?),
+        })
+    }
+
+    async fn nodes(app: &App, actor: &Actor, cluster: Uuid) -> Result<Choices, Problem> {
+        match calls::clusters::node_metrics(app, actor, cluster).await {
+            Ok(metrics) => Ok(Choices::Nodes { nodes: metrics.nodes, problem: None }),
+            // The cluster is there but can't be read at present: the page says so and offers to look again.
+            Err(problem) if matches!(problem.kind, ProblemKind::Unavailable | ProblemKind::Conflict | ProblemKind::NotFound) => {
+                Ok(Choices::Nodes { nodes: Vec::new(), problem: Some(problem.detail) })
+            }
+            Err(problem) => Err(problem),
+        }
+    }
+
+    async fn outlook(app: &App, actor: &Actor, steps: &WorkflowSteps, chosen: &Chosen) -> Result<Outlook, Problem> {
+        let mut outlook = Outlook::default();
+        if let Some(cluster) = &chosen.cluster {
+            let mut before = 0;
+            for status in ["queued", "running"] {
+                let query = ListQuery {
+                    status: Some(status.to_owned()),
+                    cluster: Some(cluster.name.clone()),
+                    page_size: Some(1),
+                    ..ListQuery::default()
+                };
+                before += calls::runs::list(app, actor, query).await?.total;
+            }
+            outlook.runs_before = Some(before);
+            if let Some(facts) = chosen.model.as_ref().filter(|model| !model.is_cloud()).and_then(|model| model.facts.as_ref())
+                && let Choices::Nodes { nodes, problem: None } = nodes(app, actor, cluster.id).await?
+            {
+                let each = steps.max_input_tokens.unwrap_or(0) + steps.max_output_tokens.unwrap_or(0);
+                let copies = steps.serving.replicas.unwrap_or(1).max(1);
+                let endpoints = steps.nodes.len().max(1) as u64 * u64::from(copies);
+                let context = u64::from(steps.concurrent_requests).div_ceil(endpoints) * u64::from(each);
+                for wanted in &steps.nodes {
+                    let Some(node) = nodes.iter().find(|node| node.hostname == wanted.hostname) else { continue };
+                    let serving = devices::serving(node, &wanted.choice());
+                    let (available, accelerators) = memory_of(node, serving.iter().map(|(_, device)| device));
+                    let Some(available) = available else { continue };
+                    let need = memory::need(facts, context, accelerators);
+                    let what = format!("{} has", node.hostname);
+                    outlook.memory.push(match memory::check(need, copies, available, &what) {
+                        Err(sentence) => MemoryFit { fits: false, sentence },
+                        Ok(()) => MemoryFit {
+                            fits: true,
+                            sentence: format!(
+                                "The model needs about {}; {what} {} free.",
+                                memory::gb(need.total().saturating_mul(u64::from(copies))),
+                                memory::gb(available)
+                            ),
+                        },
+                    });
+                }
+            }
+        }
+        Ok(outlook)
+    }
+
+    /// Free memory of the devices that serve, where known, and how many of them are accelerators.
+    fn memory_of<'a>(node: &Node, serving: impl Iterator<Item = &'a Device>) -> (Option<u64>, u32) {
+        let mut accelerators = 0;
+        let mut free: Option<u64> = None;
+        for device in serving.filter(|device| device.kind != DeviceType::Cpu) {
+            accelerators += 1;
+            let info = &device.device_info;
+            let of_device = info.memory_bytes.map(|all| all.saturating_sub(info.memory_used_bytes.unwrap_or(0)));
+            free = free.or(Some(0)).zip(of_device).map(|(sum, more)| sum + more);
+        }
+        if accelerators == 0 {
+            return (node.usage.as_ref().map(|usage| usage.memory_available_bytes), 0);
+        }
+        (free, accelerators)
+    }
+}

@@ -5,14 +5,17 @@
 //! request; it answers by a redirect, see [`forms`].
 
 pub mod account;
+pub mod benchmarks;
 pub mod forms;
 pub mod inventory;
+pub mod report;
+pub mod runs;
 pub mod workflows;
 
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
-use server_fn::codec::JsonEncoding;
 use server_fn::error::{FromServerFnError, ServerFnErrorErr};
+use server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType};
 
 use crate::domain::problem::{Problem, ProblemKind};
 
@@ -27,8 +30,47 @@ impl From<Problem> for CallError {
     }
 }
 
+/// Problems on the wire between server and page. What answers before a function is reached (the gate, the guard against
+/// other sites' forms) sends problem details as the API does; they are read as well.
+pub struct ProblemEncoding;
+
+impl ContentType for ProblemEncoding {
+    const CONTENT_TYPE: &'static str = "application/json";
+}
+
+impl FormatType for ProblemEncoding {
+    const FORMAT_TYPE: Format = Format::Text;
+}
+
+impl Encodes<CallError> for ProblemEncoding {
+    type Error = serde_json::Error;
+
+    fn encode(error: &CallError) -> Result<Bytes, Self::Error> {
+        serde_json::to_vec(error).map(Bytes::from)
+    }
+}
+
+/// As much of RFC 9457 as a page shows.
+#[derive(Deserialize)]
+struct Details {
+    status: u16,
+    detail: String,
+}
+
+impl Decodes<CallError> for ProblemEncoding {
+    type Error = serde_json::Error;
+
+    fn decode(bytes: Bytes) -> Result<CallError, Self::Error> {
+        serde_json::from_slice(&bytes).or_else(|error| {
+            let details: Details = serde_json::from_slice(&bytes).map_err(|_| error)?;
+            let kind = ProblemKind::ALL.into_iter().find(|kind| kind.status() == details.status).unwrap_or(ProblemKind::Internal);
+            Ok(CallError(Problem::new(kind, details.detail)))
+        })
+    }
+}
+
 impl FromServerFnError for CallError {
-    type Encoder = JsonEncoding;
+    type Encoder = ProblemEncoding;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         let (kind, detail) = match error {
@@ -102,7 +144,14 @@ mod tests {
     fn framework_errors_say_nothing_of_the_inside() {
         let error = CallError::from_server_fn_error(ServerFnErrorErr::ServerError("secret path /root/x".to_owned()));
         assert!(!error.to_string().contains("/root"));
-        let back = CallError::de(error.ser());
-        assert_eq!(back, error);
+        assert_eq!(CallError::de(error.ser()), error);
+    }
+
+    #[test]
+    fn problem_details_are_read_as_well() {
+        let details = r#"{"type":"/problems/unauthorized","title":"Unauthorized","status":401,"detail":"Sign in."}"#;
+        let error = CallError::de(Bytes::from_static(details.as_bytes()));
+        assert_eq!(error.0, Problem::new(ProblemKind::Unauthorized, "Sign in."));
+        assert_eq!(CallError::de(Bytes::from_static(b"no json")).0.kind, ProblemKind::Unavailable);
     }
 }

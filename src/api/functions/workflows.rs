@@ -1,1 +1,264 @@
-//! The wizard: what its pages show, and what their forms save.
+//! The wizard: what its pages show, and what their forms save. Every save goes through the one call that scripts use, with
+//! the revision that the page was drawn from.
+
+#[cfg(feature = "ssr")]
+mod save;
+
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::CallError;
+use super::inventory::{Choices, Chosen};
+use crate::domain::form::Flash;
+use crate::domain::workflow::WorkflowAnswer;
+
+#[cfg(feature = "ssr")]
+use super::forms;
+#[cfg(feature = "ssr")]
+use crate::domain::workflow::Page;
+#[cfg(feature = "ssr")]
+use save::{Save, lines, number, optional, text};
+#[cfg(feature = "ssr")]
+use serde_json::{Value, json};
+
+/// Everything that a page of the wizard shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WizardView {
+    /// The draft as it stands.
+    pub answer: WorkflowAnswer,
+    /// What its ids stand for.
+    pub chosen: Chosen,
+    /// What the page offers.
+    pub choices: Choices,
+    /// What was typed last, if it was refused.
+    pub flash: Option<Flash>,
+}
+
+/// A page of a draft, by the page's name in URLs.
+#[server(endpoint = "ui/wizard")]
+pub async fn load_wizard(
+    #[server(default)] id: String,
+    #[server(default)] page: String,
+    #[server(default)] search: String,
+    #[server(default)] flash: String,
+) -> Result<WizardView, CallError> {
+    use crate::domain::problem::Problem;
+    let (app, actor) = crate::server::context()?;
+    let id = uuid::Uuid::parse_str(&id).map_err(|_| Problem::not_found("draft"))?;
+    let page = Page::parse(&page).ok_or_else(|| Problem::not_found("step"))?;
+    let answer = crate::api::calls::workflows::get(&app, &actor, id).await?;
+    let chosen = super::inventory::chosen(&app, &actor, &answer.workflow_steps).await?;
+    // A page beyond the first incomplete one is not shown, so that it needs no choices.
+    let choices = if page <= answer.next_page() {
+        super::inventory::choices(&app, &actor, &answer, &chosen, page, &search).await?
+    } else {
+        Choices::Nothing
+    };
+    Ok(WizardView { answer, chosen, choices, flash: forms::kept(&flash).await })
+}
+
+/// Step 1: begins a draft when there is none yet.
+#[server(endpoint = "ui/wizard-details")]
+#[allow(clippy::too_many_arguments, reason = "a form's fields")]
+pub async fn save_details(
+    #[server(default)] workflow_id: String,
+    #[server(default)] if_revision: String,
+    #[server(default)] return_to: String,
+    #[server(default)] name: String,
+    #[server(default)] tags: String,
+    #[server(default)] description: String,
+    #[server(default)] concurrent_requests: String,
+    #[server(default)] eval_with: String,
+) -> Result<(), CallError> {
+    let entries = forms::entries(&[
+        ("name", &name),
+        ("tags", &tags),
+        ("description", &description),
+        ("concurrent_requests", &concurrent_requests),
+        ("eval_with", &eval_with),
+    ]);
+    let mut save = Save::new(Page::Details, &workflow_id, &if_revision, &return_to, entries);
+    let tags = save.tags(&tags).await;
+    let body = json!({
+        "name": name,
+        "tags": tags,
+        "description": description,
+        "concurrent_requests": optional(&concurrent_requests, number),
+        "eval_with": optional(&eval_with, text),
+    });
+    save.step(1, body).finish().await
+}
+
+/// Step 2.
+#[server(endpoint = "ui/wizard-load")]
+#[allow(clippy::too_many_arguments, reason = "a form's fields")]
+pub async fn save_load(
+    #[server(default)] workflow_id: String,
+    #[server(default)] if_revision: String,
+    #[server(default)] return_to: String,
+    #[server(default)] eval_with: String,
+    #[server(default)] max_input_tokens: String,
+    #[server(default)] max_output_tokens: String,
+    #[server(default)] num_requests: String,
+    #[server(default)] default_requests: String,
+    #[server(default)] warmup_requests: String,
+    #[server(default)] default_warmup: String,
+    #[server(default)] seed: String,
+    #[server(default)] dataset_ids: Vec<String>,
+    #[server(default)] search: String,
+    #[server(default)] go: String,
+) -> Result<(), CallError> {
+    let mut entries = forms::entries(&[
+        ("max_input_tokens", &max_input_tokens),
+        ("max_output_tokens", &max_output_tokens),
+        ("num_requests", &num_requests),
+        ("warmup_requests", &warmup_requests),
+        ("seed", &seed),
+        ("search", &search),
+    ]);
+    entries.extend(dataset_ids.iter().map(|id| ("dataset_ids".to_owned(), id.clone())));
+    let save = Save::new(Page::Load, &workflow_id, &if_revision, &return_to, entries);
+    if go == "search" {
+        return save.show_again(&[("search", &search)]).await;
+    }
+    // The default is shown in the field; left as it is, it stays the default when the concurrency changes.
+    let unless_default = |value: &str, default: &str| {
+        if value.trim() == default { Value::Null } else { optional(value, number) }
+    };
+    let mut body = json!({
+        "max_output_tokens": optional(&max_output_tokens, number),
+        "num_requests": unless_default(&num_requests, &default_requests),
+        "warmup_requests": unless_default(&warmup_requests, &default_warmup),
+        "seed": optional(&seed, number),
+    });
+    if eval_with == "dataset" {
+        body["dataset_ids"] = json!(dataset_ids);
+    } else {
+        body["max_input_tokens"] = optional(&max_input_tokens, number);
+    }
+    save.step(2, body).finish().await
+}
+
+/// Step 3.
+#[server(endpoint = "ui/wizard-cluster")]
+pub async fn save_cluster(
+    #[server(default)] workflow_id: String,
+    #[server(default)] if_revision: String,
+    #[server(default)] return_to: String,
+    #[server(default)] cluster_id: String,
+) -> Result<(), CallError> {
+    let entries = forms::entries(&[("cluster_id", &cluster_id)]);
+    let save = Save::new(Page::Cluster, &workflow_id, &if_revision, &return_to, entries);
+    save.step(3, json!({ "cluster_id": optional(&cluster_id, text) })).finish().await
+}
+
+/// Step 4. A device comes as `HOSTNAME/TYPE`.
+#[server(endpoint = "ui/wizard-nodes")]
+pub async fn save_nodes(
+    #[server(default)] workflow_id: String,
+    #[server(default)] if_revision: String,
+    #[server(default)] return_to: String,
+    #[server(default)] nodes: Vec<String>,
+    #[server(default)] devices: Vec<String>,
+) -> Result<(), CallError> {
+    let mut entries: forms::Entries = nodes.iter().map(|node| ("nodes".to_owned(), node.clone())).collect();
+    entries.extend(devices.iter().map(|device| ("devices".to_owned(), device.clone())));
+    let chosen: Vec<Value> = nodes
+        .iter()
+        .map(|hostname| {
+            let types: Vec<Value> = devices
+                .iter()
+                .filter_map(|device| device.rsplit_once('/').filter(|(owner, _)| owner == hostname))
+                .map(|(_, kind)| json!({ "type": kind }))
+                .collect();
+            if types.is_empty() { json!({ "hostname": hostname }) } else { json!({ "hostname": hostname, "devices": types }) }
+        })
+        .collect();
+    let save = Save::new(Page::Nodes, &workflow_id, &if_revision, &return_to, entries);
+    save.step(4, json!({ "nodes": chosen })).finish().await
+}
+
+/// Steps 5 and 6. `credential_id` may be `new`: then one is added in place, for the model's address.
+#[server(endpoint = "ui/wizard-model")]
+#[allow(clippy::too_many_arguments, reason = "a form's fields")]
+pub async fn save_model(
+    #[server(default)] workflow_id: String,
+    #[server(default)] if_revision: String,
+    #[server(default)] return_to: String,
+    #[server(default)] model_id: String,
+    #[server(default)] engine: String,
+    #[server(default)] tensor_parallel: String,
+    #[server(default)] replicas: String,
+    #[server(default)] engine_args: String,
+    #[server(default)] credential_id: String,
+    #[server(default)] credential_name: String,
+    #[server(default)] credential_secret: String,
+) -> Result<(), CallError> {
+    // The secret is not among the entries: it is kept nowhere but sealed.
+    let entries = forms::entries(&[
+        ("model_id", &model_id),
+        ("engine", &engine),
+        ("tensor_parallel", &tensor_parallel),
+        ("replicas", &replicas),
+        ("engine_args", &engine_args),
+        ("credential_id", &credential_id),
+        ("credential_name", &credential_name),
+    ]);
+    let save = Save::new(Page::Model, &workflow_id, &if_revision, &return_to, entries);
+    let model = match save.model(&model_id).await {
+        Ok(model) => model,
+        Err(problem) => return save.refuse(problem).await,
+    };
+    let cloud = model.as_ref().is_some_and(crate::domain::inventory::Model::is_cloud);
+    if !cloud {
+        let body = json!({
+            "model_id": optional(&model_id, text),
+            "engine": optional(&engine, text),
+            "tensor_parallel": optional(&tensor_parallel, number),
+            "replicas": optional(&replicas, number),
+            "engine_args": lines(&engine_args),
+        });
+        return save.step(5, body).finish().await;
+    }
+    let body = json!({
+        "model_id": model_id,
+        "engine": null,
+        "tensor_parallel": null,
+        "replicas": null,
+        "engine_args": null,
+    });
+    let save = save.step(5, body);
+    let credential = match credential_id.as_str() {
+        "new" => save::NewCredential::Add { name: credential_name, secret: credential_secret },
+        "" => save::NewCredential::Use(Value::Null),
+        id => save::NewCredential::Use(Value::String(id.to_owned())),
+    };
+    save.credential(model, credential).finish().await
+}
+
+/// Step 7.
+#[server(endpoint = "ui/wizard-confirm")]
+pub async fn save_confirmation(
+    #[server(default)] workflow_id: String,
+    #[server(default)] if_revision: String,
+) -> Result<(), CallError> {
+    let save = Save::new(Page::Confirm, &workflow_id, &if_revision, "", Vec::new());
+    save.step(7, json!({ "user_confirmation": true })).finish().await
+}
+
+/// Step 8: starts the run, and goes on to its page.
+#[server(endpoint = "ui/wizard-execution")]
+pub async fn save_execution(
+    #[server(default)] workflow_id: String,
+    #[server(default)] if_revision: String,
+    #[server(default)] execution: String,
+) -> Result<(), CallError> {
+    let entries = forms::entries(&[("run_as_simulation", &execution)]);
+    let save = Save::new(Page::Execution, &workflow_id, &if_revision, "", entries);
+    let simulation = match execution.as_str() {
+        "simulate" => Value::Bool(true),
+        "run" => Value::Bool(false),
+        _ => Value::Null,
+    };
+    save.step(8, json!({ "run_as_simulation": simulation, "trigger_workflow": true })).finish().await
+}

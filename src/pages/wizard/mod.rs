@@ -1,11 +1,130 @@
-//! The wizard: one page per step, the list of steps beside it.
+//! The wizard: one page per step. The server owns the draft; a page draws what the server holds, and its form saves one
+//! step and goes on. Beyond the first incomplete step nothing is shown.
+
+mod cluster;
+mod confirm;
+mod conflict;
+mod details;
+mod draft;
+mod execution;
+mod frame;
+mod load;
+mod model;
+mod nodes;
+mod steps;
 
 use leptos::prelude::*;
+use leptos_router::NavigateOptions;
+use leptos_router::components::Redirect;
+use leptos_router::hooks::{use_params_map, use_query_map};
+use serde::{Deserialize, Serialize};
+
+use crate::api::functions::forms::load_flash;
+use crate::api::functions::workflows::{WizardView, load_wizard};
+use crate::components::failure::{Failure, Missing};
+use crate::domain::form::Flash;
+use crate::domain::workflow::Page;
+use frame::Place;
 
 /// The first step of a new draft.
 #[component]
-pub fn NewBenchmark() -> impl IntoView {}
+pub fn NewBenchmark() -> impl IntoView {
+    let query = use_query_map();
+    let kept = Resource::new(move || query.read().get("flash").unwrap_or_default(), load_flash);
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                match kept.await {
+                    Err(error) => view! { <Failure error=error /> }.into_any(),
+                    Ok(flash) => {
+                        let place = Place::new(Page::Details, None, flash.unwrap_or_default());
+                        view! { <details::DetailsStep place=place /> }.into_any()
+                    }
+                }
+            })}
+        </Transition>
+    }
+}
 
-/// A step of a draft.
+/// What the address asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Asked {
+    id: String,
+    page: String,
+    search: String,
+    flash: String,
+    return_to: String,
+    dropped: String,
+    by: String,
+}
+
+/// A step of a draft; without a step in the address, the first incomplete one.
 #[component]
-pub fn WizardPage() -> impl IntoView {}
+pub fn WizardPage() -> impl IntoView {
+    let params = use_params_map();
+    let query = use_query_map();
+    let asked = move || {
+        let (params, query) = (params.read(), query.read());
+        let of_query = |name: &str| query.get(name).unwrap_or_default();
+        Asked {
+            id: params.get("id").unwrap_or_default(),
+            page: params.get("step").unwrap_or_else(|| Page::Details.slug().to_owned()),
+            search: of_query("search"),
+            flash: of_query("flash"),
+            return_to: of_query("return"),
+            dropped: of_query("dropped"),
+            by: of_query("by"),
+        }
+    };
+    let resumes = move || params.read().get("step").is_none();
+    let data = Resource::new(asked, move |asked| async move {
+        let view = load_wizard(asked.id.clone(), asked.page.clone(), asked.search.clone(), asked.flash.clone()).await;
+        (asked, view)
+    });
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                let (asked, view) = data.await;
+                match view {
+                    Err(error) => view! { <Failure error=error /> }.into_any(),
+                    Ok(view) => step(asked, view, resumes()),
+                }
+            })}
+        </Transition>
+    }
+}
+
+fn step(asked: Asked, view: WizardView, resumes: bool) -> AnyView {
+    let Some(page) = Page::parse(&asked.page) else {
+        return view! { <Missing detail="There is no such step." /> }.into_any();
+    };
+    if let Some(run) = view.answer.run_id {
+        return onwards(format!("/runs/{run}"));
+    }
+    let reached = view.answer.next_page();
+    if resumes || page > reached {
+        return onwards(format!("/wizard/{}/{}", view.answer.workflow_id, reached.slug()));
+    }
+    let flash = view.flash.clone().unwrap_or_default();
+    let place = Place::new(page, Some(view), flash).asked_by(&asked.return_to, &asked.dropped, &asked.by);
+    match page {
+        Page::Details => view! { <details::DetailsStep place=place /> }.into_any(),
+        Page::Load => view! { <load::LoadStep place=place search=asked.search /> }.into_any(),
+        Page::Cluster => view! { <cluster::ClusterStep place=place /> }.into_any(),
+        Page::Nodes => view! { <nodes::NodesStep place=place /> }.into_any(),
+        Page::Model => view! { <model::ModelStep place=place /> }.into_any(),
+        Page::Confirm => view! { <confirm::ConfirmStep place=place /> }.into_any(),
+        // The deployment page is the run's own; without a run it is not reached.
+        Page::Execution | Page::Deployment => view! { <execution::ExecutionStep place=place /> }.into_any(),
+    }
+}
+
+fn onwards(path: String) -> AnyView {
+    let options = NavigateOptions { replace: true, ..NavigateOptions::default() };
+    view! { <Redirect path=path options=options /> }.into_any()
+}
+
+/// A refused form with nothing in it is none.
+fn refused(flash: &Flash) -> bool {
+    flash.is_refusal()
+}

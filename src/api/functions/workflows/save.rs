@@ -1,0 +1,323 @@
+//! How a page of the wizard is saved: its steps one after the other, then on to the next page, or back with what is wrong.
+
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::api::calls;
+use crate::api::functions::forms::{self, Entries};
+use crate::api::functions::{CallError, query_escape};
+use crate::domain::benchmark::Tag;
+use crate::domain::form::Flash;
+use crate::domain::inventory::{Model, ModelSource};
+use crate::domain::list::ListQuery;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::workflow::{Page, WorkflowAnswer};
+
+/// The wizard counts eight steps.
+const TOTAL_STEPS: u8 = 8;
+/// A second first step with the same values within this time is a double click, not a second draft.
+const DOUBLE_CLICK_S: i64 = 10;
+
+/// A page being saved.
+pub struct Save {
+    page: Page,
+    workflow_id: String,
+    if_revision: String,
+    /// `confirm`: a "Change" link of the confirmation led here.
+    return_to: String,
+    entries: Entries,
+    steps: Vec<(u8, Value)>,
+    credential: Option<(Option<Model>, NewCredential)>,
+}
+
+/// Step 6, as the form has it.
+pub enum NewCredential {
+    /// An existing one's id, or null for none.
+    Use(Value),
+    /// One to be added first.
+    Add {
+        /// Its name.
+        name: String,
+        /// The secret.
+        secret: String,
+    },
+}
+
+impl Save {
+    /// A page with what was typed on it.
+    pub fn new(page: Page, workflow_id: &str, if_revision: &str, return_to: &str, entries: Entries) -> Self {
+        Self {
+            page,
+            workflow_id: workflow_id.to_owned(),
+            if_revision: if_revision.to_owned(),
+            return_to: return_to.to_owned(),
+            entries,
+            steps: Vec::new(),
+            credential: None,
+        }
+    }
+
+    /// Sends a step.
+    pub fn step(mut self, number: u8, body: Value) -> Self {
+        self.steps.push((number, body));
+        self
+    }
+
+    /// Sends step 6 after the others.
+    pub fn credential(mut self, model: Option<Model>, credential: NewCredential) -> Self {
+        self.credential = Some((model, credential));
+        self
+    }
+
+    /// The form's own address.
+    fn here(&self) -> String {
+        match Uuid::parse_str(&self.workflow_id) {
+            Err(_) => "/benchmarks/new".to_owned(),
+            Ok(id) => {
+                let return_to = if self.return_to == "confirm" { "?return=confirm" } else { "" };
+                format!("/wizard/{id}/{}{return_to}", self.page.slug())
+            }
+        }
+    }
+
+    /// Sends the steps, and answers the form.
+    pub async fn finish(self) -> Result<(), CallError> {
+        let here = self.here();
+        let entries = self.entries.clone();
+        let result = self.run().await;
+        forms::answer(result, &here, entries).await
+    }
+
+    /// Answers the form with a problem.
+    pub async fn refuse(self, problem: Problem) -> Result<(), CallError> {
+        let here = self.here();
+        forms::answer(Err(problem), &here, self.entries).await
+    }
+
+    /// Saves nothing: shows the page again with what was typed, and something added to its address.
+    pub async fn show_again(self, query: &[(&str, &str)]) -> Result<(), CallError> {
+        let mut here = self.here();
+        for (name, value) in query {
+            let joint = if here.contains('?') { '&' } else { '?' };
+            here.push_str(&format!("{joint}{name}={}", query_escape(value)));
+        }
+        forms::show_again(&Flash { entries: self.entries, ..Flash::default() }, &here).await
+    }
+
+    async fn run(self) -> Result<String, Problem> {
+        let (app, actor) = crate::server::context()?;
+        let id = if self.workflow_id.is_empty() {
+            None
+        } else {
+            Some(Uuid::parse_str(&self.workflow_id).map_err(|_| Problem::not_found("draft"))?)
+        };
+        let mut revision = self.if_revision.parse::<u64>().ok();
+        let mut dropped: Vec<String> = Vec::new();
+        let mut last: Option<WorkflowAnswer> = None;
+        for (number, body) in self.steps {
+            let answer = match id {
+                None => match double_click(&app, &actor, &body).await? {
+                    Some(answer) => answer,
+                    None => calls::workflows::run_workflow(&app, &actor, first(number, body)).await?,
+                },
+                Some(id) => send(&app, &actor, id, number, revision, body).await?,
+            };
+            revision = Some(answer.revision);
+            dropped.extend(answer.dropped.iter().cloned());
+            last = Some(answer);
+        }
+        if let (Some((model, credential)), Some(id)) = (self.credential, id) {
+            let credential = match credential {
+                NewCredential::Use(value) => value,
+                NewCredential::Add { name, secret } => add_credential(&app, &actor, model, name, secret).await?,
+            };
+            let answer = send(&app, &actor, id, 6, revision, json!({ "credential_id": credential })).await?;
+            dropped.extend(answer.dropped.iter().cloned());
+            last = Some(answer);
+        }
+        let answer = last.ok_or_else(|| Problem::new(ProblemKind::BadRequest, "There is nothing to save."))?;
+        Ok(next(self.page, &answer, &self.return_to, &dropped))
+    }
+
+    /// The model that was chosen, if it exists.
+    pub async fn model(&self, id: &str) -> Result<Option<Model>, Problem> {
+        let Ok(id) = Uuid::parse_str(id) else { return Ok(None) };
+        let (app, actor) = crate::server::context()?;
+        match calls::models::get(&app, &actor, id).await {
+            Ok(model) => Ok(Some(model)),
+            // The step itself says that there is none.
+            Err(problem) if problem.kind == ProblemKind::NotFound => Ok(None),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// Tags from a line with commas. A tag that the draft has already keeps its colour.
+    pub async fn tags(&mut self, line: &str) -> Value {
+        let stored = self.stored_tags().await.unwrap_or_default();
+        let tags = line.split(',').map(str::trim).filter(|name| !name.is_empty()).map(|name| {
+            stored.iter().find(|tag| tag.name == name).cloned().unwrap_or_else(|| Tag { name: name.to_owned(), color: None })
+        });
+        json!(tags.collect::<Vec<_>>())
+    }
+
+    async fn stored_tags(&self) -> Option<Vec<Tag>> {
+        let id = Uuid::parse_str(&self.workflow_id).ok()?;
+        let (app, actor) = crate::server::context().ok()?;
+        let answer = calls::workflows::get(&app, &actor, id).await.ok()?;
+        Some(answer.workflow_steps.tags)
+    }
+}
+
+/// The first call of a workflow.
+fn first(number: u8, body: Value) -> Value {
+    with(body, &[("workflow_total_steps", json!(TOTAL_STEPS)), ("step_number", json!(number))])
+}
+
+/// A later call. When the draft has moved on meanwhile but holds these very values, as after a double click, it is done.
+async fn send(
+    app: &crate::server::App,
+    actor: &crate::domain::user::Actor,
+    id: Uuid,
+    number: u8,
+    revision: Option<u64>,
+    body: Value,
+) -> Result<WorkflowAnswer, Problem> {
+    let call = [
+        ("workflow_id", json!(id)),
+        ("step_number", json!(number)),
+        ("if_revision", revision.map_or(Value::Null, |revision| json!(revision))),
+    ];
+    let result = calls::workflows::run_workflow(app, actor, with(body.clone(), &call)).await;
+    match result {
+        Err(problem) if problem.kind == ProblemKind::Conflict => {
+            let answer = calls::workflows::get(app, actor, id).await?;
+            if answer.run_id.is_some() || holds(&answer, &body) { Ok(answer) } else { Err(problem) }
+        }
+        other => other,
+    }
+}
+
+/// Whether a draft holds the body's values.
+fn holds(answer: &WorkflowAnswer, body: &Value) -> bool {
+    let stored = answer.workflow_steps.fields();
+    let Value::Object(fields) = body else { return false };
+    fields.iter().filter(|(name, _)| *name != "trigger_workflow").all(|(name, value)| {
+        let stored = stored.get(name).unwrap_or(&Value::Null);
+        let is_empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+        stored == value || (is_empty(stored) && is_empty(value))
+    })
+}
+
+/// The draft that the first of two clicks has just begun.
+async fn double_click(
+    app: &crate::server::App,
+    actor: &crate::domain::user::Actor,
+    body: &Value,
+) -> Result<Option<WorkflowAnswer>, Problem> {
+    let query = ListQuery { sort: Some("-created_at".to_owned()), page_size: Some(1), ..ListQuery::default() };
+    let newest = calls::workflows::list(app, actor, &query).await?.items.into_iter().next();
+    let Some(newest) = newest else { return Ok(None) };
+    if jiff::Timestamp::now().as_second() - newest.created_at.as_second() > DOUBLE_CLICK_S || newest.revision != 1 {
+        return Ok(None);
+    }
+    let answer = calls::workflows::get(app, actor, newest.workflow_id).await?;
+    Ok(holds(&answer, body).then_some(answer))
+}
+
+async fn add_credential(
+    app: &crate::server::App,
+    actor: &crate::domain::user::Actor,
+    model: Option<Model>,
+    name: String,
+    secret: String,
+) -> Result<Value, Problem> {
+    let Some(ModelSource::Cloud { provider, base_url, .. }) = model.map(|model| model.source) else {
+        return Err(Problem::field("credential_id", "This model is not a cloud model; it takes no credential."));
+    };
+    let needs_url = provider.preset().base_url.is_none();
+    let base_url = needs_url.then_some(base_url);
+    let created = calls::credentials::create(app, actor, &name, provider, secret, base_url).await.map_err(|mut problem| {
+        // The form calls these fields by names of its own, beside the model's.
+        for error in &mut problem.errors {
+            error.field = match error.field.as_str() {
+                "name" => "credential_name".to_owned(),
+                "secret" => "credential_secret".to_owned(),
+                _ => "credential_id".to_owned(),
+            };
+        }
+        problem
+    })?;
+    Ok(json!(created.id))
+}
+
+/// Where to go on: to the run, to the first incomplete page when the confirmation led here, else to the next page.
+fn next(page: Page, answer: &WorkflowAnswer, return_to: &str, dropped: &[String]) -> String {
+    if let Some(run) = answer.run_id {
+        return format!("/runs/{run}");
+    }
+    let reached = answer.next_page();
+    let following = Page::ALL.get(usize::from(page.number())).copied().unwrap_or(Page::Execution);
+    let to = if return_to == "confirm" { reached } else { following.min(reached) };
+    let mut path = format!("/wizard/{}/{}", answer.workflow_id, to.slug());
+    if !dropped.is_empty() {
+        path.push_str(&format!("?dropped={}&by={}", dropped.join(","), page.slug()));
+    }
+    path
+}
+
+fn with(body: Value, more: &[(&str, Value)]) -> Value {
+    let mut fields = match body {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    for (name, value) in more {
+        if !value.is_null() {
+            fields.insert((*name).to_owned(), value.clone());
+        }
+    }
+    Value::Object(fields)
+}
+
+/// Nothing for an empty field.
+pub fn optional(value: &str, read: fn(&str) -> Value) -> Value {
+    match value.trim() {
+        "" => Value::Null,
+        value => read(value),
+    }
+}
+
+/// A number; what is none goes on as text, so that the step's own rule names what is wrong.
+pub fn number(value: &str) -> Value {
+    let plain = value.replace([',', ' ', '\u{a0}'], "");
+    plain.parse::<u64>().map_or_else(|_| json!(value), |number| json!(number))
+}
+
+/// Text.
+pub fn text(value: &str) -> Value {
+    json!(value)
+}
+
+/// A list from lines.
+pub fn lines(value: &str) -> Value {
+    let lines: Vec<&str> = value.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    json!(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_become_values() {
+        assert_eq!(optional(" ", number), Value::Null);
+        assert_eq!(optional(" 1,280 ", number), json!(1280));
+        assert_eq!(optional("many", number), json!("many"));
+        assert_eq!(lines("--a\r\n\r\n --b \n"), json!(["--a", "--b"]));
+    }
+
+    #[test]
+    fn a_call_has_no_empty_revision() {
+        let body = with(json!({ "name": "x" }), &[("if_revision", Value::Null), ("step_number", json!(1))]);
+        assert_eq!(body, json!({ "name": "x", "step_number": 1 }));
+    }
+}

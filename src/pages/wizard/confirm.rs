@@ -1,0 +1,203 @@
+//! The confirmation: everything, each part with a way back to it.
+
+use leptos::prelude::*;
+
+use super::frame::{Frame, Place, StepForm};
+use super::model::model_words;
+use super::nodes::kind_words;
+use crate::api::functions::inventory::{Choices, Outlook};
+use crate::api::functions::workflows::{SaveConfirmation, WizardView};
+use crate::components::banner::{Banner, Notice};
+use crate::components::definition::{Definition, Definitions};
+use crate::components::form::Unsent;
+use crate::components::number::{count, grouped};
+use crate::components::tag::Tags;
+use crate::domain::benchmark::EvalWith;
+use crate::domain::workflow::sentence::load_sentence;
+use crate::domain::workflow::{Page, WorkflowSteps};
+
+/// Everything that will be run.
+#[component]
+pub fn ConfirmStep(
+    /// Where the reader is.
+    place: Place,
+) -> impl IntoView {
+    let unsent = Unsent::watch();
+    let action = ServerAction::<SaveConfirmation>::new();
+    let Some(view) = place.view.clone() else { return ().into_any() };
+    let rows = view.chosen.datasets.iter().map(|dataset| dataset.samples).sum::<u64>();
+    let steps = &view.answer.workflow_steps;
+    let is_dataset = steps.eval_with == EvalWith::Dataset;
+    let sentence = load_sentence(&steps.load(), is_dataset.then_some(rows), None);
+    let outlook = match &view.choices {
+        Choices::Outlook(outlook) => outlook.clone(),
+        _ => Outlook::default(),
+    };
+    let cards = cards(&view)
+        .into_iter()
+        .map(|(page, rows)| {
+            let href = place.href(page).map(|href| format!("{href}?return=confirm"));
+            let tags = (page == Page::Details && !steps.tags.is_empty()).then(|| {
+                let tags = steps.tags.clone();
+                view! {
+                    <Definition term="Tags">
+                        <Tags tags=tags />
+                    </Definition>
+                }
+            });
+            view! {
+                <section class="card">
+                    <div class="card-head">
+                        <h2>{page.title()}</h2>
+                        <a href=href>"Change"<span class="visually-hidden">{format!(" {}", page.title().to_lowercase())}</span></a>
+                    </div>
+                    <Definitions>
+                        {rows.into_iter().map(|(term, value)| view! { <Definition term=term>{value}</Definition> }).collect_view()}
+                        {tags}
+                    </Definitions>
+                </section>
+            }
+        })
+        .collect_view();
+    view! {
+        <Frame place=place.clone() unsent=unsent title="Confirm the benchmark">
+            <p class="load-sentence">{sentence}</p>
+            <OutlookNotes outlook=outlook cost=token_cost(&view) />
+            {cards}
+            <StepForm action=action place=place unsent=unsent button="Confirm and continue">
+                {()}
+            </StepForm>
+        </Frame>
+    }
+    .into_any()
+}
+
+/// Memory fit, queue, and what a provider will count.
+#[component]
+fn OutlookNotes(outlook: Outlook, cost: Option<String>) -> impl IntoView {
+    let memory = outlook
+        .memory
+        .into_iter()
+        .map(|fit| {
+            let notice = if fit.fits { Notice::Info } else { Notice::Error };
+            view! {
+                <Banner notice=notice>
+                    <p>{fit.sentence}</p>
+                </Banner>
+            }
+        })
+        .collect_view();
+    let queue = outlook.runs_before.map(|before| {
+        let text = match before {
+            0 => "None of your runs is queued or running in this cluster.".to_owned(),
+            number => format!(
+                "{} of yours {} queued or running in this cluster. A run waits while another has its nodes.",
+                count(number, "run", "runs"),
+                if number == 1 { "is" } else { "are" }
+            ),
+        };
+        view! { <p class="muted">{text}</p> }
+    });
+    view! {
+        {memory}
+        {queue}
+        {cost.map(|cost| view! { <p class="muted">{cost}</p> })}
+    }
+}
+
+/// The tokens that a provider will count; absent for a model that Dyno deploys.
+fn token_cost(view: &WizardView) -> Option<String> {
+    view.chosen.model.as_ref().filter(|model| model.is_cloud())?;
+    let steps = &view.answer.workflow_steps;
+    let load = steps.load();
+    let Some(requests) = load.requests() else {
+        return Some("The provider counts every token; how many depends on how fast it answers.".to_owned());
+    };
+    let all = u64::from(requests) + u64::from(steps.warmup_requests.unwrap_or(steps.concurrent_requests));
+    match (steps.eval_with, steps.max_input_tokens, steps.max_output_tokens) {
+        (EvalWith::Configuration, Some(input), Some(output)) => Some(format!(
+            "The provider will count about {} input tokens and at most {} output tokens, warm-up included.",
+            grouped(all * u64::from(input)),
+            grouped(all * u64::from(output))
+        )),
+        (_, _, Some(output)) => Some(format!(
+            "The provider will count the prompts of {} requests and at most {} output tokens, warm-up included.",
+            grouped(all),
+            grouped(all * u64::from(output))
+        )),
+        _ => Some(format!("The provider will count the tokens of {} requests, warm-up included.", grouped(all))),
+    }
+}
+
+fn cards(view: &WizardView) -> Vec<(Page, Vec<(&'static str, String)>)> {
+    let steps = &view.answer.workflow_steps;
+    let chosen = &view.chosen;
+    let mut details = vec![("Name", steps.name.clone())];
+    if !steps.description.is_empty() {
+        details.push(("Description", steps.description.clone()));
+    }
+    details.push(("Concurrent requests", grouped(steps.concurrent_requests.into())));
+    let gone = || "no longer there".to_owned();
+    let cluster = vec![("Cluster", chosen.cluster.as_ref().map_or_else(gone, |cluster| cluster.name.clone()))];
+    let nodes = steps
+        .nodes
+        .iter()
+        .map(|node| {
+            let kinds: Vec<&str> = node.devices.iter().map(|device| kind_words(device.kind).1).collect();
+            let what = if kinds.is_empty() { "accelerators before the CPU".to_owned() } else { kinds.join(", ") };
+            ("Node", format!("{} ({what})", node.hostname))
+        })
+        .collect();
+    vec![
+        (Page::Details, details),
+        (Page::Load, load_rows(view, steps)),
+        (Page::Cluster, cluster),
+        (Page::Nodes, nodes),
+        (Page::Model, model_rows(view, steps)),
+    ]
+}
+
+fn load_rows(view: &WizardView, steps: &WorkflowSteps) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    let tokens = |value: Option<u32>| value.map(|tokens| format!("{} tokens", grouped(tokens.into())));
+    match steps.eval_with {
+        EvalWith::Configuration => rows.extend(tokens(steps.max_input_tokens).map(|value| ("Input", value))),
+        EvalWith::Dataset => {
+            for dataset in &view.chosen.datasets {
+                rows.push(("Dataset", format!("{} ({})", dataset.name, count(dataset.samples, "sample", "samples"))));
+            }
+        }
+    }
+    rows.extend(tokens(steps.max_output_tokens).map(|value| ("Output", value)));
+    if let Some(requests) = steps.load().requests() {
+        let default = if steps.num_requests.is_none() { " (default)" } else { "" };
+        rows.push(("Requests", format!("{}{default}", grouped(requests.into()))));
+    }
+    let warmup = match steps.warmup_requests {
+        Some(requests) => grouped(requests.into()),
+        None => format!("{} (default)", grouped(steps.concurrent_requests.into())),
+    };
+    rows.push(("Warm-up requests", warmup));
+    rows.push(("Seed", steps.seed.map_or_else(|| "chosen at the start and recorded".to_owned(), |seed| seed.to_string())));
+    rows
+}
+
+fn model_rows(view: &WizardView, steps: &WorkflowSteps) -> Vec<(&'static str, String)> {
+    let chosen = &view.chosen;
+    let Some(model) = &chosen.model else { return vec![("Model", "no longer there".to_owned())] };
+    let mut rows = vec![("Model", model.name.clone()), ("Source", model_words(model))];
+    if model.is_cloud() {
+        let credential = chosen.credential.as_ref().map_or_else(|| "none".to_owned(), |credential| credential.name.clone());
+        rows.push(("Credential", credential));
+        return rows;
+    }
+    let serving = &steps.serving;
+    let engine = serving.engine.map_or_else(|| "by the model's format".to_owned(), |engine| engine.title().to_owned());
+    rows.push(("Engine", engine));
+    rows.extend(serving.tensor_parallel.map(|devices| ("Devices for each copy", devices.to_string())));
+    rows.extend(serving.replicas.map(|copies| ("Copies on each node", copies.to_string())));
+    if !serving.engine_args.is_empty() {
+        rows.push(("Engine arguments", serving.engine_args.join(" ")));
+    }
+    rows
+}

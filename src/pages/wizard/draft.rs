@@ -1,0 +1,69 @@
+//! The draft so far, beside each step.
+
+use leptos::prelude::*;
+
+use crate::api::functions::workflows::WizardView;
+use crate::components::definition::{Definition, Definitions};
+use crate::domain::benchmark::EvalWith;
+use crate::domain::workflow::fields::grouped;
+
+/// What is filled in so far, in the order of the steps.
+pub fn rows(view: &WizardView) -> Vec<(&'static str, String)> {
+    let steps = &view.answer.workflow_steps;
+    let chosen = &view.chosen;
+    let mut rows = vec![
+        ("Name", steps.name.clone()),
+        ("Requests in flight", grouped(steps.concurrent_requests.into())),
+        (
+            "Prompts",
+            match steps.eval_with {
+                EvalWith::Configuration => "Synthetic, of given lengths".to_owned(),
+                EvalWith::Dataset => "From datasets".to_owned(),
+            },
+        ),
+    ];
+    let mut add = |term: &'static str, value: Option<String>| rows.extend(value.map(|value| (term, value)));
+    add("Input tokens", steps.max_input_tokens.map(|tokens| grouped(tokens.into())));
+    add("Output tokens", steps.max_output_tokens.map(|tokens| grouped(tokens.into())));
+    let datasets: Vec<&str> = chosen.datasets.iter().map(|dataset| dataset.name.as_str()).collect();
+    add("Datasets", (!datasets.is_empty()).then(|| datasets.join(", ")));
+    add("Cluster", chosen.cluster.as_ref().map(|cluster| cluster.name.clone()));
+    let nodes: Vec<&str> = steps.nodes.iter().map(|node| node.hostname.as_str()).collect();
+    add("Nodes", (!nodes.is_empty()).then(|| nodes.join(", ")));
+    add("Model", chosen.model.as_ref().map(|model| model.name.clone()));
+    add("Engine", steps.serving.engine.map(|engine| engine.title().to_owned()));
+    add("Credential", chosen.credential.as_ref().map(|credential| credential.name.clone()));
+    add("Confirmation", steps.user_confirmation.then(|| "Confirmed".to_owned()));
+    rows
+}
+
+#[component]
+fn Rows(rows: Vec<(&'static str, String)>) -> impl IntoView {
+    view! {
+        <Definitions narrow=true>
+            {rows.into_iter().map(|(term, value)| view! { <Definition term=term>{value}</Definition> }).collect_view()}
+        </Definitions>
+    }
+}
+
+/// The draft so far; on a phone folded.
+#[component]
+pub fn DraftPanel(
+    /// The draft.
+    view: WizardView,
+) -> impl IntoView {
+    let rows = rows(&view);
+    let folded = rows.clone();
+    view! {
+        <aside class="panel phone-hidden" aria-label="Draft so far">
+            <h2>"Draft so far"</h2>
+            <Rows rows=rows />
+            <p class="hint">"Saved at every step. Find it under Drafts."</p>
+        </aside>
+        <details class="draft phone-only">
+            <summary>"Draft so far"</summary>
+            <Rows rows=folded />
+        </details>
+    }
+    .into_any()
+}

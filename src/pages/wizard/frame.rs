@@ -1,0 +1,229 @@
+//! What is around every step: the list of steps, the way back, what went wrong, the draft so far.
+
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use leptos::server_fn::client::Client;
+use leptos::server_fn::codec::PostUrl;
+use leptos::server_fn::request::ClientReq;
+use leptos::server_fn::{Http, ServerFn};
+use serde::de::DeserializeOwned;
+
+use super::conflict::ConflictPanel;
+use super::draft::DraftPanel;
+use super::steps::StepList;
+use crate::api::functions::CallError;
+use crate::api::functions::workflows::WizardView;
+use crate::components::banner::{Banner, Notice};
+use crate::components::button::{Look, Submit};
+use crate::components::field::field_id;
+use crate::components::form::{ErrorSummary, SendFailure, SummaryLine, Target, Unsent, summary_lines};
+use crate::components::heading::PageHeading;
+use crate::components::icon::{Icon, IconName};
+use crate::domain::form::Flash;
+use crate::domain::workflow::Page;
+use crate::domain::workflow::fields::{label, labels, step_of};
+
+/// Which page of which draft is shown, and why.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The page.
+    pub page: Page,
+    /// The draft; absent before its first save.
+    pub view: Option<WizardView>,
+    /// What was typed last, if it was refused.
+    pub flash: Flash,
+    /// Whether a "Change" link of the confirmation led here.
+    pub from_confirm: bool,
+    /// The fields that the last save took with it, and the page that did.
+    pub dropped: Vec<String>,
+    /// The page whose save dropped them.
+    pub dropped_by: Option<Page>,
+}
+
+impl Place {
+    /// A page of a draft.
+    pub fn new(page: Page, view: Option<WizardView>, flash: Flash) -> Self {
+        Self { page, view, flash, from_confirm: false, dropped: Vec::new(), dropped_by: None }
+    }
+
+    /// With what the address says of the way here. Only names of fields and pages are taken from it.
+    pub fn asked_by(mut self, return_to: &str, dropped: &str, by: &str) -> Self {
+        self.from_confirm = return_to == "confirm";
+        self.dropped = dropped.split(',').filter(|field| step_of(field).is_some()).map(str::to_owned).collect();
+        self.dropped_by = Page::parse(by);
+        self
+    }
+
+    /// The first incomplete page.
+    pub fn reached(&self) -> Page {
+        self.view.as_ref().map_or(Page::Details, |view| view.answer.next_page())
+    }
+
+    /// The pages of the fields that were refused.
+    pub fn problem_pages(&self) -> Vec<Page> {
+        self.flash.errors.iter().filter_map(|error| page_of(&error.field, error.step)).collect()
+    }
+
+    /// The address of a page of this draft.
+    pub fn href(&self, page: Page) -> Option<String> {
+        self.view.as_ref().map(|view| format!("/wizard/{}/{}", view.answer.workflow_id, page.slug()))
+    }
+
+    /// The error summary: a field of another page leads there.
+    fn lines(&self) -> Vec<SummaryLine> {
+        let mut lines = summary_lines(&self.flash);
+        for (line, error) in lines.iter_mut().zip(&self.flash.errors) {
+            match page_of(&error.field, error.step) {
+                Some(page) if page == self.page => {}
+                Some(page) => {
+                    line.target = match self.href(page) {
+                        Some(href) => Target::Page(format!("{href}#{}", field_id(&error.field))),
+                        None => Target::Nowhere,
+                    };
+                }
+                // About the call itself.
+                None if step_of(&error.field).is_none() && !self.is_own_field(&error.field) => line.target = Target::Nowhere,
+                None => {}
+            }
+        }
+        lines
+    }
+
+    /// Fields that only the page knows, not the workflow.
+    fn is_own_field(&self, field: &str) -> bool {
+        self.page == Page::Model && field.starts_with("credential_")
+    }
+}
+
+fn page_of(field: &str, step: Option<u8>) -> Option<Page> {
+    Page::of_field(field).or_else(|| step.filter(|_| !field.starts_with("step_")).map(Page::of_step))
+}
+
+/// What is around every step.
+#[component]
+pub fn Frame(
+    /// Where the reader is.
+    place: Place,
+    /// Watches over unsent edits.
+    unsent: Unsent,
+    /// A heading other than the step's name.
+    #[prop(optional, into)]
+    title: Option<String>,
+    /// The step.
+    children: Children,
+) -> impl IntoView {
+    let page = place.page;
+    let back = match page.number() {
+        1 => None,
+        number => Page::ALL.get(usize::from(number) - 2).and_then(|before| Some((place.href(*before)?, before.title()))),
+    };
+    let back = back.map(|(href, text)| {
+        view! {
+            <a class="back" href=href on:click=move |event| unsent.ask(&event)>
+                <Icon name=IconName::Left />
+                <span>"Back"<span class="visually-hidden">{format!(" to {text}")}</span></span>
+            </a>
+        }
+    });
+    let draft = place.view.clone();
+    let heading = title.unwrap_or_else(|| page.title().to_owned());
+    let above = format!("Step {} of {}", page.number(), Page::ALL.len());
+    let error = place.flash.is_refusal();
+    view! {
+        <div class="wizard">
+            <StepList place=place.clone() unsent=unsent />
+            <div class="wizard-main">
+                {back}
+                <ErrorSummary lines=place.lines() />
+                <PageHeading title=heading above=above error=error />
+                <DroppedBanner place=place.clone() />
+                <ConflictPanel place=place />
+                {children()}
+            </div>
+            <div class="wizard-draft">{draft.map(|view| view! { <DraftPanel view=view /> })}</div>
+        </div>
+    }
+    .into_any()
+}
+
+/// "Changing the cluster cleared nodes and confirmation."
+#[component]
+fn DroppedBanner(place: Place) -> impl IntoView {
+    let what = match place.dropped_by {
+        Some(Page::Details) => "the details",
+        Some(Page::Load) => "the load",
+        Some(Page::Cluster) => "the cluster",
+        Some(Page::Nodes) => "the nodes",
+        Some(Page::Model) => "the model",
+        Some(Page::Confirm | Page::Execution | Page::Deployment) | None => "this",
+    };
+    (!place.dropped.is_empty()).then(|| {
+        let sentence = format!("Changing {what} cleared {}.", labels(&place.dropped));
+        let alone = place.dropped.iter().all(|field| label(field) == "confirmation");
+        let notice = if alone { Notice::Info } else { Notice::Warning };
+        view! {
+            <Banner notice=notice>
+                <p>{sentence}</p>
+            </Banner>
+        }
+    })
+}
+
+/// The form of a step: posts to its server function, with WASM and without it alike. A second click while the first is on
+/// its way does nothing.
+#[component]
+pub fn StepForm<F, Output>(
+    /// What saves it.
+    action: ServerAction<F>,
+    /// Where the reader is.
+    place: Place,
+    /// Watches over unsent edits.
+    unsent: Unsent,
+    /// What the button says.
+    #[prop(default = "Continue".to_owned(), into)]
+    button: String,
+    /// The fields.
+    children: Children,
+) -> impl IntoView
+where
+    F: DeserializeOwned
+        + ServerFn<Protocol = Http<PostUrl, Output>, Output = (), Error = CallError>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    F::Client: Client<CallError>,
+    <<F::Client as Client<CallError>>::Request as ClientReq<CallError>>::FormData: From<leptos::web_sys::FormData>,
+    Output: 'static,
+{
+    let pending = action.pending();
+    let revision = place.view.as_ref().map(|view| view.answer.revision.to_string()).unwrap_or_default();
+    let workflow_id = place.view.as_ref().map(|view| view.answer.workflow_id.to_string()).unwrap_or_default();
+    let conflict = place.flash.changed.is_some();
+    let button = if conflict { "Save my version".to_owned() } else { button };
+    let failed = Signal::derive(move || action.value().get().and_then(Result::err));
+    view! {
+        <div
+            on:input=move |_| unsent.edited()
+            on:submit:capture=move |event| {
+                if pending.get_untracked() {
+                    event.prevent_default();
+                } else {
+                    unsent.sent();
+                }
+            }
+        >
+            <ActionForm action={action} {..} class="form" novalidate=true>
+                <input type="hidden" name="workflow_id" value=workflow_id />
+                <input type="hidden" name="if_revision" value=revision />
+                <input type="hidden" name="return_to" value=if place.from_confirm { "confirm" } else { "" } />
+                {children()}
+                <SendFailure failed=failed />
+                <div class="actions">
+                    <Submit text=button look=Look::Primary />
+                </div>
+            </ActionForm>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,201 @@
+//! Step 4.
+
+use leptos::prelude::*;
+
+use super::frame::{Frame, Place, StepForm};
+use crate::api::functions::inventory::Choices;
+use crate::api::functions::workflows::SaveNodes;
+use crate::components::badge::{Badge, Tone};
+use crate::components::banner::{Banner, Empty, Notice};
+use crate::components::field::{Choice, ChoiceGroup};
+use crate::components::form::Unsent;
+use crate::components::number::{bytes, figure};
+use crate::domain::form::Flash;
+use crate::domain::inventory::{Device, DeviceType, Node};
+use crate::domain::workflow::ChosenNode;
+
+/// The words for a device's kind in requests, and for people.
+pub fn kind_words(kind: DeviceType) -> (&'static str, &'static str) {
+    match kind {
+        DeviceType::Cpu => ("cpu", "CPU"),
+        DeviceType::Cuda => ("cuda", "NVIDIA GPU"),
+        DeviceType::Rocm => ("rocm", "AMD GPU"),
+        DeviceType::Hpu => ("hpu", "Gaudi accelerator"),
+    }
+}
+
+/// Which nodes, as they are at this moment.
+#[component]
+pub fn NodesStep(
+    /// Where the reader is.
+    place: Place,
+) -> impl IntoView {
+    let unsent = Unsent::watch();
+    let action = ServerAction::<SaveNodes>::new();
+    let flash = place.flash.clone();
+    let (nodes, problem) = match place.view.as_ref().map(|view| &view.choices) {
+        Some(Choices::Nodes { nodes, problem }) => (nodes.clone(), problem.clone()),
+        _ => (Vec::new(), None),
+    };
+    let stored = place.view.as_ref().map(|view| view.answer.workflow_steps.nodes.clone()).unwrap_or_default();
+    let here = place.href(place.page).unwrap_or_default();
+    let ready = nodes.iter().filter(|node| node.is_ready()).count();
+    let missing: Vec<String> = stored
+        .iter()
+        .filter(|chosen| nodes.iter().all(|node| node.hostname != chosen.hostname))
+        .map(|chosen| chosen.hostname.clone())
+        .collect();
+    let gone = (!missing.is_empty() && problem.is_none()).then(|| {
+        view! {
+            <Banner notice=Notice::Warning>
+                <p>{format!("No longer in the cluster: {}. Choose another node.", missing.join(", "))}</p>
+            </Banner>
+        }
+    });
+    let fields = if let Some(problem) = problem {
+        view! {
+            <Banner notice=Notice::Error>
+                <p>{format!("The cluster's nodes could not be read. {problem}")}</p>
+            </Banner>
+        }
+        .into_any()
+    } else if nodes.is_empty() {
+        view! { <Empty message="The cluster has no nodes." /> }.into_any()
+    } else {
+        let choices: Vec<Choice> = nodes
+            .into_iter()
+            .map(|node| {
+                let checked = if flash.entries.is_empty() {
+                    stored.iter().any(|chosen| chosen.hostname == node.hostname) || (stored.is_empty() && ready == 1)
+                } else {
+                    flash.entries_of("nodes").contains(&node.hostname)
+                };
+                let refused = (!node.is_ready()).then(|| format!("{} is {}. Choose another node.", node.hostname, node.status));
+                let chosen = stored.iter().find(|chosen| chosen.hostname == node.hostname);
+                Choice::new(node.hostname.clone(), node.hostname.clone(), checked && refused.is_none())
+                    .with(facts(&node, chosen, &flash))
+                    .refused(refused)
+            })
+            .collect();
+        view! {
+            <ChoiceGroup
+                name="nodes"
+                legend="Nodes"
+                hint="Several may be chosen: the load is split evenly over them."
+                several=true
+                choices=choices
+                error=flash.error("nodes")
+            />
+        }
+        .into_any()
+    };
+    view! {
+        <Frame place=place.clone() unsent=unsent>
+            {gone}
+            <p class="hint">
+                "Read from the cluster when this page was loaded. "
+                <a href=here rel="external" on:click=move |event| unsent.ask(&event)>
+                    "Read again"
+                </a>
+            </p>
+            <StepForm action=action place=place unsent=unsent>
+                {fields}
+            </StepForm>
+        </Frame>
+    }
+    .into_any()
+}
+
+fn facts(node: &Node, chosen: Option<&ChosenNode>, flash: &Flash) -> impl IntoView + use<> {
+    let (tone, word) = if node.is_ready() { (Tone::Succeeded, node.status.clone()) } else { (Tone::Failed, node.status.clone()) };
+    let devices = node.devices.iter().map(|device| view! { <li>{device_words(device)}</li> }).collect_view();
+    let usage = node.usage.clone().map(|usage| {
+        let used = usage.memory_total_bytes.saturating_sub(usage.memory_available_bytes);
+        let share = if usage.memory_total_bytes == 0 { 0.0 } else { used as f64 / usage.memory_total_bytes as f64 * 100.0 };
+        let cpu = format!("{}% (load {})", figure(usage.cpu_percent), figure(usage.load_1m));
+        let memory = format!("{} of {}", bytes(used), bytes(usage.memory_total_bytes));
+        view! {
+            <div class="meters">
+                <span>"CPU"</span>
+                <meter min="0" max="100" value=format!("{:.0}", usage.cpu_percent) aria-label=format!("CPU use of {}", node.hostname)></meter>
+                <span>{cpu}</span>
+                <span>"Memory"</span>
+                <meter min="0" max="100" value=format!("{share:.0}") aria-label=format!("Memory use of {}", node.hostname)></meter>
+                <span>{memory}</span>
+            </div>
+        }
+    });
+    view! {
+        <div class="stack-tight">
+            <p>
+                <Badge tone=tone text=word />
+            </p>
+            {node.system.clone().map(|system| view! { <p class="hint">{system}</p> })}
+            <ul class="device-list">{devices}</ul>
+            {usage}
+            {kinds(node, chosen, flash)}
+        </div>
+    }
+}
+
+/// What serves on a node with devices of several kinds.
+fn kinds(node: &Node, chosen: Option<&ChosenNode>, flash: &Flash) -> impl IntoView + use<> {
+    let mut kinds: Vec<DeviceType> = Vec::new();
+    for device in &node.devices {
+        if !kinds.contains(&device.kind) {
+            kinds.push(device.kind);
+        }
+    }
+    let hostname = node.hostname.clone();
+    let typed = flash.entries_of("devices");
+    let is_sent = !flash.entries.is_empty();
+    let stored: Vec<DeviceType> =
+        chosen.map(|chosen| chosen.devices.iter().map(|device| device.kind).collect()).unwrap_or_default();
+    (kinds.len() > 1).then(move || {
+        view! {
+            <fieldset class="field">
+                <legend class="small">{format!("What serves on {hostname}")}</legend>
+                <p class="hint">"None or all: accelerators before the CPU."</p>
+                {kinds
+                    .into_iter()
+                    .map(|kind| {
+                        let (name, words) = kind_words(kind);
+                        let value = format!("{hostname}/{name}");
+                        let id = format!("f-device-{hostname}-{name}");
+                        let checked = if is_sent { typed.contains(&value) } else { stored.contains(&kind) };
+                        view! {
+                            <div class="choice">
+                                <input type="checkbox" id=id.clone() name="devices[]" value=value checked=checked />
+                                <label for=id>{words}</label>
+                            </div>
+                        }
+                    })
+                    .collect_view()}
+            </fieldset>
+        }
+    })
+}
+
+/// A device in words, with what was read of it.
+pub fn device_words(device: &Device) -> String {
+    let info = &device.device_info;
+    let mut parts = vec![format!("{}: {}", kind_words(device.kind).1, device.name)];
+    if let Some(threads) = info.num_virtual_cores {
+        parts.push(format!("{threads} hardware threads"));
+    }
+    if let Some(memory) = info.memory_bytes.filter(|_| device.kind != DeviceType::Cpu) {
+        parts.push(match info.memory_used_bytes {
+            Some(used) => format!("{} of {} memory used", bytes(used), bytes(memory)),
+            None => format!("{} memory", bytes(memory)),
+        });
+    }
+    if let Some(share) = info.utilization_percent {
+        parts.push(format!("{}% busy", figure(share)));
+    }
+    if let Some(peak) = device.device_config.peak_fp16_tflops {
+        let estimate = device.device_config.source.as_deref().is_some_and(|source| source.starts_with("estimate"));
+        parts.push(format!("{}{} TFLOPS at FP16", if estimate { "about " } else { "" }, figure(peak)));
+    }
+    parts.push(format!("{} free", device.available_count));
+    parts.join(", ")
+}

@@ -1,0 +1,116 @@
+//! The list of steps beside each page.
+
+use leptos::prelude::*;
+
+use super::frame::Place;
+use crate::components::form::Unsent;
+use crate::components::icon::{Icon, IconName};
+use crate::domain::workflow::Page;
+
+/// How a step stands in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Done,
+    Current,
+    /// Has an error that was found on another page or here.
+    Problem,
+    /// Complete up to here, and the next to be filled in.
+    Open,
+    Later,
+}
+
+/// How a step stands. `reached` is the first incomplete page.
+fn state(page: Page, shown: Page, reached: Page, problems: &[Page]) -> State {
+    if page == shown {
+        State::Current
+    } else if problems.contains(&page) {
+        State::Problem
+    } else if page < reached {
+        State::Done
+    } else if page == reached {
+        State::Open
+    } else {
+        State::Later
+    }
+}
+
+/// The steps: those that are done are links, later ones plain text.
+#[component]
+pub fn StepList(
+    /// Where the reader is.
+    place: Place,
+    /// Asks before unsent edits are lost.
+    unsent: Unsent,
+) -> impl IntoView {
+    let shown = place.page;
+    let id = place.view.as_ref().map(|view| view.answer.workflow_id);
+    let reached = place.reached();
+    let problems = place.problem_pages();
+    let list = move || {
+        let problems = problems.clone();
+        Page::ALL
+            .into_iter()
+            .map(|page| {
+                let state = state(page, shown, reached, &problems);
+                let has_problem = problems.contains(&page);
+                let (name, mark) = match state {
+                    State::Problem => ("problem", Some((IconName::Cross, "Problem"))),
+                    State::Current if has_problem => ("current", Some((IconName::Cross, "Problem"))),
+                    State::Current => ("current", None),
+                    State::Done => ("done", Some((IconName::Tick, "Done"))),
+                    State::Open | State::Later => ("later", None),
+                };
+                let text = format!("{} {}", page.number(), page.title());
+                let mark = mark.map(|(icon, word)| {
+                    view! {
+                        <span class="step-mark">
+                            <Icon name=icon />
+                            {word}
+                        </span>
+                    }
+                });
+                let linked = id.filter(|_| matches!(state, State::Done | State::Problem | State::Open));
+                let item = match linked {
+                    Some(id) => view! {
+                        <a href=format!("/wizard/{id}/{}", page.slug()) on:click=move |event| unsent.ask(&event)>
+                            {text}
+                            {mark}
+                        </a>
+                    }
+                    .into_any(),
+                    None => view! {
+                        <span aria-current=(page == shown).then_some("step")>{text} {mark}</span>
+                    }
+                    .into_any(),
+                };
+                view! { <li data-state=name>{item}</li> }
+            })
+            .collect_view()
+    };
+    let open = list.clone();
+    view! {
+        <nav aria-label="Steps">
+            <details class="steps-folded">
+                <summary>{format!("Step {} of {}: {}", shown.number(), Page::ALL.len(), shown.title())}</summary>
+                <ol class="steps">{list()}</ol>
+            </details>
+            <ol class="steps steps-open">{open()}</ol>
+        </nav>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_stand_by_what_is_complete() {
+        let states = |shown, reached, problems: &[Page]| -> Vec<State> {
+            Page::ALL.into_iter().map(|page| state(page, shown, reached, problems)).collect()
+        };
+        use State::{Current, Done, Later, Open, Problem};
+        assert_eq!(states(Page::Cluster, Page::Cluster, &[]), [Done, Done, Current, Later, Later, Later, Later, Later]);
+        assert_eq!(states(Page::Details, Page::Nodes, &[Page::Load]), [Current, Problem, Done, Open, Later, Later, Later, Later]);
+    }
+}
