@@ -469,6 +469,12 @@ pub struct ClientHealth {
     /// Requests tried once more because a kept connection had been closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reconnects: Option<u64>,
+    /// 99th percentile of the time between two waits of the client's event loop, ms (upper edge of a bin).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loop_p99_ms: Option<f64>,
+    /// Longest time between two waits of the client's event loop, ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loop_max_ms: Option<f64>,
 }
 
 /// What a run measured, and whether it can be trusted.

@@ -1,9 +1,20 @@
 //! The load generator: plan in, requests out, records and a report back. `dyno load` runs it as a process of its own.
 
 pub mod address;
+pub mod client;
+pub mod command;
+pub mod conduct;
 pub mod event;
+pub mod fetch;
 pub mod plan;
+pub mod progress;
 pub mod record;
 pub mod report;
+pub mod spool;
 pub mod stats;
 pub mod stream;
+pub mod table;
+pub mod tokens;
+pub mod workload;
+
+pub use command::{LoadArgs, main};

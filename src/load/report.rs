@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
-use super::plan::{Load, Plan, Workload};
+use super::plan::{Load, Plan, PlannedLoad, Workload};
 use super::record::{Records, read_folder_file};
 use super::stats::series::series;
 use super::stats::summary::{Scope, littles_law, meets_slo, summarise};
@@ -28,22 +28,16 @@ pub struct Circumstances {
 /// Makes the report. Status and provenance are the caller's to fill in: it stands as succeeded, or failed where no request
 /// succeeded.
 pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) -> Report {
-    let measured = |row: &super::record::Row| row.phase == Phase::Measured;
     let mut load_points = Vec::new();
     let mut all_series = Vec::new();
-    for (number, planned) in (0_u32..).zip(&plan.load_points) {
-        let rows: Vec<usize> = select(records, |row| measured(row) && row.load_point == number);
+    // load points that were never begun are not in the report
+    let begun = records.rows.iter().map(|row| row.load_point + 1).max().unwrap_or(1);
+    for (number, planned) in (0..begun).zip(&plan.load_points) {
+        load_points.push(load_point_of(records, plan, number, planned, circumstances.disagreement.get(&number).copied()));
+        let rows = measured_rows(records, number);
         let scope = Scope { records, rows: &rows, load: Some(&planned.load), slo: plan.slo.as_ref() };
-        let mut summary = summarise(&scope);
-        summary.token_disagreement = circumstances.disagreement.get(&number).copied();
-        let warmup = records.rows.iter().filter(|row| !measured(row) && row.load_point == number);
+        let warmup = records.rows.iter().filter(|row| row.phase == Phase::Warmup && row.load_point == number);
         all_series.push(series(&scope, warmup.filter_map(|row| row.sent).min()));
-        let (concurrency, rate) = match planned.load {
-            Load::Closed { concurrency } => (Some(concurrency), None),
-            Load::Rate { rate, .. } => (None, Some(rate)),
-        };
-        let meets_slo = plan.slo.as_ref().and_then(|slo| meets_slo(&scope, &summary, slo));
-        load_points.push(LoadPoint { concurrency, rate, meets_slo, summary });
     }
     let best = best_of(&load_points);
     let summary = load_points.get(best).map(|point| point.summary.clone()).unwrap_or_default();
@@ -71,6 +65,31 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
         self_check: None,
         client: circumstances.client,
     }
+}
+
+/// The figures of one load point, as far as it went.
+pub fn load_point_figures(records: &Records, plan: &Plan, number: u32) -> LoadPoint {
+    match plan.load_points.get(number as usize) {
+        Some(planned) => load_point_of(records, plan, number, planned, None),
+        None => LoadPoint { concurrency: None, rate: None, meets_slo: None, summary: Summary::default() },
+    }
+}
+
+fn load_point_of(records: &Records, plan: &Plan, number: u32, planned: &PlannedLoad, disagreement: Option<f64>) -> LoadPoint {
+    let rows = measured_rows(records, number);
+    let scope = Scope { records, rows: &rows, load: Some(&planned.load), slo: plan.slo.as_ref() };
+    let mut summary = summarise(&scope);
+    summary.token_disagreement = disagreement;
+    let (concurrency, rate) = match planned.load {
+        Load::Closed { concurrency } => (Some(concurrency), None),
+        Load::Rate { rate, .. } => (None, Some(rate)),
+    };
+    let meets_slo = plan.slo.as_ref().and_then(|slo| meets_slo(&scope, &summary, slo));
+    LoadPoint { concurrency, rate, meets_slo, summary }
+}
+
+fn measured_rows(records: &Records, load_point: u32) -> Vec<usize> {
+    select(records, |row| row.phase == Phase::Measured && row.load_point == load_point)
 }
 
 /// The report of the records in a run's folder, whatever became of the process that wrote them; nothing where there is

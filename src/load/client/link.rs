@@ -1,0 +1,218 @@
+//! One socket, plain or TLS, read with the kernel's receive stamps.
+
+use std::io::{self, IoSliceMut, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage, connect, recvmsg,
+    setsockopt, socket, sockopt,
+};
+use nix::sys::time::TimeSpec;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
+
+use super::clock::Clock;
+
+/// Bytes that one read takes at most.
+const BUFFER: usize = 128 << 10;
+
+/// What reads go into: one for all connections.
+#[derive(Debug)]
+pub struct Buffers {
+    raw: Vec<u8>,
+    plain: Vec<u8>,
+    control: Vec<u8>,
+    /// Whether every read so far came with a kernel stamp.
+    pub stamped: bool,
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Self { raw: vec![0; BUFFER], plain: Vec::new(), control: nix::cmsg_space!(TimeSpec), stamped: true }
+    }
+}
+
+/// What a read gave.
+#[derive(Debug)]
+pub enum Got<'a> {
+    /// Bytes, and when the kernel received the last of them (monotonic, ns). None, when they were TLS's own business.
+    Bytes(&'a [u8], i64),
+    /// Nothing is there.
+    Nothing,
+    /// The other side has closed; true when it said so in an orderly way.
+    Closed,
+    /// The connection broke.
+    Broken(io::Error),
+    /// TLS failed.
+    Tls(rustls::Error),
+}
+
+/// A connection.
+#[derive(Debug)]
+pub struct Link {
+    stream: TcpStream,
+    tls: Option<Box<ClientConnection>>,
+}
+
+impl Link {
+    /// Begins to connect; `EPOLLOUT` tells when that is done.
+    ///
+    /// # Errors
+    /// When the system refuses at once.
+    pub fn open(address: SocketAddr, tls: Option<(&Arc<ClientConfig>, &ServerName<'static>)>) -> io::Result<Self> {
+        let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let socket: OwnedFd =
+            socket(family, SockType::Stream, SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC, SockProtocol::Tcp)?;
+        setsockopt(&socket, sockopt::TcpNoDelay, &true)?;
+        // where the system knows no receive stamps, times are taken after the read
+        let _ = setsockopt(&socket, sockopt::ReceiveTimestampns, &true);
+        match connect(socket.as_raw_fd(), &SockaddrStorage::from(address)) {
+            Ok(()) | Err(Errno::EINPROGRESS) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let tls = match tls {
+            Some((config, name)) => Some(Box::new(
+                ClientConnection::new(config.clone(), name.clone()).map_err(|error| io::Error::other(error.to_string()))?,
+            )),
+            None => None,
+        };
+        Ok(Self { stream: TcpStream::from(socket), tls })
+    }
+
+    /// How the connection attempt ended.
+    ///
+    /// # Errors
+    /// When it failed.
+    pub fn connected(&self) -> io::Result<()> {
+        self.stream.take_error()?.map_or(Ok(()), Err)
+    }
+
+    /// Whether requests can be sent.
+    pub fn is_ready(&self) -> bool {
+        self.tls.as_ref().is_none_or(|tls| !tls.is_handshaking())
+    }
+
+    /// Whether TLS has something to send.
+    pub fn wants_write(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+    }
+
+    /// Writes as much as the socket takes; of TLS, all is taken and what the socket does not take is kept.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(tls) = &mut self.tls else {
+            return match self.stream.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+                other => other,
+            };
+        };
+        let taken = tls.writer().write(bytes)?;
+        self.flush()?;
+        Ok(taken)
+    }
+
+    /// Sends what TLS has kept.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub fn flush(&mut self) -> io::Result<()> {
+        let Some(tls) = &mut self.tls else { return Ok(()) };
+        while tls.wants_write() {
+            match tls.write_tls(&mut self.stream) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads once, with the kernel's stamp.
+    pub fn read<'a>(&mut self, buffers: &'a mut Buffers, clock: &mut Clock) -> Got<'a> {
+        let Buffers { raw, plain, control, stamped } = buffers;
+        let (length, stamp) = {
+            let mut parts = [IoSliceMut::new(raw)];
+            match recvmsg::<()>(self.stream.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty()) {
+                Ok(message) => {
+                    let stamp = message.cmsgs().ok().and_then(|mut all| {
+                        all.find_map(|one| match one {
+                            ControlMessageOwned::ScmTimestampns(time) => Some(time.tv_sec() * 1_000_000_000 + time.tv_nsec()),
+                            _ => None,
+                        })
+                    });
+                    (message.bytes, stamp)
+                }
+                Err(Errno::EAGAIN | Errno::EINTR) => return Got::Nothing,
+                Err(error) => return Got::Broken(error.into()),
+            }
+        };
+        if length == 0 {
+            return Got::Closed;
+        }
+        let now = clock.look();
+        *stamped &= stamp.is_some();
+        // never later than the read itself, whatever the wall clock does
+        let at = stamp.map_or(now, |stamp| clock.from_wall(stamp).min(now));
+        let Some(tls) = &mut self.tls else { return Got::Bytes(&raw[..length], at) };
+        plain.clear();
+        let mut left = &raw[..length];
+        let mut closed = false;
+        while !left.is_empty() && !closed {
+            if let Err(error) = tls.read_tls(&mut left) {
+                return Got::Broken(error);
+            }
+            match tls.process_new_packets() {
+                Ok(state) => {
+                    let had = plain.len();
+                    plain.resize(had + state.plaintext_bytes_to_read(), 0);
+                    if tls.reader().read_exact(&mut plain[had..]).is_err() {
+                        plain.truncate(had);
+                    }
+                    closed = state.peer_has_closed();
+                }
+                Err(error) => {
+                    let _ = tls.write_tls(&mut self.stream);
+                    return Got::Tls(error);
+                }
+            }
+        }
+        if closed && plain.is_empty() { Got::Closed } else { Got::Bytes(plain, at) }
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+/// TLS as the client speaks it: the system's roots and Mozilla's, HTTP/1.1.
+///
+/// # Errors
+/// When the crypto provider can't be set up.
+pub fn tls_config() -> Result<Arc<ClientConfig>, rustls::Error> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// Lets this process open as many files as the system allows; gives that number.
+pub fn raise_open_files() -> u64 {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
+    if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft }
+}

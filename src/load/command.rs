@@ -1,0 +1,304 @@
+//! The command line: `dyno load` with a plan, as the keeper calls it, or by hand.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use clap::{Args, ValueEnum};
+
+use super::client::stop::Stop;
+use super::conduct::{Outcome, Tell, carry_out};
+use super::event::{LoadNews, LoadStatus};
+use super::plan::{Load, Plan, PlanAuth, PlanEndpoint, PlannedLoad, TokenizerChoice, Workload};
+use super::spool::Spool;
+use super::table::table;
+use crate::domain::benchmark::{ArrivalProcess, Endpoint};
+use crate::domain::event::{LogLevel, Progress};
+use crate::domain::provider::{AuthHeader, TokenLimitField};
+use crate::domain::report::Phase;
+
+/// Put load on an OpenAI-compatible server, and measure it.
+#[derive(Debug, Clone, Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["plan", "base_url"])))]
+pub struct LoadArgs {
+    /// Carry out this plan (a report offers its own).
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// Write events to this file instead of the terminal, one JSON object a line.
+    #[arg(long, value_name = "FILE", requires = "plan")]
+    spool: Option<PathBuf>,
+    /// The server; without a path, /v1 is added. May be given several times: the load is split evenly.
+    #[arg(long, value_name = "URL", requires = "model", conflicts_with = "plan")]
+    base_url: Vec<String>,
+    /// The model's name in each request.
+    #[arg(long, value_name = "NAME", conflicts_with = "plan")]
+    model: Option<String>,
+    /// Which call is made.
+    #[arg(long, value_enum, default_value = "chat")]
+    endpoint: EndpointArg,
+    /// Keep this many requests in flight.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "rate", required_unless_present_any = ["plan", "rate"])]
+    concurrency: Option<u32>,
+    /// Or send this many requests per second, whether or not earlier ones have ended.
+    #[arg(long, value_name = "PER_SECOND")]
+    rate: Option<f64>,
+    /// How the gaps of a rate are drawn.
+    #[arg(long, value_enum, default_value = "poisson", requires = "rate")]
+    arrival: ArrivalArg,
+    /// Shape of gamma arrivals: below 1 burstier than Poisson.
+    #[arg(long, value_name = "SHAPE", default_value_t = 1.0, requires = "rate")]
+    burstiness: f64,
+    /// Most requests in flight at a rate; arrivals over it are dropped and counted.
+    #[arg(long, value_name = "N", default_value_t = 1024, requires = "rate")]
+    max_in_flight: u32,
+    /// Measure this many requests (default: ten times the concurrency or rate, at least 100).
+    #[arg(long, value_name = "N", conflicts_with = "duration_s")]
+    num_requests: Option<u32>,
+    /// Or send requests for this long.
+    #[arg(long, value_name = "SECONDS")]
+    duration_s: Option<f64>,
+    /// Input length in tokens, chat template included.
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    input_tokens: u32,
+    /// Output limit in tokens.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    output_tokens: u32,
+    /// Requests before the measurement, excluded from it (default: as many as are in flight).
+    #[arg(long, value_name = "N")]
+    warmup_requests: Option<u32>,
+    /// Ask the engine to go on to the output limit; not every server knows this.
+    #[arg(long)]
+    ignore_eos: bool,
+    /// Count tokens with this tokenizer.json; without it the server is asked (/tokenize), else lengths are estimates.
+    #[arg(long, value_name = "FILE")]
+    tokenizer: Option<PathBuf>,
+    /// The environment variable that holds the API key.
+    #[arg(long, value_name = "NAME")]
+    api_key_env: Option<String>,
+    /// Seed of prompts and arrivals.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Longest wait between two events of an answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120.0)]
+    stall_timeout_s: f64,
+    /// Longest time of a request.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600.0)]
+    timeout_s: f64,
+    /// Measure the client itself against the built-in server first. Only `off` for now.
+    #[arg(long, value_name = "off", default_value = "off", value_parser = ["off"])]
+    self_check: String,
+    /// Write the whole report here.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Write a record of each request here, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    requests: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum EndpointArg {
+    Chat,
+    Completions,
+    Embeddings,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ArrivalArg {
+    Constant,
+    Poisson,
+    Gamma,
+}
+
+impl LoadArgs {
+    fn into_plan(self) -> Result<Plan, String> {
+        if let Some(path) = &self.plan {
+            let bytes = std::fs::read(path).map_err(|error| format!("The plan {} can't be read: {error}.", path.display()))?;
+            let mut plan: Plan = serde_json::from_slice(&bytes)
+                .map_err(|error| format!("The plan {} is not understood: {error}.", path.display()))?;
+            plan.report = self.report.or(plan.report);
+            plan.requests = self.requests.or(plan.requests);
+            return Ok(plan);
+        }
+        let load = match (self.concurrency, self.rate) {
+            (_, Some(rate)) => Load::Rate {
+                rate,
+                process: match self.arrival {
+                    ArrivalArg::Constant => ArrivalProcess::Constant,
+                    ArrivalArg::Poisson => ArrivalProcess::Poisson,
+                    ArrivalArg::Gamma => ArrivalProcess::Gamma,
+                },
+                burstiness: self.burstiness,
+                max_in_flight: self.max_in_flight,
+            },
+            (concurrency, None) => Load::Closed { concurrency: concurrency.unwrap_or(1) },
+        };
+        Ok(Plan {
+            run_id: uuid::Uuid::nil(),
+            endpoints: self.base_url.into_iter().map(|base_url| PlanEndpoint { node: node_name(&base_url), base_url }).collect(),
+            model: self.model.unwrap_or_default(),
+            endpoint: match self.endpoint {
+                EndpointArg::Chat => Endpoint::Chat,
+                EndpointArg::Completions => Endpoint::Completions,
+                EndpointArg::Embeddings => Endpoint::Embeddings,
+            },
+            auth: self.api_key_env.map(|api_key_env| PlanAuth { header: AuthHeader::Bearer, api_key_env }),
+            token_limit: TokenLimitField::MaxTokens,
+            ignore_eos: self.ignore_eos,
+            workload: Workload::Synthetic {
+                input_tokens: self.input_tokens,
+                output_tokens: self.output_tokens,
+                shared_prefix: 0.0,
+            },
+            load_points: vec![PlannedLoad {
+                load,
+                warmup_requests: self.warmup_requests,
+                num_requests: self.num_requests,
+                duration_s: self.duration_s,
+            }],
+            seed: self.seed,
+            stall_timeout_s: self.stall_timeout_s,
+            timeout_s: self.timeout_s,
+            ramp_s: None,
+            tokenizer: self.tokenizer.map_or(TokenizerChoice::Engine, |path| TokenizerChoice::File { path }),
+            extra_body: serde_json::Map::new(),
+            slo: None,
+            requests: self.requests,
+            report: self.report,
+            deadline_unix_ns: None,
+        })
+    }
+}
+
+/// What a server is called in records: its address.
+fn node_name(base_url: &str) -> String {
+    super::address::Address::parse(base_url).map_or_else(|_| base_url.to_owned(), |address| address.host_header())
+}
+
+/// Runs the command: 0 when all went well, 1 when the result is not valid, not whole, or no request succeeded, 2 when the
+/// plan or the arguments are wrong.
+pub fn main(args: LoadArgs) -> ExitCode {
+    let spool = match args.spool.as_deref().map(Spool::open).transpose() {
+        Ok(spool) => spool,
+        Err(error) => return refuse(None, &format!("The spool can't be written: {error}.")),
+    };
+    let plan = match args.into_plan() {
+        Ok(plan) => plan,
+        Err(words) => return refuse(spool.as_ref(), &words),
+    };
+    let stop = match Stop::on_signals() {
+        Ok(stop) => stop,
+        Err(error) => return refuse(spool.as_ref(), &format!("Signals can't be read: {error}.")),
+    };
+    let spool = spool.map(Rc::new);
+    let tell = teller(spool.clone());
+    tell(LoadNews::Started {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        load_points: u32::try_from(plan.load_points.len()).unwrap_or(u32::MAX),
+    });
+    let outcome = match carry_out(&plan, &tell, &stop) {
+        Ok(outcome) => outcome,
+        Err(words) => return refuse(spool.as_deref(), &words),
+    };
+    if let Some(path) = &plan.report
+        && let Err(error) = write_whole(path, &outcome)
+    {
+        return refuse(spool.as_deref(), &format!("The report can't be written: {error}."));
+    }
+    tell(LoadNews::End { status: outcome.status, reason: outcome.reason.clone() });
+    if spool.is_none() {
+        show(&outcome);
+    }
+    if outcome.status == LoadStatus::Ok && outcome.report.valid { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+/// Whoever reads the report finds all of it or nothing.
+fn write_whole(path: &Path, outcome: &Outcome) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    std::fs::write(&new, serde_json::to_vec(&outcome.report)?)?;
+    std::fs::rename(&new, path)
+}
+
+fn refuse(spool: Option<&Spool>, words: &str) -> ExitCode {
+    if let Some(spool) = spool {
+        let _ = spool.write(LoadNews::End { status: LoadStatus::Failed, reason: Some(words.to_owned()) });
+    }
+    let _ = writeln!(io::stderr(), "{words}");
+    ExitCode::from(2)
+}
+
+fn teller(spool: Option<Rc<Spool>>) -> Tell {
+    let terminal = io::stderr().is_terminal();
+    Rc::new(move |news| match &spool {
+        // a full disk must not end a measurement
+        Some(spool) => {
+            let _ = spool.write(news);
+        }
+        None => say(&news, terminal),
+    })
+}
+
+/// Progress for people, on standard error.
+fn say(news: &LoadNews, terminal: bool) {
+    let mut out = io::stderr();
+    let _ = match news {
+        LoadNews::Log { level, line } => {
+            let mark = if *level == LogLevel::Info { "" } else { "warning: " };
+            writeln!(out, "{mark}{line}")
+        }
+        LoadNews::Prepared { tokenizer, notes, .. } => {
+            let notes = notes.iter().fold(String::new(), |text, note| text + "\n" + note);
+            writeln!(out, "Prompts are made; lengths by {tokenizer}.{notes}")
+        }
+        LoadNews::Progress(progress) if terminal => {
+            write!(out, "\r\x1b[2K{}", progress_line(progress)).and_then(|()| out.flush())
+        }
+        LoadNews::End { .. } if terminal => writeln!(out),
+        _ => Ok(()),
+    };
+}
+
+fn progress_line(progress: &Progress) -> String {
+    let mut line = String::new();
+    if progress.load_points > 1 {
+        let _ = write!(line, "load point {}/{} · ", progress.load_point + 1, progress.load_points);
+    }
+    if progress.phase == Some(Phase::Warmup) {
+        line.push_str("warm-up · ");
+    } else {
+        let _ = write!(line, "{}", progress.completed + progress.failed);
+        if let Some(total) = progress.total {
+            let _ = write!(line, "/{total}");
+        }
+        line.push_str(" done · ");
+    }
+    let _ = write!(line, "{} in flight", progress.in_flight);
+    if progress.failed > 0 {
+        let _ = write!(line, " · {} failed", progress.failed);
+    }
+    if let Some(rate) = progress.output_tokens_per_s {
+        let _ = write!(line, " · {rate:.0} tok/s");
+    }
+    if let Some(ttft) = progress.ttft_ms {
+        let _ = write!(line, " · TTFT {ttft:.1} ms");
+    }
+    if let Some(tpot) = progress.tpot_ms {
+        let _ = write!(line, " · TPOT {tpot:.2} ms");
+    }
+    if let Some(eta) = progress.eta_ms {
+        let _ = write!(line, " · {} s left", eta.div_ceil(1000));
+    }
+    line
+}
+
+fn show(outcome: &Outcome) {
+    let mut text = table(&outcome.report);
+    if let Some(reason) = &outcome.reason {
+        let _ = writeln!(text, "{reason}");
+    }
+    let _ = io::stdout().write_all(text.as_bytes());
+}
