@@ -16,7 +16,7 @@ pub enum End {
     /// The connection was closed before.
     Closed,
     Reset,
-    /// Nothing came for a second.
+    /// Nothing came for three seconds.
     Silent,
 }
 
@@ -81,7 +81,7 @@ impl Client {
     pub fn connect(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).unwrap();
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
         Self { stream, received: Vec::new() }
     }
 

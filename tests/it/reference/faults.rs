@@ -166,7 +166,7 @@ fn refused_connections_are_reset() {
 
 #[test]
 fn kept_connections_end_after_a_number_of_answers_or_idle_time() {
-    let keep_alive = KeepAlive { max_requests: Some(2), idle: Some(Duration::from_millis(100)), unannounced: false };
+    let keep_alive = KeepAlive { max_requests: Some(2), idle: Some(Duration::from_millis(900)), unannounced: false };
     let engine = ReferenceEngine::start(Config { keep_alive, ..quick(Dialect::LlamaCpp) }).unwrap();
     let mut client = Client::connect(engine.addr());
     let first = client.post("/v1/chat/completions", "", &chat(2));

@@ -61,7 +61,7 @@ fn a_batch_limit_queues_first_come_first_served() {
         .map(|n| {
             let client = thread::spawn(move || {
                 let id = format!("x-request-id: {n}\r\n");
-                assert_eq!(Client::connect(addr).post("/v1/chat/completions", &id, &chat(40)).end, End::Complete);
+                assert_eq!(Client::connect(addr).post("/v1/chat/completions", &id, &chat(150)).end, End::Complete);
             });
             thread::sleep(Duration::from_millis(5));
             client
@@ -88,7 +88,7 @@ fn load_slows_down_and_lock_step_aligns() {
     let engine = ReferenceEngine::start(Config { timing, ..quick(Dialect::Vllm) }).unwrap();
     let addr = engine.addr();
     let threads: Vec<_> =
-        (0..2).map(|_| thread::spawn(move || Client::connect(addr).post("/v1/chat/completions", "", &chat(100)))).collect();
+        (0..2).map(|_| thread::spawn(move || Client::connect(addr).post("/v1/chat/completions", "", &chat(300)))).collect();
     for client in threads {
         client.join().unwrap();
     }
@@ -126,12 +126,15 @@ fn clients_that_go_away_make_room() {
     let (mut running, mut waiting) = (Client::connect(engine.addr()), Client::connect(engine.addr()));
     running.send(request.as_bytes());
     waiting.send(request.as_bytes());
-    thread::sleep(Duration::from_millis(50));
+    let mut watcher = Client::connect(engine.addr());
+    let both = ["running", "waiting"].map(|state| format!("vllm:num_requests_{state}{{engine=\"0\",model_name=\"m\"}} 1\n"));
+    let started = Instant::now();
+    while !both.iter().all(|line| watcher.get("/metrics").text().contains(line)) {
+        assert!(started.elapsed() < Duration::from_secs(20));
+    }
     drop(waiting);
     drop(running);
-    let started = Instant::now();
     assert_eq!(Client::connect(engine.addr()).post("/v1/chat/completions", "", &chat(2)).end, End::Complete);
-    assert!(started.elapsed() < Duration::from_secs(1));
     let records = engine.stop().unwrap();
     assert_eq!(records.iter().map(|r| r.ending).collect::<Vec<_>>().iter().filter(|e| **e == "abort").count(), 2);
 }
@@ -140,13 +143,17 @@ fn clients_that_go_away_make_room() {
 fn a_reader_that_is_too_slow_delays_its_own_events_only() {
     let timing = Timing { itl: Duration::ZERO, ..quick(Dialect::Vllm).timing };
     let engine = ReferenceEngine::start(Config { timing, ..quick(Dialect::Vllm) }).unwrap();
-    let body = chat(100_000);
+    let body = chat(50_000);
     let mut slow = Client::connect(engine.addr());
     slow.send(format!("POST /v1/chat/completions HTTP/1.1\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes());
     thread::sleep(Duration::from_millis(200));
     assert_eq!(Client::connect(engine.addr()).post("/v1/chat/completions", "", &chat(20)).end, End::Complete);
+    let slept = monotonic_ns();
     let response = slow.answer();
-    assert_eq!((response.end, response.events().len()), (End::Complete, 100_000 + 4));
+    assert_eq!((response.end, response.events().len()), (End::Complete, 50_000 + 4));
+    let records = engine.stop().unwrap();
+    let ends: Vec<u64> = records.iter().map(|record| record.events.last().unwrap().mono_ns).collect();
+    assert!(ends[0] < slept && ends[1] > slept, "{ends:?} {slept}");
 }
 
 #[test]

@@ -37,8 +37,10 @@ const LISTENER: u64 = u64::MAX;
 const TIMER: u64 = u64::MAX - 1;
 const STOP: u64 = u64::MAX - 2;
 
-/// Due turns that are taken before the sockets are looked at again.
-const TURNS_AT_ONCE: usize = 4096;
+/// Due turns that are taken before the sockets are looked at again, and sockets before the next turns: a burst of either
+/// must not hold up the other for long.
+const TURNS_AT_ONCE: usize = 256;
+const SOCKETS_AT_ONCE: usize = 128;
 /// Shorter waits than this are not worth a timer.
 const SHORTEST_WAIT_NS: u64 = 2_000;
 
@@ -105,7 +107,7 @@ impl Server {
 
     /// Serves until told to stop; gives the truth that was kept in memory.
     pub fn run(mut self) -> io::Result<Vec<TruthRecord>> {
-        let mut found = vec![EpollEvent::empty(); 1024];
+        let mut found = vec![EpollEvent::empty(); SOCKETS_AT_ONCE];
         let mut due = Vec::new();
         loop {
             let timeout = self.arm_timer()?;
