@@ -28,9 +28,12 @@ pub fn serving(node: &Node, choice: &NodeChoice) -> Vec<(u32, Device)> {
         let mut index = 0;
         let mut found = Vec::new();
         for device in node.devices.iter().filter(|device| device.kind == kind && chosen(kind)) {
-            // A processor counts its free cores, an accelerator itself; accelerators alike may be listed as one.
-            let copies =
-                if kind == DeviceType::Cpu || device.device_info.uuid.is_some() { 1 } else { device.available_count.max(1) };
+            // A processor is one device; accelerators alike may be listed as one entry with their number.
+            let copies = if kind == DeviceType::Cpu || device.device_info.uuid.is_some() {
+                1
+            } else {
+                device.device_info.num_devices.unwrap_or(device.available_count).max(1)
+            };
             for _ in 0..copies {
                 found.push((index, device.clone()));
                 index += 1;

@@ -1,0 +1,182 @@
+//! All request records of a run as a file: CSV or a JSON object a line, read from the store piece by piece.
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::api::calls;
+use crate::domain::problem::Problem;
+use crate::domain::report::RequestRecord;
+use crate::domain::user::Actor;
+use crate::server::App;
+
+/// Records that are read at once.
+const PIECE: u32 = 1_000;
+
+/// The columns of the CSV, which are the fields of a record.
+const COLUMNS: [&str; 25] = [
+    "id",
+    "node",
+    "load_point",
+    "phase",
+    "scheduled_unix_ns",
+    "sent_unix_ns",
+    "first_content_unix_ns",
+    "last_content_unix_ns",
+    "ended_unix_ns",
+    "ttft_ms",
+    "ttfo_ms",
+    "tpot_ms",
+    "e2el_ms",
+    "events",
+    "input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cached_tokens",
+    "requested_input_tokens",
+    "requested_output_tokens",
+    "token_source",
+    "finish_reason",
+    "error_class",
+    "error",
+    "http_status",
+];
+
+/// How records are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// A page.
+    Json,
+    /// Comma-separated, with a header.
+    Csv,
+    /// A JSON object a line.
+    Ndjson,
+}
+
+impl Format {
+    /// What the query says, or else what `Accept` prefers.
+    pub(super) fn of(asked: Option<&str>, headers: &HeaderMap) -> Result<Self, Problem> {
+        match asked {
+            Some("json") => return Ok(Self::Json),
+            Some("csv") => return Ok(Self::Csv),
+            Some("ndjson") => return Ok(Self::Ndjson),
+            Some(_) => return Err(Problem::field("format", "The format is json, csv or ndjson.")),
+            None => {}
+        }
+        let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kinds = accept.split(',').map(|kind| kind.split(';').next().unwrap_or_default().trim());
+        for kind in kinds {
+            match kind {
+                "text/csv" => return Ok(Self::Csv),
+                "application/x-ndjson" | "application/ndjson" | "application/jsonl" => return Ok(Self::Ndjson),
+                "application/json" => return Ok(Self::Json),
+                _ => {}
+            }
+        }
+        Ok(Self::Json)
+    }
+}
+
+/// The file, as it is read from the store.
+pub(super) async fn records(app: App, actor: Actor, id: Uuid, format: Format) -> Result<Response, Problem> {
+    // The first piece before the answer begins: a run that is not there is a 404.
+    let first = calls::runs::requests_after(&app, &actor, id, 0, PIECE).await?;
+    let head = if format == Format::Csv { csv_line(&COLUMNS.map(str::to_owned)) } else { Vec::new() };
+    let pieces = stream::unfold(Some((first, head)), move |state| {
+        let (app, actor) = (app.clone(), actor.clone());
+        async move {
+            let (piece, mut bytes) = state?;
+            for (_, record) in &piece {
+                bytes.extend(line(record, format));
+            }
+            let next = match piece.last() {
+                Some((last, _)) if piece.len() == PIECE as usize => {
+                    match calls::runs::requests_after(&app, &actor, id, *last, PIECE).await {
+                        Ok(next) => Some((next, Vec::new())),
+                        // Broken off, so that half a file is not taken for a whole one.
+                        Err(problem) => return Some((Err(std::io::Error::other(problem)), None)),
+                    }
+                }
+                _ => None,
+            };
+            Some((Ok::<_, std::io::Error>(Bytes::from(bytes)), next))
+        }
+    });
+    let (kind, extension) = match format {
+        Format::Csv => ("text/csv; charset=utf-8", "csv"),
+        Format::Json | Format::Ndjson => ("application/x-ndjson", "ndjson"),
+    };
+    let disposition = format!("attachment; filename=\"dyno-{id}-requests.{extension}\"");
+    let headers = [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+fn line(record: &RequestRecord, format: Format) -> Vec<u8> {
+    if format != Format::Csv {
+        let mut line = serde_json::to_vec(record).unwrap_or_default();
+        line.push(b'\n');
+        return line;
+    }
+    let value = serde_json::to_value(record).unwrap_or_default();
+    csv_line(&COLUMNS.map(|column| cell(value.get(column))))
+}
+
+/// A value as a cell. Text that a spreadsheet would run gets an apostrophe before it; numbers stay numbers.
+fn cell(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+fn csv_line(cells: &[String]) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
+    // Writing to memory does not fail.
+    let _ = writer.write_record(cells);
+    writer.into_inner().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::report::Phase;
+
+    fn record() -> RequestRecord {
+        serde_json::from_value(serde_json::json!({
+            "id": "a-1", "node": "=cmd", "load_point": 0, "phase": "measured", "ttft_ms": -1.5, "error": "a,\"b\"\nc", "events": 3
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn cells_that_a_spreadsheet_would_run_are_text() {
+        let text = String::from_utf8(line(&record(), Format::Csv)).unwrap();
+        assert!(text.starts_with("a-1,'=cmd,0,measured,"), "{text}");
+        assert!(text.contains(",-1.5,"));
+        assert!(text.contains("\"a,\"\"b\"\"\nc\""));
+    }
+
+    #[test]
+    fn every_field_of_a_record_is_a_column() {
+        let mut full = record();
+        full.phase = Phase::Warmup;
+        for (name, _) in serde_json::to_value(&full).unwrap().as_object().unwrap() {
+            assert!(COLUMNS.contains(&name.as_str()), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_query_comes_before_accept() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(Format::of(None, &headers).unwrap(), Format::Json);
+        headers.insert(header::ACCEPT, "text/html, text/csv;q=0.9".parse().unwrap());
+        assert_eq!(Format::of(None, &headers).unwrap(), Format::Csv);
+        assert_eq!(Format::of(Some("ndjson"), &headers).unwrap(), Format::Ndjson);
+        assert!(Format::of(Some("xml"), &headers).is_err());
+    }
+}

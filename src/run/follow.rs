@@ -1,0 +1,231 @@
+//! From a run's journal and spool to its events. What was read is kept together with how far it was read, so that a
+//! portal that stops at any moment neither loses nor doubles anything.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::keeper::journal::{Entry, News, Outcome};
+use super::keeper::spec::files;
+use super::tail::Tail;
+use super::text;
+use crate::domain::event::{LogLevel, LogLine, Progress, RunEvent};
+use crate::domain::run::{Stage, StageId, StageStatus};
+use crate::load::event::{LoadEvent, LoadNews};
+use crate::store::RunUpdate;
+
+/// Snapshots that a run keeps at most for each of its load points, roughly: the longer it goes on, the rarer they are.
+const SNAPSHOTS: i64 = 600;
+
+/// How a keeper's work ended, by its journal.
+pub(super) type Ended = (Outcome, Option<String>);
+
+/// A place in both files.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    journal: Tail,
+    spool: Tail,
+}
+
+impl Places {
+    pub(super) fn new(folder: &Path, journal_offset: u64, spool_offset: u64) -> Self {
+        Self {
+            journal: Tail::new(folder.join(files::JOURNAL), journal_offset),
+            spool: Tail::new(folder.join(files::SPOOL), spool_offset),
+        }
+    }
+
+    /// What was told since, at most about a megabyte of each. Blocks.
+    pub(super) fn read(&mut self) -> std::io::Result<Told> {
+        let parse = |lines: Vec<Vec<u8>>| lines.iter().filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        let journal = self.journal.lines()?;
+        let lines = self.spool.lines()?;
+        let any = !journal.is_empty() || !lines.is_empty();
+        let spool = lines.iter().filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        Ok(Told { any, journal: parse(journal), spool, journal_offset: self.journal.offset(), spool_offset: self.spool.offset() })
+    }
+}
+
+/// What was told since the last look.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// Whether there was a line at all.
+    pub any: bool,
+    journal: Vec<Entry>,
+    spool: Vec<LoadEvent>,
+    journal_offset: u64,
+    spool_offset: u64,
+}
+
+/// Turns what is told into events; keeps a run's stages up to date.
+#[derive(Debug, Default)]
+pub(super) struct Translator {
+    last: Option<(Timestamp, u32, Option<crate::domain::report::Phase>)>,
+}
+
+impl Translator {
+    /// The update for the store, and the end if it was told.
+    pub(super) fn translate(&mut self, told: Told, stages: &mut [Stage]) -> (RunUpdate, Option<Ended>) {
+        let mut ended = None;
+        let mut events: Vec<(Timestamp, RunEvent)> = Vec::new();
+        for entry in told.journal {
+            let event = match entry.news {
+                News::Stage { stage, status, message } => change(stages, stage, status, message, entry.at),
+                News::Log { stage, level, line } => Some(RunEvent::Log(LogLine { stage, level, line: text::clean(&line) })),
+                News::Engine(facts) => {
+                    let version = facts.version.map(|version| format!(", version {version}")).unwrap_or_default();
+                    let after = text::duration(facts.startup_ms);
+                    let line = format!("Node {}: ready after {after}, model {}{version}.", facts.node, facts.model);
+                    Some(log(StageId::VerifyDeploymentStatus, LogLevel::Info, line))
+                }
+                News::Process { .. } => None,
+                News::End { outcome, reason } => {
+                    ended = Some((outcome, reason));
+                    None
+                }
+            };
+            events.extend(event.map(|event| (entry.at, event)));
+        }
+        for event in told.spool {
+            let at = Timestamp::from_nanosecond(i128::from(event.at_unix_ns)).unwrap_or_else(|_| Timestamp::now());
+            events.extend(self.load_event(event.news, at).into_iter().map(|event| (at, event)));
+        }
+        // Two files, one story.
+        events.sort_by_key(|(at, _)| *at);
+        let update = RunUpdate {
+            events,
+            journal_offset: Some(told.journal_offset),
+            spool_offset: Some(told.spool_offset),
+            ..RunUpdate::default()
+        };
+        (update, ended)
+    }
+
+    fn load_event(&mut self, news: LoadNews, at: Timestamp) -> Vec<RunEvent> {
+        let stage = StageId::RunPerformanceBenchmark;
+        match news {
+            LoadNews::Started { version, .. } => {
+                vec![log(stage, LogLevel::Info, format!("The load process is up, dyno {version}."))]
+            }
+            LoadNews::Log { level, line } => vec![log(stage, level, line)],
+            LoadNews::Prepared { requests, tokenizer, notes } => {
+                let number = requests.map_or_else(|| "Requests".to_owned(), text::requests);
+                let mut lines =
+                    vec![log(stage, LogLevel::Info, format!("{number} prepared; lengths are counted by {tokenizer}."))];
+                lines.extend(notes.into_iter().map(|note| log(stage, LogLevel::Info, note)));
+                lines
+            }
+            LoadNews::Progress(progress) => {
+                if self.is_worth_keeping(&progress, at) {
+                    vec![RunEvent::Progress(progress)]
+                } else {
+                    Vec::new()
+                }
+            }
+            LoadNews::LoadPointEnd { load_point, figures } => {
+                let summary = &figures.summary;
+                let done = text::number(summary.successful_requests);
+                let line =
+                    format!("Load point {}: {done} of {} succeeded.", load_point + 1, text::requests(summary.total_requests));
+                vec![log(stage, LogLevel::Info, line)]
+            }
+            // The keeper's journal has the last word.
+            LoadNews::End { .. } => Vec::new(),
+        }
+    }
+
+    /// Whether a snapshot tells something that the one before did not: a new phase, the end, or a second (more of a long
+    /// load) later.
+    fn is_worth_keeping(&mut self, progress: &Progress, at: Timestamp) -> bool {
+        let complete = progress.total.is_some_and(|total| progress.completed + progress.failed >= total);
+        let gap_ms = (progress.elapsed_ms as i64 / SNAPSHOTS).max(1_000);
+        let news = match self.last {
+            Some((last, point, phase)) => {
+                complete
+                    || point != progress.load_point
+                    || phase != progress.phase
+                    || at.as_millisecond() - last.as_millisecond() >= gap_ms
+            }
+            None => true,
+        };
+        if news {
+            self.last = Some((at, progress.load_point, progress.phase));
+        }
+        news
+    }
+}
+
+/// A line of a stage's log.
+pub(super) fn log(stage: StageId, level: LogLevel, line: impl AsRef<str>) -> RunEvent {
+    RunEvent::Log(LogLine { stage, level, line: text::clean(line.as_ref()) })
+}
+
+/// Changes a stage of a run and answers the event of it; nothing for a stage that the run does not have.
+pub(super) fn change(
+    stages: &mut [Stage],
+    id: StageId,
+    status: StageStatus,
+    message: Option<String>,
+    at: Timestamp,
+) -> Option<RunEvent> {
+    let stage = stages.iter_mut().find(|stage| stage.id == id)?;
+    stage.status = status;
+    match status {
+        StageStatus::Pending | StageStatus::Skipped => {}
+        StageStatus::Running => {
+            stage.started_at = Some(stage.started_at.unwrap_or(at));
+            stage.ended_at = None;
+        }
+        StageStatus::Succeeded | StageStatus::Failed | StageStatus::Cancelled => stage.ended_at = Some(at),
+    }
+    stage.message = message.map(|message| text::clean(&message));
+    Some(RunEvent::Stage(stage.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::run::RunKind;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millisecond(ms).unwrap()
+    }
+
+    fn progress(completed: u64, elapsed_ms: u64) -> Progress {
+        Progress { completed, elapsed_ms, total: Some(100), ..Progress::default() }
+    }
+
+    #[test]
+    fn snapshots_get_rarer_and_the_last_is_kept() {
+        let mut translator = Translator::default();
+        assert!(translator.is_worth_keeping(&progress(0, 0), at(0)));
+        assert!(!translator.is_worth_keeping(&progress(1, 500), at(500)));
+        assert!(translator.is_worth_keeping(&progress(2, 1_000), at(1_000)));
+        assert!(!translator.is_worth_keeping(&progress(3, 3_600_000), at(4_000)), "an hour in, six seconds apart");
+        assert!(translator.is_worth_keeping(&progress(100, 3_600_000), at(4_500)));
+    }
+
+    #[test]
+    fn both_files_make_one_story() {
+        let mut stages: Vec<Stage> = StageId::of_run(RunKind::Measured, false).iter().map(|id| Stage::pending(*id)).collect();
+        let stage = StageId::RunPerformanceBenchmark;
+        let told = Told {
+            any: true,
+            journal: vec![
+                Entry { at: at(1), news: News::Stage { stage, status: StageStatus::Running, message: None } },
+                Entry { at: at(9), news: News::Stage { stage, status: StageStatus::Succeeded, message: Some("Done.".into()) } },
+                Entry { at: at(9), news: News::End { outcome: Outcome::Done, reason: None } },
+            ],
+            spool: vec![LoadEvent { at_unix_ns: 5_000_000, news: LoadNews::Progress(progress(1, 5)) }],
+            journal_offset: 3,
+            spool_offset: 4,
+        };
+        let (update, ended) = Translator::default().translate(told, &mut stages);
+        let names: Vec<&str> = update.events.iter().map(|(_, event)| event.name()).collect();
+        assert_eq!(names, ["stage", "progress", "stage"]);
+        assert_eq!(ended, Some((Outcome::Done, None)));
+        assert_eq!((update.journal_offset, update.spool_offset), (Some(3), Some(4)));
+        assert_eq!(stages[4].started_at, Some(at(1)));
+        assert_eq!(stages[4].ended_at, Some(at(9)));
+    }
+}

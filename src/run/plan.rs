@@ -1,0 +1,229 @@
+//! From a benchmark's specification to the load's plan, and to what the engine must be able to take. Pure.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::keeper::spec::files;
+use crate::domain::benchmark::{Arrival, BenchmarkSpec, Endpoint, EvalWith, LoadSpec, OfferedLoad, Slo};
+use crate::domain::inventory::{DatasetRow, ModelFacts, ModelSource};
+use crate::engine::Launch;
+use crate::load::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedLoad, TokenizerChoice, Workload};
+
+/// The variable through which the load gets a provider's secret.
+pub(super) const SECRET_ENV: &str = "DYNO_LOAD_SECRET";
+/// Output limit of a dataset's row without reference.
+const DEFAULT_OUTPUT: u32 = 256;
+/// Tokens that a request may have over what was asked for: special tokens, and estimates that fell short.
+const MARGIN: u32 = 64;
+/// Longest wait between two events of an engine that Dyno started, seconds: with more clients than slots, a first token
+/// waits its turn, and that the engine died is seen otherwise.
+const OWN_STALL_S: f64 = 600.0;
+/// Longest request of such an engine, seconds.
+const OWN_TIMEOUT_S: f64 = 3_600.0;
+/// The load ends so long before the keeper ends everything.
+const BEFORE_DEADLINE_NS: i128 = 120_000_000_000;
+/// Sample counts from which on a percentile may decide; docs/METRICS.md has them.
+const FLOORS: [(f64, u32); 5] = [(50.0, 11), (90.0, 64), (95.0, 130), (99.0, 662), (99.9, 6_636)];
+
+/// What a plan is made of beside the specification.
+pub(super) struct PlanInputs<'a> {
+    /// The run.
+    pub run_id: Uuid,
+    /// What was asked for.
+    pub spec: &'a BenchmarkSpec,
+    /// The portal's data folder.
+    pub data_dir: &'a Path,
+    /// When the keeper ends everything.
+    pub deadline: Timestamp,
+    /// How the engine is started; absent for a cloud model.
+    pub launch: Option<&'a Launch>,
+    /// The model's file or folder; absent for a cloud model.
+    pub model_path: Option<&'a Path>,
+}
+
+/// The load's plan. Of an engine that is yet to be started, addresses and model name are left open.
+pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
+    let PlanInputs { spec, .. } = inputs;
+    let load = &spec.load;
+    let own = inputs.launch.is_some();
+    let (endpoints, model, auth, token_limit) = match &spec.model.source {
+        ModelSource::Cloud { provider, base_url, model } => {
+            let preset = provider.preset();
+            let auth = spec.credential_id.map(|_| PlanAuth { header: preset.auth, api_key_env: SECRET_ENV.to_owned() });
+            let node = spec.load_node.clone().or_else(|| spec.nodes.first().map(|node| node.hostname.clone()));
+            let endpoint = PlanEndpoint { node: node.unwrap_or_default(), base_url: base_url.clone() };
+            (vec![endpoint], model.clone(), auth, preset.token_limit)
+        }
+        _ => (Vec::new(), String::new(), None, crate::domain::provider::TokenLimitField::MaxTokens),
+    };
+    let longest_output = load.max_output_tokens.unwrap_or(DEFAULT_OUTPUT);
+    Plan {
+        run_id: inputs.run_id,
+        endpoints,
+        model,
+        endpoint: load.endpoint,
+        auth,
+        token_limit,
+        ignore_eos: load.endpoint != Endpoint::Embeddings && inputs.launch.is_some_and(|launch| launch.ignore_eos),
+        workload: workload(load, spec, inputs.data_dir),
+        load_points: load_points(load),
+        seed: load.seed.unwrap_or(1),
+        stall_timeout_s: if own { OWN_STALL_S } else { 120.0 },
+        timeout_s: if own { OWN_TIMEOUT_S.max(f64::from(longest_output)) } else { 600.0 },
+        ramp_s: None,
+        tokenizer: tokenizer(inputs),
+        extra_body: serde_json::Map::new(),
+        slo: load.slo.clone(),
+        // Beside the plan: the load runs in its folder.
+        requests: Some(PathBuf::from(files::REQUESTS)),
+        report: Some(PathBuf::from(files::REPORT)),
+        deadline_unix_ns: i64::try_from(inputs.deadline.as_nanosecond() - BEFORE_DEADLINE_NS).ok(),
+    }
+}
+
+/// The plan of one short request, to see whether a cloud model answers.
+pub(super) fn verify_plan(plan: &Plan) -> Plan {
+    let workload = match plan.workload {
+        Workload::Synthetic { input_tokens, output_tokens, .. } => {
+            Workload::Synthetic { input_tokens: input_tokens.min(64), output_tokens: output_tokens.min(16), shared_prefix: 0.0 }
+        }
+        Workload::Dataset { .. } => Workload::Synthetic { input_tokens: 64, output_tokens: 16, shared_prefix: 0.0 },
+    };
+    Plan {
+        workload,
+        load_points: vec![PlannedLoad { warmup_requests: Some(0), num_requests: Some(1), ..PlannedLoad::closed(1) }],
+        slo: None,
+        requests: None,
+        report: Some(PathBuf::from(files::VERIFY_REPORT)),
+        ..plan.clone()
+    }
+}
+
+fn workload(load: &LoadSpec, spec: &BenchmarkSpec, data_dir: &Path) -> Workload {
+    match load.eval_with {
+        EvalWith::Configuration => Workload::Synthetic {
+            input_tokens: load.max_input_tokens.unwrap_or(1),
+            // An embedding has no output; the plan wants a number all the same.
+            output_tokens: load.max_output_tokens.unwrap_or(1),
+            shared_prefix: load.prefix.as_ref().map_or(0.0, |prefix| prefix.share),
+        },
+        EvalWith::Dataset => Workload::Dataset {
+            files: spec
+                .datasets
+                .iter()
+                .map(|dataset| DatasetFile {
+                    path: crate::datasets::path_of(data_dir, dataset.id),
+                    id: dataset.id,
+                    name: dataset.name.clone(),
+                    sha256: Some(dataset.sha256.clone()),
+                })
+                .collect(),
+            max_output_tokens: load.max_output_tokens,
+        },
+    }
+}
+
+fn load_points(load: &LoadSpec) -> Vec<PlannedLoad> {
+    let shape = match &load.arrival {
+        Some(Arrival::Rate { process, burstiness, .. }) => (*process, burstiness.unwrap_or(1.0)),
+        _ => (crate::domain::benchmark::ArrivalProcess::default(), 1.0),
+    };
+    let open = |rate: f64| Load::Rate { rate, process: shape.0, burstiness: shape.1, max_in_flight: load.concurrent_requests };
+    let loads: Vec<Load> = match (load.load_points.as_slice(), &load.arrival) {
+        ([], Some(Arrival::Rate { rate, .. })) => vec![open(*rate)],
+        ([], _) => vec![Load::Closed { concurrency: load.concurrent_requests }],
+        (points, _) => points
+            .iter()
+            .map(|point| match point {
+                OfferedLoad::Concurrency { concurrency } => Load::Closed { concurrency: *concurrency },
+                OfferedLoad::Rate { rate } => open(*rate),
+            })
+            .collect(),
+    };
+    loads
+        .into_iter()
+        .map(|offered| {
+            let mut planned = PlannedLoad {
+                load: offered,
+                warmup_requests: load.warmup_requests,
+                num_requests: load.num_requests,
+                duration_s: load.duration_s,
+            };
+            if let (None, None, Some(slo)) = (load.num_requests, load.duration_s, &load.slo) {
+                planned.num_requests = planned.requests().map(|number| number.max(floor(slo)));
+            }
+            planned
+        })
+        .collect()
+}
+
+/// The least number of samples that lets an SLO's percentile decide.
+fn floor(slo: &Slo) -> u32 {
+    FLOORS.iter().find(|(percentile, _)| slo.percentile <= *percentile).or(FLOORS.last()).map_or(0, |(_, samples)| *samples)
+}
+
+fn tokenizer(inputs: &PlanInputs<'_>) -> TokenizerChoice {
+    let folder = inputs.model_path.filter(|path| path.join("tokenizer.json").is_file());
+    match folder {
+        Some(path) => TokenizerChoice::File { path: path.to_owned() },
+        None => TokenizerChoice::Engine,
+    }
+}
+
+/// What each engine must be able to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Longest request in tokens, input and output.
+    pub context: u32,
+    /// Requests in flight at once.
+    pub in_flight: u32,
+}
+
+/// What each of so many engines must be able to take; `longest` is that of the datasets' rows, tokens.
+///
+/// # Errors
+/// When the model's context is too short, in words for people.
+pub(super) fn shape(
+    spec: &BenchmarkSpec,
+    facts: Option<&ModelFacts>,
+    engines: u32,
+    longest: Option<u32>,
+) -> Result<Shape, String> {
+    let load = &spec.load;
+    let planned = load_points(load);
+    let most = planned.iter().map(PlannedLoad::cap).max().unwrap_or(1).max(1);
+    let asked = match load.eval_with {
+        EvalWith::Configuration => {
+            let output = if load.endpoint == Endpoint::Embeddings { 0 } else { load.max_output_tokens.unwrap_or(0) };
+            load.max_input_tokens.unwrap_or(0).saturating_add(output)
+        }
+        EvalWith::Dataset => longest.unwrap_or(0),
+    };
+    let mut context = asked.saturating_add(MARGIN);
+    if let Some(limit) = facts.and_then(|facts| facts.context_length) {
+        if load.eval_with == EvalWith::Configuration && asked > limit {
+            return Err(format!(
+                "Input and output together are {} tokens; the model's context has {}.",
+                super::text::number(asked.into()),
+                super::text::number(limit.into())
+            ));
+        }
+        context = context.min(limit);
+    }
+    Ok(Shape { context, in_flight: most.div_ceil(engines.max(1)) })
+}
+
+/// Tokens that a dataset's row may take, input and output: an estimate that is rather too large.
+pub(super) fn row_tokens(row: &DatasetRow, max_output: Option<u32>) -> u32 {
+    let input: u32 = row.messages.iter().map(|message| text_tokens(&message.content).saturating_add(16)).sum();
+    let output = max_output.unwrap_or_else(|| row.reference.as_deref().map_or(DEFAULT_OUTPUT, text_tokens));
+    input.saturating_add(output)
+}
+
+fn text_tokens(text: &str) -> u32 {
+    let plain = text.chars().filter(char::is_ascii).count();
+    let other = text.chars().count() - plain;
+    u32::try_from(plain / 2 + other * 2 + 1).unwrap_or(u32::MAX)
+}
