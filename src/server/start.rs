@@ -13,14 +13,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::app::StartError;
 use super::config::{Config, ServeArgs};
 use super::{App, router};
-use crate::api::calls::account;
+use crate::api::calls::{account, seed};
 use crate::domain::run::RunStatus;
 use crate::store::Store;
 
 /// How long open requests may take after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(8);
 /// How often what has ended by itself is removed.
-const SWEEP_EVERY: Duration = Duration::from_secs(15 * 60);
+const SWEEP_EVERY: Duration = Duration::from_mins(15);
 
 /// A portal that listens.
 pub struct Portal {
