@@ -6,10 +6,14 @@ use super::CallError;
 
 /// Starts another run of a benchmark and goes to its page; refused, it goes back to `here`.
 #[server(endpoint = "ui/benchmarks/run-again")]
-pub async fn run_again(#[server(default)] id: String, #[server(default)] here: String) -> Result<(), CallError> {
+pub async fn run_again(
+    #[server(default)] id: String,
+    #[server(default)] simulated: String,
+    #[server(default)] here: String,
+) -> Result<(), CallError> {
     let started = async {
         let (app, actor) = crate::server::context()?;
-        let run = crate::api::calls::benchmarks::run_again(&app, &actor, known(&id)?, false).await?;
+        let run = crate::api::calls::benchmarks::run_again(&app, &actor, known(&id)?, simulated == "true").await?;
         Ok(format!("/runs/{}", run.id))
     };
     super::forms::answer(started.await, or_history(&here), Vec::new()).await

@@ -29,7 +29,7 @@ pub struct ReportPage {
 
 /// A run's report.
 #[server(endpoint = "ui/runs/report", input = server_fn::codec::Json)]
-pub async fn report_page(id: Uuid, flash: String) -> Result<ReportPage, CallError> {
+pub async fn load_report(id: Uuid, flash: String) -> Result<ReportPage, CallError> {
     use crate::api::calls::{benchmarks, runs};
     use crate::domain::problem::ProblemKind;
     let (app, actor) = crate::server::context()?;
@@ -45,10 +45,30 @@ pub async fn report_page(id: Uuid, flash: String) -> Result<ReportPage, CallErro
     Ok(ReportPage { live, benchmark, report, flash: super::forms::kept(&flash).await })
 }
 
+/// A page of the table of requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequestPage {
+    /// The records.
+    pub page: Page<RequestRecord>,
+    /// When the first measured request was sent: times of the table count from there.
+    pub origin_unix_ns: Option<i64>,
+}
+
 /// A page of a run's requests.
 #[server(endpoint = "ui/runs/requests", input = server_fn::codec::Json)]
-pub async fn request_page(id: Uuid, query: ListQuery) -> Result<Page<RequestRecord>, CallError> {
+pub async fn load_requests(id: Uuid, query: ListQuery) -> Result<RequestPage, CallError> {
+    use crate::api::calls::runs;
     let (app, actor) = crate::server::context()?;
+    let first = ListQuery {
+        status: Some("measured".to_owned()),
+        sort: Some("sent_unix_ns".to_owned()),
+        page_size: Some(1),
+        ..ListQuery::default()
+    };
+    let first = runs::requests(&app, &actor, id, first).await?;
     let query = ListQuery { page_size: Some(query.page_size.unwrap_or(REQUEST_ROWS)), ..query };
-    Ok(crate::api::calls::runs::requests(&app, &actor, id, query).await?)
+    Ok(RequestPage {
+        page: runs::requests(&app, &actor, id, query).await?,
+        origin_unix_ns: first.items.first().and_then(|record| record.sent_unix_ns),
+    })
 }

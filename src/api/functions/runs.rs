@@ -56,7 +56,7 @@ pub struct LivePage {
 
 /// The history's page.
 #[server(endpoint = "ui/history", input = server_fn::codec::Json)]
-pub async fn history(query: ListQuery, flash: String) -> Result<History, CallError> {
+pub async fn load_history(query: ListQuery, flash: String) -> Result<History, CallError> {
     use crate::api::calls::{runs, workflows};
     use crate::domain::problem::ProblemKind;
     let (app, actor) = crate::server::context()?;
@@ -70,7 +70,7 @@ pub async fn history(query: ListQuery, flash: String) -> Result<History, CallErr
     Ok(History {
         runs: page,
         choices: runs::choices(&app, &actor).await?,
-        drafts: workflows::list(&app, &actor).await?.items,
+        drafts: workflows::list(&app, &actor, &ListQuery::default()).await?.items,
         flash: super::forms::kept(&flash).await,
         refused,
     })
@@ -86,7 +86,7 @@ pub async fn history_runs(query: ListQuery) -> Result<Page<RunRow>, CallError> {
 
 /// A run as it stands, with what its page needs to go on from there.
 #[server(endpoint = "ui/runs/live", input = server_fn::codec::Json)]
-pub async fn live_page(id: Uuid, flash: String) -> Result<LivePage, CallError> {
+pub async fn load_live(id: Uuid, flash: String) -> Result<LivePage, CallError> {
     use crate::api::calls::benchmarks;
     let (app, actor) = crate::server::context()?;
     let live = told(&app, &actor, id).await?;

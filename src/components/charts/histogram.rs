@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::drawing::{Axis, Drawing, NARROW, Size, WIDE};
-use super::number::{figure, grouped};
 use super::scale::{Kind, nice_log_bounds, nice_top};
 use super::{Chart, Table};
+use crate::components::number::{figure, grouped};
 use crate::domain::report::Histogram;
 
 /// The chart of a histogram.

@@ -1,9 +1,10 @@
 //! A figure so far, while a run goes on: one line whose axes grow in round steps, so that the picture stands still between them.
 
 use super::drawing::{Anchor, Axis, Drawing, SMALL, line};
-use super::number::{figure, span};
+use super::number::{second, span};
 use super::scale::{Kind, nice_top};
 use super::{Chart, Table};
+use crate::components::number::figure;
 
 /// The chart of `(seconds since the load began, value)`; values that are not known yet are left out by the caller.
 pub fn so_far(id: &str, title: &str, y_title: &str, points: &[(f64, f64)]) -> Chart {
@@ -30,7 +31,7 @@ pub fn so_far(id: &str, title: &str, y_title: &str, points: &[(f64, f64)]) -> Ch
         key: Vec::new(),
         table: Table {
             head: vec!["Time, s".to_owned(), y_title.to_owned()],
-            rows: points.iter().map(|(at, value)| vec![figure(*at), figure(*value)]).collect(),
+            rows: points.iter().map(|(at, value)| vec![second(*at), figure(*value)]).collect(),
         },
     }
 }

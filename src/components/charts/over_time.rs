@@ -1,9 +1,10 @@
 //! "Was it steady?": values over the run's time; latency, requests in flight and tokens per second share one x axis.
 
 use super::drawing::{Anchor, Axis, Drawing, NARROW, Plot, Shape, Size, WIDE, band, hatch, line, markers};
-use super::number::{figure, grouped, span};
+use super::number::{second, span};
 use super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
 use super::{Chart, Key, Table};
+use crate::components::number::{count, figure};
 use crate::domain::report::{LoadPointSeries, TimePoint};
 
 /// The x axis that the charts of one load point share, and what is hatched on it.
@@ -90,10 +91,11 @@ pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_
         drawing.path(markers(Shape::Cross, 3.5, beneath), "chart-cross");
         drawing
     };
-    let what = if seconds { "one-second medians" } else { "requests" };
+    let number = points.len() as u64;
+    let what = if seconds { count(number, "one-second median", "one-second medians") } else { count(number, "request", "requests") };
     let mut desc = format!(
-        "{} {what} over {}, from {} to {} {unit}.",
-        grouped(points.len() as u64),
+        "{} over {}, from {} to {} {unit}.",
+        what,
         span(time.domain.1),
         figure(least),
         figure(highest)
@@ -107,8 +109,7 @@ pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_
         vec![Key { class: "chart-dot chart-s1", text: "one request, by the time it was sent".to_owned() }]
     };
     if !failures_s.is_empty() {
-        let failed = failures_s.len() as u64;
-        desc.push_str(&format!(" {} {} failed.", grouped(failed), if failed == 1 { "request" } else { "requests" }));
+        desc.push_str(&format!(" {} failed.", count(failures_s.len() as u64, "request", "requests")));
         key.push(Key { class: "chart-cross", text: "failed request".to_owned() });
     }
     key.extend(time.hatched());
@@ -118,7 +119,7 @@ pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_
         vec!["Sent at, s".to_owned(), format!("{name}, {unit}")]
     };
     let row = |point: &TimePoint| {
-        let mut row = vec![figure(point.at_s), figure(point.value)];
+        let mut row = vec![second(point.at_s), figure(point.value)];
         if seconds {
             row.push(figure(point.min.unwrap_or(point.value)));
             row.push(figure(point.max.unwrap_or(point.value)));
@@ -156,7 +157,7 @@ pub fn level(id: &str, title: &str, y_title: &str, points: &[TimePoint], time: &
         key: time.hatched().into_iter().collect(),
         table: Table {
             head: vec!["Time, s".to_owned(), y_title.to_owned()],
-            rows: points.iter().map(|point| vec![figure(point.at_s), figure(point.value)]).collect(),
+            rows: points.iter().map(|point| vec![second(point.at_s), figure(point.value)]).collect(),
         },
     })
 }

@@ -1,9 +1,10 @@
 //! "How bad is the tail?": the value at each percentile, stretched towards the last ones, as far as the samples carry.
 
 use super::drawing::{Axis, Drawing, NARROW, Shape, Size, WIDE, band, line, markers};
-use super::number::{figure, grouped, tick};
+use super::number::tick;
 use super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
 use super::{Chart, Key, Table};
+use crate::components::number::{figure, grouped};
 use crate::domain::report::CurvePoint;
 
 /// The chart of a percentile curve; `None` when there is no line to draw.

@@ -1,0 +1,198 @@
+//! The table of runs. While some of them go on it is asked for anew every few seconds.
+
+use leptos::prelude::*;
+use leptos_router::params::ParamsMap;
+
+use crate::components::badge::{KindBadge, RunBadge, ValidityBadge};
+use crate::components::number::{figure, percent};
+use crate::components::table::{Column, DataTable, Sorting};
+use crate::components::tag::Tags;
+use crate::components::time::Time;
+use crate::domain::list::{ListQuery, Page};
+use crate::domain::run::{RunRow, RunStatus};
+use crate::pages::run_actions::{CancelForm, CopyForm, DeleteForm, RunAgainForm, Subject};
+use crate::components::button::Look;
+
+/// The runs of one page.
+#[component]
+pub fn Rows(
+    /// As the page was loaded.
+    first: Page<RunRow>,
+    /// What was asked for.
+    asks: ListQuery,
+    /// The page's query.
+    params: ParamsMap,
+    /// The page's address, to come back to.
+    here: String,
+) -> impl IntoView {
+    let rows = RwSignal::new(first.items);
+    let sorting = Sorting {
+        path: super::PATH.to_owned(),
+        params,
+        current: asks.sort.clone().unwrap_or_else(|| "-created_at".to_owned()),
+    };
+    keep_fresh(rows, asks);
+    let here = StoredValue::new(here);
+    let ids = Memo::new(move |_| rows.with(|rows| rows.iter().map(|row| row.id).collect::<Vec<_>>()));
+    view! {
+        <DataTable caption="Runs" caption_hidden=true columns=columns() sorting=Some(sorting) blocks=true>
+            <For
+                each=move || ids.get()
+                key=|id| *id
+                children=move |id| {
+                    let row = Memo::new(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
+                    move || row.get().map(|row| view! { <Row row=row here=here.get_value() /> })
+                }
+            />
+        </DataTable>
+    }
+}
+
+/// Asks for the same page again while one of its runs has not ended. In the browser only.
+fn keep_fresh(rows: RwSignal<Vec<RunRow>>, asks: ListQuery) {
+    #[cfg(feature = "hydrate")]
+    {
+        use crate::api::functions::runs::history_runs;
+        use std::time::Duration;
+        let is_open = move || rows.try_with_untracked(|rows| rows.iter().any(|row| !row.status.is_end())) == Some(true);
+        Effect::new(move |_| {
+            let asks = asks.clone();
+            let asking = set_interval_with_handle(
+                move || {
+                    if !is_open() {
+                        return;
+                    }
+                    let asks = asks.clone();
+                    leptos::task::spawn_local(async move {
+                        // An answer that does not come leaves the page as it is; the next one may.
+                        if let Ok(page) = history_runs(asks).await
+                            && rows.try_with_untracked(|known| *known != page.items) == Some(true)
+                        {
+                            rows.set(page.items);
+                        }
+                    });
+                },
+                Duration::from_secs(4),
+            );
+            on_cleanup(move || {
+                if let Ok(asking) = asking {
+                    asking.clear();
+                }
+            });
+        });
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = (rows, asks);
+}
+
+fn columns() -> Vec<Column> {
+    vec![
+        Column::text("State").sorted_by("status"),
+        Column::text("Kind").sorted_by("kind"),
+        Column::text("Validity").sorted_by("valid"),
+        Column::text("Name").sorted_by("name"),
+        Column::text("Model").sorted_by("model"),
+        Column::text("Engine").sorted_by("engine"),
+        Column::text("Cluster").sorted_by("cluster"),
+        Column::text("Devices").sorted_by("devices"),
+        Column::text("Load").sorted_by("load"),
+        Column::figures("Output tokens/s").sorted_by("output_throughput"),
+        Column::figures("TTFT p99, ms").sorted_by("ttft_p99_ms"),
+        Column::figures("TPOT p99, ms").sorted_by("tpot_p99_ms"),
+        Column::figures("Errors, %").sorted_by("error_rate"),
+        Column::text("Started").sorted_by("started_at"),
+        Column::text("Creator").sorted_by("creator"),
+        Column::text("Actions"),
+    ]
+}
+
+/// What stands where there is no figure.
+fn absent(row: &RunRow) -> &'static str {
+    match (row.status.is_end(), row.output_throughput) {
+        (false, _) => "not yet",
+        (true, None) => "none",
+        (true, Some(_)) => "too few samples",
+    }
+}
+
+#[component]
+fn Row(row: RunRow, here: String) -> impl IntoView {
+    let ended = row.status.is_end();
+    let subject = Subject {
+        run: row.id,
+        benchmark: row.benchmark_id,
+        name: row.name.clone(),
+        kind: row.kind,
+        after_delete: here.clone(),
+        here,
+    };
+    let missing = absent(&row);
+    let cell = |label: &'static str, text: Option<String>| {
+        let class = if text.is_some() { "numeric" } else { "numeric muted" };
+        let text = text.unwrap_or_else(|| missing.to_owned());
+        view! { <td class=class data-label=label>{text}</td> }
+    };
+    let page = if ended { format!("/runs/{}/report", row.id) } else { format!("/runs/{}", row.id) };
+    let engine = row.engine.clone().unwrap_or_else(|| "provider".to_owned());
+    let errors = row.error_rate.map(|rate| percent(rate).trim_end_matches('%').to_owned());
+    let delete = ended.then(|| view! { <DeleteForm subject=subject.clone() look=Look::Small /> });
+    let cancel = (!ended).then(|| view! { <CancelForm run=row.id status=Signal::stored(row.status) /> });
+    view! {
+        <tr class=if matches!(row.status, RunStatus::Succeeded) && row.valid == Some(false) { "not-valid" } else { "" }>
+            <td data-label="State"><RunBadge status=row.status /></td>
+            <td class="phone-hidden"><KindBadge kind=row.kind /></td>
+            <td class="phone-hidden">
+                {if row.valid.is_some() {
+                    view! { <ValidityBadge valid=row.valid /> }.into_any()
+                } else {
+                    view! { <span class="muted">{missing}</span> }.into_any()
+                }}
+            </td>
+            <th scope="row">
+                <a class="run-name" href=page>{row.name}</a>
+                <Tags tags=row.tags />
+            </th>
+            <td data-label="Model">{row.model}</td>
+            <td class="phone-hidden">{engine}</td>
+            <td class="phone-hidden">{row.cluster}</td>
+            <td class="phone-hidden">{row.devices}</td>
+            <td data-label="Load">{row.load}</td>
+            {cell("Output tokens/s", row.output_throughput.map(figure))}
+            {cell("TTFT p99, ms", row.ttft_p99_ms.map(figure))}
+            {cell("TPOT p99, ms", row.tpot_p99_ms.map(figure))}
+            <td class="numeric phone-hidden">{errors.unwrap_or_else(|| missing.to_owned())}</td>
+            <td data-label="Started">
+                {match row.started_at {
+                    Some(at) => view! { <Time at=at /> }.into_any(),
+                    None => view! { <span class="muted">"not started"</span> }.into_any(),
+                }}
+            </td>
+            <td class="phone-hidden">{row.creator}</td>
+            <td>
+                <details class="row-actions">
+                    <summary>
+                        "Actions" <span class="visually-hidden">{format!(" for {}", subject.name)}</span>
+                    </summary>
+                    <div class="stack-tight">
+                        <a href=format!("/runs/{}", row.id)>"Open the run's page"</a>
+                        <RunAgainForm subject=subject.clone() look=Look::Small />
+                        <CopyForm subject=subject.clone() look=Look::Small />
+                        {delete}
+                        {cancel}
+                    </div>
+                </details>
+            </td>
+        </tr>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_but_the_actions_can_be_sorted_by() {
+        let columns = columns();
+        assert_eq!(columns.iter().filter(|column| column.sort.is_none()).count(), 1);
+    }
+}

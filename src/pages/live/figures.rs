@@ -1,0 +1,130 @@
+//! Progress, counters and small charts of a run that goes on.
+
+use leptos::prelude::*;
+
+use crate::components::charts::ChartFigure;
+use crate::components::charts::live::{so_far, thinned};
+use crate::components::charts::number::remaining;
+use crate::components::number::{figure, grouped};
+use crate::domain::live::{LivePoint, LiveRun};
+use crate::domain::report::Phase;
+use crate::domain::event::Progress;
+
+/// Points of a line.
+const LINE: usize = 300;
+
+/// What the load has done so far.
+#[component]
+pub fn Figures(
+    /// The run so far.
+    live: RwSignal<LiveRun>,
+) -> impl IntoView {
+    let progress = Memo::new(move |_| live.with(|live| live.progress.clone()));
+    let points = Memo::new(move |_| live.with(|live| live.points.clone()));
+    view! {
+        <section class="live-figures stack" aria-labelledby="figures-title">
+            <h2 id="figures-title">"Load so far"</h2>
+            {move || match progress.get() {
+                None => view! { <p class="muted">"No load yet. Figures come with the stage that runs the benchmark."</p> }.into_any(),
+                Some(progress) => view! { <Bar progress=progress.clone() /> <Counters progress=progress /> }.into_any(),
+            }}
+            {move || (!points.with(Vec::is_empty)).then(|| view! { <Charts points=points /> })}
+        </section>
+    }
+}
+
+/// "640 of 1,280 requests, 2 minutes left"; without a known end there is no bar.
+#[component]
+fn Bar(progress: Progress) -> impl IntoView {
+    let point = (progress.load_points > 1)
+        .then(|| view! { <p class="muted">{format!("Load point {} of {}", progress.load_point + 1, progress.load_points)}</p> });
+    let text = sentence(&progress);
+    let bar = progress.share().filter(|_| progress.phase != Some(Phase::Warmup)).map(|share| {
+        // A fresh `<progress>` element needs its words as well: browsers read only the percentage of it.
+        view! { <progress max="1" value=format!("{share:.4}") aria-valuetext=text.clone() aria-label="Requests"></progress> }
+    });
+    view! {
+        <div class="stack-tight">
+            {point}
+            {bar}
+            <p class="progress-text">{text}</p>
+        </div>
+    }
+}
+
+/// What a snapshot says of how far the load is.
+fn sentence(progress: &Progress) -> String {
+    if progress.phase == Some(Phase::Warmup) {
+        return format!("Warming up: {} requests in flight, not measured yet.", grouped(progress.in_flight));
+    }
+    let ended = progress.ended();
+    let left = progress.eta_ms.map(|ms| format!(", {}", remaining(ms))).unwrap_or_default();
+    match progress.total {
+        Some(total) => format!("{} of {} requests{left}", grouped(ended), grouped(total)),
+        None => format!("{} requests{left}", grouped(ended)),
+    }
+}
+
+/// Counters change once a second; nobody wants them read out.
+#[component]
+fn Counters(progress: Progress) -> impl IntoView {
+    let known = |value: Option<f64>, unit: &str| value.map_or_else(|| "not yet".to_owned(), |value| format!("{} {unit}", figure(value)));
+    let entries = [
+        ("Issued", grouped(progress.issued)),
+        ("Completed", grouped(progress.completed)),
+        ("Failed", grouped(progress.failed)),
+        ("In flight", grouped(progress.in_flight)),
+        ("Output", known(progress.output_tokens_per_s, "tokens/s")),
+        ("TTFT, median so far", known(progress.ttft_ms, "ms")),
+        ("TPOT, median so far", known(progress.tpot_ms, "ms")),
+    ];
+    view! {
+        <dl class="counters" aria-live="off">
+            {entries
+                .into_iter()
+                .map(|(name, value)| {
+                    view! {
+                        <div>
+                            <dt>{name}</dt>
+                            <dd>{value}</dd>
+                        </div>
+                    }
+                })
+                .collect_view()}
+        </dl>
+    }
+}
+
+#[component]
+fn Charts(points: Memo<Vec<LivePoint>>) -> impl IntoView {
+    let chart = move |id: &'static str, title: &'static str, unit: &'static str, value: fn(&LivePoint) -> Option<f64>| {
+        move || {
+            let line: Vec<(f64, f64)> =
+                points.with(|points| points.iter().filter_map(|point| Some((point.at_s, value(point)?))).collect());
+            view! { <ChartFigure chart=so_far(id, title, unit, &thinned(&line, LINE)) /> }
+        }
+    };
+    view! {
+        <div class="live-charts">
+            {chart("live-tokens", "Output tokens per second", "tokens/s", |point| point.output_tokens_per_s)}
+            {chart("live-flight", "Requests in flight", "requests", |point| Some(point.in_flight))}
+            {chart("live-ttft", "TTFT so far, median", "ms", |point| point.ttft_ms)}
+            {chart("live-tpot", "TPOT so far, median", "ms", |point| point.tpot_ms)}
+        </div>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_reads_as_a_sentence() {
+        let progress = Progress { completed: 600, failed: 40, total: Some(1280), eta_ms: Some(120_000), ..Progress::default() };
+        assert_eq!(sentence(&progress), "640 of 1,280 requests, 2 minutes left");
+        let timed = Progress { completed: 12, ..Progress::default() };
+        assert_eq!(sentence(&timed), "12 requests");
+        let warm = Progress { phase: Some(Phase::Warmup), in_flight: 16, ..Progress::default() };
+        assert_eq!(sentence(&warm), "Warming up: 16 requests in flight, not measured yet.");
+    }
+}

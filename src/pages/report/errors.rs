@@ -1,0 +1,85 @@
+//! Requests that ended badly, by class, with examples.
+
+use leptos::prelude::*;
+
+use crate::components::number::{grouped, percent};
+use crate::components::table::{Column, DataTable};
+use crate::domain::report::{ErrorClass, ErrorExample, Report};
+
+/// What a class means, for people.
+pub fn meaning(class: &str) -> &'static str {
+    match class {
+        "connect" => "refused, or reset before an answer",
+        "dns" => "the name did not resolve",
+        "tls" => "the TLS handshake failed",
+        "http_status" => "an HTTP status other than 200",
+        "error_in_stream" => "an error object inside a 200 answer",
+        "malformed_stream" => "the stream was not what the protocol says",
+        "cut_off" => "the stream ended with neither a finish reason nor [DONE]",
+        "stalled" => "no event for the stall time-out",
+        "timeout" => "the whole request took too long",
+        "no_content" => "ended well without one content event",
+        "dropped" => "an arrival over the cap, never sent",
+        _ => "",
+    }
+}
+
+/// The name of a class as people read it.
+pub fn class_name(class: ErrorClass) -> String {
+    class.as_str().replace('_', " ")
+}
+
+/// The errors of the measured requests; nothing when there were none.
+#[component]
+pub fn Errors(
+    /// The report.
+    report: Report,
+) -> impl IntoView {
+    let Report { summary, error_examples, .. } = report;
+    (!summary.errors.is_empty()).then(|| {
+        let total = summary.total_requests.max(1) as f64;
+        let rows = summary
+            .errors
+            .into_iter()
+            .map(|(class, number)| {
+                let examples: Vec<ErrorExample> =
+                    error_examples.iter().filter(|example| example.class.as_str() == class).cloned().collect();
+                view! {
+                    <tr>
+                        <th scope="row">{class.replace('_', " ")}</th>
+                        <td data-label="Meaning">{meaning(&class)}</td>
+                        <td class="numeric" data-label="Requests">{grouped(number)}</td>
+                        <td class="numeric" data-label="Share">{percent(number as f64 / total)}</td>
+                        <td data-label="Examples">
+                            <ul class="examples">{examples.into_iter().map(example).collect_view()}</ul>
+                        </td>
+                    </tr>
+                }
+            })
+            .collect_view();
+        let columns = vec![
+            Column::text("Class"),
+            Column::text("Meaning"),
+            Column::figures("Requests"),
+            Column::figures("Share"),
+            Column::text("Examples"),
+        ];
+        view! {
+            <section id="errors" class="stack" aria-labelledby="errors-title">
+                <h2 id="errors-title">"Errors"</h2>
+                <DataTable caption="Failed requests by class" columns=columns blocks=true>
+                    {rows}
+                </DataTable>
+            </section>
+        }
+    })
+}
+
+fn example(example: ErrorExample) -> impl IntoView {
+    let status = example.http_status.map(|status| format!("{status}: ")).unwrap_or_default();
+    view! {
+        <li>
+            {status} {example.message} " " <span class="muted mono">{example.request_id}</span>
+        </li>
+    }
+}

@@ -1,0 +1,180 @@
+//! A run's report: verdict first, then the figures with what bounds them, then what produced them.
+
+mod definitions;
+mod errors;
+mod headline;
+mod latency;
+mod loads;
+mod provenance;
+mod requests;
+mod stages;
+mod verdict;
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+use leptos_router::params::ParamsMap;
+
+use crate::api::functions::report::{ReportPage as Data, load_report};
+use crate::components::button::LinkButton;
+use crate::components::failure::Failure;
+use crate::components::heading::PageHeading;
+use crate::domain::report::Report;
+use crate::domain::run::RunKind;
+use crate::pages::live::{no_such_run, run_id};
+use crate::pages::run_actions::{ActionRefused, CopyForm, DeleteForm, RunAgainForm, Subject};
+
+use definitions::Definitions;
+use errors::Errors;
+use headline::Headline;
+use latency::Latency;
+use loads::{LoadPoints, Nodes};
+use provenance::Provenance;
+use requests::Requests;
+use stages::Stages;
+use verdict::Verdict;
+
+/// `/runs/:id/report`
+#[component]
+pub fn ReportPage() -> impl IntoView {
+    let id = run_id();
+    let query = use_query_map();
+    let flash = Memo::new(move |_| query.with(|query| query.get("flash")).unwrap_or_default());
+    let data = Resource::new(
+        move || (id.get(), flash.get()),
+        |(id, flash)| async move {
+            match id {
+                Some(id) => load_report(id, flash).await,
+                None => Err(no_such_run()),
+            }
+        },
+    );
+    view! {
+        <Suspense>
+            {move || Suspend::new(async move {
+                match data.await {
+                    Ok(data) => view! { <ReportView data=data query=query /> }.into_any(),
+                    Err(error) => view! { <Failure error=error /> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+/// A section of the report: its anchor, and its name in the contents.
+type Part = (&'static str, &'static str);
+
+/// The parts that a report has, in order.
+fn parts(report: Option<&Report>, shown: bool) -> Vec<Part> {
+    let mut parts = vec![("verdict", "Verdict")];
+    if let Some(report) = report.filter(|_| shown) {
+        parts.push(("headline", "Headline"));
+        parts.push(("latency", "Latency"));
+        if report.summary.error_rate > 0.0 {
+            parts.push(("errors", "Errors"));
+        }
+        parts.push(("loads", "Load points"));
+        if report.nodes.len() > 1 {
+            parts.push(("nodes", "Nodes"));
+        }
+    }
+    if report.is_some() {
+        parts.push(("requests", "Requests"));
+        parts.push(("provenance", "Provenance"));
+        parts.push(("client", "Self-check and client"));
+    }
+    parts.push(("stages", "Stages and logs"));
+    if report.is_some() {
+        parts.push(("definitions", "Definitions"));
+    }
+    parts
+}
+
+#[component]
+fn ReportView(data: Data, query: Memo<ParamsMap>) -> impl IntoView {
+    let Data { live, benchmark, report, flash } = data;
+    let run = live.run.clone();
+    let path = format!("/runs/{}/report", run.id);
+    let subject = Subject {
+        run: run.id,
+        benchmark: benchmark.id,
+        name: benchmark.spec.name.clone(),
+        kind: run.kind,
+        here: path.clone(),
+        after_delete: "/".to_owned(),
+    };
+    let valid = report.as_ref().is_none_or(|report| report.valid);
+    // The figures of a result that is not valid are shown on demand only; the address says so.
+    let shown = valid || query.read_untracked().get("figures").is_some();
+    let parts = parts(report.as_ref(), shown);
+    let verdict = view! { <Verdict run=run.clone() spec=benchmark.spec.clone() report=report.clone() shown=shown /> };
+    let class = if run.kind == RunKind::Simulated { "report simulated" } else { "report" };
+    let body = report.map(|report| {
+        let point = query
+            .read_untracked()
+            .get("point")
+            .and_then(|point| point.parse::<usize>().ok())
+            .filter(|point| *point < report.load_points.len())
+            .unwrap_or(report.best);
+        let figures = shown.then(|| {
+            view! {
+                <Headline report=report.clone() has_limits=benchmark.spec.load.slo.is_some() />
+                <Latency report=report.clone() point=point />
+                <Errors report=report.clone() />
+                <LoadPoints report=report.clone() path=path.clone() point=point />
+                <Nodes report=report.clone() />
+            }
+        });
+        view! {
+            {figures}
+            <Requests run=run.id path=path.clone() query=query report=report.clone() />
+            <Provenance report=report benchmark=benchmark.clone() />
+        }
+    });
+    let has_report = body.is_some();
+    view! {
+        <div class=class>
+            <aside class="report-contents no-print">
+                <Contents parts=parts />
+            </aside>
+            <article class="report-body stack-loose">
+                <ActionRefused flash=flash />
+                <PageHeading title=subject.name.clone() above="Report">
+                    <RunAgainForm subject=subject.clone() />
+                    <CopyForm subject=subject.clone() />
+                    <DeleteForm subject=subject />
+                    <LinkButton href="/" text="Back to history" />
+                </PageHeading>
+                {verdict}
+                {body}
+                <Stages live=live />
+                {has_report.then(|| view! { <Definitions /> })}
+            </article>
+        </div>
+    }
+}
+
+/// Where on the page what is; folded on a phone.
+#[component]
+fn Contents(parts: Vec<Part>) -> impl IntoView {
+    let links = move || {
+        parts
+            .iter()
+            .map(|(anchor, name)| {
+                view! {
+                    <li>
+                        <a href=format!("#{anchor}")>{*name}</a>
+                    </li>
+                }
+            })
+            .collect_view()
+    };
+    view! {
+        <nav class="contents-open" aria-label="Contents">
+            <ol>{links.clone()()}</ol>
+        </nav>
+        <details class="contents-folded">
+            <summary>"Contents"</summary>
+            <ol>{links()}</ol>
+        </details>
+    }
+}

@@ -1,0 +1,209 @@
+//! The table of requests: sorted, filtered and paged by the server, its state in the address.
+
+use leptos::prelude::*;
+use leptos_router::params::ParamsMap;
+use uuid::Uuid;
+
+use super::errors::class_name;
+use crate::api::functions::report::{REQUEST_ROWS, RequestPage, load_requests};
+use crate::components::banner::{Banner, Empty, Notice};
+use crate::components::button::{LinkButton, Look, Submit};
+use crate::components::field::{SelectField, TextField};
+use crate::components::icon::{Icon, IconName};
+use crate::components::number::{figure, grouped};
+use crate::components::table::with_query;
+use crate::domain::list::ListQuery;
+use crate::domain::report::{Phase, Report, RequestRecord};
+
+/// Title, column of the server, and whether it holds figures.
+const COLUMNS: [(&str, &str, bool); 10] = [
+    ("Request", "seq", false),
+    ("Node", "node", false),
+    ("Phase", "phase", false),
+    ("Sent, s", "sent_unix_ns", true),
+    ("TTFT, ms", "ttft_ms", true),
+    ("TPOT, ms", "tpot_ms", true),
+    ("E2E, ms", "e2el_ms", true),
+    ("Input tokens", "input_tokens", true),
+    ("Output tokens", "output_tokens", true),
+    ("Outcome", "error_class", false),
+];
+
+/// What the address asks for.
+fn asked(params: &ParamsMap) -> ListQuery {
+    let text = |name: &str| params.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    ListQuery {
+        search: text("search"),
+        status: text("status"),
+        sort: text("sort"),
+        page: text("page").and_then(|page| page.parse().ok()),
+        ..ListQuery::default()
+    }
+}
+
+/// The requests of a run.
+#[component]
+pub fn Requests(
+    /// The run.
+    run: Uuid,
+    /// The page's path.
+    path: String,
+    /// The page's query.
+    query: Memo<ParamsMap>,
+    /// For the choices of the filter.
+    report: Report,
+) -> impl IntoView {
+    let asks = Memo::new(move |_| query.with(asked));
+    let data = Resource::new(move || asks.get(), move |asks| load_requests(run, asks));
+    let mut choices: Vec<(String, String)> = [
+        ("", "All"),
+        ("measured", "Measured"),
+        ("warmup", "Warm-up"),
+        ("ok", "Succeeded"),
+        ("error", "Failed"),
+    ]
+    .map(|(value, text)| (value.to_owned(), text.to_owned()))
+    .into();
+    choices.extend(report.summary.errors.keys().map(|class| (class.clone(), format!("Failed: {}", class.replace('_', " ")))));
+    let api = format!("/api/v1/runs/{run}/requests?format=");
+    let here = StoredValue::new(path.clone());
+    let filter = move || {
+        let asks = asks.get();
+        let hidden = ["sort", "figures", "point"]
+            .into_iter()
+            .filter_map(|name| Some((name, query.with(|query| query.get(name))?)))
+            .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
+            .collect_view();
+        view! {
+            <form class="form-inline" method="get" action=format!("{}#requests", here.get_value())>
+                {hidden}
+                <SelectField name="status" label="Show" options=choices.clone() value=asks.status.unwrap_or_default() />
+                <TextField name="search" label="Node or request id" kind="search" value=asks.search.unwrap_or_default() />
+                <Submit text="Filter" />
+            </form>
+        }
+    };
+    view! {
+        <section id="requests" class="stack" aria-labelledby="requests-title">
+            <div class="row-between">
+                <h2 id="requests-title">"Requests"</h2>
+                <p class="row small">
+                    "Export all:"
+                    {["csv", "json", "ndjson"]
+                        .into_iter()
+                        .map(|format| {
+                            view! {
+                                <a href=format!("{api}{format}") download=format!("{run}.{format}") rel="external">
+                                    {format.to_uppercase()}
+                                </a>
+                            }
+                        })
+                        .collect_view()}
+                </p>
+            </div>
+            {filter}
+            <Transition>
+                {move || Suspend::new(async move {
+                    let asks = asks.get_untracked();
+                    match data.await {
+                        Ok(found) => {
+                            let params = query.get_untracked();
+                            view! { <Table found=found asks=asks path=here.get_value() params=params /> }.into_any()
+                        }
+                        Err(error) => view! { <Banner notice=Notice::Error><p>{error.0.detail}</p></Banner> }.into_any(),
+                    }
+                })}
+            </Transition>
+        </section>
+    }
+}
+
+#[component]
+fn Table(found: RequestPage, asks: ListQuery, path: String, params: ParamsMap) -> impl IntoView {
+    let RequestPage { page, origin_unix_ns: origin } = found;
+    if page.items.is_empty() {
+        let clear = format!("{path}#requests");
+        return view! {
+            <Empty message="No requests match.">
+                <LinkButton href=clear.clone() text="Clear filters" />
+            </Empty>
+        }
+        .into_any();
+    }
+    let sort = asks.sort.clone().unwrap_or_else(|| "seq".to_owned());
+    let number = asks.page();
+    let total = page.total;
+    let link = |changes: &[(&'static str, Option<String>)]| format!("{}#requests", with_query(&path, &params, changes));
+    let headers = COLUMNS
+        .into_iter()
+        .map(|(title, column, numeric)| {
+            let descending = sort.strip_prefix('-') == Some(column);
+            let ascending = sort == column;
+            // Figures are asked for from the largest: the slow requests are what is looked for.
+            let next = if descending || (!ascending && !numeric) { column.to_owned() } else { format!("-{column}") };
+            let mark = if ascending { Some(IconName::Up) } else { descending.then_some(IconName::Down) };
+            let direction = if ascending { Some("ascending") } else { descending.then_some("descending") };
+            view! {
+                <th scope="col" class=numeric.then_some("numeric") aria-sort=direction>
+                    <a href=link(&[("sort", Some(next)), ("page", None)])>{title} {mark.map(|mark| view! { <Icon name=mark /> })}</a>
+                </th>
+            }
+        })
+        .collect_view();
+    let first = u64::from(number - 1) * u64::from(REQUEST_ROWS) + 1;
+    let last = (first + page.items.len() as u64).saturating_sub(1);
+    let turn = |to: u32, text: &'static str, rel: &'static str| {
+        view! { <a class=Look::Plain.class() rel=rel href=link(&[("page", Some(to.to_string()))])>{text}</a> }
+    };
+    let previous = (number > 1).then(|| turn(number - 1, "Previous", "prev"));
+    let next = (last < total).then(|| turn(number + 1, "Next", "next"));
+    view! {
+        <div class="table-scroll" tabindex="0" role="region" aria-label="Requests">
+            <table class="table table-blocks">
+                <caption class="visually-hidden">"Requests of the run"</caption>
+                <thead>
+                    <tr>{headers}</tr>
+                </thead>
+                <tbody>{page.items.into_iter().map(|record| row(record, origin)).collect_view()}</tbody>
+            </table>
+        </div>
+        <nav class="pager" aria-label="Pages of the requests">
+            <p class="muted">{format!("{} to {} of {}", grouped(first), grouped(last), grouped(total))}</p>
+            <div class="row">{previous} {next}</div>
+        </nav>
+    }
+    .into_any()
+}
+
+/// `origin`: when the first measured request was sent.
+fn row(record: RequestRecord, origin: Option<i64>) -> impl IntoView {
+    let known = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), figure);
+    let tokens = |value: Option<u32>| value.map_or_else(|| "none".to_owned(), |value| grouped(u64::from(value)));
+    let sent = record.sent_unix_ns.zip(origin).map_or_else(
+        || "never sent".to_owned(),
+        |(sent, origin)| format!("{:.3}", (sent - origin) as f64 / 1e9).replace('-', "\u{2212}"),
+    );
+    let phase = match record.phase {
+        Phase::Warmup => "warm-up",
+        Phase::Measured => "measured",
+    };
+    let outcome = match record.error_class {
+        None => record.finish_reason.unwrap_or_else(|| "ok".to_owned()),
+        Some(class) => class_name(class),
+    };
+    let class = if record.error_class.is_some() { "outcome-failed" } else { "" };
+    view! {
+        <tr>
+            <th scope="row" class="mono">{record.id}</th>
+            <td data-label="Node">{record.node}</td>
+            <td data-label="Phase">{phase}</td>
+            <td class="numeric" data-label="Sent, s">{sent}</td>
+            <td class="numeric" data-label="TTFT, ms">{known(record.ttft_ms)}</td>
+            <td class="numeric" data-label="TPOT, ms">{known(record.tpot_ms)}</td>
+            <td class="numeric" data-label="E2E, ms">{known(record.e2el_ms)}</td>
+            <td class="numeric" data-label="Input tokens">{tokens(record.input_tokens)}</td>
+            <td class="numeric" data-label="Output tokens">{tokens(record.output_tokens)}</td>
+            <td class=class data-label="Outcome" title=record.error>{outcome}</td>
+        </tr>
+    }
+}

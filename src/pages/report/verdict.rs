@@ -1,0 +1,146 @@
+//! The verdict: state, kind and validity as separate marks, the reason, and what was done in one sentence.
+
+use leptos::prelude::*;
+
+use crate::components::badge::{KindBadge, RunBadge, ValidityBadge};
+use crate::components::banner::{Banner, Notice};
+use crate::components::button::LinkButton;
+use crate::components::number::{count, duration, grouped};
+use crate::components::time::Time;
+use crate::domain::benchmark::BenchmarkSpec;
+use crate::domain::report::{LoadPoint, Report};
+use crate::domain::run::{Run, RunStatus};
+
+/// What is to be thought of the run.
+#[component]
+pub fn Verdict(
+    /// The run.
+    run: Run,
+    /// Its benchmark.
+    spec: BenchmarkSpec,
+    /// What it measured.
+    report: Option<Report>,
+    /// Whether the figures are shown although they are not valid.
+    shown: bool,
+) -> impl IntoView {
+    let valid = report.as_ref().map(|report| report.valid);
+    let refused = report.as_ref().filter(|report| !report.valid).map(|report| report.invalid_reasons.clone());
+    let notes = report.as_ref().map(|report| report.notes.clone()).unwrap_or_default();
+    let sentence = report.as_ref().map_or_else(|| plan(&spec), |report| done(report, &spec));
+    let here = format!("/runs/{}/report", run.id);
+    view! {
+        <section id="verdict" class="stack" aria-label="Verdict">
+            <div class="row">
+                <RunBadge status=run.status />
+                <KindBadge kind=run.kind />
+                <ValidityBadge valid=valid />
+                <span class="muted">{run.ended_at.map(|at| view! { "ended " <Time at=at /> })}</span>
+            </div>
+            {standing(&run)}
+            {refused
+                .map(|reasons| {
+                    view! {
+                        <Banner notice=Notice::Warning>
+                            <p>
+                                <strong>"The figures are not valid."</strong>
+                            </p>
+                            <ul>{reasons.into_iter().map(|reason| view! { <li>{reason}</li> }).collect_view()}</ul>
+                            {if shown {
+                                view! { <p>"They are shown below on demand; they are never called best and never compared."</p> }.into_any()
+                            } else {
+                                view! {
+                                    <div class="actions">
+                                        <a class="button" href=format!("{here}?figures=shown#headline")>
+                                            "Show figures anyway"
+                                        </a>
+                                    </div>
+                                }
+                                    .into_any()
+                            }}
+                        </Banner>
+                    }
+                })}
+            <p class="load-sentence">{sentence}</p>
+            {(!notes.is_empty())
+                .then(|| view! { <ul class="small">{notes.into_iter().map(|note| view! { <li>{note}</li> }).collect_view()}</ul> })}
+        </section>
+    }
+}
+
+/// How the run ended, where that is not plain.
+fn standing(run: &Run) -> Option<AnyView> {
+    let reason = run.reason.clone().unwrap_or_default();
+    let watch = format!("/runs/{}", run.id);
+    match run.status {
+        RunStatus::Succeeded => None,
+        RunStatus::Queued | RunStatus::Running | RunStatus::Cancelling => Some(
+            view! {
+                <Banner notice=Notice::Info>
+                    <p>"The run goes on: there is no report yet."</p>
+                    <div class="actions">
+                        <LinkButton href=watch text="Watch the run" />
+                    </div>
+                </Banner>
+            }
+            .into_any(),
+        ),
+        RunStatus::Failed | RunStatus::Interrupted => Some(view! { <Banner notice=Notice::Error><p>{reason}</p></Banner> }.into_any()),
+        RunStatus::Partial | RunStatus::Cancelled => Some(view! { <Banner notice=Notice::Warning><p>{reason}</p></Banner> }.into_any()),
+    }
+}
+
+/// A load point's offered load in words.
+pub fn offered(point: &LoadPoint) -> String {
+    match (point.concurrency, point.rate) {
+        (Some(concurrency), _) => format!("{} in flight", grouped(u64::from(concurrency))),
+        (None, Some(rate)) => format!("{} requests/s", crate::components::number::figure(rate)),
+        (None, None) => "its load".to_owned(),
+    }
+}
+
+fn where_and_what(spec: &BenchmarkSpec) -> String {
+    let nodes: Vec<&str> = spec.nodes.iter().map(|node| node.hostname.as_str()).collect();
+    match (spec.serving.engine, nodes.as_slice()) {
+        (Some(engine), []) => format!("{} on {}", spec.model.name, engine.title()),
+        (Some(engine), nodes) => format!("{} on {}, {}", spec.model.name, engine.title(), nodes.join(", ")),
+        (None, _) => format!("{}, a provider's model", spec.model.name),
+    }
+}
+
+fn lengths(spec: &BenchmarkSpec) -> String {
+    let tokens = |number: Option<u32>| number.map(|number| grouped(u64::from(number)));
+    match (tokens(spec.load.max_input_tokens), tokens(spec.load.max_output_tokens)) {
+        (Some(input), Some(output)) => format!(", {input} tokens in and {output} out"),
+        (None, Some(output)) => format!(", prompts of datasets, at most {output} tokens out"),
+        _ => ", prompts of datasets".to_owned(),
+    }
+}
+
+/// What was done, in one sentence.
+fn done(report: &Report, spec: &BenchmarkSpec) -> String {
+    let summary = &report.summary;
+    let load = report.load_points.get(report.best).map(offered).unwrap_or_default();
+    let ended = match summary.failed_requests + summary.dropped_requests {
+        0 => "all succeeded".to_owned(),
+        failed => format!("{} succeeded, {} did not", grouped(summary.successful_requests), grouped(failed)),
+    };
+    format!(
+        "{}: {}, {load}{}, in {}; {ended}.",
+        where_and_what(spec),
+        count(summary.total_requests, "request", "requests"),
+        lengths(spec),
+        duration((summary.duration_s * 1000.0) as u64),
+    )
+}
+
+/// What should have been done.
+fn plan(spec: &BenchmarkSpec) -> String {
+    let load = format!("{} in flight", grouped(u64::from(spec.load.concurrent_requests)));
+    match spec.load.requests() {
+        Some(requests) => {
+            let requests = count(u64::from(requests), "request", "requests");
+            format!("{}: {requests}, {load}{}. Nothing was measured.", where_and_what(spec), lengths(spec))
+        }
+        None => format!("{}: {load}{}. Nothing was measured.", where_and_what(spec), lengths(spec)),
+    }
+}

@@ -1,0 +1,134 @@
+//! What can be done with a run: plain forms, which work with and without WASM, and a second step before anything is lost.
+
+use leptos::prelude::*;
+use server_fn::ServerFn;
+use uuid::Uuid;
+
+use crate::api::functions::benchmarks::{CopyToDraft, RunAgain};
+use crate::api::functions::runs::{CancelRun, DeleteRun};
+use crate::components::banner::{Banner, Notice};
+use crate::components::button::{Look, Submit};
+use crate::domain::form::Flash;
+use crate::domain::run::{RunKind, RunStatus};
+
+/// Which run, and where to go afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The run.
+    pub run: Uuid,
+    /// Its benchmark.
+    pub benchmark: Uuid,
+    /// Its benchmark's name.
+    pub name: String,
+    /// Measured or simulated.
+    pub kind: RunKind,
+    /// This page, for what is refused.
+    pub here: String,
+    /// The page after the run is deleted.
+    pub after_delete: String,
+}
+
+/// What was wrong with the last action, if anything.
+#[component]
+pub fn ActionRefused(
+    /// As the server kept it.
+    flash: Option<Flash>,
+) -> impl IntoView {
+    flash.filter(Flash::is_refusal).map(|flash| {
+        view! {
+            <Banner notice=Notice::Error>
+                <p>{flash.detail}</p>
+            </Banner>
+        }
+    })
+}
+
+/// Starts another run of the same benchmark.
+#[component]
+pub fn RunAgainForm(
+    /// Of which run.
+    subject: Subject,
+    /// How the button looks.
+    #[prop(optional)]
+    look: Look,
+) -> impl IntoView {
+    view! {
+        <form method="post" action=RunAgain::url()>
+            <input type="hidden" name="id" value=subject.benchmark.to_string() />
+            <input type="hidden" name="simulated" value=(subject.kind == RunKind::Simulated).to_string() />
+            <input type="hidden" name="here" value=subject.here />
+            <Submit text="Run again" look=look about=subject.name />
+        </form>
+    }
+}
+
+/// Makes a draft with the same settings.
+#[component]
+pub fn CopyForm(
+    /// Of which run.
+    subject: Subject,
+    /// How the button looks.
+    #[prop(optional)]
+    look: Look,
+) -> impl IntoView {
+    view! {
+        <form method="post" action=CopyToDraft::url()>
+            <input type="hidden" name="id" value=subject.benchmark.to_string() />
+            <input type="hidden" name="here" value=subject.here />
+            <Submit text="Copy to draft" look=look about=subject.name />
+        </form>
+    }
+}
+
+/// Deletes the run, after a second step.
+#[component]
+pub fn DeleteForm(
+    /// Which run.
+    subject: Subject,
+    /// How the button that opens the second step looks.
+    #[prop(default = Look::Danger)]
+    look: Look,
+) -> impl IntoView {
+    view! {
+        <details class="confirm">
+            <summary class=look.class()>
+                "Delete run" <span class="visually-hidden">{format!(" {}", subject.name)}</span>
+            </summary>
+            <form method="post" action=DeleteRun::url() class="panel stack-tight">
+                <p>"This deletes the run, its report and its request records. It cannot be undone."</p>
+                <input type="hidden" name="id" value=subject.run.to_string() />
+                <input type="hidden" name="next" value=subject.after_delete />
+                <div class="actions">
+                    <Submit text="Delete run" look=Look::Danger about=subject.name />
+                </div>
+            </form>
+        </details>
+    }
+}
+
+/// Ends the run early, after a second step.
+#[component]
+pub fn CancelForm(
+    /// Which run.
+    run: Uuid,
+    /// Where it stands; nothing is shown once it ended or was asked to.
+    #[prop(into)]
+    status: Signal<RunStatus>,
+) -> impl IntoView {
+    move || {
+        matches!(status.get(), RunStatus::Queued | RunStatus::Running).then(|| {
+            view! {
+                <details class="confirm">
+                    <summary class=Look::Danger.class()>"Cancel run"</summary>
+                    <form method="post" action=CancelRun::url() class="panel stack-tight">
+                        <p>"The load and the engine are stopped. What was measured until then is kept."</p>
+                        <input type="hidden" name="id" value=run.to_string() />
+                        <div class="actions">
+                            <Submit text="Cancel run" look=Look::Danger />
+                        </div>
+                    </form>
+                </details>
+            }
+        })
+    }
+}
