@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::domain::inventory::EngineAvailability;
 use crate::domain::problem::Problem;
 use crate::domain::user::Actor;
 use crate::domain::workflow::{ClusterFacts, Facts, Needs};
@@ -32,7 +31,7 @@ pub async fn look_up(app: &App, actor: &Actor, needs: &Needs) -> Result<Facts, P
         facts.credential = found(app.store.credential(actor, id).await)?;
     }
     if needs.engines {
-        facts.engines = engines(app).await?;
+        facts.engines = super::engines::list(app, actor).await?.items;
     }
     Ok(facts)
 }
@@ -57,13 +56,4 @@ async fn cluster(app: &App, actor: &Actor, id: Uuid) -> Result<Option<ClusterFac
         Err(_) => Err(format!("It did not answer within {} seconds.", LIVE_LIMIT.as_secs())),
     };
     Ok(Some(ClusterFacts { cluster, nodes }))
-}
-
-/// Which engines can be started. Looks at the disk, hence off the async threads.
-async fn engines(app: &App) -> Result<Vec<EngineAvailability>, Problem> {
-    let place = engine::Place { data_dir: app.config.data_dir.clone() };
-    tokio::task::spawn_blocking(move || engine::availability(&place)).await.map_err(|error| {
-        tracing::error!(%error, "looking for engines failed");
-        Problem::new(crate::domain::problem::ProblemKind::Internal, "Something went wrong on the server. Its log says what.")
-    })
 }

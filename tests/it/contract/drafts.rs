@@ -1,0 +1,98 @@
+//! Drafts: listed, resumed, discarded; benchmarks: run again, copied.
+
+use serde_json::{Value, json};
+
+use super::world::{World, post};
+
+#[tokio::test]
+async fn drafts_are_listed_resumed_and_discarded() {
+    let world = World::start().await;
+    let client = &world.portal.admin;
+    let bodies = world.walk("configuration", world.local_model);
+    let mut other = bodies[0].clone();
+    other["name"] = json!("Other");
+    let first = world.send(client, &bodies[..3]).await;
+    world.send(client, &[other]).await;
+
+    let list = client.get("/api/v1/workflows").await.expect(200);
+    assert_eq!(list["total"], 2);
+    let row = |index: usize| &list["items"][index];
+    assert_eq!((&row(0)["name"], &row(0)["next_page"]), (&json!("Other"), &json!("Load")));
+    assert_eq!((&row(1)["name"], &row(1)["next_page"]), (&json!("test-111"), &json!("Nodes")));
+    assert_eq!((&row(1)["next_page_number"], &row(1)["pages"], &row(1)["revision"]), (&json!(4), &json!(8), &json!(3)));
+
+    let found = |query: &str| {
+        let path = format!("/api/v1/workflows?{query}");
+        async move { client.get(&path).await }
+    };
+    assert_eq!(found("search=OTH").await.expect(200)["total"], 1);
+    let page = found("sort=name&page=2&page_size=1").await.expect(200);
+    assert_eq!((&page["total"], &page["items"][0]["name"]), (&json!(2), &json!("test-111")));
+    assert_eq!(found("sort=colour").await.fields(), ["sort"]);
+    assert_eq!(found("status=failed").await.fields(), ["status"]);
+    assert_eq!(found("page=two").await.fields(), ["page"]);
+    assert_eq!(found("colour=red").await.fields(), ["colour"]);
+
+    let path = format!("/api/v1/workflows/{}", first["workflow_id"].as_str().unwrap());
+    assert_eq!(client.get(&path).await.expect(200), first);
+    client.delete(&path).await.expect(204);
+    client.get(&path).await.expect(404);
+    client.delete(&path).await.expect(404);
+    post(client, &bodies[3], &first).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_benchmark_runs_again_and_is_copied() {
+    let world = World::start().await;
+    let client = &world.portal.admin;
+    let done = world.send(client, &world.walk("dataset", world.cloud_model)).await;
+    let workflow = format!("/api/v1/workflows/{}", done["workflow_id"].as_str().unwrap());
+    client.delete(&workflow).await.expect(409);
+
+    let benchmark = format!("/api/v1/benchmarks/{}", done["benchmark_id"].as_str().unwrap());
+    let run = client.post(&format!("{benchmark}/runs"), &json!({})).await.expect(201);
+    assert_eq!(run["benchmark_id"], done["benchmark_id"]);
+    assert_ne!(run["id"], done["run_id"]);
+    let simulated = client.post(&format!("{benchmark}/runs"), &json!({ "run_as_simulation": true })).await;
+    assert_eq!(simulated.fields(), ["run_as_simulation"]);
+    assert_eq!(client.post(&format!("{benchmark}/runs"), &json!({ "colour": 1 })).await.fields(), ["colour"]);
+    // The workflow still shows the run that it started.
+    assert_eq!(client.get(&workflow).await.expect(200)["run_id"], done["run_id"]);
+
+    let copy = client.post(&format!("{benchmark}/clone"), &Value::Null).await.expect(201);
+    assert_ne!(copy["workflow_id"], done["workflow_id"]);
+    assert_eq!((&copy["current_step"], &copy["status"]), (&json!(7), &json!("in_progress")));
+    let mut expected = done["workflow_steps"].clone();
+    expected.as_object_mut().unwrap().retain(|field, _| field != "user_confirmation" && field != "run_as_simulation");
+    assert_eq!(copy["workflow_steps"], expected);
+    let bodies = world.walk("dataset", world.cloud_model);
+    let second = world.send_on(client, &bodies[6..], copy).await;
+    assert_ne!(second["benchmark_id"], done["benchmark_id"]);
+
+    let list = client.get("/api/v1/benchmarks?search=TEST&sort=name").await.expect(200);
+    assert_eq!(list["total"], 2);
+    // What is somebody's is nobody else's.
+    let anna = world.portal.member("anna").await;
+    assert_eq!(anna.get("/api/v1/benchmarks").await.expect(200)["total"], 0);
+    for path in [benchmark.clone(), workflow] {
+        anna.get(&path).await.expect(404);
+    }
+    anna.post(&format!("{benchmark}/runs"), &json!({})).await.expect(404);
+    anna.post(&format!("{benchmark}/clone"), &json!({})).await.expect(404);
+}
+
+#[tokio::test]
+async fn what_has_gone_is_named_when_it_is_run_again() {
+    let world = World::start().await;
+    let client = &world.portal.admin;
+    let done = world.send(client, &world.walk("configuration", world.local_model)).await;
+    std::fs::remove_dir_all(world.portal.app.config.data_dir.join("engines")).unwrap();
+    let path = format!("/api/v1/benchmarks/{}/runs", done["benchmark_id"].as_str().unwrap());
+    let again = client.post(&path, &json!({})).await;
+    // Where llama.cpp is on the PATH, it is still there.
+    if again.status == 422 {
+        assert_eq!(again.fields(), ["engine"]);
+    } else {
+        again.expect(201);
+    }
+}

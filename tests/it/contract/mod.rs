@@ -1,0 +1,9 @@
+//! The contract of `POST /api/v1/benchmarks/run-workflow`: the specification's examples as they stand, over HTTP.
+
+mod drafts;
+mod examples;
+mod problems;
+mod tabs;
+mod world;
+
+use world::example;
