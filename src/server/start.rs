@@ -41,7 +41,12 @@ impl Portal {
         // Port 0 asks for any free one.
         config.site_addr = address;
         options.site_addr = address;
-        Ok(Self { app: App::open(config, options).await?, listener, address, lock })
+        let app = App::open(config, options).await?;
+        if let Err(problem) = seed(&app).await {
+            // Everything else works without it.
+            tracing::error!(%problem, "what comes with Dyno could not be put in place");
+        }
+        Ok(Self { app, listener, address, lock })
     }
 
     /// Where it listens.
