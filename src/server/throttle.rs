@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::domain::problem::{Problem, ProblemKind};
 
 /// Failures are counted over this time.
-const WINDOW: Duration = Duration::from_secs(5 * 60);
+const WINDOW: Duration = Duration::from_mins(5);
 /// For one account, from anywhere.
 const PER_ACCOUNT: usize = 10;
 /// From one peer, for any account.

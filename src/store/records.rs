@@ -8,7 +8,7 @@ use super::history::contains;
 use super::row::{Columns, json};
 use super::{Store, StoreError};
 use crate::domain::list::{ListQuery, Page};
-use crate::domain::report::{Phase, RequestRecord};
+use crate::domain::report::{ErrorClass, Phase, RequestRecord};
 use crate::domain::user::Actor;
 
 /// The columns by which records are sorted.
@@ -56,7 +56,7 @@ pub(super) async fn append(db: &mut SqliteConnection, run: Uuid, records: &[Requ
         .bind(record.e2el_ms)
         .bind(record.input_tokens)
         .bind(record.output_tokens)
-        .bind(record.error_class.map(|class| class.as_str()))
+        .bind(record.error_class.map(ErrorClass::as_str))
         .bind(record.http_status)
         .bind(json(record)?)
         .execute(&mut *db)

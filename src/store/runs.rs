@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::history::search_text;
 use super::row::{Columns, gate, json, ms};
 use super::{NewRun, Store, StoreError};
-use crate::domain::benchmark::Benchmark;
+use crate::domain::benchmark::{Benchmark, EngineKind};
 use crate::domain::run::{Run, RunKind, RunStatus, Stage, StageId, StageStatus};
 use crate::domain::user::Actor;
 
@@ -104,7 +104,7 @@ pub(super) async fn insert(db: &mut SqliteConnection, benchmark: &Benchmark, new
     .bind(&spec.name)
     .bind(search_text(spec))
     .bind(&spec.model.name)
-    .bind(spec.serving.engine.map(|engine| engine.as_str()))
+    .bind(spec.serving.engine.map(EngineKind::as_str))
     .bind(&spec.cluster_name)
     .bind(&new.devices)
     .bind(&new.load)
