@@ -11,7 +11,7 @@ use super::address::Address;
 use super::client::clock::Clock;
 use super::client::drive::{Driver, Ending, Limits, PhasePlan, Target};
 use super::client::health::invalid_reasons;
-use super::client::link::{raise_open_files, tls_config};
+use super::client::link::{keep_stamps_on, raise_open_files, tls_config};
 use super::client::stop::Stop;
 use super::event::{LoadNews, LoadStatus};
 use super::fetch::Fetch;
@@ -48,6 +48,7 @@ pub type Tell = std::rc::Rc<dyn Fn(LoadNews)>;
 pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, String> {
     plan.check()?;
     let clock = Clock::start();
+    let _stamps = keep_stamps_on();
     let files = raise_open_files();
     let most = plan.load_points.iter().map(PlannedLoad::cap).max().unwrap_or(0);
     if u64::from(most) + 32 > files {
@@ -90,10 +91,13 @@ pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, Strin
     tell(LoadNews::Prepared { requests: planned, tokenizer: tokens.describe(), notes: notes.clone() });
     let ending = run_points(plan, &mut driver, &tokens, tell, &mut notes);
 
-    let client = driver.health.figures(&driver.records, driver.stamped(), driver.clock.largest_jump);
+    let client = driver.health.figures(&driver.records, driver.reads(), driver.clock.largest_jump);
     let mut circumstances = Circumstances { invalid: invalid_reasons(&client), client, ..Circumstances::default() };
-    if !driver.stamped() {
-        notes.push("Receive times were taken after each read: the system gave no kernel receive stamps.".to_owned());
+    let (reads, unstamped) = driver.reads();
+    if unstamped > 0 {
+        let note =
+            format!("{unstamped} of {reads} reads came without the kernel's receive time: theirs was taken after the read.");
+        notes.push(note);
     }
     if driver.abandoned > 0 {
         notes.push(format!("{} requests were in flight when the load was ended: they count nowhere.", driver.abandoned));

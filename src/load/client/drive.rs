@@ -33,6 +33,9 @@ const TICK: i64 = 50_000_000;
 /// Requests of each load point whose text is kept though the engine counts, to compare the counts.
 const COMPARED: u32 = 32;
 
+/// When the loop has not looked for so long, several events of one stream may be waiting, ns.
+const LATE: i64 = 4_000_000;
+
 const TIMER: u64 = u64::MAX;
 const SIGNAL: u64 = u64::MAX - 1;
 
@@ -116,6 +119,7 @@ pub struct Driver<'a> {
     epoll: Epoll,
     timer: TimerFd,
     timer_at: i64,
+    all_seen_at: i64,
     stop: Option<&'a Stop>,
     connections: Vec<Connection>,
     targets: Vec<Target>,
@@ -168,6 +172,7 @@ impl<'a> Driver<'a> {
             epoll,
             timer,
             timer_at: 0,
+            all_seen_at: 0,
             stop: None,
             connections: Vec::new(),
             idle: vec![Vec::new(); targets.len()],
@@ -218,9 +223,9 @@ impl<'a> Driver<'a> {
         self.progress
     }
 
-    /// Whether every receive time so far came from the kernel.
-    pub fn stamped(&self) -> bool {
-        self.buffers.stamped
+    /// Reads so far, and how many of them came without the kernel's receive stamp.
+    pub fn reads(&self) -> (u64, u64) {
+        (self.buffers.reads, self.buffers.unstamped)
     }
 
     /// Opens connections until there are so many, spread evenly over the targets, and waits until they stand or have failed.
@@ -526,7 +531,7 @@ impl<'a> Driver<'a> {
 
     /// One wait, at most until a time, and all that it brings. Gives an ending when the load must stop.
     fn turn(&mut self, until: i64) -> Option<Ending> {
-        let mut events = [EpollEvent::empty(); 256];
+        let mut events = [EpollEvent::empty(); 1024];
         let now = clock::now();
         let timeout = if until <= now {
             EpollTimeout::ZERO
@@ -544,6 +549,11 @@ impl<'a> Driver<'a> {
         };
         let count = self.epoll.wait(&mut events, timeout).unwrap_or(0);
         let woken = clock::now();
+        // what is ready now has been waiting since the loop last saw all that was ready, at most
+        let late = woken - self.all_seen_at > LATE;
+        if count < events.len() {
+            self.all_seen_at = woken;
+        }
         let mut ending = None;
         for event in &events[..count] {
             match event.data() {
@@ -555,7 +565,7 @@ impl<'a> Driver<'a> {
                         ending = Some(Ending::Stopped("Stopped before its end.".to_owned()));
                     }
                 }
-                place => self.on_ready(place as usize, event.events()),
+                place => self.on_ready(place as usize, event.events(), late),
             }
         }
         let now = clock::now();
@@ -569,7 +579,7 @@ impl<'a> Driver<'a> {
         ending
     }
 
-    fn on_ready(&mut self, place: usize, flags: EpollFlags) {
+    fn on_ready(&mut self, place: usize, flags: EpollFlags, late: bool) {
         let Some(connection) = self.connections.get_mut(place) else { return };
         match connection.stage {
             Stage::Closed => {}
@@ -579,7 +589,7 @@ impl<'a> Driver<'a> {
                     self.on_writable(place);
                 }
                 if flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR) {
-                    self.on_readable(place);
+                    self.on_readable(place, late);
                 }
             }
         }
@@ -593,7 +603,7 @@ impl<'a> Driver<'a> {
         }
         if !link.is_ready() {
             let flushed = link.flush();
-            let got = link.read(&mut self.buffers, &mut self.clock);
+            let got = link.read(&mut self.buffers, &mut self.clock, false);
             let problem = match got {
                 Got::Tls(error) => Some(error.to_string()),
                 Got::Broken(error) => Some(error.to_string()),
@@ -638,20 +648,32 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn on_readable(&mut self, place: usize) {
+    /// Reads what is there. When the loop comes late, several events may wait: they are read one by one, as long as their
+    /// times differ.
+    fn on_readable(&mut self, place: usize, late: bool) {
+        let mut one_by_one = late;
+        let mut last_time = 0;
+        while let Some(time) = self.read_once(place, one_by_one) {
+            one_by_one = time != last_time;
+            last_time = time;
+        }
+    }
+
+    /// Reads once. Gives the time of what was read, if more is known to wait.
+    fn read_once(&mut self, place: usize, one_by_one: bool) -> Option<i64> {
         let embeddings = self.requests.is_embeddings();
         let connection = &mut self.connections[place];
-        let Some(link) = &mut connection.link else { return };
-        match link.read(&mut self.buffers, &mut self.clock) {
+        let link = connection.link.as_mut()?;
+        match link.read(&mut self.buffers, &mut self.clock, one_by_one) {
             Got::Nothing => {}
-            Got::Bytes(bytes, at) => {
+            Got::Bytes(bytes, at, more) => {
                 if bytes.is_empty() {
-                    return;
+                    return more.then_some(at);
                 }
                 if connection.stage == Stage::Idle {
                     // bytes that nobody asked for: not a connection to go on with
                     connection.close();
-                    return;
+                    return None;
                 }
                 let target = &mut self.targets[connection.target];
                 (target.answered, target.failures) = (true, 0);
@@ -661,12 +683,15 @@ impl<'a> Driver<'a> {
                 self.progress.events(after - before);
                 if over {
                     self.finish(place, at);
+                } else if more {
+                    return Some(at);
                 }
             }
             Got::Closed => self.lost(place, None, clock::now()),
             Got::Broken(error) => self.lost(place, Some(&error), clock::now()),
             Got::Tls(error) => self.lost(place, Some(&io::Error::other(error.to_string())), clock::now()),
         }
+        None
     }
 
     /// A connection has ended.

@@ -34,12 +34,12 @@ impl Health {
     }
 
     /// The figures.
-    pub fn figures(&self, records: &Records, stamped: bool, largest_jump: i64) -> ClientHealth {
+    pub fn figures(&self, records: &Records, reads: (u64, u64), largest_jump: i64) -> ClientHealth {
         let elapsed = (clock::now() - self.started).max(1);
         let rss_kib = getrusage(UsageWho::RUSAGE_SELF).map(|usage| usage.max_rss()).ok();
         ClientHealth {
             cpu_share: Some((thread_cpu() - self.cpu_at_start) as f64 / elapsed as f64),
-            timestamps: if stamped { "kernel" } else { "user" }.to_owned(),
+            timestamps: if reads.1 * 100 <= reads.0 { "kernel" } else { "user" }.to_owned(),
             clock_jump_ms: Some(largest_jump as f64 / 1e6),
             coalesced_events: Some(records.rows.iter().map(|row| u64::from(row.coalesced)).sum()),
             content_events: Some(records.rows.iter().filter(|row| row.streamed).map(|row| u64::from(row.events)).sum()),

@@ -7,17 +7,21 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage, connect, recvmsg,
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage, connect, recv, recvmsg,
     setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeSpec;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
+use super::boundary::{TlsRecords, first_event};
 use super::clock::Clock;
 
 /// Bytes that one read takes at most.
 const BUFFER: usize = 128 << 10;
+
+/// Bytes that are looked at before they are read one by one.
+const PEEK: usize = 8 << 10;
 
 /// What reads go into: one for all connections.
 #[derive(Debug)]
@@ -25,21 +29,23 @@ pub struct Buffers {
     raw: Vec<u8>,
     plain: Vec<u8>,
     control: Vec<u8>,
-    /// Whether every read so far came with a kernel stamp.
-    pub stamped: bool,
+    /// Reads so far, and how many of them came without a kernel stamp.
+    pub reads: u64,
+    pub unstamped: u64,
 }
 
 impl Default for Buffers {
     fn default() -> Self {
-        Self { raw: vec![0; BUFFER], plain: Vec::new(), control: nix::cmsg_space!(TimeSpec), stamped: true }
+        Self { raw: vec![0; BUFFER], plain: Vec::new(), control: nix::cmsg_space!(TimeSpec), reads: 0, unstamped: 0 }
     }
 }
 
 /// What a read gave.
 #[derive(Debug)]
 pub enum Got<'a> {
-    /// Bytes, and when the kernel received the last of them (monotonic, ns). None, when they were TLS's own business.
-    Bytes(&'a [u8], i64),
+    /// Bytes, when the kernel received the last of them (monotonic, ns), and whether more are known to wait. No bytes, when
+    /// they were TLS's own business.
+    Bytes(&'a [u8], i64, bool),
     /// Nothing is there.
     Nothing,
     /// The other side has closed; true when it said so in an orderly way.
@@ -54,7 +60,13 @@ pub enum Got<'a> {
 #[derive(Debug)]
 pub struct Link {
     stream: TcpStream,
-    tls: Option<Box<ClientConnection>>,
+    tls: Option<Box<Tls>>,
+}
+
+#[derive(Debug)]
+struct Tls {
+    session: ClientConnection,
+    records: TlsRecords,
 }
 
 impl Link {
@@ -74,9 +86,10 @@ impl Link {
             Err(error) => return Err(error.into()),
         }
         let tls = match tls {
-            Some((config, name)) => Some(Box::new(
-                ClientConnection::new(config.clone(), name.clone()).map_err(|error| io::Error::other(error.to_string()))?,
-            )),
+            Some((config, name)) => {
+                let session = ClientConnection::new(config.clone(), name.clone()).map_err(io::Error::other)?;
+                Some(Box::new(Tls { session, records: TlsRecords::default() }))
+            }
             None => None,
         };
         Ok(Self { stream: TcpStream::from(socket), tls })
@@ -92,12 +105,12 @@ impl Link {
 
     /// Whether requests can be sent.
     pub fn is_ready(&self) -> bool {
-        self.tls.as_ref().is_none_or(|tls| !tls.is_handshaking())
+        self.tls.as_ref().is_none_or(|tls| !tls.session.is_handshaking())
     }
 
     /// Whether TLS has something to send.
     pub fn wants_write(&self) -> bool {
-        self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+        self.tls.as_ref().is_some_and(|tls| tls.session.wants_write())
     }
 
     /// Writes as much as the socket takes; of TLS, all is taken and what the socket does not take is kept.
@@ -112,7 +125,7 @@ impl Link {
                 other => other,
             };
         };
-        let taken = tls.writer().write(bytes)?;
+        let taken = tls.session.writer().write(bytes)?;
         self.flush()?;
         Ok(taken)
     }
@@ -123,8 +136,8 @@ impl Link {
     /// When the connection is broken.
     pub fn flush(&mut self) -> io::Result<()> {
         let Some(tls) = &mut self.tls else { return Ok(()) };
-        while tls.wants_write() {
-            match tls.write_tls(&mut self.stream) {
+        while tls.session.wants_write() {
+            match tls.session.write_tls(&mut self.stream) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -134,11 +147,25 @@ impl Link {
         Ok(())
     }
 
-    /// Reads once, with the kernel's stamp.
-    pub fn read<'a>(&mut self, buffers: &'a mut Buffers, clock: &mut Clock) -> Got<'a> {
-        let Buffers { raw, plain, control, stamped } = buffers;
+    /// Reads once, with the kernel's stamp. `one_by_one`: no more than one event (of TLS, one record), since several may have
+    /// come at different times.
+    pub fn read<'a>(&mut self, buffers: &'a mut Buffers, clock: &mut Clock, one_by_one: bool) -> Got<'a> {
+        let Buffers { raw, plain, control, reads, unstamped } = buffers;
+        let mut limit = raw.len();
+        let mut more = false;
+        if one_by_one {
+            let waiting = recv(self.stream.as_raw_fd(), &mut raw[..PEEK], MsgFlags::MSG_PEEK).unwrap_or(0);
+            if waiting > 0 {
+                let first = match &self.tls {
+                    Some(tls) => tls.records.first_record(&raw[..waiting]),
+                    None => first_event(&raw[..waiting]),
+                };
+                more = first < waiting;
+                limit = if more { first } else { limit };
+            }
+        }
         let (length, stamp) = {
-            let mut parts = [IoSliceMut::new(raw)];
+            let mut parts = [IoSliceMut::new(&mut raw[..limit])];
             match recvmsg::<()>(self.stream.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty()) {
                 Ok(message) => {
                     let stamp = message.cmsgs().ok().and_then(|mut all| {
@@ -157,33 +184,35 @@ impl Link {
             return Got::Closed;
         }
         let now = clock.look();
-        *stamped &= stamp.is_some();
+        *reads += 1;
+        *unstamped += u64::from(stamp.is_none());
         // never later than the read itself, whatever the wall clock does
         let at = stamp.map_or(now, |stamp| clock.from_wall(stamp).min(now));
-        let Some(tls) = &mut self.tls else { return Got::Bytes(&raw[..length], at) };
+        let Some(tls) = &mut self.tls else { return Got::Bytes(&raw[..length], at, more) };
+        tls.records.pass(&raw[..length]);
         plain.clear();
         let mut left = &raw[..length];
         let mut closed = false;
         while !left.is_empty() && !closed {
-            if let Err(error) = tls.read_tls(&mut left) {
+            if let Err(error) = tls.session.read_tls(&mut left) {
                 return Got::Broken(error);
             }
-            match tls.process_new_packets() {
+            match tls.session.process_new_packets() {
                 Ok(state) => {
                     let had = plain.len();
                     plain.resize(had + state.plaintext_bytes_to_read(), 0);
-                    if tls.reader().read_exact(&mut plain[had..]).is_err() {
+                    if tls.session.reader().read_exact(&mut plain[had..]).is_err() {
                         plain.truncate(had);
                     }
                     closed = state.peer_has_closed();
                 }
                 Err(error) => {
-                    let _ = tls.write_tls(&mut self.stream);
+                    let _ = tls.session.write_tls(&mut self.stream);
                     return Got::Tls(error);
                 }
             }
         }
-        if closed && plain.is_empty() { Got::Closed } else { Got::Bytes(plain, at) }
+        if closed && plain.is_empty() { Got::Closed } else { Got::Bytes(plain, at, more) }
     }
 }
 
@@ -208,6 +237,14 @@ pub fn tls_config() -> Result<Arc<ClientConfig>, rustls::Error> {
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// The kernel begins to stamp packets a while after the first socket asked for it, and ends with the last: a socket
+/// of no other use, held from before the load until after it.
+pub fn keep_stamps_on() -> Option<std::net::UdpSocket> {
+    let socket = std::net::UdpSocket::bind(("127.0.0.1", 0)).ok()?;
+    setsockopt(&socket, sockopt::ReceiveTimestampns, &true).ok()?;
+    Some(socket)
 }
 
 /// Lets this process open as many files as the system allows; gives that number.

@@ -6,6 +6,7 @@
 //! the stamps hold there too; framing, events and JSON walked in place, without a tree and without an allocation; gaps
 //! packed in three or four bytes. Tokens are counted after the load.
 
+pub mod boundary;
 pub mod clock;
 pub mod connection;
 pub mod drive;
