@@ -111,7 +111,8 @@ async fn row(app: &App, cluster: Cluster) -> ClusterRow {
     }
 }
 
-async fn nodes(app: &App, cluster: &Cluster, busy: &BTreeSet<String>) -> Result<Vec<Node>, String> {
+/// A cluster's nodes, live, or a sentence about why they can't be read; within a time that a person waits.
+pub(super) async fn nodes(app: &App, cluster: &Cluster, busy: &BTreeSet<String>) -> Result<Vec<Node>, String> {
     match tokio::time::timeout(LIVE_LIMIT, app.clusters.nodes(cluster, busy)).await {
         Ok(Ok(nodes)) => Ok(nodes),
         Ok(Err(error)) => {

@@ -1,7 +1,6 @@
 //! Looks up what the workflow's rules want to know: inventory from the store, clusters live, engines on the disk.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -11,9 +10,6 @@ use crate::domain::workflow::{ClusterFacts, Facts, Needs};
 use crate::engine;
 use crate::server::App;
 use crate::store::StoreError;
-
-/// Longest look at a cluster: a person waits for the answer.
-const LIVE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Looks everything up that is needed, as the actor may see it.
 pub async fn look_up(app: &App, actor: &Actor, needs: &Needs) -> Result<Facts, Problem> {
@@ -49,11 +45,6 @@ async fn cluster(app: &App, actor: &Actor, id: Uuid) -> Result<Option<ClusterFac
     let Some(cluster) = app.store.clusters(actor).await?.into_iter().find(|cluster| cluster.id == id) else {
         return Ok(None);
     };
-    let look = tokio::time::timeout(LIVE_LIMIT, app.clusters.nodes(&cluster, &BTreeSet::new())).await;
-    let nodes = match look {
-        Ok(Ok(nodes)) => Ok(nodes),
-        Ok(Err(error)) => Err(error.sentence()),
-        Err(_) => Err(format!("It did not answer within {} seconds.", LIVE_LIMIT.as_secs())),
-    };
+    let nodes = super::clusters::nodes(app, &cluster, &BTreeSet::new()).await;
     Ok(Some(ClusterFacts { cluster, nodes }))
 }

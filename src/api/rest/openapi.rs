@@ -3,7 +3,7 @@
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, ContentBuilder, Info, OpenApi, Ref, RefOr, Response, ResponseBuilder, Tag, schema::ObjectBuilder, schema::Schema,
+    ContentBuilder, Info, OpenApi, Ref, RefOr, Response, ResponseBuilder, Tag, schema::ObjectBuilder, schema::Schema,
     schema::SchemaType, schema::Type,
 };
 
@@ -33,7 +33,7 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     document.tags =
         Some(vec![Tag::new("workflows"), Tag::new("benchmarks"), Tag::new("runs"), Tag::new("inventory"), Tag::new("people")]);
 
-    let mut components = document.components.take().unwrap_or_else(Components::new);
+    let mut components = document.components.take().unwrap_or_default();
     components.add_security_scheme("token", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()));
     components
         .add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(crate::server::SESSION_COOKIE))));

@@ -157,10 +157,7 @@ fn go_on(before: &Draft, body: &Body, facts: &Facts, stamp: &Stamp) -> Result<Ad
         draft.updated_at = stamp.now;
         note_changes(&mut draft.field_revisions, draft.revision, &old, &new);
     }
-    let start = match body.trigger {
-        true => Some(freeze(&draft, facts).map_err(Refusal::Invalid)?),
-        false => None,
-    };
+    let start = if body.trigger { Some(freeze(&draft, facts).map_err(Refusal::Invalid)?) } else { None };
     Ok(Advance { draft, is_changed, dropped, start })
 }
 

@@ -30,7 +30,11 @@ fn amount(load: &LoadSpec) -> String {
         (None, Some(requests)) => format!("{}{each}", count(requests.into(), "request")),
         // Each concurrency has its own default.
         (None, None) if load.load_points.len() > 1 => "10 requests per request in flight, at least 100, at each load".to_owned(),
-        (None, None) => count(LoadSpec::default_requests(load.concurrent_requests).into(), "request"),
+        (None, None) => {
+            let requests = count(LoadSpec::default_requests(load.concurrent_requests).into(), "request");
+            // A percentile's limit may need more samples than that.
+            if load.slo.is_some() { format!("At least {requests}") } else { requests }
+        }
     }
 }
 

@@ -265,7 +265,8 @@ impl Draft {
 
     /// The first step before `step` that would be left out; a credential that may be left out is not.
     pub fn missing_before(&self, step: u8) -> Option<u8> {
-        (FIRST_STEP..step).find(|&before| !self.is_complete(before) && !(before == 6 && self.may_skip_credential()))
+        let may_miss = |step: u8| step == 6 && self.may_skip_credential();
+        (FIRST_STEP..step).find(|&before| !self.is_complete(before) && !may_miss(before))
     }
 
     /// The names of fields that changed after a revision.

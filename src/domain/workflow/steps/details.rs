@@ -168,12 +168,11 @@ pub fn apply(steps: &mut WorkflowSteps, patch: &DetailsPatch, errors: &mut Vec<F
         Patch::Set(number) => steps.concurrent_requests = *number,
     }
     match &patch.eval_with {
-        Patch::Keep => {}
         Patch::Clear => errors.push(FieldError::at(STEP, "eval_with", NO_METHOD)),
         Patch::Set(method) if *method != steps.eval_with => {
             steps.clear_load();
             steps.eval_with = *method;
         }
-        Patch::Set(_) => {}
+        Patch::Keep | Patch::Set(_) => {}
     }
 }

@@ -199,7 +199,9 @@ fn options_apply(steps: &mut WorkflowSteps, patch: &LoadPatch, errors: &mut Vec<
 pub fn check_context(steps: &WorkflowSteps, facts: &Facts, errors: &mut Vec<FieldError>) {
     let context = facts.model.as_ref().and_then(|model| model.facts.as_ref()).and_then(|facts| facts.context_length);
     let Some(context) = context else { return };
-    let (input, output) = (steps.max_input_tokens.unwrap_or(0), steps.max_output_tokens.unwrap_or(0));
+    let input = steps.max_input_tokens.unwrap_or(0);
+    // An embedding has no output.
+    let output = steps.max_output_tokens.filter(|_| steps.endpoint != Some(Endpoint::Embeddings)).unwrap_or(0);
     if u64::from(input) + u64::from(output) <= u64::from(context) {
         return;
     }
@@ -225,4 +227,8 @@ pub fn check(steps: &WorkflowSteps, facts: &Facts, errors: &mut Vec<FieldError>)
     let problems = missing(&steps.dataset_ids, facts);
     errors.extend(problems.into_iter().map(|message| FieldError::at(STEP, "dataset_ids", message)));
     check_context(steps, facts, errors);
+    if steps.slo.as_ref().is_some_and(|slo| slo.search.is_some()) {
+        let message = "A search for the largest load is not yet available. Give load points instead.";
+        errors.push(FieldError::at(STEP, "slo", message));
+    }
 }

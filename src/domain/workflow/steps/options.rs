@@ -51,7 +51,9 @@ pub fn arrival(value: &Value) -> Result<Arrival, String> {
             let process = present(fields, "process").map(process).transpose()?.unwrap_or_default();
             let burstiness =
                 present(fields, "burstiness").map(|value| values::positive(value, "Burstiness", 1_000.0)).transpose()?;
-            if burstiness.is_some_and(|burstiness| burstiness != 1.0) && process != ArrivalProcess::Gamma {
+            // At 1 the gamma distribution is the exponential one, so that it says nothing there.
+            let is_plain = burstiness.is_none_or(|burstiness| (burstiness - 1.0).abs() < f64::EPSILON);
+            if !is_plain && process != ArrivalProcess::Gamma {
                 return Err("Burstiness goes with the process gamma only.".to_owned());
             }
             Ok(Arrival::Rate { rate, process, burstiness })

@@ -83,6 +83,15 @@ fn a_missing_engine_is_refused_at_the_trigger_and_saved_before() {
 }
 
 #[test]
+fn a_search_is_saved_and_refused_at_the_trigger() {
+    let mut wizard = Wizard::at(5);
+    wizard.good(2, json!({ "slo": { "ttft_ms": 450, "search": { "min": 1, "max": 256 } } }));
+    wizard.good(7, json!({ "user_confirmation": true }));
+    let message = "A search for the largest load is not yet available. Give load points instead.";
+    wizard.refuses(8, own_fields(8, "", GGUF), (2, "slo", message));
+}
+
+#[test]
 fn everything_is_looked_at_again_at_the_trigger() {
     type Change = fn(&mut World);
     let changes: [(Change, u8, &str); 8] = [

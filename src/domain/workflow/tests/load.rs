@@ -1,7 +1,7 @@
 //! Step 2.
 
 use super::*;
-use crate::domain::benchmark::{Arrival, ArrivalProcess, Endpoint, OfferedLoad};
+use crate::domain::benchmark::{Arrival, ArrivalProcess, Endpoint, OfferedLoad, Prefix};
 use crate::domain::workflow::tests::world::*;
 
 fn with(more: serde_json::Value) -> serde_json::Value {
@@ -105,6 +105,12 @@ fn the_models_context_limits_the_lengths() {
 }
 
 #[test]
+fn an_embeddings_output_takes_no_context() {
+    let mut wizard = Wizard::at(5);
+    wizard.good(2, json!({ "max_input_tokens": 8_192, "max_output_tokens": 100, "endpoint": "embeddings" }));
+}
+
+#[test]
 fn a_datasets_output_limit_fits_the_context() {
     let mut wizard = Wizard::new();
     wizard.go_to(5, "dataset", GGUF);
@@ -146,7 +152,7 @@ fn options_are_read() {
     assert_eq!(steps.load_points, [OfferedLoad::Rate { rate: 5.0 }, OfferedLoad::Rate { rate: 10.5 }]);
     let slo = steps.slo.clone().unwrap();
     assert_eq!((slo.percentile, slo.ttft_ms, slo.e2el_ms), (95.0, Some(450.0), None));
-    assert_eq!(steps.prefix.clone().unwrap().share, 0.5);
+    assert_eq!(steps.prefix, Some(Prefix { share: 0.5 }));
 }
 
 #[test]

@@ -12,5 +12,3 @@ mod words;
 mod world;
 
 use serde_json::json;
-
-use world::{Wizard, World};

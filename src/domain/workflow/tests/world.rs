@@ -17,6 +17,7 @@ pub const fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
 }
 
+pub const OWNER: Uuid = id(1);
 pub const LOCAL: Uuid = id(0x10);
 pub const GPUS: Uuid = id(0x11);
 pub const SILENT: Uuid = id(0x12);
@@ -115,7 +116,7 @@ fn credential(id: Uuid, name: &str, provider: ProviderId, origin: &str) -> Crede
         name: name.to_owned(),
         provider,
         origin: origin.to_owned(),
-        owner: crate::domain::workflow::tests::world::id(1),
+        owner: OWNER,
         archived: false,
         created_at: Timestamp::UNIX_EPOCH,
     }
@@ -126,10 +127,10 @@ fn check_args(engine: EngineKind, args: &[String], administrator: bool) -> Resul
     if engine == EngineKind::Custom && args.is_empty() {
         return Err("Enter the command, its program first.".to_owned());
     }
-    match args.iter().any(|arg| arg == "--trust-remote-code") && !administrator {
-        true => Err("--trust-remote-code is for administrators.".to_owned()),
-        false => Ok(()),
+    if args.iter().any(|arg| arg == "--trust-remote-code") && !administrator {
+        return Err("--trust-remote-code is for administrators.".to_owned());
     }
+    Ok(())
 }
 
 impl World {
@@ -231,7 +232,7 @@ impl Wizard {
         let body = Body::parse(body).map_err(Refusal::Invalid)?;
         let facts = self.world.look_up(&needs(self.draft.as_ref(), &body));
         self.clock += 1;
-        let stamp = Stamp { new_id: id(0x99), owner: id(1), now: Timestamp::from_second(self.clock).unwrap() };
+        let stamp = Stamp { new_id: id(0x99), owner: OWNER, now: Timestamp::from_second(self.clock).unwrap() };
         let before = self.draft.clone();
         let result = advance(self.draft.as_ref(), &body, &facts, &stamp);
         match &result {
