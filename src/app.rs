@@ -9,12 +9,15 @@ use crate::api::functions::account::current_session;
 use crate::components::heading::{Hydrated, JumpLink};
 use crate::components::site::SiteHeader;
 use crate::pages::accept_link::AcceptLinkPage;
+use crate::pages::history::HistoryPage;
+use crate::pages::live::LivePage;
 use crate::pages::not_found::NotFound;
+use crate::pages::report::ReportPage;
 use crate::pages::sign_in::SignInPage;
 use crate::pages::wizard::{NewBenchmark, WizardPage};
 
 /// The main navigation. Every page here needs a sign-in.
-const LINKS: &[(&str, &str)] = &[("/benchmarks/new", "New benchmark")];
+const LINKS: &[(&str, &str)] = &[("/", "Runs"), ("/benchmarks/new", "New benchmark")];
 
 /// The document, drawn on the server only.
 #[cfg(feature = "ssr")]
@@ -75,6 +78,9 @@ pub fn App() -> impl IntoView {
             </Suspense>
             <main id="main" tabindex="-1">
                 <Routes fallback=NotFound>
+                    <Route path=path!("/") view=HistoryPage ssr=SsrMode::Async />
+                    <Route path=path!("/runs/:id") view=LivePage ssr=SsrMode::Async />
+                    <Route path=path!("/runs/:id/report") view=ReportPage ssr=SsrMode::Async />
                     <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
                     <Route path=path!("/link/:token") view=AcceptLinkPage ssr=SsrMode::Async />
                     <Route path=path!("/benchmarks/new") view=NewBenchmark ssr=SsrMode::Async />

@@ -25,7 +25,7 @@ pub enum Choices {
     Nothing,
     /// Datasets that match the search, and how many there are in all.
     Datasets {
-        /// Those that match.
+        /// Those that were ticked last, then those that match.
         found: Vec<Dataset>,
         /// How many there are.
         total: u64,
@@ -82,7 +82,8 @@ mod on_server {
     use super::{Choices, Chosen, MemoryFit, Outlook};
     use crate::api::calls;
     use crate::domain::benchmark::EvalWith;
-    use crate::domain::inventory::{Device, DeviceType, Node};
+    use crate::domain::form::Flash;
+    use crate::domain::inventory::{Dataset, Device, DeviceType, Node};
     use crate::domain::list::ListQuery;
     use crate::domain::problem::{Problem, ProblemKind};
     use crate::domain::user::Actor;
@@ -128,6 +129,7 @@ mod on_server {
         chosen: &Chosen,
         page: Page,
         search: &str,
+        flash: Option<&Flash>,
     ) -> Result<Choices, Problem> {
         let all = ListQuery { page_size: Some(MOST_CHOICES), sort: Some("name".to_owned()), ..ListQuery::default() };
         let steps = &answer.workflow_steps;
@@ -137,8 +139,18 @@ mod on_server {
             Page::Load => {
                 let total = calls::datasets::list(app, actor, &ListQuery { page_size: Some(1), ..all.clone() }).await?.total;
                 let search = Some(search.trim().to_owned()).filter(|search| !search.is_empty());
-                let found = calls::datasets::list(app, actor, &ListQuery { search, ..all }).await?.items;
-                Choices::Datasets { found, total }
+                let mut offered = Vec::new();
+                // What is ticked but not saved stays in the list whatever is searched for.
+                for id in flash.map(|flash| flash.entries_of("dataset_ids")).unwrap_or_default() {
+                    if let Ok(id) = Uuid::parse_str(&id) {
+                        offered.extend(found(calls::datasets::get(app, actor, id).await)?);
+                    }
+                }
+                let matching = calls::datasets::list(app, actor, &ListQuery { search, ..all }).await?.items;
+                let rest = matching.into_iter().filter(|dataset| offered.iter().all(|other: &Dataset| other.id != dataset.id));
+                let rest: Vec<Dataset> = rest.collect();
+                offered.extend(rest);
+                Choices::Datasets { found: offered, total }
             }
             Page::Cluster => Choices::Clusters(calls::clusters::list(app, actor, &all).await?.items),
             Page::Nodes => match steps.cluster_id {

@@ -48,13 +48,14 @@ pub async fn load_wizard(
     let page = Page::parse(&page).ok_or_else(|| Problem::not_found("step"))?;
     let answer = crate::api::calls::workflows::get(&app, &actor, id).await?;
     let chosen = super::inventory::chosen(&app, &actor, &answer.workflow_steps).await?;
+    let flash = forms::kept(&flash).await;
     // A page beyond the first incomplete one is not shown, so that it needs no choices.
     let choices = if page <= answer.next_page() {
-        super::inventory::choices(&app, &actor, &answer, &chosen, page, &search).await?
+        super::inventory::choices(&app, &actor, &answer, &chosen, page, &search, flash.as_ref()).await?
     } else {
         Choices::Nothing
     };
-    Ok(WizardView { answer, chosen, choices, flash: forms::kept(&flash).await })
+    Ok(WizardView { answer, chosen, choices, flash })
 }
 
 /// Step 1: begins a draft when there is none yet.
@@ -251,11 +252,11 @@ pub async fn save_confirmation(
 pub async fn save_execution(
     #[server(default)] workflow_id: String,
     #[server(default)] if_revision: String,
-    #[server(default)] execution: String,
+    #[server(default)] run_as_simulation: String,
 ) -> Result<(), CallError> {
-    let entries = forms::entries(&[("run_as_simulation", &execution)]);
+    let entries = forms::entries(&[("run_as_simulation", &run_as_simulation)]);
     let save = Save::new(Page::Execution, &workflow_id, &if_revision, "", entries);
-    let simulation = match execution.as_str() {
+    let simulation = match run_as_simulation.as_str() {
         "simulate" => Value::Bool(true),
         "run" => Value::Bool(false),
         _ => Value::Null,

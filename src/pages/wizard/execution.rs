@@ -36,7 +36,7 @@ pub fn ExecutionStep(
             {again}
             <StepForm action=action place=place unsent=unsent button="Run on cluster">
                 <ChoiceGroup
-                    name="execution"
+                    name="run_as_simulation"
                     legend="How the benchmark is carried out"
                     choices=choices
                     error=flash.error("run_as_simulation")
