@@ -21,7 +21,7 @@ async fn provider(status: u16) -> (String, Arc<Mutex<Vec<String>>>) {
         let header = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         keep.lock().unwrap().push(header);
         let status = StatusCode::from_u16(status).unwrap();
-        async move { (status, [("location", "http://127.0.0.1:1/elsewhere")], "body of the other side") }
+        async move { (status, [("location", "http://127.0.0.1:1/secret-place")], "body of the other side") }
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}/v1", listener.local_addr().unwrap());
@@ -96,7 +96,7 @@ async fn a_connection_is_tested_in_dynos_own_words() {
         let (code, test) = house.send(ADMIN, Method::POST, &format!("credentials/{id}/test"), None).await;
         assert_eq!(code, 200);
         assert_eq!((&test["ok"], &test["class"]), (&json!(ok), &json!(class)), "{test}");
-        assert!(!test.to_string().contains("other side") && !test.to_string().contains("elsewhere"), "{test}");
+        assert!(!test.to_string().contains("other side") && !test.to_string().contains("secret-place"), "{test}");
         assert_eq!(*seen.lock().unwrap(), [format!("Bearer {SECRET}")]);
     }
     let id = house.keep("http://127.0.0.1:1/v1").await;
