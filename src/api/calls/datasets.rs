@@ -103,6 +103,14 @@ pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
     Ok(())
 }
 
+/// For the portal's start: removes uploads that a stop ended.
+pub(super) async fn clear_uploads(app: &App) -> Result<(), Problem> {
+    match tokio::fs::remove_dir_all(app.config.data_dir.join("uploads")).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(disk(error)),
+        _ => Ok(()),
+    }
+}
+
 /// For the portal's start: makes sure that the dataset that comes with Dyno is there.
 pub(super) async fn register_builtin(app: &App) -> Result<(), Problem> {
     let data_dir = app.config.data_dir.clone();

@@ -7,6 +7,7 @@ use super::{datasets, models};
 
 /// For the portal's start: makes sure of what comes with Dyno, and goes on with what a stop ended.
 pub async fn seed(app: &App) -> Result<(), Problem> {
+    datasets::clear_uploads(app).await?;
     datasets::register_builtin(app).await?;
     models::digest_the_rest(app).await
 }
