@@ -216,7 +216,9 @@ fn judge(points: &[LoadPoint], plan: &Plan, circumstances: &mut Circumstances) {
                 .push(format!("{:.0} % of the input tokens came out of the engine's prefix cache{of}.", share * 100.0));
         }
     }
-    if let Some(ratio) = circumstances.client.littles_law_ratio.filter(|ratio| (ratio - 1.0).abs() > 0.1) {
+    // of few requests, those that lie across the window's edges weigh too much
+    let enough = points.iter().all(|point| point.summary.successful_requests >= 100);
+    if let Some(ratio) = circumstances.client.littles_law_ratio.filter(|ratio| enough && (ratio - 1.0).abs() > 0.1) {
         circumstances
             .notes
             .push(format!("Little's law is off by {:.0} %: the load was not steady.", (ratio - 1.0).abs() * 100.0));

@@ -2,6 +2,13 @@
 
 use nix::time::{ClockId, clock_gettime};
 
+/// Offsets that differ by less are taken for equal, ns.
+const NOISE: i64 = 20_000;
+/// A look that took longer tells nothing, ns.
+const UNSURE: i64 = 200_000;
+/// How often the offset follows the clocks, ns.
+const ADOPT_EVERY: i64 = 100_000_000;
+
 /// Nanoseconds of the monotonic clock.
 pub fn now() -> i64 {
     read(ClockId::CLOCK_MONOTONIC)
@@ -23,6 +30,7 @@ pub struct Clock {
     anchor_wall: i64,
     anchor_monotonic: i64,
     offset: i64,
+    adopted_at: i64,
     /// Largest change of the offset between two looks, ns.
     pub largest_jump: i64,
 }
@@ -30,16 +38,24 @@ pub struct Clock {
 impl Clock {
     /// Takes the run's one anchor.
     pub fn start() -> Self {
-        let (monotonic, offset) = look();
-        Self { anchor_wall: monotonic + offset, anchor_monotonic: monotonic, offset, largest_jump: 0 }
+        let Look { monotonic, offset, .. } = look();
+        Self { anchor_wall: monotonic + offset, anchor_monotonic: monotonic, offset, adopted_at: monotonic, largest_jump: 0 }
     }
 
-    /// Looks at both clocks; gives the monotonic one.
+    /// Looks at both clocks; gives the monotonic one. What differs from the offset in use by no more than a look is exact
+    /// is adopted ten times a second only, so that equal stamps stay equal; what differs by more, at once.
     pub fn look(&mut self) -> i64 {
-        let (monotonic, offset) = look();
-        self.largest_jump = self.largest_jump.max((offset - self.offset).abs());
-        self.offset = offset;
-        monotonic
+        let look = look();
+        if look.took > UNSURE {
+            return look.monotonic;
+        }
+        let change = (look.offset - self.offset).abs();
+        self.largest_jump = self.largest_jump.max(change);
+        if change > NOISE || look.monotonic - self.adopted_at > ADOPT_EVERY {
+            self.offset = look.offset;
+            self.adopted_at = look.monotonic;
+        }
+        look.monotonic
     }
 
     /// A kernel stamp on the monotonic clock, by the offset of the last look.
@@ -58,22 +74,32 @@ impl Clock {
     }
 }
 
-/// The monotonic clock, and what the wall clock is ahead of it. A look that was interrupted between the clocks is taken
-/// again.
-fn look() -> (i64, i64) {
-    let mut best = (0, 0, i64::MAX);
+/// A look at both clocks.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    monotonic: i64,
+    /// What the wall clock is ahead.
+    offset: i64,
+    /// How long the look took: the offset is no more exact than that.
+    took: i64,
+}
+
+/// Looks at both clocks; again, when it was interrupted between them.
+fn look() -> Look {
+    let mut best = Look { monotonic: 0, offset: 0, took: i64::MAX };
     for _ in 0..4 {
         let before = now();
         let wall = wall();
         let after = now();
-        if after - before < best.2 {
-            best = (after, wall - (before + (after - before) / 2), after - before);
+        let took = after - before;
+        if took < best.took {
+            best = Look { monotonic: after, offset: wall - (before + took / 2), took };
         }
-        if best.2 < 20_000 {
+        if took < NOISE / 10 {
             break;
         }
     }
-    (best.0, best.1)
+    best
 }
 
 #[cfg(test)]

@@ -38,7 +38,8 @@ impl Health {
         let elapsed = (clock::now() - self.started).max(1);
         let rss_kib = getrusage(UsageWho::RUSAGE_SELF).map(|usage| usage.max_rss()).ok();
         ClientHealth {
-            cpu_share: Some((thread_cpu() - self.cpu_at_start) as f64 / elapsed as f64),
+            // the system counts in ticks: over less than a second the share means nothing
+            cpu_share: (elapsed >= 1_000_000_000).then(|| ((thread_cpu() - self.cpu_at_start) as f64 / elapsed as f64).min(1.0)),
             timestamps: if reads.1 * 100 <= reads.0 { "kernel" } else { "user" }.to_owned(),
             clock_jump_ms: Some(largest_jump as f64 / 1e6),
             coalesced_events: Some(records.rows.iter().map(|row| u64::from(row.coalesced)).sum()),

@@ -1,0 +1,128 @@
+//! Each fault ends in its class and in no latency.
+
+use std::io::Write;
+use std::net::TcpListener;
+
+use super::scripted::{Bench, Left, STREAM, Scripted, Then, chunk, good_answer, say, word};
+
+/// A load of two requests against a server that answers so. The second connection of each fault is as good as its first.
+fn load_on(answer: impl Fn(&mut dyn Write) -> Then + Send + Sync + 'static) -> Left {
+    let server = Scripted::start(move |_, out| answer(out));
+    let mut bench = Bench::new(&server.url(), 2);
+    bench.plan["stall_timeout_s"] = 0.4.into();
+    bench.plan["timeout_s"] = 1.5.into();
+    bench.run()
+}
+
+fn class_of(left: &Left) -> (Vec<(&str, u64)>, String) {
+    let summary = &left.report.summary;
+    assert!(summary.ttft_ms.is_none() && summary.e2el_ms.is_none() && summary.itl_ms.is_none());
+    assert!((summary.error_rate - 1.0).abs() < 1e-9);
+    assert_eq!(left.output.status.code(), Some(1));
+    assert!(!left.report.valid);
+    (summary.errors.iter().map(|(class, count)| (class.as_str(), *count)).collect(), left.records[0].error.clone().unwrap())
+}
+
+fn said(text: &str, then: Then) -> Left {
+    let (text, close) = (text.to_owned(), then == Then::Close);
+    load_on(move |out| {
+        say(out, &text, 0);
+        if close { Then::Close } else { Then::GoOn }
+    })
+}
+
+#[test]
+fn http_statuses() {
+    let left = said(
+        "HTTP/1.1 429 Too Many Requests\r\nretry-after: 3\r\ncontent-length: 34\r\n\r\n{\"error\":{\"message\":\"slow down.\"}} ",
+        Then::Close,
+    );
+    let (classes, words) = class_of(&left);
+    assert_eq!(classes, [("http_status", 2)]);
+    assert_eq!(words, "slow down. (retry-after: 3)");
+    assert_eq!(left.records[0].http_status, Some(429));
+    let left = said("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n", Then::GoOn);
+    assert_eq!(class_of(&left), (vec![("http_status", 2)], "HTTP status 500".to_owned()));
+}
+
+#[test]
+fn errors_inside_an_answer_of_status_200() {
+    let stream = format!("{STREAM}{}{}", chunk(&word("x")), chunk("data: {\"error\":{\"message\":\"out of memory\"}}\n\n"));
+    assert_eq!(class_of(&said(&stream, Then::Close)), (vec![("error_in_stream", 2)], "out of memory".to_owned()));
+    let whole = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{\"error\":\"nope\"}";
+    let whole = whole.replace("15", "16");
+    assert_eq!(class_of(&said(&whole, Then::GoOn)).0, [("error_in_stream", 2)]);
+}
+
+#[test]
+fn what_is_no_stream() {
+    for text in [
+        format!("{STREAM}{}", chunk("data: {\"choices\":[{\"delta\":{\"content\":\"x\"\n\n")),
+        format!("{STREAM}zz\r\n"),
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc".to_owned(),
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>".to_owned(),
+        "SSH-2.0-OpenSSH\r\n\r\n".to_owned(),
+    ] {
+        assert_eq!(class_of(&said(&text, Then::Close)).0, [("malformed_stream", 2)], "{text}");
+    }
+}
+
+#[test]
+fn streams_that_end_too_early() {
+    let begun = format!("{STREAM}{}", chunk(&word("x")));
+    assert_eq!(class_of(&said(&begun, Then::Close)).0, [("cut_off", 2)]);
+    let ended = format!("{begun}0\r\n\r\n");
+    assert_eq!(class_of(&said(&ended, Then::GoOn)).0, [("cut_off", 2)]);
+    let empty = format!("{STREAM}{}0\r\n\r\n", chunk("data: [DONE]\n\n"));
+    assert_eq!(class_of(&said(&empty, Then::GoOn)).0, [("no_content", 2)]);
+    assert_eq!(class_of(&said("", Then::Close)).0, [("connect", 2)]);
+}
+
+#[test]
+fn an_end_after_the_finish_reason_is_a_success() {
+    let finish = "data: {\"choices\":[{\"delta\":{\"content\":\"y\"},\"finish_reason\":\"stop\"}]}\n\n";
+    let left = said(&format!("{STREAM}{}{}", chunk(&word("x")), chunk(finish)), Then::Close);
+    assert_eq!((left.report.summary.successful_requests, left.report.summary.total_output_tokens), (2, 4));
+}
+
+#[test]
+fn what_takes_too_long() {
+    let stalled = load_on(|out| {
+        say(out, &format!("{STREAM}{}", chunk(&word("x"))), 1200);
+        Then::Close
+    });
+    assert_eq!(class_of(&stalled).0, [("stalled", 2)]);
+    // pings are no events
+    let pinged = load_on(|out| {
+        say(out, &format!("{STREAM}{}", chunk(&word("x"))), 0);
+        (0..10).for_each(|_| say(out, &chunk(": ping\n\n"), 100));
+        Then::Close
+    });
+    assert_eq!(class_of(&pinged).0, [("stalled", 2)]);
+    let endless = load_on(|out| {
+        say(out, STREAM, 0);
+        (0..25).for_each(|_| say(out, &chunk(&word("x")), 100));
+        Then::Close
+    });
+    assert_eq!(class_of(&endless).0, [("timeout", 2)]);
+}
+
+#[test]
+fn servers_that_are_not_there() {
+    let free = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+    assert_eq!(class_of(&Bench::new(&format!("http://{free}"), 5).run()).0, [("connect", 5)]);
+    assert_eq!(class_of(&Bench::new("http://nowhere.invalid", 5).run()).0, [("dns", 5)]);
+    let plain = Scripted::start(|_, out| {
+        say(out, &good_answer(1), 0);
+        Then::Close
+    });
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = stream.map(|mut stream| stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+        }
+    });
+    drop(plain);
+    assert_eq!(class_of(&Bench::new(&format!("https://{address}"), 2).run()).0, [("tls", 2)]);
+}

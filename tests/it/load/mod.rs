@@ -1,0 +1,10 @@
+//! `dyno load` against servers that speak scripted bytes: what it measures, how each fault is named, what is left when it
+//! is stopped or killed.
+
+mod ends;
+mod faults;
+mod kept;
+mod measures;
+mod scripted;
+mod streams;
+mod workloads;

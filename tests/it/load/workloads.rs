@@ -1,0 +1,141 @@
+//! What is asked: lengths, datasets, embeddings, the command line by hand.
+
+use std::collections::HashSet;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::scripted::{Bench, STREAM, Scripted, Seen, Then, chunk, ending, good_answer, say, word};
+
+fn content(seen: &Seen) -> String {
+    seen.body["messages"][0]["content"].as_str().unwrap().to_owned()
+}
+
+/// A server that counts a word as a token and seven for its template.
+fn counting_server() -> Scripted {
+    Scripted::start(|seen, out| {
+        let tokens = content(seen).split(' ').count() as u32 + 7;
+        say(out, &format!("{STREAM}{}{}", chunk(&word("x")), ending(tokens, 4)), 0);
+        Then::GoOn
+    })
+}
+
+#[test]
+fn lengths_are_made_right_by_the_engines_own_count() {
+    let server = counting_server();
+    let mut bench = Bench::new(&server.url(), 10);
+    bench.plan["load_points"][0]["warmup_requests"] = json!(3);
+    let left = bench.run();
+    let lengths = left.report.summary.lengths.unwrap();
+    let (asked, sent) = (lengths.requested_input.unwrap(), lengths.input.unwrap());
+    assert_eq!((asked.min, asked.max, sent.min, sent.max), (20.0, 20.0, 20.0, 20.0));
+    let prompts: HashSet<String> = server.seen().iter().map(content).collect();
+    assert_eq!(prompts.len(), 13);
+}
+
+#[test]
+fn the_seed_fixes_the_prompts() {
+    let prompts = |seed: u64| {
+        let server = counting_server();
+        let mut bench = Bench::new(&server.url(), 6);
+        bench.plan["seed"] = json!(seed);
+        bench.run();
+        server.seen().iter().map(content).collect::<Vec<_>>()
+    };
+    let first = prompts(5);
+    assert_eq!(first, prompts(5));
+    assert_ne!(first, prompts(6));
+}
+
+#[test]
+fn rows_of_datasets_once_each_then_again() {
+    let server = Scripted::start(|_, out| {
+        say(out, &good_answer(2), 0);
+        Then::GoOn
+    });
+    let mut bench = Bench::new(&server.url(), 15);
+    let rows: String = (0..10)
+        .map(|row| {
+            json!({"messages": [{"role": "user", "content": format!("row {row}")}], "reference": "four chars per token"})
+                .to_string()
+                + "\n"
+        })
+        .collect();
+    std::fs::write(bench.file("rows.ndjson"), rows).unwrap();
+    bench.plan["workload"] = json!({"kind": "dataset", "files": [{"path": bench.file("rows.ndjson"), "id": uuid::Uuid::nil()}]});
+    bench.plan["ignore_eos"] = json!(true);
+    let left = bench.run();
+    let seen: Vec<String> = server.seen().iter().map(content).collect();
+    assert_eq!(seen[..10].iter().collect::<HashSet<_>>().len(), 10);
+    assert_eq!(seen[10..], seen[..5]);
+    assert!(left.report.notes.iter().any(|note| note.contains("repeated: 15 requests, 10 rows")), "{:?}", left.report.notes);
+    let body = &server.seen()[0].body;
+    assert_eq!((&body["max_tokens"], &body["ignore_eos"], &body["stream"]), (&json!(5), &json!(true), &json!(true)));
+}
+
+#[test]
+fn embeddings_have_an_end_and_no_first_token() {
+    let server = Scripted::start(|seen, out| {
+        assert!(seen.path.ends_with("/v1/embeddings") && seen.body["input"].is_string());
+        let body = r#"{"object":"list","data":[{"embedding":[0.1,0.2]}],"usage":{"prompt_tokens":20,"total_tokens":20}}"#;
+        say(
+            out,
+            &format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()),
+            0,
+        );
+        Then::GoOn
+    });
+    let mut bench = Bench::new(&server.url(), 5);
+    bench.plan["endpoint"] = json!("embeddings");
+    let left = bench.run();
+    let summary = left.report.summary;
+    assert_eq!((summary.successful_requests, summary.e2el_ms.map(|figures| figures.n), summary.ttft_ms), (5, Some(5), None));
+    assert_eq!((summary.total_input_tokens, summary.total_output_tokens), (100, 0));
+}
+
+#[test]
+fn by_hand() {
+    let server = counting_server();
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let load = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_dyno")).arg("load").args(arguments).env("DYNO_TEST_KEY", "sesame").output().unwrap()
+    };
+    let url = server.url();
+    let done = load(&[
+        "--base-url",
+        &url,
+        "--model",
+        "m",
+        "--concurrency",
+        "2",
+        "--num-requests",
+        "8",
+        "--input-tokens",
+        "30",
+        "--output-tokens",
+        "4",
+        "--api-key-env",
+        "DYNO_TEST_KEY",
+        "--report",
+        report.to_str().unwrap(),
+    ]);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    let table = String::from_utf8(done.stdout).unwrap();
+    assert!(table.contains("TTFT ms") && table.contains("2 in flight") && table.contains("(few)"), "{table}");
+    let text = std::fs::read_to_string(&report).unwrap();
+    assert!(!text.contains("sesame"));
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["load_points"][0]["concurrency"], 2);
+    assert!(server.seen().iter().all(|seen| seen.head.contains("authorization: Bearer sesame\r\n")));
+    // the report's own plan is a plan
+    assert!(serde_json::from_value::<dyno::load::plan::Plan>(report["provenance"]["plan"].clone()).is_ok());
+
+    assert_eq!(load(&["--base-url", &url, "--model", "m"]).status.code(), Some(2));
+    assert_eq!(load(&["--base-url", "ftp://x", "--model", "m", "--concurrency", "1"]).status.code(), Some(2));
+    assert_eq!(
+        load(&["--base-url", &url, "--model", "m", "--concurrency", "1", "--api-key-env", "DYNO_NO_SUCH_KEY"]).status.code(),
+        Some(2)
+    );
+    assert_eq!(load(&["--plan", "/no/such/plan.json"]).status.code(), Some(2));
+}
