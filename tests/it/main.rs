@@ -3,7 +3,9 @@
 
 mod contract;
 mod inventory;
+mod load;
 mod reference;
+mod run;
 mod server;
 mod store;
 mod support;
