@@ -60,6 +60,7 @@ pub fn RunAgainForm(
             <Submit text="Run again" look=look about=subject.name />
         </form>
     }
+    .into_any()
 }
 
 /// Makes a draft with the same settings.
@@ -78,6 +79,7 @@ pub fn CopyForm(
             <Submit text="Copy to draft" look=look about=subject.name />
         </form>
     }
+    .into_any()
 }
 
 /// Deletes the run, after a second step.
@@ -104,6 +106,7 @@ pub fn DeleteForm(
             </form>
         </details>
     }
+    .into_any()
 }
 
 /// Ends the run early, after a second step.

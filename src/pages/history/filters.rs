@@ -60,6 +60,7 @@ pub fn Filters(
             </div>
         </form>
     }
+    .into_any()
 }
 
 fn with_any(options: Vec<(String, String)>) -> Vec<(String, String)> {

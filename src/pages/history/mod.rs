@@ -60,6 +60,7 @@ pub fn HistoryPage() -> impl IntoView {
             })}
         </Transition>
     }
+    .into_any()
 }
 
 #[component]
@@ -117,6 +118,7 @@ fn HistoryView(data: History, asks: ListQuery, params: ParamsMap) -> impl IntoVi
             {list}
         </div>
     }
+    .into_any()
 }
 
 /// The draft that was changed last, to go on with.

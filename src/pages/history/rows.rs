@@ -46,6 +46,7 @@ pub fn Rows(
             />
         </DataTable>
     }
+    .into_any()
 }
 
 /// Asks for the same page again while one of its runs has not ended. In the browser only.
@@ -184,6 +185,7 @@ fn Row(row: RunRow, here: String) -> impl IntoView {
             </td>
         </tr>
     }
+    .into_any()
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ pub fn Figures(
             {move || (!points.with(Vec::is_empty)).then(|| view! { <Charts points=points /> })}
         </section>
     }
+    .into_any()
 }
 
 /// "640 of 1,280 requests, 2 minutes left"; without a known end there is no bar.
@@ -50,6 +51,7 @@ fn Bar(progress: Progress) -> impl IntoView {
             <p class="progress-text">{text}</p>
         </div>
     }
+    .into_any()
 }
 
 /// What a snapshot says of how far the load is.
@@ -93,6 +95,7 @@ fn Counters(progress: Progress) -> impl IntoView {
                 .collect_view()}
         </dl>
     }
+    .into_any()
 }
 
 #[component]
@@ -112,6 +115,7 @@ fn Charts(points: Memo<Vec<LivePoint>>) -> impl IntoView {
             {chart("live-tpot", "TPOT so far, median", "ms", |point| point.tpot_ms)}
         </div>
     }
+    .into_any()
 }
 
 #[cfg(test)]

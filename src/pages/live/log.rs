@@ -31,6 +31,7 @@ pub fn Logs(
             {stages.into_iter().map(|(stage, title)| view! { <StageLog live=live stage=stage title=title /> }).collect_view()}
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -126,6 +127,7 @@ fn StageLog(live: RwSignal<LiveRun>, stage: StageId, title: String) -> impl Into
             </div>
         </details>
     }
+    .into_any()
 }
 
 fn entry(line: Line) -> impl IntoView {

@@ -64,6 +64,7 @@ pub fn LivePage() -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 /// How the stream stands, and what is read out.
@@ -121,6 +122,7 @@ fn Live(data: Data) -> impl IntoView {
             <Logs live=live />
         </div>
     }
+    .into_any()
 }
 
 /// Where scripts are off, the page is loaded anew every few seconds.
@@ -130,6 +132,7 @@ fn RenewWithoutScripts() -> impl IntoView {
     view! {
         <noscript inner_html="<meta http-equiv=\"refresh\" content=\"5\"><p class=\"muted\">Scripts are off: this page is loaded anew every 5 seconds.</p>"></noscript>
     }
+    .into_any()
 }
 
 #[component]

@@ -32,6 +32,7 @@ pub fn StageList(
             </ol>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -49,6 +50,7 @@ fn StageEntry(stage: Memo<Stage>) -> impl IntoView {
             }}
         </li>
     }
+    .into_any()
 }
 
 /// How long a stage took, or since when it runs. No clock is asked, so that server and browser say the same.

@@ -51,4 +51,5 @@ pub fn Definitions() -> impl IntoView {
             </dl>
         </section>
     }
+    .into_any()
 }

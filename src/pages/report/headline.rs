@@ -56,6 +56,7 @@ pub fn Headline(
             </p>
         </section>
     }
+    .into_any()
 }
 
 fn value(value: Option<f64>, unit: &'static str) -> AnyView {
@@ -113,6 +114,7 @@ fn Percentiles(id: &'static str, summary: Summary) -> impl IntoView {
             <p class="muted small">{format!("n = {}", count(samples, "request", "requests"))}</p>
         </div>
     }
+    .into_any()
 }
 
 fn token_source(summary: &Summary) -> String {

@@ -76,6 +76,7 @@ pub fn Latency(
                 })}
         </section>
     }
+    .into_any()
 }
 
 /// The charts of one metric; `None` when it was not measured.
@@ -146,4 +147,5 @@ fn Distributions(summary: Summary) -> impl IntoView {
             {rows}
         </DataTable>
     }
+    .into_any()
 }

@@ -85,6 +85,7 @@ pub fn LoadPoints(
             </DataTable>
         </section>
     }
+    .into_any()
 }
 
 /// Each node's share, where there are several.

@@ -58,6 +58,7 @@ pub fn ReportPage() -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 /// A section of the report: its anchor, and its name in the contents.
@@ -151,6 +152,7 @@ fn ReportView(data: Data, query: Memo<ParamsMap>) -> impl IntoView {
             </article>
         </div>
     }
+    .into_any()
 }
 
 /// Where on the page what is; folded on a phone.
@@ -177,4 +179,5 @@ fn Contents(parts: Vec<Part>) -> impl IntoView {
             <ol>{links()}</ol>
         </details>
     }
+    .into_any()
 }

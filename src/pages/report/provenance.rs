@@ -55,6 +55,7 @@ pub fn Provenance(
             </Definitions>
         </section>
     }
+    .into_any()
 }
 
 /// Lengths asked for beside what was sent and received.
@@ -76,6 +77,7 @@ fn LengthFacts(lengths: Lengths) -> impl IntoView {
         {of("Output limit asked for", lengths.requested_output)}
         {of("Output length received", lengths.output)}
     }
+    .into_any()
 }
 
 /// What is known of the client, in words.
@@ -93,6 +95,8 @@ fn client(health: &ClientHealth) -> Vec<(&'static str, String)> {
     [
         ("Receive times", Some(stamps)),
         ("Client's share of one core", health.cpu_share.map(percent)),
+        ("Client's loop late, p99", health.loop_p99_ms.map(|ms| format!("{} ms", figure(ms)))),
+        ("Client's loop late, at most", health.loop_max_ms.map(|ms| format!("{} ms", figure(ms)))),
         ("Clock jump", health.clock_jump_ms.map(|ms| format!("{} ms at most", figure(ms)))),
         ("Coalesced events", coalesced),
         ("In flight / (throughput × latency)", little),

@@ -116,6 +116,7 @@ pub fn Requests(
             </Transition>
         </section>
     }
+    .into_any()
 }
 
 #[component]

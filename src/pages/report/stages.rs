@@ -50,6 +50,7 @@ pub fn Stages(
             <ol class="stage-list">{stages}</ol>
         </section>
     }
+    .into_any()
 }
 
 fn log_view(log: StageLog, open: bool) -> impl IntoView {

@@ -65,6 +65,7 @@ pub fn Verdict(
                 .then(|| view! { <ul class="small">{notes.into_iter().map(|note| view! { <li>{note}</li> }).collect_view()}</ul> })}
         </section>
     }
+    .into_any()
 }
 
 /// How the run ended, where that is not plain.
