@@ -1,5 +1,6 @@
 //! Frozen specifications.
 
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -8,6 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::extract::from_json;
 use super::{BASE, Json, Path, Query};
 use crate::api::calls;
 use crate::domain::benchmark::Benchmark;
@@ -74,8 +76,10 @@ async fn run_again(
     State(app): State<App>,
     SignedIn(actor): SignedIn,
     Path(id): Path<Uuid>,
-    Json(asked): Json<RunAgain>,
+    body: Bytes,
 ) -> Result<impl IntoResponse, Problem> {
+    // Nothing has to be said.
+    let asked = if body.is_empty() { RunAgain::default() } else { from_json(&body)? };
     let run = calls::benchmarks::run_again(&app, &actor, id, asked.run_as_simulation).await?;
     let location = format!("{BASE}/runs/{}", run.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(run)))

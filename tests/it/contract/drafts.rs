@@ -1,8 +1,10 @@
 //! Drafts: listed, resumed, discarded; benchmarks: run again, copied.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::world::{World, post};
+use crate::support::answer;
 
 #[tokio::test]
 async fn drafts_are_listed_resumed_and_discarded() {
@@ -53,6 +55,8 @@ async fn a_benchmark_runs_again_and_is_copied() {
     let run = client.post(&format!("{benchmark}/runs"), &json!({})).await.expect(201);
     assert_eq!(run["benchmark_id"], done["benchmark_id"]);
     assert_ne!(run["id"], done["run_id"]);
+    let without_body = answer(client.request(Method::POST, &format!("{benchmark}/runs"))).await.expect(201);
+    assert_eq!(without_body["benchmark_id"], done["benchmark_id"]);
     let simulated = client.post(&format!("{benchmark}/runs"), &json!({ "run_as_simulation": true })).await;
     assert_eq!(simulated.fields(), ["run_as_simulation"]);
     assert_eq!(client.post(&format!("{benchmark}/runs"), &json!({ "colour": 1 })).await.fields(), ["colour"]);

@@ -24,7 +24,7 @@ pub struct DetailsPatch {
     pub name: Patch<String>,
     /// Without repetitions.
     pub tags: Patch<Vec<Tag>>,
-    /// As typed.
+    /// Trimmed.
     pub description: Patch<String>,
     /// Within bounds.
     pub concurrent_requests: Patch<u32>,
