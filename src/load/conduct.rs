@@ -1,31 +1,28 @@
 //! Carries a plan out, from the first look-up to the report.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-
-use super::address::Address;
 use super::client::clock::Clock;
-use super::client::drive::{Driver, Ending, Limits, PhasePlan, Target};
+use super::client::drive::Driver;
 use super::client::health::invalid_reasons;
-use super::client::link::{keep_stamps_on, raise_open_files, tls_config};
+use super::client::link::{keep_stamps_on, raise_open_files};
+use super::client::phase::{Ending, Limits, PhasePlan};
 use super::client::stop::Stop;
 use super::event::{LoadNews, LoadStatus};
-use super::fetch::Fetch;
-use super::plan::{Load, Plan, PlannedLoad, TokenizerChoice, Workload};
+use super::plan::{Load, Plan, PlannedLoad};
+use super::prepare::{addresses_of, id_prefix, prompts_of, secret_of, targets_of, tls_of, tokens_of};
 use super::progress::Progressing;
 use super::record::{RecordFile, Records};
 use super::report::{Circumstances, load_point_figures, report};
 use super::tokens::Tokens;
-use super::workload::{Dataset, Prompts, Requests, Wanted, fit};
-use crate::domain::benchmark::Endpoint;
-use crate::domain::event::{LogLevel, Progress};
-use crate::domain::provider::AuthHeader;
+use super::workload::{Prompts, Requests};
+use crate::domain::event::Progress;
 use crate::domain::report::{Phase, Report, TokenSource};
 use crate::domain::run::RunStatus;
+
+/// How long texts are counted after a load.
+const COUNTING: Duration = Duration::from_mins(1);
 
 /// What came of a plan.
 #[derive(Debug)]
@@ -57,7 +54,7 @@ pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, Strin
     let mut notes = Vec::new();
     let secret = secret_of(plan)?;
     let tls = tls_of(plan)?;
-    let addresses = plan.endpoints.iter().map(|endpoint| Address::parse(&endpoint.base_url)).collect::<Result<Vec<_>, _>>()?;
+    let addresses = addresses_of(plan)?;
     let mut records = Records { id_prefix: id_prefix(plan), ..Records::default() };
     let targets = targets_of(plan, &addresses, &secret, tls.as_ref(), &mut records)?;
     let mut tokens = tokens_of(plan, &addresses, &targets, &secret, tls.as_ref(), tell)?;
@@ -209,147 +206,6 @@ fn calibrate(driver: &mut Driver<'_>, first: usize, tokens: &Tokens, notes: &mut
     }
 }
 
-fn secret_of(plan: &Plan) -> Result<String, String> {
-    let Some(auth) = &plan.auth else { return Ok(String::new()) };
-    let secret =
-        std::env::var(&auth.api_key_env).map_err(|_| format!("The environment variable {} is not set.", auth.api_key_env))?;
-    let secret = secret.trim();
-    if secret.is_empty() || secret.bytes().any(|byte| !(0x20..0x7F).contains(&byte)) {
-        return Err(format!("The environment variable {} holds no usable key.", auth.api_key_env));
-    }
-    Ok(match auth.header {
-        AuthHeader::Bearer => format!("authorization: Bearer {secret}\r\n"),
-        AuthHeader::ApiKey => format!("api-key: {secret}\r\n"),
-    })
-}
-
-fn tls_of(plan: &Plan) -> Result<Option<Arc<ClientConfig>>, String> {
-    let needed = plan.endpoints.iter().any(|endpoint| endpoint.base_url.starts_with("https://"));
-    if needed { tls_config().map(Some).map_err(|error| format!("TLS can't be set up: {error}.")) } else { Ok(None) }
-}
-
-/// Short, and different for every run, since the same id twice would mix two runs up in an engine's log.
-fn id_prefix(plan: &Plan) -> String {
-    let id = if plan.run_id.is_nil() { uuid::Uuid::new_v4() } else { plan.run_id };
-    let text = id.simple().to_string();
-    // the end of the id: its beginning is the time
-    format!("dyno-{}", &text[20..])
-}
-
-fn targets_of(
-    plan: &Plan,
-    addresses: &[Address],
-    secret: &str,
-    tls: Option<&Arc<ClientConfig>>,
-    records: &mut Records,
-) -> Result<Vec<Target>, String> {
-    let call = match plan.endpoint {
-        Endpoint::Chat => "chat/completions",
-        Endpoint::Completions => "completions",
-        Endpoint::Embeddings => "embeddings",
-    };
-    let accept = if plan.endpoint == Endpoint::Embeddings { "application/json" } else { "text/event-stream" };
-    let mut targets = Vec::new();
-    for (endpoint, address) in plan.endpoints.iter().zip(addresses) {
-        let node = records.nodes.iter().position(|node| *node == endpoint.node).unwrap_or_else(|| {
-            records.nodes.push(endpoint.node.clone());
-            records.nodes.len() - 1
-        });
-        let (resolved, dns_error) = match address.resolve() {
-            Ok(found) if !found.is_empty() => (found, None),
-            Ok(_) => (Vec::new(), Some(format!("the name {} has no address", address.host))),
-            Err(error) => (Vec::new(), Some(format!("the name {} did not resolve: {error}", address.host))),
-        };
-        let tls = match (address.tls, tls) {
-            (true, Some(config)) => {
-                let name =
-                    ServerName::try_from(address.host.clone()).map_err(|_| format!("{} is no name for TLS.", address.host))?;
-                Some((config.clone(), name))
-            }
-            _ => None,
-        };
-        let head = format!(
-            "POST {}/{call} HTTP/1.1\r\nhost: {}\r\nuser-agent: dyno/{}\r\ncontent-type: application/json\r\naccept: {accept}\r\naccept-encoding: identity\r\n{secret}x-request-id: ",
-            address.base_path,
-            address.host_header(),
-            env!("CARGO_PKG_VERSION"),
-        );
-        targets.push(Target {
-            node: u16::try_from(node).map_err(|_| "The plan names too many endpoints.".to_owned())?,
-            addresses: resolved,
-            dns_error,
-            tls,
-            head: head.into_bytes(),
-            chosen: 0,
-            answered: false,
-            failures: 0,
-            failing_since: 0,
-            next_probe: 0,
-        });
-    }
-    Ok(targets)
-}
-
-fn tokens_of(
-    plan: &Plan,
-    addresses: &[Address],
-    targets: &[Target],
-    secret: &str,
-    tls: Option<&Arc<ClientConfig>>,
-    tell: &Tell,
-) -> Result<Tokens, String> {
-    match &plan.tokenizer {
-        TokenizerChoice::None => Ok(Tokens::Estimate),
-        TokenizerChoice::File { path } => Tokens::of_file(path),
-        TokenizerChoice::Engine => {
-            let Some(address) =
-                addresses.iter().zip(targets).find(|(_, target)| !target.addresses.is_empty()).map(|(address, _)| address)
-            else {
-                return Ok(Tokens::Estimate);
-            };
-            let root = address.root_path().to_owned();
-            let tls = if address.tls { tls.cloned() } else { None };
-            let fetch = Fetch::new(address.clone(), secret.to_owned(), tls, Duration::from_secs(5));
-            let tokens = Tokens::of_engine(fetch, &root, &plan.model);
-            if !tokens.exact() {
-                let line = "The server has no tokenize call: lengths are estimates until its own counts are known.".to_owned();
-                tell(LoadNews::Log { level: LogLevel::Info, line });
-            }
-            Ok(tokens)
-        }
-    }
-}
-
-fn prompts_of(plan: &Plan, tokens: &mut Tokens, stop: &Stop, notes: &mut Vec<String>) -> Result<Prompts, String> {
-    let sum = |count: fn(&PlannedLoad) -> Option<u32>| {
-        plan.load_points.iter().map(|point| count(point).map(u64::from)).sum::<Option<u64>>()
-    };
-    match &plan.workload {
-        Workload::Synthetic { input_tokens, output_tokens, shared_prefix } => {
-            let wanted = Wanted {
-                input: *input_tokens,
-                output: *output_tokens,
-                shared: *shared_prefix,
-                seed: plan.seed,
-                endpoint: plan.endpoint,
-                prompts: [sum(|point| Some(point.warmup())), sum(PlannedLoad::requests)],
-                budget: Duration::from_secs(20),
-            };
-            let (synthetic, said) = fit(wanted, tokens, &|| stop.is_wished())?;
-            notes.extend(said);
-            if *shared_prefix > 0.0 {
-                notes.push(format!("Prompts share {:.0} % of their words as a prefix.", shared_prefix * 100.0));
-            }
-            Ok(Prompts::Synthetic(synthetic))
-        }
-        Workload::Dataset { files, max_output_tokens } => {
-            let (dataset, said) = Dataset::read(files, *max_output_tokens, plan.seed, sum(PlannedLoad::requests), tokens)?;
-            notes.extend(said);
-            Ok(Prompts::Dataset(dataset))
-        }
-    }
-}
-
 /// Counts kept texts: where the engine gave no count that is the count, elsewhere it shows how far the two disagree. Says
 /// whether a record changed.
 fn count_texts(
@@ -362,7 +218,7 @@ fn count_texts(
     let mut compared: HashMap<u32, (u64, u64)> = HashMap::new();
     let mut changed = false;
     for (index, text) in texts {
-        if begun.elapsed() > Duration::from_secs(60) {
+        if begun.elapsed() > COUNTING {
             break;
         }
         let row = &mut records.rows[index];

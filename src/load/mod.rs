@@ -7,6 +7,7 @@ pub mod conduct;
 pub mod event;
 pub mod fetch;
 pub mod plan;
+mod prepare;
 pub mod progress;
 pub mod record;
 pub mod report;

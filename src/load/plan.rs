@@ -300,7 +300,7 @@ impl PlannedLoad {
             return Err("The duration must be greater than 0 and at most a week.".to_owned());
         }
         match self.load {
-            Load::Closed { concurrency } if concurrency == 0 => Err("The concurrency must be at least 1.".to_owned()),
+            Load::Closed { concurrency: 0 } => Err("The concurrency must be at least 1.".to_owned()),
             Load::Rate { rate, burstiness, max_in_flight, .. } => {
                 if !(rate > 0.0 && rate <= 1_000_000.0) {
                     return Err("The rate must be greater than 0 and at most 1,000,000 requests per second.".to_owned());

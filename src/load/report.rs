@@ -216,6 +216,14 @@ fn judge(points: &[LoadPoint], plan: &Plan, circumstances: &mut Circumstances) {
                 .push(format!("{:.0} % of the input tokens came out of the engine's prefix cache{of}.", share * 100.0));
         }
     }
+    let (events, coalesced) =
+        (circumstances.client.content_events.unwrap_or(0), circumstances.client.coalesced_events.unwrap_or(0));
+    if coalesced * 100 > events {
+        let share = coalesced as f64 / events as f64 * 100.0;
+        circumstances.notes.push(format!(
+            "{share:.1} % of the content events share their receive time with the one before: they came in one packet, or the client read late."
+        ));
+    }
     // of few requests, those that lie across the window's edges weigh too much
     let enough = points.iter().all(|point| point.summary.successful_requests >= 100);
     if let Some(ratio) = circumstances.client.littles_law_ratio.filter(|ratio| enough && (ratio - 1.0).abs() > 0.1) {

@@ -107,13 +107,10 @@ impl Exchange {
 
     fn on_chunk(&mut self, data: &[u8], at: i64, kept: &mut Kept) {
         let text = if self.keeps_text { Some(&mut kept.text) } else { None };
-        let chunk = match Chunk::read(data, text) {
-            Ok(chunk) => chunk,
-            Err(_) => {
-                let shown = String::from_utf8_lossy(&data[..data.len().min(120)]);
-                self.failure = Some(Failure::new(ErrorClass::MalformedStream, tidy(&format!("an event is not JSON: {shown}"))));
-                return;
-            }
+        let Ok(chunk) = Chunk::read(data, text) else {
+            let shown = String::from_utf8_lossy(&data[..data.len().min(120)]);
+            self.failure = Some(Failure::new(ErrorClass::MalformedStream, tidy(&format!("an event is not JSON: {shown}"))));
+            return;
         };
         if let Some(error) = chunk.error {
             self.failure = Some(Failure::new(ErrorClass::ErrorInStream, error_words(error)));
@@ -132,18 +129,15 @@ impl Exchange {
 
     fn on_content(&mut self, chunk: &Chunk<'_>, at: i64, gaps: &mut GapsBuf) {
         let row = &mut self.row;
-        match row.last {
+        if let Some(last) = row.last {
             // a stamp never lies before the one it follows
-            Some(last) => {
-                let at = at.max(last);
-                gaps.push((at - last) as u64);
-                row.coalesced += u32::from(at == last);
-                row.last = Some(at);
-            }
-            None => {
-                row.first = Some(at);
-                row.last = Some(at);
-            }
+            let at = at.max(last);
+            gaps.push((at - last) as u64);
+            row.coalesced += u32::from(at == last);
+            row.last = Some(at);
+        } else {
+            row.first = Some(at);
+            row.last = Some(at);
         }
         row.events += 1;
         if chunk.output && row.first_output.is_none() {

@@ -15,4 +15,5 @@ pub mod health;
 pub mod link;
 pub mod outcome;
 pub mod pace;
+pub mod phase;
 pub mod stop;

@@ -39,7 +39,7 @@ pub fn judge(exchange: &mut Exchange, head: Option<&Head>, is_stream: bool, embe
             words = format!("HTTP status {}", head.status);
         }
         if let Some(after) = &head.retry_after {
-            words.push_str(&format!(" (retry-after: {})", tidy(after)));
+            words = format!("{words} (retry-after: {})", tidy(after));
         }
         exchange.failure = Some(Failure::new(ErrorClass::HttpStatus, words));
         return;

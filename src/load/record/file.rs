@@ -87,7 +87,7 @@ pub fn read_folder_file(path: &Path) -> io::Result<Option<Records>> {
         let Ok(record) = serde_json::from_slice::<RequestRecord>(&line?) else { break };
         if records.id_prefix.is_empty() {
             let end = record.id.rfind('-').unwrap_or(0);
-            records.id_prefix = record.id[..end].to_owned();
+            record.id[..end].clone_into(&mut records.id_prefix);
         }
         let gaps = GapsBuf::read_from(&mut gap_bytes).unwrap_or_default();
         records.push_record(record, &gaps);

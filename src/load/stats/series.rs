@@ -7,6 +7,9 @@ use super::summary::Scope;
 use crate::domain::report::{CurvePoint, Histogram, LoadPointSeries, MetricSeries, TimePoint};
 use crate::load::record::{Row, ms};
 
+/// A latency of one request.
+type Metric = fn(&Row) -> Option<f64>;
+
 const BINS: usize = 40;
 /// Most marks on a time axis.
 const MARKS: usize = 240;
@@ -16,7 +19,7 @@ const PERCENTILES: [f64; 16] = [1.0, 5.0, 10.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60
 pub fn series(scope: &Scope<'_>, warmup_begin: Option<i64>) -> LoadPointSeries {
     let Some((begin, end)) = scope.begin().zip(scope.end()) else { return LoadPointSeries::default() };
     let since = |at: i64| (at - begin) as f64 / 1e9;
-    let of_requests: [(&str, fn(&Row) -> Option<f64>); 7] = [
+    let of_requests: [(&str, Metric); 7] = [
         ("ttft_ms", Row::ttft_ms),
         ("ttfo_ms", Row::ttfo_ms),
         ("tpot_ms", Row::tpot_ms),
@@ -32,7 +35,11 @@ pub fn series(scope: &Scope<'_>, warmup_begin: Option<i64>) -> LoadPointSeries {
     }
     let well = || scope.rows.iter().filter(|index| scope.records.rows[**index].succeeded());
     let gaps = well().flat_map(|index| scope.events_of(*index).skip(1).zip(scope.records.gaps.of(*index)));
-    metrics.extend(metric_series("itl_ms", gaps.map(|(at, gap)| (since(at), ms(gap as i64))).collect(), clusters_of(scope)));
+    metrics.extend(metric_series(
+        "itl_ms",
+        gaps.map(|(at, gap)| (since(at), ms(gap as i64))).collect(),
+        Some(clusters_of(scope)),
+    ));
 
     let steps = scope.steps();
     // even bins of at least 100 ms
@@ -66,10 +73,10 @@ pub fn series(scope: &Scope<'_>, warmup_begin: Option<i64>) -> LoadPointSeries {
     }
 }
 
-fn clusters_of(scope: &Scope<'_>) -> Option<u64> {
+fn clusters_of(scope: &Scope<'_>) -> u64 {
     let well = scope.rows.iter().filter(|index| scope.records.rows[**index].succeeded());
     let mut times: Vec<i64> = well.flat_map(|index| scope.events_of(*index)).collect();
-    Some(super::clusters::count(&mut times))
+    super::clusters::count(&mut times)
 }
 
 /// A metric's charts out of pairs of time (s) and value; nothing without samples.
@@ -127,7 +134,7 @@ fn over_time(samples: &[(f64, f64)]) -> Vec<TimePoint> {
     let (first, last) = (samples[0].0, samples[samples.len() - 1].0);
     let width = ((last - first) / MARKS as f64).max((last - first).min(20.0) / 20.0).max(1e-9);
     let mut points = Vec::new();
-    for stretch in samples.chunk_by(|a, b| ((a.0 - first) / width).floor() == ((b.0 - first) / width).floor()) {
+    for stretch in samples.chunk_by(|a, b| ((a.0 - first) / width) as u64 == ((b.0 - first) / width) as u64) {
         let mut values: Vec<f64> = stretch.iter().map(|(_, value)| *value).collect();
         values.sort_unstable_by(f64::total_cmp);
         let begin = first + ((stretch[0].0 - first) / width).floor() * width;

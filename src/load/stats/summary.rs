@@ -76,7 +76,7 @@ pub fn summarise(scope: &Scope<'_>) -> Summary {
             summary.request_throughput = Some(completed / summary.duration_s);
             let output =
                 scope.iter().filter(|row| row.succeeded()).try_fold(0_u64, |sum, row| Some(sum + u64::from(row.output?)));
-            throughputs(&mut summary, output.map(|tokens| tokens as f64), all_input(scope, |row| row.succeeded()));
+            throughputs(&mut summary, output.map(|tokens| tokens as f64), all_input(scope, Row::succeeded));
         }
         goodput(scope, &mut summary, |_| true);
         if scope.load.is_some() {

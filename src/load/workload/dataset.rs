@@ -144,17 +144,21 @@ fn read_file(file: &DatasetFile) -> Result<Vec<DatasetRow>, String> {
         }
         rows.push(row);
     }
-    let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex(&digest.finalize());
     if file.sha256.as_ref().is_some_and(|expected| !expected.eq_ignore_ascii_case(&digest)) && !whole_file_matches(file) {
         return Err(format!("The dataset {name} is not the one that the plan names: its digest differs."));
     }
     Ok(rows)
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
 /// A last line without its end has another digest by lines than by bytes.
 fn whole_file_matches(file: &DatasetFile) -> bool {
     let Ok(bytes) = std::fs::read(&file.path) else { return false };
-    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex(&Sha256::digest(&bytes));
     file.sha256.as_ref().is_some_and(|expected| expected.eq_ignore_ascii_case(&digest))
 }
 
@@ -173,7 +177,7 @@ mod tests {
             .collect();
         let path = folder.join(name);
         std::fs::write(&path, &text).unwrap();
-        let sha256 = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex(&Sha256::digest(text.as_bytes()));
         DatasetFile { path, id: uuid::Uuid::nil(), name: name.to_owned(), sha256: Some(sha256) }
     }
 
