@@ -283,8 +283,7 @@ impl Summary {
 
     /// What a page may show of a percentile. The report's own list of figures below the floor counts beside the floors here.
     pub fn shown(&self, id: &str, percentile: &str) -> Shown {
-        let Some((distribution, value)) =
-            self.distribution(id).and_then(|found| Some((found, found.percentile(percentile)?)))
+        let Some((distribution, value)) = self.distribution(id).and_then(|found| Some((found, found.percentile(percentile)?)))
         else {
             return Shown::Absent;
         };

@@ -11,6 +11,7 @@ mod export;
 pub mod extract;
 mod models;
 mod openapi;
+mod run_log;
 mod runs;
 mod tokens;
 mod try_it;
@@ -41,6 +42,7 @@ fn resources() -> OpenApiRouter<App> {
         .merge(credentials::router())
         .merge(try_it::router())
         .merge(runs::router())
+        .merge(run_log::router())
         .merge(users::router())
         .merge(tokens::router())
 }

@@ -89,6 +89,15 @@ async fn cancel(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Pat
     calls::runs::cancel(&app, &actor, id).await.map(Json)
 }
 
+/// The query of the event stream.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct EventsQuery {
+    /// The last event that was seen, where no `Last-Event-ID` can be sent: a browser's first request.
+    after: Option<i64>,
+}
+
 /// Follow a run
 ///
 /// Server-sent events: `stage`, `progress`, `log`, and `end`, after which the stream closes. Honours `Last-Event-ID`.
@@ -99,6 +108,7 @@ async fn cancel(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Pat
     params(
         ("id" = Uuid, Path, description = "The run."),
         ("Last-Event-ID" = Option<i64>, Header, description = "The last event that was seen."),
+        EventsQuery,
     ),
     responses(
         (status = 200, description = "The events from there on.", content_type = "text/event-stream", body = String),
@@ -109,6 +119,7 @@ async fn events(
     State(app): State<App>,
     SignedIn(actor): SignedIn,
     Path(id): Path<Uuid>,
+    Query(query): Query<EventsQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let run = calls::runs::get(&app, &actor, id).await?;
@@ -118,7 +129,9 @@ async fn events(
         let (app, actor) = (app.clone(), actor.clone());
         async move { calls::runs::events_after(&app, &actor, id, after, EVENTS).await }
     };
-    sse::events(sse::last_event_id(&headers), run.status.is_end(), load, news, shutdown).await
+    // A browser that connects anew sends the header as well; it has seen more than when the page was made.
+    let after = sse::last_event_id(&headers).max(query.after.unwrap_or(0));
+    sse::events(after, run.status.is_end(), load, news, shutdown).await
 }
 
 /// Get a run's report

@@ -135,7 +135,7 @@ impl Drawing {
 
     fn axes(&mut self, plot: &Plot, x: &Axis, y: &Axis, lane: f64) {
         let (left, right, top, bottom) = (plot.left(), plot.right(), plot.top(), plot.bottom());
-        let rows = if self.size.height > 200.0 { 5 } else { 3 };
+        let rows = if self.size.height > 200.0 { 5 } else { 4 };
         let columns = if self.size.name == WIDE.name { 8 } else { 5 };
         let mut grid = String::new();
         for value in plot.y.ticks(rows) {

@@ -22,8 +22,7 @@ pub fn histogram(id: &str, name: &str, unit: &str, counted: &str, data: &Histogr
     }
     let most = bins.iter().max_by_key(|bin| bin.2)?;
     let log = has_log_bins(&data.edges);
-    let (kind, domain) =
-        if log { (Kind::Log, nice_log_bounds(first.0, last.1)) } else { (Kind::Linear, (first.0, last.1)) };
+    let (kind, domain) = if log { (Kind::Log, nice_log_bounds(first.0, last.1)) } else { (Kind::Linear, (first.0, last.1)) };
     let x = Axis { kind, domain, title: format!("{name}, {unit}{}", if log { " (log scale)" } else { "" }) };
     let y = Axis { kind: Kind::Linear, domain: (0.0, nice_top(most.2 as f64)), title: capital(counted) };
     let draw = |size: Size| {
@@ -59,10 +58,11 @@ pub fn histogram(id: &str, name: &str, unit: &str, counted: &str, data: &Histogr
         desc,
         drawings: vec![draw(WIDE), draw(NARROW)],
         key: Vec::new(),
-        table: Table {
-            head: vec![format!("From, {unit}"), format!("To, {unit}"), capital(counted)],
-            rows: bins.iter().map(|(low, high, count)| vec![figure(*low), figure(*high), grouped(*count)]).collect(),
-        },
+        table: Table::of_points(
+            vec![format!("From, {unit}"), format!("To, {unit}"), capital(counted)],
+            &bins,
+            |(low, high, count)| vec![figure(*low), figure(*high), grouped(*count)],
+        ),
     })
 }
 
@@ -109,7 +109,9 @@ mod tests {
     #[test]
     fn widening_bins_mean_a_log_axis_and_the_title_says_so() {
         let chart = histogram("h", "TTFT", "ms", "requests", &data(&[1.0, 10.0, 100.0, 1000.0], &[1, 2, 1]), &[]).unwrap();
-        assert!(chart.drawings[0].marks.iter().any(|mark| matches!(mark, Mark::Text { text, .. } if text == "TTFT, ms (log scale)")));
+        assert!(
+            chart.drawings[0].marks.iter().any(|mark| matches!(mark, Mark::Text { text, .. } if text == "TTFT, ms (log scale)"))
+        );
     }
 
     #[test]

@@ -29,10 +29,9 @@ pub fn so_far(id: &str, title: &str, y_title: &str, points: &[(f64, f64)]) -> Ch
         desc,
         drawings: vec![drawing],
         key: Vec::new(),
-        table: Table {
-            head: vec!["Time, s".to_owned(), y_title.to_owned()],
-            rows: points.iter().map(|(at, value)| vec![second(*at), figure(*value)]).collect(),
-        },
+        table: Table::of_points(vec!["Time, s".to_owned(), y_title.to_owned()], points, |(at, value)| {
+            vec![second(*at), figure(*value)]
+        }),
     }
 }
 
@@ -59,7 +58,12 @@ mod tests {
     fn axes_stand_still_between_steps() {
         let axis = |at: f64, value: f64| {
             let chart = so_far("l", "TTFT so far", "ms", &[(0.0, 1.0), (at, value)]);
-            chart.drawings[0].marks.iter().filter(|mark| matches!(mark, super::super::drawing::Mark::Text { .. })).cloned().collect::<Vec<_>>()
+            chart.drawings[0]
+                .marks
+                .iter()
+                .filter(|mark| matches!(mark, super::super::drawing::Mark::Text { .. }))
+                .cloned()
+                .collect::<Vec<_>>()
         };
         assert_eq!(axis(5.0, 81.0), axis(29.0, 99.0));
         assert_ne!(axis(5.0, 81.0), axis(31.0, 99.0));

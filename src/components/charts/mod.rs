@@ -46,13 +46,36 @@ pub struct Table {
     pub head: Vec<String>,
     /// Rows.
     pub rows: Vec<Vec<String>>,
+    /// Whether these are only some of the points: every second one, every third …
+    pub every: usize,
+}
+
+/// Rows of a chart's table; of more points only every second, third … has one.
+const TABLE_ROWS: usize = 200;
+
+impl Table {
+    /// A table of points, thinned out where there are many.
+    pub fn of_points<P>(head: Vec<String>, points: &[P], row: impl Fn(&P) -> Vec<String>) -> Self {
+        let every = points.len().div_ceil(TABLE_ROWS).max(1);
+        Self { head, rows: points.iter().step_by(every).map(row).collect(), every }
+    }
+
+    /// What is said above the table.
+    fn caption(&self, title: &str) -> String {
+        match self.every {
+            0 | 1 => title.to_owned(),
+            2 => format!("{title}; every second point"),
+            3 => format!("{title}; every third point"),
+            every => format!("{title}; every {every}th point"),
+        }
+    }
 }
 
 /// A chart with its title, key and table.
 #[component]
 pub fn ChartFigure(chart: Chart) -> impl IntoView {
     let Chart { id, title, desc, drawings, key, table } = chart;
-    let caption = title.clone();
+    let caption = table.caption(&title);
     view! {
         <figure class="chart" id=id.clone()>
             <figcaption>{title.clone()}</figcaption>
@@ -132,5 +155,20 @@ fn data_table(caption: String, table: Table) -> impl IntoView {
                     .collect_view()}
             </tbody>
         </table>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_many_points_is_thinned_out_and_says_so() {
+        let points: Vec<u32> = (0..1267).collect();
+        let table = Table::of_points(vec!["n".to_owned()], &points, |n| vec![n.to_string()]);
+        assert!(table.rows.len() <= TABLE_ROWS);
+        assert_eq!(table.caption("TTFT over the run"), "TTFT over the run; every 7th point");
+        let few = Table::of_points(vec!["n".to_owned()], &points[..3], |n| vec![n.to_string()]);
+        assert_eq!((few.rows.len(), few.caption("TTFT")), (3, "TTFT".to_owned()));
     }
 }

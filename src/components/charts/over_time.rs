@@ -19,7 +19,8 @@ pub struct RunTime {
 impl RunTime {
     /// Covers everything that the series have.
     pub fn of(series: &LoadPointSeries, steady: Option<(f64, f64)>) -> Self {
-        let points = series.metrics.iter().flat_map(|metric| &metric.over_time).chain(&series.in_flight).chain(&series.tokens_per_s);
+        let points =
+            series.metrics.iter().flat_map(|metric| &metric.over_time).chain(&series.in_flight).chain(&series.tokens_per_s);
         let times = points.map(|point| point.at_s).chain(series.failures_s.iter().copied());
         let last = times.fold(1.0, f64::max);
         Self { domain: (series.warmup_begin_s.unwrap_or(0.0).min(0.0), last), steady }
@@ -92,14 +93,9 @@ pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_
         drawing
     };
     let number = points.len() as u64;
-    let what = if seconds { count(number, "one-second median", "one-second medians") } else { count(number, "request", "requests") };
-    let mut desc = format!(
-        "{} over {}, from {} to {} {unit}.",
-        what,
-        span(time.domain.1),
-        figure(least),
-        figure(highest)
-    );
+    let what =
+        if seconds { count(number, "one-second median", "one-second medians") } else { count(number, "request", "requests") };
+    let mut desc = format!("{} over {}, from {} to {} {unit}.", what, span(time.domain.1), figure(least), figure(highest));
     let mut key = if seconds {
         vec![
             Key { class: "chart-line chart-s1", text: "median of one second".to_owned() },
@@ -132,7 +128,7 @@ pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_
         desc,
         drawings: vec![draw(WIDE), draw(NARROW)],
         key,
-        table: Table { head, rows: points.iter().map(row).collect() },
+        table: Table::of_points(head, points, row),
     })
 }
 
@@ -155,10 +151,9 @@ pub fn level(id: &str, title: &str, y_title: &str, points: &[TimePoint], time: &
         desc: format!("{title} over {}; at most {}.", span(time.domain.1), figure(highest)),
         drawings: vec![draw(WIDE), draw(NARROW)],
         key: time.hatched().into_iter().collect(),
-        table: Table {
-            head: vec!["Time, s".to_owned(), y_title.to_owned()],
-            rows: points.iter().map(|point| vec![second(point.at_s), figure(point.value)]).collect(),
-        },
+        table: Table::of_points(vec!["Time, s".to_owned(), y_title.to_owned()], points, |point| {
+            vec![second(point.at_s), figure(point.value)]
+        }),
     })
 }
 

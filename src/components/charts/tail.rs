@@ -9,8 +9,7 @@ use crate::domain::report::CurvePoint;
 
 /// The chart of a percentile curve; `None` when there is no line to draw.
 pub fn percentile_curve(id: &str, name: &str, unit: &str, n: u64, curve: &[CurvePoint]) -> Option<Chart> {
-    let points: Vec<&CurvePoint> =
-        curve.iter().filter(|point| point.percentile < 100.0 && point.value.is_finite()).collect();
+    let points: Vec<&CurvePoint> = curve.iter().filter(|point| point.percentile < 100.0 && point.value.is_finite()).collect();
     let (first, last) = (points.first()?, points.last()?);
     if points.len() < 2 {
         return None;
@@ -21,7 +20,8 @@ pub fn percentile_curve(id: &str, name: &str, unit: &str, n: u64, curve: &[Curve
     let (kind, domain) =
         if log { (Kind::Log, nice_log_bounds(least, highest)) } else { (Kind::Linear, (0.0, nice_top(highest))) };
     let y = Axis { kind, domain, title: format!("{name}, {unit}{}", if log { " (log scale)" } else { "" }) };
-    let x = Axis { kind: Kind::Tail, domain: (0.0, last.percentile), title: "Percentile (spread as −log10(1 − p))".to_owned() };
+    let x =
+        Axis { kind: Kind::Tail, domain: (0.0, last.percentile), title: "Percentile (spread as −log10(1 − p))".to_owned() };
     let bounded: Vec<(f64, f64, f64)> = points
         .iter()
         .filter_map(|point| point.bound.map(|bound| (point.percentile, point.value, bound.max(point.value))))
@@ -36,7 +36,8 @@ pub fn percentile_curve(id: &str, name: &str, unit: &str, n: u64, curve: &[Curve
         drawing
     };
     let named = |percentile: f64| points.iter().find(|point| (point.percentile - percentile).abs() < 1e-6);
-    let mut desc = format!("{name} by percentile, from p{} to p{}, where the samples end.", tick(first.percentile), tick(last.percentile));
+    let mut desc =
+        format!("{name} by percentile, from p{} to p{}, where the samples end.", tick(first.percentile), tick(last.percentile));
     for percentile in [50.0, 90.0, 99.0] {
         if let Some(point) = named(percentile) {
             desc.push_str(&format!(" p{} is {} {unit}.", tick(percentile), figure(point.value)));
@@ -52,16 +53,14 @@ pub fn percentile_curve(id: &str, name: &str, unit: &str, n: u64, curve: &[Curve
         desc,
         drawings: vec![draw(WIDE), draw(NARROW)],
         key,
-        table: Table {
-            head: vec!["Percentile".to_owned(), format!("{name}, {unit}"), format!("99 % bound, {unit}")],
-            rows: points
-                .iter()
-                .map(|point| {
-                    let bound = point.bound.map_or_else(|| "too few samples".to_owned(), figure);
-                    vec![format!("p{}", tick((point.percentile * 1000.0).round() / 1000.0)), figure(point.value), bound]
-                })
-                .collect(),
-        },
+        table: Table::of_points(
+            vec!["Percentile".to_owned(), format!("{name}, {unit}"), format!("99 % bound, {unit}")],
+            &points,
+            |point| {
+                let bound = point.bound.map_or_else(|| "too few samples".to_owned(), figure);
+                vec![format!("p{}", tick((point.percentile * 1000.0).round() / 1000.0)), figure(point.value), bound]
+            },
+        ),
     })
 }
 
@@ -79,7 +78,8 @@ mod tests {
 
     #[test]
     fn the_curve_stops_where_samples_end() {
-        let curve = [point(0.0, 10.0, Some(11.0)), point(50.0, 20.0, Some(22.0)), point(90.0, 30.0, None), point(100.0, 99.0, None)];
+        let curve =
+            [point(0.0, 10.0, Some(11.0)), point(50.0, 20.0, Some(22.0)), point(90.0, 30.0, None), point(100.0, 99.0, None)];
         let chart = percentile_curve("t", "TTFT", "ms", 87, &curve).unwrap();
         assert!(chart.desc.contains("from p0 to p90, where the samples end. p50 is 20.0 ms."));
         assert_eq!(chart.table.rows.len(), 3);

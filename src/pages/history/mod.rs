@@ -73,7 +73,7 @@ fn HistoryView(data: History, asks: ListQuery, params: ParamsMap) -> impl IntoVi
         view! {
             <Empty message="No runs yet.">
                 <LinkButton href="/benchmarks/new" text="New benchmark" look=Look::Primary />
-                <LinkButton href="/try-it" text="Try it" />
+                <LinkButton href="/try" text="Try it" />
             </Empty>
         }
         .into_any()

@@ -4,14 +4,14 @@ use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
 use crate::components::badge::{KindBadge, RunBadge, ValidityBadge};
+use crate::components::button::Look;
 use crate::components::number::{figure, percent};
 use crate::components::table::{Column, DataTable, Sorting};
 use crate::components::tag::Tags;
-use crate::components::time::Time;
+use crate::components::time::moment;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::run::{RunRow, RunStatus};
 use crate::pages::run_actions::{CancelForm, CopyForm, DeleteForm, RunAgainForm, Subject};
-use crate::components::button::Look;
 
 /// The runs of one page.
 #[component]
@@ -26,11 +26,8 @@ pub fn Rows(
     here: String,
 ) -> impl IntoView {
     let rows = RwSignal::new(first.items);
-    let sorting = Sorting {
-        path: super::PATH.to_owned(),
-        params,
-        current: asks.sort.clone().unwrap_or_else(|| "-created_at".to_owned()),
-    };
+    let sorting =
+        Sorting { path: super::PATH.to_owned(), params, current: asks.sort.clone().unwrap_or_else(|| "-created_at".to_owned()) };
     keep_fresh(rows, asks);
     let here = StoredValue::new(here);
     let ids = Memo::new(move |_| rows.with(|rows| rows.iter().map(|row| row.id).collect::<Vec<_>>()));
@@ -94,14 +91,13 @@ fn columns() -> Vec<Column> {
         Column::text("Name").sorted_by("name"),
         Column::text("Model").sorted_by("model"),
         Column::text("Engine").sorted_by("engine"),
-        Column::text("Cluster").sorted_by("cluster"),
         Column::text("Devices").sorted_by("devices"),
         Column::text("Load").sorted_by("load"),
         Column::figures("Output tokens/s").sorted_by("output_throughput"),
         Column::figures("TTFT p99, ms").sorted_by("ttft_p99_ms"),
         Column::figures("TPOT p99, ms").sorted_by("tpot_p99_ms"),
         Column::figures("Errors, %").sorted_by("error_rate"),
-        Column::text("Started").sorted_by("started_at"),
+        Column::text("Started, UTC").sorted_by("started_at"),
         Column::text("Creator").sorted_by("creator"),
         Column::text("Actions"),
     ]
@@ -129,9 +125,8 @@ fn Row(row: RunRow, here: String) -> impl IntoView {
     };
     let missing = absent(&row);
     let cell = |label: &'static str, text: Option<String>| {
-        let class = if text.is_some() { "numeric" } else { "numeric muted" };
-        let text = text.unwrap_or_else(|| missing.to_owned());
-        view! { <td class=class data-label=label>{text}</td> }
+        let text = text.map_or_else(|| view! { <span class="muted">{missing}</span> }.into_any(), IntoAny::into_any);
+        view! { <td class="numeric" data-label=label>{text}</td> }
     };
     let page = if ended { format!("/runs/{}/report", row.id) } else { format!("/runs/{}", row.id) };
     let engine = row.engine.clone().unwrap_or_else(|| "provider".to_owned());
@@ -153,18 +148,17 @@ fn Row(row: RunRow, here: String) -> impl IntoView {
                 <a class="run-name" href=page>{row.name}</a>
                 <Tags tags=row.tags />
             </th>
-            <td data-label="Model">{row.model}</td>
+            <td data-label="Model" class="clipped" title=row.model.clone()>{row.model.clone()}</td>
             <td class="phone-hidden">{engine}</td>
-            <td class="phone-hidden">{row.cluster}</td>
-            <td class="phone-hidden">{row.devices}</td>
+            <td class="phone-hidden clipped" title=row.devices.clone()>{row.devices.clone()}</td>
             <td data-label="Load">{row.load}</td>
             {cell("Output tokens/s", row.output_throughput.map(figure))}
             {cell("TTFT p99, ms", row.ttft_p99_ms.map(figure))}
             {cell("TPOT p99, ms", row.tpot_p99_ms.map(figure))}
-            <td class="numeric phone-hidden">{errors.unwrap_or_else(|| missing.to_owned())}</td>
-            <td data-label="Started">
+            {cell("Errors, %", errors)}
+            <td data-label="Started, UTC">
                 {match row.started_at {
-                    Some(at) => view! { <Time at=at /> }.into_any(),
+                    Some(at) => view! { <time datetime=at.to_string() title=moment(at)>{at.strftime("%-d %b %H:%M").to_string()}</time> }.into_any(),
                     None => view! { <span class="muted">"not started"</span> }.into_any(),
                 }}
             </td>

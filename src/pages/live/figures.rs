@@ -6,9 +6,9 @@ use crate::components::charts::ChartFigure;
 use crate::components::charts::live::{so_far, thinned};
 use crate::components::charts::number::remaining;
 use crate::components::number::{figure, grouped};
+use crate::domain::event::Progress;
 use crate::domain::live::{LivePoint, LiveRun};
 use crate::domain::report::Phase;
-use crate::domain::event::Progress;
 
 /// Points of a line.
 const LINE: usize = 300;
@@ -70,7 +70,8 @@ fn sentence(progress: &Progress) -> String {
 /// Counters change once a second; nobody wants them read out.
 #[component]
 fn Counters(progress: Progress) -> impl IntoView {
-    let known = |value: Option<f64>, unit: &str| value.map_or_else(|| "not yet".to_owned(), |value| format!("{} {unit}", figure(value)));
+    let known =
+        |value: Option<f64>, unit: &str| value.map_or_else(|| "not yet".to_owned(), |value| format!("{} {unit}", figure(value)));
     let entries = [
         ("Issued", grouped(progress.issued)),
         ("Completed", grouped(progress.completed)),

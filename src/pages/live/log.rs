@@ -36,16 +36,14 @@ pub fn Logs(
 
 #[component]
 fn StageLog(live: RwSignal<LiveRun>, stage: StageId, title: String) -> impl IntoView {
-    let status = Memo::new(move |_| {
-        live.with(|live| live.run.stages.iter().find(|known| known.id == stage).map(|known| known.status))
-    });
+    let status =
+        Memo::new(move |_| live.with(|live| live.run.stages.iter().find(|known| known.id == stage).map(|known| known.status)));
     // The newest line's number and how many there were: what tells that the log has grown.
     let grown = Memo::new(move |_| {
         live.with(|live| live.log(stage).map(|log| (log.lines.back().map(|line| line.seq), log.earlier, log.lines.len() as u64)))
     });
-    let opens = Memo::new(move |_| {
-        matches!(status.get(), Some(StageStatus::Running | StageStatus::Failed)) && grown.get().is_some()
-    });
+    let opens =
+        Memo::new(move |_| matches!(status.get(), Some(StageStatus::Running | StageStatus::Failed)) && grown.get().is_some());
     let lines = move || {
         grown.track();
         live.with_untracked(|live| live.log(stage).map(|log| log.lines.iter().cloned().collect::<Vec<_>>())).unwrap_or_default()

@@ -14,7 +14,7 @@ use crate::api::functions::CallError;
 use crate::api::functions::runs::{LivePage as Data, load_live};
 use crate::components::badge::{KindBadge, RunBadge};
 use crate::components::banner::{Banner, Notice};
-use crate::components::button::{Look, LinkButton};
+use crate::components::button::{LinkButton, Look};
 use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
 use crate::components::number::count;

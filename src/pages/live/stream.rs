@@ -112,9 +112,8 @@ impl Follower {
 
     /// The browser itself tries again while the stream was cut; a stream that was refused has to be opened anew.
     fn lost(self) {
-        let refused = self.open.with_value(|open| {
-            open.as_ref().is_some_and(|open| open.source.ready_state() == EventSource::CLOSED)
-        });
+        let refused =
+            self.open.with_value(|open| open.as_ref().is_some_and(|open| open.source.ready_state() == EventSource::CLOSED));
         if self.channel.lost.with_untracked(Option::is_none) {
             let now = js_sys::Date::new_0().to_iso_string();
             let clock: String = now.as_string().unwrap_or_default().chars().skip(11).take(8).collect();

@@ -14,7 +14,11 @@ pub fn Term(
     with_unit: bool,
 ) -> impl IntoView {
     metric(id).map(|metric| {
-        let name = if with_unit && !metric.unit.is_empty() { format!("{}, {}", metric.name, metric.unit) } else { metric.name.to_owned() };
+        let name = if with_unit && !metric.unit.is_empty() {
+            format!("{}, {}", metric.name, metric.unit)
+        } else {
+            metric.name.to_owned()
+        };
         view! {
             <a class="term" href=format!("#def-{}", metric.id) title=metric.tooltip()>
                 {name}

@@ -48,17 +48,36 @@ pub fn ReportPage() -> impl IntoView {
             }
         },
     );
+    let chosen = Memo::new(move |_| query.with(Chosen::of));
     view! {
         <Suspense>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(data) => view! { <ReportView data=data query=query /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
+            {move || {
+                let chosen = chosen.get();
+                Suspend::new(async move {
+                    match data.await {
+                        Ok(data) => view! { <ReportView data=data query=query chosen=chosen /> }.into_any(),
+                        Err(error) => view! { <Failure error=error /> }.into_any(),
+                    }
+                })
+            }}
         </Suspense>
     }
     .into_any()
+}
+
+/// What of the report the address asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Chosen {
+    /// The figures of a result that is not valid are shown on demand only.
+    figures: bool,
+    /// Which load point the latency section shows; else the best.
+    point: Option<usize>,
+}
+
+impl Chosen {
+    fn of(params: &ParamsMap) -> Self {
+        Self { figures: params.get("figures").is_some(), point: params.get("point").and_then(|point| point.parse().ok()) }
+    }
 }
 
 /// A section of the report: its anchor, and its name in the contents.
@@ -91,7 +110,7 @@ fn parts(report: Option<&Report>, shown: bool) -> Vec<Part> {
 }
 
 #[component]
-fn ReportView(data: Data, query: Memo<ParamsMap>) -> impl IntoView {
+fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoView {
     let Data { live, benchmark, report, flash } = data;
     let run = live.run.clone();
     let path = format!("/runs/{}/report", run.id);
@@ -104,18 +123,12 @@ fn ReportView(data: Data, query: Memo<ParamsMap>) -> impl IntoView {
         after_delete: "/".to_owned(),
     };
     let valid = report.as_ref().is_none_or(|report| report.valid);
-    // The figures of a result that is not valid are shown on demand only; the address says so.
-    let shown = valid || query.read_untracked().get("figures").is_some();
+    let shown = valid || chosen.figures;
     let parts = parts(report.as_ref(), shown);
     let verdict = view! { <Verdict run=run.clone() spec=benchmark.spec.clone() report=report.clone() shown=shown /> };
     let class = if run.kind == RunKind::Simulated { "report simulated" } else { "report" };
     let body = report.map(|report| {
-        let point = query
-            .read_untracked()
-            .get("point")
-            .and_then(|point| point.parse::<usize>().ok())
-            .filter(|point| *point < report.load_points.len())
-            .unwrap_or(report.best);
+        let point = chosen.point.filter(|point| *point < report.load_points.len()).unwrap_or(report.best);
         let figures = shown.then(|| {
             view! {
                 <Headline report=report.clone() has_limits=benchmark.spec.load.slo.is_some() />

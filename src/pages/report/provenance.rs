@@ -88,9 +88,10 @@ fn client(health: &ClientHealth) -> Vec<(&'static str, String)> {
         "" => "not said".to_owned(),
         other => other.to_owned(),
     };
-    let coalesced = health.coalesced_events.zip(health.content_events).map(|(shared, all)| {
-        format!("{} of {} content events share a receive time with another", grouped(shared), grouped(all))
-    });
+    let coalesced = health
+        .coalesced_events
+        .zip(health.content_events)
+        .map(|(shared, all)| format!("{} of {} content events share a receive time with another", grouped(shared), grouped(all)));
     let little = health.littles_law_ratio.map(|ratio| format!("{} (1 when Little's law holds)", figure(ratio)));
     [
         ("Receive times", Some(stamps)),
@@ -130,7 +131,8 @@ fn value_view(value: &Value) -> AnyView {
         Value::String(text) => text.clone().into_any(),
         Value::Array(items) if items.is_empty() => view! { <span class="muted">"none"</span> }.into_any(),
         Value::Array(items) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
-            let words: Vec<String> = items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect();
+            let words: Vec<String> =
+                items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect();
             view! { <code>{words.join(" ")}</code> }.into_any()
         }
         Value::Array(items) => {

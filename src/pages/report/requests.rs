@@ -55,15 +55,10 @@ pub fn Requests(
 ) -> impl IntoView {
     let asks = Memo::new(move |_| query.with(asked));
     let data = Resource::new(move || asks.get(), move |asks| load_requests(run, asks));
-    let mut choices: Vec<(String, String)> = [
-        ("", "All"),
-        ("measured", "Measured"),
-        ("warmup", "Warm-up"),
-        ("ok", "Succeeded"),
-        ("error", "Failed"),
-    ]
-    .map(|(value, text)| (value.to_owned(), text.to_owned()))
-    .into();
+    let mut choices: Vec<(String, String)> =
+        [("", "All"), ("measured", "Measured"), ("warmup", "Warm-up"), ("ok", "Succeeded"), ("error", "Failed")]
+            .map(|(value, text)| (value.to_owned(), text.to_owned()))
+            .into();
     choices.extend(report.summary.errors.keys().map(|class| (class.clone(), format!("Failed: {}", class.replace('_', " ")))));
     let api = format!("/api/v1/runs/{run}/requests?format=");
     let here = StoredValue::new(path.clone());
@@ -88,13 +83,13 @@ pub fn Requests(
             <div class="row-between">
                 <h2 id="requests-title">"Requests"</h2>
                 <p class="row small">
-                    "Export all:"
-                    {["csv", "json", "ndjson"]
+                    "Export:"
+                    {[("csv", "CSV"), ("ndjson", "NDJSON"), ("json&page_size=500", "JSON, 500 a page")]
                         .into_iter()
-                        .map(|format| {
+                        .map(|(format, text)| {
                             view! {
-                                <a href=format!("{api}{format}") download=format!("{run}.{format}") rel="external">
-                                    {format.to_uppercase()}
+                                <a href=format!("{api}{format}") rel="external">
+                                    {text}
                                 </a>
                             }
                         })

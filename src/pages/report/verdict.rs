@@ -85,8 +85,12 @@ fn standing(run: &Run) -> Option<AnyView> {
             }
             .into_any(),
         ),
-        RunStatus::Failed | RunStatus::Interrupted => Some(view! { <Banner notice=Notice::Error><p>{reason}</p></Banner> }.into_any()),
-        RunStatus::Partial | RunStatus::Cancelled => Some(view! { <Banner notice=Notice::Warning><p>{reason}</p></Banner> }.into_any()),
+        RunStatus::Failed | RunStatus::Interrupted => {
+            Some(view! { <Banner notice=Notice::Error><p>{reason}</p></Banner> }.into_any())
+        }
+        RunStatus::Partial | RunStatus::Cancelled => {
+            Some(view! { <Banner notice=Notice::Warning><p>{reason}</p></Banner> }.into_any())
+        }
     }
 }
 
