@@ -41,7 +41,7 @@ pub fn series(scope: &Scope<'_>, warmup_begin: Option<i64>) -> LoadPointSeries {
         Some(clusters_of(scope)),
     ));
 
-    let steps = scope.steps();
+    let steps = scope.places();
     // even bins of at least 100 ms
     let bins = ((end - begin) / 100_000_000).clamp(1, MARKS as i64);
     let edge = |bin: i64| begin + ((end - begin) as f64 * bin as f64 / bins as f64) as i64;

@@ -43,6 +43,12 @@ impl<'a> Scope<'a> {
         concurrency::steps(self.iter().filter_map(span))
     }
 
+    /// Requests that hold a place over time: from send to end, finish reason and usage included. A closed loop's next request
+    /// is sent only then, so this is what its target is held against.
+    pub fn places(&self) -> Vec<concurrency::Step> {
+        concurrency::steps(self.iter().filter_map(|row| Some((row.sent?, row.ended.or(row.last)?))))
+    }
+
     /// Times of the content events of one request.
     pub fn events_of(&self, index: usize) -> impl Iterator<Item = i64> + use<'a> {
         let first = self.records.rows[index].first.filter(|_| self.records.rows[index].streamed);
@@ -209,7 +215,7 @@ fn rates(scope: &Scope<'_>, summary: &mut Summary) {
 /// The window and its figures: latencies of the requests sent in it, throughput by what ended and arrived in it.
 fn steady_state(scope: &Scope<'_>, steps: &[concurrency::Step], begin: i64, end: i64) -> Option<SteadyState> {
     let (from, until) = match scope.load? {
-        Load::Closed { concurrency } => steady::closed(steps, *concurrency, begin, end)?,
+        Load::Closed { concurrency } => steady::closed(&scope.places(), *concurrency, begin, end)?,
         Load::Rate { .. } => {
             let first_end = scope.iter().filter(|row| row.succeeded()).filter_map(|row| row.last).min()?;
             steady::open(first_end, scope.iter().filter_map(|row| row.sent).max()?, begin, end)?

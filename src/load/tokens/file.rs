@@ -116,3 +116,49 @@ fn python_methods(
         _ => return Err(unknown()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const TEMPLATE: &str = "{{ bos_token }}{% for message in messages %}
+    {% if message['role'] not in ['system', 'user', 'assistant'] %}{{ raise_exception('no such role') }}{% endif %}
+{{ '<s> ' + message.content.strip() + ' </s> ' }}
+{%- endfor %}
+{% if add_generation_prompt %}{{ '<s>' }}{% endif %}";
+
+    fn message(content: &str) -> ChatMessage {
+        ChatMessage { role: "user".to_owned(), content: content.to_owned() }
+    }
+
+    #[test]
+    fn texts_and_chats_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let special = |id: u32, content: &str| json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true});
+        let tokenizer = json!({
+            "version": "1.0", "truncation": null, "padding": null, "normalizer": null,
+            "added_tokens": [special(0, "<s>"), special(1, "</s>"), special(2, "<b>")],
+            "pre_tokenizer": {"type": "Whitespace"},
+            "post_processor": {"type": "TemplateProcessing",
+                "single": [{"SpecialToken": {"id": "<b>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+                "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
+                "special_tokens": {"<b>": {"id": "<b>", "ids": [2], "tokens": ["<b>"]}}},
+            "decoder": null,
+            "model": {"type": "WordLevel", "vocab": {"<s>": 0, "</s>": 1, "<b>": 2, "<unk>": 3, "one": 4, "two": 5}, "unk_token": "<unk>"}
+        });
+        std::fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
+        let bare = FileTokens::read(folder.path()).unwrap();
+        assert_eq!((bare.text("one two one", false), bare.text("one two one", true)), (Some(3), Some(4)));
+        assert!(!bare.has_template() && bare.chat(&[message("one")]).is_none());
+
+        let config = json!({"chat_template": TEMPLATE, "bos_token": {"content": "<b>"}});
+        std::fs::write(folder.path().join("tokenizer_config.json"), config.to_string()).unwrap();
+        let whole = FileTokens::read(&folder.path().join("tokenizer.json")).unwrap();
+        // <b> <s> one two </s> <s>
+        assert_eq!(whole.chat(&[message(" one two ")]), Some(6));
+        assert_eq!(whole.chat(&[ChatMessage { role: "robot".to_owned(), content: String::new() }]), None);
+        assert!(FileTokens::read(&folder.path().join("none.json")).is_err());
+    }
+}
