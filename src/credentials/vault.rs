@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::Secret;
+use crate::models::hex;
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
@@ -100,7 +101,7 @@ impl Vault {
     fn new(key: &[u8; KEY_BYTES]) -> Self {
         // The id tells keys apart without telling anything of the key.
         let digest = Sha256::new().chain_update(b"dyno key id").chain_update(key).finalize();
-        let key_id = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let key_id = hex(&digest[..8]);
         Self { cipher: XChaCha20Poly1305::new(&Key::from(*key)), key_id }
     }
 
@@ -165,7 +166,7 @@ fn key_from_file(path: &Path) -> Result<[u8; KEY_BYTES], VaultError> {
     match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(mut file) => {
             let key: [u8; KEY_BYTES] = random_bytes();
-            let text: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+            let text = hex(&key);
             file.write_all(text.as_bytes())
                 .and_then(|()| file.write_all(b"\n"))
                 .and_then(|()| file.sync_all())

@@ -82,9 +82,9 @@ impl<R: BufRead> Elements<R> {
         Ok(byte)
     }
 
-    fn failed(&mut self, line: u64, error: ArrayError) -> Option<Element> {
+    fn failed(&mut self, line: u64, error: ArrayError) -> Element {
         self.state = State::Done;
-        Some(Err((line, error)))
+        Err((line, error))
     }
 
     /// Makes sure that nothing follows.
@@ -94,8 +94,8 @@ impl<R: BufRead> Elements<R> {
             match self.byte() {
                 Ok(None) => return None,
                 Ok(Some(byte)) if byte.is_ascii_whitespace() => {}
-                Ok(Some(_)) => return self.failed(self.line, ArrayError::TextAfter),
-                Err(error) => return self.failed(self.line, error),
+                Ok(Some(_)) => return Some(self.failed(self.line, ArrayError::TextAfter)),
+                Err(error) => return Some(self.failed(self.line, error)),
             }
         }
     }
@@ -107,8 +107,8 @@ impl<R: BufRead> Elements<R> {
         loop {
             let byte = match self.byte() {
                 Ok(Some(byte)) => byte,
-                Ok(None) => return self.failed(self.line, ArrayError::NotClosed),
-                Err(error) => return self.failed(self.line, error),
+                Ok(None) => return Some(self.failed(self.line, ArrayError::NotClosed)),
+                Err(error) => return Some(self.failed(self.line, error)),
             };
             if scan.ends(byte) {
                 if byte == b']' {
@@ -123,7 +123,7 @@ impl<R: BufRead> Elements<R> {
                 }
             }
             if text.len() >= self.limit {
-                return self.failed(started_at, ArrayError::TooLong);
+                return Some(self.failed(started_at, ArrayError::TooLong));
             }
             text.push(byte);
         }

@@ -11,7 +11,7 @@ const REFERENCE_KEYS: [&str; 7] = ["output", "response", "answer", "completion",
 /// Reads one row. The error is the end of a sentence that begins with "Line 7: ".
 pub(super) fn normalised(value: &Value) -> Result<(DatasetFormat, DatasetRow), String> {
     if let Value::String(prompt) = value {
-        return prompts(&user(None, prompt)?, None);
+        return Ok(prompts(user(None, prompt)?, None));
     }
     let object = value.as_object().ok_or("a row must be an object or a text")?;
     if let Some((key, turns)) = CONVERSATION_KEYS.iter().find_map(|key| Some((*key, object.get(*key)?))) {
@@ -23,7 +23,7 @@ pub(super) fn normalised(value: &Value) -> Result<(DatasetFormat, DatasetRow), S
     if let Some(turns) = object.get("turns") {
         let first = turns.as_array().and_then(|turns| turns.first()).and_then(Value::as_str);
         let first = first.ok_or("turns must be a list that begins with a text")?;
-        return prompts(&user(object.get("system"), first)?, reference(object)?);
+        return Ok(prompts(user(object.get("system"), first)?, reference(object)?));
     }
     let Some((key, prompt)) = PROMPT_KEYS.iter().find_map(|key| Some((*key, object.get(*key)?))) else {
         return Err(format!(
@@ -33,7 +33,7 @@ pub(super) fn normalised(value: &Value) -> Result<(DatasetFormat, DatasetRow), S
         ));
     };
     match prompt {
-        Value::String(text) => prompts(&user(object.get("system"), text)?, reference(object)?),
+        Value::String(text) => Ok(prompts(user(object.get("system"), text)?, reference(object)?)),
         Value::Array(_) => {
             let row = conversation(key, prompt, object)?;
             let stated = reference(object)?;
@@ -43,8 +43,8 @@ pub(super) fn normalised(value: &Value) -> Result<(DatasetFormat, DatasetRow), S
     }
 }
 
-fn prompts(messages: &[ChatMessage], reference: Option<String>) -> Result<(DatasetFormat, DatasetRow), String> {
-    Ok((DatasetFormat::Prompts, DatasetRow { messages: messages.to_vec(), reference }))
+fn prompts(messages: Vec<ChatMessage>, reference: Option<String>) -> (DatasetFormat, DatasetRow) {
+    (DatasetFormat::Prompts, DatasetRow { messages, reference })
 }
 
 fn message(role: &str, content: impl Into<String>) -> ChatMessage {

@@ -27,13 +27,13 @@ pub(super) fn each_row<R: BufRead>(mut source: R, name: &str, limit: usize, row:
     if start.starts_with(&[0xef, 0xbb, 0xbf]) {
         source.consume(3);
     }
-    let lower = name.to_ascii_lowercase();
+    let extension = extension_of(name);
     let line = match first_byte(&mut source) {
         Ok(Some((b'[', line))) => {
             source.consume(1);
             return array_rows(source, line, limit, row);
         }
-        Ok(Some((b'{' | b'"', line))) if !lower.ends_with(".csv") && !lower.ends_with(".tsv") => {
+        Ok(Some((b'{' | b'"', line))) if !matches!(extension.as_str(), "csv" | "tsv") => {
             return line_rows(source, line, limit, row);
         }
         Ok(Some((_, line))) => line,
@@ -43,11 +43,16 @@ pub(super) fn each_row<R: BufRead>(mut source: R, name: &str, limit: usize, row:
             return;
         }
     };
-    if lower.ends_with(".json") || lower.ends_with(".jsonl") || lower.ends_with(".ndjson") {
+    if matches!(extension.as_str(), "json" | "jsonl" | "ndjson") {
         line_rows(source, line, limit, row);
     } else {
-        table_rows(source, line, &lower, limit, row);
+        table_rows(source, line, &extension, limit, row);
     }
+}
+
+/// What stands after the last dot of a name, in lower case.
+fn extension_of(name: &str) -> String {
+    name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default()
 }
 
 fn failed(kind: std::io::ErrorKind) -> String {
@@ -143,9 +148,9 @@ impl<R: Read> Read for Guard<R> {
     }
 }
 
-fn table_rows<R: BufRead>(mut source: R, first: u64, name: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
+fn table_rows<R: BufRead>(mut source: R, first: u64, extension: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
     let delimiter = match source.fill_buf() {
-        Ok(start) => delimiter_of(start, name),
+        Ok(start) => delimiter_of(start, extension),
         Err(error) => {
             row((first, Err(failed(error.kind()))));
             return;
@@ -185,10 +190,10 @@ fn table_rows<R: BufRead>(mut source: R, first: u64, name: &str, limit: usize, r
 }
 
 /// The delimiter that the header has: a comma, or where there is none a tab or a semicolon.
-fn delimiter_of(start: &[u8], name: &str) -> u8 {
+fn delimiter_of(start: &[u8], extension: &str) -> u8 {
     let header = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let has = |byte: u8| header.contains(&byte);
-    if name.ends_with(".tsv") || (has(b'\t') && !has(b',')) {
+    if extension == "tsv" || (has(b'\t') && !has(b',')) {
         b'\t'
     } else if has(b';') && !has(b',') {
         b';'

@@ -19,7 +19,7 @@ pub const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 
 const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 /// A whole file; the largest are some 50 GB.
-const FILE_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+const FILE_TIMEOUT: Duration = Duration::from_hours(24);
 /// A hub hands large files over to a store at another host.
 const MAX_REDIRECTS: usize = 5;
 const MAX_LIST_BYTES: usize = 16 << 20;
@@ -226,9 +226,8 @@ impl Hub {
                     }
                     url = target;
                 }
-                StatusCode::NOT_FOUND => return Err(HubError::NotFound),
                 // The hub answers 401 for what does not exist, too.
-                StatusCode::UNAUTHORIZED => return Err(HubError::NotFound),
+                StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED => return Err(HubError::NotFound),
                 StatusCode::FORBIDDEN => return Err(HubError::Denied),
                 status => return Err(HubError::Status(status.as_u16())),
             }

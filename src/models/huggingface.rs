@@ -203,9 +203,9 @@ fn read_weights(
 
 /// Weights in a tensor: packed ones hold several in each number, and what only helps to unpack is none.
 fn unpacked(name: &str, dtype: &str, count: u64, bits: Option<u64>) -> u64 {
-    let last = name.rsplit('.').next().unwrap_or(name);
     const HELPERS: [&str; 8] =
         ["scales", "qzeros", "g_idx", "weight_scale", "weight_scale_inv", "weight_zero_point", "weight_shape", "input_scale"];
+    let last = name.rsplit('.').next().unwrap_or(name);
     if HELPERS.contains(&last) || name.contains(".absmax") || name.contains(".quant_") {
         return 0;
     }

@@ -69,6 +69,11 @@ impl Roots {
         Self(std::iter::once(data_dir.to_owned()).chain(home).collect())
     }
 
+    /// The folders, for people.
+    pub fn folders(&self) -> &[PathBuf] {
+        &self.0
+    }
+
     /// Checks a path that a person typed, part by part, so that nothing on the way can lead elsewhere, and answers it in
     /// a form without symbolic links. Blocks.
     pub fn locate(&self, path: &str) -> Result<PathBuf, PathError> {
