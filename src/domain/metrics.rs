@@ -119,8 +119,8 @@ pub const METRICS: &[Metric] = &[
     },
     Metric {
         id: "output_throughput_per_user",
-        name: "Per-user tokens/s",
-        long_name: "Per-user speed",
+        name: "Per-user speed",
+        long_name: "Output speed per user",
         unit: "tokens/s",
         formula: "1 / TPOT",
         words: "How fast one stream's tokens come, one figure a request.",

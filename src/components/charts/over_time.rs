@@ -1,6 +1,6 @@
 //! "Was it steady?": values over the run's time; latency, requests in flight and tokens per second share one x axis.
 
-use super::drawing::{Anchor, Axis, Drawing, NARROW, Plot, Shape, Size, WIDE, band, hatch, line, markers};
+use super::drawing::{Anchor, Axis, Drawing, NARROW, Plot, Shape, Size, WIDE, band, dots, hatch, line, markers};
 use super::number::{second, span};
 use super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
 use super::{Chart, Key, Table};
@@ -84,9 +84,9 @@ pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_
             drawing.path(band(&plot, &spread), "chart-band chart-s1");
             drawing.path(line(&plot, points.iter().map(|point| (point.at_s, point.value))), "chart-line chart-s1");
         } else {
-            let r = if points.len() > 400 { 1.5 } else { 2.5 };
             let at = points.iter().map(|point| (plot.x.at(point.at_s), plot.y.at(point.value)));
-            drawing.path(markers(Shape::Circle, r, at), "chart-dot chart-s1");
+            let class = if points.len() > 400 { "chart-dots chart-dots-small chart-s1" } else { "chart-dots chart-s1" };
+            drawing.path(dots(at), class);
         }
         let beneath = failures_s.iter().map(|second| (plot.x.at(*second), plot.bottom() + lane / 2.0 + 1.0));
         drawing.path(markers(Shape::Cross, 3.5, beneath), "chart-cross");
@@ -176,7 +176,7 @@ mod tests {
         let time = RunTime::of(&series, None);
         assert_eq!(time.domain, (-3.0, 2.0));
         let chart = latency("l", "TTFT", "ms", &[point(0.0, 5.0), point(1.0, 6.0)], &series.failures_s, &time).unwrap();
-        assert!(has(&chart, "chart-dot") && has(&chart, "chart-cross") && has(&chart, "chart-hatch"));
+        assert!(has(&chart, "chart-dots") && has(&chart, "chart-cross") && has(&chart, "chart-hatch"));
         assert!(!has(&chart, "chart-band"));
         assert!(chart.desc.ends_with(" 1 request failed."));
     }
@@ -186,7 +186,7 @@ mod tests {
         let second = |at_s: f64| TimePoint { at_s, value: 5.0, min: Some(1.0), max: Some(9.0) };
         let time = RunTime { domain: (0.0, 2.0), steady: Some((0.5, 1.5)) };
         let chart = latency("l", "TTFT", "ms", &[second(0.0), second(1.0)], &[], &time).unwrap();
-        assert!(has(&chart, "chart-band") && has(&chart, "chart-line") && !has(&chart, "chart-dot"));
+        assert!(has(&chart, "chart-band") && has(&chart, "chart-line") && !has(&chart, "chart-dots"));
         assert_eq!(chart.table.head.len(), 4);
     }
 

@@ -25,7 +25,15 @@ pub fn Figures(
         <section class="live-figures stack" aria-labelledby="figures-title">
             <h2 id="figures-title">"Load so far"</h2>
             {move || match progress.get() {
-                None => view! { <p class="muted">"No load yet. Figures come with the stage that runs the benchmark."</p> }.into_any(),
+                None => {
+                    let ended = live.with(|live| live.run.status.is_end());
+                    let text = if ended {
+                        "No load was put on the model."
+                    } else {
+                        "No load yet. Figures come with the stage that runs the benchmark."
+                    };
+                    view! { <p class="muted">{text}</p> }.into_any()
+                }
                 Some(progress) => view! { <Bar progress=progress.clone() /> <Counters progress=progress /> }.into_any(),
             }}
             {move || (!points.with(Vec::is_empty)).then(|| view! { <Charts points=points /> })}

@@ -60,7 +60,7 @@ pub fn Latency(
                     view! {
                         <section class="panel" aria-labelledby=format!("latency-{id}")>
                             <h3 id=format!("latency-{id}")>{title}</h3>
-                            <div class="chart-grid">{charts.into_iter().map(|chart| view! { <ChartFigure chart=chart /> }).collect_view()}</div>
+                            <div class="chart-panels">{charts.into_iter().map(|chart| view! { <ChartFigure chart=chart /> }).collect_view()}</div>
                         </section>
                     }
                 })
@@ -70,7 +70,7 @@ pub fn Latency(
                     view! {
                         <section class="panel" aria-labelledby="latency-load">
                             <h3 id="latency-load">"Load over the run"</h3>
-                            <div class="chart-grid">{levels.into_iter().map(|chart| view! { <ChartFigure chart=chart /> }).collect_view()}</div>
+                            <div class="chart-panels">{levels.into_iter().map(|chart| view! { <ChartFigure chart=chart /> }).collect_view()}</div>
                         </section>
                     }
                 })}
