@@ -32,7 +32,7 @@ pub enum RunStatus {
     Partial,
     /// Nothing usable.
     Failed,
-    /// Ended by a person before anything was measured.
+    /// Ended by a person; what was measured until then is kept.
     Cancelled,
     /// Lost its processes while nobody watched (a reboot, say).
     Interrupted,

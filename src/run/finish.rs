@@ -49,7 +49,7 @@ pub(super) fn verdict(end: &End, report: Option<&Report>) -> (RunStatus, Option<
         }
         End::Lost { unseen } => {
             let kept = if succeeded > 0 {
-                format!("after {} were completed. Those are kept.", text::requests(succeeded))
+                format!("after {}. Those are kept.", text::requests(succeeded))
             } else {
                 "before any request was completed.".to_owned()
             };
@@ -58,7 +58,7 @@ pub(super) fn verdict(end: &End, report: Option<&Report>) -> (RunStatus, Option<
             } else {
                 "The run's keeper process was lost"
             };
-            (if *unseen { RunStatus::Interrupted } else { early }, Some(format!("{how}, {kept}")))
+            (if *unseen { RunStatus::Interrupted } else { early }, Some(format!("{how} {kept}")))
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::credentials::Secret;
 use crate::store::Keeper;
 
 /// How long a keeper may take to begin its journal.
-const BEGIN: Duration = Duration::from_secs(10);
+const BEGIN: Duration = Duration::from_secs(60);
 /// How long the guards of a lost keeper are given before their groups are killed: longer than their own grace period.
 const GUARDS: Duration = Duration::from_secs(35);
 
@@ -113,7 +113,8 @@ impl Local {
 
 /// Variables that engines and load have no business with: the portal's secrets and settings.
 fn is_the_portals(name: &str) -> bool {
-    name.starts_with("DYNO_") || name.starts_with("LEPTOS_") || name == "DATABASE_URL"
+    let settings = name.starts_with("DYNO_") || name.starts_with("LEPTOS_");
+    settings || matches!(name, "DATABASE_URL" | "HF_TOKEN" | "HUGGING_FACE_HUB_TOKEN")
 }
 
 fn life(folder: &Path) -> Life {
@@ -162,9 +163,12 @@ fn is_theirs((group, start): (u32, Option<u64>)) -> bool {
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file = File::options().create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    // Whole or not at all: an earlier keeper of this run may be about to read it.
+    let fresh = path.with_extension("new");
+    let mut file = File::options().create(true).write(true).truncate(true).mode(0o600).open(&fresh)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    file.sync_all()?;
+    std::fs::rename(&fresh, path)
 }
 
 #[cfg(test)]
@@ -186,7 +190,7 @@ mod tests {
 
     #[test]
     fn engines_do_not_inherit_the_portals_secrets() {
-        for name in ["DYNO_SECRET_KEY", "DYNO_ADMIN_TOKEN", "DATABASE_URL", "LEPTOS_SITE_ADDR"] {
+        for name in ["DYNO_SECRET_KEY", "DYNO_ADMIN_TOKEN", "DATABASE_URL", "LEPTOS_SITE_ADDR", "HF_TOKEN"] {
             assert!(is_the_portals(name));
         }
         for name in ["PATH", "HF_HOME", "LD_LIBRARY_PATH", "CUDA_HOME"] {

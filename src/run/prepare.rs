@@ -30,6 +30,19 @@ pub(super) async fn nodes(app: &App, spec: &BenchmarkSpec) -> Result<Vec<Node>, 
     Ok(found)
 }
 
+/// Whether a cloud model's address may be asked, by the policy that holds for every address which a user named.
+pub(super) async fn address(app: &App, base_url: &str) -> Result<(), String> {
+    let address = crate::load::address::Address::parse(base_url)?;
+    let single = app.store.has_single_user().await.map_err(|error| format!("The store failed: {error}."))?;
+    let policy = app.outgoing.policy(single);
+    let found = tokio::net::lookup_host((address.host.as_str(), address.port)).await;
+    let found = found.map_err(|error| format!("The address of {} was not found: {error}.", address.host))?;
+    for address in found {
+        policy.check(address.ip(), address.port()).map_err(|refusal| refusal.sentence().to_owned())?;
+    }
+    Ok(())
+}
+
 /// The engine's recipe and program.
 pub(super) async fn engine(app: &App, spec: &BenchmarkSpec) -> Result<(&'static dyn Recipe, Program), String> {
     let kind = spec.serving.engine.ok_or_else(|| "No engine was chosen.".to_owned())?;
@@ -105,7 +118,7 @@ pub(super) fn layout(
             notes.extend(fits(node, &on_node, facts, shape, slots, recipe)?);
         }
     }
-    Ok(Layout { copies, shape: Shape { in_flight: shape.in_flight, ..shape }, notes })
+    Ok(Layout { copies, shape, notes })
 }
 
 /// Whether a node has the memory for its copies; answers a sentence for the log.

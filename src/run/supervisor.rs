@@ -54,7 +54,7 @@ impl Supervisor {
         let launcher: Arc<dyn Launcher> = Arc::new(Local::new(app.config.program.clone()));
         let (supervisor, app) = (self.clone(), app.clone());
         tokio::spawn(async move {
-            loop {
+            while !app.shutdown.is_cancelled() {
                 if let Err(error) = supervisor.look(&app, &launcher).await {
                     tracing::error!(%error, "the supervisor could not look for runs");
                 }
@@ -96,25 +96,9 @@ impl Supervisor {
             for node in &found.nodes {
                 before.entry(node.clone()).or_default().insert(id);
             }
-            let active = self.state().active.get(&id).cloned();
-            match (active, found.run.status) {
-                (Some(cancel), _) => {
-                    if found.cancel_requested {
-                        cancel.cancel();
-                    }
-                }
-                (None, RunStatus::Queued) if found.cancel_requested => self.set_off(app, launcher, found, Way::End).await?,
-                (None, RunStatus::Queued) if !ahead.is_empty() => self.tell_waiting(app, found, ahead.len() as u32).await?,
-                (None, RunStatus::Queued) if found.run.kind == RunKind::Measured => {
-                    if app.store.begin_run(id, Timestamp::now()).await? {
-                        self.set_off(app, launcher, found, Way::Begin).await?;
-                    } else {
-                        self.wake();
-                    }
-                }
-                // Nothing here carries out a simulation.
-                (None, RunStatus::Queued) => {}
-                (None, _) => self.set_off(app, launcher, found, Way::GoOn).await?,
+            // One run that can't be dealt with holds up no other.
+            if let Err(error) = self.deal_with(app, launcher, found, ahead.len() as u32).await {
+                tracing::error!(run.id = %id, %error, "a run could not be dealt with");
             }
         }
         let still: HashSet<Uuid> = open.iter().map(|found| found.run.id).collect();
@@ -122,6 +106,32 @@ impl Supervisor {
         state.news.retain(|run, sender| still.contains(run) || sender.receiver_count() > 0);
         state.waiting.retain(|run, _| still.contains(run));
         Ok(())
+    }
+
+    async fn deal_with(&self, app: &App, launcher: &Arc<dyn Launcher>, found: &OpenRun, ahead: u32) -> Result<(), StoreError> {
+        let id = found.run.id;
+        let active = self.state().active.get(&id).cloned();
+        match (active, found.run.status) {
+            (Some(cancel), _) => {
+                if found.cancel_requested {
+                    cancel.cancel();
+                }
+                Ok(())
+            }
+            (None, RunStatus::Queued) if found.cancel_requested => self.set_off(app, launcher, found, Way::End).await,
+            (None, RunStatus::Queued) if ahead > 0 => self.tell_waiting(app, found, ahead).await,
+            (None, RunStatus::Queued) if found.run.kind == RunKind::Measured => {
+                if app.store.begin_run(id, Timestamp::now()).await? {
+                    return self.set_off(app, launcher, found, Way::Begin).await;
+                }
+                // Cancelled in this moment: looked at once more.
+                self.wake();
+                Ok(())
+            }
+            // Nothing here carries out a simulation.
+            (None, RunStatus::Queued) => Ok(()),
+            (None, _) => self.set_off(app, launcher, found, Way::GoOn).await,
+        }
     }
 
     async fn set_off(&self, app: &App, launcher: &Arc<dyn Launcher>, found: &OpenRun, way: Way) -> Result<(), StoreError> {

@@ -10,12 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::finish::{self, End, Records};
 use super::follow::{Ended, Places, Translator, change, log};
-use super::keeper::spec::{EngineSpec, KeeperSpec};
+use super::keeper::journal::{self, News};
+use super::keeper::spec::{EngineSpec, KeeperSpec, files};
 use super::launch::{Launcher, Life};
 use super::plan::{self, PlanInputs};
 use super::{prepare, provenance, transfer};
 use crate::credentials::{Origin, Place, Sealed, Secret};
-use crate::domain::benchmark::Benchmark;
+use crate::domain::benchmark::{Benchmark, LoadSpec};
 use crate::domain::event::{LogLevel, RunEnd, RunEvent};
 use crate::domain::inventory::{ModelFacts, ModelSource, Node};
 use crate::domain::list::ListQuery;
@@ -26,7 +27,7 @@ use crate::store::{RunUpdate, StoreError};
 
 /// How often journal and spool are looked at.
 const LOOK: Duration = Duration::from_millis(300);
-/// A run ends at the latest so long after its start.
+/// A run ends at the latest so long after its start, the time of loads that end by time not counted.
 const LIMIT: SignedDuration = SignedDuration::from_hours(24);
 /// A keeper that was asked to end and has not is killed after this.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -107,6 +108,9 @@ impl Walk {
         let app = self.app.clone();
         let nodes = self.unless_halted(prepare::nodes(&app, &spec)).await?;
         let longest = self.unless_halted(prepare::longest_row(&app, &spec)).await?;
+        if let ModelSource::Cloud { base_url, .. } = &spec.model.source {
+            self.unless_halted(prepare::address(&app, base_url)).await?;
+        }
         let mut notes = Vec::new();
         let mut engine = None;
         if !cloud {
@@ -172,7 +176,7 @@ impl Walk {
     ) -> Result<(), Halt> {
         let spec = &self.benchmark.spec;
         let secret = self.secret().await?;
-        let deadline = Timestamp::now() + LIMIT;
+        let deadline = Timestamp::now() + limit(&spec.load);
         let plan = plan::plan(&PlanInputs {
             run_id: self.run.id,
             spec,
@@ -186,7 +190,6 @@ impl Walk {
             .map_err(|error| Halt::Failed(format!("The run's folder could not be written: {error}.")))?;
         let order = KeeperSpec {
             run_id: self.run.id,
-            program: self.app.config.program.clone(),
             verify: engines.is_empty().then(|| plan::verify_plan(&plan)),
             engines,
             plan,
@@ -240,7 +243,7 @@ impl Walk {
                 return Ok(End::Told(outcome, reason));
             }
             if life != Life::Alive {
-                return Ok(End::Lost { unseen: first_look });
+                return Ok(self.told_before().await.unwrap_or(End::Lost { unseen: first_look }));
             }
             first_look = false;
             let overdue = deadline.is_some_and(|deadline| Timestamp::now() > deadline + OVERDUE);
@@ -257,6 +260,16 @@ impl Walk {
                 () = self.app.shutdown.cancelled() => return Err(Halt::Left),
             }
         }
+    }
+
+    /// The journal's end, if it was read before: by a portal that stopped before it had taken everything over.
+    async fn told_before(&self) -> Option<End> {
+        let path = self.folder.join(files::JOURNAL);
+        let entries = tokio::task::spawn_blocking(move || journal::read(&path)).await.ok()?.ok()?;
+        entries.into_iter().rev().find_map(|entry| match entry.news {
+            News::End { outcome, reason } => Some(End::Told(outcome, reason)),
+            _ => None,
+        })
     }
 
     /// Takes over all that was told since the last look.
@@ -283,7 +296,7 @@ impl Walk {
     }
 
     async fn deadline(&self) -> Option<Timestamp> {
-        let spec = tokio::fs::read(self.folder.join(super::keeper::spec::files::SPEC)).await.ok()?;
+        let spec = tokio::fs::read(self.folder.join(files::SPEC)).await.ok()?;
         serde_json::from_slice::<KeeperSpec>(&spec).ok().map(|spec| spec.deadline)
     }
 
@@ -412,6 +425,12 @@ impl Walk {
             () = self.app.shutdown.cancelled() => Err(Halt::Left),
         }
     }
+}
+
+/// A run ends at the latest so long after its start.
+fn limit(load: &LoadSpec) -> SignedDuration {
+    let measured = load.duration_s.unwrap_or(0.0).max(0.0) * load.load_points.len().max(1) as f64;
+    LIMIT + SignedDuration::try_from_secs_f64(measured).unwrap_or(SignedDuration::ZERO)
 }
 
 /// The nodes that were found, in words.

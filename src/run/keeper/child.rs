@@ -16,7 +16,7 @@ use super::guard::{Exit, GuardNews, own_program};
 use crate::run::process;
 
 /// How long a guard may take to start its command.
-const START_WAIT: Duration = Duration::from_secs(10);
+const START_WAIT: Duration = Duration::from_secs(60);
 
 /// What is to be started.
 pub(super) struct Order<'a> {

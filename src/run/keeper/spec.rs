@@ -1,7 +1,5 @@
 //! What a keeper is told: `keeper.json` in the run's folder. No secret is in it.
 
-use std::path::PathBuf;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -49,8 +47,6 @@ pub mod files {
 pub struct KeeperSpec {
     /// The run.
     pub run_id: Uuid,
-    /// Dyno's own program, for the load.
-    pub program: PathBuf,
     /// The engines to start, in the order of the plan's endpoints; none for a cloud model.
     pub engines: Vec<EngineSpec>,
     /// The load. Where engines are started, addresses and model name are filled in once they are known.

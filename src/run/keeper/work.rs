@@ -202,7 +202,7 @@ impl Keeper {
         let last = self.last_words(index, StageId::VerifyDeploymentStatus);
         let title = &self.spec.engines[index].title;
         match last {
-            Some(line) => format!("{title} stopped before it was ready ({exit}): {line}"),
+            Some(line) => format!("{title} stopped before it was ready ({exit}): {}.", line.trim_end_matches('.')),
             None => format!("{title} stopped before it was ready ({exit})."),
         }
     }
@@ -236,8 +236,8 @@ impl Keeper {
                 Ok(())
             }
             Some((_, reason)) => {
-                let reason = self.verify_error().or(reason).unwrap_or_else(|| "No reason was given.".to_owned());
-                Err(Halt::Failed(format!("The model did not answer: {reason}")))
+                let reason = self.verify_error().or(reason).unwrap_or_else(|| "no reason was given".to_owned());
+                Err(Halt::Failed(format!("The model did not answer: {}.", reason.trim_end_matches('.'))))
             }
             None => {
                 self.load_words(StageId::VerifyDeploymentStatus);

@@ -1,0 +1,128 @@
+//! `kill -9` of each process while the load is on: nothing is lost, nothing is left.
+
+use serde_json::json;
+
+use super::world::{DYNO, Portal, signal};
+use super::{ENGINE, reason, stage};
+
+/// Requests that a run of these tests never gets through.
+const MANY: u32 = 20_000;
+
+#[tokio::test]
+async fn a_run_outlives_its_portal() {
+    let mut portal = Portal::start().await;
+    let run = portal.run(300, ENGINE).await;
+    portal.under_load(&run).await;
+    let seen = portal.look(&run).await["status"].clone();
+    assert_eq!(seen, "running");
+    portal.kill();
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    portal.start_again().await;
+    let ended = portal.end(&run).await;
+    assert_eq!(ended["status"], "succeeded", "{ended:#}");
+    assert_eq!(portal.report(&run).await["summary"]["successful_requests"], 300);
+    assert_eq!(portal.client.get(&format!("/api/v1/runs/{run}/requests")).await.expect(200)["total"], 304);
+    // Numbered without a gap or a double, whoever told them.
+    let ids = portal.event_ids(&run, 0).await;
+    assert_eq!(ids, (1..=ids.len() as i64).collect::<Vec<_>>());
+    assert_eq!(portal.event_ids(&run, 5).await, (6..=ids.len() as i64).collect::<Vec<_>>());
+    portal.nothing_left().await;
+}
+
+#[tokio::test]
+async fn without_its_portal_a_run_ends_by_itself() {
+    let mut portal = Portal::start().await;
+    let run = portal.run(100, ENGINE).await;
+    portal.under_load(&run).await;
+    let said = portal.terminate();
+    assert!(said.contains(&format!("Run {run} goes on by itself")), "{said}");
+    portal.nothing_left().await;
+    portal.start_again().await;
+    let ended = portal.end(&run).await;
+    assert_eq!(ended["status"], "succeeded", "{ended:#}");
+}
+
+#[tokio::test]
+async fn a_killed_load_leaves_what_it_measured() {
+    let portal = Portal::start().await;
+    let run = portal.run(MANY, ENGINE).await;
+    portal.under_load(&run).await;
+    signal(portal.pid(&run, "load").await, "KILL");
+    let ended = portal.end(&run).await;
+    assert_eq!(ended["status"], "partial", "{ended:#}");
+    assert!(reason(&ended).starts_with("The load process stopped (exit 137) after "), "{ended:#}");
+    assert!(portal.report(&run).await["summary"]["successful_requests"].as_u64().unwrap() > 0);
+    portal.nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_killed_engine_ends_the_run() {
+    let portal = Portal::start().await;
+    let run = portal.run(MANY, ENGINE).await;
+    portal.under_load(&run).await;
+    signal(portal.pid(&run, "engine-0").await, "KILL");
+    let ended = portal.end(&run).await;
+    assert_eq!(ended["status"], "partial", "{ended:#}");
+    assert!(reason(&ended).starts_with("Engine stopped (exit 137) after "), "{ended:#}");
+    assert_eq!((stage(&ended, "run_performance_benchmark"), stage(&ended, "clean_up")), ("failed", "succeeded"));
+    portal.nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_killed_keeper_takes_engine_and_load_along() {
+    let portal = Portal::start().await;
+    let run = portal.run(MANY, ENGINE).await;
+    portal.under_load(&run).await;
+    signal(portal.pid(&run, "keeper").await, "KILL");
+    let ended = portal.end(&run).await;
+    assert_eq!(ended["status"], "partial", "{ended:#}");
+    assert!(reason(&ended).starts_with("The run's keeper process was lost after "), "{ended:#}");
+    assert_eq!(stage(&ended, "clean_up"), "succeeded");
+    portal.nothing_left().await;
+}
+
+#[tokio::test]
+async fn keeper_and_portal_killed_together() {
+    let mut portal = Portal::start().await;
+    let run = portal.run(MANY, ENGINE).await;
+    portal.under_load(&run).await;
+    let keeper = portal.pid(&run, "keeper").await;
+    portal.kill();
+    signal(keeper, "KILL");
+    portal.nothing_left().await;
+    portal.start_again().await;
+    let ended = portal.end(&run).await;
+    assert_eq!(ended["status"], "interrupted", "{ended:#}");
+    assert!(portal.report(&run).await["summary"]["successful_requests"].as_u64().unwrap() > 0);
+    assert_eq!(portal.report(&run).await["status"], json!("interrupted"));
+}
+
+/// An engine that does not hear SIGTERM, with a child in its group and one in a session of its own.
+#[tokio::test]
+async fn a_stubborn_engine_is_ended_with_all_that_came_of_it() {
+    let script =
+        format!("trap '' TERM; sleep 900 & setsid sleep 901 & {DYNO} engine --listen 127.0.0.1:$1 --model $2 & wait; wait");
+    let engine = ["sh", "-c", &script, "engine", "{port}", "{alias}"];
+    let portal = Portal::start().await;
+    let run = portal.run(MANY, &engine).await;
+    portal.under_load(&run).await;
+    assert!(portal.left().len() >= 8, "{:#?}", portal.left());
+    signal(portal.pid(&run, "keeper").await, "KILL");
+    let ended = portal.end(&run).await;
+    assert_eq!(ended["status"], "partial", "{ended:#}");
+    portal.nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_killed_guard_leaves_nothing_either() {
+    let portal = Portal::start().await;
+    let run = portal.run(MANY, ENGINE).await;
+    portal.under_load(&run).await;
+    let engine = portal.pid(&run, "engine-0").await;
+    let stat = std::fs::read_to_string(format!("/proc/{engine}/stat")).unwrap();
+    let guard = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap().parse().unwrap();
+    signal(guard, "KILL");
+    let ended = portal.end(&run).await;
+    assert_eq!(ended["status"], "partial", "{ended:#}");
+    portal.nothing_left().await;
+}

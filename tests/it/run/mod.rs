@@ -1,0 +1,130 @@
+//! Runs from the trigger to the report, on a portal process of their own, with the reference engine; and what becomes of
+//! them when portal, keeper, load or engine are killed.
+
+mod kills;
+mod world;
+
+use serde_json::{Value, json};
+use world::{DYNO, Portal};
+
+/// The reference engine as an own command.
+const ENGINE: &[&str] = &[DYNO, "engine", "--listen", "{host}:{port}", "--model", "{alias}", "--ttft-ms", "20", "--itl-ms", "5"];
+
+/// Status of a stage.
+fn stage<'a>(run: &'a Value, id: &str) -> &'a str {
+    let stages = run["stages"].as_array().unwrap();
+    stages.iter().find(|stage| stage["id"] == id).unwrap()["status"].as_str().unwrap()
+}
+
+fn reason(run: &Value) -> &str {
+    run["reason"].as_str().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_run_ends_in_its_report() {
+    let portal = Portal::start().await;
+    let run = portal.run(20, ENGINE).await;
+    let ended = portal.end(&run).await;
+    assert_eq!((ended["status"].as_str(), reason(&ended)), (Some("succeeded"), ""), "{ended:#}");
+    assert!(ended["stages"].as_array().unwrap().iter().all(|stage| stage["status"] == "succeeded"), "{ended:#}");
+
+    let report = portal.report(&run).await;
+    assert_eq!((&report["summary"]["successful_requests"], &report["run_id"]), (&json!(20), &json!(run)));
+    assert_eq!(report["nodes"].as_array().unwrap().len(), 1);
+    let provenance = &report["provenance"];
+    assert_eq!(provenance["dyno_version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(provenance["engines"][0]["argv"][0], DYNO);
+    assert_eq!(provenance["model"]["facts"]["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(provenance["plan"]["workload"]["input_tokens"], 32);
+
+    // Warm-up requests are kept, and counted nowhere.
+    let records = portal.client.get(&format!("/api/v1/runs/{run}/requests")).await.expect(200);
+    assert_eq!(records["total"], 24);
+    let lines = portal.client.get(&format!("/api/v1/runs/{run}/requests?format=csv")).await;
+    assert_eq!(lines.content_type, "text/csv; charset=utf-8");
+    assert_eq!(lines.body.as_str().unwrap().lines().count(), 25);
+
+    let ids = portal.event_ids(&run, 0).await;
+    assert_eq!(ids, (1..=ids.len() as i64).collect::<Vec<_>>());
+    let seen_all = portal.client.request(reqwest::Method::GET, &format!("/api/v1/runs/{run}/events"));
+    let seen_all = seen_all.header("last-event-id", ids.len()).send().await.unwrap();
+    assert_eq!(seen_all.status(), 204);
+    portal.nothing_left().await;
+
+    let row = &portal.client.get("/api/v1/runs").await.expect(200)["items"][0];
+    assert!(row["output_throughput"].as_f64().unwrap() > 0.0, "{row:#}");
+    portal.client.delete(&format!("/api/v1/runs/{run}")).await.expect(204);
+    assert!(!portal.folder(&run).exists());
+}
+
+#[tokio::test]
+async fn a_run_waits_for_its_node() {
+    let portal = Portal::start().await;
+    let first = portal.run(2_000, ENGINE).await;
+    let second = portal.run(20, ENGINE).await;
+    let third = portal.run(20, ENGINE).await;
+    portal.under_load(&first).await;
+    let (waiting, behind) = (portal.look(&second).await, portal.look(&third).await);
+    assert_eq!((&waiting["status"], &waiting["queue_position"]), (&json!("queued"), &json!(1)));
+    assert_eq!((&behind["status"], &behind["queue_position"]), (&json!("queued"), &json!(2)));
+
+    portal.cancel(&third).await;
+    assert_eq!(portal.end(&third).await["status"], "cancelled");
+    portal.cancel(&first).await;
+    let ended = portal.end(&first).await;
+    assert_eq!(ended["status"], "cancelled");
+    assert!(reason(&ended).starts_with("Cancelled after ") && reason(&ended).ends_with(" of 2,000 requests. Those are kept."));
+    assert!(portal.report(&first).await["summary"]["successful_requests"].as_u64().unwrap() > 0);
+    let ended = portal.end(&second).await;
+    assert_eq!(ended["status"], "succeeded", "{ended:#}");
+}
+
+#[tokio::test]
+async fn a_cancel_while_the_engine_starts() {
+    let portal = Portal::start().await;
+    let run = portal.run(20, &["sleep", "600", "{port}"]).await;
+    portal.pid(&run, "engine-0").await;
+    portal.cancel(&run).await;
+    let ended = portal.end(&run).await;
+    assert_eq!(ended["status"], "cancelled", "{ended:#}");
+    assert_eq!((stage(&ended, "run_performance_benchmark"), stage(&ended, "clean_up")), ("skipped", "succeeded"));
+    portal.nothing_left().await;
+}
+
+#[tokio::test]
+async fn an_engine_that_can_not_start_says_why() {
+    let portal = Portal::start().await;
+    let run = portal.run(20, &["sh", "-c", "echo out of memory; exit 3", "{port}"]).await;
+    let ended = portal.end(&run).await;
+    assert_eq!(ended["status"], "failed");
+    assert_eq!(reason(&ended), "The own command stopped before it was ready (exit 3): out of memory.");
+    assert_eq!(stage(&ended, "verify_deployment_status"), "failed");
+    portal.client.get(&format!("/api/v1/runs/{run}/report")).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_cloud_model_is_asked_once_before_the_load() {
+    let portal = Portal::start().await;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let body = json!({
+        "name": "cloud", "source": "cloud", "provider": "openai_compatible", "base_url": format!("http://127.0.0.1:{port}/v1"), "model": "m"
+    });
+    let model = portal.client.post("/api/v1/models", &body).await.expect(201)["id"].as_str().unwrap().to_owned();
+
+    let refused = portal.end(&portal.run_of(&model, 20, json!({})).await).await;
+    assert_eq!((&refused["status"], stage(&refused, "verify_deployment_status")), (&json!("failed"), "failed"));
+    assert!(reason(&refused).starts_with("The model did not answer: "), "{refused:#}");
+
+    let mut engine = std::process::Command::new(DYNO)
+        .args(["engine", "--listen", &format!("127.0.0.1:{port}"), "--model", "m", "--ttft-ms", "10", "--itl-ms", "2"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let ended = portal.end(&portal.run_of(&model, 20, json!({})).await).await;
+    engine.kill().unwrap();
+    engine.wait().unwrap();
+    assert_eq!(ended["status"], "succeeded", "{ended:#}");
+    assert_eq!(ended["stages"].as_array().unwrap().len(), 4);
+}
