@@ -5,7 +5,7 @@ use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::api::functions::account::current_session;
+use crate::api::functions::account::current_visit;
 use crate::components::heading::{Hydrated, JumpLink};
 use crate::components::site::SiteHeader;
 use crate::pages::accept_link::AcceptLinkPage;
@@ -13,19 +13,29 @@ use crate::pages::history::HistoryPage;
 use crate::pages::live::LivePage;
 use crate::pages::not_found::NotFound;
 use crate::pages::report::ReportPage;
+use crate::pages::routes::InventoryRoutes;
 use crate::pages::sign_in::SignInPage;
 use crate::pages::wizard::{NewBenchmark, WizardPage};
 
 /// The main navigation. Every page here needs a sign-in.
-const LINKS: &[(&str, &str)] = &[("/", "Runs"), ("/benchmarks/new", "New benchmark")];
+const LINKS: &[(&str, &str)] = &[
+    ("/", "Runs"),
+    ("/benchmarks/new", "New benchmark"),
+    ("/drafts", "Drafts"),
+    ("/clusters", "Clusters"),
+    ("/models", "Models"),
+    ("/datasets", "Datasets"),
+    ("/credentials", "Credentials"),
+    ("/settings", "Settings"),
+];
 
 /// The document, drawn on the server only.
 #[cfg(feature = "ssr")]
 pub fn shell(options: LeptosOptions) -> impl IntoView {
-    use crate::api::functions::forms::cookie;
+    use crate::api::functions::forms::chosen_theme;
     use leptos_meta::MetaTags;
 
-    let theme = cookie("dyno_theme").filter(|theme| theme == "light" || theme == "dark");
+    let theme = chosen_theme();
     let style = format!("/{}/{}.css", options.site_pkg_dir, options.output_name);
     view! {
         <!DOCTYPE html>
@@ -65,15 +75,14 @@ pub fn App() -> impl IntoView {
             }
         });
     });
-    let session = Resource::new(|| (), |()| current_session());
+    let visit = Resource::new(|| (), |()| current_visit());
     view! {
         <Title text="Dyno" />
         <Router>
             <JumpLink class="skip" to="main" text="Skip to content" />
             <Suspense>
                 {move || Suspend::new(async move {
-                    let session = session.await.ok().flatten();
-                    view! { <SiteHeader session=session links=LINKS /> }
+                    view! { <SiteHeader visit=visit.await.unwrap_or_default() links=LINKS /> }
                 })}
             </Suspense>
             <main id="main" tabindex="-1">
@@ -86,6 +95,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/benchmarks/new") view=NewBenchmark ssr=SsrMode::Async />
                     <Route path=path!("/wizard/:id") view=WizardPage ssr=SsrMode::Async />
                     <Route path=path!("/wizard/:id/:step") view=WizardPage ssr=SsrMode::Async />
+                    <InventoryRoutes />
                 </Routes>
             </main>
             <footer class="site-footer">

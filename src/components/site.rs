@@ -4,7 +4,7 @@ use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::components::A;
 
-use crate::api::functions::account::{Session, SetTheme, SignOut};
+use crate::api::functions::account::{SetTheme, SignOut, Visit};
 use server_fn::ServerFn;
 
 /// The portal's name with its mark.
@@ -25,11 +25,12 @@ fn Brand() -> impl IntoView {
 /// The header of every page; with navigation for those who are signed in.
 #[component]
 pub fn SiteHeader(
-    /// Who is signed in.
-    session: Option<Session>,
+    /// Who is at the browser.
+    visit: Visit,
     /// Addresses and names of the navigation.
     links: &'static [(&'static str, &'static str)],
 ) -> impl IntoView {
+    let Visit { session, theme } = visit;
     let navigation = session.as_ref().map(|_| {
         view! {
             <nav class="site-nav" aria-label="Main">
@@ -67,7 +68,7 @@ pub fn SiteHeader(
                 <Brand />
                 {navigation}
                 <div class="site-tools">
-                    <ThemeSwitch />
+                    <ThemeSwitch chosen=theme />
                     {sign_out}
                 </div>
             </div>
@@ -78,13 +79,15 @@ pub fn SiteHeader(
 
 /// Light, dark, or as the system has it. The choice is a cookie, so that the server draws the page right at once.
 #[component]
-fn ThemeSwitch() -> impl IntoView {
+fn ThemeSwitch(chosen: Option<String>) -> impl IntoView {
+    let current = RwSignal::new(chosen.unwrap_or_default());
     let action = ServerAction::<SetTheme>::new();
     // The document's root is outside of what is hydrated.
     Effect::new(move |_| {
         if let Some(Ok(theme)) = action.value().get()
             && let Some(root) = document().document_element()
         {
+            current.set(theme.clone().unwrap_or_default());
             let done = match theme {
                 Some(theme) => root.set_attribute("data-theme", &theme),
                 None => root.remove_attribute("data-theme"),
@@ -101,7 +104,12 @@ fn ThemeSwitch() -> impl IntoView {
                     .into_iter()
                     .map(|(value, text)| {
                         view! {
-                            <button type="submit" name="theme" value=value>
+                            <button
+                                type="submit"
+                                name="theme"
+                                value=value
+                                aria-pressed=move || if current.with(|current| current == value) { "true" } else { "false" }
+                            >
                                 {text}
                             </button>
                         }

@@ -22,19 +22,27 @@ pub struct Session {
     pub administrator: bool,
 }
 
-/// Who is signed in; nobody is no error.
+/// Who is at the browser, and how it is to look.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visit {
+    /// Who is signed in; absent: nobody.
+    pub session: Option<Session>,
+    /// `light` or `dark`; absent: as the system has it.
+    pub theme: Option<String>,
+}
+
+/// Who is at the browser; nobody signed in is no error.
 #[server(endpoint = "ui/session")]
-pub async fn current_session() -> Result<Option<Session>, CallError> {
-    Ok(crate::server::context().ok().map(|(_, actor)| Session { administrator: actor.is_administrator(), name: actor.name }))
+pub async fn current_visit() -> Result<Visit, CallError> {
+    let session =
+        crate::server::context().ok().map(|(_, actor)| Session { administrator: actor.is_administrator(), name: actor.name });
+    Ok(Visit { session, theme: forms::chosen_theme() })
 }
 
 /// Keeps the choice of theme in a cookie for a year; empty: as the system has it. Answers what is in force.
 #[server(endpoint = "ui/theme")]
 pub async fn set_theme(#[server(default)] theme: String) -> Result<Option<String>, CallError> {
-    let theme = Some(theme).filter(|theme| theme == "light" || theme == "dark");
-    let (value, age_s) = theme.as_deref().map_or(("", 0), |theme| (theme, 365 * 24 * 3600));
-    forms::append_cookie(&format!("dyno_theme={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={age_s}"));
-    Ok(theme)
+    Ok(forms::choose_theme(theme))
 }
 
 /// What the sign-in and link pages show of the form that was refused last in this browser.

@@ -34,6 +34,7 @@ mod on_server {
     /// How long a refused form's entries are kept: long enough for a slow connection and a reload or two.
     const KEPT: SignedDuration = SignedDuration::from_mins(30);
     const COOKIE: &str = "dyno_form";
+    const THEME_COOKIE: &str = "dyno_theme";
 
     /// The fields of a refused form, by name.
     pub type Entries = Vec<(String, String)>;
@@ -104,8 +105,25 @@ mod on_server {
         serde_json::from_slice(&json).ok()
     }
 
+    /// The theme that this browser chose: `light` or `dark`.
+    pub fn chosen_theme() -> Option<String> {
+        cookie(THEME_COOKIE).filter(|theme| is_theme(theme))
+    }
+
+    /// Keeps the choice of theme for a year; anything but `light` and `dark` ends it. Answers what is in force.
+    pub fn choose_theme(theme: String) -> Option<String> {
+        let theme = Some(theme).filter(|theme| is_theme(theme));
+        let (value, age_s) = theme.as_deref().map_or(("", 0), |theme| (theme, 365 * 24 * 3600));
+        append_cookie(&format!("{THEME_COOKIE}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={age_s}"));
+        theme
+    }
+
+    fn is_theme(theme: &str) -> bool {
+        theme == "light" || theme == "dark"
+    }
+
     /// A cookie of the request.
-    pub fn cookie(name: &str) -> Option<String> {
+    fn cookie(name: &str) -> Option<String> {
         let parts = use_context::<Parts>()?;
         let jar = axum_extra::extract::CookieJar::from_headers(&parts.headers);
         jar.get(name).map(|cookie| cookie.value().to_owned())
@@ -116,7 +134,7 @@ mod on_server {
     }
 
     /// Adds a `Set-Cookie` header to the answer.
-    pub fn append_cookie(text: &str) {
+    fn append_cookie(text: &str) {
         if let (Some(response), Ok(value)) = (use_context::<leptos_axum::ResponseOptions>(), HeaderValue::from_str(text)) {
             response.append_header(header::SET_COOKIE, value);
         }

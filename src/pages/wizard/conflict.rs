@@ -9,12 +9,24 @@ use crate::api::functions::inventory::Choices;
 use crate::api::functions::workflows::WizardView;
 use crate::components::banner::{Banner, Notice};
 use crate::components::definition::{Definition, Definitions};
+use crate::domain::benchmark::LoadSpec;
 use crate::domain::form::Flash;
 use crate::domain::workflow::fields::{labels, step_of, title};
 
 /// What differs: the field's name, what was typed here, what is stored.
 fn versions(flash: &Flash, view: &WizardView) -> Vec<(String, String, String)> {
-    let stored = view.answer.workflow_steps.fields();
+    let steps = &view.answer.workflow_steps;
+    let mut stored = steps.fields();
+    // These two show their default where nothing is stored.
+    let defaults = [
+        ("num_requests", LoadSpec::default_requests(steps.concurrent_requests), steps.duration_s.is_none()),
+        ("warmup_requests", steps.concurrent_requests, true),
+    ];
+    for (name, value, applies) in defaults {
+        if applies && !stored.contains_key(name) {
+            stored.insert(name.to_owned(), value.into());
+        }
+    }
     let mut names: Vec<&str> = Vec::new();
     for (name, _) in &flash.entries {
         if step_of(name).is_some() && !names.contains(&name.as_str()) {

@@ -58,7 +58,7 @@ pub fn DraftPanel(
         <aside class="panel phone-hidden" aria-label="Draft so far">
             <h2>"Draft so far"</h2>
             <Rows rows=rows />
-            <p class="hint">"Saved at every step. Find it under Drafts."</p>
+            <p class="hint draft-note">"Saved at every step. Find it under Drafts."</p>
         </aside>
         <details class="draft phone-only">
             <summary>"Draft so far"</summary>

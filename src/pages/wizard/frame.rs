@@ -129,6 +129,10 @@ pub fn Frame(
     let heading = title.unwrap_or_else(|| page.title().to_owned());
     let above = format!("Step {} of {}", page.number(), Page::ALL.len());
     let error = place.flash.is_refusal();
+    if error {
+        // What is in the fields of a refused form is saved nowhere.
+        unsent.edited();
+    }
     view! {
         <div class="wizard">
             <StepList place=place.clone() unsent=unsent />
