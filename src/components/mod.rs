@@ -3,6 +3,9 @@
 pub mod badge;
 pub mod banner;
 pub mod button;
+pub mod charts;
+pub mod confirm;
+pub mod copy;
 pub mod definition;
 pub mod failure;
 pub mod field;
@@ -10,6 +13,8 @@ pub mod form;
 pub mod heading;
 pub mod icon;
 pub mod number;
+pub mod outcome;
+pub mod poll;
 pub mod site;
 pub mod table;
 pub mod tag;

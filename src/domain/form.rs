@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::problem::{FieldError, Problem};
 
+/// The entry that tells what was done.
+const DONE: &str = "done";
+
 /// Entries of a refused form, and what is wrong with them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -22,6 +25,16 @@ impl Flash {
     /// A refused form; the caller leaves secrets out of the entries.
     pub fn new(entries: Vec<(String, String)>, problem: Problem) -> Self {
         Self { entries, detail: problem.detail, errors: problem.errors, changed: problem.changed }
+    }
+
+    /// Not a refused form: what was done, to be told on the next page.
+    pub fn done(sentence: impl Into<String>) -> Self {
+        Self { entries: vec![(DONE.to_owned(), sentence.into())], ..Self::default() }
+    }
+
+    /// What was done, where that is to be told.
+    pub fn done_sentence(&self) -> Option<&str> {
+        self.entry(DONE)
     }
 
     /// What was typed into a field; absent when the form had no such field.

@@ -8,6 +8,7 @@ pub mod inventory;
 pub mod list;
 pub mod live;
 pub mod metrics;
+pub mod occupancy;
 pub mod problem;
 pub mod provider;
 pub mod report;

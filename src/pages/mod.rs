@@ -1,6 +1,19 @@
 //! A file per page, a file per wizard step.
 
 pub mod accept_link;
+pub mod clusters;
+pub mod credentials;
+pub mod datasets;
+pub mod drafts;
+pub mod history;
+pub mod lists;
+pub mod live;
+pub mod models;
 pub mod not_found;
+pub mod report;
+pub mod routes;
+pub mod run_actions;
+pub mod settings;
 pub mod sign_in;
+pub mod try_it;
 pub mod wizard;

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::listing::{Listed, checked_name, page_of};
 use super::portal_itself;
-use crate::datasets::{BUILTIN_NAME, ImportError, Imported, MAX_FILE_BYTES, MAX_ROWS, builtin, import, path_of};
-use crate::domain::inventory::Dataset;
+use crate::datasets::{BUILTIN_NAME, ImportError, Imported, MAX_FILE_BYTES, MAX_ROWS, builtin, import, path_of, read_rows};
+use crate::domain::inventory::{Dataset, DatasetRow};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::user::Actor;
@@ -47,6 +47,16 @@ pub async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Page<Da
 /// One dataset.
 pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Dataset, Problem> {
     Ok(app.store.dataset(actor, id).await?)
+}
+
+/// The first rows of a dataset.
+pub async fn first_rows(app: &App, actor: &Actor, id: Uuid, count: usize) -> Result<Vec<DatasetRow>, Problem> {
+    app.store.dataset(actor, id).await?;
+    let path = path_of(&app.config.data_dir, id);
+    off_thread(move || read_rows(&path)?.take(count).collect::<std::io::Result<Vec<_>>>()).await?.map_err(|error| {
+        tracing::error!(dataset.id = %id, %error, "a dataset's rows could not be read");
+        Problem::new(ProblemKind::Internal, "The rows could not be read. The server's log says why.")
+    })
 }
 
 /// Takes an upload's bytes in, up to the limit.

@@ -10,6 +10,7 @@ pub mod engines;
 mod listing;
 mod lookup;
 pub mod models;
+pub mod occupancy;
 pub mod runs;
 mod seed;
 mod start;

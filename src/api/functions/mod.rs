@@ -6,10 +6,20 @@
 
 pub mod account;
 pub mod benchmarks;
+pub mod clusters;
+pub mod credentials;
+pub mod datasets;
+pub mod drafts;
 pub mod forms;
 pub mod inventory;
+pub mod lists;
+pub mod models;
+#[cfg(feature = "ssr")]
+mod once;
+pub mod people;
 pub mod report;
 pub mod runs;
+pub mod try_it;
 pub mod workflows;
 
 use leptos::prelude::*;

@@ -4,6 +4,7 @@ mod clusters;
 mod credentials;
 mod datasets;
 mod models;
+mod pages;
 mod try_it;
 
 use std::net::SocketAddr;

@@ -1,0 +1,147 @@
+//! Datasets, as their pages show them; uploading and removing them.
+
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+use server_fn::codec::{MultipartData, MultipartFormData};
+
+use super::CallError;
+use super::lists::Owned;
+use crate::domain::form::Flash;
+use crate::domain::inventory::{Dataset, DatasetRow};
+use crate::domain::list::{ListQuery, Page};
+
+#[cfg(feature = "ssr")]
+use super::{forms, lists};
+#[cfg(feature = "ssr")]
+use crate::domain::problem::{FieldError, Problem, ProblemKind};
+
+/// Rows that a dataset's page shows.
+#[cfg(feature = "ssr")]
+const FIRST_ROWS: usize = 5;
+/// Characters of a text that are shown; a row may have millions.
+#[cfg(feature = "ssr")]
+const SHOWN_CHARS: usize = 1500;
+
+/// The list of datasets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatasetsView {
+    /// This page's datasets.
+    pub datasets: Page<Owned<Dataset>>,
+    /// How the last action went.
+    pub flash: Option<Flash>,
+}
+
+/// One dataset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatasetView {
+    /// The dataset.
+    pub dataset: Owned<Dataset>,
+    /// Its first rows, long texts cut.
+    pub rows: Vec<DatasetRow>,
+    /// Why the rows can't be shown.
+    pub problem: Option<String>,
+    /// How the last action went.
+    pub flash: Option<Flash>,
+}
+
+/// The list of datasets.
+#[server(endpoint = "ui/datasets", input = server_fn::codec::Json)]
+pub async fn load_datasets(query: ListQuery, flash: String) -> Result<DatasetsView, CallError> {
+    let (app, actor) = crate::server::context()?;
+    let owners = lists::Owners::seen_by(&app, &actor).await?;
+    let page = crate::api::calls::datasets::list(&app, &actor, &query).await?;
+    let items = page.items.into_iter().map(|dataset| owned(&owners, dataset)).collect();
+    Ok(DatasetsView { datasets: Page { items, total: page.total }, flash: forms::kept(&flash).await })
+}
+
+/// One dataset with its first rows.
+#[server(endpoint = "ui/dataset")]
+pub async fn load_dataset(#[server(default)] id: String, #[server(default)] flash: String) -> Result<DatasetView, CallError> {
+    use crate::api::calls::datasets;
+    let (app, actor) = crate::server::context()?;
+    let id = lists::id_of(&id, "dataset")?;
+    let dataset = datasets::get(&app, &actor, id).await?;
+    let (mut rows, problem) = match datasets::first_rows(&app, &actor, id, FIRST_ROWS).await {
+        Ok(rows) => (rows, None),
+        Err(problem) => (Vec::new(), Some(problem.detail)),
+    };
+    for row in &mut rows {
+        row.messages.iter_mut().for_each(|message| cut(&mut message.content));
+        row.reference.iter_mut().for_each(cut);
+    }
+    let dataset = owned(&lists::Owners::seen_by(&app, &actor).await?, dataset);
+    Ok(DatasetView { dataset, rows, problem, flash: forms::kept(&flash).await })
+}
+
+/// Takes an uploaded file: the form's fields are `name` and `file`.
+#[server(endpoint = "ui/dataset-upload", input = MultipartFormData)]
+pub async fn upload_dataset(data: MultipartData) -> Result<(), CallError> {
+    let mut name = String::new();
+    let added = receive(data, &mut name).await;
+    lists::done(added, "/datasets/new", forms::entries(&[("name", &name)])).await
+}
+
+/// Removes a dataset, or archives it where benchmarks were made of it.
+#[server(endpoint = "ui/dataset-delete")]
+pub async fn delete_dataset(#[server(default)] id: String) -> Result<(), CallError> {
+    use crate::api::calls::datasets;
+    let deleted = async {
+        let (app, actor) = crate::server::context()?;
+        let id = lists::id_of(&id, "dataset")?;
+        let name = datasets::get(&app, &actor, id).await?.name;
+        datasets::delete(&app, &actor, id).await?;
+        let sentence = if datasets::get(&app, &actor, id).await.is_ok() {
+            format!("{name} left the list. It is kept for the runs that used it.")
+        } else {
+            format!("{name} was deleted.")
+        };
+        Ok::<_, Problem>(("/datasets".to_owned(), sentence))
+    };
+    lists::done(deleted.await, "/datasets", Vec::new()).await
+}
+
+#[cfg(feature = "ssr")]
+fn owned(owners: &lists::Owners, dataset: Dataset) -> Owned<Dataset> {
+    let (owner, builtin) = (dataset.owner, dataset.builtin);
+    let owned = owners.of(dataset, owner);
+    Owned { removable: owned.removable && !builtin, ..owned }
+}
+
+#[cfg(feature = "ssr")]
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(SHOWN_CHARS) {
+        text.truncate(end);
+        text.push_str(" … (cut)");
+    }
+}
+
+#[cfg(feature = "ssr")]
+async fn receive(data: MultipartData, name: &mut String) -> Result<(String, String), Problem> {
+    use crate::api::calls::datasets;
+    let (app, actor) = crate::server::context()?;
+    let mut form = data.into_inner().ok_or_else(broken)?;
+    let mut upload = None;
+    while let Some(field) = form.next_field().await.map_err(|_| broken())? {
+        match field.name() {
+            Some("name") => *name = field.text().await.map_err(|_| broken())?,
+            Some("file") => {
+                let file_name = field.file_name().unwrap_or_default().to_owned();
+                let received = datasets::receive(&app, &file_name, field).await?;
+                // A browser sends an empty file without a name where none was chosen.
+                upload = Some(received).filter(|_| !file_name.is_empty());
+            }
+            _ => {}
+        }
+    }
+    let missing = [("name", name.trim().is_empty(), "Enter a name."), ("file", upload.is_none(), "Choose a file.")];
+    let missing = missing.into_iter().filter(|(_, is_missing, _)| *is_missing);
+    let errors: Vec<FieldError> = missing.map(|(field, _, message)| FieldError::new(field, message)).collect();
+    let Some(upload) = upload.filter(|_| errors.is_empty()) else { return Err(Problem::invalid(errors)) };
+    let dataset = datasets::create(&app, &actor, name, upload).await?;
+    Ok((format!("/datasets/{}", dataset.id), "The dataset was added.".to_owned()))
+}
+
+#[cfg(feature = "ssr")]
+fn broken() -> Problem {
+    Problem::new(ProblemKind::BadRequest, "The upload ended before it was complete. Send the file again.")
+}

@@ -1,0 +1,142 @@
+//! The settings' page: the reader's tokens, and for administrators people with their one-time links.
+
+use jiff::Timestamp;
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::CallError;
+use crate::domain::form::Flash;
+use crate::domain::user::{ApiToken, User};
+
+#[cfg(feature = "ssr")]
+use super::{forms, lists, once};
+#[cfg(feature = "ssr")]
+use crate::domain::problem::Problem;
+
+/// What the settings show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SettingsView {
+    /// The reader.
+    pub name: String,
+    /// Whether the reader manages people.
+    pub administrator: bool,
+    /// The reader's tokens.
+    pub tokens: Vec<ApiToken>,
+    /// Everybody, for administrators; empty for others.
+    pub users: Vec<User>,
+    /// A secret that is shown this once.
+    pub shown: Option<Shown>,
+    /// How the last action went.
+    pub flash: Option<Flash>,
+}
+
+/// A secret that is shown once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Shown {
+    /// A token for scripts.
+    Token {
+        /// What its owner calls it.
+        name: String,
+        /// The token.
+        secret: String,
+    },
+    /// A one-time link.
+    Link {
+        /// The person whom it is for.
+        name: String,
+        /// The link.
+        link: String,
+        /// When it stops working.
+        ends: Timestamp,
+    },
+}
+
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Token { name, .. } | Self::Link { name, .. }) = self;
+        f.debug_struct("Shown").field("name", name).finish_non_exhaustive()
+    }
+}
+
+/// What the settings show.
+#[server(endpoint = "ui/settings")]
+pub async fn load_settings(
+    #[server(default)] flash: String,
+    #[server(default)] shown: String,
+) -> Result<SettingsView, CallError> {
+    use crate::api::calls::{tokens, users};
+    let (app, actor) = crate::server::context()?;
+    let administrator = actor.is_administrator();
+    Ok(SettingsView {
+        name: actor.name.clone(),
+        administrator,
+        tokens: tokens::list(&app, &actor).await?.items,
+        users: if administrator { users::list(&app, &actor).await?.items } else { Vec::new() },
+        shown: once::take(actor.id, &shown, std::time::Instant::now()),
+        flash: forms::kept(&flash).await,
+    })
+}
+
+/// Makes a token; the next page shows it once.
+#[server(endpoint = "ui/token-add")]
+pub async fn add_token(#[server(default)] token_name: String) -> Result<(), CallError> {
+    let added = async {
+        let (app, actor) = crate::server::context()?;
+        let created = crate::api::calls::tokens::create(&app, &actor, &token_name)
+            .await
+            .map_err(|problem| renamed(problem, "token_name"))?;
+        Ok(shown_next(actor.id, Shown::Token { name: created.token.name, secret: created.secret }))
+    };
+    forms::answer(added.await, "/settings", forms::entries(&[("token_name", &token_name)])).await
+}
+
+/// Removes a token; it stops working at once.
+#[server(endpoint = "ui/token-delete")]
+pub async fn delete_token(#[server(default)] id: String) -> Result<(), CallError> {
+    let deleted = async {
+        let (app, actor) = crate::server::context()?;
+        crate::api::calls::tokens::delete(&app, &actor, lists::id_of(&id, "token")?).await?;
+        Ok::<_, Problem>(("/settings".to_owned(), "The token was deleted. It no longer works.".to_owned()))
+    };
+    lists::done(deleted.await, "/settings", Vec::new()).await
+}
+
+/// Adds a person; the next page shows the one-time link once.
+#[server(endpoint = "ui/person-add")]
+pub async fn add_person(#[server(default)] person_name: String, #[server(default)] role: String) -> Result<(), CallError> {
+    use crate::domain::user::Role;
+    let added = async {
+        let (app, actor) = crate::server::context()?;
+        let role = Role::parse(&role).ok_or_else(|| Problem::field("role", "Choose a role."))?;
+        let invited = crate::api::calls::users::create(&app, &actor, &person_name, role)
+            .await
+            .map_err(|problem| renamed(problem, "person_name"))?;
+        Ok(shown_next(actor.id, Shown::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at }))
+    };
+    forms::answer(added.await, "/settings", forms::entries(&[("person_name", &person_name), ("role", &role)])).await
+}
+
+/// Makes a new one-time link for a person; older ones stop working.
+#[server(endpoint = "ui/person-link")]
+pub async fn invite_again(#[server(default)] id: String) -> Result<(), CallError> {
+    let invited = async {
+        let (app, actor) = crate::server::context()?;
+        let invited = crate::api::calls::users::invite_again(&app, &actor, lists::id_of(&id, "person")?).await?;
+        Ok(shown_next(actor.id, Shown::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at }))
+    };
+    forms::answer(invited.await, "/settings", Vec::new()).await
+}
+
+#[cfg(feature = "ssr")]
+fn shown_next(owner: uuid::Uuid, shown: Shown) -> String {
+    format!("/settings?shown={}", once::keep(owner, shown, std::time::Instant::now()))
+}
+
+/// The page has two forms with a name: each calls the field by a name of its own.
+#[cfg(feature = "ssr")]
+fn renamed(mut problem: Problem, field: &str) -> Problem {
+    for error in problem.errors.iter_mut().filter(|error| error.field == "name") {
+        field.clone_into(&mut error.field);
+    }
+    problem
+}

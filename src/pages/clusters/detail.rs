@@ -1,0 +1,225 @@
+//! One cluster: its nodes and devices as they are now, and what runs on them. While the page is open and alive it is read
+//! again every few seconds.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+use super::kind_words;
+use crate::api::functions::clusters::{ClusterView, load_cluster};
+use crate::components::badge::{Badge, Tone};
+use crate::components::banner::{Banner, Empty, Notice};
+use crate::components::button::LinkButton;
+use crate::components::failure::Failure;
+use crate::components::heading::PageHeading;
+use crate::components::number::{bytes, figure};
+use crate::components::poll::every;
+use crate::components::table::{Column, DataTable};
+use crate::components::time::Time;
+use crate::domain::inventory::{Device, DeviceType, Node};
+use crate::domain::occupancy::NodeRun;
+
+/// How often the nodes are read, in milliseconds.
+const READ_EVERY_MS: u64 = 5000;
+
+/// `/clusters/:id`
+#[component]
+pub fn ClusterPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = move || params.read().get("id").unwrap_or_default();
+    let data = Resource::new(id, load_cluster);
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                match data.await {
+                    Ok(cluster) => view! { <Detail first=cluster /> }.into_any(),
+                    Err(error) => view! { <Failure error=error /> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn Detail(first: ClusterView) -> impl IntoView {
+    let cluster = first.cluster.clone();
+    let id = cluster.id.to_string();
+    let here = format!("/clusters/{id}");
+    let data = RwSignal::new(first);
+    every(READ_EVERY_MS, move || {
+        let id = id.clone();
+        leptos::task::spawn_local(async move {
+            // An answer that does not come leaves the page as it is, with the time of its figures.
+            if let Ok(view) = load_cluster(id).await {
+                data.try_set(view);
+            }
+        });
+    });
+    view! {
+        <div class="inventory stack-loose">
+            <a class="back" href="/clusters">"All clusters"</a>
+            <PageHeading title=cluster.name above=kind_words(cluster.kind).to_owned()>
+                <LinkButton href="/benchmarks/new" text="New benchmark" />
+            </PageHeading>
+            {move || nodes(data.get(), here.clone())}
+        </div>
+    }
+}
+
+fn nodes(view: ClusterView, here: String) -> AnyView {
+    let ClusterView { nodes, problem, runs, read_at, .. } = view;
+    let read = view! {
+        <p class="muted">
+            "Read " <Time at=read_at /> ". " <a href=here rel="external">"Read again"</a>
+        </p>
+    };
+    if let Some(problem) = problem {
+        return view! {
+            <Banner notice=Notice::Error>
+                <p>{format!("The nodes could not be read. {problem}")}</p>
+            </Banner>
+            {read}
+        }
+        .into_any();
+    }
+    if nodes.is_empty() {
+        return view! {
+            <Empty message="The cluster has no nodes." />
+            {read}
+        }
+        .into_any();
+    }
+    let node_columns = vec![
+        Column::text("Node"),
+        Column::text("Status"),
+        Column::text("Runs now"),
+        Column::text("CPU use"),
+        Column::text("Memory use"),
+        Column::text("System"),
+    ];
+    let device_columns = vec![
+        Column::text("Device"),
+        Column::text("Node"),
+        Column::text("Kind"),
+        Column::figures("Free"),
+        Column::text("Memory"),
+        Column::figures("Peak FP16, TFLOPS"),
+        Column::figures("Bandwidth, GB/s"),
+        Column::text("Source of both"),
+    ];
+    let node_rows = nodes.iter().map(|node| node_row(node, &runs)).collect_view();
+    let device_rows = nodes.iter().flat_map(|node| node.devices.iter().map(|device| device_row(node, device))).collect_view();
+    view! {
+        {read}
+        <section class="stack">
+            <h2>"Nodes"</h2>
+            <DataTable caption="Nodes, live" caption_hidden=true columns=node_columns blocks=true>
+                {node_rows}
+            </DataTable>
+        </section>
+        <section class="stack">
+            <h2>"Devices"</h2>
+            <DataTable caption="Devices of the nodes" caption_hidden=true columns=device_columns blocks=true>
+                {device_rows}
+            </DataTable>
+            <p class="hint">
+                "Peak FP16 is the dense peak at 16-bit floating point. An estimate is computed from what the device reports; a datasheet's figure is what its maker states."
+            </p>
+        </section>
+    }
+    .into_any()
+}
+
+fn node_row(node: &Node, runs: &[NodeRun]) -> AnyView {
+    let tone = if node.is_ready() { Tone::Succeeded } else { Tone::Failed };
+    let at_work: Vec<AnyView> = runs
+        .iter()
+        .filter(|run| run.hostname == node.hostname)
+        .map(|run| match &run.run {
+            Some(run) => view! { <p><a href=format!("/runs/{}", run.id)>{run.name.clone()}</a></p> }.into_any(),
+            None => view! { <p>"another person's run"</p> }.into_any(),
+        })
+        .collect();
+    let at_work = if at_work.is_empty() { view! { <span class="muted">"nothing"</span> }.into_any() } else { at_work.into_any() };
+    let (cpu, memory) = match &node.usage {
+        None => (unread(), unread()),
+        Some(usage) => {
+            let used = usage.memory_total_bytes.saturating_sub(usage.memory_available_bytes);
+            let total = usage.memory_total_bytes.max(1);
+            (
+                meter(
+                    usage.cpu_percent,
+                    format!("CPU use of {}", node.hostname),
+                    format!("{}%, load {}", figure(usage.cpu_percent), figure(usage.load_1m)),
+                ),
+                meter(
+                    used as f64 / total as f64 * 100.0,
+                    format!("Memory use of {}", node.hostname),
+                    format!("{} of {}", bytes(used), bytes(usage.memory_total_bytes)),
+                ),
+            )
+        }
+    };
+    view! {
+        <tr>
+            <th scope="row">{node.hostname.clone()}</th>
+            <td data-label="Status"><Badge tone=tone text=node.status.clone() /></td>
+            <td data-label="Runs now">{at_work}</td>
+            <td data-label="CPU use">{cpu}</td>
+            <td data-label="Memory use">{memory}</td>
+            <td data-label="System">{node.system.clone().unwrap_or_else(|| "not known".to_owned())}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+fn unread() -> AnyView {
+    view! { <span class="muted">"not read"</span> }.into_any()
+}
+
+fn meter(percent: f64, label: String, text: String) -> AnyView {
+    view! {
+        <div class="use">
+            <meter min="0" max="100" value=format!("{percent:.0}") aria-label=label></meter>
+            <span class="figure-value">{text}</span>
+        </div>
+    }
+    .into_any()
+}
+
+fn device_row(node: &Node, device: &Device) -> AnyView {
+    let info = &device.device_info;
+    let config = &device.device_config;
+    let kind = match device.kind {
+        DeviceType::Cpu => "CPU",
+        DeviceType::Cuda => "NVIDIA GPU",
+        DeviceType::Rocm => "AMD GPU",
+        DeviceType::Hpu => "Gaudi accelerator",
+    };
+    let mut name = vec![device.name.clone()];
+    name.extend(info.num_physical_cores.map(|cores| format!("{cores} cores")));
+    name.extend(info.num_virtual_cores.map(|threads| format!("{threads} hardware threads")));
+    name.extend(info.driver.as_ref().map(|driver| format!("driver {driver}")));
+    let memory = match (info.memory_bytes, info.memory_used_bytes) {
+        (Some(all), Some(used)) => format!("{} of {} used", bytes(used), bytes(all)),
+        (Some(all), None) => bytes(all),
+        (None, _) => "not read".to_owned(),
+    };
+    let free = match info.num_devices {
+        Some(all) if all > 1 => format!("{} of {all}", device.available_count),
+        _ => device.available_count.to_string(),
+    };
+    let known = |value: Option<f64>| value.map_or_else(|| "not known".to_owned(), figure);
+    view! {
+        <tr>
+            <th scope="row">{name.join(", ")}</th>
+            <td data-label="Node">{node.hostname.clone()}</td>
+            <td data-label="Kind">{kind}</td>
+            <td class="numeric" data-label="Free">{free}</td>
+            <td data-label="Memory">{memory}</td>
+            <td class="numeric" data-label="Peak FP16, TFLOPS">{known(config.peak_fp16_tflops)}</td>
+            <td class="numeric" data-label="Bandwidth, GB/s">{known(config.memory_bandwidth_gbps)}</td>
+            <td data-label="Source of both">{config.source.clone().unwrap_or_else(|| "not known".to_owned())}</td>
+        </tr>
+    }
+    .into_any()
+}

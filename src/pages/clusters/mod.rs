@@ -1,0 +1,111 @@
+//! Clusters: the list, and one cluster's nodes live.
+
+mod detail;
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+use leptos_router::params::ParamsMap;
+
+use crate::api::functions::clusters::load_clusters;
+use crate::api::functions::lists::Owned;
+use crate::components::badge::{Badge, Tone};
+use crate::components::banner::Empty;
+use crate::components::button::LinkButton;
+use crate::components::failure::Failure;
+use crate::components::heading::PageHeading;
+use crate::components::number::count;
+use crate::components::table::{Column, DataTable};
+use crate::domain::inventory::{ClusterKind, ClusterRow};
+use crate::domain::list::{ListQuery, Page};
+use crate::pages::lists::{Listing, asked};
+
+pub use detail::ClusterPage;
+
+const PATH: &str = "/clusters";
+
+/// What people read for a kind of cluster.
+fn kind_words(kind: ClusterKind) -> &'static str {
+    match kind {
+        ClusterKind::Local => "This machine",
+        ClusterKind::Kubernetes => "Kubernetes",
+    }
+}
+
+/// `/clusters`
+#[component]
+pub fn ClustersPage() -> impl IntoView {
+    let query = use_query_map();
+    let asks = Memo::new(move |_| query.with(asked));
+    let data = Resource::new(move || asks.get(), load_clusters);
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                match data.await {
+                    Ok(page) => view! { <List page=page asks=asks.get_untracked() params=query.get_untracked() /> }.into_any(),
+                    Err(error) => view! { <Failure error=error /> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn List(page: Page<Owned<ClusterRow>>, asks: ListQuery, params: ParamsMap) -> impl IntoView {
+    let listing = Listing { path: PATH, params, asks, total: page.total, shown: page.items.len() };
+    let sorting = listing.sorting("name");
+    let empty = view! {
+        <Empty message="No clusters yet.">
+            <LinkButton href="/" text="Go to runs" />
+        </Empty>
+    }
+    .into_any();
+    let rows = move || {
+        let columns = vec![
+            Column::text("Name").sorted_by("name"),
+            Column::text("State"),
+            Column::text("Kind"),
+            Column::text("Nodes"),
+            Column::text("Devices"),
+            Column::text("Owner"),
+        ];
+        view! {
+            <DataTable caption="Clusters, read just now" caption_hidden=true columns=columns sorting=Some(sorting) blocks=true>
+                {page.items.into_iter().map(|row| view! { <Row row=row /> }).collect_view()}
+            </DataTable>
+        }
+        .into_any()
+    };
+    view! {
+        <div class="inventory stack-loose">
+            <PageHeading title="Clusters" />
+            <p class="muted">
+                "The machine that the portal runs on is here from the first start. Kubernetes clusters are not available yet."
+            </p>
+            {listing.around("clusters", empty, rows)}
+        </div>
+    }
+}
+
+#[component]
+fn Row(row: Owned<ClusterRow>) -> impl IntoView {
+    let Owned { item: row, owner, .. } = row;
+    let (tone, word) = if row.reachable { (Tone::Succeeded, "Reachable") } else { (Tone::Failed, "Not reachable") };
+    let (nodes, devices) = if row.reachable {
+        (format!("{}, {} Ready", count(row.nodes.into(), "node", "nodes"), row.ready_nodes), row.devices)
+    } else {
+        ("not known".to_owned(), "not known".to_owned())
+    };
+    view! {
+        <tr>
+            <th scope="row"><a class="row-name" href=format!("{PATH}/{}", row.cluster.id)>{row.cluster.name}</a></th>
+            <td data-label="State">
+                <Badge tone=tone text=word.to_owned() />
+                {row.problem.map(|problem| view! { <p class="hint">{problem}</p> })}
+            </td>
+            <td data-label="Kind">{kind_words(row.cluster.kind)}</td>
+            <td data-label="Nodes">{nodes}</td>
+            <td data-label="Devices">{devices}</td>
+            <td data-label="Owner">{owner}</td>
+        </tr>
+    }
+}

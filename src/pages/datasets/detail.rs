@@ -1,0 +1,139 @@
+//! One dataset: what was counted, and its first rows as text.
+
+use leptos::prelude::*;
+use leptos_router::hooks::{use_params_map, use_query_map};
+use server_fn::ServerFn;
+
+use super::{format_words, with_reference};
+use crate::api::functions::datasets::{DatasetView, DeleteDataset, load_dataset};
+use crate::api::functions::lists::Owned;
+use crate::components::banner::{Banner, Notice};
+use crate::components::confirm::ConfirmForm;
+use crate::components::definition::{Definition, Definitions};
+use crate::components::failure::Failure;
+use crate::components::heading::PageHeading;
+use crate::components::number::{figure, grouped};
+use crate::components::outcome::Outcome;
+use crate::components::table::{Column, DataTable};
+use crate::components::time::Time;
+use crate::domain::inventory::DatasetRow;
+
+/// `/datasets/:id`
+#[component]
+pub fn DatasetPage() -> impl IntoView {
+    let (params, query) = (use_params_map(), use_query_map());
+    let asked = move || (params.read().get("id").unwrap_or_default(), query.read().get("flash").unwrap_or_default());
+    let data = Resource::new(asked, |(id, flash)| load_dataset(id, flash));
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                match data.await {
+                    Ok(view) => view! { <Detail view=view /> }.into_any(),
+                    Err(error) => view! { <Failure error=error /> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn Detail(view: DatasetView) -> impl IntoView {
+    let Owned { item: dataset, owner, removable } = view.dataset;
+    let archived = dataset.archived.then(|| {
+        view! {
+            <Banner notice=Notice::Info>
+                <p>"This dataset left the list. It is kept for the runs that used it, and can't be chosen any more."</p>
+            </Banner>
+        }
+    });
+    let delete = (removable && !dataset.archived).then(|| {
+        let fields = vec![("id", dataset.id.to_string())];
+        view! {
+            <ConfirmForm
+                action=DeleteDataset::url()
+                text="Delete dataset"
+                about=dataset.name.clone()
+                sentence="The dataset leaves the list. Its rows are deleted, unless a run used them."
+                fields=fields
+            />
+        }
+    });
+    let shown = view.rows.len();
+    let rows = match view.problem {
+        Some(problem) => view! {
+            <Banner notice=Notice::Error>
+                <p>{problem}</p>
+            </Banner>
+        }
+        .into_any(),
+        None => first_rows(view.rows),
+    };
+    view! {
+        <div class="inventory stack-loose">
+            <a class="back" href="/datasets">"All datasets"</a>
+            <Outcome flash=view.flash />
+            <PageHeading title=dataset.name.clone() above="Dataset".to_owned() />
+            {archived}
+            <section class="card">
+                <h2>"What was counted"</h2>
+                <Definitions>
+                    <Definition term="Samples">{grouped(dataset.samples)}</Definition>
+                    <Definition term="Format">{format_words(dataset.format)}</Definition>
+                    <Definition term="With a reference answer">{with_reference(dataset.with_reference)}</Definition>
+                    <Definition term="Mean prompt, characters">{figure(dataset.mean_prompt_chars)}</Definition>
+                    <Definition term="SHA-256 of the rows">
+                        <code>{dataset.sha256.clone()}</code>
+                    </Definition>
+                    <Definition term="Owner">{owner}</Definition>
+                    <Definition term="Added">
+                        <Time at=dataset.created_at />
+                    </Definition>
+                </Definitions>
+            </section>
+            <section class="stack">
+                <h2>{format!("First {shown} of {} rows", grouped(dataset.samples))}</h2>
+                {rows}
+            </section>
+            {delete}
+        </div>
+    }
+}
+
+fn first_rows(rows: Vec<DatasetRow>) -> AnyView {
+    let columns = vec![Column::figures("Row"), Column::text("What is sent"), Column::text("Reference")];
+    let rows = rows
+        .into_iter()
+        .enumerate()
+        .map(|(index, row)| {
+            // The role is said where there is more than one message.
+            let several = row.messages.len() > 1;
+            let messages = row
+                .messages
+                .into_iter()
+                .map(|message| {
+                    let role = several.then(|| view! { <span class="muted">{format!("{}: ", message.role)}</span> });
+                    view! { <p class="row-text">{role}{message.content}</p> }
+                })
+                .collect_view();
+            let reference = match row.reference {
+                Some(reference) => view! { <p class="row-text">{reference}</p> }.into_any(),
+                None => view! { <span class="muted">"none"</span> }.into_any(),
+            };
+            view! {
+                <tr>
+                    <th scope="row" class="numeric">{(index + 1).to_string()}</th>
+                    <td data-label="What is sent">{messages}</td>
+                    <td data-label="Reference">{reference}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <div class="preview">
+            <DataTable caption="First rows" caption_hidden=true columns=columns blocks=true>
+                {rows}
+            </DataTable>
+        </div>
+    }
+    .into_any()
+}

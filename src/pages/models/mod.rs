@@ -1,0 +1,141 @@
+//! Models: the list with the engines that serve them, adding one, one model's facts.
+
+mod add;
+mod detail;
+mod engines;
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+use leptos_router::params::ParamsMap;
+
+use crate::api::functions::lists::Owned;
+use crate::api::functions::models::{ModelsView, load_models};
+use crate::components::banner::Empty;
+use crate::components::button::{LinkButton, Look};
+use crate::components::failure::Failure;
+use crate::components::heading::PageHeading;
+use crate::components::number::{bytes, grouped, magnitude};
+use crate::components::outcome::Outcome;
+use crate::components::table::{Column, DataTable};
+use crate::components::time::Time;
+use crate::domain::inventory::{FileLocation, Model, ModelSource};
+use crate::domain::list::ListQuery;
+use crate::pages::lists::{Listing, asked};
+
+pub use add::NewModelPage;
+pub use detail::ModelPage;
+
+const PATH: &str = "/models";
+
+/// Where a model is, in a word, and exactly.
+fn source_words(source: &ModelSource) -> (String, String) {
+    match source {
+        ModelSource::Cloud { provider, base_url, model } => {
+            (provider.preset().title.to_owned(), format!("{model} at {base_url}"))
+        }
+        ModelSource::File { path, location: FileLocation::Portal } => ("File".to_owned(), path.clone()),
+        ModelSource::File { path, location: FileLocation::Node } => ("File on nodes".to_owned(), path.clone()),
+        ModelSource::Hub { repository, revision } => ("Hub".to_owned(), format!("{repository}, {revision}")),
+    }
+}
+
+/// What stands where there is no fact.
+fn no_fact(source: &ModelSource) -> &'static str {
+    match source {
+        ModelSource::Cloud { .. } => "not told",
+        ModelSource::Hub { .. } => "after the first run",
+        ModelSource::File { .. } => "not read",
+    }
+}
+
+/// `/models`
+#[component]
+pub fn ModelsPage() -> impl IntoView {
+    let query = use_query_map();
+    let asks = Memo::new(move |_| query.with(asked));
+    let flash = Memo::new(move |_| query.with(|query| query.get("flash")).unwrap_or_default());
+    let data = Resource::new(move || (asks.get(), flash.get()), |(asks, flash)| load_models(asks, flash));
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                match data.await {
+                    Ok(view) => view! { <List view=view asks=asks.get_untracked() params=query.get_untracked() /> }.into_any(),
+                    Err(error) => view! { <Failure error=error /> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn List(view: ModelsView, asks: ListQuery, params: ParamsMap) -> impl IntoView {
+    let ModelsView { models, engines, flash } = view;
+    let listing = Listing { path: PATH, params, asks, total: models.total, shown: models.items.len() };
+    let sorting = listing.sorting("name");
+    let empty = view! {
+        <Empty message="No models yet.">
+            <LinkButton href="/models/new" text="Add a model" look=Look::Primary />
+            <LinkButton href="/try" text="Try it with a small model" />
+        </Empty>
+    }
+    .into_any();
+    let rows = move || {
+        let columns = vec![
+            Column::text("Name").sorted_by("name"),
+            Column::text("Source"),
+            Column::figures("Parameters"),
+            Column::figures("Context, tokens"),
+            Column::text("Precision"),
+            Column::figures("Size"),
+            Column::text("Owner"),
+            Column::text("Added").sorted_by("created_at"),
+        ];
+        view! {
+            <DataTable caption="Models" caption_hidden=true columns=columns sorting=Some(sorting) blocks=true>
+                {models.items.into_iter().map(|model| view! { <Row model=model /> }).collect_view()}
+            </DataTable>
+        }
+        .into_any()
+    };
+    view! {
+        <div class="inventory stack-loose">
+            <Outcome flash=flash />
+            <PageHeading title="Models">
+                <LinkButton href="/models/new" text="Add a model" look=Look::Primary />
+            </PageHeading>
+            {listing.around("models", empty, rows)}
+            <engines::Engines engines=engines />
+        </div>
+    }
+}
+
+#[component]
+fn Row(model: Owned<Model>) -> impl IntoView {
+    let Owned { item: model, owner, .. } = model;
+    let (source, exactly) = source_words(&model.source);
+    let absent = no_fact(&model.source);
+    let facts = model.facts.as_ref();
+    let cell = |label: &'static str, numeric: bool, text: Option<String>| {
+        let class = match (numeric, text.is_some()) {
+            (true, true) => "numeric",
+            (true, false) => "numeric muted",
+            (false, true) => "",
+            (false, false) => "muted",
+        };
+        view! { <td class=class data-label=label>{text.unwrap_or_else(|| absent.to_owned())}</td> }
+    };
+    view! {
+        <tr>
+            <th scope="row"><a class="row-name" href=format!("{PATH}/{}", model.id)>{model.name.clone()}</a></th>
+            <td data-label="Source">
+                {source} <p class="hint">{exactly}</p>
+            </td>
+            {cell("Parameters", true, facts.map(|facts| magnitude(facts.parameters)))}
+            {cell("Context, tokens", true, facts.and_then(|facts| facts.context_length).map(|tokens| grouped(tokens.into())))}
+            {cell("Precision", false, facts.map(|facts| facts.precision.clone()))}
+            {cell("Size", true, facts.map(|facts| bytes(facts.weight_bytes)))}
+            <td data-label="Owner">{owner}</td>
+            <td data-label="Added"><Time at=model.created_at /></td>
+        </tr>
+    }
+}

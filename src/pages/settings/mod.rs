@@ -1,0 +1,95 @@
+//! Settings: tokens for scripts, people (for administrators), password, theme.
+
+mod people;
+mod tokens;
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use crate::api::functions::people::{SettingsView, Shown, load_settings};
+use crate::components::copy::CopyText;
+use crate::components::failure::Failure;
+use crate::components::form::{ErrorSummary, summary_lines};
+use crate::components::heading::PageHeading;
+use crate::components::outcome::Outcome;
+use crate::components::time::moment;
+
+/// `/settings`
+#[component]
+pub fn SettingsPage() -> impl IntoView {
+    let query = use_query_map();
+    let of_query = move |name: &str| query.read().get(name).unwrap_or_default();
+    let data = Resource::new(move || (of_query("flash"), of_query("shown")), |(flash, shown)| load_settings(flash, shown));
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                match data.await {
+                    Ok(view) => view! { <Settings view=view /> }.into_any(),
+                    Err(error) => view! { <Failure error=error /> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn Settings(view: SettingsView) -> impl IntoView {
+    let flash = view.flash.clone().unwrap_or_default();
+    let lines = summary_lines(&flash);
+    let done = view.flash.clone().filter(|flash| !flash.is_refusal());
+    let people = view.administrator.then(|| view! { <people::People users=view.users flash=flash.clone() /> });
+    let password = if view.administrator {
+        "To change your password, make a new one-time link for yourself under People and open it. The old password works until then."
+    } else {
+        "To change your password, ask an administrator for a new one-time link. The old password works until you use it."
+    };
+    view! {
+        <div class="inventory stack-loose">
+            <ErrorSummary lines=lines />
+            <Outcome flash=done />
+            <PageHeading title="Settings" above=format!("Signed in as {}", view.name) error=flash.is_refusal() />
+            {view.shown.map(|shown| view! { <Once shown=shown /> })}
+            <tokens::Tokens tokens=view.tokens flash=flash />
+            {people}
+            <section class="stack-tight" aria-labelledby="password">
+                <h2 id="password">"Password"</h2>
+                <p>{password}</p>
+            </section>
+            <section class="stack-tight" aria-labelledby="theme">
+                <h2 id="theme">"Theme"</h2>
+                <p>
+                    "Auto, Light and Dark at the top of each page. The choice is kept in a cookie of this browser; Auto follows the system."
+                </p>
+            </section>
+        </div>
+    }
+}
+
+/// A secret that is shown this once.
+#[component]
+fn Once(shown: Shown) -> impl IntoView {
+    let (title, label, text, note) = match shown {
+        Shown::Token { name, secret } => (
+            format!("Token {name}"),
+            "The token",
+            secret,
+            "Copy it now: it is not shown again. Scripts send it as Authorization: Bearer TOKEN.".to_owned(),
+        ),
+        Shown::Link { name, link, ends } => (
+            format!("One-time link for {name}"),
+            "The link",
+            link,
+            format!(
+                "Copy it now: it is not shown again. Give it to {name} over a channel you trust. It works once, until {}.",
+                moment(ends)
+            ),
+        ),
+    };
+    view! {
+        <section class="card shown-once" aria-labelledby="shown-once">
+            <h2 id="shown-once">{title}</h2>
+            <p>{note}</p>
+            <CopyText label=label text=text />
+        </section>
+    }
+}

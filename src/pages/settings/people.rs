@@ -1,0 +1,88 @@
+//! People with an account, for administrators.
+
+use leptos::prelude::*;
+use server_fn::ServerFn;
+
+use crate::api::functions::people::{AddPerson, InviteAgain};
+use crate::components::badge::{Badge, Tone};
+use crate::components::button::{Look, Submit};
+use crate::components::field::{SelectField, TextField};
+use crate::components::table::{Column, DataTable};
+use crate::components::time::Time;
+use crate::domain::form::Flash;
+use crate::domain::user::{Role, User};
+
+fn role_words(role: Role) -> &'static str {
+    match role {
+        Role::Administrator => "Administrator",
+        Role::Member => "Member",
+    }
+}
+
+/// People: list, add, a new link.
+#[component]
+pub fn People(
+    /// Everybody.
+    users: Vec<User>,
+    /// What was refused.
+    flash: Flash,
+) -> impl IntoView {
+    let columns = vec![
+        Column::text("Name"),
+        Column::text("Role"),
+        Column::text("State"),
+        Column::text("Added"),
+        Column::text("One-time link"),
+    ];
+    let roles = [Role::Member, Role::Administrator].map(|role| (role.as_str().to_owned(), role_words(role).to_owned()));
+    view! {
+        <section class="stack" aria-labelledby="people">
+            <h2 id="people">"People"</h2>
+            <p class="muted">
+                "A person is added with a one-time link, which sets the password. Members see their own runs, drafts and credentials, and what everybody shares; administrators see all."
+            </p>
+            <DataTable caption="People" caption_hidden=true columns=columns blocks=true>
+                {users.into_iter().map(|user| view! { <Row user=user /> }).collect_view()}
+            </DataTable>
+            <form class="form-inline" method="post" action=AddPerson::url() novalidate>
+                <div class="field-wide">
+                    <TextField
+                        name="person_name"
+                        label="Name of a new person"
+                        autocomplete="off"
+                        value=flash.value("person_name", "")
+                        error=flash.error("person_name")
+                    />
+                </div>
+                <SelectField
+                    name="role"
+                    label="Role"
+                    options=roles.into()
+                    value=flash.value("role", Role::Member.as_str())
+                    error=flash.error("role")
+                />
+                <Submit text="Add person" />
+            </form>
+        </section>
+    }
+}
+
+#[component]
+fn Row(user: User) -> impl IntoView {
+    let (tone, word) =
+        if user.active { (Tone::Succeeded, "Has a password") } else { (Tone::Queued, "Has not used the link yet") };
+    view! {
+        <tr>
+            <th scope="row">{user.name.clone()}</th>
+            <td data-label="Role">{role_words(user.role)}</td>
+            <td data-label="State"><Badge tone=tone text=word.to_owned() /></td>
+            <td data-label="Added"><Time at=user.created_at /></td>
+            <td>
+                <form method="post" action=InviteAgain::url()>
+                    <input type="hidden" name="id" value=user.id.to_string() />
+                    <Submit text="New one-time link" look=Look::Small about=format!("for {}", user.name) />
+                </form>
+            </td>
+        </tr>
+    }
+}

@@ -1,0 +1,149 @@
+//! The inventory's pages as a browser without scripts walks them: links, forms, redirects.
+
+use reqwest::{Method, StatusCode, header};
+
+use super::{ADMIN, House, MEMBER, client};
+
+/// A page as it was answered, and where the redirects led.
+struct Page {
+    status: StatusCode,
+    path: String,
+    html: String,
+}
+
+impl Page {
+    /// The text, without tags' line breaks, must be there.
+    #[track_caller]
+    fn says(&self, text: &str) -> &Self {
+        assert!(self.html.contains(text), "{} does not say {text:?}:\n{}", self.path, self.html);
+        self
+    }
+
+    #[track_caller]
+    fn keeps_quiet_about(&self, text: &str) -> &Self {
+        assert!(!self.html.contains(text), "{} says {text:?}", self.path);
+        self
+    }
+}
+
+impl House {
+    async fn browse(&self, token: &str, method: Method, path: &str, body: Option<(&str, String)>) -> Page {
+        let mut request = client()
+            .request(method, format!("http://{}{path}", self.address))
+            .bearer_auth(token)
+            .header(header::ACCEPT, "text/html");
+        if let Some((kind, body)) = body {
+            request = request.header(header::CONTENT_TYPE, kind).body(body);
+        }
+        let answer = request.send().await.unwrap();
+        let (status, url) = (answer.status(), answer.url().clone());
+        let path = url.query().map_or(url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        Page { status, path, html: answer.text().await.unwrap() }
+    }
+
+    async fn page(&self, path: &str) -> Page {
+        self.browse(ADMIN, Method::GET, path, None).await
+    }
+
+    async fn form(&self, function: &str, fields: &[(&str, &str)]) -> Page {
+        let body = serde_urlencoded::to_string(fields).unwrap();
+        let kind = "application/x-www-form-urlencoded";
+        self.browse(ADMIN, Method::POST, &format!("/api/ui/{function}"), Some((kind, body))).await
+    }
+
+    async fn upload(&self, name: &str, file_name: &str, content: &str) -> Page {
+        let part = |disposition: &str, content: &str| {
+            format!("--dyno\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{content}\r\n")
+        };
+        let body = part("name=\"name\"", name) + &part(&format!("name=\"file\"; filename=\"{file_name}\""), content) + "--dyno--\r\n";
+        self.browse(ADMIN, Method::POST, "/api/ui/dataset-upload", Some(("multipart/form-data; boundary=dyno", body))).await
+    }
+}
+
+#[tokio::test]
+async fn every_page_is_there_and_says_what_to_do_next() {
+    let house = House::open().await;
+    for (path, says) in [
+        ("/clusters", "local"),
+        ("/models", "No models yet."),
+        ("/models/new", "Add a model"),
+        ("/models/new?source=hub", "Repository"),
+        ("/models/new?source=cloud", "Azure OpenAI"),
+        ("/datasets", "comes with Dyno"),
+        ("/datasets/new", "multipart/form-data"),
+        ("/credentials", "No credentials yet."),
+        ("/credentials/new", "autocomplete=\"off\""),
+        ("/settings", "No tokens yet."),
+        ("/drafts", "No drafts."),
+        ("/try", "Start"),
+    ] {
+        let page = house.page(path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}");
+        page.says(says);
+    }
+    for path in ["/clusters/x", "/models/018f0000-0000-7000-8000-000000000000", "/datasets/x"] {
+        assert_eq!(house.page(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_model_keeps_what_was_typed_and_a_good_one_is_added_and_deleted() {
+    let house = House::open().await;
+    let refused = house.form("model-add", &[("source", "cloud"), ("name", "Far away"), ("provider", ""), ("model", "m")]).await;
+    assert!(refused.path.starts_with("/models/new?source=cloud&flash="), "{}", refused.path);
+    refused.says("Choose a provider.").says("Far away").says("Error: Add a model");
+    let fields =
+        [("source", "cloud"), ("name", "Far away"), ("provider", "openai_compatible"), ("base_url", "http://127.0.0.1:9"), ("model", "m")];
+    let added = house.form("model-add", &fields).await;
+    added.says("The model was added.").says("m at http://127.0.0.1:9/v1");
+    let id = added.path.trim_start_matches("/models/").split('?').next().unwrap().to_owned();
+    house.page("/models?search=far").await.says("Far away");
+    house.page("/models?search=near").await.says("No models match.");
+    house.form("model-delete", &[("id", &id)]).await.says("Far away was deleted.").says("No models yet.");
+}
+
+#[tokio::test]
+async fn bad_lines_are_listed_at_the_file_and_a_good_file_shows_its_rows() {
+    let house = House::open().await;
+    house.upload("Mine", "", "").await.says("Choose a file.").says("value=\"Mine\"");
+    let bad = house.upload("Mine", "x.jsonl", &"{ nonsense\n".repeat(60)).await;
+    assert!(bad.path.starts_with("/datasets/new?flash="), "{}", bad.path);
+    bad.says("60 lines of the file have errors.").says("Line 50:").says("10 more lines have errors.").keeps_quiet_about("Line 51:");
+    let good = house.upload("Mine", "x.jsonl", "{\"prompt\": \"<b>How many?</b>\"}\n").await;
+    assert!(good.path.starts_with("/datasets/") && good.status == StatusCode::OK, "{}", good.path);
+    good.says("The dataset was added.").says("&lt;b&gt;How many?").says("First 1 of 1 rows");
+}
+
+#[tokio::test]
+async fn a_secret_is_never_shown_again() {
+    let house = House::open().await.with_member().await;
+    let refused = house.form("credential-add", &[("name", "n"), ("provider", ""), ("secret", "sk-hidden")]).await;
+    refused.says("Choose a provider.").keeps_quiet_about("sk-hidden");
+    let added = house.form("credential-add", &[("name", "n"), ("provider", "openai"), ("secret", "sk-hidden")]).await;
+    added.says("https://api.openai.com").keeps_quiet_about("sk-hidden");
+    let others = house.browse(MEMBER, Method::GET, "/credentials", None).await;
+    others.says("No credentials yet.");
+
+    let made = house.form("token-add", &[("token_name", "ci")]).await;
+    made.says("it is not shown again").says("Token ci");
+    let token = made.html.split("<code>").nth(1).unwrap().split("</code>").next().unwrap().to_owned();
+    let works = house.browse(&token, Method::GET, "/settings", None).await;
+    assert_eq!(works.status, StatusCode::OK);
+    // The same address once more, as a reload asks for it.
+    house.page(&made.path).await.keeps_quiet_about(&token).keeps_quiet_about("it is not shown again");
+}
+
+#[tokio::test]
+async fn only_administrators_see_people() {
+    let house = House::open().await.with_member().await;
+    house.page("/settings").await.says("Add person");
+    let member = house.browse(MEMBER, Method::GET, "/settings", None).await;
+    member.says("ask an administrator").keeps_quiet_about("Add person");
+    let body = serde_urlencoded::to_string([("person_name", "third"), ("role", "member")]).unwrap();
+    let form = Some(("application/x-www-form-urlencoded", body));
+    let refused = house.browse(MEMBER, Method::POST, "/api/ui/person-add", form).await;
+    refused.says("Only administrators manage people.").keeps_quiet_about("/link/");
+    let invited = house.form("person-add", &[("person_name", "third"), ("role", "member")]).await;
+    invited.says("/link/").says("One-time link for third");
+    house.browse(MEMBER, Method::GET, "/try", None).await.says("Only administrators can install");
+}
