@@ -18,7 +18,7 @@ use crate::credentials::Secret;
 use crate::store::Keeper;
 
 /// How long a keeper may take to begin its journal.
-const BEGIN: Duration = Duration::from_secs(60);
+const BEGIN: Duration = Duration::from_mins(1);
 /// How long the guards of a lost keeper are given before their groups are killed: longer than their own grace period.
 const GUARDS: Duration = Duration::from_secs(35);
 

@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(300);
 /// A run ends at the latest so long after its start, the time of loads that end by time not counted.
 const LIMIT: SignedDuration = SignedDuration::from_hours(24);
 /// A keeper that was asked to end and has not is killed after this.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// A keeper past its deadline is killed after this.
 const OVERDUE: SignedDuration = SignedDuration::from_secs(120);
 /// Tries to reach a store that fails for the moment.

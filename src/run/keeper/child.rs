@@ -16,7 +16,7 @@ use super::guard::{Exit, GuardNews, own_program};
 use crate::run::process;
 
 /// How long a guard may take to start its command.
-const START_WAIT: Duration = Duration::from_secs(60);
+const START_WAIT: Duration = Duration::from_mins(1);
 
 /// What is to be started.
 pub(super) struct Order<'a> {
@@ -79,9 +79,8 @@ impl Guarded {
         let mut lines = BufReader::new(out).lines();
         let started =
             tokio::time::timeout(START_WAIT, lines.next_line()).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        let pid = match started.as_deref().map(serde_json::from_str) {
-            Some(Ok(GuardNews::Started(pid))) => pid,
-            _ => return Err(io::Error::other("the guard did not start the program")),
+        let Some(Ok(GuardNews::Started(pid))) = started.as_deref().map(serde_json::from_str) else {
+            return Err(io::Error::other("the guard did not start the program"));
         };
         let (tell, state) = watch::channel(State::Running);
         tokio::spawn(async move {
