@@ -227,3 +227,58 @@ fn text_tokens(text: &str) -> u32 {
     let other = text.chars().count() - plain;
     u32::try_from(plain / 2 + other * 2 + 1).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn spec(load: Value, model: &Value) -> BenchmarkSpec {
+        let mut whole =
+            json!({ "concurrent_requests": 8, "eval_with": "configuration", "max_input_tokens": 100, "max_output_tokens": 28 });
+        whole.as_object_mut().unwrap().extend(load.as_object().unwrap().clone());
+        let mut described = json!({ "id": Uuid::nil(), "name": "m", "owner": null, "created_at": "2026-11-01T00:00:00Z" });
+        described.as_object_mut().unwrap().extend(model.as_object().unwrap().clone());
+        serde_json::from_value(json!({
+            "name": "b", "tags": [], "description": "", "load": whole, "cluster_id": Uuid::nil(), "cluster_name": "local",
+            "nodes": [{ "hostname": "n" }], "model": described, "serving": {}, "credential_id": Uuid::nil(),
+        }))
+        .unwrap()
+    }
+
+    fn cloud() -> Value {
+        json!({ "source": "cloud", "provider": "openai", "base_url": "https://api.openai.com/v1", "model": "gpt" })
+    }
+
+    #[test]
+    fn a_cloud_model_gets_its_providers_fields_and_never_ignore_eos() {
+        let spec = spec(json!({ "arrival": { "kind": "rate", "rate": 2.5 }, "duration_s": 60.0 }), &cloud());
+        let inputs = PlanInputs {
+            run_id: Uuid::nil(),
+            spec: &spec,
+            data_dir: Path::new("/data"),
+            deadline: Timestamp::UNIX_EPOCH,
+            launch: None,
+            model_path: None,
+        };
+        let plan = plan(&inputs);
+        plan.check().unwrap();
+        assert!(!plan.ignore_eos);
+        assert_eq!(plan.token_limit, crate::domain::provider::TokenLimitField::MaxCompletionTokens);
+        assert_eq!(plan.auth.as_ref().unwrap().api_key_env, SECRET_ENV);
+        assert_eq!((plan.endpoints[0].node.as_str(), plan.model.as_str()), ("n", "gpt"));
+        assert!(matches!(plan.load_points[0].load, Load::Rate { max_in_flight: 8, .. }));
+        let verify = verify_plan(&plan);
+        assert_eq!((verify.load_points[0].requests(), verify.load_points[0].warmup()), (Some(1), 0));
+        assert!(verify.check().is_ok() && verify.requests.is_none());
+    }
+
+    #[test]
+    fn a_sweep_shapes_the_engine_by_its_largest_point() {
+        let spec =
+            spec(json!({ "load_points": [{ "concurrency": 4 }, { "concurrency": 65 }], "slo": { "percentile": 99 } }), &cloud());
+        assert_eq!(shape(&spec, None, 2, None), Ok(Shape { context: 128 + MARGIN, in_flight: 33 }));
+        let points = load_points(&spec.load);
+        assert_eq!(points.iter().map(PlannedLoad::requests).collect::<Vec<_>>(), [Some(662), Some(662)], "enough for p99");
+    }
+}
