@@ -160,7 +160,7 @@ impl Drawing {
             }
         }
         self.path(stubs, "chart-axis");
-        self.text((left + right) / 2.0, self.size.height - 6.0, Anchor::Middle, "chart-name", x.title.clone());
+        self.text(f64::midpoint(left, right), self.size.height - 6.0, Anchor::Middle, "chart-name", x.title.clone());
         self.text(4.0, top - 14.0, Anchor::Start, "chart-name", y.title.clone());
     }
 

@@ -14,8 +14,8 @@ pub fn so_far(id: &str, title: &str, y_title: &str, points: &[(f64, f64)]) -> Ch
     let y = Axis { kind: Kind::Linear, domain: (0.0, nice_top(highest)), title: y_title.to_owned() };
     let (mut drawing, plot) = Drawing::with_axes(SMALL, &x, &y, 0.0);
     if points.is_empty() {
-        let middle = (plot.left() + plot.right()) / 2.0;
-        let height = (plot.top() + plot.bottom()) / 2.0;
+        let middle = f64::midpoint(plot.left(), plot.right());
+        let height = f64::midpoint(plot.top(), plot.bottom());
         drawing.text(middle, height, Anchor::Middle, "chart-name", "No figures yet".to_owned());
     }
     drawing.path(line(&plot, points.iter().copied()), "chart-line chart-s1");

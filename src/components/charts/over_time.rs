@@ -1,5 +1,7 @@
 //! "Was it steady?": values over the run's time; latency, requests in flight and tokens per second share one x axis.
 
+use std::fmt::Write as _;
+
 use super::drawing::{Anchor, Axis, Drawing, NARROW, Plot, Shape, Size, WIDE, band, dots, hatch, line, markers};
 use super::number::{second, span};
 use super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
@@ -44,7 +46,7 @@ impl RunTime {
             let (left, right) = (plot.x.at(from), plot.x.at(to));
             drawing.path(hatch((left, plot.top(), right, plot.bottom())), "chart-hatch");
             if right - left > name.len() as f64 * 7.0 {
-                drawing.text((left + right) / 2.0, plot.bottom() - 6.0, Anchor::Middle, "chart-rule-name", name.to_owned());
+                drawing.text(f64::midpoint(left, right), plot.bottom() - 6.0, Anchor::Middle, "chart-rule-name", name.to_owned());
             }
         }
     }
@@ -105,7 +107,8 @@ pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_
         vec![Key { class: "chart-dot chart-s1", text: "one request, by the time it was sent".to_owned() }]
     };
     if !failures_s.is_empty() {
-        desc.push_str(&format!(" {} failed.", count(failures_s.len() as u64, "request", "requests")));
+        // Writing to a string does not fail.
+        let _ = write!(desc, " {} failed.", count(failures_s.len() as u64, "request", "requests"));
         key.push(Key { class: "chart-cross", text: "failed request".to_owned() });
     }
     key.extend(time.hatched());

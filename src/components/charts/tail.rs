@@ -1,5 +1,7 @@
 //! "How bad is the tail?": the value at each percentile, stretched towards the last ones, as far as the samples carry.
 
+use std::fmt::Write as _;
+
 use super::drawing::{Axis, Drawing, NARROW, Shape, Size, WIDE, band, line, markers};
 use super::number::tick;
 use super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
@@ -40,7 +42,8 @@ pub fn percentile_curve(id: &str, name: &str, unit: &str, n: u64, curve: &[Curve
         format!("{name} by percentile, from p{} to p{}, where the samples end.", tick(first.percentile), tick(last.percentile));
     for percentile in [50.0, 90.0, 99.0] {
         if let Some(point) = named(percentile) {
-            desc.push_str(&format!(" p{} is {} {unit}.", tick(percentile), figure(point.value)));
+            // Writing to a string does not fail.
+            let _ = write!(desc, " p{} is {} {unit}.", tick(percentile), figure(point.value));
         }
     }
     let mut key = vec![Key { class: "chart-line chart-s1", text: format!("percentile of {} samples", grouped(n)) }];

@@ -11,7 +11,7 @@ use web_sys::{Event, EventSource, MessageEvent};
 use super::Channel;
 use crate::api::functions::runs::queue_position;
 use crate::components::badge::{run_look, stage_look};
-use crate::domain::event::RunEvent;
+use crate::domain::event::{Progress, RunEvent};
 use crate::domain::live::{Change, read_event};
 use crate::domain::run::RunStatus;
 
@@ -56,7 +56,7 @@ pub fn follow(id: Uuid, channel: Channel) {
 struct Open {
     source: EventSource,
     _on_event: Closure<dyn FnMut(MessageEvent)>,
-    _on_open: Closure<dyn FnMut(Event)>,
+    _on_connected: Closure<dyn FnMut(Event)>,
     _on_error: Closure<dyn FnMut(Event)>,
 }
 
@@ -87,7 +87,7 @@ impl Follower {
         source.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         let on_error = Closure::<dyn FnMut(Event)>::new(move |_: Event| self.lost());
         source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        self.open.set_value(Some(Open { source, _on_event: on_event, _on_open: on_open, _on_error: on_error }));
+        self.open.set_value(Some(Open { source, _on_event: on_event, _on_connected: on_open, _on_error: on_error }));
     }
 
     fn close(self) {
@@ -166,7 +166,7 @@ impl Follower {
     }
 
     fn say_quarter(self) {
-        let quarters = self.channel.live.with_untracked(|live| live.progress.as_ref().map_or(0, |progress| progress.quarters()));
+        let quarters = self.channel.live.with_untracked(|live| live.progress.as_ref().map_or(0, Progress::quarters));
         let is_new = quarters > self.quarters.get_value() && quarters < 4;
         if is_new && js_sys::Date::now() - self.said_at.get_value() >= QUIET_MS {
             self.quarters.set_value(quarters);
