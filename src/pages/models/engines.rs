@@ -26,11 +26,9 @@ pub fn Engines(
 #[component]
 fn Engine(engine: EngineAvailability) -> impl IntoView {
     let custom = engine.kind == EngineKind::Custom;
-    let (tone, word) = match (custom, engine.available) {
-        (true, _) => (Tone::Queued, "By command"),
-        (false, true) => (Tone::Succeeded, "Installed"),
-        (false, false) => (Tone::Partial, "Not installed"),
-    };
+    // An own command is nothing to be found: it has no mark.
+    let (tone, word) = if engine.available { (Tone::Succeeded, "Installed") } else { (Tone::Partial, "Not installed") };
+    let mark = (!custom).then(|| view! { <Badge tone=tone text=word.to_owned() /> });
     let version = engine.version.filter(|_| !custom).map(|version| view! { <p>{format!("Version {version}")}</p> });
     let program = engine.program.filter(|_| !custom).map(|program| view! { <p><code>{program}</code></p> });
     let how = (custom || !engine.available).then(|| view! { <p class="hint">{engine.how_to_get}</p> });
@@ -38,7 +36,7 @@ fn Engine(engine: EngineAvailability) -> impl IntoView {
         <article class="card">
             <div class="row-between">
                 <h3>{engine.title}</h3>
-                <Badge tone=tone text=word.to_owned() />
+                {mark}
             </div>
             {version}
             {program}

@@ -43,7 +43,7 @@ fn source_words(source: &ModelSource) -> (String, String) {
 fn no_fact(source: &ModelSource) -> &'static str {
     match source {
         ModelSource::Cloud { .. } => "not told",
-        ModelSource::Hub { .. } => "after the first run",
+        ModelSource::Hub { .. } => "not yet",
         ModelSource::File { .. } => "not read",
     }
 }
@@ -127,7 +127,7 @@ fn Row(model: Owned<Model>) -> impl IntoView {
     view! {
         <tr>
             <th scope="row"><a class="row-name" href=format!("{PATH}/{}", model.id)>{model.name.clone()}</a></th>
-            <td data-label="Source">
+            <td class="source" data-label="Source">
                 {source} <p class="hint">{exactly}</p>
             </td>
             {cell("Parameters", true, facts.map(|facts| magnitude(facts.parameters)))}
