@@ -29,7 +29,7 @@ fn Engine(engine: EngineAvailability) -> impl IntoView {
     // An own command is nothing to be found: it has no mark.
     let (tone, word) = if engine.available { (Tone::Succeeded, "Installed") } else { (Tone::Partial, "Not installed") };
     let mark = (!custom).then(|| view! { <Badge tone=tone text=word.to_owned() /> });
-    let version = engine.version.filter(|_| !custom).map(|version| view! { <p>{format!("Version {version}")}</p> });
+    let version = engine.version.filter(|_| !custom).map(|version| view! { <p>{format!("Version: {version}")}</p> });
     let program = engine.program.filter(|_| !custom).map(|program| view! { <p><code>{program}</code></p> });
     let how = (custom || !engine.available).then(|| view! { <p class="hint">{engine.how_to_get}</p> });
     view! {

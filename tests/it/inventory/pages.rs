@@ -51,11 +51,12 @@ impl House {
         self.browse(ADMIN, Method::POST, &format!("/api/ui/{function}"), Some((kind, body))).await
     }
 
-    async fn upload(&self, name: &str, file_name: &str, content: &str) -> Page {
+    async fn post_file(&self, name: &str, file_name: &str, content: &str) -> Page {
         let part = |disposition: &str, content: &str| {
             format!("--dyno\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{content}\r\n")
         };
-        let body = part("name=\"name\"", name) + &part(&format!("name=\"file\"; filename=\"{file_name}\""), content) + "--dyno--\r\n";
+        let body =
+            part("name=\"name\"", name) + &part(&format!("name=\"file\"; filename=\"{file_name}\""), content) + "--dyno--\r\n";
         self.browse(ADMIN, Method::POST, "/api/ui/dataset-upload", Some(("multipart/form-data; boundary=dyno", body))).await
     }
 }
@@ -92,8 +93,13 @@ async fn a_refused_model_keeps_what_was_typed_and_a_good_one_is_added_and_delete
     let refused = house.form("model-add", &[("source", "cloud"), ("name", "Far away"), ("provider", ""), ("model", "m")]).await;
     assert!(refused.path.starts_with("/models/new?source=cloud&flash="), "{}", refused.path);
     refused.says("Choose a provider.").says("Far away").says("Error: Add a model");
-    let fields =
-        [("source", "cloud"), ("name", "Far away"), ("provider", "openai_compatible"), ("base_url", "http://127.0.0.1:9"), ("model", "m")];
+    let fields = [
+        ("source", "cloud"),
+        ("name", "Far away"),
+        ("provider", "openai_compatible"),
+        ("base_url", "http://127.0.0.1:9"),
+        ("model", "m"),
+    ];
     let added = house.form("model-add", &fields).await;
     added.says("The model was added.").says("m at http://127.0.0.1:9/v1");
     let id = added.path.trim_start_matches("/models/").split('?').next().unwrap().to_owned();
@@ -105,11 +111,14 @@ async fn a_refused_model_keeps_what_was_typed_and_a_good_one_is_added_and_delete
 #[tokio::test]
 async fn bad_lines_are_listed_at_the_file_and_a_good_file_shows_its_rows() {
     let house = House::open().await;
-    house.upload("Mine", "", "").await.says("Choose a file.").says("value=\"Mine\"");
-    let bad = house.upload("Mine", "x.jsonl", &"{ nonsense\n".repeat(60)).await;
+    house.post_file("Mine", "", "").await.says("Choose a file.").says("value=\"Mine\"");
+    let bad = house.post_file("Mine", "x.jsonl", &"{ nonsense\n".repeat(60)).await;
     assert!(bad.path.starts_with("/datasets/new?flash="), "{}", bad.path);
-    bad.says("60 lines of the file have errors.").says("Line 50:").says("10 more lines have errors.").keeps_quiet_about("Line 51:");
-    let good = house.upload("Mine", "x.jsonl", "{\"prompt\": \"<b>How many?</b>\"}\n").await;
+    bad.says("60 lines of the file have errors.")
+        .says("Line 50:")
+        .says("10 more lines have errors.")
+        .keeps_quiet_about("Line 51:");
+    let good = house.post_file("Mine", "x.jsonl", "{\"prompt\": \"<b>How many?</b>\"}\n").await;
     assert!(good.path.starts_with("/datasets/") && good.status == StatusCode::OK, "{}", good.path);
     good.says("The dataset was added.").says("&lt;b&gt;How many?").says("First 1 of 1 rows");
 }
