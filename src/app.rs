@@ -9,12 +9,18 @@ use crate::api::functions::account::current_visit;
 use crate::components::heading::{Hydrated, JumpLink};
 use crate::components::site::SiteHeader;
 use crate::pages::accept_link::AcceptLinkPage;
+use crate::pages::clusters::{ClusterPage, ClustersPage};
+use crate::pages::credentials::{CredentialsPage, NewCredentialPage};
+use crate::pages::datasets::{DatasetPage, DatasetsPage, NewDatasetPage};
+use crate::pages::drafts::DraftsPage;
 use crate::pages::history::HistoryPage;
 use crate::pages::live::LivePage;
+use crate::pages::models::{ModelPage, ModelsPage, NewModelPage};
 use crate::pages::not_found::NotFound;
 use crate::pages::report::ReportPage;
-use crate::pages::routes::InventoryRoutes;
+use crate::pages::settings::SettingsPage;
 use crate::pages::sign_in::SignInPage;
+use crate::pages::try_it::TryItPage;
 use crate::pages::wizard::{NewBenchmark, WizardPage};
 
 /// The main navigation. Every page here needs a sign-in.
@@ -36,7 +42,6 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     use leptos_meta::MetaTags;
 
     let theme = chosen_theme();
-    let style = format!("/{}/{}.css", options.site_pkg_dir, options.output_name);
     view! {
         <!DOCTYPE html>
         <html lang="en" data-theme=theme>
@@ -45,7 +50,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
                 <meta name="color-scheme" content="light dark" />
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
-                <link id="leptos" rel="stylesheet" href=style />
+                <link rel="stylesheet" href=crate::server::style::address() />
                 <AutoReload options=options.clone() />
                 <HydrationScripts options=options />
                 <MetaTags />
@@ -95,7 +100,20 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/benchmarks/new") view=NewBenchmark ssr=SsrMode::Async />
                     <Route path=path!("/wizard/:id") view=WizardPage ssr=SsrMode::Async />
                     <Route path=path!("/wizard/:id/:step") view=WizardPage ssr=SsrMode::Async />
-                    <InventoryRoutes />
+                    <Route path=path!("/drafts") view=DraftsPage ssr=SsrMode::Async />
+                    <Route path=path!("/clusters") view=ClustersPage ssr=SsrMode::Async />
+                    <Route path=path!("/clusters/:id") view=ClusterPage ssr=SsrMode::Async />
+                    // `new` stands before `:id`: the first that matches is taken.
+                    <Route path=path!("/models") view=ModelsPage ssr=SsrMode::Async />
+                    <Route path=path!("/models/new") view=NewModelPage ssr=SsrMode::Async />
+                    <Route path=path!("/models/:id") view=ModelPage ssr=SsrMode::Async />
+                    <Route path=path!("/datasets") view=DatasetsPage ssr=SsrMode::Async />
+                    <Route path=path!("/datasets/new") view=NewDatasetPage ssr=SsrMode::Async />
+                    <Route path=path!("/datasets/:id") view=DatasetPage ssr=SsrMode::Async />
+                    <Route path=path!("/credentials") view=CredentialsPage ssr=SsrMode::Async />
+                    <Route path=path!("/credentials/new") view=NewCredentialPage ssr=SsrMode::Async />
+                    <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
+                    <Route path=path!("/try") view=TryItPage ssr=SsrMode::Async />
                 </Routes>
             </main>
             <footer class="site-footer">

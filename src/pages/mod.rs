@@ -11,7 +11,6 @@ pub mod live;
 pub mod models;
 pub mod not_found;
 pub mod report;
-pub mod routes;
 pub mod run_actions;
 pub mod settings;
 pub mod sign_in;

@@ -11,10 +11,11 @@ use super::{App, files};
 use crate::api::functions::query_escape;
 
 /// Open to everybody, by method and exact path.
-const OPEN: [(Method, &str); 11] = [
+const OPEN: [(Method, &str); 12] = [
     (Method::GET, "/sign-in"),
     (Method::GET, "/healthz"),
     (Method::GET, "/readyz"),
+    (Method::GET, super::style::PATH),
     // What anybody can read in the source.
     (Method::GET, "/api/v1/openapi.json"),
     // What the open pages and their forms ask for. They look at the password or the link themselves, or tell a browser what

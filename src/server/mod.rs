@@ -15,6 +15,7 @@ mod problem;
 mod router;
 pub mod sse;
 mod start;
+pub mod style;
 mod throttle;
 mod token;
 

@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use super::{App, files, gate, headers, host, log};
+use super::{App, files, gate, headers, host, log, style};
 use crate::app;
 use crate::domain::problem::{Problem, ProblemKind};
 
@@ -41,6 +41,7 @@ pub fn router(portal: &App) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
+        .route(style::PATH, get(style::serve))
         .merge(crate::api::rest::router())
         .leptos_routes_with_context(portal, pages, context.clone(), move || app::shell(options.clone()))
         .method_not_allowed_fallback(method_not_allowed)

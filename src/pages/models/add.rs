@@ -42,7 +42,7 @@ pub fn NewModelPage() -> impl IntoView {
 fn Add(view: NewModelView, asked: String) -> impl IntoView {
     let flash = view.flash.unwrap_or_default();
     let source = SOURCES.iter().map(|(source, _)| *source).find(|source| *source == asked).unwrap_or("file");
-    let tabs = SOURCES.map(|(name, words)| {
+    let tabs = SOURCES.into_iter().map(|(name, words)| {
         let current = (name == source).then_some("page");
         view! {
             <li>
@@ -63,7 +63,7 @@ fn Add(view: NewModelView, asked: String) -> impl IntoView {
             <ErrorSummary lines=summary_lines(&flash) />
             <PageHeading title="Add a model" error=flash.is_refusal() />
             <nav class="tabs" aria-label="Where the model is">
-                <ul>{tabs.to_vec()}</ul>
+                <ul>{tabs.collect_view()}</ul>
             </nav>
             <form class="form" method="post" action=AddModel::url() novalidate>
                 <input type="hidden" name="source" value=source />

@@ -1,0 +1,47 @@
+import { portal } from "../support/portal";
+import { administrator } from "../support/portal";
+import { expect, test } from "../support/test";
+
+test.use({ javaScriptEnabled: false });
+
+test("the wizard, a run and its report need no scripts", async ({ page }) => {
+  const { url } = portal();
+  await page.goto(`${url}/sign-in`);
+  await page.getByLabel("Name").fill(administrator.name);
+  await page.getByLabel("Password").fill(administrator.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.goto(`${url}/benchmarks/new`);
+  await page.getByLabel("Name", { exact: true }).fill("");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expect(page.getByRole("alert")).toContainText("Enter a name.");
+  await page.getByLabel("Name", { exact: true }).fill("Without scripts");
+  await page.getByLabel("Concurrent requests").fill("2");
+  await page.getByRole("radio", { name: "Dataset" }).check();
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expect(page).toHaveURL(/\/load/);
+  await page.getByRole("checkbox").first().check();
+  await page.getByLabel("Output tokens (optional)").fill("8");
+  await page.getByLabel("Number of requests").fill("6");
+  await page.getByLabel("Warm-up requests").fill("0");
+  await page.getByRole("button", { name: "Continue" }).last().click();
+  await expect(page).toHaveURL(/\/cluster/);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expect(page).toHaveURL(/\/nodes/);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expect(page).toHaveURL(/\/model/);
+  await page.getByRole("radio", { name: /SmolLM2/ }).check();
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expect(page).toHaveURL(/\/confirm/);
+  await page.getByRole("button", { name: "Confirm and continue" }).click();
+  await expect(page).toHaveURL(/\/execution/);
+  await page.getByRole("button", { name: "Run on cluster" }).click();
+  await expect(page).toHaveURL(/\/runs\/[0-9a-f-]+$/);
+  const live = page.url();
+  await expect(async () => {
+    await page.goto(live);
+    await expect(page.getByRole("link", { name: "View report" })).toBeVisible({ timeout: 1000 });
+  }).toPass({ timeout: 120_000 });
+  await page.getByRole("link", { name: "View report" }).click();
+  await expect(page.locator("svg[role=img]").first()).toBeVisible();
+  await expect(page.getByRole("table").first()).toBeAttached();
+});

@@ -1,0 +1,65 @@
+//! The style sheet: the files of `style/`, one after the other, in the program itself, so that no build step makes it.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+
+/// Where the sheet is served.
+pub(super) const PATH: &str = "/style.css";
+
+const SHEET: &str = concat!(
+    include_str!("../../style/main.css"),
+    include_str!("../../style/charts.css"),
+    include_str!("../../style/inventory.css"),
+    include_str!("../../style/report.css"),
+);
+
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let digest = super::token::digest(SHEET);
+    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+});
+
+/// The address that pages link to: it changes with the content, so that browsers may keep the sheet.
+pub fn address() -> String {
+    format!("{PATH}?v={}", *VERSION)
+}
+
+/// Serves the sheet. A debug build reads the files anew, so that a change shows at the next reload.
+pub(super) async fn serve() -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
+    let (sheet, caching) = if cfg!(debug_assertions) {
+        (Cow::Owned(from_disk().await), "no-cache")
+    } else {
+        (Cow::Borrowed(SHEET), "public, max-age=31536000, immutable")
+    };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    (headers, sheet).into_response()
+}
+
+async fn from_disk() -> String {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("style");
+    let mut sheet = String::new();
+    for name in ["main.css", "charts.css", "inventory.css", "report.css"] {
+        match tokio::fs::read_to_string(folder.join(name)).await {
+            Ok(text) => sheet.push_str(&text),
+            Err(_) => return SHEET.to_owned(),
+        }
+    }
+    sheet
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_sheet_is_served() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("style");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(super::SHEET.contains(&text), "{} is not in the sheet", path.display());
+        }
+    }
+}
