@@ -18,6 +18,8 @@ export default defineConfig({
   use: {
     browserName: "chromium",
     headless: true,
+    actionTimeout: 20_000,
+    navigationTimeout: 20_000,
     viewport: { width: 1440, height: 1000 },
     trace: "retain-on-failure",
     launchOptions: {

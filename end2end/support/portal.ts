@@ -49,9 +49,8 @@ export async function start(options: { dataDir?: string; port?: number } = {}): 
   const url = `http://127.0.0.1:${port}`;
   const deadline = Date.now() + 30_000;
   while (Date.now() < deadline) {
-    const text = readFileSync(log, "utf8");
-    const links = [...text.matchAll(/https?:\/\/\S+\/link\/\S+/g)];
     const up = await fetch(`${url}/healthz`).then((answer) => answer.ok, () => false);
+    const links = [...readFileSync(log, "utf8").matchAll(/https?:\/\/\S+\/link\/\S+/g)];
     if (up) return { url, link: links.at(-1)?.[0] ?? "", dataDir, pid: child.pid ?? 0, log };
     await new Promise((resume) => setTimeout(resume, 100));
   }

@@ -1,5 +1,5 @@
 import { test as base, expect, type Page } from "@playwright/test";
-import { administrator, portal } from "./portal";
+import { administrator, portal, remember } from "./portal";
 
 /** Every test fails on a console error, a page error or an answer of 500 and above. */
 export const test = base.extend<{ allowed: RegExp[] }>({
@@ -28,20 +28,21 @@ export async function hydrated(page: Page): Promise<void> {
   await expect(page.locator("body[data-hydrated]")).toBeAttached();
 }
 
-/** Signs in as the administrator; the first time by the one-time link. */
+/** Signs in as the administrator; the first time by the one-time link, which sets the password. */
 export async function signIn(page: Page): Promise<void> {
-  const { url, link } = portal();
-  await page.goto(`${url}/sign-in`);
+  const state = portal();
+  await page.goto(state.link ? state.link.replace(/^https?:\/\/[^/]+/, state.url) : `${state.url}/sign-in`);
   await hydrated(page);
   await page.getByLabel("Name").fill(administrator.name);
   await page.getByLabel("Password", { exact: true }).fill(administrator.password);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.waitForURL((to) => to.pathname !== "/sign-in" || to.search.includes("flash"));
-  if (new URL(page.url()).pathname !== "/sign-in") return;
-  await page.goto(link.replace(/^https?:\/\/[^/]+/, url));
+  if (state.link) {
+    await page.getByLabel("Password again").fill(administrator.password);
+    await page.getByRole("button", { name: "Set password and sign in" }).click();
+    await page.waitForURL((to) => !to.pathname.startsWith("/link"));
+    remember({ ...state, link: "" });
+  } else {
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.waitForURL((to) => to.pathname !== "/sign-in");
+  }
   await hydrated(page);
-  await page.getByLabel("Name").fill(administrator.name);
-  await page.getByLabel("Password", { exact: true }).fill(administrator.password);
-  await page.getByRole("button", { name: /set password/i }).click();
-  await page.waitForURL((to) => !to.pathname.startsWith("/link"));
 }

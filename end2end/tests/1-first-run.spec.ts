@@ -26,7 +26,7 @@ test("a new user goes from the one-time link to a report by Try it", async ({ pa
   await page.waitForURL(/\/runs\/[0-9a-f-]+$/);
   const run = new URL(page.url()).pathname.split("/")[2];
   await hydrated(page);
-  await expect(page.getByText("Deploy to engine")).toBeVisible();
+  await expect(page.getByText("Deploy to engine", { exact: true })).toBeVisible();
   const report = page.getByRole("link", { name: "View report" });
   await expect(report).toBeVisible({ timeout: 180_000 });
   await report.click();

@@ -206,9 +206,11 @@ mod tests {
 
     #[test]
     fn a_second_click_turns_the_direction_round() {
-        assert!(sorting("name").href("name", false).contains("sort=-name"));
-        assert!(sorting("-name").href("name", false).contains("sort=name"));
-        assert!(sorting("name").href("ttft", true).contains("sort=-ttft"));
+        // The server escapes the sign, the browser leaves it: both mean the same.
+        let href = |current: &str, column: &str, numeric: bool| sorting(current).href(column, numeric).replace("%2D", "-");
+        assert!(href("name", "name", false).contains("sort=-name"));
+        assert!(href("-name", "name", false).contains("sort=name"));
+        assert!(href("name", "ttft", true).contains("sort=-ttft"));
         assert_eq!(sorting("-ttft").direction("ttft"), Some("descending"));
         assert_eq!(sorting("-ttft").direction("name"), None);
     }

@@ -114,6 +114,7 @@ where
             }
         }
     })
+    .fuse()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use futures::stream;
+use futures::{StreamExt, stream};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -105,13 +105,14 @@ pub(super) async fn records(app: App, actor: Actor, id: Uuid, format: Format) ->
             Some((Ok::<_, std::io::Error>(Bytes::from(bytes)), next))
         }
     });
+    // Fused: compression asks once more after the end.
     let (kind, extension) = match format {
         Format::Csv => ("text/csv; charset=utf-8", "csv"),
         Format::Json | Format::Ndjson => ("application/x-ndjson", "ndjson"),
     };
     let disposition = format!("attachment; filename=\"dyno-{id}-requests.{extension}\"");
     let headers = [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
-    Ok((headers, Body::from_stream(pieces)).into_response())
+    Ok((headers, Body::from_stream(pieces.fuse())).into_response())
 }
 
 fn line(record: &RequestRecord, format: Format) -> Vec<u8> {

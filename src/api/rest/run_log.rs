@@ -6,7 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use futures::stream;
+use futures::{StreamExt, stream};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -59,7 +59,8 @@ async fn log(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<U
         (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"dyno-{id}.log\"")),
     ];
-    Ok((headers, Body::from_stream(pieces)).into_response())
+    // Fused: compression asks once more after the end.
+    Ok((headers, Body::from_stream(pieces.fuse())).into_response())
 }
 
 /// An event as a line of the log; only log lines are.

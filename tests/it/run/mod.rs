@@ -43,6 +43,13 @@ async fn a_run_ends_in_its_report() {
     let lines = portal.client.get(&format!("/api/v1/runs/{run}/requests?format=csv")).await;
     assert_eq!(lines.content_type, "text/csv; charset=utf-8");
     assert_eq!(lines.body.as_str().unwrap().lines().count(), 25);
+    // Browsers ask for compression, which reads each file to its very end.
+    for file in ["requests?format=csv", "requests?format=ndjson", "log"] {
+        let file = portal.client.request(reqwest::Method::GET, &format!("/api/v1/runs/{run}/{file}"));
+        let answer = file.header("accept-encoding", "gzip").send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(!answer.bytes().await.unwrap().is_empty());
+    }
 
     let ids = portal.event_ids(&run, 0).await;
     assert_eq!(ids, (1..=ids.len() as i64).collect::<Vec<_>>());
