@@ -143,12 +143,9 @@ impl StageId {
     pub fn of_run(kind: RunKind, cloud_model: bool) -> &'static [Self] {
         match (kind, cloud_model) {
             (RunKind::Simulated, _) => &[Self::SimulatePerformance],
-            (RunKind::Measured, true) => &[
-                Self::VerifyClusterConnection,
-                Self::VerifyDeploymentStatus,
-                Self::RunPerformanceBenchmark,
-                Self::CleanUp,
-            ],
+            (RunKind::Measured, true) => {
+                &[Self::VerifyClusterConnection, Self::VerifyDeploymentStatus, Self::RunPerformanceBenchmark, Self::CleanUp]
+            }
             (RunKind::Measured, false) => &[
                 Self::VerifyClusterConnection,
                 Self::TransferModelToCluster,
@@ -224,14 +221,7 @@ pub struct Stage {
 impl Stage {
     /// A stage that has not begun.
     pub fn pending(id: StageId) -> Self {
-        Self {
-            id,
-            title: id.title().to_owned(),
-            status: StageStatus::Pending,
-            started_at: None,
-            ended_at: None,
-            message: None,
-        }
+        Self { id, title: id.title().to_owned(), status: StageStatus::Pending, started_at: None, ended_at: None, message: None }
     }
 }
 

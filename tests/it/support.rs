@@ -165,9 +165,8 @@ pub async fn answer(request: RequestBuilder) -> Answer {
     let status = response.status();
     let content_type = response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
     let bytes = response.bytes().await.unwrap();
-    let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| match bytes.is_empty() {
-        true => Value::Null,
-        false => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
+    let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| {
+        if bytes.is_empty() { Value::Null } else { Value::String(String::from_utf8_lossy(&bytes).into_owned()) }
     });
     Answer { status, content_type, body }
 }

@@ -228,7 +228,8 @@ impl Arguments {
 
 /// Shows an engine the devices of its copy and no others.
 fn visible_devices(share: &Share) -> BTreeMap<String, String> {
-    let by_identity = |index: usize| share.devices[index].device_info.uuid.clone().unwrap_or_else(|| share.indices[index].to_string());
+    let by_identity =
+        |index: usize| share.devices[index].device_info.uuid.clone().unwrap_or_else(|| share.indices[index].to_string());
     let list = (0..share.devices.len()).map(by_identity).collect::<Vec<_>>().join(",");
     let numbers = share.indices.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let pairs: &[(&str, String)] = &match share.kind {
@@ -272,7 +273,9 @@ mod tests {
     #[test]
     fn llama_cpp_gets_its_slots_threads_and_connections() {
         let (line, launch) = line(EngineKind::LlamaCpp, DeviceType::Cpu);
-        for part in ["-m /models/m", "--alias m-0a1b2c3d", "-c 8192", "-np 8", "-t 3", "--threads-http 12", "--port {port}", "-ngl 0"] {
+        for part in
+            ["-m /models/m", "--alias m-0a1b2c3d", "-c 8192", "-np 8", "-t 3", "--threads-http 12", "--port {port}", "-ngl 0"]
+        {
             assert!(line.contains(part), "{part} in {line}");
         }
         assert!(line.ends_with("--seed 1"));

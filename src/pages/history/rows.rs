@@ -146,6 +146,7 @@ fn Row(row: RunRow, here: String) -> impl IntoView {
             </td>
             <th scope="row">
                 <a class="run-name" href=page>{row.name}</a>
+                " "
                 <Tags tags=row.tags />
             </th>
             <td data-label="Model" class="clipped" title=row.model.clone()>{row.model.clone()}</td>

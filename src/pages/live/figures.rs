@@ -68,7 +68,8 @@ fn sentence(progress: &Progress) -> String {
         return format!("Warming up: {} requests in flight, not measured yet.", grouped(progress.in_flight));
     }
     let ended = progress.ended();
-    let left = progress.eta_ms.map(|ms| format!(", {}", remaining(ms))).unwrap_or_default();
+    let is_over = progress.total.is_some_and(|total| ended >= total);
+    let left = progress.eta_ms.filter(|_| !is_over).map(|ms| format!(", {}", remaining(ms))).unwrap_or_default();
     match progress.total {
         Some(total) => format!("{} of {} requests{left}", grouped(ended), grouped(total)),
         None => format!("{} requests{left}", grouped(ended)),

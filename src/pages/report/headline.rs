@@ -22,7 +22,7 @@ pub fn Headline(
         let output = steady.figures.output_throughput.map(|value| format!("{} output tokens/s", figure(value)));
         let requests = steady.figures.request_throughput.map(|value| format!("{} requests/s", figure(value)));
         let figures: Vec<String> = [output, requests].into_iter().flatten().collect();
-        format!("Steady state, from {} to {} s: {}.", figure(steady.begin_s), figure(steady.end_s), figures.join(", "))
+        format!("Steady state, from {:.1} to {:.1} s: {}.", steady.begin_s, steady.end_s, figures.join(", "))
     });
     view! {
         <section id="headline" class="stack" aria-labelledby="headline-title">

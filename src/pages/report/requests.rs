@@ -154,7 +154,7 @@ fn Table(found: RequestPage, asks: ListQuery, path: String, params: ParamsMap) -
     let previous = (number > 1).then(|| turn(number - 1, "Previous", "prev"));
     let next = (last < total).then(|| turn(number + 1, "Next", "next"));
     view! {
-        <div class="table-scroll" tabindex="0" role="region" aria-label="Requests">
+        <div class="table-scroll" tabindex="0" role="region" aria-label="Table of requests">
             <table class="table table-blocks">
                 <caption class="visually-hidden">"Requests of the run"</caption>
                 <thead>

@@ -41,7 +41,7 @@ pub fn People(
             <p class="muted">
                 "A person is added with a one-time link, which sets the password. Members see their own runs, drafts and credentials, and what everybody shares; administrators see all."
             </p>
-            <DataTable caption="People" caption_hidden=true columns=columns blocks=true>
+            <DataTable caption="Table of people" caption_hidden=true columns=columns blocks=true>
                 {users.into_iter().map(|user| view! { <Row user=user /> }).collect_view()}
             </DataTable>
             <form class="form-inline" method="post" action=AddPerson::url() novalidate>

@@ -65,7 +65,7 @@ pub fn ConfirmStep(
             <OutlookNotes outlook=outlook cost=token_cost(&view) />
             {cards}
             <StepForm action=action place=place unsent=unsent button="Confirm and continue">
-                {()}
+                {""}
             </StepForm>
         </Frame>
     }

@@ -50,8 +50,11 @@ fn recordings_mean_the_same_in_any_cut_and_with_any_line_end() {
     }
 }
 
+/// Whether an event has content, its finish reason, the output tokens it counts, its text.
+type Meaning = (bool, Option<String>, Option<u32>, Vec<u8>);
+
 /// The content events and counts of a stream fed in pieces.
-fn meaning(pieces: &[&[u8]]) -> Vec<(bool, Option<String>, Option<u32>, Vec<u8>)> {
+fn meaning(pieces: &[&[u8]]) -> Vec<Meaning> {
     let mut sse = Sse::default();
     let mut all = Vec::new();
     for piece in pieces {

@@ -1,5 +1,6 @@
 //! Drafts: whose they are, revisions, the trigger.
 
+use dyno::domain::list::ListQuery;
 use dyno::store::{StoreError, StoredWorkflow};
 
 use super::samples::{at, benchmark, draft, new_run, store};
@@ -17,7 +18,7 @@ async fn a_draft_is_its_owners() {
         assert!(matches!(store.delete_workflow(&bert, id).await, Err(StoreError::NotFound("workflow"))));
     }
     assert_eq!(store.workflows(&bert, true).await.unwrap(), []);
-    assert_eq!(store.workflows(&anna, true).await.unwrap(), [mine.clone()]);
+    assert_eq!(store.workflows(&anna, true).await.unwrap(), std::slice::from_ref(&mine));
     store.delete_workflow(&anna, mine.id).await.unwrap();
     assert_eq!(store.workflows(&anna, false).await.unwrap(), []);
 }
@@ -53,7 +54,7 @@ async fn of_many_triggers_at_once_one_starts_a_run() {
         started += usize::from(one.await.unwrap());
     }
     assert_eq!(started, 1);
-    assert_eq!(store.runs(&anna, &Default::default()).await.unwrap().total, 1);
+    assert_eq!(store.runs(&anna, &ListQuery::default()).await.unwrap().total, 1);
     let done = store.workflow(&anna, ready.id).await.unwrap();
     assert!(done.run_id.is_some() && done.benchmark_id.is_some());
     assert_eq!(done.run_status, Some(dyno::domain::run::RunStatus::Queued));
