@@ -86,7 +86,7 @@ pub struct LoadArgs {
     /// Longest time of a request.
     #[arg(long, value_name = "SECONDS", default_value_t = 600.0)]
     timeout_s: f64,
-    /// Measure the client itself against the built-in server first. Only `off` for now.
+    /// Measure the client itself against the built-in server first. Only `off` can be said: there is none yet.
     #[arg(long, value_name = "off", default_value = "off", value_parser = ["off"])]
     self_check: String,
     /// Write the whole report here.
