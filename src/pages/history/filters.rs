@@ -25,7 +25,7 @@ const SORTS: [(&str, &str); 8] = [
 /// Search and filters.
 #[component]
 pub fn Filters(
-    /// What is asked for now.
+    /// What the page's address asks for.
     asks: ListQuery,
     /// What there is to choose from.
     choices: Choices,
