@@ -93,8 +93,11 @@ impl Walk {
     /// Ends a run whose way broke off by a fault of Dyno's own.
     pub(super) async fn end_broken(mut self) {
         self.launcher.cancel(&self.folder, true).await;
-        let _ = self.launcher.collect(&self.folder).await;
-        self.end_unbegun(RunStatus::Failed, "Something went wrong on the server. Its log says what.").await;
+        let cleaned = match self.launcher.collect(&self.folder).await {
+            Ok(()) => (StageStatus::Succeeded, "What the run had started was ended.".to_owned()),
+            Err(left) => (StageStatus::Failed, left),
+        };
+        self.end_early(RunStatus::Failed, "Something went wrong on the server. Its log says what.", cleaned).await;
     }
 
     async fn begin(&mut self) -> Result<(), Halt> {
@@ -362,11 +365,15 @@ impl Walk {
 
     /// Ends a run for which nothing was started.
     async fn end_unbegun(&mut self, status: RunStatus, reason: &str) {
+        self.end_early(status, reason, (StageStatus::Succeeded, "Nothing had been started.".to_owned())).await;
+    }
+
+    /// Ends a run whose way is not gone to its end, with what its clean-up came to.
+    async fn end_early(&mut self, status: RunStatus, reason: &str, (cleaned, message): (StageStatus, String)) {
         let now = Timestamp::now();
         let stage = if status == RunStatus::Cancelled { StageStatus::Cancelled } else { StageStatus::Failed };
         let mut events = self.close_stages(stage, Some(reason), now);
-        let clean = Some("Nothing had been started.".to_owned());
-        events.extend(change(&mut self.run.stages, StageId::CleanUp, StageStatus::Succeeded, clean, now));
+        events.extend(change(&mut self.run.stages, StageId::CleanUp, cleaned, Some(message), now));
         events.push(RunEvent::End(RunEnd { status, reason: Some(reason.to_owned()) }));
         let update = RunUpdate { events: events.into_iter().map(|event| (now, event)).collect(), ..RunUpdate::default() };
         let _ = self.keep(&update).await;
