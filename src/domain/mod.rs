@@ -2,6 +2,7 @@
 //! whatever is needed comes in as an argument.
 
 pub mod benchmark;
+pub mod engine_metrics;
 pub mod event;
 pub mod form;
 pub mod inventory;
@@ -13,6 +14,7 @@ pub mod problem;
 pub mod provider;
 pub mod report;
 pub mod run;
+pub mod trust;
 pub mod try_it;
 pub mod user;
 pub mod workflow;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::engine_metrics::EngineSeries;
 use super::run::{RunKind, RunStatus};
+use super::trust::{SearchOutcome, SelfCheck};
 
 /// Why a request counts as an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -515,8 +517,13 @@ pub struct Report {
     pub provenance: serde_json::Map<String, serde_json::Value>,
     /// The client's error, measured before the run; absent where it was not checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "ssr", schema(value_type = Object))]
-    pub self_check: Option<serde_json::Value>,
+    pub self_check: Option<SelfCheck>,
+    /// What an SLO search found; absent where none was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchOutcome>,
+    /// What the engines said about themselves during the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub engine_metrics: Vec<EngineSeries>,
     /// How well the client did during the run.
     #[serde(default)]
     pub client: ClientHealth,

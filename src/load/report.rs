@@ -63,6 +63,8 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
         error_examples: examples(records),
         provenance: serde_json::Map::new(),
         self_check: None,
+        search: None,
+        engine_metrics: Vec::new(),
         client: circumstances.client,
     }
 }

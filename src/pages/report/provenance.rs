@@ -19,7 +19,7 @@ pub fn Provenance(
     let facts = report.provenance.iter().map(|(name, value)| entry(name, value)).collect_view();
     let asked = serde_json::to_value(&benchmark.spec.load).unwrap_or_default();
     let self_check = match &report.self_check {
-        Some(check) => value_view(check),
+        Some(check) => value_view(&serde_json::to_value(check).unwrap_or_default()),
         None => view! { <p class="muted">"The client was not checked before this run."</p> }.into_any(),
     };
     let cached = report.summary.cached_tokens.map(|cached| {
