@@ -8,12 +8,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::export::{self, Format};
+use super::export::{self, Format, RecordsPage, Trust};
 use super::{Json, Path, Query};
 use crate::api::calls;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
-use crate::domain::report::{Report, RequestRecord};
+use crate::domain::report::Report;
 use crate::domain::run::{Run, RunRow};
 use crate::server::{App, SignedIn, sse};
 
@@ -167,14 +167,16 @@ struct RecordsQuery {
 
 /// List a run's request records
 ///
-/// `json` answers a page, `csv` and `ndjson` all records in the order in which requests ended.
+/// `json` answers a page, `csv` and `ndjson` all records in the order in which requests ended. Beside the page's items, as the
+/// last two columns of each line, or as fields of each object: `run_valid` (absent or empty while there is no report) and
+/// `run_invalid_reasons`.
 #[utoipa::path(
     get,
     path = "/api/v1/runs/{id}/requests",
     tag = "runs",
     params(("id" = Uuid, Path, description = "The run."), RecordsQuery),
     responses((status = 200, description = "The records.", content(
-        (Page<RequestRecord> = "application/json"),
+        (RecordsPage = "application/json"),
         (String = "text/csv"),
         (String = "application/x-ndjson"),
     ))),
@@ -190,7 +192,8 @@ async fn requests(
     if format == Format::Json {
         let RecordsQuery { search, status, sort, page, page_size, .. } = asked;
         let query = ListQuery { search, status, sort, page, page_size, ..ListQuery::default() };
-        return Ok(Json(calls::runs::requests(&app, &actor, id, query).await?).into_response());
+        let page = calls::runs::requests(&app, &actor, id, query).await?;
+        return Ok(Json(RecordsPage { page, trust: Trust::of(&app, &actor, id).await }).into_response());
     }
     let narrowed = [
         ("search", asked.search.is_some()),
