@@ -10,6 +10,7 @@ pub mod plan;
 mod prepare;
 pub mod progress;
 pub mod record;
+pub mod repeat;
 pub mod report;
 pub mod spool;
 pub mod stats;

@@ -28,12 +28,12 @@ impl RunTime {
         Self { domain: (series.warmup_begin_s.unwrap_or(0.0).min(0.0), last), steady }
     }
 
-    fn axis(&self) -> Axis {
+    pub(super) fn axis(&self) -> Axis {
         Axis { kind: Kind::Linear, domain: self.domain, title: "Time since the first measured request, s".to_owned() }
     }
 
     /// Hatches warm-up, and what is outside of the steady-state window.
-    fn shade(&self, drawing: &mut Drawing, plot: &Plot) {
+    pub(super) fn shade(&self, drawing: &mut Drawing, plot: &Plot) {
         let mut parts = Vec::new();
         if self.domain.0 < 0.0 {
             parts.push((self.domain.0, 0.0, "warm-up"));
@@ -51,7 +51,7 @@ impl RunTime {
         }
     }
 
-    fn hatched(&self) -> Option<Key> {
+    pub(super) fn hatched(&self) -> Option<Key> {
         let text = match (self.domain.0 < 0.0, self.steady.is_some()) {
             (true, true) => "warm-up, and outside of the steady state",
             (true, false) => "warm-up",

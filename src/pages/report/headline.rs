@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::definitions::Term;
+use crate::components::metric::Term;
 use crate::components::number::{count, few_samples, figure, grouped, percent};
 use crate::domain::metrics::{Shown, percentile_name};
 use crate::domain::report::{Report, Summary, TokenSource};
