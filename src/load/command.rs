@@ -89,6 +89,9 @@ pub struct LoadArgs {
     /// Measure the client itself against the built-in server first. Only `off` can be said: there is none yet.
     #[arg(long, value_name = "off", default_value = "off", value_parser = ["off"])]
     self_check: String,
+    /// Path of the engine's own metrics, read once a second and kept in the report; `off`: they are not read.
+    #[arg(long, value_name = "PATH", default_value = "/metrics", conflicts_with = "plan")]
+    engine_metrics: String,
     /// Write the whole report here.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -134,9 +137,14 @@ impl LoadArgs {
             },
             (concurrency, None) => Load::Closed { concurrency: concurrency.unwrap_or(1) },
         };
+        let metrics = (self.engine_metrics != "off").then_some(self.engine_metrics);
         Ok(Plan {
             run_id: uuid::Uuid::nil(),
-            endpoints: self.base_url.into_iter().map(|base_url| PlanEndpoint { node: node_name(&base_url), base_url }).collect(),
+            endpoints: self
+                .base_url
+                .into_iter()
+                .map(|base_url| PlanEndpoint { node: node_name(&base_url), base_url, metrics: metrics.clone() })
+                .collect(),
             model: self.model.unwrap_or_default(),
             endpoint: match self.endpoint {
                 EndpointArg::Chat => Endpoint::Chat,
@@ -166,6 +174,7 @@ impl LoadArgs {
             slo: None,
             requests: self.requests,
             report: self.report,
+            address_policy: None,
             deadline_unix_ns: None,
         })
     }

@@ -9,9 +9,10 @@ use super::client::health::invalid_reasons;
 use super::client::link::{keep_stamps_on, raise_open_files};
 use super::client::phase::{Ending, Limits, PhasePlan};
 use super::client::stop::Stop;
+use super::engine_metrics::Scraper;
 use super::event::{LoadNews, LoadStatus};
 use super::plan::{Load, Plan, PlannedLoad};
-use super::prepare::{addresses_of, id_prefix, prompts_of, secret_of, targets_of, tls_of, tokens_of};
+use super::prepare::{addresses_of, id_prefix, metrics_of, prompts_of, secret_of, targets_of, tls_of, tokens_of};
 use super::progress::Progressing;
 use super::record::{RecordFile, Records};
 use super::report::{Circumstances, load_point_figures, report};
@@ -86,7 +87,11 @@ pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, Strin
 
     let planned = plan.load_points.iter().map(|point| Some(u64::from(point.requests()?) + u64::from(point.warmup()))).sum();
     tell(LoadNews::Prepared { requests: planned, tokenizer: tokens.describe(), notes: notes.clone() });
+    let scraper = Scraper::start(metrics_of(plan, &addresses), &secret, tls.as_ref())
+        .map_err(|error| format!("The engine's metrics can't be read: {error}."))?;
     let ending = run_points(plan, &mut driver, &tokens, tell, &mut notes);
+    let metrics = scraper.map(Scraper::end).unwrap_or_default();
+    notes.extend(metrics.notes);
 
     let client = driver.health.figures(&driver.records, driver.reads(), driver.clock.largest_jump);
     let mut circumstances = Circumstances { invalid: invalid_reasons(&client), client, ..Circumstances::default() };
@@ -120,6 +125,7 @@ pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, Strin
         LoadStatus::Partial => RunStatus::Partial,
         LoadStatus::Failed => RunStatus::Failed,
     };
+    made.engine_metrics = metrics.series;
     made.provenance = provenance(plan, &tokens);
     Ok(Outcome { report: made, status, reason })
 }
@@ -267,7 +273,9 @@ fn provenance(plan: &Plan, tokens: &Tokens) -> serde_json::Map<String, serde_jso
     all.insert("seed".to_owned(), plan.seed.into());
     all.insert("model".to_owned(), plan.model.clone().into());
     all.insert("tokenizer".to_owned(), tokens.describe().into());
+    // Addresses of the portal's machine concern nobody who repeats the load.
+    let plan = Plan { address_policy: None, ..plan.clone() };
     // a plan is plain data: this does not fail
-    all.insert("plan".to_owned(), serde_json::to_value(plan).unwrap_or_default());
+    all.insert("plan".to_owned(), serde_json::to_value(&plan).unwrap_or_default());
     all
 }

@@ -4,6 +4,7 @@ pub mod address;
 pub mod client;
 pub mod command;
 pub mod conduct;
+pub mod engine_metrics;
 pub mod event;
 pub mod fetch;
 pub mod plan;

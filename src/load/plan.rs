@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::credentials::AddressPolicy;
 use crate::domain::benchmark::{ArrivalProcess, Endpoint, Slo};
 use crate::domain::provider::{AuthHeader, TokenLimitField};
 
@@ -63,6 +64,9 @@ pub struct Plan {
     /// File to write the report to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<PathBuf>,
+    /// Which addresses may be connected to; absent: any. The portal sends its own along with addresses that users named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address_policy: Option<AddressPolicy>,
     /// When the load ends at the latest, Unix ns: what was measured by then is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_unix_ns: Option<i64>,
@@ -76,6 +80,9 @@ pub struct PlanEndpoint {
     pub node: String,
     /// `http://host:port` or `https://…`, with or without a path; without one it gets `/v1`.
     pub base_url: String,
+    /// Path of the engine's own metrics in Prometheus' format, `/metrics` say; absent: they are not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<String>,
 }
 
 /// How requests prove who sends them.

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::keeper::spec::files;
+use crate::credentials::AddressPolicy;
 use crate::domain::benchmark::{Arrival, BenchmarkSpec, Endpoint, EvalWith, LoadSpec, OfferedLoad, Slo};
 use crate::domain::inventory::{DatasetRow, ModelFacts, ModelSource};
+use crate::domain::provider::ProviderId;
 use crate::engine::Launch;
 use crate::load::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedLoad, TokenizerChoice, Workload};
 
@@ -41,6 +43,8 @@ pub(super) struct PlanInputs<'a> {
     pub launch: Option<&'a Launch>,
     /// The model's file or folder; absent for a cloud model.
     pub model_path: Option<&'a Path>,
+    /// Where a cloud model's address may lead.
+    pub address_policy: Option<&'a AddressPolicy>,
 }
 
 /// The load's plan. Of an engine that is yet to be started, addresses and model name are left open.
@@ -53,7 +57,9 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
             let preset = provider.preset();
             let auth = spec.credential_id.map(|_| PlanAuth { header: preset.auth, api_key_env: SECRET_ENV.to_owned() });
             let node = spec.load_node.clone().or_else(|| spec.nodes.first().map(|node| node.hostname.clone()));
-            let endpoint = PlanEndpoint { node: node.unwrap_or_default(), base_url: base_url.clone() };
+            // Somebody's own server has metrics of its own, a provider's has not.
+            let metrics = (*provider == ProviderId::OpenaiCompatible).then(|| "/metrics".to_owned());
+            let endpoint = PlanEndpoint { node: node.unwrap_or_default(), base_url: base_url.clone(), metrics };
             (vec![endpoint], model.clone(), auth, preset.token_limit)
         }
         _ => (Vec::new(), String::new(), None, crate::domain::provider::TokenLimitField::MaxTokens),
@@ -79,6 +85,7 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         // Beside the plan: the load runs in its folder.
         requests: Some(PathBuf::from(files::REQUESTS)),
         report: Some(PathBuf::from(files::REPORT)),
+        address_policy: inputs.address_policy.cloned(),
         deadline_unix_ns: i64::try_from(inputs.deadline.as_nanosecond() - BEFORE_DEADLINE_NS).ok(),
     }
 }
@@ -91,7 +98,9 @@ pub(super) fn verify_plan(plan: &Plan) -> Plan {
         }
         Workload::Dataset { .. } => Workload::Synthetic { input_tokens: 64, output_tokens: 16, shared_prefix: 0.0 },
     };
+    let unwatched = |endpoint: &PlanEndpoint| PlanEndpoint { metrics: None, ..endpoint.clone() };
     Plan {
+        endpoints: plan.endpoints.iter().map(unwatched).collect(),
         workload,
         load_points: vec![PlannedLoad { warmup_requests: Some(0), num_requests: Some(1), ..PlannedLoad::closed(1) }],
         slo: None,
@@ -260,10 +269,12 @@ mod tests {
             deadline: Timestamp::UNIX_EPOCH,
             launch: None,
             model_path: None,
+            address_policy: Some(&AddressPolicy::default()),
         };
         let plan = plan(&inputs);
         plan.check().unwrap();
         assert!(!plan.ignore_eos);
+        assert!(plan.address_policy.is_some() && plan.endpoints[0].metrics.is_none());
         assert_eq!(plan.token_limit, crate::domain::provider::TokenLimitField::MaxCompletionTokens);
         assert_eq!(plan.auth.as_ref().unwrap().api_key_env, SECRET_ENV);
         assert_eq!((plan.endpoints[0].node.as_str(), plan.model.as_str()), ("n", "gpt"));
