@@ -8,9 +8,17 @@ use super::plan::{Load, Plan, PlanEndpoint, TokenizerChoice, Workload};
 use crate::domain::benchmark::{ArrivalProcess, Endpoint};
 use crate::domain::repeat::{Repeat, shell_line};
 
-/// The plan as somebody else can carry it out: without the run's own files and its deadline.
+/// The plan as somebody else can carry it out: without the run's own files, its deadline and the portal's rules.
 pub fn to_share(plan: &Plan) -> Plan {
-    Plan { run_id: uuid::Uuid::nil(), requests: None, report: None, deadline_unix_ns: None, ..plan.clone() }
+    Plan {
+        run_id: uuid::Uuid::nil(),
+        requests: None,
+        report: None,
+        deadline_unix_ns: None,
+        // It guards the portal's network, not that of whoever repeats the load.
+        address_policy: None,
+        ..plan.clone()
+    }
 }
 
 /// The command for a plan; `file` is what the downloaded plan is called, `provenance` that of the report.
@@ -37,7 +45,7 @@ pub fn repeat(plan: &Plan, file: &str, provenance: &Map<String, Value>) -> Repea
 
 /// What must be the same: names of nodes are for people, and differ between a cluster's node and an address.
 fn comparable(plan: &Plan) -> Plan {
-    let rename = |endpoint: &PlanEndpoint| PlanEndpoint { node: node_name(&endpoint.base_url), base_url: endpoint.base_url.clone() };
+    let rename = |endpoint: &PlanEndpoint| PlanEndpoint { node: node_name(&endpoint.base_url), ..endpoint.clone() };
     Plan { endpoints: plan.endpoints.iter().map(rename).collect(), ..to_share(plan) }
 }
 
@@ -85,6 +93,10 @@ fn flags(plan: &Plan) -> Option<Vec<String>> {
     add("seed", plan.seed.to_string());
     add("stall-timeout-s", plan.stall_timeout_s.to_string());
     add("timeout-s", plan.timeout_s.to_string());
+    match plan.endpoints.first()?.metrics.as_deref() {
+        Some("/metrics") => {}
+        path => add("engine-metrics", path.unwrap_or("off").to_owned()),
+    }
     if let TokenizerChoice::File { path } = &plan.tokenizer {
         add("tokenizer", path.to_str()?.to_owned());
     }
@@ -125,7 +137,8 @@ mod tests {
         assert_eq!(
             got.command,
             "dyno load --base-url http://127.0.0.1:8100/v1 --model 'my model' --concurrency 64 --num-requests 640 \
-             --input-tokens 512 --output-tokens 128 --seed 7 --stall-timeout-s 120 --timeout-s 600 --ignore-eos"
+             --input-tokens 512 --output-tokens 128 --seed 7 --stall-timeout-s 120 --timeout-s 600 \
+             --engine-metrics off --ignore-eos"
         );
     }
 

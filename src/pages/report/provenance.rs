@@ -29,7 +29,7 @@ pub fn Provenance(
             <Definitions>
                 {facts}
                 <Definition term="Benchmark">{benchmark.id.to_string()}</Definition>
-                <Definition term="Load as asked for">{value_view(&asked)}</Definition>
+                {entry("load_as_asked_for", &asked)}
             </Definitions>
         </section>
     }
@@ -37,8 +37,36 @@ pub fn Provenance(
 }
 
 fn entry(name: &str, value: &Value) -> AnyView {
-    let (term, shown) = (title(name), value_view(value));
-    view! { <Definition term=term>{shown}</Definition> }.into_any()
+    let term = title(name);
+    let shown = match value {
+        // A seed is a name, not an amount.
+        Value::Number(number) if name == "seed" => number.to_string().into_any(),
+        value => value_view(value),
+    };
+    if !has_parts(value) {
+        return view! { <Definition term=term>{shown}</Definition> }.into_any();
+    }
+    view! {
+        <div class="definition-wide">
+            <dt class="visually-hidden">{term.clone()}</dt>
+            <dd>
+                <details>
+                    <summary>{term}</summary>
+                    {shown}
+                </details>
+            </dd>
+        </div>
+    }
+    .into_any()
+}
+
+/// Whether it has names and values of its own, for which a column would be too narrow.
+fn has_parts(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Array(items) => items.iter().any(has_parts),
+        _ => false,
+    }
 }
 
 /// `model_digest` as "Model digest".
@@ -63,7 +91,7 @@ fn value_view(value: &Value) -> AnyView {
             view! { <code>{words.join(" ")}</code> }.into_any()
         }
         Value::Array(items) => {
-            view! { <ul>{items.iter().map(|item| view! { <li>{value_view(item)}</li> }).collect_view()}</ul> }.into_any()
+            view! { <ul class="definition-items">{items.iter().map(|item| view! { <li>{value_view(item)}</li> }).collect_view()}</ul> }.into_any()
         }
         Value::Object(fields) => {
             let entries = fields.iter().map(|(name, value)| entry(name, value)).collect_view();

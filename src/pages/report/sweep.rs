@@ -29,16 +29,27 @@ pub fn SweepSection(
     }
     let title = if search.is_some() { "Search" } else { "Sweep" };
     let per = Per::of(&report);
-    let charts = sweep.as_ref().map(|sweep| charts(sweep, per, slo.as_ref())).unwrap_or_default();
-    let divided = charts.iter().any(|chart| chart.id == PARETO).then(|| per.sentence());
+    let throughput: Vec<Chart> = sweep
+        .iter()
+        .flat_map(|sweep| [pareto(PARETO, sweep, per), capacity("sweep-capacity", sweep)].into_iter().flatten())
+        .collect();
+    let latency = sweep.as_ref().map(|sweep| latencies(sweep, slo.as_ref())).unwrap_or_default();
+    let divided = throughput.iter().any(|chart| chart.id == PARETO).then(|| per.sentence());
+    let panels = |charts: Vec<Chart>| {
+        (!charts.is_empty())
+            .then(|| {
+                view! { <div class="chart-panels">{charts.into_iter().map(|chart| view! { <ChartFigure chart=chart /> }).collect_view()}</div> }
+            })
+    };
     view! {
         <section id="sweep" class="panel stack" aria-labelledby="sweep-title">
             <h2 id="sweep-title">
                 {title} {(!report.valid).then(|| view! { " " <Badge tone=Tone::Partial text="Not valid".to_owned() /> })}
             </h2>
             {search.map(|search| view! { <Outcome search=search /> })}
-            <div class="chart-panels">{charts.into_iter().map(|chart| view! { <ChartFigure chart=chart /> }).collect_view()}</div>
+            {panels(throughput)}
             {divided.map(|sentence| view! { <p class="muted small">{sentence}</p> })}
+            {panels(latency)}
         </section>
     }
     .into_any()
@@ -46,8 +57,8 @@ pub fn SweepSection(
 
 const PARETO: &str = "sweep-pareto";
 
-/// The charts that can be drawn, in order.
-fn charts(sweep: &Sweep, per: Per, slo: Option<&Slo>) -> Vec<Chart> {
+/// The latencies against the load, those that can be drawn.
+fn latencies(sweep: &Sweep, slo: Option<&Slo>) -> Vec<Chart> {
     let limit = |value: Option<f64>| slo.map(|slo| Limit { value, percentile: slo.percentile });
     let latency = |id: &'static str, value: Option<f64>| {
         against_load(&format!("sweep-{}", id.trim_end_matches("_ms")), metric(id)?, sweep, limit(value))
@@ -57,7 +68,7 @@ fn charts(sweep: &Sweep, per: Per, slo: Option<&Slo>) -> Vec<Chart> {
     let limited = slo.and_then(|slo| slo.e2el_ms);
     // Where there are no tokens, or the limit is on it, the whole request is what counts.
     let e2el = (limited.is_some() || (ttft.is_none() && tpot.is_none())).then(|| latency("e2el_ms", limited)).flatten();
-    [pareto(PARETO, sweep, per), capacity("sweep-capacity", sweep), ttft, tpot, e2el].into_iter().flatten().collect()
+    [ttft, tpot, e2el].into_iter().flatten().collect()
 }
 
 /// What the search found.

@@ -17,7 +17,7 @@ use crate::components::number::few_samples;
 use crate::domain::metrics::Shown;
 use crate::domain::sweep::{Sweep, Swept};
 
-/// The axis of offered loads: base 2 where they double, else linear from 0.
+/// The axis of offered loads: logarithmic where they about double, else linear from 0.
 fn load_axis(sweep: &Sweep) -> Axis {
     let words = match sweep.varied {
         crate::domain::sweep::Varied::Concurrency => "Requests in flight",
@@ -28,7 +28,14 @@ fn load_axis(sweep: &Sweep) -> Axis {
     if sweep.doubles() {
         // Marks at the ends stay clear of the frame.
         let room = 2f64.powf(0.3);
-        return Axis { kind: Kind::Log2, domain: (first / room, last * room), title: format!("{words} (log2 scale)") };
+        let is_power = |load: f64| (load.log2() - load.log2().round()).abs() < 1e-9;
+        let domain = (first / room, last * room);
+        // Loads beside the powers of two are easier to find between round numbers.
+        return if sweep.points.iter().filter(|swept| is_power(swept.load)).count() * 2 > sweep.points.len() {
+            Axis { kind: Kind::Log2, domain, title: format!("{words} (log2 scale)") }
+        } else {
+            Axis { kind: Kind::Log, domain, title: format!("{words} (log scale)") }
+        };
     }
     Axis { kind: Kind::Linear, domain: (0.0, nice_top(last * 1.02)), title: words.to_owned() }
 }
@@ -143,6 +150,8 @@ pub(crate) mod tests {
     fn doubling_loads_have_a_log_axis_that_says_so() {
         let doubling: Vec<Value> = [1, 2, 4, 8, 16].map(|load| point(load, 1.0, 1.0, 20)).into();
         assert_eq!(load_axis(&sweep(&doubling, 0)).title, "Requests in flight (log2 scale)");
+        let round: Vec<Value> = [10, 20, 50, 100].map(|load| point(load, 1.0, 1.0, 20)).into();
+        assert_eq!(load_axis(&sweep(&round, 0)).title, "Requests in flight (log scale)");
         let even = load_axis(&sweep(&[point(10, 1.0, 1.0, 20), point(20, 1.0, 1.0, 20)], 0));
         assert_eq!((even.kind, even.domain.0, even.title.as_str()), (Kind::Linear, 0.0, "Requests in flight"));
     }
