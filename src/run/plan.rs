@@ -69,16 +69,16 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         run_id: inputs.run_id,
         endpoints,
         model,
-        endpoint: load.endpoint,
+        endpoint: load.endpoint(),
         auth,
         token_limit,
-        ignore_eos: load.endpoint != Endpoint::Embeddings && inputs.launch.is_some_and(|launch| launch.ignore_eos),
+        ignore_eos: load.endpoint() != Endpoint::Embeddings && ignores_eos(load, inputs),
         workload: workload(load, spec, inputs.data_dir),
         load_points: load_points(load),
         seed: load.seed.unwrap_or(1),
         stall_timeout_s: if own { OWN_STALL_S } else { 120.0 },
         timeout_s: if own { OWN_TIMEOUT_S.max(f64::from(longest_output)) } else { 600.0 },
-        ramp_s: None,
+        ramp_s: load.ramp_s,
         tokenizer: tokenizer(inputs),
         extra_body: serde_json::Map::new(),
         slo: load.slo.clone(),
@@ -87,6 +87,15 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         report: Some(PathBuf::from(files::REPORT)),
         address_policy: inputs.address_policy.cloned(),
         deadline_unix_ns: i64::try_from(inputs.deadline.as_nanosecond() - BEFORE_DEADLINE_NS).ok(),
+    }
+}
+
+/// Whether requests ask the engine to go on to the output limit: where it knows how, unless the specification says otherwise.
+/// A server of one's own is asked only by the specification.
+fn ignores_eos(load: &LoadSpec, inputs: &PlanInputs<'_>) -> bool {
+    match inputs.launch {
+        Some(launch) => load.ignore_eos.unwrap_or(launch.ignore_eos),
+        None => load.ignore_eos == Some(true),
     }
 }
 
@@ -205,7 +214,7 @@ pub(super) fn shape(
     let most = planned.iter().map(PlannedLoad::cap).max().unwrap_or(1).max(1);
     let asked = match load.eval_with {
         EvalWith::Configuration => {
-            let output = if load.endpoint == Endpoint::Embeddings { 0 } else { load.max_output_tokens.unwrap_or(0) };
+            let output = if load.endpoint() == Endpoint::Embeddings { 0 } else { load.max_output_tokens.unwrap_or(0) };
             load.max_input_tokens.unwrap_or(0).saturating_add(output)
         }
         EvalWith::Dataset => longest.unwrap_or(0),

@@ -196,7 +196,7 @@ pub(super) fn engines(
                 pipeline_parallel: spec.serving.pipeline_parallel,
                 extra_args: spec.serving.engine_args.clone(),
                 cache_bytes: facts.and_then(memory::cache_bytes_per_token).map(|bytes| bytes * tokens),
-                embeddings: spec.load.endpoint == Endpoint::Embeddings,
+                embeddings: spec.load.endpoint() == Endpoint::Embeddings,
             };
             let title = if kind == EngineKind::Custom { "The own command".to_owned() } else { title.clone() };
             Ok(EngineSpec {
