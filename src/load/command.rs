@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 
 use super::client::stop::Stop;
 use super::conduct::{Outcome, Tell, carry_out};
@@ -191,8 +191,19 @@ impl LoadArgs {
     }
 }
 
+/// The plan that a line's arguments make, without the program's name and command; nothing where they are refused.
+pub(super) fn plan_of(arguments: &[String]) -> Option<Plan> {
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        load: LoadArgs,
+    }
+    let words = std::iter::once("dyno load").chain(arguments.iter().map(String::as_str));
+    Line::try_parse_from(words).ok()?.load.into_plan().ok()
+}
+
 /// What a server is called in records: its address.
-fn node_name(base_url: &str) -> String {
+pub(super) fn node_name(base_url: &str) -> String {
     super::address::Address::parse(base_url).map_or_else(|_| base_url.to_owned(), |address| address.host_header())
 }
 

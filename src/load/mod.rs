@@ -12,6 +12,7 @@ pub mod plan;
 mod prepare;
 pub mod progress;
 pub mod record;
+pub mod repeat;
 pub mod report;
 pub mod search;
 pub mod self_check;

@@ -236,18 +236,19 @@ fn nodes_of(records: &Records, plan: &Plan, load_point: u32) -> Vec<NodeReport> 
         .collect()
 }
 
-/// Up to three of each class.
+/// Up to three of each class in each load point.
 fn examples(records: &Records) -> Vec<ErrorExample> {
-    let mut counts: HashMap<ErrorClass, u32> = HashMap::new();
+    let mut counts: HashMap<(u32, ErrorClass), u32> = HashMap::new();
     let mut examples = Vec::new();
     for (index, row) in records.rows.iter().enumerate() {
         let (Some(class), Phase::Measured) = (row.error, row.phase) else { continue };
-        let count = counts.entry(class).or_default();
+        let count = counts.entry((row.load_point, class)).or_default();
         *count += 1;
         if *count <= 3 {
             let record = records.record(index);
             examples.push(ErrorExample {
                 class,
+                load_point: row.load_point,
                 http_status: record.http_status,
                 message: record.error.unwrap_or_default(),
                 request_id: record.id,

@@ -199,7 +199,13 @@ pub(super) fn engines(
                 embeddings: spec.load.endpoint() == Endpoint::Embeddings,
             };
             let title = if kind == EngineKind::Custom { "The own command".to_owned() } else { title.clone() };
-            Ok(EngineSpec { node: node.hostname.clone(), title, launch: recipe.launch(program, &serve)? })
+            Ok(EngineSpec {
+                node: node.hostname.clone(),
+                title,
+                launch: recipe.launch(program, &serve)?,
+                device_type: Some(share.kind),
+                devices: u32::try_from(share.devices.len()).unwrap_or(u32::MAX),
+            })
         })
         .collect()
 }

@@ -192,7 +192,7 @@ impl Walk {
             model_path: model_path.as_deref(),
             address_policy,
         });
-        let known = provenance::begin(spec, nodes, facts, notes);
+        let known = provenance::begin(spec, nodes, facts, notes, &engines);
         provenance::write(&self.folder, &known)
             .map_err(|error| Halt::Failed(format!("The run's folder could not be written: {error}.")))?;
         let order = KeeperSpec {
