@@ -129,7 +129,11 @@ async fn events(
     let shutdown = app.shutdown.clone();
     let load = move |after| {
         let (app, actor) = (app.clone(), actor.clone());
-        async move { calls::runs::events_after(&app, &actor, id, after, EVENTS).await }
+        async move {
+            // The stream may have outlived its reader's account.
+            calls::account::still_open(&app, &actor).await?;
+            calls::runs::events_after(&app, &actor, id, after, EVENTS).await
+        }
     };
     // A browser that connects anew sends the header as well; it has seen more than when the page was made.
     let after = sse::last_event_id(&headers).max(query.after.unwrap_or(0));
