@@ -14,7 +14,7 @@ use super::event::{LoadNews, LoadStatus};
 use super::plan::{Load, Plan, PlanAuth, PlanEndpoint, PlannedLoad, TokenizerChoice, Workload};
 use super::spool::Spool;
 use super::table::table;
-use crate::domain::benchmark::{ArrivalProcess, Endpoint};
+use crate::domain::benchmark::{ArrivalProcess, Endpoint, LengthDistribution};
 use crate::domain::event::{LogLevel, Progress};
 use crate::domain::provider::{AuthHeader, TokenLimitField};
 use crate::domain::report::Phase;
@@ -59,12 +59,22 @@ pub struct LoadArgs {
     /// Or send requests for this long.
     #[arg(long, value_name = "SECONDS")]
     duration_s: Option<f64>,
-    /// Input length in tokens, chat template included.
+    /// Input length in tokens, chat template included; the longest where lengths are spread.
     #[arg(long, value_name = "N", default_value_t = 512)]
     input_tokens: u32,
-    /// Output limit in tokens.
+    /// How input lengths are spread: fixed, uniform:MIN, normal:MEAN,STD or lognormal:MEAN,STD (of the lengths, in tokens);
+    /// none is longer than --input-tokens.
+    #[arg(long, value_name = "KIND", value_parser = lengths)]
+    input_lengths: Option<LengthDistribution>,
+    /// Output limit in tokens; the longest where limits are spread.
     #[arg(long, value_name = "N", default_value_t = 128)]
     output_tokens: u32,
+    /// How output limits are spread, said as --input-lengths is; none is longer than --output-tokens.
+    #[arg(long, value_name = "KIND", value_parser = lengths)]
+    output_lengths: Option<LengthDistribution>,
+    /// Spread the first requests of --concurrency over this long (default: 2 ms each, at most a second).
+    #[arg(long, value_name = "SECONDS", conflicts_with = "rate")]
+    ramp_s: Option<f64>,
     /// Requests before the measurement, excluded from it (default: as many as are in flight).
     #[arg(long, value_name = "N")]
     warmup_requests: Option<u32>,
@@ -149,6 +159,8 @@ impl LoadArgs {
             workload: Workload::Synthetic {
                 input_tokens: self.input_tokens,
                 output_tokens: self.output_tokens,
+                input_lengths: self.input_lengths,
+                output_lengths: self.output_lengths,
                 shared_prefix: 0.0,
             },
             load_points: vec![PlannedLoad {
@@ -160,7 +172,7 @@ impl LoadArgs {
             seed: self.seed,
             stall_timeout_s: self.stall_timeout_s,
             timeout_s: self.timeout_s,
-            ramp_s: None,
+            ramp_s: self.ramp_s,
             tokenizer: self.tokenizer.map_or(TokenizerChoice::Engine, |path| TokenizerChoice::File { path }),
             extra_body: serde_json::Map::new(),
             slo: None,
@@ -169,6 +181,25 @@ impl LoadArgs {
             deadline_unix_ns: None,
         })
     }
+}
+
+/// Reads how lengths are spread: `uniform:64`, `normal:300,100`.
+fn lengths(text: &str) -> Result<LengthDistribution, String> {
+    let (kind, numbers) = text.split_once(':').unwrap_or((text, ""));
+    let number = |text: &str| text.trim().parse::<f64>().map_err(|_| format!("{text:?} is no number"));
+    let two = || {
+        let (mean, std) = numbers.split_once(',').ok_or_else(|| format!("write {kind}:MEAN,STD"))?;
+        Ok::<_, String>((number(mean)?, number(std)?))
+    };
+    let lengths = match kind {
+        "fixed" if numbers.is_empty() => LengthDistribution::Fixed {},
+        "uniform" => LengthDistribution::Uniform { min: numbers.trim().parse().map_err(|_| "write uniform:MIN".to_owned())? },
+        "normal" => two().map(|(mean, std)| LengthDistribution::Normal { mean, std })?,
+        "lognormal" => two().map(|(mean, std)| LengthDistribution::Lognormal { mean, std })?,
+        _ => return Err("write fixed, uniform:MIN, normal:MEAN,STD or lognormal:MEAN,STD".to_owned()),
+    };
+    super::workload::Spread::check(lengths)?;
+    Ok(lengths)
 }
 
 /// What a server is called in records: its address.
@@ -301,4 +332,21 @@ fn show(outcome: &Outcome) {
         let _ = writeln!(text, "{reason}");
     }
     let _ = io::stdout().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_said_in_a_word() {
+        assert_eq!(lengths("fixed"), Ok(LengthDistribution::Fixed {}));
+        assert_eq!(lengths("uniform:64"), Ok(LengthDistribution::Uniform { min: 64 }));
+        assert_eq!(lengths("normal:300, 100"), Ok(LengthDistribution::Normal { mean: 300.0, std: 100.0 }));
+        assert_eq!(lengths("lognormal:300,0.5"), Ok(LengthDistribution::Lognormal { mean: 300.0, std: 0.5 }));
+        for wrong in ["", "fixed:1", "uniform", "uniform:-1", "normal:3", "normal:a,b", "normal:0,1", "lognormal:1,-1", "zipf:1"]
+        {
+            assert!(lengths(wrong).is_err(), "{wrong}");
+        }
+    }
 }

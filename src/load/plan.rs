@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::benchmark::{ArrivalProcess, Endpoint, Slo};
+use crate::domain::benchmark::{ArrivalProcess, Endpoint, LengthDistribution, Slo};
 use crate::domain::provider::{AuthHeader, TokenLimitField};
 
 /// A load, from the first warm-up request to the report.
@@ -94,10 +94,16 @@ pub struct PlanAuth {
 pub enum Workload {
     /// Made up, at exact lengths, every one different.
     Synthetic {
-        /// Input tokens as the engine counts, chat template included.
+        /// Input tokens as the engine counts, chat template included; the longest where lengths are spread.
         input_tokens: u32,
-        /// Output limit.
+        /// Output limit; the longest where limits are spread.
         output_tokens: u32,
+        /// How input lengths are spread; absent: all are the longest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input_lengths: Option<LengthDistribution>,
+        /// How output limits are spread; absent: all are the longest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output_lengths: Option<LengthDistribution>,
         /// Share of the input that all prompts begin with, 0 to 1.
         #[serde(default)]
         shared_prefix: f64,
@@ -205,6 +211,13 @@ fn default_cap() -> u32 {
     1024
 }
 
+impl Workload {
+    /// Made up, all of the same lengths, nothing shared.
+    pub fn synthetic(input_tokens: u32, output_tokens: u32) -> Self {
+        Self::Synthetic { input_tokens, output_tokens, input_lengths: None, output_lengths: None, shared_prefix: 0.0 }
+    }
+}
+
 impl PlannedLoad {
     /// A closed loop with every default.
     pub fn closed(concurrency: u32) -> Self {
@@ -262,7 +275,10 @@ impl Plan {
             super::address::Address::parse(&endpoint.base_url)?;
         }
         match &self.workload {
-            Workload::Synthetic { input_tokens, output_tokens, shared_prefix } => {
+            Workload::Synthetic { input_tokens, output_tokens, input_lengths, output_lengths, shared_prefix } => {
+                for lengths in [input_lengths, output_lengths].into_iter().flatten() {
+                    super::workload::Spread::check(*lengths)?;
+                }
                 if *input_tokens == 0 || *output_tokens == 0 {
                     return Err("Input and output lengths must be at least 1 token.".to_owned());
                 }

@@ -16,7 +16,7 @@ use super::fetch::Fetch;
 use super::plan::{Plan, PlannedLoad, TokenizerChoice, Workload};
 use super::record::Records;
 use super::tokens::Tokens;
-use super::workload::{Dataset, Prompts, Wanted, fit};
+use super::workload::{Asked, Dataset, Prompts, Spread, Wanted, fit};
 use crate::domain::benchmark::Endpoint;
 use crate::domain::event::LogLevel;
 use crate::domain::provider::AuthHeader;
@@ -142,10 +142,12 @@ pub(super) fn prompts_of(plan: &Plan, tokens: &mut Tokens, stop: &Stop, notes: &
         plan.load_points.iter().map(|point| count(point).map(u64::from)).sum::<Option<u64>>()
     };
     match &plan.workload {
-        Workload::Synthetic { input_tokens, output_tokens, shared_prefix } => {
+        Workload::Synthetic { input_tokens, output_tokens, input_lengths, output_lengths, shared_prefix } => {
             let wanted = Wanted {
-                input: *input_tokens,
-                output: *output_tokens,
+                asked: Asked::Spread {
+                    input: Spread::new(*input_lengths, *input_tokens, plan.seed ^ 0x1A9),
+                    output: Spread::new(*output_lengths, *output_tokens, plan.seed ^ 0x0A7),
+                },
                 shared: *shared_prefix,
                 seed: plan.seed,
                 endpoint: plan.endpoint,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
-use super::plan::{Load, Plan, PlannedLoad, Workload};
+use super::plan::{Load, Plan, PlannedLoad};
 use super::record::{Records, read_folder_file};
 use super::stats::series::series;
 use super::stats::summary::{Scope, littles_law, meets_slo, summarise};
@@ -202,13 +202,13 @@ fn judge(points: &[LoadPoint], plan: &Plan, circumstances: &mut Circumstances) {
         if summary.steady_state.is_none() && summary.successful_requests > 0 {
             circumstances.notes.push(format!("The run was too short for a steady-state window of at least 10 s{of}."));
         }
-        if let Workload::Synthetic { input_tokens, .. } = plan.workload
-            && let Some(input) = summary.lengths.as_ref().and_then(|lengths| lengths.input.as_ref())
-            && (input.mean - f64::from(input_tokens)).abs() >= 0.5
+        if let Some(lengths) = &summary.lengths
+            && let (Some(asked), Some(input)) = (&lengths.requested_input, &lengths.input)
+            && (input.mean - asked.mean).abs() >= 0.5
         {
             circumstances.notes.push(format!(
-                "The engine counted {:.1} input tokens a request on average where {input_tokens} were asked for{of}.",
-                input.mean
+                "The engine counted {:.1} input tokens a request on average where {:.1} were asked for{of}.",
+                input.mean, asked.mean
             ));
         }
         if summary.cached_tokens.is_some_and(|tokens| tokens * 20 > summary.total_input_tokens && tokens > 0) {

@@ -94,14 +94,12 @@ fn ignores_eos(load: &LoadSpec, inputs: &PlanInputs<'_>) -> bool {
 
 /// The plan of one short request, to see whether a cloud model answers.
 pub(super) fn verify_plan(plan: &Plan) -> Plan {
-    let workload = match plan.workload {
-        Workload::Synthetic { input_tokens, output_tokens, .. } => {
-            Workload::Synthetic { input_tokens: input_tokens.min(64), output_tokens: output_tokens.min(16), shared_prefix: 0.0 }
-        }
-        Workload::Dataset { .. } => Workload::Synthetic { input_tokens: 64, output_tokens: 16, shared_prefix: 0.0 },
+    let (input_tokens, output_tokens) = match plan.workload {
+        Workload::Synthetic { input_tokens, output_tokens, .. } => (input_tokens.min(64), output_tokens.min(16)),
+        Workload::Dataset { .. } => (64, 16),
     };
     Plan {
-        workload,
+        workload: Workload::synthetic(input_tokens, output_tokens),
         load_points: vec![PlannedLoad { warmup_requests: Some(0), num_requests: Some(1), ..PlannedLoad::closed(1) }],
         slo: None,
         requests: None,
@@ -116,6 +114,8 @@ fn workload(load: &LoadSpec, spec: &BenchmarkSpec, data_dir: &Path) -> Workload 
             input_tokens: load.max_input_tokens.unwrap_or(1),
             // An embedding has no output; the plan wants a number all the same.
             output_tokens: load.max_output_tokens.unwrap_or(1),
+            input_lengths: load.input_lengths,
+            output_lengths: load.output_lengths,
             shared_prefix: load.prefix.as_ref().map_or(0.0, |prefix| prefix.share),
         },
         EvalWith::Dataset => Workload::Dataset {

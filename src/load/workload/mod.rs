@@ -2,6 +2,7 @@
 
 mod dataset;
 mod fit;
+mod spread;
 mod synthetic;
 mod words;
 
@@ -11,7 +12,8 @@ use serde_json::{Map, Value, json};
 
 pub use self::dataset::{Dataset, Row};
 pub use self::fit::{Wanted, fit};
-pub use self::synthetic::Synthetic;
+pub use self::spread::Spread;
+pub use self::synthetic::{Asked, Listed, Synthetic};
 
 use crate::domain::benchmark::Endpoint;
 use crate::domain::provider::TokenLimitField;
@@ -96,7 +98,7 @@ impl Requests {
     /// Input and output lengths asked for.
     pub fn lengths(&self, prompt: PromptId) -> (Option<u32>, Option<u32>) {
         let (input, output) = match &self.prompts {
-            Prompts::Synthetic(synthetic) => (Some(synthetic.input_tokens), synthetic.output_tokens),
+            Prompts::Synthetic(synthetic) => (Some(synthetic.input_of(prompt)), synthetic.output_of(prompt)),
             Prompts::Dataset(dataset) => (None, dataset.row(prompt).output_limit),
         };
         (input, (!self.is_embeddings()).then_some(output))
@@ -154,7 +156,8 @@ mod tests {
     }
 
     fn written(endpoint: &str) -> (String, Value) {
-        let requests = Requests::new(&plan(endpoint), Prompts::Synthetic(Synthetic::new(vec!["one", "two"], 8, 4, 8, 0.0, 1)));
+        let asked = Asked::Spread { input: Spread::new(None, 8, 1), output: Spread::new(None, 4, 1) };
+        let requests = Requests::new(&plan(endpoint), Prompts::Synthetic(Synthetic::new(vec!["one", "two"], asked, 0.0, 1)));
         let mut out = Vec::new();
         requests.write(b"POST /x HTTP/1.1\r\nx-request-id: ", "id-7", PromptId { warmup: false, number: 0 }, &mut out);
         let text = String::from_utf8(out).unwrap();
