@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use super::client::stop::Stop;
 use super::conduct::{Outcome, Tell, carry_out};
 use super::event::{LoadNews, LoadStatus};
-use super::plan::{Load, Plan, PlanAuth, PlanEndpoint, PlannedLoad, TokenizerChoice, Workload};
+use super::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedLoad, TokenizerChoice, Workload};
 use super::spool::Spool;
 use super::table::table;
 use crate::domain::benchmark::{ArrivalProcess, Endpoint, LengthDistribution};
@@ -39,7 +39,7 @@ pub struct LoadArgs {
     #[arg(long, value_enum, default_value = "chat")]
     endpoint: EndpointArg,
     /// Keep this many requests in flight.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "rate", required_unless_present_any = ["plan", "rate"])]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "rate", required_unless_present_any = ["plan", "rate", "trace"])]
     concurrency: Option<u32>,
     /// Or send this many requests per second, whether or not earlier ones have ended.
     #[arg(long, value_name = "PER_SECOND")]
@@ -50,9 +50,19 @@ pub struct LoadArgs {
     /// Shape of gamma arrivals: below 1 burstier than Poisson.
     #[arg(long, value_name = "SHAPE", default_value_t = 1.0, requires = "rate")]
     burstiness: f64,
-    /// Most requests in flight at a rate; arrivals over it are dropped and counted.
-    #[arg(long, value_name = "N", default_value_t = 1024, requires = "rate")]
+    /// Most requests in flight at a rate or of a trace; arrivals over it are dropped and counted.
+    #[arg(long, value_name = "N", default_value_t = 1024)]
     max_in_flight: u32,
+    /// Or play a trace: arrivals with lengths, as Azure's table (TIMESTAMP,ContextTokens,GeneratedTokens) or Mooncake's lines
+    /// (timestamp, input_length, output_length, hash_ids).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "concurrency", "rate", "input_lengths", "output_lengths", "ramp_s"])]
+    trace: Option<PathBuf>,
+    /// Play the trace so many times as fast as it was recorded.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "trace")]
+    time_scale: f64,
+    /// The model's context: the trace's requests that are longer, input and output together, are left out.
+    #[arg(long, value_name = "N", requires = "trace")]
+    context_tokens: Option<u32>,
     /// Measure this many requests (default: ten times the concurrency or rate, at least 100).
     #[arg(long, value_name = "N", conflicts_with = "duration_s")]
     num_requests: Option<u32>,
@@ -132,6 +142,7 @@ impl LoadArgs {
             return Ok(plan);
         }
         let load = match (self.concurrency, self.rate) {
+            _ if self.trace.is_some() => Load::Trace { time_scale: self.time_scale, max_in_flight: self.max_in_flight },
             (_, Some(rate)) => Load::Rate {
                 rate,
                 process: match self.arrival {
@@ -156,12 +167,19 @@ impl LoadArgs {
             auth: self.api_key_env.map(|api_key_env| PlanAuth { header: AuthHeader::Bearer, api_key_env }),
             token_limit: TokenLimitField::MaxTokens,
             ignore_eos: self.ignore_eos,
-            workload: Workload::Synthetic {
-                input_tokens: self.input_tokens,
-                output_tokens: self.output_tokens,
-                input_lengths: self.input_lengths,
-                output_lengths: self.output_lengths,
-                shared_prefix: 0.0,
+            workload: match self.trace {
+                Some(path) => Workload::Trace {
+                    file: DatasetFile { path, id: uuid::Uuid::nil(), name: String::new(), sha256: None },
+                    max_output_tokens: None,
+                    context_tokens: self.context_tokens,
+                },
+                None => Workload::Synthetic {
+                    input_tokens: self.input_tokens,
+                    output_tokens: self.output_tokens,
+                    input_lengths: self.input_lengths,
+                    output_lengths: self.output_lengths,
+                    shared_prefix: 0.0,
+                },
             },
             load_points: vec![PlannedLoad {
                 load,

@@ -84,7 +84,11 @@ pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, Strin
         .map_err(|error| format!("The event loop can't be set up: {error}."))?;
     driver.wants_texts = tokens.exact();
 
-    let planned = plan.load_points.iter().map(|point| Some(u64::from(point.requests()?) + u64::from(point.warmup()))).sum();
+    let planned = plan
+        .load_points
+        .iter()
+        .map(|point| Some(u64::from(driver.requests().planned(point.requests())?) + u64::from(point.warmup())))
+        .sum();
     tell(LoadNews::Prepared { requests: planned, tokenizer: tokens.describe(), notes: notes.clone() });
     let ending = run_points(plan, &mut driver, &tokens, tell, &mut notes);
 
@@ -131,6 +135,7 @@ fn run_points(plan: &Plan, driver: &mut Driver<'_>, tokens: &Tokens, tell: &Tell
         let connections = match point.load {
             Load::Closed { concurrency } => concurrency.min(point.requests().unwrap_or(u32::MAX).max(point.warmup())),
             Load::Rate { rate, max_in_flight, .. } => max_in_flight.min((rate.ceil() as u32).max(16)),
+            Load::Trace { max_in_flight, .. } => max_in_flight.min(64),
         };
         let opened = driver.open(connections);
         if opened != Ending::Done {
@@ -138,13 +143,18 @@ fn run_points(plan: &Plan, driver: &mut Driver<'_>, tokens: &Tokens, tell: &Tell
         }
         let ramp = match point.load {
             Load::Closed { concurrency } => (plan.ramp_of(concurrency) * 1e9) as i64,
-            Load::Rate { .. } => 0,
+            Load::Rate { .. } | Load::Trace { .. } => 0,
+        };
+        // a trace's own times are for the measurement
+        let warmup_load = match point.load {
+            Load::Trace { max_in_flight, .. } => Load::Closed { concurrency: max_in_flight.min(point.warmup()).max(1) },
+            _ => point.load.clone(),
         };
         let seed = plan.seed.wrapping_mul(1_000_003).wrapping_add(u64::from(number));
         let phase = PhasePlan {
             load_point: number,
             phase: Phase::Warmup,
-            load: &point.load,
+            load: &warmup_load,
             count: Some(point.warmup()),
             duration: None,
             ramp,
@@ -164,15 +174,21 @@ fn run_points(plan: &Plan, driver: &mut Driver<'_>, tokens: &Tokens, tell: &Tell
             calibrate(driver, before, tokens, notes);
         }
         driver.progress().set_after(rest_of_plan);
+        let count = driver.requests().planned(point.requests());
         let duration = point.duration_s.map(|seconds| (seconds * 1e9) as i64);
         let phase =
-            PhasePlan { phase: Phase::Measured, count: point.requests(), duration, seed, first_prompt: measured, ..phase };
+            PhasePlan { phase: Phase::Measured, load: &point.load, count, duration, seed, first_prompt: measured, ..phase };
         let ending = driver.run(&phase);
         measured += u64::from(driver.issued());
         tell(LoadNews::LoadPointEnd { load_point: number, figures: Box::new(load_point_figures(&driver.records, plan, number)) });
         if ending != Ending::Done {
             return ending;
         }
+    }
+    if let Prompts::Turns(turns) = &driver.requests().prompts
+        && turns.begun() > turns.len() as u64
+    {
+        notes.push(format!("Conversations were repeated: {} were begun, the datasets have {}.", turns.begun(), turns.len()));
     }
     if let Prompts::Dataset(dataset) = &driver.requests().prompts
         && measured > dataset.len() as u64

@@ -1,6 +1,8 @@
 //! What a load is made by: everything `dyno load` needs to know, as JSON, without a secret in it. A report offers its
 //! own plan, so that anybody can run it again by `dyno load --plan FILE`.
 
+mod check;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -115,10 +117,24 @@ pub enum Workload {
         /// Output limit; absent: the reference's length, else 256.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max_output_tokens: Option<u32>,
+        /// Conversations are played turn by turn, with the model's own answers; the concurrency counts conversations.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        multi_turn: bool,
+    },
+    /// Made up, with the arrivals and lengths of a trace; goes with [`Load::Trace`].
+    Trace {
+        /// Azure's table or Mooncake's lines.
+        file: DatasetFile,
+        /// Most output tokens of a request, whatever the trace says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_output_tokens: Option<u32>,
+        /// The model's context: requests that are longer, input and output together, are left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        context_tokens: Option<u32>,
     },
 }
 
-/// A dataset's normalised rows: a `domain::inventory::DatasetRow` a line.
+/// A dataset's normalised rows: a `domain::inventory::DatasetRow` a line; or a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetFile {
@@ -174,6 +190,22 @@ pub enum Load {
         #[serde(default = "default_cap")]
         max_in_flight: u32,
     },
+    /// When the workload's trace says, on an absolute schedule.
+    Trace {
+        /// How many times as fast as it was recorded.
+        #[serde(default = "unit")]
+        time_scale: f64,
+        /// Most requests in flight; arrivals over it are dropped and counted.
+        #[serde(default = "default_cap")]
+        max_in_flight: u32,
+    },
+}
+
+impl Load {
+    /// Whether requests are sent on a schedule.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Rate { .. } | Self::Trace { .. })
+    }
 }
 
 /// How lengths are counted.
@@ -191,6 +223,9 @@ pub enum TokenizerChoice {
     /// Not at all: lengths are estimates.
     None,
 }
+
+/// Requests before a trace, at most: enough to have connections and engine awake.
+const TRACE_WARMUP: u32 = 16;
 
 fn max_tokens() -> TokenLimitField {
     TokenLimitField::MaxTokens
@@ -228,19 +263,20 @@ impl PlannedLoad {
     pub fn cap(&self) -> u32 {
         match self.load {
             Load::Closed { concurrency } => concurrency,
-            Load::Rate { max_in_flight, .. } => max_in_flight,
+            Load::Rate { max_in_flight, .. } | Load::Trace { max_in_flight, .. } => max_in_flight,
         }
     }
 
-    /// Requests to measure; absent where the load ends by time.
+    /// Requests to measure; absent where the load ends by time, or with its trace.
     pub fn requests(&self) -> Option<u32> {
         match (self.num_requests, self.duration_s) {
             (Some(number), _) => Some(number),
             (None, Some(_)) => None,
-            (None, None) => Some(match self.load {
-                Load::Closed { concurrency } => crate::domain::benchmark::LoadSpec::default_requests(concurrency),
-                Load::Rate { rate, .. } => crate::domain::benchmark::LoadSpec::default_requests(rate.ceil() as u32),
-            }),
+            (None, None) => match self.load {
+                Load::Closed { concurrency } => Some(crate::domain::benchmark::LoadSpec::default_requests(concurrency)),
+                Load::Rate { rate, .. } => Some(crate::domain::benchmark::LoadSpec::default_requests(rate.ceil() as u32)),
+                Load::Trace { .. } => None,
+            },
         }
     }
 
@@ -249,85 +285,15 @@ impl PlannedLoad {
         self.warmup_requests.unwrap_or_else(|| match self.load {
             Load::Closed { concurrency } => concurrency,
             Load::Rate { rate, max_in_flight, .. } => (rate.ceil() as u32).clamp(1, max_in_flight.max(1)),
+            Load::Trace { max_in_flight, .. } => max_in_flight.min(TRACE_WARMUP),
         })
     }
 }
 
 impl Plan {
-    /// Checks what can be checked without asking anybody.
-    ///
-    /// # Errors
-    /// The first thing that is wrong, in words for people.
-    pub fn check(&self) -> Result<(), String> {
-        if self.endpoints.is_empty() {
-            return Err("The plan names no endpoint.".to_owned());
-        }
-        if self.load_points.is_empty() {
-            return Err("The plan names no load point.".to_owned());
-        }
-        if !(self.stall_timeout_s > 0.0 && self.timeout_s > 0.0) {
-            return Err("Time-outs must be greater than 0.".to_owned());
-        }
-        if self.ramp_s.is_some_and(|ramp| !(0.0..=3600.0).contains(&ramp)) {
-            return Err("The ramp must be between 0 and 3,600 seconds.".to_owned());
-        }
-        for endpoint in &self.endpoints {
-            super::address::Address::parse(&endpoint.base_url)?;
-        }
-        match &self.workload {
-            Workload::Synthetic { input_tokens, output_tokens, input_lengths, output_lengths, shared_prefix } => {
-                for lengths in [input_lengths, output_lengths].into_iter().flatten() {
-                    super::workload::Spread::check(*lengths)?;
-                }
-                if *input_tokens == 0 || *output_tokens == 0 {
-                    return Err("Input and output lengths must be at least 1 token.".to_owned());
-                }
-                if !(0.0..=1.0).contains(shared_prefix) {
-                    return Err("The shared prefix must be a share between 0 and 1.".to_owned());
-                }
-            }
-            Workload::Dataset { files, max_output_tokens } => {
-                if files.is_empty() {
-                    return Err("The plan names no dataset.".to_owned());
-                }
-                if *max_output_tokens == Some(0) {
-                    return Err("The output limit must be at least 1 token.".to_owned());
-                }
-            }
-        }
-        self.load_points.iter().try_for_each(PlannedLoad::check)
-    }
-
     /// Over how long a closed loop's first requests are spread, seconds.
     pub fn ramp_of(&self, concurrency: u32) -> f64 {
         self.ramp_s.unwrap_or_else(|| (f64::from(concurrency.saturating_sub(1)) * 0.002).min(1.0))
-    }
-}
-
-impl PlannedLoad {
-    fn check(&self) -> Result<(), String> {
-        if self.num_requests.is_some() && self.duration_s.is_some() {
-            return Err("Give the number of requests or the duration, not both.".to_owned());
-        }
-        if self.num_requests == Some(0) {
-            return Err("At least one request must be measured.".to_owned());
-        }
-        if self.duration_s.is_some_and(|seconds| !(seconds > 0.0 && seconds <= 7.0 * 86_400.0)) {
-            return Err("The duration must be greater than 0 and at most a week.".to_owned());
-        }
-        match self.load {
-            Load::Closed { concurrency: 0 } => Err("The concurrency must be at least 1.".to_owned()),
-            Load::Rate { rate, burstiness, max_in_flight, .. } => {
-                if !(rate > 0.0 && rate <= 1_000_000.0) {
-                    return Err("The rate must be greater than 0 and at most 1,000,000 requests per second.".to_owned());
-                }
-                if !(burstiness > 0.0 && burstiness.is_finite()) {
-                    return Err("The burstiness must be greater than 0.".to_owned());
-                }
-                if max_in_flight == 0 { Err("At least one request must be allowed in flight.".to_owned()) } else { Ok(()) }
-            }
-            Load::Closed { .. } => Ok(()),
-        }
     }
 }
 

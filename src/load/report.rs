@@ -43,7 +43,7 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
     let summary = load_points.get(best).map(|point| point.summary.clone()).unwrap_or_default();
     let nodes = nodes_of(records, plan, u32::try_from(best).unwrap_or(0));
     circumstances.client.littles_law_ratio = littles_law(&summary);
-    judge(&load_points, plan, &mut circumstances);
+    judge(&load_points, &mut circumstances);
     let succeeded = load_points.iter().any(|point| point.summary.successful_requests > 0);
     if !succeeded {
         circumstances.invalid.push("No request succeeded.".to_owned());
@@ -85,6 +85,8 @@ fn load_point_of(records: &Records, plan: &Plan, number: u32, planned: &PlannedL
     let (concurrency, rate) = match planned.load {
         Load::Closed { concurrency } => (Some(concurrency), None),
         Load::Rate { rate, .. } => (None, Some(rate)),
+        // the mean rate of its arrivals
+        Load::Trace { .. } => (None, summary.requested_rate),
     };
     let meets_slo = plan.slo.as_ref().and_then(|slo| meets_slo(&scope, &summary, slo));
     LoadPoint { concurrency, rate, meets_slo, summary }
@@ -182,7 +184,7 @@ fn examples(records: &Records) -> Vec<ErrorExample> {
 }
 
 /// What the figures themselves say about how far they can be trusted.
-fn judge(points: &[LoadPoint], plan: &Plan, circumstances: &mut Circumstances) {
+fn judge(points: &[LoadPoint], circumstances: &mut Circumstances) {
     for (number, point) in points.iter().enumerate() {
         let of = if points.len() > 1 { format!(" (load point {})", number + 1) } else { String::new() };
         let summary = &point.summary;

@@ -81,7 +81,7 @@ impl Spread {
 
     /// The length of one request.
     pub fn length(&self, key: u64) -> u32 {
-        let mut rng = || {
+        let rng = || {
             let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
             rng.set_stream(key);
             rng

@@ -28,6 +28,8 @@ pub enum Asked {
 /// One request of a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
+    /// When it arrives, ns after the first.
+    pub at: i64,
     /// Input tokens, template included.
     pub input: u32,
     /// Output limit.
@@ -304,6 +306,7 @@ mod tests {
     #[test]
     fn the_same_block_is_the_same_words() {
         let rows = [(1_100, vec![7, 8, 9]), (1_030, vec![7, 8, 10]), (600, vec![11, 8])].map(|(input, blocks)| Listed {
+            at: 0,
             input,
             output: 1,
             blocks: blocks.into(),

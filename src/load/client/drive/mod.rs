@@ -177,13 +177,18 @@ impl<'a> Driver<'a> {
         let begin = clock::now();
         self.issued = 0;
         self.lanes.clear();
-        self.open_loop = matches!(plan.load, Load::Rate { .. });
+        self.requests.begin_phase();
+        self.open_loop = plan.load.is_open();
         self.idle.iter_mut().for_each(Vec::clear);
         self.progress.begin_phase(plan.load_point, plan.phase, plan.count, plan.duration, begin);
         let ending = match plan.load {
             Load::Closed { concurrency } => self.run_closed(plan, *concurrency, begin),
             Load::Rate { rate, process, burstiness, max_in_flight } => {
                 let arrivals = Arrivals::new(*rate, *process, *burstiness, plan.seed);
+                self.run_open(plan, arrivals, *max_in_flight, begin)
+            }
+            Load::Trace { max_in_flight, .. } => {
+                let arrivals = Arrivals::listed(self.requests.arrivals().unwrap_or_default());
                 self.run_open(plan, arrivals, *max_in_flight, begin)
             }
         };
