@@ -103,6 +103,12 @@ pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, Strin
     if driver.abandoned > 0 {
         notes.push(format!("{} requests were in flight when the load was ended: they count nowhere.", driver.abandoned));
     }
+    if driver.compressed > 0 {
+        notes.push(format!(
+            "{} answers came compressed though the requests asked for plain ones: their events count from when they could be read.",
+            driver.compressed
+        ));
+    }
     if asked_for_usage && !driver.requests().asks_for_usage() {
         notes.push("The server refused to be asked for usage (stream_options).".to_owned());
     }

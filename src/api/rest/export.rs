@@ -17,7 +17,7 @@ use crate::server::App;
 const PIECE: u32 = 1_000;
 
 /// The columns of the CSV, which are the fields of a record.
-const COLUMNS: [&str; 25] = [
+const COLUMNS: [&str; 26] = [
     "id",
     "node",
     "load_point",
@@ -43,6 +43,7 @@ const COLUMNS: [&str; 25] = [
     "error_class",
     "error",
     "http_status",
+    "retry_after_s",
 ];
 
 /// How records are wanted.

@@ -6,5 +6,6 @@ mod faults;
 mod kept;
 mod measures;
 mod scripted;
+mod shapes;
 mod streams;
 mod workloads;

@@ -81,6 +81,7 @@ impl Driver<'_> {
             }
         }
         self.in_flight -= 1;
+        self.compressed += u64::from(self.connections[place].was_compressed());
         if self.requests.needs_answers() {
             let answer = row.error.is_none().then(|| std::mem::take(&mut self.connections[place].kept().answer));
             self.requests.answered(place, answer.as_deref());

@@ -61,6 +61,8 @@ pub struct Driver<'a> {
     pub health: Health,
     /// Requests that were going on when the load was stopped.
     pub abandoned: u64,
+    /// Answers that came compressed.
+    pub compressed: u64,
     /// What went wrong beside requests.
     pub file_error: Option<io::Error>,
     usage_seen: bool,
@@ -109,6 +111,7 @@ impl<'a> Driver<'a> {
             wants_texts: false,
             health: Health::start(),
             abandoned: 0,
+            compressed: 0,
             file_error: None,
             usage_seen: false,
             lanes: VecDeque::new(),
