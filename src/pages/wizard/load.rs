@@ -162,12 +162,21 @@ fn Datasets(place: Place, search: String) -> impl IntoView {
                 number if number == dataset.samples => "all with a reference answer".to_owned(),
                 number => format!("{} with a reference answer", grouped(number)),
             };
-            let facts = format!(
-                "{}, {reference}, {} characters a prompt on average{}",
-                count(dataset.samples, "sample", "samples"),
-                figure(dataset.mean_prompt_chars),
-                if dataset.builtin { ", comes with Dyno" } else { "" },
-            );
+            let facts = match (&dataset.trace, dataset.mean_prompt_chars) {
+                (Some(trace), _) => format!(
+                    "A trace of {} over {}, {} tokens in and {} out on average",
+                    count(dataset.samples, "arrival", "arrivals"),
+                    duration(trace.span_s),
+                    figure(trace.mean_input_tokens),
+                    figure(trace.mean_output_tokens),
+                ),
+                (None, chars) => format!(
+                    "{}, {reference}, {} characters a prompt on average{}",
+                    count(dataset.samples, "sample", "samples"),
+                    figure(chars.unwrap_or_default()),
+                    if dataset.builtin { ", comes with Dyno" } else { "" },
+                ),
+            };
             Choice::new(dataset.id.to_string(), dataset.name.clone(), is_checked(&dataset))
                 .with(view! { <p class="hint">{facts}</p> })
         })

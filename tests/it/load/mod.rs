@@ -7,5 +7,6 @@ mod faults;
 mod kept;
 mod measures;
 mod scripted;
+mod shapes;
 mod streams;
 mod workloads;
