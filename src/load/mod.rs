@@ -7,6 +7,7 @@ pub mod command;
 pub mod conduct;
 pub mod event;
 pub mod fetch;
+mod limits;
 pub mod plan;
 mod prepare;
 pub mod progress;
