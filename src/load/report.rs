@@ -8,9 +8,9 @@ use std::path::Path;
 use super::aside::{Aside, Carried};
 use super::plan::{Load, Plan, Workload};
 use super::record::{Records, read_folder_file};
-use super::stats::series::series;
 use super::search::{self, Verdict};
 use super::self_check;
+use super::stats::series::series;
 use super::stats::summary::{Scope, contradictions, littles_law, meets_slo, summarise};
 use crate::domain::report::{ClientHealth, ErrorClass, ErrorExample, LoadPoint, NodeReport, Phase, Report, Summary, TokenSource};
 use crate::domain::run::{RunKind, RunStatus};
@@ -156,8 +156,7 @@ fn load_point_of(records: &Records, plan: &Plan, number: u32, carried: &Carried,
         Load::Closed { concurrency } => (Some(concurrency), None),
         Load::Rate { rate, .. } => (None, Some(rate)),
     };
-    let meets_slo =
-        if carried.over { Some(false) } else { plan.slo.as_ref().and_then(|slo| meets_slo(&scope, &summary, slo)) };
+    let meets_slo = if carried.over { Some(false) } else { plan.slo.as_ref().and_then(|slo| meets_slo(&scope, &summary, slo)) };
     LoadPoint { concurrency, rate, meets_slo, summary }
 }
 

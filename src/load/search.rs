@@ -153,7 +153,11 @@ pub fn outcome(variable: SearchVariable, (min, max): (f64, f64), seen: &[(f64, V
     let most = row.last().copied().unwrap_or(max);
     let mut sentence = match (meets_at, fails_at) {
         (Some(meets), Some(fails)) if variable == SearchVariable::Concurrency && fails - meets <= 1.0 => {
-            format!("The largest {name} within the limits is {}: {} is over them.", words(variable, meets), words(variable, fails))
+            format!(
+                "The largest {name} within the limits is {}: {} is over them.",
+                words(variable, meets),
+                words(variable, fails)
+            )
         }
         (Some(meets), Some(fails)) => format!(
             "The largest {name} within the limits lies from {} up to, but not at, {}.",
@@ -163,11 +167,15 @@ pub fn outcome(variable: SearchVariable, (min, max): (f64, f64), seen: &[(f64, V
         (Some(meets), None) if meets >= most => {
             format!("Even the largest {name} that was allowed, {}, is within the limits.", words(variable, meets))
         }
-        (Some(meets), None) => format!("{} is within the limits; no larger {name} was found to be over them.", words(variable, meets)),
+        (Some(meets), None) => {
+            format!("{} is within the limits; no larger {name} was found to be over them.", words(variable, meets))
+        }
         (None, Some(fails)) if fails <= least => {
             format!("No {name} is within the limits: the least that was allowed, {}, is over them.", words(variable, fails))
         }
-        (None, Some(fails)) => format!("{} is over the limits; no smaller {name} was found to be within them.", words(variable, fails)),
+        (None, Some(fails)) => {
+            format!("{} is over the limits; no smaller {name} was found to be within them.", words(variable, fails))
+        }
         (None, None) => format!("No {name} was found to be within the limits or over them."),
     };
     if let (Some(fails), Some(above)) = (fails_at, loads(Verdict::Meets).find(|load| !under(load))) {
@@ -290,7 +298,9 @@ mod tests {
         // figures that were counted once more after the load may turn out otherwise
         let odd = rest(&[(17.0, Verdict::Fails), (129.0, Verdict::Meets), (8.0, Verdict::Meets)], false);
         assert_eq!((odd.meets_at, odd.fails_at), (Some(8.0), Some(17.0)));
-        assert!(odd.sentence.ends_with("contradict each other: 129 in flight is within the limits although 17 in flight is not."));
+        assert!(
+            odd.sentence.ends_with("contradict each other: 129 in flight is within the limits although 17 in flight is not.")
+        );
     }
 
     #[test]

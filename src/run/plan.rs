@@ -135,10 +135,9 @@ fn load_points(load: &LoadSpec) -> Vec<PlannedLoad> {
     let loads: Vec<Load> = match (load.load_points.as_slice(), &load.arrival) {
         // A search finds its points by itself; the one that is planned is the largest, which everything is made for.
         (_, Some(Arrival::Rate { .. })) if search.is_some() => search.map(|search| open(search.max)).into_iter().collect(),
-        _ if search.is_some() => search
-            .map(|search| Load::Closed { concurrency: search.max.floor().max(1.0) as u32 })
-            .into_iter()
-            .collect(),
+        _ if search.is_some() => {
+            search.map(|search| Load::Closed { concurrency: search.max.floor().max(1.0) as u32 }).into_iter().collect()
+        }
         ([], Some(Arrival::Rate { rate, .. })) => vec![open(*rate)],
         ([], _) => vec![Load::Closed { concurrency: load.concurrent_requests }],
         (points, _) => points
@@ -158,7 +157,8 @@ fn load_points(load: &LoadSpec) -> Vec<PlannedLoad> {
                 num_requests: load.num_requests,
                 duration_s: load.duration_s,
             };
-            if let (None, None, Some(slo)) = (load.num_requests, load.duration_s, load.slo.as_ref().filter(|_| search.is_none())) {
+            if let (None, None, Some(slo)) = (load.num_requests, load.duration_s, load.slo.as_ref().filter(|_| search.is_none()))
+            {
                 planned.num_requests = planned.requests().map(|number| number.max(floor(slo)));
             }
             planned

@@ -30,8 +30,7 @@ impl Enough {
         }
         // what was counted by events may be counted otherwise after the load
         let tpot = if row.source == Some(TokenSource::Usage) { row.tpot_ms() } else { None };
-        let values =
-            [(row.ttft_ms(), self.slo.ttft_ms), (tpot, self.slo.tpot_ms), (row.e2el_ms(), self.slo.e2el_ms)];
+        let values = [(row.ttft_ms(), self.slo.ttft_ms), (tpot, self.slo.tpot_ms), (row.e2el_ms(), self.slo.e2el_ms)];
         for (count, (value, limit)) in self.over.iter_mut().zip(values) {
             let Some(limit) = limit else { continue };
             *count += u64::from(!row.succeeded() || value.is_some_and(|value| value > limit));
@@ -55,7 +54,12 @@ mod tests {
     }
 
     fn row(ttft_ms: i64) -> Row {
-        Row { sent: Some(0), first: Some(ttft_ms * 1_000_000), last: Some(ttft_ms * 1_000_000), ..Row::new(0, Phase::Measured, 0, 0) }
+        Row {
+            sent: Some(0),
+            first: Some(ttft_ms * 1_000_000),
+            last: Some(ttft_ms * 1_000_000),
+            ..Row::new(0, Phase::Measured, 0, 0)
+        }
     }
 
     /// However the requests that are still to come turn out, the verdict stands; and one less would not be enough.

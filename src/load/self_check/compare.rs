@@ -117,7 +117,8 @@ mod tests {
                 r#"{{"request_id":"{id}","received_mono_ns":15000000,"received_unix_ns":905000000,"arrived_unix_ns":900000000,"kinds":"{kinds}","mono_ns":{at:?},"more":1}}"#
             )
         };
-        let log = [line("a-0m0", "hrccfcud", &[15, 20, 110, 120, 121, 130, 131, 132]), line("a-0m1", "c", &[10]), "cut {".to_owned()];
+        let log =
+            [line("a-0m0", "hrccfcud", &[15, 20, 110, 120, 121, 130, 131, 132]), line("a-0m1", "c", &[10]), "cut {".to_owned()];
         let truth = read_truth(log.join("\n").as_bytes());
         assert_eq!(truth["a-0m0"], Truth { arrived: 10 * MS, written: vec![110 * MS, 120 * MS, 130 * MS] });
         let compared = compare(&records, &truth);

@@ -49,9 +49,7 @@ pub fn judge(check: &SelfCheck, points: &[LoadPoint]) -> Judgement {
     }
     let most = points.iter().filter_map(|point| point.summary.peak_concurrency).max().unwrap_or(0);
     if most > u64::from(check.concurrency) * 2 {
-        judgement
-            .notes
-            .push(format!("The client was checked with {} in flight; the load had up to {most}.", check.concurrency));
+        judgement.notes.push(format!("The client was checked with {} in flight; the load had up to {most}.", check.concurrency));
     }
     judgement
 }
@@ -94,7 +92,9 @@ mod tests {
         let judged = judge(&check(4.0, 0.0, 700), &[point(100.0, 40.0), point(50.0, 40.0)]);
         assert_eq!(
             judged.invalid,
-            ["The client's TTFT error is 4.00 ms (p99, checked with 8 in flight), over 2.50 ms: the larger of 1 ms and 5 % of the median TTFT, 50.00 ms."]
+            [
+                "The client's TTFT error is 4.00 ms (p99, checked with 8 in flight), over 2.50 ms: the larger of 1 ms and 5 % of the median TTFT, 50.00 ms."
+            ]
         );
         // without a figure there is nothing to be wrong
         assert!(fine(check(9.0, 9.0, 700), &[]));
@@ -108,6 +108,9 @@ mod tests {
         assert_eq!(judge(&failed, &[]).notes, ["The client could not be checked: no request succeeded."]);
         let mut wide = point(5.0, 2.0);
         wide.summary.peak_concurrency = Some(17);
-        assert_eq!(judge(&check(0.1, 0.1, 700), &[wide]).notes, ["The client was checked with 8 in flight; the load had up to 17."]);
+        assert_eq!(
+            judge(&check(0.1, 0.1, 700), &[wide]).notes,
+            ["The client was checked with 8 in flight; the load had up to 17."]
+        );
     }
 }

@@ -310,10 +310,14 @@ pub fn contradictions(scope: &Scope<'_>) -> u64 {
         let (count, sum) = scope.records.gaps.of(index).fold((1, 0), |(count, sum), gap| (count + 1, sum + gap));
         count != row.events || i64::try_from(sum) != Ok(last - first)
     };
-    scope.rows.iter().filter(|index| {
-        let row = &scope.records.rows[**index];
-        backwards(row) || broken(**index, row)
-    }).count() as u64
+    scope
+        .rows
+        .iter()
+        .filter(|index| {
+            let row = &scope.records.rows[**index];
+            backwards(row) || broken(**index, row)
+        })
+        .count() as u64
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@
 mod ends;
 mod faults;
 mod kept;
+mod known_answers;
 mod measures;
 mod scripted;
+mod search;
+mod self_check;
 mod streams;
 mod workloads;

@@ -96,7 +96,11 @@ fn a_search_that_can_not_be_carried_out_is_refused_at_the_trigger() {
     let points = "A search finds its load points by itself. Remove the load points, or the search.";
     let bounds = "A search for a concurrency goes from 1 at least to 10,000 at most.";
     for (fields, field, message) in [
-        (json!({ "slo": { "ttft_ms": 1, "search": { "min": 1, "max": 9 } }, "load_points": [{ "concurrency": 8 }] }), "load_points", points),
+        (
+            json!({ "slo": { "ttft_ms": 1, "search": { "min": 1, "max": 9 } }, "load_points": [{ "concurrency": 8 }] }),
+            "load_points",
+            points,
+        ),
         (json!({ "slo": { "ttft_ms": 1, "search": { "min": 0.2, "max": 9 } } }), "slo", bounds),
         (json!({ "slo": { "ttft_ms": 1, "search": { "min": 1, "max": 10_001 } } }), "slo", bounds),
         (json!({ "slo": { "ttft_ms": 1, "search": { "min": 1.2, "max": 1.8 } } }), "slo", bounds),

@@ -287,8 +287,11 @@ impl Server {
         let mut ended = false;
         if let Some(connection) = self.connection(slot, generation) {
             loop {
-                let (got, arrived) =
-                    if connection.stamped { connection.io.read_stamped(&mut buffer) } else { (connection.io.read(&mut buffer), 0) };
+                let (got, arrived) = if connection.stamped {
+                    connection.io.read_stamped(&mut buffer)
+                } else {
+                    (connection.io.read(&mut buffer), 0)
+                };
                 if let Got::Bytes(_) = got {
                     connection.arrived_unix_ns = arrived;
                 }

@@ -54,7 +54,12 @@ impl Server {
         }
     }
 
-    fn start(&mut self, slot: u32, request: &Request<'_>, (received_mono_ns, received_unix_ns, arrived_unix_ns): (u64, u64, u64)) {
+    fn start(
+        &mut self,
+        slot: u32,
+        request: &Request<'_>,
+        (received_mono_ns, received_unix_ns, arrived_unix_ns): (u64, u64, u64),
+    ) {
         let config = &self.shared.config;
         let dialect = config.shape.dialect;
         let close = !request.keep_alive;
