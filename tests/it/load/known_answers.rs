@@ -232,7 +232,9 @@ fn the_published_example() {
 fn records_that_contradict_each_other_are_found() {
     let sound = || {
         let mut records = Records::default();
-        (0..20).for_each(|at| drop(add(&mut records, at * S, &[(at + 1) * S, (at + 2) * S], 2)));
+        for at in 0..20 {
+            add(&mut records, at * S, &[(at + 1) * S, (at + 2) * S], 2);
+        }
         records
     };
     let found = |records: &Records| {
@@ -268,7 +270,9 @@ fn the_report_of_contradicting_records_is_not_valid() {
     }))
     .unwrap();
     let mut records = Records::default();
-    (0..20).for_each(|at| drop(add(&mut records, at * S, &[(at + 1) * S, (at + 2) * S], 2)));
+    for at in 0..20 {
+        add(&mut records, at * S, &[(at + 1) * S, (at + 2) * S], 2);
+    }
     let report = dyno::load::report::report(&records, &plan, dyno::load::report::Circumstances::default());
     assert!(report.valid, "{:?}", report.invalid_reasons);
     records.rows[7].sent = Some(9 * S + 500 * MS);
