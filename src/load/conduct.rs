@@ -392,3 +392,71 @@ fn provenance(plan: &Plan, tokens: &Tokens) -> serde_json::Map<String, serde_jso
     all.insert("plan".to_owned(), serde_json::to_value(&plan).unwrap_or_default());
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::load::plan::PlannedCheck;
+    use crate::load::record::{GapsBuf, Row};
+
+    /// A tokenizer that knows words between white space.
+    fn tokens(folder: &std::path::Path) -> Tokens {
+        let tokenizer = json!({
+            "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "added_tokens": [],
+            "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+            "model": {"type": "WordLevel", "vocab": {"<unk>": 0, "one": 1}, "unk_token": "<unk>"}
+        });
+        std::fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).unwrap();
+        Tokens::of_file(folder).unwrap()
+    }
+
+    fn row(load_point: u32, source: TokenSource, output: u32) -> Row {
+        Row { source: Some(source), output: Some(output), events: output, ..Row::new(load_point, Phase::Measured, 0, 0) }
+    }
+
+    #[test]
+    fn usage_comes_before_the_tokenizer_and_that_before_events() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut records = Records::default();
+        let hidden = Row { reasoning: Some(90), ..row(1, TokenSource::Usage, 100) };
+        for row in [row(0, TokenSource::Usage, 5), row(0, TokenSource::Events, 2), row(0, TokenSource::Events, 3), hidden] {
+            records.push(row, &GapsBuf::default(), None);
+        }
+        let text = |words: usize| vec!["one"; words].join(" ").into_bytes();
+        let texts = HashMap::from([(0, text(4)), (1, text(6)), (3, text(8))]);
+        let mut disagreement = HashMap::new();
+        assert!(count_texts(&mut records, texts, &mut tokens(folder.path()), &mut disagreement));
+        let counted: Vec<_> = records.rows.iter().map(|row| (row.output.unwrap(), row.source.unwrap())).collect();
+        assert_eq!(
+            counted,
+            [(5, TokenSource::Usage), (6, TokenSource::Tokenizer), (3, TokenSource::Events), (100, TokenSource::Usage)]
+        );
+        // 4 against 5; 8 against the 10 that were shown
+        assert_eq!(disagreement, HashMap::from([(0, 0.2), (1, 0.2)]));
+    }
+
+    #[test]
+    fn a_check_that_can_not_be_carried_out_says_so_and_stops_nothing() {
+        // the program that runs here is that of the tests, which is no reference engine
+        let plan: Plan = serde_json::from_value(json!({
+            "endpoints": [{"node": "n", "base_url": "http://127.0.0.1:9"}], "model": "m",
+            "workload": {"kind": "synthetic", "input_tokens": 8, "output_tokens": 4},
+            "load_points": [{"load": {"kind": "closed", "concurrency": 3}}]
+        }))
+        .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let told = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let log = told.clone();
+        let tell: Tell = std::rc::Rc::new(move |news| log.borrow_mut().push(news));
+        let planned = PlannedCheck { cache: Some(folder.path().to_owned()) };
+        let check = self_check::check(&plan, &planned, &tell, &Stop::on_signals().unwrap());
+        assert!(check.failed.as_ref().is_some_and(|why| why.starts_with("the reference engine did not start")), "{check:?}");
+        assert_eq!((check.ttft_error_ms, check.itl_error_ms, check.concurrency), (None, None, 3));
+        let warned =
+            |news: &LoadNews| matches!(news, LoadNews::Log { line, .. } if line.starts_with("The client could not be checked"));
+        assert!(told.borrow().iter().any(warned));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it is not kept");
+    }
+}

@@ -281,6 +281,16 @@ impl PlannedLoad {
         Self { load: Load::Closed { concurrency }, warmup_requests: None, num_requests: None, duration_s: None }
     }
 
+    /// The same with so many requests at least, where neither their number nor a duration is fixed.
+    #[must_use]
+    pub fn with_at_least(mut self, requests: u64) -> Self {
+        if self.num_requests.is_none() && self.duration_s.is_none() {
+            let least = u32::try_from(requests).unwrap_or(u32::MAX);
+            self.num_requests = self.requests().map(|requests| requests.max(least));
+        }
+        self
+    }
+
     /// The load: requests in flight, or per second.
     pub fn at(&self) -> f64 {
         match self.load {
@@ -343,11 +353,8 @@ impl Plan {
             Load::Rate { rate, .. } => *rate = load,
             Load::Trace { .. } => return None,
         }
-        if let (None, None, Some(slo)) = (point.num_requests, point.duration_s, &self.slo) {
-            let least = u32::try_from(floor(slo.percentile).unwrap_or(0)).unwrap_or(u32::MAX);
-            point.num_requests = point.requests().map(|requests| requests.max(least));
-        }
-        Some(point)
+        let least = self.slo.as_ref().and_then(|slo| floor(slo.percentile));
+        Some(point.with_at_least(least.unwrap_or(0)))
     }
 
     /// Most load points that can come.

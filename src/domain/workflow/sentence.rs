@@ -1,7 +1,7 @@
 //! The load in plain words.
 
 use super::fields::grouped;
-use crate::domain::benchmark::{Arrival, EvalWith, LengthDistribution, LoadSpec, OfferedLoad};
+use crate::domain::benchmark::{Arrival, EvalWith, LengthDistribution, LoadSpec, OfferedLoad, SloSearch};
 
 /// The load in one sentence: "1,280 requests, 128 in flight, 512 tokens in and 128 out, about 4 minutes." `rows` is how
 /// many rows the chosen datasets have together, `seconds` an estimate of the time that it takes; both where known.
@@ -23,7 +23,20 @@ pub fn load_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -
     }
 }
 
+/// The bounds of a search, where one is asked for.
+fn search(load: &LoadSpec) -> Option<&SloSearch> {
+    load.slo.as_ref()?.search.as_ref()
+}
+
 fn amount(load: &LoadSpec) -> String {
+    if search(load).is_some() {
+        let each = match (load.duration_s, load.num_requests) {
+            (Some(seconds), _) => duration(seconds),
+            (None, Some(requests)) => count(requests.into(), "request"),
+            (None, None) => "as many requests as the percentile needs".to_owned(),
+        };
+        return format!("A search for the largest load within the limits in at most 9 load points, {each} at each");
+    }
     let each = if load.load_points.len() > 1 { " at each load" } else { "" };
     match (load.duration_s, load.num_requests) {
         (Some(seconds), _) => format!("{}{each}", capital(&duration(seconds))),
@@ -45,6 +58,13 @@ pub fn load_words(load: &LoadSpec) -> String {
 
 fn pace(load: &LoadSpec) -> Vec<String> {
     let cap = || format!("at most {} in flight", grouped(load.concurrent_requests.into()));
+    if let Some(search) = search(load) {
+        let bounds = format!("from {} to {}", plain(search.min), plain(search.max));
+        return match &load.arrival {
+            Some(Arrival::Rate { .. }) => vec![format!("{bounds} requests per second"), cap()],
+            _ => vec![format!("{bounds} in flight")],
+        };
+    }
     match (load.load_points.as_slice(), &load.arrival) {
         ([], Some(Arrival::Rate { rate, .. })) => vec![format!("{} requests per second", plain(*rate)), cap()],
         ([], _) if load.is_multi_turn() => {
