@@ -7,6 +7,7 @@ pub mod answer;
 pub mod body;
 pub mod facts;
 pub mod fields;
+pub mod load_form;
 pub mod freeze;
 pub mod needs;
 pub mod page;
