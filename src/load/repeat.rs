@@ -178,7 +178,9 @@ mod tests {
     #[test]
     fn a_shared_plan_has_no_deadline_and_writes_no_files() {
         let shared = to_share(&plan(json!({})));
-        assert!(shared.run_id.is_nil() && shared.requests.is_none() && shared.report.is_none() && shared.deadline_unix_ns.is_none());
+        assert!(
+            shared.run_id.is_nil() && shared.requests.is_none() && shared.report.is_none() && shared.deadline_unix_ns.is_none()
+        );
     }
 
     #[test]

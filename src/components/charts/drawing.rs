@@ -277,7 +277,8 @@ pub fn markers(shape: Shape, r: f64, at: impl IntoIterator<Item = (f64, f64)>) -
             Shape::Cross => write!(d, "M{:.1} {:.1}l{w} {w}M{:.1} {:.1}l-{w} {w}", x - r, y - r, x + r, y - r, w = 2.0 * r),
             Shape::Star => {
                 for corner in 0..10 {
-                    let (turn, reach) = (f64::from(corner) * std::f64::consts::PI / 5.0, if corner % 2 == 0 { r } else { r * 0.45 });
+                    let (turn, reach) =
+                        (f64::from(corner) * std::f64::consts::PI / 5.0, if corner % 2 == 0 { r } else { r * 0.45 });
                     let pen = if corner == 0 { 'M' } else { 'L' };
                     let _ = write!(d, "{pen}{:.1} {:.1}", x + reach * turn.sin(), y - reach * turn.cos());
                 }

@@ -101,8 +101,7 @@ fn panel(id: &str, title: String, y_title: &str, lines: Vec<Line>, time: &RunTim
             format!("{}: at most {}.", line.name, figure(most))
         })
         .collect();
-    let mut key: Vec<Key> =
-        lines.iter().zip(LINES).map(|(line, class)| Key { class, text: line.name.clone() }).collect();
+    let mut key: Vec<Key> = lines.iter().zip(LINES).map(|(line, class)| Key { class, text: line.name.clone() }).collect();
     key.extend(time.hatched());
     // Scrapes of one engine have one time; of several engines each row is of one of them.
     let mut rows: Vec<(f64, usize, f64)> = lines
@@ -112,11 +111,9 @@ fn panel(id: &str, title: String, y_title: &str, lines: Vec<Line>, time: &RunTim
         .collect();
     rows.sort_by(|a, b| a.0.total_cmp(&b.0));
     let names: Vec<String> = lines.iter().map(|line| line.name.clone()).collect();
-    let table = Table::of_points(
-        vec!["Time, s".to_owned(), "Of".to_owned(), y_title.to_owned()],
-        &rows,
-        |(at, index, value)| vec![second(*at), names[*index].clone(), figure(*value)],
-    );
+    let table = Table::of_points(vec!["Time, s".to_owned(), "Of".to_owned(), y_title.to_owned()], &rows, |(at, index, value)| {
+        vec![second(*at), names[*index].clone(), figure(*value)]
+    });
     Some(Chart {
         id: id.to_owned(),
         desc: format!("{title} over {}, as the engine says. {}", span(time.domain.1), peaks.join(" ")),

@@ -52,8 +52,7 @@ impl Labels {
     }
 
     fn is_free(&self, area: Area) -> bool {
-        let inside =
-            area.0 >= self.within.0 && area.1 >= self.within.1 && area.2 <= self.within.2 && area.3 <= self.within.3;
+        let inside = area.0 >= self.within.0 && area.1 >= self.within.1 && area.2 <= self.within.2 && area.3 <= self.within.3;
         let meets = |other: &Area| area.0 < other.2 && other.0 < area.2 && area.1 < other.3 && other.1 < area.3;
         inside && !self.taken.iter().any(meets)
     }

@@ -95,8 +95,11 @@ pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_
         drawing
     };
     let number = points.len() as u64;
-    let what =
-        if seconds { count(number, "median of a stretch of time", "medians of stretches of time") } else { count(number, "request", "requests") };
+    let what = if seconds {
+        count(number, "median of a stretch of time", "medians of stretches of time")
+    } else {
+        count(number, "request", "requests")
+    };
     let mut desc = format!("{} over {}, from {} to {} {unit}.", what, span(time.domain.1), figure(least), figure(highest));
     let mut key = if seconds {
         vec![

@@ -32,7 +32,7 @@ pub struct LoadForm {
     /// Loads between commas or spaces.
     pub load_points: String,
     /// A preset's name; empty: the limits beneath.
-    pub slo: String,
+    pub slo_preset: String,
     pub ttft_ms: String,
     pub tpot_ms: String,
     pub e2el_ms: String,
@@ -81,7 +81,8 @@ impl LoadForm {
         let rates = matches!(load.arrival, Some(Arrival::Rate { .. }))
             || matches!(load.load_points.first(), Some(OfferedLoad::Rate { .. }));
         let by_time = load.duration_s.is_some();
-        let default_requests = if by_time { String::new() } else { LoadSpec::default_requests(load.concurrent_requests).to_string() };
+        let default_requests =
+            if by_time { String::new() } else { LoadSpec::default_requests(load.concurrent_requests).to_string() };
         let default_warmup = load.concurrent_requests.to_string();
         let mut form = Self {
             eval_with: if load.eval_with == EvalWith::Dataset { "dataset" } else { "configuration" }.to_owned(),
@@ -126,7 +127,7 @@ impl LoadForm {
 
     fn limits(&mut self, slo: &Slo) {
         match preset_of(slo) {
-            Some(preset) => preset.id.clone_into(&mut self.slo),
+            Some(preset) => preset.id.clone_into(&mut self.slo_preset),
             None => (self.ttft_ms, self.tpot_ms) = (text(slo.ttft_ms), text(slo.tpot_ms)),
         }
         self.e2el_ms = text(slo.e2el_ms);
@@ -225,7 +226,8 @@ impl LoadForm {
 
     fn points(&self) -> Vec<Value> {
         let words = self.load_points.split(|letter: char| letter == ',' || letter == ';' || letter.is_whitespace());
-        let of = |word: &str| if self.is_rate() { json!({ "rate": decimal(word) }) } else { json!({ "concurrency": whole(word) }) };
+        let of =
+            |word: &str| if self.is_rate() { json!({ "rate": decimal(word) }) } else { json!({ "concurrency": whole(word) }) };
         words.filter(|word| !word.is_empty()).map(of).collect()
     }
 
@@ -251,7 +253,7 @@ impl LoadForm {
     }
 
     fn slo_value(&self) -> Value {
-        let chosen = preset(&self.slo);
+        let chosen = preset(&self.slo_preset);
         let limit = |own: &str, of: Option<f64>| of.map_or_else(|| optional(own, decimal), |value| json!(value));
         let mut fields = Map::new();
         insert(&mut fields, "ttft_ms", limit(&self.ttft_ms, chosen.map(|preset| preset.ttft_ms)));
@@ -401,17 +403,18 @@ mod tests {
         assert_eq!(again(&load(json!({ "warmup_requests": 0 })))["warmup_requests"], json!(0));
         // A sweep of rates: the arrival repeats its first.
         let points = json!([{ "rate": 5.0 }, { "rate": 10.0 }]);
-        let got = again(&load(json!({ "load_points": points, "arrival": { "kind": "rate", "rate": 5.0, "process": "constant" } })));
+        let got =
+            again(&load(json!({ "load_points": points, "arrival": { "kind": "rate", "rate": 5.0, "process": "constant" } })));
         assert_eq!(got["load_points"], points);
         assert_eq!(got["arrival"], json!({ "kind": "rate", "rate": 5.0, "process": "constant" }));
     }
 
     #[test]
     fn a_preset_fills_in_its_limits() {
-        let form = LoadForm { slo: "deepseek-r1".to_owned(), ttft_ms: "1".to_owned(), ..LoadForm::default() };
+        let form = LoadForm { slo_preset: "deepseek-r1".to_owned(), ttft_ms: "1".to_owned(), ..LoadForm::default() };
         assert_eq!(form.body()["slo"], json!({ "ttft_ms": 2000.0, "tpot_ms": 80.0 }));
         let shown = LoadForm::of(&load(json!({ "slo": { "percentile": 99.0, "ttft_ms": 2000.0, "tpot_ms": 80.0 } })));
-        assert_eq!((shown.slo.as_str(), shown.ttft_ms.as_str()), ("deepseek-r1", ""));
+        assert_eq!((shown.slo_preset.as_str(), shown.ttft_ms.as_str()), ("deepseek-r1", ""));
     }
 
     #[test]

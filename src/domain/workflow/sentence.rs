@@ -30,7 +30,10 @@ pub fn load_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -
             format!("{}.", parts.join(", "))
         }
         None if load.slo.as_ref().is_some_and(|slo| slo.search.is_some()) => {
-            format!("{}. How long it takes depends on how many loads have to be tried, and how fast the model answers.", parts.join(", "))
+            format!(
+                "{}. How long it takes depends on how many loads have to be tried, and how fast the model answers.",
+                parts.join(", ")
+            )
         }
         None => format!("{}. How long it takes depends on how fast the model answers.", parts.join(", ")),
     }
@@ -72,7 +75,8 @@ pub fn requests_of_each(load: &LoadSpec) -> Option<Vec<u64>> {
     }
     // With a limit, each load has at least the samples that its percentile needs.
     let least = load.slo.as_ref().map_or(0, |slo| floor(slo.percentile));
-    let of = |concurrency: u32| u64::from(load.num_requests.unwrap_or_else(|| LoadSpec::default_requests(concurrency).max(least)));
+    let of =
+        |concurrency: u32| u64::from(load.num_requests.unwrap_or_else(|| LoadSpec::default_requests(concurrency).max(least)));
     let of_rate = |rate: f64| of(rate.ceil() as u32);
     Some(match (load.load_points.as_slice(), &load.arrival) {
         ([], Some(Arrival::Rate { rate, .. })) => vec![of_rate(*rate)],
@@ -127,7 +131,11 @@ fn amount(load: &LoadSpec) -> String {
     let each = if loads(load) == Some(1) { "" } else { " at each load" };
     if let (Some(seconds), None) = (load.duration_s, load.num_requests) {
         let seconds = duration(seconds);
-        return if each.is_empty() || loads(load).is_some() { format!("{}{each}", capital(&seconds)) } else { format!("{seconds}{each}") };
+        return if each.is_empty() || loads(load).is_some() {
+            format!("{}{each}", capital(&seconds))
+        } else {
+            format!("{seconds}{each}")
+        };
     }
     let Some(requests) = requests_of_each(load) else {
         let least = load.slo.as_ref().map_or(0, |slo| floor(slo.percentile)).max(100);

@@ -45,8 +45,7 @@ pub fn Errors(
             .errors
             .into_iter()
             .map(|(class, number)| {
-                let examples: Vec<ErrorExample> =
-                    error_examples
+                let examples: Vec<ErrorExample> = error_examples
                     .iter()
                     .filter(|example| example.class.as_str() == class && example.load_point as usize == point)
                     .cloned()

@@ -152,7 +152,8 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoVi
     };
     let valid = report.as_ref().is_none_or(|report| report.valid);
     let shown = valid || chosen.figures;
-    let point = report.as_ref().map_or(0, |report| chosen.point.filter(|point| *point < report.load_points.len()).unwrap_or(report.best));
+    let point =
+        report.as_ref().map_or(0, |report| chosen.point.filter(|point| *point < report.load_points.len()).unwrap_or(report.best));
     let parts = parts(report.as_ref(), shown, point);
     let verdict = view! { <Verdict run=run.clone() spec=benchmark.spec.clone() report=report.clone() shown=shown /> };
     let class = if run.kind == RunKind::Simulated { "report simulated" } else { "report" };

@@ -68,7 +68,8 @@ fn preemptions(series: &[EngineSeries]) -> Option<String> {
     let counted = series.iter().filter(|own| own.quantity == EngineQuantity::Preemptions);
     let grown = counted.filter_map(|own| Some((own.values.last()? - own.values.first()?).max(0.0)));
     let all: f64 = grown.sum();
-    (all >= 1.0).then(|| format!("Over the whole run the engine put requests back {} times for want of memory.", grouped(all as u64)))
+    (all >= 1.0)
+        .then(|| format!("Over the whole run the engine put requests back {} times for want of memory.", grouped(all as u64)))
 }
 
 #[cfg(test)]

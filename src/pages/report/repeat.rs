@@ -41,9 +41,7 @@ pub fn CopyAsCommand(
             {lines}
         }
     });
-    let datasets = repeat
-        .reads_datasets
-        .then(|| view! { <p>"The plan reads its datasets from the portal's machine."</p> });
+    let datasets = repeat.reads_datasets.then(|| view! { <p>"The plan reads its datasets from the portal's machine."</p> });
     view! {
         <details class="confirm">
             <summary class=Look::Plain.class()>"Copy as command"</summary>

@@ -23,7 +23,9 @@ pub fn ClientSection(
     report: Report,
 ) -> impl IntoView {
     let check = match report.self_check.clone() {
-        Some(check) => view! { <Check check=check ttft=report.summary.ttft_ms.clone() itl=report.summary.itl_ms.clone() /> }.into_any(),
+        Some(check) => {
+            view! { <Check check=check ttft=report.summary.ttft_ms.clone() itl=report.summary.itl_ms.clone() /> }.into_any()
+        }
         None => view! { <p class="muted">"The client was not checked before this run."</p> }.into_any(),
     };
     view! {

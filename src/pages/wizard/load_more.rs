@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::components::field::{Choice, ChoiceGroup, SelectField, TextField, Width};
+use crate::components::field::{Choice, ChoiceGroup, FieldMessage, SelectField, TextField, Width, field_id};
 use crate::components::number::grouped;
 use crate::domain::form::Flash;
 use crate::domain::slo::PRESETS;
@@ -46,22 +46,28 @@ fn options(of: &[(&str, &str)]) -> Vec<(String, String)> {
 
 /// A number that belongs to a group whose message stands above it.
 #[component]
-fn Part(
-    name: &'static str,
-    label: &'static str,
-    value: String,
-    #[prop(optional)] unit: &'static str,
-) -> impl IntoView {
+fn Part(name: &'static str, label: &'static str, value: String, #[prop(optional)] unit: &'static str) -> impl IntoView {
     view! { <TextField name=name label=label value=value width=Width::Short autocomplete="off" unit=unit /> }
 }
 
 /// Fields under one heading.
 #[component]
-fn Group(legend: &'static str, hint: &'static str, children: Children) -> impl IntoView {
+fn Group(
+    legend: &'static str,
+    hint: &'static str,
+    /// The field that errors name, where they are about the fields together.
+    #[prop(optional)]
+    name: &'static str,
+    #[prop(optional_no_strip)] error: Option<String>,
+    children: Children,
+) -> impl IntoView {
+    let class = if error.is_some() { "field option-group has-error" } else { "field option-group" };
+    let (id, tabindex) = if name.is_empty() { (None, None) } else { (Some(field_id(name)), Some("-1")) };
     view! {
-        <fieldset class="field option-group">
+        <fieldset class=class id=id tabindex=tabindex>
             <legend>{legend}</legend>
             <p class="hint">{hint}</p>
+            <FieldMessage name=name error=error />
             {children()}
         </fieldset>
     }
@@ -129,7 +135,6 @@ fn Shape(form: LoadForm, flash: Flash) -> impl IntoView {
 /// Limits, and the search for the largest load within them.
 #[component]
 fn Limits(form: LoadForm, flash: Flash) -> impl IntoView {
-    let error = flash.error("slo");
     let mut presets = options(&[("", "Own limits, as below")]);
     presets.extend(PRESETS.iter().map(|preset| {
         let (ttft, tpot) = (grouped(preset.ttft_ms as u64), grouped(preset.tpot_ms as u64));
@@ -137,16 +142,17 @@ fn Limits(form: LoadForm, flash: Flash) -> impl IntoView {
     }));
     view! {
         <Group
+            name="slo"
+            error=flash.error("slo")
             legend="Latency limits (optional)"
             hint="Goodput counts the requests within all of them; the report says which loads meet them at the percentile. Each load then has the samples that the percentile needs."
         >
             <SelectField
-                name="slo"
+                name="slo_preset"
                 label="Published limits"
                 hint="MLPerf's, by model. They stand in place of own TTFT and TPOT limits."
                 options=presets
-                value=form.slo
-                error=error
+                value=form.slo_preset
             />
             <div class="form-inline">
                 <Part name="ttft_ms" label="TTFT" value=form.ttft_ms unit="ms" />
@@ -179,7 +185,7 @@ fn Lengths(form: LoadForm, flash: Flash) -> impl IntoView {
     let hint = "Input and output tokens above are then the most. A least goes with evenly, mean and deviation with the others.";
     let (input_error, output_error) = (flash.error("input_lengths"), flash.error("output_lengths"));
     view! {
-        <Group legend="Lengths" hint=hint>
+        <Group legend="Lengths" hint=hint error=None>
             <SelectField
                 name="input_lengths"
                 label="Input lengths"
@@ -188,9 +194,9 @@ fn Lengths(form: LoadForm, flash: Flash) -> impl IntoView {
                 error=input_error
             />
             <div class="form-inline">
-                <Part name="input_min" label="Least" value=form.input_min unit="tokens" />
-                <Part name="input_mean" label="Mean" value=form.input_mean unit="tokens" />
-                <Part name="input_std" label="Deviation" value=form.input_std unit="tokens" />
+                <Part name="input_min" label="Input: least" value=form.input_min unit="tokens" />
+                <Part name="input_mean" label="Input: mean" value=form.input_mean unit="tokens" />
+                <Part name="input_std" label="Input: deviation" value=form.input_std unit="tokens" />
             </div>
             <SelectField
                 name="output_lengths"
@@ -200,9 +206,9 @@ fn Lengths(form: LoadForm, flash: Flash) -> impl IntoView {
                 error=output_error
             />
             <div class="form-inline">
-                <Part name="output_min" label="Least" value=form.output_min unit="tokens" />
-                <Part name="output_mean" label="Mean" value=form.output_mean unit="tokens" />
-                <Part name="output_std" label="Deviation" value=form.output_std unit="tokens" />
+                <Part name="output_min" label="Output: least" value=form.output_min unit="tokens" />
+                <Part name="output_mean" label="Output: mean" value=form.output_mean unit="tokens" />
+                <Part name="output_std" label="Output: deviation" value=form.output_std unit="tokens" />
             </div>
         </Group>
         <TextField

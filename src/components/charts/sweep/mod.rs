@@ -72,8 +72,7 @@ fn value(shown: Shown) -> Option<f64> {
 
 /// " Not enough samples at 1 and 2 requests in flight." for those that can't be drawn; nothing where all can.
 fn lacking(sweep: &Sweep, of: &str, is_lacking: impl Fn(&Swept) -> bool) -> String {
-    let loads: Vec<String> =
-        sweep.points.iter().filter(|swept| is_lacking(swept)).map(|swept| load_text(swept.load)).collect();
+    let loads: Vec<String> = sweep.points.iter().filter(|swept| is_lacking(swept)).map(|swept| load_text(swept.load)).collect();
     if loads.is_empty() {
         return String::new();
     }

@@ -30,11 +30,8 @@ pub fn pareto(id: &str, sweep: &Sweep, per: Per) -> Option<Chart> {
     }
     let coordinates: Vec<(f64, f64)> = known.iter().map(|(_, user, system)| (*user, *system)).collect();
     let best = frontier(&coordinates);
-    let dots: Vec<Dot<'_>> = known
-        .into_iter()
-        .zip(best)
-        .map(|((swept, user, system), best)| Dot { swept, user, system, best })
-        .collect();
+    let dots: Vec<Dot<'_>> =
+        known.into_iter().zip(best).map(|((swept, user, system), best)| Dot { swept, user, system, best }).collect();
     let most = |of: fn(&Dot<'_>) -> f64| dots.iter().map(of).fold(0.0, f64::max);
     let y_name = format!("Output tokens/s{}", per.suffix());
     let x_name = "Tokens/s per user (median of 1/TPOT)";
