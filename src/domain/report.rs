@@ -454,7 +454,8 @@ pub struct ErrorExample {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ClientHealth {
-    /// Share of one core that the client used, 0 to 1.
+    /// Share of one core that the client used, 0 to 1: of the phase in which it was largest (warm-ups and load points of at
+    /// least a second).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_share: Option<f64>,
     /// Where receive times come from: `kernel` or `user`.
@@ -468,7 +469,8 @@ pub struct ClientHealth {
     /// Content events in all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_events: Option<u64>,
-    /// Mean in flight over (throughput × mean latency): 1 when Little's law holds.
+    /// Mean in flight over (throughput × mean latency), the time of failed requests added: 1 when Little's law holds, as it
+    /// does for all records that agree with each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub littles_law_ratio: Option<f64>,
     /// Largest resident memory, bytes.

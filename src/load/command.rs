@@ -11,7 +11,8 @@ use clap::{Args, Parser, ValueEnum};
 use super::client::stop::Stop;
 use super::conduct::{Outcome, Tell, carry_out};
 use super::event::{LoadNews, LoadStatus};
-use super::plan::{Load, Plan, PlanAuth, PlanEndpoint, PlannedLoad, TokenizerChoice, Workload};
+use super::plan::{Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
+use super::self_check;
 use super::spool::Spool;
 use super::table::table;
 use crate::domain::benchmark::{ArrivalProcess, Endpoint};
@@ -86,9 +87,9 @@ pub struct LoadArgs {
     /// Longest time of a request.
     #[arg(long, value_name = "SECONDS", default_value_t = 600.0)]
     timeout_s: f64,
-    /// Measure the client itself against the built-in server first. Only `off` can be said: there is none yet.
-    #[arg(long, value_name = "off", default_value = "off", value_parser = ["off"])]
-    self_check: String,
+    /// Whether the client itself is first measured against the built-in reference engine (a few seconds; kept for an hour).
+    #[arg(long, value_enum, default_value = "on")]
+    self_check: SelfCheckArg,
     /// Path of the engine's own metrics, read once a second and kept in the report; `off`: they are not read.
     #[arg(long, value_name = "PATH", default_value = "/metrics", conflicts_with = "plan")]
     engine_metrics: String,
@@ -107,6 +108,12 @@ enum EndpointArg {
     Embeddings,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SelfCheckArg {
+    On,
+    Off,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ArrivalArg {
     Constant,
@@ -122,6 +129,9 @@ impl LoadArgs {
                 .map_err(|error| format!("The plan {} is not understood: {error}.", path.display()))?;
             plan.report = self.report.or(plan.report);
             plan.requests = self.requests.or(plan.requests);
+            if self.self_check == SelfCheckArg::Off {
+                plan.self_check = None;
+            }
             return Ok(plan);
         }
         let load = match (self.concurrency, self.rate) {
@@ -172,6 +182,7 @@ impl LoadArgs {
             tokenizer: self.tokenizer.map_or(TokenizerChoice::Engine, |path| TokenizerChoice::File { path }),
             extra_body: serde_json::Map::new(),
             slo: None,
+            self_check: (self.self_check == SelfCheckArg::On).then(|| PlannedCheck { cache: self_check::default_folder() }),
             requests: self.requests,
             report: self.report,
             address_policy: None,
@@ -216,7 +227,7 @@ pub fn main(args: LoadArgs) -> ExitCode {
     tell(LoadNews::Started {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        load_points: u32::try_from(plan.load_points.len()).unwrap_or(u32::MAX),
+        load_points: plan.most_points(),
     });
     let outcome = match carry_out(&plan, &tell, &stop) {
         Ok(outcome) => outcome,

@@ -151,6 +151,10 @@ pub(super) fn tokens_of(
 
 pub(super) fn prompts_of(plan: &Plan, tokens: &mut Tokens, stop: &Stop, notes: &mut Vec<String>) -> Result<Prompts, String> {
     let sum = |count: fn(&PlannedLoad) -> Option<u32>| {
+        // how many a search sends is not known
+        if plan.search().is_some() {
+            return None;
+        }
         plan.load_points.iter().map(|point| count(point).map(u64::from)).sum::<Option<u64>>()
     };
     match &plan.workload {

@@ -11,7 +11,7 @@ use crate::domain::benchmark::{Arrival, BenchmarkSpec, Endpoint, EvalWith, LoadS
 use crate::domain::inventory::{DatasetRow, ModelFacts, ModelSource};
 use crate::domain::provider::ProviderId;
 use crate::engine::Launch;
-use crate::load::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedLoad, TokenizerChoice, Workload};
+use crate::load::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
 
 /// The variable through which the load gets a provider's secret.
 pub(super) const SECRET_ENV: &str = "DYNO_LOAD_SECRET";
@@ -82,6 +82,7 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         tokenizer: tokenizer(inputs),
         extra_body: serde_json::Map::new(),
         slo: load.slo.clone(),
+        self_check: Some(PlannedCheck { cache: Some(inputs.data_dir.join("self-check")) }),
         // Beside the plan: the load runs in its folder.
         requests: Some(PathBuf::from(files::REQUESTS)),
         report: Some(PathBuf::from(files::REPORT)),
@@ -113,6 +114,7 @@ pub(super) fn verify_plan(plan: &Plan) -> Plan {
         workload,
         load_points: vec![PlannedLoad { warmup_requests: Some(0), num_requests: Some(1), ..PlannedLoad::closed(1) }],
         slo: None,
+        self_check: None,
         requests: None,
         report: Some(PathBuf::from(files::VERIFY_REPORT)),
         ..plan.clone()

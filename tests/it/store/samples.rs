@@ -1,6 +1,6 @@
 //! Objects to keep.
 
-use dyno::domain::benchmark::{Benchmark, BenchmarkSpec, Endpoint, EngineKind, EvalWith, LoadSpec, NodeChoice, Serving, Tag};
+use dyno::domain::benchmark::{Benchmark, BenchmarkSpec, EngineKind, EvalWith, LoadSpec, NodeChoice, Serving, Tag};
 use dyno::domain::inventory::{Credential, FileLocation, Model, ModelSource};
 use dyno::domain::provider::ProviderId;
 use dyno::domain::report::{Phase, RequestRecord};

@@ -4,6 +4,7 @@ use super::{Driver, SECOND, TICK};
 use crate::domain::report::{ErrorClass, Phase};
 use crate::load::client::clock;
 use crate::load::client::connection::{Connection, Stage};
+use crate::load::client::enough::Enough;
 use crate::load::client::exchange::Exchange;
 use crate::load::client::pace::Arrivals;
 use crate::load::client::phase::{Ending, PhasePlan};
@@ -24,7 +25,9 @@ impl Driver<'_> {
                 self.lanes.push_back(started);
                 started += 1;
             }
-            let may_issue = |driver: &Self| clock::now() < until && plan.count.is_none_or(|count| driver.issued < count);
+            let may_issue = |driver: &Self| {
+                clock::now() < until && plan.count.is_none_or(|count| driver.issued < count) && !driver.has_enough()
+            };
             let mut waiting = self.lanes.len();
             while waiting > 0 && may_issue(self) {
                 waiting -= 1;
@@ -67,7 +70,8 @@ impl Driver<'_> {
         loop {
             loop {
                 let planned = arrivals.peek();
-                let over = plan.count.is_some_and(|count| self.issued >= count)
+                let over = self.has_enough()
+                    || plan.count.is_some_and(|count| self.issued >= count)
                     || plan.duration.is_some_and(|duration| planned >= duration);
                 if over {
                     if self.in_flight == 0 {
@@ -84,7 +88,8 @@ impl Driver<'_> {
             if let Some(words) = self.gone() {
                 return Ending::Gone(words);
             }
-            let over = plan.count.is_some_and(|count| self.issued >= count)
+            let over = self.has_enough()
+                || plan.count.is_some_and(|count| self.issued >= count)
                 || plan.duration.is_some_and(|duration| arrivals.peek() >= duration);
             let tick = clock::now() + TICK;
             let wake = if over { tick } else { tick.min(begin + arrivals.peek()) };
@@ -92,6 +97,11 @@ impl Driver<'_> {
                 return ending;
             }
         }
+    }
+
+    /// Whether the load point is decided.
+    fn has_enough(&self) -> bool {
+        self.enough.as_ref().is_some_and(Enough::is_over)
     }
 
     /// An arrival of an open loop: on an idle connection, on a new one, or dropped.
