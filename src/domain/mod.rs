@@ -16,6 +16,7 @@ pub mod provider;
 pub mod repeat;
 pub mod report;
 pub mod run;
+pub mod slo;
 pub mod sweep;
 pub mod trust;
 pub mod try_it;

@@ -9,6 +9,7 @@ mod draft;
 mod execution;
 mod frame;
 mod load;
+mod load_more;
 mod model;
 mod nodes;
 mod steps;
