@@ -101,8 +101,12 @@ async fn a_database_of_the_first_schema_is_brought_up_to_date() {
     Migrator::with_migrations(vec![first]).run(&pool).await.unwrap();
     let (person, draft) = (uuid::Uuid::now_v7().to_string(), uuid::Uuid::now_v7().to_string());
     for statement in [
-        format!("INSERT INTO users (id, name, role, password_hash, created_at) VALUES ('{person}', 'anna', 'administrator', 'x', 5)"),
-        format!("INSERT INTO workflows (id, owner, name, revision, state, created_at, updated_at) VALUES ('{draft}', '{person}', 'hers', 3, '{{}}', 5, 6)"),
+        format!(
+            "INSERT INTO users (id, name, role, password_hash, created_at) VALUES ('{person}', 'anna', 'administrator', 'x', 5)"
+        ),
+        format!(
+            "INSERT INTO workflows (id, owner, name, revision, state, created_at, updated_at) VALUES ('{draft}', '{person}', 'hers', 3, '{{}}', 5, 6)"
+        ),
         format!("INSERT INTO form_entries (id, owner, data, expires_at) VALUES ('{draft}', '{person}', '{{}}', 9)"),
     ] {
         sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap();
