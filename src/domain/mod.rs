@@ -2,6 +2,7 @@
 //! whatever is needed comes in as an argument.
 
 pub mod benchmark;
+pub mod dataset;
 pub mod engine_metrics;
 pub mod event;
 pub mod form;
@@ -12,8 +13,10 @@ pub mod metrics;
 pub mod occupancy;
 pub mod problem;
 pub mod provider;
+pub mod repeat;
 pub mod report;
 pub mod run;
+pub mod sweep;
 pub mod trust;
 pub mod try_it;
 pub mod user;

@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 
 use super::client::stop::Stop;
 use super::conduct::{Outcome, Tell, carry_out};
 use super::event::{LoadNews, LoadStatus};
-use super::plan::{Load, Plan, PlanAuth, PlanEndpoint, PlannedLoad, TokenizerChoice, Workload};
+use super::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
+use super::self_check;
 use super::spool::Spool;
 use super::table::table;
-use crate::domain::benchmark::{ArrivalProcess, Endpoint};
+use crate::domain::benchmark::{ArrivalProcess, Endpoint, LengthDistribution};
 use crate::domain::event::{LogLevel, Progress};
 use crate::domain::provider::{AuthHeader, TokenLimitField};
 use crate::domain::report::Phase;
@@ -39,7 +40,7 @@ pub struct LoadArgs {
     #[arg(long, value_enum, default_value = "chat")]
     endpoint: EndpointArg,
     /// Keep this many requests in flight.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "rate", required_unless_present_any = ["plan", "rate"])]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "rate", required_unless_present_any = ["plan", "rate", "trace"])]
     concurrency: Option<u32>,
     /// Or send this many requests per second, whether or not earlier ones have ended.
     #[arg(long, value_name = "PER_SECOND")]
@@ -50,21 +51,41 @@ pub struct LoadArgs {
     /// Shape of gamma arrivals: below 1 burstier than Poisson.
     #[arg(long, value_name = "SHAPE", default_value_t = 1.0, requires = "rate")]
     burstiness: f64,
-    /// Most requests in flight at a rate; arrivals over it are dropped and counted.
-    #[arg(long, value_name = "N", default_value_t = 1024, requires = "rate")]
+    /// Most requests in flight at a rate or of a trace; arrivals over it are dropped and counted.
+    #[arg(long, value_name = "N", default_value_t = 1024)]
     max_in_flight: u32,
+    /// Or play a trace: arrivals with lengths, as Azure's table (TIMESTAMP,ContextTokens,GeneratedTokens) or Mooncake's lines
+    /// (timestamp, input_length, output_length, hash_ids).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "concurrency", "rate", "input_lengths", "output_lengths", "ramp_s"])]
+    trace: Option<PathBuf>,
+    /// Play the trace so many times as fast as it was recorded.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "trace")]
+    time_scale: f64,
+    /// The model's context: the trace's requests that are longer, input and output together, are left out.
+    #[arg(long, value_name = "N", requires = "trace")]
+    context_tokens: Option<u32>,
     /// Measure this many requests (default: ten times the concurrency or rate, at least 100).
     #[arg(long, value_name = "N", conflicts_with = "duration_s")]
     num_requests: Option<u32>,
     /// Or send requests for this long.
     #[arg(long, value_name = "SECONDS")]
     duration_s: Option<f64>,
-    /// Input length in tokens, chat template included.
+    /// Input length in tokens, chat template included; the longest where lengths are spread.
     #[arg(long, value_name = "N", default_value_t = 512)]
     input_tokens: u32,
-    /// Output limit in tokens.
+    /// How input lengths are spread: fixed, uniform:MIN, normal:MEAN,STD or lognormal:MEAN,STD (of the lengths, in tokens);
+    /// none is longer than --input-tokens.
+    #[arg(long, value_name = "KIND", value_parser = lengths)]
+    input_lengths: Option<LengthDistribution>,
+    /// Output limit in tokens; the longest where limits are spread.
     #[arg(long, value_name = "N", default_value_t = 128)]
     output_tokens: u32,
+    /// How output limits are spread, said as --input-lengths is; none is longer than --output-tokens.
+    #[arg(long, value_name = "KIND", value_parser = lengths)]
+    output_lengths: Option<LengthDistribution>,
+    /// Spread the first requests of --concurrency over this long (default: 2 ms each, at most a second).
+    #[arg(long, value_name = "SECONDS", conflicts_with = "rate")]
+    ramp_s: Option<f64>,
     /// Requests before the measurement, excluded from it (default: as many as are in flight).
     #[arg(long, value_name = "N")]
     warmup_requests: Option<u32>,
@@ -86,9 +107,12 @@ pub struct LoadArgs {
     /// Longest time of a request.
     #[arg(long, value_name = "SECONDS", default_value_t = 600.0)]
     timeout_s: f64,
-    /// Measure the client itself against the built-in server first. Only `off` can be said: there is none yet.
-    #[arg(long, value_name = "off", default_value = "off", value_parser = ["off"])]
-    self_check: String,
+    /// Whether the client itself is first measured against the built-in reference engine (a few seconds; kept for an hour).
+    #[arg(long, value_enum, default_value = "on")]
+    self_check: SelfCheckArg,
+    /// Path of the engine's own metrics, read once a second and kept in the report; `off`: they are not read.
+    #[arg(long, value_name = "PATH", default_value = "/metrics", conflicts_with = "plan")]
+    engine_metrics: String,
     /// Write the whole report here.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -102,6 +126,12 @@ enum EndpointArg {
     Chat,
     Completions,
     Embeddings,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SelfCheckArg {
+    On,
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -119,9 +149,13 @@ impl LoadArgs {
                 .map_err(|error| format!("The plan {} is not understood: {error}.", path.display()))?;
             plan.report = self.report.or(plan.report);
             plan.requests = self.requests.or(plan.requests);
+            if self.self_check == SelfCheckArg::Off {
+                plan.self_check = None;
+            }
             return Ok(plan);
         }
         let load = match (self.concurrency, self.rate) {
+            _ if self.trace.is_some() => Load::Trace { time_scale: self.time_scale, max_in_flight: self.max_in_flight },
             (_, Some(rate)) => Load::Rate {
                 rate,
                 process: match self.arrival {
@@ -134,9 +168,14 @@ impl LoadArgs {
             },
             (concurrency, None) => Load::Closed { concurrency: concurrency.unwrap_or(1) },
         };
+        let metrics = (self.engine_metrics != "off").then_some(self.engine_metrics);
         Ok(Plan {
             run_id: uuid::Uuid::nil(),
-            endpoints: self.base_url.into_iter().map(|base_url| PlanEndpoint { node: node_name(&base_url), base_url }).collect(),
+            endpoints: self
+                .base_url
+                .into_iter()
+                .map(|base_url| PlanEndpoint { node: node_name(&base_url), base_url, metrics: metrics.clone() })
+                .collect(),
             model: self.model.unwrap_or_default(),
             endpoint: match self.endpoint {
                 EndpointArg::Chat => Endpoint::Chat,
@@ -146,10 +185,19 @@ impl LoadArgs {
             auth: self.api_key_env.map(|api_key_env| PlanAuth { header: AuthHeader::Bearer, api_key_env }),
             token_limit: TokenLimitField::MaxTokens,
             ignore_eos: self.ignore_eos,
-            workload: Workload::Synthetic {
-                input_tokens: self.input_tokens,
-                output_tokens: self.output_tokens,
-                shared_prefix: 0.0,
+            workload: match self.trace {
+                Some(path) => Workload::Trace {
+                    file: DatasetFile { path, id: uuid::Uuid::nil(), name: String::new(), sha256: None },
+                    max_output_tokens: None,
+                    context_tokens: self.context_tokens,
+                },
+                None => Workload::Synthetic {
+                    input_tokens: self.input_tokens,
+                    output_tokens: self.output_tokens,
+                    input_lengths: self.input_lengths,
+                    output_lengths: self.output_lengths,
+                    shared_prefix: 0.0,
+                },
             },
             load_points: vec![PlannedLoad {
                 load,
@@ -160,19 +208,51 @@ impl LoadArgs {
             seed: self.seed,
             stall_timeout_s: self.stall_timeout_s,
             timeout_s: self.timeout_s,
-            ramp_s: None,
+            ramp_s: self.ramp_s,
             tokenizer: self.tokenizer.map_or(TokenizerChoice::Engine, |path| TokenizerChoice::File { path }),
             extra_body: serde_json::Map::new(),
             slo: None,
+            self_check: (self.self_check == SelfCheckArg::On).then(|| PlannedCheck { cache: self_check::default_folder() }),
             requests: self.requests,
             report: self.report,
+            address_policy: None,
             deadline_unix_ns: None,
         })
     }
 }
 
+/// The plan that a line's arguments make, without the program's name and command; nothing where they are refused.
+pub(super) fn plan_of(arguments: &[String]) -> Option<Plan> {
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        load: LoadArgs,
+    }
+    let words = std::iter::once("dyno load").chain(arguments.iter().map(String::as_str));
+    Line::try_parse_from(words).ok()?.load.into_plan().ok()
+}
+
+/// Reads how lengths are spread: `uniform:64`, `normal:300,100`.
+fn lengths(text: &str) -> Result<LengthDistribution, String> {
+    let (kind, numbers) = text.split_once(':').unwrap_or((text, ""));
+    let number = |text: &str| text.trim().parse::<f64>().map_err(|_| format!("{text:?} is no number"));
+    let two = || {
+        let (mean, std) = numbers.split_once(',').ok_or_else(|| format!("write {kind}:MEAN,STD"))?;
+        Ok::<_, String>((number(mean)?, number(std)?))
+    };
+    let lengths = match kind {
+        "fixed" if numbers.is_empty() => LengthDistribution::Fixed {},
+        "uniform" => LengthDistribution::Uniform { min: numbers.trim().parse().map_err(|_| "write uniform:MIN".to_owned())? },
+        "normal" => two().map(|(mean, std)| LengthDistribution::Normal { mean, std })?,
+        "lognormal" => two().map(|(mean, std)| LengthDistribution::Lognormal { mean, std })?,
+        _ => return Err("write fixed, uniform:MIN, normal:MEAN,STD or lognormal:MEAN,STD".to_owned()),
+    };
+    super::workload::Spread::check(lengths)?;
+    Ok(lengths)
+}
+
 /// What a server is called in records: its address.
-fn node_name(base_url: &str) -> String {
+pub(super) fn node_name(base_url: &str) -> String {
     super::address::Address::parse(base_url).map_or_else(|_| base_url.to_owned(), |address| address.host_header())
 }
 
@@ -196,7 +276,7 @@ pub fn main(args: LoadArgs) -> ExitCode {
     tell(LoadNews::Started {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        load_points: u32::try_from(plan.load_points.len()).unwrap_or(u32::MAX),
+        load_points: plan.most_points(),
     });
     let outcome = match carry_out(&plan, &tell, &stop) {
         Ok(outcome) => outcome,
@@ -301,4 +381,21 @@ fn show(outcome: &Outcome) {
         let _ = writeln!(text, "{reason}");
     }
     let _ = io::stdout().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_said_in_a_word() {
+        assert_eq!(lengths("fixed"), Ok(LengthDistribution::Fixed {}));
+        assert_eq!(lengths("uniform:64"), Ok(LengthDistribution::Uniform { min: 64 }));
+        assert_eq!(lengths("normal:300, 100"), Ok(LengthDistribution::Normal { mean: 300.0, std: 100.0 }));
+        assert_eq!(lengths("lognormal:300,0.5"), Ok(LengthDistribution::Lognormal { mean: 300.0, std: 0.5 }));
+        for wrong in ["", "fixed:1", "uniform", "uniform:-1", "normal:3", "normal:a,b", "normal:0,1", "lognormal:1,-1", "zipf:1"]
+        {
+            assert!(lengths(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -3,23 +3,29 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::aside::{Aside, Carried};
 use super::client::clock::Clock;
 use super::client::drive::Driver;
+use super::client::enough::Enough;
 use super::client::health::invalid_reasons;
 use super::client::link::{keep_stamps_on, raise_open_files};
 use super::client::phase::{Ending, Limits, PhasePlan};
 use super::client::stop::Stop;
+use super::engine_metrics::Scraper;
 use super::event::{LoadNews, LoadStatus};
 use super::plan::{Load, Plan, PlannedLoad};
-use super::prepare::{addresses_of, id_prefix, prompts_of, secret_of, targets_of, tls_of, tokens_of};
+use super::prepare::{addresses_of, id_prefix, metrics_of, prompts_of, secret_of, targets_of, tls_of, tokens_of};
 use super::progress::Progressing;
 use super::record::{RecordFile, Records};
-use super::report::{Circumstances, load_point_figures, report};
+use super::report::{Circumstances, load_point_figures, report, verdict};
+use super::search::Search;
+use super::self_check;
 use super::tokens::Tokens;
 use super::workload::{Prompts, Requests};
 use crate::domain::event::Progress;
 use crate::domain::report::{Phase, Report, TokenSource};
 use crate::domain::run::RunStatus;
+use crate::domain::trust::SelfCheck;
 
 /// How long texts are counted after a load.
 const COUNTING: Duration = Duration::from_mins(1);
@@ -38,12 +44,39 @@ pub struct Outcome {
 /// Whoever is told what happens.
 pub type Tell = std::rc::Rc<dyn Fn(LoadNews)>;
 
+/// What a load came to, before it is made a report.
+pub(super) struct Measured {
+    pub records: Records,
+    pub ending: Ending,
+    circumstances: Circumstances,
+    tokens: Tokens,
+}
+
 /// Carries a plan out.
 ///
 /// # Errors
 /// When it can't be carried out at all, in words for people.
 pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, String> {
     plan.check()?;
+    let _stamps = keep_stamps_on();
+    let check = plan.self_check.as_ref().map(|planned| self_check::check(plan, planned, tell, stop));
+    if stop.is_wished() {
+        return Err("Stopped before any request was sent.".to_owned());
+    }
+    let measured = measure(plan, check.as_ref(), tell, stop)?;
+    let mut made = report(&measured.records, plan, measured.circumstances);
+    let (status, reason) = status_of(&measured.ending, &made);
+    made.status = match status {
+        LoadStatus::Ok => RunStatus::Succeeded,
+        LoadStatus::Partial => RunStatus::Partial,
+        LoadStatus::Failed => RunStatus::Failed,
+    };
+    made.provenance = provenance(plan, &measured.tokens);
+    Ok(Outcome { report: made, status, reason })
+}
+
+/// Puts the plan's load on, and gives what was measured.
+pub(super) fn measure(plan: &Plan, check: Option<&SelfCheck>, tell: &Tell, stop: &Stop) -> Result<Measured, String> {
     let clock = Clock::start();
     let _stamps = keep_stamps_on();
     let files = raise_open_files();
@@ -75,8 +108,8 @@ pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, Strin
         deadline: plan.deadline_unix_ns.map(|at| clock.monotonic(at)),
     };
     let told = tell.clone();
-    let points = u32::try_from(plan.load_points.len()).unwrap_or(u32::MAX);
-    let mut progress = Progressing::new(points, Box::new(move |snapshot: Progress| told(LoadNews::Progress(snapshot))));
+    let mut progress =
+        Progressing::new(plan.most_points(), Box::new(move |snapshot: Progress| told(LoadNews::Progress(snapshot))));
     let mut requests = Requests::new(plan, prompts);
     let asked_for_usage = requests.asks_for_usage();
     let mut driver = Driver::new(targets, limits, clock, records, &mut requests, &mut progress, file.as_mut())
@@ -84,12 +117,26 @@ pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, Strin
         .map_err(|error| format!("The event loop can't be set up: {error}."))?;
     driver.wants_texts = tokens.exact();
 
-    let planned = plan.load_points.iter().map(|point| Some(u64::from(point.requests()?) + u64::from(point.warmup()))).sum();
+    let each = |point: &PlannedLoad| Some(u64::from(driver.requests().planned(point.requests())?) + u64::from(point.warmup()));
+    let planned = if plan.search().is_some() { None } else { plan.load_points.iter().map(each).sum() };
     tell(LoadNews::Prepared { requests: planned, tokenizer: tokens.describe(), notes: notes.clone() });
-    let ending = run_points(plan, &mut driver, &tokens, tell, &mut notes);
+    let scraper = Scraper::start(metrics_of(plan, &addresses), &secret, tls.as_ref())
+        .map_err(|error| format!("The engine's metrics can't be read: {error}."))?;
+    let aside = Aside { self_check: check.cloned(), points: Vec::new() };
+    let mut points = Points { plan, tokens: &tokens, tell, aside, used: (0, 0) };
+    let ending = points.run(&mut driver, &mut notes);
+    let aside = points.aside;
+    let metrics = scraper.map(Scraper::end).unwrap_or_default();
+    notes.extend(metrics.notes);
 
     let client = driver.health.figures(&driver.records, driver.reads(), driver.clock.largest_jump);
-    let mut circumstances = Circumstances { invalid: invalid_reasons(&client), client, ..Circumstances::default() };
+    let mut circumstances = Circumstances {
+        invalid: invalid_reasons(&client),
+        client,
+        aside,
+        ended_early: ending != Ending::Done,
+        ..Circumstances::default()
+    };
     let (reads, unstamped) = driver.reads();
     if unstamped > 0 {
         let note =
@@ -98,6 +145,12 @@ pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, Strin
     }
     if driver.abandoned > 0 {
         notes.push(format!("{} requests were in flight when the load was ended: they count nowhere.", driver.abandoned));
+    }
+    if driver.compressed > 0 {
+        notes.push(format!(
+            "{} answers came compressed though the requests asked for plain ones: their events count from when they could be read.",
+            driver.compressed
+        ));
     }
     if asked_for_usage && !driver.requests().asks_for_usage() {
         notes.push("The server refused to be asked for usage (stream_options).".to_owned());
@@ -113,24 +166,82 @@ pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, Strin
         file.rewrite(&records).map_err(|error| format!("The record file can't be written: {error}."))?;
     }
     circumstances.notes = notes;
-    let mut made = report(&records, plan, circumstances);
-    let (status, reason) = status_of(&ending, &made);
-    made.status = match status {
-        LoadStatus::Ok => RunStatus::Succeeded,
-        LoadStatus::Partial => RunStatus::Partial,
-        LoadStatus::Failed => RunStatus::Failed,
-    };
-    made.provenance = provenance(plan, &tokens);
-    Ok(Outcome { report: made, status, reason })
+    circumstances.engine_metrics = metrics.series;
+    Ok(Measured { records, ending, circumstances, tokens })
 }
 
-/// Each load point, its warm-up first.
-fn run_points(plan: &Plan, driver: &mut Driver<'_>, tokens: &Tokens, tell: &Tell, notes: &mut Vec<String>) -> Ending {
-    let (mut warmups, mut measured) = (0, 0);
-    for (number, point) in (0_u32..).zip(&plan.load_points) {
+/// The load points one after the other: those of the plan, or those that a search asks for.
+struct Points<'p> {
+    plan: &'p Plan,
+    tokens: &'p Tokens,
+    tell: &'p Tell,
+    aside: Aside,
+    /// Prompts that were used: of warm-ups, and of measurements.
+    used: (u64, u64),
+}
+
+impl Points<'_> {
+    fn run(&mut self, driver: &mut Driver<'_>, notes: &mut Vec<String>) -> Ending {
+        let ending = match self.plan.search() {
+            Some((variable, min, max)) => self.search(driver, Search::new(variable, min, max), notes),
+            None => self.sweep(driver, notes),
+        };
+        if let Prompts::Turns(turns) = &driver.requests().prompts
+            && turns.begun() > turns.len() as u64
+        {
+            let (begun, all) = (turns.begun(), turns.len());
+            notes.push(format!("Conversations were repeated: {begun} were begun, the datasets have {all}."));
+        }
+        if let Prompts::Dataset(dataset) = &driver.requests().prompts
+            && ending == Ending::Done
+            && self.used.1 > dataset.len() as u64
+        {
+            notes.push(format!("Rows of the datasets were repeated: {} requests, {} rows.", self.used.1, dataset.len()));
+        }
+        ending
+    }
+
+    fn sweep(&mut self, driver: &mut Driver<'_>, notes: &mut Vec<String>) -> Ending {
+        let points = &self.plan.load_points;
+        for (number, point) in points.iter().enumerate() {
+            let ending = self.point(driver, point.clone(), (points.len() - number - 1) as f64, notes);
+            if ending != Ending::Done {
+                return ending;
+            }
+        }
+        Ending::Done
+    }
+
+    fn search(&mut self, driver: &mut Driver<'_>, mut search: Search, notes: &mut Vec<String>) -> Ending {
+        while let Some(point) = search.next().and_then(|load| self.plan.point_at(load)) {
+            let number = self.aside.points.len();
+            let most = search.most_left();
+            driver.progress().set_points(most + number as u32);
+            driver.enough = self.plan.slo.clone().zip(point.requests()).map(|(slo, requests)| Enough::new(slo, requests));
+            let ending = self.point(driver, point, f64::from(most.saturating_sub(2)), notes);
+            let over = driver.enough.take().is_some_and(|enough| enough.is_over());
+            if ending != Ending::Done {
+                return ending;
+            }
+            let Some(carried) = self.aside.points.last_mut() else { break };
+            carried.over = over;
+            let figures = load_point_figures(&driver.records, self.plan, number as u32, carried);
+            search.answer(verdict(&figures));
+            self.keep_aside(driver);
+        }
+        Ending::Done
+    }
+
+    /// One load point, its warm-up first. `rest` load points of its length are estimated to follow.
+    fn point(&mut self, driver: &mut Driver<'_>, point: PlannedLoad, rest: f64, notes: &mut Vec<String>) -> Ending {
+        let plan = self.plan;
+        let number = self.aside.points.len() as u32;
+        self.aside.points.push(Carried { planned: point.clone(), over: false });
+        self.keep_aside(driver);
         let connections = match point.load {
             Load::Closed { concurrency } => concurrency.min(point.requests().unwrap_or(u32::MAX).max(point.warmup())),
             Load::Rate { rate, max_in_flight, .. } => max_in_flight.min((rate.ceil() as u32).max(16)),
+            Load::Trace { max_in_flight, .. } => max_in_flight.min(64),
         };
         let opened = driver.open(connections);
         if opened != Ending::Done {
@@ -138,48 +249,56 @@ fn run_points(plan: &Plan, driver: &mut Driver<'_>, tokens: &Tokens, tell: &Tell
         }
         let ramp = match point.load {
             Load::Closed { concurrency } => (plan.ramp_of(concurrency) * 1e9) as i64,
-            Load::Rate { .. } => 0,
+            Load::Rate { .. } | Load::Trace { .. } => 0,
+        };
+        // a trace's own times are for the measurement
+        let warmup_load = match point.load {
+            Load::Trace { max_in_flight, .. } => Load::Closed { concurrency: max_in_flight.min(point.warmup()).max(1) },
+            _ => point.load.clone(),
         };
         let seed = plan.seed.wrapping_mul(1_000_003).wrapping_add(u64::from(number));
         let phase = PhasePlan {
             load_point: number,
             phase: Phase::Warmup,
-            load: &point.load,
+            load: &warmup_load,
             count: Some(point.warmup()),
             duration: None,
             ramp,
             seed: seed ^ 0xA5A5,
-            first_prompt: warmups,
+            first_prompt: self.used.0,
         };
-        let rest_of_plan = plan.load_points.len() as f64 - f64::from(number) - 1.0;
         if point.warmup() > 0 {
             let per_warmup = f64::from(point.requests().unwrap_or(0)) / f64::from(point.warmup());
-            driver.progress().set_after(per_warmup + rest_of_plan * (per_warmup + 1.0));
+            driver.progress().set_after(per_warmup + rest * (per_warmup + 1.0));
             let before = driver.records.rows.len();
             let ending = driver.run(&phase);
-            warmups += u64::from(driver.issued());
+            self.used.0 += u64::from(driver.issued());
             if ending != Ending::Done {
                 return ending;
             }
-            calibrate(driver, before, tokens, notes);
+            calibrate(driver, before, self.tokens, notes);
         }
-        driver.progress().set_after(rest_of_plan);
+        driver.progress().set_after(rest);
+        let count = driver.requests().planned(point.requests());
         let duration = point.duration_s.map(|seconds| (seconds * 1e9) as i64);
         let phase =
-            PhasePlan { phase: Phase::Measured, count: point.requests(), duration, seed, first_prompt: measured, ..phase };
+            PhasePlan { phase: Phase::Measured, load: &point.load, count, duration, seed, first_prompt: self.used.1, ..phase };
         let ending = driver.run(&phase);
-        measured += u64::from(driver.issued());
-        tell(LoadNews::LoadPointEnd { load_point: number, figures: Box::new(load_point_figures(&driver.records, plan, number)) });
-        if ending != Ending::Done {
-            return ending;
+        self.used.1 += u64::from(driver.issued());
+        if let Some(carried) = self.aside.points.last() {
+            let figures = Box::new(load_point_figures(&driver.records, plan, number, carried));
+            (self.tell)(LoadNews::LoadPointEnd { load_point: number, figures });
+        }
+        ending
+    }
+
+    fn keep_aside(&self, driver: &mut Driver<'_>) {
+        if let Some(path) = &self.plan.requests
+            && let Err(error) = self.aside.write(path)
+        {
+            driver.file_error.get_or_insert(error);
         }
     }
-    if let Prompts::Dataset(dataset) = &driver.requests().prompts
-        && measured > dataset.len() as u64
-    {
-        notes.push(format!("Rows of the datasets were repeated: {measured} requests, {} rows.", dataset.len()));
-    }
-    Ending::Done
 }
 
 /// What the engine counted in the warm-up shows whether prompts are as long as they should be: a constant difference is
@@ -267,7 +386,9 @@ fn provenance(plan: &Plan, tokens: &Tokens) -> serde_json::Map<String, serde_jso
     all.insert("seed".to_owned(), plan.seed.into());
     all.insert("model".to_owned(), plan.model.clone().into());
     all.insert("tokenizer".to_owned(), tokens.describe().into());
+    // Addresses of the portal's machine concern nobody who repeats the load.
+    let plan = Plan { address_policy: None, ..plan.clone() };
     // a plan is plain data: this does not fail
-    all.insert("plan".to_owned(), serde_json::to_value(plan).unwrap_or_default());
+    all.insert("plan".to_owned(), serde_json::to_value(&plan).unwrap_or_default());
     all
 }

@@ -6,10 +6,12 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::keeper::spec::files;
+use crate::credentials::AddressPolicy;
 use crate::domain::benchmark::{Arrival, BenchmarkSpec, Endpoint, EvalWith, LoadSpec, OfferedLoad, Slo};
-use crate::domain::inventory::{DatasetRow, ModelFacts, ModelSource};
+use crate::domain::inventory::{Dataset, DatasetRow, ModelFacts, ModelSource, TraceRow};
+use crate::domain::provider::ProviderId;
 use crate::engine::Launch;
-use crate::load::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedLoad, TokenizerChoice, Workload};
+use crate::load::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
 
 /// The variable through which the load gets a provider's secret.
 pub(super) const SECRET_ENV: &str = "DYNO_LOAD_SECRET";
@@ -41,6 +43,8 @@ pub(super) struct PlanInputs<'a> {
     pub launch: Option<&'a Launch>,
     /// The model's file or folder; absent for a cloud model.
     pub model_path: Option<&'a Path>,
+    /// Where a cloud model's address may lead.
+    pub address_policy: Option<&'a AddressPolicy>,
 }
 
 /// The load's plan. Of an engine that is yet to be started, addresses and model name are left open.
@@ -53,7 +57,9 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
             let preset = provider.preset();
             let auth = spec.credential_id.map(|_| PlanAuth { header: preset.auth, api_key_env: SECRET_ENV.to_owned() });
             let node = spec.load_node.clone().or_else(|| spec.nodes.first().map(|node| node.hostname.clone()));
-            let endpoint = PlanEndpoint { node: node.unwrap_or_default(), base_url: base_url.clone() };
+            // Somebody's own server has metrics of its own, a provider's has not.
+            let metrics = (*provider == ProviderId::OpenaiCompatible).then(|| "/metrics".to_owned());
+            let endpoint = PlanEndpoint { node: node.unwrap_or_default(), base_url: base_url.clone(), metrics };
             (vec![endpoint], model.clone(), auth, preset.token_limit)
         }
         _ => (Vec::new(), String::new(), None, crate::domain::provider::TokenLimitField::MaxTokens),
@@ -63,38 +69,50 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         run_id: inputs.run_id,
         endpoints,
         model,
-        endpoint: load.endpoint,
+        endpoint: load.endpoint(),
         auth,
         token_limit,
-        ignore_eos: load.endpoint != Endpoint::Embeddings && inputs.launch.is_some_and(|launch| launch.ignore_eos),
+        ignore_eos: load.endpoint() != Endpoint::Embeddings && ignores_eos(load, inputs),
         workload: workload(load, spec, inputs.data_dir),
-        load_points: load_points(load),
+        load_points: load_points(load, trace(spec).is_some()),
         seed: load.seed.unwrap_or(1),
         stall_timeout_s: if own { OWN_STALL_S } else { 120.0 },
         timeout_s: if own { OWN_TIMEOUT_S.max(f64::from(longest_output)) } else { 600.0 },
-        ramp_s: None,
+        ramp_s: load.ramp_s,
         tokenizer: tokenizer(inputs),
         extra_body: serde_json::Map::new(),
         slo: load.slo.clone(),
+        self_check: Some(PlannedCheck { cache: Some(inputs.data_dir.join("self-check")) }),
         // Beside the plan: the load runs in its folder.
         requests: Some(PathBuf::from(files::REQUESTS)),
         report: Some(PathBuf::from(files::REPORT)),
+        address_policy: inputs.address_policy.cloned(),
         deadline_unix_ns: i64::try_from(inputs.deadline.as_nanosecond() - BEFORE_DEADLINE_NS).ok(),
+    }
+}
+
+/// Whether requests ask the engine to go on to the output limit: where it knows how, unless the specification says otherwise.
+/// A server of one's own is asked only by the specification.
+fn ignores_eos(load: &LoadSpec, inputs: &PlanInputs<'_>) -> bool {
+    match inputs.launch {
+        Some(launch) => load.ignore_eos.unwrap_or(launch.ignore_eos),
+        None => load.ignore_eos == Some(true),
     }
 }
 
 /// The plan of one short request, to see whether a cloud model answers.
 pub(super) fn verify_plan(plan: &Plan) -> Plan {
-    let workload = match plan.workload {
-        Workload::Synthetic { input_tokens, output_tokens, .. } => {
-            Workload::Synthetic { input_tokens: input_tokens.min(64), output_tokens: output_tokens.min(16), shared_prefix: 0.0 }
-        }
-        Workload::Dataset { .. } => Workload::Synthetic { input_tokens: 64, output_tokens: 16, shared_prefix: 0.0 },
+    let (input_tokens, output_tokens) = match plan.workload {
+        Workload::Synthetic { input_tokens, output_tokens, .. } => (input_tokens.min(64), output_tokens.min(16)),
+        Workload::Dataset { .. } | Workload::Trace { .. } => (64, 16),
     };
+    let unwatched = |endpoint: &PlanEndpoint| PlanEndpoint { metrics: None, ..endpoint.clone() };
     Plan {
-        workload,
+        endpoints: plan.endpoints.iter().map(unwatched).collect(),
+        workload: Workload::synthetic(input_tokens, output_tokens),
         load_points: vec![PlannedLoad { warmup_requests: Some(0), num_requests: Some(1), ..PlannedLoad::closed(1) }],
         slo: None,
+        self_check: None,
         requests: None,
         report: Some(PathBuf::from(files::VERIFY_REPORT)),
         ..plan.clone()
@@ -107,31 +125,49 @@ fn workload(load: &LoadSpec, spec: &BenchmarkSpec, data_dir: &Path) -> Workload 
             input_tokens: load.max_input_tokens.unwrap_or(1),
             // An embedding has no output; the plan wants a number all the same.
             output_tokens: load.max_output_tokens.unwrap_or(1),
+            input_lengths: load.input_lengths,
+            output_lengths: load.output_lengths,
             shared_prefix: load.prefix.as_ref().map_or(0.0, |prefix| prefix.share),
         },
-        EvalWith::Dataset => Workload::Dataset {
-            files: spec
-                .datasets
-                .iter()
-                .map(|dataset| DatasetFile {
-                    path: crate::datasets::path_of(data_dir, dataset.id),
-                    id: dataset.id,
-                    name: dataset.name.clone(),
-                    sha256: Some(dataset.sha256.clone()),
-                })
-                .collect(),
-            max_output_tokens: load.max_output_tokens,
+        EvalWith::Dataset => match trace(spec) {
+            Some(trace) => Workload::Trace {
+                file: file_of(trace, data_dir),
+                max_output_tokens: load.max_output_tokens,
+                context_tokens: spec.model.facts.as_ref().and_then(|facts| facts.context_length),
+            },
+            None => Workload::Dataset {
+                files: spec.datasets.iter().map(|dataset| file_of(dataset, data_dir)).collect(),
+                max_output_tokens: load.max_output_tokens,
+                multi_turn: load.is_multi_turn(),
+            },
         },
     }
 }
 
-fn load_points(load: &LoadSpec) -> Vec<PlannedLoad> {
+/// The trace that is played, where it is one.
+pub(super) fn trace(spec: &BenchmarkSpec) -> Option<&Dataset> {
+    spec.datasets.iter().find(|dataset| dataset.format.is_trace())
+}
+
+fn file_of(dataset: &Dataset, data_dir: &Path) -> DatasetFile {
+    DatasetFile {
+        path: crate::datasets::path_of(data_dir, dataset.id),
+        id: dataset.id,
+        name: dataset.name.clone(),
+        sha256: Some(dataset.sha256.clone()),
+    }
+}
+
+fn load_points(load: &LoadSpec, is_trace: bool) -> Vec<PlannedLoad> {
     let shape = match &load.arrival {
         Some(Arrival::Rate { process, burstiness, .. }) => (*process, burstiness.unwrap_or(1.0)),
         _ => (crate::domain::benchmark::ArrivalProcess::default(), 1.0),
     };
     let open = |rate: f64| Load::Rate { rate, process: shape.0, burstiness: shape.1, max_in_flight: load.concurrent_requests };
     let loads: Vec<Load> = match (load.load_points.as_slice(), &load.arrival) {
+        _ if is_trace => {
+            vec![Load::Trace { time_scale: load.time_scale.unwrap_or(1.0), max_in_flight: load.concurrent_requests }]
+        }
         ([], Some(Arrival::Rate { rate, .. })) => vec![open(*rate)],
         ([], _) => vec![Load::Closed { concurrency: load.concurrent_requests }],
         (points, _) => points
@@ -192,11 +228,11 @@ pub(super) fn shape(
     longest: Option<u32>,
 ) -> Result<Shape, String> {
     let load = &spec.load;
-    let planned = load_points(load);
+    let planned = load_points(load, trace(spec).is_some());
     let most = planned.iter().map(PlannedLoad::cap).max().unwrap_or(1).max(1);
     let asked = match load.eval_with {
         EvalWith::Configuration => {
-            let output = if load.endpoint == Endpoint::Embeddings { 0 } else { load.max_output_tokens.unwrap_or(0) };
+            let output = if load.endpoint() == Endpoint::Embeddings { 0 } else { load.max_output_tokens.unwrap_or(0) };
             load.max_input_tokens.unwrap_or(0).saturating_add(output)
         }
         EvalWith::Dataset => longest.unwrap_or(0),
@@ -220,6 +256,25 @@ pub(super) fn row_tokens(row: &DatasetRow, max_output: Option<u32>) -> u32 {
     let input: u32 = row.messages.iter().map(|message| text_tokens(&message.content).saturating_add(16)).sum();
     let output = max_output.unwrap_or_else(|| row.reference.as_deref().map_or(DEFAULT_OUTPUT, text_tokens));
     input.saturating_add(output)
+}
+
+/// Tokens that a dataset's conversation may come to, all turns with their answers: rather too many.
+pub(super) fn conversation_tokens(row: &DatasetRow, max_output: Option<u32>) -> u32 {
+    let answers = row.messages.iter().filter(|message| message.role == "assistant");
+    // the model's own answers take the place of the recorded ones, as long as the limit allows
+    let longer =
+        answers.map(|answer| max_output.unwrap_or(0).saturating_sub(text_tokens(&answer.content))).fold(0, u32::saturating_add);
+    let more = row
+        .more_turns
+        .iter()
+        .map(|text| text_tokens(text).saturating_add(32 + max_output.unwrap_or(DEFAULT_OUTPUT)))
+        .fold(0, u32::saturating_add);
+    row_tokens(row, max_output).saturating_add(longer).saturating_add(more)
+}
+
+/// Tokens of a trace's request, input and output.
+pub(super) fn arrival_tokens(row: &TraceRow, max_output: Option<u32>) -> u32 {
+    row.input_length.saturating_add(row.output_length.min(max_output.unwrap_or(u32::MAX)))
 }
 
 fn text_tokens(text: &str) -> u32 {
@@ -260,10 +315,12 @@ mod tests {
             deadline: Timestamp::UNIX_EPOCH,
             launch: None,
             model_path: None,
+            address_policy: Some(&AddressPolicy::default()),
         };
         let plan = plan(&inputs);
         plan.check().unwrap();
         assert!(!plan.ignore_eos);
+        assert!(plan.address_policy.is_some() && plan.endpoints[0].metrics.is_none());
         assert_eq!(plan.token_limit, crate::domain::provider::TokenLimitField::MaxCompletionTokens);
         assert_eq!(plan.auth.as_ref().unwrap().api_key_env, SECRET_ENV);
         assert_eq!((plan.endpoints[0].node.as_str(), plan.model.as_str()), ("n", "gpt"));
@@ -278,7 +335,7 @@ mod tests {
         let spec =
             spec(json!({ "load_points": [{ "concurrency": 4 }, { "concurrency": 65 }], "slo": { "percentile": 99 } }), &cloud());
         assert_eq!(shape(&spec, None, 2, None), Ok(Shape { context: 128 + MARGIN, in_flight: 33 }));
-        let points = load_points(&spec.load);
+        let points = load_points(&spec.load, false);
         assert_eq!(points.iter().map(PlannedLoad::requests).collect::<Vec<_>>(), [Some(662), Some(662)], "enough for p99");
     }
 }

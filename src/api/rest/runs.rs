@@ -8,13 +8,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::export::{self, Format};
+use super::export::{self, Format, RecordsPage, Trust};
 use super::{Json, Path, Query};
 use crate::api::calls;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
-use crate::domain::report::{Report, RequestRecord};
+use crate::domain::report::Report;
 use crate::domain::run::{Run, RunRow};
+use crate::load::plan::Plan;
 use crate::server::{App, SignedIn, sse};
 
 /// Events that are read at once.
@@ -27,6 +28,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(cancel))
         .routes(routes!(events))
         .routes(routes!(report))
+        .routes(routes!(plan))
         .routes(routes!(requests))
 }
 
@@ -150,6 +152,20 @@ async fn report(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Pat
     calls::runs::report(&app, &actor, id).await.map(Json)
 }
 
+/// Get the plan of a run's load
+///
+/// As `dyno load --plan FILE` takes it, without the run's own files and deadline. A secret is named by its environment variable.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/plan",
+    tag = "runs",
+    params(("id" = Uuid, Path, description = "The run.")),
+    responses((status = 200, description = "The plan. Not found while there is no report.", body = Object)),
+)]
+async fn plan(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Plan>, Problem> {
+    calls::runs::plan(&app, &actor, id).await.map(Json)
+}
+
 /// The query of the request records.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(default, deny_unknown_fields)]
@@ -171,14 +187,16 @@ struct RecordsQuery {
 
 /// List a run's request records
 ///
-/// `json` answers a page, `csv` and `ndjson` all records in the order in which requests ended.
+/// `json` answers a page, `csv` and `ndjson` all records in the order in which requests ended. Beside the page's items, as the
+/// last two columns of each line, or as fields of each object: `run_valid` (absent or empty while there is no report) and
+/// `run_invalid_reasons`.
 #[utoipa::path(
     get,
     path = "/api/v1/runs/{id}/requests",
     tag = "runs",
     params(("id" = Uuid, Path, description = "The run."), RecordsQuery),
     responses((status = 200, description = "The records.", content(
-        (Page<RequestRecord> = "application/json"),
+        (RecordsPage = "application/json"),
         (String = "text/csv"),
         (String = "application/x-ndjson"),
     ))),
@@ -194,7 +212,8 @@ async fn requests(
     if format == Format::Json {
         let RecordsQuery { search, status, sort, page, page_size, .. } = asked;
         let query = ListQuery { search, status, sort, page, page_size, ..ListQuery::default() };
-        return Ok(Json(calls::runs::requests(&app, &actor, id, query).await?).into_response());
+        let page = calls::runs::requests(&app, &actor, id, query).await?;
+        return Ok(Json(RecordsPage { page, trust: Trust::of(&app, &actor, id).await }).into_response());
     }
     let narrowed = [
         ("search", asked.search.is_some()),

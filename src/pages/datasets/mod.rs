@@ -32,6 +32,8 @@ fn format_words(format: DatasetFormat) -> &'static str {
         DatasetFormat::ShareGpt => "ShareGPT conversations",
         DatasetFormat::Alpaca => "Alpaca",
         DatasetFormat::Prompts => "Prompts",
+        DatasetFormat::AzureTrace => "Azure trace",
+        DatasetFormat::MooncakeTrace => "Mooncake trace",
     }
 }
 
@@ -106,7 +108,7 @@ fn Row(dataset: Owned<Dataset>) -> impl IntoView {
             <td class="numeric" data-label="Samples">{grouped(dataset.samples)}</td>
             <td data-label="Format">{format_words(dataset.format)}</td>
             <td class="numeric" data-label="With reference">{with_reference(dataset.with_reference)}</td>
-            <td class="numeric" data-label="Mean prompt, characters">{figure(dataset.mean_prompt_chars)}</td>
+            <td class="numeric" data-label="Mean prompt, characters">{dataset.mean_prompt_chars.map(figure)}</td>
             <td data-label="Owner">{owner}</td>
             <td data-label="Added"><Time at=dataset.created_at /></td>
         </tr>

@@ -1,10 +1,12 @@
 //! `dyno load` against servers that speak scripted bytes: what it measures, how each fault is named, what is left when it
 //! is stopped or killed.
 
+mod around;
 mod ends;
 mod faults;
 mod kept;
 mod measures;
 mod scripted;
+mod shapes;
 mod streams;
 mod workloads;

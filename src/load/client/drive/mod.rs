@@ -14,6 +14,7 @@ use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 
 use super::clock::{self, Clock};
 use super::connection::{Connection, Stage};
+use super::enough::Enough;
 use super::health::Health;
 use super::link::Buffers;
 use super::pace::Arrivals;
@@ -61,6 +62,10 @@ pub struct Driver<'a> {
     pub health: Health,
     /// Requests that were going on when the load was stopped.
     pub abandoned: u64,
+    /// When the load point needs no more requests; absent: when all are sent.
+    pub enough: Option<Enough>,
+    /// Answers that came compressed.
+    pub compressed: u64,
     /// What went wrong beside requests.
     pub file_error: Option<io::Error>,
     usage_seen: bool,
@@ -109,7 +114,9 @@ impl<'a> Driver<'a> {
             wants_texts: false,
             health: Health::start(),
             abandoned: 0,
+            compressed: 0,
             file_error: None,
+            enough: None,
             usage_seen: false,
             lanes: VecDeque::new(),
             open_loop: false,
@@ -175,9 +182,11 @@ impl<'a> Driver<'a> {
     /// Carries out a phase.
     pub fn run(&mut self, plan: &PhasePlan<'_>) -> Ending {
         let begin = clock::now();
+        self.health.begin_phase();
         self.issued = 0;
         self.lanes.clear();
-        self.open_loop = matches!(plan.load, Load::Rate { .. });
+        self.requests.begin_phase();
+        self.open_loop = plan.load.is_open();
         self.idle.iter_mut().for_each(Vec::clear);
         self.progress.begin_phase(plan.load_point, plan.phase, plan.count, plan.duration, begin);
         let ending = match plan.load {
@@ -186,10 +195,15 @@ impl<'a> Driver<'a> {
                 let arrivals = Arrivals::new(*rate, *process, *burstiness, plan.seed);
                 self.run_open(plan, arrivals, *max_in_flight, begin)
             }
+            Load::Trace { max_in_flight, .. } => {
+                let arrivals = Arrivals::listed(self.requests.arrivals().unwrap_or_default());
+                self.run_open(plan, arrivals, *max_in_flight, begin)
+            }
         };
         if ending != Ending::Done {
             self.abandon();
         }
+        self.health.end_phase();
         self.flush_file();
         self.progress.tell(&self.records, clock::now(), self.in_flight);
         ending
