@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::keeper::spec::files;
 use crate::credentials::AddressPolicy;
-use crate::domain::benchmark::{Arrival, BenchmarkSpec, Endpoint, EvalWith, LoadSpec, OfferedLoad, Slo};
+use crate::domain::benchmark::{Arrival, BenchmarkSpec, Endpoint, EvalWith, LoadSpec, OfferedLoad};
 use crate::domain::inventory::{Dataset, DatasetRow, ModelFacts, ModelSource, TraceRow};
 use crate::domain::provider::ProviderId;
+use crate::domain::slo::floor;
 use crate::engine::Launch;
 use crate::load::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
 
@@ -193,16 +194,11 @@ fn load_points(load: &LoadSpec, is_trace: bool) -> Vec<PlannedLoad> {
             };
             if let (None, None, Some(slo)) = (load.num_requests, load.duration_s, load.slo.as_ref().filter(|_| search.is_none()))
             {
-                planned.num_requests = planned.requests().map(|number| number.max(floor(slo)));
+                planned.num_requests = planned.requests().map(|number| number.max(floor(slo.percentile)));
             }
             planned
         })
         .collect()
-}
-
-/// The least number of samples that lets an SLO's percentile decide.
-fn floor(slo: &Slo) -> u32 {
-    crate::load::stats::bounds::floor(slo.percentile).and_then(|samples| u32::try_from(samples).ok()).unwrap_or(0)
 }
 
 fn tokenizer(inputs: &PlanInputs<'_>) -> TokenizerChoice {
@@ -340,11 +336,11 @@ mod tests {
         let slo = json!({ "percentile": 99, "ttft_ms": 500, "search": { "min": 1, "max": 64 } });
         let closed = spec(json!({ "slo": slo }), &cloud());
         assert_eq!(shape(&closed, None, 1, None).unwrap().in_flight, 64);
-        let points = load_points(&closed.load);
+        let points = load_points(&closed.load, false);
         assert_eq!((points.len(), points[0].num_requests), (1, None), "each point has its own number");
         let arrival = json!({ "kind": "rate", "rate": 2, "process": "constant" });
         let open = spec(json!({ "slo": slo, "arrival": arrival }), &cloud());
-        assert!(matches!(load_points(&open.load)[0].load, Load::Rate { rate: 64.0, max_in_flight: 8, .. }));
+        assert!(matches!(load_points(&open.load, false)[0].load, Load::Rate { rate: 64.0, max_in_flight: 8, .. }));
         for spec in [closed, open] {
             let inputs = PlanInputs {
                 run_id: Uuid::nil(),
@@ -353,6 +349,7 @@ mod tests {
                 deadline: Timestamp::UNIX_EPOCH,
                 launch: None,
                 model_path: None,
+                address_policy: None,
             };
             let plan = plan(&inputs);
             plan.check().unwrap();
