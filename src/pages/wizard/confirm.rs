@@ -13,7 +13,7 @@ use crate::components::form::Unsent;
 use crate::components::number::{count, grouped};
 use crate::components::tag::Tags;
 use crate::domain::benchmark::EvalWith;
-use crate::domain::workflow::sentence::load_sentence;
+use crate::domain::workflow::sentence::{duration, load_sentence, trace_sentence};
 use crate::domain::workflow::{Page, WorkflowSteps};
 
 /// Everything that will be run.
@@ -28,7 +28,10 @@ pub fn ConfirmStep(
     let rows = view.chosen.datasets.iter().map(|dataset| dataset.samples).sum::<u64>();
     let steps = &view.answer.workflow_steps;
     let is_dataset = steps.load.eval_with == EvalWith::Dataset;
-    let sentence = load_sentence(&steps.load, is_dataset.then_some(rows), None);
+    let sentence = match view.chosen.datasets.iter().find(|dataset| dataset.format.is_trace()) {
+        Some(trace) => trace_sentence(&steps.load, trace),
+        None => load_sentence(&steps.load, is_dataset.then_some(rows), None),
+    };
     let outlook = match &view.choices {
         Choices::Outlook(outlook) => outlook.clone(),
         _ => Outlook::default(),
@@ -105,16 +108,26 @@ fn OutlookNotes(outlook: Outlook, cost: Option<String>) -> impl IntoView {
     }
 }
 
+/// Requests that will be measured; a trace has as many as it has arrivals, unless the load ends before. Absent when it ends
+/// by time.
+fn requests_of(view: &WizardView) -> Option<u32> {
+    let load = &view.answer.workflow_steps.load;
+    match view.chosen.datasets.iter().find(|dataset| dataset.format.is_trace()) {
+        Some(_) if load.duration_s.is_some() => None,
+        Some(trace) => Some(u32::try_from(trace.samples).unwrap_or(u32::MAX).min(load.num_requests.unwrap_or(u32::MAX))),
+        None => load.requests(),
+    }
+}
+
 /// The tokens that a provider will count; absent for a model that Dyno deploys.
 fn token_cost(view: &WizardView) -> Option<String> {
     view.chosen.model.as_ref().filter(|model| model.is_cloud())?;
-    let steps = &view.answer.workflow_steps;
-    let load = &steps.load;
-    let Some(requests) = load.requests() else {
+    let load = &view.answer.workflow_steps.load;
+    let Some(requests) = requests_of(view) else {
         return Some("The provider counts every token; how many depends on how fast it answers.".to_owned());
     };
-    let all = u64::from(requests) + u64::from(steps.load.warmup_requests.unwrap_or(steps.load.concurrent_requests));
-    match (steps.load.eval_with, steps.load.max_input_tokens, steps.load.max_output_tokens) {
+    let all = u64::from(requests) + u64::from(load.warmup_requests.unwrap_or(load.concurrent_requests));
+    match (load.eval_with, load.max_input_tokens, load.max_output_tokens) {
         (EvalWith::Configuration, Some(input), Some(output)) => Some(format!(
             "The provider will count about {} input tokens and at most {} output tokens, warm-up included.",
             grouped(all * u64::from(input)),
@@ -168,8 +181,15 @@ fn load_rows(view: &WizardView, steps: &WorkflowSteps) -> Vec<(&'static str, Str
             }
         }
     }
+    rows.extend(steps.load.input_lengths.map(|lengths| ("Input lengths", lengths.words())));
     rows.extend(tokens(steps.load.max_output_tokens).map(|value| ("Output", value)));
-    if let Some(requests) = steps.load.requests() {
+    rows.extend(steps.load.output_lengths.map(|lengths| ("Output lengths", lengths.words())));
+    rows.extend(steps.load.is_multi_turn().then(|| ("Conversations", "turn by turn, with the model's own answers".to_owned())));
+    rows.extend(steps.load.time_scale.map(|scale| ("Speed of the trace", format!("{scale} times as fast as recorded"))));
+    rows.extend(steps.load.ramp_s.map(|seconds| ("First requests spread over", duration(seconds))));
+    let eos = |ignored: bool| if ignored { "ignored" } else { "respected" };
+    rows.extend(steps.load.ignore_eos.map(|ignored| ("End of an answer", eos(ignored).to_owned())));
+    if let Some(requests) = requests_of(view) {
         let default = if steps.load.num_requests.is_none() { " (default)" } else { "" };
         rows.push(("Requests", format!("{}{default}", grouped(requests.into()))));
     }
