@@ -426,6 +426,9 @@ pub struct LoadPointSeries {
     pub tokens_per_s: Vec<TimePoint>,
     /// When requests failed, seconds since the first send.
     pub failures_s: Vec<f64>,
+    /// The first measured send, Unix ns: where the time axis begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin_unix_ns: Option<i64>,
     /// When the warm-up began, seconds relative to the first measured send (negative).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warmup_begin_s: Option<f64>,
@@ -437,6 +440,9 @@ pub struct LoadPointSeries {
 pub struct ErrorExample {
     /// Its class.
     pub class: ErrorClass,
+    /// In which load point, from 0.
+    #[serde(default)]
+    pub load_point: u32,
     /// The HTTP status, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
@@ -451,7 +457,8 @@ pub struct ErrorExample {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ClientHealth {
-    /// Share of one core that the client used, 0 to 1.
+    /// Share of one core that the client used, 0 to 1: of the phase in which it was largest (warm-ups and load points of at
+    /// least a second).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_share: Option<f64>,
     /// Where receive times come from: `kernel` or `user`.
@@ -465,7 +472,8 @@ pub struct ClientHealth {
     /// Content events in all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_events: Option<u64>,
-    /// Mean in flight over (throughput × mean latency): 1 when Little's law holds.
+    /// Mean in flight over (throughput × mean latency), the time of failed requests added: 1 when Little's law holds, as it
+    /// does for all records that agree with each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub littles_law_ratio: Option<f64>,
     /// Largest resident memory, bytes.

@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 
 use super::client::stop::Stop;
 use super::conduct::{Outcome, Tell, carry_out};
 use super::event::{LoadNews, LoadStatus};
-use super::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedLoad, TokenizerChoice, Workload};
+use super::limits::LimitArgs;
+use super::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
+use super::self_check;
 use super::spool::Spool;
+use super::stats::bounds::floor;
 use super::table::table;
 use crate::domain::benchmark::{ArrivalProcess, Endpoint, LengthDistribution};
 use crate::domain::event::{LogLevel, Progress};
@@ -39,23 +42,25 @@ pub struct LoadArgs {
     #[arg(long, value_enum, default_value = "chat")]
     endpoint: EndpointArg,
     /// Keep this many requests in flight.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "rate", required_unless_present_any = ["plan", "rate", "trace"])]
-    concurrency: Option<u32>,
-    /// Or send this many requests per second, whether or not earlier ones have ended.
-    #[arg(long, value_name = "PER_SECOND")]
-    rate: Option<f64>,
+    /// Several, with commas between: one load point after the other.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "rate", required_unless_present_any = ["plan", "rate", "trace", "search_max"])]
+    concurrency: Vec<u32>,
+    /// Or send this many requests per second, whether or not earlier ones have ended. Several, with commas between: one load
+    /// point after the other.
+    #[arg(long, value_name = "PER_SECOND,…", value_delimiter = ',')]
+    rate: Vec<f64>,
     /// How the gaps of a rate are drawn.
-    #[arg(long, value_enum, default_value = "poisson", requires = "rate")]
+    #[arg(long, value_enum, default_value = "poisson")]
     arrival: ArrivalArg,
     /// Shape of gamma arrivals: below 1 burstier than Poisson.
-    #[arg(long, value_name = "SHAPE", default_value_t = 1.0, requires = "rate")]
+    #[arg(long, value_name = "SHAPE", default_value_t = 1.0)]
     burstiness: f64,
     /// Most requests in flight at a rate or of a trace; arrivals over it are dropped and counted.
     #[arg(long, value_name = "N", default_value_t = 1024)]
     max_in_flight: u32,
     /// Or play a trace: arrivals with lengths, as Azure's table (TIMESTAMP,ContextTokens,GeneratedTokens) or Mooncake's lines
     /// (timestamp, input_length, output_length, hash_ids).
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "concurrency", "rate", "input_lengths", "output_lengths", "ramp_s"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "concurrency", "rate", "search_max", "input_lengths", "output_lengths", "ramp_s"])]
     trace: Option<PathBuf>,
     /// Play the trace so many times as fast as it was recorded.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "trace")]
@@ -63,6 +68,8 @@ pub struct LoadArgs {
     /// The model's context: the trace's requests that are longer, input and output together, are left out.
     #[arg(long, value_name = "N", requires = "trace")]
     context_tokens: Option<u32>,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// Measure this many requests (default: ten times the concurrency or rate, at least 100).
     #[arg(long, value_name = "N", conflicts_with = "duration_s")]
     num_requests: Option<u32>,
@@ -106,9 +113,12 @@ pub struct LoadArgs {
     /// Longest time of a request.
     #[arg(long, value_name = "SECONDS", default_value_t = 600.0)]
     timeout_s: f64,
-    /// Measure the client itself against the built-in server first. Only `off` can be said: there is none yet.
-    #[arg(long, value_name = "off", default_value = "off", value_parser = ["off"])]
-    self_check: String,
+    /// Whether the client itself is first measured against the built-in reference engine (a few seconds; kept for an hour).
+    #[arg(long, value_enum, default_value = "on")]
+    self_check: SelfCheckArg,
+    /// Path of the engine's own metrics, read once a second and kept in the report; `off`: they are not read.
+    #[arg(long, value_name = "PATH", default_value = "/metrics", conflicts_with = "plan")]
+    engine_metrics: String,
     /// Write the whole report here.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -122,6 +132,12 @@ enum EndpointArg {
     Chat,
     Completions,
     Embeddings,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SelfCheckArg {
+    On,
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -139,25 +155,43 @@ impl LoadArgs {
                 .map_err(|error| format!("The plan {} is not understood: {error}.", path.display()))?;
             plan.report = self.report.or(plan.report);
             plan.requests = self.requests.or(plan.requests);
+            if self.self_check == SelfCheckArg::Off {
+                plan.self_check = None;
+            }
             return Ok(plan);
         }
-        let load = match (self.concurrency, self.rate) {
-            _ if self.trace.is_some() => Load::Trace { time_scale: self.time_scale, max_in_flight: self.max_in_flight },
-            (_, Some(rate)) => Load::Rate {
-                rate,
-                process: match self.arrival {
-                    ArrivalArg::Constant => ArrivalProcess::Constant,
-                    ArrivalArg::Poisson => ArrivalProcess::Poisson,
-                    ArrivalArg::Gamma => ArrivalProcess::Gamma,
-                },
-                burstiness: self.burstiness,
-                max_in_flight: self.max_in_flight,
-            },
-            (concurrency, None) => Load::Closed { concurrency: concurrency.unwrap_or(1) },
+        let process = match self.arrival {
+            ArrivalArg::Constant => ArrivalProcess::Constant,
+            ArrivalArg::Poisson => ArrivalProcess::Poisson,
+            ArrivalArg::Gamma => ArrivalProcess::Gamma,
         };
+        let (burstiness, max_in_flight) = (self.burstiness, self.max_in_flight);
+        let open = |rate: f64| Load::Rate { rate, process, burstiness, max_in_flight };
+        let slo = self.limits.slo()?;
+        let loads: Vec<Load> = match slo.as_ref().and_then(|slo| slo.search.as_ref()) {
+            _ if self.trace.is_some() => vec![Load::Trace { time_scale: self.time_scale, max_in_flight }],
+            Some(search) if self.limits.search_rate => vec![open(search.max)],
+            Some(search) => vec![Load::Closed { concurrency: search.max.floor() as u32 }],
+            None if !self.rate.is_empty() => self.rate.iter().copied().map(open).collect(),
+            None => self.concurrency.iter().map(|concurrency| Load::Closed { concurrency: *concurrency }).collect(),
+        };
+        let of = |load| PlannedLoad {
+            load,
+            warmup_requests: self.warmup_requests,
+            num_requests: self.num_requests,
+            duration_s: self.duration_s,
+        };
+        // with limits, as many requests as their percentile needs
+        let least = slo.as_ref().filter(|slo| slo.search.is_none()).and_then(|slo| floor(slo.percentile));
+        let load_points = loads.into_iter().map(of).map(|point| point.with_at_least(least.unwrap_or(0))).collect();
+        let metrics = (self.engine_metrics != "off").then_some(self.engine_metrics);
         Ok(Plan {
             run_id: uuid::Uuid::nil(),
-            endpoints: self.base_url.into_iter().map(|base_url| PlanEndpoint { node: node_name(&base_url), base_url }).collect(),
+            endpoints: self
+                .base_url
+                .into_iter()
+                .map(|base_url| PlanEndpoint { node: node_name(&base_url), base_url, metrics: metrics.clone() })
+                .collect(),
             model: self.model.unwrap_or_default(),
             endpoint: match self.endpoint {
                 EndpointArg::Chat => Endpoint::Chat,
@@ -181,24 +215,32 @@ impl LoadArgs {
                     shared_prefix: 0.0,
                 },
             },
-            load_points: vec![PlannedLoad {
-                load,
-                warmup_requests: self.warmup_requests,
-                num_requests: self.num_requests,
-                duration_s: self.duration_s,
-            }],
+            load_points,
             seed: self.seed,
             stall_timeout_s: self.stall_timeout_s,
             timeout_s: self.timeout_s,
             ramp_s: self.ramp_s,
             tokenizer: self.tokenizer.map_or(TokenizerChoice::Engine, |path| TokenizerChoice::File { path }),
             extra_body: serde_json::Map::new(),
-            slo: None,
+            slo,
+            self_check: (self.self_check == SelfCheckArg::On).then(|| PlannedCheck { cache: self_check::default_folder() }),
             requests: self.requests,
             report: self.report,
+            address_policy: None,
             deadline_unix_ns: None,
         })
     }
+}
+
+/// The plan that a line's arguments make, without the program's name and command; nothing where they are refused.
+pub(super) fn plan_of(arguments: &[String]) -> Option<Plan> {
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        load: LoadArgs,
+    }
+    let words = std::iter::once("dyno load").chain(arguments.iter().map(String::as_str));
+    Line::try_parse_from(words).ok()?.load.into_plan().ok()
 }
 
 /// Reads how lengths are spread: `uniform:64`, `normal:300,100`.
@@ -221,7 +263,7 @@ fn lengths(text: &str) -> Result<LengthDistribution, String> {
 }
 
 /// What a server is called in records: its address.
-fn node_name(base_url: &str) -> String {
+pub(super) fn node_name(base_url: &str) -> String {
     super::address::Address::parse(base_url).map_or_else(|_| base_url.to_owned(), |address| address.host_header())
 }
 
@@ -245,7 +287,7 @@ pub fn main(args: LoadArgs) -> ExitCode {
     tell(LoadNews::Started {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        load_points: u32::try_from(plan.load_points.len()).unwrap_or(u32::MAX),
+        load_points: plan.most_points(),
     });
     let outcome = match carry_out(&plan, &tell, &stop) {
         Ok(outcome) => outcome,

@@ -3,23 +3,29 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::aside::{Aside, Carried};
 use super::client::clock::Clock;
 use super::client::drive::Driver;
+use super::client::enough::Enough;
 use super::client::health::invalid_reasons;
 use super::client::link::{keep_stamps_on, raise_open_files};
 use super::client::phase::{Ending, Limits, PhasePlan};
 use super::client::stop::Stop;
+use super::engine_metrics::Scraper;
 use super::event::{LoadNews, LoadStatus};
 use super::plan::{Load, Plan, PlannedLoad};
-use super::prepare::{addresses_of, id_prefix, prompts_of, secret_of, targets_of, tls_of, tokens_of};
+use super::prepare::{addresses_of, id_prefix, metrics_of, prompts_of, secret_of, targets_of, tls_of, tokens_of};
 use super::progress::Progressing;
 use super::record::{RecordFile, Records};
-use super::report::{Circumstances, load_point_figures, report};
+use super::report::{Circumstances, load_point_figures, report, verdict};
+use super::search::Search;
+use super::self_check;
 use super::tokens::Tokens;
 use super::workload::{Prompts, Requests};
 use crate::domain::event::Progress;
 use crate::domain::report::{Phase, Report, TokenSource};
 use crate::domain::run::RunStatus;
+use crate::domain::trust::SelfCheck;
 
 /// How long texts are counted after a load.
 const COUNTING: Duration = Duration::from_mins(1);
@@ -38,12 +44,39 @@ pub struct Outcome {
 /// Whoever is told what happens.
 pub type Tell = std::rc::Rc<dyn Fn(LoadNews)>;
 
+/// What a load came to, before it is made a report.
+pub(super) struct Measured {
+    pub records: Records,
+    pub ending: Ending,
+    circumstances: Circumstances,
+    tokens: Tokens,
+}
+
 /// Carries a plan out.
 ///
 /// # Errors
 /// When it can't be carried out at all, in words for people.
 pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, String> {
     plan.check()?;
+    let _stamps = keep_stamps_on();
+    let check = plan.self_check.as_ref().map(|planned| self_check::check(plan, planned, tell, stop));
+    if stop.is_wished() {
+        return Err("Stopped before any request was sent.".to_owned());
+    }
+    let measured = measure(plan, check.as_ref(), tell, stop)?;
+    let mut made = report(&measured.records, plan, measured.circumstances);
+    let (status, reason) = status_of(&measured.ending, &made);
+    made.status = match status {
+        LoadStatus::Ok => RunStatus::Succeeded,
+        LoadStatus::Partial => RunStatus::Partial,
+        LoadStatus::Failed => RunStatus::Failed,
+    };
+    made.provenance = provenance(plan, &measured.tokens);
+    Ok(Outcome { report: made, status, reason })
+}
+
+/// Puts the plan's load on, and gives what was measured.
+pub(super) fn measure(plan: &Plan, check: Option<&SelfCheck>, tell: &Tell, stop: &Stop) -> Result<Measured, String> {
     let clock = Clock::start();
     let _stamps = keep_stamps_on();
     let files = raise_open_files();
@@ -75,8 +108,8 @@ pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, Strin
         deadline: plan.deadline_unix_ns.map(|at| clock.monotonic(at)),
     };
     let told = tell.clone();
-    let points = u32::try_from(plan.load_points.len()).unwrap_or(u32::MAX);
-    let mut progress = Progressing::new(points, Box::new(move |snapshot: Progress| told(LoadNews::Progress(snapshot))));
+    let mut progress =
+        Progressing::new(plan.most_points(), Box::new(move |snapshot: Progress| told(LoadNews::Progress(snapshot))));
     let mut requests = Requests::new(plan, prompts);
     let asked_for_usage = requests.asks_for_usage();
     let mut driver = Driver::new(targets, limits, clock, records, &mut requests, &mut progress, file.as_mut())
@@ -84,16 +117,26 @@ pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, Strin
         .map_err(|error| format!("The event loop can't be set up: {error}."))?;
     driver.wants_texts = tokens.exact();
 
-    let planned = plan
-        .load_points
-        .iter()
-        .map(|point| Some(u64::from(driver.requests().planned(point.requests())?) + u64::from(point.warmup())))
-        .sum();
+    let each = |point: &PlannedLoad| Some(u64::from(driver.requests().planned(point.requests())?) + u64::from(point.warmup()));
+    let planned = if plan.search().is_some() { None } else { plan.load_points.iter().map(each).sum() };
     tell(LoadNews::Prepared { requests: planned, tokenizer: tokens.describe(), notes: notes.clone() });
-    let ending = run_points(plan, &mut driver, &tokens, tell, &mut notes);
+    let scraper = Scraper::start(metrics_of(plan, &addresses), &secret, tls.as_ref())
+        .map_err(|error| format!("The engine's metrics can't be read: {error}."))?;
+    let aside = Aside { self_check: check.cloned(), points: Vec::new() };
+    let mut points = Points { plan, tokens: &tokens, tell, aside, used: (0, 0) };
+    let ending = points.run(&mut driver, &mut notes);
+    let aside = points.aside;
+    let metrics = scraper.map(Scraper::end).unwrap_or_default();
+    notes.extend(metrics.notes);
 
     let client = driver.health.figures(&driver.records, driver.reads(), driver.clock.largest_jump);
-    let mut circumstances = Circumstances { invalid: invalid_reasons(&client), client, ..Circumstances::default() };
+    let mut circumstances = Circumstances {
+        invalid: invalid_reasons(&client),
+        client,
+        aside,
+        ended_early: ending != Ending::Done,
+        ..Circumstances::default()
+    };
     let (reads, unstamped) = driver.reads();
     if unstamped > 0 {
         let note =
@@ -123,21 +166,78 @@ pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, Strin
         file.rewrite(&records).map_err(|error| format!("The record file can't be written: {error}."))?;
     }
     circumstances.notes = notes;
-    let mut made = report(&records, plan, circumstances);
-    let (status, reason) = status_of(&ending, &made);
-    made.status = match status {
-        LoadStatus::Ok => RunStatus::Succeeded,
-        LoadStatus::Partial => RunStatus::Partial,
-        LoadStatus::Failed => RunStatus::Failed,
-    };
-    made.provenance = provenance(plan, &tokens);
-    Ok(Outcome { report: made, status, reason })
+    circumstances.engine_metrics = metrics.series;
+    Ok(Measured { records, ending, circumstances, tokens })
 }
 
-/// Each load point, its warm-up first.
-fn run_points(plan: &Plan, driver: &mut Driver<'_>, tokens: &Tokens, tell: &Tell, notes: &mut Vec<String>) -> Ending {
-    let (mut warmups, mut measured) = (0, 0);
-    for (number, point) in (0_u32..).zip(&plan.load_points) {
+/// The load points one after the other: those of the plan, or those that a search asks for.
+struct Points<'p> {
+    plan: &'p Plan,
+    tokens: &'p Tokens,
+    tell: &'p Tell,
+    aside: Aside,
+    /// Prompts that were used: of warm-ups, and of measurements.
+    used: (u64, u64),
+}
+
+impl Points<'_> {
+    fn run(&mut self, driver: &mut Driver<'_>, notes: &mut Vec<String>) -> Ending {
+        let ending = match self.plan.search() {
+            Some((variable, min, max)) => self.search(driver, Search::new(variable, min, max), notes),
+            None => self.sweep(driver, notes),
+        };
+        if let Prompts::Turns(turns) = &driver.requests().prompts
+            && turns.begun() > turns.len() as u64
+        {
+            let (begun, all) = (turns.begun(), turns.len());
+            notes.push(format!("Conversations were repeated: {begun} were begun, the datasets have {all}."));
+        }
+        if let Prompts::Dataset(dataset) = &driver.requests().prompts
+            && ending == Ending::Done
+            && self.used.1 > dataset.len() as u64
+        {
+            notes.push(format!("Rows of the datasets were repeated: {} requests, {} rows.", self.used.1, dataset.len()));
+        }
+        ending
+    }
+
+    fn sweep(&mut self, driver: &mut Driver<'_>, notes: &mut Vec<String>) -> Ending {
+        let points = &self.plan.load_points;
+        for (number, point) in points.iter().enumerate() {
+            let ending = self.point(driver, point.clone(), (points.len() - number - 1) as f64, notes);
+            if ending != Ending::Done {
+                return ending;
+            }
+        }
+        Ending::Done
+    }
+
+    fn search(&mut self, driver: &mut Driver<'_>, mut search: Search, notes: &mut Vec<String>) -> Ending {
+        while let Some(point) = search.next().and_then(|load| self.plan.point_at(load)) {
+            let number = self.aside.points.len();
+            let most = search.most_left();
+            driver.progress().set_points(most + number as u32);
+            driver.enough = self.plan.slo.clone().zip(point.requests()).map(|(slo, requests)| Enough::new(slo, requests));
+            let ending = self.point(driver, point, f64::from(most.saturating_sub(2)), notes);
+            let over = driver.enough.take().is_some_and(|enough| enough.is_over());
+            if ending != Ending::Done {
+                return ending;
+            }
+            let Some(carried) = self.aside.points.last_mut() else { break };
+            carried.over = over;
+            let figures = load_point_figures(&driver.records, self.plan, number as u32, carried);
+            search.answer(verdict(&figures));
+            self.keep_aside(driver);
+        }
+        Ending::Done
+    }
+
+    /// One load point, its warm-up first. `rest` load points of its length are estimated to follow.
+    fn point(&mut self, driver: &mut Driver<'_>, point: PlannedLoad, rest: f64, notes: &mut Vec<String>) -> Ending {
+        let plan = self.plan;
+        let number = self.aside.points.len() as u32;
+        self.aside.points.push(Carried { planned: point.clone(), over: false });
+        self.keep_aside(driver);
         let connections = match point.load {
             Load::Closed { concurrency } => concurrency.min(point.requests().unwrap_or(u32::MAX).max(point.warmup())),
             Load::Rate { rate, max_in_flight, .. } => max_in_flight.min((rate.ceil() as u32).max(16)),
@@ -165,43 +265,40 @@ fn run_points(plan: &Plan, driver: &mut Driver<'_>, tokens: &Tokens, tell: &Tell
             duration: None,
             ramp,
             seed: seed ^ 0xA5A5,
-            first_prompt: warmups,
+            first_prompt: self.used.0,
         };
-        let rest_of_plan = plan.load_points.len() as f64 - f64::from(number) - 1.0;
         if point.warmup() > 0 {
             let per_warmup = f64::from(point.requests().unwrap_or(0)) / f64::from(point.warmup());
-            driver.progress().set_after(per_warmup + rest_of_plan * (per_warmup + 1.0));
+            driver.progress().set_after(per_warmup + rest * (per_warmup + 1.0));
             let before = driver.records.rows.len();
             let ending = driver.run(&phase);
-            warmups += u64::from(driver.issued());
+            self.used.0 += u64::from(driver.issued());
             if ending != Ending::Done {
                 return ending;
             }
-            calibrate(driver, before, tokens, notes);
+            calibrate(driver, before, self.tokens, notes);
         }
-        driver.progress().set_after(rest_of_plan);
+        driver.progress().set_after(rest);
         let count = driver.requests().planned(point.requests());
         let duration = point.duration_s.map(|seconds| (seconds * 1e9) as i64);
         let phase =
-            PhasePlan { phase: Phase::Measured, load: &point.load, count, duration, seed, first_prompt: measured, ..phase };
+            PhasePlan { phase: Phase::Measured, load: &point.load, count, duration, seed, first_prompt: self.used.1, ..phase };
         let ending = driver.run(&phase);
-        measured += u64::from(driver.issued());
-        tell(LoadNews::LoadPointEnd { load_point: number, figures: Box::new(load_point_figures(&driver.records, plan, number)) });
-        if ending != Ending::Done {
-            return ending;
+        self.used.1 += u64::from(driver.issued());
+        if let Some(carried) = self.aside.points.last() {
+            let figures = Box::new(load_point_figures(&driver.records, plan, number, carried));
+            (self.tell)(LoadNews::LoadPointEnd { load_point: number, figures });
+        }
+        ending
+    }
+
+    fn keep_aside(&self, driver: &mut Driver<'_>) {
+        if let Some(path) = &self.plan.requests
+            && let Err(error) = self.aside.write(path)
+        {
+            driver.file_error.get_or_insert(error);
         }
     }
-    if let Prompts::Turns(turns) = &driver.requests().prompts
-        && turns.begun() > turns.len() as u64
-    {
-        notes.push(format!("Conversations were repeated: {} were begun, the datasets have {}.", turns.begun(), turns.len()));
-    }
-    if let Prompts::Dataset(dataset) = &driver.requests().prompts
-        && measured > dataset.len() as u64
-    {
-        notes.push(format!("Rows of the datasets were repeated: {measured} requests, {} rows.", dataset.len()));
-    }
-    Ending::Done
 }
 
 /// What the engine counted in the warm-up shows whether prompts are as long as they should be: a constant difference is
@@ -289,7 +386,77 @@ fn provenance(plan: &Plan, tokens: &Tokens) -> serde_json::Map<String, serde_jso
     all.insert("seed".to_owned(), plan.seed.into());
     all.insert("model".to_owned(), plan.model.clone().into());
     all.insert("tokenizer".to_owned(), tokens.describe().into());
+    // Addresses of the portal's machine concern nobody who repeats the load.
+    let plan = Plan { address_policy: None, ..plan.clone() };
     // a plan is plain data: this does not fail
-    all.insert("plan".to_owned(), serde_json::to_value(plan).unwrap_or_default());
+    all.insert("plan".to_owned(), serde_json::to_value(&plan).unwrap_or_default());
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::load::plan::PlannedCheck;
+    use crate::load::record::{GapsBuf, Row};
+
+    /// A tokenizer that knows words between white space.
+    fn tokens(folder: &std::path::Path) -> Tokens {
+        let tokenizer = json!({
+            "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "added_tokens": [],
+            "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+            "model": {"type": "WordLevel", "vocab": {"<unk>": 0, "one": 1}, "unk_token": "<unk>"}
+        });
+        std::fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).unwrap();
+        Tokens::of_file(folder).unwrap()
+    }
+
+    fn row(load_point: u32, source: TokenSource, output: u32) -> Row {
+        Row { source: Some(source), output: Some(output), events: output, ..Row::new(load_point, Phase::Measured, 0, 0) }
+    }
+
+    #[test]
+    fn usage_comes_before_the_tokenizer_and_that_before_events() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut records = Records::default();
+        let hidden = Row { reasoning: Some(90), ..row(1, TokenSource::Usage, 100) };
+        for row in [row(0, TokenSource::Usage, 5), row(0, TokenSource::Events, 2), row(0, TokenSource::Events, 3), hidden] {
+            records.push(row, &GapsBuf::default(), None);
+        }
+        let text = |words: usize| vec!["one"; words].join(" ").into_bytes();
+        let texts = HashMap::from([(0, text(4)), (1, text(6)), (3, text(8))]);
+        let mut disagreement = HashMap::new();
+        assert!(count_texts(&mut records, texts, &mut tokens(folder.path()), &mut disagreement));
+        let counted: Vec<_> = records.rows.iter().map(|row| (row.output.unwrap(), row.source.unwrap())).collect();
+        assert_eq!(
+            counted,
+            [(5, TokenSource::Usage), (6, TokenSource::Tokenizer), (3, TokenSource::Events), (100, TokenSource::Usage)]
+        );
+        // 4 against 5; 8 against the 10 that were shown
+        assert_eq!(disagreement, HashMap::from([(0, 0.2), (1, 0.2)]));
+    }
+
+    #[test]
+    fn a_check_that_can_not_be_carried_out_says_so_and_stops_nothing() {
+        // the program that runs here is that of the tests, which is no reference engine
+        let plan: Plan = serde_json::from_value(json!({
+            "endpoints": [{"node": "n", "base_url": "http://127.0.0.1:9"}], "model": "m",
+            "workload": {"kind": "synthetic", "input_tokens": 8, "output_tokens": 4},
+            "load_points": [{"load": {"kind": "closed", "concurrency": 3}}]
+        }))
+        .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let told = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let log = told.clone();
+        let tell: Tell = std::rc::Rc::new(move |news| log.borrow_mut().push(news));
+        let planned = PlannedCheck { cache: Some(folder.path().to_owned()) };
+        let check = self_check::check(&plan, &planned, &tell, &Stop::on_signals().unwrap());
+        assert!(check.failed.as_ref().is_some_and(|why| why.starts_with("the reference engine did not start")), "{check:?}");
+        assert_eq!((check.ttft_error_ms, check.itl_error_ms, check.concurrency), (None, None, 3));
+        let warned =
+            |news: &LoadNews| matches!(news, LoadNews::Log { line, .. } if line.starts_with("The client could not be checked"));
+        assert!(told.borrow().iter().any(warned));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it is not kept");
+    }
 }

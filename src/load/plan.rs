@@ -8,8 +8,12 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::search::Search;
+use super::stats::bounds::floor;
+use crate::credentials::AddressPolicy;
 use crate::domain::benchmark::{ArrivalProcess, Endpoint, LengthDistribution, Slo};
 use crate::domain::provider::{AuthHeader, TokenLimitField};
+use crate::domain::trust::SearchVariable;
 
 /// A load, from the first warm-up request to the report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,12 +63,18 @@ pub struct Plan {
     /// Latency limits that goodput is counted by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slo: Option<Slo>,
+    /// Whether and how the client is checked against the reference engine before the load; absent: not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_check: Option<PlannedCheck>,
     /// File to append request records to, a JSON object a line (gaps go to its sibling, `.gaps`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<PathBuf>,
     /// File to write the report to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<PathBuf>,
+    /// Which addresses may be connected to; absent: any. The portal sends its own along with addresses that users named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address_policy: Option<AddressPolicy>,
     /// When the load ends at the latest, Unix ns: what was measured by then is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_unix_ns: Option<i64>,
@@ -78,6 +88,18 @@ pub struct PlanEndpoint {
     pub node: String,
     /// `http://host:port` or `https://…`, with or without a path; without one it gets `/v1`.
     pub base_url: String,
+    /// Path of the engine's own metrics in Prometheus' format, `/metrics` say; absent: they are not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<String>,
+}
+
+/// How the client is checked before the load.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedCheck {
+    /// Folder in which a check is kept, to be taken again for an hour; absent: it is measured anew each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<PathBuf>,
 }
 
 /// How requests prove who sends them.
@@ -259,6 +281,26 @@ impl PlannedLoad {
         Self { load: Load::Closed { concurrency }, warmup_requests: None, num_requests: None, duration_s: None }
     }
 
+    /// The same with so many requests at least, where neither their number nor a duration is fixed.
+    #[must_use]
+    pub fn with_at_least(mut self, requests: u64) -> Self {
+        if self.num_requests.is_none() && self.duration_s.is_none() {
+            let least = u32::try_from(requests).unwrap_or(u32::MAX);
+            self.num_requests = self.requests().map(|requests| requests.max(least));
+        }
+        self
+    }
+
+    /// The load: requests in flight, or per second.
+    pub fn at(&self) -> f64 {
+        match self.load {
+            Load::Closed { concurrency } => f64::from(concurrency),
+            Load::Rate { rate, .. } => rate,
+            // a trace has no single load
+            Load::Trace { .. } => f64::NAN,
+        }
+    }
+
     /// Most requests in flight.
     pub fn cap(&self) -> u32 {
         match self.load {
@@ -291,6 +333,38 @@ impl PlannedLoad {
 }
 
 impl Plan {
+    /// What a search varies and its bounds, where the plan asks for one. Its one load point then says all but the load, which
+    /// it has at its largest.
+    pub fn search(&self) -> Option<(SearchVariable, f64, f64)> {
+        let bounds = self.slo.as_ref()?.search.as_ref()?;
+        let variable = match self.load_points.first()?.load {
+            Load::Closed { .. } => SearchVariable::Concurrency,
+            Load::Rate { .. } => SearchVariable::Rate,
+            Load::Trace { .. } => return None,
+        };
+        Some((variable, bounds.min, bounds.max))
+    }
+
+    /// A load point of a search: enough requests for the percentile to decide, unless the plan fixes their number.
+    pub fn point_at(&self, load: f64) -> Option<PlannedLoad> {
+        let mut point = self.load_points.first()?.clone();
+        match &mut point.load {
+            Load::Closed { concurrency } => *concurrency = load as u32,
+            Load::Rate { rate, .. } => *rate = load,
+            Load::Trace { .. } => return None,
+        }
+        let least = self.slo.as_ref().and_then(|slo| floor(slo.percentile));
+        Some(point.with_at_least(least.unwrap_or(0)))
+    }
+
+    /// Most load points that can come.
+    pub fn most_points(&self) -> u32 {
+        match self.search() {
+            Some((variable, min, max)) => Search::new(variable, min, max).most_left(),
+            None => u32::try_from(self.load_points.len()).unwrap_or(u32::MAX),
+        }
+    }
+
     /// Over how long a closed loop's first requests are spread, seconds.
     pub fn ramp_of(&self, concurrency: u32) -> f64 {
         self.ramp_s.unwrap_or_else(|| (f64::from(concurrency.saturating_sub(1)) * 0.002).min(1.0))

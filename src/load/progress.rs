@@ -63,6 +63,11 @@ impl Progressing {
         self.after = phases;
     }
 
+    /// How many load points there are, or can be.
+    pub fn set_points(&mut self, load_points: u32) {
+        self.snapshot.load_points = load_points;
+    }
+
     /// A phase begins. A warm-up's requests are no part of the snapshot's counts.
     pub fn begin_phase(&mut self, load_point: u32, phase: Phase, count: Option<u32>, duration: Option<i64>, now: i64) {
         let total = if phase == Phase::Measured { count.map(u64::from) } else { None };

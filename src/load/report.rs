@@ -5,12 +5,22 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
-use super::plan::{Load, Plan, PlannedLoad};
+use super::aside::{Aside, Carried};
+use super::plan::{Load, Plan};
 use super::record::{Records, read_folder_file};
+use super::search::{self, Verdict};
+use super::self_check;
 use super::stats::series::series;
-use super::stats::summary::{Scope, littles_law, meets_slo, summarise};
+use super::stats::summary::{Scope, contradictions, littles_law, meets_slo, summarise};
+use crate::domain::engine_metrics::EngineSeries;
 use crate::domain::report::{ClientHealth, ErrorClass, ErrorExample, LoadPoint, NodeReport, Phase, Report, Summary, TokenSource};
 use crate::domain::run::{RunKind, RunStatus};
+use crate::domain::trust::SearchOutcome;
+
+/// Little's law holds exactly for records that agree: this is for rounding.
+const LAW_HOLDS: f64 = 0.001;
+/// At a schedule lag (p99) over this the client did not put on the load that was asked for, ms.
+const MOST_LAG_MS: f64 = 5.0;
 
 /// What the process knows beside the records.
 #[derive(Debug, Clone, Default)]
@@ -21,8 +31,14 @@ pub struct Circumstances {
     pub notes: Vec<String>,
     /// Why the figures can't be trusted.
     pub invalid: Vec<String>,
+    /// The client's check, and the load points that were begun; without any, those of the plan.
+    pub aside: Aside,
+    /// Whether the load was ended before its time.
+    pub ended_early: bool,
     /// Largest relative difference between token sources, by load point.
     pub disagreement: HashMap<u32, f64>,
+    /// What the engines said about themselves meanwhile.
+    pub engine_metrics: Vec<EngineSeries>,
 }
 
 /// Makes the report. Status and provenance are the caller's to fill in: it stands as succeeded, or failed where no request
@@ -30,20 +46,35 @@ pub struct Circumstances {
 pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) -> Report {
     let mut load_points = Vec::new();
     let mut all_series = Vec::new();
+    let (mut ratios, mut contradicting) = (Vec::new(), 0);
     // load points that were never begun are not in the report
     let begun = records.rows.iter().map(|row| row.load_point + 1).max().unwrap_or(1);
-    for (number, planned) in (0..begun).zip(&plan.load_points) {
-        load_points.push(load_point_of(records, plan, number, planned, circumstances.disagreement.get(&number).copied()));
+    let points = points_of(plan, std::mem::take(&mut circumstances.aside.points));
+    for (number, carried) in (0..begun).zip(&points) {
+        load_points.push(load_point_of(records, plan, number, carried, circumstances.disagreement.get(&number).copied()));
         let rows = measured_rows(records, number);
-        let scope = Scope { records, rows: &rows, load: Some(&planned.load), slo: plan.slo.as_ref() };
+        let scope = Scope { records, rows: &rows, load: Some(&carried.planned.load), slo: plan.slo.as_ref() };
+        ratios.push(load_points.last().and_then(|point| littles_law(&scope, &point.summary)));
+        contradicting += contradictions(&scope);
         let warmup = records.rows.iter().filter(|row| row.phase == Phase::Warmup && row.load_point == number);
         all_series.push(series(&scope, warmup.filter_map(|row| row.sent).min()));
     }
-    let best = best_of(&load_points);
+    let search = search_of(plan, &load_points, circumstances.ended_early);
+    let found = search.as_ref().and_then(|search| search.meets_at);
+    let best = load_points.iter().position(|point| found.is_some() && load_of(point) == found);
+    let best = best.unwrap_or_else(|| best_of(&load_points));
     let summary = load_points.get(best).map(|point| point.summary.clone()).unwrap_or_default();
-    let nodes = nodes_of(records, plan, u32::try_from(best).unwrap_or(0));
-    circumstances.client.littles_law_ratio = littles_law(&summary);
+    let best_number = u32::try_from(best).unwrap_or(0);
+    let nodes = nodes_of(records, plan, best_number);
+    circumstances.client.littles_law_ratio = ratios.get(best).copied().flatten();
     judge(&load_points, &mut circumstances);
+    circumstances.notes.extend(early_ends(&load_points, &points, plan));
+    judge_records(&ratios, contradicting, &mut circumstances);
+    if let Some(check) = &circumstances.aside.self_check {
+        let judgement = self_check::judge(check, &load_points);
+        circumstances.invalid.extend(judgement.invalid);
+        circumstances.notes.extend(judgement.notes);
+    }
     let succeeded = load_points.iter().any(|point| point.summary.successful_requests > 0);
     if !succeeded {
         circumstances.invalid.push("No request succeeded.".to_owned());
@@ -62,22 +93,64 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
         series: all_series,
         error_examples: examples(records),
         provenance: serde_json::Map::new(),
-        self_check: None,
-        search: None,
-        engine_metrics: Vec::new(),
+        self_check: circumstances.aside.self_check,
+        search,
+        engine_metrics: circumstances.engine_metrics,
         client: circumstances.client,
     }
 }
 
 /// The figures of one load point, as far as it went.
-pub fn load_point_figures(records: &Records, plan: &Plan, number: u32) -> LoadPoint {
-    match plan.load_points.get(number as usize) {
-        Some(planned) => load_point_of(records, plan, number, planned, None),
-        None => LoadPoint { concurrency: None, rate: None, meets_slo: None, summary: Summary::default() },
-    }
+pub fn load_point_figures(records: &Records, plan: &Plan, number: u32, carried: &Carried) -> LoadPoint {
+    load_point_of(records, plan, number, carried, None)
 }
 
-fn load_point_of(records: &Records, plan: &Plan, number: u32, planned: &PlannedLoad, disagreement: Option<f64>) -> LoadPoint {
+/// The load points as they were begun. A search's that nobody wrote down are not known.
+fn points_of(plan: &Plan, begun: Vec<Carried>) -> Vec<Carried> {
+    if !begun.is_empty() || plan.search().is_some() {
+        return begun;
+    }
+    plan.load_points.iter().map(|planned| Carried { planned: planned.clone(), over: false }).collect()
+}
+
+/// What a load point came to for a search.
+pub fn verdict(point: &LoadPoint) -> Verdict {
+    if sent_late(&point.summary) { Verdict::Open } else { point.meets_slo.into() }
+}
+
+/// Whether the client could not keep to its schedule: the load was not what it was to be.
+fn sent_late(summary: &Summary) -> bool {
+    summary.schedule_lag_ms.as_ref().is_some_and(|lag| lag.p99 > MOST_LAG_MS)
+}
+
+fn load_of(point: &LoadPoint) -> Option<f64> {
+    point.concurrency.map(f64::from).or(point.rate)
+}
+
+fn search_of(plan: &Plan, points: &[LoadPoint], ended: bool) -> Option<SearchOutcome> {
+    let (variable, min, max) = plan.search()?;
+    let seen: Vec<(f64, Verdict)> = points.iter().filter_map(|point| Some((load_of(point)?, verdict(point)))).collect();
+    Some(search::outcome(variable, (min, max), &seen, ended))
+}
+
+/// Which load points of a search were ended before all of their requests were sent.
+fn early_ends(points: &[LoadPoint], carried: &[Carried], plan: &Plan) -> Vec<String> {
+    let percentile = plan.slo.as_ref().map_or(99.0, |slo| slo.percentile);
+    let of = |(number, (point, carried)): (usize, (&LoadPoint, &Carried))| {
+        let planned = u64::from(carried.planned.requests()?);
+        let sent = point.summary.total_requests;
+        (carried.over && sent < planned).then(|| {
+            format!(
+                "Load point {} was ended after {sent} of {planned} requests: so many were over the limits that p{percentile} could no longer be within them.",
+                number + 1
+            )
+        })
+    };
+    points.iter().zip(carried).enumerate().filter_map(of).collect()
+}
+
+fn load_point_of(records: &Records, plan: &Plan, number: u32, carried: &Carried, disagreement: Option<f64>) -> LoadPoint {
+    let planned = &carried.planned;
     let rows = measured_rows(records, number);
     let scope = Scope { records, rows: &rows, load: Some(&planned.load), slo: plan.slo.as_ref() };
     let mut summary = summarise(&scope);
@@ -88,7 +161,7 @@ fn load_point_of(records: &Records, plan: &Plan, number: u32, planned: &PlannedL
         // the mean rate of its arrivals
         Load::Trace { .. } => (None, summary.requested_rate),
     };
-    let meets_slo = plan.slo.as_ref().and_then(|slo| meets_slo(&scope, &summary, slo));
+    let meets_slo = if carried.over { Some(false) } else { plan.slo.as_ref().and_then(|slo| meets_slo(&scope, &summary, slo)) };
     LoadPoint { concurrency, rate, meets_slo, summary }
 }
 
@@ -113,7 +186,8 @@ pub fn from_folder(folder: &Path, plan: &Plan) -> io::Result<Option<Report>> {
     }
     let notes =
         vec!["The load process ended before it wrote its report: these are the requests that had ended by then.".to_owned()];
-    Ok(Some(report(&records, plan, Circumstances { notes, ..Circumstances::default() })))
+    let aside = Aside::read(&path).unwrap_or_default();
+    Ok(Some(report(&records, plan, Circumstances { notes, aside, ended_early: true, ..Circumstances::default() })))
 }
 
 fn select(records: &Records, which: impl Fn(&super::record::Row) -> bool) -> Vec<usize> {
@@ -123,8 +197,10 @@ fn select(records: &Records, which: impl Fn(&super::record::Row) -> bool) -> Vec
 /// The load point that lists show: of those that meet the limits (of all, where none was given) the one with the
 /// greatest output throughput; where none meets them, the one with the greatest goodput.
 fn best_of(points: &[LoadPoint]) -> usize {
+    // one at which the client was late is the best only where all are
+    let counts = |point: &LoadPoint| !sent_late(&point.summary) || points.iter().all(|point| sent_late(&point.summary));
     let by = |key: fn(&Summary) -> Option<f64>, which: &dyn Fn(&LoadPoint) -> bool| {
-        let candidates = points.iter().enumerate().filter(|(_, point)| which(point));
+        let candidates = points.iter().enumerate().filter(|(_, point)| counts(point) && which(point));
         candidates
             .filter_map(|(index, point)| Some((index, key(&point.summary)?)))
             .max_by(|a, b| a.1.total_cmp(&b.1))
@@ -162,18 +238,19 @@ fn nodes_of(records: &Records, plan: &Plan, load_point: u32) -> Vec<NodeReport> 
         .collect()
 }
 
-/// Up to three of each class.
+/// Up to three of each class in each load point.
 fn examples(records: &Records) -> Vec<ErrorExample> {
-    let mut counts: HashMap<ErrorClass, u32> = HashMap::new();
+    let mut counts: HashMap<(u32, ErrorClass), u32> = HashMap::new();
     let mut examples = Vec::new();
     for (index, row) in records.rows.iter().enumerate() {
         let (Some(class), Phase::Measured) = (row.error, row.phase) else { continue };
-        let count = counts.entry(class).or_default();
+        let count = counts.entry((row.load_point, class)).or_default();
         *count += 1;
         if *count <= 3 {
             let record = records.record(index);
             examples.push(ErrorExample {
                 class,
+                load_point: row.load_point,
                 http_status: record.http_status,
                 message: record.error.unwrap_or_default(),
                 request_id: record.id,
@@ -188,9 +265,7 @@ fn judge(points: &[LoadPoint], circumstances: &mut Circumstances) {
     for (number, point) in points.iter().enumerate() {
         let of = if points.len() > 1 { format!(" (load point {})", number + 1) } else { String::new() };
         let summary = &point.summary;
-        if let Some(lag) = &summary.schedule_lag_ms
-            && lag.p99 > 5.0
-        {
+        if let Some(lag) = summary.schedule_lag_ms.as_ref().filter(|_| sent_late(summary)) {
             circumstances.invalid.push(format!("The client sent late: schedule lag p99 is {:.1} ms, over 5 ms{of}.", lag.p99));
         }
         if let Some(share) = summary.token_disagreement.filter(|share| *share > 0.1) {
@@ -228,11 +303,22 @@ fn judge(points: &[LoadPoint], circumstances: &mut Circumstances) {
             "{share:.1} % of the content events share their receive time with the one before: they came in one packet, or the client read late."
         ));
     }
-    // of few requests, those that lie across the window's edges weigh too much
-    let enough = points.iter().all(|point| point.summary.successful_requests >= 100);
-    if let Some(ratio) = circumstances.client.littles_law_ratio.filter(|ratio| enough && (ratio - 1.0).abs() > 0.1) {
+}
+
+/// Whether the records agree with each other and with themselves.
+fn judge_records(ratios: &[Option<f64>], contradicting: u64, circumstances: &mut Circumstances) {
+    for (number, ratio) in ratios.iter().enumerate() {
+        let of = if ratios.len() > 1 { format!(" (load point {})", number + 1) } else { String::new() };
+        if let Some(off) = ratio.map(|ratio| (ratio - 1.0).abs()).filter(|off| *off > LAW_HOLDS) {
+            circumstances.invalid.push(format!(
+                "The request records contradict each other: by Little's law mean in flight and throughput × mean latency are the same, and they differ by {:.1} %{of}.",
+                off * 100.0
+            ));
+        }
+    }
+    if contradicting > 0 {
         circumstances
-            .notes
-            .push(format!("Little's law is off by {:.0} %: the load was not steady.", (ratio - 1.0).abs() * 100.0));
+            .invalid
+            .push(format!("{contradicting} request records contradict themselves: their times go backwards or don't add up."));
     }
 }

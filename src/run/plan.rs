@@ -6,10 +6,12 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::keeper::spec::files;
+use crate::credentials::AddressPolicy;
 use crate::domain::benchmark::{Arrival, BenchmarkSpec, Endpoint, EvalWith, LoadSpec, OfferedLoad, Slo};
 use crate::domain::inventory::{Dataset, DatasetRow, ModelFacts, ModelSource, TraceRow};
+use crate::domain::provider::ProviderId;
 use crate::engine::Launch;
-use crate::load::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedLoad, TokenizerChoice, Workload};
+use crate::load::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
 
 /// The variable through which the load gets a provider's secret.
 pub(super) const SECRET_ENV: &str = "DYNO_LOAD_SECRET";
@@ -24,8 +26,6 @@ const OWN_STALL_S: f64 = 600.0;
 const OWN_TIMEOUT_S: f64 = 3_600.0;
 /// The load ends so long before the keeper ends everything.
 const BEFORE_DEADLINE_NS: i128 = 120_000_000_000;
-/// Sample counts from which on a percentile may decide; docs/METRICS.md has them.
-const FLOORS: [(f64, u32); 5] = [(50.0, 11), (90.0, 64), (95.0, 130), (99.0, 662), (99.9, 6_636)];
 
 /// What a plan is made of beside the specification.
 pub(super) struct PlanInputs<'a> {
@@ -41,6 +41,8 @@ pub(super) struct PlanInputs<'a> {
     pub launch: Option<&'a Launch>,
     /// The model's file or folder; absent for a cloud model.
     pub model_path: Option<&'a Path>,
+    /// Where a cloud model's address may lead.
+    pub address_policy: Option<&'a AddressPolicy>,
 }
 
 /// The load's plan. Of an engine that is yet to be started, addresses and model name are left open.
@@ -53,7 +55,9 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
             let preset = provider.preset();
             let auth = spec.credential_id.map(|_| PlanAuth { header: preset.auth, api_key_env: SECRET_ENV.to_owned() });
             let node = spec.load_node.clone().or_else(|| spec.nodes.first().map(|node| node.hostname.clone()));
-            let endpoint = PlanEndpoint { node: node.unwrap_or_default(), base_url: base_url.clone() };
+            // Somebody's own server has metrics of its own, a provider's has not.
+            let metrics = (*provider == ProviderId::OpenaiCompatible).then(|| "/metrics".to_owned());
+            let endpoint = PlanEndpoint { node: node.unwrap_or_default(), base_url: base_url.clone(), metrics };
             (vec![endpoint], model.clone(), auth, preset.token_limit)
         }
         _ => (Vec::new(), String::new(), None, crate::domain::provider::TokenLimitField::MaxTokens),
@@ -76,9 +80,11 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         tokenizer: tokenizer(inputs),
         extra_body: serde_json::Map::new(),
         slo: load.slo.clone(),
+        self_check: Some(PlannedCheck { cache: Some(inputs.data_dir.join("self-check")) }),
         // Beside the plan: the load runs in its folder.
         requests: Some(PathBuf::from(files::REQUESTS)),
         report: Some(PathBuf::from(files::REPORT)),
+        address_policy: inputs.address_policy.cloned(),
         deadline_unix_ns: i64::try_from(inputs.deadline.as_nanosecond() - BEFORE_DEADLINE_NS).ok(),
     }
 }
@@ -98,10 +104,13 @@ pub(super) fn verify_plan(plan: &Plan) -> Plan {
         Workload::Synthetic { input_tokens, output_tokens, .. } => (input_tokens.min(64), output_tokens.min(16)),
         Workload::Dataset { .. } | Workload::Trace { .. } => (64, 16),
     };
+    let unwatched = |endpoint: &PlanEndpoint| PlanEndpoint { metrics: None, ..endpoint.clone() };
     Plan {
+        endpoints: plan.endpoints.iter().map(unwatched).collect(),
         workload: Workload::synthetic(input_tokens, output_tokens),
         load_points: vec![PlannedLoad { warmup_requests: Some(0), num_requests: Some(1), ..PlannedLoad::closed(1) }],
         slo: None,
+        self_check: None,
         requests: None,
         report: Some(PathBuf::from(files::VERIFY_REPORT)),
         ..plan.clone()
@@ -153,9 +162,15 @@ fn load_points(load: &LoadSpec, is_trace: bool) -> Vec<PlannedLoad> {
         _ => (crate::domain::benchmark::ArrivalProcess::default(), 1.0),
     };
     let open = |rate: f64| Load::Rate { rate, process: shape.0, burstiness: shape.1, max_in_flight: load.concurrent_requests };
+    let search = load.slo.as_ref().and_then(|slo| slo.search.as_ref());
     let loads: Vec<Load> = match (load.load_points.as_slice(), &load.arrival) {
         _ if is_trace => {
             vec![Load::Trace { time_scale: load.time_scale.unwrap_or(1.0), max_in_flight: load.concurrent_requests }]
+        }
+        // A search finds its points by itself; the one that is planned is the largest, which everything is made for.
+        (_, Some(Arrival::Rate { .. })) if search.is_some() => search.map(|search| open(search.max)).into_iter().collect(),
+        _ if search.is_some() => {
+            search.map(|search| Load::Closed { concurrency: search.max.floor().max(1.0) as u32 }).into_iter().collect()
         }
         ([], Some(Arrival::Rate { rate, .. })) => vec![open(*rate)],
         ([], _) => vec![Load::Closed { concurrency: load.concurrent_requests }],
@@ -176,7 +191,8 @@ fn load_points(load: &LoadSpec, is_trace: bool) -> Vec<PlannedLoad> {
                 num_requests: load.num_requests,
                 duration_s: load.duration_s,
             };
-            if let (None, None, Some(slo)) = (load.num_requests, load.duration_s, &load.slo) {
+            if let (None, None, Some(slo)) = (load.num_requests, load.duration_s, load.slo.as_ref().filter(|_| search.is_none()))
+            {
                 planned.num_requests = planned.requests().map(|number| number.max(floor(slo)));
             }
             planned
@@ -186,7 +202,7 @@ fn load_points(load: &LoadSpec, is_trace: bool) -> Vec<PlannedLoad> {
 
 /// The least number of samples that lets an SLO's percentile decide.
 fn floor(slo: &Slo) -> u32 {
-    FLOORS.iter().find(|(percentile, _)| slo.percentile <= *percentile).or(FLOORS.last()).map_or(0, |(_, samples)| *samples)
+    crate::load::stats::bounds::floor(slo.percentile).and_then(|samples| u32::try_from(samples).ok()).unwrap_or(0)
 }
 
 fn tokenizer(inputs: &PlanInputs<'_>) -> TokenizerChoice {
@@ -304,10 +320,12 @@ mod tests {
             deadline: Timestamp::UNIX_EPOCH,
             launch: None,
             model_path: None,
+            address_policy: Some(&AddressPolicy::default()),
         };
         let plan = plan(&inputs);
         plan.check().unwrap();
         assert!(!plan.ignore_eos);
+        assert!(plan.address_policy.is_some() && plan.endpoints[0].metrics.is_none());
         assert_eq!(plan.token_limit, crate::domain::provider::TokenLimitField::MaxCompletionTokens);
         assert_eq!(plan.auth.as_ref().unwrap().api_key_env, SECRET_ENV);
         assert_eq!((plan.endpoints[0].node.as_str(), plan.model.as_str()), ("n", "gpt"));
@@ -315,6 +333,34 @@ mod tests {
         let verify = verify_plan(&plan);
         assert_eq!((verify.load_points[0].requests(), verify.load_points[0].warmup()), (Some(1), 0));
         assert!(verify.check().is_ok() && verify.requests.is_none());
+    }
+
+    #[test]
+    fn a_search_shapes_the_engine_by_its_largest_load() {
+        let slo = json!({ "percentile": 99, "ttft_ms": 500, "search": { "min": 1, "max": 64 } });
+        let closed = spec(json!({ "slo": slo }), &cloud());
+        assert_eq!(shape(&closed, None, 1, None).unwrap().in_flight, 64);
+        let points = load_points(&closed.load, false);
+        assert_eq!((points.len(), points[0].num_requests), (1, None), "each point has its own number");
+        let arrival = json!({ "kind": "rate", "rate": 2, "process": "constant" });
+        let open = spec(json!({ "slo": slo, "arrival": arrival }), &cloud());
+        assert!(matches!(load_points(&open.load, false)[0].load, Load::Rate { rate: 64.0, max_in_flight: 8, .. }));
+        for spec in [closed, open] {
+            let inputs = PlanInputs {
+                run_id: Uuid::nil(),
+                spec: &spec,
+                data_dir: Path::new("/data"),
+                deadline: Timestamp::UNIX_EPOCH,
+                launch: None,
+                model_path: None,
+                address_policy: None,
+            };
+            let plan = plan(&inputs);
+            plan.check().unwrap();
+            assert_eq!(plan.point_at(3.0).unwrap().requests(), Some(662), "enough for p99");
+            assert!(plan.most_points() <= 9 && plan.self_check.is_some());
+            assert!(verify_plan(&plan).search().is_none() && verify_plan(&plan).self_check.is_none());
+        }
     }
 
     #[test]

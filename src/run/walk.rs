@@ -15,6 +15,7 @@ use super::keeper::spec::{EngineSpec, KeeperSpec, files};
 use super::launch::{Launcher, Life};
 use super::plan::{self, PlanInputs};
 use super::{prepare, provenance, transfer};
+use crate::credentials::AddressPolicy;
 use crate::credentials::{Origin, Place, Sealed, Secret};
 use crate::domain::benchmark::{Benchmark, LoadSpec};
 use crate::domain::event::{LogLevel, RunEnd, RunEvent};
@@ -27,6 +28,10 @@ use crate::store::{RunUpdate, StoreError};
 
 /// How often journal and spool are looked at.
 const LOOK: Duration = Duration::from_millis(300);
+/// Load points of a search, at most.
+const MOST_SEARCHED: usize = 9;
+/// The client's check before the load, at most.
+const CHECKING: SignedDuration = SignedDuration::from_mins(2);
 /// A run ends at the latest so long after its start, the time of loads that end by time not counted.
 const LIMIT: SignedDuration = SignedDuration::from_hours(24);
 /// A keeper that was asked to end and has not is killed after this.
@@ -92,6 +97,11 @@ impl Walk {
 
     /// Ends a run whose way broke off by a fault of Dyno's own.
     pub(super) async fn end_broken(mut self) {
+        // The way that broke off had brought the stages further than they were at its beginning.
+        let open = self.app.store.open_runs().await.unwrap_or_default();
+        if let Some(found) = open.into_iter().find(|found| found.run.id == self.run.id) {
+            self.run = found.run;
+        }
         self.launcher.cancel(&self.folder, true).await;
         let cleaned = match self.launcher.collect(&self.folder).await {
             Ok(()) => (StageStatus::Succeeded, "What the run had started was ended.".to_owned()),
@@ -111,9 +121,10 @@ impl Walk {
         let app = self.app.clone();
         let nodes = self.unless_halted(prepare::nodes(&app, &spec)).await?;
         let longest = self.unless_halted(prepare::longest_row(&app, &spec)).await?;
-        if let ModelSource::Cloud { base_url, .. } = &spec.model.source {
-            self.unless_halted(prepare::address(&app, base_url)).await?;
-        }
+        let address_policy = match &spec.model.source {
+            ModelSource::Cloud { base_url, .. } => Some(self.unless_halted(prepare::address(&app, base_url)).await?),
+            _ => None,
+        };
         let mut notes = Vec::new();
         let mut engine = None;
         if !cloud {
@@ -139,7 +150,7 @@ impl Walk {
             facts = Some(found);
             model_path = Some(path);
         }
-        self.launch(&nodes, facts.as_ref(), &notes, engines, model_path).await
+        self.launch(&nodes, facts.as_ref(), &notes, engines, model_path, address_policy.as_ref()).await
     }
 
     async fn transfer(&mut self) -> Result<(PathBuf, ModelFacts), Halt> {
@@ -176,6 +187,7 @@ impl Walk {
         notes: &[String],
         engines: Vec<EngineSpec>,
         model_path: Option<PathBuf>,
+        address_policy: Option<&AddressPolicy>,
     ) -> Result<(), Halt> {
         let spec = &self.benchmark.spec;
         let secret = self.secret().await?;
@@ -187,8 +199,9 @@ impl Walk {
             deadline,
             launch: engines.first().map(|engine| &engine.launch),
             model_path: model_path.as_deref(),
+            address_policy,
         });
-        let known = provenance::begin(spec, nodes, facts, notes);
+        let known = provenance::begin(spec, nodes, facts, notes, &engines);
         provenance::write(&self.folder, &known)
             .map_err(|error| Halt::Failed(format!("The run's folder could not be written: {error}.")))?;
         let order = KeeperSpec {
@@ -436,8 +449,10 @@ impl Walk {
 
 /// A run ends at the latest so long after its start.
 fn limit(load: &LoadSpec) -> SignedDuration {
-    let measured = load.duration_s.unwrap_or(0.0).max(0.0) * load.load_points.len().max(1) as f64;
-    LIMIT + SignedDuration::try_from_secs_f64(measured).unwrap_or(SignedDuration::ZERO)
+    let searches = load.slo.as_ref().is_some_and(|slo| slo.search.is_some());
+    let points = if searches { MOST_SEARCHED } else { load.load_points.len().max(1) };
+    let measured = load.duration_s.unwrap_or(0.0).max(0.0) * points as f64;
+    LIMIT + CHECKING + SignedDuration::try_from_secs_f64(measured).unwrap_or(SignedDuration::ZERO)
 }
 
 /// The nodes that were found, in words.

@@ -11,13 +11,16 @@ use super::CallError;
 use super::inventory::{Choices, Chosen};
 use crate::domain::form::Flash;
 use crate::domain::workflow::WorkflowAnswer;
+use crate::domain::workflow::load_form::LoadForm;
 
 #[cfg(feature = "ssr")]
 use super::forms;
 #[cfg(feature = "ssr")]
 use crate::domain::workflow::Page;
 #[cfg(feature = "ssr")]
-use save::{Save, lines, number, optional, text};
+use crate::domain::workflow::load_form::{optional, whole as number};
+#[cfg(feature = "ssr")]
+use save::{Save, lines, text};
 #[cfg(feature = "ssr")]
 use serde_json::{Value, json};
 
@@ -58,13 +61,30 @@ pub async fn load_wizard(
     Ok(WizardView { answer, chosen, choices, flash })
 }
 
-/// Step 1: begins a draft when there is none yet.
+/// What the first page of a new draft shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewDraftView {
+    /// Tells this drawing of the form from every other: however often it is sent, it begins one draft.
+    pub begins: uuid::Uuid,
+    /// What was typed last, if it was refused.
+    pub flash: Option<Flash>,
+}
+
+/// The first page of a new draft.
+#[server(endpoint = "ui/wizard-new")]
+pub async fn load_new_draft(#[server(default)] flash: String) -> Result<NewDraftView, CallError> {
+    crate::server::context()?;
+    Ok(NewDraftView { begins: uuid::Uuid::new_v4(), flash: forms::kept(&flash).await })
+}
+
+/// Step 1: begins a draft when there is none yet. `begins` is the same in every click on one drawing of the form.
 #[server(endpoint = "ui/wizard-details")]
 #[allow(clippy::too_many_arguments, reason = "a form's fields")]
 pub async fn save_details(
     #[server(default)] workflow_id: String,
     #[server(default)] if_revision: String,
     #[server(default)] return_to: String,
+    #[server(default)] begins: String,
     #[server(default)] name: String,
     #[server(default)] tags: String,
     #[server(default)] description: String,
@@ -78,7 +98,10 @@ pub async fn save_details(
         ("concurrent_requests", &concurrent_requests),
         ("eval_with", &eval_with),
     ]);
-    let mut save = Save::new(Page::Details, &workflow_id, &if_revision, &return_to, entries);
+    let mut save = match Save::new(Page::Details, &workflow_id, &if_revision, &return_to, entries).begun_by(&begins).await {
+        Ok(save) => save,
+        Err((save, problem)) => return save.refuse(problem).await,
+    };
     let tags = save.tags(&tags).await;
     let body = json!({
         "name": name,
@@ -97,45 +120,21 @@ pub async fn save_load(
     #[server(default)] workflow_id: String,
     #[server(default)] if_revision: String,
     #[server(default)] return_to: String,
-    #[server(default)] eval_with: String,
-    #[server(default)] max_input_tokens: String,
-    #[server(default)] max_output_tokens: String,
-    #[server(default)] num_requests: String,
-    #[server(default)] default_requests: String,
-    #[server(default)] warmup_requests: String,
-    #[server(default)] default_warmup: String,
-    #[server(default)] seed: String,
+    #[server(flatten)] form: LoadForm,
     #[server(default)] dataset_ids: Vec<String>,
     #[server(default)] search: String,
     #[server(default)] go: String,
 ) -> Result<(), CallError> {
-    let mut entries = forms::entries(&[
-        ("max_input_tokens", &max_input_tokens),
-        ("max_output_tokens", &max_output_tokens),
-        ("num_requests", &num_requests),
-        ("warmup_requests", &warmup_requests),
-        ("seed", &seed),
-        ("search", &search),
-    ]);
+    let mut entries = form.entries();
+    entries.push(("search".to_owned(), search.clone()));
     entries.extend(dataset_ids.iter().map(|id| ("dataset_ids".to_owned(), id.clone())));
     let save = Save::new(Page::Load, &workflow_id, &if_revision, &return_to, entries);
     if go == "search" {
         return save.show_again(&[("search", &search)]).await;
     }
-    // The default is shown in the field; left as it is, it stays the default when the concurrency changes.
-    let unless_default = |value: &str, default: &str| {
-        if value.trim() == default { Value::Null } else { optional(value, number) }
-    };
-    let mut body = json!({
-        "max_output_tokens": optional(&max_output_tokens, number),
-        "num_requests": unless_default(&num_requests, &default_requests),
-        "warmup_requests": unless_default(&warmup_requests, &default_warmup),
-        "seed": optional(&seed, number),
-    });
-    if eval_with == "dataset" {
+    let mut body = form.body();
+    if form.eval_with == "dataset" {
         body["dataset_ids"] = json!(dataset_ids);
-    } else {
-        body["max_input_tokens"] = optional(&max_input_tokens, number);
     }
     save.step(2, body).finish().await
 }

@@ -1,13 +1,17 @@
-//! All request records of a run as a file: CSV or a JSON object a line, read from the store piece by piece.
+//! All request records of a run as a file: CSV or a JSON object a line, read from the store piece by piece. Beside the
+//! fields of the record each line says whether the run is valid, and why not: whoever cuts, joins or filters the file still
+//! has it, and parsers need to know nothing of it.
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
+use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::api::calls;
+use crate::domain::list::Page;
 use crate::domain::problem::Problem;
 use crate::domain::report::RequestRecord;
 use crate::domain::user::Actor;
@@ -16,7 +20,10 @@ use crate::server::App;
 /// Records that are read at once.
 const PIECE: u32 = 1_000;
 
-/// The columns of the CSV, which are the fields of a record.
+/// What is said of the run beside each record: `true` or `false`, empty (absent) while there is no report; and the reasons.
+const OF_THE_RUN: [&str; 2] = ["run_valid", "run_invalid_reasons"];
+
+/// The columns of the CSV that are the fields of a record.
 const COLUMNS: [&str; 26] = [
     "id",
     "node",
@@ -81,17 +88,63 @@ impl Format {
     }
 }
 
+/// Whether a run's figures can be trusted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub(super) struct Trust {
+    /// Whether the figures can be trusted; absent while there is no report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_valid: Option<bool>,
+    /// Why not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    run_invalid_reasons: Vec<String>,
+}
+
+impl Trust {
+    /// What a run's report says.
+    pub(super) async fn of(app: &App, actor: &Actor, id: Uuid) -> Self {
+        match calls::runs::report(app, actor, id).await {
+            Ok(report) => Self { run_valid: Some(report.valid), run_invalid_reasons: report.invalid_reasons },
+            Err(_) => Self::default(),
+        }
+    }
+
+    fn cells(&self) -> [String; 2] {
+        let valid = self.run_valid.map(|valid| valid.to_string()).unwrap_or_default();
+        [valid, cell(Some(&Value::String(self.run_invalid_reasons.join(" "))))]
+    }
+}
+
+/// A page of records, and whether their run can be trusted.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct RecordsPage {
+    #[serde(flatten)]
+    pub page: Page<RequestRecord>,
+    #[serde(flatten)]
+    pub trust: Trust,
+}
+
+/// A record, and whether its run can be trusted.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    record: &'a RequestRecord,
+    #[serde(flatten)]
+    trust: &'a Trust,
+}
+
 /// The file, as it is read from the store.
 pub(super) async fn records(app: App, actor: Actor, id: Uuid, format: Format) -> Result<Response, Problem> {
     // The first piece before the answer begins: a run that is not there is a 404.
     let first = calls::runs::requests_after(&app, &actor, id, 0, PIECE).await?;
-    let head = if format == Format::Csv { csv_line(&COLUMNS.map(str::to_owned)) } else { Vec::new() };
+    let trust = Trust::of(&app, &actor, id).await;
+    let header: Vec<String> = COLUMNS.into_iter().chain(OF_THE_RUN).map(str::to_owned).collect();
+    let head = if format == Format::Csv { csv_line(&header) } else { Vec::new() };
     let pieces = stream::unfold(Some((first, head)), move |state| {
-        let (app, actor) = (app.clone(), actor.clone());
+        let (app, actor, trust) = (app.clone(), actor.clone(), trust.clone());
         async move {
             let (piece, mut bytes) = state?;
             for (_, record) in &piece {
-                bytes.extend(line(record, format));
+                bytes.extend(line(record, &trust, format));
             }
             let next = match piece.last() {
                 Some((last, _)) if piece.len() == PIECE as usize => {
@@ -116,14 +169,15 @@ pub(super) async fn records(app: App, actor: Actor, id: Uuid, format: Format) ->
     Ok((headers, Body::from_stream(pieces.fuse())).into_response())
 }
 
-fn line(record: &RequestRecord, format: Format) -> Vec<u8> {
+fn line(record: &RequestRecord, trust: &Trust, format: Format) -> Vec<u8> {
     if format != Format::Csv {
-        let mut line = serde_json::to_vec(record).unwrap_or_default();
+        let mut line = serde_json::to_vec(&Line { record, trust }).unwrap_or_default();
         line.push(b'\n');
         return line;
     }
     let value = serde_json::to_value(record).unwrap_or_default();
-    csv_line(&COLUMNS.map(|column| cell(value.get(column))))
+    let cells: Vec<String> = COLUMNS.iter().map(|column| cell(value.get(*column))).chain(trust.cells()).collect();
+    csv_line(&cells)
 }
 
 /// A value as a cell. Text that a spreadsheet would run gets an apostrophe before it; numbers stay numbers.
@@ -157,10 +211,28 @@ mod tests {
 
     #[test]
     fn cells_that_a_spreadsheet_would_run_are_text() {
-        let text = String::from_utf8(line(&record(), Format::Csv)).unwrap();
+        let text = String::from_utf8(line(&record(), &Trust::default(), Format::Csv)).unwrap();
         assert!(text.starts_with("a-1,'=cmd,0,measured,"), "{text}");
         assert!(text.contains(",-1.5,"));
         assert!(text.contains("\"a,\"\"b\"\"\nc\""));
+    }
+
+    #[test]
+    fn every_line_says_whether_the_run_is_valid() {
+        let trust = Trust {
+            run_valid: Some(false),
+            run_invalid_reasons: vec!["The client was the bottleneck.".to_owned(), "It was late, too.".to_owned()],
+        };
+        let text = String::from_utf8(line(&record(), &trust, Format::Csv)).unwrap();
+        assert!(text.ends_with(",false,\"The client was the bottleneck. It was late, too.\"\n"), "{text}");
+        let json: Value = serde_json::from_slice(&line(&record(), &trust, Format::Ndjson)).unwrap();
+        assert_eq!((&json["id"], &json["run_valid"]), (&"a-1".into(), &false.into()));
+        assert_eq!(json["run_invalid_reasons"].as_array().unwrap().len(), 2);
+        let unknown: Value = serde_json::from_slice(&line(&record(), &Trust::default(), Format::Ndjson)).unwrap();
+        assert!(unknown.get("run_valid").is_none());
+        // a record is read back from a line as ever
+        let back: RequestRecord = serde_json::from_value(json).unwrap();
+        assert_eq!(back, record());
     }
 
     #[test]

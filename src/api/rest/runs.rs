@@ -8,13 +8,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::export::{self, Format};
+use super::export::{self, Format, RecordsPage, Trust};
 use super::{Json, Path, Query};
 use crate::api::calls;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
-use crate::domain::report::{Report, RequestRecord};
+use crate::domain::report::Report;
 use crate::domain::run::{Run, RunRow};
+use crate::load::plan::Plan;
 use crate::server::{App, SignedIn, sse};
 
 /// Events that are read at once.
@@ -27,6 +28,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(cancel))
         .routes(routes!(events))
         .routes(routes!(report))
+        .routes(routes!(plan))
         .routes(routes!(requests))
 }
 
@@ -127,7 +129,11 @@ async fn events(
     let shutdown = app.shutdown.clone();
     let load = move |after| {
         let (app, actor) = (app.clone(), actor.clone());
-        async move { calls::runs::events_after(&app, &actor, id, after, EVENTS).await }
+        async move {
+            // The stream may have outlived its reader's account.
+            calls::account::still_open(&app, &actor).await?;
+            calls::runs::events_after(&app, &actor, id, after, EVENTS).await
+        }
     };
     // A browser that connects anew sends the header as well; it has seen more than when the page was made.
     let after = sse::last_event_id(&headers).max(query.after.unwrap_or(0));
@@ -144,6 +150,20 @@ async fn events(
 )]
 async fn report(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Report>, Problem> {
     calls::runs::report(&app, &actor, id).await.map(Json)
+}
+
+/// Get the plan of a run's load
+///
+/// As `dyno load --plan FILE` takes it, without the run's own files and deadline. A secret is named by its environment variable.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/plan",
+    tag = "runs",
+    params(("id" = Uuid, Path, description = "The run.")),
+    responses((status = 200, description = "The plan. Not found while there is no report.", body = Object)),
+)]
+async fn plan(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Plan>, Problem> {
+    calls::runs::plan(&app, &actor, id).await.map(Json)
 }
 
 /// The query of the request records.
@@ -167,14 +187,16 @@ struct RecordsQuery {
 
 /// List a run's request records
 ///
-/// `json` answers a page, `csv` and `ndjson` all records in the order in which requests ended.
+/// `json` answers a page, `csv` and `ndjson` all records in the order in which requests ended. Beside the page's items, as the
+/// last two columns of each line, or as fields of each object: `run_valid` (absent or empty while there is no report) and
+/// `run_invalid_reasons`.
 #[utoipa::path(
     get,
     path = "/api/v1/runs/{id}/requests",
     tag = "runs",
     params(("id" = Uuid, Path, description = "The run."), RecordsQuery),
     responses((status = 200, description = "The records.", content(
-        (Page<RequestRecord> = "application/json"),
+        (RecordsPage = "application/json"),
         (String = "text/csv"),
         (String = "application/x-ndjson"),
     ))),
@@ -190,7 +212,8 @@ async fn requests(
     if format == Format::Json {
         let RecordsQuery { search, status, sort, page, page_size, .. } = asked;
         let query = ListQuery { search, status, sort, page, page_size, ..ListQuery::default() };
-        return Ok(Json(calls::runs::requests(&app, &actor, id, query).await?).into_response());
+        let page = calls::runs::requests(&app, &actor, id, query).await?;
+        return Ok(Json(RecordsPage { page, trust: Trust::of(&app, &actor, id).await }).into_response());
     }
     let narrowed = [
         ("search", asked.search.is_some()),

@@ -145,6 +145,9 @@ pub struct EngineArgs {
     #[arg(long, value_name = "NAME", help_heading = "Faults")]
     pub api_key_env: Option<String>,
 
+    /// End when this process, which started the engine, ends in whatever way
+    #[arg(long, hide = true)]
+    pub parent: Option<i32>,
     /// Write the true time of each event to this file, one JSON object a line and request
     #[arg(long, value_name = "FILE")]
     pub truth: Option<PathBuf>,

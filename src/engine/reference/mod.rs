@@ -122,6 +122,10 @@ pub fn main(args: EngineArgs) -> ExitCode {
 }
 
 fn serve(args: EngineArgs) -> Result<(), String> {
+    if let Some(parent) = args.parent {
+        end_with(parent)?;
+    }
+    unblock_end_signals()?;
     let config = args.into_config()?;
     let (listen, model) = (config.listen, config.model.clone());
     let running = ReferenceEngine::start(config).map_err(|e| format!("cannot serve on {listen}: {e}"))?;
@@ -141,6 +145,23 @@ fn serve(args: EngineArgs) -> Result<(), String> {
     }
     running.stop().map_err(|e| e.to_string())?;
     Ok(())
+}
+
+/// Whoever started this may have held back the signals that end it, which are passed on.
+fn unblock_end_signals() -> Result<(), String> {
+    use nix::sys::signal::{SigSet, Signal};
+    let mut set = SigSet::empty();
+    set.add(Signal::SIGTERM);
+    set.add(Signal::SIGINT);
+    set.thread_unblock().map_err(|e| format!("cannot be ended by signals: {e}"))
+}
+
+/// Has the kernel kill this process when the one that started it ends.
+fn end_with(parent: i32) -> Result<(), String> {
+    #[cfg(target_os = "linux")]
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(|e| format!("cannot follow the parent: {e}"))?;
+    // It may have ended before the line above.
+    if nix::unistd::getppid().as_raw() == parent { Ok(()) } else { Err("the process that started this has ended".to_owned()) }
 }
 
 /// A listening socket with the longest queue of connections that the system allows.

@@ -3,7 +3,8 @@
 //! One JSON object a line and request, with parallel arrays, one entry for each event:
 //! `kinds` (`h` head, `r` role, `e` empty delta, `c` content, `f` finish, `u` usage, `d` `[DONE]`, `p` ping, `x` a
 //! fault's event, `a` a whole answer), `tokens` (in the event), `due_mono_ns`, `mono_ns` (`CLOCK_MONOTONIC`), `unix_ns`
-//! (`CLOCK_REALTIME`). Both stamps are taken immediately before the `write` call that carries the event's last byte, so
+//! (`CLOCK_REALTIME`). `arrived_unix_ns` is the kernel's own time of the request's last byte, however late the engine read
+//! it. Both stamps are taken immediately before the `write` call that carries the event's last byte, so
 //! events of one write share their stamps. A content event with the finish reason in it is a `c`.
 
 use std::{
@@ -55,6 +56,8 @@ pub struct TruthRecord {
     /// Right after the `read` that completed the request.
     pub received_mono_ns: u64,
     pub received_unix_ns: u64,
+    /// When the kernel received its last byte, before this program read it; 0 where it does not say.
+    pub arrived_unix_ns: u64,
     /// When it left the queue; 0 if it never did.
     pub admitted_mono_ns: u64,
     pub prompt_tokens: u32,
@@ -83,6 +86,7 @@ struct Line<'a> {
     path: &'a str,
     received_mono_ns: u64,
     received_unix_ns: u64,
+    arrived_unix_ns: Option<u64>,
     admitted_mono_ns: Option<u64>,
     prompt_tokens: u32,
     cached_tokens: u32,
@@ -107,6 +111,7 @@ pub fn to_line(record: &TruthRecord) -> serde_json::Result<String> {
         path: &record.path,
         received_mono_ns: record.received_mono_ns,
         received_unix_ns: record.received_unix_ns,
+        arrived_unix_ns: (record.arrived_unix_ns > 0).then_some(record.arrived_unix_ns),
         admitted_mono_ns: (record.admitted_mono_ns > 0).then_some(record.admitted_mono_ns),
         prompt_tokens: record.prompt_tokens,
         cached_tokens: record.cached_tokens,

@@ -2,12 +2,19 @@
 
 use std::{
     fmt::Write as _,
-    io::{ErrorKind, Read, Write},
+    io::{ErrorKind, IoSliceMut, Read, Write},
     net::TcpStream,
+    os::fd::AsRawFd,
 };
 
 use flate2::{Compression, write::GzEncoder};
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::{
+    errno::Errno,
+    sys::{
+        socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt},
+        time::TimeSpec,
+    },
+};
 
 use super::{
     config::Framing,
@@ -105,6 +112,36 @@ impl Io {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return Got::Nothing,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Got::End,
+            }
+        }
+    }
+
+    /// From now on the kernel says when it received what is read. False where it does not.
+    pub fn stamp_arrivals(&self) -> bool {
+        setsockopt(&self.stream, sockopt::ReceiveTimestampns, &true).is_ok()
+    }
+
+    /// Reads, and says when the kernel received the last byte, Unix ns; 0 where it does not say.
+    pub fn read_stamped(&self, buffer: &mut [u8]) -> (Got, u64) {
+        let mut control = nix::cmsg_space!(TimeSpec);
+        loop {
+            let mut parts = [IoSliceMut::new(buffer)];
+            match recvmsg::<()>(self.stream.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::empty()) {
+                Ok(message) if message.bytes == 0 => return (Got::End, 0),
+                Ok(message) => {
+                    let stamp = message.cmsgs().ok().and_then(|mut all| {
+                        all.find_map(|one| match one {
+                            ControlMessageOwned::ScmTimestampns(at) => {
+                                Some(at.tv_sec() as u64 * 1_000_000_000 + at.tv_nsec() as u64)
+                            }
+                            _ => None,
+                        })
+                    });
+                    return (Got::Bytes(message.bytes), stamp.unwrap_or(0));
+                }
+                Err(Errno::EAGAIN) => return (Got::Nothing, 0),
+                Err(Errno::EINTR) => {}
+                Err(_) => return (Got::End, 0),
             }
         }
     }

@@ -10,8 +10,10 @@ use crate::load::record::Records;
 /// Gathers what the event loop tells about itself.
 #[derive(Debug)]
 pub struct Health {
-    started: i64,
-    cpu_at_start: i64,
+    /// When the phase at work began, and what this thread had computed by then, ns.
+    phase: (i64, i64),
+    /// Largest share of a core in a phase of at least a second.
+    busiest: Option<f64>,
     /// Longest time between two waits of the event loop, ns.
     longest_turn: i64,
     /// Turns by the power of two of their microseconds.
@@ -23,7 +25,22 @@ pub struct Health {
 impl Health {
     /// Begins.
     pub fn start() -> Self {
-        Self { started: clock::now(), cpu_at_start: thread_cpu(), longest_turn: 0, turns: [0; 32], reconnects: 0 }
+        Self { phase: (clock::now(), thread_cpu()), busiest: None, longest_turn: 0, turns: [0; 32], reconnects: 0 }
+    }
+
+    /// A phase begins: a warm-up, or the measurement of a load point.
+    pub fn begin_phase(&mut self) {
+        self.phase = (clock::now(), thread_cpu());
+    }
+
+    /// The phase has ended. A quiet load point must not hide that the client was busy in another.
+    pub fn end_phase(&mut self) {
+        let elapsed = clock::now() - self.phase.0;
+        // the system counts in ticks: over less than a second the share means nothing
+        if elapsed >= 1_000_000_000 {
+            let share = ((thread_cpu() - self.phase.1) as f64 / elapsed as f64).min(1.0);
+            self.busiest = Some(self.busiest.map_or(share, |busiest| busiest.max(share)));
+        }
     }
 
     /// One turn of the event loop has taken so long, ns.
@@ -35,11 +52,9 @@ impl Health {
 
     /// The figures.
     pub fn figures(&self, records: &Records, reads: (u64, u64), largest_jump: i64) -> ClientHealth {
-        let elapsed = (clock::now() - self.started).max(1);
         let rss_kib = getrusage(UsageWho::RUSAGE_SELF).map(|usage| usage.max_rss()).ok();
         ClientHealth {
-            // the system counts in ticks: over less than a second the share means nothing
-            cpu_share: (elapsed >= 1_000_000_000).then(|| ((thread_cpu() - self.cpu_at_start) as f64 / elapsed as f64).min(1.0)),
+            cpu_share: self.busiest,
             timestamps: if reads.1 * 100 <= reads.0 { "kernel" } else { "user" }.to_owned(),
             clock_jump_ms: Some(largest_jump as f64 / 1e6),
             coalesced_events: Some(records.rows.iter().map(|row| u64::from(row.coalesced)).sum()),

@@ -10,6 +10,7 @@ pub mod boundary;
 pub mod clock;
 pub mod connection;
 pub mod drive;
+pub mod enough;
 pub mod exchange;
 pub mod health;
 pub mod link;

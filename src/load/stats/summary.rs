@@ -256,11 +256,19 @@ fn steady_state(scope: &Scope<'_>, steps: &[concurrency::Step], begin: i64, end:
     Some(SteadyState { begin_s: (from - begin) as f64 / 1e9, end_s: (until - begin) as f64 / 1e9, figures })
 }
 
-/// Whether the figures meet the limits at their percentile; nothing where too few samples stand behind one of them.
+/// What a failed request counts as: over every limit.
+const NEVER_MS: f64 = 1e300;
+
+/// Whether the limits are met at their percentile, over all requests that were issued: one that failed or was dropped is over
+/// every limit. Nothing where too few samples stand behind one of the percentiles.
 pub fn meets_slo(scope: &Scope<'_>, summary: &Summary, slo: &Slo) -> Option<bool> {
-    if summary.successful_requests == 0 || summary.error_rate > 1.0 - slo.percentile / 100.0 {
+    if summary.total_requests == 0 {
+        return None;
+    }
+    if summary.successful_requests == 0 {
         return Some(false);
     }
+    let failed = (summary.failed_requests + summary.dropped_requests) as usize;
     let least = bounds::floor(slo.percentile)?;
     let mut answer = Some(true);
     for (limit, metric) in
@@ -269,6 +277,7 @@ pub fn meets_slo(scope: &Scope<'_>, summary: &Summary, slo: &Slo) -> Option<bool
         let Some(limit) = limit else { continue };
         let mut samples: Vec<f64> = scope.iter().filter_map(metric).collect();
         samples.sort_unstable_by(f64::total_cmp);
+        samples.resize(samples.len() + failed, NEVER_MS);
         if (samples.len() as u64) < least {
             answer = None;
         } else if percentile(&samples, slo.percentile) > limit {
@@ -278,13 +287,42 @@ pub fn meets_slo(scope: &Scope<'_>, summary: &Summary, slo: &Slo) -> Option<bool
     answer
 }
 
-/// Mean in flight over (throughput × mean latency), in the steady-state window where there is one: 1 when Little's law
-/// holds.
-pub fn littles_law(summary: &Summary) -> Option<f64> {
-    let figures = summary.steady_state.as_ref().map_or(summary, |steady| &steady.figures);
-    let latency_s = figures.e2el_ms.as_ref()?.mean / 1000.0;
-    let expected = figures.request_throughput? * latency_s;
-    (expected > 0.0).then_some(figures.achieved_concurrency? / expected)
+/// Mean in flight, by sweep line, over (throughput × mean latency), with the time of the requests that failed added. From the
+/// first send to the last content event no successful request lies across an edge, so that this is 1 but for rounding in
+/// every load, ramped and short ones included: anything else says that the records contradict each other.
+pub fn littles_law(scope: &Scope<'_>, summary: &Summary) -> Option<f64> {
+    let latencies = summary.e2el_ms.as_ref()?;
+    let end = scope.end()?;
+    let failed = scope.iter().filter(|row| !row.succeeded());
+    let failed: i64 = failed.filter_map(|row| Some((row.ended?.min(end) - row.sent?).max(0))).sum();
+    let in_requests_s = latencies.mean / 1000.0 * latencies.n as f64 + failed as f64 / 1e9;
+    let expected = in_requests_s / summary.duration_s;
+    (expected > 0.0).then_some(summary.achieved_concurrency? / expected)
+}
+
+/// How many requests contradict themselves: times that go backwards by more than the clocks are exact, or gaps that don't
+/// add up to the time between first and last content event.
+pub fn contradictions(scope: &Scope<'_>) -> u64 {
+    /// What two clocks may differ by, ns.
+    const EXACT: i64 = 1_000_000;
+    let backwards = |row: &Row| {
+        let times = [row.sent, row.first, row.last, row.ended];
+        let times: Vec<i64> = times.into_iter().flatten().collect();
+        times.windows(2).any(|pair| pair[1] < pair[0] - EXACT)
+    };
+    let broken = |index: usize, row: &Row| {
+        let (Some(first), Some(last), true) = (row.first, row.last, row.streamed) else { return false };
+        let (count, sum) = scope.records.gaps.of(index).fold((1, 0), |(count, sum), gap| (count + 1, sum + gap));
+        count != row.events || i64::try_from(sum) != Ok(last - first)
+    };
+    scope
+        .rows
+        .iter()
+        .filter(|index| {
+            let row = &scope.records.rows[**index];
+            backwards(row) || broken(**index, row)
+        })
+        .count() as u64
 }
 
 #[cfg(test)]
@@ -345,7 +383,8 @@ pub(crate) mod tests {
         assert_eq!(summary.total_throughput, Some(2.6));
         assert_eq!(summary.achieved_concurrency, Some(1.6));
         assert_eq!(summary.tokens_per_event, Some(1.0));
-        assert_eq!(littles_law(&summary), Some(1.0));
+        let scope = Scope { records: &records, rows: &[0, 1], load: None, slo: None };
+        assert_eq!((littles_law(&scope, &summary), contradictions(&scope)), (Some(1.0), 0));
         // E2E − TTFT = Σ gaps = TPOT·(n − 1), of every request
         for (index, row) in records.rows.iter().enumerate() {
             let gaps: u64 = records.gaps.of(index).sum();

@@ -10,10 +10,12 @@ use crate::api::functions::workflows::{SaveConfirmation, WizardView};
 use crate::components::banner::{Banner, Notice};
 use crate::components::definition::{Definition, Definitions};
 use crate::components::form::Unsent;
-use crate::components::number::{count, grouped};
+use crate::components::number::{count, grouped, percent};
 use crate::components::tag::Tags;
-use crate::domain::benchmark::EvalWith;
-use crate::domain::workflow::sentence::{duration, load_sentence, trace_sentence};
+use crate::domain::benchmark::{Endpoint, EvalWith, LoadSpec};
+use crate::domain::workflow::sentence::{
+    all_requests, duration, limits, load_sentence, load_words, requests_of_each, trace_sentence,
+};
 use crate::domain::workflow::{Page, WorkflowSteps};
 
 /// Everything that will be run.
@@ -108,26 +110,28 @@ fn OutlookNotes(outlook: Outlook, cost: Option<String>) -> impl IntoView {
     }
 }
 
-/// Requests that will be measured; a trace has as many as it has arrivals, unless the load ends before. Absent when it ends
-/// by time.
-fn requests_of(view: &WizardView) -> Option<u32> {
-    let load = &view.answer.workflow_steps.load;
+/// The load with its number of requests: a trace has as many as it has arrivals, unless the load ends before.
+fn counted(view: &WizardView) -> LoadSpec {
+    let load = view.answer.workflow_steps.load.clone();
     match view.chosen.datasets.iter().find(|dataset| dataset.format.is_trace()) {
-        Some(_) if load.duration_s.is_some() => None,
-        Some(trace) => Some(u32::try_from(trace.samples).unwrap_or(u32::MAX).min(load.num_requests.unwrap_or(u32::MAX))),
-        None => load.requests(),
+        Some(trace) if load.duration_s.is_none() => {
+            let arrivals = u32::try_from(trace.samples).unwrap_or(u32::MAX);
+            LoadSpec { num_requests: Some(arrivals.min(load.num_requests.unwrap_or(u32::MAX))), ..load }
+        }
+        _ => load,
     }
 }
 
 /// The tokens that a provider will count; absent for a model that Dyno deploys.
 fn token_cost(view: &WizardView) -> Option<String> {
     view.chosen.model.as_ref().filter(|model| model.is_cloud())?;
-    let load = &view.answer.workflow_steps.load;
-    let Some(requests) = requests_of(view) else {
-        return Some("The provider counts every token; how many depends on how fast it answers.".to_owned());
+    let steps = &view.answer.workflow_steps;
+    let load = &steps.load;
+    let Some(all) = all_requests(&counted(view)) else {
+        let decides = if load.duration_s.is_some() { "how fast it answers" } else { "how many loads the search has to try" };
+        return Some(format!("The provider counts every token; how many depends on {decides}."));
     };
-    let all = u64::from(requests) + u64::from(load.warmup_requests.unwrap_or(load.concurrent_requests));
-    match (load.eval_with, load.max_input_tokens, load.max_output_tokens) {
+    match (steps.load.eval_with, steps.load.max_input_tokens, steps.load.max_output_tokens) {
         (EvalWith::Configuration, Some(input), Some(output)) => Some(format!(
             "The provider will count about {} input tokens and at most {} output tokens, warm-up included.",
             grouped(all * u64::from(input)),
@@ -184,21 +188,38 @@ fn load_rows(view: &WizardView, steps: &WorkflowSteps) -> Vec<(&'static str, Str
     rows.extend(steps.load.input_lengths.map(|lengths| ("Input lengths", lengths.words())));
     rows.extend(tokens(steps.load.max_output_tokens).map(|value| ("Output", value)));
     rows.extend(steps.load.output_lengths.map(|lengths| ("Output lengths", lengths.words())));
-    rows.extend(steps.load.is_multi_turn().then(|| ("Conversations", "turn by turn, with the model's own answers".to_owned())));
-    rows.extend(steps.load.time_scale.map(|scale| ("Speed of the trace", format!("{scale} times as fast as recorded"))));
-    rows.extend(steps.load.ramp_s.map(|seconds| ("First requests spread over", duration(seconds))));
-    let eos = |ignored: bool| if ignored { "ignored" } else { "respected" };
-    rows.extend(steps.load.ignore_eos.map(|ignored| ("End of an answer", eos(ignored).to_owned())));
-    if let Some(requests) = requests_of(view) {
-        let default = if steps.load.num_requests.is_none() { " (default)" } else { "" };
-        rows.push(("Requests", format!("{}{default}", grouped(requests.into()))));
+    let load = &steps.load;
+    let default = |is_default: bool| if is_default { " (default)" } else { "" };
+    rows.push(("Load", load_words(load, &view.chosen.datasets)));
+    if let Some(each) = requests_of_each(&counted(view)) {
+        let (least, most) = (each.iter().min().copied().unwrap_or(0), each.iter().max().copied().unwrap_or(0));
+        let range = if least == most { grouped(most) } else { format!("{} to {}", grouped(least), grouped(most)) };
+        let at_each = if each.len() > 1 { " at each load" } else { "" };
+        rows.push(("Requests", format!("{range}{at_each}{}", default(load.num_requests.is_none()))));
     }
-    let warmup = match steps.load.warmup_requests {
+    rows.extend(load.duration_s.map(|seconds| ("Measured for", duration(seconds))));
+    rows.extend(limits(load).map(|limits| ("Latency limits", limits)));
+    let warmup = match load.warmup_requests {
         Some(requests) => grouped(requests.into()),
-        None => format!("{} (default)", grouped(steps.load.concurrent_requests.into())),
+        None => "as many as are in flight (default)".to_owned(),
     };
     rows.push(("Warm-up requests", warmup));
-    rows.push(("Seed", steps.load.seed.map_or_else(|| "chosen at the start and recorded".to_owned(), |seed| seed.to_string())));
+    rows.extend(load.ramp_s.map(|seconds| ("Ramp", format!("{seconds} s"))));
+    rows.extend(load.endpoint.map(|endpoint| {
+        let name = match endpoint {
+            Endpoint::Chat => "chat completions",
+            Endpoint::Completions => "completions",
+            Endpoint::Embeddings => "embeddings",
+        };
+        ("Endpoint", name.to_owned())
+    }));
+    rows.extend(load.prefix.as_ref().map(|prefix| ("Shared prefix", format!("{} of the input", percent(prefix.share)))));
+    rows.extend(load.is_multi_turn().then(|| ("Conversations", "turn by turn".to_owned())));
+    rows.extend(load.time_scale.map(|scale| ("Speed of the trace", format!("{scale} × as recorded"))));
+    rows.extend(load.ignore_eos.map(|ignored| {
+        ("End of answers", if ignored { "the engine is told to ignore it" } else { "where the model ends them" }.to_owned())
+    }));
+    rows.push(("Seed", load.seed.map_or_else(|| "1 (default)".to_owned(), |seed| seed.to_string())));
     rows
 }
 

@@ -54,6 +54,9 @@ struct Connection {
     generation: u32,
     serial: u64,
     input: Vec<u8>,
+    /// Whether the kernel says when bytes arrived; and when the latest did, Unix ns, 0 where it did not say.
+    stamped: bool,
+    arrived_unix_ns: u64,
     /// Bytes that the request at the start of `input` needs at least.
     need: usize,
     continued: bool,
@@ -220,8 +223,12 @@ impl Server {
             self.free.push(slot);
             return;
         }
+        // Only the truth log wants to know.
+        let stamped = self.shared.truth.is_on() && io.stamp_arrivals();
         self.slots[slot as usize] = Some(Box::new(Connection {
             io,
+            stamped,
+            arrived_unix_ns: 0,
             generation: self.generation,
             serial,
             input: Vec::new(),
@@ -280,7 +287,15 @@ impl Server {
         let mut ended = false;
         if let Some(connection) = self.connection(slot, generation) {
             loop {
-                match connection.io.read(&mut buffer) {
+                let (got, arrived) = if connection.stamped {
+                    connection.io.read_stamped(&mut buffer)
+                } else {
+                    (connection.io.read(&mut buffer), 0)
+                };
+                if let Got::Bytes(_) = got {
+                    connection.arrived_unix_ns = arrived;
+                }
+                match got {
                     Got::Bytes(count) => connection.input.extend_from_slice(&buffer[..count]),
                     Got::Nothing => break,
                     Got::End => {

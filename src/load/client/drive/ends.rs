@@ -106,6 +106,9 @@ impl Driver<'_> {
             *time = time.map(|at| clock.unix(at));
         }
         self.progress.ended(&row);
+        if let Some(enough) = &mut self.enough {
+            enough.count(&row);
+        }
         let none = GapsBuf::default();
         let gaps = place.map_or(&none, |place| &self.connections[place].kept_ref().gaps);
         let index = self.records.push(row, gaps, error);

@@ -4,6 +4,7 @@ use super::{Driver, SECOND, TICK};
 use crate::domain::report::{ErrorClass, Phase};
 use crate::load::client::clock;
 use crate::load::client::connection::{Connection, Stage};
+use crate::load::client::enough::Enough;
 use crate::load::client::exchange::Exchange;
 use crate::load::client::pace::Arrivals;
 use crate::load::client::phase::{Ending, PhasePlan};
@@ -25,7 +26,9 @@ impl Driver<'_> {
                 self.lanes.push_back(started);
                 started += 1;
             }
-            let may_issue = |driver: &Self| clock::now() < until && plan.count.is_none_or(|count| driver.issued < count);
+            let may_issue = |driver: &Self| {
+                clock::now() < until && plan.count.is_none_or(|count| driver.issued < count) && !driver.has_enough()
+            };
             let mut waiting = self.lanes.len();
             while waiting > 0 && may_issue(self) {
                 waiting -= 1;
@@ -92,11 +95,17 @@ impl Driver<'_> {
         }
     }
 
-    /// Whether an open loop sends no more: by number, by time, or since no arrival is left.
+    /// Whether an open loop sends no more: by number, by time, since no arrival is left, or since the load point is decided.
     fn is_over(&self, plan: &PhasePlan<'_>, planned: i64) -> bool {
-        planned == i64::MAX
+        self.has_enough()
+            || planned == i64::MAX
             || plan.count.is_some_and(|count| self.issued >= count)
             || plan.duration.is_some_and(|duration| planned >= duration)
+    }
+
+    /// Whether the load point is decided.
+    fn has_enough(&self) -> bool {
+        self.enough.as_ref().is_some_and(Enough::is_over)
     }
 
     /// An arrival of an open loop: on an idle connection, on a new one, or dropped.

@@ -14,6 +14,7 @@ use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 
 use super::clock::{self, Clock};
 use super::connection::{Connection, Stage};
+use super::enough::Enough;
 use super::health::Health;
 use super::link::Buffers;
 use super::pace::Arrivals;
@@ -61,6 +62,8 @@ pub struct Driver<'a> {
     pub health: Health,
     /// Requests that were going on when the load was stopped.
     pub abandoned: u64,
+    /// When the load point needs no more requests; absent: when all are sent.
+    pub enough: Option<Enough>,
     /// Answers that came compressed.
     pub compressed: u64,
     /// What went wrong beside requests.
@@ -113,6 +116,7 @@ impl<'a> Driver<'a> {
             abandoned: 0,
             compressed: 0,
             file_error: None,
+            enough: None,
             usage_seen: false,
             lanes: VecDeque::new(),
             open_loop: false,
@@ -178,6 +182,7 @@ impl<'a> Driver<'a> {
     /// Carries out a phase.
     pub fn run(&mut self, plan: &PhasePlan<'_>) -> Ending {
         let begin = clock::now();
+        self.health.begin_phase();
         self.issued = 0;
         self.lanes.clear();
         self.requests.begin_phase();
@@ -198,6 +203,7 @@ impl<'a> Driver<'a> {
         if ending != Ending::Done {
             self.abandon();
         }
+        self.health.end_phase();
         self.flush_file();
         self.progress.tell(&self.records, clock::now(), self.in_flight);
         ending
