@@ -193,9 +193,10 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(usize, Head, State)>, HttpError> {
     let mut headers = [httparse::EMPTY_HEADER; 96];
     let mut parsed = httparse::Response::new(&mut headers);
     let length = match parsed.parse(bytes) {
-        Ok(httparse::Status::Complete(length)) => length,
+        // the same limit, however the head is cut
+        Ok(httparse::Status::Complete(length)) if length <= LARGEST_HEAD => length,
         Ok(httparse::Status::Partial) => return Ok(None),
-        Err(_) => return Err(HttpError::Head),
+        Ok(httparse::Status::Complete(_)) | Err(_) => return Err(HttpError::Head),
     };
     let status = parsed.code.ok_or(HttpError::Head)?;
     let mut head = Head { status, keep_alive: parsed.version == Some(1), ..Head::default() };
