@@ -122,7 +122,7 @@ pub fn to_line(record: &TruthRecord) -> serde_json::Result<String> {
 }
 
 /// Events that are held back from the writer while requests run, so that it does not take the engine's core then.
-const HELD_EVENTS: usize = 2_000_000;
+const HELD_EVENTS: usize = 8_000_000;
 
 /// The thread that writes, and the way to it.
 pub struct Writer {

@@ -4,6 +4,8 @@ use super::outcome::Failure;
 use crate::domain::report::ErrorClass;
 use crate::load::record::{GapsBuf, Row, known_finish};
 use crate::load::stream::chunk::{Chunk, Usage, error_words, tidy};
+use crate::load::stream::json::unescape_into;
+use crate::load::stream::repeat::Repeat;
 use crate::load::stream::sse::Event;
 use crate::load::workload::PromptId;
 
@@ -46,6 +48,8 @@ pub struct Kept {
     pub text: Vec<u8>,
     /// An answer that is no stream.
     pub body: Vec<u8>,
+    /// The chunk before.
+    pub repeat: Repeat,
 }
 
 impl Kept {
@@ -53,6 +57,7 @@ impl Kept {
     pub fn clear(&mut self) {
         self.gaps.clear();
         self.text.clear();
+        self.repeat.clear();
         self.body.clear();
         self.body.shrink_to(1 << 10);
     }
@@ -106,6 +111,16 @@ impl Exchange {
     }
 
     fn on_chunk(&mut self, data: &[u8], at: i64, kept: &mut Kept) {
+        if let Some(text) = kept.repeat.text_of(data) {
+            kept.repeat.found();
+            if self.keeps_text {
+                unescape_into(text, &mut kept.text);
+            }
+            if !text.is_empty() {
+                self.on_content(true, false, at, &mut kept.gaps);
+            }
+            return;
+        }
         let text = if self.keeps_text { Some(&mut kept.text) } else { None };
         let Ok(chunk) = Chunk::read(data, text) else {
             let shown = String::from_utf8_lossy(&data[..data.len().min(120)]);
@@ -123,11 +138,14 @@ impl Exchange {
             self.row.finish = Some(std::str::from_utf8(reason).map_or("other", known_finish));
         }
         if chunk.content() {
-            self.on_content(&chunk, at, &mut kept.gaps);
+            self.on_content(chunk.output, chunk.reasoning, at, &mut kept.gaps);
+        }
+        if let Some(text) = chunk.only_text {
+            kept.repeat.keep(data, text);
         }
     }
 
-    fn on_content(&mut self, chunk: &Chunk<'_>, at: i64, gaps: &mut GapsBuf) {
+    fn on_content(&mut self, output: bool, reasoning: bool, at: i64, gaps: &mut GapsBuf) {
         let row = &mut self.row;
         if let Some(last) = row.last {
             // a stamp never lies before the one it follows
@@ -140,10 +158,10 @@ impl Exchange {
             row.last = Some(at);
         }
         row.events += 1;
-        if chunk.output && row.first_output.is_none() {
+        if output && row.first_output.is_none() {
             row.first_output = row.last;
         }
-        row.reasoning_streamed |= chunk.reasoning;
+        row.reasoning_streamed |= reasoning;
     }
 
     /// An answer in one piece has come, with status 200: an embedding, or a completion from a server that does not stream.

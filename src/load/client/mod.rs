@@ -13,6 +13,7 @@ pub mod drive;
 pub mod exchange;
 pub mod health;
 pub mod link;
+pub mod nap;
 pub mod outcome;
 pub mod pace;
 pub mod phase;

@@ -4,4 +4,5 @@
 pub mod chunk;
 pub mod http;
 pub mod json;
+pub mod repeat;
 pub mod sse;

@@ -80,6 +80,7 @@ impl Driver<'_> {
             }
         }
         self.in_flight -= 1;
+        self.nap.ended();
         let text = (exchange.keeps_text && row.error.is_none()).then(|| std::mem::take(&mut self.connections[place].kept().text));
         self.keep(row, Some(place), exchange.failure.map(|failure| failure.words));
         if let Some(text) = text.filter(|text| !text.is_empty()) {
@@ -121,6 +122,7 @@ impl Driver<'_> {
     /// Time-outs, progress, the record file.
     pub(super) fn look_around(&mut self, now: i64) {
         self.clock.look();
+        self.nap.look(now, self.in_flight);
         let Limits { stall, total, .. } = self.limits;
         for place in 0..self.connections.len() {
             let connection = &self.connections[place];
