@@ -52,7 +52,7 @@ pub struct TruthRecord {
     /// Counts the engine's connections from 0.
     pub connection: u64,
     pub path: String,
-    /// Right after the `read` that completed the request.
+    /// When the kernel received the last of the request; right after the `read` where it does not say.
     pub received_mono_ns: u64,
     pub received_unix_ns: u64,
     /// When it left the queue; 0 if it never did.

@@ -164,8 +164,7 @@ impl Link {
     /// Looks at what waits without taking it: into `buffers.ahead`.
     pub fn look_ahead(&self, buffers: &mut Buffers) {
         buffers.ahead.resize(PEEK, 0);
-        let (length, stamp) =
-            self.receive(&mut buffers.ahead, &mut buffers.control, MsgFlags::MSG_PEEK).unwrap_or_default();
+        let (length, stamp) = self.receive(&mut buffers.ahead, &mut buffers.control, MsgFlags::MSG_PEEK).unwrap_or_default();
         buffers.ahead.truncate(length);
         buffers.ahead_stamp = stamp;
     }

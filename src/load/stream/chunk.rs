@@ -86,7 +86,8 @@ impl<'a> Chunk<'a> {
         if says_error && chunk.error.is_none() {
             chunk.error = Some(data);
         }
-        let more = chunk.texts != 1 || chunk.reasoning || chunk.finish.is_some() || chunk.usage.is_some() || chunk.error.is_some();
+        let more =
+            chunk.texts != 1 || chunk.reasoning || chunk.finish.is_some() || chunk.usage.is_some() || chunk.error.is_some();
         chunk.only_text = chunk.only_text.filter(|_| !more);
         Ok(chunk)
     }

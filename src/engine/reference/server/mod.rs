@@ -29,7 +29,7 @@ use nix::{
 };
 
 use super::{
-    clock::monotonic_ns,
+    clock::{monotonic_ns, unix_ns},
     faults,
     job::{Job, NEVER, Turn},
     shared::Shared,
@@ -54,6 +54,8 @@ struct Connection {
     generation: u32,
     serial: u64,
     input: Vec<u8>,
+    /// When the last of it came: monotonic and Unix ns.
+    arrived: (u64, u64),
     /// Bytes that the request at the start of `input` needs at least.
     need: usize,
     continued: bool,
@@ -225,6 +227,7 @@ impl Server {
             generation: self.generation,
             serial,
             input: Vec::new(),
+            arrived: (0, 0),
             need: 1,
             continued: false,
             answers: 0,
@@ -281,7 +284,10 @@ impl Server {
         if let Some(connection) = self.connection(slot, generation) {
             loop {
                 match connection.io.read(&mut buffer) {
-                    Got::Bytes(count) => connection.input.extend_from_slice(&buffer[..count]),
+                    Got::Bytes(count, stamp) => {
+                        connection.input.extend_from_slice(&buffer[..count]);
+                        connection.arrived = arrival(stamp);
+                    }
                     Got::Nothing => break,
                     Got::End => {
                         ended = true;
@@ -330,6 +336,8 @@ impl Server {
             }
             Turn::Done => {
                 connection.answers += 1;
+                // what came meanwhile counts from now on
+                connection.arrived = arrival(None);
                 self.release(slot);
                 self.wake_when_idle(slot);
                 self.take_requests(slot);
@@ -364,4 +372,12 @@ impl Server {
             self.free.push(slot);
         }
     }
+}
+
+/// When the kernel received something, on both clocks: so that a late read does not move the answer. Without its stamp, now.
+fn arrival(stamp: Option<u64>) -> (u64, u64) {
+    let (monotonic, unix) = (monotonic_ns(), unix_ns());
+    // longer ago than this means that the wall clock was set meanwhile
+    let ago = stamp.map_or(0, |stamp| unix.saturating_sub(stamp)).min(10_000_000_000);
+    (monotonic.saturating_sub(ago), unix - ago)
 }

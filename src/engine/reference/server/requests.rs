@@ -4,7 +4,6 @@ use super::Server;
 use crate::engine::reference::{
     answers::{self, Small},
     ask::{self, Api},
-    clock::{monotonic_ns, unix_ns},
     config::Dialect,
     faults::{self, Fault},
     http::{Parsed, Request, parse},
@@ -20,7 +19,7 @@ impl Server {
             if connection.job.is_some() || connection.closing || connection.input.len() < connection.need {
                 return;
             }
-            let received = (monotonic_ns(), unix_ns());
+            let received = connection.arrived;
             let mut input = std::mem::take(&mut connection.input);
             let consumed = match parse(&input) {
                 Parsed::Partial { need, expects_continue } => {
