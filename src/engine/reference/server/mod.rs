@@ -336,6 +336,8 @@ impl Server {
             }
             Turn::Done => {
                 connection.answers += 1;
+                // an answer that was over in its first turn leaves the time of that turn behind
+                connection.wake_ns = NEVER;
                 // what came meanwhile counts from now on
                 connection.arrived = arrival(None);
                 self.release(slot);
