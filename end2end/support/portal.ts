@@ -5,6 +5,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 const root = resolve(__dirname, "../..");
+/** What is tested: the release, unless told otherwise (a debug build, say). */
+export const program = process.env.DYNO_PROGRAM ?? join(root, "target/release/dyno");
+const site = process.env.DYNO_SITE ?? join(root, "target/site");
 
 /** What the tests know of the portal under test; written by the global set-up, read by every worker. */
 export type Portal = { url: string; link: string; dataDir: string; pid: number; log: string };
@@ -33,15 +36,27 @@ export async function freePort(): Promise<number> {
   });
 }
 
+/** `kill -9`, as a crash would. */
+export async function kill(): Promise<void> {
+  await stop(portal().pid, "SIGKILL");
+}
+
+/** The killed portal again, on its data and its port. */
+export async function startAgain(): Promise<void> {
+  const was = portal();
+  const again = await start({ dataDir: was.dataDir, port: Number(new URL(was.url).port) });
+  remember({ ...was, pid: again.pid });
+}
+
 /** Starts `dyno serve`; the process outlives this one only until `stop`. */
 export async function start(options: { dataDir?: string; port?: number } = {}): Promise<Portal> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "dyno-end2end-"));
   const port = options.port ?? (await freePort());
   const log = join(dataDir, "portal.log");
   const out = openSync(log, "a");
-  const child: ChildProcess = spawn(process.env.DYNO_BINARY ?? join(root, "target/release/dyno"), ["serve"], {
+  const child: ChildProcess = spawn(program, ["serve"], {
     cwd: root,
-    env: { ...process.env, LEPTOS_SITE_ADDR: `127.0.0.1:${port}`, DYNO_DATA_DIR: dataDir, LEPTOS_SITE_ROOT: join(root, "target/site") },
+    env: { ...process.env, LEPTOS_SITE_ADDR: `127.0.0.1:${port}`, DYNO_DATA_DIR: dataDir, LEPTOS_SITE_ROOT: site },
     stdio: ["ignore", out, out],
     detached: true,
   });

@@ -1,4 +1,4 @@
-import { test as base, expect, type Page } from "@playwright/test";
+import { test as base, expect, type Browser, type Page } from "@playwright/test";
 import { administrator, portal, remember } from "./portal";
 
 /** Every test fails on a console error, a page error or an answer of 500 and above. */
@@ -26,6 +26,12 @@ export { expect };
 /** Waits until the page is alive: a click before that is a plain form post, which most tests don't mean. */
 export async function hydrated(page: Page): Promise<void> {
   await expect(page.locator("body[data-hydrated]")).toBeAttached();
+}
+
+/** A second person at a browser of their own. Closed by the test. */
+export async function otherBrowser(browser: Browser): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 1000 } });
+  return context.newPage();
 }
 
 /** Signs in as the administrator; the first time by the one-time link, which sets the password. */

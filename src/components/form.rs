@@ -33,11 +33,13 @@ pub fn summary_lines(flash: &Flash) -> Vec<SummaryLine> {
     if flash.errors.is_empty() && flash.is_refusal() {
         return vec![SummaryLine { message: flash.detail.clone(), target: Target::Nowhere }];
     }
-    flash
+    // Nothing is wrong with what was typed: that comes first.
+    let signed_out = flash.signed_out.then(|| SummaryLine { message: flash.detail.clone(), target: Target::Nowhere });
+    let errors = flash
         .errors
         .iter()
-        .map(|error| SummaryLine { message: error.message.clone(), target: Target::Here(field_id(&error.field)) })
-        .collect()
+        .map(|error| SummaryLine { message: error.message.clone(), target: Target::Here(field_id(&error.field)) });
+    signed_out.into_iter().chain(errors).collect()
 }
 
 /// What is wrong with a form, with links to the fields. It stands above the heading and takes the focus.

@@ -35,6 +35,8 @@ pub enum IconName {
     Down,
     /// Not begun.
     Dot,
+    /// Chosen.
+    Star,
 }
 
 impl IconName {
@@ -57,6 +59,7 @@ impl IconName {
             Self::Right => ("M6 3l5 5-5 5", ""),
             Self::Up => ("M4 10l4-5 4 5", ""),
             Self::Down => ("M4 6l4 5 4-5", ""),
+            Self::Star => ("", "M8 1.5l2 4.3 4.7.5-3.5 3.2 1 4.7L8 11.8l-4.2 2.4 1-4.7L1.3 6.3l4.7-.5z"),
             Self::Dot => ("M8 5a3 3 0 1 0 0 6A3 3 0 1 0 8 5", ""),
         }
     }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
 use super::icon::{Icon, IconName};
+use super::metric::{Term, TermMark};
 use super::number::grouped;
 
 /// A column's header.
@@ -15,23 +16,32 @@ pub struct Column {
     pub sort: Option<&'static str>,
     /// Whether it holds figures: aligned to the right, and sorted from the largest first.
     pub numeric: bool,
+    /// The metric whose definition the header opens.
+    pub about: Option<&'static str>,
 }
 
 impl Column {
     /// A column of words.
     pub fn text(title: &str) -> Self {
-        Self { title: title.to_owned(), sort: None, numeric: false }
+        Self { title: title.to_owned(), sort: None, numeric: false, about: None }
     }
 
     /// A column of figures.
     pub fn figures(title: &str) -> Self {
-        Self { title: title.to_owned(), sort: None, numeric: true }
+        Self { title: title.to_owned(), sort: None, numeric: true, about: None }
     }
 
     /// The same, sortable.
     #[must_use]
     pub fn sorted_by(mut self, name: &'static str) -> Self {
         self.sort = Some(name);
+        self
+    }
+
+    /// The same, of a metric.
+    #[must_use]
+    pub fn about(mut self, metric: &'static str) -> Self {
+        self.about = Some(metric);
         self
     }
 }
@@ -140,16 +150,23 @@ fn Header(column: Column, sorting: Option<Sorting>) -> impl IntoView {
             view! {
                 <th scope="col" class=class aria-sort=direction>
                     <a href=sorting.href(name, column.numeric)>{column.title} {mark}</a>
+                    {column.about.map(|id| view! { <TermMark id=id /> })}
                 </th>
             }
             .into_any()
         }
-        _ => view! {
-            <th scope="col" class=class>
-                {column.title}
-            </th>
+        _ => {
+            let title = match column.about {
+                Some(id) => view! { <Term id=id text=column.title /> }.into_any(),
+                None => column.title.into_any(),
+            };
+            view! {
+                <th scope="col" class=class>
+                    {title}
+                </th>
+            }
+            .into_any()
         }
-        .into_any(),
     }
 }
 

@@ -105,6 +105,7 @@ fn name_of(format: DatasetFormat) -> &'static str {
         DatasetFormat::ShareGpt => "a conversation",
         DatasetFormat::Alpaca => "an instruction",
         DatasetFormat::Prompts => "a plain prompt",
+        DatasetFormat::AzureTrace | DatasetFormat::MooncakeTrace => "an arrival of a trace",
     }
 }
 

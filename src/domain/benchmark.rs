@@ -139,6 +139,35 @@ pub struct Prefix {
     pub share: f64,
 }
 
+/// How lengths are spread over requests. Whatever is drawn is rounded, and brought to 1 at least and the step's
+/// `max_input_tokens` or `max_output_tokens` at most.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum LengthDistribution {
+    /// All the same.
+    Fixed {},
+    /// From `min` to the maximum, each alike.
+    Uniform {
+        /// Least length, tokens.
+        min: u32,
+    },
+    /// Normal.
+    Normal {
+        /// Mean length, tokens.
+        mean: f64,
+        /// Standard deviation, tokens.
+        std: f64,
+    },
+    /// Log-normal: many short ones, few long ones.
+    Lognormal {
+        /// Mean of the lengths themselves (not of their logarithms), tokens.
+        mean: f64,
+        /// Standard deviation of the lengths themselves, tokens.
+        std: f64,
+    },
+}
+
 /// The engines that have a recipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -228,7 +257,7 @@ pub struct Serving {
     pub engine_image: Option<String>,
 }
 
-/// What load is put on the model.
+/// What load is put on the model: fields of the workflow's steps 1 and 2, with the request's names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct LoadSpec {
@@ -236,7 +265,7 @@ pub struct LoadSpec {
     pub concurrent_requests: u32,
     /// Where prompts come from.
     pub eval_with: EvalWith,
-    /// Exact input length in tokens, chat template included (configuration).
+    /// Input length in tokens, chat template included; the longest where lengths are spread (configuration).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_input_tokens: Option<u32>,
     /// Output limit in tokens.
@@ -254,10 +283,10 @@ pub struct LoadSpec {
     /// Or how long to measure, seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_s: Option<f64>,
-    /// Which endpoint is called.
-    #[serde(default)]
-    pub endpoint: Endpoint,
-    /// When requests are sent; absent: closed loop.
+    /// Which endpoint is called; absent: chat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+    /// When requests are sent; absent: closed loop, or as a trace says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrival: Option<Arrival>,
     /// A sweep's loads; empty: one point.
@@ -272,9 +301,63 @@ pub struct LoadSpec {
     /// A prefix that prompts share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<Prefix>,
+    /// How input lengths are spread; absent: all are `max_input_tokens` (configuration).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_lengths: Option<LengthDistribution>,
+    /// How output limits are spread; absent: all are `max_output_tokens` (configuration).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_lengths: Option<LengthDistribution>,
+    /// Closed loop: over how long the first requests are spread, seconds; absent: 2 ms each, at most a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp_s: Option<f64>,
+    /// Conversations are played turn by turn, with the model's own answers in between (dataset).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multi_turn: Option<bool>,
+    /// Whether the engine is told to go on to the output limit; absent: told where Dyno starts an engine that knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_eos: Option<bool>,
+    /// How many times as fast as it was recorded a trace is played; absent: 1 (dataset).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_scale: Option<f64>,
 }
 
 impl LoadSpec {
+    /// A load of which only this is known yet.
+    pub fn new(concurrent_requests: u32, eval_with: EvalWith) -> Self {
+        Self {
+            concurrent_requests,
+            eval_with,
+            max_input_tokens: None,
+            max_output_tokens: None,
+            dataset_ids: Vec::new(),
+            warmup_requests: None,
+            num_requests: None,
+            duration_s: None,
+            endpoint: None,
+            arrival: None,
+            load_points: Vec::new(),
+            slo: None,
+            seed: None,
+            prefix: None,
+            input_lengths: None,
+            output_lengths: None,
+            ramp_s: None,
+            multi_turn: None,
+            ignore_eos: None,
+            time_scale: None,
+        }
+    }
+
+    /// Which endpoint is called.
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint.unwrap_or_default()
+    }
+
+    /// Whether conversations are played turn by turn.
+    pub fn is_multi_turn(&self) -> bool {
+        self.multi_turn == Some(true)
+    }
+
     /// The default number of measured requests at a concurrency: the larger of ten times the concurrency and 100.
     pub fn default_requests(concurrency: u32) -> u32 {
         concurrency.saturating_mul(10).max(100)

@@ -7,6 +7,9 @@ use super::problem::{FieldError, Problem};
 /// The entry that tells what was done.
 const DONE: &str = "done";
 
+/// What is said of a form that was sent after its session had ended.
+const SIGNED_OUT: &str = "You were signed out. Your entries are kept; nothing was saved yet.";
+
 /// Entries of a refused form, and what is wrong with them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -19,12 +22,19 @@ pub struct Flash {
     pub errors: Vec<FieldError>,
     /// For a revision conflict, the names of the fields that differ.
     pub changed: Option<Vec<String>>,
+    /// Whether the form was refused only because its session had ended.
+    pub signed_out: bool,
 }
 
 impl Flash {
     /// A refused form; the caller leaves secrets out of the entries.
     pub fn new(entries: Vec<(String, String)>, problem: Problem) -> Self {
-        Self { entries, detail: problem.detail, errors: problem.errors, changed: problem.changed }
+        Self { entries, detail: problem.detail, errors: problem.errors, changed: problem.changed, signed_out: false }
+    }
+
+    /// A form that was sent after its session had ended; `errors` says which fields have to be filled in again.
+    pub fn signed_out(entries: Vec<(String, String)>, errors: Vec<FieldError>) -> Self {
+        Self { entries, detail: SIGNED_OUT.to_owned(), errors, changed: None, signed_out: true }
     }
 
     /// Not a refused form: what was done, to be told on the next page.

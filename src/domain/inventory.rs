@@ -356,6 +356,17 @@ pub enum DatasetFormat {
     Alpaca,
     /// `prompt` (or `question`, `text`), perhaps with a reference.
     Prompts,
+    /// Arrivals with lengths: a table of `TIMESTAMP`, `ContextTokens`, `GeneratedTokens`.
+    AzureTrace,
+    /// Arrivals with lengths and the blocks of each prompt: `timestamp`, `input_length`, `output_length`, `hash_ids`.
+    MooncakeTrace,
+}
+
+impl DatasetFormat {
+    /// Whether its rows are arrivals with lengths rather than prompts.
+    pub fn is_trace(self) -> bool {
+        matches!(self, Self::AzureTrace | Self::MooncakeTrace)
+    }
 }
 
 /// One row of a dataset, normalised: what is sent, and what an answer could be.

@@ -187,18 +187,6 @@ pub fn metric(id: &str) -> Option<&'static Metric> {
     METRICS.iter().find(|metric| metric.id == id)
 }
 
-impl Metric {
-    /// One line for a tooltip: the full name, the formula, and who differs.
-    pub fn tooltip(&self) -> String {
-        let mut line = format!("{}: {}. {}", self.long_name, self.formula, self.words);
-        if !self.elsewhere.is_empty() {
-            line.push(' ');
-            line.push_str(self.elsewhere);
-        }
-        line
-    }
-}
-
 /// The metrics whose distributions a report draws, in its order.
 pub const DRAWN: [&str; 4] = ["ttft_ms", "tpot_ms", "itl_ms", "e2el_ms"];
 

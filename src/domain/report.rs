@@ -423,6 +423,9 @@ pub struct LoadPointSeries {
     pub tokens_per_s: Vec<TimePoint>,
     /// When requests failed, seconds since the first send.
     pub failures_s: Vec<f64>,
+    /// The first measured send, Unix ns: where the time axis begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin_unix_ns: Option<i64>,
     /// When the warm-up began, seconds relative to the first measured send (negative).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warmup_begin_s: Option<f64>,
@@ -434,6 +437,9 @@ pub struct LoadPointSeries {
 pub struct ErrorExample {
     /// Its class.
     pub class: ErrorClass,
+    /// In which load point, from 0.
+    #[serde(default)]
+    pub load_point: u32,
     /// The HTTP status, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,

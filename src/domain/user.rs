@@ -42,6 +42,8 @@ pub struct User {
     pub role: Role,
     /// Whether a password is set, so that the person can sign in.
     pub active: bool,
+    /// Whether an administrator has shut the account: nobody signs in to it, and its tokens are refused.
+    pub disabled: bool,
     /// When the account was made.
     #[cfg_attr(feature = "ssr", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,

@@ -2,6 +2,8 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
+use crate::credentials::AddressPolicy;
+
 /// Where requests of one endpoint go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
@@ -13,6 +15,8 @@ pub struct Address {
     pub port: u16,
     /// Path that calls are appended to, without a slash at its end: `/v1` where the base URL had none.
     pub base_path: String,
+    /// Which addresses the name may stand for; absent: any.
+    pub policy: Option<AddressPolicy>,
 }
 
 impl Address {
@@ -56,7 +60,7 @@ impl Address {
         };
         let path = path.trim_end_matches('/');
         let base_path = if path.is_empty() { "/v1" } else { path }.to_owned();
-        Ok(Self { tls, host: host.to_owned(), port, base_path })
+        Ok(Self { tls, host: host.to_owned(), port, base_path, policy: None })
     }
 
     /// The value of the `Host` header.
@@ -70,9 +74,21 @@ impl Address {
         self.base_path.strip_suffix("/v1").unwrap_or("")
     }
 
-    /// Asks for the IP addresses, once, before the clock starts.
+    /// Asks for the IP addresses, once, before the clock starts: connections are made to these and no others, so that
+    /// a name which changes its meaning after the check leads nowhere else.
+    ///
+    /// # Errors
+    /// When the name is not found; of kind `PermissionDenied` when one of its addresses is not allowed.
     pub fn resolve(&self) -> std::io::Result<Vec<SocketAddr>> {
-        (self.host.as_str(), self.port).to_socket_addrs().map(Iterator::collect)
+        let found: Vec<SocketAddr> = (self.host.as_str(), self.port).to_socket_addrs()?.collect();
+        if let Some(policy) = &self.policy {
+            for address in &found {
+                policy
+                    .check(address.ip(), address.port())
+                    .map_err(|refusal| std::io::Error::new(std::io::ErrorKind::PermissionDenied, refusal.sentence()))?;
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 
 use super::client::stop::Stop;
 use super::conduct::{Outcome, Tell, carry_out};
@@ -96,6 +96,9 @@ pub struct LoadArgs {
     /// Whether the client itself is first measured against the built-in reference engine (a few seconds; kept for an hour).
     #[arg(long, value_enum, default_value = "on")]
     self_check: SelfCheckArg,
+    /// Path of the engine's own metrics, read once a second and kept in the report; `off`: they are not read.
+    #[arg(long, value_name = "PATH", default_value = "/metrics", conflicts_with = "plan")]
+    engine_metrics: String,
     /// Write the whole report here.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -160,9 +163,14 @@ impl LoadArgs {
         // with limits, as many requests as their percentile needs
         let least = slo.as_ref().filter(|slo| slo.search.is_none()).and_then(|slo| floor(slo.percentile));
         let load_points = loads.into_iter().map(of).map(|point| point.with_at_least(least.unwrap_or(0))).collect();
+        let metrics = (self.engine_metrics != "off").then_some(self.engine_metrics);
         Ok(Plan {
             run_id: uuid::Uuid::nil(),
-            endpoints: self.base_url.into_iter().map(|base_url| PlanEndpoint { node: node_name(&base_url), base_url }).collect(),
+            endpoints: self
+                .base_url
+                .into_iter()
+                .map(|base_url| PlanEndpoint { node: node_name(&base_url), base_url, metrics: metrics.clone() })
+                .collect(),
             model: self.model.unwrap_or_default(),
             endpoint: match self.endpoint {
                 EndpointArg::Chat => Endpoint::Chat,
@@ -188,13 +196,25 @@ impl LoadArgs {
             self_check: (self.self_check == SelfCheckArg::On).then(|| PlannedCheck { cache: self_check::default_folder() }),
             requests: self.requests,
             report: self.report,
+            address_policy: None,
             deadline_unix_ns: None,
         })
     }
 }
 
+/// The plan that a line's arguments make, without the program's name and command; nothing where they are refused.
+pub(super) fn plan_of(arguments: &[String]) -> Option<Plan> {
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        load: LoadArgs,
+    }
+    let words = std::iter::once("dyno load").chain(arguments.iter().map(String::as_str));
+    Line::try_parse_from(words).ok()?.load.into_plan().ok()
+}
+
 /// What a server is called in records: its address.
-fn node_name(base_url: &str) -> String {
+pub(super) fn node_name(base_url: &str) -> String {
     super::address::Address::parse(base_url).map_or_else(|_| base_url.to_owned(), |address| address.host_header())
 }
 

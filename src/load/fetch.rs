@@ -14,8 +14,8 @@ use super::stream::http::Answer;
 /// Largest answer that is taken, bytes.
 const LARGEST: usize = 64 << 20;
 
-trait Duplex: Read + Write {}
-impl<T: Read + Write> Duplex for T {}
+trait Duplex: Read + Write + Send {}
+impl<T: Read + Write + Send> Duplex for T {}
 
 /// A kept connection to one server.
 pub struct Fetch {
@@ -38,10 +38,22 @@ impl Fetch {
     /// When there is no answer.
     pub fn post(&mut self, path: &str, body: &serde_json::Value) -> io::Result<(u16, Vec<u8>)> {
         let body = serde_json::to_vec(body)?;
+        self.ask("POST", path, &body)
+    }
+
+    /// Gets a page; gives status and body.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn get(&mut self, path: &str) -> io::Result<(u16, Vec<u8>)> {
+        self.ask("GET", path, &[])
+    }
+
+    fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
         let kept = self.stream.is_some();
-        match self.post_once(path, &body) {
+        match self.ask_once(method, path, body) {
             // a kept connection may have been closed meanwhile
-            Err(_) if kept => self.post_once(path, &body),
+            Err(_) if kept => self.ask_once(method, path, body),
             other => other,
         }
     }
@@ -52,17 +64,17 @@ impl Fetch {
         if status == 200 { serde_json::from_slice(&answer).ok() } else { None }
     }
 
-    fn post_once(&mut self, path: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
+    fn ask_once(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => self.connect()?,
         };
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\naccept: application/json\r\n{}content-length: {}\r\n\r\n",
-            self.address.host_header(),
-            self.headers,
-            body.len()
-        );
+        let content = if method == "GET" {
+            "accept: text/plain\r\n".to_owned()
+        } else {
+            format!("content-type: application/json\r\naccept: application/json\r\ncontent-length: {}\r\n", body.len())
+        };
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n{}{content}\r\n", self.address.host_header(), self.headers);
         stream.write_all(&[head.as_bytes(), body].concat())?;
         stream.flush()?;
         let mut answer = Answer::default();

@@ -11,6 +11,7 @@ use super::client::link::tls_config;
 use super::client::phase::Target;
 use super::client::stop::Stop;
 use super::conduct::Tell;
+use super::engine_metrics::Source;
 use super::event::LoadNews;
 use super::fetch::Fetch;
 use super::plan::{Plan, PlannedLoad, TokenizerChoice, Workload};
@@ -23,7 +24,17 @@ use crate::domain::provider::AuthHeader;
 
 /// The addresses of the plan's endpoints.
 pub(super) fn addresses_of(plan: &Plan) -> Result<Vec<Address>, String> {
-    plan.endpoints.iter().map(|endpoint| Address::parse(&endpoint.base_url)).collect()
+    let parse = |base_url: &str| Ok(Address { policy: plan.address_policy.clone(), ..Address::parse(base_url)? });
+    plan.endpoints.iter().map(|endpoint| parse(&endpoint.base_url)).collect()
+}
+
+/// Where the engines' own metrics are.
+pub(super) fn metrics_of(plan: &Plan, addresses: &[Address]) -> Vec<Source> {
+    let with_path = plan.endpoints.iter().zip(addresses).filter_map(|(endpoint, address)| {
+        let path = format!("{}{}", address.root_path(), endpoint.metrics.as_ref()?);
+        Some(Source { node: endpoint.node.clone(), address: address.clone(), path })
+    });
+    with_path.collect()
 }
 
 pub(super) fn secret_of(plan: &Plan) -> Result<String, String> {
@@ -75,6 +86,7 @@ pub(super) fn targets_of(
         let (resolved, dns_error) = match address.resolve() {
             Ok(found) if !found.is_empty() => (found, None),
             Ok(_) => (Vec::new(), Some(format!("the name {} has no address", address.host))),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Err(error.to_string()),
             Err(error) => (Vec::new(), Some(format!("the name {} did not resolve: {error}", address.host))),
         };
         let tls = match (address.tls, tls) {

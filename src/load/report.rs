@@ -10,8 +10,10 @@ use super::plan::{Load, Plan, Workload};
 use super::record::{Records, read_folder_file};
 use super::search::{self, Verdict};
 use super::self_check;
+use super::stats::consistency::{contradictions, littles_law};
 use super::stats::series::series;
-use super::stats::summary::{Scope, contradictions, littles_law, meets_slo, summarise};
+use super::stats::summary::{Scope, meets_slo, summarise};
+use crate::domain::engine_metrics::EngineSeries;
 use crate::domain::report::{ClientHealth, ErrorClass, ErrorExample, LoadPoint, NodeReport, Phase, Report, Summary, TokenSource};
 use crate::domain::run::{RunKind, RunStatus};
 use crate::domain::trust::SearchOutcome;
@@ -36,6 +38,8 @@ pub struct Circumstances {
     pub ended_early: bool,
     /// Largest relative difference between token sources, by load point.
     pub disagreement: HashMap<u32, f64>,
+    /// What the engines said about themselves meanwhile.
+    pub engine_metrics: Vec<EngineSeries>,
 }
 
 /// Makes the report. Status and provenance are the caller's to fill in: it stands as succeeded, or failed where no request
@@ -92,7 +96,7 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
         provenance: serde_json::Map::new(),
         self_check: circumstances.aside.self_check,
         search,
-        engine_metrics: Vec::new(),
+        engine_metrics: circumstances.engine_metrics,
         client: circumstances.client,
     }
 }
@@ -233,18 +237,19 @@ fn nodes_of(records: &Records, plan: &Plan, load_point: u32) -> Vec<NodeReport> 
         .collect()
 }
 
-/// Up to three of each class.
+/// Up to three of each class in each load point.
 fn examples(records: &Records) -> Vec<ErrorExample> {
-    let mut counts: HashMap<ErrorClass, u32> = HashMap::new();
+    let mut counts: HashMap<(u32, ErrorClass), u32> = HashMap::new();
     let mut examples = Vec::new();
     for (index, row) in records.rows.iter().enumerate() {
         let (Some(class), Phase::Measured) = (row.error, row.phase) else { continue };
-        let count = counts.entry(class).or_default();
+        let count = counts.entry((row.load_point, class)).or_default();
         *count += 1;
         if *count <= 3 {
             let record = records.record(index);
             examples.push(ErrorExample {
                 class,
+                load_point: row.load_point,
                 http_status: record.http_status,
                 message: record.error.unwrap_or_default(),
                 request_id: record.id,

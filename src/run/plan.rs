@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::keeper::spec::files;
+use crate::credentials::AddressPolicy;
 use crate::domain::benchmark::{Arrival, BenchmarkSpec, Endpoint, EvalWith, LoadSpec, OfferedLoad, Slo};
 use crate::domain::inventory::{DatasetRow, ModelFacts, ModelSource};
+use crate::domain::provider::ProviderId;
 use crate::engine::Launch;
 use crate::load::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
 
@@ -39,6 +41,8 @@ pub(super) struct PlanInputs<'a> {
     pub launch: Option<&'a Launch>,
     /// The model's file or folder; absent for a cloud model.
     pub model_path: Option<&'a Path>,
+    /// Where a cloud model's address may lead.
+    pub address_policy: Option<&'a AddressPolicy>,
 }
 
 /// The load's plan. Of an engine that is yet to be started, addresses and model name are left open.
@@ -51,7 +55,9 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
             let preset = provider.preset();
             let auth = spec.credential_id.map(|_| PlanAuth { header: preset.auth, api_key_env: SECRET_ENV.to_owned() });
             let node = spec.load_node.clone().or_else(|| spec.nodes.first().map(|node| node.hostname.clone()));
-            let endpoint = PlanEndpoint { node: node.unwrap_or_default(), base_url: base_url.clone() };
+            // Somebody's own server has metrics of its own, a provider's has not.
+            let metrics = (*provider == ProviderId::OpenaiCompatible).then(|| "/metrics".to_owned());
+            let endpoint = PlanEndpoint { node: node.unwrap_or_default(), base_url: base_url.clone(), metrics };
             (vec![endpoint], model.clone(), auth, preset.token_limit)
         }
         _ => (Vec::new(), String::new(), None, crate::domain::provider::TokenLimitField::MaxTokens),
@@ -61,16 +67,16 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         run_id: inputs.run_id,
         endpoints,
         model,
-        endpoint: load.endpoint,
+        endpoint: load.endpoint(),
         auth,
         token_limit,
-        ignore_eos: load.endpoint != Endpoint::Embeddings && inputs.launch.is_some_and(|launch| launch.ignore_eos),
+        ignore_eos: load.endpoint() != Endpoint::Embeddings && ignores_eos(load, inputs),
         workload: workload(load, spec, inputs.data_dir),
         load_points: load_points(load),
         seed: load.seed.unwrap_or(1),
         stall_timeout_s: if own { OWN_STALL_S } else { 120.0 },
         timeout_s: if own { OWN_TIMEOUT_S.max(f64::from(longest_output)) } else { 600.0 },
-        ramp_s: None,
+        ramp_s: load.ramp_s,
         tokenizer: tokenizer(inputs),
         extra_body: serde_json::Map::new(),
         slo: load.slo.clone(),
@@ -78,7 +84,17 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         // Beside the plan: the load runs in its folder.
         requests: Some(PathBuf::from(files::REQUESTS)),
         report: Some(PathBuf::from(files::REPORT)),
+        address_policy: inputs.address_policy.cloned(),
         deadline_unix_ns: i64::try_from(inputs.deadline.as_nanosecond() - BEFORE_DEADLINE_NS).ok(),
+    }
+}
+
+/// Whether requests ask the engine to go on to the output limit: where it knows how, unless the specification says otherwise.
+/// A server of one's own is asked only by the specification.
+fn ignores_eos(load: &LoadSpec, inputs: &PlanInputs<'_>) -> bool {
+    match inputs.launch {
+        Some(launch) => load.ignore_eos.unwrap_or(launch.ignore_eos),
+        None => load.ignore_eos == Some(true),
     }
 }
 
@@ -90,7 +106,9 @@ pub(super) fn verify_plan(plan: &Plan) -> Plan {
         }
         Workload::Dataset { .. } => Workload::Synthetic { input_tokens: 64, output_tokens: 16, shared_prefix: 0.0 },
     };
+    let unwatched = |endpoint: &PlanEndpoint| PlanEndpoint { metrics: None, ..endpoint.clone() };
     Plan {
+        endpoints: plan.endpoints.iter().map(unwatched).collect(),
         workload,
         load_points: vec![PlannedLoad { warmup_requests: Some(0), num_requests: Some(1), ..PlannedLoad::closed(1) }],
         slo: None,
@@ -203,7 +221,7 @@ pub(super) fn shape(
     let most = planned.iter().map(PlannedLoad::cap).max().unwrap_or(1).max(1);
     let asked = match load.eval_with {
         EvalWith::Configuration => {
-            let output = if load.endpoint == Endpoint::Embeddings { 0 } else { load.max_output_tokens.unwrap_or(0) };
+            let output = if load.endpoint() == Endpoint::Embeddings { 0 } else { load.max_output_tokens.unwrap_or(0) };
             load.max_input_tokens.unwrap_or(0).saturating_add(output)
         }
         EvalWith::Dataset => longest.unwrap_or(0),
@@ -267,10 +285,12 @@ mod tests {
             deadline: Timestamp::UNIX_EPOCH,
             launch: None,
             model_path: None,
+            address_policy: Some(&AddressPolicy::default()),
         };
         let plan = plan(&inputs);
         plan.check().unwrap();
         assert!(!plan.ignore_eos);
+        assert!(plan.address_policy.is_some() && plan.endpoints[0].metrics.is_none());
         assert_eq!(plan.token_limit, crate::domain::provider::TokenLimitField::MaxCompletionTokens);
         assert_eq!(plan.auth.as_ref().unwrap().api_key_env, SECRET_ENV);
         assert_eq!((plan.endpoints[0].node.as_str(), plan.model.as_str()), ("n", "gpt"));
@@ -296,6 +316,7 @@ mod tests {
                 spec: &spec,
                 data_dir: Path::new("/data"),
                 deadline: Timestamp::UNIX_EPOCH,
+                address_policy: None,
                 launch: None,
                 model_path: None,
             };

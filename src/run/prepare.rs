@@ -6,10 +6,12 @@ use uuid::Uuid;
 
 use super::keeper::spec::EngineSpec;
 use super::plan::{self, Shape};
+use crate::credentials::AddressPolicy;
 use crate::domain::benchmark::{BenchmarkSpec, Endpoint, EngineKind, EvalWith};
 use crate::domain::inventory::{ModelFacts, Node};
 use crate::engine::devices::{Share, deal};
 use crate::engine::{Place, Program, Recipe, Serve, ServedModel, memory, recipe};
+use crate::load::address::Address;
 use crate::server::App;
 
 /// The chosen nodes as they are now, each of them Ready.
@@ -30,17 +32,19 @@ pub(super) async fn nodes(app: &App, spec: &BenchmarkSpec) -> Result<Vec<Node>, 
     Ok(found)
 }
 
-/// Whether a cloud model's address may be asked, by the policy that holds for every address which a user named.
-pub(super) async fn address(app: &App, base_url: &str) -> Result<(), String> {
-    let address = crate::load::address::Address::parse(base_url)?;
+/// The policy that holds for every address which a user named, if it lets a cloud model's address through now. The load
+/// checks again when it connects.
+pub(super) async fn address(app: &App, base_url: &str) -> Result<AddressPolicy, String> {
     let single = app.store.has_single_user().await.map_err(|error| format!("The store failed: {error}."))?;
     let policy = app.outgoing.policy(single);
-    let found = tokio::net::lookup_host((address.host.as_str(), address.port)).await;
-    let found = found.map_err(|error| format!("The address of {} was not found: {error}.", address.host))?;
-    for address in found {
-        policy.check(address.ip(), address.port()).map_err(|refusal| refusal.sentence().to_owned())?;
-    }
-    Ok(())
+    let address = Address { policy: Some(policy.clone()), ..Address::parse(base_url)? };
+    let host = address.host.clone();
+    let found = tokio::task::spawn_blocking(move || address.resolve()).await.map_err(|error| format!("{error}."))?;
+    found.map_err(|error| match error.kind() {
+        std::io::ErrorKind::PermissionDenied => error.to_string(),
+        _ => format!("The address of {host} was not found: {error}."),
+    })?;
+    Ok(policy)
 }
 
 /// The engine's recipe and program.
@@ -192,10 +196,16 @@ pub(super) fn engines(
                 pipeline_parallel: spec.serving.pipeline_parallel,
                 extra_args: spec.serving.engine_args.clone(),
                 cache_bytes: facts.and_then(memory::cache_bytes_per_token).map(|bytes| bytes * tokens),
-                embeddings: spec.load.endpoint == Endpoint::Embeddings,
+                embeddings: spec.load.endpoint() == Endpoint::Embeddings,
             };
             let title = if kind == EngineKind::Custom { "The own command".to_owned() } else { title.clone() };
-            Ok(EngineSpec { node: node.hostname.clone(), title, launch: recipe.launch(program, &serve)? })
+            Ok(EngineSpec {
+                node: node.hostname.clone(),
+                title,
+                launch: recipe.launch(program, &serve)?,
+                device_type: Some(share.kind),
+                devices: u32::try_from(share.devices.len()).unwrap_or(u32::MAX),
+            })
         })
         .collect()
 }

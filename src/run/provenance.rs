@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::keeper::journal::{Entry, News};
+use super::keeper::spec::EngineSpec;
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::inventory::{ModelFacts, Node};
 use crate::load::plan::Plan;
@@ -15,7 +16,13 @@ use crate::load::plan::Plan;
 const FILE: &str = "provenance.json";
 
 /// What is known before the start.
-pub(super) fn begin(spec: &BenchmarkSpec, nodes: &[Node], facts: Option<&ModelFacts>, notes: &[String]) -> Map<String, Value> {
+pub(super) fn begin(
+    spec: &BenchmarkSpec,
+    nodes: &[Node],
+    facts: Option<&ModelFacts>,
+    notes: &[String],
+    engines: &[EngineSpec],
+) -> Map<String, Value> {
     let mut model = json!(spec.model);
     if let (Some(facts), Some(object)) = (facts, model.as_object_mut()) {
         object.insert("facts".to_owned(), json!(facts));
@@ -32,10 +39,19 @@ pub(super) fn begin(spec: &BenchmarkSpec, nodes: &[Node], facts: Option<&ModelFa
     known.insert("model".to_owned(), model);
     known.insert("serving".to_owned(), json!(spec.serving));
     known.insert("notes".to_owned(), json!(notes));
+    if !engines.is_empty() {
+        known.insert("serving_devices".to_owned(), serving_devices(engines));
+    }
     if !datasets.is_empty() {
         known.insert("datasets".to_owned(), json!(datasets));
     }
     known
+}
+
+/// What serves: throughput is divided by it.
+fn serving_devices(engines: &[EngineSpec]) -> Value {
+    let of = |engine: &EngineSpec| json!({ "node": engine.node, "type": engine.device_type, "count": engine.devices });
+    engines.iter().filter(|engine| engine.device_type.is_some()).map(of).collect()
 }
 
 /// Writes it down.

@@ -210,3 +210,6 @@ enum Way {
     /// It waits, and a person cancelled it.
     End,
 }
+
+#[cfg(test)]
+mod tests;

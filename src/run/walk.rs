@@ -15,6 +15,7 @@ use super::keeper::spec::{EngineSpec, KeeperSpec, files};
 use super::launch::{Launcher, Life};
 use super::plan::{self, PlanInputs};
 use super::{prepare, provenance, transfer};
+use crate::credentials::AddressPolicy;
 use crate::credentials::{Origin, Place, Sealed, Secret};
 use crate::domain::benchmark::{Benchmark, LoadSpec};
 use crate::domain::event::{LogLevel, RunEnd, RunEvent};
@@ -115,9 +116,10 @@ impl Walk {
         let app = self.app.clone();
         let nodes = self.unless_halted(prepare::nodes(&app, &spec)).await?;
         let longest = self.unless_halted(prepare::longest_row(&app, &spec)).await?;
-        if let ModelSource::Cloud { base_url, .. } = &spec.model.source {
-            self.unless_halted(prepare::address(&app, base_url)).await?;
-        }
+        let address_policy = match &spec.model.source {
+            ModelSource::Cloud { base_url, .. } => Some(self.unless_halted(prepare::address(&app, base_url)).await?),
+            _ => None,
+        };
         let mut notes = Vec::new();
         let mut engine = None;
         if !cloud {
@@ -143,7 +145,7 @@ impl Walk {
             facts = Some(found);
             model_path = Some(path);
         }
-        self.launch(&nodes, facts.as_ref(), &notes, engines, model_path).await
+        self.launch(&nodes, facts.as_ref(), &notes, engines, model_path, address_policy.as_ref()).await
     }
 
     async fn transfer(&mut self) -> Result<(PathBuf, ModelFacts), Halt> {
@@ -180,6 +182,7 @@ impl Walk {
         notes: &[String],
         engines: Vec<EngineSpec>,
         model_path: Option<PathBuf>,
+        address_policy: Option<&AddressPolicy>,
     ) -> Result<(), Halt> {
         let spec = &self.benchmark.spec;
         let secret = self.secret().await?;
@@ -191,8 +194,9 @@ impl Walk {
             deadline,
             launch: engines.first().map(|engine| &engine.launch),
             model_path: model_path.as_deref(),
+            address_policy,
         });
-        let known = provenance::begin(spec, nodes, facts, notes);
+        let known = provenance::begin(spec, nodes, facts, notes, &engines);
         provenance::write(&self.folder, &known)
             .map_err(|error| Halt::Failed(format!("The run's folder could not be written: {error}.")))?;
         let order = KeeperSpec {

@@ -8,11 +8,20 @@ use jiff::Timestamp;
 use super::host::Channel;
 use crate::credentials::Secret;
 use crate::domain::problem::Problem;
+use crate::store::REMEMBERED;
 
 /// The cookie's name over https. Browsers let a `__Host-` cookie be set by the very host only, and over https only.
 pub const SESSION_COOKIE: &str = "__Host-dyno_session";
 /// On plain http, which is for this machine only.
 const LOOPBACK_COOKIE: &str = "dyno_session";
+
+/// The secret of a session that was ended here. It opens nothing; by it, a form that another tab still sends is known to be
+/// that person's.
+const ENDED_COOKIE: &str = "dyno_ended";
+/// What a browser shows to get back the entries of a form that nobody known has sent.
+const FORM_COOKIE: &str = "dyno_form_key";
+/// How long a tab may be left open with a form in it.
+const ENDED_AGE_S: i64 = 24 * 3600;
 
 fn name(channel: Channel) -> Result<&'static str, Problem> {
     match channel {
@@ -26,7 +35,11 @@ fn name(channel: Channel) -> Result<&'static str, Problem> {
 }
 
 fn header(channel: Channel, value: &str, max_age_s: i64) -> Result<HeaderValue, Problem> {
-    let cookie = Cookie::build((name(channel)?, value.to_owned()))
+    named(name(channel)?, channel, value, max_age_s)
+}
+
+fn named(name: &'static str, channel: Channel, value: &str, max_age_s: i64) -> Result<HeaderValue, Problem> {
+    let cookie = Cookie::build((name, value.to_owned()))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
@@ -40,9 +53,35 @@ pub(super) fn allowed(channel: Channel) -> Result<(), Problem> {
     name(channel).map(drop)
 }
 
-/// `Set-Cookie` that begins a session.
+/// `Set-Cookie` that begins a session. The browser keeps it for longer than it is good for: so long is remembered whose it
+/// was.
 pub(super) fn begin(channel: Channel, secret: &Secret, ends: Timestamp, now: Timestamp) -> Result<HeaderValue, Problem> {
-    header(channel, secret.expose(), ends.duration_since(now).as_secs().max(0))
+    header(channel, secret.expose(), (ends + REMEMBERED).duration_since(now).as_secs().max(0))
+}
+
+/// `Set-Cookie` that remembers which session was ended here.
+pub(super) fn remember(channel: Channel, ended: &Secret) -> Result<HeaderValue, Problem> {
+    named(ENDED_COOKIE, channel, ended.expose(), ENDED_AGE_S)
+}
+
+/// The session that was ended in this browser last.
+pub(super) fn ended(headers: &HeaderMap) -> Option<Secret> {
+    other(ENDED_COOKIE, headers)
+}
+
+/// `Set-Cookie` with what opens the entries of a form that nobody known has sent.
+pub(super) fn form_key(channel: Channel, key: &Secret, max_age_s: i64) -> Result<HeaderValue, Problem> {
+    named(FORM_COOKIE, channel, key.expose(), max_age_s)
+}
+
+/// What opens such entries in this browser.
+pub(super) fn read_form_key(headers: &HeaderMap) -> Option<Secret> {
+    other(FORM_COOKIE, headers)
+}
+
+fn other(name: &str, headers: &HeaderMap) -> Option<Secret> {
+    let jar = CookieJar::from_headers(headers);
+    jar.get(name).map(Cookie::value).filter(|value| !value.is_empty()).map(Secret::new)
 }
 
 /// `Set-Cookie` that ends it.

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::host::Channel;
 use super::identity::{identify, not_signed_in};
-use super::{App, files};
+use super::{App, files, late_form};
 use crate::api::functions::query_escape;
 
 /// Open to everybody, by method and exact path.
@@ -37,7 +37,8 @@ fn is_open(method: &Method, path: &str) -> bool {
         || (method == Method::GET && path.strip_prefix("/link/").is_some_and(|token| !token.is_empty() && !token.contains('/')))
 }
 
-/// Finds out who it is, and lets nobody else through: pages lead to the sign-in, everything else gets 401.
+/// Finds out who it is, and lets nobody else through: pages and forms lead to the sign-in,
+/// everything else gets 401.
 pub(super) async fn closed(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let channel = request.extensions().get::<Channel>().copied().unwrap_or(Channel::Plain);
     let path = request.uri().path();
@@ -51,6 +52,9 @@ pub(super) async fn closed(State(app): State<App>, mut request: Request, next: N
             request.extensions_mut().insert(actor);
         }
         Ok(None) if open => {}
+        Ok(None) if late_form::is_form(&request) && !request.headers().contains_key(header::AUTHORIZATION) => {
+            return late_form::signed_out(&app, channel, request).await;
+        }
         Ok(None) if path.starts_with("/api/") => return not_signed_in().into_response(),
         Ok(None) if request.method() == Method::GET || request.method() == Method::HEAD => {
             let wanted = request.uri().path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str);

@@ -35,6 +35,31 @@ impl FromRequestParts<App> for SignedIn {
     }
 }
 
+/// From where a request comes.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The hash of the session that it is made in; none for scripts.
+    pub session: Option<Vec<u8>>,
+    /// The address of who makes it.
+    pub peer: IpAddr,
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        Ok(Self::of(app, parts))
+    }
+}
+
+impl Caller {
+    fn of(app: &App, parts: &Parts) -> Self {
+        let by_cookie = !parts.headers.contains_key(header::AUTHORIZATION);
+        let secret = cookie::read(channel(app, parts), &parts.headers).filter(|_| by_cookie);
+        Self { session: secret.map(|secret| digest(secret.expose()).to_vec()), peer: peer(&app.config, parts) }
+    }
+}
+
 /// 401.
 pub(super) fn not_signed_in() -> Problem {
     Problem::new(ProblemKind::Unauthorized, "Sign in, or send a token.")
@@ -97,6 +122,12 @@ pub fn context() -> Result<(App, Actor), Problem> {
     Ok((app, actor))
 }
 
+/// For server functions: from where the request comes.
+pub fn caller() -> Result<Caller, Problem> {
+    let (app, parts) = request()?;
+    Ok(Caller::of(&app, &parts))
+}
+
 /// For server functions of people who are not signed in: the portal, and the peer's address. A problem where a browser must
 /// not get a session, over plain http from elsewhere.
 pub fn visitor() -> Result<(App, IpAddr), Problem> {
@@ -112,6 +143,13 @@ pub fn begin_session(session: &NewSession) -> Result<(), Problem> {
     set_cookie(cookie::begin(channel(&app, &parts), &session.secret, session.ends, Timestamp::now())?)
 }
 
+/// For server functions: entries of a form that this browser sent while nobody was signed in become the person's own, if
+/// `next` leads to them.
+pub async fn claim_entries(actor: &Actor, next: &str) -> Result<(), Problem> {
+    let (app, parts) = request()?;
+    super::late_form::claim(&app, actor, &parts.headers, next).await
+}
+
 /// For server functions: ends the browser's session, here and there.
 pub async fn end_session() -> Result<(), Problem> {
     let (app, parts) = request()?;
@@ -119,6 +157,8 @@ pub async fn end_session() -> Result<(), Problem> {
     let secret: Option<Secret> = cookie::read(channel, &parts.headers);
     if let Some(secret) = secret {
         crate::api::calls::account::sign_out(&app, &secret).await?;
+        // A form that is open in another tab is still this person's.
+        set_cookie(cookie::remember(channel, &secret)?)?;
     }
     set_cookie(cookie::end(channel)?)
 }

@@ -15,9 +15,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use super::{App, files, gate, headers, host, log, style};
+use super::{App, files, gate, headers, host, late_form, log, multipart, style};
+use crate::api::calls::datasets;
 use crate::app;
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::user::Actor;
 
 /// The largest body of most calls: forms and JSON.
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
@@ -46,7 +48,7 @@ pub fn router(portal: &App) -> Router {
         .leptos_routes_with_context(portal, pages, context.clone(), move || app::shell(options.clone()))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(move |State(portal): State<App>, request: Request| elsewhere(portal, request, context))
-        .layer(middleware::from_fn(body_limit))
+        .layer(middleware::from_fn_with_state(portal.clone(), body_limit))
         .layer(middleware::from_fn_with_state(portal.clone(), gate::closed))
         .layer(CompressionLayer::new().br(true).gzip(true))
         .layer(csrf(portal))
@@ -94,12 +96,21 @@ async fn method_not_allowed() -> Response<Body> {
     (StatusCode::METHOD_NOT_ALLOWED, content_type, details.to_string()).into_response()
 }
 
-/// Limits the body; what is announced larger is refused before it is read.
-async fn body_limit(mut request: Request, next: Next) -> Response<Body> {
+/// Limits the body; what is announced larger is refused before it is read. A browser's upload that can't be taken leads
+/// back to its form.
+async fn body_limit(State(portal): State<App>, mut request: Request, next: Next) -> Response<Body> {
     let upload = request.method() == Method::POST && UPLOADS.contains(&request.uri().path());
+    // What takes uploads apart for server functions does not bear a header without its boundary.
+    if upload && !multipart::is_well_formed(request.headers()).await {
+        let detail = "The upload was not understood. Send name and file as multipart/form-data.";
+        return refuse(&portal, request, Problem::new(ProblemKind::BadRequest, detail)).await;
+    }
     let limit = if upload { UPLOAD_LIMIT } else { BODY_LIMIT };
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) {
+        if upload {
+            return refuse(&portal, request, datasets::too_large()).await;
+        }
         let detail = format!("The body is larger than the limit of {} MB.", limit / (1024 * 1024));
         return Problem::new(ProblemKind::TooLarge, detail).into_response();
     }
@@ -108,6 +119,15 @@ async fn body_limit(mut request: Request, next: Next) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let limited = Body::new(http_body_util::Limited::new(body, limit));
     next.run(Request::from_parts(parts, limited)).await
+}
+
+/// A problem for scripts; for a browser, its form again.
+async fn refuse(portal: &App, request: Request, problem: Problem) -> Response<Body> {
+    let actor = request.extensions().get::<Actor>().cloned();
+    match actor.filter(|_| late_form::is_form(&request) && request.uri().path() == late_form::UPLOAD) {
+        Some(actor) => late_form::refused_upload(portal, &actor, request, problem).await,
+        None => problem.into_response(),
+    }
 }
 
 /// Refuses what other sites make a browser send. Scripts send neither `Origin` nor `Sec-Fetch-Site`, and pass.

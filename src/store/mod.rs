@@ -31,9 +31,10 @@ use sqlx::{Sqlite, Transaction};
 pub use benchmarks::NewRun;
 pub use error::StoreError;
 pub use events::RunUpdate;
+pub use forms::EntryOf;
 pub use inventory::SealedCredential;
 pub use runs::{Keeper, OpenRun};
-pub use sessions::LinkState;
+pub use sessions::{LinkState, REMEMBERED};
 pub use workflows::StoredWorkflow;
 
 /// The portal's database. Cheap to clone.

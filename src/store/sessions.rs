@@ -1,6 +1,7 @@
 //! Sessions of browsers, and the one-time links that come before the first one. Only hashes of their secrets are kept.
 
 use jiff::{SignedDuration, Timestamp};
+use sqlx::{Sqlite, Transaction};
 use uuid::Uuid;
 
 use super::row::{Columns, ms};
@@ -9,6 +10,8 @@ use crate::domain::user::{Actor, User};
 
 /// How often a session's last use is written: each request would be a write.
 const TOUCH_EVERY: SignedDuration = SignedDuration::from_secs(60);
+/// How long is remembered whose a session was that has ended: a form that comes late is still that person's.
+pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// What a one-time link is good for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +44,7 @@ impl Store {
     pub async fn session_actor(&self, hash: &[u8], now: Timestamp, idle: SignedDuration) -> Result<Option<Actor>, StoreError> {
         let row = sqlx::query(
             "SELECT u.id, u.name, u.role, s.last_seen_at FROM sessions s JOIN users u ON u.id = s.user_id
-             WHERE s.hash = ? AND s.expires_at > ? AND s.last_seen_at > ?",
+             WHERE s.hash = ? AND s.expires_at > ? AND s.last_seen_at > ? AND u.disabled_at IS NULL AND u.removed_at IS NULL",
         )
         .bind(hash)
         .bind(ms(now))
@@ -59,18 +62,32 @@ impl Store {
         users::actor(&row).map(Some)
     }
 
-    /// For sign-out.
-    pub async fn delete_session(&self, hash: &[u8]) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM sessions WHERE hash = ?").bind(hash).execute(&self.write).await?;
+    /// For sign-out: the session is over. Whose it was is remembered for a while.
+    pub async fn end_session(&self, hash: &[u8], now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("UPDATE sessions SET expires_at = min(expires_at, ?) WHERE hash = ?")
+            .bind(ms(now))
+            .bind(hash)
+            .execute(&self.write)
+            .await?;
         Ok(())
     }
 
-    /// For the portal's own work: removes what has ended by itself (sessions, links, form entries).
+    /// For forms that come after their session's end: whose it was.
+    pub async fn session_owner(&self, hash: &[u8]) -> Result<Option<Uuid>, StoreError> {
+        let row =
+            sqlx::query("SELECT u.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.hash = ? AND u.removed_at IS NULL")
+                .bind(hash)
+                .fetch_optional(&self.read)
+                .await?;
+        row.map(|row| row.id("id")).transpose()
+    }
+
+    /// For the portal's own work: removes what has ended by itself (links, form entries), sessions some time after their end.
     pub async fn sweep(&self, now: Timestamp, idle: SignedDuration) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         sqlx::query("DELETE FROM sessions WHERE expires_at <= ? OR last_seen_at <= ?")
-            .bind(ms(now))
-            .bind(ms(now - idle))
+            .bind(ms(now - REMEMBERED))
+            .bind(ms(now - idle - REMEMBERED))
             .execute(&mut *tx)
             .await?;
         // A link says "expired" for a week before it is unknown.
@@ -102,7 +119,8 @@ impl Store {
     /// For sign-in: what a link is good for.
     pub async fn link(&self, hash: &[u8], now: Timestamp) -> Result<LinkState, StoreError> {
         let row = sqlx::query(
-            "SELECT u.*, l.used_at, l.expires_at FROM one_time_links l JOIN users u ON u.id = l.user_id WHERE l.hash = ?",
+            "SELECT u.*, l.used_at, l.expires_at FROM one_time_links l JOIN users u ON u.id = l.user_id
+             WHERE l.hash = ? AND u.disabled_at IS NULL AND u.removed_at IS NULL",
         )
         .bind(hash)
         .fetch_optional(&self.read)
@@ -128,7 +146,9 @@ impl Store {
     ) -> Result<User, StoreError> {
         let mut tx = self.begin().await?;
         let user_id: Option<String> = sqlx::query_scalar(
-            "UPDATE one_time_links SET used_at = ?1 WHERE hash = ?2 AND used_at IS NULL AND expires_at > ?1 RETURNING user_id",
+            "UPDATE one_time_links SET used_at = ?1 WHERE hash = ?2 AND used_at IS NULL AND expires_at > ?1
+             AND EXISTS (SELECT 1 FROM users u WHERE u.id = user_id AND u.disabled_at IS NULL AND u.removed_at IS NULL)
+             RETURNING user_id",
         )
         .bind(ms(now))
         .bind(hash)
@@ -147,9 +167,25 @@ impl Store {
                 }
                 other => other,
             })?;
-        sqlx::query("DELETE FROM sessions WHERE user_id = ?").bind(&user_id).execute(&mut *tx).await?;
+        end_sessions(&mut tx, &user_id, None, now).await?;
         let user = users::user(&row)?;
         tx.commit().await?;
         Ok(user)
     }
+}
+
+/// Ends a person's sessions, all but one where that one is named.
+pub(super) async fn end_sessions(
+    tx: &mut Transaction<'static, Sqlite>,
+    user: &str,
+    except: Option<&[u8]>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sessions SET expires_at = min(expires_at, ?) WHERE user_id = ? AND hash IS NOT ?")
+        .bind(ms(now))
+        .bind(user)
+        .bind(except)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }

@@ -56,7 +56,8 @@ impl Store {
     /// For sign-in: whose token it is.
     pub async fn token_actor(&self, hash: &[u8], now: Timestamp) -> Result<Option<Actor>, StoreError> {
         let row = sqlx::query(
-            "SELECT u.id, u.name, u.role, t.last_used_at FROM tokens t JOIN users u ON u.id = t.owner WHERE t.hash = ?",
+            "SELECT u.id, u.name, u.role, t.last_used_at FROM tokens t JOIN users u ON u.id = t.owner
+             WHERE t.hash = ? AND u.disabled_at IS NULL AND u.removed_at IS NULL",
         )
         .bind(hash)
         .fetch_optional(&self.read)

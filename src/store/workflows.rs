@@ -60,8 +60,14 @@ fn workflow(row: &SqliteRow) -> Result<StoredWorkflow, StoreError> {
 impl Store {
     /// Keeps a new draft.
     pub async fn insert_workflow(&self, draft: &StoredWorkflow) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO workflows (id, owner, name, revision, state, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        self.begin_workflow(draft, None).await.map(drop)
+    }
+
+    /// Keeps a new draft, unless its owner has begun one with the same form already (two clicks). Whether it was kept.
+    pub async fn begin_workflow(&self, draft: &StoredWorkflow, form: Option<Uuid>) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "INSERT INTO workflows (id, owner, name, revision, state, created_at, updated_at, begun_by)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (owner, begun_by) WHERE begun_by IS NOT NULL DO NOTHING",
         )
         .bind(draft.id.to_string())
         .bind(draft.owner.to_string())
@@ -70,9 +76,17 @@ impl Store {
         .bind(json(&draft.state)?)
         .bind(ms(draft.created_at))
         .bind(ms(draft.updated_at))
+        .bind(form.map(|form| form.to_string()))
         .execute(&self.write)
         .await?;
-        Ok(())
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// The workflow that the actor has begun with a form, if any.
+    pub async fn workflow_begun_by(&self, actor: &Actor, form: Uuid) -> Result<Option<StoredWorkflow>, StoreError> {
+        let query = sqlx::AssertSqlSafe(format!("{SELECT} WHERE w.owner = ? AND w.begun_by = ?"));
+        let row = sqlx::query(query).bind(actor.id.to_string()).bind(form.to_string()).fetch_optional(&self.read).await?;
+        row.as_ref().map(workflow).transpose()
     }
 
     /// One workflow.

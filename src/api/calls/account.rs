@@ -58,9 +58,17 @@ pub async fn sign_in(app: &App, name: &str, password: &Secret, peer: IpAddr) -> 
     begin(app, user).await
 }
 
+/// For what goes on for long: a problem once the person's account was shut or removed.
+pub async fn still_open(app: &App, actor: &Actor) -> Result<(), Problem> {
+    if app.store.is_open_account(actor.id).await? {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemKind::Unauthorized, "This account was shut."))
+}
+
 /// Ends a session.
 pub async fn sign_out(app: &App, session: &Secret) -> Result<(), Problem> {
-    Ok(app.store.delete_session(&digest(session.expose())).await?)
+    Ok(app.store.end_session(&digest(session.expose()), Timestamp::now()).await?)
 }
 
 /// Whom a one-time link is for; a problem that says why, if it does not work.
@@ -85,12 +93,7 @@ pub async fn accept_link(app: &App, token: &str, name: Option<&str>, password: &
     if let Some(message) = name.and_then(name_error) {
         errors.push(FieldError::new("name", message));
     }
-    let length = password.expose().chars().count();
-    if length < LEAST_PASSWORD {
-        errors.push(FieldError::new("password", format!("Use at least {LEAST_PASSWORD} characters.")));
-    } else if length > MOST_PASSWORD {
-        errors.push(FieldError::new("password", format!("Use at most {MOST_PASSWORD} characters.")));
-    }
+    errors.extend(password_error(password).map(|message| FieldError::new("password", message)));
     if !errors.is_empty() {
         return Err(Problem::invalid(errors));
     }
@@ -100,6 +103,47 @@ pub async fn accept_link(app: &App, token: &str, name: Option<&str>, password: &
         other => other.into(),
     })?;
     begin(app, user).await
+}
+
+/// What is wrong with a new password.
+fn password_error(password: &Secret) -> Option<String> {
+    match password.expose().chars().count() {
+        length if length < LEAST_PASSWORD => Some(format!("Use at least {LEAST_PASSWORD} characters.")),
+        length if length > MOST_PASSWORD => Some(format!("Use at most {MOST_PASSWORD} characters.")),
+        _ => None,
+    }
+}
+
+/// Changes the actor's own password. The old one is asked for, and wrong answers count as failed sign-ins do. Every session
+/// but this one ends; tokens stay.
+pub async fn change_password(
+    app: &App,
+    actor: &Actor,
+    current: &Secret,
+    new: &Secret,
+    session: Option<&[u8]>,
+    peer: IpAddr,
+) -> Result<(), Problem> {
+    let mut errors = Vec::new();
+    if current.is_empty() {
+        errors.push(FieldError::new("current_password", "Enter your current password."));
+    }
+    errors.extend(password_error(new).map(|message| FieldError::new("new_password", message)));
+    if !errors.is_empty() {
+        return Err(Problem::invalid(errors));
+    }
+    let Some(was) = app.store.password_hash(actor.id).await? else {
+        return Err(Problem::conflict("You have no password yet. Set one with a one-time link."));
+    };
+    app.throttle.begin(&actor.name, peer, Instant::now())?;
+    let matches = current.expose().chars().count() <= MOST_PASSWORD && verify_password(current, Some(was.clone())).await?;
+    if !matches {
+        tracing::info!(peer = %peer, "a password change was refused");
+        return Err(Problem::field("current_password", "This is not your current password."));
+    }
+    app.throttle.succeeded(&actor.name, peer);
+    let hash = hash_password(new).await?;
+    Ok(app.store.change_password(actor.id, &was, &hash, session, Timestamp::now()).await?)
 }
 
 /// What is wrong with a person's name.

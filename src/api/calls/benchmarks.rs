@@ -1,9 +1,9 @@
 //! Frozen specifications: look at them, run one again, begin a draft from one.
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::lookup::look_up;
+use super::now;
 use super::start::new_run;
 use super::workflows::stored;
 use crate::domain::benchmark::Benchmark;
@@ -31,7 +31,7 @@ pub async fn run_again(app: &App, actor: &Actor, id: Uuid, simulation: bool) -> 
         return Err(Problem::field("run_as_simulation", "Simulation is not yet available."));
     }
     let benchmark = app.store.benchmark(actor, id).await?;
-    let now = Timestamp::now();
+    let now = now();
     let mut draft = thaw(&benchmark.spec, Uuid::nil(), actor.id, now);
     draft.steps.user_confirmation = true;
     let facts = look_up(app, actor, &needs_to_run(&draft)).await?;
@@ -45,7 +45,7 @@ pub async fn run_again(app: &App, actor: &Actor, id: Uuid, simulation: bool) -> 
 /// A new draft of the actor's with all that the benchmark was made of; it only has to be confirmed.
 pub async fn clone_to_draft(app: &App, actor: &Actor, id: Uuid) -> Result<WorkflowAnswer, Problem> {
     let benchmark = app.store.benchmark(actor, id).await?;
-    let draft = thaw(&benchmark.spec, Uuid::now_v7(), actor.id, Timestamp::now());
+    let draft = thaw(&benchmark.spec, Uuid::now_v7(), actor.id, now());
     app.store.insert_workflow(&stored(&draft)?).await?;
     Ok(WorkflowAnswer::new(&draft, Vec::new(), None))
 }

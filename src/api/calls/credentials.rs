@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::listing::{Listed, checked_name, page_of};
+use super::now;
 use crate::credentials::{AddressPolicy, Origin, Place, Probe, Sealed, Secret, VaultError, probe};
 use crate::domain::inventory::{Credential, ModelSource};
 use crate::domain::list::{ListQuery, Page};
@@ -80,7 +81,7 @@ pub async fn create(
         origin: origin.as_str().to_owned(),
         owner: actor.id,
         archived: false,
-        created_at: Timestamp::now(),
+        created_at: now(),
     };
     let sealed = app.vault.seal(place(&credential), &secret).map_err(vault)?;
     app.store

@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
 use super::listing::{Listed, checked_name, page_of};
-use super::portal_itself;
+use super::{now, portal_itself};
 use crate::datasets::{BUILTIN_NAME, ImportError, Imported, MAX_FILE_BYTES, MAX_ROWS, builtin, import, path_of, read_rows};
 use crate::domain::inventory::{Dataset, DatasetRow};
 use crate::domain::list::{ListQuery, Page};
@@ -144,7 +144,7 @@ fn described(id: Uuid, name: String, imported: Imported, owner: Option<Uuid>) ->
         builtin: false,
         owner,
         archived: false,
-        created_at: Timestamp::now(),
+        created_at: now(),
     }
 }
 
@@ -171,8 +171,10 @@ fn refused(error: ImportError) -> Problem {
     }
 }
 
-fn too_large() -> Problem {
-    Problem::new(ProblemKind::TooLarge, format!("The file is larger than {} MB.", MAX_FILE_BYTES >> 20))
+/// That a file is larger than the limit, said at its field.
+pub fn too_large() -> Problem {
+    let detail = format!("The file is larger than {} MB.", MAX_FILE_BYTES >> 20);
+    Problem { errors: vec![FieldError::new("file", detail.clone())], ..Problem::new(ProblemKind::TooLarge, detail) }
 }
 
 fn disk(error: std::io::Error) -> Problem {

@@ -19,6 +19,7 @@ pub mod try_it;
 pub mod users;
 pub mod workflows;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::user::{Actor, Role};
@@ -28,4 +29,10 @@ pub use seed::seed;
 /// Who does the portal's own work, where nobody asked for it.
 fn portal_itself() -> Actor {
     Actor { id: Uuid::nil(), name: "dyno".to_owned(), role: Role::Administrator }
+}
+
+/// The time as it is kept, in whole milliseconds: what a creation answers is then what is found later.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::listing::{Listed, checked_name, page_of};
+use super::now;
 use super::portal_itself;
 use crate::domain::inventory::{FileLocation, Model, ModelFacts, ModelFormat, ModelSource};
 use crate::domain::list::{ListQuery, Page};
@@ -82,8 +83,7 @@ pub async fn create(app: &App, actor: &Actor, new: NewModel) -> Result<Model, Pr
     if !errors.is_empty() {
         return Err(Problem::invalid(errors));
     }
-    let model =
-        Model { id: Uuid::now_v7(), name, source, facts, owner: Some(actor.id), archived: false, created_at: Timestamp::now() };
+    let model = Model { id: Uuid::now_v7(), name, source, facts, owner: Some(actor.id), archived: false, created_at: now() };
     app.store.insert_model(&model).await?;
     digest_in_background(app, &model);
     Ok(model)

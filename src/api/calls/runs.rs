@@ -7,9 +7,11 @@ use crate::api::functions::runs::Choices;
 use crate::domain::event::StoredEvent;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
+use crate::domain::repeat::Repeat;
 use crate::domain::report::{Report, RequestRecord};
 use crate::domain::run::{Run, RunRow};
 use crate::domain::user::Actor;
+use crate::load::plan::Plan;
 use crate::run::folder_of;
 use crate::server::App;
 
@@ -52,6 +54,23 @@ pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
 /// What a run measured; not found while there is nothing.
 pub async fn report(app: &App, actor: &Actor, id: Uuid) -> Result<Report, Problem> {
     Ok(app.store.report(actor, id).await?)
+}
+
+/// The plan of a run's load as anybody can carry it out: `dyno load --plan FILE`. Not found while there is no report.
+pub async fn plan(app: &App, actor: &Actor, id: Uuid) -> Result<Plan, Problem> {
+    let report = report(app, actor, id).await?;
+    plan_of(&report).ok_or_else(|| Problem::not_found("plan"))
+}
+
+/// How a report's load is put on again from a terminal; nothing for a report without a plan.
+pub fn repeat(id: Uuid, report: &Report) -> Option<Repeat> {
+    let plan = plan_of(report)?;
+    Some(crate::load::repeat::repeat(&plan, &format!("plan-{id}.json"), &report.provenance))
+}
+
+fn plan_of(report: &Report) -> Option<Plan> {
+    let plan: Plan = serde_json::from_value(report.provenance.get("plan")?.clone()).ok()?;
+    Some(crate::load::repeat::to_share(&plan))
 }
 
 /// A page of a run's request records.

@@ -1,9 +1,9 @@
 //! Tokens for scripts; everybody has tokens of their own.
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::account::name_error;
+use super::now;
 use crate::domain::list::Page;
 use crate::domain::problem::Problem;
 use crate::domain::user::{Actor, ApiToken, CreatedToken};
@@ -22,7 +22,7 @@ pub async fn create(app: &App, actor: &Actor, name: &str) -> Result<CreatedToken
         return Err(Problem::field("name", message));
     }
     let secret = random_token();
-    let token = app.store.create_token(actor, name, &digest(secret.expose()), Timestamp::now()).await?;
+    let token = app.store.create_token(actor, name, &digest(secret.expose()), now()).await?;
     Ok(CreatedToken { token, secret: secret.expose().to_owned() })
 }
 

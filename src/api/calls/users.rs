@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::account::{name_error, new_link};
+use super::now;
 use crate::domain::list::Page;
 use crate::domain::problem::Problem;
 use crate::domain::user::{Actor, InvitedUser, Role, User};
@@ -27,7 +28,7 @@ pub async fn create(app: &App, actor: &Actor, name: &str, role: Role) -> Result<
     if let Some(message) = name_error(name) {
         return Err(Problem::field("name", message));
     }
-    let now = Timestamp::now();
+    let now = now();
     let user = app.store.create_user(name, role, now).await?;
     invited(app, user, now).await
 }
@@ -36,7 +37,36 @@ pub async fn create(app: &App, actor: &Actor, name: &str, role: Role) -> Result<
 pub async fn invite_again(app: &App, actor: &Actor, id: Uuid) -> Result<InvitedUser, Problem> {
     administrators_only(actor)?;
     let user = app.store.user(id).await?;
-    invited(app, user, Timestamp::now()).await
+    if user.disabled {
+        return Err(Problem::conflict(format!("The account of {} is shut. Open it again first.", user.name)));
+    }
+    invited(app, user, now()).await
+}
+
+/// Shuts a person's account: signed out at once, everywhere, tokens included. What is theirs stays.
+pub async fn disable(app: &App, actor: &Actor, id: Uuid) -> Result<User, Problem> {
+    administrators_only(actor)?;
+    not_oneself(actor, id)?;
+    Ok(app.store.disable_user(id, now()).await?)
+}
+
+/// Opens a shut account again.
+pub async fn enable(app: &App, actor: &Actor, id: Uuid) -> Result<User, Problem> {
+    administrators_only(actor)?;
+    Ok(app.store.enable_user(id).await?)
+}
+
+/// Removes a person for good. Sessions and tokens end at once; drafts and the secrets of credentials are deleted. Runs, and
+/// the models and datasets that were added, stay: administrators see them.
+pub async fn remove(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+    administrators_only(actor)?;
+    not_oneself(actor, id)?;
+    Ok(app.store.remove_user(id, now()).await?)
+}
+
+/// Who shuts the own account out would have nobody to undo it.
+fn not_oneself(actor: &Actor, id: Uuid) -> Result<(), Problem> {
+    if actor.id == id { Err(Problem::conflict("This is your own account. Another administrator can do it.")) } else { Ok(()) }
 }
 
 async fn invited(app: &App, user: User, now: Timestamp) -> Result<InvitedUser, Problem> {

@@ -1,10 +1,10 @@
 //! The wizard's drafts: one call for every step, whoever asks.
 
-use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::lookup::look_up;
+use super::now;
 use super::start::new_run;
 use crate::domain::benchmark::{Benchmark, BenchmarkSpec};
 use crate::domain::list::{ListQuery, Page};
@@ -22,9 +22,14 @@ const TRIES: usize = 10;
 /// Applies one body, as the specification has it, and answers with the draft after it. The last step starts the run, once,
 /// however often and by however many it is asked.
 pub async fn run_workflow(app: &App, actor: &Actor, body: Value) -> Result<WorkflowAnswer, Problem> {
+    begin(app, actor, None, body).await
+}
+
+/// The same for a form's first step: however often one drawing of the form is sent, it begins one draft.
+pub async fn begin(app: &App, actor: &Actor, form: Option<Uuid>, body: Value) -> Result<WorkflowAnswer, Problem> {
     let body = Body::parse(&body).map_err(Problem::invalid)?;
     for _ in 0..TRIES {
-        if let Some(answer) = attempt(app, actor, &body).await? {
+        if let Some(answer) = attempt(app, actor, form, &body).await? {
             return Ok(answer);
         }
     }
@@ -32,18 +37,25 @@ pub async fn run_workflow(app: &App, actor: &Actor, body: Value) -> Result<Workf
 }
 
 /// One try; nothing when someone else saved the draft meanwhile, so that it has to be judged anew.
-async fn attempt(app: &App, actor: &Actor, body: &Body) -> Result<Option<WorkflowAnswer>, Problem> {
+async fn attempt(app: &App, actor: &Actor, form: Option<Uuid>, body: &Body) -> Result<Option<WorkflowAnswer>, Problem> {
     let before = match body.call {
         Call::First { .. } => None,
         Call::Later { workflow_id } => Some(load(app, actor, workflow_id).await?),
     };
     let facts = look_up(app, actor, &needs(before.as_ref(), body)).await?;
-    let stamp = Stamp { new_id: Uuid::now_v7(), owner: actor.id, now: Timestamp::now() };
+    let stamp = Stamp { new_id: Uuid::now_v7(), owner: actor.id, now: now() };
     let step = advance(before.as_ref(), body, &facts, &stamp)?;
 
     let Some(before) = before else {
-        app.store.insert_workflow(&stored(&step.draft)?).await?;
-        return Ok(Some(WorkflowAnswer::new(&step.draft, step.dropped, None)));
+        if app.store.begin_workflow(&stored(&step.draft)?, form).await? {
+            return Ok(Some(WorkflowAnswer::new(&step.draft, step.dropped, None)));
+        }
+        // The other of two clicks was faster.
+        let Some(begun) = form else { return Ok(None) };
+        return match app.store.workflow_begun_by(actor, begun).await? {
+            Some(begun) => answer(app, actor, &draft_of(begun)?).await.map(Some),
+            None => Ok(None),
+        };
     };
     if let Some(spec) = step.start {
         return start(app, actor, &before, step.draft, spec, &facts)
@@ -69,7 +81,7 @@ async fn start(
     spec: BenchmarkSpec,
     facts: &Facts,
 ) -> Result<Option<(Draft, Run)>, Problem> {
-    let now = draft.updated_at.max(Timestamp::now());
+    let now = draft.updated_at.max(now());
     let benchmark = Benchmark { id: Uuid::now_v7(), owner: draft.owner, workflow_id: Some(draft.id), created_at: now, spec };
     let run = new_run(&benchmark, RunKind::Measured, draft.owner, actor, facts, now);
     // The trigger is a change of its own, so that of two at once the second finds the first one's revision gone.
@@ -86,6 +98,11 @@ async fn start(
         Err(StoreError::Stale) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The draft that a form has begun already.
+pub async fn begun_by(app: &App, actor: &Actor, form: Uuid) -> Result<Option<Uuid>, Problem> {
+    Ok(app.store.workflow_begun_by(actor, form).await?.map(|begun| begun.id))
 }
 
 /// One workflow as it stands.

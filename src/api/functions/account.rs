@@ -60,15 +60,19 @@ pub async fn sign_in(
 ) -> Result<(), CallError> {
     let next = local_path(&next);
     let here = format!("/sign-in?next={}", query_escape(&next));
-    let result = begin(&name, password).await.map(|()| next);
+    let result = begin(&name, password, &next).await.map(|()| next);
     forms::answer_visitor(result, &here, forms::entries(&[("name", &name)]));
     Ok(())
 }
 
 #[cfg(feature = "ssr")]
-async fn begin(name: &str, password: String) -> Result<(), Problem> {
+async fn begin(name: &str, password: String, next: &str) -> Result<(), Problem> {
     let (app, peer) = crate::server::visitor()?;
     let session = crate::api::calls::account::sign_in(&app, name, &Secret::new(password), peer).await?;
+    if let Err(problem) = crate::server::claim_entries(&session.actor, next).await {
+        // What was typed before is lost then; the sign-in is not.
+        tracing::warn!(%problem, "the entries of a form could not be handed over");
+    }
     crate::server::begin_session(&session)
 }
 

@@ -120,18 +120,29 @@ async fn receive(data: MultipartData, name: &mut String) -> Result<(String, Stri
     use crate::api::calls::datasets;
     let (app, actor) = crate::server::context()?;
     let mut form = data.into_inner().ok_or_else(broken)?;
-    let mut upload = None;
-    while let Some(field) = form.next_field().await.map_err(|_| broken())? {
+    let (mut upload, mut refused) = (None, None);
+    // Read to the end even when it is refused: a browser shows no answer before it has sent all.
+    loop {
+        let field = match form.next_field().await {
+            Ok(Some(field)) => field,
+            Ok(None) => break,
+            Err(_) => return Err(refused.unwrap_or_else(broken)),
+        };
         match field.name() {
             Some("name") => *name = field.text().await.map_err(|_| broken())?,
             Some("file") => {
                 let file_name = field.file_name().unwrap_or_default().to_owned();
-                let received = datasets::receive(&app, &file_name, field).await?;
-                // A browser sends an empty file without a name where none was chosen.
-                upload = Some(received).filter(|_| !file_name.is_empty());
+                match datasets::receive(&app, &file_name, field).await {
+                    // A browser sends an empty file without a name where none was chosen.
+                    Ok(received) => upload = Some(received).filter(|_| !file_name.is_empty()),
+                    Err(problem) => refused = Some(problem),
+                }
             }
             _ => {}
         }
+    }
+    if let Some(refused) = refused {
+        return Err(refused);
     }
     let missing = [("name", name.trim().is_empty(), "Enter a name."), ("file", upload.is_none(), "Choose a file.")];
     let missing = missing.into_iter().filter(|(_, is_missing, _)| *is_missing);

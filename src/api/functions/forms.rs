@@ -30,6 +30,7 @@ mod on_server {
     use crate::api::functions::{CallError, local_path, query_escape};
     use crate::domain::form::Flash;
     use crate::domain::problem::{Problem, ProblemKind};
+    use crate::store::EntryOf;
 
     /// How long a refused form's entries are kept: long enough for a slow connection and a reload or two.
     const KEPT: SignedDuration = SignedDuration::from_mins(30);
@@ -71,7 +72,7 @@ mod on_server {
         let (app, actor) = crate::server::context()?;
         let data =
             serde_json::to_value(flash).map_err(|_| Problem::new(ProblemKind::Internal, "What was typed could not be kept."))?;
-        Ok(app.store.keep_form_entry(&actor, &data, Timestamp::now() + KEPT).await?)
+        Ok(app.store.keep_form_entry(EntryOf::Person(actor.id), &data, Timestamp::now() + KEPT).await?)
     }
 
     /// What is kept under an id; nothing when it is gone, another person's or not readable.

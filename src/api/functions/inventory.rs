@@ -115,7 +115,7 @@ mod on_server {
         if let Some(id) = steps.credential_id {
             chosen.credential = found(calls::credentials::get(app, actor, id).await)?;
         }
-        for id in &steps.dataset_ids {
+        for id in &steps.load.dataset_ids {
             chosen.datasets.extend(found(calls::datasets::get(app, actor, *id).await)?);
         }
         Ok(chosen)
@@ -135,7 +135,7 @@ mod on_server {
         let steps = &answer.workflow_steps;
         Ok(match page {
             Page::Details | Page::Execution | Page::Deployment => Choices::Nothing,
-            Page::Load if steps.eval_with == EvalWith::Configuration => Choices::Nothing,
+            Page::Load if steps.load.eval_with == EvalWith::Configuration => Choices::Nothing,
             Page::Load => {
                 let total = calls::datasets::list(app, actor, &ListQuery { page_size: Some(1), ..all.clone() }).await?.total;
                 let search = Some(search.trim().to_owned()).filter(|search| !search.is_empty());
@@ -195,10 +195,10 @@ mod on_server {
             if let Some(facts) = chosen.model.as_ref().filter(|model| !model.is_cloud()).and_then(|model| model.facts.as_ref())
                 && let Choices::Nodes { nodes, problem: None } = nodes(app, actor, cluster.id).await?
             {
-                let each = steps.max_input_tokens.unwrap_or(0) + steps.max_output_tokens.unwrap_or(0);
+                let each = steps.load.max_input_tokens.unwrap_or(0) + steps.load.max_output_tokens.unwrap_or(0);
                 let copies = steps.serving.replicas.unwrap_or(1).max(1);
                 let endpoints = steps.nodes.len().max(1) as u64 * u64::from(copies);
-                let context = u64::from(steps.concurrent_requests).div_ceil(endpoints) * u64::from(each);
+                let context = u64::from(steps.load.concurrent_requests).div_ceil(endpoints) * u64::from(each);
                 for wanted in &steps.nodes {
                     let Some(node) = nodes.iter().find(|node| node.hostname == wanted.hostname) else { continue };
                     let serving = devices::serving(node, &wanted.choice());

@@ -1,4 +1,4 @@
-//! The settings' page: the reader's tokens, and for administrators people with their one-time links.
+//! The settings' page: the reader's password and tokens, and for administrators people with their one-time links.
 
 use jiff::Timestamp;
 use leptos::prelude::*;
@@ -17,6 +17,8 @@ use crate::domain::problem::Problem;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SettingsView {
     /// The reader.
+    pub id: uuid::Uuid,
+    /// The reader's name.
     pub name: String,
     /// Whether the reader manages people.
     pub administrator: bool,
@@ -68,6 +70,7 @@ pub async fn load_settings(
     let (app, actor) = crate::server::context()?;
     let administrator = actor.is_administrator();
     Ok(SettingsView {
+        id: actor.id,
         name: actor.name.clone(),
         administrator,
         tokens: tokens::list(&app, &actor).await?.items,
@@ -125,6 +128,60 @@ pub async fn invite_again(#[server(default)] id: String) -> Result<(), CallError
         Ok(shown_next(actor.id, Shown::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at }))
     };
     forms::answer(invited.await, "/settings", Vec::new()).await
+}
+
+/// Shuts a person's account, or opens it again.
+#[server(endpoint = "ui/person-shut")]
+pub async fn shut_account(#[server(default)] id: String, #[server(default)] open: String) -> Result<(), CallError> {
+    use crate::api::calls::users;
+    let done = async {
+        let (app, actor) = crate::server::context()?;
+        let id = lists::id_of(&id, "person")?;
+        let sentence = if open == "true" {
+            let user = users::enable(&app, &actor, id).await?;
+            format!("The account of {} is open again.", user.name)
+        } else {
+            let user = users::disable(&app, &actor, id).await?;
+            format!("The account of {} is shut: signed out everywhere, tokens are refused.", user.name)
+        };
+        Ok::<_, Problem>(("/settings".to_owned(), sentence))
+    };
+    lists::done(done.await, "/settings", Vec::new()).await
+}
+
+/// Removes a person for good.
+#[server(endpoint = "ui/person-remove")]
+pub async fn remove_person(#[server(default)] id: String) -> Result<(), CallError> {
+    use crate::api::calls::users;
+    let done = async {
+        let (app, actor) = crate::server::context()?;
+        users::remove(&app, &actor, lists::id_of(&id, "person")?).await?;
+        Ok::<_, Problem>(("/settings".to_owned(), "The person was removed. Their runs stay.".to_owned()))
+    };
+    lists::done(done.await, "/settings", Vec::new()).await
+}
+
+/// Changes the reader's own password; ends the reader's other sessions.
+#[server(endpoint = "ui/password")]
+pub async fn change_password(
+    #[server(default)] current_password: String,
+    #[server(default)] new_password: String,
+    #[server(default)] new_password_again: String,
+) -> Result<(), CallError> {
+    use crate::credentials::Secret;
+    let changed = async {
+        let (app, actor) = crate::server::context()?;
+        if new_password != new_password_again {
+            let message = "The two passwords differ. Type the same password twice.";
+            return Err(Problem::field("new_password_again", message));
+        }
+        let crate::server::Caller { session, peer } = crate::server::caller()?;
+        let (current, new) = (Secret::new(current_password), Secret::new(new_password));
+        crate::api::calls::account::change_password(&app, &actor, &current, &new, session.as_deref(), peer).await?;
+        let sentence = "Your password was changed. Your other browsers are signed out; tokens go on working.";
+        Ok::<_, Problem>(("/settings".to_owned(), sentence.to_owned()))
+    };
+    lists::done(changed.await, "/settings", Vec::new()).await
 }
 
 #[cfg(feature = "ssr")]

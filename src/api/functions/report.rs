@@ -9,6 +9,7 @@ use crate::domain::benchmark::Benchmark;
 use crate::domain::form::Flash;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::live::LiveRun;
+use crate::domain::repeat::Repeat;
 use crate::domain::report::{Report, RequestRecord};
 
 /// Rows of the table of requests.
@@ -23,6 +24,8 @@ pub struct ReportPage {
     pub benchmark: Benchmark,
     /// What was measured; absent when nothing was.
     pub report: Option<Report>,
+    /// How the load is put on again from a terminal.
+    pub repeat: Option<Repeat>,
     /// What was wrong with the last action.
     pub flash: Option<Flash>,
 }
@@ -40,9 +43,10 @@ pub async fn load_report(id: Uuid, flash: String) -> Result<ReportPage, CallErro
         Err(problem) if problem.kind == ProblemKind::NotFound => None,
         Err(problem) => return Err(problem.into()),
     };
+    let repeat = report.as_ref().and_then(|report| runs::repeat(id, report));
     let mut live = live.with_short_logs(200);
     live.points.clear();
-    Ok(ReportPage { live, benchmark, report, flash: super::forms::kept(&flash).await })
+    Ok(ReportPage { live, benchmark, report, repeat, flash: super::forms::kept(&flash).await })
 }
 
 /// A page of the table of requests.

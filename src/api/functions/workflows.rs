@@ -58,13 +58,30 @@ pub async fn load_wizard(
     Ok(WizardView { answer, chosen, choices, flash })
 }
 
-/// Step 1: begins a draft when there is none yet.
+/// What the first page of a new draft shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewDraftView {
+    /// Tells this drawing of the form from every other: however often it is sent, it begins one draft.
+    pub begins: uuid::Uuid,
+    /// What was typed last, if it was refused.
+    pub flash: Option<Flash>,
+}
+
+/// The first page of a new draft.
+#[server(endpoint = "ui/wizard-new")]
+pub async fn load_new_draft(#[server(default)] flash: String) -> Result<NewDraftView, CallError> {
+    crate::server::context()?;
+    Ok(NewDraftView { begins: uuid::Uuid::new_v4(), flash: forms::kept(&flash).await })
+}
+
+/// Step 1: begins a draft when there is none yet. `begins` is the same in every click on one drawing of the form.
 #[server(endpoint = "ui/wizard-details")]
 #[allow(clippy::too_many_arguments, reason = "a form's fields")]
 pub async fn save_details(
     #[server(default)] workflow_id: String,
     #[server(default)] if_revision: String,
     #[server(default)] return_to: String,
+    #[server(default)] begins: String,
     #[server(default)] name: String,
     #[server(default)] tags: String,
     #[server(default)] description: String,
@@ -78,7 +95,10 @@ pub async fn save_details(
         ("concurrent_requests", &concurrent_requests),
         ("eval_with", &eval_with),
     ]);
-    let mut save = Save::new(Page::Details, &workflow_id, &if_revision, &return_to, entries);
+    let mut save = match Save::new(Page::Details, &workflow_id, &if_revision, &return_to, entries).begun_by(&begins).await {
+        Ok(save) => save,
+        Err((save, problem)) => return save.refuse(problem).await,
+    };
     let tags = save.tags(&tags).await;
     let body = json!({
         "name": name,

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::domain::benchmark::{Arrival, Endpoint, EngineKind, EvalWith, OfferedLoad, Prefix, Slo, Tag};
+use crate::domain::benchmark::{Arrival, Endpoint, EngineKind, EvalWith, LengthDistribution, OfferedLoad, Prefix, Slo, Tag};
 use crate::domain::workflow::ChosenNode;
 
 /// One step of the workflow. Fields of another step are refused.
@@ -71,6 +71,19 @@ pub struct WorkflowBody {
     seed: Option<u64>,
     /// Step 2: a prefix that prompts share.
     prefix: Option<Prefix>,
+    /// Step 2, configuration: how input lengths are spread; `fixed` unless said otherwise.
+    input_lengths: Option<LengthDistribution>,
+    /// Step 2, configuration: how output limits are spread; `fixed` unless said otherwise.
+    output_lengths: Option<LengthDistribution>,
+    /// Step 2, closed loop: over how long the first requests are spread.
+    #[schema(minimum = 0, maximum = 3600)]
+    ramp_s: Option<f64>,
+    /// Step 2, dataset: conversations turn by turn, with the model's own answers in between.
+    multi_turn: Option<bool>,
+    /// Step 2: whether the engine is told to go on to the output limit; unless said otherwise where Dyno starts it.
+    ignore_eos: Option<bool>,
+    /// Step 2, dataset: how many times as fast as recorded a trace is played.
+    time_scale: Option<f64>,
     /// Step 3.
     cluster_id: Option<Uuid>,
     /// Step 4: as node-metrics answers them; only `hostname` and the types of `devices` are read.

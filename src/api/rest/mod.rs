@@ -1,6 +1,7 @@
 //! The HTTP API under `/api/v1`: handlers that take a request apart, make the call and put the answer together. A file
 //! per resource, each with its `router()`; the OpenAPI document is made from these handlers.
 
+mod account;
 mod benchmarks;
 mod body;
 mod clusters;
@@ -45,6 +46,7 @@ fn resources() -> OpenApiRouter<App> {
         .merge(run_log::router())
         .merge(users::router())
         .merge(tokens::router())
+        .merge(account::router())
 }
 
 /// The API's routes, and the document that describes them at `/api/v1/openapi.json`.

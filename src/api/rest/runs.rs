@@ -15,6 +15,7 @@ use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
 use crate::domain::report::Report;
 use crate::domain::run::{Run, RunRow};
+use crate::load::plan::Plan;
 use crate::server::{App, SignedIn, sse};
 
 /// Events that are read at once.
@@ -27,6 +28,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(cancel))
         .routes(routes!(events))
         .routes(routes!(report))
+        .routes(routes!(plan))
         .routes(routes!(requests))
 }
 
@@ -127,7 +129,11 @@ async fn events(
     let shutdown = app.shutdown.clone();
     let load = move |after| {
         let (app, actor) = (app.clone(), actor.clone());
-        async move { calls::runs::events_after(&app, &actor, id, after, EVENTS).await }
+        async move {
+            // The stream may have outlived its reader's account.
+            calls::account::still_open(&app, &actor).await?;
+            calls::runs::events_after(&app, &actor, id, after, EVENTS).await
+        }
     };
     // A browser that connects anew sends the header as well; it has seen more than when the page was made.
     let after = sse::last_event_id(&headers).max(query.after.unwrap_or(0));
@@ -144,6 +150,20 @@ async fn events(
 )]
 async fn report(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Report>, Problem> {
     calls::runs::report(&app, &actor, id).await.map(Json)
+}
+
+/// Get the plan of a run's load
+///
+/// As `dyno load --plan FILE` takes it, without the run's own files and deadline. A secret is named by its environment variable.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/plan",
+    tag = "runs",
+    params(("id" = Uuid, Path, description = "The run.")),
+    responses((status = 200, description = "The plan. Not found while there is no report.", body = Object)),
+)]
+async fn plan(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Plan>, Problem> {
+    calls::runs::plan(&app, &actor, id).await.map(Json)
 }
 
 /// The query of the request records.

@@ -16,7 +16,12 @@ use crate::server::{App, SignedIn};
 
 /// The resource's routes.
 pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(invite_again))
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(remove))
+        .routes(routes!(invite_again))
+        .routes(routes!(disable))
+        .routes(routes!(enable))
 }
 
 /// A person to be added.
@@ -59,4 +64,32 @@ async fn invite_again(
     Path(id): Path<Uuid>,
 ) -> Result<(StatusCode, Json<InvitedUser>), Problem> {
     Ok((StatusCode::CREATED, Json(calls::users::invite_again(&app, &actor, id).await?)))
+}
+
+/// Shuts a person's account (administrators only): sessions and tokens end at once, what is theirs stays.
+#[utoipa::path(
+    post, path = "/api/v1/users/{id}/disable", tag = "people", params(("id" = Uuid, Path)),
+    responses((status = 200, body = User), (status = 409, description = "One's own account, or the last administrator's."))
+)]
+async fn disable(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<User>, Problem> {
+    calls::users::disable(&app, &actor, id).await.map(Json)
+}
+
+/// Opens a shut account again (administrators only); password and tokens work as before.
+#[utoipa::path(
+    post, path = "/api/v1/users/{id}/enable", tag = "people", params(("id" = Uuid, Path)),
+    responses((status = 200, body = User))
+)]
+async fn enable(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<User>, Problem> {
+    calls::users::enable(&app, &actor, id).await.map(Json)
+}
+
+/// Removes a person for good (administrators only): sessions, tokens, drafts and the secrets of credentials go; runs stay.
+#[utoipa::path(
+    delete, path = "/api/v1/users/{id}", tag = "people", params(("id" = Uuid, Path)),
+    responses((status = 204), (status = 409, description = "One's own account, or the last administrator's."))
+)]
+async fn remove(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+    calls::users::remove(&app, &actor, id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

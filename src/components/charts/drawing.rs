@@ -178,21 +178,29 @@ impl Drawing {
 
     /// Adds upright rules with their names on top; names that would run into each other go a line lower.
     pub fn rules(&mut self, plot: &Plot, rules: &[(f64, String)]) {
+        // The rules lie beneath all of the names, which would be struck through otherwise.
+        let d = rules.iter().fold(String::new(), |mut d, (value, _)| {
+            let _ = write!(d, "M{:.1} {:.1}V{:.1}", plot.x.at(*value), plot.top(), plot.bottom());
+            d
+        });
+        self.path(d, "chart-rule");
         let mut taken: [f64; 3] = [f64::MIN; 3];
-        let mut d = String::new();
         for (value, name) in rules {
             let at = plot.x.at(*value);
-            let width = name.len() as f64 * 6.6 + 6.0;
+            let width = word_width(self.size, name) + 6.0;
             let before = at + 4.0 + width > self.size.width;
             let begin = if before { at - 4.0 - width } else { at + 4.0 };
             let line = taken.iter().position(|until| *until <= begin).unwrap_or(taken.len() - 1);
             taken[line] = begin + width;
-            let _ = write!(d, "M{at:.1} {:.1}V{:.1}", plot.top(), plot.bottom());
             let (x, anchor) = if before { (at - 4.0, Anchor::End) } else { (at + 4.0, Anchor::Start) };
-            self.text(x, plot.top() + 10.0 + 14.0 * line as f64, anchor, "chart-rule-name", name.clone());
+            self.text(x, plot.top() + 10.0 + 16.0 * line as f64, anchor, "chart-rule-name", name.clone());
         }
-        self.path(d, "chart-rule");
     }
+}
+
+/// About how wide a word is, pixels of the drawing. The wide drawing may be shown smaller, with words set larger.
+pub fn word_width(size: Size, word: &str) -> f64 {
+    word.chars().count() as f64 * if size.name == WIDE.name { 7.8 } else { 6.6 }
 }
 
 /// A line through points; a gap where a value is not a number.
@@ -238,6 +246,8 @@ pub enum Shape {
     Plus,
     /// Series 6, and failures.
     Cross,
+    /// What was chosen.
+    Star,
 }
 
 /// Dots of a line's width at pixel positions, all in one path: a line of no length with a round cap is a dot, in a fifth of
@@ -265,6 +275,15 @@ pub fn markers(shape: Shape, r: f64, at: impl IntoIterator<Item = (f64, f64)>) -
             Shape::Diamond => write!(d, "M{x:.1} {:.1}l{r} {r}l-{r} {r}l-{r} -{r}Z", y - r),
             Shape::Plus => write!(d, "M{:.1} {y:.1}h{w}M{x:.1} {:.1}v{w}", x - r, y - r, w = 2.0 * r),
             Shape::Cross => write!(d, "M{:.1} {:.1}l{w} {w}M{:.1} {:.1}l-{w} {w}", x - r, y - r, x + r, y - r, w = 2.0 * r),
+            Shape::Star => {
+                for corner in 0..10 {
+                    let (turn, reach) =
+                        (f64::from(corner) * std::f64::consts::PI / 5.0, if corner % 2 == 0 { r } else { r * 0.45 });
+                    let pen = if corner == 0 { 'M' } else { 'L' };
+                    let _ = write!(d, "{pen}{:.1} {:.1}", x + reach * turn.sin(), y - reach * turn.cos());
+                }
+                write!(d, "Z")
+            }
         };
     }
     d
@@ -338,6 +357,25 @@ mod tests {
             assert!(words.iter().all(|(x, y, _)| (0.0..=size.width).contains(x) && (0.0..=size.height).contains(y)));
             assert!(words.iter().any(|(.., text)| *text == "Across, s") && words.iter().any(|(.., text)| *text == "Up, ms"));
         }
+    }
+
+    #[test]
+    fn names_of_rules_lie_above_the_rules_and_apart_from_each_other() {
+        let scale = |range| Scale { kind: Kind::Linear, domain: (0.0, 100.0), range };
+        let plot = Plot { x: scale((0.0, 600.0)), y: scale((300.0, 20.0)) };
+        let mut drawing = Drawing { size: WIDE, marks: Vec::new() };
+        let rules = [("p50", 50.0), ("p90", 51.0), ("p99", 52.0)].map(|(name, at)| (at, name.to_owned()));
+        drawing.rules(&plot, &rules);
+        assert!(matches!(drawing.marks[0], Mark::Path { class: "chart-rule", .. }), "the names come after the rules");
+        let lines: std::collections::HashSet<i64> = drawing
+            .marks
+            .iter()
+            .filter_map(|mark| match mark {
+                Mark::Text { y, .. } => Some(*y as i64),
+                Mark::Path { .. } => None,
+            })
+            .collect();
+        assert_eq!(lines.len(), 3, "close together, each has a line of its own");
     }
 
     #[test]

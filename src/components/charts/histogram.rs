@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::drawing::{Axis, Drawing, NARROW, Size, WIDE};
 use super::scale::{Kind, nice_log_bounds, nice_top};
-use super::{Chart, Table};
+use super::{Chart, Table, capital};
 use crate::components::number::{figure, grouped};
 use crate::domain::report::Histogram;
 
@@ -72,11 +72,6 @@ fn has_log_bins(edges: &[f64]) -> bool {
         [first, second, .., before, last] if *first > 0.0 && second > first => (last - before) / (second - first) > 2.0,
         _ => false,
     }
-}
-
-fn capital(word: &str) -> String {
-    let mut chars = word.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 #[cfg(test)]

@@ -2,11 +2,14 @@
 //! readers, and the figures as a table behind each. They work without any script.
 
 pub mod drawing;
+pub mod engine;
 pub mod histogram;
+pub mod labels;
 pub mod live;
 pub mod number;
 pub mod over_time;
 pub mod scale;
+pub mod sweep;
 pub mod tail;
 
 use leptos::prelude::*;
@@ -124,10 +127,15 @@ fn mark(mark: Mark) -> AnyView {
 
 fn key_entry(key: Key) -> impl IntoView {
     let d = match key.class.split(' ').next() {
-        Some("chart-line") => "M1 8H23".to_owned(),
-        Some("chart-dot") => drawing::markers(drawing::Shape::Circle, 3.5, [(12.0, 8.0)]),
+        Some("chart-line" | "chart-dashed" | "chart-limit") => "M1 8H23".to_owned(),
+        Some("chart-dot" | "chart-hollow") => drawing::markers(drawing::Shape::Circle, 4.0, [(12.0, 8.0)]),
+        Some("chart-square") => drawing::markers(drawing::Shape::Square, 4.0, [(12.0, 8.0)]),
+        Some("chart-triangle") => drawing::markers(drawing::Shape::Triangle, 4.0, [(12.0, 8.0)]),
+        Some("chart-diamond") => drawing::markers(drawing::Shape::Diamond, 5.0, [(12.0, 8.0)]),
+        Some("chart-plus") => drawing::markers(drawing::Shape::Plus, 4.0, [(12.0, 8.0)]),
+        Some("chart-star") => drawing::markers(drawing::Shape::Star, 7.0, [(12.0, 8.0)]),
         Some("chart-cross") => drawing::markers(drawing::Shape::Cross, 4.0, [(12.0, 8.0)]),
-        Some("chart-hatch") => drawing::hatch((2.0, 2.0, 22.0, 14.0)),
+        Some("chart-hatch" | "chart-fails") => drawing::hatch((2.0, 2.0, 22.0, 14.0)),
         _ => "M2 3H22V13H2Z".to_owned(),
     };
     view! {
@@ -156,6 +164,12 @@ fn data_table(caption: String, table: Table) -> impl IntoView {
             </tbody>
         </table>
     }
+}
+
+/// A word at the beginning of a title.
+fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 #[cfg(test)]

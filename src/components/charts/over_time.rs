@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::drawing::{Anchor, Axis, Drawing, NARROW, Plot, Shape, Size, WIDE, band, dots, hatch, line, markers};
+use super::drawing::{Anchor, Axis, Drawing, NARROW, Plot, Shape, Size, WIDE, band, dots, hatch, line, markers, word_width};
 use super::number::{second, span};
 use super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
 use super::{Chart, Key, Table};
@@ -28,12 +28,12 @@ impl RunTime {
         Self { domain: (series.warmup_begin_s.unwrap_or(0.0).min(0.0), last), steady }
     }
 
-    fn axis(&self) -> Axis {
+    pub(super) fn axis(&self) -> Axis {
         Axis { kind: Kind::Linear, domain: self.domain, title: "Time since the first measured request, s".to_owned() }
     }
 
     /// Hatches warm-up, and what is outside of the steady-state window.
-    fn shade(&self, drawing: &mut Drawing, plot: &Plot) {
+    pub(super) fn shade(&self, drawing: &mut Drawing, plot: &Plot) {
         let mut parts = Vec::new();
         if self.domain.0 < 0.0 {
             parts.push((self.domain.0, 0.0, "warm-up"));
@@ -45,13 +45,13 @@ impl RunTime {
         for (from, to, name) in parts {
             let (left, right) = (plot.x.at(from), plot.x.at(to));
             drawing.path(hatch((left, plot.top(), right, plot.bottom())), "chart-hatch");
-            if right - left > name.len() as f64 * 7.0 {
+            if right - left > word_width(drawing.size, name) {
                 drawing.text(f64::midpoint(left, right), plot.bottom() - 6.0, Anchor::Middle, "chart-rule-name", name.to_owned());
             }
         }
     }
 
-    fn hatched(&self) -> Option<Key> {
+    pub(super) fn hatched(&self) -> Option<Key> {
         let text = match (self.domain.0 < 0.0, self.steady.is_some()) {
             (true, true) => "warm-up, and outside of the steady state",
             (true, false) => "warm-up",
@@ -62,7 +62,7 @@ impl RunTime {
     }
 }
 
-/// A latency over time: a dot a request, or one-second medians with a band from least to largest; failures as crosses beneath.
+/// A latency over time: a dot a request, or medians of even stretches with a band from least to largest; failures as crosses beneath.
 pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_s: &[f64], time: &RunTime) -> Option<Chart> {
     let seconds = points.iter().any(|point| point.min.is_some() && point.max.is_some());
     let highest = points.iter().map(|point| point.max.unwrap_or(point.value)).fold(f64::MIN, f64::max);
@@ -95,12 +95,15 @@ pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_
         drawing
     };
     let number = points.len() as u64;
-    let what =
-        if seconds { count(number, "one-second median", "one-second medians") } else { count(number, "request", "requests") };
+    let what = if seconds {
+        count(number, "median of a stretch of time", "medians of stretches of time")
+    } else {
+        count(number, "request", "requests")
+    };
     let mut desc = format!("{} over {}, from {} to {} {unit}.", what, span(time.domain.1), figure(least), figure(highest));
     let mut key = if seconds {
         vec![
-            Key { class: "chart-line chart-s1", text: "median of one second".to_owned() },
+            Key { class: "chart-line chart-s1", text: "median of a stretch of time".to_owned() },
             Key { class: "chart-band chart-s1", text: "least to largest".to_owned() },
         ]
     } else {

@@ -7,6 +7,8 @@ pub enum Kind {
     Linear,
     /// Equal steps for equal ratios; values must be above 0.
     Log,
+    /// The same, marked at powers of two: for loads that double.
+    Log2,
     /// Percentiles, 0 to below 100, stretched towards the tail: −log10(1 − p).
     Tail,
 }
@@ -33,7 +35,7 @@ impl Scale {
     fn stretch(&self, value: f64) -> f64 {
         match self.kind {
             Kind::Linear => value,
-            Kind::Log => value.max(f64::MIN_POSITIVE).log10(),
+            Kind::Log | Kind::Log2 => value.max(f64::MIN_POSITIVE).log10(),
             Kind::Tail => tail(value),
         }
     }
@@ -43,6 +45,7 @@ impl Scale {
         match self.kind {
             Kind::Linear => ticks(self.domain.0, self.domain.1, count),
             Kind::Log => log_ticks(self.domain.0, self.domain.1, count),
+            Kind::Log2 => log2_ticks(self.domain.0, self.domain.1, count),
             Kind::Tail => [0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999].into_iter().filter(|p| *p <= self.domain.1).collect(),
         }
     }
@@ -101,6 +104,17 @@ pub fn log_ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
         .unwrap_or_else(|| with(&[1.0]).into_iter().step_by(2).collect())
 }
 
+/// Powers of two; every second, third … where they are too many.
+pub fn log2_ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
+    if !(low > 0.0 && high > low) {
+        return Vec::new();
+    }
+    let (first, last) = ((low.log2() - 1e-9).ceil() as i32, (high.log2() + 1e-9).floor() as i32);
+    let powers: Vec<i32> = (first..=last).collect();
+    let every = powers.len().div_ceil(count.max(1)).max(1);
+    powers.into_iter().step_by(every).map(|power| 2f64.powi(power)).collect()
+}
+
 /// The top of an axis that starts at 0: the next whole step above the value, so that the axis grows in steps while figures come in.
 pub fn nice_top(largest: f64) -> f64 {
     if !(largest.is_finite() && largest > 0.0) {
@@ -150,6 +164,14 @@ mod tests {
         assert_eq!(log_ticks(1.0, 1000.0, 6), [1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0]);
         assert_eq!(log_ticks(1.0, 1e5, 6), [1.0, 10.0, 100.0, 1000.0, 1e4, 1e5]);
         assert!(log_ticks(0.0, 10.0, 6).is_empty());
+    }
+
+    #[test]
+    fn doubling_loads_are_marked_at_powers_of_two() {
+        assert_eq!(log2_ticks(0.9, 17.0, 8), [1.0, 2.0, 4.0, 8.0, 16.0]);
+        assert_eq!(log2_ticks(1.0, 512.0, 5), [1.0, 4.0, 16.0, 64.0, 256.0]);
+        assert_eq!(log2_ticks(0.2, 2.0, 8), [0.25, 0.5, 1.0, 2.0]);
+        assert!(log2_ticks(0.0, 2.0, 8).is_empty());
     }
 
     #[test]

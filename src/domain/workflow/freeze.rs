@@ -42,7 +42,7 @@ pub fn freeze(draft: &Draft, facts: &Facts) -> Result<BenchmarkSpec, Vec<FieldEr
             name: steps.name.clone(),
             tags: steps.tags.clone(),
             description: steps.description.clone(),
-            load: steps.load(),
+            load: steps.load.clone(),
             cluster_id: found_cluster.cluster.id,
             cluster_name: found_cluster.cluster.name.clone(),
             nodes: steps.nodes.iter().map(ChosenNode::choice).collect(),
@@ -52,6 +52,7 @@ pub fn freeze(draft: &Draft, facts: &Facts) -> Result<BenchmarkSpec, Vec<FieldEr
             credential_id: steps.credential_id,
             // In the order in which they are used.
             datasets: steps
+                .load
                 .dataset_ids
                 .iter()
                 .filter_map(|id| facts.datasets.iter().find(|dataset| dataset.id == *id))
@@ -65,7 +66,6 @@ pub fn freeze(draft: &Draft, facts: &Facts) -> Result<BenchmarkSpec, Vec<FieldEr
 /// A new draft with all that a benchmark was made of; it only has to be confirmed. What has gone since is refused at the
 /// trigger, with the step that names it.
 pub fn thaw(spec: &BenchmarkSpec, id: Uuid, owner: Uuid, now: Timestamp) -> Draft {
-    let load = &spec.load;
     let serving = match &spec.model.source {
         ModelSource::Cloud { .. } => Serving::default(),
         _ => spec.serving.clone(),
@@ -74,20 +74,7 @@ pub fn thaw(spec: &BenchmarkSpec, id: Uuid, owner: Uuid, now: Timestamp) -> Draf
         name: spec.name.clone(),
         tags: spec.tags.clone(),
         description: spec.description.clone(),
-        concurrent_requests: load.concurrent_requests,
-        eval_with: load.eval_with,
-        max_input_tokens: load.max_input_tokens,
-        max_output_tokens: load.max_output_tokens,
-        dataset_ids: load.dataset_ids.clone(),
-        warmup_requests: load.warmup_requests,
-        num_requests: load.num_requests,
-        duration_s: load.duration_s,
-        endpoint: Some(load.endpoint).filter(|endpoint| *endpoint != crate::domain::benchmark::Endpoint::default()),
-        arrival: load.arrival.clone(),
-        load_points: load.load_points.clone(),
-        slo: load.slo.clone(),
-        seed: load.seed,
-        prefix: load.prefix.clone(),
+        load: spec.load.clone(),
         cluster_id: Some(spec.cluster_id),
         nodes: spec.nodes.iter().map(ChosenNode::from).collect(),
         load_node: spec.load_node.clone(),

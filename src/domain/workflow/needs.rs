@@ -29,7 +29,8 @@ pub fn needs(draft: Option<&Draft>, body: &Body) -> Needs {
     let steps = &draft.steps;
     match &body.step_patch {
         StepPatch::Load(load) => Needs {
-            datasets: load.dataset_ids.set().cloned().unwrap_or_default(),
+            // A trace among them has a say in the other fields.
+            datasets: load.dataset_ids.set().unwrap_or(&steps.load.dataset_ids).clone(),
             // Lengths are checked against the model's context once the model is known.
             model: steps.model_id,
             ..Needs::default()
@@ -51,7 +52,7 @@ pub fn needs_to_run(draft: &Draft) -> Needs {
     Needs {
         cluster: steps.cluster_id,
         model: steps.model_id,
-        datasets: steps.dataset_ids.clone(),
+        datasets: steps.load.dataset_ids.clone(),
         credential: steps.credential_id,
         engines: !draft.is_cloud(),
     }

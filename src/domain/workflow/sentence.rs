@@ -1,7 +1,7 @@
 //! The load in plain words.
 
 use super::fields::grouped;
-use crate::domain::benchmark::{Arrival, EvalWith, LoadSpec, OfferedLoad, SloSearch};
+use crate::domain::benchmark::{Arrival, EvalWith, LengthDistribution, LoadSpec, OfferedLoad, SloSearch};
 
 /// The load in one sentence: "1,280 requests, 128 in flight, 512 tokens in and 128 out, about 4 minutes." `rows` is how
 /// many rows the chosen datasets have together, `seconds` an estimate of the time that it takes; both where known.
@@ -67,6 +67,9 @@ fn pace(load: &LoadSpec) -> Vec<String> {
     }
     match (load.load_points.as_slice(), &load.arrival) {
         ([], Some(Arrival::Rate { rate, .. })) => vec![format!("{} requests per second", plain(*rate)), cap()],
+        ([], _) if load.is_multi_turn() => {
+            vec![format!("{} at a time", count(load.concurrent_requests.into(), "conversation"))]
+        }
         ([], _) => vec![format!("{} in flight", grouped(load.concurrent_requests.into()))],
         (points, _) => {
             let mut numbers: Vec<String> = Vec::with_capacity(points.len());
@@ -89,19 +92,32 @@ fn pace(load: &LoadSpec) -> Vec<String> {
 fn lengths(load: &LoadSpec, rows: Option<u64>) -> String {
     match load.eval_with {
         EvalWith::Configuration => {
-            let input = grouped(load.max_input_tokens.unwrap_or(0).into());
+            let input = length(load.max_input_tokens.unwrap_or(0), load.input_lengths);
             match load.max_output_tokens {
-                Some(output) => format!("{input} tokens in and {} out", grouped(output.into())),
+                Some(output) => format!("{input} tokens in and {} out", length(output, load.output_lengths)),
                 None => format!("{input} tokens in"),
             }
         }
         EvalWith::Dataset => {
             let datasets = count(load.dataset_ids.len() as u64, "dataset");
             let rows = rows.map(|rows| format!(" ({})", count(rows, "row"))).unwrap_or_default();
+            let what = if load.is_multi_turn() { "turns of the conversations of" } else { "prompts of" };
             match load.max_output_tokens {
-                Some(output) => format!("prompts of {datasets}{rows} and at most {} tokens out", grouped(output.into())),
-                None => format!("prompts of {datasets}{rows}"),
+                Some(output) => format!("{what} {datasets}{rows} and at most {} tokens out", grouped(output.into())),
+                None => format!("{what} {datasets}{rows}"),
             }
+        }
+    }
+}
+
+/// A length, or how lengths are spread: `64 to 512`.
+fn length(most: u32, spread: Option<LengthDistribution>) -> String {
+    let most = grouped(most.into());
+    match spread {
+        None | Some(LengthDistribution::Fixed {}) => most,
+        Some(LengthDistribution::Uniform { min }) => format!("{} to {most}", grouped(min.into())),
+        Some(LengthDistribution::Normal { mean, .. } | LengthDistribution::Lognormal { mean, .. }) => {
+            format!("about {} (at most {most})", grouped(mean.round() as u64))
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::domain::benchmark::{Arrival, Endpoint, EvalWith, LoadSpec, NodeChoice, OfferedLoad, Prefix, Serving, Slo, Tag};
+use crate::domain::benchmark::{Endpoint, EvalWith, LoadSpec, NodeChoice, Serving, Tag};
 use crate::domain::inventory::{ClusterKind, DeviceType};
 use crate::domain::provider::ProviderId;
 
@@ -65,46 +65,9 @@ pub struct WorkflowSteps {
     /// Step 1: up to 2,000 characters.
     #[serde(default)]
     pub description: String,
-    /// Step 1: requests in flight, or their cap when a rate is given; the run's total.
-    pub concurrent_requests: u32,
-    /// Step 1 or 2: where prompts come from.
-    pub eval_with: EvalWith,
-    /// Step 2, configuration: exact input length in tokens.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_input_tokens: Option<u32>,
-    /// Step 2: output limit in tokens.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_output_tokens: Option<u32>,
-    /// Step 2, dataset: which, one after the other.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub dataset_ids: Vec<Uuid>,
-    /// Step 2: requests before the measurement.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warmup_requests: Option<u32>,
-    /// Step 2: requests to measure.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub num_requests: Option<u32>,
-    /// Step 2: or how long to measure, seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub duration_s: Option<f64>,
-    /// Step 2: which endpoint is called; absent means chat.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<Endpoint>,
-    /// Step 2: when requests are sent; absent means closed loop.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub arrival: Option<Arrival>,
-    /// Step 2: a sweep's loads.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub load_points: Vec<OfferedLoad>,
-    /// Step 2: latency limits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub slo: Option<Slo>,
-    /// Step 2: seed of everything that is drawn.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seed: Option<u64>,
-    /// Step 2: a prefix that prompts share.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prefix: Option<Prefix>,
+    /// Steps 1 and 2: the load.
+    #[serde(flatten)]
+    pub load: LoadSpec,
     /// Step 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_id: Option<Uuid>,
@@ -166,44 +129,9 @@ impl From<&NodeChoice> for ChosenNode {
 }
 
 impl WorkflowSteps {
-    /// The load that the steps describe.
-    pub fn load(&self) -> LoadSpec {
-        LoadSpec {
-            concurrent_requests: self.concurrent_requests,
-            eval_with: self.eval_with,
-            max_input_tokens: self.max_input_tokens,
-            max_output_tokens: self.max_output_tokens,
-            dataset_ids: self.dataset_ids.clone(),
-            warmup_requests: self.warmup_requests,
-            num_requests: self.num_requests,
-            duration_s: self.duration_s,
-            endpoint: self.endpoint.unwrap_or_default(),
-            arrival: self.arrival.clone(),
-            load_points: self.load_points.clone(),
-            slo: self.slo.clone(),
-            seed: self.seed,
-            prefix: self.prefix.clone(),
-        }
-    }
-
-    /// Empties step 2, as a changed evaluation method does.
-    pub(super) fn clear_load(&mut self) {
-        let kept = Self {
-            max_input_tokens: None,
-            max_output_tokens: None,
-            dataset_ids: Vec::new(),
-            warmup_requests: None,
-            num_requests: None,
-            duration_s: None,
-            endpoint: None,
-            arrival: None,
-            load_points: Vec::new(),
-            slo: None,
-            seed: None,
-            prefix: None,
-            ..self.clone()
-        };
-        *self = kept;
+    /// Empties step 2 and sets the evaluation method, as a changed one does.
+    pub(super) fn restart_load(&mut self, eval_with: EvalWith) {
+        self.load = LoadSpec::new(self.load.concurrent_requests, eval_with);
     }
 
     /// Each field that is set, by its name in the request.
@@ -217,12 +145,13 @@ impl WorkflowSteps {
 
     /// Whether step 2 is complete.
     fn has_load(&self) -> bool {
-        match self.eval_with {
+        let load = &self.load;
+        match load.eval_with {
             EvalWith::Configuration => {
-                let needs_output = self.endpoint != Some(Endpoint::Embeddings);
-                self.max_input_tokens.is_some() && (self.max_output_tokens.is_some() || !needs_output)
+                let needs_output = load.endpoint() != Endpoint::Embeddings;
+                load.max_input_tokens.is_some() && (load.max_output_tokens.is_some() || !needs_output)
             }
-            EvalWith::Dataset => !self.dataset_ids.is_empty(),
+            EvalWith::Dataset => !load.dataset_ids.is_empty(),
         }
     }
 }

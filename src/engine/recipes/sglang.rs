@@ -47,6 +47,8 @@ impl Recipe for Sglang {
             .value("--port", "{port}")
             .value("--max-running-requests", serve.slots.max(1))
             .flag("--enable-metrics")
+            // without it the usage says nothing of cached tokens
+            .flag("--enable-cache-report")
             .maybe("--context-length", serve.context)
             .maybe("--tp-size", serve.tensor_parallel)
             .maybe("--pp-size", serve.pipeline_parallel);
@@ -90,6 +92,7 @@ impl Recipe for Sglang {
             "--revision",
             "--api-key",
             "--enable-metrics",
+            "--enable-cache-report",
             "--is-embedding",
         ]
     }

@@ -39,6 +39,8 @@ impl Recipe for Vllm {
             .value("--host", &serve.host)
             .value("--port", "{port}")
             .value("--max-num-seqs", serve.slots.max(1))
+            // without it the usage says nothing of cached tokens
+            .flag("--enable-prompt-tokens-details")
             .maybe("--max-model-len", serve.context)
             .maybe("--tensor-parallel-size", serve.tensor_parallel)
             .maybe("--pipeline-parallel-size", serve.pipeline_parallel);
@@ -81,6 +83,7 @@ impl Recipe for Vllm {
             "-pp",
             "--revision",
             "--api-key",
+            "--enable-prompt-tokens-details",
             "--headless",
             "--api-server-count",
         ]

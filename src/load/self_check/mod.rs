@@ -79,7 +79,7 @@ impl Shape {
     fn plan(&self, base_url: String, deadline_unix_ns: i64) -> Plan {
         Plan {
             run_id: uuid::Uuid::nil(),
-            endpoints: vec![PlanEndpoint { node: "reference".to_owned(), base_url }],
+            endpoints: vec![PlanEndpoint { node: "reference".to_owned(), base_url, metrics: None }],
             model: MODEL.to_owned(),
             endpoint: Endpoint::Chat,
             auth: None,
@@ -101,6 +101,7 @@ impl Shape {
             self_check: None,
             requests: None,
             report: None,
+            address_policy: None,
             deadline_unix_ns: Some(deadline_unix_ns),
         }
     }

@@ -69,6 +69,7 @@ pub fn series(scope: &Scope<'_>, warmup_begin: Option<i64>) -> LoadPointSeries {
             .take(1000)
             .map(since)
             .collect(),
+        origin_unix_ns: Some(begin),
         warmup_begin_s: warmup_begin.map(since).filter(|at| *at < 0.0),
     }
 }

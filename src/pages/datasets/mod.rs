@@ -32,6 +32,8 @@ fn format_words(format: DatasetFormat) -> &'static str {
         DatasetFormat::ShareGpt => "ShareGPT conversations",
         DatasetFormat::Alpaca => "Alpaca",
         DatasetFormat::Prompts => "Prompts",
+        DatasetFormat::AzureTrace => "Azure trace",
+        DatasetFormat::MooncakeTrace => "Mooncake trace",
     }
 }
 

@@ -1,31 +1,9 @@
-//! What each figure means: at its name as a tooltip, and in full at the end of the report.
+//! What each figure means, in full, at the end of the report; names open the same beside them.
 
 use leptos::prelude::*;
 
-use crate::domain::metrics::{METRICS, metric};
-
-/// A metric's name that leads to its definition.
-#[component]
-pub fn Term(
-    /// The metric, `ttft_ms` say.
-    id: &'static str,
-    /// Whether the unit stands behind the name.
-    #[prop(optional)]
-    with_unit: bool,
-) -> impl IntoView {
-    metric(id).map(|metric| {
-        let name = if with_unit && !metric.unit.is_empty() {
-            format!("{}, {}", metric.name, metric.unit)
-        } else {
-            metric.name.to_owned()
-        };
-        view! {
-            <a class="term" href=format!("#def-{}", metric.id) title=metric.tooltip()>
-                {name}
-            </a>
-        }
-    })
-}
+use crate::components::metric::MetricTips;
+use crate::domain::metrics::METRICS;
 
 /// Every definition.
 #[component]
@@ -53,6 +31,7 @@ pub fn Definitions() -> impl IntoView {
                     })
                     .collect_view()}
             </dl>
+            <MetricTips in_full="" />
         </section>
     }
     .into_any()

@@ -29,21 +29,27 @@ pub fn class_name(class: ErrorClass) -> String {
     class.as_str().replace('_', " ")
 }
 
-/// The errors of the measured requests; nothing when there were none.
+/// The errors of a load point's measured requests; nothing when there were none.
 #[component]
 pub fn Errors(
     /// The report.
     report: Report,
+    /// Which load point.
+    point: usize,
 ) -> impl IntoView {
-    let Report { summary, error_examples, .. } = report;
+    let Report { summary, load_points, error_examples, .. } = report;
+    let summary = load_points.into_iter().nth(point).map_or(summary, |point| point.summary);
     (!summary.errors.is_empty()).then(|| {
         let total = summary.total_requests.max(1) as f64;
         let rows = summary
             .errors
             .into_iter()
             .map(|(class, number)| {
-                let examples: Vec<ErrorExample> =
-                    error_examples.iter().filter(|example| example.class.as_str() == class).cloned().collect();
+                let examples: Vec<ErrorExample> = error_examples
+                    .iter()
+                    .filter(|example| example.class.as_str() == class && example.load_point as usize == point)
+                    .cloned()
+                    .collect();
                 view! {
                     <tr>
                         <th scope="row">{class.replace('_', " ")}</th>

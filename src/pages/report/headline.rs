@@ -2,7 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::definitions::Term;
+use super::verdict::offered;
+use crate::components::metric::Term;
 use crate::components::number::{count, few_samples, figure, grouped, percent};
 use crate::domain::metrics::{Shown, percentile_name};
 use crate::domain::report::{Report, Summary, TokenSource};
@@ -15,6 +16,10 @@ pub fn Headline(
     /// Whether the benchmark has latency limits.
     has_limits: bool,
 ) -> impl IntoView {
+    let title = match report.load_points.get(report.best).filter(|_| report.load_points.len() > 1) {
+        Some(point) => format!("Headline: {}", offered(point)),
+        None => "Headline".to_owned(),
+    };
     let summary = report.summary;
     let failed = summary.failed_requests + summary.dropped_requests;
     let goodput = has_limits.then(|| goodput(&summary));
@@ -27,7 +32,7 @@ pub fn Headline(
     view! {
         <section id="headline" class="stack" aria-labelledby="headline-title">
             <h2 id="headline-title">
-                "Headline" {(!report.valid).then(|| view! { " " <span class="badge badge-partial">"Not valid"</span> })}
+                {title} {(!report.valid).then(|| view! { " " <span class="badge badge-partial">"Not valid"</span> })}
             </h2>
             <div class="headline">
                 <div>

@@ -1,17 +1,15 @@
-//! Latencies: a table of all of them, then for each one what is typical, how bad the tail is, and whether it was steady.
+//! Latencies: a table of all of them, then for each one what is typical and how bad the tail is.
 
 use leptos::prelude::*;
 
-use super::definitions::Term;
 use crate::components::charts::histogram::histogram;
-use crate::components::charts::over_time::{RunTime, latency, level};
 use crate::components::charts::tail::percentile_curve;
 use crate::components::charts::{Chart, ChartFigure};
+use crate::components::metric::Term;
 use crate::components::number::{few_samples, figure, grouped};
 use crate::components::table::{Column, DataTable};
 use crate::domain::metrics::{DRAWN, PERCENTILES, Shown, metric, percentile_name};
 use crate::domain::report::{LoadPointSeries, Report, Summary};
-use crate::pages::report::verdict::offered;
 
 /// The rows of the table, where there are samples.
 const ROWS: [&str; 9] = [
@@ -35,28 +33,17 @@ pub fn Latency(
     point: usize,
 ) -> impl IntoView {
     let Report { summary, load_points, series, .. } = report;
-    let about = (load_points.len() > 1).then(|| load_points.get(point).map(offered)).flatten();
     let summary = load_points.into_iter().nth(point).map_or(summary, |point| point.summary);
     let series = series.into_iter().nth(point).unwrap_or_default();
-    let steady = summary.steady_state.as_ref().map(|steady| (steady.begin_s, steady.end_s));
-    let time = RunTime::of(&series, steady);
-    let groups = DRAWN.into_iter().filter_map(|id| Some((id, charts(id, &summary, &series, &time)?))).collect::<Vec<_>>();
-    let levels: Vec<Chart> = [
-        level("in-flight", "Requests in flight", "Requests", &series.in_flight, &time),
-        level("tokens-per-s", "Output tokens per second", "Tokens/s", &series.tokens_per_s, &time),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let groups = DRAWN.into_iter().filter_map(|id| Some((id, charts(id, &summary, &series)?))).collect::<Vec<_>>();
     view! {
         <section id="latency" class="stack" aria-labelledby="latency-title">
             <h2 id="latency-title">"Latency"</h2>
-            {about.map(|load| view! { <p class="muted">{format!("Of the load point with {load}.")}</p> })}
             <Distributions summary=summary />
             {groups
                 .into_iter()
                 .map(|(id, charts)| {
-                    let title = metric(id).map(|metric| metric.long_name);
+                    let title = metric(id).map(|metric| view! { <Term id=metric.id text=metric.long_name /> });
                     view! {
                         <section class="panel" aria-labelledby=format!("latency-{id}")>
                             <h3 id=format!("latency-{id}")>{title}</h3>
@@ -65,22 +52,13 @@ pub fn Latency(
                     }
                 })
                 .collect_view()}
-            {(!levels.is_empty())
-                .then(|| {
-                    view! {
-                        <section class="panel" aria-labelledby="latency-load">
-                            <h3 id="latency-load">"Load over the run"</h3>
-                            <div class="chart-panels">{levels.into_iter().map(|chart| view! { <ChartFigure chart=chart /> }).collect_view()}</div>
-                        </section>
-                    }
-                })}
         </section>
     }
     .into_any()
 }
 
 /// The charts of one metric; `None` when it was not measured.
-fn charts(id: &str, summary: &Summary, series: &LoadPointSeries, time: &RunTime) -> Option<Vec<Chart>> {
+fn charts(id: &str, summary: &Summary, series: &LoadPointSeries) -> Option<Vec<Chart>> {
     let metric = metric(id)?;
     let drawn = series.metrics.iter().find(|drawn| drawn.metric == id)?;
     let distribution = summary.distribution(id)?;
@@ -95,7 +73,6 @@ fn charts(id: &str, summary: &Summary, series: &LoadPointSeries, time: &RunTime)
     let charts = [
         histogram(&format!("{id}-histogram"), metric.name, metric.unit, counted, &drawn.histogram, &rules),
         percentile_curve(&format!("{id}-percentiles"), metric.name, metric.unit, distribution.independent(), &drawn.curve),
-        latency(&format!("{id}-time"), metric.name, metric.unit, &drawn.over_time, &series.failures_s, time),
     ];
     Some(charts.into_iter().flatten().collect())
 }

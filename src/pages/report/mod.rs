@@ -4,10 +4,16 @@ mod definitions;
 mod errors;
 mod headline;
 mod latency;
+mod lengths;
 mod loads;
+mod over_time;
+mod point;
 mod provenance;
+mod repeat;
 mod requests;
+mod self_check;
 mod stages;
+mod sweep;
 mod verdict;
 
 use leptos::prelude::*;
@@ -27,10 +33,16 @@ use definitions::Definitions;
 use errors::Errors;
 use headline::Headline;
 use latency::Latency;
+use lengths::LengthsSection;
 use loads::{LoadPoints, Nodes};
+use over_time::OverTime;
+use point::PointChoice;
 use provenance::Provenance;
+use repeat::CopyAsCommand;
 use requests::Requests;
+use self_check::ClientSection;
 use stages::Stages;
+use sweep::SweepSection;
 use verdict::Verdict;
 
 /// `/runs/:id/report`
@@ -84,13 +96,29 @@ impl Chosen {
 type Part = (&'static str, &'static str);
 
 /// The parts that a report has, in order.
-fn parts(report: Option<&Report>, shown: bool) -> Vec<Part> {
+fn parts(report: Option<&Report>, shown: bool, point: usize) -> Vec<Part> {
     let mut parts = vec![("verdict", "Verdict")];
     if let Some(report) = report.filter(|_| shown) {
         parts.push(("headline", "Headline"));
+        let several = report.load_points.len() > 1;
+        if report.search.is_some() {
+            parts.push(("sweep", "Search"));
+        } else if several {
+            parts.push(("sweep", "Sweep"));
+        }
+        if several {
+            parts.push(("point", "Load point"));
+        }
         parts.push(("latency", "Latency"));
-        if report.summary.error_rate > 0.0 {
+        if report.series.get(point).is_some_and(|series| !series.metrics.is_empty()) {
+            parts.push(("time", "Over time"));
+        }
+        let summary = report.load_points.get(point).map_or(&report.summary, |point| &point.summary);
+        if !summary.errors.is_empty() {
             parts.push(("errors", "Errors"));
+        }
+        if summary.lengths.is_some() {
+            parts.push(("lengths", "Lengths"));
         }
         parts.push(("loads", "Load points"));
         if report.nodes.len() > 1 {
@@ -111,7 +139,7 @@ fn parts(report: Option<&Report>, shown: bool) -> Vec<Part> {
 
 #[component]
 fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoView {
-    let Data { live, benchmark, report, flash } = data;
+    let Data { live, benchmark, report, repeat, flash } = data;
     let run = live.run.clone();
     let path = format!("/runs/{}/report", run.id);
     let subject = Subject {
@@ -124,24 +152,30 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoVi
     };
     let valid = report.as_ref().is_none_or(|report| report.valid);
     let shown = valid || chosen.figures;
-    let parts = parts(report.as_ref(), shown);
+    let point =
+        report.as_ref().map_or(0, |report| chosen.point.filter(|point| *point < report.load_points.len()).unwrap_or(report.best));
+    let parts = parts(report.as_ref(), shown, point);
     let verdict = view! { <Verdict run=run.clone() spec=benchmark.spec.clone() report=report.clone() shown=shown /> };
     let class = if run.kind == RunKind::Simulated { "report simulated" } else { "report" };
     let body = report.map(|report| {
-        let point = chosen.point.filter(|point| *point < report.load_points.len()).unwrap_or(report.best);
         let figures = shown.then(|| {
             view! {
                 <Headline report=report.clone() has_limits=benchmark.spec.load.slo.is_some() />
+                <SweepSection report=report.clone() slo=benchmark.spec.load.slo.clone() />
+                <PointChoice report=report.clone() path=path.clone() point=point />
                 <Latency report=report.clone() point=point />
-                <Errors report=report.clone() />
-                <LoadPoints report=report.clone() path=path.clone() point=point />
+                <OverTime report=report.clone() point=point />
+                <Errors report=report.clone() point=point />
+                <LengthsSection report=report.clone() point=point />
+                <LoadPoints report=report.clone() path=path.clone() point=point limited=benchmark.spec.load.slo.is_some() />
                 <Nodes report=report.clone() />
             }
         });
         view! {
             {figures}
             <Requests run=run.id path=path.clone() query=query report=report.clone() />
-            <Provenance report=report benchmark=benchmark.clone() />
+            <Provenance report=report.clone() benchmark=benchmark.clone() />
+            <ClientSection report=report />
         }
     });
     let has_report = body.is_some();
@@ -155,6 +189,7 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoVi
                 <PageHeading title=subject.name.clone() above="Report">
                     <RunAgainForm subject=subject.clone() />
                     <CopyForm subject=subject.clone() />
+                    {repeat.map(|repeat| view! { <CopyAsCommand run=run.id repeat=repeat /> })}
                     <DeleteForm subject=subject />
                     <LinkButton href="/" text="Back to history" />
                 </PageHeading>

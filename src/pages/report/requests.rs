@@ -59,7 +59,9 @@ pub fn Requests(
         [("", "All"), ("measured", "Measured"), ("warmup", "Warm-up"), ("ok", "Succeeded"), ("error", "Failed")]
             .map(|(value, text)| (value.to_owned(), text.to_owned()))
             .into();
-    choices.extend(report.summary.errors.keys().map(|class| (class.clone(), format!("Failed: {}", class.replace('_', " ")))));
+    let classes: std::collections::BTreeSet<&String> =
+        report.load_points.iter().flat_map(|point| point.summary.errors.keys()).collect();
+    choices.extend(classes.into_iter().map(|class| (class.clone(), format!("Failed: {}", class.replace('_', " ")))));
     let api = format!("/api/v1/runs/{run}/requests?format=");
     let here = StoredValue::new(path.clone());
     let filter = move || {

@@ -10,6 +10,8 @@ use crate::components::time::Time;
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::report::{LoadPoint, Report};
 use crate::domain::run::{Run, RunStatus};
+use crate::domain::sweep::Sweep;
+use crate::domain::workflow::fields::join_words;
 
 /// What is to be thought of the run.
 #[component]
@@ -25,7 +27,8 @@ pub fn Verdict(
 ) -> impl IntoView {
     let valid = report.as_ref().map(|report| report.valid);
     let refused = report.as_ref().filter(|report| !report.valid).map(|report| report.invalid_reasons.clone());
-    let notes = report.as_ref().map(|report| report.notes.clone()).unwrap_or_default();
+    let refused = refused.map(|reasons| together(&reasons));
+    let notes = report.as_ref().map(|report| together(&report.notes)).unwrap_or_default();
     let sentence = report.as_ref().map_or_else(|| plan(&spec), |report| done(report, &spec));
     let here = format!("/runs/{}/report", run.id);
     view! {
@@ -68,6 +71,32 @@ pub fn Verdict(
     .into_any()
 }
 
+/// What is said of several load points in the same words is said once: "… (load points 2 to 8)."
+fn together(said: &[String]) -> Vec<String> {
+    let parts = |text: &str| -> Option<(String, u32)> {
+        let (words, rest) = text.rsplit_once(" (load point ")?;
+        Some((words.to_owned(), rest.trim_end_matches('.').trim_end_matches(')').parse().ok()?))
+    };
+    let mut grouped: Vec<(String, Vec<u32>)> = Vec::new();
+    for text in said {
+        let (words, number) = parts(text).map_or_else(|| (text.clone(), None), |(words, number)| (words, Some(number)));
+        match grouped.iter_mut().find(|(own, numbers)| *own == words && number.is_some() && !numbers.is_empty()) {
+            Some((_, numbers)) => numbers.extend(number),
+            None => grouped.push((words, number.into_iter().collect())),
+        }
+    }
+    let of = |(words, numbers): (String, Vec<u32>)| match numbers.as_slice() {
+        [] => words,
+        [number] => format!("{words} (load point {number})."),
+        [first, .., last] if last - first + 1 == numbers.len() as u32 => format!("{words} (load points {first} to {last})."),
+        _ => {
+            let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+            format!("{words} (load points {}).", join_words(&numbers))
+        }
+    };
+    grouped.into_iter().map(of).collect()
+}
+
 /// How the run ended, where that is not plain.
 fn standing(run: &Run) -> Option<AnyView> {
     let reason = run.reason.clone().unwrap_or_default();
@@ -98,7 +127,7 @@ fn standing(run: &Run) -> Option<AnyView> {
 pub fn offered(point: &LoadPoint) -> String {
     match (point.concurrency, point.rate) {
         (Some(concurrency), _) => format!("{} in flight", grouped(u64::from(concurrency))),
-        (None, Some(rate)) => format!("{} requests/s", crate::components::number::figure(rate)),
+        (None, Some(rate)) => format!("{} requests/s", figure_of(rate)),
         (None, None) => "its load".to_owned(),
     }
 }
@@ -123,6 +152,9 @@ fn lengths(spec: &BenchmarkSpec) -> String {
 
 /// What was done, in one sentence.
 fn done(report: &Report, spec: &BenchmarkSpec) -> String {
+    if let Some(sweep) = Sweep::of(report) {
+        return swept(report, spec, &sweep);
+    }
     let summary = &report.summary;
     let load = report.load_points.get(report.best).map(offered).unwrap_or_default();
     let ended = match summary.failed_requests + summary.dropped_requests {
@@ -138,6 +170,36 @@ fn done(report: &Report, spec: &BenchmarkSpec) -> String {
     )
 }
 
+/// What a sweep did, in one sentence.
+fn swept(report: &Report, spec: &BenchmarkSpec, sweep: &Sweep) -> String {
+    let points = &sweep.points;
+    let sum = |of: fn(&LoadPoint) -> u64| report.load_points.iter().map(of).sum::<u64>();
+    let all = sum(|point| point.summary.total_requests);
+    let bad = sum(|point| point.summary.failed_requests + point.summary.dropped_requests);
+    let range = match (points.first(), points.last()) {
+        (Some(first), Some(last)) => format!(" from {} to {}", figure_of(first.load), offered(&last.point)),
+        _ => String::new(),
+    };
+    let ended = match bad {
+        0 => "all requests succeeded".to_owned(),
+        bad => format!("{} of {} did not succeed", grouped(bad), count(all, "request", "requests")),
+    };
+    let chosen = sweep.chosen.and_then(|index| report.load_points.get(index));
+    let chosen = chosen.map(|point| format!(" Chosen: {}.", offered(point))).unwrap_or_default();
+    format!(
+        "{}: {}{range}, {} in all{}; {ended}.{chosen}",
+        where_and_what(spec),
+        count(points.len() as u64, "load point", "load points"),
+        count(all, "request", "requests"),
+        lengths(spec),
+    )
+}
+
+/// A load without its unit.
+fn figure_of(load: f64) -> String {
+    if load.fract() == 0.0 { grouped(load as u64) } else { crate::components::number::figure(load) }
+}
+
 /// What should have been done.
 fn plan(spec: &BenchmarkSpec) -> String {
     let load = format!("{} in flight", grouped(u64::from(spec.load.concurrent_requests)));
@@ -147,5 +209,21 @@ fn plan(spec: &BenchmarkSpec) -> String {
             format!("{}: {requests}, {load}{}. Nothing was measured.", where_and_what(spec), lengths(spec))
         }
         None => format!("{}: {load}{}. Nothing was measured.", where_and_what(spec), lengths(spec)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_words_of_several_load_points_are_said_once() {
+        let said = |texts: &[&str]| together(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+        assert_eq!(
+            said(&["Too short (load point 2).", "Odd.", "Too short (load point 3).", "Too short (load point 4)."]),
+            ["Too short (load points 2 to 4).", "Odd."]
+        );
+        assert_eq!(said(&["A (load point 1).", "A (load point 3).", "A (load point 9)."]), ["A (load points 1, 3 and 9)."]);
+        assert_eq!(said(&["A (load point 1).", "B.", "B."]), ["A (load point 1).", "B.", "B."]);
     }
 }

@@ -1,5 +1,6 @@
 //! Settings: tokens for scripts, people (for administrators), password, theme.
 
+mod password;
 mod people;
 mod tokens;
 
@@ -37,24 +38,17 @@ fn Settings(view: SettingsView) -> impl IntoView {
     let flash = view.flash.clone().unwrap_or_default();
     let lines = summary_lines(&flash);
     let done = view.flash.clone().filter(|flash| !flash.is_refusal());
-    let people = view.administrator.then(|| view! { <people::People users=view.users flash=flash.clone() /> });
-    let password = if view.administrator {
-        "To change your password, make a new one-time link for yourself under People and open it. The old password works until then."
-    } else {
-        "To change your password, ask an administrator for a new one-time link. The old password works until you use it."
-    };
+    let people = view.administrator.then(|| view! { <people::People users=view.users reader=view.id flash=flash.clone() /> });
+    let password_flash = flash.clone();
     view! {
         <div class="inventory stack-loose">
             <ErrorSummary lines=lines />
             <Outcome flash=done />
-            <PageHeading title="Settings" above=format!("Signed in as {}", view.name) error=flash.is_refusal() />
+            <PageHeading title="Settings" above=format!("Signed in as {}", view.name.clone()) error=flash.is_refusal() />
             {view.shown.map(|shown| view! { <Once shown=shown /> })}
             <tokens::Tokens tokens=view.tokens flash=flash />
             {people}
-            <section class="stack-tight" aria-labelledby="password">
-                <h2 id="password">"Password"</h2>
-                <p>{password}</p>
-            </section>
+            <password::Password name=view.name.clone() flash=password_flash />
             <section class="stack-tight" aria-labelledby="theme">
                 <h2 id="theme">"Theme"</h2>
                 <p>

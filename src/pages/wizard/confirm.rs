@@ -27,8 +27,8 @@ pub fn ConfirmStep(
     let Some(view) = place.view.clone() else { return ().into_any() };
     let rows = view.chosen.datasets.iter().map(|dataset| dataset.samples).sum::<u64>();
     let steps = &view.answer.workflow_steps;
-    let is_dataset = steps.eval_with == EvalWith::Dataset;
-    let sentence = load_sentence(&steps.load(), is_dataset.then_some(rows), None);
+    let is_dataset = steps.load.eval_with == EvalWith::Dataset;
+    let sentence = load_sentence(&steps.load, is_dataset.then_some(rows), None);
     let outlook = match &view.choices {
         Choices::Outlook(outlook) => outlook.clone(),
         _ => Outlook::default(),
@@ -109,12 +109,12 @@ fn OutlookNotes(outlook: Outlook, cost: Option<String>) -> impl IntoView {
 fn token_cost(view: &WizardView) -> Option<String> {
     view.chosen.model.as_ref().filter(|model| model.is_cloud())?;
     let steps = &view.answer.workflow_steps;
-    let load = steps.load();
+    let load = &steps.load;
     let Some(requests) = load.requests() else {
         return Some("The provider counts every token; how many depends on how fast it answers.".to_owned());
     };
-    let all = u64::from(requests) + u64::from(steps.warmup_requests.unwrap_or(steps.concurrent_requests));
-    match (steps.eval_with, steps.max_input_tokens, steps.max_output_tokens) {
+    let all = u64::from(requests) + u64::from(steps.load.warmup_requests.unwrap_or(steps.load.concurrent_requests));
+    match (steps.load.eval_with, steps.load.max_input_tokens, steps.load.max_output_tokens) {
         (EvalWith::Configuration, Some(input), Some(output)) => Some(format!(
             "The provider will count about {} input tokens and at most {} output tokens, warm-up included.",
             grouped(all * u64::from(input)),
@@ -136,7 +136,7 @@ fn cards(view: &WizardView) -> Vec<(Page, Vec<(&'static str, String)>)> {
     if !steps.description.is_empty() {
         details.push(("Description", steps.description.clone()));
     }
-    details.push(("Concurrent requests", grouped(steps.concurrent_requests.into())));
+    details.push(("Concurrent requests", grouped(steps.load.concurrent_requests.into())));
     let gone = || "no longer there".to_owned();
     let cluster = vec![("Cluster", chosen.cluster.as_ref().map_or_else(gone, |cluster| cluster.name.clone()))];
     let nodes = steps
@@ -160,25 +160,25 @@ fn cards(view: &WizardView) -> Vec<(Page, Vec<(&'static str, String)>)> {
 fn load_rows(view: &WizardView, steps: &WorkflowSteps) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     let tokens = |value: Option<u32>| value.map(|tokens| format!("{} tokens", grouped(tokens.into())));
-    match steps.eval_with {
-        EvalWith::Configuration => rows.extend(tokens(steps.max_input_tokens).map(|value| ("Input", value))),
+    match steps.load.eval_with {
+        EvalWith::Configuration => rows.extend(tokens(steps.load.max_input_tokens).map(|value| ("Input", value))),
         EvalWith::Dataset => {
             for dataset in &view.chosen.datasets {
                 rows.push(("Dataset", format!("{} ({})", dataset.name, count(dataset.samples, "sample", "samples"))));
             }
         }
     }
-    rows.extend(tokens(steps.max_output_tokens).map(|value| ("Output", value)));
-    if let Some(requests) = steps.load().requests() {
-        let default = if steps.num_requests.is_none() { " (default)" } else { "" };
+    rows.extend(tokens(steps.load.max_output_tokens).map(|value| ("Output", value)));
+    if let Some(requests) = steps.load.requests() {
+        let default = if steps.load.num_requests.is_none() { " (default)" } else { "" };
         rows.push(("Requests", format!("{}{default}", grouped(requests.into()))));
     }
-    let warmup = match steps.warmup_requests {
+    let warmup = match steps.load.warmup_requests {
         Some(requests) => grouped(requests.into()),
-        None => format!("{} (default)", grouped(steps.concurrent_requests.into())),
+        None => format!("{} (default)", grouped(steps.load.concurrent_requests.into())),
     };
     rows.push(("Warm-up requests", warmup));
-    rows.push(("Seed", steps.seed.map_or_else(|| "chosen at the start and recorded".to_owned(), |seed| seed.to_string())));
+    rows.push(("Seed", steps.load.seed.map_or_else(|| "chosen at the start and recorded".to_owned(), |seed| seed.to_string())));
     rows
 }
 

@@ -19,8 +19,8 @@ fn versions(flash: &Flash, view: &WizardView) -> Vec<(String, String, String)> {
     let mut stored = steps.fields();
     // These two show their default where nothing is stored.
     let defaults = [
-        ("num_requests", LoadSpec::default_requests(steps.concurrent_requests), steps.duration_s.is_none()),
-        ("warmup_requests", steps.concurrent_requests, true),
+        ("num_requests", LoadSpec::default_requests(steps.load.concurrent_requests), steps.load.duration_s.is_none()),
+        ("warmup_requests", steps.load.concurrent_requests, true),
     ];
     for (name, value, applies) in defaults {
         if applies && !stored.contains_key(name) {

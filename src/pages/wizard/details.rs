@@ -23,11 +23,11 @@ pub fn DetailsStep(
     let tags =
         text("tags", stored.as_ref().map(|steps| steps.tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>().join(", ")));
     let description = text("description", stored.as_ref().map(|steps| steps.description.clone()));
-    let concurrency =
-        flash.value("concurrent_requests", stored.as_ref().map_or("8".to_owned(), |steps| steps.concurrent_requests.to_string()));
+    let concurrency = flash
+        .value("concurrent_requests", stored.as_ref().map_or("8".to_owned(), |steps| steps.load.concurrent_requests.to_string()));
     let method = flash.value(
         "eval_with",
-        match stored.as_ref().map(|steps| steps.eval_with) {
+        match stored.as_ref().map(|steps| steps.load.eval_with) {
             Some(EvalWith::Dataset) => "dataset",
             Some(EvalWith::Configuration) | None => "configuration",
         },

@@ -13,18 +13,18 @@ pub fn rows(view: &WizardView) -> Vec<(&'static str, String)> {
     let chosen = &view.chosen;
     let mut rows = vec![
         ("Name", steps.name.clone()),
-        ("Requests in flight", grouped(steps.concurrent_requests.into())),
+        ("Requests in flight", grouped(steps.load.concurrent_requests.into())),
         (
             "Prompts",
-            match steps.eval_with {
+            match steps.load.eval_with {
                 EvalWith::Configuration => "Synthetic, of given lengths".to_owned(),
                 EvalWith::Dataset => "From datasets".to_owned(),
             },
         ),
     ];
     let mut add = |term: &'static str, value: Option<String>| rows.extend(value.map(|value| (term, value)));
-    add("Input tokens", steps.max_input_tokens.map(|tokens| grouped(tokens.into())));
-    add("Output tokens", steps.max_output_tokens.map(|tokens| grouped(tokens.into())));
+    add("Input tokens", steps.load.max_input_tokens.map(|tokens| grouped(tokens.into())));
+    add("Output tokens", steps.load.max_output_tokens.map(|tokens| grouped(tokens.into())));
     let datasets: Vec<&str> = chosen.datasets.iter().map(|dataset| dataset.name.as_str()).collect();
     add("Datasets", (!datasets.is_empty()).then(|| datasets.join(", ")));
     add("Cluster", chosen.cluster.as_ref().map(|cluster| cluster.name.clone()));

@@ -6,7 +6,9 @@ use leptos::server_fn::client::Client;
 use leptos::server_fn::codec::PostUrl;
 use leptos::server_fn::request::ClientReq;
 use leptos::server_fn::{Http, ServerFn};
+use leptos::wasm_bindgen::JsCast;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use super::conflict::ConflictPanel;
 use super::draft::DraftPanel;
@@ -20,6 +22,7 @@ use crate::components::form::{ErrorSummary, SendFailure, SummaryLine, Target, Un
 use crate::components::heading::PageHeading;
 use crate::components::icon::{Icon, IconName};
 use crate::domain::form::Flash;
+use crate::domain::problem::ProblemKind;
 use crate::domain::workflow::Page;
 use crate::domain::workflow::fields::{label, labels, step_of};
 
@@ -30,6 +33,8 @@ pub struct Place {
     pub page: Page,
     /// The draft; absent before its first save.
     pub view: Option<WizardView>,
+    /// For a draft that there is none of yet: tells this drawing of the form from every other.
+    pub begins: Option<Uuid>,
     /// What was typed last, if it was refused.
     pub flash: Flash,
     /// Whether a "Change" link of the confirmation led here.
@@ -43,7 +48,13 @@ pub struct Place {
 impl Place {
     /// A page of a draft.
     pub fn new(page: Page, view: Option<WizardView>, flash: Flash) -> Self {
-        Self { page, view, flash, from_confirm: false, dropped: Vec::new(), dropped_by: None }
+        Self { page, view, begins: None, flash, from_confirm: false, dropped: Vec::new(), dropped_by: None }
+    }
+
+    /// For a draft that there is none of yet.
+    pub fn begun_by(mut self, form: Uuid) -> Self {
+        self.begins = Some(form);
+        self
     }
 
     /// With what the address says of the way here. Only names of fields and pages are taken from it.
@@ -72,7 +83,8 @@ impl Place {
     /// The error summary: a field of another page leads there.
     fn lines(&self) -> Vec<SummaryLine> {
         let mut lines = summary_lines(&self.flash);
-        for (line, error) in lines.iter_mut().zip(&self.flash.errors) {
+        // The lines of the errors are the last ones.
+        for (line, error) in lines.iter_mut().rev().zip(self.flash.errors.iter().rev()) {
             match page_of(&error.field, error.step) {
                 Some(page) if page == self.page => {}
                 Some(page) => {
@@ -201,11 +213,23 @@ where
     Output: 'static,
 {
     let pending = action.pending();
-    let revision = place.view.as_ref().map(|view| view.answer.revision.to_string()).unwrap_or_default();
+    // A form that comes back after a sign-in still knows which revision it was drawn from.
+    let drawn_from = place.flash.signed_out.then(|| place.flash.value("if_revision", "")).filter(|revision| !revision.is_empty());
+    let stored = place.view.as_ref().map(|view| view.answer.revision.to_string());
+    let revision = drawn_from.or(stored).unwrap_or_default();
     let workflow_id = place.view.as_ref().map(|view| view.answer.workflow_id.to_string()).unwrap_or_default();
     let conflict = place.flash.changed.is_some();
     let button = if conflict { "Save my version".to_owned() } else { button };
-    let failed = Signal::derive(move || action.value().get().and_then(Result::err));
+    let refused = move || action.value().get().and_then(Result::err);
+    let is_signed_out = |error: &CallError| error.0.kind == ProblemKind::Unauthorized;
+    let failed = Signal::derive(move || refused().filter(|error| !is_signed_out(error)));
+    // The session is over: the form goes once more, as it does without WASM, and the server keeps what was typed.
+    let form = StoredValue::new_local(None::<leptos::web_sys::HtmlFormElement>);
+    Effect::new(move |_| {
+        if refused().is_some_and(|error| is_signed_out(&error)) {
+            form.with_value(|form| form.as_ref().map(leptos::web_sys::HtmlFormElement::submit));
+        }
+    });
     view! {
         <div
             on:input=move |_| unsent.edited()
@@ -214,12 +238,14 @@ where
                     event.prevent_default();
                 } else {
                     unsent.sent();
+                    form.set_value(event.target().and_then(|target| target.dyn_into().ok()));
                 }
             }
         >
             <ActionForm action={action} {..} class="form" novalidate=true>
                 <input type="hidden" name="workflow_id" value=workflow_id />
                 <input type="hidden" name="if_revision" value=revision />
+                {place.begins.map(|form| view! { <input type="hidden" name="begins" value=form.to_string() /> })}
                 <input type="hidden" name="return_to" value=if place.from_confirm { "confirm" } else { "" } />
                 {children()}
                 <SendFailure failed=failed />

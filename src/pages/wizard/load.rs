@@ -30,8 +30,8 @@ pub fn LoadStep(
     let number = |value: Option<u32>| value.map(|value| value.to_string()).unwrap_or_default();
 
     // The default is shown in the field, so that it is seen and can be edited; the server tells it from a choice.
-    let default_requests = LoadSpec::default_requests(steps.concurrent_requests).to_string();
-    let (default_requests, requests_hint) = match steps.duration_s {
+    let default_requests = LoadSpec::default_requests(steps.load.concurrent_requests).to_string();
+    let (default_requests, requests_hint) = match steps.load.duration_s {
         Some(seconds) => {
             (String::new(), format!("The draft measures for {} instead. Enter a number to end by number.", duration(seconds)))
         }
@@ -39,18 +39,18 @@ pub fn LoadStep(
             default_requests,
             format!(
                 "Measured after the warm-up. The default is the larger of 10 × requests in flight and 100: {}.",
-                grouped(LoadSpec::default_requests(steps.concurrent_requests).into())
+                grouped(LoadSpec::default_requests(steps.load.concurrent_requests).into())
             ),
         ),
     };
-    let default_warmup = steps.concurrent_requests.to_string();
+    let default_warmup = steps.load.concurrent_requests.to_string();
     let shown = |stored: Option<u32>, default: &str| stored.map_or_else(|| default.to_owned(), |value| value.to_string());
-    let num_requests = flash.value("num_requests", shown(steps.num_requests, &default_requests));
-    let warmup = flash.value("warmup_requests", shown(steps.warmup_requests, &default_warmup));
-    let seed = flash.value("seed", steps.seed.map(|seed| seed.to_string()).unwrap_or_default());
+    let num_requests = flash.value("num_requests", shown(steps.load.num_requests, &default_requests));
+    let warmup = flash.value("warmup_requests", shown(steps.load.warmup_requests, &default_warmup));
+    let seed = flash.value("seed", steps.load.seed.map(|seed| seed.to_string()).unwrap_or_default());
     let more_open = !seed.is_empty() || flash.error("seed").is_some();
 
-    let is_dataset = steps.eval_with == EvalWith::Dataset;
+    let is_dataset = steps.load.eval_with == EvalWith::Dataset;
     let source = if is_dataset {
         view! { <Datasets place=place.clone() search=search /> }.into_any()
     } else {
@@ -62,7 +62,7 @@ pub fn LoadStep(
                 number=true
                 unit="tokens"
                 autocomplete="off"
-                value=flash.value("max_input_tokens", number(steps.max_input_tokens))
+                value=flash.value("max_input_tokens", number(steps.load.max_input_tokens))
                 error=flash.error("max_input_tokens")
             />
         }
@@ -87,7 +87,7 @@ pub fn LoadStep(
                     number=true
                     unit="tokens"
                     autocomplete="off"
-                    value=flash.value("max_output_tokens", number(steps.max_output_tokens))
+                    value=flash.value("max_output_tokens", number(steps.load.max_output_tokens))
                     error=flash.error("max_output_tokens")
                 />
                 <TextField

@@ -19,8 +19,7 @@ use leptos_router::components::Redirect;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use serde::{Deserialize, Serialize};
 
-use crate::api::functions::forms::load_flash;
-use crate::api::functions::workflows::{WizardView, load_wizard};
+use crate::api::functions::workflows::{WizardView, load_new_draft, load_wizard};
 use crate::components::failure::{Failure, Missing};
 use crate::domain::form::Flash;
 use crate::domain::workflow::Page;
@@ -30,14 +29,14 @@ use frame::Place;
 #[component]
 pub fn NewBenchmark() -> impl IntoView {
     let query = use_query_map();
-    let kept = Resource::new(move || query.read().get("flash").unwrap_or_default(), load_flash);
+    let data = Resource::new(move || query.read().get("flash").unwrap_or_default(), load_new_draft);
     view! {
         <Transition>
             {move || Suspend::new(async move {
-                match kept.await {
+                match data.await {
                     Err(error) => view! { <Failure error=error /> }.into_any(),
-                    Ok(flash) => {
-                        let place = Place::new(Page::Details, None, flash.unwrap_or_default());
+                    Ok(new) => {
+                        let place = Place::new(Page::Details, None, new.flash.unwrap_or_default()).begun_by(new.begins);
                         view! { <details::DetailsStep place=place /> }.into_any()
                     }
                 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::domain::inventory::DeviceType;
 use crate::engine::Launch;
 use crate::load::plan::Plan;
 
@@ -73,6 +74,12 @@ pub struct EngineSpec {
     pub title: String,
     /// How it is started and known.
     pub launch: Launch,
+    /// The kind of its devices; absent in orders of before this was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_type: Option<DeviceType>,
+    /// How many devices it has; of a processor, one.
+    #[serde(default)]
+    pub devices: u32,
 }
 
 fn ten() -> u64 {

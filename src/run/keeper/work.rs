@@ -212,6 +212,7 @@ impl Keeper {
         let endpoints = self.engines.iter().zip(&self.spec.engines).map(|(engine, spec)| PlanEndpoint {
             node: spec.node.clone(),
             base_url: format!("http://127.0.0.1:{}/v1", engine.port),
+            metrics: spec.launch.metrics.clone(),
         });
         self.spec.plan.endpoints = endpoints.collect();
         if let Some(model) = self.engines.first().and_then(|engine| engine.model.clone()) {

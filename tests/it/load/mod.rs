@@ -1,6 +1,7 @@
 //! `dyno load` against servers that speak scripted bytes: what it measures, how each fault is named, what is left when it
 //! is stopped or killed.
 
+mod around;
 mod ends;
 mod faults;
 mod kept;

@@ -88,7 +88,7 @@ fn serve(stream: Box<dyn Duplex>, log: &Mutex<Vec<Seen>>, answer: &dyn Fn(&Seen,
             return;
         }
         let path = head.split(' ').nth(1).unwrap().to_owned();
-        let seen = Seen { body: serde_json::from_slice(&body).unwrap(), path, head, of_connection };
+        let seen = Seen { body: serde_json::from_slice(&body).unwrap_or_default(), path, head, of_connection };
         let then = if seen.path.contains("token") || seen.path.contains("template") {
             let _ = reader.get_mut().write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
             Then::GoOn

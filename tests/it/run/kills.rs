@@ -126,3 +126,61 @@ async fn a_killed_guard_leaves_nothing_either() {
     assert_eq!(ended["status"], "partial", "{ended:#}");
     portal.nothing_left().await;
 }
+
+/// A database beside the portal's own connections, to see how far it is.
+async fn records_of(portal: &Portal, run: &str) -> i64 {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(portal.data_dir().join("dyno.db")).read_only(true);
+    let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    let count =
+        sqlx::query_scalar("SELECT count(*) FROM request_records WHERE run_id = ?").bind(run).fetch_one(&pool).await.unwrap();
+    pool.close().await;
+    count
+}
+
+#[tokio::test]
+async fn a_portal_killed_while_it_takes_records_over() {
+    let mut portal = Portal::start().await;
+    let run = portal.run(100, ENGINE).await;
+    portal.under_load(&run).await;
+    portal.kill();
+    // Without the portal the run goes to its end, with all of its records in a file.
+    portal.nothing_left().await;
+    let file = portal.folder(&run).join("requests.ndjson");
+    let written = std::fs::read_to_string(&file).unwrap();
+    let template = written.lines().last().unwrap();
+    let id = serde_json::from_str::<serde_json::Value>(template).unwrap()["id"].as_str().unwrap().to_owned();
+    // So many that they are not taken over within one look.
+    let total = 60_000;
+    let mut many = written.clone();
+    for number in written.lines().count()..total {
+        many.push_str(&template.replace(&id, &format!("{id}-{number}")));
+        many.push('\n');
+    }
+    std::fs::write(&file, many).unwrap();
+
+    portal.start_again().await;
+    let mut kills = 0;
+    let mut before = 0;
+    while kills < 3 {
+        let count = records_of(&portal, &run).await;
+        if count > before && (count as usize) < total {
+            portal.kill();
+            kills += 1;
+            before = records_of(&portal, &run).await;
+            portal.start_again().await;
+        } else if count as usize == total {
+            break;
+        }
+    }
+    assert!(kills > 0, "it was through before it could be killed");
+    let ended = portal.end(&run).await;
+    assert_eq!(ended["status"], "succeeded", "{ended:#}");
+    let found = portal.client.get(&format!("/api/v1/runs/{run}/requests?page_size=1")).await.expect(200);
+    assert_eq!(found["total"], total, "none is lost, none is there twice");
+    let lines = portal.client.get(&format!("/api/v1/runs/{run}/requests?format=csv")).await;
+    let ids: std::collections::HashSet<&str> =
+        lines.body.as_str().unwrap().lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(ids.len(), total);
+    let ids = portal.event_ids(&run, 0).await;
+    assert_eq!(ids, (1..=ids.len() as i64).collect::<Vec<_>>());
+}

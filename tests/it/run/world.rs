@@ -160,6 +160,10 @@ impl Portal {
         body.lines().filter_map(|line| line.strip_prefix("id: ")?.parse().ok()).collect()
     }
 
+    pub fn data_dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     pub fn folder(&self, run: &str) -> PathBuf {
         self.dir.path().join("runs").join(run)
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::support::{TestApp, TestClient, answer};
 
-const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+pub const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 async fn first_link(app: &TestApp) -> Option<String> {
     let link = account::first_link(&app.app, Timestamp::now()).await.unwrap()?;
@@ -19,7 +19,7 @@ async fn first_link(app: &TestApp) -> Option<String> {
     Some(link.rsplit('/').next().unwrap().to_owned())
 }
 
-fn cookie_of(response: &reqwest::Response) -> Option<String> {
+pub fn cookie_of(response: &reqwest::Response) -> Option<String> {
     let cookies = response.headers().get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
     cookies.into_iter().find(|cookie| cookie.contains("session=")).map(str::to_owned)
 }

@@ -1,6 +1,6 @@
 //! Objects to keep.
 
-use dyno::domain::benchmark::{Benchmark, BenchmarkSpec, Endpoint, EngineKind, EvalWith, LoadSpec, NodeChoice, Serving, Tag};
+use dyno::domain::benchmark::{Benchmark, BenchmarkSpec, EngineKind, EvalWith, LoadSpec, NodeChoice, Serving, Tag};
 use dyno::domain::inventory::{Credential, FileLocation, Model, ModelSource};
 use dyno::domain::provider::ProviderId;
 use dyno::domain::report::{Phase, RequestRecord};
@@ -82,20 +82,9 @@ pub fn benchmark(owner: &Actor, name: &str, workflow: Option<Uuid>) -> Benchmark
             tags: vec![Tag { name: "nightly".to_owned(), color: None }],
             description: "Größe 50% of it".to_owned(),
             load: LoadSpec {
-                concurrent_requests: 8,
-                eval_with: EvalWith::Configuration,
                 max_input_tokens: Some(128),
                 max_output_tokens: Some(32),
-                dataset_ids: Vec::new(),
-                warmup_requests: None,
-                num_requests: None,
-                duration_s: None,
-                endpoint: Endpoint::Chat,
-                arrival: None,
-                load_points: Vec::new(),
-                slo: None,
-                seed: None,
-                prefix: None,
+                ..LoadSpec::new(8, EvalWith::Configuration)
             },
             cluster_id: Uuid::nil(),
             cluster_name: "local".to_owned(),

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use uuid::Uuid;
@@ -256,7 +255,7 @@ async fn register_model(app: &App, actor: &Actor, path: &Path) -> Result<Model, 
         facts: Some(facts),
         owner: Some(actor.id),
         archived: false,
-        created_at: Timestamp::now(),
+        created_at: super::super::now(),
     };
     app.store.insert_model(&model).await.map_err(|error| sentence(&error.into()))?;
     Ok(model)

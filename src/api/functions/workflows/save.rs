@@ -9,14 +9,11 @@ use crate::api::functions::{CallError, query_escape};
 use crate::domain::benchmark::Tag;
 use crate::domain::form::Flash;
 use crate::domain::inventory::{Model, ModelSource};
-use crate::domain::list::ListQuery;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::workflow::{Page, WorkflowAnswer};
 
 /// The wizard counts eight steps.
 const TOTAL_STEPS: u8 = 8;
-/// A second first step with the same values within this time is a double click, not a second draft.
-const DOUBLE_CLICK_S: i64 = 10;
 
 /// A page being saved.
 pub struct Save {
@@ -26,6 +23,8 @@ pub struct Save {
     /// `confirm`: a "Change" link of the confirmation led here.
     return_to: String,
     entries: Entries,
+    /// For a draft that there is none of yet: the form that begins it.
+    begins: Option<Uuid>,
     steps: Vec<(u8, Value)>,
     credential: Option<(Option<Model>, NewCredential)>,
 }
@@ -52,9 +51,31 @@ impl Save {
             if_revision: if_revision.to_owned(),
             return_to: return_to.to_owned(),
             entries,
+            begins: None,
             steps: Vec::new(),
             credential: None,
         }
+    }
+
+    /// The form that begins the draft. When it has begun one already (two clicks, or back and Continue once more), that draft
+    /// is meant, as it was then.
+    pub async fn begun_by(mut self, form: &str) -> Result<Self, (Self, Problem)> {
+        self.begins = Uuid::parse_str(form).ok();
+        if let (true, Some(form)) = (self.workflow_id.is_empty(), self.begins) {
+            let begun = async {
+                let (app, actor) = crate::server::context()?;
+                calls::workflows::begun_by(&app, &actor, form).await
+            };
+            match begun.await {
+                Ok(None) => {}
+                Ok(Some(id)) => {
+                    self.workflow_id = id.to_string();
+                    self.if_revision = "1".to_owned();
+                }
+                Err(problem) => return Err((self, problem)),
+            }
+        }
+        Ok(self)
     }
 
     /// Sends a step.
@@ -116,10 +137,7 @@ impl Save {
         let mut last: Option<WorkflowAnswer> = None;
         for (number, body) in self.steps {
             let answer = match id {
-                None => match double_click(&app, &actor, &body).await? {
-                    Some(answer) => answer,
-                    None => calls::workflows::run_workflow(&app, &actor, first(number, body)).await?,
-                },
+                None => calls::workflows::begin(&app, &actor, self.begins, first(number, body)).await?,
                 Some(id) => send(&app, &actor, id, number, revision, body).await?,
             };
             revision = Some(answer.revision);
@@ -206,22 +224,6 @@ fn holds(answer: &WorkflowAnswer, body: &Value) -> bool {
         let is_empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
         stored == value || (is_empty(stored) && is_empty(value))
     })
-}
-
-/// The draft that the first of two clicks has just begun.
-async fn double_click(
-    app: &crate::server::App,
-    actor: &crate::domain::user::Actor,
-    body: &Value,
-) -> Result<Option<WorkflowAnswer>, Problem> {
-    let query = ListQuery { sort: Some("-created_at".to_owned()), page_size: Some(1), ..ListQuery::default() };
-    let newest = calls::workflows::list(app, actor, &query).await?.items.into_iter().next();
-    let Some(newest) = newest else { return Ok(None) };
-    if jiff::Timestamp::now().as_second() - newest.created_at.as_second() > DOUBLE_CLICK_S || newest.revision != 1 {
-        return Ok(None);
-    }
-    let answer = calls::workflows::get(app, actor, newest.workflow_id).await?;
-    Ok(holds(&answer, body).then_some(answer))
 }
 
 async fn add_credential(

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::values;
-use crate::domain::benchmark::{EvalWith, Serving, Tag};
+use crate::domain::benchmark::{EvalWith, LoadSpec, Serving, Tag};
 use crate::domain::problem::FieldError;
 use crate::domain::workflow::body::{Patch, Reader};
 use crate::domain::workflow::state::WorkflowSteps;
@@ -120,20 +120,7 @@ pub fn create(patch: &DetailsPatch, errors: &mut Vec<FieldError>) -> Option<Work
         name: name?.clone(),
         tags: patch.tags.set().cloned().unwrap_or_default(),
         description: patch.description.set().cloned().unwrap_or_default(),
-        concurrent_requests: *concurrent_requests?,
-        eval_with: *eval_with?,
-        max_input_tokens: None,
-        max_output_tokens: None,
-        dataset_ids: Vec::new(),
-        warmup_requests: None,
-        num_requests: None,
-        duration_s: None,
-        endpoint: None,
-        arrival: None,
-        load_points: Vec::new(),
-        slo: None,
-        seed: None,
-        prefix: None,
+        load: LoadSpec::new(*concurrent_requests?, *eval_with?),
         cluster_id: None,
         nodes: Vec::new(),
         load_node: None,
@@ -165,14 +152,11 @@ pub fn apply(steps: &mut WorkflowSteps, patch: &DetailsPatch, errors: &mut Vec<F
     match &patch.concurrent_requests {
         Patch::Keep => {}
         Patch::Clear => errors.push(FieldError::at(STEP, "concurrent_requests", NO_CONCURRENCY)),
-        Patch::Set(number) => steps.concurrent_requests = *number,
+        Patch::Set(number) => steps.load.concurrent_requests = *number,
     }
     match &patch.eval_with {
         Patch::Clear => errors.push(FieldError::at(STEP, "eval_with", NO_METHOD)),
-        Patch::Set(method) if *method != steps.eval_with => {
-            steps.clear_load();
-            steps.eval_with = *method;
-        }
+        Patch::Set(method) if *method != steps.load.eval_with => steps.restart_load(*method),
         Patch::Keep | Patch::Set(_) => {}
     }
 }

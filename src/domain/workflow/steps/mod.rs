@@ -10,6 +10,7 @@ pub(super) mod model;
 pub(super) mod nodes;
 pub(super) mod options;
 pub(super) mod values;
+mod workload;
 
 pub use details::DetailsPatch;
 pub use load::LoadPatch;

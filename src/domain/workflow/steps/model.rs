@@ -152,7 +152,7 @@ pub fn apply(draft: &mut Draft, patch: &ModelPatch, facts: &Facts, errors: &mut 
     patch.engine_image.clone().apply(&mut serving.engine_image);
 
     check_serving(&draft.steps.serving, model, draft.cluster_kind, facts, errors);
-    load::check_context(&draft.steps, facts, errors);
+    load::check_model(&draft.steps.load, facts, errors);
 }
 
 /// The model that was looked up, if it can be used.

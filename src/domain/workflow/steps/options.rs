@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::details::MOST_CONCURRENT;
 use super::values;
-use crate::domain::benchmark::{Arrival, ArrivalProcess, Endpoint, OfferedLoad, Prefix, Slo, SloSearch};
+use crate::domain::benchmark::{Arrival, ArrivalProcess, Endpoint, LengthDistribution, OfferedLoad, Prefix, Slo, SloSearch};
 use crate::domain::workflow::fields::grouped;
 
 /// Most requests per second.
@@ -18,7 +18,7 @@ const MOST_POINTS: usize = 50;
 fn object<'a>(value: &'a Value, title: &str, known: &[&str]) -> Result<&'a Map<String, Value>, String> {
     let Value::Object(fields) = value else { return Err(format!("{title} must be an object.")) };
     match fields.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(unknown) => Err(format!("{title} has no field {unknown}; it has {}.", known.join(", "))),
+        Some(unknown) => Err(format!("{title}: there is no field {unknown}, only {}.", known.join(", "))),
         None => Ok(fields),
     }
 }
@@ -146,4 +146,29 @@ pub fn prefix(value: &Value) -> Result<Prefix, String> {
         .filter(|share| (0.0..=1.0).contains(share))
         .map(|share| Prefix { share })
         .ok_or_else(|| "A prefix needs its share of the input, 0 to 1.".to_owned())
+}
+
+pub fn lengths(value: &Value, title: &str, most: u32) -> Result<LengthDistribution, String> {
+    let number = |fields: &Map<String, Value>, key: &str| {
+        let value = fields.get(key).ok_or_else(|| format!("{title} of this kind need mean and std, in tokens."))?;
+        values::positive(value, &format!("{title}' {key}"), most.into())
+    };
+    match value.get("kind").and_then(Value::as_str) {
+        Some("fixed") => object(value, title, &["kind"]).map(|_| LengthDistribution::Fixed {}),
+        Some("uniform") => {
+            let fields = object(value, title, &["kind", "min"])?;
+            let min = fields.get("min").ok_or_else(|| format!("{title} of this kind need min, in tokens."))?;
+            let min = values::whole_between(min, &format!("{title}' min"), 1, most.into())? as u32;
+            Ok(LengthDistribution::Uniform { min })
+        }
+        Some("normal") => {
+            let fields = object(value, title, &["kind", "mean", "std"])?;
+            Ok(LengthDistribution::Normal { mean: number(fields, "mean")?, std: number(fields, "std")? })
+        }
+        Some("lognormal") => {
+            let fields = object(value, title, &["kind", "mean", "std"])?;
+            Ok(LengthDistribution::Lognormal { mean: number(fields, "mean")?, std: number(fields, "std")? })
+        }
+        _ => Err(format!("{title} need a kind: fixed, uniform, normal or lognormal.")),
+    }
 }

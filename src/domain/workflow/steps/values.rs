@@ -37,6 +37,14 @@ pub fn positive(value: &Value, title: &str, most: f64) -> Result<f64, String> {
         .ok_or_else(|| format!("{title} must be a number above 0, up to {}.", grouped(most as u64)))
 }
 
+/// A number from zero up to a limit, or a sentence.
+pub fn not_negative(value: &Value, title: &str, most: f64) -> Result<f64, String> {
+    value
+        .as_f64()
+        .filter(|number| (0.0..=most).contains(number))
+        .ok_or_else(|| format!("{title} must be a number from 0 to {}.", grouped(most as u64)))
+}
+
 /// An id.
 pub fn id(value: &Value) -> Option<Uuid> {
     value.as_str().and_then(|text| Uuid::try_parse(text.trim()).ok())

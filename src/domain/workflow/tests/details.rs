@@ -93,7 +93,7 @@ fn the_method_is_configuration_or_dataset() {
 fn later_calls_may_edit_step_1_by_its_rules() {
     let mut wizard = Wizard::at(2);
     let advance = wizard.good(3, json!({ "cluster_id": LOCAL, "name": " other ", "concurrent_requests": 7, "tags": ["x"] }));
-    assert_eq!((advance.draft.steps.name.as_str(), advance.draft.steps.concurrent_requests), ("other", 7));
+    assert_eq!((advance.draft.steps.name.as_str(), advance.draft.steps.load.concurrent_requests), ("other", 7));
 
     let message = "Name must be 50 characters or fewer; this has 51.";
     wizard.refuses(3, json!({ "cluster_id": LOCAL, "name": "x".repeat(51) }), (1, "name", message));
@@ -107,8 +107,8 @@ fn after_step_2_the_method_is_ignored() {
     wizard.go_to(2, "dataset", GGUF);
     // As the specification's shared examples say it for dataset benchmarks, too.
     let advance = wizard.good(3, json!({ "cluster_id": LOCAL, "eval_with": "configuration" }));
-    assert_eq!(advance.draft.steps.eval_with, crate::domain::benchmark::EvalWith::Dataset);
-    assert_eq!(advance.draft.steps.dataset_ids, [CHATS]);
+    assert_eq!(advance.draft.steps.load.eval_with, crate::domain::benchmark::EvalWith::Dataset);
+    assert_eq!(advance.draft.steps.load.dataset_ids, [CHATS]);
     assert!(advance.dropped.is_empty());
     wizard.good(4, json!({ "nodes": [{ "hostname": "fl4u42" }], "eval_with": 7 }));
 }

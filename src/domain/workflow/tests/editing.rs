@@ -40,10 +40,10 @@ fn another_spelling_of_the_same_is_no_change() {
 fn what_was_kept_need_not_be_sent_again() {
     let mut wizard = Wizard::at(5);
     let advance = wizard.good(2, json!({ "max_output_tokens": 64 }));
-    assert_eq!((advance.draft.steps.max_input_tokens, advance.draft.steps.max_output_tokens), (Some(50), Some(64)));
+    assert_eq!((advance.draft.steps.load.max_input_tokens, advance.draft.steps.load.max_output_tokens), (Some(50), Some(64)));
     assert_eq!(advance.draft.current_step(), 7);
     let advance = wizard.good(1, json!({ "name": "other" }));
-    assert_eq!((advance.draft.steps.concurrent_requests, advance.draft.current_step()), (50, 7));
+    assert_eq!((advance.draft.steps.load.concurrent_requests, advance.draft.current_step()), (50, 7));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Step 2.
 
 use super::*;
-use crate::domain::benchmark::{Arrival, ArrivalProcess, Endpoint, OfferedLoad, Prefix};
+use crate::domain::benchmark::{Arrival, ArrivalProcess, Endpoint, LengthDistribution, OfferedLoad, Prefix};
 use crate::domain::workflow::tests::world::*;
 
 fn with(more: serde_json::Value) -> serde_json::Value {
@@ -45,8 +45,8 @@ fn datasets_have_three_spellings_and_one_meaning() {
     for field in ["dataset_ids", "datset_ids", "datasets"] {
         let mut wizard = dataset_wizard();
         let advance = wizard.good(2, json!({ field: [CHATS, PROMPTS], "max_output_tokens": 9 }));
-        assert_eq!(advance.draft.steps.dataset_ids, [CHATS, PROMPTS]);
-        assert_eq!(advance.draft.steps.max_output_tokens, Some(9));
+        assert_eq!(advance.draft.steps.load.dataset_ids, [CHATS, PROMPTS]);
+        assert_eq!(advance.draft.steps.load.max_output_tokens, Some(9));
     }
     let mut wizard = dataset_wizard();
     let message = "dataset_ids and datset_ids mean the same. Send one of them.";
@@ -82,7 +82,7 @@ fn step_2_may_change_the_method() {
     let mut wizard = Wizard::at(2);
     let advance = wizard.good(2, json!({ "eval_with": "dataset", "dataset_ids": [CHATS] }));
     assert_eq!(advance.dropped, ["max_input_tokens", "max_output_tokens"]);
-    assert_eq!(advance.draft.steps.dataset_ids, [CHATS]);
+    assert_eq!(advance.draft.steps.load.dataset_ids, [CHATS]);
 }
 
 #[test]
@@ -127,10 +127,10 @@ fn the_load_ends_by_number_or_by_time() {
     let mut wizard = Wizard::at(1);
     wizard.good(2, with(json!({ "num_requests": 10 })));
     let advance = wizard.good(2, json!({ "duration_s": 7.5 }));
-    assert_eq!((advance.draft.steps.num_requests, advance.draft.steps.duration_s), (None, Some(7.5)));
+    assert_eq!((advance.draft.steps.load.num_requests, advance.draft.steps.load.duration_s), (None, Some(7.5)));
     assert_eq!(advance.dropped, ["num_requests"]);
     let advance = wizard.good(2, json!({ "duration_s": null }));
-    assert_eq!((advance.draft.steps.duration_s, advance.dropped.len()), (None, 0));
+    assert_eq!((advance.draft.steps.load.duration_s, advance.dropped.len()), (None, 0));
 }
 
 #[test]
@@ -145,14 +145,90 @@ fn options_are_read() {
         })),
     );
     let steps = &advance.draft.steps;
-    assert_eq!((steps.warmup_requests, steps.num_requests, steps.seed), (Some(0), Some(640), Some(u64::MAX)));
-    assert_eq!(steps.endpoint, Some(Endpoint::Completions));
+    assert_eq!((steps.load.warmup_requests, steps.load.num_requests, steps.load.seed), (Some(0), Some(640), Some(u64::MAX)));
+    assert_eq!(steps.load.endpoint, Some(Endpoint::Completions));
     let arrival = Arrival::Rate { rate: 20.0, process: ArrivalProcess::Gamma, burstiness: Some(0.5) };
-    assert_eq!(steps.arrival, Some(arrival));
-    assert_eq!(steps.load_points, [OfferedLoad::Rate { rate: 5.0 }, OfferedLoad::Rate { rate: 10.5 }]);
-    let slo = steps.slo.clone().unwrap();
+    assert_eq!(steps.load.arrival, Some(arrival));
+    assert_eq!(steps.load.load_points, [OfferedLoad::Rate { rate: 5.0 }, OfferedLoad::Rate { rate: 10.5 }]);
+    let slo = steps.load.slo.clone().unwrap();
     assert_eq!((slo.percentile, slo.ttft_ms, slo.e2el_ms), (95.0, Some(450.0), None));
-    assert_eq!(steps.prefix, Some(Prefix { share: 0.5 }));
+    assert_eq!(steps.load.prefix, Some(Prefix { share: 0.5 }));
+}
+
+#[test]
+fn what_is_sent_is_read() {
+    let advance = Wizard::at(1).good(
+        2,
+        with(json!({
+            "input_lengths": { "kind": "uniform", "min": 5 }, "output_lengths": { "kind": "lognormal", "mean": 12, "std": 30.5 },
+            "ramp_s": 0, "ignore_eos": false, "multi_turn": false,
+        })),
+    );
+    let load = advance.draft.steps.load;
+    assert_eq!(load.input_lengths, Some(LengthDistribution::Uniform { min: 5 }));
+    assert_eq!(load.output_lengths, Some(LengthDistribution::Lognormal { mean: 12.0, std: 30.5 }));
+    assert_eq!((load.ramp_s, load.ignore_eos, load.multi_turn), (Some(0.0), Some(false), Some(false)));
+    let mut wizard = dataset_wizard();
+    let load = wizard.good(2, json!({ "dataset_ids": [CHATS], "multi_turn": true, "ramp_s": 3.5 })).draft.steps.load;
+    assert!(load.is_multi_turn() && load.ramp_s == Some(3.5));
+}
+
+#[test]
+fn what_is_sent_fits_together() {
+    let own = |more: serde_json::Value| Wizard::at(1).bad(2, with(more));
+    let of_dataset = |more: serde_json::Value| {
+        let mut fields = json!({ "dataset_ids": [CHATS] });
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        dataset_wizard().bad(2, fields)
+    };
+    let rate = json!({ "kind": "rate", "rate": 5 });
+    for (errors, field) in [
+        (own(json!({ "input_lengths": { "kind": "uniform", "min": 900_000 } })), "input_lengths"),
+        (own(json!({ "output_lengths": { "kind": "normal", "mean": 900_000, "std": 1 } })), "output_lengths"),
+        (own(json!({ "output_lengths": { "kind": "uniform", "min": 1 }, "endpoint": "embeddings" })), "output_lengths"),
+        (own(json!({ "multi_turn": true })), "multi_turn"),
+        (own(json!({ "time_scale": 2 })), "time_scale"),
+        (own(json!({ "ramp_s": 2, "arrival": rate })), "ramp_s"),
+        (own(json!({ "ramp_s": 2, "load_points": [{ "rate": 1 }] })), "ramp_s"),
+        (of_dataset(json!({ "input_lengths": { "kind": "fixed" } })), "input_lengths"),
+        (of_dataset(json!({ "output_lengths": { "kind": "fixed" } })), "output_lengths"),
+        (of_dataset(json!({ "multi_turn": true, "endpoint": "completions" })), "multi_turn"),
+        (of_dataset(json!({ "multi_turn": true, "arrival": rate })), "multi_turn"),
+        (of_dataset(json!({ "time_scale": 2 })), "time_scale"),
+    ] {
+        assert_eq!((errors.len(), errors[0].field.as_str(), errors[0].step), (1, field, Some(2)), "{errors:?}");
+    }
+}
+
+#[test]
+fn a_trace_stands_alone() {
+    let mut wizard = dataset_wizard();
+    wizard.good(2, json!({ "dataset_ids": [TRACE], "time_scale": 2, "num_requests": 5 }));
+    for (fields, field) in [
+        (json!({ "dataset_ids": [TRACE, CHATS] }), "dataset_ids"),
+        // the dataset was chosen before
+        (json!({ "arrival": { "kind": "closed" } }), "arrival"),
+        (json!({ "load_points": [{ "concurrency": 8 }] }), "load_points"),
+        (json!({ "ramp_s": 1 }), "ramp_s"),
+        (json!({ "multi_turn": true }), "multi_turn"),
+        (json!({ "slo": { "ttft_ms": 1, "search": { "min": 1, "max": 5 } } }), "slo"),
+        (json!({ "dataset_ids": [CHATS] }), "time_scale"),
+    ] {
+        let errors = wizard.bad(2, fields);
+        assert_eq!((errors.len(), errors[0].field.as_str()), (1, field), "{errors:?}");
+    }
+}
+
+#[test]
+fn a_provider_is_not_asked_to_ignore_the_end() {
+    let mut wizard = Wizard::at(4);
+    wizard.good(2, json!({ "ignore_eos": true }));
+    let message = "gpt runs at OpenAI, which can't be told to ignore the end of an answer.";
+    wizard.refuses(5, json!({ "model_id": OPENAI }), (2, "ignore_eos", message));
+    wizard.good(5, json!({ "model_id": OWN_CLOUD }));
+    wizard.good(2, json!({ "ignore_eos": false }));
+    wizard.good(5, json!({ "model_id": OPENAI }));
+    wizard.refuses(2, json!({ "ignore_eos": true }), (2, "ignore_eos", message));
 }
 
 #[test]
@@ -193,6 +269,18 @@ fn wrong_options_are_refused_at_their_field() {
         ("slo", json!({ "ttft_ms": 1, "search": { "min": 5, "max": 5 } })),
         ("slo", json!({ "ttft_ms": 1, "search": { "min": 5 } })),
         ("slo", json!({ "ttft": 1 })),
+        ("input_lengths", json!("uniform")),
+        ("input_lengths", json!({ "kind": "gamma" })),
+        ("input_lengths", json!({ "kind": "fixed", "min": 1 })),
+        ("input_lengths", json!({ "kind": "uniform" })),
+        ("input_lengths", json!({ "kind": "uniform", "min": 0 })),
+        ("output_lengths", json!({ "kind": "normal", "mean": 5 })),
+        ("output_lengths", json!({ "kind": "lognormal", "mean": 5, "std": 0 })),
+        ("ramp_s", json!(-1)),
+        ("ramp_s", json!(3_601)),
+        ("multi_turn", json!("yes")),
+        ("ignore_eos", json!(1)),
+        ("time_scale", json!(0)),
     ] {
         let errors = Wizard::at(1).bad(2, with(json!({ field: bad })));
         assert_eq!((errors.len(), errors[0].field.as_str(), errors[0].step), (1, field, Some(2)), "{field} {bad}: {errors:?}");

@@ -11,7 +11,7 @@ fn load(step_2: serde_json::Value, concurrency: u32, eval_with: &str) -> LoadSpe
     let mut wizard = Wizard::new();
     wizard.go_to(1, eval_with, GGUF);
     wizard.good(1, json!({ "concurrent_requests": concurrency }));
-    wizard.good(2, step_2).draft.steps.load()
+    wizard.good(2, step_2).draft.steps.load.clone()
 }
 
 #[test]

@@ -29,6 +29,7 @@ pub const OLD_MODEL: Uuid = id(0x24);
 pub const CHATS: Uuid = id(0x30);
 pub const PROMPTS: Uuid = id(0x31);
 pub const OLD_DATASET: Uuid = id(0x32);
+pub const TRACE: Uuid = id(0x33);
 pub const OPENAI_KEY: Uuid = id(0x40);
 pub const OWN_KEY: Uuid = id(0x41);
 pub const OTHER_ORIGIN_KEY: Uuid = id(0x42);
@@ -159,7 +160,12 @@ impl World {
                 model(OWN_CLOUD, "own", cloud(ProviderId::OpenaiCompatible, "http://127.0.0.1:8100/v1"), None),
                 Model { archived: true, ..model(OLD_MODEL, "old", file("/models/old.gguf"), None) },
             ],
-            datasets: vec![dataset(CHATS, "chats", false), dataset(PROMPTS, "prompts", false), dataset(OLD_DATASET, "old", true)],
+            datasets: vec![
+                dataset(CHATS, "chats", false),
+                dataset(PROMPTS, "prompts", false),
+                dataset(OLD_DATASET, "old", true),
+                Dataset { format: DatasetFormat::AzureTrace, ..dataset(TRACE, "day", false) },
+            ],
             credentials: vec![
                 credential(OPENAI_KEY, "work", ProviderId::Openai, "https://api.openai.com"),
                 credential(OWN_KEY, "own", ProviderId::OpenaiCompatible, "http://127.0.0.1:8100"),

@@ -1,0 +1,83 @@
+// Load-generating clients against the reference engine, whose true times are logged; the engine on one core, the client on
+// the other. Prints a table for each shape. Machines differ, and a busy one more: compare within one table.
+//
+//   node benches/clients.mjs [--dyno PATH] [--runs N] [--json FILE] [SHAPE ...]
+//
+// VLLM_RS names vLLM's Rust client (`pip install --no-deps vllm`, then vllm/vllm-rs in it); else it is taken from PATH, or
+// left out.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { dyno, vllm } from "./parts/clients.mjs";
+import { figures } from "./parts/figures.mjs";
+import { ended, run, start, watchCpu } from "./parts/process.mjs";
+import { shapes } from "./parts/shapes.mjs";
+import { table } from "./parts/table.mjs";
+import { readTruth } from "./parts/truth.mjs";
+
+const [ENGINE_CORE, CLIENT_CORE] = [0, 1];
+
+const { values: options, positionals } = parseArgs({
+  options: { dyno: { type: "string", default: "target/release/dyno" }, engine: { type: "string" }, runs: { type: "string", default: "1" }, json: { type: "string" } },
+  allowPositionals: true,
+});
+const unknown = positionals.filter((name) => !(name in shapes));
+if (unknown.length) throw new Error(`no shape ${unknown.join(", ")}; there are ${Object.keys(shapes).join(", ")}`);
+
+function vllmProgram() {
+  const named = process.env.VLLM_RS ?? spawnSync("sh", ["-c", "command -v vllm-rs"]).stdout.toString().trim();
+  return named && existsSync(named) ? named : null;
+}
+
+async function measure(client, shape) {
+  const folder = mkdtempSync(join(tmpdir(), "dyno-bench-"));
+  const truthFile = join(folder, "truth.ndjson");
+  const args = ["engine", "--listen", "127.0.0.1:0", "--model", "m", "--ttft-ms", shape.ttft, "--itl-ms", shape.itl, "--truth", truthFile,
+    "--events-per-write", shape.eventsPerWrite ?? 1];
+  const engine = start(ENGINE_CORE, options.engine ?? options.dyno, args.map(String));
+  try {
+    const url = await new Promise((resolve, reject) => {
+      engine.stdout.on("data", (piece) => resolve(/http:\/\/[\d.:]+/.exec(String(piece))[0]));
+      engine.stderr.on("data", (piece) => reject(new Error(String(piece))));
+      engine.once("exit", () => reject(new Error("the engine has ended")));
+    });
+    const engineCpu = watchCpu(engine.pid);
+    const { program, args: line, env } = client.command(shape, url, folder);
+    const ran = await run(CLIENT_CORE, program, line, { env });
+    engineCpu.stop();
+    engine.kill("SIGTERM");
+    await ended(engine);
+    const truth = readTruth(truthFile);
+    const found = figures(client.read(folder, truth), truth);
+    if (found.joined < shape.requests) console.error(`${client.name}: ${found.joined} of ${shape.requests} requests\n${ran.output}`);
+    return {
+      ...found,
+      client: client.name,
+      peak: truth.peak,
+      tokensPerS: (truth.tokens * 1e9) / (truth.end - truth.begin),
+      cpuPerMillion: (ran.cpuS * 1e6) / truth.tokens,
+      peakMb: ran.peakMb,
+      engineShare: engineCpu.share(truth.begin, truth.end),
+      clientShare: ran.cpu.share(truth.begin, truth.end),
+    };
+  } finally {
+    engine.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const program = vllmProgram();
+const clients = [dyno(options.dyno), ...(program ? [vllm(program)] : [])];
+if (!program) console.log("vLLM's client is not there: Dyno alone (see VLLM_RS).\n");
+const all = {};
+for (const name of positionals.length ? positionals : Object.keys(shapes)) {
+  const shape = shapes[name];
+  all[name] = [];
+  for (let number = 0; number < Number(options.runs); number++) {
+    for (const client of clients) all[name].push(await measure(client, shape));
+  }
+  console.log(table(shape, all[name]));
+}
+if (options.json) writeFileSync(options.json, JSON.stringify(all, null, 1));

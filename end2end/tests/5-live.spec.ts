@@ -1,0 +1,127 @@
+import { kill, portal, startAgain } from "../support/portal";
+import { ended, startRun } from "../support/reference";
+import { expect, hydrated, signIn, test } from "../support/test";
+
+test.beforeEach(async ({ page }) => signIn(page));
+
+/** Requests that a run of these tests never gets through. */
+const MANY = 20_000;
+
+/** The counter of a live page, as a number. */
+async function completed(page: import("@playwright/test").Page): Promise<number> {
+  const text = await page.locator(".counters div", { hasText: "Completed" }).locator("dd").textContent({ timeout: 60_000 });
+  return Number((text ?? "0").replace(/,/g, ""));
+}
+
+test.describe("a killed portal", () => {
+  // While the portal is gone, the browser itself reports each request that it could not make. Nothing else is allowed.
+  test.use({ allowed: [/console: Failed to load resource: net::ERR_\w+ \(http:\/\/127\.0\.0\.1:\d+\/api\/(v1\/runs\/[^)]*\/events|ui\/runs\/)[^)]*\)/] });
+
+  test("the live page goes over it to the end, by itself", async ({ page }) => {
+    const { url } = portal();
+    const run = await startRun(page, "Portal killed", 400);
+    await page.goto(`${url}/runs/${run}`);
+    await hydrated(page);
+    // The page is not loaded anew from here on.
+    await page.evaluate(() => Object.assign(window, { sameDocument: true }));
+    await expect(async () => expect(await completed(page)).toBeGreaterThan(0)).toPass({ timeout: 60_000 });
+    await kill();
+    await expect(page.getByText(/Connection lost \d\d:\d\d:\d\d/)).toBeVisible();
+    const then = await completed(page);
+    await startAgain();
+    await expect(page.getByText(/Connection lost/)).toBeHidden({ timeout: 60_000 });
+    await expect(page.getByRole("link", { name: "View report" })).toBeVisible({ timeout: 120_000 });
+    expect(await completed(page)).toBeGreaterThanOrEqual(then);
+    expect(await page.evaluate(() => "sameDocument" in window)).toBe(true);
+    for (const stage of ["Run performance benchmark", "Clean up"]) {
+      await expect(page.locator(".stage-list li", { hasText: stage }).first()).toContainText(/Succeeded/i);
+    }
+    const report = await (await page.request.get(`${url}/api/v1/runs/${run}/report`)).json();
+    expect(report.summary.successful_requests).toBe(400);
+    const records = await (await page.request.get(`${url}/api/v1/runs/${run}/requests?page_size=1`)).json();
+    expect(records.total).toBe(404);
+  });
+});
+
+test("a run is cancelled from its page, and what was measured is kept", async ({ page }) => {
+  const { url } = portal();
+  const run = await startRun(page, "Cancelled by hand", MANY);
+  await page.goto(`${url}/runs/${run}`);
+  await hydrated(page);
+  await expect(async () => expect(await completed(page)).toBeGreaterThan(0)).toPass({ timeout: 60_000 });
+  await page.locator("summary", { hasText: "Cancel run" }).click();
+  await page.getByRole("button", { name: "Cancel run" }).click();
+  await expect(page.getByText(/Cancelled after [\d,]+ of 20,000 requests\. Those are kept\./)).toBeVisible({ timeout: 60_000 });
+  await expect(page.locator("summary", { hasText: "Cancel run" })).toBeHidden();
+  await page.getByRole("link", { name: "View report" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("Cancelled by hand");
+});
+
+test("run again, copy to draft, delete", async ({ page }) => {
+  const { url } = portal();
+  const run = await startRun(page, "Done once", 8);
+  await ended(page, run);
+  await page.goto(`${url}/runs/${run}`);
+  await hydrated(page);
+  await page.getByRole("button", { name: "Run again" }).click();
+  await page.waitForURL((to) => to.pathname.startsWith("/runs/") && !to.pathname.includes(run));
+  const second = new URL(page.url()).pathname.split("/")[2];
+  await expect(page.getByRole("link", { name: "View report" })).toBeVisible({ timeout: 120_000 });
+  const [one, two] = await Promise.all([run, second].map(async (id) => (await page.request.get(`${url}/api/v1/runs/${id}`)).json()));
+  expect(two.benchmark_id).toBe(one.benchmark_id);
+
+  await page.getByRole("button", { name: "Copy to draft" }).click();
+  await page.waitForURL(/\/wizard\/[0-9a-f-]+\/\w+/);
+  await hydrated(page);
+  const draft = new URL(page.url()).pathname.split("/")[2];
+  const copy = await (await page.request.get(`${url}/api/v1/workflows/${draft}`)).json();
+  expect(copy.workflow_steps).toMatchObject({ max_input_tokens: 32, max_output_tokens: 16, num_requests: 8, concurrent_requests: 4 });
+  expect(copy.run_id).toBeFalsy();
+
+  await page.goto(`${url}/runs/${second}/report`);
+  await hydrated(page);
+  await page.locator("summary", { hasText: "Delete run" }).click();
+  await page.getByRole("button", { name: "Delete run" }).click();
+  await page.waitForURL((to) => to.pathname === "/");
+  expect((await page.request.get(`${url}/api/v1/runs/${second}`)).status()).toBe(404);
+  expect((await page.request.get(`${url}/api/v1/runs/${run}`)).status(), "the other run stays").toBe(200);
+  const row = page.locator("tbody tr", { hasText: "Done once" });
+  await expect(row).toHaveCount(1);
+
+  await row.locator("details.row-actions > summary").click();
+  await row.locator("summary", { hasText: "Delete run" }).click();
+  await row.getByRole("button", { name: "Delete run" }).click();
+  await expect(row).toHaveCount(0);
+});
+
+test("the history's states change while one looks", async ({ page }) => {
+  const { url } = portal();
+  const first = await startRun(page, "Looked at, first", 60);
+  const second = await startRun(page, "Looked at, second", 8);
+  await page.goto(`${url}/?search=Looked+at`);
+  await hydrated(page);
+  await page.evaluate(() => Object.assign(window, { sameDocument: true }));
+  const state = (name: string) => page.locator("tbody tr", { hasText: name }).locator("td").first();
+  await expect(state("Looked at, second")).toContainText(/Queued|Running/);
+  await expect(state("Looked at, first")).toContainText("Succeeded", { timeout: 60_000 });
+  await expect(state("Looked at, second")).toContainText("Succeeded", { timeout: 60_000 });
+  expect(await page.evaluate(() => "sameDocument" in window)).toBe(true);
+  // The figures came with the states.
+  await expect(page.locator("tbody tr", { hasText: "Looked at, first" }).locator("td.numeric").first()).toContainText(/\d/);
+  for (const run of [first, second]) expect((await ended(page, run)).status).toBe("succeeded");
+});
+
+test("a cluster's page reads its nodes again by itself, and when asked", async ({ page }) => {
+  const { url } = portal();
+  const clusters = await (await page.request.get(`${url}/api/v1/clusters`)).json();
+  await page.goto(`${url}/clusters/${clusters.items[0].id}`);
+  await hydrated(page);
+  const read = () => page.locator("p", { hasText: "Read again" }).locator("time").getAttribute("datetime");
+  const before = await read();
+  await expect(async () => expect(await read()).not.toBe(before)).toPass({ timeout: 30_000 });
+  const then = await read();
+  await page.getByRole("link", { name: "Read again" }).click();
+  await hydrated(page);
+  expect(await read()).not.toBe(then);
+  await expect(page.getByText("Ready").first()).toBeVisible();
+});

@@ -1,0 +1,113 @@
+//! "How much does it take?": throughput against the offered load.
+
+use super::super::drawing::{Axis, Drawing, NARROW, Shape, Size, WIDE, line, markers};
+use super::super::scale::{Kind, nice_top};
+use super::super::{Chart, Key, Table, capital};
+use super::{is_chosen, load_axis, load_text, star, star_key};
+use crate::components::number::figure;
+use crate::domain::sweep::{Sweep, Swept, Varied};
+
+/// The chart; `None` where fewer than two points have a throughput. In a closed loop it is of output tokens (of requests
+/// where there are none); of rates it lays the requests that were completed beside those that were asked for.
+pub fn capacity(id: &str, sweep: &Sweep) -> Option<Chart> {
+    let rates = sweep.varied == Varied::Rate;
+    let tokens = !rates && sweep.points.iter().any(|swept| swept.point.summary.output_throughput.is_some());
+    let of = |swept: &Swept| {
+        let summary = &swept.point.summary;
+        if tokens { summary.output_throughput } else { summary.request_throughput }
+    };
+    let known: Vec<(&Swept, f64)> = sweep.points.iter().filter_map(|swept| Some((swept, of(swept)?))).collect();
+    if known.len() < 2 {
+        return None;
+    }
+    let name = if tokens { "Output tokens/s" } else { "Completed requests/s" };
+    let highest = known.iter().map(|(swept, value)| if rates { value.max(swept.load) } else { *value }).fold(0.0, f64::max);
+    let x = load_axis(sweep);
+    let y = Axis { kind: Kind::Linear, domain: (0.0, nice_top(highest * 1.05)), title: name.to_owned() };
+    let chosen = known.iter().find(|(swept, _)| sweep.chosen == Some(swept.index));
+    let draw = |size: Size| {
+        let (mut drawing, plot) = Drawing::with_axes(size, &x, &y, 0.0);
+        if rates {
+            // On an axis of ratios the line of equality is a curve: many short steps draw it.
+            let (from, to) = (known[0].0.load, known[known.len() - 1].0.load);
+            let steps = (0..=48).map(|step| from * (to / from).powf(f64::from(step) / 48.0));
+            drawing.path(line(&plot, steps.map(|load| (load, load))), "chart-dashed chart-s2");
+        }
+        drawing.path(line(&plot, known.iter().map(|(swept, value)| (swept.load, *value))), "chart-line chart-s1");
+        let at = |(swept, value): &(&Swept, f64)| (plot.x.at(swept.load), plot.y.at(*value));
+        drawing.path(markers(Shape::Circle, 4.5, known.iter().map(at)), "chart-dot chart-s1");
+        if let Some(known) = chosen {
+            star(&mut drawing, at(known));
+        }
+        drawing
+    };
+    let mut key = Vec::new();
+    if rates {
+        key.push(Key { class: "chart-line chart-s1", text: "achieved: requests completed".to_owned() });
+        key.push(Key { class: "chart-dashed chart-s2", text: "requested".to_owned() });
+    }
+    if chosen.is_some() {
+        key.push(star_key());
+    }
+    let best = known.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let mut head = vec![capital(sweep.varied.words()), name.to_owned()];
+    if rates {
+        head = vec!["Requested requests/s".to_owned(), name.to_owned(), "Dropped".to_owned()];
+    }
+    head.push("Chosen".to_owned());
+    Some(Chart {
+        id: id.to_owned(),
+        title: "Throughput against load".to_owned(),
+        desc: format!(
+            "{name} at {} loads, from {} to {} {}. The most is {} at {}.",
+            known.len(),
+            load_text(sweep.points[0].load),
+            load_text(sweep.points[sweep.points.len() - 1].load),
+            sweep.varied.words(),
+            figure(best.1),
+            load_text(best.0.load)
+        ),
+        drawings: vec![draw(WIDE), draw(NARROW)],
+        key,
+        table: Table::of_points(head, &sweep.points, |swept| {
+            let mut row = vec![load_text(swept.load), of(swept).map_or_else(|| "not measured".to_owned(), figure)];
+            if rates {
+                row.push(crate::components::number::grouped(swept.point.summary.dropped_requests));
+            }
+            row.push(is_chosen(sweep, swept));
+            row
+        }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::{paths, point, sweep, words};
+    use super::*;
+
+    #[test]
+    fn a_closed_loop_is_one_line_of_tokens() {
+        let chart = capacity("c", &sweep(&[point(1, 100.0, 9.0, 20), point(2, 190.0, 9.0, 20)], 1)).unwrap();
+        assert!(words(&chart).contains(&"Output tokens/s"));
+        assert_eq!((paths(&chart, "chart-line").len(), paths(&chart, "chart-dashed").len()), (1, 0));
+        assert_eq!(paths(&chart, "chart-star").len(), 1);
+        assert!(chart.desc.ends_with("The most is 190 at 2."), "{}", chart.desc);
+    }
+
+    #[test]
+    fn of_rates_the_requested_is_dashed_beside_the_achieved() {
+        let rate = |rate: f64, done: f64| json!({ "rate": rate, "request_throughput": done, "dropped_requests": 3 });
+        let chart = capacity("c", &sweep(&[rate(5.0, 5.0), rate(20.0, 12.0)], 0)).unwrap();
+        assert_eq!((paths(&chart, "chart-line").len(), paths(&chart, "chart-dashed").len()), (1, 1));
+        assert!(words(&chart).contains(&"Requested requests/s") && words(&chart).contains(&"Completed requests/s"));
+        assert_eq!(chart.table.rows[1], ["20", "12.0", "3", "no"]);
+    }
+
+    #[test]
+    fn requests_count_where_there_are_no_tokens() {
+        let of = |load: u32| json!({ "concurrency": load, "request_throughput": 5.0 });
+        assert!(words(&capacity("c", &sweep(&[of(1), of(2)], 0)).unwrap()).contains(&"Completed requests/s"));
+    }
+}

@@ -1,0 +1,196 @@
+//! "Up to which load is it fast enough?": a latency's percentiles against the load, with the limit where there is one.
+
+use super::super::drawing::{Anchor, Axis, Drawing, NARROW, Shape, Size, WIDE, hatch, line, markers};
+use super::super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
+use super::super::{Chart, Key, Table, capital};
+use super::{cell, is_chosen, lacking, load_axis, load_text, star, star_key, value};
+use crate::components::number::figure;
+use crate::domain::metrics::{Metric, PERCENTILES, percentile_name};
+use crate::domain::sweep::{Sweep, Swept};
+
+/// A limit of a latency at a percentile.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limit {
+    /// Largest allowed value, in the metric's unit.
+    pub value: Option<f64>,
+    /// The percentile that must be within it, 0 to 100.
+    pub percentile: f64,
+}
+
+impl Limit {
+    /// The percentile of a report that decides: the limit's own, else the next above it.
+    fn decides(&self) -> &'static str {
+        let number = |name: &str| percentile_name(name)[1..].parse::<f64>().unwrap_or(100.0);
+        PERCENTILES.into_iter().find(|name| number(name) >= self.percentile - 1e-9).unwrap_or("p999")
+    }
+
+    /// Whether a report has the limit's own percentile.
+    fn is_exact(&self) -> bool {
+        percentile_name(self.decides())[1..].parse::<f64>().is_ok_and(|number| (number - self.percentile).abs() < 1e-9)
+    }
+}
+
+/// The chart of a latency; `None` where nothing can be drawn. Without limits at all, p99 stands beside the median.
+pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limit>) -> Option<Chart> {
+    let high = limit.map_or("p99", |limit| limit.decides());
+    let shown = |swept: &Swept, name: &str| swept.point.summary.shown(metric.id, name);
+    let of = |name: &'static str| -> Vec<(&Swept, f64)> {
+        sweep.points.iter().filter_map(|swept| Some((swept, value(shown(swept, name))?))).collect()
+    };
+    // A limit on the median has the median alone.
+    let (low, high_points) = (of("p50"), if high == "p50" { Vec::new() } else { of(high) });
+    let drawn: Vec<f64> = low.iter().chain(&high_points).map(|(_, value)| *value).collect();
+    if low.len().max(high_points.len()) < 2 {
+        return None;
+    }
+    let most_allowed = limit.and_then(|limit| limit.value);
+    let highest = drawn.iter().copied().chain(most_allowed.map(|limit| limit * 1.15)).fold(f64::MIN, f64::max);
+    let least = drawn.iter().copied().chain(most_allowed).fold(f64::MAX, f64::min);
+    let log = wants_log(least, highest);
+    let (kind, domain) =
+        if log { (Kind::Log, nice_log_bounds(least, highest)) } else { (Kind::Linear, (0.0, nice_top(highest))) };
+    let x = load_axis(sweep);
+    let y = Axis { kind, domain, title: format!("{}, {}{}", metric.name, metric.unit, if log { " (log scale)" } else { "" }) };
+    let decisive = if high_points.is_empty() { &low } else { &high_points };
+    let chosen = decisive.iter().chain(&low).find(|(swept, _)| sweep.chosen == Some(swept.index));
+    let draw = |size: Size| {
+        let (mut drawing, plot) = Drawing::with_axes(size, &x, &y, 0.0);
+        let at = |(swept, value): &(&Swept, f64)| (plot.x.at(swept.load), plot.y.at(*value));
+        if let Some(limit) = most_allowed {
+            let edge = plot.y.at(limit);
+            drawing.path(hatch((plot.left(), plot.top(), plot.right(), edge)), "chart-fails");
+            drawing.path(format!("M{:.1} {edge:.1}H{:.1}", plot.left(), plot.right()), "chart-limit");
+        }
+        let line_of = |points: &[(&Swept, f64)]| line(&plot, points.iter().map(|(swept, value)| (swept.load, *value)));
+        drawing.path(line_of(&low), "chart-line chart-s1");
+        drawing.path(line_of(&high_points), "chart-line chart-s2");
+        drawing.path(markers(Shape::Circle, 4.0, low.iter().map(at)), "chart-dot chart-s1");
+        drawing.path(markers(Shape::Square, 4.0, high_points.iter().map(at)), "chart-square chart-s2");
+        if let Some(known) = chosen {
+            star(&mut drawing, at(known));
+        }
+        if let Some(limit) = most_allowed {
+            let text = format!("limit {} {}", figure(limit), metric.unit);
+            drawing.text(plot.left() + 6.0, plot.y.at(limit) - 5.0, Anchor::Start, "chart-rule-name", text);
+        }
+        drawing
+    };
+    let high_name = percentile_name(high);
+    let mut key = vec![Key { class: "chart-dot chart-s1", text: "p50".to_owned() }];
+    let mut head = vec![capital(sweep.varied.words()), format!("p50, {}", metric.unit)];
+    if high != "p50" {
+        key.push(Key { class: "chart-square chart-s2", text: high_name.to_owned() });
+        head.push(format!("{high_name}, {}", metric.unit));
+    }
+    if let Some(limit) = limit.filter(|limit| limit.value.is_some()) {
+        let of = if limit.is_exact() { String::new() } else { format!(" (it is set on p{})", figure(limit.percentile)) };
+        key.push(Key { class: "chart-fails", text: format!("{high_name} in here misses the limit{of}") });
+    }
+    if chosen.is_some() {
+        key.push(star_key());
+    }
+    if limit.is_some() {
+        head.push("Meets all limits".to_owned());
+    }
+    head.push("Chosen".to_owned());
+    let row = |swept: &Swept| {
+        let mut row = vec![load_text(swept.load), cell(shown(swept, "p50"))];
+        if high != "p50" {
+            row.push(cell(shown(swept, high)));
+        }
+        if limit.is_some() {
+            row.push(decision(swept).to_owned());
+        }
+        row.push(is_chosen(sweep, swept));
+        row
+    };
+    Some(Chart {
+        id: id.to_owned(),
+        title: format!("{} against load", metric.name),
+        desc: describe(metric, sweep, decisive, high_name, most_allowed)
+            + &lacking(sweep, high_name, |swept| value(shown(swept, high)).is_none()),
+        drawings: vec![draw(WIDE), draw(NARROW)],
+        key,
+        table: Table::of_points(head, &sweep.points, row),
+    })
+}
+
+/// What was decided of a point.
+fn decision(swept: &Swept) -> &'static str {
+    match swept.point.meets_slo {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "not enough samples",
+    }
+}
+
+fn describe(metric: &Metric, sweep: &Sweep, decisive: &[(&Swept, f64)], name: &str, limit: Option<f64>) -> String {
+    let (Some((first, low)), Some((last, high))) = (decisive.first(), decisive.last()) else { return String::new() };
+    let mut desc = format!(
+        "{} {name} is {} {unit} at {} and {} {unit} at {} {}.",
+        metric.name,
+        figure(*low),
+        load_text(first.load),
+        figure(*high),
+        load_text(last.load),
+        sweep.varied.words(),
+        unit = metric.unit,
+    );
+    if let Some(limit) = limit {
+        let over: Vec<String> =
+            decisive.iter().filter(|(_, value)| *value > limit).map(|(swept, _)| load_text(swept.load)).collect();
+        let over = match over.as_slice() {
+            [] => "no drawn load is over it".to_owned(),
+            loads => format!("over it at {}", crate::domain::workflow::fields::join_words(loads)),
+        };
+        desc.push_str(&format!(" The limit is {} {}: {over}.", figure(limit), metric.unit));
+    }
+    desc
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{paths, point, sweep, words};
+    use super::*;
+    use crate::domain::metrics::metric;
+
+    fn ttft() -> &'static Metric {
+        metric("ttft_ms").unwrap()
+    }
+
+    #[test]
+    fn above_the_limit_is_hatched_and_the_limit_is_labelled() {
+        let points = [point(1, 1.0, 50.0, 700), point(10, 1.0, 40.0, 700)];
+        let limit = Limit { value: Some(45.0), percentile: 99.0 };
+        let chart = against_load("l", ttft(), &sweep(&points, 0), Some(limit)).unwrap();
+        assert!(words(&chart).contains(&"limit 45.0 ms"));
+        assert_eq!((paths(&chart, "chart-fails").len(), paths(&chart, "chart-limit").len()), (1, 1));
+        assert_eq!((paths(&chart, "chart-star").len(), paths(&chart, "chart-line").len()), (1, 2));
+        assert!(chart.desc.contains("TTFT p99 is 10.0 ms at 1 and 100 ms at 10 requests in flight."), "{}", chart.desc);
+        assert!(chart.desc.contains("The limit is 45.0 ms: over it at 10."), "{}", chart.desc);
+        assert_eq!(chart.table.rows[0], ["1", "10.0", "10.0", "not enough samples", "yes"]);
+    }
+
+    #[test]
+    fn a_point_of_too_few_samples_has_no_mark_in_the_decision() {
+        let points = [point(1, 1.0, 50.0, 100), point(2, 1.0, 50.0, 700), point(4, 1.0, 40.0, 700)];
+        let chart = against_load("l", ttft(), &sweep(&points, 0), None).unwrap();
+        assert_eq!(paths(&chart, "chart-dot")[0].matches('M').count(), 3, "p50 has samples enough everywhere");
+        assert_eq!(paths(&chart, "chart-square")[0].matches('M').count(), 2);
+        assert!(chart.desc.ends_with("Not enough samples for p99 at 1 requests in flight."), "{}", chart.desc);
+        assert_eq!(chart.table.rows[0][2], "not enough samples (100 of 662)");
+        assert!(paths(&chart, "chart-fails").is_empty() && paths(&chart, "chart-limit").is_empty());
+    }
+
+    #[test]
+    fn the_limits_own_percentile_is_drawn() {
+        let limit = |percentile| Limit { value: Some(1.0), percentile };
+        assert_eq!([50.0, 90.0, 99.0, 99.9].map(|p| limit(p).decides()), ["p50", "p90", "p99", "p999"]);
+        assert_eq!((limit(97.0).decides(), limit(97.0).is_exact(), limit(95.0).is_exact()), ("p99", false, true));
+        let points = [point(1, 1.0, 50.0, 100), point(2, 1.0, 50.0, 100)];
+        let median = against_load("l", ttft(), &sweep(&points, 0), Some(limit(50.0))).unwrap();
+        assert!(paths(&median, "chart-square").is_empty(), "a limit on the median has one line");
+        let far = against_load("l", ttft(), &sweep(&points, 0), Some(Limit { value: Some(6000.0), percentile: 90.0 })).unwrap();
+        assert!(words(&far).contains(&"TTFT, ms (log scale)"), "a limit far above the figures is still in the picture");
+    }
+}

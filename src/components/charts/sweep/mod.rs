@@ -1,0 +1,157 @@
+//! A sweep's charts: what is given up for what (Pareto), how much it takes (capacity), and up to which load it is fast
+//! enough (limits). Each answers one question.
+
+mod capacity;
+mod limits;
+mod pareto;
+
+pub use capacity::capacity;
+pub use limits::{Limit, against_load};
+pub use pareto::pareto;
+
+use super::Key;
+use super::drawing::{Axis, Drawing, Shape, markers};
+use super::number::tick;
+use super::scale::{Kind, nice_top};
+use crate::components::number::few_samples;
+use crate::domain::metrics::Shown;
+use crate::domain::sweep::{Sweep, Swept};
+
+/// The axis of offered loads: logarithmic where they about double, else linear from 0.
+fn load_axis(sweep: &Sweep) -> Axis {
+    let words = match sweep.varied {
+        crate::domain::sweep::Varied::Concurrency => "Requests in flight",
+        crate::domain::sweep::Varied::Rate => "Requested requests/s",
+    };
+    let first = sweep.points.first().map_or(1.0, |swept| swept.load);
+    let last = sweep.points.last().map_or(1.0, |swept| swept.load);
+    if sweep.doubles() {
+        // Marks at the ends stay clear of the frame.
+        let room = 2f64.powf(0.3);
+        let is_power = |load: f64| (load.log2() - load.log2().round()).abs() < 1e-9;
+        let domain = (first / room, last * room);
+        // Loads beside the powers of two are easier to find between round numbers.
+        return if sweep.points.iter().filter(|swept| is_power(swept.load)).count() * 2 > sweep.points.len() {
+            Axis { kind: Kind::Log2, domain, title: format!("{words} (log2 scale)") }
+        } else {
+            Axis { kind: Kind::Log, domain, title: format!("{words} (log scale)") }
+        };
+    }
+    Axis { kind: Kind::Linear, domain: (0.0, nice_top(last * 1.02)), title: words.to_owned() }
+}
+
+/// A load as the axis writes it.
+fn load_text(load: f64) -> String {
+    tick((load * 1000.0).round() / 1000.0)
+}
+
+/// The star on the chosen point.
+fn star(drawing: &mut Drawing, at: (f64, f64)) {
+    drawing.path(markers(Shape::Star, 9.0, [at]), "chart-star");
+}
+
+fn star_key() -> Key {
+    Key { class: "chart-star", text: "chosen: the one that lists show".to_owned() }
+}
+
+/// What a cell of a data table says of a percentile.
+fn cell(shown: Shown) -> String {
+    match shown {
+        Shown::Value { value, .. } => crate::components::number::figure(value),
+        Shown::TooFew { have, need } => few_samples(have, need),
+        Shown::Absent => "not measured".to_owned(),
+    }
+}
+
+fn value(shown: Shown) -> Option<f64> {
+    match shown {
+        Shown::Value { value, .. } => Some(value),
+        Shown::TooFew { .. } | Shown::Absent => None,
+    }
+}
+
+/// " Not enough samples at 1 and 2 requests in flight." for those that can't be drawn; nothing where all can.
+fn lacking(sweep: &Sweep, of: &str, is_lacking: impl Fn(&Swept) -> bool) -> String {
+    let loads: Vec<String> = sweep.points.iter().filter(|swept| is_lacking(swept)).map(|swept| load_text(swept.load)).collect();
+    if loads.is_empty() {
+        return String::new();
+    }
+    let loads = crate::domain::workflow::fields::join_words(&loads);
+    format!(" Not enough samples for {of} at {loads} {}.", sweep.varied.words())
+}
+
+/// Whether the point is the chosen one, for tables.
+fn is_chosen(sweep: &Sweep, swept: &Swept) -> String {
+    if sweep.chosen == Some(swept.index) { "yes" } else { "no" }.to_owned()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::Chart;
+    use super::super::drawing::Mark;
+    use super::*;
+    use crate::domain::report::Report;
+
+    /// A distribution of so many samples with one value everywhere.
+    pub fn distribution(value: f64, n: u64) -> Value {
+        let names = ["mean", "min", "p25", "p50", "p75", "p90", "p95", "p99", "p999", "max"];
+        let mut all: serde_json::Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), json!(value))).collect();
+        all.insert("std".to_owned(), json!(0.0));
+        all.insert("n".to_owned(), json!(n));
+        Value::Object(all)
+    }
+
+    /// A closed-loop point: its load, tokens per second, tokens per second of one user, samples.
+    pub fn point(concurrency: u32, throughput: f64, user: f64, n: u64) -> Value {
+        json!({
+            "concurrency": concurrency, "output_throughput": throughput, "request_throughput": throughput / 10.0,
+            "successful_requests": n, "total_requests": n,
+            "output_throughput_per_user": distribution(user, n), "tpot_ms": distribution(1000.0 / user, n),
+            "ttft_ms": distribution(f64::from(concurrency) * 10.0, n),
+        })
+    }
+
+    pub fn sweep(points: &[Value], best: usize) -> Sweep {
+        let report: Report = serde_json::from_value(json!({
+            "run_id": uuid::Uuid::nil(), "kind": "measured", "status": "succeeded", "valid": true, "invalid_reasons": [],
+            "summary": {}, "load_points": points, "best": best, "nodes": [], "provenance": {},
+        }))
+        .unwrap();
+        Sweep::of(&report).unwrap()
+    }
+
+    /// The paths of a class in the first drawing.
+    pub fn paths<'a>(chart: &'a Chart, class: &str) -> Vec<&'a str> {
+        chart.drawings[0]
+            .marks
+            .iter()
+            .filter_map(|mark| match mark {
+                Mark::Path { d, class: own } if own.split(' ').next() == Some(class) => Some(d.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub fn words(chart: &Chart) -> Vec<&str> {
+        chart.drawings[0]
+            .marks
+            .iter()
+            .filter_map(|mark| match mark {
+                Mark::Text { text, .. } => Some(text.as_str()),
+                Mark::Path { .. } => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn doubling_loads_have_a_log_axis_that_says_so() {
+        let doubling: Vec<Value> = [1, 2, 4, 8, 16].map(|load| point(load, 1.0, 1.0, 20)).into();
+        assert_eq!(load_axis(&sweep(&doubling, 0)).title, "Requests in flight (log2 scale)");
+        let round: Vec<Value> = [10, 20, 50, 100].map(|load| point(load, 1.0, 1.0, 20)).into();
+        assert_eq!(load_axis(&sweep(&round, 0)).title, "Requests in flight (log scale)");
+        let even = load_axis(&sweep(&[point(10, 1.0, 1.0, 20), point(20, 1.0, 1.0, 20)], 0));
+        assert_eq!((even.kind, even.domain.0, even.title.as_str()), (Kind::Linear, 0.0, "Requests in flight"));
+    }
+}

@@ -1,0 +1,89 @@
+//! What a metric's name means, where it stands: its name is a button that opens the definition beside it. The browser does
+//! that by itself (a popover): by mouse, touch and keyboard, closed by Escape, without scripts.
+
+use leptos::prelude::*;
+
+use crate::domain::metrics::{METRICS, metric};
+
+fn tip_id(id: &str) -> String {
+    format!("tip-{id}")
+}
+
+/// A metric's name that opens its definition. The page has [`MetricTips`] somewhere.
+#[component]
+pub fn Term(
+    /// The metric, `ttft_ms` say.
+    id: &'static str,
+    /// Whether the unit stands behind the name.
+    #[prop(optional)]
+    with_unit: bool,
+    /// Another text than the metric's name: `TTFT p99, ms`.
+    #[prop(optional, into)]
+    text: Option<String>,
+) -> impl IntoView {
+    metric(id).map(|metric| {
+        let text = text.unwrap_or_else(|| {
+            if with_unit && !metric.unit.is_empty() {
+                format!("{}, {}", metric.name, metric.unit)
+            } else {
+                metric.name.to_owned()
+            }
+        });
+        view! {
+            <button type="button" class="term" popovertarget=tip_id(metric.id)>
+                {text}
+                <span class="visually-hidden">": what it means"</span>
+            </button>
+        }
+    })
+}
+
+/// A question mark that opens a metric's definition, where the name itself is a link.
+#[component]
+pub fn TermMark(
+    /// The metric.
+    id: &'static str,
+) -> impl IntoView {
+    metric(id).map(|metric| {
+        view! {
+            <button type="button" class="term term-mark" popovertarget=tip_id(metric.id)>
+                <span aria-hidden="true">"?"</span>
+                <span class="visually-hidden">{format!("What {} means", metric.name)}</span>
+            </button>
+        }
+    })
+}
+
+/// The definitions that names open; once a page.
+#[component]
+pub fn MetricTips(
+    /// Where each definition stands in full: `#def-` and the metric follow. Absent where the page has none.
+    #[prop(optional, into)]
+    in_full: Option<String>,
+) -> impl IntoView {
+    METRICS
+        .iter()
+        .map(|metric| {
+            let more = in_full.as_ref().map(|page| {
+                view! {
+                    <p>
+                        <a href=format!("{page}#def-{}", metric.id)>"All definitions"</a>
+                    </p>
+                }
+            });
+            view! {
+                <div popover="auto" id=tip_id(metric.id) class="tip" role="note" aria-label=metric.long_name>
+                    <p class="tip-name">{metric.long_name}</p>
+                    <p>
+                        <code>{metric.formula}</code>
+                    </p>
+                    <p>{metric.words}</p>
+                    {(!metric.elsewhere.is_empty())
+                        .then(|| view! { <p class="muted">"Other tools: "{metric.elsewhere}</p> })}
+                    {more}
+                </div>
+            }
+        })
+        .collect_view()
+        .into_any()
+}

@@ -1,0 +1,116 @@
+//! Step 2: whether what is to be sent fits together, and fits the datasets and the model.
+
+use crate::domain::benchmark::{Arrival, Endpoint, EvalWith, LengthDistribution, LoadSpec, OfferedLoad};
+use crate::domain::inventory::{Dataset, ModelSource};
+use crate::domain::problem::FieldError;
+use crate::domain::provider::ProviderId;
+use crate::domain::workflow::facts::Facts;
+use crate::domain::workflow::fields::grouped;
+
+const STEP: u8 = 2;
+
+/// Looks at spread lengths, ramps, conversations and traces.
+pub fn check(load: &LoadSpec, facts: &Facts, errors: &mut Vec<FieldError>) {
+    let mut refuse = |field: &str, message: String| errors.push(FieldError::at(STEP, field, message));
+    let is_open =
+        matches!(load.arrival, Some(Arrival::Rate { .. })) || matches!(load.load_points.first(), Some(OfferedLoad::Rate { .. }));
+    if load.ramp_s.is_some() && is_open {
+        refuse("ramp_s", "A ramp goes with a closed loop; at a rate, requests are spread already.".to_owned());
+    }
+    let is_multi_turn = load.is_multi_turn();
+    match load.eval_with {
+        EvalWith::Configuration => {
+            spread(load.input_lengths, load.max_input_tokens, "input", &mut refuse);
+            spread(load.output_lengths, load.max_output_tokens, "output", &mut refuse);
+            if load.output_lengths.is_some() && load.endpoint() == Endpoint::Embeddings {
+                refuse("output_lengths", "An embedding has no output whose lengths could be spread.".to_owned());
+            }
+            if is_multi_turn {
+                refuse(
+                    "multi_turn",
+                    "Conversations come out of datasets; this benchmark's evaluation method is configuration.".to_owned(),
+                );
+            }
+            if load.time_scale.is_some() {
+                refuse("time_scale", "A time scale goes with a trace, which is a dataset.".to_owned());
+            }
+        }
+        EvalWith::Dataset => {
+            let message =
+                |what: &str| format!("{what} lengths go with the evaluation method configuration; datasets bring their own.");
+            if load.input_lengths.is_some() {
+                refuse("input_lengths", message("Input"));
+            }
+            if load.output_lengths.is_some() {
+                refuse("output_lengths", message("Output"));
+            }
+            if is_multi_turn && load.endpoint() != Endpoint::Chat {
+                refuse("multi_turn", "Conversations are played turn by turn over the endpoint chat only.".to_owned());
+            }
+            if is_multi_turn && is_open {
+                refuse("multi_turn", "Conversations are played turn by turn in a closed loop only, not at a rate.".to_owned());
+            }
+            traces(load, facts, &mut refuse);
+        }
+    }
+}
+
+/// A distribution against the maximum that it is clipped to: one that lies beyond it would be clipped nearly always.
+fn spread(lengths: Option<LengthDistribution>, most: Option<u32>, what: &str, refuse: &mut impl FnMut(&str, String)) {
+    let (Some(lengths), Some(most)) = (lengths, most) else { return };
+    let least = match lengths {
+        LengthDistribution::Fixed {} => return,
+        LengthDistribution::Uniform { min } => f64::from(min),
+        LengthDistribution::Normal { mean, .. } | LengthDistribution::Lognormal { mean, .. } => mean,
+    };
+    if least > f64::from(most) {
+        let which = if matches!(lengths, LengthDistribution::Uniform { .. }) { "min" } else { "mean" };
+        let title = if what == "input" { "Input" } else { "Output" };
+        let message = format!("{title} lengths' {which} is above the {what} tokens, {}, which limit them.", grouped(most.into()));
+        refuse(&format!("{what}_lengths"), message);
+    }
+}
+
+/// A trace brings arrivals and lengths, so it stands alone. Judged only when the datasets were looked up.
+fn traces(load: &LoadSpec, facts: &Facts, refuse: &mut impl FnMut(&str, String)) {
+    let chosen: Vec<&Dataset> =
+        load.dataset_ids.iter().filter_map(|id| facts.datasets.iter().find(|dataset| dataset.id == *id)).collect();
+    let Some(trace) = chosen.iter().find(|dataset| dataset.format.is_trace()) else {
+        if load.time_scale.is_some() && !chosen.is_empty() {
+            refuse("time_scale", "A time scale goes with a trace; these datasets are none.".to_owned());
+        }
+        return;
+    };
+    let name = &trace.name;
+    if load.dataset_ids.len() > 1 {
+        refuse("dataset_ids", format!("{name} is a trace: it can't be mixed with other datasets."));
+    }
+    if load.arrival.is_some() {
+        refuse("arrival", format!("{name} is a trace and says itself when requests arrive. Leave arrival out."));
+    }
+    if !load.load_points.is_empty() {
+        refuse("load_points", format!("{name} is a trace: it is one load, played at its own times. Leave load points out."));
+    }
+    if load.slo.as_ref().is_some_and(|slo| slo.search.is_some()) {
+        refuse("slo", format!("{name} is a trace: there is no load to search for. Leave the search out."));
+    }
+    if load.ramp_s.is_some() {
+        refuse("ramp_s", format!("{name} is a trace and says itself when requests arrive. Leave the ramp out."));
+    }
+    if load.is_multi_turn() {
+        refuse("multi_turn", format!("{name} is a trace: it has no conversations."));
+    }
+}
+
+/// A provider refuses fields that it does not know. A server of one's own behind an OpenAI-compatible address may know it.
+pub fn check_ignore_eos(load: &LoadSpec, facts: &Facts, errors: &mut Vec<FieldError>) {
+    let Some(model) = &facts.model else { return };
+    if let ModelSource::Cloud { provider, .. } = &model.source
+        && *provider != ProviderId::OpenaiCompatible
+        && load.ignore_eos == Some(true)
+    {
+        let message =
+            format!("{} runs at {}, which can't be told to ignore the end of an answer.", model.name, provider.preset().title);
+        errors.push(FieldError::at(STEP, "ignore_eos", message));
+    }
+}

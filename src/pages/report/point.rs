@@ -1,0 +1,66 @@
+//! Which load point the sections beneath are of.
+
+use leptos::prelude::*;
+
+use super::verdict::offered;
+use crate::components::icon::{Icon, IconName};
+use crate::domain::report::Report;
+
+/// The address of a load point's own figures.
+pub fn point_href(path: &str, point: usize, figures: bool) -> String {
+    format!("{path}?point={point}{}#point", if figures { "&figures=shown" } else { "" })
+}
+
+/// The load points to choose from; nothing where there is a single one.
+#[component]
+pub fn PointChoice(
+    /// The report.
+    report: Report,
+    /// The page's path.
+    path: String,
+    /// The one that is shown.
+    point: usize,
+) -> impl IntoView {
+    if report.load_points.len() < 2 {
+        return ().into_any();
+    }
+    let best = report.valid.then_some(report.best);
+    // Figures that are not valid were asked for once; so they stay.
+    let figures = !report.valid;
+    let mut order: Vec<usize> = (0..report.load_points.len()).collect();
+    let load = |index: &usize| {
+        report.load_points.get(*index).and_then(|point| point.concurrency.map(f64::from).or(point.rate)).unwrap_or(0.0)
+    };
+    order.sort_by(|a, b| load(a).total_cmp(&load(b)));
+    let links = order
+        .into_iter()
+        .filter_map(|index| {
+            let text = offered(report.load_points.get(index)?);
+            let star = (best == Some(index))
+                .then(|| view! { <Icon name=IconName::Star /> <span class="visually-hidden">" (chosen)"</span> });
+            Some(view! {
+                <li>
+                    <a
+                        class="point-link"
+                        href=point_href(&path, index, figures)
+                        aria-current=(index == point).then_some("true")
+                    >
+                        {text}
+                        {star}
+                    </a>
+                </li>
+            })
+        })
+        .collect_view();
+    let shown = report.load_points.get(point).map(offered).unwrap_or_default();
+    view! {
+        <section id="point" class="stack-tight" aria-labelledby="point-title">
+            <h2 id="point-title">{format!("Load point: {shown}")}</h2>
+            <nav aria-label="Load point">
+                <ul class="point-links">{links}</ul>
+            </nav>
+            <p class="muted small">"Latency, time, errors and lengths below are of this load point."</p>
+        </section>
+    }
+    .into_any()
+}

@@ -1,0 +1,63 @@
+//! The command that repeats the run's load from a terminal.
+
+use leptos::prelude::*;
+use uuid::Uuid;
+
+use crate::components::button::Look;
+use crate::components::copy::CopyText;
+use crate::domain::repeat::Repeat;
+
+/// A button that opens the command, with what it needs.
+#[component]
+pub fn CopyAsCommand(
+    /// The run.
+    run: Uuid,
+    /// The command.
+    repeat: Repeat,
+) -> impl IntoView {
+    let plan = (!repeat.by_hand).then(|| {
+        view! {
+            <p>
+                "The flags cannot say all of this load. "
+                <a href=format!("/api/v1/runs/{run}/plan") download=plan_file(run) rel="external">
+                    "Download its plan"
+                </a>" first."
+            </p>
+        }
+    });
+    let key = repeat.key_variable.map(|name| {
+        view! {
+            <p>"The provider's key is read from the environment variable "<code>{name}</code>"."</p>
+        }
+    });
+    let engines = (!repeat.engines.is_empty()).then(|| {
+        let lines = repeat
+            .engines
+            .into_iter()
+            .map(|line| view! { <CopyText label="Engine" text=line /> })
+            .collect_view();
+        view! {
+            <p>"The engine was started for this run and has ended with it. Start it first, at the address in the command or plan:"</p>
+            {lines}
+        }
+    });
+    let datasets = repeat.reads_datasets.then(|| view! { <p>"The plan reads its datasets from the portal's machine."</p> });
+    view! {
+        <details class="confirm">
+            <summary class=Look::Plain.class()>"Copy as command"</summary>
+            <div class="panel stack-tight command-panel">
+                <CopyText label="Puts the same load on again" text=repeat.command />
+                {plan}
+                {key}
+                {datasets}
+                {engines}
+            </div>
+        </details>
+    }
+    .into_any()
+}
+
+/// What the downloaded plan is called, here and in the command.
+pub fn plan_file(run: Uuid) -> String {
+    format!("plan-{run}.json")
+}

@@ -1,0 +1,100 @@
+//! The load points beside each other, as charts: what a search found, what is given up for what, how much it takes, up to
+//! which load it is fast enough.
+
+use leptos::prelude::*;
+
+use crate::components::badge::{Badge, Tone};
+use crate::components::charts::sweep::{Limit, against_load, capacity, pareto};
+use crate::components::charts::{Chart, ChartFigure};
+use crate::components::definition::{Definition, Definitions};
+use crate::components::number::figure;
+use crate::domain::benchmark::Slo;
+use crate::domain::metrics::metric;
+use crate::domain::report::Report;
+use crate::domain::sweep::{Per, Sweep};
+use crate::domain::trust::{SearchOutcome, SearchVariable};
+
+/// The sweep; nothing where the report has a single load point and no search.
+#[component]
+pub fn SweepSection(
+    /// The report.
+    report: Report,
+    /// The benchmark's latency limits.
+    slo: Option<Slo>,
+) -> impl IntoView {
+    let search = report.search.clone();
+    let sweep = Sweep::of(&report);
+    if search.is_none() && sweep.is_none() {
+        return ().into_any();
+    }
+    let title = if search.is_some() { "Search" } else { "Sweep" };
+    let per = Per::of(&report);
+    let throughput: Vec<Chart> = sweep
+        .iter()
+        .flat_map(|sweep| [pareto(PARETO, sweep, per), capacity("sweep-capacity", sweep)].into_iter().flatten())
+        .collect();
+    let latency = sweep.as_ref().map(|sweep| latencies(sweep, slo.as_ref())).unwrap_or_default();
+    let divided = throughput.iter().any(|chart| chart.id == PARETO).then(|| per.sentence());
+    let panels = |charts: Vec<Chart>| {
+        (!charts.is_empty())
+            .then(|| {
+                view! { <div class="chart-panels">{charts.into_iter().map(|chart| view! { <ChartFigure chart=chart /> }).collect_view()}</div> }
+            })
+    };
+    view! {
+        <section id="sweep" class="panel stack" aria-labelledby="sweep-title">
+            <h2 id="sweep-title">
+                {title} {(!report.valid).then(|| view! { " " <Badge tone=Tone::Partial text="Not valid".to_owned() /> })}
+            </h2>
+            {search.map(|search| view! { <Outcome search=search /> })}
+            {panels(throughput)}
+            {divided.map(|sentence| view! { <p class="muted small">{sentence}</p> })}
+            {panels(latency)}
+        </section>
+    }
+    .into_any()
+}
+
+const PARETO: &str = "sweep-pareto";
+
+/// The latencies against the load, those that can be drawn.
+fn latencies(sweep: &Sweep, slo: Option<&Slo>) -> Vec<Chart> {
+    let limit = |value: Option<f64>| slo.map(|slo| Limit { value, percentile: slo.percentile });
+    let latency = |id: &'static str, value: Option<f64>| {
+        against_load(&format!("sweep-{}", id.trim_end_matches("_ms")), metric(id)?, sweep, limit(value))
+    };
+    let ttft = latency("ttft_ms", slo.and_then(|slo| slo.ttft_ms));
+    let tpot = latency("tpot_ms", slo.and_then(|slo| slo.tpot_ms));
+    let limited = slo.and_then(|slo| slo.e2el_ms);
+    // Where there are no tokens, or the limit is on it, the whole request is what counts.
+    let e2el = (limited.is_some() || (ttft.is_none() && tpot.is_none())).then(|| latency("e2el_ms", limited)).flatten();
+    [ttft, tpot, e2el].into_iter().flatten().collect()
+}
+
+/// What the search found.
+#[component]
+fn Outcome(search: SearchOutcome) -> impl IntoView {
+    let unit = match search.variable {
+        SearchVariable::Concurrency => "requests in flight",
+        SearchVariable::Rate => "requests/s",
+    };
+    let load = move |value: Option<f64>, absent: &'static str| {
+        value.map_or_else(|| absent.to_owned(), |value| format!("{} {unit}", plain(value)))
+    };
+    view! {
+        <p class="load-sentence">{search.sentence}</p>
+        <Definitions>
+            <Definition term="Looked between">{format!("{} and {} {unit}", plain(search.min), plain(search.max))}</Definition>
+            <Definition term="Largest load that met the limits">{load(search.meets_at, "none did")}</Definition>
+            <Definition term="Least load above it that did not">
+                {load(search.fails_at, "none: the largest allowed load met them")}
+            </Definition>
+        </Definitions>
+    }
+    .into_any()
+}
+
+/// A load as people write it.
+fn plain(load: f64) -> String {
+    if load.fract() == 0.0 { crate::components::number::grouped(load as u64) } else { figure(load) }
+}

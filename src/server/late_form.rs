@@ -1,0 +1,281 @@
+//! Forms that never reach their function: sent after the session's end, or with a body that can't be taken. What was typed
+//! is kept for the person who typed it, and the browser is led back to the form.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::host::{self, Channel};
+use super::token::{digest, random_token};
+use super::{App, cookie, multipart};
+use crate::api::functions::{local_path, query_escape};
+use crate::domain::form::Flash;
+use crate::domain::problem::{FieldError, Problem};
+use crate::domain::user::Actor;
+use crate::domain::workflow::Page;
+use crate::store::EntryOf;
+
+/// How long entries wait for the sign-in.
+const KEPT: SignedDuration = SignedDuration::from_mins(60);
+/// The largest form whose entries are kept.
+const MOST_BYTES: usize = 256 * 1024;
+/// Where forms are sent.
+const FUNCTIONS: &str = "/api/ui/";
+/// What an upload is sent to.
+pub(super) const UPLOAD: &str = "/api/ui/dataset-upload";
+/// Fields that no page shows, or that say what a page is to do rather than what was typed.
+const HIDDEN: [&str; 15] = [
+    "workflow_id",
+    "return_to",
+    "begins",
+    "id",
+    "next",
+    "here",
+    "token",
+    "go",
+    "simulated",
+    "default_requests",
+    "default_warmup",
+    "done",
+    "tested",
+    "class",
+    "message",
+];
+/// Parts of an address that are about the last answer.
+const PASSING: [&str; 4] = ["flash", "shown", "dropped", "by"];
+
+/// Whether a browser sends a form by itself, rather than a script: it shows whatever the answer is.
+pub(super) fn is_form(request: &Request) -> bool {
+    let accepts_page = |headers: &HeaderMap| {
+        headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+    };
+    request.method() == Method::POST && request.uri().path().starts_with(FUNCTIONS) && accepts_page(request.headers())
+}
+
+/// The answer to a form of somebody who is not signed in (any more): to the sign-in, and from there back to the form.
+pub(super) async fn signed_out(app: &App, channel: Channel, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let typed = Typed::read(&parts, body).await;
+    let here = page_of(app, &parts, &typed.all);
+    let kept = match typed.flash() {
+        Some(flash) => keep_for_owner(app, channel, &parts, &flash, typed.draft()).await,
+        None => Ok(None),
+    };
+    let kept = kept.unwrap_or_else(|problem| {
+        tracing::error!(%problem, "the entries of a form could not be kept");
+        None
+    });
+    let next = match &kept {
+        Some(kept) => with_flash(&here, kept.id),
+        None => here,
+    };
+    let mut response = see_other(&format!("/sign-in?next={}", query_escape(&next)));
+    if let Some(cookie) = kept.and_then(|kept| kept.cookie) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// The answer to the upload of somebody who is signed in, which can't be taken: back to the form with what is wrong.
+pub(super) async fn refused_upload(app: &App, actor: &Actor, request: Request, problem: Problem) -> Response {
+    let (parts, body) = request.into_parts();
+    let typed = Typed::read(&parts, body).await;
+    let data = serde_json::to_value(Flash::new(typed.shown, problem.clone())).unwrap_or_default();
+    match app.store.keep_form_entry(EntryOf::Person(actor.id), &data, Timestamp::now() + KEPT).await {
+        Ok(id) => see_other(&with_flash("/datasets/new", id)),
+        Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+/// What a form holds.
+struct Typed {
+    /// Every field.
+    all: Vec<(String, String)>,
+    /// Those that a page shows.
+    shown: Vec<(String, String)>,
+    /// The secret ones that were filled in; their values are gone.
+    secrets: Vec<String>,
+    /// Whether a file was sent along.
+    file: bool,
+}
+
+impl Typed {
+    async fn read(parts: &Parts, body: Body) -> Self {
+        let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let file = parts.uri.path() == UPLOAD;
+        let all = if file {
+            multipart::fields_then_drain(&parts.headers, body).await
+        } else if kind.starts_with("application/x-www-form-urlencoded") {
+            let bytes = axum::body::to_bytes(body, MOST_BYTES).await.unwrap_or_default();
+            form_urlencoded::parse(&bytes).into_owned().collect()
+        } else {
+            Vec::new()
+        };
+        let mut typed = Self { all, shown: Vec::new(), secrets: Vec::new(), file };
+        for (name, value) in &typed.all {
+            // Several values of one field come as `nodes[]` or `nodes[0]`.
+            let name = name.split('[').next().unwrap_or_default();
+            if is_secret(name) {
+                if !value.is_empty() && !typed.secrets.iter().any(|known| known == name) {
+                    typed.secrets.push(name.to_owned());
+                }
+            } else if !HIDDEN.contains(&name) {
+                typed.shown.push((name.to_owned(), value.clone()));
+            }
+        }
+        typed
+    }
+
+    /// What the form's page is to show; nothing where the form had only buttons.
+    fn flash(&self) -> Option<Flash> {
+        if self.shown.is_empty() && self.secrets.is_empty() {
+            return None;
+        }
+        let mut errors: Vec<FieldError> =
+            self.secrets.iter().map(|name| FieldError::new(name, "Enter it again: secrets are not kept.")).collect();
+        if self.file {
+            errors.push(FieldError::new("file", "Choose the file again."));
+        }
+        Some(Flash::signed_out(self.shown.clone(), errors))
+    }
+
+    /// The draft that the form is about.
+    fn draft(&self) -> Option<Uuid> {
+        self.all.iter().find(|(name, _)| name == "workflow_id").and_then(|(_, value)| value.parse().ok())
+    }
+}
+
+/// What is never kept, whatever form it comes from.
+fn is_secret(name: &str) -> bool {
+    ["secret", "password", "kubeconfig", "api_key"].iter().any(|word| name.contains(word))
+}
+
+struct Kept {
+    id: Uuid,
+    /// For entries of nobody known: what this browser is given to get them back.
+    cookie: Option<HeaderValue>,
+}
+
+/// Keeps entries for the person whose session it was, or else for this browser.
+async fn keep_for_owner(
+    app: &App,
+    channel: Channel,
+    parts: &Parts,
+    flash: &Flash,
+    draft: Option<Uuid>,
+) -> Result<Option<Kept>, Problem> {
+    let data = serde_json::to_value(flash).unwrap_or_default();
+    let ends = Timestamp::now() + KEPT;
+    for secret in [cookie::read(channel, &parts.headers), cookie::ended(&parts.headers)].into_iter().flatten() {
+        if let Some(owner) = app.store.session_owner(&digest(secret.expose())).await? {
+            let id = app.store.keep_form_entry(EntryOf::Person(owner), &data, ends).await?;
+            return Ok(Some(Kept { id, cookie: None }));
+        }
+    }
+    let key = cookie::read_form_key(&parts.headers).unwrap_or_else(random_token);
+    // Over a channel on which nobody can sign in, nobody could take them.
+    let Ok(cookie) = cookie::form_key(channel, &key, KEPT.as_secs()) else { return Ok(None) };
+    let hash = digest(key.expose());
+    let id = app.store.keep_form_entry(EntryOf::Browser { hash: &hash, about: draft }, &data, ends).await?;
+    Ok(Some(Kept { id, cookie: Some(cookie) }))
+}
+
+/// At a sign-in: entries of nobody known that came from this browser become the person's own, if `next` leads to them.
+pub(super) async fn claim(app: &App, actor: &Actor, headers: &HeaderMap, next: &str) -> Result<(), Problem> {
+    let query = next.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    let flash = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "flash");
+    let id = flash.and_then(|(_, id)| Uuid::parse_str(&id).ok());
+    if let (Some(id), Some(key)) = (id, cookie::read_form_key(headers)) {
+        app.store.claim_form_entry(actor, id, &digest(key.expose()), Timestamp::now()).await?;
+    }
+    Ok(())
+}
+
+/// The page that a form was on: as the browser says if it is one of the portal's own, else by what the form was for.
+fn page_of(app: &App, parts: &Parts, fields: &[(String, String)]) -> String {
+    let referer = parts.headers.get(header::REFERER).and_then(|value| value.to_str().ok());
+    referer.and_then(|referer| own_page(app, parts, referer)).unwrap_or_else(|| usual_page(parts.uri.path(), fields))
+}
+
+fn own_page(app: &App, parts: &Parts, referer: &str) -> Option<String> {
+    let uri: axum::http::Uri = referer.parse().ok()?;
+    let authority = uri.authority()?.as_str();
+    let own = host::authority(&parts.uri, &parts.headers)?;
+    let public = app.config.public_url.as_ref().is_some_and(|public| public.authority == authority);
+    if authority != own && !public {
+        return None;
+    }
+    let path = local_path(uri.path());
+    if path != uri.path() || path.starts_with("/api/") || path == "/sign-in" || path.starts_with("/link/") {
+        return None;
+    }
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+        if !PASSING.contains(&name.as_ref()) {
+            query.append_pair(&name, &value);
+        }
+    }
+    let query = query.finish();
+    Some(if query.is_empty() { path } else { format!("{path}?{query}") })
+}
+
+fn usual_page(function: &str, fields: &[(String, String)]) -> String {
+    let name = function.strip_prefix(FUNCTIONS).unwrap_or_default();
+    let draft = fields.iter().find(|(name, _)| name == "workflow_id").and_then(|(_, id)| Uuid::parse_str(id).ok());
+    let step = name.strip_prefix("wizard-").and_then(Page::parse);
+    match (name, step, draft) {
+        (_, Some(step), Some(draft)) => format!("/wizard/{draft}/{}", step.slug()),
+        (_, Some(_), None) => "/benchmarks/new".to_owned(),
+        ("credential-add", ..) => "/credentials/new".to_owned(),
+        ("model-add", ..) => "/models/new".to_owned(),
+        ("dataset-upload", ..) => "/datasets/new".to_owned(),
+        ("token-add" | "person-add" | "password", ..) => "/settings".to_owned(),
+        _ => "/".to_owned(),
+    }
+}
+
+fn with_flash(here: &str, id: Uuid) -> String {
+    let joint = if here.contains('?') { '&' } else { '?' };
+    format!("{here}{joint}flash={id}")
+}
+
+fn see_other(to: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, to), (header::CACHE_CONTROL, "no-store")]).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+        list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_form_without_a_referer_has_its_usual_page() {
+        let id = "0198c0de-0000-7000-8000-000000000001";
+        let of_draft = pairs(&[("workflow_id", id)]);
+        assert_eq!(usual_page("/api/ui/wizard-model", &of_draft), format!("/wizard/{id}/model"));
+        assert_eq!(usual_page("/api/ui/wizard-details", &[]), "/benchmarks/new");
+        assert_eq!(usual_page("/api/ui/wizard-model", &pairs(&[("workflow_id", "//evil")])), "/benchmarks/new");
+        assert_eq!(usual_page("/api/ui/credential-add", &[]), "/credentials/new");
+        assert_eq!(usual_page("/api/ui/runs/delete", &[]), "/");
+    }
+
+    #[tokio::test]
+    async fn what_is_secret_or_hidden_is_not_kept() {
+        let request = axum::http::Request::post("/api/ui/wizard-model")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("model_id=m&credential_secret=s&workflow_id=w&nodes%5B0%5D=a&nodes%5B1%5D=b&if_revision=3&password=")
+            .unwrap();
+        let (parts, body) = request.into_parts();
+        let typed = Typed::read(&parts, Body::from(body)).await;
+        assert_eq!(typed.shown, pairs(&[("model_id", "m"), ("nodes", "a"), ("nodes", "b"), ("if_revision", "3")]));
+        assert_eq!(typed.secrets, ["credential_secret"]);
+        assert!(!serde_json::to_string(&typed.flash()).unwrap().contains("\"s\""));
+    }
+}

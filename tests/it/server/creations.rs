@@ -1,0 +1,100 @@
+//! What a creation answers is what is found later, to the last digit; and one form makes one draft.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{TestApp, TestClient};
+
+async fn one(client: &TestClient, list: &str, id: &Value) -> Value {
+    let found = client.get(list).await.expect(200);
+    found["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|item| item["id"] == *id)
+        .unwrap_or_else(|| panic!("{id} is not in {found}"))
+        .clone()
+}
+
+#[tokio::test]
+async fn what_was_made_is_as_it_was_answered() {
+    let app = TestApp::start().await;
+    let admin = &app.admin;
+    let bodies = [
+        ("/api/v1/users", json!({ "name": "bert" })),
+        ("/api/v1/tokens", json!({ "name": "ci" })),
+        ("/api/v1/models", json!({ "name": "m", "source": "cloud", "provider": "openai", "model": "m" })),
+        ("/api/v1/credentials", json!({ "name": "k", "provider": "openai", "secret": "sk" })),
+    ];
+    for (path, body) in bodies {
+        let made = admin.post(path, &body).await.expect(201);
+        let found = one(admin, path, &made["id"]).await;
+        assert_eq!(made["created_at"], found["created_at"], "{path}");
+    }
+    let rows = super::uploads::multipart(&[("name", None, "d"), ("file", Some("d.jsonl"), "{\"prompt\":\"p\"}\n")]);
+    let request = admin.request(Method::POST, "/api/v1/datasets").header("content-type", super::uploads::TYPE).body(rows);
+    let made = crate::support::answer(request).await.expect(201);
+    assert_eq!(made["created_at"], one(admin, "/api/v1/datasets", &made["id"]).await["created_at"]);
+    let details = json!({
+        "workflow_total_steps": 9, "step_number": 1, "name": "n", "tags": [], "description": "", "concurrent_requests": 4,
+        "eval_with": "configuration",
+    });
+    let made = admin.post("/api/v1/benchmarks/run-workflow", &details).await.expect(200);
+    let found = admin.get(&format!("/api/v1/workflows/{}", made["workflow_id"].as_str().unwrap())).await.expect(200);
+    assert_eq!(made, found);
+}
+
+async fn form_of_new_draft(client: &TestClient) -> String {
+    let html = client.request(Method::GET, "/benchmarks/new").send().await.unwrap().text().await.unwrap();
+    let field = html.split("<input").find(|tag| tag.contains("name=\"begins\"")).unwrap_or_else(|| panic!("{html}"));
+    field.split("value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
+async fn send(client: &TestClient, begins: &str, name: &str) -> String {
+    let fields = [("begins", begins), ("name", name), ("concurrent_requests", "4"), ("eval_with", "configuration")];
+    let response = client.form("/api/ui/wizard-details", &fields).send().await.unwrap();
+    response.headers()["location"].to_str().unwrap().to_owned()
+}
+
+async fn names(client: &TestClient) -> Vec<String> {
+    let drafts = client.get("/api/v1/workflows?sort=created_at").await.expect(200);
+    drafts["items"].as_array().unwrap().iter().map(|draft| draft["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn two_clicks_begin_one_draft_two_forms_begin_two() {
+    let app = TestApp::start().await;
+    let begins = form_of_new_draft(&app.admin).await;
+    let clicks = futures::future::join_all((0..6).map(|_| send(&app.admin, &begins, "the same"))).await;
+    assert!(clicks[0].ends_with("/load"), "{clicks:?}");
+    assert!(clicks.iter().all(|to| *to == clicks[0]), "{clicks:?}");
+    assert_eq!(names(&app.admin).await, ["the same"]);
+    // Made by intent right afterwards, with the same values.
+    let another = form_of_new_draft(&app.admin).await;
+    assert_ne!(another, begins);
+    assert_ne!(send(&app.admin, &another, "the same").await, clicks[0]);
+    assert_eq!(names(&app.admin).await, ["the same", "the same"]);
+    // Back, another name, Continue: an edit of the draft that this form began.
+    assert_eq!(send(&app.admin, &begins, "renamed").await, clicks[0]);
+    assert_eq!(names(&app.admin).await, ["renamed", "the same"]);
+    // The same number in another person's form is another form.
+    let anna = app.member("anna").await;
+    assert_ne!(send(&anna, &begins, "hers").await, clicks[0]);
+    assert_eq!(names(&anna).await, ["hers"]);
+}
+
+#[tokio::test]
+async fn a_form_that_has_been_overtaken_overwrites_nothing() {
+    let app = TestApp::start().await;
+    let begins = form_of_new_draft(&app.admin).await;
+    let first = send(&app.admin, &begins, "first").await;
+    let id = first.split('/').nth(2).unwrap().to_owned();
+    let edit = json!({ "workflow_id": id, "step_number": 1, "name": "from elsewhere", "tags": [], "description": "",
+        "concurrent_requests": 4, "eval_with": "configuration" });
+    app.admin.post("/api/v1/benchmarks/run-workflow", &edit).await.expect(200);
+    let back = send(&app.admin, &begins, "from the old form").await;
+    assert!(back.starts_with(&format!("/wizard/{id}/details?flash=")), "{back}");
+    let html = app.admin.request(Method::GET, &back).send().await.unwrap().text().await.unwrap();
+    assert!(html.contains("from elsewhere") && html.contains("from the old form"), "both versions: {html}");
+    assert_eq!(names(&app.admin).await, ["from elsewhere"]);
+}

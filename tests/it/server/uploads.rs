@@ -1,0 +1,96 @@
+//! Uploads that are too large or not well-formed: a browser gets its form back, a script a problem.
+
+use dyno::datasets::MAX_FILE_BYTES;
+use reqwest::{Body, Method, RequestBuilder, Response};
+
+use crate::support::{TestApp, TestClient, answer};
+
+const BOUNDARY: &str = "----of-the-tests";
+pub const TYPE: &str = "multipart/form-data; boundary=----of-the-tests";
+
+/// A form with files, as browsers write it.
+pub fn multipart(parts: &[(&str, Option<&str>, &str)]) -> String {
+    let mut body = String::new();
+    for (name, file, text) in parts {
+        let file =
+            file.map(|file| format!("; filename=\"{file}\"\r\nContent-Type: application/octet-stream")).unwrap_or_default();
+        body.push_str(&format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{text}\r\n"));
+    }
+    body.push_str(&format!("--{BOUNDARY}--\r\n"));
+    body
+}
+
+/// The same with a file of so many megabytes, sent piece by piece; with its length, and without.
+fn large(megabytes: u64, announced: bool, request: RequestBuilder) -> RequestBuilder {
+    let whole = multipart(&[("name", None, "much"), ("file", Some("much.jsonl"), "*")]);
+    let (head, tail) = whole.split_once('*').unwrap();
+    let (head, tail) = (head.as_bytes().to_vec(), tail.as_bytes().to_vec());
+    let length = head.len() + tail.len() + (megabytes << 20) as usize;
+    let piece = vec![b'x'; 1 << 20];
+    let pieces = std::iter::once(head)
+        .chain(std::iter::repeat_n(piece, megabytes as usize))
+        .chain(std::iter::once(tail))
+        .map(Ok::<_, std::io::Error>);
+    let request = request.body(Body::wrap_stream(futures::stream::iter(pieces)));
+    if announced { request.header("content-length", length) } else { request }
+}
+
+fn form(client: &TestClient) -> RequestBuilder {
+    client.request(Method::POST, "/api/ui/dataset-upload").header("accept", "text/html").header("content-type", TYPE)
+}
+
+async fn page_after(client: &TestClient, response: Response) -> String {
+    assert!(matches!(response.status().as_u16(), 302 | 303), "{}: {}", response.status(), response.text().await.unwrap());
+    let to = response.headers()["location"].to_str().unwrap().to_owned();
+    assert!(to.starts_with("/datasets/new?flash="), "{to}");
+    client.request(Method::GET, &to).send().await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_large_leads_back_to_its_form() {
+    let app = TestApp::start().await;
+    let too_many = (MAX_FILE_BYTES >> 20) + 2;
+    for announced in [true, false] {
+        let response = large(too_many, announced, form(&app.admin)).send().await.unwrap();
+        let html = page_after(&app.admin, response).await;
+        assert!(html.contains("The file is larger than 256 MB."), "announced: {announced}: {html}");
+        assert!(html.contains("id=\"f-file-error\"") && html.contains("value=\"much\""), "at the field, the name kept: {html}");
+    }
+    let left = std::fs::read_dir(app.app.config.data_dir.join("uploads")).map(Iterator::count).unwrap_or(0);
+    assert_eq!(left, 0, "nothing of it stays on the disk");
+    let rest = app.admin.request(Method::POST, "/api/v1/datasets").header("content-type", TYPE);
+    let refused = answer(large(too_many, true, rest)).await;
+    assert_eq!((refused.status.as_u16(), refused.content_type.as_str()), (413, "application/problem+json"));
+}
+
+#[tokio::test]
+async fn a_header_without_its_boundary_is_told() {
+    let app = TestApp::start().await;
+    for kind in ["multipart/form-data", "multipart/form-data; boundary=", "text/plain", "multipart/form-data; boundary=\u{e4}"] {
+        let body = multipart(&[("name", None, "mine")]);
+        let request = app.admin.request(Method::POST, "/api/ui/dataset-upload").header("accept", "text/html");
+        let response = request.header("content-type", kind).body(body.clone()).send().await.unwrap();
+        let html = page_after(&app.admin, response).await;
+        assert!(html.contains("The upload was not understood."), "{kind}: {html}");
+        for path in ["/api/ui/dataset-upload", "/api/v1/datasets"] {
+            let request = app.admin.request(Method::POST, path).header("content-type", kind).body(body.clone());
+            let refused = answer(request).await;
+            assert_eq!(
+                (refused.status.as_u16(), refused.content_type.as_str()),
+                (400, "application/problem+json"),
+                "{path} {kind}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_is_no_dataset_is_told_at_its_fields() {
+    let app = TestApp::start().await;
+    let body = multipart(&[("name", None, ""), ("file", Some("rows.jsonl"), "not json\n")]);
+    let html = page_after(&app.admin, form(&app.admin).body(body.clone()).send().await.unwrap()).await;
+    assert!(html.contains("Enter a name."), "{html}");
+    let request = app.admin.request(Method::POST, "/api/v1/datasets").header("content-type", TYPE);
+    let body = multipart(&[("name", None, "rows"), ("file", Some("rows.jsonl"), "not json\n")]);
+    assert_eq!(answer(request.body(body)).await.fields(), ["file"]);
+}
