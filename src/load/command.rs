@@ -11,9 +11,11 @@ use clap::{Args, Parser, ValueEnum};
 use super::client::stop::Stop;
 use super::conduct::{Outcome, Tell, carry_out};
 use super::event::{LoadNews, LoadStatus};
+use super::limits::LimitArgs;
 use super::plan::{Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
 use super::self_check;
 use super::spool::Spool;
+use super::stats::bounds::floor;
 use super::table::table;
 use crate::domain::benchmark::{ArrivalProcess, Endpoint};
 use crate::domain::event::{LogLevel, Progress};
@@ -40,20 +42,24 @@ pub struct LoadArgs {
     #[arg(long, value_enum, default_value = "chat")]
     endpoint: EndpointArg,
     /// Keep this many requests in flight.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "rate", required_unless_present_any = ["plan", "rate"])]
-    concurrency: Option<u32>,
-    /// Or send this many requests per second, whether or not earlier ones have ended.
-    #[arg(long, value_name = "PER_SECOND")]
-    rate: Option<f64>,
+    /// Several, with commas between: one load point after the other.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "rate", required_unless_present_any = ["plan", "rate", "search_max"])]
+    concurrency: Vec<u32>,
+    /// Or send this many requests per second, whether or not earlier ones have ended. Several, with commas between: one load
+    /// point after the other.
+    #[arg(long, value_name = "PER_SECOND,…", value_delimiter = ',')]
+    rate: Vec<f64>,
     /// How the gaps of a rate are drawn.
-    #[arg(long, value_enum, default_value = "poisson", requires = "rate")]
+    #[arg(long, value_enum, default_value = "poisson")]
     arrival: ArrivalArg,
     /// Shape of gamma arrivals: below 1 burstier than Poisson.
-    #[arg(long, value_name = "SHAPE", default_value_t = 1.0, requires = "rate")]
+    #[arg(long, value_name = "SHAPE", default_value_t = 1.0)]
     burstiness: f64,
     /// Most requests in flight at a rate; arrivals over it are dropped and counted.
-    #[arg(long, value_name = "N", default_value_t = 1024, requires = "rate")]
+    #[arg(long, value_name = "N", default_value_t = 1024)]
     max_in_flight: u32,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// Measure this many requests (default: ten times the concurrency or rate, at least 100).
     #[arg(long, value_name = "N", conflicts_with = "duration_s")]
     num_requests: Option<u32>,
@@ -134,19 +140,29 @@ impl LoadArgs {
             }
             return Ok(plan);
         }
-        let load = match (self.concurrency, self.rate) {
-            (_, Some(rate)) => Load::Rate {
-                rate,
-                process: match self.arrival {
-                    ArrivalArg::Constant => ArrivalProcess::Constant,
-                    ArrivalArg::Poisson => ArrivalProcess::Poisson,
-                    ArrivalArg::Gamma => ArrivalProcess::Gamma,
-                },
-                burstiness: self.burstiness,
-                max_in_flight: self.max_in_flight,
-            },
-            (concurrency, None) => Load::Closed { concurrency: concurrency.unwrap_or(1) },
+        let process = match self.arrival {
+            ArrivalArg::Constant => ArrivalProcess::Constant,
+            ArrivalArg::Poisson => ArrivalProcess::Poisson,
+            ArrivalArg::Gamma => ArrivalProcess::Gamma,
         };
+        let (burstiness, max_in_flight) = (self.burstiness, self.max_in_flight);
+        let open = |rate: f64| Load::Rate { rate, process, burstiness, max_in_flight };
+        let slo = self.limits.slo()?;
+        let loads: Vec<Load> = match slo.as_ref().and_then(|slo| slo.search.as_ref()) {
+            Some(search) if self.limits.search_rate => vec![open(search.max)],
+            Some(search) => vec![Load::Closed { concurrency: search.max.floor() as u32 }],
+            None if !self.rate.is_empty() => self.rate.iter().copied().map(open).collect(),
+            None => self.concurrency.iter().map(|concurrency| Load::Closed { concurrency: *concurrency }).collect(),
+        };
+        let of = |load| PlannedLoad {
+            load,
+            warmup_requests: self.warmup_requests,
+            num_requests: self.num_requests,
+            duration_s: self.duration_s,
+        };
+        // with limits, as many requests as their percentile needs
+        let least = slo.as_ref().filter(|slo| slo.search.is_none()).and_then(|slo| floor(slo.percentile));
+        let load_points = loads.into_iter().map(of).map(|point| point.with_at_least(least.unwrap_or(0))).collect();
         let metrics = (self.engine_metrics != "off").then_some(self.engine_metrics);
         Ok(Plan {
             run_id: uuid::Uuid::nil(),
@@ -169,19 +185,14 @@ impl LoadArgs {
                 output_tokens: self.output_tokens,
                 shared_prefix: 0.0,
             },
-            load_points: vec![PlannedLoad {
-                load,
-                warmup_requests: self.warmup_requests,
-                num_requests: self.num_requests,
-                duration_s: self.duration_s,
-            }],
+            load_points,
             seed: self.seed,
             stall_timeout_s: self.stall_timeout_s,
             timeout_s: self.timeout_s,
             ramp_s: None,
             tokenizer: self.tokenizer.map_or(TokenizerChoice::Engine, |path| TokenizerChoice::File { path }),
             extra_body: serde_json::Map::new(),
-            slo: None,
+            slo,
             self_check: (self.self_check == SelfCheckArg::On).then(|| PlannedCheck { cache: self_check::default_folder() }),
             requests: self.requests,
             report: self.report,

@@ -3,27 +3,26 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::aside::{Aside, Carried};
+use super::aside::Aside;
 use super::client::clock::Clock;
 use super::client::drive::Driver;
-use super::client::enough::Enough;
 use super::client::health::invalid_reasons;
 use super::client::link::{keep_stamps_on, raise_open_files};
-use super::client::phase::{Ending, Limits, PhasePlan};
+use super::client::phase::{Ending, Limits};
 use super::client::stop::Stop;
 use super::engine_metrics::Scraper;
 use super::event::{LoadNews, LoadStatus};
-use super::plan::{Load, Plan, PlannedLoad};
+use super::plan::{Plan, PlannedLoad};
+use super::points::Points;
 use super::prepare::{addresses_of, id_prefix, metrics_of, prompts_of, secret_of, targets_of, tls_of, tokens_of};
 use super::progress::Progressing;
 use super::record::{RecordFile, Records};
-use super::report::{Circumstances, load_point_figures, report, verdict};
-use super::search::Search;
+use super::report::{Circumstances, report};
 use super::self_check;
 use super::tokens::Tokens;
-use super::workload::{Prompts, Requests};
+use super::workload::Requests;
 use crate::domain::event::Progress;
-use crate::domain::report::{Phase, Report, TokenSource};
+use crate::domain::report::{Report, TokenSource};
 use crate::domain::run::RunStatus;
 use crate::domain::trust::SelfCheck;
 
@@ -123,9 +122,9 @@ pub(super) fn measure(plan: &Plan, check: Option<&SelfCheck>, tell: &Tell, stop:
     let scraper = Scraper::start(metrics_of(plan, &addresses), &secret, tls.as_ref())
         .map_err(|error| format!("The engine's metrics can't be read: {error}."))?;
     let aside = Aside { self_check: check.cloned(), points: Vec::new() };
-    let mut points = Points { plan, tokens: &tokens, tell, aside, used: (0, 0) };
+    let mut points = Points::new(plan, &tokens, tell, aside);
     let ending = points.run(&mut driver, &mut notes);
-    let aside = points.aside;
+    let aside = points.into_aside();
     let metrics = scraper.map(Scraper::end).unwrap_or_default();
     notes.extend(metrics.notes);
 
@@ -162,148 +161,6 @@ pub(super) fn measure(plan: &Plan, check: Option<&SelfCheck>, tell: &Tell, stop:
     circumstances.notes = notes;
     circumstances.engine_metrics = metrics.series;
     Ok(Measured { records, ending, circumstances, tokens })
-}
-
-/// The load points one after the other: those of the plan, or those that a search asks for.
-struct Points<'p> {
-    plan: &'p Plan,
-    tokens: &'p Tokens,
-    tell: &'p Tell,
-    aside: Aside,
-    /// Prompts that were used: of warm-ups, and of measurements.
-    used: (u64, u64),
-}
-
-impl Points<'_> {
-    fn run(&mut self, driver: &mut Driver<'_>, notes: &mut Vec<String>) -> Ending {
-        let ending = match self.plan.search() {
-            Some((variable, min, max)) => self.search(driver, Search::new(variable, min, max), notes),
-            None => self.sweep(driver, notes),
-        };
-        if let Prompts::Dataset(dataset) = &driver.requests().prompts
-            && ending == Ending::Done
-            && self.used.1 > dataset.len() as u64
-        {
-            notes.push(format!("Rows of the datasets were repeated: {} requests, {} rows.", self.used.1, dataset.len()));
-        }
-        ending
-    }
-
-    fn sweep(&mut self, driver: &mut Driver<'_>, notes: &mut Vec<String>) -> Ending {
-        let points = &self.plan.load_points;
-        for (number, point) in points.iter().enumerate() {
-            let ending = self.point(driver, point.clone(), (points.len() - number - 1) as f64, notes);
-            if ending != Ending::Done {
-                return ending;
-            }
-        }
-        Ending::Done
-    }
-
-    fn search(&mut self, driver: &mut Driver<'_>, mut search: Search, notes: &mut Vec<String>) -> Ending {
-        while let Some(point) = search.next().and_then(|load| self.plan.point_at(load)) {
-            let number = self.aside.points.len();
-            let most = search.most_left();
-            driver.progress().set_points(most + number as u32);
-            driver.enough = self.plan.slo.clone().zip(point.requests()).map(|(slo, requests)| Enough::new(slo, requests));
-            let ending = self.point(driver, point, f64::from(most.saturating_sub(2)), notes);
-            let over = driver.enough.take().is_some_and(|enough| enough.is_over());
-            if ending != Ending::Done {
-                return ending;
-            }
-            let Some(carried) = self.aside.points.last_mut() else { break };
-            carried.over = over;
-            let figures = load_point_figures(&driver.records, self.plan, number as u32, carried);
-            search.answer(verdict(&figures));
-            self.keep_aside(driver);
-        }
-        Ending::Done
-    }
-
-    /// One load point, its warm-up first. `rest` load points of its length are estimated to follow.
-    fn point(&mut self, driver: &mut Driver<'_>, point: PlannedLoad, rest: f64, notes: &mut Vec<String>) -> Ending {
-        let plan = self.plan;
-        let number = self.aside.points.len() as u32;
-        self.aside.points.push(Carried { planned: point.clone(), over: false });
-        self.keep_aside(driver);
-        let connections = match point.load {
-            Load::Closed { concurrency } => concurrency.min(point.requests().unwrap_or(u32::MAX).max(point.warmup())),
-            Load::Rate { rate, max_in_flight, .. } => max_in_flight.min((rate.ceil() as u32).max(16)),
-        };
-        let opened = driver.open(connections);
-        if opened != Ending::Done {
-            return opened;
-        }
-        let ramp = match point.load {
-            Load::Closed { concurrency } => (plan.ramp_of(concurrency) * 1e9) as i64,
-            Load::Rate { .. } => 0,
-        };
-        let seed = plan.seed.wrapping_mul(1_000_003).wrapping_add(u64::from(number));
-        let phase = PhasePlan {
-            load_point: number,
-            phase: Phase::Warmup,
-            load: &point.load,
-            count: Some(point.warmup()),
-            duration: None,
-            ramp,
-            seed: seed ^ 0xA5A5,
-            first_prompt: self.used.0,
-        };
-        if point.warmup() > 0 {
-            let per_warmup = f64::from(point.requests().unwrap_or(0)) / f64::from(point.warmup());
-            driver.progress().set_after(per_warmup + rest * (per_warmup + 1.0));
-            let before = driver.records.rows.len();
-            let ending = driver.run(&phase);
-            self.used.0 += u64::from(driver.issued());
-            if ending != Ending::Done {
-                return ending;
-            }
-            calibrate(driver, before, self.tokens, notes);
-        }
-        driver.progress().set_after(rest);
-        let duration = point.duration_s.map(|seconds| (seconds * 1e9) as i64);
-        let phase =
-            PhasePlan { phase: Phase::Measured, count: point.requests(), duration, seed, first_prompt: self.used.1, ..phase };
-        let ending = driver.run(&phase);
-        self.used.1 += u64::from(driver.issued());
-        if let Some(carried) = self.aside.points.last() {
-            let figures = Box::new(load_point_figures(&driver.records, plan, number, carried));
-            (self.tell)(LoadNews::LoadPointEnd { load_point: number, figures });
-        }
-        ending
-    }
-
-    fn keep_aside(&self, driver: &mut Driver<'_>) {
-        if let Some(path) = &self.plan.requests
-            && let Err(error) = self.aside.write(path)
-        {
-            driver.file_error.get_or_insert(error);
-        }
-    }
-}
-
-/// What the engine counted in the warm-up shows whether prompts are as long as they should be: a constant difference is
-/// made up for; where lengths are estimates, the mean one is.
-fn calibrate(driver: &mut Driver<'_>, first: usize, tokens: &Tokens, notes: &mut Vec<String>) {
-    let rows = driver.records.rows[first..].iter();
-    let off: Vec<i64> = rows.filter_map(|row| Some(i64::from(row.input?) - i64::from(row.requested_input?))).collect();
-    let (Some(least), Some(most)) = (off.iter().min(), off.iter().max()) else { return };
-    let (least, most) = (*least, *most);
-    if least == 0 && most == 0 || tokens.knows_template() && least != most {
-        return;
-    }
-    let mean = (off.iter().sum::<i64>() as f64 / off.len() as f64).round() as i64;
-    if mean == 0 {
-        return;
-    }
-    if let Prompts::Synthetic(synthetic) = &mut driver.requests().prompts {
-        synthetic.shift(-mean);
-        notes.push(format!(
-            "Prompts were made {} tokens {} after the warm-up, by the engine's own count.",
-            mean.abs(),
-            if mean > 0 { "shorter" } else { "longer" }
-        ));
-    }
 }
 
 /// Counts kept texts: where the engine gave no count that is the count, elsewhere it shows how far the two disagree. Says
@@ -372,4 +229,73 @@ fn provenance(plan: &Plan, tokens: &Tokens) -> serde_json::Map<String, serde_jso
     // a plan is plain data: this does not fail
     all.insert("plan".to_owned(), serde_json::to_value(&plan).unwrap_or_default());
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::report::Phase;
+    use crate::load::plan::PlannedCheck;
+    use crate::load::record::{GapsBuf, Row};
+
+    /// A tokenizer that knows words between white space.
+    fn tokens(folder: &std::path::Path) -> Tokens {
+        let tokenizer = json!({
+            "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "added_tokens": [],
+            "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+            "model": {"type": "WordLevel", "vocab": {"<unk>": 0, "one": 1}, "unk_token": "<unk>"}
+        });
+        std::fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).unwrap();
+        Tokens::of_file(folder).unwrap()
+    }
+
+    fn row(load_point: u32, source: TokenSource, output: u32) -> Row {
+        Row { source: Some(source), output: Some(output), events: output, ..Row::new(load_point, Phase::Measured, 0, 0) }
+    }
+
+    #[test]
+    fn usage_comes_before_the_tokenizer_and_that_before_events() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut records = Records::default();
+        let hidden = Row { reasoning: Some(90), ..row(1, TokenSource::Usage, 100) };
+        for row in [row(0, TokenSource::Usage, 5), row(0, TokenSource::Events, 2), row(0, TokenSource::Events, 3), hidden] {
+            records.push(row, &GapsBuf::default(), None);
+        }
+        let text = |words: usize| vec!["one"; words].join(" ").into_bytes();
+        let texts = HashMap::from([(0, text(4)), (1, text(6)), (3, text(8))]);
+        let mut disagreement = HashMap::new();
+        assert!(count_texts(&mut records, texts, &mut tokens(folder.path()), &mut disagreement));
+        let counted: Vec<_> = records.rows.iter().map(|row| (row.output.unwrap(), row.source.unwrap())).collect();
+        assert_eq!(
+            counted,
+            [(5, TokenSource::Usage), (6, TokenSource::Tokenizer), (3, TokenSource::Events), (100, TokenSource::Usage)]
+        );
+        // 4 against 5; 8 against the 10 that were shown
+        assert_eq!(disagreement, HashMap::from([(0, 0.2), (1, 0.2)]));
+    }
+
+    #[test]
+    fn a_check_that_can_not_be_carried_out_says_so_and_stops_nothing() {
+        // the program that runs here is that of the tests, which is no reference engine
+        let plan: Plan = serde_json::from_value(json!({
+            "endpoints": [{"node": "n", "base_url": "http://127.0.0.1:9"}], "model": "m",
+            "workload": {"kind": "synthetic", "input_tokens": 8, "output_tokens": 4},
+            "load_points": [{"load": {"kind": "closed", "concurrency": 3}}]
+        }))
+        .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let told = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let log = told.clone();
+        let tell: Tell = std::rc::Rc::new(move |news| log.borrow_mut().push(news));
+        let planned = PlannedCheck { cache: Some(folder.path().to_owned()) };
+        let check = self_check::check(&plan, &planned, &tell, &Stop::on_signals().unwrap());
+        assert!(check.failed.as_ref().is_some_and(|why| why.starts_with("the reference engine did not start")), "{check:?}");
+        assert_eq!((check.ttft_error_ms, check.itl_error_ms, check.concurrency), (None, None, 3));
+        let warned =
+            |news: &LoadNews| matches!(news, LoadNews::Log { line, .. } if line.starts_with("The client could not be checked"));
+        assert!(told.borrow().iter().any(warned));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it is not kept");
+    }
 }

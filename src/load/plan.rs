@@ -6,12 +6,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::search::Search;
-use super::stats::bounds::floor;
 use crate::credentials::AddressPolicy;
 use crate::domain::benchmark::{ArrivalProcess, Endpoint, Slo};
 use crate::domain::provider::{AuthHeader, TokenLimitField};
-use crate::domain::trust::SearchVariable;
 
 /// A load, from the first warm-up request to the report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -233,6 +230,16 @@ impl PlannedLoad {
         Self { load: Load::Closed { concurrency }, warmup_requests: None, num_requests: None, duration_s: None }
     }
 
+    /// The same with so many requests at least, where neither their number nor a duration is fixed.
+    #[must_use]
+    pub fn with_at_least(mut self, requests: u64) -> Self {
+        if self.num_requests.is_none() && self.duration_s.is_none() {
+            let least = u32::try_from(requests).unwrap_or(u32::MAX);
+            self.num_requests = self.requests().map(|requests| requests.max(least));
+        }
+        self
+    }
+
     /// The load: requests in flight, or per second.
     pub fn at(&self) -> f64 {
         match self.load {
@@ -271,39 +278,6 @@ impl PlannedLoad {
 }
 
 impl Plan {
-    /// What a search varies and its bounds, where the plan asks for one. Its one load point then says all but the load, which
-    /// it has at its largest.
-    pub fn search(&self) -> Option<(SearchVariable, f64, f64)> {
-        let bounds = self.slo.as_ref()?.search.as_ref()?;
-        let variable = match self.load_points.first()?.load {
-            Load::Closed { .. } => SearchVariable::Concurrency,
-            Load::Rate { .. } => SearchVariable::Rate,
-        };
-        Some((variable, bounds.min, bounds.max))
-    }
-
-    /// A load point of a search: enough requests for the percentile to decide, unless the plan fixes their number.
-    pub fn point_at(&self, load: f64) -> Option<PlannedLoad> {
-        let mut point = self.load_points.first()?.clone();
-        match &mut point.load {
-            Load::Closed { concurrency } => *concurrency = load as u32,
-            Load::Rate { rate, .. } => *rate = load,
-        }
-        if let (None, None, Some(slo)) = (point.num_requests, point.duration_s, &self.slo) {
-            let least = u32::try_from(floor(slo.percentile).unwrap_or(0)).unwrap_or(u32::MAX);
-            point.num_requests = point.requests().map(|requests| requests.max(least));
-        }
-        Some(point)
-    }
-
-    /// Most load points that can come.
-    pub fn most_points(&self) -> u32 {
-        match self.search() {
-            Some((variable, min, max)) => Search::new(variable, min, max).most_left(),
-            None => u32::try_from(self.load_points.len()).unwrap_or(u32::MAX),
-        }
-    }
-
     /// Checks what can be checked without asking anybody.
     ///
     /// # Errors
@@ -315,22 +289,7 @@ impl Plan {
         if self.load_points.is_empty() {
             return Err("The plan names no load point.".to_owned());
         }
-        if let Some(slo) = &self.slo {
-            check_slo(slo)?;
-        }
-        if let Some((variable, min, max)) = self.search() {
-            if self.load_points.len() != 1 {
-                return Err("A search finds its load points by itself: the plan must name one, with the largest load.".to_owned());
-            }
-            if self.load_points.iter().any(|point| point.at() < max) {
-                return Err("The load point of a search must have its largest load.".to_owned());
-            }
-            let whole = variable == SearchVariable::Rate || min.ceil() <= max.floor() && max <= 100_000.0;
-            let least = if variable == SearchVariable::Rate { f64::MIN_POSITIVE } else { 1.0 };
-            if !(min >= least && max >= min && max <= 1_000_000.0 && whole) {
-                return Err(format!("A search can't go from {min} to {max}."));
-            }
-        }
+        self.check_limits()?;
         if !(self.stall_timeout_s > 0.0 && self.timeout_s > 0.0) {
             return Err("Time-outs must be greater than 0.".to_owned());
         }
@@ -365,19 +324,6 @@ impl Plan {
     pub fn ramp_of(&self, concurrency: u32) -> f64 {
         self.ramp_s.unwrap_or_else(|| (f64::from(concurrency.saturating_sub(1)) * 0.002).min(1.0))
     }
-}
-
-fn check_slo(slo: &Slo) -> Result<(), String> {
-    if !(slo.percentile > 0.0 && slo.percentile < 100.0) {
-        return Err("The percentile of the limits must be above 0 and below 100.".to_owned());
-    }
-    if [slo.ttft_ms, slo.tpot_ms, slo.e2el_ms].into_iter().flatten().any(|limit| !(limit > 0.0 && limit.is_finite())) {
-        return Err("Latency limits must be greater than 0 ms.".to_owned());
-    }
-    if slo.search.is_some() && slo.ttft_ms.is_none() && slo.tpot_ms.is_none() && slo.e2el_ms.is_none() {
-        return Err("A search needs at least one latency limit.".to_owned());
-    }
-    Ok(())
 }
 
 impl PlannedLoad {

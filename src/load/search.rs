@@ -187,7 +187,7 @@ pub fn outcome(variable: SearchVariable, (min, max): (f64, f64), seen: &[(f64, V
     }
     if let Some(open) = loads(Verdict::Open).next() {
         sentence.push_str(&format!(
-            " At {} too few requests could be counted for the percentile to decide anything: the search ended there.",
+            " At {} the percentile could not be decided, since too few requests were counted or the client was late: the search ended there.",
             words(variable, open)
         ));
     } else if ended {
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn the_first_step_is_not_far_over_what_an_engine_can_take() {
-        assert_eq!(Search::new(SearchVariable::Concurrency, 1.0, 256.0).next(), Some(17.0));
+        assert_eq!(Search::new(SearchVariable::Concurrency, 1.0, 256.0).next(), Some(16.0));
         assert_eq!(Search::new(SearchVariable::Concurrency, 3.0, 3.0).next(), Some(3.0));
         let first = Search::new(SearchVariable::Concurrency, 1.0, 10_000.0).next().unwrap();
         assert!((90.0..110.0).contains(&first), "{first}");
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!((open.meets_at, open.fails_at), (None, None));
         assert_eq!(
             open.sentence,
-            "No concurrency was found to be within the limits or over them. At 17 in flight too few requests could be counted for the percentile to decide anything: the search ended there."
+            "No concurrency was found to be within the limits or over them. At 17 in flight the percentile could not be decided, since too few requests were counted or the client was late: the search ended there."
         );
         let ended = rest(&[(17.0, Verdict::Meets)], true);
         assert_eq!(

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::domain::report::{Distribution, Report, Summary};
+use crate::domain::trust::SelfCheck;
 
 /// A report in a few lines.
 pub fn table(report: &Report) -> String {
@@ -18,13 +19,75 @@ pub fn table(report: &Report) -> String {
             (None, Some(rate)) => format!("{rate} requests/s"),
             (None, None) => String::new(),
         };
-        let _ = writeln!(out, "\n{load}");
+        let within = match point.meets_slo {
+            Some(true) => " · within the limits",
+            Some(false) => " · over the limits",
+            None if point.summary.good_fraction.is_some() => " · too few requests to tell whether it is within the limits",
+            None => "",
+        };
+        let _ = writeln!(out, "\n{load}{within}");
         one(&point.summary, &mut out);
+    }
+    if report.load_points.len() > 1 {
+        points(report, &mut out);
+    }
+    if let Some(search) = &report.search {
+        let _ = writeln!(out, "\n{}", search.sentence);
+    }
+    if let Some(check) = &report.self_check {
+        own_error(check, &mut out);
     }
     for note in &report.notes {
         let _ = writeln!(out, "note: {note}");
     }
     out
+}
+
+/// The load points beside each other, the best marked.
+fn points(report: &Report, out: &mut String) {
+    let _ = writeln!(
+        out,
+        "\n  {:<14}{:>12}{:>12}{:>14}{:>14}  within",
+        "load", "requests/s", "out tok/s", "p50 TTFT ms", "p50 TPOT ms"
+    );
+    for (number, point) in report.load_points.iter().enumerate() {
+        let load = point.concurrency.map(|load| load.to_string()).or(point.rate.map(|rate| format!("{rate}/s")));
+        let figure = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"));
+        let median = |figures: &Option<Distribution>| figure(figures.as_ref().map(|figures| figures.p50));
+        let best = if report.valid && number == report.best { " (best)" } else { "" };
+        let within = match point.meets_slo {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "–",
+        };
+        let _ = writeln!(
+            out,
+            "  {:<14}{:>12}{:>12}{:>14}{:>14}  {within}{best}",
+            load.unwrap_or_default(),
+            figure(point.summary.request_throughput),
+            figure(point.summary.output_throughput),
+            median(&point.summary.ttft_ms),
+            median(&point.summary.tpot_ms)
+        );
+    }
+}
+
+/// What was found out about the client itself.
+fn own_error(check: &SelfCheck, out: &mut String) {
+    for (name, error) in [("TTFT", &check.ttft_error_ms), ("ITL", &check.itl_error_ms)] {
+        if let Some(error) = error {
+            let _ = writeln!(
+                out,
+                "\nclient's own {name} error, ms: p50 {:.3}   p99 {:.3}   max {:.3}   n {}   with {} in flight{}",
+                error.p50,
+                error.p99,
+                error.max,
+                error.n,
+                check.concurrency,
+                if check.cached { ", checked within the hour" } else { "" }
+            );
+        }
+    }
 }
 
 fn one(summary: &Summary, out: &mut String) {

@@ -26,8 +26,6 @@ const OWN_STALL_S: f64 = 600.0;
 const OWN_TIMEOUT_S: f64 = 3_600.0;
 /// The load ends so long before the keeper ends everything.
 const BEFORE_DEADLINE_NS: i128 = 120_000_000_000;
-/// Sample counts from which on a percentile may decide; docs/METRICS.md has them.
-const FLOORS: [(f64, u32); 5] = [(50.0, 11), (90.0, 64), (95.0, 130), (99.0, 662), (99.9, 6_636)];
 
 /// What a plan is made of beside the specification.
 pub(super) struct PlanInputs<'a> {
@@ -151,7 +149,13 @@ fn load_points(load: &LoadSpec) -> Vec<PlannedLoad> {
         _ => (crate::domain::benchmark::ArrivalProcess::default(), 1.0),
     };
     let open = |rate: f64| Load::Rate { rate, process: shape.0, burstiness: shape.1, max_in_flight: load.concurrent_requests };
+    let search = load.slo.as_ref().and_then(|slo| slo.search.as_ref());
     let loads: Vec<Load> = match (load.load_points.as_slice(), &load.arrival) {
+        // A search finds its points by itself; the one that is planned is the largest, which everything is made for.
+        (_, Some(Arrival::Rate { .. })) if search.is_some() => search.map(|search| open(search.max)).into_iter().collect(),
+        _ if search.is_some() => {
+            search.map(|search| Load::Closed { concurrency: search.max.floor().max(1.0) as u32 }).into_iter().collect()
+        }
         ([], Some(Arrival::Rate { rate, .. })) => vec![open(*rate)],
         ([], _) => vec![Load::Closed { concurrency: load.concurrent_requests }],
         (points, _) => points
@@ -171,7 +175,8 @@ fn load_points(load: &LoadSpec) -> Vec<PlannedLoad> {
                 num_requests: load.num_requests,
                 duration_s: load.duration_s,
             };
-            if let (None, None, Some(slo)) = (load.num_requests, load.duration_s, &load.slo) {
+            if let (None, None, Some(slo)) = (load.num_requests, load.duration_s, load.slo.as_ref().filter(|_| search.is_none()))
+            {
                 planned.num_requests = planned.requests().map(|number| number.max(floor(slo)));
             }
             planned
@@ -181,7 +186,7 @@ fn load_points(load: &LoadSpec) -> Vec<PlannedLoad> {
 
 /// The least number of samples that lets an SLO's percentile decide.
 fn floor(slo: &Slo) -> u32 {
-    FLOORS.iter().find(|(percentile, _)| slo.percentile <= *percentile).or(FLOORS.last()).map_or(0, |(_, samples)| *samples)
+    crate::load::stats::bounds::floor(slo.percentile).and_then(|samples| u32::try_from(samples).ok()).unwrap_or(0)
 }
 
 fn tokenizer(inputs: &PlanInputs<'_>) -> TokenizerChoice {
@@ -293,6 +298,34 @@ mod tests {
         let verify = verify_plan(&plan);
         assert_eq!((verify.load_points[0].requests(), verify.load_points[0].warmup()), (Some(1), 0));
         assert!(verify.check().is_ok() && verify.requests.is_none());
+    }
+
+    #[test]
+    fn a_search_shapes_the_engine_by_its_largest_load() {
+        let slo = json!({ "percentile": 99, "ttft_ms": 500, "search": { "min": 1, "max": 64 } });
+        let closed = spec(json!({ "slo": slo }), &cloud());
+        assert_eq!(shape(&closed, None, 1, None).unwrap().in_flight, 64);
+        let points = load_points(&closed.load);
+        assert_eq!((points.len(), points[0].num_requests), (1, None), "each point has its own number");
+        let arrival = json!({ "kind": "rate", "rate": 2, "process": "constant" });
+        let open = spec(json!({ "slo": slo, "arrival": arrival }), &cloud());
+        assert!(matches!(load_points(&open.load)[0].load, Load::Rate { rate: 64.0, max_in_flight: 8, .. }));
+        for spec in [closed, open] {
+            let inputs = PlanInputs {
+                run_id: Uuid::nil(),
+                spec: &spec,
+                data_dir: Path::new("/data"),
+                deadline: Timestamp::UNIX_EPOCH,
+                address_policy: None,
+                launch: None,
+                model_path: None,
+            };
+            let plan = plan(&inputs);
+            plan.check().unwrap();
+            assert_eq!(plan.point_at(3.0).unwrap().requests(), Some(662), "enough for p99");
+            assert!(plan.most_points() <= 9 && plan.self_check.is_some());
+            assert!(verify_plan(&plan).search().is_none() && verify_plan(&plan).self_check.is_none());
+        }
     }
 
     #[test]

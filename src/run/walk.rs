@@ -28,6 +28,10 @@ use crate::store::{RunUpdate, StoreError};
 
 /// How often journal and spool are looked at.
 const LOOK: Duration = Duration::from_millis(300);
+/// Load points of a search, at most.
+const MOST_SEARCHED: usize = 9;
+/// The client's check before the load, at most.
+const CHECKING: SignedDuration = SignedDuration::from_mins(2);
 /// A run ends at the latest so long after its start, the time of loads that end by time not counted.
 const LIMIT: SignedDuration = SignedDuration::from_hours(24);
 /// A keeper that was asked to end and has not is killed after this.
@@ -440,8 +444,10 @@ impl Walk {
 
 /// A run ends at the latest so long after its start.
 fn limit(load: &LoadSpec) -> SignedDuration {
-    let measured = load.duration_s.unwrap_or(0.0).max(0.0) * load.load_points.len().max(1) as f64;
-    LIMIT + SignedDuration::try_from_secs_f64(measured).unwrap_or(SignedDuration::ZERO)
+    let searches = load.slo.as_ref().is_some_and(|slo| slo.search.is_some());
+    let points = if searches { MOST_SEARCHED } else { load.load_points.len().max(1) };
+    let measured = load.duration_s.unwrap_or(0.0).max(0.0) * points as f64;
+    LIMIT + CHECKING + SignedDuration::try_from_secs_f64(measured).unwrap_or(SignedDuration::ZERO)
 }
 
 /// The nodes that were found, in words.

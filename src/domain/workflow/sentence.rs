@@ -39,12 +39,16 @@ pub fn load_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -
     }
 }
 
-/// "A search between 1 and 256 in flight for the largest load with p99 TTFT up to 450 ms"
+/// "A search between 1 and 256 in flight, in at most 9 load points, for the largest load with p99 TTFT up to 450 ms"
 fn search(load: &LoadSpec) -> Option<String> {
     let search = load.slo.as_ref()?.search.as_ref()?;
     let unit = if is_open(load) { "requests per second" } else { "in flight" };
     let limits = limits(load).map(|limits| format!(" with {limits}")).unwrap_or_default();
-    Some(format!("A search between {} and {} {unit} for the largest load{limits}", plain(search.min), plain(search.max)))
+    Some(format!(
+        "A search between {} and {} {unit}, in at most 9 load points, for the largest load{limits}",
+        plain(search.min),
+        plain(search.max)
+    ))
 }
 
 /// "p99 TTFT up to 450 ms and TPOT up to 40 ms"; nothing where there are no limits.
@@ -138,10 +142,9 @@ fn amount(load: &LoadSpec) -> String {
         };
     }
     let Some(requests) = requests_of_each(load) else {
-        let least = load.slo.as_ref().map_or(0, |slo| floor(slo.percentile)).max(100);
         return match load.num_requests {
             Some(requests) => format!("{}{each}", count(requests.into(), "request")),
-            None => format!("at least {}{each}", count(least.into(), "request")),
+            None => format!("as many requests{each} as the percentile needs"),
         };
     };
     match (requests.iter().min(), requests.iter().max()) {

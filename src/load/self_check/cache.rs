@@ -24,7 +24,7 @@ pub(super) fn take(folder: &Path, concurrency: u32, now_ms: i64) -> Option<SelfC
     let kept: Kept = serde_json::from_slice(&std::fs::read(path(folder, concurrency)).ok()?).ok()?;
     let age = now_ms - kept.check.checked_at_unix_ms;
     let holds = kept.key == key() && kept.check.concurrency == concurrency && (0..HOLDS).contains(&age);
-    (holds && kept.check.failed.is_none()).then(|| SelfCheck { cached: true, ..kept.check })
+    if holds && kept.check.failed.is_none() { Some(SelfCheck { cached: true, ..kept.check }) } else { None }
 }
 
 /// Keeps a check; whoever reads the file finds all of it or the one before.

@@ -45,7 +45,7 @@ impl Engine {
         let mut engine = Self { base_url: String::new(), child, reader };
         let line = listens.recv_timeout(START_WAIT).map_err(|_| io::Error::other("it does not listen"))?;
         let address = line.split_whitespace().last().filter(|word| word.starts_with("http://"));
-        engine.base_url = address.ok_or_else(|| io::Error::other("it does not say where it listens"))?.to_owned();
+        address.ok_or_else(|| io::Error::other("it does not say where it listens"))?.clone_into(&mut engine.base_url);
         Ok(engine)
     }
 

@@ -3,6 +3,7 @@
 pub mod bounds;
 pub mod clusters;
 pub mod concurrency;
+pub mod consistency;
 pub mod percentile;
 pub mod series;
 pub mod steady;

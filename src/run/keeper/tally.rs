@@ -48,7 +48,9 @@ impl Tally {
         if self.completed == 0 {
             return "before any request was completed.".to_owned();
         }
-        let planned: Option<u64> = plan.load_points.iter().map(|point| point.requests().map(u64::from)).sum();
+        // How many a search sends is not known beforehand.
+        let points = (plan.search().is_none()).then_some(&plan.load_points);
+        let planned: Option<u64> = points.and_then(|points| points.iter().map(|point| point.requests().map(u64::from)).sum());
         match planned {
             Some(planned) => format!("after {} of {}. Those are kept.", number(self.completed), requests(planned)),
             None => format!("after {}. Those are kept.", requests(self.completed)),

@@ -45,7 +45,8 @@ impl Launcher for Faulty {
 
 async fn app(folder: &Path) -> App {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let args = ServeArgs { addr: Some(SocketAddr::from(([127, 0, 0, 1], 0))), data_dir: folder.to_owned(), ..ServeArgs::default() };
+    let args =
+        ServeArgs { addr: Some(SocketAddr::from(([127, 0, 0, 1], 0))), data_dir: folder.to_owned(), ..ServeArgs::default() };
     let (config, options) = Config::from_args(args).unwrap();
     App::open(config, options).await.unwrap()
 }

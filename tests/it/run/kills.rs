@@ -131,7 +131,8 @@ async fn a_killed_guard_leaves_nothing_either() {
 async fn records_of(portal: &Portal, run: &str) -> i64 {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(portal.data_dir().join("dyno.db")).read_only(true);
     let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
-    let count = sqlx::query_scalar("SELECT count(*) FROM request_records WHERE run_id = ?").bind(run).fetch_one(&pool).await.unwrap();
+    let count =
+        sqlx::query_scalar("SELECT count(*) FROM request_records WHERE run_id = ?").bind(run).fetch_one(&pool).await.unwrap();
     pool.close().await;
     count
 }
@@ -177,7 +178,8 @@ async fn a_portal_killed_while_it_takes_records_over() {
     let found = portal.client.get(&format!("/api/v1/runs/{run}/requests?page_size=1")).await.expect(200);
     assert_eq!(found["total"], total, "none is lost, none is there twice");
     let lines = portal.client.get(&format!("/api/v1/runs/{run}/requests?format=csv")).await;
-    let ids: std::collections::HashSet<&str> = lines.body.as_str().unwrap().lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    let ids: std::collections::HashSet<&str> =
+        lines.body.as_str().unwrap().lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
     assert_eq!(ids.len(), total);
     let ids = portal.event_ids(&run, 0).await;
     assert_eq!(ids, (1..=ids.len() as i64).collect::<Vec<_>>());

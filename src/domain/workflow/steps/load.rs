@@ -265,8 +265,20 @@ pub fn check(steps: &WorkflowSteps, facts: &Facts, errors: &mut Vec<FieldError>)
     errors.extend(problems.into_iter().map(|message| FieldError::at(STEP, "dataset_ids", message)));
     workload::check(load, facts, errors);
     check_model(load, facts, errors);
-    if load.slo.as_ref().is_some_and(|slo| slo.search.is_some()) {
-        let message = "A search for the largest load is not yet available. Give load points instead.";
+    check_search(load, errors);
+}
+
+/// A search finds its load points by itself, within its bounds and those of a concurrency.
+fn check_search(load: &LoadSpec, errors: &mut Vec<FieldError>) {
+    let Some(search) = load.slo.as_ref().and_then(|slo| slo.search.as_ref()) else { return };
+    if !load.load_points.is_empty() {
+        let message = "A search finds its load points by itself. Remove the load points, or the search.";
+        errors.push(FieldError::at(STEP, "load_points", message));
+    }
+    let most = f64::from(super::details::MOST_CONCURRENT);
+    let closed = !matches!(load.arrival, Some(crate::domain::benchmark::Arrival::Rate { .. }));
+    if closed && (search.min < 1.0 || search.min.ceil() > search.max.floor() || search.max > most) {
+        let message = format!("A search for a concurrency goes from 1 at least to {} at most.", grouped(most as u64));
         errors.push(FieldError::at(STEP, "slo", message));
     }
 }

@@ -83,12 +83,33 @@ fn a_missing_engine_is_refused_at_the_trigger_and_saved_before() {
 }
 
 #[test]
-fn a_search_is_saved_and_refused_at_the_trigger() {
+fn a_search_is_carried_out() {
     let mut wizard = Wizard::at(5);
     wizard.good(2, json!({ "slo": { "ttft_ms": 450, "search": { "min": 1, "max": 256 } } }));
     wizard.good(7, json!({ "user_confirmation": true }));
-    let message = "A search for the largest load is not yet available. Give load points instead.";
-    wizard.refuses(8, own_fields(8, "", GGUF), (2, "slo", message));
+    let spec = wizard.good(8, own_fields(8, "", GGUF)).start.unwrap();
+    assert_eq!(spec.load.slo.unwrap().search.unwrap().max, 256.0);
+}
+
+#[test]
+fn a_search_that_can_not_be_carried_out_is_refused_at_the_trigger() {
+    let points = "A search finds its load points by itself. Remove the load points, or the search.";
+    let bounds = "A search for a concurrency goes from 1 at least to 10,000 at most.";
+    for (fields, field, message) in [
+        (
+            json!({ "slo": { "ttft_ms": 1, "search": { "min": 1, "max": 9 } }, "load_points": [{ "concurrency": 8 }] }),
+            "load_points",
+            points,
+        ),
+        (json!({ "slo": { "ttft_ms": 1, "search": { "min": 0.2, "max": 9 } } }), "slo", bounds),
+        (json!({ "slo": { "ttft_ms": 1, "search": { "min": 1, "max": 10_001 } } }), "slo", bounds),
+        (json!({ "slo": { "ttft_ms": 1, "search": { "min": 1.2, "max": 1.8 } } }), "slo", bounds),
+    ] {
+        let mut wizard = Wizard::at(5);
+        wizard.good(2, fields);
+        wizard.good(7, json!({ "user_confirmation": true }));
+        wizard.refuses(8, own_fields(8, "", GGUF), (2, field, message));
+    }
 }
 
 #[test]

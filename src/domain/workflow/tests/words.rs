@@ -101,9 +101,9 @@ fn the_load_in_one_sentence() {
             ),
             None,
             None,
-            "A search between 1 and 256 in flight for the largest load with p99 TTFT up to 450 ms and TPOT up to 40 ms, at least \
-             662 requests at each load, 512 tokens in and 128 out. How long it takes depends on how many loads have to be tried, \
-             and how fast the model answers.",
+            "A search between 1 and 256 in flight, in at most 9 load points, for the largest load with p99 TTFT up to 450 ms and \
+             TPOT up to 40 ms, as many requests at each load as the percentile needs, 512 tokens in and 128 out. How long it \
+             takes depends on how many loads have to be tried, and how fast the model answers.",
         ),
     ] {
         assert_eq!(load_sentence(&load, rows, seconds), sentence);
