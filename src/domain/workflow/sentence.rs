@@ -161,6 +161,16 @@ pub fn load_words(load: &LoadSpec) -> String {
             let unit = if is_open(load) { "requests per second" } else { "in flight" };
             format!("search, {} to {} {unit}", plain(search.min), plain(search.max))
         }
+        None if load.load_points.len() > 2 => {
+            let of = |point: &OfferedLoad| match point {
+                OfferedLoad::Concurrency { concurrency } => f64::from(*concurrency),
+                OfferedLoad::Rate { rate } => *rate,
+            };
+            let least = load.load_points.iter().map(of).fold(f64::INFINITY, f64::min);
+            let most = load.load_points.iter().map(of).fold(0.0, f64::max);
+            let unit = if is_open(load) { "requests per second" } else { "in flight" };
+            format!("{}, {} to {} {unit}", count(load.load_points.len() as u64, "load"), plain(least), plain(most))
+        }
         None => pace(load).join(", "),
     }
 }

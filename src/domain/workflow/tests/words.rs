@@ -130,6 +130,9 @@ fn the_load_in_a_few_words() {
         load_words(&load(json!({ "max_input_tokens": 1, "max_output_tokens": 1 }), 128, "configuration")),
         "128 in flight"
     );
+    let points = json!([{ "concurrency": 1 }, { "concurrency": 64 }, { "concurrency": 8 }]);
+    let sweep = load(json!({ "max_input_tokens": 1, "max_output_tokens": 1, "load_points": points }), 8, "configuration");
+    assert_eq!(load_words(&sweep), "3 loads, 1 to 64 in flight");
 }
 
 #[test]
