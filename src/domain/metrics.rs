@@ -35,6 +35,16 @@ pub const METRICS: &[Metric] = &[
         elsewhere: "vLLM divides by the whole duration, which ends later.",
     },
     Metric {
+        id: "output_throughput_per_gpu",
+        name: "Output tokens/s per GPU",
+        long_name: "Output token throughput per GPU",
+        unit: "tokens/s",
+        formula: "output token throughput / accelerators that served",
+        words: "Lays machines of different size beside each other. Per node where no accelerator served; not divided for a \
+                provider's model, of which it is not known.",
+        elsewhere: "",
+    },
+    Metric {
         id: "total_throughput",
         name: "Total tokens/s",
         long_name: "Total token throughput",

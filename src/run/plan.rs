@@ -347,9 +347,9 @@ mod tests {
                 spec: &spec,
                 data_dir: Path::new("/data"),
                 deadline: Timestamp::UNIX_EPOCH,
+                address_policy: None,
                 launch: None,
                 model_path: None,
-                address_policy: None,
             };
             let plan = plan(&inputs);
             plan.check().unwrap();

@@ -2,6 +2,7 @@
 
 pub mod clusters;
 pub mod concurrency;
+pub mod consistency;
 pub mod percentile;
 pub mod series;
 pub mod steady;
