@@ -221,7 +221,7 @@ impl Link {
     }
 
     /// One call: how many bytes, and when the kernel received the last of them, Unix ns.
-    fn receive(&self, into: &mut [u8], control: &mut Vec<u8>, flags: MsgFlags) -> Result<(usize, Option<i64>), Errno> {
+    fn receive(&self, into: &mut [u8], control: &mut [u8], flags: MsgFlags) -> Result<(usize, Option<i64>), Errno> {
         loop {
             let mut parts = [IoSliceMut::new(into)];
             match recvmsg::<()>(self.stream.as_raw_fd(), &mut parts, Some(control), flags) {
