@@ -51,7 +51,7 @@ test("a run is cancelled from its page, and what was measured is kept", async ({
   await expect(async () => expect(await completed(page)).toBeGreaterThan(0)).toPass({ timeout: 60_000 });
   await page.locator("summary", { hasText: "Cancel run" }).click();
   await page.getByRole("button", { name: "Cancel run" }).click();
-  await expect(page.getByText(/Cancelled after [\d,]+ of 20,000 requests\. Those are kept\./)).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText(/Cancelled after [\d,]+ of 20,000 requests\. Those are kept\./).first()).toBeVisible({ timeout: 60_000 });
   await expect(page.locator("summary", { hasText: "Cancel run" })).toBeHidden();
   await page.getByRole("link", { name: "View report" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toContainText("Cancelled by hand");

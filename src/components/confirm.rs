@@ -12,8 +12,8 @@ pub fn ConfirmForm(
     /// What both buttons say: `Delete model`.
     #[prop(into)]
     text: String,
-    /// What it is done to, for screen readers.
-    #[prop(into)]
+    /// What it is done to, for screen readers; empty where the page leaves no doubt.
+    #[prop(optional, into)]
     about: String,
     /// What will happen.
     #[prop(into)]
@@ -28,7 +28,8 @@ pub fn ConfirmForm(
     view! {
         <details class="confirm">
             <summary class=look.class()>
-                {text.clone()} <span class="visually-hidden">{format!(" {about}")}</span>
+                {text.clone()}
+                {(!about.is_empty()).then(|| view! { <span class="visually-hidden">{format!(" {about}")}</span> })}
             </summary>
             <form method="post" action=action class="panel stack-tight">
                 <p>{sentence}</p>

@@ -10,6 +10,7 @@ pub mod definition;
 pub mod failure;
 pub mod field;
 pub mod form;
+pub mod fresh;
 pub mod heading;
 pub mod icon;
 pub mod metric;

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::row::Normalised;
 use super::{Imported, MAX_FILE_BYTES, MAX_LISTED_ERRORS, MAX_ROW_BYTES, MAX_ROWS, row, rows};
-use crate::domain::inventory::DatasetFormat;
+use crate::domain::inventory::{DatasetFormat, TraceFacts, TraceRow};
 use crate::models::hex;
 
 /// What is wrong in one line.
@@ -44,6 +45,32 @@ pub enum ImportError {
     Io(#[from] std::io::Error),
 }
 
+/// What a trace's arrivals come to so far.
+#[derive(Default)]
+struct Arrivals {
+    first_and_last: Option<(f64, f64)>,
+    input: u64,
+    output: u64,
+}
+
+impl Arrivals {
+    fn take(&mut self, row: &TraceRow) {
+        let (first, last) = self.first_and_last.unwrap_or((row.timestamp, row.timestamp));
+        self.first_and_last = Some((first.min(row.timestamp), last.max(row.timestamp)));
+        self.input += u64::from(row.input_length);
+        self.output += u64::from(row.output_length);
+    }
+
+    fn facts(&self, count: u64) -> TraceFacts {
+        let (first, last) = self.first_and_last.unwrap_or_default();
+        TraceFacts {
+            span_s: (last - first) / 1e3,
+            mean_input_tokens: self.input as f64 / count as f64,
+            mean_output_tokens: self.output as f64 / count as f64,
+        }
+    }
+}
+
 struct Collector<W> {
     output: W,
     digest: Sha256,
@@ -51,6 +78,7 @@ struct Collector<W> {
     samples: u64,
     with_reference: u64,
     chars: u64,
+    arrivals: Arrivals,
     listed: Vec<LineError>,
     more: u64,
     too_many: bool,
@@ -68,8 +96,13 @@ impl<W: Write> Collector<W> {
             Ok((format, row)) => {
                 self.format = Some(format);
                 self.samples += 1;
-                self.with_reference += u64::from(row.reference.is_some());
-                self.chars += row.messages.iter().map(|message| message.content.chars().count() as u64).sum::<u64>();
+                match &row {
+                    Normalised::Prompt(row) => {
+                        self.with_reference += u64::from(row.reference.is_some());
+                        self.chars += row.messages.iter().map(|message| message.content.chars().count() as u64).sum::<u64>();
+                    }
+                    Normalised::Arrival(row) => self.arrivals.take(row),
+                }
                 if self.samples > MAX_ROWS {
                     self.too_many = true;
                     return false;
@@ -89,7 +122,7 @@ impl<W: Write> Collector<W> {
         }
     }
 
-    fn write(&mut self, row: &crate::domain::inventory::DatasetRow) -> bool {
+    fn write(&mut self, row: &Normalised) -> bool {
         let written = serde_json::to_vec(row).map_err(std::io::Error::from).and_then(|mut text| {
             text.push(b'\n');
             self.digest.update(&text);
@@ -139,6 +172,7 @@ pub(super) fn read_into(source: impl Read, name: &str, output: &mut impl Write) 
         samples: 0,
         with_reference: 0,
         chars: 0,
+        arrivals: Arrivals::default(),
         listed: Vec::new(),
         more: 0,
         too_many: false,
@@ -161,7 +195,8 @@ pub(super) fn read_into(source: impl Read, name: &str, output: &mut impl Write) 
         format,
         samples: collector.samples,
         with_reference: collector.with_reference,
-        mean_prompt_chars: collector.chars as f64 / collector.samples as f64,
+        mean_prompt_chars: (!format.is_trace()).then(|| collector.chars as f64 / collector.samples as f64),
+        trace: format.is_trace().then(|| collector.arrivals.facts(collector.samples)),
         sha256: hex(&collector.digest.finalize()),
     })
 }

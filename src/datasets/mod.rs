@@ -5,16 +5,18 @@ mod builtin;
 mod import;
 mod row;
 mod rows;
+mod trace;
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use crate::domain::inventory::{DatasetFormat, DatasetRow};
+use crate::domain::inventory::{DatasetFormat, DatasetRow, TraceFacts};
 
 pub use builtin::{BUILTIN_NAME, builtin};
 pub use import::{ImportError, LineError, import};
+pub use trace::read_trace;
 
 /// Largest file that is taken, bytes.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -34,8 +36,10 @@ pub struct Imported {
     pub samples: u64,
     /// Rows with a reference output.
     pub with_reference: u64,
-    /// Mean characters of a prompt.
-    pub mean_prompt_chars: f64,
+    /// Mean characters of a prompt; absent for a trace.
+    pub mean_prompt_chars: Option<f64>,
+    /// What a trace's arrivals come to.
+    pub trace: Option<TraceFacts>,
     /// Digest of the normalised rows; hex SHA-256.
     pub sha256: String,
 }
@@ -45,7 +49,7 @@ pub fn path_of(data_dir: &Path, id: Uuid) -> PathBuf {
     data_dir.join("datasets").join(format!("{id}.jsonl"))
 }
 
-/// Reads the normalised rows of a dataset, front to back.
+/// Reads the normalised rows of a dataset of prompts, front to back.
 pub fn read_rows(path: &Path) -> std::io::Result<impl Iterator<Item = std::io::Result<DatasetRow>>> {
     let file = std::io::BufReader::new(std::fs::File::open(path)?);
     Ok(file.lines().map(|line| serde_json::from_str(&line?).map_err(std::io::Error::other)))

@@ -1,15 +1,34 @@
 //! One row of any format into a prompt and, where there is one, its reference. Pure.
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::domain::inventory::{ChatMessage, DatasetFormat, DatasetRow};
+use super::trace;
+use crate::domain::inventory::{ChatMessage, DatasetFormat, DatasetRow, TraceRow};
 
 const CONVERSATION_KEYS: [&str; 3] = ["conversations", "messages", "conversation"];
 const PROMPT_KEYS: [&str; 5] = ["prompt", "question", "text", "input", "query"];
 const REFERENCE_KEYS: [&str; 7] = ["output", "response", "answer", "completion", "reference", "target", "expected_output"];
 
+/// A row as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(super) enum Normalised {
+    /// A prompt.
+    Prompt(DatasetRow),
+    /// An arrival.
+    Arrival(TraceRow),
+}
+
 /// Reads one row. The error is the end of a sentence that begins with "Line 7: ".
-pub(super) fn normalised(value: &Value) -> Result<(DatasetFormat, DatasetRow), String> {
+pub(super) fn normalised(value: &Value) -> Result<(DatasetFormat, Normalised), String> {
+    if let Some(found) = value.as_object().and_then(trace::arrival) {
+        return found.map(|(format, row)| (format, Normalised::Arrival(row)));
+    }
+    prompt(value).map(|(format, row)| (format, Normalised::Prompt(row)))
+}
+
+fn prompt(value: &Value) -> Result<(DatasetFormat, DatasetRow), String> {
     if let Value::String(prompt) = value {
         return Ok(prompts(user(None, prompt)?, None));
     }
@@ -21,9 +40,11 @@ pub(super) fn normalised(value: &Value) -> Result<(DatasetFormat, DatasetRow), S
         return alpaca(object).map(|row| (DatasetFormat::Alpaca, row));
     }
     if let Some(turns) = object.get("turns") {
-        let first = turns.as_array().and_then(|turns| turns.first()).and_then(Value::as_str);
-        let first = first.ok_or("turns must be a list that begins with a text")?;
-        return Ok(prompts(user(object.get("system"), first)?, reference(object)?));
+        let texts = turns.as_array().and_then(|turns| turns.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+        let texts = texts.filter(|texts| !texts.is_empty()).ok_or("turns must be a list of texts")?;
+        let (format, row) = prompts(user(object.get("system"), texts[0])?, reference(object)?);
+        let more_turns = texts[1..].iter().filter(|text| !text.trim().is_empty()).map(|text| (*text).to_owned()).collect();
+        return Ok((format, DatasetRow { more_turns, ..row }));
     }
     let Some((key, prompt)) = PROMPT_KEYS.iter().find_map(|key| Some((*key, object.get(*key)?))) else {
         return Err(format!(
@@ -44,7 +65,7 @@ pub(super) fn normalised(value: &Value) -> Result<(DatasetFormat, DatasetRow), S
 }
 
 fn prompts(messages: Vec<ChatMessage>, reference: Option<String>) -> (DatasetFormat, DatasetRow) {
-    (DatasetFormat::Prompts, DatasetRow { messages, reference })
+    (DatasetFormat::Prompts, DatasetRow { messages, reference, more_turns: Vec::new() })
 }
 
 fn message(role: &str, content: impl Into<String>) -> ChatMessage {
@@ -67,7 +88,8 @@ fn alpaca(object: &Map<String, Value>) -> Result<DatasetRow, String> {
     };
     let (instruction, input) = (field("instruction")?, field("input")?);
     let prompt = if input.trim().is_empty() { instruction.to_owned() } else { format!("{instruction}\n\n{input}") };
-    Ok(DatasetRow { messages: user(object.get("system"), &prompt)?, reference: reference(object)? })
+    let messages = user(object.get("system"), &prompt)?;
+    Ok(DatasetRow { messages, reference: reference(object)?, more_turns: Vec::new() })
 }
 
 /// The first reference that is there; an empty one is none.
@@ -115,7 +137,8 @@ fn conversation(key: &str, turns: &Value, object: &Map<String, Value>) -> Result
     if messages[last_question].content.trim().is_empty() {
         return Err("the prompt is empty".to_owned());
     }
-    Ok(DatasetRow { messages, reference: reference.filter(|text| !text.trim().is_empty()) })
+    let reference = reference.filter(|text| !text.trim().is_empty());
+    Ok(DatasetRow { messages, reference, more_turns: Vec::new() })
 }
 
 fn turn_of(turn: &Value) -> Result<ChatMessage, String> {
@@ -147,7 +170,7 @@ mod tests {
     use super::*;
 
     fn read(value: Value) -> (DatasetFormat, Vec<(String, String)>, Option<String>) {
-        let (format, row) = normalised(&value).unwrap();
+        let (format, row) = prompt(&value).unwrap();
         (format, row.messages.into_iter().map(|message| (message.role, message.content)).collect(), row.reference)
     }
 
@@ -219,7 +242,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_row_is_good_or_has_a_reason(value in any_json()) {
-            if let Ok((_, row)) = normalised(&value) {
+            if let Ok((_, Normalised::Prompt(row))) = normalised(&value) {
                 let last = row.messages.last().unwrap();
                 prop_assert_eq!(last.role.as_str(), "user");
                 prop_assert!(!last.content.trim().is_empty());

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::benchmark::EngineKind;
+pub use super::dataset::{ChatMessage, Dataset, DatasetFormat, DatasetRow, TraceFacts, TraceRow};
 use super::provider::ProviderId;
 
 /// The kinds of cluster.
@@ -313,79 +314,6 @@ pub struct EngineAvailability {
     pub program: Option<String>,
     /// How to get it, in words.
     pub how_to_get: String,
-}
-
-/// Prompts with or without reference outputs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct Dataset {
-    /// Identity.
-    pub id: Uuid,
-    /// The name in lists.
-    pub name: String,
-    /// How it was recognised.
-    pub format: DatasetFormat,
-    /// How many prompts.
-    pub samples: u64,
-    /// How many of these have a reference output.
-    pub with_reference: u64,
-    /// Mean characters of a prompt.
-    pub mean_prompt_chars: f64,
-    /// Digest of the normalised rows; hex SHA-256.
-    pub sha256: String,
-    /// Whether it comes with Dyno.
-    pub builtin: bool,
-    /// Who added it; absent for what everybody may use.
-    pub owner: Option<Uuid>,
-    /// Whether it was removed from lists, but is kept for the runs that used it.
-    #[serde(default)]
-    pub archived: bool,
-    /// When it was added.
-    #[cfg_attr(feature = "ssr", schema(value_type = String, format = DateTime))]
-    pub created_at: Timestamp,
-}
-
-/// The dataset formats that are recognised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum DatasetFormat {
-    /// `conversations` of `from` and `value`, or `messages` of `role` and `content`.
-    ShareGpt,
-    /// `instruction`, `input`, `output`.
-    Alpaca,
-    /// `prompt` (or `question`, `text`), perhaps with a reference.
-    Prompts,
-    /// Arrivals with lengths: a table of `TIMESTAMP`, `ContextTokens`, `GeneratedTokens`.
-    AzureTrace,
-    /// Arrivals with lengths and the blocks of each prompt: `timestamp`, `input_length`, `output_length`, `hash_ids`.
-    MooncakeTrace,
-}
-
-impl DatasetFormat {
-    /// Whether its rows are arrivals with lengths rather than prompts.
-    pub fn is_trace(self) -> bool {
-        matches!(self, Self::AzureTrace | Self::MooncakeTrace)
-    }
-}
-
-/// One row of a dataset, normalised: what is sent, and what an answer could be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DatasetRow {
-    /// The conversation up to the turn to be answered, as chat messages.
-    pub messages: Vec<ChatMessage>,
-    /// The reference answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
-}
-
-/// One message of a chat.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChatMessage {
-    /// `system`, `user` or `assistant`.
-    pub role: String,
-    /// The text.
-    pub content: String,
 }
 
 /// A provider's secret, without the secret.

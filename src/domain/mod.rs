@@ -2,6 +2,8 @@
 //! whatever is needed comes in as an argument.
 
 pub mod benchmark;
+pub mod bounds;
+pub mod dataset;
 pub mod engine_metrics;
 pub mod event;
 pub mod form;
@@ -15,6 +17,7 @@ pub mod provider;
 pub mod repeat;
 pub mod report;
 pub mod run;
+pub mod slo;
 pub mod sweep;
 pub mod trust;
 pub mod try_it;

@@ -158,6 +158,9 @@ pub struct RequestRecord {
     /// The answer's HTTP status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
+    /// After how long the server wants to be asked again (its `retry-after` header), seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<f64>,
 }
 
 /// Figures of one metric over its samples.

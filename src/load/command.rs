@@ -12,12 +12,12 @@ use super::client::stop::Stop;
 use super::conduct::{Outcome, Tell, carry_out};
 use super::event::{LoadNews, LoadStatus};
 use super::limits::LimitArgs;
-use super::plan::{Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
+use super::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
 use super::self_check;
 use super::spool::Spool;
 use super::stats::bounds::floor;
 use super::table::table;
-use crate::domain::benchmark::{ArrivalProcess, Endpoint};
+use crate::domain::benchmark::{ArrivalProcess, Endpoint, LengthDistribution};
 use crate::domain::event::{LogLevel, Progress};
 use crate::domain::provider::{AuthHeader, TokenLimitField};
 use crate::domain::report::Phase;
@@ -43,7 +43,7 @@ pub struct LoadArgs {
     endpoint: EndpointArg,
     /// Keep this many requests in flight.
     /// Several, with commas between: one load point after the other.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "rate", required_unless_present_any = ["plan", "rate", "search_max"])]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "rate", required_unless_present_any = ["plan", "rate", "trace", "search_max"])]
     concurrency: Vec<u32>,
     /// Or send this many requests per second, whether or not earlier ones have ended. Several, with commas between: one load
     /// point after the other.
@@ -55,9 +55,19 @@ pub struct LoadArgs {
     /// Shape of gamma arrivals: below 1 burstier than Poisson.
     #[arg(long, value_name = "SHAPE", default_value_t = 1.0)]
     burstiness: f64,
-    /// Most requests in flight at a rate; arrivals over it are dropped and counted.
+    /// Most requests in flight at a rate or of a trace; arrivals over it are dropped and counted.
     #[arg(long, value_name = "N", default_value_t = 1024)]
     max_in_flight: u32,
+    /// Or play a trace: arrivals with lengths, as Azure's table (TIMESTAMP,ContextTokens,GeneratedTokens) or Mooncake's lines
+    /// (timestamp, input_length, output_length, hash_ids).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "concurrency", "rate", "search_max", "input_lengths", "output_lengths", "ramp_s"])]
+    trace: Option<PathBuf>,
+    /// Play the trace so many times as fast as it was recorded.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "trace")]
+    time_scale: f64,
+    /// The model's context: the trace's requests that are longer, input and output together, are left out.
+    #[arg(long, value_name = "N", requires = "trace")]
+    context_tokens: Option<u32>,
     #[command(flatten)]
     limits: LimitArgs,
     /// Measure this many requests (default: ten times the concurrency or rate, at least 100).
@@ -66,12 +76,22 @@ pub struct LoadArgs {
     /// Or send requests for this long.
     #[arg(long, value_name = "SECONDS")]
     duration_s: Option<f64>,
-    /// Input length in tokens, chat template included.
+    /// Input length in tokens, chat template included; the longest where lengths are spread.
     #[arg(long, value_name = "N", default_value_t = 512)]
     input_tokens: u32,
-    /// Output limit in tokens.
+    /// How input lengths are spread: fixed, uniform:MIN, normal:MEAN,STD or lognormal:MEAN,STD (of the lengths, in tokens);
+    /// none is longer than --input-tokens.
+    #[arg(long, value_name = "KIND", value_parser = lengths)]
+    input_lengths: Option<LengthDistribution>,
+    /// Output limit in tokens; the longest where limits are spread.
     #[arg(long, value_name = "N", default_value_t = 128)]
     output_tokens: u32,
+    /// How output limits are spread, said as --input-lengths is; none is longer than --output-tokens.
+    #[arg(long, value_name = "KIND", value_parser = lengths)]
+    output_lengths: Option<LengthDistribution>,
+    /// Spread the first requests of --concurrency over this long (default: 2 ms each, at most a second).
+    #[arg(long, value_name = "SECONDS", conflicts_with = "rate")]
+    ramp_s: Option<f64>,
     /// Requests before the measurement, excluded from it (default: as many as are in flight).
     #[arg(long, value_name = "N")]
     warmup_requests: Option<u32>,
@@ -149,6 +169,7 @@ impl LoadArgs {
         let open = |rate: f64| Load::Rate { rate, process, burstiness, max_in_flight };
         let slo = self.limits.slo()?;
         let loads: Vec<Load> = match slo.as_ref().and_then(|slo| slo.search.as_ref()) {
+            _ if self.trace.is_some() => vec![Load::Trace { time_scale: self.time_scale, max_in_flight }],
             Some(search) if self.limits.search_rate => vec![open(search.max)],
             Some(search) => vec![Load::Closed { concurrency: search.max.floor() as u32 }],
             None if !self.rate.is_empty() => self.rate.iter().copied().map(open).collect(),
@@ -180,16 +201,25 @@ impl LoadArgs {
             auth: self.api_key_env.map(|api_key_env| PlanAuth { header: AuthHeader::Bearer, api_key_env }),
             token_limit: TokenLimitField::MaxTokens,
             ignore_eos: self.ignore_eos,
-            workload: Workload::Synthetic {
-                input_tokens: self.input_tokens,
-                output_tokens: self.output_tokens,
-                shared_prefix: 0.0,
+            workload: match self.trace {
+                Some(path) => Workload::Trace {
+                    file: DatasetFile { path, id: uuid::Uuid::nil(), name: String::new(), sha256: None },
+                    max_output_tokens: None,
+                    context_tokens: self.context_tokens,
+                },
+                None => Workload::Synthetic {
+                    input_tokens: self.input_tokens,
+                    output_tokens: self.output_tokens,
+                    input_lengths: self.input_lengths,
+                    output_lengths: self.output_lengths,
+                    shared_prefix: 0.0,
+                },
             },
             load_points,
             seed: self.seed,
             stall_timeout_s: self.stall_timeout_s,
             timeout_s: self.timeout_s,
-            ramp_s: None,
+            ramp_s: self.ramp_s,
             tokenizer: self.tokenizer.map_or(TokenizerChoice::Engine, |path| TokenizerChoice::File { path }),
             extra_body: serde_json::Map::new(),
             slo,
@@ -211,6 +241,25 @@ pub(super) fn plan_of(arguments: &[String]) -> Option<Plan> {
     }
     let words = std::iter::once("dyno load").chain(arguments.iter().map(String::as_str));
     Line::try_parse_from(words).ok()?.load.into_plan().ok()
+}
+
+/// Reads how lengths are spread: `uniform:64`, `normal:300,100`.
+fn lengths(text: &str) -> Result<LengthDistribution, String> {
+    let (kind, numbers) = text.split_once(':').unwrap_or((text, ""));
+    let number = |text: &str| text.trim().parse::<f64>().map_err(|_| format!("{text:?} is no number"));
+    let two = || {
+        let (mean, std) = numbers.split_once(',').ok_or_else(|| format!("write {kind}:MEAN,STD"))?;
+        Ok::<_, String>((number(mean)?, number(std)?))
+    };
+    let lengths = match kind {
+        "fixed" if numbers.is_empty() => LengthDistribution::Fixed {},
+        "uniform" => LengthDistribution::Uniform { min: numbers.trim().parse().map_err(|_| "write uniform:MIN".to_owned())? },
+        "normal" => two().map(|(mean, std)| LengthDistribution::Normal { mean, std })?,
+        "lognormal" => two().map(|(mean, std)| LengthDistribution::Lognormal { mean, std })?,
+        _ => return Err("write fixed, uniform:MIN, normal:MEAN,STD or lognormal:MEAN,STD".to_owned()),
+    };
+    super::workload::Spread::check(lengths)?;
+    Ok(lengths)
 }
 
 /// What a server is called in records: its address.
@@ -343,4 +392,21 @@ fn show(outcome: &Outcome) {
         let _ = writeln!(text, "{reason}");
     }
     let _ = io::stdout().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_said_in_a_word() {
+        assert_eq!(lengths("fixed"), Ok(LengthDistribution::Fixed {}));
+        assert_eq!(lengths("uniform:64"), Ok(LengthDistribution::Uniform { min: 64 }));
+        assert_eq!(lengths("normal:300, 100"), Ok(LengthDistribution::Normal { mean: 300.0, std: 100.0 }));
+        assert_eq!(lengths("lognormal:300,0.5"), Ok(LengthDistribution::Lognormal { mean: 300.0, std: 0.5 }));
+        for wrong in ["", "fixed:1", "uniform", "uniform:-1", "normal:3", "normal:a,b", "normal:0,1", "lognormal:1,-1", "zipf:1"]
+        {
+            assert!(lengths(wrong).is_err(), "{wrong}");
+        }
+    }
 }

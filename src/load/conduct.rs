@@ -116,7 +116,7 @@ pub(super) fn measure(plan: &Plan, check: Option<&SelfCheck>, tell: &Tell, stop:
         .map_err(|error| format!("The event loop can't be set up: {error}."))?;
     driver.wants_texts = tokens.exact();
 
-    let each = |point: &PlannedLoad| Some(u64::from(point.requests()?) + u64::from(point.warmup()));
+    let each = |point: &PlannedLoad| Some(u64::from(driver.requests().planned(point.requests())?) + u64::from(point.warmup()));
     let planned = if plan.search().is_some() { None } else { plan.load_points.iter().map(each).sum() };
     tell(LoadNews::Prepared { requests: planned, tokenizer: tokens.describe(), notes: notes.clone() });
     let scraper = Scraper::start(metrics_of(plan, &addresses), &secret, tls.as_ref())
@@ -144,6 +144,12 @@ pub(super) fn measure(plan: &Plan, check: Option<&SelfCheck>, tell: &Tell, stop:
     }
     if driver.abandoned > 0 {
         notes.push(format!("{} requests were in flight when the load was ended: they count nowhere.", driver.abandoned));
+    }
+    if driver.compressed > 0 {
+        notes.push(format!(
+            "{} answers came compressed though the requests asked for plain ones: their events count from when they could be read.",
+            driver.compressed
+        ));
     }
     if asked_for_usage && !driver.requests().asks_for_usage() {
         notes.push("The server refused to be asked for usage (stream_options).".to_owned());

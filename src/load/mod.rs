@@ -17,7 +17,6 @@ pub mod record;
 pub mod repeat;
 pub mod report;
 pub mod search;
-mod searches;
 pub mod self_check;
 pub mod spool;
 pub mod stats;

@@ -1,14 +1,19 @@
 //! What a load is made by: everything `dyno load` needs to know, as JSON, without a secret in it. A report offers its
 //! own plan, so that anybody can run it again by `dyno load --plan FILE`.
 
+mod check;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::search::Search;
+use super::stats::bounds::floor;
 use crate::credentials::AddressPolicy;
-use crate::domain::benchmark::{ArrivalProcess, Endpoint, Slo};
+use crate::domain::benchmark::{ArrivalProcess, Endpoint, LengthDistribution, Slo};
 use crate::domain::provider::{AuthHeader, TokenLimitField};
+use crate::domain::trust::SearchVariable;
 
 /// A load, from the first warm-up request to the report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,10 +118,16 @@ pub struct PlanAuth {
 pub enum Workload {
     /// Made up, at exact lengths, every one different.
     Synthetic {
-        /// Input tokens as the engine counts, chat template included.
+        /// Input tokens as the engine counts, chat template included; the longest where lengths are spread.
         input_tokens: u32,
-        /// Output limit.
+        /// Output limit; the longest where limits are spread.
         output_tokens: u32,
+        /// How input lengths are spread; absent: all are the longest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input_lengths: Option<LengthDistribution>,
+        /// How output limits are spread; absent: all are the longest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output_lengths: Option<LengthDistribution>,
         /// Share of the input that all prompts begin with, 0 to 1.
         #[serde(default)]
         shared_prefix: f64,
@@ -128,10 +139,24 @@ pub enum Workload {
         /// Output limit; absent: the reference's length, else 256.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max_output_tokens: Option<u32>,
+        /// Conversations are played turn by turn, with the model's own answers; the concurrency counts conversations.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        multi_turn: bool,
+    },
+    /// Made up, with the arrivals and lengths of a trace; goes with [`Load::Trace`].
+    Trace {
+        /// Azure's table or Mooncake's lines.
+        file: DatasetFile,
+        /// Most output tokens of a request, whatever the trace says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_output_tokens: Option<u32>,
+        /// The model's context: requests that are longer, input and output together, are left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        context_tokens: Option<u32>,
     },
 }
 
-/// A dataset's normalised rows: a `domain::inventory::DatasetRow` a line.
+/// A dataset's normalised rows: a `domain::inventory::DatasetRow` a line; or a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetFile {
@@ -187,6 +212,22 @@ pub enum Load {
         #[serde(default = "default_cap")]
         max_in_flight: u32,
     },
+    /// When the workload's trace says, on an absolute schedule.
+    Trace {
+        /// How many times as fast as it was recorded.
+        #[serde(default = "unit")]
+        time_scale: f64,
+        /// Most requests in flight; arrivals over it are dropped and counted.
+        #[serde(default = "default_cap")]
+        max_in_flight: u32,
+    },
+}
+
+impl Load {
+    /// Whether requests are sent on a schedule.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Rate { .. } | Self::Trace { .. })
+    }
 }
 
 /// How lengths are counted.
@@ -205,6 +246,9 @@ pub enum TokenizerChoice {
     None,
 }
 
+/// Requests before a trace, at most: enough to have connections and engine awake.
+const TRACE_WARMUP: u32 = 16;
+
 fn max_tokens() -> TokenLimitField {
     TokenLimitField::MaxTokens
 }
@@ -222,6 +266,13 @@ fn ten_minutes() -> f64 {
 }
 fn default_cap() -> u32 {
     1024
+}
+
+impl Workload {
+    /// Made up, all of the same lengths, nothing shared.
+    pub fn synthetic(input_tokens: u32, output_tokens: u32) -> Self {
+        Self::Synthetic { input_tokens, output_tokens, input_lengths: None, output_lengths: None, shared_prefix: 0.0 }
+    }
 }
 
 impl PlannedLoad {
@@ -245,6 +296,8 @@ impl PlannedLoad {
         match self.load {
             Load::Closed { concurrency } => f64::from(concurrency),
             Load::Rate { rate, .. } => rate,
+            // a trace has no single load
+            Load::Trace { .. } => f64::NAN,
         }
     }
 
@@ -252,19 +305,20 @@ impl PlannedLoad {
     pub fn cap(&self) -> u32 {
         match self.load {
             Load::Closed { concurrency } => concurrency,
-            Load::Rate { max_in_flight, .. } => max_in_flight,
+            Load::Rate { max_in_flight, .. } | Load::Trace { max_in_flight, .. } => max_in_flight,
         }
     }
 
-    /// Requests to measure; absent where the load ends by time.
+    /// Requests to measure; absent where the load ends by time, or with its trace.
     pub fn requests(&self) -> Option<u32> {
         match (self.num_requests, self.duration_s) {
             (Some(number), _) => Some(number),
             (None, Some(_)) => None,
-            (None, None) => Some(match self.load {
-                Load::Closed { concurrency } => crate::domain::benchmark::LoadSpec::default_requests(concurrency),
-                Load::Rate { rate, .. } => crate::domain::benchmark::LoadSpec::default_requests(rate.ceil() as u32),
-            }),
+            (None, None) => match self.load {
+                Load::Closed { concurrency } => Some(crate::domain::benchmark::LoadSpec::default_requests(concurrency)),
+                Load::Rate { rate, .. } => Some(crate::domain::benchmark::LoadSpec::default_requests(rate.ceil() as u32)),
+                Load::Trace { .. } => None,
+            },
         }
     }
 
@@ -273,83 +327,47 @@ impl PlannedLoad {
         self.warmup_requests.unwrap_or_else(|| match self.load {
             Load::Closed { concurrency } => concurrency,
             Load::Rate { rate, max_in_flight, .. } => (rate.ceil() as u32).clamp(1, max_in_flight.max(1)),
+            Load::Trace { max_in_flight, .. } => max_in_flight.min(TRACE_WARMUP),
         })
     }
 }
 
 impl Plan {
-    /// Checks what can be checked without asking anybody.
-    ///
-    /// # Errors
-    /// The first thing that is wrong, in words for people.
-    pub fn check(&self) -> Result<(), String> {
-        if self.endpoints.is_empty() {
-            return Err("The plan names no endpoint.".to_owned());
+    /// What a search varies and its bounds, where the plan asks for one. Its one load point then says all but the load, which
+    /// it has at its largest.
+    pub fn search(&self) -> Option<(SearchVariable, f64, f64)> {
+        let bounds = self.slo.as_ref()?.search.as_ref()?;
+        let variable = match self.load_points.first()?.load {
+            Load::Closed { .. } => SearchVariable::Concurrency,
+            Load::Rate { .. } => SearchVariable::Rate,
+            Load::Trace { .. } => return None,
+        };
+        Some((variable, bounds.min, bounds.max))
+    }
+
+    /// A load point of a search: enough requests for the percentile to decide, unless the plan fixes their number.
+    pub fn point_at(&self, load: f64) -> Option<PlannedLoad> {
+        let mut point = self.load_points.first()?.clone();
+        match &mut point.load {
+            Load::Closed { concurrency } => *concurrency = load as u32,
+            Load::Rate { rate, .. } => *rate = load,
+            Load::Trace { .. } => return None,
         }
-        if self.load_points.is_empty() {
-            return Err("The plan names no load point.".to_owned());
+        let least = self.slo.as_ref().and_then(|slo| floor(slo.percentile));
+        Some(point.with_at_least(least.unwrap_or(0)))
+    }
+
+    /// Most load points that can come.
+    pub fn most_points(&self) -> u32 {
+        match self.search() {
+            Some((variable, min, max)) => Search::new(variable, min, max).most_left(),
+            None => u32::try_from(self.load_points.len()).unwrap_or(u32::MAX),
         }
-        self.check_limits()?;
-        if !(self.stall_timeout_s > 0.0 && self.timeout_s > 0.0) {
-            return Err("Time-outs must be greater than 0.".to_owned());
-        }
-        if self.ramp_s.is_some_and(|ramp| !(0.0..=3600.0).contains(&ramp)) {
-            return Err("The ramp must be between 0 and 3,600 seconds.".to_owned());
-        }
-        for endpoint in &self.endpoints {
-            super::address::Address::parse(&endpoint.base_url)?;
-        }
-        match &self.workload {
-            Workload::Synthetic { input_tokens, output_tokens, shared_prefix } => {
-                if *input_tokens == 0 || *output_tokens == 0 {
-                    return Err("Input and output lengths must be at least 1 token.".to_owned());
-                }
-                if !(0.0..=1.0).contains(shared_prefix) {
-                    return Err("The shared prefix must be a share between 0 and 1.".to_owned());
-                }
-            }
-            Workload::Dataset { files, max_output_tokens } => {
-                if files.is_empty() {
-                    return Err("The plan names no dataset.".to_owned());
-                }
-                if *max_output_tokens == Some(0) {
-                    return Err("The output limit must be at least 1 token.".to_owned());
-                }
-            }
-        }
-        self.load_points.iter().try_for_each(PlannedLoad::check)
     }
 
     /// Over how long a closed loop's first requests are spread, seconds.
     pub fn ramp_of(&self, concurrency: u32) -> f64 {
         self.ramp_s.unwrap_or_else(|| (f64::from(concurrency.saturating_sub(1)) * 0.002).min(1.0))
-    }
-}
-
-impl PlannedLoad {
-    fn check(&self) -> Result<(), String> {
-        if self.num_requests.is_some() && self.duration_s.is_some() {
-            return Err("Give the number of requests or the duration, not both.".to_owned());
-        }
-        if self.num_requests == Some(0) {
-            return Err("At least one request must be measured.".to_owned());
-        }
-        if self.duration_s.is_some_and(|seconds| !(seconds > 0.0 && seconds <= 7.0 * 86_400.0)) {
-            return Err("The duration must be greater than 0 and at most a week.".to_owned());
-        }
-        match self.load {
-            Load::Closed { concurrency: 0 } => Err("The concurrency must be at least 1.".to_owned()),
-            Load::Rate { rate, burstiness, max_in_flight, .. } => {
-                if !(rate > 0.0 && rate <= 1_000_000.0) {
-                    return Err("The rate must be greater than 0 and at most 1,000,000 requests per second.".to_owned());
-                }
-                if !(burstiness > 0.0 && burstiness.is_finite()) {
-                    return Err("The burstiness must be greater than 0.".to_owned());
-                }
-                if max_in_flight == 0 { Err("At least one request must be allowed in flight.".to_owned()) } else { Ok(()) }
-            }
-            Load::Closed { .. } => Ok(()),
-        }
     }
 }
 

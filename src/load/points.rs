@@ -40,6 +40,12 @@ impl<'p> Points<'p> {
             Some((variable, min, max)) => self.search(driver, Search::new(variable, min, max), notes),
             None => self.sweep(driver, notes),
         };
+        if let Prompts::Turns(turns) = &driver.requests().prompts
+            && turns.begun() > turns.len() as u64
+        {
+            let (begun, all) = (turns.begun(), turns.len());
+            notes.push(format!("Conversations were repeated: {begun} were begun, the datasets have {all}."));
+        }
         if let Prompts::Dataset(dataset) = &driver.requests().prompts
             && ending == Ending::Done
             && self.used.1 > dataset.len() as u64
@@ -89,6 +95,7 @@ impl<'p> Points<'p> {
         let connections = match point.load {
             Load::Closed { concurrency } => concurrency.min(point.requests().unwrap_or(u32::MAX).max(point.warmup())),
             Load::Rate { rate, max_in_flight, .. } => max_in_flight.min((rate.ceil() as u32).max(16)),
+            Load::Trace { max_in_flight, .. } => max_in_flight.min(64),
         };
         let opened = driver.open(connections);
         if opened != Ending::Done {
@@ -96,13 +103,18 @@ impl<'p> Points<'p> {
         }
         let ramp = match point.load {
             Load::Closed { concurrency } => (plan.ramp_of(concurrency) * 1e9) as i64,
-            Load::Rate { .. } => 0,
+            Load::Rate { .. } | Load::Trace { .. } => 0,
+        };
+        // a trace's own times are for the measurement
+        let warmup_load = match point.load {
+            Load::Trace { max_in_flight, .. } => Load::Closed { concurrency: max_in_flight.min(point.warmup()).max(1) },
+            _ => point.load.clone(),
         };
         let seed = plan.seed.wrapping_mul(1_000_003).wrapping_add(u64::from(number));
         let phase = PhasePlan {
             load_point: number,
             phase: Phase::Warmup,
-            load: &point.load,
+            load: &warmup_load,
             count: Some(point.warmup()),
             duration: None,
             ramp,
@@ -121,9 +133,10 @@ impl<'p> Points<'p> {
             calibrate(driver, before, self.tokens, notes);
         }
         driver.progress().set_after(rest);
+        let count = driver.requests().planned(point.requests());
         let duration = point.duration_s.map(|seconds| (seconds * 1e9) as i64);
         let phase =
-            PhasePlan { phase: Phase::Measured, count: point.requests(), duration, seed, first_prompt: self.used.1, ..phase };
+            PhasePlan { phase: Phase::Measured, load: &point.load, count, duration, seed, first_prompt: self.used.1, ..phase };
         let ending = driver.run(&phase);
         self.used.1 += u64::from(driver.issued());
         if let Some(carried) = self.aside.points.last() {

@@ -14,10 +14,10 @@ use super::conduct::Tell;
 use super::engine_metrics::Source;
 use super::event::LoadNews;
 use super::fetch::Fetch;
-use super::plan::{Plan, PlannedLoad, TokenizerChoice, Workload};
+use super::plan::{Load, Plan, PlannedLoad, TokenizerChoice, Workload};
 use super::record::Records;
 use super::tokens::Tokens;
-use super::workload::{Dataset, Prompts, Wanted, fit};
+use super::workload::{Asked, Dataset, Played, Prompts, Spread, Turns, Wanted, fit, listed};
 use crate::domain::benchmark::Endpoint;
 use crate::domain::event::LogLevel;
 use crate::domain::provider::AuthHeader;
@@ -158,10 +158,12 @@ pub(super) fn prompts_of(plan: &Plan, tokens: &mut Tokens, stop: &Stop, notes: &
         plan.load_points.iter().map(|point| count(point).map(u64::from)).sum::<Option<u64>>()
     };
     match &plan.workload {
-        Workload::Synthetic { input_tokens, output_tokens, shared_prefix } => {
+        Workload::Synthetic { input_tokens, output_tokens, input_lengths, output_lengths, shared_prefix } => {
             let wanted = Wanted {
-                input: *input_tokens,
-                output: *output_tokens,
+                asked: Asked::Spread {
+                    input: Spread::new(*input_lengths, *input_tokens, plan.seed ^ 0x1A9),
+                    output: Spread::new(*output_lengths, *output_tokens, plan.seed ^ 0x0A7),
+                },
                 shared: *shared_prefix,
                 seed: plan.seed,
                 endpoint: plan.endpoint,
@@ -175,7 +177,41 @@ pub(super) fn prompts_of(plan: &Plan, tokens: &mut Tokens, stop: &Stop, notes: &
             }
             Ok(Prompts::Synthetic(synthetic))
         }
-        Workload::Dataset { files, max_output_tokens } => {
+        Workload::Trace { file, max_output_tokens, context_tokens } => {
+            let time_scale = plan.load_points.iter().find_map(|point| match point.load {
+                Load::Trace { time_scale, .. } => Some(time_scale),
+                _ => None,
+            });
+            let played = Played {
+                time_scale: time_scale.unwrap_or(1.0),
+                max_output_tokens: *max_output_tokens,
+                context_tokens: *context_tokens,
+                embeddings: plan.endpoint == Endpoint::Embeddings,
+            };
+            let (rows, said) = listed(file, played)?;
+            notes.extend(said);
+            let all = rows.len() as u64;
+            let wanted = Wanted {
+                asked: Asked::Listed(rows),
+                shared: 0.0,
+                seed: plan.seed,
+                endpoint: plan.endpoint,
+                prompts: [
+                    sum(|point| Some(point.warmup())),
+                    Some(sum(PlannedLoad::requests).map_or(all, |count| count.min(all))),
+                ],
+                budget: Duration::from_secs(20),
+            };
+            let (synthetic, said) = fit(wanted, tokens, &|| stop.is_wished())?;
+            notes.extend(said);
+            Ok(Prompts::Synthetic(synthetic))
+        }
+        Workload::Dataset { files, max_output_tokens, multi_turn: true } => {
+            let (turns, said) = Turns::read(files, *max_output_tokens, plan.seed, tokens)?;
+            notes.extend(said);
+            Ok(Prompts::Turns(turns))
+        }
+        Workload::Dataset { files, max_output_tokens, multi_turn: false } => {
             let (dataset, said) = Dataset::read(files, *max_output_tokens, plan.seed, sum(PlannedLoad::requests), tokens)?;
             notes.extend(said);
             Ok(Prompts::Dataset(dataset))

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::command::{node_name, plan_of};
-use super::plan::{Load, Plan, PlanEndpoint, TokenizerChoice, Workload};
+use super::plan::{Load, Plan, PlanEndpoint, PlannedCheck, TokenizerChoice, Workload};
 use crate::domain::benchmark::{ArrivalProcess, Endpoint};
 use crate::domain::repeat::{Repeat, shell_line};
 
@@ -15,6 +15,8 @@ pub fn to_share(plan: &Plan) -> Plan {
         requests: None,
         report: None,
         deadline_unix_ns: None,
+        // Checks are kept where the portal keeps them.
+        self_check: plan.self_check.as_ref().map(|_| PlannedCheck::default()),
         // It guards the portal's network, not that of whoever repeats the load.
         address_policy: None,
         ..plan.clone()
@@ -39,7 +41,7 @@ pub fn repeat(plan: &Plan, file: &str, provenance: &Map<String, Value>) -> Repea
         by_hand,
         key_variable: plan.auth.as_ref().map(|auth| auth.api_key_env.clone()),
         engines: argv.collect(),
-        reads_datasets: matches!(plan.workload, Workload::Dataset { .. }),
+        reads_datasets: !matches!(plan.workload, Workload::Synthetic { .. }),
     }
 }
 
@@ -78,6 +80,7 @@ fn flags(plan: &Plan) -> Option<Vec<String>> {
             }
             add("max-in-flight", max_in_flight.to_string());
         }
+        Load::Trace { .. } => return None,
     }
     if let Some(number) = point.num_requests {
         add("num-requests", number.to_string());
@@ -102,6 +105,9 @@ fn flags(plan: &Plan) -> Option<Vec<String>> {
     }
     if let Some(auth) = &plan.auth {
         add("api-key-env", auth.api_key_env.clone());
+    }
+    if plan.self_check.is_none() {
+        add("self-check", "off".to_owned());
     }
     if plan.ignore_eos {
         flags.push("--ignore-eos".to_owned());

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::aside::{Aside, Carried};
-use super::plan::{Load, Plan, Workload};
+use super::plan::{Load, Plan};
 use super::record::{Records, read_folder_file};
 use super::search::{self, Verdict};
 use super::self_check;
@@ -68,7 +68,7 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
     let best_number = u32::try_from(best).unwrap_or(0);
     let nodes = nodes_of(records, plan, best_number);
     circumstances.client.littles_law_ratio = ratios.get(best).copied().flatten();
-    judge(&load_points, plan, &mut circumstances);
+    judge(&load_points, &mut circumstances);
     circumstances.notes.extend(early_ends(&load_points, &points, plan));
     judge_records(&ratios, contradicting, &mut circumstances);
     if let Some(check) = &circumstances.aside.self_check {
@@ -159,6 +159,8 @@ fn load_point_of(records: &Records, plan: &Plan, number: u32, carried: &Carried,
     let (concurrency, rate) = match planned.load {
         Load::Closed { concurrency } => (Some(concurrency), None),
         Load::Rate { rate, .. } => (None, Some(rate)),
+        // the mean rate of its arrivals
+        Load::Trace { .. } => (None, summary.requested_rate),
     };
     let meets_slo = if carried.over { Some(false) } else { plan.slo.as_ref().and_then(|slo| meets_slo(&scope, &summary, slo)) };
     LoadPoint { concurrency, rate, meets_slo, summary }
@@ -260,7 +262,7 @@ fn examples(records: &Records) -> Vec<ErrorExample> {
 }
 
 /// What the figures themselves say about how far they can be trusted.
-fn judge(points: &[LoadPoint], plan: &Plan, circumstances: &mut Circumstances) {
+fn judge(points: &[LoadPoint], circumstances: &mut Circumstances) {
     for (number, point) in points.iter().enumerate() {
         let of = if points.len() > 1 { format!(" (load point {})", number + 1) } else { String::new() };
         let summary = &point.summary;
@@ -278,13 +280,13 @@ fn judge(points: &[LoadPoint], plan: &Plan, circumstances: &mut Circumstances) {
         if summary.steady_state.is_none() && summary.successful_requests > 0 {
             circumstances.notes.push(format!("The run was too short for a steady-state window of at least 10 s{of}."));
         }
-        if let Workload::Synthetic { input_tokens, .. } = plan.workload
-            && let Some(input) = summary.lengths.as_ref().and_then(|lengths| lengths.input.as_ref())
-            && (input.mean - f64::from(input_tokens)).abs() >= 0.5
+        if let Some(lengths) = &summary.lengths
+            && let (Some(asked), Some(input)) = (&lengths.requested_input, &lengths.input)
+            && (input.mean - asked.mean).abs() >= 0.5
         {
             circumstances.notes.push(format!(
-                "The engine counted {:.1} input tokens a request on average where {input_tokens} were asked for{of}.",
-                input.mean
+                "The engine counted {:.1} input tokens a request on average where {:.1} were asked for{of}.",
+                input.mean, asked.mean
             ));
         }
         if summary.cached_tokens.is_some_and(|tokens| tokens * 20 > summary.total_input_tokens && tokens > 0) {

@@ -16,7 +16,7 @@ pub fn table(report: &Report) -> String {
     for point in &report.load_points {
         let load = match (point.concurrency, point.rate) {
             (Some(concurrency), _) => format!("{concurrency} in flight"),
-            (None, Some(rate)) => format!("{rate} requests/s"),
+            (None, Some(rate)) => format!("{} requests/s", (rate * 1e3).round() / 1e3),
             (None, None) => String::new(),
         };
         let within = match point.meets_slo {

@@ -1,13 +1,40 @@
 //! What the list pages share: the address as a question, the search, and what stands where there are no rows.
 
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 use leptos_router::params::ParamsMap;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use crate::api::functions::CallError;
 use crate::components::banner::Empty;
 use crate::components::button::{LinkButton, Submit};
+use crate::components::failure::Failure;
 use crate::components::field::TextField;
 use crate::components::table::{Pager, Sorting, with_query};
 use crate::domain::list::ListQuery;
+
+/// A list page: loads what the address asks for, again whenever it changes, and draws it.
+pub fn list_page<V, F>(load: fn(ListQuery, String) -> F, draw: fn(V, ListQuery, ParamsMap) -> AnyView) -> impl IntoView
+where
+    V: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
+    F: Future<Output = Result<V, CallError>> + Send + 'static,
+{
+    let query = use_query_map();
+    let asks = Memo::new(move |_| query.with(asked));
+    let flash = Memo::new(move |_| query.with(|query| query.get("flash")).unwrap_or_default());
+    let data = Resource::new(move || (asks.get(), flash.get()), move |(asks, flash)| load(asks, flash));
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                match data.await {
+                    Ok(view) => draw(view, asks.get_untracked(), query.get_untracked()),
+                    Err(error) => view! { <Failure error=error /> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}
 
 /// Rows on a page.
 const ROWS: u32 = 25;

@@ -8,6 +8,7 @@ use crate::api::functions::benchmarks::{CopyToDraft, RunAgain};
 use crate::api::functions::runs::{CancelRun, DeleteRun};
 use crate::components::banner::{Banner, Notice};
 use crate::components::button::{Look, Submit};
+use crate::components::confirm::ConfirmForm;
 use crate::domain::form::Flash;
 use crate::domain::run::{RunKind, RunStatus};
 
@@ -92,21 +93,15 @@ pub fn DeleteForm(
     look: Look,
 ) -> impl IntoView {
     view! {
-        <details class="confirm">
-            <summary class=look.class()>
-                "Delete run" <span class="visually-hidden">{format!(" {}", subject.name)}</span>
-            </summary>
-            <form method="post" action=DeleteRun::url() class="panel stack-tight">
-                <p>"This deletes the run, its report and its request records. It cannot be undone."</p>
-                <input type="hidden" name="id" value=subject.run.to_string() />
-                <input type="hidden" name="next" value=subject.after_delete />
-                <div class="actions">
-                    <Submit text="Delete run" look=Look::Danger about=subject.name />
-                </div>
-            </form>
-        </details>
+        <ConfirmForm
+            action=DeleteRun::url()
+            text="Delete run"
+            about=subject.name
+            sentence="This deletes the run, its report and its request records. It cannot be undone."
+            fields=vec![("id", subject.run.to_string()), ("next", subject.after_delete)]
+            look=look
+        />
     }
-    .into_any()
 }
 
 /// Ends the run early, after a second step.
@@ -121,16 +116,12 @@ pub fn CancelForm(
     move || {
         matches!(status.get(), RunStatus::Queued | RunStatus::Running).then(|| {
             view! {
-                <details class="confirm">
-                    <summary class=Look::Danger.class()>"Cancel run"</summary>
-                    <form method="post" action=CancelRun::url() class="panel stack-tight">
-                        <p>"The load and the engine are stopped. What was measured until then is kept."</p>
-                        <input type="hidden" name="id" value=run.to_string() />
-                        <div class="actions">
-                            <Submit text="Cancel run" look=Look::Danger />
-                        </div>
-                    </form>
-                </details>
+                <ConfirmForm
+                    action=CancelRun::url()
+                    text="Cancel run"
+                    sentence="The load and the engine are stopped. What was measured until then is kept."
+                    fields=vec![("id", run.to_string())]
+                />
             }
         })
     }

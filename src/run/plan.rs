@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::keeper::spec::files;
 use crate::credentials::AddressPolicy;
-use crate::domain::benchmark::{Arrival, BenchmarkSpec, Endpoint, EvalWith, LoadSpec, OfferedLoad, Slo};
-use crate::domain::inventory::{DatasetRow, ModelFacts, ModelSource};
+use crate::domain::benchmark::{Arrival, BenchmarkSpec, Endpoint, EvalWith, LoadSpec, OfferedLoad};
+use crate::domain::inventory::{Dataset, DatasetRow, ModelFacts, ModelSource, TraceRow};
 use crate::domain::provider::ProviderId;
+use crate::domain::slo::floor;
 use crate::engine::Launch;
 use crate::load::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
 
@@ -72,7 +73,7 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         token_limit,
         ignore_eos: load.endpoint() != Endpoint::Embeddings && ignores_eos(load, inputs),
         workload: workload(load, spec, inputs.data_dir),
-        load_points: load_points(load),
+        load_points: load_points(load, trace(spec).is_some()),
         seed: load.seed.unwrap_or(1),
         stall_timeout_s: if own { OWN_STALL_S } else { 120.0 },
         timeout_s: if own { OWN_TIMEOUT_S.max(f64::from(longest_output)) } else { 600.0 },
@@ -100,16 +101,14 @@ fn ignores_eos(load: &LoadSpec, inputs: &PlanInputs<'_>) -> bool {
 
 /// The plan of one short request, to see whether a cloud model answers.
 pub(super) fn verify_plan(plan: &Plan) -> Plan {
-    let workload = match plan.workload {
-        Workload::Synthetic { input_tokens, output_tokens, .. } => {
-            Workload::Synthetic { input_tokens: input_tokens.min(64), output_tokens: output_tokens.min(16), shared_prefix: 0.0 }
-        }
-        Workload::Dataset { .. } => Workload::Synthetic { input_tokens: 64, output_tokens: 16, shared_prefix: 0.0 },
+    let (input_tokens, output_tokens) = match plan.workload {
+        Workload::Synthetic { input_tokens, output_tokens, .. } => (input_tokens.min(64), output_tokens.min(16)),
+        Workload::Dataset { .. } | Workload::Trace { .. } => (64, 16),
     };
     let unwatched = |endpoint: &PlanEndpoint| PlanEndpoint { metrics: None, ..endpoint.clone() };
     Plan {
         endpoints: plan.endpoints.iter().map(unwatched).collect(),
-        workload,
+        workload: Workload::synthetic(input_tokens, output_tokens),
         load_points: vec![PlannedLoad { warmup_requests: Some(0), num_requests: Some(1), ..PlannedLoad::closed(1) }],
         slo: None,
         self_check: None,
@@ -125,25 +124,40 @@ fn workload(load: &LoadSpec, spec: &BenchmarkSpec, data_dir: &Path) -> Workload 
             input_tokens: load.max_input_tokens.unwrap_or(1),
             // An embedding has no output; the plan wants a number all the same.
             output_tokens: load.max_output_tokens.unwrap_or(1),
+            input_lengths: load.input_lengths,
+            output_lengths: load.output_lengths,
             shared_prefix: load.prefix.as_ref().map_or(0.0, |prefix| prefix.share),
         },
-        EvalWith::Dataset => Workload::Dataset {
-            files: spec
-                .datasets
-                .iter()
-                .map(|dataset| DatasetFile {
-                    path: crate::datasets::path_of(data_dir, dataset.id),
-                    id: dataset.id,
-                    name: dataset.name.clone(),
-                    sha256: Some(dataset.sha256.clone()),
-                })
-                .collect(),
-            max_output_tokens: load.max_output_tokens,
+        EvalWith::Dataset => match trace(spec) {
+            Some(trace) => Workload::Trace {
+                file: file_of(trace, data_dir),
+                max_output_tokens: load.max_output_tokens,
+                context_tokens: spec.model.facts.as_ref().and_then(|facts| facts.context_length),
+            },
+            None => Workload::Dataset {
+                files: spec.datasets.iter().map(|dataset| file_of(dataset, data_dir)).collect(),
+                max_output_tokens: load.max_output_tokens,
+                multi_turn: load.is_multi_turn(),
+            },
         },
     }
 }
 
-fn load_points(load: &LoadSpec) -> Vec<PlannedLoad> {
+/// The trace that is played, where it is one.
+pub(super) fn trace(spec: &BenchmarkSpec) -> Option<&Dataset> {
+    spec.datasets.iter().find(|dataset| dataset.format.is_trace())
+}
+
+fn file_of(dataset: &Dataset, data_dir: &Path) -> DatasetFile {
+    DatasetFile {
+        path: crate::datasets::path_of(data_dir, dataset.id),
+        id: dataset.id,
+        name: dataset.name.clone(),
+        sha256: Some(dataset.sha256.clone()),
+    }
+}
+
+fn load_points(load: &LoadSpec, is_trace: bool) -> Vec<PlannedLoad> {
     let shape = match &load.arrival {
         Some(Arrival::Rate { process, burstiness, .. }) => (*process, burstiness.unwrap_or(1.0)),
         _ => (crate::domain::benchmark::ArrivalProcess::default(), 1.0),
@@ -151,6 +165,9 @@ fn load_points(load: &LoadSpec) -> Vec<PlannedLoad> {
     let open = |rate: f64| Load::Rate { rate, process: shape.0, burstiness: shape.1, max_in_flight: load.concurrent_requests };
     let search = load.slo.as_ref().and_then(|slo| slo.search.as_ref());
     let loads: Vec<Load> = match (load.load_points.as_slice(), &load.arrival) {
+        _ if is_trace => {
+            vec![Load::Trace { time_scale: load.time_scale.unwrap_or(1.0), max_in_flight: load.concurrent_requests }]
+        }
         // A search finds its points by itself; the one that is planned is the largest, which everything is made for.
         (_, Some(Arrival::Rate { .. })) if search.is_some() => search.map(|search| open(search.max)).into_iter().collect(),
         _ if search.is_some() => {
@@ -177,16 +194,11 @@ fn load_points(load: &LoadSpec) -> Vec<PlannedLoad> {
             };
             if let (None, None, Some(slo)) = (load.num_requests, load.duration_s, load.slo.as_ref().filter(|_| search.is_none()))
             {
-                planned.num_requests = planned.requests().map(|number| number.max(floor(slo)));
+                planned.num_requests = planned.requests().map(|number| number.max(floor(slo.percentile)));
             }
             planned
         })
         .collect()
-}
-
-/// The least number of samples that lets an SLO's percentile decide.
-fn floor(slo: &Slo) -> u32 {
-    crate::load::stats::bounds::floor(slo.percentile).and_then(|samples| u32::try_from(samples).ok()).unwrap_or(0)
 }
 
 fn tokenizer(inputs: &PlanInputs<'_>) -> TokenizerChoice {
@@ -217,7 +229,7 @@ pub(super) fn shape(
     longest: Option<u32>,
 ) -> Result<Shape, String> {
     let load = &spec.load;
-    let planned = load_points(load);
+    let planned = load_points(load, trace(spec).is_some());
     let most = planned.iter().map(PlannedLoad::cap).max().unwrap_or(1).max(1);
     let asked = match load.eval_with {
         EvalWith::Configuration => {
@@ -245,6 +257,25 @@ pub(super) fn row_tokens(row: &DatasetRow, max_output: Option<u32>) -> u32 {
     let input: u32 = row.messages.iter().map(|message| text_tokens(&message.content).saturating_add(16)).sum();
     let output = max_output.unwrap_or_else(|| row.reference.as_deref().map_or(DEFAULT_OUTPUT, text_tokens));
     input.saturating_add(output)
+}
+
+/// Tokens that a dataset's conversation may come to, all turns with their answers: rather too many.
+pub(super) fn conversation_tokens(row: &DatasetRow, max_output: Option<u32>) -> u32 {
+    let answers = row.messages.iter().filter(|message| message.role == "assistant");
+    // the model's own answers take the place of the recorded ones, as long as the limit allows
+    let longer =
+        answers.map(|answer| max_output.unwrap_or(0).saturating_sub(text_tokens(&answer.content))).fold(0, u32::saturating_add);
+    let more = row
+        .more_turns
+        .iter()
+        .map(|text| text_tokens(text).saturating_add(32 + max_output.unwrap_or(DEFAULT_OUTPUT)))
+        .fold(0, u32::saturating_add);
+    row_tokens(row, max_output).saturating_add(longer).saturating_add(more)
+}
+
+/// Tokens of a trace's request, input and output.
+pub(super) fn arrival_tokens(row: &TraceRow, max_output: Option<u32>) -> u32 {
+    row.input_length.saturating_add(row.output_length.min(max_output.unwrap_or(u32::MAX)))
 }
 
 fn text_tokens(text: &str) -> u32 {
@@ -305,11 +336,11 @@ mod tests {
         let slo = json!({ "percentile": 99, "ttft_ms": 500, "search": { "min": 1, "max": 64 } });
         let closed = spec(json!({ "slo": slo }), &cloud());
         assert_eq!(shape(&closed, None, 1, None).unwrap().in_flight, 64);
-        let points = load_points(&closed.load);
+        let points = load_points(&closed.load, false);
         assert_eq!((points.len(), points[0].num_requests), (1, None), "each point has its own number");
         let arrival = json!({ "kind": "rate", "rate": 2, "process": "constant" });
         let open = spec(json!({ "slo": slo, "arrival": arrival }), &cloud());
-        assert!(matches!(load_points(&open.load)[0].load, Load::Rate { rate: 64.0, max_in_flight: 8, .. }));
+        assert!(matches!(load_points(&open.load, false)[0].load, Load::Rate { rate: 64.0, max_in_flight: 8, .. }));
         for spec in [closed, open] {
             let inputs = PlanInputs {
                 run_id: Uuid::nil(),
@@ -333,7 +364,7 @@ mod tests {
         let spec =
             spec(json!({ "load_points": [{ "concurrency": 4 }, { "concurrency": 65 }], "slo": { "percentile": 99 } }), &cloud());
         assert_eq!(shape(&spec, None, 2, None), Ok(Shape { context: 128 + MARGIN, in_flight: 33 }));
-        let points = load_points(&spec.load);
+        let points = load_points(&spec.load, false);
         assert_eq!(points.iter().map(PlannedLoad::requests).collect::<Vec<_>>(), [Some(662), Some(662)], "enough for p99");
     }
 }

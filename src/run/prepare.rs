@@ -69,12 +69,19 @@ pub(super) async fn longest_row(app: &App, spec: &BenchmarkSpec) -> Result<Optio
     let output = spec.load.max_output_tokens;
     let paths: Vec<_> =
         spec.datasets.iter().map(|set| (set.name.clone(), crate::datasets::path_of(&app.config.data_dir, set.id))).collect();
+    let is_trace = plan::trace(spec).is_some();
+    let tokens = if spec.load.is_multi_turn() { plan::conversation_tokens } else { plan::row_tokens };
     let longest = tokio::task::spawn_blocking(move || {
         let mut longest = 0;
         for (name, path) in paths {
+            if is_trace {
+                let rows = crate::datasets::read_trace(&path, &name)?;
+                longest = rows.iter().map(|row| plan::arrival_tokens(row, output)).max().unwrap_or(0).max(longest);
+                continue;
+            }
             let failed = |error: std::io::Error| format!("Dataset {name} could not be read: {error}.");
             for row in crate::datasets::read_rows(&path).map_err(failed)? {
-                longest = plan::row_tokens(&row.map_err(failed)?, output).max(longest);
+                longest = tokens(&row.map_err(failed)?, output).max(longest);
             }
         }
         Ok::<_, String>(Some(longest))

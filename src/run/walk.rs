@@ -97,6 +97,11 @@ impl Walk {
 
     /// Ends a run whose way broke off by a fault of Dyno's own.
     pub(super) async fn end_broken(mut self) {
+        // The way that broke off had brought the stages further than they were at its beginning.
+        let open = self.app.store.open_runs().await.unwrap_or_default();
+        if let Some(found) = open.into_iter().find(|found| found.run.id == self.run.id) {
+            self.run = found.run;
+        }
         self.launcher.cancel(&self.folder, true).await;
         let cleaned = match self.launcher.collect(&self.folder).await {
             Ok(()) => (StageStatus::Succeeded, "What the run had started was ended.".to_owned()),

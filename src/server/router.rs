@@ -25,6 +25,9 @@ use crate::domain::user::Actor;
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
 /// The largest body of a dataset's upload, with room for what multipart adds.
 pub const UPLOAD_LIMIT: usize = 256 * 1024 * 1024 + 64 * 1024;
+/// How much more of an upload is read than is announced to be too large: whoever counts the file's bytes has to see the one
+/// that is too many.
+const UPLOAD_SLACK: usize = 16 * 1024 * 1024;
 /// The calls that take an upload: the API's, and the form's.
 const UPLOADS: [&str; 2] = ["/api/v1/datasets", "/api/ui/dataset-upload"];
 
@@ -114,6 +117,7 @@ async fn body_limit(State(portal): State<App>, mut request: Request, next: Next)
         let detail = format!("The body is larger than the limit of {} MB.", limit / (1024 * 1024));
         return Problem::new(ProblemKind::TooLarge, detail).into_response();
     }
+    let limit = if upload { limit + UPLOAD_SLACK } else { limit };
     // For axum's own extractors, and for those that read the body themselves.
     DefaultBodyLimit::max(limit).apply(&mut request);
     let (parts, body) = request.into_parts();

@@ -5,6 +5,7 @@ mod contract;
 mod inventory;
 mod load;
 mod reference;
+mod report;
 mod run;
 mod server;
 mod store;

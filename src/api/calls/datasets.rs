@@ -9,8 +9,10 @@ use uuid::Uuid;
 
 use super::listing::{Listed, checked_name, page_of};
 use super::{now, portal_itself};
-use crate::datasets::{BUILTIN_NAME, ImportError, Imported, MAX_FILE_BYTES, MAX_ROWS, builtin, import, path_of, read_rows};
-use crate::domain::inventory::{Dataset, DatasetRow};
+use crate::datasets::{
+    BUILTIN_NAME, ImportError, Imported, MAX_FILE_BYTES, MAX_ROWS, builtin, import, path_of, read_rows, read_trace,
+};
+use crate::domain::inventory::{Dataset, DatasetRow, TraceRow};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::user::Actor;
@@ -49,11 +51,20 @@ pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Dataset, Problem>
     Ok(app.store.dataset(actor, id).await?)
 }
 
-/// The first rows of a dataset.
-pub async fn first_rows(app: &App, actor: &Actor, id: Uuid, count: usize) -> Result<Vec<DatasetRow>, Problem> {
-    app.store.dataset(actor, id).await?;
+/// The first rows of a dataset, or the first arrivals of a trace: one of the two lists is empty.
+pub async fn first_rows(app: &App, actor: &Actor, id: Uuid, count: usize) -> Result<(Vec<DatasetRow>, Vec<TraceRow>), Problem> {
+    let dataset = app.store.dataset(actor, id).await?;
     let path = path_of(&app.config.data_dir, id);
-    off_thread(move || read_rows(&path)?.take(count).collect::<std::io::Result<Vec<_>>>()).await?.map_err(|error| {
+    let read = off_thread(move || {
+        if dataset.format.is_trace() {
+            let mut arrivals = read_trace(&path, &dataset.name)?;
+            arrivals.truncate(count);
+            return Ok((Vec::new(), arrivals));
+        }
+        let rows = read_rows(&path).and_then(|rows| rows.take(count).collect::<std::io::Result<Vec<_>>>());
+        rows.map(|rows| (rows, Vec::new())).map_err(|error| error.to_string())
+    });
+    read.await?.map_err(|error: String| {
         tracing::error!(dataset.id = %id, %error, "a dataset's rows could not be read");
         Problem::new(ProblemKind::Internal, "The rows could not be read. The server's log says why.")
     })
@@ -140,6 +151,7 @@ fn described(id: Uuid, name: String, imported: Imported, owner: Option<Uuid>) ->
         samples: imported.samples,
         with_reference: imported.with_reference,
         mean_prompt_chars: imported.mean_prompt_chars,
+        trace: imported.trace,
         sha256: imported.sha256,
         builtin: false,
         owner,

@@ -7,7 +7,7 @@ use server_fn::codec::{MultipartData, MultipartFormData};
 use super::CallError;
 use super::lists::Owned;
 use crate::domain::form::Flash;
-use crate::domain::inventory::{Dataset, DatasetRow};
+use crate::domain::inventory::{Dataset, DatasetRow, TraceRow};
 use crate::domain::list::{ListQuery, Page};
 
 #[cfg(feature = "ssr")]
@@ -38,6 +38,8 @@ pub struct DatasetView {
     pub dataset: Owned<Dataset>,
     /// Its first rows, long texts cut.
     pub rows: Vec<DatasetRow>,
+    /// Its first arrivals, where it is a trace.
+    pub arrivals: Vec<TraceRow>,
     /// Why the rows can't be shown.
     pub problem: Option<String>,
     /// How the last action went.
@@ -61,16 +63,16 @@ pub async fn load_dataset(#[server(default)] id: String, #[server(default)] flas
     let (app, actor) = crate::server::context()?;
     let id = lists::id_of(&id, "dataset")?;
     let dataset = datasets::get(&app, &actor, id).await?;
-    let (mut rows, problem) = match datasets::first_rows(&app, &actor, id, FIRST_ROWS).await {
-        Ok(rows) => (rows, None),
-        Err(problem) => (Vec::new(), Some(problem.detail)),
+    let (mut rows, arrivals, problem) = match datasets::first_rows(&app, &actor, id, FIRST_ROWS).await {
+        Ok((rows, arrivals)) => (rows, arrivals, None),
+        Err(problem) => (Vec::new(), Vec::new(), Some(problem.detail)),
     };
     for row in &mut rows {
         row.messages.iter_mut().for_each(|message| cut(&mut message.content));
         row.reference.iter_mut().for_each(cut);
     }
     let dataset = owned(&lists::Owners::seen_by(&app, &actor).await?, dataset);
-    Ok(DatasetView { dataset, rows, problem, flash: forms::kept(&flash).await })
+    Ok(DatasetView { dataset, rows, arrivals, problem, flash: forms::kept(&flash).await })
 }
 
 /// Takes an uploaded file: the form's fields are `name` and `file`.

@@ -11,13 +11,16 @@ use super::CallError;
 use super::inventory::{Choices, Chosen};
 use crate::domain::form::Flash;
 use crate::domain::workflow::WorkflowAnswer;
+use crate::domain::workflow::load_form::LoadForm;
 
 #[cfg(feature = "ssr")]
 use super::forms;
 #[cfg(feature = "ssr")]
 use crate::domain::workflow::Page;
 #[cfg(feature = "ssr")]
-use save::{Save, lines, number, optional, text};
+use crate::domain::workflow::load_form::{optional, whole as number};
+#[cfg(feature = "ssr")]
+use save::{Save, lines, text};
 #[cfg(feature = "ssr")]
 use serde_json::{Value, json};
 
@@ -117,45 +120,21 @@ pub async fn save_load(
     #[server(default)] workflow_id: String,
     #[server(default)] if_revision: String,
     #[server(default)] return_to: String,
-    #[server(default)] eval_with: String,
-    #[server(default)] max_input_tokens: String,
-    #[server(default)] max_output_tokens: String,
-    #[server(default)] num_requests: String,
-    #[server(default)] default_requests: String,
-    #[server(default)] warmup_requests: String,
-    #[server(default)] default_warmup: String,
-    #[server(default)] seed: String,
+    #[server(flatten)] form: LoadForm,
     #[server(default)] dataset_ids: Vec<String>,
     #[server(default)] search: String,
     #[server(default)] go: String,
 ) -> Result<(), CallError> {
-    let mut entries = forms::entries(&[
-        ("max_input_tokens", &max_input_tokens),
-        ("max_output_tokens", &max_output_tokens),
-        ("num_requests", &num_requests),
-        ("warmup_requests", &warmup_requests),
-        ("seed", &seed),
-        ("search", &search),
-    ]);
+    let mut entries = form.entries();
+    entries.push(("search".to_owned(), search.clone()));
     entries.extend(dataset_ids.iter().map(|id| ("dataset_ids".to_owned(), id.clone())));
     let save = Save::new(Page::Load, &workflow_id, &if_revision, &return_to, entries);
     if go == "search" {
         return save.show_again(&[("search", &search)]).await;
     }
-    // The default is shown in the field; left as it is, it stays the default when the concurrency changes.
-    let unless_default = |value: &str, default: &str| {
-        if value.trim() == default { Value::Null } else { optional(value, number) }
-    };
-    let mut body = json!({
-        "max_output_tokens": optional(&max_output_tokens, number),
-        "num_requests": unless_default(&num_requests, &default_requests),
-        "warmup_requests": unless_default(&warmup_requests, &default_warmup),
-        "seed": optional(&seed, number),
-    });
-    if eval_with == "dataset" {
+    let mut body = form.body();
+    if form.eval_with == "dataset" {
         body["dataset_ids"] = json!(dataset_ids);
-    } else {
-        body["max_input_tokens"] = optional(&max_input_tokens, number);
     }
     save.step(2, body).finish().await
 }

@@ -24,7 +24,7 @@ const PIECE: u32 = 1_000;
 const OF_THE_RUN: [&str; 2] = ["run_valid", "run_invalid_reasons"];
 
 /// The columns of the CSV that are the fields of a record.
-const COLUMNS: [&str; 25] = [
+const COLUMNS: [&str; 26] = [
     "id",
     "node",
     "load_point",
@@ -50,6 +50,7 @@ const COLUMNS: [&str; 25] = [
     "error_class",
     "error",
     "http_status",
+    "retry_after_s",
 ];
 
 /// How records are wanted.

@@ -28,7 +28,7 @@ fn a_line_an_object() {
     let file = b"{\"prompt\": \"a\", \"answer\": \"1\"}\r\n\r\n{\"prompt\": \"bcd\"}";
     let (imported, lines) = read("x.jsonl", file).unwrap();
     assert_eq!((imported.samples, imported.with_reference, imported.format), (2, 1, DatasetFormat::Prompts));
-    assert!((imported.mean_prompt_chars - 2.0).abs() < 1e-9);
+    assert_eq!((imported.mean_prompt_chars, imported.trace), (Some(2.0), None));
     assert_eq!(lines[0], r#"{"messages":[{"role":"user","content":"a"}],"reference":"1"}"#);
     assert_eq!(imported.sha256.len(), 64);
 }
@@ -139,4 +139,20 @@ proptest! {
         texts.iter().for_each(|text| table.write_record([text]).unwrap());
         prop_assert_eq!(prompts("x.csv", &table.into_inner().unwrap()), texts);
     }
+}
+
+#[test]
+fn traces() {
+    let azure = b"TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.5,374,44\n2023-11-16 18:15:50.5,396,110\n";
+    let (imported, lines) = read("trace.csv", azure).unwrap();
+    assert_eq!((imported.format, imported.samples, imported.mean_prompt_chars), (DatasetFormat::AzureTrace, 2, None));
+    let facts = crate::domain::inventory::TraceFacts { span_s: 4.0, mean_input_tokens: 385.0, mean_output_tokens: 77.0 };
+    assert_eq!(imported.trace, Some(facts));
+    assert_eq!(lines[0], r#"{"timestamp":1700158546500.0,"input_length":374,"output_length":44}"#);
+    let mooncake = b"{\"timestamp\": 0, \"input_length\": 6758, \"output_length\": 500, \"hash_ids\": [0, 1]}\n";
+    let (imported, lines) = read("trace.jsonl", mooncake).unwrap();
+    assert_eq!((imported.format, lines.len()), (DatasetFormat::MooncakeTrace, 1));
+    let mixed = [mooncake.as_slice(), b"{\"prompt\": \"x\"}\n"].concat();
+    let message = "the row is a plain prompt, but the first one is an arrival of a trace";
+    assert_eq!(bad_lines("trace.jsonl", &mixed), [(2, message.to_owned())]);
 }

@@ -8,6 +8,7 @@ pub mod body;
 pub mod facts;
 pub mod fields;
 pub mod freeze;
+pub mod load_form;
 pub mod needs;
 pub mod page;
 pub mod sentence;

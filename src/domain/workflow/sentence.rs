@@ -1,91 +1,198 @@
 //! The load in plain words.
 
 use super::fields::grouped;
-use crate::domain::benchmark::{Arrival, EvalWith, LengthDistribution, LoadSpec, OfferedLoad, SloSearch};
+use crate::domain::benchmark::{Arrival, ArrivalProcess, EvalWith, LengthDistribution, LoadSpec, OfferedLoad};
+use crate::domain::slo::floor;
 
 /// The load in one sentence: "1,280 requests, 128 in flight, 512 tokens in and 128 out, about 4 minutes." `rows` is how
 /// many rows the chosen datasets have together, `seconds` an estimate of the time that it takes; both where known.
 pub fn load_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -> String {
-    let mut parts = vec![amount(load)];
-    parts.extend(pace(load));
-    parts.push(lengths(load, rows));
-    let known = match (load.duration_s, seconds) {
-        // The first part says it already.
-        (Some(_), _) => return format!("{}.", parts.join(", ")),
-        (None, seconds) => seconds,
+    let mut parts = match search(load) {
+        // Each load that is tried has this many.
+        Some(search) => vec![search, amount(load)],
+        None => vec![amount(load)],
     };
-    match known {
+    if parts.len() == 1 {
+        parts.extend(pace(load));
+    }
+    parts.push(lengths(load, rows));
+    if load.slo.as_ref().is_some_and(|slo| slo.search.is_none()) {
+        parts.extend(limits(load));
+    }
+    let alone = loads(load).is_some_and(|loads| loads == 1);
+    // The first part says it already.
+    if load.duration_s.is_some() && alone {
+        return format!("{}.", parts.join(", "));
+    }
+    match seconds.or_else(|| least_seconds(load)) {
         Some(seconds) => {
             parts.push(format!("about {}", duration(seconds)));
             format!("{}.", parts.join(", "))
+        }
+        None if load.slo.as_ref().is_some_and(|slo| slo.search.is_some()) => {
+            format!(
+                "{}. How long it takes depends on how many loads have to be tried, and how fast the model answers.",
+                parts.join(", ")
+            )
         }
         None => format!("{}. How long it takes depends on how fast the model answers.", parts.join(", ")),
     }
 }
 
-/// The bounds of a search, where one is asked for.
-fn search(load: &LoadSpec) -> Option<&SloSearch> {
-    load.slo.as_ref()?.search.as_ref()
+/// "A search between 1 and 256 in flight for the largest load with p99 TTFT up to 450 ms"
+fn search(load: &LoadSpec) -> Option<String> {
+    let search = load.slo.as_ref()?.search.as_ref()?;
+    let unit = if is_open(load) { "requests per second" } else { "in flight" };
+    let limits = limits(load).map(|limits| format!(" with {limits}")).unwrap_or_default();
+    Some(format!("A search between {} and {} {unit} for the largest load{limits}", plain(search.min), plain(search.max)))
+}
+
+/// "p99 TTFT up to 450 ms and TPOT up to 40 ms"; nothing where there are no limits.
+pub fn limits(load: &LoadSpec) -> Option<String> {
+    let slo = load.slo.as_ref()?;
+    let named = [("TTFT", slo.ttft_ms), ("TPOT", slo.tpot_ms), ("E2E latency", slo.e2el_ms)];
+    let limits: Vec<String> =
+        named.into_iter().filter_map(|(name, limit)| Some(format!("{name} up to {} ms", plain(limit?)))).collect();
+    (!limits.is_empty()).then(|| format!("p{} {}", slo.percentile, super::fields::join_words(&limits)))
+}
+
+/// Whether requests arrive at a rate.
+fn is_open(load: &LoadSpec) -> bool {
+    matches!(load.arrival, Some(Arrival::Rate { .. })) || matches!(load.load_points.first(), Some(OfferedLoad::Rate { .. }))
+}
+
+/// How many loads there are; absent for a search, which decides by itself.
+fn loads(load: &LoadSpec) -> Option<usize> {
+    let searches = load.slo.as_ref().is_some_and(|slo| slo.search.is_some());
+    (!searches).then_some(load.load_points.len().max(1))
+}
+
+/// Measured requests at each of the loads; absent where they end by time, and for a search.
+pub fn requests_of_each(load: &LoadSpec) -> Option<Vec<u64>> {
+    loads(load)?;
+    if load.duration_s.is_some() && load.num_requests.is_none() {
+        return None;
+    }
+    // With a limit, each load has at least the samples that its percentile needs.
+    let least = load.slo.as_ref().map_or(0, |slo| floor(slo.percentile));
+    let of =
+        |concurrency: u32| u64::from(load.num_requests.unwrap_or_else(|| LoadSpec::default_requests(concurrency).max(least)));
+    let of_rate = |rate: f64| of(rate.ceil() as u32);
+    Some(match (load.load_points.as_slice(), &load.arrival) {
+        ([], Some(Arrival::Rate { rate, .. })) => vec![of_rate(*rate)],
+        ([], _) => vec![of(load.concurrent_requests)],
+        (points, _) => points
+            .iter()
+            .map(|point| match point {
+                OfferedLoad::Concurrency { concurrency } => of(*concurrency),
+                OfferedLoad::Rate { rate } => of_rate(*rate),
+            })
+            .collect(),
+    })
+}
+
+/// All requests that are sent, warm-up included; absent where that is not known before.
+pub fn all_requests(load: &LoadSpec) -> Option<u64> {
+    let measured: u64 = requests_of_each(load)?.iter().sum();
+    let warmup = |offered: &OfferedLoad| {
+        u64::from(load.warmup_requests.unwrap_or_else(|| match offered {
+            OfferedLoad::Concurrency { concurrency } => *concurrency,
+            OfferedLoad::Rate { rate } => (rate.ceil() as u32).clamp(1, load.concurrent_requests.max(1)),
+        }))
+    };
+    let warmups: u64 = match (load.load_points.as_slice(), &load.arrival) {
+        ([], Some(Arrival::Rate { rate, .. })) => warmup(&OfferedLoad::Rate { rate: *rate }),
+        ([], _) => warmup(&OfferedLoad::Concurrency { concurrency: load.concurrent_requests }),
+        (points, _) => points.iter().map(warmup).sum(),
+    };
+    Some(measured + warmups)
+}
+
+/// How long the load takes at least, where that does not depend on the model: by time, or at a rate.
+fn least_seconds(load: &LoadSpec) -> Option<f64> {
+    if let Some(seconds) = load.duration_s {
+        return Some(seconds * loads(load)? as f64);
+    }
+    let rates: Vec<f64> = match (load.load_points.as_slice(), &load.arrival) {
+        ([], Some(Arrival::Rate { rate, .. })) => vec![*rate],
+        (points, _) => points
+            .iter()
+            .filter_map(|point| match point {
+                OfferedLoad::Rate { rate } => Some(*rate),
+                OfferedLoad::Concurrency { .. } => None,
+            })
+            .collect(),
+    };
+    let requests = requests_of_each(load)?;
+    (requests.len() == rates.len()).then(|| requests.iter().zip(rates).map(|(requests, rate)| *requests as f64 / rate).sum())
 }
 
 fn amount(load: &LoadSpec) -> String {
-    if search(load).is_some() {
-        let each = match (load.duration_s, load.num_requests) {
-            (Some(seconds), _) => duration(seconds),
-            (None, Some(requests)) => count(requests.into(), "request"),
-            (None, None) => "as many requests as the percentile needs".to_owned(),
+    let each = if loads(load) == Some(1) { "" } else { " at each load" };
+    if let (Some(seconds), None) = (load.duration_s, load.num_requests) {
+        let seconds = duration(seconds);
+        return if each.is_empty() || loads(load).is_some() {
+            format!("{}{each}", capital(&seconds))
+        } else {
+            format!("{seconds}{each}")
         };
-        return format!("A search for the largest load within the limits in at most 9 load points, {each} at each");
     }
-    let each = if load.load_points.len() > 1 { " at each load" } else { "" };
-    match (load.duration_s, load.num_requests) {
-        (Some(seconds), _) => format!("{}{each}", capital(&duration(seconds))),
-        (None, Some(requests)) => format!("{}{each}", count(requests.into(), "request")),
-        // Each concurrency has its own default.
-        (None, None) if load.load_points.len() > 1 => "10 requests per request in flight, at least 100, at each load".to_owned(),
-        (None, None) => {
-            let requests = count(LoadSpec::default_requests(load.concurrent_requests).into(), "request");
-            // A percentile's limit may need more samples than that.
-            if load.slo.is_some() { format!("At least {requests}") } else { requests }
-        }
+    let Some(requests) = requests_of_each(load) else {
+        let least = load.slo.as_ref().map_or(0, |slo| floor(slo.percentile)).max(100);
+        return match load.num_requests {
+            Some(requests) => format!("{}{each}", count(requests.into(), "request")),
+            None => format!("at least {}{each}", count(least.into(), "request")),
+        };
+    };
+    match (requests.iter().min(), requests.iter().max()) {
+        (Some(least), Some(most)) if least != most => format!("{} to {}{each}", grouped(*least), count(*most, "request")),
+        (Some(all), _) => format!("{}{each}", count(*all, "request")),
+        (None, _) => String::new(),
     }
 }
 
 /// The load in a few words, for lists: `128 in flight`.
 pub fn load_words(load: &LoadSpec) -> String {
-    pace(load).join(", ")
+    match load.slo.as_ref().and_then(|slo| slo.search.as_ref()) {
+        Some(search) => {
+            let unit = if is_open(load) { "requests per second" } else { "in flight" };
+            format!("search, {} to {} {unit}", plain(search.min), plain(search.max))
+        }
+        None => pace(load).join(", "),
+    }
 }
 
 fn pace(load: &LoadSpec) -> Vec<String> {
     let cap = || format!("at most {} in flight", grouped(load.concurrent_requests.into()));
-    if let Some(search) = search(load) {
-        let bounds = format!("from {} to {}", plain(search.min), plain(search.max));
-        return match &load.arrival {
-            Some(Arrival::Rate { .. }) => vec![format!("{bounds} requests per second"), cap()],
-            _ => vec![format!("{bounds} in flight")],
-        };
-    }
     match (load.load_points.as_slice(), &load.arrival) {
-        ([], Some(Arrival::Rate { rate, .. })) => vec![format!("{} requests per second", plain(*rate)), cap()],
+        ([], Some(Arrival::Rate { rate, .. })) => vec![format!("{} requests per second{}", plain(*rate), process(load)), cap()],
         ([], _) if load.is_multi_turn() => {
             vec![format!("{} at a time", count(load.concurrent_requests.into(), "conversation"))]
         }
         ([], _) => vec![format!("{} in flight", grouped(load.concurrent_requests.into()))],
         (points, _) => {
-            let mut numbers: Vec<String> = Vec::with_capacity(points.len());
-            let mut rates = false;
-            for point in points {
-                match point {
-                    OfferedLoad::Concurrency { concurrency } => numbers.push(grouped((*concurrency).into())),
-                    OfferedLoad::Rate { rate } => {
-                        rates = true;
-                        numbers.push(plain(*rate));
-                    }
-                }
+            let of = |point: &OfferedLoad| match point {
+                OfferedLoad::Concurrency { concurrency } => grouped((*concurrency).into()),
+                OfferedLoad::Rate { rate } => plain(*rate),
+            };
+            let listed = super::fields::join_words(&points.iter().map(of).collect::<Vec<_>>());
+            if is_open(load) {
+                vec![format!("{listed} requests per second{}", process(load)), cap()]
+            } else {
+                vec![format!("{listed} in flight")]
             }
-            let listed = super::fields::join_words(&numbers);
-            if rates { vec![format!("{listed} requests per second"), cap()] } else { vec![format!("{listed} in flight")] }
         }
+    }
+}
+
+/// How the gaps are drawn, where it is not the usual way.
+fn process(load: &LoadSpec) -> String {
+    match &load.arrival {
+        Some(Arrival::Rate { process: ArrivalProcess::Constant, .. }) => " in even steps".to_owned(),
+        Some(Arrival::Rate { process: ArrivalProcess::Gamma, burstiness, .. }) => {
+            format!(" in bursts (burstiness {})", burstiness.unwrap_or(1.0))
+        }
+        _ => String::new(),
     }
 }
 

@@ -6,7 +6,8 @@ use super::exchange::{Exchange, Kept};
 use super::link::Link;
 use super::outcome::{Failure, judge};
 use crate::domain::report::ErrorClass;
-use crate::load::stream::http::Answer;
+use crate::load::stream::http::{Answer, HttpError};
+use crate::load::stream::inflate::{Broken, Encoding, Inflate};
 use crate::load::stream::sse::Sse;
 
 /// How long an answer whose `[DONE]` has come may take to end, ns.
@@ -49,6 +50,8 @@ pub struct Connection {
     kept: Kept,
     /// Whether the body is a stream of events, once its first piece has come.
     is_stream: Option<bool>,
+    /// Unpacks a body that came compressed.
+    inflate: Option<Box<Inflate>>,
 }
 
 impl Connection {
@@ -67,6 +70,7 @@ impl Connection {
             sse: Sse::default(),
             kept: Kept::default(),
             is_stream: None,
+            inflate: None,
         }
     }
 
@@ -76,6 +80,7 @@ impl Connection {
         self.sse.reset();
         self.kept.clear();
         self.is_stream = None;
+        self.inflate = None;
     }
 
     /// Whether a byte of the answer has come.
@@ -95,10 +100,21 @@ impl Connection {
 
     /// Bytes of the answer have come. Gives true when the request is over; the exchange then holds its outcome.
     pub fn on_bytes(&mut self, bytes: &[u8], at: i64, embeddings: bool) -> bool {
-        let Self { exchange, answer, sse, kept, is_stream, .. } = self;
+        let Self { exchange, answer, sse, kept, is_stream, inflate, .. } = self;
         let Some(exchange) = exchange else { return true };
-        let mut too_long = false;
+        let (mut too_long, mut unreadable) = (false, None);
         let fed = answer.feed(bytes, |head, piece| {
+            let piece = match unpacked(inflate, head.encoding, piece) {
+                Ok(piece) => piece,
+                Err(broken) => {
+                    // of a refusal, the status says enough
+                    unreadable = Some(broken).filter(|_| head.status == 200);
+                    return;
+                }
+            };
+            if piece.is_empty() {
+                return;
+            }
             if head.status == 200 && *is_stream.get_or_insert_with(|| head.events || looks_like_events(piece)) {
                 too_long |= sse.feed(piece, |event| exchange.on_event(event, at, kept)).is_err();
             } else {
@@ -107,7 +123,13 @@ impl Connection {
             }
         });
         let failure = match fed {
+            Err(HttpError::Http2) => {
+                let words = HttpError::Http2.to_string();
+                exchange.failure.get_or_insert(Failure::new(ErrorClass::Connect, words));
+                None
+            }
             Err(error) => Some(error.to_string()),
+            Ok(_) if unreadable.is_some() => unreadable.map(|broken| broken.to_string()),
             Ok(_) if too_long => Some("an event of more than 64 MiB".to_owned()),
             Ok(_) => None,
         };
@@ -156,6 +178,11 @@ impl Connection {
         judge(exchange, answer.got.as_ref(), is_stream, embeddings, at, kept);
     }
 
+    /// Whether the answer came compressed.
+    pub fn was_compressed(&self) -> bool {
+        self.inflate.is_some()
+    }
+
     /// Whether the socket can carry another request.
     pub fn reusable(&self) -> bool {
         self.answer.done() && self.unsent.is_empty() && self.answer.got.as_ref().is_some_and(|head| head.keep_alive)
@@ -178,6 +205,17 @@ impl Connection {
                 .or_else(|| memchr::memmem::find(&self.kept.body, b"include_usage"))
                 .is_some()
     }
+}
+
+/// A piece of body as it can be read.
+fn unpacked<'a>(inflate: &'a mut Option<Box<Inflate>>, encoding: Encoding, piece: &'a [u8]) -> Result<&'a [u8], Broken> {
+    if encoding == Encoding::Identity {
+        return Ok(piece);
+    }
+    if inflate.is_none() {
+        *inflate = Inflate::new(encoding).map(Box::new);
+    }
+    inflate.as_mut().map_or(Ok(piece), |inflate| inflate.feed(piece))
 }
 
 /// Some servers forget the content type: no JSON begins like a stream of events.

@@ -35,6 +35,8 @@ pub struct Exchange {
     pub asked_for_usage: bool,
     /// Whether the text is kept for a tokenizer.
     pub keeps_text: bool,
+    /// Whether the answer, without reasoning, is kept for the next turn.
+    pub keeps_answer: bool,
 }
 
 /// Buffers of a request that are used again by the next.
@@ -44,6 +46,8 @@ pub struct Kept {
     pub gaps: GapsBuf,
     /// Text of content and reasoning, where somebody wants it.
     pub text: Vec<u8>,
+    /// Text of content alone, where a next turn needs it.
+    pub answer: Vec<u8>,
     /// An answer that is no stream.
     pub body: Vec<u8>,
 }
@@ -53,6 +57,7 @@ impl Kept {
     pub fn clear(&mut self) {
         self.gaps.clear();
         self.text.clear();
+        self.answer.clear();
         self.body.clear();
         self.body.shrink_to(1 << 10);
     }
@@ -78,6 +83,7 @@ impl Exchange {
             tried_again: false,
             asked_for_usage: false,
             keeps_text,
+            keeps_answer: false,
         }
     }
 
@@ -106,7 +112,8 @@ impl Exchange {
     }
 
     fn on_chunk(&mut self, data: &[u8], at: i64, kept: &mut Kept) {
-        let text = if self.keeps_text { Some(&mut kept.text) } else { None };
+        let before = kept.text.len();
+        let text = if self.keeps_text || self.keeps_answer { Some(&mut kept.text) } else { None };
         let Ok(chunk) = Chunk::read(data, text) else {
             let shown = String::from_utf8_lossy(&data[..data.len().min(120)]);
             self.failure = Some(Failure::new(ErrorClass::MalformedStream, tidy(&format!("an event is not JSON: {shown}"))));
@@ -121,6 +128,9 @@ impl Exchange {
         }
         if let Some(reason) = chunk.finish {
             self.row.finish = Some(std::str::from_utf8(reason).map_or("other", known_finish));
+        }
+        if self.keeps_answer && chunk.output {
+            kept.answer.extend_from_slice(&kept.text[before..]);
         }
         if chunk.content() {
             self.on_content(&chunk, at, &mut kept.gaps);

@@ -39,6 +39,7 @@ pub fn judge(exchange: &mut Exchange, head: Option<&Head>, is_stream: bool, embe
             words = format!("HTTP status {}", head.status);
         }
         if let Some(after) = &head.retry_after {
+            exchange.row.retry_after_s = retry_after_s(after, jiff::Timestamp::now());
             words = format!("{words} (retry-after: {})", tidy(after));
         }
         exchange.failure = Some(Failure::new(ErrorClass::HttpStatus, words));
@@ -53,6 +54,16 @@ pub fn judge(exchange: &mut Exchange, head: Option<&Head>, is_stream: bool, embe
         exchange.failure = Some(Failure::new(ErrorClass::NoContent, "the answer ended well without one content event"));
     }
     count_tokens(exchange);
+}
+
+/// Seconds that a `retry-after` header asks for: a number, or a date (RFC 9110, 10.2.3).
+fn retry_after_s(value: &str, now: jiff::Timestamp) -> Option<f32> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<f32>() {
+        return Some(seconds).filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
+    }
+    let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+    Some(at.duration_since(now).as_secs_f32().max(0.0))
 }
 
 /// Output tokens by the engine's own count, else by events until a tokenizer has counted the text.
@@ -71,5 +82,26 @@ fn count_tokens(exchange: &mut Exchange) {
     } else if row.events > 0 {
         row.output = Some(row.events);
         row.source = Some(TokenSource::Events);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now: jiff::Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
+        for (value, seconds) in [
+            ("3", Some(3.0)),
+            (" 0.5 ", Some(0.5)),
+            ("Tue, 24 Nov 2026 10:01:30 GMT", Some(90.0)),
+            ("Tue, 24 Nov 2026 09:00:00 GMT", Some(0.0)),
+            ("-1", None),
+            ("soon", None),
+            ("inf", None),
+        ] {
+            assert_eq!(retry_after_s(value, now), seconds, "{value}");
+        }
     }
 }

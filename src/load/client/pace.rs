@@ -16,6 +16,8 @@ pub struct Arrivals {
 
 #[derive(Debug)]
 enum Gaps {
+    /// Arrivals as they are listed, ns, and which is the next.
+    Listed(Vec<i64>, usize),
     Even(f64),
     Exponential(Exp<f64>),
     Gamma(Gamma<f64>),
@@ -38,17 +40,29 @@ impl Arrivals {
         arrivals
     }
 
+    /// A schedule that is given, ns after the begin.
+    pub fn listed(times: Vec<i64>) -> Self {
+        Self { rng: ChaCha8Rng::seed_from_u64(0), gaps: Gaps::Listed(times, 0), next_s: 0.0 }
+    }
+
     fn step(&mut self) {
-        self.next_s += match &self.gaps {
+        self.next_s += match &mut self.gaps {
+            Gaps::Listed(_, next) => {
+                *next += 1;
+                0.0
+            }
             Gaps::Even(gap) => *gap,
             Gaps::Exponential(gaps) => gaps.sample(&mut self.rng),
             Gaps::Gamma(gaps) => gaps.sample(&mut self.rng),
         };
     }
 
-    /// The next arrival, ns after the begin.
+    /// The next arrival, ns after the begin; `i64::MAX` when there is none left.
     pub fn peek(&self) -> i64 {
-        (self.next_s * 1e9) as i64
+        match &self.gaps {
+            Gaps::Listed(times, next) => times.get(*next).copied().unwrap_or(i64::MAX),
+            _ => (self.next_s * 1e9) as i64,
+        }
     }
 
     /// Goes on to the one after.
@@ -91,6 +105,19 @@ mod tests {
             assert!((mean - 1.0).abs() < 0.05, "{process:?} {mean}");
             assert!((spread - variance).abs() < 0.1 + variance * 0.1, "{process:?} {spread}");
         }
+    }
+
+    #[test]
+    fn a_given_schedule_is_kept_and_ends() {
+        let mut arrivals = Arrivals::listed(vec![0, 5, 5]);
+        let times: Vec<i64> = (0..4)
+            .map(|_| {
+                let at = arrivals.peek();
+                arrivals.advance();
+                at
+            })
+            .collect();
+        assert_eq!(times, [0, 5, 5, i64::MAX]);
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub struct Row {
     pub error: Option<ErrorClass>,
     /// The answer's status.
     pub status: Option<u16>,
+    /// Seconds after which the server wants to be asked again.
+    pub retry_after_s: Option<f32>,
     /// Whether latencies are of a stream; an embedding has an end only.
     pub streamed: bool,
 }
@@ -91,6 +93,7 @@ impl Row {
             finish: None,
             error: None,
             status: None,
+            retry_after_s: None,
             streamed: true,
         }
     }
@@ -212,6 +215,7 @@ impl Records {
             error_class: row.error,
             error: self.errors.get(&index).cloned(),
             http_status: row.status,
+            retry_after_s: row.retry_after_s.map(f64::from),
         }
     }
 
@@ -245,6 +249,7 @@ impl Records {
             finish: record.finish_reason.as_deref().map(known_finish),
             error: record.error_class,
             status: record.http_status,
+            retry_after_s: record.retry_after_s.map(|seconds| seconds as f32),
             streamed,
             ..Row::new(record.load_point, record.phase, number, u16::try_from(node).unwrap_or(u16::MAX))
         };

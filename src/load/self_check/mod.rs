@@ -85,7 +85,7 @@ impl Shape {
             auth: None,
             token_limit: TokenLimitField::MaxTokens,
             ignore_eos: true,
-            workload: Workload::Synthetic { input_tokens: 32, output_tokens: self.tokens, shared_prefix: 0.0 },
+            workload: Workload::synthetic(32, self.tokens),
             load_points: vec![PlannedLoad {
                 warmup_requests: Some(self.streams.min(200)),
                 num_requests: Some(self.requests),
@@ -113,6 +113,8 @@ pub fn streams(plan: &Plan) -> u32 {
     let of = |point: &PlannedLoad| match point.load {
         Load::Closed { concurrency } => concurrency.min(point.requests().unwrap_or(u32::MAX).max(point.warmup())),
         Load::Rate { rate, max_in_flight, .. } => max_in_flight.min(((rate * SECONDS_AT_RATE).ceil() as u32).max(16)),
+        // how fast a trace's arrivals come is not known here
+        Load::Trace { max_in_flight, .. } => max_in_flight,
     };
     plan.load_points.iter().map(of).max().unwrap_or(1).clamp(1, MOST_STREAMS)
 }

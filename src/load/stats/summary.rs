@@ -202,21 +202,26 @@ fn goodput(scope: &Scope<'_>, summary: &mut Summary, which: impl Fn(&Row) -> boo
 }
 
 fn rates(scope: &Scope<'_>, summary: &mut Summary) {
-    let Some(Load::Rate { rate, .. }) = scope.load else { return };
-    summary.requested_rate = Some(*rate);
-    let sends = scope.iter().filter_map(|row| row.sent);
+    summary.requested_rate = match scope.load {
+        Some(Load::Rate { rate, .. }) => Some(*rate),
+        Some(Load::Trace { .. }) => mean_rate(scope.iter().filter_map(|row| row.scheduled)),
+        _ => return,
+    };
+    summary.achieved_rate = mean_rate(scope.iter().filter_map(|row| row.sent));
+}
+
+/// Times per second, from the first to the last.
+fn mean_rate(times: impl Iterator<Item = i64>) -> Option<f64> {
     let (count, first, last) =
-        sends.fold((0_u64, i64::MAX, i64::MIN), |(n, first, last), at| (n + 1, first.min(at), last.max(at)));
-    if count > 1 && last > first {
-        summary.achieved_rate = Some((count - 1) as f64 * 1e9 / (last - first) as f64);
-    }
+        times.fold((0_u64, i64::MAX, i64::MIN), |(n, first, last), at| (n + 1, first.min(at), last.max(at)));
+    (count > 1 && last > first).then(|| (count - 1) as f64 * 1e9 / (last - first) as f64)
 }
 
 /// The window and its figures: latencies of the requests sent in it, throughput by what ended and arrived in it.
 fn steady_state(scope: &Scope<'_>, steps: &[concurrency::Step], begin: i64, end: i64) -> Option<SteadyState> {
     let (from, until) = match scope.load? {
         Load::Closed { concurrency } => steady::closed(&scope.places(), *concurrency, begin, end)?,
-        Load::Rate { .. } => {
+        Load::Rate { .. } | Load::Trace { .. } => {
             let first_end = scope.iter().filter(|row| row.succeeded()).filter_map(|row| row.last).min()?;
             steady::open(first_end, scope.iter().filter_map(|row| row.sent).max()?, begin, end)?
         }

@@ -1,5 +1,7 @@
 //! An HTTP/1.1 answer, fed in any cut. Only what a streaming client needs: status, how the body ends, its type.
 
+use super::inflate::Encoding;
+
 /// Largest head that is held, bytes.
 const LARGEST_HEAD: usize = 64 << 10;
 
@@ -12,9 +14,12 @@ pub enum HttpError {
     /// Chunk sizes are wrong.
     #[error("the answer's chunked framing is broken")]
     Chunk,
-    /// The body is in a form that was not asked for.
-    #[error("the answer is compressed though nobody asked for it")]
+    /// The body is in a form that was not asked for and can't be read.
+    #[error("the answer is compressed in a way that was not asked for and can't be read")]
     Encoding,
+    /// The server speaks another protocol's frames.
+    #[error("the server speaks HTTP/2 only; requests are sent over HTTP/1.1")]
+    Http2,
 }
 
 /// What the head says.
@@ -28,6 +33,8 @@ pub struct Head {
     pub keep_alive: bool,
     /// The `retry-after` header.
     pub retry_after: Option<String>,
+    /// How the body is packed.
+    pub encoding: Encoding,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -175,6 +182,14 @@ fn after_size(size: u64) -> State {
 
 /// Length of the head, what it says, and how the body goes on; nothing when it is not complete.
 fn parse_head(bytes: &[u8]) -> Result<Option<(usize, Head, State)>, HttpError> {
+    // no HTTP/1 begins with a zero byte; an HTTP/2 frame does: three bytes of length, then SETTINGS or GOAWAY
+    if bytes.first() == Some(&0) {
+        return match bytes.get(3) {
+            None => Ok(None),
+            Some(4 | 7) => Err(HttpError::Http2),
+            Some(_) => Err(HttpError::Head),
+        };
+    }
     let mut headers = [httparse::EMPTY_HEADER; 96];
     let mut parsed = httparse::Response::new(&mut headers);
     let length = match parsed.parse(bytes) {
@@ -198,8 +213,8 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(usize, Head, State)>, HttpError> {
             head.keep_alive = if has("close") { false } else { head.keep_alive || has("keep-alive") };
         } else if header.name.eq_ignore_ascii_case("retry-after") {
             head.retry_after = Some(value.chars().take(64).collect());
-        } else if header.name.eq_ignore_ascii_case("content-encoding") && !value.is_empty() && !has("identity") {
-            return Err(HttpError::Encoding);
+        } else if header.name.eq_ignore_ascii_case("content-encoding") {
+            head.encoding = Encoding::parse(value).ok_or(HttpError::Encoding)?;
         }
     }
     let state = if matches!(status, 204 | 304) || content_length == Some(0) && !chunked {
@@ -251,7 +266,25 @@ mod tests {
             let stream = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{framing}");
             assert_eq!(body_of(&[stream.as_bytes()]), Err(HttpError::Chunk), "{framing}");
         }
-        assert_eq!(body_of(&[b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n"]), Err(HttpError::Encoding));
+        assert_eq!(body_of(&[b"HTTP/1.1 200 OK\r\ncontent-encoding: br\r\n\r\n"]), Err(HttpError::Encoding));
+        let (head, ..) = body_of(&[b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"]).unwrap();
+        assert_eq!(head.unwrap().encoding, Encoding::Gzip);
+    }
+
+    #[test]
+    fn http_2_is_named() {
+        let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100];
+        assert_eq!(body_of(&[&settings]), Err(HttpError::Http2));
+        assert_eq!(body_of(&[&settings[..2], &settings[2..]]), Err(HttpError::Http2));
+        assert_eq!(body_of(&[&[0, 1, 2, 3, 4]]), Err(HttpError::Head));
+    }
+
+    #[test]
+    fn oddities_of_chunks_are_taken() {
+        let stream = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n000A;name=\"a;b\"\r\n0123456789\r\nA ;x\r\n0123456789\r\n1\na\n0;last\r\nA: 1\r\nB: 2\r\n\r\n";
+        let single: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();
+        let (_, body, done) = body_of(&single).unwrap();
+        assert_eq!((body.as_slice(), done), (&b"01234567890123456789a"[..], true));
     }
 
     proptest! {

@@ -3,5 +3,6 @@
 
 pub mod chunk;
 pub mod http;
+pub mod inflate;
 pub mod json;
 pub mod sse;

@@ -15,7 +15,7 @@ use crate::load::plan::DatasetFile;
 use crate::load::tokens::{Tokens, estimate};
 
 /// Output limit where neither the plan nor a reference says one.
-const DEFAULT_OUTPUT: u32 = 256;
+pub(super) const DEFAULT_OUTPUT: u32 = 256;
 
 /// One row, ready to be sent.
 #[derive(Debug)]
@@ -120,12 +120,12 @@ impl Dataset {
     }
 }
 
-fn write_text(text: &str, out: &mut Vec<u8>) {
+pub(super) fn write_text(text: &str, out: &mut Vec<u8>) {
     // writing to memory does not fail
     let _ = serde_json::to_writer(out, text);
 }
 
-fn read_file(file: &DatasetFile) -> Result<Vec<DatasetRow>, String> {
+pub(super) fn read_file(file: &DatasetFile) -> Result<Vec<DatasetRow>, String> {
     let name = if file.name.is_empty() { file.path.display().to_string() } else { file.name.clone() };
     let opened = File::open(&file.path).map_err(|error| format!("The dataset {name} can't be read: {error}."))?;
     let mut digest = Sha256::new();
@@ -151,7 +151,7 @@ fn read_file(file: &DatasetFile) -> Result<Vec<DatasetRow>, String> {
     Ok(rows)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 

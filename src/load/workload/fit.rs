@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::synthetic::Asked;
 use super::words::one_token_words;
 use super::{PromptId, Synthetic};
 use crate::domain::benchmark::Endpoint;
@@ -12,12 +13,10 @@ use crate::load::tokens::Tokens;
 const GUESSED_TEMPLATE: u32 = 12;
 
 /// What prompts are fitted to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Wanted {
-    /// Input tokens, template included.
-    pub input: u32,
-    /// Output limit.
-    pub output: u32,
+    /// Lengths, template included.
+    pub asked: Asked,
     /// Share of the input that is shared.
     pub shared: f64,
     /// Seed.
@@ -35,79 +34,88 @@ pub struct Wanted {
 /// # Errors
 /// When the length asked for is below what the template takes, in words for people.
 pub fn fit(wanted: Wanted, tokens: &mut Tokens, stop: &dyn Fn() -> bool) -> Result<(Synthetic, Vec<String>), String> {
-    let words = one_token_words(tokens);
-    let made = |count| Synthetic::new(words.clone(), wanted.input, wanted.output, count, wanted.shared, wanted.seed);
+    let Wanted { asked, shared, seed, endpoint, prompts, budget } = wanted;
+    let mut synthetic = Synthetic::new(one_token_words(tokens), asked, shared, seed);
     let mut notes = Vec::new();
     let first = PromptId { warmup: false, number: 0 };
-    let one_word = made(1);
-    let Some(least) = count(&one_word.text(first), wanted.endpoint, tokens) else {
-        let template = if wanted.endpoint == Endpoint::Chat { GUESSED_TEMPLATE } else { 0 };
+    let Some(least) = count(&synthetic.text_sized(first, 1, 0), endpoint, tokens) else {
+        let template = if endpoint == Endpoint::Chat { GUESSED_TEMPLATE } else { 0 };
         notes.push(if tokens.exact() {
             "Input lengths are estimates: the tokenizer has no chat template, so what the template adds was guessed.".to_owned()
         } else {
             "Input lengths are estimates: there was no tokenizer, a common word was taken for one token.".to_owned()
         });
-        return Ok((made(wanted.input.saturating_sub(template).max(1)), notes));
+        synthetic.set_sizes(template.into(), 1.0);
+        return Ok((synthetic, notes));
     };
-    if least > wanted.input {
-        let what = if wanted.endpoint == Endpoint::Chat { "chat template and a single word" } else { "shortest prompt" };
+    let longest = synthetic.asked().longest();
+    if least > longest {
+        let what = if endpoint == Endpoint::Chat { "chat template and a single word" } else { "shortest prompt" };
         return Err(format!(
-            "An input length of {} tokens is not possible: the {what} take {least}. Ask for at least {least} input tokens.",
-            wanted.input
+            "An input length of {longest} tokens is not possible: the {what} take {least}. Ask for at least {least} input tokens."
         ));
     }
+    match synthetic.raise_least(least) {
+        (0, false) => {}
+        (0, true) => notes.push(format!("No input is shorter than {least} tokens: that is the least that a prompt takes.")),
+        (raised, _) => notes.push(format!(
+            "{raised} requests of the trace are shorter than the least that a prompt takes: they ask for {least} input tokens."
+        )),
+    }
     // one token a word; where words take more, by what some words really take
-    let mut synthetic = made(1 + wanted.input - least);
+    let base = f64::from(least) - 1.0;
+    let mut words = 1 + longest - least;
     for _ in 0..4 {
-        let Some(got) = count(&synthetic.text(first), wanted.endpoint, tokens) else { break };
-        let (words, per_word) =
-            (synthetic.count, f64::from(got.saturating_sub(least)).max(1.0) / f64::from(synthetic.count.max(2) - 1));
-        if got == wanted.input {
+        let Some(got) = count(&synthetic.text_sized(first, words, 0), endpoint, tokens) else { break };
+        if got == longest {
             break;
         }
-        let missing = (f64::from(wanted.input) - f64::from(got)) / per_word.max(0.1);
-        synthetic.set_count((f64::from(words) + missing.round()).max(1.0) as u32);
+        let per_word = f64::from(got.saturating_sub(least)).max(1.0) / f64::from(words.max(2) - 1);
+        let missing = (f64::from(longest) - f64::from(got)) / per_word.max(0.1);
+        words = (f64::from(words) + missing.round()).max(1.0) as u32;
     }
-    let every = wanted.prompts.iter().map(|count| count.unwrap_or(200)).sum::<u64>();
+    synthetic.set_sizes(base, (f64::from(longest) - base) / f64::from(words));
+    let every = prompts.iter().map(|count| count.unwrap_or(200)).sum::<u64>();
     let begun = Instant::now();
     let (mut checked, mut off) = (0_u64, 0_u64);
     // those that are sent first are checked first
-    'all: for (warmup, count) in [(true, wanted.prompts[0]), (false, wanted.prompts[1])] {
+    'all: for (warmup, count) in [(true, prompts[0]), (false, prompts[1])] {
         for number in 0..count.unwrap_or(200) {
-            if begun.elapsed() > wanted.budget || stop() {
+            if begun.elapsed() > budget || stop() {
                 break 'all;
             }
-            let exact = repair(&mut synthetic, PromptId { warmup, number }, wanted, tokens);
+            let exact = repair(&mut synthetic, PromptId { warmup, number }, endpoint, tokens);
             checked += 1;
             off += u64::from(!exact);
         }
     }
-    if checked < every || wanted.prompts.contains(&None) {
+    if checked < every || prompts.contains(&None) {
         notes.push(format!("Input lengths of {checked} prompts were checked with the tokenizer, the others made alike."));
     }
     if off > 0 {
-        notes.push(format!("{off} of {checked} prompts could not be made exactly {} tokens long.", wanted.input));
+        notes.push(format!("{off} of {checked} prompts could not be made exactly as long as they were asked to be."));
     }
-    if wanted.prompts.iter().flatten().sum::<u64>() > synthetic.different() {
+    if prompts.iter().flatten().sum::<u64>() > synthetic.different() {
         notes.push("Prompts repeat: so short an input has too few different words.".to_owned());
     }
     Ok((synthetic, notes))
 }
 
 /// Changes a prompt until it has its length; says whether it does.
-fn repair(synthetic: &mut Synthetic, prompt: PromptId, wanted: Wanted, tokens: &mut Tokens) -> bool {
+fn repair(synthetic: &mut Synthetic, prompt: PromptId, endpoint: Endpoint, tokens: &mut Tokens) -> bool {
+    let wanted = synthetic.input_of(prompt);
     let (mut words, mut letters) = synthetic.size(prompt);
     let mut best = (u32::MAX, words, letters);
     for attempt in 0..8 {
-        let Some(got) = count(&synthetic.text(prompt), wanted.endpoint, tokens) else { return false };
-        let off = wanted.input.abs_diff(got);
+        let Some(got) = count(&synthetic.text(prompt), endpoint, tokens) else { return false };
+        let off = wanted.abs_diff(got);
         if off < best.0 {
             best = (off, words, letters);
         }
         if off == 0 {
             return true;
         }
-        let missing = i64::from(wanted.input) - i64::from(got);
+        let missing = i64::from(wanted) - i64::from(got);
         if attempt < 4 {
             words = u32::try_from(i64::from(words) + missing).unwrap_or(1).max(1);
             letters = 0;

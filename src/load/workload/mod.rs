@@ -2,7 +2,10 @@
 
 mod dataset;
 mod fit;
+mod spread;
 mod synthetic;
+mod trace;
+mod turns;
 mod words;
 
 use std::io::Write;
@@ -11,13 +14,16 @@ use serde_json::{Map, Value, json};
 
 pub use self::dataset::{Dataset, Row};
 pub use self::fit::{Wanted, fit};
-pub use self::synthetic::Synthetic;
+pub use self::spread::Spread;
+pub use self::synthetic::{Asked, Listed, Synthetic};
+pub use self::trace::{Played, listed};
+pub use self::turns::Turns;
 
 use crate::domain::benchmark::Endpoint;
 use crate::domain::provider::TokenLimitField;
 use crate::load::plan::Plan;
 
-/// Which prompt. Warm-up and measurement never share one, where there are enough.
+/// Which prompt. Warm-up and measurement never share one, where there are enough. Of conversations, which conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PromptId {
     /// Whether it is of a warm-up.
@@ -33,6 +39,8 @@ pub enum Prompts {
     Synthetic(Synthetic),
     /// Out of datasets.
     Dataset(Dataset),
+    /// Conversations out of datasets, turn by turn.
+    Turns(Turns),
 }
 
 /// Writes requests.
@@ -78,6 +86,52 @@ impl Requests {
         Self { prompts, endpoint: plan.endpoint, before, after, limit, asks_for_usage }
     }
 
+    /// When a trace's requests arrive, ns after its begin; nothing without one.
+    pub fn arrivals(&self) -> Option<Vec<i64>> {
+        match &self.prompts {
+            Prompts::Synthetic(synthetic) => match synthetic.asked() {
+                Asked::Listed(rows) => Some(rows.iter().map(|row| row.at).collect()),
+                Asked::Spread { .. } => None,
+            },
+            Prompts::Dataset(_) | Prompts::Turns(_) => None,
+        }
+    }
+
+    /// How many requests a phase of so many at most will send; a trace ends by itself.
+    pub fn planned(&self, count: Option<u32>) -> Option<u32> {
+        match self.arrivals() {
+            Some(arrivals) => Some(u32::try_from(arrivals.len()).unwrap_or(u32::MAX).min(count.unwrap_or(u32::MAX))),
+            None => count,
+        }
+    }
+
+    /// Whether answers are needed to write what comes after them.
+    pub fn needs_answers(&self) -> bool {
+        matches!(self.prompts, Prompts::Turns(_))
+    }
+
+    /// A phase begins.
+    pub fn begin_phase(&mut self) {
+        if let Prompts::Turns(turns) = &mut self.prompts {
+            turns.reset();
+        }
+    }
+
+    /// Which prompt a lane sends next, where it would be `planned` by its number alone.
+    pub fn next_prompt(&mut self, lane: usize, planned: PromptId) -> PromptId {
+        match &mut self.prompts {
+            Prompts::Turns(turns) => turns.next(lane, planned.warmup),
+            Prompts::Synthetic(_) | Prompts::Dataset(_) => planned,
+        }
+    }
+
+    /// A lane's request has ended, with this answer or badly.
+    pub fn answered(&mut self, lane: usize, answer: Option<&[u8]>) {
+        if let Prompts::Turns(turns) = &mut self.prompts {
+            turns.answered(lane, answer);
+        }
+    }
+
     /// Whether answers are embeddings, in one piece.
     pub fn is_embeddings(&self) -> bool {
         self.endpoint == Endpoint::Embeddings
@@ -96,8 +150,9 @@ impl Requests {
     /// Input and output lengths asked for.
     pub fn lengths(&self, prompt: PromptId) -> (Option<u32>, Option<u32>) {
         let (input, output) = match &self.prompts {
-            Prompts::Synthetic(synthetic) => (Some(synthetic.input_tokens), synthetic.output_tokens),
+            Prompts::Synthetic(synthetic) => (Some(synthetic.input_of(prompt)), synthetic.output_of(prompt)),
             Prompts::Dataset(dataset) => (None, dataset.row(prompt).output_limit),
+            Prompts::Turns(turns) => (None, turns.output_limit(prompt)),
         };
         (input, (!self.is_embeddings()).then_some(output))
     }
@@ -128,6 +183,7 @@ impl Requests {
                 out.extend_from_slice(close);
             }
             Prompts::Dataset(dataset) => dataset.write(prompt, self.endpoint, out),
+            Prompts::Turns(turns) => turns.write(prompt, out),
         }
         if let (_, Some(limit)) = self.lengths(prompt) {
             let _ = write!(out, ",\"{}\":{limit}", self.limit);
@@ -154,7 +210,8 @@ mod tests {
     }
 
     fn written(endpoint: &str) -> (String, Value) {
-        let requests = Requests::new(&plan(endpoint), Prompts::Synthetic(Synthetic::new(vec!["one", "two"], 8, 4, 8, 0.0, 1)));
+        let asked = Asked::Spread { input: Spread::new(None, 8, 1), output: Spread::new(None, 4, 1) };
+        let requests = Requests::new(&plan(endpoint), Prompts::Synthetic(Synthetic::new(vec!["one", "two"], asked, 0.0, 1)));
         let mut out = Vec::new();
         requests.write(b"POST /x HTTP/1.1\r\nx-request-id: ", "id-7", PromptId { warmup: false, number: 0 }, &mut out);
         let text = String::from_utf8(out).unwrap();

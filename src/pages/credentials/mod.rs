@@ -3,7 +3,6 @@
 mod add;
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use leptos_router::params::ParamsMap;
 use server_fn::ServerFn;
 
@@ -13,7 +12,6 @@ use crate::components::badge::{Badge, Tone};
 use crate::components::banner::Empty;
 use crate::components::button::{LinkButton, Look, Submit};
 use crate::components::confirm::ConfirmForm;
-use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
 use crate::components::outcome::Outcome;
 use crate::components::table::{Column, DataTable};
@@ -21,7 +19,7 @@ use crate::components::time::Time;
 use crate::domain::form::Flash;
 use crate::domain::inventory::Credential;
 use crate::domain::list::ListQuery;
-use crate::pages::lists::{Listing, asked};
+use crate::pages::lists::{Listing, list_page};
 
 pub use add::NewCredentialPage;
 
@@ -30,20 +28,7 @@ const PATH: &str = "/credentials";
 /// `/credentials`
 #[component]
 pub fn CredentialsPage() -> impl IntoView {
-    let query = use_query_map();
-    let asks = Memo::new(move |_| query.with(asked));
-    let flash = Memo::new(move |_| query.with(|query| query.get("flash")).unwrap_or_default());
-    let data = Resource::new(move || (asks.get(), flash.get()), |(asks, flash)| load_credentials(asks, flash));
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(view) => view! { <List view=view asks=asks.get_untracked() params=query.get_untracked() /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    list_page(load_credentials, |view, asks, params| view! { <List view=view asks=asks params=params /> }.into_any())
 }
 
 /// How the last test went, for the credential that was tested.

@@ -16,7 +16,8 @@ use crate::components::number::{figure, grouped};
 use crate::components::outcome::Outcome;
 use crate::components::table::{Column, DataTable};
 use crate::components::time::Time;
-use crate::domain::inventory::DatasetRow;
+use crate::domain::inventory::{DatasetRow, TraceRow};
+use crate::domain::workflow::sentence::duration;
 
 /// `/datasets/:id`
 #[component]
@@ -58,7 +59,7 @@ fn Detail(view: DatasetView) -> impl IntoView {
             />
         }
     });
-    let shown = view.rows.len();
+    let shown = view.rows.len().max(view.arrivals.len());
     let rows = match view.problem {
         Some(problem) => view! {
             <Banner notice=Notice::Error>
@@ -66,7 +67,21 @@ fn Detail(view: DatasetView) -> impl IntoView {
             </Banner>
         }
         .into_any(),
+        None if dataset.format.is_trace() => first_arrivals(&view.arrivals),
         None => first_rows(view.rows),
+    };
+    let facts = match dataset.trace.clone() {
+        Some(trace) => view! {
+            <Definition term="First to last arrival">{duration(trace.span_s)}</Definition>
+            <Definition term="Mean input, tokens">{figure(trace.mean_input_tokens)}</Definition>
+            <Definition term="Mean output, tokens">{figure(trace.mean_output_tokens)}</Definition>
+        }
+        .into_any(),
+        None => view! {
+            <Definition term="With a reference answer">{with_reference(dataset.with_reference)}</Definition>
+            <Definition term="Mean prompt, characters">{dataset.mean_prompt_chars.map(figure)}</Definition>
+        }
+        .into_any(),
     };
     view! {
         <div class="inventory stack-loose">
@@ -79,8 +94,7 @@ fn Detail(view: DatasetView) -> impl IntoView {
                 <Definitions>
                     <Definition term="Samples">{grouped(dataset.samples)}</Definition>
                     <Definition term="Format">{format_words(dataset.format)}</Definition>
-                    <Definition term="With a reference answer">{with_reference(dataset.with_reference)}</Definition>
-                    <Definition term="Mean prompt, characters">{figure(dataset.mean_prompt_chars)}</Definition>
+                    {facts}
                     <Definition term="SHA-256 of the rows">
                         <code>{dataset.sha256.clone()}</code>
                     </Definition>
@@ -97,6 +111,38 @@ fn Detail(view: DatasetView) -> impl IntoView {
             {delete}
         </div>
     }
+}
+
+fn first_arrivals(arrivals: &[TraceRow]) -> AnyView {
+    let columns = ["Row", "After the first, s", "Input, tokens", "Output, tokens", "Blocks of 512"].map(Column::figures).to_vec();
+    let first = arrivals.first().map_or(0.0, |arrival| arrival.timestamp);
+    let rows = arrivals
+        .iter()
+        .enumerate()
+        .map(|(index, arrival)| {
+            let blocks = match arrival.hash_ids.len() {
+                0 => view! { <span class="muted">"not said"</span> }.into_any(),
+                blocks => grouped(blocks as u64).into_any(),
+            };
+            view! {
+                <tr>
+                    <th scope="row" class="numeric">{(index + 1).to_string()}</th>
+                    <td class="numeric" data-label="After the first, s">{figure((arrival.timestamp - first) / 1e3)}</td>
+                    <td class="numeric" data-label="Input, tokens">{grouped(arrival.input_length.into())}</td>
+                    <td class="numeric" data-label="Output, tokens">{grouped(arrival.output_length.into())}</td>
+                    <td class="numeric" data-label="Blocks of 512">{blocks}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <div class="preview">
+            <DataTable caption="First arrivals" caption_hidden=true columns=columns>
+                {rows}
+            </DataTable>
+        </div>
+    }
+    .into_any()
 }
 
 fn first_rows(rows: Vec<DatasetRow>) -> AnyView {

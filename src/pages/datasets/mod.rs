@@ -4,14 +4,12 @@ mod add;
 mod detail;
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use leptos_router::params::ParamsMap;
 
 use crate::api::functions::datasets::{DatasetsView, load_datasets};
 use crate::api::functions::lists::Owned;
 use crate::components::banner::Empty;
 use crate::components::button::{LinkButton, Look};
-use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
 use crate::components::number::{figure, grouped};
 use crate::components::outcome::Outcome;
@@ -19,7 +17,7 @@ use crate::components::table::{Column, DataTable};
 use crate::components::time::Time;
 use crate::domain::inventory::{Dataset, DatasetFormat};
 use crate::domain::list::ListQuery;
-use crate::pages::lists::{Listing, asked};
+use crate::pages::lists::{Listing, list_page};
 
 pub use add::NewDatasetPage;
 pub use detail::DatasetPage;
@@ -40,20 +38,7 @@ fn format_words(format: DatasetFormat) -> &'static str {
 /// `/datasets`
 #[component]
 pub fn DatasetsPage() -> impl IntoView {
-    let query = use_query_map();
-    let asks = Memo::new(move |_| query.with(asked));
-    let flash = Memo::new(move |_| query.with(|query| query.get("flash")).unwrap_or_default());
-    let data = Resource::new(move || (asks.get(), flash.get()), |(asks, flash)| load_datasets(asks, flash));
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(view) => view! { <List view=view asks=asks.get_untracked() params=query.get_untracked() /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    list_page(load_datasets, |view, asks, params| view! { <List view=view asks=asks params=params /> }.into_any())
 }
 
 #[component]
@@ -108,7 +93,7 @@ fn Row(dataset: Owned<Dataset>) -> impl IntoView {
             <td class="numeric" data-label="Samples">{grouped(dataset.samples)}</td>
             <td data-label="Format">{format_words(dataset.format)}</td>
             <td class="numeric" data-label="With reference">{with_reference(dataset.with_reference)}</td>
-            <td class="numeric" data-label="Mean prompt, characters">{figure(dataset.mean_prompt_chars)}</td>
+            <td class="numeric" data-label="Mean prompt, characters">{dataset.mean_prompt_chars.map(figure)}</td>
             <td data-label="Owner">{owner}</td>
             <td data-label="Added"><Time at=dataset.created_at /></td>
         </tr>

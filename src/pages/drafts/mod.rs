@@ -1,7 +1,6 @@
 //! The reader's drafts: go on with one, or discard it.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use leptos_router::params::ParamsMap;
 use server_fn::ServerFn;
 
@@ -9,34 +8,20 @@ use crate::api::functions::drafts::{DiscardDraft, DraftsView, load_drafts};
 use crate::components::banner::Empty;
 use crate::components::button::{LinkButton, Look};
 use crate::components::confirm::ConfirmForm;
-use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
 use crate::components::outcome::Outcome;
 use crate::components::table::{Column, DataTable};
 use crate::components::time::Time;
 use crate::domain::list::ListQuery;
 use crate::domain::workflow::WorkflowRow;
-use crate::pages::lists::{Listing, asked};
+use crate::pages::lists::{Listing, list_page};
 
 const PATH: &str = "/drafts";
 
 /// `/drafts`
 #[component]
 pub fn DraftsPage() -> impl IntoView {
-    let query = use_query_map();
-    let asks = Memo::new(move |_| query.with(asked));
-    let flash = Memo::new(move |_| query.with(|query| query.get("flash")).unwrap_or_default());
-    let data = Resource::new(move || (asks.get(), flash.get()), |(asks, flash)| load_drafts(asks, flash));
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(view) => view! { <List view=view asks=asks.get_untracked() params=query.get_untracked() /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    list_page(load_drafts, |view, asks, params| view! { <List view=view asks=asks params=params /> }.into_any())
 }
 
 #[component]

@@ -12,6 +12,7 @@ use crate::components::banner::{Banner, Empty, Notice};
 use crate::components::button::{LinkButton, Look};
 use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
+use crate::components::metric::MetricTips;
 use crate::components::table::{Pager, with_query};
 use crate::domain::list::ListQuery;
 use crate::domain::workflow::WorkflowRow;
@@ -116,6 +117,7 @@ fn HistoryView(data: History, asks: ListQuery, params: ParamsMap) -> impl IntoVi
             </PageHeading>
             <Drafts drafts=drafts />
             {list}
+            <MetricTips />
         </div>
     }
     .into_any()

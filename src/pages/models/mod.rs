@@ -5,14 +5,12 @@ mod detail;
 mod engines;
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use leptos_router::params::ParamsMap;
 
 use crate::api::functions::lists::Owned;
 use crate::api::functions::models::{ModelsView, load_models};
 use crate::components::banner::Empty;
 use crate::components::button::{LinkButton, Look};
-use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
 use crate::components::number::{bytes, grouped, magnitude};
 use crate::components::outcome::Outcome;
@@ -20,7 +18,7 @@ use crate::components::table::{Column, DataTable};
 use crate::components::time::Time;
 use crate::domain::inventory::{FileLocation, Model, ModelSource};
 use crate::domain::list::ListQuery;
-use crate::pages::lists::{Listing, asked};
+use crate::pages::lists::{Listing, list_page};
 
 pub use add::NewModelPage;
 pub use detail::ModelPage;
@@ -51,20 +49,7 @@ fn no_fact(source: &ModelSource) -> &'static str {
 /// `/models`
 #[component]
 pub fn ModelsPage() -> impl IntoView {
-    let query = use_query_map();
-    let asks = Memo::new(move |_| query.with(asked));
-    let flash = Memo::new(move |_| query.with(|query| query.get("flash")).unwrap_or_default());
-    let data = Resource::new(move || (asks.get(), flash.get()), |(asks, flash)| load_models(asks, flash));
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(view) => view! { <List view=view asks=asks.get_untracked() params=query.get_untracked() /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    list_page(load_models, |view, asks, params| view! { <List view=view asks=asks params=params /> }.into_any())
 }
 
 #[component]

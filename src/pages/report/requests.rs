@@ -10,9 +10,11 @@ use crate::components::banner::{Banner, Empty, Notice};
 use crate::components::button::{LinkButton, Look, Submit};
 use crate::components::field::{SelectField, TextField};
 use crate::components::icon::{Icon, IconName};
+use crate::components::metric::TermMark;
 use crate::components::number::{figure, grouped};
 use crate::components::table::with_query;
 use crate::domain::list::ListQuery;
+use crate::domain::metrics::metric;
 use crate::domain::report::{Phase, Report, RequestRecord};
 
 /// Title, column of the server, and whether it holds figures.
@@ -144,6 +146,7 @@ fn Table(found: RequestPage, asks: ListQuery, path: String, params: ParamsMap) -
             view! {
                 <th scope="col" class=numeric.then_some("numeric") aria-sort=direction>
                     <a href=link(&[("sort", Some(next)), ("page", None)])>{title} {mark.map(|mark| view! { <Icon name=mark /> })}</a>
+                    {metric(column).map(|metric| view! { <TermMark id=metric.id /> })}
                 </th>
             }
         })

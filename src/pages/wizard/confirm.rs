@@ -10,10 +10,10 @@ use crate::api::functions::workflows::{SaveConfirmation, WizardView};
 use crate::components::banner::{Banner, Notice};
 use crate::components::definition::{Definition, Definitions};
 use crate::components::form::Unsent;
-use crate::components::number::{count, grouped};
+use crate::components::number::{count, grouped, percent};
 use crate::components::tag::Tags;
-use crate::domain::benchmark::EvalWith;
-use crate::domain::workflow::sentence::load_sentence;
+use crate::domain::benchmark::{Endpoint, EvalWith};
+use crate::domain::workflow::sentence::{all_requests, duration, limits, load_sentence, load_words, requests_of_each};
 use crate::domain::workflow::{Page, WorkflowSteps};
 
 /// Everything that will be run.
@@ -110,10 +110,10 @@ fn token_cost(view: &WizardView) -> Option<String> {
     view.chosen.model.as_ref().filter(|model| model.is_cloud())?;
     let steps = &view.answer.workflow_steps;
     let load = &steps.load;
-    let Some(requests) = load.requests() else {
-        return Some("The provider counts every token; how many depends on how fast it answers.".to_owned());
+    let Some(all) = all_requests(load) else {
+        let decides = if load.duration_s.is_some() { "how fast it answers" } else { "how many loads the search has to try" };
+        return Some(format!("The provider counts every token; how many depends on {decides}."));
     };
-    let all = u64::from(requests) + u64::from(steps.load.warmup_requests.unwrap_or(steps.load.concurrent_requests));
     match (steps.load.eval_with, steps.load.max_input_tokens, steps.load.max_output_tokens) {
         (EvalWith::Configuration, Some(input), Some(output)) => Some(format!(
             "The provider will count about {} input tokens and at most {} output tokens, warm-up included.",
@@ -169,16 +169,38 @@ fn load_rows(view: &WizardView, steps: &WorkflowSteps) -> Vec<(&'static str, Str
         }
     }
     rows.extend(tokens(steps.load.max_output_tokens).map(|value| ("Output", value)));
-    if let Some(requests) = steps.load.requests() {
-        let default = if steps.load.num_requests.is_none() { " (default)" } else { "" };
-        rows.push(("Requests", format!("{}{default}", grouped(requests.into()))));
+    let load = &steps.load;
+    let default = |is_default: bool| if is_default { " (default)" } else { "" };
+    rows.push(("Load", load_words(load)));
+    if let Some(each) = requests_of_each(load) {
+        let (least, most) = (each.iter().min().copied().unwrap_or(0), each.iter().max().copied().unwrap_or(0));
+        let range = if least == most { grouped(most) } else { format!("{} to {}", grouped(least), grouped(most)) };
+        let at_each = if each.len() > 1 { " at each load" } else { "" };
+        rows.push(("Requests", format!("{range}{at_each}{}", default(load.num_requests.is_none()))));
     }
-    let warmup = match steps.load.warmup_requests {
+    rows.extend(load.duration_s.map(|seconds| ("Measured for", duration(seconds))));
+    rows.extend(limits(load).map(|limits| ("Latency limits", limits)));
+    let warmup = match load.warmup_requests {
         Some(requests) => grouped(requests.into()),
-        None => format!("{} (default)", grouped(steps.load.concurrent_requests.into())),
+        None => "as many as are in flight (default)".to_owned(),
     };
     rows.push(("Warm-up requests", warmup));
-    rows.push(("Seed", steps.load.seed.map_or_else(|| "chosen at the start and recorded".to_owned(), |seed| seed.to_string())));
+    rows.extend(load.ramp_s.map(|seconds| ("Ramp", format!("{seconds} s"))));
+    rows.extend(load.endpoint.map(|endpoint| {
+        let name = match endpoint {
+            Endpoint::Chat => "chat completions",
+            Endpoint::Completions => "completions",
+            Endpoint::Embeddings => "embeddings",
+        };
+        ("Endpoint", name.to_owned())
+    }));
+    rows.extend(load.prefix.as_ref().map(|prefix| ("Shared prefix", format!("{} of the input", percent(prefix.share)))));
+    rows.extend(load.is_multi_turn().then(|| ("Conversations", "turn by turn".to_owned())));
+    rows.extend(load.time_scale.map(|scale| ("Speed of the trace", format!("{scale} × as recorded"))));
+    rows.extend(load.ignore_eos.map(|ignored| {
+        ("End of answers", if ignored { "the engine is told to ignore it" } else { "where the model ends them" }.to_owned())
+    }));
+    rows.push(("Seed", load.seed.map_or_else(|| "1 (default)".to_owned(), |seed| seed.to_string())));
     rows
 }
 

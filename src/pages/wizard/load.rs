@@ -1,8 +1,9 @@
-//! Step 2: lengths or datasets, how many requests, the warm-up.
+//! Step 2: lengths or datasets, how many requests, the warm-up; what else there is stands under "More options".
 
 use leptos::prelude::*;
 
 use super::frame::{Frame, Place, StepForm};
+use super::load_more::MoreOptions;
 use crate::api::functions::inventory::Choices;
 use crate::api::functions::workflows::SaveLoad;
 use crate::components::banner::Empty;
@@ -12,7 +13,9 @@ use crate::components::form::Unsent;
 use crate::components::number::{count, figure, grouped};
 use crate::domain::benchmark::{EvalWith, LoadSpec};
 use crate::domain::inventory::Dataset;
-use crate::domain::workflow::sentence::duration;
+use crate::domain::workflow::Page;
+use crate::domain::workflow::load_form::LoadForm;
+use crate::domain::workflow::sentence::{duration, load_sentence};
 
 /// The load.
 #[component]
@@ -26,31 +29,18 @@ pub fn LoadStep(
     let action = ServerAction::<SaveLoad>::new();
     let flash = place.flash.clone();
     let Some(view) = place.view.clone() else { return ().into_any() };
-    let steps = view.answer.workflow_steps.clone();
-    let number = |value: Option<u32>| value.map(|value| value.to_string()).unwrap_or_default();
-
-    // The default is shown in the field, so that it is seen and can be edited; the server tells it from a choice.
-    let default_requests = LoadSpec::default_requests(steps.load.concurrent_requests).to_string();
-    let (default_requests, requests_hint) = match steps.load.duration_s {
-        Some(seconds) => {
-            (String::new(), format!("The draft measures for {} instead. Enter a number to end by number.", duration(seconds)))
-        }
-        None => (
-            default_requests,
-            format!(
-                "Measured after the warm-up. The default is the larger of 10 × requests in flight and 100: {}.",
-                grouped(LoadSpec::default_requests(steps.load.concurrent_requests).into())
-            ),
+    let load = view.answer.workflow_steps.load.clone();
+    // Defaults are shown in their fields, so that they are seen and can be edited; the form tells them from a choice.
+    let form = LoadForm::of(&load).typed(&flash);
+    let requests_hint = match load.duration_s {
+        Some(seconds) => format!("The draft measures for {} instead. Enter a number to end by number.", duration(seconds)),
+        None => format!(
+            "Measured after the warm-up, at each load. The default is the larger of 10 × requests in flight and 100: {}; with \
+             latency limits at least as many as their percentile needs.",
+            grouped(LoadSpec::default_requests(load.concurrent_requests).into())
         ),
     };
-    let default_warmup = steps.load.concurrent_requests.to_string();
-    let shown = |stored: Option<u32>, default: &str| stored.map_or_else(|| default.to_owned(), |value| value.to_string());
-    let num_requests = flash.value("num_requests", shown(steps.load.num_requests, &default_requests));
-    let warmup = flash.value("warmup_requests", shown(steps.load.warmup_requests, &default_warmup));
-    let seed = flash.value("seed", steps.load.seed.map(|seed| seed.to_string()).unwrap_or_default());
-    let more_open = !seed.is_empty() || flash.error("seed").is_some();
-
-    let is_dataset = steps.load.eval_with == EvalWith::Dataset;
+    let is_dataset = load.eval_with == EvalWith::Dataset;
     let source = if is_dataset {
         view! { <Datasets place=place.clone() search=search /> }.into_any()
     } else {
@@ -62,23 +52,34 @@ pub fn LoadStep(
                 number=true
                 unit="tokens"
                 autocomplete="off"
-                value=flash.value("max_input_tokens", number(steps.load.max_input_tokens))
+                value=form.max_input_tokens.clone()
                 error=flash.error("max_input_tokens")
             />
         }
         .into_any()
     };
+    let rows = view.chosen.datasets.iter().map(|dataset| dataset.samples).sum::<u64>();
+    let is_whole = view.answer.next_page() > Page::Load;
+    let said = is_whole.then(|| {
+        let sentence = load_sentence(&load, is_dataset.then_some(rows), None);
+        view! {
+            <div class="load-saved">
+                <p class="hint">"As last saved:"</p>
+                <p class="load-sentence">{sentence}</p>
+            </div>
+        }
+    });
     let (output_label, output_hint) = if is_dataset {
         ("Output tokens (optional)", "Limit of each answer. Without it, the reference's length, else 256.")
     } else {
-        ("Output tokens", "Length of each answer. An engine that Dyno starts is told not to stop earlier.")
+        ("Output tokens", "Length of each answer. An engine that Dyno starts is told not to stop earlier. Embeddings have none.")
     };
     view! {
         <Frame place=place.clone() unsent=unsent>
             <StepForm action=action place=place unsent=unsent>
-                <input type="hidden" name="eval_with" value=if is_dataset { "dataset" } else { "configuration" } />
-                <input type="hidden" name="default_requests" value=default_requests />
-                <input type="hidden" name="default_warmup" value=default_warmup />
+                <input type="hidden" name="eval_with" value=form.eval_with.clone() />
+                <input type="hidden" name="default_requests" value=form.default_requests.clone() />
+                <input type="hidden" name="default_warmup" value=form.default_warmup.clone() />
                 {source}
                 <TextField
                     name="max_output_tokens"
@@ -87,7 +88,7 @@ pub fn LoadStep(
                     number=true
                     unit="tokens"
                     autocomplete="off"
-                    value=flash.value("max_output_tokens", number(steps.load.max_output_tokens))
+                    value=form.max_output_tokens.clone()
                     error=flash.error("max_output_tokens")
                 />
                 <TextField
@@ -97,31 +98,21 @@ pub fn LoadStep(
                     number=true
                     unit="requests"
                     autocomplete="off"
-                    value=num_requests
-                    error=flash.error("num_requests").or_else(|| flash.error("duration_s"))
+                    value=form.num_requests.clone()
+                    error=flash.error("num_requests")
                 />
                 <TextField
                     name="warmup_requests"
                     label="Warm-up requests"
-                    hint="Sent first and not measured. The default is as many as are in flight."
+                    hint="Sent first and not measured, at each load. The default is as many as are in flight."
                     number=true
                     unit="requests"
                     autocomplete="off"
-                    value=warmup
+                    value=form.warmup_requests.clone()
                     error=flash.error("warmup_requests")
                 />
-                <details open=more_open>
-                    <summary>"More"</summary>
-                    <TextField
-                        name="seed"
-                        label="Seed (optional)"
-                        hint="A whole number. The same seed makes the same prompts in the same order."
-                        number=true
-                        autocomplete="off"
-                        value=seed
-                        error=flash.error("seed")
-                    />
-                </details>
+                <MoreOptions form=form flash=flash />
+                {said}
             </StepForm>
         </Frame>
     }
@@ -162,12 +153,21 @@ fn Datasets(place: Place, search: String) -> impl IntoView {
                 number if number == dataset.samples => "all with a reference answer".to_owned(),
                 number => format!("{} with a reference answer", grouped(number)),
             };
-            let facts = format!(
-                "{}, {reference}, {} characters a prompt on average{}",
-                count(dataset.samples, "sample", "samples"),
-                figure(dataset.mean_prompt_chars),
-                if dataset.builtin { ", comes with Dyno" } else { "" },
-            );
+            let facts = match (&dataset.trace, dataset.mean_prompt_chars) {
+                (Some(trace), _) => format!(
+                    "A trace of {} over {}, {} tokens in and {} out on average",
+                    count(dataset.samples, "arrival", "arrivals"),
+                    duration(trace.span_s),
+                    figure(trace.mean_input_tokens),
+                    figure(trace.mean_output_tokens),
+                ),
+                (None, chars) => format!(
+                    "{}, {reference}, {} characters a prompt on average{}",
+                    count(dataset.samples, "sample", "samples"),
+                    figure(chars.unwrap_or_default()),
+                    if dataset.builtin { ", comes with Dyno" } else { "" },
+                ),
+            };
             Choice::new(dataset.id.to_string(), dataset.name.clone(), is_checked(&dataset))
                 .with(view! { <p class="hint">{facts}</p> })
         })

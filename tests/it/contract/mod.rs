@@ -2,6 +2,7 @@
 
 mod drafts;
 mod examples;
+mod load_form;
 mod problems;
 mod tabs;
 mod world;

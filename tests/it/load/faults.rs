@@ -40,7 +40,7 @@ fn http_statuses() {
     let (classes, words) = class_of(&left);
     assert_eq!(classes, [("http_status", 2)]);
     assert_eq!(words, "slow down. (retry-after: 3)");
-    assert_eq!(left.records[0].http_status, Some(429));
+    assert_eq!((left.records[0].http_status, left.records[0].retry_after_s), (Some(429), Some(3.0)));
     let left = said("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n", Then::GoOn);
     assert_eq!(class_of(&left), (vec![("http_status", 2)], "HTTP status 500".to_owned()));
 }
@@ -61,10 +61,47 @@ fn what_is_no_stream() {
         format!("{STREAM}zz\r\n"),
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc".to_owned(),
         "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>".to_owned(),
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: br\r\ncontent-length: 3\r\n\r\nabc".to_owned(),
         "SSH-2.0-OpenSSH\r\n\r\n".to_owned(),
     ] {
         assert_eq!(class_of(&said(&text, Then::Close)).0, [("malformed_stream", 2)], "{text}");
     }
+}
+
+#[test]
+fn http_2_is_named_and_is_no_latency() {
+    let settings = "\0\0\u{c}\u{4}\0\0\0\0\0\0\u{3}\0\0\0d\0\u{4}\0\0\0\0";
+    let left = said(settings, Then::Close);
+    let (classes, words) = class_of(&left);
+    assert_eq!(classes, [("connect", 2)]);
+    assert!(words.contains("HTTP/2 only"), "{words}");
+}
+
+#[test]
+fn a_compressed_stream_is_read_as_it_comes() {
+    let server = Scripted::start(|seen, out| {
+        assert!(seen.head.contains("accept-encoding: identity\r\n"));
+        let head =
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n";
+        say(out, head, 0);
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        let done = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n".to_owned();
+        for event in [word("a"), word("b"), word("c"), done] {
+            encoder.write_all(event.as_bytes()).unwrap();
+            encoder.flush().unwrap();
+            let packed = std::mem::take(encoder.get_mut());
+            let _ =
+                write!(out, "{:x}\r\n", packed.len()).and_then(|()| out.write_all(&packed)).and_then(|()| out.write_all(b"\r\n"));
+            say(out, "", 30);
+        }
+        say(out, "0\r\n\r\n", 0);
+        Then::GoOn
+    });
+    let left = Bench::new(&server.url(), 2).run();
+    let summary = &left.report.summary;
+    assert_eq!((summary.successful_requests, left.records[0].events), (2, 3), "{:?}", left.report.error_examples);
+    assert!(summary.itl_ms.as_ref().unwrap().min > 25.0);
+    assert!(left.report.notes.iter().any(|note| note.starts_with("2 answers came compressed")), "{:?}", left.report.notes);
 }
 
 #[test]

@@ -10,5 +10,6 @@ mod measures;
 mod scripted;
 mod search;
 mod self_check;
+mod shapes;
 mod streams;
 mod workloads;

@@ -100,13 +100,34 @@ fn a_megabyte_in_one_event_and_reasoning_before_the_answer() {
     assert!(record.ttfo_ms.unwrap() - record.ttft_ms.unwrap() > 50.0);
 }
 
-#[test]
-fn tls_keeps_the_kernels_times() {
+/// TLS for localhost, with the protocols that the server speaks.
+fn tls_server(protocols: &[&[u8]]) -> Arc<rustls::ServerConfig> {
     let certificate = CertificateDer::from_pem_file(fixture("tls/localhost.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(fixture("tls/localhost.key")).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap());
+    let mut config = config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    Arc::new(config)
+}
+
+#[test]
+fn a_server_that_speaks_http_2_only_is_named() {
+    let config = tls_server(&[b"h2"]);
+    let server = Scripted::start_with(
+        move |stream| Box::new(rustls::StreamOwned::new(rustls::ServerConnection::new(config.clone()).unwrap(), stream)),
+        |_, _| Then::Close,
+    );
+    let bench = Bench::new(&format!("https://localhost:{}", server.address.port()), 2);
+    let authority = fixture("tls/ca.pem");
+    let left = bench.left_by(bench.start_in(&[("SSL_CERT_FILE", authority.to_str().unwrap())]));
+    assert_eq!(left.report.summary.errors.get("tls"), Some(&2), "{:?}", left.report.error_examples);
+    assert!(left.records[0].error.as_ref().unwrap().contains("HTTP/2 only"), "{:?}", left.records[0].error);
+}
+
+#[test]
+fn tls_keeps_the_kernels_times() {
+    let config = tls_server(&[]);
     let server = Scripted::start_with(
         move |stream| Box::new(rustls::StreamOwned::new(rustls::ServerConnection::new(config.clone()).unwrap(), stream)),
         |_, out| {

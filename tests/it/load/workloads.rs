@@ -34,6 +34,28 @@ fn lengths_are_made_right_by_the_engines_own_count() {
 }
 
 #[test]
+fn spread_lengths_are_asked_for_and_sent_as_asked() {
+    let server = counting_server();
+    let mut bench = Bench::new(&server.url(), 40);
+    bench.plan["load_points"][0]["warmup_requests"] = json!(3);
+    bench.plan["workload"] = json!({
+        "kind": "synthetic", "input_tokens": 60, "input_lengths": {"kind": "normal", "mean": 45.0, "std": 5.0},
+        "output_tokens": 9, "output_lengths": {"kind": "uniform", "min": 2},
+    });
+    let left = bench.run();
+    let measured: Vec<_> = left.records.iter().filter(|record| record.phase == dyno::domain::report::Phase::Measured).collect();
+    let asked: HashSet<u32> = measured.iter().filter_map(|record| record.requested_input_tokens).collect();
+    assert!(asked.len() > 5 && asked.iter().all(|tokens| *tokens <= 60), "{asked:?}");
+    assert!(measured.iter().all(|record| record.input_tokens == record.requested_input_tokens), "{measured:?}");
+    let limits: Vec<u64> = server.seen()[3..].iter().map(|seen| seen.body["max_tokens"].as_u64().unwrap()).collect();
+    let recorded: Vec<u64> = measured.iter().map(|record| record.requested_output_tokens.unwrap().into()).collect();
+    assert_eq!(limits, recorded);
+    assert!(limits.contains(&2) && limits.contains(&9) && limits.iter().all(|limit| (2..=9).contains(limit)), "{limits:?}");
+    let lengths = left.report.summary.lengths.unwrap();
+    assert!(lengths.requested_input.unwrap().std > 1.0 && lengths.output.unwrap().max == 4.0);
+}
+
+#[test]
 fn the_seed_fixes_the_prompts() {
     let prompts = |seed: u64| {
         let server = counting_server();

@@ -190,3 +190,24 @@ async fn a_second_user_sees_neither_drafts_nor_secrets() {
     }
     assert_eq!(bert.get(&format!("/wizard/{draft}/load")).await.status, 404);
 }
+
+#[tokio::test]
+async fn a_new_link_for_somebody_who_has_an_account() {
+    let app = TestApp::start().await;
+    app.member("anna").await;
+    let cookie = sign_in(&app, "anna", "password of anna").await.unwrap();
+    let path = format!("/api/v1/users/{}/link", id_of(&app, "anna").await);
+    let first = app.admin.post(&path, &json!({})).await.expect(201)["link"].as_str().unwrap().to_owned();
+    let second = app.admin.post(&path, &json!({})).await.expect(201)["link"].as_str().unwrap().to_owned();
+    assert!(sign_in(&app, "anna", "password of anna").await.is_some(), "until the link is used");
+    let accept = |link: &str| {
+        let token = link.rsplit('/').next().unwrap().to_owned();
+        let app = app.app.clone();
+        async move { account::accept_link(&app, &token, None, &Secret::new("a password by link")).await }
+    };
+    assert_eq!(accept(&first).await.unwrap_err().kind, ProblemKind::NotFound, "a newer one has replaced it");
+    assert_eq!(accept(&second).await.unwrap().actor.name, "anna");
+    assert_eq!(sign_in(&app, "anna", "password of anna").await, None);
+    assert_eq!(in_session(&app, &cookie, Method::GET, "/api/v1/tokens", None).await, 401, "older sessions end");
+    assert!(sign_in(&app, "anna", "a password by link").await.is_some());
+}

@@ -4,5 +4,5 @@ mod drafts;
 mod history;
 mod inventory;
 mod runs;
-mod samples;
+pub mod samples;
 mod schema;

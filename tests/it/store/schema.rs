@@ -87,3 +87,37 @@ async fn query(file: &std::path::Path, statement: &'static str) -> i64 {
     let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.display())).await.unwrap();
     sqlx::query_scalar(statement).fetch_one(&pool).await.unwrap()
 }
+
+/// A database of the first schema, with a person and a draft in it.
+#[tokio::test]
+async fn a_database_of_the_first_schema_is_brought_up_to_date() {
+    use sqlx::SqlSafeStr as _;
+    use sqlx::migrate::{Migration, MigrationType, Migrator};
+    let folder = tempfile::tempdir().unwrap();
+    let statements = include_str!("../../../migrations/sqlite/0001_initial.sql").into_sql_str();
+    let first = Migration::new(1, "initial".into(), MigrationType::Simple, statements, false);
+    let url = Store::default_url(folder.path());
+    let pool = sqlx::SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap();
+    Migrator::with_migrations(vec![first]).run(&pool).await.unwrap();
+    let (person, draft) = (uuid::Uuid::now_v7().to_string(), uuid::Uuid::now_v7().to_string());
+    for statement in [
+        format!(
+            "INSERT INTO users (id, name, role, password_hash, created_at) VALUES ('{person}', 'anna', 'administrator', 'x', 5)"
+        ),
+        format!(
+            "INSERT INTO workflows (id, owner, name, revision, state, created_at, updated_at) VALUES ('{draft}', '{person}', 'hers', 3, '{{}}', 5, 6)"
+        ),
+        format!("INSERT INTO form_entries (id, owner, data, expires_at) VALUES ('{draft}', '{person}', '{{}}', 9)"),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap();
+    }
+    pool.close().await;
+
+    let store = Store::open(&url, folder.path()).await.unwrap();
+    let users = store.users().await.unwrap();
+    assert_eq!((users.len(), users[0].name.as_str(), users[0].active, users[0].disabled), (1, "anna", true, false));
+    let actor = store.actor(users[0].id).await.unwrap();
+    assert_eq!(store.workflow(&actor, draft.parse().unwrap()).await.unwrap().revision, 3);
+    let backups: Vec<_> = std::fs::read_dir(folder.path().join("backups")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(query(&backups[0], "SELECT count(*) FROM form_entries").await, 1, "the copy is of before");
+}

@@ -280,20 +280,6 @@ fn with(body: Value, more: &[(&str, Value)]) -> Value {
     Value::Object(fields)
 }
 
-/// Nothing for an empty field.
-pub fn optional(value: &str, read: fn(&str) -> Value) -> Value {
-    match value.trim() {
-        "" => Value::Null,
-        value => read(value),
-    }
-}
-
-/// A number; what is none goes on as text, so that the step's own rule names what is wrong.
-pub fn number(value: &str) -> Value {
-    let plain = value.replace([',', ' ', '\u{a0}'], "");
-    plain.parse::<u64>().map_or_else(|_| json!(value), |number| json!(number))
-}
-
 /// Text.
 pub fn text(value: &str) -> Value {
     json!(value)
@@ -311,9 +297,6 @@ mod tests {
 
     #[test]
     fn fields_become_values() {
-        assert_eq!(optional(" ", number), Value::Null);
-        assert_eq!(optional(" 1,280 ", number), json!(1280));
-        assert_eq!(optional("many", number), json!("many"));
         assert_eq!(lines("--a\r\n\r\n --b \n"), json!(["--a", "--b"]));
     }
 

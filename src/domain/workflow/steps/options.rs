@@ -104,7 +104,14 @@ fn load_point(value: &Value) -> Result<OfferedLoad, String> {
 
 pub fn slo(value: &Value) -> Result<Slo, String> {
     let fields = object(value, "A latency limit", &["percentile", "ttft_ms", "tpot_ms", "e2el_ms", "search"])?;
-    let limit = |key: &str| present(fields, key).map(|value| values::positive(value, key, MOST_MS)).transpose();
+    let limit = |key: &str| {
+        let title = match key {
+            "ttft_ms" => "The TTFT limit",
+            "tpot_ms" => "The TPOT limit",
+            _ => "The E2E limit",
+        };
+        present(fields, key).map(|value| values::positive(value, title, MOST_MS)).transpose()
+    };
     let percentile = match present(fields, "percentile") {
         None => 99.0,
         Some(value) => value
@@ -120,7 +127,7 @@ pub fn slo(value: &Value) -> Result<Slo, String> {
         search: present(fields, "search").map(search).transpose()?,
     };
     if slo.ttft_ms.is_none() && slo.tpot_ms.is_none() && slo.e2el_ms.is_none() {
-        return Err("Give at least one limit: ttft_ms, tpot_ms or e2el_ms.".to_owned());
+        return Err("Give at least one limit: TTFT, TPOT or E2E (ttft_ms, tpot_ms, e2el_ms).".to_owned());
     }
     Ok(slo)
 }

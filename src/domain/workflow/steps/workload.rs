@@ -1,6 +1,6 @@
 //! Step 2: whether what is to be sent fits together, and fits the datasets and the model.
 
-use crate::domain::benchmark::{Arrival, Endpoint, EvalWith, LengthDistribution, LoadSpec, OfferedLoad};
+use crate::domain::benchmark::{Arrival, Endpoint, EvalWith, LengthDistribution, LoadSpec, OfferedLoad, Slo};
 use crate::domain::inventory::{Dataset, ModelSource};
 use crate::domain::problem::FieldError;
 use crate::domain::provider::ProviderId;
@@ -16,6 +16,10 @@ pub fn check(load: &LoadSpec, facts: &Facts, errors: &mut Vec<FieldError>) {
         matches!(load.arrival, Some(Arrival::Rate { .. })) || matches!(load.load_points.first(), Some(OfferedLoad::Rate { .. }));
     if load.ramp_s.is_some() && is_open {
         refuse("ramp_s", "A ramp goes with a closed loop; at a rate, requests are spread already.".to_owned());
+    }
+    let limits_stream = |slo: &Slo| slo.ttft_ms.is_some() || slo.tpot_ms.is_some();
+    if load.endpoint() == Endpoint::Embeddings && load.slo.as_ref().is_some_and(limits_stream) {
+        refuse("slo", "An embedding comes in one piece and has no first token. Give a limit for e2el_ms alone.".to_owned());
     }
     let is_multi_turn = load.is_multi_turn();
     match load.eval_with {

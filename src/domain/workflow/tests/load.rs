@@ -187,6 +187,7 @@ fn what_is_sent_fits_together() {
         (own(json!({ "output_lengths": { "kind": "normal", "mean": 900_000, "std": 1 } })), "output_lengths"),
         (own(json!({ "output_lengths": { "kind": "uniform", "min": 1 }, "endpoint": "embeddings" })), "output_lengths"),
         (own(json!({ "multi_turn": true })), "multi_turn"),
+        (own(json!({ "slo": { "ttft_ms": 5 }, "endpoint": "embeddings" })), "slo"),
         (own(json!({ "time_scale": 2 })), "time_scale"),
         (own(json!({ "ramp_s": 2, "arrival": rate })), "ramp_s"),
         (own(json!({ "ramp_s": 2, "load_points": [{ "rate": 1 }] })), "ramp_s"),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::benchmark::LoadSpec;
 use crate::domain::workflow::fields::{grouped, labels, title};
-use crate::domain::workflow::sentence::{duration, load_words};
+use crate::domain::workflow::sentence::{all_requests, duration, load_words};
 use crate::domain::workflow::tests::world::*;
 use crate::domain::workflow::{Page, WorkflowAnswer, WorkflowRow, load_sentence};
 
@@ -59,9 +59,69 @@ fn the_load_in_one_sentence() {
             Some(7_200.0),
             "50 requests at each load, 1 and 8 in flight, 512 tokens in and 128 out, about 2 hours.",
         ),
+        (
+            load(with(json!({ "load_points": [{ "concurrency": 8 }, { "concurrency": 64 }] })), 8, "configuration"),
+            None,
+            None,
+            "100 to 640 requests at each load, 8 and 64 in flight, 512 tokens in and 128 out. How long it takes depends on how fast \
+             the model answers.",
+        ),
+        (
+            load(
+                with(json!({
+                    "arrival": { "kind": "rate", "rate": 20, "process": "gamma", "burstiness": 0.5 }, "slo": { "ttft_ms": 450 },
+                })),
+                64,
+                "configuration",
+            ),
+            None,
+            None,
+            "662 requests, 20 requests per second in bursts (burstiness 0.5), at most 64 in flight, 512 tokens in and 128 out, \
+             p99 TTFT up to 450 ms, about 33 seconds.",
+        ),
+        (
+            load(
+                with(json!({
+                    "arrival": { "kind": "rate", "rate": 5, "process": "constant" }, "duration_s": 60,
+                    "load_points": [{ "rate": 5 }, { "rate": 10 }, { "rate": 20 }],
+                })),
+                64,
+                "configuration",
+            ),
+            None,
+            None,
+            "60 seconds at each load, 5, 10 and 20 requests per second in even steps, at most 64 in flight, 512 tokens in and 128 \
+             out, about 3 minutes.",
+        ),
+        (
+            load(
+                with(json!({ "slo": { "ttft_ms": 450, "tpot_ms": 40, "search": { "min": 1, "max": 256 } } })),
+                8,
+                "configuration",
+            ),
+            None,
+            None,
+            "A search between 1 and 256 in flight for the largest load with p99 TTFT up to 450 ms and TPOT up to 40 ms, at least \
+             662 requests at each load, 512 tokens in and 128 out. How long it takes depends on how many loads have to be tried, \
+             and how fast the model answers.",
+        ),
     ] {
         assert_eq!(load_sentence(&load, rows, seconds), sentence);
     }
+}
+
+#[test]
+fn all_requests_of_a_sweep_are_counted_warm_up_included() {
+    let of = |more: serde_json::Value| {
+        let mut fields = json!({ "max_input_tokens": 1, "max_output_tokens": 1 });
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        all_requests(&load(fields, 8, "configuration"))
+    };
+    assert_eq!(of(json!({})), Some(108));
+    assert_eq!(of(json!({ "load_points": [{ "concurrency": 4 }, { "concurrency": 20 }] })), Some(100 + 4 + 200 + 20));
+    assert_eq!(of(json!({ "arrival": { "kind": "rate", "rate": 20 }, "warmup_requests": 0 })), Some(200));
+    assert_eq!(of(json!({ "duration_s": 9 })), None);
+    assert_eq!(of(json!({ "slo": { "ttft_ms": 1, "search": { "min": 1, "max": 9 } } })), None);
 }
 
 #[test]

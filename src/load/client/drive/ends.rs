@@ -51,6 +51,7 @@ impl Driver<'_> {
             self.requests.leave_out_usage_option();
             let mut again = Exchange::new(exchange.row.clone(), exchange.prompt, exchange.keeps_text);
             again.row.status = None;
+            again.keeps_answer = exchange.keeps_answer;
             connection.exchange = Some(again);
             if connection.reusable() {
                 self.send(place);
@@ -80,6 +81,11 @@ impl Driver<'_> {
             }
         }
         self.in_flight -= 1;
+        self.compressed += u64::from(self.connections[place].was_compressed());
+        if self.requests.needs_answers() {
+            let answer = row.error.is_none().then(|| std::mem::take(&mut self.connections[place].kept().answer));
+            self.requests.answered(place, answer.as_deref());
+        }
         let text = (exchange.keeps_text && row.error.is_none()).then(|| std::mem::take(&mut self.connections[place].kept().text));
         self.keep(row, Some(place), exchange.failure.map(|failure| failure.words));
         if let Some(text) = text.filter(|text| !text.is_empty()) {

@@ -9,6 +9,7 @@ use crate::load::client::exchange::Exchange;
 use crate::load::client::pace::Arrivals;
 use crate::load::client::phase::{Ending, PhasePlan};
 use crate::load::record::Row;
+use crate::load::workload::PromptId;
 
 /// Requests of each load point whose text is kept though the engine counts, to compare the counts.
 const COMPARED: u32 = 32;
@@ -70,10 +71,7 @@ impl Driver<'_> {
         loop {
             loop {
                 let planned = arrivals.peek();
-                let over = self.has_enough()
-                    || plan.count.is_some_and(|count| self.issued >= count)
-                    || plan.duration.is_some_and(|duration| planned >= duration);
-                if over {
+                if self.is_over(plan, planned) {
                     if self.in_flight == 0 {
                         return Ending::Done;
                     }
@@ -88,15 +86,21 @@ impl Driver<'_> {
             if let Some(words) = self.gone() {
                 return Ending::Gone(words);
             }
-            let over = self.has_enough()
-                || plan.count.is_some_and(|count| self.issued >= count)
-                || plan.duration.is_some_and(|duration| arrivals.peek() >= duration);
+            let over = self.is_over(plan, arrivals.peek());
             let tick = clock::now() + TICK;
             let wake = if over { tick } else { tick.min(begin + arrivals.peek()) };
             if let Some(ending) = self.turn(wake) {
                 return ending;
             }
         }
+    }
+
+    /// Whether an open loop sends no more: by number, by time, since no arrival is left, or since the load point is decided.
+    fn is_over(&self, plan: &PhasePlan<'_>, planned: i64) -> bool {
+        self.has_enough()
+            || planned == i64::MAX
+            || plan.count.is_some_and(|count| self.issued >= count)
+            || plan.duration.is_some_and(|duration| planned >= duration)
     }
 
     /// Whether the load point is decided.
@@ -108,7 +112,7 @@ impl Driver<'_> {
     pub(super) fn arrive(&mut self, plan: &PhasePlan<'_>, scheduled: i64, cap: u32) {
         let target = self.issued as usize % self.targets.len();
         if self.in_flight >= cap {
-            let mut row = self.new_row(plan, target);
+            let mut row = self.new_row(plan, target, plan.prompt(self.issued));
             row.scheduled = Some(scheduled);
             row.error = Some(ErrorClass::Dropped);
             self.issued += 1;
@@ -133,8 +137,8 @@ impl Driver<'_> {
         self.issue(place, plan, Some(scheduled));
     }
 
-    pub(super) fn new_row(&self, plan: &PhasePlan<'_>, target: usize) -> Row {
-        let (input, output) = self.requests.lengths(plan.prompt(self.issued));
+    pub(super) fn new_row(&self, plan: &PhasePlan<'_>, target: usize, prompt: PromptId) -> Row {
+        let (input, output) = self.requests.lengths(prompt);
         Row {
             requested_input: input,
             requested_output: output,
@@ -144,14 +148,15 @@ impl Driver<'_> {
 
     /// Gives a connection its next request; it is sent now, or as soon as the connection stands.
     pub(super) fn issue(&mut self, place: usize, plan: &PhasePlan<'_>, scheduled: Option<i64>) {
-        let mut row = self.new_row(plan, self.connections[place].target);
+        let prompt = self.requests.next_prompt(place, plan.prompt(self.issued));
+        let mut row = self.new_row(plan, self.connections[place].target, prompt);
         row.scheduled = scheduled;
-        let prompt = plan.prompt(self.issued);
         let keeps_text = self.wants_texts && (!self.usage_seen || plan.phase == Phase::Measured && self.issued < COMPARED);
         self.issued += 1;
         self.in_flight += 1;
         self.progress.issued();
-        self.connections[place].exchange = Some(Exchange::new(row, prompt, keeps_text));
+        let exchange = Exchange { keeps_answer: self.requests.needs_answers(), ..Exchange::new(row, prompt, keeps_text) };
+        self.connections[place].exchange = Some(exchange);
         match self.connections[place].stage {
             Stage::Idle => self.send(place),
             Stage::Closed => self.connect(place),

@@ -64,6 +64,8 @@ pub struct Driver<'a> {
     pub abandoned: u64,
     /// When the load point needs no more requests; absent: when all are sent.
     pub enough: Option<Enough>,
+    /// Answers that came compressed.
+    pub compressed: u64,
     /// What went wrong beside requests.
     pub file_error: Option<io::Error>,
     usage_seen: bool,
@@ -112,6 +114,7 @@ impl<'a> Driver<'a> {
             wants_texts: false,
             health: Health::start(),
             abandoned: 0,
+            compressed: 0,
             file_error: None,
             enough: None,
             usage_seen: false,
@@ -182,13 +185,18 @@ impl<'a> Driver<'a> {
         self.health.begin_phase();
         self.issued = 0;
         self.lanes.clear();
-        self.open_loop = matches!(plan.load, Load::Rate { .. });
+        self.requests.begin_phase();
+        self.open_loop = plan.load.is_open();
         self.idle.iter_mut().for_each(Vec::clear);
         self.progress.begin_phase(plan.load_point, plan.phase, plan.count, plan.duration, begin);
         let ending = match plan.load {
             Load::Closed { concurrency } => self.run_closed(plan, *concurrency, begin),
             Load::Rate { rate, process, burstiness, max_in_flight } => {
                 let arrivals = Arrivals::new(*rate, *process, *burstiness, plan.seed);
+                self.run_open(plan, arrivals, *max_in_flight, begin)
+            }
+            Load::Trace { max_in_flight, .. } => {
+                let arrivals = Arrivals::listed(self.requests.arrivals().unwrap_or_default());
                 self.run_open(plan, arrivals, *max_in_flight, begin)
             }
         };

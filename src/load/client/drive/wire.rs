@@ -128,6 +128,9 @@ impl Driver<'_> {
             let flushed = link.flush();
             let got = link.read(&mut self.buffers, &mut self.clock, false);
             let problem = match got {
+                Got::Tls(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)) => {
+                    Some("the server speaks HTTP/2 only; requests are sent over HTTP/1.1".to_owned())
+                }
                 Got::Tls(error) => Some(error.to_string()),
                 Got::Broken(error) => Some(error.to_string()),
                 Got::Closed => Some("the connection was closed during the TLS handshake".to_owned()),

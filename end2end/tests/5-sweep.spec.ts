@@ -1,0 +1,111 @@
+import { portal } from "../support/portal";
+import { startEngine } from "../support/engine";
+import { expect, hydrated, signIn, test } from "../support/test";
+import { details, goOn, onStep } from "../support/wizard";
+
+let engine: Awaited<ReturnType<typeof startEngine>>;
+
+test.beforeAll(async () => {
+  engine = await startEngine("--slowdown", "0.05");
+});
+test.afterAll(() => {
+  engine?.process.kill();
+});
+test.beforeEach(async ({ page }) => signIn(page));
+
+test("a sweep with limits, from step 2's options to each load point's report", async ({ page }) => {
+  const { url } = portal();
+  await page.goto(`${url}/models/new?source=cloud`);
+  await hydrated(page);
+  await page.getByLabel("Name", { exact: true }).fill("Reference engine");
+  await page.getByLabel("Provider").selectOption("openai_compatible");
+  await page.getByLabel("Base URL").fill(engine.url);
+  await page.getByLabel("Model name").fill("reference");
+  await page.getByRole("button", { name: "Add model" }).click();
+  await expect(page.getByText("The model was added.")).toBeVisible();
+
+  await page.goto(`${url}/benchmarks/new`);
+  await onStep(page, "Details");
+  await details(page, { name: "A sweep with limits", concurrency: "4" });
+  await onStep(page, "Load");
+  const more = page.locator("details.more-options");
+  await expect(more).not.toHaveAttribute("open");
+  await page.getByLabel("Input tokens").fill("32");
+  await page.getByLabel("Output tokens").fill("16");
+  await page.getByLabel("Number of requests").fill("70");
+  await more.getByText("More options").click();
+  await page.getByLabel("Sweep (optional)").fill("1, many");
+  await page.getByLabel("TTFT", { exact: true }).fill("200");
+  await page.getByLabel("Percentile").fill("90");
+  await goOn(page);
+
+  // The options open by themselves where one is in error; entries stay.
+  await expect(page.getByRole("alert")).toContainText("whole number between 1 and 10,000");
+  await expect(more).toHaveAttribute("open", "");
+  await expect(page.getByLabel("Sweep (optional)")).toHaveValue("1, many");
+  await expect(page.getByLabel("Sweep (optional)")).toHaveAttribute("aria-invalid", "true");
+  await expect(page.getByLabel("TTFT", { exact: true })).toHaveValue("200");
+  await page.getByLabel("Sweep (optional)").fill("1, 2, 4");
+  await goOn(page);
+
+  await onStep(page, "Cluster");
+  await page.getByRole("link", { name: "Back to Load" }).click();
+  await onStep(page, "Load");
+  await expect(more).toHaveAttribute("open", "");
+  await expect(page.getByLabel("Sweep (optional)")).toHaveValue("1, 2, 4");
+  await expect(page.getByText("70 requests at each load, 1, 2 and 4 in flight, 32 tokens in and 16 out, p90 TTFT up to 200 ms")).toBeVisible();
+  await goOn(page);
+  await onStep(page, "Cluster");
+  await goOn(page);
+  await onStep(page, "Nodes");
+  await goOn(page);
+  await onStep(page, "Model");
+  await page.getByRole("radio", { name: /Reference engine/ }).check();
+  await goOn(page);
+  await onStep(page, /Confirm/);
+  await expect(page.getByText(/about 6,9\d\d input tokens/)).toBeVisible();
+  await goOn(page, "Confirm and continue");
+  await onStep(page, "Simulate or run");
+  await page.getByRole("button", { name: "Run on cluster" }).click();
+  await page.waitForURL(/\/runs\/[0-9a-f-]+$/);
+  await page.getByRole("link", { name: "View report" }).click({ timeout: 120_000 });
+  await page.waitForURL(/\/report$/);
+  await hydrated(page);
+
+  const run = new URL(page.url()).pathname.split("/")[2];
+  const measured = await (await page.request.get(`${url}/api/v1/runs/${run}/report`)).json();
+  expect(measured.load_points.map((point: { concurrency: number }) => point.concurrency)).toEqual([1, 2, 4]);
+  expect(measured.load_points.every((point: { meets_slo?: boolean }) => point.meets_slo !== undefined)).toBe(true);
+
+  // Figures of a client that this machine slowed down are shown on demand only; the walk goes on either way.
+  if (!measured.valid) await page.goto(`${url}/runs/${run}/report?figures=shown`);
+  for (const title of ["Speed of one user against throughput", "Throughput against load", "TTFT against load", "TPOT against load"]) {
+    const chart = page.getByRole("figure", { name: title });
+    await expect(chart.locator("svg[role=img]:visible")).toHaveCount(1);
+    await chart.getByText("Figures as a table").click();
+    await expect(chart.getByRole("row")).toHaveCount(4);
+  }
+  await expect(page.getByText("limit 200 ms").first()).toBeVisible();
+
+  // A load point's own report.
+  await page.getByRole("navigation", { name: "Load point" }).getByRole("link", { name: /^2 in flight/ }).click();
+  await expect(page.getByRole("heading", { name: "Load point: 2 in flight" })).toBeVisible();
+  await expect(page).toHaveURL(/point=1/);
+
+  // A metric's meaning, by keyboard alone.
+  const name = page.locator("#latency").getByRole("button", { name: /^TTFT, ms/ });
+  await name.focus();
+  await page.keyboard.press("Enter");
+  const meaning = page.getByRole("note", { name: "Time to first token" });
+  await expect(meaning).toBeVisible();
+  await expect(meaning).toContainText("e_1 − t_send");
+  await page.keyboard.press("Escape");
+  await expect(meaning).toBeHidden();
+  await expect(name).toBeFocused();
+
+  // The command that repeats it.
+  await page.getByText("Copy as command", { exact: true }).click();
+  await expect(page.getByText(`dyno load --plan plan-${run}.json`)).toBeVisible();
+  const plan = await (await page.request.get(`${url}/api/v1/runs/${run}/plan`)).json();
+  expect(plan.load_points).toHaveLength(3);
+});

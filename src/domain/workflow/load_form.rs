@@ -1,0 +1,454 @@
+//! Step 2 as a form has it: every field is text, empty where nothing was chosen. From a stored load to the fields and from
+//! the fields to the call's body; whether values are good is for the workflow's rules alone.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::domain::benchmark::{Arrival, ArrivalProcess, Endpoint, EvalWith, LengthDistribution, LoadSpec, OfferedLoad, Slo};
+use crate::domain::form::Flash;
+use crate::domain::slo::{preset, preset_of};
+
+/// The form's fields. Those that an error of the workflow names have the workflow's names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "they are the workflow's fields and their parts, in the workflow's words")]
+pub struct LoadForm {
+    pub eval_with: String,
+    pub max_input_tokens: String,
+    pub max_output_tokens: String,
+    pub num_requests: String,
+    /// What `num_requests` showed as its default: left as it is, it stays the default.
+    pub default_requests: String,
+    pub warmup_requests: String,
+    /// The same of `warmup_requests`.
+    pub default_warmup: String,
+    pub duration_s: String,
+    /// `closed` or `rate`.
+    pub arrival: String,
+    pub rate: String,
+    pub process: String,
+    pub burstiness: String,
+    pub ramp_s: String,
+    /// Loads between commas or spaces.
+    pub load_points: String,
+    /// A preset's name; empty: the limits beneath.
+    pub slo_preset: String,
+    pub ttft_ms: String,
+    pub tpot_ms: String,
+    pub e2el_ms: String,
+    pub percentile: String,
+    pub search_min: String,
+    pub search_max: String,
+    pub endpoint: String,
+    /// `fixed`, `uniform`, `normal` or `lognormal`.
+    pub input_lengths: String,
+    pub input_min: String,
+    pub input_mean: String,
+    pub input_std: String,
+    pub output_lengths: String,
+    pub output_min: String,
+    pub output_mean: String,
+    pub output_std: String,
+    pub prefix: String,
+    /// `yes` or empty.
+    pub multi_turn: String,
+    /// `yes`, `no` or empty.
+    pub ignore_eos: String,
+    pub time_scale: String,
+    pub seed: String,
+}
+
+/// The fields that errors may name and that stand under "More options".
+pub const MORE: [&str; 13] = [
+    "duration_s",
+    "arrival",
+    "ramp_s",
+    "load_points",
+    "slo",
+    "endpoint",
+    "input_lengths",
+    "output_lengths",
+    "prefix",
+    "multi_turn",
+    "ignore_eos",
+    "time_scale",
+    "seed",
+];
+
+impl LoadForm {
+    /// The fields of a stored load.
+    pub fn of(load: &LoadSpec) -> Self {
+        let rates = matches!(load.arrival, Some(Arrival::Rate { .. }))
+            || matches!(load.load_points.first(), Some(OfferedLoad::Rate { .. }));
+        let by_time = load.duration_s.is_some();
+        let default_requests =
+            if by_time { String::new() } else { LoadSpec::default_requests(load.concurrent_requests).to_string() };
+        let default_warmup = load.concurrent_requests.to_string();
+        let mut form = Self {
+            eval_with: if load.eval_with == EvalWith::Dataset { "dataset" } else { "configuration" }.to_owned(),
+            max_input_tokens: text(load.max_input_tokens),
+            max_output_tokens: text(load.max_output_tokens),
+            num_requests: load.num_requests.map_or_else(|| default_requests.clone(), |number| number.to_string()),
+            default_requests,
+            warmup_requests: load.warmup_requests.map_or_else(|| default_warmup.clone(), |number| number.to_string()),
+            default_warmup,
+            duration_s: text(load.duration_s),
+            arrival: if rates { "rate" } else { "closed" }.to_owned(),
+            process: "poisson".to_owned(),
+            ramp_s: text(load.ramp_s),
+            load_points: load.load_points.iter().map(point_text).collect::<Vec<_>>().join(", "),
+            endpoint: match load.endpoint() {
+                Endpoint::Chat => "chat",
+                Endpoint::Completions => "completions",
+                Endpoint::Embeddings => "embeddings",
+            }
+            .to_owned(),
+            prefix: text(load.prefix.as_ref().map(|prefix| prefix.share)),
+            multi_turn: if load.is_multi_turn() { "yes".to_owned() } else { String::new() },
+            ignore_eos: load.ignore_eos.map(|ignore| if ignore { "yes" } else { "no" }).unwrap_or_default().to_owned(),
+            time_scale: text(load.time_scale),
+            seed: text(load.seed),
+            percentile: "99".to_owned(),
+            ..Self::default()
+        };
+        if let Some(Arrival::Rate { rate, process, burstiness }) = &load.arrival {
+            // A sweep names its own rates.
+            form.rate = if load.load_points.is_empty() { rate.to_string() } else { String::new() };
+            form.process = process_name(*process).to_owned();
+            form.burstiness = text(*burstiness);
+        }
+        if let Some(slo) = &load.slo {
+            form.limits(slo);
+        }
+        (form.input_lengths, form.input_min, form.input_mean, form.input_std) = lengths(load.input_lengths);
+        (form.output_lengths, form.output_min, form.output_mean, form.output_std) = lengths(load.output_lengths);
+        form
+    }
+
+    fn limits(&mut self, slo: &Slo) {
+        match preset_of(slo) {
+            Some(preset) => preset.id.clone_into(&mut self.slo_preset),
+            None => (self.ttft_ms, self.tpot_ms) = (text(slo.ttft_ms), text(slo.tpot_ms)),
+        }
+        self.e2el_ms = text(slo.e2el_ms);
+        self.percentile = slo.percentile.to_string();
+        if let Some(search) = &slo.search {
+            (self.search_min, self.search_max) = (search.min.to_string(), search.max.to_string());
+        }
+    }
+
+    /// What was typed last stands before what is stored.
+    #[must_use]
+    pub fn typed(self, flash: &Flash) -> Self {
+        let mut fields = self.fields();
+        for (name, value) in &mut fields {
+            if let Some(typed) = flash.entry(name) {
+                *value = json!(typed);
+            }
+        }
+        serde_json::from_value(Value::Object(fields)).unwrap_or(self)
+    }
+
+    /// Names and values, to be kept while a refused form is shown again.
+    pub fn entries(&self) -> Vec<(String, String)> {
+        let of = |(name, value): (String, Value)| (name, value.as_str().unwrap_or_default().to_owned());
+        self.fields().into_iter().map(of).collect()
+    }
+
+    fn fields(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(fields)) => fields,
+            // A struct of strings is an object.
+            _ => Map::new(),
+        }
+    }
+
+    /// Whether anything under "More options" differs from its default.
+    pub fn has_more(&self) -> bool {
+        let plain = Self {
+            eval_with: self.eval_with.clone(),
+            max_input_tokens: self.max_input_tokens.clone(),
+            max_output_tokens: self.max_output_tokens.clone(),
+            num_requests: self.num_requests.clone(),
+            default_requests: self.default_requests.clone(),
+            default_warmup: self.default_warmup.clone(),
+            warmup_requests: self.warmup_requests.clone(),
+            ..Self::of(&LoadSpec::new(1, EvalWith::Configuration))
+        };
+        *self != plain
+    }
+
+    /// The call's body. An empty field empties what is stored.
+    pub fn body(&self) -> Value {
+        let is_default = |value: &str, default: &str| value.trim() == default.trim();
+        // A duration takes the place of a number that nobody chose.
+        let requests = if is_default(&self.num_requests, &self.default_requests) {
+            Value::Null
+        } else {
+            optional(&self.num_requests, whole)
+        };
+        let warmup = if is_default(&self.warmup_requests, &self.default_warmup) {
+            Value::Null
+        } else {
+            optional(&self.warmup_requests, whole)
+        };
+        let points = self.points();
+        let mut body = json!({
+            "max_output_tokens": optional(&self.max_output_tokens, whole),
+            "num_requests": requests,
+            "duration_s": optional(&self.duration_s, decimal),
+            "warmup_requests": warmup,
+            "arrival": self.arrival_value(&points),
+            "load_points": points,
+            "ramp_s": optional(&self.ramp_s, decimal),
+            "slo": self.slo_value(),
+            "endpoint": if self.endpoint == "chat" { Value::Null } else { optional(&self.endpoint, |text| json!(text)) },
+            "prefix": match optional(&self.prefix, decimal) {
+                Value::Null => Value::Null,
+                share => json!({ "share": share }),
+            },
+            "input_lengths": lengths_value(&self.input_lengths, &self.input_min, &self.input_mean, &self.input_std),
+            "output_lengths": lengths_value(&self.output_lengths, &self.output_min, &self.output_mean, &self.output_std),
+            "multi_turn": yes(&self.multi_turn),
+            "ignore_eos": yes(&self.ignore_eos),
+            "time_scale": optional(&self.time_scale, decimal),
+            "seed": optional(&self.seed, whole),
+        });
+        if self.eval_with != "dataset" {
+            body["max_input_tokens"] = optional(&self.max_input_tokens, whole);
+        }
+        body
+    }
+
+    fn is_rate(&self) -> bool {
+        self.arrival == "rate"
+    }
+
+    fn points(&self) -> Vec<Value> {
+        let words = self.load_points.split(|letter: char| letter == ',' || letter == ';' || letter.is_whitespace());
+        let of =
+            |word: &str| if self.is_rate() { json!({ "rate": decimal(word) }) } else { json!({ "concurrency": whole(word) }) };
+        words.filter(|word| !word.is_empty()).map(of).collect()
+    }
+
+    fn arrival_value(&self, points: &[Value]) -> Value {
+        if !self.is_rate() {
+            return Value::Null;
+        }
+        // The rate of a sweep is that of its points; the arrival has to name one all the same.
+        let rate = match optional(&self.rate, decimal) {
+            Value::Null => points.first().map_or(Value::Null, |point| point["rate"].clone()),
+            rate => rate,
+        };
+        let mut fields = Map::new();
+        fields.insert("kind".to_owned(), json!("rate"));
+        insert(&mut fields, "rate", rate);
+        insert(&mut fields, "process", optional(&self.process, |text| json!(text)));
+        insert(&mut fields, "burstiness", optional(&self.burstiness, decimal));
+        // A search needs no rate of its own: it begins where its bounds say.
+        if !fields.contains_key("rate") {
+            insert(&mut fields, "rate", optional(&self.search_min, decimal));
+        }
+        Value::Object(fields)
+    }
+
+    fn slo_value(&self) -> Value {
+        let chosen = preset(&self.slo_preset);
+        let limit = |own: &str, of: Option<f64>| of.map_or_else(|| optional(own, decimal), |value| json!(value));
+        let mut fields = Map::new();
+        insert(&mut fields, "ttft_ms", limit(&self.ttft_ms, chosen.map(|preset| preset.ttft_ms)));
+        insert(&mut fields, "tpot_ms", limit(&self.tpot_ms, chosen.map(|preset| preset.tpot_ms)));
+        insert(&mut fields, "e2el_ms", optional(&self.e2el_ms, decimal));
+        let mut search = Map::new();
+        insert(&mut search, "min", optional(&self.search_min, decimal));
+        insert(&mut search, "max", optional(&self.search_max, decimal));
+        if !search.is_empty() {
+            fields.insert("search".to_owned(), Value::Object(search));
+        }
+        if fields.is_empty() {
+            return Value::Null;
+        }
+        insert(&mut fields, "percentile", optional(&self.percentile, decimal));
+        Value::Object(fields)
+    }
+}
+
+fn text<N: ToString>(value: Option<N>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn point_text(point: &OfferedLoad) -> String {
+    match point {
+        OfferedLoad::Concurrency { concurrency } => concurrency.to_string(),
+        OfferedLoad::Rate { rate } => rate.to_string(),
+    }
+}
+
+fn process_name(process: ArrivalProcess) -> &'static str {
+    match process {
+        ArrivalProcess::Constant => "constant",
+        ArrivalProcess::Poisson => "poisson",
+        ArrivalProcess::Gamma => "gamma",
+    }
+}
+
+/// Kind, least, mean and deviation.
+fn lengths(spread: Option<LengthDistribution>) -> (String, String, String, String) {
+    let none = String::new;
+    match spread {
+        None | Some(LengthDistribution::Fixed {}) => ("fixed".to_owned(), none(), none(), none()),
+        Some(LengthDistribution::Uniform { min }) => ("uniform".to_owned(), min.to_string(), none(), none()),
+        Some(LengthDistribution::Normal { mean, std }) => ("normal".to_owned(), none(), mean.to_string(), std.to_string()),
+        Some(LengthDistribution::Lognormal { mean, std }) => ("lognormal".to_owned(), none(), mean.to_string(), std.to_string()),
+    }
+}
+
+fn lengths_value(kind: &str, min: &str, mean: &str, std: &str) -> Value {
+    let mut fields = Map::new();
+    fields.insert("kind".to_owned(), json!(kind));
+    match kind {
+        "" | "fixed" => return Value::Null,
+        "uniform" => insert(&mut fields, "min", optional(min, whole)),
+        _ => {
+            insert(&mut fields, "mean", optional(mean, decimal));
+            insert(&mut fields, "std", optional(std, decimal));
+        }
+    }
+    Value::Object(fields)
+}
+
+fn insert(fields: &mut Map<String, Value>, name: &str, value: Value) {
+    if !value.is_null() {
+        fields.insert(name.to_owned(), value);
+    }
+}
+
+fn yes(value: &str) -> Value {
+    match value {
+        "yes" => json!(true),
+        "no" => json!(false),
+        _ => Value::Null,
+    }
+}
+
+/// Nothing for an empty field.
+pub fn optional(value: &str, read: fn(&str) -> Value) -> Value {
+    match value.trim() {
+        "" => Value::Null,
+        value => read(value),
+    }
+}
+
+/// Without what groups digits.
+fn bare(value: &str) -> String {
+    value.replace([',', ' ', '\u{a0}'], "")
+}
+
+/// A whole number; what is none goes on as text, so that the step's own rule names what is wrong.
+pub fn whole(value: &str) -> Value {
+    bare(value).parse::<u64>().map_or_else(|_| json!(value), |number| json!(number))
+}
+
+/// A number with or without a fraction; else as [`whole`].
+pub fn decimal(value: &str) -> Value {
+    match bare(value).parse::<f64>() {
+        Ok(number) if number.is_finite() => json!(number),
+        _ => json!(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(more: Value) -> LoadSpec {
+        let mut whole = json!({ "concurrent_requests": 8, "eval_with": "configuration", "max_input_tokens": 64 });
+        whole.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value(whole).unwrap()
+    }
+
+    /// The body of a load's own form, without what is null and the empty list.
+    fn again(load: &LoadSpec) -> Value {
+        let Value::Object(fields) = LoadForm::of(load).body() else { panic!("a body is an object") };
+        let is_set = |value: &Value| !value.is_null() && *value != json!([]);
+        Value::Object(fields.into_iter().filter(|(_, value)| is_set(value)).collect())
+    }
+
+    #[test]
+    fn a_plain_load_has_nothing_under_more_options() {
+        let form = LoadForm::of(&load(json!({ "num_requests": 640 })));
+        assert!(!form.has_more());
+        assert_eq!((form.num_requests.as_str(), form.warmup_requests.as_str()), ("640", "8"));
+        assert_eq!(again(&load(json!({}))), json!({ "max_input_tokens": 64 }), "defaults stay defaults");
+    }
+
+    #[test]
+    fn every_option_comes_back_as_it_was_stored() {
+        for more in [
+            json!({ "duration_s": 60.0 }),
+            json!({ "arrival": { "kind": "rate", "rate": 20.0, "process": "gamma", "burstiness": 0.5 } }),
+            json!({ "load_points": [{ "concurrency": 1 }, { "concurrency": 2 }, { "concurrency": 4 }] }),
+            json!({ "slo": { "percentile": 90.0, "ttft_ms": 100.0, "e2el_ms": 900.0 } }),
+            json!({ "slo": { "percentile": 99.0, "ttft_ms": 450.0, "tpot_ms": 40.0, "search": { "min": 1.0, "max": 256.0 } } }),
+            json!({ "endpoint": "completions" }),
+            json!({ "input_lengths": { "kind": "uniform", "min": 8 }, "output_lengths": { "kind": "normal", "mean": 20.0, "std": 4.5 } }),
+            json!({ "prefix": { "share": 0.5 } }),
+            json!({ "ramp_s": 2.5, "ignore_eos": false, "seed": 7 }),
+        ] {
+            let mut want = more.clone();
+            want["max_input_tokens"] = json!(64);
+            assert_eq!(again(&load(more.clone())), want, "{more}");
+            assert!(LoadForm::of(&load(more.clone())).has_more(), "{more}");
+        }
+        assert_eq!(again(&load(json!({ "warmup_requests": 0 })))["warmup_requests"], json!(0));
+        // A sweep of rates: the arrival repeats its first.
+        let points = json!([{ "rate": 5.0 }, { "rate": 10.0 }]);
+        let got =
+            again(&load(json!({ "load_points": points, "arrival": { "kind": "rate", "rate": 5.0, "process": "constant" } })));
+        assert_eq!(got["load_points"], points);
+        assert_eq!(got["arrival"], json!({ "kind": "rate", "rate": 5.0, "process": "constant" }));
+    }
+
+    #[test]
+    fn a_preset_fills_in_its_limits() {
+        let form = LoadForm { slo_preset: "deepseek-r1".to_owned(), ttft_ms: "1".to_owned(), ..LoadForm::default() };
+        assert_eq!(form.body()["slo"], json!({ "ttft_ms": 2000.0, "tpot_ms": 80.0 }));
+        let shown = LoadForm::of(&load(json!({ "slo": { "percentile": 99.0, "ttft_ms": 2000.0, "tpot_ms": 80.0 } })));
+        assert_eq!((shown.slo_preset.as_str(), shown.ttft_ms.as_str()), ("deepseek-r1", ""));
+    }
+
+    #[test]
+    fn what_is_no_number_goes_on_for_the_rules_to_name() {
+        let form = LoadForm {
+            load_points: "1 many".to_owned(),
+            duration_s: "soon".to_owned(),
+            num_requests: "1,280".to_owned(),
+            ..LoadForm::default()
+        };
+        let body = form.body();
+        assert_eq!(body["load_points"], json!([{ "concurrency": 1 }, { "concurrency": "many" }]));
+        assert_eq!((&body["duration_s"], &body["num_requests"]), (&json!("soon"), &json!(1280)));
+    }
+
+    #[test]
+    fn a_search_by_rate_needs_no_rate_of_its_own() {
+        let form = LoadForm {
+            arrival: "rate".to_owned(),
+            ttft_ms: "100".to_owned(),
+            search_min: "2".to_owned(),
+            search_max: "50".to_owned(),
+            ..LoadForm::default()
+        };
+        assert_eq!(form.body()["arrival"]["rate"], json!(2.0));
+        assert_eq!(form.body()["slo"]["search"], json!({ "min": 2.0, "max": 50.0 }));
+    }
+
+    #[test]
+    fn what_was_typed_stands_before_what_is_stored() {
+        let flash = Flash { entries: vec![("rate".to_owned(), "x".to_owned())], ..Flash::default() };
+        let form = LoadForm::of(&load(json!({}))).typed(&flash);
+        assert_eq!((form.rate.as_str(), form.max_input_tokens.as_str()), ("x", "64"));
+        assert!(form.has_more());
+        assert!(form.entries().contains(&("rate".to_owned(), "x".to_owned())));
+    }
+}

@@ -1,0 +1,131 @@
+//! What of a plan can be checked without asking anybody.
+
+use super::{Load, Plan, PlannedLoad, Workload};
+use crate::domain::benchmark::{Endpoint, Slo};
+use crate::domain::trust::SearchVariable;
+
+impl Plan {
+    /// Checks what can be checked without asking anybody.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, in words for people.
+    pub fn check(&self) -> Result<(), String> {
+        if self.endpoints.is_empty() {
+            return Err("The plan names no endpoint.".to_owned());
+        }
+        if self.load_points.is_empty() {
+            return Err("The plan names no load point.".to_owned());
+        }
+        if let Some(slo) = &self.slo {
+            check_slo(slo)?;
+        }
+        self.check_search()?;
+        if !(self.stall_timeout_s > 0.0 && self.timeout_s > 0.0) {
+            return Err("Time-outs must be greater than 0.".to_owned());
+        }
+        if self.ramp_s.is_some_and(|ramp| !(0.0..=3600.0).contains(&ramp)) {
+            return Err("The ramp must be between 0 and 3,600 seconds.".to_owned());
+        }
+        for endpoint in &self.endpoints {
+            super::super::address::Address::parse(&endpoint.base_url)?;
+        }
+        match &self.workload {
+            Workload::Synthetic { input_tokens, output_tokens, input_lengths, output_lengths, shared_prefix } => {
+                for lengths in [input_lengths, output_lengths].into_iter().flatten() {
+                    super::super::workload::Spread::check(*lengths)?;
+                }
+                if *input_tokens == 0 || *output_tokens == 0 {
+                    return Err("Input and output lengths must be at least 1 token.".to_owned());
+                }
+                if !(0.0..=1.0).contains(shared_prefix) {
+                    return Err("The shared prefix must be a share between 0 and 1.".to_owned());
+                }
+            }
+            Workload::Dataset { files, max_output_tokens, multi_turn } => {
+                let is_open = self.load_points.iter().any(|point| point.load.is_open());
+                if *multi_turn && (self.endpoint != Endpoint::Chat || is_open) {
+                    return Err("Conversations are played turn by turn over chat and in a closed loop only.".to_owned());
+                }
+                if files.is_empty() {
+                    return Err("The plan names no dataset.".to_owned());
+                }
+                if *max_output_tokens == Some(0) {
+                    return Err("The output limit must be at least 1 token.".to_owned());
+                }
+            }
+            Workload::Trace { max_output_tokens, .. } => {
+                if *max_output_tokens == Some(0) {
+                    return Err("The output limit must be at least 1 token.".to_owned());
+                }
+            }
+        }
+        let traces = self.load_points.iter().filter(|point| matches!(point.load, Load::Trace { .. })).count();
+        let is_trace = matches!(self.workload, Workload::Trace { .. });
+        if is_trace && (traces, self.load_points.len()) != (1, 1) || !is_trace && traces > 0 {
+            return Err("A trace is played as one load point of its own kind, without others.".to_owned());
+        }
+        self.load_points.iter().try_for_each(PlannedLoad::check)
+    }
+
+    fn check_search(&self) -> Result<(), String> {
+        let Some((variable, min, max)) = self.search() else { return Ok(()) };
+        if self.load_points.len() != 1 {
+            return Err("A search finds its load points by itself: the plan must name one, with the largest load.".to_owned());
+        }
+        if self.load_points.iter().any(|point| point.at() < max) {
+            return Err("The load point of a search must have its largest load.".to_owned());
+        }
+        let whole = variable == SearchVariable::Rate || min.ceil() <= max.floor() && max <= 100_000.0;
+        let least = if variable == SearchVariable::Rate { f64::MIN_POSITIVE } else { 1.0 };
+        if !(min >= least && max >= min && max <= 1_000_000.0 && whole) {
+            return Err(format!("A search can't go from {min} to {max}."));
+        }
+        Ok(())
+    }
+}
+
+fn check_slo(slo: &Slo) -> Result<(), String> {
+    if !(slo.percentile > 0.0 && slo.percentile < 100.0) {
+        return Err("The percentile of the limits must be above 0 and below 100.".to_owned());
+    }
+    if [slo.ttft_ms, slo.tpot_ms, slo.e2el_ms].into_iter().flatten().any(|limit| !(limit > 0.0 && limit.is_finite())) {
+        return Err("Latency limits must be greater than 0 ms.".to_owned());
+    }
+    if slo.search.is_some() && slo.ttft_ms.is_none() && slo.tpot_ms.is_none() && slo.e2el_ms.is_none() {
+        return Err("A search needs at least one latency limit.".to_owned());
+    }
+    Ok(())
+}
+
+impl PlannedLoad {
+    fn check(&self) -> Result<(), String> {
+        if self.num_requests.is_some() && self.duration_s.is_some() {
+            return Err("Give the number of requests or the duration, not both.".to_owned());
+        }
+        if self.num_requests == Some(0) {
+            return Err("At least one request must be measured.".to_owned());
+        }
+        if self.duration_s.is_some_and(|seconds| !(seconds > 0.0 && seconds <= 7.0 * 86_400.0)) {
+            return Err("The duration must be greater than 0 and at most a week.".to_owned());
+        }
+        match self.load {
+            Load::Closed { concurrency: 0 } => Err("The concurrency must be at least 1.".to_owned()),
+            Load::Rate { rate, burstiness, max_in_flight, .. } => {
+                if !(rate > 0.0 && rate <= 1_000_000.0) {
+                    return Err("The rate must be greater than 0 and at most 1,000,000 requests per second.".to_owned());
+                }
+                if !(burstiness > 0.0 && burstiness.is_finite()) {
+                    return Err("The burstiness must be greater than 0.".to_owned());
+                }
+                if max_in_flight == 0 { Err("At least one request must be allowed in flight.".to_owned()) } else { Ok(()) }
+            }
+            Load::Trace { time_scale, max_in_flight } => {
+                if !(time_scale > 0.0 && time_scale <= 1_000_000.0) {
+                    return Err("The time scale must be greater than 0 and at most 1,000,000.".to_owned());
+                }
+                if max_in_flight == 0 { Err("At least one request must be allowed in flight.".to_owned()) } else { Ok(()) }
+            }
+            Load::Closed { .. } => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The report's page as a browser without scripts gets it, and the plan that it offers.
+
+mod sweep;

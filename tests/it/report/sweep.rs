@@ -1,0 +1,174 @@
+//! A kept sweep, looked at over HTTP.
+
+use dyno::domain::event::{RunEnd, RunEvent};
+use dyno::domain::report::Report;
+use dyno::domain::run::RunStatus;
+use dyno::domain::user::{Actor, Role};
+use dyno::store::{RunUpdate, Store};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::store::samples::{at, kept_run};
+use crate::support::TestApp;
+
+/// A portal whose store had a run with such a report before it started.
+async fn portal_with(report: Value) -> (TempDir, TestApp, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&Store::default_url(folder.path()), folder.path()).await.unwrap();
+    let user = store.create_user("anna", Role::Administrator, at(0)).await.unwrap();
+    let anna = Actor { id: user.id, name: user.name, role: user.role };
+    let (_, run) = kept_run(&store, &anna, "a sweep", 1).await;
+    let report: Report = serde_json::from_value(report).unwrap();
+    let end = RunEvent::End(RunEnd { status: RunStatus::Succeeded, reason: None });
+    let update =
+        RunUpdate { events: vec![(at(9), end)], report: Some(Report { run_id: run.id, ..report }), ..RunUpdate::default() };
+    store.update_run(run.id, &update, at(9)).await.unwrap();
+    drop(store);
+    let app = TestApp::on(folder.path(), |_| {}).await;
+    (folder, app, run.id.to_string())
+}
+
+fn distribution(value: f64, n: u64) -> Value {
+    let mut all = serde_json::Map::new();
+    for name in ["mean", "min", "p25", "p50", "p75", "p90", "p95", "p99", "p999", "max"] {
+        all.insert(name.to_owned(), json!(value));
+    }
+    all.insert("std".to_owned(), json!(0.0));
+    all.insert("n".to_owned(), json!(n));
+    Value::Object(all)
+}
+
+fn point(concurrency: u32, throughput: f64, speed: f64, n: u64) -> Value {
+    json!({
+        "concurrency": concurrency, "total_requests": n, "successful_requests": n, "output_throughput": throughput,
+        "request_throughput": 2.0, "output_throughput_per_user": distribution(speed, n),
+        "ttft_ms": distribution(f64::from(concurrency), n), "tpot_ms": distribution(1000.0 / speed, n),
+        "errors": if concurrency == 8 { json!({ "cut_off": 1 }) } else { json!({}) },
+    })
+}
+
+fn report(change: Value) -> Value {
+    let points = json!([point(2, 100.0, 50.0, 700), point(8, 300.0, 40.0, 700), point(32, 250.0, 20.0, 5)]);
+    let mut whole = json!({
+        "run_id": uuid::Uuid::nil(), "kind": "measured", "status": "succeeded", "valid": true, "invalid_reasons": [],
+        "summary": points[1], "load_points": points, "best": 1, "nodes": [],
+        "error_examples": [
+            { "class": "cut_off", "load_point": 1, "message": "the stream ended", "request_id": "r-of-eight" },
+            { "class": "cut_off", "load_point": 0, "message": "another", "request_id": "r-of-two" },
+        ],
+        "provenance": {
+            "serving_devices": [{ "node": "here", "type": "cuda", "count": 2 }],
+            "plan": {
+                "endpoints": [{ "node": "here", "base_url": "http://127.0.0.1:8100/v1", "metrics": "/metrics" }], "model": "m",
+                "auth": { "header": "bearer", "api_key_env": "SOME_KEY" }, "requests": "requests.ndjson", "deadline_unix_ns": 5,
+                "workload": { "kind": "synthetic", "input_tokens": 64, "output_tokens": 8 },
+                "load_points": [{ "load": { "kind": "closed", "concurrency": 2 } }, { "load": { "kind": "closed", "concurrency": 8 } }],
+            },
+        },
+    });
+    whole.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    whole
+}
+
+async fn page(app: &TestApp, path: &str) -> String {
+    let answer = app.admin.request(reqwest::Method::GET, path).header("accept", "text/html").send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{path}");
+    without_scripts(&answer.text().await.unwrap())
+}
+
+/// What is seen: scripts carry the page's data for those browsers that run them.
+fn without_scripts(html: &str) -> String {
+    let mut parts = html.split("<script");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |seen, part| seen + part.split_once("</script>").map_or("", |(_, after)| after))
+}
+
+#[track_caller]
+fn says(html: &str, texts: &[&str]) {
+    for text in texts {
+        assert!(html.contains(text), "no {text:?} in\n{html}");
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_is_drawn_and_each_load_point_has_a_report_of_its_own() {
+    let (_folder, app, run) = portal_with(report(json!({}))).await;
+    let html = page(&app, &format!("/runs/{run}/report")).await;
+    says(
+        &html,
+        &[
+            "id=\"sweep-pareto\"",
+            "id=\"sweep-capacity\"",
+            "id=\"sweep-ttft\"",
+            "id=\"sweep-tpot\"",
+            "Output tokens/s per GPU",
+            "Throughput is divided by the 2 GPUs that served.",
+            "better: up and right",
+            "Load point: 8 in flight",
+            "not enough samples (5 of 11)",
+            "r-of-eight",
+            "popovertarget=\"tip-ttft_ms\"",
+            "id=\"tip-ttft_ms\"",
+        ],
+    );
+    assert!(!html.contains("r-of-two"), "errors are those of the load point");
+    assert!(!html.contains(" style=\""), "the content policy forbids styles in place");
+    // The two drawings of each chart have a name and a description of their own.
+    assert_eq!(html.matches("id=\"sweep-pareto-wide-title\"").count(), 1);
+    assert_eq!(html.matches("id=\"sweep-pareto-narrow-desc\"").count(), 1);
+
+    let html = page(&app, &format!("/runs/{run}/report?point=0")).await;
+    says(&html, &["Load point: 2 in flight"]);
+    assert!(!html.contains("r-of-eight"));
+    says(&page(&app, &format!("/runs/{run}/report?point=77")).await, &["Load point: 8 in flight"]);
+}
+
+#[tokio::test]
+async fn figures_that_are_not_valid_are_behind_a_button_badged_and_never_chosen() {
+    let reasons = json!({ "valid": false, "invalid_reasons": ["The client was the bottleneck."] });
+    let (_folder, app, run) = portal_with(report(reasons)).await;
+    let html = page(&app, &format!("/runs/{run}/report")).await;
+    says(&html, &["The client was the bottleneck.", "Show figures anyway"]);
+    assert!(!html.contains("id=\"sweep-pareto\"") && !html.contains("id=\"headline\""));
+    let html = page(&app, &format!("/runs/{run}/report?figures=shown")).await;
+    says(&html, &["id=\"sweep-pareto\"", "Not valid"]);
+    assert!(!html.contains("chart-star"), "none is best");
+}
+
+#[tokio::test]
+async fn a_search_and_the_self_check_are_told_in_words() {
+    let (_folder, app, run) = portal_with(report(json!({
+        "search": {
+            "variable": "concurrency", "min": 1.0, "max": 64.0, "meets_at": 8.0, "fails_at": 32.0,
+            "sentence": "At least 8 and fewer than 32 in flight meet the limits.",
+        },
+        "self_check": {
+            "concurrency": 8, "requests": 200, "true_ttft_ms": 50.0, "true_itl_ms": 10.0, "checked_at_unix_ms": 1_795_000_000_000_i64,
+            "cached": true, "ttft_error_ms": { "p50": 0.01, "p99": 0.05, "max": 0.2, "n": 200 },
+        },
+    })))
+    .await;
+    let html = page(&app, &format!("/runs/{run}/report")).await;
+    says(
+        &html,
+        &[
+            "At least 8 and fewer than 32 in flight meet the limits.",
+            "1 and 64 requests in flight",
+            "at most 0.0500 ms in 99 % of cases",
+            "Taken over from a check of this machine",
+        ],
+    );
+    assert!(!html.contains("true_ttft_ms"), "no raw names");
+}
+
+#[tokio::test]
+async fn the_plan_can_be_had_and_repeats_without_a_secret() {
+    let (_folder, app, run) = portal_with(report(json!({}))).await;
+    let plan = app.admin.get(&format!("/api/v1/runs/{run}/plan")).await.expect(200);
+    assert_eq!(plan["auth"]["api_key_env"], "SOME_KEY");
+    assert!(plan.get("deadline_unix_ns").is_none() && plan.get("requests").is_none());
+    assert_eq!(plan["load_points"].as_array().unwrap().len(), 2);
+    let html = page(&app, &format!("/runs/{run}/report")).await;
+    says(&html, &[&format!("dyno load --plan plan-{run}.json"), "SOME_KEY", &format!("/api/v1/runs/{run}/plan")]);
+    assert_eq!(app.nobody().get(&format!("/api/v1/runs/{run}/plan")).await.status, 401);
+}
