@@ -95,7 +95,7 @@ pub fn read_trace(path: &Path, name: &str) -> Result<Vec<TraceRow>, String> {
         });
         match row {
             Ok(_) if arrivals.len() as u64 >= MAX_ROWS => {
-                wrong = Some(format!("The trace {name} has more than {MAX_ROWS} rows."))
+                wrong = Some(format!("The trace {name} has more than {MAX_ROWS} rows."));
             }
             Ok((_, row)) => arrivals.push(row),
             Err(why) => wrong = Some(format!("Line {line} of the trace {name}: {why}.")),
@@ -141,7 +141,7 @@ mod tests {
         let rows =
             read("m.jsonl", "{\"timestamp\": 3.5, \"input_length\": 600, \"output_length\": 5, \"hash_ids\": [0, 7]}\n").unwrap();
         let expected = TraceRow { timestamp: 3.5, input_length: 600, output_length: 5, hash_ids: vec![0, 7] };
-        assert_eq!(rows, [expected.clone()]);
+        assert_eq!(rows, std::slice::from_ref(&expected));
         // what is kept is read again
         assert_eq!(read("k.jsonl", &serde_json::to_string(&expected).unwrap()).unwrap(), [expected]);
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::inventory::{Dataset, DeviceType, Model};
+pub use super::lengths::LengthDistribution;
 
 /// A label of a benchmark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,35 +138,6 @@ pub struct SloSearch {
 pub struct Prefix {
     /// Share of the input, 0 to 1.
     pub share: f64,
-}
-
-/// How lengths are spread over requests. Whatever is drawn is rounded, and brought to 1 at least and the step's
-/// `max_input_tokens` or `max_output_tokens` at most.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum LengthDistribution {
-    /// All the same.
-    Fixed {},
-    /// From `min` to the maximum, each alike.
-    Uniform {
-        /// Least length, tokens.
-        min: u32,
-    },
-    /// Normal.
-    Normal {
-        /// Mean length, tokens.
-        mean: f64,
-        /// Standard deviation, tokens.
-        std: f64,
-    },
-    /// Log-normal: many short ones, few long ones.
-    Lognormal {
-        /// Mean of the lengths themselves (not of their logarithms), tokens.
-        mean: f64,
-        /// Standard deviation of the lengths themselves, tokens.
-        std: f64,
-    },
 }
 
 /// The engines that have a recipe.

@@ -40,7 +40,7 @@ pub const METRICS: &[Metric] = &[
         long_name: "Total token throughput",
         unit: "tokens/s",
         formula: "Σ (input + n) / (last content event − first send)",
-        words: "Input and output tokens of the successful requests per second.",
+        words: "Input and output tokens of the successful requests per second; of embeddings, which have no output, the input alone.",
         elsewhere: "vLLM divides by the whole duration, which ends later.",
     },
     Metric {

@@ -8,6 +8,7 @@ pub mod engine_metrics;
 pub mod event;
 pub mod form;
 pub mod inventory;
+pub mod lengths;
 pub mod list;
 pub mod live;
 pub mod metrics;

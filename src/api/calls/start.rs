@@ -33,7 +33,7 @@ pub fn new_run(benchmark: &Benchmark, kind: RunKind, owner: Uuid, actor: &Actor,
         creator: actor.name.clone(),
         nodes: nodes(spec),
         devices: devices(spec, facts),
-        load: load_words(&spec.load),
+        load: load_words(&spec.load, &spec.datasets),
     }
 }
 

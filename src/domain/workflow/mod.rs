@@ -25,5 +25,5 @@ pub use facts::{ClusterFacts, Facts};
 pub use freeze::{freeze, thaw};
 pub use needs::{Needs, needs, needs_to_run};
 pub use page::Page;
-pub use sentence::load_sentence;
+pub use sentence::{load_sentence, trace_sentence};
 pub use state::{ChosenDevice, ChosenNode, Draft, WorkflowSteps};

@@ -2,6 +2,7 @@
 
 use super::fields::grouped;
 use crate::domain::benchmark::{Arrival, ArrivalProcess, EvalWith, LengthDistribution, LoadSpec, OfferedLoad};
+use crate::domain::inventory::Dataset;
 use crate::domain::slo::floor;
 
 /// The load in one sentence: "1,280 requests, 128 in flight, 512 tokens in and 128 out, about 4 minutes." `rows` is how
@@ -151,8 +152,31 @@ fn amount(load: &LoadSpec) -> String {
     }
 }
 
+/// A trace's load in one sentence: "8,819 arrivals over 59 minutes, as the trace day says, at most 64 in flight."
+pub fn trace_sentence(load: &LoadSpec, trace: &Dataset) -> String {
+    let scale = load.time_scale.unwrap_or(1.0);
+    let arrivals = load.num_requests.map_or(trace.samples, |most| trace.samples.min(most.into()));
+    let mut parts = vec![match load.duration_s {
+        Some(seconds) => format!("Arrivals of {}", duration(seconds)),
+        None => count(arrivals, "arrival"),
+    }];
+    if let (None, None, Some(facts)) = (load.duration_s, load.num_requests, &trace.trace) {
+        parts[0].push_str(&format!(" over {}", duration(facts.span_s / scale)));
+    }
+    parts.push(format!("as the trace {} says", trace.name));
+    if (scale - 1.0).abs() > f64::EPSILON {
+        parts.push(format!("{} times as fast", plain(scale)));
+    }
+    parts.push(format!("at most {} in flight", grouped(load.concurrent_requests.into())));
+    parts.extend(load.max_output_tokens.map(|most| format!("at most {} tokens out", grouped(most.into()))));
+    format!("{}.", parts.join(", "))
+}
+
 /// The load in a few words, for lists: `128 in flight`.
-pub fn load_words(load: &LoadSpec) -> String {
+pub fn load_words(load: &LoadSpec, datasets: &[Dataset]) -> String {
+    if datasets.iter().any(|dataset| dataset.format.is_trace()) {
+        return format!("trace, at most {} in flight", grouped(load.concurrent_requests.into()));
+    }
     match load.slo.as_ref().and_then(|slo| slo.search.as_ref()) {
         Some(search) => {
             let unit = if is_open(load) { "requests per second" } else { "in flight" };

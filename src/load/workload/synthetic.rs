@@ -103,7 +103,7 @@ impl Synthetic {
         }
     }
 
-    fn listed<'a>(rows: &'a [Listed], prompt: PromptId) -> Option<&'a Listed> {
+    fn listed(rows: &[Listed], prompt: PromptId) -> Option<&Listed> {
         rows.get((prompt.number % rows.len().max(1) as u64) as usize)
     }
 

@@ -12,8 +12,10 @@ use crate::components::definition::{Definition, Definitions};
 use crate::components::form::Unsent;
 use crate::components::number::{count, grouped, percent};
 use crate::components::tag::Tags;
-use crate::domain::benchmark::{Endpoint, EvalWith};
-use crate::domain::workflow::sentence::{all_requests, duration, limits, load_sentence, load_words, requests_of_each};
+use crate::domain::benchmark::{Endpoint, EvalWith, LoadSpec};
+use crate::domain::workflow::sentence::{
+    all_requests, duration, limits, load_sentence, load_words, requests_of_each, trace_sentence,
+};
 use crate::domain::workflow::{Page, WorkflowSteps};
 
 /// Everything that will be run.
@@ -28,7 +30,10 @@ pub fn ConfirmStep(
     let rows = view.chosen.datasets.iter().map(|dataset| dataset.samples).sum::<u64>();
     let steps = &view.answer.workflow_steps;
     let is_dataset = steps.load.eval_with == EvalWith::Dataset;
-    let sentence = load_sentence(&steps.load, is_dataset.then_some(rows), None);
+    let sentence = match view.chosen.datasets.iter().find(|dataset| dataset.format.is_trace()) {
+        Some(trace) => trace_sentence(&steps.load, trace),
+        None => load_sentence(&steps.load, is_dataset.then_some(rows), None),
+    };
     let outlook = match &view.choices {
         Choices::Outlook(outlook) => outlook.clone(),
         _ => Outlook::default(),
@@ -105,12 +110,24 @@ fn OutlookNotes(outlook: Outlook, cost: Option<String>) -> impl IntoView {
     }
 }
 
+/// The load with its number of requests: a trace has as many as it has arrivals, unless the load ends before.
+fn counted(view: &WizardView) -> LoadSpec {
+    let load = view.answer.workflow_steps.load.clone();
+    match view.chosen.datasets.iter().find(|dataset| dataset.format.is_trace()) {
+        Some(trace) if load.duration_s.is_none() => {
+            let arrivals = u32::try_from(trace.samples).unwrap_or(u32::MAX);
+            LoadSpec { num_requests: Some(arrivals.min(load.num_requests.unwrap_or(u32::MAX))), ..load }
+        }
+        _ => load,
+    }
+}
+
 /// The tokens that a provider will count; absent for a model that Dyno deploys.
 fn token_cost(view: &WizardView) -> Option<String> {
     view.chosen.model.as_ref().filter(|model| model.is_cloud())?;
     let steps = &view.answer.workflow_steps;
     let load = &steps.load;
-    let Some(all) = all_requests(load) else {
+    let Some(all) = all_requests(&counted(view)) else {
         let decides = if load.duration_s.is_some() { "how fast it answers" } else { "how many loads the search has to try" };
         return Some(format!("The provider counts every token; how many depends on {decides}."));
     };
@@ -168,11 +185,13 @@ fn load_rows(view: &WizardView, steps: &WorkflowSteps) -> Vec<(&'static str, Str
             }
         }
     }
+    rows.extend(steps.load.input_lengths.map(|lengths| ("Input lengths", lengths.words())));
     rows.extend(tokens(steps.load.max_output_tokens).map(|value| ("Output", value)));
+    rows.extend(steps.load.output_lengths.map(|lengths| ("Output lengths", lengths.words())));
     let load = &steps.load;
     let default = |is_default: bool| if is_default { " (default)" } else { "" };
-    rows.push(("Load", load_words(load)));
-    if let Some(each) = requests_of_each(load) {
+    rows.push(("Load", load_words(load, &view.chosen.datasets)));
+    if let Some(each) = requests_of_each(&counted(view)) {
         let (least, most) = (each.iter().min().copied().unwrap_or(0), each.iter().max().copied().unwrap_or(0));
         let range = if least == most { grouped(most) } else { format!("{} to {}", grouped(least), grouped(most)) };
         let at_each = if each.len() > 1 { " at each load" } else { "" };

@@ -96,3 +96,14 @@ async fn nothing_is_kept_of_an_upload_that_is_too_large() {
     }
     assert_eq!(house.get("datasets").await.1["total"], 1);
 }
+
+#[tokio::test]
+async fn a_trace_is_recognised_and_has_no_prompts() {
+    let house = House::open().await;
+    let file = b"TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.5,374,44\n2023-11-16 18:15:50.5,396,110\n";
+    let (status, dataset) = house.upload(ADMIN, &[("name", None, b"Day"), ("file", Some("day.csv"), file)]).await;
+    assert_eq!(status, 201, "{dataset}");
+    assert_eq!((&dataset["format"], &dataset["samples"]), (&json!("azure_trace"), &json!(2)));
+    let facts = json!({ "span_s": 4.0, "mean_input_tokens": 385.0, "mean_output_tokens": 77.0 });
+    assert_eq!((&dataset["trace"], dataset.get("mean_prompt_chars")), (&facts, None));
+}

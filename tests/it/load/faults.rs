@@ -59,7 +59,7 @@ fn what_is_no_stream() {
     for text in [
         format!("{STREAM}{}", chunk("data: {\"choices\":[{\"delta\":{\"content\":\"x\"\n\n")),
         format!("{STREAM}zz\r\n"),
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc".to_owned(),
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\ncontent-length: 16\r\n\r\ndata: no gzip...".to_owned(),
         "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>".to_owned(),
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: br\r\ncontent-length: 3\r\n\r\nabc".to_owned(),
         "SSH-2.0-OpenSSH\r\n\r\n".to_owned(),
@@ -90,8 +90,9 @@ fn a_compressed_stream_is_read_as_it_comes() {
             encoder.write_all(event.as_bytes()).unwrap();
             encoder.flush().unwrap();
             let packed = std::mem::take(encoder.get_mut());
-            let _ =
-                write!(out, "{:x}\r\n", packed.len()).and_then(|()| out.write_all(&packed)).and_then(|()| out.write_all(b"\r\n"));
+            // in one write: small ones wait for each other
+            let framed = [format!("{:x}\r\n", packed.len()).as_bytes(), &packed, b"\r\n"].concat();
+            let _ = out.write_all(&framed);
             say(out, "", 30);
         }
         say(out, "0\r\n\r\n", 0);

@@ -52,6 +52,8 @@ impl Scripted {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
+                // what is said is sent at once
+                let _ = stream.set_nodelay(true);
                 let (log, answer, wrap) = (log.clone(), answer.clone(), wrap.clone());
                 std::thread::spawn(move || serve(wrap(stream), &log, &*answer));
             }

@@ -50,6 +50,82 @@ fn recordings_mean_the_same_in_any_cut_and_with_any_line_end() {
     }
 }
 
+#[path = "../../../fuzz/fuzz_targets/invariants.rs"]
+mod invariants;
+
+/// One change to a recording, at a place.
+#[derive(Debug, Clone)]
+enum Change {
+    Replace(u8),
+    Insert(Vec<u8>),
+    Remove(usize),
+    Repeat(usize),
+}
+
+fn any_change() -> impl Strategy<Value = Change> {
+    let pieces = prop::sample::select(vec![
+        "\r\n",
+        "\n\n",
+        "\r",
+        "data:",
+        "data: [DONE]\n\n",
+        "event: error\n",
+        ": ping\n\n",
+        "\u{feff}",
+        "0\r\n\r\n",
+        "ffffffff\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "content-encoding: gzip\r\n",
+        "{",
+        "\"",
+        "\\u",
+        "[[[[[[[[",
+    ]);
+    prop_oneof![
+        any::<u8>().prop_map(Change::Replace),
+        prop::collection::vec(any::<u8>(), 1..9).prop_map(Change::Insert),
+        pieces.prop_map(|piece| Change::Insert(piece.as_bytes().to_vec())),
+        (1..200_usize).prop_map(Change::Remove),
+        (1..200_usize).prop_map(Change::Repeat),
+    ]
+}
+
+fn change(bytes: &mut Vec<u8>, at: usize, change: Change) {
+    match change {
+        Change::Replace(byte) => {
+            if let Some(old) = bytes.get_mut(at) {
+                *old = byte;
+            }
+        }
+        Change::Insert(piece) => drop(bytes.splice(at..at, piece)),
+        Change::Remove(length) => drop(bytes.drain(at..(at + length).min(bytes.len()))),
+        Change::Repeat(length) => {
+            let piece = bytes[at..(at + length).min(bytes.len())].to_vec();
+            drop(bytes.splice(at..at, piece));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    /// What the fuzz target holds to, on recordings that something has happened to.
+    #[test]
+    fn damaged_recordings_are_read_the_same_in_any_cut(
+        which in 0..3_usize,
+        framed in any::<bool>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any_change()), 0..6),
+        cuts in prop::collection::vec(any::<usize>(), 0..20),
+    ) {
+        let (body, _) = recording(["llamacpp_chat.txt", "vllm_chat.txt", "vllm_completions.txt"][which]);
+        let mut bytes = if framed { format!("{STREAM}{}0\r\n\r\n", chunk(&body)) } else { body }.into_bytes();
+        for (place, one) in changes {
+            let at = place.index(bytes.len() + 1);
+            change(&mut bytes, at, one);
+        }
+        invariants::check(&bytes, &cuts);
+    }
+}
+
 /// Whether an event has content, its finish reason, the output tokens it counts, its text.
 type Meaning = (bool, Option<String>, Option<u32>, Vec<u8>);
 

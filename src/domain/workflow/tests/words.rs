@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::domain::benchmark::LoadSpec;
+use crate::domain::inventory::{Dataset, TraceFacts};
 use crate::domain::workflow::fields::{grouped, labels, title};
 use crate::domain::workflow::sentence::{all_requests, duration, load_words};
 use crate::domain::workflow::tests::world::*;
-use crate::domain::workflow::{Page, WorkflowAnswer, WorkflowRow, load_sentence};
+use crate::domain::workflow::{Page, WorkflowAnswer, WorkflowRow, load_sentence, trace_sentence};
 
 fn load(step_2: serde_json::Value, concurrency: u32, eval_with: &str) -> LoadSpec {
     let mut wizard = Wizard::new();
@@ -58,6 +59,25 @@ fn the_load_in_one_sentence() {
             None,
             Some(7_200.0),
             "50 requests at each load, 1 and 8 in flight, 512 tokens in and 128 out, about 2 hours.",
+        ),
+        (
+            load(
+                with(json!({
+                    "input_lengths": { "kind": "uniform", "min": 64 },
+                    "output_lengths": { "kind": "normal", "mean": 90, "std": 30 },
+                })),
+                8,
+                "configuration",
+            ),
+            None,
+            Some(60.0),
+            "100 requests, 8 in flight, 64 to 512 tokens in and about 90 (at most 128) out, about 60 seconds.",
+        ),
+        (
+            load(json!({ "dataset_ids": [CHATS], "multi_turn": true }), 4, "dataset"),
+            Some(10),
+            Some(60.0),
+            "100 requests, 4 conversations at a time, turns of the conversations of 1 dataset (10 rows), about 60 seconds.",
         ),
         (
             load(with(json!({ "load_points": [{ "concurrency": 8 }, { "concurrency": 64 }] })), 8, "configuration"),
@@ -127,9 +147,25 @@ fn all_requests_of_a_sweep_are_counted_warm_up_included() {
 #[test]
 fn the_load_in_a_few_words() {
     assert_eq!(
-        load_words(&load(json!({ "max_input_tokens": 1, "max_output_tokens": 1 }), 128, "configuration")),
+        load_words(&load(json!({ "max_input_tokens": 1, "max_output_tokens": 1 }), 128, "configuration"), &[]),
         "128 in flight"
     );
+    let conversations = load(json!({ "dataset_ids": [CHATS], "multi_turn": true }), 4, "dataset");
+    assert_eq!(load_words(&conversations, &[]), "4 conversations at a time");
+    let trace = trace();
+    let played = load(json!({ "dataset_ids": [TRACE], "time_scale": 2.5 }), 64, "dataset");
+    assert_eq!(load_words(&played, std::slice::from_ref(&trace)), "trace, at most 64 in flight");
+    let sentence = "10 arrivals over 24 minutes, as the trace day says, 2.5 times as fast, at most 64 in flight.";
+    assert_eq!(trace_sentence(&played, &trace), sentence);
+    let played = LoadSpec { num_requests: Some(3), time_scale: None, max_output_tokens: Some(9), ..played };
+    let sentence = "3 arrivals, as the trace day says, at most 64 in flight, at most 9 tokens out.";
+    assert_eq!(trace_sentence(&played, &trace), sentence);
+}
+
+fn trace() -> Dataset {
+    let trace = World::new().datasets.into_iter().find(|dataset| dataset.id == TRACE).unwrap();
+    let facts = TraceFacts { span_s: 3_600.0, mean_input_tokens: 1.0, mean_output_tokens: 1.0 };
+    Dataset { trace: Some(facts), ..trace }
 }
 
 #[test]
