@@ -58,6 +58,7 @@ async function measure(client, shape) {
       peak: truth.peak,
       tokensPerS: (truth.tokens * 1e9) / (truth.end - truth.begin),
       cpuPerMillion: (ran.cpuS * 1e6) / truth.tokens,
+      loadCpuPerMillion: (ran.cpu.share(truth.begin, truth.end) * (truth.end - truth.begin)) / 1e3 / truth.tokens,
       peakMb: ran.peakMb,
       engineShare: engineCpu.share(truth.begin, truth.end),
       clientShare: ran.cpu.share(truth.begin, truth.end),

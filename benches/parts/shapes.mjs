@@ -10,6 +10,6 @@ export const shapes = {
   4000: { name: "4,000 streams, 500/50 ms", ttft: 500, itl: 50, streams: 4000, requests: 12_000, output: 64, marks: { ttft: 0.5, itl: 0.1 } },
   10000: { name: "10,000 streams, 2,000/200 ms", ttft: 2000, itl: 200, streams: 10_000, requests: 20_000, output: 24 },
   fast: { name: "64 streams, as fast as possible, 1 event a write", ttft: 0, itl: 0, streams: 64, requests: 6000, output: 512 },
-  coalesced: { name: "64 streams, as fast as possible, 64 events a write", ttft: 0, itl: 0, streams: 64, requests: 12_000, output: 1024, eventsPerWrite: 64 },
+  coalesced: { name: "64 streams, as fast as possible, 64 events a write", ttft: 0, itl: 0, streams: 64, requests: 6000, output: 1024, eventsPerWrite: 64 },
   open: { name: "open loop, 1,000 requests/s, 200/20 ms", ttft: 200, itl: 20, rate: 1000, requests: 10_000, output: 16, marks: { ttft: 0.5, itl: 0.1, lag: 1 } },
 };

@@ -12,6 +12,7 @@ const columns = [
   ["of the stamp", (row) => spread(row.stamp)],
   ["ITL error ms p50/p99/max", (row) => spread(row.itl)],
   ["CPU s/M tok", (row) => fixed(row.cpuPerMillion, 2)],
+  ["in the load", (row) => fixed(row.loadCpuPerMillion, 2)],
   ["RSS MB", (row) => fixed(row.peakMb, 0)],
   ["tok/s", (row) => Math.round(row.tokensPerS).toLocaleString("en")],
   ["streams", (row) => String(row.peak)],

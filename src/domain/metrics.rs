@@ -1,5 +1,6 @@
 //! What each figure means: one table that pages, tooltips and documents read. `docs/METRICS.md` says the same at length.
 
+use super::bounds::FLOORS;
 use super::report::{Distribution, Summary};
 
 /// A metric's definition.
@@ -32,6 +33,16 @@ pub const METRICS: &[Metric] = &[
         formula: "Σ n / (last content event − first send)",
         words: "Output tokens of the successful requests per second, over all measured requests.",
         elsewhere: "vLLM divides by the whole duration, which ends later.",
+    },
+    Metric {
+        id: "output_throughput_per_gpu",
+        name: "Output tokens/s per GPU",
+        long_name: "Output token throughput per GPU",
+        unit: "tokens/s",
+        formula: "output token throughput / accelerators that served",
+        words: "Lays machines of different size beside each other. Per node where no accelerator served; not divided for a \
+                provider's model, of which it is not known.",
+        elsewhere: "",
     },
     Metric {
         id: "total_throughput",
@@ -195,14 +206,9 @@ pub const PERCENTILES: [&str; 5] = ["p50", "p90", "p95", "p99", "p999"];
 
 /// Fewest samples for which a percentile is shown and decides anything: below it no bound at 99 % confidence exists.
 pub fn floor(percentile: &str) -> u64 {
-    match percentile {
-        "p25" | "p50" | "p75" => 11,
-        "p90" => 64,
-        "p95" => 130,
-        "p99" => 662,
-        "p999" => 6636,
-        _ => 1,
-    }
+    // the quartiles are asked for no less than the median
+    let known = if matches!(percentile, "p25" | "p75") { "p50" } else { percentile };
+    FLOORS.iter().find(|(name, ..)| *name == known).map_or(1, |(.., samples)| *samples)
 }
 
 /// A percentile's name as people write it.

@@ -2,6 +2,7 @@
 //! whatever is needed comes in as an argument.
 
 pub mod benchmark;
+pub mod bounds;
 pub mod dataset;
 pub mod engine_metrics;
 pub mod event;

@@ -1,6 +1,7 @@
 //! Latency limits that others have published, and how many samples a limit needs.
 
 use super::benchmark::Slo;
+use super::bounds;
 
 /// A published pair of limits, at the 99th percentile.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,10 +39,9 @@ pub fn preset_of(slo: &Slo) -> Option<&'static SloPreset> {
     PRESETS.iter().find(|preset| same(slo.ttft_ms, preset.ttft_ms) && same(slo.tpot_ms, preset.tpot_ms))
 }
 
-/// Fewest samples with which a percentile, 0 to 100, decides anything; docs/METRICS.md has the floors.
+/// Fewest samples with which a percentile, 0 to 100, decides anything.
 pub fn floor(percentile: f64) -> u32 {
-    const FLOORS: [(f64, u32); 5] = [(50.0, 11), (90.0, 64), (95.0, 130), (99.0, 662), (99.9, 6_636)];
-    FLOORS.iter().find(|(known, _)| percentile <= *known).unwrap_or(&FLOORS[4]).1
+    bounds::floor(percentile).and_then(|samples| u32::try_from(samples).ok()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -54,6 +54,7 @@ mod tests {
         assert_eq!(preset_of(&slo(Some(450.0), Some(40.0))).map(|preset| preset.id), Some("llama2-70b-interactive"));
         assert_eq!(preset_of(&slo(Some(450.0), None)), None);
         assert_eq!(preset("deepseek-r1").map(|preset| preset.tpot_ms), Some(80.0));
-        assert_eq!([50.0, 97.0, 99.0, 99.95].map(floor), [11, 662, 662, 6_636]);
+        assert_eq!([50.0, 99.0, 99.9].map(floor), [11, 662, 6_636]);
+        assert!((130..662).contains(&floor(97.0)), "percentiles between have floors of their own");
     }
 }

@@ -15,6 +15,14 @@ pub enum Varied {
 }
 
 impl Varied {
+    /// What stands behind a load: `8 in flight`.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Concurrency => "in flight",
+            Self::Rate => "requests/s",
+        }
+    }
+
     /// What people call it.
     pub fn words(self) -> &'static str {
         match self {

@@ -183,7 +183,12 @@ impl LoadArgs {
         };
         // with limits, as many requests as their percentile needs
         let least = slo.as_ref().filter(|slo| slo.search.is_none()).and_then(|slo| floor(slo.percentile));
-        let load_points = loads.into_iter().map(of).map(|point| point.with_at_least(least.unwrap_or(0))).collect();
+        let enough = |point: PlannedLoad| match least {
+            Some(least) => point.with_at_least(least),
+            // a search's number of requests is found for each load that it tries
+            None => point,
+        };
+        let load_points = loads.into_iter().map(of).map(enough).collect();
         let metrics = (self.engine_metrics != "off").then_some(self.engine_metrics);
         Ok(Plan {
             run_id: uuid::Uuid::nil(),

@@ -3,27 +3,26 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::aside::{Aside, Carried};
+use super::aside::Aside;
 use super::client::clock::Clock;
 use super::client::drive::Driver;
-use super::client::enough::Enough;
 use super::client::health::invalid_reasons;
 use super::client::link::{keep_stamps_on, raise_open_files};
-use super::client::phase::{Ending, Limits, PhasePlan};
+use super::client::phase::{Ending, Limits};
 use super::client::stop::Stop;
 use super::engine_metrics::Scraper;
 use super::event::{LoadNews, LoadStatus};
-use super::plan::{Load, Plan, PlannedLoad};
+use super::plan::{Plan, PlannedLoad};
+use super::points::Points;
 use super::prepare::{addresses_of, id_prefix, metrics_of, prompts_of, secret_of, targets_of, tls_of, tokens_of};
 use super::progress::Progressing;
 use super::record::{RecordFile, Records};
-use super::report::{Circumstances, load_point_figures, report, verdict};
-use super::search::Search;
+use super::report::{Circumstances, report};
 use super::self_check;
 use super::tokens::Tokens;
-use super::workload::{Prompts, Requests};
+use super::workload::Requests;
 use crate::domain::event::Progress;
-use crate::domain::report::{Phase, Report, TokenSource};
+use crate::domain::report::{Report, TokenSource};
 use crate::domain::run::RunStatus;
 use crate::domain::trust::SelfCheck;
 
@@ -123,9 +122,9 @@ pub(super) fn measure(plan: &Plan, check: Option<&SelfCheck>, tell: &Tell, stop:
     let scraper = Scraper::start(metrics_of(plan, &addresses), &secret, tls.as_ref())
         .map_err(|error| format!("The engine's metrics can't be read: {error}."))?;
     let aside = Aside { self_check: check.cloned(), points: Vec::new() };
-    let mut points = Points { plan, tokens: &tokens, tell, aside, used: (0, 0) };
+    let mut points = Points::new(plan, &tokens, tell, aside);
     let ending = points.run(&mut driver, &mut notes);
-    let aside = points.aside;
+    let aside = points.into_aside();
     let metrics = scraper.map(Scraper::end).unwrap_or_default();
     notes.extend(metrics.notes);
 
@@ -168,161 +167,6 @@ pub(super) fn measure(plan: &Plan, check: Option<&SelfCheck>, tell: &Tell, stop:
     circumstances.notes = notes;
     circumstances.engine_metrics = metrics.series;
     Ok(Measured { records, ending, circumstances, tokens })
-}
-
-/// The load points one after the other: those of the plan, or those that a search asks for.
-struct Points<'p> {
-    plan: &'p Plan,
-    tokens: &'p Tokens,
-    tell: &'p Tell,
-    aside: Aside,
-    /// Prompts that were used: of warm-ups, and of measurements.
-    used: (u64, u64),
-}
-
-impl Points<'_> {
-    fn run(&mut self, driver: &mut Driver<'_>, notes: &mut Vec<String>) -> Ending {
-        let ending = match self.plan.search() {
-            Some((variable, min, max)) => self.search(driver, Search::new(variable, min, max), notes),
-            None => self.sweep(driver, notes),
-        };
-        if let Prompts::Turns(turns) = &driver.requests().prompts
-            && turns.begun() > turns.len() as u64
-        {
-            let (begun, all) = (turns.begun(), turns.len());
-            notes.push(format!("Conversations were repeated: {begun} were begun, the datasets have {all}."));
-        }
-        if let Prompts::Dataset(dataset) = &driver.requests().prompts
-            && ending == Ending::Done
-            && self.used.1 > dataset.len() as u64
-        {
-            notes.push(format!("Rows of the datasets were repeated: {} requests, {} rows.", self.used.1, dataset.len()));
-        }
-        ending
-    }
-
-    fn sweep(&mut self, driver: &mut Driver<'_>, notes: &mut Vec<String>) -> Ending {
-        let points = &self.plan.load_points;
-        for (number, point) in points.iter().enumerate() {
-            let ending = self.point(driver, point.clone(), (points.len() - number - 1) as f64, notes);
-            if ending != Ending::Done {
-                return ending;
-            }
-        }
-        Ending::Done
-    }
-
-    fn search(&mut self, driver: &mut Driver<'_>, mut search: Search, notes: &mut Vec<String>) -> Ending {
-        while let Some(point) = search.next().and_then(|load| self.plan.point_at(load)) {
-            let number = self.aside.points.len();
-            let most = search.most_left();
-            driver.progress().set_points(most + number as u32);
-            driver.enough = self.plan.slo.clone().zip(point.requests()).map(|(slo, requests)| Enough::new(slo, requests));
-            let ending = self.point(driver, point, f64::from(most.saturating_sub(2)), notes);
-            let over = driver.enough.take().is_some_and(|enough| enough.is_over());
-            if ending != Ending::Done {
-                return ending;
-            }
-            let Some(carried) = self.aside.points.last_mut() else { break };
-            carried.over = over;
-            let figures = load_point_figures(&driver.records, self.plan, number as u32, carried);
-            search.answer(verdict(&figures));
-            self.keep_aside(driver);
-        }
-        Ending::Done
-    }
-
-    /// One load point, its warm-up first. `rest` load points of its length are estimated to follow.
-    fn point(&mut self, driver: &mut Driver<'_>, point: PlannedLoad, rest: f64, notes: &mut Vec<String>) -> Ending {
-        let plan = self.plan;
-        let number = self.aside.points.len() as u32;
-        self.aside.points.push(Carried { planned: point.clone(), over: false });
-        self.keep_aside(driver);
-        let connections = match point.load {
-            Load::Closed { concurrency } => concurrency.min(point.requests().unwrap_or(u32::MAX).max(point.warmup())),
-            Load::Rate { rate, max_in_flight, .. } => max_in_flight.min((rate.ceil() as u32).max(16)),
-            Load::Trace { max_in_flight, .. } => max_in_flight.min(64),
-        };
-        let opened = driver.open(connections);
-        if opened != Ending::Done {
-            return opened;
-        }
-        let ramp = match point.load {
-            Load::Closed { concurrency } => (plan.ramp_of(concurrency) * 1e9) as i64,
-            Load::Rate { .. } | Load::Trace { .. } => 0,
-        };
-        // a trace's own times are for the measurement
-        let warmup_load = match point.load {
-            Load::Trace { max_in_flight, .. } => Load::Closed { concurrency: max_in_flight.min(point.warmup()).max(1) },
-            _ => point.load.clone(),
-        };
-        let seed = plan.seed.wrapping_mul(1_000_003).wrapping_add(u64::from(number));
-        let phase = PhasePlan {
-            load_point: number,
-            phase: Phase::Warmup,
-            load: &warmup_load,
-            count: Some(point.warmup()),
-            duration: None,
-            ramp,
-            seed: seed ^ 0xA5A5,
-            first_prompt: self.used.0,
-        };
-        if point.warmup() > 0 {
-            let per_warmup = f64::from(point.requests().unwrap_or(0)) / f64::from(point.warmup());
-            driver.progress().set_after(per_warmup + rest * (per_warmup + 1.0));
-            let before = driver.records.rows.len();
-            let ending = driver.run(&phase);
-            self.used.0 += u64::from(driver.issued());
-            if ending != Ending::Done {
-                return ending;
-            }
-            calibrate(driver, before, self.tokens, notes);
-        }
-        driver.progress().set_after(rest);
-        let count = driver.requests().planned(point.requests());
-        let duration = point.duration_s.map(|seconds| (seconds * 1e9) as i64);
-        let phase =
-            PhasePlan { phase: Phase::Measured, load: &point.load, count, duration, seed, first_prompt: self.used.1, ..phase };
-        let ending = driver.run(&phase);
-        self.used.1 += u64::from(driver.issued());
-        if let Some(carried) = self.aside.points.last() {
-            let figures = Box::new(load_point_figures(&driver.records, plan, number, carried));
-            (self.tell)(LoadNews::LoadPointEnd { load_point: number, figures });
-        }
-        ending
-    }
-
-    fn keep_aside(&self, driver: &mut Driver<'_>) {
-        if let Some(path) = &self.plan.requests
-            && let Err(error) = self.aside.write(path)
-        {
-            driver.file_error.get_or_insert(error);
-        }
-    }
-}
-
-/// What the engine counted in the warm-up shows whether prompts are as long as they should be: a constant difference is
-/// made up for; where lengths are estimates, the mean one is.
-fn calibrate(driver: &mut Driver<'_>, first: usize, tokens: &Tokens, notes: &mut Vec<String>) {
-    let rows = driver.records.rows[first..].iter();
-    let off: Vec<i64> = rows.filter_map(|row| Some(i64::from(row.input?) - i64::from(row.requested_input?))).collect();
-    let (Some(least), Some(most)) = (off.iter().min(), off.iter().max()) else { return };
-    let (least, most) = (*least, *most);
-    if least == 0 && most == 0 || tokens.knows_template() && least != most {
-        return;
-    }
-    let mean = (off.iter().sum::<i64>() as f64 / off.len() as f64).round() as i64;
-    if mean == 0 {
-        return;
-    }
-    if let Prompts::Synthetic(synthetic) = &mut driver.requests().prompts {
-        synthetic.shift(-mean);
-        notes.push(format!(
-            "Prompts were made {} tokens {} after the warm-up, by the engine's own count.",
-            mean.abs(),
-            if mean > 0 { "shorter" } else { "longer" }
-        ));
-    }
 }
 
 /// Counts kept texts: where the engine gave no count that is the count, elsewhere it shows how far the two disagree. Says
@@ -398,6 +242,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::report::Phase;
     use crate::load::plan::PlannedCheck;
     use crate::load::record::{GapsBuf, Row};
 

@@ -8,12 +8,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::search::Search;
-use super::stats::bounds::floor;
 use crate::credentials::AddressPolicy;
 use crate::domain::benchmark::{ArrivalProcess, Endpoint, LengthDistribution, Slo};
 use crate::domain::provider::{AuthHeader, TokenLimitField};
-use crate::domain::trust::SearchVariable;
 
 /// A load, from the first warm-up request to the report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -333,38 +330,6 @@ impl PlannedLoad {
 }
 
 impl Plan {
-    /// What a search varies and its bounds, where the plan asks for one. Its one load point then says all but the load, which
-    /// it has at its largest.
-    pub fn search(&self) -> Option<(SearchVariable, f64, f64)> {
-        let bounds = self.slo.as_ref()?.search.as_ref()?;
-        let variable = match self.load_points.first()?.load {
-            Load::Closed { .. } => SearchVariable::Concurrency,
-            Load::Rate { .. } => SearchVariable::Rate,
-            Load::Trace { .. } => return None,
-        };
-        Some((variable, bounds.min, bounds.max))
-    }
-
-    /// A load point of a search: enough requests for the percentile to decide, unless the plan fixes their number.
-    pub fn point_at(&self, load: f64) -> Option<PlannedLoad> {
-        let mut point = self.load_points.first()?.clone();
-        match &mut point.load {
-            Load::Closed { concurrency } => *concurrency = load as u32,
-            Load::Rate { rate, .. } => *rate = load,
-            Load::Trace { .. } => return None,
-        }
-        let least = self.slo.as_ref().and_then(|slo| floor(slo.percentile));
-        Some(point.with_at_least(least.unwrap_or(0)))
-    }
-
-    /// Most load points that can come.
-    pub fn most_points(&self) -> u32 {
-        match self.search() {
-            Some((variable, min, max)) => Search::new(variable, min, max).most_left(),
-            None => u32::try_from(self.load_points.len()).unwrap_or(u32::MAX),
-        }
-    }
-
     /// Over how long a closed loop's first requests are spread, seconds.
     pub fn ramp_of(&self, concurrency: u32) -> f64 {
         self.ramp_s.unwrap_or_else(|| (f64::from(concurrency.saturating_sub(1)) * 0.002).min(1.0))

@@ -4,9 +4,10 @@
 use serde_json::{Map, Value};
 
 use super::command::{node_name, plan_of};
-use super::plan::{Load, Plan, PlanEndpoint, PlannedCheck, TokenizerChoice, Workload};
+use super::plan::{Load, Plan, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
 use crate::domain::benchmark::{ArrivalProcess, Endpoint};
 use crate::domain::repeat::{Repeat, shell_line};
+use crate::domain::trust::SearchVariable;
 
 /// The plan as somebody else can carry it out: without the run's own files, its deadline and the portal's rules.
 pub fn to_share(plan: &Plan) -> Plan {
@@ -15,7 +16,7 @@ pub fn to_share(plan: &Plan) -> Plan {
         requests: None,
         report: None,
         deadline_unix_ns: None,
-        // Checks are kept where the portal keeps them.
+        // The portal keeps its checks in a folder of its own.
         self_check: plan.self_check.as_ref().map(|_| PlannedCheck::default()),
         // It guards the portal's network, not that of whoever repeats the load.
         address_policy: None,
@@ -51,68 +52,113 @@ fn comparable(plan: &Plan) -> Plan {
     Plan { endpoints: plan.endpoints.iter().map(rename).collect(), ..to_share(plan) }
 }
 
+/// Flags as they are collected.
+#[derive(Default)]
+struct Flags(Vec<String>);
+
+impl Flags {
+    fn add(&mut self, flag: &str, value: impl ToString) {
+        self.0.extend([format!("--{flag}"), value.to_string()]);
+    }
+
+    fn add_some(&mut self, flag: &str, value: Option<impl ToString>) {
+        if let Some(value) = value {
+            self.add(flag, value);
+        }
+    }
+}
+
 /// The flags that come nearest to the plan; nothing where it is plain that they can't say it.
 fn flags(plan: &Plan) -> Option<Vec<String>> {
-    let [point] = plan.load_points.as_slice() else { return None };
     let Workload::Synthetic { input_tokens, output_tokens, .. } = &plan.workload else { return None };
-    let mut flags: Vec<String> = Vec::new();
-    let mut add = |flag: &str, value: String| flags.extend([format!("--{flag}"), value]);
+    let first = plan.load_points.first()?;
+    let mut flags = Flags::default();
     for endpoint in &plan.endpoints {
-        add("base-url", endpoint.base_url.clone());
+        flags.add("base-url", &endpoint.base_url);
     }
-    add("model", plan.model.clone());
+    flags.add("model", &plan.model);
     match plan.endpoint {
         Endpoint::Chat => {}
-        Endpoint::Completions => add("endpoint", "completions".to_owned()),
-        Endpoint::Embeddings => add("endpoint", "embeddings".to_owned()),
+        Endpoint::Completions => flags.add("endpoint", "completions"),
+        Endpoint::Embeddings => flags.add("endpoint", "embeddings"),
     }
-    match &point.load {
-        Load::Closed { concurrency } => add("concurrency", concurrency.to_string()),
-        Load::Rate { rate, process, burstiness, max_in_flight } => {
-            add("rate", rate.to_string());
-            match process {
-                ArrivalProcess::Poisson => {}
-                ArrivalProcess::Constant => add("arrival", "constant".to_owned()),
-                ArrivalProcess::Gamma => {
-                    add("arrival", "gamma".to_owned());
-                    add("burstiness", burstiness.to_string());
-                }
-            }
-            add("max-in-flight", max_in_flight.to_string());
-        }
-        Load::Trace { .. } => return None,
-    }
-    if let Some(number) = point.num_requests {
-        add("num-requests", number.to_string());
-    }
-    if let Some(seconds) = point.duration_s {
-        add("duration-s", seconds.to_string());
-    }
-    if let Some(number) = point.warmup_requests {
-        add("warmup-requests", number.to_string());
-    }
-    add("input-tokens", input_tokens.to_string());
-    add("output-tokens", output_tokens.to_string());
-    add("seed", plan.seed.to_string());
-    add("stall-timeout-s", plan.stall_timeout_s.to_string());
-    add("timeout-s", plan.timeout_s.to_string());
+    loads(plan, &mut flags);
+    limits(plan, &mut flags);
+    // Where the points differ it may be by their defaults, which flags that are left out say.
+    let same = |of: fn(&PlannedLoad) -> Option<u32>| {
+        of(first).filter(|value| plan.load_points.iter().all(|point| of(point) == Some(*value)))
+    };
+    flags.add_some("num-requests", same(|point| point.num_requests));
+    flags.add_some("duration-s", first.duration_s);
+    flags.add_some("warmup-requests", same(|point| point.warmup_requests));
+    flags.add("input-tokens", input_tokens);
+    flags.add("output-tokens", output_tokens);
+    flags.add("seed", plan.seed);
+    flags.add("stall-timeout-s", plan.stall_timeout_s);
+    flags.add("timeout-s", plan.timeout_s);
     match plan.endpoints.first()?.metrics.as_deref() {
         Some("/metrics") => {}
-        path => add("engine-metrics", path.unwrap_or("off").to_owned()),
-    }
-    if let TokenizerChoice::File { path } = &plan.tokenizer {
-        add("tokenizer", path.to_str()?.to_owned());
-    }
-    if let Some(auth) = &plan.auth {
-        add("api-key-env", auth.api_key_env.clone());
+        path => flags.add("engine-metrics", path.unwrap_or("off")),
     }
     if plan.self_check.is_none() {
-        add("self-check", "off".to_owned());
+        flags.add("self-check", "off");
     }
+    if let TokenizerChoice::File { path } = &plan.tokenizer {
+        flags.add("tokenizer", path.to_str()?);
+    }
+    flags.add_some("api-key-env", plan.auth.as_ref().map(|auth| &auth.api_key_env));
     if plan.ignore_eos {
-        flags.push("--ignore-eos".to_owned());
+        flags.0.push("--ignore-eos".to_owned());
     }
-    Some(flags)
+    Some(flags.0)
+}
+
+/// The offered loads; a search finds its own.
+fn loads(plan: &Plan, flags: &mut Flags) {
+    let mut concurrencies: Vec<String> = Vec::new();
+    let mut rates: Vec<String> = Vec::new();
+    for point in &plan.load_points {
+        match &point.load {
+            Load::Closed { concurrency } => concurrencies.push(concurrency.to_string()),
+            Load::Rate { rate, .. } => rates.push(rate.to_string()),
+            // its file is not said by flags
+            Load::Trace { .. } => {}
+        }
+    }
+    let searches = plan.search().is_some();
+    if !searches && !concurrencies.is_empty() {
+        flags.add("concurrency", concurrencies.join(","));
+    }
+    if !searches && !rates.is_empty() {
+        flags.add("rate", rates.join(","));
+    }
+    if let Some(Load::Rate { process, burstiness, max_in_flight, .. }) = plan.load_points.first().map(|point| &point.load) {
+        match process {
+            ArrivalProcess::Poisson => {}
+            ArrivalProcess::Constant => flags.add("arrival", "constant"),
+            ArrivalProcess::Gamma => {
+                flags.add("arrival", "gamma");
+                flags.add("burstiness", burstiness);
+            }
+        }
+        flags.add("max-in-flight", max_in_flight);
+    }
+}
+
+/// Latency limits, and the bounds of a search.
+fn limits(plan: &Plan, flags: &mut Flags) {
+    let Some(slo) = &plan.slo else { return };
+    flags.add_some("slo-ttft-ms", slo.ttft_ms);
+    flags.add_some("slo-tpot-ms", slo.tpot_ms);
+    flags.add_some("slo-e2el-ms", slo.e2el_ms);
+    flags.add("slo-percentile", slo.percentile);
+    if let Some((variable, min, max)) = plan.search() {
+        flags.add("search-min", min);
+        flags.add("search-max", max);
+        if variable == SearchVariable::Rate {
+            flags.0.push("--search-rate".to_owned());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -144,7 +190,7 @@ mod tests {
             got.command,
             "dyno load --base-url http://127.0.0.1:8100/v1 --model 'my model' --concurrency 64 --num-requests 640 \
              --input-tokens 512 --output-tokens 128 --seed 7 --stall-timeout-s 120 --timeout-s 600 \
-             --engine-metrics off --ignore-eos"
+             --engine-metrics off --self-check off --ignore-eos"
         );
     }
 
@@ -165,11 +211,33 @@ mod tests {
     }
 
     #[test]
+    fn flags_say_sweeps_limits_and_searches() {
+        let point = |concurrency: u32, requests: u32| json!({ "load": { "kind": "closed", "concurrency": concurrency }, "num_requests": requests });
+        let limits = json!({ "percentile": 99.0, "ttft_ms": 450.0, "tpot_ms": 40.0 });
+        let sweep = command(
+            json!({ "load_points": [point(1, 700), point(8, 700)], "slo": limits, "self_check": { "cache": "/portal" } }),
+        );
+        assert!(sweep.by_hand, "{sweep:?}");
+        assert!(
+            sweep.command.contains("--concurrency 1,8 --slo-ttft-ms 450 --slo-tpot-ms 40 --slo-percentile 99"),
+            "{}",
+            sweep.command
+        );
+        assert!(sweep.command.contains("--num-requests 700") && !sweep.command.contains("self-check"), "{}", sweep.command);
+
+        let mut searched = limits.clone();
+        searched["search"] = json!({ "min": 1.0, "max": 64.0 });
+        let search = command(json!({ "load_points": [{ "load": { "kind": "closed", "concurrency": 64 } }], "slo": searched }));
+        assert!(search.by_hand, "{search:?}");
+        assert!(search.command.contains("--search-min 1 --search-max 64") && !search.command.contains("--concurrency"));
+    }
+
+    #[test]
     fn what_flags_cannot_say_goes_by_the_plan() {
-        let point = |concurrency: u32| json!({ "load": { "kind": "closed", "concurrency": concurrency } });
+        let point = |concurrency: u32, requests: u32| json!({ "load": { "kind": "closed", "concurrency": concurrency }, "num_requests": requests });
         for change in [
-            json!({ "load_points": [point(1), point(2)] }),
-            json!({ "slo": { "percentile": 99.0, "ttft_ms": 450.0 } }),
+            json!({ "load_points": [point(1, 10), point(2, 20)] }),
+            json!({ "ramp_s": 2.0 }),
             json!({ "workload": { "kind": "synthetic", "input_tokens": 512, "output_tokens": 128, "shared_prefix": 0.5 } }),
             json!({ "extra_body": { "temperature": 0 } }),
             json!({ "auth": { "header": "api_key", "api_key_env": "K" } }),

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::keeper::spec::files;
 use crate::credentials::AddressPolicy;
-use crate::domain::benchmark::{Arrival, BenchmarkSpec, Endpoint, EvalWith, LoadSpec, OfferedLoad, Slo};
+use crate::domain::benchmark::{Arrival, BenchmarkSpec, Endpoint, EvalWith, LoadSpec, OfferedLoad};
 use crate::domain::inventory::{Dataset, DatasetRow, ModelFacts, ModelSource, TraceRow};
 use crate::domain::provider::ProviderId;
+use crate::domain::slo::floor;
 use crate::engine::Launch;
 use crate::load::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
 
@@ -193,16 +194,11 @@ fn load_points(load: &LoadSpec, is_trace: bool) -> Vec<PlannedLoad> {
             };
             if let (None, None, Some(slo)) = (load.num_requests, load.duration_s, load.slo.as_ref().filter(|_| search.is_none()))
             {
-                planned.num_requests = planned.requests().map(|number| number.max(floor(slo)));
+                planned.num_requests = planned.requests().map(|number| number.max(floor(slo.percentile)));
             }
             planned
         })
         .collect()
-}
-
-/// The least number of samples that lets an SLO's percentile decide.
-fn floor(slo: &Slo) -> u32 {
-    crate::load::stats::bounds::floor(slo.percentile).and_then(|samples| u32::try_from(samples).ok()).unwrap_or(0)
 }
 
 fn tokenizer(inputs: &PlanInputs<'_>) -> TokenizerChoice {
@@ -351,9 +347,9 @@ mod tests {
                 spec: &spec,
                 data_dir: Path::new("/data"),
                 deadline: Timestamp::UNIX_EPOCH,
+                address_policy: None,
                 launch: None,
                 model_path: None,
-                address_policy: None,
             };
             let plan = plan(&inputs);
             plan.check().unwrap();

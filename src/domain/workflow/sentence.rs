@@ -40,12 +40,16 @@ pub fn load_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -
     }
 }
 
-/// "A search between 1 and 256 in flight for the largest load with p99 TTFT up to 450 ms"
+/// "A search between 1 and 256 in flight, in at most 9 load points, for the largest load with p99 TTFT up to 450 ms"
 fn search(load: &LoadSpec) -> Option<String> {
     let search = load.slo.as_ref()?.search.as_ref()?;
     let unit = if is_open(load) { "requests per second" } else { "in flight" };
     let limits = limits(load).map(|limits| format!(" with {limits}")).unwrap_or_default();
-    Some(format!("A search between {} and {} {unit} for the largest load{limits}", plain(search.min), plain(search.max)))
+    Some(format!(
+        "A search between {} and {} {unit}, in at most 9 load points, for the largest load{limits}",
+        plain(search.min),
+        plain(search.max)
+    ))
 }
 
 /// "p99 TTFT up to 450 ms and TPOT up to 40 ms"; nothing where there are no limits.
@@ -139,10 +143,9 @@ fn amount(load: &LoadSpec) -> String {
         };
     }
     let Some(requests) = requests_of_each(load) else {
-        let least = load.slo.as_ref().map_or(0, |slo| floor(slo.percentile)).max(100);
         return match load.num_requests {
             Some(requests) => format!("{}{each}", count(requests.into(), "request")),
-            None => format!("at least {}{each}", count(least.into(), "request")),
+            None => format!("as many requests{each} as the percentile needs"),
         };
     };
     match (requests.iter().min(), requests.iter().max()) {
@@ -181,6 +184,16 @@ pub fn load_words(load: &LoadSpec, datasets: &[Dataset]) -> String {
         Some(search) => {
             let unit = if is_open(load) { "requests per second" } else { "in flight" };
             format!("search, {} to {} {unit}", plain(search.min), plain(search.max))
+        }
+        None if load.load_points.len() > 2 => {
+            let of = |point: &OfferedLoad| match point {
+                OfferedLoad::Concurrency { concurrency } => f64::from(*concurrency),
+                OfferedLoad::Rate { rate } => *rate,
+            };
+            let least = load.load_points.iter().map(of).fold(f64::INFINITY, f64::min);
+            let most = load.load_points.iter().map(of).fold(0.0, f64::max);
+            let unit = if is_open(load) { "requests per second" } else { "in flight" };
+            format!("{}, {} to {} {unit}", count(load.load_points.len() as u64, "load"), plain(least), plain(most))
         }
         None => pace(load).join(", "),
     }

@@ -84,6 +84,11 @@ impl Chunks {
 
     /// A chunk with one choice; `delta` is the inside of the delta (or the `text` member of a completion).
     pub fn write(&self, out: &mut Vec<u8>, delta: &[u8], finish: Option<&str>, usage: Option<&Usage>) {
+        self.write_with(out, finish, usage, |out| out.extend_from_slice(delta));
+    }
+
+    /// The same, with the delta written in its place.
+    pub fn write_with(&self, out: &mut Vec<u8>, finish: Option<&str>, usage: Option<&Usage>, delta: impl FnOnce(&mut Vec<u8>)) {
         let chat = self.api == Api::Chat;
         let reason = |out: &mut Vec<u8>| match finish {
             None => out.extend_from_slice(b"null"),
@@ -97,9 +102,9 @@ impl Chunks {
         if self.dialect == Dialect::LlamaCpp {
             reason(out);
             out.extend_from_slice(if chat { b",\"index\":0,\"delta\":{" } else { b",\"index\":0," });
-            out.extend_from_slice(delta);
+            delta(out);
         } else {
-            out.extend_from_slice(delta);
+            delta(out);
             out.extend_from_slice(if chat {
                 b"},\"logprobs\":null,\"finish_reason\":"
             } else {
@@ -194,10 +199,28 @@ pub fn error(dialect: Dialect, status: u16, kind: &str, message: &str) -> String
     }
 }
 
+fn line_end(shape: &Shape) -> &'static [u8] {
+    if shape.line_end == LineEnd::Crlf { b"\r\n" } else { b"\n" }
+}
+
+fn field(shape: &Shape) -> &'static [u8] {
+    if shape.data_space { b"data: " } else { b"data:" }
+}
+
+/// What stands before the data of an event of one line, and after it.
+pub fn begin_event(shape: &Shape, out: &mut Vec<u8>) {
+    out.extend_from_slice(field(shape));
+}
+
+/// See `begin_event`.
+pub fn end_event(shape: &Shape, out: &mut Vec<u8>) {
+    out.extend_from_slice(line_end(shape));
+    out.extend_from_slice(line_end(shape));
+}
+
 /// Puts `data` into an event of the shape's form.
 pub fn as_event(shape: &Shape, data: &[u8], out: &mut Vec<u8>) {
-    let end: &[u8] = if shape.line_end == LineEnd::Crlf { b"\r\n" } else { b"\n" };
-    let field: &[u8] = if shape.data_space { b"data: " } else { b"data:" };
+    let (end, field) = (line_end(shape), field(shape));
     out.extend_from_slice(field);
     if shape.multi_line {
         // A line end is white space between two members, where JSON allows it: `,"` is never inside one of our strings,

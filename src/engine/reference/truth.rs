@@ -3,8 +3,8 @@
 //! One JSON object a line and request, with parallel arrays, one entry for each event:
 //! `kinds` (`h` head, `r` role, `e` empty delta, `c` content, `f` finish, `u` usage, `d` `[DONE]`, `p` ping, `x` a
 //! fault's event, `a` a whole answer), `tokens` (in the event), `due_mono_ns`, `mono_ns` (`CLOCK_MONOTONIC`), `unix_ns`
-//! (`CLOCK_REALTIME`). `arrived_unix_ns` is the kernel's own time of the request's last byte, however late the engine read
-//! it. Both stamps are taken immediately before the `write` call that carries the event's last byte, so
+//! (`CLOCK_REALTIME`). `received_*_ns` is the kernel's own time of the request's last byte, however late the engine read
+//! it. An event's stamps are taken immediately before the `write` call that carries the event's last byte, so
 //! events of one write share their stamps. A content event with the finish reason in it is a `c`.
 
 use std::{
@@ -53,11 +53,9 @@ pub struct TruthRecord {
     /// Counts the engine's connections from 0.
     pub connection: u64,
     pub path: String,
-    /// Right after the `read` that completed the request.
+    /// When the kernel received the last of the request; right after the `read` where it does not say.
     pub received_mono_ns: u64,
     pub received_unix_ns: u64,
-    /// When the kernel received its last byte, before this program read it; 0 where it does not say.
-    pub arrived_unix_ns: u64,
     /// When it left the queue; 0 if it never did.
     pub admitted_mono_ns: u64,
     pub prompt_tokens: u32,
@@ -86,7 +84,6 @@ struct Line<'a> {
     path: &'a str,
     received_mono_ns: u64,
     received_unix_ns: u64,
-    arrived_unix_ns: Option<u64>,
     admitted_mono_ns: Option<u64>,
     prompt_tokens: u32,
     cached_tokens: u32,
@@ -111,7 +108,6 @@ pub fn to_line(record: &TruthRecord) -> serde_json::Result<String> {
         path: &record.path,
         received_mono_ns: record.received_mono_ns,
         received_unix_ns: record.received_unix_ns,
-        arrived_unix_ns: (record.arrived_unix_ns > 0).then_some(record.arrived_unix_ns),
         admitted_mono_ns: (record.admitted_mono_ns > 0).then_some(record.admitted_mono_ns),
         prompt_tokens: record.prompt_tokens,
         cached_tokens: record.cached_tokens,
@@ -127,7 +123,7 @@ pub fn to_line(record: &TruthRecord) -> serde_json::Result<String> {
 }
 
 /// Events that are held back from the writer while requests run, so that it does not take the engine's core then.
-const HELD_EVENTS: usize = 2_000_000;
+const HELD_EVENTS: usize = 8_000_000;
 
 /// The thread that writes, and the way to it.
 pub struct Writer {

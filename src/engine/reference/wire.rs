@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    io::{ErrorKind, IoSliceMut, Read, Write},
+    io::{ErrorKind, IoSliceMut, Write},
     net::TcpStream,
     os::fd::AsRawFd,
 };
@@ -42,13 +42,16 @@ pub enum Sent {
 /// What a read gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Got {
-    Bytes(usize),
+    /// So many, and when the kernel received the last of them, Unix ns; nothing where it does not say.
+    Bytes(usize, Option<u64>),
     Nothing,
     End,
 }
 
 impl Io {
     pub fn new(stream: TcpStream, bytes_per_write: usize) -> Self {
+        // where the system knows no receive stamps, times are taken after the read
+        let _ = setsockopt(&stream, sockopt::ReceiveTimestampns, &true);
         Self { stream, pending: Vec::new(), pending_at: 0, bytes_per_write }
     }
 
@@ -105,29 +108,11 @@ impl Io {
     }
 
     pub fn read(&self, buffer: &mut [u8]) -> Got {
-        loop {
-            match (&self.stream).read(buffer) {
-                Ok(0) => return Got::End,
-                Ok(read) => return Got::Bytes(read),
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return Got::Nothing,
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Got::End,
-            }
-        }
-    }
-
-    /// From now on the kernel says when it received what is read. False where it does not.
-    pub fn stamp_arrivals(&self) -> bool {
-        setsockopt(&self.stream, sockopt::ReceiveTimestampns, &true).is_ok()
-    }
-
-    /// Reads, and says when the kernel received the last byte, Unix ns; 0 where it does not say.
-    pub fn read_stamped(&self, buffer: &mut [u8]) -> (Got, u64) {
         let mut control = nix::cmsg_space!(TimeSpec);
         loop {
             let mut parts = [IoSliceMut::new(buffer)];
             match recvmsg::<()>(self.stream.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::empty()) {
-                Ok(message) if message.bytes == 0 => return (Got::End, 0),
+                Ok(message) if message.bytes == 0 => return Got::End,
                 Ok(message) => {
                     let stamp = message.cmsgs().ok().and_then(|mut all| {
                         all.find_map(|one| match one {
@@ -137,11 +122,11 @@ impl Io {
                             _ => None,
                         })
                     });
-                    return (Got::Bytes(message.bytes), stamp.unwrap_or(0));
+                    return Got::Bytes(message.bytes, stamp);
                 }
-                Err(Errno::EAGAIN) => return (Got::Nothing, 0),
+                Err(Errno::EAGAIN) => return Got::Nothing,
                 Err(Errno::EINTR) => {}
-                Err(_) => return (Got::End, 0),
+                Err(_) => return Got::End,
             }
         }
     }
@@ -295,13 +280,9 @@ fn chunk_size(size: usize, odd: bool, index: u64, out: &mut Vec<u8>) {
     if odd && index % 3 == 1 {
         out.extend_from_slice(b"00");
     }
-    let mut started = false;
-    for shift in (0..16).rev() {
-        let digit = (size >> (shift * 4)) & 15;
-        started |= digit != 0 || shift == 0;
-        if started {
-            out.push(digits[digit]);
-        }
+    let count = (usize::BITS - size.leading_zeros()).div_ceil(4).max(1);
+    for shift in (0..count).rev() {
+        out.push(digits[(size >> (shift * 4)) & 15]);
     }
     if odd && index % 5 == 1 {
         out.extend_from_slice(b";n=\"1\"");

@@ -31,6 +31,8 @@ pub struct Clock {
     anchor_monotonic: i64,
     offset: i64,
     adopted_at: i64,
+    /// The monotonic clock at the last look.
+    looked_at: i64,
     /// Largest change of the offset between two looks, ns.
     pub largest_jump: i64,
 }
@@ -39,13 +41,21 @@ impl Clock {
     /// Takes the run's one anchor.
     pub fn start() -> Self {
         let Look { monotonic, offset, .. } = look();
-        Self { anchor_wall: monotonic + offset, anchor_monotonic: monotonic, offset, adopted_at: monotonic, largest_jump: 0 }
+        Self {
+            anchor_wall: monotonic + offset,
+            anchor_monotonic: monotonic,
+            offset,
+            adopted_at: monotonic,
+            looked_at: monotonic,
+            largest_jump: 0,
+        }
     }
 
     /// Looks at both clocks; gives the monotonic one. What differs from the offset in use by no more than a look is exact
     /// is adopted ten times a second only, so that equal stamps stay equal; what differs by more, at once.
     pub fn look(&mut self) -> i64 {
         let look = look();
+        self.looked_at = look.monotonic;
         if look.took > UNSURE {
             return look.monotonic;
         }
@@ -58,9 +68,15 @@ impl Clock {
         look.monotonic
     }
 
-    /// A kernel stamp on the monotonic clock, by the offset of the last look.
-    pub fn from_wall(&self, stamp: i64) -> i64 {
-        stamp - self.offset
+    /// A kernel stamp on the monotonic clock, by the offset of the last look. Never later than the present, whatever the
+    /// wall clock does; only where it is later than the last look is the present looked at.
+    pub fn from_wall(&mut self, stamp: i64) -> i64 {
+        let at = stamp - self.offset;
+        if at <= self.looked_at {
+            return at;
+        }
+        let now = self.look();
+        (stamp - self.offset).min(now)
     }
 
     /// A monotonic time as Unix ns, by the run's anchor.

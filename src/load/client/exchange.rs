@@ -4,6 +4,8 @@ use super::outcome::Failure;
 use crate::domain::report::ErrorClass;
 use crate::load::record::{GapsBuf, Row, known_finish};
 use crate::load::stream::chunk::{Chunk, Usage, error_words, tidy};
+use crate::load::stream::json::unescape_into;
+use crate::load::stream::repeat::Repeat;
 use crate::load::stream::sse::Event;
 use crate::load::workload::PromptId;
 
@@ -50,6 +52,8 @@ pub struct Kept {
     pub answer: Vec<u8>,
     /// An answer that is no stream.
     pub body: Vec<u8>,
+    /// The chunk before.
+    pub repeat: Repeat,
 }
 
 impl Kept {
@@ -58,6 +62,7 @@ impl Kept {
         self.gaps.clear();
         self.text.clear();
         self.answer.clear();
+        self.repeat.clear();
         self.body.clear();
         self.body.shrink_to(1 << 10);
     }
@@ -113,7 +118,21 @@ impl Exchange {
 
     fn on_chunk(&mut self, data: &[u8], at: i64, kept: &mut Kept) {
         let before = kept.text.len();
-        let text = if self.keeps_text || self.keeps_answer { Some(&mut kept.text) } else { None };
+        let wants_text = self.keeps_text || self.keeps_answer;
+        if let Some(text) = kept.repeat.text_of(data) {
+            kept.repeat.found();
+            if wants_text {
+                unescape_into(text, &mut kept.text);
+            }
+            if self.keeps_answer {
+                kept.answer.extend_from_slice(&kept.text[before..]);
+            }
+            if !text.is_empty() {
+                self.on_content(true, false, at, &mut kept.gaps);
+            }
+            return;
+        }
+        let text = if wants_text { Some(&mut kept.text) } else { None };
         let Ok(chunk) = Chunk::read(data, text) else {
             let shown = String::from_utf8_lossy(&data[..data.len().min(120)]);
             self.failure = Some(Failure::new(ErrorClass::MalformedStream, tidy(&format!("an event is not JSON: {shown}"))));
@@ -133,11 +152,14 @@ impl Exchange {
             kept.answer.extend_from_slice(&kept.text[before..]);
         }
         if chunk.content() {
-            self.on_content(&chunk, at, &mut kept.gaps);
+            self.on_content(chunk.output, chunk.reasoning, at, &mut kept.gaps);
+        }
+        if let Some(text) = chunk.only_text {
+            kept.repeat.keep(data, text);
         }
     }
 
-    fn on_content(&mut self, chunk: &Chunk<'_>, at: i64, gaps: &mut GapsBuf) {
+    fn on_content(&mut self, output: bool, reasoning: bool, at: i64, gaps: &mut GapsBuf) {
         let row = &mut self.row;
         if let Some(last) = row.last {
             // a stamp never lies before the one it follows
@@ -150,10 +172,10 @@ impl Exchange {
             row.last = Some(at);
         }
         row.events += 1;
-        if chunk.output && row.first_output.is_none() {
+        if output && row.first_output.is_none() {
             row.first_output = row.last;
         }
-        row.reasoning_streamed |= chunk.reasoning;
+        row.reasoning_streamed |= reasoning;
     }
 
     /// An answer in one piece has come, with status 200: an embedding, or a completion from a server that does not stream.

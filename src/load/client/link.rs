@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage, connect, recv, recvmsg,
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage, connect, recvmsg,
     setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeSpec;
@@ -15,10 +15,10 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
 use super::boundary::{TlsRecords, first_event};
-use super::clock::Clock;
+use super::clock::{self, Clock};
 
 /// Bytes that one read takes at most.
-const BUFFER: usize = 128 << 10;
+pub const BUFFER: usize = 128 << 10;
 
 /// Bytes that are looked at before they are read one by one.
 const PEEK: usize = 8 << 10;
@@ -29,6 +29,11 @@ pub struct Buffers {
     raw: Vec<u8>,
     plain: Vec<u8>,
     control: Vec<u8>,
+    /// What a look ahead has seen, and when the kernel received the last of it, Unix ns.
+    pub ahead: Vec<u8>,
+    pub ahead_stamp: Option<i64>,
+    /// When the kernel received the last of what the latest read took, Unix ns.
+    pub stamp: Option<i64>,
     /// Reads so far, and how many of them came without a kernel stamp.
     pub reads: u64,
     pub unstamped: u64,
@@ -36,15 +41,24 @@ pub struct Buffers {
 
 impl Default for Buffers {
     fn default() -> Self {
-        Self { raw: vec![0; BUFFER], plain: Vec::new(), control: nix::cmsg_space!(TimeSpec), reads: 0, unstamped: 0 }
+        Self {
+            raw: vec![0; BUFFER],
+            plain: Vec::new(),
+            control: nix::cmsg_space!(TimeSpec),
+            ahead: Vec::new(),
+            ahead_stamp: None,
+            stamp: None,
+            reads: 0,
+            unstamped: 0,
+        }
     }
 }
 
 /// What a read gave.
 #[derive(Debug)]
 pub enum Got<'a> {
-    /// Bytes, when the kernel received the last of them (monotonic, ns), and whether more are known to wait. No bytes, when
-    /// they were TLS's own business.
+    /// Bytes, when the kernel received the last of them (monotonic, ns), and whether more may wait. No bytes, when they were
+    /// TLS's own business.
     Bytes(&'a [u8], i64, bool),
     /// Nothing is there.
     Nothing,
@@ -147,47 +161,38 @@ impl Link {
         Ok(())
     }
 
-    /// Reads once, with the kernel's stamp. `one_by_one`: no more than one event (of TLS, one record), since several may have
-    /// come at different times.
-    pub fn read<'a>(&mut self, buffers: &'a mut Buffers, clock: &mut Clock, one_by_one: bool) -> Got<'a> {
-        let Buffers { raw, plain, control, reads, unstamped } = buffers;
-        let mut limit = raw.len();
-        let mut more = false;
-        if one_by_one {
-            let waiting = recv(self.stream.as_raw_fd(), &mut raw[..PEEK], MsgFlags::MSG_PEEK).unwrap_or(0);
-            if waiting > 0 {
-                let first = match &self.tls {
-                    Some(tls) => tls.records.first_record(&raw[..waiting]),
-                    None => first_event(&raw[..waiting]),
-                };
-                more = first < waiting;
-                limit = if more { first } else { limit };
-            }
+    /// Looks at what waits without taking it: into `buffers.ahead`.
+    pub fn look_ahead(&self, buffers: &mut Buffers) {
+        buffers.ahead.resize(PEEK, 0);
+        let (length, stamp) = self.receive(&mut buffers.ahead, &mut buffers.control, MsgFlags::MSG_PEEK).unwrap_or_default();
+        buffers.ahead.truncate(length);
+        buffers.ahead_stamp = stamp;
+    }
+
+    /// How many of these bytes, which come next, to read so that no more than one event (of TLS, one record) is in them.
+    pub fn first_piece(&self, ahead: &[u8]) -> usize {
+        match &self.tls {
+            Some(tls) => tls.records.first_record(ahead),
+            None => first_event(ahead),
         }
-        let (length, stamp) = {
-            let mut parts = [IoSliceMut::new(&mut raw[..limit])];
-            match recvmsg::<()>(self.stream.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty()) {
-                Ok(message) => {
-                    let stamp = message.cmsgs().ok().and_then(|mut all| {
-                        all.find_map(|one| match one {
-                            ControlMessageOwned::ScmTimestampns(time) => Some(time.tv_sec() * 1_000_000_000 + time.tv_nsec()),
-                            _ => None,
-                        })
-                    });
-                    (message.bytes, stamp)
-                }
-                Err(Errno::EAGAIN | Errno::EINTR) => return Got::Nothing,
-                Err(error) => return Got::Broken(error.into()),
-            }
+    }
+
+    /// Reads once, at most so many bytes, with the kernel's stamp.
+    pub fn read<'a>(&mut self, buffers: &'a mut Buffers, clock: &mut Clock, most: usize) -> Got<'a> {
+        let most = most.min(BUFFER);
+        let (length, stamp) = match self.receive(&mut buffers.raw[..most], &mut buffers.control, MsgFlags::empty()) {
+            Ok((0, _)) => return Got::Closed,
+            Ok(got) => got,
+            Err(Errno::EAGAIN) => return Got::Nothing,
+            Err(error) => return Got::Broken(error.into()),
         };
-        if length == 0 {
-            return Got::Closed;
-        }
-        let now = clock.look();
+        let Buffers { raw, plain, reads, unstamped, .. } = buffers;
+        buffers.stamp = stamp;
         *reads += 1;
         *unstamped += u64::from(stamp.is_none());
-        // never later than the read itself, whatever the wall clock does
-        let at = stamp.map_or(now, |stamp| clock.from_wall(stamp).min(now));
+        let at = stamp.map_or_else(clock::now, |stamp| clock.from_wall(stamp));
+        // a read that fell short has emptied the socket
+        let more = length == most;
         let Some(tls) = &mut self.tls else { return Got::Bytes(&raw[..length], at, more) };
         tls.records.pass(&raw[..length]);
         plain.clear();
@@ -213,6 +218,26 @@ impl Link {
             }
         }
         if closed && plain.is_empty() { Got::Closed } else { Got::Bytes(plain, at, more) }
+    }
+
+    /// One call: how many bytes, and when the kernel received the last of them, Unix ns.
+    fn receive(&self, into: &mut [u8], control: &mut [u8], flags: MsgFlags) -> Result<(usize, Option<i64>), Errno> {
+        loop {
+            let mut parts = [IoSliceMut::new(into)];
+            match recvmsg::<()>(self.stream.as_raw_fd(), &mut parts, Some(control), flags) {
+                Ok(message) => {
+                    let stamp = message.cmsgs().ok().and_then(|mut all| {
+                        all.find_map(|one| match one {
+                            ControlMessageOwned::ScmTimestampns(time) => Some(time.tv_sec() * 1_000_000_000 + time.tv_nsec()),
+                            _ => None,
+                        })
+                    });
+                    return Ok((message.bytes, stamp));
+                }
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 

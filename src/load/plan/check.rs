@@ -1,8 +1,7 @@
 //! What of a plan can be checked without asking anybody.
 
 use super::{Load, Plan, PlannedLoad, Workload};
-use crate::domain::benchmark::{Endpoint, Slo};
-use crate::domain::trust::SearchVariable;
+use crate::domain::benchmark::Endpoint;
 
 impl Plan {
     /// Checks what can be checked without asking anybody.
@@ -16,10 +15,7 @@ impl Plan {
         if self.load_points.is_empty() {
             return Err("The plan names no load point.".to_owned());
         }
-        if let Some(slo) = &self.slo {
-            check_slo(slo)?;
-        }
-        self.check_search()?;
+        self.check_limits()?;
         if !(self.stall_timeout_s > 0.0 && self.timeout_s > 0.0) {
             return Err("Time-outs must be greater than 0.".to_owned());
         }
@@ -66,35 +62,6 @@ impl Plan {
         }
         self.load_points.iter().try_for_each(PlannedLoad::check)
     }
-
-    fn check_search(&self) -> Result<(), String> {
-        let Some((variable, min, max)) = self.search() else { return Ok(()) };
-        if self.load_points.len() != 1 {
-            return Err("A search finds its load points by itself: the plan must name one, with the largest load.".to_owned());
-        }
-        if self.load_points.iter().any(|point| point.at() < max) {
-            return Err("The load point of a search must have its largest load.".to_owned());
-        }
-        let whole = variable == SearchVariable::Rate || min.ceil() <= max.floor() && max <= 100_000.0;
-        let least = if variable == SearchVariable::Rate { f64::MIN_POSITIVE } else { 1.0 };
-        if !(min >= least && max >= min && max <= 1_000_000.0 && whole) {
-            return Err(format!("A search can't go from {min} to {max}."));
-        }
-        Ok(())
-    }
-}
-
-fn check_slo(slo: &Slo) -> Result<(), String> {
-    if !(slo.percentile > 0.0 && slo.percentile < 100.0) {
-        return Err("The percentile of the limits must be above 0 and below 100.".to_owned());
-    }
-    if [slo.ttft_ms, slo.tpot_ms, slo.e2el_ms].into_iter().flatten().any(|limit| !(limit > 0.0 && limit.is_finite())) {
-        return Err("Latency limits must be greater than 0 ms.".to_owned());
-    }
-    if slo.search.is_some() && slo.ttft_ms.is_none() && slo.tpot_ms.is_none() && slo.e2el_ms.is_none() {
-        return Err("A search needs at least one latency limit.".to_owned());
-    }
-    Ok(())
 }
 
 impl PlannedLoad {

@@ -23,8 +23,6 @@ pub(super) struct Truth {
 struct Line<'a> {
     request_id: Option<&'a str>,
     received_mono_ns: u64,
-    received_unix_ns: u64,
-    arrived_unix_ns: Option<u64>,
     kinds: &'a str,
     mono_ns: Vec<u64>,
 }
@@ -34,11 +32,9 @@ pub(super) fn read_truth(log: &[u8]) -> HashMap<String, Truth> {
     let lines = log.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Line<'_>>(line).ok());
     lines
         .filter_map(|line| {
-            // Both clocks were read one after the other: what lay between arrival and reading is the same on both.
-            let unread = line.arrived_unix_ns.map_or(0, |arrived| line.received_unix_ns.saturating_sub(arrived));
             let content = line.kinds.bytes().zip(&line.mono_ns).filter(|(kind, _)| *kind == b'c');
             let written = content.map(|(_, at)| at.cast_signed()).collect();
-            let arrived = line.received_mono_ns.saturating_sub(unread).cast_signed();
+            let arrived = line.received_mono_ns.cast_signed();
             Some((line.request_id?.to_owned(), Truth { arrived, written }))
         })
         .collect()
@@ -112,10 +108,7 @@ mod tests {
         records.rows[2].error = Some(ErrorClass::Stalled);
         let line = |id: &str, kinds: &str, at: &[i64]| {
             let at: Vec<i64> = at.iter().map(|at| at * MS).collect();
-            // read 5 ms after the kernel had it
-            format!(
-                r#"{{"request_id":"{id}","received_mono_ns":15000000,"received_unix_ns":905000000,"arrived_unix_ns":900000000,"kinds":"{kinds}","mono_ns":{at:?},"more":1}}"#
-            )
+            format!(r#"{{"request_id":"{id}","received_mono_ns":10000000,"kinds":"{kinds}","mono_ns":{at:?},"more":1}}"#)
         };
         let log =
             [line("a-0m0", "hrccfcud", &[15, 20, 110, 120, 121, 130, 131, 132]), line("a-0m1", "c", &[10]), "cut {".to_owned()];

@@ -31,6 +31,9 @@ pub struct Chunk<'a> {
     pub error: Option<&'a [u8]>,
     /// It has something that only answers have: `choices` or, of embeddings, `data`.
     pub answer: bool,
+    /// Where its text stands in the data, if that is one string of content and all that the chunk means.
+    pub only_text: Option<(usize, usize)>,
+    texts: u32,
 }
 
 impl<'a> Chunk<'a> {
@@ -83,6 +86,9 @@ impl<'a> Chunk<'a> {
         if says_error && chunk.error.is_none() {
             chunk.error = Some(data);
         }
+        let more =
+            chunk.texts != 1 || chunk.reasoning || chunk.finish.is_some() || chunk.usage.is_some() || chunk.error.is_some();
+        chunk.only_text = chunk.only_text.filter(|_| !more);
         Ok(chunk)
     }
 
@@ -99,6 +105,7 @@ impl<'a> Chunk<'a> {
                     Ok(())
                 }
                 b"refusal" => {
+                    self.texts += 2;
                     let found = keep(walk.string_or_skip()?, text);
                     self.output |= found;
                     Ok(())
@@ -113,8 +120,10 @@ impl<'a> Chunk<'a> {
                 _ => walk.skip(),
             }),
             b"text" => {
-                let found = keep(walk.string_or_skip()?, text);
-                self.output |= found;
+                let raw = walk.string_or_skip()?;
+                self.output |= keep(raw, text);
+                self.texts += 1;
+                self.only_text = raw.filter(|raw| !raw.is_empty()).map(|raw| walk.before(raw));
                 Ok(())
             }
             b"finish_reason" => {
@@ -131,14 +140,18 @@ impl<'a> Chunk<'a> {
     fn content_value(&mut self, walk: &mut Walk<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<(), Malformed> {
         match walk.peek()? {
             b'"' => {
-                let found = keep(Some(walk.string()?), text);
-                self.output |= found;
+                let raw = walk.string()?;
+                self.output |= keep(Some(raw), text);
+                self.texts += 1;
+                self.only_text = (!raw.is_empty()).then(|| walk.before(raw));
                 Ok(())
             }
             b'[' => walk.array(|walk| {
                 if walk.peek()? != b'{' {
                     return walk.skip();
                 }
+                // not one plain text
+                self.texts += 2;
                 walk.object(|walk, key| match key {
                     b"text" => {
                         let found = keep(walk.string_or_skip()?, text);
@@ -170,6 +183,7 @@ impl<'a> Chunk<'a> {
         if walk.peek()? != b'{' {
             return walk.skip();
         }
+        self.texts += 2;
         walk.object(|walk, key| match key {
             b"name" | b"arguments" => {
                 let found = keep(walk.string_or_skip()?, text);

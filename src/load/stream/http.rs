@@ -128,6 +128,12 @@ impl Answer {
 
     fn feed_body(&mut self, input: &[u8], on_body: &mut impl FnMut(&Head, &[u8])) -> Result<usize, HttpError> {
         let Some(head) = &self.got else { return Err(HttpError::Head) };
+        if let State::ChunkSize { digits: 0, .. } = self.state
+            && let Some((length, size)) = whole_size(input)
+        {
+            self.state = after_size(size);
+            return Ok(length);
+        }
         let first = input[0];
         let (taken, next) = match self.state {
             State::Length(left) | State::ChunkData(left) => {
@@ -146,6 +152,7 @@ impl Answer {
                 on_body(head, input);
                 (input.len(), State::UntilClose)
             }
+            State::ChunkEnd if input.starts_with(b"\r\n") => (2, State::ChunkSize { size: 0, digits: 0 }),
             State::ChunkSize { size, digits } => match (first, char::from(first).to_digit(16)) {
                 (_, Some(digit)) if digits < 15 => {
                     (1, State::ChunkSize { size: size << 4 | u64::from(digit), digits: digits + 1 })
@@ -178,6 +185,16 @@ impl Answer {
 
 fn after_size(size: u64) -> State {
     if size == 0 { State::Trailer { line_is_empty: true } } else { State::ChunkData(size) }
+}
+
+/// Length and meaning of a line that holds a chunk's size and nothing else.
+fn whole_size(input: &[u8]) -> Option<(usize, u64)> {
+    let digits = input.iter().take(9).position(|byte| *byte == b'\r').filter(|digits| *digits > 0)?;
+    if input.get(digits + 1) != Some(&b'\n') {
+        return None;
+    }
+    let size = input[..digits].iter().try_fold(0, |size, byte| Some(size << 4 | u64::from(char::from(*byte).to_digit(16)?)))?;
+    Some((digits + 2, size))
 }
 
 /// Length of the head, what it says, and how the body goes on; nothing when it is not complete.

@@ -112,6 +112,12 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Where the string that was just read stands, without its quotes.
+    pub fn before(&self, raw: &[u8]) -> (usize, usize) {
+        let end = self.at.saturating_sub(1);
+        (end.saturating_sub(raw.len()), end)
+    }
+
     /// Reads a string, or passes over anything else.
     pub fn string_or_skip(&mut self) -> Walked<Option<&'a [u8]>> {
         if self.peek()? == b'"' { self.string().map(Some) } else { self.skip().map(|()| None) }

@@ -5,4 +5,5 @@ pub mod chunk;
 pub mod http;
 pub mod inflate;
 pub mod json;
+pub mod repeat;
 pub mod sse;

@@ -56,6 +56,18 @@ impl Sse {
                 return Ok(());
             };
             let end = at + length;
+            // the usual event: one line of data and the blank line, all there
+            if !self.has_data
+                && !self.error
+                && self.begun
+                && self.line.is_empty()
+                && input[end..].starts_with(b"\n\n")
+                && let Some(data) = input[at..end].strip_prefix(b"data:")
+            {
+                on_event(Event { data: data.strip_prefix(b" ").unwrap_or(data), error: false });
+                at = end + 2;
+                continue;
+            }
             self.after_cr = input[end] == b'\r';
             if self.line.is_empty() {
                 self.take_line(&input[at..end], &mut on_event)?;

@@ -93,6 +93,7 @@ fn value_view(value: &Value) -> AnyView {
         Value::Array(items) => {
             view! { <ul class="definition-items">{items.iter().map(|item| view! { <li>{value_view(item)}</li> }).collect_view()}</ul> }.into_any()
         }
+        Value::Object(fields) if fields.is_empty() => view! { <span class="muted">"none"</span> }.into_any(),
         Value::Object(fields) => {
             let entries = fields.iter().map(|(name, value)| entry(name, value)).collect_view();
             view! { <Definitions>{entries}</Definitions> }.into_any()

@@ -7,6 +7,7 @@ use crate::components::badge::{Badge, Tone};
 use crate::components::charts::sweep::{Limit, against_load, capacity, pareto};
 use crate::components::charts::{Chart, ChartFigure};
 use crate::components::definition::{Definition, Definitions};
+use crate::components::metric::Term;
 use crate::components::number::figure;
 use crate::domain::benchmark::Slo;
 use crate::domain::metrics::metric;
@@ -48,7 +49,14 @@ pub fn SweepSection(
             </h2>
             {search.map(|search| view! { <Outcome search=search /> })}
             {panels(throughput)}
-            {divided.map(|sentence| view! { <p class="muted small">{sentence}</p> })}
+            {divided
+                .map(|sentence| {
+                    view! {
+                        <p class="muted small">
+                            <Term id="output_throughput_per_gpu" />" against "<Term id="output_throughput_per_user" />". " {sentence}
+                        </p>
+                    }
+                })}
             {panels(latency)}
         </section>
     }

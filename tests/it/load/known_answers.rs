@@ -6,8 +6,9 @@ use dyno::domain::report::{ErrorClass, Phase, Summary, TokenSource};
 use dyno::load::plan::Load;
 use dyno::load::record::{GapsBuf, Records, Row};
 use dyno::load::stats::bounds::{FLOORS, floor, rank};
+use dyno::load::stats::consistency::{contradictions, littles_law};
 use dyno::load::stats::percentile::{distribution, percentile};
-use dyno::load::stats::summary::{Scope, contradictions, littles_law, meets_slo, summarise};
+use dyno::load::stats::summary::{Scope, meets_slo, summarise};
 use dyno::load::stats::{clusters, concurrency, steady};
 use proptest::prelude::*;
 

@@ -6,6 +6,7 @@ use std::{
 use dyno::engine::reference::{
     Config, ReferenceEngine, TruthRecord,
     config::{Dialect, KeepAlive},
+    timing::Timing,
     tokens,
 };
 use serde_json::Value;
@@ -161,6 +162,17 @@ fn refused_connections_are_reset() {
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         let error = std::io::Read::read(&mut &stream, &mut [0]).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+}
+
+#[test]
+fn an_answer_that_takes_no_time_leaves_its_connection_open() {
+    let timing = Timing { ttft: Duration::ZERO, itl: Duration::ZERO, ..Timing::default() };
+    let engine = ReferenceEngine::start(Config { timing, ..quick(Dialect::Vllm) }).unwrap();
+    let mut client = Client::connect(engine.addr());
+    for _ in 0..20 {
+        assert_eq!(client.post("/v1/chat/completions", "", &chat(1)).status, 200);
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

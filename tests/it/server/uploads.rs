@@ -56,7 +56,7 @@ async fn a_file_that_is_too_large_leads_back_to_its_form() {
         assert!(html.contains("The file is larger than 256 MB."), "announced: {announced}: {html}");
         assert!(html.contains("id=\"f-file-error\"") && html.contains("value=\"much\""), "at the field, the name kept: {html}");
     }
-    let left = std::fs::read_dir(app.app.config.data_dir.join("uploads")).map(Iterator::count).unwrap_or(0);
+    let left = std::fs::read_dir(app.app.config.data_dir.join("uploads")).map_or(0, Iterator::count);
     assert_eq!(left, 0, "nothing of it stays on the disk");
     let rest = app.admin.request(Method::POST, "/api/v1/datasets").header("content-type", TYPE);
     let refused = answer(large(too_many, true, rest)).await;

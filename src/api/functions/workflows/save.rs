@@ -70,7 +70,7 @@ impl Save {
                 Ok(None) => {}
                 Ok(Some(id)) => {
                     self.workflow_id = id.to_string();
-                    self.if_revision = "1".to_owned();
+                    "1".clone_into(&mut self.if_revision);
                 }
                 Err(problem) => return Err((self, problem)),
             }

@@ -63,7 +63,7 @@ pub fn capacity(id: &str, sweep: &Sweep) -> Option<Chart> {
             known.len(),
             load_text(sweep.points[0].load),
             load_text(sweep.points[sweep.points.len() - 1].load),
-            sweep.varied.words(),
+            sweep.varied.unit(),
             figure(best.1),
             load_text(best.0.load)
         ),

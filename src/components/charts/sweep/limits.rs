@@ -133,7 +133,7 @@ fn describe(metric: &Metric, sweep: &Sweep, decisive: &[(&Swept, f64)], name: &s
         load_text(first.load),
         figure(*high),
         load_text(last.load),
-        sweep.varied.words(),
+        sweep.varied.unit(),
         unit = metric.unit,
     );
     if let Some(limit) = limit {
@@ -166,7 +166,7 @@ mod tests {
         assert!(words(&chart).contains(&"limit 45.0 ms"));
         assert_eq!((paths(&chart, "chart-fails").len(), paths(&chart, "chart-limit").len()), (1, 1));
         assert_eq!((paths(&chart, "chart-star").len(), paths(&chart, "chart-line").len()), (1, 2));
-        assert!(chart.desc.contains("TTFT p99 is 10.0 ms at 1 and 100 ms at 10 requests in flight."), "{}", chart.desc);
+        assert!(chart.desc.contains("TTFT p99 is 10.0 ms at 1 and 100 ms at 10 in flight."), "{}", chart.desc);
         assert!(chart.desc.contains("The limit is 45.0 ms: over it at 10."), "{}", chart.desc);
         assert_eq!(chart.table.rows[0], ["1", "10.0", "10.0", "not enough samples", "yes"]);
     }
@@ -177,7 +177,7 @@ mod tests {
         let chart = against_load("l", ttft(), &sweep(&points, 0), None).unwrap();
         assert_eq!(paths(&chart, "chart-dot")[0].matches('M').count(), 3, "p50 has samples enough everywhere");
         assert_eq!(paths(&chart, "chart-square")[0].matches('M').count(), 2);
-        assert!(chart.desc.ends_with("Not enough samples for p99 at 1 requests in flight."), "{}", chart.desc);
+        assert!(chart.desc.ends_with("Not enough samples for p99 at 1 in flight."), "{}", chart.desc);
         assert_eq!(chart.table.rows[0][2], "not enough samples (100 of 662)");
         assert!(paths(&chart, "chart-fails").is_empty() && paths(&chart, "chart-limit").is_empty());
     }

@@ -77,7 +77,7 @@ fn lacking(sweep: &Sweep, of: &str, is_lacking: impl Fn(&Swept) -> bool) -> Stri
         return String::new();
     }
     let loads = crate::domain::workflow::fields::join_words(&loads);
-    format!(" Not enough samples for {of} at {loads} {}.", sweep.varied.words())
+    format!(" Not enough samples for {of} at {loads} {}.", sweep.varied.unit())
 }
 
 /// Whether the point is the chosen one, for tables.

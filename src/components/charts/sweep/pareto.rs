@@ -126,7 +126,7 @@ fn describe(sweep: &Sweep, dots: &[Dot<'_>], y_name: &str) -> String {
         desc.push_str(&format!(
             " Chosen: {} {}, {} tokens/s for one user, {} in all.",
             load_text(dot.swept.load),
-            sweep.varied.words(),
+            sweep.varied.unit(),
             figure(dot.user),
             figure(dot.system)
         ));
@@ -159,7 +159,7 @@ mod tests {
     fn a_point_of_too_few_samples_is_not_drawn_and_that_is_said() {
         let points = [point(1, 100.0, 100.0, 5), point(2, 200.0, 90.0, 20), point(4, 300.0, 80.0, 20)];
         let chart = pareto("p", &sweep(&points, 0), Per::Node(1)).unwrap();
-        assert!(chart.desc.ends_with("Not enough samples for the median at 1 requests in flight."), "{}", chart.desc);
+        assert!(chart.desc.ends_with("Not enough samples for the median at 1 in flight."), "{}", chart.desc);
         assert_eq!(chart.table.rows[0][1], "not enough samples (5 of 11)");
         assert!(paths(&chart, "chart-star").is_empty(), "the chosen point can't be drawn");
         assert!(pareto("p", &sweep(&points[..2], 0), Per::Node(1)).is_none());

@@ -121,9 +121,9 @@ fn the_load_in_one_sentence() {
             ),
             None,
             None,
-            "A search between 1 and 256 in flight for the largest load with p99 TTFT up to 450 ms and TPOT up to 40 ms, at least \
-             662 requests at each load, 512 tokens in and 128 out. How long it takes depends on how many loads have to be tried, \
-             and how fast the model answers.",
+            "A search between 1 and 256 in flight, in at most 9 load points, for the largest load with p99 TTFT up to 450 ms and \
+             TPOT up to 40 ms, as many requests at each load as the percentile needs, 512 tokens in and 128 out. How long it \
+             takes depends on how many loads have to be tried, and how fast the model answers.",
         ),
     ] {
         assert_eq!(load_sentence(&load, rows, seconds), sentence);
@@ -150,6 +150,9 @@ fn the_load_in_a_few_words() {
         load_words(&load(json!({ "max_input_tokens": 1, "max_output_tokens": 1 }), 128, "configuration"), &[]),
         "128 in flight"
     );
+    let points = json!([{ "concurrency": 1 }, { "concurrency": 64 }, { "concurrency": 8 }]);
+    let sweep = load(json!({ "max_input_tokens": 1, "max_output_tokens": 1, "load_points": points }), 8, "configuration");
+    assert_eq!(load_words(&sweep, &[]), "3 loads, 1 to 64 in flight");
     let conversations = load(json!({ "dataset_ids": [CHATS], "multi_turn": true }), 4, "dataset");
     assert_eq!(load_words(&conversations, &[]), "4 conversations at a time");
     let trace = trace();

@@ -28,8 +28,6 @@ pub struct Origin {
     pub request_id: Option<String>,
     pub received_mono_ns: u64,
     pub received_unix_ns: u64,
-    /// 0 where the kernel does not say.
-    pub arrived_unix_ns: u64,
     /// Close the connection after the answer; and say so in its head.
     pub close: bool,
     pub announce_close: bool,
@@ -255,7 +253,6 @@ impl Job {
                 path: self.origin.path,
                 received_mono_ns: self.origin.received_mono_ns,
                 received_unix_ns: self.origin.received_unix_ns,
-                arrived_unix_ns: self.origin.arrived_unix_ns,
                 admitted_mono_ns: self.admitted_ns,
                 prompt_tokens: self.ask.prompt_tokens,
                 cached_tokens: self.cached_tokens,

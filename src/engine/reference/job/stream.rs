@@ -106,12 +106,12 @@ impl Job {
     }
 
     fn content(&self, event: u32, role: bool, padding: usize, finish: Option<&str>, usage: Option<&Usage>, json: &mut Vec<u8>) {
-        let mut delta = Vec::with_capacity(64 + padding);
-        if role {
-            delta.extend_from_slice(b"\"role\":\"assistant\",");
-        }
-        self.plan.delta(event, padding, &mut delta);
-        self.chunks.write(json, &delta, finish, usage);
+        self.chunks.write_with(json, finish, usage, |json| {
+            if role {
+                json.extend_from_slice(b"\"role\":\"assistant\",");
+            }
+            self.plan.delta(event, padding, json);
+        });
     }
 
     /// Everything after the content.
@@ -173,10 +173,17 @@ impl Job {
 
     /// Appends one event in its form and coding.
     fn event(&mut self, shared: &mut Shared, kind: Kind, due: u64, out: &mut Vec<u8>, write: impl FnOnce(&Self, &mut Vec<u8>)) {
-        shared.json.clear();
-        write(self, &mut shared.json);
         shared.event.clear();
-        events::as_event(&shared.config.shape, &shared.json, &mut shared.event);
+        if shared.config.shape.multi_line || kind == Kind::Fault {
+            shared.json.clear();
+            write(self, &mut shared.json);
+            events::as_event(&shared.config.shape, &shared.json, &mut shared.event);
+        } else {
+            // written in its place: it has only to be framed
+            events::begin_event(&shared.config.shape, &mut shared.event);
+            write(self, &mut shared.event);
+            events::end_event(&shared.config.shape, &mut shared.event);
+        }
         self.framer.frame(&shared.event, out);
         self.note(shared, kind, due);
     }

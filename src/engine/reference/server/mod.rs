@@ -29,7 +29,7 @@ use nix::{
 };
 
 use super::{
-    clock::monotonic_ns,
+    clock::{monotonic_ns, unix_ns},
     faults,
     job::{Job, NEVER, Turn},
     shared::Shared,
@@ -54,9 +54,8 @@ struct Connection {
     generation: u32,
     serial: u64,
     input: Vec<u8>,
-    /// Whether the kernel says when bytes arrived; and when the latest did, Unix ns, 0 where it did not say.
-    stamped: bool,
-    arrived_unix_ns: u64,
+    /// When the last of it came: monotonic and Unix ns.
+    arrived: (u64, u64),
     /// Bytes that the request at the start of `input` needs at least.
     need: usize,
     continued: bool,
@@ -223,15 +222,12 @@ impl Server {
             self.free.push(slot);
             return;
         }
-        // Only the truth log wants to know.
-        let stamped = self.shared.truth.is_on() && io.stamp_arrivals();
         self.slots[slot as usize] = Some(Box::new(Connection {
             io,
-            stamped,
-            arrived_unix_ns: 0,
             generation: self.generation,
             serial,
             input: Vec::new(),
+            arrived: (0, 0),
             need: 1,
             continued: false,
             answers: 0,
@@ -287,16 +283,11 @@ impl Server {
         let mut ended = false;
         if let Some(connection) = self.connection(slot, generation) {
             loop {
-                let (got, arrived) = if connection.stamped {
-                    connection.io.read_stamped(&mut buffer)
-                } else {
-                    (connection.io.read(&mut buffer), 0)
-                };
-                if let Got::Bytes(_) = got {
-                    connection.arrived_unix_ns = arrived;
-                }
-                match got {
-                    Got::Bytes(count) => connection.input.extend_from_slice(&buffer[..count]),
+                match connection.io.read(&mut buffer) {
+                    Got::Bytes(count, stamp) => {
+                        connection.input.extend_from_slice(&buffer[..count]);
+                        connection.arrived = arrival(stamp);
+                    }
                     Got::Nothing => break,
                     Got::End => {
                         ended = true;
@@ -345,6 +336,10 @@ impl Server {
             }
             Turn::Done => {
                 connection.answers += 1;
+                // an answer that was over in its first turn leaves the time of that turn behind
+                connection.wake_ns = NEVER;
+                // what came meanwhile counts from now on
+                connection.arrived = arrival(None);
                 self.release(slot);
                 self.wake_when_idle(slot);
                 self.take_requests(slot);
@@ -379,4 +374,12 @@ impl Server {
             self.free.push(slot);
         }
     }
+}
+
+/// When the kernel received something, on both clocks: so that a late read does not move the answer. Without its stamp, now.
+fn arrival(stamp: Option<u64>) -> (u64, u64) {
+    let (monotonic, unix) = (monotonic_ns(), unix_ns());
+    // longer ago than this means that the wall clock was set meanwhile
+    let ago = stamp.map_or(0, |stamp| unix.saturating_sub(stamp)).min(10_000_000_000);
+    (monotonic.saturating_sub(ago), unix - ago)
 }

@@ -4,7 +4,6 @@ use super::Server;
 use crate::engine::reference::{
     answers::{self, Small},
     ask::{self, Api},
-    clock::{monotonic_ns, unix_ns},
     config::Dialect,
     faults::{self, Fault},
     http::{Parsed, Request, parse},
@@ -20,7 +19,7 @@ impl Server {
             if connection.job.is_some() || connection.closing || connection.input.len() < connection.need {
                 return;
             }
-            let received = (monotonic_ns(), unix_ns(), connection.arrived_unix_ns);
+            let received = connection.arrived;
             let mut input = std::mem::take(&mut connection.input);
             let consumed = match parse(&input) {
                 Parsed::Partial { need, expects_continue } => {
@@ -54,12 +53,7 @@ impl Server {
         }
     }
 
-    fn start(
-        &mut self,
-        slot: u32,
-        request: &Request<'_>,
-        (received_mono_ns, received_unix_ns, arrived_unix_ns): (u64, u64, u64),
-    ) {
+    fn start(&mut self, slot: u32, request: &Request<'_>, (received_mono_ns, received_unix_ns): (u64, u64)) {
         let config = &self.shared.config;
         let dialect = config.shape.dialect;
         let close = !request.keep_alive;
@@ -112,7 +106,6 @@ impl Server {
                 request_id: request.request_id.map(str::to_owned),
                 received_mono_ns,
                 received_unix_ns,
-                arrived_unix_ns,
                 close: close || last,
                 announce_close: close || (last && !keep.unannounced),
                 accepts_gzip: request.accepts_gzip,

@@ -86,6 +86,7 @@ impl Driver<'_> {
             let answer = row.error.is_none().then(|| std::mem::take(&mut self.connections[place].kept().answer));
             self.requests.answered(place, answer.as_deref());
         }
+        self.nap.ended();
         let text = (exchange.keeps_text && row.error.is_none()).then(|| std::mem::take(&mut self.connections[place].kept().text));
         self.keep(row, Some(place), exchange.failure.map(|failure| failure.words));
         if let Some(text) = text.filter(|text| !text.is_empty()) {
@@ -130,6 +131,7 @@ impl Driver<'_> {
     /// Time-outs, progress, the record file.
     pub(super) fn look_around(&mut self, now: i64) {
         self.clock.look();
+        self.nap.look(now, self.in_flight);
         let Limits { stall, total, .. } = self.limits;
         for place in 0..self.connections.len() {
             let connection = &self.connections[place];

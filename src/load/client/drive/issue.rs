@@ -1,6 +1,6 @@
 //! Which request is sent when, and on which connection.
 
-use super::{Driver, SECOND, TICK};
+use super::{Driver, SECOND};
 use crate::domain::report::{ErrorClass, Phase};
 use crate::load::client::clock;
 use crate::load::client::connection::{Connection, Stage};
@@ -46,10 +46,7 @@ impl Driver<'_> {
             if let Some(words) = self.gone() {
                 return Ending::Gone(words);
             }
-            let mut wake = clock::now() + TICK;
-            if started < lanes {
-                wake = wake.min(start_of(started));
-            }
+            let mut wake = if started < lanes { start_of(started) } else { i64::MAX };
             // a request that failed at once has left its lane free
             if !over && self.lanes.iter().any(|lane| self.may_ask_now(self.connections[*lane].target)) {
                 wake = now;
@@ -87,8 +84,7 @@ impl Driver<'_> {
                 return Ending::Gone(words);
             }
             let over = self.is_over(plan, arrivals.peek());
-            let tick = clock::now() + TICK;
-            let wake = if over { tick } else { tick.min(begin + arrivals.peek()) };
+            let wake = if over { i64::MAX } else { begin + arrivals.peek() };
             if let Some(ending) = self.turn(wake) {
                 return ending;
             }

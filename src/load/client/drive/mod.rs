@@ -6,6 +6,7 @@ mod wire;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::time::TimeSpec;
@@ -17,6 +18,7 @@ use super::connection::{Connection, Stage};
 use super::enough::Enough;
 use super::health::Health;
 use super::link::Buffers;
+use super::nap::Nap;
 use super::pace::Arrivals;
 use super::phase::{Ending, Limits, PhasePlan, Target};
 use super::stop::Stop;
@@ -32,6 +34,16 @@ const TICK: i64 = 50_000_000;
 /// When the loop has not looked for so long, several events of one stream may be waiting, ns.
 const LATE: i64 = 4_000_000;
 
+/// How long servers are given to take up fresh connections before the first request: in all, and for each, ns.
+const SETTLE: i64 = 100_000_000;
+const SETTLE_EACH: i64 = 50_000;
+
+/// How late a sleep may end, and the shortest that is worth it, ns.
+const WAKE: i64 = 60_000;
+
+/// Sockets that one wait tells of at most.
+const AT_ONCE: usize = 1024;
+
 const TIMER: u64 = u64::MAX;
 const SIGNAL: u64 = u64::MAX - 1;
 
@@ -40,6 +52,8 @@ pub struct Driver<'a> {
     epoll: Epoll,
     timer: TimerFd,
     timer_at: i64,
+    found: Vec<EpollEvent>,
+    nap: Nap,
     all_seen_at: i64,
     stop: Option<&'a Stop>,
     connections: Vec<Connection>,
@@ -90,6 +104,8 @@ impl<'a> Driver<'a> {
         progress: &'a mut Progressing,
         file: Option<&'a mut RecordFile>,
     ) -> io::Result<Self> {
+        // naps are short: they are to end when they should
+        let _ = nix::sys::prctl::set_timerslack(1_000);
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
         epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
@@ -97,6 +113,8 @@ impl<'a> Driver<'a> {
             epoll,
             timer,
             timer_at: 0,
+            found: vec![EpollEvent::empty(); AT_ONCE],
+            nap: Nap::default(),
             all_seen_at: 0,
             stop: None,
             connections: Vec::new(),
@@ -162,6 +180,7 @@ impl<'a> Driver<'a> {
             self.connections.push(Connection::new(target));
         }
         let places: Vec<usize> = (0..count as usize).collect();
+        let fresh = self.connections[..places.len()].iter().filter(|one| one.stage == Stage::Closed).count();
         let until = clock::now() + (10 * SECOND).min(self.limits.total);
         // a listening queue is short: not all at once
         for group in places.chunks(256) {
@@ -171,9 +190,23 @@ impl<'a> Driver<'a> {
                 }
             }
             while clock::now() < until && group.iter().any(|place| self.connections[*place].stage == Stage::Connecting) {
-                if let Some(ending) = self.turn(clock::now() + TICK) {
+                if let Some(ending) = self.turn(i64::MAX) {
                     return ending;
                 }
+            }
+        }
+        self.settle(fresh)
+    }
+
+    /// A connection stands before the server has taken it up: until that is done, requests would wait for it.
+    fn settle(&mut self, fresh: usize) -> Ending {
+        if fresh == 0 {
+            return Ending::Done;
+        }
+        let until = clock::now() + SETTLE + SETTLE_EACH * fresh as i64;
+        while clock::now() < until {
+            if let Some(ending) = self.turn(until) {
+                return ending;
             }
         }
         Ending::Done
@@ -188,6 +221,7 @@ impl<'a> Driver<'a> {
         self.requests.begin_phase();
         self.open_loop = plan.load.is_open();
         self.idle.iter_mut().for_each(Vec::clear);
+        self.nap.forget(begin);
         self.progress.begin_phase(plan.load_point, plan.phase, plan.count, plan.duration, begin);
         let ending = match plan.load {
             Load::Closed { concurrency } => self.run_closed(plan, *concurrency, begin),
@@ -209,10 +243,16 @@ impl<'a> Driver<'a> {
         ending
     }
 
-    /// One wait, at most until a time, and all that it brings. Gives an ending when the load must stop.
+    /// One wait, at most until a time and never longer than a tick, and all that it brings. Gives an ending when the load
+    /// must stop.
     fn turn(&mut self, until: i64) -> Option<Ending> {
-        let mut events = [EpollEvent::empty(); 1024];
-        let now = clock::now();
+        let mut now = clock::now();
+        let nap = self.nap.length().min(until - now - WAKE);
+        let rested = nap >= WAKE;
+        if rested {
+            std::thread::sleep(Duration::from_nanos(nap as u64));
+            now = clock::now();
+        }
         let timeout = if until <= now {
             EpollTimeout::ZERO
         } else if until - now >= TICK {
@@ -227,15 +267,16 @@ impl<'a> Driver<'a> {
             }
             EpollTimeout::from((TICK / 1_000_000) as u8)
         };
-        let count = self.epoll.wait(&mut events, timeout).unwrap_or(0);
-        let woken = clock::now();
+        let mut found = std::mem::take(&mut self.found);
+        let count = self.epoll.wait(&mut found, timeout).unwrap_or(0);
+        let woken = self.clock.look();
         // what is ready now has been waiting since the loop last saw all that was ready, at most
         let late = woken - self.all_seen_at > LATE;
-        if count < events.len() {
+        if count < found.len() {
             self.all_seen_at = woken;
         }
         let mut ending = None;
-        for event in &events[..count] {
+        for event in &found[..count] {
             match event.data() {
                 TIMER => {
                     let _ = self.timer.wait();
@@ -245,9 +286,10 @@ impl<'a> Driver<'a> {
                         ending = Some(Ending::Stopped("Stopped before its end.".to_owned()));
                     }
                 }
-                place => self.on_ready(place as usize, event.events(), late),
+                place => self.on_ready(place as usize, event.events(), late, rested),
             }
         }
+        self.found = found;
         let now = clock::now();
         if self.progress.is_due(now) {
             self.look_around(now);

@@ -1,17 +1,21 @@
 //! Connecting, sending, reading.
 
 use std::io;
-use std::os::fd::AsFd;
 
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
 use super::Driver;
 use crate::domain::report::ErrorClass;
 use crate::load::client::clock;
-use crate::load::client::connection::Stage;
-use crate::load::client::link::{Got, Link};
+use crate::load::client::connection::{Connection, Stage};
+use crate::load::client::link::{BUFFER, Got, Link};
 use crate::load::client::outcome::Failure;
 use crate::load::record::Records;
+
+/// What the loop is told of, once for each change and never asked for again: bytes, room to write, the other side's end.
+fn watched() -> EpollFlags {
+    EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET
+}
 
 impl Driver<'_> {
     /// Begins to connect. Where that fails at once, the request that waits for it has failed.
@@ -26,7 +30,7 @@ impl Driver<'_> {
         };
         let opened = Link::open(*address, target.tls.as_ref().map(|(config, name)| (config, name)));
         let registered = opened.and_then(|link| {
-            self.epoll.add(&link, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT, place as u64))?;
+            self.epoll.add(&link, EpollEvent::new(watched(), place as u64))?;
             Ok(link)
         });
         match registered {
@@ -81,40 +85,30 @@ impl Driver<'_> {
         exchange.asked_for_usage = self.requests.asks_for_usage();
         match link.write(&self.scratch) {
             Ok(taken) => {
-                let pending = taken < self.scratch.len() || link.wants_write();
+                connection.awaits_write = taken < self.scratch.len() || link.wants_write();
                 connection.unsent.extend_from_slice(&self.scratch[taken..]);
-                self.watch(place, pending);
             }
             Err(error) => self.lost(place, Some(&error), sent),
         }
     }
 
-    /// Has the loop tell when the socket takes more, or not.
-    pub(super) fn watch(&mut self, place: usize, write: bool) {
-        let connection = &mut self.connections[place];
-        if connection.awaits_write == write {
-            return;
-        }
-        connection.awaits_write = write;
-        let flags = if write { EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN };
-        if let Some(link) = &connection.link {
-            let _ = self.epoll.modify(link.as_fd(), &mut EpollEvent::new(flags, place as u64));
-        }
-    }
-
-    pub(super) fn on_ready(&mut self, place: usize, flags: EpollFlags, late: bool) {
+    pub(super) fn on_ready(&mut self, place: usize, flags: EpollFlags, late: bool, rested: bool) {
         let Some(connection) = self.connections.get_mut(place) else { return };
         match connection.stage {
-            Stage::Closed => {}
+            Stage::Closed => return,
             Stage::Connecting => self.on_connecting(place),
-            Stage::Idle | Stage::Busy => {
-                if flags.contains(EpollFlags::EPOLLOUT) {
-                    self.on_writable(place);
-                }
-                if flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR) {
-                    self.on_readable(place, late);
-                }
+            Stage::Idle | Stage::Busy if connection.awaits_write && flags.contains(EpollFlags::EPOLLOUT) => {
+                self.on_writable(place);
             }
+            Stage::Idle | Stage::Busy => {}
+        }
+        let open = matches!(self.connections[place].stage, Stage::Idle | Stage::Busy);
+        let ends = flags.intersects(EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
+        if open && (ends || flags.contains(EpollFlags::EPOLLIN)) {
+            // of a first event the time matters most: what may have come with it is read apart
+            let connection = &self.connections[place];
+            let first = rested && connection.exchange.as_ref().is_some_and(|exchange| exchange.row.first.is_none());
+            self.on_readable(place, late || first, ends);
         }
     }
 
@@ -126,15 +120,17 @@ impl Driver<'_> {
         }
         if !link.is_ready() {
             let flushed = link.flush();
-            let got = link.read(&mut self.buffers, &mut self.clock, false);
-            let problem = match got {
-                Got::Tls(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)) => {
-                    Some("the server speaks HTTP/2 only; requests are sent over HTTP/1.1".to_owned())
-                }
-                Got::Tls(error) => Some(error.to_string()),
-                Got::Broken(error) => Some(error.to_string()),
-                Got::Closed => Some("the connection was closed during the TLS handshake".to_owned()),
-                Got::Bytes(..) | Got::Nothing => flushed.err().map(|error| error.to_string()),
+            let problem = loop {
+                break match link.read(&mut self.buffers, &mut self.clock, BUFFER) {
+                    Got::Bytes(_, _, true) if !link.is_ready() => continue,
+                    Got::Tls(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)) => {
+                        Some("the server speaks HTTP/2 only; requests are sent over HTTP/1.1".to_owned())
+                    }
+                    Got::Tls(error) => Some(error.to_string()),
+                    Got::Broken(error) => Some(error.to_string()),
+                    Got::Closed => Some("the connection was closed during the TLS handshake".to_owned()),
+                    Got::Bytes(..) | Got::Nothing => flushed.err().map(|error| error.to_string()),
+                };
             };
             if let Some(words) = problem {
                 self.connect_failed(place, ErrorClass::Tls, &words);
@@ -144,7 +140,7 @@ impl Driver<'_> {
         let Some(link) = &mut self.connections[place].link else { return };
         let _ = link.flush();
         let (ready, wants_write) = (link.is_ready(), link.wants_write());
-        self.watch(place, wants_write);
+        self.connections[place].awaits_write = wants_write;
         if ready {
             self.connections[place].stage = Stage::Idle;
             if self.connections[place].exchange.is_some() {
@@ -167,34 +163,55 @@ impl Driver<'_> {
                 if connection.unsent.is_empty() {
                     connection.unsent = Vec::new();
                 }
-                let pending = !connection.unsent.is_empty() || link.wants_write();
-                self.watch(place, pending);
+                connection.awaits_write = !connection.unsent.is_empty() || link.wants_write();
             }
             Err(error) => self.lost(place, Some(&error), clock::now()),
         }
     }
 
-    /// Reads what is there. When the loop comes late, several events may wait: they are read one by one, as long as their
-    /// times differ.
-    pub(super) fn on_readable(&mut self, place: usize, late: bool) {
-        let mut one_by_one = late;
-        let mut last_time = 0;
-        while let Some(time) = self.read_once(place, one_by_one) {
-            one_by_one = time != last_time;
-            last_time = time;
+    /// Reads what is there, all of it: the loop tells of news only. Where the other side has closed, its end is read as well.
+    pub(super) fn on_readable(&mut self, place: usize, apart: bool, ends: bool) {
+        if apart {
+            self.read_apart(place);
         }
+        while let Some(more) = self.read_once(place, BUFFER)
+            && (more || ends)
+        {}
     }
 
-    /// Reads once. Gives the time of what was read, if more is known to wait.
-    pub(super) fn read_once(&mut self, place: usize, one_by_one: bool) -> Option<i64> {
+    /// The loop comes late, and several events may wait, of which a read would tell the time of the last only. They are read
+    /// one by one, until the time is the last one's: what follows has come with it.
+    fn read_apart(&mut self, place: usize) {
+        let mut ahead = std::mem::take(&mut self.buffers.ahead);
+        if let Some(link) = &self.connections[place].link {
+            self.buffers.ahead = ahead;
+            link.look_ahead(&mut self.buffers);
+            ahead = std::mem::take(&mut self.buffers.ahead);
+        }
+        let last = self.buffers.ahead_stamp;
+        let mut at = 0;
+        while at < ahead.len() {
+            let Some(link) = &self.connections[place].link else { break };
+            let piece = if self.buffers.stamp == last && at > 0 { ahead.len() - at } else { link.first_piece(&ahead[at..]) };
+            if self.read_once(place, piece).is_none() {
+                break;
+            }
+            at += piece;
+        }
+        self.buffers.ahead = ahead;
+    }
+
+    /// Reads once, at most so many bytes. Gives whether more may wait; nothing, when there was nothing or the connection has
+    /// ended.
+    pub(super) fn read_once(&mut self, place: usize, most: usize) -> Option<bool> {
         let embeddings = self.requests.is_embeddings();
         let connection = &mut self.connections[place];
-        let link = connection.link.as_mut()?;
-        match link.read(&mut self.buffers, &mut self.clock, one_by_one) {
+        let link = connection.link.as_mut().filter(|_| matches!(connection.stage, Stage::Idle | Stage::Busy))?;
+        match link.read(&mut self.buffers, &mut self.clock, most) {
             Got::Nothing => {}
             Got::Bytes(bytes, at, more) => {
                 if bytes.is_empty() {
-                    return more.then_some(at);
+                    return Some(more);
                 }
                 if connection.stage == Stage::Idle {
                     // bytes that nobody asked for: not a connection to go on with
@@ -203,15 +220,18 @@ impl Driver<'_> {
                 }
                 let target = &mut self.targets[connection.target];
                 (target.answered, target.failures) = (true, 0);
-                let before = connection.exchange.as_ref().map_or(0, |exchange| exchange.row.events);
+                let counts = |connection: &Connection| {
+                    connection.exchange.as_ref().map_or((0, 0), |exchange| (exchange.row.events, exchange.row.coalesced))
+                };
+                let before = counts(connection);
                 let over = connection.on_bytes(bytes, at, embeddings);
-                let after = connection.exchange.as_ref().map_or(0, |exchange| exchange.row.events);
-                self.progress.events(after - before);
+                let after = counts(connection);
+                self.progress.events(after.0 - before.0);
+                self.nap.events(after.0 - before.0, after.1 - before.1);
                 if over {
                     self.finish(place, at);
-                } else if more {
-                    return Some(at);
                 }
+                return Some(more);
             }
             Got::Closed => self.lost(place, None, clock::now()),
             Got::Broken(error) => self.lost(place, Some(&error), clock::now()),
