@@ -57,7 +57,7 @@ pub fn panels(series: &[EngineSeries], origin: i64, time: &RunTime) -> Vec<Chart
         }
         _ => Vec::new(),
     });
-    let title = "Prompt tokens found in the prefix cache".to_owned();
+    let title = "Prompt tokens from the cache".to_owned();
     charts.extend(panel("engine-cached", title, "Share of the prompt tokens, %", cached, time));
     charts
 }

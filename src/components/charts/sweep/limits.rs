@@ -64,8 +64,9 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
         let line_of = |points: &[(&Swept, f64)]| line(&plot, points.iter().map(|(swept, value)| (swept.load, *value)));
         drawing.path(line_of(&low), "chart-line chart-s1");
         drawing.path(line_of(&high_points), "chart-line chart-s2");
-        drawing.path(markers(Shape::Circle, 4.0, low.iter().map(at)), "chart-dot chart-s1");
-        drawing.path(markers(Shape::Square, 4.0, high_points.iter().map(at)), "chart-square chart-s2");
+        // Where both are alike, a rim of the lower one is still seen.
+        drawing.path(markers(Shape::Circle, 5.0, low.iter().map(at)), "chart-dot chart-s1");
+        drawing.path(markers(Shape::Square, 3.0, high_points.iter().map(at)), "chart-square chart-s2");
         if let Some(known) = chosen {
             star(&mut drawing, at(known));
         }
