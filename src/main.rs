@@ -28,7 +28,7 @@ enum Command {
     /// go before environment variables, these before Leptos.toml.
     Serve(ServeArgs),
     /// Put load on an inference server, by a plan or by flags, and report what was measured
-    Load(LoadArgs),
+    Load(Box<LoadArgs>),
     /// Serve the reference engine: answers in the OpenAI API's form, at exactly known times
     Engine(EngineArgs),
     /// Bring the database's schema up to date without serving; copies it before
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => in_runtime(dyno::server::serve(args)),
         Command::Migrate(args) => in_runtime(dyno::server::migrate(args)),
-        Command::Load(args) => dyno::load::main(args),
+        Command::Load(args) => dyno::load::main(*args),
         Command::Engine(args) => dyno::engine::reference::main(args),
         Command::Keeper(args) => dyno::run::keeper::main(args),
     }

@@ -140,34 +140,30 @@ pub fn DataTable(
 #[component]
 fn Header(column: Column, sorting: Option<Sorting>) -> impl IntoView {
     let class = column.numeric.then_some("numeric");
-    match (column.sort, sorting) {
-        (Some(name), Some(sorting)) => {
-            let direction = sorting.direction(name);
-            let mark = direction.map(|direction| {
-                let icon = if direction == "ascending" { IconName::Up } else { IconName::Down };
-                view! { <Icon name=icon /> }
-            });
-            view! {
-                <th scope="col" class=class aria-sort=direction>
-                    <a href=sorting.href(name, column.numeric)>{column.title} {mark}</a>
-                    {column.about.map(|id| view! { <TermMark id=id /> })}
-                </th>
-            }
-            .into_any()
+    let (Some(name), Some(sorting)) = (column.sort, sorting) else {
+        let title = match column.about {
+            Some(id) => view! { <Term id=id text=column.title /> }.into_any(),
+            None => column.title.into_any(),
+        };
+        return view! {
+            <th scope="col" class=class>
+                {title}
+            </th>
         }
-        _ => {
-            let title = match column.about {
-                Some(id) => view! { <Term id=id text=column.title /> }.into_any(),
-                None => column.title.into_any(),
-            };
-            view! {
-                <th scope="col" class=class>
-                    {title}
-                </th>
-            }
-            .into_any()
-        }
+        .into_any();
+    };
+    let direction = sorting.direction(name);
+    let mark = direction.map(|direction| {
+        let icon = if direction == "ascending" { IconName::Up } else { IconName::Down };
+        view! { <Icon name=icon /> }
+    });
+    view! {
+        <th scope="col" class=class aria-sort=direction>
+            <a href=sorting.href(name, column.numeric)>{column.title} {mark}</a>
+            {column.about.map(|id| view! { <TermMark id=id /> })}
+        </th>
     }
+    .into_any()
 }
 
 /// Which rows are shown, and links to the pages before and after.

@@ -114,7 +114,7 @@ impl LoadForm {
         if let Some(Arrival::Rate { rate, process, burstiness }) = &load.arrival {
             // A sweep names its own rates.
             form.rate = if load.load_points.is_empty() { rate.to_string() } else { String::new() };
-            form.process = process_name(*process).to_owned();
+            process_name(*process).clone_into(&mut form.process);
             form.burstiness = text(*burstiness);
         }
         if let Some(slo) = &load.slo {
@@ -126,9 +126,10 @@ impl LoadForm {
     }
 
     fn limits(&mut self, slo: &Slo) {
-        match preset_of(slo) {
-            Some(preset) => preset.id.clone_into(&mut self.slo_preset),
-            None => (self.ttft_ms, self.tpot_ms) = (text(slo.ttft_ms), text(slo.tpot_ms)),
+        if let Some(preset) = preset_of(slo) {
+            preset.id.clone_into(&mut self.slo_preset);
+        } else {
+            (self.ttft_ms, self.tpot_ms) = (text(slo.ttft_ms), text(slo.tpot_ms));
         }
         self.e2el_ms = text(slo.e2el_ms);
         self.percentile = slo.percentile.to_string();
