@@ -1,14 +1,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { join, resolve } from "node:path";
-import { freePort } from "./portal";
-
-const root = resolve(__dirname, "../..");
+import { freePort, program } from "./portal";
 
 /** Starts `dyno engine`, the reference engine whose times are known; the caller kills the process. */
 export async function startEngine(...more: string[]): Promise<{ url: string; process: ChildProcess }> {
   const port = await freePort();
   const child = spawn(
-    process.env.DYNO_BINARY ?? join(root, "target/release/dyno"),
+    program,
     ["engine", "--listen", `127.0.0.1:${port}`, "--model", "reference", "--ttft-ms", "20", "--itl-ms", "2", ...more],
     { stdio: "ignore" },
   );

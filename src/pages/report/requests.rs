@@ -55,8 +55,11 @@ pub fn Requests(
     /// For the choices of the filter.
     report: Report,
 ) -> impl IntoView {
-    let asks = Memo::new(move |_| query.with(asked));
-    let data = Resource::new(move || asks.get(), move |asks| load_requests(run, asks));
+    // When another load point is chosen, this section is drawn anew while the old one still stands and follows the address:
+    // what both hold lives as long as the last of them.
+    let asks = ArcMemo::new(move |_| query.with(asked));
+    let asked_for = asks.clone();
+    let data = ArcResource::new(move || asked_for.get(), move |asks| load_requests(run, asks));
     let mut choices: Vec<(String, String)> =
         [("", "All"), ("measured", "Measured"), ("warmup", "Warm-up"), ("ok", "Succeeded"), ("error", "Failed")]
             .map(|(value, text)| (value.to_owned(), text.to_owned()))
@@ -65,16 +68,16 @@ pub fn Requests(
         report.load_points.iter().flat_map(|point| point.summary.errors.keys()).collect();
     choices.extend(classes.into_iter().map(|class| (class.clone(), format!("Failed: {}", class.replace('_', " ")))));
     let api = format!("/api/v1/runs/{run}/requests?format=");
-    let here = StoredValue::new(path.clone());
+    let (filtered, action) = (asks.clone(), format!("{path}#requests"));
     let filter = move || {
-        let asks = asks.get();
+        let asks = filtered.get();
         let hidden = ["sort", "figures", "point"]
             .into_iter()
             .filter_map(|name| Some((name, query.with(|query| query.get(name))?)))
             .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
             .collect_view();
         view! {
-            <form class="form-inline" method="get" action=format!("{}#requests", here.get_value())>
+            <form class="form-inline" method="get" action=action.clone()>
                 {hidden}
                 <SelectField name="status" label="Show" options=choices.clone() value=asks.status.unwrap_or_default() />
                 <TextField name="search" label="Node or request id" kind="search" value=asks.search.unwrap_or_default() />
@@ -102,16 +105,19 @@ pub fn Requests(
             </div>
             {filter}
             <Transition>
-                {move || Suspend::new(async move {
-                    let asks = asks.get_untracked();
-                    match data.await {
-                        Ok(found) => {
-                            let params = query.get_untracked();
-                            view! { <Table found=found asks=asks path=here.get_value() params=params /> }.into_any()
+                {move || {
+                    let (data, asks, path) = (data.clone(), asks.clone(), path.clone());
+                    Suspend::new(async move {
+                        let asks = asks.get_untracked();
+                        match data.await {
+                            Ok(found) => {
+                                let params = query.get_untracked();
+                                view! { <Table found=found asks=asks path=path params=params /> }.into_any()
+                            }
+                            Err(error) => view! { <Banner notice=Notice::Error><p>{error.0.detail}</p></Banner> }.into_any(),
                         }
-                        Err(error) => view! { <Banner notice=Notice::Error><p>{error.0.detail}</p></Banner> }.into_any(),
-                    }
-                })}
+                    })
+                }}
             </Transition>
         </section>
     }
