@@ -12,6 +12,7 @@ use crate::domain::report::{LoadPoint, Report};
 use crate::domain::run::{Run, RunStatus};
 use crate::domain::sweep::Sweep;
 use crate::domain::workflow::fields::join_words;
+use crate::domain::workflow::sentence::load_words;
 
 /// What is to be thought of the run.
 #[component]
@@ -202,7 +203,7 @@ fn figure_of(load: f64) -> String {
 
 /// What should have been done.
 fn plan(spec: &BenchmarkSpec) -> String {
-    let load = format!("{} in flight", grouped(u64::from(spec.load.concurrent_requests)));
+    let load = load_words(&spec.load, &spec.datasets);
     match spec.load.requests() {
         Some(requests) => {
             let requests = count(u64::from(requests), "request", "requests");
