@@ -1,6 +1,7 @@
 //! All routes, and the layers around them.
 
 use std::any::Any;
+use std::sync::LazyLock;
 
 use axum::Router;
 use axum::body::Body;
@@ -10,7 +11,7 @@ use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use leptos::prelude::provide_context;
-use leptos_axum::{LeptosRoutes, generate_route_list};
+use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
@@ -31,6 +32,10 @@ const UPLOAD_SLACK: usize = 16 * 1024 * 1024;
 /// The calls that take an upload: the API's, and the form's.
 const UPLOADS: [&str; 2] = ["/api/v1/datasets", "/api/ui/dataset-upload"];
 
+/// The pages' routes. Made once in a process: while Leptos makes them no page's data loads, in all of the process, and a page
+/// that asks just then would wait for ever (<https://github.com/leptos-rs/leptos/issues/4773>).
+static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(app::App));
+
 /// The portal's routes with all that is around them. A request passes, from outside in: the net for panics, headers, the log,
 /// the host names, the guard against other sites' forms, compression, the gate, the limit of its body.
 pub fn router(portal: &App) -> Router {
@@ -42,13 +47,12 @@ pub fn router(portal: &App) -> Router {
         }
     };
     let options = portal.leptos_options.clone();
-    let pages = generate_route_list(app::App);
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route(style::PATH, get(style::serve))
         .merge(crate::api::rest::router())
-        .leptos_routes_with_context(portal, pages, context.clone(), move || app::shell(options.clone()))
+        .leptos_routes_with_context(portal, PAGES.clone(), context.clone(), move || app::shell(options.clone()))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(move |State(portal): State<App>, request: Request| elsewhere(portal, request, context))
         .layer(middleware::from_fn_with_state(portal.clone(), body_limit))

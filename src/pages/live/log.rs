@@ -83,7 +83,7 @@ fn StageLog(live: RwSignal<LiveRun>, stage: StageId, title: String) -> impl Into
             at_end.set_value(area.scroll_top() + area.client_height() >= area.scroll_height() - 8);
         }
     };
-    let load = Action::new_local(move |(): &()| async move {
+    let load = Action::new(move |(): &()| async move {
         let (id, first) = live.with_untracked(|live| {
             let kept = live.log(stage).and_then(|log| log.lines.front().map(|line| line.seq));
             (live.run.id, earlier.with_untracked(|lines| lines.first().map(|line| line.seq)).or(kept))

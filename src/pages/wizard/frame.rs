@@ -7,6 +7,7 @@ use leptos::server_fn::codec::PostUrl;
 use leptos::server_fn::request::ClientReq;
 use leptos::server_fn::{Http, ServerFn};
 use leptos::wasm_bindgen::JsCast;
+use send_wrapper::SendWrapper;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -224,10 +225,11 @@ where
     let is_signed_out = |error: &CallError| error.0.kind == ProblemKind::Unauthorized;
     let failed = Signal::derive(move || refused().filter(|error| !is_signed_out(error)));
     // The session is over: the form goes once more, as it does without WASM, and the server keeps what was typed.
-    let form = StoredValue::new_local(None::<leptos::web_sys::HtmlFormElement>);
+    // No local storage: that would be tied to one thread on the server, too, where any may let the page go.
+    let form = StoredValue::new(None::<SendWrapper<leptos::web_sys::HtmlFormElement>>);
     Effect::new(move |_| {
         if refused().is_some_and(|error| is_signed_out(&error)) {
-            form.with_value(|form| form.as_ref().map(leptos::web_sys::HtmlFormElement::submit));
+            form.with_value(|form| form.as_ref().map(|form| form.submit()));
         }
     });
     view! {
@@ -238,7 +240,7 @@ where
                     event.prevent_default();
                 } else {
                     unsent.sent();
-                    form.set_value(event.target().and_then(|target| target.dyn_into().ok()));
+                    form.set_value(event.target().and_then(|target| target.dyn_into().ok()).map(SendWrapper::new));
                 }
             }
         >

@@ -3,6 +3,7 @@
 mod drafts;
 mod examples;
 mod load_form;
+mod pages;
 mod problems;
 mod tabs;
 mod world;

@@ -1,0 +1,56 @@
+//! Pages, whichever threads they are made on.
+
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use dyno::server::router;
+use tower::ServiceExt;
+
+use super::world::{WORKFLOW, World, in_workflow};
+use crate::support::ADMIN_TOKEN;
+
+/// Reads a body on a thread and a runtime of its own.
+fn read_elsewhere(path: &str, body: Body) -> String {
+    let reader = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(to_bytes(body, usize::MAX)).unwrap()
+    });
+    let bytes = reader.join().unwrap_or_else(|_| panic!("{path} broke off"));
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A server with several threads may begin a page on one and finish it on another: what a page keeps for the browser must
+/// not mind where it is let go.
+#[tokio::test]
+async fn a_page_may_be_finished_by_another_thread_than_began_it() {
+    let world = World::start().await;
+    let (draft, _) = world.confirmed().await;
+    let (before, trigger) = world.confirmed().await;
+    let run = world.portal.admin.post(WORKFLOW, &in_workflow(&trigger, &before)).await.expect(200);
+    let run = run["run_id"].as_str().unwrap();
+    let draft = draft["workflow_id"].as_str().unwrap();
+    let steps = ["details", "load", "cluster", "nodes", "model", "confirm", "execution", "deployment"];
+    let mut paths: Vec<String> = steps.iter().map(|step| format!("/wizard/{draft}/{step}")).collect();
+    paths.extend([format!("/runs/{run}"), format!("/runs/{run}/report"), format!("/clusters/{}", world.cluster)]);
+    paths.extend([format!("/models/{}", world.local_model), format!("/datasets/{}", world.dataset)]);
+    for path in ["", "benchmarks/new", "drafts", "clusters", "models", "models/new", "datasets", "datasets/new"] {
+        paths.push(format!("/{path}"));
+    }
+    for path in ["credentials", "credentials/new", "settings", "try", "sign-in", "link/no-such", "no-such"] {
+        paths.push(format!("/{path}"));
+    }
+    let service = router(&world.portal.app);
+    for path in paths {
+        let request = Request::get(&path)
+            .header("host", "localhost")
+            .header("accept", "text/html")
+            .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
+            .body(Body::empty())
+            .unwrap();
+        let response = service.clone().oneshot(request).await.unwrap();
+        if response.status().is_redirection() {
+            continue;
+        }
+        let html = read_elsewhere(&path, response.into_body());
+        assert!(html.contains("</main>"), "{path} is not whole: {html}");
+    }
+}
