@@ -25,7 +25,7 @@ export const dyno = (program) => ({
   command: (shape, url, folder) => {
     const load = shape.rate ? ["--rate", shape.rate, "--max-in-flight", 4096] : ["--concurrency", shape.streams];
     const args = ["load", "--base-url", url, "--model", "m", ...load, "--num-requests", shape.requests, "--warmup-requests", 0,
-      "--input-tokens", INPUT_TOKENS, "--output-tokens", shape.output, "--ignore-eos", "--requests", join(folder, "requests.ndjson")];
+      "--input-tokens", INPUT_TOKENS, "--output-tokens", shape.output, "--self-check", "off", "--ignore-eos", "--requests", join(folder, "requests.ndjson")];
     return { program, args: args.map(String) };
   },
   *read(folder) {

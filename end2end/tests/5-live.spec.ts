@@ -1,4 +1,4 @@
-import { kill, portal, startAgain } from "../support/portal";
+import { administrator, kill, portal, startAgain } from "../support/portal";
 import { ended, startRun } from "../support/reference";
 import { expect, hydrated, signIn, test } from "../support/test";
 
@@ -43,6 +43,30 @@ test.describe("a killed portal", () => {
   });
 });
 
+test.describe("a session that ends", () => {
+  // The browser itself reports the stream and the call that are refused for want of a session. Nothing else is allowed.
+  test.use({ allowed: [/console: Failed to load resource: the server responded with a status of 401 \(Unauthorized\) \(http:\/\/127\.0\.0\.1:\d+\/api\/(v1\/runs\/[^)]*\/events|ui\/runs\/queue)[^)]*\)/] });
+
+  test("the live page says so, and leads to the sign-in and back", async ({ page }) => {
+    const { url } = portal();
+    const run = await startRun(page, "Watched signed out", 400);
+    await page.goto(`${url}/runs/${run}`);
+    await hydrated(page);
+    await expect(async () => expect(await completed(page)).toBeGreaterThan(0)).toPass({ timeout: 60_000 });
+    // In another tab, say.
+    await page.request.post(`${url}/api/ui/sign-out`);
+    await expect(page.getByText("You are signed out. What is shown here is no longer renewed.")).toBeVisible({ timeout: 30_000 });
+    await expect(page.getByText(/Connection lost/)).toBeHidden();
+    await page.getByRole("link", { name: "Sign in to go on" }).click();
+    await expect(page).toHaveURL(new RegExp(`/sign-in\\?next=.*${run}`));
+    await page.getByLabel("Name").fill(administrator.name);
+    await page.getByLabel("Password", { exact: true }).fill(administrator.password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await expect(page).toHaveURL(new RegExp(`/runs/${run}$`));
+    await expect(page.getByRole("link", { name: "View report" })).toBeVisible({ timeout: 120_000 });
+  });
+});
+
 test("a run is cancelled from its page, and what was measured is kept", async ({ page }) => {
   const { url } = portal();
   const run = await startRun(page, "Cancelled by hand", MANY);
@@ -63,8 +87,11 @@ test("run again, copy to draft, delete", async ({ page }) => {
   await ended(page, run);
   await page.goto(`${url}/runs/${run}`);
   await hydrated(page);
-  await page.getByRole("button", { name: "Run again" }).click();
+  // A hasty hand clicks twice, and means it once.
+  await page.getByRole("button", { name: "Run again" }).dblclick();
   await page.waitForURL((to) => to.pathname.startsWith("/runs/") && !to.pathname.includes(run));
+  const again = await (await page.request.get(`${url}/api/v1/runs?search=Done%20once`)).json();
+  expect(again.total, "the run and the one again").toBe(2);
   const second = new URL(page.url()).pathname.split("/")[2];
   await expect(page.getByRole("link", { name: "View report" })).toBeVisible({ timeout: 120_000 });
   const [one, two] = await Promise.all([run, second].map(async (id) => (await page.request.get(`${url}/api/v1/runs/${id}`)).json()));

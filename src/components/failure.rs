@@ -66,15 +66,7 @@ pub fn Missing(
 /// Leads to the sign-in page, and from there back to this one.
 #[component]
 fn ToSignIn() -> impl IntoView {
-    let location = leptos_router::hooks::use_location();
-    let here = format!(
-        "{}{}",
-        location.pathname.get_untracked(),
-        location.search.with_untracked(|search| {
-            if search.is_empty() { String::new() } else { format!("?{}", search.trim_start_matches('?')) }
-        })
-    );
-    let href = format!("/sign-in?next={}", crate::api::functions::query_escape(&here));
+    let href = sign_in_and_back();
     #[cfg(feature = "ssr")]
     leptos_axum::redirect(&href);
     let target = href.clone();
@@ -90,4 +82,46 @@ fn ToSignIn() -> impl IntoView {
             </a>
         </p>
     }
+}
+
+/// On a page that renews itself, once the server has answered that the session is over: what is there stays, with the way on.
+#[component]
+pub fn SignedOut(
+    /// Whether it is over.
+    ended: RwSignal<bool>,
+) -> impl IntoView {
+    let href = sign_in_and_back();
+    move || {
+        let href = href.clone();
+        ended.get().then(|| {
+            view! {
+                <Banner notice=Notice::Warning>
+                    <p>
+                        "You are signed out. What is shown here is no longer renewed. "
+                        <a href=href rel="external">
+                            "Sign in to go on"
+                        </a> "."
+                    </p>
+                </Banner>
+            }
+        })
+    }
+}
+
+/// Whether a call was refused because the session is over.
+pub fn is_signed_out<T>(answer: &Result<T, CallError>) -> bool {
+    answer.as_ref().is_err_and(|error| error.0.kind == ProblemKind::Unauthorized)
+}
+
+/// The sign-in page, which leads back to this one.
+fn sign_in_and_back() -> String {
+    let location = leptos_router::hooks::use_location();
+    let here = format!(
+        "{}{}",
+        location.pathname.get_untracked(),
+        location.search.with_untracked(|search| {
+            if search.is_empty() { String::new() } else { format!("?{}", search.trim_start_matches('?')) }
+        })
+    );
+    format!("/sign-in?next={}", crate::api::functions::query_escape(&here))
 }

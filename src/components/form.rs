@@ -79,6 +79,12 @@ pub fn ErrorSummary(
         .into_any()
 }
 
+/// The number of a form that makes something: sent twice (a double click), it makes one.
+#[component]
+pub fn FormNumber() -> impl IntoView {
+    view! { <input type="hidden" name="form" value=uuid::Uuid::new_v4().to_string() /> }
+}
+
 /// Says so when a form could not be sent at all. Refused entries come back by redirect, not here.
 #[component]
 pub fn SendFailure(

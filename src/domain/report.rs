@@ -161,6 +161,9 @@ pub struct RequestRecord {
     /// After how long the server wants to be asked again (its `retry-after` header), seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<f64>,
+    /// How often it was sent again after status 429, where the load was asked to; its times are those of the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u32>,
 }
 
 /// Figures of one metric over its samples.

@@ -11,6 +11,7 @@ use clap::{Args, Parser, ValueEnum};
 use super::client::stop::Stop;
 use super::conduct::{Outcome, Tell, carry_out};
 use super::event::{LoadNews, LoadStatus};
+use super::given;
 use super::limits::LimitArgs;
 use super::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
 use super::self_check;
@@ -21,6 +22,9 @@ use crate::domain::benchmark::{ArrivalProcess, Endpoint, LengthDistribution};
 use crate::domain::event::{LogLevel, Progress};
 use crate::domain::provider::{AuthHeader, TokenLimitField};
 use crate::domain::report::Phase;
+
+/// Output limit where none is given, tokens.
+const DEFAULT_OUTPUT: u32 = 128;
 
 /// Put load on an OpenAI-compatible server, and measure it.
 #[derive(Debug, Clone, Args)]
@@ -65,6 +69,13 @@ pub struct LoadArgs {
     /// Play the trace so many times as fast as it was recorded.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "trace")]
     time_scale: f64,
+    /// Or take prompts from this file: ShareGPT conversations, Alpaca or plain prompts, as JSONL, JSON or CSV; each row once
+    /// before any is repeated. May be given several times: one dataset after the other.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "trace", "input_lengths", "output_lengths", "shared_prefix"])]
+    dataset: Vec<PathBuf>,
+    /// Play the dataset's conversations turn by turn, with the model's own answers; --concurrency counts conversations.
+    #[arg(long, requires = "dataset", conflicts_with = "rate")]
+    multi_turn: bool,
     /// The model's context: the trace's requests that are longer, input and output together, are left out.
     #[arg(long, value_name = "N", requires = "trace")]
     context_tokens: Option<u32>,
@@ -83,12 +94,16 @@ pub struct LoadArgs {
     /// none is longer than --input-tokens.
     #[arg(long, value_name = "KIND", value_parser = lengths)]
     input_lengths: Option<LengthDistribution>,
-    /// Output limit in tokens; the longest where limits are spread.
-    #[arg(long, value_name = "N", default_value_t = 128)]
-    output_tokens: u32,
+    /// Output limit in tokens; the longest where limits are spread (default: 128; of a dataset, the reference's length, else
+    /// 256; of a trace, what it says).
+    #[arg(long, value_name = "N")]
+    output_tokens: Option<u32>,
     /// How output limits are spread, said as --input-lengths is; none is longer than --output-tokens.
     #[arg(long, value_name = "KIND", value_parser = lengths)]
     output_lengths: Option<LengthDistribution>,
+    /// Share of the input that all prompts begin with, 0 to 1: what a prefix cache can keep.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, conflicts_with = "trace")]
+    shared_prefix: f64,
     /// Spread the first requests of --concurrency over this long (default: 2 ms each, at most a second).
     #[arg(long, value_name = "SECONDS", conflicts_with = "rate")]
     ramp_s: Option<f64>,
@@ -113,6 +128,9 @@ pub struct LoadArgs {
     /// Longest time of a request.
     #[arg(long, value_name = "SECONDS", default_value_t = 600.0)]
     timeout_s: f64,
+    /// Send a request that is refused by status 429 again, at most so many times, after the server's retry-after.
+    #[arg(long, value_name = "TIMES", conflicts_with = "plan")]
+    retry_429: Option<u32>,
     /// Whether the client itself is first measured against the built-in reference engine (a few seconds; kept for an hour).
     #[arg(long, value_enum, default_value = "on")]
     self_check: SelfCheckArg,
@@ -209,15 +227,20 @@ impl LoadArgs {
             workload: match self.trace {
                 Some(path) => Workload::Trace {
                     file: DatasetFile { path, id: uuid::Uuid::nil(), name: String::new(), sha256: None },
-                    max_output_tokens: None,
+                    max_output_tokens: self.output_tokens,
                     context_tokens: self.context_tokens,
+                },
+                None if !self.dataset.is_empty() => Workload::Dataset {
+                    files: self.dataset.iter().map(|path| given::dataset(path)).collect::<Result<_, _>>()?,
+                    max_output_tokens: self.output_tokens,
+                    multi_turn: self.multi_turn,
                 },
                 None => Workload::Synthetic {
                     input_tokens: self.input_tokens,
-                    output_tokens: self.output_tokens,
+                    output_tokens: self.output_tokens.unwrap_or(DEFAULT_OUTPUT),
                     input_lengths: self.input_lengths,
                     output_lengths: self.output_lengths,
-                    shared_prefix: 0.0,
+                    shared_prefix: self.shared_prefix,
                 },
             },
             load_points,
@@ -225,6 +248,7 @@ impl LoadArgs {
             stall_timeout_s: self.stall_timeout_s,
             timeout_s: self.timeout_s,
             ramp_s: self.ramp_s,
+            retry_429: self.retry_429,
             tokenizer: self.tokenizer.map_or(TokenizerChoice::Engine, |path| TokenizerChoice::File { path }),
             extra_body: serde_json::Map::new(),
             slo,

@@ -104,6 +104,7 @@ pub(super) fn measure(plan: &Plan, check: Option<&SelfCheck>, tell: &Tell, stop:
     let limits = Limits {
         stall: (plan.stall_timeout_s * 1e9) as i64,
         total: (plan.timeout_s * 1e9) as i64,
+        retries: plan.retry_429.unwrap_or(0),
         deadline: plan.deadline_unix_ns.map(|at| clock.monotonic(at)),
     };
     let told = tell.clone();
@@ -149,6 +150,12 @@ pub(super) fn measure(plan: &Plan, check: Option<&SelfCheck>, tell: &Tell, stop:
         notes.push(format!(
             "{} answers came compressed though the requests asked for plain ones: their events count from when they could be read.",
             driver.compressed
+        ));
+    }
+    if driver.retried > 0 {
+        notes.push(format!(
+            "{} times a request was refused by status 429 and sent again: its TTFT counts from the last time it was sent.",
+            driver.retried
         ));
     }
     if asked_for_usage && !driver.requests().asks_for_usage() {

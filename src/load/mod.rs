@@ -8,6 +8,7 @@ pub mod conduct;
 pub mod engine_metrics;
 pub mod event;
 pub mod fetch;
+mod given;
 mod limits;
 pub mod plan;
 mod points;

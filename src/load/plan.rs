@@ -51,6 +51,10 @@ pub struct Plan {
     /// Closed loop: over how long its first requests are spread, seconds. Absent: 2 ms each, at most a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ramp_s: Option<f64>,
+    /// How often a request that is refused by status 429 is sent again, each time after the server's `retry-after` (a second
+    /// where it has none). Absent: never, a refusal is an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_429: Option<u32>,
     /// How lengths are counted.
     #[serde(default)]
     pub tokenizer: TokenizerChoice,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::command::{node_name, plan_of};
 use super::plan::{Load, Plan, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
-use crate::domain::benchmark::{ArrivalProcess, Endpoint};
+use crate::domain::benchmark::{ArrivalProcess, Endpoint, LengthDistribution};
 use crate::domain::repeat::{Repeat, shell_line};
 use crate::domain::trust::SearchVariable;
 
@@ -70,7 +70,9 @@ impl Flags {
 
 /// The flags that come nearest to the plan; nothing where it is plain that they can't say it.
 fn flags(plan: &Plan) -> Option<Vec<String>> {
-    let Workload::Synthetic { input_tokens, output_tokens, .. } = &plan.workload else { return None };
+    let Workload::Synthetic { input_tokens, output_tokens, input_lengths, output_lengths, shared_prefix } = &plan.workload else {
+        return None;
+    };
     let first = plan.load_points.first()?;
     let mut flags = Flags::default();
     for endpoint in &plan.endpoints {
@@ -92,7 +94,14 @@ fn flags(plan: &Plan) -> Option<Vec<String>> {
     flags.add_some("duration-s", first.duration_s);
     flags.add_some("warmup-requests", same(|point| point.warmup_requests));
     flags.add("input-tokens", input_tokens);
+    flags.add_some("input-lengths", input_lengths.map(lengths));
     flags.add("output-tokens", output_tokens);
+    flags.add_some("output-lengths", output_lengths.map(lengths));
+    if *shared_prefix > 0.0 {
+        flags.add("shared-prefix", shared_prefix);
+    }
+    flags.add_some("ramp-s", plan.ramp_s);
+    flags.add_some("retry-429", plan.retry_429);
     flags.add("seed", plan.seed);
     flags.add("stall-timeout-s", plan.stall_timeout_s);
     flags.add("timeout-s", plan.timeout_s);
@@ -142,6 +151,16 @@ fn loads(plan: &Plan, flags: &mut Flags) {
             }
         }
         flags.add("max-in-flight", max_in_flight);
+    }
+}
+
+/// How lengths are spread, as the flags say it.
+fn lengths(lengths: LengthDistribution) -> String {
+    match lengths {
+        LengthDistribution::Fixed {} => "fixed".to_owned(),
+        LengthDistribution::Uniform { min } => format!("uniform:{min}"),
+        LengthDistribution::Normal { mean, std } => format!("normal:{mean},{std}"),
+        LengthDistribution::Lognormal { mean, std } => format!("lognormal:{mean},{std}"),
     }
 }
 
@@ -233,12 +252,22 @@ mod tests {
     }
 
     #[test]
+    fn flags_say_spread_lengths_a_shared_prefix_and_the_ramp() {
+        let got = command(json!({ "ramp_s": 2.5, "workload": {
+            "kind": "synthetic", "input_tokens": 512, "output_tokens": 128, "shared_prefix": 0.25,
+            "input_lengths": { "kind": "lognormal", "mean": 300.5, "std": 80.0 }, "output_lengths": { "kind": "uniform", "min": 16 },
+        } }));
+        assert!(got.by_hand, "{got:?}");
+        let said = "--input-tokens 512 --input-lengths lognormal:300.5,80 --output-tokens 128 --output-lengths uniform:16 \
+                    --shared-prefix 0.25 --ramp-s 2.5";
+        assert!(got.command.contains(said), "{}", got.command);
+    }
+
+    #[test]
     fn what_flags_cannot_say_goes_by_the_plan() {
         let point = |concurrency: u32, requests: u32| json!({ "load": { "kind": "closed", "concurrency": concurrency }, "num_requests": requests });
         for change in [
             json!({ "load_points": [point(1, 10), point(2, 20)] }),
-            json!({ "ramp_s": 2.0 }),
-            json!({ "workload": { "kind": "synthetic", "input_tokens": 512, "output_tokens": 128, "shared_prefix": 0.5 } }),
             json!({ "extra_body": { "temperature": 0 } }),
             json!({ "auth": { "header": "api_key", "api_key_env": "K" } }),
             json!({ "token_limit": "max_completion_tokens" }),

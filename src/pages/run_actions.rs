@@ -9,6 +9,7 @@ use crate::api::functions::runs::{CancelRun, DeleteRun};
 use crate::components::banner::{Banner, Notice};
 use crate::components::button::{Look, Submit};
 use crate::components::confirm::ConfirmForm;
+use crate::components::form::FormNumber;
 use crate::domain::form::Flash;
 use crate::domain::run::{RunKind, RunStatus};
 
@@ -55,6 +56,7 @@ pub fn RunAgainForm(
 ) -> impl IntoView {
     view! {
         <form method="post" action=RunAgain::url()>
+            <FormNumber />
             <input type="hidden" name="id" value=subject.benchmark.to_string() />
             <input type="hidden" name="simulated" value=(subject.kind == RunKind::Simulated).to_string() />
             <input type="hidden" name="here" value=subject.here />
@@ -75,6 +77,7 @@ pub fn CopyForm(
 ) -> impl IntoView {
     view! {
         <form method="post" action=CopyToDraft::url()>
+            <FormNumber />
             <input type="hidden" name="id" value=subject.benchmark.to_string() />
             <input type="hidden" name="here" value=subject.here />
             <Submit text="Copy to draft" look=look about=subject.name />

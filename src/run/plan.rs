@@ -78,6 +78,7 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         stall_timeout_s: if own { OWN_STALL_S } else { 120.0 },
         timeout_s: if own { OWN_TIMEOUT_S.max(f64::from(longest_output)) } else { 600.0 },
         ramp_s: load.ramp_s,
+        retry_429: None,
         tokenizer: tokenizer(inputs),
         extra_body: serde_json::Map::new(),
         slo: load.slo.clone(),

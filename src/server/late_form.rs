@@ -28,8 +28,9 @@ const FUNCTIONS: &str = "/api/ui/";
 /// What an upload is sent to.
 pub(super) const UPLOAD: &str = "/api/ui/dataset-upload";
 /// Fields that no page shows, or that say what a page is to do rather than what was typed.
-const HIDDEN: [&str; 15] = [
+const HIDDEN: [&str; 16] = [
     "workflow_id",
+    "form",
     "return_to",
     "begins",
     "id",

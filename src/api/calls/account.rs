@@ -58,12 +58,14 @@ pub async fn sign_in(app: &App, name: &str, password: &Secret, peer: IpAddr) -> 
     begin(app, user).await
 }
 
-/// For what goes on for long: a problem once the person's account was shut or removed.
-pub async fn still_open(app: &App, actor: &Actor) -> Result<(), Problem> {
-    if app.store.is_open_account(actor.id).await? {
-        return Ok(());
-    }
-    Err(Problem::new(ProblemKind::Unauthorized, "This account was shut."))
+/// For what goes on for long: a problem once the session that it is watched in is over, or the person's account was shut or
+/// removed.
+pub async fn still_signed_in(app: &App, actor: &Actor, session: Option<&[u8]>) -> Result<(), Problem> {
+    let still = match session {
+        Some(hash) => app.store.session_actor(hash, Timestamp::now(), SESSION_IDLE).await?.is_some(),
+        None => app.store.is_open_account(actor.id).await?,
+    };
+    if still { Ok(()) } else { Err(Problem::new(ProblemKind::Unauthorized, "You are signed out.")) }
 }
 
 /// Ends a session.

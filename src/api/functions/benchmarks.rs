@@ -10,22 +10,35 @@ pub async fn run_again(
     #[server(default)] id: String,
     #[server(default)] simulated: String,
     #[server(default)] here: String,
+    #[server(default)] form: String,
 ) -> Result<(), CallError> {
     let started = async {
         let (app, actor) = crate::server::context()?;
-        let run = crate::api::calls::benchmarks::run_again(&app, &actor, known(&id)?, simulated == "true").await?;
-        Ok(format!("/runs/{}", run.id))
+        let id = known(&id)?;
+        super::clicks::once_to(actor.id, &form, async move {
+            let run = crate::api::calls::benchmarks::run_again(&app, &actor, id, simulated == "true").await?;
+            Ok(format!("/runs/{}", run.id))
+        })
+        .await
     };
     super::forms::answer(started.await, or_history(&here), Vec::new()).await
 }
 
 /// Makes a draft with the settings of a benchmark and opens it; refused, it goes back to `here`.
 #[server(endpoint = "ui/benchmarks/copy")]
-pub async fn copy_to_draft(#[server(default)] id: String, #[server(default)] here: String) -> Result<(), CallError> {
+pub async fn copy_to_draft(
+    #[server(default)] id: String,
+    #[server(default)] here: String,
+    #[server(default)] form: String,
+) -> Result<(), CallError> {
     let copied = async {
         let (app, actor) = crate::server::context()?;
-        let draft = crate::api::calls::benchmarks::clone_to_draft(&app, &actor, known(&id)?).await?;
-        Ok(format!("/wizard/{}/{}", draft.workflow_id, draft.next_page().slug()))
+        let id = known(&id)?;
+        super::clicks::once_to(actor.id, &form, async move {
+            let draft = crate::api::calls::benchmarks::clone_to_draft(&app, &actor, id).await?;
+            Ok(format!("/wizard/{}/{}", draft.workflow_id, draft.next_page().slug()))
+        })
+        .await
     };
     super::forms::answer(copied.await, or_history(&here), Vec::new()).await
 }

@@ -10,7 +10,7 @@ use crate::domain::inventory::Credential;
 use crate::domain::list::{ListQuery, Page};
 
 #[cfg(feature = "ssr")]
-use super::{forms, lists};
+use super::{clicks, forms, lists};
 #[cfg(feature = "ssr")]
 use crate::domain::problem::Problem;
 
@@ -43,6 +43,7 @@ pub async fn add_credential(
     #[server(default)] provider: String,
     #[server(default)] secret: String,
     #[server(default)] base_url: String,
+    #[server(default)] form: String,
 ) -> Result<(), CallError> {
     use crate::api::calls::credentials::create;
     use crate::domain::provider::ProviderId;
@@ -52,9 +53,13 @@ pub async fn add_credential(
         let (app, actor) = crate::server::context()?;
         let provider = ProviderId::parse(&provider).ok_or_else(|| Problem::field("provider", "Choose a provider."))?;
         let base_url = Some(base_url).filter(|base_url| !base_url.trim().is_empty());
-        let credential = create(&app, &actor, &name, provider, secret, base_url).await?;
-        let sentence = format!("{} was added. Its secret is sealed, and sent to {} only.", credential.name, credential.origin);
-        Ok::<_, Problem>(("/credentials".to_owned(), sentence))
+        clicks::once(actor.id, &form, async move {
+            let credential = create(&app, &actor, &name, provider, secret, base_url).await?;
+            let sentence =
+                format!("{} was added. Its secret is sealed, and sent to {} only.", credential.name, credential.origin);
+            Ok(("/credentials".to_owned(), sentence))
+        })
+        .await
     };
     lists::done(added.await, "/credentials/new", entries).await
 }

@@ -6,6 +6,8 @@
 
 pub mod account;
 pub mod benchmarks;
+#[cfg(feature = "ssr")]
+mod clicks;
 pub mod clusters;
 pub mod credentials;
 pub mod datasets;

@@ -10,7 +10,7 @@ use crate::domain::inventory::{EngineAvailability, Model};
 use crate::domain::list::{ListQuery, Page};
 
 #[cfg(feature = "ssr")]
-use super::{forms, lists};
+use super::{clicks, forms, lists};
 #[cfg(feature = "ssr")]
 use crate::domain::problem::Problem;
 
@@ -93,6 +93,7 @@ pub async fn add_model(
     #[server(default)] provider: String,
     #[server(default)] base_url: String,
     #[server(default)] model: String,
+    #[server(default)] form: String,
 ) -> Result<(), CallError> {
     use crate::api::calls::models::{NewModel, create};
     use crate::domain::inventory::FileLocation;
@@ -122,8 +123,11 @@ pub async fn add_model(
     };
     let added = async {
         let (app, actor) = crate::server::context()?;
-        let model = create(&app, &actor, new).await?;
-        Ok::<_, Problem>((format!("/models/{}", model.id), "The model was added.".to_owned()))
+        clicks::once(actor.id, &form, async move {
+            let model = create(&app, &actor, new).await?;
+            Ok((format!("/models/{}", model.id), "The model was added.".to_owned()))
+        })
+        .await
     };
     lists::done(added.await, &here, entries).await
 }

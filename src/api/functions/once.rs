@@ -1,5 +1,5 @@
 //! Secrets that are shown once: a new token, a one-time link. They are kept in memory only, under an id that cannot be
-//! guessed, for the page that the form redirects to; the first look takes them away.
+//! guessed, for the page that the form redirects to; soon after the first look they are gone.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -12,9 +12,13 @@ use super::people::Shown;
 /// How long a secret waits for its page.
 const WAITS: Duration = Duration::from_secs(120);
 
+/// How long they stay after the first look: of two clicks, each may load the page, and the second one's is what stays.
+const STAYS: Duration = Duration::from_secs(2);
+
 struct Kept {
     owner: Uuid,
     ends: Instant,
+    seen: bool,
     shown: Shown,
 }
 
@@ -29,18 +33,21 @@ pub(super) fn keep(owner: Uuid, shown: Shown, now: Instant) -> Uuid {
     let id = Uuid::new_v4();
     let mut kept = kept();
     kept.retain(|_, kept| kept.ends > now);
-    kept.insert(id, Kept { owner, ends: now + WAITS, shown });
+    kept.insert(id, Kept { owner, ends: now + WAITS, seen: false, shown });
     id
 }
 
-/// Takes the secret, if it is this owner's and still there.
+/// The secret, if it is this owner's and still there.
 pub(super) fn take(owner: Uuid, id: &str, now: Instant) -> Option<Shown> {
     let id = Uuid::parse_str(id).ok()?;
     let mut kept = kept();
-    if kept.get(&id)?.owner != owner {
-        return None;
+    kept.retain(|_, kept| kept.ends > now);
+    let found = kept.get_mut(&id).filter(|found| found.owner == owner)?;
+    if !found.seen {
+        found.seen = true;
+        found.ends = found.ends.min(now + STAYS);
     }
-    kept.remove(&id).filter(|kept| kept.ends > now).map(|kept| kept.shown)
+    Some(found.shown.clone())
 }
 
 #[cfg(test)]
@@ -54,7 +61,8 @@ mod tests {
         let id = keep(owner, secret(), now).to_string();
         assert_eq!(take(other, &id, now), None);
         assert_eq!(take(owner, &id, now), Some(secret()));
-        assert_eq!(take(owner, &id, now), None);
+        assert_eq!(take(owner, &id, now + STAYS / 2), Some(secret()), "the page of a second click");
+        assert_eq!(take(owner, &id, now + STAYS), None);
         let late = keep(owner, secret(), now).to_string();
         assert_eq!(take(owner, &late, now + WAITS), None);
         assert_eq!(take(owner, "no id", now), None);

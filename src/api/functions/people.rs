@@ -9,7 +9,7 @@ use crate::domain::form::Flash;
 use crate::domain::user::{ApiToken, User};
 
 #[cfg(feature = "ssr")]
-use super::{forms, lists, once};
+use super::{clicks, forms, lists, once};
 #[cfg(feature = "ssr")]
 use crate::domain::problem::Problem;
 
@@ -82,13 +82,16 @@ pub async fn load_settings(
 
 /// Makes a token; the next page shows it once.
 #[server(endpoint = "ui/token-add")]
-pub async fn add_token(#[server(default)] token_name: String) -> Result<(), CallError> {
+pub async fn add_token(#[server(default)] token_name: String, #[server(default)] form: String) -> Result<(), CallError> {
     let added = async {
         let (app, actor) = crate::server::context()?;
-        let created = crate::api::calls::tokens::create(&app, &actor, &token_name)
-            .await
-            .map_err(|problem| renamed(problem, "token_name"))?;
-        Ok(shown_next(actor.id, Shown::Token { name: created.token.name, secret: created.secret }))
+        let name = token_name.clone();
+        clicks::once_to(actor.id, &form, async move {
+            let created =
+                crate::api::calls::tokens::create(&app, &actor, &name).await.map_err(|problem| renamed(problem, "token_name"))?;
+            Ok(shown_next(actor.id, Shown::Token { name: created.token.name, secret: created.secret }))
+        })
+        .await
     };
     forms::answer(added.await, "/settings", forms::entries(&[("token_name", &token_name)])).await
 }
@@ -106,26 +109,37 @@ pub async fn delete_token(#[server(default)] id: String) -> Result<(), CallError
 
 /// Adds a person; the next page shows the one-time link once.
 #[server(endpoint = "ui/person-add")]
-pub async fn add_person(#[server(default)] person_name: String, #[server(default)] role: String) -> Result<(), CallError> {
+pub async fn add_person(
+    #[server(default)] person_name: String,
+    #[server(default)] role: String,
+    #[server(default)] form: String,
+) -> Result<(), CallError> {
     use crate::domain::user::Role;
     let added = async {
         let (app, actor) = crate::server::context()?;
-        let role = Role::parse(&role).ok_or_else(|| Problem::field("role", "Choose a role."))?;
-        let invited = crate::api::calls::users::create(&app, &actor, &person_name, role)
-            .await
-            .map_err(|problem| renamed(problem, "person_name"))?;
-        Ok(shown_next(actor.id, Shown::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at }))
+        let (name, role) = (person_name.clone(), Role::parse(&role).ok_or_else(|| Problem::field("role", "Choose a role."))?);
+        clicks::once_to(actor.id, &form, async move {
+            let invited = crate::api::calls::users::create(&app, &actor, &name, role)
+                .await
+                .map_err(|problem| renamed(problem, "person_name"))?;
+            Ok(shown_next(actor.id, Shown::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at }))
+        })
+        .await
     };
     forms::answer(added.await, "/settings", forms::entries(&[("person_name", &person_name), ("role", &role)])).await
 }
 
 /// Makes a new one-time link for a person; older ones stop working.
 #[server(endpoint = "ui/person-link")]
-pub async fn invite_again(#[server(default)] id: String) -> Result<(), CallError> {
+pub async fn invite_again(#[server(default)] id: String, #[server(default)] form: String) -> Result<(), CallError> {
     let invited = async {
         let (app, actor) = crate::server::context()?;
-        let invited = crate::api::calls::users::invite_again(&app, &actor, lists::id_of(&id, "person")?).await?;
-        Ok(shown_next(actor.id, Shown::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at }))
+        let id = lists::id_of(&id, "person")?;
+        clicks::once_to(actor.id, &form, async move {
+            let invited = crate::api::calls::users::invite_again(&app, &actor, id).await?;
+            Ok(shown_next(actor.id, Shown::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at }))
+        })
+        .await
     };
     forms::answer(invited.await, "/settings", Vec::new()).await
 }

@@ -24,7 +24,7 @@ const PIECE: u32 = 1_000;
 const OF_THE_RUN: [&str; 2] = ["run_valid", "run_invalid_reasons"];
 
 /// The columns of the CSV that are the fields of a record.
-const COLUMNS: [&str; 26] = [
+const COLUMNS: [&str; 27] = [
     "id",
     "node",
     "load_point",
@@ -51,6 +51,7 @@ const COLUMNS: [&str; 26] = [
     "error",
     "http_status",
     "retry_after_s",
+    "retries",
 ];
 
 /// How records are wanted.

@@ -16,7 +16,7 @@ use crate::domain::problem::Problem;
 use crate::domain::report::Report;
 use crate::domain::run::{Run, RunRow};
 use crate::load::plan::Plan;
-use crate::server::{App, SignedIn, sse};
+use crate::server::{App, Caller, SignedIn, sse};
 
 /// Events that are read at once.
 const EVENTS: u32 = 500;
@@ -120,6 +120,7 @@ struct EventsQuery {
 async fn events(
     State(app): State<App>,
     SignedIn(actor): SignedIn,
+    caller: Caller,
     Path(id): Path<Uuid>,
     Query(query): Query<EventsQuery>,
     headers: HeaderMap,
@@ -128,10 +129,10 @@ async fn events(
     let news = calls::runs::news(&app, &run);
     let shutdown = app.shutdown.clone();
     let load = move |after| {
-        let (app, actor) = (app.clone(), actor.clone());
+        let (app, actor, session) = (app.clone(), actor.clone(), caller.session.clone());
         async move {
-            // The stream may have outlived its reader's account.
-            calls::account::still_open(&app, &actor).await?;
+            // The stream may have outlived its reader's session.
+            calls::account::still_signed_in(&app, &actor, session.as_deref()).await?;
             calls::runs::events_after(&app, &actor, id, after, EVENTS).await
         }
     };

@@ -8,6 +8,24 @@ use crate::domain::slo::floor;
 /// The load in one sentence: "1,280 requests, 128 in flight, 512 tokens in and 128 out, about 4 minutes." `rows` is how
 /// many rows the chosen datasets have together, `seconds` an estimate of the time that it takes; both where known.
 pub fn load_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -> String {
+    plan_sentence(load, rows, seconds) + &too_few(load)
+}
+
+/// What a number of requests that was chosen by hand is too few for.
+fn too_few(load: &LoadSpec) -> String {
+    let Some(slo) = &load.slo else { return String::new() };
+    match load.num_requests.map(u64::from) {
+        Some(chosen) if chosen < u64::from(floor(slo.percentile)) => format!(
+            " A p{} needs {} at each load: with {} the limit is not judged.",
+            slo.percentile,
+            count(floor(slo.percentile).into(), "request"),
+            grouped(chosen)
+        ),
+        _ => String::new(),
+    }
+}
+
+fn plan_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -> String {
     let mut parts = match search(load) {
         // Each load that is tried has this many.
         Some(search) => vec![search, amount(load)],

@@ -41,7 +41,8 @@ impl Recipe for LlamaCpp {
         let python = std::path::absolute(&python).ok()?;
         let launcher = std::path::absolute(venv(place).join("llama_launcher.py")).ok()?;
         if std::fs::read_to_string(&launcher).ok().as_deref() != Some(LAUNCHER) {
-            let fresh = launcher.with_extension(format!("py.{}", std::process::id()));
+            // Several may look at once: each writes a file of its own.
+            let fresh = launcher.with_extension(format!("py.{}", uuid::Uuid::new_v4()));
             std::fs::write(&fresh, LAUNCHER).and_then(|()| std::fs::rename(&fresh, &launcher)).ok()?;
         }
         let argv = vec![python.display().to_string(), launcher.display().to_string()];
@@ -218,5 +219,15 @@ mod tests {
         let program = LlamaCpp.find(&place).unwrap();
         assert_eq!(program.version.as_deref(), Some("xllamacpp 2026.10.11549"));
         assert_eq!(std::fs::read_to_string(&program.argv[1]).unwrap(), LAUNCHER);
+        // Many look for it at once, and the launcher is not there yet or an older one.
+        for _ in 0..50 {
+            std::fs::remove_file(&program.argv[1]).unwrap();
+            std::thread::scope(|scope| {
+                let looks: Vec<_> = (0..8).map(|_| scope.spawn(|| LlamaCpp.find(&place))).collect();
+                assert!(looks.into_iter().all(|look| look.join().unwrap().is_some()), "one of them found none");
+            });
+        }
+        let left = std::fs::read_dir(&venv).unwrap().count();
+        assert_eq!(left, 3, "the launcher, bin and lib");
     }
 }

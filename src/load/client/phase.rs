@@ -81,6 +81,8 @@ pub struct Limits {
     pub stall: i64,
     /// Longest time in all.
     pub total: i64,
+    /// How often it is sent again after status 429.
+    pub retries: u32,
     /// When the load ends at the latest, monotonic.
     pub deadline: Option<i64>,
 }

@@ -22,6 +22,9 @@ impl Plan {
         if self.ramp_s.is_some_and(|ramp| !(0.0..=3600.0).contains(&ramp)) {
             return Err("The ramp must be between 0 and 3,600 seconds.".to_owned());
         }
+        if self.retry_429.is_some_and(|times| !(1..=100).contains(&times)) {
+            return Err("A request may be sent again 1 to 100 times.".to_owned());
+        }
         for endpoint in &self.endpoints {
             super::super::address::Address::parse(&endpoint.base_url)?;
         }

@@ -62,6 +62,8 @@ pub struct Row {
     pub status: Option<u16>,
     /// Seconds after which the server wants to be asked again.
     pub retry_after_s: Option<f32>,
+    /// How often it was sent again after status 429.
+    pub retries: u32,
     /// Whether latencies are of a stream; an embedding has an end only.
     pub streamed: bool,
 }
@@ -94,6 +96,7 @@ impl Row {
             error: None,
             status: None,
             retry_after_s: None,
+            retries: 0,
             streamed: true,
         }
     }
@@ -216,6 +219,7 @@ impl Records {
             error: self.errors.get(&index).cloned(),
             http_status: row.status,
             retry_after_s: row.retry_after_s.map(f64::from),
+            retries: (row.retries > 0).then_some(row.retries),
         }
     }
 
@@ -250,6 +254,7 @@ impl Records {
             error: record.error_class,
             status: record.http_status,
             retry_after_s: record.retry_after_s.map(|seconds| seconds as f32),
+            retries: record.retries.unwrap_or(0),
             streamed,
             ..Row::new(record.load_point, record.phase, number, u16::try_from(node).unwrap_or(u16::MAX))
         };

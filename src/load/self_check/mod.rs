@@ -95,6 +95,7 @@ impl Shape {
             stall_timeout_s: 10.0,
             timeout_s: 30.0,
             ramp_s: None,
+            retry_429: None,
             tokenizer: TokenizerChoice::None,
             extra_body: serde_json::Map::new(),
             slo: None,

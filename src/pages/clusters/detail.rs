@@ -9,7 +9,7 @@ use crate::api::functions::clusters::{ClusterView, load_cluster};
 use crate::components::badge::{Badge, Tone};
 use crate::components::banner::{Banner, Empty, Notice};
 use crate::components::button::LinkButton;
-use crate::components::failure::Failure;
+use crate::components::failure::{Failure, SignedOut, is_signed_out};
 use crate::components::heading::PageHeading;
 use crate::components::number::{bytes, figure};
 use crate::components::poll::every;
@@ -45,11 +45,14 @@ fn Detail(first: ClusterView) -> impl IntoView {
     let id = cluster.id.to_string();
     let here = format!("/clusters/{id}");
     let data = RwSignal::new(first);
+    let signed_out = RwSignal::new(false);
     every(READ_EVERY_MS, move || {
         let id = id.clone();
         leptos::task::spawn_local(async move {
             // An answer that does not come leaves the page as it is, with the time of its figures.
-            if let Ok(view) = load_cluster(id).await {
+            let answer = load_cluster(id).await;
+            signed_out.try_set(is_signed_out(&answer));
+            if let Ok(view) = answer {
                 data.try_set(view);
             }
         });
@@ -60,6 +63,7 @@ fn Detail(first: ClusterView) -> impl IntoView {
             <PageHeading title=cluster.name above=kind_words(cluster.kind).to_owned()>
                 <LinkButton href="/benchmarks/new" text="New benchmark" />
             </PageHeading>
+            <SignedOut ended=signed_out />
             {move || nodes(data.get(), here.clone())}
         </div>
     }

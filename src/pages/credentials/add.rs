@@ -9,7 +9,7 @@ use crate::api::functions::forms::load_flash;
 use crate::components::button::{LinkButton, Look, Submit};
 use crate::components::failure::Failure;
 use crate::components::field::{SelectField, TextField};
-use crate::components::form::{ErrorSummary, summary_lines};
+use crate::components::form::{ErrorSummary, FormNumber, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::domain::form::Flash;
 use crate::domain::provider::PROVIDERS;
@@ -43,6 +43,7 @@ fn Add(flash: Flash) -> impl IntoView {
             <ErrorSummary lines=summary_lines(&flash) />
             <PageHeading title="Add a credential" error=flash.is_refusal() />
             <form class="form" method="post" action=AddCredential::url() novalidate autocomplete="off">
+                <FormNumber />
                 <TextField
                     name="name"
                     label="Name"

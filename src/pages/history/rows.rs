@@ -3,9 +3,12 @@
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
+use crate::api::functions::runs::history_runs;
 use crate::components::badge::{KindBadge, RunBadge, ValidityBadge};
 use crate::components::button::Look;
+use crate::components::failure::{SignedOut, is_signed_out};
 use crate::components::number::{figure, percent};
+use crate::components::poll::every;
 use crate::components::table::{Column, DataTable, Sorting};
 use crate::components::tag::Tags;
 use crate::components::time::moment;
@@ -28,10 +31,12 @@ pub fn Rows(
     let rows = RwSignal::new(first.items);
     let sorting =
         Sorting { path: super::PATH.to_owned(), params, current: asks.sort.clone().unwrap_or_else(|| "-created_at".to_owned()) };
-    keep_fresh(rows, asks);
+    let signed_out = RwSignal::new(false);
+    keep_fresh(rows, &asks, signed_out);
     let here = StoredValue::new(here);
     let ids = Memo::new(move |_| rows.with(|rows| rows.iter().map(|row| row.id).collect::<Vec<_>>()));
     view! {
+        <SignedOut ended=signed_out />
         <DataTable caption="Runs" caption_hidden=true columns=columns() sorting=Some(sorting) blocks=true>
             <For
                 each=move || ids.get()
@@ -46,41 +51,25 @@ pub fn Rows(
     .into_any()
 }
 
-/// Asks for the same page again while one of its runs has not ended. In the browser only.
-fn keep_fresh(rows: RwSignal<Vec<RunRow>>, asks: ListQuery) {
-    #[cfg(feature = "hydrate")]
-    {
-        use crate::api::functions::runs::history_runs;
-        use std::time::Duration;
-        let is_open = move || rows.try_with_untracked(|rows| rows.iter().any(|row| !row.status.is_end())) == Some(true);
-        Effect::new(move |_| {
-            let asks = asks.clone();
-            let asking = set_interval_with_handle(
-                move || {
-                    if !is_open() {
-                        return;
-                    }
-                    let asks = asks.clone();
-                    leptos::task::spawn_local(async move {
-                        // An answer that does not come leaves the page as it is; the next one may.
-                        if let Ok(page) = history_runs(asks).await
-                            && rows.try_with_untracked(|known| *known != page.items) == Some(true)
-                        {
-                            rows.set(page.items);
-                        }
-                    });
-                },
-                Duration::from_secs(4),
-            );
-            on_cleanup(move || {
-                if let Ok(asking) = asking {
-                    asking.clear();
-                }
-            });
+/// Asks for the same page again while one of its runs has not ended.
+fn keep_fresh(rows: RwSignal<Vec<RunRow>>, asks: &ListQuery, signed_out: RwSignal<bool>) {
+    let asks = asks.clone();
+    every(4000, move || {
+        if rows.try_with_untracked(|rows| rows.iter().any(|row| !row.status.is_end())) != Some(true) {
+            return;
+        }
+        let asks = asks.clone();
+        leptos::task::spawn_local(async move {
+            // An answer that does not come leaves the page as it is; the next one may.
+            let answer = history_runs(asks).await;
+            if signed_out.try_set(is_signed_out(&answer)).is_none()
+                && let Ok(page) = answer
+                && rows.try_with_untracked(|known| *known != page.items) == Some(true)
+            {
+                rows.set(page.items);
+            }
         });
-    }
-    #[cfg(not(feature = "hydrate"))]
-    let _ = (rows, asks);
+    });
 }
 
 fn columns() -> Vec<Column> {

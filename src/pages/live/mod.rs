@@ -15,7 +15,7 @@ use crate::api::functions::runs::{LivePage as Data, load_live};
 use crate::components::badge::{KindBadge, RunBadge};
 use crate::components::banner::{Banner, Notice};
 use crate::components::button::{LinkButton, Look};
-use crate::components::failure::Failure;
+use crate::components::failure::{Failure, SignedOut};
 use crate::components::heading::PageHeading;
 use crate::components::number::count;
 use crate::domain::live::LiveRun;
@@ -74,6 +74,8 @@ struct Channel {
     live: RwSignal<LiveRun>,
     /// Since when the connection is lost, as a time of day.
     lost: RwSignal<Option<String>>,
+    /// Whether the reader's session is over.
+    signed_out: RwSignal<bool>,
     /// What screen readers are told next.
     said: RwSignal<String>,
 }
@@ -90,7 +92,12 @@ fn Live(data: Data) -> impl IntoView {
         here: format!("/runs/{id}"),
         after_delete: "/".to_owned(),
     };
-    let channel = Channel { live: RwSignal::new(live), lost: RwSignal::new(None), said: RwSignal::new(String::new()) };
+    let channel = Channel {
+        live: RwSignal::new(live),
+        lost: RwSignal::new(None),
+        signed_out: RwSignal::new(false),
+        said: RwSignal::new(String::new()),
+    };
     let live = channel.live;
     let status = Memo::new(move |_| live.with(|live| live.run.status));
     #[cfg(feature = "hydrate")]
@@ -114,6 +121,7 @@ fn Live(data: Data) -> impl IntoView {
             {move || (!status.get().is_end()).then(|| view! { <RenewWithoutScripts /> })}
             <p class="visually-hidden" role="status">{move || channel.said.get()}</p>
             <ConnectionLost lost=channel.lost />
+            <SignedOut ended=channel.signed_out />
             <Standing live=live status=status />
             <div class="live-columns">
                 <StageList live=live />

@@ -11,6 +11,7 @@ use web_sys::{Event, EventSource, MessageEvent};
 use super::Channel;
 use crate::api::functions::runs::queue_position;
 use crate::components::badge::{run_look, stage_look};
+use crate::components::failure::is_signed_out;
 use crate::domain::event::{Progress, RunEvent};
 use crate::domain::live::{Change, read_event};
 use crate::domain::run::RunStatus;
@@ -83,7 +84,10 @@ impl Follower {
             // A listener is refused only for a name that is no string.
             let _ = source.add_event_listener_with_callback(name, on_event.as_ref().unchecked_ref());
         }
-        let on_open = Closure::<dyn FnMut(Event)>::new(move |_: Event| self.channel.lost.set(None));
+        let on_open = Closure::<dyn FnMut(Event)>::new(move |_: Event| {
+            self.channel.lost.set(None);
+            self.channel.signed_out.set(false);
+        });
         source.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         let on_error = Closure::<dyn FnMut(Event)>::new(move |_: Event| self.lost());
         source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
@@ -114,14 +118,27 @@ impl Follower {
     fn lost(self) {
         let refused =
             self.open.with_value(|open| open.as_ref().is_some_and(|open| open.source.ready_state() == EventSource::CLOSED));
-        if self.channel.lost.with_untracked(Option::is_none) {
+        if self.channel.lost.with_untracked(Option::is_none) && !self.channel.signed_out.get_untracked() {
             let now = js_sys::Date::new_0().to_iso_string();
             let clock: String = now.as_string().unwrap_or_default().chars().skip(11).take(8).collect();
             self.channel.lost.set(Some(format!("{clock} UTC")));
         }
         if refused {
+            self.ask_why();
             self.retry();
         }
+    }
+
+    /// The browser does not say why a stream was refused. Where the session is over, the reader is told, and shown the way.
+    fn ask_why(self) {
+        leptos::task::spawn_local(async move {
+            let over = is_signed_out(&queue_position(self.id).await);
+            // The page may have been left meanwhile.
+            if self.left.try_get_value() == Some(false) && over {
+                self.channel.signed_out.set(true);
+                self.channel.lost.set(None);
+            }
+        });
     }
 
     fn receive(self, event: &MessageEvent) {

@@ -9,7 +9,7 @@ use crate::api::functions::models::{AddModel, NewModelView, load_new_model};
 use crate::components::button::{LinkButton, Look, Submit};
 use crate::components::failure::Failure;
 use crate::components::field::{Choice, ChoiceGroup, SelectField, TextField};
-use crate::components::form::{ErrorSummary, summary_lines};
+use crate::components::form::{ErrorSummary, FormNumber, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::domain::form::Flash;
 use crate::domain::provider::PROVIDERS;
@@ -66,6 +66,7 @@ fn Add(view: NewModelView, asked: String) -> impl IntoView {
                 <ul>{tabs.collect_view()}</ul>
             </nav>
             <form class="form" method="post" action=AddModel::url() novalidate>
+                <FormNumber />
                 <input type="hidden" name="source" value=source />
                 <TextField
                     name="name"

@@ -9,6 +9,7 @@ use crate::components::badge::{Badge, Tone};
 use crate::components::button::{Look, Submit};
 use crate::components::confirm::ConfirmForm;
 use crate::components::field::{SelectField, TextField};
+use crate::components::form::FormNumber;
 use crate::components::table::{Column, DataTable};
 use crate::components::time::Time;
 use crate::domain::form::Flash;
@@ -50,6 +51,7 @@ pub fn People(
                 {users.into_iter().map(|user| view! { <Row user=user reader=reader /> }).collect_view()}
             </DataTable>
             <form class="form-inline" method="post" action=AddPerson::url() novalidate>
+                <FormNumber />
                 <div class="field-wide">
                     <TextField
                         name="person_name"
@@ -82,6 +84,7 @@ fn Row(user: User, reader: Uuid) -> impl IntoView {
     let link = (!user.disabled).then(|| {
         view! {
             <form method="post" action=InviteAgain::url()>
+                <FormNumber />
                 <input type="hidden" name="id" value=user.id.to_string() />
                 <Submit text="New one-time link" look=Look::Small about=format!("for {}", user.name) />
             </form>

@@ -8,6 +8,7 @@ use crate::components::banner::Empty;
 use crate::components::button::{Look, Submit};
 use crate::components::confirm::ConfirmForm;
 use crate::components::field::TextField;
+use crate::components::form::FormNumber;
 use crate::components::table::{Column, DataTable};
 use crate::components::time::Time;
 use crate::domain::form::Flash;
@@ -40,6 +41,7 @@ pub fn Tokens(
             </p>
             {list}
             <form class="form-inline" method="post" action=AddToken::url() novalidate>
+                <FormNumber />
                 <div class="field-wide">
                     <TextField
                         name="token_name"

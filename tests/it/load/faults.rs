@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::scripted::{Bench, Left, STREAM, Scripted, Then, chunk, good_answer, say, word};
 
@@ -43,6 +44,44 @@ fn http_statuses() {
     assert_eq!((left.records[0].http_status, left.records[0].retry_after_s), (Some(429), Some(3.0)));
     let left = said("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n", Then::GoOn);
     assert_eq!(class_of(&left), (vec![("http_status", 2)], "HTTP status 500".to_owned()));
+}
+
+#[test]
+fn a_refusal_is_sent_again_only_where_that_was_asked_for() {
+    let refused = AtomicU32::new(0);
+    let server = Scripted::start(move |_, out| {
+        // Each request is refused once, with and without closing the connection.
+        match refused.fetch_add(1, Ordering::SeqCst) {
+            0 => say(out, "HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n", 0),
+            2 => {
+                say(out, "HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", 0);
+                return Then::Close;
+            }
+            _ => say(out, &good_answer(3), 0),
+        }
+        Then::GoOn
+    });
+    let mut bench = Bench::new(&server.url(), 2);
+    bench.plan["load_points"][0]["load"]["concurrency"] = 1.into();
+    bench.plan["retry_429"] = 2.into();
+    let left = bench.run();
+    assert_eq!(left.records.len(), 2, "{:?}", left.records);
+    for record in &left.records {
+        assert_eq!((record.retries, record.http_status, record.error_class), (Some(1), Some(200), None), "{record:?}");
+        assert!(record.ttft_ms.unwrap() < 900.0, "the wait is no latency of the engine: {record:?}");
+    }
+    assert!(left.report.notes.iter().any(|note| note.starts_with("2 times a request was refused by status 429")));
+
+    // Refused more often than it may be sent again: an error as ever.
+    let server = Scripted::start(move |_, out| {
+        say(out, "HTTP/1.1 429 Too Many Requests\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n", 0);
+        Then::GoOn
+    });
+    let mut bench = Bench::new(&server.url(), 2);
+    bench.plan["retry_429"] = 2.into();
+    let left = bench.run();
+    assert_eq!(class_of(&left).0, [("http_status", 2)]);
+    assert_eq!((left.records[0].retries, left.records[0].http_status), (Some(2), Some(429)));
 }
 
 #[test]

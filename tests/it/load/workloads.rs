@@ -167,3 +167,37 @@ fn by_hand() {
     );
     assert_eq!(load(&["--plan", "/no/such/plan.json"]).status.code(), Some(2));
 }
+
+#[test]
+fn a_dataset_by_hand() {
+    let server = counting_server();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chats.json");
+    let turns = |first: &str| {
+        json!([
+            { "from": "human", "value": first }, { "from": "gpt", "value": "fine" },
+            { "from": "human", "value": format!("{first} again") }, { "from": "gpt", "value": "still fine" },
+        ])
+    };
+    let rows = json!([{ "conversations": turns("one") }, { "conversations": turns("two") }]);
+    std::fs::write(&file, rows.to_string()).unwrap();
+    let load = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dyno"));
+        command.args(["load", "--base-url", &server.url(), "--model", "m", "--concurrency", "1", "--warmup-requests", "0"]);
+        command.args(["--self-check", "off", "--engine-metrics", "off", "--dataset"]).arg(&file).args(more);
+        command.env("XDG_CACHE_HOME", folder.path()).output().unwrap()
+    };
+    let output = load(&["--num-requests", "4", "--multi-turn", "--output-tokens", "6"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let chats: Vec<Seen> = server.seen().into_iter().filter(|seen| seen.body["messages"].is_array()).collect();
+    assert_eq!(chats.len(), 4);
+    assert!(chats.iter().all(|seen| seen.body["max_tokens"] == 6), "{chats:?}");
+    let lengths: Vec<usize> = chats.iter().map(|seen| seen.body["messages"].as_array().unwrap().len()).collect();
+    assert_eq!(lengths, [1, 3, 1, 3], "turn by turn, with the model's own answers");
+
+    std::fs::write(&file, "{\"prompt\": \"p\"}\n{\"prompt\": 7}\n").unwrap();
+    let refused = load(&["--num-requests", "1"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(words.contains("chats.json is not understood: line"), "{words}");
+}

@@ -60,7 +60,7 @@ fn report(change: Value) -> Value {
             "serving_devices": [{ "node": "here", "type": "cuda", "count": 2 }],
             "plan": {
                 "endpoints": [{ "node": "here", "base_url": "http://127.0.0.1:8100/v1", "metrics": "/metrics" }], "model": "m",
-                "auth": { "header": "bearer", "api_key_env": "SOME_KEY" }, "ramp_s": 2.0, "requests": "requests.ndjson", "deadline_unix_ns": 5,
+                "auth": { "header": "bearer", "api_key_env": "SOME_KEY" }, "extra_body": { "temperature": 0 }, "requests": "requests.ndjson", "deadline_unix_ns": 5,
                 "workload": { "kind": "synthetic", "input_tokens": 64, "output_tokens": 8 },
                 "load_points": [{ "load": { "kind": "closed", "concurrency": 2 } }, { "load": { "kind": "closed", "concurrency": 8 } }],
             },

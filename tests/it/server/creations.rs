@@ -98,3 +98,55 @@ async fn a_form_that_has_been_overtaken_overwrites_nothing() {
     assert!(html.contains("from elsewhere") && html.contains("from the old form"), "both versions: {html}");
     assert_eq!(names(&app.admin).await, ["from elsewhere"]);
 }
+
+/// The number of the form that posts to a function.
+fn number_of(html: &str, function: &str) -> String {
+    let form =
+        html.split("<form").find(|form| form.contains(&format!("/api/ui/{function}\""))).unwrap_or_else(|| panic!("{html}"));
+    let field = form.split("<input").find(|tag| tag.contains("name=\"form\"")).unwrap();
+    field.split("value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
+/// Clicks six times; where the answers lead.
+async fn click(client: &TestClient, function: &str, fields: &[(&str, &str)]) -> Vec<String> {
+    let path = format!("/api/ui/{function}");
+    let clicks = futures::future::join_all((0..6).map(|_| client.form(&path, fields).send())).await;
+    clicks.into_iter().map(|answer| answer.unwrap().headers()["location"].to_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_hasty_hand_makes_one_of_each() {
+    let app = TestApp::start().await;
+    let admin = &app.admin;
+    let cases = [
+        ("settings", "token-add", "tokens", vec![("token_name", "ci")]),
+        ("settings", "person-add", "users", vec![("person_name", "bert"), ("role", "member")]),
+        ("credentials/new", "credential-add", "credentials", vec![("name", "k"), ("provider", "openai"), ("secret", "sk")]),
+        (
+            "models/new?source=cloud",
+            "model-add",
+            "models",
+            vec![("source", "cloud"), ("name", "m"), ("provider", "openai"), ("model", "m")],
+        ),
+    ];
+    for (page, function, list, mut fields) in cases {
+        let count = async || admin.get(&format!("/api/v1/{list}")).await.expect(200)["items"].as_array().unwrap().len();
+        let before = count().await;
+        let html = admin.request(Method::GET, &format!("/{page}")).send().await.unwrap().text().await.unwrap();
+        let number = number_of(&html, function);
+        fields.push(("form", &number));
+        let led_to = click(admin, function, &fields).await;
+        assert_eq!(count().await, before + 1, "{function}: {led_to:?}");
+        // Whichever answer the browser follows, it finds what was made.
+        if page == "settings" {
+            assert!(led_to.iter().all(|to| *to == led_to[0] && to.contains("shown=")), "{led_to:?}");
+            let html = admin.request(Method::GET, &led_to[5]).send().await.unwrap().text().await.unwrap();
+            let again = admin.request(Method::GET, &led_to[0]).send().await.unwrap().text().await.unwrap();
+            let shown = "Copy it now: it is not shown again.";
+            assert!(html.contains(shown) && again.contains(shown), "{function}: {html}");
+        }
+        // Another page's form is another.
+        let html = admin.request(Method::GET, &format!("/{page}")).send().await.unwrap().text().await.unwrap();
+        assert_ne!(number_of(&html, function), number);
+    }
+}

@@ -137,6 +137,7 @@ pub fn apply(steps: &mut WorkflowSteps, patch: &LoadPatch, facts: &Facts, errors
     if errors.len() == before {
         workload::check(load, facts, errors);
         check_model(load, facts, errors);
+        check_search(load, errors);
     }
 }
 

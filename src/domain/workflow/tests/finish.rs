@@ -92,7 +92,7 @@ fn a_search_is_carried_out() {
 }
 
 #[test]
-fn a_search_that_can_not_be_carried_out_is_refused_at_the_trigger() {
+fn a_search_that_can_not_be_carried_out_is_refused_where_it_is_given() {
     let points = "A search finds its load points by itself. Remove the load points, or the search.";
     let bounds = "A search for a concurrency goes from 1 at least to 10,000 at most.";
     for (fields, field, message) in [
@@ -106,9 +106,7 @@ fn a_search_that_can_not_be_carried_out_is_refused_at_the_trigger() {
         (json!({ "slo": { "ttft_ms": 1, "search": { "min": 1.2, "max": 1.8 } } }), "slo", bounds),
     ] {
         let mut wizard = Wizard::at(5);
-        wizard.good(2, fields);
-        wizard.good(7, json!({ "user_confirmation": true }));
-        wizard.refuses(8, own_fields(8, "", GGUF), (2, field, message));
+        wizard.refuses(2, fields, (2, field, message));
     }
 }
 

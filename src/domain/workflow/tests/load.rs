@@ -141,7 +141,7 @@ fn options_are_read() {
             "warmup_requests": 0, "num_requests": 640, "endpoint": "completions", "seed": u64::MAX, "prefix": { "share": 0.5 },
             "arrival": { "kind": "rate", "rate": 20, "process": "gamma", "burstiness": 0.5 },
             "load_points": [{ "rate": 5 }, { "rate": 10.5 }],
-            "slo": { "percentile": 95, "ttft_ms": 450, "tpot_ms": 40, "search": { "min": 1, "max": 256 } },
+            "slo": { "percentile": 95, "ttft_ms": 450, "tpot_ms": 40 },
         })),
     );
     let steps = &advance.draft.steps;

@@ -114,6 +114,13 @@ fn the_load_in_one_sentence() {
              out, about 3 minutes.",
         ),
         (
+            load(with(json!({ "slo": { "ttft_ms": 450 }, "num_requests": 100 })), 8, "configuration"),
+            None,
+            None,
+            "100 requests, 8 in flight, 512 tokens in and 128 out, p99 TTFT up to 450 ms. How long it takes depends on how fast the \
+             model answers. A p99 needs 662 requests at each load: with 100 the limit is not judged.",
+        ),
+        (
             load(
                 with(json!({ "slo": { "ttft_ms": 450, "tpot_ms": 40, "search": { "min": 1, "max": 256 } } })),
                 8,

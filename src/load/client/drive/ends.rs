@@ -40,6 +40,45 @@ impl Driver<'_> {
         self.finish(place, at);
     }
 
+    /// Whether a request that was refused is sent again, as the load was asked to; then it waits for that.
+    fn waits_to_be_sent_again(&mut self, place: usize, at: i64) -> bool {
+        let connection = &mut self.connections[place];
+        let Some(exchange) = &mut connection.exchange else { return false };
+        if exchange.row.status != Some(429) || exchange.row.retries >= self.limits.retries {
+            return false;
+        }
+        let wait = (f64::from(exchange.row.retry_after_s.unwrap_or(1.0)) * 1e9) as i64;
+        if wait > self.limits.total || self.limits.deadline.is_some_and(|deadline| at + wait >= deadline) {
+            return false;
+        }
+        let mut again = Exchange::new(exchange.row.clone(), exchange.prompt, exchange.keeps_text);
+        again.row.retries += 1;
+        again.row.status = None;
+        again.keeps_answer = exchange.keeps_answer;
+        *exchange = again;
+        if connection.reusable() {
+            connection.stage = Stage::Idle;
+            connection.served += 1;
+        } else {
+            connection.close();
+        }
+        self.retried += 1;
+        self.refused.push((at + wait, place));
+        true
+    }
+
+    /// Sends again what has waited long enough.
+    pub(super) fn send_refused(&mut self, now: i64) {
+        while let Some(next) = self.refused.iter().position(|(due, _)| *due <= now) {
+            let (_, place) = self.refused.swap_remove(next);
+            match self.connections[place].stage {
+                Stage::Idle => self.send(place),
+                Stage::Closed => self.connect(place),
+                Stage::Connecting | Stage::Busy => {}
+            }
+        }
+    }
+
     /// A request is over: keeps its record, frees its lane.
     pub(super) fn finish(&mut self, place: usize, at: i64) {
         let connection = &mut self.connections[place];
@@ -60,6 +99,10 @@ impl Driver<'_> {
             }
             return;
         }
+        if self.waits_to_be_sent_again(place, at) {
+            return;
+        }
+        let connection = &mut self.connections[place];
         let Some(exchange) = connection.exchange.take() else { return };
         self.usage_seen |= exchange.row.source == Some(TokenSource::Usage);
         let closed_loop = exchange.row.scheduled.is_none();
@@ -179,6 +222,7 @@ impl Driver<'_> {
                 connection.close();
             }
         }
+        self.refused.clear();
         self.in_flight = 0;
     }
 }

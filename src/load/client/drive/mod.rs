@@ -82,6 +82,10 @@ pub struct Driver<'a> {
     pub compressed: u64,
     /// What went wrong beside requests.
     pub file_error: Option<io::Error>,
+    /// How many requests were sent again after status 429, each time counted.
+    pub retried: u64,
+    /// Connections whose request is to be sent again, and when.
+    refused: Vec<(i64, usize)>,
     usage_seen: bool,
     lanes: VecDeque<usize>,
     open_loop: bool,
@@ -134,6 +138,8 @@ impl<'a> Driver<'a> {
             abandoned: 0,
             compressed: 0,
             file_error: None,
+            retried: 0,
+            refused: Vec::new(),
             enough: None,
             usage_seen: false,
             lanes: VecDeque::new(),
@@ -246,6 +252,7 @@ impl<'a> Driver<'a> {
     /// One wait, at most until a time and never longer than a tick, and all that it brings. Gives an ending when the load
     /// must stop.
     fn turn(&mut self, until: i64) -> Option<Ending> {
+        let until = self.refused.iter().fold(until, |until, (due, _)| until.min(*due));
         let mut now = clock::now();
         let nap = self.nap.length().min(until - now - WAKE);
         let rested = nap >= WAKE;
@@ -291,6 +298,7 @@ impl<'a> Driver<'a> {
         }
         self.found = found;
         let now = clock::now();
+        self.send_refused(now);
         if self.progress.is_due(now) {
             self.look_around(now);
             if self.limits.deadline.is_some_and(|deadline| now >= deadline) {
