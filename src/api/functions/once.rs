@@ -1,5 +1,5 @@
 //! Secrets that are shown once: a new token, a one-time link. They are kept in memory only, under an id that cannot be
-//! guessed, for the page that the form redirects to; soon after the first look they are gone.
+//! guessed, for the page that the form redirects to; the first look takes them away.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -12,13 +12,9 @@ use super::people::Shown;
 /// How long a secret waits for its page.
 const WAITS: Duration = Duration::from_secs(120);
 
-/// How long they stay after the first look: of two clicks, each may load the page, and the second one's is what stays.
-const STAYS: Duration = Duration::from_secs(2);
-
 struct Kept {
     owner: Uuid,
     ends: Instant,
-    seen: bool,
     shown: Shown,
 }
 
@@ -33,21 +29,25 @@ pub(super) fn keep(owner: Uuid, shown: Shown, now: Instant) -> Uuid {
     let id = Uuid::new_v4();
     let mut kept = kept();
     kept.retain(|_, kept| kept.ends > now);
-    kept.insert(id, Kept { owner, ends: now + WAITS, seen: false, shown });
+    kept.insert(id, Kept { owner, ends: now + WAITS, shown });
     id
 }
 
-/// The secret, if it is this owner's and still there.
+/// The same secret under another id, for the page of another click; the first one stays.
+pub(super) fn copy(owner: Uuid, id: &str, now: Instant) -> Option<Uuid> {
+    let id = Uuid::parse_str(id).ok()?;
+    let shown = kept().get(&id).filter(|kept| kept.owner == owner)?.shown.clone();
+    Some(keep(owner, shown, now))
+}
+
+/// Takes the secret, if it is this owner's and still there.
 pub(super) fn take(owner: Uuid, id: &str, now: Instant) -> Option<Shown> {
     let id = Uuid::parse_str(id).ok()?;
     let mut kept = kept();
-    kept.retain(|_, kept| kept.ends > now);
-    let found = kept.get_mut(&id).filter(|found| found.owner == owner)?;
-    if !found.seen {
-        found.seen = true;
-        found.ends = found.ends.min(now + STAYS);
+    if kept.get(&id)?.owner != owner {
+        return None;
     }
-    Some(found.shown.clone())
+    kept.remove(&id).filter(|kept| kept.ends > now).map(|kept| kept.shown)
 }
 
 #[cfg(test)]
@@ -61,8 +61,11 @@ mod tests {
         let id = keep(owner, secret(), now).to_string();
         assert_eq!(take(other, &id, now), None);
         assert_eq!(take(owner, &id, now), Some(secret()));
-        assert_eq!(take(owner, &id, now + STAYS / 2), Some(secret()), "the page of a second click");
-        assert_eq!(take(owner, &id, now + STAYS), None);
+        assert_eq!(take(owner, &id, now), None);
+        let original = keep(owner, secret(), now).to_string();
+        let pages = [0, 1].map(|_| copy(owner, &original, now).unwrap().to_string());
+        assert!(pages.iter().all(|page| take(owner, page, now) == Some(secret()) && take(owner, page, now).is_none()));
+        assert_eq!(copy(other, &original, now), None);
         let late = keep(owner, secret(), now).to_string();
         assert_eq!(take(owner, &late, now + WAITS), None);
         assert_eq!(take(owner, "no id", now), None);

@@ -85,11 +85,11 @@ pub async fn load_settings(
 pub async fn add_token(#[server(default)] token_name: String, #[server(default)] form: String) -> Result<(), CallError> {
     let added = async {
         let (app, actor) = crate::server::context()?;
-        let name = token_name.clone();
-        clicks::once_to(actor.id, &form, async move {
+        let (reader, name) = (actor.id, token_name.clone());
+        shown_next(reader, &form, async move {
             let created =
                 crate::api::calls::tokens::create(&app, &actor, &name).await.map_err(|problem| renamed(problem, "token_name"))?;
-            Ok(shown_next(actor.id, Shown::Token { name: created.token.name, secret: created.secret }))
+            Ok(Shown::Token { name: created.token.name, secret: created.secret })
         })
         .await
     };
@@ -117,12 +117,13 @@ pub async fn add_person(
     use crate::domain::user::Role;
     let added = async {
         let (app, actor) = crate::server::context()?;
-        let (name, role) = (person_name.clone(), Role::parse(&role).ok_or_else(|| Problem::field("role", "Choose a role."))?);
-        clicks::once_to(actor.id, &form, async move {
+        let (reader, name) = (actor.id, person_name.clone());
+        let role = Role::parse(&role).ok_or_else(|| Problem::field("role", "Choose a role."))?;
+        shown_next(reader, &form, async move {
             let invited = crate::api::calls::users::create(&app, &actor, &name, role)
                 .await
                 .map_err(|problem| renamed(problem, "person_name"))?;
-            Ok(shown_next(actor.id, Shown::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at }))
+            Ok(Shown::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at })
         })
         .await
     };
@@ -134,10 +135,10 @@ pub async fn add_person(
 pub async fn invite_again(#[server(default)] id: String, #[server(default)] form: String) -> Result<(), CallError> {
     let invited = async {
         let (app, actor) = crate::server::context()?;
-        let id = lists::id_of(&id, "person")?;
-        clicks::once_to(actor.id, &form, async move {
+        let (reader, id) = (actor.id, lists::id_of(&id, "person")?);
+        shown_next(reader, &form, async move {
             let invited = crate::api::calls::users::invite_again(&app, &actor, id).await?;
-            Ok(shown_next(actor.id, Shown::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at }))
+            Ok(Shown::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at })
         })
         .await
     };
@@ -198,9 +199,20 @@ pub async fn change_password(
     lists::done(changed.await, "/settings", Vec::new()).await
 }
 
+/// Makes a secret, once for each form, and leads to the page that shows it: every click has a page of its own, for whichever
+/// answer the browser follows.
 #[cfg(feature = "ssr")]
-fn shown_next(owner: uuid::Uuid, shown: Shown) -> String {
-    format!("/settings?shown={}", once::keep(owner, shown, std::time::Instant::now()))
+async fn shown_next<F>(reader: uuid::Uuid, form: &str, make: F) -> Result<String, Problem>
+where
+    F: Future<Output = Result<Shown, Problem>> + Send + 'static,
+{
+    use std::time::Instant;
+    let made = clicks::once_to(reader, form, async move {
+        let shown = make.await?;
+        Ok(once::keep(reader, shown, Instant::now()).to_string())
+    });
+    let page = once::copy(reader, &made.await?, Instant::now());
+    Ok(page.map_or("/settings".to_owned(), |page| format!("/settings?shown={page}")))
 }
 
 /// The page has two forms with a name: each calls the field by a name of its own.

@@ -139,7 +139,7 @@ async fn a_hasty_hand_makes_one_of_each() {
         assert_eq!(count().await, before + 1, "{function}: {led_to:?}");
         // Whichever answer the browser follows, it finds what was made.
         if page == "settings" {
-            assert!(led_to.iter().all(|to| *to == led_to[0] && to.contains("shown=")), "{led_to:?}");
+            assert!(led_to.iter().all(|to| to.contains("shown=")), "{led_to:?}");
             let html = admin.request(Method::GET, &led_to[5]).send().await.unwrap().text().await.unwrap();
             let again = admin.request(Method::GET, &led_to[0]).send().await.unwrap().text().await.unwrap();
             let shown = "Copy it now: it is not shown again.";
