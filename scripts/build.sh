@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the release: target/release/dyno and target/site.
 source "$(dirname "$0")/env.sh"
-"$root/scripts/setup.sh" build
+set_up build
 cd "$root"
 
 say "Building the server (target/release/dyno)"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Formatting, lints for the server and for the browser's half, licences, sources, advisories.
 source "$(dirname "$0")/env.sh"
-"$root/scripts/setup.sh" build
+set_up build
 cd "$root"
 
 say "Formatting"

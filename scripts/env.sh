@@ -13,9 +13,18 @@ have() { command -v "$1" >/dev/null 2>&1; }
 can_install_packages() { have apt-get && [ "$(id -u)" = 0 ]; }
 
 # Debian's second Rust (rustc-web) lies in /usr/bin; once set-up has chosen it, every script uses it.
-if [ -f "$tools/use-debian-rust" ]; then PATH="/usr/bin:$PATH"; fi
-PATH="$tools/bin:$tools/node_modules/.bin:$PATH"
-export PATH
+use_tools() {
+  if [ -f "$tools/use-debian-rust" ]; then PATH="/usr/bin:$PATH"; fi
+  PATH="$tools/bin:$tools/node_modules/.bin:$PATH"
+  export PATH
+}
+use_tools
+
+# Installs what is missing, and uses it from here on: which Rust that is, is known only afterwards.
+set_up() {
+  "$root/scripts/setup.sh" "$1"
+  use_tools
+}
 
 has_wasm_target() {
   local sysroot

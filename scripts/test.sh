@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything: unit, store, HTTP and load tests, then the built product in Chromium with a real engine.
 source "$(dirname "$0")/env.sh"
-"$root/scripts/setup.sh" test
+set_up test
 cd "$root"
 
 say "Rust: unit, store, HTTP, load, process tests"
