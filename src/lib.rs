@@ -13,11 +13,7 @@ pub mod cluster;
 #[cfg(feature = "ssr")]
 pub mod credentials;
 #[cfg(feature = "ssr")]
-pub mod datasets;
-#[cfg(feature = "ssr")]
 pub mod engine;
-#[cfg(feature = "ssr")]
-pub mod load;
 #[cfg(feature = "ssr")]
 pub mod models;
 #[cfg(feature = "ssr")]

@@ -5,10 +5,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use dyno::engine::reference::EngineArgs;
-use dyno::load::LoadArgs;
 use dyno::run::keeper::KeeperArgs;
 use dyno::server::{ServeArgs, StartError};
+use dyno_load::LoadArgs;
+use dyno_reference::EngineArgs;
 use tracing_subscriber::EnvFilter;
 
 /// Dyno measures LLM inference engines under load, on your own cluster.
@@ -44,8 +44,8 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => in_runtime(dyno::server::serve(args)),
         Command::Migrate(args) => in_runtime(dyno::server::migrate(args)),
-        Command::Load(args) => dyno::load::main(*args),
-        Command::Engine(args) => dyno::engine::reference::main(args),
+        Command::Load(args) => dyno_load::main(*args),
+        Command::Engine(args) => dyno_reference::main(args),
         Command::Keeper(args) => dyno::run::keeper::main(args),
     }
 }

@@ -8,7 +8,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Method, RequestBuilder, Url, redirect};
 use rustls::RootCertStore;
 
-use super::address::{AddressPolicy, Refusal};
+use super::{AddressPolicy, Refusal};
 
 /// How the portal's administrator set outgoing requests up.
 #[derive(Debug, Clone, Default)]

@@ -186,23 +186,6 @@ impl LiveRun {
     }
 }
 
-impl Progress {
-    /// Requests that ended, well or badly.
-    pub fn ended(&self) -> u64 {
-        self.completed + self.failed
-    }
-
-    /// How much of the load point is done, 0 to 1; absent when it has no known end.
-    pub fn share(&self) -> Option<f64> {
-        self.total.filter(|total| *total > 0).map(|total| (self.ended() as f64 / total as f64).min(1.0))
-    }
-
-    /// Whole quarters that are done, 0 to 4.
-    pub fn quarters(&self) -> u8 {
-        self.share().map_or(0, |share| (share * 4.0) as u8)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;

@@ -2,25 +2,18 @@
 //! whatever is needed comes in as an argument.
 
 pub mod benchmark;
-pub mod bounds;
 pub mod dataset;
-pub mod engine_metrics;
 pub mod event;
 pub mod form;
 pub mod inventory;
-pub mod lengths;
 pub mod list;
 pub mod live;
-pub mod metrics;
 pub mod occupancy;
 pub mod problem;
 pub mod provider;
-pub mod repeat;
-pub mod report;
 pub mod run;
-pub mod slo;
-pub mod sweep;
-pub mod trust;
 pub mod try_it;
 pub mod user;
 pub mod workflow;
+
+pub use dyno_measure::{engine_metrics, limits as slo, metrics, repeat, report, statistics::bounds, sweep, validity as trust};

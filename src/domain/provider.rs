@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use dyno_measure::plan::{AuthHeader, TokenLimitField};
+
 /// A preset's id; part of the HTTP contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -27,26 +29,6 @@ pub enum ProviderId {
     Xai,
     /// Any other.
     OpenaiCompatible,
-}
-
-/// How a request proves who sends it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AuthHeader {
-    /// `Authorization: Bearer SECRET`
-    Bearer,
-    /// `api-key: SECRET`
-    ApiKey,
-}
-
-/// The name of the field that limits the output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenLimitField {
-    /// `max_tokens`
-    MaxTokens,
-    /// `max_completion_tokens`
-    MaxCompletionTokens,
 }
 
 /// What is known of a provider.

@@ -9,8 +9,8 @@ use super::tail::Tail;
 use super::text;
 use crate::domain::report::{Report, RequestRecord};
 use crate::domain::run::RunStatus;
-use crate::load::event::{LoadEvent, LoadNews};
-use crate::load::plan::Plan;
+use dyno_measure::events::{LoadEvent, LoadNews};
+use dyno_measure::plan::Plan;
 
 /// How the carrying out of a run ended, as the supervisor knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub(super) fn report(folder: &Path) -> Option<Report> {
     let written = std::fs::read(folder.join(files::REPORT)).ok().and_then(|text| serde_json::from_slice::<Report>(&text).ok());
     let mut report = match written {
         Some(report) => report,
-        None => match crate::load::report::from_folder(folder, &plan) {
+        None => match dyno_load::report::from_folder(folder, &plan) {
             Ok(report) => report?,
             Err(error) => {
                 tracing::warn!(%error, folder = %folder.display(), "request records could not be read");

@@ -11,8 +11,8 @@ use super::tail::Tail;
 use super::text;
 use crate::domain::event::{LogLevel, LogLine, Progress, RunEvent};
 use crate::domain::run::{Stage, StageId, StageStatus};
-use crate::load::event::{LoadEvent, LoadNews};
 use crate::store::RunUpdate;
+use dyno_measure::events::{LoadEvent, LoadNews};
 
 /// Snapshots that a run keeps at most for each of its load points, roughly: the longer it goes on, the rarer they are.
 const SNAPSHOTS: i64 = 600;

@@ -12,7 +12,7 @@ use crate::domain::inventory::{Dataset, DatasetRow, ModelFacts, ModelSource, Tra
 use crate::domain::provider::ProviderId;
 use crate::domain::slo::floor;
 use crate::engine::Launch;
-use crate::load::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
+use dyno_measure::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
 
 /// The variable through which the load gets a provider's secret.
 pub(super) const SECRET_ENV: &str = "DYNO_LOAD_SECRET";
@@ -151,7 +151,7 @@ pub(super) fn trace(spec: &BenchmarkSpec) -> Option<&Dataset> {
 
 fn file_of(dataset: &Dataset, data_dir: &Path) -> DatasetFile {
     DatasetFile {
-        path: crate::datasets::path_of(data_dir, dataset.id),
+        path: dyno_datasets::path_of(data_dir, dataset.id),
         id: dataset.id,
         name: dataset.name.clone(),
         sha256: Some(dataset.sha256.clone()),

@@ -11,8 +11,8 @@ use crate::domain::benchmark::{BenchmarkSpec, Endpoint, EngineKind, EvalWith};
 use crate::domain::inventory::{ModelFacts, Node};
 use crate::engine::devices::{Share, deal};
 use crate::engine::{Place, Program, Recipe, Serve, ServedModel, memory, recipe};
-use crate::load::address::Address;
 use crate::server::App;
+use dyno_measure::address::Address;
 
 /// The chosen nodes as they are now, each of them Ready.
 pub(super) async fn nodes(app: &App, spec: &BenchmarkSpec) -> Result<Vec<Node>, String> {
@@ -39,7 +39,8 @@ pub(super) async fn address(app: &App, base_url: &str) -> Result<AddressPolicy, 
     let policy = app.outgoing.policy(single);
     let address = Address { policy: Some(policy.clone()), ..Address::parse(base_url)? };
     let host = address.host.clone();
-    let found = tokio::task::spawn_blocking(move || address.resolve()).await.map_err(|error| format!("{error}."))?;
+    let found =
+        tokio::task::spawn_blocking(move || dyno_load::resolve::resolve(&address)).await.map_err(|error| format!("{error}."))?;
     found.map_err(|error| match error.kind() {
         std::io::ErrorKind::PermissionDenied => error.to_string(),
         _ => format!("The address of {host} was not found: {error}."),
@@ -68,19 +69,19 @@ pub(super) async fn longest_row(app: &App, spec: &BenchmarkSpec) -> Result<Optio
     }
     let output = spec.load.max_output_tokens;
     let paths: Vec<_> =
-        spec.datasets.iter().map(|set| (set.name.clone(), crate::datasets::path_of(&app.config.data_dir, set.id))).collect();
+        spec.datasets.iter().map(|set| (set.name.clone(), dyno_datasets::path_of(&app.config.data_dir, set.id))).collect();
     let is_trace = plan::trace(spec).is_some();
     let tokens = if spec.load.is_multi_turn() { plan::conversation_tokens } else { plan::row_tokens };
     let longest = tokio::task::spawn_blocking(move || {
         let mut longest = 0;
         for (name, path) in paths {
             if is_trace {
-                let rows = crate::datasets::read_trace(&path, &name)?;
+                let rows = dyno_datasets::read_trace(&path, &name)?;
                 longest = rows.iter().map(|row| plan::arrival_tokens(row, output)).max().unwrap_or(0).max(longest);
                 continue;
             }
             let failed = |error: std::io::Error| format!("Dataset {name} could not be read: {error}.");
-            for row in crate::datasets::read_rows(&path).map_err(failed)? {
+            for row in dyno_datasets::read_rows(&path).map_err(failed)? {
                 longest = tokens(&row.map_err(failed)?, output).max(longest);
             }
         }

@@ -10,7 +10,7 @@ use super::keeper::journal::{Entry, News};
 use super::keeper::spec::EngineSpec;
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::inventory::{ModelFacts, Node};
-use crate::load::plan::Plan;
+use dyno_measure::plan::Plan;
 
 /// The file in the run's folder.
 const FILE: &str = "provenance.json";

@@ -3,8 +3,6 @@
 
 mod contract;
 mod inventory;
-mod load;
-mod reference;
 mod report;
 mod run;
 mod server;

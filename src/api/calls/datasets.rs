@@ -9,14 +9,14 @@ use uuid::Uuid;
 
 use super::listing::{Listed, checked_name, page_of};
 use super::{now, portal_itself};
-use crate::datasets::{
-    BUILTIN_NAME, ImportError, Imported, MAX_FILE_BYTES, MAX_ROWS, builtin, import, path_of, read_rows, read_trace,
-};
 use crate::domain::inventory::{Dataset, DatasetRow, TraceRow};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::user::Actor;
 use crate::server::App;
+use dyno_datasets::{
+    BUILTIN_NAME, ImportError, Imported, MAX_FILE_BYTES, MAX_ROWS, builtin, import, path_of, read_rows, read_trace,
+};
 
 impl Listed for Dataset {
     fn name(&self) -> &str {
@@ -207,7 +207,7 @@ async fn remove_file(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::datasets::LineError;
+    use dyno_datasets::LineError;
 
     #[test]
     fn each_bad_line_is_an_error_of_the_file() {

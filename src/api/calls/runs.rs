@@ -11,9 +11,9 @@ use crate::domain::repeat::Repeat;
 use crate::domain::report::{Report, RequestRecord};
 use crate::domain::run::{Run, RunRow};
 use crate::domain::user::Actor;
-use crate::load::plan::Plan;
 use crate::run::folder_of;
 use crate::server::App;
+use dyno_measure::plan::Plan;
 
 /// A page of the runs that the actor may see.
 pub async fn list(app: &App, actor: &Actor, query: ListQuery) -> Result<Page<RunRow>, Problem> {
@@ -65,12 +65,12 @@ pub async fn plan(app: &App, actor: &Actor, id: Uuid) -> Result<Plan, Problem> {
 /// How a report's load is put on again from a terminal; nothing for a report without a plan.
 pub fn repeat(id: Uuid, report: &Report) -> Option<Repeat> {
     let plan = plan_of(report)?;
-    Some(crate::load::repeat::repeat(&plan, &format!("plan-{id}.json"), &report.provenance))
+    Some(dyno_load::repeat::repeat(&plan, &format!("plan-{id}.json"), &report.provenance))
 }
 
 fn plan_of(report: &Report) -> Option<Plan> {
     let plan: Plan = serde_json::from_value(report.provenance.get("plan")?.clone()).ok()?;
-    Some(crate::load::repeat::to_share(&plan))
+    Some(dyno_load::repeat::to_share(&plan))
 }
 
 /// A page of a run's request records.

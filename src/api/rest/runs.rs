@@ -15,8 +15,8 @@ use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
 use crate::domain::report::Report;
 use crate::domain::run::{Run, RunRow};
-use crate::load::plan::Plan;
 use crate::server::{App, Caller, SignedIn, sse};
+use dyno_measure::plan::Plan;
 
 /// Events that are read at once.
 const EVENTS: u32 = 500;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::inventory::DeviceType;
 use crate::engine::Launch;
-use crate::load::plan::Plan;
+use dyno_measure::plan::Plan;
 
 /// Names of the files in a run's folder.
 pub mod files {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::load::event::{LoadEvent, LoadNews, LoadStatus};
-use crate::load::plan::Plan;
 use crate::run::tail::Tail;
 use crate::run::text::{number, requests};
+use dyno_measure::events::{LoadEvent, LoadNews, LoadStatus};
+use dyno_measure::plan::Plan;
 
 /// What a load's spool says.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -15,11 +15,11 @@ use super::stop::{Stop, Watch};
 use super::tally::Tally;
 use crate::domain::event::LogLevel;
 use crate::domain::run::{RunKind, StageId, StageStatus};
-use crate::load::event::LoadStatus;
-use crate::load::plan::{Plan, PlanEndpoint};
 use crate::run::process;
 use crate::run::tail::{Tail, last_lines};
 use crate::run::text;
+use dyno_measure::events::LoadStatus;
+use dyno_measure::plan::{Plan, PlanEndpoint};
 
 /// How often an engine that is starting is asked.
 const ASK: Duration = Duration::from_millis(200);

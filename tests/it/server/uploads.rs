@@ -1,6 +1,6 @@
 //! Uploads that are too large or not well-formed: a browser gets its form back, a script a problem.
 
-use dyno::datasets::MAX_FILE_BYTES;
+use dyno_datasets::MAX_FILE_BYTES;
 use reqwest::{Body, Method, RequestBuilder, Response};
 
 use crate::support::{TestApp, TestClient, answer};

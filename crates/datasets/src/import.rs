@@ -1,0 +1,204 @@
+//! From an uploaded file to normalised rows.
+
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::row::Normalised;
+use super::{Imported, MAX_FILE_BYTES, MAX_LISTED_ERRORS, MAX_ROW_BYTES, MAX_ROWS, row, rows};
+use dyno_measure::dataset::{DatasetFormat, TraceFacts, TraceRow};
+
+/// What is wrong in one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineError {
+    /// From 1.
+    pub line: u64,
+    /// The end of a sentence that begins with the line.
+    pub message: String,
+}
+
+/// Why a file is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// Larger than the limit.
+    #[error("file too large")]
+    TooLarge,
+    /// Nothing in it.
+    #[error("no rows")]
+    Empty,
+    /// More rows than the limit.
+    #[error("too many rows")]
+    TooManyRows,
+    /// Lines that are no good: the first of them, and how many more there are.
+    #[error("{} bad lines", listed.len() as u64 + more)]
+    BadLines {
+        /// The first.
+        listed: Vec<LineError>,
+        /// How many more.
+        more: u64,
+    },
+    /// The disk did not take or deliver it.
+    #[error("disk: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// What a trace's arrivals come to so far.
+#[derive(Default)]
+struct Arrivals {
+    first_and_last: Option<(f64, f64)>,
+    input: u64,
+    output: u64,
+}
+
+impl Arrivals {
+    fn take(&mut self, row: &TraceRow) {
+        let (first, last) = self.first_and_last.unwrap_or((row.timestamp, row.timestamp));
+        self.first_and_last = Some((first.min(row.timestamp), last.max(row.timestamp)));
+        self.input += u64::from(row.input_length);
+        self.output += u64::from(row.output_length);
+    }
+
+    fn facts(&self, count: u64) -> TraceFacts {
+        let (first, last) = self.first_and_last.unwrap_or_default();
+        TraceFacts {
+            span_s: (last - first) / 1e3,
+            mean_input_tokens: self.input as f64 / count as f64,
+            mean_output_tokens: self.output as f64 / count as f64,
+        }
+    }
+}
+
+struct Collector<W> {
+    output: W,
+    digest: Sha256,
+    format: Option<DatasetFormat>,
+    samples: u64,
+    with_reference: u64,
+    chars: u64,
+    arrivals: Arrivals,
+    listed: Vec<LineError>,
+    more: u64,
+    too_many: bool,
+    disk: Option<std::io::Error>,
+}
+
+impl<W: Write> Collector<W> {
+    /// Takes a row in; whether to go on.
+    fn take(&mut self, (line, value): rows::Row) -> bool {
+        match value.and_then(|value| row::normalised(&value)) {
+            Ok((format, _)) if self.format.is_some_and(|first| first != format) => {
+                let first = self.format.map_or("", name_of);
+                self.bad(line, format!("the row is {}, but the first one is {first}", name_of(format)));
+            }
+            Ok((format, row)) => {
+                self.format = Some(format);
+                self.samples += 1;
+                match &row {
+                    Normalised::Prompt(row) => {
+                        self.with_reference += u64::from(row.reference.is_some());
+                        self.chars += row.messages.iter().map(|message| message.content.chars().count() as u64).sum::<u64>();
+                    }
+                    Normalised::Arrival(row) => self.arrivals.take(row),
+                }
+                if self.samples > MAX_ROWS {
+                    self.too_many = true;
+                    return false;
+                }
+                return self.write(&row);
+            }
+            Err(message) => self.bad(line, message),
+        }
+        true
+    }
+
+    fn bad(&mut self, line: u64, message: String) {
+        if self.listed.len() < MAX_LISTED_ERRORS {
+            self.listed.push(LineError { line, message });
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn write(&mut self, row: &Normalised) -> bool {
+        let written = serde_json::to_vec(row).map_err(std::io::Error::from).and_then(|mut text| {
+            text.push(b'\n');
+            self.digest.update(&text);
+            self.output.write_all(&text)
+        });
+        self.disk = written.err();
+        self.disk.is_none()
+    }
+}
+
+fn name_of(format: DatasetFormat) -> &'static str {
+    match format {
+        DatasetFormat::ShareGpt => "a conversation",
+        DatasetFormat::Alpaca => "an instruction",
+        DatasetFormat::Prompts => "a plain prompt",
+        DatasetFormat::AzureTrace | DatasetFormat::MooncakeTrace => "an arrival of a trace",
+    }
+}
+
+/// Reads an uploaded file (its name helps to recognise it) and writes its rows to a new file of our own, which is gone
+/// again when anything is wrong. Blocks.
+pub fn import(upload: &Path, name: &str, output: &Path) -> Result<Imported, ImportError> {
+    let file = std::fs::File::open(upload)?;
+    if file.metadata()?.len() > MAX_FILE_BYTES {
+        return Err(ImportError::TooLarge);
+    }
+    if let Some(folder) = output.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let target = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(output)?;
+    let imported = read_into(file, name, &mut BufWriter::new(&target)).and_then(|imported| {
+        target.sync_all()?;
+        Ok(imported)
+    });
+    if imported.is_err() {
+        std::fs::remove_file(output)?;
+    }
+    imported
+}
+
+/// The same from any source to any sink.
+pub(super) fn read_into(source: impl Read, name: &str, output: &mut impl Write) -> Result<Imported, ImportError> {
+    let mut collector = Collector {
+        output,
+        digest: Sha256::new(),
+        format: None,
+        samples: 0,
+        with_reference: 0,
+        chars: 0,
+        arrivals: Arrivals::default(),
+        listed: Vec::new(),
+        more: 0,
+        too_many: false,
+        disk: None,
+    };
+    let source = BufReader::with_capacity(1 << 16, source.take(MAX_FILE_BYTES));
+    rows::each_row(source, name, MAX_ROW_BYTES, &mut |row| collector.take(row));
+    collector.output.flush()?;
+    if let Some(error) = collector.disk {
+        return Err(error.into());
+    }
+    if collector.too_many {
+        return Err(ImportError::TooManyRows);
+    }
+    if !collector.listed.is_empty() {
+        return Err(ImportError::BadLines { listed: collector.listed, more: collector.more });
+    }
+    let Some(format) = collector.format else { return Err(ImportError::Empty) };
+    Ok(Imported {
+        format,
+        samples: collector.samples,
+        with_reference: collector.with_reference,
+        mean_prompt_chars: (!format.is_trace()).then(|| collector.chars as f64 / collector.samples as f64),
+        trace: format.is_trace().then(|| collector.arrivals.facts(collector.samples)),
+        sha256: hex::encode(collector.digest.finalize()),
+    })
+}
+
+#[cfg(test)]
+mod tests;

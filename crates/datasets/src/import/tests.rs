@@ -1,0 +1,158 @@
+//! Files as people have them, and files as nobody should.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn read(name: &str, bytes: &[u8]) -> Result<(Imported, Vec<String>), ImportError> {
+    let mut output = Vec::new();
+    let imported = read_into(bytes, name, &mut output)?;
+    Ok((imported, String::from_utf8(output).unwrap().lines().map(str::to_owned).collect()))
+}
+
+fn bad_lines(name: &str, bytes: &[u8]) -> Vec<(u64, String)> {
+    match read(name, bytes) {
+        Err(ImportError::BadLines { listed, .. }) => listed.into_iter().map(|error| (error.line, error.message)).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn prompts(name: &str, bytes: &[u8]) -> Vec<String> {
+    let (_, lines) = read(name, bytes).unwrap();
+    let rows = lines.iter().map(|line| serde_json::from_str::<dyno_measure::dataset::DatasetRow>(line).unwrap());
+    rows.map(|row| row.messages.last().unwrap().content.clone()).collect()
+}
+
+#[test]
+fn a_line_an_object() {
+    let file = b"{\"prompt\": \"a\", \"answer\": \"1\"}\r\n\r\n{\"prompt\": \"bcd\"}";
+    let (imported, lines) = read("x.jsonl", file).unwrap();
+    assert_eq!((imported.samples, imported.with_reference, imported.format), (2, 1, DatasetFormat::Prompts));
+    assert_eq!((imported.mean_prompt_chars, imported.trace), (Some(2.0), None));
+    assert_eq!(lines[0], r#"{"messages":[{"role":"user","content":"a"}],"reference":"1"}"#);
+    assert_eq!(imported.sha256.len(), 64);
+}
+
+#[test]
+fn one_array() {
+    let file = b" [\n{\"instruction\": \"a\", \"output\": \"x\"},\n{\"instruction\": \"b\", \"input\": \"c\"}\n]\n";
+    assert_eq!(read("x.json", file).unwrap().0.format, DatasetFormat::Alpaca);
+    assert_eq!(prompts("x.json", file), ["a", "b\n\nc"]);
+    let bad = b"[\n{\"instruction\": \"a\"},\n{\"instruction\": }\n,7]";
+    let lines: Vec<_> = bad_lines("x.json", bad).into_iter().map(|(line, _)| line).collect();
+    assert_eq!(lines, [3, 4]);
+}
+
+#[test]
+fn a_table() {
+    let file = b"Prompt,Output\r\n\"one\nline more\",1\r\n\"say \"\"hi\"\"\",\r\nthree,3\r\n";
+    assert_eq!(prompts("x.csv", file), ["one\nline more", "say \"hi\"", "three"]);
+    assert_eq!(read("x.csv", file).unwrap().0.with_reference, 2);
+    assert_eq!(prompts("x.csv", b"prompt;output\na, b;c\n"), ["a, b"]);
+    assert_eq!(prompts("x.tsv", b"prompt\toutput\na, b\tc\n"), ["a, b"]);
+    let list = b"conversations\n\"[{\"\"from\"\": \"\"human\"\", \"\"value\"\": \"\"q\"\"}]\"\n";
+    assert_eq!(prompts("x.csv", list), ["q"]);
+    assert_eq!(
+        bad_lines("x.csv", b"prompt,output\na,b\nc\n\"d\n\",e,f\n"),
+        [(3, "1 fields, but the header has 2".to_owned()), (4, "3 fields, but the header has 2".to_owned())]
+    );
+}
+
+#[test]
+fn a_mark_of_utf8_is_no_text() {
+    assert_eq!(prompts("x.csv", b"\xef\xbb\xbfprompt\nq\n"), ["q"]);
+    assert_eq!(prompts("x.jsonl", b"\xef\xbb\xbf{\"prompt\": \"q\"}\n"), ["q"]);
+}
+
+#[test]
+fn every_bad_line_is_named() {
+    let file = b"{\"prompt\": \"a\"}\n{\"prompt\": \n\n{\"prompt\": \"\xff\"}\n{\"colour\": 1}\n{\"instruction\": \"x\"}\n";
+    let bad = bad_lines("x.jsonl", file);
+    assert_eq!(bad.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 4, 5, 6]);
+    assert!(bad[0].1.starts_with("not JSON: "), "{bad:?}");
+    assert_eq!(bad[1].1, "not UTF-8");
+    assert_eq!(bad[3].1, "the row is an instruction, but the first one is a plain prompt");
+}
+
+#[test]
+fn bad_lines_are_listed_up_to_a_number_and_counted_beyond() {
+    let file = "{\"x\": 1}\n".repeat(80);
+    match read("x.jsonl", file.as_bytes()) {
+        Err(ImportError::BadLines { listed, more }) => assert_eq!((listed.len(), more), (50, 30)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn nothing_and_strange_encodings() {
+    assert!(matches!(read("x.jsonl", b""), Err(ImportError::Empty)));
+    assert!(matches!(read("x.csv", b"prompt\n"), Err(ImportError::Empty)));
+    assert!(matches!(read("x.json", b"[]"), Err(ImportError::Empty)));
+    assert_eq!(bad_lines("x.csv", b"\xff\xfep\0"), [(1, "the file is UTF-16; save it as UTF-8".to_owned())]);
+}
+
+#[test]
+fn a_row_that_is_too_long_is_no_reason_to_read_it_whole() {
+    let mut jsonl = b"{\"prompt\": \"a\"}\n{\"prompt\": \"".to_vec();
+    jsonl.extend(vec![b'x'; MAX_ROW_BYTES]);
+    jsonl.extend(b"\"}\n{\"prompt\": 7}\n");
+    assert_eq!(
+        bad_lines("x.jsonl", &jsonl),
+        [(2, "the row is longer than 8 MB".to_owned()), (3, "prompt must be a text".to_owned())]
+    );
+    let mut table = b"prompt\n\"".to_vec();
+    table.extend(vec![b'x'; 3 * MAX_ROW_BYTES]);
+    assert!(bad_lines("x.csv", &table)[0].1.ends_with("is a quote left open?"));
+}
+
+#[test]
+fn a_refused_file_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (upload, output) = (folder.path().join("up"), folder.path().join("sets/x.jsonl"));
+    std::fs::write(&upload, "{\"x\": 1}").unwrap();
+    assert!(import(&upload, "x.jsonl", &output).is_err());
+    assert!(!output.exists());
+    std::fs::write(&upload, "{\"prompt\": \"a\"}").unwrap();
+    assert_eq!(import(&upload, "x.jsonl", &output).unwrap().samples, 1);
+    let rows: Vec<_> = crate::read_rows(&output).unwrap().collect::<Result<_, _>>().unwrap();
+    assert_eq!(rows[0].messages[0].content, "a");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), name in "(x|x.csv|x.json|x.jsonl|x.tsv)") {
+        let _ = read(&name, &bytes);
+    }
+
+    #[test]
+    fn no_text_of_the_trade_makes_it_panic(text in "[\\[\\]{}\",:;\n\r\\\\ a-c1\t]{0,200}", name in "(x|x.csv|x.json)") {
+        let _ = read(&name, text.as_bytes());
+    }
+
+    #[test]
+    fn what_is_written_is_read_back(texts in proptest::collection::vec("[^\0]{0,20}x", 1..8)) {
+        let lines: Vec<_> = texts.iter().map(|text| serde_json::json!({ "prompt": text }).to_string()).collect();
+        prop_assert_eq!(prompts("x.jsonl", lines.join("\n").as_bytes()), texts.clone());
+        prop_assert_eq!(prompts("x.json", format!("[{}]", lines.join(",\n")).as_bytes()), texts.clone());
+        let mut table = csv::Writer::from_writer(Vec::new());
+        table.write_record(["prompt"]).unwrap();
+        texts.iter().for_each(|text| table.write_record([text]).unwrap());
+        prop_assert_eq!(prompts("x.csv", &table.into_inner().unwrap()), texts);
+    }
+}
+
+#[test]
+fn traces() {
+    let azure = b"TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.5,374,44\n2023-11-16 18:15:50.5,396,110\n";
+    let (imported, lines) = read("trace.csv", azure).unwrap();
+    assert_eq!((imported.format, imported.samples, imported.mean_prompt_chars), (DatasetFormat::AzureTrace, 2, None));
+    let facts = dyno_measure::dataset::TraceFacts { span_s: 4.0, mean_input_tokens: 385.0, mean_output_tokens: 77.0 };
+    assert_eq!(imported.trace, Some(facts));
+    assert_eq!(lines[0], r#"{"timestamp":1700158546500.0,"input_length":374,"output_length":44}"#);
+    let mooncake = b"{\"timestamp\": 0, \"input_length\": 6758, \"output_length\": 500, \"hash_ids\": [0, 1]}\n";
+    let (imported, lines) = read("trace.jsonl", mooncake).unwrap();
+    assert_eq!((imported.format, lines.len()), (DatasetFormat::MooncakeTrace, 1));
+    let mixed = [mooncake.as_slice(), b"{\"prompt\": \"x\"}\n"].concat();
+    let message = "the row is a plain prompt, but the first one is an arrival of a trace";
+    assert_eq!(bad_lines("trace.jsonl", &mixed), [(2, message.to_owned())]);
+}

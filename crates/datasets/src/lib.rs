@@ -1,0 +1,56 @@
+//! Datasets: what is uploaded is read once, each bad line named, and kept as normalised rows in a file of our own.
+
+mod array;
+mod builtin;
+mod import;
+mod row;
+mod rows;
+mod trace;
+
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use dyno_measure::dataset::{DatasetFormat, DatasetRow, TraceFacts};
+
+pub use builtin::{BUILTIN_NAME, builtin};
+pub use import::{ImportError, LineError, import};
+pub use trace::read_trace;
+
+/// Largest file that is taken, bytes.
+pub const MAX_FILE_BYTES: u64 = 256 << 20;
+/// Longest row, bytes: a million tokens of text.
+pub const MAX_ROW_BYTES: usize = 8 << 20;
+/// Most rows.
+pub const MAX_ROWS: u64 = 1_000_000;
+/// Bad lines that are listed; the rest is counted.
+pub const MAX_LISTED_ERRORS: usize = 50;
+
+/// What an import found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Imported {
+    /// How it was recognised.
+    pub format: DatasetFormat,
+    /// Rows.
+    pub samples: u64,
+    /// Rows with a reference output.
+    pub with_reference: u64,
+    /// Mean characters of a prompt; absent for a trace.
+    pub mean_prompt_chars: Option<f64>,
+    /// What a trace's arrivals come to.
+    pub trace: Option<TraceFacts>,
+    /// Digest of the normalised rows; hex SHA-256.
+    pub sha256: String,
+}
+
+/// Where a dataset's normalised rows lie: one JSON object a line.
+pub fn path_of(data_dir: &Path, id: Uuid) -> PathBuf {
+    data_dir.join("datasets").join(format!("{id}.jsonl"))
+}
+
+/// Reads the normalised rows of a dataset of prompts, front to back.
+pub fn read_rows(path: &Path) -> std::io::Result<impl Iterator<Item = std::io::Result<DatasetRow>>> {
+    let file = std::io::BufReader::new(std::fs::File::open(path)?);
+    Ok(file.lines().map(|line| serde_json::from_str(&line?).map_err(std::io::Error::other)))
+}

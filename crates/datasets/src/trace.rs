@@ -1,0 +1,164 @@
+//! Traces: when requests arrived somewhere, and how long they were. Two published forms are read: Azure's table
+//! (`TIMESTAMP,ContextTokens,GeneratedTokens`) and Mooncake's lines (`timestamp`, `input_length`, `output_length`,
+//! `hash_ids`); the second is also the form that is kept.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::{MAX_ROW_BYTES, MAX_ROWS, rows};
+use dyno_measure::dataset::{DatasetFormat, TraceRow};
+
+/// Most tokens of a request, input or output.
+const MOST_TOKENS: u64 = 10_000_000;
+
+/// Reads a row that has a trace's fields; nothing for another row.
+pub(super) fn arrival(object: &Map<String, Value>) -> Option<Result<(DatasetFormat, TraceRow), String>> {
+    let has = |name: &str| object.contains_key(name);
+    if has("timestamp") && has("input_length") && has("output_length") {
+        Some(mooncake(object).map(|row| (DatasetFormat::MooncakeTrace, row)))
+    } else if has("timestamp") && has("contexttokens") && has("generatedtokens") {
+        Some(azure(object).map(|row| (DatasetFormat::AzureTrace, row)))
+    } else {
+        None
+    }
+}
+
+fn mooncake(object: &Map<String, Value>) -> Result<TraceRow, String> {
+    let timestamp = object.get("timestamp").and_then(number).ok_or("timestamp must be a number of milliseconds")?;
+    let ids = match object.get("hash_ids") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(ids)) => {
+            ids.iter().map(|id| id.as_u64().ok_or("hash_ids must be whole numbers")).collect::<Result<Vec<_>, _>>()?
+        }
+        Some(_) => return Err("hash_ids must be a list".to_owned()),
+    };
+    Ok(TraceRow {
+        timestamp,
+        input_length: tokens(object, "input_length", 1)?,
+        output_length: tokens(object, "output_length", 0)?,
+        hash_ids: ids,
+    })
+}
+
+fn azure(object: &Map<String, Value>) -> Result<TraceRow, String> {
+    let wrong = "timestamp must look like 2023-11-16 18:15:46.68";
+    let text = object.get("timestamp").and_then(Value::as_str).ok_or(wrong)?;
+    Ok(TraceRow {
+        timestamp: time_ms(text).ok_or(wrong)?,
+        input_length: tokens(object, "contexttokens", 1)?,
+        output_length: tokens(object, "generatedtokens", 0)?,
+        hash_ids: Vec::new(),
+    })
+}
+
+/// A date and time, with or without its distance from UTC, as ms since 1970.
+fn time_ms(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let at = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+        let civil = text.parse::<jiff::civil::DateTime>().ok()?;
+        jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()
+    })?;
+    // microseconds are exact in a double for three centuries; nanoseconds are not
+    Some((at.as_nanosecond() / 1_000) as f64 / 1e3 + (at.as_nanosecond() % 1_000) as f64 / 1e6)
+}
+
+/// A number, or a text that is one, as tables have it.
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|number| number.is_finite())
+}
+
+fn tokens(object: &Map<String, Value>, field: &str, least: u64) -> Result<u32, String> {
+    object
+        .get(field)
+        .and_then(number)
+        .filter(|number| number.fract() == 0.0 && (least as f64..=MOST_TOKENS as f64).contains(number))
+        .map(|number| number as u32)
+        .ok_or_else(|| format!("{field} must be a whole number, {least} or more"))
+}
+
+/// Reads a trace in either form, sorted by time; `name` is what errors call it.
+///
+/// # Errors
+/// When it can't be read, or a line is no arrival, in words for people.
+pub fn read_trace(path: &Path, name: &str) -> Result<Vec<TraceRow>, String> {
+    let file = File::open(path).map_err(|error| format!("The trace {name} can't be read: {error}."))?;
+    let mut arrivals = Vec::new();
+    let mut wrong = None;
+    let file_name = path.to_string_lossy();
+    rows::each_row(BufReader::with_capacity(1 << 16, file), &file_name, MAX_ROW_BYTES, &mut |(line, value)| {
+        let row = value.and_then(|value| {
+            let row = value.as_object().and_then(arrival);
+            row.unwrap_or_else(|| Err("no arrival: it needs timestamp, input_length and output_length".to_owned()))
+        });
+        match row {
+            Ok(_) if arrivals.len() as u64 >= MAX_ROWS => {
+                wrong = Some(format!("The trace {name} has more than {MAX_ROWS} rows."));
+            }
+            Ok((_, row)) => arrivals.push(row),
+            Err(why) => wrong = Some(format!("Line {line} of the trace {name}: {why}.")),
+        }
+        wrong.is_none()
+    });
+    match wrong {
+        Some(words) => Err(words),
+        None if arrivals.is_empty() => Err(format!("The trace {name} has no arrivals.")),
+        None => {
+            arrivals.sort_by(|one, other| one.timestamp.total_cmp(&other.timestamp));
+            Ok(arrivals)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, text: &str) -> Result<Vec<TraceRow>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        read_trace(&path, name)
+    }
+
+    #[test]
+    fn azures_table() {
+        let rows = read(
+            "a.csv",
+            "TIMESTAMP,ContextTokens,GeneratedTokens\r\n2023-11-16 18:15:50.9951690,396,109\r\n2023-11-16 18:15:46.6805900,374,44\r\n",
+        )
+        .unwrap();
+        assert_eq!((rows[0].input_length, rows[0].output_length, rows[1].input_length), (374, 44, 396), "sorted");
+        assert!((rows[1].timestamp - rows[0].timestamp - 4_314.579).abs() < 1e-3);
+        let zoned = read("b.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n2024-05-10 00:00:00.009930+00:00,2,0\n").unwrap();
+        assert!((zoned[0].timestamp - 1_715_299_200_009.93).abs() < 1e-3);
+    }
+
+    #[test]
+    fn mooncakes_lines() {
+        let rows =
+            read("m.jsonl", "{\"timestamp\": 3.5, \"input_length\": 600, \"output_length\": 5, \"hash_ids\": [0, 7]}\n").unwrap();
+        let expected = TraceRow { timestamp: 3.5, input_length: 600, output_length: 5, hash_ids: vec![0, 7] };
+        assert_eq!(rows, std::slice::from_ref(&expected));
+        // what is kept is read again
+        assert_eq!(read("k.jsonl", &serde_json::to_string(&expected).unwrap()).unwrap(), [expected]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (name, text, says) in [
+            ("a.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\nnoon,1,2\n", "Line 2 of the trace a.csv: timestamp must"),
+            ("a.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46,0,2\n", "contexttokens must be a whole"),
+            ("m.jsonl", "{\"timestamp\": 1, \"input_length\": 1.5, \"output_length\": 5}", "input_length must be a whole"),
+            ("m.jsonl", "{\"timestamp\": 1, \"input_length\": 1, \"output_length\": 5, \"hash_ids\": [-1]}", "hash_ids"),
+            ("m.jsonl", "{\"prompt\": \"x\"}", "no arrival"),
+            ("m.jsonl", "", "no arrivals"),
+        ] {
+            let error = read(name, text).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
+        assert!(read_trace(Path::new("/no/such"), "x").is_err());
+    }
+}

@@ -1,0 +1,224 @@
+//! One kept connection: where it stands, and the answer that it is reading.
+
+use std::io;
+
+use super::exchange::{Exchange, Kept};
+use super::outcome::{Failure, judge};
+use super::socket::Socket;
+use crate::stream::http::{Answer, HttpError};
+use crate::stream::inflate::{Broken, Encoding, Inflate};
+use crate::stream::sse::Sse;
+use dyno_measure::report::ErrorClass;
+
+/// How long an answer whose `[DONE]` has come may take to end, ns.
+const LINGER: i64 = 1_000_000_000;
+
+/// Where a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// There is none.
+    Closed,
+    /// On its way, TLS included.
+    Connecting,
+    /// Open, without a request.
+    Idle,
+    /// A request has been sent.
+    Busy,
+}
+
+/// One connection and its buffers.
+#[derive(Debug)]
+pub struct Connection {
+    /// Which target it leads to.
+    pub target: usize,
+    /// Where it stands.
+    pub stage: Stage,
+    /// The socket, while there is one.
+    pub link: Option<Socket>,
+    /// Since when it connects, monotonic ns.
+    pub since: i64,
+    /// Requests that ended well on this socket.
+    pub served: u32,
+    /// The request it carries, or will carry once it is connected.
+    pub exchange: Option<Exchange>,
+    /// What the socket has not taken yet.
+    pub unsent: Vec<u8>,
+    /// Whether the loop waits for the socket to take more.
+    pub awaits_write: bool,
+    answer: Answer,
+    sse: Sse,
+    kept: Kept,
+    /// Whether the body is a stream of events, once its first piece has come.
+    is_stream: Option<bool>,
+    /// Unpacks a body that came compressed.
+    inflate: Option<Box<Inflate>>,
+}
+
+impl Connection {
+    /// A place for a connection to a target.
+    pub fn new(target: usize) -> Self {
+        Self {
+            target,
+            stage: Stage::Closed,
+            link: None,
+            since: 0,
+            served: 0,
+            exchange: None,
+            unsent: Vec::new(),
+            awaits_write: false,
+            answer: Answer::default(),
+            sse: Sse::default(),
+            kept: Kept::default(),
+            is_stream: None,
+            inflate: None,
+        }
+    }
+
+    /// Makes ready for an answer.
+    pub fn expect_answer(&mut self) {
+        self.answer.reset();
+        self.sse.reset();
+        self.kept.clear();
+        self.is_stream = None;
+        self.inflate = None;
+    }
+
+    /// Whether a byte of the answer has come.
+    pub fn answered(&self) -> bool {
+        self.answer.begun
+    }
+
+    /// Gaps of the request that has just ended.
+    pub fn kept(&mut self) -> &mut Kept {
+        &mut self.kept
+    }
+
+    /// The same, to look at.
+    pub fn kept_ref(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// Bytes of the answer have come. Gives true when the request is over; the exchange then holds its outcome.
+    pub fn on_bytes(&mut self, bytes: &[u8], at: i64, embeddings: bool) -> bool {
+        let Self { exchange, answer, sse, kept, is_stream, inflate, .. } = self;
+        let Some(exchange) = exchange else { return true };
+        let (mut too_long, mut unreadable) = (false, None);
+        let fed = answer.feed(bytes, |head, piece| {
+            let piece = match unpacked(inflate, head.encoding, piece) {
+                Ok(piece) => piece,
+                Err(broken) => {
+                    // of a refusal, the status says enough
+                    unreadable = Some(broken).filter(|_| head.status == 200);
+                    return;
+                }
+            };
+            if piece.is_empty() {
+                return;
+            }
+            if head.status == 200 && *is_stream.get_or_insert_with(|| head.events || looks_like_events(piece)) {
+                too_long |= sse.feed(piece, |event| exchange.on_event(event, at, kept)).is_err();
+            } else {
+                kept.take_body(head.status, piece);
+                exchange.last_activity = at;
+            }
+        });
+        let failure = match fed {
+            Err(HttpError::Http2) => {
+                let words = HttpError::Http2.to_string();
+                exchange.failure.get_or_insert(Failure::new(ErrorClass::Connect, words));
+                None
+            }
+            Err(error) => Some(error.to_string()),
+            Ok(_) if unreadable.is_some() => unreadable.map(|broken| broken.to_string()),
+            Ok(_) if too_long => Some("an event of more than 64 MiB".to_owned()),
+            Ok(_) => None,
+        };
+        if let Some(words) = failure
+            && !exchange.done
+        {
+            exchange.row.status = answer.got.as_ref().map(|head| head.status);
+            exchange.failure.get_or_insert(Failure::new(ErrorClass::MalformedStream, words));
+        }
+        if exchange.failure.is_some() || answer.done() {
+            self.conclude(at, embeddings);
+            return true;
+        }
+        if exchange.done && exchange.lingers_until.is_none() {
+            exchange.lingers_until = Some(at + LINGER);
+        }
+        false
+    }
+
+    /// The connection has ended while the answer was coming.
+    pub fn on_end(&mut self, broken: Option<&io::Error>, at: i64, embeddings: bool) {
+        let Self { exchange, answer, sse, kept, .. } = self;
+        let Some(exchange) = exchange else { return };
+        if let Some(head) = &answer.got {
+            sse.finish(|event| exchange.on_last_event(event, at, kept));
+            let whole = answer.done() || answer.ends_with_connection() && broken.is_none();
+            let ended_well = exchange.done || exchange.row.finish.is_some();
+            if !whole && !ended_well && exchange.failure.is_none() && head.status == 200 {
+                let words = broken
+                    .map_or_else(|| "the connection was closed in the middle of the answer".to_owned(), ToString::to_string);
+                exchange.failure = Some(Failure::new(ErrorClass::CutOff, words));
+            }
+        } else if exchange.failure.is_none() {
+            let words = broken.map_or_else(|| "the connection was closed before an answer".to_owned(), ToString::to_string);
+            exchange.failure = Some(Failure::new(ErrorClass::Connect, words));
+        }
+        self.conclude(at, embeddings);
+    }
+
+    /// The request is over: judges it.
+    pub fn conclude(&mut self, at: i64, embeddings: bool) {
+        let Self { exchange, answer, kept, is_stream, .. } = self;
+        let Some(exchange) = exchange else { return };
+        // an empty body is what its head says it is
+        let is_stream = is_stream.unwrap_or_else(|| answer.got.as_ref().is_some_and(|head| head.events));
+        judge(exchange, answer.got.as_ref(), is_stream, embeddings, at, kept);
+    }
+
+    /// Whether the answer came compressed.
+    pub fn was_compressed(&self) -> bool {
+        self.inflate.is_some()
+    }
+
+    /// Whether the socket can carry another request.
+    pub fn reusable(&self) -> bool {
+        self.answer.done() && self.unsent.is_empty() && self.answer.got.as_ref().is_some_and(|head| head.keep_alive)
+    }
+
+    /// Lets the socket go.
+    pub fn close(&mut self) {
+        self.link = None;
+        self.stage = Stage::Closed;
+        self.served = 0;
+        self.unsent = Vec::new();
+        self.awaits_write = false;
+    }
+
+    /// What a refusal says, for the one refusal that is asked about: whether the server knows `stream_options`.
+    pub fn refuses_usage_option(&self) -> bool {
+        let refused = self.answer.got.as_ref().is_some_and(|head| matches!(head.status, 400 | 422));
+        refused
+            && memchr::memmem::find(&self.kept.body, b"stream_options")
+                .or_else(|| memchr::memmem::find(&self.kept.body, b"include_usage"))
+                .is_some()
+    }
+}
+
+/// A piece of body as it can be read.
+fn unpacked<'a>(inflate: &'a mut Option<Box<Inflate>>, encoding: Encoding, piece: &'a [u8]) -> Result<&'a [u8], Broken> {
+    if encoding == Encoding::Identity {
+        return Ok(piece);
+    }
+    if inflate.is_none() {
+        *inflate = Inflate::new(encoding).map(Box::new);
+    }
+    inflate.as_mut().map_or(Ok(piece), |inflate| inflate.feed(piece))
+}
+
+/// Some servers forget the content type: no JSON begins like a stream of events.
+fn looks_like_events(piece: &[u8]) -> bool {
+    piece.starts_with(b"data:") || piece.starts_with(b":") || piece.starts_with(b"event:")
+}

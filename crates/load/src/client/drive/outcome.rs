@@ -1,0 +1,228 @@
+//! How requests and connections end, and what is kept of them.
+
+use std::io;
+
+use super::{Driver, SECOND};
+use crate::client::connection::Stage;
+use crate::client::exchange::Exchange;
+use crate::client::outcome::Failure;
+use crate::client::phase::Limits;
+use dyno_measure::records::{GapsBuf, Row};
+use dyno_measure::report::{ErrorClass, TokenSource};
+
+impl Driver<'_> {
+    /// A connection has ended.
+    pub(super) fn lost(&mut self, place: usize, broken: Option<&io::Error>, at: i64) {
+        let embeddings = self.requests.is_embeddings();
+        let connection = &mut self.connections[place];
+        if connection.stage == Stage::Idle {
+            // closed between requests: no error, connected anew when it is needed
+            if connection.served > 0 {
+                self.health.reconnects += 1;
+            }
+            connection.close();
+            return;
+        }
+        let reused = connection.served > 0;
+        let answered = connection.answered();
+        if let Some(exchange) = &mut connection.exchange
+            && reused
+            && !answered
+            && !exchange.tried_again
+        {
+            exchange.tried_again = true;
+            self.health.reconnects += 1;
+            self.connect(place);
+            return;
+        }
+        connection.on_end(broken, at, embeddings);
+        connection.close();
+        self.finish(place, at);
+    }
+
+    /// Whether a request that was refused is sent again, as the load was asked to; then it waits for that.
+    fn waits_to_be_sent_again(&mut self, place: usize, at: i64) -> bool {
+        let connection = &mut self.connections[place];
+        let Some(exchange) = &mut connection.exchange else { return false };
+        if exchange.row.status != Some(429) || exchange.row.retries >= self.limits.retries {
+            return false;
+        }
+        let wait = (f64::from(exchange.row.retry_after_s.unwrap_or(1.0)) * 1e9) as i64;
+        if wait > self.limits.total || self.limits.deadline.is_some_and(|deadline| at + wait >= deadline) {
+            return false;
+        }
+        let mut again = Exchange::new(exchange.row.clone(), exchange.prompt, exchange.keeps_text);
+        again.row.retries += 1;
+        again.row.status = None;
+        again.keeps_answer = exchange.keeps_answer;
+        *exchange = again;
+        if connection.reusable() {
+            connection.stage = Stage::Idle;
+            connection.served += 1;
+        } else {
+            connection.close();
+        }
+        self.retried += 1;
+        self.refused.push((at + wait, place));
+        true
+    }
+
+    /// Sends again what has waited long enough.
+    pub(super) fn send_refused(&mut self, now: i64) {
+        while let Some(next) = self.refused.iter().position(|(due, _)| *due <= now) {
+            let (_, place) = self.refused.swap_remove(next);
+            match self.connections[place].stage {
+                Stage::Idle => self.send(place),
+                Stage::Closed => self.connect(place),
+                Stage::Connecting | Stage::Busy => {}
+            }
+        }
+    }
+
+    /// A request is over: keeps its record, frees its lane.
+    pub(super) fn finish(&mut self, place: usize, at: i64) {
+        let connection = &mut self.connections[place];
+        if let Some(exchange) = &connection.exchange
+            && exchange.asked_for_usage
+            && connection.refuses_usage_option()
+        {
+            // asked again, without what the server does not know
+            self.requests.leave_out_usage_option();
+            let mut again = Exchange::new(exchange.row.clone(), exchange.prompt, exchange.keeps_text);
+            again.row.status = None;
+            again.keeps_answer = exchange.keeps_answer;
+            connection.exchange = Some(again);
+            if connection.reusable() {
+                self.send(place);
+            } else {
+                self.connect(place);
+            }
+            return;
+        }
+        if self.waits_to_be_sent_again(place, at) {
+            return;
+        }
+        let connection = &mut self.connections[place];
+        let Some(exchange) = connection.exchange.take() else { return };
+        self.usage_seen |= exchange.row.source == Some(TokenSource::Usage);
+        let closed_loop = exchange.row.scheduled.is_none();
+        let mut row = exchange.row;
+        row.ended = Some(at);
+        row.error = exchange.failure.as_ref().map(|failure| failure.class);
+        let row_was_answered = row.status.is_some();
+        if connection.stage != Stage::Closed {
+            if row.error.is_none_or(|class| class == ErrorClass::HttpStatus || class == ErrorClass::NoContent)
+                && connection.reusable()
+            {
+                connection.stage = Stage::Idle;
+                connection.served += 1;
+                if !closed_loop {
+                    self.idle[connection.target].push(place);
+                }
+            } else {
+                connection.close();
+            }
+        }
+        self.in_flight -= 1;
+        self.compressed += u64::from(self.connections[place].was_compressed());
+        if self.requests.needs_answers() {
+            let answer = row.error.is_none().then(|| std::mem::take(&mut self.connections[place].kept().answer));
+            self.requests.answered(place, answer.as_deref());
+        }
+        self.nap.ended();
+        let text = (exchange.keeps_text && row.error.is_none()).then(|| std::mem::take(&mut self.connections[place].kept().text));
+        self.keep(row, Some(place), exchange.failure.map(|failure| failure.words));
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            self.texts.insert(self.records.rows.len() - 1, text);
+        }
+        if closed_loop {
+            self.lanes.push_back(place);
+        } else if self.connections[place].stage == Stage::Closed && row_was_answered {
+            // ready for the next arrival
+            self.connect(place);
+        }
+    }
+
+    /// Keeps a record, its times brought to Unix ns.
+    pub(super) fn keep(&mut self, mut row: Row, place: Option<usize>, error: Option<String>) {
+        let clock = &self.clock;
+        for time in [&mut row.scheduled, &mut row.sent, &mut row.first, &mut row.first_output, &mut row.last, &mut row.ended] {
+            *time = time.map(|at| clock.unix(at));
+        }
+        self.progress.ended(&row);
+        if let Some(enough) = &mut self.early_stop {
+            enough.count(&row);
+        }
+        let none = GapsBuf::default();
+        let gaps = place.map_or(&none, |place| &self.connections[place].kept_ref().gaps);
+        let index = self.records.push(row, gaps, error);
+        if let Some(file) = &mut self.file
+            && let Err(error) = file.append(&self.records.record(index), gaps)
+        {
+            self.file_error.get_or_insert(error);
+        }
+    }
+
+    pub(super) fn flush_file(&mut self) {
+        if let Some(file) = &mut self.file
+            && let Err(error) = file.flush()
+        {
+            self.file_error.get_or_insert(error);
+        }
+    }
+
+    /// Time-outs, progress, the record file.
+    pub(super) fn look_around(&mut self, now: i64) {
+        self.clock.look();
+        self.nap.look(now, self.in_flight);
+        let Limits { stall, total, .. } = self.limits;
+        for place in 0..self.connections.len() {
+            let connection = &self.connections[place];
+            if connection.stage == Stage::Connecting && now - connection.since > stall.min(total).min(30 * SECOND) {
+                self.connect_failed(place, ErrorClass::Connect, "no connection within the time-out");
+                continue;
+            }
+            let (Some(exchange), Stage::Busy) = (&connection.exchange, connection.stage) else { continue };
+            let waited = now - exchange.last_activity;
+            let in_all = now - exchange.row.sent.unwrap_or(now);
+            let failure = if exchange.lingers_until.is_some_and(|until| now > until) {
+                None
+            } else if in_all > total {
+                Some(Failure::new(ErrorClass::Timeout, format!("not over after {} s", total / SECOND)))
+            } else if waited > stall {
+                Some(Failure::new(ErrorClass::Stalled, format!("no event for {:.1} s", waited as f64 / 1e9)))
+            } else {
+                continue;
+            };
+            self.end_by_time(place, failure, now);
+        }
+        if self.progress.tell_if_due(&self.records, now, self.in_flight) {
+            self.flush_file();
+        }
+    }
+
+    pub(super) fn end_by_time(&mut self, place: usize, failure: Option<Failure>, now: i64) {
+        let embeddings = self.requests.is_embeddings();
+        let connection = &mut self.connections[place];
+        if let (Some(exchange), Some(failure)) = (&mut connection.exchange, failure) {
+            exchange.failure.get_or_insert(failure);
+        }
+        if connection.answered() {
+            connection.conclude(now, embeddings);
+        }
+        connection.close();
+        self.finish(place, now);
+    }
+
+    /// Leaves what is going on.
+    pub(super) fn abandon(&mut self) {
+        for connection in &mut self.connections {
+            if connection.exchange.take().is_some() {
+                self.abandoned += 1;
+                connection.close();
+            }
+        }
+        self.refused.clear();
+        self.in_flight = 0;
+    }
+}

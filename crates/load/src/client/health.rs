@@ -1,0 +1,101 @@
+//! How well the client itself did while it measured.
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+
+use super::clock;
+use dyno_measure::records::Records;
+use dyno_measure::report::ClientHealth;
+
+/// Gathers what the event loop tells about itself.
+#[derive(Debug)]
+pub struct Health {
+    /// When the phase at work began, and what this thread had computed by then, ns.
+    phase: (i64, i64),
+    /// Largest share of a core in a phase of at least a second.
+    busiest: Option<f64>,
+    /// Longest time between two waits of the event loop, ns.
+    longest_turn: i64,
+    /// Turns by the power of two of their microseconds.
+    turns: [u64; 32],
+    /// Requests tried once more because a kept connection had been closed.
+    pub reconnects: u64,
+}
+
+impl Health {
+    /// Begins.
+    pub fn start() -> Self {
+        Self { phase: (clock::now(), thread_cpu()), busiest: None, longest_turn: 0, turns: [0; 32], reconnects: 0 }
+    }
+
+    /// A phase begins: a warm-up, or the measurement of a load point.
+    pub fn begin_phase(&mut self) {
+        self.phase = (clock::now(), thread_cpu());
+    }
+
+    /// The phase has ended. A quiet load point must not hide that the client was busy in another.
+    pub fn end_phase(&mut self) {
+        let elapsed = clock::now() - self.phase.0;
+        // the system counts in ticks: over less than a second the share means nothing
+        if elapsed >= 1_000_000_000 {
+            let share = ((thread_cpu() - self.phase.1) as f64 / elapsed as f64).min(1.0);
+            self.busiest = Some(self.busiest.map_or(share, |busiest| busiest.max(share)));
+        }
+    }
+
+    /// One turn of the event loop has taken so long, ns.
+    pub fn turn(&mut self, took: i64) {
+        self.longest_turn = self.longest_turn.max(took);
+        let micros = (took / 1000).max(0) as u64;
+        self.turns[(64 - micros.leading_zeros()).min(31) as usize] += 1;
+    }
+
+    /// The figures.
+    pub fn figures(&self, records: &Records, reads: (u64, u64), largest_jump: i64) -> ClientHealth {
+        let rss_kib = getrusage(UsageWho::RUSAGE_SELF).map(|usage| usage.max_rss()).ok();
+        ClientHealth {
+            cpu_share: self.busiest,
+            timestamps: if reads.1 * 100 <= reads.0 { "kernel" } else { "user" }.to_owned(),
+            clock_jump_ms: Some(largest_jump as f64 / 1e6),
+            coalesced_events: Some(records.rows.iter().map(|row| u64::from(row.coalesced)).sum()),
+            content_events: Some(records.rows.iter().filter(|row| row.streamed).map(|row| u64::from(row.events)).sum()),
+            littles_law_ratio: None,
+            max_rss_bytes: rss_kib.and_then(|kib| u64::try_from(kib).ok()).map(|kib| kib * 1024),
+            reconnects: Some(self.reconnects),
+            loop_p99_ms: self.turn_p99_ms(),
+            loop_max_ms: Some(self.longest_turn as f64 / 1e6),
+        }
+    }
+
+    /// The upper edge of the bin that holds the 99th percentile.
+    fn turn_p99_ms(&self) -> Option<f64> {
+        let all: u64 = self.turns.iter().sum();
+        let mut seen = 0;
+        for (power, count) in self.turns.iter().enumerate() {
+            seen += count;
+            if all > 0 && seen * 100 >= all * 99 {
+                return Some(2_f64.powi(i32::try_from(power).unwrap_or(31)) / 1000.0);
+            }
+        }
+        None
+    }
+}
+
+/// What this thread has computed so far, ns.
+fn thread_cpu() -> i64 {
+    getrusage(UsageWho::RUSAGE_THREAD)
+        .map_or(0, |usage| usage.user_time().num_microseconds() + usage.system_time().num_microseconds())
+        * 1000
+}
+
+/// Why the client makes the figures untrustworthy.
+pub fn invalid_reasons(health: &ClientHealth) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if let Some(share) = health.cpu_share.filter(|share| *share > 0.9) {
+        reasons.push(format!("The client was the bottleneck: its core was {:.0} % busy, over 90 %.", share * 100.0));
+    }
+    if let Some(jump) = health.clock_jump_ms.filter(|jump| *jump > 1.0) {
+        reasons.push(format!("The wall clock jumped by {jump:.1} ms against the monotonic clock, over 1 ms."));
+    }
+    reasons
+}

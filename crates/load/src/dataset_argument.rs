@@ -1,0 +1,48 @@
+//! Datasets that are given by hand: files as the portal takes them for uploads, brought to the rows that a load reads.
+
+use std::path::{Path, PathBuf};
+
+use crate::self_check;
+use dyno_datasets::{ImportError, import};
+use dyno_measure::dataset::DatasetFormat;
+use dyno_measure::plan::DatasetFile;
+
+/// Reads a file (`ShareGPT` conversations, Alpaca, plain prompts; JSONL, JSON or CSV) and keeps its rows in the cache folder,
+/// by their digest.
+///
+/// # Errors
+/// When the file can't be read, or a line of it is no row, in words for people.
+pub(super) fn dataset(path: &Path) -> Result<DatasetFile, String> {
+    let shown = path.display();
+    let folder = self_check::default_folder().unwrap_or_else(std::env::temp_dir).join("datasets");
+    let unkept = |error: std::io::Error| format!("The rows of {shown} can't be kept in {}: {error}.", folder.display());
+    std::fs::create_dir_all(&folder).map_err(unkept)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let fresh = folder.join(format!("{}.new", uuid::Uuid::new_v4()));
+    let imported = import(path, &name, &fresh).map_err(|error| format!("The dataset {shown} {}", reason(error)))?;
+    let kept = folder.join(format!("{}.jsonl", imported.sha256));
+    std::fs::rename(&fresh, &kept).map_err(unkept)?;
+    if matches!(imported.format, DatasetFormat::AzureTrace | DatasetFormat::MooncakeTrace) {
+        return Err(format!("{shown} is a trace: give it with --trace."));
+    }
+    Ok(DatasetFile { path: absolute(kept), id: uuid::Uuid::nil(), name, sha256: Some(imported.sha256) })
+}
+
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+fn reason(error: ImportError) -> String {
+    match error {
+        ImportError::TooLarge => "is larger than 256 MB.".to_owned(),
+        ImportError::TooManyRows => "has more than a million rows.".to_owned(),
+        ImportError::Empty => "has no rows.".to_owned(),
+        ImportError::Io(error) => format!("can't be read: {error}."),
+        ImportError::BadLines { listed, more } => {
+            let lines: Vec<String> = listed.iter().take(5).map(|bad| format!("line {}: {}", bad.line, bad.message)).collect();
+            let more = more + listed.len().saturating_sub(lines.len()) as u64;
+            let and = if more > 0 { format!("; and {more} more lines") } else { String::new() };
+            format!("is not understood: {}{and}.", lines.join("; "))
+        }
+    }
+}

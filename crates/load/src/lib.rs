@@ -1,0 +1,25 @@
+//! The load generator: plan in, requests out, records and a report back. `dyno load` runs it as a process of its own.
+
+pub mod client;
+pub mod command;
+mod dataset_argument;
+pub mod engine_metrics;
+pub mod execute;
+pub mod fetch;
+mod limits;
+mod load_point_runner;
+mod prepare;
+pub mod progress;
+pub mod records;
+pub mod repeat;
+pub mod report;
+pub mod resolve;
+pub mod self_check;
+pub mod sidecar;
+pub mod spool;
+pub mod stream;
+pub mod table;
+pub mod tokens;
+pub mod workload;
+
+pub use command::{LoadArgs, main};

@@ -1,0 +1,180 @@
+//! The load points of a plan, one after the other.
+
+use crate::client::drive::Driver;
+use crate::client::phase::{Ending, PhasePlan};
+use crate::execute::Tell;
+use crate::tokens::Tokens;
+use crate::workload::Prompts;
+use dyno_measure::early_stop::EarlyStop;
+use dyno_measure::events::LoadNews;
+use dyno_measure::plan::{Load, Plan, PlannedLoad};
+use dyno_measure::report::Phase;
+use dyno_measure::report::{load_point_figures, verdict};
+use dyno_measure::search::Search;
+use dyno_measure::sidecar::{BegunLoadPoint, Sidecar};
+
+/// The load points one after the other: those of the plan, or those that a search asks for.
+pub(super) struct LoadPointRunner<'p> {
+    plan: &'p Plan,
+    tokens: &'p Tokens,
+    tell: &'p Tell,
+    sidecar: Sidecar,
+    /// Prompts that were used: of warm-ups, and of measurements.
+    used: (u64, u64),
+}
+
+impl<'p> LoadPointRunner<'p> {
+    /// None of them begun yet.
+    pub(super) fn new(plan: &'p Plan, tokens: &'p Tokens, tell: &'p Tell, sidecar: Sidecar) -> Self {
+        Self { plan, tokens, tell, sidecar, used: (0, 0) }
+    }
+
+    /// What is to stand beside the records.
+    pub(super) fn into_sidecar(self) -> Sidecar {
+        self.sidecar
+    }
+
+    /// Carries them out.
+    pub(super) fn run(&mut self, driver: &mut Driver<'_>, notes: &mut Vec<String>) -> Ending {
+        let ending = match self.plan.search() {
+            Some((variable, min, max)) => self.search(driver, Search::new(variable, min, max), notes),
+            None => self.sweep(driver, notes),
+        };
+        if let Prompts::Turns(turns) = &driver.requests().prompts
+            && turns.begun() > turns.len() as u64
+        {
+            let (begun, all) = (turns.begun(), turns.len());
+            notes.push(format!("Conversations were repeated: {begun} were begun, the datasets have {all}."));
+        }
+        if let Prompts::Dataset(dataset) = &driver.requests().prompts
+            && ending == Ending::Done
+            && self.used.1 > dataset.len() as u64
+        {
+            notes.push(format!("Rows of the datasets were repeated: {} requests, {} rows.", self.used.1, dataset.len()));
+        }
+        ending
+    }
+
+    fn sweep(&mut self, driver: &mut Driver<'_>, notes: &mut Vec<String>) -> Ending {
+        let points = &self.plan.load_points;
+        for (number, point) in points.iter().enumerate() {
+            let ending = self.point(driver, point.clone(), (points.len() - number - 1) as f64, notes);
+            if ending != Ending::Done {
+                return ending;
+            }
+        }
+        Ending::Done
+    }
+
+    fn search(&mut self, driver: &mut Driver<'_>, mut search: Search, notes: &mut Vec<String>) -> Ending {
+        while let Some(point) = search.next().and_then(|load| self.plan.point_at(load)) {
+            let number = self.sidecar.points.len();
+            let most = search.most_left();
+            driver.progress().set_points(most + number as u32);
+            driver.early_stop = self.plan.slo.clone().zip(point.requests()).map(|(slo, requests)| EarlyStop::new(slo, requests));
+            let ending = self.point(driver, point, f64::from(most.saturating_sub(2)), notes);
+            let is_over = driver.early_stop.take().is_some_and(|early_stop| early_stop.is_over());
+            if ending != Ending::Done {
+                return ending;
+            }
+            let Some(begun) = self.sidecar.points.last_mut() else { break };
+            begun.ended_early = is_over;
+            let figures = load_point_figures(&driver.records, self.plan, number as u32, begun);
+            search.answer(verdict(&figures));
+            self.write_sidecar(driver);
+        }
+        Ending::Done
+    }
+
+    /// One load point, its warm-up first. `rest` load points of its length are estimated to follow.
+    fn point(&mut self, driver: &mut Driver<'_>, point: PlannedLoad, rest: f64, notes: &mut Vec<String>) -> Ending {
+        let plan = self.plan;
+        let number = self.sidecar.points.len() as u32;
+        self.sidecar.points.push(BegunLoadPoint { planned: point.clone(), ended_early: false });
+        self.write_sidecar(driver);
+        let connections = match point.load {
+            Load::Closed { concurrency } => concurrency.min(point.requests().unwrap_or(u32::MAX).max(point.warmup())),
+            Load::Rate { rate, max_in_flight, .. } => max_in_flight.min((rate.ceil() as u32).max(16)),
+            Load::Trace { max_in_flight, .. } => max_in_flight.min(64),
+        };
+        let opened = driver.open(connections);
+        if opened != Ending::Done {
+            return opened;
+        }
+        let ramp = match point.load {
+            Load::Closed { concurrency } => (plan.ramp_of(concurrency) * 1e9) as i64,
+            Load::Rate { .. } | Load::Trace { .. } => 0,
+        };
+        // a trace's own times are for the measurement
+        let warmup_load = match point.load {
+            Load::Trace { max_in_flight, .. } => Load::Closed { concurrency: max_in_flight.min(point.warmup()).max(1) },
+            _ => point.load.clone(),
+        };
+        let seed = plan.seed.wrapping_mul(1_000_003).wrapping_add(u64::from(number));
+        let phase = PhasePlan {
+            load_point: number,
+            phase: Phase::Warmup,
+            load: &warmup_load,
+            count: Some(point.warmup()),
+            duration: None,
+            ramp,
+            seed: seed ^ 0xA5A5,
+            first_prompt: self.used.0,
+        };
+        if point.warmup() > 0 {
+            let per_warmup = f64::from(point.requests().unwrap_or(0)) / f64::from(point.warmup());
+            driver.progress().set_after(per_warmup + rest * (per_warmup + 1.0));
+            let before = driver.records.rows.len();
+            let ending = driver.run(&phase);
+            self.used.0 += u64::from(driver.issued());
+            if ending != Ending::Done {
+                return ending;
+            }
+            calibrate(driver, before, self.tokens, notes);
+        }
+        driver.progress().set_after(rest);
+        let count = driver.requests().planned(point.requests());
+        let duration = point.duration_s.map(|seconds| (seconds * 1e9) as i64);
+        let phase =
+            PhasePlan { phase: Phase::Measured, load: &point.load, count, duration, seed, first_prompt: self.used.1, ..phase };
+        let ending = driver.run(&phase);
+        self.used.1 += u64::from(driver.issued());
+        if let Some(begun) = self.sidecar.points.last() {
+            let figures = Box::new(load_point_figures(&driver.records, plan, number, begun));
+            (self.tell)(LoadNews::LoadPointEnd { load_point: number, figures });
+        }
+        ending
+    }
+
+    fn write_sidecar(&self, driver: &mut Driver<'_>) {
+        if let Some(path) = &self.plan.requests
+            && let Err(error) = crate::sidecar::write(&self.sidecar, path)
+        {
+            driver.file_error.get_or_insert(error);
+        }
+    }
+}
+
+/// What the engine counted in the warm-up shows whether prompts are as long as they should be: a constant difference is
+/// made up for; where lengths are estimates, the mean one is.
+fn calibrate(driver: &mut Driver<'_>, first: usize, tokens: &Tokens, notes: &mut Vec<String>) {
+    let rows = driver.records.rows[first..].iter();
+    let off: Vec<i64> = rows.filter_map(|row| Some(i64::from(row.input?) - i64::from(row.requested_input?))).collect();
+    let (Some(least), Some(most)) = (off.iter().min(), off.iter().max()) else { return };
+    let (least, most) = (*least, *most);
+    if least == 0 && most == 0 || tokens.knows_template() && least != most {
+        return;
+    }
+    let mean = (off.iter().sum::<i64>() as f64 / off.len() as f64).round() as i64;
+    if mean == 0 {
+        return;
+    }
+    if let Prompts::Synthetic(synthetic) = &mut driver.requests().prompts {
+        synthetic.shift(-mean);
+        notes.push(format!(
+            "Prompts were made {} tokens {} after the warm-up, by the engine's own count.",
+            mean.abs(),
+            if mean > 0 { "shorter" } else { "longer" }
+        ));
+    }
+}

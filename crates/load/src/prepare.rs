@@ -1,0 +1,221 @@
+//! What is looked up and made before the clock starts: addresses, secrets, tokenizers, prompts.
+
+use crate::resolve::resolve;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+
+use crate::client::phase::Target;
+use crate::client::socket::tls_config;
+use crate::client::stop::Stop;
+use crate::engine_metrics::Source;
+use crate::execute::Tell;
+use crate::fetch::Fetch;
+use crate::tokens::Tokens;
+use crate::workload::{Asked, Dataset, LengthSampler, Played, Prompts, Turns, Wanted, fit, listed};
+use dyno_measure::address::Address;
+use dyno_measure::events::LoadNews;
+use dyno_measure::events::LogLevel;
+use dyno_measure::load::Endpoint;
+use dyno_measure::plan::AuthHeader;
+use dyno_measure::plan::{Load, Plan, PlannedLoad, TokenizerChoice, Workload};
+use dyno_measure::records::Records;
+
+/// The addresses of the plan's endpoints.
+pub(super) fn addresses_of(plan: &Plan) -> Result<Vec<Address>, String> {
+    let parse = |base_url: &str| Ok(Address { policy: plan.address_policy.clone(), ..Address::parse(base_url)? });
+    plan.endpoints.iter().map(|endpoint| parse(&endpoint.base_url)).collect()
+}
+
+/// Where the engines' own metrics are.
+pub(super) fn metrics_of(plan: &Plan, addresses: &[Address]) -> Vec<Source> {
+    let with_path = plan.endpoints.iter().zip(addresses).filter_map(|(endpoint, address)| {
+        let path = format!("{}{}", address.root_path(), endpoint.metrics.as_ref()?);
+        Some(Source { node: endpoint.node.clone(), address: address.clone(), path })
+    });
+    with_path.collect()
+}
+
+pub(super) fn secret_of(plan: &Plan) -> Result<String, String> {
+    let Some(auth) = &plan.auth else { return Ok(String::new()) };
+    let secret =
+        std::env::var(&auth.api_key_env).map_err(|_| format!("The environment variable {} is not set.", auth.api_key_env))?;
+    let secret = secret.trim();
+    if secret.is_empty() || secret.bytes().any(|byte| !(0x20..0x7F).contains(&byte)) {
+        return Err(format!("The environment variable {} holds no usable key.", auth.api_key_env));
+    }
+    Ok(match auth.header {
+        AuthHeader::Bearer => format!("authorization: Bearer {secret}\r\n"),
+        AuthHeader::ApiKey => format!("api-key: {secret}\r\n"),
+    })
+}
+
+pub(super) fn tls_of(plan: &Plan) -> Result<Option<Arc<ClientConfig>>, String> {
+    let needed = plan.endpoints.iter().any(|endpoint| endpoint.base_url.starts_with("https://"));
+    if needed { tls_config().map(Some).map_err(|error| format!("TLS can't be set up: {error}.")) } else { Ok(None) }
+}
+
+/// Short, and different for every run, since the same id twice would mix two runs up in an engine's log.
+pub(super) fn id_prefix(plan: &Plan) -> String {
+    let id = if plan.run_id.is_nil() { uuid::Uuid::new_v4() } else { plan.run_id };
+    let text = id.simple().to_string();
+    // the end of the id: its beginning is the time
+    format!("dyno-{}", &text[20..])
+}
+
+pub(super) fn targets_of(
+    plan: &Plan,
+    addresses: &[Address],
+    secret: &str,
+    tls: Option<&Arc<ClientConfig>>,
+    records: &mut Records,
+) -> Result<Vec<Target>, String> {
+    let call = match plan.endpoint {
+        Endpoint::Chat => "chat/completions",
+        Endpoint::Completions => "completions",
+        Endpoint::Embeddings => "embeddings",
+    };
+    let accept = if plan.endpoint == Endpoint::Embeddings { "application/json" } else { "text/event-stream" };
+    let mut targets = Vec::new();
+    for (endpoint, address) in plan.endpoints.iter().zip(addresses) {
+        let node = records.nodes.iter().position(|node| *node == endpoint.node).unwrap_or_else(|| {
+            records.nodes.push(endpoint.node.clone());
+            records.nodes.len() - 1
+        });
+        let (resolved, dns_error) = match resolve(address) {
+            Ok(found) if !found.is_empty() => (found, None),
+            Ok(_) => (Vec::new(), Some(format!("the name {} has no address", address.host))),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Err(error.to_string()),
+            Err(error) => (Vec::new(), Some(format!("the name {} did not resolve: {error}", address.host))),
+        };
+        let tls = match (address.tls, tls) {
+            (true, Some(config)) => {
+                let name =
+                    ServerName::try_from(address.host.clone()).map_err(|_| format!("{} is no name for TLS.", address.host))?;
+                Some((config.clone(), name))
+            }
+            _ => None,
+        };
+        let head = format!(
+            "POST {}/{call} HTTP/1.1\r\nhost: {}\r\nuser-agent: dyno/{}\r\ncontent-type: application/json\r\naccept: {accept}\r\naccept-encoding: identity\r\n{secret}x-request-id: ",
+            address.base_path,
+            address.host_header(),
+            env!("CARGO_PKG_VERSION"),
+        );
+        targets.push(Target {
+            node: u16::try_from(node).map_err(|_| "The plan names too many endpoints.".to_owned())?,
+            addresses: resolved,
+            dns_error,
+            tls,
+            head: head.into_bytes(),
+            chosen: 0,
+            answered: false,
+            failures: 0,
+            failing_since: 0,
+            next_probe: 0,
+        });
+    }
+    Ok(targets)
+}
+
+pub(super) fn tokens_of(
+    plan: &Plan,
+    addresses: &[Address],
+    targets: &[Target],
+    secret: &str,
+    tls: Option<&Arc<ClientConfig>>,
+    tell: &Tell,
+) -> Result<Tokens, String> {
+    match &plan.tokenizer {
+        TokenizerChoice::None => Ok(Tokens::Estimate),
+        TokenizerChoice::File { path } => Tokens::of_file(path),
+        TokenizerChoice::Engine => {
+            let Some(address) =
+                addresses.iter().zip(targets).find(|(_, target)| !target.addresses.is_empty()).map(|(address, _)| address)
+            else {
+                return Ok(Tokens::Estimate);
+            };
+            let root = address.root_path().to_owned();
+            let tls = if address.tls { tls.cloned() } else { None };
+            let fetch = Fetch::new(address.clone(), secret.to_owned(), tls, Duration::from_secs(5));
+            let tokens = Tokens::of_engine(fetch, &root, &plan.model);
+            if !tokens.exact() {
+                let line = "The server has no tokenize call: lengths are estimates until its own counts are known.".to_owned();
+                tell(LoadNews::Log { level: LogLevel::Info, line });
+            }
+            Ok(tokens)
+        }
+    }
+}
+
+pub(super) fn prompts_of(plan: &Plan, tokens: &mut Tokens, stop: &Stop, notes: &mut Vec<String>) -> Result<Prompts, String> {
+    let sum = |count: fn(&PlannedLoad) -> Option<u32>| {
+        // how many a search sends is not known
+        if plan.search().is_some() {
+            return None;
+        }
+        plan.load_points.iter().map(|point| count(point).map(u64::from)).sum::<Option<u64>>()
+    };
+    match &plan.workload {
+        Workload::Synthetic { input_tokens, output_tokens, input_lengths, output_lengths, shared_prefix } => {
+            let wanted = Wanted {
+                asked: Asked::LengthSampler {
+                    input: LengthSampler::new(*input_lengths, *input_tokens, plan.seed ^ 0x1A9),
+                    output: LengthSampler::new(*output_lengths, *output_tokens, plan.seed ^ 0x0A7),
+                },
+                shared: *shared_prefix,
+                seed: plan.seed,
+                endpoint: plan.endpoint,
+                prompts: [sum(|point| Some(point.warmup())), sum(PlannedLoad::requests)],
+                budget: Duration::from_secs(20),
+            };
+            let (synthetic, said) = fit(wanted, tokens, &|| stop.is_wished())?;
+            notes.extend(said);
+            if *shared_prefix > 0.0 {
+                notes.push(format!("Prompts share {:.0} % of their words as a prefix.", shared_prefix * 100.0));
+            }
+            Ok(Prompts::Synthetic(synthetic))
+        }
+        Workload::Trace { file, max_output_tokens, context_tokens } => {
+            let time_scale = plan.load_points.iter().find_map(|point| match point.load {
+                Load::Trace { time_scale, .. } => Some(time_scale),
+                _ => None,
+            });
+            let played = Played {
+                time_scale: time_scale.unwrap_or(1.0),
+                max_output_tokens: *max_output_tokens,
+                context_tokens: *context_tokens,
+                embeddings: plan.endpoint == Endpoint::Embeddings,
+            };
+            let (rows, said) = listed(file, played)?;
+            notes.extend(said);
+            let all = rows.len() as u64;
+            let wanted = Wanted {
+                asked: Asked::Listed(rows),
+                shared: 0.0,
+                seed: plan.seed,
+                endpoint: plan.endpoint,
+                prompts: [
+                    sum(|point| Some(point.warmup())),
+                    Some(sum(PlannedLoad::requests).map_or(all, |count| count.min(all))),
+                ],
+                budget: Duration::from_secs(20),
+            };
+            let (synthetic, said) = fit(wanted, tokens, &|| stop.is_wished())?;
+            notes.extend(said);
+            Ok(Prompts::Synthetic(synthetic))
+        }
+        Workload::Dataset { files, max_output_tokens, multi_turn: true } => {
+            let (turns, said) = Turns::read(files, *max_output_tokens, plan.seed, tokens)?;
+            notes.extend(said);
+            Ok(Prompts::Turns(turns))
+        }
+        Workload::Dataset { files, max_output_tokens, multi_turn: false } => {
+            let (dataset, said) = Dataset::read(files, *max_output_tokens, plan.seed, sum(PlannedLoad::requests), tokens)?;
+            notes.extend(said);
+            Ok(Prompts::Dataset(dataset))
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Records on disk, appended as requests end, so that a killed process leaves what it measured: `requests.ndjson`, and
+//! beside it `requests.ndjson.gaps` with the gaps of each line in the same order. Gaps are written first: a line always
+//! has its gaps.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use dyno_measure::records::{GapsBuf, Records};
+use dyno_measure::report::RequestRecord;
+
+/// Where the gaps of a record file are.
+pub fn gaps_path(requests: &Path) -> PathBuf {
+    let mut name = requests.as_os_str().to_owned();
+    name.push(".gaps");
+    PathBuf::from(name)
+}
+
+/// A record file that grows.
+#[derive(Debug)]
+pub struct RecordFile {
+    path: PathBuf,
+    lines: File,
+    gaps: File,
+    held_lines: Vec<u8>,
+    held_gaps: Vec<u8>,
+}
+
+impl RecordFile {
+    /// Begins a file; one that was there is replaced.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)?;
+        }
+        let (lines, gaps) = (File::create(path)?, File::create(gaps_path(path))?);
+        Ok(Self { path: path.to_owned(), lines, gaps, held_lines: Vec::new(), held_gaps: Vec::new() })
+    }
+
+    /// Appends a record.
+    pub fn append(&mut self, record: &RequestRecord, gaps: &GapsBuf) -> io::Result<()> {
+        serde_json::to_writer(&mut self.held_lines, record)?;
+        self.held_lines.push(b'\n');
+        gaps.write_to(&mut self.held_gaps);
+        if self.held_lines.len() > 64 << 10 { self.flush() } else { Ok(()) }
+    }
+
+    /// Hands what is held to the system.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.gaps.write_all(&self.held_gaps)?;
+        self.held_gaps.clear();
+        self.lines.write_all(&self.held_lines)?;
+        self.held_lines.clear();
+        Ok(())
+    }
+
+    /// Writes everything once more, for counts that were found out after the load; all of it or nothing.
+    pub fn rewrite(self, records: &Records) -> io::Result<()> {
+        let mut new_path = self.path.as_os_str().to_owned();
+        new_path.push(".new");
+        let new_path = PathBuf::from(new_path);
+        let mut new = Self::create(&new_path)?;
+        for index in 0..records.rows.len() {
+            new.append(&records.record(index), &records.gaps.buf_of(index))?;
+        }
+        new.flush()?;
+        std::fs::rename(gaps_path(&new_path), gaps_path(&self.path))?;
+        std::fs::rename(&new_path, &self.path)
+    }
+}
+
+/// Reads a record file as far as it is whole; nothing where there is none.
+pub fn read_folder_file(path: &Path) -> io::Result<Option<Records>> {
+    let lines = match File::open(path) {
+        Ok(file) => BufReader::new(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let gap_bytes = match std::fs::read(gaps_path(path)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let mut gap_bytes = gap_bytes.as_slice();
+    let mut records = Records::default();
+    for line in lines.split(b'\n') {
+        // what a killed process wrote last may be cut
+        let Ok(record) = serde_json::from_slice::<RequestRecord>(&line?) else { break };
+        if records.id_prefix.is_empty() {
+            let end = record.id.rfind('-').unwrap_or(0);
+            record.id[..end].clone_into(&mut records.id_prefix);
+        }
+        let gaps = GapsBuf::read_from(&mut gap_bytes).unwrap_or_default();
+        records.push_record(record, &gaps);
+    }
+    Ok(Some(records))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dyno_measure::records::Row;
+    use dyno_measure::report::Phase;
+
+    #[test]
+    fn a_cut_file_gives_what_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("requests.ndjson");
+        assert!(read_folder_file(&path).unwrap().is_none());
+        let mut file = RecordFile::create(&path).unwrap();
+        let mut records = Records { nodes: vec!["n".to_owned()], id_prefix: "a-b".to_owned(), ..Records::default() };
+        for number in 0..3 {
+            let mut gaps = GapsBuf::default();
+            gaps.push(u64::from(number) * 1000);
+            let index = records.push(Row::new(0, Phase::Measured, number, 0), &gaps, None);
+            file.append(&records.record(index), &gaps).unwrap();
+        }
+        file.flush().unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
+        let again = read_folder_file(&path).unwrap().unwrap();
+        assert_eq!(again.rows.len(), 2);
+        assert_eq!(again.record(1), records.record(1));
+        assert_eq!(again.gaps.of(1).collect::<Vec<_>>(), [1000]);
+        file.rewrite(&records).unwrap();
+        assert_eq!(read_folder_file(&path).unwrap().unwrap().rows.len(), 3);
+    }
+}

@@ -1,0 +1,100 @@
+//! Checks that are kept for an hour, by machine, program and concurrency. A file that is not understood, of another
+//! machine, of another build or too old is as good as none.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::engine::own_program;
+use dyno_measure::validity::SelfCheck;
+
+/// How long a check holds, ms.
+const HOLDS: i64 = 3_600_000;
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// Where and by what it was measured.
+    key: String,
+    check: SelfCheck,
+}
+
+/// A check at this concurrency that still holds.
+pub(super) fn take(folder: &Path, concurrency: u32, now_ms: i64) -> Option<SelfCheck> {
+    let kept: Kept = serde_json::from_slice(&std::fs::read(path(folder, concurrency)).ok()?).ok()?;
+    let age = now_ms - kept.check.checked_at_unix_ms;
+    let holds = kept.key == key() && kept.check.concurrency == concurrency && (0..HOLDS).contains(&age);
+    if holds && kept.check.failed.is_none() { Some(SelfCheck { cached: true, ..kept.check }) } else { None }
+}
+
+/// Keeps a check; whoever reads the file finds all of it or the one before.
+pub(super) fn keep(folder: &Path, check: &SelfCheck) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let path = path(folder, check.concurrency);
+    let new = path.with_extension(format!("{}.new", std::process::id()));
+    let kept = Kept { key: key(), check: SelfCheck { cached: false, ..check.clone() } };
+    std::fs::write(&new, serde_json::to_vec(&kept)?)?;
+    std::fs::rename(&new, &path)
+}
+
+fn path(folder: &Path, concurrency: u32) -> PathBuf {
+    folder.join(format!("self-check-{concurrency}.json"))
+}
+
+/// This boot of this machine, the cores that this process may use, and this build of the program.
+fn key() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
+    let build = own_program().and_then(std::fs::metadata).ok().and_then(|file| {
+        let at = file.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some(format!("{} {}", at.as_nanos(), file.len()))
+    });
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let (boot, name) = (read("/proc/sys/kernel/random/boot_id"), read("/proc/sys/kernel/hostname"));
+    format!("{name} {boot} {cores} {} {}", env!("CARGO_PKG_VERSION"), build.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check() -> SelfCheck {
+        SelfCheck {
+            concurrency: 64,
+            requests: 700,
+            true_ttft_ms: 10.0,
+            true_itl_ms: 1.0,
+            ttft_error_ms: None,
+            itl_error_ms: None,
+            checked_at_unix_ms: 10_000_000,
+            cached: false,
+            failed: None,
+        }
+    }
+
+    #[test]
+    fn a_check_holds_for_an_hour() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("new");
+        assert_eq!(take(&folder, 64, 10_000_001), None);
+        keep(&folder, &check()).unwrap();
+        assert_eq!(take(&folder, 64, 10_000_001), Some(SelfCheck { cached: true, ..check() }));
+        assert_eq!(take(&folder, 64, 10_000_000 + HOLDS), None, "too old");
+        assert_eq!(take(&folder, 64, 9_999_999), None, "from the future");
+        assert_eq!(take(&folder, 65, 10_000_001), None, "another concurrency");
+    }
+
+    #[test]
+    fn what_is_not_understood_or_of_another_machine_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = path(folder.path(), 64);
+        for text in ["", "{", "{\"key\":\"\"}", "[]", "\u{0}\u{0}"] {
+            std::fs::write(&file, text).unwrap();
+            assert_eq!(take(folder.path(), 64, 10_000_001), None, "{text:?}");
+        }
+        let other = Kept { key: "another".to_owned(), check: check() };
+        std::fs::write(&file, serde_json::to_vec(&other).unwrap()).unwrap();
+        assert_eq!(take(folder.path(), 64, 10_000_001), None);
+        keep(folder.path(), &SelfCheck { failed: Some("x".to_owned()), ..check() }).unwrap();
+        assert_eq!(take(folder.path(), 64, 10_000_001), None, "a failed one");
+    }
+}

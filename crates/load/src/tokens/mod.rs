@@ -1,0 +1,83 @@
+//! Counting tokens as the engine does: by its own tokenize call, by a tokenizer file, or not at all.
+
+mod engine;
+mod file;
+
+use super::fetch::Fetch;
+use dyno_measure::dataset::ChatMessage;
+
+/// A way to count.
+pub enum Tokens {
+    /// llama.cpp: its template call, then its tokenize call.
+    LlamaCpp(Box<Fetch>, String),
+    /// vLLM: its tokenize call takes chats.
+    Vllm(Box<Fetch>, String, String),
+    /// A `tokenizer.json`, perhaps with a chat template.
+    File(Box<file::FileTokens>),
+    /// None.
+    Estimate,
+}
+
+impl Tokens {
+    /// Asks a server which tokenize call it has. `root` is the path before `/tokenize`.
+    pub fn of_engine(fetch: Fetch, root: &str, model: &str) -> Self {
+        engine::probe(fetch, root, model)
+    }
+
+    /// Reads a tokenizer file, or the one in a folder.
+    ///
+    /// # Errors
+    /// When there is none, or it is not understood.
+    pub fn of_file(path: &std::path::Path) -> Result<Self, String> {
+        file::FileTokens::read(path).map(|tokens| Self::File(Box::new(tokens)))
+    }
+
+    /// Whether counts are more than estimates.
+    pub fn exact(&self) -> bool {
+        !matches!(self, Self::Estimate)
+    }
+
+    /// Whether chats can be counted, template included.
+    pub fn knows_template(&self) -> bool {
+        match self {
+            Self::LlamaCpp(..) | Self::Vllm(..) => true,
+            Self::File(file) => file.has_template(),
+            Self::Estimate => false,
+        }
+    }
+
+    /// In words, for reports.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::LlamaCpp(..) => "the engine's tokenize call (llama.cpp)".to_owned(),
+            Self::Vllm(..) => "the engine's tokenize call (vLLM)".to_owned(),
+            Self::File(file) => format!("tokenizer file {}", file.path().display()),
+            Self::Estimate => "estimates".to_owned(),
+        }
+    }
+
+    /// Tokens of a chat, template and the beginning of the answer included.
+    pub fn chat(&mut self, messages: &[ChatMessage]) -> Option<u32> {
+        match self {
+            Self::LlamaCpp(fetch, root) => engine::llama_cpp_chat(fetch, root, messages),
+            Self::Vllm(fetch, root, model) => engine::vllm_chat(fetch, root, model, messages),
+            Self::File(file) => file.chat(messages),
+            Self::Estimate => None,
+        }
+    }
+
+    /// Tokens of a text; with what the engine puts before a prompt, or bare.
+    pub fn text(&mut self, text: &str, as_prompt: bool) -> Option<u32> {
+        match self {
+            Self::LlamaCpp(fetch, root) => engine::llama_cpp_text(fetch, root, text, as_prompt),
+            Self::Vllm(fetch, root, model) => engine::vllm_text(fetch, root, model, text, as_prompt),
+            Self::File(file) => file.text(text, as_prompt),
+            Self::Estimate => None,
+        }
+    }
+}
+
+/// About how many tokens a text has: four characters each.
+pub fn estimate(text: &str) -> u32 {
+    u32::try_from(text.chars().count().div_ceil(4)).unwrap_or(u32::MAX).max(1)
+}

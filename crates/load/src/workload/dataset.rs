@@ -1,0 +1,212 @@
+//! Rows of datasets as prompts: each once before any is repeated, in an order fixed by the seed.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+
+use super::PromptId;
+use crate::tokens::{Tokens, estimate};
+use dyno_measure::dataset::DatasetRow;
+use dyno_measure::load::Endpoint;
+use dyno_measure::plan::DatasetFile;
+
+/// Output limit where neither the plan nor a reference says one.
+pub(super) const DEFAULT_OUTPUT: u32 = 256;
+
+/// One row, ready to be sent.
+#[derive(Debug)]
+pub struct Row {
+    messages: DatasetRow,
+    /// Output limit.
+    pub output_limit: u32,
+}
+
+/// All rows, in the order in which they are sent.
+#[derive(Debug)]
+pub struct Dataset {
+    rows: Vec<Row>,
+}
+
+impl Dataset {
+    /// Reads the files. References are counted with the tokenizer for as many rows as are `needed`, where the plan gives
+    /// no limit.
+    ///
+    /// # Errors
+    /// When a file can't be read or is not what the plan says, in words for people.
+    pub fn read(
+        files: &[DatasetFile],
+        limit: Option<u32>,
+        seed: u64,
+        needed: Option<u64>,
+        tokens: &mut Tokens,
+    ) -> Result<(Self, Vec<String>), String> {
+        let mut rows = Vec::new();
+        for (number, file) in (1_u64..).zip(files) {
+            let mut own = read_file(file)?;
+            own.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.wrapping_mul(31).wrapping_add(number)));
+            rows.extend(own);
+        }
+        if rows.is_empty() {
+            return Err("The datasets have no rows.".to_owned());
+        }
+        let mut notes = Vec::new();
+        let needed = needed.map_or(rows.len(), |needed| usize::try_from(needed).unwrap_or(usize::MAX).min(rows.len()));
+        let begun = std::time::Instant::now();
+        let mut estimated = 0_u64;
+        let rows: Vec<Row> = (0..)
+            .zip(rows)
+            .map(|(place, messages): (usize, DatasetRow)| {
+                let by_reference = |tokens: &mut Tokens, estimated: &mut u64| {
+                    let reference = messages.reference.as_deref().filter(|text| !text.is_empty())?;
+                    let in_time = place < needed && begun.elapsed().as_secs() < 20;
+                    let counted = if in_time { tokens.text(reference, false) } else { None };
+                    *estimated += u64::from(counted.is_none() && place < needed);
+                    Some(counted.unwrap_or_else(|| estimate(reference)).max(1))
+                };
+                let output_limit = limit.or_else(|| by_reference(tokens, &mut estimated)).unwrap_or(DEFAULT_OUTPUT);
+                Row { messages, output_limit }
+            })
+            .collect();
+        if estimated > 0 {
+            notes.push(format!(
+                "Output limits of {estimated} rows are estimates of their references' lengths, four characters a token."
+            ));
+        }
+        Ok((Self { rows }, notes))
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The row of a request. Warm-ups take theirs from the end.
+    pub fn row(&self, prompt: PromptId) -> &Row {
+        let place = (prompt.number % self.rows.len() as u64) as usize;
+        &self.rows[if prompt.warmup { self.rows.len() - 1 - place } else { place }]
+    }
+
+    /// Appends the value of a request's prompt field. A warm-up's text begins with its number, so that it leaves nothing of
+    /// the row in the engine's prefix cache.
+    pub fn write(&self, prompt: PromptId, endpoint: Endpoint, out: &mut Vec<u8>) {
+        let row = self.row(prompt);
+        let mark = if prompt.warmup { format!("({}) ", prompt.number) } else { String::new() };
+        if endpoint == Endpoint::Chat {
+            for (place, message) in row.messages.messages.iter().enumerate() {
+                out.extend_from_slice(if place == 0 { b"[{\"role\":" } else { b",{\"role\":" });
+                write_text(&message.role, out);
+                out.extend_from_slice(b",\"content\":");
+                if place == 0 && !mark.is_empty() {
+                    write_text(&(mark.clone() + &message.content), out);
+                } else {
+                    write_text(&message.content, out);
+                }
+                out.push(b'}');
+            }
+            out.push(b']');
+        } else {
+            let texts: Vec<&str> = row.messages.messages.iter().map(|message| message.content.as_str()).collect();
+            write_text(&(mark + &texts.join("\n\n")), out);
+        }
+    }
+}
+
+pub(super) fn write_text(text: &str, out: &mut Vec<u8>) {
+    // writing to memory does not fail
+    let _ = serde_json::to_writer(out, text);
+}
+
+pub(super) fn read_file(file: &DatasetFile) -> Result<Vec<DatasetRow>, String> {
+    let name = if file.name.is_empty() { file.path.display().to_string() } else { file.name.clone() };
+    let opened = File::open(&file.path).map_err(|error| format!("The dataset {name} can't be read: {error}."))?;
+    let mut digest = Sha256::new();
+    let mut rows = Vec::new();
+    for (number, line) in (1..).zip(BufReader::new(opened).split(b'\n')) {
+        let line = line.map_err(|error| format!("The dataset {name} can't be read: {error}."))?;
+        digest.update(&line);
+        digest.update(b"\n");
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let row: DatasetRow =
+            serde_json::from_slice(&line).map_err(|error| format!("Line {number} of the dataset {name} is no row: {error}."))?;
+        if row.messages.is_empty() {
+            return Err(format!("Line {number} of the dataset {name} has no message."));
+        }
+        rows.push(row);
+    }
+    let digest = hex::encode(digest.finalize());
+    if file.sha256.as_ref().is_some_and(|expected| !expected.eq_ignore_ascii_case(&digest)) && !whole_file_matches(file) {
+        return Err(format!("The dataset {name} is not the one that the plan names: its digest differs."));
+    }
+    Ok(rows)
+}
+
+/// A last line without its end has another digest by lines than by bytes.
+fn whole_file_matches(file: &DatasetFile) -> bool {
+    let Ok(bytes) = std::fs::read(&file.path) else { return false };
+    let digest = hex::encode(Sha256::digest(&bytes));
+    file.sha256.as_ref().is_some_and(|expected| expected.eq_ignore_ascii_case(&digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(folder: &std::path::Path, name: &str, rows: usize) -> DatasetFile {
+        let text: String = (0..rows)
+            .map(|row| {
+                format!(
+                    "{{\"messages\":[{{\"role\":\"user\",\"content\":\"{name}{row} \\\"q\\\"\"}}],\"reference\":\"{}\"}}\n",
+                    "x".repeat(4 * row)
+                )
+            })
+            .collect();
+        let path = folder.join(name);
+        std::fs::write(&path, &text).unwrap();
+        let sha256 = hex::encode(Sha256::digest(text.as_bytes()));
+        DatasetFile { path, id: uuid::Uuid::nil(), name: name.to_owned(), sha256: Some(sha256) }
+    }
+
+    fn content(dataset: &Dataset, number: u64) -> String {
+        let mut out = Vec::new();
+        dataset.write(PromptId { warmup: false, number }, Endpoint::Chat, &mut out);
+        let messages: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        messages[0]["content"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn each_row_once_one_dataset_after_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = [file(folder.path(), "a", 20), file(folder.path(), "b", 10)];
+        let (dataset, notes) = Dataset::read(&files, None, 7, None, &mut Tokens::Estimate).unwrap();
+        let order: Vec<String> = (0..30).map(|number| content(&dataset, number)).collect();
+        assert!(order[..20].iter().all(|text| text.starts_with('a')) && order[20..].iter().all(|text| text.starts_with('b')));
+        assert_eq!(order.iter().collect::<std::collections::HashSet<_>>().len(), 30);
+        assert_eq!(content(&dataset, 30), order[0]);
+        assert_eq!(notes.len(), 1);
+        let (other, _) = Dataset::read(&files, Some(9), 8, None, &mut Tokens::Estimate).unwrap();
+        assert_ne!((0..30).map(|number| content(&other, number)).collect::<Vec<_>>(), order);
+        assert_eq!(other.row(PromptId { warmup: false, number: 3 }).output_limit, 9);
+        // the limit is the reference's length; without one, 256
+        let limits: Vec<u32> = (0..20).map(|number| dataset.row(PromptId { warmup: false, number }).output_limit).collect();
+        assert!(limits.contains(&19) && limits.contains(&256));
+    }
+
+    #[test]
+    fn another_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut wrong = file(folder.path(), "a", 3);
+        wrong.sha256 = Some("00".repeat(32));
+        assert!(Dataset::read(&[wrong], None, 1, None, &mut Tokens::Estimate).is_err());
+    }
+}

@@ -1,0 +1,92 @@
+//! A server's address, taken apart once, before anything is sent.
+
+use crate::address_policy::AddressPolicy;
+
+/// Where requests of one endpoint go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Whether TLS is spoken.
+    pub tls: bool,
+    /// Name or IP address, without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Path that calls are appended to, without a slash at its end: `/v1` where the base URL had none.
+    pub base_path: String,
+    /// Which addresses the name may stand for; absent: any.
+    pub policy: Option<AddressPolicy>,
+}
+
+impl Address {
+    /// Takes a base URL apart.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words for people.
+    pub fn parse(base_url: &str) -> Result<Self, String> {
+        let wrong = |why: &str| format!("The base URL {base_url:?} {why}.");
+        let (tls, rest) = if let Some(rest) = base_url.strip_prefix("http://") {
+            (false, rest)
+        } else if let Some(rest) = base_url.strip_prefix("https://") {
+            (true, rest)
+        } else {
+            return Err(wrong("must begin with http:// or https://"));
+        };
+        let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+        if authority.contains('@') {
+            return Err(wrong("must not carry a user name or password"));
+        }
+        if path.contains(['?', '#']) || authority.contains(['?', '#']) {
+            return Err(wrong("must have neither a query nor a fragment"));
+        }
+        if base_url.chars().any(|c| c.is_ascii_control() || c.is_whitespace()) {
+            return Err(wrong("has a space or control character in it"));
+        }
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(bracketed) => {
+                let (host, after) = bracketed.split_once(']').ok_or_else(|| wrong("lacks a closing bracket"))?;
+                (host, after.strip_prefix(':'))
+            }
+            None => authority.rsplit_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
+        };
+        if host.is_empty() {
+            return Err(wrong("names no host"));
+        }
+        let port = match port {
+            Some(port) => port.parse().map_err(|_| wrong("has a port that is no number"))?,
+            None if tls => 443,
+            None => 80,
+        };
+        let path = path.trim_end_matches('/');
+        let base_path = if path.is_empty() { "/v1" } else { path }.to_owned();
+        Ok(Self { tls, host: host.to_owned(), port, base_path, policy: None })
+    }
+
+    /// The value of the `Host` header.
+    pub fn host_header(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == if self.tls { 443 } else { 80 } { host } else { format!("{host}:{}", self.port) }
+    }
+
+    /// The path outside `/v1`, where engines keep their own calls (`/tokenize`).
+    pub fn root_path(&self) -> &str {
+        self.base_path.strip_suffix("/v1").unwrap_or("")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_urls() {
+        let plain = Address::parse("http://127.0.0.1:8100").unwrap();
+        assert_eq!((plain.tls, plain.port, plain.base_path.as_str(), plain.root_path()), (false, 8100, "/v1", ""));
+        let cloud = Address::parse("https://api.groq.com/openai/v1/").unwrap();
+        assert_eq!((cloud.tls, cloud.port, cloud.base_path.as_str()), (true, 443, "/openai/v1"));
+        assert_eq!(cloud.host_header(), "api.groq.com");
+        assert_eq!(Address::parse("http://[::1]:8").unwrap().host_header(), "[::1]:8");
+        for wrong in ["ftp://x", "http://", "http://u:p@h/", "http://h:x", "http://h/?a=b", "http://h /"] {
+            assert!(Address::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! When requests are planned to be sent: a schedule drawn beforehand, absolute, so that a late send moves no other.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Exp, Gamma};
+
+use crate::load::ArrivalProcess;
+
+/// Arrivals of an open loop, ns after its begin, rising. The first comes at 0 with even gaps, else after a gap.
+#[derive(Debug)]
+pub struct Arrivals {
+    rng: ChaCha8Rng,
+    gaps: Gaps,
+    next_s: f64,
+}
+
+#[derive(Debug)]
+enum Gaps {
+    /// Arrivals as they are listed, ns, and which is the next.
+    Listed(Vec<i64>, usize),
+    Even(f64),
+    Exponential(Exp<f64>),
+    Gamma(Gamma<f64>),
+}
+
+impl Arrivals {
+    /// The schedule of a rate (requests per second), fixed by the seed.
+    pub fn new(rate: f64, process: ArrivalProcess, burstiness: f64, seed: u64) -> Self {
+        let even = Gaps::Even(1.0 / rate);
+        let gaps = match process {
+            ArrivalProcess::Constant => even,
+            ArrivalProcess::Poisson => Exp::new(rate).map_or(even, Gaps::Exponential),
+            // mean gap 1/rate, variance 1/(rate² · burstiness)
+            ArrivalProcess::Gamma => Gamma::new(burstiness, 1.0 / (rate * burstiness)).map_or(even, Gaps::Gamma),
+        };
+        let mut arrivals = Self { rng: ChaCha8Rng::seed_from_u64(seed), gaps, next_s: 0.0 };
+        if process != ArrivalProcess::Constant {
+            arrivals.step();
+        }
+        arrivals
+    }
+
+    /// A schedule that is given, ns after the begin.
+    pub fn listed(times: Vec<i64>) -> Self {
+        Self { rng: ChaCha8Rng::seed_from_u64(0), gaps: Gaps::Listed(times, 0), next_s: 0.0 }
+    }
+
+    fn step(&mut self) {
+        self.next_s += match &mut self.gaps {
+            Gaps::Listed(_, next) => {
+                *next += 1;
+                0.0
+            }
+            Gaps::Even(gap) => *gap,
+            Gaps::Exponential(gaps) => gaps.sample(&mut self.rng),
+            Gaps::Gamma(gaps) => gaps.sample(&mut self.rng),
+        };
+    }
+
+    /// The next arrival, ns after the begin; `i64::MAX` when there is none left.
+    pub fn peek(&self) -> i64 {
+        match &self.gaps {
+            Gaps::Listed(times, next) => times.get(*next).copied().unwrap_or(i64::MAX),
+            _ => (self.next_s * 1e9) as i64,
+        }
+    }
+
+    /// Goes on to the one after.
+    pub fn advance(&mut self) {
+        self.step();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(process: ArrivalProcess, burstiness: f64, seed: u64) -> Vec<f64> {
+        let mut arrivals = Arrivals::new(100.0, process, burstiness, seed);
+        (0..20_000)
+            .map(|_| {
+                let at = arrivals.peek() as f64 / 1e9;
+                arrivals.advance();
+                at
+            })
+            .collect()
+    }
+
+    fn gap_figures(times: &[f64]) -> (f64, f64) {
+        let gaps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+        let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
+        (mean * 100.0, variance * 10_000.0)
+    }
+
+    #[test]
+    fn rates_are_kept() {
+        for (process, burstiness, variance) in [
+            (ArrivalProcess::Constant, 1.0, 0.0),
+            (ArrivalProcess::Poisson, 1.0, 1.0),
+            (ArrivalProcess::Gamma, 0.5, 2.0),
+            (ArrivalProcess::Gamma, 4.0, 0.25),
+        ] {
+            let (mean, spread) = gap_figures(&drawn(process, burstiness, 7));
+            assert!((mean - 1.0).abs() < 0.05, "{process:?} {mean}");
+            assert!((spread - variance).abs() < 0.1 + variance * 0.1, "{process:?} {spread}");
+        }
+    }
+
+    #[test]
+    fn a_given_schedule_is_kept_and_ends() {
+        let mut arrivals = Arrivals::listed(vec![0, 5, 5]);
+        let times: Vec<i64> = (0..4)
+            .map(|_| {
+                let at = arrivals.peek();
+                arrivals.advance();
+                at
+            })
+            .collect();
+        assert_eq!(times, [0, 5, 5, i64::MAX]);
+    }
+
+    #[test]
+    fn the_seed_fixes_it() {
+        assert_eq!(drawn(ArrivalProcess::Poisson, 1.0, 3), drawn(ArrivalProcess::Poisson, 1.0, 3));
+        assert_ne!(drawn(ArrivalProcess::Poisson, 1.0, 3), drawn(ArrivalProcess::Poisson, 1.0, 4));
+        assert_eq!(drawn(ArrivalProcess::Constant, 1.0, 3)[0], 0.0);
+    }
+}

@@ -1,0 +1,96 @@
+//! When a load point needs no more requests: so many are over the limits already that its percentile can no longer be within
+//! them, whatever the others come to.
+
+use crate::load::Slo;
+use crate::records::Row;
+use crate::report::{Phase, TokenSource};
+
+/// Counts requests that are over the limits.
+#[derive(Debug, Clone)]
+pub struct EarlyStop {
+    slo: Slo,
+    /// So many values over a limit put the percentile over it.
+    decides: u64,
+    over: [u64; 3],
+}
+
+impl EarlyStop {
+    /// Of a load point with so many requests.
+    pub fn new(slo: Slo, requests: u32) -> Self {
+        let last = f64::from(requests.saturating_sub(1));
+        // the percentile lies between this value, from 0, and the one above it: both over the limit, and so is it
+        let place = (slo.percentile / 100.0 * last).floor().clamp(0.0, last) as u64;
+        Self { slo, decides: u64::from(requests) - place, over: [0; 3] }
+    }
+
+    /// A request has ended.
+    pub fn count(&mut self, row: &Row) {
+        if row.phase != Phase::Measured {
+            return;
+        }
+        // what was counted by events may be counted otherwise after the load
+        let tpot = if row.source == Some(TokenSource::Usage) { row.tpot_ms() } else { None };
+        let values = [(row.ttft_ms(), self.slo.ttft_ms), (tpot, self.slo.tpot_ms), (row.e2el_ms(), self.slo.e2el_ms)];
+        for (count, (value, limit)) in self.over.iter_mut().zip(values) {
+            let Some(limit) = limit else { continue };
+            *count += u64::from(!row.succeeded() || value.is_some_and(|value| value > limit));
+        }
+    }
+
+    /// Whether the load point can no longer be within the limits.
+    pub fn is_over(&self) -> bool {
+        self.over.iter().any(|count| *count >= self.decides)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::ErrorClass;
+    use crate::statistics::percentile::percentile;
+
+    fn slo(percentile: f64) -> Slo {
+        Slo { percentile, ttft_ms: Some(100.0), tpot_ms: None, e2el_ms: None, search: None }
+    }
+
+    fn row(ttft_ms: i64) -> Row {
+        Row {
+            sent: Some(0),
+            first: Some(ttft_ms * 1_000_000),
+            last: Some(ttft_ms * 1_000_000),
+            ..Row::new(0, Phase::Measured, 0, 0)
+        }
+    }
+
+    /// However the requests that are still to come turn out, the verdict stands; and one less would not be enough.
+    #[test]
+    fn the_verdict_is_certain_and_not_later_than_it_must_be() {
+        for (percent, requests) in [(99.0, 662_u32), (99.0, 1_000), (90.0, 64), (50.0, 11), (99.9, 6_636), (99.0, 1)] {
+            let mut enough = EarlyStop::new(slo(percent), requests);
+            let mut over = 0;
+            while !enough.is_over() {
+                enough.count(&row(101));
+                over += 1;
+            }
+            let with = |over: u32| {
+                let mut values = vec![1.0; (requests - over) as usize];
+                values.extend(vec![101.0; over as usize]);
+                percentile(&values, percent)
+            };
+            assert!(with(over) > 100.0, "{percent} of {requests}: {over}");
+            assert!(over == 1 || with(over - 2) <= 100.0, "{percent} of {requests}: {over}");
+        }
+    }
+
+    #[test]
+    fn failed_requests_are_over_every_limit_and_warm_ups_count_nothing() {
+        let mut enough = EarlyStop::new(slo(50.0), 2);
+        enough.count(&Row { phase: Phase::Warmup, ..row(900) });
+        enough.count(&row(100));
+        assert!(!enough.is_over());
+        for _ in 0..2 {
+            enough.count(&Row { error: Some(ErrorClass::Dropped), ..Row::new(0, Phase::Measured, 0, 0) });
+        }
+        assert!(enough.is_over());
+    }
+}

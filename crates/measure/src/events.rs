@@ -1,0 +1,141 @@
+//! What `dyno load` tells while it works: a JSON object a line in its spool file, appended and never changed, so that
+//! whoever tails it can stop and go on at any line.
+
+use serde::{Deserialize, Serialize};
+
+use crate::report::{LoadPoint, Phase};
+
+/// A snapshot of the load so far.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Progress {
+    /// Which load point, from 0.
+    pub load_point: u32,
+    /// How many load points there will be.
+    #[serde(default)]
+    pub load_points: u32,
+    /// `warmup` or `measured`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// Milliseconds since the load began.
+    #[serde(default)]
+    pub elapsed_ms: u64,
+    /// Requests sent in this load point, warm-up excluded.
+    pub issued: u64,
+    /// Of these, ended well.
+    pub completed: u64,
+    /// Of these, ended badly.
+    pub failed: u64,
+    /// Sent and not ended.
+    pub in_flight: u64,
+    /// How many requests the load point will have; absent when it ends by time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// Output tokens per second over the last second or so; events stand in for tokens until usage is known.
+    pub output_tokens_per_s: Option<f64>,
+    /// Median TTFT so far, ms.
+    pub ttft_ms: Option<f64>,
+    /// Median TPOT so far, ms.
+    pub tpot_ms: Option<f64>,
+    /// Estimated time to the end of the whole plan, ms.
+    pub eta_ms: Option<u64>,
+}
+
+impl Progress {
+    /// Requests that ended, well or badly.
+    pub fn ended(&self) -> u64 {
+        self.completed + self.failed
+    }
+
+    /// How much of the load point is done, 0 to 1; absent when it has no known end.
+    pub fn share(&self) -> Option<f64> {
+        self.total.filter(|total| *total > 0).map(|total| (self.ended() as f64 / total as f64).min(1.0))
+    }
+
+    /// Whole quarters that are done, 0 to 4.
+    pub fn quarters(&self) -> u8 {
+        self.share().map_or(0, |share| (share * 4.0) as u8)
+    }
+}
+
+/// How much a log line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    /// As expected.
+    Info,
+    /// Worth a look.
+    Warning,
+    /// The reason of a failure.
+    Error,
+}
+
+/// One line of the spool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadEvent {
+    /// When it was written, Unix ns.
+    pub at_unix_ns: i64,
+    /// What happened.
+    #[serde(flatten)]
+    pub news: LoadNews,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", content = "data", rename_all = "snake_case")]
+pub enum LoadNews {
+    /// The process is up and has read its plan.
+    Started {
+        /// Its process id.
+        pid: u32,
+        /// Dyno's version.
+        version: String,
+        /// How many load points there will be.
+        load_points: u32,
+    },
+    /// A line for people.
+    Log {
+        /// How much it matters.
+        level: LogLevel,
+        /// The text.
+        line: String,
+    },
+    /// Prompts are made and connections are open: the load begins.
+    Prepared {
+        /// Requests that will be sent, warm-up included; absent where the load ends by time.
+        requests: Option<u64>,
+        /// How lengths were counted, in words.
+        tokenizer: String,
+        /// What a reader of the report should know.
+        notes: Vec<String>,
+    },
+    /// A snapshot of the load so far, about two a second.
+    Progress(Progress),
+    /// A load point is over.
+    LoadPointEnd {
+        /// Which, from 0.
+        load_point: u32,
+        /// Its figures.
+        figures: Box<LoadPoint>,
+    },
+    /// The end: nothing follows. The report, if there is one, is complete on disk.
+    End {
+        /// How.
+        status: LoadStatus,
+        /// Why, for any end other than ok.
+        reason: Option<String>,
+    },
+}
+
+/// How a load ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadStatus {
+    /// The plan was carried out, and at least one request succeeded.
+    Ok,
+    /// Ended early; measurements were kept.
+    Partial,
+    /// Nothing usable.
+    Failed,
+}

@@ -1,0 +1,145 @@
+//! Lengths that differ from request to request, drawn by the seed and the request's number, so that nothing is kept.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, LogNormal, Normal};
+
+use crate::load::LengthDistribution;
+
+/// Draws lengths between bounds.
+#[derive(Debug, Clone, Copy)]
+pub struct LengthSampler {
+    shape: Shape,
+    least: u32,
+    most: u32,
+    seed: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    Fixed,
+    Uniform(u32),
+    Normal(Normal<f64>),
+    Lognormal(LogNormal<f64>),
+}
+
+impl LengthSampler {
+    /// Lengths of 1 to `most` tokens; without a distribution all are `most`.
+    pub fn new(lengths: Option<LengthDistribution>, most: u32, seed: u64) -> Self {
+        let shape = match lengths {
+            None | Some(LengthDistribution::Fixed {}) => Shape::Fixed,
+            Some(LengthDistribution::Uniform { min }) => Shape::Uniform(min),
+            Some(LengthDistribution::Normal { mean, std }) => Normal::new(mean, std).map_or(Shape::Fixed, Shape::Normal),
+            Some(LengthDistribution::Lognormal { mean, std }) => lognormal(mean, std).map_or(Shape::Fixed, Shape::Lognormal),
+        };
+        Self { shape, least: 1, most: most.max(1), seed }
+    }
+
+    /// Whether a distribution can be drawn from.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words for people.
+    pub fn check(lengths: LengthDistribution) -> Result<(), String> {
+        match lengths {
+            LengthDistribution::Normal { mean, std } | LengthDistribution::Lognormal { mean, std }
+                if !(mean > 0.0 && mean.is_finite() && std >= 0.0 && std.is_finite()) =>
+            {
+                Err("The mean of lengths must be above 0, and their standard deviation at least 0.".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Draws none below this; answers whether any could have been.
+    pub fn raise_least(&mut self, least: u32) -> bool {
+        self.least = least.clamp(1, self.most);
+        match self.shape {
+            Shape::Fixed => false,
+            Shape::Uniform(min) => min < self.least,
+            Shape::Normal(_) | Shape::Lognormal(_) => self.least > 1,
+        }
+    }
+
+    /// Whether lengths differ.
+    pub fn is_spread(&self) -> bool {
+        !matches!(self.shape, Shape::Fixed) && self.least < self.most
+    }
+
+    /// Longest length.
+    pub fn most(&self) -> u32 {
+        self.most
+    }
+
+    /// Shortest length that may be drawn.
+    pub fn least(&self) -> u32 {
+        match self.shape {
+            Shape::Fixed => self.most,
+            Shape::Uniform(min) => min.clamp(self.least, self.most),
+            Shape::Normal(_) | Shape::Lognormal(_) => self.least,
+        }
+    }
+
+    /// The length of one request.
+    pub fn length(&self, key: u64) -> u32 {
+        let rng = || {
+            let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+            rng.set_stream(key);
+            rng
+        };
+        let drawn = match self.shape {
+            Shape::Fixed => return self.most,
+            Shape::Uniform(min) => return rng().random_range(min.min(self.most)..=self.most).max(self.least),
+            Shape::Normal(normal) => normal.sample(&mut rng()),
+            Shape::Lognormal(lognormal) => lognormal.sample(&mut rng()),
+        };
+        drawn.round().clamp(f64::from(self.least), f64::from(self.most)) as u32
+    }
+}
+
+/// By mean and standard deviation of the values themselves: of a log-normal, mean = exp(μ + σ²/2) and
+/// variance = (exp(σ²) − 1) · mean².
+fn lognormal(mean: f64, std: f64) -> Option<LogNormal<f64>> {
+    let squared = (std / mean).powi(2).ln_1p();
+    LogNormal::new(mean.ln() - squared / 2.0, squared.sqrt()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(lengths: LengthDistribution, most: u32) -> Vec<f64> {
+        let spread = LengthSampler::new(Some(lengths), most, 7);
+        (0..20_000).map(|key| f64::from(spread.length(key))).collect()
+    }
+
+    fn mean_and_std(values: &[f64]) -> (f64, f64) {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64;
+        (mean, variance.sqrt())
+    }
+
+    #[test]
+    fn distributions_have_the_figures_that_were_asked_for() {
+        let (mean, std) = mean_and_std(&drawn(LengthDistribution::Uniform { min: 100 }, 300));
+        assert!((mean - 200.0).abs() < 2.0 && (std - 201.0 / 12_f64.sqrt()).abs() < 1.0, "{mean} {std}");
+        let (mean, std) = mean_and_std(&drawn(LengthDistribution::Normal { mean: 500.0, std: 50.0 }, 10_000));
+        assert!((mean - 500.0).abs() < 2.0 && (std - 50.0).abs() < 1.0, "{mean} {std}");
+        let (mean, std) = mean_and_std(&drawn(LengthDistribution::Lognormal { mean: 500.0, std: 250.0 }, 100_000));
+        assert!((mean - 500.0).abs() < 10.0 && (std - 250.0).abs() < 15.0, "{mean} {std}");
+    }
+
+    #[test]
+    fn lengths_stay_within_their_bounds_and_the_seed_fixes_them() {
+        let mut spread = LengthSampler::new(Some(LengthDistribution::Normal { mean: 10.0, std: 50.0 }), 40, 3);
+        let all = |spread: &LengthSampler| (0..2_000).map(|key| spread.length(key)).collect::<Vec<_>>();
+        let before = all(&spread);
+        assert!(before.contains(&1) && before.contains(&40) && before.iter().all(|length| (1..=40).contains(length)));
+        assert_eq!(all(&spread), before);
+        assert!(spread.raise_least(12));
+        assert!(all(&spread).iter().all(|length| (12..=40).contains(length)));
+        assert_ne!(all(&LengthSampler { seed: 4, ..spread }), all(&spread));
+        assert_eq!(LengthSampler::new(None, 9, 1).length(5), 9);
+        let uniform = LengthSampler::new(Some(LengthDistribution::Uniform { min: 5 }), 6, 1);
+        assert_eq!((uniform.least(), uniform.most(), uniform.is_spread()), (5, 6, true));
+    }
+}

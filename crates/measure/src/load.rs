@@ -1,0 +1,244 @@
+//! What load is asked for: which requests, how many, when they are sent, and within which limits.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use crate::length_distribution::LengthDistribution;
+
+/// How the load's prompts are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum EvalWith {
+    /// Synthetic prompts of given lengths.
+    Configuration,
+    /// Rows of datasets.
+    Dataset,
+}
+
+/// Which OpenAI-compatible endpoint is called.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// `/v1/chat/completions`
+    #[default]
+    Chat,
+    /// `/v1/completions`
+    Completions,
+    /// `/v1/embeddings`
+    Embeddings,
+}
+
+/// When requests are sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Arrival {
+    /// As soon as one ends, the next is sent.
+    Closed {},
+    /// On a schedule, whether or not earlier ones have ended.
+    Rate {
+        /// Requests per second.
+        rate: f64,
+        /// How the gaps are drawn.
+        #[serde(default)]
+        process: ArrivalProcess,
+        /// Shape of the gamma distribution: below 1 burstier than Poisson.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        burstiness: Option<f64>,
+    },
+}
+
+/// How the gaps between scheduled arrivals are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ArrivalProcess {
+    /// All alike.
+    Constant,
+    /// Exponential.
+    #[default]
+    Poisson,
+    /// Gamma, with a burstiness.
+    Gamma,
+}
+
+/// One offered load of a sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum OfferedLoad {
+    /// Closed loop: requests in flight.
+    Concurrency {
+        /// Requests in flight.
+        concurrency: u32,
+    },
+    /// Open loop: requests per second.
+    Rate {
+        /// Requests per second.
+        rate: f64,
+    },
+}
+
+/// Latency limits at a percentile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Slo {
+    /// The percentile that must be within the limits, 99 when absent.
+    #[serde(default = "ninety_nine")]
+    pub percentile: f64,
+    /// Time to first token, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttft_ms: Option<f64>,
+    /// Time per output token, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tpot_ms: Option<f64>,
+    /// End-to-end latency, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e2el_ms: Option<f64>,
+    /// Bounds of a search for the largest load that meets the limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SloSearch>,
+}
+
+fn ninety_nine() -> f64 {
+    99.0
+}
+
+/// Bounds of a search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SloSearch {
+    /// Least concurrency or rate.
+    pub min: f64,
+    /// Largest concurrency or rate.
+    pub max: f64,
+}
+
+/// A prefix that prompts share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Prefix {
+    /// Share of the input, 0 to 1.
+    pub share: f64,
+}
+
+/// What load is put on the model: fields of the workflow's steps 1 and 2, with the request's names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LoadSpec {
+    /// Requests in flight (closed loop), or their cap (open loop); the run's total.
+    pub concurrent_requests: u32,
+    /// Where prompts come from.
+    pub eval_with: EvalWith,
+    /// Input length in tokens, chat template included; the longest where lengths are spread (configuration).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_input_tokens: Option<u32>,
+    /// Output limit in tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_output_tokens: Option<u32>,
+    /// Which datasets, one after the other (dataset).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dataset_ids: Vec<Uuid>,
+    /// Requests before the measurement, excluded from it; absent: as many as are in flight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_requests: Option<u32>,
+    /// Requests to measure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub num_requests: Option<u32>,
+    /// Or how long to measure, seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_s: Option<f64>,
+    /// Which endpoint is called; absent: chat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+    /// When requests are sent; absent: closed loop, or as a trace says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrival: Option<Arrival>,
+    /// A sweep's loads; empty: one point.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub load_points: Vec<OfferedLoad>,
+    /// Latency limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slo: Option<Slo>,
+    /// Seed of everything that is drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// A prefix that prompts share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<Prefix>,
+    /// How input lengths are spread; absent: all are `max_input_tokens` (configuration).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_lengths: Option<LengthDistribution>,
+    /// How output limits are spread; absent: all are `max_output_tokens` (configuration).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_lengths: Option<LengthDistribution>,
+    /// Closed loop: over how long the first requests are spread, seconds; absent: 2 ms each, at most a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp_s: Option<f64>,
+    /// Conversations are played turn by turn, with the model's own answers in between (dataset).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multi_turn: Option<bool>,
+    /// Whether the engine is told to go on to the output limit; absent: told where Dyno starts an engine that knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_eos: Option<bool>,
+    /// How many times as fast as it was recorded a trace is played; absent: 1 (dataset).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_scale: Option<f64>,
+}
+
+impl LoadSpec {
+    /// A load of which only this is known yet.
+    pub fn new(concurrent_requests: u32, eval_with: EvalWith) -> Self {
+        Self {
+            concurrent_requests,
+            eval_with,
+            max_input_tokens: None,
+            max_output_tokens: None,
+            dataset_ids: Vec::new(),
+            warmup_requests: None,
+            num_requests: None,
+            duration_s: None,
+            endpoint: None,
+            arrival: None,
+            load_points: Vec::new(),
+            slo: None,
+            seed: None,
+            prefix: None,
+            input_lengths: None,
+            output_lengths: None,
+            ramp_s: None,
+            multi_turn: None,
+            ignore_eos: None,
+            time_scale: None,
+        }
+    }
+
+    /// Which endpoint is called.
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint.unwrap_or_default()
+    }
+
+    /// Whether conversations are played turn by turn.
+    pub fn is_multi_turn(&self) -> bool {
+        self.multi_turn == Some(true)
+    }
+
+    /// The default number of measured requests at a concurrency: the larger of ten times the concurrency and 100.
+    pub fn default_requests(concurrency: u32) -> u32 {
+        concurrency.saturating_mul(10).max(100)
+    }
+
+    /// Requests that will be measured at the given concurrency; absent when the load ends by time.
+    pub fn requests(&self) -> Option<u32> {
+        match (self.num_requests, self.duration_s) {
+            (Some(number), _) => Some(number),
+            (None, Some(_)) => None,
+            (None, None) => Some(Self::default_requests(self.concurrent_requests)),
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! What was measured for each request, kept small: a row of numbers, its gaps packed into one byte arena, words only
+//! for errors. Times are Unix nanoseconds that come from the monotonic clock by one anchor a run.
+
+mod gaps;
+
+use std::collections::HashMap;
+
+pub use gaps::{Gaps, GapsBuf};
+
+use crate::report::{ErrorClass, Phase, RequestRecord, TokenSource};
+
+/// One request. Every time is Unix ns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Which request of its load point and phase, from 0.
+    pub number: u32,
+    /// Which load point, from 0.
+    pub load_point: u32,
+    /// Index of the node.
+    pub node: u16,
+    /// Warm-up or measured.
+    pub phase: Phase,
+    /// Planned arrival, of an open loop.
+    pub scheduled: Option<i64>,
+    /// First byte handed to the socket.
+    pub sent: Option<i64>,
+    /// First content event.
+    pub first: Option<i64>,
+    /// First content event that is not reasoning.
+    pub first_output: Option<i64>,
+    /// Last content event.
+    pub last: Option<i64>,
+    /// End, whatever the outcome.
+    pub ended: Option<i64>,
+    /// Content events.
+    pub events: u32,
+    /// Content events that share their receive stamp with the one before.
+    pub coalesced: u32,
+    /// Input tokens as the engine counts.
+    pub input: Option<u32>,
+    /// Output tokens.
+    pub output: Option<u32>,
+    /// Of the output, reasoning.
+    pub reasoning: Option<u32>,
+    /// Whether reasoning was streamed: if not, its tokens took no part in the gaps.
+    pub reasoning_streamed: bool,
+    /// Of the input, cached.
+    pub cached: Option<u32>,
+    /// Input length asked for.
+    pub requested_input: Option<u32>,
+    /// Output limit.
+    pub requested_output: Option<u32>,
+    /// Where the output count came from.
+    pub source: Option<TokenSource>,
+    /// Why generation ended.
+    pub finish: Option<&'static str>,
+    /// Why it counts as an error.
+    pub error: Option<ErrorClass>,
+    /// The answer's status.
+    pub status: Option<u16>,
+    /// Seconds after which the server wants to be asked again.
+    pub retry_after_s: Option<f32>,
+    /// How often it was sent again after status 429.
+    pub retries: u32,
+    /// Whether latencies are of a stream; an embedding has an end only.
+    pub streamed: bool,
+}
+
+impl Row {
+    /// A row of which nothing has happened yet.
+    pub fn new(load_point: u32, phase: Phase, number: u32, node: u16) -> Self {
+        Self {
+            number,
+            load_point,
+            node,
+            phase,
+            scheduled: None,
+            sent: None,
+            first: None,
+            first_output: None,
+            last: None,
+            ended: None,
+            events: 0,
+            coalesced: 0,
+            input: None,
+            output: None,
+            reasoning: None,
+            reasoning_streamed: false,
+            cached: None,
+            requested_input: None,
+            requested_output: None,
+            source: None,
+            finish: None,
+            error: None,
+            status: None,
+            retry_after_s: None,
+            retries: 0,
+            streamed: true,
+        }
+    }
+
+    /// Whether it ended well and is measured by latencies.
+    pub fn succeeded(&self) -> bool {
+        self.error.is_none()
+    }
+
+    /// First content event − send, ms; of requests that ended well.
+    pub fn ttft_ms(&self) -> Option<f64> {
+        if self.streamed { self.well(self.first, self.sent) } else { None }
+    }
+
+    /// First content event that is not reasoning − send, ms.
+    pub fn ttfo_ms(&self) -> Option<f64> {
+        if self.streamed { self.well(self.first_output, self.sent) } else { None }
+    }
+
+    /// Last content event − send, ms.
+    pub fn e2el_ms(&self) -> Option<f64> {
+        self.well(self.last, self.sent)
+    }
+
+    /// First content event − planned arrival, ms.
+    pub fn ttft_from_schedule_ms(&self) -> Option<f64> {
+        if self.streamed { self.well(self.first, self.scheduled) } else { None }
+    }
+
+    /// Last content event − planned arrival, ms.
+    pub fn e2el_from_schedule_ms(&self) -> Option<f64> {
+        self.well(self.last, self.scheduled)
+    }
+
+    /// Send − planned arrival, ms; of every request that was sent.
+    pub fn lag_ms(&self) -> Option<f64> {
+        Some(ms(self.sent? - self.scheduled?))
+    }
+
+    /// (last − first content event) / (tokens − 1), ms; reasoning that was not streamed left out of the tokens.
+    pub fn tpot_ms(&self) -> Option<f64> {
+        let hidden = if self.reasoning_streamed { 0 } else { self.reasoning.unwrap_or(0) };
+        let tokens = self.output?.saturating_sub(hidden);
+        if tokens < 2 || self.events < 2 {
+            return None;
+        }
+        Some(self.well(self.last, self.first)? / f64::from(tokens - 1))
+    }
+
+    fn well(&self, end: Option<i64>, begin: Option<i64>) -> Option<f64> {
+        if self.succeeded() { Some(ms(end? - begin?)) } else { None }
+    }
+}
+
+/// Nanoseconds as milliseconds.
+pub fn ms(nanoseconds: i64) -> f64 {
+    nanoseconds as f64 / 1e6
+}
+
+/// All requests of a run.
+#[derive(Debug, Default)]
+pub struct Records {
+    /// Names of the nodes.
+    pub nodes: Vec<String>,
+    /// What ids begin with.
+    pub id_prefix: String,
+    /// A row each, in the order in which they ended.
+    pub rows: Vec<Row>,
+    /// The gaps of each row.
+    pub gaps: Gaps,
+    /// Words of errors, by row.
+    pub errors: HashMap<usize, String>,
+}
+
+impl Records {
+    /// Keeps a request.
+    pub fn push(&mut self, row: Row, gaps: &GapsBuf, error: Option<String>) -> usize {
+        let index = self.rows.len();
+        self.rows.push(row);
+        self.gaps.push(gaps);
+        if let Some(words) = error {
+            self.errors.insert(index, words);
+        }
+        index
+    }
+
+    /// The id that a request is sent under.
+    pub fn id(prefix: &str, load_point: u32, phase: Phase, number: u32) -> String {
+        let letter = if phase == Phase::Warmup { 'w' } else { 'm' };
+        format!("{prefix}-{load_point}{letter}{number}")
+    }
+
+    /// A request as people and programs read it.
+    pub fn record(&self, index: usize) -> RequestRecord {
+        let row = &self.rows[index];
+        RequestRecord {
+            id: Self::id(&self.id_prefix, row.load_point, row.phase, row.number),
+            node: self.nodes.get(usize::from(row.node)).cloned().unwrap_or_default(),
+            load_point: row.load_point,
+            phase: row.phase,
+            scheduled_unix_ns: row.scheduled,
+            sent_unix_ns: row.sent,
+            first_content_unix_ns: row.first.filter(|_| row.streamed),
+            last_content_unix_ns: row.last,
+            ended_unix_ns: row.ended,
+            ttft_ms: row.ttft_ms(),
+            ttfo_ms: row.ttfo_ms(),
+            tpot_ms: row.tpot_ms(),
+            e2el_ms: row.e2el_ms(),
+            events: row.events,
+            input_tokens: row.input,
+            output_tokens: row.output,
+            reasoning_tokens: row.reasoning,
+            cached_tokens: row.cached,
+            requested_input_tokens: row.requested_input,
+            requested_output_tokens: row.requested_output,
+            token_source: row.source,
+            finish_reason: row.finish.map(str::to_owned),
+            error_class: row.error,
+            error: self.errors.get(&index).cloned(),
+            http_status: row.status,
+            retry_after_s: row.retry_after_s.map(f64::from),
+            retries: (row.retries > 0).then_some(row.retries),
+        }
+    }
+
+    /// Takes back what `record` gave.
+    pub fn push_record(&mut self, record: RequestRecord, gaps: &GapsBuf) {
+        let node = self.nodes.iter().position(|node| *node == record.node).unwrap_or_else(|| {
+            self.nodes.push(record.node.clone());
+            self.nodes.len() - 1
+        });
+        let number = record.id.rsplit(['m', 'w']).next().and_then(|digits| digits.parse().ok()).unwrap_or(0);
+        let streamed = record.first_content_unix_ns.is_some() || record.last_content_unix_ns.is_none();
+        let first_output = record.ttfo_ms.and_then(|after| record.sent_unix_ns.map(|sent| sent + (after * 1e6).round() as i64));
+        let row = Row {
+            scheduled: record.scheduled_unix_ns,
+            sent: record.sent_unix_ns,
+            first: record.first_content_unix_ns,
+            first_output,
+            last: record.last_content_unix_ns,
+            ended: record.ended_unix_ns,
+            events: record.events,
+            coalesced: gaps.iter().filter(|gap| *gap == 0).count() as u32,
+            input: record.input_tokens,
+            output: record.output_tokens,
+            reasoning: record.reasoning_tokens,
+            // streamed reasoning made the first event come before the first output
+            reasoning_streamed: record.first_content_unix_ns != first_output,
+            cached: record.cached_tokens,
+            requested_input: record.requested_input_tokens,
+            requested_output: record.requested_output_tokens,
+            source: record.token_source,
+            finish: record.finish_reason.as_deref().map(known_finish),
+            error: record.error_class,
+            status: record.http_status,
+            retry_after_s: record.retry_after_s.map(|seconds| seconds as f32),
+            retries: record.retries.unwrap_or(0),
+            streamed,
+            ..Row::new(record.load_point, record.phase, number, u16::try_from(node).unwrap_or(u16::MAX))
+        };
+        self.push(row, gaps, record.error);
+    }
+}
+
+/// Finish reasons are few: they are kept as names known beforehand.
+pub fn known_finish(reason: &str) -> &'static str {
+    const KNOWN: [&str; 11] = [
+        "stop",
+        "length",
+        "tool_calls",
+        "content_filter",
+        "function_call",
+        "eos_token",
+        "eos",
+        "stop_sequence",
+        "abort",
+        "end_turn",
+        "max_tokens",
+    ];
+    KNOWN.into_iter().find(|known| *known == reason).unwrap_or("other")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_come_back() {
+        let mut records = Records { nodes: vec!["n".to_owned()], id_prefix: "r".to_owned(), ..Records::default() };
+        let mut gaps = GapsBuf::default();
+        for gap in [0, 5_000_000, 300_000_000_000] {
+            gaps.push(gap);
+        }
+        let row = Row {
+            sent: Some(1_000),
+            first: Some(2_001_000),
+            first_output: Some(2_001_000),
+            last: Some(305_002_001_000),
+            ended: Some(305_002_001_500),
+            events: 4,
+            coalesced: 1,
+            output: Some(4),
+            source: Some(TokenSource::Usage),
+            finish: Some("length"),
+            status: Some(200),
+            ..Row::new(1, Phase::Measured, 7, 0)
+        };
+        records.push(row.clone(), &gaps, None);
+        let mut again = Records { id_prefix: "r".to_owned(), ..Records::default() };
+        let line = serde_json::to_string(&records.record(0)).unwrap();
+        again.push_record(serde_json::from_str(&line).unwrap(), &gaps);
+        assert_eq!(again.rows, [row]);
+        assert_eq!(again.record(0), records.record(0));
+        assert_eq!(again.gaps.of(0).collect::<Vec<_>>(), [0, 5_000_000, 300_000_000_000]);
+    }
+}

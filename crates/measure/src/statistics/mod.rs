@@ -1,0 +1,10 @@
+//! Figures out of records, by the definitions of docs/METRICS.md. Pure: times come in with the records.
+
+pub mod bounds;
+pub mod clusters;
+pub mod concurrency;
+pub mod consistency;
+pub mod percentile;
+pub mod series;
+pub mod steady;
+pub mod summary;

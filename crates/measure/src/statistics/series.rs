@@ -1,0 +1,196 @@
+//! What charts draw: histograms, percentile curves, values over time. At most some hundred marks each.
+
+use super::bounds::rank;
+use super::concurrency::mean;
+use super::percentile::{bound, percentile};
+use super::summary::Scope;
+use crate::records::{Row, ms};
+use crate::report::{CurvePoint, Histogram, LoadPointSeries, MetricSeries, TimePoint};
+
+/// A latency of one request.
+type Metric = fn(&Row) -> Option<f64>;
+
+const BINS: usize = 40;
+/// Most marks on a time axis.
+const MARKS: usize = 240;
+const PERCENTILES: [f64; 16] = [1.0, 5.0, 10.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60.0, 70.0, 75.0, 80.0, 90.0, 95.0, 99.0, 99.9];
+
+/// The charts of one load point. `warmup_begin` is the first send of its warm-up.
+pub fn series(scope: &Scope<'_>, warmup_begin: Option<i64>) -> LoadPointSeries {
+    let Some((begin, end)) = scope.begin().zip(scope.end()) else { return LoadPointSeries::default() };
+    let since = |at: i64| (at - begin) as f64 / 1e9;
+    let of_requests: [(&str, Metric); 7] = [
+        ("ttft_ms", Row::ttft_ms),
+        ("ttfo_ms", Row::ttfo_ms),
+        ("tpot_ms", Row::tpot_ms),
+        ("e2el_ms", Row::e2el_ms),
+        ("ttft_from_schedule_ms", Row::ttft_from_schedule_ms),
+        ("e2el_from_schedule_ms", Row::e2el_from_schedule_ms),
+        ("schedule_lag_ms", Row::lag_ms),
+    ];
+    let mut metrics: Vec<MetricSeries> = Vec::new();
+    for (name, metric) in of_requests {
+        let samples = scope.iter().filter_map(|row| Some((since(row.sent?), metric(row)?))).collect();
+        metrics.extend(metric_series(name, samples, None));
+    }
+    let well = || scope.rows.iter().filter(|index| scope.records.rows[**index].succeeded());
+    let gaps = well().flat_map(|index| scope.events_of(*index).skip(1).zip(scope.records.gaps.of(*index)));
+    metrics.extend(metric_series(
+        "itl_ms",
+        gaps.map(|(at, gap)| (since(at), ms(gap as i64))).collect(),
+        Some(clusters_of(scope)),
+    ));
+
+    let steps = scope.places();
+    // even bins of at least 100 ms
+    let bins = ((end - begin) / 100_000_000).clamp(1, MARKS as i64);
+    let edge = |bin: i64| begin + ((end - begin) as f64 * bin as f64 / bins as f64) as i64;
+    let point = |bin: i64, value: f64| TimePoint { at_s: since(edge(bin)), value, min: None, max: None };
+    let in_flight = (0..bins).map(|bin| point(bin, mean(&steps, edge(bin), edge(bin + 1)).unwrap_or(0.0))).collect();
+    let mut tokens = vec![0.0; bins as usize];
+    for index in well() {
+        let row = &scope.records.rows[*index];
+        let per_event = row.output.map_or(1.0, |tokens| f64::from(tokens) / f64::from(row.events.max(1)));
+        for at in scope.events_of(*index) {
+            let bin = ((at - begin) as f64 / (end - begin).max(1) as f64 * bins as f64) as i64;
+            tokens[bin.clamp(0, bins - 1) as usize] += per_event;
+        }
+    }
+    let bin_s = (end - begin).max(1) as f64 / 1e9 / bins as f64;
+    let tokens_per_s = (0..bins).zip(tokens).map(|(bin, tokens)| point(bin, tokens / bin_s));
+    LoadPointSeries {
+        tokens_per_s: tokens_per_s.collect(),
+        in_flight,
+        metrics,
+        failures_s: scope
+            .iter()
+            .filter(|row| !row.succeeded())
+            .filter_map(|row| row.ended.or(row.scheduled))
+            .take(1000)
+            .map(since)
+            .collect(),
+        origin_unix_ns: Some(begin),
+        warmup_begin_s: warmup_begin.map(since).filter(|at| *at < 0.0),
+    }
+}
+
+fn clusters_of(scope: &Scope<'_>) -> u64 {
+    let well = scope.rows.iter().filter(|index| scope.records.rows[**index].succeeded());
+    let mut times: Vec<i64> = well.flat_map(|index| scope.events_of(*index)).collect();
+    super::clusters::count(&mut times)
+}
+
+/// A metric's charts out of pairs of time (s) and value; nothing without samples.
+fn metric_series(name: &str, mut samples: Vec<(f64, f64)>, independent: Option<u64>) -> Option<MetricSeries> {
+    if samples.is_empty() {
+        return None;
+    }
+    samples.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let over_time = over_time(&samples);
+    let mut values: Vec<f64> = samples.into_iter().map(|(_, value)| value).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    Some(MetricSeries { metric: name.to_owned(), histogram: histogram(&values), curve: curve(&values, independent), over_time })
+}
+
+/// The curve as far as samples carry: above the median only what has a bound.
+fn curve(sorted: &[f64], independent: Option<u64>) -> Vec<CurvePoint> {
+    let samples = independent.unwrap_or(sorted.len() as u64).min(sorted.len() as u64);
+    PERCENTILES
+        .into_iter()
+        .filter(|percent| rank(samples, percent.max(50.0)).is_some())
+        .map(|percent| CurvePoint {
+            percentile: percent,
+            value: percentile(sorted, percent),
+            bound: bound(sorted, percent, independent),
+        })
+        .collect()
+}
+
+/// Even bins; on a logarithmic axis where values span more than a factor of 20.
+fn histogram(sorted: &[f64]) -> Histogram {
+    let (least, most) = (sorted[0], sorted[sorted.len() - 1]);
+    if most <= least {
+        return Histogram { edges: vec![least, least + (least.abs() * 1e-6).max(1e-6)], counts: vec![sorted.len() as u64] };
+    }
+    let logarithmic = least > 0.0 && most / least > 20.0;
+    let edge = |i: usize| {
+        let share = i as f64 / BINS as f64;
+        if logarithmic { least * (most / least).powf(share) } else { least + (most - least) * share }
+    };
+    let mut edges: Vec<f64> = (0..=BINS).map(edge).collect();
+    edges[BINS] = most;
+    let mut counts = vec![0; BINS];
+    for value in sorted {
+        let bin = edges.partition_point(|edge| edge <= value).clamp(1, BINS) - 1;
+        counts[bin] += 1;
+    }
+    Histogram { edges, counts }
+}
+
+/// Each sample while they are few; else median, least and largest of even stretches of at least a second.
+fn over_time(samples: &[(f64, f64)]) -> Vec<TimePoint> {
+    if samples.len() <= MARKS {
+        return samples.iter().map(|(at_s, value)| TimePoint { at_s: *at_s, value: *value, min: None, max: None }).collect();
+    }
+    let (first, last) = (samples[0].0, samples[samples.len() - 1].0);
+    let width = ((last - first) / MARKS as f64).max((last - first).min(20.0) / 20.0).max(1e-9);
+    let mut points = Vec::new();
+    for stretch in samples.chunk_by(|a, b| ((a.0 - first) / width) as u64 == ((b.0 - first) / width) as u64) {
+        let mut values: Vec<f64> = stretch.iter().map(|(_, value)| *value).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        let begin = first + ((stretch[0].0 - first) / width).floor() * width;
+        points.push(TimePoint {
+            at_s: begin,
+            value: percentile(&values, 50.0),
+            min: values.first().copied(),
+            max: values.last().copied(),
+        });
+    }
+    points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Load;
+    use crate::records::Records;
+    use crate::statistics::summary::tests::request;
+
+    #[test]
+    fn every_sample_is_in_a_bin() {
+        let narrow: Vec<f64> = (0..1000).map(|i| 10.0 + f64::from(i) / 1000.0).collect();
+        let wide: Vec<f64> = (1..1000).map(|i| f64::from(i * i)).collect();
+        for values in [narrow, wide, vec![3.0; 5], vec![0.0, 0.0, 5.0]] {
+            let bins = histogram(&values);
+            assert_eq!(bins.counts.iter().sum::<u64>(), values.len() as u64);
+            assert_eq!(bins.edges.len(), bins.counts.len() + 1);
+        }
+    }
+
+    #[test]
+    fn long_runs_are_binned() {
+        let samples: Vec<(f64, f64)> = (0..100_000).map(|i| (f64::from(i) / 100.0, f64::from(i % 7))).collect();
+        let points = over_time(&samples);
+        assert!(points.len() <= MARKS + 1 && points.len() > MARKS / 2);
+        assert_eq!((points[3].min, points[3].value, points[3].max), (Some(0.0), 3.0, Some(6.0)));
+    }
+
+    #[test]
+    fn tokens_over_time_add_up() {
+        let mut records = Records::default();
+        for start in 0..30 {
+            request(&mut records, start, &[start + 1, start + 2, start + 5], 6);
+        }
+        let rows: Vec<usize> = (0..30).collect();
+        let load = Load::Closed { concurrency: 1 };
+        let got = series(&Scope { records: &records, rows: &rows, load: Some(&load), slo: None }, Some(-2_000_000_000));
+        let width = got.tokens_per_s[1].at_s - got.tokens_per_s[0].at_s;
+        let sum: f64 = got.tokens_per_s.iter().map(|point| point.value * width).sum();
+        assert!((sum - 180.0).abs() < 6.0, "{sum}");
+        assert_eq!(got.warmup_begin_s, Some(-2.0));
+        assert_eq!(
+            got.metrics.iter().map(|metric| metric.metric.as_str()).collect::<Vec<_>>(),
+            ["ttft_ms", "ttfo_ms", "tpot_ms", "e2el_ms", "itl_ms"]
+        );
+    }
+}

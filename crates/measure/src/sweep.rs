@@ -1,0 +1,203 @@
+//! A sweep seen as a whole: its load points in the order of their loads, which of them no other surpasses, and by what
+//! throughput is divided. Pure.
+
+use serde_json::Value;
+
+use crate::report::{LoadPoint, Report};
+
+/// What a sweep varies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Varied {
+    /// Requests in flight.
+    Concurrency,
+    /// Requests per second.
+    Rate,
+}
+
+impl Varied {
+    /// What stands behind a load: `8 in flight`.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Concurrency => "in flight",
+            Self::Rate => "requests/s",
+        }
+    }
+
+    /// What people call it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Concurrency => "requests in flight",
+            Self::Rate => "requests/s",
+        }
+    }
+}
+
+/// A load point of a sweep.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Swept {
+    /// Its place in the report.
+    pub index: usize,
+    /// The offered load.
+    pub load: f64,
+    /// Its figures.
+    pub point: LoadPoint,
+}
+
+/// The load points of a report by rising load.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sweep {
+    /// What is varied.
+    pub varied: Varied,
+    /// The points.
+    pub points: Vec<Swept>,
+    /// The place in the report of the point that lists show; absent where the figures are not valid: then none is best.
+    pub chosen: Option<usize>,
+}
+
+impl Sweep {
+    /// The sweep of a report; nothing where it has a single load point.
+    pub fn of(report: &Report) -> Option<Self> {
+        let varied = match report.load_points.first()? {
+            LoadPoint { concurrency: Some(_), .. } => Varied::Concurrency,
+            LoadPoint { rate: Some(_), .. } => Varied::Rate,
+            LoadPoint { .. } => return None,
+        };
+        let load = |point: &LoadPoint| match varied {
+            Varied::Concurrency => point.concurrency.map(f64::from),
+            Varied::Rate => point.rate,
+        };
+        let mut points: Vec<Swept> = report
+            .load_points
+            .iter()
+            .enumerate()
+            .filter_map(|(index, point)| Some(Swept { index, load: load(point)?, point: point.clone() }))
+            .collect();
+        points.sort_by(|a, b| a.load.total_cmp(&b.load));
+        (points.len() > 1).then_some(Self { varied, points, chosen: report.valid.then_some(report.best) })
+    }
+
+    /// Whether the loads about double from point to point, so that a logarithmic axis spreads them evenly.
+    pub fn doubles(&self) -> bool {
+        let ratios = || self.points.windows(2).map(|pair| pair[1].load / pair[0].load);
+        let spread = self.points.last().map_or(1.0, |last| last.load) / self.points[0].load;
+        spread >= 8.0 && ratios().filter(|ratio| *ratio >= 1.5).count() * 2 > ratios().count()
+    }
+}
+
+/// Which points no other surpasses in both coordinates at once: equal points stay together.
+pub fn frontier(points: &[(f64, f64)]) -> Vec<bool> {
+    let surpasses = |a: &(f64, f64), b: &(f64, f64)| a.0 >= b.0 && a.1 >= b.1 && (a.0 > b.0 || a.1 > b.1);
+    points.iter().map(|point| !points.iter().any(|other| surpasses(other, point))).collect()
+}
+
+/// By what the throughput of a run is divided, so that machines of different size can be laid beside each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Per {
+    /// Accelerators that served.
+    Accelerator(u32),
+    /// Nodes that served, none of them with an accelerator.
+    Node(u32),
+    /// A provider's model: what serves it is not known.
+    Service,
+}
+
+impl Per {
+    /// As the report's provenance says: `serving_devices`, written before the start.
+    pub fn of(report: &Report) -> Self {
+        let Some(devices) = report.provenance.get("serving_devices").and_then(Value::as_array) else { return Self::Service };
+        let accelerators = devices.iter().filter(|device| device.get("type").and_then(Value::as_str) != Some("cpu"));
+        let number: u64 = accelerators.filter_map(|device| device.get("count")?.as_u64()).sum();
+        match u32::try_from(number) {
+            Ok(number) if number > 0 => Self::Accelerator(number),
+            _ => Self::Node(u32::try_from(report.nodes.len()).unwrap_or(1).max(1)),
+        }
+    }
+
+    /// The number to divide by.
+    pub fn number(self) -> f64 {
+        match self {
+            Self::Accelerator(number) | Self::Node(number) => f64::from(number),
+            Self::Service => 1.0,
+        }
+    }
+
+    /// What stands behind the figure's name: `per GPU`; nothing for a provider's model.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Accelerator(_) => " per GPU",
+            Self::Node(_) => " per node",
+            Self::Service => "",
+        }
+    }
+
+    /// What was divided by, as a sentence.
+    pub fn sentence(self) -> String {
+        let s = |number: u32| if number == 1 { "" } else { "s" };
+        match self {
+            Self::Accelerator(number) => format!("Throughput is divided by the {number} GPU{} that served.", s(number)),
+            Self::Node(number) => format!("No GPU served: throughput is divided by {number} node{}.", s(number)),
+            Self::Service => "A provider's model: what serves it is not known, so throughput is not divided.".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    pub fn report(points: Value) -> Report {
+        serde_json::from_value(json!({
+            "run_id": uuid::Uuid::nil(), "kind": "measured", "status": "succeeded", "valid": true, "invalid_reasons": [],
+            "summary": {}, "load_points": points, "best": 0, "nodes": [], "provenance": {},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn points_are_in_the_order_of_their_loads_and_one_is_no_sweep() {
+        let sweep = Sweep::of(&report(json!([{ "concurrency": 8 }, { "concurrency": 1 }, { "concurrency": 4 }]))).unwrap();
+        assert_eq!(sweep.points.iter().map(|swept| swept.index).collect::<Vec<_>>(), [1, 2, 0]);
+        assert_eq!((sweep.varied, sweep.chosen), (Varied::Concurrency, Some(0)));
+        assert_eq!(Sweep::of(&report(json!([{ "rate": 8.0 }]))), None);
+        assert_eq!(Sweep::of(&report(json!([{ "rate": 8.0 }, { "rate": 2.5 }]))).unwrap().varied, Varied::Rate);
+    }
+
+    #[test]
+    fn figures_that_are_not_valid_have_no_best() {
+        let mut report = report(json!([{ "concurrency": 8 }, { "concurrency": 1 }]));
+        report.valid = false;
+        assert_eq!(Sweep::of(&report).unwrap().chosen, None);
+    }
+
+    #[test]
+    fn loads_that_double_are_told_from_even_steps() {
+        let of = |loads: &[u32]| {
+            let points: Vec<Value> = loads.iter().map(|load| json!({ "concurrency": load })).collect();
+            Sweep::of(&report(json!(points))).unwrap().doubles()
+        };
+        assert!(of(&[1, 2, 4, 8, 16]));
+        assert!(of(&[1, 2, 4, 8, 12, 14]), "a search halves its steps in the end");
+        assert!(!of(&[10, 20, 30, 40, 50, 60, 70, 80]));
+        assert!(!of(&[1, 2, 4]), "too near each other");
+    }
+
+    #[test]
+    fn a_point_that_another_surpasses_is_not_on_the_frontier() {
+        assert_eq!(frontier(&[(10.0, 1.0), (9.0, 3.0), (8.0, 2.0), (5.0, 3.0)]), [true, true, false, false]);
+        assert_eq!(frontier(&[(1.0, 1.0), (1.0, 1.0)]), [true, true]);
+        assert!(frontier(&[]).is_empty());
+    }
+
+    #[test]
+    fn accelerators_count_before_nodes() {
+        let mut report = report(json!([]));
+        assert_eq!(Per::of(&report), Per::Service);
+        let gpu = |count: u32| json!({ "node": "n", "type": "cuda", "count": count });
+        report.provenance.insert("serving_devices".to_owned(), json!([gpu(2), gpu(2)]));
+        assert_eq!(Per::of(&report), Per::Accelerator(4));
+        report.provenance.insert("serving_devices".to_owned(), json!([{ "node": "n", "type": "cpu", "count": 1 }]));
+        assert_eq!(Per::of(&report), Per::Node(1));
+    }
+}

@@ -1,0 +1,116 @@
+//! What a check means for the figures of a load. Pure.
+
+use crate::report::{Distribution, LoadPoint};
+use crate::statistics::bounds::floor;
+use crate::validity::{ClientError, SelfCheck};
+
+/// A figure may be wrong by this share of it, or by so many ms, whichever is more.
+const SHARE: f64 = 0.05;
+const LEAST_MS: f64 = 1.0;
+
+/// What a check says about a load.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// Why the figures can't be trusted.
+    pub invalid: Vec<String>,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+}
+
+/// Holds the client's p99 error against the medians of each load point.
+pub fn judge(check: &SelfCheck, points: &[LoadPoint]) -> Judgement {
+    let mut judgement = Judgement::default();
+    if let Some(why) = &check.failed {
+        judgement.notes.push(format!("The client could not be checked: {why}."));
+        return judgement;
+    }
+    type Figure = fn(&LoadPoint) -> Option<&Distribution>;
+    let figures: [(&str, Option<ClientError>, Figure); 2] = [
+        // An embedding has an end only.
+        ("TTFT", check.ttft_error_ms, |point| point.summary.ttft_ms.as_ref().or(point.summary.e2el_ms.as_ref())),
+        ("ITL", check.itl_error_ms, |point| point.summary.itl_ms.as_ref()),
+    ];
+    for (name, error, figure) in figures {
+        let Some(error) = error else { continue };
+        if floor(99.0).is_some_and(|least| error.n < least) {
+            judgement.notes.push(format!("The client's {name} error was seen {} times only: too few for its p99.", error.n));
+            continue;
+        }
+        // Of several load points, the one that the error weighs most in.
+        let least = points.iter().filter_map(|point| Some(figure(point)?.p50)).min_by(f64::total_cmp);
+        let Some(least) = least else { continue };
+        let bound = (least * SHARE).max(LEAST_MS);
+        if error.p99 > bound {
+            judgement.invalid.push(format!(
+                "The client's {name} error is {:.2} ms (p99, checked with {} in flight), over {bound:.2} ms: the larger of 1 ms and 5 % of the median {name}, {least:.2} ms.",
+                error.p99, check.concurrency
+            ));
+        }
+    }
+    let most = points.iter().filter_map(|point| point.summary.peak_concurrency).max().unwrap_or(0);
+    if most > u64::from(check.concurrency) * 2 {
+        judgement.notes.push(format!("The client was checked with {} in flight; the load had up to {most}.", check.concurrency));
+    }
+    judgement
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(ttft: f64, itl: f64, n: u64) -> SelfCheck {
+        let error = |p99| Some(ClientError { p50: 0.0, p99, max: p99, n });
+        SelfCheck {
+            concurrency: 8,
+            requests: n,
+            true_ttft_ms: 4.0,
+            true_itl_ms: 1.0,
+            ttft_error_ms: error(ttft),
+            itl_error_ms: error(itl),
+            checked_at_unix_ms: 0,
+            cached: false,
+            failed: None,
+        }
+    }
+
+    fn point(ttft: f64, itl: f64) -> LoadPoint {
+        let of = |p50: f64| {
+            serde_json::json!({"mean": p50, "std": 0, "min": p50, "p25": p50, "p50": p50, "p75": p50, "p90": p50, "p95": p50,
+                "p99": p50, "p999": p50, "max": p50, "n": 100})
+        };
+        serde_json::from_value(serde_json::json!({"ttft_ms": of(ttft), "itl_ms": of(itl), "peak_concurrency": 8})).unwrap()
+    }
+
+    #[test]
+    fn five_percent_or_one_millisecond_whichever_is_larger() {
+        let fine = |check, points: &[LoadPoint]| judge(&check, points) == Judgement::default();
+        assert!(fine(check(1.0, 1.0, 700), &[point(5.0, 2.0)]));
+        assert!(fine(check(5.0, 2.0, 700), &[point(100.0, 40.0)]));
+        assert!(!fine(check(5.01, 2.0, 700), &[point(100.0, 40.0)]));
+        assert!(!fine(check(5.0, 2.01, 700), &[point(100.0, 40.0)]));
+        // the load point in which it weighs most decides
+        let judged = judge(&check(4.0, 0.0, 700), &[point(100.0, 40.0), point(50.0, 40.0)]);
+        assert_eq!(
+            judged.invalid,
+            [
+                "The client's TTFT error is 4.00 ms (p99, checked with 8 in flight), over 2.50 ms: the larger of 1 ms and 5 % of the median TTFT, 50.00 ms."
+            ]
+        );
+        // without a figure there is nothing to be wrong
+        assert!(fine(check(9.0, 9.0, 700), &[]));
+    }
+
+    #[test]
+    fn what_decides_nothing_is_said() {
+        assert_eq!(judge(&check(9.0, 9.0, 661), &[point(5.0, 2.0)]).notes.len(), 2);
+        assert!(judge(&check(9.0, 9.0, 661), &[point(5.0, 2.0)]).invalid.is_empty());
+        let failed = SelfCheck { failed: Some("no request succeeded".to_owned()), ..check(9.0, 9.0, 700) };
+        assert_eq!(judge(&failed, &[]).notes, ["The client could not be checked: no request succeeded."]);
+        let mut wide = point(5.0, 2.0);
+        wide.summary.peak_concurrency = Some(17);
+        assert_eq!(
+            judge(&check(0.1, 0.1, 700), &[wide]).notes,
+            ["The client was checked with 8 in flight; the load had up to 17."]
+        );
+    }
+}

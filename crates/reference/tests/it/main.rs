@@ -1,0 +1,33 @@
+//! The reference engine from outside, over plain sockets: dialects, faults, bytes on the wire, metrics, truth.
+#![allow(clippy::unwrap_used, clippy::format_collect)]
+
+mod client;
+mod dialects;
+mod faults;
+mod small_calls;
+mod timing;
+
+use dyno_reference::{
+    Config,
+    config::{Dialect, Shape, TruthSink},
+    timing::Timing,
+};
+use std::time::Duration;
+
+/// An engine that answers almost at once and keeps the truth.
+fn quick(dialect: Dialect) -> Config {
+    Config {
+        model: "m".to_owned(),
+        timing: Timing { ttft: Duration::from_millis(2), itl: Duration::from_millis(1), ..Timing::default() },
+        shape: Shape::of(dialect),
+        truth: TruthSink::Memory,
+        ..Config::default()
+    }
+}
+
+/// A streamed chat with usage, of so many tokens exactly.
+fn chat(max_tokens: u32) -> String {
+    format!(
+        r#"{{"model":"m","messages":[{{"role":"user","content":"one two three"}}],"max_tokens":{max_tokens},"ignore_eos":true,"stream":true,"stream_options":{{"include_usage":true}}}}"#
+    )
+}
