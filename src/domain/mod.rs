@@ -13,6 +13,7 @@ pub mod list;
 pub mod live;
 pub mod metrics;
 pub mod occupancy;
+pub mod path;
 pub mod problem;
 pub mod provider;
 pub mod repeat;

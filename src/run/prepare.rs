@@ -12,7 +12,7 @@ use crate::domain::inventory::{ModelFacts, Node};
 use crate::engine::devices::{Share, deal};
 use crate::engine::{Place, Program, Recipe, Serve, ServedModel, memory, recipe};
 use crate::load::address::Address;
-use crate::server::App;
+use crate::state::AppState as App;
 
 /// The chosen nodes as they are now, each of them Ready.
 pub(super) async fn nodes(app: &App, spec: &BenchmarkSpec) -> Result<Vec<Node>, String> {

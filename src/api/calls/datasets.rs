@@ -16,7 +16,7 @@ use crate::domain::inventory::{Dataset, DatasetRow, TraceRow};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::user::Actor;
-use crate::server::App;
+use crate::state::AppState;
 
 impl Listed for Dataset {
     fn name(&self) -> &str {
@@ -42,17 +42,22 @@ impl Drop for Upload {
 }
 
 /// The datasets that the actor may use.
-pub async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Page<Dataset>, Problem> {
+pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Page<Dataset>, Problem> {
     page_of(app.store.datasets(actor).await?, query, "Datasets")
 }
 
 /// One dataset.
-pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Dataset, Problem> {
+pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<Dataset, Problem> {
     Ok(app.store.dataset(actor, id).await?)
 }
 
 /// The first rows of a dataset, or the first arrivals of a trace: one of the two lists is empty.
-pub async fn first_rows(app: &App, actor: &Actor, id: Uuid, count: usize) -> Result<(Vec<DatasetRow>, Vec<TraceRow>), Problem> {
+pub async fn first_rows(
+    app: &AppState,
+    actor: &Actor,
+    id: Uuid,
+    count: usize,
+) -> Result<(Vec<DatasetRow>, Vec<TraceRow>), Problem> {
     let dataset = app.store.dataset(actor, id).await?;
     let path = path_of(&app.config.data_dir, id);
     let read = off_thread(move || {
@@ -72,7 +77,7 @@ pub async fn first_rows(app: &App, actor: &Actor, id: Uuid, count: usize) -> Res
 
 /// Takes an upload's bytes in, up to the limit.
 pub async fn receive<B: AsRef<[u8]>, E: std::fmt::Display>(
-    app: &App,
+    app: &AppState,
     file_name: &str,
     bytes: impl Stream<Item = Result<B, E>>,
 ) -> Result<Upload, Problem> {
@@ -99,7 +104,7 @@ pub async fn receive<B: AsRef<[u8]>, E: std::fmt::Display>(
 }
 
 /// Adds a dataset from an uploaded file. A file with errors is refused with the line of each.
-pub async fn create(app: &App, actor: &Actor, name: &str, upload: Upload) -> Result<Dataset, Problem> {
+pub async fn create(app: &AppState, actor: &Actor, name: &str, upload: Upload) -> Result<Dataset, Problem> {
     let name = checked_name(name).map_err(|message| Problem::field("name", message))?;
     let id = Uuid::now_v7();
     let output = path_of(&app.config.data_dir, id);
@@ -114,7 +119,7 @@ pub async fn create(app: &App, actor: &Actor, name: &str, upload: Upload) -> Res
 }
 
 /// Removes a dataset and its rows, or archives it where benchmarks were made of it.
-pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
     if app.store.dataset(actor, id).await?.builtin {
         return Err(Problem::conflict("The dataset that comes with Dyno can't be removed."));
     }
@@ -125,7 +130,7 @@ pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
 }
 
 /// For the portal's start: removes uploads that a stop ended.
-pub(super) async fn clear_uploads(app: &App) -> Result<(), Problem> {
+pub(super) async fn clear_uploads(app: &AppState) -> Result<(), Problem> {
     match tokio::fs::remove_dir_all(app.config.data_dir.join("uploads")).await {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(disk(error)),
         _ => Ok(()),
@@ -133,7 +138,7 @@ pub(super) async fn clear_uploads(app: &App) -> Result<(), Problem> {
 }
 
 /// For the portal's start: makes sure that the dataset that comes with Dyno is there.
-pub(super) async fn register_builtin(app: &App) -> Result<(), Problem> {
+pub(super) async fn register_builtin(app: &AppState) -> Result<(), Problem> {
     let data_dir = app.config.data_dir.clone();
     let (id, imported) = off_thread(move || builtin(&data_dir)).await?.map_err(refused)?;
     if app.store.dataset(&portal_itself(), id).await.is_ok() {

@@ -13,19 +13,19 @@ use uuid::Uuid;
 use crate::domain::problem::Problem;
 use crate::domain::try_it::{TryIt, TryItState, TryItStep, TryItStepId};
 use crate::domain::user::Actor;
-use crate::server::App;
+use crate::state::AppState;
 
 /// Where it stands, by data folder: a portal has one, tests have several portals.
 static PROGRESS: LazyLock<Mutex<HashMap<PathBuf, TryIt>>> = LazyLock::new(Mutex::default);
 
 /// Where it stands.
-pub async fn status(app: &App, actor: &Actor) -> Result<TryIt, Problem> {
+pub async fn status(app: &AppState, actor: &Actor) -> Result<TryIt, Problem> {
     administrators_only(actor)?;
     Ok(Board(app.config.data_dir.clone()).read())
 }
 
 /// Starts it, unless it is at work. Only for administrators: it installs a program on the portal's machine.
-pub async fn start(app: &App, actor: &Actor) -> Result<TryIt, Problem> {
+pub async fn start(app: &AppState, actor: &Actor) -> Result<TryIt, Problem> {
     administrators_only(actor)?;
     let board = Board(app.config.data_dir.clone());
     if board.begin() {
@@ -41,7 +41,7 @@ fn administrators_only(actor: &Actor) -> Result<(), Problem> {
     Err(Problem::forbidden("Only administrators can install the engine and the model."))
 }
 
-async fn work(app: App, actor: Actor, board: Board) {
+async fn work(app: AppState, actor: Actor, board: Board) {
     let shutdown = app.shutdown.clone();
     let done = tokio::select! {
         done = steps::all(&app, &actor, &board) => done,

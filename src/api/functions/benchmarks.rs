@@ -13,9 +13,9 @@ pub async fn run_again(
     #[server(default)] form: String,
 ) -> Result<(), CallError> {
     let started = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         let id = known(&id)?;
-        super::clicks::once_to(actor.id, &form, async move {
+        super::idempotency::once_to(actor.id, &form, async move {
             let run = crate::api::calls::benchmarks::run_again(&app, &actor, id, simulated == "true").await?;
             Ok(format!("/runs/{}", run.id))
         })
@@ -32,9 +32,9 @@ pub async fn copy_to_draft(
     #[server(default)] form: String,
 ) -> Result<(), CallError> {
     let copied = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         let id = known(&id)?;
-        super::clicks::once_to(actor.id, &form, async move {
+        super::idempotency::once_to(actor.id, &form, async move {
             let draft = crate::api::calls::benchmarks::clone_to_draft(&app, &actor, id).await?;
             Ok(format!("/wizard/{}/{}", draft.workflow_id, draft.next_page().slug()))
         })

@@ -49,7 +49,7 @@ pub struct DatasetView {
 /// The list of datasets.
 #[server(endpoint = "ui/datasets", input = server_fn::codec::Json)]
 pub async fn load_datasets(query: ListQuery, flash: String) -> Result<DatasetsView, CallError> {
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let owners = lists::Owners::seen_by(&app, &actor).await?;
     let page = crate::api::calls::datasets::list(&app, &actor, &query).await?;
     let items = page.items.into_iter().map(|dataset| owned(&owners, dataset)).collect();
@@ -60,7 +60,7 @@ pub async fn load_datasets(query: ListQuery, flash: String) -> Result<DatasetsVi
 #[server(endpoint = "ui/dataset")]
 pub async fn load_dataset(#[server(default)] id: String, #[server(default)] flash: String) -> Result<DatasetView, CallError> {
     use crate::api::calls::datasets;
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let id = lists::id_of(&id, "dataset")?;
     let dataset = datasets::get(&app, &actor, id).await?;
     let (mut rows, arrivals, problem) = match datasets::first_rows(&app, &actor, id, FIRST_ROWS).await {
@@ -88,7 +88,7 @@ pub async fn upload_dataset(data: MultipartData) -> Result<(), CallError> {
 pub async fn delete_dataset(#[server(default)] id: String) -> Result<(), CallError> {
     use crate::api::calls::datasets;
     let deleted = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         let id = lists::id_of(&id, "dataset")?;
         let name = datasets::get(&app, &actor, id).await?.name;
         datasets::delete(&app, &actor, id).await?;
@@ -120,7 +120,7 @@ fn cut(text: &mut String) {
 #[cfg(feature = "ssr")]
 async fn receive(data: MultipartData, name: &mut String) -> Result<(String, String), Problem> {
     use crate::api::calls::datasets;
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let mut form = data.into_inner().ok_or_else(broken)?;
     let (mut upload, mut refused) = (None, None);
     // Read to the end even when it is refused: a browser shows no answer before it has sent all.

@@ -35,7 +35,7 @@ pub struct ReportPage {
 pub async fn load_report(id: Uuid, flash: String) -> Result<ReportPage, CallError> {
     use crate::api::calls::{benchmarks, runs};
     use crate::domain::problem::ProblemKind;
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let live = super::runs::told(&app, &actor, id).await?;
     let benchmark = benchmarks::get(&app, &actor, live.run.benchmark_id).await?;
     let report = match runs::report(&app, &actor, id).await {
@@ -62,7 +62,7 @@ pub struct RequestPage {
 #[server(endpoint = "ui/runs/requests", input = server_fn::codec::Json)]
 pub async fn load_requests(id: Uuid, query: ListQuery) -> Result<RequestPage, CallError> {
     use crate::api::calls::runs;
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let first = ListQuery {
         status: Some("measured".to_owned()),
         sort: Some("sent_unix_ns".to_owned()),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::CallError;
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::form::Flash;
-use crate::domain::list::{ListQuery, Page};
+use crate::domain::list::{HistoryChoices, ListQuery, Page};
 use crate::domain::live::{Line, LiveRun};
 use crate::domain::run::{RunRow, StageId};
 use crate::domain::workflow::WorkflowRow;
@@ -21,26 +21,13 @@ pub struct History {
     /// This page's runs.
     pub runs: Page<RunRow>,
     /// What can be filtered by.
-    pub choices: Choices,
+    pub choices: HistoryChoices,
     /// The caller's own drafts, the last changed first.
     pub drafts: Vec<WorkflowRow>,
     /// What was wrong with the last action.
     pub flash: Option<Flash>,
     /// Why the filters found nothing: a date that is none, say.
     pub refused: Option<String>,
-}
-
-/// The distinct values of the runs that the caller may see.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Choices {
-    /// Models.
-    pub models: Vec<String>,
-    /// Clusters.
-    pub clusters: Vec<String>,
-    /// Tags.
-    pub tags: Vec<String>,
-    /// Creators.
-    pub creators: Vec<String>,
 }
 
 /// What a run's live page begins with.
@@ -59,7 +46,7 @@ pub struct LivePage {
 pub async fn load_history(query: ListQuery, flash: String) -> Result<History, CallError> {
     use crate::api::calls::{runs, workflows};
     use crate::domain::problem::ProblemKind;
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let query = ListQuery { page_size: Some(query.page_size.unwrap_or(HISTORY_ROWS)), ..query };
     // A filter that breaks a rule is told on the page, whose form can mend it.
     let (page, refused) = match runs::list(&app, &actor, query).await {
@@ -79,7 +66,7 @@ pub async fn load_history(query: ListQuery, flash: String) -> Result<History, Ca
 /// The runs of a page of the history once more, while some of them go on.
 #[server(endpoint = "ui/history/runs", input = server_fn::codec::Json)]
 pub async fn history_runs(query: ListQuery) -> Result<Page<RunRow>, CallError> {
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let query = ListQuery { page_size: Some(query.page_size.unwrap_or(HISTORY_ROWS)), ..query };
     Ok(crate::api::calls::runs::list(&app, &actor, query).await?)
 }
@@ -88,7 +75,7 @@ pub async fn history_runs(query: ListQuery) -> Result<Page<RunRow>, CallError> {
 #[server(endpoint = "ui/runs/live", input = server_fn::codec::Json)]
 pub async fn load_live(id: Uuid, flash: String) -> Result<LivePage, CallError> {
     use crate::api::calls::benchmarks;
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let live = told(&app, &actor, id).await?;
     let spec = benchmarks::get(&app, &actor, live.run.benchmark_id).await?.spec;
     Ok(LivePage { live, spec, flash: super::forms::kept(&flash).await })
@@ -97,7 +84,7 @@ pub async fn load_live(id: Uuid, flash: String) -> Result<LivePage, CallError> {
 /// How many runs are before this one on its nodes; nothing once it has begun.
 #[server(endpoint = "ui/runs/queue", input = server_fn::codec::Json)]
 pub async fn queue_position(id: Uuid) -> Result<Option<u32>, CallError> {
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     Ok(crate::api::calls::runs::get(&app, &actor, id).await?.queue_position)
 }
 
@@ -106,7 +93,7 @@ pub async fn queue_position(id: Uuid) -> Result<Option<u32>, CallError> {
 pub async fn earlier_lines(id: Uuid, stage: StageId, before: i64) -> Result<Vec<Line>, CallError> {
     use crate::domain::event::RunEvent;
     use crate::domain::live::LOG_LINES;
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let mut lines = std::collections::VecDeque::new();
     let mut seq = 0;
     'pieces: loop {
@@ -136,7 +123,7 @@ pub async fn earlier_lines(id: Uuid, stage: StageId, before: i64) -> Result<Vec<
 #[server(endpoint = "ui/runs/cancel")]
 pub async fn cancel_run(#[server(default)] id: String) -> Result<(), CallError> {
     let cancelled = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         crate::api::calls::runs::cancel(&app, &actor, known(&id)?).await?;
         Ok(format!("/runs/{id}"))
     };
@@ -147,7 +134,7 @@ pub async fn cancel_run(#[server(default)] id: String) -> Result<(), CallError> 
 #[server(endpoint = "ui/runs/delete")]
 pub async fn delete_run(#[server(default)] id: String, #[server(default)] next: String) -> Result<(), CallError> {
     let deleted = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         crate::api::calls::runs::delete(&app, &actor, known(&id)?).await?;
         Ok(if next.is_empty() { "/".to_owned() } else { next.clone() })
     };
@@ -161,7 +148,7 @@ const EVENTS: u32 = 5000;
 /// A run and what its events tell.
 #[cfg(feature = "ssr")]
 pub(super) async fn told(
-    app: &crate::server::App,
+    app: &crate::state::AppState,
     actor: &crate::domain::user::Actor,
     id: Uuid,
 ) -> Result<LiveRun, crate::domain::problem::Problem> {

@@ -63,7 +63,7 @@ impl Save {
         self.begins = Uuid::parse_str(form).ok();
         if let (true, Some(form)) = (self.workflow_id.is_empty(), self.begins) {
             let begun = async {
-                let (app, actor) = crate::server::context()?;
+                let (app, actor) = crate::auth::context()?;
                 calls::workflows::begun_by(&app, &actor, form).await
             };
             match begun.await {
@@ -126,7 +126,7 @@ impl Save {
     }
 
     async fn run(self) -> Result<String, Problem> {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         let id = if self.workflow_id.is_empty() {
             None
         } else {
@@ -160,7 +160,7 @@ impl Save {
     /// The model that was chosen, if it exists.
     pub async fn model(&self, id: &str) -> Result<Option<Model>, Problem> {
         let Ok(id) = Uuid::parse_str(id) else { return Ok(None) };
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         match calls::models::get(&app, &actor, id).await {
             Ok(model) => Ok(Some(model)),
             // The step itself says that there is none.
@@ -180,7 +180,7 @@ impl Save {
 
     async fn stored_tags(&self) -> Option<Vec<Tag>> {
         let id = Uuid::parse_str(&self.workflow_id).ok()?;
-        let (app, actor) = crate::server::context().ok()?;
+        let (app, actor) = crate::auth::context().ok()?;
         let answer = calls::workflows::get(&app, &actor, id).await.ok()?;
         Some(answer.workflow_steps.tags)
     }
@@ -193,7 +193,7 @@ fn first(number: u8, body: Value) -> Value {
 
 /// A later call. When the draft has moved on meanwhile but holds these very values, as after a double click, it is done.
 async fn send(
-    app: &crate::server::App,
+    app: &crate::state::AppState,
     actor: &crate::domain::user::Actor,
     id: Uuid,
     number: u8,
@@ -227,7 +227,7 @@ fn holds(answer: &WorkflowAnswer, body: &Value) -> bool {
 }
 
 async fn add_credential(
-    app: &crate::server::App,
+    app: &crate::state::AppState,
     actor: &crate::domain::user::Actor,
     model: Option<Model>,
     name: String,

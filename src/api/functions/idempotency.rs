@@ -56,7 +56,7 @@ where
         let click = clicks.entry(key).or_insert_with(|| {
             let action = tokio::spawn(async move {
                 let answer = act.await;
-                let mut clicks = super::clicks::clicks();
+                let mut clicks = super::idempotency::clicks();
                 if answer.is_err() {
                     clicks.remove(&key);
                 } else if let Some(click) = clicks.get_mut(&key) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::people::Shown;
+use crate::domain::user::OneTimeSecret;
 
 /// How long a secret waits for its page.
 const WAITS: Duration = Duration::from_secs(120);
@@ -15,7 +15,7 @@ const WAITS: Duration = Duration::from_secs(120);
 struct Kept {
     owner: Uuid,
     ends: Instant,
-    shown: Shown,
+    shown: OneTimeSecret,
 }
 
 static KEPT: LazyLock<Mutex<HashMap<Uuid, Kept>>> = LazyLock::new(Mutex::default);
@@ -25,7 +25,7 @@ fn kept() -> MutexGuard<'static, HashMap<Uuid, Kept>> {
 }
 
 /// Keeps a secret for its owner's next page; the answer is its id.
-pub(super) fn keep(owner: Uuid, shown: Shown, now: Instant) -> Uuid {
+pub(super) fn keep(owner: Uuid, shown: OneTimeSecret, now: Instant) -> Uuid {
     let id = Uuid::new_v4();
     let mut kept = kept();
     kept.retain(|_, kept| kept.ends > now);
@@ -41,7 +41,7 @@ pub(super) fn copy(owner: Uuid, id: &str, now: Instant) -> Option<Uuid> {
 }
 
 /// Takes the secret, if it is this owner's and still there.
-pub(super) fn take(owner: Uuid, id: &str, now: Instant) -> Option<Shown> {
+pub(super) fn take(owner: Uuid, id: &str, now: Instant) -> Option<OneTimeSecret> {
     let id = Uuid::parse_str(id).ok()?;
     let mut kept = kept();
     if kept.get(&id)?.owner != owner {
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn a_secret_is_shown_once_and_to_its_owner_only() {
         let (owner, other, now) = (Uuid::new_v4(), Uuid::new_v4(), Instant::now());
-        let secret = || Shown::Token { name: "ci".to_owned(), secret: "s".to_owned() };
+        let secret = || OneTimeSecret::Token { name: "ci".to_owned(), secret: "s".to_owned() };
         let id = keep(owner, secret(), now).to_string();
         assert_eq!(take(other, &id, now), None);
         assert_eq!(take(owner, &id, now), Some(secret()));
