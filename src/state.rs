@@ -2,9 +2,10 @@
 
 mod attempts;
 pub mod config;
+mod one_time_secrets;
 mod run_notifier;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::extract::FromRef;
 use jiff::Timestamp;
@@ -13,9 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::attempts::Attempts;
 pub use self::config::{Config, ConfigError, ServeArgs};
+pub use self::one_time_secrets::OneTimeSecrets;
 pub use self::run_notifier::RunNotifier;
 use crate::cluster::{Clusters, Local};
 use crate::credentials::{Outgoing, OutgoingOptions, Vault, VaultError};
+use crate::domain::try_it::TryIt;
 use crate::store::{Store, StoreError};
 
 /// The portal's state. Cheap to clone.
@@ -40,6 +43,10 @@ pub struct Inner {
     pub leptos_options: LeptosOptions,
     /// Failed sign-ins.
     pub sign_in_attempts: Attempts,
+    /// New tokens and links, until their page has shown them.
+    pub one_time_secrets: OneTimeSecrets,
+    /// How far "Try it" is; absent before it was begun.
+    pub try_it: Mutex<Option<TryIt>>,
     /// Cancelled when the portal stops; event streams end by it.
     pub shutdown: CancellationToken,
     /// First parts of the paths of static files.
@@ -91,6 +98,8 @@ impl AppState {
             clusters: Clusters::new(Arc::new(Local::default())),
             run_notifier: RunNotifier::default(),
             sign_in_attempts: Attempts::default(),
+            one_time_secrets: OneTimeSecrets::default(),
+            try_it: Mutex::default(),
             shutdown: CancellationToken::new(),
             config,
             store,

@@ -18,6 +18,7 @@ use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::{files, headers, host, log, style};
 use crate::api::calls::datasets;
+use crate::api::functions::with_status;
 use crate::app;
 use crate::auth::{auth_layer, expired_session_form, multipart};
 use crate::domain::problem::{Problem, ProblemKind};
@@ -60,6 +61,7 @@ pub fn router(portal: &AppState) -> Router {
         })
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(move |State(portal): State<AppState>, request: Request| elsewhere(portal, request, not_found_sheet, context))
+        .layer(middleware::from_fn(with_status))
         .layer(middleware::from_fn_with_state(portal.clone(), body_limit))
         .layer(middleware::from_fn_with_state(portal.clone(), auth_layer::require_identity))
         .layer(CompressionLayer::new().br(true).gzip(true))

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
@@ -33,6 +34,8 @@ pub struct Upload {
     path: PathBuf,
     /// The name that the sender gave it; only for recognising the format.
     pub file_name: String,
+    /// SHA-256 of its bytes.
+    pub sha256: [u8; 32],
 }
 
 impl Drop for Upload {
@@ -83,10 +86,10 @@ pub async fn receive<B: AsRef<[u8]>, E: std::fmt::Display>(
 ) -> Result<Upload, Problem> {
     let folder = app.config.data_dir.join("uploads");
     tokio::fs::create_dir_all(&folder).await.map_err(disk)?;
-    let upload = Upload { path: folder.join(Uuid::new_v4().to_string()), file_name: file_name.to_owned() };
+    let mut upload = Upload { path: folder.join(Uuid::new_v4().to_string()), file_name: file_name.to_owned(), sha256: [0; 32] };
     let mut file =
         tokio::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&upload.path).await.map_err(disk)?;
-    let mut received = 0_u64;
+    let (mut received, mut digest) = (0_u64, Sha256::new());
     let mut bytes = std::pin::pin!(bytes);
     while let Some(chunk) = bytes.next().await {
         let chunk = chunk.map_err(|error| {
@@ -97,9 +100,11 @@ pub async fn receive<B: AsRef<[u8]>, E: std::fmt::Display>(
         if received > MAX_FILE_BYTES {
             return Err(too_large());
         }
+        digest.update(chunk.as_ref());
         file.write_all(chunk.as_ref()).await.map_err(disk)?;
     }
     file.flush().await.map_err(disk)?;
+    upload.sha256 = digest.finalize().into();
     Ok(upload)
 }
 

@@ -3,12 +3,13 @@
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::domain::event::StoredEvent;
+use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::list::{HistoryChoices, ListQuery, Page};
+use crate::domain::live::{LOG_LINES, Line, LiveRun};
 use crate::domain::problem::Problem;
 use crate::domain::repeat::Repeat;
 use crate::domain::report::{Report, RequestRecord};
-use crate::domain::run::{Run, RunRow};
+use crate::domain::run::{Run, RunRow, StageId};
 use crate::domain::user::Actor;
 use crate::load::plan::Plan;
 use crate::run::folder_of;
@@ -91,6 +92,33 @@ pub async fn requests_after(
 /// Events of a run after a number, oldest first, at most `limit`.
 pub async fn events_after(app: &AppState, actor: &Actor, id: Uuid, after: i64, limit: u32) -> Result<Vec<StoredEvent>, Problem> {
     Ok(app.store.events_after(actor, id, after, limit).await?)
+}
+
+/// A run as its page shows it, with at most so many lines of each log, and as many snapshots of the load as a chart has points.
+pub async fn live(app: &AppState, actor: &Actor, id: Uuid, lines: u32, points: u32) -> Result<LiveRun, Problem> {
+    // The run is read first: what its later events change is applied to it.
+    let mut live = LiveRun::new(get(app, actor, id).await?);
+    let snapshot = app.store.run_snapshot(actor, &live.run, lines, points).await?;
+    for stored in snapshot.events {
+        live.apply(stored.seq, stored.event);
+    }
+    for (stage, earlier) in snapshot.earlier {
+        if let Some(log) = live.logs.iter_mut().find(|log| log.stage == stage) {
+            log.earlier = earlier;
+        }
+    }
+    live.last_seq = snapshot.last_seq;
+    Ok(live)
+}
+
+/// Lines of a stage's log before an event, at most as many as a page keeps, oldest first.
+pub async fn earlier_lines(app: &AppState, actor: &Actor, id: Uuid, stage: StageId, before: i64) -> Result<Vec<Line>, Problem> {
+    let events = app.store.log_lines_before(actor, id, stage, before, LOG_LINES as u32).await?;
+    let lines = events.into_iter().filter_map(|stored| match stored.event {
+        RunEvent::Log(line) => Some(Line { seq: stored.seq, level: line.level, text: line.line }),
+        RunEvent::Stage(_) | RunEvent::Progress(_) | RunEvent::End(_) => None,
+    });
+    Ok(lines.collect())
 }
 
 /// Changes whenever a run has a new event. Whoever may look at the run is for the caller to know.

@@ -53,7 +53,10 @@ pub async fn add_credential(
         let (app, actor) = crate::auth::context()?;
         let provider = ProviderId::parse(&provider).ok_or_else(|| Problem::field("provider", "Choose a provider."))?;
         let base_url = Some(base_url).filter(|base_url| !base_url.trim().is_empty());
-        idempotency::once(actor.id, &form, async move {
+        let fields = [name.as_str(), provider.as_str(), &secret, base_url.as_deref().unwrap_or_default()];
+        let key = idempotency::FormKey::new(actor.id, &form, "credential-add", &fields, idempotency::FIELDS_KEPT);
+        let state = app.clone();
+        idempotency::once(&state, key, async move {
             let credential = create(&app, &actor, &name, provider, secret, base_url).await?;
             let sentence =
                 format!("{} was added. Its secret is sealed, and sent to {} only.", credential.name, credential.origin);

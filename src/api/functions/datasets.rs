@@ -11,7 +11,7 @@ use crate::domain::inventory::{Dataset, DatasetRow, TraceRow};
 use crate::domain::list::{ListQuery, Page};
 
 #[cfg(feature = "ssr")]
-use super::{forms, lists};
+use super::{forms, idempotency, lists};
 #[cfg(feature = "ssr")]
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 
@@ -122,7 +122,7 @@ async fn receive(data: MultipartData, name: &mut String) -> Result<(String, Stri
     use crate::api::calls::datasets;
     let (app, actor) = crate::auth::context()?;
     let mut form = data.into_inner().ok_or_else(broken)?;
-    let (mut upload, mut refused) = (None, None);
+    let (mut upload, mut refused, mut number) = (None, None, String::new());
     // Read to the end even when it is refused: a browser shows no answer before it has sent all.
     loop {
         let field = match form.next_field().await {
@@ -131,6 +131,7 @@ async fn receive(data: MultipartData, name: &mut String) -> Result<(String, Stri
             Err(_) => return Err(refused.unwrap_or_else(broken)),
         };
         match field.name() {
+            Some("form") => number = field.text().await.map_err(|_| broken())?,
             Some("name") => *name = field.text().await.map_err(|_| broken())?,
             Some("file") => {
                 let file_name = field.file_name().unwrap_or_default().to_owned();
@@ -150,8 +151,15 @@ async fn receive(data: MultipartData, name: &mut String) -> Result<(String, Stri
     let missing = missing.into_iter().filter(|(_, is_missing, _)| *is_missing);
     let errors: Vec<FieldError> = missing.map(|(field, _, message)| FieldError::new(field, message)).collect();
     let Some(upload) = upload.filter(|_| errors.is_empty()) else { return Err(Problem::invalid(errors)) };
-    let dataset = datasets::create(&app, &actor, name, upload).await?;
-    Ok((format!("/datasets/{}", dataset.id), "The dataset was added.".to_owned()))
+    let file: String = upload.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let fields = [name.as_str(), &upload.file_name, &file];
+    let key = idempotency::FormKey::new(actor.id, &number, "dataset-upload", &fields, idempotency::FIELDS_KEPT);
+    let (state, name) = (app.clone(), name.clone());
+    idempotency::once(&state, key, async move {
+        let dataset = datasets::create(&app, &actor, &name, upload).await?;
+        Ok((format!("/datasets/{}", dataset.id), "The dataset was added.".to_owned()))
+    })
+    .await
 }
 
 #[cfg(feature = "ssr")]

@@ -108,6 +108,7 @@ pub async fn add_model(
         ("base_url", &base_url),
         ("model", &model),
     ]);
+    let fields: Vec<String> = std::iter::once(&source).chain(entries.iter().map(|(_, value)| value)).cloned().collect();
     let here = format!("/models/new?source={}", super::query_escape(&source));
     let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.trim().is_empty());
     let new = NewModel { name, source: source.clone(), ..NewModel::default() };
@@ -123,7 +124,10 @@ pub async fn add_model(
     };
     let added = async {
         let (app, actor) = crate::auth::context()?;
-        idempotency::once(actor.id, &form, async move {
+        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+        let key = idempotency::FormKey::new(actor.id, &form, "model-add", &fields, idempotency::FIELDS_KEPT);
+        let state = app.clone();
+        idempotency::once(&state, key, async move {
             let model = create(&app, &actor, new).await?;
             Ok((format!("/models/{}", model.id), "The model was added.".to_owned()))
         })

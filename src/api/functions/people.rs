@@ -8,7 +8,9 @@ use crate::domain::form::Flash;
 use crate::domain::user::{ApiToken, OneTimeSecret, User};
 
 #[cfg(feature = "ssr")]
-use super::{forms, idempotency, lists, one_time_secret};
+use super::idempotency::{self, BUTTON_KEPT, FIELDS_KEPT, FormKey};
+#[cfg(feature = "ssr")]
+use super::{forms, lists};
 #[cfg(feature = "ssr")]
 use crate::domain::problem::Problem;
 
@@ -46,7 +48,7 @@ pub async fn load_settings(
         administrator,
         tokens: tokens::list(&app, &actor).await?.items,
         users: if administrator { users::list(&app, &actor).await?.items } else { Vec::new() },
-        shown: one_time_secret::take(actor.id, &shown, std::time::Instant::now()),
+        shown: app.one_time_secrets.take(actor.id, &shown, std::time::Instant::now()),
         flash: forms::kept(&flash).await,
     })
 }
@@ -57,7 +59,9 @@ pub async fn add_token(#[server(default)] token_name: String, #[server(default)]
     let added = async {
         let (app, actor) = crate::auth::context()?;
         let (reader, name) = (actor.id, token_name.clone());
-        shown_next(reader, &form, async move {
+        let key = FormKey::new(reader, &form, "token-add", &[&token_name], FIELDS_KEPT);
+        let state = app.clone();
+        shown_next(&state, reader, key, async move {
             let created =
                 crate::api::calls::tokens::create(&app, &actor, &name).await.map_err(|problem| renamed(problem, "token_name"))?;
             Ok(OneTimeSecret::Token { name: created.token.name, secret: created.secret })
@@ -90,7 +94,9 @@ pub async fn add_person(
         let (app, actor) = crate::auth::context()?;
         let (reader, name) = (actor.id, person_name.clone());
         let role = Role::parse(&role).ok_or_else(|| Problem::field("role", "Choose a role."))?;
-        shown_next(reader, &form, async move {
+        let key = FormKey::new(reader, &form, "person-add", &[&person_name, role.as_str()], FIELDS_KEPT);
+        let state = app.clone();
+        shown_next(&state, reader, key, async move {
             let invited = crate::api::calls::users::create(&app, &actor, &name, role)
                 .await
                 .map_err(|problem| renamed(problem, "person_name"))?;
@@ -107,7 +113,9 @@ pub async fn invite_again(#[server(default)] id: String, #[server(default)] form
     let invited = async {
         let (app, actor) = crate::auth::context()?;
         let (reader, id) = (actor.id, lists::id_of(&id, "person")?);
-        shown_next(reader, &form, async move {
+        let key = FormKey::new(reader, &form, "person-link", &[&id.to_string()], BUTTON_KEPT);
+        let state = app.clone();
+        shown_next(&state, reader, key, async move {
             let invited = crate::api::calls::users::invite_again(&app, &actor, id).await?;
             Ok(OneTimeSecret::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at })
         })
@@ -173,16 +181,22 @@ pub async fn change_password(
 /// Makes a secret, once for each form, and leads to the page that shows it: every click has a page of its own, for whichever
 /// answer the browser follows.
 #[cfg(feature = "ssr")]
-async fn shown_next<F>(reader: uuid::Uuid, form: &str, make: F) -> Result<String, Problem>
+async fn shown_next<F>(
+    app: &crate::state::AppState,
+    reader: uuid::Uuid,
+    form: Option<FormKey>,
+    make: F,
+) -> Result<String, Problem>
 where
     F: Future<Output = Result<OneTimeSecret, Problem>> + Send + 'static,
 {
     use std::time::Instant;
-    let made = idempotency::once_to(reader, form, async move {
-        let shown = make.await?;
-        Ok(one_time_secret::keep(reader, shown, Instant::now()).to_string())
+    let state = app.clone();
+    let made = idempotency::once_to(app, form, async move {
+        let secret = make.await?;
+        Ok(state.one_time_secrets.keep(reader, secret, Instant::now()).to_string())
     });
-    let page = one_time_secret::copy(reader, &made.await?, Instant::now());
+    let page = app.one_time_secrets.copy(reader, &made.await?, Instant::now());
     Ok(page.map_or("/settings".to_owned(), |page| format!("/settings?shown={page}")))
 }
 

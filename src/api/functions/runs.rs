@@ -74,9 +74,10 @@ pub async fn history_runs(query: ListQuery) -> Result<Page<RunRow>, CallError> {
 /// A run as it stands, with what its page needs to go on from there.
 #[server(endpoint = "ui/runs/live", input = server_fn::codec::Json)]
 pub async fn load_live(id: Uuid, flash: String) -> Result<LivePage, CallError> {
-    use crate::api::calls::benchmarks;
+    use crate::api::calls::{benchmarks, runs};
+    use crate::domain::live::LOG_LINES;
     let (app, actor) = crate::auth::context()?;
-    let live = told(&app, &actor, id).await?;
+    let live = runs::live(&app, &actor, id, LOG_LINES as u32, PROGRESS).await?;
     let spec = benchmarks::get(&app, &actor, live.run.benchmark_id).await?.spec;
     Ok(LivePage { live, spec, flash: super::forms::kept(&flash).await })
 }
@@ -91,32 +92,8 @@ pub async fn queue_position(id: Uuid) -> Result<Option<u32>, CallError> {
 /// Lines of a stage's log before an event, at most as many as a page keeps, oldest first.
 #[server(endpoint = "ui/runs/log", input = server_fn::codec::Json)]
 pub async fn earlier_lines(id: Uuid, stage: StageId, before: i64) -> Result<Vec<Line>, CallError> {
-    use crate::domain::event::RunEvent;
-    use crate::domain::live::LOG_LINES;
     let (app, actor) = crate::auth::context()?;
-    let mut lines = std::collections::VecDeque::new();
-    let mut seq = 0;
-    'pieces: loop {
-        let piece = crate::api::calls::runs::events_after(&app, &actor, id, seq, EVENTS).await?;
-        for stored in &piece {
-            seq = stored.seq;
-            if seq >= before {
-                break 'pieces;
-            }
-            if let RunEvent::Log(line) = &stored.event
-                && line.stage == stage
-            {
-                lines.push_back(Line { seq, level: line.level, text: line.line.clone() });
-                if lines.len() > LOG_LINES {
-                    lines.pop_front();
-                }
-            }
-        }
-        if piece.len() < EVENTS as usize {
-            break;
-        }
-    }
-    Ok(lines.into())
+    Ok(crate::api::calls::runs::earlier_lines(&app, &actor, id, stage, before).await?)
 }
 
 /// Asks a run to end.
@@ -141,31 +118,9 @@ pub async fn delete_run(#[server(default)] id: String, #[server(default)] next: 
     super::forms::answer(deleted.await, if next.is_empty() { "/" } else { &next }, Vec::new()).await
 }
 
-/// Events that are read at once.
+/// Snapshots of the load that a live page begins with: about two for each point of its charts.
 #[cfg(feature = "ssr")]
-const EVENTS: u32 = 5000;
-
-/// A run and what its events tell.
-#[cfg(feature = "ssr")]
-pub(super) async fn told(
-    app: &crate::state::AppState,
-    actor: &crate::domain::user::Actor,
-    id: Uuid,
-) -> Result<LiveRun, crate::domain::problem::Problem> {
-    use crate::api::calls::runs;
-    // The run is read first: what its later events change is applied to it.
-    let mut live = LiveRun::new(runs::get(app, actor, id).await?);
-    loop {
-        let piece = runs::events_after(app, actor, id, live.last_seq, EVENTS).await?;
-        let last = piece.len() < EVENTS as usize;
-        for stored in piece {
-            live.apply(stored.seq, stored.event);
-        }
-        if last {
-            return Ok(live);
-        }
-    }
-}
+const PROGRESS: u32 = 1200;
 
 /// An id from a form.
 #[cfg(feature = "ssr")]
