@@ -37,7 +37,7 @@ const LINKS: &[(&str, &str)] = &[
 
 /// The document, drawn on the server only.
 #[cfg(feature = "ssr")]
-pub fn shell(options: LeptosOptions) -> impl IntoView {
+pub fn shell(options: LeptosOptions, style_sheet: String) -> impl IntoView {
     use crate::api::functions::forms::chosen_theme;
     use leptos_meta::MetaTags;
 
@@ -50,7 +50,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
                 <meta name="color-scheme" content="light dark" />
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
-                <link rel="stylesheet" href=crate::server::style::address() />
+                <link rel="stylesheet" href=style_sheet />
                 <AutoReload options=options.clone() />
                 <HydrationScripts options=options />
                 <MetaTags />

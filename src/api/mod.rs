@@ -5,4 +5,6 @@
 pub mod calls;
 pub mod functions;
 #[cfg(feature = "ssr")]
+mod problem;
+#[cfg(feature = "ssr")]
 pub mod rest;

@@ -68,3 +68,16 @@ pub struct Page<T> {
     /// Rows on all pages.
     pub total: u64,
 }
+
+/// The distinct values of the runs that the caller may see.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryChoices {
+    /// Models.
+    pub models: Vec<String>,
+    /// Clusters.
+    pub clusters: Vec<String>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Creators.
+    pub creators: Vec<String>,
+}

@@ -173,17 +173,6 @@ impl LiveRun {
     pub fn log(&self, stage: StageId) -> Option<&StageLog> {
         self.logs.iter().find(|log| log.stage == stage)
     }
-
-    /// Keeps at most so many lines of each log.
-    #[must_use]
-    pub fn with_short_logs(mut self, lines: usize) -> Self {
-        for log in &mut self.logs {
-            let surplus = log.lines.len().saturating_sub(lines);
-            log.lines.drain(..surplus);
-            log.earlier += surplus as u64;
-        }
-        self
-    }
 }
 
 #[cfg(test)]
@@ -252,9 +241,6 @@ mod tests {
         }
         let kept = live.log(StageId::DeployToEngine).unwrap();
         assert_eq!((kept.lines.len(), kept.earlier, kept.lines[0].text.as_str()), (1000, 5, "6"));
-        let short = live.with_short_logs(10);
-        let kept = short.log(StageId::DeployToEngine).unwrap();
-        assert_eq!((kept.lines.len(), kept.earlier, kept.lines[0].text.as_str()), (10, 995, "996"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod inventory;
 pub mod list;
 pub mod live;
 pub mod occupancy;
+pub mod path;
 pub mod problem;
 pub mod provider;
 pub mod run;

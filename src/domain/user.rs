@@ -134,3 +134,31 @@ pub struct LinkInfo {
     /// Whether the person had a password before: then the link only replaces it.
     pub active: bool,
 }
+
+/// A secret that is shown once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OneTimeSecret {
+    /// A token for scripts.
+    Token {
+        /// What its owner calls it.
+        name: String,
+        /// The token.
+        secret: String,
+    },
+    /// A one-time link.
+    Link {
+        /// The person whom it is for.
+        name: String,
+        /// The link.
+        link: String,
+        /// When it stops working.
+        ends: Timestamp,
+    },
+}
+
+impl std::fmt::Debug for OneTimeSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Token { name, .. } | Self::Link { name, .. }) = self;
+        f.debug_struct("OneTimeSecret").field("name", name).finish_non_exhaustive()
+    }
+}

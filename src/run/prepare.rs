@@ -11,7 +11,7 @@ use crate::domain::benchmark::{BenchmarkSpec, Endpoint, EngineKind, EvalWith};
 use crate::domain::inventory::{ModelFacts, Node};
 use crate::engine::devices::{Share, deal};
 use crate::engine::{Place, Program, Recipe, Serve, ServedModel, memory, recipe};
-use crate::server::App;
+use crate::state::AppState as App;
 use dyno_measure::address::Address;
 
 /// The chosen nodes as they are now, each of them Ready.

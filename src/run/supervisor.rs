@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -17,19 +17,19 @@ use super::local::Local;
 use super::text;
 use super::walk::Walk;
 use crate::domain::run::{RunKind, RunStatus, StageStatus};
-use crate::server::App;
+use crate::state::{AppState as App, RunNotifier};
 use crate::store::{OpenRun, RunUpdate, StoreError};
 
 /// How often is looked when nobody woke the supervisor.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Takes runs through their stages. Cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Supervisor(Arc<Inner>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
-    wake: Notify,
+    notifier: RunNotifier,
     state: Mutex<State>,
 }
 
@@ -37,16 +37,14 @@ struct Inner {
 struct State {
     /// Runs that are on their way, each with what cancels it.
     active: HashMap<Uuid, CancellationToken>,
-    /// Who listens to which run.
-    news: HashMap<Uuid, watch::Sender<i64>>,
     /// How many runs were said to be before a waiting one.
     waiting: HashMap<Uuid, u32>,
 }
 
 impl Supervisor {
     /// One that does nothing yet.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(notifier: RunNotifier) -> Self {
+        Self(Arc::new(Inner { notifier, state: Mutex::default() }))
     }
 
     /// Begins to work; goes on with runs that were begun before. Ends with the portal.
@@ -59,7 +57,7 @@ impl Supervisor {
                     tracing::error!(%error, "the supervisor could not look for runs");
                 }
                 tokio::select! {
-                    () = supervisor.0.wake.notified() => {}
+                    () = supervisor.0.notifier.woken() => {}
                     () = tokio::time::sleep(LOOK) => {}
                     () = app.shutdown.cancelled() => return,
                 }
@@ -67,18 +65,8 @@ impl Supervisor {
         });
     }
 
-    /// Says that there is something to do: a new run, a cancel.
-    pub fn wake(&self) {
-        self.0.wake.notify_one();
-    }
-
-    /// Changes whenever a run has a new event; the value is the event's number.
-    pub fn subscribe(&self, run: Uuid) -> watch::Receiver<i64> {
-        self.sender(run).subscribe()
-    }
-
     fn sender(&self, run: Uuid) -> watch::Sender<i64> {
-        self.state().news.entry(run).or_insert_with(|| watch::Sender::new(0)).clone()
+        self.0.notifier.sender(run)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -102,9 +90,8 @@ impl Supervisor {
             }
         }
         let still: HashSet<Uuid> = open.iter().map(|found| found.run.id).collect();
-        let mut state = self.state();
-        state.news.retain(|run, sender| still.contains(run) || sender.receiver_count() > 0);
-        state.waiting.retain(|run, _| still.contains(run));
+        self.0.notifier.retain(|run| still.contains(&run));
+        self.state().waiting.retain(|run, _| still.contains(run));
         Ok(())
     }
 
@@ -125,7 +112,7 @@ impl Supervisor {
                     return self.set_off(app, launcher, found, Way::Begin).await;
                 }
                 // Cancelled in this moment: looked at once more.
-                self.wake();
+                self.0.notifier.wake();
                 Ok(())
             }
             // Nothing here carries out a simulation.
@@ -169,7 +156,7 @@ impl Supervisor {
                 spare.end_broken().await;
             }
             supervisor.state().active.remove(&id);
-            supervisor.wake();
+            supervisor.0.notifier.wake();
         });
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use crate::domain::inventory::{Model, ModelFacts, ModelFormat, ModelSource};
 use crate::engine::memory::gb;
 use crate::models::{self, Roots, hub};
-use crate::server::App;
+use crate::state::AppState as App;
 
 /// The model's files, ready to be served.
 pub(super) struct Transferred {

@@ -23,7 +23,7 @@ use crate::domain::inventory::{ModelFacts, ModelSource, Node};
 use crate::domain::list::ListQuery;
 use crate::domain::run::{Run, RunStatus, StageId, StageStatus};
 use crate::engine::ServedModel;
-use crate::server::App;
+use crate::state::AppState as App;
 use crate::store::{RunUpdate, StoreError};
 
 /// How often journal and spool are looked at.

@@ -6,22 +6,10 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
-use super::App;
-
-/// The first parts of the paths of all static files: what lies in the site root. Read once at the start.
-pub(super) fn names_in(root: &std::path::Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(root) else { return Vec::new() };
-    entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter(|name| !name.starts_with('.')).collect()
-}
-
-/// Whether the path is one of a static file (which need not exist: then it is a 404 for everybody).
-pub(super) fn is_static(app: &App, path: &str) -> bool {
-    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-    first == &*app.leptos_options.site_pkg_dir || app.static_names.iter().any(|name| name == first)
-}
+use crate::state::AppState;
 
 /// Serves a static file, compressed beforehand where such a file lies beside it.
-pub(super) async fn serve(app: &App, request: Request) -> Response<Body> {
+pub(super) async fn serve(app: &AppState, request: Request) -> Response<Body> {
     let forever = has_hash(request.uri().path());
     let service =
         ServeDir::new(&app.config.site_root).precompressed_br().precompressed_gzip().append_index_html_on_directories(false);

@@ -7,8 +7,8 @@ use axum::response::Response;
 use leptos::nonce::use_nonce;
 use leptos::prelude::use_context;
 
-use super::App;
-use super::host::Channel;
+use crate::auth::transport::{self, Transport};
+use crate::state::AppState;
 
 /// For answers that are no pages: nothing may be loaded, nobody may frame them.
 const CLOSED_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
@@ -59,10 +59,10 @@ pub(super) fn complete(headers: &mut HeaderMap, https: bool) {
 }
 
 /// The layer that does it.
-pub(super) async fn on_every_answer(State(app): State<App>, request: Request, next: Next) -> Response {
-    let channel = super::host::authority(request.uri(), request.headers())
-        .and_then(|authority| super::host::channel(&app.config, authority));
+pub(super) async fn on_every_answer(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    let transport =
+        transport::authority(request.uri(), request.headers()).and_then(|authority| transport::transport(&app.config, authority));
     let mut response = next.run(request).await;
-    complete(response.headers_mut(), channel == Some(Channel::Https));
+    complete(response.headers_mut(), transport == Some(Transport::Https));
     response
 }

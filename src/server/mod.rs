@@ -1,32 +1,13 @@
-//! The portal's process: configuration, the state that all handlers share, who is signed in, the router with its layers,
-//! event streams, start and stop.
+//! The portal's process: the router with its layers, headers, the log, start and stop.
 
-mod app;
-pub mod config;
-mod cookie;
 mod files;
-mod gate;
 mod headers;
 mod host;
-mod identity;
-mod late_form;
 mod log;
-mod multipart;
-mod password;
-mod problem;
 mod router;
-pub mod sse;
 mod start;
-pub mod style;
-mod throttle;
-mod token;
+mod style;
 
-pub use app::{App, AppInner, StartError};
-pub use config::{Config, ConfigError, ServeArgs};
-pub use cookie::SESSION_COOKIE;
-pub use identity::{Caller, SignedIn, begin_session, caller, claim_entries, context, end_session, visitor};
-pub use password::{LEAST_PASSWORD, hash_password, verify_password};
+pub use crate::state::ServeArgs;
 pub use router::router;
-pub use start::{Portal, migrate, serve};
-pub use throttle::Throttle;
-pub use token::{digest, random_token};
+pub use start::{Portal, StartError, migrate, serve};

@@ -16,11 +16,14 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use super::{App, files, gate, headers, host, late_form, log, multipart, style};
+use super::{files, headers, host, log, style};
 use crate::api::calls::datasets;
+use crate::api::functions::with_status;
 use crate::app;
+use crate::auth::{auth_layer, expired_session_form, multipart};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::user::Actor;
+use crate::state::AppState;
 
 /// The largest body of most calls: forms and JSON.
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
@@ -37,8 +40,8 @@ const UPLOADS: [&str; 2] = ["/api/v1/datasets", "/api/ui/dataset-upload"];
 static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(app::App));
 
 /// The portal's routes with all that is around them. A request passes, from outside in: the net for panics, headers, the log,
-/// the host names, the guard against other sites' forms, compression, the gate, the limit of its body.
-pub fn router(portal: &App) -> Router {
+/// the host names, the guard against other sites' forms, compression, the auth layer, the limit of its body.
+pub fn router(portal: &AppState) -> Router {
     let context = {
         let portal = portal.clone();
         move || {
@@ -46,17 +49,21 @@ pub fn router(portal: &App) -> Router {
             headers::set_page_policy();
         }
     };
-    let options = portal.leptos_options.clone();
+    let (options, style_sheet) = (portal.leptos_options.clone(), style::address());
+    let not_found_sheet = style_sheet.clone();
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route(style::PATH, get(style::serve))
         .merge(crate::api::rest::router())
-        .leptos_routes_with_context(portal, PAGES.clone(), context.clone(), move || app::shell(options.clone()))
+        .leptos_routes_with_context(portal, PAGES.clone(), context.clone(), move || {
+            app::shell(options.clone(), style_sheet.clone())
+        })
         .method_not_allowed_fallback(method_not_allowed)
-        .fallback(move |State(portal): State<App>, request: Request| elsewhere(portal, request, context))
+        .fallback(move |State(portal): State<AppState>, request: Request| elsewhere(portal, request, not_found_sheet, context))
+        .layer(middleware::from_fn(with_status))
         .layer(middleware::from_fn_with_state(portal.clone(), body_limit))
-        .layer(middleware::from_fn_with_state(portal.clone(), gate::closed))
+        .layer(middleware::from_fn_with_state(portal.clone(), auth_layer::require_identity))
         .layer(CompressionLayer::new().br(true).gzip(true))
         .layer(csrf(portal))
         .layer(middleware::from_fn_with_state(portal.clone(), host::own_names_only))
@@ -67,7 +74,7 @@ pub fn router(portal: &App) -> Router {
 }
 
 /// 200 when the portal can do its work.
-async fn ready(State(portal): State<App>) -> Result<&'static str, Problem> {
+async fn ready(State(portal): State<AppState>) -> Result<&'static str, Problem> {
     portal.store.ping().await.map_err(|error| {
         tracing::error!(%error, "the store does not answer");
         Problem::new(ProblemKind::Unavailable, "The database does not answer.")
@@ -76,16 +83,21 @@ async fn ready(State(portal): State<App>) -> Result<&'static str, Problem> {
 }
 
 /// Paths without a route: static files, and for everything else "there is no such".
-async fn elsewhere(portal: App, request: Request, context: impl Fn() + Clone + Send + Sync + 'static) -> Response<Body> {
+async fn elsewhere(
+    portal: AppState,
+    request: Request,
+    style_sheet: String,
+    context: impl Fn() + Clone + Send + Sync + 'static,
+) -> Response<Body> {
     let path = request.uri().path().to_owned();
-    if files::is_static(&portal, &path) {
+    if portal.is_static_file(&path) {
         return files::serve(&portal, request).await;
     }
     if path.starts_with("/api/") || !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Problem::new(ProblemKind::NotFound, "There is nothing at this address.").into_response();
     }
     let options = portal.leptos_options.clone();
-    let render = leptos_axum::render_app_async_with_context(context, move || app::shell(options.clone()));
+    let render = leptos_axum::render_app_async_with_context(context, move || app::shell(options.clone(), style_sheet.clone()));
     let mut response = render(request).await;
     if response.status() == StatusCode::OK {
         *response.status_mut() = StatusCode::NOT_FOUND;
@@ -105,7 +117,7 @@ async fn method_not_allowed() -> Response<Body> {
 
 /// Limits the body; what is announced larger is refused before it is read. A browser's upload that can't be taken leads
 /// back to its form.
-async fn body_limit(State(portal): State<App>, mut request: Request, next: Next) -> Response<Body> {
+async fn body_limit(State(portal): State<AppState>, mut request: Request, next: Next) -> Response<Body> {
     let upload = request.method() == Method::POST && UPLOADS.contains(&request.uri().path());
     // What takes uploads apart for server functions does not bear a header without its boundary.
     if upload && !multipart::is_well_formed(request.headers()).await {
@@ -130,16 +142,16 @@ async fn body_limit(State(portal): State<App>, mut request: Request, next: Next)
 }
 
 /// A problem for scripts; for a browser, its form again.
-async fn refuse(portal: &App, request: Request, problem: Problem) -> Response<Body> {
+async fn refuse(portal: &AppState, request: Request, problem: Problem) -> Response<Body> {
     let actor = request.extensions().get::<Actor>().cloned();
-    match actor.filter(|_| late_form::is_form(&request) && request.uri().path() == late_form::UPLOAD) {
-        Some(actor) => late_form::refused_upload(portal, &actor, request, problem).await,
+    match actor.filter(|_| expired_session_form::is_form(&request) && request.uri().path() == expired_session_form::UPLOAD) {
+        Some(actor) => expired_session_form::refused_upload(portal, &actor, request, problem).await,
         None => problem.into_response(),
     }
 }
 
 /// Refuses what other sites make a browser send. Scripts send neither `Origin` nor `Sec-Fetch-Site`, and pass.
-fn csrf(portal: &App) -> CsrfLayer<impl Fn(ProtectionError) -> Response<Body> + Clone + use<>> {
+fn csrf(portal: &AppState) -> CsrfLayer<impl Fn(ProtectionError) -> Response<Body> + Clone + use<>> {
     let layer = CsrfLayer::new().with_rejection_response(|_: ProtectionError| {
         Problem::forbidden("This request comes from another site.").into_response()
     });

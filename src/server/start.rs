@@ -3,28 +3,52 @@
 use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::app::StartError;
-use super::config::{Config, ServeArgs};
-use super::{App, router};
+use super::router;
 use crate::api::calls::{account, seed};
+use crate::auth::session::SESSION_IDLE;
 use crate::domain::run::RunStatus;
-use crate::store::Store;
+use crate::run::Supervisor;
+use crate::state::{AppState, Config, ConfigError, OpenError, ServeArgs};
+use crate::store::{Store, StoreError};
 
 /// How long open requests may take after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(8);
 /// How often what has ended by itself is removed.
 const SWEEP_EVERY: Duration = Duration::from_mins(15);
 
+/// Why the portal can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// What the portal consists of does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address can't be listened on, or serving failed.
+    #[error("{0}: {1}")]
+    Listen(SocketAddr, #[source] std::io::Error),
+    /// The data folder can't be had for this portal alone.
+    #[error("{0}: {1}")]
+    Lock(PathBuf, String),
+    /// The signals can't be listened to.
+    #[error("signals: {0}")]
+    Signals(#[source] std::io::Error),
+}
+
 /// A portal that listens.
 pub struct Portal {
-    app: App,
+    app: AppState,
     listener: TcpListener,
     address: SocketAddr,
     /// Held while the portal lives.
@@ -41,7 +65,7 @@ impl Portal {
         // Port 0 asks for any free one.
         config.site_addr = address;
         options.site_addr = address;
-        let app = App::open(config, options).await?;
+        let app = AppState::open(config, options).await?;
         if let Err(problem) = seed(&app).await {
             // Everything else works without it.
             tracing::error!(%problem, "what comes with Dyno could not be put in place");
@@ -55,14 +79,14 @@ impl Portal {
     }
 
     /// What it consists of.
-    pub fn app(&self) -> &App {
+    pub fn app(&self) -> &AppState {
         &self.app
     }
 
     /// Serves until `stop` is over, then ends event streams and finishes open requests.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
         let Self { app, listener, address, lock } = self;
-        app.supervisor.start(&app);
+        Supervisor::new(app.run_notifier.clone()).start(&app);
         let sweeper = tokio::spawn(sweep(app.clone()));
         let shutdown = app.shutdown.clone();
         let stopping = shutdown.clone();
@@ -101,9 +125,9 @@ fn lock(data_dir: &Path) -> Result<File, StartError> {
     }
 }
 
-async fn sweep(app: App) {
+async fn sweep(app: AppState) {
     loop {
-        if let Err(error) = app.store.sweep(Timestamp::now(), account::SESSION_IDLE).await {
+        if let Err(error) = app.store.sweep(Timestamp::now(), SESSION_IDLE).await {
             tracing::warn!(%error, "ended sessions could not be removed");
         }
         tokio::time::sleep(SWEEP_EVERY).await;
@@ -139,7 +163,7 @@ pub async fn migrate(args: ServeArgs) -> Result<(), StartError> {
 }
 
 /// Says where the portal is, and how to sign in for the first time.
-async fn welcome(app: &App) -> Result<(), StartError> {
+async fn welcome(app: &AppState) -> Result<(), StartError> {
     let base = app.config.base_url();
     say(&format!("Dyno {} is at {base}", env!("CARGO_PKG_VERSION")));
     if let Some(link) = account::first_link(app, Timestamp::now()).await? {
@@ -155,7 +179,7 @@ async fn welcome(app: &App) -> Result<(), StartError> {
 }
 
 /// Says which runs go on without the portal.
-async fn farewell(app: &App) {
+async fn farewell(app: &AppState) {
     let open = app.store.open_runs().await.unwrap_or_default();
     let at_work: Vec<String> = open
         .iter()

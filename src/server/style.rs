@@ -1,7 +1,6 @@
 //! The style sheet: the files of `style/`, one after the other, in the program itself, so that no build step makes it.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -16,14 +15,11 @@ const SHEET: &str = concat!(
     include_str!("../../style/report.css"),
 );
 
-static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let digest = super::token::digest(SHEET);
-    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
-});
-
 /// The address that pages link to: it changes with the content, so that browsers may keep the sheet.
-pub fn address() -> String {
-    format!("{PATH}?v={}", *VERSION)
+pub(super) fn address() -> String {
+    let digest = crate::auth::digest(SHEET);
+    let version: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{PATH}?v={version}")
 }
 
 /// Serves the sheet. A debug build reads the files anew, so that a change shows at the next reload.

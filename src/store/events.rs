@@ -1,14 +1,14 @@
 //! What runs tell: events are kept, with all that follows from them, before anybody is shown them.
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use super::row::{Columns, gate, json, ms};
 use super::{Store, StoreError, records, reports};
 use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::report::{Report, RequestRecord};
-use crate::domain::run::Stage;
+use crate::domain::run::{Run, Stage, StageId};
 use crate::domain::user::Actor;
 
 /// What the supervisor read from a run's files since it last looked.
@@ -24,6 +24,17 @@ pub struct RunUpdate {
     pub journal_offset: Option<u64>,
     /// How far the load's spool is read now, bytes.
     pub spool_offset: Option<u64>,
+}
+
+/// What a page has to know of a run's events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSnapshot {
+    /// Events, oldest first.
+    pub events: Vec<StoredEvent>,
+    /// For each stage with a log, how many lines stand before those among the events.
+    pub earlier: Vec<(StageId, u64)>,
+    /// The number of the last event that there is, among these or not.
+    pub last_seq: i64,
 }
 
 impl Store {
@@ -61,10 +72,7 @@ impl Store {
 
     /// Events of a run after the number `after`, oldest first, at most `limit`.
     pub async fn events_after(&self, actor: &Actor, run: Uuid, after: i64, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
-        let owner: Option<String> =
-            sqlx::query_scalar("SELECT owner FROM runs WHERE id = ?").bind(run.to_string()).fetch_optional(&self.read).await?;
-        let owner = owner.and_then(|owner| Uuid::parse_str(&owner).ok()).ok_or(StoreError::NotFound("run"))?;
-        gate(actor, owner, "run", ())?;
+        self.check_run(actor, run).await?;
         sqlx::query("SELECT * FROM run_events WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?")
             .bind(run.to_string())
             .bind(after)
@@ -72,14 +80,111 @@ impl Store {
             .fetch_all(&self.read)
             .await?
             .iter()
-            .map(|row| {
-                let (name, data): (String, serde_json::Value) = (row.text("name")?, row.json("data")?);
-                let event = serde_json::from_value(serde_json::json!({ "event": name, "data": data }))
-                    .map_err(|error| StoreError::damaged("event", error))?;
-                Ok(StoredEvent { seq: row.int("seq")?, at: row.time("at")?, event })
-            })
+            .map(stored)
             .collect()
     }
+
+    /// The last lines of a stage's log before an event, oldest first, at most `limit`.
+    pub async fn log_lines_before(
+        &self,
+        actor: &Actor,
+        run: Uuid,
+        stage: StageId,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        self.check_run(actor, run).await?;
+        let mut db = self.read.acquire().await?;
+        last_lines(&mut db, run, stage, before, limit).await
+    }
+
+    /// What a page has to know of a run's events, without reading all of them: the last lines of each stage's log, snapshots
+    /// of the load evenly spread over all that there are (the last one always), what changed a stage, and the end.
+    pub async fn run_snapshot(&self, actor: &Actor, run: &Run, lines: u32, progress: u32) -> Result<RunSnapshot, StoreError> {
+        gate(actor, run.owner, "run", ())?;
+        let id = run.id.to_string();
+        // One transaction reads one state of the database.
+        let mut tx = self.read.begin().await?;
+        let last_seq: i64 = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM run_events WHERE run_id = ?")
+            .bind(&id)
+            .fetch_one(&mut *tx)
+            .await?;
+        let mut rows = sqlx::query("SELECT * FROM run_events WHERE run_id = ? AND name IN ('stage', 'end')")
+            .bind(&id)
+            .fetch_all(&mut *tx)
+            .await?;
+        rows.extend(
+            sqlx::query(
+                "SELECT * FROM run_events WHERE run_id = ?1 AND seq IN (
+                     SELECT seq FROM (
+                         SELECT seq, row_number() OVER (ORDER BY seq) AS position, count(*) OVER () AS total
+                         FROM run_events WHERE run_id = ?1 AND name = 'progress'
+                     ) WHERE (total - position) % max(1, total / ?2) = 0)",
+            )
+            .bind(&id)
+            .bind(progress.max(1))
+            .fetch_all(&mut *tx)
+            .await?,
+        );
+        let mut events: Vec<StoredEvent> = rows.iter().map(stored).collect::<Result<_, _>>()?;
+        let mut earlier = Vec::new();
+        for stage in run.stages.iter().map(|stage| stage.id) {
+            let total: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM run_events WHERE run_id = ? AND name = 'log' AND json_extract(data, '$.stage') = ?",
+            )
+            .bind(&id)
+            .bind(stage.as_str())
+            .fetch_one(&mut *tx)
+            .await?;
+            if total > 0 {
+                let kept = last_lines(&mut tx, run.id, stage, i64::MAX, lines).await?;
+                earlier.push((stage, total.unsigned_abs() - kept.len() as u64));
+                events.extend(kept);
+            }
+        }
+        events.sort_by_key(|event| event.seq);
+        Ok(RunSnapshot { events, earlier, last_seq })
+    }
+
+    /// That there is such a run, and that the actor may see it.
+    async fn check_run(&self, actor: &Actor, run: Uuid) -> Result<(), StoreError> {
+        let owner: Option<String> =
+            sqlx::query_scalar("SELECT owner FROM runs WHERE id = ?").bind(run.to_string()).fetch_optional(&self.read).await?;
+        let owner = owner.and_then(|owner| Uuid::parse_str(&owner).ok()).ok_or(StoreError::NotFound("run"))?;
+        gate(actor, owner, "run", ())
+    }
+}
+
+/// The conditions are those of the index `run_log_lines`.
+async fn last_lines(
+    db: &mut SqliteConnection,
+    run: Uuid,
+    stage: StageId,
+    before: i64,
+    limit: u32,
+) -> Result<Vec<StoredEvent>, StoreError> {
+    let mut lines: Vec<StoredEvent> = sqlx::query(
+        "SELECT * FROM run_events WHERE run_id = ? AND name = 'log' AND json_extract(data, '$.stage') = ? AND seq < ?
+         ORDER BY seq DESC LIMIT ?",
+    )
+    .bind(run.to_string())
+    .bind(stage.as_str())
+    .bind(before)
+    .bind(limit)
+    .fetch_all(db)
+    .await?
+    .iter()
+    .map(stored)
+    .collect::<Result<_, _>>()?;
+    lines.reverse();
+    Ok(lines)
+}
+
+fn stored(row: &SqliteRow) -> Result<StoredEvent, StoreError> {
+    let (name, data): (String, serde_json::Value) = (row.text("name")?, row.json("data")?);
+    let event = serde_json::from_value(serde_json::json!({ "event": name, "data": data }))
+        .map_err(|error| StoreError::damaged("event", error))?;
+    Ok(StoredEvent { seq: row.int("seq")?, at: row.time("at")?, event })
 }
 
 async fn append(db: &mut SqliteConnection, run: Uuid, events: &[(Timestamp, RunEvent)]) -> Result<Vec<StoredEvent>, StoreError> {

@@ -8,6 +8,7 @@
 mod benchmarks;
 mod error;
 mod events;
+mod form_actions;
 mod forms;
 mod history;
 mod inventory;
@@ -30,7 +31,8 @@ use sqlx::{Sqlite, Transaction};
 
 pub use benchmarks::NewRun;
 pub use error::StoreError;
-pub use events::RunUpdate;
+pub use events::{RunSnapshot, RunUpdate};
+pub use form_actions::FormAction;
 pub use forms::EntryOf;
 pub use inventory::SealedCredential;
 pub use runs::{Keeper, OpenRun};

@@ -82,7 +82,7 @@ impl Store {
         row.map(|row| row.id("id")).transpose()
     }
 
-    /// For the portal's own work: removes what has ended by itself (links, form entries), sessions some time after their end.
+    /// For the portal's own work: removes what has ended by itself (links, form entries, answers to forms), sessions some time after their end.
     pub async fn sweep(&self, now: Timestamp, idle: SignedDuration) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         sqlx::query("DELETE FROM sessions WHERE expires_at <= ? OR last_seen_at <= ?")
@@ -96,6 +96,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         sqlx::query("DELETE FROM form_entries WHERE expires_at <= ?").bind(ms(now)).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM form_actions WHERE expires_at <= ?").bind(ms(now)).execute(&mut *tx).await?;
         Ok(tx.commit().await?)
     }
 

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use dyno::credentials::Secret;
-use dyno::server::{App, Portal, ServeArgs};
+use dyno::server::{Portal, ServeArgs};
+use dyno::state::AppState;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -17,7 +18,7 @@ pub const ADMIN_TOKEN: &str = "administrator-of-the-tests";
 /// A portal that serves until it is dropped or [`TestApp::stop`]ped. Its calls are the administrator's.
 pub struct TestApp {
     /// The portal itself, to look inside.
-    pub app: App,
+    pub app: AppState,
     /// Requests in the administrator's name.
     pub admin: TestClient,
     dir: Option<TempDir>,

@@ -6,34 +6,21 @@ use std::time::Instant;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use crate::auth::session::{self, NewSession};
+use crate::auth::{LEAST_PASSWORD, digest, hash_password, random_token, throttle, verify_password};
 use crate::credentials::Secret;
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
-use crate::domain::user::{Actor, LinkInfo, User};
-use crate::server::{App, LEAST_PASSWORD, digest, hash_password, random_token, verify_password};
+use crate::domain::user::{Actor, LinkInfo};
+use crate::state::AppState;
 use crate::store::{LinkState, StoreError};
 
-/// A session ends when it was not used for this long …
-pub const SESSION_IDLE: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// … and in any case after this long.
-const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long a one-time link works.
 const LINK_LIFE: SignedDuration = SignedDuration::from_hours(24);
 /// The most characters of a password: hashing takes longer for longer ones.
 const MOST_PASSWORD: usize = 1000;
 
-/// A session that has just begun.
-#[derive(Debug, Clone)]
-pub struct NewSession {
-    /// Whose.
-    pub actor: Actor,
-    /// What the browser keeps in its cookie.
-    pub secret: Secret,
-    /// When it ends in any case.
-    pub ends: Timestamp,
-}
-
 /// Signs a person in by name and password.
-pub async fn sign_in(app: &App, name: &str, password: &Secret, peer: IpAddr) -> Result<NewSession, Problem> {
+pub async fn sign_in(app: &AppState, name: &str, password: &Secret, peer: IpAddr) -> Result<NewSession, Problem> {
     let name = name.trim();
     let mut errors = Vec::new();
     if name.is_empty() {
@@ -45,7 +32,7 @@ pub async fn sign_in(app: &App, name: &str, password: &Secret, peer: IpAddr) -> 
     if !errors.is_empty() {
         return Err(Problem::invalid(errors));
     }
-    app.throttle.begin(name, peer, Instant::now())?;
+    throttle::begin(&app.sign_in_attempts, name, peer, Instant::now())?;
     let found = app.store.user_for_sign_in(name).await?;
     let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
     let matches = password.expose().chars().count() <= MOST_PASSWORD && verify_password(password, hash).await?;
@@ -54,27 +41,12 @@ pub async fn sign_in(app: &App, name: &str, password: &Secret, peer: IpAddr) -> 
         // The same words whether the name or the password is wrong.
         return Err(Problem::field("password", "Name or password is wrong."));
     };
-    app.throttle.succeeded(name, peer);
-    begin(app, user).await
-}
-
-/// For what goes on for long: a problem once the session that it is watched in is over, or the person's account was shut or
-/// removed.
-pub async fn still_signed_in(app: &App, actor: &Actor, session: Option<&[u8]>) -> Result<(), Problem> {
-    let still = match session {
-        Some(hash) => app.store.session_actor(hash, Timestamp::now(), SESSION_IDLE).await?.is_some(),
-        None => app.store.is_open_account(actor.id).await?,
-    };
-    if still { Ok(()) } else { Err(Problem::new(ProblemKind::Unauthorized, "You are signed out.")) }
-}
-
-/// Ends a session.
-pub async fn sign_out(app: &App, session: &Secret) -> Result<(), Problem> {
-    Ok(app.store.end_session(&digest(session.expose()), Timestamp::now()).await?)
+    throttle::succeeded(&app.sign_in_attempts, name, peer);
+    session::begin(app, user).await
 }
 
 /// Whom a one-time link is for; a problem that says why, if it does not work.
-pub async fn link_info(app: &App, token: &str) -> Result<LinkInfo, Problem> {
+pub async fn link_info(app: &AppState, token: &str) -> Result<LinkInfo, Problem> {
     match app.store.link(&digest(token), Timestamp::now()).await? {
         LinkState::Open(user) => Ok(LinkInfo { name: user.name, active: user.active }),
         LinkState::Used => Err(dead("This link was used already. Sign in with the password that was set.")),
@@ -88,7 +60,7 @@ fn dead(detail: &str) -> Problem {
 }
 
 /// Uses a one-time link: sets the password, and the name where one is given, and signs the person in.
-pub async fn accept_link(app: &App, token: &str, name: Option<&str>, password: &Secret) -> Result<NewSession, Problem> {
+pub async fn accept_link(app: &AppState, token: &str, name: Option<&str>, password: &Secret) -> Result<NewSession, Problem> {
     link_info(app, token).await?;
     let name = name.map(str::trim).filter(|name| !name.is_empty());
     let mut errors = Vec::new();
@@ -104,7 +76,7 @@ pub async fn accept_link(app: &App, token: &str, name: Option<&str>, password: &
         StoreError::NotFound(_) => dead("This link was used already. Sign in with the password that was set."),
         other => other.into(),
     })?;
-    begin(app, user).await
+    session::begin(app, user).await
 }
 
 /// What is wrong with a new password.
@@ -119,7 +91,7 @@ fn password_error(password: &Secret) -> Option<String> {
 /// Changes the actor's own password. The old one is asked for, and wrong answers count as failed sign-ins do. Every session
 /// but this one ends; tokens stay.
 pub async fn change_password(
-    app: &App,
+    app: &AppState,
     actor: &Actor,
     current: &Secret,
     new: &Secret,
@@ -137,13 +109,13 @@ pub async fn change_password(
     let Some(was) = app.store.password_hash(actor.id).await? else {
         return Err(Problem::conflict("You have no password yet. Set one with a one-time link."));
     };
-    app.throttle.begin(&actor.name, peer, Instant::now())?;
+    throttle::begin(&app.sign_in_attempts, &actor.name, peer, Instant::now())?;
     let matches = current.expose().chars().count() <= MOST_PASSWORD && verify_password(current, Some(was.clone())).await?;
     if !matches {
         tracing::info!(peer = %peer, "a password change was refused");
         return Err(Problem::field("current_password", "This is not your current password."));
     }
-    app.throttle.succeeded(&actor.name, peer);
+    throttle::succeeded(&app.sign_in_attempts, &actor.name, peer);
     let hash = hash_password(new).await?;
     Ok(app.store.change_password(actor.id, &was, &hash, session, Timestamp::now()).await?)
 }
@@ -158,19 +130,8 @@ pub(super) fn name_error(name: &str) -> Option<String> {
     }
 }
 
-async fn begin(app: &App, user: User) -> Result<NewSession, Problem> {
-    let now = Timestamp::now();
-    let session = NewSession {
-        actor: Actor { id: user.id, name: user.name, role: user.role },
-        secret: random_token(),
-        ends: now + SESSION_LIFE,
-    };
-    app.store.create_session(&digest(session.secret.expose()), user.id, now, session.ends).await?;
-    Ok(session)
-}
-
 /// A new one-time link of a person, with its end. Older ones stop working.
-pub(super) async fn new_link(app: &App, user: Uuid, now: Timestamp) -> Result<(String, Timestamp), StoreError> {
+pub(super) async fn new_link(app: &AppState, user: Uuid, now: Timestamp) -> Result<(String, Timestamp), StoreError> {
     let token = random_token();
     let ends = now + LINK_LIFE;
     app.store.create_link(&digest(token.expose()), user, now, ends).await?;
@@ -178,7 +139,7 @@ pub(super) async fn new_link(app: &App, user: Uuid, now: Timestamp) -> Result<(S
 }
 
 /// For the portal's start: the first administrator's one-time link, while no administrator has a password.
-pub async fn first_link(app: &App, now: Timestamp) -> Result<Option<String>, StoreError> {
+pub async fn first_link(app: &AppState, now: Timestamp) -> Result<Option<String>, StoreError> {
     let administrator = app.store.first_administrator(now).await?;
     if app.store.has_active_administrator().await? {
         return Ok(None);

@@ -12,21 +12,21 @@ use crate::domain::problem::Problem;
 use crate::domain::run::{Run, RunKind};
 use crate::domain::user::Actor;
 use crate::domain::workflow::{WorkflowAnswer, freeze, needs_to_run, thaw};
-use crate::server::App;
+use crate::state::AppState;
 
 /// A page of the benchmarks that the actor may see.
-pub async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Page<Benchmark>, Problem> {
+pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Page<Benchmark>, Problem> {
     Ok(app.store.benchmarks(actor, query).await?)
 }
 
 /// One benchmark.
-pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Benchmark, Problem> {
+pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<Benchmark, Problem> {
     Ok(app.store.benchmark(actor, id).await?)
 }
 
 /// Starts another run of a benchmark, after the same look at everything as its first had. The specification stays as it
 /// was frozen.
-pub async fn run_again(app: &App, actor: &Actor, id: Uuid, simulation: bool) -> Result<Run, Problem> {
+pub async fn run_again(app: &AppState, actor: &Actor, id: Uuid, simulation: bool) -> Result<Run, Problem> {
     if simulation {
         return Err(Problem::field("run_as_simulation", "Simulation is not yet available."));
     }
@@ -38,12 +38,12 @@ pub async fn run_again(app: &App, actor: &Actor, id: Uuid, simulation: bool) -> 
     freeze(&draft, &facts).map_err(Problem::invalid)?;
     let run = new_run(&benchmark, RunKind::Measured, actor.id, actor, &facts, now);
     app.store.insert_run(&benchmark, &run).await?;
-    app.supervisor.wake();
+    app.run_notifier.wake();
     Ok(app.store.run(actor, run.run.id).await?)
 }
 
 /// A new draft of the actor's with all that the benchmark was made of; it only has to be confirmed.
-pub async fn clone_to_draft(app: &App, actor: &Actor, id: Uuid) -> Result<WorkflowAnswer, Problem> {
+pub async fn clone_to_draft(app: &AppState, actor: &Actor, id: Uuid) -> Result<WorkflowAnswer, Problem> {
     let benchmark = app.store.benchmark(actor, id).await?;
     let draft = thaw(&benchmark.spec, Uuid::now_v7(), actor.id, now());
     app.store.insert_workflow(&stored(&draft)?).await?;

@@ -14,7 +14,7 @@ use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::run::RunStatus;
 use crate::domain::user::Actor;
-use crate::server::App;
+use crate::state::AppState;
 
 /// How long a cluster may take to answer; a person waits.
 const LIVE_LIMIT: Duration = Duration::from_secs(10);
@@ -50,25 +50,25 @@ impl Listed for ClusterRow {
 }
 
 /// The clusters that the actor may use, each with what a live look found.
-pub async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Page<ClusterRow>, Problem> {
+pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Page<ClusterRow>, Problem> {
     let clusters = app.store.clusters(actor).await?;
     let rows = join_all(clusters.into_iter().map(|cluster| row(app, cluster))).await;
     page_of(rows, query, "Clusters")
 }
 
 /// One cluster.
-pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Cluster, Problem> {
+pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<Cluster, Problem> {
     Ok(app.store.cluster(actor, id).await?)
 }
 
 /// One cluster with what a live look found.
-pub async fn look(app: &App, actor: &Actor, id: Uuid) -> Result<ClusterRow, Problem> {
+pub async fn look(app: &AppState, actor: &Actor, id: Uuid) -> Result<ClusterRow, Problem> {
     let cluster = app.store.cluster(actor, id).await?;
     Ok(row(app, cluster).await)
 }
 
 /// A cluster's nodes, live; the devices of nodes that a run has are not available.
-pub async fn node_metrics(app: &App, actor: &Actor, id: Uuid) -> Result<NodeMetrics, Problem> {
+pub async fn node_metrics(app: &AppState, actor: &Actor, id: Uuid) -> Result<NodeMetrics, Problem> {
     let cluster = app.store.cluster(actor, id).await?;
     let busy = busy_nodes(app, id).await?;
     let nodes = nodes(app, &cluster, &busy).await.map_err(|sentence| Problem::new(ProblemKind::Unavailable, sentence))?;
@@ -76,7 +76,7 @@ pub async fn node_metrics(app: &App, actor: &Actor, id: Uuid) -> Result<NodeMetr
 }
 
 /// Adds a cluster. Only the portal's own machine is spoken to so far, so that nothing can be added yet.
-pub async fn create(_app: &App, _actor: &Actor, new: &NewCluster) -> Result<Cluster, Problem> {
+pub async fn create(_app: &AppState, _actor: &Actor, new: &NewCluster) -> Result<Cluster, Problem> {
     let mut errors = Vec::new();
     if new.name.trim().is_empty() {
         errors.push(FieldError::new("name", "Enter a name."));
@@ -91,11 +91,11 @@ pub async fn create(_app: &App, _actor: &Actor, new: &NewCluster) -> Result<Clus
 }
 
 /// Removes a cluster, or archives it where benchmarks were made with it.
-pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
     Ok(app.store.remove_cluster(actor, id).await?)
 }
 
-async fn row(app: &App, cluster: Cluster) -> ClusterRow {
+async fn row(app: &AppState, cluster: Cluster) -> ClusterRow {
     match nodes(app, &cluster, &BTreeSet::new()).await {
         Ok(nodes) => ClusterRow {
             reachable: true,
@@ -112,7 +112,7 @@ async fn row(app: &App, cluster: Cluster) -> ClusterRow {
 }
 
 /// A cluster's nodes, live, or a sentence about why they can't be read; within a time that a person waits.
-pub(super) async fn nodes(app: &App, cluster: &Cluster, busy: &BTreeSet<String>) -> Result<Vec<Node>, String> {
+pub(super) async fn nodes(app: &AppState, cluster: &Cluster, busy: &BTreeSet<String>) -> Result<Vec<Node>, String> {
     match tokio::time::timeout(LIVE_LIMIT, app.clusters.nodes(cluster, busy)).await {
         Ok(Ok(nodes)) => Ok(nodes),
         Ok(Err(error)) => {
@@ -124,7 +124,7 @@ pub(super) async fn nodes(app: &App, cluster: &Cluster, busy: &BTreeSet<String>)
 }
 
 /// The nodes of a cluster that a run has for itself at present.
-async fn busy_nodes(app: &App, cluster: Uuid) -> Result<BTreeSet<String>, Problem> {
+async fn busy_nodes(app: &AppState, cluster: Uuid) -> Result<BTreeSet<String>, Problem> {
     let prefix = format!("{cluster}/");
     let open = app.store.open_runs().await?;
     let at_work = open.iter().filter(|open| matches!(open.run.status, RunStatus::Running | RunStatus::Cancelling));

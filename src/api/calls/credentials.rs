@@ -11,7 +11,7 @@ use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::provider::{ConnectionTest, ProviderId};
 use crate::domain::user::Actor;
-use crate::server::App;
+use crate::state::AppState;
 use crate::store::SealedCredential;
 
 const TABLE: &str = "credentials";
@@ -31,18 +31,18 @@ impl Listed for Credential {
 }
 
 /// The credentials that the actor may use, without their secrets.
-pub async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Page<Credential>, Problem> {
+pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Page<Credential>, Problem> {
     page_of(app.store.credentials(actor).await?, query, "Credentials")
 }
 
 /// One credential, without its secret.
-pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Credential, Problem> {
+pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<Credential, Problem> {
     Ok(app.store.credential(actor, id).await?)
 }
 
 /// Seals a secret and keeps it, bound to the provider's origin.
 pub async fn create(
-    app: &App,
+    app: &AppState,
     actor: &Actor,
     name: &str,
     provider: ProviderId,
@@ -91,13 +91,19 @@ pub async fn create(
 }
 
 /// Removes a credential; its secret is gone in any case.
-pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
     Ok(app.store.remove_credential(actor, id).await?)
 }
 
 /// Opens the secret to be sent to a base URL. Another origin than the one that it is bound to is refused, and so is
 /// another provider.
-pub async fn secret_for(app: &App, actor: &Actor, id: Uuid, provider: ProviderId, base_url: &str) -> Result<Secret, Problem> {
+pub async fn secret_for(
+    app: &AppState,
+    actor: &Actor,
+    id: Uuid,
+    provider: ProviderId,
+    base_url: &str,
+) -> Result<Secret, Problem> {
     let stored = app.store.sealed_credential(actor, id).await?;
     let credential = &stored.credential;
     if credential.provider != provider || !Origin::admits(&credential.origin, base_url) {
@@ -111,7 +117,7 @@ pub async fn secret_for(app: &App, actor: &Actor, id: Uuid, provider: ProviderId
 
 /// Tries a credential: asks for the list of models, or one token of a model of the actor's at that origin. Says how it
 /// went in Dyno's words.
-pub async fn test(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionTest, Problem> {
+pub async fn test(app: &AppState, actor: &Actor, id: Uuid) -> Result<ConnectionTest, Problem> {
     let stored = app.store.sealed_credential(actor, id).await?;
     let credential = &stored.credential;
     let models = app.store.models(actor).await?;
@@ -133,7 +139,7 @@ pub async fn test(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionTest, 
 }
 
 /// Which addresses requests may go to at present.
-pub async fn address_policy(app: &App) -> Result<AddressPolicy, Problem> {
+pub async fn address_policy(app: &AppState) -> Result<AddressPolicy, Problem> {
     Ok(app.outgoing.policy(app.store.has_single_user().await?))
 }
 
@@ -141,7 +147,7 @@ fn place(credential: &Credential) -> Place<'static> {
     Place { table: TABLE, row: credential.id, owner: credential.owner }
 }
 
-fn open(app: &App, stored: &SealedCredential) -> Result<Secret, Problem> {
+fn open(app: &AppState, stored: &SealedCredential) -> Result<Secret, Problem> {
     let sealed = Sealed { key_id: stored.key_id.clone(), bytes: stored.sealed.clone() };
     app.vault.unseal(place(&stored.credential), &sealed).map_err(vault)
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
@@ -13,7 +14,7 @@ use crate::domain::inventory::{Dataset, DatasetRow, TraceRow};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::user::Actor;
-use crate::server::App;
+use crate::state::AppState;
 use dyno_datasets::{
     BUILTIN_NAME, ImportError, Imported, MAX_FILE_BYTES, MAX_ROWS, builtin, import, path_of, read_rows, read_trace,
 };
@@ -33,6 +34,8 @@ pub struct Upload {
     path: PathBuf,
     /// The name that the sender gave it; only for recognising the format.
     pub file_name: String,
+    /// SHA-256 of its bytes.
+    pub sha256: [u8; 32],
 }
 
 impl Drop for Upload {
@@ -42,17 +45,22 @@ impl Drop for Upload {
 }
 
 /// The datasets that the actor may use.
-pub async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Page<Dataset>, Problem> {
+pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Page<Dataset>, Problem> {
     page_of(app.store.datasets(actor).await?, query, "Datasets")
 }
 
 /// One dataset.
-pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Dataset, Problem> {
+pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<Dataset, Problem> {
     Ok(app.store.dataset(actor, id).await?)
 }
 
 /// The first rows of a dataset, or the first arrivals of a trace: one of the two lists is empty.
-pub async fn first_rows(app: &App, actor: &Actor, id: Uuid, count: usize) -> Result<(Vec<DatasetRow>, Vec<TraceRow>), Problem> {
+pub async fn first_rows(
+    app: &AppState,
+    actor: &Actor,
+    id: Uuid,
+    count: usize,
+) -> Result<(Vec<DatasetRow>, Vec<TraceRow>), Problem> {
     let dataset = app.store.dataset(actor, id).await?;
     let path = path_of(&app.config.data_dir, id);
     let read = off_thread(move || {
@@ -72,16 +80,16 @@ pub async fn first_rows(app: &App, actor: &Actor, id: Uuid, count: usize) -> Res
 
 /// Takes an upload's bytes in, up to the limit.
 pub async fn receive<B: AsRef<[u8]>, E: std::fmt::Display>(
-    app: &App,
+    app: &AppState,
     file_name: &str,
     bytes: impl Stream<Item = Result<B, E>>,
 ) -> Result<Upload, Problem> {
     let folder = app.config.data_dir.join("uploads");
     tokio::fs::create_dir_all(&folder).await.map_err(disk)?;
-    let upload = Upload { path: folder.join(Uuid::new_v4().to_string()), file_name: file_name.to_owned() };
+    let mut upload = Upload { path: folder.join(Uuid::new_v4().to_string()), file_name: file_name.to_owned(), sha256: [0; 32] };
     let mut file =
         tokio::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&upload.path).await.map_err(disk)?;
-    let mut received = 0_u64;
+    let (mut received, mut digest) = (0_u64, Sha256::new());
     let mut bytes = std::pin::pin!(bytes);
     while let Some(chunk) = bytes.next().await {
         let chunk = chunk.map_err(|error| {
@@ -92,14 +100,16 @@ pub async fn receive<B: AsRef<[u8]>, E: std::fmt::Display>(
         if received > MAX_FILE_BYTES {
             return Err(too_large());
         }
+        digest.update(chunk.as_ref());
         file.write_all(chunk.as_ref()).await.map_err(disk)?;
     }
     file.flush().await.map_err(disk)?;
+    upload.sha256 = digest.finalize().into();
     Ok(upload)
 }
 
 /// Adds a dataset from an uploaded file. A file with errors is refused with the line of each.
-pub async fn create(app: &App, actor: &Actor, name: &str, upload: Upload) -> Result<Dataset, Problem> {
+pub async fn create(app: &AppState, actor: &Actor, name: &str, upload: Upload) -> Result<Dataset, Problem> {
     let name = checked_name(name).map_err(|message| Problem::field("name", message))?;
     let id = Uuid::now_v7();
     let output = path_of(&app.config.data_dir, id);
@@ -114,7 +124,7 @@ pub async fn create(app: &App, actor: &Actor, name: &str, upload: Upload) -> Res
 }
 
 /// Removes a dataset and its rows, or archives it where benchmarks were made of it.
-pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
     if app.store.dataset(actor, id).await?.builtin {
         return Err(Problem::conflict("The dataset that comes with Dyno can't be removed."));
     }
@@ -125,7 +135,7 @@ pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
 }
 
 /// For the portal's start: removes uploads that a stop ended.
-pub(super) async fn clear_uploads(app: &App) -> Result<(), Problem> {
+pub(super) async fn clear_uploads(app: &AppState) -> Result<(), Problem> {
     match tokio::fs::remove_dir_all(app.config.data_dir.join("uploads")).await {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(disk(error)),
         _ => Ok(()),
@@ -133,7 +143,7 @@ pub(super) async fn clear_uploads(app: &App) -> Result<(), Problem> {
 }
 
 /// For the portal's start: makes sure that the dataset that comes with Dyno is there.
-pub(super) async fn register_builtin(app: &App) -> Result<(), Problem> {
+pub(super) async fn register_builtin(app: &AppState) -> Result<(), Problem> {
     let data_dir = app.config.data_dir.clone();
     let (id, imported) = off_thread(move || builtin(&data_dir)).await?.map_err(refused)?;
     if app.store.dataset(&portal_itself(), id).await.is_ok() {

@@ -8,11 +8,11 @@ use crate::domain::problem::Problem;
 use crate::domain::user::Actor;
 use crate::domain::workflow::{ClusterFacts, Facts, Needs};
 use crate::engine;
-use crate::server::App;
+use crate::state::AppState;
 use crate::store::StoreError;
 
 /// Looks everything up that is needed, as the actor may see it.
-pub async fn look_up(app: &App, actor: &Actor, needs: &Needs) -> Result<Facts, Problem> {
+pub async fn look_up(app: &AppState, actor: &Actor, needs: &Needs) -> Result<Facts, Problem> {
     let mut facts = Facts::none(actor.is_administrator(), engine::validate_args);
     if let Some(id) = needs.cluster {
         facts.cluster = cluster(app, actor, id).await?;
@@ -41,7 +41,7 @@ fn found<T>(result: Result<T, StoreError>) -> Result<Option<T>, Problem> {
 }
 
 /// From the list, since a removed cluster is still found by its id.
-async fn cluster(app: &App, actor: &Actor, id: Uuid) -> Result<Option<ClusterFacts>, Problem> {
+async fn cluster(app: &AppState, actor: &Actor, id: Uuid) -> Result<Option<ClusterFacts>, Problem> {
     let Some(cluster) = app.store.clusters(actor).await?.into_iter().find(|cluster| cluster.id == id) else {
         return Ok(None);
     };

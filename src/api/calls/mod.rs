@@ -1,4 +1,4 @@
-//! The one implementation of every operation: `App`, who acts, what is asked; answers a domain type or a `Problem`.
+//! The one implementation of every operation: `AppState`, who acts, what is asked; answers a domain type or a `Problem`.
 //! Nothing here knows of HTTP.
 
 pub mod account;

@@ -14,7 +14,7 @@ use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::provider::ProviderId;
 use crate::domain::user::Actor;
 use crate::models::{ModelError, Roots, hub, normalised_base_url, read_facts, sha256_of};
-use crate::server::App;
+use crate::state::AppState;
 
 /// A model to be added: `name`, `source`, and what that source needs.
 #[derive(Debug, Clone, Default, serde::Deserialize, utoipa::ToSchema)]
@@ -57,17 +57,17 @@ impl Listed for Model {
 }
 
 /// The models that the actor may use.
-pub async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Page<Model>, Problem> {
+pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Page<Model>, Problem> {
     page_of(app.store.models(actor).await?, query, "Models")
 }
 
 /// One model.
-pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Model, Problem> {
+pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<Model, Problem> {
     Ok(app.store.model(actor, id).await?)
 }
 
 /// Adds a model, after a look at its files where they are the portal's. The digest of a file follows in the background.
-pub async fn create(app: &App, actor: &Actor, new: NewModel) -> Result<Model, Problem> {
+pub async fn create(app: &AppState, actor: &Actor, new: NewModel) -> Result<Model, Problem> {
     let mut errors = Vec::new();
     let name = checked_name(&new.name).unwrap_or_else(|message| {
         errors.push(FieldError::new("name", message));
@@ -90,25 +90,25 @@ pub async fn create(app: &App, actor: &Actor, new: NewModel) -> Result<Model, Pr
 }
 
 /// Removes a model, or archives it where benchmarks were made of it. Its files stay.
-pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
     app.store.remove_model(actor, id).await?;
     Ok(())
 }
 
 /// The folders below which model files may lie at present.
-pub async fn roots(app: &App) -> Result<Roots, Problem> {
+pub async fn roots(app: &AppState) -> Result<Roots, Problem> {
     let single_user = app.store.has_single_user().await?;
     Ok(Roots::new(&app.config.model_roots, &app.config.data_dir, single_user))
 }
 
 /// Where downloads of the portal's go.
-pub fn models_dir(app: &App) -> PathBuf {
+pub fn models_dir(app: &AppState) -> PathBuf {
     app.config.data_dir.join("models")
 }
 
 type Described = Result<(ModelSource, Option<ModelFacts>), Vec<FieldError>>;
 
-async fn described(app: &App, new: &NewModel) -> Result<Described, Problem> {
+async fn described(app: &AppState, new: &NewModel) -> Result<Described, Problem> {
     let given = [
         ("provider", new.provider.is_some(), "cloud"),
         ("base_url", new.base_url.is_some(), "cloud"),
@@ -170,7 +170,7 @@ fn hub_source(new: &NewModel) -> Result<ModelSource, FieldError> {
     Ok(ModelSource::Hub { repository: repository.to_owned(), revision: revision.to_owned() })
 }
 
-async fn file(app: &App, new: &NewModel) -> Result<Result<(ModelSource, Option<ModelFacts>), FieldError>, Problem> {
+async fn file(app: &AppState, new: &NewModel) -> Result<Result<(ModelSource, Option<ModelFacts>), FieldError>, Problem> {
     let typed = new.path.clone().unwrap_or_default();
     if typed.trim().is_empty() {
         return Ok(Err(FieldError::new("path", "Enter the path of a GGUF file or a Hugging Face folder.")));
@@ -202,7 +202,7 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
 }
 
 /// Computes the digest of a GGUF file that has none yet: minutes for a large one.
-fn digest_in_background(app: &App, model: &Model) {
+fn digest_in_background(app: &AppState, model: &Model) {
     let (ModelSource::File { path, .. }, Some(facts)) = (&model.source, &model.facts) else { return };
     if facts.format != ModelFormat::Gguf || facts.sha256.is_some() {
         return;
@@ -229,7 +229,7 @@ fn digest_in_background(app: &App, model: &Model) {
 }
 
 /// For the portal's start: goes on with digests that a stop ended.
-pub(super) async fn digest_the_rest(app: &App) -> Result<(), Problem> {
+pub(super) async fn digest_the_rest(app: &AppState) -> Result<(), Problem> {
     for model in app.store.models(&portal_itself()).await? {
         digest_in_background(app, &model);
     }

@@ -6,10 +6,10 @@ use crate::domain::occupancy::{NamedRun, NodeRun};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::run::RunStatus;
 use crate::domain::user::Actor;
-use crate::server::App;
+use crate::state::AppState;
 
 /// The runs that have nodes of a cluster for themselves at present.
-pub async fn of_cluster(app: &App, actor: &Actor, cluster: Uuid) -> Result<Vec<NodeRun>, Problem> {
+pub async fn of_cluster(app: &AppState, actor: &Actor, cluster: Uuid) -> Result<Vec<NodeRun>, Problem> {
     app.store.cluster(actor, cluster).await?;
     let prefix = format!("{cluster}/");
     let mut found = Vec::new();

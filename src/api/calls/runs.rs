@@ -3,43 +3,43 @@
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::api::functions::runs::Choices;
-use crate::domain::event::StoredEvent;
-use crate::domain::list::{ListQuery, Page};
+use crate::domain::event::{RunEvent, StoredEvent};
+use crate::domain::list::{HistoryChoices, ListQuery, Page};
+use crate::domain::live::{LOG_LINES, Line, LiveRun};
 use crate::domain::problem::Problem;
 use crate::domain::repeat::Repeat;
 use crate::domain::report::{Report, RequestRecord};
-use crate::domain::run::{Run, RunRow};
+use crate::domain::run::{Run, RunRow, StageId};
 use crate::domain::user::Actor;
 use crate::run::folder_of;
-use crate::server::App;
+use crate::state::AppState;
 use dyno_measure::plan::Plan;
 
 /// A page of the runs that the actor may see.
-pub async fn list(app: &App, actor: &Actor, query: ListQuery) -> Result<Page<RunRow>, Problem> {
+pub async fn list(app: &AppState, actor: &Actor, query: ListQuery) -> Result<Page<RunRow>, Problem> {
     Ok(app.store.runs(actor, &query).await?)
 }
 
 /// What the history can be filtered by.
-pub async fn choices(app: &App, actor: &Actor) -> Result<Choices, Problem> {
+pub async fn choices(app: &AppState, actor: &Actor) -> Result<HistoryChoices, Problem> {
     let [models, clusters, tags, creators] = app.store.history_choices(actor).await?;
-    Ok(Choices { models, clusters, tags, creators })
+    Ok(HistoryChoices { models, clusters, tags, creators })
 }
 
 /// One run.
-pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Run, Problem> {
+pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<Run, Problem> {
     Ok(app.store.run(actor, id).await?)
 }
 
 /// Asks a run to end; answers the run as it stands then, which may not be its end yet.
-pub async fn cancel(app: &App, actor: &Actor, id: Uuid) -> Result<Run, Problem> {
+pub async fn cancel(app: &AppState, actor: &Actor, id: Uuid) -> Result<Run, Problem> {
     app.store.request_cancel(actor, id).await?;
-    app.supervisor.wake();
+    app.run_notifier.wake();
     get(app, actor, id).await
 }
 
 /// Removes a run that is over with everything that it measured; with its last run goes the benchmark.
-pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
     app.store.delete_run(actor, id).await?;
     let folder = folder_of(&app.config.data_dir, id);
     match tokio::fs::remove_dir_all(&folder).await {
@@ -52,12 +52,12 @@ pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
 }
 
 /// What a run measured; not found while there is nothing.
-pub async fn report(app: &App, actor: &Actor, id: Uuid) -> Result<Report, Problem> {
+pub async fn report(app: &AppState, actor: &Actor, id: Uuid) -> Result<Report, Problem> {
     Ok(app.store.report(actor, id).await?)
 }
 
 /// The plan of a run's load as anybody can carry it out: `dyno load --plan FILE`. Not found while there is no report.
-pub async fn plan(app: &App, actor: &Actor, id: Uuid) -> Result<Plan, Problem> {
+pub async fn plan(app: &AppState, actor: &Actor, id: Uuid) -> Result<Plan, Problem> {
     let report = report(app, actor, id).await?;
     plan_of(&report).ok_or_else(|| Problem::not_found("plan"))
 }
@@ -74,13 +74,13 @@ fn plan_of(report: &Report) -> Option<Plan> {
 }
 
 /// A page of a run's request records.
-pub async fn requests(app: &App, actor: &Actor, id: Uuid, query: ListQuery) -> Result<Page<RequestRecord>, Problem> {
+pub async fn requests(app: &AppState, actor: &Actor, id: Uuid, query: ListQuery) -> Result<Page<RequestRecord>, Problem> {
     Ok(app.store.records(actor, id, &query).await?)
 }
 
 /// A piece of all request records, for exports: those after a number, each with its own.
 pub async fn requests_after(
-    app: &App,
+    app: &AppState,
     actor: &Actor,
     id: Uuid,
     after: i64,
@@ -90,11 +90,38 @@ pub async fn requests_after(
 }
 
 /// Events of a run after a number, oldest first, at most `limit`.
-pub async fn events_after(app: &App, actor: &Actor, id: Uuid, after: i64, limit: u32) -> Result<Vec<StoredEvent>, Problem> {
+pub async fn events_after(app: &AppState, actor: &Actor, id: Uuid, after: i64, limit: u32) -> Result<Vec<StoredEvent>, Problem> {
     Ok(app.store.events_after(actor, id, after, limit).await?)
 }
 
+/// A run as its page shows it, with at most so many lines of each log, and as many snapshots of the load as a chart has points.
+pub async fn live(app: &AppState, actor: &Actor, id: Uuid, lines: u32, points: u32) -> Result<LiveRun, Problem> {
+    // The run is read first: what its later events change is applied to it.
+    let mut live = LiveRun::new(get(app, actor, id).await?);
+    let snapshot = app.store.run_snapshot(actor, &live.run, lines, points).await?;
+    for stored in snapshot.events {
+        live.apply(stored.seq, stored.event);
+    }
+    for (stage, earlier) in snapshot.earlier {
+        if let Some(log) = live.logs.iter_mut().find(|log| log.stage == stage) {
+            log.earlier = earlier;
+        }
+    }
+    live.last_seq = snapshot.last_seq;
+    Ok(live)
+}
+
+/// Lines of a stage's log before an event, at most as many as a page keeps, oldest first.
+pub async fn earlier_lines(app: &AppState, actor: &Actor, id: Uuid, stage: StageId, before: i64) -> Result<Vec<Line>, Problem> {
+    let events = app.store.log_lines_before(actor, id, stage, before, LOG_LINES as u32).await?;
+    let lines = events.into_iter().filter_map(|stored| match stored.event {
+        RunEvent::Log(line) => Some(Line { seq: stored.seq, level: line.level, text: line.line }),
+        RunEvent::Stage(_) | RunEvent::Progress(_) | RunEvent::End(_) => None,
+    });
+    Ok(lines.collect())
+}
+
 /// Changes whenever a run has a new event. Whoever may look at the run is for the caller to know.
-pub fn news(app: &App, run: &Run) -> watch::Receiver<i64> {
-    app.supervisor.subscribe(run.id)
+pub fn news(app: &AppState, run: &Run) -> watch::Receiver<i64> {
+    app.run_notifier.subscribe(run.id)
 }

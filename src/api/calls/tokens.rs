@@ -4,19 +4,20 @@ use uuid::Uuid;
 
 use super::account::name_error;
 use super::now;
+use crate::auth::{digest, random_token};
 use crate::domain::list::Page;
 use crate::domain::problem::Problem;
 use crate::domain::user::{Actor, ApiToken, CreatedToken};
-use crate::server::{App, digest, random_token};
+use crate::state::AppState;
 
 /// The actor's tokens, without their secrets.
-pub async fn list(app: &App, actor: &Actor) -> Result<Page<ApiToken>, Problem> {
+pub async fn list(app: &AppState, actor: &Actor) -> Result<Page<ApiToken>, Problem> {
     let items = app.store.tokens(actor).await?;
     Ok(Page { total: items.len() as u64, items })
 }
 
 /// Makes a token; the answer is the one time that its secret is shown.
-pub async fn create(app: &App, actor: &Actor, name: &str) -> Result<CreatedToken, Problem> {
+pub async fn create(app: &AppState, actor: &Actor, name: &str) -> Result<CreatedToken, Problem> {
     let name = name.trim();
     if let Some(message) = name_error(name) {
         return Err(Problem::field("name", message));
@@ -27,6 +28,6 @@ pub async fn create(app: &App, actor: &Actor, name: &str) -> Result<CreatedToken
 }
 
 /// Removes a token; it stops working at once.
-pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
     Ok(app.store.delete_token(actor, id).await?)
 }

@@ -4,30 +4,25 @@
 mod commands;
 mod steps;
 
-use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
 use crate::domain::problem::Problem;
 use crate::domain::try_it::{TryIt, TryItState, TryItStep, TryItStepId};
 use crate::domain::user::Actor;
-use crate::server::App;
-
-/// Where it stands, by data folder: a portal has one, tests have several portals.
-static PROGRESS: LazyLock<Mutex<HashMap<PathBuf, TryIt>>> = LazyLock::new(Mutex::default);
+use crate::state::AppState;
 
 /// Where it stands.
-pub async fn status(app: &App, actor: &Actor) -> Result<TryIt, Problem> {
+pub async fn status(app: &AppState, actor: &Actor) -> Result<TryIt, Problem> {
     administrators_only(actor)?;
-    Ok(Board(app.config.data_dir.clone()).read())
+    Ok(Board(app.clone()).read())
 }
 
 /// Starts it, unless it is at work. Only for administrators: it installs a program on the portal's machine.
-pub async fn start(app: &App, actor: &Actor) -> Result<TryIt, Problem> {
+pub async fn start(app: &AppState, actor: &Actor) -> Result<TryIt, Problem> {
     administrators_only(actor)?;
-    let board = Board(app.config.data_dir.clone());
+    let board = Board(app.clone());
     if board.begin() {
         tokio::spawn(work(app.clone(), actor.clone(), board.clone()));
     }
@@ -41,7 +36,7 @@ fn administrators_only(actor: &Actor) -> Result<(), Problem> {
     Err(Problem::forbidden("Only administrators can install the engine and the model."))
 }
 
-async fn work(app: App, actor: Actor, board: Board) {
+async fn work(app: AppState, actor: Actor, board: Board) {
     let shutdown = app.shutdown.clone();
     let done = tokio::select! {
         done = steps::all(&app, &actor, &board) => done,
@@ -56,13 +51,13 @@ async fn work(app: App, actor: Actor, board: Board) {
     }
 }
 
-/// Where the progress is written, for one portal.
-#[derive(Debug, Clone)]
-struct Board(PathBuf);
+/// Where the progress is written.
+#[derive(Clone)]
+struct Board(AppState);
 
 impl Board {
-    fn all() -> MutexGuard<'static, HashMap<PathBuf, TryIt>> {
-        PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
+    fn progress(&self) -> MutexGuard<'_, Option<TryIt>> {
+        self.0.try_it.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fresh(&self) -> TryIt {
@@ -84,26 +79,26 @@ impl Board {
             ],
             problem: None,
             workflow_id: None,
-            by_hand: commands::by_hand(&self.0),
+            by_hand: commands::by_hand(&self.0.config.data_dir),
         }
     }
 
     fn read(&self) -> TryIt {
-        Self::all().get(&self.0).cloned().unwrap_or_else(|| self.fresh())
+        self.progress().clone().unwrap_or_else(|| self.fresh())
     }
 
     /// Marks it as at work; false if it is already.
     fn begin(&self) -> bool {
-        let mut all = Self::all();
-        if all.get(&self.0).is_some_and(|progress| progress.state == TryItState::Running) {
+        let mut progress = self.progress();
+        if progress.as_ref().is_some_and(|progress| progress.state == TryItState::Running) {
             return false;
         }
-        all.insert(self.0.clone(), TryIt { state: TryItState::Running, ..self.fresh() });
+        *progress = Some(TryIt { state: TryItState::Running, ..self.fresh() });
         true
     }
 
     fn change(&self, change: impl FnOnce(&mut TryIt)) {
-        if let Some(progress) = Self::all().get_mut(&self.0) {
+        if let Some(progress) = &mut *self.progress() {
             change(progress);
         }
     }
@@ -160,10 +155,19 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::{Config, ServeArgs};
 
-    #[test]
-    fn it_runs_once_at_a_time_and_again_after_a_failure() {
-        let board = Board(PathBuf::from("/test/try-it"));
+    #[tokio::test]
+    async fn it_runs_once_at_a_time_and_again_after_a_failure() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let args = ServeArgs {
+            addr: Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0))),
+            data_dir: folder.path().to_owned(),
+            ..ServeArgs::default()
+        };
+        let (config, options) = Config::from_args(args).unwrap();
+        let board = Board(AppState::open(config, options).await.unwrap());
         assert_eq!(board.read().state, TryItState::Idle);
         assert!(board.begin());
         assert!(!board.begin());

@@ -8,21 +8,21 @@ use super::now;
 use crate::domain::list::Page;
 use crate::domain::problem::Problem;
 use crate::domain::user::{Actor, InvitedUser, Role, User};
-use crate::server::App;
+use crate::state::AppState;
 
 fn administrators_only(actor: &Actor) -> Result<(), Problem> {
     if actor.is_administrator() { Ok(()) } else { Err(Problem::forbidden("Only administrators manage people.")) }
 }
 
 /// Everybody.
-pub async fn list(app: &App, actor: &Actor) -> Result<Page<User>, Problem> {
+pub async fn list(app: &AppState, actor: &Actor) -> Result<Page<User>, Problem> {
     administrators_only(actor)?;
     let items = app.store.users().await?;
     Ok(Page { total: items.len() as u64, items })
 }
 
 /// Adds a person; the answer has the one-time link with which the person sets a password.
-pub async fn create(app: &App, actor: &Actor, name: &str, role: Role) -> Result<InvitedUser, Problem> {
+pub async fn create(app: &AppState, actor: &Actor, name: &str, role: Role) -> Result<InvitedUser, Problem> {
     administrators_only(actor)?;
     let name = name.trim();
     if let Some(message) = name_error(name) {
@@ -34,7 +34,7 @@ pub async fn create(app: &App, actor: &Actor, name: &str, role: Role) -> Result<
 }
 
 /// A new one-time link for somebody whose link expired or who forgot the password. The password works until the link is used.
-pub async fn invite_again(app: &App, actor: &Actor, id: Uuid) -> Result<InvitedUser, Problem> {
+pub async fn invite_again(app: &AppState, actor: &Actor, id: Uuid) -> Result<InvitedUser, Problem> {
     administrators_only(actor)?;
     let user = app.store.user(id).await?;
     if user.disabled {
@@ -44,21 +44,21 @@ pub async fn invite_again(app: &App, actor: &Actor, id: Uuid) -> Result<InvitedU
 }
 
 /// Shuts a person's account: signed out at once, everywhere, tokens included. What is theirs stays.
-pub async fn disable(app: &App, actor: &Actor, id: Uuid) -> Result<User, Problem> {
+pub async fn disable(app: &AppState, actor: &Actor, id: Uuid) -> Result<User, Problem> {
     administrators_only(actor)?;
     not_oneself(actor, id)?;
     Ok(app.store.disable_user(id, now()).await?)
 }
 
 /// Opens a shut account again.
-pub async fn enable(app: &App, actor: &Actor, id: Uuid) -> Result<User, Problem> {
+pub async fn enable(app: &AppState, actor: &Actor, id: Uuid) -> Result<User, Problem> {
     administrators_only(actor)?;
     Ok(app.store.enable_user(id).await?)
 }
 
 /// Removes a person for good. Sessions and tokens end at once; drafts and the secrets of credentials are deleted. Runs, and
 /// the models and datasets that were added, stay: administrators see them.
-pub async fn remove(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+pub async fn remove(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
     administrators_only(actor)?;
     not_oneself(actor, id)?;
     Ok(app.store.remove_user(id, now()).await?)
@@ -69,7 +69,7 @@ fn not_oneself(actor: &Actor, id: Uuid) -> Result<(), Problem> {
     if actor.id == id { Err(Problem::conflict("This is your own account. Another administrator can do it.")) } else { Ok(()) }
 }
 
-async fn invited(app: &App, user: User, now: Timestamp) -> Result<InvitedUser, Problem> {
+async fn invited(app: &AppState, user: User, now: Timestamp) -> Result<InvitedUser, Problem> {
     let (link, link_expires_at) = new_link(app, user.id, now).await?;
     Ok(InvitedUser { user, link, link_expires_at })
 }

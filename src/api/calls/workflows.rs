@@ -13,7 +13,7 @@ use crate::domain::run::{Run, RunKind};
 use crate::domain::user::Actor;
 use crate::domain::workflow::body::Call;
 use crate::domain::workflow::{Body, Draft, Facts, Stamp, WorkflowAnswer, WorkflowRow, advance, needs};
-use crate::server::App;
+use crate::state::AppState;
 use crate::store::{StoreError, StoredWorkflow};
 
 /// How often a save is tried when others save the same draft between look and save.
@@ -21,12 +21,12 @@ const TRIES: usize = 10;
 
 /// Applies one body, as the specification has it, and answers with the draft after it. The last step starts the run, once,
 /// however often and by however many it is asked.
-pub async fn run_workflow(app: &App, actor: &Actor, body: Value) -> Result<WorkflowAnswer, Problem> {
+pub async fn run_workflow(app: &AppState, actor: &Actor, body: Value) -> Result<WorkflowAnswer, Problem> {
     begin(app, actor, None, body).await
 }
 
 /// The same for a form's first step: however often one drawing of the form is sent, it begins one draft.
-pub async fn begin(app: &App, actor: &Actor, form: Option<Uuid>, body: Value) -> Result<WorkflowAnswer, Problem> {
+pub async fn begin(app: &AppState, actor: &Actor, form: Option<Uuid>, body: Value) -> Result<WorkflowAnswer, Problem> {
     let body = Body::parse(&body).map_err(Problem::invalid)?;
     for _ in 0..TRIES {
         if let Some(answer) = attempt(app, actor, form, &body).await? {
@@ -37,7 +37,7 @@ pub async fn begin(app: &App, actor: &Actor, form: Option<Uuid>, body: Value) ->
 }
 
 /// One try; nothing when someone else saved the draft meanwhile, so that it has to be judged anew.
-async fn attempt(app: &App, actor: &Actor, form: Option<Uuid>, body: &Body) -> Result<Option<WorkflowAnswer>, Problem> {
+async fn attempt(app: &AppState, actor: &Actor, form: Option<Uuid>, body: &Body) -> Result<Option<WorkflowAnswer>, Problem> {
     let before = match body.call {
         Call::First { .. } => None,
         Call::Later { workflow_id } => Some(load(app, actor, workflow_id).await?),
@@ -74,7 +74,7 @@ async fn attempt(app: &App, actor: &Actor, form: Option<Uuid>, body: &Body) -> R
 
 /// Freezes the benchmark, queues its run and marks the workflow, all in one transaction; then wakes the supervisor.
 async fn start(
-    app: &App,
+    app: &AppState,
     actor: &Actor,
     before: &Draft,
     mut draft: Draft,
@@ -89,7 +89,7 @@ async fn start(
     draft.updated_at = now;
     match app.store.trigger_workflow(&stored(&draft)?, before.revision as i64, &benchmark, &run).await {
         Ok(()) => {
-            app.supervisor.wake();
+            app.run_notifier.wake();
             draft.benchmark_id = Some(benchmark.id);
             draft.run_id = Some(run.run.id);
             let run = app.store.run(actor, run.run.id).await?;
@@ -101,18 +101,18 @@ async fn start(
 }
 
 /// The draft that a form has begun already.
-pub async fn begun_by(app: &App, actor: &Actor, form: Uuid) -> Result<Option<Uuid>, Problem> {
+pub async fn begun_by(app: &AppState, actor: &Actor, form: Uuid) -> Result<Option<Uuid>, Problem> {
     Ok(app.store.workflow_begun_by(actor, form).await?.map(|begun| begun.id))
 }
 
 /// One workflow as it stands.
-pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<WorkflowAnswer, Problem> {
+pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<WorkflowAnswer, Problem> {
     let draft = load(app, actor, id).await?;
     answer(app, actor, &draft).await
 }
 
 /// The actor's drafts, last changed first: those whose run is not started.
-pub async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Page<WorkflowRow>, Problem> {
+pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Page<WorkflowRow>, Problem> {
     let unknown = [
         ("status", query.status.is_some()),
         ("model", query.model.is_some()),
@@ -148,7 +148,7 @@ pub async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Page<Wo
 }
 
 /// Discards a draft. One whose run is started goes with that run, not before it.
-pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
     let draft = load(app, actor, id).await?;
     if draft.run_id.is_some() {
         return Err(Problem::conflict("This workflow has started its run. Delete the run instead."));
@@ -156,7 +156,7 @@ pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<(), Problem> {
     Ok(app.store.delete_workflow(actor, id).await?)
 }
 
-async fn answer(app: &App, actor: &Actor, draft: &Draft) -> Result<WorkflowAnswer, Problem> {
+async fn answer(app: &AppState, actor: &Actor, draft: &Draft) -> Result<WorkflowAnswer, Problem> {
     let run = match draft.run_id {
         Some(id) => Some(app.store.run(actor, id).await?),
         None => None,
@@ -164,7 +164,7 @@ async fn answer(app: &App, actor: &Actor, draft: &Draft) -> Result<WorkflowAnswe
     Ok(WorkflowAnswer::new(draft, Vec::new(), run))
 }
 
-async fn load(app: &App, actor: &Actor, id: Uuid) -> Result<Draft, Problem> {
+async fn load(app: &AppState, actor: &Actor, id: Uuid) -> Result<Draft, Problem> {
     draft_of(app.store.workflow(actor, id).await?)
 }
 

@@ -35,7 +35,7 @@ pub struct Visit {
 #[server(endpoint = "ui/session")]
 pub async fn current_visit() -> Result<Visit, CallError> {
     let session =
-        crate::server::context().ok().map(|(_, actor)| Session { administrator: actor.is_administrator(), name: actor.name });
+        crate::auth::context().ok().map(|(_, actor)| Session { administrator: actor.is_administrator(), name: actor.name });
     Ok(Visit { session, theme: forms::chosen_theme() })
 }
 
@@ -67,19 +67,19 @@ pub async fn sign_in(
 
 #[cfg(feature = "ssr")]
 async fn begin(name: &str, password: String, next: &str) -> Result<(), Problem> {
-    let (app, peer) = crate::server::visitor()?;
+    let (app, peer) = crate::auth::visitor()?;
     let session = crate::api::calls::account::sign_in(&app, name, &Secret::new(password), peer).await?;
-    if let Err(problem) = crate::server::claim_entries(&session.actor, next).await {
+    if let Err(problem) = crate::auth::claim_entries(&session.actor, next).await {
         // What was typed before is lost then; the sign-in is not.
         tracing::warn!(%problem, "the entries of a form could not be handed over");
     }
-    crate::server::begin_session(&session)
+    crate::auth::begin_session(&session)
 }
 
 /// Ends this browser's session.
 #[server(endpoint = "ui/sign-out")]
 pub async fn sign_out() -> Result<(), CallError> {
-    crate::server::end_session().await?;
+    crate::auth::end_session().await?;
     forms::go("/sign-in");
     Ok(())
 }
@@ -87,7 +87,7 @@ pub async fn sign_out() -> Result<(), CallError> {
 /// Whom a one-time link is for; a problem says why it is for nobody.
 #[server(endpoint = "ui/link")]
 pub async fn find_link(#[server(default)] token: String) -> Result<LinkInfo, CallError> {
-    let (app, _) = crate::server::visitor()?;
+    let (app, _) = crate::auth::visitor()?;
     Ok(crate::api::calls::account::link_info(&app, &token).await?)
 }
 
@@ -111,7 +111,7 @@ pub async fn accept_link(
 
 #[cfg(feature = "ssr")]
 async fn accept(token: &str, name: &str, password: String) -> Result<(), Problem> {
-    let (app, _) = crate::server::visitor()?;
+    let (app, _) = crate::auth::visitor()?;
     let session = crate::api::calls::account::accept_link(&app, token, Some(name), &Secret::new(password)).await?;
-    crate::server::begin_session(&session)
+    crate::auth::begin_session(&session)
 }

@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 
 use super::CallError;
+#[cfg(feature = "ssr")]
+use super::idempotency::{BUTTON_KEPT, FormKey};
 
 /// Starts another run of a benchmark and goes to its page; refused, it goes back to `here`.
 #[server(endpoint = "ui/benchmarks/run-again")]
@@ -13,9 +15,12 @@ pub async fn run_again(
     #[server(default)] form: String,
 ) -> Result<(), CallError> {
     let started = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         let id = known(&id)?;
-        super::clicks::once_to(actor.id, &form, async move {
+        let fields = [id.to_string(), simulated.clone()];
+        let key = FormKey::new(actor.id, &form, "run-again", &fields.each_ref().map(String::as_str), BUTTON_KEPT);
+        let state = app.clone();
+        super::idempotency::once_to(&state, key, async move {
             let run = crate::api::calls::benchmarks::run_again(&app, &actor, id, simulated == "true").await?;
             Ok(format!("/runs/{}", run.id))
         })
@@ -32,9 +37,11 @@ pub async fn copy_to_draft(
     #[server(default)] form: String,
 ) -> Result<(), CallError> {
     let copied = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         let id = known(&id)?;
-        super::clicks::once_to(actor.id, &form, async move {
+        let key = FormKey::new(actor.id, &form, "copy-to-draft", &[&id.to_string()], BUTTON_KEPT);
+        let state = app.clone();
+        super::idempotency::once_to(&state, key, async move {
             let draft = crate::api::calls::benchmarks::clone_to_draft(&app, &actor, id).await?;
             Ok(format!("/wizard/{}/{}", draft.workflow_id, draft.next_page().slug()))
         })

@@ -28,7 +28,7 @@ pub struct ClusterView {
 /// The clusters, each looked at live.
 #[server(endpoint = "ui/clusters", input = server_fn::codec::Json)]
 pub async fn load_clusters(query: ListQuery) -> Result<Page<Owned<ClusterRow>>, CallError> {
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let owners = super::lists::Owners::seen_by(&app, &actor).await?;
     let page = crate::api::calls::clusters::list(&app, &actor, &query).await?;
     let rows = page.items.into_iter().map(|row| {
@@ -43,7 +43,7 @@ pub async fn load_clusters(query: ListQuery) -> Result<Page<Owned<ClusterRow>>, 
 pub async fn load_cluster(#[server(default)] id: String) -> Result<ClusterView, CallError> {
     use crate::api::calls::{clusters, occupancy};
     use crate::domain::problem::ProblemKind;
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let id = super::lists::id_of(&id, "cluster")?;
     let cluster = clusters::get(&app, &actor, id).await?;
     let (nodes, problem) = match clusters::node_metrics(&app, &actor, id).await {

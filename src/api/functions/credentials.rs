@@ -10,7 +10,7 @@ use crate::domain::inventory::Credential;
 use crate::domain::list::{ListQuery, Page};
 
 #[cfg(feature = "ssr")]
-use super::{clicks, forms, lists};
+use super::{forms, idempotency, lists};
 #[cfg(feature = "ssr")]
 use crate::domain::problem::Problem;
 
@@ -26,7 +26,7 @@ pub struct CredentialsView {
 /// The list of credentials.
 #[server(endpoint = "ui/credentials", input = server_fn::codec::Json)]
 pub async fn load_credentials(query: ListQuery, flash: String) -> Result<CredentialsView, CallError> {
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let owners = lists::Owners::seen_by(&app, &actor).await?;
     let page = crate::api::calls::credentials::list(&app, &actor, &query).await?;
     let items = page.items.into_iter().map(|credential| {
@@ -50,10 +50,13 @@ pub async fn add_credential(
     // The secret is not among the entries: it is kept nowhere but sealed.
     let entries = forms::entries(&[("name", &name), ("provider", &provider), ("base_url", &base_url)]);
     let added = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         let provider = ProviderId::parse(&provider).ok_or_else(|| Problem::field("provider", "Choose a provider."))?;
         let base_url = Some(base_url).filter(|base_url| !base_url.trim().is_empty());
-        clicks::once(actor.id, &form, async move {
+        let fields = [name.as_str(), provider.as_str(), &secret, base_url.as_deref().unwrap_or_default()];
+        let key = idempotency::FormKey::new(actor.id, &form, "credential-add", &fields, idempotency::FIELDS_KEPT);
+        let state = app.clone();
+        idempotency::once(&state, key, async move {
             let credential = create(&app, &actor, &name, provider, secret, base_url).await?;
             let sentence =
                 format!("{} was added. Its secret is sealed, and sent to {} only.", credential.name, credential.origin);
@@ -68,7 +71,7 @@ pub async fn add_credential(
 #[server(endpoint = "ui/credential-test")]
 pub async fn test_credential(#[server(default)] id: String) -> Result<(), CallError> {
     let tested = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         crate::api::calls::credentials::test(&app, &actor, lists::id_of(&id, "credential")?).await
     };
     match tested.await {
@@ -86,7 +89,7 @@ pub async fn test_credential(#[server(default)] id: String) -> Result<(), CallEr
 pub async fn delete_credential(#[server(default)] id: String) -> Result<(), CallError> {
     use crate::api::calls::credentials;
     let deleted = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         let id = lists::id_of(&id, "credential")?;
         let name = credentials::get(&app, &actor, id).await?.name;
         credentials::delete(&app, &actor, id).await?;

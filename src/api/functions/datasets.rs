@@ -11,7 +11,7 @@ use crate::domain::inventory::{Dataset, DatasetRow, TraceRow};
 use crate::domain::list::{ListQuery, Page};
 
 #[cfg(feature = "ssr")]
-use super::{forms, lists};
+use super::{forms, idempotency, lists};
 #[cfg(feature = "ssr")]
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 
@@ -49,7 +49,7 @@ pub struct DatasetView {
 /// The list of datasets.
 #[server(endpoint = "ui/datasets", input = server_fn::codec::Json)]
 pub async fn load_datasets(query: ListQuery, flash: String) -> Result<DatasetsView, CallError> {
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let owners = lists::Owners::seen_by(&app, &actor).await?;
     let page = crate::api::calls::datasets::list(&app, &actor, &query).await?;
     let items = page.items.into_iter().map(|dataset| owned(&owners, dataset)).collect();
@@ -60,7 +60,7 @@ pub async fn load_datasets(query: ListQuery, flash: String) -> Result<DatasetsVi
 #[server(endpoint = "ui/dataset")]
 pub async fn load_dataset(#[server(default)] id: String, #[server(default)] flash: String) -> Result<DatasetView, CallError> {
     use crate::api::calls::datasets;
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let id = lists::id_of(&id, "dataset")?;
     let dataset = datasets::get(&app, &actor, id).await?;
     let (mut rows, arrivals, problem) = match datasets::first_rows(&app, &actor, id, FIRST_ROWS).await {
@@ -88,7 +88,7 @@ pub async fn upload_dataset(data: MultipartData) -> Result<(), CallError> {
 pub async fn delete_dataset(#[server(default)] id: String) -> Result<(), CallError> {
     use crate::api::calls::datasets;
     let deleted = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         let id = lists::id_of(&id, "dataset")?;
         let name = datasets::get(&app, &actor, id).await?.name;
         datasets::delete(&app, &actor, id).await?;
@@ -120,9 +120,9 @@ fn cut(text: &mut String) {
 #[cfg(feature = "ssr")]
 async fn receive(data: MultipartData, name: &mut String) -> Result<(String, String), Problem> {
     use crate::api::calls::datasets;
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let mut form = data.into_inner().ok_or_else(broken)?;
-    let (mut upload, mut refused) = (None, None);
+    let (mut upload, mut refused, mut number) = (None, None, String::new());
     // Read to the end even when it is refused: a browser shows no answer before it has sent all.
     loop {
         let field = match form.next_field().await {
@@ -131,6 +131,7 @@ async fn receive(data: MultipartData, name: &mut String) -> Result<(String, Stri
             Err(_) => return Err(refused.unwrap_or_else(broken)),
         };
         match field.name() {
+            Some("form") => number = field.text().await.map_err(|_| broken())?,
             Some("name") => *name = field.text().await.map_err(|_| broken())?,
             Some("file") => {
                 let file_name = field.file_name().unwrap_or_default().to_owned();
@@ -150,8 +151,15 @@ async fn receive(data: MultipartData, name: &mut String) -> Result<(String, Stri
     let missing = missing.into_iter().filter(|(_, is_missing, _)| *is_missing);
     let errors: Vec<FieldError> = missing.map(|(field, _, message)| FieldError::new(field, message)).collect();
     let Some(upload) = upload.filter(|_| errors.is_empty()) else { return Err(Problem::invalid(errors)) };
-    let dataset = datasets::create(&app, &actor, name, upload).await?;
-    Ok((format!("/datasets/{}", dataset.id), "The dataset was added.".to_owned()))
+    let file: String = upload.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let fields = [name.as_str(), &upload.file_name, &file];
+    let key = idempotency::FormKey::new(actor.id, &number, "dataset-upload", &fields, idempotency::FIELDS_KEPT);
+    let (state, name) = (app.clone(), name.clone());
+    idempotency::once(&state, key, async move {
+        let dataset = datasets::create(&app, &actor, &name, upload).await?;
+        Ok((format!("/datasets/{}", dataset.id), "The dataset was added.".to_owned()))
+    })
+    .await
 }
 
 #[cfg(feature = "ssr")]

@@ -20,7 +20,7 @@ pub struct DraftsView {
 /// The list of drafts.
 #[server(endpoint = "ui/drafts", input = server_fn::codec::Json)]
 pub async fn load_drafts(query: ListQuery, flash: String) -> Result<DraftsView, CallError> {
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let drafts = crate::api::calls::workflows::list(&app, &actor, &query).await?;
     Ok(DraftsView { drafts, flash: super::forms::kept(&flash).await })
 }
@@ -30,7 +30,7 @@ pub async fn load_drafts(query: ListQuery, flash: String) -> Result<DraftsView, 
 pub async fn discard_draft(#[server(default)] id: String) -> Result<(), CallError> {
     use crate::domain::problem::Problem;
     let discarded = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         crate::api::calls::workflows::delete(&app, &actor, super::lists::id_of(&id, "draft")?).await?;
         Ok::<_, Problem>(("/drafts".to_owned(), "The draft was discarded.".to_owned()))
     };

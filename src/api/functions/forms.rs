@@ -69,7 +69,7 @@ mod on_server {
     }
 
     async fn keep(flash: &Flash) -> Result<Uuid, Problem> {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         let data =
             serde_json::to_value(flash).map_err(|_| Problem::new(ProblemKind::Internal, "What was typed could not be kept."))?;
         Ok(app.store.keep_form_entry(EntryOf::Person(actor.id), &data, Timestamp::now() + KEPT).await?)
@@ -78,7 +78,7 @@ mod on_server {
     /// What is kept under an id; nothing when it is gone, another person's or not readable.
     pub async fn kept(id: &str) -> Option<Flash> {
         let id = Uuid::parse_str(id).ok()?;
-        let (app, actor) = crate::server::context().ok()?;
+        let (app, actor) = crate::auth::context().ok()?;
         let data = app.store.form_entry(&actor, id, Timestamp::now()).await.ok()?;
         serde_json::from_value(data).ok()
     }

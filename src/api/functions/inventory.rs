@@ -89,7 +89,7 @@ mod on_server {
     use crate::domain::user::Actor;
     use crate::domain::workflow::{Page, WorkflowAnswer, WorkflowSteps};
     use crate::engine::{devices, memory};
-    use crate::server::App;
+    use crate::state::AppState;
 
     /// Rows of a list of choices: more are found by searching.
     const MOST_CHOICES: u32 = 200;
@@ -104,7 +104,7 @@ mod on_server {
     }
 
     /// What the draft's ids stand for.
-    pub async fn chosen(app: &App, actor: &Actor, steps: &WorkflowSteps) -> Result<Chosen, Problem> {
+    pub async fn chosen(app: &AppState, actor: &Actor, steps: &WorkflowSteps) -> Result<Chosen, Problem> {
         let mut chosen = Chosen::default();
         if let Some(id) = steps.cluster_id {
             chosen.cluster = found(calls::clusters::get(app, actor, id).await)?;
@@ -123,7 +123,7 @@ mod on_server {
 
     /// What a page offers.
     pub async fn choices(
-        app: &App,
+        app: &AppState,
         actor: &Actor,
         answer: &WorkflowAnswer,
         chosen: &Chosen,
@@ -167,7 +167,7 @@ mod on_server {
         })
     }
 
-    async fn nodes(app: &App, actor: &Actor, cluster: Uuid) -> Result<Choices, Problem> {
+    async fn nodes(app: &AppState, actor: &Actor, cluster: Uuid) -> Result<Choices, Problem> {
         match calls::clusters::node_metrics(app, actor, cluster).await {
             Ok(metrics) => Ok(Choices::Nodes { nodes: metrics.nodes, problem: None }),
             // The cluster is there but can't be read at present: the page says so and offers to look again.
@@ -178,7 +178,7 @@ mod on_server {
         }
     }
 
-    async fn outlook(app: &App, actor: &Actor, steps: &WorkflowSteps, chosen: &Chosen) -> Result<Outlook, Problem> {
+    async fn outlook(app: &AppState, actor: &Actor, steps: &WorkflowSteps, chosen: &Chosen) -> Result<Outlook, Problem> {
         let mut outlook = Outlook::default();
         if let Some(cluster) = &chosen.cluster {
             let mut before = 0;

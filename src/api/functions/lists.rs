@@ -28,7 +28,7 @@ mod on_server {
     use crate::domain::form::Flash;
     use crate::domain::problem::Problem;
     use crate::domain::user::Actor;
-    use crate::server::App;
+    use crate::state::AppState;
 
     /// The names that the actor may see.
     pub struct Owners {
@@ -38,7 +38,7 @@ mod on_server {
 
     impl Owners {
         /// Only administrators see other people's things, and so their names.
-        pub async fn seen_by(app: &App, actor: &Actor) -> Result<Self, Problem> {
+        pub async fn seen_by(app: &AppState, actor: &Actor) -> Result<Self, Problem> {
             let names = if actor.is_administrator() { app.store.user_names().await? } else { HashMap::new() };
             Ok(Self { actor: actor.clone(), names })
         }

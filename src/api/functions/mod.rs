@@ -6,18 +6,16 @@
 
 pub mod account;
 pub mod benchmarks;
-#[cfg(feature = "ssr")]
-mod clicks;
 pub mod clusters;
 pub mod credentials;
 pub mod datasets;
 pub mod drafts;
 pub mod forms;
+#[cfg(feature = "ssr")]
+mod idempotency;
 pub mod inventory;
 pub mod lists;
 pub mod models;
-#[cfg(feature = "ssr")]
-mod once;
 pub mod people;
 pub mod report;
 pub mod runs;
@@ -29,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType};
 
+pub use crate::domain::path::{local_path, query_escape};
 use crate::domain::problem::{Problem, ProblemKind};
 
 /// A problem, as a server function answers it. What the framework says of its own errors stays in the log.
@@ -60,6 +59,26 @@ impl Encodes<CallError> for ProblemEncoding {
     fn encode(error: &CallError) -> Result<Bytes, Self::Error> {
         serde_json::to_vec(error).map(Bytes::from)
     }
+}
+
+/// Gives the answers of refused functions the status of their problem; the framework answers each with 500.
+#[cfg(feature = "ssr")]
+pub async fn with_status(request: axum::extract::Request, next: axum::middleware::Next) -> axum::response::Response {
+    use axum::body::{Body, to_bytes};
+    use axum::http::StatusCode;
+    use axum::response::Response;
+    let response = next.run(request).await;
+    let is_refusal = response.status() == StatusCode::INTERNAL_SERVER_ERROR
+        && response.headers().contains_key(server_fn::error::SERVER_FN_ERROR_HEADER);
+    if !is_refusal {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    // Problems are small and in memory already: there is nothing to wait for, and no limit to meet.
+    let Ok(bytes) = to_bytes(body, usize::MAX).await else { return Response::from_parts(parts, Body::empty()) };
+    let CallError(problem) = CallError::de(bytes.clone());
+    parts.status = StatusCode::from_u16(problem.kind.status()).unwrap_or(parts.status);
+    Response::from_parts(parts, Body::from(bytes))
 }
 
 /// As much of RFC 9457 as a page shows.
@@ -106,56 +125,14 @@ impl FromServerFnError for CallError {
     }
 }
 
-/// A text as part of a query string.
-pub fn query_escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => escaped.push(char::from(byte)),
-            _ => {
-                escaped.push('%');
-                for half in [byte >> 4, byte & 15] {
-                    escaped.push(char::from_digit(u32::from(half), 16).unwrap_or('0').to_ascii_uppercase());
-                }
-            }
-        }
-    }
-    escaped
-}
-
-/// A path of this portal, as it may be redirected to; anything else becomes the first page.
-pub fn local_path(path: &str) -> String {
-    let is_local = path.starts_with('/')
-        && !path[1..].starts_with(['/', '\\'])
-        && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    if is_local { path.to_owned() } else { "/".to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_local_paths_are_redirected_to() {
-        for path in ["/", "/runs/1/report?x=1#y", "/wizard/1/load"] {
-            assert_eq!(local_path(path), path);
-        }
-        for path in ["", "//evil.example", "/\\evil.example", "https://evil.example", "runs", "/a b", "/a\r\nSet-Cookie: x", "/ä"]
-        {
-            assert_eq!(local_path(path), "/", "{path}");
-        }
-    }
-
-    #[test]
-    fn queries_are_escaped() {
-        assert_eq!(query_escape("/runs?a=b c"), "/runs%3Fa%3Db%20c");
-        assert_eq!(query_escape("ä"), "%C3%A4");
-    }
-
-    #[test]
     fn framework_errors_say_nothing_of_the_inside() {
         let error = CallError::from_server_fn_error(ServerFnErrorErr::ServerError("secret path /var/lib/x".to_owned()));
-        assert!(!error.to_string().contains("/root"));
+        assert!(!error.to_string().contains("/var/lib/x"));
         assert_eq!(CallError::de(error.ser()), error);
     }
 

@@ -10,7 +10,7 @@ use crate::domain::inventory::{EngineAvailability, Model};
 use crate::domain::list::{ListQuery, Page};
 
 #[cfg(feature = "ssr")]
-use super::{clicks, forms, lists};
+use super::{forms, idempotency, lists};
 #[cfg(feature = "ssr")]
 use crate::domain::problem::Problem;
 
@@ -47,7 +47,7 @@ pub struct ModelView {
 #[server(endpoint = "ui/models", input = server_fn::codec::Json)]
 pub async fn load_models(query: ListQuery, flash: String) -> Result<ModelsView, CallError> {
     use crate::api::calls::{engines, models};
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let owners = lists::Owners::seen_by(&app, &actor).await?;
     let page = models::list(&app, &actor, &query).await?;
     let items = page.items.into_iter().map(|model| {
@@ -64,7 +64,7 @@ pub async fn load_models(query: ListQuery, flash: String) -> Result<ModelsView, 
 /// What the form for a new model shows.
 #[server(endpoint = "ui/model-new")]
 pub async fn load_new_model(#[server(default)] flash: String) -> Result<NewModelView, CallError> {
-    let (app, _) = crate::server::context()?;
+    let (app, _) = crate::auth::context()?;
     let roots = crate::api::calls::models::roots(&app).await?;
     let roots = roots.folders().iter().map(|folder| folder.display().to_string()).collect();
     Ok(NewModelView { roots, flash: forms::kept(&flash).await })
@@ -73,7 +73,7 @@ pub async fn load_new_model(#[server(default)] flash: String) -> Result<NewModel
 /// One model; an archived one is shown as well.
 #[server(endpoint = "ui/model")]
 pub async fn load_model(#[server(default)] id: String, #[server(default)] flash: String) -> Result<ModelView, CallError> {
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let model = crate::api::calls::models::get(&app, &actor, lists::id_of(&id, "model")?).await?;
     let owner = model.owner;
     let model = lists::Owners::seen_by(&app, &actor).await?.of(model, owner);
@@ -108,6 +108,7 @@ pub async fn add_model(
         ("base_url", &base_url),
         ("model", &model),
     ]);
+    let fields: Vec<String> = std::iter::once(&source).chain(entries.iter().map(|(_, value)| value)).cloned().collect();
     let here = format!("/models/new?source={}", super::query_escape(&source));
     let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.trim().is_empty());
     let new = NewModel { name, source: source.clone(), ..NewModel::default() };
@@ -122,8 +123,11 @@ pub async fn add_model(
         _ => new,
     };
     let added = async {
-        let (app, actor) = crate::server::context()?;
-        clicks::once(actor.id, &form, async move {
+        let (app, actor) = crate::auth::context()?;
+        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+        let key = idempotency::FormKey::new(actor.id, &form, "model-add", &fields, idempotency::FIELDS_KEPT);
+        let state = app.clone();
+        idempotency::once(&state, key, async move {
             let model = create(&app, &actor, new).await?;
             Ok((format!("/models/{}", model.id), "The model was added.".to_owned()))
         })
@@ -137,7 +141,7 @@ pub async fn add_model(
 pub async fn delete_model(#[server(default)] id: String) -> Result<(), CallError> {
     use crate::api::calls::models;
     let deleted = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         let id = lists::id_of(&id, "model")?;
         let name = models::get(&app, &actor, id).await?.name;
         models::delete(&app, &actor, id).await?;

@@ -1,15 +1,16 @@
 //! The settings' page: the reader's password and tokens, and for administrators people with their one-time links.
 
-use jiff::Timestamp;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::CallError;
 use crate::domain::form::Flash;
-use crate::domain::user::{ApiToken, User};
+use crate::domain::user::{ApiToken, OneTimeSecret, User};
 
 #[cfg(feature = "ssr")]
-use super::{clicks, forms, lists, once};
+use super::idempotency::{self, BUTTON_KEPT, FIELDS_KEPT, FormKey};
+#[cfg(feature = "ssr")]
+use super::{forms, lists};
 #[cfg(feature = "ssr")]
 use crate::domain::problem::Problem;
 
@@ -27,37 +28,9 @@ pub struct SettingsView {
     /// Everybody, for administrators; empty for others.
     pub users: Vec<User>,
     /// A secret that is shown this once.
-    pub shown: Option<Shown>,
+    pub shown: Option<OneTimeSecret>,
     /// How the last action went.
     pub flash: Option<Flash>,
-}
-
-/// A secret that is shown once.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Shown {
-    /// A token for scripts.
-    Token {
-        /// What its owner calls it.
-        name: String,
-        /// The token.
-        secret: String,
-    },
-    /// A one-time link.
-    Link {
-        /// The person whom it is for.
-        name: String,
-        /// The link.
-        link: String,
-        /// When it stops working.
-        ends: Timestamp,
-    },
-}
-
-impl std::fmt::Debug for Shown {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (Self::Token { name, .. } | Self::Link { name, .. }) = self;
-        f.debug_struct("Shown").field("name", name).finish_non_exhaustive()
-    }
 }
 
 /// What the settings show.
@@ -67,7 +40,7 @@ pub async fn load_settings(
     #[server(default)] shown: String,
 ) -> Result<SettingsView, CallError> {
     use crate::api::calls::{tokens, users};
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let administrator = actor.is_administrator();
     Ok(SettingsView {
         id: actor.id,
@@ -75,7 +48,7 @@ pub async fn load_settings(
         administrator,
         tokens: tokens::list(&app, &actor).await?.items,
         users: if administrator { users::list(&app, &actor).await?.items } else { Vec::new() },
-        shown: once::take(actor.id, &shown, std::time::Instant::now()),
+        shown: app.one_time_secrets.take(actor.id, &shown, std::time::Instant::now()),
         flash: forms::kept(&flash).await,
     })
 }
@@ -84,12 +57,14 @@ pub async fn load_settings(
 #[server(endpoint = "ui/token-add")]
 pub async fn add_token(#[server(default)] token_name: String, #[server(default)] form: String) -> Result<(), CallError> {
     let added = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         let (reader, name) = (actor.id, token_name.clone());
-        shown_next(reader, &form, async move {
+        let key = FormKey::new(reader, &form, "token-add", &[&token_name], FIELDS_KEPT);
+        let state = app.clone();
+        shown_next(&state, reader, key, async move {
             let created =
                 crate::api::calls::tokens::create(&app, &actor, &name).await.map_err(|problem| renamed(problem, "token_name"))?;
-            Ok(Shown::Token { name: created.token.name, secret: created.secret })
+            Ok(OneTimeSecret::Token { name: created.token.name, secret: created.secret })
         })
         .await
     };
@@ -100,7 +75,7 @@ pub async fn add_token(#[server(default)] token_name: String, #[server(default)]
 #[server(endpoint = "ui/token-delete")]
 pub async fn delete_token(#[server(default)] id: String) -> Result<(), CallError> {
     let deleted = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         crate::api::calls::tokens::delete(&app, &actor, lists::id_of(&id, "token")?).await?;
         Ok::<_, Problem>(("/settings".to_owned(), "The token was deleted. It no longer works.".to_owned()))
     };
@@ -116,14 +91,16 @@ pub async fn add_person(
 ) -> Result<(), CallError> {
     use crate::domain::user::Role;
     let added = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         let (reader, name) = (actor.id, person_name.clone());
         let role = Role::parse(&role).ok_or_else(|| Problem::field("role", "Choose a role."))?;
-        shown_next(reader, &form, async move {
+        let key = FormKey::new(reader, &form, "person-add", &[&person_name, role.as_str()], FIELDS_KEPT);
+        let state = app.clone();
+        shown_next(&state, reader, key, async move {
             let invited = crate::api::calls::users::create(&app, &actor, &name, role)
                 .await
                 .map_err(|problem| renamed(problem, "person_name"))?;
-            Ok(Shown::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at })
+            Ok(OneTimeSecret::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at })
         })
         .await
     };
@@ -134,11 +111,13 @@ pub async fn add_person(
 #[server(endpoint = "ui/person-link")]
 pub async fn invite_again(#[server(default)] id: String, #[server(default)] form: String) -> Result<(), CallError> {
     let invited = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         let (reader, id) = (actor.id, lists::id_of(&id, "person")?);
-        shown_next(reader, &form, async move {
+        let key = FormKey::new(reader, &form, "person-link", &[&id.to_string()], BUTTON_KEPT);
+        let state = app.clone();
+        shown_next(&state, reader, key, async move {
             let invited = crate::api::calls::users::invite_again(&app, &actor, id).await?;
-            Ok(Shown::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at })
+            Ok(OneTimeSecret::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at })
         })
         .await
     };
@@ -150,7 +129,7 @@ pub async fn invite_again(#[server(default)] id: String, #[server(default)] form
 pub async fn shut_account(#[server(default)] id: String, #[server(default)] open: String) -> Result<(), CallError> {
     use crate::api::calls::users;
     let done = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         let id = lists::id_of(&id, "person")?;
         let sentence = if open == "true" {
             let user = users::enable(&app, &actor, id).await?;
@@ -169,7 +148,7 @@ pub async fn shut_account(#[server(default)] id: String, #[server(default)] open
 pub async fn remove_person(#[server(default)] id: String) -> Result<(), CallError> {
     use crate::api::calls::users;
     let done = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         users::remove(&app, &actor, lists::id_of(&id, "person")?).await?;
         Ok::<_, Problem>(("/settings".to_owned(), "The person was removed. Their runs stay.".to_owned()))
     };
@@ -185,12 +164,12 @@ pub async fn change_password(
 ) -> Result<(), CallError> {
     use crate::credentials::Secret;
     let changed = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         if new_password != new_password_again {
             let message = "The two passwords differ. Type the same password twice.";
             return Err(Problem::field("new_password_again", message));
         }
-        let crate::server::Caller { session, peer } = crate::server::caller()?;
+        let crate::auth::Caller { session, peer } = crate::auth::caller()?;
         let (current, new) = (Secret::new(current_password), Secret::new(new_password));
         crate::api::calls::account::change_password(&app, &actor, &current, &new, session.as_deref(), peer).await?;
         let sentence = "Your password was changed. Your other browsers are signed out; tokens go on working.";
@@ -202,16 +181,22 @@ pub async fn change_password(
 /// Makes a secret, once for each form, and leads to the page that shows it: every click has a page of its own, for whichever
 /// answer the browser follows.
 #[cfg(feature = "ssr")]
-async fn shown_next<F>(reader: uuid::Uuid, form: &str, make: F) -> Result<String, Problem>
+async fn shown_next<F>(
+    app: &crate::state::AppState,
+    reader: uuid::Uuid,
+    form: Option<FormKey>,
+    make: F,
+) -> Result<String, Problem>
 where
-    F: Future<Output = Result<Shown, Problem>> + Send + 'static,
+    F: Future<Output = Result<OneTimeSecret, Problem>> + Send + 'static,
 {
     use std::time::Instant;
-    let made = clicks::once_to(reader, form, async move {
-        let shown = make.await?;
-        Ok(once::keep(reader, shown, Instant::now()).to_string())
+    let state = app.clone();
+    let made = idempotency::once_to(app, form, async move {
+        let secret = make.await?;
+        Ok(state.one_time_secrets.keep(reader, secret, Instant::now()).to_string())
     });
-    let page = once::copy(reader, &made.await?, Instant::now());
+    let page = app.one_time_secrets.copy(reader, &made.await?, Instant::now());
     Ok(page.map_or("/settings".to_owned(), |page| format!("/settings?shown={page}")))
 }
 

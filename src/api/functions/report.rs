@@ -15,6 +15,10 @@ use crate::domain::report::{Report, RequestRecord};
 /// Rows of the table of requests.
 pub const REQUEST_ROWS: u32 = 25;
 
+/// Lines of each stage's log that a report shows.
+#[cfg(feature = "ssr")]
+const REPORT_LOG_LINES: u32 = 200;
+
 /// What a report's page shows, the requests aside.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReportPage {
@@ -35,8 +39,8 @@ pub struct ReportPage {
 pub async fn load_report(id: Uuid, flash: String) -> Result<ReportPage, CallError> {
     use crate::api::calls::{benchmarks, runs};
     use crate::domain::problem::ProblemKind;
-    let (app, actor) = crate::server::context()?;
-    let live = super::runs::told(&app, &actor, id).await?;
+    let (app, actor) = crate::auth::context()?;
+    let mut live = runs::live(&app, &actor, id, REPORT_LOG_LINES, 1).await?;
     let benchmark = benchmarks::get(&app, &actor, live.run.benchmark_id).await?;
     let report = match runs::report(&app, &actor, id).await {
         Ok(report) => Some(report),
@@ -44,7 +48,6 @@ pub async fn load_report(id: Uuid, flash: String) -> Result<ReportPage, CallErro
         Err(problem) => return Err(problem.into()),
     };
     let repeat = report.as_ref().and_then(|report| runs::repeat(id, report));
-    let mut live = live.with_short_logs(200);
     live.points.clear();
     Ok(ReportPage { live, benchmark, report, repeat, flash: super::forms::kept(&flash).await })
 }
@@ -62,7 +65,7 @@ pub struct RequestPage {
 #[server(endpoint = "ui/runs/requests", input = server_fn::codec::Json)]
 pub async fn load_requests(id: Uuid, query: ListQuery) -> Result<RequestPage, CallError> {
     use crate::api::calls::runs;
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let first = ListQuery {
         status: Some("measured".to_owned()),
         sort: Some("sent_unix_ns".to_owned()),

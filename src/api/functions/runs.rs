@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::CallError;
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::form::Flash;
-use crate::domain::list::{ListQuery, Page};
+use crate::domain::list::{HistoryChoices, ListQuery, Page};
 use crate::domain::live::{Line, LiveRun};
 use crate::domain::run::{RunRow, StageId};
 use crate::domain::workflow::WorkflowRow;
@@ -21,26 +21,13 @@ pub struct History {
     /// This page's runs.
     pub runs: Page<RunRow>,
     /// What can be filtered by.
-    pub choices: Choices,
+    pub choices: HistoryChoices,
     /// The caller's own drafts, the last changed first.
     pub drafts: Vec<WorkflowRow>,
     /// What was wrong with the last action.
     pub flash: Option<Flash>,
     /// Why the filters found nothing: a date that is none, say.
     pub refused: Option<String>,
-}
-
-/// The distinct values of the runs that the caller may see.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Choices {
-    /// Models.
-    pub models: Vec<String>,
-    /// Clusters.
-    pub clusters: Vec<String>,
-    /// Tags.
-    pub tags: Vec<String>,
-    /// Creators.
-    pub creators: Vec<String>,
 }
 
 /// What a run's live page begins with.
@@ -59,7 +46,7 @@ pub struct LivePage {
 pub async fn load_history(query: ListQuery, flash: String) -> Result<History, CallError> {
     use crate::api::calls::{runs, workflows};
     use crate::domain::problem::ProblemKind;
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let query = ListQuery { page_size: Some(query.page_size.unwrap_or(HISTORY_ROWS)), ..query };
     // A filter that breaks a rule is told on the page, whose form can mend it.
     let (page, refused) = match runs::list(&app, &actor, query).await {
@@ -79,7 +66,7 @@ pub async fn load_history(query: ListQuery, flash: String) -> Result<History, Ca
 /// The runs of a page of the history once more, while some of them go on.
 #[server(endpoint = "ui/history/runs", input = server_fn::codec::Json)]
 pub async fn history_runs(query: ListQuery) -> Result<Page<RunRow>, CallError> {
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let query = ListQuery { page_size: Some(query.page_size.unwrap_or(HISTORY_ROWS)), ..query };
     Ok(crate::api::calls::runs::list(&app, &actor, query).await?)
 }
@@ -87,9 +74,10 @@ pub async fn history_runs(query: ListQuery) -> Result<Page<RunRow>, CallError> {
 /// A run as it stands, with what its page needs to go on from there.
 #[server(endpoint = "ui/runs/live", input = server_fn::codec::Json)]
 pub async fn load_live(id: Uuid, flash: String) -> Result<LivePage, CallError> {
-    use crate::api::calls::benchmarks;
-    let (app, actor) = crate::server::context()?;
-    let live = told(&app, &actor, id).await?;
+    use crate::api::calls::{benchmarks, runs};
+    use crate::domain::live::LOG_LINES;
+    let (app, actor) = crate::auth::context()?;
+    let live = runs::live(&app, &actor, id, LOG_LINES as u32, PROGRESS).await?;
     let spec = benchmarks::get(&app, &actor, live.run.benchmark_id).await?.spec;
     Ok(LivePage { live, spec, flash: super::forms::kept(&flash).await })
 }
@@ -97,46 +85,22 @@ pub async fn load_live(id: Uuid, flash: String) -> Result<LivePage, CallError> {
 /// How many runs are before this one on its nodes; nothing once it has begun.
 #[server(endpoint = "ui/runs/queue", input = server_fn::codec::Json)]
 pub async fn queue_position(id: Uuid) -> Result<Option<u32>, CallError> {
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     Ok(crate::api::calls::runs::get(&app, &actor, id).await?.queue_position)
 }
 
 /// Lines of a stage's log before an event, at most as many as a page keeps, oldest first.
 #[server(endpoint = "ui/runs/log", input = server_fn::codec::Json)]
 pub async fn earlier_lines(id: Uuid, stage: StageId, before: i64) -> Result<Vec<Line>, CallError> {
-    use crate::domain::event::RunEvent;
-    use crate::domain::live::LOG_LINES;
-    let (app, actor) = crate::server::context()?;
-    let mut lines = std::collections::VecDeque::new();
-    let mut seq = 0;
-    'pieces: loop {
-        let piece = crate::api::calls::runs::events_after(&app, &actor, id, seq, EVENTS).await?;
-        for stored in &piece {
-            seq = stored.seq;
-            if seq >= before {
-                break 'pieces;
-            }
-            if let RunEvent::Log(line) = &stored.event
-                && line.stage == stage
-            {
-                lines.push_back(Line { seq, level: line.level, text: line.line.clone() });
-                if lines.len() > LOG_LINES {
-                    lines.pop_front();
-                }
-            }
-        }
-        if piece.len() < EVENTS as usize {
-            break;
-        }
-    }
-    Ok(lines.into())
+    let (app, actor) = crate::auth::context()?;
+    Ok(crate::api::calls::runs::earlier_lines(&app, &actor, id, stage, before).await?)
 }
 
 /// Asks a run to end.
 #[server(endpoint = "ui/runs/cancel")]
 pub async fn cancel_run(#[server(default)] id: String) -> Result<(), CallError> {
     let cancelled = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         crate::api::calls::runs::cancel(&app, &actor, known(&id)?).await?;
         Ok(format!("/runs/{id}"))
     };
@@ -147,38 +111,16 @@ pub async fn cancel_run(#[server(default)] id: String) -> Result<(), CallError> 
 #[server(endpoint = "ui/runs/delete")]
 pub async fn delete_run(#[server(default)] id: String, #[server(default)] next: String) -> Result<(), CallError> {
     let deleted = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         crate::api::calls::runs::delete(&app, &actor, known(&id)?).await?;
         Ok(if next.is_empty() { "/".to_owned() } else { next.clone() })
     };
     super::forms::answer(deleted.await, if next.is_empty() { "/" } else { &next }, Vec::new()).await
 }
 
-/// Events that are read at once.
+/// Snapshots of the load that a live page begins with: about two for each point of its charts.
 #[cfg(feature = "ssr")]
-const EVENTS: u32 = 5000;
-
-/// A run and what its events tell.
-#[cfg(feature = "ssr")]
-pub(super) async fn told(
-    app: &crate::server::App,
-    actor: &crate::domain::user::Actor,
-    id: Uuid,
-) -> Result<LiveRun, crate::domain::problem::Problem> {
-    use crate::api::calls::runs;
-    // The run is read first: what its later events change is applied to it.
-    let mut live = LiveRun::new(runs::get(app, actor, id).await?);
-    loop {
-        let piece = runs::events_after(app, actor, id, live.last_seq, EVENTS).await?;
-        let last = piece.len() < EVENTS as usize;
-        for stored in piece {
-            live.apply(stored.seq, stored.event);
-        }
-        if last {
-            return Ok(live);
-        }
-    }
-}
+const PROGRESS: u32 = 1200;
 
 /// An id from a form.
 #[cfg(feature = "ssr")]

@@ -8,7 +8,7 @@ use crate::domain::try_it::TryIt;
 /// Where it stands.
 #[server(endpoint = "ui/try-it")]
 pub async fn load_try_it() -> Result<TryIt, CallError> {
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     Ok(crate::api::calls::try_it::status(&app, &actor).await?)
 }
 
@@ -16,7 +16,7 @@ pub async fn load_try_it() -> Result<TryIt, CallError> {
 #[server(endpoint = "ui/try-it-start")]
 pub async fn start_try_it() -> Result<(), CallError> {
     let started = async {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         crate::api::calls::try_it::start(&app, &actor).await?;
         Ok("/try?started=1".to_owned())
     };

@@ -46,7 +46,7 @@ pub async fn load_wizard(
     #[server(default)] flash: String,
 ) -> Result<WizardView, CallError> {
     use crate::domain::problem::Problem;
-    let (app, actor) = crate::server::context()?;
+    let (app, actor) = crate::auth::context()?;
     let id = uuid::Uuid::parse_str(&id).map_err(|_| Problem::not_found("draft"))?;
     let page = Page::parse(&page).ok_or_else(|| Problem::not_found("step"))?;
     let answer = crate::api::calls::workflows::get(&app, &actor, id).await?;
@@ -73,7 +73,7 @@ pub struct NewDraftView {
 /// The first page of a new draft.
 #[server(endpoint = "ui/wizard-new")]
 pub async fn load_new_draft(#[server(default)] flash: String) -> Result<NewDraftView, CallError> {
-    crate::server::context()?;
+    crate::auth::context()?;
     Ok(NewDraftView { begins: uuid::Uuid::new_v4(), flash: forms::kept(&flash).await })
 }
 

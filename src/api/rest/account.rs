@@ -8,12 +8,13 @@ use utoipa_axum::routes;
 
 use super::Json;
 use crate::api::calls;
+use crate::auth::{Caller, SignedIn};
 use crate::credentials::Secret;
 use crate::domain::problem::Problem;
-use crate::server::{App, Caller, SignedIn};
+use crate::state::AppState;
 
 /// The resource's routes.
-pub fn router() -> OpenApiRouter<App> {
+pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(change_password))
 }
 
@@ -38,7 +39,7 @@ struct PasswordChange {
     )
 )]
 async fn change_password(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Caller { session, peer }: Caller,
     Json(change): Json<PasswordChange>,

@@ -12,14 +12,15 @@ use uuid::Uuid;
 use super::extract::from_json;
 use super::{BASE, Json, Path, Query};
 use crate::api::calls;
+use crate::auth::SignedIn;
 use crate::domain::benchmark::Benchmark;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
 use crate::domain::run::Run;
 use crate::domain::workflow::WorkflowAnswer;
-use crate::server::{App, SignedIn};
+use crate::state::AppState;
 
-pub fn router() -> OpenApiRouter<App> {
+pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).routes(routes!(run_again)).routes(routes!(copy))
 }
 
@@ -44,7 +45,7 @@ struct RunAgain {
     responses((status = 200, description = "A page of benchmarks.", body = Page<Benchmark>)),
 )]
 async fn list(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<Benchmark>>, Problem> {
@@ -59,7 +60,7 @@ async fn list(
     params(("id" = Uuid, Path, description = "The benchmark.")),
     responses((status = 200, description = "The benchmark as it was frozen.", body = Benchmark)),
 )]
-async fn get(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Benchmark>, Problem> {
+async fn get(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Benchmark>, Problem> {
     calls::benchmarks::get(&app, &actor, id).await.map(Json)
 }
 
@@ -73,7 +74,7 @@ async fn get(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<U
     responses((status = 201, description = "The new run.", body = Run)),
 )]
 async fn run_again(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Path(id): Path<Uuid>,
     body: Bytes,
@@ -95,7 +96,11 @@ async fn run_again(
     params(("id" = Uuid, Path, description = "The benchmark.")),
     responses((status = 201, description = "The new draft.", body = WorkflowAnswer)),
 )]
-async fn copy(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<impl IntoResponse, Problem> {
+async fn copy(
+    State(app): State<AppState>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<Uuid>,
+) -> Result<impl IntoResponse, Problem> {
     let draft = calls::benchmarks::clone_to_draft(&app, &actor, id).await?;
     let location = format!("{BASE}/workflows/{}", draft.workflow_id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(draft)))

@@ -8,13 +8,14 @@ use uuid::Uuid;
 
 use super::{Json, Path, Query};
 use crate::api::calls::clusters::{self, NewCluster};
+use crate::auth::SignedIn;
 use crate::domain::inventory::{Cluster, ClusterRow, NodeMetrics};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
-use crate::server::{App, SignedIn};
+use crate::state::AppState;
 
 /// The resource's routes.
-pub fn router() -> OpenApiRouter<App> {
+pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, delete)).routes(routes!(node_metrics))
 }
 
@@ -23,7 +24,7 @@ pub fn router() -> OpenApiRouter<App> {
     get, path = "/api/v1/clusters", tag = "inventory", params(ListQuery), responses((status = 200, body = Page<ClusterRow>))
 )]
 async fn list(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<ClusterRow>>, Problem> {
@@ -35,7 +36,7 @@ async fn list(
     post, path = "/api/v1/clusters", tag = "inventory", request_body = NewCluster, responses((status = 201, body = Cluster))
 )]
 async fn create(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Json(new): Json<NewCluster>,
 ) -> Result<(StatusCode, Json<Cluster>), Problem> {
@@ -46,7 +47,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/clusters/{id}", tag = "inventory", params(("id" = Uuid, Path)), responses((status = 200, body = ClusterRow))
 )]
-async fn get(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<ClusterRow>, Problem> {
+async fn get(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<ClusterRow>, Problem> {
     clusters::look(&app, &actor, id).await.map(Json)
 }
 
@@ -54,7 +55,7 @@ async fn get(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<U
 #[utoipa::path(
     delete, path = "/api/v1/clusters/{id}", tag = "inventory", params(("id" = Uuid, Path)), responses((status = 204))
 )]
-async fn delete(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+async fn delete(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
     clusters::delete(&app, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -65,7 +66,7 @@ async fn delete(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Pat
     responses((status = 200, body = NodeMetrics), (status = 503, description = "The cluster does not answer."))
 )]
 async fn node_metrics(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Path(id): Path<Uuid>,
 ) -> Result<Json<NodeMetrics>, Problem> {

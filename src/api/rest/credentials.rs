@@ -9,15 +9,16 @@ use uuid::Uuid;
 
 use super::{Json, Path, Query};
 use crate::api::calls::credentials;
+use crate::auth::SignedIn;
 use crate::credentials::Secret;
 use crate::domain::inventory::Credential;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
 use crate::domain::provider::{ConnectionTest, ProviderId};
-use crate::server::{App, SignedIn};
+use crate::state::AppState;
 
 /// The resource's routes.
-pub fn router() -> OpenApiRouter<App> {
+pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, delete)).routes(routes!(test))
 }
 
@@ -41,7 +42,7 @@ struct NewCredential {
     get, path = "/api/v1/credentials", tag = "inventory", params(ListQuery), responses((status = 200, body = Page<Credential>))
 )]
 async fn list(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<Credential>>, Problem> {
@@ -54,7 +55,7 @@ async fn list(
     responses((status = 201, body = Credential))
 )]
 async fn create(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Json(new): Json<NewCredential>,
 ) -> Result<(StatusCode, Json<Credential>), Problem> {
@@ -67,7 +68,7 @@ async fn create(
     get, path = "/api/v1/credentials/{id}", tag = "inventory", params(("id" = Uuid, Path)),
     responses((status = 200, body = Credential))
 )]
-async fn get(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Credential>, Problem> {
+async fn get(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Credential>, Problem> {
     credentials::get(&app, &actor, id).await.map(Json)
 }
 
@@ -75,7 +76,7 @@ async fn get(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<U
 #[utoipa::path(
     delete, path = "/api/v1/credentials/{id}", tag = "inventory", params(("id" = Uuid, Path)), responses((status = 204))
 )]
-async fn delete(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+async fn delete(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
     credentials::delete(&app, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -85,6 +86,10 @@ async fn delete(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Pat
     post, path = "/api/v1/credentials/{id}/test", tag = "inventory", params(("id" = Uuid, Path)),
     responses((status = 200, body = ConnectionTest))
 )]
-async fn test(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<ConnectionTest>, Problem> {
+async fn test(
+    State(app): State<AppState>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<Uuid>,
+) -> Result<Json<ConnectionTest>, Problem> {
     credentials::test(&app, &actor, id).await.map(Json)
 }

@@ -8,13 +8,14 @@ use uuid::Uuid;
 
 use super::{Json, Path, Query};
 use crate::api::calls::datasets;
+use crate::auth::SignedIn;
 use crate::domain::inventory::Dataset;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
-use crate::server::{App, SignedIn};
+use crate::state::AppState;
 
 /// The resource's routes.
-pub fn router() -> OpenApiRouter<App> {
+pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, delete))
 }
 
@@ -34,7 +35,7 @@ struct DatasetUpload {
     get, path = "/api/v1/datasets", tag = "inventory", params(ListQuery), responses((status = 200, body = Page<Dataset>))
 )]
 async fn list(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<Dataset>>, Problem> {
@@ -48,7 +49,7 @@ async fn list(
     responses((status = 201, body = Dataset), (status = 413, description = "The file is larger than 256 MB."))
 )]
 async fn create(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     request: Request,
 ) -> Result<(StatusCode, Json<Dataset>), Problem> {
@@ -91,7 +92,7 @@ fn broken(error: &axum::extract::multipart::MultipartError) -> Problem {
 #[utoipa::path(
     get, path = "/api/v1/datasets/{id}", tag = "inventory", params(("id" = Uuid, Path)), responses((status = 200, body = Dataset))
 )]
-async fn get(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Dataset>, Problem> {
+async fn get(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Dataset>, Problem> {
     datasets::get(&app, &actor, id).await.map(Json)
 }
 
@@ -99,7 +100,7 @@ async fn get(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<U
 #[utoipa::path(
     delete, path = "/api/v1/datasets/{id}", tag = "inventory", params(("id" = Uuid, Path)), responses((status = 204))
 )]
-async fn delete(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+async fn delete(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
     datasets::delete(&app, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -15,7 +15,7 @@ use crate::domain::list::Page;
 use crate::domain::problem::Problem;
 use crate::domain::report::RequestRecord;
 use crate::domain::user::Actor;
-use crate::server::App;
+use crate::state::AppState;
 
 /// Records that are read at once.
 const PIECE: u32 = 1_000;
@@ -102,7 +102,7 @@ pub(super) struct Trust {
 
 impl Trust {
     /// What a run's report says.
-    pub(super) async fn of(app: &App, actor: &Actor, id: Uuid) -> Self {
+    pub(super) async fn of(app: &AppState, actor: &Actor, id: Uuid) -> Self {
         match calls::runs::report(app, actor, id).await {
             Ok(report) => Self { run_valid: Some(report.valid), run_invalid_reasons: report.invalid_reasons },
             Err(_) => Self::default(),
@@ -134,7 +134,7 @@ struct Line<'a> {
 }
 
 /// The file, as it is read from the store.
-pub(super) async fn records(app: App, actor: Actor, id: Uuid, format: Format) -> Result<Response, Problem> {
+pub(super) async fn records(app: AppState, actor: Actor, id: Uuid, format: Format) -> Result<Response, Problem> {
     // The first piece before the answer begins: a run that is not there is a 404.
     let first = calls::runs::requests_after(&app, &actor, id, 0, PIECE).await?;
     let trust = Trust::of(&app, &actor, id).await;

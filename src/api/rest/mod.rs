@@ -8,6 +8,7 @@ mod clusters;
 mod credentials;
 mod datasets;
 mod engines;
+mod event_stream;
 mod export;
 pub mod extract;
 mod models;
@@ -26,13 +27,13 @@ use utoipa_axum::router::OpenApiRouter;
 pub use extract::{Json, Path, Query};
 pub use openapi::document;
 
-use crate::server::App;
+use crate::state::AppState;
 
 /// Where the API lives.
 pub const BASE: &str = "/api/v1";
 
 /// Every resource. Handlers name their whole path, `/api/v1` included, so that it can be searched for.
-fn resources() -> OpenApiRouter<App> {
+fn resources() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(workflows::router())
         .merge(benchmarks::router())
@@ -50,7 +51,7 @@ fn resources() -> OpenApiRouter<App> {
 }
 
 /// The API's routes, and the document that describes them at `/api/v1/openapi.json`.
-pub fn router() -> Router<App> {
+pub fn router() -> Router<AppState> {
     let (routes, described) = resources().split_for_parts();
     let document = axum::Json(openapi::complete(described));
     routes.route(openapi::PATH, get(async move || document.clone()))

@@ -8,20 +8,21 @@ use uuid::Uuid;
 
 use super::{Json, Path, Query};
 use crate::api::calls::models::{self, NewModel};
+use crate::auth::SignedIn;
 use crate::domain::inventory::Model;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
-use crate::server::{App, SignedIn};
+use crate::state::AppState;
 
 /// The resource's routes.
-pub fn router() -> OpenApiRouter<App> {
+pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, delete))
 }
 
 /// Lists the models that the caller may use.
 #[utoipa::path(get, path = "/api/v1/models", tag = "inventory", params(ListQuery), responses((status = 200, body = Page<Model>)))]
 async fn list(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<Model>>, Problem> {
@@ -33,7 +34,7 @@ async fn list(
     post, path = "/api/v1/models", tag = "inventory", request_body = NewModel, responses((status = 201, body = Model))
 )]
 async fn create(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Json(new): Json<NewModel>,
 ) -> Result<(StatusCode, Json<Model>), Problem> {
@@ -44,7 +45,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/models/{id}", tag = "inventory", params(("id" = Uuid, Path)), responses((status = 200, body = Model))
 )]
-async fn get(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Model>, Problem> {
+async fn get(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Model>, Problem> {
     models::get(&app, &actor, id).await.map(Json)
 }
 
@@ -52,7 +53,7 @@ async fn get(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<U
 #[utoipa::path(
     delete, path = "/api/v1/models/{id}", tag = "inventory", params(("id" = Uuid, Path)), responses((status = 204))
 )]
-async fn delete(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+async fn delete(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
     models::delete(&app, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -36,7 +36,7 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     let mut components = document.components.take().unwrap_or_default();
     components.add_security_scheme("token", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()));
     components
-        .add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(crate::server::SESSION_COOKIE))));
+        .add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(crate::auth::SESSION_COOKIE))));
     components.schemas.insert("Problem".to_owned(), RefOr::T(problem_schema()));
     components.schemas.insert("FieldError".to_owned(), <crate::domain::problem::FieldError as utoipa::PartialSchema>::schema());
     document.components = Some(components);

@@ -13,14 +13,15 @@ use uuid::Uuid;
 
 use super::Path;
 use crate::api::calls;
+use crate::auth::SignedIn;
 use crate::domain::event::{LogLevel, RunEvent, StoredEvent};
 use crate::domain::problem::Problem;
-use crate::server::{App, SignedIn};
+use crate::state::AppState;
 
 /// Events that are read at once.
 const PIECE: u32 = 2_000;
 
-pub fn router() -> OpenApiRouter<App> {
+pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(log))
 }
 
@@ -34,7 +35,7 @@ pub fn router() -> OpenApiRouter<App> {
     params(("id" = Uuid, Path, description = "The run.")),
     responses((status = 200, description = "The lines.", content_type = "text/plain", body = String)),
 )]
-async fn log(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Response, Problem> {
+async fn log(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Response, Problem> {
     // The first piece before the answer begins: a run that is not there is a 404.
     let first = calls::runs::events_after(&app, &actor, id, 0, PIECE).await?;
     let pieces = stream::unfold(Some(first), move |piece| {

@@ -8,20 +8,22 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::event_stream;
 use super::export::{self, Format, RecordsPage, Trust};
 use super::{Json, Path, Query};
 use crate::api::calls;
+use crate::auth::{Caller, SignedIn, session};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
 use crate::domain::report::Report;
 use crate::domain::run::{Run, RunRow};
-use crate::server::{App, Caller, SignedIn, sse};
+use crate::state::AppState;
 use dyno_measure::plan::Plan;
 
 /// Events that are read at once.
 const EVENTS: u32 = 500;
 
-pub fn router() -> OpenApiRouter<App> {
+pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(get, delete))
@@ -43,7 +45,7 @@ pub fn router() -> OpenApiRouter<App> {
     responses((status = 200, description = "A page of runs.", body = Page<RunRow>)),
 )]
 async fn list(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<RunRow>>, Problem> {
@@ -58,7 +60,7 @@ async fn list(
     params(("id" = Uuid, Path, description = "The run.")),
     responses((status = 200, description = "The run as it stands.", body = Run)),
 )]
-async fn get(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Run>, Problem> {
+async fn get(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Run>, Problem> {
     calls::runs::get(&app, &actor, id).await.map(Json)
 }
 
@@ -72,7 +74,7 @@ async fn get(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<U
     params(("id" = Uuid, Path, description = "The run.")),
     responses((status = 204, description = "It is gone.")),
 )]
-async fn delete(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+async fn delete(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
     calls::runs::delete(&app, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -87,7 +89,7 @@ async fn delete(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Pat
     params(("id" = Uuid, Path, description = "The run.")),
     responses((status = 200, description = "The run as it stands.", body = Run)),
 )]
-async fn cancel(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Run>, Problem> {
+async fn cancel(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Run>, Problem> {
     calls::runs::cancel(&app, &actor, id).await.map(Json)
 }
 
@@ -118,7 +120,7 @@ struct EventsQuery {
     ),
 )]
 async fn events(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     caller: Caller,
     Path(id): Path<Uuid>,
@@ -132,13 +134,13 @@ async fn events(
         let (app, actor, session) = (app.clone(), actor.clone(), caller.session.clone());
         async move {
             // The stream may have outlived its reader's session.
-            calls::account::still_signed_in(&app, &actor, session.as_deref()).await?;
+            session::still_signed_in(&app, &actor, session.as_deref()).await?;
             calls::runs::events_after(&app, &actor, id, after, EVENTS).await
         }
     };
     // A browser that connects anew sends the header as well; it has seen more than when the page was made.
-    let after = sse::last_event_id(&headers).max(query.after.unwrap_or(0));
-    sse::events(after, run.status.is_end(), load, news, shutdown).await
+    let after = event_stream::last_event_id(&headers).max(query.after.unwrap_or(0));
+    event_stream::events(after, run.status.is_end(), load, news, shutdown).await
 }
 
 /// Get a run's report
@@ -149,7 +151,7 @@ async fn events(
     params(("id" = Uuid, Path, description = "The run.")),
     responses((status = 200, description = "What it measured. Not found while there is nothing.", body = Report)),
 )]
-async fn report(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Report>, Problem> {
+async fn report(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Report>, Problem> {
     calls::runs::report(&app, &actor, id).await.map(Json)
 }
 
@@ -163,7 +165,7 @@ async fn report(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Pat
     params(("id" = Uuid, Path, description = "The run.")),
     responses((status = 200, description = "The plan. Not found while there is no report.", body = Object)),
 )]
-async fn plan(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Plan>, Problem> {
+async fn plan(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<Plan>, Problem> {
     calls::runs::plan(&app, &actor, id).await.map(Json)
 }
 
@@ -203,7 +205,7 @@ struct RecordsQuery {
     ))),
 )]
 async fn requests(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Path(id): Path<Uuid>,
     Query(asked): Query<RecordsQuery>,

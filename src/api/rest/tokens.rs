@@ -9,13 +9,14 @@ use uuid::Uuid;
 
 use super::{Json, Path};
 use crate::api::calls;
+use crate::auth::SignedIn;
 use crate::domain::list::Page;
 use crate::domain::problem::Problem;
 use crate::domain::user::{ApiToken, CreatedToken};
-use crate::server::{App, SignedIn};
+use crate::state::AppState;
 
 /// The resource's routes.
-pub fn router() -> OpenApiRouter<App> {
+pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(delete))
 }
 
@@ -29,7 +30,7 @@ struct NewToken {
 
 /// Lists the caller's tokens, without their secrets.
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "people", responses((status = 200, body = Page<ApiToken>)))]
-async fn list(State(app): State<App>, SignedIn(actor): SignedIn) -> Result<Json<Page<ApiToken>>, Problem> {
+async fn list(State(app): State<AppState>, SignedIn(actor): SignedIn) -> Result<Json<Page<ApiToken>>, Problem> {
     calls::tokens::list(&app, &actor).await.map(Json)
 }
 
@@ -38,7 +39,7 @@ async fn list(State(app): State<App>, SignedIn(actor): SignedIn) -> Result<Json<
     post, path = "/api/v1/tokens", tag = "people", request_body = NewToken, responses((status = 201, body = CreatedToken))
 )]
 async fn create(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Json(new): Json<NewToken>,
 ) -> Result<(StatusCode, Json<CreatedToken>), Problem> {
@@ -49,7 +50,7 @@ async fn create(
 #[utoipa::path(
     delete, path = "/api/v1/tokens/{id}", tag = "people", params(("id" = Uuid, Path)), responses((status = 204))
 )]
-async fn delete(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+async fn delete(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
     calls::tokens::delete(&app, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -9,13 +9,14 @@ use uuid::Uuid;
 
 use super::{Json, Path};
 use crate::api::calls;
+use crate::auth::SignedIn;
 use crate::domain::list::Page;
 use crate::domain::problem::Problem;
 use crate::domain::user::{InvitedUser, Role, User};
-use crate::server::{App, SignedIn};
+use crate::state::AppState;
 
 /// The resource's routes.
-pub fn router() -> OpenApiRouter<App> {
+pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(remove))
@@ -36,7 +37,7 @@ struct NewUser {
 
 /// Lists everybody (administrators only).
 #[utoipa::path(get, path = "/api/v1/users", tag = "people", responses((status = 200, body = Page<User>)))]
-async fn list(State(app): State<App>, SignedIn(actor): SignedIn) -> Result<Json<Page<User>>, Problem> {
+async fn list(State(app): State<AppState>, SignedIn(actor): SignedIn) -> Result<Json<Page<User>>, Problem> {
     calls::users::list(&app, &actor).await.map(Json)
 }
 
@@ -45,7 +46,7 @@ async fn list(State(app): State<App>, SignedIn(actor): SignedIn) -> Result<Json<
     post, path = "/api/v1/users", tag = "people", request_body = NewUser, responses((status = 201, body = InvitedUser))
 )]
 async fn create(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Json(new): Json<NewUser>,
 ) -> Result<(StatusCode, Json<InvitedUser>), Problem> {
@@ -59,7 +60,7 @@ async fn create(
     responses((status = 201, body = InvitedUser))
 )]
 async fn invite_again(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Path(id): Path<Uuid>,
 ) -> Result<(StatusCode, Json<InvitedUser>), Problem> {
@@ -71,7 +72,7 @@ async fn invite_again(
     post, path = "/api/v1/users/{id}/disable", tag = "people", params(("id" = Uuid, Path)),
     responses((status = 200, body = User), (status = 409, description = "One's own account, or the last administrator's."))
 )]
-async fn disable(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<User>, Problem> {
+async fn disable(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<User>, Problem> {
     calls::users::disable(&app, &actor, id).await.map(Json)
 }
 
@@ -80,7 +81,7 @@ async fn disable(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Pa
     post, path = "/api/v1/users/{id}/enable", tag = "people", params(("id" = Uuid, Path)),
     responses((status = 200, body = User))
 )]
-async fn enable(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<User>, Problem> {
+async fn enable(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<User>, Problem> {
     calls::users::enable(&app, &actor, id).await.map(Json)
 }
 
@@ -89,7 +90,7 @@ async fn enable(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Pat
     delete, path = "/api/v1/users/{id}", tag = "people", params(("id" = Uuid, Path)),
     responses((status = 204), (status = 409, description = "One's own account, or the last administrator's."))
 )]
-async fn remove(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+async fn remove(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
     calls::users::remove(&app, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

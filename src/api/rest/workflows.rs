@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use super::{Json, Path, Query};
 use crate::api::calls;
+use crate::auth::SignedIn;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
 use crate::domain::workflow::{WorkflowAnswer, WorkflowRow};
-use crate::server::{App, SignedIn};
+use crate::state::AppState;
 
-pub fn router() -> OpenApiRouter<App> {
+pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(run_workflow)).routes(routes!(list)).routes(routes!(get, discard))
 }
 
@@ -30,7 +31,7 @@ pub fn router() -> OpenApiRouter<App> {
     responses((status = 200, description = "The draft after the step; after the last, its run too.", body = WorkflowAnswer)),
 )]
 async fn run_workflow(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Json(body): Json<serde_json::Value>,
 ) -> Result<Json<WorkflowAnswer>, Problem> {
@@ -49,7 +50,7 @@ async fn run_workflow(
     responses((status = 200, description = "A page of drafts.", body = Page<WorkflowRow>)),
 )]
 async fn list(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<WorkflowRow>>, Problem> {
@@ -64,7 +65,11 @@ async fn list(
     params(("id" = Uuid, Path, description = "The workflow.")),
     responses((status = 200, description = "The workflow as it stands.", body = WorkflowAnswer)),
 )]
-async fn get(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<WorkflowAnswer>, Problem> {
+async fn get(
+    State(app): State<AppState>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<Uuid>,
+) -> Result<Json<WorkflowAnswer>, Problem> {
     calls::workflows::get(&app, &actor, id).await.map(Json)
 }
 
@@ -78,7 +83,7 @@ async fn get(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<U
     params(("id" = Uuid, Path, description = "The workflow.")),
     responses((status = 204, description = "Gone.")),
 )]
-async fn discard(State(app): State<App>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+async fn discard(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
     calls::workflows::delete(&app, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -9,7 +9,7 @@ use crate::api::functions::forms::load_flash;
 use crate::components::button::{LinkButton, Look, Submit};
 use crate::components::failure::Failure;
 use crate::components::field::{TextField, field_id};
-use crate::components::form::{ErrorSummary, SummaryLine, Target, summary_lines};
+use crate::components::form::{ErrorSummary, FormNumber, SummaryLine, Target, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::domain::form::Flash;
 
@@ -61,6 +61,7 @@ fn Upload(flash: Flash) -> impl IntoView {
             <ErrorSummary lines=summary(&flash) />
             <PageHeading title="Upload a dataset" error=flash.is_refusal() />
             <form class="form" method="post" action=UploadDataset::url() enctype="multipart/form-data" novalidate>
+                <FormNumber />
                 <TextField
                     name="name"
                     label="Name"

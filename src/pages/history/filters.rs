@@ -3,11 +3,10 @@
 use leptos::prelude::*;
 
 use super::PATH;
-use crate::api::functions::runs::Choices;
 use crate::components::badge::run_look;
 use crate::components::button::{LinkButton, Submit};
 use crate::components::field::{SelectField, TextField};
-use crate::domain::list::ListQuery;
+use crate::domain::list::{HistoryChoices, ListQuery};
 use crate::domain::run::RunStatus;
 
 /// What a phone sorts by; wider pages sort at the columns' heads.
@@ -28,7 +27,7 @@ pub fn Filters(
     /// What the page's address asks for.
     asks: ListQuery,
     /// What there is to choose from.
-    choices: Choices,
+    choices: HistoryChoices,
     /// Whether anything is filtered.
     filtered: bool,
 ) -> impl IntoView {

@@ -7,13 +7,14 @@ mod tokens;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use crate::api::functions::people::{SettingsView, Shown, load_settings};
+use crate::api::functions::people::{SettingsView, load_settings};
 use crate::components::copy::CopyText;
 use crate::components::failure::Failure;
 use crate::components::form::{ErrorSummary, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::components::outcome::Outcome;
 use crate::components::time::moment;
+use crate::domain::user::OneTimeSecret;
 
 /// `/settings`
 #[component]
@@ -61,15 +62,15 @@ fn Settings(view: SettingsView) -> impl IntoView {
 
 /// A secret that is shown this once.
 #[component]
-fn Once(shown: Shown) -> impl IntoView {
+fn Once(shown: OneTimeSecret) -> impl IntoView {
     let (title, label, text, note) = match shown {
-        Shown::Token { name, secret } => (
+        OneTimeSecret::Token { name, secret } => (
             format!("Token {name}"),
             "The token",
             secret,
             "Copy it now: it is not shown again. Scripts send it as Authorization: Bearer TOKEN.".to_owned(),
         ),
-        Shown::Link { name, link, ends } => (
+        OneTimeSecret::Link { name, link, ends } => (
             format!("One-time link for {name}"),
             "The link",
             link,

@@ -14,7 +14,7 @@ use crate::domain::run::{Run, StageId};
 use crate::domain::user::{Actor, Role};
 use crate::run::keeper::spec::KeeperSpec;
 use crate::run::launch::{LaunchError, Life};
-use crate::server::{Config, ServeArgs};
+use crate::state::{Config, ServeArgs};
 use crate::store::Keeper;
 
 /// Breaks when a run is handed over; says in the end what it was told to be.
@@ -85,7 +85,7 @@ async fn ended(app: &App, launcher: Faulty) -> (Run, bool) {
     let (actor, id) = queued(app).await;
     let launcher = Arc::new(launcher);
     let seam: Arc<dyn Launcher> = launcher.clone();
-    app.supervisor.look(app, &seam).await.unwrap();
+    Supervisor::new(app.run_notifier.clone()).look(app, &seam).await.unwrap();
     loop {
         let run = app.store.run(&actor, id).await.unwrap();
         if run.status.is_end() {

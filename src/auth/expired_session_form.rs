@@ -9,14 +9,15 @@ use axum::response::{IntoResponse, Response};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::host::{self, Channel};
 use super::token::{digest, random_token};
-use super::{App, cookie, multipart};
-use crate::api::functions::{local_path, query_escape};
+use super::transport::{self, Transport};
+use super::{cookie, multipart};
 use crate::domain::form::Flash;
+use crate::domain::path::{local_path, query_escape};
 use crate::domain::problem::{FieldError, Problem};
 use crate::domain::user::Actor;
 use crate::domain::workflow::Page;
+use crate::state::AppState;
 use crate::store::EntryOf;
 
 /// How long entries wait for the sign-in.
@@ -26,7 +27,7 @@ const MOST_BYTES: usize = 256 * 1024;
 /// Where forms are sent.
 const FUNCTIONS: &str = "/api/ui/";
 /// What an upload is sent to.
-pub(super) const UPLOAD: &str = "/api/ui/dataset-upload";
+pub const UPLOAD: &str = "/api/ui/dataset-upload";
 /// Fields that no page shows, or that say what a page is to do rather than what was typed.
 const HIDDEN: [&str; 16] = [
     "workflow_id",
@@ -50,7 +51,7 @@ const HIDDEN: [&str; 16] = [
 const PASSING: [&str; 4] = ["flash", "shown", "dropped", "by"];
 
 /// Whether a browser sends a form by itself, rather than a script: it shows whatever the answer is.
-pub(super) fn is_form(request: &Request) -> bool {
+pub fn is_form(request: &Request) -> bool {
     let accepts_page = |headers: &HeaderMap| {
         headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
     };
@@ -58,12 +59,12 @@ pub(super) fn is_form(request: &Request) -> bool {
 }
 
 /// The answer to a form of somebody who is not signed in (any more): to the sign-in, and from there back to the form.
-pub(super) async fn signed_out(app: &App, channel: Channel, request: Request) -> Response {
+pub(super) async fn signed_out(app: &AppState, transport: Transport, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let typed = Typed::read(&parts, body).await;
     let here = page_of(app, &parts, &typed.all);
     let kept = match typed.flash() {
-        Some(flash) => keep_for_owner(app, channel, &parts, &flash, typed.draft()).await,
+        Some(flash) => keep_for_owner(app, transport, &parts, &flash, typed.draft()).await,
         None => Ok(None),
     };
     let kept = kept.unwrap_or_else(|problem| {
@@ -82,7 +83,7 @@ pub(super) async fn signed_out(app: &App, channel: Channel, request: Request) ->
 }
 
 /// The answer to the upload of somebody who is signed in, which can't be taken: back to the form with what is wrong.
-pub(super) async fn refused_upload(app: &App, actor: &Actor, request: Request, problem: Problem) -> Response {
+pub async fn refused_upload(app: &AppState, actor: &Actor, request: Request, problem: Problem) -> Response {
     let (parts, body) = request.into_parts();
     let typed = Typed::read(&parts, body).await;
     let data = serde_json::to_value(Flash::new(typed.shown, problem.clone())).unwrap_or_default();
@@ -163,30 +164,30 @@ struct Kept {
 
 /// Keeps entries for the person whose session it was, or else for this browser.
 async fn keep_for_owner(
-    app: &App,
-    channel: Channel,
+    app: &AppState,
+    transport: Transport,
     parts: &Parts,
     flash: &Flash,
     draft: Option<Uuid>,
 ) -> Result<Option<Kept>, Problem> {
     let data = serde_json::to_value(flash).unwrap_or_default();
     let ends = Timestamp::now() + KEPT;
-    for secret in [cookie::read(channel, &parts.headers), cookie::ended(&parts.headers)].into_iter().flatten() {
+    for secret in [cookie::read(transport, &parts.headers), cookie::ended(&parts.headers)].into_iter().flatten() {
         if let Some(owner) = app.store.session_owner(&digest(secret.expose())).await? {
             let id = app.store.keep_form_entry(EntryOf::Person(owner), &data, ends).await?;
             return Ok(Some(Kept { id, cookie: None }));
         }
     }
     let key = cookie::read_form_key(&parts.headers).unwrap_or_else(random_token);
-    // Over a channel on which nobody can sign in, nobody could take them.
-    let Ok(cookie) = cookie::form_key(channel, &key, KEPT.as_secs()) else { return Ok(None) };
+    // Over a transport on which nobody can sign in, nobody could take them.
+    let Ok(cookie) = cookie::form_key(transport, &key, KEPT.as_secs()) else { return Ok(None) };
     let hash = digest(key.expose());
     let id = app.store.keep_form_entry(EntryOf::Browser { hash: &hash, about: draft }, &data, ends).await?;
     Ok(Some(Kept { id, cookie: Some(cookie) }))
 }
 
 /// At a sign-in: entries of nobody known that came from this browser become the person's own, if `next` leads to them.
-pub(super) async fn claim(app: &App, actor: &Actor, headers: &HeaderMap, next: &str) -> Result<(), Problem> {
+pub(super) async fn claim(app: &AppState, actor: &Actor, headers: &HeaderMap, next: &str) -> Result<(), Problem> {
     let query = next.split_once('?').map(|(_, query)| query).unwrap_or_default();
     let flash = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "flash");
     let id = flash.and_then(|(_, id)| Uuid::parse_str(&id).ok());
@@ -197,15 +198,15 @@ pub(super) async fn claim(app: &App, actor: &Actor, headers: &HeaderMap, next: &
 }
 
 /// The page that a form was on: as the browser says if it is one of the portal's own, else by what the form was for.
-fn page_of(app: &App, parts: &Parts, fields: &[(String, String)]) -> String {
+fn page_of(app: &AppState, parts: &Parts, fields: &[(String, String)]) -> String {
     let referer = parts.headers.get(header::REFERER).and_then(|value| value.to_str().ok());
     referer.and_then(|referer| own_page(app, parts, referer)).unwrap_or_else(|| usual_page(parts.uri.path(), fields))
 }
 
-fn own_page(app: &App, parts: &Parts, referer: &str) -> Option<String> {
+fn own_page(app: &AppState, parts: &Parts, referer: &str) -> Option<String> {
     let uri: axum::http::Uri = referer.parse().ok()?;
     let authority = uri.authority()?.as_str();
-    let own = host::authority(&parts.uri, &parts.headers)?;
+    let own = transport::authority(&parts.uri, &parts.headers)?;
     let public = app.config.public_url.as_ref().is_some_and(|public| public.authority == authority);
     if authority != own && !public {
         return None;

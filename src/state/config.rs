@@ -182,13 +182,18 @@ fn private_folder(folder: &Path) -> Result<PathBuf, ConfigError> {
     folder.canonicalize().map_err(failed)
 }
 
+/// Whether a host (without port) is this machine by name or address.
+pub fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+}
+
 /// Reads the public address. Plain http is for this machine only: a cookie would travel in the clear.
 fn public_url(text: &str) -> Result<PublicUrl, ConfigError> {
     let wrong = || ConfigError::PublicUrl(text.to_owned());
     let url = reqwest::Url::parse(text).map_err(|_| wrong())?;
     let host = url.host_str().ok_or_else(wrong)?;
     let https = url.scheme() == "https";
-    let plain_but_local = url.scheme() == "http" && super::host::is_loopback(host);
+    let plain_but_local = url.scheme() == "http" && is_loopback(host);
     let only_origin = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
     if !(https || plain_but_local) || !only_origin {
         return Err(wrong());

@@ -9,28 +9,28 @@ use jiff::Timestamp;
 use leptos::prelude::use_context;
 
 use super::cookie;
-use super::host::{self, Channel};
+use super::session::{self, NewSession, SESSION_IDLE};
 use super::token::digest;
-use super::{App, Config};
-use crate::api::calls::account::{NewSession, SESSION_IDLE};
+use super::transport::{self, Transport};
 use crate::credentials::Secret;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::user::Actor;
+use crate::state::{AppState, Config};
 
 /// The person who makes the request; a handler that takes it answers 401 to everybody else.
 #[derive(Debug, Clone)]
 pub struct SignedIn(pub Actor);
 
-impl FromRequestParts<App> for SignedIn {
+impl FromRequestParts<AppState> for SignedIn {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        // The gate has looked already; without a gate (a router of its own) it is done here.
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
+        // The layer has looked already; without it (a router of its own) it is done here.
         if let Some(actor) = parts.extensions.get::<Actor>() {
             return Ok(Self(actor.clone()));
         }
-        let channel = channel(app, parts);
-        let actor = identify(app, channel, &parts.headers).await?;
+        let transport = transport(app, parts);
+        let actor = identify(app, transport, &parts.headers).await?;
         actor.map(Self).ok_or_else(not_signed_in)
     }
 }
@@ -44,18 +44,18 @@ pub struct Caller {
     pub peer: IpAddr,
 }
 
-impl FromRequestParts<App> for Caller {
+impl FromRequestParts<AppState> for Caller {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Self::Rejection> {
         Ok(Self::of(app, parts))
     }
 }
 
 impl Caller {
-    fn of(app: &App, parts: &Parts) -> Self {
+    fn of(app: &AppState, parts: &Parts) -> Self {
         let by_cookie = !parts.headers.contains_key(header::AUTHORIZATION);
-        let secret = cookie::read(channel(app, parts), &parts.headers).filter(|_| by_cookie);
+        let secret = cookie::read(transport(app, parts), &parts.headers).filter(|_| by_cookie);
         Self { session: secret.map(|secret| digest(secret.expose()).to_vec()), peer: peer(&app.config, parts) }
     }
 }
@@ -65,17 +65,19 @@ pub(super) fn not_signed_in() -> Problem {
     Problem::new(ProblemKind::Unauthorized, "Sign in, or send a token.")
 }
 
-fn channel(app: &App, parts: &Parts) -> Channel {
+fn transport(app: &AppState, parts: &Parts) -> Transport {
     parts
         .extensions
-        .get::<Channel>()
+        .get::<Transport>()
         .copied()
-        .or_else(|| host::authority(&parts.uri, &parts.headers).and_then(|authority| host::channel(&app.config, authority)))
-        .unwrap_or(Channel::Plain)
+        .or_else(|| {
+            transport::authority(&parts.uri, &parts.headers).and_then(|authority| transport::transport(&app.config, authority))
+        })
+        .unwrap_or(Transport::Plain)
 }
 
 /// Who it is. A token that is sent but not valid is nobody, whatever the cookie says.
-pub(super) async fn identify(app: &App, channel: Channel, headers: &HeaderMap) -> Result<Option<Actor>, Problem> {
+pub(super) async fn identify(app: &AppState, transport: Transport, headers: &HeaderMap) -> Result<Option<Actor>, Problem> {
     let now = Timestamp::now();
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let Some(token) = value.to_str().ok().and_then(bearer) else { return Ok(None) };
@@ -87,7 +89,7 @@ pub(super) async fn identify(app: &App, channel: Channel, headers: &HeaderMap) -
         }
         return Ok(app.store.token_actor(&hash, now).await?);
     }
-    match cookie::read(channel, headers) {
+    match cookie::read(transport, headers) {
         Some(secret) => Ok(app.store.session_actor(&digest(secret.expose()), now, SESSION_IDLE).await?),
         None => Ok(None),
     }
@@ -116,7 +118,7 @@ pub(super) fn peer(config: &Config, parts: &Parts) -> IpAddr {
 }
 
 /// For server functions: the portal, and who acts.
-pub fn context() -> Result<(App, Actor), Problem> {
+pub fn context() -> Result<(AppState, Actor), Problem> {
     let (app, parts) = request()?;
     let actor = parts.extensions.get::<Actor>().cloned().ok_or_else(not_signed_in)?;
     Ok((app, actor))
@@ -130,9 +132,9 @@ pub fn caller() -> Result<Caller, Problem> {
 
 /// For server functions of people who are not signed in: the portal, and the peer's address. A problem where a browser must
 /// not get a session, over plain http from elsewhere.
-pub fn visitor() -> Result<(App, IpAddr), Problem> {
+pub fn visitor() -> Result<(AppState, IpAddr), Problem> {
     let (app, parts) = request()?;
-    cookie::allowed(channel(&app, &parts))?;
+    cookie::allowed(transport(&app, &parts))?;
     let peer = peer(&app.config, &parts);
     Ok((app, peer))
 }
@@ -140,27 +142,27 @@ pub fn visitor() -> Result<(App, IpAddr), Problem> {
 /// For server functions: hands a new session to the browser.
 pub fn begin_session(session: &NewSession) -> Result<(), Problem> {
     let (app, parts) = request()?;
-    set_cookie(cookie::begin(channel(&app, &parts), &session.secret, session.ends, Timestamp::now())?)
+    set_cookie(cookie::begin(transport(&app, &parts), &session.secret, session.ends, Timestamp::now())?)
 }
 
 /// For server functions: entries of a form that this browser sent while nobody was signed in become the person's own, if
 /// `next` leads to them.
 pub async fn claim_entries(actor: &Actor, next: &str) -> Result<(), Problem> {
     let (app, parts) = request()?;
-    super::late_form::claim(&app, actor, &parts.headers, next).await
+    super::expired_session_form::claim(&app, actor, &parts.headers, next).await
 }
 
 /// For server functions: ends the browser's session, here and there.
 pub async fn end_session() -> Result<(), Problem> {
     let (app, parts) = request()?;
-    let channel = channel(&app, &parts);
-    let secret: Option<Secret> = cookie::read(channel, &parts.headers);
+    let transport = transport(&app, &parts);
+    let secret: Option<Secret> = cookie::read(transport, &parts.headers);
     if let Some(secret) = secret {
-        crate::api::calls::account::sign_out(&app, &secret).await?;
+        session::end(&app, &secret).await?;
         // A form that is open in another tab is still this person's.
-        set_cookie(cookie::remember(channel, &secret)?)?;
+        set_cookie(cookie::remember(transport, &secret)?)?;
     }
-    set_cookie(cookie::end(channel)?)
+    set_cookie(cookie::end(transport)?)
 }
 
 fn set_cookie(value: axum::http::HeaderValue) -> Result<(), Problem> {
@@ -169,8 +171,8 @@ fn set_cookie(value: axum::http::HeaderValue) -> Result<(), Problem> {
     Ok(())
 }
 
-fn request() -> Result<(App, Parts), Problem> {
-    let app = use_context::<App>().ok_or_else(outside)?;
+fn request() -> Result<(AppState, Parts), Problem> {
+    let app = use_context::<AppState>().ok_or_else(outside)?;
     let parts = use_context::<Parts>().ok_or_else(outside)?;
     Ok((app, parts))
 }

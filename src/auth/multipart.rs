@@ -16,7 +16,7 @@ const MOST_DRAINED: u64 = 4 << 30;
 const LONGEST_DRAIN: Duration = Duration::from_mins(5);
 
 /// Whether the header says that the body is such a form, boundary included.
-pub(super) async fn is_well_formed(headers: &HeaderMap) -> bool {
+pub async fn is_well_formed(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = kind.split_once("boundary=").map(|(_, rest)| rest.split(';').next().unwrap_or_default());
     let boundary = boundary.unwrap_or_default().trim().trim_matches('"');

@@ -1,21 +1,22 @@
-//! The gate before every page, server function and API call: closed, unless it is on the list here.
+//! The layer before every page, server function and API call: nobody passes without being known, unless it is on the list here.
 
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::host::Channel;
+use super::expired_session_form;
 use super::identity::{identify, not_signed_in};
-use super::{App, files, late_form};
-use crate::api::functions::query_escape;
+use super::transport::Transport;
+use crate::domain::path::query_escape;
+use crate::state::AppState;
 
 /// Open to everybody, by method and exact path.
 const OPEN: [(Method, &str); 12] = [
     (Method::GET, "/sign-in"),
     (Method::GET, "/healthz"),
     (Method::GET, "/readyz"),
-    (Method::GET, super::style::PATH),
+    (Method::GET, "/style.css"),
     // What anybody can read in the source.
     (Method::GET, "/api/v1/openapi.json"),
     // What the open pages and their forms ask for. They look at the password or the link themselves, or tell a browser what
@@ -39,21 +40,21 @@ fn is_open(method: &Method, path: &str) -> bool {
 
 /// Finds out who it is, and lets nobody else through: pages and forms lead to the sign-in,
 /// everything else gets 401.
-pub(super) async fn closed(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let channel = request.extensions().get::<Channel>().copied().unwrap_or(Channel::Plain);
+pub async fn require_identity(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
+    let transport = request.extensions().get::<Transport>().copied().unwrap_or(Transport::Plain);
     let path = request.uri().path();
     // Scripts, styles and pictures are the same for everybody.
-    if matches!(*request.method(), Method::GET | Method::HEAD) && files::is_static(&app, path) {
+    if matches!(*request.method(), Method::GET | Method::HEAD) && app.is_static_file(path) {
         return next.run(request).await;
     }
     let open = is_open(request.method(), path);
-    match identify(&app, channel, request.headers()).await {
+    match identify(&app, transport, request.headers()).await {
         Ok(Some(actor)) => {
             request.extensions_mut().insert(actor);
         }
         Ok(None) if open => {}
-        Ok(None) if late_form::is_form(&request) && !request.headers().contains_key(header::AUTHORIZATION) => {
-            return late_form::signed_out(&app, channel, request).await;
+        Ok(None) if expired_session_form::is_form(&request) && !request.headers().contains_key(header::AUTHORIZATION) => {
+            return expired_session_form::signed_out(&app, transport, request).await;
         }
         Ok(None) if path.starts_with("/api/") => return not_signed_in().into_response(),
         Ok(None) if request.method() == Method::GET || request.method() == Method::HEAD => {

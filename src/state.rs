@@ -1,0 +1,123 @@
+//! What the parts of the server share. Lies below `api`, `run` and `auth`: data and handles, none of their rules.
+
+mod attempts;
+pub mod config;
+mod one_time_secrets;
+mod run_notifier;
+
+use std::sync::{Arc, Mutex};
+
+use axum::extract::FromRef;
+use jiff::Timestamp;
+use leptos::config::LeptosOptions;
+use tokio_util::sync::CancellationToken;
+
+pub use self::attempts::Attempts;
+pub use self::config::{Config, ConfigError, ServeArgs};
+pub use self::one_time_secrets::OneTimeSecrets;
+pub use self::run_notifier::RunNotifier;
+use crate::cluster::{Clusters, Local};
+use crate::credentials::{Outgoing, OutgoingOptions, Vault, VaultError};
+use crate::domain::try_it::TryIt;
+use crate::store::{Store, StoreError};
+
+/// The portal's state. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState(Arc<Inner>);
+
+/// What the portal consists of.
+pub struct Inner {
+    /// What it was told at its start.
+    pub config: Config,
+    /// What is kept.
+    pub store: Store,
+    /// The cipher of stored secrets.
+    pub vault: Vault,
+    /// Where benchmarks run.
+    pub clusters: Clusters,
+    /// Between those who change runs, the supervisor, and those who watch.
+    pub run_notifier: RunNotifier,
+    /// Requests to addresses that users name.
+    pub outgoing: Outgoing,
+    /// What Leptos needs to draw pages.
+    pub leptos_options: LeptosOptions,
+    /// Failed sign-ins.
+    pub sign_in_attempts: Attempts,
+    /// New tokens and links, until their page has shown them.
+    pub one_time_secrets: OneTimeSecrets,
+    /// How far "Try it" is; absent before it was begun.
+    pub try_it: Mutex<Option<TryIt>>,
+    /// Cancelled when the portal stops; event streams end by it.
+    pub shutdown: CancellationToken,
+    /// First parts of the paths of static files.
+    static_names: Vec<String>,
+}
+
+impl std::ops::Deref for AppState {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.leptos_options.clone()
+    }
+}
+
+/// Why the state can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key of stored secrets does not load.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// TLS does not set up.
+    #[error("tls: {0}")]
+    Tls(#[source] rustls::Error),
+}
+
+impl AppState {
+    /// Opens everything that the portal consists of. Nothing works on runs yet.
+    pub async fn open(config: Config, leptos_options: LeptosOptions) -> Result<Self, OpenError> {
+        let store = Store::open(&config.database_url, &config.data_dir).await?;
+        let vault = Vault::open(config.secret_key.as_ref(), &config.data_dir)?;
+        let outgoing = Outgoing::new(OutgoingOptions {
+            own_ports: vec![config.site_addr.port()],
+            allow_loopback: config.allow_loopback,
+            system_proxy: config.system_proxy,
+        })
+        .map_err(OpenError::Tls)?;
+        store.local_cluster(Timestamp::now()).await?;
+        Ok(Self(Arc::new(Inner {
+            static_names: file_names(&config.site_root),
+            clusters: Clusters::new(Arc::new(Local::default())),
+            run_notifier: RunNotifier::default(),
+            sign_in_attempts: Attempts::default(),
+            one_time_secrets: OneTimeSecrets::default(),
+            try_it: Mutex::default(),
+            shutdown: CancellationToken::new(),
+            config,
+            store,
+            vault,
+            outgoing,
+            leptos_options,
+        })))
+    }
+
+    /// Whether the path is one of a static file (which need not exist: then it is a 404 for everybody).
+    pub fn is_static_file(&self, path: &str) -> bool {
+        let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        first == &*self.leptos_options.site_pkg_dir || self.static_names.iter().any(|name| name == first)
+    }
+}
+
+/// The first parts of the paths of all static files: what lies in the site root. Read once at the start.
+fn file_names(root: &std::path::Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(root) else { return Vec::new() };
+    entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter(|name| !name.starts_with('.')).collect()
+}

@@ -1,0 +1,84 @@
+//! Which forms have acted, and what they were answered: kept for a while, for every process on this database and beyond a
+//! restart.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::row::{Columns, ms};
+use super::{Store, StoreError};
+
+/// What is known of a form's action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FormAction {
+    /// Nothing: it is the caller's to carry out, and marked as under way.
+    Claimed,
+    /// Another request carries it out.
+    UnderWay,
+    /// It was done.
+    Done {
+        /// The page to go on to.
+        path: String,
+        /// What was done, for people; empty where the page tells.
+        sentence: String,
+    },
+}
+
+impl Store {
+    /// Claims an action for the caller, who has to end or renew the claim before `claim_ends`.
+    pub async fn claim_form_action(
+        &self,
+        key: &[u8],
+        owner: Uuid,
+        claim_ends: Timestamp,
+        now: Timestamp,
+    ) -> Result<FormAction, StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query("DELETE FROM form_actions WHERE key = ? AND expires_at <= ?")
+            .bind(key)
+            .bind(ms(now))
+            .execute(&mut *tx)
+            .await?;
+        let known =
+            sqlx::query("SELECT path, sentence FROM form_actions WHERE key = ?").bind(key).fetch_optional(&mut *tx).await?;
+        if let Some(row) = known {
+            let done = row.opt_text("path")?.zip(row.opt_text("sentence")?);
+            return Ok(done.map_or(FormAction::UnderWay, |(path, sentence)| FormAction::Done { path, sentence }));
+        }
+        sqlx::query("INSERT INTO form_actions (key, owner, expires_at) VALUES (?, ?, ?)")
+            .bind(key)
+            .bind(owner.to_string())
+            .bind(ms(claim_ends))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(FormAction::Claimed)
+    }
+
+    /// Renews a claim: the action goes on.
+    pub async fn renew_form_action(&self, key: &[u8], claim_ends: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("UPDATE form_actions SET expires_at = ? WHERE key = ? AND path IS NULL")
+            .bind(ms(claim_ends))
+            .bind(key)
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// The action was done; this is answered until `ends`.
+    pub async fn end_form_action(&self, key: &[u8], path: &str, sentence: &str, ends: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("UPDATE form_actions SET path = ?, sentence = ?, expires_at = ? WHERE key = ?")
+            .bind(path)
+            .bind(sentence)
+            .bind(ms(ends))
+            .bind(key)
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// The action was refused or broke: it may be tried again.
+    pub async fn release_form_action(&self, key: &[u8]) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM form_actions WHERE key = ?").bind(key).execute(&self.write).await?;
+        Ok(())
+    }
+}
