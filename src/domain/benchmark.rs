@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use super::engine::EngineKind;
 use super::inventory::{Dataset, DeviceType, Model};
 pub use dyno_measure::load::{
     Arrival, ArrivalProcess, Endpoint, EvalWith, LengthDistribution, LoadSpec, OfferedLoad, Prefix, Slo, SloSearch,
@@ -18,59 +19,6 @@ pub struct Tag {
     /// `#RRGGBB`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub color: Option<String>,
-}
-
-/// The engines that have a recipe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub enum EngineKind {
-    /// llama.cpp's `llama-server`.
-    #[serde(rename = "llama.cpp")]
-    LlamaCpp,
-    /// vLLM.
-    #[serde(rename = "vllm")]
-    Vllm,
-    /// SGLang.
-    #[serde(rename = "sglang")]
-    Sglang,
-    /// Hugging Face's text-generation-inference.
-    #[serde(rename = "tgi")]
-    Tgi,
-    /// A command of the administrator's own.
-    #[serde(rename = "custom")]
-    Custom,
-}
-
-impl EngineKind {
-    /// Every engine, in the order of lists.
-    pub const ALL: [Self; 5] = [Self::LlamaCpp, Self::Vllm, Self::Sglang, Self::Tgi, Self::Custom];
-
-    /// The name as stored and sent.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::LlamaCpp => "llama.cpp",
-            Self::Vllm => "vllm",
-            Self::Sglang => "sglang",
-            Self::Tgi => "tgi",
-            Self::Custom => "custom",
-        }
-    }
-
-    /// What people read.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::LlamaCpp => "llama.cpp",
-            Self::Vllm => "vLLM",
-            Self::Sglang => "SGLang",
-            Self::Tgi => "Text Generation Inference",
-            Self::Custom => "Own command",
-        }
-    }
-
-    /// Reads the name back.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|engine| engine.as_str() == name)
-    }
 }
 
 /// A node that was chosen, by its identity; everything else is read live.

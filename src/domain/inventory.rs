@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::benchmark::EngineKind;
+use super::engine::EngineKind;
 pub use super::dataset::{ChatMessage, Dataset, DatasetFormat, DatasetRow, TraceFacts, TraceRow};
 use super::provider::ProviderId;
 

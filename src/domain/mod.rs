@@ -3,6 +3,7 @@
 
 pub mod benchmark;
 pub mod dataset;
+pub mod engine;
 pub mod event;
 pub mod form;
 pub mod inventory;

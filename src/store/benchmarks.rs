@@ -3,7 +3,8 @@
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
-use super::history::{Filter, search_text};
+use super::history::Filter;
+use super::search::search_text;
 use super::row::{Columns, gate, json, ms};
 use super::{Store, StoreError, runs};
 use crate::domain::benchmark::Benchmark;

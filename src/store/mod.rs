@@ -17,6 +17,7 @@ mod reports;
 mod row;
 mod runs;
 mod schema;
+mod search;
 mod sessions;
 mod tokens;
 mod users;

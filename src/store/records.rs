@@ -4,7 +4,7 @@ use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use super::history::contains;
+use super::search::contains;
 use super::row::{Columns, json};
 use super::{Store, StoreError};
 use crate::domain::list::{ListQuery, Page};

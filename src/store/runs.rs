@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
-use super::history::search_text;
+use super::search::search_text;
 use super::row::{Columns, gate, json, ms};
 use super::{NewRun, Store, StoreError};
 use crate::domain::benchmark::{Benchmark, EngineKind};
