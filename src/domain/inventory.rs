@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::engine::EngineKind;
 pub use super::dataset::{ChatMessage, Dataset, DatasetFormat, DatasetRow, TraceFacts, TraceRow};
+use super::engine::EngineKind;
 use super::provider::ProviderId;
 
 /// The kinds of cluster.

@@ -75,7 +75,7 @@ pub fn router(portal: &AppState) -> Router {
 
 /// 200 when the portal can do its work.
 async fn ready(State(portal): State<AppState>) -> Result<&'static str, Problem> {
-    portal.store.ping().await.map_err(|error| {
+    portal.store.check_writable().await.map_err(|error| {
         tracing::error!(%error, "the store does not answer");
         Problem::new(ProblemKind::Unavailable, "The database does not answer.")
     })?;

@@ -4,8 +4,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use super::history::Filter;
-use super::search::search_text;
 use super::row::{Columns, gate, json, ms};
+use super::search::search_text;
 use super::{Store, StoreError, runs};
 use crate::domain::benchmark::Benchmark;
 use crate::domain::list::{ListQuery, Page};

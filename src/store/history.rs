@@ -6,8 +6,8 @@ use jiff::{Timestamp, ToSpan};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite};
 
-use super::search::contains;
 use super::row::{Columns, ms};
+use super::search::contains;
 use super::{Store, StoreError};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::run::{RunRow, RunStatus};

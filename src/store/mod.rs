@@ -25,10 +25,12 @@ mod workflows;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Connection as _, Sqlite, Transaction};
+use tokio::sync::Mutex;
 
 pub use benchmarks::NewRun;
 pub use error::StoreError;
@@ -47,6 +49,8 @@ pub struct Store {
     read: SqlitePool,
     /// The one connection for writing: writers wait for each other here, in order, and not in SQLite's busy loop.
     write: SqlitePool,
+    /// When a write was last seen to succeed by [`Store::check_writable`].
+    written: Arc<Mutex<Option<Instant>>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -70,6 +74,9 @@ impl Store {
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(30))
+            // SQLite itself ends a transaction when the disk is full, which the driver does not notice: it would refuse every
+            // later transaction of that connection. Such a connection is closed, and another takes its place.
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
             .connect_with(options.clone().create_if_missing(true))
             .await
             .map_err(|error| StoreError::Open(error.to_string()))?;
@@ -80,7 +87,7 @@ impl Store {
             .connect_with(options)
             .await
             .map_err(|error| StoreError::Open(error.to_string()))?;
-        Ok(Self { read, write })
+        Ok(Self { read, write, written: Arc::default() })
     }
 
     /// The URL that is used when none is given: a file in the data folder.
@@ -108,9 +115,16 @@ impl Store {
         Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.read).await?;
+    /// Whether the database takes writes: sees a full or read-only disk, which reading does not. Writes once a second at the
+    /// most, since anybody may ask.
+    pub async fn check_writable(&self) -> Result<(), StoreError> {
+        let mut written = self.written.lock().await;
+        if written.is_some_and(|at| at.elapsed() < Duration::from_secs(1)) {
+            return Ok(());
+        }
+        // A write of its own that changes nothing: nobody reads this number.
+        sqlx::query("PRAGMA user_version = 0").execute(&self.write).await?;
+        *written = Some(Instant::now());
         Ok(())
     }
 
@@ -143,4 +157,28 @@ fn create_private(file: &Path) -> Result<(), StoreError> {
         .open(file)
         .map(drop)
         .map_err(|error| StoreError::Open(format!("{}: {error}", file.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_disk_that_was_full_and_has_room_again_is_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Store::default_url(folder.path()), folder.path()).await.unwrap();
+        sqlx::query("CREATE TABLE filler (bytes BLOB)").execute(&store.write).await.unwrap();
+        // The connection may not let the file grow: what a full disk is to SQLite.
+        let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&store.write).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"))).execute(&store.write).await.unwrap();
+        let fill = async |store: &Store| -> Result<(), StoreError> {
+            let mut transaction = store.begin().await?;
+            sqlx::query("INSERT INTO filler (bytes) VALUES (zeroblob(1000000))").execute(&mut *transaction).await?;
+            Ok(transaction.commit().await?)
+        };
+        assert!(fill(&store).await.is_err(), "the file can't grow");
+        // The next connection has no such limit: there is room again.
+        fill(&store).await.unwrap();
+        store.check_writable().await.unwrap();
+    }
 }

@@ -4,8 +4,8 @@ use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use super::search::contains;
 use super::row::{Columns, json};
+use super::search::contains;
 use super::{Store, StoreError};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::report::{ErrorClass, Phase, RequestRecord};
