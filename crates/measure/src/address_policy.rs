@@ -42,7 +42,7 @@ pub struct AddressPolicy {
     pub loopback: bool,
     /// Ports of the portal on this machine.
     pub own_ports: Vec<u16>,
-    /// Addresses of this machine besides loopback, which lead to the portal just as well.
+    /// Addresses of this machine besides loopback. They lead to its own services just as well, so they count as loopback.
     pub own_addresses: Vec<IpAddr>,
 }
 
@@ -60,19 +60,24 @@ impl AddressPolicy {
         if is_no_single_host(address) {
             return Err(Refusal::NotOneHost);
         }
-        if address.is_loopback() && !self.loopback {
+        if own && !self.loopback {
             return Err(Refusal::Loopback);
         }
         Ok(())
     }
 }
 
-/// The IPv4 address that an IPv6 address stands for, where it does: mapped, compatible, NAT64 and 6to4.
+/// The IPv4 address that an IPv6 address stands for, where it does: mapped, translated (RFC 2765), compatible, NAT64 with the
+/// well-known (RFC 6052) and the local-use prefix (RFC 8215), and 6to4.
 fn plain(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     let segments = v6.segments();
     let embedded = match segments {
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some((high, low)),
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x64, 0xff9b, 1, _, _, _, high, low]
+        | [0x2002, high, low, ..] => Some((high, low)),
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => Some((high, low)),
         _ => None,
     };
@@ -123,6 +128,9 @@ mod tests {
             "168.63.129.16",
             "::ffff:169.254.169.254",
             "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::a9fe:a9fe",
+            "64:ff9b:1:7:8:9:a9fe:a9fe",
+            "::ffff:0:a9fe:a9fe",
             "2002:a9fe:a9fe::1",
             "::169.254.169.254",
         ] {
@@ -135,7 +143,7 @@ mod tests {
 
     #[test]
     fn loopback_only_where_it_is_allowed() {
-        for address in ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"] {
+        for address in ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b:1::7f00:1"] {
             assert_eq!(check(&AddressPolicy::default(), address, 80), Err(Refusal::Loopback), "{address}");
             assert_eq!(check(&AddressPolicy { loopback: true, ..AddressPolicy::default() }, address, 80), Ok(()), "{address}");
         }
@@ -145,6 +153,8 @@ mod tests {
     fn the_portal_itself_is_never_asked() {
         let own = "192.168.7.9".parse().unwrap();
         let policy = AddressPolicy { loopback: true, own_ports: vec![3000], own_addresses: vec![own] };
+        let strict = AddressPolicy { loopback: false, ..policy.clone() };
+        assert_eq!(check(&strict, "192.168.7.9", 8100), Err(Refusal::Loopback), "the machine's own address is the machine");
         for address in ["127.0.0.1", "::1", "192.168.7.9", "::ffff:192.168.7.9", "0.0.0.0"] {
             assert_eq!(check(&policy, address, 3000), Err(Refusal::Portal), "{address}");
         }
