@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::row::Normalised;
 use super::{Imported, MAX_FILE_BYTES, MAX_LISTED_ERRORS, MAX_ROW_BYTES, MAX_ROWS, row, rows};
+use crate::domain::hex::hex;
 use crate::domain::inventory::{DatasetFormat, TraceFacts, TraceRow};
-use crate::models::hex;
 
 /// What is wrong in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]

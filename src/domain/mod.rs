@@ -7,6 +7,7 @@ pub mod dataset;
 pub mod engine_metrics;
 pub mod event;
 pub mod form;
+pub mod hex;
 pub mod inventory;
 pub mod lengths;
 pub mod list;

@@ -3,8 +3,8 @@
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
-use super::history::{Filter, search_text};
-use super::row::{Columns, gate, json, ms};
+use super::history::Filter;
+use super::row::{Columns, gate, json, ms, search_text};
 use super::{Store, StoreError, runs};
 use crate::domain::benchmark::Benchmark;
 use crate::domain::list::{ListQuery, Page};

@@ -8,7 +8,6 @@ use sqlx::{QueryBuilder, Sqlite};
 
 use super::row::{Columns, ms};
 use super::{Store, StoreError};
-use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::run::{RunRow, RunStatus};
 use crate::domain::user::Actor;
@@ -91,13 +90,6 @@ impl Filter {
         builder.push(' ').push(order);
         builder
     }
-}
-
-/// What the search looks through: name, tags and description.
-pub(super) fn search_text(spec: &BenchmarkSpec) -> String {
-    let tags = spec.tags.iter().map(|tag| tag.name.as_str());
-    let parts: Vec<&str> = [spec.name.as_str()].into_iter().chain(tags).chain([spec.description.as_str()]).collect();
-    parts.join("\n").to_lowercase()
 }
 
 /// A LIKE pattern that finds the text anywhere.

@@ -8,6 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::StoreError;
+use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::user::Actor;
 
 /// Milliseconds UTC, as times are stored.
@@ -23,6 +24,13 @@ pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
 /// Reads JSON text.
 pub(super) fn from_json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::damaged(what, error))
+}
+
+/// What the search looks through: name, tags and description.
+pub(super) fn search_text(spec: &BenchmarkSpec) -> String {
+    let tags = spec.tags.iter().map(|tag| tag.name.as_str());
+    let parts: Vec<&str> = [spec.name.as_str()].into_iter().chain(tags).chain([spec.description.as_str()]).collect();
+    parts.join("\n").to_lowercase()
 }
 
 /// Readers of columns, by name.

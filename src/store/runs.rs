@@ -4,8 +4,7 @@ use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
-use super::history::search_text;
-use super::row::{Columns, gate, json, ms};
+use super::row::{Columns, gate, json, ms, search_text};
 use super::{NewRun, Store, StoreError};
 use crate::domain::benchmark::{Benchmark, EngineKind};
 use crate::domain::run::{Run, RunKind, RunStatus, Stage, StageId, StageStatus};
