@@ -4,6 +4,7 @@ mod attempts;
 pub mod config;
 mod one_time_secrets;
 mod run_notifier;
+mod secrets;
 
 use std::sync::{Arc, Mutex};
 
@@ -16,6 +17,7 @@ pub use self::attempts::Attempts;
 pub use self::config::{Config, ConfigError, ServeArgs};
 pub use self::one_time_secrets::OneTimeSecrets;
 pub use self::run_notifier::RunNotifier;
+pub use self::secrets::{SecretError, place_of};
 use crate::cluster::{Clusters, Local};
 use crate::credentials::{Outgoing, OutgoingOptions, Vault, VaultError};
 use crate::domain::try_it::TryIt;

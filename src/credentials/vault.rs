@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::Secret;
-use crate::models::hex;
+use hex::encode as hex;
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use hex::encode as hex;
+
 /// The SHA-256 of a file, in hexadecimal. Blocks for as long as reading the file takes; `stop` is asked every megabyte or
 /// so and ends it early with nothing.
 pub fn sha256_of(path: &Path, mut stop: impl FnMut(u64) -> bool) -> std::io::Result<Option<String>> {
@@ -23,15 +25,6 @@ pub fn sha256_of(path: &Path, mut stop: impl FnMut(u64) -> bool) -> std::io::Res
             return Ok(None);
         }
     }
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

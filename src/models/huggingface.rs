@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{ModelError, digest, roots};
+use super::{ModelError, roots};
 use crate::domain::inventory::{ModelFacts, ModelFormat};
+use hex::encode as hex;
 
 /// Largest JSON file beside the weights that is read: tokenizer configurations with many added tokens are some megabytes.
 const MAX_JSON_BYTES: u64 = 16 << 20;
@@ -68,7 +69,7 @@ pub(super) fn read(folder: &Path) -> Result<ModelFacts, ModelError> {
         vocabulary: number(&config, &["vocab_size", "padded_vocab_size"]),
         precision: precision(&config, &weights),
         chat_template: template || template_file,
-        sha256: Some(digest::hex(&index.finalize())),
+        sha256: Some(hex(&index.finalize())),
     })
 }
 

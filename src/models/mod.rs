@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use crate::domain::inventory::ModelFacts;
 
 pub use cloud::{CloudError, normalised_base_url};
-pub(crate) use digest::hex;
 pub use digest::sha256_of;
 pub use roots::{PathError, Roots};
 

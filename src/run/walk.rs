@@ -15,15 +15,14 @@ use super::keeper::spec::{EngineSpec, KeeperSpec, files};
 use super::launch::{Launcher, Life};
 use super::plan::{self, PlanInputs};
 use super::{prepare, provenance, transfer};
-use crate::credentials::AddressPolicy;
-use crate::credentials::{Origin, Place, Sealed, Secret};
+use crate::credentials::{AddressPolicy, Secret};
 use crate::domain::benchmark::{Benchmark, LoadSpec};
 use crate::domain::event::{LogLevel, RunEnd, RunEvent};
 use crate::domain::inventory::{ModelFacts, ModelSource, Node};
 use crate::domain::list::ListQuery;
 use crate::domain::run::{Run, RunStatus, StageId, StageStatus};
 use crate::engine::ServedModel;
-use crate::state::AppState as App;
+use crate::state::{AppState as App, SecretError};
 use crate::store::{RunUpdate, StoreError};
 
 /// How often journal and spool are looked at.
@@ -231,18 +230,19 @@ impl Walk {
     /// The provider's secret, opened for this run: only for the origin that it is bound to.
     async fn secret(&self) -> Result<Option<Secret>, Halt> {
         let spec = &self.benchmark.spec;
-        let (Some(id), ModelSource::Cloud { base_url, .. }) = (spec.credential_id, &spec.model.source) else { return Ok(None) };
+        let (Some(id), ModelSource::Cloud { provider, base_url, .. }) = (spec.credential_id, &spec.model.source) else {
+            return Ok(None);
+        };
         let gone = |_: StoreError| Halt::Failed("The credential was removed.".to_owned());
         let actor = self.app.store.actor(self.run.owner).await.map_err(gone)?;
-        let found = self.app.store.sealed_credential(&actor, id).await.map_err(gone)?;
-        if !Origin::admits(&found.credential.origin, base_url) {
-            return Err(Halt::Failed("The credential is for another address than the model's.".to_owned()));
-        }
-        let place = Place { table: "credentials", row: id, owner: found.credential.owner };
-        let sealed = Sealed { key_id: found.key_id, bytes: found.sealed };
-        self.app.vault.unseal(place, &sealed).map(Some).map_err(|error| {
-            tracing::warn!(run.id = %self.run.id, %error, "a credential does not open");
-            Halt::Failed("The credential's secret does not open. Enter it again.".to_owned())
+        let secret = self.app.secret_for(&actor, id, *provider, base_url).await;
+        secret.map(Some).map_err(|error| match error {
+            SecretError::Store(error) => gone(error),
+            SecretError::OtherAddress(_) => Halt::Failed("The credential is for another address than the model's.".to_owned()),
+            SecretError::Vault(error) => {
+                tracing::warn!(run.id = %self.run.id, %error, "a credential does not open");
+                Halt::Failed("The credential's secret does not open. Enter it again.".to_owned())
+            }
         })
     }
 

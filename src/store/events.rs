@@ -109,7 +109,7 @@ impl Store {
             .bind(&id)
             .fetch_one(&mut *tx)
             .await?;
-        let mut rows = sqlx::query("SELECT * FROM run_events WHERE run_id = ? AND name IN ('stage', 'end')")
+        let mut rows = sqlx::query("SELECT * FROM run_events INDEXED BY run_turns WHERE run_id = ? AND name IN ('stage', 'end')")
             .bind(&id)
             .fetch_all(&mut *tx)
             .await?;
@@ -118,7 +118,7 @@ impl Store {
                 "SELECT * FROM run_events WHERE run_id = ?1 AND seq IN (
                      SELECT seq FROM (
                          SELECT seq, row_number() OVER (ORDER BY seq) AS position, count(*) OVER () AS total
-                         FROM run_events WHERE run_id = ?1 AND name = 'progress'
+                         FROM run_events INDEXED BY run_progress WHERE run_id = ?1 AND name = 'progress'
                      ) WHERE (total - position) % max(1, total / ?2) = 0)",
             )
             .bind(&id)
@@ -130,7 +130,8 @@ impl Store {
         let mut earlier = Vec::new();
         for stage in run.stages.iter().map(|stage| stage.id) {
             let total: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM run_events WHERE run_id = ? AND name = 'log' AND json_extract(data, '$.stage') = ?",
+                "SELECT count(*) FROM run_events INDEXED BY run_log_lines
+                 WHERE run_id = ? AND name = 'log' AND json_extract(data, '$.stage') = ?",
             )
             .bind(&id)
             .bind(stage.as_str())
@@ -155,7 +156,7 @@ impl Store {
     }
 }
 
-/// The conditions are those of the index `run_log_lines`.
+/// Without its hint SQLite would walk all events of the run; with it, a statement that can't use the index is an error.
 async fn last_lines(
     db: &mut SqliteConnection,
     run: Uuid,
@@ -164,7 +165,7 @@ async fn last_lines(
     limit: u32,
 ) -> Result<Vec<StoredEvent>, StoreError> {
     let mut lines: Vec<StoredEvent> = sqlx::query(
-        "SELECT * FROM run_events WHERE run_id = ? AND name = 'log' AND json_extract(data, '$.stage') = ? AND seq < ?
+        "SELECT * FROM run_events INDEXED BY run_log_lines WHERE run_id = ? AND name = 'log' AND json_extract(data, '$.stage') = ? AND seq < ?
          ORDER BY seq DESC LIMIT ?",
     )
     .bind(run.to_string())

@@ -23,7 +23,7 @@ mod tokens;
 mod users;
 mod workflows;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -131,12 +131,6 @@ impl Store {
     /// The SQLite library's version, `3.51.3` say.
     pub async fn engine_version(&self) -> Result<String, StoreError> {
         Ok(sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&self.read).await?)
-    }
-
-    /// Copies the whole database, as it is at one moment, to a file that must not exist.
-    pub async fn copy_to(&self, file: &Path) -> Result<PathBuf, StoreError> {
-        schema::copy(&self.write, file).await?;
-        Ok(file.to_owned())
     }
 
     /// Closes all connections after their work.

@@ -5,16 +5,15 @@ use uuid::Uuid;
 
 use super::listing::{Listed, checked_name, page_of};
 use super::now;
-use crate::credentials::{AddressPolicy, Origin, Place, Probe, Sealed, Secret, VaultError, probe};
+use crate::credentials::{AddressPolicy, Origin, Probe, Secret, VaultError, probe};
 use crate::domain::inventory::{Credential, ModelSource};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::provider::{ConnectionTest, ProviderId};
 use crate::domain::user::Actor;
-use crate::state::AppState;
+use crate::state::{AppState, SecretError, place_of};
 use crate::store::SealedCredential;
 
-const TABLE: &str = "credentials";
 /// Longest secret: some providers have tokens of several thousand characters.
 const MAX_SECRET: usize = 10_000;
 
@@ -53,8 +52,8 @@ pub async fn create(
     // A secret is pasted, with a line's end often enough.
     let secret = Secret::new(secret.expose().trim());
     let mut errors = Vec::new();
-    let name = checked_name(name).unwrap_or_else(|message| {
-        errors.push(FieldError::new("name", message));
+    let name = checked_name(name).unwrap_or_else(|error| {
+        errors.push(FieldError::new("name", error.to_string()));
         String::new()
     });
     if secret.is_empty() {
@@ -83,7 +82,7 @@ pub async fn create(
         archived: false,
         created_at: now(),
     };
-    let sealed = app.vault.seal(place(&credential), &secret).map_err(vault)?;
+    let sealed = app.vault.seal(place_of(&credential), &secret).map_err(vault)?;
     app.store
         .insert_credential(&SealedCredential { credential: credential.clone(), key_id: sealed.key_id, sealed: sealed.bytes })
         .await?;
@@ -95,31 +94,10 @@ pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Probl
     Ok(app.store.remove_credential(actor, id).await?)
 }
 
-/// Opens the secret to be sent to a base URL. Another origin than the one that it is bound to is refused, and so is
-/// another provider.
-pub async fn secret_for(
-    app: &AppState,
-    actor: &Actor,
-    id: Uuid,
-    provider: ProviderId,
-    base_url: &str,
-) -> Result<Secret, Problem> {
-    let stored = app.store.sealed_credential(actor, id).await?;
-    let credential = &stored.credential;
-    if credential.provider != provider || !Origin::admits(&credential.origin, base_url) {
-        return Err(Problem::field(
-            "credential_id",
-            format!("This credential is for {} and is not sent anywhere else.", credential.origin),
-        ));
-    }
-    open(app, &stored)
-}
-
 /// Tries a credential: asks for the list of models, or one token of a model of the actor's at that origin. Says how it
 /// went in Dyno's words.
 pub async fn test(app: &AppState, actor: &Actor, id: Uuid) -> Result<ConnectionTest, Problem> {
-    let stored = app.store.sealed_credential(actor, id).await?;
-    let credential = &stored.credential;
+    let credential = &app.store.credential(actor, id).await?;
     let models = app.store.models(actor).await?;
     let known = models.into_iter().find_map(|model| match model.source {
         ModelSource::Cloud { provider, base_url, model } if provider == credential.provider => {
@@ -132,7 +110,11 @@ pub async fn test(app: &AppState, actor: &Actor, id: Uuid) -> Result<ConnectionT
         Some((base_url, model)) => (base_url, Some(model)),
         None => (preset.unwrap_or_else(|| format!("{}/v1", credential.origin)), None),
     };
-    let secret = open(app, &stored)?;
+    let secret = app.secret_for(actor, id, credential.provider, &base_url).await.map_err(|error| match error {
+        SecretError::Store(error) => error.into(),
+        SecretError::OtherAddress(_) => Problem::conflict("The credential is for another address than its model's."),
+        SecretError::Vault(error) => vault(error),
+    })?;
     let policy = address_policy(app).await?;
     let probe_of = Probe { provider: credential.provider, base_url: &base_url, secret: Some(&secret), model: model.as_deref() };
     Ok(probe(&app.outgoing, &policy, probe_of).await)
@@ -141,15 +123,6 @@ pub async fn test(app: &AppState, actor: &Actor, id: Uuid) -> Result<ConnectionT
 /// Which addresses requests may go to at present.
 pub async fn address_policy(app: &AppState) -> Result<AddressPolicy, Problem> {
     Ok(app.outgoing.policy(app.store.has_single_user().await?))
-}
-
-fn place(credential: &Credential) -> Place<'static> {
-    Place { table: TABLE, row: credential.id, owner: credential.owner }
-}
-
-fn open(app: &AppState, stored: &SealedCredential) -> Result<Secret, Problem> {
-    let sealed = Sealed { key_id: stored.key_id.clone(), bytes: stored.sealed.clone() };
-    app.vault.unseal(place(&stored.credential), &sealed).map_err(vault)
 }
 
 fn vault(error: VaultError) -> Problem {

@@ -110,7 +110,7 @@ pub async fn receive<B: AsRef<[u8]>, E: std::fmt::Display>(
 
 /// Adds a dataset from an uploaded file. A file with errors is refused with the line of each.
 pub async fn create(app: &AppState, actor: &Actor, name: &str, upload: Upload) -> Result<Dataset, Problem> {
-    let name = checked_name(name).map_err(|message| Problem::field("name", message))?;
+    let name = checked_name(name).map_err(|error| Problem::field("name", error.to_string()))?;
     let id = Uuid::now_v7();
     let output = path_of(&app.config.data_dir, id);
     let target = output.clone();

@@ -51,12 +51,23 @@ pub(super) fn page_of<T: Listed>(mut items: Vec<T>, query: &ListQuery, what: &st
 }
 
 /// What is wrong with the name of something in the inventory.
-pub(super) fn checked_name(name: &str) -> Result<String, String> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NameError {
+    #[error("Enter a name.")]
+    Empty,
+    #[error("Use at most 100 characters.")]
+    TooLong,
+    #[error("Use letters, digits and spaces.")]
+    Control,
+}
+
+/// A name as it is kept.
+pub(super) fn checked_name(name: &str) -> Result<String, NameError> {
     let name = name.trim();
     match name.chars().count() {
-        0 => Err("Enter a name.".to_owned()),
-        101.. => Err("Use at most 100 characters.".to_owned()),
-        _ if name.chars().any(char::is_control) => Err("Use letters, digits and spaces.".to_owned()),
+        0 => Err(NameError::Empty),
+        101.. => Err(NameError::TooLong),
+        _ if name.chars().any(char::is_control) => Err(NameError::Control),
         _ => Ok(name.to_owned()),
     }
 }

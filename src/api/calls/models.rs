@@ -69,8 +69,8 @@ pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<Model, Probl
 /// Adds a model, after a look at its files where they are the portal's. The digest of a file follows in the background.
 pub async fn create(app: &AppState, actor: &Actor, new: NewModel) -> Result<Model, Problem> {
     let mut errors = Vec::new();
-    let name = checked_name(&new.name).unwrap_or_else(|message| {
-        errors.push(FieldError::new("name", message));
+    let name = checked_name(&new.name).unwrap_or_else(|error| {
+        errors.push(FieldError::new("name", error.to_string()));
         String::new()
     });
     let (source, facts) = match described(app, &new).await? {

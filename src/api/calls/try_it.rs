@@ -2,12 +2,14 @@
 //! can be started again after a failure, and goes on from what is there already. All of it can be done by hand, too.
 
 mod commands;
+mod error;
 mod steps;
 
 use std::sync::{MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
+use self::error::TryItError;
 use crate::domain::problem::Problem;
 use crate::domain::try_it::{TryIt, TryItState, TryItStep, TryItStepId};
 use crate::domain::user::Actor;
@@ -40,13 +42,13 @@ async fn work(app: AppState, actor: Actor, board: Board) {
     let shutdown = app.shutdown.clone();
     let done = tokio::select! {
         done = steps::all(&app, &actor, &board) => done,
-        () = shutdown.cancelled() => Err("The portal was stopped. Start again: what is there already is kept.".to_owned()),
+        () = shutdown.cancelled() => Err(TryItError::Stopped),
     };
     match done {
         Ok(workflow_id) => board.ready(workflow_id),
-        Err(sentence) => {
-            tracing::warn!(reason = sentence, "try it failed");
-            board.failed(sentence);
+        Err(error) => {
+            tracing::warn!(%error, "try it failed");
+            board.failed(error.to_string());
         }
     }
 }

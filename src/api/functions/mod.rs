@@ -41,7 +41,7 @@ impl From<Problem> for CallError {
     }
 }
 
-/// Problems on the wire between server and page. What answers before a function is reached (the gate, the guard against
+/// Problems on the wire between server and page. What answers before a function is reached (the auth layer, the guard against
 /// other sites' forms) sends problem details as the API does; they are read as well.
 pub struct ProblemEncoding;
 

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::credentials::OutgoingOptions;
-use crate::models::digest::hex;
+use hex::encode as hex;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::get;
-use dyno::api::calls;
 use dyno::domain::provider::ProviderId;
 use serde_json::json;
 
@@ -123,7 +122,7 @@ async fn a_secret_is_bound_to_its_origin() {
     let id = house.keep("http://127.0.0.1:8100/v1").await.parse().unwrap();
     let admin = house.app.store.first_administrator(Timestamp::now()).await.unwrap();
     let actor = Actor { id: admin.id, name: admin.name, role: admin.role };
-    let secret = |provider, base: &'static str| calls::credentials::secret_for(&house.app, &actor, id, provider, base);
+    let secret = |provider, base: &'static str| house.app.secret_for(&actor, id, provider, base);
     assert_eq!(secret(ProviderId::OpenaiCompatible, "http://127.0.0.1:8100/other/v1").await.unwrap().expose(), SECRET);
     assert!(secret(ProviderId::OpenaiCompatible, "http://127.0.0.1:8101/v1").await.is_err());
     assert!(secret(ProviderId::OpenaiCompatible, "https://127.0.0.1:8100/v1").await.is_err());

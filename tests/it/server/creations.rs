@@ -251,6 +251,7 @@ async fn a_form_is_known_after_a_restart_and_with_other_fields_it_acts() {
         click(client, "token-add", &[("token_name", name), ("form", &number)]).await;
         count(client, "tokens").await
     };
+    assert_eq!(count(&app.admin, "tokens").await, 0);
     assert_eq!(add(&app.admin, "ci").await, 1);
     let folder = app.stop().await.unwrap();
     let app = TestApp::on(folder.path(), |_| {}).await;

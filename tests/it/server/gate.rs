@@ -92,3 +92,24 @@ async fn what_is_not_there_is_404_for_those_who_are() {
     let wrong = app.admin.delete("/api/v1/tokens").await;
     assert_eq!((wrong.status.as_u16(), wrong.content_type.as_str()), (405, "application/problem+json"));
 }
+
+/// What a page's script asks for is answered with the status that the refusal has, and with the words that the page shows.
+#[tokio::test]
+async fn a_refused_server_function_has_the_status_of_its_refusal() {
+    let app = TestApp::start().await;
+    let nowhere = "0198c0de-0000-7000-8000-000000000001";
+    let member = app.member("anna").await;
+    let cases = [
+        (app.nobody(), "/api/ui/link", vec![("token", "none")], 404, "This link does not work."),
+        (member.clone(), "/api/ui/cluster", vec![("id", nowhere)], 404, "There is no such cluster"),
+        (member.clone(), "/api/ui/cluster", vec![("id", "no id")], 404, "There is no such cluster"),
+        (member, "/api/ui/try-it", vec![], 403, "Only administrators"),
+    ];
+    for (client, path, fields, status, words) in cases {
+        let request = client.request(Method::POST, path).header("content-type", "application/x-www-form-urlencoded");
+        let answer = request.body(serde_urlencoded::to_string(&fields).unwrap()).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{path}");
+        let text = answer.text().await.unwrap();
+        assert!(text.contains(words), "{path}: {text}");
+    }
+}

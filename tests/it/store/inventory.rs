@@ -1,7 +1,7 @@
 //! Models, datasets, credentials: who sees them, what removing does.
 
 use dyno::domain::inventory::ModelFacts;
-use dyno::store::{StoreError, StoredWorkflow};
+use dyno::store::{Store, StoreError, StoredWorkflow};
 
 use super::samples::{at, benchmark, credential, draft, model, new_run, store};
 
@@ -73,4 +73,26 @@ async fn what_a_benchmark_was_made_of_is_archived() {
     store.remove_credential(&anna, secret.credential.id).await.unwrap();
     assert!(store.credential(&anna, secret.credential.id).await.unwrap().archived);
     assert!(store.sealed_credential(&anna, secret.credential.id).await.is_err(), "its secret is gone");
+}
+
+#[tokio::test]
+async fn a_credential_is_never_archived_without_its_secret_going() {
+    let (folder, store, [_, anna, _]) = store().await;
+    let secret = credential(&anna);
+    store.insert_credential(&secret).await.unwrap();
+    let workflow = draft(&anna, "used");
+    store.insert_workflow(&workflow).await.unwrap();
+    let mut frozen = benchmark(&anna, "used", Some(workflow.id));
+    frozen.spec.credential_id = Some(secret.credential.id);
+    store.insert_model(&frozen.spec.model).await.unwrap();
+    let run = new_run(&frozen, &anna, 3);
+    store.trigger_workflow(&StoredWorkflow { revision: 2, ..workflow }, 1, &frozen, &run).await.unwrap();
+
+    let pool = sqlx::SqlitePool::connect(&Store::default_url(folder.path())).await.unwrap();
+    let broken = "CREATE TRIGGER broken BEFORE UPDATE OF sealed ON credentials BEGIN SELECT RAISE(ABORT, 'on purpose'); END";
+    sqlx::query(broken).execute(&pool).await.unwrap();
+    assert!(store.remove_credential(&anna, secret.credential.id).await.is_err());
+    let kept = store.sealed_credential(&anna, secret.credential.id).await.unwrap();
+    assert!(!kept.credential.archived && kept.sealed == [1, 2, 3], "both or neither");
+    pool.close().await;
 }

