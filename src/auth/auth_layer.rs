@@ -1,13 +1,15 @@
 //! The layer before every page, server function and API call: nobody passes without being known, unless it is on the list here.
 
+use std::time::Instant;
+
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::expired_session_form;
-use super::identity::{identify, not_signed_in};
+use super::identity::{identify, not_signed_in, peer};
 use super::transport::Transport;
+use super::{expired_session_form, throttle};
 use crate::domain::path::query_escape;
 use crate::state::AppState;
 
@@ -48,7 +50,16 @@ pub async fn require_identity(State(app): State<AppState>, mut request: Request,
         return next.run(request).await;
     }
     let open = is_open(request.method(), path);
-    match identify(&app, transport, request.headers()).await {
+    let identified = identify(&app, transport, request.headers()).await;
+    if matches!(identified, Ok(None)) && request.headers().contains_key(header::AUTHORIZATION) {
+        let (parts, body) = request.into_parts();
+        let counted = throttle::wrong_token(&app.sign_in_attempts, peer(&app.config, &parts), Instant::now());
+        if let Err(problem) = counted {
+            return problem.into_response();
+        }
+        request = Request::from_parts(parts, body);
+    }
+    match identified {
         Ok(Some(actor)) => {
             request.extensions_mut().insert(actor);
         }

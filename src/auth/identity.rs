@@ -35,6 +35,20 @@ impl FromRequestParts<AppState> for SignedIn {
     }
 }
 
+/// An administrator who makes the request; a handler that takes it before the body answers 403 to everybody else, whatever the
+/// body holds.
+#[derive(Debug, Clone)]
+pub struct Administrator(pub Actor);
+
+impl FromRequestParts<AppState> for Administrator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
+        let SignedIn(actor) = SignedIn::from_request_parts(parts, app).await?;
+        if actor.is_administrator() { Ok(Self(actor)) } else { Err(Problem::forbidden("Only administrators may do this.")) }
+    }
+}
+
 /// From where a request comes.
 #[derive(Debug, Clone)]
 pub struct Caller {

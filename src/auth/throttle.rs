@@ -1,75 +1,138 @@
-//! How often a sign-in may fail.
+//! How often a sign-in or a token may be wrong.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::token::digest;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::state::Attempts;
 
-/// Failures are counted over this time.
+/// Failed sign-ins are counted over this time.
 const WINDOW: Duration = Duration::from_mins(5);
-/// For one account, from anywhere.
-const PER_ACCOUNT: usize = 10;
 /// From one peer, for any account.
 const PER_PEER: usize = 30;
+/// From one peer for one account.
+const PER_PAIR: usize = 10;
+/// From anywhere for one account: further tries are answered later, not refused, so that nobody can lock somebody else out.
+const BEFORE_DELAY: usize = 10;
+/// Each try over that waits a second longer than the one before, up to this.
+const MOST_DELAY_S: usize = 5;
+/// Wrong tokens are counted over this time.
+const TOKEN_WINDOW: Duration = Duration::from_mins(1);
+/// Wrong tokens from one peer.
+const WRONG_TOKENS: usize = 100;
 
-/// Refuses when there were too many failures; otherwise counts this try, which [`succeeded`] takes back. Counted before the
-/// check, so that tries at the same time count, too.
-pub fn begin(attempts: &Attempts, account: &str, peer: IpAddr, now: Instant) -> Result<(), Problem> {
-    let [account, peer] = keys(account, peer);
-    if attempts.begin([(account, PER_ACCOUNT), (peer, PER_PEER)], WINDOW, now) {
+/// Refuses when there were too many failures; otherwise counts this try, which [`succeeded`] takes back, and answers how long
+/// it must wait before it is checked. Counted before the check, so that tries at the same time count, too.
+pub fn begin(attempts: &Attempts, account: &str, peer: IpAddr, now: Instant) -> Result<Duration, Problem> {
+    let keys = Keys::of(account, peer);
+    let limits = [(keys.peer, PER_PEER), (keys.pair, PER_PAIR), (keys.account.clone(), usize::MAX)];
+    if !attempts.begin(limits, WINDOW, now) {
+        return Err(Problem::new(ProblemKind::TooManyRequests, "Too many failed sign-ins. Wait five minutes and try again."));
+    }
+    let over = attempts.count(&keys.account, WINDOW, now).saturating_sub(BEFORE_DELAY);
+    Ok(Duration::from_secs(over.min(MOST_DELAY_S) as u64))
+}
+
+/// The sign-in went well: the peer starts anew with this account, and its try does not count.
+pub fn succeeded(attempts: &Attempts, account: &str, peer: IpAddr) {
+    let keys = Keys::of(account, peer);
+    attempts.forget(&keys.pair);
+    attempts.take_back(&keys.account);
+    attempts.take_back(&keys.peer);
+}
+
+/// Counts a token that nobody has. Right tokens are not asked about here: they are never refused.
+pub fn wrong_token(attempts: &Attempts, peer: IpAddr, now: Instant) -> Result<(), Problem> {
+    if attempts.begin([(format!("token {}", network_of(peer)), WRONG_TOKENS)], TOKEN_WINDOW, now) {
         return Ok(());
     }
-    Err(Problem::new(ProblemKind::TooManyRequests, "Too many failed sign-ins. Wait five minutes and try again."))
+    Err(Problem::new(ProblemKind::TooManyRequests, "Too many wrong tokens. Wait a minute and try again."))
 }
 
-/// The sign-in went well: the account starts anew, and the peer's try does not count.
-pub fn succeeded(attempts: &Attempts, account: &str, peer: IpAddr) {
-    let [account, peer] = keys(account, peer);
-    attempts.forget(&account);
-    attempts.take_back(&peer);
+/// What tries are counted by.
+struct Keys {
+    peer: String,
+    pair: String,
+    account: String,
 }
 
-fn keys(account: &str, peer: IpAddr) -> [String; 2] {
+impl Keys {
+    fn of(account: &str, peer: IpAddr) -> Self {
+        // A digest, so that a name of any length takes the same place.
+        let account = hex::encode(digest(&account.to_lowercase()));
+        let peer = network_of(peer);
+        Self { pair: format!("pair {peer} {account}"), peer: format!("peer {peer}"), account: format!("account {account}") }
+    }
+}
+
+fn network_of(peer: IpAddr) -> String {
     // One household or one machine has a whole IPv6 network of 64 bits.
-    let peer = match peer {
+    match peer {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {
             address.to_ipv4_mapped().map_or_else(|| format!("{:x?}", &address.segments()[..4]), |mapped| mapped.to_string())
         }
-    };
-    [format!("account {}", account.to_lowercase()), format!("peer {peer}")]
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_account_and_a_peer_have_so_many_tries() {
-        let attempts = Attempts::default();
-        let now = Instant::now();
-        let peer = |last: u8| IpAddr::from([10, 0, 0, last]);
-        for _ in 0..PER_ACCOUNT {
-            begin(&attempts, "Anna", peer(1), now).unwrap();
-        }
-        assert!(begin(&attempts, "anna", peer(2), now).is_err(), "the account, from elsewhere");
-        assert!(begin(&attempts, "bert", peer(1), now).is_ok(), "another account");
-        assert!(begin(&attempts, "anna", peer(2), now + WINDOW).is_ok(), "later");
-        for round in 0..PER_PEER {
-            begin(&attempts, &format!("user {round}"), peer(3), now).unwrap();
-        }
-        assert!(begin(&attempts, "one more", peer(3), now).is_err(), "the peer");
+    fn peer(last: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, last])
     }
 
     #[test]
-    fn a_success_starts_the_account_anew() {
+    fn a_peer_has_so_many_tries_with_an_account_and_others_go_on() {
         let attempts = Attempts::default();
         let now = Instant::now();
-        let peer = IpAddr::from([10, 0, 0, 1]);
-        for _ in 0..100 {
-            begin(&attempts, "anna", peer, now).unwrap();
-            succeeded(&attempts, "anna", peer);
+        for _ in 0..PER_PAIR {
+            assert_eq!(begin(&attempts, "Anna", peer(1), now).unwrap(), Duration::ZERO);
         }
+        assert!(begin(&attempts, "anna", peer(1), now).is_err());
+        assert!(begin(&attempts, "bert", peer(1), now).is_ok(), "another account");
+        assert_eq!(begin(&attempts, "anna", peer(2), now).unwrap(), Duration::from_secs(1), "from elsewhere: later, not never");
+        for last in 3..20 {
+            begin(&attempts, "anna", peer(last), now).unwrap();
+        }
+        assert_eq!(begin(&attempts, "anna", peer(20), now).unwrap(), Duration::from_secs(MOST_DELAY_S as u64));
+        assert_eq!(begin(&attempts, "anna", peer(1), now + WINDOW).unwrap(), Duration::ZERO, "later");
+    }
+
+    #[test]
+    fn a_peer_has_so_many_tries_with_all_accounts() {
+        let attempts = Attempts::default();
+        let now = Instant::now();
+        for round in 0..PER_PEER {
+            begin(&attempts, &format!("user {round}"), peer(3), now).unwrap();
+        }
+        for round in 0..10_000 {
+            assert!(begin(&attempts, &format!("{round}"), peer(3), now).is_err());
+        }
+        assert!(attempts.len() <= 2 * PER_PEER + 1, "nothing is kept of what was refused: {}", attempts.len());
+    }
+
+    #[test]
+    fn a_success_takes_its_try_back() {
+        let attempts = Attempts::default();
+        let now = Instant::now();
+        for _ in 0..100 {
+            assert_eq!(begin(&attempts, "anna", peer(1), now).unwrap(), Duration::ZERO);
+            succeeded(&attempts, "anna", peer(1));
+        }
+    }
+
+    #[test]
+    fn wrong_tokens_are_counted_by_peer() {
+        let attempts = Attempts::default();
+        let now = Instant::now();
+        for _ in 0..WRONG_TOKENS {
+            wrong_token(&attempts, peer(1), now).unwrap();
+        }
+        assert!(wrong_token(&attempts, peer(1), now).is_err());
+        assert!(wrong_token(&attempts, peer(2), now).is_ok());
+        assert!(wrong_token(&attempts, peer(1), now + TOKEN_WINDOW).is_ok());
     }
 }

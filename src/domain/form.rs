@@ -26,9 +26,19 @@ pub struct Flash {
     pub signed_out: bool,
 }
 
+/// The most characters that are kept of an entry. The longest field, an engine's arguments, takes fewer.
+const LONGEST_ENTRY: usize = 10_000;
+
 impl Flash {
     /// A refused form; the caller leaves secrets out of the entries.
-    pub fn new(entries: Vec<(String, String)>, problem: Problem) -> Self {
+    ///
+    /// Entries longer than any field takes are cut: what is kept for the person to correct must not fill the store.
+    pub fn new(mut entries: Vec<(String, String)>, problem: Problem) -> Self {
+        for (_, value) in &mut entries {
+            if let Some((end, _)) = value.char_indices().nth(LONGEST_ENTRY) {
+                value.truncate(end);
+            }
+        }
         Self { entries, detail: problem.detail, errors: problem.errors, changed: problem.changed, signed_out: false }
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The query of a list; each list takes what makes sense for it and ignores nothing silently.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::IntoParams, utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", into_params(parameter_in = Query))]
 #[serde(default, deny_unknown_fields)]
 pub struct ListQuery {
     /// Text in the name, tags or description.

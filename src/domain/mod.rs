@@ -14,6 +14,7 @@ pub mod path;
 pub mod problem;
 pub mod provider;
 pub mod run;
+pub mod text;
 pub mod try_it;
 pub mod user;
 pub mod workflow;

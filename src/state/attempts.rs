@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// More keys than these are not remembered: the oldest go.
 const MOST_KEYS: usize = 10_000;
 
+/// Of a key without a limit of its own, no more attempts than these are remembered.
+const MOST_TIMES: usize = 100;
+
 /// When something was tried, by key.
 #[derive(Debug, Default)]
 pub struct Attempts(Mutex<HashMap<String, Vec<Instant>>>);
@@ -24,7 +27,11 @@ impl Attempts {
             }
         }
         for (key, _) in limits {
-            attempts.entry(key).or_default().push(now);
+            let times = attempts.entry(key).or_default();
+            if times.len() == MOST_TIMES {
+                times.remove(0);
+            }
+            times.push(now);
         }
         if attempts.len() > MOST_KEYS {
             attempts.retain(|_, times| times.last().is_some_and(|last| now.duration_since(*last) < window));
@@ -34,6 +41,17 @@ impl Attempts {
             oldest.map(|key| attempts.remove(&key));
         }
         true
+    }
+
+    /// How many attempts a key had within the window.
+    pub fn count(&self, key: &str, window: Duration, now: Instant) -> usize {
+        self.lock().get(key).map_or(0, |times| times.iter().filter(|time| now.duration_since(**time) < window).count())
+    }
+
+    /// How many keys are remembered.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.lock().len()
     }
 
     /// Forgets all attempts of a key.

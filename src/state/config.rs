@@ -14,6 +14,9 @@ use crate::store::Store;
 const LEPTOS_FILE: &str = "Leptos.toml";
 const DEFAULT_ADDR: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3000);
 
+/// Fewest characters of the administrator's token.
+const LEAST_ADMIN_TOKEN: usize = 16;
+
 /// Flags of `dyno serve`; each has an environment variable of the same meaning.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ServeArgs {
@@ -64,6 +67,9 @@ pub enum ConfigError {
     /// The public address is not one.
     #[error("the public URL {0} must be https://HOST or, on this machine only, http://localhost:PORT, without a path")]
     PublicUrl(String),
+    /// The administrator's token could be guessed.
+    #[error("DYNO_ADMIN_TOKEN must have at least {LEAST_ADMIN_TOKEN} characters; `openssl rand -hex 32` makes one")]
+    ShortToken,
     /// A folder can't be made or found.
     #[error("{0}: {1}")]
     Folder(PathBuf, #[source] std::io::Error),
@@ -123,7 +129,7 @@ impl Config {
             site_addr,
             database_url: args.database_url.filter(|url| !url.is_empty()).unwrap_or_else(|| Store::default_url(&data_dir)),
             data_dir,
-            admin_token: args.admin_token.filter(|token| !token.is_empty()),
+            admin_token: args.admin_token.filter(|token| !token.is_empty()).map(long_enough).transpose()?,
             model_roots: args.model_roots.into_iter().filter(|root| !root.as_os_str().is_empty()).collect(),
             program,
             secret_key: secret_key.filter(|key| !key.is_empty()),
@@ -152,6 +158,11 @@ impl Config {
             None => format!("http://{}", self.site_addr),
         }
     }
+}
+
+/// A token that can't be guessed; a shorter one would open everything to whoever tries.
+fn long_enough(token: Secret) -> Result<Secret, ConfigError> {
+    if token.expose().chars().count() < LEAST_ADMIN_TOKEN { Err(ConfigError::ShortToken) } else { Ok(token) }
 }
 
 /// What `Leptos.toml` says (with `LEPTOS_*` of the environment over it), if it is there.
@@ -218,6 +229,12 @@ mod tests {
         for wrong in ["http://dyno.example.org", "https://dyno.example.org/sub", "ftp://x", "dyno", "https://u@x.org"] {
             assert!(public_url(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_administrators_token_is_long() {
+        assert!(matches!(long_enough(Secret::new("x")), Err(ConfigError::ShortToken)));
+        assert!(long_enough(Secret::new("sixteen letters.")).is_ok());
     }
 
     #[test]

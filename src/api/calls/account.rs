@@ -10,6 +10,7 @@ use crate::auth::session::{self, NewSession};
 use crate::auth::{LEAST_PASSWORD, digest, hash_password, random_token, throttle, verify_password};
 use crate::credentials::Secret;
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
+use crate::domain::text::is_invisible;
 use crate::domain::user::{Actor, LinkInfo};
 use crate::state::AppState;
 use crate::store::{LinkState, StoreError};
@@ -32,7 +33,7 @@ pub async fn sign_in(app: &AppState, name: &str, password: &Secret, peer: IpAddr
     if !errors.is_empty() {
         return Err(Problem::invalid(errors));
     }
-    throttle::begin(&app.sign_in_attempts, name, peer, Instant::now())?;
+    tokio::time::sleep(throttle::begin(&app.sign_in_attempts, name, peer, Instant::now())?).await;
     let found = app.store.user_for_sign_in(name).await?;
     let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
     let matches = password.expose().chars().count() <= MOST_PASSWORD && verify_password(password, hash).await?;
@@ -109,7 +110,7 @@ pub async fn change_password(
     let Some(was) = app.store.password_hash(actor.id).await? else {
         return Err(Problem::conflict("You have no password yet. Set one with a one-time link."));
     };
-    throttle::begin(&app.sign_in_attempts, &actor.name, peer, Instant::now())?;
+    tokio::time::sleep(throttle::begin(&app.sign_in_attempts, &actor.name, peer, Instant::now())?).await;
     let matches = current.expose().chars().count() <= MOST_PASSWORD && verify_password(current, Some(was.clone())).await?;
     if !matches {
         tracing::info!(peer = %peer, "a password change was refused");
@@ -125,7 +126,7 @@ pub(super) fn name_error(name: &str) -> Option<String> {
     match name.chars().count() {
         0 => Some("Enter a name.".to_owned()),
         51.. => Some("Use at most 50 characters.".to_owned()),
-        _ if name.chars().any(char::is_control) => Some("Use letters, digits and spaces.".to_owned()),
+        _ if name.chars().any(is_invisible) => Some("Use letters, digits and spaces.".to_owned()),
         _ => None,
     }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
+use crate::domain::text::is_invisible;
 
 /// What is asked of an item by the list that it is in.
 pub(super) trait Listed {
@@ -67,7 +68,7 @@ pub(super) fn checked_name(name: &str) -> Result<String, NameError> {
     match name.chars().count() {
         0 => Err(NameError::Empty),
         101.. => Err(NameError::TooLong),
-        _ if name.chars().any(char::is_control) => Err(NameError::Control),
+        _ if name.chars().any(is_invisible) => Err(NameError::Control),
         _ => Ok(name.to_owned()),
     }
 }

@@ -12,6 +12,7 @@ use crate::domain::inventory::{FileLocation, Model, ModelFacts, ModelFormat, Mod
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::provider::ProviderId;
+use crate::domain::text::is_invisible;
 use crate::domain::user::Actor;
 use crate::models::{ModelError, Roots, hub, normalised_base_url, read_facts, sha256_of};
 use crate::state::AppState;
@@ -141,7 +142,7 @@ fn cloud(new: &NewModel) -> Result<ModelSource, Vec<FieldError>> {
     let name = new.model.as_deref().map(str::trim).unwrap_or_default();
     if name.is_empty() {
         errors.push(FieldError::new("model", "Enter the provider's name for the model."));
-    } else if name.chars().count() > 200 || name.chars().any(char::is_control) {
+    } else if name.chars().count() > 200 || name.chars().any(is_invisible) {
         errors.push(FieldError::new("model", "Use at most 200 characters, no control characters."));
     }
     let Some(provider) = new.provider else {

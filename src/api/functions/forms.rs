@@ -28,6 +28,7 @@ mod on_server {
     use uuid::Uuid;
 
     use crate::api::functions::{CallError, local_path, query_escape};
+    use crate::auth::transport::Transport;
     use crate::domain::form::Flash;
     use crate::domain::problem::{Problem, ProblemKind};
     use crate::store::EntryOf;
@@ -136,6 +137,8 @@ mod on_server {
 
     /// Adds a `Set-Cookie` header to the answer.
     fn append_cookie(text: &str) {
+        let https = use_context::<Parts>().is_some_and(|parts| parts.extensions.get() == Some(&Transport::Https));
+        let text = &if https { format!("{text}; Secure") } else { text.to_owned() };
         if let (Some(response), Ok(value)) = (use_context::<leptos_axum::ResponseOptions>(), HeaderValue::from_str(text)) {
             response.append_header(header::SET_COOKIE, value);
         }

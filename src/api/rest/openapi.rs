@@ -48,9 +48,28 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
             .into_iter()
             .filter_map(Option::as_mut);
-        operations.for_each(add_problems);
+        operations.for_each(|operation| {
+            describe_successes(operation);
+            add_problems(operation);
+        });
     }
     document
+}
+
+/// Every answer needs a description; those of a success mostly need no more than their body says.
+fn describe_successes(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        if response.description.is_empty() {
+            match status.as_str() {
+                "201" => "What was created.",
+                "202" => "What was begun.",
+                "204" => "Done.",
+                _ => "What was asked for.",
+            }
+            .clone_into(&mut response.description);
+        }
+    }
 }
 
 fn add_problems(operation: &mut Operation) {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Json, Path};
 use crate::api::calls;
-use crate::auth::SignedIn;
+use crate::auth::Administrator;
 use crate::domain::list::Page;
 use crate::domain::problem::Problem;
 use crate::domain::user::{InvitedUser, Role, User};
@@ -37,7 +37,7 @@ struct NewUser {
 
 /// Lists everybody (administrators only).
 #[utoipa::path(get, path = "/api/v1/users", tag = "people", responses((status = 200, body = Page<User>)))]
-async fn list(State(app): State<AppState>, SignedIn(actor): SignedIn) -> Result<Json<Page<User>>, Problem> {
+async fn list(State(app): State<AppState>, Administrator(actor): Administrator) -> Result<Json<Page<User>>, Problem> {
     calls::users::list(&app, &actor).await.map(Json)
 }
 
@@ -47,7 +47,7 @@ async fn list(State(app): State<AppState>, SignedIn(actor): SignedIn) -> Result<
 )]
 async fn create(
     State(app): State<AppState>,
-    SignedIn(actor): SignedIn,
+    Administrator(actor): Administrator,
     Json(new): Json<NewUser>,
 ) -> Result<(StatusCode, Json<InvitedUser>), Problem> {
     let invited = calls::users::create(&app, &actor, &new.name, new.role.unwrap_or(Role::Member)).await?;
@@ -61,7 +61,7 @@ async fn create(
 )]
 async fn invite_again(
     State(app): State<AppState>,
-    SignedIn(actor): SignedIn,
+    Administrator(actor): Administrator,
     Path(id): Path<Uuid>,
 ) -> Result<(StatusCode, Json<InvitedUser>), Problem> {
     Ok((StatusCode::CREATED, Json(calls::users::invite_again(&app, &actor, id).await?)))
@@ -72,7 +72,11 @@ async fn invite_again(
     post, path = "/api/v1/users/{id}/disable", tag = "people", params(("id" = Uuid, Path)),
     responses((status = 200, body = User), (status = 409, description = "One's own account, or the last administrator's."))
 )]
-async fn disable(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<User>, Problem> {
+async fn disable(
+    State(app): State<AppState>,
+    Administrator(actor): Administrator,
+    Path(id): Path<Uuid>,
+) -> Result<Json<User>, Problem> {
     calls::users::disable(&app, &actor, id).await.map(Json)
 }
 
@@ -81,7 +85,11 @@ async fn disable(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id
     post, path = "/api/v1/users/{id}/enable", tag = "people", params(("id" = Uuid, Path)),
     responses((status = 200, body = User))
 )]
-async fn enable(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<User>, Problem> {
+async fn enable(
+    State(app): State<AppState>,
+    Administrator(actor): Administrator,
+    Path(id): Path<Uuid>,
+) -> Result<Json<User>, Problem> {
     calls::users::enable(&app, &actor, id).await.map(Json)
 }
 
@@ -90,7 +98,11 @@ async fn enable(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id)
     delete, path = "/api/v1/users/{id}", tag = "people", params(("id" = Uuid, Path)),
     responses((status = 204), (status = 409, description = "One's own account, or the last administrator's."))
 )]
-async fn remove(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+async fn remove(
+    State(app): State<AppState>,
+    Administrator(actor): Administrator,
+    Path(id): Path<Uuid>,
+) -> Result<StatusCode, Problem> {
     calls::users::remove(&app, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

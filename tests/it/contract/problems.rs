@@ -162,3 +162,35 @@ fn collect(value: &Value, references: &mut Vec<String>) {
         _ => {}
     }
 }
+
+/// What validators and generators of clients hold against a document: parameters of a path that the path does not have, answers
+/// without a description, operations of one name.
+#[tokio::test]
+async fn the_api_document_is_one_that_generators_take() {
+    let world = World::start().await;
+    let document = world.portal.admin.get("/api/v1/openapi.json").await.expect(200);
+    let mut names = std::collections::BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let at = format!("{method} {path}");
+            let name = operation["operationId"].as_str().unwrap_or_default().to_owned();
+            assert!(!name.is_empty() && names.insert(name.clone()), "{at}: {name:?} is no name of its own");
+            let mut in_path: Vec<String> = Vec::new();
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let parameter_name = parameter["name"].as_str().unwrap();
+                match parameter["in"].as_str() {
+                    Some("path") => {
+                        assert!(path.contains(&format!("{{{parameter_name}}}")), "{at}: {parameter_name} is not in the path");
+                        assert_eq!(parameter["required"], true, "{at}: {parameter_name}");
+                        in_path.push(parameter_name.to_owned());
+                    }
+                    place => assert!(matches!(place, Some("query" | "header")), "{at}: {parameter_name} in {place:?}"),
+                }
+            }
+            assert_eq!(path.matches('{').count(), in_path.len(), "{at}: {in_path:?}");
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                assert!(!answer["description"].as_str().unwrap_or_default().is_empty(), "{at}: {status}");
+            }
+        }
+    }
+}

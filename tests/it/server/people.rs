@@ -161,3 +161,14 @@ async fn proxies_are_believed_only_when_named() {
     }
     assert!(!peer_is_throttled(&named, PEER), "each came from its own");
 }
+
+#[tokio::test]
+async fn wrong_tokens_are_throttled_and_a_right_one_is_not() {
+    let app = TestApp::start().await;
+    let wrong = TestClient { token: Some("not a token of this portal".to_owned()), ..app.admin.clone() };
+    for _ in 0..100 {
+        assert_eq!(wrong.get("/api/v1/runs").await.status, 401);
+    }
+    assert_eq!(wrong.get("/api/v1/runs").await.status, 429);
+    assert_eq!(app.admin.get("/api/v1/runs").await.status, 200, "of the same peer");
+}

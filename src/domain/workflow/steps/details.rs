@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::values;
 use crate::domain::benchmark::{EvalWith, LoadSpec, Serving, Tag};
 use crate::domain::problem::FieldError;
+use crate::domain::text::is_invisible;
 use crate::domain::workflow::body::{Patch, Reader};
 use crate::domain::workflow::state::WorkflowSteps;
 
@@ -35,7 +36,7 @@ pub struct DetailsPatch {
 pub fn read(reader: &mut Reader<'_>, step: u8) -> DetailsPatch {
     DetailsPatch {
         name: reader.field("name", STEP, |value| {
-            let name = values::text(value, "Name", 50)?;
+            let name = visible(values::text(value, "Name", 50)?, "Name")?;
             if name.is_empty() { Err(NO_NAME.to_owned()) } else { Ok(name) }
         }),
         tags: reader.field("tags", STEP, tags),
@@ -80,7 +81,7 @@ fn tag(value: &Value) -> Result<Tag, String> {
         }
         other => (other, None),
     };
-    let name = values::text(name, "A tag", 50)?;
+    let name = visible(values::text(name, "A tag", 50)?, "A tag")?;
     if name.is_empty() {
         return Err("A tag needs a name.".to_owned());
     }
@@ -95,6 +96,14 @@ fn tag(value: &Value) -> Result<Tag, String> {
         ),
     };
     Ok(Tag { name, color })
+}
+
+/// A name in lists must show what it is.
+fn visible(text: String, title: &str) -> Result<String, String> {
+    if text.chars().any(is_invisible) {
+        return Err(format!("{title} must have no invisible characters."));
+    }
+    Ok(text)
 }
 
 fn is_color(text: &str) -> bool {

@@ -19,6 +19,8 @@ fn a_name_has_1_to_50_characters_after_trimming() {
         (json!(null), "Enter a name."),
         (json!(long), "Name must be 50 characters or fewer; this has 63."),
         (json!(7), "Name must be text."),
+        (json!("llama\u{202e}70b"), "Name must have no invisible characters."),
+        (json!("llama\u{200b}"), "Name must have no invisible characters."),
     ] {
         Wizard::new().refuses(1, first(|fields| fields["name"] = name), (1, "name", message));
     }
