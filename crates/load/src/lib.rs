@@ -1,5 +1,6 @@
 //! The load generator: plan in, requests out, records and a report back. `dyno load` runs it as a process of its own.
 
+mod access;
 pub mod client;
 pub mod command;
 mod dataset_argument;

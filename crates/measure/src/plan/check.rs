@@ -25,6 +25,12 @@ impl Plan {
         if self.retry_429.is_some_and(|times| !(1..=100).contains(&times)) {
             return Err("A request may be sent again 1 to 100 times.".to_owned());
         }
+        if self.max_error_rate.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+            return Err("The largest error rate must be a share between 0 and 1.".to_owned());
+        }
+        for header in &self.headers {
+            header.check().map_err(|error| error.to_string())?;
+        }
         for endpoint in &self.endpoints {
             crate::address::Address::parse(&endpoint.base_url)?;
         }

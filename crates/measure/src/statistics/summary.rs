@@ -106,8 +106,6 @@ fn count(scope: &Scope<'_>, summary: &mut Summary) {
             *summary.errors.entry(class.as_str().to_owned()).or_default() += 1;
             continue;
         }
-        summary.total_input_tokens += u64::from(row.input.unwrap_or(0));
-        summary.total_output_tokens += u64::from(row.output.unwrap_or(0));
         if let Some(tokens) = row.cached {
             *cached.get_or_insert(0) += u64::from(tokens);
         }
@@ -121,6 +119,8 @@ fn count(scope: &Scope<'_>, summary: &mut Summary) {
             sources.push(source);
         }
     }
+    summary.total_input_tokens = all_of(scope, |row| row.input);
+    summary.total_output_tokens = all_of(scope, |row| row.output);
     if summary.total_requests > 0 {
         summary.error_rate = (summary.failed_requests + summary.dropped_requests) as f64 / summary.total_requests as f64;
     }
@@ -131,6 +131,13 @@ fn count(scope: &Scope<'_>, summary: &mut Summary) {
         [one] => Some(*one),
         _ => Some(TokenSource::Mixed),
     };
+}
+
+/// Tokens of the requests that ended well, where there are any and every one's are known.
+fn all_of(scope: &Scope<'_>, tokens: impl Fn(&Row) -> Option<u32>) -> Option<u64> {
+    let mut well = scope.iter().filter(|row| row.succeeded()).peekable();
+    well.peek()?;
+    well.try_fold(0, |sum, row| Some(sum + u64::from(tokens(row)?)))
 }
 
 /// Input tokens of the requests that `which` picks, where every one of them is known.
