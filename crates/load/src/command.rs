@@ -1,7 +1,6 @@
 //! The command line: `dyno load` with a plan, as the keeper calls it, or by hand.
 
-use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -12,19 +11,18 @@ use serde_json::{Map, Value};
 use crate::access::AccessArgs;
 use crate::client::stop::Stop;
 use crate::dataset_argument;
-use crate::execute::{Outcome, Tell, carry_out};
+use crate::execute::{Outcome, carry_out};
 use crate::limits::LimitArgs;
 use crate::self_check;
 use crate::spool::Spool;
-use crate::table::table;
+use crate::terminal::{show, teller};
 use dyno_measure::events::{LoadNews, LoadStatus};
-use dyno_measure::events::{LogLevel, Progress};
 use dyno_measure::load::{ArrivalProcess, Endpoint, LengthDistribution};
 use dyno_measure::plan::{AuthHeader, TokenLimitField};
 use dyno_measure::plan::{
     DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, SCHEMA_VERSION, TokenizerChoice, Workload,
 };
-use dyno_measure::report::{Phase, Summary};
+use dyno_measure::report::{Report, Summary};
 use dyno_measure::statistics::bounds::floor;
 
 /// Output limit where none is given, tokens.
@@ -359,13 +357,22 @@ pub fn main(args: LoadArgs) -> ExitCode {
     if spool.is_none() {
         show(&outcome);
     }
-    let good = outcome.status == LoadStatus::Ok && outcome.report.valid && !mostly_failed(&outcome);
+    let mostly_failed = mostly_failed(&outcome.report);
+    if mostly_failed && spool.is_none() {
+        let _ = writeln!(io::stderr(), "Over half of the requests failed.");
+    }
+    let good = outcome.status == LoadStatus::Ok && outcome.report.valid && !mostly_failed;
     if good { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
-/// Whether over half of the requests failed or were dropped, all load points together.
-fn mostly_failed(outcome: &Outcome) -> bool {
-    let sum = |of: fn(&Summary) -> u64| outcome.report.load_points.iter().map(|point| of(&point.summary)).sum::<u64>();
+/// Whether over half of the requests failed or were dropped, all load points together. A search is to go where requests fail:
+/// there the load point that it found counts.
+fn mostly_failed(report: &Report) -> bool {
+    let summaries: Vec<&Summary> = match report.search {
+        Some(_) => vec![&report.summary],
+        None => report.load_points.iter().map(|point| &point.summary).collect(),
+    };
+    let sum = |of: fn(&Summary) -> u64| summaries.iter().map(|summary| of(summary)).sum::<u64>();
     2 * sum(|summary| summary.failed_requests + summary.dropped_requests) > sum(|summary| summary.total_requests)
 }
 
@@ -384,78 +391,6 @@ fn refuse(spool: Option<&Spool>, words: &str) -> ExitCode {
     }
     let _ = writeln!(io::stderr(), "{words}");
     ExitCode::from(2)
-}
-
-fn teller(spool: Option<Rc<Spool>>) -> Tell {
-    let terminal = io::stderr().is_terminal();
-    Rc::new(move |news| match &spool {
-        // a full disk must not end a measurement
-        Some(spool) => {
-            let _ = spool.write(news);
-        }
-        None => say(&news, terminal),
-    })
-}
-
-/// Progress for people, on standard error.
-fn say(news: &LoadNews, terminal: bool) {
-    let mut out = io::stderr();
-    let _ = match news {
-        LoadNews::Log { level, line } => {
-            let mark = if *level == LogLevel::Info { "" } else { "warning: " };
-            writeln!(out, "{mark}{line}")
-        }
-        LoadNews::Prepared { tokenizer, notes, .. } => {
-            let notes = notes.iter().fold(String::new(), |text, note| text + "\n" + note);
-            writeln!(out, "Prompts are made; lengths by {tokenizer}.{notes}")
-        }
-        LoadNews::Progress(progress) if terminal => {
-            write!(out, "\r\x1b[2K{}", progress_line(progress)).and_then(|()| out.flush())
-        }
-        LoadNews::End { .. } if terminal => writeln!(out),
-        _ => Ok(()),
-    };
-}
-
-fn progress_line(progress: &Progress) -> String {
-    let mut line = String::new();
-    if progress.load_points > 1 {
-        let _ = write!(line, "load point {}/{} · ", progress.load_point + 1, progress.load_points);
-    }
-    if progress.phase == Some(Phase::Warmup) {
-        line.push_str("warm-up · ");
-    } else {
-        let _ = write!(line, "{}", progress.completed + progress.failed);
-        if let Some(total) = progress.total {
-            let _ = write!(line, "/{total}");
-        }
-        line.push_str(" done · ");
-    }
-    let _ = write!(line, "{} in flight", progress.in_flight);
-    if progress.failed > 0 {
-        let _ = write!(line, " · {} failed", progress.failed);
-    }
-    if let Some(rate) = progress.output_tokens_per_s {
-        let _ = write!(line, " · {rate:.0} tok/s");
-    }
-    if let Some(ttft) = progress.ttft_ms {
-        let _ = write!(line, " · TTFT {ttft:.1} ms");
-    }
-    if let Some(tpot) = progress.tpot_ms {
-        let _ = write!(line, " · TPOT {tpot:.2} ms");
-    }
-    if let Some(eta) = progress.eta_ms {
-        let _ = write!(line, " · {} s left", eta.div_ceil(1000));
-    }
-    line
-}
-
-fn show(outcome: &Outcome) {
-    let mut text = table(&outcome.report);
-    if let Some(reason) = &outcome.reason {
-        let _ = writeln!(text, "{reason}");
-    }
-    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub mod sidecar;
 pub mod spool;
 pub mod stream;
 pub mod table;
+mod terminal;
 pub mod tokens;
 pub mod workload;
 

@@ -255,7 +255,7 @@ mod tests {
         }));
         assert!(got.by_hand, "{got:?}");
         for part in [
-            r#"--extra-body '{"temperature":0,"chat_template_kwargs":{"enable_thinking":false}}'"#,
+            r#"--extra-body '{"chat_template_kwargs":{"enable_thinking":false},"temperature":0}'"#,
             "--header 'x-team: a b' --header 'api-key: $MY_KEY' --ca /etc/lab.pem --max-error-rate 0.2",
         ] {
             assert!(got.command.contains(part), "{part}: {}", got.command);

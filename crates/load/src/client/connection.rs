@@ -135,6 +135,10 @@ impl Connection {
                 too_long |= sse.feed(&begun, |event| exchange.on_event(event, at, kept)).is_err();
             }
         });
+        if answer.done() {
+            // the last event may lack its blank line
+            sse.finish(|event| exchange.on_last_event(event, at, kept));
+        }
         let failure = match fed {
             Err(HttpError::Http2) => {
                 let words = HttpError::Http2.to_string();

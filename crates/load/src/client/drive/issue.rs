@@ -15,7 +15,7 @@ use dyno_measure::report::{ErrorClass, Phase};
 const COMPARED: u32 = 32;
 
 /// For how long a server's connections must fail before it is taken to be gone, ns.
-const GONE_AFTER: i64 = 10 * SECOND;
+const GONE_AFTER: i64 = 6 * SECOND;
 
 /// Pauses before a server that can't be reached is asked again, ns.
 pub(super) const FIRST_PAUSE: i64 = 100_000_000;

@@ -53,6 +53,9 @@ impl Driver<'_> {
         }
         connection.on_end(broken, at, embeddings);
         connection.close();
+        if !answered {
+            self.did_not_answer(place);
+        }
         self.finish(place, at);
     }
 

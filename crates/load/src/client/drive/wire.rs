@@ -55,7 +55,8 @@ impl Driver<'_> {
         }
     }
 
-    pub(super) fn connect_failed(&mut self, place: usize, class: ErrorClass, words: &str) {
+    /// A server did not answer a connection: it is left alone for a while.
+    pub(super) fn did_not_answer(&mut self, place: usize) {
         let target = &mut self.targets[self.connections[place].target];
         let now = clock::now();
         if target.failures == 0 {
@@ -64,6 +65,11 @@ impl Driver<'_> {
             target.next_probe = now + FIRST_PAUSE;
         }
         target.failures += 1;
+    }
+
+    pub(super) fn connect_failed(&mut self, place: usize, class: ErrorClass, words: &str) {
+        self.did_not_answer(place);
+        let target = &mut self.targets[self.connections[place].target];
         // a name may have several addresses, not all of which answer
         if !target.answered && !target.addresses.is_empty() {
             target.chosen = (target.chosen + 1) % target.addresses.len();
