@@ -48,10 +48,8 @@ pub fn judge(exchange: &mut Exchange, head: Option<&Head>, is_stream: bool, embe
         exchange.failure = Some(Failure::new(ErrorClass::ErrorInStream, words));
     } else if is_stream && !exchange.done && exchange.row.finish.is_none() && exchange.failure.is_none() {
         exchange.failure = Some(match &exchange.odd {
-            Some(odd) if exchange.row.events == 0 => {
-                Failure::new(ErrorClass::MalformedStream, format!("the answer is no stream of events: {odd}"))
-            }
-            _ => Failure::new(ErrorClass::CutOff, "the stream ended with neither a finish reason nor [DONE]"),
+            Some(odd) => Failure::new(ErrorClass::MalformedStream, format!("in the place of events stands: {odd}")),
+            None => Failure::new(ErrorClass::CutOff, "the stream ended with neither a finish reason nor [DONE]"),
         });
     }
     if exchange.failure.is_none() && exchange.row.events == 0 {

@@ -128,8 +128,9 @@ fn headers_and_fields_of_ones_own_are_sent_and_no_secret_is_kept() {
     assert_eq!((seen[0].path.as_str(), &seen[0].body["top_k"]), ("/v1/chat/completions", &json!(3)));
     let kept = std::fs::read_to_string(&report).unwrap();
     assert!(kept.contains("MY_KEY") && !kept.contains("abc-secret"));
-    let refused = run(&["--header", "api-key: abc-secret"]);
-    assert_eq!(refused.status.code(), Some(2));
+    for refused in [["--header", "api-key: abc-secret"], ["--extra-body", r#"{"max_tokens":3}"#], ["--extra-body", "[1]"]] {
+        assert_eq!(run(&refused).status.code(), Some(2), "{refused:?}");
+    }
 }
 
 #[test]

@@ -84,6 +84,7 @@ fn what_is_no_stream_is_called_what_it_is() {
             "malformed_stream",
             "<!DOCTYPE html>",
         ),
+        (format!("{STREAM}{}{}0\r\n\r\n", chunk(&word("a")), chunk(page)), "malformed_stream", "<!DOCTYPE html>"),
         ("HTTP/1.1 200 OK\r\ncontent-ty".to_owned(), "cut_off", "head"),
     ] {
         let left = load_on(&answer);

@@ -3,6 +3,9 @@
 use super::{Load, Plan, PlannedLoad, Workload};
 use crate::load::Endpoint;
 
+/// Fields of a request's body that the plan's other parts make.
+const OWN_FIELDS: [&str; 6] = ["model", "messages", "prompt", "input", "max_tokens", "max_completion_tokens"];
+
 impl Plan {
     /// Checks what can be checked without asking anybody.
     ///
@@ -27,6 +30,9 @@ impl Plan {
         }
         if self.max_error_rate.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
             return Err("The largest error rate must be a share between 0 and 1.".to_owned());
+        }
+        if let Some(own) = OWN_FIELDS.iter().find(|field| self.extra_body.contains_key(**field)) {
+            return Err(format!("The field {own} of a request is the plan's own: it can't be added."));
         }
         for header in &self.headers {
             header.check().map_err(|error| error.to_string())?;

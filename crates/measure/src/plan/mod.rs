@@ -3,6 +3,7 @@
 
 mod check;
 mod header;
+mod kept;
 mod search;
 
 use std::path::PathBuf;
@@ -80,7 +81,7 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_error_rate: Option<f64>,
     /// Latency limits that goodput is counted by.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "kept::slo")]
     pub slo: Option<Slo>,
     /// Whether and how the client is checked against the reference engine before the load; absent: not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -139,10 +140,10 @@ pub enum Workload {
         /// Output limit; the longest where limits are spread.
         output_tokens: u32,
         /// How input lengths are spread; absent: all are the longest.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "kept::lengths")]
         input_lengths: Option<LengthDistribution>,
         /// How output limits are spread; absent: all are the longest.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "kept::lengths")]
         output_lengths: Option<LengthDistribution>,
         /// Share of the input that all prompts begin with, 0 to 1.
         #[serde(default)]
@@ -422,10 +423,14 @@ mod tests {
     fn a_plan_of_a_later_version_is_read_as_far_as_it_is_known() {
         let plan: Plan = serde_json::from_str(
             r#"{"schema_version":2,"later":1,"endpoints":[{"node":"n","base_url":"http://h","later":1}],"model":"m",
-                "workload":{"kind":"synthetic","input_tokens":8,"output_tokens":4,"later":1},
+                "workload":{"kind":"synthetic","input_tokens":8,"output_tokens":4,"later":1,"input_lengths":{"kind":"uniform","min":2,"later":1}},
+                "slo":{"percentile":99,"ttft_ms":5,"later":1,"search":{"min":1,"max":8,"later":1}},
                 "load_points":[{"load":{"kind":"closed","concurrency":2,"later":1},"later":1}],"tokenizer":{"kind":"none","later":1}}"#,
         )
         .unwrap();
-        assert_eq!((plan.schema_version, plan.workload, plan.load_points[0].at()), (2, Workload::synthetic(8, 4), 2.0));
+        assert_eq!((plan.schema_version, plan.load_points[0].at()), (2, 2.0));
+        let spread = Some(LengthDistribution::Uniform { min: 2 });
+        assert!(matches!(plan.workload, Workload::Synthetic { input_tokens: 8, input_lengths, .. } if input_lengths == spread));
+        assert_eq!(plan.slo.and_then(|slo| slo.search).map(|search| search.max), Some(8.0));
     }
 }
