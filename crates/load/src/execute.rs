@@ -299,6 +299,13 @@ mod tests {
             counted,
             [(5, TokenSource::Usage), (6, TokenSource::Tokenizer), (3, TokenSource::Events), (100, TokenSource::Usage)]
         );
+        let doubted = |output| Row { doubted: true, ..row(2, TokenSource::Usage, output) };
+        records.push(doubted(900), &GapsBuf::default(), None);
+        records.push(doubted(50), &GapsBuf::default(), None);
+        let texts = HashMap::from([(4, text(6)), (5, text(48))]);
+        assert!(count_texts(&mut records, texts, &mut tokens(folder.path()), &mut HashMap::new()));
+        let counted: Vec<_> = records.rows[4..].iter().map(|row| (row.output.unwrap(), row.source.unwrap())).collect();
+        assert_eq!(counted, [(6, TokenSource::Tokenizer), (50, TokenSource::Usage)], "the tokenizer decides");
         // 4 against 5; 8 against the 10 that were shown
         assert_eq!(disagreement, HashMap::from([(0, 0.2), (1, 0.2)]));
     }
