@@ -12,7 +12,9 @@ use crate::domain::inventory::{Dataset, DatasetRow, ModelFacts, ModelSource, Tra
 use crate::domain::provider::ProviderId;
 use crate::domain::slo::floor;
 use crate::engine::Launch;
-use dyno_measure::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
+use dyno_measure::plan::{
+    DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, SCHEMA_VERSION, TokenizerChoice, Workload,
+};
 
 /// The variable through which the load gets a provider's secret.
 pub(super) const SECRET_ENV: &str = "DYNO_LOAD_SECRET";
@@ -65,6 +67,7 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
     };
     let longest_output = load.max_output_tokens.unwrap_or(DEFAULT_OUTPUT);
     Plan {
+        schema_version: SCHEMA_VERSION,
         run_id: inputs.run_id,
         endpoints,
         model,
@@ -81,6 +84,10 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         retry_429: None,
         tokenizer: tokenizer(inputs),
         extra_body: serde_json::Map::new(),
+        headers: Vec::new(),
+        ca: None,
+        insecure: false,
+        max_error_rate: None,
         slo: load.slo.clone(),
         self_check: Some(PlannedCheck { cache: Some(inputs.data_dir.join("self-check")) }),
         // Beside the plan: the load runs in its folder.

@@ -1,26 +1,28 @@
 //! The command line: `dyno load` with a plan, as the keeper calls it, or by hand.
 
-use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use clap::{Args, Parser, ValueEnum};
+use serde_json::{Map, Value};
 
+use crate::access::AccessArgs;
 use crate::client::stop::Stop;
 use crate::dataset_argument;
-use crate::execute::{Outcome, Tell, carry_out};
+use crate::execute::{Outcome, carry_out};
 use crate::limits::LimitArgs;
 use crate::self_check;
 use crate::spool::Spool;
-use crate::table::table;
+use crate::terminal::{show, teller};
 use dyno_measure::events::{LoadNews, LoadStatus};
-use dyno_measure::events::{LogLevel, Progress};
 use dyno_measure::load::{ArrivalProcess, Endpoint, LengthDistribution};
 use dyno_measure::plan::{AuthHeader, TokenLimitField};
-use dyno_measure::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
-use dyno_measure::report::Phase;
+use dyno_measure::plan::{
+    DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, SCHEMA_VERSION, TokenizerChoice, Workload,
+};
+use dyno_measure::report::{Report, Summary};
 use dyno_measure::statistics::bounds::floor;
 
 /// Output limit where none is given, tokens.
@@ -119,6 +121,14 @@ pub struct LoadArgs {
     /// The environment variable that holds the API key.
     #[arg(long, value_name = "NAME")]
     api_key_env: Option<String>,
+    #[command(flatten)]
+    access: AccessArgs,
+    /// Fields added to each request's body, as a JSON object.
+    #[arg(long, value_name = "JSON", conflicts_with = "plan", value_parser = json_object)]
+    extra_body: Option<Map<String, Value>>,
+    /// End the load once more than this share of a load point's requests have failed, 0 to 1; judged after 100 requests.
+    #[arg(long, value_name = "SHARE", conflicts_with = "plan")]
+    max_error_rate: Option<f64>,
     /// Seed of prompts and arrivals.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -169,8 +179,15 @@ impl LoadArgs {
     fn into_plan(self) -> Result<Plan, String> {
         if let Some(path) = &self.plan {
             let bytes = std::fs::read(path).map_err(|error| format!("The plan {} can't be read: {error}.", path.display()))?;
-            let mut plan: Plan = serde_json::from_slice(&bytes)
+            let mut unknown = Vec::new();
+            let mut reader = serde_json::Deserializer::from_slice(&bytes);
+            let mut plan: Plan = serde_ignored::deserialize(&mut reader, |field| unknown.push(field.to_string()))
+                .and_then(|plan| reader.end().map(|()| plan))
                 .map_err(|error| format!("The plan {} is not understood: {error}.", path.display()))?;
+            // a slip of the pen is not to change a load in silence; what a later version wrote is no reason to refuse it
+            for field in unknown {
+                let _ = writeln!(io::stderr(), "warning: the plan's field {field} is not known, and is ignored.");
+            }
             plan.report = self.report.or(plan.report);
             plan.requests = self.requests.or(plan.requests);
             if self.self_check == SelfCheckArg::Off {
@@ -209,6 +226,7 @@ impl LoadArgs {
         let load_points = loads.into_iter().map(of).map(enough).collect();
         let metrics = (self.engine_metrics != "off").then_some(self.engine_metrics);
         Ok(Plan {
+            schema_version: SCHEMA_VERSION,
             run_id: uuid::Uuid::nil(),
             endpoints: self
                 .base_url
@@ -250,7 +268,11 @@ impl LoadArgs {
             ramp_s: self.ramp_s,
             retry_429: self.retry_429,
             tokenizer: self.tokenizer.map_or(TokenizerChoice::Engine, |path| TokenizerChoice::File { path }),
-            extra_body: serde_json::Map::new(),
+            extra_body: self.extra_body.unwrap_or_default(),
+            headers: self.access.header,
+            ca: self.access.ca,
+            insecure: self.access.insecure,
+            max_error_rate: self.max_error_rate,
             slo,
             self_check: (self.self_check == SelfCheckArg::On).then(|| PlannedCheck { cache: self_check::default_folder() }),
             requests: self.requests,
@@ -296,8 +318,12 @@ pub(super) fn node_name(base_url: &str) -> String {
     dyno_measure::address::Address::parse(base_url).map_or_else(|_| base_url.to_owned(), |address| address.host_header())
 }
 
-/// Runs the command: 0 when all went well, 1 when the result is not valid, not whole, or no request succeeded, 2 when the
-/// plan or the arguments are wrong.
+fn json_object(text: &str) -> Result<Map<String, Value>, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
+/// Runs the command: 0 when all went well, 1 when the result is not valid, not whole, or over half of its requests failed, 2
+/// when the plan or the arguments are wrong.
 pub fn main(args: LoadArgs) -> ExitCode {
     let spool = match args.spool.as_deref().map(Spool::open).transpose() {
         Ok(spool) => spool,
@@ -331,7 +357,23 @@ pub fn main(args: LoadArgs) -> ExitCode {
     if spool.is_none() {
         show(&outcome);
     }
-    if outcome.status == LoadStatus::Ok && outcome.report.valid { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    let mostly_failed = mostly_failed(&outcome.report);
+    if mostly_failed && spool.is_none() {
+        let _ = writeln!(io::stderr(), "Over half of the requests failed.");
+    }
+    let good = outcome.status == LoadStatus::Ok && outcome.report.valid && !mostly_failed;
+    if good { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+/// Whether over half of the requests failed or were dropped, all load points together. A search is to go where requests fail:
+/// there the load point that it found counts.
+fn mostly_failed(report: &Report) -> bool {
+    let summaries: Vec<&Summary> = match report.search {
+        Some(_) => vec![&report.summary],
+        None => report.load_points.iter().map(|point| &point.summary).collect(),
+    };
+    let sum = |of: fn(&Summary) -> u64| summaries.iter().map(|summary| of(summary)).sum::<u64>();
+    2 * sum(|summary| summary.failed_requests + summary.dropped_requests) > sum(|summary| summary.total_requests)
 }
 
 /// Whoever reads the report finds all of it or nothing.
@@ -349,78 +391,6 @@ fn refuse(spool: Option<&Spool>, words: &str) -> ExitCode {
     }
     let _ = writeln!(io::stderr(), "{words}");
     ExitCode::from(2)
-}
-
-fn teller(spool: Option<Rc<Spool>>) -> Tell {
-    let terminal = io::stderr().is_terminal();
-    Rc::new(move |news| match &spool {
-        // a full disk must not end a measurement
-        Some(spool) => {
-            let _ = spool.write(news);
-        }
-        None => say(&news, terminal),
-    })
-}
-
-/// Progress for people, on standard error.
-fn say(news: &LoadNews, terminal: bool) {
-    let mut out = io::stderr();
-    let _ = match news {
-        LoadNews::Log { level, line } => {
-            let mark = if *level == LogLevel::Info { "" } else { "warning: " };
-            writeln!(out, "{mark}{line}")
-        }
-        LoadNews::Prepared { tokenizer, notes, .. } => {
-            let notes = notes.iter().fold(String::new(), |text, note| text + "\n" + note);
-            writeln!(out, "Prompts are made; lengths by {tokenizer}.{notes}")
-        }
-        LoadNews::Progress(progress) if terminal => {
-            write!(out, "\r\x1b[2K{}", progress_line(progress)).and_then(|()| out.flush())
-        }
-        LoadNews::End { .. } if terminal => writeln!(out),
-        _ => Ok(()),
-    };
-}
-
-fn progress_line(progress: &Progress) -> String {
-    let mut line = String::new();
-    if progress.load_points > 1 {
-        let _ = write!(line, "load point {}/{} · ", progress.load_point + 1, progress.load_points);
-    }
-    if progress.phase == Some(Phase::Warmup) {
-        line.push_str("warm-up · ");
-    } else {
-        let _ = write!(line, "{}", progress.completed + progress.failed);
-        if let Some(total) = progress.total {
-            let _ = write!(line, "/{total}");
-        }
-        line.push_str(" done · ");
-    }
-    let _ = write!(line, "{} in flight", progress.in_flight);
-    if progress.failed > 0 {
-        let _ = write!(line, " · {} failed", progress.failed);
-    }
-    if let Some(rate) = progress.output_tokens_per_s {
-        let _ = write!(line, " · {rate:.0} tok/s");
-    }
-    if let Some(ttft) = progress.ttft_ms {
-        let _ = write!(line, " · TTFT {ttft:.1} ms");
-    }
-    if let Some(tpot) = progress.tpot_ms {
-        let _ = write!(line, " · TPOT {tpot:.2} ms");
-    }
-    if let Some(eta) = progress.eta_ms {
-        let _ = write!(line, " · {} s left", eta.div_ceil(1000));
-    }
-    line
-}
-
-fn show(outcome: &Outcome) {
-    let mut text = table(&outcome.report);
-    if let Some(reason) = &outcome.reason {
-        let _ = writeln!(text, "{reason}");
-    }
-    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 #[cfg(test)]

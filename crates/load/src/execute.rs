@@ -11,7 +11,7 @@ use crate::client::socket::{keep_stamps_on, raise_open_files};
 use crate::client::stop::Stop;
 use crate::engine_metrics::Scraper;
 use crate::load_point_runner::LoadPointRunner;
-use crate::prepare::{addresses_of, id_prefix, metrics_of, prompts_of, secret_of, targets_of, tls_of, tokens_of};
+use crate::prepare::{addresses_of, header_lines, id_prefix, metrics_of, prompts_of, targets_of, tls_of, tokens_of};
 use crate::progress::Progressing;
 use crate::records::RecordFile;
 use crate::self_check;
@@ -85,7 +85,7 @@ pub(super) fn measure(plan: &Plan, check: Option<&SelfCheck>, tell: &Tell, stop:
         return Err(format!("{most} requests in flight need as many open files, and the system allows {files}."));
     }
     let mut notes = Vec::new();
-    let secret = secret_of(plan)?;
+    let secret = header_lines(plan)?;
     let tls = tls_of(plan)?;
     let addresses = addresses_of(plan)?;
     let mut records = Records { id_prefix: id_prefix(plan), ..Records::default() };
@@ -106,6 +106,7 @@ pub(super) fn measure(plan: &Plan, check: Option<&SelfCheck>, tell: &Tell, stop:
         stall: (plan.stall_timeout_s * 1e9) as i64,
         total: (plan.timeout_s * 1e9) as i64,
         retries: plan.retry_429.unwrap_or(0),
+        max_error_rate: plan.max_error_rate,
         deadline: plan.deadline_unix_ns.map(|at| clock.monotonic(at)),
     };
     let told = tell.clone();
@@ -159,6 +160,14 @@ pub(super) fn measure(plan: &Plan, check: Option<&SelfCheck>, tell: &Tell, stop:
             driver.retried
         ));
     }
+    notes.extend(driver.odd.notes());
+    if plan.insecure && tls.is_some() {
+        notes.push("The server's certificate was not checked: any would have been taken.".to_owned());
+    }
+    if driver.requests().limit() != plan.token_limit {
+        let (refused, taken) = (plan.token_limit.as_str(), driver.requests().limit().as_str());
+        notes.push(format!("The server refused {refused}: the output was limited by {taken}."));
+    }
     if asked_for_usage && !driver.requests().asks_for_usage() {
         notes.push("The server refused to be asked for usage (stream_options).".to_owned());
     }
@@ -195,7 +204,11 @@ fn count_texts(
         let row = &mut records.rows[index];
         let text = String::from_utf8_lossy(&text);
         let Some(counted) = tokens.text(&text, false).filter(|counted| *counted > 0) else { continue };
-        if row.source == Some(TokenSource::Usage) {
+        let disproved = row.doubted && {
+            let (claimed, counted) = (u64::from(row.output.unwrap_or(0)), u64::from(counted));
+            claimed >= counted * 10 || counted >= claimed * 10
+        };
+        if row.source == Some(TokenSource::Usage) && !disproved {
             // reasoning that was not streamed is in no text
             let hidden = if row.reasoning_streamed { 0 } else { row.reasoning.unwrap_or(0) };
             let sums = compared.entry(row.load_point).or_default();
@@ -286,6 +299,13 @@ mod tests {
             counted,
             [(5, TokenSource::Usage), (6, TokenSource::Tokenizer), (3, TokenSource::Events), (100, TokenSource::Usage)]
         );
+        let doubted = |output| Row { doubted: true, ..row(2, TokenSource::Usage, output) };
+        records.push(doubted(900), &GapsBuf::default(), None);
+        records.push(doubted(50), &GapsBuf::default(), None);
+        let texts = HashMap::from([(4, text(6)), (5, text(48))]);
+        assert!(count_texts(&mut records, texts, &mut tokens(folder.path()), &mut HashMap::new()));
+        let counted: Vec<_> = records.rows[4..].iter().map(|row| (row.output.unwrap(), row.source.unwrap())).collect();
+        assert_eq!(counted, [(6, TokenSource::Tokenizer), (50, TokenSource::Usage)], "the tokenizer decides");
         // 4 against 5; 8 against the 10 that were shown
         assert_eq!(disagreement, HashMap::from([(0, 0.2), (1, 0.2)]));
     }

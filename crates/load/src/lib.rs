@@ -1,5 +1,6 @@
 //! The load generator: plan in, requests out, records and a report back. `dyno load` runs it as a process of its own.
 
+mod access;
 pub mod client;
 pub mod command;
 mod dataset_argument;
@@ -19,6 +20,7 @@ pub mod sidecar;
 pub mod spool;
 pub mod stream;
 pub mod table;
+mod terminal;
 pub mod tokens;
 pub mod workload;
 

@@ -8,8 +8,8 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
 use crate::client::phase::Target;
-use crate::client::socket::tls_config;
 use crate::client::stop::Stop;
+use crate::client::tls::tls_config;
 use crate::engine_metrics::Source;
 use crate::execute::Tell;
 use crate::fetch::Fetch;
@@ -38,7 +38,16 @@ pub(super) fn metrics_of(plan: &Plan, addresses: &[Address]) -> Vec<Source> {
     with_path.collect()
 }
 
-pub(super) fn secret_of(plan: &Plan) -> Result<String, String> {
+/// The lines that prove who asks, and those of one's own.
+pub(super) fn header_lines(plan: &Plan) -> Result<String, String> {
+    let mut lines = secret_of(plan)?;
+    for header in &plan.headers {
+        lines += &header.line(|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
+    }
+    Ok(lines)
+}
+
+fn secret_of(plan: &Plan) -> Result<String, String> {
     let Some(auth) = &plan.auth else { return Ok(String::new()) };
     let secret =
         std::env::var(&auth.api_key_env).map_err(|_| format!("The environment variable {} is not set.", auth.api_key_env))?;
@@ -54,7 +63,7 @@ pub(super) fn secret_of(plan: &Plan) -> Result<String, String> {
 
 pub(super) fn tls_of(plan: &Plan) -> Result<Option<Arc<ClientConfig>>, String> {
     let needed = plan.endpoints.iter().any(|endpoint| endpoint.base_url.starts_with("https://"));
-    if needed { tls_config().map(Some).map_err(|error| format!("TLS can't be set up: {error}.")) } else { Ok(None) }
+    if needed { tls_config(plan.ca.as_deref(), plan.insecure).map(Some).map_err(|error| error.to_string()) } else { Ok(None) }
 }
 
 /// Short, and different for every run, since the same id twice would mix two runs up in an engine's log.
@@ -115,6 +124,7 @@ pub(super) fn targets_of(
             failures: 0,
             failing_since: 0,
             next_probe: 0,
+            pause: 0,
         });
     }
     Ok(targets)

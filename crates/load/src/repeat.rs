@@ -40,7 +40,11 @@ pub fn repeat(plan: &Plan, file: &str, provenance: &Map<String, Value>) -> Repea
     Repeat {
         command: shell_line(&words),
         by_hand,
-        key_variable: plan.auth.as_ref().map(|auth| auth.api_key_env.clone()),
+        key_variable: plan
+            .auth
+            .as_ref()
+            .map(|auth| auth.api_key_env.clone())
+            .or_else(|| plan.headers.iter().find_map(|header| header.value_env.clone())),
         engines: argv.collect(),
         reads_datasets: !matches!(plan.workload, Workload::Synthetic { .. }),
     }
@@ -115,6 +119,19 @@ fn flags(plan: &Plan) -> Option<Vec<String>> {
     if let TokenizerChoice::File { path } = &plan.tokenizer {
         flags.add("tokenizer", path.to_str()?);
     }
+    if !plan.extra_body.is_empty() {
+        flags.add("extra-body", Value::from(plan.extra_body.clone()));
+    }
+    for header in &plan.headers {
+        flags.add("header", header.argument());
+    }
+    if let Some(path) = &plan.ca {
+        flags.add("ca", path.to_str()?);
+    }
+    if plan.insecure {
+        flags.0.push("--insecure".to_owned());
+    }
+    flags.add_some("max-error-rate", plan.max_error_rate);
     flags.add_some("api-key-env", plan.auth.as_ref().map(|auth| &auth.api_key_env));
     if plan.ignore_eos {
         flags.0.push("--ignore-eos".to_owned());
@@ -230,6 +247,23 @@ mod tests {
     }
 
     #[test]
+    fn flags_say_how_a_server_is_reached_and_what_is_added_to_requests() {
+        let got = command(json!({
+            "headers": [{ "name": "x-team", "value": "a b" }, { "name": "api-key", "value_env": "MY_KEY" }],
+            "ca": "/etc/lab.pem", "extra_body": { "temperature": 0, "chat_template_kwargs": { "enable_thinking": false } },
+            "max_error_rate": 0.2,
+        }));
+        assert!(got.by_hand, "{got:?}");
+        for part in [
+            r#"--extra-body '{"chat_template_kwargs":{"enable_thinking":false},"temperature":0}'"#,
+            "--header 'x-team: a b' --header 'api-key: $MY_KEY' --ca /etc/lab.pem --max-error-rate 0.2",
+        ] {
+            assert!(got.command.contains(part), "{part}: {}", got.command);
+        }
+        assert!(command(json!({ "insecure": true })).command.contains("--insecure"));
+    }
+
+    #[test]
     fn flags_say_sweeps_limits_and_searches() {
         let point = |concurrency: u32, requests: u32| json!({ "load": { "kind": "closed", "concurrency": concurrency }, "num_requests": requests });
         let limits = json!({ "percentile": 99.0, "ttft_ms": 450.0, "tpot_ms": 40.0 });
@@ -268,7 +302,6 @@ mod tests {
         let point = |concurrency: u32, requests: u32| json!({ "load": { "kind": "closed", "concurrency": concurrency }, "num_requests": requests });
         for change in [
             json!({ "load_points": [point(1, 10), point(2, 20)] }),
-            json!({ "extra_body": { "temperature": 0 } }),
             json!({ "auth": { "header": "api_key", "api_key_env": "K" } }),
             json!({ "token_limit": "max_completion_tokens" }),
             json!({ "workload": { "kind": "dataset", "files": [] } }),

@@ -57,7 +57,14 @@ impl Address {
             None => 80,
         };
         let path = path.trim_end_matches('/');
-        let base_path = if path.is_empty() { "/v1" } else { path }.to_owned();
+        // whoever copies the address of a call means the server's
+        let call = ["/chat/completions", "/completions", "/embeddings"].iter().find_map(|call| path.strip_suffix(call));
+        let base_path = match call {
+            Some(before) => before.trim_end_matches('/'),
+            None if path.is_empty() => "/v1",
+            None => path,
+        }
+        .to_owned();
         Ok(Self { tls, host: host.to_owned(), port, base_path, policy: None })
     }
 
@@ -84,6 +91,14 @@ mod tests {
         let cloud = Address::parse("https://api.groq.com/openai/v1/").unwrap();
         assert_eq!((cloud.tls, cloud.port, cloud.base_path.as_str()), (true, 443, "/openai/v1"));
         assert_eq!(cloud.host_header(), "api.groq.com");
+        for (whole, base) in [
+            ("http://h/v1/chat/completions", "/v1"),
+            ("http://h/openai/v1/completions/", "/openai/v1"),
+            ("http://h/v1/embeddings", "/v1"),
+            ("http://h/chat/completions", ""),
+        ] {
+            assert_eq!(Address::parse(whole).unwrap().base_path, base, "{whole}");
+        }
         assert_eq!(Address::parse("http://[::1]:8").unwrap().host_header(), "[::1]:8");
         for wrong in ["ftp://x", "http://", "http://u:p@h/", "http://h:x", "http://h/?a=b", "http://h /"] {
             assert!(Address::parse(wrong).is_err(), "{wrong}");

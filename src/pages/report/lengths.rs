@@ -28,12 +28,12 @@ pub fn LengthsSection(
     if rows.is_empty() {
         return ().into_any();
     }
-    let cached = match summary.cached_tokens {
-        Some(cached) => format!(
+    let cached = match summary.cached_tokens.zip(summary.total_input_tokens) {
+        Some((cached, input)) => format!(
             "{} of {} input tokens ({}) came out of the engine's prefix cache.",
             grouped(cached),
-            grouped(summary.total_input_tokens),
-            percent(cached as f64 / summary.total_input_tokens.max(1) as f64)
+            grouped(input),
+            percent(cached as f64 / input.max(1) as f64)
         ),
         None => "The engine does not say how much of the input came out of its prefix cache.".to_owned(),
     };

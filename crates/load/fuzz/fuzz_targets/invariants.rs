@@ -26,8 +26,8 @@ pub fn check(bytes: &[u8], cuts: &[usize]) {
 
     for stream in [bytes, &whole.1] {
         let events = events(&[stream]);
-        assert!(events.iter().map(|(data, _)| data.len()).sum::<usize>() <= stream.len(), "events longer than what came");
-        for (data, _) in &events {
+        assert!(events.iter().map(|(data, ..)| data.len()).sum::<usize>() <= stream.len(), "events longer than what came");
+        for (data, ..) in &events {
             let mut text = Vec::new();
             if let Ok(chunk) = Chunk::read(data, Some(&mut text)) {
                 // each character of text takes at least as many bytes in JSON
@@ -61,15 +61,15 @@ fn answered(pieces: &[&[u8]]) -> Answered {
     (answer.got.clone(), body, answer.done(), error)
 }
 
-fn events(pieces: &[&[u8]]) -> Vec<(Vec<u8>, bool)> {
+fn events(pieces: &[&[u8]]) -> Vec<(Vec<u8>, bool, bool)> {
     let mut sse = Sse::default();
     let mut all = Vec::new();
     for piece in pieces {
-        if sse.feed(piece, |event| all.push((event.data.to_vec(), event.error))).is_err() {
+        if sse.feed(piece, |event| all.push((event.data.to_vec(), event.error, event.bare))).is_err() {
             return all;
         }
     }
-    sse.finish(|event| all.push((event.data.to_vec(), event.error)));
+    sse.finish(|event| all.push((event.data.to_vec(), event.error, event.bare)));
     all
 }
 

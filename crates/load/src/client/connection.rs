@@ -4,8 +4,9 @@ use std::io;
 
 use super::exchange::{Exchange, Kept};
 use super::outcome::{Failure, judge};
+use super::refusal::Refusal;
 use super::socket::Socket;
-use crate::stream::http::{Answer, HttpError};
+use crate::stream::http::{Answer, HttpError, is_success};
 use crate::stream::inflate::{Broken, Encoding, Inflate};
 use crate::stream::sse::Sse;
 use dyno_measure::report::ErrorClass;
@@ -108,20 +109,36 @@ impl Connection {
                 Ok(piece) => piece,
                 Err(broken) => {
                     // of a refusal, the status says enough
-                    unreadable = Some(broken).filter(|_| head.status == 200);
+                    unreadable = Some(broken).filter(|_| is_success(head.status));
                     return;
                 }
             };
             if piece.is_empty() {
                 return;
             }
-            if head.status == 200 && *is_stream.get_or_insert_with(|| head.events || looks_like_events(piece)) {
-                too_long |= sse.feed(piece, |event| exchange.on_event(event, at, kept)).is_err();
-            } else {
+            if !is_success(head.status) || *is_stream == Some(false) {
                 kept.take_body(head.status, piece);
                 exchange.last_activity = at;
+                return;
+            }
+            if *is_stream == Some(true) || head.events {
+                *is_stream = Some(true);
+                too_long |= sse.feed(piece, |event| exchange.on_event(event, at, kept)).is_err();
+                return;
+            }
+            // of an unnamed body, the first piece may be too short to tell
+            kept.take_body(head.status, piece);
+            exchange.last_activity = at;
+            *is_stream = looks_like_events(&kept.body);
+            if *is_stream == Some(true) {
+                let begun = std::mem::take(&mut kept.body);
+                too_long |= sse.feed(&begun, |event| exchange.on_event(event, at, kept)).is_err();
             }
         });
+        if answer.done() {
+            // the last event may lack its blank line
+            sse.finish(|event| exchange.on_last_event(event, at, kept));
+        }
         let failure = match fed {
             Err(HttpError::Http2) => {
                 let words = HttpError::Http2.to_string();
@@ -157,11 +174,16 @@ impl Connection {
             sse.finish(|event| exchange.on_last_event(event, at, kept));
             let whole = answer.done() || answer.ends_with_connection() && broken.is_none();
             let ended_well = exchange.done || exchange.row.finish.is_some();
-            if !whole && !ended_well && exchange.failure.is_none() && head.status == 200 {
+            // what was never a stream is not one that was cut off
+            let no_stream = kept.body.trim_ascii_start().first().is_some_and(|first| *first != b'{') || exchange.odd.is_some();
+            if !whole && !ended_well && exchange.failure.is_none() && is_success(head.status) && !no_stream {
                 let words = broken
                     .map_or_else(|| "the connection was closed in the middle of the answer".to_owned(), ToString::to_string);
                 exchange.failure = Some(Failure::new(ErrorClass::CutOff, words));
             }
+        } else if exchange.failure.is_none() && answer.begun {
+            let words = "the connection was closed in the middle of the answer's head";
+            exchange.failure = Some(Failure::new(ErrorClass::CutOff, words));
         } else if exchange.failure.is_none() {
             let words = broken.map_or_else(|| "the connection was closed before an answer".to_owned(), ToString::to_string);
             exchange.failure = Some(Failure::new(ErrorClass::Connect, words));
@@ -197,13 +219,10 @@ impl Connection {
         self.awaits_write = false;
     }
 
-    /// What a refusal says, for the one refusal that is asked about: whether the server knows `stream_options`.
-    pub fn refuses_usage_option(&self) -> bool {
+    /// Whether the answer refuses the request for one of the fields that differ between servers.
+    pub fn refusal(&self) -> Option<Refusal> {
         let refused = self.answer.got.as_ref().is_some_and(|head| matches!(head.status, 400 | 422));
-        refused
-            && memchr::memmem::find(&self.kept.body, b"stream_options")
-                .or_else(|| memchr::memmem::find(&self.kept.body, b"include_usage"))
-                .is_some()
+        if refused { Refusal::read(&self.kept.body, self.exchange.as_ref()?.sent_limit) } else { None }
     }
 }
 
@@ -218,7 +237,35 @@ fn unpacked<'a>(inflate: &'a mut Option<Box<Inflate>>, encoding: Encoding, piece
     inflate.as_mut().map_or(Ok(piece), |inflate| inflate.feed(piece))
 }
 
-/// Some servers forget the content type: no JSON begins like a stream of events.
-fn looks_like_events(piece: &[u8]) -> bool {
-    piece.starts_with(b"data:") || piece.starts_with(b":") || piece.starts_with(b"event:")
+/// Some servers forget the content type: no JSON begins like a stream of events. Nothing while too little has come to tell.
+fn looks_like_events(begun: &[u8]) -> Option<bool> {
+    const MARK: &[u8] = b"\xEF\xBB\xBF";
+    let begun = begun.strip_prefix(MARK).unwrap_or(begun).trim_ascii_start();
+    let fields = [&b"data:"[..], b":", b"event:", b"id:", b"retry:"];
+    if fields.iter().any(|field| begun.starts_with(field)) {
+        return Some(true);
+    }
+    if fields.iter().any(|field| field.starts_with(begun)) || MARK.starts_with(begun) { None } else { Some(false) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_known_by_its_first_bytes_however_few_come_at_once() {
+        for (begun, is_stream) in [
+            (&b""[..], None),
+            (b"da", None),
+            (b"\n\ndata", None),
+            (b"\xEF\xBB", None),
+            (b"data: x", Some(true)),
+            (b"\xEF\xBB\xBF: ping", Some(true)),
+            (b"{", Some(false)),
+            (b"<html>", Some(false)),
+            (b"dada", Some(false)),
+        ] {
+            assert_eq!(looks_like_events(begun), is_stream, "{begun:?}");
+        }
+    }
 }

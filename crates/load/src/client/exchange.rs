@@ -2,11 +2,13 @@
 
 use super::outcome::Failure;
 use crate::stream::chunk::{Chunk, Usage, error_words, tidy};
+use crate::stream::http::is_success;
 use crate::stream::json::unescape_into;
 use crate::stream::repeat::Repeat;
 use crate::stream::sse::Event;
 use crate::workload::PromptId;
-use dyno_measure::records::{GapsBuf, Row, known_finish};
+use dyno_measure::plan::TokenLimitField;
+use dyno_measure::records::{Finish, GapsBuf, Row};
 use dyno_measure::report::ErrorClass;
 
 /// Largest answer that is not a stream and is kept, bytes.
@@ -35,6 +37,16 @@ pub struct Exchange {
     pub tried_again: bool,
     /// Whether it was sent with the option that asks for usage.
     pub asked_for_usage: bool,
+    /// Under which name it was sent its output limit.
+    pub sent_limit: TokenLimitField,
+    /// A finish reason that says that generation went wrong, as the server wrote it.
+    pub bad_finish: Option<String>,
+    /// Text that stood where events should have been.
+    pub odd: Option<String>,
+    /// Whether a text held bytes that are no UTF-8.
+    pub broken_text: bool,
+    /// Whether what is new has come: a whole message after that is a repetition.
+    pub piecewise: bool,
     /// Whether the text is kept for a tokenizer.
     pub keeps_text: bool,
     /// Whether the answer, without reasoning, is kept for the next turn.
@@ -69,7 +81,7 @@ impl Kept {
 
     /// Keeps a piece of an answer that is no stream.
     pub fn take_body(&mut self, status: u16, piece: &[u8]) {
-        let room = if status == 200 { LARGEST_BODY } else { LARGEST_ERROR }.saturating_sub(self.body.len());
+        let room = if is_success(status) { LARGEST_BODY } else { LARGEST_ERROR }.saturating_sub(self.body.len());
         self.body.extend_from_slice(&piece[..piece.len().min(room)]);
     }
 }
@@ -87,6 +99,11 @@ impl Exchange {
             usage: None,
             tried_again: false,
             asked_for_usage: false,
+            sent_limit: TokenLimitField::MaxTokens,
+            bad_finish: None,
+            odd: None,
+            broken_text: false,
+            piecewise: false,
             keeps_text,
             keeps_answer: false,
         }
@@ -102,7 +119,11 @@ impl Exchange {
         if data == b"[DONE]" {
             self.done = true;
         } else if event.error {
-            self.failure = Some(Failure::new(ErrorClass::ErrorInStream, error_words(data)));
+            let words = error_words(data);
+            let words = if words.is_empty() { "an error without words".to_owned() } else { words };
+            self.failure = Some(Failure::new(ErrorClass::ErrorInStream, words));
+        } else if event.bare {
+            self.on_bare(data, at, kept);
         } else if !data.is_empty() {
             self.on_chunk(data, at, kept);
         }
@@ -111,8 +132,24 @@ impl Exchange {
     /// The stream ended inside an event: it counts only if it is whole.
     pub fn on_last_event(&mut self, event: Event<'_>, at: i64, kept: &mut Kept) {
         let data = event.data.trim_ascii();
-        if data == b"[DONE]" || Chunk::read(data, None).is_ok() {
+        if data == b"[DONE]" || event.error || event.bare || Chunk::read(data, None).is_ok() {
             self.on_event(event, at, kept);
+        }
+    }
+
+    /// Text that is no event: an error that the server wrote past its own protocol, or a whole answer.
+    fn on_bare(&mut self, data: &[u8], at: i64, kept: &mut Kept) {
+        match Chunk::read(data, None) {
+            Ok(chunk) if chunk.error.is_some() => self.on_chunk(data, at, kept),
+            Ok(chunk) if chunk.content() && (chunk.message || chunk.finish.is_some()) && self.row.events == 0 => {
+                self.done = true;
+                self.row.streamed = false;
+                self.on_chunk(data, at, kept);
+            }
+            _ => {
+                let shown = String::from_utf8_lossy(&data[..data.len().min(120)]);
+                self.odd.get_or_insert_with(|| tidy(&shown));
+            }
         }
     }
 
@@ -121,6 +158,7 @@ impl Exchange {
         let wants_text = self.keeps_text || self.keeps_answer;
         if let Some(text) = kept.repeat.text_of(data) {
             kept.repeat.found();
+            self.broken_text |= std::str::from_utf8(text).is_err();
             if wants_text {
                 unescape_into(text, &mut kept.text);
             }
@@ -142,12 +180,18 @@ impl Exchange {
             self.failure = Some(Failure::new(ErrorClass::ErrorInStream, error_words(error)));
             return;
         }
+        self.broken_text |= std::str::from_utf8(data).is_err();
         if let Some(usage) = chunk.usage {
-            self.usage = Some(usage);
+            self.usage.get_or_insert_default().merge(usage);
         }
         if let Some(reason) = chunk.finish {
-            self.row.finish = Some(std::str::from_utf8(reason).map_or("other", known_finish));
+            self.on_finish(&String::from_utf8_lossy(reason));
         }
+        if chunk.message && self.piecewise {
+            kept.text.truncate(before);
+            return;
+        }
+        self.piecewise |= chunk.content() && !chunk.message;
         if self.keeps_answer && chunk.output {
             kept.answer.extend_from_slice(&kept.text[before..]);
         }
@@ -156,6 +200,18 @@ impl Exchange {
         }
         if let Some(text) = chunk.only_text {
             kept.repeat.keep(data, text);
+        }
+    }
+
+    fn on_finish(&mut self, reason: &str) {
+        match Finish::read(reason) {
+            Finish::None => {}
+            Finish::Good(reason) => self.row.finish = Some(reason),
+            // words of the server's may follow: it counts when the answer is over
+            Finish::Bad(known) => {
+                self.row.finish = Some(known);
+                self.bad_finish = Some(tidy(reason));
+            }
         }
     }
 
@@ -178,7 +234,7 @@ impl Exchange {
         row.reasoning_streamed |= reasoning;
     }
 
-    /// An answer in one piece has come, with status 200: an embedding, or a completion from a server that does not stream.
+    /// An answer in one piece has come, with status 2xx: an embedding, or a completion from a server that does not stream.
     pub fn on_whole_answer(&mut self, at: i64, embeddings: bool, kept: &mut Kept) {
         let body = std::mem::take(&mut kept.body);
         self.read_whole_answer(&body, at, embeddings, kept);
@@ -190,11 +246,11 @@ impl Exchange {
         match answer {
             Some(chunk) if chunk.error.is_none() && chunk.answer => {
                 self.done = true;
+                self.row.streamed = false;
                 if embeddings {
                     self.usage = chunk.usage;
                     self.row.last = Some(at);
                     self.row.events = 1;
-                    self.row.streamed = false;
                 } else {
                     self.on_chunk(body.trim_ascii(), at, kept);
                 }

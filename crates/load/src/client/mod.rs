@@ -32,6 +32,8 @@ pub mod framing;
 pub mod health;
 pub mod outcome;
 pub mod phase;
+mod refusal;
 pub mod socket;
 pub mod stop;
+pub mod tls;
 pub mod wakeup_coalescing;

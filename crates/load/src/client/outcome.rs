@@ -2,7 +2,7 @@
 
 use super::exchange::{Exchange, Kept};
 use crate::stream::chunk::{error_words, tidy};
-use crate::stream::http::Head;
+use crate::stream::http::{Head, is_success};
 use dyno_measure::report::{ErrorClass, TokenSource};
 
 /// Why a request counts as an error.
@@ -33,27 +33,42 @@ pub fn judge(exchange: &mut Exchange, head: Option<&Head>, is_stream: bool, embe
     if exchange.failure.is_some() {
         return;
     }
-    if head.status != 200 {
-        let mut words = error_words(&kept.body);
-        if words.is_empty() {
-            words = format!("HTTP status {}", head.status);
-        }
-        if let Some(after) = &head.retry_after {
-            exchange.row.retry_after_s = retry_after_s(after, jiff::Timestamp::now());
-            words = format!("{words} (retry-after: {})", tidy(after));
-        }
-        exchange.failure = Some(Failure::new(ErrorClass::HttpStatus, words));
+    if !is_success(head.status) {
+        exchange.row.retry_after_s = head.retry_after.as_ref().and_then(|after| retry_after_s(after, jiff::Timestamp::now()));
+        exchange.failure = Some(Failure::new(ErrorClass::HttpStatus, status_words(head, &kept.body)));
         return;
     }
     if !is_stream {
         exchange.on_whole_answer(at, embeddings, kept);
-    } else if !exchange.done && exchange.row.finish.is_none() {
-        exchange.failure = Some(Failure::new(ErrorClass::CutOff, "the stream ended with neither a finish reason nor [DONE]"));
+    }
+    if let Some(reason) = exchange.bad_finish.take()
+        && exchange.failure.is_none()
+    {
+        let words = format!("the server ended the answer with finish_reason {reason:?}");
+        exchange.failure = Some(Failure::new(ErrorClass::ErrorInStream, words));
+    } else if is_stream && !exchange.done && exchange.row.finish.is_none() && exchange.failure.is_none() {
+        exchange.failure = Some(match &exchange.odd {
+            Some(odd) => Failure::new(ErrorClass::MalformedStream, format!("in the place of events stands: {odd}")),
+            None => Failure::new(ErrorClass::CutOff, "the stream ended with neither a finish reason nor [DONE]"),
+        });
     }
     if exchange.failure.is_none() && exchange.row.events == 0 {
         exchange.failure = Some(Failure::new(ErrorClass::NoContent, "the answer ended well without one content event"));
     }
-    count_tokens(exchange);
+    count_tokens(exchange, embeddings);
+}
+
+/// What a refusal says, and what its head adds.
+fn status_words(head: &Head, body: &[u8]) -> String {
+    let words = error_words(body);
+    let words = if words.is_empty() { format!("HTTP status {}", head.status) } else { words };
+    match (&head.location, &head.retry_after) {
+        (Some(location), _) if (300..400).contains(&head.status) => {
+            format!("{words} (the server redirects to {}, which is not followed: give that as the base URL)", tidy(location))
+        }
+        (_, Some(after)) => format!("{words} (retry-after: {})", tidy(after)),
+        _ => words,
+    }
 }
 
 /// Seconds that a `retry-after` header asks for: a number, or a date (RFC 9110, 10.2.3).
@@ -66,20 +81,28 @@ fn retry_after_s(value: &str, now: jiff::Timestamp) -> Option<f32> {
     Some(at.duration_since(now).as_secs_f32().max(0.0))
 }
 
+/// At so many times what the events show, or so small a part of it, a count is doubted.
+const CONTRADICTS: u64 = 10;
+
 /// Output tokens by the engine's own count, else by events until a tokenizer has counted the text.
-fn count_tokens(exchange: &mut Exchange) {
+fn count_tokens(exchange: &mut Exchange, embeddings: bool) {
     let row = &mut exchange.row;
     let usage = exchange.usage.unwrap_or_default();
-    row.input = usage.prompt;
-    row.cached = usage.cached;
+    // every prompt has text: no engine read nothing
+    row.input = usage.prompt.filter(|tokens| *tokens > 0);
+    row.cached = usage.cached.filter(|_| row.input.is_some());
     row.reasoning = usage.reasoning;
-    if !row.streamed {
+    if embeddings {
         return;
     }
     if let Some(tokens) = usage.completion.filter(|tokens| *tokens > 0) {
         row.output = Some(tokens);
         row.source = Some(TokenSource::Usage);
-    } else if row.events > 0 {
+        // reasoning that was not streamed is in no event
+        let hidden = if row.reasoning_streamed { 0 } else { row.reasoning.unwrap_or(0) };
+        let (claimed, events) = (u64::from(tokens.saturating_sub(hidden)), u64::from(row.events));
+        row.doubted = row.streamed && (claimed >= events * CONTRADICTS || events >= claimed.max(1) * CONTRADICTS);
+    } else if row.events > 0 && row.streamed {
         row.output = Some(row.events);
         row.source = Some(TokenSource::Events);
     }

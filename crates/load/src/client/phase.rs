@@ -33,6 +33,8 @@ pub struct Target {
     pub failing_since: i64,
     /// When it is asked again, monotonic ns.
     pub next_probe: i64,
+    /// The pause before that, ns.
+    pub pause: i64,
 }
 
 /// One phase of one load point.
@@ -83,6 +85,8 @@ pub struct Limits {
     pub total: i64,
     /// How often it is sent again after status 429.
     pub retries: u32,
+    /// The error rate that ends a load.
+    pub max_error_rate: Option<f64>,
     /// When the load ends at the latest, monotonic.
     pub deadline: Option<i64>,
 }

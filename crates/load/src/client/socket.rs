@@ -247,23 +247,6 @@ impl AsFd for Socket {
     }
 }
 
-/// TLS as the client speaks it: the system's roots and Mozilla's, HTTP/1.1.
-///
-/// # Errors
-/// When the crypto provider can't be set up.
-pub fn tls_config() -> Result<Arc<ClientConfig>, rustls::Error> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
-}
-
 /// The kernel begins to stamp packets a while after the first socket asked for it, and ends with the last: a socket
 /// of no other use, held from before the load until after it.
 pub fn keep_stamps_on() -> Option<std::net::UdpSocket> {

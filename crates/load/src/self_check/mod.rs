@@ -23,7 +23,7 @@ use dyno_measure::events::LoadNews;
 use dyno_measure::events::LogLevel;
 use dyno_measure::load::Endpoint;
 use dyno_measure::plan::TokenLimitField;
-use dyno_measure::plan::{Load, Plan, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
+use dyno_measure::plan::{Load, Plan, PlanEndpoint, PlannedCheck, PlannedLoad, SCHEMA_VERSION, TokenizerChoice, Workload};
 use dyno_measure::validity::SelfCheck;
 
 /// Most streams that a check opens: a load with more is checked with so many.
@@ -75,6 +75,7 @@ impl Shape {
 
     fn plan(&self, base_url: String, deadline_unix_ns: i64) -> Plan {
         Plan {
+            schema_version: SCHEMA_VERSION,
             run_id: uuid::Uuid::nil(),
             endpoints: vec![PlanEndpoint { node: "reference".to_owned(), base_url, metrics: None }],
             model: MODEL.to_owned(),
@@ -95,6 +96,10 @@ impl Shape {
             retry_429: None,
             tokenizer: TokenizerChoice::None,
             extra_body: serde_json::Map::new(),
+            headers: Vec::new(),
+            ca: None,
+            insecure: false,
+            max_error_rate: None,
             slo: None,
             self_check: None,
             requests: None,

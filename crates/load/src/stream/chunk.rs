@@ -1,20 +1,9 @@
 //! What one chunk of an OpenAI-compatible stream means, in every dialect that was seen: chat and text completions,
-//! reasoning under two names, tool calls, refusals, usage alone or beside the finish reason, errors in the stream.
+//! reasoning under its many names, tool calls, refusals, usage alone or beside the finish reason, errors in the stream.
 
 use super::json::{Malformed, Walk, unescape_into};
-
-/// Token counts as the engine gives them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Input tokens.
-    pub prompt: Option<u32>,
-    /// Output tokens.
-    pub completion: Option<u32>,
-    /// Input tokens that were in the prefix cache.
-    pub cached: Option<u32>,
-    /// Output tokens that were reasoning.
-    pub reasoning: Option<u32>,
-}
+pub use super::usage::Usage;
+pub use super::words::{error_words, tidy};
 
 /// What one chunk means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,7 +22,22 @@ pub struct Chunk<'a> {
     pub answer: bool,
     /// Where its text stands in the data, if that is one string of content and all that the chunk means.
     pub only_text: Option<(usize, usize)>,
+    /// Its content stands in a whole `message`, not in what is new.
+    pub message: bool,
     texts: u32,
+}
+
+/// What of a chunk's top level looks like an error where there is no answer beside it.
+#[derive(Debug, Default)]
+struct Suspicion {
+    /// It says so of itself, or has a field that only errors have.
+    says_so: bool,
+    /// It has the field in which FastAPI's servers say what is wrong.
+    detail: bool,
+    /// It has words.
+    words: bool,
+    /// It has a code, a status or a type.
+    code: bool,
 }
 
 impl<'a> Chunk<'a> {
@@ -48,7 +52,7 @@ impl<'a> Chunk<'a> {
     /// When it is not one JSON object.
     pub fn read(data: &'a [u8], mut text: Option<&mut Vec<u8>>) -> Result<Self, Malformed> {
         let mut chunk = Self::default();
-        let mut says_error = false;
+        let mut suspicion = Suspicion::default();
         let mut walk = Walk::new(data);
         walk.object(|walk, key| match key {
             b"choices" if walk.peek()? == b'[' => {
@@ -59,35 +63,50 @@ impl<'a> Chunk<'a> {
             // Groq keeps the usage of streams in a field of its own
             b"x_groq" if walk.peek()? == b'{' => walk.object(|walk, key| match key {
                 b"usage" if walk.peek()? == b'{' => chunk.read_usage(walk),
-                b"error" => {
-                    chunk.error = Some(walk.raw()?);
-                    Ok(())
-                }
+                b"error" => chunk.read_error(walk),
                 _ => walk.skip(),
             }),
             b"data" if walk.peek()? == b'[' => {
                 chunk.answer = true;
                 walk.skip()
             }
-            b"error" => {
-                let raw = walk.raw()?;
-                if raw != b"null" && raw != b"false" {
-                    chunk.error = Some(raw);
-                }
+            b"error" => chunk.read_error(walk),
+            b"object" | b"type" => {
+                let kind = walk.string_or_skip()?.unwrap_or_default();
+                suspicion.says_so |= kind == b"error";
+                suspicion.code |= kind.ends_with(b"error") || kind.ends_with(b"Error");
                 Ok(())
             }
-            b"object" | b"type" => {
-                says_error |= walk.string_or_skip()? == Some(b"error");
+            b"error_message" | b"error_type" | b"error_msg" | b"error_code" | b"errors" => {
+                suspicion.says_so |= says_something(walk.raw()?);
+                Ok(())
+            }
+            b"message" | b"msg" => {
+                suspicion.words |= says_something(walk.raw()?);
+                Ok(())
+            }
+            b"detail" => {
+                suspicion.detail |= says_something(walk.raw()?);
+                Ok(())
+            }
+            b"code" | b"status" | b"status_code" | b"statusCode" => {
+                suspicion.code |= says_something(walk.raw()?);
                 Ok(())
             }
             _ => walk.skip(),
         })?;
         walk.end()?;
-        if says_error && chunk.error.is_none() {
+        let bare = !chunk.answer && chunk.usage.is_none();
+        let is_error = suspicion.says_so || bare && (suspicion.detail || suspicion.words && suspicion.code);
+        if is_error && chunk.error.is_none() {
             chunk.error = Some(data);
         }
-        let more =
-            chunk.texts != 1 || chunk.reasoning || chunk.finish.is_some() || chunk.usage.is_some() || chunk.error.is_some();
+        let more = chunk.message
+            || chunk.texts != 1
+            || chunk.reasoning
+            || chunk.finish.is_some()
+            || chunk.usage.is_some()
+            || chunk.error.is_some();
         chunk.only_text = chunk.only_text.filter(|_| !more);
         Ok(chunk)
     }
@@ -96,29 +115,19 @@ impl<'a> Chunk<'a> {
         if walk.peek()? != b'{' {
             return walk.skip();
         }
+        let (mut delta, mut message) = (false, None);
         walk.object(|walk, key| match key {
-            b"delta" | b"message" if walk.peek()? == b'{' => walk.object(|walk, key| match key {
-                b"content" => self.content_value(walk, text),
-                b"reasoning_content" | b"reasoning" => {
-                    let found = keep(walk.string_or_skip()?, text);
-                    self.reasoning |= found;
-                    Ok(())
-                }
-                b"refusal" => {
-                    self.texts += 2;
-                    let found = keep(walk.string_or_skip()?, text);
-                    self.output |= found;
-                    Ok(())
-                }
-                b"tool_calls" if walk.peek()? == b'[' => walk.array(|walk| {
-                    if walk.peek()? != b'{' {
-                        return walk.skip();
-                    }
-                    walk.object(|walk, key| if key == b"function" { self.function(walk, text) } else { walk.skip() })
-                }),
-                b"function_call" => self.function(walk, text),
-                _ => walk.skip(),
-            }),
+            b"delta" if walk.peek()? == b'{' => {
+                delta = true;
+                self.delta(walk, text)
+            }
+            b"message" if walk.peek()? == b'{' => {
+                message = Some(walk.raw()?);
+                Ok(())
+            }
+            b"error" => self.read_error(walk),
+            // Moonshot's place for it
+            b"usage" if walk.peek()? == b'{' => self.read_usage(walk),
             b"text" => {
                 let raw = walk.string_or_skip()?;
                 self.output |= keep(raw, text);
@@ -127,13 +136,54 @@ impl<'a> Chunk<'a> {
                 Ok(())
             }
             b"finish_reason" => {
-                if let Some(reason) = walk.string_or_skip()? {
+                if let Some(reason) = walk.string_or_skip()?.filter(|reason| !reason.is_empty()) {
                     self.finish = Some(reason);
                 }
                 Ok(())
             }
             _ => walk.skip(),
+        })?;
+        // beside what is new, the whole is a repetition
+        if let Some(message) = message.filter(|_| !delta) {
+            self.message = true;
+            self.delta(&mut Walk::new(message), text)?;
+        }
+        Ok(())
+    }
+
+    fn delta(&mut self, walk: &mut Walk<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<(), Malformed> {
+        // the same thoughts often stand under several names: they are one text
+        let mut thought = false;
+        walk.object(|walk, key| match key {
+            b"content" => self.content_value(walk, text),
+            b"reasoning_content" | b"reasoning" | b"reasoning_text" | b"reasoning_details" | b"thinking" | b"thinking_blocks" => {
+                thought |= if thought { self.thinking(walk, &mut None)? } else { self.thinking(walk, text)? };
+                Ok(())
+            }
+            b"refusal" => {
+                self.texts += 2;
+                let found = keep(walk.string_or_skip()?, text);
+                self.output |= found;
+                Ok(())
+            }
+            b"tool_calls" if walk.peek()? == b'[' => walk.array(|walk| {
+                if walk.peek()? != b'{' {
+                    return walk.skip();
+                }
+                walk.object(|walk, key| if key == b"function" { self.function(walk, text) } else { walk.skip() })
+            }),
+            b"function_call" => self.function(walk, text),
+            b"error" => self.read_error(walk),
+            _ => walk.skip(),
         })
+    }
+
+    fn read_error(&mut self, walk: &mut Walk<'a>) -> Result<(), Malformed> {
+        let raw = walk.raw()?;
+        if says_something(raw) {
+            self.error = Some(raw);
+        }
+        Ok(())
     }
 
     /// `content` is a string, or a list of parts, some of which may be thoughts.
@@ -158,7 +208,7 @@ impl<'a> Chunk<'a> {
                         self.output |= found;
                         Ok(())
                     }
-                    b"thinking" => self.thinking(walk, text),
+                    b"thinking" => self.thinking(walk, text).map(|_| ()),
                     _ => walk.skip(),
                 })
             }),
@@ -166,17 +216,26 @@ impl<'a> Chunk<'a> {
         }
     }
 
-    fn thinking(&mut self, walk: &mut Walk<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<(), Malformed> {
+    /// Thoughts: a string, an object that has them in one of its fields, or a list of these. Says whether there are any.
+    fn thinking(&mut self, walk: &mut Walk<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<bool, Malformed> {
+        let mut found = false;
         match walk.peek()? {
-            b'"' => {
-                let found = keep(Some(walk.string()?), text);
-                self.reasoning |= found;
+            b'"' => found = keep(Some(walk.string()?), text),
+            b'[' => walk.array(|walk| {
+                found |= self.thinking(walk, text)?;
                 Ok(())
-            }
-            b'[' => walk.array(|walk| self.thinking(walk, text)),
-            b'{' => walk.object(|walk, key| if key == b"text" { self.thinking(walk, text) } else { walk.skip() }),
-            _ => walk.skip(),
+            })?,
+            b'{' => walk.object(|walk, key| match key {
+                b"text" | b"summary" | b"thinking" | b"content" => {
+                    found |= self.thinking(walk, text)?;
+                    Ok(())
+                }
+                _ => walk.skip(),
+            })?,
+            _ => walk.skip()?,
         }
+        self.reasoning |= found;
+        Ok(found)
     }
 
     fn function(&mut self, walk: &mut Walk<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<(), Malformed> {
@@ -195,30 +254,15 @@ impl<'a> Chunk<'a> {
     }
 
     fn read_usage(&mut self, walk: &mut Walk<'a>) -> Result<(), Malformed> {
-        let mut usage = Usage::default();
-        walk.object(|walk, key| match key {
-            b"prompt_tokens" => set(&mut usage.prompt, walk),
-            b"completion_tokens" => set(&mut usage.completion, walk),
-            b"prompt_tokens_details" if walk.peek()? == b'{' => {
-                walk.object(|walk, key| if key == b"cached_tokens" { set(&mut usage.cached, walk) } else { walk.skip() })
-            }
-            b"completion_tokens_details" if walk.peek()? == b'{' => {
-                walk.object(|walk, key| if key == b"reasoning_tokens" { set(&mut usage.reasoning, walk) } else { walk.skip() })
-            }
-            // DeepSeek's name for it
-            b"prompt_cache_hit_tokens" => set(&mut usage.cached, walk),
-            _ => walk.skip(),
-        })?;
-        self.usage = Some(usage);
+        let usage = Usage::read(walk)?;
+        self.usage.get_or_insert_default().merge(usage);
         Ok(())
     }
 }
 
-fn set(place: &mut Option<u32>, walk: &mut Walk<'_>) -> Result<(), Malformed> {
-    if let Some(number) = walk.number_or_skip()? {
-        *place = Some(number);
-    }
-    Ok(())
+/// Whether a value is more than nothing in one of its spellings.
+fn says_something(raw: &[u8]) -> bool {
+    !matches!(raw, b"null" | b"false" | b"\"\"" | b"{}" | b"[]" | b"0" | b"200")
 }
 
 /// Keeps a text where somebody wants it; says whether it holds anything.
@@ -228,26 +272,6 @@ fn keep(raw: Option<&[u8]>, text: &mut Option<&mut Vec<u8>>) -> bool {
         unescape_into(raw, text);
     }
     true
-}
-
-/// The words of an error object, whatever its shape, in one line of at most 500 characters.
-pub fn error_words(raw: &[u8]) -> String {
-    let value: serde_json::Value = match serde_json::from_slice(raw) {
-        Ok(value) => value,
-        Err(_) => return tidy(&String::from_utf8_lossy(raw)),
-    };
-    let inner = value.get("error").filter(|inner| !inner.is_null()).unwrap_or(&value);
-    let words = ["message", "detail", "error"].iter().find_map(|key| inner.get(key)).unwrap_or(inner);
-    match words.as_str() {
-        Some(words) => tidy(words),
-        None => tidy(&words.to_string()),
-    }
-}
-
-/// One line, control characters out, at most 500 characters.
-pub fn tidy(words: &str) -> String {
-    let line: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect();
-    line.trim().to_owned()
 }
 
 #[cfg(test)]
@@ -298,6 +322,10 @@ mod tests {
                 "b",
             ),
             (r#"{"choices":[{"message":{"role":"assistant","content":"whole"},"finish_reason":"stop"}]}"#, true, false, "whole"),
+            (r#"{"choices":[{"message":{"content":"the whole"},"delta":{"content":"whole"}}]}"#, true, false, "whole"),
+            (r#"{"choices":[{"delta":{"reasoning_details":[{"type":"reasoning.text","text":"a"}]}}]}"#, false, true, "a"),
+            (r#"{"choices":[{"delta":{"reasoning_details":[{"summary":"b"}],"reasoning":"b"}}]}"#, false, true, "b"),
+            (r#"{"choices":[{"delta":{"reasoning":{"content":"c"},"content":"d"}}]}"#, true, true, "cd"),
         ] {
             let (chunk, got) = read(data);
             assert_eq!((chunk.output, chunk.reasoning, got.as_str()), (output, reasoning, text), "{data}");
@@ -314,6 +342,9 @@ mod tests {
         assert_eq!(chunk.finish, Some(&b"length"[..]));
         assert_eq!(chunk.usage, Some(Usage { prompt: Some(4), completion: Some(5), cached: Some(3), reasoning: Some(2) }));
         assert_eq!(read(r#"{"choices":[],"usage":null}"#).0.usage, None);
+        let null_choices = read(r#"{"choices":null,"usage":{"input_tokens":4.0,"output_tokens":5}}"#).0;
+        assert_eq!((null_choices.usage.unwrap().prompt, null_choices.usage.unwrap().completion), (Some(4), Some(5)));
+        assert_eq!(read(r#"{"choices":[{"delta":{},"finish_reason":"","usage":{"prompt_tokens":4}}]}"#).0.finish, None);
         assert_eq!(read(r#"{"choices":[],"x_groq":{"id":"r","usage":{"prompt_tokens":1}}}"#).0.usage.unwrap().prompt, Some(1));
     }
 
@@ -325,10 +356,25 @@ mod tests {
             (r#"{"object":"error","message":"bad","code":40001}"#, "bad"),
             (r#"{"type":"error","error":{"type":"overloaded_error","message":"later"}}"#, "later"),
             (r#"{"detail":"Not Found","error":{"detail":"gone"}}"#, "gone"),
+            (r#"{"choices":[{"delta":{"content":""},"error":{"code":502,"message":"lost"}}]}"#, "lost"),
+            (r#"{"choices":null,"error_type":"Bad","error_message":"too long","code":400}"#, "too long"),
+            (r#"{"choices":[],"error_type":"Bad"}"#, "Bad"),
+            (r#"{"detail":[{"msg":"field required"}]}"#, "field required"),
+            (r#"{"message":"down","code":"overloaded"}"#, "down"),
+            (r#"{"message":"down","type":"InternalServerError"}"#, "down"),
+            (r#"{"errors":[{"message":"one"}]}"#, "one"),
         ] {
             assert_eq!(error_words(read(data).0.error.unwrap()), words);
         }
-        assert!(read(r#"{"choices":[],"error":null}"#).0.error.is_none());
+        for data in [
+            r#"{"choices":[],"error":null}"#,
+            r#"{"choices":[{"delta":{"content":"x"},"error":{}}],"error":"","code":0}"#,
+            r#"{"choices":[{"delta":{"content":"x"}}],"message":"ok","status":"in_progress"}"#,
+            r#"{"type":"ping"}"#,
+            r#"{"choices":[],"usage":{"prompt_tokens":1},"message":"ok","code":200}"#,
+        ] {
+            assert!(read(data).0.error.is_none(), "{data}");
+        }
     }
 
     #[test]

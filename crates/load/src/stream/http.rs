@@ -33,8 +33,15 @@ pub struct Head {
     pub keep_alive: bool,
     /// The `retry-after` header.
     pub retry_after: Option<String>,
+    /// Where a redirect leads, without a query.
+    pub location: Option<String>,
     /// How the body is packed.
     pub encoding: Encoding,
+}
+
+/// Whether a status says that the request was carried out.
+pub fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -231,6 +238,8 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(usize, Head, State)>, HttpError> {
             head.keep_alive = if has("close") { false } else { head.keep_alive || has("keep-alive") };
         } else if header.name.eq_ignore_ascii_case("retry-after") {
             head.retry_after = Some(value.chars().take(64).collect());
+        } else if header.name.eq_ignore_ascii_case("location") {
+            head.location = value.split(['?', '#']).next().map(|location| location.chars().take(300).collect());
         } else if header.name.eq_ignore_ascii_case("content-encoding") {
             head.encoding = Encoding::parse(value).ok_or(HttpError::Encoding)?;
         }

@@ -123,12 +123,11 @@ impl<'a> Walk<'a> {
         if self.peek()? == b'"' { self.string().map(Some) } else { self.skip().map(|()| None) }
     }
 
-    /// Reads a whole number of at most 32 bits, or passes over anything else.
+    /// Reads a whole number of at most 32 bits, however it is written (`8`, `8.0`, `8e0`), or passes over anything else.
     pub fn number_or_skip(&mut self) -> Walked<Option<u32>> {
-        self.peek()?;
-        let start = self.at;
-        self.skip()?;
-        Ok(std::str::from_utf8(&self.text[start..self.at]).ok().and_then(|digits| digits.parse().ok()))
+        let digits = std::str::from_utf8(self.raw()?).unwrap_or_default();
+        let whole = |number: &f64| number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number);
+        Ok(digits.parse().ok().or_else(|| digits.parse::<f64>().ok().filter(whole).map(|number| number as u32)))
     }
 
     /// Passes over a value and gives it as it stands.
@@ -226,6 +225,22 @@ mod tests {
             assert!(walk.skip().and_then(|()| walk.end()).is_err(), "{text}");
         }
         assert!(Walk::new("[".repeat(100_000).as_bytes()).skip().is_err());
+    }
+
+    #[test]
+    fn whole_numbers_are_read_however_they_are_written() {
+        for (text, number) in [
+            ("8", Some(8)),
+            ("8.0", Some(8)),
+            ("1.2e1", Some(12)),
+            ("8.5", None),
+            ("-1", None),
+            ("1e30", None),
+            ("\"8\"", None),
+            ("null", None),
+        ] {
+            assert_eq!(Walk::new(text.as_bytes()).number_or_skip().unwrap(), number, "{text}");
+        }
     }
 
     proptest! {

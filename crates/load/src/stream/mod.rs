@@ -7,3 +7,5 @@ pub mod inflate;
 pub mod json;
 pub mod repeat;
 pub mod sse;
+mod usage;
+mod words;

@@ -14,6 +14,8 @@ pub struct Event<'a> {
     pub data: &'a [u8],
     /// Whether its type, or the field that carried it, is `error`.
     pub error: bool,
+    /// Whether it is no event at all but text that stands between events, as JSON or HTML would.
+    pub bare: bool,
 }
 
 /// The stream holds a line or event beyond any use.
@@ -30,6 +32,7 @@ pub struct Sse {
     data: Vec<u8>,
     has_data: bool,
     error: bool,
+    bare: bool,
     /// The last byte was `\r`: a `\n` that follows belongs to it.
     after_cr: bool,
     /// Whether the first line has been seen (a byte order mark may stand before it).
@@ -64,7 +67,7 @@ impl Sse {
                 && input[end..].starts_with(b"\n\n")
                 && let Some(data) = input[at..end].strip_prefix(b"data:")
             {
-                on_event(Event { data: data.strip_prefix(b" ").unwrap_or(data), error: false });
+                on_event(Event { data: data.strip_prefix(b" ").unwrap_or(data), error: false, bare: false });
                 at = end + 2;
                 continue;
             }
@@ -101,7 +104,7 @@ impl Sse {
                 buffer.shrink_to(KEPT);
             }
         }
-        (self.has_data, self.error, self.after_cr, self.begun) = (false, false, false, false);
+        (self.has_data, self.error, self.bare, self.after_cr, self.begun) = (false, false, false, false, false);
     }
 
     fn take_line(&mut self, line: &[u8], on_event: &mut impl FnMut(Event<'_>)) -> Result<(), TooLong> {
@@ -110,6 +113,15 @@ impl Sse {
         if line.is_empty() {
             self.dispatch(on_event);
             return Ok(());
+        }
+        if self.bare {
+            if !is_field(line) {
+                return self.append(line);
+            }
+            self.dispatch(on_event);
+        } else if !self.has_data && !self.error && matches!(line[0], b'{' | b'[' | b'<') {
+            self.bare = true;
+            return self.append(line);
         }
         let (field, value) = match memchr::memchr(b':', line) {
             Some(colon) => {
@@ -146,12 +158,18 @@ impl Sse {
     }
 
     fn dispatch(&mut self, on_event: &mut impl FnMut(Event<'_>)) {
-        if self.has_data {
-            on_event(Event { data: &self.data, error: self.error });
+        // an event that is said to be an error is one though it says no more
+        if self.has_data || self.error {
+            on_event(Event { data: &self.data, error: self.error, bare: self.bare });
         }
         self.data.clear();
-        (self.has_data, self.error) = (false, false);
+        (self.has_data, self.error, self.bare) = (false, false, false);
     }
+}
+
+/// Whether a line is one of an event, or a comment.
+fn is_field(line: &[u8]) -> bool {
+    [&b":"[..], b"data:", b"event:", b"error:", b"id:", b"retry:"].iter().any(|field| line.starts_with(field))
 }
 
 #[cfg(test)]
@@ -188,6 +206,26 @@ mod tests {
     }
 
     #[test]
+    fn text_between_events_is_handed_out_as_what_it_is() {
+        let mut sse = Sse::default();
+        let mut events = Vec::new();
+        let stream = b"data: a\n\n{\n \"error\": 1\n}\ndata: b\n\n<html>\n<p>\n\nevent: error\n\nodd\n\n";
+        sse.feed(stream, |event| events.push((String::from_utf8(event.data.to_vec()).unwrap(), event.error, event.bare)))
+            .unwrap();
+        let of = |data: &str, error, bare| (data.to_owned(), error, bare);
+        assert_eq!(
+            events,
+            [
+                of("a", false, false),
+                of("{\n \"error\": 1\n}", false, true),
+                of("b", false, false),
+                of("<html>\n<p>", false, true),
+                of("", true, false)
+            ]
+        );
+    }
+
+    #[test]
     fn the_last_event_may_lack_its_blank_line() {
         let mut sse = Sse::default();
         sse.feed(b"data: [DONE]", |_| panic!("not yet")).unwrap();
@@ -208,7 +246,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_cut_does_not_matter(
-            lines in prop::collection::vec(("(data: ?|: |event: error|id: |)[ -~é]{0,12}", 0..3_usize), 0..24),
+            lines in prop::collection::vec(("(data: ?|: |event: error|id: |\\{|<|)[ -~é]{0,12}", 0..3_usize), 0..24),
             cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
         ) {
             let mut stream = Vec::new();

@@ -52,17 +52,14 @@ pub struct Requests {
     before: Vec<u8>,
     /// The body after the output limit.
     after: Vec<u8>,
-    limit: &'static str,
+    limit: TokenLimitField,
+    limit_was_refused: bool,
     asks_for_usage: bool,
 }
 
 impl Requests {
     /// Requests of a plan.
     pub fn new(plan: &Plan, prompts: Prompts) -> Self {
-        let limit = match plan.token_limit {
-            TokenLimitField::MaxTokens => "max_tokens",
-            TokenLimitField::MaxCompletionTokens => "max_completion_tokens",
-        };
         let prompt = match plan.endpoint {
             Endpoint::Chat => "messages",
             Endpoint::Completions => "prompt",
@@ -82,7 +79,15 @@ impl Requests {
             text
         });
         let before = format!("{{\"model\":{},\"{prompt}\":", Value::from(plan.model.as_str())).into_bytes();
-        Self { prompts, endpoint: plan.endpoint, before, after, limit, asks_for_usage }
+        Self {
+            prompts,
+            endpoint: plan.endpoint,
+            before,
+            after,
+            limit: plan.token_limit,
+            limit_was_refused: false,
+            asks_for_usage,
+        }
     }
 
     /// When a trace's requests arrive, ns after its begin; nothing without one.
@@ -146,6 +151,21 @@ impl Requests {
         self.asks_for_usage = false;
     }
 
+    /// The name of the output limit.
+    pub fn limit(&self) -> TokenLimitField {
+        self.limit
+    }
+
+    /// The server does not know the limit's name: from now on it has the other one. Says whether a request that was refused
+    /// under this name has a chance under the one that stands now.
+    pub fn use_other_limit(&mut self, refused: TokenLimitField) -> bool {
+        if self.limit == refused && !self.limit_was_refused {
+            self.limit = refused.other();
+            self.limit_was_refused = true;
+        }
+        self.limit != refused
+    }
+
     /// Input and output lengths asked for.
     pub fn lengths(&self, prompt: PromptId) -> (Option<u32>, Option<u32>) {
         let (input, output) = match &self.prompts {
@@ -185,7 +205,7 @@ impl Requests {
             Prompts::Turns(turns) => turns.write(prompt, out),
         }
         if let (_, Some(limit)) = self.lengths(prompt) {
-            let _ = write!(out, ",\"{}\":{limit}", self.limit);
+            let _ = write!(out, ",\"{}\":{limit}", self.limit.as_str());
         }
         out.extend_from_slice(&self.after);
         if self.asks_for_usage {

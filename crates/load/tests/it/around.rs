@@ -41,7 +41,7 @@ fn the_engines_own_metrics_are_read_meanwhile() {
     let generated = of(EngineQuantity::GeneratedTokens);
     assert_eq!((generated.node.as_str(), generated.source.as_str()), ("n", "vllm:generation_tokens_total"));
     assert_eq!(generated.values.first(), Some(&0.0), "read before the load");
-    let all = left.report.summary.total_output_tokens as f64;
+    let all = left.report.summary.total_output_tokens.unwrap() as f64;
     assert_eq!(generated.values.last(), Some(&all), "and after it");
     assert!(generated.at_unix_ns.is_sorted() && generated.at_unix_ns.len() == generated.values.len());
     assert!(of(EngineQuantity::KvUsage).values.iter().all(|share| (0.0..=1.0).contains(share)));

@@ -2,6 +2,8 @@
 //! is stopped or killed.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 
+mod access;
+mod answers;
 mod around;
 mod ends;
 mod faults;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::scripted::{Bench, STREAM, Scripted, Then, chunk, ending, say, word};
+use super::scripted::{Bench, Left, STREAM, Scripted, Then, chunk, ending, good_answer, say, word};
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -77,6 +77,11 @@ fn any_change() -> impl Strategy<Value = Change> {
         "HTTP/1.1 100 Continue\r\n\r\n",
         "content-encoding: gzip\r\n",
         "{",
+        "{\"error\":{\"message\":\"x\"}}\n",
+        "<html>\n",
+        "\"message\":{\"content\":\"x\"},",
+        "\"reasoning_details\":[{\"text\":\"x\"}],",
+        "\"finish_reason\":\"\",",
         "\"",
         "\\u",
         "[[[[[[[[",
@@ -226,4 +231,32 @@ fn tls_keeps_the_kernels_times() {
     assert!(summary.itl_ms.as_ref().unwrap().min > 15.0 && summary.itl_ms.as_ref().unwrap().n == 24);
     assert!(summary.ttft_ms.as_ref().unwrap().min > 49.0);
     assert_eq!(left.report.client.timestamps, "kernel");
+}
+
+#[test]
+fn a_certificate_of_ones_own_is_named_or_not_checked() {
+    let config = tls_server(&[]);
+    let server = Scripted::start_with(
+        move |stream| Box::new(rustls::StreamOwned::new(rustls::ServerConnection::new(config.clone()).unwrap(), stream)),
+        |_, out| {
+            say(out, &good_answer(2), 0);
+            Then::GoOn
+        },
+    );
+    let mut bench = Bench::new(&format!("https://localhost:{}", server.address.port()), 2);
+    let refused = bench.run();
+    assert!(refused.records[0].error.as_ref().unwrap().contains("--ca"), "{:?}", refused.records[0].error);
+    bench.plan["ca"] = fixture("tls/ca.pem").to_str().unwrap().into();
+    let trusted = bench.run();
+    assert_eq!(trusted.report.summary.successful_requests, 2, "{:?}", trusted.report.error_examples);
+    let unchecked = |left: &Left| left.report.notes.iter().any(|note| note.contains("was not checked"));
+    assert!(!unchecked(&trusted));
+
+    bench.plan.as_object_mut().unwrap().remove("ca");
+    bench.plan["insecure"] = true.into();
+    // the certificate is localhost's: nor is the name checked
+    bench.plan["endpoints"][0]["base_url"] = format!("https://127.0.0.1:{}", server.address.port()).into();
+    let taken = bench.run();
+    assert_eq!(taken.report.summary.successful_requests, 2, "{:?}", taken.report.error_examples);
+    assert!(unchecked(&taken), "{:?}", taken.report.notes);
 }

@@ -3,6 +3,9 @@
 use super::{Load, Plan, PlannedLoad, Workload};
 use crate::load::Endpoint;
 
+/// Fields of a request's body that the plan's other parts make.
+const OWN_FIELDS: [&str; 6] = ["model", "messages", "prompt", "input", "max_tokens", "max_completion_tokens"];
+
 impl Plan {
     /// Checks what can be checked without asking anybody.
     ///
@@ -24,6 +27,15 @@ impl Plan {
         }
         if self.retry_429.is_some_and(|times| !(1..=100).contains(&times)) {
             return Err("A request may be sent again 1 to 100 times.".to_owned());
+        }
+        if self.max_error_rate.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+            return Err("The largest error rate must be a share between 0 and 1.".to_owned());
+        }
+        if let Some(own) = OWN_FIELDS.iter().find(|field| self.extra_body.contains_key(**field)) {
+            return Err(format!("The field {own} of a request is the plan's own: it can't be added."));
+        }
+        for header in &self.headers {
+            header.check().map_err(|error| error.to_string())?;
         }
         for endpoint in &self.endpoints {
             crate::address::Address::parse(&endpoint.base_url)?;

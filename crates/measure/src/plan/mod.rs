@@ -2,6 +2,8 @@
 //! own plan, so that anybody can run it again by `dyno load --plan FILE`.
 
 mod check;
+mod header;
+mod kept;
 mod search;
 
 use std::path::PathBuf;
@@ -12,10 +14,14 @@ use uuid::Uuid;
 use crate::address_policy::AddressPolicy;
 use crate::load::{ArrivalProcess, Endpoint, LengthDistribution, Slo};
 
+pub use header::PlanHeader;
+
 /// A load, from the first warm-up request to the report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Plan {
+    /// Which form of plan this is. A plan of a later version may hold fields that are not known here: they are ignored.
+    #[serde(default = "first_version")]
+    pub schema_version: u32,
     /// The run; nil for a load put on by hand.
     #[serde(default)]
     pub run_id: Uuid,
@@ -61,8 +67,21 @@ pub struct Plan {
     /// Fields added to each request's body as they are.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub extra_body: serde_json::Map<String, serde_json::Value>,
-    /// Latency limits that goodput is counted by.
+    /// Headers added to each request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<PlanHeader>,
+    /// Certificates (PEM) that are trusted beside the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
+    /// Whether any certificate is taken, whoever signed it and whatever name it has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub insecure: bool,
+    /// A load point ends the load once more than this share of its requests have failed, 0 to 1; judged after 100 requests.
+    /// Absent: it goes on to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_error_rate: Option<f64>,
+    /// Latency limits that goodput is counted by.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "kept::slo")]
     pub slo: Option<Slo>,
     /// Whether and how the client is checked against the reference engine before the load; absent: not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,7 +102,6 @@ pub struct Plan {
 
 /// One server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PlanEndpoint {
     /// The node it stands for in records.
     pub node: String,
@@ -96,7 +114,6 @@ pub struct PlanEndpoint {
 
 /// How the client is checked before the load.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PlannedCheck {
     /// Folder in which a check is kept, to be taken again for an hour; absent: it is measured anew each time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,7 +122,6 @@ pub struct PlannedCheck {
 
 /// How requests prove who sends them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PlanAuth {
     /// Which header.
     pub header: AuthHeader,
@@ -115,7 +131,7 @@ pub struct PlanAuth {
 
 /// Where prompts come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Workload {
     /// Made up, at exact lengths, every one different.
     Synthetic {
@@ -124,10 +140,10 @@ pub enum Workload {
         /// Output limit; the longest where limits are spread.
         output_tokens: u32,
         /// How input lengths are spread; absent: all are the longest.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "kept::lengths")]
         input_lengths: Option<LengthDistribution>,
         /// How output limits are spread; absent: all are the longest.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "kept::lengths")]
         output_lengths: Option<LengthDistribution>,
         /// Share of the input that all prompts begin with, 0 to 1.
         #[serde(default)]
@@ -159,7 +175,6 @@ pub enum Workload {
 
 /// A dataset's normalised rows: a `domain::inventory::DatasetRow` a line; or a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DatasetFile {
     /// Where.
     pub path: PathBuf,
@@ -175,7 +190,6 @@ pub struct DatasetFile {
 
 /// One load point: its load, its warm-up, its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PlannedLoad {
     /// When requests are sent.
     pub load: Load,
@@ -192,7 +206,7 @@ pub struct PlannedLoad {
 
 /// When requests are sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Load {
     /// As soon as one ends, the next is sent.
     Closed {
@@ -233,7 +247,7 @@ impl Load {
 
 /// How lengths are counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum TokenizerChoice {
     /// By the engine's own tokenize call, where it has one; else lengths are estimates, which the report says.
     #[default]
@@ -270,6 +284,31 @@ pub enum TokenLimitField {
     MaxCompletionTokens,
 }
 
+impl TokenLimitField {
+    /// The name in the request.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MaxTokens => "max_tokens",
+            Self::MaxCompletionTokens => "max_completion_tokens",
+        }
+    }
+
+    /// The other name for the same.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::MaxTokens => Self::MaxCompletionTokens,
+            Self::MaxCompletionTokens => Self::MaxTokens,
+        }
+    }
+}
+
+/// The version of the plans that are written today.
+pub const SCHEMA_VERSION: u32 = 1;
+
+fn first_version() -> u32 {
+    1
+}
 fn max_tokens() -> TokenLimitField {
     TokenLimitField::MaxTokens
 }
@@ -381,10 +420,17 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_nobody_knows_is_refused() {
-        let answer = serde_json::from_str::<Plan>(
-            r#"{"endpoints":[],"model":"m","workload":{"kind":"synthetic","input_tokens":8,"output_tokens":4},"load_points":[],"api_key":"x"}"#,
-        );
-        assert!(answer.is_err());
+    fn a_plan_of_a_later_version_is_read_as_far_as_it_is_known() {
+        let plan: Plan = serde_json::from_str(
+            r#"{"schema_version":2,"later":1,"endpoints":[{"node":"n","base_url":"http://h","later":1}],"model":"m",
+                "workload":{"kind":"synthetic","input_tokens":8,"output_tokens":4,"later":1,"input_lengths":{"kind":"uniform","min":2,"later":1}},
+                "slo":{"percentile":99,"ttft_ms":5,"later":1,"search":{"min":1,"max":8,"later":1}},
+                "load_points":[{"load":{"kind":"closed","concurrency":2,"later":1},"later":1}],"tokenizer":{"kind":"none","later":1}}"#,
+        )
+        .unwrap();
+        assert_eq!((plan.schema_version, plan.load_points[0].at()), (2, 2.0));
+        let spread = Some(LengthDistribution::Uniform { min: 2 });
+        assert!(matches!(plan.workload, Workload::Synthetic { input_tokens: 8, input_lengths, .. } if input_lengths == spread));
+        assert_eq!(plan.slo.and_then(|slo| slo.search).map(|search| search.max), Some(8.0));
     }
 }

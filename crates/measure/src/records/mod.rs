@@ -1,10 +1,12 @@
 //! What was measured for each request, kept small: a row of numbers, its gaps packed into one byte arena, words only
 //! for errors. Times are Unix nanoseconds that come from the monotonic clock by one anchor a run.
 
+mod finish;
 mod gaps;
 
 use std::collections::HashMap;
 
+pub use finish::{Finish, known_finish};
 pub use gaps::{Gaps, GapsBuf};
 
 use crate::report::{ErrorClass, Phase, RequestRecord, TokenSource};
@@ -52,6 +54,8 @@ pub struct Row {
     pub requested_output: Option<u32>,
     /// Where the output count came from.
     pub source: Option<TokenSource>,
+    /// Whether its events contradict the engine's own count tenfold. Not part of the record.
+    pub doubted: bool,
     /// Why generation ended.
     pub finish: Option<&'static str>,
     /// Why it counts as an error.
@@ -90,6 +94,7 @@ impl Row {
             requested_input: None,
             requested_output: None,
             source: None,
+            doubted: false,
             finish: None,
             error: None,
             status: None,
@@ -258,24 +263,6 @@ impl Records {
         };
         self.push(row, gaps, record.error);
     }
-}
-
-/// Finish reasons are few: they are kept as names known beforehand.
-pub fn known_finish(reason: &str) -> &'static str {
-    const KNOWN: [&str; 11] = [
-        "stop",
-        "length",
-        "tool_calls",
-        "content_filter",
-        "function_call",
-        "eos_token",
-        "eos",
-        "stop_sequence",
-        "abort",
-        "end_turn",
-        "max_tokens",
-    ];
-    KNOWN.into_iter().find(|known| *known == reason).unwrap_or("other")
 }
 
 #[cfg(test)]

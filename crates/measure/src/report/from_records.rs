@@ -267,11 +267,18 @@ fn judge(points: &[LoadPoint], circumstances: &mut Circumstances) {
                 input.mean, asked.mean
             ));
         }
-        if summary.cached_tokens.is_some_and(|tokens| tokens * 20 > summary.total_input_tokens && tokens > 0) {
-            let share = summary.cached_tokens.unwrap_or(0) as f64 / summary.total_input_tokens.max(1) as f64;
+        if let Some((cached, input)) = summary.cached_tokens.zip(summary.total_input_tokens)
+            && cached * 20 > input
+        {
+            let share = cached as f64 / input.max(1) as f64;
             circumstances
                 .notes
                 .push(format!("{:.0} % of the input tokens came out of the engine's prefix cache{of}.", share * 100.0));
+        }
+        if summary.total_input_tokens.is_none() && summary.successful_requests > 0 {
+            circumstances.notes.push(format!(
+                "Not every answer says how many input tokens it was of: the total, and the total throughput, are not known{of}."
+            ));
         }
     }
     let (events, coalesced) =

@@ -24,9 +24,9 @@ pub enum ErrorClass {
     Dns,
     /// The TLS handshake failed.
     Tls,
-    /// An HTTP status other than 200.
+    /// An HTTP status other than 2xx.
     HttpStatus,
-    /// An error object inside a 200 answer.
+    /// An error object inside an answer of status 2xx, or a finish reason that says that generation went wrong.
     ErrorInStream,
     /// The stream was not what the protocol says.
     MalformedStream,
@@ -225,10 +225,12 @@ pub struct Summary {
     pub error_rate: f64,
     /// Count by class.
     pub errors: BTreeMap<String, u64>,
-    /// Input tokens of the successful requests.
-    pub total_input_tokens: u64,
-    /// Output tokens of the successful requests.
-    pub total_output_tokens: u64,
+    /// Input tokens of the successful requests; absent where one of them is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_input_tokens: Option<u64>,
+    /// Output tokens of the successful requests; absent where one of them is not known, or has none (an embedding).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_output_tokens: Option<u64>,
     /// Of the input, tokens that were cached, where the engine says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cached_tokens: Option<u64>,

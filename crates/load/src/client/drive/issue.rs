@@ -14,6 +14,13 @@ use dyno_measure::report::{ErrorClass, Phase};
 /// Requests of each load point whose text is kept though the engine counts, to compare the counts.
 const COMPARED: u32 = 32;
 
+/// For how long a server's connections must fail before it is taken to be gone, ns.
+const GONE_AFTER: i64 = 6 * SECOND;
+
+/// Pauses before a server that can't be reached is asked again, ns.
+pub(super) const FIRST_PAUSE: i64 = 100_000_000;
+const LONGEST_PAUSE: i64 = SECOND;
+
 impl Driver<'_> {
     pub(super) fn run_closed(&mut self, plan: &PhasePlan<'_>, concurrency: u32, begin: i64) -> Ending {
         let lanes = concurrency.min(plan.count.unwrap_or(u32::MAX)) as usize;
@@ -147,7 +154,8 @@ impl Driver<'_> {
         let prompt = self.requests.next_prompt(place, plan.prompt(self.issued));
         let mut row = self.new_row(plan, self.connections[place].target, prompt);
         row.scheduled = scheduled;
-        let keeps_text = self.wants_texts && (!self.usage_seen || plan.phase == Phase::Measured && self.issued < COMPARED);
+        let counts = self.usage_seen && self.odd.doubted == 0;
+        let keeps_text = self.wants_texts && (!counts || plan.phase == Phase::Measured && self.issued < COMPARED);
         self.issued += 1;
         self.in_flight += 1;
         self.progress.issued();
@@ -160,28 +168,29 @@ impl Driver<'_> {
         }
     }
 
-    /// A server that had answered and now refuses is asked every 200 ms only.
+    /// A server that can't be reached is asked by one request at a time, after pauses that grow.
     pub(super) fn may_ask(&mut self, target: usize) -> bool {
         let allowed = self.may_ask_now(target);
         let target = &mut self.targets[target];
-        if allowed && target.answered && target.failures >= 3 {
-            target.next_probe = clock::now() + 200_000_000;
+        if allowed && target.failures > 0 {
+            target.pause = (target.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+            target.next_probe = clock::now() + target.pause;
         }
         allowed
     }
 
     pub(super) fn may_ask_now(&self, target: usize) -> bool {
         let target = &self.targets[target];
-        !target.answered || target.failures < 3 || clock::now() >= target.next_probe
+        target.failures == 0 || clock::now() >= target.next_probe
     }
 
     /// Whether a server is gone for good.
     pub(super) fn gone(&self) -> Option<String> {
+        if self.hopeless.is_some() {
+            return self.hopeless.clone();
+        }
         let now = clock::now();
-        let gone = self.targets.iter().find(|target| {
-            let long = now - target.failing_since > 3 * SECOND;
-            target.failures > 10_000 || target.failures >= 20 && long || target.answered && target.failures >= 3 && long
-        })?;
+        let gone = self.targets.iter().find(|target| target.failures >= 3 && now - target.failing_since > GONE_AFTER)?;
         let node = self.records.nodes.get(usize::from(gone.node)).map_or("", String::as_str);
         Some(if gone.answered {
             format!("The server of {node} stopped answering: connections fail.")

@@ -1,6 +1,7 @@
 //! The event loop: sends what is due, reads what comes, ends what takes too long.
 
 mod issue;
+mod odd;
 mod outcome;
 mod wire;
 
@@ -13,6 +14,7 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timer::{Expiration, TimerSetTimeFlags};
 use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 
+use self::odd::Odd;
 use super::clock::{self, Clock};
 use super::connection::{Connection, Stage};
 use super::health::Health;
@@ -87,6 +89,13 @@ pub struct Driver<'a> {
     pub retried: u64,
     /// Connections whose request is to be sent again, and when.
     refused: Vec<(i64, usize)>,
+    /// What was odd about answers that ended well.
+    pub odd: Odd,
+    /// Measured requests of this phase that have ended, and how many of them badly.
+    ended: u32,
+    failed: u32,
+    /// Why the load is not worth going on with.
+    hopeless: Option<String>,
     usage_seen: bool,
     lanes: VecDeque<usize>,
     open_loop: bool,
@@ -142,6 +151,10 @@ impl<'a> Driver<'a> {
             retried: 0,
             refused: Vec::new(),
             early_stop: None,
+            odd: Odd::default(),
+            ended: 0,
+            failed: 0,
+            hopeless: None,
             usage_seen: false,
             lanes: VecDeque::new(),
             open_loop: false,
@@ -223,7 +236,7 @@ impl<'a> Driver<'a> {
     pub fn run(&mut self, plan: &PhasePlan<'_>) -> Ending {
         let begin = clock::now();
         self.health.begin_phase();
-        self.issued = 0;
+        (self.issued, self.ended, self.failed) = (0, 0, 0);
         self.lanes.clear();
         self.requests.begin_phase();
         self.open_loop = plan.load.is_open();

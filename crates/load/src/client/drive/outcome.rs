@@ -7,8 +7,24 @@ use crate::client::connection::Stage;
 use crate::client::exchange::Exchange;
 use crate::client::outcome::Failure;
 use crate::client::phase::Limits;
+use crate::client::refusal::Refusal;
+use crate::workload::Requests;
 use dyno_measure::records::{GapsBuf, Row};
-use dyno_measure::report::{ErrorClass, TokenSource};
+use dyno_measure::report::{ErrorClass, Phase, TokenSource};
+
+/// Requests that must have ended before an error rate ends a load.
+const JUDGED_AFTER: u32 = 100;
+
+/// Makes requests such as the server takes them. Says whether one that was refused is worth sending again.
+fn adapt(requests: &mut Requests, refusal: Refusal, refused: &Exchange) -> bool {
+    match refusal {
+        Refusal::UsageOption => {
+            requests.leave_out_usage_option();
+            refused.asked_for_usage
+        }
+        Refusal::OutputLimit => requests.use_other_limit(refused.sent_limit),
+    }
+}
 
 impl Driver<'_> {
     /// A connection has ended.
@@ -37,6 +53,9 @@ impl Driver<'_> {
         }
         connection.on_end(broken, at, embeddings);
         connection.close();
+        if !answered {
+            self.did_not_answer(place);
+        }
         self.finish(place, at);
     }
 
@@ -83,11 +102,10 @@ impl Driver<'_> {
     pub(super) fn finish(&mut self, place: usize, at: i64) {
         let connection = &mut self.connections[place];
         if let Some(exchange) = &connection.exchange
-            && exchange.asked_for_usage
-            && connection.refuses_usage_option()
+            && let Some(refusal) = connection.refusal()
+            && adapt(self.requests, refusal, exchange)
         {
             // asked again, without what the server does not know
-            self.requests.leave_out_usage_option();
             let mut again = Exchange::new(exchange.row.clone(), exchange.prompt, exchange.keeps_text);
             again.row.status = None;
             again.keeps_answer = exchange.keeps_answer;
@@ -105,6 +123,7 @@ impl Driver<'_> {
         let connection = &mut self.connections[place];
         let Some(exchange) = connection.exchange.take() else { return };
         self.usage_seen |= exchange.row.source == Some(TokenSource::Usage);
+        self.odd.count(&exchange, self.requests.is_embeddings());
         let closed_loop = exchange.row.scheduled.is_none();
         let mut row = exchange.row;
         row.ended = Some(at);
@@ -143,6 +162,22 @@ impl Driver<'_> {
         }
     }
 
+    /// Counts a request that has ended towards the error rate that ends a load.
+    fn count_error(&mut self, row: &Row) {
+        let Some(most) = self.limits.max_error_rate.filter(|_| row.phase == Phase::Measured) else { return };
+        self.ended += 1;
+        self.failed += u32::from(row.error.is_some());
+        let share = f64::from(self.failed) / f64::from(self.ended);
+        if self.ended >= JUDGED_AFTER && share > most && self.hopeless.is_none() {
+            self.hopeless = Some(format!(
+                "{} of {} requests had failed: the error rate is over {} %.",
+                self.failed,
+                self.ended,
+                (most * 1e4).round() / 1e2
+            ));
+        }
+    }
+
     /// Keeps a record, its times brought to Unix ns.
     pub(super) fn keep(&mut self, mut row: Row, place: Option<usize>, error: Option<String>) {
         let clock = &self.clock;
@@ -150,6 +185,7 @@ impl Driver<'_> {
             *time = time.map(|at| clock.unix(at));
         }
         self.progress.ended(&row);
+        self.count_error(&row);
         if let Some(enough) = &mut self.early_stop {
             enough.count(&row);
         }

@@ -5,6 +5,7 @@ use std::io;
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
 use super::Driver;
+use super::issue::FIRST_PAUSE;
 use crate::client::clock;
 use crate::client::connection::{Connection, Stage};
 use crate::client::outcome::Failure;
@@ -15,6 +16,16 @@ use dyno_measure::report::ErrorClass;
 /// What the loop is told of, once for each change and never asked for again: bytes, room to write, the other side's end.
 fn watched() -> EpollFlags {
     EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET
+}
+
+/// What is wrong, and what can be done about a certificate of one's own.
+fn tls_words(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(_) => format!(
+            "{error} (the server's certificate is not trusted: name the one that signed it by --ca or SSL_CERT_FILE, or take any by --insecure)"
+        ),
+        _ => error.to_string(),
+    }
 }
 
 impl Driver<'_> {
@@ -44,13 +55,21 @@ impl Driver<'_> {
         }
     }
 
-    pub(super) fn connect_failed(&mut self, place: usize, class: ErrorClass, words: &str) {
+    /// A server did not answer a connection: it is left alone for a while.
+    pub(super) fn did_not_answer(&mut self, place: usize) {
         let target = &mut self.targets[self.connections[place].target];
         let now = clock::now();
         if target.failures == 0 {
             target.failing_since = now;
+            target.pause = FIRST_PAUSE;
+            target.next_probe = now + FIRST_PAUSE;
         }
         target.failures += 1;
+    }
+
+    pub(super) fn connect_failed(&mut self, place: usize, class: ErrorClass, words: &str) {
+        self.did_not_answer(place);
+        let target = &mut self.targets[self.connections[place].target];
         // a name may have several addresses, not all of which answer
         if !target.answered && !target.addresses.is_empty() {
             target.chosen = (target.chosen + 1) % target.addresses.len();
@@ -83,6 +102,7 @@ impl Driver<'_> {
         exchange.row.sent = Some(sent);
         exchange.last_activity = sent;
         exchange.asked_for_usage = self.requests.asks_for_usage();
+        exchange.sent_limit = self.requests.limit();
         match link.write(&self.scratch) {
             Ok(taken) => {
                 connection.awaits_write = taken < self.scratch.len() || link.wants_write();
@@ -126,7 +146,7 @@ impl Driver<'_> {
                     Got::Tls(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)) => {
                         Some("the server speaks HTTP/2 only; requests are sent over HTTP/1.1".to_owned())
                     }
-                    Got::Tls(error) => Some(error.to_string()),
+                    Got::Tls(error) => Some(tls_words(&error)),
                     Got::Broken(error) => Some(error.to_string()),
                     Got::Closed => Some("the connection was closed during the TLS handshake".to_owned()),
                     Got::Bytes(..) | Got::Nothing => flushed.err().map(|error| error.to_string()),

@@ -1,0 +1,47 @@
+//! What was odd about answers that count as successes, and is said in the report.
+
+use crate::client::exchange::Exchange;
+
+/// How many answers were odd in which way.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Odd {
+    /// They came in one piece though a stream was asked for.
+    whole: u64,
+    /// Their text held bytes that are no UTF-8.
+    broken_text: u64,
+    /// Their events contradict the engine's own count tenfold.
+    pub doubted: u64,
+}
+
+impl Odd {
+    /// Counts one that has ended.
+    pub(super) fn count(&mut self, exchange: &Exchange, embeddings: bool) {
+        if exchange.failure.is_some() {
+            return;
+        }
+        self.whole += u64::from(!exchange.row.streamed && !embeddings);
+        self.broken_text += u64::from(exchange.broken_text);
+        self.doubted += u64::from(exchange.row.doubted);
+    }
+
+    /// The same in words.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.whole > 0 {
+            notes.push(format!(
+                "{} answers came in one piece though a stream was asked for: they have no TTFT, TPOT or ITL.",
+                self.whole
+            ));
+        }
+        if self.broken_text > 0 {
+            notes.push(format!("{} answers held bytes that are no UTF-8.", self.broken_text));
+        }
+        if self.doubted > 0 {
+            notes.push(format!(
+                "The server's own output counts (usage) are contradicted tenfold by the events of {} answers: where there is a tokenizer it counted these, elsewhere the counts stand as the server gave them.",
+                self.doubted
+            ));
+        }
+        notes
+    }
+}

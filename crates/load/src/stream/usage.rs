@@ -1,0 +1,101 @@
+//! Token counts, as engines and the gateways before them write them.
+
+use super::json::{Malformed, Walk};
+
+/// Token counts as the engine gives them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Input tokens.
+    pub prompt: Option<u32>,
+    /// Output tokens.
+    pub completion: Option<u32>,
+    /// Input tokens that were in the prefix cache.
+    pub cached: Option<u32>,
+    /// Output tokens that were reasoning.
+    pub reasoning: Option<u32>,
+}
+
+impl Usage {
+    /// Reads the object of that name.
+    pub(super) fn read(walk: &mut Walk<'_>) -> Result<Self, Malformed> {
+        let mut usage = Self::default();
+        walk.object(|walk, key| match key {
+            b"prompt_tokens" | b"input_tokens" => set(&mut usage.prompt, walk),
+            b"completion_tokens" | b"output_tokens" => set(&mut usage.completion, walk),
+            b"prompt_tokens_details" | b"input_tokens_details" if walk.peek()? == b'{' => {
+                walk.object(|walk, key| if key == b"cached_tokens" { set(&mut usage.cached, walk) } else { walk.skip() })
+            }
+            b"completion_tokens_details" | b"output_tokens_details" if walk.peek()? == b'{' => {
+                walk.object(|walk, key| if key == b"reasoning_tokens" { set(&mut usage.reasoning, walk) } else { walk.skip() })
+            }
+            // DeepSeek's name for it
+            b"prompt_cache_hit_tokens" => set(&mut usage.cached, walk),
+            _ => walk.skip(),
+        })?;
+        Ok(usage)
+    }
+
+    /// Takes over what a later one says, field by field: a zero never replaces a count.
+    pub fn merge(&mut self, later: Self) {
+        for (place, later) in [
+            (&mut self.prompt, later.prompt),
+            (&mut self.completion, later.completion),
+            (&mut self.cached, later.cached),
+            (&mut self.reasoning, later.reasoning),
+        ] {
+            if later.is_some_and(|later| later > 0) || place.is_none() {
+                *place = later;
+            }
+        }
+    }
+}
+
+fn set(place: &mut Option<u32>, walk: &mut Walk<'_>) -> Result<(), Malformed> {
+    if let Some(number) = walk.number_or_skip()?
+        && (number > 0 || place.is_none())
+    {
+        *place = Some(number);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn usage() -> impl Strategy<Value = Usage> {
+        let count = || prop::option::of(0..3_u32);
+        (count(), count(), count(), count()).prop_map(|(prompt, completion, cached, reasoning)| Usage {
+            prompt,
+            completion,
+            cached,
+            reasoning,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_last_count_stands_and_no_zero_replaces_it(all in prop::collection::vec(usage(), 0..6)) {
+            let mut merged = Usage::default();
+            all.iter().for_each(|one| merged.merge(*one));
+            for field in [|one: &Usage| one.prompt, |one: &Usage| one.completion, |one: &Usage| one.cached, |one: &Usage| one.reasoning] {
+                let said: Vec<u32> = all.iter().filter_map(field).collect();
+                let last = said.iter().rev().find(|count| **count > 0).or(said.last()).copied();
+                prop_assert_eq!(field(&merged), last);
+            }
+        }
+
+        #[test]
+        fn both_names_mean_the_same(prompt in any::<u32>(), completion in any::<u32>()) {
+            let expected = Usage { prompt: Some(prompt), completion: Some(completion), ..Usage::default() };
+            for text in [
+                format!(r#"{{"prompt_tokens":{prompt},"completion_tokens":{completion}}}"#),
+                format!(r#"{{"input_tokens":{prompt}.0,"output_tokens":{completion},"input_tokens":0}}"#),
+            ] {
+                prop_assert_eq!(Usage::read(&mut Walk::new(text.as_bytes())).unwrap(), expected);
+            }
+        }
+    }
+}

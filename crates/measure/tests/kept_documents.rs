@@ -1,0 +1,18 @@
+//! What an earlier version has written is read by today's code.
+
+use dyno_measure::plan::{Load, Plan};
+use dyno_measure::report::Report;
+
+#[test]
+fn a_plan_and_a_report_of_0_1_0_are_read() {
+    let plan: Plan = serde_json::from_str(include_str!("fixtures/0.1.0/plan.json")).unwrap();
+    plan.check().unwrap();
+    assert_eq!((plan.schema_version, plan.seed, plan.retry_429, plan.insecure), (1, 7, Some(2), false));
+    assert!(matches!(plan.load_points[1].load, Load::Rate { max_in_flight: 16, .. }));
+
+    let report: Report = serde_json::from_str(include_str!("fixtures/0.1.0/report.json")).unwrap();
+    assert_eq!((report.load_points.len(), report.best), (2, 1));
+    assert_eq!((report.summary.total_input_tokens, report.summary.total_output_tokens), (Some(168), Some(210)));
+    let kept: Plan = serde_json::from_value(report.provenance["plan"].clone()).unwrap();
+    assert_eq!(kept, plan);
+}
