@@ -32,6 +32,7 @@ pub mod framing;
 pub mod health;
 pub mod outcome;
 pub mod phase;
+pub mod scheduling;
 pub mod socket;
 pub mod stop;
 pub mod wakeup_coalescing;
