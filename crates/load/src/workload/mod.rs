@@ -45,9 +45,12 @@ pub enum Prompts {
     Turns(Turns),
 }
 
+/// Appends the value of a request's prompt field.
+type WritePrompt = Box<dyn Fn(PromptId, &mut Vec<u8>) + Send>;
+
 impl Prompts {
     /// What writes the prompts of a phase ahead, where that is worth a thread: of conversations it can't be known what is sent.
-    fn writer(&self, endpoint: Endpoint) -> Option<Box<dyn Fn(PromptId, &mut Vec<u8>) + Send>> {
+    fn writer(&self, endpoint: Endpoint) -> Option<WritePrompt> {
         match self {
             Self::Synthetic(synthetic) if synthetic.asked().longest() >= LONG_TOKENS => {
                 let synthetic = synthetic.clone();
