@@ -14,7 +14,7 @@ import { dyno, vllm } from "./parts/clients.mjs";
 import { figures } from "./parts/figures.mjs";
 import { ended, run, start, watchCpu } from "./parts/process.mjs";
 import { shapes } from "./parts/shapes.mjs";
-import { table } from "./parts/table.mjs";
+import { table, tlsCost } from "./parts/table.mjs";
 import { readTruth } from "./parts/truth.mjs";
 
 const [ENGINE_CORE, CLIENT_CORE] = [0, 1];
@@ -36,16 +36,20 @@ async function measure(client, shape) {
   const truthFile = join(folder, "truth.ndjson");
   const args = ["engine", "--listen", "127.0.0.1:0", "--model", "m", "--ttft-ms", shape.ttft, "--itl-ms", shape.itl, "--truth", truthFile,
     "--events-per-write", shape.eventsPerWrite ?? 1];
+  const authority = join(folder, "authority.pem");
+  if (shape.tls) args.push("--tls", "--tls-authority", authority);
   const engine = start(ENGINE_CORE, options.engine ?? options.dyno, args.map(String));
   try {
     const url = await new Promise((resolve, reject) => {
-      engine.stdout.on("data", (piece) => resolve(/http:\/\/[\d.:]+/.exec(String(piece))[0]));
+      engine.stdout.on("data", (piece) => resolve(/https?:\/\/[\d.:]+/.exec(String(piece))[0]));
       engine.stderr.on("data", (piece) => reject(new Error(String(piece))));
       engine.once("exit", () => reject(new Error("the engine has ended")));
     });
     const engineCpu = watchCpu(engine.pid);
     const { program, args: line, env } = client.command(shape, url, folder);
-    const ran = await run(CLIENT_CORE, program, line, { env });
+    const ran = await run(CLIENT_CORE, program, line, {
+      env: { ...env, ...(shape.tls && { SSL_CERT_FILE: authority }) },
+    });
     engineCpu.stop();
     engine.kill("SIGTERM");
     await ended(engine);
@@ -81,4 +85,5 @@ for (const name of positionals.length ? positionals : Object.keys(shapes)) {
   }
   console.log(table(shape, all[name]));
 }
+if (all[1000] && all.tls) console.log(`TLS / plain at 1,000 streams:${tlsCost(all[1000], all.tls)}`);
 if (options.json) writeFileSync(options.json, JSON.stringify(all, null, 1));

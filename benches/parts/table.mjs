@@ -29,6 +29,16 @@ export function table(shape, rows) {
   return [shape.name, ...lines.map((line) => `  ${line}`), ...notes(shape, rows).map((line) => `  ${line}`), ""].join("\n");
 }
 
+/** What TLS adds to the CPU time of a token, by client: medians of the same load with and without. */
+export function tlsCost(plain, tls) {
+  const median = (rows, name) => {
+    const values = rows.filter((row) => row.client === name).map((row) => row.loadCpuPerMillion).sort((a, b) => a - b);
+    return values[Math.floor((values.length - 1) / 2)];
+  };
+  const ratio = (name) => ` ${name} ${fixed(median(tls, name) / median(plain, name), 2)} × CPU per token`;
+  return [...new Set(tls.map((row) => row.client))].map(ratio).join(",");
+}
+
 function notes(shape, rows) {
   const lines = [];
   const median = (name, value) => {

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use crate::client::clock::Clock;
 use crate::client::drive::Driver;
-use crate::client::health::invalid_reasons;
+use crate::client::health::{busy_machine, invalid_reasons};
 use crate::client::phase::{Ending, Limits};
+use crate::client::scheduling::Priority;
 use crate::client::socket::{keep_stamps_on, raise_open_files};
 use crate::client::stop::Stop;
+use crate::client::tls::tls_config_trusting;
 use crate::engine_metrics::Scraper;
 use crate::load_point_runner::LoadPointRunner;
 use crate::prepare::{addresses_of, header_lines, id_prefix, metrics_of, prompts_of, targets_of, tls_of, tokens_of};
@@ -63,7 +65,7 @@ pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, Strin
     if stop.is_wished() {
         return Err("Stopped before any request was sent.".to_owned());
     }
-    let measured = measure(plan, check.as_ref(), tell, stop)?;
+    let measured = measure(plan, check.as_ref(), None, tell, stop)?;
     let mut made = report(&measured.records, plan, measured.circumstances);
     let (status, reason) = status_of(&measured.ending, &made);
     made.status = match status {
@@ -75,8 +77,14 @@ pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, Strin
     Ok(Outcome { report: made, status, reason })
 }
 
-/// Puts the plan's load on, and gives what was measured.
-pub(super) fn measure(plan: &Plan, check: Option<&SelfCheck>, tell: &Tell, stop: &Stop) -> Result<Measured, String> {
+/// Puts the plan's load on, and gives what was measured. An `authority` (PEM) is trusted instead of the usual ones.
+pub(super) fn measure(
+    plan: &Plan,
+    check: Option<&SelfCheck>,
+    authority: Option<&str>,
+    tell: &Tell,
+    stop: &Stop,
+) -> Result<Measured, String> {
     let clock = Clock::start();
     let _stamps = keep_stamps_on();
     let files = raise_open_files();
@@ -86,7 +94,12 @@ pub(super) fn measure(plan: &Plan, check: Option<&SelfCheck>, tell: &Tell, stop:
     }
     let mut notes = Vec::new();
     let secret = header_lines(plan)?;
-    let tls = tls_of(plan)?;
+    let tls = match authority {
+        Some(authority) => {
+            Some(tls_config_trusting(authority).map_err(|error| format!("The authority can't be trusted: {error}."))?)
+        }
+        None => tls_of(plan)?,
+    };
     let addresses = addresses_of(plan)?;
     let mut records = Records { id_prefix: id_prefix(plan), ..Records::default() };
     let targets = targets_of(plan, &addresses, &secret, tls.as_ref(), &mut records)?;
@@ -126,12 +139,15 @@ pub(super) fn measure(plan: &Plan, check: Option<&SelfCheck>, tell: &Tell, stop:
         .map_err(|error| format!("The engine's metrics can't be read: {error}."))?;
     let sidecar = Sidecar { self_check: check.cloned(), points: Vec::new() };
     let mut points = LoadPointRunner::new(plan, &tokens, tell, sidecar);
+    let priority = Priority::raise();
     let ending = points.run(&mut driver, &mut notes);
+    drop(priority);
     let sidecar = points.into_sidecar();
     let metrics = scraper.map(Scraper::end).unwrap_or_default();
     notes.extend(metrics.notes);
 
     let client = driver.health.figures(&driver.records, driver.reads(), driver.clock.largest_jump);
+    notes.extend(busy_machine(&client));
     let mut circumstances = Circumstances {
         invalid: invalid_reasons(&client),
         client,

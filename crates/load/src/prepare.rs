@@ -186,7 +186,7 @@ pub(super) fn prompts_of(plan: &Plan, tokens: &mut Tokens, stop: &Stop, notes: &
             if *shared_prefix > 0.0 {
                 notes.push(format!("Prompts share {:.0} % of their words as a prefix.", shared_prefix * 100.0));
             }
-            Ok(Prompts::Synthetic(synthetic))
+            Ok(Prompts::Synthetic(synthetic.into()))
         }
         Workload::Trace { file, max_output_tokens, context_tokens } => {
             let time_scale = plan.load_points.iter().find_map(|point| match point.load {
@@ -215,7 +215,7 @@ pub(super) fn prompts_of(plan: &Plan, tokens: &mut Tokens, stop: &Stop, notes: &
             };
             let (synthetic, said) = fit(wanted, tokens, &|| stop.is_wished())?;
             notes.extend(said);
-            Ok(Prompts::Synthetic(synthetic))
+            Ok(Prompts::Synthetic(synthetic.into()))
         }
         Workload::Dataset { files, max_output_tokens, multi_turn: true } => {
             let (turns, said) = Turns::read(files, *max_output_tokens, plan.seed, tokens)?;
@@ -225,7 +225,7 @@ pub(super) fn prompts_of(plan: &Plan, tokens: &mut Tokens, stop: &Stop, notes: &
         Workload::Dataset { files, max_output_tokens, multi_turn: false } => {
             let (dataset, said) = Dataset::read(files, *max_output_tokens, plan.seed, sum(PlannedLoad::requests), tokens)?;
             notes.extend(said);
-            Ok(Prompts::Dataset(dataset))
+            Ok(Prompts::Dataset(dataset.into()))
         }
     }
 }

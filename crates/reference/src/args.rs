@@ -10,6 +10,7 @@ use super::{
     },
     faults::FaultRate,
     timing::Timing,
+    tls::Certificate,
 };
 
 /// A simulated OpenAI-compatible engine whose timing is exact and known.
@@ -110,6 +111,19 @@ pub struct EngineArgs {
     /// Answer chats with a tool call even without tools in the request
     #[arg(long, help_heading = "Form of the events")]
     pub tool_calls: bool,
+
+    /// Serve over TLS, with a certificate made at the start whose authority is printed as PEM
+    #[arg(long, help_heading = "TLS")]
+    pub tls: bool,
+    /// Write the authority of the certificate to this file instead of printing it
+    #[arg(long, value_name = "FILE", requires = "tls", conflicts_with = "tls_certificate", help_heading = "TLS")]
+    pub tls_authority: Option<PathBuf>,
+    /// Serve with this certificate and its chain, PEM, instead of one made at the start
+    #[arg(long, value_name = "FILE", requires_all = ["tls", "tls_key"], help_heading = "TLS")]
+    pub tls_certificate: Option<PathBuf>,
+    /// Key of the certificate, PEM
+    #[arg(long, value_name = "FILE", requires_all = ["tls", "tls_certificate"], help_heading = "TLS")]
+    pub tls_key: Option<PathBuf>,
 
     /// Transfer coding of streams: per-event, every:BYTES, random:BYTES or until-close
     #[arg(long, default_value = "per-event", value_parser = framing, help_heading = "Bytes on the wire")]
@@ -213,6 +227,10 @@ impl EngineArgs {
             truth: self.truth.map_or(TruthSink::None, TruthSink::File),
             ready_after: duration(self.ready_after_ms),
             api_key,
+            tls: self.tls.then(|| match self.tls_certificate.zip(self.tls_key) {
+                Some((chain, key)) => Certificate::Files { chain, key },
+                None => Certificate::Own,
+            }),
         })
     }
 }
@@ -289,6 +307,9 @@ mod tests {
             "--fault cut",
             "--tokens-per-event 0",
             "--api-key-env DYNO_NOT_SET_ANYWHERE",
+            "--tls-authority a",
+            "--tls --tls-certificate a",
+            "--tls --tls-certificate a --tls-key b --tls-authority c",
         ] {
             assert!(config(line).is_err(), "{line}");
         }

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::{faults::FaultRate, timing::Timing};
+use super::{faults::FaultRate, timing::Timing, tls::Certificate};
 
 /// What an engine is started with.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct Config {
     pub ready_after: Duration,
     /// If set, calls need `Authorization: Bearer KEY`.
     pub api_key: Option<String>,
+    /// If set, connections speak TLS.
+    pub tls: Option<Certificate>,
 }
 
 impl Default for Config {
@@ -55,6 +57,7 @@ impl Default for Config {
             truth: TruthSink::None,
             ready_after: Duration::ZERO,
             api_key: None,
+            tls: None,
         }
     }
 }

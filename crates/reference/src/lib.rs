@@ -6,7 +6,7 @@
 //!
 //! What is where: `args` the command line, `config` all settings and dialects; `http` reading requests, `ask` their
 //! bodies, `tokens` the stated tokenizer; `plan` what is answered, `timing` when, `faults` what goes wrong; `events` the
-//! JSON of the dialects, `wire` the bytes; `job` one request, `server` the event loop; `answers` the small calls,
+//! JSON of the dialects, `wire` the bytes, `tls` the certificate; `job` one request, `server` the event loop; `answers` the small calls,
 //! `metrics` the Prometheus page, `truth` the log.
 
 mod answers;
@@ -24,6 +24,7 @@ mod random;
 mod server;
 mod shared;
 pub mod timing;
+pub mod tls;
 pub mod tokens;
 pub mod truth;
 mod wire;
@@ -62,15 +63,20 @@ impl ReferenceEngine {
             config::TruthSink::File(path) => truth::TruthLog::to_file(path)?,
         };
         let stop = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
-        let server = server::Server::new(shared::Shared::new(config, truth), listener, Arc::clone(&stop))?;
+        let identity = config.tls.as_ref().map(|certificate| tls::Identity::new(certificate, addr.ip())).transpose()?;
+        let authority = identity.as_ref().and_then(|identity| identity.authority.clone());
+        let scheme = if identity.is_some() { "https" } else { "http" };
+        let server = server::Server::new(shared::Shared::new(config, truth), listener, identity, Arc::clone(&stop))?;
         let thread = std::thread::Builder::new().name("reference-engine".to_owned()).spawn(move || server.run())?;
-        Ok(Running { addr, stop, thread: Some(thread) })
+        Ok(Running { addr, scheme, authority, stop, thread: Some(thread) })
     }
 }
 
 /// A reference engine that serves.
 pub struct Running {
     addr: SocketAddr,
+    scheme: &'static str,
+    authority: Option<String>,
     stop: Arc<EventFd>,
     thread: Option<JoinHandle<io::Result<Vec<TruthRecord>>>>,
 }
@@ -81,9 +87,14 @@ impl Running {
         self.addr
     }
 
-    /// `http://ADDRESS`, without a path.
+    /// `http://ADDRESS`, or `https://ADDRESS`, without a path.
     pub fn base_url(&self) -> String {
-        format!("http://{}", self.addr)
+        format!("{}://{}", self.scheme, self.addr)
+    }
+
+    /// The authority to trust, as PEM, of an engine that made its certificate itself.
+    pub fn authority(&self) -> Option<&str> {
+        self.authority.as_deref()
     }
 
     /// Whether it has ended by itself, which only an error makes it do.
@@ -126,10 +137,19 @@ fn serve(args: EngineArgs) -> Result<(), String> {
         end_with(parent)?;
     }
     unblock_end_signals()?;
+    let authority_file = args.tls_authority.clone();
     let config = args.into_config()?;
     let (listen, model) = (config.listen, config.model.clone());
     let running = ReferenceEngine::start(config).map_err(|e| format!("cannot serve on {listen}: {e}"))?;
+    if let Some((file, authority)) = authority_file.as_ref().zip(running.authority()) {
+        std::fs::write(file, authority).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+    }
     let _ = writeln!(io::stdout(), "reference engine (simulated): model {model} at {}/v1", running.base_url());
+    if authority_file.is_none()
+        && let Some(authority) = running.authority()
+    {
+        let _ = write!(io::stdout(), "{authority}");
+    }
     // A thread of its own, since the caller may already be inside of a runtime.
     let waiting = std::thread::spawn(|| -> io::Result<()> {
         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {

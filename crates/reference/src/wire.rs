@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    io::{ErrorKind, IoSliceMut, Write},
+    io::{self, ErrorKind, IoSliceMut, Read, Write},
     net::TcpStream,
     os::fd::AsRawFd,
 };
@@ -15,19 +15,29 @@ use nix::{
         time::TimeSpec,
     },
 };
+use rustls::ServerConnection;
 
 use super::{
     config::Framing,
     random::{Purpose, draw},
+    tls::Identity,
 };
 
 /// A connection's socket and what it has not taken yet.
 #[derive(Debug)]
 pub struct Io {
     stream: TcpStream,
+    tls: Option<Box<Tls>>,
     pending: Vec<u8>,
     pending_at: usize,
     bytes_per_write: usize,
+}
+
+#[derive(Debug)]
+struct Tls {
+    session: ServerConnection,
+    /// Encrypted bytes of one write, kept for its memory.
+    sealed: Vec<u8>,
 }
 
 /// How far a write got.
@@ -42,8 +52,8 @@ pub enum Sent {
 /// What a read gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Got {
-    /// So many, and when the kernel received the last of them, Unix ns; nothing where it does not say.
-    Bytes(usize, Option<u64>),
+    /// Some, and when the kernel received the last of them, Unix ns; nothing where it does not say.
+    Bytes(Option<u64>),
     Nothing,
     End,
 }
@@ -52,15 +62,52 @@ impl Io {
     pub fn new(stream: TcpStream, bytes_per_write: usize) -> Self {
         // where the system knows no receive stamps, times are taken after the read
         let _ = setsockopt(&stream, sockopt::ReceiveTimestampns, &true);
-        Self { stream, pending: Vec::new(), pending_at: 0, bytes_per_write }
+        Self { stream, tls: None, pending: Vec::new(), pending_at: 0, bytes_per_write }
+    }
+
+    /// The same over TLS. Where the library refuses, the connection stays plain, which fails the handshake.
+    pub fn with_tls(self, identity: &Identity) -> Self {
+        let session = ServerConnection::new(identity.config.clone()).map(|mut session| {
+            // what the socket does not take is kept here
+            session.set_buffer_limit(None);
+            Box::new(Tls { session, sealed: Vec::new() })
+        });
+        Self { tls: session.ok(), ..self }
     }
 
     pub fn is_blocked(&self) -> bool {
         !self.pending.is_empty()
     }
 
-    /// Writes all of `bytes` or keeps the rest. `stamp` is called immediately before each system call.
-    pub fn send(&mut self, bytes: &[u8], mut stamp: impl FnMut()) -> Sent {
+    /// Writes all of `bytes` or keeps the rest. `stamp` is called immediately before each system call: of TLS, when the bytes
+    /// have been encrypted.
+    pub fn send(&mut self, bytes: &[u8], stamp: impl FnMut()) -> Sent {
+        let Some(tls) = &mut self.tls else { return self.send_raw(bytes, stamp) };
+        // memory takes everything, and what the session refuses ends the connection
+        if tls.session.writer().write_all(bytes).is_err() {
+            return Sent::Gone;
+        }
+        self.send_sealed(stamp)
+    }
+
+    /// Sends what TLS has ready.
+    fn send_sealed(&mut self, stamp: impl FnMut()) -> Sent {
+        let Some(tls) = &mut self.tls else { return Sent::All };
+        let mut sealed = std::mem::take(&mut tls.sealed);
+        sealed.clear();
+        while tls.session.wants_write() {
+            if tls.session.write_tls(&mut sealed).is_err() {
+                return Sent::Gone;
+            }
+        }
+        let sent = self.send_raw(&sealed, stamp);
+        if let Some(tls) = &mut self.tls {
+            tls.sealed = sealed;
+        }
+        sent
+    }
+
+    fn send_raw(&mut self, bytes: &[u8], mut stamp: impl FnMut()) -> Sent {
         if self.is_blocked() {
             self.pending.extend_from_slice(bytes);
             return Sent::Blocked;
@@ -107,12 +154,33 @@ impl Io {
         Some(at)
     }
 
-    pub fn read(&self, buffer: &mut [u8]) -> Got {
+    /// Reads once, by way of `buffer`, and appends what came to `input`: nothing, when it was TLS's own business.
+    pub fn read(&mut self, buffer: &mut [u8], input: &mut Vec<u8>) -> Got {
+        let (count, stamp) = match self.receive(buffer) {
+            Ok((0, _)) => return Got::End,
+            Ok(got) => got,
+            Err(Errno::EAGAIN) => return Got::Nothing,
+            Err(_) => return Got::End,
+        };
+        let Some(tls) = &mut self.tls else {
+            input.extend_from_slice(&buffer[..count]);
+            return Got::Bytes(stamp);
+        };
+        let opened = open(&mut tls.session, &buffer[..count], input);
+        // an alert says why, where there was an error
+        let sent = self.send_sealed(|| ());
+        match opened {
+            Ok(true) if sent != Sent::Gone => Got::Bytes(stamp),
+            _ => Got::End,
+        }
+    }
+
+    /// One call: how many bytes, and when the kernel received the last of them.
+    fn receive(&self, buffer: &mut [u8]) -> Result<(usize, Option<u64>), Errno> {
         let mut control = nix::cmsg_space!(TimeSpec);
         loop {
             let mut parts = [IoSliceMut::new(buffer)];
             match recvmsg::<()>(self.stream.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::empty()) {
-                Ok(message) if message.bytes == 0 => return Got::End,
                 Ok(message) => {
                     let stamp = message.cmsgs().ok().and_then(|mut all| {
                         all.find_map(|one| match one {
@@ -122,12 +190,19 @@ impl Io {
                             _ => None,
                         })
                     });
-                    return Got::Bytes(message.bytes, stamp);
+                    return Ok((message.bytes, stamp));
                 }
-                Err(Errno::EAGAIN) => return Got::Nothing,
                 Err(Errno::EINTR) => {}
-                Err(_) => return Got::End,
+                Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Of TLS, tells the other side that this is the end: it could not tell from a broken connection otherwise.
+    pub fn say_goodbye(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.session.send_close_notify();
+            self.send_sealed(|| ());
         }
     }
 
@@ -137,6 +212,21 @@ impl Io {
         // If it fails the client sees an orderly end instead, which is a fault as well.
         let _ = setsockopt(&self.stream, sockopt::Linger, &linger);
     }
+}
+
+/// Decrypts what came. False when the other side has said that this is the end.
+fn open(session: &mut ServerConnection, mut bytes: &[u8], input: &mut Vec<u8>) -> io::Result<bool> {
+    while !bytes.is_empty() {
+        session.read_tls(&mut bytes)?;
+        let state = session.process_new_packets().map_err(io::Error::other)?;
+        let had = input.len();
+        input.resize(had + state.plaintext_bytes_to_read(), 0);
+        session.reader().read_exact(&mut input[had..])?;
+        if state.peer_has_closed() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// What follows the status line of an answer.

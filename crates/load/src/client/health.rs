@@ -4,16 +4,32 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
 use super::clock;
+use super::scheduling::waited_for_core;
 use dyno_measure::records::Records;
 use dyno_measure::report::ClientHealth;
+
+#[derive(Debug, Clone, Copy)]
+struct Phase {
+    at: i64,
+    computed: i64,
+    waited: Option<i64>,
+}
+
+impl Phase {
+    fn begin() -> Self {
+        Self { at: clock::now(), computed: thread_cpu(), waited: waited_for_core() }
+    }
+}
 
 /// Gathers what the event loop tells about itself.
 #[derive(Debug)]
 pub struct Health {
-    /// When the phase at work began, and what this thread had computed by then, ns.
-    phase: (i64, i64),
+    /// When the phase at work began, and what this thread had computed and waited by then, ns.
+    phase: Phase,
     /// Largest share of a core in a phase of at least a second.
     busiest: Option<f64>,
+    /// Largest share of the time that this thread waited for a core, of the same phases.
+    waited: Option<f64>,
     /// Longest time between two waits of the event loop, ns.
     longest_turn: i64,
     /// Turns by the power of two of their microseconds.
@@ -25,21 +41,26 @@ pub struct Health {
 impl Health {
     /// Begins.
     pub fn start() -> Self {
-        Self { phase: (clock::now(), thread_cpu()), busiest: None, longest_turn: 0, turns: [0; 32], reconnects: 0 }
+        Self { phase: Phase::begin(), busiest: None, waited: None, longest_turn: 0, turns: [0; 32], reconnects: 0 }
     }
 
     /// A phase begins: a warm-up, or the measurement of a load point.
     pub fn begin_phase(&mut self) {
-        self.phase = (clock::now(), thread_cpu());
+        self.phase = Phase::begin();
     }
 
     /// The phase has ended. A quiet load point must not hide that the client was busy in another.
     pub fn end_phase(&mut self) {
-        let elapsed = clock::now() - self.phase.0;
+        let now = Phase::begin();
+        let elapsed = now.at - self.phase.at;
         // the system counts in ticks: over less than a second the share means nothing
         if elapsed >= 1_000_000_000 {
-            let share = ((thread_cpu() - self.phase.1) as f64 / elapsed as f64).min(1.0);
-            self.busiest = Some(self.busiest.map_or(share, |busiest| busiest.max(share)));
+            let share = |time: i64| (time as f64 / elapsed as f64).clamp(0.0, 1.0);
+            let most = |known: Option<f64>, share: f64| Some(known.map_or(share, |known| known.max(share)));
+            self.busiest = most(self.busiest, share(now.computed - self.phase.computed));
+            if let Some((now, then)) = now.waited.zip(self.phase.waited) {
+                self.waited = most(self.waited, share(now - then));
+            }
         }
     }
 
@@ -55,6 +76,7 @@ impl Health {
         let rss_kib = getrusage(UsageWho::RUSAGE_SELF).map(|usage| usage.max_rss()).ok();
         ClientHealth {
             cpu_share: self.busiest,
+            cpu_wait_share: self.waited,
             timestamps: if reads.1 * 100 <= reads.0 { "kernel" } else { "user" }.to_owned(),
             clock_jump_ms: Some(largest_jump as f64 / 1e6),
             coalesced_events: Some(records.rows.iter().map(|row| u64::from(row.coalesced)).sum()),
@@ -88,6 +110,15 @@ fn thread_cpu() -> i64 {
         * 1000
 }
 
+/// What is said where the client had to wait for its core: that alone makes no figure wrong, but explains late ones.
+pub fn busy_machine(health: &ClientHealth) -> Option<String> {
+    let share = health.cpu_wait_share.filter(|share| *share > 0.01)?;
+    Some(format!(
+        "The client waited for a core {:.1} % of the time: others kept this machine busy, and what was sent or read meanwhile was late.",
+        share * 100.0
+    ))
+}
+
 /// Why the client makes the figures untrustworthy.
 pub fn invalid_reasons(health: &ClientHealth) -> Vec<String> {
     let mut reasons = Vec::new();
@@ -98,4 +129,18 @@ pub fn invalid_reasons(health: &ClientHealth) -> Vec<String> {
         reasons.push(format!("The wall clock jumped by {jump:.1} ms against the monotonic clock, over 1 ms."));
     }
     reasons
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_machine_is_said_and_makes_nothing_invalid() {
+        let health = |share| ClientHealth { cpu_wait_share: share, ..ClientHealth::default() };
+        let words = busy_machine(&health(Some(0.123))).unwrap();
+        assert!(words.starts_with("The client waited for a core 12.3 % of the time"), "{words}");
+        assert_eq!(invalid_reasons(&health(Some(0.9))), Vec::<String>::new());
+        assert_eq!([None, Some(0.0), Some(0.01)].map(|share| busy_machine(&health(share))), [None, None, None]);
+    }
 }

@@ -33,6 +33,7 @@ pub mod health;
 pub mod outcome;
 pub mod phase;
 mod refusal;
+pub mod scheduling;
 pub mod socket;
 pub mod stop;
 pub mod tls;

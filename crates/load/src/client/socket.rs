@@ -101,7 +101,10 @@ impl Socket {
         }
         let tls = match tls {
             Some((config, name)) => {
-                let session = ClientConnection::new(config.clone(), name.clone()).map_err(io::Error::other)?;
+                let mut session = ClientConnection::new(config.clone(), name.clone()).map_err(io::Error::other)?;
+                // By default it takes 64 KiB and leaves the rest of a longer request for when the socket is writable again,
+                // which is not told where the socket was never full.
+                session.set_buffer_limit(None);
                 Some(Box::new(Tls { session, records: TlsRecords::default() }))
             }
             None => None,
@@ -127,21 +130,24 @@ impl Socket {
         self.tls.as_ref().is_some_and(|tls| tls.session.wants_write())
     }
 
-    /// Writes as much as the socket takes; of TLS, all is taken and what the socket does not take is kept.
+    /// Writes as much as the socket takes; of TLS, all is taken and what the socket does not take is kept. Gives how many
+    /// bytes, and when the first of them was handed to the system: of TLS, after they were encrypted.
     ///
     /// # Errors
     /// When the connection is broken.
-    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<(usize, i64)> {
         let Some(tls) = &mut self.tls else {
+            let at = clock::now();
             return match self.stream.write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
-                other => other,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok((0, at)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok((0, at)),
+                other => other.map(|taken| (taken, at)),
             };
         };
         let taken = tls.session.writer().write(bytes)?;
+        let at = clock::now();
         self.flush()?;
-        Ok(taken)
+        Ok((taken, at))
     }
 
     /// Sends what TLS has kept.

@@ -47,6 +47,21 @@ pub fn tls_config(ca: Option<&Path>, insecure: bool) -> Result<Arc<ClientConfig>
     Ok(Arc::new(config))
 }
 
+/// TLS that trusts one authority and no other, PEM.
+///
+/// # Errors
+/// When the crypto provider can't be set up, or the authority is none.
+pub fn tls_config_trusting(authority: &str) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_slice(authority.as_bytes());
+    roots.add(certificate.map_err(|error| rustls::Error::General(error.to_string()))?)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
 fn add(path: &Path, roots: &mut RootCertStore) -> Result<(), TlsError> {
     let wrong = |words: String| TlsError::Certificates { path: path.to_owned(), words };
     let read = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;

@@ -20,25 +20,25 @@ struct Kept {
 }
 
 /// A check at this concurrency that still holds.
-pub(super) fn take(folder: &Path, concurrency: u32, now_ms: i64) -> Option<SelfCheck> {
-    let kept: Kept = serde_json::from_slice(&std::fs::read(path(folder, concurrency)).ok()?).ok()?;
+pub(super) fn take(folder: &Path, concurrency: u32, tls: bool, now_ms: i64) -> Option<SelfCheck> {
+    let kept: Kept = serde_json::from_slice(&std::fs::read(path(folder, concurrency, tls)).ok()?).ok()?;
     let age = now_ms - kept.check.checked_at_unix_ms;
-    let holds = kept.key == key() && kept.check.concurrency == concurrency && (0..HOLDS).contains(&age);
+    let holds = kept.key == key() && kept.check.concurrency == concurrency && kept.check.tls == tls && (0..HOLDS).contains(&age);
     if holds && kept.check.failed.is_none() { Some(SelfCheck { cached: true, ..kept.check }) } else { None }
 }
 
 /// Keeps a check; whoever reads the file finds all of it or the one before.
 pub(super) fn keep(folder: &Path, check: &SelfCheck) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    let path = path(folder, check.concurrency);
+    let path = path(folder, check.concurrency, check.tls);
     let new = path.with_extension(format!("{}.new", std::process::id()));
     let kept = Kept { key: key(), check: SelfCheck { cached: false, ..check.clone() } };
     std::fs::write(&new, serde_json::to_vec(&kept)?)?;
     std::fs::rename(&new, &path)
 }
 
-fn path(folder: &Path, concurrency: u32) -> PathBuf {
-    folder.join(format!("self-check-{concurrency}.json"))
+fn path(folder: &Path, concurrency: u32, tls: bool) -> PathBuf {
+    folder.join(format!("self-check-{}{concurrency}.json", if tls { "tls-" } else { "" }))
 }
 
 /// This boot of this machine, the cores that this process may use, and this build of the program.
@@ -60,6 +60,7 @@ mod tests {
     fn check() -> SelfCheck {
         SelfCheck {
             concurrency: 64,
+            tls: false,
             requests: 700,
             true_ttft_ms: 10.0,
             true_itl_ms: 1.0,
@@ -75,26 +76,30 @@ mod tests {
     fn a_check_holds_for_an_hour() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("new");
-        assert_eq!(take(&folder, 64, 10_000_001), None);
+        assert_eq!(take(&folder, 64, false, 10_000_001), None);
         keep(&folder, &check()).unwrap();
-        assert_eq!(take(&folder, 64, 10_000_001), Some(SelfCheck { cached: true, ..check() }));
-        assert_eq!(take(&folder, 64, 10_000_000 + HOLDS), None, "too old");
-        assert_eq!(take(&folder, 64, 9_999_999), None, "from the future");
-        assert_eq!(take(&folder, 65, 10_000_001), None, "another concurrency");
+        assert_eq!(take(&folder, 64, false, 10_000_001), Some(SelfCheck { cached: true, ..check() }));
+        assert_eq!(take(&folder, 64, false, 10_000_000 + HOLDS), None, "too old");
+        assert_eq!(take(&folder, 64, false, 9_999_999), None, "from the future");
+        assert_eq!(take(&folder, 65, false, 10_000_001), None, "another concurrency");
+        assert_eq!(take(&folder, 64, true, 10_000_001), None, "another protocol");
+        keep(&folder, &SelfCheck { tls: true, requests: 7, ..check() }).unwrap();
+        assert_eq!(take(&folder, 64, true, 10_000_001).map(|check| check.requests), Some(7));
+        assert_eq!(take(&folder, 64, false, 10_000_001).map(|check| check.requests), Some(700));
     }
 
     #[test]
     fn what_is_not_understood_or_of_another_machine_is_none() {
         let folder = tempfile::tempdir().unwrap();
-        let file = path(folder.path(), 64);
+        let file = path(folder.path(), 64, false);
         for text in ["", "{", "{\"key\":\"\"}", "[]", "\u{0}\u{0}"] {
             std::fs::write(&file, text).unwrap();
-            assert_eq!(take(folder.path(), 64, 10_000_001), None, "{text:?}");
+            assert_eq!(take(folder.path(), 64, false, 10_000_001), None, "{text:?}");
         }
         let other = Kept { key: "another".to_owned(), check: check() };
         std::fs::write(&file, serde_json::to_vec(&other).unwrap()).unwrap();
-        assert_eq!(take(folder.path(), 64, 10_000_001), None);
+        assert_eq!(take(folder.path(), 64, false, 10_000_001), None);
         keep(folder.path(), &SelfCheck { failed: Some("x".to_owned()), ..check() }).unwrap();
-        assert_eq!(take(folder.path(), 64, 10_000_001), None, "a failed one");
+        assert_eq!(take(folder.path(), 64, false, 10_000_001), None, "a failed one");
     }
 }

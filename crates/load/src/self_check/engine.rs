@@ -21,14 +21,16 @@ const END_WAIT: Duration = Duration::from_secs(20);
 pub(super) struct Engine {
     /// Where it listens.
     pub base_url: String,
+    /// The authority to trust, where it speaks TLS, PEM.
+    pub authority: Option<String>,
     child: Child,
-    /// Reads what it prints: all after the first line is the truth.
+    /// Reads what it prints: all after the first lines is the truth.
     reader: Option<JoinHandle<io::Result<Vec<u8>>>>,
 }
 
 impl Engine {
-    /// Starts one and waits until it listens.
-    pub(super) fn start(shape: &Shape) -> io::Result<Self> {
+    /// Starts one, with or without TLS, and waits until it listens.
+    pub(super) fn start(shape: &Shape, tls: bool) -> io::Result<Self> {
         let mut child = Command::new(own_program()?)
             .args(["engine", "--listen", "127.0.0.1:0", "--full-length", "--jitter", "0.1", "--model", MODEL])
             .args(["--ttft-ms", &shape.ttft_ms.to_string(), "--itl-ms", &shape.itl_ms.to_string()])
@@ -36,15 +38,19 @@ impl Engine {
             .args(["--parent", &std::process::id().to_string()])
             // The truth comes over the pipe, so that no file is left behind.
             .args(["--truth", "/proc/self/fd/1"])
+            .args(tls.then_some("--tls"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
         let (tell, listens) = mpsc::channel();
-        let reader = child.stdout.take().map(|out| std::thread::spawn(move || read(out, &tell)));
-        let mut engine = Self { base_url: String::new(), child, reader };
-        let line = listens.recv_timeout(START_WAIT).map_err(|_| io::Error::other("it does not listen"))?;
-        let address = line.split_whitespace().last().filter(|word| word.starts_with("http://"));
+        let reader = child.stdout.take().map(|out| std::thread::spawn(move || read(out, tls, &tell)));
+        let mut engine = Self { base_url: String::new(), authority: None, child, reader };
+        let said = listens.recv_timeout(START_WAIT).map_err(|_| io::Error::other("it does not listen"))?;
+        let (line, authority) = said.split_once('\n').unwrap_or((&said, ""));
+        engine.authority = tls.then(|| authority.to_owned());
+        let scheme = if tls { "https://" } else { "http://" };
+        let address = line.split_whitespace().last().filter(|word| word.starts_with(scheme));
         address.ok_or_else(|| io::Error::other("it does not say where it listens"))?.clone_into(&mut engine.base_url);
         Ok(engine)
     }
@@ -72,12 +78,13 @@ impl Drop for Engine {
     }
 }
 
-fn read(out: ChildStdout, tell: &mpsc::Sender<String>) -> io::Result<Vec<u8>> {
+/// What is printed when it listens, TLS's authority included, is told; what follows is the truth.
+fn read(out: ChildStdout, tls: bool, tell: &mpsc::Sender<String>) -> io::Result<Vec<u8>> {
     let mut out = BufReader::new(out);
-    let mut line = String::new();
-    out.read_line(&mut line)?;
+    let mut said = String::new();
+    while out.read_line(&mut said)? > 0 && tls && !said.ends_with("-----END CERTIFICATE-----\n") {}
     // Nobody listens any more where that took too long.
-    let _ = tell.send(line);
+    let _ = tell.send(said);
     let mut truth = Vec::new();
     out.read_to_end(&mut truth)?;
     Ok(truth)

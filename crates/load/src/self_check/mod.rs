@@ -122,6 +122,11 @@ pub fn streams(plan: &Plan) -> u32 {
     plan.load_points.iter().map(of).max().unwrap_or(1).clamp(1, MOST_STREAMS)
 }
 
+/// Whether the load goes over TLS, or some of it.
+fn speaks_tls(plan: &Plan) -> bool {
+    plan.endpoints.iter().any(|endpoint| endpoint.base_url.starts_with("https://"))
+}
+
 /// Where checks are kept for whoever loads by hand: `dyno` in the user's cache folder.
 pub fn default_folder() -> Option<PathBuf> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -131,19 +136,21 @@ pub fn default_folder() -> Option<PathBuf> {
 /// Checks the client, or takes an earlier check of this machine and concurrency. One that can't be carried out says why and
 /// stops nothing.
 pub fn check(plan: &Plan, planned: &PlannedCheck, tell: &Tell, stop: &Stop) -> SelfCheck {
-    let streams = streams(plan);
+    let (streams, tls) = (streams(plan), speaks_tls(plan));
     let say = |level, line| tell(LoadNews::Log { level, line });
-    if let Some(kept) = planned.cache.as_deref().and_then(|folder| cache::take(folder, streams, now_ms())) {
+    if let Some(kept) = planned.cache.as_deref().and_then(|folder| cache::take(folder, streams, tls, now_ms())) {
         say(LogLevel::Info, format!("The client was checked less than an hour ago. {}", words(&kept)));
         return kept;
     }
-    say(LogLevel::Info, format!("Checking the client… ({streams} in flight against the reference engine)"));
+    let over = if tls { " over TLS" } else { "" };
+    say(LogLevel::Info, format!("Checking the client… ({streams} in flight against the reference engine{over})"));
     let shape = Shape::of(streams);
     let limit = clock::wall() + LIMIT;
     let deadline = plan.deadline_unix_ns.map_or(limit, |deadline| deadline.min(limit));
-    let result = measured(shape, deadline, stop);
+    let result = measured(shape, tls, deadline, stop);
     let mut check = SelfCheck {
         concurrency: streams,
+        tls,
         requests: 0,
         true_ttft_ms: shape.ttft_ms,
         true_itl_ms: shape.itl_ms,
@@ -171,10 +178,11 @@ pub fn check(plan: &Plan, planned: &PlannedCheck, tell: &Tell, stop: &Stop) -> S
     check
 }
 
-fn measured(shape: Shape, deadline: i64, stop: &Stop) -> Result<compare::Compared, String> {
-    let engine = Engine::start(&shape).map_err(|error| format!("the reference engine did not start: {error}"))?;
+fn measured(shape: Shape, tls: bool, deadline: i64, stop: &Stop) -> Result<compare::Compared, String> {
+    let engine = Engine::start(&shape, tls).map_err(|error| format!("the reference engine did not start: {error}"))?;
     let silent: Tell = std::rc::Rc::new(|_| ());
-    let measured = measure(&shape.plan(engine.base_url.clone(), deadline), None, &silent, stop);
+    let plan = shape.plan(engine.base_url.clone(), deadline);
+    let measured = measure(&plan, None, engine.authority.as_deref(), &silent, stop);
     let truth = engine.stop().map_err(|error| format!("the reference engine did not say what it did: {error}"));
     let measured = measured.map_err(|words| words.trim_end_matches('.').to_owned())?;
     if stop.is_wished() {
@@ -201,7 +209,8 @@ fn words(check: &SelfCheck) -> String {
         error.as_ref().map(|error| format!("{name} p99 {:.3} ms of {}", error.p99, error.n))
     };
     let parts: Vec<String> = [of("TTFT", &check.ttft_error_ms), of("ITL", &check.itl_error_ms)].into_iter().flatten().collect();
-    format!("The client's error with {} in flight: {}.", check.concurrency, parts.join(", "))
+    let over = if check.tls { " over TLS" } else { "" };
+    format!("The client's error with {} in flight{over}: {}.", check.concurrency, parts.join(", "))
 }
 
 fn now_ms() -> i64 {

@@ -95,6 +95,12 @@ impl Dataset {
         &self.rows[if prompt.warmup { self.rows.len() - 1 - place } else { place }]
     }
 
+    /// Bytes of the longest prompt's texts.
+    pub fn longest_bytes(&self) -> usize {
+        let of = |row: &Row| row.messages.messages.iter().map(|message| message.content.len()).sum();
+        self.rows.iter().map(of).max().unwrap_or(0)
+    }
+
     /// Appends the value of a request's prompt field. A warm-up's text begins with its number, so that it leaves nothing of
     /// the row in the engine's prefix cache.
     pub fn write(&self, prompt: PromptId, endpoint: Endpoint, out: &mut Vec<u8>) {

@@ -6,8 +6,10 @@ mod multi_turn;
 mod synthetic;
 mod trace;
 mod words;
+mod write_ahead;
 
 use std::io::Write;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -16,6 +18,7 @@ pub use self::length_fit::{Wanted, fit};
 pub use self::multi_turn::Turns;
 pub use self::synthetic::{Asked, Listed, Synthetic};
 pub use self::trace::{Played, listed};
+use self::write_ahead::WriteAhead;
 pub use dyno_measure::lengths::LengthSampler;
 
 use dyno_measure::load::Endpoint;
@@ -35,11 +38,46 @@ pub struct PromptId {
 #[derive(Debug)]
 pub enum Prompts {
     /// Made up.
-    Synthetic(Synthetic),
+    Synthetic(Arc<Synthetic>),
     /// Out of datasets.
-    Dataset(Dataset),
+    Dataset(Arc<Dataset>),
     /// Conversations out of datasets, turn by turn.
     Turns(Turns),
+}
+
+/// Appends the value of a request's prompt field.
+type WritePrompt = Box<dyn Fn(PromptId, &mut Vec<u8>) + Send>;
+
+impl Prompts {
+    /// What writes the prompts of a phase ahead, where that is worth a thread: of conversations it can't be known what is sent.
+    fn writer(&self, endpoint: Endpoint) -> Option<WritePrompt> {
+        match self {
+            Self::Synthetic(synthetic) if synthetic.asked().longest() >= LONG_TOKENS => {
+                let synthetic = synthetic.clone();
+                Some(Box::new(move |prompt, out| write_synthetic(&synthetic, endpoint, prompt, out)))
+            }
+            Self::Dataset(dataset) if dataset.longest_bytes() >= LONG_BYTES => {
+                let dataset = dataset.clone();
+                Some(Box::new(move |prompt, out| dataset.write(prompt, endpoint, out)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// From which length on prompts are written ahead: below, writing one takes a few microseconds.
+const LONG_TOKENS: u32 = 512;
+const LONG_BYTES: usize = 4 << 10;
+
+fn write_synthetic(synthetic: &Synthetic, endpoint: Endpoint, prompt: PromptId, out: &mut Vec<u8>) {
+    let (open, close): (&[u8], &[u8]) = match endpoint {
+        Endpoint::Chat => (b"[{\"role\":\"user\",\"content\":\"", b"\"}]"),
+        _ => (b"\"", b"\""),
+    };
+    out.extend_from_slice(open);
+    // words are plain letters: nothing in them needs escaping
+    synthetic.write(prompt, out);
+    out.extend_from_slice(close);
 }
 
 /// Writes requests.
@@ -47,6 +85,7 @@ pub enum Prompts {
 pub struct Requests {
     /// Where prompts come from.
     pub prompts: Prompts,
+    ahead: Option<WriteAhead>,
     endpoint: Endpoint,
     /// The body up to the prompt.
     before: Vec<u8>,
@@ -81,6 +120,7 @@ impl Requests {
         let before = format!("{{\"model\":{},\"{prompt}\":", Value::from(plan.model.as_str())).into_bytes();
         Self {
             prompts,
+            ahead: None,
             endpoint: plan.endpoint,
             before,
             after,
@@ -114,11 +154,22 @@ impl Requests {
         matches!(self.prompts, Prompts::Turns(_))
     }
 
-    /// A phase begins.
-    pub fn begin_phase(&mut self) {
+    /// A phase begins, of so many requests at most: its first prompts are written.
+    pub fn begin_phase(&mut self, first: PromptId, count: Option<u32>) {
         if let Prompts::Turns(turns) = &mut self.prompts {
             turns.reset();
         }
+        // without the thread each is written when it is sent
+        self.ahead = self
+            .prompts
+            .writer(self.endpoint)
+            .and_then(|write| WriteAhead::start(first, self.planned(count), write).ok())
+            .inspect(WriteAhead::wait_for_first);
+    }
+
+    /// The phase has ended: prompts may be adjusted.
+    pub fn end_phase(&mut self) {
+        self.ahead = None;
     }
 
     /// Which prompt a lane sends next, where it would be `planned` by its number alone.
@@ -190,17 +241,10 @@ impl Requests {
 
     fn write_body(&self, prompt: PromptId, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.before);
+        let written = self.ahead.as_ref().and_then(|ahead| ahead.take(prompt));
         match &self.prompts {
-            Prompts::Synthetic(synthetic) => {
-                let (open, close): (&[u8], &[u8]) = match self.endpoint {
-                    Endpoint::Chat => (b"[{\"role\":\"user\",\"content\":\"", b"\"}]"),
-                    _ => (b"\"", b"\""),
-                };
-                out.extend_from_slice(open);
-                // words are plain letters: nothing in them needs escaping
-                synthetic.write(prompt, out);
-                out.extend_from_slice(close);
-            }
+            _ if written.is_some() => out.extend_from_slice(written.as_deref().unwrap_or_default()),
+            Prompts::Synthetic(synthetic) => write_synthetic(synthetic, self.endpoint, prompt, out),
             Prompts::Dataset(dataset) => dataset.write(prompt, self.endpoint, out),
             Prompts::Turns(turns) => turns.write(prompt, out),
         }
@@ -230,7 +274,8 @@ mod tests {
 
     fn written(endpoint: &str) -> (String, Value) {
         let asked = Asked::LengthSampler { input: LengthSampler::new(None, 8, 1), output: LengthSampler::new(None, 4, 1) };
-        let requests = Requests::new(&plan(endpoint), Prompts::Synthetic(Synthetic::new(vec!["one", "two"], asked, 0.0, 1)));
+        let requests =
+            Requests::new(&plan(endpoint), Prompts::Synthetic(Synthetic::new(vec!["one", "two"], asked, 0.0, 1).into()));
         let mut out = Vec::new();
         requests.write(b"POST /x HTTP/1.1\r\nx-request-id: ", "id-7", PromptId { warmup: false, number: 0 }, &mut out);
         let text = String::from_utf8(out).unwrap();
@@ -238,6 +283,29 @@ mod tests {
         let length: usize = head.rsplit(':').next().unwrap().trim().parse().unwrap();
         assert_eq!(length, body.len());
         (head.to_owned(), serde_json::from_str(body).unwrap())
+    }
+
+    #[test]
+    fn written_ahead_or_not_the_bytes_are_the_same() {
+        let rows = (0..40).map(|at| Listed { at, input: 600 + 7 * at as u32, output: 4, blocks: Box::new([at as u64 / 3]) });
+        let asked = Asked::Listed(rows.collect());
+        let synthetic = Synthetic::new(vec!["one", "two", "three"], asked, 0.0, 1);
+        let mut requests = Requests::new(&plan("chat"), Prompts::Synthetic(synthetic.into()));
+        let written = |requests: &Requests, number| {
+            let mut out = Vec::new();
+            requests.write(b"POST /x HTTP/1.1\r\nx-request-id: ", "id", PromptId { warmup: false, number }, &mut out);
+            out
+        };
+        let order = [0, 1, 3, 2, 4, 30, 5, 39, 30, 38];
+        let now: Vec<Vec<u8>> = order.iter().map(|number| written(&requests, *number)).collect();
+        requests.begin_phase(PromptId { warmup: false, number: 0 }, None);
+        assert!(requests.ahead.as_ref().is_some_and(|ahead| ahead.bytes() > 40 * 600));
+        let ahead: Vec<Vec<u8>> = order.iter().map(|number| written(&requests, *number)).collect();
+        assert!(now == ahead);
+        requests.end_phase();
+        if let Prompts::Synthetic(synthetic) = &mut requests.prompts {
+            assert!(Arc::get_mut(synthetic).is_some(), "nobody reads them any more");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{LengthSampler, PromptId};
 pub const BLOCK: u32 = 512;
 
 /// What lengths are asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Asked {
     /// Drawn.
     LengthSampler {
@@ -57,7 +57,7 @@ impl Asked {
 }
 
 /// Makes prompts of words.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Synthetic {
     words: Vec<&'static str>,
     asked: Asked,

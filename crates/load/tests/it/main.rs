@@ -15,4 +15,5 @@ mod search;
 mod self_check;
 mod shapes;
 mod streams;
+mod tls;
 mod workloads;

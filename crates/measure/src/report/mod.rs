@@ -470,6 +470,10 @@ pub struct ClientHealth {
     /// least a second).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_share: Option<f64>,
+    /// Share of the time that the client's thread was ready to run and had no core, 0 to 1: of the phase in which it was
+    /// largest. More than nothing means that others kept the machine busy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_wait_share: Option<f64>,
     /// Where receive times come from: `kernel` or `user`.
     pub timestamps: String,
     /// Largest jump between the wall clock and the monotonic clock, ms.

@@ -62,6 +62,7 @@ mod tests {
         let error = |p99| Some(ClientError { p50: 0.0, p99, max: p99, n });
         SelfCheck {
             concurrency: 8,
+            tls: false,
             requests: n,
             true_ttft_ms: 4.0,
             true_itl_ms: 1.0,

@@ -24,6 +24,9 @@ pub struct ClientError {
 pub struct SelfCheck {
     /// Streams in flight during the check.
     pub concurrency: u32,
+    /// Whether the check went over TLS, as the load did.
+    #[serde(default)]
+    pub tls: bool,
     /// Requests that were compared.
     pub requests: u64,
     /// The reference engine's time to first token, ms.

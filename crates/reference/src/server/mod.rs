@@ -33,6 +33,7 @@ use super::{
     faults,
     job::{Job, NEVER, Turn},
     shared::Shared,
+    tls::Identity,
     truth::TruthRecord,
     wire::{Got, Io, Sent},
 };
@@ -71,6 +72,7 @@ struct Connection {
 pub struct Server {
     shared: Shared,
     listener: TcpListener,
+    identity: Option<Identity>,
     epoll: Epoll,
     timer: TimerFd,
     stop: Arc<EventFd>,
@@ -86,7 +88,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn new(shared: Shared, listener: TcpListener, stop: Arc<EventFd>) -> io::Result<Self> {
+    pub fn new(shared: Shared, listener: TcpListener, identity: Option<Identity>, stop: Arc<EventFd>) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
         let edge = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
@@ -96,6 +98,7 @@ impl Server {
         Ok(Self {
             shared,
             listener,
+            identity,
             epoll,
             timer,
             stop,
@@ -216,12 +219,16 @@ impl Server {
         let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
         let event = EpollEvent::new(flags, u64::from(slot) | u64::from(self.generation) << 32);
         let added = !refused && ready && self.epoll.add(&stream, event).is_ok();
-        let io = Io::new(stream, config.wire.bytes_per_write);
+        let plain = Io::new(stream, config.wire.bytes_per_write);
         if !added {
-            io.reset_on_close();
+            plain.reset_on_close();
             self.free.push(slot);
             return;
         }
+        let io = match &self.identity {
+            Some(identity) => plain.with_tls(identity),
+            None => plain,
+        };
         self.slots[slot as usize] = Some(Box::new(Connection {
             io,
             generation: self.generation,
@@ -283,11 +290,8 @@ impl Server {
         let mut ended = false;
         if let Some(connection) = self.connection(slot, generation) {
             loop {
-                match connection.io.read(&mut buffer) {
-                    Got::Bytes(count, stamp) => {
-                        connection.input.extend_from_slice(&buffer[..count]);
-                        connection.arrived = arrival(stamp);
-                    }
+                match connection.io.read(&mut buffer, &mut connection.input) {
+                    Got::Bytes(stamp) => connection.arrived = arrival(stamp),
                     Got::Nothing => break,
                     Got::End => {
                         ended = true;
@@ -367,9 +371,11 @@ impl Server {
 
     fn drop_connection(&mut self, slot: u32, reset: bool) {
         self.release(slot);
-        if let Some(connection) = self.slots[slot as usize].take() {
+        if let Some(mut connection) = self.slots[slot as usize].take() {
             if reset {
                 connection.io.reset_on_close();
+            } else {
+                connection.io.say_goodbye();
             }
             self.free.push(slot);
         }

@@ -3,9 +3,11 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
+    sync::Arc,
     time::Duration,
 };
 
+use rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName};
 use serde_json::Value;
 
 /// How an answer ended.
@@ -72,17 +74,28 @@ pub fn content(chunks: &[Value]) -> String {
     chunks.iter().filter_map(|c| c["choices"][0]["delta"]["content"].as_str().or(c["choices"][0]["text"].as_str())).collect()
 }
 
+pub trait Duplex: Read + Write {}
+impl<T: Read + Write> Duplex for T {}
+
 pub struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Duplex>,
     received: Vec<u8>,
 }
 
 impl Client {
     pub fn connect(addr: SocketAddr) -> Self {
-        let stream = TcpStream::connect(addr).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
-        Self { stream, received: Vec::new() }
+        Self { stream: Box::new(socket(addr)), received: Vec::new() }
+    }
+
+    /// Over TLS, where the handshake succeeds.
+    pub fn connect_tls(addr: SocketAddr, config: Arc<ClientConfig>) -> std::io::Result<Self> {
+        let name = ServerName::from(addr.ip());
+        let mut stream = StreamOwned::new(ClientConnection::new(config, name).unwrap(), socket(addr));
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        assert_eq!(stream.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
+        Ok(Self { stream: Box::new(stream), received: Vec::new() })
     }
 
     pub fn send(&mut self, bytes: &[u8]) {
@@ -130,6 +143,13 @@ impl Client {
             }
         }
     }
+}
+
+fn socket(addr: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(addr).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+    stream
 }
 
 /// A response if it is complete, or whatever there is of one if the connection has ended.

@@ -6,6 +6,7 @@ mod dialects;
 mod faults;
 mod small_calls;
 mod timing;
+mod tls;
 
 use dyno_reference::{
     Config,

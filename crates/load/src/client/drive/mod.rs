@@ -234,11 +234,11 @@ impl<'a> Driver<'a> {
 
     /// Carries out a phase.
     pub fn run(&mut self, plan: &PhasePlan<'_>) -> Ending {
+        self.requests.begin_phase(plan.prompt(0), plan.count);
         let begin = clock::now();
         self.health.begin_phase();
         (self.issued, self.ended, self.failed) = (0, 0, 0);
         self.lanes.clear();
-        self.requests.begin_phase();
         self.open_loop = plan.load.is_open();
         self.idle.iter_mut().for_each(Vec::clear);
         self.nap.forget(begin);
@@ -258,6 +258,7 @@ impl<'a> Driver<'a> {
             self.abandon();
         }
         self.health.end_phase();
+        self.requests.end_phase();
         self.flush_file();
         self.progress.tell(&self.records, clock::now(), self.in_flight);
         ending

@@ -98,13 +98,14 @@ impl Driver<'_> {
         self.requests.write(&target.head, &id, exchange.prompt, &mut self.scratch);
         connection.stage = Stage::Busy;
         let Some(link) = &mut connection.link else { return };
-        let sent = clock::now();
+        exchange.asked_for_usage = self.requests.asks_for_usage();
+        let written = link.write(&self.scratch);
+        let sent = written.as_ref().map_or_else(|_| clock::now(), |(_, at)| *at);
         exchange.row.sent = Some(sent);
         exchange.last_activity = sent;
-        exchange.asked_for_usage = self.requests.asks_for_usage();
         exchange.sent_limit = self.requests.limit();
-        match link.write(&self.scratch) {
-            Ok(taken) => {
+        match written {
+            Ok((taken, _)) => {
                 connection.awaits_write = taken < self.scratch.len() || link.wants_write();
                 connection.unsent.extend_from_slice(&self.scratch[taken..]);
             }
@@ -176,9 +177,9 @@ impl Driver<'_> {
         let connection = &mut self.connections[place];
         let Some(link) = &mut connection.link else { return };
         let written =
-            link.flush().and_then(|()| if connection.unsent.is_empty() { Ok(0) } else { link.write(&connection.unsent) });
+            link.flush().and_then(|()| if connection.unsent.is_empty() { Ok((0, 0)) } else { link.write(&connection.unsent) });
         match written {
-            Ok(taken) => {
+            Ok((taken, _)) => {
                 connection.unsent.drain(..taken);
                 if connection.unsent.is_empty() {
                     connection.unsent = Vec::new();
