@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::benchmark::EngineKind;
-pub use super::dataset::{ChatMessage, Dataset, DatasetFormat, DatasetRow, TraceFacts, TraceRow};
+pub use super::dataset::{ChatMessage, Dataset, DatasetFormat, DatasetRow, LeftOut, TraceFacts, TraceRow};
 use super::provider::ProviderId;
 
 /// The kinds of cluster.

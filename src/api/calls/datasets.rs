@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::listing::{Listed, checked_name, page_of};
 use super::{now, portal_itself};
-use crate::domain::inventory::{Dataset, DatasetRow, TraceRow};
+use crate::domain::inventory::{Dataset, DatasetRow, LeftOut, TraceRow};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::user::Actor;
@@ -57,7 +58,7 @@ pub async fn first_rows(app: &App, actor: &Actor, id: Uuid, count: usize) -> Res
     let path = path_of(&app.config.data_dir, id);
     let read = off_thread(move || {
         if dataset.format.is_trace() {
-            let mut arrivals = read_trace(&path, &dataset.name)?;
+            let mut arrivals = read_trace(&path, &dataset.name)?.arrivals;
             arrivals.truncate(count);
             return Ok((Vec::new(), arrivals));
         }
@@ -104,7 +105,15 @@ pub async fn create(app: &App, actor: &Actor, name: &str, upload: Upload) -> Res
     let id = Uuid::now_v7();
     let output = path_of(&app.config.data_dir, id);
     let target = output.clone();
-    let imported = off_thread(move || import(&upload.path, &upload.file_name, &target)).await?.map_err(refused)?;
+    // One at a time: a row takes many times its length while it is read, and rows may be long.
+    static IMPORTS: Semaphore = Semaphore::const_new(1);
+    let turn = IMPORTS.acquire().await.map_err(|error| disk(std::io::Error::other(error)))?;
+    let imported = off_thread(move || {
+        // held here, since the reading goes on when whoever asked is gone
+        let _turn = turn;
+        import(&upload.path, &upload.file_name, &target, MAX_FILE_BYTES)
+    });
+    let imported = imported.await?.map_err(refused)?;
     let dataset = described(id, name, imported, Some(actor.id));
     if let Err(error) = app.store.insert_dataset(&dataset).await {
         remove_file(&output).await;
@@ -149,6 +158,8 @@ fn described(id: Uuid, name: String, imported: Imported, owner: Option<Uuid>) ->
         name,
         format: imported.format,
         samples: imported.samples,
+        left_out: imported.left_out,
+        replaced: imported.replaced,
         with_reference: imported.with_reference,
         mean_prompt_chars: imported.mean_prompt_chars,
         trace: imported.trace,
@@ -164,6 +175,10 @@ fn refused(error: ImportError) -> Problem {
     match error {
         ImportError::TooLarge => too_large(),
         ImportError::Empty => Problem::field("file", "The file has no rows."),
+        ImportError::NothingToSend(left_out) => {
+            let why = LeftOut::sentence(&left_out, "the file", 0).unwrap_or_default();
+            Problem::field("file", format!("The file has nothing to send: {why}"))
+        }
         ImportError::TooManyRows => Problem::field("file", format!("The file has more than {MAX_ROWS} rows.")),
         ImportError::BadLines { listed, more } => {
             let mut errors: Vec<_> =

@@ -91,6 +91,8 @@ impl World {
             name: "chats".to_owned(),
             format: DatasetFormat::Prompts,
             samples: 10,
+            left_out: Vec::new(),
+            replaced: 0,
             with_reference: 0,
             mean_prompt_chars: Some(80.0),
             trace: None,

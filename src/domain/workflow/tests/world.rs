@@ -101,6 +101,8 @@ fn dataset(id: Uuid, name: &str, archived: bool) -> Dataset {
         name: name.to_owned(),
         format: DatasetFormat::Prompts,
         samples: 10,
+        left_out: Vec::new(),
+        replaced: 0,
         with_reference: 0,
         mean_prompt_chars: Some(100.0),
         trace: None,
