@@ -294,6 +294,9 @@ pub struct ModelFacts {
     pub precision: String,
     /// Whether a chat template comes with it.
     pub chat_template: bool,
+    /// Why Dyno can't use that template to count a prompt's tokens; absent where it can, or where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat_template_error: Option<String>,
     /// Digest of a GGUF file, or of the folder's index; hex SHA-256.
     pub sha256: Option<String>,
 }

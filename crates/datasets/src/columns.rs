@@ -82,7 +82,8 @@ mod tests {
         (imported, std::fs::read_to_string(&output).unwrap_or_default())
     }
 
-    const SCHEMA: &str = "message rows { required binary id (UTF8); required binary prompt (UTF8); required binary answer (UTF8); }";
+    const SCHEMA: &str =
+        "message rows { required binary id (UTF8); required binary prompt (UTF8); required binary answer (UTF8); }";
 
     #[test]
     fn rows_of_columns() {

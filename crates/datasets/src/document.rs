@@ -8,8 +8,23 @@ use super::rows::{Row, failed, from_element, parsed, too_long};
 
 /// Fields whose list holds rows, however long it is. In an object of a row's length, a list under any name is taken.
 const LISTS: [&str; 17] = [
-    "data", "rows", "queries", "samples", "examples", "instances", "records", "items", "dataset", "prompts", "questions",
-    "requests", "train", "test", "validation", "entries", "results",
+    "data",
+    "rows",
+    "queries",
+    "samples",
+    "examples",
+    "instances",
+    "records",
+    "items",
+    "dataset",
+    "prompts",
+    "questions",
+    "requests",
+    "train",
+    "test",
+    "validation",
+    "entries",
+    "results",
 ];
 /// Most lists of an object that are looked at.
 const MAX_LISTS: usize = 100;
@@ -119,7 +134,8 @@ impl<R: BufRead> Objects<'_, R> {
             }
         }
         if text.len() > self.limit {
-            let why = format!("{}; rows within an object are read from a list under {}", too_long(self.limit), LISTS[..4].join(", "));
+            let why =
+                format!("{}; rows within an object are read from a list under {}", too_long(self.limit), LISTS[..4].join(", "));
             return Ok((self.row)((line, Err(why))));
         }
         Ok(handed_on || self.hand_on(line, &text, &lists))

@@ -178,10 +178,7 @@ pub(super) fn read_into(source: impl Read, name: &str, output: &mut impl Write) 
     collect(|row| rows::each_row(source, name, MAX_ROW_BYTES, row), output)
 }
 
-fn collect(
-    each_row: impl FnOnce(&mut dyn FnMut(rows::Row) -> bool),
-    output: &mut impl Write,
-) -> Result<Imported, ImportError> {
+fn collect(each_row: impl FnOnce(&mut dyn FnMut(rows::Row) -> bool), output: &mut impl Write) -> Result<Imported, ImportError> {
     let mut collector = Collector {
         output,
         digest: Sha256::new(),

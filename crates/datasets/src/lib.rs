@@ -64,9 +64,8 @@ impl Imported {
 
 /// What is to be said of a dataset whose rows were left out or changed, a sentence each.
 pub fn notes(left_out: &[LeftOut], replaced: u64, samples: u64, name: &str) -> Vec<String> {
-    let replaced = (replaced > 0).then(|| {
-        format!("In {replaced} of {samples} rows of {name}, halves of surrogate pairs were replaced by U+FFFD.")
-    });
+    let replaced = (replaced > 0)
+        .then(|| format!("In {replaced} of {samples} rows of {name}, halves of surrogate pairs were replaced by U+FFFD."));
     LeftOut::sentence(left_out, name, samples).into_iter().chain(replaced).collect()
 }
 

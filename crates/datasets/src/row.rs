@@ -376,7 +376,8 @@ mod tests {
 
     #[test]
     fn requests_of_a_batch_file() {
-        let row = json!({"custom_id": "1", "method": "POST", "body": {"model": "m", "messages": [{"role": "user", "content": "q"}]}});
+        let row =
+            json!({"custom_id": "1", "method": "POST", "body": {"model": "m", "messages": [{"role": "user", "content": "q"}]}});
         let Ok((_, Normalised::Prompt(row))) = normalised(&row) else { panic!() };
         assert_eq!(row.messages, [message("user", "q")]);
     }

@@ -34,13 +34,7 @@ impl<R: Read> Read for Guard<R> {
 }
 
 /// Hands on each row of a table.
-pub(super) fn each_row<R: BufRead>(
-    mut source: R,
-    first: u64,
-    extension: &str,
-    limit: usize,
-    row: &mut dyn FnMut(Row) -> bool,
-) {
+pub(super) fn each_row<R: BufRead>(mut source: R, first: u64, extension: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
     let delimiter = match source.fill_buf() {
         Ok(start) => delimiter_of(start, extension),
         Err(error) => {

@@ -13,7 +13,14 @@ use dyno_measure::dataset::{DatasetFormat, LeftOut, TraceRow};
 
 /// The fields of the forms, as a table's header has them in lower case.
 pub(super) const FIELDS: [&str; 8] = [
-    "timestamp", "input_length", "output_length", "hash_ids", "contexttokens", "generatedtokens", REQUEST_TOKENS, RESPONSE_TOKENS,
+    "timestamp",
+    "input_length",
+    "output_length",
+    "hash_ids",
+    "contexttokens",
+    "generatedtokens",
+    REQUEST_TOKENS,
+    RESPONSE_TOKENS,
 ];
 const REQUEST_TOKENS: &str = "request tokens";
 const RESPONSE_TOKENS: &str = "response tokens";
@@ -160,7 +167,8 @@ mod tests {
         let header = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n";
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("b.csv");
-        std::fs::write(&path, format!("{header}45.5,GPT-4,417,276,693,API log\n5,ChatGPT,472,0,472,x\n6,ChatGPT,0,0,0,x\n")).unwrap();
+        std::fs::write(&path, format!("{header}45.5,GPT-4,417,276,693,API log\n5,ChatGPT,472,0,472,x\n6,ChatGPT,0,0,0,x\n"))
+            .unwrap();
         let trace = read_trace(&path, "b").unwrap();
         let row = |timestamp, input_length, output_length| TraceRow { timestamp, input_length, output_length, hash_ids: vec![] };
         assert_eq!(trace.arrivals, [row(5_000.0, 472, 0), row(45_500.0, 417, 276)]);

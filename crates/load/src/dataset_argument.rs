@@ -22,7 +22,8 @@ pub(super) fn dataset(path: &Path) -> Result<DatasetFile, String> {
     std::fs::create_dir_all(&folder).map_err(unkept)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let fresh = folder.join(format!("{}.new", uuid::Uuid::new_v4()));
-    let imported = import(path, &name, &fresh, MAX_FILE_BYTES).map_err(|error| format!("The dataset {shown} {}", reason(error)))?;
+    let imported =
+        import(path, &name, &fresh, MAX_FILE_BYTES).map_err(|error| format!("The dataset {shown} {}", reason(error)))?;
     let kept = folder.join(format!("{}.jsonl", imported.sha256));
     std::fs::rename(&fresh, &kept).map_err(unkept)?;
     if imported.format.is_trace() {

@@ -19,6 +19,9 @@ use dyno_datasets::{
     BUILTIN_NAME, ImportError, Imported, MAX_FILE_BYTES, MAX_ROWS, builtin, import, path_of, read_rows, read_trace,
 };
 
+/// Longest text of a form beside its file, bytes.
+const MAX_TEXT_BYTES: usize = 16 << 10;
+
 impl Listed for Dataset {
     fn name(&self) -> &str {
         &self.name
@@ -85,10 +88,7 @@ pub async fn receive<B: AsRef<[u8]>, E: std::fmt::Display>(
     let mut received = 0_u64;
     let mut bytes = std::pin::pin!(bytes);
     while let Some(chunk) = bytes.next().await {
-        let chunk = chunk.map_err(|error| {
-            tracing::debug!(%error, "an upload ended early");
-            Problem::new(ProblemKind::BadRequest, "The upload ended before it was complete.")
-        })?;
+        let chunk = chunk.map_err(|error| broken(&error))?;
         received += chunk.as_ref().len() as u64;
         if received > MAX_FILE_BYTES {
             return Err(too_large());
@@ -97,6 +97,28 @@ pub async fn receive<B: AsRef<[u8]>, E: std::fmt::Display>(
     }
     file.flush().await.map_err(disk)?;
     Ok(upload)
+}
+
+/// Takes in the text of a form's field, which may be long before its length is looked at otherwise.
+pub async fn receive_text<B: AsRef<[u8]>, E: std::fmt::Display>(
+    field: &str,
+    bytes: impl Stream<Item = Result<B, E>>,
+) -> Result<String, Problem> {
+    let mut text = Vec::new();
+    let mut bytes = std::pin::pin!(bytes);
+    while let Some(chunk) = bytes.next().await {
+        let chunk = chunk.map_err(|error| broken(&error))?;
+        if text.len() + chunk.as_ref().len() > MAX_TEXT_BYTES {
+            return Err(Problem::field(field, "The text is too long."));
+        }
+        text.extend_from_slice(chunk.as_ref());
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn broken(error: &impl std::fmt::Display) -> Problem {
+    tracing::debug!(%error, "an upload ended early");
+    Problem::new(ProblemKind::BadRequest, "The upload ended before it was complete.")
 }
 
 /// Adds a dataset from an uploaded file. A file with errors is refused with the line of each.
@@ -223,6 +245,15 @@ async fn remove_file(path: &Path) {
 mod tests {
     use super::*;
     use dyno_datasets::LineError;
+
+    #[tokio::test]
+    async fn a_long_text_is_refused_before_it_is_there() {
+        let pieces = |count: usize| futures::stream::iter((0..count).map(|_| Ok::<_, std::io::Error>([b'x'; 1024])));
+        assert_eq!(receive_text("name", pieces(16)).await.unwrap().len(), MAX_TEXT_BYTES);
+        assert_eq!(receive_text("name", pieces(17)).await.unwrap_err().errors[0].field, "name");
+        let endless = futures::stream::repeat_with(|| Ok::<_, std::io::Error>([b'x'; 1024]));
+        assert!(receive_text("name", endless).await.is_err());
+    }
 
     #[test]
     fn each_bad_line_is_an_error_of_the_file() {

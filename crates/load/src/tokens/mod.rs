@@ -7,7 +7,7 @@ mod template;
 use super::fetch::Fetch;
 use dyno_measure::dataset::ChatMessage;
 
-pub use template::{TemplateError, check_template, check_template_in};
+pub use template::{TemplateError, check_template, template_text};
 
 /// A way to count.
 pub enum Tokens {

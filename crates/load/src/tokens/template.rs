@@ -47,14 +47,6 @@ pub fn check_template(source: &str) -> Result<(), TemplateError> {
     Template::new(source, Vec::new()).map(|_| ())
 }
 
-/// The template that lies in a model's folder.
-///
-/// # Errors
-/// When there is one that can't be used.
-pub fn check_template_in(folder: &Path) -> Result<bool, TemplateError> {
-    Template::beside(folder).map(|template| template.is_some())
-}
-
 impl Template {
     /// The one of a folder, where it has one.
     pub(super) fn beside(folder: &Path) -> Result<Option<Self>, TemplateError> {
@@ -89,7 +81,7 @@ impl Template {
             .iter()
             .map(|message| context! { role => message.role.as_str(), content => message.content.as_str() })
             .collect();
-        let tokens: Value = self.special_tokens.iter().map(|(name, token)| (*name, token.as_str())).collect();
+        let tokens = Value::from_pairs(self.special_tokens.iter().map(|(name, token)| (*name, token.as_str())));
         let none = Value::from(());
         let values = context! { messages => messages, add_generation_prompt => true, tools => none, documents => Value::from(()), ..tokens };
         self.environment.get_template("chat")?.render(values)
@@ -109,17 +101,17 @@ fn source_in(folder: &Path, config: &serde_json::Value) -> Result<Option<String>
         Some(found) => ("chat_template.json", Some(found)),
         None => ("tokenizer_config.json", config.get("chat_template")),
     };
-    match found {
-        None | Some(serde_json::Value::Null) => Ok(None),
-        Some(serde_json::Value::String(source)) => Ok(Some(source.clone())),
-        // several, by name
-        Some(serde_json::Value::Array(named)) => {
-            let default = named.iter().find(|one| one.get("name").is_some_and(|name| name == "default")).or(named.first());
-            let source = default.and_then(|one| one.get("template")?.as_str());
-            source.map(|source| Some(source.to_owned())).ok_or(TemplateError::UnknownForm(name))
-        }
-        Some(_) => Err(TemplateError::UnknownForm(name)),
+    match found.filter(|found| !found.is_null()) {
+        None => Ok(None),
+        Some(found) => template_text(found).map(|source| Some(source.to_owned())).ok_or(TemplateError::UnknownForm(name)),
     }
+}
+
+/// The text of a `chat_template` field: the only one, or the default of several with names.
+pub fn template_text(field: &serde_json::Value) -> Option<&str> {
+    let serde_json::Value::Array(named) = field else { return field.as_str() };
+    let default = named.iter().find(|one| one.get("name").is_some_and(|name| name == "default")).or(named.first())?;
+    default.get("template")?.as_str()
 }
 
 fn json(folder: &Path, name: &'static str) -> Result<Option<serde_json::Value>, TemplateError> {
@@ -282,7 +274,10 @@ mod tests {
         ] {
             assert_eq!(rendered(&format!("{{{{ {expression} }}}}")), value, "{expression}");
         }
-        assert_eq!(rendered("{% for i in [1, 2, 3] %}{% if i == 1 %}{% continue %}{% endif %}{{ i }}{% break %}{% endfor %}"), "2");
+        assert_eq!(
+            rendered("{% for i in [1, 2, 3] %}{% if i == 1 %}{% continue %}{% endif %}{{ i }}{% break %}{% endfor %}"),
+            "2"
+        );
     }
 
     #[test]
@@ -314,9 +309,9 @@ mod tests {
         assert!(why("{{ 'a'.encode('utf-8') }}").contains("encode"));
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("tokenizer_config.json"), "{\"chat_template\": [7]}").unwrap();
-        assert_eq!(check_template_in(folder.path()).unwrap_err().to_string(), "tokenizer_config.json holds it in an unknown form");
+        assert_eq!(Template::beside(folder.path()).unwrap_err().to_string(), "tokenizer_config.json holds it in an unknown form");
         std::fs::write(folder.path().join("tokenizer_config.json"), "{").unwrap();
-        assert_eq!(check_template_in(folder.path()).unwrap_err().to_string(), "tokenizer_config.json is not JSON");
+        assert_eq!(Template::beside(folder.path()).unwrap_err().to_string(), "tokenizer_config.json is not JSON");
     }
 
     proptest! {
