@@ -261,8 +261,8 @@ mod tests {
             ("'a\\nb'.splitlines() | length", "2"),
             ("'aa'.count('a')", "2"),
             ("', '.join(['a', 'b'])", "a, b"),
-            ("'ab'.endswith(('b', 'c'))", "true"),
-            ("'12'.isdigit()", "true"),
+            ("'ab'.endswith(('b', 'c'))", "True"),
+            ("'12'.isdigit()", "True"),
             ("'xab'.removeprefix('x')", "ab"),
             ("'a=b=c'.partition('=') | join('|')", "a|=|b=c"),
             ("messages[0].get('name', 'none')", "none"),
@@ -270,7 +270,7 @@ mod tests {
             ("{'b': 1, 'a': ['<', 'é']} | tojson", "{\"b\": 1, \"a\": [\"<\", \"é\"]}"),
             ("{'a': ['é']} | tojson(ensure_ascii=true)", "{\"a\": [\"\\u00e9\"]}"),
             ("{'a': 1} | tojson(indent=4)", "{\n    \"a\": 1\n}"),
-            ("bos_token + (tools is none) | string", "<b>true"),
+            ("bos_token + (tools is none) | string", "<b>True"),
         ] {
             assert_eq!(rendered(&format!("{{{{ {expression} }}}}")), value, "{expression}");
         }
