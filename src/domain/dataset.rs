@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use dyno_measure::dataset::{ChatMessage, DatasetFormat, DatasetRow, TraceFacts, TraceRow};
+pub use dyno_measure::dataset::{ChatMessage, DatasetFormat, DatasetRow, LeftOut, TraceFacts, TraceRow};
 
 /// Prompts with or without reference outputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,12 @@ pub struct Dataset {
     pub format: DatasetFormat,
     /// How many prompts, or arrivals of a trace.
     pub samples: u64,
+    /// How many rows of the file had nothing to send and were left out, by reason.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+    /// In how many rows half of a surrogate pair, which is no character, was replaced by U+FFFD.
+    #[serde(default)]
+    pub replaced: u64,
     /// How many of these have a reference output.
     pub with_reference: u64,
     /// Mean characters of a prompt; absent for a trace, which has none.

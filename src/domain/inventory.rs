@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use super::dataset::{ChatMessage, Dataset, DatasetFormat, DatasetRow, TraceFacts, TraceRow};
+pub use super::dataset::{ChatMessage, Dataset, DatasetFormat, DatasetRow, LeftOut, TraceFacts, TraceRow};
 use super::engine::EngineKind;
 use super::provider::ProviderId;
 
@@ -294,6 +294,9 @@ pub struct ModelFacts {
     pub precision: String,
     /// Whether a chat template comes with it.
     pub chat_template: bool,
+    /// Why Dyno can't use that template to count a prompt's tokens; absent where it can, or where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat_template_error: Option<String>,
     /// Digest of a GGUF file, or of the folder's index; hex SHA-256.
     pub sha256: Option<String>,
 }

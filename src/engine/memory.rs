@@ -96,6 +96,7 @@ mod tests {
             vocabulary: Some(128_256),
             precision: "BF16".to_owned(),
             chat_template: true,
+            chat_template_error: None,
             sha256: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::gguf_values::{Source, Value};
 use super::{ModelError, roots};
@@ -13,6 +13,8 @@ const MAX_TENSORS: u64 = 200_000;
 const MAX_VALUES: u64 = 100_000;
 const MAX_DIMENSIONS: u32 = 8;
 const DEFAULT_ALIGNMENT: u64 = 32;
+/// Most parts of a split file.
+const MAX_PARTS: u64 = 1000;
 
 /// What a header says.
 #[derive(Debug, Default)]
@@ -26,29 +28,42 @@ struct Header {
     data_bytes: u64,
 }
 
-/// Reads the facts of a GGUF file, of all its parts where it is split.
+/// Reads the facts of a GGUF file, of all its parts where it is split; any part leads to the others.
 pub(super) fn read(path: &Path) -> Result<ModelFacts, ModelError> {
     let header = read_file(path)?;
-    let mut facts = facts(&header)?;
     let parts = header.number("split.count").unwrap_or(1);
-    for part in 2..=parts.min(1000) {
-        let sibling = part_of(path, part, parts)
-            .ok_or_else(|| ModelError::Damaged("it is one part of several, but its name does not say which".to_owned()))?;
-        if !sibling.exists() {
-            return Err(ModelError::Missing(sibling.display().to_string()));
-        }
-        let other = read_file(&sibling)?;
-        facts.parameters = facts.parameters.saturating_add(other.parameters());
-        facts.weight_bytes = facts.weight_bytes.saturating_add(other.data_bytes);
+    if parts < 2 {
+        return facts(&header);
     }
-    Ok(facts)
+    let unnamed = || ModelError::Damaged("it is one part of several, but its name does not say which".to_owned());
+    let part = |number: u64| {
+        let part = part_of(path, number, parts).ok_or_else(unnamed)?;
+        let file = part.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !part.exists() {
+            return Err(ModelError::Missing(part.display().to_string()));
+        }
+        read_file(&part).map_err(|error| ModelError::Part { file, error: Box::new(error) })
+    };
+    let mut all = part(1)?;
+    for number in 2..=parts.min(MAX_PARTS) {
+        all.add(&part(number)?);
+    }
+    facts(&all)
 }
 
-/// The path of another part of a split file: `name-00001-of-00003.gguf`. The first part must have been named.
-fn part_of(path: &Path, part: u64, parts: u64) -> Option<std::path::PathBuf> {
+/// The path of the first part of a split file, where another part is named.
+pub(crate) fn first_part(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
-    let stem = name.strip_suffix(&format!("-00001-of-{parts:05}.gguf"))?;
-    Some(path.with_file_name(format!("{stem}-{part:05}-of-{parts:05}.gguf")))
+    let (_, parts) = name.strip_suffix(".gguf")?.rsplit_once("-of-")?;
+    part_of(path, 1, parts.parse().ok()?).filter(|first| first != path && first.exists())
+}
+
+/// The path of another part of a split file: `name-00001-of-00003.gguf`.
+fn part_of(path: &Path, part: u64, parts: u64) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let (stem, number) = name.strip_suffix(&format!("-of-{parts:05}.gguf"))?.rsplit_once('-')?;
+    let is_number = number.len() == 5 && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| path.with_file_name(format!("{stem}-{part:05}-of-{parts:05}.gguf")))
 }
 
 fn read_file(path: &Path) -> Result<Header, ModelError> {
@@ -59,11 +74,17 @@ fn read_file(path: &Path) -> Result<Header, ModelError> {
 }
 
 fn read_header<R: Read + Seek>(source: R, length: u64) -> Result<Header, ModelError> {
+    if length == 0 {
+        return Err(ModelError::Damaged("it is empty".to_owned()));
+    }
     let mut source = Source::new(source, length);
     if source.bytes4().map_err(|_| ModelError::NotGguf)? != *b"GGUF" {
         return Err(ModelError::NotGguf);
     }
     let version = source.u32()?;
+    if matches!(version.swap_bytes(), 2 | 3) {
+        return Err(ModelError::BigEndian);
+    }
     if !matches!(version, 2 | 3) {
         return Err(ModelError::GgufVersion(version));
     }
@@ -118,6 +139,47 @@ impl Header {
         }
     }
 
+    fn text(&self, key: &str) -> Option<&str> {
+        match self.values.get(key)? {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Counts another part's weights in.
+    fn add(&mut self, part: &Self) {
+        for (kind, count) in &part.weights {
+            let weights = self.weights.entry(*kind).or_default();
+            *weights = weights.saturating_add(*count);
+        }
+        self.data_bytes = self.data_bytes.saturating_add(part.data_bytes);
+        self.embedding_rows = self.embedding_rows.or(part.embedding_rows);
+    }
+
+    /// What it is, where it is no model that an engine could serve by itself.
+    fn other_kind(&self) -> Option<&'static str> {
+        let has = |start: &str| self.values.keys().any(|key| key.starts_with(start));
+        let architecture = self.text("general.architecture");
+        match self.text("general.type") {
+            Some("mmproj") => return Some("a projector for images or sound (mmproj)"),
+            Some("adapter") => return Some("a LoRA adapter"),
+            Some("imatrix") => return Some("an importance matrix (imatrix)"),
+            Some("vocab") => return Some("a vocabulary without weights"),
+            _ => {}
+        }
+        if architecture == Some("clip") {
+            Some("a projector for images or sound (mmproj)")
+        } else if has("adapter.") {
+            Some("a LoRA adapter")
+        } else if has("imatrix.") || architecture == Some("imatrix") {
+            Some("an importance matrix (imatrix)")
+        } else if architecture.is_some() && self.parameters() == 0 {
+            Some("a vocabulary without weights")
+        } else {
+            None
+        }
+    }
+
     fn small(&self, key: &str) -> Option<u32> {
         self.number(key).and_then(|number| u32::try_from(number).ok())
     }
@@ -137,6 +199,9 @@ impl Header {
 }
 
 fn facts(header: &Header) -> Result<ModelFacts, ModelError> {
+    if let Some(kind) = header.other_kind() {
+        return Err(ModelError::NotAModel(kind));
+    }
     let Some(Value::Text(architecture)) = header.values.get("general.architecture") else {
         return Err(ModelError::Damaged("it does not name an architecture".to_owned()));
     };
@@ -159,6 +224,7 @@ fn facts(header: &Header) -> Result<ModelFacts, ModelError> {
         vocabulary: header.vocabulary(architecture),
         precision: most.map_or_else(|| "unknown".to_owned(), type_name),
         chat_template: matches!(header.values.get("tokenizer.chat_template"), Some(Value::Text(_) | Value::Other)),
+        chat_template_error: header.text("tokenizer.chat_template").and_then(super::template_error),
         sha256: None,
     })
 }
@@ -198,6 +264,9 @@ fn type_name(kind: u32) -> String {
         34 => "TQ1_0",
         35 => "TQ2_0",
         39 => "MXFP4",
+        40 => "NVFP4",
+        41 => "Q1_0",
+        42 => "Q2_0",
         other => return format!("type {other}"),
     };
     name.to_owned()

@@ -8,8 +8,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{ModelError, roots};
+use super::context::context_length;
+use super::{ModelError, Roots};
 use crate::domain::inventory::{ModelFacts, ModelFormat};
+use dyno_datasets::python_json;
 use hex::encode as hex;
 
 /// Largest JSON file beside the weights that is read: tokenizer configurations with many added tokens are some megabytes.
@@ -33,21 +35,29 @@ struct Weights {
     parameters: u64,
     bytes: u64,
     by_type: BTreeMap<String, u64>,
+    /// Names of the tensors that were counted.
+    counted: BTreeSet<String>,
+}
+
+/// A folder, and where links in it may lead.
+struct Folder<'a> {
+    path: &'a Path,
+    roots: &'a Roots,
 }
 
 /// Reads the facts of a folder.
-pub(super) fn read(folder: &Path) -> Result<ModelFacts, ModelError> {
-    let config = json(folder, "config.json")?.ok_or_else(|| ModelError::NotAModelFolder("it has no config.json".to_owned()))?;
-    let tokenizer = json(folder, "tokenizer_config.json")?;
+pub(super) fn read(folder: &Path, roots: &Roots) -> Result<ModelFacts, ModelError> {
+    let config =
+        json(folder, "config.json", roots)?.ok_or_else(|| ModelError::NotAModelFolder("it has no config.json".to_owned()))?;
+    let tokenizer = json(folder, "tokenizer_config.json", roots)?;
     let mut index = Sha256::new();
     index.update(config.to_string());
     let bits = quantised_bits(&config);
     let mut weights = Weights::default();
-    for name in weight_files(folder)? {
-        read_weights(folder, &name, bits, &mut weights, &mut index)?;
+    for name in weight_files(folder, roots)? {
+        read_weights(&Folder { path: folder, roots }, &name, bits, &mut weights, &mut index)?;
     }
-    let template_file = ["chat_template.jinja", "chat_template.json"].iter().any(|name| folder.join(name).is_file());
-    let template = tokenizer.as_ref().and_then(|tokenizer| tokenizer.get("chat_template")).is_some_and(|value| !value.is_null());
+    let template = template(folder, roots, tokenizer.as_ref())?;
     let hidden_size = number(&config, &["hidden_size", "n_embd", "d_model", "dim"]);
     let heads = number(&config, &["num_attention_heads", "n_head", "n_heads", "num_heads"]);
     let limit = tokenizer.as_ref().and_then(|tokenizer| tokenizer.get("model_max_length")).and_then(Value::as_u64);
@@ -57,26 +67,40 @@ pub(super) fn read(folder: &Path) -> Result<ModelFacts, ModelError> {
         parameters: weights.parameters,
         weight_bytes: weights.bytes,
         layers: number(&config, &["num_hidden_layers", "n_layer", "n_layers", "num_layers"]),
-        context_length: number(
-            &config,
-            &["max_position_embeddings", "n_positions", "max_sequence_length", "max_seq_len", "seq_length"],
-        )
-        .or_else(|| limit.filter(|limit| *limit < NO_LIMIT).and_then(|limit| u32::try_from(limit).ok())),
+        context_length: context_length(&config)
+            .or_else(|| limit.filter(|limit| *limit < NO_LIMIT).and_then(|limit| u32::try_from(limit).ok())),
         hidden_size,
         heads,
         kv_heads: number(&config, &["num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num"]).or(heads),
         head_dim: number(&config, &["head_dim"]).or_else(|| hidden_size?.checked_div(heads?)),
         vocabulary: number(&config, &["vocab_size", "padded_vocab_size"]),
         precision: precision(&config, &weights),
-        chat_template: template || template_file,
+        chat_template: template.is_some(),
+        chat_template_error: template.and_then(|source| super::template_error(&source)),
         sha256: Some(hex(&index.finalize())),
     })
 }
 
+/// The chat template: of a file of its own, of one around it, or of the tokenizer's configuration.
+fn template(folder: &Path, roots: &Roots, tokenizer: Option<&Value>) -> Result<Option<String>, ModelError> {
+    if let Some(text) = text(folder, "chat_template.jinja", roots)? {
+        return Ok(Some(String::from_utf8_lossy(&text).into_owned()));
+    }
+    let around = json(folder, "chat_template.json", roots)?;
+    let field = [around.as_ref(), tokenizer].into_iter().flatten().find_map(|part| part.get("chat_template"));
+    Ok(field.and_then(dyno_load::tokens::template_text).map(str::to_owned))
+}
+
 /// A JSON file of the folder; absent where it is not there.
-fn json(folder: &Path, name: &str) -> Result<Option<Value>, ModelError> {
+fn json(folder: &Path, name: &str, roots: &Roots) -> Result<Option<Value>, ModelError> {
+    let Some(text) = text(folder, name, roots)? else { return Ok(None) };
+    python_json::from_slice(&text).map(Some).map_err(|_| ModelError::Damaged(format!("{name} is not JSON")))
+}
+
+/// A file of the folder, up to a length; absent where it is not there.
+fn text(folder: &Path, name: &str, roots: &Roots) -> Result<Option<Vec<u8>>, ModelError> {
     let path = folder.join(name);
-    let file = match roots::open_no_follow(&path) {
+    let file = match roots.open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(_) if path.is_symlink() => return Err(super::PathError::SymbolicLink(path).into()),
@@ -87,16 +111,16 @@ fn json(folder: &Path, name: &str) -> Result<Option<Value>, ModelError> {
     if text.len() as u64 > MAX_JSON_BYTES {
         return Err(ModelError::Damaged(format!("{name} is too large")));
     }
-    serde_json::from_slice(&text).map(Some).map_err(|_| ModelError::Damaged(format!("{name} is not JSON")))
+    Ok(Some(text))
 }
 
 /// The first of several names that a configuration has, on its own or within the part that describes the text model.
-fn find<'a>(config: &'a Value, names: &[&str]) -> Option<&'a Value> {
+pub(super) fn find<'a>(config: &'a Value, names: &[&str]) -> Option<&'a Value> {
     let parts = [Some(config), config.get("text_config"), config.get("llm_config"), config.get("language_config")];
     parts.into_iter().flatten().find_map(|part| names.iter().find_map(|name| part.get(*name).filter(|value| !value.is_null())))
 }
 
-fn number(config: &Value, names: &[&str]) -> Option<u32> {
+pub(super) fn number(config: &Value, names: &[&str]) -> Option<u32> {
     find(config, names).and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok())
 }
 
@@ -133,8 +157,8 @@ fn precision(config: &Value, weights: &Weights) -> String {
 }
 
 /// The safetensors files: those of the index, or all of the folder.
-fn weight_files(folder: &Path) -> Result<Vec<String>, ModelError> {
-    if let Some(index) = json(folder, "model.safetensors.index.json")? {
+fn weight_files(folder: &Path, roots: &Roots) -> Result<Vec<String>, ModelError> {
+    if let Some(index) = json(folder, "model.safetensors.index.json", roots)? {
         let map = index.get("weight_map").and_then(Value::as_object);
         let map = map.ok_or_else(|| ModelError::Damaged("model.safetensors.index.json has no weight_map".to_owned()))?;
         let names: BTreeSet<_> = map.values().filter_map(Value::as_str).map(str::to_owned).collect();
@@ -149,6 +173,13 @@ fn weight_files(folder: &Path) -> Result<Vec<String>, ModelError> {
         .filter(|name| name.ends_with(".safetensors"))
         .collect();
     names.sort();
+    // the same weights may lie beside them in the form of their makers' own program
+    if names.iter().any(|name| name.starts_with("model")) {
+        names.retain(|name| name.starts_with("model"));
+    }
+    if names.iter().any(|name| name == "model.safetensors") {
+        names.retain(|name| name == "model.safetensors");
+    }
     if names.is_empty() {
         return Err(ModelError::NotAModelFolder("it has no .safetensors files".to_owned()));
     }
@@ -156,15 +187,15 @@ fn weight_files(folder: &Path) -> Result<Vec<String>, ModelError> {
 }
 
 fn read_weights(
-    folder: &Path,
+    folder: &Folder<'_>,
     name: &str,
     bits: Option<u64>,
     weights: &mut Weights,
     index: &mut Sha256,
 ) -> Result<(), ModelError> {
-    let path = folder.join(name);
+    let path = folder.path.join(name);
     let damaged = |what: &str| ModelError::Damaged(format!("{name} {what}"));
-    let mut file = roots::open_no_follow(&path).map_err(|error| match error.kind() {
+    let mut file = folder.roots.open(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => ModelError::Missing(name.to_owned()),
         _ if path.is_symlink() => super::PathError::SymbolicLink(path.clone()).into(),
         _ => ModelError::Io(path.clone(), error),
@@ -187,6 +218,9 @@ fn read_weights(
     tensors.remove("__metadata__");
     for (tensor_name, tensor) in tensors {
         let tensor: Tensor = serde_json::from_value(tensor).map_err(|_| damaged("describes a tensor in an unknown way"))?;
+        if !weights.counted.insert(tensor_name.clone()) {
+            continue;
+        }
         let (start, end) = tensor.data_offsets;
         if start > end || end > data_bytes {
             return Err(damaged("is shorter than its header says"));
@@ -228,6 +262,10 @@ mod tests {
 
     use super::*;
 
+    fn read(folder: &Path) -> Result<ModelFacts, ModelError> {
+        super::read(folder, &Roots::new(&[folder.to_owned()], Path::new("/nowhere"), false))
+    }
+
     fn write_tensors(folder: &Path, name: &str, header: &Value, data: usize) {
         let header = header.to_string();
         let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
@@ -262,6 +300,33 @@ mod tests {
         assert_eq!(facts.context_length, Some(4096));
         assert!(facts.chat_template);
         assert_eq!(facts.sha256.unwrap().len(), 64);
+    }
+
+    #[test]
+    fn weights_are_counted_once() {
+        let folder = folder(&json!({"model_type": "mistral"}));
+        let header = json!({"a": {"dtype": "F32", "shape": [8], "data_offsets": [0, 32]}});
+        let other = json!({"b": {"dtype": "F32", "shape": [8], "data_offsets": [0, 32]}});
+        for (name, header) in [("model-00001-of-00002", &header), ("model-00002-of-00002", &other), ("consolidated", &other)] {
+            write_tensors(folder.path(), &format!("{name}.safetensors"), header, 32);
+        }
+        assert_eq!(read(folder.path()).unwrap().parameters, 16);
+        write_tensors(folder.path(), "model.safetensors", &header, 32);
+        assert_eq!(read(folder.path()).unwrap().parameters, 8);
+    }
+
+    #[test]
+    fn links_are_followed_below_the_root() {
+        let root = tempfile::tempdir().unwrap();
+        let (snapshot, blobs) = (root.path().join("snapshots/a"), root.path().join("blobs"));
+        [&snapshot, &blobs].into_iter().for_each(|folder| std::fs::create_dir_all(folder).unwrap());
+        std::fs::write(blobs.join("c"), "{\"model_type\": \"llama\", \"time_step_limit\": [0.0, Infinity]}").unwrap();
+        write_tensors(&blobs, "w", &json!({"a": {"dtype": "F32", "shape": [8], "data_offsets": [0, 32]}}), 32);
+        std::os::unix::fs::symlink("../../blobs/c", snapshot.join("config.json")).unwrap();
+        std::os::unix::fs::symlink("../../blobs/w", snapshot.join("model.safetensors")).unwrap();
+        let below = |root: &Path| super::read(&snapshot, &Roots::new(&[root.to_owned()], Path::new("/nowhere"), false));
+        assert_eq!(below(root.path()).unwrap().parameters, 8);
+        assert!(matches!(below(&snapshot), Err(ModelError::Path(_))));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Models: what their files say of them, where such files may lie, and how a hub's are fetched.
 
 mod cloud;
+mod context;
 mod digest;
 mod gguf;
 mod gguf_values;
@@ -14,6 +15,7 @@ use crate::domain::inventory::ModelFacts;
 
 pub use cloud::{CloudError, normalised_base_url};
 pub use digest::sha256_of;
+pub(crate) use gguf::first_part;
 pub use roots::{PathError, Roots};
 
 /// Why a model's files could not be read.
@@ -34,6 +36,20 @@ pub enum ModelError {
     /// A folder that is no model.
     #[error("not a Hugging Face model folder: {0}")]
     NotAModelFolder(String),
+    /// A GGUF file that no engine can serve by itself.
+    #[error("not a model: {0}")]
+    NotAModel(&'static str),
+    /// A GGUF file for machines of the other byte order.
+    #[error("big-endian GGUF file")]
+    BigEndian,
+    /// Something is wrong with one of several files.
+    #[error("{file}: {error}")]
+    Part {
+        /// Its name.
+        file: String,
+        /// What it is.
+        error: Box<ModelError>,
+    },
     /// One of several files is not there.
     #[error("missing file {0}")]
     Missing(String),
@@ -49,6 +65,13 @@ impl ModelError {
             Self::Path(error) => error.sentence(),
             Self::NotGguf => "This is not a GGUF file.".to_owned(),
             Self::GgufVersion(version) => format!("GGUF version {version} is not known; versions 2 and 3 are."),
+            Self::NotAModel(what) => {
+                format!("This GGUF file is {what}, which no engine serves by itself. Name the model's own file.")
+            }
+            Self::BigEndian => {
+                "This is a big-endian GGUF file; engines on this kind of machine need a little-endian one.".to_owned()
+            }
+            Self::Part { file, error } => format!("{file}: {}", error.sentence()),
             Self::Damaged(what) => format!("The file is damaged or incomplete: {what}."),
             Self::NotAModelFolder(what) => format!("This is not a Hugging Face model folder: {what}."),
             Self::Missing(file) => format!("The file {file} is missing."),
@@ -57,17 +80,23 @@ impl ModelError {
     }
 }
 
+/// Why a chat template can't be used to count tokens; a sentence's end.
+fn template_error(source: &str) -> Option<String> {
+    let error = dyno_load::tokens::check_template(source).err()?;
+    Some(error.to_string().chars().take(300).collect())
+}
+
 /// A path on another machine: absolute and without `..`; whether something is there is not known here.
 pub fn absolute(path: &str) -> Result<PathBuf, PathError> {
     roots::normal(path)
 }
 
 /// Reads what a GGUF file or a Hugging Face folder says of its model. The digest of a GGUF file is left to
-/// [`sha256_of`], since it takes as long as reading the file. Blocks.
-pub fn read_facts(path: &Path) -> Result<ModelFacts, ModelError> {
+/// [`sha256_of`], since it takes as long as reading the file. Links within a folder are followed below the roots. Blocks.
+pub fn read_facts(path: &Path, roots: &Roots) -> Result<ModelFacts, ModelError> {
     let metadata = std::fs::symlink_metadata(path).map_err(|error| ModelError::Io(path.to_owned(), error))?;
     if metadata.is_symlink() {
         return Err(PathError::SymbolicLink(path.to_owned()).into());
     }
-    if metadata.is_dir() { huggingface::read(path) } else { gguf::read(path) }
+    if metadata.is_dir() { huggingface::read(path, roots) } else { gguf::read(path) }
 }

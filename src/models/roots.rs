@@ -1,4 +1,4 @@
-//! Where model files that users name may lie: below configured folders, reached without a symbolic link.
+//! Where model files that users name may lie: below configured folders. Symbolic links are followed as far as they lead below one.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -18,8 +18,8 @@ pub enum PathError {
     /// It is not below one of the folders.
     #[error("not below a model folder")]
     Outside(Vec<PathBuf>),
-    /// A part of it is a symbolic link.
-    #[error("{0} is a symbolic link")]
+    /// A symbolic link on the way leads out of the folders, or was put there while it was read.
+    #[error("{0} is a symbolic link that leads elsewhere")]
     SymbolicLink(PathBuf),
     /// Nothing is there.
     #[error("{0} does not exist")]
@@ -45,7 +45,10 @@ impl PathError {
                 format!("The path must lie below {} (DYNO_MODEL_ROOTS).", roots.join(" or "))
             }
             Self::SymbolicLink(path) => {
-                format!("{} is a symbolic link, which Dyno does not follow. Name the file itself.", path.display())
+                format!(
+                    "{} is a symbolic link that leads out of the folders for model files, where Dyno does not follow it.",
+                    path.display()
+                )
             }
             Self::NotFound(path) => format!("{} does not exist.", path.display()),
             Self::Denied(path) => format!("The portal may not read {}.", path.display()),
@@ -74,8 +77,8 @@ impl Roots {
         &self.0
     }
 
-    /// Checks a path that a person typed, part by part, so that nothing on the way can lead elsewhere, and answers it in
-    /// a form without symbolic links. Blocks.
+    /// Checks a path that a person typed and answers it in a form without symbolic links. Links are followed where they lead
+    /// below one of the folders; what they lead to is walked part by part, so that nothing can be exchanged meanwhile. Blocks.
     pub fn locate(&self, path: &str) -> Result<PathBuf, PathError> {
         let path = normal(path)?;
         for root in &self.0 {
@@ -83,10 +86,34 @@ impl Roots {
             let absolute_root = std::path::absolute(root).unwrap_or_else(|_| root.clone());
             let below = path.strip_prefix(&real_root).or_else(|_| path.strip_prefix(&absolute_root));
             if let Ok(below) = below {
-                return walk(&real_root, below);
+                return match walk(&real_root, below) {
+                    Err(PathError::SymbolicLink(link)) => self.follow(&path, &link),
+                    walked => walked,
+                };
             }
         }
         Err(PathError::Outside(self.0.clone()))
+    }
+
+    /// Where a path leads on which there is a link, without a link from there on.
+    fn follow(&self, path: &Path, link: &Path) -> Result<PathBuf, PathError> {
+        let real = path.canonicalize().map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => PathError::NotFound(path.to_owned()),
+            std::io::ErrorKind::PermissionDenied => PathError::Denied(path.to_owned()),
+            _ => PathError::SymbolicLink(link.to_owned()),
+        })?;
+        let real_roots = self.0.iter().filter_map(|root| root.canonicalize().ok());
+        let mut below = real_roots.filter_map(|root| Some((real.strip_prefix(&root).ok()?.to_owned(), root)));
+        below.next().map_or_else(|| Err(PathError::SymbolicLink(link.to_owned())), |(below, root)| walk(&root, &below))
+    }
+
+    /// Opens a file for reading; a link is followed where it leads below one of the folders.
+    pub(super) fn open(&self, path: &Path) -> std::io::Result<File> {
+        if !path.is_symlink() {
+            return open_no_follow(path);
+        }
+        let real = self.follow(path, path).map_err(std::io::Error::other)?;
+        open_no_follow(&real)
     }
 }
 
@@ -157,7 +184,13 @@ mod tests {
         assert_eq!(locate(&root.join("../secret")), Err(PathError::NotAbsolute));
         assert_eq!(roots.locate("a/x.gguf"), Err(PathError::NotAbsolute));
         assert_eq!(locate(&root.join("link")), Err(PathError::SymbolicLink(root.join("link"))));
-        assert_eq!(locate(&root.join("folder-link/x.gguf")), Err(PathError::SymbolicLink(root.join("folder-link"))));
+        assert_eq!(locate(&root.join("folder-link/x.gguf")).unwrap(), root.join("a/x.gguf"));
+        symlink(&base, root.join("up")).unwrap();
+        assert_eq!(locate(&root.join("up/secret")), Err(PathError::SymbolicLink(root.join("up"))));
+        assert_eq!(locate(&root.join("up/models/a/x.gguf")).unwrap(), root.join("a/x.gguf"));
+        symlink(root.join("circle"), root.join("circle")).unwrap();
+        assert_eq!(locate(&root.join("circle")), Err(PathError::SymbolicLink(root.join("circle"))));
+        assert!(roots.open(&root.join("link")).is_err() && roots.open(&root.join("a/x.gguf")).is_ok());
         assert_eq!(locate(&root.join("none")), Err(PathError::NotFound(root.join("none"))));
         assert!(matches!(locate(&root.join("a/x.gguf/y")), Err(PathError::NotFound(_))));
     }

@@ -162,6 +162,7 @@ fn file_of(dataset: &Dataset, data_dir: &Path) -> DatasetFile {
         id: dataset.id,
         name: dataset.name.clone(),
         sha256: Some(dataset.sha256.clone()),
+        notes: dyno_datasets::notes(&dataset.left_out, dataset.replaced, dataset.samples, &dataset.name),
     }
 }
 

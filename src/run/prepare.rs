@@ -76,7 +76,7 @@ pub(super) async fn longest_row(app: &App, spec: &BenchmarkSpec) -> Result<Optio
         let mut longest = 0;
         for (name, path) in paths {
             if is_trace {
-                let rows = dyno_datasets::read_trace(&path, &name)?;
+                let rows = dyno_datasets::read_trace(&path, &name)?.arrivals;
                 longest = rows.iter().map(|row| plan::arrival_tokens(row, output)).max().unwrap_or(0).max(longest);
                 continue;
             }

@@ -34,8 +34,9 @@ pub(super) async fn transfer(app: &App, model: &Model, tell: impl FnMut(String) 
             let single = app.store.has_single_user().await.map_err(|error| format!("The store failed: {error}."))?;
             let roots = Roots::new(&app.config.model_roots, &app.config.data_dir, single);
             let typed = path.clone();
+            let below = roots.clone();
             let path = blocking(move || roots.locate(&typed).map_err(|error| error.sentence())).await?;
-            let facts = checked(path.clone(), model.facts.as_ref()).await?;
+            let facts = checked(path.clone(), below, model.facts.as_ref()).await?;
             let message = format!("{} is there, {}, unchanged.", path.display(), gb(facts.weight_bytes));
             Ok(Transferred { path, facts, message })
         }
@@ -44,9 +45,9 @@ pub(super) async fn transfer(app: &App, model: &Model, tell: impl FnMut(String) 
 }
 
 /// Reads the files' facts and digest, and compares them with what was known of the model.
-async fn checked(path: PathBuf, known: Option<&ModelFacts>) -> Result<ModelFacts, String> {
+async fn checked(path: PathBuf, roots: Roots, known: Option<&ModelFacts>) -> Result<ModelFacts, String> {
     let read = path.clone();
-    let mut facts = blocking(move || models::read_facts(&read).map_err(|error| error.sentence())).await?;
+    let mut facts = blocking(move || models::read_facts(&read, &roots).map_err(|error| error.sentence())).await?;
     if facts.format == ModelFormat::Gguf {
         facts.sha256 = Some(digest(path).await?);
     }
@@ -110,7 +111,7 @@ async fn fetch(
         })
         .await
         .map_err(|error| error.sentence())?;
-    let facts = checked(path.clone(), model.facts.as_ref()).await?;
+    let facts = checked(path.clone(), Roots::default(), model.facts.as_ref()).await?;
     if model.facts.is_none() {
         remember(app, model, &facts).await;
     }

@@ -21,6 +21,8 @@ pub(super) struct Elements<R> {
     limit: usize,
     line: u64,
     state: State,
+    /// Whether something may follow after the closing bracket.
+    is_within: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,18 +36,24 @@ enum State {
 }
 
 /// An element's line and text, or an error's line, after which there is nothing more.
-type Element = Result<(u64, Vec<u8>), (u64, ArrayError)>;
+pub(super) type Element = Result<(u64, Vec<u8>), (u64, ArrayError)>;
 
+/// Where in a JSON text one is.
 #[derive(Default)]
-struct Scan {
+pub(super) struct Scan {
     depth: u32,
-    in_string: bool,
+    pub(super) in_string: bool,
     escaped: bool,
 }
 
 impl Scan {
+    /// Whether it is in no text, list or object.
+    pub(super) fn is_outside(&self) -> bool {
+        self.depth == 0 && !self.in_string
+    }
+
     /// Takes one byte; whether it ends the element that stands directly in the array.
-    fn ends(&mut self, byte: u8) -> bool {
+    pub(super) fn ends(&mut self, byte: u8) -> bool {
         if self.in_string {
             match byte {
                 _ if self.escaped => self.escaped = false,
@@ -69,7 +77,17 @@ impl Scan {
 impl<R: BufRead> Elements<R> {
     /// From a source whose opening bracket was read, at a line.
     pub(super) fn new(source: R, line: u64, limit: usize) -> Self {
-        Self { source, limit, line, state: State::Within }
+        Self { source, limit, line, state: State::Within, is_within: false }
+    }
+
+    /// The same for an array within something else: what follows after it is left unread.
+    pub(super) fn within(source: R, line: u64, limit: usize) -> Self {
+        Self { is_within: true, ..Self::new(source, line, limit) }
+    }
+
+    /// The line that it has come to.
+    pub(super) fn line(&self) -> u64 {
+        self.line
     }
 
     fn byte(&mut self) -> Result<Option<u8>, ArrayError> {
@@ -90,6 +108,9 @@ impl<R: BufRead> Elements<R> {
     /// Makes sure that nothing follows.
     fn end(&mut self) -> Option<Element> {
         self.state = State::Done;
+        if self.is_within {
+            return None;
+        }
         loop {
             match self.byte() {
                 Ok(None) => return None,

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::row::Normalised;
-use super::{Imported, MAX_FILE_BYTES, MAX_LISTED_ERRORS, MAX_ROW_BYTES, MAX_ROWS, row, rows};
-use dyno_measure::dataset::{DatasetFormat, TraceFacts, TraceRow};
+use super::row::{Normalised, RowError};
+use super::{Imported, MAX_LISTED_ERRORS, MAX_ROW_BYTES, MAX_ROWS, row, rows};
+use dyno_measure::dataset::{DatasetFormat, LeftOut, TraceFacts, TraceRow};
 
 /// What is wrong in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,9 @@ pub enum ImportError {
     /// Nothing in it.
     #[error("no rows")]
     Empty,
+    /// No row has anything to send.
+    #[error("nothing to send")]
+    NothingToSend(Vec<LeftOut>),
     /// More rows than the limit.
     #[error("too many rows")]
     TooManyRows,
@@ -78,6 +81,8 @@ struct Collector<W> {
     with_reference: u64,
     chars: u64,
     arrivals: Arrivals,
+    left_out: Vec<LeftOut>,
+    replaced: u64,
     listed: Vec<LineError>,
     more: u64,
     too_many: bool,
@@ -86,8 +91,9 @@ struct Collector<W> {
 
 impl<W: Write> Collector<W> {
     /// Takes a row in; whether to go on.
-    fn take(&mut self, (line, value): rows::Row) -> bool {
-        match value.and_then(|value| row::normalised(&value)) {
+    fn take(&mut self, (line, parsed): rows::Row) -> bool {
+        let replaced = parsed.as_ref().is_ok_and(|parsed| parsed.replaced > 0);
+        match parsed.map_err(RowError::from).and_then(|parsed| row::normalised(&parsed.value)) {
             Ok((format, _)) if self.format.is_some_and(|first| first != format) => {
                 let first = self.format.map_or("", name_of);
                 self.bad(line, format!("the row is {}, but the first one is {first}", name_of(format)));
@@ -95,6 +101,7 @@ impl<W: Write> Collector<W> {
             Ok((format, row)) => {
                 self.format = Some(format);
                 self.samples += 1;
+                self.replaced += u64::from(replaced);
                 match &row {
                     Normalised::Prompt(row) => {
                         self.with_reference += u64::from(row.reference.is_some());
@@ -108,7 +115,8 @@ impl<W: Write> Collector<W> {
                 }
                 return self.write(&row);
             }
-            Err(message) => self.bad(line, message),
+            Err(RowError::Nothing(reason)) => LeftOut::count(&mut self.left_out, reason),
+            Err(RowError::Unreadable(message)) => self.bad(line, message),
         }
         true
     }
@@ -137,22 +145,24 @@ fn name_of(format: DatasetFormat) -> &'static str {
         DatasetFormat::ShareGpt => "a conversation",
         DatasetFormat::Alpaca => "an instruction",
         DatasetFormat::Prompts => "a plain prompt",
-        DatasetFormat::AzureTrace | DatasetFormat::MooncakeTrace => "an arrival of a trace",
+        DatasetFormat::AzureTrace | DatasetFormat::BurstGptTrace | DatasetFormat::MooncakeTrace => "an arrival of a trace",
     }
 }
 
-/// Reads an uploaded file (its name helps to recognise it) and writes its rows to a new file of our own, which is gone
-/// again when anything is wrong. Blocks.
-pub fn import(upload: &Path, name: &str, output: &Path) -> Result<Imported, ImportError> {
+/// Reads a file of up to a number of bytes (its name helps to recognise it) and writes its rows to a new file of our own, which is
+/// gone again when anything is wrong. Blocks.
+pub fn import(upload: &Path, name: &str, output: &Path, most_bytes: u64) -> Result<Imported, ImportError> {
     let file = std::fs::File::open(upload)?;
-    if file.metadata()?.len() > MAX_FILE_BYTES {
+    if file.metadata()?.len() > most_bytes {
         return Err(ImportError::TooLarge);
     }
     if let Some(folder) = output.parent() {
         std::fs::create_dir_all(folder)?;
     }
     let target = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(output)?;
-    let imported = read_into(file, name, &mut BufWriter::new(&target)).and_then(|imported| {
+    let mut writer = BufWriter::new(&target);
+    let each_row = |row: &mut dyn FnMut(rows::Row) -> bool| rows::each_row_of_file(file, name, MAX_ROW_BYTES, row);
+    let imported = collect(each_row, &mut writer).and_then(|imported| {
         target.sync_all()?;
         Ok(imported)
     });
@@ -164,6 +174,11 @@ pub fn import(upload: &Path, name: &str, output: &Path) -> Result<Imported, Impo
 
 /// The same from any source to any sink.
 pub(super) fn read_into(source: impl Read, name: &str, output: &mut impl Write) -> Result<Imported, ImportError> {
+    let source = BufReader::with_capacity(1 << 16, source);
+    collect(|row| rows::each_row(source, name, MAX_ROW_BYTES, row), output)
+}
+
+fn collect(each_row: impl FnOnce(&mut dyn FnMut(rows::Row) -> bool), output: &mut impl Write) -> Result<Imported, ImportError> {
     let mut collector = Collector {
         output,
         digest: Sha256::new(),
@@ -172,13 +187,14 @@ pub(super) fn read_into(source: impl Read, name: &str, output: &mut impl Write) 
         with_reference: 0,
         chars: 0,
         arrivals: Arrivals::default(),
+        left_out: Vec::new(),
+        replaced: 0,
         listed: Vec::new(),
         more: 0,
         too_many: false,
         disk: None,
     };
-    let source = BufReader::with_capacity(1 << 16, source.take(MAX_FILE_BYTES));
-    rows::each_row(source, name, MAX_ROW_BYTES, &mut |row| collector.take(row));
+    each_row(&mut |row| collector.take(row));
     collector.output.flush()?;
     if let Some(error) = collector.disk {
         return Err(error.into());
@@ -189,7 +205,10 @@ pub(super) fn read_into(source: impl Read, name: &str, output: &mut impl Write) 
     if !collector.listed.is_empty() {
         return Err(ImportError::BadLines { listed: collector.listed, more: collector.more });
     }
-    let Some(format) = collector.format else { return Err(ImportError::Empty) };
+    let Some(format) = collector.format else {
+        let left_out = collector.left_out;
+        return Err(if left_out.is_empty() { ImportError::Empty } else { ImportError::NothingToSend(left_out) });
+    };
     Ok(Imported {
         format,
         samples: collector.samples,
@@ -197,6 +216,8 @@ pub(super) fn read_into(source: impl Read, name: &str, output: &mut impl Write) 
         mean_prompt_chars: (!format.is_trace()).then(|| collector.chars as f64 / collector.samples as f64),
         trace: format.is_trace().then(|| collector.arrivals.facts(collector.samples)),
         sha256: hex::encode(collector.digest.finalize()),
+        left_out: collector.left_out,
+        replaced: collector.replaced,
     })
 }
 

@@ -2,9 +2,14 @@
 
 mod array;
 mod builtin;
+mod columns;
+mod document;
 mod import;
+mod kept;
+pub mod python_json;
 mod row;
 mod rows;
+mod table;
 mod trace;
 
 use std::io::BufRead;
@@ -12,14 +17,16 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use dyno_measure::dataset::{DatasetFormat, DatasetRow, TraceFacts};
+use dyno_measure::dataset::{DatasetFormat, DatasetRow, LeftOut, TraceFacts};
 
 pub use builtin::{BUILTIN_NAME, builtin};
 pub use import::{ImportError, LineError, import};
-pub use trace::read_trace;
+pub use trace::{Trace, read_trace};
 
-/// Largest file that is taken, bytes.
+/// Largest file that is taken as an upload, bytes.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
+/// Most that a file packed by gzip may hold, bytes.
+pub const MAX_UNPACKED_BYTES: u64 = 1 << 30;
 /// Longest row, bytes: a million tokens of text.
 pub const MAX_ROW_BYTES: usize = 8 << 20;
 /// Most rows.
@@ -42,6 +49,24 @@ pub struct Imported {
     pub trace: Option<TraceFacts>,
     /// Digest of the normalised rows; hex SHA-256.
     pub sha256: String,
+    /// Rows with nothing to send, by reason.
+    pub left_out: Vec<LeftOut>,
+    /// Rows in which half of a surrogate pair was replaced by U+FFFD.
+    pub replaced: u64,
+}
+
+impl Imported {
+    /// What is to be said of the rows beside their number, a sentence each.
+    pub fn notes(&self, name: &str) -> Vec<String> {
+        notes(&self.left_out, self.replaced, self.samples, name)
+    }
+}
+
+/// What is to be said of a dataset whose rows were left out or changed, a sentence each.
+pub fn notes(left_out: &[LeftOut], replaced: u64, samples: u64, name: &str) -> Vec<String> {
+    let replaced = (replaced > 0)
+        .then(|| format!("In {replaced} of {samples} rows of {name}, halves of surrogate pairs were replaced by U+FFFD."));
+    LeftOut::sentence(left_out, name, samples).into_iter().chain(replaced).collect()
 }
 
 /// Where a dataset's normalised rows lie: one JSON object a line.

@@ -10,6 +10,9 @@ const CONVERSATION_KEYS: [&str; 3] = ["conversations", "messages", "conversation
 const PROMPT_KEYS: [&str; 5] = ["prompt", "question", "text", "input", "query"];
 const REFERENCE_KEYS: [&str; 7] = ["output", "response", "answer", "completion", "reference", "target", "expected_output"];
 
+/// Fields within which a row stands: a request of a batch file (OpenAI's, Anthropic's), a row as a viewer gives it.
+pub(super) const ENVELOPES: [&str; 3] = ["body", "params", "row"];
+
 /// A row as it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -20,38 +23,97 @@ pub(super) enum Normalised {
     Arrival(TraceRow),
 }
 
-/// Reads one row. The error is the end of a sentence that begins with "Line 7: ".
-pub(super) fn normalised(value: &Value) -> Result<(DatasetFormat, Normalised), String> {
-    if let Some(found) = value.as_object().and_then(trace::arrival) {
-        return found.map(|(format, row)| (format, Normalised::Arrival(row)));
+/// Why a row gives no prompt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum RowError {
+    /// It can be read, but has nothing to send.
+    #[error("{0}")]
+    Nothing(&'static str),
+    /// It can't be read; the end of a sentence that begins with "Line 7: ".
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+impl From<String> for RowError {
+    fn from(why: String) -> Self {
+        Self::Unreadable(why)
+    }
+}
+
+impl From<&str> for RowError {
+    fn from(why: &str) -> Self {
+        Self::Unreadable(why.to_owned())
+    }
+}
+
+const EMPTY_PROMPT: RowError = RowError::Nothing("the prompt is empty");
+const EMPTY_CONVERSATION: RowError = RowError::Nothing("the conversation is empty");
+
+/// Whether any reader asks for a field of this name.
+pub(super) fn is_known_field(name: &str) -> bool {
+    is_row_field(name) || REFERENCE_KEYS.contains(&name) || name == "system"
+}
+
+fn is_row_field(name: &str) -> bool {
+    CONVERSATION_KEYS.contains(&name)
+        || PROMPT_KEYS.contains(&name)
+        || ENVELOPES.contains(&name)
+        || ["instruction", "turns"].contains(&name)
+        || trace::FIELDS.contains(&name)
+}
+
+/// Whether a value has a field that makes it a row, good or bad.
+pub(super) fn is_row(value: &Value) -> bool {
+    value.as_object().is_some_and(|object| object.keys().any(|name| is_row_field(name)))
+}
+
+/// That a table has no column that is of use.
+pub(super) fn no_known_column(names: &[&str]) -> String {
+    let shown: Vec<String> = names.iter().take(10).map(|name| name.chars().take(40).collect()).collect();
+    let more = if names.len() > shown.len() { ", …" } else { "" };
+    let known = PROMPT_KEYS.join(", ");
+    format!(
+        "none of the columns {}{more} is known: prompts need {known}, instruction or {}, and traces need \
+         TIMESTAMP, ContextTokens, GeneratedTokens (or Timestamp, Request tokens, Response tokens)",
+        shown.join(", "),
+        CONVERSATION_KEYS[..2].join(" or ")
+    )
+}
+
+/// Reads one row.
+pub(super) fn normalised(value: &Value) -> Result<(DatasetFormat, Normalised), RowError> {
+    if let Some(object) = value.as_object() {
+        if let Some(found) = trace::arrival(object) {
+            return found.map(|(format, row)| (format, Normalised::Arrival(row)));
+        }
+        // requests of a batch file, and what a viewer wraps rows in
+        if let Some(inner) = ENVELOPES.iter().find_map(|name| object.get(*name).filter(|inner| inner.is_object())) {
+            return normalised(inner);
+        }
     }
     prompt(value).map(|(format, row)| (format, Normalised::Prompt(row)))
 }
 
-fn prompt(value: &Value) -> Result<(DatasetFormat, DatasetRow), String> {
+fn prompt(value: &Value) -> Result<(DatasetFormat, DatasetRow), RowError> {
     if let Value::String(prompt) = value {
         return Ok(prompts(user(None, prompt)?, None));
     }
     let object = value.as_object().ok_or("a row must be an object or a text")?;
-    if let Some((key, turns)) = CONVERSATION_KEYS.iter().find_map(|key| Some((*key, object.get(*key)?))) {
+    if let Some((key, turns)) = first_of(object, &CONVERSATION_KEYS) {
         return conversation(key, turns, object).map(|row| (DatasetFormat::ShareGpt, row));
     }
     if object.contains_key("instruction") {
         return alpaca(object).map(|row| (DatasetFormat::Alpaca, row));
     }
-    if let Some(turns) = object.get("turns") {
+    if let Some(turns) = object.get("turns").filter(|turns| !is_blank(turns)) {
         let texts = turns.as_array().and_then(|turns| turns.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
-        let texts = texts.filter(|texts| !texts.is_empty()).ok_or("turns must be a list of texts")?;
+        let texts = texts.ok_or("turns must be a list of texts")?;
         let (format, row) = prompts(user(object.get("system"), texts[0])?, reference(object)?);
         let more_turns = texts[1..].iter().filter(|text| !text.trim().is_empty()).map(|text| (*text).to_owned()).collect();
         return Ok((format, DatasetRow { more_turns, ..row }));
     }
-    let Some((key, prompt)) = PROMPT_KEYS.iter().find_map(|key| Some((*key, object.get(*key)?))) else {
-        return Err(format!(
-            "none of the fields {}, instruction, turns, {} is there",
-            CONVERSATION_KEYS[..2].join(", "),
-            PROMPT_KEYS.join(", ")
-        ));
+    let Some((key, prompt)) = first_of(object, &PROMPT_KEYS) else {
+        return Err(nothing_in(object));
     };
     match prompt {
         Value::String(text) => Ok(prompts(user(object.get("system"), text)?, reference(object)?)),
@@ -60,7 +122,34 @@ fn prompt(value: &Value) -> Result<(DatasetFormat, DatasetRow), String> {
             let stated = reference(object)?;
             Ok((DatasetFormat::Prompts, DatasetRow { reference: stated.or(row.reference), ..row }))
         }
-        _ => Err(format!("{key} must be a text")),
+        _ => Err(format!("{key} must be a text").into()),
+    }
+}
+
+/// The first of several fields that holds something.
+fn first_of<'a>(object: &'a Map<String, Value>, keys: &[&'static str]) -> Option<(&'static str, &'a Value)> {
+    keys.iter().find_map(|key| Some((*key, object.get(*key).filter(|value| !is_blank(value))?)))
+}
+
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(list) => list.is_empty(),
+        _ => false,
+    }
+}
+
+/// Why a row without a prompt has none: its field is empty, or not there.
+fn nothing_in(object: &Map<String, Value>) -> RowError {
+    let has = |keys: &[&str]| keys.iter().any(|key| object.contains_key(*key));
+    if has(&CONVERSATION_KEYS) || has(&["turns"]) {
+        EMPTY_CONVERSATION
+    } else if has(&PROMPT_KEYS) {
+        EMPTY_PROMPT
+    } else {
+        let (conversations, prompts) = (CONVERSATION_KEYS[..2].join(", "), PROMPT_KEYS.join(", "));
+        format!("none of the fields {conversations}, instruction, turns, {prompts} is there").into()
     }
 }
 
@@ -72,22 +161,23 @@ fn message(role: &str, content: impl Into<String>) -> ChatMessage {
     ChatMessage { role: role.to_owned(), content: content.into() }
 }
 
-fn user(system: Option<&Value>, prompt: &str) -> Result<Vec<ChatMessage>, String> {
+fn user(system: Option<&Value>, prompt: &str) -> Result<Vec<ChatMessage>, RowError> {
     if prompt.trim().is_empty() {
-        return Err("the prompt is empty".to_owned());
+        return Err(EMPTY_PROMPT);
     }
     let system = system.and_then(Value::as_str).filter(|text| !text.trim().is_empty());
     Ok(system.map(|text| message("system", text)).into_iter().chain([message("user", prompt)]).collect())
 }
 
-fn alpaca(object: &Map<String, Value>) -> Result<DatasetRow, String> {
+fn alpaca(object: &Map<String, Value>) -> Result<DatasetRow, RowError> {
     let field = |name: &str| match object.get(name) {
         None | Some(Value::Null) => Ok(""),
         Some(Value::String(text)) => Ok(text.as_str()),
         Some(_) => Err(format!("{name} must be a text")),
     };
     let (instruction, input) = (field("instruction")?, field("input")?);
-    let prompt = if input.trim().is_empty() { instruction.to_owned() } else { format!("{instruction}\n\n{input}") };
+    let parts = [instruction, input].into_iter().filter(|part| !part.trim().is_empty());
+    let prompt = parts.collect::<Vec<_>>().join("\n\n");
     let messages = user(object.get("system"), &prompt)?;
     Ok(DatasetRow { messages, reference: reference(object)?, more_turns: Vec::new() })
 }
@@ -108,58 +198,82 @@ fn reference(object: &Map<String, Value>) -> Result<Option<String>, String> {
             },
             Some(Value::Object(_)) => return Err(format!("{key} must be a text")),
         };
-        return Ok(Some(text).filter(|text| !text.trim().is_empty()));
+        if !text.trim().is_empty() {
+            return Ok(Some(text));
+        }
     }
     Ok(None)
 }
 
 /// A conversation up to its last answer, which is the reference; all of it where a question stands last.
-fn conversation(key: &str, turns: &Value, object: &Map<String, Value>) -> Result<DatasetRow, String> {
+fn conversation(key: &str, turns: &Value, object: &Map<String, Value>) -> Result<DatasetRow, RowError> {
     let turns = turns.as_array().ok_or_else(|| format!("{key} must be a list"))?;
-    let mut messages = turns.iter().enumerate().map(|(at, turn)| turn_of(turn).map_err(|why| format!("{key}[{at}]: {why}")));
+    let mut messages = turns.iter().enumerate().map(|(at, turn)| {
+        turn_of(turn).map_err(|why| match why {
+            RowError::Unreadable(why) => RowError::Unreadable(format!("{key}[{at}]: {why}")),
+            nothing @ RowError::Nothing(_) => nothing,
+        })
+    });
     let mut messages = messages.by_ref().collect::<Result<Vec<_>, _>>()?;
     if let Some(system) = object.get("system").and_then(Value::as_str).filter(|text| !text.trim().is_empty())
         && messages.first().is_none_or(|first| first.role != "system")
     {
         messages.insert(0, message("system", system));
     }
-    // Some conversations begin with an answer whose question was cut off.
+    // Some conversations begin with an answer whose question was cut off, or is empty.
     while let Some(at) = messages.iter().position(|message| message.role != "system")
-        && messages[at].role == "assistant"
+        && (messages[at].role == "assistant" || messages[at].content.trim().is_empty())
+        && messages[at..].iter().any(|message| message.role == "user" && !message.content.trim().is_empty())
     {
         messages.remove(at);
     }
-    let last_question = messages.iter().rposition(|message| message.role == "user");
-    let last_question = last_question.ok_or_else(|| format!("{key} has no message of a user"))?;
+    if !messages.iter().any(|message| message.role == "user") {
+        return Err(RowError::Nothing("the conversation has no turn of a person"));
+    }
+    let last_question = messages.iter().rposition(|message| message.role == "user" && !message.content.trim().is_empty());
+    let last_question = last_question.ok_or(EMPTY_PROMPT)?;
     let reference =
         messages[last_question + 1..].iter().find(|message| message.role == "assistant").map(|message| message.content.clone());
     messages.truncate(last_question + 1);
-    if messages[last_question].content.trim().is_empty() {
-        return Err("the prompt is empty".to_owned());
-    }
     let reference = reference.filter(|text| !text.trim().is_empty());
     Ok(DatasetRow { messages, reference, more_turns: Vec::new() })
 }
 
-fn turn_of(turn: &Value) -> Result<ChatMessage, String> {
+fn turn_of(turn: &Value) -> Result<ChatMessage, RowError> {
     let object = turn.as_object().ok_or("must be an object")?;
-    let field = |names: [&str; 2]| names.iter().find_map(|name| object.get(*name));
-    let role = field(["from", "role"]).and_then(Value::as_str).ok_or("from (or role) is missing")?;
-    let role = match role.to_ascii_lowercase().as_str() {
-        "human" | "user" | "prompter" => "user",
-        "gpt" | "assistant" | "chatgpt" | "bing" | "bard" | "model" | "bot" => "assistant",
-        "system" | "developer" => "system",
-        _ => return Err(format!("{:?} is not a known role", role.chars().take(30).collect::<String>())),
+    let field = |names: &[&str]| names.iter().find_map(|name| object.get(*name));
+    let role = field(&["from", "role"]).and_then(Value::as_str).ok_or("from (or role) is missing")?;
+    let (role, is_of_tool) = match role.to_ascii_lowercase().as_str() {
+        "human" | "user" | "prompter" => ("user", false),
+        "gpt" | "assistant" | "chatgpt" | "bing" | "bard" | "claude" | "model" | "bot" | "ai" => ("assistant", false),
+        "system" | "developer" => ("system", false),
+        "function_call" | "tool_call" => ("assistant", true),
+        // A result answers a call by an id that servers check; as a text of the user's it is read by every one.
+        "tool" | "function" | "observation" | "ipython" | "function_response" | "tool_response" | "tool_result" => ("user", true),
+        _ => return Err(format!("{:?} is not a known role", role.chars().take(30).collect::<String>()).into()),
     };
-    match field(["value", "content"]) {
-        Some(Value::String(text)) => Ok(message(role, text)),
-        Some(Value::Array(parts)) => parts
-            .iter()
-            .map(|part| part.get("text").and_then(Value::as_str).ok_or_else(|| "only text can be used".to_owned()))
-            .collect::<Result<Vec<_>, _>>()
-            .map(|texts| message(role, texts.concat())),
-        _ => Err("value (or content) must be a text".to_owned()),
-    }
+    let calls = field(&["tool_calls", "function_call"]).filter(|calls| !is_blank(calls));
+    let text = match field(&["value", "content"]) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) => String::new(),
+        None if calls.is_some() => String::new(),
+        Some(Value::Array(parts)) if parts.iter().all(|part| text_of(part).is_some()) => {
+            parts.iter().filter_map(text_of).collect()
+        }
+        Some(value) if is_of_tool => value.to_string(),
+        Some(Value::Array(_)) => return Err(RowError::Nothing("the conversation has parts that are no text")),
+        _ => return Err("value (or content) must be a text".into()),
+    };
+    Ok(match calls {
+        Some(calls) if text.trim().is_empty() => message(role, calls.to_string()),
+        Some(calls) => message(role, format!("{text}\n{calls}")),
+        None => message(role, text),
+    })
+}
+
+/// The text of a part of a message.
+fn text_of(part: &Value) -> Option<&str> {
+    part.as_str().or_else(|| part.get("text")?.as_str())
 }
 
 #[cfg(test)]
@@ -214,14 +328,58 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        let why = |value: Value| normalised(&value).unwrap_err();
+        let why = |value: Value| normalised(&value).unwrap_err().to_string();
         assert_eq!(why(json!(7)), "a row must be an object or a text");
-        assert_eq!(why(json!({"prompt": " "})), "the prompt is empty");
         assert_eq!(why(json!({"prompt": 7})), "prompt must be a text");
-        assert_eq!(why(json!({"messages": []})), "messages has no message of a user");
         assert_eq!(why(json!({"messages": [{"role": "wizard", "content": "x"}]})), "messages[0]: \"wizard\" is not a known role");
         assert_eq!(why(json!({"conversations": [{"from": "human"}]})), "conversations[0]: value (or content) must be a text");
         assert!(why(json!({"colour": "red"})).starts_with("none of the fields"));
+    }
+
+    #[test]
+    fn rows_with_nothing_to_send() {
+        for (row, reason) in [
+            (json!({"prompt": " "}), "the prompt is empty"),
+            (json!({"prompt": null, "answer": "x"}), "the prompt is empty"),
+            (json!({"instruction": "", "input": null}), "the prompt is empty"),
+            (json!({"conversations": []}), "the conversation is empty"),
+            (json!({"messages": null}), "the conversation is empty"),
+            (json!({"turns": []}), "the conversation is empty"),
+            (json!({"messages": [{"role": "assistant", "content": "x"}]}), "the conversation has no turn of a person"),
+            (json!({"conversations": [{"from": "human", "value": ""}, {"from": "gpt", "value": "x"}]}), "the prompt is empty"),
+            (
+                json!({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}),
+                "the conversation has parts that are no text",
+            ),
+        ] {
+            assert_eq!(normalised(&row), Err(RowError::Nothing(reason)), "{row}");
+        }
+        let row = json!({"conversations": [{"from": "human", "value": ""}, {"from": "gpt", "value": "x"}, {"from": "human", "value": "q"}]});
+        assert_eq!(read(row), (DatasetFormat::ShareGpt, vec![says("user", "q")], None));
+        assert_eq!(read(json!({"prompt": "", "text": "q", "output": "", "answer": "r"})).2.as_deref(), Some("r"));
+    }
+
+    #[test]
+    fn tool_calls_and_results_are_texts() {
+        let call = json!([{"id": "1", "type": "function", "function": {"name": "add", "arguments": "{}"}}]);
+        let row = json!({"messages": [
+            {"role": "user", "content": "1 + 2?"}, {"role": "assistant", "content": null, "tool_calls": call},
+            {"role": "tool", "tool_call_id": "1", "content": {"sum": 3}}, {"role": "assistant", "content": "3"}
+        ]});
+        let expected = vec![says("user", "1 + 2?"), says("assistant", &call.to_string()), says("user", "{\"sum\":3}")];
+        assert_eq!(read(row), (DatasetFormat::ShareGpt, expected, Some("3".to_owned())));
+        let row = json!({"conversations": [
+            {"from": "human", "value": "a"}, {"from": "function_call", "value": "f()"}, {"from": "observation", "value": "b"}
+        ]});
+        assert_eq!(read(row).1, [says("user", "a"), says("assistant", "f()"), says("user", "b")]);
+    }
+
+    #[test]
+    fn requests_of_a_batch_file() {
+        let row =
+            json!({"custom_id": "1", "method": "POST", "body": {"model": "m", "messages": [{"role": "user", "content": "q"}]}});
+        let Ok((_, Normalised::Prompt(row))) = normalised(&row) else { panic!() };
+        assert_eq!(row.messages, [message("user", "q")]);
     }
 
     fn any_json() -> impl Strategy<Value = Value> {

@@ -1,18 +1,78 @@
-//! The three kinds of file that rows come in: a JSON object a line, one JSON array, a table with a header.
+//! The kinds of file that rows come in: JSON (an object a line, one array, objects over several lines), a table with a header,
+//! one prompt a line, Parquet; packed by gzip or not.
 
-use std::cell::Cell;
-use std::io::{BufRead, Read};
-use std::rc::Rc;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read, Seek};
 
-use serde_json::{Map, Value};
+use flate2::bufread::MultiGzDecoder;
+use serde_json::Value;
 
-use super::array::{ArrayError, Elements};
+use super::array::{ArrayError, Element, Elements};
+use super::{MAX_UNPACKED_BYTES, columns, document, kept, python_json, table};
 
 /// A row as it was read, with its line; or what is wrong there.
-pub(super) type Row = (u64, Result<Value, String>);
+pub(super) type Row = (u64, Result<Parsed, String>);
+
+/// A row's fields.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) value: Value,
+    /// Half surrogate pairs that were replaced.
+    pub(super) replaced: u64,
+}
+
+/// Files that are named when they are given, since nobody would know from what is wrong in their first line.
+const OTHER_FORMATS: [(&[u8], &str); 8] = [
+    (b"PK\x03\x04", "a zip archive; unpack it"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd; unpack it"),
+    (b"BZh", "packed by bzip2; unpack it"),
+    (b"\xfd7zXZ\0", "packed by xz; unpack it"),
+    (b"PAR1", "Parquet within gzip; unpack it"),
+    (b"ARROW1", "an Arrow file; save it as Parquet or JSONL"),
+    (b"\xff\xff\xff\xff", "an Arrow stream; save it as Parquet or JSONL"),
+    (b"SQLite format 3", "an SQLite database; export the rows as JSONL"),
+];
+
+/// Hands on each row of a file.
+pub(super) fn each_row_of_file(mut file: File, name: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
+    let mut start = [0; 4];
+    let is_parquet = file.read_exact(&mut start).is_ok() && start == *b"PAR1";
+    if let Err(error) = file.rewind() {
+        row((1, Err(failed(error.kind()))));
+    } else if is_parquet {
+        columns::each_row(file, row);
+    } else {
+        each_row(BufReader::with_capacity(1 << 16, file), name, limit, row);
+    }
+}
+
+/// Hands on each row of a source that is no Parquet file, unpacked where it is packed by gzip.
+pub(super) fn each_row<R: BufRead>(mut source: R, name: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
+    if source.fill_buf().is_ok_and(|start| start.starts_with(&[0x1f, 0x8b])) {
+        let unpacked = Unpacked { source: MultiGzDecoder::new(source), left: MAX_UNPACKED_BYTES };
+        let name = name.strip_suffix(".gz").unwrap_or(name);
+        each_unpacked(BufReader::with_capacity(1 << 16, unpacked), name, limit, row);
+    } else {
+        each_unpacked(source, name, limit, row);
+    }
+}
+
+/// Ends what is unpacked to more than a limit.
+struct Unpacked<R> {
+    source: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Unpacked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.left = self.left.checked_sub(read as u64).ok_or(ErrorKind::QuotaExceeded)?;
+        Ok(read)
+    }
+}
 
 /// Hands on each row of a source to a function, which says whether to go on. A mark of UTF-8 at the beginning is skipped.
-pub(super) fn each_row<R: BufRead>(mut source: R, name: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
+fn each_unpacked<R: BufRead>(mut source: R, name: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
     let start = match source.fill_buf() {
         Ok(start) => start,
         Err(error) => {
@@ -24,30 +84,58 @@ pub(super) fn each_row<R: BufRead>(mut source: R, name: &str, limit: usize, row:
         row((1, Err("the file is UTF-16; save it as UTF-8".to_owned())));
         return;
     }
+    if let Some((_, what)) = OTHER_FORMATS.iter().find(|(mark, _)| start.starts_with(mark)) {
+        row((1, Err(format!("the file is {what}"))));
+        return;
+    }
     if start.starts_with(&[0xef, 0xbb, 0xbf]) {
         source.consume(3);
     }
     let extension = extension_of(name);
-    let line = match first_byte(&mut source) {
-        Ok(Some((b'[', line))) => {
-            source.consume(1);
-            return array_rows(source, line, limit, row);
-        }
-        Ok(Some((b'{' | b'"', line))) if !matches!(extension.as_str(), "csv" | "tsv") => {
-            return line_rows(source, line, limit, row);
-        }
-        Ok(Some((_, line))) => line,
+    let (byte, line) = match first_byte(&mut source) {
+        Ok(Some(found)) => found,
         Ok(None) => return,
         Err(error) => {
             row((1, Err(failed(error.kind()))));
             return;
         }
     };
-    if matches!(extension.as_str(), "json" | "jsonl" | "ndjson") {
-        line_rows(source, line, limit, row);
-    } else {
-        table_rows(source, line, &extension, limit, row);
+    if extension == "txt" && source.fill_buf().is_ok_and(|start| !is_json(start) && !table::has_header(start)) {
+        return line_rows(source, line, limit, plain, row);
     }
+    let is_table = matches!(extension.as_str(), "csv" | "tsv");
+    match byte {
+        b'[' => {
+            source.consume(1);
+            array_rows(source, line, limit, row);
+        }
+        b'{' if !is_table => objects(source, line, limit, row),
+        b'"' if !is_table => line_rows(source, line, limit, parsed, row),
+        _ if matches!(extension.as_str(), "json" | "jsonl" | "ndjson") => line_rows(source, line, limit, parsed, row),
+        _ => table::each_row(source, line, &extension, limit, row),
+    }
+}
+
+/// Whether a text begins as JSON with objects or texts in it does, rather than with a bracket of its own.
+fn is_json(start: &[u8]) -> bool {
+    let after = |open: u8| start.strip_prefix(&[open]).map(|rest| rest.trim_ascii_start().first().copied());
+    matches!(after(b'{'), Some(Some(b'"'))) || matches!(after(b'['), Some(Some(b'"' | b'{')))
+}
+
+/// JSON objects: one a line, or over several lines.
+fn objects<R: BufRead>(mut source: R, line: u64, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
+    let mut first = Vec::new();
+    if let Err(error) = (&mut source).take(limit as u64 + 1).read_until(b'\n', &mut first) {
+        row((line, Err(failed(error.kind()))));
+        return;
+    }
+    let is_whole = first.len() <= limit && !matches!(first.trim_ascii_end().last(), Some(b'{' | b'[' | b','));
+    if is_whole && let Ok(Some((_, next))) = first_byte(&mut source) {
+        // the empty lines that were passed count
+        let passed = BufReader::new(std::io::repeat(b'\n').take(next - 1));
+        return line_rows(Cursor::new(first).chain(passed).chain(source), line, limit, parsed, row);
+    }
+    document::each_row(Cursor::new(first).chain(source), line, limit, row);
 }
 
 /// What stands after the last dot of a name, in lower case.
@@ -55,7 +143,10 @@ fn extension_of(name: &str) -> String {
     name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default()
 }
 
-fn failed(kind: std::io::ErrorKind) -> String {
+pub(super) fn failed(kind: ErrorKind) -> String {
+    if kind == ErrorKind::QuotaExceeded {
+        return format!("the file could not be read: unpacked, it is larger than {} MB", MAX_UNPACKED_BYTES >> 20);
+    }
     format!("the file could not be read ({kind})")
 }
 
@@ -72,36 +163,62 @@ fn first_byte<R: BufRead>(source: &mut R) -> std::io::Result<Option<(u8, u64)>> 
     }
 }
 
-fn parsed(text: &[u8]) -> Result<Value, String> {
-    let Ok(text) = std::str::from_utf8(text) else { return Err("not UTF-8".to_owned()) };
-    serde_json::from_str(text).map_err(|error| {
+/// A row of JSON.
+pub(super) fn parsed(text: &[u8]) -> Result<Parsed, String> {
+    if std::str::from_utf8(text).is_err() {
+        return Err("not UTF-8".to_owned());
+    }
+    let strict = match kept::parse(text) {
+        Ok(value) => return Ok(Parsed { value, replaced: 0 }),
+        Err(error) => error,
+    };
+    let (mended, replaced) = python_json::mend(text);
+    kept::parse(&mended).map(|value| Parsed { value, replaced }).map_err(|error| {
+        // The column is the one in the file, unless only what was mended in it came to another end.
+        let error = if strict.is_data() { error } else { strict };
         let what = error.to_string();
         // The place within the row; the row's own line is said already.
         let what = what.split(" at line ").next().unwrap_or_default();
-        format!("not JSON: {what} (column {})", error.column())
+        if error.is_data() { what.to_owned() } else { format!("not JSON: {what} (column {})", error.column()) }
     })
+}
+
+/// A prompt.
+fn plain(text: &[u8]) -> Result<Parsed, String> {
+    let text = std::str::from_utf8(text).map_err(|_| "not UTF-8".to_owned())?;
+    Ok(Parsed { value: Value::from(text), replaced: 0 })
+}
+
+/// An element of an array as a row.
+pub(super) fn from_element(element: Element, limit: usize) -> Row {
+    match element {
+        Ok((line, text)) => (line, parsed(&text)),
+        Err((line, ArrayError::TooLong)) => (line, Err(too_long(limit))),
+        Err((line, ArrayError::NotClosed)) => (line, Err("the file ends before the list is closed".to_owned())),
+        Err((line, ArrayError::TextAfter)) => (line, Err("there is text after the end of the list".to_owned())),
+        Err((line, ArrayError::Io(kind))) => (line, Err(failed(kind))),
+    }
 }
 
 fn array_rows<R: BufRead>(source: R, line: u64, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
     for element in Elements::new(source, line, limit) {
-        let next = match element {
-            Ok((line, text)) => (line, parsed(&text)),
-            Err((line, ArrayError::TooLong)) => (line, Err(too_long(limit))),
-            Err((line, ArrayError::NotClosed)) => (line, Err("the file ends before the list is closed".to_owned())),
-            Err((line, ArrayError::TextAfter)) => (line, Err("there is text after the end of the list".to_owned())),
-            Err((line, ArrayError::Io(kind))) => (line, Err(failed(kind))),
-        };
-        if !row(next) {
+        if !row(from_element(element, limit)) {
             return;
         }
     }
 }
 
-fn too_long(limit: usize) -> String {
+pub(super) fn too_long(limit: usize) -> String {
     format!("the row is longer than {} MB", limit >> 20)
 }
 
-fn line_rows<R: BufRead>(mut source: R, first: u64, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
+fn line_rows<R: BufRead>(
+    mut source: R,
+    first: u64,
+    limit: usize,
+    read_row: fn(&[u8]) -> Result<Parsed, String>,
+    row: &mut dyn FnMut(Row) -> bool,
+) {
     let mut text = Vec::new();
     for line in first.. {
         text.clear();
@@ -115,7 +232,7 @@ fn line_rows<R: BufRead>(mut source: R, first: u64, limit: usize, row: &mut dyn 
                 Err(too_long(limit))
             }
             Ok(_) if text.iter().all(u8::is_ascii_whitespace) => continue,
-            Ok(_) => parsed(text.trim_ascii()),
+            Ok(_) => read_row(text.trim_ascii()),
             Err(error) => Err(failed(error.kind())),
         };
         let broken = read_failed(&next);
@@ -125,104 +242,26 @@ fn line_rows<R: BufRead>(mut source: R, first: u64, limit: usize, row: &mut dyn 
     }
 }
 
-fn read_failed(row: &Result<Value, String>) -> bool {
+fn read_failed(row: &Result<Parsed, String>) -> bool {
     row.as_ref().is_err_and(|why| why.starts_with("the file could not be read"))
 }
 
-/// Lets no more than a row's length pass until it is told that a row has ended: an open quote would read in the whole file.
-struct Guard<R> {
-    source: R,
-    left: Rc<Cell<usize>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<R: Read> Read for Guard<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let left = self.left.get();
-        if left == 0 {
-            return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "row too long"));
-        }
-        let most = buffer.len().min(left);
-        let read = self.source.read(&mut buffer[..most])?;
-        self.left.set(left - read);
-        Ok(read)
-    }
-}
-
-fn table_rows<R: BufRead>(mut source: R, first: u64, extension: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
-    let delimiter = match source.fill_buf() {
-        Ok(start) => delimiter_of(start, extension),
-        Err(error) => {
-            row((first, Err(failed(error.kind()))));
-            return;
-        }
-    };
-    let left = Rc::new(Cell::new(limit));
-    let guard = Guard { source, left: Rc::clone(&left) };
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(false).from_reader(guard);
-    let mut header: Option<Vec<String>> = None;
-    let mut record = csv::ByteRecord::new();
-    loop {
-        // The reader reads ahead, so that a row's end says only that a whole limit may pass again.
-        left.set(limit);
-        let next = reader.read_byte_record(&mut record);
-        let line = record.position().map_or(first, |position| position.line() + first - 1);
-        let next = match next {
-            Ok(false) => return,
-            Ok(true) => named(&record, &mut header).transpose(),
-            Err(error) => {
-                let why = match error.kind() {
-                    csv::ErrorKind::Io(io) if io.kind() == std::io::ErrorKind::FileTooLarge => {
-                        format!("{}; is a quote left open?", too_long(limit))
-                    }
-                    csv::ErrorKind::Io(io) => failed(io.kind()),
-                    _ => "the row can't be read".to_owned(),
-                };
-                row((line.max(reader.position().line() + first - 1), Err(why)));
-                return;
-            }
+    #[test]
+    fn what_is_unpacked_has_a_limit() {
+        let unpacked = |left: u64| {
+            let source = BufReader::new(Unpacked { source: &b"{\"prompt\": \"a\"}\n{\"prompt\": \"b\"}\n"[..], left });
+            let mut rows = Vec::new();
+            each_unpacked(source, "x.jsonl", 1 << 20, &mut |(_, row)| {
+                rows.push(row.map(|row| row.value));
+                true
+            });
+            rows.pop().unwrap()
         };
-        if let Some(next) = next
-            && !row((line, next))
-        {
-            return;
-        }
+        assert!(unpacked(34).is_ok());
+        assert!(unpacked(33).unwrap_err().ends_with("unpacked, it is larger than 1024 MB"));
     }
-}
-
-/// The delimiter that the header has: a comma, or where there is none a tab or a semicolon.
-fn delimiter_of(start: &[u8], extension: &str) -> u8 {
-    let header = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let has = |byte: u8| header.contains(&byte);
-    if extension == "tsv" || (has(b'\t') && !has(b',')) {
-        b'\t'
-    } else if has(b';') && !has(b',') {
-        b';'
-    } else {
-        b','
-    }
-}
-
-/// A record as an object with the header's names; nothing for the header itself. Empty fields are left out.
-fn named(record: &csv::ByteRecord, header: &mut Option<Vec<String>>) -> Result<Option<Value>, String> {
-    let fields = record.iter().map(|field| std::str::from_utf8(field).map_err(|_| "not UTF-8".to_owned()));
-    let fields = fields.collect::<Result<Vec<_>, _>>();
-    let Some(names) = header else {
-        let names = fields?.iter().map(|name| name.trim().to_ascii_lowercase()).collect();
-        *header = Some(names);
-        return Ok(None);
-    };
-    let fields = fields?;
-    if fields.len() != names.len() {
-        return Err(format!("{} fields, but the header has {}", fields.len(), names.len()));
-    }
-    let pairs = names.iter().zip(fields).filter(|(_, field)| !field.is_empty());
-    let object: Map<_, _> = pairs.map(|(name, field)| (name.clone(), cell(field))).collect();
-    Ok(Some(Value::Object(object)))
-}
-
-/// A cell is a text, unless it holds a list, as exported conversations do.
-fn cell(field: &str) -> Value {
-    let list = field.trim_start().starts_with('[').then(|| serde_json::from_str::<Value>(field).ok()).flatten();
-    list.filter(|list| list.as_array().is_some_and(|items| items.iter().all(Value::is_object)))
-        .unwrap_or_else(|| Value::from(field))
 }

@@ -1,39 +1,54 @@
-//! Traces: when requests arrived somewhere, and how long they were. Two published forms are read: Azure's table
-//! (`TIMESTAMP,ContextTokens,GeneratedTokens`) and Mooncake's lines (`timestamp`, `input_length`, `output_length`,
-//! `hash_ids`); the second is also the form that is kept.
+//! Traces: when requests arrived somewhere, and how long they were. Three published forms are read: Azure's table
+//! (`TIMESTAMP,ContextTokens,GeneratedTokens`), BurstGPT's (`Timestamp,Model,Request tokens,Response tokens,…`, in seconds) and
+//! Mooncake's lines (`timestamp`, `input_length`, `output_length`, `hash_ids`); the last is also the form that is kept.
 
 use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::row::RowError;
 use super::{MAX_ROW_BYTES, MAX_ROWS, rows};
-use dyno_measure::dataset::{DatasetFormat, TraceRow};
+use dyno_measure::dataset::{DatasetFormat, LeftOut, TraceRow};
 
+/// The fields of the forms, as a table's header has them in lower case.
+pub(super) const FIELDS: [&str; 8] = [
+    "timestamp",
+    "input_length",
+    "output_length",
+    "hash_ids",
+    "contexttokens",
+    "generatedtokens",
+    REQUEST_TOKENS,
+    RESPONSE_TOKENS,
+];
+const REQUEST_TOKENS: &str = "request tokens";
+const RESPONSE_TOKENS: &str = "response tokens";
 /// Most tokens of a request, input or output.
 const MOST_TOKENS: u64 = 10_000_000;
 
 /// Reads a row that has a trace's fields; nothing for another row.
-pub(super) fn arrival(object: &Map<String, Value>) -> Option<Result<(DatasetFormat, TraceRow), String>> {
+pub(super) fn arrival(object: &Map<String, Value>) -> Option<Result<(DatasetFormat, TraceRow), RowError>> {
     let has = |name: &str| object.contains_key(name);
     if has("timestamp") && has("input_length") && has("output_length") {
         Some(mooncake(object).map(|row| (DatasetFormat::MooncakeTrace, row)))
     } else if has("timestamp") && has("contexttokens") && has("generatedtokens") {
         Some(azure(object).map(|row| (DatasetFormat::AzureTrace, row)))
+    } else if has("timestamp") && has(REQUEST_TOKENS) && has(RESPONSE_TOKENS) {
+        Some(burst_gpt(object).map(|row| (DatasetFormat::BurstGptTrace, row)))
     } else {
         None
     }
 }
 
-fn mooncake(object: &Map<String, Value>) -> Result<TraceRow, String> {
+fn mooncake(object: &Map<String, Value>) -> Result<TraceRow, RowError> {
     let timestamp = object.get("timestamp").and_then(number).ok_or("timestamp must be a number of milliseconds")?;
     let ids = match object.get("hash_ids") {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(ids)) => {
-            ids.iter().map(|id| id.as_u64().ok_or("hash_ids must be whole numbers")).collect::<Result<Vec<_>, _>>()?
+            ids.iter().map(|id| id.as_u64().ok_or("hash_ids must be whole numbers")).collect::<Result<_, _>>()?
         }
-        Some(_) => return Err("hash_ids must be a list".to_owned()),
+        Some(_) => return Err("hash_ids must be a list".into()),
     };
     Ok(TraceRow {
         timestamp,
@@ -43,13 +58,26 @@ fn mooncake(object: &Map<String, Value>) -> Result<TraceRow, String> {
     })
 }
 
-fn azure(object: &Map<String, Value>) -> Result<TraceRow, String> {
+fn azure(object: &Map<String, Value>) -> Result<TraceRow, RowError> {
     let wrong = "timestamp must look like 2023-11-16 18:15:46.68";
     let text = object.get("timestamp").and_then(Value::as_str).ok_or(wrong)?;
     Ok(TraceRow {
         timestamp: time_ms(text).ok_or(wrong)?,
         input_length: tokens(object, "contexttokens", 1)?,
         output_length: tokens(object, "generatedtokens", 0)?,
+        hash_ids: Vec::new(),
+    })
+}
+
+fn burst_gpt(object: &Map<String, Value>) -> Result<TraceRow, RowError> {
+    let seconds = object.get("timestamp").and_then(number).ok_or("timestamp must be a number of seconds")?;
+    if object.get(REQUEST_TOKENS).and_then(number) == Some(0.0) {
+        return Err(RowError::Nothing("the request has no tokens"));
+    }
+    Ok(TraceRow {
+        timestamp: seconds * 1e3,
+        input_length: tokens(object, REQUEST_TOKENS, 1)?,
+        output_length: tokens(object, RESPONSE_TOKENS, 0)?,
         hash_ids: Vec::new(),
     })
 }
@@ -79,26 +107,37 @@ fn tokens(object: &Map<String, Value>, field: &str, least: u64) -> Result<u32, S
         .ok_or_else(|| format!("{field} must be a whole number, {least} or more"))
 }
 
-/// Reads a trace in either form, sorted by time; `name` is what errors call it.
+/// A trace as it is played.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// Sorted by time.
+    pub arrivals: Vec<TraceRow>,
+    /// Rows that are no arrival of a request.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Reads a trace in any form; `name` is what errors call it.
 ///
 /// # Errors
 /// When it can't be read, or a line is no arrival, in words for people.
-pub fn read_trace(path: &Path, name: &str) -> Result<Vec<TraceRow>, String> {
+pub fn read_trace(path: &Path, name: &str) -> Result<Trace, String> {
     let file = File::open(path).map_err(|error| format!("The trace {name} can't be read: {error}."))?;
     let mut arrivals = Vec::new();
+    let mut left_out = Vec::new();
     let mut wrong = None;
     let file_name = path.to_string_lossy();
-    rows::each_row(BufReader::with_capacity(1 << 16, file), &file_name, MAX_ROW_BYTES, &mut |(line, value)| {
-        let row = value.and_then(|value| {
-            let row = value.as_object().and_then(arrival);
-            row.unwrap_or_else(|| Err("no arrival: it needs timestamp, input_length and output_length".to_owned()))
+    rows::each_row_of_file(file, &file_name, MAX_ROW_BYTES, &mut |(line, parsed)| {
+        let row = parsed.map_err(RowError::from).and_then(|parsed| {
+            let row = parsed.value.as_object().and_then(arrival);
+            row.unwrap_or_else(|| Err("no arrival: it needs timestamp, input_length and output_length".into()))
         });
         match row {
             Ok(_) if arrivals.len() as u64 >= MAX_ROWS => {
                 wrong = Some(format!("The trace {name} has more than {MAX_ROWS} rows."));
             }
             Ok((_, row)) => arrivals.push(row),
-            Err(why) => wrong = Some(format!("Line {line} of the trace {name}: {why}.")),
+            Err(RowError::Nothing(reason)) => LeftOut::count(&mut left_out, reason),
+            Err(RowError::Unreadable(why)) => wrong = Some(format!("Line {line} of the trace {name}: {why}.")),
         }
         wrong.is_none()
     });
@@ -107,7 +146,7 @@ pub fn read_trace(path: &Path, name: &str) -> Result<Vec<TraceRow>, String> {
         None if arrivals.is_empty() => Err(format!("The trace {name} has no arrivals.")),
         None => {
             arrivals.sort_by(|one, other| one.timestamp.total_cmp(&other.timestamp));
-            Ok(arrivals)
+            Ok(Trace { arrivals, left_out })
         }
     }
 }
@@ -120,7 +159,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        read_trace(&path, name)
+        read_trace(&path, name).map(|trace| trace.arrivals)
+    }
+
+    #[test]
+    fn burst_gpts_table() {
+        let header = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("b.csv");
+        std::fs::write(&path, format!("{header}45.5,GPT-4,417,276,693,API log\n5,ChatGPT,472,0,472,x\n6,ChatGPT,0,0,0,x\n"))
+            .unwrap();
+        let trace = read_trace(&path, "b").unwrap();
+        let row = |timestamp, input_length, output_length| TraceRow { timestamp, input_length, output_length, hash_ids: vec![] };
+        assert_eq!(trace.arrivals, [row(5_000.0, 472, 0), row(45_500.0, 417, 276)]);
+        assert_eq!(trace.left_out, [LeftOut { reason: "the request has no tokens".to_owned(), rows: 1 }]);
+        let error = read("c.csv", "when,how much\n1,2\n").unwrap_err();
+        assert!(error.contains("when, how much") && error.contains("TIMESTAMP") && error.contains("Request tokens"), "{error}");
     }
 
     #[test]

@@ -244,7 +244,7 @@ impl LoadArgs {
             ignore_eos: self.ignore_eos,
             workload: match self.trace {
                 Some(path) => Workload::Trace {
-                    file: DatasetFile { path, id: uuid::Uuid::nil(), name: String::new(), sha256: None },
+                    file: DatasetFile { path, id: uuid::Uuid::nil(), name: String::new(), sha256: None, notes: Vec::new() },
                     max_output_tokens: self.output_tokens,
                     context_tokens: self.context_tokens,
                 },

@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::self_check;
 use dyno_datasets::{ImportError, import};
-use dyno_measure::dataset::DatasetFormat;
+use dyno_measure::dataset::LeftOut;
 use dyno_measure::plan::DatasetFile;
 
-/// Reads a file (`ShareGPT` conversations, Alpaca, plain prompts; JSONL, JSON or CSV) and keeps its rows in the cache folder,
-/// by their digest.
+/// Largest file that is taken; `ShareGPT`'s own has 640 MB.
+const MAX_FILE_BYTES: u64 = 4 << 30;
+
+/// Reads a file (`ShareGPT` conversations, Alpaca, plain prompts; JSONL, JSON, CSV, Parquet or lines of text) and keeps its rows in
+/// the cache folder, by their digest. Says on standard error which rows were left out or changed.
 ///
 /// # Errors
 /// When the file can't be read, or a line of it is no row, in words for people.
@@ -19,13 +22,16 @@ pub(super) fn dataset(path: &Path) -> Result<DatasetFile, String> {
     std::fs::create_dir_all(&folder).map_err(unkept)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let fresh = folder.join(format!("{}.new", uuid::Uuid::new_v4()));
-    let imported = import(path, &name, &fresh).map_err(|error| format!("The dataset {shown} {}", reason(error)))?;
+    let imported =
+        import(path, &name, &fresh, MAX_FILE_BYTES).map_err(|error| format!("The dataset {shown} {}", reason(error)))?;
     let kept = folder.join(format!("{}.jsonl", imported.sha256));
     std::fs::rename(&fresh, &kept).map_err(unkept)?;
-    if matches!(imported.format, DatasetFormat::AzureTrace | DatasetFormat::MooncakeTrace) {
+    if imported.format.is_trace() {
         return Err(format!("{shown} is a trace: give it with --trace."));
     }
-    Ok(DatasetFile { path: absolute(kept), id: uuid::Uuid::nil(), name, sha256: Some(imported.sha256) })
+    let notes = imported.notes(&name);
+    notes.iter().for_each(|note| eprintln!("{note}"));
+    Ok(DatasetFile { path: absolute(kept), id: uuid::Uuid::nil(), name, sha256: Some(imported.sha256), notes })
 }
 
 fn absolute(path: PathBuf) -> PathBuf {
@@ -34,9 +40,13 @@ fn absolute(path: PathBuf) -> PathBuf {
 
 fn reason(error: ImportError) -> String {
     match error {
-        ImportError::TooLarge => "is larger than 256 MB.".to_owned(),
+        ImportError::TooLarge => "is larger than 4 GB.".to_owned(),
         ImportError::TooManyRows => "has more than a million rows.".to_owned(),
         ImportError::Empty => "has no rows.".to_owned(),
+        ImportError::NothingToSend(left_out) => {
+            let why = LeftOut::sentence(&left_out, "it", 0).unwrap_or_default();
+            format!("has nothing to send: {why}")
+        }
         ImportError::Io(error) => format!("can't be read: {error}."),
         ImportError::BadLines { listed, more } => {
             let lines: Vec<String> = listed.iter().take(5).map(|bad| format!("line {}: {}", bad.line, bad.message)).collect();

@@ -92,7 +92,6 @@ pub(super) fn measure(
     if u64::from(most) + 32 > files {
         return Err(format!("{most} requests in flight need as many open files, and the system allows {files}."));
     }
-    let mut notes = Vec::new();
     let secret = header_lines(plan)?;
     let tls = match authority {
         Some(authority) => {
@@ -104,6 +103,7 @@ pub(super) fn measure(
     let mut records = Records { id_prefix: id_prefix(plan), ..Records::default() };
     let targets = targets_of(plan, &addresses, &secret, tls.as_ref(), &mut records)?;
     let mut tokens = tokens_of(plan, &addresses, &targets, &secret, tls.as_ref(), tell)?;
+    let mut notes: Vec<_> = tokens.template_note().into_iter().collect();
     let prompts = prompts_of(plan, &mut tokens, stop, &mut notes)?;
     let mut file = plan
         .requests

@@ -140,7 +140,13 @@ pub(super) fn tokens_of(
 ) -> Result<Tokens, String> {
     match &plan.tokenizer {
         TokenizerChoice::None => Ok(Tokens::Estimate),
-        TokenizerChoice::File { path } => Tokens::of_file(path),
+        TokenizerChoice::File { path } => {
+            let tokens = Tokens::of_file(path)?;
+            if let Some(line) = tokens.template_note() {
+                tell(LoadNews::Log { level: LogLevel::Warning, line });
+            }
+            Ok(tokens)
+        }
         TokenizerChoice::Engine => {
             let Some(address) =
                 addresses.iter().zip(targets).find(|(_, target)| !target.addresses.is_empty()).map(|(address, _)| address)
@@ -218,11 +224,13 @@ pub(super) fn prompts_of(plan: &Plan, tokens: &mut Tokens, stop: &Stop, notes: &
             Ok(Prompts::Synthetic(synthetic.into()))
         }
         Workload::Dataset { files, max_output_tokens, multi_turn: true } => {
+            notes.extend(files.iter().flat_map(|file| file.notes.iter().cloned()));
             let (turns, said) = Turns::read(files, *max_output_tokens, plan.seed, tokens)?;
             notes.extend(said);
             Ok(Prompts::Turns(turns))
         }
         Workload::Dataset { files, max_output_tokens, multi_turn: false } => {
+            notes.extend(files.iter().flat_map(|file| file.notes.iter().cloned()));
             let (dataset, said) = Dataset::read(files, *max_output_tokens, plan.seed, sum(PlannedLoad::requests), tokens)?;
             notes.extend(said);
             Ok(Prompts::Dataset(dataset.into()))

@@ -15,6 +15,8 @@ pub enum DatasetFormat {
     Prompts,
     /// Arrivals with lengths: a table of `TIMESTAMP`, `ContextTokens`, `GeneratedTokens`.
     AzureTrace,
+    /// Arrivals with lengths: a table of `Timestamp`, `Model`, `Request tokens`, `Response tokens`.
+    BurstGptTrace,
     /// Arrivals with lengths and the blocks of each prompt: `timestamp`, `input_length`, `output_length`, `hash_ids`.
     MooncakeTrace,
 }
@@ -22,7 +24,36 @@ pub enum DatasetFormat {
 impl DatasetFormat {
     /// Whether its rows are arrivals with lengths rather than prompts.
     pub fn is_trace(self) -> bool {
-        matches!(self, Self::AzureTrace | Self::MooncakeTrace)
+        matches!(self, Self::AzureTrace | Self::BurstGptTrace | Self::MooncakeTrace)
+    }
+}
+
+/// Rows of a file that had nothing to send, for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LeftOut {
+    /// Why, as the beginning of a sentence without its full stop.
+    pub reason: String,
+    /// How many.
+    pub rows: u64,
+}
+
+impl LeftOut {
+    /// Counts one more row.
+    pub fn count(counts: &mut Vec<Self>, reason: &str) {
+        match counts.iter_mut().find(|count| count.reason == reason) {
+            Some(count) => count.rows += 1,
+            None => counts.push(Self { reason: reason.to_owned(), rows: 1 }),
+        }
+    }
+
+    /// What people read of a file that gave a number of rows; nothing where no row was left out.
+    pub fn sentence(counts: &[Self], name: &str, kept: u64) -> Option<String> {
+        let rows: u64 = counts.iter().map(|count| count.rows).sum();
+        let reasons: Vec<_> = counts.iter().map(|count| format!("{} ({})", count.reason, count.rows)).collect();
+        let (of, reasons) = (kept + rows, reasons.join(", "));
+        let were = if rows == 1 { "was" } else { "were" };
+        (rows > 0).then(|| format!("{rows} of {of} rows of {name} {were} left out, with nothing to send: {reasons}."))
     }
 }
 

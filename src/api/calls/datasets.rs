@@ -6,11 +6,12 @@ use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::listing::{Listed, checked_name, page_of};
 use super::{now, portal_itself};
-use crate::domain::inventory::{Dataset, DatasetRow, TraceRow};
+use crate::domain::inventory::{Dataset, DatasetRow, LeftOut, TraceRow};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::user::Actor;
@@ -18,6 +19,9 @@ use crate::state::AppState;
 use dyno_datasets::{
     BUILTIN_NAME, ImportError, Imported, MAX_FILE_BYTES, MAX_ROWS, builtin, import, path_of, read_rows, read_trace,
 };
+
+/// Longest text of a form beside its file, bytes.
+const MAX_TEXT_BYTES: usize = 16 << 10;
 
 impl Listed for Dataset {
     fn name(&self) -> &str {
@@ -65,7 +69,7 @@ pub async fn first_rows(
     let path = path_of(&app.config.data_dir, id);
     let read = off_thread(move || {
         if dataset.format.is_trace() {
-            let mut arrivals = read_trace(&path, &dataset.name)?;
+            let mut arrivals = read_trace(&path, &dataset.name)?.arrivals;
             arrivals.truncate(count);
             return Ok((Vec::new(), arrivals));
         }
@@ -92,10 +96,7 @@ pub async fn receive<B: AsRef<[u8]>, E: std::fmt::Display>(
     let (mut received, mut digest) = (0_u64, Sha256::new());
     let mut bytes = std::pin::pin!(bytes);
     while let Some(chunk) = bytes.next().await {
-        let chunk = chunk.map_err(|error| {
-            tracing::debug!(%error, "an upload ended early");
-            Problem::new(ProblemKind::BadRequest, "The upload ended before it was complete.")
-        })?;
+        let chunk = chunk.map_err(|error| broken(&error))?;
         received += chunk.as_ref().len() as u64;
         if received > MAX_FILE_BYTES {
             return Err(too_large());
@@ -108,13 +109,43 @@ pub async fn receive<B: AsRef<[u8]>, E: std::fmt::Display>(
     Ok(upload)
 }
 
+/// Takes in the text of a form's field, which may be long before its length is looked at otherwise.
+pub async fn receive_text<B: AsRef<[u8]>, E: std::fmt::Display>(
+    field: &str,
+    bytes: impl Stream<Item = Result<B, E>>,
+) -> Result<String, Problem> {
+    let mut text = Vec::new();
+    let mut bytes = std::pin::pin!(bytes);
+    while let Some(chunk) = bytes.next().await {
+        let chunk = chunk.map_err(|error| broken(&error))?;
+        if text.len() + chunk.as_ref().len() > MAX_TEXT_BYTES {
+            return Err(Problem::field(field, "The text is too long."));
+        }
+        text.extend_from_slice(chunk.as_ref());
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn broken(error: &impl std::fmt::Display) -> Problem {
+    tracing::debug!(%error, "an upload ended early");
+    Problem::new(ProblemKind::BadRequest, "The upload ended before it was complete.")
+}
+
 /// Adds a dataset from an uploaded file. A file with errors is refused with the line of each.
 pub async fn create(app: &AppState, actor: &Actor, name: &str, upload: Upload) -> Result<Dataset, Problem> {
     let name = checked_name(name).map_err(|error| Problem::field("name", error.to_string()))?;
     let id = Uuid::now_v7();
     let output = path_of(&app.config.data_dir, id);
     let target = output.clone();
-    let imported = off_thread(move || import(&upload.path, &upload.file_name, &target)).await?.map_err(refused)?;
+    // One at a time: a row takes many times its length while it is read, and rows may be long.
+    static IMPORTS: Semaphore = Semaphore::const_new(1);
+    let turn = IMPORTS.acquire().await.map_err(|error| disk(std::io::Error::other(error)))?;
+    let imported = off_thread(move || {
+        // held here, since the reading goes on when whoever asked is gone
+        let _turn = turn;
+        import(&upload.path, &upload.file_name, &target, MAX_FILE_BYTES)
+    });
+    let imported = imported.await?.map_err(refused)?;
     let dataset = described(id, name, imported, Some(actor.id));
     if let Err(error) = app.store.insert_dataset(&dataset).await {
         remove_file(&output).await;
@@ -159,6 +190,8 @@ fn described(id: Uuid, name: String, imported: Imported, owner: Option<Uuid>) ->
         name,
         format: imported.format,
         samples: imported.samples,
+        left_out: imported.left_out,
+        replaced: imported.replaced,
         with_reference: imported.with_reference,
         mean_prompt_chars: imported.mean_prompt_chars,
         trace: imported.trace,
@@ -174,6 +207,10 @@ fn refused(error: ImportError) -> Problem {
     match error {
         ImportError::TooLarge => too_large(),
         ImportError::Empty => Problem::field("file", "The file has no rows."),
+        ImportError::NothingToSend(left_out) => {
+            let why = LeftOut::sentence(&left_out, "the file", 0).unwrap_or_default();
+            Problem::field("file", format!("The file has nothing to send: {why}"))
+        }
         ImportError::TooManyRows => Problem::field("file", format!("The file has more than {MAX_ROWS} rows.")),
         ImportError::BadLines { listed, more } => {
             let mut errors: Vec<_> =
@@ -218,6 +255,15 @@ async fn remove_file(path: &Path) {
 mod tests {
     use super::*;
     use dyno_datasets::LineError;
+
+    #[tokio::test]
+    async fn a_long_text_is_refused_before_it_is_there() {
+        let pieces = |count: usize| futures::stream::iter((0..count).map(|_| Ok::<_, std::io::Error>([b'x'; 1024])));
+        assert_eq!(receive_text("name", pieces(16)).await.unwrap().len(), MAX_TEXT_BYTES);
+        assert_eq!(receive_text("name", pieces(17)).await.unwrap_err().errors[0].field, "name");
+        let endless = futures::stream::repeat_with(|| Ok::<_, std::io::Error>([b'x'; 1024]));
+        assert!(receive_text("name", endless).await.is_err());
+    }
 
     #[test]
     fn each_bad_line_is_an_error_of_the_file() {

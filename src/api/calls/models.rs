@@ -179,7 +179,11 @@ async fn file(app: &AppState, new: &NewModel) -> Result<Result<(ModelSource, Opt
     let location = new.location.unwrap_or(FileLocation::Portal);
     let roots = roots(app).await?;
     let looked = off_thread(move || {
-        let found = roots.locate(&typed).map_err(ModelError::from).and_then(|path| Ok((read_facts(&path)?, path)));
+        let found = roots.locate(&typed).map_err(ModelError::from).and_then(|path| {
+            let facts = read_facts(&path, &roots)?;
+            // engines are started with the first part of a split file
+            Ok((facts, crate::models::first_part(&path).unwrap_or(path)))
+        });
         match (found, location) {
             (Ok((facts, path)), _) => Ok((path, Some(facts))),
             // What nodes have need not be here; the run checks it there.

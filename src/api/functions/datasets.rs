@@ -132,7 +132,10 @@ async fn receive(data: MultipartData, name: &mut String) -> Result<(String, Stri
         };
         match field.name() {
             Some("form") => number = field.text().await.map_err(|_| broken())?,
-            Some("name") => *name = field.text().await.map_err(|_| broken())?,
+            Some("name") => match datasets::receive_text("name", field).await {
+                Ok(text) => *name = text,
+                Err(problem) => refused = Some(problem),
+            },
             Some("file") => {
                 let file_name = field.file_name().unwrap_or_default().to_owned();
                 match datasets::receive(&app, &file_name, field).await {

@@ -60,8 +60,7 @@ async fn create(
     while let Some(field) = form.next_field().await.map_err(|error| broken(&error))? {
         match field.name() {
             Some("name") => {
-                let text = field.text().await.map_err(|error| broken(&error))?;
-                name = Some(text);
+                name = Some(datasets::receive_text("name", field).await?);
             }
             Some("file") => {
                 let file_name = field.file_name().unwrap_or_default().to_owned();

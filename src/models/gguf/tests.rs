@@ -138,6 +138,52 @@ fn parts_have_names() {
     let first = Path::new("/m/x-00001-of-00003.gguf");
     assert_eq!(part_of(first, 2, 3).unwrap(), Path::new("/m/x-00002-of-00003.gguf"));
     assert_eq!(part_of(Path::new("/m/x.gguf"), 2, 3), None);
+    assert_eq!(part_of(Path::new("/m/x-00002-of-00003.gguf"), 1, 3).unwrap(), first);
+}
+
+fn part(number: u32, tensor: &str) -> Vec<u8> {
+    let writer = if number == 0 {
+        Writer::begin(1, 2).string("general.architecture", "llama").number("split.count", 3)
+    } else {
+        Writer::begin(1, 1).number("split.count", 3)
+    };
+    writer.tensor(tensor, &[8, 4], 0).0
+}
+
+#[test]
+fn any_part_leads_to_all_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |number: u32| folder.path().join(format!("x-{number:05}-of-00003.gguf"));
+    for number in 0..3 {
+        std::fs::write(path(number + 1), part(number, &format!("t{number}"))).unwrap();
+    }
+    for number in 1..=3 {
+        assert_eq!(read(&path(number)).unwrap().parameters, 96, "part {number}");
+    }
+    assert_eq!((first_part(&path(3)), first_part(&path(1))), (Some(path(1)), None));
+    std::fs::write(path(2), "").unwrap();
+    let sentence = read(&path(1)).unwrap_err().sentence();
+    assert_eq!(sentence, "x-00002-of-00003.gguf: The file is damaged or incomplete: it is empty.");
+    std::fs::remove_file(path(1)).unwrap();
+    assert!(read(&path(3)).unwrap_err().sentence().contains("x-00001-of-00003.gguf is missing"));
+}
+
+#[test]
+fn what_no_engine_serves_is_named() {
+    let tensor = |writer: Writer| writer.tensor("t", &[8, 4], 0).0;
+    for (bytes, what) in [
+        (tensor(Writer::begin(1, 2).string("general.architecture", "clip").string("general.type", "mmproj")), "projector"),
+        (tensor(Writer::begin(1, 1).string("general.architecture", "clip")), "projector"),
+        (tensor(Writer::begin(1, 2).string("general.architecture", "llama").string("general.type", "adapter")), "LoRA adapter"),
+        (tensor(Writer::begin(1, 2).string("general.architecture", "llama").string("adapter.type", "lora")), "LoRA adapter"),
+        (tensor(Writer::begin(1, 1).string("general.type", "imatrix")), "importance matrix"),
+        (Writer::begin(0, 1).string("general.architecture", "llama").0, "vocabulary without weights"),
+    ] {
+        let sentence = read_bytes(&bytes).unwrap_err().sentence();
+        assert!(sentence.contains(what), "{sentence}");
+    }
+    let big_endian = [&b"GGUF"[..], &3_u32.to_be_bytes(), &[0; 16]].concat();
+    assert!(matches!(read_bytes(&big_endian), Err(ModelError::BigEndian)));
 }
 
 proptest! {

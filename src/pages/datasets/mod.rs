@@ -31,6 +31,7 @@ fn format_words(format: DatasetFormat) -> &'static str {
         DatasetFormat::Alpaca => "Alpaca",
         DatasetFormat::Prompts => "Prompts",
         DatasetFormat::AzureTrace => "Azure trace",
+        DatasetFormat::BurstGptTrace => "BurstGPT trace",
         DatasetFormat::MooncakeTrace => "Mooncake trace",
     }
 }

@@ -49,6 +49,7 @@ fn model(name: &str, source: ModelSource, context: Option<u32>) -> Model {
         vocabulary: Some(1_000),
         precision: "Q4_1".to_owned(),
         chat_template: true,
+        chat_template_error: None,
         sha256: None,
     });
     Model { id: Uuid::now_v7(), name: name.to_owned(), source, facts, owner: None, archived: false, created_at: Timestamp::now() }
@@ -91,6 +92,8 @@ impl World {
             name: "chats".to_owned(),
             format: DatasetFormat::Prompts,
             samples: 10,
+            left_out: Vec::new(),
+            replaced: 0,
             with_reference: 0,
             mean_prompt_chars: Some(80.0),
             trace: None,

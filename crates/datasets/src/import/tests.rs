@@ -110,17 +110,100 @@ fn a_refused_file_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (upload, output) = (folder.path().join("up"), folder.path().join("sets/x.jsonl"));
     std::fs::write(&upload, "{\"x\": 1}").unwrap();
-    assert!(import(&upload, "x.jsonl", &output).is_err());
+    assert!(import(&upload, "x.jsonl", &output, 1 << 20).is_err());
     assert!(!output.exists());
     std::fs::write(&upload, "{\"prompt\": \"a\"}").unwrap();
-    assert_eq!(import(&upload, "x.jsonl", &output).unwrap().samples, 1);
+    assert_eq!(import(&upload, "x.jsonl", &output, 1 << 20).unwrap().samples, 1);
     let rows: Vec<_> = crate::read_rows(&output).unwrap().collect::<Result<_, _>>().unwrap();
     assert_eq!(rows[0].messages[0].content, "a");
 }
 
+#[test]
+fn rows_with_nothing_to_send_are_counted() {
+    let file = br#"[{"conversations": []}, {"conversations": [{"from": "human", "value": "q"}]}, {"conversations": []},
+        {"conversations": [{"from": "gpt", "value": "a"}]}]"#;
+    let (imported, rows) = read("x.json", file).unwrap();
+    assert_eq!((imported.samples, rows.len()), (1, 1));
+    let counts: Vec<_> = imported.left_out.iter().map(|count| (count.reason.as_str(), count.rows)).collect();
+    assert_eq!(counts, [("the conversation is empty", 2), ("the conversation has no turn of a person", 1)]);
+    let (imported, _) = read("x.csv", b"prompt,answer\n,1\nq,2\n").unwrap();
+    assert_eq!((imported.samples, imported.left_out[0].rows), (1, 1));
+    assert!(matches!(read("x.jsonl", b"{\"prompt\": \"\"}"), Err(ImportError::NothingToSend(left_out)) if left_out[0].rows == 1));
+}
+
+#[test]
+fn what_python_writes() {
+    let file = b"{\"prompt\": \"one\", \"score\": NaN}\n{\"prompt\": \"half \\ud83d\", \"loss\": -Infinity}\n";
+    assert_eq!(prompts("x.jsonl", file), ["one", "half \u{fffd}"]);
+    assert_eq!(read("x.jsonl", file).unwrap().0.replaced, 1);
+}
+
+#[test]
+fn objects_over_several_lines() {
+    let pretty = b"{\n  \"prompt\": \"a\",\n  \"tags\": [\"x\", \"y\"]\n}\n{\n  \"prompt\": \"b\"\n}\n";
+    assert_eq!(prompts("x.json", pretty), ["a", "b"]);
+    assert_eq!(prompts("x.jsonl", b"{\"prompt\": \"a\"},\n{\"prompt\": \"b\"},\n"), ["a", "b"]);
+    for wrapped in [
+        "{\n \"version\": \"1\",\n \"data\": [\n  {\"prompt\": \"a\"},\n  {\"prompt\": \"b\"}\n ]\n}",
+        "{\"queries\": [\"a\", \"b\"], \"n\": 2}",
+        "{\"tags\": [\"t\"], \"my list\": [{\"prompt\": \"a\"}, {\"prompt\": \"b\"}]}\n",
+        "{\"features\": [{\"name\": \"prompt\"}], \"rows\": [{\"row_idx\": 0, \"row\": {\"prompt\": \"a\"}}, {\"row\": {\"prompt\": \"b\"}}]}",
+        "{\"train\": [{\"prompt\": \"a\"}], \"test\": [{\"prompt\": \"b\"}]}",
+    ] {
+        assert_eq!(prompts("x.json", wrapped.as_bytes()), ["a", "b"], "{wrapped}");
+    }
+    let bad = bad_lines("x.json", b"{\n \"data\": [\n  {\"prompt\": \"a\"},\n  {\"prompt\": }\n ]\n}");
+    assert_eq!(bad.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [4]);
+    assert_eq!(bad_lines("x.json", b"{\n \"prompt\": \"a\",\n").len(), 1);
+    let one = bad_lines("x.json", b"{\n \"colour\": \"red\",\n \"size\": 1\n}\n");
+    assert!(one.len() == 1 && one[0].1.starts_with("none of the fields"), "{one:?}");
+}
+
+#[test]
+fn empty_lines_count() {
+    let bad = bad_lines("x.jsonl", b"\n{\"prompt\": \"a\"}\n\n\n{\"prompt\": }\n");
+    assert_eq!(bad[0].0, 5);
+}
+
+#[test]
+fn plain_lines() {
+    let text = b"What?\r\n\nHow, and why, does it work?\n[INST] say \"x\"\n{curly}\n";
+    assert_eq!(prompts("x.txt", text), ["What?", "How, and why, does it work?", "[INST] say \"x\"", "{curly}"]);
+    assert_eq!(prompts("x.txt", b"{\"prompt\": \"q\"}\n"), ["q"]);
+    assert_eq!(prompts("x.txt", b"[\n{\"prompt\": \"q\"}]\n"), ["q"]);
+    assert_eq!(prompts("x.txt", b"prompt,answer\nq,a\n"), ["q"]);
+    assert_eq!(bad_lines("x.txt", b"good\n\xff\n"), [(2, "not UTF-8".to_owned())]);
+}
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    writer.write_all(bytes).unwrap();
+    writer.finish().unwrap()
+}
+
+#[test]
+fn packed_files() {
+    let gz = packed(b"{\"prompt\": \"one\"}\n{\"prompt\": \"two\"}\n");
+    assert_eq!(prompts("x.jsonl.gz", &gz), ["one", "two"]);
+    assert_eq!(prompts("x.csv.gz", &packed(b"prompt\n\"a, b\"\n")), ["a, b"]);
+    assert!(bad_lines("x.jsonl.gz", &gz[..gz.len() - 12])[0].1.contains("could not be read"));
+    assert_eq!(bad_lines("x.zip", b"PK\x03\x04xx"), [(1, "the file is a zip archive; unpack it".to_owned())]);
+}
+
+#[test]
+fn a_header_of_too_many_columns() {
+    assert_eq!(
+        bad_lines("x.csv", ["prompt", &",a".repeat(1_000), "\n1\n"].concat().as_bytes()),
+        [(1, "the header has 1001 columns; 1000 are the most".to_owned())]
+    );
+    let header = [&b"prompt"[..], &b",a".repeat(3 << 20)].concat();
+    assert!(bad_lines("x.csv", &header)[0].1.starts_with("the row is longer than 1 MB"));
+    assert!(bad_lines("x.csv", b"colour,size\nred,1\nblue,2\n")[0].1.starts_with("none of the columns colour, size is known"));
+}
+
 proptest! {
     #[test]
-    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), name in "(x|x.csv|x.json|x.jsonl|x.tsv)") {
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), name in "(x|x.csv|x.json|x.jsonl|x.tsv|x.txt)") {
         let _ = read(&name, &bytes);
     }
 
@@ -130,10 +213,24 @@ proptest! {
     }
 
     #[test]
+    fn no_json_makes_it_panic(text in "(\\{\n?)(\"(data|x|prompt)\": ?(\\[|\\{|\"a\"|1|\\]|\\}),?\n?){0,6}[\\]}]{0,3}") {
+        let _ = read("x.json", text.as_bytes());
+        let _ = read("x.json.gz", &packed(text.as_bytes()));
+    }
+
+    #[test]
     fn what_is_written_is_read_back(texts in proptest::collection::vec("[^\0]{0,20}x", 1..8)) {
         let lines: Vec<_> = texts.iter().map(|text| serde_json::json!({ "prompt": text }).to_string()).collect();
         prop_assert_eq!(prompts("x.jsonl", lines.join("\n").as_bytes()), texts.clone());
         prop_assert_eq!(prompts("x.json", format!("[{}]", lines.join(",\n")).as_bytes()), texts.clone());
+        let rows: Vec<_> = texts.iter().map(|text| serde_json::json!({ "prompt": text })).collect();
+        let wrapped = serde_json::json!({ "version": 1, "data": rows });
+        for text in [wrapped.to_string(), serde_json::to_string_pretty(&wrapped).unwrap()] {
+            prop_assert_eq!(prompts("x.json", text.as_bytes()), texts.clone());
+            prop_assert_eq!(prompts("x.json.gz", &packed(text.as_bytes())), texts.clone());
+        }
+        let pretty: Vec<_> = rows.iter().map(|row| serde_json::to_string_pretty(row).unwrap()).collect();
+        prop_assert_eq!(prompts("x.json", pretty.join("\n").as_bytes()), texts.clone());
         let mut table = csv::Writer::from_writer(Vec::new());
         table.write_record(["prompt"]).unwrap();
         texts.iter().for_each(|text| table.write_record([text]).unwrap());

@@ -2,31 +2,37 @@
 
 use std::path::{Path, PathBuf};
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, ErrorKind, Value, context};
 use tokenizers::Tokenizer;
 
+use super::template::{Template, TemplateError};
 use dyno_measure::dataset::ChatMessage;
 
 /// A tokenizer file.
 pub struct FileTokens {
     path: PathBuf,
     tokenizer: Tokenizer,
-    template: Option<Template>,
-}
-
-struct Template {
-    environment: Environment<'static>,
-    bos: String,
-    eos: String,
+    template: Result<Option<Template>, TemplateError>,
 }
 
 impl FileTokens {
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let path = if path.is_dir() { path.join("tokenizer.json") } else { path.to_owned() };
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let is_other = path.file_name().and_then(|name| name.to_str()).is_some_and(is_other_tokenizer);
+        if is_other || !path.exists() {
+            let others = other_tokenizers(folder);
+            if !others.is_empty() {
+                return Err(format!(
+                    "A tokenizer.json is needed, and {} has {} instead. Write one with transformers: \
+                     AutoTokenizer.from_pretrained(FOLDER, use_fast=True).save_pretrained(FOLDER).",
+                    folder.display(),
+                    others.join(", ")
+                ));
+            }
+        }
         let tokenizer =
             Tokenizer::from_file(&path).map_err(|error| format!("The tokenizer {} can't be read: {error}.", path.display()))?;
-        let template = path.parent().and_then(Template::beside);
+        let template = Template::beside(folder);
         Ok(Self { path, tokenizer, template })
     }
 
@@ -35,12 +41,17 @@ impl FileTokens {
     }
 
     pub(super) fn has_template(&self) -> bool {
-        self.template.is_some()
+        matches!(self.template, Ok(Some(_)))
+    }
+
+    /// Why the template that is there can't be used.
+    pub(super) fn template_error(&self) -> Option<&TemplateError> {
+        self.template.as_ref().err()
     }
 
     pub(super) fn chat(&self, messages: &[ChatMessage]) -> Option<u32> {
         // the template writes the special tokens itself
-        let text = self.template.as_ref()?.render(messages)?;
+        let text = self.template.as_ref().ok()?.as_ref()?.render(messages).ok()?;
         self.text(&text, false)
     }
 
@@ -49,72 +60,19 @@ impl FileTokens {
     }
 }
 
-impl Template {
-    fn beside(folder: &Path) -> Option<Self> {
-        let config = std::fs::read(folder.join("tokenizer_config.json")).ok();
-        let config: serde_json::Value = config.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        let own_file = std::fs::read_to_string(folder.join("chat_template.jinja")).ok();
-        let source = own_file.or_else(|| match config.get("chat_template")? {
-            serde_json::Value::String(source) => Some(source.clone()),
-            // several, by name
-            serde_json::Value::Array(named) => {
-                let default = named.iter().find(|one| one.get("name").is_some_and(|name| name == "default")).or(named.first())?;
-                default.get("template")?.as_str().map(str::to_owned)
-            }
-            _ => None,
-        })?;
-        let token = |name: &str| match config.get(name) {
-            Some(serde_json::Value::String(token)) => token.clone(),
-            Some(object) => object.get("content").and_then(|content| content.as_str()).unwrap_or_default().to_owned(),
-            None => String::new(),
-        };
-        let mut environment = Environment::new();
-        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().ok()?);
-        environment.set_unknown_method_callback(python_methods);
-        environment.add_function("raise_exception", |words: String| -> Result<String, minijinja::Error> {
-            Err(minijinja::Error::new(ErrorKind::InvalidOperation, words))
-        });
-        // templates that print the date get one of the same length, whatever the day
-        environment.add_function("strftime_now", |_format: String| "01 Jan 2026".to_owned());
-        environment.add_template_owned("chat", source).ok()?;
-        Some(Self { environment, bos: token("bos_token"), eos: token("eos_token") })
-    }
-
-    fn render(&self, messages: &[ChatMessage]) -> Option<String> {
-        let messages: Vec<Value> = messages
-            .iter()
-            .map(|message| context! { role => message.role.as_str(), content => message.content.as_str() })
-            .collect();
-        let values = context! { messages => messages, add_generation_prompt => true, bos_token => self.bos.as_str(), eos_token => self.eos.as_str(), tools => Value::from(()) };
-        self.environment.get_template("chat").ok()?.render(values).ok()
-    }
+/// What stands in a folder instead of `tokenizer.json`.
+fn other_tokenizers(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<_> = names.filter(|name| is_other_tokenizer(name)).collect();
+    names.sort();
+    names
 }
 
-/// The few Python string methods that chat templates use.
-fn python_methods(
-    _: &mut minijinja::State<'_, '_>,
-    value: &Value,
-    method: &str,
-    arguments: &[Value],
-) -> Result<Value, minijinja::Error> {
-    let unknown = || minijinja::Error::new(ErrorKind::UnknownMethod, format!("no method {method}"));
-    let text = value.as_str().ok_or_else(unknown)?;
-    let argument = arguments.first().and_then(Value::as_str);
-    Ok(match (method, argument) {
-        ("strip", None) => Value::from(text.trim()),
-        ("lstrip", None) => Value::from(text.trim_start()),
-        ("rstrip", None) => Value::from(text.trim_end()),
-        ("strip", Some(set)) => Value::from(text.trim_matches(|c| set.contains(c))),
-        ("lstrip", Some(set)) => Value::from(text.trim_start_matches(|c| set.contains(c))),
-        ("rstrip", Some(set)) => Value::from(text.trim_end_matches(|c| set.contains(c))),
-        ("startswith", Some(start)) => Value::from(text.starts_with(start)),
-        ("endswith", Some(end)) => Value::from(text.ends_with(end)),
-        ("split", Some(by)) => Value::from(text.split(by).map(str::to_owned).collect::<Vec<_>>()),
-        ("upper", None) => Value::from(text.to_uppercase()),
-        ("lower", None) => Value::from(text.to_lowercase()),
-        ("title", None) => Value::from(text.to_owned()),
-        _ => return Err(unknown()),
-    })
+fn is_other_tokenizer(name: &str) -> bool {
+    const NAMES: [&str; 7] =
+        ["tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.json", "merges.txt", "vocab.txt", "tekken.json"];
+    NAMES.contains(&name) || name.ends_with(".tiktoken") || name.starts_with("tiktoken.") || name.starts_with("tokenizer.model.")
 }
 
 #[cfg(test)]
@@ -160,5 +118,19 @@ mod tests {
         assert_eq!(whole.chat(&[message(" one two ")]), Some(6));
         assert_eq!(whole.chat(&[ChatMessage { role: "robot".to_owned(), content: String::new() }]), None);
         assert!(FileTokens::read(&folder.path().join("none.json")).is_err());
+
+        std::fs::write(folder.path().join("chat_template.jinja"), "{{ 'a'.encode() }}").unwrap();
+        let spoilt = FileTokens::read(folder.path()).unwrap();
+        assert!(!spoilt.has_template() && spoilt.template_error().unwrap().to_string().contains("encode"));
+    }
+
+    #[test]
+    fn another_tokenizer_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("tokenizer.model"), "x").unwrap();
+        for path in [folder.path().to_owned(), folder.path().join("tokenizer.model"), folder.path().join("tokenizer.json")] {
+            let error = FileTokens::read(&path).err().unwrap();
+            assert!(error.contains("tokenizer.json") && error.contains("has tokenizer.model instead"), "{error}");
+        }
     }
 }

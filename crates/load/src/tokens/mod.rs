@@ -2,9 +2,12 @@
 
 mod engine;
 mod file;
+mod template;
 
 use super::fetch::Fetch;
 use dyno_measure::dataset::ChatMessage;
+
+pub use template::{TemplateError, check_template, template_text};
 
 /// A way to count.
 pub enum Tokens {
@@ -44,6 +47,16 @@ impl Tokens {
             Self::File(file) => file.has_template(),
             Self::Estimate => false,
         }
+    }
+
+    /// That the chat template beside a tokenizer file can't be used, and why; a sentence.
+    pub fn template_note(&self) -> Option<String> {
+        let Self::File(file) = self else { return None };
+        let why = file.template_error()?;
+        Some(format!(
+            "The chat template of the tokenizer file {} could not be used, so that its tokens are not counted in prompts: {why}.",
+            file.path().display()
+        ))
     }
 
     /// In words, for reports.

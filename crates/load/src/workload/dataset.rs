@@ -180,7 +180,7 @@ mod tests {
         let path = folder.join(name);
         std::fs::write(&path, &text).unwrap();
         let sha256 = hex::encode(Sha256::digest(text.as_bytes()));
-        DatasetFile { path, id: uuid::Uuid::nil(), name: name.to_owned(), sha256: Some(sha256) }
+        DatasetFile { path, id: uuid::Uuid::nil(), name: name.to_owned(), sha256: Some(sha256), notes: Vec::new() }
     }
 
     fn content(dataset: &Dataset, number: u64) -> String {

@@ -214,7 +214,7 @@ mod tests {
         });
         let more = json!({"messages": [says("user", "c")], "more_turns": ["d"]});
         std::fs::write(&path, format!("{long}\n{more}\n")).unwrap();
-        let file = DatasetFile { path, id: uuid::Uuid::nil(), name: "x".to_owned(), sha256: None };
+        let file = DatasetFile { path, id: uuid::Uuid::nil(), name: "x".to_owned(), sha256: None, notes: Vec::new() };
         Turns::read(&[file], limit, 1, &mut Tokens::Estimate).unwrap().0
     }
 

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::Listed;
 use dyno_datasets::read_trace;
+use dyno_measure::dataset::LeftOut;
 use dyno_measure::plan::DatasetFile;
 
 /// What a trace is played by.
@@ -31,7 +32,8 @@ pub fn listed(file: &DatasetFile, played: Played) -> Result<(Vec<Listed>, Vec<St
             return Err(format!("The trace {name} is not the one that the plan names: its digest differs."));
         }
     }
-    let mut rows = read_trace(&file.path, &name)?;
+    let trace = read_trace(&file.path, &name)?;
+    let mut rows = trace.arrivals;
     let all = rows.len();
     let mut lowered = 0;
     for row in &mut rows {
@@ -41,7 +43,7 @@ pub fn listed(file: &DatasetFile, played: Played) -> Result<(Vec<Listed>, Vec<St
             lowered += 1;
         }
     }
-    let mut notes = Vec::new();
+    let mut notes: Vec<_> = LeftOut::sentence(&trace.left_out, &name, all as u64).into_iter().collect();
     if let Some(context) = played.context_tokens {
         let output = |length: u32| if played.embeddings { 0 } else { u64::from(length) };
         rows.retain(|row| u64::from(row.input_length) + output(row.output_length) <= u64::from(context));
@@ -88,7 +90,7 @@ mod tests {
             format!("{{\"timestamp\":{at},\"input_length\":{input},\"output_length\":{output},\"hash_ids\":[1]}}\n")
         });
         std::fs::write(&path, rows.concat()).unwrap();
-        DatasetFile { path, id: uuid::Uuid::nil(), name: "day".to_owned(), sha256: None }
+        DatasetFile { path, id: uuid::Uuid::nil(), name: "day".to_owned(), sha256: None, notes: Vec::new() }
     }
 
     #[test]

@@ -186,6 +186,9 @@ pub struct DatasetFile {
     /// Digest of the file, hex; checked where given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    /// What is to be said of its rows in the report: how many were left out and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// One load point: its load, its warm-up, its end.

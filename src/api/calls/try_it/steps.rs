@@ -20,7 +20,7 @@ use crate::domain::try_it::TryItStepId;
 use crate::domain::user::Actor;
 use crate::engine::recipes::{LLAMA_CPP_WHEEL, llama_cpp_venv};
 use crate::engine::{Place, availability};
-use crate::models::{read_facts, sha256_of};
+use crate::models::{Roots, read_facts, sha256_of};
 use crate::state::AppState;
 
 /// How often the size of a download is looked at.
@@ -229,7 +229,7 @@ async fn register_model(app: &AppState, actor: &Actor, path: &Path) -> Result<Mo
         return Ok(model);
     }
     let file = path.to_owned();
-    let facts = tokio::task::spawn_blocking(move || read_facts(&file)).await;
+    let facts = tokio::task::spawn_blocking(move || read_facts(&file, &Roots::default())).await;
     let mut facts = match facts {
         Ok(Ok(facts)) => facts,
         Ok(Err(error)) => return Err(TryItError::Model(error)),

@@ -82,6 +82,7 @@ fn model(id: Uuid, name: &str, source: ModelSource, facts: Option<(ModelFormat, 
         vocabulary: None,
         precision: "BF16".to_owned(),
         chat_template: true,
+        chat_template_error: None,
         sha256: None,
     });
     Model { id, name: name.to_owned(), source, facts, owner: None, archived: false, created_at: Timestamp::UNIX_EPOCH }
@@ -101,6 +102,8 @@ fn dataset(id: Uuid, name: &str, archived: bool) -> Dataset {
         name: name.to_owned(),
         format: DatasetFormat::Prompts,
         samples: 10,
+        left_out: Vec::new(),
+        replaced: 0,
         with_reference: 0,
         mean_prompt_chars: Some(100.0),
         trace: None,

@@ -1,0 +1,119 @@
+//! Parquet files, in which most published datasets lie: the columns that are of use, a row at a time.
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::schema::types::Type;
+
+use super::row;
+use super::rows::{Parsed, Row};
+
+/// Hands on each row of a file; its line is its number from 1.
+pub(super) fn each_row(file: File, row: &mut dyn FnMut(Row) -> bool) {
+    let mut number = 0;
+    // the reader panics at some damaged files
+    let ended = catch_unwind(AssertUnwindSafe(|| rows(file, &mut number, row)));
+    let wrong = ended.unwrap_or_else(|_| Err("the Parquet file is damaged".to_owned())).err();
+    if let Some(why) = wrong {
+        row((number + 1, Err(why)));
+    }
+}
+
+fn rows(file: File, number: &mut u64, row: &mut dyn FnMut(Row) -> bool) -> Result<(), String> {
+    let reader = SerializedFileReader::new(file).map_err(unreadable)?;
+    let schema = reader.metadata().file_metadata().schema();
+    let known: Vec<_> = schema.get_fields().iter().filter(|field| row::is_known_field(field.name())).map(Arc::clone).collect();
+    if known.is_empty() {
+        let names: Vec<_> = schema.get_fields().iter().map(|field| field.name()).collect();
+        return Err(row::no_known_column(&names));
+    }
+    let columns = Type::group_type_builder(schema.name()).with_fields(known).build().map_err(unreadable)?;
+    for record in reader.get_row_iter(Some(columns)).map_err(unreadable)? {
+        let value = record.map_err(unreadable)?.to_json_value();
+        *number += 1;
+        if !row((*number, Ok(Parsed { value, replaced: 0 }))) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(error: ParquetError) -> String {
+    let what = error.to_string();
+    let what: String = what.lines().next().unwrap_or_default().chars().take(200).collect();
+    format!("the Parquet file can't be read: {what}")
+}
+
+#[cfg(test)]
+mod tests {
+    use parquet::basic::Compression;
+    use parquet::data_type::{ByteArray, ByteArrayType};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{ImportError, Imported, MAX_FILE_BYTES, import};
+
+    fn file_of(schema: &str, columns: &[&[&str]]) -> Vec<u8> {
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
+        let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        for texts in columns {
+            let mut column = group.next_column().unwrap().unwrap();
+            let texts: Vec<ByteArray> = texts.iter().map(|text| ByteArray::from(*text)).collect();
+            column.typed::<ByteArrayType>().write_batch(&texts, None, None).unwrap();
+            column.close().unwrap();
+        }
+        group.close().unwrap();
+        writer.into_inner().unwrap()
+    }
+
+    fn read(bytes: &[u8]) -> (Result<Imported, ImportError>, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let (upload, output) = (folder.path().join("x"), folder.path().join("rows"));
+        std::fs::write(&upload, bytes).unwrap();
+        let imported = import(&upload, "x.parquet", &output, MAX_FILE_BYTES);
+        (imported, std::fs::read_to_string(&output).unwrap_or_default())
+    }
+
+    const SCHEMA: &str =
+        "message rows { required binary id (UTF8); required binary prompt (UTF8); required binary answer (UTF8); }";
+
+    #[test]
+    fn rows_of_columns() {
+        let (imported, rows) = read(&file_of(SCHEMA, &[&["1", "2", "3"], &["one", " ", "two"], &["x", "y", ""]]));
+        let imported = imported.unwrap();
+        assert_eq!((imported.samples, imported.with_reference, imported.left_out.len()), (2, 1, 1));
+        assert_eq!(rows.lines().next(), Some(r#"{"messages":[{"role":"user","content":"one"}],"reference":"x"}"#));
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_said() {
+        let said = |bytes: &[u8]| match read(bytes).0 {
+            Err(ImportError::BadLines { listed, .. }) => listed[0].message.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert!(said(b"PAR1 and nothing more").contains("Parquet"));
+        let other = file_of("message rows { required binary colour (UTF8); }", &[&["red"]]);
+        assert!(said(&other).starts_with("none of the columns colour is known"), "{}", said(&other));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn no_change_of_a_good_file_makes_it_panic(changes in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..6)) {
+            let mut bytes = file_of(SCHEMA, &[&["1"], &["one"], &["x"]]);
+            for (at, byte) in changes {
+                let at = at % bytes.len();
+                bytes[at] = byte;
+            }
+            let _ = read(&bytes);
+        }
+    }
+}

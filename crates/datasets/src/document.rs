@@ -1,0 +1,210 @@
+//! JSON objects that stand over several lines: rows that were printed prettily, or one object with the rows in a list within.
+
+use std::io::BufRead;
+
+use super::array::{Elements, Scan};
+use super::row;
+use super::rows::{Row, failed, from_element, parsed, too_long};
+
+/// Fields whose list holds rows, however long it is. In an object of a row's length, a list under any name is taken.
+const LISTS: [&str; 17] = [
+    "data",
+    "rows",
+    "queries",
+    "samples",
+    "examples",
+    "instances",
+    "records",
+    "items",
+    "dataset",
+    "prompts",
+    "questions",
+    "requests",
+    "train",
+    "test",
+    "validation",
+    "entries",
+    "results",
+];
+/// Most lists of an object that are looked at.
+const MAX_LISTS: usize = 100;
+/// Longest name of a field.
+const MAX_NAME_BYTES: usize = 64 << 10;
+
+/// A list within the text of an object.
+struct List {
+    from: usize,
+    line: u64,
+}
+
+struct Objects<'a, R> {
+    source: R,
+    line: u64,
+    limit: usize,
+    row: &'a mut dyn FnMut(Row) -> bool,
+}
+
+/// Whether there is more to read.
+type GoOn = Result<bool, String>;
+
+/// Hands on the rows of objects that follow one another.
+pub(super) fn each_row<R: BufRead>(source: R, line: u64, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
+    let mut objects = Objects { source, line, limit, row };
+    loop {
+        match objects.object() {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(why) => {
+                let line = objects.line;
+                (objects.row)((line, Err(why)));
+                return;
+            }
+        }
+    }
+}
+
+impl<R: BufRead> Objects<'_, R> {
+    fn peek(&mut self) -> Result<Option<u8>, String> {
+        self.source.fill_buf().map(|bytes| bytes.first().copied()).map_err(|error| failed(error.kind()))
+    }
+
+    fn consume(&mut self, byte: u8) {
+        self.source.consume(1);
+        self.line += u64::from(byte == b'\n');
+    }
+
+    /// The next byte that is no white space, which stays unread.
+    fn next_mark(&mut self) -> Result<Option<u8>, String> {
+        while let Some(byte) = self.peek()? {
+            if !byte.is_ascii_whitespace() {
+                return Ok(Some(byte));
+            }
+            self.consume(byte);
+        }
+        Ok(None)
+    }
+
+    fn object(&mut self) -> GoOn {
+        // objects that follow one another may be parted by commas
+        let mut mark = self.next_mark()?;
+        while mark == Some(b',') {
+            self.consume(b',');
+            mark = self.next_mark()?;
+        }
+        match mark {
+            None => return Ok(false),
+            Some(b'{') => self.consume(b'{'),
+            Some(_) => return Err("not JSON: an object is expected here".to_owned()),
+        }
+        let (line, mut text, mut lists, mut handed_on) = (self.line, vec![b'{'], Vec::new(), false);
+        loop {
+            let mark = self.next_mark()?.ok_or("the file ends before the object is closed")?;
+            match mark {
+                b'"' => {
+                    let name = self.name()?;
+                    if self.next_mark()? != Some(b':') {
+                        return Err("not JSON: a colon is expected here".to_owned());
+                    }
+                    self.consume(b':');
+                    let is_list = self.next_mark()? == Some(b'[');
+                    if is_list && serde_json::from_slice::<String>(&name).is_ok_and(|name| LISTS.contains(&name.as_str())) {
+                        handed_on = true;
+                        if !self.list()? {
+                            return Ok(false);
+                        }
+                        text.extend(name);
+                        text.extend(b":[]");
+                        continue;
+                    }
+                    text.extend(name);
+                    text.push(b':');
+                    if is_list && lists.len() < MAX_LISTS {
+                        lists.push(List { from: text.len(), line: self.line });
+                    }
+                    self.value(&mut text)?;
+                }
+                b',' | b'}' => {
+                    self.consume(mark);
+                    text.push(mark);
+                    if mark == b'}' {
+                        break;
+                    }
+                }
+                _ => return Err("not JSON: a field's name is expected here".to_owned()),
+            }
+        }
+        if text.len() > self.limit {
+            let why =
+                format!("{}; rows within an object are read from a list under {}", too_long(self.limit), LISTS[..4].join(", "));
+            return Ok((self.row)((line, Err(why))));
+        }
+        Ok(handed_on || self.hand_on(line, &text, &lists))
+    }
+
+    /// A field's name with its quotes.
+    fn name(&mut self) -> Result<Vec<u8>, String> {
+        let mut name = Vec::new();
+        let mut scan = Scan::default();
+        while let Some(byte) = self.peek()? {
+            self.consume(byte);
+            name.push(byte);
+            scan.ends(byte);
+            if !scan.in_string {
+                return Ok(name);
+            }
+            if name.len() > MAX_NAME_BYTES {
+                return Err("a field's name is too long".to_owned());
+            }
+        }
+        Err("the file ends before the object is closed".to_owned())
+    }
+
+    /// Copies a value, as far as a row may be long; what ends it stays unread.
+    fn value(&mut self, text: &mut Vec<u8>) -> Result<(), String> {
+        let mut scan = Scan::default();
+        while let Some(byte) = self.peek()? {
+            if scan.is_outside() && matches!(byte, b',' | b'}' | b']') {
+                return Ok(());
+            }
+            self.consume(byte);
+            scan.ends(byte);
+            if text.len() <= self.limit {
+                text.push(byte);
+            }
+        }
+        Err("the file ends before the object is closed".to_owned())
+    }
+
+    /// Hands on the rows of a list, whose bracket is next.
+    fn list(&mut self) -> GoOn {
+        self.consume(b'[');
+        let mut elements = Elements::within(&mut self.source, self.line, self.limit);
+        for element in &mut elements {
+            let broken = element.is_err();
+            if !(self.row)(from_element(element, self.limit)) || broken {
+                return Ok(false);
+            }
+        }
+        self.line = elements.line();
+        Ok(true)
+    }
+
+    /// Hands an object on as a row, or the rows of the longest list in it where it is none itself.
+    fn hand_on(&mut self, line: u64, text: &[u8], lists: &[List]) -> bool {
+        let value = parsed(text);
+        if value.as_ref().is_ok_and(|value| !row::is_row(&value.value)) {
+            let rows = lists.iter().filter_map(|list| rows_of(&text[list.from..], list.line, self.limit));
+            if let Some(rows) = rows.max_by_key(Vec::len) {
+                return rows.into_iter().all(|(line, text)| (self.row)((line, parsed(&text))));
+            }
+        }
+        (self.row)((line, value))
+    }
+}
+
+/// The elements of a list at the beginning of a text, where all of them are objects or all are texts.
+fn rows_of(text: &[u8], line: u64, limit: usize) -> Option<Vec<(u64, Vec<u8>)>> {
+    let rows: Vec<_> = Elements::within(text.get(1..)?, line, limit).collect::<Result<_, _>>().ok()?;
+    let all = |mark: u8| rows.iter().all(|(_, text)| text.first() == Some(&mark));
+    (!rows.is_empty() && (all(b'{') || all(b'"'))).then_some(rows)
+}

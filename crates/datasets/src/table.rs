@@ -1,0 +1,156 @@
+//! Tables with a header: comma, tab or semicolon between the fields.
+
+use std::cell::Cell;
+use std::io::{BufRead, Read};
+use std::rc::Rc;
+
+use serde_json::{Map, Value};
+
+use super::row;
+use super::rows::{Parsed, Row, failed, too_long};
+
+/// Most columns.
+const MAX_COLUMNS: usize = 1_000;
+/// Longest header, bytes.
+const MAX_HEADER_BYTES: usize = 1 << 20;
+
+/// Lets no more than a row's length pass until it is told that a row has ended: an open quote would read in the whole file.
+struct Guard<R> {
+    source: R,
+    left: Rc<Cell<usize>>,
+}
+
+impl<R: Read> Read for Guard<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let left = self.left.get();
+        if left == 0 {
+            return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "row too long"));
+        }
+        let most = buffer.len().min(left);
+        let read = self.source.read(&mut buffer[..most])?;
+        self.left.set(left - read);
+        Ok(read)
+    }
+}
+
+/// Hands on each row of a table.
+pub(super) fn each_row<R: BufRead>(mut source: R, first: u64, extension: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
+    let delimiter = match source.fill_buf() {
+        Ok(start) => delimiter_of(start, extension),
+        Err(error) => {
+            row((first, Err(failed(error.kind()))));
+            return;
+        }
+    };
+    let left = Rc::new(Cell::new(limit));
+    let guard = Guard { source, left: Rc::clone(&left) };
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(false).from_reader(guard);
+    let mut header: Option<Vec<String>> = None;
+    let mut record = csv::ByteRecord::new();
+    loop {
+        // The reader reads ahead, so that a row's end says only that a whole limit may pass again.
+        let most = if header.is_some() { limit } else { limit.min(MAX_HEADER_BYTES) };
+        left.set(most);
+        let next = reader.read_byte_record(&mut record);
+        let line = record.position().map_or(first, |position| position.line() + first - 1);
+        match next {
+            Ok(false) => return,
+            Ok(true) => {}
+            Err(error) => {
+                let why = match error.kind() {
+                    csv::ErrorKind::Io(io) if io.kind() == std::io::ErrorKind::FileTooLarge => {
+                        format!("{}; is a quote left open?", too_long(most))
+                    }
+                    csv::ErrorKind::Io(io) => failed(io.kind()),
+                    _ => "the row can't be read".to_owned(),
+                };
+                row((line.max(reader.position().line() + first - 1), Err(why)));
+                return;
+            }
+        }
+        let go_on = match &header {
+            Some(names) => row((line, named(&record, names).map(|value| Parsed { value, replaced: 0 }))),
+            None => match header_of(&record) {
+                Ok(names) => {
+                    header = Some(names);
+                    true
+                }
+                Err(why) => {
+                    row((line, Err(why)));
+                    false
+                }
+            },
+        };
+        if !go_on {
+            return;
+        }
+    }
+}
+
+/// The delimiter that the header has: a comma, or where there is none a tab or a semicolon.
+fn delimiter_of(start: &[u8], extension: &str) -> u8 {
+    let header = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let has = |byte: u8| header.contains(&byte);
+    if extension == "tsv" || (has(b'\t') && !has(b',')) {
+        b'\t'
+    } else if has(b';') && !has(b',') {
+        b';'
+    } else {
+        b','
+    }
+}
+
+/// Whether a text begins with the header of a table: every field of its first line is a name, and one of them is known.
+pub(super) fn has_header(start: &[u8]) -> bool {
+    let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let delimiter = delimiter_of(line, "");
+    let Ok(line) = std::str::from_utf8(line) else { return false };
+    let names: Vec<_> = line.split(delimiter as char).map(|name| name.trim().trim_matches('"').to_ascii_lowercase()).collect();
+    let is_name = |name: &String| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_- ".contains(c));
+    names.len() <= MAX_COLUMNS && names.iter().all(is_name) && names.iter().any(|name| row::is_known_field(name))
+}
+
+/// The names of the columns, in lower case.
+fn header_of(record: &csv::ByteRecord) -> Result<Vec<String>, String> {
+    if record.len() > MAX_COLUMNS {
+        return Err(format!("the header has {} columns; {MAX_COLUMNS} are the most", record.len()));
+    }
+    let names = record.iter().map(|name| std::str::from_utf8(name).map(|name| name.trim().to_ascii_lowercase()));
+    let names: Vec<String> = names.collect::<Result<_, _>>().map_err(|_| "not UTF-8".to_owned())?;
+    if names.iter().any(|name| row::is_known_field(name)) {
+        return Ok(names);
+    }
+    Err(row::no_known_column(&names.iter().map(String::as_str).collect::<Vec<_>>()))
+}
+
+/// A record as an object with the header's names, as far as they are known.
+fn named(record: &csv::ByteRecord, names: &[String]) -> Result<Value, String> {
+    if record.len() != names.len() {
+        return Err(format!("{} fields, but the header has {}", record.len(), names.len()));
+    }
+    let mut object = Map::new();
+    for (name, field) in names.iter().zip(record) {
+        let field = std::str::from_utf8(field).map_err(|_| "not UTF-8".to_owned())?;
+        if row::is_known_field(name) {
+            object.insert(name.clone(), cell(field)?);
+        }
+    }
+    Ok(Value::Object(object))
+}
+
+/// A cell is a text, unless it is empty or holds a list, as exported conversations do.
+fn cell(field: &str) -> Result<Value, String> {
+    if field.is_empty() {
+        return Ok(Value::Null);
+    }
+    if !field.trim_start().starts_with('[') {
+        return Ok(Value::from(field));
+    }
+    let list = match super::kept::parse(field.as_bytes()) {
+        Ok(list) => Some(list),
+        Err(error) if error.is_data() => return Err(error.to_string()),
+        Err(_) => None,
+    };
+    let list = list.filter(|list| list.as_array().is_some_and(|items| items.iter().all(Value::is_object)));
+    Ok(list.unwrap_or_else(|| Value::from(field)))
+}

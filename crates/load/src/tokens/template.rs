@@ -1,0 +1,329 @@
+//! Chat templates, rendered as Python's Jinja does for transformers.
+
+use std::path::Path;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Kwargs;
+use minijinja::{Environment, Error, ErrorKind, State, Value, context};
+use minijinja_contrib::pycompat::unknown_method_callback;
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
+
+use dyno_datasets::python_json;
+use dyno_measure::dataset::ChatMessage;
+
+/// Special tokens that templates write, by the names that transformers gives them.
+const SPECIAL_TOKENS: [&str; 4] = ["bos_token", "eos_token", "unk_token", "pad_token"];
+
+/// Why a chat template can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    /// Its file could not be read.
+    #[error("{0} could not be read: {1}")]
+    Io(&'static str, #[source] std::io::Error),
+    /// The file around it is no JSON.
+    #[error("{0} is not JSON")]
+    NotJson(&'static str),
+    /// It is neither a text nor a list of named ones.
+    #[error("{0} holds it in an unknown form")]
+    UnknownForm(&'static str),
+    /// It asks for what is not known here, or refuses a message of a user.
+    #[error("{0}")]
+    Jinja(#[from] Error),
+}
+
+/// A template that can be rendered.
+#[derive(Debug)]
+pub(super) struct Template {
+    environment: Environment<'static>,
+    special_tokens: Vec<(&'static str, String)>,
+}
+
+/// Tries a template on one message of a user.
+///
+/// # Errors
+/// When it can't be used.
+pub fn check_template(source: &str) -> Result<(), TemplateError> {
+    Template::new(source, Vec::new()).map(|_| ())
+}
+
+impl Template {
+    /// The one of a folder, where it has one.
+    pub(super) fn beside(folder: &Path) -> Result<Option<Self>, TemplateError> {
+        let config = json(folder, "tokenizer_config.json")?.unwrap_or_default();
+        let Some(source) = source_in(folder, &config)? else { return Ok(None) };
+        let token = |name: &'static str| match config.get(name) {
+            Some(serde_json::Value::String(token)) => (name, token.clone()),
+            Some(object) => (name, object.get("content").and_then(|content| content.as_str()).unwrap_or_default().to_owned()),
+            None => (name, String::new()),
+        };
+        Self::new(&source, SPECIAL_TOKENS.map(token).into()).map(Some)
+    }
+
+    fn new(source: &str, special_tokens: Vec<(&'static str, String)>) -> Result<Self, TemplateError> {
+        let mut environment = Environment::new();
+        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+        environment.set_unknown_method_callback(python_methods);
+        environment.add_function("raise_exception", |words: String| -> Result<String, Error> {
+            Err(Error::new(ErrorKind::InvalidOperation, words))
+        });
+        // templates that print the date get one of the same length, whatever the day
+        environment.add_function("strftime_now", |_format: String| "01 Jan 2026".to_owned());
+        environment.add_filter("tojson", to_json);
+        environment.add_template_owned("chat", without_generation(source))?;
+        let template = Self { environment, special_tokens };
+        template.render(&[ChatMessage { role: "user".to_owned(), content: "Hello".to_owned() }])?;
+        Ok(template)
+    }
+
+    pub(super) fn render(&self, messages: &[ChatMessage]) -> Result<String, Error> {
+        let messages: Vec<Value> = messages
+            .iter()
+            .map(|message| context! { role => message.role.as_str(), content => message.content.as_str() })
+            .collect();
+        let tokens = Value::from_pairs(self.special_tokens.iter().map(|(name, token)| (*name, token.as_str())));
+        let none = Value::from(());
+        let values = context! { messages => messages, add_generation_prompt => true, tools => none, documents => Value::from(()), ..tokens };
+        self.environment.get_template("chat")?.render(values)
+    }
+}
+
+/// A template's text: of a file of its own, of one around it, or of the tokenizer's configuration.
+fn source_in(folder: &Path, config: &serde_json::Value) -> Result<Option<String>, TemplateError> {
+    const OWN: &str = "chat_template.jinja";
+    match std::fs::read_to_string(folder.join(OWN)) {
+        Ok(source) => return Ok(Some(source)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(TemplateError::Io(OWN, error)),
+        Err(_) => {}
+    }
+    let around = json(folder, "chat_template.json")?;
+    let (name, found) = match around.as_ref().and_then(|around| around.get("chat_template")) {
+        Some(found) => ("chat_template.json", Some(found)),
+        None => ("tokenizer_config.json", config.get("chat_template")),
+    };
+    match found.filter(|found| !found.is_null()) {
+        None => Ok(None),
+        Some(found) => template_text(found).map(|source| Some(source.to_owned())).ok_or(TemplateError::UnknownForm(name)),
+    }
+}
+
+/// The text of a `chat_template` field: the only one, or the default of several with names.
+pub fn template_text(field: &serde_json::Value) -> Option<&str> {
+    let serde_json::Value::Array(named) = field else { return field.as_str() };
+    let default = named.iter().find(|one| one.get("name").is_some_and(|name| name == "default")).or(named.first())?;
+    default.get("template")?.as_str()
+}
+
+fn json(folder: &Path, name: &'static str) -> Result<Option<serde_json::Value>, TemplateError> {
+    match std::fs::read(folder.join(name)) {
+        Ok(bytes) => python_json::from_slice(&bytes).map(Some).map_err(|_| TemplateError::NotJson(name)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(TemplateError::Io(name, error)),
+    }
+}
+
+/// Blocks named `generation` mark what is trained on; at inference they are as if they were not there.
+fn without_generation(source: &str) -> String {
+    let mut plain = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some((before, after)) = rest.split_once("{%")
+        && let Some((block, behind)) = after.split_once("%}")
+    {
+        let name = block.trim_start_matches(['-', '+']).trim_end_matches(['-', '+']).trim();
+        plain.push_str(before);
+        plain.push_str("{%");
+        match name {
+            "generation" | "endgeneration" => {
+                let word = if name == "generation" { "if true" } else { "endif" };
+                plain.push_str(&block.replace(name, word));
+            }
+            _ => plain.push_str(block),
+        }
+        plain.push_str("%}");
+        rest = behind;
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// Python's methods: those that the library knows, and some more of texts.
+fn python_methods(state: &mut State<'_, '_>, value: &Value, method: &str, arguments: &[Value]) -> Result<Value, Error> {
+    if let Some(text) = value.as_str() {
+        let first = arguments.first().and_then(Value::as_str);
+        match (method, first) {
+            ("rsplit", _) => return Ok(rsplit(text, first, arguments.get(1).and_then(Value::as_i64)).into()),
+            ("removeprefix", Some(prefix)) => return Ok(text.strip_prefix(prefix).unwrap_or(text).into()),
+            ("removesuffix", Some(suffix)) => return Ok(text.strip_suffix(suffix).unwrap_or(text).into()),
+            ("partition", Some(by)) => {
+                let (before, after) = text.split_once(by).map_or((text, None), |(before, after)| (before, Some(after)));
+                let pieces = [before, if after.is_some() { by } else { "" }, after.unwrap_or_default()];
+                return Ok(pieces.map(str::to_owned).to_vec().into());
+            }
+            ("rpartition", Some(by)) => {
+                let (before, after) = text.rsplit_once(by).map_or((None, text), |(before, after)| (Some(before), after));
+                let pieces = [before.unwrap_or_default(), if before.is_some() { by } else { "" }, after];
+                return Ok(pieces.map(str::to_owned).to_vec().into());
+            }
+            _ => {}
+        }
+    }
+    unknown_method_callback(state, value, method, arguments)
+}
+
+/// Pieces from the end, at most so many cuts, in the order of the text; without a separator at white space.
+fn rsplit(text: &str, by: Option<&str>, most: Option<i64>) -> Vec<String> {
+    let mut cuts = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+    let mut pieces = Vec::new();
+    let mut rest = if by.is_none() { text.trim_end() } else { text };
+    while cuts > 0 {
+        let cut = match by {
+            Some(by) if !by.is_empty() => rest.rsplit_once(by),
+            _ => rest.rsplit_once(char::is_whitespace).map(|(before, after)| (before.trim_end(), after)),
+        };
+        let Some((before, after)) = cut else { break };
+        pieces.push(after.to_owned());
+        rest = before;
+        cuts -= 1;
+    }
+    if by.is_some() || !rest.is_empty() {
+        pieces.push(rest.to_owned());
+    }
+    pieces.reverse();
+    pieces
+}
+
+/// As Python's `json.dumps` writes, which transformers uses: spaces after commas and colons, nothing escaped for HTML.
+fn to_json(value: &Value, options: Kwargs) -> Result<String, Error> {
+    let indent: Option<usize> = options.get("indent")?;
+    let only_ascii: Option<bool> = options.get("ensure_ascii")?;
+    options.assert_all_used()?;
+    let mut text = Vec::new();
+    let written = match indent {
+        Some(indent) => {
+            let spaces = " ".repeat(indent.min(32));
+            let formatter = PrettyFormatter::with_indent(spaces.as_bytes());
+            value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter))
+        }
+        None => value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, OneLine(CompactFormatter))),
+    };
+    written.map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    if only_ascii != Some(true) {
+        return Ok(text);
+    }
+    let mut units = [0; 2];
+    let escaped = text.chars().map(|c| match c {
+        c if c.is_ascii() => c.to_string(),
+        c => c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+    });
+    Ok(escaped.collect())
+}
+
+/// Python's separators on one line.
+struct OneLine(CompactFormatter);
+
+impl Formatter for OneLine {
+    fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
+        writer.write_all(b": ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn rendered(source: &str) -> String {
+        let template = Template::new(source, vec![("bos_token", "<b>".to_owned())]).unwrap();
+        template.render(&[ChatMessage { role: "user".to_owned(), content: "one two".to_owned() }]).unwrap()
+    }
+
+    // the right values are Python 3's
+    #[test]
+    fn pythons_methods() {
+        for (expression, value) in [
+            ("'ab'.replace('a', 'c')", "cb"),
+            ("'a b c'.rsplit(' ', 1) | join('|')", "a b|c"),
+            ("' a  b '.rsplit() | join('|')", "a|b"),
+            ("'a,b,'.rsplit(',') | join('|')", "a|b|"),
+            ("'a b c'.split(' ')[-1]", "c"),
+            ("'abc'.find('c')", "2"),
+            ("'a\\nb'.splitlines() | length", "2"),
+            ("'aa'.count('a')", "2"),
+            ("', '.join(['a', 'b'])", "a, b"),
+            ("'ab'.endswith(('b', 'c'))", "True"),
+            ("'12'.isdigit()", "True"),
+            ("'xab'.removeprefix('x')", "ab"),
+            ("'a=b=c'.partition('=') | join('|')", "a|=|b=c"),
+            ("messages[0].get('name', 'none')", "none"),
+            ("messages[0].items() | length", "2"),
+            ("{'b': 1, 'a': ['<', 'é']} | tojson", "{\"b\": 1, \"a\": [\"<\", \"é\"]}"),
+            ("{'a': ['é']} | tojson(ensure_ascii=true)", "{\"a\": [\"\\u00e9\"]}"),
+            ("{'a': 1} | tojson(indent=4)", "{\n    \"a\": 1\n}"),
+            ("bos_token + (tools is none) | string", "<b>True"),
+        ] {
+            assert_eq!(rendered(&format!("{{{{ {expression} }}}}")), value, "{expression}");
+        }
+        assert_eq!(
+            rendered("{% for i in [1, 2, 3] %}{% if i == 1 %}{% continue %}{% endif %}{{ i }}{% break %}{% endfor %}"),
+            "2"
+        );
+    }
+
+    #[test]
+    fn generation_marks_nothing() {
+        let source = "a {%- generation -%} {{ messages[0].content }} {%- endgeneration -%} b{% generation %}c{% endgeneration %}";
+        assert_eq!(rendered(source), "aone twobc");
+    }
+
+    #[test]
+    fn a_template_lies_in_one_of_three_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let found = || Template::beside(folder.path()).unwrap().map(|template| template.render(&[]).unwrap());
+        assert_eq!(found(), None);
+        let named = json!([{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}]);
+        write("tokenizer_config.json", &json!({"chat_template": named}).to_string());
+        assert_eq!(found().as_deref(), Some("d"));
+        write("chat_template.json", &json!({"chat_template": "j"}).to_string());
+        assert_eq!(found().as_deref(), Some("j"));
+        write("chat_template.jinja", "own");
+        assert_eq!(found().as_deref(), Some("own"));
+    }
+
+    #[test]
+    fn why_one_can_not_be_used() {
+        let why = |source: &str| check_template(source).unwrap_err().to_string();
+        assert!(why("{% colour %}").contains("colour"));
+        assert!(why("{{ raise_exception('no such thing') }}").contains("no such thing"));
+        assert!(why("{{ 'a'.encode('utf-8') }}").contains("encode"));
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("tokenizer_config.json"), "{\"chat_template\": [7]}").unwrap();
+        assert_eq!(Template::beside(folder.path()).unwrap_err().to_string(), "tokenizer_config.json holds it in an unknown form");
+        std::fs::write(folder.path().join("tokenizer_config.json"), "{").unwrap();
+        assert_eq!(Template::beside(folder.path()).unwrap_err().to_string(), "tokenizer_config.json is not JSON");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(source in "(\\{[%{][-+ a-z'\\.()|]{0,12}[%}]\\}|[a-z ]){0,8}") {
+            let _ = check_template(&source);
+        }
+
+        #[test]
+        fn a_text_without_generation_is_left_as_it_is(source in "[{}% a-z\n-]{0,60}") {
+            prop_assume!(!source.contains("generation"));
+            prop_assert_eq!(without_generation(&source), source);
+        }
+    }
+}
