@@ -44,7 +44,8 @@ fn is_open(method: &Method, path: &str) -> bool {
 /// everything else gets 401.
 pub async fn require_identity(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
     let transport = request.extensions().get::<Transport>().copied().unwrap_or(Transport::Plain);
-    let path = request.uri().path();
+    let path = request.uri().path().to_owned();
+    let path = path.as_str();
     // Scripts, styles and pictures are the same for everybody.
     if matches!(*request.method(), Method::GET | Method::HEAD) && app.is_static_file(path) {
         return next.run(request).await;
