@@ -22,4 +22,4 @@ bench:
 	@scripts/bench.sh
 
 format:
-	@bash -c 'source scripts/env.sh && cargo fmt'
+	@bash -c 'source scripts/env.sh && cargo fmt --all'

@@ -5,9 +5,9 @@ set_up build
 cd "$root"
 
 say "Formatting"
-cargo fmt --check
+cargo fmt --all --check
 say "Lints: server, tests"
-cargo clippy --all-targets -- -D warnings
+cargo clippy --workspace --all-targets -- -D warnings
 say "Lints: browser"
 cargo clippy --lib --no-default-features --features hydrate --target "$wasm_target" -- -D warnings
 if cargo deny --version >/dev/null 2>&1; then

@@ -5,9 +5,9 @@ set_up test
 cd "$root"
 
 say "Rust: unit, store, HTTP, load, process tests"
-cargo test --no-run
+cargo test --workspace --no-run
 # Far more than they take: a test that hangs fails, and its name is among those that run for over a minute.
-timeout 1500 cargo test
+timeout 1500 cargo test --workspace
 "$root/scripts/build.sh"
 say "Browser: the built product, a real engine and a real model, in Chromium"
 cd end2end
