@@ -77,7 +77,7 @@ pub(super) fn read(folder: &Path, roots: &Roots) -> Result<ModelFacts, ModelErro
         precision: precision(&config, &weights),
         chat_template: template.is_some(),
         chat_template_error: template.and_then(|source| super::template_error(&source)),
-        sha256: Some(hex(&index.finalize())),
+        sha256: Some(hex(index.finalize())),
     })
 }
 

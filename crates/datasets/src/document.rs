@@ -109,7 +109,7 @@ impl<R: BufRead> Objects<'_, R> {
                     let is_list = self.next_mark()? == Some(b'[');
                     if is_list && serde_json::from_slice::<String>(&name).is_ok_and(|name| LISTS.contains(&name.as_str())) {
                         handed_on = true;
-                        if !self.list()? {
+                        if !self.list() {
                             return Ok(false);
                         }
                         text.extend(name);
@@ -176,17 +176,17 @@ impl<R: BufRead> Objects<'_, R> {
     }
 
     /// Hands on the rows of a list, whose bracket is next.
-    fn list(&mut self) -> GoOn {
+    fn list(&mut self) -> bool {
         self.consume(b'[');
         let mut elements = Elements::within(&mut self.source, self.line, self.limit);
         for element in &mut elements {
             let broken = element.is_err();
             if !(self.row)(from_element(element, self.limit)) || broken {
-                return Ok(false);
+                return false;
             }
         }
         self.line = elements.line();
-        Ok(true)
+        true
     }
 
     /// Hands an object on as a row, or the rows of the longest list in it where it is none itself.
