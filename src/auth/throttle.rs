@@ -111,7 +111,7 @@ mod tests {
         for round in 0..10_000 {
             assert!(begin(&attempts, &format!("{round}"), peer(3), now).is_err());
         }
-        assert!(attempts.len() <= 2 * PER_PEER + 1, "nothing is kept of what was refused: {}", attempts.len());
+        assert!(attempts.remembered() <= 2 * PER_PEER + 1, "nothing is kept of what was refused: {}", attempts.remembered());
     }
 
     #[test]

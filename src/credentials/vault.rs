@@ -166,7 +166,7 @@ fn key_from_file(path: &Path) -> Result<[u8; KEY_BYTES], VaultError> {
     match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(mut file) => {
             let key: [u8; KEY_BYTES] = random_bytes();
-            let text = hex(&key);
+            let text = hex(key);
             file.write_all(text.as_bytes())
                 .and_then(|()| file.write_all(b"\n"))
                 .and_then(|()| file.sync_all())

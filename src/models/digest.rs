@@ -17,7 +17,7 @@ pub fn sha256_of(path: &Path, mut stop: impl FnMut(u64) -> bool) -> std::io::Res
     loop {
         let read = file.read(&mut buffer)?;
         if read == 0 {
-            return Ok(Some(hex(&digest.finalize())));
+            return Ok(Some(hex(digest.finalize())));
         }
         digest.update(&buffer[..read]);
         done += read as u64;

@@ -69,7 +69,7 @@ pub(super) fn read(folder: &Path) -> Result<ModelFacts, ModelError> {
         vocabulary: number(&config, &["vocab_size", "padded_vocab_size"]),
         precision: precision(&config, &weights),
         chat_template: template || template_file,
-        sha256: Some(hex(&index.finalize())),
+        sha256: Some(hex(index.finalize())),
     })
 }
 

@@ -50,7 +50,7 @@ impl Attempts {
 
     /// How many keys are remembered.
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub fn remembered(&self) -> usize {
         self.lock().len()
     }
 

@@ -20,10 +20,14 @@ pub async fn run_again(
         let fields = [id.to_string(), simulated.clone()];
         let key = FormKey::new(actor.id, &form, "run-again", &fields.each_ref().map(String::as_str), BUTTON_KEPT);
         let state = app.clone();
-        super::idempotency::once_to(&state, key, async move {
-            let run = crate::api::calls::benchmarks::run_again(&app, &actor, id, simulated == "true").await?;
-            Ok(format!("/runs/{}", run.id))
-        })
+        super::idempotency::once_to(
+            &state,
+            key,
+            Box::pin(async move {
+                let run = crate::api::calls::benchmarks::run_again(&app, &actor, id, simulated == "true").await?;
+                Ok(format!("/runs/{}", run.id))
+            }),
+        )
         .await
     };
     super::forms::answer(started.await, or_history(&here), Vec::new()).await

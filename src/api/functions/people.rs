@@ -61,11 +61,17 @@ pub async fn add_token(#[server(default)] token_name: String, #[server(default)]
         let (reader, name) = (actor.id, token_name.clone());
         let key = FormKey::new(reader, &form, "token-add", &[&token_name], FIELDS_KEPT);
         let state = app.clone();
-        shown_next(&state, reader, key, async move {
-            let created =
-                crate::api::calls::tokens::create(&app, &actor, &name).await.map_err(|problem| renamed(problem, "token_name"))?;
-            Ok(OneTimeSecret::Token { name: created.token.name, secret: created.secret })
-        })
+        shown_next(
+            &state,
+            reader,
+            key,
+            Box::pin(async move {
+                let created = crate::api::calls::tokens::create(&app, &actor, &name)
+                    .await
+                    .map_err(|problem| renamed(problem, "token_name"))?;
+                Ok(OneTimeSecret::Token { name: created.token.name, secret: created.secret })
+            }),
+        )
         .await
     };
     forms::answer(added.await, "/settings", forms::entries(&[("token_name", &token_name)])).await
@@ -96,12 +102,17 @@ pub async fn add_person(
         let role = Role::parse(&role).ok_or_else(|| Problem::field("role", "Choose a role."))?;
         let key = FormKey::new(reader, &form, "person-add", &[&person_name, role.as_str()], FIELDS_KEPT);
         let state = app.clone();
-        shown_next(&state, reader, key, async move {
-            let invited = crate::api::calls::users::create(&app, &actor, &name, role)
-                .await
-                .map_err(|problem| renamed(problem, "person_name"))?;
-            Ok(OneTimeSecret::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at })
-        })
+        shown_next(
+            &state,
+            reader,
+            key,
+            Box::pin(async move {
+                let invited = crate::api::calls::users::create(&app, &actor, &name, role)
+                    .await
+                    .map_err(|problem| renamed(problem, "person_name"))?;
+                Ok(OneTimeSecret::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at })
+            }),
+        )
         .await
     };
     forms::answer(added.await, "/settings", forms::entries(&[("person_name", &person_name), ("role", &role)])).await
@@ -115,10 +126,15 @@ pub async fn invite_again(#[server(default)] id: String, #[server(default)] form
         let (reader, id) = (actor.id, lists::id_of(&id, "person")?);
         let key = FormKey::new(reader, &form, "person-link", &[&id.to_string()], BUTTON_KEPT);
         let state = app.clone();
-        shown_next(&state, reader, key, async move {
-            let invited = crate::api::calls::users::invite_again(&app, &actor, id).await?;
-            Ok(OneTimeSecret::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at })
-        })
+        shown_next(
+            &state,
+            reader,
+            key,
+            Box::pin(async move {
+                let invited = crate::api::calls::users::invite_again(&app, &actor, id).await?;
+                Ok(OneTimeSecret::Link { name: invited.user.name, link: invited.link, ends: invited.link_expires_at })
+            }),
+        )
         .await
     };
     forms::answer(invited.await, "/settings", Vec::new()).await

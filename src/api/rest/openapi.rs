@@ -44,11 +44,16 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     let no_scopes: [&str; 0] = [];
     document.security = Some(vec![SecurityRequirement::new("token", no_scopes), SecurityRequirement::new("session", no_scopes)]);
 
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
+        let resource = path.trim_start_matches("/api/v1/").split('/').next().unwrap_or_default().replace('-', "_");
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
             .into_iter()
             .filter_map(Option::as_mut);
         operations.for_each(|operation| {
+            // Handlers of different resources have the same names; generators make one function of each operation.
+            if let Some(id) = &mut operation.operation_id {
+                *id = format!("{id}_{resource}");
+            }
             describe_successes(operation);
             add_problems(operation);
         });

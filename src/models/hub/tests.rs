@@ -29,7 +29,7 @@ async fn listing(State(shelf): State<Shelf>) -> impl IntoResponse {
         .files
         .iter()
         .map(|(name, bytes)| {
-            let digest = hex(&Sha256::digest(if shelf.wrong_digest { b"x" } else { bytes.as_slice() }));
+            let digest = hex(Sha256::digest(if shelf.wrong_digest { b"x" } else { bytes.as_slice() }));
             serde_json::json!({ "rfilename": name, "size": bytes.len(), "lfs": { "sha256": digest, "size": bytes.len() } })
         })
         .collect();

@@ -132,13 +132,13 @@ impl Save {
     async fn run(self) -> Result<String, Problem> {
         let (app, actor) = crate::auth::context()?;
         let Some((_, NewCredential::Add { name, secret })) = &self.credential else {
-            return self.carry_out(&app, &actor).await;
+            return Box::pin(self.carry_out(&app, &actor)).await;
         };
         let mut fields = vec![self.if_revision.as_str(), name, secret];
         fields.extend(self.entries.iter().map(|(_, value)| value.as_str()));
         let key = FormKey::new(actor.id, &self.workflow_id, "wizard-model", &fields, FIELDS_KEPT);
         let state = app.clone();
-        idempotency::once_to(&state, key, async move { self.carry_out(&app, &actor).await }).await
+        idempotency::once_to(&state, key, Box::pin(async move { self.carry_out(&app, &actor).await })).await
     }
 
     async fn carry_out(self, app: &AppState, actor: &Actor) -> Result<String, Problem> {
