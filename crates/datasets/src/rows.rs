@@ -262,6 +262,6 @@ mod tests {
             rows.pop().unwrap()
         };
         assert!(unpacked(34).is_ok());
-        assert!(unpacked(33).unwrap_err().ends_with("unpacked, it is larger than 1024 MB"));
+        assert!(unpacked(20).unwrap_err().ends_with("unpacked, it is larger than 1024 MB"));
     }
 }

@@ -169,6 +169,6 @@ async fn the_plan_can_be_had_and_repeats_without_a_secret() {
     assert!(plan.get("deadline_unix_ns").is_none() && plan.get("requests").is_none());
     assert_eq!(plan["load_points"].as_array().unwrap().len(), 2);
     let html = page(&app, &format!("/runs/{run}/report")).await;
-    says(&html, &[&format!("dyno load --plan plan-{run}.json"), "SOME_KEY", &format!("/api/v1/runs/{run}/plan")]);
+    says(&html, &["dyno load --base-url", "--extra-body", "--api-key-env SOME_KEY"]);
     assert_eq!(app.nobody().get(&format!("/api/v1/runs/{run}/plan")).await.status, 401);
 }
