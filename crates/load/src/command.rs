@@ -104,7 +104,7 @@ pub struct LoadArgs {
     /// Share of the input that all prompts begin with, 0 to 1: what a prefix cache can keep.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, conflicts_with = "trace")]
     shared_prefix: f64,
-    /// LengthSampler the first requests of --concurrency over this long (default: 2 ms each, at most a second).
+    /// Spread the first requests of --concurrency over this long (default: 2 ms each, at most a second).
     #[arg(long, value_name = "SECONDS", conflicts_with = "rate")]
     ramp_s: Option<f64>,
     /// Requests before the measurement, excluded from it (default: as many as are in flight).

@@ -161,7 +161,7 @@ pub(super) fn prompts_of(plan: &Plan, tokens: &mut Tokens, stop: &Stop, notes: &
     match &plan.workload {
         Workload::Synthetic { input_tokens, output_tokens, input_lengths, output_lengths, shared_prefix } => {
             let wanted = Wanted {
-                asked: Asked::LengthSampler {
+                asked: Asked::Drawn {
                     input: LengthSampler::new(*input_lengths, *input_tokens, plan.seed ^ 0x1A9),
                     output: LengthSampler::new(*output_lengths, *output_tokens, plan.seed ^ 0x0A7),
                 },

@@ -9,8 +9,6 @@ pub mod dataset;
 pub mod early_stop;
 pub mod engine_metrics;
 pub mod events;
-pub mod length_distribution;
-pub mod lengths;
 pub mod limits;
 pub mod load;
 pub mod metrics;

@@ -31,7 +31,7 @@ impl Plan {
         match &self.workload {
             Workload::Synthetic { input_tokens, output_tokens, input_lengths, output_lengths, shared_prefix } => {
                 for lengths in [input_lengths, output_lengths].into_iter().flatten() {
-                    crate::lengths::LengthSampler::check(*lengths)?;
+                    crate::load::LengthSampler::check(*lengths)?;
                 }
                 if *input_tokens == 0 || *output_tokens == 0 {
                     return Err("Input and output lengths must be at least 1 token.".to_owned());

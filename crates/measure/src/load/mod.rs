@@ -1,9 +1,13 @@
 //! What load is asked for: which requests, how many, when they are sent, and within which limits.
 
+mod length_distribution;
+mod length_sampler;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use crate::length_distribution::LengthDistribution;
+pub use self::length_distribution::LengthDistribution;
+pub use self::length_sampler::LengthSampler;
 
 /// How the load's prompts are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
