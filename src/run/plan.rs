@@ -7,12 +7,13 @@ use uuid::Uuid;
 
 use super::keeper::spec::files;
 use crate::credentials::AddressPolicy;
-use crate::domain::benchmark::{Arrival, BenchmarkSpec, Endpoint, EvalWith, LoadSpec, OfferedLoad};
+use crate::domain::benchmark::{BenchmarkSpec, Endpoint, EvalWith, LoadSpec};
 use crate::domain::inventory::{Dataset, DatasetRow, ModelFacts, ModelSource, TraceRow};
 use crate::domain::provider::ProviderId;
-use crate::domain::slo::floor;
 use crate::engine::Launch;
-use dyno_measure::plan::{DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
+use dyno_measure::plan::{
+    DatasetFile, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, Source, TokenizerChoice, Workload, load_points,
+};
 
 /// The variable through which the load gets a provider's secret.
 pub(super) const SECRET_ENV: &str = "DYNO_LOAD_SECRET";
@@ -68,26 +69,19 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         run_id: inputs.run_id,
         endpoints,
         model,
-        endpoint: load.endpoint(),
         auth,
         token_limit,
         ignore_eos: load.endpoint() != Endpoint::Embeddings && ignores_eos(load, inputs),
-        workload: workload(load, spec, inputs.data_dir),
-        load_points: load_points(load, trace(spec).is_some()),
-        seed: load.seed.unwrap_or(1),
         stall_timeout_s: if own { OWN_STALL_S } else { 120.0 },
         timeout_s: if own { OWN_TIMEOUT_S.max(f64::from(longest_output)) } else { 600.0 },
-        ramp_s: load.ramp_s,
-        retry_429: None,
         tokenizer: tokenizer(inputs),
-        extra_body: serde_json::Map::new(),
-        slo: load.slo.clone(),
         self_check: Some(PlannedCheck { cache: Some(inputs.data_dir.join("self-check")) }),
         // Beside the plan: the load runs in its folder.
         requests: Some(PathBuf::from(files::REQUESTS)),
         report: Some(PathBuf::from(files::REPORT)),
         address_policy: inputs.address_policy.cloned(),
         deadline_unix_ns: i64::try_from(inputs.deadline.as_nanosecond() - BEFORE_DEADLINE_NS).ok(),
+        ..Plan::of_load(load, source(spec, inputs.data_dir))
     }
 }
 
@@ -119,28 +113,14 @@ pub(super) fn verify_plan(plan: &Plan) -> Plan {
     }
 }
 
-fn workload(load: &LoadSpec, spec: &BenchmarkSpec, data_dir: &Path) -> Workload {
-    match load.eval_with {
-        EvalWith::Configuration => Workload::Synthetic {
-            input_tokens: load.max_input_tokens.unwrap_or(1),
-            // An embedding has no output; the plan wants a number all the same.
-            output_tokens: load.max_output_tokens.unwrap_or(1),
-            input_lengths: load.input_lengths,
-            output_lengths: load.output_lengths,
-            shared_prefix: load.prefix.as_ref().map_or(0.0, |prefix| prefix.share),
+fn source(spec: &BenchmarkSpec, data_dir: &Path) -> Source {
+    match (spec.load.eval_with, trace(spec)) {
+        (EvalWith::Configuration, _) => Source::Synthetic,
+        (EvalWith::Dataset, Some(trace)) => Source::Trace {
+            file: file_of(trace, data_dir),
+            context_tokens: spec.model.facts.as_ref().and_then(|facts| facts.context_length),
         },
-        EvalWith::Dataset => match trace(spec) {
-            Some(trace) => Workload::Trace {
-                file: file_of(trace, data_dir),
-                max_output_tokens: load.max_output_tokens,
-                context_tokens: spec.model.facts.as_ref().and_then(|facts| facts.context_length),
-            },
-            None => Workload::Dataset {
-                files: spec.datasets.iter().map(|dataset| file_of(dataset, data_dir)).collect(),
-                max_output_tokens: load.max_output_tokens,
-                multi_turn: load.is_multi_turn(),
-            },
-        },
+        (EvalWith::Dataset, None) => Source::Datasets(spec.datasets.iter().map(|dataset| file_of(dataset, data_dir)).collect()),
     }
 }
 
@@ -156,50 +136,6 @@ fn file_of(dataset: &Dataset, data_dir: &Path) -> DatasetFile {
         name: dataset.name.clone(),
         sha256: Some(dataset.sha256.clone()),
     }
-}
-
-fn load_points(load: &LoadSpec, is_trace: bool) -> Vec<PlannedLoad> {
-    let shape = match &load.arrival {
-        Some(Arrival::Rate { process, burstiness, .. }) => (*process, burstiness.unwrap_or(1.0)),
-        _ => (crate::domain::benchmark::ArrivalProcess::default(), 1.0),
-    };
-    let open = |rate: f64| Load::Rate { rate, process: shape.0, burstiness: shape.1, max_in_flight: load.concurrent_requests };
-    let search = load.slo.as_ref().and_then(|slo| slo.search.as_ref());
-    let loads: Vec<Load> = match (load.load_points.as_slice(), &load.arrival) {
-        _ if is_trace => {
-            vec![Load::Trace { time_scale: load.time_scale.unwrap_or(1.0), max_in_flight: load.concurrent_requests }]
-        }
-        // A search finds its points by itself; the one that is planned is the largest, which everything is made for.
-        (_, Some(Arrival::Rate { .. })) if search.is_some() => search.map(|search| open(search.max)).into_iter().collect(),
-        _ if search.is_some() => {
-            search.map(|search| Load::Closed { concurrency: search.max.floor().max(1.0) as u32 }).into_iter().collect()
-        }
-        ([], Some(Arrival::Rate { rate, .. })) => vec![open(*rate)],
-        ([], _) => vec![Load::Closed { concurrency: load.concurrent_requests }],
-        (points, _) => points
-            .iter()
-            .map(|point| match point {
-                OfferedLoad::Concurrency { concurrency } => Load::Closed { concurrency: *concurrency },
-                OfferedLoad::Rate { rate } => open(*rate),
-            })
-            .collect(),
-    };
-    loads
-        .into_iter()
-        .map(|offered| {
-            let mut planned = PlannedLoad {
-                load: offered,
-                warmup_requests: load.warmup_requests,
-                num_requests: load.num_requests,
-                duration_s: load.duration_s,
-            };
-            if let (None, None, Some(slo)) = (load.num_requests, load.duration_s, load.slo.as_ref().filter(|_| search.is_none()))
-            {
-                planned.num_requests = planned.requests().map(|number| number.max(floor(slo.percentile)));
-            }
-            planned
-        })
-        .collect()
 }
 
 fn tokenizer(inputs: &PlanInputs<'_>) -> TokenizerChoice {
@@ -288,6 +224,7 @@ fn text_tokens(text: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dyno_measure::plan::Load;
     use serde_json::{Value, json};
 
     fn spec(load: Value, model: &Value) -> BenchmarkSpec {

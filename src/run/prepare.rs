@@ -37,7 +37,7 @@ pub(super) async fn nodes(app: &App, spec: &BenchmarkSpec) -> Result<Vec<Node>, 
 pub(super) async fn address(app: &App, base_url: &str) -> Result<AddressPolicy, String> {
     let single = app.store.has_single_user().await.map_err(|error| format!("The store failed: {error}."))?;
     let policy = app.outgoing.policy(single);
-    let address = Address { policy: Some(policy.clone()), ..Address::parse(base_url)? };
+    let address = Address { policy: Some(policy.clone()), ..Address::parse(base_url).map_err(|error| error.to_string())? };
     let host = address.host.clone();
     let found =
         tokio::task::spawn_blocking(move || dyno_load::resolve::resolve(&address)).await.map_err(|error| format!("{error}."))?;

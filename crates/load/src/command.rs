@@ -287,7 +287,7 @@ fn lengths(text: &str) -> Result<LengthDistribution, String> {
         "lognormal" => two().map(|(mean, std)| LengthDistribution::Lognormal { mean, std })?,
         _ => return Err("write fixed, uniform:MIN, normal:MEAN,STD or lognormal:MEAN,STD".to_owned()),
     };
-    super::workload::LengthSampler::check(lengths)?;
+    super::workload::LengthSampler::check(lengths).map_err(|error| error.to_string())?;
     Ok(lengths)
 }
 

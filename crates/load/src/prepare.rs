@@ -15,7 +15,7 @@ use crate::execute::Tell;
 use crate::fetch::Fetch;
 use crate::tokens::Tokens;
 use crate::workload::{Asked, Dataset, LengthSampler, Played, Prompts, Turns, Wanted, fit, listed};
-use dyno_measure::address::Address;
+use dyno_measure::address::{Address, AddressError};
 use dyno_measure::events::LoadNews;
 use dyno_measure::events::LogLevel;
 use dyno_measure::load::Endpoint;
@@ -24,7 +24,7 @@ use dyno_measure::plan::{Load, Plan, PlannedLoad, TokenizerChoice, Workload};
 use dyno_measure::records::Records;
 
 /// The addresses of the plan's endpoints.
-pub(super) fn addresses_of(plan: &Plan) -> Result<Vec<Address>, String> {
+pub(super) fn addresses_of(plan: &Plan) -> Result<Vec<Address>, AddressError> {
     let parse = |base_url: &str| Ok(Address { policy: plan.address_policy.clone(), ..Address::parse(base_url)? });
     plan.endpoints.iter().map(|endpoint| parse(&endpoint.base_url)).collect()
 }

@@ -4,10 +4,9 @@
 use serde_json::{Map, Value};
 
 use crate::command::{node_name, plan_of};
-use dyno_measure::load::{ArrivalProcess, Endpoint, LengthDistribution};
+use dyno_measure::load::{ArrivalProcess, Endpoint, LengthDistribution, LoadVariable};
 use dyno_measure::plan::{Load, Plan, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
 use dyno_measure::repeat::{Repeat, shell_line};
-use dyno_measure::validity::SearchVariable;
 
 /// The plan as somebody else can carry it out: without the run's own files, its deadline and the portal's rules.
 pub fn to_share(plan: &Plan) -> Plan {
@@ -174,7 +173,7 @@ fn limits(plan: &Plan, flags: &mut Flags) {
     if let Some((variable, min, max)) = plan.search() {
         flags.add("search-min", min);
         flags.add("search-max", max);
-        if variable == SearchVariable::Rate {
+        if variable == LoadVariable::Rate {
             flags.0.push("--search-rate".to_owned());
         }
     }

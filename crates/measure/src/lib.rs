@@ -22,3 +22,4 @@ pub mod sidecar;
 pub mod statistics;
 pub mod sweep;
 pub mod validity;
+pub mod words;

@@ -272,8 +272,7 @@ mod tests {
     use crate::tokens::Tokens;
 
     fn made(count: u32, share: f64, seed: u64) -> Synthetic {
-        let asked =
-            Asked::Drawn { input: LengthSampler::new(None, count, seed), output: LengthSampler::new(None, 1, seed) };
+        let asked = Asked::Drawn { input: LengthSampler::new(None, count, seed), output: LengthSampler::new(None, 1, seed) };
         Synthetic::new(one_token_words(&mut Tokens::Estimate), asked, share, seed)
     }
 

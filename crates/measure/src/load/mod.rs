@@ -2,12 +2,19 @@
 
 mod length_distribution;
 mod length_sampler;
+mod offered;
+pub mod options;
+pub mod values;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
-pub use self::length_distribution::LengthDistribution;
-pub use self::length_sampler::LengthSampler;
+pub use self::length_distribution::{LengthDistribution, LengthTextError};
+pub use self::length_sampler::{LengthError, LengthSampler};
+pub use self::offered::{LoadVariable, OfferedLoad};
+pub use self::options::{LoadOption, OPTIONS, option};
+pub use self::values::ValueError;
 
 /// How the load's prompts are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,23 +73,6 @@ pub enum ArrivalProcess {
     Poisson,
     /// Gamma, with a burstiness.
     Gamma,
-}
-
-/// One offered load of a sweep.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(untagged)]
-pub enum OfferedLoad {
-    /// Closed loop: requests in flight.
-    Concurrency {
-        /// Requests in flight.
-        concurrency: u32,
-    },
-    /// Open loop: requests per second.
-    Rate {
-        /// Requests per second.
-        rate: f64,
-    },
 }
 
 /// Latency limits at a percentile.
@@ -220,6 +210,35 @@ impl LoadSpec {
             ignore_eos: None,
             time_scale: None,
         }
+    }
+
+    /// Each option that is set, by its name.
+    pub fn values(&self) -> serde_json::Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(values)) => values,
+            // A struct is an object.
+            _ => serde_json::Map::new(),
+        }
+    }
+
+    /// Sets an option to a value that [`LoadOption::read`] has read, or empties it.
+    ///
+    /// # Errors
+    /// When the field's type doesn't hold the value.
+    pub fn set(&mut self, option: &LoadOption, value: Option<Value>) -> Result<(), serde_json::Error> {
+        let mut values = self.values();
+        match value {
+            Some(value) => values.insert(option.name.to_owned(), value),
+            None => values.remove(option.name),
+        };
+        *self = serde_json::from_value(Value::Object(values))?;
+        Ok(())
+    }
+
+    /// Whether requests arrive at a rate.
+    pub fn is_open(&self) -> bool {
+        matches!(self.arrival, Some(Arrival::Rate { .. }))
+            || self.load_points.first().is_some_and(|load| load.variable() == LoadVariable::Rate)
     }
 
     /// Which endpoint is called.

@@ -2,6 +2,7 @@
 //! own plan, so that anybody can run it again by `dyno load --plan FILE`.
 
 mod check;
+mod of_load;
 mod search;
 
 use std::path::PathBuf;
@@ -10,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::address_policy::AddressPolicy;
-use crate::load::{ArrivalProcess, Endpoint, LengthDistribution, Slo};
+use crate::load::{ArrivalProcess, Endpoint, LengthDistribution, LoadSpec, OfferedLoad, Slo};
+
+pub use self::check::PlanError;
+pub use self::of_load::{Source, load_points};
 
 /// A load, from the first warm-up request to the report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -225,6 +229,15 @@ pub enum Load {
 }
 
 impl Load {
+    /// Requests in flight, or per second; absent for a trace, which has no single load.
+    pub fn offered(&self) -> Option<OfferedLoad> {
+        match *self {
+            Self::Closed { concurrency } => Some(OfferedLoad::Concurrency { concurrency }),
+            Self::Rate { rate, .. } => Some(OfferedLoad::Rate { rate }),
+            Self::Trace { .. } => None,
+        }
+    }
+
     /// Whether requests are sent on a schedule.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Rate { .. } | Self::Trace { .. })
@@ -312,14 +325,9 @@ impl PlannedLoad {
         self
     }
 
-    /// The load: requests in flight, or per second.
+    /// The load: requests in flight, or per second. A trace has no single load: not a number.
     pub fn at(&self) -> f64 {
-        match self.load {
-            Load::Closed { concurrency } => f64::from(concurrency),
-            Load::Rate { rate, .. } => rate,
-            // a trace has no single load
-            Load::Trace { .. } => f64::NAN,
-        }
+        self.load.offered().map_or(f64::NAN, OfferedLoad::value)
     }
 
     /// Most requests in flight.
@@ -335,11 +343,7 @@ impl PlannedLoad {
         match (self.num_requests, self.duration_s) {
             (Some(number), _) => Some(number),
             (None, Some(_)) => None,
-            (None, None) => match self.load {
-                Load::Closed { concurrency } => Some(crate::load::LoadSpec::default_requests(concurrency)),
-                Load::Rate { rate, .. } => Some(crate::load::LoadSpec::default_requests(rate.ceil() as u32)),
-                Load::Trace { .. } => None,
-            },
+            (None, None) => self.load.offered().map(|load| LoadSpec::default_requests(load.scale())),
         }
     }
 
@@ -354,6 +358,34 @@ impl PlannedLoad {
 }
 
 impl Plan {
+    /// A plan with every default; whom it asks is left open.
+    pub fn new(workload: Workload, load_points: Vec<PlannedLoad>) -> Self {
+        Self {
+            run_id: Uuid::nil(),
+            endpoints: Vec::new(),
+            model: String::new(),
+            endpoint: Endpoint::default(),
+            auth: None,
+            token_limit: max_tokens(),
+            ignore_eos: false,
+            workload,
+            load_points,
+            seed: one(),
+            stall_timeout_s: two_minutes(),
+            timeout_s: ten_minutes(),
+            ramp_s: None,
+            retry_429: None,
+            tokenizer: TokenizerChoice::default(),
+            extra_body: serde_json::Map::new(),
+            slo: None,
+            self_check: None,
+            requests: None,
+            report: None,
+            address_policy: None,
+            deadline_unix_ns: None,
+        }
+    }
+
     /// Over how long a closed loop's first requests are spread, seconds.
     pub fn ramp_of(&self, concurrency: u32) -> f64 {
         self.ramp_s.unwrap_or_else(|| (f64::from(concurrency.saturating_sub(1)) * 0.002).min(1.0))
