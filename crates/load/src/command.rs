@@ -9,9 +9,9 @@ use std::rc::Rc;
 use clap::{Args, Parser, ValueEnum};
 
 use crate::client::stop::Stop;
-use crate::dataset_argument;
+use crate::dataset_argument::{self, DatasetArgumentError};
 use crate::execute::{Outcome, Tell, carry_out};
-use crate::limits::LimitArgs;
+use crate::limits::{LimitArgs, LimitError};
 use crate::option_arguments::OptionArgs;
 use crate::self_check;
 use crate::spool::Spool;
@@ -115,12 +115,28 @@ enum ArrivalArg {
     Gamma,
 }
 
+/// Why arguments make no plan.
+#[derive(Debug, thiserror::Error)]
+enum ArgumentError {
+    #[error("The plan {} can't be read: {source}.", path.display())]
+    PlanNotRead { path: PathBuf, source: io::Error },
+    #[error("The plan {} is not understood: {source}.", path.display())]
+    PlanNotUnderstood { path: PathBuf, source: serde_json::Error },
+    #[error(transparent)]
+    Limits(#[from] LimitError),
+    #[error(transparent)]
+    Dataset(#[from] DatasetArgumentError),
+    #[error(transparent)]
+    Option(#[from] serde_json::Error),
+}
+
 impl LoadArgs {
-    fn into_plan(self) -> Result<Plan, String> {
+    fn into_plan(self) -> Result<Plan, ArgumentError> {
         if let Some(path) = &self.plan {
-            let bytes = std::fs::read(path).map_err(|error| format!("The plan {} can't be read: {error}.", path.display()))?;
-            let mut plan: Plan = serde_json::from_slice(&bytes)
-                .map_err(|error| format!("The plan {} is not understood: {error}.", path.display()))?;
+            let read = std::fs::read(path);
+            let bytes = read.map_err(|source| ArgumentError::PlanNotRead { path: path.clone(), source })?;
+            let understood = serde_json::from_slice(&bytes);
+            let mut plan: Plan = understood.map_err(|source| ArgumentError::PlanNotUnderstood { path: path.clone(), source })?;
             plan.report = self.report.or(plan.report);
             plan.requests = self.requests.or(plan.requests);
             if self.self_check == SelfCheckArg::Off {
@@ -158,7 +174,7 @@ impl LoadArgs {
     }
 
     /// The load that the arguments ask for.
-    fn load(&self) -> Result<LoadSpec, String> {
+    fn load(&self) -> Result<LoadSpec, ArgumentError> {
         let slo = self.limits.slo()?;
         let process = match self.arrival {
             ArrivalArg::Constant => ArrivalProcess::Constant,
@@ -176,7 +192,7 @@ impl LoadArgs {
         let is_synthetic = self.trace.is_none() && self.dataset.is_empty();
         let eval_with = if is_synthetic { EvalWith::Configuration } else { EvalWith::Dataset };
         let mut load = LoadSpec::new(in_flight, eval_with);
-        self.options.apply(&mut load).map_err(|error| error.to_string())?;
+        self.options.apply(&mut load)?;
         load.arrival = rate.map(|rate| Arrival::Rate { rate, process, burstiness: Some(self.burstiness) });
         load.load_points = if offered.len() > 1 { offered } else { Vec::new() };
         load.slo = slo;
@@ -212,7 +228,7 @@ pub fn main(args: LoadArgs) -> ExitCode {
     };
     let plan = match args.into_plan() {
         Ok(plan) => plan,
-        Err(words) => return refuse(spool.as_ref(), &words),
+        Err(error) => return refuse(spool.as_ref(), &error.to_string()),
     };
     let stop = match Stop::on_signals() {
         Ok(stop) => stop,

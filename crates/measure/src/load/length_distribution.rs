@@ -12,7 +12,7 @@ use super::{LengthError, LengthSampler};
 /// `max_input_tokens` or `max_output_tokens` at most.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum LengthDistribution {
     /// All the same.
     Fixed {},

@@ -3,6 +3,7 @@
 mod length_distribution;
 mod length_sampler;
 mod offered;
+mod option_table;
 pub mod options;
 pub mod values;
 
@@ -13,7 +14,8 @@ use uuid::Uuid;
 pub use self::length_distribution::{LengthDistribution, LengthTextError};
 pub use self::length_sampler::{LengthError, LengthSampler};
 pub use self::offered::{LoadVariable, OfferedLoad};
-pub use self::options::{LoadOption, OPTIONS, option};
+pub use self::option_table::OPTIONS;
+pub use self::options::{LoadOption, option};
 pub use self::values::ValueError;
 
 /// How the load's prompts are made.
@@ -44,7 +46,7 @@ pub enum Endpoint {
 /// When requests are sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Arrival {
     /// As soon as one ends, the next is sent.
     Closed {},
@@ -78,7 +80,6 @@ pub enum ArrivalProcess {
 /// Latency limits at a percentile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Slo {
     /// The percentile that must be within the limits, 99 when absent.
     #[serde(default = "ninety_nine")]
@@ -104,7 +105,6 @@ fn ninety_nine() -> f64 {
 /// Bounds of a search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct SloSearch {
     /// Least concurrency or rate.
     pub min: f64,
@@ -115,7 +115,6 @@ pub struct SloSearch {
 /// A prefix that prompts share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Prefix {
     /// Share of the input, 0 to 1.
     pub share: f64,
