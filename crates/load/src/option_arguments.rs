@@ -77,7 +77,7 @@ fn argument(option: &'static LoadOption) -> Option<Arg> {
 /// How an option's value is read; nothing for a switch, which has none. Bounds are the plan's to check.
 fn parser(option: &'static LoadOption) -> Option<ValueParser> {
     Some(match option.kind {
-        Kind::Whole { most, .. } if most <= u64::from(u32::MAX) => value_parser!(u32).map(Value::from).into(),
+        Kind::Whole { most, .. } if u32::try_from(most).is_ok() => value_parser!(u32).map(Value::from).into(),
         Kind::Whole { .. } => value_parser!(u64).map(Value::from).into(),
         Kind::Positive { .. } | Kind::FromZero { .. } => ValueParser::from(|text: &str| number(text).map(Value::from)),
         Kind::Prefix => ValueParser::from(|text: &str| number(text).map(|share| json!({ "share": share }))),

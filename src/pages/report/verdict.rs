@@ -13,6 +13,7 @@ use crate::domain::run::{Run, RunStatus};
 use crate::domain::sweep::Sweep;
 use crate::domain::workflow::fields::join_words;
 use crate::domain::workflow::sentence::load_words;
+use dyno_measure::load::OfferedLoad;
 use dyno_measure::words;
 
 /// What is to be thought of the run.
@@ -127,7 +128,7 @@ fn standing(run: &Run) -> Option<AnyView> {
 
 /// A load point's offered load in words.
 pub fn offered(point: &LoadPoint) -> String {
-    point.offered().map_or_else(|| "its load".to_owned(), |offered| offered.words())
+    point.offered().map_or_else(|| "its load".to_owned(), OfferedLoad::words)
 }
 
 fn where_and_what(spec: &BenchmarkSpec) -> String {
