@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::domain::inventory::{Cluster, ClusterKind, Device, Node};
+use crate::domain::inventory::{Cluster, ClusterAccess, Device, Node};
 use crate::domain::problem::{Problem, ProblemKind};
 
 pub use local::Local;
@@ -74,9 +74,9 @@ impl Clusters {
 
     /// What speaks to a cluster.
     pub fn driver(&self, cluster: &Cluster) -> Result<Arc<dyn Driver>, ClusterError> {
-        match cluster.kind {
-            ClusterKind::Local => Ok(Arc::clone(&self.local)),
-            ClusterKind::Kubernetes => Err(ClusterError::NotAvailable),
+        match &cluster.access {
+            ClusterAccess::Local => Ok(Arc::clone(&self.local)),
+            ClusterAccess::Kubernetes(_) => Err(ClusterError::NotAvailable),
         }
     }
 
@@ -123,7 +123,7 @@ fn short_name(device: &Device) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::inventory::{DeviceConfig, DeviceInfo, DeviceType};
+    use crate::domain::inventory::{DeviceConfig, DeviceInfo, DeviceType, KubernetesAccess};
 
     fn device(name: &str, count: Option<u32>) -> Device {
         Device {
@@ -149,8 +149,8 @@ mod tests {
         }
     }
 
-    fn cluster(kind: ClusterKind) -> Cluster {
-        Cluster { id: uuid::Uuid::nil(), name: "c".to_owned(), kind, owner: None, created_at: jiff::Timestamp::UNIX_EPOCH }
+    fn cluster(access: ClusterAccess) -> Cluster {
+        Cluster { id: uuid::Uuid::nil(), name: "c".to_owned(), access, owner: None, created_at: jiff::Timestamp::UNIX_EPOCH }
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
     async fn a_busy_node_has_no_device_free() {
         let nodes = vec![node("a", vec![device("x", Some(2))]), node("b", vec![device("x", Some(2))])];
         let clusters = Clusters::new(Arc::new(Fixed(nodes)));
-        let seen = clusters.nodes(&cluster(ClusterKind::Local), &BTreeSet::from(["a".to_owned()])).await.unwrap();
+        let seen = clusters.nodes(&cluster(ClusterAccess::Local), &BTreeSet::from(["a".to_owned()])).await.unwrap();
         assert_eq!(seen[0].devices[0].available_count, 0);
         assert_eq!(seen[1].devices[0].available_count, 2);
     }
@@ -174,6 +174,6 @@ mod tests {
     #[tokio::test]
     async fn another_kind_is_said_to_be_unavailable() {
         let clusters = Clusters::default();
-        assert_eq!(clusters.reach(&cluster(ClusterKind::Kubernetes)).await, Err(ClusterError::NotAvailable));
+        assert_eq!(clusters.reach(&cluster(ClusterAccess::Kubernetes(KubernetesAccess::default()))).await, Err(ClusterError::NotAvailable));
     }
 }

@@ -1,12 +1,13 @@
 //! Inference engines: how each is found, started, known to be ready and stopped (`recipes`), whether a model fits where it
-//! is to run (`memory`), and an engine of Dyno's own with known timing, for tests and self-checks (`reference`).
+//! is to run (`fit`), and an engine of Dyno's own with known timing, for tests and self-checks (`reference`).
 
 pub mod args;
 pub mod devices;
+pub mod fit;
 pub mod memory;
 pub mod recipes;
 pub mod reference;
 
 pub use crate::domain::inventory::EngineAvailability;
 pub use args::validate_args;
-pub use recipes::{Launch, Place, Program, Recipe, Serve, ServedModel, availability, recipe};
+pub use recipes::{Launch, Place, Program, Recipe, RecipeError, Serve, ServedModel, availability, recipe};

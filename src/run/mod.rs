@@ -1,28 +1,19 @@
-//! Runs: the supervisor takes each through its stages and keeps what it measured. What carries engine and load out lies
-//! behind one interface (`launch`); on the portal's own machine that is the keeper, a process that outlives the portal.
+//! Runs: the supervisor has each taken through its stages and keeps what it measured. What carries engine and load out is
+//! chosen by the run's cluster and lies behind one interface (`executor`).
 
-mod finish;
-mod follow;
-pub mod keeper;
-mod launch;
+mod claims;
+pub mod demand;
+mod event_mapper;
+mod execution;
+mod executor;
 mod local;
+mod outcome;
 mod plan;
 mod prepare;
-pub mod process;
 mod provenance;
+mod run_executor;
 mod supervisor;
-pub mod tail;
 pub mod text;
-mod transfer;
-mod walk;
 
-use std::path::{Path, PathBuf};
-
-use uuid::Uuid;
-
+pub use local::keeper;
 pub use supervisor::Supervisor;
-
-/// The folder with a run's files: plan, logs, records.
-pub fn folder_of(data_dir: &Path, run: Uuid) -> PathBuf {
-    data_dir.join("runs").join(run.to_string())
-}

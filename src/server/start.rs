@@ -159,7 +159,7 @@ async fn farewell(app: &App) {
     let open = app.store.open_runs().await.unwrap_or_default();
     let at_work: Vec<String> = open
         .iter()
-        .filter(|open| open.run.status != RunStatus::Queued && open.keeper.is_some())
+        .filter(|open| open.run.status != RunStatus::Queued && open.cursor.is_some())
         .map(|open| open.run.id.to_string())
         .collect();
     let waiting = open.len() - at_work.len();

@@ -33,7 +33,7 @@ pub use error::StoreError;
 pub use events::RunUpdate;
 pub use forms::EntryOf;
 pub use inventory::SealedCredential;
-pub use runs::{Keeper, OpenRun};
+pub use runs::OpenRun;
 pub use sessions::{LinkState, REMEMBERED};
 pub use workflows::StoredWorkflow;
 

@@ -27,7 +27,10 @@ pub async fn look_up(app: &App, actor: &Actor, needs: &Needs) -> Result<Facts, P
         facts.credential = found(app.store.credential(actor, id).await)?;
     }
     if needs.engines {
-        facts.engines = super::engines::list(app, actor).await?.items;
+        facts.engines = match &facts.cluster {
+            Some(found) => super::engines::of_cluster(app, &found.cluster).await?,
+            None => Vec::new(),
+        };
     }
     Ok(facts)
 }

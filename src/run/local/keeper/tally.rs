@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::load::event::{LoadEvent, LoadNews, LoadStatus};
 use crate::load::plan::Plan;
-use crate::run::tail::Tail;
+use crate::run::local::tail::Tail;
 use crate::run::text::{number, requests};
 
 /// What a load's spool says.
