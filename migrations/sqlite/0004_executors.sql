@@ -1,9 +1,9 @@
 -- Runs on any kind of cluster, and by any portal process.
 
--- How far what a cluster tells of a run was read: a text that only the cluster's executor understands.
+-- How far what a cluster tells of a run was read: a text that only the cluster's executor understands. NULL: nothing yet.
 ALTER TABLE runs ADD COLUMN cursor TEXT;
 UPDATE runs SET cursor = json_object('journal', journal_offset, 'spool', spool_offset)
-WHERE status IN ('queued', 'running', 'cancelling');
+WHERE status IN ('queued', 'running', 'cancelling') AND (journal_offset > 0 OR spool_offset > 0);
 ALTER TABLE runs DROP COLUMN journal_offset;
 ALTER TABLE runs DROP COLUMN spool_offset;
 -- A process of one machine; it is found by its run's folder.

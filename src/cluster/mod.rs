@@ -7,6 +7,7 @@ mod local;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -21,6 +22,9 @@ pub enum ClusterError {
     /// It does not answer.
     #[error("cluster is not reachable: {0}")]
     Unreachable(String),
+    /// It did not answer within the time that a person waits.
+    #[error("no answer within {} seconds", .0.as_secs())]
+    TimedOut(Duration),
     /// There is nothing in this program that speaks to its kind.
     #[error("clusters of this kind are not available")]
     NotAvailable,
@@ -31,6 +35,7 @@ impl ClusterError {
     pub fn sentence(&self) -> String {
         match self {
             Self::Unreachable(_) => "The cluster does not answer.".to_owned(),
+            Self::TimedOut(limit) => format!("The cluster did not answer within {} seconds.", limit.as_secs()),
             Self::NotAvailable => "Kubernetes clusters are not available yet.".to_owned(),
         }
     }
@@ -174,6 +179,9 @@ mod tests {
     #[tokio::test]
     async fn another_kind_is_said_to_be_unavailable() {
         let clusters = Clusters::default();
-        assert_eq!(clusters.reach(&cluster(ClusterAccess::Kubernetes(KubernetesAccess::default()))).await, Err(ClusterError::NotAvailable));
+        assert_eq!(
+            clusters.reach(&cluster(ClusterAccess::Kubernetes(KubernetesAccess::default()))).await,
+            Err(ClusterError::NotAvailable)
+        );
     }
 }

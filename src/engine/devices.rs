@@ -138,7 +138,10 @@ pub(crate) mod tests {
         let shares = deal(&node, &any, &two, false).unwrap();
         assert_eq!(shares.iter().map(|share| share.indices.clone()).collect::<Vec<_>>(), [[0, 1], [2, 3]]);
         let many = Serving { tensor_parallel: Some(4), replicas: Some(2), ..Serving::default() };
-        assert_eq!(deal(&node, &any, &many, false).unwrap_err().to_string(), "The layout needs 8 devices on node n, which has 4.");
+        assert_eq!(
+            deal(&node, &any, &many, false).unwrap_err().to_string(),
+            "The layout needs 8 devices on node n, which has 4."
+        );
         assert_eq!(deal(&node, &any, &Serving::default(), true).unwrap()[0].devices.len(), 4);
         assert_eq!(deal(&node, &any, &Serving::default(), false).unwrap()[0].devices.len(), 1);
         assert_eq!(in_words(&node.devices), "4 × gpu");

@@ -122,7 +122,12 @@ mod tests {
             check(each, 1, 96_000_000_000, "the chosen devices have").unwrap_err().to_string(),
             "The model needs 148 GB (weights 141 GB, context 2.7 GB, reserve 4.0 GB); the chosen devices have 96.0 GB."
         );
-        assert!(check(each, 2, 200_000_000_000, "node a has").unwrap_err().to_string().starts_with("2 copies of the model need 296 GB"));
+        assert!(
+            check(each, 2, 200_000_000_000, "node a has")
+                .unwrap_err()
+                .to_string()
+                .starts_with("2 copies of the model need 296 GB")
+        );
     }
 
     #[test]

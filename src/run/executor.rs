@@ -108,8 +108,8 @@ pub(super) struct PlacedModel {
     pub message: String,
 }
 
-/// What a run left when everything of it was ended.
-#[derive(Debug)]
+/// What a run left when its engines and its load had ended.
+#[derive(Debug, Default)]
 pub(super) struct Collected {
     /// The plan as it was carried out, or as it was to be.
     pub plan: Option<Plan>,
@@ -124,8 +124,6 @@ pub(super) struct Collected {
     pub end: Option<(Outcome, Option<String>)>,
     /// The last that was said by whoever carried the run out, where no end was told.
     pub last_words: Option<String>,
-    /// Whether everything could be ended.
-    pub cleaned: Result<(), LeftBehind>,
 }
 
 /// Carries runs out on one kind of cluster. A run is named by its id alone: where its things lie is known only here.
@@ -157,11 +155,15 @@ pub(super) trait ClusterExecutor: fmt::Debug + Send + Sync {
     /// Asks for the run's end; `force` when asking has not helped.
     async fn cancel(&self, run: Uuid, force: bool);
 
-    /// After the end: makes sure that nothing is left running, and gathers what was measured.
+    /// After the end: waits until engines and load have ended, ends those that do not, and gathers what was measured.
     async fn collect(&self, run: Uuid) -> Result<Collected, ExecutorError>;
 
     /// The run's request records in their order, in portions, after the first `skip`.
     fn records(&self, run: Uuid, skip: u64) -> BoxStream<'static, Result<Vec<RequestRecord>, ExecutorError>>;
+
+    /// After records and report are kept: leaves nothing on the cluster that runs or holds anything back. A repeated
+    /// `collect` answers what it did before.
+    async fn tidy_up(&self, run: Uuid) -> Result<(), LeftBehind>;
 
     /// Removes all that is kept of a run which is over.
     async fn remove(&self, run: Uuid) -> Result<(), ExecutorError>;

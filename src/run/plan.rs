@@ -269,7 +269,7 @@ mod tests {
                 deadline: Timestamp::UNIX_EPOCH,
                 address_policy: None,
                 launch: None,
-                };
+            };
             let plan = plan(&inputs);
             plan.check().unwrap();
             assert_eq!(plan.point_at(3.0).unwrap().requests(), Some(662), "enough for p99");

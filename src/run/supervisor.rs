@@ -151,8 +151,7 @@ impl Supervisor {
 
     /// A run that another portal has claimed meanwhile (this one was stopped for longer than a claim holds) is left to it.
     async fn renew(&self, app: &App) -> Result<(), StoreError> {
-        let active: Vec<(Uuid, ActiveRun)> =
-            self.state().active.iter().map(|(run, active)| (*run, active.clone())).collect();
+        let active: Vec<(Uuid, ActiveRun)> = self.state().active.iter().map(|(run, active)| (*run, active.clone())).collect();
         for (run, active) in active {
             if !app.store.claim_run(run, self.portal(app), Timestamp::now(), claims::expiry()).await? {
                 active.detach.cancel();

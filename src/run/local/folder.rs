@@ -6,14 +6,14 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::files;
 use super::journal::{self, Entry};
 use super::tail::{Tail, last_lines};
-use super::files;
 use crate::domain::report::{Report, RequestRecord};
 use crate::load::event::{LoadEvent, LoadNews};
 use crate::load::plan::Plan;
 use crate::run::execution::{Event, ExecutionSpec};
-use crate::run::executor::{Batch, Collected, Cursor, LeftBehind};
+use crate::run::executor::{Batch, Collected, Cursor};
 
 /// How far journal and spool were read, bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ pub(super) fn specification(folder: &Path) -> Option<ExecutionSpec> {
 }
 
 /// Gathers what a run left.
-pub(super) fn collect(folder: &Path, cleaned: Result<(), LeftBehind>) -> Collected {
+pub(super) fn collect(folder: &Path) -> Collected {
     let spec = specification(folder);
     let carried_out = read_json::<Plan>(&folder.join(files::PLAN));
     let (planned, known) = spec.map_or_else(Default::default, |spec| (Some(spec.plan), spec.provenance));
@@ -82,7 +82,6 @@ pub(super) fn collect(folder: &Path, cleaned: Result<(), LeftBehind>) -> Collect
         tokenizer: tokenizer(folder),
         last_words: if end.is_some() { None } else { last_lines(&folder.join(files::KEEPER_LOG), 1).pop() },
         end,
-        cleaned,
     }
 }
 
@@ -172,7 +171,7 @@ mod tests {
         assert_eq!(first.load.len(), told.lines().count());
         let rest = read(&folder, Place::from(first.cursor.as_ref())).unwrap();
         assert!(rest.events.is_empty() && rest.load.is_empty() && rest.cursor.is_none());
-        let collected = collect(&folder, Ok(()));
+        let collected = collect(&folder);
         assert_eq!(collected.end, Some((Outcome::Done, None)));
         assert_eq!((collected.engines.len(), collected.plan.unwrap().load_points.len()), (1, 2));
         assert_eq!(collected.report.unwrap().load_points.len(), 2);

@@ -93,8 +93,7 @@ impl Journal {
 
     /// Tells of a process that was started.
     pub fn process(&mut self, name: &str, pid: u32) {
-        let process =
-            Process { name: name.to_owned(), pid, start: process::start_ticks(pid), boot: process::boot_id() };
+        let process = Process { name: name.to_owned(), pid, start: process::start_ticks(pid), boot: process::boot_id() };
         self.append(Content::Local(LocalEvent::Process(process)), false);
     }
 

@@ -121,8 +121,7 @@ impl ClusterExecutor for Local {
         }
         let recipe = engine::recipe(serving.engine.ok_or(ExecutorError::NoEngine)?);
         let place = self.place();
-        let (found, how_to_get) =
-            tokio::task::spawn_blocking(move || (recipe.find(&place), recipe.how_to_get(&place))).await?;
+        let (found, how_to_get) = tokio::task::spawn_blocking(move || (recipe.find(&place), recipe.how_to_get(&place))).await?;
         found.ok_or(ExecutorError::EngineNotFound { title: recipe.kind().title(), place: "on this machine", how_to_get })
     }
 
@@ -200,8 +199,8 @@ impl ClusterExecutor for Local {
     async fn collect(&self, run: Uuid) -> Result<Collected, ExecutorError> {
         self.deadlines.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
         let folder = self.folder(run);
-        let cleaned = end_groups(&folder).await;
-        Ok(tokio::task::spawn_blocking(move || folder::collect(&folder, cleaned)).await?)
+        end_groups(&groups(&folder)).await;
+        Ok(tokio::task::spawn_blocking(move || folder::collect(&folder)).await?)
     }
 
     fn records(&self, run: Uuid, skip: u64) -> BoxStream<'static, Result<Vec<RequestRecord>, ExecutorError>> {
@@ -214,6 +213,13 @@ impl ClusterExecutor for Local {
         .boxed()
     }
 
+    async fn tidy_up(&self, run: Uuid) -> Result<(), LeftBehind> {
+        let groups = groups(&self.folder(run));
+        end_groups(&groups).await;
+        let left: Vec<u32> = groups.iter().filter(|group| is_theirs(**group)).map(|group| group.0).collect();
+        if left.is_empty() { Ok(()) } else { Err(LeftBehind(format!("Processes {left:?} could not be ended."))) }
+    }
+
     async fn remove(&self, run: Uuid) -> Result<(), ExecutorError> {
         match tokio::fs::remove_dir_all(self.folder(run)).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -224,20 +230,21 @@ impl ClusterExecutor for Local {
     }
 }
 
-/// Makes sure that nothing of a run is left running.
-async fn end_groups(folder: &Path) -> Result<(), LeftBehind> {
-    let groups = groups(folder);
+/// A group that a keeper started, with the start of its first process.
+type Group = (u32, Option<u64>);
+
+/// Waits until a run's groups have ended, and kills those that do not.
+async fn end_groups(groups: &[Group]) {
     let begun = tokio::time::Instant::now();
     // Where the keeper was lost, its guards are ending what it had started.
-    while groups.iter().any(|group| is_theirs(*group)) && begun.elapsed() < GUARD_LIMIT {
+    while groups.iter().any(|group| is_theirs(*group)) {
+        if begun.elapsed() > GUARD_LIMIT {
+            groups.iter().filter(|group| is_theirs(**group)).for_each(|group| process::signal_group(group.0, Signal::SIGKILL));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            return;
+        }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    for group in groups.iter().filter(|group| is_theirs(**group)) {
-        process::signal_group(group.0, Signal::SIGKILL);
-    }
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    let left: Vec<u32> = groups.iter().filter(|group| is_theirs(**group)).map(|group| group.0).collect();
-    if left.is_empty() { Ok(()) } else { Err(LeftBehind(format!("Processes {left:?} could not be ended."))) }
 }
 
 /// Variables that engines and load have no business with: the portal's secrets and settings.
@@ -267,8 +274,8 @@ fn keeper_pid(folder: &Path) -> Option<u32> {
     processes.into_iter().find(|process| process.name == "keeper").map(|process| process.pid)
 }
 
-/// The groups that a keeper started during this boot, each with the start of its first process.
-fn groups(folder: &Path) -> Vec<(u32, Option<u64>)> {
+/// The groups that a keeper started during this boot.
+fn groups(folder: &Path) -> Vec<Group> {
     let now = process::boot_id();
     let entries = journal::read(&folder.join(files::JOURNAL)).unwrap_or_default();
     entries
@@ -281,7 +288,7 @@ fn groups(folder: &Path) -> Vec<(u32, Option<u64>)> {
 
 /// Whether a group that a keeper started has live members. Its id may by now be another group's, whose first process
 /// began at another time.
-fn is_theirs((group, start): (u32, Option<u64>)) -> bool {
+fn is_theirs((group, start): Group) -> bool {
     let first = process::start_ticks(group);
     (first.is_none() || first == start) && !process::members(group).is_empty()
 }

@@ -62,13 +62,7 @@ impl RunExecutor {
     }
 
     /// How the model is laid out; refused where it does not fit.
-    fn fit(
-        &self,
-        recipe: &dyn Recipe,
-        nodes: &[Node],
-        facts: Option<&ModelFacts>,
-        demand: Demand,
-    ) -> Result<Layout, Halt> {
+    fn fit(&self, recipe: &dyn Recipe, nodes: &[Node], facts: Option<&ModelFacts>, demand: Demand) -> Result<Layout, Halt> {
         let spec = &self.benchmark.spec;
         let input = FitInput { recipe, facts, nodes, choices: &spec.nodes, serving: &spec.serving, demand };
         let found = layout(input).map_err(Halt::failed)?;

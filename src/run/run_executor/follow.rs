@@ -53,10 +53,7 @@ impl RunExecutor {
 
     /// Takes over all that was told since the last time; answers the state before the last portion was read, and the end
     /// if it was told.
-    async fn take_over(
-        &mut self,
-        mapper: &mut EventMapper,
-    ) -> Result<(ExecutionState, Option<(Outcome, Option<String>)>), Halt> {
+    async fn take_over(&mut self, mapper: &mut EventMapper) -> Result<(ExecutionState, Option<(Outcome, Option<String>)>), Halt> {
         let mut end = None;
         loop {
             let batch = self.answered(|| self.executor.pull(self.run.id, self.cursor.as_ref())).await?;
@@ -91,16 +88,17 @@ impl RunExecutor {
             report.provenance.extend(provenance::complete(&collected));
             report.notes.extend(reason.clone().filter(|_| status != RunStatus::Succeeded));
         }
+        let cleaned = self.executor.tidy_up(self.run.id).await;
         let mut events = Vec::new();
         let now = Timestamp::now();
         if matches!(end, End::Lost { .. }) {
             events.extend(self.close_stages(StageStatus::Failed, reason.as_deref(), now));
-            let (clean, message) = match &collected.cleaned {
+            let (clean, message) = match &cleaned {
                 Ok(()) => (StageStatus::Succeeded, "What the lost keeper had started was ended.".to_owned()),
                 Err(left) => (StageStatus::Failed, left.to_string()),
             };
             events.extend(change(&mut self.run.stages, StageId::CleanUp, clean, Some(message), now));
-        } else if let Err(left) = &collected.cleaned {
+        } else if let Err(left) = &cleaned {
             let message = Some(left.to_string());
             events.extend(change(&mut self.run.stages, StageId::CleanUp, StageStatus::Failed, message, now));
         }

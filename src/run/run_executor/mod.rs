@@ -88,7 +88,8 @@ impl RunExecutor {
             return Ok(false);
         }
         let batch = self.answered(|| self.executor.pull(self.run.id, self.cursor.as_ref())).await?;
-        Ok(batch.state != ExecutionState::NotStarted)
+        // What was told once was begun, also where nothing of it is left on the cluster.
+        Ok(batch.state != ExecutionState::NotStarted || self.cursor.is_some())
     }
 
     /// Ends a run that waits, because a person asked for it.
@@ -104,10 +105,9 @@ impl RunExecutor {
             self.run = found.run;
         }
         self.executor.cancel(self.run.id, true).await;
-        let cleaned = match self.executor.collect(self.run.id).await.map(|collected| collected.cleaned) {
-            Ok(Ok(())) => (StageStatus::Succeeded, "What the run had started was ended.".to_owned()),
-            Ok(Err(left)) => (StageStatus::Failed, left.to_string()),
-            Err(error) => (StageStatus::Failed, error.to_string()),
+        let cleaned = match self.executor.tidy_up(self.run.id).await {
+            Ok(()) => (StageStatus::Succeeded, "What the run had started was ended.".to_owned()),
+            Err(left) => (StageStatus::Failed, left.to_string()),
         };
         self.end_early(RunStatus::Failed, "Something went wrong on the server. Its log says what.", cleaned).await
     }

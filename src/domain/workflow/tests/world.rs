@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::domain::benchmark::EngineKind;
 use crate::domain::inventory::{
-    Cluster, ClusterAccess, ClusterKind, Credential, Dataset, DatasetFormat, Device, DeviceConfig, DeviceInfo, DeviceType, EngineAvailability, KubernetesAccess,
-    FileLocation, Model, ModelFacts, ModelFormat, ModelSource, Node,
+    Cluster, ClusterAccess, ClusterKind, Credential, Dataset, DatasetFormat, Device, DeviceConfig, DeviceInfo, DeviceType,
+    EngineAvailability, FileLocation, KubernetesAccess, Model, ModelFacts, ModelFormat, ModelSource, Node,
 };
 use crate::domain::problem::FieldError;
 use crate::domain::provider::ProviderId;

@@ -98,7 +98,8 @@ impl Keeper {
         let log = self.dir.join(files::LOAD_LOG);
         // A load that is asked to end writes down what it has, which takes longer than an engine's end.
         let grace = Duration::from_secs(self.spec.grace_s * 3);
-        let load = Guarded::spawn(SpawnSpec { argv: &argv, env: &env, log: &log, dir: &self.dir, grace }).await.map_err(failed)?;
+        let load =
+            Guarded::spawn(SpawnSpec { argv: &argv, env: &env, log: &log, dir: &self.dir, grace }).await.map_err(failed)?;
         self.journal.process("load", load.pid);
         self.load = Some(load);
         Ok(())

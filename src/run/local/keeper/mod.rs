@@ -116,10 +116,8 @@ fn keep(dir: &Path) -> Result<(), KeeperError> {
     guard::adopt_descendants();
     // Fails only where one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(KeeperError::io("can't start the runtime"))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(KeeperError::io("can't start the runtime"))?;
     let journal = runtime.block_on(stages::carry_out(dir, spec, secret, journal));
     drop(lock);
     // Where the journal can't be written, this is the only way to say so: the portal reads the log's last line.
