@@ -10,9 +10,10 @@ use sqlx::{Row, SqlSafeStr};
 use super::StoreError;
 
 /// Every schema, oldest first: version, name, statements. A test compares this list with the folder.
-const SCHEMAS: [(i64, &str, &str); 2] = [
+const SCHEMAS: [(i64, &str, &str); 3] = [
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "accounts", include_str!("../../migrations/sqlite/0002_accounts.sql")),
+    (4, "executors", include_str!("../../migrations/sqlite/0004_executors.sql")),
 ];
 
 /// The newest schema that this program knows.
