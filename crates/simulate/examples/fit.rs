@@ -43,8 +43,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     for point in csv::Reader::from_path(table)?.into_deserialize::<Point>() {
         let point = point?;
         if point.consistent == 1
-            && let Ok(prepared) = point.prepare()
+            && let Ok(mut prepared) = point.prepare()
         {
+            if point.left_out_burst()
+                && let Some(tpot) = point.tpot_ms
+            {
+                prepared.begin_over(tpot * f64::from(point.osl) / 1e3);
+            }
             rows.push(Row { point, prepared });
         }
     }
@@ -55,7 +60,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = std::io::stdout().lock();
     match mode.as_str() {
         "evaluate" => report(&mut out, &errors(&rows, &Profiles::published()))?,
-        "fit" => print_profiles(&mut out, &fit_all(&rows))?,
+        "fit" => {
+            let mut profiles = fit_all(&rows);
+            let scored: Vec<&Row> = rows.iter().copied().filter(|row| row.scored()).collect();
+            state_errors(&mut profiles, &cross_validate(&scored, Row::cell));
+            print_profiles(&mut out, &profiles)?;
+        }
         "cross-validate" => {
             for (title, group) in [
                 ("cells left out", Row::cell as fn(&Row) -> String),
@@ -71,6 +81,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             report(&mut out, &cross_validate(&scored, Row::cell))?;
         }
         "refit" => report(&mut out, &errors(&rows, &fit_all(&rows)))?,
+        "rows" => list(&mut out, &errors(&rows, &fit_all(&rows)))?,
         other => return Err(format!("unknown mode {other}").into()),
     }
     Ok(())
@@ -95,19 +106,15 @@ fn fit_group(rows: &[&Row]) -> Profile {
         .filter(|factor| (mixture || !factor.of_mixtures()) && (several || !factor.of_links()))
         .map(|factor| Multiplier { factors: vec![factor], ridge: 0.3 })
         .collect();
-    let fitted = |kv_precision| {
-        let observations: Vec<Observation<'_>> = rows.iter().map(|row| observation(row, kv_precision)).collect();
-        let efficiency = calibrate::fit(&observations, &start, &multipliers);
-        let spread: f64 = calibrate::residuals(&observations, &efficiency).iter().map(|residual| residual.abs().min(0.5)).sum();
-        (efficiency, kv_precision, spread)
+    let observed = |kv_precision| -> Vec<Observation<'_>> { rows.iter().map(|row| observation(row, kv_precision)).collect() };
+    let spread = |kv_precision| -> f64 {
+        let observations = observed(kv_precision);
+        // Where the cache is full tells its format; the factors matter little for that.
+        calibrate::residuals(&observations, &start).iter().map(|residual| residual.abs().min(0.5)).sum()
     };
-    let wide = fitted(KvPrecision::Bits16);
-    let (efficiency, kv_precision, _) = if first.precision == Precision::Bf16 {
-        wide
-    } else {
-        let narrow = fitted(KvPrecision::Bits8);
-        if narrow.2 < wide.2 { narrow } else { wide }
-    };
+    let narrow = first.precision != Precision::Bf16 && spread(KvPrecision::Bits8) < spread(KvPrecision::Bits16);
+    let kv_precision = if narrow { KvPrecision::Bits8 } else { KvPrecision::Bits16 };
+    let efficiency = calibrate::fit(&observed(kv_precision), &start, &multipliers);
     Profile {
         device: first.device.name.clone(),
         generation: first.device.generation,
@@ -119,6 +126,26 @@ fn fit_group(rows: &[&Row]) -> Profile {
         efficiency,
         runs: rows.len() as u32,
         error_pct: (0.0, 0.0),
+    }
+}
+
+/// What was left out of fitting says how far off a profile is; too little of it says nothing, and 30 % stand.
+fn state_errors(profiles: &mut Profiles, failures: &[Failure<'_>]) {
+    for profile in &mut profiles.0 {
+        let mut errors: Vec<f64> = failures
+            .iter()
+            .filter(|failure| {
+                let prepared = &failure.row.prepared;
+                prepared.device.name == profile.device
+                    && prepared.engine == profile.engine
+                    && prepared.version == profile.version
+                    && prepared.precision == profile.precision
+                    && prepared.model.mixture.is_some() == profile.mixture
+            })
+            .filter_map(|failure| failure.errors.and_then(|errors| errors[2].or(errors[1])))
+            .map(|error| 100.0 * error.abs())
+            .collect();
+        profile.error_pct = if errors.len() < 8 { (15.0, 30.0) } else { (percentile(&mut errors, 0.5), percentile(&mut errors, 0.9)) };
     }
 }
 
@@ -170,6 +197,27 @@ fn errors<'a>(rows: &[&'a Row], profiles: &Profiles) -> Vec<Failure<'a>> {
             Failure { row, errors }
         })
         .collect()
+}
+
+fn list(out: &mut impl Write, failures: &[Failure<'_>]) -> std::io::Result<()> {
+    for failure in failures {
+        let point = &failure.row.point;
+        let shown = |error: Option<f64>| error.map_or("-".to_owned(), |error| format!("{:+.1}", 100.0 * error));
+        let [ttft, tpot, e2el] = failure.errors.unwrap_or_default().map(shown);
+        writeln!(
+            out,
+            "{} {} tp{} {}/{} c{} ttft {:.0} {ttft} % tpot {:.2} {tpot} % e2el {e2el} %",
+            failure.row.key(),
+            point.model,
+            failure.row.prepared.tensor_parallel,
+            point.isl,
+            point.osl,
+            point.concurrency,
+            point.ttft_ms.unwrap_or_default(),
+            point.tpot_ms.unwrap_or_default(),
+        )?;
+    }
+    Ok(())
 }
 
 fn cross_validate<'a>(rows: &[&'a Row], group: fn(&Row) -> String) -> Vec<Failure<'a>> {
@@ -285,7 +333,7 @@ fn print_profiles(out: &mut impl Write, profiles: &Profiles) -> std::io::Result<
             Factor::ALL.iter().map(|&factor| format!("{:.4}", profile.efficiency.get(factor))).collect();
         writeln!(
             out,
-            "    row(\"{}\", {:?}, {}, Precision::{:?}, {}, KvPrecision::{:?}, {}, [{}]),",
+            "    row(\"{}\", {:?}, {}, Precision::{:?}, {}, KvPrecision::{:?}, {}, ({:.1}, {:.1}), [{}]),",
             profile.device,
             profile.engine,
             version(profile.version),
@@ -293,6 +341,8 @@ fn print_profiles(out: &mut impl Write, profiles: &Profiles) -> std::io::Result<
             profile.mixture,
             profile.kv_precision,
             profile.runs,
+            profile.error_pct.0,
+            profile.error_pct.1,
             values.join(", ")
         )?;
     }

@@ -31,7 +31,7 @@ const OUTLIER: f64 = 0.1;
 const QUEUED_MS: f64 = 5000.0;
 /// No multiplier leaves e^-1.5 to e^1.5.
 const FARTHEST: f64 = 1.5;
-const ITERATIONS: usize = 12;
+const ITERATIONS: usize = 8;
 const DIFFERENCE: f64 = 0.02;
 
 /// What the portal fits to its own runs: five multipliers and the constant of the API.
@@ -83,7 +83,11 @@ fn applied(start: &Efficiency, multipliers: &[Multiplier], logarithms: &[f64]) -
     let mut efficiency = *start;
     for (multiplier, logarithm) in multipliers.iter().zip(logarithms) {
         for &factor in &multiplier.factors {
-            *efficiency.get_mut(factor) *= logarithm.exp();
+            let value = efficiency.get_mut(factor);
+            *value *= logarithm.exp();
+            if factor.is_share() {
+                *value = value.min(1.0);
+            }
         }
     }
     efficiency
@@ -142,7 +146,7 @@ pub fn fit(observations: &[Observation<'_>], start: &Efficiency, multipliers: &[
             let residuals = at(&tried);
             let new = loss(&residuals, multipliers, &tried);
             if new < best {
-                improved = best - new > 1e-4 * best;
+                improved = best - new > 1e-3 * best;
                 (logarithms, current, best) = (tried, residuals, new);
                 damping = (damping / 5.0).max(1e-6);
                 break;

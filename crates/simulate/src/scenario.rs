@@ -238,7 +238,7 @@ fn split(workload: &Workload, replicas: usize) -> Vec<Workload> {
         .map(|replica| Workload {
             requests: workload.requests.iter().skip(replica).step_by(replicas).copied().collect(),
             load: match workload.load {
-                Load::Closed { concurrency } => Load::Closed { concurrency: share(concurrency, replica).max(1) },
+                Load::Closed { concurrency, ramp } => Load::Closed { concurrency: share(concurrency, replica).max(1), ramp },
                 Load::Open { max_in_flight } => Load::Open { max_in_flight: max_in_flight.map(|cap| share(cap, replica)) },
             },
             warmup: share(workload.warmup as u32, replica) as usize,

@@ -18,7 +18,11 @@ pub struct Request {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Load {
     /// So many users, each sending the next request when the last has ended.
-    Closed { concurrency: u32 },
+    Closed {
+        concurrency: u32,
+        /// Seconds over which the users begin, one by one; 0: all at once.
+        ramp: f64,
+    },
     /// Requests come at their arrival times; one that would exceed the cap of requests in flight is dropped.
     Open { max_in_flight: Option<u32> },
 }
@@ -64,7 +68,7 @@ pub struct InvalidLoad {
 
 impl Workload {
     pub fn closed(count: usize, lengths: Lengths, concurrency: u32, seed: u64) -> Self {
-        Self { requests: requests(count, lengths, seed), load: Load::Closed { concurrency: concurrency.max(1) }, warmup: 0 }
+        Self { requests: requests(count, lengths, seed), load: Load::Closed { concurrency: concurrency.max(1), ramp: 0.0 }, warmup: 0 }
     }
 
     /// All at once.

@@ -5,12 +5,12 @@ use std::io::{Read, Write};
 use serde::Deserialize;
 
 use crate::device::{self, Device};
-use crate::engine::{Engine, EngineVersion, parse_engine};
+use crate::engine::{Engine, EngineSettings, EngineVersion, parse_engine};
 use crate::model::{ModelDescriptor, catalogue};
 use crate::precision::Precision;
 use crate::profile::Profiles;
 use crate::scenario::{Scenario, SimulationError, Simulator};
-use crate::workload::{Lengths, Workload};
+use crate::workload::{Lengths, Load, Workload};
 
 const SEED: u64 = 1;
 /// What is known of a load that does not state its number of requests: ten for each user.
@@ -74,6 +74,16 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Lets the users of a closed loop begin one by one over so many seconds. An engine that puts prompts first gathers users
+    /// into step again, so that there they begin together.
+    pub fn begin_over(&mut self, seconds: f64) {
+        let settings = EngineSettings::defaults(self.engine, &self.device, self.tensor_parallel);
+        if settings.mixed_steps
+            && let Load::Closed { ramp, .. } = &mut self.workload.load {
+            *ramp = seconds;
+        }
+    }
+
     pub fn scenario(&self) -> Scenario<'_> {
         Scenario {
             model: &self.model,
@@ -142,6 +152,11 @@ impl Point {
         Ok(Prepared { workload: self.load(), model, device, engine, version, precision, tensor_parallel, replicas, notes })
     }
 
+    /// Whether the source left the opening burst of a closed loop out of its figures.
+    pub fn left_out_burst(&self) -> bool {
+        self.workload == "closed" && self.first_burst == "out"
+    }
+
     fn load(&self) -> Workload {
         let users = self.concurrency.max(1);
         let least_share = self.lengths.split('-').next().and_then(|share| share.parse().ok()).unwrap_or(1.0);
@@ -152,7 +167,7 @@ impl Point {
             "static_batch" => Workload::burst(users as usize, lengths, SEED),
             "burst" => Workload::burst(stated.unwrap_or(users as usize), lengths, SEED),
             "serial" => Workload::closed(stated.unwrap_or(10).min(100), lengths, 1, SEED),
-            _ if self.first_burst == "out" => {
+            _ if self.left_out_burst() => {
                 let mut workload = Workload::closed(count + users as usize, lengths, users, SEED);
                 workload.warmup = users as usize;
                 workload
@@ -162,6 +177,9 @@ impl Point {
     }
 
     /// What the simulator says, with its notes.
+    ///
+    /// A source that left out the opening burst measured users out of step with each other. Simulated users with equal lengths
+    /// would stay in step for ever, so that they begin over the time of one request, as a first run without that finds it.
     pub fn predict(&self, profiles: &Profiles) -> Result<(Predicted, Vec<String>), String> {
         let mut prepared = self.prepare()?;
         let run = |prepared: &Prepared| {
@@ -175,7 +193,13 @@ impl Point {
             prepared.replicas = 1;
             simulation = run(&prepared);
         }
-        let simulation = simulation.map_err(|error| error.to_string())?;
+        let mut simulation = simulation.map_err(|error| error.to_string())?;
+        if self.left_out_burst()
+            && let Some(latency) = simulation.outcome.e2el_ms
+        {
+            prepared.begin_over(latency.mean / 1e3);
+            simulation = run(&prepared).map_err(|error| error.to_string())?;
+        }
         let outcome = &simulation.outcome;
         let ttft = outcome.ttft_ms.ok_or("every request is longer than the KV cache")?;
         let mut notes = prepared.notes;

@@ -80,8 +80,11 @@ impl EngineVersion {
 /// Reads "vllm 0.12.0".
 pub fn parse_engine(text: &str) -> Result<(Engine, Option<EngineVersion>), UnknownEngine> {
     let mut words = text.split_whitespace();
-    let engine = words.next().unwrap_or("").parse()?;
-    Ok((engine, words.next().and_then(EngineVersion::parse)))
+    let name = words.next().unwrap_or("");
+    let engine = name.parse()?;
+    // NIM's own versions say nothing of the engine inside.
+    let version = words.next().filter(|_| !name.eq_ignore_ascii_case("nim")).and_then(EngineVersion::parse);
+    Ok((engine, version))
 }
 
 /// How the scheduler behaves.

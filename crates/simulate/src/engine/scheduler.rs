@@ -90,6 +90,7 @@ struct Replica<'a> {
     settings: &'a EngineSettings,
     api: f64,
     api_per_token: f64,
+    tokenizer_free: f64,
     clock: f64,
     cache: Cache,
     arriving: BinaryHeap<Reverse<Arrival>>,
@@ -123,6 +124,7 @@ pub fn simulate_replica(
         settings,
         api: efficiency.api_ms * 1e-3,
         api_per_token: efficiency.api_us_per_token * 1e-6,
+        tokenizer_free: 0.0,
         clock: 0.0,
         cache: Cache::new(kv_tokens, settings),
         arriving: BinaryHeap::new(),
@@ -145,9 +147,9 @@ pub fn simulate_replica(
 impl Replica<'_> {
     fn start(&mut self) {
         match self.load {
-            Load::Closed { concurrency } => {
-                for _ in 0..concurrency {
-                    self.send_next(0.0);
+            Load::Closed { concurrency, ramp } => {
+                for user in 0..concurrency {
+                    self.send_next(ramp * f64::from(user) / f64::from(concurrency));
                 }
             }
             Load::Open { .. } => {
@@ -167,7 +169,10 @@ impl Replica<'_> {
 
     fn send(&mut self, index: usize, at: f64) {
         self.times[index].0 = at;
-        let reaches = at + self.api + self.api_per_token * f64::from(self.requests[index].input);
+        // Tokenisation is one thread: requests sent together reach the engine one after another.
+        let begins = (at + self.api).max(self.tokenizer_free);
+        let reaches = begins + self.api_per_token * f64::from(self.requests[index].input);
+        self.tokenizer_free = reaches;
         self.arriving.push(Reverse(Arrival(reaches, index as u32)));
     }
 

@@ -89,6 +89,11 @@ impl Factor {
         matches!(self, Self::ExpertCompute | Self::ExpertMemory)
     }
 
+    /// Whether it is a share of a data-sheet rate, of which there is no more than all.
+    pub fn is_share(self) -> bool {
+        matches!(self, Self::Compute | Self::Memory | Self::Kv | Self::Attention | Self::Link)
+    }
+
     /// Whether it only matters where several devices serve one replica.
     pub fn of_links(self) -> bool {
         matches!(self, Self::Link | Self::LinkLatency)
