@@ -1,7 +1,7 @@
 //! Fits efficiency factors to measured runs: Gauss-Newton on the logarithms of few multipliers, held to where they start.
 
-use crate::profile::{Efficiency, Factor};
-use crate::scenario::{ErrorBar, Prediction, Scenario, Simulator, Standing};
+use crate::profile::{Efficiency, Factor, Standing};
+use crate::scenario::{ErrorBar, Prediction, Scenario, Simulator};
 use crate::workload::Workload;
 use crate::{KvPrecision, SimulationError};
 
@@ -31,7 +31,8 @@ const OUTLIER: f64 = 0.1;
 const QUEUED_MS: f64 = 5000.0;
 /// No multiplier leaves e^-1.5 to e^1.5.
 const FARTHEST: f64 = 1.5;
-const ITERATIONS: usize = 8;
+/// Enough for the fits of own runs to settle.
+pub const ITERATIONS: usize = 12;
 const DIFFERENCE: f64 = 0.02;
 
 /// What the portal fits to its own runs: five multipliers and the constant of the API.
@@ -48,15 +49,9 @@ pub fn own_runs() -> Vec<Multiplier> {
 }
 
 fn simulated(observation: &Observation<'_>, efficiency: &Efficiency) -> Result<[Option<f64>; 4], SimulationError> {
-    let prediction =
-        Prediction { standing: Standing::Prior, runs: 0, error_pct: ErrorBar { ttft: 0.0, tpot: 0.0, e2el: 0.0 } };
-    let simulator = Simulator::with_factors(
-        observation.scenario.clone(),
-        *efficiency,
-        observation.kv_precision,
-        prediction,
-        Vec::new(),
-    )?;
+    let prediction = Prediction { standing: Standing::Prior, runs: 0, error_pct: ErrorBar { ttft: 0.0, tpot: 0.0, e2el: 0.0 } };
+    let simulator =
+        Simulator::with_factors(observation.scenario.clone(), *efficiency, observation.kv_precision, prediction, Vec::new())?;
     let outcome = simulator.run(observation.workload)?.outcome;
     let mean = |distribution: Option<crate::outcome::Distribution>| distribution.map(|distribution| distribution.mean);
     Ok([mean(outcome.ttft_ms), mean(outcome.tpot_ms), mean(outcome.e2el_ms), Some(outcome.output_throughput)])
@@ -99,15 +94,15 @@ fn loss(residuals: &[f64], multipliers: &[Multiplier], logarithms: &[f64]) -> f6
     residuals.iter().map(soft).sum::<f64>() + held.sum::<f64>()
 }
 
-/// The factors that explain the observations best.
-pub fn fit(observations: &[Observation<'_>], start: &Efficiency, multipliers: &[Multiplier]) -> Efficiency {
+/// The factors that explain the observations best, after so many iterations at most.
+pub fn fit(observations: &[Observation<'_>], start: &Efficiency, multipliers: &[Multiplier], iterations: usize) -> Efficiency {
     let count = multipliers.len();
     let at = |logarithms: &[f64]| residuals(observations, &applied(start, multipliers, logarithms));
     let mut logarithms = vec![0.0; count];
     let mut current = at(&logarithms);
     let mut best = loss(&current, multipliers, &logarithms);
     let mut damping = 1e-2;
-    for _ in 0..ITERATIONS {
+    for _ in 0..iterations {
         let columns: Vec<Vec<f64>> = (0..count)
             .map(|column| {
                 let mut moved = logarithms.clone();
@@ -115,8 +110,7 @@ pub fn fit(observations: &[Observation<'_>], start: &Efficiency, multipliers: &[
                 at(&moved).iter().zip(&current).map(|(new, old)| (new - old) / DIFFERENCE).collect()
             })
             .collect();
-        let weights: Vec<f64> =
-            current.iter().map(|residual| 1.0 / (1.0 + (residual / OUTLIER).powi(2)).sqrt()).collect();
+        let weights: Vec<f64> = current.iter().map(|residual| 1.0 / (1.0 + (residual / OUTLIER).powi(2)).sqrt()).collect();
         let product = |one: &[f64], other: &[f64]| -> f64 {
             one.iter().zip(other).zip(&weights).map(|((one, other), weight)| one * other * weight).sum()
         };

@@ -51,7 +51,8 @@ impl MemoryFit {
         let kv_cache = usable - weights - reserve;
         let kv_bytes_per_token =
             f64::from(model.layers) * model.kv_bytes_per_layer(kv_precision) / model.kv_shards(tensor_parallel);
-        let kv_tokens = if kv_cache > 0.0 { kv_cache / effective_bytes_per_token(model, kv_bytes_per_token, longest_request) } else { 0.0 };
+        let kv_tokens =
+            if kv_cache > 0.0 { kv_cache / effective_bytes_per_token(model, kv_bytes_per_token, longest_request) } else { 0.0 };
         // Whole blocks.
         let kv_tokens = kv_tokens as u64 / u64::from(settings.block_tokens) * u64::from(settings.block_tokens);
         Self {

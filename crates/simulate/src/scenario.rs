@@ -8,7 +8,7 @@ use crate::memory::MemoryFit;
 use crate::model::ModelDescriptor;
 use crate::outcome::Outcome;
 use crate::precision::{KvPrecision, Precision};
-use crate::profile::{Efficiency, Match, Profile, ProfileQuery, Profiles};
+use crate::profile::{Efficiency, Match, Profile, ProfileQuery, Profiles, Standing};
 use crate::step::StepModel;
 use crate::workload::{Load, Workload};
 
@@ -29,14 +29,6 @@ pub struct Scenario<'a> {
     pub settings: Option<EngineSettings>,
     /// Tokens of KV cache of one replica, where the engine has said so; `None`: as counted.
     pub kv_tokens: Option<u64>,
-}
-
-/// Where the efficiency factors came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    Prior,
-    Calibrated,
 }
 
 /// Expected error of the figures, as a share in per cent that nine of ten are within.
@@ -200,8 +192,7 @@ impl<'a> Simulator<'a> {
             .iter()
             .enumerate()
             .map(|(replica, share)| {
-                let mut run =
-                    simulate_replica(share, &self.steps, &self.settings, &self.efficiency, kv_tokens, stretches);
+                let mut run = simulate_replica(share, &self.steps, &self.settings, &self.efficiency, kv_tokens, stretches);
                 for sample in &mut run.samples {
                     sample.request = sample.request * self.scenario.replicas + replica as u32;
                 }
@@ -247,13 +238,7 @@ fn split(workload: &Workload, replicas: usize) -> Vec<Workload> {
 }
 
 fn asked(scenario: &Scenario<'_>) -> String {
-    describe(
-        &scenario.device.name,
-        scenario.engine,
-        scenario.version,
-        scenario.precision,
-        scenario.model.mixture.is_some(),
-    )
+    describe(&scenario.device.name, scenario.engine, scenario.version, scenario.precision, scenario.model.mixture.is_some())
 }
 
 fn used(profile: &Profile) -> String {
@@ -283,5 +268,7 @@ fn prediction(profile: Option<(&Profile, Match)>) -> Prediction {
         45.0
     };
     let e2el = least.max(profile.error_pct.1);
-    Prediction { standing: Standing::Prior, runs: profile.runs, error_pct: ErrorBar { ttft: 2.0 * e2el, tpot: e2el, e2el } }
+    // What is calibrated on one thing is a prior for another.
+    let standing = if matched.exact() { profile.standing } else { Standing::Prior };
+    Prediction { standing, runs: profile.runs, error_pct: ErrorBar { ttft: 2.0 * e2el, tpot: e2el, e2el } }
 }

@@ -105,7 +105,6 @@ pub struct StepModel {
     step: f64,
     sequence: f64,
     prefill_step: f64,
-    /// A sliding window below any context would break the closed form.
     window: Option<u32>,
 }
 
@@ -129,7 +128,6 @@ impl StepModel {
             .map_or((0.0, 0.0), |mixture| (f64::from(mixture.experts), f64::from(mixture.experts_per_token)));
         let expert_parameters = model.expert_parameters();
         let head = model.head_parameters();
-        let counted = model.bytes(precision);
         // A file's own size goes before the count, spread over all matrices alike.
         let scale = match model.weight_bytes {
             Some(bytes) if precision == model.precision => {
@@ -137,7 +135,6 @@ impl StepModel {
             }
             _ => 1.0,
         };
-        debug_assert!(counted > 0.0);
         let kv_read = model.kv_bytes_per_layer(kv_precision)
             / (model.kv_shards(tensor_parallel) * device.bytes_per_second() * efficiency.kv);
         let pair = model.attention.operations_per_pair() / (sixteen * efficiency.attention);

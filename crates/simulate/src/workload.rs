@@ -53,10 +53,17 @@ impl Lengths {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "process", rename_all = "snake_case")]
 pub enum Arrivals {
-    Constant { rate: f64 },
-    Poisson { rate: f64 },
+    Constant {
+        rate: f64,
+    },
+    Poisson {
+        rate: f64,
+    },
     /// Burstiness is the shape: below 1 more bursty than Poisson, above 1 more even.
-    Gamma { rate: f64, burstiness: f64 },
+    Gamma {
+        rate: f64,
+        burstiness: f64,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -68,7 +75,11 @@ pub struct InvalidLoad {
 
 impl Workload {
     pub fn closed(count: usize, lengths: Lengths, concurrency: u32, seed: u64) -> Self {
-        Self { requests: requests(count, lengths, seed), load: Load::Closed { concurrency: concurrency.max(1), ramp: 0.0 }, warmup: 0 }
+        Self {
+            requests: requests(count, lengths, seed),
+            load: Load::Closed { concurrency: concurrency.max(1), ramp: 0.0 },
+            warmup: 0,
+        }
     }
 
     /// All at once.

@@ -3,9 +3,9 @@
 mod common;
 
 use common::{device, model, scenario};
-use dyno_simulate::calibrate::{Observation, fit, own_runs, residuals};
-use dyno_simulate::profile::Efficiency;
-use dyno_simulate::scenario::{ErrorBar, Prediction, Standing};
+use dyno_simulate::calibrate::{ITERATIONS, Observation, fit, own_runs, residuals};
+use dyno_simulate::profile::{Efficiency, Standing};
+use dyno_simulate::scenario::{ErrorBar, Prediction};
 use dyno_simulate::{KvPrecision, Lengths, Simulator, Workload};
 
 #[test]
@@ -27,8 +27,7 @@ fn four_runs_correct_a_wrong_prior() {
         .iter()
         .map(|workload| {
             let scenario = scenario(&model, &card, 1);
-            let simulator =
-                Simulator::with_factors(scenario.clone(), truth, KvPrecision::Bits16, nothing, Vec::new()).unwrap();
+            let simulator = Simulator::with_factors(scenario.clone(), truth, KvPrecision::Bits16, nothing, Vec::new()).unwrap();
             let outcome = simulator.run(workload).unwrap().outcome;
             Observation {
                 scenario,
@@ -43,7 +42,7 @@ fn four_runs_correct_a_wrong_prior() {
         .collect();
     let worst = |efficiency: &Efficiency| residuals(&observations, efficiency).into_iter().map(f64::abs).fold(0.0, f64::max);
     assert!(worst(&prior) > 0.2);
-    let fitted = fit(&observations, &prior, &own_runs());
+    let fitted = fit(&observations, &prior, &own_runs(), ITERATIONS);
     assert!(worst(&fitted) < 0.05, "{}", worst(&fitted));
     assert!((fitted.memory / truth.memory - 1.0).abs() < 0.1, "{}", fitted.memory);
     // What no run tells stays at the prior.

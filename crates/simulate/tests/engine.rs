@@ -9,7 +9,8 @@ use dyno_simulate::profile::Efficiency;
 use dyno_simulate::step::{StepModel, StepWork};
 use dyno_simulate::workload::Arrivals;
 use dyno_simulate::{
-    Engine, EngineSettings, KvPrecision, Lengths, Load, Precision, Profiles, Request, Scenario, SimulationError, Simulator, Workload,
+    Engine, EngineSettings, KvPrecision, Lengths, Load, Precision, Profiles, Request, Scenario, SimulationError, Simulator,
+    Workload,
 };
 
 const SETTINGS: EngineSettings = EngineSettings {
@@ -66,11 +67,8 @@ fn one_request_has_known_times() {
 #[test]
 fn prompts_share_a_step_with_running_sequences() {
     let (steps, efficiency) = ten_millisecond_steps();
-    let workload = Workload {
-        requests: requests(&[(0.0, 60, 10), (0.001, 64, 2)]),
-        load: Load::Open { max_in_flight: None },
-        warmup: 0,
-    };
+    let workload =
+        Workload { requests: requests(&[(0.0, 60, 10), (0.001, 64, 2)]), load: Load::Open { max_in_flight: None }, warmup: 0 };
     let run = simulate_replica(&workload, &steps, &SETTINGS, &efficiency, 10_000, Stretches::Summed);
     let second = run.samples.iter().find(|sample| sample.request == 1).unwrap();
     // It comes within the first step; one token of 64 goes to the running sequence, so that it takes the second and third.
@@ -84,11 +82,8 @@ fn prompts_share_a_step_with_running_sequences() {
 fn engines_that_put_prompts_first_hold_up_running_sequences() {
     let (steps, efficiency) = ten_millisecond_steps();
     let settings = EngineSettings { mixed_steps: false, ..SETTINGS };
-    let workload = Workload {
-        requests: requests(&[(0.0, 60, 10), (0.001, 64, 2)]),
-        load: Load::Open { max_in_flight: None },
-        warmup: 0,
-    };
+    let workload =
+        Workload { requests: requests(&[(0.0, 60, 10), (0.001, 64, 2)]), load: Load::Open { max_in_flight: None }, warmup: 0 };
     let run = simulate_replica(&workload, &steps, &settings, &efficiency, 10_000, Stretches::Summed);
     let end = |request| milliseconds(run.samples.iter().find(|sample| sample.request == request).unwrap().end);
     // The second prompt has the second step to itself; the first request loses that step.
@@ -167,7 +162,10 @@ fn summed_stretches_equal_the_walk() {
                     assert_eq!(summed.samples.len(), walked.samples.len(), "{at}");
                     for (one, other) in summed.samples.iter().zip(&walked.samples) {
                         assert_eq!(one.request, other.request);
-                        assert!(close(one.first_token, other.first_token) && close(one.end, other.end), "{at}: {one:?} {other:?}");
+                        assert!(
+                            close(one.first_token, other.first_token) && close(one.end, other.end),
+                            "{at}: {one:?} {other:?}"
+                        );
                     }
                     assert!(close(summed.time.total(), walked.time.total()), "{at}");
                     let (one, other) = (summed.itl_ms.unwrap(), walked.itl_ms.unwrap());

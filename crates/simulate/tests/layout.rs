@@ -15,7 +15,8 @@ fn layouts_are_ranked_and_the_others_explained() {
     let all = layouts(&scenario, 8, &workload, &Limits::default(), Some(3.0), &Profiles::published());
     assert_eq!(all.len(), 4);
     for pair in all.windows(2) {
-        let throughput = |layout: &dyno_simulate::layout::Layout| layout.verdict.as_ref().map_or(0.0, |found| found.output_throughput);
+        let throughput =
+            |layout: &dyno_simulate::layout::Layout| layout.verdict.as_ref().map_or(0.0, |found| found.output_throughput);
         assert!(throughput(&pair[0]) >= throughput(&pair[1]));
     }
     for layout in &all {

@@ -62,7 +62,8 @@ fn sliding_windows_are_read() {
             "intermediate_size": 64, "num_local_experts": 8, "num_experts_per_tok": 2, "sliding_window": 128 {more}}}"#
         )
     };
-    let window = |more: &str| from_config_json("m", &text(more)).unwrap().sliding_window.map(|window| (window.tokens, window.layers));
+    let window =
+        |more: &str| from_config_json("m", &text(more)).unwrap().sliding_window.map(|window| (window.tokens, window.layers));
     assert_eq!(window(""), Some((128, 2)));
     let types = r#", "layer_types": ["sliding_attention", "sliding_attention", "sliding_attention", "full_attention"]"#;
     assert_eq!(window(types), Some((128, 3)));
@@ -93,10 +94,12 @@ fn what_is_unknown_is_said() {
 
 #[test]
 fn nonsense_is_refused() {
-    let text = r#"{"model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 0, "vocab_size": 10}"#;
+    let text =
+        r#"{"model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 0, "vocab_size": 10}"#;
     assert!(matches!(from_config_json("m", text), Err(ModelError::Invalid { .. })));
     assert!(matches!(from_config_json("m", "[]"), Err(ModelError::Unreadable(_) | ModelError::Missing(_))));
-    let text = r#"{"model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 10}"#;
+    let text =
+        r#"{"model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 10}"#;
     assert!(matches!(from_config_json("m", text), Err(ModelError::Missing(_))), "no feed-forward width");
 }
 

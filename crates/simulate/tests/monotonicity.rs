@@ -3,12 +3,13 @@
 mod common;
 
 use common::{device, model, scenario};
+use dyno_simulate::profile::{Efficiency, Factor};
 use dyno_simulate::step::{StepModel, StepWork};
 use dyno_simulate::{Device, KvPrecision, Lengths, Precision, Profiles, Simulator, Workload};
-use dyno_simulate::profile::{Efficiency, Factor};
 use proptest::prelude::*;
 
-const MODELS: [&str; 4] = ["meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.1-70B", "openai/gpt-oss-120b", "deepseek-ai/DeepSeek-V3"];
+const MODELS: [&str; 4] =
+    ["meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.1-70B", "openai/gpt-oss-120b", "deepseek-ai/DeepSeek-V3"];
 
 fn any_work() -> impl Strategy<Value = StepWork> {
     (0_u32..512, 0_u32..8192, 0_u32..32_768).prop_map(|(decodes, prefill_tokens, context)| StepWork {

@@ -37,7 +37,9 @@ fn predictions_stand_beside_what_was_measured() {
 #[test]
 fn every_kind_of_load_is_understood() {
     let row = |workload: &str, requests: &str, burst: &str| {
-        format!("H100-SXM-80GB,1,meta-llama/Llama-3.1-8B-Instruct,bf16,vllm 0.12.0,512,64,8,,,,s,{workload},{requests},fixed,,,1,1,{burst}")
+        format!(
+            "H100-SXM-80GB,1,meta-llama/Llama-3.1-8B-Instruct,bf16,vllm 0.12.0,512,64,8,,,,s,{workload},{requests},fixed,,,1,1,{burst}"
+        )
     };
     let rows = [
         row("closed", "", "in"),

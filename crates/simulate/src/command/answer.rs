@@ -8,8 +8,8 @@ use crate::engine::parse_engine;
 use crate::layout::{Estimate, Layout, layouts};
 use crate::model::{catalogue, from_config_json};
 use crate::outcome::{Distribution, Limits};
-use crate::profile::Profiles;
-use crate::scenario::{Scenario, Simulation, Simulator, Standing};
+use crate::profile::{Profiles, Standing};
+use crate::scenario::{Scenario, Simulation, Simulator};
 use crate::workload::{Arrivals, Lengths, Workload};
 
 const REQUESTS_AT_A_RATE: u32 = 640;

@@ -79,7 +79,8 @@ impl Prepared {
     pub fn begin_over(&mut self, seconds: f64) {
         let settings = EngineSettings::defaults(self.engine, &self.device, self.tensor_parallel);
         if settings.mixed_steps
-            && let Load::Closed { ramp, .. } = &mut self.workload.load {
+            && let Load::Closed { ramp, .. } = &mut self.workload.load
+        {
             *ramp = seconds;
         }
     }

@@ -67,7 +67,13 @@ pub struct Device {
 
 impl Device {
     /// A device that is known by stated figures only: peak 16-bit TFLOPS (dense), memory in GiB, bandwidths in GB per second.
-    pub fn stated(name: &str, tflops: f64, memory_gib: f64, memory_bandwidth: f64, link_bandwidth: f64) -> Result<Self, DeviceError> {
+    pub fn stated(
+        name: &str,
+        tflops: f64,
+        memory_gib: f64,
+        memory_bandwidth: f64,
+        link_bandwidth: f64,
+    ) -> Result<Self, DeviceError> {
         for (field, value) in [
             ("peak TFLOPS", tflops),
             ("memory", memory_gib),

@@ -18,8 +18,26 @@ pub enum MetadataValue {
 }
 
 const KNOWN: [&str; 20] = [
-    "llama", "qwen2", "qwen2moe", "qwen3", "qwen3moe", "gemma", "gemma2", "gemma3", "phi3", "gpt-oss", "deepseek2", "glm4", "glm4moe",
-    "granite", "granitemoe", "olmo2", "olmoe", "minimax-m2", "exaone", "internlm2",
+    "llama",
+    "qwen2",
+    "qwen2moe",
+    "qwen3",
+    "qwen3moe",
+    "gemma",
+    "gemma2",
+    "gemma3",
+    "phi3",
+    "gpt-oss",
+    "deepseek2",
+    "glm4",
+    "glm4moe",
+    "granite",
+    "granitemoe",
+    "olmo2",
+    "olmoe",
+    "minimax-m2",
+    "exaone",
+    "internlm2",
 ];
 
 /// From the key-value pairs of a file. `weight_bytes` is the size of its tensors, where it is known.

@@ -131,7 +131,9 @@ impl Efficiency {
                 ..accelerator
             },
             Generation::Blackwell => Self { compute: 0.4, ..accelerator },
-            Generation::Cdna3 | Generation::Gaudi => Self { compute: 0.4, memory: 0.7, kv: 0.6, link_latency_us: 12.0, ..accelerator },
+            Generation::Cdna3 | Generation::Gaudi => {
+                Self { compute: 0.4, memory: 0.7, kv: 0.6, link_latency_us: 12.0, ..accelerator }
+            }
             _ => accelerator,
         }
     }
@@ -162,6 +164,14 @@ impl Efficiency {
     }
 }
 
+/// Where factors came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    Prior,
+    Calibrated,
+}
+
 /// Factors with what they were fitted on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
@@ -176,6 +186,8 @@ pub struct Profile {
     /// Format of the KV cache in those measurements, and unless another is asked for.
     pub kv_precision: KvPrecision,
     pub efficiency: Efficiency,
+    /// Calibrated ones are fitted to the portal's own runs, and go before published ones that match as well.
+    pub standing: Standing,
     /// Measured runs behind it.
     pub runs: u32,
     /// Median and 90th percentile of the error of end-to-end latency on what was left out of fitting, in per cent.
@@ -239,7 +251,7 @@ impl Profiles {
 }
 
 /// Mixtures compute so differently that this goes first; versions are counted by their distance.
-fn score(profile: &Profile, matched: Match, query: &ProfileQuery<'_>) -> (u32, u32, u32) {
+fn score(profile: &Profile, matched: Match, query: &ProfileQuery<'_>) -> (u32, Standing, u32, u32) {
     let generation = profile.generation == query.device.generation;
     let closeness = 16 * u32::from(matched.mixture)
         + 12 * u32::from(matched.engine)
@@ -251,5 +263,5 @@ fn score(profile: &Profile, matched: Match, query: &ProfileQuery<'_>) -> (u32, u
         (None, None) => 0,
         _ => 500,
     };
-    (closeness, 1000_u32.saturating_sub(distance), profile.runs)
+    (closeness, profile.standing, 1000_u32.saturating_sub(distance), profile.runs)
 }
