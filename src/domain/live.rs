@@ -65,12 +65,6 @@ pub struct Line {
     pub text: String,
 }
 
-/// An event as it comes in the stream: its name, and its payload as JSON. `None` for what is not understood.
-pub fn read_event(name: &str, data: &str) -> Option<RunEvent> {
-    let data = serde_json::from_str::<serde_json::Value>(data).ok()?;
-    serde_json::from_value(serde_json::json!({ "event": name, "data": data })).ok()
-}
-
 /// What an event changed, for who draws or reads it out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {

@@ -10,6 +10,7 @@ mod headers;
 mod host;
 mod identity;
 mod late_form;
+mod live;
 mod log;
 mod multipart;
 mod password;

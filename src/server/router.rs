@@ -16,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use super::{App, files, gate, headers, host, late_form, log, multipart, style};
+use super::{App, files, gate, headers, host, late_form, live, log, multipart, style};
 use crate::api::calls::datasets;
 use crate::app;
 use crate::domain::problem::{Problem, ProblemKind};
@@ -51,6 +51,8 @@ pub fn router(portal: &App) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route(style::PATH, get(style::serve))
+        .route("/api/ui/runs/{id}/live", get(live::follow))
+        .route("/api/ui/runs/{id}/live/log", get(live::earlier_lines))
         .merge(crate::api::rest::router())
         .leptos_routes_with_context(portal, PAGES.clone(), context.clone(), move || app::shell(options.clone()))
         .method_not_allowed_fallback(method_not_allowed)

@@ -76,14 +76,6 @@ pub async fn load_history(query: ListQuery, flash: String) -> Result<History, Ca
     })
 }
 
-/// The runs of a page of the history once more, while some of them go on.
-#[server(endpoint = "ui/history/runs", input = server_fn::codec::Json)]
-pub async fn history_runs(query: ListQuery) -> Result<Page<RunRow>, CallError> {
-    let (app, actor) = crate::server::context()?;
-    let query = ListQuery { page_size: Some(query.page_size.unwrap_or(HISTORY_ROWS)), ..query };
-    Ok(crate::api::calls::runs::list(&app, &actor, query).await?)
-}
-
 /// A run as it stands, with what its page needs to go on from there.
 #[server(endpoint = "ui/runs/live", input = server_fn::codec::Json)]
 pub async fn load_live(id: Uuid, flash: String) -> Result<LivePage, CallError> {
@@ -92,44 +84,6 @@ pub async fn load_live(id: Uuid, flash: String) -> Result<LivePage, CallError> {
     let live = told(&app, &actor, id).await?;
     let spec = benchmarks::get(&app, &actor, live.run.benchmark_id).await?.spec;
     Ok(LivePage { live, spec, flash: super::forms::kept(&flash).await })
-}
-
-/// How many runs are before this one on its nodes; nothing once it has begun.
-#[server(endpoint = "ui/runs/queue", input = server_fn::codec::Json)]
-pub async fn queue_position(id: Uuid) -> Result<Option<u32>, CallError> {
-    let (app, actor) = crate::server::context()?;
-    Ok(crate::api::calls::runs::get(&app, &actor, id).await?.queue_position)
-}
-
-/// Lines of a stage's log before an event, at most as many as a page keeps, oldest first.
-#[server(endpoint = "ui/runs/log", input = server_fn::codec::Json)]
-pub async fn earlier_lines(id: Uuid, stage: StageId, before: i64) -> Result<Vec<Line>, CallError> {
-    use crate::domain::event::RunEvent;
-    use crate::domain::live::LOG_LINES;
-    let (app, actor) = crate::server::context()?;
-    let mut lines = std::collections::VecDeque::new();
-    let mut seq = 0;
-    'pieces: loop {
-        let piece = crate::api::calls::runs::events_after(&app, &actor, id, seq, EVENTS).await?;
-        for stored in &piece {
-            seq = stored.seq;
-            if seq >= before {
-                break 'pieces;
-            }
-            if let RunEvent::Log(line) = &stored.event
-                && line.stage == stage
-            {
-                lines.push_back(Line { seq, level: line.level, text: line.line.clone() });
-                if lines.len() > LOG_LINES {
-                    lines.pop_front();
-                }
-            }
-        }
-        if piece.len() < EVENTS as usize {
-            break;
-        }
-    }
-    Ok(lines.into())
 }
 
 /// Asks a run to end.
@@ -160,7 +114,7 @@ const EVENTS: u32 = 5000;
 
 /// A run and what its events tell.
 #[cfg(feature = "ssr")]
-pub(super) async fn told(
+pub(crate) async fn told(
     app: &crate::server::App,
     actor: &crate::domain::user::Actor,
     id: Uuid,
@@ -178,6 +132,44 @@ pub(super) async fn told(
             return Ok(live);
         }
     }
+}
+
+/// At most so many lines of a stage's log before an event, oldest first, and whether there are more before them.
+#[cfg(feature = "ssr")]
+pub(crate) async fn log_lines(
+    app: &crate::server::App,
+    actor: &crate::domain::user::Actor,
+    id: Uuid,
+    stage: StageId,
+    before: i64,
+    most: usize,
+) -> Result<(Vec<Line>, bool), crate::domain::problem::Problem> {
+    use crate::domain::event::RunEvent;
+    let mut lines = std::collections::VecDeque::new();
+    let mut has_more = false;
+    let mut seq = 0;
+    'pieces: loop {
+        let piece = crate::api::calls::runs::events_after(app, actor, id, seq, EVENTS).await?;
+        for stored in &piece {
+            seq = stored.seq;
+            if seq >= before {
+                break 'pieces;
+            }
+            if let RunEvent::Log(line) = &stored.event
+                && line.stage == stage
+            {
+                lines.push_back(Line { seq, level: line.level, text: line.line.clone() });
+                if lines.len() > most {
+                    lines.pop_front();
+                    has_more = true;
+                }
+            }
+        }
+        if piece.len() < EVENTS as usize {
+            break;
+        }
+    }
+    Ok((lines.into(), has_more))
 }
 
 /// An id from a form.

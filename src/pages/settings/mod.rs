@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use crate::api::functions::people::{SettingsView, Shown, load_settings};
-use crate::components::copy::CopyText;
+use crate::islands::CopyText;
 use crate::components::failure::Failure;
 use crate::components::form::{ErrorSummary, summary_lines};
 use crate::components::heading::PageHeading;
