@@ -166,10 +166,11 @@ fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
         if divisor.abs() < 1e-12 {
             continue;
         }
+        let pivot_row = matrix[column].clone();
         for row in column + 1..count {
             let share = matrix[row][column] / divisor;
-            for other in column..count {
-                matrix[row][other] -= share * matrix[column][other];
+            for (value, above) in matrix[row].iter_mut().zip(&pivot_row).skip(column) {
+                *value -= share * above;
             }
             right[row] -= share * right[column];
         }

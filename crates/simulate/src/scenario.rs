@@ -100,18 +100,15 @@ impl<'a> Simulator<'a> {
             model: scenario.model,
         };
         let mut notes = Vec::new();
-        let (efficiency, kv_precision, prediction) = match profiles.closest(&query) {
-            Some((profile, matched)) => {
-                if !matched.exact() {
-                    notes.push(Note::BorrowedFactors { asked: asked(&scenario), used: used(profile) });
-                }
-                let kv = if matched.device && matched.engine { profile.kv_precision } else { KvPrecision::Bits16 };
-                (profile.efficiency, kv, prediction(Some((profile, matched))))
+        let (efficiency, kv_precision, prediction) = if let Some((profile, matched)) = profiles.closest(&query) {
+            if !matched.exact() {
+                notes.push(Note::BorrowedFactors { asked: asked(&scenario), used: used(profile) });
             }
-            None => {
-                notes.push(Note::GenericFactors);
-                (Efficiency::generic(scenario.device.generation), KvPrecision::Bits16, prediction(None))
-            }
+            let kv = if matched.device && matched.engine { profile.kv_precision } else { KvPrecision::Bits16 };
+            (profile.efficiency, kv, prediction(Some((profile, matched))))
+        } else {
+            notes.push(Note::GenericFactors);
+            (Efficiency::generic(scenario.device.generation), KvPrecision::Bits16, prediction(None))
         };
         let kv_precision = scenario.kv_precision.unwrap_or(kv_precision);
         Self::with_factors(scenario, efficiency, kv_precision, prediction, notes)

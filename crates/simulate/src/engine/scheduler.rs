@@ -72,10 +72,16 @@ pub enum Stretches {
 }
 
 /// Arrival at the engine, ordered by time, then by number.
-#[derive(Debug, PartialEq, PartialOrd)]
+#[derive(Debug, PartialEq)]
 struct Arrival(f64, u32);
 
 impl Eq for Arrival {}
+
+impl PartialOrd for Arrival {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Ord for Arrival {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
@@ -237,7 +243,7 @@ impl Replica<'_> {
         if self.settings.mixed_steps {
             self.schedule_running(&mut budget, |_| true);
         } else {
-            self.schedule_running(&mut budget, |sequence| sequence.to_compute() > 1);
+            self.schedule_running(&mut budget, |sequence| sequence.missing() > 1);
         }
         if !self.preempted {
             self.admit(&mut budget);
@@ -264,7 +270,7 @@ impl Replica<'_> {
                 index += 1;
                 continue;
             }
-            let tokens = sequence.to_compute().min(*budget);
+            let tokens = sequence.missing().min(*budget);
             if self.cache.grow(&sequence, tokens) {
                 self.running[index].scheduled = tokens;
                 *budget -= tokens;
@@ -284,7 +290,7 @@ impl Replica<'_> {
     fn admit(&mut self, budget: &mut u32) {
         while *budget > 0 && self.running.len() < self.settings.max_sequences as usize {
             let Some(first) = self.waiting.front() else { break };
-            let tokens = first.to_compute().min(*budget);
+            let tokens = first.missing().min(*budget);
             if !self.cache.admit(first, tokens) {
                 break;
             }

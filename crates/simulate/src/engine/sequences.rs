@@ -17,7 +17,8 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
-    pub(super) fn to_compute(&self) -> u32 {
+    /// Tokens that are not in the cache yet.
+    pub(super) fn missing(&self) -> u32 {
         self.context - self.cached
     }
 
@@ -127,7 +128,7 @@ pub(super) fn add_work(work: &mut StepWork, sequence: &Sequence, window: Option<
     if tokens == 0 {
         return;
     }
-    if tokens == 1 && sequence.to_compute() == 1 {
+    if tokens == 1 && sequence.missing() == 1 {
         let context = f64::from(sequence.context);
         work.decodes += 1;
         work.context += context;

@@ -43,7 +43,7 @@ const KNOWN: [&str; 30] = [
 const UNGATED: [&str; 1] = ["starcoder2"];
 
 #[derive(Debug, Deserialize)]
-struct Config {
+struct Fields {
     model_type: Option<String>,
     num_hidden_layers: Option<u32>,
     hidden_size: Option<u32>,
@@ -84,7 +84,7 @@ pub fn from_config_json(name: &str, text: &str) -> Result<ModelDescriptor, Model
         Some(inner) if inner.get("num_hidden_layers").is_some() => inner.clone(),
         _ => value,
     };
-    let config: Config = serde_json::from_value(inner).map_err(unreadable)?;
+    let config: Fields = serde_json::from_value(inner).map_err(unreadable)?;
     let model_type = config.model_type.clone().ok_or_else(|| ModelError::Missing("model_type".to_owned()))?;
     if !KNOWN.contains(&model_type.as_str()) {
         return Err(ModelError::UnknownArchitecture(model_type));
@@ -147,7 +147,7 @@ pub fn from_config_json(name: &str, text: &str) -> Result<ModelDescriptor, Model
     .checked()
 }
 
-fn sliding_window(config: &Config, model_type: &str, layers: u32) -> Option<SlidingWindow> {
+fn sliding_window(config: &Fields, model_type: &str, layers: u32) -> Option<SlidingWindow> {
     let tokens = config.sliding_window.filter(|&tokens| tokens > 0)?;
     if config.use_sliding_window == Some(false) {
         return None;
@@ -165,7 +165,7 @@ fn sliding_window(config: &Config, model_type: &str, layers: u32) -> Option<Slid
     (windowed > 0).then_some(SlidingWindow { tokens, layers: windowed.min(layers) })
 }
 
-fn precision(config: &Config) -> Result<Precision, ModelError> {
+fn precision(config: &Fields) -> Result<Precision, ModelError> {
     let Some(quantization) = &config.quantization_config else {
         let dtype = config.torch_dtype.as_deref().unwrap_or("bfloat16");
         return dtype.parse().map_err(|_| ModelError::Invalid { field: "torch_dtype".to_owned(), value: dtype.to_owned() });
