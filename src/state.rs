@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use axum::extract::FromRef;
 use jiff::Timestamp;
 use leptos::config::LeptosOptions;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use self::attempts::Attempts;
@@ -47,6 +48,8 @@ pub struct Inner {
     pub sign_in_attempts: Attempts,
     /// New tokens and links, until their page has shown them.
     pub one_time_secrets: OneTimeSecrets,
+    /// Dataset files are read one at a time: a row takes many times its length while it is read.
+    pub dataset_imports: Arc<Semaphore>,
     /// How far "Try it" is; absent before it was begun.
     pub try_it: Mutex<Option<TryIt>>,
     /// Cancelled when the portal stops; event streams end by it.
@@ -101,6 +104,7 @@ impl AppState {
             run_notifier: RunNotifier::default(),
             sign_in_attempts: Attempts::default(),
             one_time_secrets: OneTimeSecrets::default(),
+            dataset_imports: Arc::new(Semaphore::new(1)),
             try_it: Mutex::default(),
             shutdown: CancellationToken::new(),
             config,

@@ -44,8 +44,7 @@ fn is_open(method: &Method, path: &str) -> bool {
 /// everything else gets 401.
 pub async fn require_identity(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
     let transport = request.extensions().get::<Transport>().copied().unwrap_or(Transport::Plain);
-    let path = request.uri().path().to_owned();
-    let path = path.as_str();
+    let path = request.uri().path();
     // Scripts, styles and pictures are the same for everybody.
     if matches!(*request.method(), Method::GET | Method::HEAD) && app.is_static_file(path) {
         return next.run(request).await;
@@ -53,12 +52,10 @@ pub async fn require_identity(State(app): State<AppState>, mut request: Request,
     let open = is_open(request.method(), path);
     let identified = identify(&app, transport, request.headers()).await;
     if matches!(identified, Ok(None)) && request.headers().contains_key(header::AUTHORIZATION) {
-        let (parts, body) = request.into_parts();
-        let counted = throttle::wrong_token(&app.sign_in_attempts, peer(&app.config, &parts), Instant::now());
-        if let Err(problem) = counted {
+        let peer = peer(&app.config, request.extensions(), request.headers());
+        if let Err(problem) = throttle::wrong_token(&app.sign_in_attempts, peer, Instant::now()) {
             return problem.into_response();
         }
-        request = Request::from_parts(parts, body);
     }
     match identified {
         Ok(Some(actor)) => {

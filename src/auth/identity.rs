@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, header};
 use jiff::Timestamp;
 use leptos::prelude::use_context;
 
@@ -70,7 +70,10 @@ impl Caller {
     fn of(app: &AppState, parts: &Parts) -> Self {
         let by_cookie = !parts.headers.contains_key(header::AUTHORIZATION);
         let secret = cookie::read(transport(app, parts), &parts.headers).filter(|_| by_cookie);
-        Self { session: secret.map(|secret| digest(secret.expose()).to_vec()), peer: peer(&app.config, parts) }
+        Self {
+            session: secret.map(|secret| digest(secret.expose()).to_vec()),
+            peer: peer(&app.config, &parts.extensions, &parts.headers),
+        }
     }
 }
 
@@ -116,16 +119,15 @@ fn bearer(value: &str) -> Option<&str> {
 
 /// The address of who makes the request. What a proxy says counts only if the proxy is named in the configuration; of a
 /// chain of addresses, the last one that is no such proxy.
-pub(super) fn peer(config: &Config, parts: &Parts) -> IpAddr {
-    let direct = parts
-        .extensions
+pub(super) fn peer(config: &Config, extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
+    let direct = extensions
         .get::<ConnectInfo<SocketAddr>>()
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip().to_canonical());
     let trusted = |address: &IpAddr| config.trusted_proxies.contains(address);
     if !trusted(&direct) {
         return direct;
     }
-    let forwarded = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
     let chain: Vec<IpAddr> =
         forwarded.flat_map(|value| value.split(',')).filter_map(|address| address.trim().parse().ok()).collect();
     chain.into_iter().rev().find(|address| !trusted(address)).unwrap_or(direct)
@@ -149,7 +151,7 @@ pub fn caller() -> Result<Caller, Problem> {
 pub fn visitor() -> Result<(AppState, IpAddr), Problem> {
     let (app, parts) = request()?;
     cookie::allowed(transport(&app, &parts))?;
-    let peer = peer(&app.config, &parts);
+    let peer = peer(&app.config, &parts.extensions, &parts.headers);
     Ok((app, peer))
 }
 

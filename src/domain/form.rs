@@ -29,22 +29,26 @@ pub struct Flash {
 /// The most characters that are kept of an entry. The longest field, an engine's arguments, takes fewer.
 const LONGEST_ENTRY: usize = 10_000;
 
+/// Entries without what is longer than any field takes: what is kept for a person to correct must not fill the store.
+fn cut(mut entries: Vec<(String, String)>) -> Vec<(String, String)> {
+    for (_, value) in &mut entries {
+        if let Some((end, _)) = value.char_indices().nth(LONGEST_ENTRY) {
+            value.truncate(end);
+        }
+    }
+    entries
+}
+
 impl Flash {
     /// A refused form; the caller leaves secrets out of the entries.
-    ///
-    /// Entries longer than any field takes are cut: what is kept for the person to correct must not fill the store.
-    pub fn new(mut entries: Vec<(String, String)>, problem: Problem) -> Self {
-        for (_, value) in &mut entries {
-            if let Some((end, _)) = value.char_indices().nth(LONGEST_ENTRY) {
-                value.truncate(end);
-            }
-        }
+    pub fn new(entries: Vec<(String, String)>, problem: Problem) -> Self {
+        let entries = cut(entries);
         Self { entries, detail: problem.detail, errors: problem.errors, changed: problem.changed, signed_out: false }
     }
 
     /// A form that was sent after its session had ended; `errors` says which fields have to be filled in again.
     pub fn signed_out(entries: Vec<(String, String)>, errors: Vec<FieldError>) -> Self {
-        Self { entries, detail: SIGNED_OUT.to_owned(), errors, changed: None, signed_out: true }
+        Self { entries: cut(entries), detail: SIGNED_OUT.to_owned(), errors, changed: None, signed_out: true }
     }
 
     /// Not a refused form: what was done, to be told on the next page.
@@ -80,5 +84,19 @@ impl Flash {
     /// Whether anything was refused.
     pub fn is_refusal(&self) -> bool {
         !self.detail.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_kept_as_far_as_a_field_can_take() {
+        let entries = || vec![("name".to_owned(), "é".repeat(LONGEST_ENTRY + 1)), ("tags".to_owned(), "short".to_owned())];
+        for flash in [Flash::new(entries(), Problem::not_found("draft")), Flash::signed_out(entries(), Vec::new())] {
+            assert_eq!(flash.entry("name").map(|value| value.chars().count()), Some(LONGEST_ENTRY));
+            assert_eq!(flash.entry("tags"), Some("short"));
+        }
     }
 }

@@ -176,7 +176,7 @@ pub(super) fn measure(
             driver.retried
         ));
     }
-    notes.extend(driver.odd.notes());
+    notes.extend(driver.irregular.notes());
     if plan.insecure && tls.is_some() {
         notes.push("The server's certificate was not checked: any would have been taken.".to_owned());
     }

@@ -1,12 +1,12 @@
 //! Datasets: uploads are parsed and counted at once; each bad line is named.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::listing::{Listed, checked_name, page_of};
@@ -137,9 +137,7 @@ pub async fn create(app: &AppState, actor: &Actor, name: &str, upload: Upload) -
     let id = Uuid::now_v7();
     let output = path_of(&app.config.data_dir, id);
     let target = output.clone();
-    // One at a time: a row takes many times its length while it is read, and rows may be long.
-    static IMPORTS: Semaphore = Semaphore::const_new(1);
-    let turn = IMPORTS.acquire().await.map_err(|error| disk(std::io::Error::other(error)))?;
+    let turn = Arc::clone(&app.dataset_imports).acquire_owned().await.map_err(|error| disk(std::io::Error::other(error)))?;
     let imported = off_thread(move || {
         // held here, since the reading goes on when whoever asked is gone
         let _turn = turn;

@@ -154,7 +154,7 @@ impl Driver<'_> {
         let prompt = self.requests.next_prompt(place, plan.prompt(self.issued));
         let mut row = self.new_row(plan, self.connections[place].target, prompt);
         row.scheduled = scheduled;
-        let counts = self.usage_seen && self.odd.doubted == 0;
+        let counts = self.usage_seen && self.irregular.doubted == 0;
         let keeps_text = self.wants_texts && (!counts || plan.phase == Phase::Measured && self.issued < COMPARED);
         self.issued += 1;
         self.in_flight += 1;

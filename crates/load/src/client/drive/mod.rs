@@ -1,7 +1,7 @@
 //! The event loop: sends what is due, reads what comes, ends what takes too long.
 
+mod irregular_answers;
 mod issue;
-mod odd;
 mod outcome;
 mod wire;
 
@@ -14,7 +14,7 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timer::{Expiration, TimerSetTimeFlags};
 use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 
-use self::odd::Odd;
+use self::irregular_answers::IrregularAnswers;
 use super::clock::{self, Clock};
 use super::connection::{Connection, Stage};
 use super::health::Health;
@@ -90,7 +90,7 @@ pub struct Driver<'a> {
     /// Connections whose request is to be sent again, and when.
     refused: Vec<(i64, usize)>,
     /// What was odd about answers that ended well.
-    pub odd: Odd,
+    pub irregular: IrregularAnswers,
     /// Measured requests of this phase that have ended, and how many of them badly.
     ended: u32,
     failed: u32,
@@ -151,7 +151,7 @@ impl<'a> Driver<'a> {
             retried: 0,
             refused: Vec::new(),
             early_stop: None,
-            odd: Odd::default(),
+            irregular: IrregularAnswers::default(),
             ended: 0,
             failed: 0,
             hopeless: None,

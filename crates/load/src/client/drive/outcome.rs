@@ -123,7 +123,7 @@ impl Driver<'_> {
         let connection = &mut self.connections[place];
         let Some(exchange) = connection.exchange.take() else { return };
         self.usage_seen |= exchange.row.source == Some(TokenSource::Usage);
-        self.odd.count(&exchange, self.requests.is_embeddings());
+        self.irregular.count(&exchange, self.requests.is_embeddings());
         let closed_loop = exchange.row.scheduled.is_none();
         let mut row = exchange.row;
         row.ended = Some(at);

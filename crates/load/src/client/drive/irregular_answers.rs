@@ -1,10 +1,10 @@
-//! What was odd about answers that count as successes, and is said in the report.
+//! Answers that count as successes though something about them is irregular, which the report says.
 
 use crate::client::exchange::Exchange;
 
-/// How many answers were odd in which way.
+/// How many answers were irregular in which way.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Odd {
+pub struct IrregularAnswers {
     /// They came in one piece though a stream was asked for.
     whole: u64,
     /// Their text held bytes that are no UTF-8.
@@ -13,7 +13,7 @@ pub struct Odd {
     pub doubted: u64,
 }
 
-impl Odd {
+impl IrregularAnswers {
     /// Counts one that has ended.
     pub(super) fn count(&mut self, exchange: &Exchange, embeddings: bool) {
         if exchange.failure.is_some() {
@@ -29,19 +29,23 @@ impl Odd {
         let mut notes = Vec::new();
         if self.whole > 0 {
             notes.push(format!(
-                "{} answers came in one piece though a stream was asked for: they have no TTFT, TPOT or ITL.",
-                self.whole
+                "{} came in one piece though a stream was asked for, and so without TTFT, TPOT and ITL.",
+                answers(self.whole)
             ));
         }
         if self.broken_text > 0 {
-            notes.push(format!("{} answers held bytes that are no UTF-8.", self.broken_text));
+            notes.push(format!("{} held bytes that are no UTF-8.", answers(self.broken_text)));
         }
         if self.doubted > 0 {
             notes.push(format!(
-                "The server's own output counts (usage) are contradicted tenfold by the events of {} answers: where there is a tokenizer it counted these, elsewhere the counts stand as the server gave them.",
-                self.doubted
+                "The server's own output counts (usage) are contradicted tenfold by the events of {}: where there is a tokenizer it counted these, elsewhere the counts stand as the server gave them.",
+                answers(self.doubted)
             ));
         }
         notes
     }
+}
+
+fn answers(number: u64) -> String {
+    if number == 1 { "1 answer".to_owned() } else { format!("{number} answers") }
 }
