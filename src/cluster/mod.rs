@@ -7,10 +7,11 @@ mod local;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::inventory::{Cluster, ClusterKind, Device, Node};
+use crate::domain::inventory::{Cluster, ClusterAccess, Device, Node};
 use crate::domain::problem::{Problem, ProblemKind};
 
 pub use local::Local;
@@ -21,6 +22,9 @@ pub enum ClusterError {
     /// It does not answer.
     #[error("cluster is not reachable: {0}")]
     Unreachable(String),
+    /// It did not answer within the time that a person waits.
+    #[error("no answer within {} seconds", .0.as_secs())]
+    TimedOut(Duration),
     /// There is nothing in this program that speaks to its kind.
     #[error("clusters of this kind are not available")]
     NotAvailable,
@@ -31,6 +35,7 @@ impl ClusterError {
     pub fn sentence(&self) -> String {
         match self {
             Self::Unreachable(_) => "The cluster does not answer.".to_owned(),
+            Self::TimedOut(limit) => format!("The cluster did not answer within {} seconds.", limit.as_secs()),
             Self::NotAvailable => "Kubernetes clusters are not available yet.".to_owned(),
         }
     }
@@ -74,9 +79,9 @@ impl Clusters {
 
     /// What speaks to a cluster.
     pub fn driver(&self, cluster: &Cluster) -> Result<Arc<dyn Driver>, ClusterError> {
-        match cluster.kind {
-            ClusterKind::Local => Ok(Arc::clone(&self.local)),
-            ClusterKind::Kubernetes => Err(ClusterError::NotAvailable),
+        match &cluster.access {
+            ClusterAccess::Local => Ok(Arc::clone(&self.local)),
+            ClusterAccess::Kubernetes(_) => Err(ClusterError::NotAvailable),
         }
     }
 
@@ -123,7 +128,7 @@ fn short_name(device: &Device) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::inventory::{DeviceConfig, DeviceInfo, DeviceType};
+    use crate::domain::inventory::{DeviceConfig, DeviceInfo, DeviceType, KubernetesAccess};
 
     fn device(name: &str, count: Option<u32>) -> Device {
         Device {
@@ -149,8 +154,8 @@ mod tests {
         }
     }
 
-    fn cluster(kind: ClusterKind) -> Cluster {
-        Cluster { id: uuid::Uuid::nil(), name: "c".to_owned(), kind, owner: None, created_at: jiff::Timestamp::UNIX_EPOCH }
+    fn cluster(access: ClusterAccess) -> Cluster {
+        Cluster { id: uuid::Uuid::nil(), name: "c".to_owned(), access, owner: None, created_at: jiff::Timestamp::UNIX_EPOCH }
     }
 
     #[test]
@@ -166,7 +171,7 @@ mod tests {
     async fn a_busy_node_has_no_device_free() {
         let nodes = vec![node("a", vec![device("x", Some(2))]), node("b", vec![device("x", Some(2))])];
         let clusters = Clusters::new(Arc::new(Fixed(nodes)));
-        let seen = clusters.nodes(&cluster(ClusterKind::Local), &BTreeSet::from(["a".to_owned()])).await.unwrap();
+        let seen = clusters.nodes(&cluster(ClusterAccess::Local), &BTreeSet::from(["a".to_owned()])).await.unwrap();
         assert_eq!(seen[0].devices[0].available_count, 0);
         assert_eq!(seen[1].devices[0].available_count, 2);
     }
@@ -174,6 +179,9 @@ mod tests {
     #[tokio::test]
     async fn another_kind_is_said_to_be_unavailable() {
         let clusters = Clusters::default();
-        assert_eq!(clusters.reach(&cluster(ClusterKind::Kubernetes)).await, Err(ClusterError::NotAvailable));
+        assert_eq!(
+            clusters.reach(&cluster(ClusterAccess::Kubernetes(KubernetesAccess::default()))).await,
+            Err(ClusterError::NotAvailable)
+        );
     }
 }

@@ -19,6 +19,52 @@ pub enum ClusterKind {
     Kubernetes,
 }
 
+/// How a cluster is reached: what its kind needs for that. No secret is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ClusterAccess {
+    /// The portal's own machine needs nothing.
+    Local,
+    /// Over its API server.
+    Kubernetes(KubernetesAccess),
+}
+
+impl ClusterAccess {
+    /// The kind of the cluster.
+    pub fn kind(&self) -> ClusterKind {
+        match self {
+            Self::Local => ClusterKind::Local,
+            Self::Kubernetes(_) => ClusterKind::Kubernetes,
+        }
+    }
+}
+
+/// How a Kubernetes cluster is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct KubernetesAccess {
+    /// The credential that holds the kubeconfig; absent: the portal runs in the cluster, and its service account is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_id: Option<Uuid>,
+    /// Which of the kubeconfig's contexts; absent: its current one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// Where Dyno's objects are made.
+    #[serde(default = "dyno_namespace")]
+    pub namespace: String,
+}
+
+impl Default for KubernetesAccess {
+    fn default() -> Self {
+        Self { credential_id: None, context: None, namespace: dyno_namespace() }
+    }
+}
+
+fn dyno_namespace() -> String {
+    "dyno".to_owned()
+}
+
 /// Where benchmarks run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -27,13 +73,21 @@ pub struct Cluster {
     pub id: Uuid,
     /// The name, `local` for the portal's own machine.
     pub name: String,
-    /// Its kind.
-    pub kind: ClusterKind,
+    /// How it is reached.
+    #[serde(flatten)]
+    pub access: ClusterAccess,
     /// Who added it; absent for `local`, which is everybody's.
     pub owner: Option<Uuid>,
     /// When it was added.
     #[cfg_attr(feature = "ssr", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
+}
+
+impl Cluster {
+    /// Its kind.
+    pub fn kind(&self) -> ClusterKind {
+        self.access.kind()
+    }
 }
 
 /// A cluster as lists show it: with what a live look found.

@@ -10,19 +10,42 @@ const MAX_LENGTH: usize = 4_096;
 /// Most arguments.
 const MAX_COUNT: usize = 200;
 
+/// Why arguments are not taken; a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArgsError {
+    #[error("Use at most {MAX_COUNT} arguments.")]
+    TooMany,
+    #[error("An argument has at most {MAX_LENGTH} characters.")]
+    TooLong,
+    #[error("An argument has a control character in it.")]
+    ControlCharacter,
+    #[error("{0:?} belongs to no option; write options as --name or --name=value.")]
+    NoOption(String),
+    #[error("{0} is set by Dyno.")]
+    SetByDyno(String),
+    #[error("{0} is for administrators.")]
+    ForAdministrators(String),
+    #[error("An own command is for administrators.")]
+    CommandForAdministrators,
+    #[error("Enter the command, its program first.")]
+    NoProgram,
+    #[error("The command must use {{port}}, the port that Dyno chooses.")]
+    NoPort,
+}
+
 /// Checks the arguments that a person adds to a recipe's own (for an own command: the whole command).
 ///
 /// # Errors
-/// What is wrong, in words for people.
-pub fn validate_args(kind: EngineKind, args: &[String], is_administrator: bool) -> Result<(), String> {
+/// The first that is wrong.
+pub fn validate_args(kind: EngineKind, args: &[String], is_administrator: bool) -> Result<(), ArgsError> {
     if args.len() > MAX_COUNT {
-        return Err(format!("Use at most {MAX_COUNT} arguments."));
+        return Err(ArgsError::TooMany);
     }
     if args.iter().any(|arg| arg.len() > MAX_LENGTH) {
-        return Err(format!("An argument has at most {MAX_LENGTH} characters."));
+        return Err(ArgsError::TooLong);
     }
     if args.iter().any(|arg| arg.chars().any(char::is_control)) {
-        return Err("An argument has a control character in it.".to_owned());
+        return Err(ArgsError::ControlCharacter);
     }
     if kind == EngineKind::Custom {
         return validate_command(args, is_administrator);
@@ -35,28 +58,28 @@ pub fn validate_args(kind: EngineKind, args: &[String], is_administrator: bool) 
                 value_may_follow = false;
                 continue;
             }
-            return Err(format!("{arg:?} belongs to no option; write options as --name or --name=value."));
+            return Err(ArgsError::NoOption(arg.clone()));
         };
         if recipe.own_flags().contains(&flag.as_str()) {
-            return Err(format!("{} is set by Dyno.", shown(arg)));
+            return Err(ArgsError::SetByDyno(shown(arg).to_owned()));
         }
         if !is_administrator && !recipe.member_flags().contains(&flag.as_str()) {
-            return Err(format!("{} is for administrators.", shown(arg)));
+            return Err(ArgsError::ForAdministrators(shown(arg).to_owned()));
         }
         value_may_follow = !arg.contains('=');
     }
     Ok(())
 }
 
-fn validate_command(args: &[String], is_administrator: bool) -> Result<(), String> {
+fn validate_command(args: &[String], is_administrator: bool) -> Result<(), ArgsError> {
     if !is_administrator {
-        return Err("An own command is for administrators.".to_owned());
+        return Err(ArgsError::CommandForAdministrators);
     }
     if args.first().is_none_or(|program| program.trim().is_empty()) {
-        return Err("Enter the command, its program first.".to_owned());
+        return Err(ArgsError::NoProgram);
     }
     if !args.iter().any(|arg| arg.contains("{port}")) {
-        return Err("The command must use {port}, the port that Dyno chooses.".to_owned());
+        return Err(ArgsError::NoPort);
     }
     Ok(())
 }
@@ -79,7 +102,7 @@ mod tests {
 
     fn check(kind: EngineKind, args: &[&str], administrator: bool) -> Result<(), String> {
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        validate_args(kind, &args, administrator)
+        validate_args(kind, &args, administrator).map_err(|error| error.to_string())
     }
 
     #[test]

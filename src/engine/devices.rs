@@ -46,15 +46,24 @@ pub fn serving(node: &Node, choice: &NodeChoice) -> Vec<(u32, Device)> {
     Vec::new()
 }
 
+/// What a node lacks; a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DealError {
+    #[error("Node {0} has none of the chosen devices.")]
+    NoDevices(String),
+    #[error("The layout needs {needed} devices on node {node}, which has {there}.")]
+    TooFew { node: String, needed: usize, there: usize },
+}
+
 /// Deals a node's devices out to the copies of the model.
 ///
 /// # Errors
-/// What is lacking, in words for people.
-pub fn deal(node: &Node, choice: &NodeChoice, serving_as: &Serving, spreads_by_itself: bool) -> Result<Vec<Share>, String> {
+/// What is lacking.
+pub fn deal(node: &Node, choice: &NodeChoice, serving_as: &Serving, spreads_by_itself: bool) -> Result<Vec<Share>, DealError> {
     let devices = serving(node, choice);
     let replicas = serving_as.replicas.unwrap_or(1).max(1) as usize;
     let Some((_, first)) = devices.first() else {
-        return Err(format!("Node {} has none of the chosen devices.", node.hostname));
+        return Err(DealError::NoDevices(node.hostname.clone()));
     };
     let kind = first.kind;
     if kind == DeviceType::Cpu {
@@ -65,12 +74,7 @@ pub fn deal(node: &Node, choice: &NodeChoice, serving_as: &Serving, spreads_by_i
     let unasked = serving_as.tensor_parallel.is_none() && serving_as.pipeline_parallel.is_none();
     let each = if unasked && spreads_by_itself { (devices.len() / replicas).max(1) } else { asked as usize };
     if each * replicas > devices.len() {
-        return Err(format!(
-            "The layout needs {} devices on node {}, which has {}.",
-            each * replicas,
-            node.hostname,
-            devices.len()
-        ));
+        return Err(DealError::TooFew { node: node.hostname.clone(), needed: each * replicas, there: devices.len() });
     }
     Ok(devices
         .chunks(each)
@@ -134,7 +138,10 @@ pub(crate) mod tests {
         let shares = deal(&node, &any, &two, false).unwrap();
         assert_eq!(shares.iter().map(|share| share.indices.clone()).collect::<Vec<_>>(), [[0, 1], [2, 3]]);
         let many = Serving { tensor_parallel: Some(4), replicas: Some(2), ..Serving::default() };
-        assert_eq!(deal(&node, &any, &many, false).unwrap_err(), "The layout needs 8 devices on node n, which has 4.");
+        assert_eq!(
+            deal(&node, &any, &many, false).unwrap_err().to_string(),
+            "The layout needs 8 devices on node n, which has 4."
+        );
         assert_eq!(deal(&node, &any, &Serving::default(), true).unwrap()[0].devices.len(), 4);
         assert_eq!(deal(&node, &any, &Serving::default(), false).unwrap()[0].devices.len(), 1);
         assert_eq!(in_words(&node.devices), "4 × gpu");

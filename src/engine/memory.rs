@@ -46,11 +46,16 @@ pub fn need(facts: &ModelFacts, context_tokens: u64, accelerators: u32) -> Need 
     Need { weights: facts.weight_bytes, cache, reserve }
 }
 
+/// That a model does not fit, with the numbers; a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Shortfall(String);
+
 /// Compares what copies need with what is there.
 ///
 /// # Errors
-/// That it doesn't fit, with the numbers, in words for people.
-pub fn check(each: Need, copies: u32, available: u64, what: &str) -> Result<(), String> {
+/// That it doesn't fit, with the numbers.
+pub fn check(each: Need, copies: u32, available: u64, what: &str) -> Result<(), Shortfall> {
     let total = each.total().saturating_mul(u64::from(copies));
     if total <= available {
         return Ok(());
@@ -61,7 +66,7 @@ pub fn check(each: Need, copies: u32, available: u64, what: &str) -> Result<(), 
     };
     let subject = if copies == 1 { "The model needs".to_owned() } else { format!("{copies} copies of the model need") };
     let each_word = if copies == 1 { "" } else { " each" };
-    Err(format!("{subject} {} ({parts}{each_word}); {what} {}.", gb(total), gb(available)))
+    Err(Shortfall(format!("{subject} {} ({parts}{each_word}); {what} {}.", gb(total), gb(available))))
 }
 
 /// Bytes in words, in powers of ten: `141 GB`, `1.5 GB`, `98 MB`.
@@ -115,10 +120,15 @@ mod tests {
         assert_eq!(each.total(), 141_107_412_992 + 327_680 * 8_192 + 4_000_000_000);
         assert!(check(each, 1, 200_000_000_000, "the chosen devices have").is_ok());
         assert_eq!(
-            check(each, 1, 96_000_000_000, "the chosen devices have").unwrap_err(),
+            check(each, 1, 96_000_000_000, "the chosen devices have").unwrap_err().to_string(),
             "The model needs 148 GB (weights 141 GB, context 2.7 GB, reserve 4.0 GB); the chosen devices have 96.0 GB."
         );
-        assert!(check(each, 2, 200_000_000_000, "node a has").unwrap_err().starts_with("2 copies of the model need 296 GB"));
+        assert!(
+            check(each, 2, 200_000_000_000, "node a has")
+                .unwrap_err()
+                .to_string()
+                .starts_with("2 copies of the model need 296 GB")
+        );
     }
 
     #[test]

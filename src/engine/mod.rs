@@ -1,11 +1,12 @@
 //! Inference engines: how each is found, started, known to be ready and stopped (`recipes`), whether a model fits where it
-//! is to run (`memory`).
+//! is to run (`fit`).
 
 pub mod args;
 pub mod devices;
+pub mod fit;
 pub mod memory;
 pub mod recipes;
 
 pub use crate::domain::inventory::EngineAvailability;
 pub use args::validate_args;
-pub use recipes::{Launch, Place, Program, Recipe, Serve, ServedModel, availability, recipe};
+pub use recipes::{Launch, Place, Program, Recipe, RecipeError, Serve, ServedModel, availability, recipe};

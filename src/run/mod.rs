@@ -1,28 +1,35 @@
-//! Runs: the supervisor takes each through its stages and keeps what it measured. What carries engine and load out lies
-//! behind one interface (`launch`); on the portal's own machine that is the keeper, a process that outlives the portal.
+//! Runs: the supervisor has each taken through its stages and keeps what it measured. What carries engine and load out is
+//! chosen by the run's cluster and lies behind one interface (`executor`).
 
-mod finish;
-mod follow;
-pub mod keeper;
-mod launch;
+mod claims;
+pub mod demand;
+mod event_mapper;
+mod execution;
+mod executor;
 mod local;
+mod outcome;
 mod plan;
 mod prepare;
-pub mod process;
 mod provenance;
+mod run_executor;
 mod supervisor;
-pub mod tail;
 pub mod text;
-mod transfer;
-mod walk;
 
-use std::path::{Path, PathBuf};
+pub use local::keeper;
+pub use supervisor::Supervisor;
 
 use uuid::Uuid;
 
-pub use supervisor::Supervisor;
+use self::executor::{ExecutorError, Executors};
+use crate::domain::inventory::{Cluster, EngineAvailability};
+use crate::state::AppState;
 
-/// The folder with a run's files: plan, logs, records.
-pub fn folder_of(data_dir: &Path, run: Uuid) -> PathBuf {
-    data_dir.join("runs").join(run.to_string())
+/// Which engines a cluster can start, and how to get the others.
+pub(crate) async fn engines(app: &AppState, cluster: &Cluster) -> Result<Vec<EngineAvailability>, ExecutorError> {
+    Executors::new(app).of(cluster)?.engines().await
+}
+
+/// Removes what is kept beside the store of a run that is over.
+pub(crate) async fn remove(app: &AppState, cluster: &Cluster, run: Uuid) -> Result<(), ExecutorError> {
+    Executors::new(app).of(cluster)?.remove(run).await
 }

@@ -1,14 +1,14 @@
-//! From a benchmark's specification to the load's plan, and to what the engine must be able to take. Pure.
+//! From a benchmark's specification to the load's plan. Pure.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::keeper::spec::files;
+use super::executor::Placement;
 use crate::credentials::AddressPolicy;
 use crate::domain::benchmark::{Arrival, BenchmarkSpec, Endpoint, EvalWith, LoadSpec, OfferedLoad};
-use crate::domain::inventory::{Dataset, DatasetRow, ModelFacts, ModelSource, TraceRow};
+use crate::domain::inventory::{Dataset, ModelSource};
 use crate::domain::provider::ProviderId;
 use crate::domain::slo::floor;
 use crate::engine::Launch;
@@ -18,32 +18,30 @@ use dyno_measure::plan::{
 
 /// The variable through which the load gets a provider's secret.
 pub(super) const SECRET_ENV: &str = "DYNO_LOAD_SECRET";
-/// Output limit of a dataset's row without reference.
-const DEFAULT_OUTPUT: u32 = 256;
-/// Tokens that a request may have over what was asked for: special tokens, and estimates that fell short.
-const MARGIN: u32 = 64;
+/// Request records, beside the plan.
+pub(crate) const REQUESTS_FILE: &str = "requests.ndjson";
+/// The report as the load writes it, beside the plan.
+pub(crate) const REPORT_FILE: &str = "report.json";
+/// What the one request before the load measured, beside the plan.
+pub(crate) const VERIFY_REPORT_FILE: &str = "verify-report.json";
 /// Longest wait between two events of an engine that Dyno started, seconds: with more clients than slots, a first token
 /// waits its turn, and that the engine died is seen otherwise.
 const OWN_STALL_S: f64 = 600.0;
 /// Longest request of such an engine, seconds.
 const OWN_TIMEOUT_S: f64 = 3_600.0;
-/// The load ends so long before the keeper ends everything.
+/// The load ends so long before everything is ended.
 const BEFORE_DEADLINE_NS: i128 = 120_000_000_000;
 
 /// What a plan is made of beside the specification.
 pub(super) struct PlanInputs<'a> {
-    /// The run.
     pub run_id: Uuid,
-    /// What was asked for.
     pub spec: &'a BenchmarkSpec,
-    /// The portal's data folder.
-    pub data_dir: &'a Path,
-    /// When the keeper ends everything.
+    /// Where its files lie.
+    pub placement: &'a Placement,
+    /// When everything ends.
     pub deadline: Timestamp,
     /// How the engine is started; absent for a cloud model.
     pub launch: Option<&'a Launch>,
-    /// The model's file or folder; absent for a cloud model.
-    pub model_path: Option<&'a Path>,
     /// Where a cloud model's address may lead.
     pub address_policy: Option<&'a AddressPolicy>,
 }
@@ -65,7 +63,7 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         }
         _ => (Vec::new(), String::new(), None, crate::domain::provider::TokenLimitField::MaxTokens),
     };
-    let longest_output = load.max_output_tokens.unwrap_or(DEFAULT_OUTPUT);
+    let longest_output = load.max_output_tokens.unwrap_or(super::demand::DEFAULT_OUTPUT);
     Plan {
         schema_version: SCHEMA_VERSION,
         run_id: inputs.run_id,
@@ -75,8 +73,8 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         auth,
         token_limit,
         ignore_eos: load.endpoint() != Endpoint::Embeddings && ignores_eos(load, inputs),
-        workload: workload(load, spec, inputs.data_dir),
-        load_points: load_points(load, trace(spec).is_some()),
+        workload: workload(load, spec, inputs.placement),
+        load_points: load_points(load, is_trace(&spec.datasets)),
         seed: load.seed.unwrap_or(1),
         stall_timeout_s: if own { OWN_STALL_S } else { 120.0 },
         timeout_s: if own { OWN_TIMEOUT_S.max(f64::from(longest_output)) } else { 600.0 },
@@ -89,10 +87,10 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         insecure: false,
         max_error_rate: None,
         slo: load.slo.clone(),
-        self_check: Some(PlannedCheck { cache: Some(inputs.data_dir.join("self-check")) }),
+        self_check: Some(PlannedCheck { cache: inputs.placement.self_check_cache.clone() }),
         // Beside the plan: the load runs in its folder.
-        requests: Some(PathBuf::from(files::REQUESTS)),
-        report: Some(PathBuf::from(files::REPORT)),
+        requests: Some(PathBuf::from(REQUESTS_FILE)),
+        report: Some(PathBuf::from(REPORT_FILE)),
         address_policy: inputs.address_policy.cloned(),
         deadline_unix_ns: i64::try_from(inputs.deadline.as_nanosecond() - BEFORE_DEADLINE_NS).ok(),
     }
@@ -121,12 +119,12 @@ pub(super) fn verify_plan(plan: &Plan) -> Plan {
         slo: None,
         self_check: None,
         requests: None,
-        report: Some(PathBuf::from(files::VERIFY_REPORT)),
+        report: Some(PathBuf::from(VERIFY_REPORT_FILE)),
         ..plan.clone()
     }
 }
 
-fn workload(load: &LoadSpec, spec: &BenchmarkSpec, data_dir: &Path) -> Workload {
+fn workload(load: &LoadSpec, spec: &BenchmarkSpec, placement: &Placement) -> Workload {
     match load.eval_with {
         EvalWith::Configuration => Workload::Synthetic {
             input_tokens: load.max_input_tokens.unwrap_or(1),
@@ -136,14 +134,14 @@ fn workload(load: &LoadSpec, spec: &BenchmarkSpec, data_dir: &Path) -> Workload 
             output_lengths: load.output_lengths,
             shared_prefix: load.prefix.as_ref().map_or(0.0, |prefix| prefix.share),
         },
-        EvalWith::Dataset => match trace(spec) {
-            Some(trace) => Workload::Trace {
-                file: file_of(trace, data_dir),
+        EvalWith::Dataset => match files(spec, placement).find(|(dataset, _)| dataset.format.is_trace()) {
+            Some((_, file)) => Workload::Trace {
+                file,
                 max_output_tokens: load.max_output_tokens,
                 context_tokens: spec.model.facts.as_ref().and_then(|facts| facts.context_length),
             },
             None => Workload::Dataset {
-                files: spec.datasets.iter().map(|dataset| file_of(dataset, data_dir)).collect(),
+                files: files(spec, placement).map(|(_, file)| file).collect(),
                 max_output_tokens: load.max_output_tokens,
                 multi_turn: load.is_multi_turn(),
             },
@@ -151,22 +149,25 @@ fn workload(load: &LoadSpec, spec: &BenchmarkSpec, data_dir: &Path) -> Workload 
     }
 }
 
-/// The trace that is played, where it is one.
-pub(super) fn trace(spec: &BenchmarkSpec) -> Option<&Dataset> {
-    spec.datasets.iter().find(|dataset| dataset.format.is_trace())
+/// Whether a trace is played.
+pub(super) fn is_trace(datasets: &[Dataset]) -> bool {
+    datasets.iter().any(|dataset| dataset.format.is_trace())
 }
 
-fn file_of(dataset: &Dataset, data_dir: &Path) -> DatasetFile {
-    DatasetFile {
-        path: dyno_datasets::path_of(data_dir, dataset.id),
-        id: dataset.id,
-        name: dataset.name.clone(),
-        sha256: Some(dataset.sha256.clone()),
-        notes: dyno_datasets::notes(&dataset.left_out, dataset.replaced, dataset.samples, &dataset.name),
-    }
+fn files<'a>(spec: &'a BenchmarkSpec, placement: &'a Placement) -> impl Iterator<Item = (&'a Dataset, DatasetFile)> {
+    spec.datasets.iter().zip(&placement.datasets).map(|(dataset, path)| {
+        let file = DatasetFile {
+            path: path.clone(),
+            id: dataset.id,
+            name: dataset.name.clone(),
+            sha256: Some(dataset.sha256.clone()),
+            notes: dyno_datasets::notes(&dataset.left_out, dataset.replaced, dataset.samples, &dataset.name),
+        };
+        (dataset, file)
+    })
 }
 
-fn load_points(load: &LoadSpec, is_trace: bool) -> Vec<PlannedLoad> {
+pub(super) fn load_points(load: &LoadSpec, is_trace: bool) -> Vec<PlannedLoad> {
     let shape = match &load.arrival {
         Some(Arrival::Rate { process, burstiness, .. }) => (*process, burstiness.unwrap_or(1.0)),
         _ => (crate::domain::benchmark::ArrivalProcess::default(), 1.0),
@@ -211,86 +212,10 @@ fn load_points(load: &LoadSpec, is_trace: bool) -> Vec<PlannedLoad> {
 }
 
 fn tokenizer(inputs: &PlanInputs<'_>) -> TokenizerChoice {
-    let folder = inputs.model_path.filter(|path| path.join("tokenizer.json").is_file());
-    match folder {
-        Some(path) => TokenizerChoice::File { path: path.to_owned() },
+    match inputs.placement.model.as_ref().and_then(|model| model.tokenizer.clone()) {
+        Some(path) => TokenizerChoice::File { path },
         None => TokenizerChoice::Engine,
     }
-}
-
-/// What each engine must be able to take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shape {
-    /// Longest request in tokens, input and output.
-    pub context: u32,
-    /// Requests in flight at once.
-    pub in_flight: u32,
-}
-
-/// What each of so many engines must be able to take; `longest` is that of the datasets' rows, tokens.
-///
-/// # Errors
-/// When the model's context is too short, in words for people.
-pub(super) fn shape(
-    spec: &BenchmarkSpec,
-    facts: Option<&ModelFacts>,
-    engines: u32,
-    longest: Option<u32>,
-) -> Result<Shape, String> {
-    let load = &spec.load;
-    let planned = load_points(load, trace(spec).is_some());
-    let most = planned.iter().map(PlannedLoad::cap).max().unwrap_or(1).max(1);
-    let asked = match load.eval_with {
-        EvalWith::Configuration => {
-            let output = if load.endpoint() == Endpoint::Embeddings { 0 } else { load.max_output_tokens.unwrap_or(0) };
-            load.max_input_tokens.unwrap_or(0).saturating_add(output)
-        }
-        EvalWith::Dataset => longest.unwrap_or(0),
-    };
-    let mut context = asked.saturating_add(MARGIN);
-    if let Some(limit) = facts.and_then(|facts| facts.context_length) {
-        if load.eval_with == EvalWith::Configuration && asked > limit {
-            return Err(format!(
-                "Input and output together are {} tokens; the model's context has {}.",
-                super::text::number(asked.into()),
-                super::text::number(limit.into())
-            ));
-        }
-        context = context.min(limit);
-    }
-    Ok(Shape { context, in_flight: most.div_ceil(engines.max(1)) })
-}
-
-/// Tokens that a dataset's row may take, input and output: an estimate that is rather too large.
-pub(super) fn row_tokens(row: &DatasetRow, max_output: Option<u32>) -> u32 {
-    let input: u32 = row.messages.iter().map(|message| text_tokens(&message.content).saturating_add(16)).sum();
-    let output = max_output.unwrap_or_else(|| row.reference.as_deref().map_or(DEFAULT_OUTPUT, text_tokens));
-    input.saturating_add(output)
-}
-
-/// Tokens that a dataset's conversation may come to, all turns with their answers: rather too many.
-pub(super) fn conversation_tokens(row: &DatasetRow, max_output: Option<u32>) -> u32 {
-    let answers = row.messages.iter().filter(|message| message.role == "assistant");
-    // the model's own answers take the place of the recorded ones, as long as the limit allows
-    let longer =
-        answers.map(|answer| max_output.unwrap_or(0).saturating_sub(text_tokens(&answer.content))).fold(0, u32::saturating_add);
-    let more = row
-        .more_turns
-        .iter()
-        .map(|text| text_tokens(text).saturating_add(32 + max_output.unwrap_or(DEFAULT_OUTPUT)))
-        .fold(0, u32::saturating_add);
-    row_tokens(row, max_output).saturating_add(longer).saturating_add(more)
-}
-
-/// Tokens of a trace's request, input and output.
-pub(super) fn arrival_tokens(row: &TraceRow, max_output: Option<u32>) -> u32 {
-    row.input_length.saturating_add(row.output_length.min(max_output.unwrap_or(u32::MAX)))
-}
-
-fn text_tokens(text: &str) -> u32 {
-    let plain = text.chars().filter(char::is_ascii).count();
-    let other = text.chars().count() - plain;
-    u32::try_from(plain / 2 + other * 2 + 1).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -321,10 +246,9 @@ mod tests {
         let inputs = PlanInputs {
             run_id: Uuid::nil(),
             spec: &spec,
-            data_dir: Path::new("/data"),
+            placement: &Placement::default(),
             deadline: Timestamp::UNIX_EPOCH,
             launch: None,
-            model_path: None,
             address_policy: Some(&AddressPolicy::default()),
         };
         let plan = plan(&inputs);
@@ -341,10 +265,10 @@ mod tests {
     }
 
     #[test]
-    fn a_search_shapes_the_engine_by_its_largest_load() {
+    fn a_search_is_planned_by_its_largest_load() {
         let slo = json!({ "percentile": 99, "ttft_ms": 500, "search": { "min": 1, "max": 64 } });
         let closed = spec(json!({ "slo": slo }), &cloud());
-        assert_eq!(shape(&closed, None, 1, None).unwrap().in_flight, 64);
+        assert_eq!(most_planned(&closed), 64);
         let points = load_points(&closed.load, false);
         assert_eq!((points.len(), points[0].num_requests), (1, None), "each point has its own number");
         let arrival = json!({ "kind": "rate", "rate": 2, "process": "constant" });
@@ -354,11 +278,10 @@ mod tests {
             let inputs = PlanInputs {
                 run_id: Uuid::nil(),
                 spec: &spec,
-                data_dir: Path::new("/data"),
+                placement: &Placement::default(),
                 deadline: Timestamp::UNIX_EPOCH,
                 address_policy: None,
                 launch: None,
-                model_path: None,
             };
             let plan = plan(&inputs);
             plan.check().unwrap();
@@ -369,11 +292,33 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_shapes_the_engine_by_its_largest_point() {
+    fn a_sweep_has_enough_requests_for_its_percentile() {
         let spec =
             spec(json!({ "load_points": [{ "concurrency": 4 }, { "concurrency": 65 }], "slo": { "percentile": 99 } }), &cloud());
-        assert_eq!(shape(&spec, None, 2, None), Ok(Shape { context: 128 + MARGIN, in_flight: 33 }));
         let points = load_points(&spec.load, false);
         assert_eq!(points.iter().map(PlannedLoad::requests).collect::<Vec<_>>(), [Some(662), Some(662)], "enough for p99");
+        assert_eq!(most_planned(&spec), 65);
+    }
+
+    fn most_planned(spec: &BenchmarkSpec) -> u32 {
+        load_points(&spec.load, false).iter().map(PlannedLoad::cap).max().unwrap()
+    }
+
+    /// The fit is asked before there is a plan, and must hold for the plan that comes of it.
+    #[test]
+    fn what_the_fit_is_asked_for_is_what_is_planned() {
+        let slo = json!({ "percentile": 99, "ttft_ms": 500, "search": { "min": 1, "max": 64 } });
+        let rate = json!({ "kind": "rate", "rate": 2, "process": "constant" });
+        for load in [
+            json!({}),
+            json!({ "load_points": [{ "concurrency": 4 }, { "concurrency": 65 }] }),
+            json!({ "load_points": [{ "rate": 4 }, { "rate": 65 }], "arrival": rate }),
+            json!({ "arrival": rate }),
+            json!({ "slo": slo }),
+            json!({ "slo": slo, "arrival": rate }),
+        ] {
+            let spec = spec(load.clone(), &cloud());
+            assert_eq!(crate::engine::fit::Demand::of(&spec.load, false, None).in_flight, most_planned(&spec), "{load}");
+        }
     }
 }

@@ -1,27 +1,53 @@
-//! What is looked at before anything is started: nodes, engine, memory; and the engines' command lines.
+//! What is looked at before anything is started: nodes and addresses; and the engines' command lines.
 
 use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::keeper::spec::EngineSpec;
-use super::plan::{self, Shape};
+use super::execution::EngineSpec;
 use crate::credentials::AddressPolicy;
-use crate::domain::benchmark::{BenchmarkSpec, Endpoint, EngineKind, EvalWith};
-use crate::domain::inventory::{ModelFacts, Node};
-use crate::engine::devices::{Share, deal};
-use crate::engine::{Place, Program, Recipe, Serve, ServedModel, memory, recipe};
+use crate::domain::benchmark::{BenchmarkSpec, Endpoint, EngineKind};
+use crate::domain::inventory::{Cluster, DeviceType, Node};
+use crate::engine::fit::Layout;
+use crate::engine::{Program, Recipe, RecipeError, Serve, memory};
+use crate::run::executor::PlacedModel;
 use crate::state::AppState as App;
+use crate::store::StoreError;
 use dyno_measure::address::Address;
 
+/// Why a run can't begin; a sentence for people.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PrepareError {
+    #[error("Node {hostname} is not in cluster {cluster}.")]
+    NoNode { hostname: String, cluster: String },
+    #[error("Node {hostname} is not ready: {status}.")]
+    NotReady { hostname: String, status: String },
+    #[error("{}", .0.sentence())]
+    Cluster(#[from] crate::cluster::ClusterError),
+    #[error("{0}")]
+    Address(String),
+    #[error("The address of {0} was not found: {1}.")]
+    Unresolved(String, #[source] std::io::Error),
+    #[error("{0}")]
+    Refused(#[source] std::io::Error),
+    #[error("The store failed: {0}.")]
+    Store(#[from] StoreError),
+    #[error("{0}.")]
+    BrokeOff(#[from] tokio::task::JoinError),
+}
+
 /// The chosen nodes as they are now, each of them Ready.
-pub(super) async fn nodes(app: &App, spec: &BenchmarkSpec) -> Result<Vec<Node>, String> {
-    let cluster = app.store.cluster_of_portal(spec.cluster_id).await.map_err(|_| "The cluster was removed.".to_owned())?;
-    let live = app.clusters.nodes(&cluster, &BTreeSet::new()).await.map_err(|error| error.sentence())?;
+pub(super) async fn nodes(app: &App, cluster: &Cluster, spec: &BenchmarkSpec) -> Result<Vec<Node>, PrepareError> {
+    let live = app.clusters.nodes(cluster, &BTreeSet::new()).await?;
     let find = |hostname: &str| {
-        let node = live.iter().find(|node| node.hostname == hostname);
-        let node = node.ok_or_else(|| format!("Node {hostname} is not in cluster {}.", cluster.name))?;
-        if node.is_ready() { Ok(node.clone()) } else { Err(format!("Node {hostname} is not ready: {}.", node.status)) }
+        let Some(node) = live.iter().find(|node| node.hostname == hostname) else {
+            return Err(PrepareError::NoNode { hostname: hostname.to_owned(), cluster: cluster.name.clone() });
+        };
+        if node.is_ready() {
+            Ok(node.clone())
+        } else {
+            Err(PrepareError::NotReady { hostname: hostname.to_owned(), status: node.status.clone() })
+        }
     };
     let mut found = spec.nodes.iter().map(|choice| find(&choice.hostname)).collect::<Result<Vec<_>, _>>()?;
     if let Some(hostname) = &spec.load_node
@@ -34,138 +60,16 @@ pub(super) async fn nodes(app: &App, spec: &BenchmarkSpec) -> Result<Vec<Node>, 
 
 /// The policy that holds for every address which a user named, if it lets a cloud model's address through now. The load
 /// checks again when it connects.
-pub(super) async fn address(app: &App, base_url: &str) -> Result<AddressPolicy, String> {
-    let single = app.store.has_single_user().await.map_err(|error| format!("The store failed: {error}."))?;
-    let policy = app.outgoing.policy(single);
-    let address = Address { policy: Some(policy.clone()), ..Address::parse(base_url)? };
+pub(super) async fn address(app: &App, base_url: &str) -> Result<AddressPolicy, PrepareError> {
+    let policy = app.outgoing.policy(app.store.has_single_user().await?);
+    let address = Address { policy: Some(policy.clone()), ..Address::parse(base_url).map_err(PrepareError::Address)? };
     let host = address.host.clone();
-    let found =
-        tokio::task::spawn_blocking(move || dyno_load::resolve::resolve(&address)).await.map_err(|error| format!("{error}."))?;
+    let found = tokio::task::spawn_blocking(move || dyno_load::resolve::resolve(&address)).await?;
     found.map_err(|error| match error.kind() {
-        std::io::ErrorKind::PermissionDenied => error.to_string(),
-        _ => format!("The address of {host} was not found: {error}."),
+        std::io::ErrorKind::PermissionDenied => PrepareError::Refused(error),
+        _ => PrepareError::Unresolved(host, error),
     })?;
     Ok(policy)
-}
-
-/// The engine's recipe and program.
-pub(super) async fn engine(app: &App, spec: &BenchmarkSpec) -> Result<(&'static dyn Recipe, Program), String> {
-    let kind = spec.serving.engine.ok_or_else(|| "No engine was chosen.".to_owned())?;
-    let place = Place { data_dir: app.config.data_dir.clone() };
-    let found = tokio::task::spawn_blocking(move || {
-        let recipe = recipe(kind);
-        recipe
-            .find(&place)
-            .ok_or_else(|| format!("{} was not found on this machine. {}", kind.title(), recipe.how_to_get(&place)))
-    });
-    let program = found.await.map_err(|error| format!("The engine could not be looked for: {error}."))??;
-    Ok((recipe(kind), program))
-}
-
-/// The longest row of the datasets, tokens; absent without datasets.
-pub(super) async fn longest_row(app: &App, spec: &BenchmarkSpec) -> Result<Option<u32>, String> {
-    if spec.load.eval_with != EvalWith::Dataset {
-        return Ok(None);
-    }
-    let output = spec.load.max_output_tokens;
-    let paths: Vec<_> =
-        spec.datasets.iter().map(|set| (set.name.clone(), dyno_datasets::path_of(&app.config.data_dir, set.id))).collect();
-    let is_trace = plan::trace(spec).is_some();
-    let tokens = if spec.load.is_multi_turn() { plan::conversation_tokens } else { plan::row_tokens };
-    let longest = tokio::task::spawn_blocking(move || {
-        let mut longest = 0;
-        for (name, path) in paths {
-            if is_trace {
-                let rows = dyno_datasets::read_trace(&path, &name)?.arrivals;
-                longest = rows.iter().map(|row| plan::arrival_tokens(row, output)).max().unwrap_or(0).max(longest);
-                continue;
-            }
-            let failed = |error: std::io::Error| format!("Dataset {name} could not be read: {error}.");
-            for row in dyno_datasets::read_rows(&path).map_err(failed)? {
-                longest = tokens(&row.map_err(failed)?, output).max(longest);
-            }
-        }
-        Ok::<_, String>(Some(longest))
-    });
-    longest.await.map_err(|error| format!("The datasets could not be read: {error}."))?
-}
-
-/// How the model is laid out over the nodes.
-pub(super) struct Layout {
-    /// The copies, node by node.
-    pub copies: Vec<(Node, Share)>,
-    /// What each must be able to take.
-    pub shape: Shape,
-    /// What a reader should know.
-    pub notes: Vec<String>,
-}
-
-/// Deals devices out, and refuses what can't fit.
-pub(super) fn layout(
-    spec: &BenchmarkSpec,
-    nodes: &[Node],
-    recipe: &dyn Recipe,
-    facts: Option<&ModelFacts>,
-    longest: Option<u32>,
-) -> Result<Layout, String> {
-    let mut copies = Vec::new();
-    for choice in &spec.nodes {
-        let Some(node) = nodes.iter().find(|node| node.hostname == choice.hostname) else { continue };
-        let shares = deal(node, choice, &spec.serving, recipe.spreads_by_itself())?;
-        copies.extend(shares.into_iter().map(|share| (node.clone(), share)));
-    }
-    let shape = plan::shape(spec, facts, copies.len() as u32, longest)?;
-    let slots = shape.in_flight.min(recipe.most_slots());
-    let mut notes = Vec::new();
-    if slots < shape.in_flight {
-        notes.push(format!("{} works on at most {slots} requests at once; the others wait in it.", recipe.kind().title()));
-    }
-    if let Some(facts) = facts {
-        if !recipe.formats().contains(&facts.format) {
-            return Err(format!("{} can't read this model's format.", recipe.kind().title()));
-        }
-        for node in nodes {
-            let on_node: Vec<&Share> =
-                copies.iter().filter(|(at, _)| at.hostname == node.hostname).map(|(_, share)| share).collect();
-            notes.extend(fits(node, &on_node, facts, shape, slots, recipe)?);
-        }
-    }
-    Ok(Layout { copies, shape, notes })
-}
-
-/// Whether a node has the memory for its copies; answers a sentence for the log.
-fn fits(
-    node: &Node,
-    copies: &[&Share],
-    facts: &ModelFacts,
-    shape: Shape,
-    slots: u32,
-    recipe: &dyn Recipe,
-) -> Result<Option<String>, String> {
-    let tokens = u64::from(shape.context) * if recipe.reserves_all_slots() { u64::from(slots) } else { 1 };
-    let Some(first) = copies.first() else { return Ok(None) };
-    if !first.is_accelerated() {
-        let each = memory::need(facts, tokens, 0);
-        let Some(free) = node.usage.as_ref().map(|usage| usage.memory_available_bytes) else { return Ok(None) };
-        memory::check(each, copies.len() as u32, free, &format!("node {} has free", node.hostname))?;
-        let total = memory::gb(each.total() * copies.len() as u64);
-        return Ok(Some(format!("Memory on {}: needs {total} of {} that are free.", node.hostname, memory::gb(free))));
-    }
-    for share in copies {
-        let each = memory::need(facts, tokens, share.devices.len() as u32);
-        let free: Option<u64> = share
-            .devices
-            .iter()
-            .map(|device| {
-                let info = &device.device_info;
-                info.memory_bytes.map(|all| all.saturating_sub(info.memory_used_bytes.unwrap_or(0)))
-            })
-            .sum();
-        let Some(free) = free else { return Ok(None) };
-        memory::check(each, 1, free, "the chosen devices have")?;
-    }
-    let each = memory::need(facts, tokens, first.devices.len() as u32);
-    Ok(Some(format!("Memory on {}: a copy needs {} of its devices.", node.hostname, memory::gb(each.total()))))
 }
 
 /// The engines' command lines.
@@ -175,42 +79,40 @@ pub(super) fn engines(
     layout: &Layout,
     recipe: &dyn Recipe,
     program: &Program,
-    model: &ServedModel,
-    facts: Option<&ModelFacts>,
-) -> Result<Vec<EngineSpec>, String> {
+    model: &PlacedModel,
+) -> Result<Vec<EngineSpec>, RecipeError> {
     let kind = recipe.kind();
     let title = match &program.version {
+        _ if kind == EngineKind::Custom => "The own command".to_owned(),
         Some(version) => format!("{} {version}", kind.title()),
         None => kind.title().to_owned(),
     };
     let alias = alias(&spec.model.name, run);
-    let slots = layout.shape.in_flight.min(recipe.most_slots());
     layout
         .copies
         .iter()
         .map(|(node, share)| {
             let here = layout.copies.iter().filter(|(other, _)| other.hostname == node.hostname).count() as u32;
-            let tokens = u64::from(layout.shape.context) * u64::from(slots);
+            let tokens = u64::from(layout.shape.context) * u64::from(layout.slots);
             let serve = Serve {
-                model: model.clone(),
+                model: model.served.clone(),
                 alias: alias.clone(),
-                host: "127.0.0.1".to_owned(),
                 context: Some(layout.shape.context),
-                slots,
+                slots: layout.slots,
                 connections: layout.shape.in_flight,
                 threads: threads(node, here),
                 share: share.clone(),
                 tensor_parallel: spec.serving.tensor_parallel,
                 pipeline_parallel: spec.serving.pipeline_parallel,
                 extra_args: spec.serving.engine_args.clone(),
-                cache_bytes: facts.and_then(memory::cache_bytes_per_token).map(|bytes| bytes * tokens),
+                cache_bytes: memory::cache_bytes_per_token(&model.facts).map(|bytes| bytes * tokens),
                 embeddings: spec.load.endpoint() == Endpoint::Embeddings,
             };
-            let title = if kind == EngineKind::Custom { "The own command".to_owned() } else { title.clone() };
             Ok(EngineSpec {
                 node: node.hostname.clone(),
-                title,
+                title: title.clone(),
                 launch: recipe.launch(program, &serve)?,
+                image: spec.serving.engine_image.clone(),
                 device_type: Some(share.kind),
                 devices: u32::try_from(share.devices.len()).unwrap_or(u32::MAX),
             })
@@ -220,7 +122,7 @@ pub(super) fn engines(
 
 /// Physical cores for each of a node's copies; one is left to the load on the same machine.
 fn threads(node: &Node, copies: u32) -> u32 {
-    let cpu = node.devices.iter().find(|device| device.kind == crate::domain::inventory::DeviceType::Cpu);
+    let cpu = node.devices.iter().find(|device| device.kind == DeviceType::Cpu);
     let cores = cpu.and_then(|cpu| cpu.device_info.num_physical_cores.or(cpu.device_info.num_virtual_cores)).unwrap_or(1);
     (cores.saturating_sub(1) / copies.max(1)).max(1)
 }

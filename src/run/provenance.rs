@@ -1,19 +1,12 @@
 //! What produced a run's figures, written down before anything is started, completed at the end: without it two runs
 //! can't be compared.
 
-use std::io;
-use std::path::Path;
-
 use serde_json::{Map, Value, json};
 
-use super::keeper::journal::{Entry, News};
-use super::keeper::spec::EngineSpec;
+use super::execution::EngineSpec;
+use super::executor::Collected;
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::inventory::{ModelFacts, Node};
-use dyno_measure::plan::Plan;
-
-/// The file in the run's folder.
-const FILE: &str = "provenance.json";
 
 /// What is known before the start.
 pub(super) fn begin(
@@ -54,28 +47,17 @@ fn serving_devices(engines: &[EngineSpec]) -> Value {
     engines.iter().filter(|engine| engine.device_type.is_some()).map(of).collect()
 }
 
-/// Writes it down.
-pub(super) fn write(folder: &Path, known: &Map<String, Value>) -> io::Result<()> {
-    std::fs::write(folder.join(FILE), serde_json::to_vec_pretty(known)?)
-}
-
-/// Reads it back and adds what the start and the load brought.
-pub(super) fn complete(folder: &Path, journal: &[Entry], plan: &Plan, tokenizer: Option<String>) -> Map<String, Value> {
-    let begun = std::fs::read(folder.join(FILE)).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    let mut known: Map<String, Value> = begun.unwrap_or_default();
-    let engines: Vec<Value> = journal
-        .iter()
-        .filter_map(|entry| match &entry.news {
-            News::Engine(facts) => Some(json!(facts)),
-            _ => None,
-        })
-        .collect();
-    if !engines.is_empty() {
-        known.insert("engines".to_owned(), json!(engines));
+/// Adds what the start and the load brought.
+pub(super) fn complete(collected: &Collected) -> Map<String, Value> {
+    let mut known = collected.provenance.clone();
+    if !collected.engines.is_empty() {
+        known.insert("engines".to_owned(), json!(collected.engines));
     }
-    known.insert("seed".to_owned(), json!(plan.seed));
-    known.insert("plan".to_owned(), json!(plan));
-    if let Some(tokenizer) = tokenizer {
+    if let Some(plan) = &collected.plan {
+        known.insert("seed".to_owned(), json!(plan.seed));
+        known.insert("plan".to_owned(), json!(plan));
+    }
+    if let Some(tokenizer) = &collected.tokenizer {
         known.insert("tokenizer".to_owned(), json!(tokenizer));
     }
     known

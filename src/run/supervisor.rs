@@ -1,5 +1,5 @@
-//! The supervisor: begins runs when their nodes are free, goes on with those that were begun before the portal's start,
-//! ends those that a person cancels.
+//! The supervisor: claims runs, begins them when their nodes are free, goes on with those that were begun before, ends
+//! those that a person cancels.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,55 +10,80 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::folder_of;
-use super::follow::change;
-use super::launch::Launcher;
-use super::local::Local;
+use super::claims;
+use super::event_mapper::change;
+use super::executor::{Cursor, ExecutorError, Executors};
+use super::run_executor::RunExecutor;
 use super::text;
-use super::walk::Walk;
 use crate::domain::run::{RunKind, RunStatus, StageStatus};
 use crate::state::{AppState as App, RunNotifier};
 use crate::store::{OpenRun, RunUpdate, StoreError};
 
-/// How often is looked when nobody woke the supervisor.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often runs are looked at and claims renewed when nobody woke the supervisor.
+const POLL: Duration = Duration::from_secs(5);
 
-/// Takes runs through their stages. Cheap to clone.
+/// Has runs taken through their stages. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Supervisor(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     notifier: RunNotifier,
+    executors: Executors,
+    /// Who this portal is in claims.
+    portal: Uuid,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Runs that are on their way, each with what cancels it.
-    active: HashMap<Uuid, CancellationToken>,
+    active: HashMap<Uuid, ActiveRun>,
     /// How many runs were said to be before a waiting one.
     waiting: HashMap<Uuid, u32>,
 }
 
+/// A run that this portal takes through its stages.
+#[derive(Debug, Clone)]
+struct ActiveRun {
+    cancel: CancellationToken,
+    detach: CancellationToken,
+}
+
+/// Why a run could not be dealt with.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SuperviseError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Executor(#[from] ExecutorError),
+}
+
 impl Supervisor {
-    /// One that does nothing yet.
-    pub fn new(notifier: RunNotifier) -> Self {
-        Self(Arc::new(Inner { notifier, state: Mutex::default() }))
+    /// Works from [`Supervisor::start`] on.
+    pub fn new(app: &App) -> Self {
+        Self::with(app, Executors::new(app))
     }
 
-    /// Begins to work; goes on with runs that were begun before. Ends with the portal.
+    fn with(app: &App, executors: Executors) -> Self {
+        let portal = claims::portal_id(&app.config.data_dir).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the portal's id could not be kept: its runs wait for their claims to expire after a restart");
+            Uuid::new_v4()
+        });
+        let notifier = app.run_notifier.clone();
+        Self(Arc::new(Inner { notifier, executors, portal, state: Mutex::default() }))
+    }
+
+    /// Begins to work, until the portal stops.
     pub fn start(&self, app: &App) {
-        let launcher: Arc<dyn Launcher> = Arc::new(Local::new(app.config.program.clone()));
         let (supervisor, app) = (self.clone(), app.clone());
         tokio::spawn(async move {
             while !app.shutdown.is_cancelled() {
-                if let Err(error) = supervisor.look(&app, &launcher).await {
+                if let Err(error) = supervisor.reconcile(&app).await {
                     tracing::error!(%error, "the supervisor could not look for runs");
                 }
                 tokio::select! {
                     () = supervisor.0.notifier.woken() => {}
-                    () = tokio::time::sleep(LOOK) => {}
+                    () = tokio::time::sleep(POLL) => {}
                     () = app.shutdown.cancelled() => return,
                 }
             }
@@ -73,8 +98,9 @@ impl Supervisor {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at every run that is not over, oldest first.
-    async fn look(&self, app: &App, launcher: &Arc<dyn Launcher>) -> Result<(), StoreError> {
+    /// Renews the claims on runs that are at work here, then looks at every run that is not over, oldest first.
+    async fn reconcile(&self, app: &App) -> Result<(), StoreError> {
+        self.renew(app).await?;
         let open = app.store.open_runs().await?;
         // Who needs which node, in the order of asking: a run begins when it is the first on each of its nodes.
         let mut before: HashMap<String, HashSet<Uuid>> = HashMap::new();
@@ -85,7 +111,7 @@ impl Supervisor {
                 before.entry(node.clone()).or_default().insert(id);
             }
             // One run that can't be dealt with holds up no other.
-            if let Err(error) = self.deal_with(app, launcher, found, ahead.len() as u32).await {
+            if let Err(error) = self.dispatch(app, found, ahead.len() as u32).await {
                 tracing::error!(run.id = %id, %error, "a run could not be dealt with");
             }
         }
@@ -95,74 +121,100 @@ impl Supervisor {
         Ok(())
     }
 
-    async fn deal_with(&self, app: &App, launcher: &Arc<dyn Launcher>, found: &OpenRun, ahead: u32) -> Result<(), StoreError> {
-        let id = found.run.id;
-        let active = self.state().active.get(&id).cloned();
-        match (active, found.run.status) {
-            (Some(cancel), _) => {
-                if found.cancel_requested {
-                    cancel.cancel();
-                }
-                Ok(())
+    /// A run that another portal has claimed meanwhile (this one was stopped for longer than a claim holds) is left to it.
+    async fn renew(&self, app: &App) -> Result<(), StoreError> {
+        let active: Vec<(Uuid, ActiveRun)> = self.state().active.iter().map(|(run, active)| (*run, active.clone())).collect();
+        for (run, active) in active {
+            if !app.store.claim_run(run, self.0.portal, Timestamp::now(), claims::expiry()).await? {
+                active.detach.cancel();
             }
-            (None, RunStatus::Queued) if found.cancel_requested => self.set_off(app, launcher, found, Way::End).await,
-            (None, RunStatus::Queued) if ahead > 0 => self.tell_waiting(app, found, ahead).await,
-            (None, RunStatus::Queued) if found.run.kind == RunKind::Measured => {
-                if app.store.begin_run(id, Timestamp::now()).await? {
-                    return self.set_off(app, launcher, found, Way::Begin).await;
-                }
-                // Cancelled in this moment: looked at once more.
-                self.0.notifier.wake();
-                Ok(())
-            }
-            // Nothing here carries out a simulation.
-            (None, RunStatus::Queued) => Ok(()),
-            (None, _) => self.set_off(app, launcher, found, Way::GoOn).await,
         }
+        Ok(())
     }
 
-    async fn set_off(&self, app: &App, launcher: &Arc<dyn Launcher>, found: &OpenRun, way: Way) -> Result<(), StoreError> {
+    async fn dispatch(&self, app: &App, found: &OpenRun, ahead: u32) -> Result<(), SuperviseError> {
+        let id = found.run.id;
+        let active = self.state().active.get(&id).cloned();
+        if let Some(active) = active {
+            if found.cancel_requested {
+                active.cancel.cancel();
+            }
+            return Ok(());
+        }
+        let action = match found.run.status {
+            RunStatus::Queued if found.cancel_requested => Action::EndQueued,
+            RunStatus::Queued if ahead > 0 => return Ok(self.announce_wait(app, found, ahead).await?),
+            RunStatus::Queued if found.run.kind == RunKind::Measured => Action::Begin,
+            // Nothing here carries out a simulation.
+            RunStatus::Queued => return Ok(()),
+            _ => Action::Resume,
+        };
+        if !app.store.claim_run(id, self.0.portal, Timestamp::now(), claims::expiry()).await? {
+            return Ok(());
+        }
+        if action == Action::Begin && !app.store.begin_run(id, Timestamp::now()).await? {
+            // Cancelled in this moment: looked at once more.
+            self.0.notifier.wake();
+            return Ok(());
+        }
+        self.spawn(app, found, action).await
+    }
+
+    async fn spawn(&self, app: &App, found: &OpenRun, action: Action) -> Result<(), SuperviseError> {
         let id = found.run.id;
         let benchmark = app.store.benchmark_of_portal(found.run.benchmark_id).await?;
-        let cancel = CancellationToken::new();
+        let cluster = app.store.cluster_of_portal(benchmark.spec.cluster_id).await?;
+        let executor = self.0.executors.of(&cluster)?;
+        let active = ActiveRun { cancel: CancellationToken::new(), detach: app.shutdown.child_token() };
         if found.cancel_requested {
-            cancel.cancel();
+            active.cancel.cancel();
         }
-        let walk = || Walk {
+        let portal = self.0.portal;
+        let run = || RunExecutor {
             app: app.clone(),
-            launcher: Arc::clone(launcher),
+            cluster: cluster.clone(),
+            executor: Arc::clone(&executor),
             run: found.run.clone(),
             benchmark: benchmark.clone(),
-            folder: folder_of(&app.config.data_dir, id),
-            offsets: (found.journal_offset, found.spool_offset),
-            cancel: cancel.clone(),
+            cursor: found.cursor.clone().map(Cursor),
+            claimant: portal,
+            cancel: active.cancel.clone(),
+            detach: active.detach.clone(),
             news: self.sender(id),
         };
-        self.state().active.insert(id, cancel.clone());
-        let (walk, spare) = (walk(), walk());
-        let supervisor = self.clone();
+        self.state().active.insert(id, active.clone());
+        let (run, spare) = (run(), run());
+        let (supervisor, app) = (self.clone(), app.clone());
         tokio::spawn(async move {
-            let went = tokio::spawn(async move {
-                match way {
-                    Way::Begin => walk.go(false).await,
-                    Way::GoOn => walk.go(true).await,
-                    Way::End => walk.end_queued().await,
+            let work = tokio::spawn(async move {
+                match action {
+                    Action::Begin => run.run(false).await,
+                    Action::Resume => run.run(true).await,
+                    Action::EndQueued => run.end_queued().await,
                 }
             });
-            if let Err(error) = went.await
-                && error.is_panic()
-            {
-                tracing::error!(run.id = %id, "a run's way broke off");
-                spare.end_broken().await;
-            }
+            let ended = match work.await {
+                Ok(ended) => ended,
+                Err(error) if error.is_panic() => {
+                    tracing::error!(run.id = %id, "a run's execution broke off");
+                    spare.end_broken().await
+                }
+                Err(_) => false,
+            };
             supervisor.state().active.remove(&id);
-            supervisor.0.notifier.wake();
+            if let Err(error) = app.store.release_run(id, portal).await {
+                tracing::debug!(run.id = %id, %error, "a claim was not given back; it expires");
+            }
+            // One that is not over is looked at again at the next round, not at once: the store may be failing.
+            if ended {
+                supervisor.0.notifier.wake();
+            }
         });
         Ok(())
     }
 
     /// Says at a waiting run's first stage how many are before it, when that has changed.
-    async fn tell_waiting(&self, app: &App, found: &OpenRun, ahead: u32) -> Result<(), StoreError> {
+    async fn announce_wait(&self, app: &App, found: &OpenRun, ahead: u32) -> Result<(), StoreError> {
         let id = found.run.id;
         if self.state().waiting.insert(id, ahead) == Some(ahead) {
             return Ok(());
@@ -188,14 +240,14 @@ impl Supervisor {
 }
 
 /// What is done with a run.
-#[derive(Debug, Clone, Copy)]
-enum Way {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
     /// It is its turn.
     Begin,
-    /// It was begun before the portal's start.
-    GoOn,
+    /// It was begun before, by this portal or another.
+    Resume,
     /// It waits, and a person cancelled it.
-    End,
+    EndQueued,
 }
 
 #[cfg(test)]

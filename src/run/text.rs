@@ -1,5 +1,7 @@
 //! Text from outside, made fit for logs and sentences.
 
+pub use crate::domain::workflow::fields::grouped as number;
+
 /// Longest line that is kept, characters.
 const LONGEST: usize = 2_000;
 
@@ -33,19 +35,6 @@ pub fn clean(line: &str) -> String {
         }
     }
     kept.trim_end().to_owned()
-}
-
-/// A number with commas between thousands.
-pub fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// `one request`, `1,280 requests`.

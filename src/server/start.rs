@@ -86,7 +86,7 @@ impl Portal {
     /// Serves until `stop` is over, then ends event streams and finishes open requests.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
         let Self { app, listener, address, lock } = self;
-        Supervisor::new(app.run_notifier.clone()).start(&app);
+        Supervisor::new(&app).start(&app);
         let sweeper = tokio::spawn(sweep(app.clone()));
         let shutdown = app.shutdown.clone();
         let stopping = shutdown.clone();
@@ -183,7 +183,7 @@ async fn farewell(app: &AppState) {
     let open = app.store.open_runs().await.unwrap_or_default();
     let at_work: Vec<String> = open
         .iter()
-        .filter(|open| open.run.status != RunStatus::Queued && open.keeper.is_some())
+        .filter(|open| open.run.status != RunStatus::Queued && open.cursor.is_some())
         .map(|open| open.run.id.to_string())
         .collect();
     let waiting = open.len() - at_work.len();

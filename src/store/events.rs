@@ -11,6 +11,9 @@ use crate::domain::report::{Report, RequestRecord};
 use crate::domain::run::{Run, Stage, StageId};
 use crate::domain::user::Actor;
 
+/// The schema of the events that this program writes; those of 0.1.0 have it, too.
+const EVENT_SCHEMA: u32 = 1;
+
 /// What the supervisor read from a run's files since it last looked.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunUpdate {
@@ -20,10 +23,10 @@ pub struct RunUpdate {
     pub records: Vec<RequestRecord>,
     /// The report, in place of one that is there.
     pub report: Option<Report>,
-    /// How far the keeper's journal is read now, bytes.
-    pub journal_offset: Option<u64>,
-    /// How far the load's spool is read now, bytes.
-    pub spool_offset: Option<u64>,
+    /// How far what the cluster tells is read now; absent: as before.
+    pub cursor: Option<String>,
+    /// Whose claim on the run the writer works under: refused if another has it. Absent: the run is not claimed.
+    pub claimant: Option<Uuid>,
 }
 
 /// What a page has to know of a run's events.
@@ -38,7 +41,7 @@ pub struct RunSnapshot {
 }
 
 impl Store {
-    /// For the supervisor: keeps an update, all or nothing, so that the offsets and what was read up to them can't part.
+    /// For the supervisor: keeps an update, all or nothing, so that the cursor and what was read up to it can't part.
     /// The events come back with their numbers, for those who listen. Nothing is added to a run that is over.
     pub async fn update_run(&self, id: Uuid, update: &RunUpdate, now: Timestamp) -> Result<Vec<StoredEvent>, StoreError> {
         let mut tx = self.begin().await?;
@@ -52,19 +55,22 @@ impl Store {
             Some(true) => return Err(StoreError::Conflict("This run is over already.".to_owned())),
             Some(false) => {}
         }
+        if let Some(claimant) = update.claimant {
+            let holder: Option<String> =
+                sqlx::query_scalar("SELECT claimed_by FROM runs WHERE id = ?").bind(id.to_string()).fetch_one(&mut *tx).await?;
+            if holder.is_some_and(|holder| holder != claimant.to_string()) {
+                return Err(StoreError::Conflict("Another portal has this run.".to_owned()));
+            }
+        }
         records::append(&mut tx, id, &update.records).await?;
         if let Some(report) = &update.report {
             reports::put(&mut tx, id, report, now).await?;
         }
-        sqlx::query(
-            "UPDATE runs SET journal_offset = coalesce(?, journal_offset), spool_offset = coalesce(?, spool_offset)
-             WHERE id = ?",
-        )
-        .bind(update.journal_offset.map(|offset| offset as i64))
-        .bind(update.spool_offset.map(|offset| offset as i64))
-        .bind(id.to_string())
-        .execute(&mut *tx)
-        .await?;
+        sqlx::query("UPDATE runs SET cursor = coalesce(?, cursor) WHERE id = ?")
+            .bind(&update.cursor)
+            .bind(id.to_string())
+            .execute(&mut *tx)
+            .await?;
         let stored = append(&mut tx, id, &update.events).await?;
         tx.commit().await?;
         Ok(stored)
@@ -212,12 +218,13 @@ async fn append(db: &mut SqliteConnection, run: Uuid, events: &[(Timestamp, RunE
                 json(end)?
             }
         };
-        sqlx::query("INSERT INTO run_events (run_id, seq, at, name, data) VALUES (?, ?, ?, ?, ?)")
+        sqlx::query("INSERT INTO run_events (run_id, seq, at, name, data, schema_version) VALUES (?, ?, ?, ?, ?, ?)")
             .bind(&id)
             .bind(seq)
             .bind(ms(*at))
             .bind(event.name())
             .bind(data)
+            .bind(EVENT_SCHEMA)
             .execute(&mut *db)
             .await?;
         stored.push(StoredEvent { seq, at: *at, event: event.clone() });

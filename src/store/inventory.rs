@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::row::{Columns, from_json, gate, gate_shared, json, ms};
 use super::{Store, StoreError};
-use crate::domain::inventory::{Cluster, ClusterKind, Credential, Dataset, Model};
+use crate::domain::inventory::{Cluster, ClusterAccess, ClusterKind, Credential, Dataset, Model};
 use crate::domain::provider::ProviderId;
 use crate::domain::user::Actor;
 
@@ -50,11 +50,11 @@ fn cluster(row: &SqliteRow) -> Result<Cluster, StoreError> {
     Ok(Cluster {
         id: row.id("id")?,
         name: row.text("name")?,
-        kind: row.word("kind", |kind| match kind {
-            "local" => Some(ClusterKind::Local),
-            "kubernetes" => Some(ClusterKind::Kubernetes),
+        access: row.word("kind", |kind| match kind {
+            "local" => Some(Ok(ClusterAccess::Local)),
+            "kubernetes" => Some(row.json("data").map(ClusterAccess::Kubernetes)),
             _ => None,
-        })?,
+        })??,
         owner: row.opt_id("owner")?,
         created_at: row.time("created_at")?,
     })
@@ -89,7 +89,7 @@ impl Store {
             return cluster(&row);
         }
         let local =
-            Cluster { id: Uuid::now_v7(), name: "local".to_owned(), kind: ClusterKind::Local, owner: None, created_at: now };
+            Cluster { id: Uuid::now_v7(), name: "local".to_owned(), access: ClusterAccess::Local, owner: None, created_at: now };
         sqlx::query("INSERT INTO clusters (id, name, kind, created_at) VALUES (?, ?, 'local', ?)")
             .bind(local.id.to_string())
             .bind(&local.name)
@@ -119,7 +119,7 @@ impl Store {
     /// Removes a cluster; `local` stays.
     pub async fn remove_cluster(&self, actor: &Actor, id: Uuid) -> Result<(), StoreError> {
         let found = self.cluster(actor, id).await?;
-        if found.kind == ClusterKind::Local {
+        if found.kind() == ClusterKind::Local {
             return Err(StoreError::Conflict("The portal's own machine can't be removed.".to_owned()));
         }
         self.remove(CLUSTER, actor, id, found.owner).await.map(drop)

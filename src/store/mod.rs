@@ -38,7 +38,7 @@ pub use events::{RunSnapshot, RunUpdate};
 pub use form_actions::FormAction;
 pub use forms::EntryOf;
 pub use inventory::SealedCredential;
-pub use runs::{Keeper, OpenRun};
+pub use runs::OpenRun;
 pub use sessions::{LinkState, REMEMBERED};
 pub use workflows::StoredWorkflow;
 

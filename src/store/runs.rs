@@ -11,15 +11,6 @@ use crate::domain::benchmark::{Benchmark, EngineKind};
 use crate::domain::run::{Run, RunKind, RunStatus, Stage, StageId, StageStatus};
 use crate::domain::user::Actor;
 
-/// The process that owns a run's engine and load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keeper {
-    /// Process id.
-    pub pid: i32,
-    /// When it started, in ticks since boot (`/proc/<pid>/stat`), since process ids are used again.
-    pub start: u64,
-}
-
 /// A run that is not over, with what the supervisor needs to go on with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenRun {
@@ -29,12 +20,8 @@ pub struct OpenRun {
     pub nodes: Vec<String>,
     /// A person has asked for the end.
     pub cancel_requested: bool,
-    /// Who owns its processes, once started.
-    pub keeper: Option<Keeper>,
-    /// How far the keeper's journal was read, bytes.
-    pub journal_offset: u64,
-    /// How far the load's spool was read, bytes.
-    pub spool_offset: u64,
+    /// How far what its cluster tells was read; only the cluster's executor knows what is in it.
+    pub cursor: Option<String>,
 }
 
 /// A run without its stages and its place in the queue.
@@ -59,17 +46,11 @@ pub(super) fn run(row: &SqliteRow) -> Result<Run, StoreError> {
 }
 
 fn open_run(row: &SqliteRow) -> Result<OpenRun, StoreError> {
-    let keeper = match (row.opt_int("keeper_pid")?, row.opt_int("keeper_start")?) {
-        (Some(pid), Some(start)) => Some(Keeper { pid: pid as i32, start: start as u64 }),
-        _ => None,
-    };
     Ok(OpenRun {
         run: run(row)?,
         nodes: row.json("nodes")?,
         cancel_requested: row.flag("cancel_requested")?,
-        keeper,
-        journal_offset: row.int("journal_offset")? as u64,
-        spool_offset: row.int("spool_offset")? as u64,
+        cursor: row.opt_text("cursor")?,
     })
 }
 
@@ -200,12 +181,27 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// For the supervisor: who owns the run's processes.
-    pub async fn set_keeper(&self, id: Uuid, keeper: Keeper) -> Result<(), StoreError> {
-        sqlx::query("UPDATE runs SET keeper_pid = ?, keeper_start = ? WHERE id = ?")
-            .bind(keeper.pid)
-            .bind(keeper.start as i64)
+    /// For the supervisor: claims a run that is not over, or renews the claim on it; false if another has it.
+    pub async fn claim_run(&self, id: Uuid, claimant: Uuid, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE runs SET claimed_by = ?1, claim_expires_at = ?2
+             WHERE id = ?3 AND status IN ('queued', 'running', 'cancelling')
+             AND (claimed_by IS NULL OR claimed_by = ?1 OR claim_expires_at <= ?4)",
+        )
+        .bind(claimant.to_string())
+        .bind(ms(until))
+        .bind(id.to_string())
+        .bind(ms(now))
+        .execute(&self.write)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// For the supervisor: gives a claim back, if it is still this claimant's.
+    pub async fn release_run(&self, id: Uuid, claimant: Uuid) -> Result<(), StoreError> {
+        sqlx::query("UPDATE runs SET claimed_by = NULL, claim_expires_at = NULL WHERE id = ? AND claimed_by = ?")
             .bind(id.to_string())
+            .bind(claimant.to_string())
             .execute(&self.write)
             .await?;
         Ok(())

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::listing::{Listed, page_of};
-use crate::cluster::devices_in_words;
+use crate::cluster::{ClusterError, devices_in_words};
 use crate::domain::inventory::{Cluster, ClusterRow, Node, NodeMetrics};
 use crate::domain::list::{ListQuery, Page};
-use crate::domain::problem::{FieldError, Problem, ProblemKind};
+use crate::domain::problem::{FieldError, Problem};
 use crate::domain::run::RunStatus;
 use crate::domain::user::Actor;
 use crate::state::AppState;
@@ -71,7 +71,7 @@ pub async fn look(app: &AppState, actor: &Actor, id: Uuid) -> Result<ClusterRow,
 pub async fn node_metrics(app: &AppState, actor: &Actor, id: Uuid) -> Result<NodeMetrics, Problem> {
     let cluster = app.store.cluster(actor, id).await?;
     let busy = busy_nodes(app, id).await?;
-    let nodes = nodes(app, &cluster, &busy).await.map_err(|sentence| Problem::new(ProblemKind::Unavailable, sentence))?;
+    let nodes = nodes(app, &cluster, &busy).await?;
     Ok(NodeMetrics { nodes })
 }
 
@@ -105,22 +105,18 @@ async fn row(app: &AppState, cluster: Cluster) -> ClusterRow {
             devices: devices_in_words(&nodes),
             cluster,
         },
-        Err(problem) => {
-            ClusterRow { reachable: false, problem: Some(problem), nodes: 0, ready_nodes: 0, devices: String::new(), cluster }
+        Err(error) => {
+            let problem = Some(error.sentence());
+            ClusterRow { reachable: false, problem, nodes: 0, ready_nodes: 0, devices: String::new(), cluster }
         }
     }
 }
 
-/// A cluster's nodes, live, or a sentence about why they can't be read; within a time that a person waits.
-pub(super) async fn nodes(app: &AppState, cluster: &Cluster, busy: &BTreeSet<String>) -> Result<Vec<Node>, String> {
-    match tokio::time::timeout(LIVE_LIMIT, app.clusters.nodes(cluster, busy)).await {
-        Ok(Ok(nodes)) => Ok(nodes),
-        Ok(Err(error)) => {
-            tracing::warn!(cluster.name = cluster.name, %error, "cluster could not be read");
-            Err(error.sentence())
-        }
-        Err(_) => Err(format!("The cluster did not answer within {} seconds.", LIVE_LIMIT.as_secs())),
-    }
+/// A cluster's nodes, live, within a time that a person waits.
+pub(super) async fn nodes(app: &AppState, cluster: &Cluster, busy: &BTreeSet<String>) -> Result<Vec<Node>, ClusterError> {
+    let read = tokio::time::timeout(LIVE_LIMIT, app.clusters.nodes(cluster, busy)).await;
+    read.unwrap_or(Err(ClusterError::TimedOut(LIVE_LIMIT)))
+        .inspect_err(|error| tracing::warn!(cluster.name = cluster.name, %error, "cluster could not be read"))
 }
 
 /// The nodes of a cluster that a run has for itself at present.

@@ -1,18 +1,26 @@
-//! Engines: which can be started here, and how to get the others.
+//! Engines: which a cluster can start, and how to get the others.
 
-use crate::domain::inventory::EngineAvailability;
+use crate::domain::inventory::{Cluster, ClusterKind, EngineAvailability};
 use crate::domain::list::Page;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::user::Actor;
-use crate::engine;
+use crate::run;
 use crate::state::AppState;
 
-/// Every engine that has a recipe. Looks at the disk, hence off the async threads.
-pub async fn list(app: &AppState, _actor: &Actor) -> Result<Page<EngineAvailability>, Problem> {
-    let place = engine::Place { data_dir: app.config.data_dir.clone() };
-    let items = tokio::task::spawn_blocking(move || engine::availability(&place)).await.map_err(|error| {
-        tracing::error!(%error, "looking for engines failed");
-        Problem::new(ProblemKind::Internal, "Something went wrong on the server. Its log says what.")
-    })?;
+/// Every engine that has a recipe, as it is on the portal's own machine.
+pub async fn list(app: &AppState, actor: &Actor) -> Result<Page<EngineAvailability>, Problem> {
+    let local = app.store.clusters(actor).await?.into_iter().find(|cluster| cluster.kind() == ClusterKind::Local);
+    let items = match local {
+        Some(local) => of_cluster(app, &local).await?,
+        None => Vec::new(),
+    };
     Ok(Page { total: items.len() as u64, items })
+}
+
+/// Every engine that has a recipe, as it is on a cluster.
+pub async fn of_cluster(app: &AppState, cluster: &Cluster) -> Result<Vec<EngineAvailability>, Problem> {
+    run::engines(app, cluster).await.map_err(|error| {
+        tracing::error!(cluster.name, %error, "a cluster's engines could not be looked up");
+        Problem::new(ProblemKind::Unavailable, error.to_string())
+    })
 }

@@ -13,7 +13,9 @@ use crate::store::StoreError;
 
 /// Looks everything up that is needed, as the actor may see it.
 pub async fn look_up(app: &AppState, actor: &Actor, needs: &Needs) -> Result<Facts, Problem> {
-    let mut facts = Facts::none(actor.is_administrator(), engine::validate_args);
+    let mut facts = Facts::none(actor.is_administrator(), |engine, args, administrator| {
+        engine::validate_args(engine, args, administrator).map_err(|error| error.to_string())
+    });
     if let Some(id) = needs.cluster {
         facts.cluster = cluster(app, actor, id).await?;
     }
@@ -27,7 +29,10 @@ pub async fn look_up(app: &AppState, actor: &Actor, needs: &Needs) -> Result<Fac
         facts.credential = found(app.store.credential(actor, id).await)?;
     }
     if needs.engines {
-        facts.engines = super::engines::list(app, actor).await?.items;
+        facts.engines = match &facts.cluster {
+            Some(found) => super::engines::of_cluster(app, &found.cluster).await?,
+            None => Vec::new(),
+        };
     }
     Ok(facts)
 }
@@ -45,6 +50,6 @@ async fn cluster(app: &AppState, actor: &Actor, id: Uuid) -> Result<Option<Clust
     let Some(cluster) = app.store.clusters(actor).await?.into_iter().find(|cluster| cluster.id == id) else {
         return Ok(None);
     };
-    let nodes = super::clusters::nodes(app, &cluster, &BTreeSet::new()).await;
+    let nodes = super::clusters::nodes(app, &cluster, &BTreeSet::new()).await.map_err(|error| error.sentence());
     Ok(Some(ClusterFacts { cluster, nodes }))
 }

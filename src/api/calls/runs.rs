@@ -11,7 +11,6 @@ use crate::domain::repeat::Repeat;
 use crate::domain::report::{Report, RequestRecord};
 use crate::domain::run::{Run, RunRow, StageId};
 use crate::domain::user::Actor;
-use crate::run::folder_of;
 use crate::state::AppState;
 use dyno_measure::plan::Plan;
 
@@ -40,13 +39,13 @@ pub async fn cancel(app: &AppState, actor: &Actor, id: Uuid) -> Result<Run, Prob
 
 /// Removes a run that is over with everything that it measured; with its last run goes the benchmark.
 pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+    let run = app.store.run(actor, id).await?;
+    let benchmark = app.store.benchmark_of_portal(run.benchmark_id).await?;
+    let cluster = app.store.cluster_of_portal(benchmark.spec.cluster_id).await?;
     app.store.delete_run(actor, id).await?;
-    let folder = folder_of(&app.config.data_dir, id);
-    match tokio::fs::remove_dir_all(&folder).await {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+    if let Err(error) = crate::run::remove(app, &cluster, id).await {
         // The run is gone for its owner; what is left is for the administrator.
-        Err(error) => tracing::warn!(run.id = %id, %error, "a run's folder could not be removed"),
+        tracing::warn!(run.id = %id, %error, "what a run left could not be removed");
     }
     Ok(())
 }

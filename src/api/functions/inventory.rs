@@ -81,14 +81,17 @@ mod on_server {
 
     use super::{Choices, Chosen, MemoryFit, Outlook};
     use crate::api::calls;
-    use crate::domain::benchmark::EvalWith;
+    use crate::domain::benchmark::{EvalWith, NodeChoice};
     use crate::domain::form::Flash;
-    use crate::domain::inventory::{Dataset, Device, DeviceType, Node};
+    use crate::domain::inventory::{Dataset, Node};
     use crate::domain::list::ListQuery;
     use crate::domain::problem::{Problem, ProblemKind};
     use crate::domain::user::Actor;
-    use crate::domain::workflow::{Page, WorkflowAnswer, WorkflowSteps};
-    use crate::engine::{devices, memory};
+    use crate::domain::workflow::steps::default_engine;
+    use crate::domain::workflow::{ChosenNode, Page, WorkflowAnswer, WorkflowSteps};
+    use crate::engine::fit::{FitInput, NodeMemory, layout};
+    use crate::engine::recipe;
+    use crate::run::demand::demand;
     use crate::state::AppState;
 
     /// Rows of a list of choices: more are found by searching.
@@ -159,7 +162,10 @@ mod on_server {
             },
             Page::Model => Choices::Models {
                 models: calls::models::list(app, actor, &all).await?.items,
-                engines: calls::engines::list(app, actor).await?.items,
+                engines: match &chosen.cluster {
+                    Some(cluster) => calls::engines::of_cluster(app, cluster).await?,
+                    None => calls::engines::list(app, actor).await?.items,
+                },
                 credentials: calls::credentials::list(app, actor, &all).await?.items,
                 administrator: actor.is_administrator(),
             },
@@ -192,50 +198,39 @@ mod on_server {
                 before += calls::runs::list(app, actor, query).await?.total;
             }
             outlook.runs_before = Some(before);
-            if let Some(facts) = chosen.model.as_ref().filter(|model| !model.is_cloud()).and_then(|model| model.facts.as_ref())
-                && let Choices::Nodes { nodes, problem: None } = nodes(app, actor, cluster.id).await?
-            {
-                let each = steps.load.max_input_tokens.unwrap_or(0) + steps.load.max_output_tokens.unwrap_or(0);
-                let copies = steps.serving.replicas.unwrap_or(1).max(1);
-                let endpoints = steps.nodes.len().max(1) as u64 * u64::from(copies);
-                let context = u64::from(steps.load.concurrent_requests).div_ceil(endpoints) * u64::from(each);
-                for wanted in &steps.nodes {
-                    let Some(node) = nodes.iter().find(|node| node.hostname == wanted.hostname) else { continue };
-                    let serving = devices::serving(node, &wanted.choice());
-                    let (available, accelerators) = memory_of(node, serving.iter().map(|(_, device)| device));
-                    let Some(available) = available else { continue };
-                    let need = memory::need(facts, context, accelerators);
-                    let what = format!("{} has", node.hostname);
-                    outlook.memory.push(match memory::check(need, copies, available, &what) {
-                        Err(sentence) => MemoryFit { fits: false, sentence },
-                        Ok(()) => MemoryFit {
-                            fits: true,
-                            sentence: format!(
-                                "The model needs about {}; {what} {} free.",
-                                memory::gb(need.total().saturating_mul(u64::from(copies))),
-                                memory::gb(available)
-                            ),
-                        },
-                    });
-                }
+            if let Choices::Nodes { nodes, problem: None } = nodes(app, actor, cluster.id).await? {
+                outlook.memory = fit(app, steps, chosen, &nodes).await?;
             }
         }
         Ok(outlook)
     }
 
-    /// Free memory of the devices that serve, where known, and how many of them are accelerators.
-    fn memory_of<'a>(node: &Node, serving: impl Iterator<Item = &'a Device>) -> (Option<u64>, u32) {
-        let mut accelerators = 0;
-        let mut free: Option<u64> = None;
-        for device in serving.filter(|device| device.kind != DeviceType::Cpu) {
-            accelerators += 1;
-            let info = &device.device_info;
-            let of_device = info.memory_bytes.map(|all| all.saturating_sub(info.memory_used_bytes.unwrap_or(0)));
-            free = free.or(Some(0)).zip(of_device).map(|(sum, more)| sum + more);
-        }
-        if accelerators == 0 {
-            return (node.usage.as_ref().map(|usage| usage.memory_available_bytes), 0);
-        }
-        (free, accelerators)
+    /// Whether the model fits the chosen nodes: what the run will be asked, too.
+    async fn fit(app: &AppState, steps: &WorkflowSteps, chosen: &Chosen, nodes: &[Node]) -> Result<Vec<MemoryFit>, Problem> {
+        let Some(model) = chosen.model.as_ref().filter(|model| !model.is_cloud()) else { return Ok(Vec::new()) };
+        let Some(engine) = steps.serving.engine.or_else(|| default_engine(model)) else { return Ok(Vec::new()) };
+        let refused = |sentence: String| vec![MemoryFit { fits: false, sentence }];
+        let demand = match demand(&app.config.data_dir, &steps.load, &chosen.datasets).await {
+            Ok(demand) => demand,
+            Err(error) => return Ok(refused(error.to_string())),
+        };
+        let choices: Vec<NodeChoice> = steps.nodes.iter().map(ChosenNode::choice).collect();
+        let input = FitInput {
+            recipe: recipe(engine),
+            facts: model.facts.as_ref(),
+            nodes,
+            choices: &choices,
+            serving: &steps.serving,
+            demand,
+        };
+        let layout = match layout(input) {
+            Ok(layout) => layout,
+            Err(error) => return Ok(refused(error.to_string())),
+        };
+        let of_node = |memory: &NodeMemory| match memory.shortfall() {
+            Some(shortfall) => MemoryFit { fits: false, sentence: shortfall.to_string() },
+            None => MemoryFit { fits: true, sentence: memory.sentence() },
+        };
+        Ok(layout.memory.iter().map(of_node).collect())
     }
 }

@@ -23,7 +23,7 @@ pub fn freeze(draft: &Draft, facts: &Facts) -> Result<BenchmarkSpec, Vec<FieldEr
     load::check(steps, facts, &mut errors);
     let mut serving = steps.serving.clone();
     if let Some(found) = found_model {
-        model::check_serving(&serving, found, found_cluster.map(|found| found.cluster.kind), facts, &mut errors);
+        model::check_serving(&serving, found, found_cluster.map(|found| found.cluster.kind()), facts, &mut errors);
         if found.is_cloud() {
             if steps.credential_id.is_some()
                 && let Err(error) = credential::usable(facts)

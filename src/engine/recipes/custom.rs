@@ -1,6 +1,6 @@
 //! An own command: an administrator's list of arguments with places to fill in. It must serve an OpenAI-compatible API.
 
-use super::{Launch, Place, Program, Recipe, Serve, visible_devices};
+use super::{Launch, Place, Program, Recipe, RecipeError, Serve, visible_devices};
 use crate::domain::benchmark::EngineKind;
 use crate::domain::inventory::ModelFormat;
 
@@ -30,13 +30,13 @@ impl Recipe for Custom {
         true
     }
 
-    fn launch(&self, _program: &Program, serve: &Serve) -> Result<Launch, String> {
+    fn launch(&self, _program: &Program, serve: &Serve) -> Result<Launch, RecipeError> {
         if serve.extra_args.is_empty() {
-            return Err("The own command is empty.".to_owned());
+            return Err(RecipeError::EmptyCommand);
         }
         let named = serve.extra_args.iter().any(|arg| arg.contains("{alias}"));
         let model = serve.model.name();
-        let fill = |arg: &String| arg.replace("{host}", &serve.host).replace("{alias}", &serve.alias).replace("{model}", &model);
+        let fill = |arg: &String| arg.replace("{alias}", &serve.alias).replace("{model}", &model);
         Ok(Launch {
             argv: serve.extra_args.iter().map(fill).collect(),
             env: visible_devices(&serve.share),

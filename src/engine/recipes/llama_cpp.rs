@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Arguments, Launch, Place, Program, Recipe, Serve, ServedModel, find, visible_devices};
+use super::{Arguments, Launch, Place, Program, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
 use crate::domain::benchmark::EngineKind;
 use crate::domain::inventory::ModelFormat;
 
@@ -73,15 +73,15 @@ impl Recipe for LlamaCpp {
         true
     }
 
-    fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, String> {
+    fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, RecipeError> {
         let ServedModel::Path(path) = &serve.model else {
-            return Err("llama.cpp serves a GGUF file, not a hub repository.".to_owned());
+            return Err(RecipeError::NotAFile);
         };
         let slots = serve.slots.clamp(1, MOST_SLOTS);
         let mut line = Arguments::after(program);
         line.value("-m", path.display())
             .value("--alias", &serve.alias)
-            .value("--host", &serve.host)
+            .value("--host", "{host}")
             .value("--port", "{port}")
             .value("-np", slots)
             .value("-t", serve.threads.max(1))

@@ -73,8 +73,6 @@ pub struct Serve {
     pub model: ServedModel,
     /// The name that requests use, like no other's, so that an older server on the port is not taken for this one.
     pub alias: String,
-    /// Address to listen at.
-    pub host: String,
     /// Longest request in tokens, input and output; absent: the engine's own choice.
     pub context: Option<u32>,
     /// Requests that are worked on at once.
@@ -97,7 +95,7 @@ pub struct Serve {
     pub embeddings: bool,
 }
 
-/// How an engine is started and known: all that the keeper needs. `{port}` in arguments and URLs is filled in at the start.
+/// How an engine is started and known, wherever that is. `{host}` and `{port}` in its arguments are filled in at the start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
     /// Program and arguments.
@@ -119,6 +117,19 @@ pub struct Launch {
     pub ignore_eos: bool,
     /// Longest time from start to ready, seconds.
     pub startup_limit_s: u64,
+}
+
+/// What an engine can't do; a sentence for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RecipeError {
+    #[error("llama.cpp serves a GGUF file, not a hub repository.")]
+    NotAFile,
+    #[error("Text Generation Inference has no pipeline parallelism.")]
+    NoPipeline,
+    #[error("Text Generation Inference serves no embeddings.")]
+    NoEmbeddings,
+    #[error("The own command is empty.")]
+    EmptyCommand,
 }
 
 /// How an engine is found, started, and tuned.
@@ -153,8 +164,8 @@ pub trait Recipe: Send + Sync {
     /// How it is started.
     ///
     /// # Errors
-    /// What can't be done, in words for people.
-    fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, String>;
+    /// What it can't do.
+    fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, RecipeError>;
 
     /// Options that the recipe sets itself.
     fn own_flags(&self) -> &'static [&'static str];
@@ -250,7 +261,6 @@ mod tests {
         Serve {
             model: ServedModel::Path("/models/m".into()),
             alias: "m-0a1b2c3d".to_owned(),
-            host: "127.0.0.1".to_owned(),
             context: Some(1_000),
             slots: 8,
             connections: 8,
@@ -301,7 +311,7 @@ mod tests {
         own.extra_args = ["server", "--listen={host}:{port}", "{model}"].map(str::to_owned).to_vec();
         let program = Program { argv: vec![], version: None };
         let launch = recipe(EngineKind::Custom).launch(&program, &own).unwrap();
-        assert_eq!(launch.argv, ["server", "--listen=127.0.0.1:{port}", "/models/m"]);
+        assert_eq!(launch.argv, ["server", "--listen={host}:{port}", "/models/m"]);
         assert_eq!(launch.model, None);
         own.extra_args.push("{alias}".to_owned());
         let named = recipe(EngineKind::Custom).launch(&program, &own).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Arguments, Launch, Place, Program, Recipe, Serve, ServedModel, find, visible_devices};
+use super::{Arguments, Launch, Place, Program, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
 use crate::domain::benchmark::EngineKind;
 use crate::domain::inventory::{DeviceType, ModelFormat};
 
@@ -36,14 +36,14 @@ impl Recipe for Sglang {
         &[ModelFormat::HuggingFace]
     }
 
-    fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, String> {
+    fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, RecipeError> {
         let mut line = Arguments::after(program);
         line.value("--model-path", serve.model.name());
         if let ServedModel::Hub { revision, .. } = &serve.model {
             line.value("--revision", revision);
         }
         line.value("--served-model-name", &serve.alias)
-            .value("--host", &serve.host)
+            .value("--host", "{host}")
             .value("--port", "{port}")
             .value("--max-running-requests", serve.slots.max(1))
             .flag("--enable-metrics")

@@ -1,6 +1,6 @@
 //! Hugging Face's Text Generation Inference: `text-generation-launcher` on the PATH, or where `DYNO_TGI` says.
 
-use super::{Arguments, Launch, Place, Program, Recipe, Serve, ServedModel, find, visible_devices};
+use super::{Arguments, Launch, Place, Program, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
 use crate::domain::benchmark::EngineKind;
 use crate::domain::inventory::ModelFormat;
 
@@ -24,12 +24,12 @@ impl Recipe for Tgi {
         &[ModelFormat::HuggingFace]
     }
 
-    fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, String> {
+    fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, RecipeError> {
         if serve.pipeline_parallel.is_some_and(|stages| stages > 1) {
-            return Err("Text Generation Inference has no pipeline parallelism.".to_owned());
+            return Err(RecipeError::NoPipeline);
         }
         if serve.embeddings {
-            return Err("Text Generation Inference serves no embeddings.".to_owned());
+            return Err(RecipeError::NoEmbeddings);
         }
         let name = serve.model.name();
         let mut line = Arguments::after(program);
@@ -37,7 +37,7 @@ impl Recipe for Tgi {
         if let ServedModel::Hub { revision, .. } = &serve.model {
             line.value("--revision", revision);
         }
-        line.value("--hostname", &serve.host)
+        line.value("--hostname", "{host}")
             .value("--port", "{port}")
             .value("--max-concurrent-requests", serve.connections.saturating_add(4).max(128))
             .value("--usage-stats", "off");

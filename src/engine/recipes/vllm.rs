@@ -1,6 +1,6 @@
 //! vLLM: `vllm` on the PATH, or where `DYNO_VLLM` says.
 
-use super::{Arguments, Launch, Place, Program, Recipe, Serve, ServedModel, find, visible_devices};
+use super::{Arguments, Launch, Place, Program, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
 use crate::domain::benchmark::EngineKind;
 use crate::domain::inventory::{DeviceType, ModelFormat};
 
@@ -29,14 +29,14 @@ impl Recipe for Vllm {
         &[ModelFormat::HuggingFace]
     }
 
-    fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, String> {
+    fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, RecipeError> {
         let mut line = Arguments::after(program);
         line.value("serve", serve.model.name());
         if let ServedModel::Hub { revision, .. } = &serve.model {
             line.value("--revision", revision);
         }
         line.value("--served-model-name", &serve.alias)
-            .value("--host", &serve.host)
+            .value("--host", "{host}")
             .value("--port", "{port}")
             .value("--max-num-seqs", serve.slots.max(1))
             // without it the usage says nothing of cached tokens

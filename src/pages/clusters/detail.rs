@@ -60,7 +60,7 @@ fn Detail(first: ClusterView) -> impl IntoView {
     view! {
         <div class="inventory stack-loose">
             <a class="back" href="/clusters">"All clusters"</a>
-            <PageHeading title=cluster.name above=kind_words(cluster.kind).to_owned()>
+            <PageHeading title=cluster.name.clone() above=kind_words(cluster.kind()).to_owned()>
                 <LinkButton href="/benchmarks/new" text="New benchmark" />
             </PageHeading>
             <SignedOut ended=signed_out />

@@ -95,6 +95,7 @@ fn Row(row: Owned<ClusterRow>) -> impl IntoView {
     } else {
         ("not known".to_owned(), "not known".to_owned())
     };
+    let kind = kind_words(row.cluster.kind());
     view! {
         <tr>
             <th scope="row"><a class="row-name" href=format!("{PATH}/{}", row.cluster.id)>{row.cluster.name}</a></th>
@@ -102,7 +103,7 @@ fn Row(row: Owned<ClusterRow>) -> impl IntoView {
                 <Badge tone=tone text=word.to_owned() />
                 {row.problem.map(|problem| view! { <p class="hint">{problem}</p> })}
             </td>
-            <td data-label="Kind">{kind_words(row.cluster.kind)}</td>
+            <td data-label="Kind">{kind}</td>
             <td data-label="Nodes">{nodes}</td>
             <td data-label="Devices">{devices}</td>
             <td data-label="Owner">{owner}</td>

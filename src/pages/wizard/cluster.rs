@@ -69,7 +69,7 @@ pub fn ClusterStep(
 
 fn facts(row: &ClusterRow) -> impl IntoView + use<> {
     let (tone, text) = if row.reachable { (Tone::Succeeded, "Reachable") } else { (Tone::Failed, "Not reachable") };
-    let kind = match row.cluster.kind {
+    let kind = match row.cluster.kind() {
         ClusterKind::Local => "this machine",
         ClusterKind::Kubernetes => "Kubernetes",
     };

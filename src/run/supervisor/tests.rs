@@ -1,45 +1,83 @@
-//! What becomes of a run whose way breaks off by a fault of Dyno's own.
+//! What the supervisor does with runs that break off, whose store fails, or that another portal has.
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use futures::stream::{self, BoxStream, StreamExt as _};
 use serde_json::json;
 
 use super::*;
 use crate::api::calls;
 use crate::credentials::Secret;
+use crate::domain::benchmark::{BenchmarkSpec, Serving};
+use crate::domain::inventory::EngineAvailability;
+use crate::domain::report::RequestRecord;
 use crate::domain::run::{Run, StageId};
 use crate::domain::user::{Actor, Role};
-use crate::run::keeper::spec::KeeperSpec;
-use crate::run::launch::{LaunchError, Life};
+use crate::engine::Program;
+use crate::run::execution::ExecutionSpec;
+use crate::run::executor::{Batch, ClusterExecutor, Collected, ExecutionState, LeftBehind, Placement};
 use crate::state::{Config, ServeArgs};
-use crate::store::Keeper;
 
-/// Breaks when a run is handed over; says in the end what it was told to be.
+/// Says in the end what it was told to; breaks when a run is handed over, or loses it.
 #[derive(Debug)]
-struct Faulty {
-    left: Result<(), String>,
+struct FakeExecutor {
+    breaks: bool,
+    cleaned: Result<(), LeftBehind>,
     forced: AtomicBool,
+    collected: AtomicUsize,
+}
+
+impl FakeExecutor {
+    fn new(breaks: bool, cleaned: Result<(), LeftBehind>) -> Arc<Self> {
+        Arc::new(Self { breaks, cleaned, forced: AtomicBool::default(), collected: AtomicUsize::default() })
+    }
 }
 
 #[async_trait]
-impl Launcher for Faulty {
-    async fn launch(&self, _: &Path, _: &KeeperSpec, _: Option<&Secret>) -> Result<Option<Keeper>, LaunchError> {
-        panic!("a fault of our own");
+impl ClusterExecutor for FakeExecutor {
+    async fn engines(&self) -> Result<Vec<EngineAvailability>, ExecutorError> {
+        Ok(Vec::new())
     }
 
-    async fn pull(&self, _: &Path) -> Life {
-        Life::Unborn
+    async fn find_engine(&self, _: &Serving) -> Result<Program, ExecutorError> {
+        Err(ExecutorError::NoEngine)
     }
 
-    async fn cancel(&self, _: &Path, force: bool) {
+    async fn transfer(&self, _: Uuid, _: &BenchmarkSpec, _: watch::Sender<String>) -> Result<Placement, ExecutorError> {
+        Ok(Placement::default())
+    }
+
+    async fn launch(&self, _: &ExecutionSpec, _: Option<&Secret>) -> Result<(), ExecutorError> {
+        assert!(!self.breaks, "a fault of our own");
+        Ok(())
+    }
+
+    async fn pull(&self, _: Uuid, _: Option<&Cursor>) -> Result<Batch, ExecutorError> {
+        Ok(Batch { state: ExecutionState::Gone, ..Batch::default() })
+    }
+
+    async fn cancel(&self, _: Uuid, force: bool) {
         self.forced.fetch_or(force, Ordering::SeqCst);
     }
 
-    async fn collect(&self, _: &Path) -> Result<(), String> {
-        self.left.clone()
+    async fn collect(&self, _: Uuid) -> Result<Collected, ExecutorError> {
+        self.collected.fetch_add(1, Ordering::SeqCst);
+        Ok(Collected::default())
+    }
+
+    fn records(&self, _: Uuid, _: u64) -> BoxStream<'static, Result<Vec<RequestRecord>, ExecutorError>> {
+        stream::empty().boxed()
+    }
+
+    async fn tidy_up(&self, _: Uuid) -> Result<(), LeftBehind> {
+        self.cleaned.clone()
+    }
+
+    async fn remove(&self, _: Uuid) -> Result<(), ExecutorError> {
+        Ok(())
     }
 }
 
@@ -81,15 +119,22 @@ async fn queued(app: &App) -> (Actor, Uuid) {
     (actor, answer.run_id.unwrap())
 }
 
-async fn ended(app: &App, launcher: Faulty) -> (Run, bool) {
+fn supervisor(app: &App, executor: &Arc<FakeExecutor>) -> Supervisor {
+    let local: Arc<dyn ClusterExecutor> = executor.clone();
+    Supervisor::with(app, Executors { local })
+}
+
+async fn ended(app: &App, executor: &Arc<FakeExecutor>) -> Run {
     let (actor, id) = queued(app).await;
-    let launcher = Arc::new(launcher);
-    let seam: Arc<dyn Launcher> = launcher.clone();
-    Supervisor::new(app.run_notifier.clone()).look(app, &seam).await.unwrap();
+    supervisor(app, executor).reconcile(app).await.unwrap();
+    end_of(app, &actor, id).await
+}
+
+async fn end_of(app: &App, actor: &Actor, id: Uuid) -> Run {
     loop {
-        let run = app.store.run(&actor, id).await.unwrap();
+        let run = app.store.run(actor, id).await.unwrap();
         if run.status.is_end() {
-            return (run, launcher.forced.load(Ordering::SeqCst));
+            return run;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -104,10 +149,11 @@ fn stage(run: &Run, id: StageId) -> (StageStatus, &str) {
 async fn a_run_that_breaks_off_ends_and_is_cleaned_up() {
     let folder = tempfile::tempdir().unwrap();
     let app = app(folder.path()).await;
-    let (run, forced) = ended(&app, Faulty { left: Ok(()), forced: AtomicBool::new(false) }).await;
+    let executor = FakeExecutor::new(true, Ok(()));
+    let run = ended(&app, &executor).await;
     assert_eq!(run.status, RunStatus::Failed);
     assert_eq!(run.reason.as_deref(), Some("Something went wrong on the server. Its log says what."));
-    assert!(forced, "whatever was started is ended by force");
+    assert!(executor.forced.load(Ordering::SeqCst), "whatever was started is ended by force");
     // What had gone well stays so; the stage at work is the one that failed.
     assert_eq!(stage(&run, StageId::VerifyClusterConnection).0, StageStatus::Succeeded, "{run:#?}");
     assert_eq!(stage(&run, StageId::VerifyDeploymentStatus).0, StageStatus::Failed);
@@ -122,7 +168,47 @@ async fn what_a_broken_run_leaves_behind_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let app = app(folder.path()).await;
     let left = "Process 7 could not be ended.".to_owned();
-    let (run, _) = ended(&app, Faulty { left: Err(left.clone()), forced: AtomicBool::new(false) }).await;
+    let run = ended(&app, &FakeExecutor::new(true, Err(LeftBehind(left.clone())))).await;
     assert_eq!(run.status, RunStatus::Failed);
     assert_eq!(stage(&run, StageId::CleanUp), (StageStatus::Failed, left.as_str()));
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_not_asked_without_a_pause() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = app(folder.path()).await;
+    let (actor, id) = queued(&app).await;
+    let executor = FakeExecutor::new(false, Ok(()));
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("dyno.db"));
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    sqlx::query("ALTER TABLE request_records RENAME TO away").execute(&pool).await.unwrap();
+    supervisor(&app, &executor).start(&app);
+    while executor.collected.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(executor.collected.load(Ordering::SeqCst), 1, "the run's end is begun again and again");
+    // It goes on where it was once the store answers.
+    sqlx::query("ALTER TABLE away RENAME TO request_records").execute(&pool).await.unwrap();
+    let run = end_of(&app, &actor, id).await;
+    assert_eq!(run.status, RunStatus::Failed);
+    assert_eq!(executor.collected.load(Ordering::SeqCst), 1);
+    app.shutdown.cancel();
+}
+
+#[tokio::test]
+async fn a_run_that_another_portal_has_is_left_to_it_until_its_claim_expires() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = app(folder.path()).await;
+    let (actor, id) = queued(&app).await;
+    let supervisor = supervisor(&app, &FakeExecutor::new(false, Ok(())));
+    let (other, now) = (Uuid::new_v4(), Timestamp::now());
+    assert!(app.store.claim_run(id, other, now, now + claims::CLAIM_TIME).await.unwrap());
+    supervisor.reconcile(&app).await.unwrap();
+    assert_eq!(app.store.run(&actor, id).await.unwrap().status, RunStatus::Queued);
+    assert!(supervisor.state().active.is_empty());
+    // The other does not renew it.
+    assert!(app.store.claim_run(id, other, now, now).await.unwrap());
+    supervisor.reconcile(&app).await.unwrap();
+    assert_eq!(end_of(&app, &actor, id).await.status, RunStatus::Failed, "lost by its executor");
 }

@@ -3,6 +3,7 @@
 mod drafts;
 mod history;
 mod inventory;
+mod kept;
 mod runs;
 pub mod samples;
 mod schema;

@@ -3,7 +3,7 @@
 use dyno::domain::event::{LogLevel, LogLine, Progress, RunEnd, RunEvent};
 use dyno::domain::list::ListQuery;
 use dyno::domain::run::{RunStatus, Stage, StageId, StageStatus};
-use dyno::store::{Keeper, RunUpdate, StoreError};
+use dyno::store::{RunUpdate, StoreError};
 
 use super::samples::{at, kept_run, new_run, record, store};
 
@@ -21,7 +21,6 @@ async fn an_update_is_kept_whole_and_numbered() {
     let (_, run) = kept_run(&store, &anna, "one", 1).await;
     assert!(store.begin_run(run.id, at(5)).await.unwrap());
     assert!(!store.begin_run(run.id, at(6)).await.unwrap(), "it began already");
-    store.set_keeper(run.id, Keeper { pid: 77, start: 12345 }).await.unwrap();
 
     let mut stage = Stage::pending(StageId::DeployToEngine);
     stage.status = StageStatus::Running;
@@ -29,8 +28,7 @@ async fn an_update_is_kept_whole_and_numbered() {
     let update = RunUpdate {
         events: vec![(at(6), RunEvent::Stage(stage.clone())), (at(7), log("starting"))],
         records: vec![record(1, None), record(2, Some("cut_off"))],
-        journal_offset: Some(100),
-        spool_offset: Some(200),
+        cursor: Some("100".to_owned()),
         ..RunUpdate::default()
     };
     let stored = store.update_run(run.id, &update, at(7)).await.unwrap();
@@ -40,8 +38,7 @@ async fn an_update_is_kept_whole_and_numbered() {
 
     let open = store.open_runs().await.unwrap();
     assert_eq!(open.len(), 1);
-    assert_eq!((open[0].journal_offset, open[0].spool_offset), (100, 200), "an update without offsets leaves them");
-    assert_eq!(open[0].keeper, Some(Keeper { pid: 77, start: 12345 }));
+    assert_eq!(open[0].cursor.as_deref(), Some("100"), "an update without a cursor leaves it");
     assert_eq!(open[0].nodes, ["local/here"]);
     let found = store.run(&anna, run.id).await.unwrap();
     assert_eq!(found.started_at, Some(at(5)));
@@ -54,6 +51,32 @@ async fn an_update_is_kept_whole_and_numbered() {
     );
     assert_eq!(store.events_after(&anna, run.id, 0, 2).await.unwrap().len(), 2);
     assert!(matches!(store.events_after(&bert, run.id, 0, 2).await, Err(StoreError::NotFound("run"))));
+}
+
+#[tokio::test]
+async fn a_run_is_claimed_by_one_at_a_time() {
+    let (_folder, store, [_, anna, _]) = store().await;
+    let (_, run) = kept_run(&store, &anna, "one", 1).await;
+    let (first, second) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
+    assert!(store.claim_run(run.id, first, at(10), at(40)).await.unwrap());
+    assert!(!store.claim_run(run.id, second, at(20), at(50)).await.unwrap(), "it is claimed");
+    assert!(store.claim_run(run.id, first, at(30), at(60)).await.unwrap(), "renewed");
+    assert!(!store.claim_run(run.id, second, at(59), at(90)).await.unwrap());
+    assert!(store.claim_run(run.id, second, at(60), at(90)).await.unwrap(), "expired");
+    assert!(!store.claim_run(run.id, first, at(70), at(99)).await.unwrap(), "lost");
+
+    let update = |claimant| RunUpdate { events: vec![(at(70), log("mine"))], claimant, ..RunUpdate::default() };
+    let late = store.update_run(run.id, &update(Some(first)), at(70)).await;
+    assert!(matches!(late, Err(StoreError::Conflict(_))), "whoever lost the claim writes no more");
+    assert_eq!(store.update_run(run.id, &update(Some(second)), at(70)).await.unwrap().len(), 1);
+
+    store.release_run(run.id, first).await.unwrap();
+    assert!(!store.claim_run(run.id, first, at(71), at(99)).await.unwrap(), "only its holder gives a claim back");
+    store.release_run(run.id, second).await.unwrap();
+    assert!(store.claim_run(run.id, first, at(72), at(99)).await.unwrap());
+    let end = RunUpdate { events: vec![(at(80), end(RunStatus::Failed))], ..RunUpdate::default() };
+    store.update_run(run.id, &end, at(80)).await.unwrap();
+    assert!(!store.claim_run(run.id, first, at(81), at(99)).await.unwrap(), "it is over");
 }
 
 #[tokio::test]

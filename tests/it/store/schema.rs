@@ -107,6 +107,13 @@ async fn a_database_of_the_first_schema_is_brought_up_to_date() {
         format!(
             "INSERT INTO workflows (id, owner, name, revision, state, created_at, updated_at) VALUES ('{draft}', '{person}', 'hers', 3, '{{}}', 5, 6)"
         ),
+        format!(
+            "INSERT INTO benchmarks (id, owner, name, search, model, cluster, spec, created_at) VALUES ('{draft}', '{person}', 'b', 'b', 'm', 'c', '{{}}', 5)"
+        ),
+        format!(
+            "INSERT INTO runs (id, benchmark_id, owner, kind, status, name, search, model, cluster, creator, keeper_pid, journal_offset, spool_offset, created_at)
+             VALUES ('{draft}', '{draft}', '{person}', 'measured', 'running', 'b', 'b', 'm', 'c', 'anna', 7, 100, 200, 5)"
+        ),
         format!("INSERT INTO form_entries (id, owner, data, expires_at) VALUES ('{draft}', '{person}', '{{}}', 9)"),
     ] {
         sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap();
@@ -118,6 +125,11 @@ async fn a_database_of_the_first_schema_is_brought_up_to_date() {
     assert_eq!((users.len(), users[0].name.as_str(), users[0].active, users[0].disabled), (1, "anna", true, false));
     let actor = store.actor(users[0].id).await.unwrap();
     assert_eq!(store.workflow(&actor, draft.parse().unwrap()).await.unwrap().revision, 3);
+    // A run that is at work goes on where it was read to, whoever claims it first.
+    let open = store.open_runs().await.unwrap();
+    assert_eq!(open[0].cursor.as_deref(), Some(r#"{"journal":100,"spool":200}"#));
+    let (portal, now) = (uuid::Uuid::new_v4(), jiff::Timestamp::now());
+    assert!(store.claim_run(open[0].run.id, portal, now, now).await.unwrap());
     let backups: Vec<_> = std::fs::read_dir(folder.path().join("backups")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(query(&backups[0], "SELECT count(*) FROM form_entries").await, 1, "the copy is of before");
 }

@@ -252,7 +252,7 @@ async fn register_model(app: &AppState, actor: &Actor, path: &Path) -> Result<Mo
 /// A draft up to the confirmation, made step by step like anybody's.
 async fn fill_in(app: &AppState, actor: &Actor, model: Uuid) -> Result<Uuid, Problem> {
     let rows = clusters::list(app, actor, &ListQuery::default()).await?;
-    let local = rows.items.into_iter().find(|row| row.cluster.kind == ClusterKind::Local);
+    let local = rows.items.into_iter().find(|row| row.cluster.kind() == ClusterKind::Local);
     let cluster = local.ok_or_else(|| Problem::not_found("cluster"))?.cluster.id;
     let nodes = clusters::node_metrics(app, actor, cluster).await?.nodes;
     let hostname = nodes.first().map(|node| node.hostname.clone()).ok_or_else(|| Problem::not_found("node"))?;

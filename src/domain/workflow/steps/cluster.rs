@@ -41,7 +41,7 @@ pub fn apply(draft: &mut Draft, patch: &Patch<Uuid>, facts: &Facts, errors: &mut
                 draft.steps.load_node = None;
             }
             draft.steps.cluster_id = Some(chosen);
-            draft.cluster_kind = Some(found.cluster.kind);
+            draft.cluster_kind = Some(found.cluster.kind());
         }
     }
 }

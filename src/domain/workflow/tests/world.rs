@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::domain::benchmark::EngineKind;
 use crate::domain::inventory::{
-    Cluster, ClusterKind, Credential, Dataset, DatasetFormat, Device, DeviceConfig, DeviceInfo, DeviceType, EngineAvailability,
-    FileLocation, Model, ModelFacts, ModelFormat, ModelSource, Node,
+    Cluster, ClusterAccess, ClusterKind, Credential, Dataset, DatasetFormat, Device, DeviceConfig, DeviceInfo, DeviceType,
+    EngineAvailability, FileLocation, KubernetesAccess, Model, ModelFacts, ModelFormat, ModelSource, Node,
 };
 use crate::domain::problem::FieldError;
 use crate::domain::provider::ProviderId;
@@ -63,7 +63,11 @@ pub fn node(hostname: &str, status: &str, kinds: &[DeviceType]) -> Node {
 }
 
 fn cluster(id: Uuid, name: &str, kind: ClusterKind, nodes: Result<Vec<Node>, String>) -> ClusterFacts {
-    let cluster = Cluster { id, name: name.to_owned(), kind, owner: None, created_at: Timestamp::UNIX_EPOCH };
+    let access = match kind {
+        ClusterKind::Local => ClusterAccess::Local,
+        ClusterKind::Kubernetes => ClusterAccess::Kubernetes(KubernetesAccess::default()),
+    };
+    let cluster = Cluster { id, name: name.to_owned(), access, owner: None, created_at: Timestamp::UNIX_EPOCH };
     ClusterFacts { cluster, nodes }
 }
 

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// How often the file is looked for and the clock is read: seldom, since this goes on beside the measurement.
-const LOOK: Duration = Duration::from_millis(500);
+const POLL: Duration = Duration::from_millis(500);
 
 /// Why a run ends before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,15 +29,14 @@ impl Watch {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hang_up = signal(SignalKind::hangup())?;
-        let (tell, stop) = watch::channel(None);
+        let (sender, stop) = watch::channel(None);
         tokio::spawn(async move {
             let stop = wait(&cancel_file, deadline, &mut terminate, &mut interrupt, &mut hang_up).await;
-            let _ = tell.send(Some(stop));
+            let _ = sender.send(Some(stop));
         });
         Ok(Self(stop))
     }
 
-    /// Waits for a stop.
     pub(super) async fn stopped(&mut self) -> Stop {
         match self.0.wait_for(Option::is_some).await {
             Ok(stop) => stop.unwrap_or(Stop::Cancelled),
@@ -58,13 +57,13 @@ async fn wait(
     interrupt: &mut Signal,
     hang_up: &mut Signal,
 ) -> Stop {
-    let mut look = tokio::time::interval(LOOK);
+    let mut poll = tokio::time::interval(POLL);
     loop {
         tokio::select! {
             _ = term.recv() => return Stop::Cancelled,
             _ = interrupt.recv() => return Stop::Cancelled,
             _ = hang_up.recv() => {}
-            _ = look.tick() => {
+            _ = poll.tick() => {
                 if file.exists() {
                     return Stop::Cancelled;
                 }

@@ -12,21 +12,19 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{ChildStdin, Command};
 use tokio::sync::watch;
 
-use super::guard::{Exit, GuardNews, own_program};
-use crate::run::process;
+use super::guard::{Exit, GuardEvent, own_program};
+use crate::run::local::process;
 
 /// How long a guard may take to start its command.
 const START_WAIT: Duration = Duration::from_mins(1);
 
-/// What is to be started.
-pub(super) struct Order<'a> {
-    /// Program and arguments.
+/// A process to be started under a guard.
+pub(super) struct SpawnSpec<'a> {
     pub argv: &'a [String],
     /// Variables beside the inherited environment.
     pub env: &'a BTreeMap<String, String>,
     /// Where its output goes.
     pub log: &'a Path,
-    /// Its working directory.
     pub dir: &'a Path,
     /// Time between asking it to end and killing it.
     pub grace: Duration,
@@ -60,14 +58,13 @@ pub(super) struct Guarded {
 }
 
 impl Guarded {
-    /// Starts a command under a guard.
-    pub(super) async fn start(order: Order<'_>) -> io::Result<Self> {
-        let log = OpenOptions::new().create(true).append(true).open(order.log)?;
+    pub(super) async fn spawn(spec: SpawnSpec<'_>) -> io::Result<Self> {
+        let log = OpenOptions::new().create(true).append(true).open(spec.log)?;
         let mut guard = Command::new(own_program()?)
-            .args(["keeper", "--guard", "--grace-s", &order.grace.as_secs().to_string(), "--"])
-            .args(order.argv)
-            .envs(order.env)
-            .current_dir(order.dir)
+            .args(["keeper", "--guard", "--grace-s", &spec.grace.as_secs().to_string(), "--"])
+            .args(spec.argv)
+            .envs(spec.env)
+            .current_dir(spec.dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -79,21 +76,21 @@ impl Guarded {
         let mut lines = BufReader::new(out).lines();
         let started =
             tokio::time::timeout(START_WAIT, lines.next_line()).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        let Some(Ok(GuardNews::Started(pid))) = started.as_deref().map(serde_json::from_str) else {
+        let Some(Ok(GuardEvent::Started(pid))) = started.as_deref().map(serde_json::from_str) else {
             return Err(io::Error::other("the guard did not start the program"));
         };
-        let (tell, state) = watch::channel(State::Running);
+        let (sender, state) = watch::channel(State::Running);
         tokio::spawn(async move {
             let mut exit = None;
             let mut gone = false;
             while let Ok(Some(line)) = lines.next_line().await {
                 match serde_json::from_str(&line) {
-                    Ok(GuardNews::Exited(seen)) => {
+                    Ok(GuardEvent::Exited(seen)) => {
                         exit = Some(seen);
-                        let _ = tell.send(State::Exited(seen));
+                        let _ = sender.send(State::Exited(seen));
                     }
-                    Ok(GuardNews::Gone) => gone = true,
-                    Ok(GuardNews::Started(_)) | Err(_) => {}
+                    Ok(GuardEvent::Gone) => gone = true,
+                    Ok(GuardEvent::Started(_)) | Err(_) => {}
                 }
             }
             if !gone {
@@ -101,7 +98,7 @@ impl Guarded {
                 process::signal_group(pid, Signal::SIGKILL);
             }
             let _ = guard.wait().await;
-            let _ = tell.send(State::Gone(exit.unwrap_or(Exit::Unknown)));
+            let _ = sender.send(State::Gone(exit.unwrap_or(Exit::Unknown)));
         });
         Ok(Self { pid, pipe, state })
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::engine::Launch;
+use crate::run::local::HOST;
 
 /// Longest wait for one answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
@@ -32,7 +33,7 @@ impl Probe {
             .timeout(ANSWER_WAIT)
             .pool_max_idle_per_host(0)
             .build()?;
-        Ok(Self { client, root: format!("http://127.0.0.1:{port}") })
+        Ok(Self { client, root: format!("http://{HOST}:{port}") })
     }
 
     /// The model id by which the engine serves, once it is ready.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::run::tail::Tail;
+use crate::run::local::tail::Tail;
 use crate::run::text::{number, requests};
 use dyno_measure::events::{LoadEvent, LoadNews, LoadStatus};
 use dyno_measure::plan::Plan;

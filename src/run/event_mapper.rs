@@ -1,104 +1,57 @@
-//! From a run's journal and spool to its events. What was read is kept together with how far it was read, so that a
-//! portal that stops at any moment neither loses nor doubles anything.
-
-use std::path::Path;
+//! From what a cluster tells of a run to the run's events. What was read is kept together with how far it was read, so that
+//! a portal that stops at any moment neither loses nor doubles anything.
 
 use jiff::Timestamp;
 
-use super::keeper::journal::{Entry, News, Outcome};
-use super::keeper::spec::files;
-use super::tail::Tail;
+use super::execution::{Event, Outcome};
+use super::executor::Batch;
 use super::text;
 use crate::domain::event::{LogLevel, LogLine, Progress, RunEvent};
 use crate::domain::run::{Stage, StageId, StageStatus};
 use crate::store::RunUpdate;
-use dyno_measure::events::{LoadEvent, LoadNews};
+use dyno_measure::events::LoadNews;
 
 /// Snapshots that a run keeps at most for each of its load points, roughly: the longer it goes on, the rarer they are.
 const SNAPSHOTS: i64 = 600;
 
-/// How a keeper's work ended, by its journal.
+/// How the work ended, as it was told.
 pub(super) type Ended = (Outcome, Option<String>);
 
-/// A place in both files.
-#[derive(Debug, Clone)]
-pub(super) struct Places {
-    journal: Tail,
-    spool: Tail,
-}
-
-impl Places {
-    pub(super) fn new(folder: &Path, journal_offset: u64, spool_offset: u64) -> Self {
-        Self {
-            journal: Tail::new(folder.join(files::JOURNAL), journal_offset),
-            spool: Tail::new(folder.join(files::SPOOL), spool_offset),
-        }
-    }
-
-    /// What was told since, at most about a megabyte of each. Blocks.
-    pub(super) fn read(&mut self) -> std::io::Result<Told> {
-        let parse = |lines: Vec<Vec<u8>>| lines.iter().filter_map(|line| serde_json::from_slice(line).ok()).collect();
-        let journal = self.journal.lines()?;
-        let lines = self.spool.lines()?;
-        let any = !journal.is_empty() || !lines.is_empty();
-        let spool = lines.iter().filter_map(|line| serde_json::from_slice(line).ok()).collect();
-        Ok(Told { any, journal: parse(journal), spool, journal_offset: self.journal.offset(), spool_offset: self.spool.offset() })
-    }
-}
-
-/// What was told since the last look.
-#[derive(Debug)]
-pub(super) struct Told {
-    /// Whether there was a line at all.
-    pub any: bool,
-    journal: Vec<Entry>,
-    spool: Vec<LoadEvent>,
-    journal_offset: u64,
-    spool_offset: u64,
-}
-
-/// Turns what is told into events; keeps a run's stages up to date.
+/// Maps what is told to events; keeps a run's stages up to date.
 #[derive(Debug, Default)]
-pub(super) struct Translator {
+pub(super) struct EventMapper {
     last: Option<(Timestamp, u32, Option<crate::domain::report::Phase>)>,
 }
 
-impl Translator {
+impl EventMapper {
     /// The update for the store, and the end if it was told.
-    pub(super) fn translate(&mut self, told: Told, stages: &mut [Stage]) -> (RunUpdate, Option<Ended>) {
+    pub(super) fn map(&mut self, batch: Batch, stages: &mut [Stage]) -> (RunUpdate, Option<Ended>) {
         let mut ended = None;
         let mut events: Vec<(Timestamp, RunEvent)> = Vec::new();
-        for entry in told.journal {
-            let event = match entry.news {
-                News::Stage { stage, status, message } => change(stages, stage, status, message, entry.at),
-                News::Log { stage, level, line } => Some(RunEvent::Log(LogLine { stage, level, line: text::clean(&line) })),
-                News::Engine(facts) => {
+        for (at, event) in batch.events {
+            let event = match event {
+                Event::Stage { stage, status, message } => change(stages, stage, status, message, at),
+                Event::Log { stage, level, line } => Some(log(stage, level, line)),
+                Event::Engine(facts) => {
                     let version = facts.version.map(|version| format!(", version {version}")).unwrap_or_default();
                     let after = text::duration(facts.startup_ms);
                     let line = format!("Node {}: ready after {after}, model {}{version}.", facts.node, facts.model);
                     Some(log(StageId::VerifyDeploymentStatus, LogLevel::Info, line))
                 }
-                News::Process { .. } => None,
-                News::End { outcome, reason } => {
+                Event::End { outcome, reason } => {
                     ended = Some((outcome, reason));
                     None
                 }
             };
-            events.extend(event.map(|event| (entry.at, event)));
+            events.extend(event.map(|event| (at, event)));
         }
-        for event in told.spool {
+        for event in batch.load {
             let at = Timestamp::from_nanosecond(i128::from(event.at_unix_ns)).unwrap_or_else(|_| Timestamp::now());
             events.extend(self.load_event(event.news, at).into_iter().map(|event| (at, event)));
         }
-        // Two files, one story.
+        // What the load tells comes by another way than the rest: the times put both in order.
         events.sort_by_key(|(at, _)| *at);
-        let update = RunUpdate {
-            events,
-            journal_offset: Some(told.journal_offset),
-            spool_offset: Some(told.spool_offset),
-            ..RunUpdate::default()
-        };
-        (update, ended)
+        (RunUpdate { events, cursor: batch.cursor.map(|cursor| cursor.0), ..RunUpdate::default() }, ended)
     }
 
     fn load_event(&mut self, news: LoadNews, at: Timestamp) -> Vec<RunEvent> {
@@ -129,7 +82,7 @@ impl Translator {
                     format!("Load point {}: {done} of {} succeeded.", load_point + 1, text::requests(summary.total_requests));
                 vec![log(stage, LogLevel::Info, line)]
             }
-            // The keeper's journal has the last word.
+            // The execution's own end has the last word.
             LoadNews::End { .. } => Vec::new(),
         }
     }
@@ -186,6 +139,8 @@ pub(super) fn change(
 mod tests {
     use super::*;
     use crate::domain::run::RunKind;
+    use crate::run::executor::Cursor;
+    use dyno_measure::events::LoadEvent;
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_millisecond(ms).unwrap()
@@ -197,34 +152,33 @@ mod tests {
 
     #[test]
     fn snapshots_get_rarer_and_the_last_is_kept() {
-        let mut translator = Translator::default();
-        assert!(translator.is_worth_keeping(&progress(0, 0), at(0)));
-        assert!(!translator.is_worth_keeping(&progress(1, 500), at(500)));
-        assert!(translator.is_worth_keeping(&progress(2, 1_000), at(1_000)));
-        assert!(!translator.is_worth_keeping(&progress(3, 3_600_000), at(4_000)), "an hour in, six seconds apart");
-        assert!(translator.is_worth_keeping(&progress(100, 3_600_000), at(4_500)));
+        let mut mapper = EventMapper::default();
+        assert!(mapper.is_worth_keeping(&progress(0, 0), at(0)));
+        assert!(!mapper.is_worth_keeping(&progress(1, 500), at(500)));
+        assert!(mapper.is_worth_keeping(&progress(2, 1_000), at(1_000)));
+        assert!(!mapper.is_worth_keeping(&progress(3, 3_600_000), at(4_000)), "an hour in, six seconds apart");
+        assert!(mapper.is_worth_keeping(&progress(100, 3_600_000), at(4_500)));
     }
 
     #[test]
-    fn both_files_make_one_story() {
+    fn what_engine_and_load_tell_is_in_the_order_of_its_times() {
         let mut stages: Vec<Stage> = StageId::of_run(RunKind::Measured, false).iter().map(|id| Stage::pending(*id)).collect();
         let stage = StageId::RunPerformanceBenchmark;
-        let told = Told {
-            any: true,
-            journal: vec![
-                Entry { at: at(1), news: News::Stage { stage, status: StageStatus::Running, message: None } },
-                Entry { at: at(9), news: News::Stage { stage, status: StageStatus::Succeeded, message: Some("Done.".into()) } },
-                Entry { at: at(9), news: News::End { outcome: Outcome::Done, reason: None } },
+        let batch = Batch {
+            events: vec![
+                (at(1), Event::Stage { stage, status: StageStatus::Running, message: None }),
+                (at(9), Event::Stage { stage, status: StageStatus::Succeeded, message: Some("Done.".into()) }),
+                (at(9), Event::End { outcome: Outcome::Done, reason: None }),
             ],
-            spool: vec![LoadEvent { at_unix_ns: 5_000_000, news: LoadNews::Progress(progress(1, 5)) }],
-            journal_offset: 3,
-            spool_offset: 4,
+            load: vec![LoadEvent { at_unix_ns: 5_000_000, news: LoadNews::Progress(progress(1, 5)) }],
+            cursor: Some(Cursor("3".to_owned())),
+            ..Batch::default()
         };
-        let (update, ended) = Translator::default().translate(told, &mut stages);
+        let (update, ended) = EventMapper::default().map(batch, &mut stages);
         let names: Vec<&str> = update.events.iter().map(|(_, event)| event.name()).collect();
         assert_eq!(names, ["stage", "progress", "stage"]);
         assert_eq!(ended, Some((Outcome::Done, None)));
-        assert_eq!((update.journal_offset, update.spool_offset), (Some(3), Some(4)));
+        assert_eq!(update.cursor.as_deref(), Some("3"));
         assert_eq!(stages[4].started_at, Some(at(1)));
         assert_eq!(stages[4].ended_at, Some(at(9)));
     }

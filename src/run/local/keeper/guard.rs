@@ -19,7 +19,7 @@ use nix::unistd::{Pid, getppid};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::run::process;
+use crate::run::local::process;
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,10 +44,10 @@ impl std::fmt::Display for Exit {
     }
 }
 
-/// What a guard tells on its standard output, a JSON object a line.
+/// What a guard writes to its standard output, a JSON object a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum GuardNews {
+pub(super) enum GuardEvent {
     /// The command runs; its process id, which is also its group's.
     Started(u32),
     /// It has ended; others of its group may not have.
@@ -84,7 +84,7 @@ async fn watch(command: &[std::ffi::OsString], grace: Duration) -> std::io::Resu
         .process_group(0)
         .spawn()?;
     let group = child.id();
-    say(GuardNews::Started(group));
+    emit(GuardEvent::Started(group));
 
     // Seen but not waited for: as long as it is not, its process id, and with it the group's, is nobody else's.
     let mut ended = tokio::task::spawn_blocking(move || seen_end(group));
@@ -98,14 +98,14 @@ async fn watch(command: &[std::ffi::OsString], grace: Duration) -> std::io::Resu
         seen = &mut ended => exit = Some(seen.unwrap_or(Exit::Unknown)),
     }
     if let Some(exit) = exit {
-        say(GuardNews::Exited(exit));
+        emit(GuardEvent::Exited(exit));
     }
     end_group(group, grace).await;
     if exit.is_none() {
-        say(GuardNews::Exited(ended.await.unwrap_or(Exit::Unknown)));
+        emit(GuardEvent::Exited(ended.await.unwrap_or(Exit::Unknown)));
     }
     sweep();
-    say(GuardNews::Gone);
+    emit(GuardEvent::Gone);
     // Standard input may still be read by a thread, which can't be stopped.
     std::process::exit(0);
 }
@@ -191,9 +191,9 @@ pub(super) fn exec(command: &[std::ffi::OsString], parent: Option<i32>) -> ExitC
     ExitCode::from(127)
 }
 
-fn say(news: GuardNews) {
+fn emit(event: GuardEvent) {
     use std::io::Write as _;
-    if let Ok(mut line) = serde_json::to_vec(&news) {
+    if let Ok(mut line) = serde_json::to_vec(&event) {
         line.push(b'\n');
         let mut out = std::io::stdout().lock();
         // A keeper that has gone does not read; the work here goes on all the same.

@@ -6,23 +6,25 @@
 //!                                                   └──▶ guard ──▶ load
 
 mod child;
+mod engines;
 mod guard;
-pub mod journal;
+mod load;
+mod logs;
 mod ready;
-pub mod spec;
+mod stages;
 mod stop;
 mod tally;
-mod work;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::BufRead as _;
+use std::io::{self, BufRead as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use journal::{Journal, News, Outcome};
-use spec::{KeeperSpec, files};
+use super::files;
+use super::journal::Journal;
+use crate::run::execution::{Event, ExecutionSpec, Outcome};
 
 /// Arguments of `dyno keeper`.
 #[derive(Debug, clap::Args)]
@@ -47,6 +49,27 @@ pub struct KeeperArgs {
     command: Vec<OsString>,
 }
 
+/// Why a keeper did not carry its run out; its last word, which goes to its log.
+#[derive(Debug, thiserror::Error)]
+enum KeeperError {
+    #[error("{0}: {1}")]
+    Io(&'static str, #[source] io::Error),
+    #[error("another keeper has this run: {0}")]
+    Locked(#[from] std::fs::TryLockError),
+    #[error("this run was begun before")]
+    BegunBefore,
+    #[error("can't read keeper.json: {0}")]
+    Specification(#[from] serde_json::Error),
+    #[error("{0}")]
+    Journal(String),
+}
+
+impl KeeperError {
+    fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::Io(what, error)
+    }
+}
+
 /// Runs `dyno keeper`.
 pub fn main(args: KeeperArgs) -> ExitCode {
     if args.exec {
@@ -66,54 +89,44 @@ pub fn main(args: KeeperArgs) -> ExitCode {
     }
 }
 
-fn keep(dir: &Path) -> Result<(), String> {
+fn keep(dir: &Path) -> Result<(), KeeperError> {
     // A session of its own: what ends the portal's terminal or group does not end the run.
     let _ = nix::unistd::setsid();
-    let dir = std::path::absolute(dir).map_err(|error| format!("can't tell the folder: {error}"))?;
-    let secret = read_secret()?;
+    let dir = std::path::absolute(dir).map_err(KeeperError::io("can't tell the folder"))?;
+    let secret = read_secret().map_err(KeeperError::io("can't read standard input"))?;
 
     // Held as long as this process lives, which is how the portal knows that it does; and nobody starts a run's load twice.
-    let lock = File::create(dir.join(files::LOCK)).map_err(|error| format!("can't create the lock: {error}"))?;
-    lock.try_lock().map_err(|error| format!("another keeper has this run: {error}"))?;
+    let lock = File::create(dir.join(files::LOCK)).map_err(KeeperError::io("can't create the lock"))?;
+    lock.try_lock()?;
     let journal_path = dir.join(files::JOURNAL);
     if journal_path.exists() {
-        return Err("this run was begun before".to_owned());
+        return Err(KeeperError::BegunBefore);
     }
-    let text = std::fs::read(dir.join(files::SPEC)).map_err(|error| format!("can't read {}: {error}", files::SPEC))?;
-    let mut journal = Journal::open(&journal_path).map_err(|error| format!("can't open the journal: {error}"))?;
-    journal.tell(process_news("keeper", std::process::id()));
-    let spec: KeeperSpec = match serde_json::from_slice(&text) {
+    let text = std::fs::read(dir.join(files::SPEC)).map_err(KeeperError::io("can't read keeper.json"))?;
+    let mut journal = Journal::open(&journal_path).map_err(KeeperError::io("can't open the journal"))?;
+    journal.process("keeper", std::process::id());
+    let spec: ExecutionSpec = match serde_json::from_slice(&text) {
         Ok(spec) => spec,
         Err(error) => {
             let reason = Some(format!("The keeper could not read its instructions: {error}."));
-            journal.tell(News::End { outcome: Outcome::Failed, reason });
-            return Err(format!("can't read {}: {error}", files::SPEC));
+            journal.emit(Event::End { outcome: Outcome::Failed, reason });
+            return Err(error.into());
         }
     };
     guard::adopt_descendants();
     // Fails only where one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("can't start the runtime: {error}"))?;
-    runtime.block_on(work::carry_out(dir, spec, secret, journal));
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(KeeperError::io("can't start the runtime"))?;
+    let journal = runtime.block_on(stages::carry_out(dir, spec, secret, journal));
     drop(lock);
-    Ok(())
+    // Where the journal can't be written, this is the only way to say so: the portal reads the log's last line.
+    journal.failure().map_or(Ok(()), |failure| Err(KeeperError::Journal(failure.to_owned())))
 }
 
-fn read_secret() -> Result<Option<String>, String> {
+fn read_secret() -> io::Result<Option<String>> {
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).map_err(|error| format!("can't read standard input: {error}"))?;
+    io::stdin().lock().read_line(&mut line)?;
     let secret = line.trim_end_matches(['\r', '\n']);
     Ok((!secret.is_empty()).then(|| secret.to_owned()))
-}
-
-fn process_news(name: &str, pid: u32) -> News {
-    News::Process {
-        name: name.to_owned(),
-        pid,
-        start: crate::run::process::start_ticks(pid),
-        boot: crate::run::process::boot_id(),
-    }
 }

@@ -1,0 +1,190 @@
+//! The seam between runs and clusters: what a run does somewhere is one interface, with an implementation for each kind of
+//! cluster, chosen by the run's cluster. The portal drives a run through it and knows neither processes nor pods.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::execution::{EngineFacts, Event, ExecutionSpec, Outcome};
+use super::local;
+use crate::credentials::Secret;
+use crate::domain::benchmark::{BenchmarkSpec, Serving};
+use crate::domain::inventory::{Cluster, ClusterAccess, EngineAvailability, ModelFacts};
+use crate::domain::report::{Report, RequestRecord};
+use crate::engine::{Program, ServedModel};
+use crate::state::AppState as App;
+use dyno_measure::events::LoadEvent;
+use dyno_measure::plan::Plan;
+
+/// Why a cluster did not do what a run asked of it; the text is a sentence for people.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExecutorError {
+    #[error("Kubernetes clusters are not available yet.")]
+    NotAvailable,
+    #[error("No engine was chosen.")]
+    NoEngine,
+    #[error("{title} was not found {place}. {how_to_get}")]
+    EngineNotFound { title: &'static str, place: &'static str, how_to_get: String },
+    #[error("The local cluster runs no containers; leave the engine's image out.")]
+    NoContainers,
+    #[error("The load can only come from {0}, the local cluster's one node.")]
+    NoLoadNode(String),
+    #[error(transparent)]
+    Transfer(#[from] local::TransferError),
+    #[error("The run could not be started. {0}")]
+    NotBegun(String),
+    #[error("{what}: {source}.")]
+    Io { what: &'static str, source: std::io::Error },
+    #[error("The work broke off: {0}.")]
+    BrokeOff(#[from] tokio::task::JoinError),
+}
+
+impl ExecutorError {
+    pub(super) fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { what, source }
+    }
+}
+
+/// What could not be ended; a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct LeftBehind(pub String);
+
+/// How far what a cluster tells of a run was read. Only the executor that made it knows what is in it; it is kept with
+/// what was read up to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cursor(pub String);
+
+/// Whether anybody still carries a run out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum ExecutionState {
+    /// Nobody was ever asked to.
+    #[default]
+    NotStarted,
+    Active,
+    /// Nobody any more; the last event says whether the work was ended.
+    Gone,
+}
+
+/// What was told of a run since a cursor, in portions of about a megabyte.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// As it was before the events were read: of a run that is gone, an empty batch has nothing that follows.
+    pub state: ExecutionState,
+    pub events: Vec<(Timestamp, Event)>,
+    /// What the load told.
+    pub load: Vec<LoadEvent>,
+    /// Where the next batch begins; absent where nothing was told.
+    pub cursor: Option<Cursor>,
+}
+
+/// Where a run's files lie, as its engines and its load see them.
+#[derive(Debug, Default)]
+pub(super) struct Placement {
+    /// Absent for a cloud model.
+    pub model: Option<PlacedModel>,
+    /// In the order of the specification.
+    pub datasets: Vec<PathBuf>,
+    /// Where the load's check of itself is kept between runs.
+    pub self_check_cache: Option<PathBuf>,
+}
+
+/// A model's files, ready to be served.
+#[derive(Debug)]
+pub(super) struct PlacedModel {
+    pub served: ServedModel,
+    /// What the files say, their digest included.
+    pub facts: ModelFacts,
+    /// The folder of its tokenizer, where the load can read one.
+    pub tokenizer: Option<PathBuf>,
+    /// What was done, for people.
+    pub message: String,
+}
+
+/// What a run left when its engines and its load had ended.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    /// The plan as it was carried out, or as it was to be.
+    pub plan: Option<Plan>,
+    /// What the load measured, without provenance.
+    pub report: Option<Report>,
+    /// What was known before the start.
+    pub provenance: Map<String, Value>,
+    pub engines: Vec<EngineFacts>,
+    /// How lengths were counted, in the load's words.
+    pub tokenizer: Option<String>,
+    /// The end that was told, if one was.
+    pub end: Option<(Outcome, Option<String>)>,
+    /// The last that was said by whoever carried the run out, where no end was told.
+    pub last_words: Option<String>,
+}
+
+/// Carries runs out on one kind of cluster. A run is named by its id alone: where its things lie is known only here.
+/// Every call can be repeated, also by another portal process.
+#[async_trait]
+pub(super) trait ClusterExecutor: fmt::Debug + Send + Sync {
+    /// Whether each engine can be started, and how to get it.
+    async fn engines(&self) -> Result<Vec<EngineAvailability>, ExecutorError>;
+
+    /// The program of the engine that was chosen.
+    async fn find_engine(&self, serving: &Serving) -> Result<Program, ExecutorError>;
+
+    /// Brings model and datasets to where engine and load will read them, and checks that they are what was chosen.
+    /// `progress` gets sentences. To stop, drop the future.
+    async fn transfer(
+        &self,
+        run: Uuid,
+        spec: &BenchmarkSpec,
+        progress: watch::Sender<String>,
+    ) -> Result<Placement, ExecutorError>;
+
+    /// Hands a run over: engines are started and watched, the load is put on, everything ends by the deadline, all without
+    /// the portal. The load is never started twice.
+    async fn launch(&self, spec: &ExecutionSpec, secret: Option<&Secret>) -> Result<(), ExecutorError>;
+
+    /// What was told since the cursor, and whether anybody still tells.
+    async fn pull(&self, run: Uuid, cursor: Option<&Cursor>) -> Result<Batch, ExecutorError>;
+
+    /// Asks for the run's end; `force` when asking has not helped.
+    async fn cancel(&self, run: Uuid, force: bool);
+
+    /// After the end: waits until engines and load have ended, ends those that do not, and gathers what was measured.
+    async fn collect(&self, run: Uuid) -> Result<Collected, ExecutorError>;
+
+    /// The run's request records in their order, in portions, after the first `skip`.
+    fn records(&self, run: Uuid, skip: u64) -> BoxStream<'static, Result<Vec<RequestRecord>, ExecutorError>>;
+
+    /// After records and report are kept: leaves nothing on the cluster that runs or holds anything back. A repeated
+    /// `collect` answers what it did before.
+    async fn tidy_up(&self, run: Uuid) -> Result<(), LeftBehind>;
+
+    /// Removes all that is kept of a run which is over.
+    async fn remove(&self, run: Uuid) -> Result<(), ExecutorError>;
+}
+
+/// The executors that this portal has, one for each kind of cluster.
+#[derive(Debug, Clone)]
+pub(super) struct Executors {
+    pub local: Arc<dyn ClusterExecutor>,
+}
+
+impl Executors {
+    pub(super) fn new(app: &App) -> Self {
+        Self { local: Arc::new(local::Local::new(app)) }
+    }
+
+    /// What carries runs out on a cluster.
+    pub(super) fn of(&self, cluster: &Cluster) -> Result<Arc<dyn ClusterExecutor>, ExecutorError> {
+        match &cluster.access {
+            ClusterAccess::Local => Ok(Arc::clone(&self.local)),
+            ClusterAccess::Kubernetes(_) => Err(ExecutorError::NotAvailable),
+        }
+    }
+}

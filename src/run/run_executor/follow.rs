@@ -1,0 +1,131 @@
+//! What happens while a cluster carries a run out, and when it has.
+
+use std::time::Duration;
+
+use futures::stream::TryStreamExt as _;
+use jiff::Timestamp;
+
+use super::super::event_mapper::{EventMapper, change};
+use super::super::execution::Outcome;
+use super::super::executor::{Cursor, ExecutionState};
+use super::super::outcome::{self, End};
+use super::super::provenance;
+use super::{Halt, RunExecutor};
+use crate::domain::event::{RunEnd, RunEvent};
+use crate::domain::list::ListQuery;
+use crate::domain::run::{RunStatus, StageId, StageStatus};
+use crate::store::RunUpdate;
+
+/// How often is asked what was told.
+const POLL: Duration = Duration::from_millis(300);
+/// An execution that was asked to end and has not is ended by force after this.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+impl RunExecutor {
+    /// Takes over what is told until it ends. `resumed`: it may have ended while no portal watched.
+    pub(super) async fn follow(&mut self, resumed: bool) -> Result<End, Halt> {
+        let mut mapper = EventMapper::default();
+        let mut asked: Option<tokio::time::Instant> = None;
+        let mut unseen = resumed;
+        loop {
+            let (state, end) = self.take_over(&mut mapper).await?;
+            if let Some((outcome, reason)) = end {
+                return Ok(End::Told(outcome, reason));
+            }
+            if state != ExecutionState::Active {
+                return Ok(End::Lost { unseen, last_words: None });
+            }
+            unseen = false;
+            if self.cancel.is_cancelled() && asked.is_none() {
+                asked = Some(tokio::time::Instant::now());
+                self.executor.cancel(self.run.id, false).await;
+            }
+            if asked.is_some_and(|since| since.elapsed() > PATIENCE) {
+                self.executor.cancel(self.run.id, true).await;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(POLL) => {}
+                () = self.cancel.cancelled(), if asked.is_none() => {}
+                () = self.detach.cancelled() => return Err(Halt::Detached),
+            }
+        }
+    }
+
+    /// Takes over all that was told since the last time; answers the state before the last portion was read, and the end
+    /// if it was told.
+    async fn take_over(&mut self, mapper: &mut EventMapper) -> Result<(ExecutionState, Option<(Outcome, Option<String>)>), Halt> {
+        let mut end = None;
+        loop {
+            let batch = self.answered(|| self.executor.pull(self.run.id, self.cursor.as_ref())).await?;
+            let state = batch.state;
+            if batch.cursor.is_none() {
+                return Ok((state, end));
+            }
+            let (update, ended) = mapper.map(batch, &mut self.run.stages);
+            let cursor = update.cursor.clone().map(Cursor);
+            self.keep(update).await?;
+            self.cursor = cursor;
+            end = end.or(ended);
+        }
+    }
+
+    pub(super) async fn finish(&mut self, end: End) -> Result<(), Halt> {
+        let collected = self.answered(|| self.executor.collect(self.run.id)).await?;
+        // What a load that outlived its keeper for a moment still told.
+        self.take_over(&mut EventMapper::default()).await?;
+        let end = match (end, &collected.end) {
+            // Read before, by a portal that stopped before it had taken everything over.
+            (End::Lost { .. }, Some((outcome, reason))) => End::Told(*outcome, reason.clone()),
+            (End::Lost { unseen, .. }, None) => End::Lost { unseen, last_words: collected.last_words.clone() },
+            (told @ End::Told(..), _) => told,
+        };
+        let mut report = collected.report.clone();
+        let (status, reason) = outcome::verdict(&end, report.as_ref());
+        self.take_records_over().await?;
+        if let Some(report) = &mut report {
+            report.run_id = self.run.id;
+            report.status = status;
+            report.provenance.extend(provenance::complete(&collected));
+            report.notes.extend(reason.clone().filter(|_| status != RunStatus::Succeeded));
+        }
+        let cleaned = self.executor.tidy_up(self.run.id).await;
+        let mut events = Vec::new();
+        let now = Timestamp::now();
+        if matches!(end, End::Lost { .. }) {
+            events.extend(self.close_stages(StageStatus::Failed, reason.as_deref(), now));
+            let (clean, message) = match &cleaned {
+                Ok(()) => (StageStatus::Succeeded, "What the lost keeper had started was ended.".to_owned()),
+                Err(left) => (StageStatus::Failed, left.to_string()),
+            };
+            events.extend(change(&mut self.run.stages, StageId::CleanUp, clean, Some(message), now));
+        } else if let Err(left) = &cleaned {
+            let message = Some(left.to_string());
+            events.extend(change(&mut self.run.stages, StageId::CleanUp, StageStatus::Failed, message, now));
+        }
+        events.push(RunEvent::End(RunEnd { status, reason }));
+        let update = RunUpdate { events: events.into_iter().map(|event| (now, event)).collect(), report, ..RunUpdate::default() };
+        self.keep(update).await
+    }
+
+    /// Request records into the store, portion by portion; those that are there from an earlier try are not doubled.
+    async fn take_records_over(&mut self) -> Result<(), Halt> {
+        let one = ListQuery { page_size: Some(1), ..ListQuery::default() };
+        let kept = self
+            .stored(|| async {
+                let actor = self.app.store.actor(self.run.owner).await?;
+                Ok(self.app.store.records(&actor, self.run.id, &one).await?.total)
+            })
+            .await?;
+        let mut portions = self.executor.records(self.run.id, kept);
+        loop {
+            match portions.try_next().await {
+                Ok(Some(records)) => self.keep(RunUpdate { records, ..RunUpdate::default() }).await?,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    tracing::warn!(run.id = %self.run.id, %error, "request records could not be read");
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
