@@ -4,9 +4,10 @@
 use super::devices::{DealError, Share, deal};
 use super::memory::{self, Need, Shortfall};
 use super::recipes::Recipe;
-use crate::domain::benchmark::{Arrival, Endpoint, EvalWith, LoadSpec, NodeChoice, OfferedLoad, Serving};
+use crate::domain::benchmark::{Endpoint, EvalWith, LoadSpec, NodeChoice, Serving};
 use crate::domain::inventory::{ModelFacts, Node};
-use crate::domain::workflow::fields::grouped;
+use dyno_measure::plan::{PlannedLoad, load_points};
+use dyno_measure::words::grouped;
 
 /// Tokens that a request may have over what was asked for: special tokens, and estimates that fell short.
 pub const MARGIN: u32 = 64;
@@ -32,23 +33,9 @@ impl Demand {
         } else {
             longest_row.unwrap_or(0)
         };
-        Self { request_tokens, is_exact, in_flight: most_in_flight(load, is_trace).max(1) }
+        let most = load_points(load, is_trace).iter().map(PlannedLoad::cap).max();
+        Self { request_tokens, is_exact, in_flight: most.unwrap_or(1).max(1) }
     }
-}
-
-fn most_in_flight(load: &LoadSpec, is_trace: bool) -> u32 {
-    let cap = load.concurrent_requests;
-    if is_trace || matches!(load.arrival, Some(Arrival::Rate { .. })) {
-        return cap;
-    }
-    if let Some(search) = load.slo.as_ref().and_then(|slo| slo.search.as_ref()) {
-        return search.max.floor().max(1.0) as u32;
-    }
-    let points = load.load_points.iter().map(|point| match point {
-        OfferedLoad::Concurrency { concurrency } => *concurrency,
-        OfferedLoad::Rate { .. } => cap,
-    });
-    points.max().unwrap_or(cap)
 }
 
 /// What each engine must be able to take.

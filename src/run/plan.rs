@@ -7,13 +7,12 @@ use uuid::Uuid;
 
 use super::executor::Placement;
 use crate::credentials::AddressPolicy;
-use crate::domain::benchmark::{Arrival, BenchmarkSpec, Endpoint, EvalWith, LoadSpec, OfferedLoad};
+use crate::domain::benchmark::{BenchmarkSpec, Endpoint, EvalWith, LoadSpec};
 use crate::domain::inventory::{Dataset, ModelSource};
 use crate::domain::provider::ProviderId;
-use crate::domain::slo::floor;
 use crate::engine::Launch;
 use dyno_measure::plan::{
-    DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, SCHEMA_VERSION, TokenizerChoice, Workload,
+    DatasetFile, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, Source, TokenizerChoice, Workload,
 };
 
 /// The variable through which the load gets a provider's secret.
@@ -65,34 +64,22 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
     };
     let longest_output = load.max_output_tokens.unwrap_or(super::demand::DEFAULT_OUTPUT);
     Plan {
-        schema_version: SCHEMA_VERSION,
         run_id: inputs.run_id,
         endpoints,
         model,
-        endpoint: load.endpoint(),
         auth,
         token_limit,
         ignore_eos: load.endpoint() != Endpoint::Embeddings && ignores_eos(load, inputs),
-        workload: workload(load, spec, inputs.placement),
-        load_points: load_points(load, is_trace(&spec.datasets)),
-        seed: load.seed.unwrap_or(1),
         stall_timeout_s: if own { OWN_STALL_S } else { 120.0 },
         timeout_s: if own { OWN_TIMEOUT_S.max(f64::from(longest_output)) } else { 600.0 },
-        ramp_s: load.ramp_s,
-        retry_429: None,
         tokenizer: tokenizer(inputs),
-        extra_body: serde_json::Map::new(),
-        headers: Vec::new(),
-        ca: None,
-        insecure: false,
-        max_error_rate: None,
-        slo: load.slo.clone(),
         self_check: Some(PlannedCheck { cache: inputs.placement.self_check_cache.clone() }),
         // Beside the plan: the load runs in its folder.
         requests: Some(PathBuf::from(REQUESTS_FILE)),
         report: Some(PathBuf::from(REPORT_FILE)),
         address_policy: inputs.address_policy.cloned(),
         deadline_unix_ns: i64::try_from(inputs.deadline.as_nanosecond() - BEFORE_DEADLINE_NS).ok(),
+        ..Plan::of_load(load, source(spec, inputs.placement))
     }
 }
 
@@ -124,28 +111,15 @@ pub(super) fn verify_plan(plan: &Plan) -> Plan {
     }
 }
 
-fn workload(load: &LoadSpec, spec: &BenchmarkSpec, placement: &Placement) -> Workload {
-    match load.eval_with {
-        EvalWith::Configuration => Workload::Synthetic {
-            input_tokens: load.max_input_tokens.unwrap_or(1),
-            // An embedding has no output; the plan wants a number all the same.
-            output_tokens: load.max_output_tokens.unwrap_or(1),
-            input_lengths: load.input_lengths,
-            output_lengths: load.output_lengths,
-            shared_prefix: load.prefix.as_ref().map_or(0.0, |prefix| prefix.share),
-        },
-        EvalWith::Dataset => match files(spec, placement).find(|(dataset, _)| dataset.format.is_trace()) {
-            Some((_, file)) => Workload::Trace {
-                file,
-                max_output_tokens: load.max_output_tokens,
-                context_tokens: spec.model.facts.as_ref().and_then(|facts| facts.context_length),
-            },
-            None => Workload::Dataset {
-                files: files(spec, placement).map(|(_, file)| file).collect(),
-                max_output_tokens: load.max_output_tokens,
-                multi_turn: load.is_multi_turn(),
-            },
-        },
+fn source(spec: &BenchmarkSpec, placement: &Placement) -> Source {
+    if spec.load.eval_with == EvalWith::Configuration {
+        return Source::Synthetic;
+    }
+    match files(spec, placement).find(|(dataset, _)| dataset.format.is_trace()) {
+        Some((_, file)) => {
+            Source::Trace { file, context_tokens: spec.model.facts.as_ref().and_then(|facts| facts.context_length) }
+        }
+        None => Source::Datasets(files(spec, placement).map(|(_, file)| file).collect()),
     }
 }
 
@@ -167,50 +141,6 @@ fn files<'a>(spec: &'a BenchmarkSpec, placement: &'a Placement) -> impl Iterator
     })
 }
 
-pub(super) fn load_points(load: &LoadSpec, is_trace: bool) -> Vec<PlannedLoad> {
-    let shape = match &load.arrival {
-        Some(Arrival::Rate { process, burstiness, .. }) => (*process, burstiness.unwrap_or(1.0)),
-        _ => (crate::domain::benchmark::ArrivalProcess::default(), 1.0),
-    };
-    let open = |rate: f64| Load::Rate { rate, process: shape.0, burstiness: shape.1, max_in_flight: load.concurrent_requests };
-    let search = load.slo.as_ref().and_then(|slo| slo.search.as_ref());
-    let loads: Vec<Load> = match (load.load_points.as_slice(), &load.arrival) {
-        _ if is_trace => {
-            vec![Load::Trace { time_scale: load.time_scale.unwrap_or(1.0), max_in_flight: load.concurrent_requests }]
-        }
-        // A search finds its points by itself; the one that is planned is the largest, which everything is made for.
-        (_, Some(Arrival::Rate { .. })) if search.is_some() => search.map(|search| open(search.max)).into_iter().collect(),
-        _ if search.is_some() => {
-            search.map(|search| Load::Closed { concurrency: search.max.floor().max(1.0) as u32 }).into_iter().collect()
-        }
-        ([], Some(Arrival::Rate { rate, .. })) => vec![open(*rate)],
-        ([], _) => vec![Load::Closed { concurrency: load.concurrent_requests }],
-        (points, _) => points
-            .iter()
-            .map(|point| match point {
-                OfferedLoad::Concurrency { concurrency } => Load::Closed { concurrency: *concurrency },
-                OfferedLoad::Rate { rate } => open(*rate),
-            })
-            .collect(),
-    };
-    loads
-        .into_iter()
-        .map(|offered| {
-            let mut planned = PlannedLoad {
-                load: offered,
-                warmup_requests: load.warmup_requests,
-                num_requests: load.num_requests,
-                duration_s: load.duration_s,
-            };
-            if let (None, None, Some(slo)) = (load.num_requests, load.duration_s, load.slo.as_ref().filter(|_| search.is_none()))
-            {
-                planned.num_requests = planned.requests().map(|number| number.max(floor(slo.percentile)));
-            }
-            planned
-        })
-        .collect()
-}
-
 fn tokenizer(inputs: &PlanInputs<'_>) -> TokenizerChoice {
     match inputs.placement.model.as_ref().and_then(|model| model.tokenizer.clone()) {
         Some(path) => TokenizerChoice::File { path },
@@ -221,6 +151,7 @@ fn tokenizer(inputs: &PlanInputs<'_>) -> TokenizerChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dyno_measure::plan::{Load, load_points};
     use serde_json::{Value, json};
 
     fn spec(load: Value, model: &Value) -> BenchmarkSpec {

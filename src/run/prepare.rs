@@ -13,7 +13,7 @@ use crate::engine::{Program, Recipe, RecipeError, Serve, memory};
 use crate::run::executor::PlacedModel;
 use crate::state::AppState as App;
 use crate::store::StoreError;
-use dyno_measure::address::Address;
+use dyno_measure::address::{Address, AddressError};
 
 /// Why a run can't begin; a sentence for people.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +24,8 @@ pub(super) enum PrepareError {
     NotReady { hostname: String, status: String },
     #[error("{}", .0.sentence())]
     Cluster(#[from] crate::cluster::ClusterError),
-    #[error("{0}")]
-    Address(String),
+    #[error(transparent)]
+    Address(#[from] AddressError),
     #[error("The address of {0} was not found: {1}.")]
     Unresolved(String, #[source] std::io::Error),
     #[error("{0}")]
@@ -62,7 +62,7 @@ pub(super) async fn nodes(app: &App, cluster: &Cluster, spec: &BenchmarkSpec) ->
 /// checks again when it connects.
 pub(super) async fn address(app: &App, base_url: &str) -> Result<AddressPolicy, PrepareError> {
     let policy = app.outgoing.policy(app.store.has_single_user().await?);
-    let address = Address { policy: Some(policy.clone()), ..Address::parse(base_url).map_err(PrepareError::Address)? };
+    let address = Address { policy: Some(policy.clone()), ..Address::parse(base_url)? };
     let host = address.host.clone();
     let found = tokio::task::spawn_blocking(move || dyno_load::resolve::resolve(&address)).await?;
     found.map_err(|error| match error.kind() {

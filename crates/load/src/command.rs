@@ -10,20 +10,17 @@ use serde_json::{Map, Value};
 
 use crate::access::AccessArgs;
 use crate::client::stop::Stop;
-use crate::dataset_argument;
+use crate::dataset_argument::{self, DatasetArgumentError};
 use crate::execute::{Outcome, carry_out};
-use crate::limits::LimitArgs;
+use crate::limits::{LimitArgs, LimitError};
+use crate::option_arguments::OptionArgs;
 use crate::self_check;
 use crate::spool::Spool;
 use crate::terminal::{show, teller};
 use dyno_measure::events::{LoadNews, LoadStatus};
-use dyno_measure::load::{ArrivalProcess, Endpoint, LengthDistribution};
-use dyno_measure::plan::{AuthHeader, TokenLimitField};
-use dyno_measure::plan::{
-    DatasetFile, Load, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, SCHEMA_VERSION, TokenizerChoice, Workload,
-};
+use dyno_measure::load::{Arrival, ArrivalProcess, EvalWith, LoadSpec, OfferedLoad};
+use dyno_measure::plan::{AuthHeader, DatasetFile, Plan, PlanAuth, PlanEndpoint, PlannedCheck, Source, TokenizerChoice};
 use dyno_measure::report::{Report, Summary};
-use dyno_measure::statistics::bounds::floor;
 
 /// Output limit where none is given, tokens.
 const DEFAULT_OUTPUT: u32 = 128;
@@ -44,9 +41,6 @@ pub struct LoadArgs {
     /// The model's name in each request.
     #[arg(long, value_name = "NAME", conflicts_with = "plan")]
     model: Option<String>,
-    /// Which call is made.
-    #[arg(long, value_enum, default_value = "chat")]
-    endpoint: EndpointArg,
     /// Keep this many requests in flight.
     /// Several, with commas between: one load point after the other.
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "rate", required_unless_present_any = ["plan", "rate", "trace", "search_max"])]
@@ -66,55 +60,19 @@ pub struct LoadArgs {
     max_in_flight: u32,
     /// Or play a trace: arrivals with lengths, as Azure's table (TIMESTAMP,ContextTokens,GeneratedTokens) or Mooncake's lines
     /// (timestamp, input_length, output_length, hash_ids).
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "concurrency", "rate", "search_max", "input_lengths", "output_lengths", "ramp_s"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "concurrency", "rate", "search_max"])]
     trace: Option<PathBuf>,
-    /// Play the trace so many times as fast as it was recorded.
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "trace")]
-    time_scale: f64,
     /// Or take prompts from this file: ShareGPT conversations, Alpaca or plain prompts, as JSONL, JSON or CSV; each row once
     /// before any is repeated. May be given several times: one dataset after the other.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "trace", "input_lengths", "output_lengths", "shared_prefix"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "trace"])]
     dataset: Vec<PathBuf>,
-    /// Play the dataset's conversations turn by turn, with the model's own answers; --concurrency counts conversations.
-    #[arg(long, requires = "dataset", conflicts_with = "rate")]
-    multi_turn: bool,
     /// The model's context: the trace's requests that are longer, input and output together, are left out.
     #[arg(long, value_name = "N", requires = "trace")]
     context_tokens: Option<u32>,
     #[command(flatten)]
     limits: LimitArgs,
-    /// Measure this many requests (default: ten times the concurrency or rate, at least 100).
-    #[arg(long, value_name = "N", conflicts_with = "duration_s")]
-    num_requests: Option<u32>,
-    /// Or send requests for this long.
-    #[arg(long, value_name = "SECONDS")]
-    duration_s: Option<f64>,
-    /// Input length in tokens, chat template included; the longest where lengths are spread.
-    #[arg(long, value_name = "N", default_value_t = 512)]
-    input_tokens: u32,
-    /// How input lengths are spread: fixed, uniform:MIN, normal:MEAN,STD or lognormal:MEAN,STD (of the lengths, in tokens);
-    /// none is longer than --input-tokens.
-    #[arg(long, value_name = "KIND", value_parser = lengths)]
-    input_lengths: Option<LengthDistribution>,
-    /// Output limit in tokens; the longest where limits are spread (default: 128; of a dataset, the reference's length, else
-    /// 256; of a trace, what it says).
-    #[arg(long, value_name = "N")]
-    output_tokens: Option<u32>,
-    /// How output limits are spread, said as --input-lengths is; none is longer than --output-tokens.
-    #[arg(long, value_name = "KIND", value_parser = lengths)]
-    output_lengths: Option<LengthDistribution>,
-    /// Share of the input that all prompts begin with, 0 to 1: what a prefix cache can keep.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, conflicts_with = "trace")]
-    shared_prefix: f64,
-    /// LengthSampler the first requests of --concurrency over this long (default: 2 ms each, at most a second).
-    #[arg(long, value_name = "SECONDS", conflicts_with = "rate")]
-    ramp_s: Option<f64>,
-    /// Requests before the measurement, excluded from it (default: as many as are in flight).
-    #[arg(long, value_name = "N")]
-    warmup_requests: Option<u32>,
-    /// Ask the engine to go on to the output limit; not every server knows this.
-    #[arg(long)]
-    ignore_eos: bool,
+    #[command(flatten)]
+    options: OptionArgs,
     /// Count tokens with this tokenizer.json; without it the server is asked (/tokenize), else lengths are estimates.
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<PathBuf>,
@@ -129,9 +87,6 @@ pub struct LoadArgs {
     /// End the load once more than this share of a load point's requests have failed, 0 to 1; judged after 100 requests.
     #[arg(long, value_name = "SHARE", conflicts_with = "plan")]
     max_error_rate: Option<f64>,
-    /// Seed of prompts and arrivals.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
     /// Longest wait between two events of an answer.
     #[arg(long, value_name = "SECONDS", default_value_t = 120.0)]
     stall_timeout_s: f64,
@@ -155,13 +110,6 @@ pub struct LoadArgs {
     requests: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum EndpointArg {
-    Chat,
-    Completions,
-    Embeddings,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SelfCheckArg {
     On,
@@ -175,15 +123,32 @@ enum ArrivalArg {
     Gamma,
 }
 
+/// Why arguments make no plan.
+#[derive(Debug, thiserror::Error)]
+enum ArgumentError {
+    #[error("The plan {} can't be read: {source}.", path.display())]
+    PlanNotRead { path: PathBuf, source: io::Error },
+    #[error("The plan {} is not understood: {source}.", path.display())]
+    PlanNotUnderstood { path: PathBuf, source: serde_json::Error },
+    #[error(transparent)]
+    Limits(#[from] LimitError),
+    #[error(transparent)]
+    Dataset(#[from] DatasetArgumentError),
+    #[error(transparent)]
+    Option(#[from] serde_json::Error),
+}
+
 impl LoadArgs {
-    fn into_plan(self) -> Result<Plan, String> {
+    fn into_plan(self) -> Result<Plan, ArgumentError> {
         if let Some(path) = &self.plan {
-            let bytes = std::fs::read(path).map_err(|error| format!("The plan {} can't be read: {error}.", path.display()))?;
+            let read = std::fs::read(path);
+            let bytes = read.map_err(|source| ArgumentError::PlanNotRead { path: path.clone(), source })?;
             let mut unknown = Vec::new();
             let mut reader = serde_json::Deserializer::from_slice(&bytes);
-            let mut plan: Plan = serde_ignored::deserialize(&mut reader, |field| unknown.push(field.to_string()))
+            let understood = serde_ignored::deserialize(&mut reader, |field| unknown.push(field.to_string()));
+            let mut plan: Plan = understood
                 .and_then(|plan| reader.end().map(|()| plan))
-                .map_err(|error| format!("The plan {} is not understood: {error}.", path.display()))?;
+                .map_err(|source| ArgumentError::PlanNotUnderstood { path: path.clone(), source })?;
             // a slip of the pen is not to change a load in silence; what a later version wrote is no reason to refuse it
             for field in unknown {
                 let _ = writeln!(io::stderr(), "warning: the plan's field {field} is not known, and is ignored.");
@@ -195,77 +160,26 @@ impl LoadArgs {
             }
             return Ok(plan);
         }
-        let process = match self.arrival {
-            ArrivalArg::Constant => ArrivalProcess::Constant,
-            ArrivalArg::Poisson => ArrivalProcess::Poisson,
-            ArrivalArg::Gamma => ArrivalProcess::Gamma,
+        let load = self.load()?;
+        let source = match self.trace {
+            Some(path) => Source::Trace {
+                file: DatasetFile { path, id: uuid::Uuid::nil(), name: String::new(), sha256: None, notes: Vec::new() },
+                context_tokens: self.context_tokens,
+            },
+            None if self.dataset.is_empty() => Source::Synthetic,
+            None => Source::Datasets(self.dataset.iter().map(|path| dataset_argument::dataset(path)).collect::<Result<_, _>>()?),
         };
-        let (burstiness, max_in_flight) = (self.burstiness, self.max_in_flight);
-        let open = |rate: f64| Load::Rate { rate, process, burstiness, max_in_flight };
-        let slo = self.limits.slo()?;
-        let loads: Vec<Load> = match slo.as_ref().and_then(|slo| slo.search.as_ref()) {
-            _ if self.trace.is_some() => vec![Load::Trace { time_scale: self.time_scale, max_in_flight }],
-            Some(search) if self.limits.search_rate => vec![open(search.max)],
-            Some(search) => vec![Load::Closed { concurrency: search.max.floor() as u32 }],
-            None if !self.rate.is_empty() => self.rate.iter().copied().map(open).collect(),
-            None => self.concurrency.iter().map(|concurrency| Load::Closed { concurrency: *concurrency }).collect(),
-        };
-        let of = |load| PlannedLoad {
-            load,
-            warmup_requests: self.warmup_requests,
-            num_requests: self.num_requests,
-            duration_s: self.duration_s,
-        };
-        // with limits, as many requests as their percentile needs
-        let least = slo.as_ref().filter(|slo| slo.search.is_none()).and_then(|slo| floor(slo.percentile));
-        let enough = |point: PlannedLoad| match least {
-            Some(least) => point.with_at_least(least),
-            // a search's number of requests is found for each load that it tries
-            None => point,
-        };
-        let load_points = loads.into_iter().map(of).map(enough).collect();
         let metrics = (self.engine_metrics != "off").then_some(self.engine_metrics);
         Ok(Plan {
-            schema_version: SCHEMA_VERSION,
-            run_id: uuid::Uuid::nil(),
             endpoints: self
                 .base_url
                 .into_iter()
                 .map(|base_url| PlanEndpoint { node: node_name(&base_url), base_url, metrics: metrics.clone() })
                 .collect(),
             model: self.model.unwrap_or_default(),
-            endpoint: match self.endpoint {
-                EndpointArg::Chat => Endpoint::Chat,
-                EndpointArg::Completions => Endpoint::Completions,
-                EndpointArg::Embeddings => Endpoint::Embeddings,
-            },
             auth: self.api_key_env.map(|api_key_env| PlanAuth { header: AuthHeader::Bearer, api_key_env }),
-            token_limit: TokenLimitField::MaxTokens,
-            ignore_eos: self.ignore_eos,
-            workload: match self.trace {
-                Some(path) => Workload::Trace {
-                    file: DatasetFile { path, id: uuid::Uuid::nil(), name: String::new(), sha256: None, notes: Vec::new() },
-                    max_output_tokens: self.output_tokens,
-                    context_tokens: self.context_tokens,
-                },
-                None if !self.dataset.is_empty() => Workload::Dataset {
-                    files: self.dataset.iter().map(|path| dataset_argument::dataset(path)).collect::<Result<_, _>>()?,
-                    max_output_tokens: self.output_tokens,
-                    multi_turn: self.multi_turn,
-                },
-                None => Workload::Synthetic {
-                    input_tokens: self.input_tokens,
-                    output_tokens: self.output_tokens.unwrap_or(DEFAULT_OUTPUT),
-                    input_lengths: self.input_lengths,
-                    output_lengths: self.output_lengths,
-                    shared_prefix: self.shared_prefix,
-                },
-            },
-            load_points,
-            seed: self.seed,
             stall_timeout_s: self.stall_timeout_s,
             timeout_s: self.timeout_s,
-            ramp_s: self.ramp_s,
             retry_429: self.retry_429,
             tokenizer: self.tokenizer.map_or(TokenizerChoice::Engine, |path| TokenizerChoice::File { path }),
             extra_body: self.extra_body.unwrap_or_default(),
@@ -273,13 +187,40 @@ impl LoadArgs {
             ca: self.access.ca,
             insecure: self.access.insecure,
             max_error_rate: self.max_error_rate,
-            slo,
             self_check: (self.self_check == SelfCheckArg::On).then(|| PlannedCheck { cache: self_check::default_folder() }),
             requests: self.requests,
             report: self.report,
-            address_policy: None,
-            deadline_unix_ns: None,
+            ..Plan::of_load(&load, source)
         })
+    }
+
+    /// The load that the arguments ask for.
+    fn load(&self) -> Result<LoadSpec, ArgumentError> {
+        let slo = self.limits.slo()?;
+        let process = match self.arrival {
+            ArrivalArg::Constant => ArrivalProcess::Constant,
+            ArrivalArg::Poisson => ArrivalProcess::Poisson,
+            ArrivalArg::Gamma => ArrivalProcess::Gamma,
+        };
+        let search = slo.as_ref().and_then(|slo| slo.search.as_ref());
+        // A search for a rate begins without one.
+        let rate = search.filter(|_| self.limits.search_rate).map(|search| search.max).or(self.rate.first().copied());
+        let offered: Vec<OfferedLoad> = match rate {
+            Some(_) => self.rate.iter().map(|&rate| OfferedLoad::Rate { rate }).collect(),
+            None => self.concurrency.iter().map(|&concurrency| OfferedLoad::Concurrency { concurrency }).collect(),
+        };
+        let in_flight = self.concurrency.first().copied().unwrap_or(self.max_in_flight);
+        let is_synthetic = self.trace.is_none() && self.dataset.is_empty();
+        let eval_with = if is_synthetic { EvalWith::Configuration } else { EvalWith::Dataset };
+        let mut load = LoadSpec::new(in_flight, eval_with);
+        self.options.apply(&mut load)?;
+        load.arrival = rate.map(|rate| Arrival::Rate { rate, process, burstiness: Some(self.burstiness) });
+        load.load_points = if offered.len() > 1 { offered } else { Vec::new() };
+        load.slo = slo;
+        if is_synthetic {
+            load.max_output_tokens.get_or_insert(DEFAULT_OUTPUT);
+        }
+        Ok(load)
     }
 }
 
@@ -292,25 +233,6 @@ pub(super) fn plan_of(arguments: &[String]) -> Option<Plan> {
     }
     let words = std::iter::once("dyno load").chain(arguments.iter().map(String::as_str));
     Line::try_parse_from(words).ok()?.load.into_plan().ok()
-}
-
-/// Reads how lengths are spread: `uniform:64`, `normal:300,100`.
-fn lengths(text: &str) -> Result<LengthDistribution, String> {
-    let (kind, numbers) = text.split_once(':').unwrap_or((text, ""));
-    let number = |text: &str| text.trim().parse::<f64>().map_err(|_| format!("{text:?} is no number"));
-    let two = || {
-        let (mean, std) = numbers.split_once(',').ok_or_else(|| format!("write {kind}:MEAN,STD"))?;
-        Ok::<_, String>((number(mean)?, number(std)?))
-    };
-    let lengths = match kind {
-        "fixed" if numbers.is_empty() => LengthDistribution::Fixed {},
-        "uniform" => LengthDistribution::Uniform { min: numbers.trim().parse().map_err(|_| "write uniform:MIN".to_owned())? },
-        "normal" => two().map(|(mean, std)| LengthDistribution::Normal { mean, std })?,
-        "lognormal" => two().map(|(mean, std)| LengthDistribution::Lognormal { mean, std })?,
-        _ => return Err("write fixed, uniform:MIN, normal:MEAN,STD or lognormal:MEAN,STD".to_owned()),
-    };
-    super::workload::LengthSampler::check(lengths)?;
-    Ok(lengths)
 }
 
 /// What a server is called in records: its address.
@@ -331,7 +253,7 @@ pub fn main(args: LoadArgs) -> ExitCode {
     };
     let plan = match args.into_plan() {
         Ok(plan) => plan,
-        Err(words) => return refuse(spool.as_ref(), &words),
+        Err(error) => return refuse(spool.as_ref(), &error.to_string()),
     };
     let stop = match Stop::on_signals() {
         Ok(stop) => stop,
@@ -395,17 +317,74 @@ fn refuse(spool: Option<&Spool>, words: &str) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use clap::Command;
+    use dyno_measure::load::OPTIONS;
+    use dyno_measure::plan::{Load, Workload};
+
     use super::*;
 
+    fn plan(line: &str) -> Option<Plan> {
+        let words: Vec<String> = format!("--base-url http://h --model m {line}").split(' ').map(str::to_owned).collect();
+        plan_of(&words)
+    }
+
     #[test]
-    fn lengths_are_said_in_a_word() {
-        assert_eq!(lengths("fixed"), Ok(LengthDistribution::Fixed {}));
-        assert_eq!(lengths("uniform:64"), Ok(LengthDistribution::Uniform { min: 64 }));
-        assert_eq!(lengths("normal:300, 100"), Ok(LengthDistribution::Normal { mean: 300.0, std: 100.0 }));
-        assert_eq!(lengths("lognormal:300,0.5"), Ok(LengthDistribution::Lognormal { mean: 300.0, std: 0.5 }));
-        for wrong in ["", "fixed:1", "uniform", "uniform:-1", "normal:3", "normal:a,b", "normal:0,1", "lognormal:1,-1", "zipf:1"]
-        {
-            assert!(lengths(wrong).is_err(), "{wrong}");
+    fn every_option_that_has_a_flag_is_an_argument() {
+        let command = LoadArgs::augment_args(Command::new("load"));
+        for option in OPTIONS {
+            let Some(flag) = option.flag else { continue };
+            let argument = command.get_arguments().find(|argument| argument.get_long() == Some(flag.name)).unwrap();
+            assert_eq!(argument.get_action().takes_values(), !flag.value.is_empty(), "{}", flag.name);
+        }
+        // that the arguments which an option doesn't go with are there
+        command.debug_assert();
+    }
+
+    #[test]
+    fn options_reach_the_plan() {
+        let got = plan(
+            "--concurrency 8 --num-requests 9 --warmup-requests 0 --input-tokens 64 --input-lengths uniform:5 --ramp-s 2 --ignore-eos --shared-prefix 0.5 --endpoint completions",
+        );
+        let got = got.unwrap();
+        assert_eq!((got.ramp_s, got.ignore_eos, got.seed), (Some(2.0), true, 1));
+        assert_eq!(got.endpoint, dyno_measure::load::Endpoint::Completions);
+        assert_eq!((got.load_points[0].num_requests, got.load_points[0].warmup_requests), (Some(9), Some(0)));
+        let Workload::Synthetic { input_tokens, output_tokens, input_lengths, shared_prefix, .. } = got.workload else {
+            panic!("prompts are made up")
+        };
+        assert_eq!(
+            (input_tokens, output_tokens, input_lengths.unwrap().to_string()),
+            (64, DEFAULT_OUTPUT, "uniform:5".to_owned())
+        );
+        assert!((shared_prefix - 0.5).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn loads_are_one_or_several_or_those_of_a_search() {
+        let loads = |line: &str| plan(line).unwrap().load_points.into_iter().map(|point| point.load).collect::<Vec<_>>();
+        let closed = |concurrency| Load::Closed { concurrency };
+        assert_eq!(loads("--concurrency 8"), [closed(8)]);
+        assert_eq!(loads("--concurrency 1,8"), [closed(1), closed(8)]);
+        let rate = |rate| Load::Rate { rate, process: ArrivalProcess::Gamma, burstiness: 0.5, max_in_flight: 9 };
+        assert_eq!(loads("--rate 2.5,5 --arrival gamma --burstiness 0.5 --max-in-flight 9"), [rate(2.5), rate(5.0)]);
+        assert_eq!(loads("--search-max 64 --slo-ttft-ms 5"), [closed(64)]);
+        let searched = loads("--search-max 64 --search-rate --slo-ttft-ms 5");
+        assert!(matches!(searched[..], [Load::Rate { rate: 64.0, max_in_flight: 1024, .. }]), "{searched:?}");
+    }
+
+    #[test]
+    fn what_does_not_go_together_or_is_no_value_is_refused() {
+        for line in [
+            "--rate 5 --ramp-s 2",
+            "--concurrency 8 --num-requests 5 --duration-s 5",
+            "--concurrency 8 --multi-turn",
+            "--trace x.csv --input-lengths uniform:5",
+            "--concurrency 8 --ramp-s nan",
+            "--concurrency 8 --num-requests -1",
+            "--concurrency 8 --endpoint images",
+            "--concurrency 8 --output-lengths normal:0,1",
+        ] {
+            assert!(plan(line).is_none(), "{line}");
         }
     }
 }

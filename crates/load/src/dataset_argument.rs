@@ -10,24 +10,38 @@ use dyno_measure::plan::DatasetFile;
 /// Largest file that is taken; `ShareGPT`'s own has 640 MB.
 const MAX_FILE_BYTES: u64 = 4 << 30;
 
+/// Why a dataset is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DatasetArgumentError {
+    /// Its rows can't be written to the cache.
+    #[error("The rows of {} can't be kept in {}: {source}.", file.display(), folder.display())]
+    NotKept { file: PathBuf, folder: PathBuf, source: std::io::Error },
+    /// It can't be read, or has lines that are no rows.
+    #[error("The dataset {} {}", file.display(), reason(error))]
+    NotRead { file: PathBuf, error: ImportError },
+    /// It has an argument of its own.
+    #[error("{} is a trace: give it with --trace.", .0.display())]
+    Trace(PathBuf),
+}
+
 /// Reads a file (`ShareGPT` conversations, Alpaca, plain prompts; JSONL, JSON, CSV, Parquet or lines of text) and keeps its rows in
 /// the cache folder, by their digest. Says on standard error which rows were left out or changed.
 ///
 /// # Errors
-/// When the file can't be read, or a line of it is no row, in words for people.
-pub(super) fn dataset(path: &Path) -> Result<DatasetFile, String> {
-    let shown = path.display();
+/// When the file can't be read, or a line of it is no row.
+pub(super) fn dataset(path: &Path) -> Result<DatasetFile, DatasetArgumentError> {
+    let file = path.to_owned();
     let folder = self_check::default_folder().unwrap_or_else(std::env::temp_dir).join("datasets");
-    let unkept = |error: std::io::Error| format!("The rows of {shown} can't be kept in {}: {error}.", folder.display());
+    let unkept = |source: std::io::Error| DatasetArgumentError::NotKept { file: file.clone(), folder: folder.clone(), source };
     std::fs::create_dir_all(&folder).map_err(unkept)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let fresh = folder.join(format!("{}.new", uuid::Uuid::new_v4()));
-    let imported =
-        import(path, &name, &fresh, MAX_FILE_BYTES).map_err(|error| format!("The dataset {shown} {}", reason(error)))?;
+    let imported = import(path, &name, &fresh, MAX_FILE_BYTES)
+        .map_err(|error| DatasetArgumentError::NotRead { file: file.clone(), error })?;
     let kept = folder.join(format!("{}.jsonl", imported.sha256));
     std::fs::rename(&fresh, &kept).map_err(unkept)?;
     if imported.format.is_trace() {
-        return Err(format!("{shown} is a trace: give it with --trace."));
+        return Err(DatasetArgumentError::Trace(file));
     }
     let notes = imported.notes(&name);
     notes.iter().for_each(|note| eprintln!("{note}"));
@@ -38,13 +52,13 @@ fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 
-fn reason(error: ImportError) -> String {
+fn reason(error: &ImportError) -> String {
     match error {
         ImportError::TooLarge => "is larger than 4 GB.".to_owned(),
         ImportError::TooManyRows => "has more than a million rows.".to_owned(),
         ImportError::Empty => "has no rows.".to_owned(),
         ImportError::NothingToSend(left_out) => {
-            let why = LeftOut::sentence(&left_out, "it", 0).unwrap_or_default();
+            let why = LeftOut::sentence(left_out, "it", 0).unwrap_or_default();
             format!("has nothing to send: {why}")
         }
         ImportError::Io(error) => format!("can't be read: {error}."),

@@ -59,7 +59,7 @@ pub(super) struct Measured {
 /// # Errors
 /// When it can't be carried out at all, in words for people.
 pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, String> {
-    plan.check()?;
+    plan.check().map_err(|error| error.to_string())?;
     let _stamps = keep_stamps_on();
     let check = plan.self_check.as_ref().map(|planned| self_check::check(plan, planned, tell, stop));
     if stop.is_wished() {
@@ -99,7 +99,7 @@ pub(super) fn measure(
         }
         None => tls_of(plan)?,
     };
-    let addresses = addresses_of(plan)?;
+    let addresses = addresses_of(plan).map_err(|error| error.to_string())?;
     let mut records = Records { id_prefix: id_prefix(plan), ..Records::default() };
     let targets = targets_of(plan, &addresses, &secret, tls.as_ref(), &mut records)?;
     let mut tokens = tokens_of(plan, &addresses, &targets, &secret, tls.as_ref(), tell)?;

@@ -9,6 +9,7 @@ pub mod execute;
 pub mod fetch;
 mod limits;
 mod load_point_runner;
+mod option_arguments;
 mod prepare;
 pub mod progress;
 pub mod records;

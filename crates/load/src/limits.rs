@@ -30,15 +30,20 @@ pub struct LimitArgs {
     pub search_rate: bool,
 }
 
+/// A search without a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("A search needs a latency limit: give --slo-ttft-ms, --slo-tpot-ms or --slo-e2el-ms.")]
+pub struct LimitError;
+
 impl LimitArgs {
     /// The limits, where any is given.
     ///
     /// # Errors
-    /// When a search has no limits, in words for people.
-    pub fn slo(&self) -> Result<Option<Slo>, String> {
+    /// When a search has no limits.
+    pub fn slo(&self) -> Result<Option<Slo>, LimitError> {
         if self.slo_ttft_ms.is_none() && self.slo_tpot_ms.is_none() && self.slo_e2el_ms.is_none() {
             return match self.search_max {
-                Some(_) => Err("A search needs a latency limit: give --slo-ttft-ms, --slo-tpot-ms or --slo-e2el-ms.".to_owned()),
+                Some(_) => Err(LimitError),
                 None => Ok(None),
             };
         }

@@ -14,6 +14,7 @@ use dyno_measure::report::Phase;
 use dyno_measure::report::{load_point_figures, verdict};
 use dyno_measure::search::Search;
 use dyno_measure::sidecar::{BegunLoadPoint, Sidecar};
+use dyno_measure::words::count;
 
 /// The load points one after the other: those of the plan, or those that a search asks for.
 pub(super) struct LoadPointRunner<'p> {
@@ -52,7 +53,8 @@ impl<'p> LoadPointRunner<'p> {
             && ending == Ending::Done
             && self.used.1 > dataset.len() as u64
         {
-            notes.push(format!("Rows of the datasets were repeated: {} requests, {} rows.", self.used.1, dataset.len()));
+            let (requests, rows) = (count(self.used.1, "request"), count(dataset.len() as u64, "row"));
+            notes.push(format!("Rows of the datasets were repeated: {requests}, {rows}."));
         }
         ending
     }

@@ -15,7 +15,7 @@ use crate::execute::Tell;
 use crate::fetch::Fetch;
 use crate::tokens::Tokens;
 use crate::workload::{Asked, Dataset, LengthSampler, Played, Prompts, Turns, Wanted, fit, listed};
-use dyno_measure::address::Address;
+use dyno_measure::address::{Address, AddressError};
 use dyno_measure::events::LoadNews;
 use dyno_measure::events::LogLevel;
 use dyno_measure::load::Endpoint;
@@ -24,7 +24,7 @@ use dyno_measure::plan::{Load, Plan, PlannedLoad, TokenizerChoice, Workload};
 use dyno_measure::records::Records;
 
 /// The addresses of the plan's endpoints.
-pub(super) fn addresses_of(plan: &Plan) -> Result<Vec<Address>, String> {
+pub(super) fn addresses_of(plan: &Plan) -> Result<Vec<Address>, AddressError> {
     let parse = |base_url: &str| Ok(Address { policy: plan.address_policy.clone(), ..Address::parse(base_url)? });
     plan.endpoints.iter().map(|endpoint| parse(&endpoint.base_url)).collect()
 }
@@ -177,7 +177,7 @@ pub(super) fn prompts_of(plan: &Plan, tokens: &mut Tokens, stop: &Stop, notes: &
     match &plan.workload {
         Workload::Synthetic { input_tokens, output_tokens, input_lengths, output_lengths, shared_prefix } => {
             let wanted = Wanted {
-                asked: Asked::LengthSampler {
+                asked: Asked::Drawn {
                     input: LengthSampler::new(*input_lengths, *input_tokens, plan.seed ^ 0x1A9),
                     output: LengthSampler::new(*output_lengths, *output_tokens, plan.seed ^ 0x0A7),
                 },

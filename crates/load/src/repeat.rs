@@ -4,10 +4,10 @@
 use serde_json::{Map, Value};
 
 use crate::command::{node_name, plan_of};
-use dyno_measure::load::{ArrivalProcess, Endpoint, LengthDistribution};
-use dyno_measure::plan::{Load, Plan, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
+use dyno_measure::load::options::Kind;
+use dyno_measure::load::{ArrivalProcess, LoadSpec, LoadVariable, OPTIONS};
+use dyno_measure::plan::{Load, Plan, PlanEndpoint, PlannedCheck, TokenizerChoice, Workload};
 use dyno_measure::repeat::{Repeat, shell_line};
-use dyno_measure::validity::SearchVariable;
 
 /// The plan as somebody else can carry it out: without the run's own files, its deadline and the portal's rules.
 pub fn to_share(plan: &Plan) -> Plan {
@@ -74,39 +74,21 @@ impl Flags {
 
 /// The flags that come nearest to the plan; nothing where it is plain that they can't say it.
 fn flags(plan: &Plan) -> Option<Vec<String>> {
-    let Workload::Synthetic { input_tokens, output_tokens, input_lengths, output_lengths, shared_prefix } = &plan.workload else {
+    if !matches!(plan.workload, Workload::Synthetic { .. }) {
         return None;
-    };
-    let first = plan.load_points.first()?;
+    }
+    let load = plan.load();
     let mut flags = Flags::default();
     for endpoint in &plan.endpoints {
         flags.add("base-url", &endpoint.base_url);
     }
     flags.add("model", &plan.model);
-    match plan.endpoint {
-        Endpoint::Chat => {}
-        Endpoint::Completions => flags.add("endpoint", "completions"),
-        Endpoint::Embeddings => flags.add("endpoint", "embeddings"),
-    }
     loads(plan, &mut flags);
     limits(plan, &mut flags);
-    // Where the points differ it may be by their defaults, which flags that are left out say.
-    let same = |of: fn(&PlannedLoad) -> Option<u32>| {
-        of(first).filter(|value| plan.load_points.iter().all(|point| of(point) == Some(*value)))
-    };
-    flags.add_some("num-requests", same(|point| point.num_requests));
-    flags.add_some("duration-s", first.duration_s);
-    flags.add_some("warmup-requests", same(|point| point.warmup_requests));
-    flags.add("input-tokens", input_tokens);
-    flags.add_some("input-lengths", input_lengths.map(lengths));
-    flags.add("output-tokens", output_tokens);
-    flags.add_some("output-lengths", output_lengths.map(lengths));
-    if *shared_prefix > 0.0 {
-        flags.add("shared-prefix", shared_prefix);
+    for (flag, argument) in said(&load, false) {
+        flags.add(flag, argument);
     }
-    flags.add_some("ramp-s", plan.ramp_s);
     flags.add_some("retry-429", plan.retry_429);
-    flags.add("seed", plan.seed);
     flags.add("stall-timeout-s", plan.stall_timeout_s);
     flags.add("timeout-s", plan.timeout_s);
     match plan.endpoints.first()?.metrics.as_deref() {
@@ -133,10 +115,17 @@ fn flags(plan: &Plan) -> Option<Vec<String>> {
     }
     flags.add_some("max-error-rate", plan.max_error_rate);
     flags.add_some("api-key-env", plan.auth.as_ref().map(|auth| &auth.api_key_env));
-    if plan.ignore_eos {
-        flags.0.push("--ignore-eos".to_owned());
-    }
+    flags.0.extend(said(&load, true).map(|(flag, _)| format!("--{flag}")));
     Some(flags.0)
+}
+
+/// The flags of a load's options: its switches, or those that have a value, which stands behind them.
+fn said(load: &LoadSpec, switches: bool) -> impl Iterator<Item = (&'static str, String)> {
+    let values = load.values();
+    OPTIONS
+        .iter()
+        .filter(move |option| matches!(option.kind, Kind::Switch { .. }) == switches)
+        .filter_map(move |option| Some((option.flag?.name, option.argument(values.get(option.name)?)?)))
 }
 
 /// The offered loads; a search finds its own.
@@ -171,16 +160,6 @@ fn loads(plan: &Plan, flags: &mut Flags) {
     }
 }
 
-/// How lengths are spread, as the flags say it.
-fn lengths(lengths: LengthDistribution) -> String {
-    match lengths {
-        LengthDistribution::Fixed {} => "fixed".to_owned(),
-        LengthDistribution::Uniform { min } => format!("uniform:{min}"),
-        LengthDistribution::Normal { mean, std } => format!("normal:{mean},{std}"),
-        LengthDistribution::Lognormal { mean, std } => format!("lognormal:{mean},{std}"),
-    }
-}
-
 /// Latency limits, and the bounds of a search.
 fn limits(plan: &Plan, flags: &mut Flags) {
     let Some(slo) = &plan.slo else { return };
@@ -191,7 +170,7 @@ fn limits(plan: &Plan, flags: &mut Flags) {
     if let Some((variable, min, max)) = plan.search() {
         flags.add("search-min", min);
         flags.add("search-max", max);
-        if variable == SearchVariable::Rate {
+        if variable == LoadVariable::Rate {
             flags.0.push("--search-rate".to_owned());
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use dyno_measure::load::OfferedLoad;
 use dyno_measure::report::{Distribution, Report, Summary};
 use dyno_measure::validity::SelfCheck;
 
@@ -14,11 +15,8 @@ pub fn table(report: &Report) -> String {
         }
     }
     for point in &report.load_points {
-        let load = match (point.concurrency, point.rate) {
-            (Some(concurrency), _) => format!("{concurrency} in flight"),
-            (None, Some(rate)) => format!("{} requests/s", (rate * 1e3).round() / 1e3),
-            (None, None) => String::new(),
-        };
+        let of = |load: OfferedLoad| format!("{} {}", (load.value() * 1e3).round() / 1e3, load.variable().unit());
+        let load = point.offered().map(of).unwrap_or_default();
         let within = match point.meets_slo {
             Some(true) => " · within the limits",
             Some(false) => " · over the limits",
@@ -51,7 +49,10 @@ fn points(report: &Report, out: &mut String) {
         "load", "requests/s", "out tok/s", "p50 TTFT ms", "p50 TPOT ms"
     );
     for (number, point) in report.load_points.iter().enumerate() {
-        let load = point.concurrency.map(|load| load.to_string()).or(point.rate.map(|rate| format!("{rate}/s")));
+        let load = point.offered().map(|load| match load {
+            OfferedLoad::Concurrency { concurrency } => concurrency.to_string(),
+            OfferedLoad::Rate { rate } => format!("{rate}/s"),
+        });
         let figure = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"));
         let median = |figures: &Option<Distribution>| figure(figures.as_ref().map(|figures| figures.p50));
         let best = if report.valid && number == report.best { " (best)" } else { "" };

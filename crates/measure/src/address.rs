@@ -17,42 +17,72 @@ pub struct Address {
     pub policy: Option<AddressPolicy>,
 }
 
+/// A base URL that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("The base URL {base_url:?} {fault}.")]
+pub struct AddressError {
+    /// As it was given.
+    pub base_url: String,
+    /// What is wrong with it.
+    pub fault: AddressFault,
+}
+
+/// What is wrong with a base URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the words say what is wrong")]
+pub enum AddressFault {
+    #[error("must begin with http:// or https://")]
+    Scheme,
+    #[error("must not carry a user name or password")]
+    UserInfo,
+    #[error("must have neither a query nor a fragment")]
+    Query,
+    #[error("has a space or control character in it")]
+    Whitespace,
+    #[error("lacks a closing bracket")]
+    Bracket,
+    #[error("names no host")]
+    NoHost,
+    #[error("has a port that is no number")]
+    Port,
+}
+
 impl Address {
     /// Takes a base URL apart.
     ///
     /// # Errors
-    /// What is wrong with it, in words for people.
-    pub fn parse(base_url: &str) -> Result<Self, String> {
-        let wrong = |why: &str| format!("The base URL {base_url:?} {why}.");
+    /// What is wrong with it.
+    pub fn parse(base_url: &str) -> Result<Self, AddressError> {
+        let wrong = |fault: AddressFault| AddressError { base_url: base_url.to_owned(), fault };
         let (tls, rest) = if let Some(rest) = base_url.strip_prefix("http://") {
             (false, rest)
         } else if let Some(rest) = base_url.strip_prefix("https://") {
             (true, rest)
         } else {
-            return Err(wrong("must begin with http:// or https://"));
+            return Err(wrong(AddressFault::Scheme));
         };
         let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
         if authority.contains('@') {
-            return Err(wrong("must not carry a user name or password"));
+            return Err(wrong(AddressFault::UserInfo));
         }
         if path.contains(['?', '#']) || authority.contains(['?', '#']) {
-            return Err(wrong("must have neither a query nor a fragment"));
+            return Err(wrong(AddressFault::Query));
         }
         if base_url.chars().any(|c| c.is_ascii_control() || c.is_whitespace()) {
-            return Err(wrong("has a space or control character in it"));
+            return Err(wrong(AddressFault::Whitespace));
         }
         let (host, port) = match authority.strip_prefix('[') {
             Some(bracketed) => {
-                let (host, after) = bracketed.split_once(']').ok_or_else(|| wrong("lacks a closing bracket"))?;
+                let (host, after) = bracketed.split_once(']').ok_or_else(|| wrong(AddressFault::Bracket))?;
                 (host, after.strip_prefix(':'))
             }
             None => authority.rsplit_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
         };
         if host.is_empty() {
-            return Err(wrong("names no host"));
+            return Err(wrong(AddressFault::NoHost));
         }
         let port = match port {
-            Some(port) => port.parse().map_err(|_| wrong("has a port that is no number"))?,
+            Some(port) => port.parse().map_err(|_| wrong(AddressFault::Port))?,
             None if tls => 443,
             None => 80,
         };

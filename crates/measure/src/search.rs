@@ -6,7 +6,8 @@
 //! what the engine can take costs the most time; after it no more steps are taken than halving needs, nine at most, and no
 //! load is put on twice. A load above one that fails is taken to fail as well.
 
-use crate::validity::{SearchOutcome, SearchVariable};
+use crate::load::LoadVariable;
+use crate::validity::SearchOutcome;
 
 /// Candidates that can be told apart in nine steps, halving; and with one step to spare.
 const EXACT: u32 = 511;
@@ -49,10 +50,10 @@ pub struct Search {
 
 impl Search {
     /// A search between bounds, both included. Of concurrencies, whole numbers.
-    pub fn new(variable: SearchVariable, min: f64, max: f64) -> Self {
+    pub fn new(variable: LoadVariable, min: f64, max: f64) -> Self {
         let row = match variable {
-            SearchVariable::Concurrency => concurrencies(min.ceil().max(1.0) as u32, max.floor().max(1.0) as u32),
-            SearchVariable::Rate => rates(min, max),
+            LoadVariable::Concurrency => concurrencies(min.ceil().max(1.0) as u32, max.floor().max(1.0) as u32),
+            LoadVariable::Rate => rates(min, max),
         };
         let needed = steps(row.len());
         let left = if row.len() <= COARSE { needed + 1 } else { needed };
@@ -139,20 +140,20 @@ fn three_digits(value: f64) -> f64 {
 }
 
 /// What the loads that were put on say together. `ended` when no further load was put on although one was to come.
-pub fn outcome(variable: SearchVariable, (min, max): (f64, f64), seen: &[(f64, Verdict)], ended: bool) -> SearchOutcome {
+pub fn outcome(variable: LoadVariable, (min, max): (f64, f64), seen: &[(f64, Verdict)], ended: bool) -> SearchOutcome {
     let loads = |verdict: Verdict| seen.iter().filter(move |(_, seen)| *seen == verdict).map(|(load, _)| *load);
     let fails_at = loads(Verdict::Fails).min_by(f64::total_cmp);
     let under = |load: &f64| fails_at.is_none_or(|fails| *load < fails);
     let meets_at = loads(Verdict::Meets).filter(under).max_by(f64::total_cmp);
     let name = match variable {
-        SearchVariable::Concurrency => "concurrency",
-        SearchVariable::Rate => "rate",
+        LoadVariable::Concurrency => "concurrency",
+        LoadVariable::Rate => "rate",
     };
     let row = Search::new(variable, min, max).row;
     let least = row.first().copied().unwrap_or(min);
     let most = row.last().copied().unwrap_or(max);
     let mut sentence = match (meets_at, fails_at) {
-        (Some(meets), Some(fails)) if variable == SearchVariable::Concurrency && fails - meets <= 1.0 => {
+        (Some(meets), Some(fails)) if variable == LoadVariable::Concurrency && fails - meets <= 1.0 => {
             format!(
                 "The largest {name} within the limits is {}: {} is over them.",
                 words(variable, meets),
@@ -196,11 +197,8 @@ pub fn outcome(variable: SearchVariable, (min, max): (f64, f64), seen: &[(f64, V
     SearchOutcome { variable, min, max, meets_at, fails_at, sentence }
 }
 
-fn words(variable: SearchVariable, load: f64) -> String {
-    match variable {
-        SearchVariable::Concurrency => format!("{load} in flight"),
-        SearchVariable::Rate => format!("{load} requests per second"),
-    }
+fn words(variable: LoadVariable, load: f64) -> String {
+    format!("{load} {}", variable.long_unit())
 }
 
 #[cfg(test)]
@@ -210,7 +208,7 @@ mod tests {
     use super::*;
 
     /// The loads that a search puts on where those up to `largest` meet the limits.
-    fn search(variable: SearchVariable, min: f64, max: f64, largest: f64) -> (Vec<(f64, Verdict)>, SearchOutcome) {
+    fn search(variable: LoadVariable, min: f64, max: f64, largest: f64) -> (Vec<(f64, Verdict)>, SearchOutcome) {
         let mut search = Search::new(variable, min, max);
         let mut seen = Vec::new();
         while let Some(load) = search.next() {
@@ -229,7 +227,7 @@ mod tests {
             let max = min + width;
             let largest = min + at.min(width + 1) - 1;
             let (seen, found) =
-                search(SearchVariable::Concurrency, f64::from(min), f64::from(max), f64::from(largest));
+                search(LoadVariable::Concurrency, f64::from(min), f64::from(max), f64::from(largest));
             prop_assert!(!seen.is_empty() && seen.len() <= 9);
             prop_assert_eq!(found.meets_at, (largest >= min).then_some(f64::from(largest)));
             prop_assert_eq!(found.fails_at, (largest < max).then_some(f64::from(largest + 1)));
@@ -243,7 +241,7 @@ mod tests {
         #[test]
         fn wide_bounds_are_bracketed_in_nine_steps(min in 1_u32..100, max in 700_u32..100_000, share in 0.0..1.0) {
             let largest = f64::from(min) * f64::from(max / min).powf(share);
-            let (seen, found) = search(SearchVariable::Concurrency, f64::from(min), f64::from(max), largest);
+            let (seen, found) = search(LoadVariable::Concurrency, f64::from(min), f64::from(max), largest);
             prop_assert!(seen.len() <= 9);
             let (meets, fails) = (found.meets_at.unwrap(), found.fails_at.unwrap_or(f64::INFINITY));
             prop_assert!(meets <= largest && largest < fails);
@@ -253,7 +251,7 @@ mod tests {
         #[test]
         fn rates_are_bracketed_within_their_step(min in 0.01..50.0_f64, factor in 1.001..20_000.0_f64, share in -0.1..1.1_f64) {
             let max = min * factor;
-            let (seen, found) = search(SearchVariable::Rate, min, max, min * factor.powf(share));
+            let (seen, found) = search(LoadVariable::Rate, min, max, min * factor.powf(share));
             prop_assert!(seen.len() <= 9);
             prop_assert!(seen.iter().all(|(load, _)| (min..=max).contains(load)));
             if let (Some(meets), Some(fails)) = (found.meets_at, found.fails_at) {
@@ -264,23 +262,23 @@ mod tests {
 
     #[test]
     fn the_first_step_is_not_far_over_what_an_engine_can_take() {
-        assert_eq!(Search::new(SearchVariable::Concurrency, 1.0, 256.0).next(), Some(16.0));
-        assert_eq!(Search::new(SearchVariable::Concurrency, 3.0, 3.0).next(), Some(3.0));
-        let first = Search::new(SearchVariable::Concurrency, 1.0, 10_000.0).next().unwrap();
+        assert_eq!(Search::new(LoadVariable::Concurrency, 1.0, 256.0).next(), Some(16.0));
+        assert_eq!(Search::new(LoadVariable::Concurrency, 3.0, 3.0).next(), Some(3.0));
+        let first = Search::new(LoadVariable::Concurrency, 1.0, 10_000.0).next().unwrap();
         assert!((90.0..110.0).contains(&first), "{first}");
     }
 
     #[test]
     fn every_end_has_its_sentence() {
-        let of = |largest| search(SearchVariable::Concurrency, 1.0, 256.0, largest).1.sentence;
+        let of = |largest| search(LoadVariable::Concurrency, 1.0, 256.0, largest).1.sentence;
         assert_eq!(of(87.0), "The largest concurrency within the limits is 87 in flight: 88 in flight is over them.");
         assert_eq!(of(0.0), "No concurrency is within the limits: the least that was allowed, 1 in flight, is over them.");
         assert_eq!(of(999.0), "Even the largest concurrency that was allowed, 256 in flight, is within the limits.");
         assert_eq!(
-            search(SearchVariable::Rate, 1.0, 100.0, 4.3).1.sentence,
+            search(LoadVariable::Rate, 1.0, 100.0, 4.3).1.sentence,
             "The largest rate within the limits lies from 4.12 requests per second up to, but not at, 4.32 requests per second."
         );
-        let rest = |seen: &[(f64, Verdict)], ended| outcome(SearchVariable::Concurrency, (1.0, 256.0), seen, ended);
+        let rest = |seen: &[(f64, Verdict)], ended| outcome(LoadVariable::Concurrency, (1.0, 256.0), seen, ended);
         let open = rest(&[(17.0, Verdict::Open)], false);
         assert_eq!((open.meets_at, open.fails_at), (None, None));
         assert_eq!(
@@ -305,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_load_that_decides_nothing_ends_the_search() {
-        let mut search = Search::new(SearchVariable::Rate, 1.0, 10.0);
+        let mut search = Search::new(LoadVariable::Rate, 1.0, 10.0);
         assert!(search.next().is_some() && search.most_left() > 3);
         search.answer(Verdict::Open);
         assert_eq!((search.next(), search.most_left()), (None, 0));

@@ -3,34 +3,9 @@
 
 use serde_json::Value;
 
+use crate::load::{LoadVariable, OfferedLoad};
 use crate::report::{LoadPoint, Report};
-
-/// What a sweep varies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Varied {
-    /// Requests in flight.
-    Concurrency,
-    /// Requests per second.
-    Rate,
-}
-
-impl Varied {
-    /// What stands behind a load: `8 in flight`.
-    pub fn unit(self) -> &'static str {
-        match self {
-            Self::Concurrency => "in flight",
-            Self::Rate => "requests/s",
-        }
-    }
-
-    /// What people call it.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Concurrency => "requests in flight",
-            Self::Rate => "requests/s",
-        }
-    }
-}
+use crate::words;
 
 /// A load point of a sweep.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +22,7 @@ pub struct Swept {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sweep {
     /// What is varied.
-    pub varied: Varied,
+    pub varied: LoadVariable,
     /// The points.
     pub points: Vec<Swept>,
     /// The place in the report of the point that lists show; absent where the figures are not valid: then none is best.
@@ -57,15 +32,8 @@ pub struct Sweep {
 impl Sweep {
     /// The sweep of a report; nothing where it has a single load point.
     pub fn of(report: &Report) -> Option<Self> {
-        let varied = match report.load_points.first()? {
-            LoadPoint { concurrency: Some(_), .. } => Varied::Concurrency,
-            LoadPoint { rate: Some(_), .. } => Varied::Rate,
-            LoadPoint { .. } => return None,
-        };
-        let load = |point: &LoadPoint| match varied {
-            Varied::Concurrency => point.concurrency.map(f64::from),
-            Varied::Rate => point.rate,
-        };
+        let varied = report.load_points.first()?.offered()?.variable();
+        let load = |point: &LoadPoint| point.offered().filter(|load| load.variable() == varied).map(OfferedLoad::value);
         let mut points: Vec<Swept> = report
             .load_points
             .iter()
@@ -132,10 +100,13 @@ impl Per {
 
     /// What was divided by, as a sentence.
     pub fn sentence(self) -> String {
-        let s = |number: u32| if number == 1 { "" } else { "s" };
         match self {
-            Self::Accelerator(number) => format!("Throughput is divided by the {number} GPU{} that served.", s(number)),
-            Self::Node(number) => format!("No GPU served: throughput is divided by {number} node{}.", s(number)),
+            Self::Accelerator(number) => {
+                format!("Throughput is divided by the {} that served.", words::count(number.into(), "GPU"))
+            }
+            Self::Node(number) => {
+                format!("No GPU served: throughput is divided by {}.", words::count(number.into(), "node"))
+            }
             Self::Service => "A provider's model: what serves it is not known, so throughput is not divided.".to_owned(),
         }
     }
@@ -159,9 +130,9 @@ mod tests {
     fn points_are_in_the_order_of_their_loads_and_one_is_no_sweep() {
         let sweep = Sweep::of(&report(json!([{ "concurrency": 8 }, { "concurrency": 1 }, { "concurrency": 4 }]))).unwrap();
         assert_eq!(sweep.points.iter().map(|swept| swept.index).collect::<Vec<_>>(), [1, 2, 0]);
-        assert_eq!((sweep.varied, sweep.chosen), (Varied::Concurrency, Some(0)));
+        assert_eq!((sweep.varied, sweep.chosen), (LoadVariable::Concurrency, Some(0)));
         assert_eq!(Sweep::of(&report(json!([{ "rate": 8.0 }]))), None);
-        assert_eq!(Sweep::of(&report(json!([{ "rate": 8.0 }, { "rate": 2.5 }]))).unwrap().varied, Varied::Rate);
+        assert_eq!(Sweep::of(&report(json!([{ "rate": 8.0 }, { "rate": 2.5 }]))).unwrap().varied, LoadVariable::Rate);
     }
 
     #[test]

@@ -1,19 +1,31 @@
 //! The workflow's body as the OpenAPI document shows it. It is read by [`crate::domain::workflow::Body`], which tells
-//! "left out" from `null` and collects all errors; a test holds the two together.
+//! "left out" from `null` and collects all errors; a test holds the two together. The options of a load are described by
+//! their own table.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use dyno_measure::load::options::Kind;
+use dyno_measure::load::{LoadOption, LoadSpec, OPTIONS};
+use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
+use utoipa::openapi::{Deprecated, RefOr};
+use utoipa::{Number, PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use crate::domain::benchmark::{Arrival, Endpoint, EngineKind, EvalWith, LengthDistribution, OfferedLoad, Prefix, Slo, Tag};
+use crate::domain::benchmark::{EngineKind, EvalWith, Tag};
 use crate::domain::workflow::ChosenNode;
+use crate::domain::workflow::fields::DATASET_ALIASES;
+
+/// One step of the workflow.
+pub struct WorkflowBody;
 
 /// One step of the workflow. Fields of another step are refused.
-#[derive(Debug, Default, Serialize, utoipa::ToSchema)]
+#[derive(utoipa::ToSchema)]
 #[schema(example = json!({
     "name": "test-111", "tags": [], "description": "test-111", "concurrent_requests": 50, "eval_with": "configuration",
     "workflow_total_steps": 9, "step_number": 1, "trigger_workflow": false
 }))]
-pub struct WorkflowBody {
+#[allow(dead_code, reason = "only its schema is used")]
+struct BesideTheLoad {
     /// With every call but the first.
     workflow_id: Option<Uuid>,
     /// With the first call only: 8 or 9, echoed.
@@ -39,51 +51,6 @@ pub struct WorkflowBody {
     concurrent_requests: Option<u32>,
     /// Step 1 or 2; ignored in later ones.
     eval_with: Option<EvalWith>,
-    /// Step 2, configuration.
-    #[schema(minimum = 1, maximum = 1_000_000)]
-    max_input_tokens: Option<u32>,
-    /// Step 2.
-    #[schema(minimum = 1, maximum = 1_000_000)]
-    max_output_tokens: Option<u32>,
-    /// Step 2, dataset. `datset_ids` and `datasets` mean the same.
-    dataset_ids: Option<Vec<Uuid>>,
-    /// Step 2: the same as `dataset_ids`.
-    #[schema(deprecated)]
-    datset_ids: Option<Vec<Uuid>>,
-    /// Step 2: the same as `dataset_ids`.
-    datasets: Option<Vec<Uuid>>,
-    /// Step 2: requests before the measurement, excluded from it.
-    warmup_requests: Option<u32>,
-    /// Step 2: requests to measure.
-    #[schema(minimum = 1)]
-    num_requests: Option<u32>,
-    /// Step 2: or how long to measure.
-    duration_s: Option<f64>,
-    /// Step 2: `chat` unless said otherwise.
-    endpoint: Option<Endpoint>,
-    /// Step 2: closed loop unless said otherwise.
-    arrival: Option<Arrival>,
-    /// Step 2: a sweep.
-    load_points: Option<Vec<OfferedLoad>>,
-    /// Step 2: latency limits.
-    slo: Option<Slo>,
-    /// Step 2: seed of everything that is drawn.
-    seed: Option<u64>,
-    /// Step 2: a prefix that prompts share.
-    prefix: Option<Prefix>,
-    /// Step 2, configuration: how input lengths are spread; `fixed` unless said otherwise.
-    input_lengths: Option<LengthDistribution>,
-    /// Step 2, configuration: how output limits are spread; `fixed` unless said otherwise.
-    output_lengths: Option<LengthDistribution>,
-    /// Step 2, closed loop: over how long the first requests are spread.
-    #[schema(minimum = 0, maximum = 3600)]
-    ramp_s: Option<f64>,
-    /// Step 2, dataset: conversations turn by turn, with the model's own answers in between.
-    multi_turn: Option<bool>,
-    /// Step 2: whether the engine is told to go on to the output limit; unless said otherwise where Dyno starts it.
-    ignore_eos: Option<bool>,
-    /// Step 2, dataset: how many times as fast as recorded a trace is played.
-    time_scale: Option<f64>,
     /// Step 3.
     cluster_id: Option<Uuid>,
     /// Step 4: as node-metrics answers them; only `hostname` and the types of `devices` are read.
@@ -113,7 +80,7 @@ pub struct WorkflowBody {
 }
 
 /// A tag, long or short.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(utoipa::ToSchema)]
 #[serde(untagged)]
 #[allow(dead_code, reason = "only its schema is used")]
 enum TagBody {
@@ -123,20 +90,131 @@ enum TagBody {
     Name(String),
 }
 
+impl ToSchema for WorkflowBody {
+    fn name() -> Cow<'static, str> {
+        "WorkflowBody".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        BesideTheLoad::schemas(schemas);
+        LoadSpec::schemas(schemas);
+    }
+}
+
+impl PartialSchema for WorkflowBody {
+    fn schema() -> RefOr<Schema> {
+        let mut body = object(BesideTheLoad::schema());
+        let load = object(LoadSpec::schema());
+        for option in OPTIONS {
+            let Some(stored) = load.properties.get(option.name) else { continue };
+            let sent = described(stored.clone(), option);
+            if option.kind == Kind::Datasets {
+                for alias in DATASET_ALIASES {
+                    body.properties.insert(alias.to_owned(), deprecated(sent.clone()));
+                }
+            }
+            body.properties.insert(option.name.to_owned(), sent);
+        }
+        Schema::Object(body).into()
+    }
+}
+
+/// A struct's schema is an object.
+fn object(schema: RefOr<Schema>) -> Object {
+    match schema {
+        RefOr::T(Schema::Object(object)) => object,
+        _ => Object::default(),
+    }
+}
+
+/// A stored option's schema as a body sends it: `null` empties it, and its values have bounds.
+fn described(schema: RefOr<Schema>, option: &LoadOption) -> RefOr<Schema> {
+    let scope = if option.scope.is_empty() { String::new() } else { format!(", {}", option.scope) };
+    let about = if option.about.is_empty() { String::new() } else { format!(": {}", option.about) };
+    let description = format!("Step 2{scope}{about}.");
+    match schema {
+        RefOr::Ref(mut reference) => {
+            reference.description = description;
+            RefOr::Ref(reference)
+        }
+        RefOr::T(Schema::Object(mut object)) => {
+            object.description = Some(description);
+            let (least, most) = option.bounds();
+            let is_positive = matches!(option.kind, Kind::Positive { .. });
+            object.minimum = least.map(number).or(object.minimum.filter(|_| !is_positive));
+            object.exclusive_minimum = is_positive.then(|| number(0.0));
+            object.maximum = most.map(number);
+            Schema::Object(object).into()
+        }
+        RefOr::T(Schema::Array(mut list)) => {
+            list.description = Some(description);
+            list.schema_type = SchemaType::from_iter([Type::Array, Type::Null]);
+            Schema::Array(list).into()
+        }
+        // A type of its own, or null.
+        RefOr::T(Schema::OneOf(mut choice)) => {
+            for item in &mut choice.items {
+                if let RefOr::Ref(reference) = item {
+                    reference.description.clone_from(&description);
+                }
+            }
+            Schema::OneOf(choice).into()
+        }
+        other @ RefOr::T(_) => other,
+    }
+}
+
+fn number(bound: f64) -> Number {
+    if bound.fract() == 0.0 { Number::UInt(bound as usize) } else { Number::Float(bound) }
+}
+
+fn deprecated(mut schema: RefOr<Schema>) -> RefOr<Schema> {
+    if let RefOr::T(Schema::Array(list)) = &mut schema {
+        list.deprecated = Some(Deprecated::True);
+        list.description = Some("Step 2: the same as `dataset_ids`.".to_owned());
+    }
+    schema
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    use serde_json::json;
+    use utoipa::PartialSchema;
 
     use super::WorkflowBody;
     use crate::domain::workflow::fields::{CALL, DETAILS, of_steps};
 
     #[test]
     fn the_described_body_has_the_fields_that_are_read() {
-        let serde_json::Value::Object(described) = serde_json::to_value(WorkflowBody::default()).unwrap() else {
-            panic!("a body is an object");
-        };
-        let described: BTreeSet<&str> = described.keys().map(String::as_str).collect();
+        let schema = serde_json::to_value(WorkflowBody::schema()).unwrap();
+        let described: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
         let read: BTreeSet<&str> = CALL.into_iter().chain(DETAILS).chain(of_steps()).collect();
         assert_eq!(described, read);
+        assert_eq!(schema["required"], json!(["step_number"]));
+    }
+
+    #[test]
+    fn a_loads_options_have_their_words_types_and_bounds() {
+        let schema = serde_json::to_value(WorkflowBody::schema()).unwrap();
+        let property = |name: &str| schema["properties"][name].clone();
+        assert_eq!(
+            property("ramp_s"),
+            json!({
+                "description": "Step 2, closed loop: over how long the first requests are spread.",
+                "type": ["number", "null"], "format": "double", "minimum": 0, "maximum": 3600,
+            })
+        );
+        let tokens = property("max_input_tokens");
+        assert_eq!((&tokens["minimum"], &tokens["maximum"]), (&json!(1), &json!(1_000_000)));
+        assert_eq!((&property("time_scale")["exclusiveMinimum"], property("seed").get("maximum")), (&json!(0), None));
+        let endpoint = &property("endpoint")["oneOf"][0];
+        assert_eq!(endpoint["description"], "Step 2: `chat` unless said otherwise.");
+        assert_eq!(endpoint["$ref"], "#/components/schemas/Endpoint");
+        assert_eq!(
+            (&property("dataset_ids")["type"], &property("datasets")["deprecated"]),
+            (&json!(["array", "null"]), &json!(true))
+        );
     }
 }

@@ -2,11 +2,12 @@
 //! values fit the draft is for [`super::advance()`].
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::fields::{CALL, DETAILS, label, step_of};
+use super::fields::{CALL, DATASET_ALIASES, DETAILS, label, step_of};
 use super::state::{FIRST_STEP, LAST_STEP};
 use super::steps::{DetailsPatch, LoadPatch, ModelPatch, NodesPatch, details, load, model, nodes};
 use crate::domain::problem::FieldError;
@@ -124,10 +125,7 @@ impl Body {
 
 /// Some fields have several spellings; this is the one that is answered.
 fn canonical(field: &str) -> &str {
-    match field {
-        "datset_ids" | "datasets" => "dataset_ids",
-        other => other,
-    }
+    if DATASET_ALIASES.contains(&field) { "dataset_ids" } else { field }
 }
 
 /// Reads fields one by one and collects what is wrong with them.
@@ -220,14 +218,14 @@ impl Reader<'_> {
     }
 
     /// Reads a field; `read` answers a sentence about what is wrong.
-    pub(super) fn field<T>(&mut self, field: &str, step: u8, read: impl FnOnce(&Value) -> Result<T, String>) -> Patch<T> {
+    pub(super) fn field<T, E: Display>(&mut self, field: &str, step: u8, read: impl FnOnce(&Value) -> Result<T, E>) -> Patch<T> {
         match self.fields.get(field) {
             None => Patch::Keep,
             Some(Value::Null) => Patch::Clear,
             Some(value) => match read(value) {
                 Ok(value) => Patch::Set(value),
-                Err(message) => {
-                    self.errors.push(FieldError::at(step, field, message));
+                Err(error) => {
+                    self.errors.push(FieldError::at(step, field, error.to_string()));
                     Patch::Keep
                 }
             },

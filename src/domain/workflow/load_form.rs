@@ -1,10 +1,14 @@
 //! Step 2 as a form has it: every field is text, empty where nothing was chosen. From a stored load to the fields and from
 //! the fields to the call's body; whether values are good is for the workflow's rules alone.
 
+use std::sync::LazyLock;
+
+use dyno_measure::load::options::Kind;
+use dyno_measure::load::{LoadOption, OPTIONS};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::domain::benchmark::{Arrival, ArrivalProcess, Endpoint, EvalWith, LengthDistribution, LoadSpec, OfferedLoad, Slo};
+use crate::domain::benchmark::{Arrival, ArrivalProcess, EvalWith, LengthDistribution, LoadSpec, Slo};
 use crate::domain::form::Flash;
 use crate::domain::slo::{preset, preset_of};
 
@@ -59,58 +63,32 @@ pub struct LoadForm {
 }
 
 /// The fields that errors may name and that stand under "More options".
-pub const MORE: [&str; 13] = [
-    "duration_s",
-    "arrival",
-    "ramp_s",
-    "load_points",
-    "slo",
-    "endpoint",
-    "input_lengths",
-    "output_lengths",
-    "prefix",
-    "multi_turn",
-    "ignore_eos",
-    "time_scale",
-    "seed",
-];
+pub static MORE: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| OPTIONS.iter().filter(|option| option.more).map(|option| option.name).collect());
 
 impl LoadForm {
     /// The fields of a stored load.
     pub fn of(load: &LoadSpec) -> Self {
-        let rates = matches!(load.arrival, Some(Arrival::Rate { .. }))
-            || matches!(load.load_points.first(), Some(OfferedLoad::Rate { .. }));
         let by_time = load.duration_s.is_some();
         let default_requests =
             if by_time { String::new() } else { LoadSpec::default_requests(load.concurrent_requests).to_string() };
         let default_warmup = load.concurrent_requests.to_string();
         let mut form = Self {
             eval_with: if load.eval_with == EvalWith::Dataset { "dataset" } else { "configuration" }.to_owned(),
-            max_input_tokens: text(load.max_input_tokens),
-            max_output_tokens: text(load.max_output_tokens),
-            num_requests: load.num_requests.map_or_else(|| default_requests.clone(), |number| number.to_string()),
+            num_requests: default_requests.clone(),
             default_requests,
-            warmup_requests: load.warmup_requests.map_or_else(|| default_warmup.clone(), |number| number.to_string()),
+            warmup_requests: default_warmup.clone(),
             default_warmup,
-            duration_s: text(load.duration_s),
-            arrival: if rates { "rate" } else { "closed" }.to_owned(),
+            arrival: if load.is_open() { "rate" } else { "closed" }.to_owned(),
             process: "poisson".to_owned(),
-            ramp_s: text(load.ramp_s),
-            load_points: load.load_points.iter().map(point_text).collect::<Vec<_>>().join(", "),
-            endpoint: match load.endpoint() {
-                Endpoint::Chat => "chat",
-                Endpoint::Completions => "completions",
-                Endpoint::Embeddings => "embeddings",
-            }
-            .to_owned(),
-            prefix: text(load.prefix.as_ref().map(|prefix| prefix.share)),
-            multi_turn: if load.is_multi_turn() { "yes".to_owned() } else { String::new() },
-            ignore_eos: load.ignore_eos.map(|ignore| if ignore { "yes" } else { "no" }).unwrap_or_default().to_owned(),
-            time_scale: text(load.time_scale),
-            seed: text(load.seed),
+            load_points: load.load_points.iter().map(|point| point.value().to_string()).collect::<Vec<_>>().join(", "),
+            endpoint: "chat".to_owned(),
             percentile: "99".to_owned(),
             ..Self::default()
         };
+        let values = load.values();
+        let texts = OPTIONS.iter().filter_map(|option| Some((option.name, text_of(option, values.get(option.name)?)?)));
+        form = form.with(texts);
         if let Some(Arrival::Rate { rate, process, burstiness }) = &load.arrival {
             // A sweep names its own rates.
             form.rate = if load.load_points.is_empty() { rate.to_string() } else { String::new() };
@@ -141,12 +119,15 @@ impl LoadForm {
     /// What was typed last stands before what is stored.
     #[must_use]
     pub fn typed(self, flash: &Flash) -> Self {
+        let names: Vec<String> = self.fields().into_iter().map(|(name, _)| name).collect();
+        let typed = names.iter().filter_map(|name| Some((name.as_str(), flash.entry(name)?.to_owned())));
+        self.with(typed)
+    }
+
+    /// The same with other texts in these fields.
+    fn with<'a>(self, texts: impl Iterator<Item = (&'a str, String)>) -> Self {
         let mut fields = self.fields();
-        for (name, value) in &mut fields {
-            if let Some(typed) = flash.entry(name) {
-                *value = json!(typed);
-            }
-        }
+        fields.extend(texts.map(|(name, text)| (name.to_owned(), Value::String(text))));
         serde_json::from_value(Value::Object(fields)).unwrap_or(self)
     }
 
@@ -181,44 +162,46 @@ impl LoadForm {
 
     /// The call's body. An empty field empties what is stored.
     pub fn body(&self) -> Value {
-        let is_default = |value: &str, default: &str| value.trim() == default.trim();
-        // A duration takes the place of a number that nobody chose.
-        let requests = if is_default(&self.num_requests, &self.default_requests) {
-            Value::Null
-        } else {
-            optional(&self.num_requests, whole)
-        };
-        let warmup = if is_default(&self.warmup_requests, &self.default_warmup) {
-            Value::Null
-        } else {
-            optional(&self.warmup_requests, whole)
-        };
+        let fields = self.fields();
+        let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
         let points = self.points();
-        let mut body = json!({
-            "max_output_tokens": optional(&self.max_output_tokens, whole),
-            "num_requests": requests,
-            "duration_s": optional(&self.duration_s, decimal),
-            "warmup_requests": warmup,
-            "arrival": self.arrival_value(&points),
-            "load_points": points,
-            "ramp_s": optional(&self.ramp_s, decimal),
-            "slo": self.slo_value(),
-            "endpoint": if self.endpoint == "chat" { Value::Null } else { optional(&self.endpoint, |text| json!(text)) },
-            "prefix": match optional(&self.prefix, decimal) {
-                Value::Null => Value::Null,
-                share => json!({ "share": share }),
-            },
-            "input_lengths": lengths_value(&self.input_lengths, &self.input_min, &self.input_mean, &self.input_std),
-            "output_lengths": lengths_value(&self.output_lengths, &self.output_min, &self.output_mean, &self.output_std),
-            "multi_turn": yes(&self.multi_turn),
-            "ignore_eos": yes(&self.ignore_eos),
-            "time_scale": optional(&self.time_scale, decimal),
-            "seed": optional(&self.seed, whole),
-        });
-        if self.eval_with != "dataset" {
-            body["max_input_tokens"] = optional(&self.max_input_tokens, whole);
+        let mut body = Map::new();
+        for option in OPTIONS {
+            let typed = text(option.name);
+            let value = match option.kind {
+                Kind::Whole { .. } => optional(typed, whole),
+                Kind::Positive { .. } | Kind::FromZero { .. } => optional(typed, decimal),
+                Kind::Switch { .. } => yes(typed),
+                // The first is the default.
+                Kind::Choice(choices) if choices.first().is_some_and(|(name, _)| *name == typed) => Value::Null,
+                Kind::Choice(_) => optional(typed, |text| json!(text)),
+                Kind::Arrival => self.arrival_value(&points),
+                Kind::LoadPoints => json!(points),
+                Kind::Limits => self.slo_value(),
+                Kind::Prefix => match optional(typed, decimal) {
+                    Value::Null => Value::Null,
+                    share => json!({ "share": share }),
+                },
+                Kind::Lengths => {
+                    let of = option.name.trim_end_matches("lengths");
+                    let part = |name: &str| text(&format!("{of}{name}"));
+                    lengths_value(typed, part("min"), part("mean"), part("std"))
+                }
+                // They are no text, and come beside this form.
+                Kind::Datasets => continue,
+            };
+            body.insert(option.name.to_owned(), value);
         }
-        body
+        // What shows its default stays at it: a duration takes the place of a number that nobody chose.
+        for (name, default) in [("num_requests", &self.default_requests), ("warmup_requests", &self.default_warmup)] {
+            if text(name).trim() == default.trim() {
+                body.insert(name.to_owned(), Value::Null);
+            }
+        }
+        if self.eval_with == "dataset" {
+            body.remove("max_input_tokens");
+        }
+        Value::Object(body)
     }
 
     fn is_rate(&self) -> bool {
@@ -278,10 +261,18 @@ fn text<N: ToString>(value: Option<N>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-fn point_text(point: &OfferedLoad) -> String {
-    match point {
-        OfferedLoad::Concurrency { concurrency } => concurrency.to_string(),
-        OfferedLoad::Rate { rate } => rate.to_string(),
+/// What an option's field shows of a stored value; absent where it has several fields, or none.
+fn text_of(option: &LoadOption, value: &Value) -> Option<String> {
+    match option.kind {
+        Kind::Switch { no, .. } => match (value.as_bool()?, no) {
+            (true, _) => Some("yes".to_owned()),
+            (false, Some(_)) => Some("no".to_owned()),
+            // That it is off is the default.
+            (false, None) => None,
+        },
+        // The kind of lengths has fields beside it.
+        Kind::Lengths => None,
+        _ => option.argument(value),
     }
 }
 

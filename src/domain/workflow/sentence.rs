@@ -1,9 +1,11 @@
 //! The load in plain words.
 
-use super::fields::grouped;
 use crate::domain::benchmark::{Arrival, ArrivalProcess, EvalWith, LengthDistribution, LoadSpec, OfferedLoad};
 use crate::domain::inventory::Dataset;
 use crate::domain::slo::floor;
+use dyno_measure::load::{LoadOption, LoadVariable, OPTIONS};
+pub use dyno_measure::words::about as duration;
+use dyno_measure::words::{capital, count, grouped, join, plain};
 
 /// The load in one sentence: "1,280 requests, 128 in flight, 512 tokens in and 128 out, about 4 minutes." `rows` is how
 /// many rows the chosen datasets have together, `seconds` an estimate of the time that it takes; both where known.
@@ -61,7 +63,7 @@ fn plan_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -> St
 /// "A search between 1 and 256 in flight, in at most 9 load points, for the largest load with p99 TTFT up to 450 ms"
 fn search(load: &LoadSpec) -> Option<String> {
     let search = load.slo.as_ref()?.search.as_ref()?;
-    let unit = if is_open(load) { "requests per second" } else { "in flight" };
+    let unit = variable(load).long_unit();
     let limits = limits(load).map(|limits| format!(" with {limits}")).unwrap_or_default();
     Some(format!(
         "A search between {} and {} {unit}, in at most 9 load points, for the largest load{limits}",
@@ -76,12 +78,7 @@ pub fn limits(load: &LoadSpec) -> Option<String> {
     let named = [("TTFT", slo.ttft_ms), ("TPOT", slo.tpot_ms), ("E2E latency", slo.e2el_ms)];
     let limits: Vec<String> =
         named.into_iter().filter_map(|(name, limit)| Some(format!("{name} up to {} ms", plain(limit?)))).collect();
-    (!limits.is_empty()).then(|| format!("p{} {}", slo.percentile, super::fields::join_words(&limits)))
-}
-
-/// Whether requests arrive at a rate.
-fn is_open(load: &LoadSpec) -> bool {
-    matches!(load.arrival, Some(Arrival::Rate { .. })) || matches!(load.load_points.first(), Some(OfferedLoad::Rate { .. }))
+    (!limits.is_empty()).then(|| format!("p{} {}", slo.percentile, join(&limits)))
 }
 
 /// How many loads there are; absent for a search, which decides by itself.
@@ -100,34 +97,34 @@ pub fn requests_of_each(load: &LoadSpec) -> Option<Vec<u64>> {
     let least = load.slo.as_ref().map_or(0, |slo| floor(slo.percentile));
     let of =
         |concurrency: u32| u64::from(load.num_requests.unwrap_or_else(|| LoadSpec::default_requests(concurrency).max(least)));
-    let of_rate = |rate: f64| of(rate.ceil() as u32);
-    Some(match (load.load_points.as_slice(), &load.arrival) {
-        ([], Some(Arrival::Rate { rate, .. })) => vec![of_rate(*rate)],
-        ([], _) => vec![of(load.concurrent_requests)],
-        (points, _) => points
-            .iter()
-            .map(|point| match point {
-                OfferedLoad::Concurrency { concurrency } => of(*concurrency),
-                OfferedLoad::Rate { rate } => of_rate(*rate),
-            })
-            .collect(),
-    })
+    Some(offered(load).into_iter().map(|offered| of(offered.scale())).collect())
+}
+
+/// Each load that is put on, one after the other; of a search, that of its arrival.
+fn offered(load: &LoadSpec) -> Vec<OfferedLoad> {
+    match (load.load_points.as_slice(), &load.arrival) {
+        ([], Some(Arrival::Rate { rate, .. })) => vec![OfferedLoad::Rate { rate: *rate }],
+        ([], _) => vec![OfferedLoad::Concurrency { concurrency: load.concurrent_requests }],
+        (points, _) => points.to_vec(),
+    }
+}
+
+/// What differs from load to load.
+fn variable(load: &LoadSpec) -> LoadVariable {
+    if load.is_open() { LoadVariable::Rate } else { LoadVariable::Concurrency }
 }
 
 /// All requests that are sent, warm-up included; absent where that is not known before.
 pub fn all_requests(load: &LoadSpec) -> Option<u64> {
     let measured: u64 = requests_of_each(load)?.iter().sum();
-    let warmup = |offered: &OfferedLoad| {
-        u64::from(load.warmup_requests.unwrap_or_else(|| match offered {
-            OfferedLoad::Concurrency { concurrency } => *concurrency,
-            OfferedLoad::Rate { rate } => (rate.ceil() as u32).clamp(1, load.concurrent_requests.max(1)),
-        }))
+    let warmup = |offered: OfferedLoad| {
+        let default = match offered {
+            OfferedLoad::Concurrency { concurrency } => concurrency,
+            OfferedLoad::Rate { .. } => offered.scale().clamp(1, load.concurrent_requests.max(1)),
+        };
+        u64::from(load.warmup_requests.unwrap_or(default))
     };
-    let warmups: u64 = match (load.load_points.as_slice(), &load.arrival) {
-        ([], Some(Arrival::Rate { rate, .. })) => warmup(&OfferedLoad::Rate { rate: *rate }),
-        ([], _) => warmup(&OfferedLoad::Concurrency { concurrency: load.concurrent_requests }),
-        (points, _) => points.iter().map(warmup).sum(),
-    };
+    let warmups: u64 = offered(load).into_iter().map(warmup).sum();
     Some(measured + warmups)
 }
 
@@ -136,16 +133,7 @@ fn least_seconds(load: &LoadSpec) -> Option<f64> {
     if let Some(seconds) = load.duration_s {
         return Some(seconds * loads(load)? as f64);
     }
-    let rates: Vec<f64> = match (load.load_points.as_slice(), &load.arrival) {
-        ([], Some(Arrival::Rate { rate, .. })) => vec![*rate],
-        (points, _) => points
-            .iter()
-            .filter_map(|point| match point {
-                OfferedLoad::Rate { rate } => Some(*rate),
-                OfferedLoad::Concurrency { .. } => None,
-            })
-            .collect(),
-    };
+    let rates: Vec<f64> = offered(load).into_iter().filter_map(OfferedLoad::rate).collect();
     let requests = requests_of_each(load)?;
     (requests.len() == rates.len()).then(|| requests.iter().zip(rates).map(|(requests, rate)| *requests as f64 / rate).sum())
 }
@@ -193,6 +181,13 @@ pub fn trace_sentence(load: &LoadSpec, trace: &Dataset) -> String {
     format!("{}.", parts.join(", "))
 }
 
+/// The options of a load that are neither in its sentence nor at their default, each with what stands before it.
+pub fn option_rows(load: &LoadSpec) -> Vec<(&'static LoadOption, &'static str, String)> {
+    let values = load.values();
+    let row = |option: &'static LoadOption| Some((option, option.term?, option.say(values.get(option.name)?)?));
+    OPTIONS.iter().filter_map(row).collect()
+}
+
 /// The load in a few words, for lists: `128 in flight`.
 pub fn load_words(load: &LoadSpec, datasets: &[Dataset]) -> String {
     if datasets.iter().any(|dataset| dataset.format.is_trace()) {
@@ -200,17 +195,14 @@ pub fn load_words(load: &LoadSpec, datasets: &[Dataset]) -> String {
     }
     match load.slo.as_ref().and_then(|slo| slo.search.as_ref()) {
         Some(search) => {
-            let unit = if is_open(load) { "requests per second" } else { "in flight" };
+            let unit = variable(load).long_unit();
             format!("search, {} to {} {unit}", plain(search.min), plain(search.max))
         }
         None if load.load_points.len() > 2 => {
-            let of = |point: &OfferedLoad| match point {
-                OfferedLoad::Concurrency { concurrency } => f64::from(*concurrency),
-                OfferedLoad::Rate { rate } => *rate,
-            };
-            let least = load.load_points.iter().map(of).fold(f64::INFINITY, f64::min);
-            let most = load.load_points.iter().map(of).fold(0.0, f64::max);
-            let unit = if is_open(load) { "requests per second" } else { "in flight" };
+            let values = || load.load_points.iter().map(|point| point.value());
+            let least = values().fold(f64::INFINITY, f64::min);
+            let most = values().fold(0.0, f64::max);
+            let unit = variable(load).long_unit();
             format!("{}, {} to {} {unit}", count(load.load_points.len() as u64, "load"), plain(least), plain(most))
         }
         None => pace(load).join(", "),
@@ -226,12 +218,8 @@ fn pace(load: &LoadSpec) -> Vec<String> {
         }
         ([], _) => vec![format!("{} in flight", grouped(load.concurrent_requests.into()))],
         (points, _) => {
-            let of = |point: &OfferedLoad| match point {
-                OfferedLoad::Concurrency { concurrency } => grouped((*concurrency).into()),
-                OfferedLoad::Rate { rate } => plain(*rate),
-            };
-            let listed = super::fields::join_words(&points.iter().map(of).collect::<Vec<_>>());
-            if is_open(load) {
+            let listed = join(&points.iter().map(|point| plain(point.value())).collect::<Vec<_>>());
+            if load.is_open() {
                 vec![format!("{listed} requests per second{}", process(load)), cap()]
             } else {
                 vec![format!("{listed} in flight")]
@@ -282,30 +270,4 @@ fn length(most: u32, spread: Option<LengthDistribution>) -> String {
             format!("about {} (at most {most})", grouped(mean.round() as u64))
         }
     }
-}
-
-/// A time in words: `4 minutes`.
-pub fn duration(seconds: f64) -> String {
-    let seconds = seconds.max(1.0);
-    if seconds < 90.0 {
-        count(seconds.round() as u64, "second")
-    } else if seconds < 5_400.0 {
-        count((seconds / 60.0).round() as u64, "minute")
-    } else {
-        let hours = (seconds / 360.0).round() / 10.0;
-        format!("{} hours", plain(hours))
-    }
-}
-
-fn count(number: u64, thing: &str) -> String {
-    format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
-}
-
-fn plain(number: f64) -> String {
-    if number.fract() == 0.0 { grouped(number as u64) } else { format!("{number}") }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

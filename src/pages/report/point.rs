@@ -4,7 +4,8 @@ use leptos::prelude::*;
 
 use super::verdict::offered;
 use crate::components::icon::{Icon, IconName};
-use crate::domain::report::Report;
+use crate::domain::report::{LoadPoint, Report};
+use dyno_measure::load::OfferedLoad;
 
 /// The address of a load point's own figures.
 pub fn point_href(path: &str, point: usize, figures: bool) -> String {
@@ -28,9 +29,7 @@ pub fn PointChoice(
     // Figures that are not valid were asked for once; so they stay.
     let figures = !report.valid;
     let mut order: Vec<usize> = (0..report.load_points.len()).collect();
-    let load = |index: &usize| {
-        report.load_points.get(*index).and_then(|point| point.concurrency.map(f64::from).or(point.rate)).unwrap_or(0.0)
-    };
+    let load = |index: &usize| report.load_points.get(*index).and_then(LoadPoint::offered).map_or(0.0, OfferedLoad::value);
     order.sort_by(|a, b| load(a).total_cmp(&load(b)));
     let links = order
         .into_iter()

@@ -8,12 +8,12 @@ use crate::components::charts::sweep::{Limit, against_load, capacity, pareto};
 use crate::components::charts::{Chart, ChartFigure};
 use crate::components::definition::{Definition, Definitions};
 use crate::components::metric::Term;
-use crate::components::number::figure;
 use crate::domain::benchmark::Slo;
 use crate::domain::metrics::metric;
 use crate::domain::report::Report;
 use crate::domain::sweep::{Per, Sweep};
-use crate::domain::trust::{SearchOutcome, SearchVariable};
+use crate::domain::trust::SearchOutcome;
+use dyno_measure::words;
 
 /// The sweep; nothing where the report has a single load point and no search.
 #[component]
@@ -82,17 +82,14 @@ fn latencies(sweep: &Sweep, slo: Option<&Slo>) -> Vec<Chart> {
 /// What the search found.
 #[component]
 fn Outcome(search: SearchOutcome) -> impl IntoView {
-    let unit = match search.variable {
-        SearchVariable::Concurrency => "requests in flight",
-        SearchVariable::Rate => "requests/s",
-    };
+    let unit = search.variable.words();
     let load = move |value: Option<f64>, absent: &'static str| {
-        value.map_or_else(|| absent.to_owned(), |value| format!("{} {unit}", plain(value)))
+        value.map_or_else(|| absent.to_owned(), |value| format!("{} {unit}", words::load(value)))
     };
     view! {
         <p class="load-sentence">{search.sentence}</p>
         <Definitions>
-            <Definition term="Looked between">{format!("{} and {} {unit}", plain(search.min), plain(search.max))}</Definition>
+            <Definition term="Looked between">{format!("{} and {} {unit}", words::load(search.min), words::load(search.max))}</Definition>
             <Definition term="Largest load that met the limits">{load(search.meets_at, "none did")}</Definition>
             <Definition term="Least load above it that did not">
                 {load(search.fails_at, "none: the largest allowed load met them")}
@@ -100,9 +97,4 @@ fn Outcome(search: SearchOutcome) -> impl IntoView {
         </Definitions>
     }
     .into_any()
-}
-
-/// A load as people write it.
-fn plain(load: f64) -> String {
-    if load.fract() == 0.0 { crate::components::number::grouped(load as u64) } else { figure(load) }
 }

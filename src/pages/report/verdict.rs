@@ -13,6 +13,8 @@ use crate::domain::run::{Run, RunStatus};
 use crate::domain::sweep::Sweep;
 use crate::domain::workflow::fields::join_words;
 use crate::domain::workflow::sentence::load_words;
+use dyno_measure::load::OfferedLoad;
+use dyno_measure::words;
 
 /// What is to be thought of the run.
 #[component]
@@ -126,11 +128,7 @@ fn standing(run: &Run) -> Option<AnyView> {
 
 /// A load point's offered load in words.
 pub fn offered(point: &LoadPoint) -> String {
-    match (point.concurrency, point.rate) {
-        (Some(concurrency), _) => format!("{} in flight", grouped(u64::from(concurrency))),
-        (None, Some(rate)) => format!("{} requests/s", figure_of(rate)),
-        (None, None) => "its load".to_owned(),
-    }
+    point.offered().map_or_else(|| "its load".to_owned(), OfferedLoad::words)
 }
 
 fn where_and_what(spec: &BenchmarkSpec) -> String {
@@ -178,7 +176,7 @@ fn swept(report: &Report, spec: &BenchmarkSpec, sweep: &Sweep) -> String {
     let all = sum(|point| point.summary.total_requests);
     let bad = sum(|point| point.summary.failed_requests + point.summary.dropped_requests);
     let range = match (points.first(), points.last()) {
-        (Some(first), Some(last)) => format!(" from {} to {}", figure_of(first.load), offered(&last.point)),
+        (Some(first), Some(last)) => format!(" from {} to {}", words::load(first.load), offered(&last.point)),
         _ => String::new(),
     };
     let ended = match bad {
@@ -194,11 +192,6 @@ fn swept(report: &Report, spec: &BenchmarkSpec, sweep: &Sweep) -> String {
         count(all, "request", "requests"),
         lengths(spec),
     )
-}
-
-/// A load without its unit.
-fn figure_of(load: f64) -> String {
-    if load.fract() == 0.0 { grouped(load as u64) } else { crate::components::number::figure(load) }
 }
 
 /// What should have been done.

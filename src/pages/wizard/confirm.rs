@@ -10,13 +10,14 @@ use crate::api::functions::workflows::{SaveConfirmation, WizardView};
 use crate::components::banner::{Banner, Notice};
 use crate::components::definition::{Definition, Definitions};
 use crate::components::form::Unsent;
-use crate::components::number::{count, grouped, percent};
+use crate::components::number::{count, grouped};
 use crate::components::tag::Tags;
-use crate::domain::benchmark::{Endpoint, EvalWith, LoadSpec};
+use crate::domain::benchmark::{EvalWith, LoadSpec};
 use crate::domain::workflow::sentence::{
-    all_requests, duration, limits, load_sentence, load_words, requests_of_each, trace_sentence,
+    all_requests, duration, limits, load_sentence, load_words, option_rows, requests_of_each, trace_sentence,
 };
 use crate::domain::workflow::{Page, WorkflowSteps};
+use dyno_measure::load::options::Kind;
 
 /// Everything that will be run.
 #[component]
@@ -138,11 +139,11 @@ fn token_cost(view: &WizardView) -> Option<String> {
             grouped(all * u64::from(output))
         )),
         (_, _, Some(output)) => Some(format!(
-            "The provider will count the prompts of {} requests and at most {} output tokens, warm-up included.",
-            grouped(all),
+            "The provider will count the prompts of {} and at most {} output tokens, warm-up included.",
+            count(all, "request", "requests"),
             grouped(all * u64::from(output))
         )),
-        _ => Some(format!("The provider will count the tokens of {} requests, warm-up included.", grouped(all))),
+        _ => Some(format!("The provider will count the tokens of {}, warm-up included.", count(all, "request", "requests"))),
     }
 }
 
@@ -185,10 +186,11 @@ fn load_rows(view: &WizardView, steps: &WorkflowSteps) -> Vec<(&'static str, Str
             }
         }
     }
-    rows.extend(steps.load.input_lengths.map(|lengths| ("Input lengths", lengths.words())));
-    rows.extend(tokens(steps.load.max_output_tokens).map(|value| ("Output", value)));
-    rows.extend(steps.load.output_lengths.map(|lengths| ("Output lengths", lengths.words())));
     let load = &steps.load;
+    let (lengths, options): (Vec<_>, Vec<_>) =
+        option_rows(load).into_iter().partition(|(option, _, _)| option.kind == Kind::Lengths);
+    rows.extend(tokens(load.max_output_tokens).map(|value| ("Output", value)));
+    rows.extend(lengths.into_iter().map(|(_, term, value)| (term, value)));
     let default = |is_default: bool| if is_default { " (default)" } else { "" };
     rows.push(("Load", load_words(load, &view.chosen.datasets)));
     if let Some(each) = requests_of_each(&counted(view)) {
@@ -204,21 +206,7 @@ fn load_rows(view: &WizardView, steps: &WorkflowSteps) -> Vec<(&'static str, Str
         None => "as many as are in flight (default)".to_owned(),
     };
     rows.push(("Warm-up requests", warmup));
-    rows.extend(load.ramp_s.map(|seconds| ("Ramp", format!("{seconds} s"))));
-    rows.extend(load.endpoint.map(|endpoint| {
-        let name = match endpoint {
-            Endpoint::Chat => "chat completions",
-            Endpoint::Completions => "completions",
-            Endpoint::Embeddings => "embeddings",
-        };
-        ("Endpoint", name.to_owned())
-    }));
-    rows.extend(load.prefix.as_ref().map(|prefix| ("Shared prefix", format!("{} of the input", percent(prefix.share)))));
-    rows.extend(load.is_multi_turn().then(|| ("Conversations", "turn by turn".to_owned())));
-    rows.extend(load.time_scale.map(|scale| ("Speed of the trace", format!("{scale} × as recorded"))));
-    rows.extend(load.ignore_eos.map(|ignored| {
-        ("End of answers", if ignored { "the engine is told to ignore it" } else { "where the model ends them" }.to_owned())
-    }));
+    rows.extend(options.into_iter().map(|(_, term, value)| (term, value)));
     rows.push(("Seed", load.seed.map_or_else(|| "1 (default)".to_owned(), |seed| seed.to_string())));
     rows
 }

@@ -21,9 +21,7 @@ use super::client::stop::Stop;
 use super::execute::{Tell, measure};
 use dyno_measure::events::LoadNews;
 use dyno_measure::events::LogLevel;
-use dyno_measure::load::Endpoint;
-use dyno_measure::plan::TokenLimitField;
-use dyno_measure::plan::{Load, Plan, PlanEndpoint, PlannedCheck, PlannedLoad, SCHEMA_VERSION, TokenizerChoice, Workload};
+use dyno_measure::plan::{Load, Plan, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
 use dyno_measure::validity::SelfCheck;
 
 /// Most streams that a check opens: a load with more is checked with so many.
@@ -75,37 +73,21 @@ impl Shape {
 
     fn plan(&self, base_url: String, deadline_unix_ns: i64) -> Plan {
         Plan {
-            schema_version: SCHEMA_VERSION,
-            run_id: uuid::Uuid::nil(),
             endpoints: vec![PlanEndpoint { node: "reference".to_owned(), base_url, metrics: None }],
             model: MODEL.to_owned(),
-            endpoint: Endpoint::Chat,
-            auth: None,
-            token_limit: TokenLimitField::MaxTokens,
             ignore_eos: true,
-            workload: Workload::synthetic(32, self.tokens),
-            load_points: vec![PlannedLoad {
-                warmup_requests: Some(self.streams.min(200)),
-                num_requests: Some(self.requests),
-                ..PlannedLoad::closed(self.streams)
-            }],
-            seed: 1,
             stall_timeout_s: 10.0,
             timeout_s: 30.0,
-            ramp_s: None,
-            retry_429: None,
             tokenizer: TokenizerChoice::None,
-            extra_body: serde_json::Map::new(),
-            headers: Vec::new(),
-            ca: None,
-            insecure: false,
-            max_error_rate: None,
-            slo: None,
-            self_check: None,
-            requests: None,
-            report: None,
-            address_policy: None,
             deadline_unix_ns: Some(deadline_unix_ns),
+            ..Plan::new(
+                Workload::synthetic(32, self.tokens),
+                vec![PlannedLoad {
+                    warmup_requests: Some(self.streams.min(200)),
+                    num_requests: Some(self.requests),
+                    ..PlannedLoad::closed(self.streams)
+                }],
+            )
         }
     }
 }

@@ -19,7 +19,7 @@ pub use self::multi_turn::Turns;
 pub use self::synthetic::{Asked, Listed, Synthetic};
 pub use self::trace::{Played, listed};
 use self::write_ahead::WriteAhead;
-pub use dyno_measure::lengths::LengthSampler;
+pub use dyno_measure::load::LengthSampler;
 
 use dyno_measure::load::Endpoint;
 use dyno_measure::plan::Plan;
@@ -135,7 +135,7 @@ impl Requests {
         match &self.prompts {
             Prompts::Synthetic(synthetic) => match synthetic.asked() {
                 Asked::Listed(rows) => Some(rows.iter().map(|row| row.at).collect()),
-                Asked::LengthSampler { .. } => None,
+                Asked::Drawn { .. } => None,
             },
             Prompts::Dataset(_) | Prompts::Turns(_) => None,
         }
@@ -273,7 +273,7 @@ mod tests {
     }
 
     fn written(endpoint: &str) -> (String, Value) {
-        let asked = Asked::LengthSampler { input: LengthSampler::new(None, 8, 1), output: LengthSampler::new(None, 4, 1) };
+        let asked = Asked::Drawn { input: LengthSampler::new(None, 8, 1), output: LengthSampler::new(None, 4, 1) };
         let requests =
             Requests::new(&plan(endpoint), Prompts::Synthetic(Synthetic::new(vec!["one", "two"], asked, 0.0, 1).into()));
         let mut out = Vec::new();

@@ -14,8 +14,8 @@ pub const BLOCK: u32 = 512;
 /// What lengths are asked for.
 #[derive(Debug, Clone)]
 pub enum Asked {
-    /// Drawn.
-    LengthSampler {
+    /// From a distribution, for each request.
+    Drawn {
         /// Input tokens, template included.
         input: LengthSampler,
         /// Output limits.
@@ -42,7 +42,7 @@ impl Asked {
     /// Longest input, tokens.
     pub fn longest(&self) -> u32 {
         match self {
-            Self::LengthSampler { input, .. } => input.most(),
+            Self::Drawn { input, .. } => input.most(),
             Self::Listed(rows) => rows.iter().map(|row| row.input).max().unwrap_or(1),
         }
     }
@@ -50,7 +50,7 @@ impl Asked {
     /// Shortest input, tokens.
     pub fn shortest(&self) -> u32 {
         match self {
-            Self::LengthSampler { input, .. } => input.least(),
+            Self::Drawn { input, .. } => input.least(),
             Self::Listed(rows) => rows.iter().map(|row| row.input).min().unwrap_or(1),
         }
     }
@@ -91,7 +91,7 @@ impl Synthetic {
     /// Asks for no input below this; answers of how many requests that is known, and for how many it may be.
     pub fn raise_least(&mut self, least: u32) -> (u64, bool) {
         match &mut self.asked {
-            Asked::LengthSampler { input, .. } => (0, input.raise_least(least)),
+            Asked::Drawn { input, .. } => (0, input.raise_least(least)),
             Asked::Listed(rows) => {
                 let mut raised = 0;
                 for row in rows.iter_mut().filter(|row| row.input < least) {
@@ -110,7 +110,7 @@ impl Synthetic {
     /// Input tokens asked for, template included.
     pub fn input_of(&self, prompt: PromptId) -> u32 {
         match &self.asked {
-            Asked::LengthSampler { input, .. } => input.length(key(prompt)),
+            Asked::Drawn { input, .. } => input.length(key(prompt)),
             Asked::Listed(rows) => Self::listed(rows, prompt).map_or(1, |row| row.input),
         }
     }
@@ -118,7 +118,7 @@ impl Synthetic {
     /// Output limit.
     pub fn output_of(&self, prompt: PromptId) -> u32 {
         match &self.asked {
-            Asked::LengthSampler { output, .. } => output.length(key(prompt)),
+            Asked::Drawn { output, .. } => output.length(key(prompt)),
             Asked::Listed(rows) => Self::listed(rows, prompt).map_or(1, |row| row.output),
         }
     }
@@ -272,8 +272,7 @@ mod tests {
     use crate::tokens::Tokens;
 
     fn made(count: u32, share: f64, seed: u64) -> Synthetic {
-        let asked =
-            Asked::LengthSampler { input: LengthSampler::new(None, count, seed), output: LengthSampler::new(None, 1, seed) };
+        let asked = Asked::Drawn { input: LengthSampler::new(None, count, seed), output: LengthSampler::new(None, 1, seed) };
         Synthetic::new(one_token_words(&mut Tokens::Estimate), asked, share, seed)
     }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use dyno_load::report::from_folder;
+use dyno_measure::load::LoadVariable;
 use dyno_measure::plan::Plan;
-use dyno_measure::validity::SearchVariable;
 use serde_json::{Value, json};
 
 use super::scripted::{Bench, Scripted, Then, good_answer, say};
@@ -49,7 +49,7 @@ fn the_largest_concurrency_within_the_limits_is_found() {
     let search = report.search.as_ref().expect("a search");
     assert_eq!(
         (search.variable, search.meets_at, search.fails_at),
-        (SearchVariable::Concurrency, Some(5.0), Some(6.0)),
+        (LoadVariable::Concurrency, Some(5.0), Some(6.0)),
         "{search:?}"
     );
     assert_eq!(search.sentence, "The largest concurrency within the limits is 5 in flight: 6 in flight is over them.");

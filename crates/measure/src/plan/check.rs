@@ -1,7 +1,75 @@
 //! What of a plan can be checked without asking anybody.
 
+use super::header::HeaderError;
 use super::{Load, Plan, PlannedLoad, Workload};
-use crate::load::Endpoint;
+use crate::address::AddressError;
+use crate::load::{Endpoint, LengthError};
+
+/// Why a plan can't be carried out.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[allow(missing_docs, reason = "the sentences say what is wrong")]
+pub enum PlanError {
+    #[error("The plan names no endpoint.")]
+    NoEndpoint,
+    #[error("The plan names no load point.")]
+    NoLoadPoint,
+    #[error("Time-outs must be greater than 0.")]
+    Timeouts,
+    #[error("The ramp must be between 0 and 3,600 seconds.")]
+    Ramp,
+    #[error("A request may be sent again 1 to 100 times.")]
+    Retries,
+    #[error("The largest error rate must be a share between 0 and 1.")]
+    MaxErrorRate,
+    #[error("The field {0} of a request is the plan's own: it can't be added.")]
+    OwnField(&'static str),
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    #[error("Input and output lengths must be at least 1 token.")]
+    NoTokens,
+    #[error("The shared prefix must be a share between 0 and 1.")]
+    Prefix,
+    #[error("Conversations are played turn by turn over chat and in a closed loop only.")]
+    MultiTurn,
+    #[error("The plan names no dataset.")]
+    NoDataset,
+    #[error("The output limit must be at least 1 token.")]
+    NoOutput,
+    #[error("A trace is played as one load point of its own kind, without others.")]
+    TraceWithOthers,
+    #[error("Give the number of requests or the duration, not both.")]
+    TwoEnds,
+    #[error("At least one request must be measured.")]
+    NoRequests,
+    #[error("The duration must be greater than 0 and at most a week.")]
+    Duration,
+    #[error("The concurrency must be at least 1.")]
+    NoConcurrency,
+    #[error("The rate must be greater than 0 and at most 1,000,000 requests per second.")]
+    Rate,
+    #[error("The burstiness must be greater than 0.")]
+    Burstiness,
+    #[error("At least one request must be allowed in flight.")]
+    NoneInFlight,
+    #[error("The time scale must be greater than 0 and at most 1,000,000.")]
+    TimeScale,
+    #[error("A search finds its load points by itself: the plan must name one, with the largest load.")]
+    SearchPoints,
+    #[error("The load point of a search must have its largest load.")]
+    SearchLoad,
+    #[error("The percentile of the limits must be above 0 and below 100.")]
+    Percentile,
+    #[error("Latency limits must be greater than 0 ms.")]
+    Limits,
+    #[error("A search needs at least one latency limit.")]
+    SearchWithoutLimits,
+    #[error("A search can't go from {min} to {max}.")]
+    SearchBounds { min: f64, max: f64 },
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    #[error(transparent)]
+    Lengths(#[from] LengthError),
+}
 
 /// Fields of a request's body that the plan's other parts make.
 const OWN_FIELDS: [&str; 6] = ["model", "messages", "prompt", "input", "max_tokens", "max_completion_tokens"];
@@ -10,32 +78,32 @@ impl Plan {
     /// Checks what can be checked without asking anybody.
     ///
     /// # Errors
-    /// The first thing that is wrong, in words for people.
-    pub fn check(&self) -> Result<(), String> {
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result<(), PlanError> {
         if self.endpoints.is_empty() {
-            return Err("The plan names no endpoint.".to_owned());
+            return Err(PlanError::NoEndpoint);
         }
         if self.load_points.is_empty() {
-            return Err("The plan names no load point.".to_owned());
+            return Err(PlanError::NoLoadPoint);
         }
         self.check_limits()?;
         if !(self.stall_timeout_s > 0.0 && self.timeout_s > 0.0) {
-            return Err("Time-outs must be greater than 0.".to_owned());
+            return Err(PlanError::Timeouts);
         }
         if self.ramp_s.is_some_and(|ramp| !(0.0..=3600.0).contains(&ramp)) {
-            return Err("The ramp must be between 0 and 3,600 seconds.".to_owned());
+            return Err(PlanError::Ramp);
         }
         if self.retry_429.is_some_and(|times| !(1..=100).contains(&times)) {
-            return Err("A request may be sent again 1 to 100 times.".to_owned());
+            return Err(PlanError::Retries);
         }
         if self.max_error_rate.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
-            return Err("The largest error rate must be a share between 0 and 1.".to_owned());
+            return Err(PlanError::MaxErrorRate);
         }
         if let Some(own) = OWN_FIELDS.iter().find(|field| self.extra_body.contains_key(**field)) {
-            return Err(format!("The field {own} of a request is the plan's own: it can't be added."));
+            return Err(PlanError::OwnField(own));
         }
         for header in &self.headers {
-            header.check().map_err(|error| error.to_string())?;
+            header.check()?;
         }
         for endpoint in &self.endpoints {
             crate::address::Address::parse(&endpoint.base_url)?;
@@ -43,69 +111,69 @@ impl Plan {
         match &self.workload {
             Workload::Synthetic { input_tokens, output_tokens, input_lengths, output_lengths, shared_prefix } => {
                 for lengths in [input_lengths, output_lengths].into_iter().flatten() {
-                    crate::lengths::LengthSampler::check(*lengths)?;
+                    crate::load::LengthSampler::check(*lengths)?;
                 }
                 if *input_tokens == 0 || *output_tokens == 0 {
-                    return Err("Input and output lengths must be at least 1 token.".to_owned());
+                    return Err(PlanError::NoTokens);
                 }
                 if !(0.0..=1.0).contains(shared_prefix) {
-                    return Err("The shared prefix must be a share between 0 and 1.".to_owned());
+                    return Err(PlanError::Prefix);
                 }
             }
             Workload::Dataset { files, max_output_tokens, multi_turn } => {
                 let is_open = self.load_points.iter().any(|point| point.load.is_open());
                 if *multi_turn && (self.endpoint != Endpoint::Chat || is_open) {
-                    return Err("Conversations are played turn by turn over chat and in a closed loop only.".to_owned());
+                    return Err(PlanError::MultiTurn);
                 }
                 if files.is_empty() {
-                    return Err("The plan names no dataset.".to_owned());
+                    return Err(PlanError::NoDataset);
                 }
                 if *max_output_tokens == Some(0) {
-                    return Err("The output limit must be at least 1 token.".to_owned());
+                    return Err(PlanError::NoOutput);
                 }
             }
             Workload::Trace { max_output_tokens, .. } => {
                 if *max_output_tokens == Some(0) {
-                    return Err("The output limit must be at least 1 token.".to_owned());
+                    return Err(PlanError::NoOutput);
                 }
             }
         }
         let traces = self.load_points.iter().filter(|point| matches!(point.load, Load::Trace { .. })).count();
         let is_trace = matches!(self.workload, Workload::Trace { .. });
         if is_trace && (traces, self.load_points.len()) != (1, 1) || !is_trace && traces > 0 {
-            return Err("A trace is played as one load point of its own kind, without others.".to_owned());
+            return Err(PlanError::TraceWithOthers);
         }
         self.load_points.iter().try_for_each(PlannedLoad::check)
     }
 }
 
 impl PlannedLoad {
-    fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), PlanError> {
         if self.num_requests.is_some() && self.duration_s.is_some() {
-            return Err("Give the number of requests or the duration, not both.".to_owned());
+            return Err(PlanError::TwoEnds);
         }
         if self.num_requests == Some(0) {
-            return Err("At least one request must be measured.".to_owned());
+            return Err(PlanError::NoRequests);
         }
         if self.duration_s.is_some_and(|seconds| !(seconds > 0.0 && seconds <= 7.0 * 86_400.0)) {
-            return Err("The duration must be greater than 0 and at most a week.".to_owned());
+            return Err(PlanError::Duration);
         }
         match self.load {
-            Load::Closed { concurrency: 0 } => Err("The concurrency must be at least 1.".to_owned()),
+            Load::Closed { concurrency: 0 } => Err(PlanError::NoConcurrency),
             Load::Rate { rate, burstiness, max_in_flight, .. } => {
                 if !(rate > 0.0 && rate <= 1_000_000.0) {
-                    return Err("The rate must be greater than 0 and at most 1,000,000 requests per second.".to_owned());
+                    return Err(PlanError::Rate);
                 }
                 if !(burstiness > 0.0 && burstiness.is_finite()) {
-                    return Err("The burstiness must be greater than 0.".to_owned());
+                    return Err(PlanError::Burstiness);
                 }
-                if max_in_flight == 0 { Err("At least one request must be allowed in flight.".to_owned()) } else { Ok(()) }
+                if max_in_flight == 0 { Err(PlanError::NoneInFlight) } else { Ok(()) }
             }
             Load::Trace { time_scale, max_in_flight } => {
                 if !(time_scale > 0.0 && time_scale <= 1_000_000.0) {
-                    return Err("The time scale must be greater than 0 and at most 1,000,000.".to_owned());
+                    return Err(PlanError::TimeScale);
                 }
-                if max_in_flight == 0 { Err("At least one request must be allowed in flight.".to_owned()) } else { Ok(()) }
+                if max_in_flight == 0 { Err(PlanError::NoneInFlight) } else { Ok(()) }
             }
             Load::Closed { .. } => Ok(()),
         }

@@ -3,7 +3,7 @@
 
 mod check;
 mod header;
-mod kept;
+mod of_load;
 mod search;
 
 use std::path::PathBuf;
@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::address_policy::AddressPolicy;
-use crate::load::{ArrivalProcess, Endpoint, LengthDistribution, Slo};
+use crate::load::{ArrivalProcess, Endpoint, LengthDistribution, LoadSpec, OfferedLoad, Slo};
 
-pub use header::PlanHeader;
+pub use self::check::PlanError;
+pub use self::header::PlanHeader;
+pub use self::of_load::{Source, load_points};
 
 /// A load, from the first warm-up request to the report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,7 +83,7 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_error_rate: Option<f64>,
     /// Latency limits that goodput is counted by.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "kept::slo")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slo: Option<Slo>,
     /// Whether and how the client is checked against the reference engine before the load; absent: not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -140,10 +142,10 @@ pub enum Workload {
         /// Output limit; the longest where limits are spread.
         output_tokens: u32,
         /// How input lengths are spread; absent: all are the longest.
-        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "kept::lengths")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         input_lengths: Option<LengthDistribution>,
         /// How output limits are spread; absent: all are the longest.
-        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "kept::lengths")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         output_lengths: Option<LengthDistribution>,
         /// Share of the input that all prompts begin with, 0 to 1.
         #[serde(default)]
@@ -242,6 +244,15 @@ pub enum Load {
 }
 
 impl Load {
+    /// Requests in flight, or per second; absent for a trace, which has no single load.
+    pub fn offered(&self) -> Option<OfferedLoad> {
+        match *self {
+            Self::Closed { concurrency } => Some(OfferedLoad::Concurrency { concurrency }),
+            Self::Rate { rate, .. } => Some(OfferedLoad::Rate { rate }),
+            Self::Trace { .. } => None,
+        }
+    }
+
     /// Whether requests are sent on a schedule.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Rate { .. } | Self::Trace { .. })
@@ -354,14 +365,9 @@ impl PlannedLoad {
         self
     }
 
-    /// The load: requests in flight, or per second.
+    /// The load: requests in flight, or per second. A trace has no single load: not a number.
     pub fn at(&self) -> f64 {
-        match self.load {
-            Load::Closed { concurrency } => f64::from(concurrency),
-            Load::Rate { rate, .. } => rate,
-            // a trace has no single load
-            Load::Trace { .. } => f64::NAN,
-        }
+        self.load.offered().map_or(f64::NAN, OfferedLoad::value)
     }
 
     /// Most requests in flight.
@@ -377,11 +383,7 @@ impl PlannedLoad {
         match (self.num_requests, self.duration_s) {
             (Some(number), _) => Some(number),
             (None, Some(_)) => None,
-            (None, None) => match self.load {
-                Load::Closed { concurrency } => Some(crate::load::LoadSpec::default_requests(concurrency)),
-                Load::Rate { rate, .. } => Some(crate::load::LoadSpec::default_requests(rate.ceil() as u32)),
-                Load::Trace { .. } => None,
-            },
+            (None, None) => self.load.offered().map(|load| LoadSpec::default_requests(load.scale())),
         }
     }
 
@@ -396,6 +398,39 @@ impl PlannedLoad {
 }
 
 impl Plan {
+    /// A plan with every default; whom it asks is left open.
+    pub fn new(workload: Workload, load_points: Vec<PlannedLoad>) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            run_id: Uuid::nil(),
+            endpoints: Vec::new(),
+            model: String::new(),
+            endpoint: Endpoint::default(),
+            auth: None,
+            token_limit: max_tokens(),
+            ignore_eos: false,
+            workload,
+            load_points,
+            seed: one(),
+            stall_timeout_s: two_minutes(),
+            timeout_s: ten_minutes(),
+            ramp_s: None,
+            retry_429: None,
+            tokenizer: TokenizerChoice::default(),
+            extra_body: serde_json::Map::new(),
+            headers: Vec::new(),
+            ca: None,
+            insecure: false,
+            max_error_rate: None,
+            slo: None,
+            self_check: None,
+            requests: None,
+            report: None,
+            address_policy: None,
+            deadline_unix_ns: None,
+        }
+    }
+
     /// Over how long a closed loop's first requests are spread, seconds.
     pub fn ramp_of(&self, concurrency: u32) -> f64 {
         self.ramp_s.unwrap_or_else(|| (f64::from(concurrency.saturating_sub(1)) * 0.002).min(1.0))

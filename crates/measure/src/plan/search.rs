@@ -1,19 +1,18 @@
 //! What a plan says of latency limits, and of a search for the largest load within them.
 
-use super::{Load, Plan, PlannedLoad};
-use crate::load::Slo;
+use super::{Load, Plan, PlanError, PlannedLoad};
+use crate::load::{LoadVariable, Slo};
 use crate::search::Search;
 use crate::statistics::bounds::floor;
-use crate::validity::SearchVariable;
 
 impl Plan {
     /// What a search varies and its bounds, where the plan asks for one. Its one load point then says all but the load, which
     /// it has at its largest.
-    pub fn search(&self) -> Option<(SearchVariable, f64, f64)> {
+    pub fn search(&self) -> Option<(LoadVariable, f64, f64)> {
         let bounds = self.slo.as_ref()?.search.as_ref()?;
         let variable = match self.load_points.first()?.load {
-            Load::Closed { .. } => SearchVariable::Concurrency,
-            Load::Rate { .. } => SearchVariable::Rate,
+            Load::Closed { .. } => LoadVariable::Concurrency,
+            Load::Rate { .. } => LoadVariable::Rate,
             Load::Trace { .. } => return None,
         };
         Some((variable, bounds.min, bounds.max))
@@ -40,36 +39,36 @@ impl Plan {
     }
 
     /// Checks limits and search.
-    pub(super) fn check_limits(&self) -> Result<(), String> {
+    pub(super) fn check_limits(&self) -> Result<(), PlanError> {
         if let Some(slo) = &self.slo {
             check_slo(slo)?;
         }
         if let Some((variable, min, max)) = self.search() {
             if self.load_points.len() != 1 {
-                return Err("A search finds its load points by itself: the plan must name one, with the largest load.".to_owned());
+                return Err(PlanError::SearchPoints);
             }
             if self.load_points.iter().any(|point| point.at() < max) {
-                return Err("The load point of a search must have its largest load.".to_owned());
+                return Err(PlanError::SearchLoad);
             }
-            let whole = variable == SearchVariable::Rate || min.ceil() <= max.floor() && max <= 100_000.0;
-            let least = if variable == SearchVariable::Rate { f64::MIN_POSITIVE } else { 1.0 };
+            let whole = variable == LoadVariable::Rate || min.ceil() <= max.floor() && max <= 100_000.0;
+            let least = if variable == LoadVariable::Rate { f64::MIN_POSITIVE } else { 1.0 };
             if !(min >= least && max >= min && max <= 1_000_000.0 && whole) {
-                return Err(format!("A search can't go from {min} to {max}."));
+                return Err(PlanError::SearchBounds { min, max });
             }
         }
         Ok(())
     }
 }
 
-fn check_slo(slo: &Slo) -> Result<(), String> {
+fn check_slo(slo: &Slo) -> Result<(), PlanError> {
     if !(slo.percentile > 0.0 && slo.percentile < 100.0) {
-        return Err("The percentile of the limits must be above 0 and below 100.".to_owned());
+        return Err(PlanError::Percentile);
     }
     if [slo.ttft_ms, slo.tpot_ms, slo.e2el_ms].into_iter().flatten().any(|limit| !(limit > 0.0 && limit.is_finite())) {
-        return Err("Latency limits must be greater than 0 ms.".to_owned());
+        return Err(PlanError::Limits);
     }
     if slo.search.is_some() && slo.ttft_ms.is_none() && slo.tpot_ms.is_none() && slo.e2el_ms.is_none() {
-        return Err("A search needs at least one latency limit.".to_owned());
+        return Err(PlanError::SearchWithoutLimits);
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::{ClientHealth, ErrorClass, ErrorExample, LoadPoint, NodeReport, Phase, Report, Summary, TokenSource};
 use crate::engine_metrics::EngineSeries;
+use crate::load::OfferedLoad;
 use crate::plan::{Load, Plan};
 use crate::records::{Records, Row};
 use crate::run::{RunKind, RunStatus};
@@ -123,7 +124,7 @@ fn sent_late(summary: &Summary) -> bool {
 }
 
 fn load_of(point: &LoadPoint) -> Option<f64> {
-    point.concurrency.map(f64::from).or(point.rate)
+    point.offered().map(OfferedLoad::value)
 }
 
 fn search_of(plan: &Plan, points: &[LoadPoint], ended: bool) -> Option<SearchOutcome> {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::engine_metrics::EngineSeries;
+use crate::load::OfferedLoad;
 use crate::run::{RunKind, RunStatus};
 use crate::validity::{SearchOutcome, SelfCheck};
 
@@ -356,6 +357,14 @@ pub struct LoadPoint {
     /// Its figures.
     #[serde(flatten)]
     pub summary: Summary,
+}
+
+impl LoadPoint {
+    /// The load that was offered; absent where a trace has no arrivals to reckon its rate from.
+    pub fn offered(&self) -> Option<OfferedLoad> {
+        let concurrency = self.concurrency.map(|concurrency| OfferedLoad::Concurrency { concurrency });
+        concurrency.or(self.rate.map(|rate| OfferedLoad::Rate { rate }))
+    }
 }
 
 /// One node's share of a run.

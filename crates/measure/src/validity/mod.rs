@@ -4,6 +4,8 @@ pub mod judge;
 
 use serde::{Deserialize, Serialize};
 
+use crate::load::LoadVariable;
+
 /// Error of a client against known true times, ms.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -48,23 +50,12 @@ pub struct SelfCheck {
     pub failed: Option<String>,
 }
 
-/// What is varied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum SearchVariable {
-    /// Requests in flight.
-    Concurrency,
-    /// Requests per second.
-    Rate,
-}
-
 /// What a search for the largest load within the limits found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SearchOutcome {
     /// What was varied.
-    pub variable: SearchVariable,
+    pub variable: LoadVariable,
     /// Least load that was allowed.
     pub min: f64,
     /// Largest load that was allowed.

@@ -5,12 +5,13 @@ use super::super::scale::{Kind, nice_top};
 use super::super::{Chart, Key, Table, capital};
 use super::{is_chosen, load_axis, load_text, star, star_key};
 use crate::components::number::figure;
-use crate::domain::sweep::{Sweep, Swept, Varied};
+use crate::domain::sweep::{Sweep, Swept};
+use dyno_measure::load::LoadVariable;
 
 /// The chart; `None` where fewer than two points have a throughput. In a closed loop it is of output tokens (of requests
 /// where there are none); of rates it lays the requests that were completed beside those that were asked for.
 pub fn capacity(id: &str, sweep: &Sweep) -> Option<Chart> {
-    let rates = sweep.varied == Varied::Rate;
+    let rates = sweep.varied == LoadVariable::Rate;
     let tokens = !rates && sweep.points.iter().any(|swept| swept.point.summary.output_throughput.is_some());
     let of = |swept: &Swept| {
         let summary = &swept.point.summary;

@@ -16,12 +16,13 @@ use super::scale::{Kind, nice_top};
 use crate::components::number::few_samples;
 use crate::domain::metrics::Shown;
 use crate::domain::sweep::{Sweep, Swept};
+use dyno_measure::load::LoadVariable;
 
 /// The axis of offered loads: logarithmic where they about double, else linear from 0.
 fn load_axis(sweep: &Sweep) -> Axis {
     let words = match sweep.varied {
-        crate::domain::sweep::Varied::Concurrency => "Requests in flight",
-        crate::domain::sweep::Varied::Rate => "Requested requests/s",
+        LoadVariable::Concurrency => "Requests in flight",
+        LoadVariable::Rate => "Requested requests/s",
     };
     let first = sweep.points.first().map_or(1.0, |swept| swept.load);
     let last = sweep.points.last().map_or(1.0, |swept| swept.load);

@@ -8,11 +8,10 @@ use crate::domain::problem::FieldError;
 use crate::domain::text::is_invisible;
 use crate::domain::workflow::body::{Patch, Reader};
 use crate::domain::workflow::state::WorkflowSteps;
+use dyno_measure::load::values::MOST_CONCURRENT;
 
 const STEP: u8 = 1;
 const MOST_TAGS: usize = 20;
-/// Most requests in flight.
-pub const MOST_CONCURRENT: u32 = 10_000;
 
 const NO_NAME: &str = "Enter a name.";
 const NO_CONCURRENCY: &str = "Enter how many requests are in flight at once.";
@@ -36,7 +35,7 @@ pub struct DetailsPatch {
 pub fn read(reader: &mut Reader<'_>, step: u8) -> DetailsPatch {
     DetailsPatch {
         name: reader.field("name", STEP, |value| {
-            let name = visible(values::text(value, "Name", 50)?, "Name")?;
+            let name = visible(values::text(value, "Name", 50).map_err(|error| error.to_string())?, "Name")?;
             if name.is_empty() { Err(NO_NAME.to_owned()) } else { Ok(name) }
         }),
         tags: reader.field("tags", STEP, tags),
@@ -81,7 +80,7 @@ fn tag(value: &Value) -> Result<Tag, String> {
         }
         other => (other, None),
     };
-    let name = visible(values::text(name, "A tag", 50)?, "A tag")?;
+    let name = visible(values::text(name, "A tag", 50).map_err(|error| error.to_string())?, "A tag")?;
     if name.is_empty() {
         return Err("A tag needs a name.".to_owned());
     }

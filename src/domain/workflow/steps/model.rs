@@ -44,7 +44,7 @@ pub fn read(reader: &mut Reader<'_>) -> ModelPatch {
         replicas: reader.whole32("replicas", STEP, 1, MOST_PARALLEL),
         engine_args: reader.field("engine_args", STEP, args),
         engine_image: reader.field("engine_image", STEP, |value| {
-            let image = values::text(value, "Engine image", 500)?;
+            let image = values::text(value, "Engine image", 500).map_err(|error| error.to_string())?;
             let odd = image.is_empty() || image.chars().any(|letter| letter.is_whitespace() || letter.is_control());
             if odd { Err("Engine image must be a container image's name without spaces.".to_owned()) } else { Ok(image) }
         }),

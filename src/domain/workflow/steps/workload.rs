@@ -1,27 +1,35 @@
 //! Step 2: whether what is to be sent fits together, and fits the datasets and the model.
 
-use crate::domain::benchmark::{Arrival, Endpoint, EvalWith, LengthDistribution, LoadSpec, OfferedLoad, Slo};
+use dyno_measure::load::{LoadOption, OPTIONS};
+use dyno_measure::words::grouped;
+use serde_json::Value;
+
+use crate::domain::benchmark::{Endpoint, EvalWith, LengthDistribution, LoadSpec, Slo};
 use crate::domain::inventory::{Dataset, ModelSource};
 use crate::domain::problem::FieldError;
 use crate::domain::provider::ProviderId;
 use crate::domain::workflow::facts::Facts;
-use crate::domain::workflow::fields::grouped;
 
 const STEP: u8 = 2;
 
-/// Looks at spread lengths, ramps, conversations and traces.
+/// Looks at options that don't go together, spread lengths, conversations and traces.
 pub fn check(load: &LoadSpec, facts: &Facts, errors: &mut Vec<FieldError>) {
     let mut refuse = |field: &str, message: String| errors.push(FieldError::at(STEP, field, message));
-    let is_open =
-        matches!(load.arrival, Some(Arrival::Rate { .. })) || matches!(load.load_points.first(), Some(OfferedLoad::Rate { .. }));
-    if load.ramp_s.is_some() && is_open {
-        refuse("ramp_s", "A ramp goes with a closed loop; at a rate, requests are spread already.".to_owned());
+    let is_open = load.is_open();
+    let set = set_options(load);
+    for option in &set {
+        let refusals = option.refusals;
+        let of_method = match load.eval_with {
+            EvalWith::Configuration => refusals.of_configuration,
+            EvalWith::Dataset => refusals.of_datasets,
+        };
+        let messages = [of_method, refusals.at_a_rate.filter(|_| is_open)];
+        messages.into_iter().flatten().for_each(|message| refuse(option.name, message.to_owned()));
     }
     let limits_stream = |slo: &Slo| slo.ttft_ms.is_some() || slo.tpot_ms.is_some();
     if load.endpoint() == Endpoint::Embeddings && load.slo.as_ref().is_some_and(limits_stream) {
         refuse("slo", "An embedding comes in one piece and has no first token. Give a limit for e2el_ms alone.".to_owned());
     }
-    let is_multi_turn = load.is_multi_turn();
     match load.eval_with {
         EvalWith::Configuration => {
             spread(load.input_lengths, load.max_input_tokens, "input", &mut refuse);
@@ -29,34 +37,21 @@ pub fn check(load: &LoadSpec, facts: &Facts, errors: &mut Vec<FieldError>) {
             if load.output_lengths.is_some() && load.endpoint() == Endpoint::Embeddings {
                 refuse("output_lengths", "An embedding has no output whose lengths could be spread.".to_owned());
             }
-            if is_multi_turn {
-                refuse(
-                    "multi_turn",
-                    "Conversations come out of datasets; this benchmark's evaluation method is configuration.".to_owned(),
-                );
-            }
-            if load.time_scale.is_some() {
-                refuse("time_scale", "A time scale goes with a trace, which is a dataset.".to_owned());
-            }
         }
         EvalWith::Dataset => {
-            let message =
-                |what: &str| format!("{what} lengths go with the evaluation method configuration; datasets bring their own.");
-            if load.input_lengths.is_some() {
-                refuse("input_lengths", message("Input"));
-            }
-            if load.output_lengths.is_some() {
-                refuse("output_lengths", message("Output"));
-            }
-            if is_multi_turn && load.endpoint() != Endpoint::Chat {
+            if load.is_multi_turn() && load.endpoint() != Endpoint::Chat {
                 refuse("multi_turn", "Conversations are played turn by turn over the endpoint chat only.".to_owned());
             }
-            if is_multi_turn && is_open {
-                refuse("multi_turn", "Conversations are played turn by turn in a closed loop only, not at a rate.".to_owned());
-            }
-            traces(load, facts, &mut refuse);
+            traces(load, &set, facts, &mut refuse);
         }
     }
+}
+
+/// The options that say anything: a switch that is off says nothing.
+fn set_options(load: &LoadSpec) -> Vec<&'static LoadOption> {
+    let values = load.values();
+    let says = |option: &&LoadOption| values.get(option.name).is_some_and(|value| *value != Value::Bool(false));
+    OPTIONS.iter().filter(says).collect()
 }
 
 /// A distribution against the maximum that it is clipped to: one that lies beyond it would be clipped nearly always.
@@ -76,7 +71,7 @@ fn spread(lengths: Option<LengthDistribution>, most: Option<u32>, what: &str, re
 }
 
 /// A trace brings arrivals and lengths, so it stands alone. Judged only when the datasets were looked up.
-fn traces(load: &LoadSpec, facts: &Facts, refuse: &mut impl FnMut(&str, String)) {
+fn traces(load: &LoadSpec, set: &[&LoadOption], facts: &Facts, refuse: &mut impl FnMut(&str, String)) {
     let chosen: Vec<&Dataset> =
         load.dataset_ids.iter().filter_map(|id| facts.datasets.iter().find(|dataset| dataset.id == *id)).collect();
     let Some(trace) = chosen.iter().find(|dataset| dataset.format.is_trace()) else {
@@ -89,20 +84,13 @@ fn traces(load: &LoadSpec, facts: &Facts, refuse: &mut impl FnMut(&str, String))
     if load.dataset_ids.len() > 1 {
         refuse("dataset_ids", format!("{name} is a trace: it can't be mixed with other datasets."));
     }
-    if load.arrival.is_some() {
-        refuse("arrival", format!("{name} is a trace and says itself when requests arrive. Leave arrival out."));
-    }
-    if !load.load_points.is_empty() {
-        refuse("load_points", format!("{name} is a trace: it is one load, played at its own times. Leave load points out."));
+    for option in set {
+        if let Some(message) = option.refusals.of_a_trace {
+            refuse(option.name, format!("{name} is a trace{message}"));
+        }
     }
     if load.slo.as_ref().is_some_and(|slo| slo.search.is_some()) {
         refuse("slo", format!("{name} is a trace: there is no load to search for. Leave the search out."));
-    }
-    if load.ramp_s.is_some() {
-        refuse("ramp_s", format!("{name} is a trace and says itself when requests arrive. Leave the ramp out."));
-    }
-    if load.is_multi_turn() {
-        refuse("multi_turn", format!("{name} is a trace: it has no conversations."));
     }
 }
 

@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, LogNormal, Normal};
 
-use crate::load::LengthDistribution;
+use super::LengthDistribution;
 
 /// Draws lengths between bounds.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +14,11 @@ pub struct LengthSampler {
     most: u32,
     seed: u64,
 }
+
+/// A distribution that can't be drawn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("The mean of lengths must be above 0, and their standard deviation at least 0.")]
+pub struct LengthError;
 
 #[derive(Debug, Clone, Copy)]
 enum Shape {
@@ -38,13 +43,13 @@ impl LengthSampler {
     /// Whether a distribution can be drawn from.
     ///
     /// # Errors
-    /// What is wrong with it, in words for people.
-    pub fn check(lengths: LengthDistribution) -> Result<(), String> {
+    /// What is wrong with it.
+    pub fn check(lengths: LengthDistribution) -> Result<(), LengthError> {
         match lengths {
             LengthDistribution::Normal { mean, std } | LengthDistribution::Lognormal { mean, std }
                 if !(mean > 0.0 && mean.is_finite() && std >= 0.0 && std.is_finite()) =>
             {
-                Err("The mean of lengths must be above 0, and their standard deviation at least 0.".to_owned())
+                Err(LengthError)
             }
             _ => Ok(()),
         }

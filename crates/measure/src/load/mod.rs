@@ -1,9 +1,22 @@
 //! What load is asked for: which requests, how many, when they are sent, and within which limits.
 
+mod length_distribution;
+mod length_sampler;
+mod offered;
+mod option_table;
+pub mod options;
+pub mod values;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
-pub use crate::length_distribution::LengthDistribution;
+pub use self::length_distribution::{LengthDistribution, LengthTextError};
+pub use self::length_sampler::{LengthError, LengthSampler};
+pub use self::offered::{LoadVariable, OfferedLoad};
+pub use self::option_table::OPTIONS;
+pub use self::options::{LoadOption, option};
+pub use self::values::ValueError;
 
 /// How the load's prompts are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +46,7 @@ pub enum Endpoint {
 /// When requests are sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Arrival {
     /// As soon as one ends, the next is sent.
     Closed {},
@@ -64,27 +77,9 @@ pub enum ArrivalProcess {
     Gamma,
 }
 
-/// One offered load of a sweep.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(untagged)]
-pub enum OfferedLoad {
-    /// Closed loop: requests in flight.
-    Concurrency {
-        /// Requests in flight.
-        concurrency: u32,
-    },
-    /// Open loop: requests per second.
-    Rate {
-        /// Requests per second.
-        rate: f64,
-    },
-}
-
 /// Latency limits at a percentile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Slo {
     /// The percentile that must be within the limits, 99 when absent.
     #[serde(default = "ninety_nine")]
@@ -110,7 +105,6 @@ fn ninety_nine() -> f64 {
 /// Bounds of a search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct SloSearch {
     /// Least concurrency or rate.
     pub min: f64,
@@ -121,7 +115,6 @@ pub struct SloSearch {
 /// A prefix that prompts share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Prefix {
     /// Share of the input, 0 to 1.
     pub share: f64,
@@ -216,6 +209,35 @@ impl LoadSpec {
             ignore_eos: None,
             time_scale: None,
         }
+    }
+
+    /// Each option that is set, by its name.
+    pub fn values(&self) -> serde_json::Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(values)) => values,
+            // A struct is an object.
+            _ => serde_json::Map::new(),
+        }
+    }
+
+    /// Sets an option to a value that [`LoadOption::read`] has read, or empties it.
+    ///
+    /// # Errors
+    /// When the field's type doesn't hold the value.
+    pub fn set(&mut self, option: &LoadOption, value: Option<Value>) -> Result<(), serde_json::Error> {
+        let mut values = self.values();
+        match value {
+            Some(value) => values.insert(option.name.to_owned(), value),
+            None => values.remove(option.name),
+        };
+        *self = serde_json::from_value(Value::Object(values))?;
+        Ok(())
+    }
+
+    /// Whether requests arrive at a rate.
+    pub fn is_open(&self) -> bool {
+        matches!(self.arrival, Some(Arrival::Rate { .. }))
+            || self.load_points.first().is_some_and(|load| load.variable() == LoadVariable::Rate)
     }
 
     /// Which endpoint is called.

@@ -1,0 +1,288 @@
+//! The table of a load's options.
+
+use super::options::{Flag, Kind, LoadOption, Refusals};
+
+/// Most tokens in or out.
+pub const MOST_TOKENS: u32 = 1_000_000;
+const MOST_REQUESTS: u64 = 10_000_000;
+/// Longest load by time, seconds: a week.
+const MOST_SECONDS: f64 = 604_800.0;
+/// Longest ramp, seconds: an hour.
+const MOST_RAMP_S: f64 = 3_600.0;
+/// Most times as fast as recorded.
+const MOST_SCALE: f64 = 1_000.0;
+
+const GOES_WITH_ALL: Refusals = Refusals { at_a_rate: None, of_a_trace: None, of_configuration: None, of_datasets: None };
+
+const NONE: LoadOption = LoadOption {
+    name: "",
+    words: "",
+    kind: Kind::Datasets,
+    unit: "",
+    term: None,
+    scope: "",
+    about: "",
+    more: true,
+    refusals: GOES_WITH_ALL,
+    flag: None,
+};
+
+const FLAG: Flag = Flag { name: "", value: "", help: "", default: None, conflicts: &[], requires: None };
+
+/// Every option, in the order in which a command says them.
+pub const OPTIONS: &[LoadOption] = &[
+    LoadOption {
+        name: "dataset_ids",
+        words: "datasets",
+        kind: Kind::Datasets,
+        scope: "dataset",
+        about: "`datset_ids` and `datasets` mean the same",
+        more: false,
+        ..NONE
+    },
+    LoadOption {
+        name: "num_requests",
+        words: "number of requests",
+        kind: Kind::Whole { least: 1, most: MOST_REQUESTS },
+        about: "requests to measure",
+        more: false,
+        flag: Some(Flag {
+            name: "num-requests",
+            value: "N",
+            help: "Measure this many requests (default: ten times the concurrency or rate, at least 100)",
+            conflicts: &["duration_s"],
+            ..FLAG
+        }),
+        ..NONE
+    },
+    LoadOption {
+        name: "duration_s",
+        words: "duration",
+        kind: Kind::Positive { most: MOST_SECONDS },
+        unit: "s",
+        about: "or how long to measure",
+        flag: Some(Flag { name: "duration-s", value: "SECONDS", help: "Or send requests for this long", ..FLAG }),
+        ..NONE
+    },
+    LoadOption {
+        name: "warmup_requests",
+        words: "warm-up requests",
+        kind: Kind::Whole { least: 0, most: MOST_REQUESTS },
+        about: "requests before the measurement, excluded from it",
+        more: false,
+        flag: Some(Flag {
+            name: "warmup-requests",
+            value: "N",
+            help: "Requests before the measurement, excluded from it (default: as many as are in flight)",
+            ..FLAG
+        }),
+        ..NONE
+    },
+    LoadOption {
+        name: "arrival",
+        words: "arrival",
+        kind: Kind::Arrival,
+        about: "closed loop unless said otherwise",
+        refusals: Refusals { of_a_trace: Some(" and says itself when requests arrive. Leave arrival out."), ..GOES_WITH_ALL },
+        ..NONE
+    },
+    LoadOption {
+        name: "load_points",
+        words: "load points",
+        kind: Kind::LoadPoints,
+        about: "a sweep",
+        refusals: Refusals {
+            of_a_trace: Some(": it is one load, played at its own times. Leave load points out."),
+            ..GOES_WITH_ALL
+        },
+        ..NONE
+    },
+    LoadOption { name: "slo", words: "latency limits", kind: Kind::Limits, about: "latency limits", ..NONE },
+    LoadOption {
+        name: "max_input_tokens",
+        words: "input tokens",
+        kind: Kind::Whole { least: 1, most: MOST_TOKENS as u64 },
+        unit: "tokens",
+        scope: "configuration",
+        more: false,
+        refusals: Refusals {
+            of_datasets: Some("Input tokens go with the evaluation method configuration; datasets bring their own lengths."),
+            ..GOES_WITH_ALL
+        },
+        flag: Some(Flag {
+            name: "input-tokens",
+            value: "N",
+            help: "Input length in tokens, chat template included; the longest where lengths are spread",
+            default: Some("512"),
+            ..FLAG
+        }),
+        ..NONE
+    },
+    LoadOption {
+        name: "input_lengths",
+        words: "input lengths",
+        kind: Kind::Lengths,
+        term: Some("Input lengths"),
+        scope: "configuration",
+        about: "how input lengths are spread; `fixed` unless said otherwise",
+        refusals: Refusals {
+            of_datasets: Some("Input lengths go with the evaluation method configuration; datasets bring their own."),
+            ..GOES_WITH_ALL
+        },
+        flag: Some(Flag {
+            name: "input-lengths",
+            value: "KIND",
+            help: "How input lengths are spread: fixed, uniform:MIN, normal:MEAN,STD or lognormal:MEAN,STD (of the lengths, in \
+                   tokens); none is longer than --input-tokens",
+            conflicts: &["trace", "dataset"],
+            ..FLAG
+        }),
+        ..NONE
+    },
+    LoadOption {
+        name: "max_output_tokens",
+        words: "output tokens",
+        kind: Kind::Whole { least: 1, most: MOST_TOKENS as u64 },
+        unit: "tokens",
+        more: false,
+        flag: Some(Flag {
+            name: "output-tokens",
+            value: "N",
+            help: "Output limit in tokens; the longest where limits are spread (default: 128; of a dataset, the reference's \
+                   length, else 256; of a trace, what it says)",
+            ..FLAG
+        }),
+        ..NONE
+    },
+    LoadOption {
+        name: "output_lengths",
+        words: "output lengths",
+        kind: Kind::Lengths,
+        term: Some("Output lengths"),
+        scope: "configuration",
+        about: "how output limits are spread; `fixed` unless said otherwise",
+        refusals: Refusals {
+            of_datasets: Some("Output lengths go with the evaluation method configuration; datasets bring their own."),
+            ..GOES_WITH_ALL
+        },
+        flag: Some(Flag {
+            name: "output-lengths",
+            value: "KIND",
+            help: "How output limits are spread, said as --input-lengths is; none is longer than --output-tokens",
+            conflicts: &["trace", "dataset"],
+            ..FLAG
+        }),
+        ..NONE
+    },
+    LoadOption {
+        name: "prefix",
+        words: "prefix",
+        kind: Kind::Prefix,
+        unit: "of the input",
+        term: Some("Shared prefix"),
+        about: "a prefix that prompts share",
+        flag: Some(Flag {
+            name: "shared-prefix",
+            value: "SHARE",
+            help: "Share of the input that all prompts begin with, 0 to 1: what a prefix cache can keep",
+            default: Some("0"),
+            conflicts: &["trace", "dataset"],
+            ..FLAG
+        }),
+        ..NONE
+    },
+    LoadOption {
+        name: "ramp_s",
+        words: "ramp",
+        kind: Kind::FromZero { most: MOST_RAMP_S },
+        unit: "s",
+        term: Some("Ramp"),
+        scope: "closed loop",
+        about: "over how long the first requests are spread",
+        refusals: Refusals {
+            at_a_rate: Some("A ramp goes with a closed loop; at a rate, requests are spread already."),
+            of_a_trace: Some(" and says itself when requests arrive. Leave the ramp out."),
+            ..GOES_WITH_ALL
+        },
+        flag: Some(Flag {
+            name: "ramp-s",
+            value: "SECONDS",
+            help: "Spread the first requests of --concurrency over this long (default: 2 ms each, at most a second)",
+            conflicts: &["rate", "trace"],
+            ..FLAG
+        }),
+        ..NONE
+    },
+    LoadOption {
+        name: "endpoint",
+        words: "endpoint",
+        kind: Kind::Choice(&[("chat", "chat completions"), ("completions", "completions"), ("embeddings", "embeddings")]),
+        term: Some("Endpoint"),
+        about: "`chat` unless said otherwise",
+        flag: Some(Flag { name: "endpoint", value: "ENDPOINT", help: "Which call is made", default: Some("chat"), ..FLAG }),
+        ..NONE
+    },
+    LoadOption {
+        name: "multi_turn",
+        words: "turn by turn",
+        kind: Kind::Switch { yes: "turn by turn", no: None },
+        term: Some("Conversations"),
+        scope: "dataset",
+        about: "conversations turn by turn, with the model's own answers in between",
+        refusals: Refusals {
+            at_a_rate: Some("Conversations are played turn by turn in a closed loop only, not at a rate."),
+            of_a_trace: Some(": it has no conversations."),
+            of_configuration: Some("Conversations come out of datasets; this benchmark's evaluation method is configuration."),
+            of_datasets: None,
+        },
+        flag: Some(Flag {
+            name: "multi-turn",
+            help: "Play the dataset's conversations turn by turn, with the model's own answers; --concurrency counts \
+                   conversations",
+            conflicts: &["rate"],
+            requires: Some("dataset"),
+            ..FLAG
+        }),
+        ..NONE
+    },
+    LoadOption {
+        name: "time_scale",
+        words: "time scale",
+        kind: Kind::Positive { most: MOST_SCALE },
+        unit: "× as recorded",
+        term: Some("Speed of the trace"),
+        scope: "dataset",
+        about: "how many times as fast as recorded a trace is played",
+        refusals: Refusals { of_configuration: Some("A time scale goes with a trace, which is a dataset."), ..GOES_WITH_ALL },
+        flag: Some(Flag {
+            name: "time-scale",
+            value: "FACTOR",
+            help: "Play the trace so many times as fast as it was recorded",
+            default: Some("1"),
+            requires: Some("trace"),
+            ..FLAG
+        }),
+        ..NONE
+    },
+    LoadOption {
+        name: "ignore_eos",
+        words: "ignoring the end of an answer",
+        kind: Kind::Switch { yes: "the engine is told to ignore it", no: Some("where the model ends them") },
+        term: Some("End of answers"),
+        about: "whether the engine is told to go on to the output limit; unless said otherwise where Dyno starts it",
+        flag: Some(Flag {
+            name: "ignore-eos",
+            help: "Ask the engine to go on to the output limit; not every server knows this",
+            ..FLAG
+        }),
+        ..NONE
+    },
+    LoadOption {
+        name: "seed",
+        words: "seed",
+        kind: Kind::Whole { least: 0, most: u64::MAX },
+        about: "seed of everything that is drawn",
+        flag: Some(Flag { name: "seed", value: "N", help: "Seed of prompts and arrivals", default: Some("1"), ..FLAG }),
+        ..NONE
+    },
+];

@@ -1,0 +1,202 @@
+//! Numbers, units and spans of time as people read them. What page, log, command line and report say of a figure is said
+//! by these, so that they never say it differently. A figure that is absent is worded where it is shown, never as 0.
+
+/// A number with its thousands grouped: `9,216`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A number with its noun, whose plural ends in s: `1 request`, `1,280 requests`.
+pub fn count(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// A measured figure with three significant digits: `0.0123`, `12.3`, `1,230`.
+pub fn figure(value: f64) -> String {
+    if !value.is_finite() {
+        return "not a number".to_owned();
+    }
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let sign = if value < 0.0 { "\u{2212}" } else { "" };
+    let size = value.abs();
+    let mut exponent = size.log10().floor() as i32;
+    // Rounding may carry into the next power of ten: 9.999 is 10.0.
+    let unit = 10f64.powi(exponent - 2);
+    if (size / unit).round() >= 1000.0 {
+        exponent += 1;
+    }
+    let decimals = 2 - exponent;
+    if decimals > 0 {
+        let decimals = usize::try_from(decimals).unwrap_or(0).min(12);
+        return format!("{sign}{size:.decimals$}");
+    }
+    let unit = 10f64.powi(-decimals);
+    format!("{sign}{}", grouped(((size / unit).round() * unit).round() as u64))
+}
+
+/// A number that was asked for, exactly as it was: `450`, `1,280`, `2.5`.
+pub fn plain(number: f64) -> String {
+    if number.fract() == 0.0 { grouped(number as u64) } else { number.to_string() }
+}
+
+/// An offered load beside measured figures: whole as it is, else with three significant digits.
+pub fn load(load: f64) -> String {
+    if load.fract() == 0.0 { grouped(load as u64) } else { figure(load) }
+}
+
+/// A share of 0 to 1 as per cent: `4.2%`; a share that is not 0 never reads as `0%`.
+pub fn percent(share: f64) -> String {
+    format!("{}%", figure(share * 100.0))
+}
+
+/// Bytes in decimal units: `98.4 MB`.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if count < 1000 {
+        return format!("{count} B");
+    }
+    let mut size = count as f64 / 1000.0;
+    let mut unit = 0;
+    while size >= 999.5 && unit + 1 < UNITS.len() {
+        size /= 1000.0;
+        unit += 1;
+    }
+    format!("{} {}", figure(size), UNITS[unit])
+}
+
+/// A large count in words' units: `135 million`, `7.62 billion`.
+pub fn magnitude(count: u64) -> String {
+    match count {
+        0..1_000_000 => grouped(count),
+        1_000_000..999_500_000 => format!("{} million", figure(count as f64 / 1e6)),
+        _ => format!("{} billion", figure(count as f64 / 1e9)),
+    }
+}
+
+/// A measured span of time, ms: `350 ms`, `4.20 s`, `3 min 5 s`, `2 h 10 min`.
+pub fn span(ms: u64) -> String {
+    if ms < 1000 {
+        return format!("{ms} ms");
+    }
+    if ms < 60_000 {
+        return format!("{} s", figure(ms as f64 / 1000.0));
+    }
+    let seconds = (ms + 500) / 1000;
+    if seconds < 3600 {
+        return match seconds % 60 {
+            0 => format!("{} min", seconds / 60),
+            rest => format!("{} min {rest} s", seconds / 60),
+        };
+    }
+    match (seconds % 3600) / 60 {
+        0 => format!("{} h", seconds / 3600),
+        rest => format!("{} h {rest} min", seconds / 3600),
+    }
+}
+
+/// A rough time, seconds: `45 seconds`, `4 minutes`, `2.5 hours`.
+pub fn about(seconds: f64) -> String {
+    let seconds = seconds.max(1.0);
+    if seconds < 90.0 {
+        count(seconds.round() as u64, "second")
+    } else if seconds < 5_400.0 {
+        count((seconds / 60.0).round() as u64, "minute")
+    } else {
+        let hours = (seconds / 360.0).round() / 10.0;
+        format!("{} hours", plain(hours))
+    }
+}
+
+/// What stands in place of a percentile whose sample count is under its floor.
+pub fn few_samples(samples: u64, needed: u64) -> String {
+    format!("not enough samples ({} of {})", grouped(samples), grouped(needed))
+}
+
+/// Words joined as people do: `nodes, credential and confirmation`.
+pub fn join<W: AsRef<str>>(words: &[W]) -> String {
+    joined(words, "and")
+}
+
+/// Words of which one is meant: `chat, completions or embeddings`.
+pub fn one_of<W: AsRef<str>>(words: &[W]) -> String {
+    joined(words, "or")
+}
+
+fn joined<W: AsRef<str>>(words: &[W], by: &str) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.as_ref().to_owned(),
+        [most @ .., last] => {
+            let most: Vec<&str> = most.iter().map(AsRef::as_ref).collect();
+            format!("{} {by} {}", most.join(", "), last.as_ref())
+        }
+    }
+}
+
+/// With a capital letter at its beginning.
+pub fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_grouped_from_a_thousand() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [count(0, "request"), count(1, "request"), count(1_280, "request")],
+            ["0 requests", "1 request", "1,280 requests"]
+        );
+    }
+
+    #[test]
+    fn figures_have_three_significant_digits() {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.012_345, "0.0123"),
+            (0.5, "0.500"),
+            (9.999, "10.0"),
+            (12.345, "12.3"),
+            (99.96, "100"),
+            (123.4, "123"),
+            (999.6, "1,000"),
+            (1234.5, "1,230"),
+            (-4.2, "\u{2212}4.20"),
+        ] {
+            assert_eq!(figure(value), text, "{value}");
+        }
+        assert_eq!(figure(f64::NAN), "not a number");
+        assert_eq!((plain(1280.0), plain(2.5), load(2.5)), ("1,280".into(), "2.5".into(), "2.50".into()));
+    }
+
+    #[test]
+    fn sizes_and_spans_read_well() {
+        assert_eq!([bytes(98_362_432), bytes(999_900), bytes(12)], ["98.4 MB", "1.00 MB", "12 B"]);
+        assert_eq!(magnitude(134_515_008), "135 million");
+        assert_eq!(
+            [350, 4_200, 12_340, 185_000, 250_000, 7_800_000].map(span),
+            ["350 ms", "4.20 s", "12.3 s", "3 min 5 s", "4 min 10 s", "2 h 10 min"]
+        );
+        assert_eq!([0.2, 45.0, 240.0, 9_000.0].map(about), ["1 second", "45 seconds", "4 minutes", "2.5 hours"]);
+        assert_eq!(few_samples(87, 662), "not enough samples (87 of 662)");
+    }
+
+    #[test]
+    fn lists_end_in_a_word() {
+        assert_eq!([join(&["a"]), join(&["a", "b", "c"]), one_of(&["a", "b"])], ["a", "a, b and c", "a or b"]);
+        assert_eq!((capital("ramp"), capital("")), ("Ramp".to_owned(), String::new()));
+    }
+}
