@@ -1,7 +1,7 @@
 //! The program. One binary for all roles: the portal, the process that keeps a run's engine and load, the load generator, the
 //! reference engine.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -73,7 +73,8 @@ fn start_log() {
     if std::env::var("DYNO_LOG_FORMAT").is_ok_and(|format| format == "json") {
         builder.json().init();
     } else {
-        builder.with_target(false).init();
+        // Colours are for terminals: a log file is to be read and searched as text.
+        builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).init();
     }
 }
 

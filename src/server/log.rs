@@ -2,25 +2,30 @@
 
 use std::time::Instant;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+
+use crate::state::AppState;
 
 /// The path as it may be logged: a one-time link's secret is cut out.
 fn loggable(path: &str) -> &str {
     if path.starts_with("/link/") { "/link/…" } else { path }
 }
 
-/// Logs each request when its answer begins.
-pub(super) async fn requests(request: Request, next: Next) -> Response {
+/// Logs each request when its answer begins; files of the pages and checks of a supervisor, of which there are many, at DEBUG.
+pub(super) async fn requests(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let method = request.method().clone();
     let path = loggable(request.uri().path()).to_owned();
+    let routine = app.is_static_file(&path) || matches!(path.as_str(), super::style::PATH | "/healthz" | "/readyz");
     let response = next.run(request).await;
     let status = response.status().as_u16();
     let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     if status >= 500 {
         tracing::warn!(%method, path, status, duration_ms, "request failed");
+    } else if routine {
+        tracing::debug!(%method, path, status, duration_ms, "request");
     } else {
         tracing::info!(%method, path, status, duration_ms, "request");
     }

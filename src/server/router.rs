@@ -67,7 +67,7 @@ pub fn router(portal: &AppState) -> Router {
         .layer(CompressionLayer::new().br(true).gzip(true))
         .layer(csrf(portal))
         .layer(middleware::from_fn_with_state(portal.clone(), host::own_names_only))
-        .layer(middleware::from_fn(log::requests))
+        .layer(middleware::from_fn_with_state(portal.clone(), log::requests))
         .layer(middleware::from_fn_with_state(portal.clone(), headers::on_every_answer))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(portal.clone())

@@ -2,46 +2,16 @@
 //! values fit the draft is for [`super::advance()`].
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::fields::{CALL, DATASET_ALIASES, DETAILS, label, step_of};
+use super::fields::{CALL, DATASET_ALIASES, DETAILS, step_of};
+use super::reader::{Patch, Reader};
 use super::state::{FIRST_STEP, LAST_STEP};
 use super::steps::{DetailsPatch, LoadPatch, ModelPatch, NodesPatch, details, load, model, nodes};
+use super::values;
 use crate::domain::problem::FieldError;
-
-/// What a body does with a field. Fields that are left out stay as they are; `null` empties an optional one.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub enum Patch<T> {
-    /// Left out.
-    #[default]
-    Keep,
-    /// `null`.
-    Clear,
-    /// A value.
-    Set(T),
-}
-
-impl<T> Patch<T> {
-    /// The value that was sent.
-    pub fn set(&self) -> Option<&T> {
-        match self {
-            Self::Set(value) => Some(value),
-            Self::Keep | Self::Clear => None,
-        }
-    }
-
-    /// Does it to a stored field.
-    pub(super) fn apply(self, stored: &mut Option<T>) {
-        match self {
-            Self::Keep => {}
-            Self::Clear => *stored = None,
-            Self::Set(value) => *stored = Some(value),
-        }
-    }
-}
 
 /// Which call it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,13 +75,13 @@ impl Body {
             return Err(vec![FieldError::new("body", "The body must be a JSON object.")]);
         };
         let mut reader = Reader { fields, errors: Vec::new() };
-        let step = reader.step();
-        let call = reader.call(step);
-        reader.refuse_foreign(step);
+        let step = step_number(&mut reader);
+        let call = call(&mut reader, step);
+        refuse_foreign(&mut reader, step);
         let if_revision = reader.whole("if_revision", 1, 0, u64::MAX).set().copied();
         let trigger = reader.flag("trigger_workflow", LAST_STEP).set().copied().unwrap_or(false);
         let details = details::read(&mut reader, step.unwrap_or(FIRST_STEP));
-        let step_patch = reader.step_patch(step.unwrap_or(FIRST_STEP));
+        let step_patch = step_patch(&mut reader, step.unwrap_or(FIRST_STEP));
         let errors = reader.errors;
         match (step, call) {
             (Some(step), Some(call)) if errors.is_empty() => {
@@ -128,133 +98,79 @@ fn canonical(field: &str) -> &str {
     if DATASET_ALIASES.contains(&field) { "dataset_ids" } else { field }
 }
 
-/// Reads fields one by one and collects what is wrong with them.
-pub(super) struct Reader<'a> {
-    fields: &'a Map<String, Value>,
-    pub(super) errors: Vec<FieldError>,
+fn step_number(reader: &mut Reader<'_>) -> Option<u8> {
+    match reader.fields.get("step_number") {
+        None | Some(Value::Null) => {
+            reader.errors.push(FieldError::new("step_number", "Say which step this is: step_number, 1 to 8."));
+            None
+        }
+        Some(value) => {
+            let step = values::whole(value).and_then(|step| u8::try_from(step).ok());
+            let step = step.filter(|step| (FIRST_STEP..=LAST_STEP).contains(step));
+            if step.is_none() {
+                reader.errors.push(FieldError::new("step_number", "Step number must be a whole number from 1 to 8."));
+            }
+            step
+        }
+    }
 }
 
-impl Reader<'_> {
-    fn step(&mut self) -> Option<u8> {
-        match self.fields.get("step_number") {
-            None | Some(Value::Null) => {
-                self.errors.push(FieldError::new("step_number", "Say which step this is: step_number, 1 to 8."));
-                None
-            }
-            Some(value) => {
-                let step = super::steps::values::whole(value).and_then(|step| u8::try_from(step).ok());
-                let step = step.filter(|step| (FIRST_STEP..=LAST_STEP).contains(step));
-                if step.is_none() {
-                    self.errors.push(FieldError::new("step_number", "Step number must be a whole number from 1 to 8."));
-                }
-                step
-            }
-        }
+fn call(reader: &mut Reader<'_>, step: Option<u8>) -> Option<Call> {
+    let before = reader.errors.len();
+    let total_steps = reader.whole("workflow_total_steps", 1, 8, 9);
+    let workflow_id = reader.id("workflow_id", 1);
+    if reader.errors.len() > before {
+        return None;
     }
-
-    fn call(&mut self, step: Option<u8>) -> Option<Call> {
-        let before = self.errors.len();
-        let total_steps = self.whole("workflow_total_steps", 1, 8, 9);
-        let workflow_id = self.id("workflow_id", 1);
-        if self.errors.len() > before {
-            return None;
-        }
-        let error = match (total_steps.set(), workflow_id.set()) {
-            (Some(&total_steps), None) => match step {
-                Some(FIRST_STEP) => return Some(Call::First { total_steps: total_steps as u8 }),
-                Some(step) => {
-                    FieldError::at(FIRST_STEP, "step_number", format!("A workflow begins with step 1; this is step {step}."))
-                }
-                // The step number has its own error already.
-                None => return None,
-            },
-            (None, Some(&workflow_id)) => return Some(Call::Later { workflow_id }),
-            (Some(_), Some(_)) => FieldError::new(
-                "workflow_total_steps",
-                "Send workflow_total_steps with the first call only and workflow_id with later ones, not both.",
-            ),
-            (None, None) => {
-                FieldError::new("workflow_id", "Send workflow_id to go on with a workflow, or workflow_total_steps to begin one.")
+    let error = match (total_steps.set(), workflow_id.set()) {
+        (Some(&total_steps), None) => match step {
+            Some(FIRST_STEP) => return Some(Call::First { total_steps: total_steps as u8 }),
+            Some(step) => {
+                FieldError::at(FIRST_STEP, "step_number", format!("A workflow begins with step 1; this is step {step}."))
             }
+            // The step number has its own error already.
+            None => return None,
+        },
+        (None, Some(&workflow_id)) => return Some(Call::Later { workflow_id }),
+        (Some(_), Some(_)) => FieldError::new(
+            "workflow_total_steps",
+            "Send workflow_total_steps with the first call only and workflow_id with later ones, not both.",
+        ),
+        (None, None) => {
+            FieldError::new("workflow_id", "Send workflow_id to go on with a workflow, or workflow_total_steps to begin one.")
+        }
+    };
+    reader.errors.push(error);
+    None
+}
+
+/// Unknown fields, and those of another step.
+fn refuse_foreign(reader: &mut Reader<'_>, step: Option<u8>) {
+    for field in reader.fields.keys() {
+        let field = field.as_str();
+        if CALL.contains(&field) || DETAILS.contains(&field) {
+            continue;
+        }
+        let error = match (step_of(field), step) {
+            (None, _) => FieldError::new(field, format!("{field} is not a known field.")),
+            (Some(theirs), Some(step)) if theirs != step => {
+                FieldError::at(theirs, field, format!("{field} belongs to step {theirs}; this is step {step}."))
+            }
+            (Some(_), _) => continue,
         };
-        self.errors.push(error);
-        None
+        reader.errors.push(error);
     }
+}
 
-    /// Unknown fields, and those of another step.
-    fn refuse_foreign(&mut self, step: Option<u8>) {
-        for field in self.fields.keys() {
-            let field = field.as_str();
-            if CALL.contains(&field) || DETAILS.contains(&field) {
-                continue;
-            }
-            let error = match (step_of(field), step) {
-                (None, _) => FieldError::new(field, format!("{field} is not a known field.")),
-                (Some(theirs), Some(step)) if theirs != step => {
-                    FieldError::at(theirs, field, format!("{field} belongs to step {theirs}; this is step {step}."))
-                }
-                (Some(_), _) => continue,
-            };
-            self.errors.push(error);
-        }
-    }
-
-    fn step_patch(&mut self, step: u8) -> StepPatch {
-        match step {
-            2 => StepPatch::Load(Box::new(load::read(self))),
-            3 => StepPatch::Cluster(self.id("cluster_id", 3)),
-            4 => StepPatch::Nodes(nodes::read(self)),
-            5 => StepPatch::Model(Box::new(model::read(self))),
-            6 => StepPatch::Credential(self.id("credential_id", 6)),
-            7 => StepPatch::Confirmation(self.flag("user_confirmation", 7)),
-            8 => StepPatch::Execution(self.flag("run_as_simulation", 8)),
-            _ => StepPatch::Details,
-        }
-    }
-
-    /// Whether a field is there at all.
-    pub(super) fn has(&self, field: &str) -> bool {
-        self.fields.contains_key(field)
-    }
-
-    /// Reads a field; `read` answers a sentence about what is wrong.
-    pub(super) fn field<T, E: Display>(&mut self, field: &str, step: u8, read: impl FnOnce(&Value) -> Result<T, E>) -> Patch<T> {
-        match self.fields.get(field) {
-            None => Patch::Keep,
-            Some(Value::Null) => Patch::Clear,
-            Some(value) => match read(value) {
-                Ok(value) => Patch::Set(value),
-                Err(error) => {
-                    self.errors.push(FieldError::at(step, field, error.to_string()));
-                    Patch::Keep
-                }
-            },
-        }
-    }
-
-    /// A whole number within bounds.
-    pub(super) fn whole(&mut self, field: &str, step: u8, least: u64, most: u64) -> Patch<u64> {
-        self.field(field, step, |value| super::steps::values::whole_between(value, &super::fields::title(field), least, most))
-    }
-
-    /// A whole number within bounds that fit 32 bits.
-    pub(super) fn whole32(&mut self, field: &str, step: u8, least: u32, most: u32) -> Patch<u32> {
-        match self.whole(field, step, least.into(), most.into()) {
-            Patch::Set(number) => Patch::Set(number as u32),
-            Patch::Clear => Patch::Clear,
-            Patch::Keep => Patch::Keep,
-        }
-    }
-
-    /// True or false.
-    pub(super) fn flag(&mut self, field: &str, step: u8) -> Patch<bool> {
-        self.field(field, step, |value| value.as_bool().ok_or_else(|| format!("{field} must be true or false.")))
-    }
-
-    /// The id of something.
-    pub(super) fn id(&mut self, field: &str, step: u8) -> Patch<Uuid> {
-        self.field(field, step, |value| {
-            super::steps::values::id(value).ok_or_else(|| format!("{field} must be the id of a {}.", label(field)))
-        })
+fn step_patch(reader: &mut Reader<'_>, step: u8) -> StepPatch {
+    match step {
+        2 => StepPatch::Load(Box::new(load::read(reader))),
+        3 => StepPatch::Cluster(reader.id("cluster_id", 3)),
+        4 => StepPatch::Nodes(nodes::read(reader)),
+        5 => StepPatch::Model(Box::new(model::read(reader))),
+        6 => StepPatch::Credential(reader.id("credential_id", 6)),
+        7 => StepPatch::Confirmation(reader.flag("user_confirmation", 7)),
+        8 => StepPatch::Execution(reader.flag("run_as_simulation", 8)),
+        _ => StepPatch::Details,
     }
 }

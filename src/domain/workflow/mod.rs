@@ -11,9 +11,11 @@ pub mod freeze;
 pub mod load_form;
 pub mod needs;
 pub mod page;
+mod reader;
 pub mod sentence;
 pub mod state;
 pub mod steps;
+mod values;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::body::{Body, Patch, StepPatch};
+use super::body::{Body, StepPatch};
+use super::reader::Patch;
 use super::state::Draft;
 
 /// What has to be looked up.

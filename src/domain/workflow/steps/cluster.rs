@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use crate::domain::problem::FieldError;
-use crate::domain::workflow::body::Patch;
 use crate::domain::workflow::facts::{ClusterFacts, Facts};
+use crate::domain::workflow::reader::Patch;
 use crate::domain::workflow::state::Draft;
 
 const STEP: u8 = 3;

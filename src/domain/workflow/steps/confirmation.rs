@@ -1,7 +1,7 @@
 //! Step 7.
 
 use crate::domain::problem::FieldError;
-use crate::domain::workflow::body::Patch;
+use crate::domain::workflow::reader::Patch;
 use crate::domain::workflow::state::Draft;
 
 pub fn apply(draft: &mut Draft, patch: &Patch<bool>, errors: &mut Vec<FieldError>) {

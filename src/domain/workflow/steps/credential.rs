@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use crate::domain::inventory::{Credential, Model, ModelSource};
 use crate::domain::problem::FieldError;
-use crate::domain::workflow::body::Patch;
 use crate::domain::workflow::facts::Facts;
+use crate::domain::workflow::reader::Patch;
 use crate::domain::workflow::state::Draft;
 
 const STEP: u8 = 6;

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::values;
 use crate::domain::benchmark::{EvalWith, LoadSpec, Serving, Tag};
 use crate::domain::problem::FieldError;
 use crate::domain::text::is_invisible;
-use crate::domain::workflow::body::{Patch, Reader};
+use crate::domain::workflow::reader::{Patch, Reader};
 use crate::domain::workflow::state::WorkflowSteps;
+use crate::domain::workflow::values::{self, TextError};
 use dyno_measure::load::values::MOST_CONCURRENT;
 
 const STEP: u8 = 1;
@@ -16,6 +16,29 @@ const MOST_TAGS: usize = 20;
 const NO_NAME: &str = "Enter a name.";
 const NO_CONCURRENCY: &str = "Enter how many requests are in flight at once.";
 const NO_METHOD: &str = "Choose configuration or dataset.";
+
+/// Why an entry of step 1 is refused.
+#[derive(Debug, thiserror::Error)]
+enum DetailsError {
+    #[error(transparent)]
+    Text(#[from] TextError),
+    #[error("{NO_NAME}")]
+    NoName,
+    #[error("{NO_METHOD}")]
+    NoMethod,
+    #[error("{0} must have no invisible characters.")]
+    Invisible(&'static str),
+    #[error("Tags must be a list.")]
+    NoList,
+    #[error("At most {MOST_TAGS} tags; these are {0}.")]
+    TooManyTags(usize),
+    #[error("A tag has a name and a color; {0} is not known.")]
+    UnknownTagField(String),
+    #[error("A tag needs a name.")]
+    NoTagName,
+    #[error("The color of tag {0} must look like #1F55CF.")]
+    NoColor(String),
+}
 
 /// What a body does with step 1.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,8 +58,8 @@ pub struct DetailsPatch {
 pub fn read(reader: &mut Reader<'_>, step: u8) -> DetailsPatch {
     DetailsPatch {
         name: reader.field("name", STEP, |value| {
-            let name = visible(values::text(value, "Name", 50).map_err(|error| error.to_string())?, "Name")?;
-            if name.is_empty() { Err(NO_NAME.to_owned()) } else { Ok(name) }
+            let name = visible(values::text(value, "Name", 50)?, "Name")?;
+            if name.is_empty() { Err(DetailsError::NoName) } else { Ok(name) }
         }),
         tags: reader.field("tags", STEP, tags),
         description: reader.field("description", STEP, |value| values::text(value, "Description", 2_000)),
@@ -46,18 +69,18 @@ pub fn read(reader: &mut Reader<'_>, step: u8) -> DetailsPatch {
     }
 }
 
-fn eval_with(value: &Value) -> Result<EvalWith, String> {
+fn eval_with(value: &Value) -> Result<EvalWith, DetailsError> {
     match value.as_str() {
         Some("configuration") => Ok(EvalWith::Configuration),
         Some("dataset") => Ok(EvalWith::Dataset),
-        _ => Err(NO_METHOD.to_owned()),
+        _ => Err(DetailsError::NoMethod),
     }
 }
 
-fn tags(value: &Value) -> Result<Vec<Tag>, String> {
-    let Value::Array(items) = value else { return Err("Tags must be a list.".to_owned()) };
+fn tags(value: &Value) -> Result<Vec<Tag>, DetailsError> {
+    let Value::Array(items) = value else { return Err(DetailsError::NoList) };
     if items.len() > MOST_TAGS {
-        return Err(format!("At most {MOST_TAGS} tags; these are {}.", items.len()));
+        return Err(DetailsError::TooManyTags(items.len()));
     }
     let mut tags: Vec<Tag> = Vec::with_capacity(items.len());
     for item in items {
@@ -70,19 +93,19 @@ fn tags(value: &Value) -> Result<Vec<Tag>, String> {
     Ok(tags)
 }
 
-fn tag(value: &Value) -> Result<Tag, String> {
+fn tag(value: &Value) -> Result<Tag, DetailsError> {
     let (name, color) = match value {
         Value::Object(fields) => {
             if let Some(unknown) = fields.keys().find(|key| !matches!(key.as_str(), "name" | "color")) {
-                return Err(format!("A tag has a name and a color; {unknown} is not known."));
+                return Err(DetailsError::UnknownTagField(unknown.clone()));
             }
             (fields.get("name").unwrap_or(&Value::Null), fields.get("color"))
         }
         other => (other, None),
     };
-    let name = visible(values::text(name, "A tag", 50).map_err(|error| error.to_string())?, "A tag")?;
+    let name = visible(values::text(name, "A tag", 50)?, "A tag")?;
     if name.is_empty() {
-        return Err("A tag needs a name.".to_owned());
+        return Err(DetailsError::NoTagName);
     }
     let color = match color {
         None | Some(Value::Null) => None,
@@ -91,16 +114,16 @@ fn tag(value: &Value) -> Result<Tag, String> {
                 .as_str()
                 .filter(|color| is_color(color))
                 .map(str::to_owned)
-                .ok_or_else(|| format!("The color of tag {name} must look like #1F55CF."))?,
+                .ok_or_else(|| DetailsError::NoColor(name.clone()))?,
         ),
     };
     Ok(Tag { name, color })
 }
 
 /// A name in lists must show what it is.
-fn visible(text: String, title: &str) -> Result<String, String> {
+fn visible(text: String, title: &'static str) -> Result<String, DetailsError> {
     if text.chars().any(is_invisible) {
-        return Err(format!("{title} must have no invisible characters."));
+        return Err(DetailsError::Invisible(title));
     }
     Ok(text)
 }

@@ -1,7 +1,7 @@
 //! Step 8.
 
 use crate::domain::problem::FieldError;
-use crate::domain::workflow::body::Patch;
+use crate::domain::workflow::reader::Patch;
 use crate::domain::workflow::state::WorkflowSteps;
 
 const STEP: u8 = 8;

@@ -8,9 +8,9 @@ use uuid::Uuid;
 use super::workload;
 use crate::domain::benchmark::{Arrival, Endpoint, EvalWith, LoadSpec};
 use crate::domain::problem::FieldError;
-use crate::domain::workflow::body::{Patch, Reader};
 use crate::domain::workflow::facts::Facts;
 use crate::domain::workflow::fields::DATASET_ALIASES;
+use crate::domain::workflow::reader::{Patch, Reader};
 use crate::domain::workflow::state::WorkflowSteps;
 
 const STEP: u8 = 2;

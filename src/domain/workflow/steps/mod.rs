@@ -8,7 +8,6 @@ pub(super) mod execution;
 pub(super) mod load;
 pub(super) mod model;
 pub(super) mod nodes;
-pub(super) mod values;
 mod workload;
 
 pub use details::DetailsPatch;

@@ -3,18 +3,32 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{load, values};
+use super::load;
 use crate::domain::benchmark::{EngineKind, Serving};
 use crate::domain::inventory::{ClusterKind, Model, ModelFormat, ModelSource};
 use crate::domain::problem::FieldError;
 use crate::domain::provider::ProviderId;
-use crate::domain::workflow::body::{Patch, Reader};
 use crate::domain::workflow::facts::Facts;
+use crate::domain::workflow::reader::{Patch, Reader};
 use crate::domain::workflow::state::Draft;
+use crate::domain::workflow::values::{self, TextError};
 
 const STEP: u8 = 5;
 /// Most devices, stages or copies.
 const MOST_PARALLEL: u32 = 1_024;
+
+/// Why an entry of step 5 is refused.
+#[derive(Debug, thiserror::Error)]
+enum ServingError {
+    #[error(transparent)]
+    Text(#[from] TextError),
+    #[error("Engine image must be a container image's name without spaces.")]
+    NoImageName,
+    #[error("Engine must be one of {}.", EngineKind::ALL.map(EngineKind::as_str).join(", "))]
+    UnknownEngine,
+    #[error("Engine arguments must be a list of texts.")]
+    NoArgumentList,
+}
 
 /// What a body does with step 5.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,23 +58,20 @@ pub fn read(reader: &mut Reader<'_>) -> ModelPatch {
         replicas: reader.whole32("replicas", STEP, 1, MOST_PARALLEL),
         engine_args: reader.field("engine_args", STEP, args),
         engine_image: reader.field("engine_image", STEP, |value| {
-            let image = values::text(value, "Engine image", 500).map_err(|error| error.to_string())?;
+            let image = values::text(value, "Engine image", 500)?;
             let odd = image.is_empty() || image.chars().any(|letter| letter.is_whitespace() || letter.is_control());
-            if odd { Err("Engine image must be a container image's name without spaces.".to_owned()) } else { Ok(image) }
+            if odd { Err(ServingError::NoImageName) } else { Ok(image) }
         }),
     }
 }
 
-fn engine(value: &Value) -> Result<EngineKind, String> {
-    value.as_str().and_then(EngineKind::parse).ok_or_else(|| {
-        let names: Vec<&str> = EngineKind::ALL.iter().map(|engine| engine.as_str()).collect();
-        format!("Engine must be one of {}.", names.join(", "))
-    })
+fn engine(value: &Value) -> Result<EngineKind, ServingError> {
+    value.as_str().and_then(EngineKind::parse).ok_or(ServingError::UnknownEngine)
 }
 
-fn args(value: &Value) -> Result<Vec<String>, String> {
-    let wrong = || "Engine arguments must be a list of texts.".to_owned();
-    value.as_array().ok_or_else(wrong)?.iter().map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong)).collect()
+fn args(value: &Value) -> Result<Vec<String>, ServingError> {
+    let items = value.as_array().ok_or(ServingError::NoArgumentList)?;
+    items.iter().map(|item| item.as_str().map(str::to_owned).ok_or(ServingError::NoArgumentList)).collect()
 }
 
 /// The format of a model that is deployed. A hub repository is a Hugging Face folder; a file that nobody has read yet goes

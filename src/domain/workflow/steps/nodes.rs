@@ -2,16 +2,38 @@
 
 use serde_json::Value;
 
-use super::{cluster, values};
+use super::cluster;
 use crate::domain::inventory::{DeviceType, Node};
 use crate::domain::problem::FieldError;
-use crate::domain::workflow::body::{Patch, Reader};
 use crate::domain::workflow::facts::Facts;
 use crate::domain::workflow::fields::join_words;
+use crate::domain::workflow::reader::{Patch, Reader};
 use crate::domain::workflow::state::{ChosenDevice, ChosenNode, WorkflowSteps};
+use crate::domain::workflow::values;
 
 const STEP: u8 = 4;
 const NO_NODES: &str = "Choose at least one node.";
+
+/// Why a node is refused.
+#[derive(Debug, thiserror::Error)]
+enum NodeError {
+    #[error("{NO_NODES}")]
+    NoNodes,
+    #[error("Nodes must be a list of nodes, each with its hostname.")]
+    NoList,
+    #[error("Each node needs its hostname.")]
+    NoHostname,
+    #[error("The devices of {0} must be a list.")]
+    NoDeviceList(String),
+    #[error("There is no node {hostname} in cluster {cluster}.")]
+    NotThere { hostname: String, cluster: String },
+    #[error("{hostname} is {status}. Choose another node.")]
+    NotReady { hostname: String, status: String },
+    #[error("{hostname} has no device of type {}.", join_words(.wanted))]
+    NoDevice { hostname: String, wanted: Vec<String> },
+    #[error("{0} is chosen twice.")]
+    Twice(String),
+}
 
 /// A node of the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,21 +57,21 @@ pub fn read(reader: &mut Reader<'_>) -> NodesPatch {
     NodesPatch {
         nodes: reader.field("nodes", STEP, |value| match value {
             Value::Array(nodes) => nodes.iter().map(asked).collect(),
-            _ => Err("Nodes must be a list of nodes, each with its hostname.".to_owned()),
+            _ => Err(NodeError::NoList),
         }),
         load_node: reader.field("load_node", STEP, |value| values::text(value, "Load node", 253)),
     }
 }
 
-fn asked(value: &Value) -> Result<AskedNode, String> {
+fn asked(value: &Value) -> Result<AskedNode, NodeError> {
     let hostname = value.get("hostname").and_then(Value::as_str).map(str::trim).filter(|hostname| !hostname.is_empty());
-    let Some(hostname) = hostname else { return Err("Each node needs its hostname.".to_owned()) };
+    let Some(hostname) = hostname else { return Err(NodeError::NoHostname) };
     let device_types = match value.get("devices") {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(devices)) => {
             devices.iter().filter_map(|device| device.get("type").and_then(Value::as_str)).map(str::to_owned).collect()
         }
-        Some(_) => return Err(format!("The devices of {hostname} must be a list.")),
+        Some(_) => return Err(NodeError::NoDeviceList(hostname.to_owned())),
     };
     Ok(AskedNode { hostname: hostname.to_owned(), device_types })
 }
@@ -64,17 +86,17 @@ fn type_name(kind: DeviceType) -> &'static str {
     }
 }
 
-/// A node of the cluster that is there and Ready, or a sentence.
-fn live<'a>(hostname: &str, cluster: &str, nodes: &'a [Node]) -> Result<&'a Node, String> {
+/// A node of the cluster that is there and Ready.
+fn live<'a>(hostname: &str, cluster: &str, nodes: &'a [Node]) -> Result<&'a Node, NodeError> {
     match nodes.iter().find(|node| node.hostname == hostname) {
-        None => Err(format!("There is no node {hostname} in cluster {cluster}.")),
-        Some(node) if !node.is_ready() => Err(format!("{hostname} is {}. Choose another node.", node.status)),
+        None => Err(NodeError::NotThere { hostname: hostname.to_owned(), cluster: cluster.to_owned() }),
+        Some(node) if !node.is_ready() => Err(NodeError::NotReady { hostname: hostname.to_owned(), status: node.status.clone() }),
         Some(node) => Ok(node),
     }
 }
 
 /// The selection that a list of device types means on a node: none or all leave the choice open.
-fn selection(wanted: &[String], node: &Node) -> Result<Vec<ChosenDevice>, String> {
+fn selection(wanted: &[String], node: &Node) -> Result<Vec<ChosenDevice>, NodeError> {
     let mut present: Vec<DeviceType> = Vec::new();
     for device in &node.devices {
         if !present.contains(&device.kind) {
@@ -87,7 +109,7 @@ fn selection(wanted: &[String], node: &Node) -> Result<Vec<ChosenDevice>, String
         return Ok(Vec::new());
     }
     if chosen.is_empty() {
-        return Err(format!("{} has no device of type {}.", node.hostname, join_words(wanted)));
+        return Err(NodeError::NoDevice { hostname: node.hostname.clone(), wanted: wanted.to_vec() });
     }
     Ok(chosen.into_iter().map(|kind| ChosenDevice { kind }).collect())
 }
@@ -109,9 +131,7 @@ pub fn apply(steps: &mut WorkflowSteps, patch: &NodesPatch, facts: &Facts, error
             // The same nodes in another order are no change.
             Ok(nodes) if same(&nodes, &steps.nodes) => {}
             Ok(nodes) => steps.nodes = nodes,
-            Err(messages) => {
-                errors.extend(messages.into_iter().map(|message| FieldError::at(STEP, "nodes", message)));
-            }
+            Err(refused) => errors.extend(refused.iter().map(|error| FieldError::at(STEP, "nodes", error.to_string()))),
         },
     }
     match &patch.load_node {
@@ -120,29 +140,29 @@ pub fn apply(steps: &mut WorkflowSteps, patch: &NodesPatch, facts: &Facts, error
         Patch::Set(hostname) if hostname.is_empty() => steps.load_node = None,
         Patch::Set(hostname) => match live(hostname, name, live_nodes) {
             Ok(_) => steps.load_node = Some(hostname.clone()),
-            Err(message) => errors.push(FieldError::at(STEP, "load_node", message)),
+            Err(error) => errors.push(FieldError::at(STEP, "load_node", error.to_string())),
         },
     }
 }
 
-fn choose(asked: &[AskedNode], cluster: &str, nodes: &[Node]) -> Result<Vec<ChosenNode>, Vec<String>> {
+fn choose(asked: &[AskedNode], cluster: &str, nodes: &[Node]) -> Result<Vec<ChosenNode>, Vec<NodeError>> {
     if asked.is_empty() {
-        return Err(vec![NO_NODES.to_owned()]);
+        return Err(vec![NodeError::NoNodes]);
     }
     let mut chosen: Vec<ChosenNode> = Vec::with_capacity(asked.len());
-    let mut messages = Vec::new();
+    let mut refused = Vec::new();
     for (index, node) in asked.iter().enumerate() {
         if asked[..index].iter().any(|other| other.hostname == node.hostname) {
-            messages.push(format!("{} is chosen twice.", node.hostname));
+            refused.push(NodeError::Twice(node.hostname.clone()));
             continue;
         }
         let devices = live(&node.hostname, cluster, nodes).and_then(|found| selection(&node.device_types, found));
         match devices {
             Ok(devices) => chosen.push(ChosenNode { hostname: node.hostname.clone(), devices }),
-            Err(message) => messages.push(message),
+            Err(error) => refused.push(error),
         }
     }
-    if messages.is_empty() { Ok(chosen) } else { Err(messages) }
+    if refused.is_empty() { Ok(chosen) } else { Err(refused) }
 }
 
 fn same(one: &[ChosenNode], other: &[ChosenNode]) -> bool {
@@ -155,13 +175,13 @@ pub fn check(steps: &WorkflowSteps, facts: &Facts, errors: &mut Vec<FieldError>)
     for chosen in &steps.nodes {
         let wanted: Vec<String> = chosen.devices.iter().map(|device| type_name(device.kind).to_owned()).collect();
         let looked = live(&chosen.hostname, &found.cluster.name, nodes).and_then(|node| selection(&wanted, node));
-        if let Err(message) = looked {
-            errors.push(FieldError::at(STEP, "nodes", message));
+        if let Err(error) = looked {
+            errors.push(FieldError::at(STEP, "nodes", error.to_string()));
         }
     }
     if let Some(hostname) = &steps.load_node
-        && let Err(message) = live(hostname, &found.cluster.name, nodes)
+        && let Err(error) = live(hostname, &found.cluster.name, nodes)
     {
-        errors.push(FieldError::at(STEP, "load_node", message));
+        errors.push(FieldError::at(STEP, "load_node", error.to_string()));
     }
 }

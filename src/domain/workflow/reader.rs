@@ -1,0 +1,93 @@
+//! Reading a body's fields one by one.
+
+use std::fmt::Display;
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::fields::{label, title};
+use super::values;
+use crate::domain::problem::FieldError;
+
+/// What a body does with a field. Fields that are left out stay as they are; `null` empties an optional one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Patch<T> {
+    /// Left out.
+    #[default]
+    Keep,
+    /// `null`.
+    Clear,
+    /// A value.
+    Set(T),
+}
+
+impl<T> Patch<T> {
+    /// The value that was sent.
+    pub fn set(&self) -> Option<&T> {
+        match self {
+            Self::Set(value) => Some(value),
+            Self::Keep | Self::Clear => None,
+        }
+    }
+
+    /// Does it to a stored field.
+    pub(super) fn apply(self, stored: &mut Option<T>) {
+        match self {
+            Self::Keep => {}
+            Self::Clear => *stored = None,
+            Self::Set(value) => *stored = Some(value),
+        }
+    }
+}
+
+/// Reads fields one by one and collects what is wrong with them.
+pub(super) struct Reader<'a> {
+    pub(super) fields: &'a Map<String, Value>,
+    pub(super) errors: Vec<FieldError>,
+}
+
+impl Reader<'_> {
+    /// Whether a field is there at all.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.fields.contains_key(field)
+    }
+
+    /// Reads a field; `read` answers a sentence about what is wrong.
+    pub(super) fn field<T, E: Display>(&mut self, field: &str, step: u8, read: impl FnOnce(&Value) -> Result<T, E>) -> Patch<T> {
+        match self.fields.get(field) {
+            None => Patch::Keep,
+            Some(Value::Null) => Patch::Clear,
+            Some(value) => match read(value) {
+                Ok(value) => Patch::Set(value),
+                Err(error) => {
+                    self.errors.push(FieldError::at(step, field, error.to_string()));
+                    Patch::Keep
+                }
+            },
+        }
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn whole(&mut self, field: &str, step: u8, least: u64, most: u64) -> Patch<u64> {
+        self.field(field, step, |value| values::whole_between(value, &title(field), least, most))
+    }
+
+    /// A whole number within bounds that fit 32 bits.
+    pub(super) fn whole32(&mut self, field: &str, step: u8, least: u32, most: u32) -> Patch<u32> {
+        match self.whole(field, step, least.into(), most.into()) {
+            Patch::Set(number) => Patch::Set(number as u32),
+            Patch::Clear => Patch::Clear,
+            Patch::Keep => Patch::Keep,
+        }
+    }
+
+    /// True or false.
+    pub(super) fn flag(&mut self, field: &str, step: u8) -> Patch<bool> {
+        self.field(field, step, |value| value.as_bool().ok_or_else(|| format!("{field} must be true or false.")))
+    }
+
+    /// The id of something.
+    pub(super) fn id(&mut self, field: &str, step: u8) -> Patch<Uuid> {
+        self.field(field, step, |value| values::id(value).ok_or_else(|| format!("{field} must be the id of a {}.", label(field))))
+    }
+}
