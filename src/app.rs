@@ -1,13 +1,15 @@
 //! The document around every page, and which page is at which address.
 
 use leptos::prelude::*;
-use leptos_meta::{Title, provide_meta_context};
+use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use crate::api::functions::account::current_visit;
-use crate::components::heading::{Hydrated, JumpLink};
+use crate::api::functions::forms::chosen_theme;
+use crate::components::heading::JumpLink;
 use crate::components::site::SiteHeader;
+use crate::islands::Alive;
 use crate::pages::accept_link::AcceptLinkPage;
 use crate::pages::clusters::{ClusterPage, ClustersPage};
 use crate::pages::credentials::{CredentialsPage, NewCredentialPage};
@@ -35,12 +37,8 @@ const LINKS: &[(&str, &str)] = &[
     ("/settings", "Settings"),
 ];
 
-/// The document, drawn on the server only.
-#[cfg(feature = "ssr")]
+/// The document.
 pub fn shell(options: LeptosOptions, style_sheet: String) -> impl IntoView {
-    use crate::api::functions::forms::chosen_theme;
-    use leptos_meta::MetaTags;
-
     let theme = chosen_theme();
     view! {
         <!DOCTYPE html>
@@ -52,11 +50,12 @@ pub fn shell(options: LeptosOptions, style_sheet: String) -> impl IntoView {
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
                 <link rel="stylesheet" href=style_sheet />
                 <AutoReload options=options.clone() />
-                <HydrationScripts options=options />
+                <HydrationScripts options=options islands=true />
                 <MetaTags />
             </head>
             <body>
                 <App />
+                <Alive />
             </body>
         </html>
     }
@@ -69,17 +68,6 @@ pub fn shell(options: LeptosOptions, style_sheet: String) -> impl IntoView {
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
-    let hydrated = RwSignal::new(false);
-    provide_context(Hydrated(hydrated));
-    Effect::new(move |_| {
-        // After everything else that waits for the page to come to life; tests wait for the mark as well.
-        request_animation_frame(move || {
-            hydrated.set(true);
-            if let Some(body) = document().body() {
-                let _ = body.set_attribute("data-hydrated", "");
-            }
-        });
-    });
     let visit = Resource::new(|| (), |()| current_visit());
     view! {
         <Title text="Dyno" />

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use uuid::Uuid;
 
 use crate::components::button::Look;
-use crate::components::copy::CopyText;
+use crate::islands::CopyText;
 use crate::domain::repeat::Repeat;
 
 /// A button that opens the command, with what it needs.
@@ -19,7 +19,7 @@ pub fn CopyAsCommand(
         view! {
             <p>
                 "The flags cannot say all of this load. "
-                <a href=format!("/api/v1/runs/{run}/plan") download=plan_file(run) rel="external">
+                <a href=format!("/api/v1/runs/{run}/plan") download=plan_file(run)>
                     "Download its plan"
                 </a>" first."
             </p>

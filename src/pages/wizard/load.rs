@@ -1,6 +1,7 @@
 //! Step 2: lengths or datasets, how many requests, the warm-up; what else there is stands under "More options".
 
 use leptos::prelude::*;
+use server_fn::ServerFn;
 
 use super::frame::{Frame, Place, StepForm};
 use super::load_more::MoreOptions;
@@ -9,7 +10,6 @@ use crate::api::functions::workflows::SaveLoad;
 use crate::components::banner::Empty;
 use crate::components::button::{LinkButton, Look, Submit};
 use crate::components::field::{Choice, ChoiceGroup, TextField};
-use crate::components::form::Unsent;
 use crate::components::number::{count, figure, grouped};
 use crate::domain::benchmark::{EvalWith, LoadSpec};
 use crate::domain::inventory::Dataset;
@@ -25,8 +25,6 @@ pub fn LoadStep(
     /// What datasets were searched for.
     search: String,
 ) -> impl IntoView {
-    let unsent = Unsent::watch();
-    let action = ServerAction::<SaveLoad>::new();
     let flash = place.flash.clone();
     let Some(view) = place.view.clone() else { return ().into_any() };
     let load = view.answer.workflow_steps.load.clone();
@@ -75,8 +73,8 @@ pub fn LoadStep(
         ("Output tokens", "Length of each answer. An engine that Dyno starts is told not to stop earlier. Embeddings have none.")
     };
     view! {
-        <Frame place=place.clone() unsent=unsent>
-            <StepForm action=action place=place unsent=unsent>
+        <Frame place=place.clone()>
+            <StepForm action=SaveLoad::url() place=place>
                 <input type="hidden" name="eval_with" value=form.eval_with.clone() />
                 <input type="hidden" name="default_requests" value=form.default_requests.clone() />
                 <input type="hidden" name="default_warmup" value=form.default_warmup.clone() />
