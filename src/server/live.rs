@@ -209,8 +209,7 @@ impl Follower {
         let log = self.live.log(stage)?;
         let owner = self.live.run.stages.iter().find(|known| known.id == stage)?;
         let state = if log::opens(owner) { "open" } else { "closed" };
-        let lines: String =
-            log.lines.iter().filter(|line| line.seq > after).map(|line| html(|| log::entry(line))).collect();
+        let lines: String = log.lines.iter().filter(|line| line.seq > after).map(|line| html(|| log::entry(line))).collect();
         Some(self.event("log", format!("{} {state} ({})\n{lines}", stage.as_str(), log::length(Some(log)))))
     }
 

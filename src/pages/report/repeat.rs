@@ -4,8 +4,8 @@ use leptos::prelude::*;
 use uuid::Uuid;
 
 use crate::components::button::Look;
-use crate::islands::CopyText;
 use crate::domain::repeat::Repeat;
+use crate::islands::CopyText;
 
 /// A button that opens the command, with what it needs.
 #[component]

@@ -57,8 +57,7 @@ pub fn ModelStep(
                 Choice::new(id, model.name.clone(), checked).with(view! { <p class="hint">{facts}</p> })
             })
             .collect();
-        view! { <ChoiceGroup name="model_id" legend="Model" choices=choices error=flash.error("model_id") /> }
-        .into_any()
+        view! { <ChoiceGroup name="model_id" legend="Model" choices=choices error=flash.error("model_id") /> }.into_any()
     };
     let engine = (!local_ids.is_empty()).then(|| engine_fields(&flash, &steps.serving, engines, administrator, of_engine));
     let credential = (!cloud_ids.is_empty()).then(|| {
