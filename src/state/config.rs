@@ -147,6 +147,12 @@ impl Config {
         let mut options = file.unwrap_or_else(|| LeptosOptions::builder().output_name("dyno").build());
         options.site_addr = self.site_addr;
         options.site_root = self.site_root.display().to_string().into();
+        // `cargo leptos` names its files itself.
+        if std::env::var_os("LEPTOS_OUTPUT_NAME").is_none()
+            && let Some(name) = built_name(&self.site_root.join(&*options.site_pkg_dir))
+        {
+            options.output_name = name.into();
+        }
         options
     }
 
@@ -158,6 +164,12 @@ impl Config {
             None => format!("http://{}", self.site_addr),
         }
     }
+}
+
+/// What the files of the browser's half are called, with the hash of what is in them: `scripts/build.sh` writes it down.
+fn built_name(folder: &Path) -> Option<String> {
+    let name = std::fs::read_to_string(folder.join("name.txt")).ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 /// A token that can't be guessed; a shorter one would open everything to whoever tries.
@@ -244,6 +256,14 @@ mod tests {
         std::fs::create_dir_all(target.join("site")).unwrap();
         assert_eq!(site_root(None, &target.join("release/dyno")), target.join("site"));
         assert_eq!(site_root(Some(target.to_owned()), &target.join("release/dyno")), target);
+    }
+
+    #[test]
+    fn the_build_says_what_its_files_are_called() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(built_name(folder.path()), None);
+        std::fs::write(folder.path().join("name.txt"), "dyno.0a4be2f5c9d3e881\n").unwrap();
+        assert_eq!(built_name(folder.path()).as_deref(), Some("dyno.0a4be2f5c9d3e881"));
     }
 
     /// `Leptos.toml` is read at run time, Cargo.toml's table by the build: where both have a key, they agree.
