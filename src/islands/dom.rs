@@ -17,6 +17,12 @@ pub fn show(id: &str, shown: bool) {
     }
 }
 
+/// The elements within another that a selector names.
+pub fn all(within: &Element, selector: &str) -> Vec<Element> {
+    let Ok(found) = within.query_selector_all(selector) else { return Vec::new() };
+    (0..found.length()).filter_map(|index| found.get(index)?.dyn_into().ok()).collect()
+}
+
 /// A whole page, read.
 pub fn parse(html: &str) -> Option<Document> {
     web_sys::DomParser::new().ok()?.parse_from_string(html, web_sys::SupportedType::TextHtml).ok()

@@ -9,6 +9,7 @@ mod follow_run;
 mod form_guard;
 mod renew;
 mod reveal;
+mod step_check;
 mod theme_switch;
 
 pub use alive::Alive;
@@ -17,4 +18,5 @@ pub use follow_run::FollowRun;
 pub use form_guard::FormGuard;
 pub use renew::Renew;
 pub use reveal::Reveal;
+pub use step_check::StepCheck;
 pub use theme_switch::ThemeSwitch;

@@ -103,7 +103,7 @@ impl Body {
         let Value::Object(fields) = value else {
             return Err(vec![FieldError::new("body", "The body must be a JSON object.")]);
         };
-        let mut reader = Reader { fields, errors: Vec::new() };
+        let mut reader = Reader::new(fields);
         let step = reader.step();
         let call = reader.call(step);
         reader.refuse_foreign(step);
@@ -134,6 +134,12 @@ fn canonical(field: &str) -> &str {
 pub(super) struct Reader<'a> {
     fields: &'a Map<String, Value>,
     pub(super) errors: Vec<FieldError>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(fields: &'a Map<String, Value>) -> Self {
+        Self { fields, errors: Vec::new() }
+    }
 }
 
 impl Reader<'_> {

@@ -141,9 +141,18 @@ impl LoadForm {
     /// What was typed last stands before what is stored.
     #[must_use]
     pub fn typed(self, flash: &Flash) -> Self {
+        self.with(&flash.entries)
+    }
+
+    /// The fields as a form sends them.
+    pub fn of_entries(entries: &[(String, String)]) -> Self {
+        Self::default().with(entries)
+    }
+
+    fn with(self, entries: &[(String, String)]) -> Self {
         let mut fields = self.fields();
         for (name, value) in &mut fields {
-            if let Some(typed) = flash.entry(name) {
+            if let Some((_, typed)) = entries.iter().find(|(known, _)| known == name) {
                 *value = json!(typed);
             }
         }

@@ -13,6 +13,7 @@ pub mod needs;
 pub mod page;
 pub mod sentence;
 pub mod state;
+pub mod step_form;
 pub mod steps;
 
 #[cfg(test)]

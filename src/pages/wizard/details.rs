@@ -7,6 +7,7 @@ use super::frame::{Frame, Place, StepForm};
 use crate::api::functions::workflows::SaveDetails;
 use crate::components::field::{Choice, ChoiceGroup, TextArea, TextField, Width};
 use crate::domain::benchmark::EvalWith;
+use crate::domain::workflow::step_form::FormRules;
 
 /// Name, tags, description, requests in flight, evaluation method.
 #[component]
@@ -38,7 +39,7 @@ pub fn DetailsStep(
     ];
     view! {
         <Frame place=place.clone()>
-            <StepForm action=SaveDetails::url() place=place>
+            <StepForm action=SaveDetails::url() place=place check=FormRules::Details>
                 <TextField
                     name="name"
                     label="Name"

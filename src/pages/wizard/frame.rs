@@ -9,14 +9,15 @@ use super::steps::StepList;
 use crate::api::functions::workflows::WizardView;
 use crate::components::banner::{Banner, Notice};
 use crate::components::button::{Look, Submit};
-use crate::components::field::field_id;
+use crate::components::field::{FieldMessage, field_id};
 use crate::components::form::{ErrorSummary, SummaryLine, Target, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::components::icon::{Icon, IconName};
 use crate::domain::form::Flash;
 use crate::domain::workflow::Page;
 use crate::domain::workflow::fields::{label, labels, step_of};
-use crate::islands::{FormGuard, Reveal};
+use crate::domain::workflow::step_form::FormRules;
+use crate::islands::{FormGuard, Reveal, StepCheck};
 
 /// Which page of which draft is shown, and why.
 #[derive(Debug, Clone)]
@@ -184,6 +185,9 @@ pub fn StepForm(
     /// What the button says.
     #[prop(default = "Continue".to_owned(), into)]
     button: String,
+    /// What its fields are checked by while they are typed.
+    #[prop(optional)]
+    check: Option<FormRules>,
     /// The fields.
     children: Children,
 ) -> impl IntoView {
@@ -207,6 +211,15 @@ pub fn StepForm(
                 <Submit text=button look=Look::Primary />
             </div>
         </form>
+        {check
+            .map(|rules| {
+                view! {
+                    <template id="field-message">
+                        <FieldMessage name="" error=Some(String::new()) />
+                    </template>
+                    <StepCheck form=FORM rules=rules />
+                }
+            })}
         <FormGuard form=FORM unsaved=unsaved />
         <Reveal form=FORM />
     }

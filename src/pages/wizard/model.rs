@@ -14,6 +14,7 @@ use crate::components::number::{bytes, grouped, magnitude};
 use crate::domain::benchmark::{EngineKind, Serving};
 use crate::domain::form::Flash;
 use crate::domain::inventory::{Credential, EngineAvailability, FileLocation, Model, ModelFormat, ModelSource};
+use crate::domain::workflow::step_form::FormRules;
 
 /// The model and what serves or opens it.
 #[component]
@@ -66,7 +67,7 @@ pub fn ModelStep(
     });
     view! {
         <Frame place=place.clone()>
-            <StepForm action=SaveModel::url() place=place>
+            <StepForm action=SaveModel::url() place=place check=FormRules::Model>
                 {model_choices}
                 {engine}
                 {credential}
