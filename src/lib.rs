@@ -33,7 +33,7 @@ pub mod state;
 pub mod store;
 
 /// Prepares the browser for the islands of the page that the server drew.
-#[cfg(feature = "hydrate")]
+#[cfg(feature = "browser")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();

@@ -18,7 +18,7 @@ pub fn CopyText(
     Effect::new(move |_| may_copy.set(window().is_secure_context()));
     let taken = text.clone();
     let copy = move |_| {
-        #[cfg(feature = "hydrate")]
+        #[cfg(feature = "browser")]
         {
             let taken = taken.clone();
             leptos::task::spawn_local(async move {
@@ -29,7 +29,7 @@ pub fn CopyText(
                 });
             });
         }
-        #[cfg(not(feature = "hydrate"))]
+        #[cfg(not(feature = "browser"))]
         let _ = (&taken, said);
     };
     view! {

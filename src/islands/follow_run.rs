@@ -10,16 +10,16 @@ pub fn FollowRun(
     /// The number of the last event that the page has.
     after: i64,
 ) -> impl IntoView {
-    #[cfg(feature = "hydrate")]
+    #[cfg(feature = "browser")]
     {
         in_browser::watch_logs(&address);
         leptos::task::spawn_local(in_browser::follow(address, after));
     }
-    #[cfg(not(feature = "hydrate"))]
+    #[cfg(not(feature = "browser"))]
     let _ = (address, after);
 }
 
-#[cfg(feature = "hydrate")]
+#[cfg(feature = "browser")]
 mod in_browser {
     use futures::future::{Either, select};
     use futures::stream::{SelectAll, StreamExt};

@@ -11,13 +11,13 @@ pub fn FormGuard(
     /// Whether it holds what is saved nowhere: the entries of a refused form.
     unsaved: bool,
 ) -> impl IntoView {
-    #[cfg(feature = "hydrate")]
+    #[cfg(feature = "browser")]
     in_browser::guard(&form, unsaved);
-    #[cfg(not(feature = "hydrate"))]
+    #[cfg(not(feature = "browser"))]
     let _ = (form, unsaved);
 }
 
-#[cfg(feature = "hydrate")]
+#[cfg(feature = "browser")]
 mod in_browser {
     use std::cell::Cell;
     use std::rc::Rc;

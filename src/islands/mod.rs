@@ -3,12 +3,13 @@
 
 mod alive;
 mod copy_text;
-#[cfg(feature = "hydrate")]
+#[cfg(feature = "browser")]
 mod dom;
 mod follow_run;
 mod form_guard;
 mod renew;
 mod reveal;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
 mod step_check;
 mod theme_switch;
 
@@ -18,5 +19,6 @@ pub use follow_run::FollowRun;
 pub use form_guard::FormGuard;
 pub use renew::Renew;
 pub use reveal::Reveal;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub use step_check::StepCheck;
 pub use theme_switch::ThemeSwitch;

@@ -15,13 +15,13 @@ pub fn Renew(
     #[prop(into)]
     address: String,
 ) -> impl IntoView {
-    #[cfg(feature = "hydrate")]
+    #[cfg(feature = "browser")]
     leptos::task::spawn_local(in_browser::renew(part, every_ms, address));
-    #[cfg(not(feature = "hydrate"))]
+    #[cfg(not(feature = "browser"))]
     let _ = (part, every_ms, address);
 }
 
-#[cfg(feature = "hydrate")]
+#[cfg(feature = "browser")]
 mod in_browser {
     use gloo_net::http::Request;
     use leptos::prelude::window;

@@ -10,13 +10,13 @@ pub fn Reveal(
     #[prop(into)]
     form: String,
 ) -> impl IntoView {
-    #[cfg(feature = "hydrate")]
+    #[cfg(feature = "browser")]
     in_browser::look_after(&form);
-    #[cfg(not(feature = "hydrate"))]
+    #[cfg(not(feature = "browser"))]
     let _ = form;
 }
 
-#[cfg(feature = "hydrate")]
+#[cfg(feature = "browser")]
 mod in_browser {
     use leptos::prelude::*;
     use wasm_bindgen::JsCast;

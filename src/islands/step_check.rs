@@ -13,13 +13,13 @@ pub fn StepCheck(
     /// The step's rules.
     rules: FormRules,
 ) -> impl IntoView {
-    #[cfg(feature = "hydrate")]
+    #[cfg(feature = "browser")]
     in_browser::watch(&form, rules);
-    #[cfg(not(feature = "hydrate"))]
+    #[cfg(not(feature = "browser"))]
     let _ = (form, rules);
 }
 
-#[cfg(feature = "hydrate")]
+#[cfg(feature = "browser")]
 mod in_browser {
     use std::cell::RefCell;
     use std::rc::Rc;

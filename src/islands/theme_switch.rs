@@ -14,9 +14,9 @@ pub fn ThemeSwitch(
     let address = action.clone();
     let choose = move |event: leptos::ev::MouseEvent, theme: &'static str| {
         event.prevent_default();
-        #[cfg(feature = "hydrate")]
+        #[cfg(feature = "browser")]
         send(address.clone(), theme, current);
-        #[cfg(not(feature = "hydrate"))]
+        #[cfg(not(feature = "browser"))]
         let _ = (&address, theme, current);
     };
     view! {
@@ -44,7 +44,7 @@ pub fn ThemeSwitch(
 }
 
 /// Keeps the choice, and shows it once it is kept.
-#[cfg(feature = "hydrate")]
+#[cfg(feature = "browser")]
 fn send(address: String, theme: &'static str, current: RwSignal<String>) {
     leptos::task::spawn_local(async move {
         let request = gloo_net::http::Request::post(&address)

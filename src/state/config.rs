@@ -147,11 +147,11 @@ impl Config {
         let mut options = file.unwrap_or_else(|| LeptosOptions::builder().output_name("dyno").build());
         options.site_addr = self.site_addr;
         options.site_root = self.site_root.display().to_string().into();
-        // `cargo leptos` names its files itself.
+        // `cargo leptos` names its files itself, and builds one program for all pages.
         if std::env::var_os("LEPTOS_OUTPUT_NAME").is_none()
-            && let Some(name) = built_name(&self.site_root.join(&*options.site_pkg_dir))
+            && let Some(program) = browser_program(&self.site_root.join(&*options.site_pkg_dir), "pages")
         {
-            options.output_name = name.into();
+            options.output_name = program.into();
         }
         options
     }
@@ -166,10 +166,11 @@ impl Config {
     }
 }
 
-/// What the files of the browser's half are called, with the hash of what is in them: `scripts/build.sh` writes it down.
-fn built_name(folder: &Path) -> Option<String> {
-    let name = std::fs::read_to_string(folder.join("name.txt")).ok()?;
-    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+/// What the files of one of the browser's programs are called, with the hash of what is in them: `scripts/build.sh` writes it
+/// down.
+pub fn browser_program(folder: &Path, which: &str) -> Option<String> {
+    let names = std::fs::read_to_string(folder.join("names.txt")).ok()?;
+    names.lines().find_map(|line| line.strip_prefix(which)?.strip_prefix(' ').map(str::to_owned))
 }
 
 /// A token that can't be guessed; a shorter one would open everything to whoever tries.
@@ -261,9 +262,10 @@ mod tests {
     #[test]
     fn the_build_says_what_its_files_are_called() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(built_name(folder.path()), None);
-        std::fs::write(folder.path().join("name.txt"), "dyno.0a4be2f5c9d3e881\n").unwrap();
-        assert_eq!(built_name(folder.path()).as_deref(), Some("dyno.0a4be2f5c9d3e881"));
+        assert_eq!(browser_program(folder.path(), "pages"), None);
+        std::fs::write(folder.path().join("names.txt"), "pages dyno.0a4be2f5c9d3e881\nwizard wizard.c2d3e8810a4be2f5\n").unwrap();
+        assert_eq!(browser_program(folder.path(), "pages").as_deref(), Some("dyno.0a4be2f5c9d3e881"));
+        assert_eq!(browser_program(folder.path(), "wizard").as_deref(), Some("wizard.c2d3e8810a4be2f5"));
     }
 
     /// `Leptos.toml` is read at run time, Cargo.toml's table by the build: where both have a key, they agree.
