@@ -8,25 +8,46 @@ say "Building the server (target/release/dyno)"
 cargo build --release --bin dyno
 
 say "Building the browser's half (target/site)"
-cargo build --lib --no-default-features --features hydrate --target "$wasm_target" --profile wasm-release
-
 site=target/site
-wasm=target/$wasm_target/wasm-release/dyno.wasm
-mkdir -p "$site/pkg"
-if [ ! -f "$site/pkg/dyno_bg.wasm" ] || [ "$wasm" -nt "$site/pkg/dyno_bg.wasm" ]; then
-  work=$(mktemp -d "$root/target/site-XXXXXX")
-  trap 'rm -rf "$work"' EXIT
-  wasm-bindgen --target web --no-typescript --out-dir "$work" --out-name dyno "$wasm"
+pkg=$site/pkg
+mkdir -p "$pkg"
+work=$(mktemp -d "$root/target/site-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+# NAME FEATURE: the browser's program of that name, into target/site/pkg, and its name with the hash of what is in it into names.txt.
+program() {
+  local wasm=target/wasm-release/$1.wasm name
+  # As a cdylib alone: cargo optimises over all crates only where no rlib is asked for as well.
+  cargo rustc --lib --crate-type cdylib --no-default-features --features "$2" --target "$wasm_target" --profile wasm-release
+  mkdir -p target/wasm-release
+  if cmp -s "target/$wasm_target/wasm-release/dyno.wasm" "$wasm" && [ -f "$wasm.name" ] && [ -f "$pkg/$(cat "$wasm.name").js" ]; then
+    echo "$1 $(cat "$wasm.name")" >> "$work/names.txt"
+    return
+  fi
+  cp "target/$wasm_target/wasm-release/dyno.wasm" "$wasm"
+  wasm-bindgen --target web --no-typescript --out-dir "$work/$1" --out-name dyno "$wasm"
   # Only what browsers have had for years; "all features" writes what no browser reads yet.
   wasm-opt -Oz --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals \
-    --enable-reference-types --enable-multivalue -o "$work/dyno_bg.opt.wasm" "$work/dyno_bg.wasm"
-  mv "$work/dyno_bg.opt.wasm" "$site/pkg/dyno_bg.wasm"
-  mv "$work/dyno.js" "$site/pkg/dyno.js"
-  if [ -d "$work/snippets" ]; then rm -rf "$site/pkg/snippets"; mv "$work/snippets" "$site/pkg/snippets"; fi
-  for file in dyno_bg.wasm dyno.js; do
-    node -e 'const z=require("zlib"),f=require("fs"),p=process.argv[1];
-      f.writeFileSync(p+".br",z.brotliCompressSync(f.readFileSync(p),{params:{[z.constants.BROTLI_PARAM_QUALITY]:11}}))' "$site/pkg/$file"
+    --enable-reference-types --enable-multivalue -o "$work/$1/opt.wasm" "$work/$1/dyno_bg.wasm"
+  # Names say what is in the files, so that browsers may keep them for ever; the server reads the names at its start.
+  name=$1.$(cat "$work/$1/opt.wasm" "$work/$1/dyno.js" | sha256sum | cut -c 1-16)
+  mv "$work/$1/opt.wasm" "$work/${name}_bg.wasm"
+  mv "$work/$1/dyno.js" "$work/$name.js"
+  for file in "${name}_bg.wasm" "$name.js"; do
+    node -e 'const z=require("zlib"),f=require("fs"),p=process.argv[1],b=f.readFileSync(p);
+      f.writeFileSync(p+".br",z.brotliCompressSync(b,{params:{[z.constants.BROTLI_PARAM_QUALITY]:11}}));
+      f.writeFileSync(p+".gz",z.gzipSync(b,{level:9}))' "$work/$file"
+    mv "$work/$file" "$work/$file.br" "$work/$file.gz" "$pkg/"
   done
-fi
+  if [ -d "$work/$1/snippets" ]; then cp -R "$work/$1/snippets" "$pkg/"; fi
+  echo "$name" > "$wasm.name"
+  echo "$1 $name" >> "$work/names.txt"
+}
+program pages browser
+program wizard hydrate
+mv "$work/names.txt" "$pkg/names.txt"
+# What was built earlier stays for a day: a portal that still runs on it names it.
+find "$pkg" -maxdepth 1 -type f -mmin +1440 ! -name names.txt $(sed 's/^[a-z]* \(.*\)/! -name \1*/' "$pkg/names.txt") -delete
 cp -R public/. "$site/"
-say "Built: target/release/dyno, target/site ($(wc -c < "$site/pkg/dyno_bg.wasm.br") bytes of WASM, brotli)"
+sizes=$(while read -r which name; do echo "$which $(wc -c < "$pkg/${name}_bg.wasm.br")"; done < "$pkg/names.txt" | paste -sd, | sed 's/,/, /g')
+say "Built: target/release/dyno, target/site (bytes of WASM, brotli: $sizes)"

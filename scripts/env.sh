@@ -12,10 +12,17 @@ fail() { printf '\033[1m[dyno]\033[0m %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 can_install_packages() { have apt-get && [ "$(id -u)" = 0 ]; }
 
-# Debian's second Rust (rustc-web) lies in /usr/bin; once set-up has chosen it, every script uses it.
+# Debian's second Rust (rustc-web) lies in /usr/bin; once set-up has chosen it, every script uses it, with the standard library
+# for WASM that set-up has compiled for that very compiler.
 use_tools() {
-  if [ -f "$tools/use-debian-rust" ]; then PATH="/usr/bin:$PATH"; fi
   PATH="$tools/bin:$tools/node_modules/.bin:$PATH"
+  if [ -f "$tools/use-debian-rust" ]; then
+    PATH="/usr/bin:$PATH"
+    wasm_sysroot="$tools/wasm-std-$(rustc -vV | sed -n 's/^commit-hash: //p')"
+    if [ -d "$wasm_sysroot" ]; then
+      export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="--sysroot=$wasm_sysroot"
+    fi
+  fi
   export PATH
 }
 use_tools
@@ -27,7 +34,7 @@ set_up() {
 }
 
 has_wasm_target() {
-  local sysroot
-  sysroot=$(rustc --print sysroot 2>/dev/null) || return 1
+  local sysroot=${wasm_sysroot:-}
+  if [ -z "$sysroot" ]; then sysroot=$(rustc --print sysroot 2>/dev/null) || return 1; fi
   compgen -G "$sysroot/lib/rustlib/$wasm_target/lib/libstd-*.rlib" >/dev/null
 }

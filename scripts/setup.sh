@@ -28,7 +28,7 @@ setup_rust() {
     if can_install_packages && { apt-cache show rustc-web >/dev/null 2>&1 || { apt-get update -qq && apt-cache show rustc-web >/dev/null 2>&1; }; }; then
       packages rustc-web cargo-web rust-web-src rust-web-llvm lld-22 rust-web-clippy rustfmt-web
       touch "$tools/use-debian-rust"
-      PATH="/usr/bin:$PATH"; export PATH
+      use_tools
     else
       fail "Rust 1.94 or later with its WASM target is needed. Run: rustup update && rustup target add $wasm_target"
     fi
@@ -36,18 +36,25 @@ setup_rust() {
   if has_wasm_target; then return; fi
   say "Compiling Rust's standard library for WASM from its source (about a minute)"
   local folder target_lib
-  folder=$(mktemp -d)
+  folder=$(mktemp -d "$tools/wasm-std-XXXXXX")
+  target_lib="$folder/lib/rustlib/$wasm_target/lib"
+  mkdir -p "$target_lib"
   (
-    cd "$folder"
+    mkdir "$folder/empty"
+    cd "$folder/empty"
     cargo init --quiet --lib --name empty --vcs none .
-    RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$folder/target" cargo build --quiet -Zbuild-std=std,panic_abort,panic_unwind,proc_macro \
+    # Small, and with the bitcode that optimising over all crates needs.
+    export RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$folder/target" CARGO_PROFILE_RELEASE_OPT_LEVEL=z
+    export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-C embed-bitcode=yes"
+    cargo build --quiet -Zbuild-std=std,panic_abort,panic_unwind,proc_macro -Zbuild-std-features=panic-unwind,optimize_for_size \
       --target "$wasm_target" --release
-    rm -f target/"$wasm_target"/release/deps/libempty-*
-    target_lib="$(rustc --print sysroot)/lib/rustlib/$wasm_target/lib"
-    mkdir -p "$target_lib"
-    cp target/"$wasm_target"/release/deps/*.rlib "$target_lib/"
+    rm -f "$folder/target/$wasm_target"/release/deps/libempty-*
+    cp "$folder/target/$wasm_target"/release/deps/*.rlib "$target_lib/"
   )
-  rm -rf "$folder"
+  rm -rf "$folder/empty" "$folder/target"
+  # Somebody else may have been quicker.
+  mv -T "$folder" "$wasm_sysroot" 2>/dev/null || rm -rf "$folder"
+  use_tools
   has_wasm_target || fail "The WASM target could not be set up. With rustup, run: rustup target add $wasm_target"
 }
 

@@ -1,13 +1,18 @@
 //! The document around every page, and which page is at which address.
 
+use std::path::Path;
+
+use axum::http::request::Parts;
 use leptos::prelude::*;
-use leptos_meta::{Title, provide_meta_context};
+use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use crate::api::functions::account::current_visit;
-use crate::components::heading::{Hydrated, JumpLink};
+use crate::api::functions::forms::chosen_theme;
+use crate::components::heading::JumpLink;
 use crate::components::site::SiteHeader;
+use crate::islands::Alive;
 use crate::pages::accept_link::AcceptLinkPage;
 use crate::pages::clusters::{ClusterPage, ClustersPage};
 use crate::pages::credentials::{CredentialsPage, NewCredentialPage};
@@ -22,6 +27,7 @@ use crate::pages::settings::SettingsPage;
 use crate::pages::sign_in::SignInPage;
 use crate::pages::try_it::TryItPage;
 use crate::pages::wizard::{NewBenchmark, WizardPage};
+use crate::state::config::browser_program;
 
 /// The main navigation. Every page here needs a sign-in.
 const LINKS: &[(&str, &str)] = &[
@@ -35,30 +41,53 @@ const LINKS: &[(&str, &str)] = &[
     ("/settings", "Settings"),
 ];
 
-/// The document, drawn on the server only.
-#[cfg(feature = "ssr")]
-pub fn shell(options: LeptosOptions, style_sheet: String) -> impl IntoView {
-    use crate::api::functions::forms::chosen_theme;
-    use leptos_meta::MetaTags;
+/// The document around every page.
+#[derive(Debug, Clone)]
+pub struct Document {
+    options: LeptosOptions,
+    /// The same with the program that checks the wizard's forms; other pages do without its weight.
+    wizard: LeptosOptions,
+    style_sheet: String,
+}
 
-    let theme = chosen_theme();
-    view! {
-        <!DOCTYPE html>
-        <html lang="en" data-theme=theme>
-            <head>
-                <meta charset="utf-8" />
-                <meta name="viewport" content="width=device-width, initial-scale=1" />
-                <meta name="color-scheme" content="light dark" />
-                <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
-                <link rel="stylesheet" href=style_sheet />
-                <AutoReload options=options.clone() />
-                <HydrationScripts options=options />
-                <MetaTags />
-            </head>
-            <body>
-                <App />
-            </body>
-        </html>
+impl Document {
+    /// A document with a style sheet at an address.
+    pub fn new(options: LeptosOptions, style_sheet: String) -> Self {
+        let mut wizard = options.clone();
+        let folder = Path::new(&*options.site_root).join(&*options.site_pkg_dir);
+        if let Some(program) = browser_program(&folder, "wizard").filter(|_| std::env::var_os("LEPTOS_OUTPUT_NAME").is_none()) {
+            wizard.output_name = program.into();
+        }
+        Self { options, wizard, style_sheet }
+    }
+
+    /// The document of the page that is asked for.
+    pub fn shell(self) -> impl IntoView {
+        let is_wizard = use_context::<Parts>().is_some_and(|parts| {
+            let path = parts.uri.path();
+            path.starts_with("/wizard/") || path == "/benchmarks/new"
+        });
+        let options = if is_wizard { self.wizard } else { self.options };
+        let theme = chosen_theme();
+        view! {
+            <!DOCTYPE html>
+            <html lang="en" data-theme=theme>
+                <head>
+                    <meta charset="utf-8" />
+                    <meta name="viewport" content="width=device-width, initial-scale=1" />
+                    <meta name="color-scheme" content="light dark" />
+                    <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
+                    <link rel="stylesheet" href=self.style_sheet />
+                    <AutoReload options=options.clone() />
+                    <HydrationScripts options=options islands=true />
+                    <MetaTags />
+                </head>
+                <body>
+                    <App />
+                    <Alive />
+                </body>
+            </html>
+        }
     }
 }
 
@@ -69,17 +98,6 @@ pub fn shell(options: LeptosOptions, style_sheet: String) -> impl IntoView {
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
-    let hydrated = RwSignal::new(false);
-    provide_context(Hydrated(hydrated));
-    Effect::new(move |_| {
-        // After everything else that waits for the page to come to life; tests wait for the mark as well.
-        request_animation_frame(move || {
-            hydrated.set(true);
-            if let Some(body) = document().body() {
-                let _ = body.set_attribute("data-hydrated", "");
-            }
-        });
-    });
     let visit = Resource::new(|| (), |()| current_visit());
     view! {
         <Title text="Dyno" />

@@ -2,22 +2,27 @@
 //! said at the top of its `mod.rs`.
 #![recursion_limit = "256"]
 
-pub mod api;
-pub mod app;
-pub mod components;
 pub mod domain;
-pub mod pages;
+pub mod islands;
 
+#[cfg(feature = "ssr")]
+pub mod api;
+#[cfg(feature = "ssr")]
+pub mod app;
 #[cfg(feature = "ssr")]
 pub mod auth;
 #[cfg(feature = "ssr")]
 pub mod cluster;
+#[cfg(feature = "ssr")]
+pub mod components;
 #[cfg(feature = "ssr")]
 pub mod credentials;
 #[cfg(feature = "ssr")]
 pub mod engine;
 #[cfg(feature = "ssr")]
 pub mod models;
+#[cfg(feature = "ssr")]
+pub mod pages;
 #[cfg(feature = "ssr")]
 pub mod run;
 #[cfg(feature = "ssr")]
@@ -27,10 +32,10 @@ pub mod state;
 #[cfg(feature = "ssr")]
 pub mod store;
 
-/// Brings the page that the server drew to life.
-#[cfg(feature = "hydrate")]
+/// Prepares the browser for the islands of the page that the server drew.
+#[cfg(feature = "browser")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_body(app::App);
+    leptos::mount::hydrate_islands();
 }

@@ -86,49 +86,38 @@ pub fn stage_look(status: StageStatus) -> (Tone, &'static str) {
 #[component]
 pub fn Badge(
     /// Colour and drawing.
-    #[prop(into)]
-    tone: Signal<Tone>,
+    tone: Tone,
     /// The word.
     #[prop(into)]
-    text: Signal<String>,
+    text: String,
 ) -> impl IntoView {
     view! {
-        <span class=move || tone.get().class()>
-            {move || view! { <Icon name=tone.get().icon() /> }}
-            <span>{move || text.get()}</span>
+        <span class=tone.class()>
+            <Icon name=tone.icon() />
+            <span>{text}</span>
         </span>
     }
     .into_any()
 }
 
-/// Where a run stands; follows a signal while it is live.
+/// Where a run stands.
 #[component]
 pub fn RunBadge(
     /// The run's status.
-    #[prop(into)]
-    status: Signal<RunStatus>,
+    status: RunStatus,
 ) -> impl IntoView {
-    view! {
-        <Badge
-            tone=Signal::derive(move || run_look(status.get()).0)
-            text=Signal::derive(move || run_look(status.get()).1.to_owned())
-        />
-    }
+    let (tone, text) = run_look(status);
+    view! { <Badge tone=tone text=text /> }
 }
 
-/// Where a stage stands; follows a signal while it is live.
+/// Where a stage stands.
 #[component]
 pub fn StageBadge(
     /// The stage's status.
-    #[prop(into)]
-    status: Signal<StageStatus>,
+    status: StageStatus,
 ) -> impl IntoView {
-    view! {
-        <Badge
-            tone=Signal::derive(move || stage_look(status.get()).0)
-            text=Signal::derive(move || stage_look(status.get()).1.to_owned())
-        />
-    }
+    let (tone, text) = stage_look(status);
+    view! { <Badge tone=tone text=text /> }
 }
 
 /// Measured or simulated.

@@ -8,16 +8,13 @@ use super::heading::PageHeading;
 use crate::api::functions::CallError;
 use crate::domain::problem::ProblemKind;
 
-/// Gives the page's answer an HTTP status, where it is drawn on the server.
+/// Gives the page's answer an HTTP status.
 pub fn answer_with_status(status: u16) {
-    #[cfg(feature = "ssr")]
     if let (Some(response), Ok(status)) =
         (use_context::<leptos_axum::ResponseOptions>(), axum::http::StatusCode::from_u16(status))
     {
         response.set_status(status);
     }
-    #[cfg(not(feature = "ssr"))]
-    let _ = status;
 }
 
 /// In place of a page: not found, sign in first, or what went wrong.
@@ -67,50 +64,27 @@ pub fn Missing(
 #[component]
 fn ToSignIn() -> impl IntoView {
     let href = sign_in_and_back();
-    #[cfg(feature = "ssr")]
     leptos_axum::redirect(&href);
-    let target = href.clone();
-    Effect::new(move |_| {
-        // A whole load, so that nothing of the ended session stays in memory.
-        let _ = window().location().set_href(&target);
-    });
     view! {
         <PageHeading title="Sign in" />
         <p>
-            <a href=href rel="external">
-                "Sign in to go on."
-            </a>
+            <a href=href>"Sign in to go on."</a>
         </p>
     }
 }
 
-/// On a page that renews itself, once the server has answered that the session is over: what is there stays, with the way on.
+/// On a page that renews itself, for when the server answers that the session is over: what is there stays, with the way on.
 #[component]
-pub fn SignedOut(
-    /// Whether it is over.
-    ended: RwSignal<bool>,
-) -> impl IntoView {
-    let href = sign_in_and_back();
-    move || {
-        let href = href.clone();
-        ended.get().then(|| {
-            view! {
-                <Banner notice=Notice::Warning>
-                    <p>
-                        "You are signed out. What is shown here is no longer renewed. "
-                        <a href=href rel="external">
-                            "Sign in to go on"
-                        </a> "."
-                    </p>
-                </Banner>
-            }
-        })
+pub fn SignedOut() -> impl IntoView {
+    view! {
+        <div id="signed-out" hidden>
+            <Banner notice=Notice::Warning>
+                <p>
+                    "You are signed out. What is shown here is no longer renewed. " <a href=sign_in_and_back()>"Sign in to go on"</a> "."
+                </p>
+            </Banner>
+        </div>
     }
-}
-
-/// Whether a call was refused because the session is over.
-pub fn is_signed_out<T>(answer: &Result<T, CallError>) -> bool {
-    answer.as_ref().is_err_and(|error| error.0.kind == ProblemKind::Unauthorized)
 }
 
 /// The sign-in page, which leads back to this one.

@@ -45,7 +45,7 @@ pub fn FieldMessage(
                     <Icon name=IconName::Cross />
                     <span>
                         <span class="visually-hidden">"Error: "</span>
-                        {error}
+                        <span data-words>{error}</span>
                     </span>
                 </p>
             }

@@ -1,27 +1,7 @@
-//! A page's heading: it names the document, and takes the focus after a step or page has changed without a reload.
+//! A page's heading: it names the document, and takes the focus after a step.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-
-/// Whether the page in the browser has come to life; false on the server and while hydrating.
-#[derive(Debug, Clone, Copy)]
-pub struct Hydrated(pub RwSignal<bool>);
-
-/// Whether the page has come to life, without following the signal.
-pub fn is_hydrated() -> bool {
-    use_context::<Hydrated>().is_some_and(|hydrated| hydrated.0.get_untracked())
-}
-
-/// Gives the focus to an element, in the browser.
-pub fn focus(id: &str) {
-    use leptos::wasm_bindgen::JsCast;
-    if let Some(element) = document().get_element_by_id(id)
-        && let Ok(element) = element.dyn_into::<leptos::web_sys::HtmlElement>()
-    {
-        // An element that cannot take the focus leaves it where it is.
-        let _ = element.focus();
-    }
-}
 
 /// A link to an element of the same page, which then also has the focus.
 #[component]
@@ -36,16 +16,8 @@ pub fn JumpLink(
     #[prop(into)]
     text: String,
 ) -> impl IntoView {
-    let href = format!("#{to}");
     view! {
-        <a
-            class=class
-            href=href
-            on:click=move |event| {
-                event.prevent_default();
-                focus(&to);
-            }
-        >
+        <a class=class href=format!("#{to}")>
             {text}
         </a>
     }
@@ -64,23 +36,20 @@ pub fn PageHeading(
     /// Whether the page shows a refused form: the document's title then begins with "Error:".
     #[prop(optional)]
     error: bool,
+    /// Whether the heading takes the focus, as it does after a step; a refused form focuses its summary instead.
+    #[prop(optional)]
+    focused: bool,
     /// The page's actions.
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
     let document_title = document_title(&title, above.as_deref(), error);
-    Effect::new(move |_| {
-        // A refused form focuses its summary instead.
-        if is_hydrated() && !error {
-            request_animation_frame(|| focus("page-title"));
-        }
-    });
     view! {
         <Title text=document_title />
         <div class="page-head">
             <div>
                 {above.map(|above| view! { <p class="caption">{above}</p> })}
-                <h1 id="page-title" tabindex="-1">
+                <h1 id="page-title" tabindex="-1" autofocus=focused && !error>
                     {title}
                 </h1>
             </div>

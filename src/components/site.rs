@@ -1,10 +1,10 @@
 //! What is around every page: the brand, the navigation, the theme, sign-out.
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::components::A;
 
 use crate::api::functions::account::{SetTheme, SignOut, Visit};
+use crate::islands::ThemeSwitch;
 use server_fn::ServerFn;
 
 /// The portal's name with its mark.
@@ -68,55 +68,11 @@ pub fn SiteHeader(
                 <Brand />
                 {navigation}
                 <div class="site-tools">
-                    <ThemeSwitch chosen=theme />
+                    <ThemeSwitch action=SetTheme::url().to_owned() chosen=theme.unwrap_or_default() />
                     {sign_out}
                 </div>
             </div>
         </header>
-    }
-    .into_any()
-}
-
-/// Light, dark, or as the system has it. The choice is a cookie, so that the server draws the page right at once.
-#[component]
-fn ThemeSwitch(chosen: Option<String>) -> impl IntoView {
-    let current = RwSignal::new(chosen.unwrap_or_default());
-    let action = ServerAction::<SetTheme>::new();
-    // The document's root is outside of what is hydrated.
-    Effect::new(move |_| {
-        if let Some(Ok(theme)) = action.value().get()
-            && let Some(root) = document().document_element()
-        {
-            current.set(theme.clone().unwrap_or_default());
-            let done = match theme {
-                Some(theme) => root.set_attribute("data-theme", &theme),
-                None => root.remove_attribute("data-theme"),
-            };
-            if done.is_err() {
-                leptos::logging::warn!("the theme could not be set");
-            }
-        }
-    });
-    view! {
-        <ActionForm action=action>
-            <div class="theme-switch" role="group" aria-label="Theme">
-                {[("", "Auto"), ("light", "Light"), ("dark", "Dark")]
-                    .into_iter()
-                    .map(|(value, text)| {
-                        view! {
-                            <button
-                                type="submit"
-                                name="theme"
-                                value=value
-                                aria-pressed=move || if current.with(|current| current == value) { "true" } else { "false" }
-                            >
-                                {text}
-                            </button>
-                        }
-                    })
-                    .collect_view()}
-            </div>
-        </ActionForm>
     }
     .into_any()
 }

@@ -65,12 +65,6 @@ pub struct Line {
     pub text: String,
 }
 
-/// An event as it comes in the stream: its name, and its payload as JSON. `None` for what is not understood.
-pub fn read_event(name: &str, data: &str) -> Option<RunEvent> {
-    let data = serde_json::from_str::<serde_json::Value>(data).ok()?;
-    serde_json::from_value(serde_json::json!({ "event": name, "data": data })).ok()
-}
-
 /// What an event changed, for who draws or reads it out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
@@ -223,14 +217,6 @@ mod tests {
         assert_eq!(live.apply(1, log("a")), Change::Log(StageId::DeployToEngine));
         assert_eq!(live.apply(1, log("a")), Change::Nothing);
         assert_eq!(live.log(StageId::DeployToEngine).unwrap().lines.len(), 1);
-    }
-
-    #[test]
-    fn events_are_read_from_name_and_payload() {
-        let data = r#"{"stage":"clean_up","level":"info","line":"stopped"}"#;
-        assert!(matches!(read_event("log", data), Some(RunEvent::Log(line)) if line.line == "stopped"));
-        assert_eq!(read_event("log", "{}"), None);
-        assert_eq!(read_event("ping", "{}"), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::components::button::{Look, Submit};
 use crate::components::confirm::ConfirmForm;
 use crate::components::form::FormNumber;
 use crate::domain::form::Flash;
-use crate::domain::run::{RunKind, RunStatus};
+use crate::domain::run::{Run, RunKind, RunStatus};
 
 /// Which run, and where to go afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,20 @@ pub struct Subject {
     pub here: String,
     /// The page after the run is deleted.
     pub after_delete: String,
+}
+
+impl Subject {
+    /// A run on its own page.
+    pub fn of_live(run: &Run, name: &str) -> Self {
+        Self {
+            run: run.id,
+            benchmark: run.benchmark_id,
+            name: name.to_owned(),
+            kind: run.kind,
+            here: format!("/runs/{}", run.id),
+            after_delete: "/".to_owned(),
+        }
+    }
 }
 
 /// What was wrong with the last action, if anything.
@@ -113,19 +127,16 @@ pub fn CancelForm(
     /// Which run.
     run: Uuid,
     /// Where it stands; nothing is shown once it ended or was asked to.
-    #[prop(into)]
-    status: Signal<RunStatus>,
+    status: RunStatus,
 ) -> impl IntoView {
-    move || {
-        matches!(status.get(), RunStatus::Queued | RunStatus::Running).then(|| {
-            view! {
-                <ConfirmForm
-                    action=CancelRun::url()
-                    text="Cancel run"
-                    sentence="The load and the engine are stopped. What was measured until then is kept."
-                    fields=vec![("id", run.to_string())]
-                />
-            }
-        })
-    }
+    matches!(status, RunStatus::Queued | RunStatus::Running).then(|| {
+        view! {
+            <ConfirmForm
+                action=CancelRun::url()
+                text="Cancel run"
+                sentence="The load and the engine are stopped. What was measured until then is kept."
+                fields=vec![("id", run.to_string())]
+            />
+        }
+    })
 }

@@ -43,7 +43,9 @@ mod tests {
 
     #[test]
     fn only_names_with_a_hash_are_kept_forever() {
-        assert!(has_hash("/pkg/dyno.1mOuv3fQ2xZ0aB9c.js"));
+        for path in ["/pkg/dyno.1mOuv3fQ2xZ0aB9c.js", "/pkg/dyno.0a4be2f5c9d3e881.js", "/pkg/dyno.0a4be2f5c9d3e881_bg.wasm"] {
+            assert!(has_hash(path), "{path}");
+        }
         for path in ["/pkg/dyno.js", "/pkg/dyno_bg.wasm", "/favicon.svg", "/pkg/dyno.development.js"] {
             assert!(!has_hash(path), "{path}");
         }

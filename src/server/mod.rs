@@ -3,6 +3,7 @@
 mod files;
 mod headers;
 mod host;
+mod live;
 mod log;
 mod router;
 mod start;

@@ -16,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use super::{files, headers, host, log, style};
+use super::{files, headers, host, live, log, style};
 use crate::api::calls::datasets;
 use crate::api::functions::with_status;
 use crate::app;
@@ -49,18 +49,18 @@ pub fn router(portal: &AppState) -> Router {
             headers::set_page_policy();
         }
     };
-    let (options, style_sheet) = (portal.leptos_options.clone(), style::address());
-    let not_found_sheet = style_sheet.clone();
+    let document = app::Document::new(portal.leptos_options.clone(), style::address());
+    let not_found = document.clone();
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route(style::PATH, get(style::serve))
+        .route("/api/ui/runs/{id}/live", get(live::follow))
+        .route("/api/ui/runs/{id}/live/log", get(live::earlier_lines))
         .merge(crate::api::rest::router())
-        .leptos_routes_with_context(portal, PAGES.clone(), context.clone(), move || {
-            app::shell(options.clone(), style_sheet.clone())
-        })
+        .leptos_routes_with_context(portal, PAGES.clone(), context.clone(), move || document.clone().shell())
         .method_not_allowed_fallback(method_not_allowed)
-        .fallback(move |State(portal): State<AppState>, request: Request| elsewhere(portal, request, not_found_sheet, context))
+        .fallback(move |State(portal): State<AppState>, request: Request| elsewhere(portal, request, not_found, context))
         .layer(middleware::from_fn(with_status))
         .layer(middleware::from_fn_with_state(portal.clone(), body_limit))
         .layer(middleware::from_fn_with_state(portal.clone(), auth_layer::require_identity))
@@ -86,7 +86,7 @@ async fn ready(State(portal): State<AppState>) -> Result<&'static str, Problem> 
 async fn elsewhere(
     portal: AppState,
     request: Request,
-    style_sheet: String,
+    document: app::Document,
     context: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Response<Body> {
     let path = request.uri().path().to_owned();
@@ -96,8 +96,7 @@ async fn elsewhere(
     if path.starts_with("/api/") || !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Problem::new(ProblemKind::NotFound, "There is nothing at this address.").into_response();
     }
-    let options = portal.leptos_options.clone();
-    let render = leptos_axum::render_app_async_with_context(context, move || app::shell(options.clone(), style_sheet.clone()));
+    let render = leptos_axum::render_app_async_with_context(context, move || document.clone().shell());
     let mut response = render(request).await;
     if response.status() == StatusCode::OK {
         *response.status_mut() = StatusCode::NOT_FOUND;

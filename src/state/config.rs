@@ -147,6 +147,12 @@ impl Config {
         let mut options = file.unwrap_or_else(|| LeptosOptions::builder().output_name("dyno").build());
         options.site_addr = self.site_addr;
         options.site_root = self.site_root.display().to_string().into();
+        // `cargo leptos` names its files itself, and builds one program for all pages.
+        if std::env::var_os("LEPTOS_OUTPUT_NAME").is_none()
+            && let Some(program) = browser_program(&self.site_root.join(&*options.site_pkg_dir), "pages")
+        {
+            options.output_name = program.into();
+        }
         options
     }
 
@@ -158,6 +164,13 @@ impl Config {
             None => format!("http://{}", self.site_addr),
         }
     }
+}
+
+/// What the files of one of the browser's programs are called, with the hash of what is in them: `scripts/build.sh` writes it
+/// down.
+pub fn browser_program(folder: &Path, which: &str) -> Option<String> {
+    let names = std::fs::read_to_string(folder.join("names.txt")).ok()?;
+    names.lines().find_map(|line| line.strip_prefix(which)?.strip_prefix(' ').map(str::to_owned))
 }
 
 /// A token that can't be guessed; a shorter one would open everything to whoever tries.
@@ -244,6 +257,15 @@ mod tests {
         std::fs::create_dir_all(target.join("site")).unwrap();
         assert_eq!(site_root(None, &target.join("release/dyno")), target.join("site"));
         assert_eq!(site_root(Some(target.to_owned()), &target.join("release/dyno")), target);
+    }
+
+    #[test]
+    fn the_build_says_what_its_files_are_called() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(browser_program(folder.path(), "pages"), None);
+        std::fs::write(folder.path().join("names.txt"), "pages dyno.0a4be2f5c9d3e881\nwizard wizard.c2d3e8810a4be2f5\n").unwrap();
+        assert_eq!(browser_program(folder.path(), "pages").as_deref(), Some("dyno.0a4be2f5c9d3e881"));
+        assert_eq!(browser_program(folder.path(), "wizard").as_deref(), Some("wizard.c2d3e8810a4be2f5"));
     }
 
     /// `Leptos.toml` is read at run time, Cargo.toml's table by the build: where both have a key, they agree.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::list::{HistoryChoices, ListQuery, Page};
-use crate::domain::live::{LOG_LINES, Line, LiveRun};
+use crate::domain::live::{Line, LiveRun};
 use crate::domain::problem::Problem;
 use crate::domain::repeat::Repeat;
 use crate::domain::report::{Report, RequestRecord};
@@ -110,9 +110,16 @@ pub async fn live(app: &AppState, actor: &Actor, id: Uuid, lines: u32, points: u
     Ok(live)
 }
 
-/// Lines of a stage's log before an event, at most as many as a page keeps, oldest first.
-pub async fn earlier_lines(app: &AppState, actor: &Actor, id: Uuid, stage: StageId, before: i64) -> Result<Vec<Line>, Problem> {
-    let events = app.store.log_lines_before(actor, id, stage, before, LOG_LINES as u32).await?;
+/// Lines of a stage's log before an event, the last `limit` of them, oldest first.
+pub async fn earlier_lines(
+    app: &AppState,
+    actor: &Actor,
+    id: Uuid,
+    stage: StageId,
+    before: i64,
+    limit: u32,
+) -> Result<Vec<Line>, Problem> {
+    let events = app.store.log_lines_before(actor, id, stage, before, limit).await?;
     let lines = events.into_iter().filter_map(|stored| match stored.event {
         RunEvent::Log(line) => Some(Line { seq: stored.seq, level: line.level, text: line.line }),
         RunEvent::Stage(_) | RunEvent::Progress(_) | RunEvent::End(_) => None,

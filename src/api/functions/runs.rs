@@ -8,8 +8,8 @@ use super::CallError;
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::form::Flash;
 use crate::domain::list::{HistoryChoices, ListQuery, Page};
-use crate::domain::live::{Line, LiveRun};
-use crate::domain::run::{RunRow, StageId};
+use crate::domain::live::LiveRun;
+use crate::domain::run::RunRow;
 use crate::domain::workflow::WorkflowRow;
 
 /// Rows on a page of the history.
@@ -63,37 +63,15 @@ pub async fn load_history(query: ListQuery, flash: String) -> Result<History, Ca
     })
 }
 
-/// The runs of a page of the history once more, while some of them go on.
-#[server(endpoint = "ui/history/runs", input = server_fn::codec::Json)]
-pub async fn history_runs(query: ListQuery) -> Result<Page<RunRow>, CallError> {
-    let (app, actor) = crate::auth::context()?;
-    let query = ListQuery { page_size: Some(query.page_size.unwrap_or(HISTORY_ROWS)), ..query };
-    Ok(crate::api::calls::runs::list(&app, &actor, query).await?)
-}
-
 /// A run as it stands, with what its page needs to go on from there.
 #[server(endpoint = "ui/runs/live", input = server_fn::codec::Json)]
 pub async fn load_live(id: Uuid, flash: String) -> Result<LivePage, CallError> {
     use crate::api::calls::{benchmarks, runs};
     use crate::domain::live::LOG_LINES;
     let (app, actor) = crate::auth::context()?;
-    let live = runs::live(&app, &actor, id, LOG_LINES as u32, PROGRESS).await?;
+    let live = runs::live(&app, &actor, id, LOG_LINES as u32, SNAPSHOTS).await?;
     let spec = benchmarks::get(&app, &actor, live.run.benchmark_id).await?.spec;
     Ok(LivePage { live, spec, flash: super::forms::kept(&flash).await })
-}
-
-/// How many runs are before this one on its nodes; nothing once it has begun.
-#[server(endpoint = "ui/runs/queue", input = server_fn::codec::Json)]
-pub async fn queue_position(id: Uuid) -> Result<Option<u32>, CallError> {
-    let (app, actor) = crate::auth::context()?;
-    Ok(crate::api::calls::runs::get(&app, &actor, id).await?.queue_position)
-}
-
-/// Lines of a stage's log before an event, at most as many as a page keeps, oldest first.
-#[server(endpoint = "ui/runs/log", input = server_fn::codec::Json)]
-pub async fn earlier_lines(id: Uuid, stage: StageId, before: i64) -> Result<Vec<Line>, CallError> {
-    let (app, actor) = crate::auth::context()?;
-    Ok(crate::api::calls::runs::earlier_lines(&app, &actor, id, stage, before).await?)
 }
 
 /// Asks a run to end.
@@ -120,7 +98,7 @@ pub async fn delete_run(#[server(default)] id: String, #[server(default)] next: 
 
 /// Snapshots of the load that a live page begins with: about two for each point of its charts.
 #[cfg(feature = "ssr")]
-const PROGRESS: u32 = 1200;
+pub(crate) const SNAPSHOTS: u32 = 1200;
 
 /// An id from a form.
 #[cfg(feature = "ssr")]

@@ -18,9 +18,11 @@ use super::forms;
 #[cfg(feature = "ssr")]
 use crate::domain::workflow::Page;
 #[cfg(feature = "ssr")]
-use crate::domain::workflow::load_form::{optional, whole as number};
+use crate::domain::workflow::load_form::optional;
 #[cfg(feature = "ssr")]
-use save::{Save, lines, text};
+use crate::domain::workflow::step_form::{details_body, load_body, serving_body, text};
+#[cfg(feature = "ssr")]
+use save::Save;
 #[cfg(feature = "ssr")]
 use serde_json::{Value, json};
 
@@ -103,13 +105,7 @@ pub async fn save_details(
         Err((save, problem)) => return save.refuse(problem).await,
     };
     let tags = save.tags(&tags).await;
-    let body = json!({
-        "name": name,
-        "tags": tags,
-        "description": description,
-        "concurrent_requests": optional(&concurrent_requests, number),
-        "eval_with": optional(&eval_with, text),
-    });
+    let body = details_body(&name, tags, &description, &concurrent_requests, &eval_with);
     save.step(1, body).finish().await
 }
 
@@ -132,11 +128,7 @@ pub async fn save_load(
     if go == "search" {
         return save.show_again(&[("search", &search)]).await;
     }
-    let mut body = form.body();
-    if form.eval_with == "dataset" {
-        body["dataset_ids"] = json!(dataset_ids);
-    }
-    save.step(2, body).finish().await
+    save.step(2, load_body(&form, &dataset_ids)).finish().await
 }
 
 /// Step 3.
@@ -211,13 +203,7 @@ pub async fn save_model(
     };
     let cloud = model.as_ref().is_some_and(crate::domain::inventory::Model::is_cloud);
     if !cloud {
-        let body = json!({
-            "model_id": optional(&model_id, text),
-            "engine": optional(&engine, text),
-            "tensor_parallel": optional(&tensor_parallel, number),
-            "replicas": optional(&replicas, number),
-            "engine_args": lines(&engine_args),
-        });
+        let body = serving_body(&model_id, &engine, &tensor_parallel, &replicas, &engine_args);
         return save.step(5, body).finish().await;
     }
     let body = json!({

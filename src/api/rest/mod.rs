@@ -24,6 +24,7 @@ use axum::Router;
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use event_stream::last_event_id;
 pub use extract::{Json, Path, Query};
 pub use openapi::document;
 

@@ -74,7 +74,7 @@ impl Body {
         let Value::Object(fields) = value else {
             return Err(vec![FieldError::new("body", "The body must be a JSON object.")]);
         };
-        let mut reader = Reader { fields, errors: Vec::new() };
+        let mut reader = Reader::new(fields);
         let step = step_number(&mut reader);
         let call = call(&mut reader, step);
         refuse_foreign(&mut reader, step);

@@ -124,6 +124,13 @@ impl LoadForm {
         self.with(typed)
     }
 
+    /// The fields as a form sends them.
+    pub fn of_entries(entries: &[(String, String)]) -> Self {
+        let known = Self::default().fields();
+        let sent = entries.iter().filter(|(name, _)| known.contains_key(name));
+        Self::default().with(sent.map(|(name, text)| (name.as_str(), text.clone())))
+    }
+
     /// The same with other texts in these fields.
     fn with<'a>(self, texts: impl Iterator<Item = (&'a str, String)>) -> Self {
         let mut fields = self.fields();

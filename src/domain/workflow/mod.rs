@@ -14,6 +14,7 @@ pub mod page;
 mod reader;
 pub mod sentence;
 pub mod state;
+pub mod step_form;
 pub mod steps;
 mod values;
 

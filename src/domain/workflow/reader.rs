@@ -46,6 +46,12 @@ pub(super) struct Reader<'a> {
     pub(super) errors: Vec<FieldError>,
 }
 
+impl<'a> Reader<'a> {
+    pub(super) fn new(fields: &'a Map<String, Value>) -> Self {
+        Self { fields, errors: Vec::new() }
+    }
+}
+
 impl Reader<'_> {
     /// Whether a field is there at all.
     pub(super) fn has(&self, field: &str) -> bool {

@@ -9,17 +9,19 @@ use crate::api::functions::clusters::{ClusterView, load_cluster};
 use crate::components::badge::{Badge, Tone};
 use crate::components::banner::{Banner, Empty, Notice};
 use crate::components::button::LinkButton;
-use crate::components::failure::{Failure, SignedOut, is_signed_out};
+use crate::components::failure::{Failure, SignedOut};
 use crate::components::heading::PageHeading;
 use crate::components::number::{bytes, figure};
-use crate::components::poll::every;
 use crate::components::table::{Column, DataTable};
 use crate::components::time::Time;
 use crate::domain::inventory::{Device, DeviceType, Node};
 use crate::domain::occupancy::NodeRun;
+use crate::islands::Renew;
 
 /// How often the nodes are read, in milliseconds.
-const READ_EVERY_MS: u64 = 5000;
+const READ_EVERY_MS: i32 = 5000;
+/// What is renewed so.
+const NODES: &str = "cluster-nodes";
 
 /// `/clusters/:id`
 #[component]
@@ -42,29 +44,18 @@ pub fn ClusterPage() -> impl IntoView {
 #[component]
 fn Detail(first: ClusterView) -> impl IntoView {
     let cluster = first.cluster.clone();
-    let id = cluster.id.to_string();
-    let here = format!("/clusters/{id}");
-    let data = RwSignal::new(first);
-    let signed_out = RwSignal::new(false);
-    every(READ_EVERY_MS, move || {
-        let id = id.clone();
-        leptos::task::spawn_local(async move {
-            // An answer that does not come leaves the page as it is, with the time of its figures.
-            let answer = load_cluster(id).await;
-            signed_out.try_set(is_signed_out(&answer));
-            if let Ok(view) = answer {
-                data.try_set(view);
-            }
-        });
-    });
+    let here = format!("/clusters/{}", cluster.id);
     view! {
         <div class="inventory stack-loose">
             <a class="back" href="/clusters">"All clusters"</a>
             <PageHeading title=cluster.name.clone() above=kind_words(cluster.kind()).to_owned()>
                 <LinkButton href="/benchmarks/new" text="New benchmark" />
             </PageHeading>
-            <SignedOut ended=signed_out />
-            {move || nodes(data.get(), here.clone())}
+            <SignedOut />
+            <div class="stack-loose" id=NODES data-renew>
+                {nodes(first, here)}
+            </div>
+            <Renew part=NODES every_ms=READ_EVERY_MS address="" />
         </div>
     }
 }
@@ -73,7 +64,7 @@ fn nodes(view: ClusterView, here: String) -> AnyView {
     let ClusterView { nodes, problem, runs, read_at, .. } = view;
     let read = view! {
         <p class="muted">
-            "Read " <Time at=read_at /> ". " <a href=here rel="external">"Read again"</a>
+            "Read " <Time at=read_at /> ". " <a href=here>"Read again"</a>
         </p>
     };
     if let Some(problem) = problem {

@@ -3,18 +3,22 @@
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
-use crate::api::functions::runs::history_runs;
 use crate::components::badge::{KindBadge, RunBadge, ValidityBadge};
 use crate::components::button::Look;
-use crate::components::failure::{SignedOut, is_signed_out};
+use crate::components::failure::SignedOut;
 use crate::components::number::{figure, percent};
-use crate::components::poll::every;
 use crate::components::table::{Column, DataTable, Sorting};
 use crate::components::tag::Tags;
 use crate::components::time::moment;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::run::{RunRow, RunStatus};
+use crate::islands::Renew;
 use crate::pages::run_actions::{CancelForm, CopyForm, DeleteForm, RunAgainForm, Subject};
+
+/// What is renewed while runs go on.
+const TABLE: &str = "runs";
+/// How often, in milliseconds.
+const RENEW_MS: i32 = 4000;
 
 /// The runs of one page.
 #[component]
@@ -28,48 +32,20 @@ pub fn Rows(
     /// The page's address, to come back to.
     here: String,
 ) -> impl IntoView {
-    let rows = RwSignal::new(first.items);
     let sorting =
         Sorting { path: super::PATH.to_owned(), params, current: asks.sort.clone().unwrap_or_else(|| "-created_at".to_owned()) };
-    let signed_out = RwSignal::new(false);
-    keep_fresh(rows, &asks, signed_out);
-    let here = StoredValue::new(here);
-    let ids = Memo::new(move |_| rows.with(|rows| rows.iter().map(|row| row.id).collect::<Vec<_>>()));
+    let goes_on = first.items.iter().any(|row| !row.status.is_end());
+    let rows = first.items.into_iter().map(|row| view! { <Row row=row here=here.clone() /> }).collect_view();
     view! {
-        <SignedOut ended=signed_out />
-        <DataTable caption="Runs" caption_hidden=true columns=columns() sorting=Some(sorting) blocks=true>
-            <For
-                each=move || ids.get()
-                key=|id| *id
-                children=move |id| {
-                    let row = Memo::new(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
-                    move || row.get().map(|row| view! { <Row row=row here=here.get_value() /> })
-                }
-            />
-        </DataTable>
+        <SignedOut />
+        <div id=TABLE data-renew=goes_on>
+            <DataTable caption="Runs" caption_hidden=true columns=columns() sorting=Some(sorting) blocks=true>
+                {rows}
+            </DataTable>
+        </div>
+        {goes_on.then(|| view! { <Renew part=TABLE every_ms=RENEW_MS address="" /> })}
     }
     .into_any()
-}
-
-/// Asks for the same page again while one of its runs has not ended.
-fn keep_fresh(rows: RwSignal<Vec<RunRow>>, asks: &ListQuery, signed_out: RwSignal<bool>) {
-    let asks = asks.clone();
-    every(4000, move || {
-        if rows.try_with_untracked(|rows| rows.iter().any(|row| !row.status.is_end())) != Some(true) {
-            return;
-        }
-        let asks = asks.clone();
-        leptos::task::spawn_local(async move {
-            // An answer that does not come leaves the page as it is; the next one may.
-            let answer = history_runs(asks).await;
-            if signed_out.try_set(is_signed_out(&answer)).is_none()
-                && let Ok(page) = answer
-                && rows.try_with_untracked(|known| *known != page.items) == Some(true)
-            {
-                rows.set(page.items);
-            }
-        });
-    });
 }
 
 fn columns() -> Vec<Column> {
@@ -121,9 +97,9 @@ fn Row(row: RunRow, here: String) -> impl IntoView {
     let engine = row.engine.clone().unwrap_or_else(|| "provider".to_owned());
     let errors = row.error_rate.map(|rate| percent(rate).trim_end_matches('%').to_owned());
     let delete = ended.then(|| view! { <DeleteForm subject=subject.clone() look=Look::Small /> });
-    let cancel = (!ended).then(|| view! { <CancelForm run=row.id status=Signal::stored(row.status) /> });
+    let cancel = (!ended).then(|| view! { <CancelForm run=row.id status=row.status /> });
     view! {
-        <tr class=if matches!(row.status, RunStatus::Succeeded) && row.valid == Some(false) { "not-valid" } else { "" }>
+        <tr id=format!("run-{}", row.id) class=if matches!(row.status, RunStatus::Succeeded) && row.valid == Some(false) { "not-valid" } else { "" }>
             <td data-label="State"><RunBadge status=row.status /></td>
             <td class="phone-hidden"><KindBadge kind=row.kind /></td>
             <td class="phone-hidden">

@@ -13,31 +13,35 @@ use crate::domain::report::Phase;
 /// Points of a line.
 const LINE: usize = 300;
 
-/// What the load has done so far.
-#[component]
-pub fn Figures(
-    /// The run so far.
-    live: RwSignal<LiveRun>,
-) -> impl IntoView {
-    let progress = Memo::new(move |_| live.with(|live| live.progress.clone()));
-    let points = Memo::new(move |_| live.with(|live| live.points.clone()));
+/// What the load has done so far: how far it is, and the counters.
+pub fn progress(live: &LiveRun) -> AnyView {
+    match live.progress.clone() {
+        None => {
+            let text = if live.run.status.is_end() {
+                "No load was put on the model."
+            } else {
+                "No load yet. Figures come with the stage that runs the benchmark."
+            };
+            view! { <p class="muted">{text}</p> }.into_any()
+        }
+        Some(progress) => view! { <Bar progress=progress.clone() /> <Counters progress=progress /> }.into_any(),
+    }
+}
+
+/// The figures over time, once there are some.
+pub fn charts(points: &[LivePoint]) -> AnyView {
+    if points.is_empty() {
+        return ().into_any();
+    }
+    let chart = |id: &'static str, title: &'static str, unit: &'static str, value: fn(&LivePoint) -> Option<f64>| {
+        let line: Vec<(f64, f64)> = points.iter().filter_map(|point| Some((point.at_s, value(point)?))).collect();
+        view! { <ChartFigure chart=so_far(id, title, unit, &thinned(&line, LINE)) /> }
+    };
     view! {
-        <section class="live-figures stack" aria-labelledby="figures-title">
-            <h2 id="figures-title">"Load so far"</h2>
-            {move || match progress.get() {
-                None => {
-                    let ended = live.with(|live| live.run.status.is_end());
-                    let text = if ended {
-                        "No load was put on the model."
-                    } else {
-                        "No load yet. Figures come with the stage that runs the benchmark."
-                    };
-                    view! { <p class="muted">{text}</p> }.into_any()
-                }
-                Some(progress) => view! { <Bar progress=progress.clone() /> <Counters progress=progress /> }.into_any(),
-            }}
-            {move || (!points.with(Vec::is_empty)).then(|| view! { <Charts points=points /> })}
-        </section>
+        {chart("live-tokens", "Output tokens per second", "tokens/s", |point| point.output_tokens_per_s)}
+        {chart("live-flight", "Requests in flight", "requests", |point| Some(point.in_flight))}
+        {chart("live-ttft", "TTFT so far, median", "ms", |point| point.ttft_ms)}
+        {chart("live-tpot", "TPOT so far, median", "ms", |point| point.tpot_ms)}
     }
     .into_any()
 }
@@ -104,26 +108,6 @@ fn Counters(progress: Progress) -> impl IntoView {
                 })
                 .collect_view()}
         </dl>
-    }
-    .into_any()
-}
-
-#[component]
-fn Charts(points: Memo<Vec<LivePoint>>) -> impl IntoView {
-    let chart = move |id: &'static str, title: &'static str, unit: &'static str, value: fn(&LivePoint) -> Option<f64>| {
-        move || {
-            let line: Vec<(f64, f64)> =
-                points.with(|points| points.iter().filter_map(|point| Some((point.at_s, value(point)?))).collect());
-            view! { <ChartFigure chart=so_far(id, title, unit, &thinned(&line, LINE)) /> }
-        }
-    };
-    view! {
-        <div class="live-charts">
-            {chart("live-tokens", "Output tokens per second", "tokens/s", |point| point.output_tokens_per_s)}
-            {chart("live-flight", "Requests in flight", "requests", |point| Some(point.in_flight))}
-            {chart("live-ttft", "TTFT so far, median", "ms", |point| point.ttft_ms)}
-            {chart("live-tpot", "TPOT so far, median", "ms", |point| point.tpot_ms)}
-        </div>
     }
     .into_any()
 }

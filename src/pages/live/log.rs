@@ -1,143 +1,79 @@
 //! The logs of a run's stages. Those of running and failed stages open themselves, unless somebody has opened or closed
 //! them by hand; a log follows its end only while that is in sight.
 
-use leptos::html;
 use leptos::prelude::*;
+use uuid::Uuid;
 
-use crate::api::functions::runs::earlier_lines;
 use crate::components::button::Look;
 use crate::components::number::count;
 use crate::domain::event::LogLevel;
-use crate::domain::live::{Line, LiveRun};
-use crate::domain::run::{StageId, StageStatus};
+use crate::domain::live::{Line, LiveRun, StageLog};
+use crate::domain::run::{Stage, StageStatus};
 
 /// The logs, one a stage.
-#[component]
-pub fn Logs(
-    /// The run so far.
-    live: RwSignal<LiveRun>,
-) -> impl IntoView {
-    let (id, stages) = live.with_untracked(|live| {
-        (live.run.id, live.run.stages.iter().map(|stage| (stage.id, stage.title.clone())).collect::<Vec<_>>())
-    });
+pub fn logs(live: &LiveRun) -> AnyView {
+    let id = live.run.id;
     view! {
         <section class="stack-tight" aria-labelledby="logs-title">
             <div class="row-between">
                 <h2 id="logs-title">"Logs"</h2>
-                <a href=format!("/api/v1/runs/{id}/log") download=format!("{id}.log") rel="external">
+                <a href=format!("/api/v1/runs/{id}/log") download=format!("{id}.log")>
                     "Download"
                 </a>
             </div>
-            {stages.into_iter().map(|(stage, title)| view! { <StageLog live=live stage=stage title=title /> }).collect_view()}
+            {live.run.stages.iter().map(|stage| stage_log(id, stage, live.log(stage.id))).collect_view()}
         </section>
     }
     .into_any()
 }
 
-#[component]
-fn StageLog(live: RwSignal<LiveRun>, stage: StageId, title: String) -> impl IntoView {
-    let status =
-        Memo::new(move |_| live.with(|live| live.run.stages.iter().find(|known| known.id == stage).map(|known| known.status)));
-    // The newest line's number and how many there were: what tells that the log has grown.
-    let grown = Memo::new(move |_| {
-        live.with(|live| live.log(stage).map(|log| (log.lines.back().map(|line| line.seq), log.earlier, log.lines.len() as u64)))
-    });
-    let opens =
-        Memo::new(move |_| matches!(status.get(), Some(StageStatus::Running | StageStatus::Failed)) && grown.get().is_some());
-    let lines = move || {
-        grown.track();
-        live.with_untracked(|live| live.log(stage).map(|log| log.lines.iter().cloned().collect::<Vec<_>>())).unwrap_or_default()
-    };
-    let earlier = RwSignal::new(Vec::<Line>::new());
-    let more = move || {
-        grown.track();
-        let first = earlier.with(|lines| lines.first().map(|line| line.seq));
-        live.with_untracked(|live| live.log(stage).filter(|log| log.earlier > 0).map(|log| (first, log.earlier)))
-    };
-    let number = move || grown.get().map_or(0, |(_, earlier, kept)| earlier + kept);
-
-    let details = NodeRef::<html::Details>::new();
-    let box_ref = NodeRef::<html::Div>::new();
-    let by_hand = StoredValue::new(false);
-    let at_end = StoredValue::new(true);
-    Effect::new(move |_| {
-        let open = opens.get();
-        if let Some(details) = details.get()
-            && !by_hand.get_value()
-        {
-            details.set_open(open);
-        }
-    });
-    Effect::new(move |_| {
-        grown.track();
-        if at_end.get_value() {
-            request_animation_frame(move || {
-                if let Some(area) = box_ref.get_untracked() {
-                    area.set_scroll_top(area.scroll_height());
-                }
-            });
-        }
-    });
-    let on_scroll = move |_| {
-        if let Some(area) = box_ref.get_untracked() {
-            at_end.set_value(area.scroll_top() + area.client_height() >= area.scroll_height() - 8);
-        }
-    };
-    let load = Action::new(move |(): &()| async move {
-        let (id, first) = live.with_untracked(|live| {
-            let kept = live.log(stage).and_then(|log| log.lines.front().map(|line| line.seq));
-            (live.run.id, earlier.with_untracked(|lines| lines.first().map(|line| line.seq)).or(kept))
-        });
-        let Some(first) = first else { return };
-        if let Ok(mut found) = earlier_lines(id, stage, first).await {
-            // What was loaded stays in place of what scrolls out.
-            earlier.update(|lines| {
-                found.append(lines);
-                *lines = found;
-            });
-        }
-    });
-    let opened_first = opens.get_untracked();
-    let label = format!("Log of {title}");
+/// A stage's log; one without a line is hidden until there is one.
+fn stage_log(run: Uuid, stage: &Stage, log: Option<&StageLog>) -> AnyView {
+    let is_cut = log.is_some_and(|log| log.earlier > 0);
+    let lines = log.map(|log| log.lines.iter().map(entry).collect_view());
     view! {
-        <details class="stage-log" node_ref=details open=opened_first hidden=move || grown.get().is_none()>
-            <summary on:click=move |_| by_hand.set_value(true)>
-                {title} <span class="muted small">{move || format!(" ({})", count(number(), "line", "lines"))}</span>
+        <details class="stage-log" id=format!("log-{}", stage.id.as_str()) open=opens(stage) && log.is_some() hidden=log.is_none()>
+            <summary>
+                {stage.title.clone()} " " <span class="muted small" data-count>{format!("({})", length(log))}</span>
             </summary>
-            <div class="log" node_ref=box_ref on:scroll=on_scroll tabindex="0" role="region" aria-label=label>
-                {move || {
-                    more()
-                        .filter(|(first, _)| first.is_none_or(|first| first > 1))
-                        .map(|_| {
-                            view! {
-                                <p>
-                                    <button type="button" class=Look::Small.class() on:click=move |_| { load.dispatch(()); }>
-                                        "Load earlier"
-                                    </button>
-                                </p>
-                            }
-                        })
-                }}
-                <ol>
-                    <For each=move || earlier.get() key=|line| line.seq children=entry />
-                    <For each=lines key=|line| line.seq children=entry />
-                </ol>
+            <div class="log" tabindex="0" role="region" aria-label=format!("Log of {}", stage.title)>
+                <p data-more hidden=!is_cut>
+                    <button type="button" class=Look::Small.class()>
+                        "Load earlier"
+                    </button>
+                    <noscript>
+                        <a href=format!("/api/v1/runs/{run}/log")>"All lines"</a>
+                    </noscript>
+                </p>
+                <ol>{lines}</ol>
             </div>
         </details>
     }
     .into_any()
 }
 
-fn entry(line: Line) -> impl IntoView {
+/// Whether a stage's log opens by itself.
+pub fn opens(stage: &Stage) -> bool {
+    matches!(stage.status, StageStatus::Running | StageStatus::Failed)
+}
+
+/// `12 lines`
+pub fn length(log: Option<&StageLog>) -> String {
+    count(log.map_or(0, |log| log.earlier + log.lines.len() as u64), "line", "lines")
+}
+
+/// A line.
+pub fn entry(line: &Line) -> AnyView {
     let (class, word) = match line.level {
         LogLevel::Info => ("log-line", None),
         LogLevel::Warning => ("log-line log-warning", Some("warning: ")),
         LogLevel::Error => ("log-line log-error", Some("error: ")),
     };
     view! {
-        <li class=class>
+        <li class=class data-seq=line.seq.to_string()>
             {word.map(|word| view! { <strong>{word}</strong> })}
-            {line.text}
+            {line.text.clone()}
         </li>
     }
+    .into_any()
 }

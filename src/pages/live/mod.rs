@@ -1,10 +1,8 @@
-//! A run while it goes on: complete as the server sends it, carried on in the browser by one stream of events.
+//! A run while it goes on: complete as the server sends it, carried on in the browser by one stream of parts drawn anew.
 
 mod figures;
-mod log;
+pub mod log;
 mod stages;
-#[cfg(feature = "hydrate")]
-mod stream;
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -21,11 +19,9 @@ use crate::components::number::count;
 use crate::domain::live::LiveRun;
 use crate::domain::problem::Problem;
 use crate::domain::run::RunStatus;
+use crate::islands::FollowRun;
 use crate::pages::run_actions::{ActionRefused, CancelForm, CopyForm, RunAgainForm, Subject};
 
-use figures::Figures;
-use log::Logs;
-use stages::StageList;
 pub use stages::took;
 
 /// The id in a page's address.
@@ -67,153 +63,170 @@ pub fn LivePage() -> impl IntoView {
     .into_any()
 }
 
-/// How the stream stands, and what is read out.
-#[derive(Debug, Clone, Copy)]
-struct Channel {
-    /// Everything that is known of the run.
-    live: RwSignal<LiveRun>,
-    /// Since when the connection is lost, as a time of day.
-    lost: RwSignal<Option<String>>,
-    /// Whether the reader's session is over.
-    signed_out: RwSignal<bool>,
-    /// What screen readers are told next.
-    said: RwSignal<String>,
-}
-
 #[component]
 fn Live(data: Data) -> impl IntoView {
     let Data { live, spec, flash } = data;
-    let (id, kind) = (live.run.id, live.run.kind);
-    let subject = Subject {
-        run: id,
-        benchmark: live.run.benchmark_id,
-        name: spec.name.clone(),
-        kind,
-        here: format!("/runs/{id}"),
-        after_delete: "/".to_owned(),
-    };
-    let channel = Channel {
-        live: RwSignal::new(live),
-        lost: RwSignal::new(None),
-        signed_out: RwSignal::new(false),
-        said: RwSignal::new(String::new()),
-    };
-    let live = channel.live;
-    let status = Memo::new(move |_| live.with(|live| live.run.status));
-    #[cfg(feature = "hydrate")]
-    stream::follow(id, channel);
-
+    let id = live.run.id;
+    let parts = Parts { subject: Subject::of_live(&live.run, &spec.name) };
     let engine = spec.serving.engine.map_or("a provider's API", |engine| engine.title());
     let about = format!("{} on {engine}, cluster {}", spec.model.name, spec.cluster_name);
-    let again = subject.clone();
+    let actions = parts.view(ACTIONS, &live);
+    let goes_on = !live.run.status.is_end();
+    let follows = goes_on.then(|| view! { <FollowRun address=format!("/api/ui/runs/{id}/live") after=live.last_seq /> });
     view! {
         <div class="live stack-loose">
             <ActionRefused flash=flash />
             <PageHeading title=spec.name above="Run">
-                {move || status.get().is_end().then(|| view! { <RunAgainForm subject=again.clone() /> <CopyForm subject=again.clone() /> })}
-                <CancelForm run=id status=status />
+                <div class="actions" id=ACTIONS>{actions}</div>
             </PageHeading>
             <div class="row">
-                <RunBadge status=status />
-                <KindBadge kind=kind />
+                <span id=STATE>{parts.view(STATE, &live)}</span>
+                <KindBadge kind=live.run.kind />
                 <span class="muted">{about}</span>
             </div>
-            {move || (!status.get().is_end()).then(|| view! { <RenewWithoutScripts /> })}
-            <p class="visually-hidden" role="status">{move || channel.said.get()}</p>
-            <ConnectionLost lost=channel.lost />
-            <SignedOut ended=channel.signed_out />
-            <Standing live=live status=status />
+            {goes_on.then(|| view! { <RenewWithoutScripts /> })}
+            <p class="visually-hidden" role="status" id="live-said"></p>
+            <ConnectionLost />
+            <SignedOut />
+            <div id=STANDING>{parts.view(STANDING, &live)}</div>
             <div class="live-columns">
-                <StageList live=live />
-                <Figures live=live />
+                <section class="panel live-stages" aria-labelledby="stages-title">
+                    <h2 id="stages-title">"Stages"</h2>
+                    <div id=STAGES>{parts.view(STAGES, &live)}</div>
+                </section>
+                <section class="live-figures stack" aria-labelledby="figures-title">
+                    <h2 id="figures-title">"Load so far"</h2>
+                    <div class="stack" id=PROGRESS>{parts.view(PROGRESS, &live)}</div>
+                    <div class="live-charts" id=CHARTS>{parts.view(CHARTS, &live)}</div>
+                </section>
             </div>
-            <Logs live=live />
+            {log::logs(&live)}
+            {follows}
         </div>
     }
     .into_any()
 }
 
+/// The actions beside the heading.
+pub const ACTIONS: &str = "live-actions";
+/// The run's state.
+pub const STATE: &str = "live-state";
+/// What a waiting or ended run says of itself.
+pub const STANDING: &str = "live-standing";
+/// The stages.
+pub const STAGES: &str = "live-stages";
+/// How far the load is, and its counters.
+pub const PROGRESS: &str = "live-progress";
+/// The figures over time.
+pub const CHARTS: &str = "live-charts";
+
+/// Draws the parts of the page that change while the run goes on: with the page, and alone for its stream. A part's id says
+/// which.
+pub struct Parts {
+    /// Whose page it is.
+    pub subject: Subject,
+}
+
+impl Parts {
+    /// What is in the element with the id.
+    pub fn view(&self, part: &'static str, live: &LiveRun) -> AnyView {
+        match part {
+            ACTIONS => self.actions(live.run.status),
+            STATE => view! { <RunBadge status=live.run.status /> }.into_any(),
+            STANDING => standing(live),
+            STAGES => stages::stage_list(&live.run.stages),
+            PROGRESS => figures::progress(live),
+            _ => figures::charts(&live.points),
+        }
+    }
+
+    fn actions(&self, status: RunStatus) -> AnyView {
+        if status.is_end() {
+            let subject = self.subject.clone();
+            view! { <RunAgainForm subject=subject.clone() /> <CopyForm subject=subject /> }.into_any()
+        } else {
+            view! { <CancelForm run=self.subject.run status=status /> }.into_any()
+        }
+    }
+}
+
 /// Where scripts are off, the page is loaded anew every few seconds.
 #[component]
 fn RenewWithoutScripts() -> impl IntoView {
-    // Constant text. As children it would not hydrate: with scripts on, browsers read what is inside as plain text.
     view! {
-        <noscript inner_html="<meta http-equiv=\"refresh\" content=\"5\"><p class=\"muted\">Scripts are off: this page is loaded anew every 5 seconds.</p>"></noscript>
+        <noscript>
+            <meta http-equiv="refresh" content="5" />
+            <p class="muted">"Scripts are off: this page is loaded anew every 5 seconds."</p>
+        </noscript>
     }
     .into_any()
 }
 
+/// Shown while the stream is cut.
 #[component]
-fn ConnectionLost(lost: RwSignal<Option<String>>) -> impl IntoView {
-    move || {
-        lost.get().map(|at| {
-            view! {
-                <Banner notice=Notice::Warning>
-                    <p>{format!("Connection lost {at}. The run continues; figures are from then.")}</p>
-                </Banner>
-            }
-        })
+fn ConnectionLost() -> impl IntoView {
+    view! {
+        <div id="live-lost" hidden>
+            <Banner notice=Notice::Warning>
+                <p>"Connection lost " <span id="live-lost-since"></span> ". The run continues; figures are from then."</p>
+            </Banner>
+        </div>
     }
 }
 
 /// What a waiting or ended run says of itself; a running one is told by its stages.
-#[component]
-fn Standing(live: RwSignal<LiveRun>, status: Memo<RunStatus>) -> impl IntoView {
-    let facts = Memo::new(move |_| live.with(|live| (live.run.reason.clone(), live.run.queue_position, live.run.id)));
-    move || {
-        let (reason, queue, id) = facts.get();
-        let reason = reason.unwrap_or_default();
-        let report = format!("/runs/{id}/report");
-        match status.get() {
-            RunStatus::Queued => {
-                let text = match queue {
-                    Some(0) => "Next in the queue: it starts when its nodes are free.".to_owned(),
-                    Some(before) => format!("Waits for its nodes: {} before it.", count(u64::from(before), "run is", "runs are")),
-                    None => "Waits for its nodes.".to_owned(),
-                };
-                view! { <Banner notice=Notice::Info><p>{text}</p></Banner> }.into_any()
-            }
-            RunStatus::Running => ().into_any(),
-            RunStatus::Cancelling => {
-                view! { <Banner notice=Notice::Info><p>"The run is being cancelled: load and engine are stopped, then it is cleaned up."</p></Banner> }
-                    .into_any()
-            }
-            RunStatus::Succeeded => view! {
-                <Banner notice=Notice::Success>
-                    <p>"The run has succeeded."</p>
-                    <div class="actions">
-                        <LinkButton href=report text="View report" look=Look::Primary />
-                    </div>
-                </Banner>
-            }
-            .into_any(),
-            RunStatus::Partial => view! {
-                <Banner notice=Notice::Warning>
-                    <p>{format!("The run ended early; what was measured is kept. {reason}")}</p>
-                    <div class="actions">
-                        <LinkButton href=report text="View report" look=Look::Primary />
-                    </div>
-                </Banner>
-            }
-            .into_any(),
-            RunStatus::Cancelled => view! {
-                <Banner notice=Notice::Warning>
-                    <p>{if reason.is_empty() { "The run was cancelled.".to_owned() } else { reason }}</p>
-                    <div class="actions">
-                        <LinkButton href=report text="View report" />
-                    </div>
-                </Banner>
-            }
-            .into_any(),
-            RunStatus::Failed | RunStatus::Interrupted => view! {
-                <Banner notice=Notice::Error>
-                    <p>{if reason.is_empty() { "The run has failed.".to_owned() } else { reason }}</p>
-                    <div class="actions">
-                        <LinkButton href=report text="View report" />
-                    </div>
-                </Banner>
-            }
-            .into_any(),
+fn standing(live: &LiveRun) -> AnyView {
+    let reason = live.run.reason.clone().unwrap_or_default();
+    let report = format!("/runs/{}/report", live.run.id);
+    match live.run.status {
+        RunStatus::Queued => {
+            let text = match live.run.queue_position {
+                Some(0) => "Next in the queue: it starts when its nodes are free.".to_owned(),
+                Some(before) => format!("Waits for its nodes: {} before it.", count(u64::from(before), "run is", "runs are")),
+                None => "Waits for its nodes.".to_owned(),
+            };
+            view! { <Banner notice=Notice::Info><p>{text}</p></Banner> }.into_any()
         }
+        RunStatus::Running => ().into_any(),
+        RunStatus::Cancelling => {
+            view! { <Banner notice=Notice::Info><p>"The run is being cancelled: load and engine are stopped, then it is cleaned up."</p></Banner> }
+                .into_any()
+        }
+        RunStatus::Succeeded => view! {
+            <Banner notice=Notice::Success>
+                <p>"The run has succeeded."</p>
+                <div class="actions">
+                    <LinkButton href=report text="View report" look=Look::Primary />
+                </div>
+            </Banner>
+        }
+        .into_any(),
+        RunStatus::Partial => view! {
+            <Banner notice=Notice::Warning>
+                <p>{format!("The run ended early; what was measured is kept. {reason}")}</p>
+                <div class="actions">
+                    <LinkButton href=report text="View report" look=Look::Primary />
+                </div>
+            </Banner>
+        }
+        .into_any(),
+        RunStatus::Cancelled => view! {
+            <Banner notice=Notice::Warning>
+                <p>{if reason.is_empty() { "The run was cancelled.".to_owned() } else { reason }}</p>
+                <div class="actions">
+                    <LinkButton href=report text="View report" />
+                </div>
+            </Banner>
+        }
+        .into_any(),
+        RunStatus::Failed | RunStatus::Interrupted => view! {
+            <Banner notice=Notice::Error>
+                <p>{if reason.is_empty() { "The run has failed.".to_owned() } else { reason }}</p>
+                <div class="actions">
+                    <LinkButton href=report text="View report" />
+                </div>
+            </Banner>
+        }
+        .into_any(),
     }
 }

@@ -22,7 +22,7 @@ pub fn Provenance(
         <section id="provenance" class="panel stack" aria-labelledby="provenance-title">
             <div class="row-between">
                 <h2 id="provenance-title">"Provenance"</h2>
-                <a href=format!("/api/v1/runs/{}/report", report.run_id) download=format!("{}.json", report.run_id) rel="external">
+                <a href=format!("/api/v1/runs/{}/report", report.run_id) download=format!("{}.json", report.run_id)>
                     "Download the report as JSON"
                 </a>
             </div>

@@ -4,8 +4,8 @@ use leptos::prelude::*;
 use uuid::Uuid;
 
 use crate::components::button::Look;
-use crate::components::copy::CopyText;
 use crate::domain::repeat::Repeat;
+use crate::islands::CopyText;
 
 /// A button that opens the command, with what it needs.
 #[component]
@@ -19,7 +19,7 @@ pub fn CopyAsCommand(
         view! {
             <p>
                 "The flags cannot say all of this load. "
-                <a href=format!("/api/v1/runs/{run}/plan") download=plan_file(run) rel="external">
+                <a href=format!("/api/v1/runs/{run}/plan") download=plan_file(run)>
                     "Download its plan"
                 </a>" first."
             </p>

@@ -95,7 +95,7 @@ pub fn Requests(
                         .into_iter()
                         .map(|(format, text)| {
                             view! {
-                                <a href=format!("{api}{format}") rel="external">
+                                <a href=format!("{api}{format}")>
                                     {text}
                                 </a>
                             }

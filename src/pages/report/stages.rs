@@ -42,7 +42,7 @@ pub fn Stages(
                 <h2 id="stages-title">"Stages and logs"</h2>
                 <div class="row">
                     <a href=format!("/runs/{id}")>"Open the run's page"</a>
-                    <a href=format!("/api/v1/runs/{id}/log") download=format!("{id}.log") rel="external">
+                    <a href=format!("/api/v1/runs/{id}/log") download=format!("{id}.log")>
                         "Download the log"
                     </a>
                 </div>

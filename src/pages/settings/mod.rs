@@ -8,13 +8,13 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use crate::api::functions::people::{SettingsView, load_settings};
-use crate::components::copy::CopyText;
 use crate::components::failure::Failure;
 use crate::components::form::{ErrorSummary, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::components::outcome::Outcome;
 use crate::components::time::moment;
 use crate::domain::user::OneTimeSecret;
+use crate::islands::CopyText;
 
 /// `/settings`
 #[component]

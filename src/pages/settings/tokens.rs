@@ -37,7 +37,7 @@ pub fn Tokens(
         <section class="stack" aria-labelledby="tokens">
             <h2 id="tokens">"Tokens"</h2>
             <p class="muted">
-                "A token lets a script do what you may do. The calls are described in " <a href="/api/v1/openapi.json" rel="external">"openapi.json"</a> "."
+                "A token lets a script do what you may do. The calls are described in " <a href="/api/v1/openapi.json">"openapi.json"</a> "."
             </p>
             {list}
             <form class="form-inline" method="post" action=AddToken::url() novalidate>

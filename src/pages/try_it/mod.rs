@@ -2,9 +2,8 @@
 //! while it is at work.
 
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
 use leptos_router::components::Redirect;
-use leptos_router::hooks::{use_navigate, use_query_map};
+use leptos_router::hooks::use_query_map;
 use server_fn::ServerFn;
 
 use crate::api::functions::try_it::{StartTryIt, load_try_it};
@@ -14,14 +13,14 @@ use crate::components::button::{LinkButton, Look, Submit};
 use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
 use crate::components::number::bytes;
-use crate::components::poll::every;
 use crate::domain::problem::ProblemKind;
 use crate::domain::try_it::{TryIt, TryItState, TryItStep};
+use crate::islands::Renew;
 
 /// How often the page asks while it is at work, in milliseconds.
-const ASK_EVERY_MS: u64 = 1000;
-/// For browsers without scripts; others do not read it. Constant text.
-const RELOAD: &str = r#"<meta http-equiv="refresh" content="2">"#;
+const ASK_EVERY_MS: i32 = 1000;
+/// What is renewed meanwhile.
+const PROGRESS: &str = "try-it";
 
 /// `/try`
 #[component]
@@ -62,19 +61,23 @@ fn ready(progress: &TryIt) -> Option<String> {
 fn TryIt(first: TryIt, started: bool) -> impl IntoView {
     // Whoever started it is led on; whoever comes back later finds a link.
     if let Some(path) = ready(&first).filter(|_| started) {
-        let options = NavigateOptions { replace: true, ..NavigateOptions::default() };
-        return view! { <Redirect path=path options=options /> }.into_any();
+        return view! { <Redirect path=path /> }.into_any();
     }
     let by_hand = first.by_hand.clone();
-    let progress = RwSignal::new(first);
-    keep_fresh(progress);
+    let at_work = first.state == TryItState::Running;
+    // Whoever watches it is led on at its end.
+    let renew = at_work.then(|| view! { <Renew part=PROGRESS every_ms=ASK_EVERY_MS address="/try?started=1" /> });
     view! {
         <div class="form-page stack-loose">
             <PageHeading title="Try it" />
             <p>
                 "Benchmarks a small model on this machine, with everything it needs fetched for you. Nothing is started before you confirm."
             </p>
-            {move || state(progress.get())}
+            <div class="stack-loose" id=PROGRESS data-renew=at_work>
+                {state(first)}
+            </div>
+            {renew}
+            {at_work.then(|| view! { <noscript><meta http-equiv="refresh" content="2" /></noscript> })}
             <section class="stack-tight">
                 <h2>"What is fetched"</h2>
                 <ul>
@@ -93,28 +96,6 @@ fn TryIt(first: TryIt, started: bool) -> impl IntoView {
     .into_any()
 }
 
-/// Asks again while it is at work, and goes on into the wizard at the end. In the browser only.
-fn keep_fresh(progress: RwSignal<TryIt>) {
-    let navigate = use_navigate();
-    every(ASK_EVERY_MS, move || {
-        if progress.try_with_untracked(|progress| progress.state) != Some(TryItState::Running) {
-            return;
-        }
-        let navigate = navigate.clone();
-        leptos::task::spawn_local(async move {
-            // An answer that does not come leaves the page as it is; the next one may.
-            if let Ok(now) = load_try_it().await {
-                let path = ready(&now);
-                if progress.try_set(now).is_none()
-                    && let Some(path) = path
-                {
-                    navigate(&path, NavigateOptions { replace: true, ..NavigateOptions::default() });
-                }
-            }
-        });
-    });
-}
-
 fn state(progress: TryIt) -> AnyView {
     let begin = |text: &'static str| {
         view! {
@@ -128,7 +109,6 @@ fn state(progress: TryIt) -> AnyView {
     match progress.state {
         TryItState::Idle => view! { <div class="actions">{begin("Start")}</div> }.into_any(),
         TryItState::Running => view! {
-            <noscript inner_html=RELOAD></noscript>
             <section class="card" aria-label="Progress">
                 <p role="status">"At work. You can leave this page; it goes on."</p>
                 {steps}

@@ -1,6 +1,7 @@
 //! Step 3.
 
 use leptos::prelude::*;
+use server_fn::ServerFn;
 
 use super::frame::{Frame, Place, StepForm};
 use crate::api::functions::inventory::Choices;
@@ -9,7 +10,6 @@ use crate::components::badge::{Badge, Tone};
 use crate::components::banner::Empty;
 use crate::components::button::LinkButton;
 use crate::components::field::{Choice, ChoiceGroup};
-use crate::components::form::Unsent;
 use crate::components::number::count;
 use crate::domain::inventory::{ClusterKind, ClusterRow};
 
@@ -19,8 +19,6 @@ pub fn ClusterStep(
     /// Where the reader is.
     place: Place,
 ) -> impl IntoView {
-    let unsent = Unsent::watch();
-    let action = ServerAction::<SaveCluster>::new();
     let flash = place.flash.clone();
     let rows = match place.view.as_ref().map(|view| &view.choices) {
         Some(Choices::Clusters(rows)) => rows.clone(),
@@ -58,8 +56,8 @@ pub fn ClusterStep(
         .into_any()
     };
     view! {
-        <Frame place=place.clone() unsent=unsent>
-            <StepForm action=action place=place unsent=unsent>
+        <Frame place=place.clone()>
+            <StepForm action=SaveCluster::url() place=place>
                 {fields}
             </StepForm>
         </Frame>

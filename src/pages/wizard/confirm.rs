@@ -1,6 +1,7 @@
 //! The confirmation: everything, each part with a way back to it.
 
 use leptos::prelude::*;
+use server_fn::ServerFn;
 
 use super::frame::{Frame, Place, StepForm};
 use super::model::model_words;
@@ -9,7 +10,6 @@ use crate::api::functions::inventory::{Choices, Outlook};
 use crate::api::functions::workflows::{SaveConfirmation, WizardView};
 use crate::components::banner::{Banner, Notice};
 use crate::components::definition::{Definition, Definitions};
-use crate::components::form::Unsent;
 use crate::components::number::{count, grouped};
 use crate::components::tag::Tags;
 use crate::domain::benchmark::{EvalWith, LoadSpec};
@@ -25,8 +25,6 @@ pub fn ConfirmStep(
     /// Where the reader is.
     place: Place,
 ) -> impl IntoView {
-    let unsent = Unsent::watch();
-    let action = ServerAction::<SaveConfirmation>::new();
     let Some(view) = place.view.clone() else { return ().into_any() };
     let rows = view.chosen.datasets.iter().map(|dataset| dataset.samples).sum::<u64>();
     let steps = &view.answer.workflow_steps;
@@ -66,11 +64,11 @@ pub fn ConfirmStep(
         })
         .collect_view();
     view! {
-        <Frame place=place.clone() unsent=unsent title="Confirm the benchmark">
+        <Frame place=place.clone() title="Confirm the benchmark">
             <p class="load-sentence">{sentence}</p>
             <OutlookNotes outlook=outlook cost=token_cost(&view) />
             {cards}
-            <StepForm action=action place=place unsent=unsent button="Confirm and continue">
+            <StepForm action=SaveConfirmation::url() place=place button="Confirm and continue">
                 {""}
             </StepForm>
         </Frame>

@@ -112,7 +112,7 @@ pub fn ConflictPanel(
     view! {
         <Banner notice=Notice::Warning>
             <p>{format!("This draft was saved elsewhere while you worked on this page.{elsewhere}")}</p>
-            <p>"Keep your version with the button below the form, or "<a href=stored rel="external">"use the stored version"</a>"."</p>
+            <p>"Keep your version with the button below the form, or "<a href=stored>"use the stored version"</a>"."</p>
         </Banner>
         <div class="versions">{mine} {theirs}</div>
     }

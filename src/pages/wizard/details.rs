@@ -1,12 +1,13 @@
 //! Step 1.
 
 use leptos::prelude::*;
+use server_fn::ServerFn;
 
 use super::frame::{Frame, Place, StepForm};
 use crate::api::functions::workflows::SaveDetails;
 use crate::components::field::{Choice, ChoiceGroup, TextArea, TextField, Width};
-use crate::components::form::Unsent;
 use crate::domain::benchmark::EvalWith;
+use crate::domain::workflow::step_form::FormRules;
 
 /// Name, tags, description, requests in flight, evaluation method.
 #[component]
@@ -14,8 +15,6 @@ pub fn DetailsStep(
     /// Where the reader is.
     place: Place,
 ) -> impl IntoView {
-    let unsent = Unsent::watch();
-    let action = ServerAction::<SaveDetails>::new();
     let flash = place.flash.clone();
     let stored = place.view.as_ref().map(|view| view.answer.workflow_steps.clone());
     let text = |field: &str, stored: Option<String>| flash.value(field, stored.unwrap_or_default());
@@ -39,8 +38,8 @@ pub fn DetailsStep(
             .with(view! { <p class="hint">"Prompts from one or more datasets."</p> }),
     ];
     view! {
-        <Frame place=place.clone() unsent=unsent>
-            <StepForm action=action place=place unsent=unsent>
+        <Frame place=place.clone()>
+            <StepForm action=SaveDetails::url() place=place check=FormRules::Details>
                 <TextField
                     name="name"
                     label="Name"

@@ -1,12 +1,12 @@
 //! Step 8: simulate, or run on the cluster.
 
 use leptos::prelude::*;
+use server_fn::ServerFn;
 
 use super::frame::{Frame, Place, StepForm};
 use super::refused;
 use crate::api::functions::workflows::SaveExecution;
 use crate::components::field::{Choice, ChoiceGroup};
-use crate::components::form::Unsent;
 
 /// How the benchmark is carried out. The button starts it.
 #[component]
@@ -14,8 +14,6 @@ pub fn ExecutionStep(
     /// Where the reader is.
     place: Place,
 ) -> impl IntoView {
-    let unsent = Unsent::watch();
-    let action = ServerAction::<SaveExecution>::new();
     let flash = place.flash.clone();
     let cluster = place.view.as_ref().and_then(|view| view.chosen.cluster.as_ref()).map(|cluster| cluster.name.clone());
     let where_to = cluster.map_or_else(|| "the cluster".to_owned(), |name| format!("cluster {name}"));
@@ -32,9 +30,9 @@ pub fn ExecutionStep(
     let again = refused(&flash)
         .then(|| view! { <p class="hint">"Nothing was started. Change what is named above, and confirm again."</p> });
     view! {
-        <Frame place=place.clone() unsent=unsent>
+        <Frame place=place.clone()>
             {again}
-            <StepForm action=action place=place unsent=unsent button="Run on cluster">
+            <StepForm action=SaveExecution::url() place=place button="Run on cluster">
                 <ChoiceGroup
                     name="run_as_simulation"
                     legend="How the benchmark is carried out"

@@ -1,31 +1,23 @@
 //! What is around every step: the list of steps, the way back, what went wrong, the draft so far.
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
-use leptos::server_fn::client::Client;
-use leptos::server_fn::codec::PostUrl;
-use leptos::server_fn::request::ClientReq;
-use leptos::server_fn::{Http, ServerFn};
-use leptos::wasm_bindgen::JsCast;
-use send_wrapper::SendWrapper;
-use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::conflict::ConflictPanel;
 use super::draft::DraftPanel;
 use super::steps::StepList;
-use crate::api::functions::CallError;
 use crate::api::functions::workflows::WizardView;
 use crate::components::banner::{Banner, Notice};
 use crate::components::button::{Look, Submit};
-use crate::components::field::field_id;
-use crate::components::form::{ErrorSummary, SendFailure, SummaryLine, Target, Unsent, summary_lines};
+use crate::components::field::{FieldMessage, field_id};
+use crate::components::form::{ErrorSummary, SummaryLine, Target, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::components::icon::{Icon, IconName};
 use crate::domain::form::Flash;
-use crate::domain::problem::ProblemKind;
 use crate::domain::workflow::Page;
 use crate::domain::workflow::fields::{label, labels, step_of};
+use crate::domain::workflow::step_form::FormRules;
+use crate::islands::{FormGuard, Reveal, StepCheck};
 
 /// Which page of which draft is shown, and why.
 #[derive(Debug, Clone)]
@@ -117,8 +109,6 @@ fn page_of(field: &str, step: Option<u8>) -> Option<Page> {
 pub fn Frame(
     /// Where the reader is.
     place: Place,
-    /// Watches over unsent edits.
-    unsent: Unsent,
     /// A heading other than the step's name.
     #[prop(optional, into)]
     title: Option<String>,
@@ -132,7 +122,7 @@ pub fn Frame(
     };
     let back = back.map(|(href, text)| {
         view! {
-            <a class="back" href=href on:click=move |event| unsent.ask(&event)>
+            <a class="back" href=href>
                 <Icon name=IconName::Left />
                 <span>"Back"<span class="visually-hidden">{format!(" to {text}")}</span></span>
             </a>
@@ -142,17 +132,13 @@ pub fn Frame(
     let heading = title.unwrap_or_else(|| page.title().to_owned());
     let above = format!("Step {} of {}", page.number(), Page::ALL.len());
     let error = place.flash.is_refusal();
-    if error {
-        // What is in the fields of a refused form is saved nowhere.
-        unsent.edited();
-    }
     view! {
         <div class="wizard">
-            <StepList place=place.clone() unsent=unsent />
+            <StepList place=place.clone() />
             <div class="wizard-main">
                 {back}
                 <ErrorSummary lines=place.lines() />
-                <PageHeading title=heading above=above error=error />
+                <PageHeading title=heading above=above error=error focused=draft.is_some() />
                 <DroppedBanner place=place.clone() />
                 <ConflictPanel place=place />
                 {children()}
@@ -186,34 +172,25 @@ fn DroppedBanner(place: Place) -> impl IntoView {
     })
 }
 
-/// The form of a step: posts to its server function, with WASM and without it alike. A second click while the first is on
-/// its way does nothing.
+/// The id of a step's form.
+const FORM: &str = "step-form";
+
+/// The form of a step: posts to its server function.
 #[component]
-pub fn StepForm<F, Output>(
+pub fn StepForm(
     /// What saves it.
-    action: ServerAction<F>,
+    action: &'static str,
     /// Where the reader is.
     place: Place,
-    /// Watches over unsent edits.
-    unsent: Unsent,
     /// What the button says.
     #[prop(default = "Continue".to_owned(), into)]
     button: String,
+    /// What its fields are checked by while they are typed.
+    #[prop(optional)]
+    check: Option<FormRules>,
     /// The fields.
     children: Children,
-) -> impl IntoView
-where
-    F: DeserializeOwned
-        + ServerFn<Protocol = Http<PostUrl, Output>, Output = (), Error = CallError>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    F::Client: Client<CallError>,
-    <<F::Client as Client<CallError>>::Request as ClientReq<CallError>>::FormData: From<leptos::web_sys::FormData>,
-    Output: 'static,
-{
-    let pending = action.pending();
+) -> impl IntoView {
     // A form that comes back after a sign-in still knows which revision it was drawn from.
     let drawn_from = place.flash.signed_out.then(|| place.flash.value("if_revision", "")).filter(|revision| !revision.is_empty());
     let stored = place.view.as_ref().map(|view| view.answer.revision.to_string());
@@ -221,41 +198,30 @@ where
     let workflow_id = place.view.as_ref().map(|view| view.answer.workflow_id.to_string()).unwrap_or_default();
     let conflict = place.flash.changed.is_some();
     let button = if conflict { "Save my version".to_owned() } else { button };
-    let refused = move || action.value().get().and_then(Result::err);
-    let is_signed_out = |error: &CallError| error.0.kind == ProblemKind::Unauthorized;
-    let failed = Signal::derive(move || refused().filter(|error| !is_signed_out(error)));
-    // The session is over: the form goes once more, as it does without WASM, and the server keeps what was typed.
-    // No local storage: that would be tied to one thread on the server, too, where any may let the page go.
-    let form = StoredValue::new(None::<SendWrapper<leptos::web_sys::HtmlFormElement>>);
-    Effect::new(move |_| {
-        if refused().is_some_and(|error| is_signed_out(&error)) {
-            form.with_value(|form| form.as_ref().map(|form| form.submit()));
-        }
-    });
+    // What is in the fields of a refused form is saved nowhere.
+    let unsaved = place.flash.is_refusal();
     view! {
-        <div
-            on:input=move |_| unsent.edited()
-            on:submit:capture=move |event| {
-                if pending.get_untracked() {
-                    event.prevent_default();
-                } else {
-                    unsent.sent();
-                    form.set_value(event.target().and_then(|target| target.dyn_into().ok()).map(SendWrapper::new));
+        <form class="form" id=FORM method="post" action=action novalidate>
+            <input type="hidden" name="workflow_id" value=workflow_id />
+            <input type="hidden" name="if_revision" value=revision />
+            {place.begins.map(|form| view! { <input type="hidden" name="begins" value=form.to_string() /> })}
+            <input type="hidden" name="return_to" value=if place.from_confirm { "confirm" } else { "" } />
+            {children()}
+            <div class="actions">
+                <Submit text=button look=Look::Primary />
+            </div>
+        </form>
+        {check
+            .map(|rules| {
+                view! {
+                    <template id="field-message">
+                        <FieldMessage name="" error=Some(String::new()) />
+                    </template>
+                    <StepCheck form=FORM rules=rules />
                 }
-            }
-        >
-            <ActionForm action={action} {..} class="form" novalidate=true>
-                <input type="hidden" name="workflow_id" value=workflow_id />
-                <input type="hidden" name="if_revision" value=revision />
-                {place.begins.map(|form| view! { <input type="hidden" name="begins" value=form.to_string() /> })}
-                <input type="hidden" name="return_to" value=if place.from_confirm { "confirm" } else { "" } />
-                {children()}
-                <SendFailure failed=failed />
-                <div class="actions">
-                    <Submit text=button look=Look::Primary />
-                </div>
-            </ActionForm>
-        </div>
+            })}
+        <FormGuard form=FORM unsaved=unsaved />
+        <Reveal form=FORM />
     }
     .into_any()
 }

@@ -1,21 +1,22 @@
 //! Step 2: lengths or datasets, how many requests, the warm-up; what else there is stands under "More options".
 
 use leptos::prelude::*;
+use server_fn::ServerFn;
 
 use super::frame::{Frame, Place, StepForm};
 use super::load_more::MoreOptions;
 use crate::api::functions::inventory::Choices;
-use crate::api::functions::workflows::SaveLoad;
+use crate::api::functions::workflows::{SaveLoad, WizardView};
 use crate::components::banner::Empty;
 use crate::components::button::{LinkButton, Look, Submit};
 use crate::components::field::{Choice, ChoiceGroup, TextField};
-use crate::components::form::Unsent;
 use crate::components::number::{count, figure, grouped};
 use crate::domain::benchmark::{EvalWith, LoadSpec};
 use crate::domain::inventory::Dataset;
 use crate::domain::workflow::Page;
 use crate::domain::workflow::load_form::LoadForm;
 use crate::domain::workflow::sentence::{duration, load_sentence};
+use crate::domain::workflow::step_form::{FormRules, OfferedDataset};
 
 /// The load.
 #[component]
@@ -25,8 +26,6 @@ pub fn LoadStep(
     /// What datasets were searched for.
     search: String,
 ) -> impl IntoView {
-    let unsent = Unsent::watch();
-    let action = ServerAction::<SaveLoad>::new();
     let flash = place.flash.clone();
     let Some(view) = place.view.clone() else { return ().into_any() };
     let load = view.answer.workflow_steps.load.clone();
@@ -60,23 +59,26 @@ pub fn LoadStep(
     };
     let rows = view.chosen.datasets.iter().map(|dataset| dataset.samples).sum::<u64>();
     let is_whole = view.answer.next_page() > Page::Load;
-    let said = is_whole.then(|| {
-        let sentence = load_sentence(&load, is_dataset.then_some(rows), None);
-        view! {
-            <div class="load-saved">
-                <p class="hint">"As last saved:"</p>
-                <p class="load-sentence">{sentence}</p>
-            </div>
-        }
-    });
+    let sentence = is_whole.then(|| load_sentence(&load, is_dataset.then_some(rows), None));
+    let said = view! {
+        <div class="load-saved" id="load-words" hidden=!is_whole>
+            <p class="hint" id="load-caption">
+                "As last saved:"
+            </p>
+            <p class="load-sentence" id="load-sentence">
+                {sentence}
+            </p>
+        </div>
+    };
+    let check = FormRules::Load { concurrent_requests: load.concurrent_requests, datasets: offered(&view) };
     let (output_label, output_hint) = if is_dataset {
         ("Output tokens (optional)", "Limit of each answer. Without it, the reference's length, else 256.")
     } else {
         ("Output tokens", "Length of each answer. An engine that Dyno starts is told not to stop earlier. Embeddings have none.")
     };
     view! {
-        <Frame place=place.clone() unsent=unsent>
-            <StepForm action=action place=place unsent=unsent>
+        <Frame place=place.clone()>
+            <StepForm action=SaveLoad::url() place=place check=check>
                 <input type="hidden" name="eval_with" value=form.eval_with.clone() />
                 <input type="hidden" name="default_requests" value=form.default_requests.clone() />
                 <input type="hidden" name="default_warmup" value=form.default_warmup.clone() />
@@ -117,6 +119,16 @@ pub fn LoadStep(
         </Frame>
     }
     .into_any()
+}
+
+/// The datasets that are in the list: those found, and those chosen.
+fn offered(view: &WizardView) -> Vec<OfferedDataset> {
+    let found = match &view.choices {
+        Choices::Datasets { found, .. } => found.as_slice(),
+        _ => &[],
+    };
+    let is_new = |dataset: &&Dataset| found.iter().all(|other| other.id != dataset.id);
+    view.chosen.datasets.iter().filter(is_new).chain(found).map(OfferedDataset::from).collect()
 }
 
 /// The datasets to choose from; those that are chosen stay in the list whatever is searched for.

@@ -46,8 +46,20 @@ fn options(of: &[(&str, &str)]) -> Vec<(String, String)> {
 
 /// A number that belongs to a group whose message stands above it.
 #[component]
-fn Part(name: &'static str, label: &'static str, value: String, #[prop(optional)] unit: &'static str) -> impl IntoView {
-    view! { <TextField name=name label=label value=value width=Width::Short autocomplete="off" unit=unit /> }
+fn Part(
+    name: &'static str,
+    label: &'static str,
+    value: String,
+    #[prop(optional)] unit: &'static str,
+    /// The choice that needs it: `FIELD VALUE VALUE`. Without WASM it is there with every choice.
+    #[prop(optional)]
+    when: Option<&'static str>,
+) -> impl IntoView {
+    view! {
+        <div data-when=when>
+            <TextField name=name label=label value=value width=Width::Short autocomplete="off" unit=unit />
+        </div>
+    }
 }
 
 /// Fields under one heading.
@@ -84,7 +96,7 @@ fn Shape(form: LoadForm, flash: Flash) -> impl IntoView {
         <p class="hint">
             "On a schedule, whether or not earlier ones have ended (open loop). The concurrent requests of step 1 are the most in flight; arrivals beyond are counted as dropped."
         </p>
-        <div class="form-inline">
+        <div class="form-inline" data-when="arrival rate">
             <Part name="rate" label="Rate" value=form.rate unit="requests/s" />
             <SelectField
                 name="process"
@@ -94,9 +106,9 @@ fn Shape(form: LoadForm, flash: Flash) -> impl IntoView {
                 )
                 value=form.process
             />
-            <Part name="burstiness" label="Burstiness" value=form.burstiness />
+            <Part name="burstiness" label="Burstiness" value=form.burstiness when="process gamma" />
         </div>
-        <p class="hint">"Burstiness goes with gamma: below 1 burstier than random, above 1 more even."</p>
+        <p class="hint" data-when="process gamma">"Burstiness goes with gamma: below 1 burstier than random, above 1 more even."</p>
     });
     view! {
         <ChoiceGroup name="arrival" legend="Load shape" choices=vec![closed, rate] error=flash.error("arrival") />
@@ -118,16 +130,18 @@ fn Shape(form: LoadForm, flash: Flash) -> impl IntoView {
             value=form.duration_s
             error=flash.error("duration_s")
         />
-        <TextField
-            name="ramp_s"
-            label="Ramp (optional)"
-            hint="Over how long the first requests of a closed loop are spread. The default is 2 ms each, at most a second."
-            width=Width::Short
-            unit="seconds"
-            autocomplete="off"
-            value=form.ramp_s
-            error=flash.error("ramp_s")
-        />
+        <div data-when="arrival closed">
+            <TextField
+                name="ramp_s"
+                label="Ramp (optional)"
+                hint="Over how long the first requests of a closed loop are spread. The default is 2 ms each, at most a second."
+                width=Width::Short
+                unit="seconds"
+                autocomplete="off"
+                value=form.ramp_s
+                error=flash.error("ramp_s")
+            />
+        </div>
     }
     .into_any()
 }
@@ -155,8 +169,8 @@ fn Limits(form: LoadForm, flash: Flash) -> impl IntoView {
                 value=form.slo_preset
             />
             <div class="form-inline">
-                <Part name="ttft_ms" label="TTFT" value=form.ttft_ms unit="ms" />
-                <Part name="tpot_ms" label="TPOT" value=form.tpot_ms unit="ms" />
+                <Part name="ttft_ms" label="TTFT" value=form.ttft_ms unit="ms" when="slo_preset " />
+                <Part name="tpot_ms" label="TPOT" value=form.tpot_ms unit="ms" when="slo_preset " />
                 <Part name="e2el_ms" label="E2E latency" value=form.e2el_ms unit="ms" />
                 <Part name="percentile" label="Percentile" value=form.percentile />
             </div>
@@ -194,9 +208,9 @@ fn Lengths(form: LoadForm, flash: Flash) -> impl IntoView {
                 error=input_error
             />
             <div class="form-inline">
-                <Part name="input_min" label="Input: least" value=form.input_min unit="tokens" />
-                <Part name="input_mean" label="Input: mean" value=form.input_mean unit="tokens" />
-                <Part name="input_std" label="Input: deviation" value=form.input_std unit="tokens" />
+                <Part name="input_min" label="Input: least" value=form.input_min unit="tokens" when="input_lengths uniform" />
+                <Part name="input_mean" label="Input: mean" value=form.input_mean unit="tokens" when="input_lengths normal lognormal" />
+                <Part name="input_std" label="Input: deviation" value=form.input_std unit="tokens" when="input_lengths normal lognormal" />
             </div>
             <SelectField
                 name="output_lengths"
@@ -206,9 +220,9 @@ fn Lengths(form: LoadForm, flash: Flash) -> impl IntoView {
                 error=output_error
             />
             <div class="form-inline">
-                <Part name="output_min" label="Output: least" value=form.output_min unit="tokens" />
-                <Part name="output_mean" label="Output: mean" value=form.output_mean unit="tokens" />
-                <Part name="output_std" label="Output: deviation" value=form.output_std unit="tokens" />
+                <Part name="output_min" label="Output: least" value=form.output_min unit="tokens" when="output_lengths uniform" />
+                <Part name="output_mean" label="Output: mean" value=form.output_mean unit="tokens" when="output_lengths normal lognormal" />
+                <Part name="output_std" label="Output: deviation" value=form.output_std unit="tokens" when="output_lengths normal lognormal" />
             </div>
         </Group>
         <TextField

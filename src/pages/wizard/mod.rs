@@ -15,14 +15,12 @@ mod nodes;
 mod steps;
 
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
 use leptos_router::components::Redirect;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use serde::{Deserialize, Serialize};
 
 use crate::api::functions::workflows::{WizardView, load_new_draft, load_wizard};
 use crate::components::failure::{Failure, Missing};
-use crate::components::fresh::Fresh;
 use crate::domain::form::Flash;
 use crate::domain::workflow::Page;
 use frame::Place;
@@ -39,8 +37,7 @@ pub fn NewBenchmark() -> impl IntoView {
                     Err(error) => view! { <Failure error=error /> }.into_any(),
                     Ok(new) => {
                         let place = Place::new(Page::Details, None, new.flash.unwrap_or_default()).begun_by(new.begins);
-                        let draw = move || view! { <details::DetailsStep place=place.clone() /> }.into_any();
-                        view! { <Fresh key=new.begins.to_string() draw=draw /> }.into_any()
+                        view! { <details::DetailsStep place=place /> }.into_any()
                     }
                 }
             })}
@@ -108,27 +105,21 @@ fn step(asked: Asked, view: WizardView, resumes: bool) -> AnyView {
         return onwards(format!("/wizard/{}/{}", view.answer.workflow_id, reached.slug()));
     }
     let flash = view.flash.clone().unwrap_or_default();
-    let drawing = format!("{asked:?} {}", view.answer.revision);
     let place = Place::new(page, Some(view), flash).asked_by(&asked.return_to, &asked.dropped, &asked.by);
-    let draw = move || {
-        let place = place.clone();
-        match page {
-            Page::Details => view! { <details::DetailsStep place=place /> }.into_any(),
-            Page::Load => view! { <load::LoadStep place=place search=asked.search.clone() /> }.into_any(),
-            Page::Cluster => view! { <cluster::ClusterStep place=place /> }.into_any(),
-            Page::Nodes => view! { <nodes::NodesStep place=place /> }.into_any(),
-            Page::Model => view! { <model::ModelStep place=place /> }.into_any(),
-            Page::Confirm => view! { <confirm::ConfirmStep place=place /> }.into_any(),
-            // The deployment page is the run's own; without a run it is not reached.
-            Page::Execution | Page::Deployment => view! { <execution::ExecutionStep place=place /> }.into_any(),
-        }
-    };
-    view! { <Fresh key=drawing draw=draw /> }.into_any()
+    match page {
+        Page::Details => view! { <details::DetailsStep place=place /> }.into_any(),
+        Page::Load => view! { <load::LoadStep place=place search=asked.search /> }.into_any(),
+        Page::Cluster => view! { <cluster::ClusterStep place=place /> }.into_any(),
+        Page::Nodes => view! { <nodes::NodesStep place=place /> }.into_any(),
+        Page::Model => view! { <model::ModelStep place=place /> }.into_any(),
+        Page::Confirm => view! { <confirm::ConfirmStep place=place /> }.into_any(),
+        // The deployment page is the run's own; without a run it is not reached.
+        Page::Execution | Page::Deployment => view! { <execution::ExecutionStep place=place /> }.into_any(),
+    }
 }
 
 fn onwards(path: String) -> AnyView {
-    let options = NavigateOptions { replace: true, ..NavigateOptions::default() };
-    view! { <Redirect path=path options=options /> }.into_any()
+    view! { <Redirect path=path /> }.into_any()
 }
 
 /// A refused form with nothing in it is none.

@@ -1,7 +1,7 @@
 //! Step 5: the model, with the engine that serves it or the credential that opens it.
 
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast;
+use server_fn::ServerFn;
 
 use super::frame::{Frame, Place, StepForm};
 use crate::api::functions::inventory::Choices;
@@ -10,11 +10,11 @@ use crate::components::badge::{Badge, Tone};
 use crate::components::banner::Empty;
 use crate::components::button::LinkButton;
 use crate::components::field::{Choice, ChoiceGroup, TextArea, TextField};
-use crate::components::form::Unsent;
 use crate::components::number::{bytes, grouped, magnitude};
 use crate::domain::benchmark::{EngineKind, Serving};
 use crate::domain::form::Flash;
 use crate::domain::inventory::{Credential, EngineAvailability, FileLocation, Model, ModelFormat, ModelSource};
+use crate::domain::workflow::step_form::FormRules;
 
 /// The model and what serves or opens it.
 #[component]
@@ -22,8 +22,6 @@ pub fn ModelStep(
     /// Where the reader is.
     place: Place,
 ) -> impl IntoView {
-    let unsent = Unsent::watch();
-    let action = ServerAction::<SaveModel>::new();
     let flash = place.flash.clone();
     let Some(view) = place.view.clone() else { return ().into_any() };
     let Choices::Models { models, engines, credentials, administrator } = view.choices else { return ().into_any() };
@@ -32,12 +30,15 @@ pub fn ModelStep(
     let chosen = flash.value("model_id", steps.model_id.map(|id| id.to_string()).or(only).unwrap_or_default());
 
     // With WASM the sections follow the choice at once; without it they follow what was sent.
-    let picked = RwSignal::new(chosen.clone());
-    let cloud_ids: Vec<String> = models.iter().filter(|model| model.is_cloud()).map(|model| model.id.to_string()).collect();
-    let local_ids: Vec<String> = models.iter().filter(|model| !model.is_cloud()).map(|model| model.id.to_string()).collect();
-    let hides = move |ids: Vec<String>| move || picked.with(|picked| ids.contains(picked));
-    let hide_engine = hides(cloud_ids.clone());
-    let hide_credential = hides(local_ids.clone());
+    let ids = |cloud: bool| -> Vec<String> {
+        models.iter().filter(|model| model.is_cloud() == cloud).map(|model| model.id.to_string()).collect()
+    };
+    let (cloud_ids, local_ids) = (ids(true), ids(false));
+    let section = |own: &[String], others: &[String]| Section {
+        when: format!("model_id {}", own.join(" ")),
+        hidden: others.contains(&chosen),
+    };
+    let (of_engine, of_credential) = (section(&local_ids, &cloud_ids), section(&cloud_ids, &local_ids));
     let picked_model = models.iter().find(|model| model.id.to_string() == chosen).cloned();
 
     let model_choices = if models.is_empty() {
@@ -57,26 +58,16 @@ pub fn ModelStep(
                 Choice::new(id, model.name.clone(), checked).with(view! { <p class="hint">{facts}</p> })
             })
             .collect();
-        view! {
-            <div on:change=move |event| {
-                let input = event.target().and_then(|target| target.dyn_into::<leptos::web_sys::HtmlInputElement>().ok());
-                if let Some(input) = input && input.name() == "model_id" {
-                    picked.set(input.value());
-                }
-            }>
-                <ChoiceGroup name="model_id" legend="Model" choices=choices error=flash.error("model_id") />
-            </div>
-        }
-        .into_any()
+        view! { <ChoiceGroup name="model_id" legend="Model" choices=choices error=flash.error("model_id") /> }.into_any()
     };
-    let engine = (!local_ids.is_empty()).then(|| engine_fields(&flash, &steps.serving, engines, administrator, hide_engine));
+    let engine = (!local_ids.is_empty()).then(|| engine_fields(&flash, &steps.serving, engines, administrator, of_engine));
     let credential = (!cloud_ids.is_empty()).then(|| {
         let stored = steps.credential_id.map(|id| id.to_string());
-        credential_fields(&flash, stored, picked_model.as_ref(), &credentials, hide_credential)
+        credential_fields(&flash, stored, picked_model.as_ref(), &credentials, of_credential)
     });
     view! {
-        <Frame place=place.clone() unsent=unsent>
-            <StepForm action=action place=place unsent=unsent>
+        <Frame place=place.clone()>
+            <StepForm action=SaveModel::url() place=place check=FormRules::Model>
                 {model_choices}
                 {engine}
                 {credential}
@@ -86,12 +77,20 @@ pub fn ModelStep(
     .into_any()
 }
 
+/// A part of the page that goes with some of the models.
+struct Section {
+    /// With which, for the page in the browser.
+    when: String,
+    /// Whether it is hidden at first.
+    hidden: bool,
+}
+
 fn engine_fields(
     flash: &Flash,
     serving: &Serving,
     engines: Vec<EngineAvailability>,
     administrator: bool,
-    hidden: impl Fn() -> bool + Send + Sync + 'static,
+    section: Section,
 ) -> AnyView {
     let chosen = flash.value("engine", serving.engine.map(EngineKind::as_str).unwrap_or_default());
     let mut choices = vec![
@@ -111,7 +110,7 @@ fn engine_fields(
     let open = ["tensor_parallel", "replicas", "engine_args"].iter().any(|field| flash.error(field).is_some())
         || !(tensor_parallel.is_empty() && replicas.is_empty() && args.is_empty());
     view! {
-        <div class="stack" hidden=hidden>
+        <div class="stack" data-when=section.when hidden=section.hidden>
             <ChoiceGroup
                 name="engine"
                 legend="Engine"
@@ -189,7 +188,7 @@ fn credential_fields(
     stored: Option<String>,
     model: Option<&Model>,
     credentials: &[Credential],
-    hidden: impl Fn() -> bool + Send + Sync + 'static,
+    section: Section,
 ) -> AnyView {
     let provider = model.and_then(|model| match &model.source {
         ModelSource::Cloud { provider, .. } => Some(*provider),
@@ -241,7 +240,7 @@ fn credential_fields(
     };
     choices.push(Choice::new("new", "Add a credential", chosen == "new").with(fields));
     view! {
-        <div hidden=hidden>
+        <div data-when=section.when hidden=section.hidden>
             <ChoiceGroup
                 name="credential_id"
                 legend="Credential"

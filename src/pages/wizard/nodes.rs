@@ -1,6 +1,7 @@
 //! Step 4.
 
 use leptos::prelude::*;
+use server_fn::ServerFn;
 
 use super::frame::{Frame, Place, StepForm};
 use crate::api::functions::inventory::Choices;
@@ -8,7 +9,6 @@ use crate::api::functions::workflows::SaveNodes;
 use crate::components::badge::{Badge, Tone};
 use crate::components::banner::{Banner, Empty, Notice};
 use crate::components::field::{Choice, ChoiceGroup};
-use crate::components::form::Unsent;
 use crate::components::number::{bytes, figure};
 use crate::domain::form::Flash;
 use crate::domain::inventory::{Device, DeviceType, Node};
@@ -30,8 +30,6 @@ pub fn NodesStep(
     /// Where the reader is.
     place: Place,
 ) -> impl IntoView {
-    let unsent = Unsent::watch();
-    let action = ServerAction::<SaveNodes>::new();
     let flash = place.flash.clone();
     let (nodes, problem) = match place.view.as_ref().map(|view| &view.choices) {
         Some(Choices::Nodes { nodes, problem }) => (nodes.clone(), problem.clone()),
@@ -90,15 +88,15 @@ pub fn NodesStep(
         .into_any()
     };
     view! {
-        <Frame place=place.clone() unsent=unsent>
+        <Frame place=place.clone()>
             {gone}
             <p class="hint">
                 "Read from the cluster when this page was loaded. "
-                <a href=here rel="external" on:click=move |event| unsent.ask(&event)>
+                <a href=here>
                     "Read again"
                 </a>
             </p>
-            <StepForm action=action place=place unsent=unsent>
+            <StepForm action=SaveNodes::url() place=place>
                 {fields}
             </StepForm>
         </Frame>

@@ -3,7 +3,6 @@
 use leptos::prelude::*;
 
 use super::frame::Place;
-use crate::components::form::Unsent;
 use crate::components::icon::{Icon, IconName};
 use crate::domain::workflow::Page;
 
@@ -39,8 +38,6 @@ fn state(page: Page, shown: Page, reached: Page, problems: &[Page]) -> State {
 pub fn StepList(
     /// Where the reader is.
     place: Place,
-    /// Asks before unsent edits are lost.
-    unsent: Unsent,
 ) -> impl IntoView {
     let shown = place.page;
     let id = place.view.as_ref().map(|view| view.answer.workflow_id);
@@ -72,7 +69,7 @@ pub fn StepList(
                 let linked = id.filter(|_| matches!(state, State::Done | State::Problem | State::Open));
                 let item = match linked {
                     Some(id) => view! {
-                        <a href=format!("/wizard/{id}/{}", page.slug()) on:click=move |event| unsent.ask(&event)>
+                        <a href=format!("/wizard/{id}/{}", page.slug())>
                             {text}
                             {mark}
                         </a>

@@ -12,6 +12,7 @@ use crate::domain::form::Flash;
 use crate::domain::inventory::{Model, ModelSource};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::user::Actor;
+use crate::domain::workflow::step_form::tag_names;
 use crate::domain::workflow::{Page, WorkflowAnswer};
 use crate::state::AppState;
 
@@ -192,7 +193,7 @@ impl Save {
     /// Tags from a line with commas. A tag that the draft has already keeps its colour.
     pub async fn tags(&mut self, line: &str) -> Value {
         let stored = self.stored_tags().await.unwrap_or_default();
-        let tags = line.split(',').map(str::trim).filter(|name| !name.is_empty()).map(|name| {
+        let tags = tag_names(line).map(|name| {
             stored.iter().find(|tag| tag.name == name).cloned().unwrap_or_else(|| Tag { name: name.to_owned(), color: None })
         });
         json!(tags.collect::<Vec<_>>())
@@ -308,25 +309,9 @@ fn with(body: Value, more: &[(&str, Value)]) -> Value {
     Value::Object(fields)
 }
 
-/// Text.
-pub fn text(value: &str) -> Value {
-    json!(value)
-}
-
-/// A list from lines.
-pub fn lines(value: &str) -> Value {
-    let lines: Vec<&str> = value.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    json!(lines)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fields_become_values() {
-        assert_eq!(lines("--a\r\n\r\n --b \n"), json!(["--a", "--b"]));
-    }
 
     #[test]
     fn a_call_has_no_empty_revision() {

@@ -1,0 +1,292 @@
+//! The forms of steps whose fields are typed: from their entries to the call's body, and what is wrong with them by the step's
+//! own rules. The server saves by the one, the browser checks by the other while somebody types; what only the server can look
+//! up is left to it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::reader::{Patch, Reader};
+use super::facts::Facts;
+use super::load_form::{LoadForm, optional, whole};
+use super::sentence::{load_sentence, trace_sentence};
+use super::steps::{DetailsPatch, details, load, model};
+use crate::domain::benchmark::{EvalWith, LoadSpec};
+use crate::domain::dataset::{Dataset, DatasetFormat, TraceFacts};
+use crate::domain::problem::FieldError;
+
+/// Names and values as a form sends them; a field may come more than once.
+pub type Entries = Vec<(String, String)>;
+
+/// A step's form, with what its rules have to know beside the entries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FormRules {
+    /// Step 1.
+    Details,
+    /// Step 2.
+    Load {
+        /// Requests in flight, from step 1.
+        concurrent_requests: u32,
+        /// The datasets that can be chosen.
+        datasets: Vec<OfferedDataset>,
+    },
+    /// Step 5, as far as it goes for a model that is deployed.
+    Model,
+}
+
+/// A dataset that can be chosen, as far as the rules look at it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OfferedDataset {
+    id: Uuid,
+    name: String,
+    format: DatasetFormat,
+    samples: u64,
+    trace: Option<TraceFacts>,
+    archived: bool,
+}
+
+impl From<&Dataset> for OfferedDataset {
+    fn from(dataset: &Dataset) -> Self {
+        Self {
+            id: dataset.id,
+            name: dataset.name.clone(),
+            format: dataset.format,
+            samples: dataset.samples,
+            trace: dataset.trace.clone(),
+            archived: dataset.archived,
+        }
+    }
+}
+
+impl From<&OfferedDataset> for Dataset {
+    fn from(offered: &OfferedDataset) -> Self {
+        Self {
+            id: offered.id,
+            name: offered.name.clone(),
+            format: offered.format,
+            samples: offered.samples,
+            trace: offered.trace.clone(),
+            archived: offered.archived,
+            left_out: Vec::new(),
+            replaced: 0,
+            with_reference: 0,
+            mean_prompt_chars: None,
+            sha256: String::new(),
+            builtin: false,
+            owner: None,
+            created_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+}
+
+/// What a form's entries come to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Checked {
+    /// What is wrong, at most one message a field.
+    pub errors: Vec<FieldError>,
+    /// The load in one sentence, where the entries describe one.
+    pub sentence: Option<String>,
+}
+
+impl FormRules {
+    /// Checks entries by the step's rules.
+    pub fn check(&self, entries: &[(String, String)]) -> Checked {
+        let mut checked = match self {
+            Self::Details => Checked { errors: check_details(entries), sentence: None },
+            Self::Load { concurrent_requests, datasets } => check_load(*concurrent_requests, datasets, entries),
+            Self::Model => Checked { errors: check_serving(entries), sentence: None },
+        };
+        let mut known: Vec<String> = Vec::new();
+        checked.errors.retain(|error| {
+            let is_first = !known.contains(&error.field);
+            known.push(error.field.clone());
+            is_first
+        });
+        checked
+    }
+}
+
+fn entry<'a>(entries: &'a [(String, String)], field: &str) -> &'a str {
+    entries.iter().find(|(name, _)| name == field).map(|(_, value)| value.as_str()).unwrap_or_default()
+}
+
+/// Reads a body as a call of the step does.
+fn read<P>(body: Value, read: impl FnOnce(&mut Reader<'_>) -> P) -> (P, Vec<FieldError>) {
+    let fields: Map<String, Value> = match body {
+        Value::Object(fields) => fields,
+        // A step's body is an object.
+        _ => Map::new(),
+    };
+    let mut reader = Reader::new(&fields);
+    let patch = read(&mut reader);
+    (patch, reader.errors)
+}
+
+fn check_details(entries: &[(String, String)]) -> Vec<FieldError> {
+    let of = |field| entry(entries, field);
+    let tags = tag_names(of("tags")).map(|name| json!({ "name": name })).collect();
+    let body = details_body(of("name"), Value::Array(tags), of("description"), of("concurrent_requests"), of("eval_with"));
+    let (patch, mut errors) = read(body, |reader| details::read(reader, 1));
+    details::create(&patch, &mut errors);
+    errors
+}
+
+fn check_load(concurrent_requests: u32, datasets: &[OfferedDataset], entries: &[(String, String)]) -> Checked {
+    let form = LoadForm::of_entries(entries);
+    let chosen: Vec<&str> = entries.iter().filter(|(name, _)| name == "dataset_ids").map(|(_, id)| id.as_str()).collect();
+    let eval_with = if form.eval_with == "dataset" { EvalWith::Dataset } else { EvalWith::Configuration };
+    let (patch, mut errors) = read(load_body(&form, &chosen), load::read);
+    let begun = DetailsPatch {
+        name: Patch::Set(String::new()),
+        concurrent_requests: Patch::Set(concurrent_requests),
+        eval_with: Patch::Set(eval_with),
+        ..DetailsPatch::default()
+    };
+    let Some(mut steps) = details::create(&begun, &mut errors) else { return Checked { errors, sentence: None } };
+    let mut facts = Facts::none(false, |_, _, _| Ok(()));
+    facts.datasets = datasets.iter().map(Dataset::from).collect();
+    load::apply(&mut steps, &patch, &facts, &mut errors);
+    let sentence = errors.is_empty().then(|| sentence(&steps.load, &facts.datasets));
+    Checked { errors, sentence }
+}
+
+fn sentence(load: &LoadSpec, datasets: &[Dataset]) -> String {
+    let chosen: Vec<&Dataset> = datasets.iter().filter(|dataset| load.dataset_ids.contains(&dataset.id)).collect();
+    if let Some(trace) = chosen.iter().find(|dataset| dataset.format.is_trace()) {
+        return trace_sentence(load, trace);
+    }
+    let rows = chosen.iter().map(|dataset| dataset.samples).sum();
+    load_sentence(load, (load.eval_with == EvalWith::Dataset).then_some(rows), None)
+}
+
+fn check_serving(entries: &[(String, String)]) -> Vec<FieldError> {
+    let of = |field| entry(entries, field);
+    let body = serving_body(of("model_id"), of("engine"), of("tensor_parallel"), of("replicas"), of("engine_args"));
+    read(body, model::read).1
+}
+
+/// The body of step 1; `tags` is a list of tags.
+pub fn details_body(name: &str, tags: Value, description: &str, concurrent_requests: &str, eval_with: &str) -> Value {
+    json!({
+        "name": name,
+        "tags": tags,
+        "description": description,
+        "concurrent_requests": optional(concurrent_requests, whole),
+        "eval_with": optional(eval_with, text),
+    })
+}
+
+/// The body of step 2.
+pub fn load_body<D: AsRef<str>>(form: &LoadForm, dataset_ids: &[D]) -> Value {
+    let mut body = form.body();
+    if form.eval_with == "dataset" {
+        body["dataset_ids"] = dataset_ids.iter().map(|id| json!(id.as_ref())).collect();
+    }
+    body
+}
+
+/// The body of step 5, for a model that is deployed.
+pub fn serving_body(model_id: &str, engine: &str, tensor_parallel: &str, replicas: &str, engine_args: &str) -> Value {
+    json!({
+        "model_id": optional(model_id, text),
+        "engine": optional(engine, text),
+        "tensor_parallel": optional(tensor_parallel, whole),
+        "replicas": optional(replicas, whole),
+        "engine_args": lines(engine_args),
+    })
+}
+
+/// The names between commas.
+pub fn tag_names(line: &str) -> impl Iterator<Item = &str> {
+    line.split(',').map(str::trim).filter(|name| !name.is_empty())
+}
+
+/// Text as it is.
+pub fn text(value: &str) -> Value {
+    json!(value)
+}
+
+/// A list from lines.
+fn lines(value: &str) -> Value {
+    let lines: Vec<&str> = value.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    json!(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(of: &[(&str, &str)]) -> Entries {
+        of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn wrong(checked: &Checked) -> Vec<&str> {
+        checked.errors.iter().map(|error| error.field.as_str()).collect()
+    }
+
+    #[test]
+    fn fields_become_values() {
+        assert_eq!(lines("--a\r\n\r\n --b \n"), json!(["--a", "--b"]));
+    }
+
+    #[test]
+    fn details_are_checked_by_the_rules_of_step_1() {
+        let good = entries(&[("name", "A"), ("concurrent_requests", "1,000"), ("eval_with", "dataset"), ("tags", "a, b,")]);
+        assert_eq!(FormRules::Details.check(&good), Checked::default());
+        let long = "x".repeat(51);
+        let bad = FormRules::Details.check(&entries(&[("name", ""), ("concurrent_requests", "0"), ("tags", &long)]));
+        assert_eq!(wrong(&bad), ["tags", "concurrent_requests", "name", "eval_with"]);
+        assert!(bad.errors[1].message.contains("between 1 and 10,000"), "{}", bad.errors[1].message);
+    }
+
+    #[test]
+    fn a_load_is_checked_and_worded() {
+        let step = FormRules::Load { concurrent_requests: 32, datasets: Vec::new() };
+        let typed = |more: &[(&str, &str)]| {
+            let mut all = vec![("eval_with", "configuration"), ("max_input_tokens", "512"), ("max_output_tokens", "128")];
+            all.extend(more);
+            step.check(&entries(&all))
+        };
+        assert_eq!(
+            typed(&[("num_requests", "700")]).sentence.as_deref(),
+            Some(
+                "700 requests, 32 in flight, 512 tokens in and 128 out. How long it takes depends on how fast the model answers."
+            )
+        );
+        let clash = typed(&[("num_requests", "700"), ("duration_s", "60")]);
+        assert_eq!((wrong(&clash), clash.sentence), (vec!["duration_s"], None));
+        assert_eq!(wrong(&typed(&[("arrival", "rate")])), ["arrival"]);
+        assert_eq!(
+            wrong(&step.check(&entries(&[("num_requests", "many")]))),
+            ["num_requests", "max_input_tokens", "max_output_tokens"]
+        );
+    }
+
+    #[test]
+    fn a_trace_is_worded_as_one_and_stands_alone() {
+        let trace = OfferedDataset {
+            id: Uuid::from_u128(1),
+            name: "day".to_owned(),
+            format: DatasetFormat::AzureTrace,
+            samples: 8_819,
+            trace: Some(TraceFacts { span_s: 3_540.0, mean_input_tokens: 1.0, mean_output_tokens: 1.0 }),
+            archived: false,
+        };
+        let step = FormRules::Load { concurrent_requests: 64, datasets: vec![trace.clone()] };
+        let typed = entries(&[("eval_with", "dataset"), ("dataset_ids", &trace.id.to_string())]);
+        assert_eq!(
+            step.check(&typed).sentence.as_deref(),
+            Some("8,819 arrivals over 59 minutes, as the trace day says, at most 64 in flight.")
+        );
+        let swept = entries(&[("eval_with", "dataset"), ("dataset_ids", &trace.id.to_string()), ("load_points", "1 2")]);
+        assert_eq!(wrong(&step.check(&swept)), ["load_points"]);
+        assert_eq!(wrong(&step.check(&entries(&[("eval_with", "dataset")]))), ["dataset_ids"]);
+    }
+
+    #[test]
+    fn the_engines_numbers_are_checked() {
+        let typed = entries(&[("model_id", ""), ("engine", "vllm"), ("tensor_parallel", "0"), ("replicas", "2")]);
+        assert_eq!(wrong(&FormRules::Model.check(&typed)), ["tensor_parallel"]);
+    }
+}

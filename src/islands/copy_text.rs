@@ -1,0 +1,49 @@
+//! A text to be taken elsewhere: selected as a whole by one click, and with a button once the page is alive.
+
+use leptos::prelude::*;
+
+/// A text with a Copy button beside it where the browser lets a page copy: over https, and on this machine.
+#[island]
+pub fn CopyText(
+    /// What it is.
+    #[prop(into)]
+    label: String,
+    /// The text.
+    #[prop(into)]
+    text: String,
+) -> impl IntoView {
+    let may_copy = RwSignal::new(false);
+    let said = RwSignal::new("");
+    // After hydration, which must find what the server drew.
+    Effect::new(move |_| may_copy.set(window().is_secure_context()));
+    let taken = text.clone();
+    let copy = move |_| {
+        #[cfg(feature = "browser")]
+        {
+            let taken = taken.clone();
+            leptos::task::spawn_local(async move {
+                let written = window().navigator().clipboard().write_text(&taken);
+                said.set(match wasm_bindgen_futures::JsFuture::from(written).await {
+                    Ok(_) => "Copied.",
+                    Err(_) => "The browser did not allow it. Select the text and copy it.",
+                });
+            });
+        }
+        #[cfg(not(feature = "browser"))]
+        let _ = (&taken, said);
+    };
+    view! {
+        <div class="field">
+            <span class="field-label">{label}</span>
+            <div class="copy-text">
+                <code>{text}</code>
+                <button type="button" class="button" hidden=move || !may_copy.get() on:click=copy>
+                    "Copy"
+                </button>
+            </div>
+            <p class="hint" role="status">
+                {move || said.get()}
+            </p>
+        </div>
+    }
+}

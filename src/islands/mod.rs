@@ -1,0 +1,24 @@
+//! All that becomes WASM: what enlivens a page that the server has drawn whole. An island draws little; it listens, asks the
+//! server again and puts what comes into the page, so that everything is drawn and worded in one place.
+
+mod alive;
+mod copy_text;
+#[cfg(feature = "browser")]
+mod dom;
+mod follow_run;
+mod form_guard;
+mod renew;
+mod reveal;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+mod step_check;
+mod theme_switch;
+
+pub use alive::Alive;
+pub use copy_text::CopyText;
+pub use follow_run::FollowRun;
+pub use form_guard::FormGuard;
+pub use renew::Renew;
+pub use reveal::Reveal;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub use step_check::StepCheck;
+pub use theme_switch::ThemeSwitch;

@@ -1,0 +1,65 @@
+//! A part of a page that changes while one looks: the page is asked for again every so often, and the part taken over.
+
+use leptos::prelude::*;
+
+/// Renews a part of the page as long as the part has the attribute `data-renew`. Where the address leads elsewhere by now,
+/// the browser goes there; where it leads to the sign-in, the reader is told.
+#[island]
+pub fn Renew(
+    /// The part's id.
+    #[prop(into)]
+    part: String,
+    /// How often, in milliseconds.
+    every_ms: i32,
+    /// What is asked for; empty: the page's own address.
+    #[prop(into)]
+    address: String,
+) -> impl IntoView {
+    #[cfg(feature = "browser")]
+    leptos::task::spawn_local(in_browser::renew(part, every_ms, address));
+    #[cfg(not(feature = "browser"))]
+    let _ = (part, every_ms, address);
+}
+
+#[cfg(feature = "browser")]
+mod in_browser {
+    use gloo_net::http::Request;
+    use leptos::prelude::window;
+
+    use crate::islands::dom;
+
+    pub async fn renew(part: String, every_ms: i32, address: String) {
+        while dom::by_id(&part).is_some_and(|part| part.has_attribute("data-renew")) {
+            dom::sleep(every_ms).await;
+            // An answer that does not come leaves the page as it is; the next one may.
+            let _ = once(&part, &address).await;
+        }
+    }
+
+    async fn once(part: &str, address: &str) -> Option<()> {
+        let location = window().location();
+        let here = location.pathname().ok()? + &location.search().ok()?;
+        let answer = Request::get(if address.is_empty() { &here } else { address }).send().await.ok()?;
+        let signed_out = answer.redirected() && path_of(&answer.url()).starts_with("/sign-in");
+        dom::show("signed-out", signed_out);
+        if signed_out {
+            return None;
+        }
+        if answer.redirected() {
+            return location.replace(&answer.url()).ok();
+        }
+        if !answer.ok() {
+            return None;
+        }
+        let page = dom::parse(&answer.text().await.ok()?)?;
+        let (target, fresh) = (dom::by_id(part)?, page.get_element_by_id(part)?);
+        dom::update_attributes(&target, &fresh);
+        // By its text, since a page that is only read takes what is for browsers without scripts for its own.
+        dom::update(&target, &fresh.inner_html());
+        Some(())
+    }
+
+    fn path_of(url: &str) -> String {
+        web_sys::Url::new(url).map(|url| url.pathname()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,60 @@
+//! Fields that only some choices need: shown and hidden as the choice is made. Without WASM all are there.
+
+use leptos::prelude::*;
+
+/// Looks after the elements of a form that have `data-when="FIELD VALUE VALUE"`: they show while the field has one of the
+/// values. What is hidden is not sent.
+#[island]
+pub fn Reveal(
+    /// The form's id.
+    #[prop(into)]
+    form: String,
+) -> impl IntoView {
+    #[cfg(feature = "browser")]
+    in_browser::look_after(&form);
+    #[cfg(not(feature = "browser"))]
+    let _ = form;
+}
+
+#[cfg(feature = "browser")]
+mod in_browser {
+    use leptos::prelude::*;
+    use wasm_bindgen::JsCast;
+    use web_sys::{Element, FormData, HtmlElement, HtmlFormElement};
+
+    use crate::islands::dom;
+
+    pub fn look_after(form: &str) {
+        let Some(form) = dom::by_id(form).and_then(|form| form.dyn_into::<HtmlFormElement>().ok()) else { return };
+        reveal(&form);
+        // It listens as long as the page stands.
+        let _ = window_event_listener(leptos::ev::change, move |_| reveal(&form));
+    }
+
+    fn reveal(form: &HtmlFormElement) {
+        for part in dom::all(form, "[data-when]") {
+            // Read for each part: one that shows may bring the field that the next goes by.
+            let (Ok(fields), Ok(part)) = (FormData::new_with_form(form), part.dyn_into::<HtmlElement>()) else { continue };
+            let when = part.get_attribute("data-when").unwrap_or_default();
+            let mut words = when.split(' ');
+            let value = fields.get(words.next().unwrap_or_default()).as_string();
+            part.set_hidden(!words.any(|word| value.as_deref() == Some(word)));
+            for control in dom::all(&part, "input, select, textarea") {
+                leave_out(&control);
+            }
+        }
+    }
+
+    /// Has a control sent along or not; one that the server has disabled stays so.
+    fn leave_out(control: &Element) {
+        let is_hidden = control.closest("[data-when][hidden]").is_ok_and(|hidden| hidden.is_some());
+        // Attributes of these names are never refused.
+        let _ = if is_hidden && !control.has_attribute("disabled") {
+            control.set_attribute("data-left-out", "").and_then(|()| control.set_attribute("disabled", ""))
+        } else if !is_hidden && control.has_attribute("data-left-out") {
+            control.remove_attribute("data-left-out").and_then(|()| control.remove_attribute("disabled"))
+        } else {
+            Ok(())
+        };
+    }
+}

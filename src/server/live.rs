@@ -1,0 +1,263 @@
+//! What a run's page needs while the run goes on: a stream of parts drawn anew, and earlier lines of its logs.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::stream::{self, Stream};
+use leptos::prelude::{AnyView, Owner, RenderHtml};
+use serde::Deserialize;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::api::calls::{benchmarks, runs};
+use crate::api::functions::runs::SNAPSHOTS;
+use crate::api::rest::{Path, Query, last_event_id};
+use crate::auth::{Caller, SignedIn, session};
+use crate::components::badge::{run_look, stage_look};
+use crate::domain::event::Progress;
+use crate::domain::live::{Change, LOG_LINES, LiveRun};
+use crate::domain::problem::Problem;
+use crate::domain::run::{RunStatus, StageId};
+use crate::domain::user::Actor;
+use crate::pages::live::{ACTIONS, CHARTS, PROGRESS, Parts, STAGES, STANDING, STATE, log};
+use crate::pages::run_actions::Subject;
+use crate::state::AppState;
+
+/// How long changes are gathered before they are drawn: figures follow about once a second.
+const GATHER: Duration = Duration::from_millis(700);
+/// How often a waiting run's place in the queue is looked up, and the store when nobody says that there is something new.
+const POLL: Duration = Duration::from_secs(2);
+/// Proxies close a connection on which nothing comes for a while.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Quarters are read out no closer than this.
+const QUIET: Duration = Duration::from_secs(30);
+/// Events that are read at once.
+const EVENTS: u32 = 5000;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct LiveQuery {
+    /// The number of the last event that the page has.
+    after: i64,
+}
+
+/// The stream of a run's page. Each connection begins with all parts, so that a page which was cut off is whole again; ends
+/// with the run, with the session of its reader, and with the portal.
+pub(super) async fn follow(
+    State(app): State<AppState>,
+    SignedIn(actor): SignedIn,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Query(query): Query<LiveQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    // The news are subscribed to before the events are read, so that none is missed between the two.
+    let news = runs::news(&app, &runs::get(&app, &actor, id).await?);
+    let live = runs::live(&app, &actor, id, LOG_LINES as u32, SNAPSHOTS).await?;
+    let name = benchmarks::get(&app, &actor, live.run.benchmark_id).await?.spec.name;
+    let parts = Parts { subject: Subject::of_live(&live.run, &name) };
+    let mut follower = Follower {
+        app,
+        actor,
+        session: caller.session,
+        live,
+        parts,
+        news,
+        quarters: 0,
+        said_at: None,
+        ready: Vec::new(),
+        is_over: false,
+    };
+    let after = query.after.max(last_event_id(&headers));
+    follower.begin(after);
+    let mut response = Sse::new(follower.stream()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    // Proxies such as nginx would collect events otherwise.
+    response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+struct Follower {
+    app: AppState,
+    actor: Actor,
+    session: Option<Vec<u8>>,
+    live: LiveRun,
+    parts: Parts,
+    news: watch::Receiver<i64>,
+    quarters: u8,
+    said_at: Option<tokio::time::Instant>,
+    /// What is to be sent, the first last.
+    ready: Vec<Event>,
+    is_over: bool,
+}
+
+impl Follower {
+    fn stream(self) -> impl Stream<Item = Result<Event, Infallible>> + Send + 'static {
+        stream::unfold(self, |mut follower| async move {
+            loop {
+                if let Some(event) = follower.ready.pop() {
+                    return Some((Ok(event), follower));
+                }
+                if follower.is_over {
+                    return None;
+                }
+                follower.next().await?;
+            }
+        })
+    }
+
+    /// Everything as it stands, and the log lines after an event.
+    fn begin(&mut self, after: i64) {
+        let mut events: Vec<Event> = [ACTIONS, STATE, STANDING, STAGES, PROGRESS, CHARTS].map(|part| self.part(part)).into();
+        for stage in self.stages() {
+            events.extend(self.lines(stage, after));
+        }
+        self.send(events);
+    }
+
+    /// Waits for what comes next, and draws what it changes. `None`: the stream ends early, and the browser asks again.
+    async fn next(&mut self) -> Option<()> {
+        // Looked at before waiting: what came between the last look and now has changed `news` already.
+        self.news.mark_unchanged();
+        // The stream may have outlived its reader's session.
+        session::still_signed_in(&self.app, &self.actor, self.session.as_deref()).await.ok()?;
+        let found = runs::events_after(&self.app, &self.actor, self.live.run.id, self.live.last_seq, EVENTS).await.ok()?;
+        if found.is_empty() {
+            let news_is_live = self.news.has_changed().is_ok();
+            tokio::select! {
+                () = self.app.shutdown.cancelled() => return None,
+                _ = self.news.changed(), if news_is_live => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
+            return self.look_at_queue().await;
+        }
+        let before = (self.live.run.status, self.live.last_seq);
+        let mut drawn: Vec<&'static str> = Vec::new();
+        let mut logs: Vec<StageId> = Vec::new();
+        let mut said = None;
+        for stored in found {
+            match self.live.apply(stored.seq, stored.event) {
+                Change::Nothing => {}
+                Change::Stage(stage) => {
+                    drawn.push(STAGES);
+                    logs.push(stage.id);
+                    said = Some(format!("{}: {}", stage.title, stage_look(stage.status).1.to_lowercase()));
+                }
+                Change::Progress => drawn.extend([PROGRESS, CHARTS]),
+                Change::Log(stage) => logs.push(stage),
+                Change::End(status) => {
+                    self.is_over = true;
+                    drawn.push(PROGRESS);
+                    said = Some(format!("The run has ended: {}.", run_look(status).1.to_lowercase()));
+                }
+            }
+        }
+        if self.live.run.status != before.0 {
+            drawn.extend([ACTIONS, STATE, STANDING]);
+        }
+        drawn.sort_unstable();
+        drawn.dedup();
+        logs.sort_unstable();
+        logs.dedup();
+        let mut events: Vec<Event> = drawn.into_iter().map(|part| self.part(part)).collect();
+        events.extend(logs.into_iter().filter_map(|stage| self.lines(stage, before.1)));
+        events.extend(said.or_else(|| self.quarter()).map(|text| self.said(&text)));
+        if self.is_over {
+            events.push(self.event("end", String::new()));
+        } else {
+            tokio::time::sleep(GATHER).await;
+        }
+        self.send(events);
+        Some(())
+    }
+
+    async fn look_at_queue(&mut self) -> Option<()> {
+        if self.live.run.status == RunStatus::Queued {
+            let position = runs::get(&self.app, &self.actor, self.live.run.id).await.ok()?.queue_position;
+            if position != self.live.run.queue_position {
+                self.live.run.queue_position = position;
+                let event = self.part(STANDING);
+                self.send(vec![event]);
+            }
+        }
+        Some(())
+    }
+
+    fn send(&mut self, mut events: Vec<Event>) {
+        events.reverse();
+        self.ready = events;
+    }
+
+    fn stages(&self) -> Vec<StageId> {
+        self.live.run.stages.iter().map(|stage| stage.id).collect()
+    }
+
+    fn event(&self, name: &str, data: String) -> Event {
+        Event::default().id(self.live.last_seq.to_string()).event(name).data(data)
+    }
+
+    fn part(&self, part: &'static str) -> Event {
+        let html = html(|| self.parts.view(part, &self.live));
+        self.event("part", format!("{part}\n{html}"))
+    }
+
+    /// The lines of a stage's log after an event, those that the page keeps; nothing while it has none at all.
+    fn lines(&self, stage: StageId, after: i64) -> Option<Event> {
+        let log = self.live.log(stage)?;
+        let owner = self.live.run.stages.iter().find(|known| known.id == stage)?;
+        let state = if log::opens(owner) { "open" } else { "closed" };
+        let lines: String = log.lines.iter().filter(|line| line.seq > after).map(|line| html(|| log::entry(line))).collect();
+        Some(self.event("log", format!("{} {state} ({})\n{lines}", stage.as_str(), log::length(Some(log)))))
+    }
+
+    fn said(&mut self, text: &str) -> Event {
+        self.said_at = Some(tokio::time::Instant::now());
+        self.event("said", text.to_owned())
+    }
+
+    /// What is said when another quarter is done, some time after whatever was said before.
+    fn quarter(&mut self) -> Option<String> {
+        let quarters = self.live.progress.as_ref().map_or(0, Progress::quarters);
+        let is_quiet = self.said_at.is_none_or(|at| at.elapsed() >= QUIET);
+        (quarters > self.quarters && quarters < 4 && is_quiet).then(|| {
+            self.quarters = quarters;
+            format!("{} % of the requests are done.", u32::from(quarters) * 25)
+        })
+    }
+}
+
+/// What is drawn, on one line: a line break would end the data of an event.
+fn html(draw: impl FnOnce() -> AnyView) -> String {
+    Owner::new().with(|| draw().to_html()).replace(['\r', '\n'], " ")
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct LogQuery {
+    stage: StageId,
+    /// The number of the first line that the page has.
+    before: i64,
+}
+
+/// Lines of a stage's log before an event, as many as a page keeps, drawn; `X-More` says that there are more before them.
+pub(super) async fn earlier_lines(
+    State(app): State<AppState>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<Uuid>,
+    Query(query): Query<LogQuery>,
+) -> Result<Response, Problem> {
+    // One more than is shown says whether there are more.
+    let mut lines = runs::earlier_lines(&app, &actor, id, query.stage, query.before, LOG_LINES as u32 + 1).await?;
+    let has_more = lines.len() > LOG_LINES;
+    if has_more {
+        lines.remove(0);
+    }
+    let lines: String = lines.iter().map(|line| html(|| log::entry(line))).collect();
+    let mut response = (StatusCode::OK, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], lines).into_response();
+    if has_more {
+        response.headers_mut().insert(HeaderName::from_static("x-more"), axum::http::HeaderValue::from_static("yes"));
+    }
+    Ok(response)
+}
