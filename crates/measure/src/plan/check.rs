@@ -6,6 +6,15 @@ use crate::load::Endpoint;
 /// Fields of a request's body that the plan's other parts make.
 const OWN_FIELDS: [&str; 6] = ["model", "messages", "prompt", "input", "max_tokens", "max_completion_tokens"];
 
+/// Most tokens of one request, input or output.
+const MOST_TOKENS: u32 = 1_000_000;
+/// Most requests in flight of a closed loop.
+const MOST_CONCURRENCY: u32 = 100_000;
+
+fn check_tokens(what: &str, tokens: u32) -> Result<(), String> {
+    if (1..=MOST_TOKENS).contains(&tokens) { Ok(()) } else { Err(format!("{what} must be 1 to 1,000,000 tokens.")) }
+}
+
 impl Plan {
     /// Checks what can be checked without asking anybody.
     ///
@@ -45,9 +54,8 @@ impl Plan {
                 for lengths in [input_lengths, output_lengths].into_iter().flatten() {
                     crate::lengths::LengthSampler::check(*lengths)?;
                 }
-                if *input_tokens == 0 || *output_tokens == 0 {
-                    return Err("Input and output lengths must be at least 1 token.".to_owned());
-                }
+                check_tokens("Input lengths", *input_tokens)?;
+                check_tokens("Output limits", *output_tokens)?;
                 if !(0.0..=1.0).contains(shared_prefix) {
                     return Err("The shared prefix must be a share between 0 and 1.".to_owned());
                 }
@@ -60,14 +68,10 @@ impl Plan {
                 if files.is_empty() {
                     return Err("The plan names no dataset.".to_owned());
                 }
-                if *max_output_tokens == Some(0) {
-                    return Err("The output limit must be at least 1 token.".to_owned());
-                }
+                max_output_tokens.map_or(Ok(()), |tokens| check_tokens("Output limits", tokens))?;
             }
             Workload::Trace { max_output_tokens, .. } => {
-                if *max_output_tokens == Some(0) {
-                    return Err("The output limit must be at least 1 token.".to_owned());
-                }
+                max_output_tokens.map_or(Ok(()), |tokens| check_tokens("Output limits", tokens))?;
             }
         }
         let traces = self.load_points.iter().filter(|point| matches!(point.load, Load::Trace { .. })).count();
@@ -91,7 +95,9 @@ impl PlannedLoad {
             return Err("The duration must be greater than 0 and at most a week.".to_owned());
         }
         match self.load {
-            Load::Closed { concurrency: 0 } => Err("The concurrency must be at least 1.".to_owned()),
+            Load::Closed { concurrency } if !(1..=MOST_CONCURRENCY).contains(&concurrency) => {
+                Err("The concurrency must be 1 to 100,000.".to_owned())
+            }
             Load::Rate { rate, burstiness, max_in_flight, .. } => {
                 if !(rate > 0.0 && rate <= 1_000_000.0) {
                     return Err("The rate must be greater than 0 and at most 1,000,000 requests per second.".to_owned());
