@@ -33,7 +33,9 @@ pub(super) fn ask(plan: &Plan, named: Option<&str>) -> Result<(), String> {
     }
     let mut answer = String::new();
     let asked = write!(terminal, "{what} Go on? [y/N] ").and_then(|()| terminal.flush());
-    asked.and_then(|()| input.lock().read_line(&mut answer)).map_err(|error| format!("{what} You could not be asked: {error}."))?;
+    asked
+        .and_then(|()| input.lock().read_line(&mut answer))
+        .map_err(|error| format!("{what} You could not be asked: {error}."))?;
     if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") { Ok(()) } else { Err("Nothing was sent.".to_owned()) }
 }
 

@@ -13,7 +13,8 @@ const SECRET: (&str, &str) = ("A_KEY_OF_MINE", "plain0secret1of2mine");
 fn what_the_server_repeats_of_a_key_is_struck_out() {
     let server = Scripted::start(|seen, out| {
         let sent = seen.head.lines().find(|line| line.starts_with("authorization:")).unwrap_or_default();
-        let words = json!({"error": {"message": format!("{sent} is wrong, as is sk-proj-abcdef0123; {}", "why ".repeat(200))}}).to_string();
+        let words = json!({"error": {"message": format!("{sent} is wrong, as is sk-proj-abcdef0123; {}", "why ".repeat(200))}})
+            .to_string();
         say(out, &format!("HTTP/1.1 401 Unauthorized\r\ncontent-length: {}\r\n\r\n{words}", words.len()), 0);
         Then::GoOn
     });

@@ -431,9 +431,8 @@ mod tests {
             );
             serde_json::from_str::<Plan>(&plan).unwrap().check()
         };
-        let lengths = |input: u64, output: u64| {
-            format!(r#"{{"kind":"synthetic","input_tokens":{input},"output_tokens":{output}}}"#)
-        };
+        let lengths =
+            |input: u64, output: u64| format!(r#"{{"kind":"synthetic","input_tokens":{input},"output_tokens":{output}}}"#);
         assert_eq!(check(&lengths(1_000_000, 1_000_000), 100_000), Ok(()));
         for (input, output, concurrency) in [(4_000_000_000, 1, 1), (1, 4_000_000_000, 1), (0, 1, 1), (1, 1, 4_000_000_000)] {
             assert!(check(&lengths(input, output), concurrency).is_err(), "{input} {output} {concurrency}");
