@@ -6,6 +6,7 @@ use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use crate::api::functions::account::current_visit;
+use crate::components::escape::raw_text;
 use crate::components::heading::{Hydrated, JumpLink};
 use crate::components::site::SiteHeader;
 use crate::pages::accept_link::AcceptLinkPage;
@@ -82,7 +83,8 @@ pub fn App() -> impl IntoView {
     });
     let visit = Resource::new(|| (), |()| current_visit());
     view! {
-        <Title text="Dyno" />
+        // Of every page's title, since it is written as it is.
+        <Title text="Dyno" formatter=raw_text />
         <Router>
             <JumpLink class="skip" to="main" text="Skip to content" />
             <Suspense>

@@ -7,6 +7,7 @@ pub mod charts;
 pub mod confirm;
 pub mod copy;
 pub mod definition;
+pub mod escape;
 pub mod failure;
 pub mod field;
 pub mod form;
