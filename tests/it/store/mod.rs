@@ -6,3 +6,4 @@ mod inventory;
 mod runs;
 pub mod samples;
 mod schema;
+mod sessions;
