@@ -15,6 +15,7 @@ use super::keeper::spec::{KeeperSpec, files};
 use super::launch::{LaunchError, Launcher, Life};
 use super::{process, tail};
 use crate::credentials::Secret;
+use crate::engine::environment;
 use crate::store::Keeper;
 
 /// How long a keeper may take to begin its journal.
@@ -102,19 +103,9 @@ impl Local {
             .stdout(log.try_clone()?)
             .stderr(log)
             .kill_on_drop(false);
-        for (name, _) in std::env::vars_os() {
-            if is_the_portals(&name.to_string_lossy()) {
-                command.env_remove(&name);
-            }
-        }
+        environment::withheld().for_each(|name| _ = command.env_remove(name));
         command.spawn()
     }
-}
-
-/// Variables that engines and load have no business with: the portal's secrets and settings.
-fn is_the_portals(name: &str) -> bool {
-    let settings = name.starts_with("DYNO_") || name.starts_with("LEPTOS_");
-    settings || matches!(name, "DATABASE_URL" | "HF_TOKEN" | "HUGGING_FACE_HUB_TOKEN")
 }
 
 fn life(folder: &Path) -> Life {
@@ -186,15 +177,5 @@ mod tests {
         assert_eq!(life(folder.path()), Life::Alive);
         drop(lock);
         assert_eq!(life(folder.path()), Life::Gone);
-    }
-
-    #[test]
-    fn engines_do_not_inherit_the_portals_secrets() {
-        for name in ["DYNO_SECRET_KEY", "DYNO_ADMIN_TOKEN", "DATABASE_URL", "LEPTOS_SITE_ADDR", "HF_TOKEN"] {
-            assert!(is_the_portals(name));
-        }
-        for name in ["PATH", "HF_HOME", "LD_LIBRARY_PATH", "CUDA_HOME"] {
-            assert!(!is_the_portals(name));
-        }
     }
 }
