@@ -98,7 +98,7 @@ impl AppState {
         })
         .map_err(OpenError::Tls)?;
         store.local_cluster(Timestamp::now()).await?;
-        Ok(Self(Arc::new(Inner {
+        let state = Self(Arc::new(Inner {
             static_names: file_names(&config.site_root),
             clusters: Clusters::new(Arc::new(Local::default())),
             run_notifier: RunNotifier::default(),
@@ -112,7 +112,9 @@ impl AppState {
             vault,
             outgoing,
             leptos_options,
-        })))
+        }));
+        state.seal_with_receivers().await?;
+        Ok(state)
     }
 
     /// Whether the path is one of a static file (which need not exist: then it is a 404 for everybody).
