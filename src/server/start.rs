@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::connections::{self, Limits};
 use super::router;
 use crate::api::calls::{account, seed};
 use crate::auth::session::SESSION_IDLE;
@@ -85,32 +86,31 @@ impl Portal {
 
     /// Serves until `stop` is over, then ends event streams and finishes open requests.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
-        let Self { app, listener, address, lock } = self;
+        let Self { app, listener, lock, .. } = self;
         Supervisor::new(app.run_notifier.clone()).start(&app);
         let sweeper = tokio::spawn(sweep(app.clone()));
         let shutdown = app.shutdown.clone();
         let stopping = shutdown.clone();
-        let service = router(&app).into_make_service_with_connect_info::<SocketAddr>();
-        let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        let stopper = tokio::spawn(async move {
             stop.await;
-            // Streams first: the server waits for every open answer.
+            // Streams end by it, too: the server waits for every open answer.
             stopping.cancel();
         });
+        let limits = Limits::of_portal(app.config.trusted_proxies.clone());
+        let server = connections::serve(listener, router(&app), limits, shutdown.clone());
         let deadline = async {
             shutdown.cancelled().await;
             tokio::time::sleep(GRACE).await;
         };
-        let served = tokio::select! {
-            served = server.into_future() => served.map_err(|error| StartError::Listen(address, error)),
-            () = deadline => {
-                tracing::warn!("some requests did not end in time");
-                Ok(())
-            }
-        };
+        tokio::select! {
+            () = server => {}
+            () = deadline => tracing::warn!("some requests did not end in time"),
+        }
+        stopper.abort();
         sweeper.abort();
         app.store.close().await;
         drop(lock);
-        served
+        Ok(())
     }
 }
 
