@@ -59,6 +59,7 @@ pub struct Portal {
 impl Portal {
     /// Opens everything and listens, but does not answer yet.
     pub async fn open(args: ServeArgs) -> Result<Self, StartError> {
+        keep_files_private();
         let (mut config, mut options) = Config::from_args(args)?;
         let lock = lock(&config.data_dir)?;
         let listener = TcpListener::bind(config.site_addr).await.map_err(|error| StartError::Listen(config.site_addr, error))?;
@@ -114,6 +115,12 @@ impl Portal {
     }
 }
 
+/// What this process and its children make is for the portal's user alone: databases, run folders, logs, uploads, downloads.
+fn keep_files_private() {
+    use nix::sys::stat::{Mode, umask};
+    umask(Mode::S_IRWXG | Mode::S_IRWXO);
+}
+
 /// Two portals on one data folder would both take its runs up. The lock goes with the process, however that ends.
 fn lock(data_dir: &Path) -> Result<File, StartError> {
     let path = data_dir.join("portal.lock");
@@ -154,6 +161,7 @@ pub async fn serve(args: ServeArgs) -> Result<(), StartError> {
 
 /// `dyno migrate`: brings the database up to date without serving.
 pub async fn migrate(args: ServeArgs) -> Result<(), StartError> {
+    keep_files_private();
     let (config, _) = Config::from_args(args)?;
     let _lock = lock(&config.data_dir)?;
     let store = Store::open(&config.database_url, &config.data_dir).await?;

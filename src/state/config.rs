@@ -185,12 +185,47 @@ fn site_root(from_file: Option<PathBuf>, program: &Path) -> PathBuf {
     from_file.into_iter().chain(beside).chain(above).find(|folder| folder.is_dir()).unwrap_or(named)
 }
 
-/// Makes the folder if need be, readable by its owner only when made here, and answers its absolute path.
+/// Makes the folder if need be, readable by its owner only, and answers its absolute path. One that is open to others is closed
+/// if it is empty or a portal's; of another, which others may have to reach, it is said.
 fn private_folder(folder: &Path) -> Result<PathBuf, ConfigError> {
-    use std::os::unix::fs::DirBuilderExt;
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     let failed = |error| ConfigError::Folder(folder.to_owned(), error);
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    folder.canonicalize().map_err(failed)
+    let folder = folder.canonicalize().map_err(failed)?;
+    let mode = folder.metadata().map_err(failed)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let is_own = std::fs::read_dir(&folder).map_err(failed)?.flatten().all(|entry| is_a_portals(&entry.file_name()));
+        let closed = is_own && std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o700)).is_ok();
+        if closed {
+            tracing::warn!(folder = %folder.display(), mode = format!("{mode:o}"), "closed the data folder, which others could read");
+        } else {
+            tracing::warn!(
+                folder = %folder.display(), mode = format!("{mode:o}"),
+                "others can look into the data folder, which holds more than the portal's files: `chmod 700` closes it"
+            );
+        }
+    }
+    Ok(folder)
+}
+
+/// Whether the portal, or somebody for it, puts something of this name into its data folder.
+fn is_a_portals(name: &std::ffi::OsStr) -> bool {
+    const NAMES: [&str; 13] = [
+        "backups",
+        "datasets",
+        "dyno.db",
+        "dyno.db-shm",
+        "dyno.db-wal",
+        "engines",
+        "models",
+        "portal.lock",
+        "runs",
+        "secret.key",
+        "self-check",
+        "try-it",
+        "uploads",
+    ];
+    name.to_str().is_some_and(|name| NAMES.contains(&name))
 }
 
 /// Whether a host (without port) is this machine by name or address.
