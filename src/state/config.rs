@@ -17,6 +17,9 @@ const DEFAULT_ADDR: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::
 /// Fewest characters of the administrator's token.
 const LEAST_ADMIN_TOKEN: usize = 16;
 
+/// What one person's datasets may take where nothing else was said, MB.
+const UPLOAD_QUOTA_MB: u64 = 10 << 10;
+
 /// Flags of `dyno serve`; each has an environment variable of the same meaning.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ServeArgs {
@@ -50,6 +53,9 @@ pub struct ServeArgs {
     /// Addresses of proxies whose X-Forwarded-For is believed, separated by commas
     #[arg(long, env = "DYNO_TRUSTED_PROXIES", value_name = "IP,IP", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpAddr>,
+    /// How much one person's datasets may take on the disk [default: 10240]
+    #[arg(long, env = "DYNO_UPLOAD_QUOTA_MB", value_name = "MB")]
+    pub upload_quota_mb: Option<u64>,
     /// Let every user name addresses on this machine (model tests, load) [default: only while there is a single user]
     #[arg(long, env = "DYNO_ALLOW_LOOPBACK", value_parser = FalseyValueParser::new())]
     pub allow_loopback: bool,
@@ -109,6 +115,8 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// Proxies whose X-Forwarded-For is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Most bytes of one person's datasets.
+    pub upload_quota: u64,
     /// Loopback addresses for every user.
     pub allow_loopback: bool,
     /// Proxies of the environment for outgoing requests.
@@ -136,6 +144,7 @@ impl Config {
             site_root,
             public_url: args.public_url.as_deref().filter(|url| !url.is_empty()).map(public_url).transpose()?,
             trusted_proxies: args.trusted_proxies,
+            upload_quota: args.upload_quota_mb.unwrap_or(UPLOAD_QUOTA_MB).saturating_mul(1 << 20),
             allow_loopback: args.allow_loopback,
             system_proxy: args.system_proxy,
         };

@@ -175,6 +175,12 @@ impl Store {
         self.listed(DATASET, actor).await?.iter().map(dataset).collect()
     }
 
+    /// Every dataset of a person's, archived ones included.
+    pub async fn dataset_ids_of(&self, owner: Uuid) -> Result<Vec<Uuid>, StoreError> {
+        let rows = sqlx::query("SELECT id FROM datasets WHERE owner = ?").bind(owner.to_string()).fetch_all(&self.read).await?;
+        rows.iter().map(|row| row.id("id")).collect()
+    }
+
     /// One dataset; an archived one is found, too.
     pub async fn dataset(&self, actor: &Actor, id: Uuid) -> Result<Dataset, StoreError> {
         let found = dataset(&self.found(DATASET, id).await?)?;

@@ -13,6 +13,7 @@ use crate::domain::workflow::state::WorkflowSteps;
 
 const STEP: u8 = 2;
 const MOST_TOKENS: u32 = 1_000_000;
+const MOST_DATASETS: usize = 100;
 const MOST_REQUESTS: u32 = 10_000_000;
 /// Longest load by time: a week.
 const MOST_SECONDS: f64 = 604_800.0;
@@ -110,10 +111,13 @@ fn datasets(reader: &mut Reader<'_>) -> (&'static str, Patch<Vec<Uuid>>) {
 
 fn ids(value: &Value) -> Result<Vec<Uuid>, String> {
     let Value::Array(items) = value else { return Err("Datasets must be a list of ids.".to_owned()) };
+    if items.len() > MOST_DATASETS {
+        return Err(format!("Choose at most {MOST_DATASETS} datasets."));
+    }
     let mut ids: Vec<Uuid> = Vec::with_capacity(items.len());
     for item in items {
         let id = values::id(item).ok_or_else(|| match item.as_str() {
-            Some(text) => format!("There is no dataset {text}."),
+            Some(text) => format!("There is no dataset {}.", text.chars().take(50).collect::<String>()),
             None => "Datasets must be a list of ids.".to_owned(),
         })?;
         if ids.contains(&id) {

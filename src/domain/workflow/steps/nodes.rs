@@ -7,10 +7,12 @@ use crate::domain::inventory::{DeviceType, Node};
 use crate::domain::problem::FieldError;
 use crate::domain::workflow::body::{Patch, Reader};
 use crate::domain::workflow::facts::Facts;
-use crate::domain::workflow::fields::join_words;
+use crate::domain::workflow::fields::{grouped, join_words};
 use crate::domain::workflow::state::{ChosenDevice, ChosenNode, WorkflowSteps};
 
 const STEP: u8 = 4;
+/// Most nodes of a run.
+const MOST_NODES: usize = 1_000;
 const NO_NODES: &str = "Choose at least one node.";
 
 /// A node of the body.
@@ -34,6 +36,9 @@ pub struct NodesPatch {
 pub fn read(reader: &mut Reader<'_>) -> NodesPatch {
     NodesPatch {
         nodes: reader.field("nodes", STEP, |value| match value {
+            Value::Array(nodes) if nodes.len() > MOST_NODES => {
+                Err(format!("Choose at most {} nodes.", grouped(MOST_NODES as u64)))
+            }
             Value::Array(nodes) => nodes.iter().map(asked).collect(),
             _ => Err("Nodes must be a list of nodes, each with its hostname.".to_owned()),
         }),
@@ -44,6 +49,9 @@ pub fn read(reader: &mut Reader<'_>) -> NodesPatch {
 fn asked(value: &Value) -> Result<AskedNode, String> {
     let hostname = value.get("hostname").and_then(Value::as_str).map(str::trim).filter(|hostname| !hostname.is_empty());
     let Some(hostname) = hostname else { return Err("Each node needs its hostname.".to_owned()) };
+    if hostname.len() > 253 {
+        return Err("A hostname has at most 253 characters.".to_owned());
+    }
     let device_types = match value.get("devices") {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(devices)) => {
