@@ -10,6 +10,7 @@ use leptos_router::{SsrMode, path};
 
 use crate::api::functions::account::current_visit;
 use crate::api::functions::forms::chosen_theme;
+use crate::components::escape::raw_text;
 use crate::components::heading::JumpLink;
 use crate::components::site::SiteHeader;
 use crate::islands::Alive;
@@ -100,7 +101,8 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     let visit = Resource::new(|| (), |()| current_visit());
     view! {
-        <Title text="Dyno" />
+        // Of every page's title, since it is written as it is.
+        <Title text="Dyno" formatter=raw_text />
         <Router>
             <JumpLink class="skip" to="main" text="Skip to content" />
             <Suspense>

@@ -5,6 +5,7 @@ pub mod config;
 mod one_time_secrets;
 mod run_notifier;
 mod secrets;
+mod uploads;
 
 use std::sync::{Arc, Mutex};
 
@@ -19,6 +20,7 @@ pub use self::config::{Config, ConfigError, ServeArgs};
 pub use self::one_time_secrets::OneTimeSecrets;
 pub use self::run_notifier::RunNotifier;
 pub use self::secrets::{SecretError, place_of};
+pub use self::uploads::UploadsUnderWay;
 use crate::cluster::{Clusters, Local};
 use crate::credentials::{Outgoing, OutgoingOptions, Vault, VaultError};
 use crate::domain::try_it::TryIt;
@@ -50,6 +52,8 @@ pub struct Inner {
     pub one_time_secrets: OneTimeSecrets,
     /// Dataset files are read one at a time: a row takes many times its length while it is read.
     pub dataset_imports: Arc<Semaphore>,
+    /// What of uploads has come so far.
+    pub uploads: UploadsUnderWay,
     /// How far "Try it" is; absent before it was begun.
     pub try_it: Mutex<Option<TryIt>>,
     /// Cancelled when the portal stops; event streams end by it.
@@ -98,13 +102,14 @@ impl AppState {
         })
         .map_err(OpenError::Tls)?;
         store.local_cluster(Timestamp::now()).await?;
-        Ok(Self(Arc::new(Inner {
+        let state = Self(Arc::new(Inner {
             static_names: file_names(&config.site_root),
             clusters: Clusters::new(Arc::new(Local::default())),
             run_notifier: RunNotifier::default(),
             sign_in_attempts: Attempts::default(),
             one_time_secrets: OneTimeSecrets::default(),
             dataset_imports: Arc::new(Semaphore::new(1)),
+            uploads: UploadsUnderWay::default(),
             try_it: Mutex::default(),
             shutdown: CancellationToken::new(),
             config,
@@ -112,7 +117,9 @@ impl AppState {
             vault,
             outgoing,
             leptos_options,
-        })))
+        }));
+        state.seal_with_receivers().await?;
+        Ok(state)
     }
 
     /// Whether the path is one of a static file (which need not exist: then it is a 404 for everybody).

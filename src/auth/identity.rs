@@ -54,6 +54,8 @@ impl FromRequestParts<AppState> for Administrator {
 pub struct Caller {
     /// The hash of the session that it is made in; none for scripts.
     pub session: Option<Vec<u8>>,
+    /// The hash of a script's token; none for browsers, and for the administrator's token of the configuration.
+    pub token: Option<Vec<u8>>,
     /// The address of who makes it.
     pub peer: IpAddr,
 }
@@ -68,10 +70,12 @@ impl FromRequestParts<AppState> for Caller {
 
 impl Caller {
     fn of(app: &AppState, parts: &Parts) -> Self {
-        let by_cookie = !parts.headers.contains_key(header::AUTHORIZATION);
-        let secret = cookie::read(transport(app, parts), &parts.headers).filter(|_| by_cookie);
+        let authorization = parts.headers.get(header::AUTHORIZATION);
+        let secret = cookie::read(transport(app, parts), &parts.headers).filter(|_| authorization.is_none());
+        let token = authorization.and_then(|value| value.to_str().ok()).and_then(bearer).map(digest);
         Self {
             session: secret.map(|secret| digest(secret.expose()).to_vec()),
+            token: token.filter(|hash| !is_admin_token(&app.config, hash)).map(|hash| hash.to_vec()),
             peer: peer(&app.config, &parts.extensions, &parts.headers),
         }
     }
@@ -99,8 +103,7 @@ pub(super) async fn identify(app: &AppState, transport: Transport, headers: &Hea
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let Some(token) = value.to_str().ok().and_then(bearer) else { return Ok(None) };
         let hash = digest(token);
-        // Digests are compared, so that the time tells nothing of the token.
-        if app.config.admin_token.as_ref().is_some_and(|admin| digest(admin.expose()) == hash) {
+        if is_admin_token(&app.config, &hash) {
             let user = app.store.first_administrator(now).await?;
             return Ok(Some(Actor { id: user.id, name: user.name, role: user.role }));
         }
@@ -110,6 +113,11 @@ pub(super) async fn identify(app: &AppState, transport: Transport, headers: &Hea
         Some(secret) => Ok(app.store.session_actor(&digest(secret.expose()), now, SESSION_IDLE).await?),
         None => Ok(None),
     }
+}
+
+/// Whether it is the administrator's token of the configuration. Digests are compared, so that the time tells nothing of it.
+fn is_admin_token(config: &Config, hash: &[u8]) -> bool {
+    config.admin_token.as_ref().is_some_and(|admin| digest(admin.expose()) == hash)
 }
 
 fn bearer(value: &str) -> Option<&str> {

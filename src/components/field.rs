@@ -3,6 +3,7 @@
 
 use leptos::prelude::*;
 
+use super::escape::text_area_text;
 use super::icon::{Icon, IconName};
 
 /// The id of a field's input; error summaries link to it.
@@ -170,7 +171,7 @@ pub fn TextArea(
                 aria-invalid=error.is_some().then_some("true")
                 aria-describedby=described_by(&name, hint.is_some(), error.is_some())
             >
-                {value}
+                {text_area_text(&value)}
             </textarea>
         </div>
     }

@@ -6,6 +6,7 @@ pub mod button;
 pub mod charts;
 pub mod confirm;
 pub mod definition;
+pub mod escape;
 pub mod failure;
 pub mod field;
 pub mod form;

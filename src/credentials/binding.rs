@@ -4,6 +4,9 @@ use reqwest::Url;
 
 use crate::domain::provider::ProviderId;
 
+/// Longest base URL.
+const MAX_URL: usize = 2_000;
+
 /// Scheme, host and port, as a credential keeps it: `https://api.example.com`, the port only where it is not the usual one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(String);
@@ -30,6 +33,9 @@ pub enum OriginError {
     /// A part that a base can't have.
     #[error("query or fragment in a base URL")]
     Extra,
+    /// Longer than any base URL.
+    #[error("longer than {MAX_URL} characters")]
+    TooLong,
     /// The preset's API is elsewhere.
     #[error("not the provider's own host")]
     OtherHost,
@@ -43,6 +49,7 @@ impl OriginError {
             Self::Scheme => "The base URL must begin with http:// or https://.",
             Self::UserInfo => "The base URL must not contain a user name or password. Add a credential instead.",
             Self::Extra => "The base URL must not contain a query or a fragment.",
+            Self::TooLong => "Use at most 2,000 characters.",
             Self::OtherHost => "This provider has an address of its own. Choose \"Other, OpenAI-compatible\" for another one.",
         }
     }
@@ -50,6 +57,9 @@ impl OriginError {
 
 /// Reads a base URL that a person typed: http or https, a host, nothing that does not belong there.
 pub(crate) fn parse_base(text: &str) -> Result<Url, OriginError> {
+    if text.len() > MAX_URL {
+        return Err(OriginError::TooLong);
+    }
     let url = Url::parse(text.trim()).map_err(|_| OriginError::NotAUrl)?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(OriginError::Scheme);

@@ -13,4 +13,4 @@ pub use dyno_measure::address_policy::{AddressPolicy, Refusal};
 pub use outgoing::{Outgoing, OutgoingError, OutgoingOptions};
 pub use probe::{Probe, probe};
 pub use secret::Secret;
-pub use vault::{Place, Sealed, Vault, VaultError};
+pub use vault::{Place, Receiver, Sealed, Vault, VaultError};

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::Secret;
+use crate::domain::provider::ProviderId;
 use hex::encode as hex;
 
 const KEY_BYTES: usize = 32;
@@ -58,11 +59,26 @@ pub struct Place<'a> {
     pub row: Uuid,
     /// Whose it is.
     pub owner: Uuid,
+    /// Where alone it is sent; absent in what was sealed before this belonged to the place.
+    pub receiver: Option<Receiver<'a>>,
+}
+
+/// Where a credential's secret is sent, and nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receiver<'a> {
+    /// Whose API it opens.
+    pub provider: ProviderId,
+    /// Scheme, host and port.
+    pub origin: &'a str,
 }
 
 impl Place<'_> {
     fn associated_data(self) -> Vec<u8> {
-        format!("dyno:{}:{}:{}", self.table, self.row, self.owner).into_bytes()
+        let place = format!("dyno:{}:{}:{}", self.table, self.row, self.owner);
+        // The provider by its id, in quotation marks; neither it nor an origin has a line break in it.
+        let id = |provider| serde_json::to_string(&provider).unwrap_or_default();
+        let receiver = self.receiver.map(|Receiver { provider, origin }| format!("\n{}\n{origin}", id(provider)));
+        (place + &receiver.unwrap_or_default()).into_bytes()
     }
 }
 
@@ -192,7 +208,8 @@ mod tests {
     use super::*;
 
     fn place(row: u128, owner: u128) -> Place<'static> {
-        Place { table: "credentials", row: Uuid::from_u128(row), owner: Uuid::from_u128(owner) }
+        let receiver = Receiver { provider: ProviderId::OpenaiCompatible, origin: "https://a.example" };
+        Place { table: "credentials", row: Uuid::from_u128(row), owner: Uuid::from_u128(owner), receiver: Some(receiver) }
     }
 
     #[test]
@@ -206,6 +223,12 @@ mod tests {
         assert!(matches!(vault.unseal(place(1, 3), &sealed), Err(VaultError::Tampered)));
         let elsewhere = Place { table: "tokens", ..place(1, 2) };
         assert!(matches!(vault.unseal(elsewhere, &sealed), Err(VaultError::Tampered)));
+        for (provider, origin) in [(ProviderId::Openai, "https://a.example"), (ProviderId::OpenaiCompatible, "https://b.example")]
+        {
+            let sent_elsewhere = Place { receiver: Some(Receiver { provider, origin }), ..place(1, 2) };
+            assert!(matches!(vault.unseal(sent_elsewhere, &sealed), Err(VaultError::Tampered)));
+        }
+        assert!(matches!(vault.unseal(Place { receiver: None, ..place(1, 2) }, &sealed), Err(VaultError::Tampered)));
         let mut changed = sealed.clone();
         *changed.bytes.last_mut().unwrap() ^= 1;
         assert!(matches!(vault.unseal(place(1, 2), &changed), Err(VaultError::Tampered)));

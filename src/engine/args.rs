@@ -116,6 +116,10 @@ mod tests {
             ("--middleware=x.y", EngineKind::Vllm),
             ("--tool-parser-plugin", EngineKind::Vllm),
             ("--config", EngineKind::Vllm),
+            // `pt` unpickles, which runs what the file says
+            ("--load-format", EngineKind::Vllm),
+            ("--load_format=pt", EngineKind::Vllm),
+            ("--load-format", EngineKind::Sglang),
             ("--trust-remote-code", EngineKind::Sglang),
             ("--trust-remote-code", EngineKind::Tgi),
             ("--path", EngineKind::LlamaCpp),

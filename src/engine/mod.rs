@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod devices;
+pub mod environment;
 pub mod fit;
 pub mod memory;
 pub mod recipes;

@@ -349,7 +349,7 @@ pub fn check_names(repository: &str, revision: &str) -> Result<(), HubError> {
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
     };
     let is_repository = repository.split_once('/').is_some_and(|(owner, name)| plain(owner) && plain(name));
-    let is_revision = revision.split('/').all(plain);
+    let is_revision = revision.len() <= 255 && revision.split('/').all(plain);
     if is_repository && is_revision { Ok(()) } else { Err(HubError::BadName) }
 }
 

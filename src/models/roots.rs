@@ -9,12 +9,18 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 
+/// Longest path, bytes: the system's own limit.
+const LONGEST: usize = 4_096;
+
 /// Why a path is of no use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// It begins somewhere else than at the root, or climbs.
     #[error("not an absolute path without `..`")]
     NotAbsolute,
+    /// Longer than a path may be.
+    #[error("longer than {LONGEST} bytes")]
+    TooLong,
     /// It is not below one of the folders.
     #[error("not below a model folder")]
     Outside(Vec<PathBuf>),
@@ -37,6 +43,7 @@ impl PathError {
     pub fn sentence(&self) -> String {
         match self {
             Self::NotAbsolute => "Enter an absolute path, without \"..\".".to_owned(),
+            Self::TooLong => "A path has at most 4,096 bytes.".to_owned(),
             Self::Outside(roots) if roots.is_empty() => {
                 "No folder for model files is set up. An administrator names them in DYNO_MODEL_ROOTS.".to_owned()
             }
@@ -119,6 +126,9 @@ impl Roots {
 
 /// A path without `.`, `..`, doubled slashes and NUL.
 pub(super) fn normal(path: &str) -> Result<PathBuf, PathError> {
+    if path.len() > LONGEST {
+        return Err(PathError::TooLong);
+    }
     let path = Path::new(path.trim());
     let plain = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
     if !path.is_absolute() || !plain || path.as_os_str().as_encoded_bytes().contains(&0) {

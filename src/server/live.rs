@@ -60,18 +60,8 @@ pub(super) async fn follow(
     let live = runs::live(&app, &actor, id, LOG_LINES as u32, SNAPSHOTS).await?;
     let name = benchmarks::get(&app, &actor, live.run.benchmark_id).await?.spec.name;
     let parts = Parts { subject: Subject::of_live(&live.run, &name) };
-    let mut follower = Follower {
-        app,
-        actor,
-        session: caller.session,
-        live,
-        parts,
-        news,
-        quarters: 0,
-        said_at: None,
-        ready: Vec::new(),
-        is_over: false,
-    };
+    let mut follower =
+        Follower { app, actor, caller, live, parts, news, quarters: 0, said_at: None, ready: Vec::new(), is_over: false };
     let after = query.after.max(last_event_id(&headers));
     follower.begin(after);
     let mut response = Sse::new(follower.stream()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
@@ -83,7 +73,7 @@ pub(super) async fn follow(
 struct Follower {
     app: AppState,
     actor: Actor,
-    session: Option<Vec<u8>>,
+    caller: Caller,
     live: LiveRun,
     parts: Parts,
     news: watch::Receiver<i64>,
@@ -122,8 +112,8 @@ impl Follower {
     async fn next(&mut self) -> Option<()> {
         // Looked at before waiting: what came between the last look and now has changed `news` already.
         self.news.mark_unchanged();
-        // The stream may have outlived its reader's session.
-        session::still_signed_in(&self.app, &self.actor, self.session.as_deref()).await.ok()?;
+        // The stream may have outlived its reader's session or token.
+        session::still_signed_in(&self.app, &self.actor, &self.caller).await.ok()?;
         let found = runs::events_after(&self.app, &self.actor, self.live.run.id, self.live.last_seq, EVENTS).await.ok()?;
         if found.is_empty() {
             let news_is_live = self.news.has_changed().is_ok();

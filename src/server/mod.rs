@@ -1,5 +1,7 @@
 //! The portal's process: the router with its layers, headers, the log, start and stop.
 
+mod bodies;
+mod connections;
 mod files;
 mod headers;
 mod host;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::connections::{self, Limits};
 use super::router;
 use crate::api::calls::{account, seed};
 use crate::auth::session::SESSION_IDLE;
@@ -58,6 +59,7 @@ pub struct Portal {
 impl Portal {
     /// Opens everything and listens, but does not answer yet.
     pub async fn open(args: ServeArgs) -> Result<Self, StartError> {
+        keep_files_private();
         let (mut config, mut options) = Config::from_args(args)?;
         let lock = lock(&config.data_dir)?;
         let listener = TcpListener::bind(config.site_addr).await.map_err(|error| StartError::Listen(config.site_addr, error))?;
@@ -85,33 +87,38 @@ impl Portal {
 
     /// Serves until `stop` is over, then ends event streams and finishes open requests.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
-        let Self { app, listener, address, lock } = self;
+        let Self { app, listener, lock, .. } = self;
         Supervisor::new(&app).start(&app);
         let sweeper = tokio::spawn(sweep(app.clone()));
         let shutdown = app.shutdown.clone();
         let stopping = shutdown.clone();
-        let service = router(&app).into_make_service_with_connect_info::<SocketAddr>();
-        let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        let stopper = tokio::spawn(async move {
             stop.await;
-            // Streams first: the server waits for every open answer.
+            // Streams end by it, too: the server waits for every open answer.
             stopping.cancel();
         });
+        let limits = Limits::of_portal(app.config.trusted_proxies.clone());
+        let server = connections::serve(listener, router(&app), limits, shutdown.clone());
         let deadline = async {
             shutdown.cancelled().await;
             tokio::time::sleep(GRACE).await;
         };
-        let served = tokio::select! {
-            served = server.into_future() => served.map_err(|error| StartError::Listen(address, error)),
-            () = deadline => {
-                tracing::warn!("some requests did not end in time");
-                Ok(())
-            }
-        };
+        tokio::select! {
+            () = server => {}
+            () = deadline => tracing::warn!("some requests did not end in time"),
+        }
+        stopper.abort();
         sweeper.abort();
         app.store.close().await;
         drop(lock);
-        served
+        Ok(())
     }
+}
+
+/// What this process and its children make is for the portal's user alone: databases, run folders, logs, uploads, downloads.
+fn keep_files_private() {
+    use nix::sys::stat::{Mode, umask};
+    umask(Mode::S_IRWXG | Mode::S_IRWXO);
 }
 
 /// Two portals on one data folder would both take its runs up. The lock goes with the process, however that ends.
@@ -154,6 +161,7 @@ pub async fn serve(args: ServeArgs) -> Result<(), StartError> {
 
 /// `dyno migrate`: brings the database up to date without serving.
 pub async fn migrate(args: ServeArgs) -> Result<(), StartError> {
+    keep_files_private();
     let (config, _) = Config::from_args(args)?;
     let _lock = lock(&config.data_dir)?;
     let store = Store::open(&config.database_url, &config.data_dir).await?;

@@ -17,6 +17,9 @@ const DEFAULT_ADDR: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::
 /// Fewest characters of the administrator's token.
 const LEAST_ADMIN_TOKEN: usize = 16;
 
+/// What one person's datasets may take where nothing else was said, MB.
+const UPLOAD_QUOTA_MB: u64 = 10 << 10;
+
 /// Flags of `dyno serve`; each has an environment variable of the same meaning.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ServeArgs {
@@ -50,6 +53,9 @@ pub struct ServeArgs {
     /// Addresses of proxies whose X-Forwarded-For is believed, separated by commas
     #[arg(long, env = "DYNO_TRUSTED_PROXIES", value_name = "IP,IP", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpAddr>,
+    /// How much one person's datasets may take on the disk [default: 10240]
+    #[arg(long, env = "DYNO_UPLOAD_QUOTA_MB", value_name = "MB")]
+    pub upload_quota_mb: Option<u64>,
     /// Let every user name addresses on this machine (model tests, load) [default: only while there is a single user]
     #[arg(long, env = "DYNO_ALLOW_LOOPBACK", value_parser = FalseyValueParser::new())]
     pub allow_loopback: bool,
@@ -109,6 +115,8 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// Proxies whose X-Forwarded-For is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Most bytes of one person's datasets.
+    pub upload_quota: u64,
     /// Loopback addresses for every user.
     pub allow_loopback: bool,
     /// Proxies of the environment for outgoing requests.
@@ -136,6 +144,7 @@ impl Config {
             site_root,
             public_url: args.public_url.as_deref().filter(|url| !url.is_empty()).map(public_url).transpose()?,
             trusted_proxies: args.trusted_proxies,
+            upload_quota: args.upload_quota_mb.unwrap_or(UPLOAD_QUOTA_MB).saturating_mul(1 << 20),
             allow_loopback: args.allow_loopback,
             system_proxy: args.system_proxy,
         };
@@ -198,12 +207,47 @@ fn site_root(from_file: Option<PathBuf>, program: &Path) -> PathBuf {
     from_file.into_iter().chain(beside).chain(above).find(|folder| folder.is_dir()).unwrap_or(named)
 }
 
-/// Makes the folder if need be, readable by its owner only when made here, and answers its absolute path.
+/// Makes the folder if need be, readable by its owner only, and answers its absolute path. One that is open to others is closed
+/// if it is empty or a portal's; of another, which others may have to reach, it is said.
 fn private_folder(folder: &Path) -> Result<PathBuf, ConfigError> {
-    use std::os::unix::fs::DirBuilderExt;
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     let failed = |error| ConfigError::Folder(folder.to_owned(), error);
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    folder.canonicalize().map_err(failed)
+    let folder = folder.canonicalize().map_err(failed)?;
+    let mode = folder.metadata().map_err(failed)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let is_own = std::fs::read_dir(&folder).map_err(failed)?.flatten().all(|entry| is_a_portals(&entry.file_name()));
+        let closed = is_own && std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o700)).is_ok();
+        if closed {
+            tracing::warn!(folder = %folder.display(), mode = format!("{mode:o}"), "closed the data folder, which others could read");
+        } else {
+            tracing::warn!(
+                folder = %folder.display(), mode = format!("{mode:o}"),
+                "others can look into the data folder, which holds more than the portal's files: `chmod 700` closes it"
+            );
+        }
+    }
+    Ok(folder)
+}
+
+/// Whether the portal, or somebody for it, puts something of this name into its data folder.
+fn is_a_portals(name: &std::ffi::OsStr) -> bool {
+    const NAMES: [&str; 13] = [
+        "backups",
+        "datasets",
+        "dyno.db",
+        "dyno.db-shm",
+        "dyno.db-wal",
+        "engines",
+        "models",
+        "portal.lock",
+        "runs",
+        "secret.key",
+        "self-check",
+        "try-it",
+        "uploads",
+    ];
+    name.to_str().is_some_and(|name| NAMES.contains(&name))
 }
 
 /// Whether a host (without port) is this machine by name or address.

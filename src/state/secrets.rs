@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::AppState;
-use crate::credentials::{Origin, Place, Sealed, Secret, VaultError};
+use crate::credentials::{Origin, Place, Receiver, Sealed, Secret, VaultError};
 use crate::domain::inventory::Credential;
 use crate::domain::provider::ProviderId;
 use crate::domain::user::Actor;
@@ -24,8 +24,9 @@ pub enum SecretError {
 }
 
 /// Where a credential's secret lies: part of what the secret is sealed with.
-pub fn place_of(credential: &Credential) -> Place<'static> {
-    Place { table: "credentials", row: credential.id, owner: credential.owner }
+pub fn place_of(credential: &Credential) -> Place<'_> {
+    let receiver = Receiver { provider: credential.provider, origin: &credential.origin };
+    Place { table: "credentials", row: credential.id, owner: credential.owner, receiver: Some(receiver) }
 }
 
 impl AppState {
@@ -38,5 +39,23 @@ impl AppState {
         }
         let sealed = Sealed { key_id: stored.key_id, bytes: stored.sealed };
         Ok(self.vault.unseal(place_of(&stored.credential), &sealed)?)
+    }
+
+    /// For the portal's start: what was sealed before provider and origin belonged to the place is sealed anew with them. Later
+    /// only that opens.
+    pub(super) async fn seal_with_receivers(&self) -> Result<(), StoreError> {
+        for stored in self.store.sealed_credentials().await? {
+            let place = place_of(&stored.credential);
+            let sealed = Sealed { key_id: stored.key_id, bytes: stored.sealed };
+            if !matches!(self.vault.unseal(place, &sealed), Err(VaultError::Tampered)) {
+                continue;
+            }
+            let Ok(secret) = self.vault.unseal(Place { receiver: None, ..place }, &sealed) else { continue };
+            match self.vault.seal(place, &secret) {
+                Ok(sealed) => self.store.seal_credential_anew(stored.credential.id, &sealed.key_id, &sealed.bytes).await?,
+                Err(error) => tracing::error!(credential.id = %stored.credential.id, %error, "a secret was not sealed anew"),
+            }
+        }
+        Ok(())
     }
 }

@@ -81,6 +81,10 @@ fn credential(row: &SqliteRow) -> Result<Credential, StoreError> {
     })
 }
 
+fn sealed(row: &SqliteRow) -> Result<SealedCredential, StoreError> {
+    Ok(SealedCredential { credential: credential(row)?, key_id: row.text("key_id")?, sealed: sqlx::Row::try_get(row, "sealed")? })
+}
+
 impl Store {
     /// The portal's own machine as a cluster, made at the first call.
     pub async fn local_cluster(&self, now: Timestamp) -> Result<Cluster, StoreError> {
@@ -171,6 +175,12 @@ impl Store {
         self.listed(DATASET, actor).await?.iter().map(dataset).collect()
     }
 
+    /// Every dataset of a person's, archived ones included.
+    pub async fn dataset_ids_of(&self, owner: Uuid) -> Result<Vec<Uuid>, StoreError> {
+        let rows = sqlx::query("SELECT id FROM datasets WHERE owner = ?").bind(owner.to_string()).fetch_all(&self.read).await?;
+        rows.iter().map(|row| row.id("id")).collect()
+    }
+
     /// One dataset; an archived one is found, too.
     pub async fn dataset(&self, actor: &Actor, id: Uuid) -> Result<Dataset, StoreError> {
         let found = dataset(&self.found(DATASET, id).await?)?;
@@ -209,15 +219,28 @@ impl Store {
 
     /// One credential with its sealed secret, to be opened and used. An archived one has no secret any more.
     pub async fn sealed_credential(&self, actor: &Actor, id: Uuid) -> Result<SealedCredential, StoreError> {
-        let row = self.found(CREDENTIAL, id).await?;
-        let found = credential(&row)?;
-        let owner = found.owner;
-        if found.archived {
+        let sealed = sealed(&self.found(CREDENTIAL, id).await?)?;
+        if sealed.credential.archived {
             return Err(StoreError::NotFound(CREDENTIAL.word));
         }
-        let sealed =
-            SealedCredential { credential: found, key_id: row.text("key_id")?, sealed: sqlx::Row::try_get(&row, "sealed")? };
-        gate(actor, owner, CREDENTIAL.word, sealed)
+        gate(actor, sealed.credential.owner, CREDENTIAL.word, sealed)
+    }
+
+    /// For the portal's own work: every credential that has a secret.
+    pub async fn sealed_credentials(&self) -> Result<Vec<SealedCredential>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM credentials WHERE archived = 0").fetch_all(&self.read).await?;
+        rows.iter().map(sealed).collect()
+    }
+
+    /// For the portal's own work: the same secret, sealed anew.
+    pub async fn seal_credential_anew(&self, id: Uuid, key_id: &str, sealed: &[u8]) -> Result<(), StoreError> {
+        sqlx::query("UPDATE credentials SET key_id = ?, sealed = ? WHERE id = ?")
+            .bind(key_id)
+            .bind(sealed)
+            .bind(id.to_string())
+            .execute(&self.write)
+            .await?;
+        Ok(())
     }
 
     /// Keeps a new credential.

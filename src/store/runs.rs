@@ -66,9 +66,21 @@ fn stage(row: &SqliteRow) -> Result<Stage, StoreError> {
     })
 }
 
-/// Writes a run with its stages.
+/// Runs of one person that may wait; further ones are refused, so that the queue stays everybody's.
+const MOST_QUEUED: i64 = 50;
+
+/// Writes a run with its stages, unless too many of the person's wait already.
 pub(super) async fn insert(db: &mut SqliteConnection, benchmark: &Benchmark, new: &NewRun) -> Result<(), StoreError> {
     let (run, spec) = (&new.run, &benchmark.spec);
+    let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM runs WHERE owner = ? AND status = 'queued'")
+        .bind(run.owner.to_string())
+        .fetch_one(&mut *db)
+        .await?;
+    if run.status == RunStatus::Queued && waiting >= MOST_QUEUED {
+        return Err(StoreError::Conflict(format!(
+            "{waiting} of your runs are waiting, which is the most that may. Wait for one to begin, or cancel one."
+        )));
+    }
     sqlx::query(
         "INSERT INTO runs (id, benchmark_id, owner, kind, status, reason, name, search, model, engine, cluster, devices, load,
          creator, nodes, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

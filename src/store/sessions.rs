@@ -44,7 +44,7 @@ impl Store {
     pub async fn session_actor(&self, hash: &[u8], now: Timestamp, idle: SignedDuration) -> Result<Option<Actor>, StoreError> {
         let row = sqlx::query(
             "SELECT u.id, u.name, u.role, s.last_seen_at FROM sessions s JOIN users u ON u.id = s.user_id
-             WHERE s.hash = ? AND s.expires_at > ? AND s.last_seen_at > ? AND u.disabled_at IS NULL AND u.removed_at IS NULL",
+             WHERE s.hash = ? AND s.ended_at IS NULL AND s.expires_at > ? AND s.last_seen_at > ? AND u.disabled_at IS NULL AND u.removed_at IS NULL",
         )
         .bind(hash)
         .bind(ms(now))
@@ -64,7 +64,7 @@ impl Store {
 
     /// For sign-out: the session is over. Whose it was is remembered for a while.
     pub async fn end_session(&self, hash: &[u8], now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query("UPDATE sessions SET expires_at = min(expires_at, ?) WHERE hash = ?")
+        sqlx::query("UPDATE sessions SET ended_at = coalesce(ended_at, ?1), expires_at = min(expires_at, ?1) WHERE hash = ?2")
             .bind(ms(now))
             .bind(hash)
             .execute(&self.write)
@@ -182,11 +182,14 @@ pub(super) async fn end_sessions(
     except: Option<&[u8]>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE sessions SET expires_at = min(expires_at, ?) WHERE user_id = ? AND hash IS NOT ?")
-        .bind(ms(now))
-        .bind(user)
-        .bind(except)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "UPDATE sessions SET ended_at = coalesce(ended_at, ?1), expires_at = min(expires_at, ?1)
+         WHERE user_id = ?2 AND hash IS NOT ?3",
+    )
+    .bind(ms(now))
+    .bind(user)
+    .bind(except)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }

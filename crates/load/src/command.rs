@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::access::AccessArgs;
 use crate::client::stop::Stop;
+use crate::consent;
 use crate::dataset_argument::{self, DatasetArgumentError};
 use crate::execute::{Outcome, carry_out};
 use crate::limits::{LimitArgs, LimitError};
@@ -76,7 +77,7 @@ pub struct LoadArgs {
     /// Count tokens with this tokenizer.json; without it the server is asked (/tokenize), else lengths are estimates.
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<PathBuf>,
-    /// The environment variable that holds the API key.
+    /// The environment variable that holds the API key. Beside --plan: that it may be sent where the plan says.
     #[arg(long, value_name = "NAME")]
     api_key_env: Option<String>,
     #[command(flatten)]
@@ -251,10 +252,15 @@ pub fn main(args: LoadArgs) -> ExitCode {
         Ok(spool) => spool,
         Err(error) => return refuse(None, &format!("The spool can't be written: {error}.")),
     };
+    // By hand, a plan's variables are asked about; the portal writes its plans itself.
+    let (by_hand, named) = (args.plan.is_some() && spool.is_none(), args.api_key_env.clone());
     let plan = match args.into_plan() {
         Ok(plan) => plan,
         Err(error) => return refuse(spool.as_ref(), &error.to_string()),
     };
+    if by_hand && let Err(words) = consent::ask(&plan, named.as_deref()) {
+        return refuse(None, &words);
+    }
     let stop = match Stop::on_signals() {
         Ok(stop) => stop,
         Err(error) => return refuse(spool.as_ref(), &format!("Signals can't be read: {error}.")),

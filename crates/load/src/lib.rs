@@ -3,6 +3,7 @@
 mod access;
 pub mod client;
 pub mod command;
+mod consent;
 mod dataset_argument;
 pub mod engine_metrics;
 pub mod execute;

@@ -22,6 +22,8 @@ use dyno_datasets::{
 
 /// Longest text of a form beside its file, bytes.
 const MAX_TEXT_BYTES: usize = 16 << 10;
+/// Most that is kept of a file's name, characters: its end is only looked at.
+const MAX_FILE_NAME: usize = 1_000;
 
 impl Listed for Dataset {
     fn name(&self) -> &str {
@@ -33,9 +35,12 @@ impl Listed for Dataset {
 }
 
 /// An uploaded file, kept under a name of our own until it is parsed; gone when this is dropped.
-#[derive(Debug)]
 pub struct Upload {
     path: PathBuf,
+    /// Whose it is, and how much of it has come.
+    app: AppState,
+    owner: Uuid,
+    received: u64,
     /// The name that the sender gave it; only for recognising the format.
     pub file_name: String,
     /// SHA-256 of its bytes.
@@ -45,6 +50,7 @@ pub struct Upload {
 impl Drop for Upload {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
+        self.app.uploads.end(self.owner, self.received);
     }
 }
 
@@ -82,24 +88,57 @@ pub async fn first_rows(
     })
 }
 
-/// Takes an upload's bytes in, up to the limit.
+/// What a person's datasets take on the disk, bytes.
+async fn kept_by(app: &AppState, person: Uuid) -> Result<u64, Problem> {
+    let mut kept = 0;
+    for id in app.store.dataset_ids_of(person).await? {
+        // One without a file takes nothing.
+        kept += tokio::fs::metadata(path_of(&app.config.data_dir, id)).await.map_or(0, |file| file.len());
+    }
+    Ok(kept)
+}
+
+fn over_quota(app: &AppState, kept: u64) -> Problem {
+    let [kept, quota] = [kept, app.config.upload_quota].map(|bytes| bytes.div_ceil(1 << 20));
+    let detail = format!(
+        "There is no room for this file: your datasets take {kept} MB of the {quota} MB that one person's may. Delete some first."
+    );
+    Problem::field("file", detail)
+}
+
+/// Takes an upload's bytes in, up to the limit and to what the person may keep.
 pub async fn receive<B: AsRef<[u8]>, E: std::fmt::Display>(
     app: &AppState,
+    actor: &Actor,
     file_name: &str,
     bytes: impl Stream<Item = Result<B, E>>,
 ) -> Result<Upload, Problem> {
     let folder = app.config.data_dir.join("uploads");
     tokio::fs::create_dir_all(&folder).await.map_err(disk)?;
-    let mut upload = Upload { path: folder.join(Uuid::new_v4().to_string()), file_name: file_name.to_owned(), sha256: [0; 32] };
+    let kept = kept_by(app, actor.id).await?;
+    let room = app.config.upload_quota.saturating_sub(kept);
+    let mut upload = Upload {
+        path: folder.join(Uuid::new_v4().to_string()),
+        app: app.clone(),
+        owner: actor.id,
+        received: 0,
+        file_name: file_name.chars().take(MAX_FILE_NAME).collect(),
+        sha256: [0; 32],
+    };
     let mut file =
         tokio::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&upload.path).await.map_err(disk)?;
-    let (mut received, mut digest) = (0_u64, Sha256::new());
+    let mut digest = Sha256::new();
     let mut bytes = std::pin::pin!(bytes);
     while let Some(chunk) = bytes.next().await {
         let chunk = chunk.map_err(|error| broken(&error))?;
-        received += chunk.as_ref().len() as u64;
-        if received > MAX_FILE_BYTES {
+        let length = chunk.as_ref().len() as u64;
+        upload.received += length;
+        let under_way = app.uploads.add(actor.id, length);
+        if upload.received > MAX_FILE_BYTES {
             return Err(too_large());
+        }
+        if under_way > room {
+            return Err(over_quota(app, kept));
         }
         digest.update(chunk.as_ref());
         file.write_all(chunk.as_ref()).await.map_err(disk)?;
@@ -144,6 +183,12 @@ pub async fn create(app: &AppState, actor: &Actor, name: &str, upload: Upload) -
         import(&upload.path, &upload.file_name, &target, MAX_FILE_BYTES)
     });
     let imported = imported.await?.map_err(refused)?;
+    let kept = kept_by(app, actor.id).await?;
+    let length = tokio::fs::metadata(&output).await.map_err(disk)?.len();
+    if kept + length > app.config.upload_quota {
+        remove_file(&output).await;
+        return Err(over_quota(app, kept));
+    }
     let dataset = described(id, name, imported, Some(actor.id));
     if let Err(error) = app.store.insert_dataset(&dataset).await {
         remove_file(&output).await;

@@ -131,14 +131,17 @@ async fn receive(data: MultipartData, name: &mut String) -> Result<(String, Stri
             Err(_) => return Err(refused.unwrap_or_else(broken)),
         };
         match field.name() {
-            Some("form") => number = field.text().await.map_err(|_| broken())?,
+            Some("form") => match datasets::receive_text("form", field).await {
+                Ok(text) => number = text,
+                Err(problem) => refused = Some(problem),
+            },
             Some("name") => match datasets::receive_text("name", field).await {
                 Ok(text) => *name = text,
                 Err(problem) => refused = Some(problem),
             },
             Some("file") => {
                 let file_name = field.file_name().unwrap_or_default().to_owned();
-                match datasets::receive(&app, &file_name, field).await {
+                match datasets::receive(&app, &actor, &file_name, field).await {
                     // A browser sends an empty file without a name where none was chosen.
                     Ok(received) => upload = Some(received).filter(|_| !file_name.is_empty()),
                     Err(problem) => refused = Some(problem),

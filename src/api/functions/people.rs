@@ -185,7 +185,7 @@ pub async fn change_password(
             let message = "The two passwords differ. Type the same password twice.";
             return Err(Problem::field("new_password_again", message));
         }
-        let crate::auth::Caller { session, peer } = crate::auth::caller()?;
+        let crate::auth::Caller { session, peer, .. } = crate::auth::caller()?;
         let (current, new) = (Secret::new(current_password), Secret::new(new_password));
         crate::api::calls::account::change_password(&app, &actor, &current, &new, session.as_deref(), peer).await?;
         let sentence = "Your password was changed. Your other browsers are signed out; tokens go on working.";

@@ -41,7 +41,7 @@ struct PasswordChange {
 async fn change_password(
     State(app): State<AppState>,
     SignedIn(actor): SignedIn,
-    Caller { session, peer }: Caller,
+    Caller { session, peer, .. }: Caller,
     Json(change): Json<PasswordChange>,
 ) -> Result<StatusCode, Problem> {
     let (current, new) = (Secret::new(change.current_password), Secret::new(change.new_password));

@@ -64,7 +64,7 @@ async fn create(
             }
             Some("file") => {
                 let file_name = field.file_name().unwrap_or_default().to_owned();
-                upload = Some(datasets::receive(&app, &file_name, field).await?);
+                upload = Some(datasets::receive(&app, &actor, &file_name, field).await?);
             }
             other => {
                 let field: String = other.unwrap_or_default().chars().take(50).collect();

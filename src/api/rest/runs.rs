@@ -131,10 +131,10 @@ async fn events(
     let news = calls::runs::news(&app, &run);
     let shutdown = app.shutdown.clone();
     let load = move |after| {
-        let (app, actor, session) = (app.clone(), actor.clone(), caller.session.clone());
+        let (app, actor, caller) = (app.clone(), actor.clone(), caller.clone());
         async move {
-            // The stream may have outlived its reader's session.
-            session::still_signed_in(&app, &actor, session.as_deref()).await?;
+            // The stream may have outlived its reader's session or token.
+            session::still_signed_in(&app, &actor, &caller).await?;
             calls::runs::events_after(&app, &actor, id, after, EVENTS).await
         }
     };

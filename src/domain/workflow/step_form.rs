@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::reader::{Patch, Reader};
 use super::facts::Facts;
 use super::load_form::{LoadForm, optional, whole};
+use super::reader::{Patch, Reader};
 use super::sentence::{load_sentence, trace_sentence};
 use super::steps::{DetailsPatch, details, load, model};
 use crate::domain::benchmark::{EvalWith, LoadSpec};
@@ -255,7 +255,7 @@ mod tests {
             )
         );
         let clash = typed(&[("num_requests", "700"), ("duration_s", "60")]);
-        assert_eq!((wrong(&clash), clash.sentence), (vec!["duration_s"], None));
+        assert_eq!((wrong(&clash), &clash.sentence), (vec!["duration_s"], &None));
         assert_eq!(wrong(&typed(&[("arrival", "rate")])), ["arrival"]);
         assert_eq!(
             wrong(&step.check(&entries(&[("num_requests", "many")]))),

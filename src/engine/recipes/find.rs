@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::engine::environment;
+
 /// Longest wait for a program to say its version.
 const VERSION_WAIT: Duration = Duration::from_secs(5);
 
@@ -70,8 +72,9 @@ pub(super) fn asked_version(program: &Path) -> Option<String> {
 }
 
 fn ask(program: &Path) -> Option<String> {
-    let mut child =
-        Command::new(program).arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()?;
+    let mut command = Command::new(program);
+    environment::withheld().for_each(|name| _ = command.env_remove(name));
+    let mut child = command.arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()?;
     let begun = Instant::now();
     loop {
         match child.try_wait() {
@@ -107,6 +110,18 @@ mod tests {
         assert_eq!(version_of("version: 6543 (abc1234)").as_deref(), Some("6543 (abc1234)"));
         assert_eq!(version_of("text-generation-launcher 3.3.6").as_deref(), Some("3.3.6"));
         assert_eq!(version_of("ggml_cuda_init: found 1 device").as_deref(), None);
+    }
+
+    #[test]
+    fn a_program_is_asked_without_the_portals_secrets() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("engine");
+        // Cargo sets the second one for tests.
+        std::fs::write(&program, "#!/bin/sh\necho \"version: ${PATH:+path} ${CARGO_MANIFEST_DIR:-nothing}\"\n").unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+        assert_eq!(ask(&program).as_deref(), Some("path nothing"));
     }
 
     #[test]

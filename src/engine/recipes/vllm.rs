@@ -119,7 +119,6 @@ impl Recipe for Vllm {
             "--disable-log-requests",
             "--no-enable-log-requests",
             "--max-parallel-loading-workers",
-            "--load-format",
             "--stream-interval",
         ]
     }

@@ -31,7 +31,7 @@ use crate::credentials::{Outgoing, Secret};
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::inventory::EngineAvailability;
 use crate::domain::report::RequestRecord;
-use crate::engine::{self, Place, Program};
+use crate::engine::{self, Place, Program, environment};
 use crate::state::AppState as App;
 use crate::store::Store;
 
@@ -98,11 +98,7 @@ impl Local {
             .stdout(log.try_clone()?)
             .stderr(log)
             .kill_on_drop(false);
-        for (name, _) in std::env::vars_os() {
-            if is_the_portals(&name.to_string_lossy()) {
-                command.env_remove(&name);
-            }
-        }
+        environment::withheld().for_each(|name| _ = command.env_remove(name));
         command.spawn()
     }
 }
@@ -245,12 +241,6 @@ async fn end_groups(groups: &[Group]) {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-}
-
-/// Variables that engines and load have no business with: the portal's secrets and settings.
-fn is_the_portals(name: &str) -> bool {
-    let settings = name.starts_with("DYNO_") || name.starts_with("LEPTOS_");
-    settings || matches!(name, "DATABASE_URL" | "HF_TOKEN" | "HUGGING_FACE_HUB_TOKEN")
 }
 
 fn state(folder: &Path) -> ExecutionState {

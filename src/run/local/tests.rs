@@ -14,13 +14,3 @@ fn a_keeper_lives_as_long_as_its_lock() {
     drop(lock);
     assert_eq!(state(folder.path()), ExecutionState::Gone);
 }
-
-#[test]
-fn engines_do_not_inherit_the_portals_secrets() {
-    for name in ["DYNO_SECRET_KEY", "DYNO_ADMIN_TOKEN", "DATABASE_URL", "LEPTOS_SITE_ADDR", "HF_TOKEN"] {
-        assert!(is_the_portals(name));
-    }
-    for name in ["PATH", "HF_HOME", "LD_LIBRARY_PATH", "CUDA_HOME"] {
-        assert!(!is_the_portals(name));
-    }
-}

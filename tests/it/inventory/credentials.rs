@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::get;
+use dyno::credentials::Place;
 use dyno::domain::provider::ProviderId;
 use serde_json::json;
 
@@ -127,4 +128,33 @@ async fn a_secret_is_bound_to_its_origin() {
     assert!(secret(ProviderId::OpenaiCompatible, "http://127.0.0.1:8101/v1").await.is_err());
     assert!(secret(ProviderId::OpenaiCompatible, "https://127.0.0.1:8100/v1").await.is_err());
     assert!(secret(ProviderId::Openai, "http://127.0.0.1:8100/v1").await.is_err());
+}
+
+/// What was sealed by an earlier version opens, and from the next start on only with the provider and the origin that it has.
+#[tokio::test]
+async fn a_secret_is_sealed_with_its_origin() {
+    let house = House::open().await;
+    let (new, old) = (house.keep("http://127.0.0.1:8100/v1").await, house.keep("http://127.0.0.1:8100/v1").await);
+    let admin = house.app.store.first_administrator(Timestamp::now()).await.unwrap();
+    let actor = Actor { id: admin.id, name: admin.name, role: admin.role };
+    let (new, old) = (new.parse().unwrap(), old.parse().unwrap());
+    let place = Place { table: "credentials", row: old, owner: actor.id, receiver: None };
+    let sealed = house.app.vault.seal(place, &Secret::new(SECRET)).unwrap();
+    house.app.store.seal_credential_anew(old, &sealed.key_id, &sealed.bytes).await.unwrap();
+    house.app.store.close().await;
+
+    let (config, options) = (house.app.config.clone(), house.app.leptos_options.clone());
+    let app = dyno::state::AppState::open(config.clone(), options.clone()).await.unwrap();
+    for id in [new, old] {
+        let secret = app.secret_for(&actor, id, ProviderId::OpenaiCompatible, "http://127.0.0.1:8100/v1").await.unwrap();
+        assert_eq!(secret.expose(), SECRET);
+    }
+    app.store.close().await;
+    let pool = sqlx::SqlitePool::connect(&config.database_url).await.unwrap();
+    sqlx::query("UPDATE credentials SET origin = 'http://127.0.0.1:9'").execute(&pool).await.unwrap();
+    pool.close().await;
+    let app = dyno::state::AppState::open(config, options).await.unwrap();
+    for id in [new, old] {
+        assert!(app.secret_for(&actor, id, ProviderId::OpenaiCompatible, "http://127.0.0.1:9/v1").await.is_err(), "{id}");
+    }
 }

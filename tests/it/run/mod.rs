@@ -2,10 +2,14 @@
 //! them when portal, keeper, load or engine are killed.
 
 mod kills;
+mod streams;
 mod world;
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
-use world::{DYNO, Portal};
+use world::{CANARY, DYNO, Portal};
 
 /// The reference engine as an own command.
 const ENGINE: &[&str] = &[DYNO, "engine", "--listen", "{host}:{port}", "--model", "{alias}", "--ttft-ms", "20", "--itl-ms", "5"];
@@ -18,6 +22,15 @@ fn stage<'a>(run: &'a Value, id: &str) -> &'a str {
 
 fn reason(run: &Value) -> &str {
     run["reason"].as_str().unwrap_or_default()
+}
+
+/// A folder and all below it.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![folder.to_owned()];
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        if entry.path().is_dir() { found.extend(files_below(&entry.path())) } else { found.push(entry.path()) }
+    }
+    found
 }
 
 #[tokio::test]
@@ -57,6 +70,10 @@ async fn a_run_ends_in_its_report() {
     let seen_all = seen_all.header("last-event-id", ids.len()).send().await.unwrap();
     assert_eq!(seen_all.status(), 204);
     portal.nothing_left().await;
+
+    let open =
+        files_below(&portal.folder(&run)).into_iter().filter(|file| file.metadata().unwrap().permissions().mode() & 0o077 != 0);
+    assert_eq!(open.collect::<Vec<_>>(), Vec::<PathBuf>::new(), "others on the machine read nothing");
 
     let row = &portal.client.get("/api/v1/runs").await.expect(200)["items"][0];
     assert!(row["output_throughput"].as_f64().unwrap() > 0.0, "{row:#}");
@@ -107,6 +124,20 @@ async fn an_engine_that_can_not_start_says_why() {
     assert_eq!(reason(&ended), "The own command stopped before it was ready (exit 3): out of memory.");
     assert_eq!(stage(&ended, "verify_deployment_status"), "failed");
     portal.client.get(&format!("/api/v1/runs/{run}/report")).await.expect(404);
+}
+
+#[tokio::test]
+async fn an_engine_sees_a_chosen_environment() {
+    let portal = Portal::start().await;
+    let run = portal.run(20, &["sh", "-c", "env; exit 3", "{port}"]).await;
+    portal.end(&run).await;
+    let (name, value) = CANARY;
+    let mut said = String::new();
+    for file in files_below(&portal.folder(&run)).into_iter().filter(|file| file.is_file()) {
+        said += &String::from_utf8_lossy(&std::fs::read(file).unwrap());
+    }
+    assert!(said.contains("PATH="), "it wrote its environment down: {said}");
+    assert!(!said.contains(name) && !said.contains(value), "{said}");
 }
 
 #[tokio::test]

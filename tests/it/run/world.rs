@@ -12,6 +12,8 @@ use crate::support::{ADMIN_TOKEN, TestClient};
 
 /// The program under test.
 pub const DYNO: &str = env!("CARGO_BIN_EXE_dyno");
+/// A secret of somebody's in the portal's environment.
+pub const CANARY: (&str, &str) = ("CLOUD_ACCESS_KEY", "a-secret-of-the-environment");
 /// Longest wait for anything: machines that run tests are busy.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -234,6 +236,7 @@ fn spawn(dir: &Path, port: u16) -> Child {
         .arg(dir)
         .env("DYNO_ADMIN_TOKEN", ADMIN_TOKEN)
         .env_remove("DATABASE_URL")
+        .env(CANARY.0, CANARY.1)
         .current_dir(dir)
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())

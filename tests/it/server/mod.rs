@@ -1,9 +1,13 @@
 //! The portal from outside: who gets in, and what every answer has.
 
 mod accounts;
+mod caps;
+mod connections;
 mod creations;
+mod files;
 mod gate;
 mod layers;
 mod lost_forms;
+mod markup;
 mod people;
 mod uploads;

@@ -94,3 +94,50 @@ async fn an_upload_that_is_no_dataset_is_told_at_its_fields() {
     let body = multipart(&[("name", None, "rows"), ("file", Some("rows.jsonl"), "not json\n")]);
     assert_eq!(answer(request.body(body)).await.fields(), ["file"]);
 }
+
+fn rows(count: usize) -> String {
+    let row = format!("{{\"prompt\":\"{}\"}}\n", "x".repeat(1000));
+    row.repeat(count)
+}
+
+#[tokio::test]
+async fn a_persons_datasets_have_a_quota() {
+    let app = TestApp::with(|args| args.upload_quota_mb = Some(1)).await;
+    let anna = app.member("anna").await;
+    let upload = async |client: &TestClient, name: &str, count: usize| {
+        let body = multipart(&[("name", None, name), ("file", Some("rows.jsonl"), &rows(count))]);
+        answer(client.request(Method::POST, "/api/v1/datasets").header("content-type", TYPE).body(body)).await
+    };
+    let first = upload(&anna, "first", 600).await.expect(201);
+    let refused = upload(&anna, "second", 600).await;
+    assert!(refused.body["errors"][0]["message"].as_str().unwrap().contains("of the 1 MB"), "{}", refused.body);
+    assert_eq!(refused.fields(), ["file"]);
+    assert_eq!(upload(&anna, "alone too large", 1100).await.fields(), ["file"]);
+    upload(&app.admin, "of another person", 600).await.expect(201);
+    for folder in ["uploads", "datasets"] {
+        let left = std::fs::read_dir(app.app.config.data_dir.join(folder)).unwrap().count();
+        assert_eq!(left, if folder == "uploads" { 0 } else { 3 }, "nothing of what was refused stays in {folder}");
+    }
+    let id = first["id"].as_str().unwrap();
+    assert_eq!(anna.delete(&format!("/api/v1/datasets/{id}")).await.status, 204);
+    upload(&anna, "second", 600).await.expect(201);
+}
+
+/// What stands before the file may not be long, however long the whole may be.
+#[tokio::test]
+async fn long_texts_beside_a_file_are_refused() {
+    let app = TestApp::start().await;
+    let long = "x".repeat(20_000);
+    for (field, path) in [("name", "/api/v1/datasets"), ("name", "/api/ui/dataset-upload"), ("form", "/api/ui/dataset-upload")] {
+        let body = multipart(&[(field, None, &long), ("file", Some("rows.jsonl"), &rows(1))]);
+        let request = app.admin.request(Method::POST, path).header("content-type", TYPE).header("accept", "text/html");
+        let response = request.body(body).send().await.unwrap();
+        if path.starts_with("/api/v1") {
+            assert_eq!(response.status(), 422);
+        } else {
+            let html = page_after(&app.admin, response).await;
+            assert!(html.contains("The text is too long."), "{field}: {html}");
+        }
+    }
+    assert_eq!(app.admin.get("/api/v1/datasets").await.expect(200)["total"], 1, "only the built-in one");
+}

@@ -7,3 +7,4 @@ mod kept;
 mod runs;
 pub mod samples;
 mod schema;
+mod sessions;

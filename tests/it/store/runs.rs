@@ -7,6 +7,9 @@ use dyno::store::{RunUpdate, StoreError};
 
 use super::samples::{at, kept_run, new_run, record, store};
 
+/// Runs of one person that wait.
+const MOST_QUEUED: usize = 50;
+
 fn log(line: &str) -> RunEvent {
     RunEvent::Log(LogLine { stage: StageId::DeployToEngine, level: LogLevel::Info, line: line.to_owned() })
 }
@@ -218,4 +221,22 @@ async fn a_page_reads_of_a_runs_events_what_it_shows() {
         store.log_lines_before(&bert, run.id, StageId::DeployToEngine, before, 3).await,
         Err(StoreError::NotFound("run"))
     ));
+}
+
+#[tokio::test]
+async fn a_person_has_so_many_runs_waiting_and_others_go_on() {
+    let (_folder, store, [_, anna, bert]) = store().await;
+    let (benchmark, _) = kept_run(&store, &anna, "one", 1).await;
+    let refused = async |most: usize| {
+        for number in 1..most {
+            store.insert_run(&benchmark, &new_run(&benchmark, &anna, number as i64)).await?;
+        }
+        store.insert_run(&benchmark, &new_run(&benchmark, &anna, 0)).await
+    };
+    let refused = refused(MOST_QUEUED).await.unwrap_err();
+    assert!(matches!(&refused, StoreError::Conflict(why) if why.contains(&MOST_QUEUED.to_string())), "{refused}");
+    store.insert_run(&benchmark, &new_run(&benchmark, &bert, 9)).await.unwrap();
+    let first = store.open_runs().await.unwrap().into_iter().find(|open| open.run.owner == anna.id).unwrap();
+    assert!(store.begin_run(first.run.id, at(99)).await.unwrap());
+    store.insert_run(&benchmark, &new_run(&benchmark, &anna, 100)).await.unwrap();
 }

@@ -32,6 +32,9 @@ impl Engine {
     /// Starts one, with or without TLS, and waits until it listens.
     pub(super) fn start(shape: &Shape, tls: bool) -> io::Result<Self> {
         let mut child = Command::new(own_program()?)
+            // It needs nothing of the environment, where the load's secrets are, beside what finds libraries.
+            .env_clear()
+            .envs(["PATH", "LD_LIBRARY_PATH"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
             .args(["engine", "--listen", "127.0.0.1:0", "--full-length", "--jitter", "0.1", "--model", MODEL])
             .args(["--ttft-ms", &shape.ttft_ms.to_string(), "--itl-ms", &shape.itl_ms.to_string()])
             // It ends with this process, even when that is killed.

@@ -3,7 +3,7 @@
 
 use super::json::{Malformed, Walk, unescape_into};
 pub use super::usage::Usage;
-pub use super::words::{error_words, tidy};
+pub use super::words::{error_words, secrets_of, strike, tidy};
 
 /// What one chunk means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,6 +1,18 @@
-//! Words of the other side, made fit for a line.
+//! Words of the other side, made fit for a line: short, plain, without keys.
 
-/// The words of an error object, whatever its shape, in one line of at most 500 characters.
+/// Most characters that are kept of what the other side says.
+const MOST: usize = 300;
+/// What stands in the place of a key.
+const STRUCK: &str = "[key]";
+/// How keys of providers begin.
+const KEY_BEGINS: [&str; 12] =
+    ["sk-", "sk_", "hf_", "gsk_", "xai-", "nvapi-", "AIza", "ghp_", "github_pat_", "glpat-", "r8_", "eyJ"];
+/// Fewest characters after such a beginning.
+const LEAST_KEY: usize = 4;
+/// What follows "Bearer" in sentences about it.
+const NO_KEYS: [&str; 6] = ["token", "tokens", "auth", "authentication", "authorization", "scheme"];
+
+/// The words of an error object, whatever its shape, in one line of at most 300 characters.
 pub fn error_words(raw: &[u8]) -> String {
     let value: serde_json::Value = match serde_json::from_slice(raw) {
         Ok(value) => value,
@@ -22,8 +34,110 @@ pub fn error_words(raw: &[u8]) -> String {
     }
 }
 
-/// One line, control characters out, at most 500 characters.
+/// One line, control characters and what looks like a key out, at most 300 characters.
 pub fn tidy(words: &str) -> String {
-    let line: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect();
+    // Keys first, while they are whole; only what can be kept is looked at.
+    let begun: String = words.chars().take(10 * MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: String = strike_lookalikes(&begun).chars().take(MOST).collect();
     line.trim().to_owned()
+}
+
+/// The words without these secrets, whole or cut at the end of the words.
+pub fn strike<'a>(words: &str, secrets: impl Iterator<Item = &'a str>) -> String {
+    let mut struck = words.to_owned();
+    for secret in secrets.map(str::trim).filter(|secret| secret.len() >= LEAST_KEY && secret.is_ascii()) {
+        struck = struck.replace(secret, STRUCK);
+        let cut = (LEAST_KEY..secret.len()).rev().map(|length| &secret[..length]).find(|begun| struck.ends_with(begun));
+        if let Some(begun) = cut {
+            struck.truncate(struck.len() - begun.len());
+            struck += STRUCK;
+        }
+    }
+    struck
+}
+
+/// The values in a request's head that prove who asks, and long ones of a load's own headers.
+pub fn secrets_of(head: &[u8]) -> Vec<&str> {
+    const PLAIN: [&str; 6] = ["host", "user-agent", "content-type", "accept", "accept-encoding", "x-request-id"];
+    const TELLING: [&str; 5] = ["auth", "key", "token", "secret", "cookie"];
+    let lines = std::str::from_utf8(head).unwrap_or_default().lines().skip(1).filter_map(|line| line.split_once(": "));
+    let secrets = lines.filter(|(name, value)| {
+        let name = name.to_ascii_lowercase();
+        !PLAIN.contains(&name.as_str()) && (value.len() >= 16 || TELLING.iter().any(|word| name.contains(word)))
+    });
+    secrets.map(|(_, value)| value.strip_prefix("Bearer ").unwrap_or(value)).collect()
+}
+
+fn is_key_char(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || "-_*.~+/=".contains(letter)
+}
+
+/// The key that stands after so many bytes of the text: as far as its characters go, but for a sentence's full stop.
+fn key_at(text: &str, from: usize) -> &str {
+    let rest = text.get(from..).unwrap_or_default();
+    let length = rest.find(|letter| !is_key_char(letter)).unwrap_or(rest.len());
+    rest[..length].trim_end_matches('.')
+}
+
+/// The words without what looks like a key: a provider's beginning and what follows it, or what follows "Bearer".
+fn strike_lookalikes(words: &str) -> String {
+    const BEARER: &str = "Bearer ";
+    let mut kept = String::with_capacity(words.len());
+    let mut rest = words;
+    let mut before = ' ';
+    while let Some(letter) = rest.chars().next() {
+        let begins = !before.is_ascii_alphanumeric();
+        let of_provider = KEY_BEGINS.iter().any(|begin| rest.starts_with(begin) && key_at(rest, begin.len()).len() >= LEAST_KEY);
+        let taken = if begins && of_provider {
+            kept += STRUCK;
+            key_at(rest, 0).len()
+        } else if begins && rest.get(..BEARER.len()).is_some_and(|word| word.eq_ignore_ascii_case(BEARER)) {
+            let key = key_at(rest, BEARER.len());
+            let is_key = key.len() >= LEAST_KEY && !NO_KEYS.contains(&key.to_ascii_lowercase().as_str());
+            kept += &rest[..BEARER.len()];
+            kept += if is_key { STRUCK } else { key };
+            BEARER.len() + key.len()
+        } else {
+            kept.push(letter);
+            letter.len_utf8()
+        };
+        before = rest[..taken].chars().next_back().unwrap_or(' ');
+        rest = &rest[taken..];
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_key_is_struck_out() {
+        for (said, kept) in [
+            ("Incorrect API key provided: sk-abcd****wxyz. See the site.", "Incorrect API key provided: [key]. See the site."),
+            ("key=hf_AbCdEf, next", "key=[key], next"),
+            ("got 'Authorization: Bearer abc.def-123'", "got 'Authorization: Bearer [key]'"),
+            ("bearer authentication is needed", "bearer authentication is needed"),
+            ("Bearer token is missing.", "Bearer token is missing."),
+            ("the task-queue and risk-free disk_sk- sk-a", "the task-queue and risk-free disk_sk- sk-a"),
+            ("Größe sk-größe", "Größe sk-größe"),
+        ] {
+            assert_eq!(tidy(said), kept);
+        }
+    }
+
+    #[test]
+    fn words_are_short_and_no_part_of_a_key_is_left_by_their_cut() {
+        let long = format!("{}{}", "x".repeat(290), " sk-0123456789abcdefghijklmnop");
+        assert_eq!(tidy(&long), format!("{} [key]", "x".repeat(290)));
+        assert_eq!(tidy(&"ä".repeat(1000)).chars().count(), MOST);
+    }
+
+    #[test]
+    fn the_credential_itself_is_struck_out_wherever_it_stands() {
+        let head = b"POST /v1 HTTP/1.1\r\nhost: h\r\nauthorization: Bearer plain0secret\r\nx-team: my own\r\nx-key: abcd\r\nx-request-id: ";
+        let secrets = secrets_of(head);
+        assert_eq!(secrets, ["plain0secret", "abcd"]);
+        assert_eq!(strike("no plain0secret here, plain0", secrets.iter().copied()), "no [key] here, [key]");
+    }
 }

@@ -12,6 +12,7 @@ mod measures;
 mod program;
 mod scripted;
 mod search;
+mod secrets;
 mod self_check;
 mod shapes;
 mod streams;

@@ -54,6 +54,18 @@ fn engine_of(load: u32) -> u32 {
 }
 
 #[test]
+fn a_checks_engine_does_not_see_the_loads_secrets() {
+    let server = server();
+    let mut bench = Bench::new(&server.url(), 5);
+    bench.plan["self_check"] = json!({ "cache": bench.file("checks") });
+    let load = bench.start_in(&[("DYNO_LOAD_SECRET", "canary")]);
+    let engine = engine_of(load.id());
+    let environment = std::fs::read(format!("/proc/{engine}/environ")).unwrap();
+    assert!(!environment.windows(6).any(|window| window == b"canary"), "{}", String::from_utf8_lossy(&environment));
+    bench.left_by(load);
+}
+
+#[test]
 fn a_check_is_measured_kept_and_taken_again() {
     let server = server();
     let mut bench = Bench::new(&server.url(), 5);

@@ -15,6 +15,7 @@ const MOST_MS: f64 = 86_400_000.0;
 /// Most load points of a sweep.
 const MOST_POINTS: usize = 50;
 const MOST_BURSTINESS: f64 = 1_000.0;
+const MOST_DATASETS: usize = 100;
 
 /// Why a value is refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -50,6 +51,8 @@ pub enum ValueError {
     BurstinessAlone,
     #[error("Load points must be a list.")]
     NotPoints,
+    #[error("Choose at most {MOST_DATASETS} datasets.")]
+    TooManyDatasets,
     #[error("At most {MOST_POINTS} load points; these are {}.", grouped(*.0 as u64))]
     TooManyPoints(usize),
     #[error("Load points must be all concurrencies or all rates.")]
@@ -143,10 +146,13 @@ fn present<'a>(fields: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
 /// When it is no list, or an id none of a dataset.
 pub fn dataset_ids(value: &Value) -> Result<Vec<Uuid>, ValueError> {
     let Value::Array(items) = value else { return Err(ValueError::NotIds) };
+    if items.len() > MOST_DATASETS {
+        return Err(ValueError::TooManyDatasets);
+    }
     let mut ids: Vec<Uuid> = Vec::with_capacity(items.len());
     for item in items {
         let text = item.as_str().ok_or(ValueError::NotIds)?;
-        let id = Uuid::try_parse(text.trim()).map_err(|_| ValueError::NoDataset(text.to_owned()))?;
+        let id = Uuid::try_parse(text.trim()).map_err(|_| ValueError::NoDataset(text.chars().take(50).collect()))?;
         if ids.contains(&id) {
             return Err(ValueError::DatasetTwice(id));
         }

@@ -25,16 +25,14 @@ pub enum PlanError {
     OwnField(&'static str),
     #[error(transparent)]
     Header(#[from] HeaderError),
-    #[error("Input and output lengths must be at least 1 token.")]
-    NoTokens,
+    #[error("{0} must be 1 to 1,000,000 tokens.")]
+    Tokens(&'static str),
     #[error("The shared prefix must be a share between 0 and 1.")]
     Prefix,
     #[error("Conversations are played turn by turn over chat and in a closed loop only.")]
     MultiTurn,
     #[error("The plan names no dataset.")]
     NoDataset,
-    #[error("The output limit must be at least 1 token.")]
-    NoOutput,
     #[error("A trace is played as one load point of its own kind, without others.")]
     TraceWithOthers,
     #[error("Give the number of requests or the duration, not both.")]
@@ -43,8 +41,8 @@ pub enum PlanError {
     NoRequests,
     #[error("The duration must be greater than 0 and at most a week.")]
     Duration,
-    #[error("The concurrency must be at least 1.")]
-    NoConcurrency,
+    #[error("The concurrency must be 1 to 100,000.")]
+    Concurrency,
     #[error("The rate must be greater than 0 and at most 1,000,000 requests per second.")]
     Rate,
     #[error("The burstiness must be greater than 0.")]
@@ -73,6 +71,15 @@ pub enum PlanError {
 
 /// Fields of a request's body that the plan's other parts make.
 const OWN_FIELDS: [&str; 6] = ["model", "messages", "prompt", "input", "max_tokens", "max_completion_tokens"];
+
+/// Most tokens of one request, input or output.
+const MOST_TOKENS: u32 = 1_000_000;
+/// Most requests in flight of a closed loop.
+const MOST_CONCURRENCY: u32 = 100_000;
+
+fn check_tokens(what: &'static str, tokens: u32) -> Result<(), PlanError> {
+    if (1..=MOST_TOKENS).contains(&tokens) { Ok(()) } else { Err(PlanError::Tokens(what)) }
+}
 
 impl Plan {
     /// Checks what can be checked without asking anybody.
@@ -113,9 +120,8 @@ impl Plan {
                 for lengths in [input_lengths, output_lengths].into_iter().flatten() {
                     crate::load::LengthSampler::check(*lengths)?;
                 }
-                if *input_tokens == 0 || *output_tokens == 0 {
-                    return Err(PlanError::NoTokens);
-                }
+                check_tokens("Input lengths", *input_tokens)?;
+                check_tokens("Output limits", *output_tokens)?;
                 if !(0.0..=1.0).contains(shared_prefix) {
                     return Err(PlanError::Prefix);
                 }
@@ -128,14 +134,10 @@ impl Plan {
                 if files.is_empty() {
                     return Err(PlanError::NoDataset);
                 }
-                if *max_output_tokens == Some(0) {
-                    return Err(PlanError::NoOutput);
-                }
+                max_output_tokens.map_or(Ok(()), |tokens| check_tokens("Output limits", tokens))?;
             }
             Workload::Trace { max_output_tokens, .. } => {
-                if *max_output_tokens == Some(0) {
-                    return Err(PlanError::NoOutput);
-                }
+                max_output_tokens.map_or(Ok(()), |tokens| check_tokens("Output limits", tokens))?;
             }
         }
         let traces = self.load_points.iter().filter(|point| matches!(point.load, Load::Trace { .. })).count();
@@ -159,7 +161,7 @@ impl PlannedLoad {
             return Err(PlanError::Duration);
         }
         match self.load {
-            Load::Closed { concurrency: 0 } => Err(PlanError::NoConcurrency),
+            Load::Closed { concurrency } if !(1..=MOST_CONCURRENCY).contains(&concurrency) => Err(PlanError::Concurrency),
             Load::Rate { rate, burstiness, max_in_flight, .. } => {
                 if !(rate > 0.0 && rate <= 1_000_000.0) {
                     return Err(PlanError::Rate);

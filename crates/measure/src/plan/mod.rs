@@ -458,6 +458,25 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_of_absurd_size_is_refused() {
+        let check = |workload: &str, concurrency: u64| {
+            let plan = format!(
+                r#"{{"endpoints":[{{"node":"n","base_url":"http://127.0.0.1:1"}}],"model":"m","workload":{workload},
+                    "load_points":[{{"load":{{"kind":"closed","concurrency":{concurrency}}}}}]}}"#
+            );
+            serde_json::from_str::<Plan>(&plan).unwrap().check()
+        };
+        let lengths =
+            |input: u64, output: u64| format!(r#"{{"kind":"synthetic","input_tokens":{input},"output_tokens":{output}}}"#);
+        assert_eq!(check(&lengths(1_000_000, 1_000_000), 100_000), Ok(()));
+        for (input, output, concurrency) in [(4_000_000_000, 1, 1), (1, 4_000_000_000, 1), (0, 1, 1), (1, 1, 4_000_000_000)] {
+            assert!(check(&lengths(input, output), concurrency).is_err(), "{input} {output} {concurrency}");
+        }
+        let dataset = r#"{"kind":"dataset","files":[{"path":"x","id":"01890a5d-ac96-774b-bcce-b302099a8057"}],"max_output_tokens":4000000000}"#;
+        assert!(check(dataset, 1).unwrap_err().to_string().contains("1,000,000"));
+    }
+
+    #[test]
     fn a_plan_of_a_later_version_is_read_as_far_as_it_is_known() {
         let plan: Plan = serde_json::from_str(
             r#"{"schema_version":2,"later":1,"endpoints":[{"node":"n","base_url":"http://h","later":1}],"model":"m",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 
+use crate::engine::environment;
 use crate::engine::recipes::{LLAMA_CPP_WHEEL, llama_cpp_venv};
 
 /// Longest time of one command; a slow line takes minutes for a hundred megabytes.
@@ -54,9 +55,7 @@ pub(super) fn by_hand(data_dir: &Path) -> Vec<String> {
 pub(super) async fn run(command: &mut Command, mut said: impl FnMut(&str) + Send) -> Result<(), Failure> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     // A package's own code runs during an installation: it needs none of the portal's secrets.
-    for name in ["DYNO_ADMIN_TOKEN", "DYNO_SECRET_KEY", "DATABASE_URL", "HF_TOKEN"] {
-        command.env_remove(name);
-    }
+    environment::withheld().for_each(|name| _ = command.env_remove(name));
     let mut child = command.spawn().map_err(Failure::Start)?;
     let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
     if let Some(output) = child.stdout.take() {

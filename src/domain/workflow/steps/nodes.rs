@@ -10,8 +10,13 @@ use crate::domain::workflow::fields::join_words;
 use crate::domain::workflow::reader::{Patch, Reader};
 use crate::domain::workflow::state::{ChosenDevice, ChosenNode, WorkflowSteps};
 use crate::domain::workflow::values;
+use dyno_measure::words::grouped;
 
 const STEP: u8 = 4;
+/// Most nodes of a run.
+const MOST_NODES: usize = 1_000;
+/// As the domain name system has it, characters.
+const LONGEST_HOSTNAME: usize = 253;
 const NO_NODES: &str = "Choose at least one node.";
 
 /// Why a node is refused.
@@ -21,6 +26,10 @@ enum NodeError {
     NoNodes,
     #[error("Nodes must be a list of nodes, each with its hostname.")]
     NoList,
+    #[error("Choose at most {} nodes.", grouped(MOST_NODES as u64))]
+    TooMany,
+    #[error("A hostname has at most {LONGEST_HOSTNAME} characters.")]
+    LongHostname,
     #[error("Each node needs its hostname.")]
     NoHostname,
     #[error("The devices of {0} must be a list.")]
@@ -56,16 +65,20 @@ pub struct NodesPatch {
 pub fn read(reader: &mut Reader<'_>) -> NodesPatch {
     NodesPatch {
         nodes: reader.field("nodes", STEP, |value| match value {
+            Value::Array(nodes) if nodes.len() > MOST_NODES => Err(NodeError::TooMany),
             Value::Array(nodes) => nodes.iter().map(asked).collect(),
             _ => Err(NodeError::NoList),
         }),
-        load_node: reader.field("load_node", STEP, |value| values::text(value, "Load node", 253)),
+        load_node: reader.field("load_node", STEP, |value| values::text(value, "Load node", LONGEST_HOSTNAME)),
     }
 }
 
 fn asked(value: &Value) -> Result<AskedNode, NodeError> {
     let hostname = value.get("hostname").and_then(Value::as_str).map(str::trim).filter(|hostname| !hostname.is_empty());
     let Some(hostname) = hostname else { return Err(NodeError::NoHostname) };
+    if hostname.len() > LONGEST_HOSTNAME {
+        return Err(NodeError::LongHostname);
+    }
     let device_types = match value.get("devices") {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(devices)) => {

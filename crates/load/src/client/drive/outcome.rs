@@ -8,6 +8,7 @@ use crate::client::exchange::Exchange;
 use crate::client::outcome::Failure;
 use crate::client::phase::Limits;
 use crate::client::refusal::Refusal;
+use crate::stream::chunk::{secrets_of, strike};
 use crate::workload::Requests;
 use dyno_measure::records::{GapsBuf, Row};
 use dyno_measure::report::{ErrorClass, Phase, TokenSource};
@@ -150,7 +151,9 @@ impl Driver<'_> {
         }
         self.nap.ended();
         let text = (exchange.keeps_text && row.error.is_none()).then(|| std::mem::take(&mut self.connections[place].kept().text));
-        self.keep(row, Some(place), exchange.failure.map(|failure| failure.words));
+        let head = &self.targets[self.connections[place].target].head;
+        let words = exchange.failure.map(|failure| strike(&failure.words, secrets_of(head).into_iter()));
+        self.keep(row, Some(place), words);
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             self.texts.insert(self.records.rows.len() - 1, text);
         }
