@@ -45,13 +45,23 @@ pub(super) struct Limits {
     pub all: usize,
     /// Proxies, each of which stands for many peers.
     pub proxies: Vec<IpAddr>,
+    /// In place of `head` for proxies: they keep connections for their next request, and fail it where that one is closed just
+    /// then.
+    pub proxy_head: Duration,
 }
 
 impl Limits {
     /// Those of the portal, by the files that it may open: it asks the system for more first.
     pub(super) fn of_portal(proxies: Vec<IpAddr>) -> Self {
         let all = usize::try_from(more_open_files().saturating_sub(RESERVED)).unwrap_or(usize::MAX).max(64);
-        Self { head: Duration::from_secs(30), body: Pacing::default(), per_peer: (all / 2).min(512), all, proxies }
+        Self {
+            head: Duration::from_secs(30),
+            body: Pacing::default(),
+            per_peer: (all / 2).min(512),
+            all,
+            proxies,
+            proxy_head: Duration::from_secs(150),
+        }
     }
 }
 
@@ -187,7 +197,7 @@ async fn connection(
     });
     let serving = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
+        .header_read_timeout(if limits.proxies.contains(&address.ip().to_canonical()) { limits.proxy_head } else { limits.head })
         .max_buf_size(LARGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service);
     let mut serving = std::pin::pin!(serving);
@@ -227,7 +237,7 @@ mod tests {
             .route("/length", post(|body: axum::body::Bytes| async move { body.len().to_string() }))
             .route("/slow", get(|| async { tokio::time::sleep(3 * SHORT).await }));
         let body = Pacing { idle: SHORT, allowance: SHORT, bytes_per_s: 1_000_000 };
-        let mut limits = Limits { head: SHORT, body, per_peer: 8, all: 64, proxies: Vec::new() };
+        let mut limits = Limits { head: SHORT, body, per_peer: 8, all: 64, proxies: Vec::new(), proxy_head: SHORT };
         change(&mut limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
