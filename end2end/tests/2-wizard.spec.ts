@@ -48,6 +48,44 @@ test("every step says what is wrong at the field, and keeps what was typed", asy
   await expect(page.getByRole("alert")).toContainText(/context is 8,192/);
 });
 
+test("a field is checked once it was left, then as it is typed; the load is worded meanwhile", async ({ page }) => {
+  const { url } = portal();
+  await page.goto(`${url}/benchmarks/new`);
+  await onStep(page, "Details");
+  await details(page, { name: "Checked while typed", concurrency: "32" });
+  await onStep(page, "Load");
+  const output = page.getByLabel("Output tokens", { exact: true });
+  await page.getByLabel("Input tokens", { exact: true }).fill("512");
+  await output.click();
+  await page.keyboard.type("0");
+  await expect(page.locator("#f-max_output_tokens-error")).toHaveCount(0);
+  await page.keyboard.press("Tab");
+  const message = page.locator("#f-max_output_tokens-error");
+  await expect(message).toContainText("Output tokens must be a whole number between 1 and 1,000,000.");
+  await expect(output).toHaveAttribute("aria-invalid", "true");
+  await expect(output).toHaveAttribute("aria-describedby", /f-max_output_tokens-error/);
+  await output.click();
+  await page.keyboard.press("ControlOrMeta+A");
+  await page.keyboard.type("128");
+  await expect(message).toHaveCount(0);
+  await page.getByLabel("Number of requests").fill("700");
+  await expect(page.locator("#load-sentence")).toContainText("700 requests, 32 in flight, 512 tokens in and 128 out");
+
+  // Only what the choice needs is shown, and sent.
+  await page.locator("summary", { hasText: "More options" }).click();
+  await expect(page.getByLabel("Rate", { exact: true })).toBeHidden();
+  await page.getByRole("radio", { name: "Send at a rate" }).check();
+  await expect(page.getByLabel("Burstiness")).toBeHidden();
+  await page.getByLabel("Gaps between requests").selectOption("gamma");
+  await page.getByLabel("Rate", { exact: true }).fill("20");
+  await page.getByLabel("Burstiness").fill("0.5");
+  await expect(page.locator("#load-sentence")).toContainText("20 requests per second in bursts (burstiness 0.5)");
+  await page.getByLabel("Gaps between requests").selectOption("constant");
+  await expect(page.locator("#load-sentence")).toContainText("20 requests per second in even steps");
+  await goOn(page);
+  await onStep(page, "Cluster");
+});
+
 test("a draft goes on where it was, after a reload at each step", async ({ page }) => {
   const { url } = portal();
   await page.goto(`${url}/benchmarks/new`);

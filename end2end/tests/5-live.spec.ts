@@ -15,7 +15,7 @@ async function completed(page: import("@playwright/test").Page): Promise<number>
 
 test.describe("a killed portal", () => {
   // While the portal is gone, the browser itself reports each request that it could not make. Nothing else is allowed.
-  test.use({ allowed: [/console: Failed to load resource: net::ERR_\w+ \(http:\/\/127\.0\.0\.1:\d+\/api\/(v1\/runs\/[^)]*\/events|ui\/runs\/)[^)]*\)/] });
+  test.use({ allowed: [/console: Failed to load resource: net::ERR_\w+ \(http:\/\/127\.0\.0\.1:\d+\/api\/ui\/runs\/[^)]*\)/] });
 
   test("the live page goes over it to the end, by itself", async ({ page }) => {
     const { url } = portal();
@@ -45,7 +45,7 @@ test.describe("a killed portal", () => {
 
 test.describe("a session that ends", () => {
   // The browser itself reports the stream and the call that are refused for want of a session. Nothing else is allowed.
-  test.use({ allowed: [/console: Failed to load resource: the server responded with a status of 401 \(Unauthorized\) \(http:\/\/127\.0\.0\.1:\d+\/api\/(v1\/runs\/[^)]*\/events|ui\/runs\/queue)[^)]*\)/] });
+  test.use({ allowed: [/console: Failed to load resource: the server responded with a status of 401 \(Unauthorized\) \(http:\/\/127\.0\.0\.1:\d+\/api\/ui\/runs\/[^)]*\/live[^)]*\)/] });
 
   test("the live page says so, and leads to the sign-in and back", async ({ page }) => {
     const { url } = portal();

@@ -211,6 +211,8 @@ pub fn StepForm(
                 <Submit text=button look=Look::Primary />
             </div>
         </form>
+        // Stands before the check: what a choice does not need is left out first.
+        <Reveal form=FORM />
         {check
             .map(|rules| {
                 view! {
@@ -221,7 +223,6 @@ pub fn StepForm(
                 }
             })}
         <FormGuard form=FORM unsaved=unsaved />
-        <Reveal form=FORM />
     }
     .into_any()
 }
