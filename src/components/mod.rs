@@ -13,6 +13,7 @@ pub mod form;
 pub mod fresh;
 pub mod heading;
 pub mod icon;
+pub mod menu;
 pub mod metric;
 pub mod number;
 pub mod outcome;

@@ -34,6 +34,11 @@ pub fn percent(share: f64) -> String {
     format!("{}%", figure(share * 100.0))
 }
 
+/// Whether a share of failed requests, 0 to 1, asks for attention: over 1 %.
+pub fn is_high(error_rate: f64) -> bool {
+    error_rate > 0.01
+}
+
 /// Bytes in decimal units: `98.4 MB`.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];

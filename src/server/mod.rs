@@ -1,5 +1,6 @@
 //! The portal's process: the router with its layers, headers, the log, start and stop.
 
+mod charts;
 mod files;
 mod headers;
 mod host;

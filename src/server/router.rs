@@ -16,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use super::{files, headers, host, log, style};
+use super::{charts, files, headers, host, log, style};
 use crate::api::calls::datasets;
 use crate::api::functions::with_status;
 use crate::app;
@@ -55,6 +55,7 @@ pub fn router(portal: &AppState) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route(style::PATH, get(style::serve))
+        .route(charts::PATH, get(charts::serve))
         .merge(crate::api::rest::router())
         .leptos_routes_with_context(portal, PAGES.clone(), context.clone(), move || {
             app::shell(options.clone(), style_sheet.clone())

@@ -3,30 +3,34 @@
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
-use crate::api::functions::runs::history_runs;
-use crate::components::badge::{KindBadge, RunBadge, ValidityBadge};
+use crate::api::functions::runs::{HistoryRow, history_runs};
+use crate::components::badge::{KindBadge, RunBadge, ShortBadge, ValidityBadge};
 use crate::components::button::Look;
 use crate::components::failure::{SignedOut, is_signed_out};
-use crate::components::number::{figure, percent};
+use crate::components::icon::{Icon, IconName};
+use crate::components::menu::Menu;
+use crate::components::number::{figure, is_high, percent};
 use crate::components::poll::every;
 use crate::components::table::{Column, DataTable, Sorting};
 use crate::components::tag::Tags;
 use crate::components::time::moment;
 use crate::domain::list::{ListQuery, Page};
-use crate::domain::run::{RunRow, RunStatus};
+use crate::domain::run::{RunKind, RunRow, RunStatus};
 use crate::pages::run_actions::{CancelForm, CopyForm, DeleteForm, RunAgainForm, Subject};
 
 /// The runs of one page.
 #[component]
 pub fn Rows(
     /// As the page was loaded.
-    first: Page<RunRow>,
+    first: Page<HistoryRow>,
     /// What was asked for.
     asks: ListQuery,
     /// The page's query.
     params: ParamsMap,
     /// The page's address, to come back to.
     here: String,
+    /// Whether there are runs of several people.
+    several_creators: bool,
 ) -> impl IntoView {
     let rows = RwSignal::new(first.items);
     let sorting =
@@ -34,7 +38,7 @@ pub fn Rows(
     let signed_out = RwSignal::new(false);
     keep_fresh(rows, &asks, signed_out);
     let here = StoredValue::new(here);
-    let ids = Memo::new(move |_| rows.with(|rows| rows.iter().map(|row| row.id).collect::<Vec<_>>()));
+    let ids = Memo::new(move |_| rows.with(|rows| rows.iter().map(|row| row.run.id).collect::<Vec<_>>()));
     view! {
         <SignedOut ended=signed_out />
         <DataTable caption="Runs" caption_hidden=true columns=columns() sorting=Some(sorting) blocks=true>
@@ -42,8 +46,8 @@ pub fn Rows(
                 each=move || ids.get()
                 key=|id| *id
                 children=move |id| {
-                    let row = Memo::new(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
-                    move || row.get().map(|row| view! { <Row row=row here=here.get_value() /> })
+                    let row = Memo::new(move |_| rows.with(|rows| rows.iter().find(|row| row.run.id == id).cloned()));
+                    move || row.get().map(|row| view! { <Row row=row here=here.get_value() several_creators=several_creators /> })
                 }
             />
         </DataTable>
@@ -52,10 +56,10 @@ pub fn Rows(
 }
 
 /// Asks for the same page again while one of its runs has not ended.
-fn keep_fresh(rows: RwSignal<Vec<RunRow>>, asks: &ListQuery, signed_out: RwSignal<bool>) {
+fn keep_fresh(rows: RwSignal<Vec<HistoryRow>>, asks: &ListQuery, signed_out: RwSignal<bool>) {
     let asks = asks.clone();
     every(4000, move || {
-        if rows.try_with_untracked(|rows| rows.iter().any(|row| !row.status.is_end())) != Some(true) {
+        if rows.try_with_untracked(|rows| rows.iter().any(|row| !row.run.status.is_end())) != Some(true) {
             return;
         }
         let asks = asks.clone();
@@ -74,21 +78,16 @@ fn keep_fresh(rows: RwSignal<Vec<RunRow>>, asks: &ListQuery, signed_out: RwSigna
 
 fn columns() -> Vec<Column> {
     vec![
-        Column::text("State").sorted_by("status"),
-        Column::text("Kind").sorted_by("kind"),
-        Column::text("Validity").sorted_by("valid"),
         Column::text("Name").sorted_by("name"),
         Column::text("Model").sorted_by("model"),
         Column::text("Engine").sorted_by("engine"),
-        Column::text("Devices").sorted_by("devices"),
         Column::text("Load").sorted_by("load"),
         Column::figures("Output tokens/s").sorted_by("output_throughput").about("output_throughput"),
-        Column::figures("TTFT p99, ms").sorted_by("ttft_p99_ms").about("ttft_ms"),
-        Column::figures("TPOT p99, ms").sorted_by("tpot_p99_ms").about("tpot_ms"),
+        Column::figures("TTFT p50 · p90, ms").sorted_by("ttft_p90_ms").about("ttft_ms"),
+        Column::figures("TPOT p50 · p90, ms").sorted_by("tpot_p90_ms").about("tpot_ms"),
         Column::figures("Errors, %").sorted_by("error_rate").about("error_rate"),
-        Column::text("Started, UTC").sorted_by("started_at"),
-        Column::text("Creator").sorted_by("creator"),
-        Column::text("Actions"),
+        Column::text("Started").sorted_by("started_at"),
+        Column::text("Actions").hidden(),
     ]
 }
 
@@ -101,8 +100,26 @@ fn absent(row: &RunRow) -> &'static str {
     }
 }
 
+/// The median and the 90th percentile; a dash where the samples do not decide the second.
+fn percentiles(p50: Option<f64>, p90: Option<f64>) -> Option<AnyView> {
+    let p90 = p90.map(figure);
+    p50.map(figure).map(|p50| match p90 {
+        Some(p90) => format!("{p50} · {p90}").into_any(),
+        None => view! {
+            {p50}
+            " · "
+            <span title="too few samples for p90">
+                <span aria-hidden="true">"–"</span>
+                <span class="visually-hidden">"too few samples for p90"</span>
+            </span>
+        }
+        .into_any(),
+    })
+}
+
 #[component]
-fn Row(row: RunRow, here: String) -> impl IntoView {
+fn Row(row: HistoryRow, here: String, several_creators: bool) -> impl IntoView {
+    let HistoryRow { run: row, started } = row;
     let ended = row.status.is_end();
     let subject = Subject {
         run: row.id,
@@ -113,60 +130,61 @@ fn Row(row: RunRow, here: String) -> impl IntoView {
         here,
     };
     let missing = absent(&row);
-    let cell = |label: &'static str, text: Option<String>| {
-        let text = text.map_or_else(|| view! { <span class="muted">{missing}</span> }.into_any(), IntoAny::into_any);
-        view! { <td class="numeric" data-label=label>{text}</td> }
+    let cell = |label: &'static str, shown: Option<AnyView>| {
+        let shown = shown.unwrap_or_else(|| view! { <span class="muted">{missing}</span> }.into_any());
+        view! { <td class="numeric" data-label=label>{shown}</td> }
     };
     let page = if ended { format!("/runs/{}/report", row.id) } else { format!("/runs/{}", row.id) };
     let engine = row.engine.clone().unwrap_or_else(|| "provider".to_owned());
-    let errors = row.error_rate.map(|rate| percent(rate).trim_end_matches('%').to_owned());
-    let delete = ended.then(|| view! { <DeleteForm subject=subject.clone() look=Look::Small /> });
-    let cancel = (!ended).then(|| view! { <CancelForm run=row.id status=Signal::stored(row.status) /> });
+    let errors = row.error_rate.map(|rate| {
+        let text = percent(rate).trim_end_matches('%').to_owned();
+        if is_high(rate) {
+            view! { <span class="attention"><Icon name=IconName::Warning />{text}</span> }.into_any()
+        } else {
+            text.into_any()
+        }
+    });
+    let delete = ended.then(|| view! { <DeleteForm subject=subject.clone() look=Look::Plain /> });
+    let cancel = (!ended).then(|| view! { <CancelForm run=row.id status=row.status /> });
+    // An ordinary run carries no marks: what differs is what is seen.
+    let state = (row.status != RunStatus::Succeeded).then(|| view! { <RunBadge status=row.status /> });
+    let kind = (row.kind == RunKind::Simulated).then(|| view! { <KindBadge kind=row.kind /> });
+    let not_valid = (row.valid == Some(false)).then(|| view! { <ValidityBadge valid=row.valid /> });
+    let short = (row.steady == Some(false)).then(|| view! { <ShortBadge /> });
+    let creator = several_creators.then(|| view! { <span class="muted small">{format!("by {}", row.creator)}</span> });
+    let menu = view! {
+        <Menu id=format!("menu-{}", row.id) label=format!("Actions for {}", subject.name)>
+            <ul class="menu-links">
+                <li>
+                    <a href=format!("/runs/{}", row.id)>"Open the run's page"</a>
+                </li>
+            </ul>
+            <RunAgainForm subject=subject.clone() />
+            <CopyForm subject=subject.clone() />
+            {delete}
+            {cancel}
+        </Menu>
+    };
     view! {
-        <tr class=if matches!(row.status, RunStatus::Succeeded) && row.valid == Some(false) { "not-valid" } else { "" }>
-            <td data-label="State"><RunBadge status=row.status /></td>
-            <td class="phone-hidden"><KindBadge kind=row.kind /></td>
-            <td class="phone-hidden">
-                {if row.valid.is_some() {
-                    view! { <ValidityBadge valid=row.valid /> }.into_any()
-                } else {
-                    view! { <span class="muted">{missing}</span> }.into_any()
-                }}
-            </td>
-            <th scope="row">
+        <tr class=if row.valid == Some(false) { "not-valid" } else { "" }>
+            <th scope="row" class="run-cell">
                 <a class="run-name" href=page>{row.name}</a>
-                " "
-                <Tags tags=row.tags />
+                <span class="run-marks">{state} {kind} {not_valid} {short} <Tags tags=row.tags /> {creator}</span>
             </th>
-            <td data-label="Model" class="clipped" title=row.model.clone()>{row.model.clone()}</td>
-            <td class="phone-hidden">{engine}</td>
-            <td class="phone-hidden clipped" title=row.devices.clone()>{row.devices.clone()}</td>
+            <td data-label="Model" class="run-model">{row.model}</td>
+            <td data-label="Engine" class="phone-hidden">{engine}</td>
             <td data-label="Load">{row.load}</td>
-            {cell("Output tokens/s", row.output_throughput.map(figure))}
-            {cell("TTFT p99, ms", row.ttft_p99_ms.map(figure))}
-            {cell("TPOT p99, ms", row.tpot_p99_ms.map(figure))}
+            {cell("Output tokens/s", row.output_throughput.map(|value| figure(value).into_any()))}
+            {cell("TTFT p50 · p90, ms", percentiles(row.ttft_p50_ms, row.ttft_p90_ms))}
+            {cell("TPOT p50 · p90, ms", percentiles(row.tpot_p50_ms, row.tpot_p90_ms))}
             {cell("Errors, %", errors)}
-            <td data-label="Started, UTC">
-                {match row.started_at {
-                    Some(at) => view! { <time datetime=at.to_string() title=moment(at)>{at.strftime("%-d %b %H:%M").to_string()}</time> }.into_any(),
-                    None => view! { <span class="muted">"not started"</span> }.into_any(),
+            <td data-label="Started" class="nowrap">
+                {match (row.started_at, started) {
+                    (Some(at), Some(text)) => view! { <time datetime=at.to_string() title=moment(at)>{text}</time> }.into_any(),
+                    _ => view! { <span class="muted">"not started"</span> }.into_any(),
                 }}
             </td>
-            <td class="phone-hidden">{row.creator}</td>
-            <td>
-                <details class="row-actions">
-                    <summary>
-                        "Actions" <span class="visually-hidden">{format!(" for {}", subject.name)}</span>
-                    </summary>
-                    <div class="stack-tight">
-                        <a href=format!("/runs/{}", row.id)>"Open the run's page"</a>
-                        <RunAgainForm subject=subject.clone() look=Look::Small />
-                        <CopyForm subject=subject.clone() look=Look::Small />
-                        {delete}
-                        {cancel}
-                    </div>
-                </details>
-            </td>
+            <td class="row-menu">{menu}</td>
         </tr>
     }
     .into_any()
@@ -180,5 +198,13 @@ mod tests {
     fn every_column_but_the_actions_can_be_sorted_by() {
         let columns = columns();
         assert_eq!(columns.iter().filter(|column| column.sort.is_none()).count(), 1);
+    }
+
+    #[test]
+    fn percentiles_stand_beside_each_other_and_a_missing_one_is_worded() {
+        let html = |p50, p90| percentiles(p50, p90).map(|view| view.to_html());
+        assert_eq!(html(Some(12.34), Some(1234.0)).unwrap(), "12.3 · 1,230");
+        assert!(html(Some(12.34), None).unwrap().contains("too few samples for p90"));
+        assert!(html(None, Some(1.0)).is_none());
     }
 }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::section::Section;
 use crate::components::badge::StageBadge;
 use crate::components::number::count;
 use crate::domain::event::LogLevel;
@@ -16,6 +17,7 @@ pub fn Stages(
     live: LiveRun,
 ) -> impl IntoView {
     let id = live.run.id;
+    let reason = live.run.reason.clone();
     let stages = live
         .run
         .stages
@@ -30,25 +32,23 @@ pub fn Stages(
                         <StageBadge status=stage.status />
                     </div>
                     {took(stage).map(|text| view! { <p class="muted small">{text}</p> })}
-                    {stage.message.clone().map(|message| view! { <p class="small stage-message">{message}</p> })}
+                    // The banner above has the run's own reason.
+                    {stage.message.clone().filter(|message| reason.as_ref() != Some(message)).map(|message| view! { <p class="small stage-message">{message}</p> })}
                     {log.map(|log| log_view(log, open))}
                 </li>
             }
         })
         .collect_view();
     view! {
-        <section id="stages" class="panel stack" aria-labelledby="stages-title">
-            <div class="row-between">
-                <h2 id="stages-title">"Stages and logs"</h2>
-                <div class="row">
-                    <a href=format!("/runs/{id}")>"Open the run's page"</a>
-                    <a href=format!("/api/v1/runs/{id}/log") download=format!("{id}.log") rel="external">
-                        "Download the log"
-                    </a>
-                </div>
+        <Section id="stages" title="Stages and logs" panel=true>
+            <div class="row">
+                <a href=format!("/runs/{id}")>"Open the run's page"</a>
+                <a href=format!("/api/v1/runs/{id}/log") download=format!("{id}.log") rel="external">
+                    "Download the log"
+                </a>
             </div>
             <ol class="stage-list">{stages}</ol>
-        </section>
+        </Section>
     }
     .into_any()
 }
