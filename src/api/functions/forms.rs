@@ -146,8 +146,17 @@ mod on_server {
 
         /// `24 Nov, 11:55`; with `UTC` behind it where no other zone is known.
         pub fn short(&self, at: Timestamp) -> String {
+            self.write(at, "%-d %b, %H:%M")
+        }
+
+        /// `24 Nov 2026, 11:55`
+        pub fn long(&self, at: Timestamp) -> String {
+            self.write(at, "%-d %b %Y, %H:%M")
+        }
+
+        fn write(&self, at: Timestamp, format: &str) -> String {
             let suffix = if self.0 == TimeZone::UTC { " UTC" } else { "" };
-            format!("{}{suffix}", at.to_zoned_datetime(self.0.clone()).strftime("%-d %b, %H:%M"))
+            format!("{}{suffix}", at.to_zoned_datetime(self.0.clone()).strftime(format))
         }
     }
 
@@ -184,6 +193,7 @@ mod on_server {
             let at: Timestamp = "2026-11-24T23:55:00Z".parse().unwrap();
             assert_eq!(Zone::named("Europe/Berlin").unwrap().short(at), "25 Nov, 00:55");
             assert_eq!(Zone::default().short(at), "24 Nov, 23:55 UTC");
+            assert_eq!(Zone::named("Asia/Tokyo").unwrap().long(at), "25 Nov 2026, 08:55");
             assert!(Zone::named("../../etc/passwd").is_none() && Zone::named("No/Where").is_none());
         }
     }

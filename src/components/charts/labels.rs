@@ -64,7 +64,7 @@ impl Labels {
             Anchor::Middle => x - width / 2.0,
             Anchor::End => x - width,
         };
-        (left, y - self.height() + 3.0, left + width, y + 3.0)
+        (left - 2.0, y - self.height() + 3.0, left + width + 2.0, y + 3.0)
     }
 
     fn height(&self) -> f64 {

@@ -83,8 +83,8 @@ fn columns() -> Vec<Column> {
         Column::text("Engine").sorted_by("engine"),
         Column::text("Load").sorted_by("load"),
         Column::figures("Output tokens/s").sorted_by("output_throughput").about("output_throughput"),
-        Column::figures("TTFT p50 · p90, ms").sorted_by("ttft_p90_ms").about("ttft_ms"),
-        Column::figures("TPOT p50 · p90, ms").sorted_by("tpot_p90_ms").about("tpot_ms"),
+        Column::figures("TTFT p50\u{a0}·\u{a0}p90, ms").sorted_by("ttft_p90_ms").about("ttft_ms"),
+        Column::figures("TPOT p50\u{a0}·\u{a0}p90, ms").sorted_by("tpot_p90_ms").about("tpot_ms"),
         Column::figures("Errors, %").sorted_by("error_rate").about("error_rate"),
         Column::text("Started").sorted_by("started_at"),
         Column::text("Actions").hidden(),
@@ -104,10 +104,10 @@ fn absent(row: &RunRow) -> &'static str {
 fn percentiles(p50: Option<f64>, p90: Option<f64>) -> Option<AnyView> {
     let p90 = p90.map(figure);
     p50.map(figure).map(|p50| match p90 {
-        Some(p90) => format!("{p50} · {p90}").into_any(),
+        Some(p90) => format!("{p50}\u{a0}·\u{a0}{p90}").into_any(),
         None => view! {
             {p50}
-            " · "
+            "\u{a0}·\u{a0}"
             <span title="too few samples for p90">
                 <span aria-hidden="true">"–"</span>
                 <span class="visually-hidden">"too few samples for p90"</span>
@@ -136,6 +136,8 @@ fn Row(row: HistoryRow, here: String, several_creators: bool) -> impl IntoView {
     };
     let page = if ended { format!("/runs/{}/report", row.id) } else { format!("/runs/{}", row.id) };
     let engine = row.engine.clone().unwrap_or_else(|| "provider".to_owned());
+    // A phone shows what is worth a line.
+    let clean = row.error_rate.is_none_or(|rate| rate == 0.0);
     let errors = row.error_rate.map(|rate| {
         let text = percent(rate).trim_end_matches('%').to_owned();
         if is_high(rate) {
@@ -175,9 +177,11 @@ fn Row(row: HistoryRow, here: String, several_creators: bool) -> impl IntoView {
             <td data-label="Engine" class="phone-hidden">{engine}</td>
             <td data-label="Load">{row.load}</td>
             {cell("Output tokens/s", row.output_throughput.map(|value| figure(value).into_any()))}
-            {cell("TTFT p50 · p90, ms", percentiles(row.ttft_p50_ms, row.ttft_p90_ms))}
-            {cell("TPOT p50 · p90, ms", percentiles(row.tpot_p50_ms, row.tpot_p90_ms))}
-            {cell("Errors, %", errors)}
+            {cell("TTFT p50\u{a0}·\u{a0}p90, ms", percentiles(row.ttft_p50_ms, row.ttft_p90_ms))}
+            {cell("TPOT p50\u{a0}·\u{a0}p90, ms", percentiles(row.tpot_p50_ms, row.tpot_p90_ms))}
+            <td class=if clean { "numeric phone-hidden" } else { "numeric" } data-label="Errors, %">
+                {errors.unwrap_or_else(|| view! { <span class="muted">{missing}</span> }.into_any())}
+            </td>
             <td data-label="Started" class="nowrap">
                 {match (row.started_at, started) {
                     (Some(at), Some(text)) => view! { <time datetime=at.to_string() title=moment(at)>{text}</time> }.into_any(),
@@ -203,7 +207,7 @@ mod tests {
     #[test]
     fn percentiles_stand_beside_each_other_and_a_missing_one_is_worded() {
         let html = |p50, p90| percentiles(p50, p90).map(|view| view.to_html());
-        assert_eq!(html(Some(12.34), Some(1234.0)).unwrap(), "12.3 · 1,230");
+        assert_eq!(html(Some(12.34), Some(1234.0)).unwrap(), "12.3\u{a0}·\u{a0}1,230");
         assert!(html(Some(12.34), None).unwrap().contains("too few samples for p90"));
         assert!(html(None, Some(1.0)).is_none());
     }

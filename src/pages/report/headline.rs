@@ -69,9 +69,7 @@ pub fn Headline(
                 </div>
                 {goodput}
             </div>
-            <p class="muted small">
-                {steady.unwrap_or_else(|| "No steady-state window: the run was too short for one, or never reached its load.".to_owned())}
-            </p>
+            {steady.map(|sentence| view! { <p class="muted small">{sentence}</p> })}
         </section>
     }
     .into_any()
@@ -139,7 +137,7 @@ fn latency(id: &'static str, summary: &Summary, limit: Option<Limit>, point: Opt
             let unit = margin.as_ref().map_or_else(|| "ms".to_owned(), |(limit, _)| format!("of {} ms", figure(*limit)));
             let main = view! {
                 <p class="headline-value">
-                    {figure(value)} " " <span class="figure-unit">{unit}</span> {mark}
+                    {figure(value)} " " <span class="figure-unit">{unit}" "{mark}</span>
                 </p>
             };
             let bound = bound.map(|bound| format!("with 99 % confidence at most {} ms", figure(bound)));

@@ -13,7 +13,7 @@ use crate::components::number::{figure, grouped, is_high, percent};
 use crate::components::table::{Column, DataTable};
 use crate::domain::benchmark::Slo;
 use crate::domain::metrics::percentile_name;
-use crate::domain::report::{Report, Summary};
+use crate::domain::report::{LoadPoint, Report, Summary};
 
 /// The percentile beside the median: the one that the limits name, else the highest that the samples of a summary decide.
 fn high(slo: Option<&Slo>, summary: &Summary) -> &'static str {
@@ -94,10 +94,11 @@ pub fn LoadPoints(
     let (best, valid) = (report.best, report.valid);
     let (limited, high) = (slo.is_some(), high(slo.as_ref(), &report.summary));
     let mut lacking = Lacking::default();
-    let rows = report
-        .load_points
+    // A search puts loads on in another order than people read them in.
+    let mut points: Vec<(usize, LoadPoint)> = report.load_points.into_iter().enumerate().collect();
+    points.sort_by(|(_, a), (_, b)| load_of(a).total_cmp(&load_of(b)));
+    let rows = points
         .into_iter()
-        .enumerate()
         .map(|(index, load)| {
             let name = offered(&load);
             let name = if several {
@@ -142,6 +143,11 @@ pub fn LoadPoints(
         </Section>
     }
     .into_any()
+}
+
+/// The offered load as a number.
+fn load_of(point: &LoadPoint) -> f64 {
+    point.concurrency.map(f64::from).or(point.rate).unwrap_or(0.0)
 }
 
 /// Each node's share, where there are several.

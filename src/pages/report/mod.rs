@@ -141,7 +141,7 @@ fn parts(report: Option<&Report>, shown: bool, point: usize) -> Vec<Part> {
 
 #[component]
 fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoView {
-    let Data { live, benchmark, report, repeat, flash } = data;
+    let Data { live, benchmark, report, repeat, ended, flash } = data;
     let run = live.run.clone();
     let path = format!("/runs/{}/report", run.id);
     let subject = Subject {
@@ -157,7 +157,7 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoVi
     let point =
         report.as_ref().map_or(0, |report| chosen.point.filter(|point| *point < report.load_points.len()).unwrap_or(report.best));
     let parts = parts(report.as_ref(), shown, point);
-    let verdict = view! { <Verdict run=run.clone() spec=benchmark.spec.clone() report=report.clone() shown=shown /> };
+    let verdict = view! { <Verdict run=run.clone() spec=benchmark.spec.clone() report=report.clone() ended=ended shown=shown /> };
     let class = if run.kind == RunKind::Simulated { "report simulated" } else { "report" };
     let slo = benchmark.spec.load.slo.clone();
     let heading = title::title(report.as_ref(), run.status, slo.as_ref());

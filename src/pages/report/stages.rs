@@ -1,12 +1,14 @@
 //! What each stage did, with the end of its log.
 
+use std::collections::VecDeque;
+
 use leptos::prelude::*;
 
 use super::section::Section;
 use crate::components::badge::StageBadge;
 use crate::components::number::count;
 use crate::domain::event::LogLevel;
-use crate::domain::live::{LiveRun, StageLog};
+use crate::domain::live::{Line, LiveRun, StageLog};
 use crate::domain::run::StageStatus;
 use crate::pages::live::took;
 
@@ -53,7 +55,22 @@ pub fn Stages(
     .into_any()
 }
 
+/// A log without the lines that are told once more as the reason of an end; the first of each takes on how much it matters.
+fn once(mut log: StageLog) -> StageLog {
+    let mut lines: VecDeque<Line> = VecDeque::new();
+    for line in log.lines {
+        let known = lines.iter_mut().find(|known| !line.text.trim().is_empty() && known.text.trim() == line.text.trim());
+        match known {
+            Some(known) if line.level == LogLevel::Error => known.level = line.level,
+            Some(_) | None => lines.push_back(line),
+        }
+    }
+    log.lines = lines;
+    log
+}
+
 fn log_view(log: StageLog, open: bool) -> impl IntoView {
+    let log = once(log);
     let number = log.lines.len() as u64;
     let title = if log.earlier > 0 {
         format!("Log, the last {}", count(number, "line", "lines"))
@@ -80,5 +97,36 @@ fn log_view(log: StageLog, open: bool) -> impl IntoView {
                 </ol>
             </div>
         </details>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::run::StageId;
+
+    #[test]
+    fn what_an_engine_said_last_is_told_once() {
+        let line = |seq, level, text: &str| Line { seq, level, text: text.to_owned() };
+        let lines = [
+            line(1, LogLevel::Info, "error: unexpected argument"),
+            line(2, LogLevel::Info, ""),
+            line(3, LogLevel::Info, "tick"),
+            line(4, LogLevel::Info, "tick"),
+            line(5, LogLevel::Error, "error: unexpected argument "),
+            line(6, LogLevel::Error, "stopped"),
+        ];
+        let log = once(StageLog { stage: StageId::DeployToEngine, lines: lines.into(), earlier: 0 });
+        let said: Vec<_> = log.lines.iter().map(|line| (line.level, line.text.as_str())).collect();
+        assert_eq!(
+            said,
+            [
+                (LogLevel::Error, "error: unexpected argument"),
+                (LogLevel::Info, ""),
+                (LogLevel::Info, "tick"),
+                (LogLevel::Info, "tick"),
+                (LogLevel::Error, "stopped"),
+            ]
+        );
     }
 }

@@ -8,7 +8,7 @@ use crate::components::badge::{Badge, KindBadge, RunBadge, ShortBadge, Tone, Val
 use crate::components::banner::{Banner, Notice};
 use crate::components::button::LinkButton;
 use crate::components::number::{count, duration, figure, grouped, is_high, percent};
-use crate::components::time::Time;
+use crate::components::time::moment;
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::report::{Distribution, LoadPoint, Report, Summary};
 use crate::domain::run::{Run, RunStatus};
@@ -25,6 +25,8 @@ pub fn Verdict(
     spec: BenchmarkSpec,
     /// What it measured.
     report: Option<Report>,
+    /// When it ended, as the reader's clock has it.
+    ended: Option<String>,
     /// Whether the figures are shown although they are not valid.
     shown: bool,
 ) -> impl IntoView {
@@ -43,7 +45,7 @@ pub fn Verdict(
                 <RunBadge status=run.status />
                 <KindBadge kind=run.kind />
                 {marks}
-                <span class="muted">{run.ended_at.map(|at| view! { "ended " <Time at=at /> })}</span>
+                <span class="muted">{run.ended_at.zip(ended).map(|(at, text)| view! { "ended " <time datetime=at.to_string() title=moment(at)>{text}</time> })}</span>
             </div>
             {standing(&run)}
             {refused

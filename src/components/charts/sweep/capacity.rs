@@ -44,6 +44,10 @@ pub fn capacity(id: &str, sweep: &Sweep) -> Option<Chart> {
             labels.keep_clear(x, y, 5.0);
         }
         labels.keep_clear_of_line(&known.iter().map(at).collect::<Vec<_>>());
+        if rates {
+            let requested: Vec<_> = known.iter().map(|(swept, _)| (plot.x.at(swept.load), plot.y.at(swept.load))).collect();
+            labels.keep_clear_of_line(&requested);
+        }
         if let Some(known) = chosen {
             star(&mut drawing, &mut labels, at(known));
         }

@@ -74,7 +74,7 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
         drawing.path(markers(Shape::Circle, 5.0, of(&low, false)), "chart-dot chart-s1");
         drawing.path(markers(Shape::Circle, 5.0, of(&low, true)), "chart-hollow chart-s1");
         drawing.path(markers(Shape::Square, 3.0, of(&high_points, false)), "chart-square chart-s2");
-        drawing.path(markers(Shape::Square, 3.0, of(&high_points, true)), "chart-hollow-square chart-s2");
+        drawing.path(markers(Shape::Square, 4.0, of(&high_points, true)), "chart-hollow-square chart-s2");
         let mut labels = Labels::on(size, &plot);
         for points in [&low, &high_points] {
             let at: Vec<(f64, f64)> = points.iter().map(at).collect();
