@@ -52,47 +52,45 @@ pub fn Errors(
     if summary.errors.is_empty() {
         return elsewhere.map(|sentence| view! { <p class="small">{sentence}</p> }).into_any();
     }
-    {
-        let total = summary.total_requests.max(1) as f64;
-        let rows = summary
-            .errors
-            .into_iter()
-            .map(|(class, number)| {
-                let examples: Vec<ErrorExample> = error_examples
-                    .iter()
-                    .filter(|example| example.class.as_str() == class && example.load_point as usize == point)
-                    .cloned()
-                    .collect();
-                view! {
-                    <tr>
-                        <th scope="row">{class.replace('_', " ")}</th>
-                        <td data-label="Meaning">{meaning(&class)}</td>
-                        <td class="numeric" data-label="Requests">{grouped(number)}</td>
-                        <td class="numeric" data-label="Share">{percent(number as f64 / total)}</td>
-                        <td data-label="Examples">
-                            <ul class="examples">{examples.into_iter().map(example).collect_view()}</ul>
-                        </td>
-                    </tr>
-                }
-            })
-            .collect_view();
-        let columns = vec![
-            Column::text("Class"),
-            Column::text("Meaning"),
-            Column::figures("Requests"),
-            Column::figures("Share"),
-            Column::text("Examples"),
-        ];
-        view! {
-            <Section id="errors" title=title>
-                <DataTable caption="Failed requests by class" columns=columns blocks=true>
-                    {rows}
-                </DataTable>
-                {elsewhere.map(|sentence| view! { <p class="small">{sentence}</p> })}
-            </Section>
-        }
-        .into_any()
+    let total = summary.total_requests.max(1) as f64;
+    let rows = summary
+        .errors
+        .into_iter()
+        .map(|(class, number)| {
+            let examples: Vec<ErrorExample> = error_examples
+                .iter()
+                .filter(|example| example.class.as_str() == class && example.load_point as usize == point)
+                .cloned()
+                .collect();
+            view! {
+                <tr>
+                    <th scope="row">{class.replace('_', " ")}</th>
+                    <td data-label="Meaning">{meaning(&class)}</td>
+                    <td class="numeric" data-label="Requests">{grouped(number)}</td>
+                    <td class="numeric" data-label="Share">{percent(number as f64 / total)}</td>
+                    <td data-label="Examples">
+                        <ul class="examples">{examples.into_iter().map(example).collect_view()}</ul>
+                    </td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let columns = vec![
+        Column::text("Class"),
+        Column::text("Meaning"),
+        Column::figures("Requests"),
+        Column::figures("Share"),
+        Column::text("Examples"),
+    ];
+    view! {
+        <Section id="errors" title=title>
+            <DataTable caption="Failed requests by class" columns=columns blocks=true>
+                {rows}
+            </DataTable>
+            {elsewhere.map(|sentence| view! { <p class="small">{sentence}</p> })}
+        </Section>
     }
+    .into_any()
 }
 
 /// "Requests failed at other loads, too: 3 at 16 in flight."; nothing where none did.
