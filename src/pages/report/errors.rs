@@ -93,7 +93,7 @@ pub fn Errors(
     .into_any()
 }
 
-/// "Requests failed at other loads, too: 3 at 16 in flight."; nothing where none did.
+/// "Requests that failed at other loads: 3 at 16 in flight."; nothing where none did.
 fn elsewhere(report: &Report, point: usize) -> Option<String> {
     let failed: Vec<String> = report
         .load_points
