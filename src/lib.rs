@@ -37,5 +37,20 @@ pub mod store;
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
+    remember_time_zone();
     leptos::mount::hydrate_islands();
+}
+
+/// Tells the server the reader's time zone, for the pages that it draws from now on.
+#[cfg(feature = "browser")]
+fn remember_time_zone() {
+    use leptos::prelude::document;
+    use wasm_bindgen::JsValue;
+    let format = js_sys::Intl::DateTimeFormat::new(&js_sys::Array::new(), &js_sys::Object::new());
+    let zone = js_sys::Reflect::get(&format.resolved_options(), &JsValue::from_str("timeZone"));
+    if let Some(zone) = zone.ok().and_then(|zone| zone.as_string()) {
+        let cookie = format!("dyno_zone={zone}; Path=/; SameSite=Lax; Max-Age=31536000");
+        // A browser that keeps no cookies goes on reading UTC.
+        let _ = js_sys::Reflect::set(&document(), &JsValue::from_str("cookie"), &JsValue::from_str(&cookie));
+    }
 }

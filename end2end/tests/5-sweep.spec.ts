@@ -104,7 +104,8 @@ test("a sweep with limits, from step 2's options to each load point's report", a
   await expect(name).toBeFocused();
 
   // The command that repeats it.
-  await page.getByText("Copy as command", { exact: true }).click();
+  await page.getByRole("button", { name: "More actions" }).click();
+  await page.getByRole("button", { name: "Copy as command" }).click();
   await expect(page.getByText(/^dyno load --base-url .* --concurrency 1,2,4 --slo-ttft-ms 200 --slo-percentile 90/)).toBeVisible();
   const plan = await (await page.request.get(`${url}/api/v1/runs/${run}/plan`)).json();
   expect(plan.load_points).toHaveLength(3);

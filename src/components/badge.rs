@@ -137,14 +137,24 @@ pub fn KindBadge(
     }
 }
 
-/// Whether figures can be trusted; nothing before there are any.
+/// Whether figures can be trusted, as far as the client goes; nothing before there are any.
 #[component]
 pub fn ValidityBadge(
     /// As in the report.
     valid: Option<bool>,
 ) -> impl IntoView {
     valid.map(|valid| {
-        let (tone, text) = if valid { (Tone::Succeeded, "Valid") } else { (Tone::Partial, "Not valid") };
+        let (tone, text) = if valid { (Tone::Succeeded, "Client OK") } else { (Tone::Partial, "Not valid") };
         view! { <Badge tone=tone text=text.to_owned() /> }
     })
+}
+
+/// On figures without a steady-state window.
+#[component]
+pub fn ShortBadge() -> impl IntoView {
+    view! {
+        <span class="badge-note" title="The load was not there steadily for 10 s and a tenth of the run.">
+            <Badge tone=Tone::Partial text="Short".to_owned() />
+        </span>
+    }
 }

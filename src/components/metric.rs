@@ -56,21 +56,10 @@ pub fn TermMark(
 
 /// The definitions that names open; once a page.
 #[component]
-pub fn MetricTips(
-    /// Where each definition stands in full: `#def-` and the metric follow. Absent where the page has none.
-    #[prop(optional, into)]
-    in_full: Option<String>,
-) -> impl IntoView {
+pub fn MetricTips() -> impl IntoView {
     METRICS
         .iter()
         .map(|metric| {
-            let more = in_full.as_ref().map(|page| {
-                view! {
-                    <p>
-                        <a href=format!("{page}#def-{}", metric.id)>"All definitions"</a>
-                    </p>
-                }
-            });
             view! {
                 <div popover="auto" id=tip_id(metric.id) class="tip" role="note" aria-label=metric.long_name>
                     <p class="tip-name">{metric.long_name}</p>
@@ -80,7 +69,6 @@ pub fn MetricTips(
                     <p>{metric.words}</p>
                     {(!metric.elsewhere.is_empty())
                         .then(|| view! { <p class="muted">"Other tools: "{metric.elsewhere}</p> })}
-                    {more}
                 </div>
             }
         })

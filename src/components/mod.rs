@@ -12,6 +12,7 @@ pub mod field;
 pub mod form;
 pub mod heading;
 pub mod icon;
+pub mod menu;
 pub mod metric;
 pub mod number;
 pub mod outcome;

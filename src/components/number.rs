@@ -4,7 +4,12 @@ use leptos::prelude::*;
 
 pub use dyno_measure::words::{bytes, few_samples, figure, grouped, magnitude, percent, span as duration};
 
-/// A number with its noun: `1 request`, `2 entries`.
+/// Whether a share of failed requests, 0 to 1, asks for attention: over 1 %.
+pub fn is_high(error_rate: f64) -> bool {
+    error_rate > 0.01
+}
+
+/// A number with its noun: `1 request`, `1,280 requests`.
 pub fn count(number: u64, singular: &str, plural: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { singular } else { plural })
 }

@@ -18,23 +18,32 @@ pub struct Column {
     pub numeric: bool,
     /// The metric whose definition the header opens.
     pub about: Option<&'static str>,
+    /// Whether the title is for screen readers only.
+    pub hidden: bool,
 }
 
 impl Column {
     /// A column of words.
     pub fn text(title: &str) -> Self {
-        Self { title: title.to_owned(), sort: None, numeric: false, about: None }
+        Self { title: title.to_owned(), sort: None, numeric: false, about: None, hidden: false }
     }
 
     /// A column of figures.
     pub fn figures(title: &str) -> Self {
-        Self { title: title.to_owned(), sort: None, numeric: true, about: None }
+        Self { title: title.to_owned(), sort: None, numeric: true, about: None, hidden: false }
     }
 
     /// The same, sortable.
     #[must_use]
     pub fn sorted_by(mut self, name: &'static str) -> Self {
         self.sort = Some(name);
+        self
+    }
+
+    /// The same, its title for screen readers only.
+    #[must_use]
+    pub fn hidden(mut self) -> Self {
+        self.hidden = true;
         self
     }
 
@@ -143,6 +152,7 @@ fn Header(column: Column, sorting: Option<Sorting>) -> impl IntoView {
     let (Some(name), Some(sorting)) = (column.sort, sorting) else {
         let title = match column.about {
             Some(id) => view! { <Term id=id text=column.title /> }.into_any(),
+            None if column.hidden => view! { <span class="visually-hidden">{column.title}</span> }.into_any(),
             None => column.title.into_any(),
         };
         return view! {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "ssr", into_params(parameter_in = Query))]
 #[serde(default, deny_unknown_fields)]
 pub struct ListQuery {
-    /// Text in the name, tags or description.
+    /// Text in the name, tags or description; of runs and benchmarks, in the model's or the engine's name as well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub search: Option<String>,
     /// A status' name.

@@ -218,9 +218,19 @@ pub struct RunRow {
     pub load: String,
     /// Output tokens per second.
     pub output_throughput: Option<f64>,
-    /// TTFT p99 in ms; absent when there were too few samples.
+    /// Whether there was a steady-state window; absent before there are figures.
+    pub steady: Option<bool>,
+    /// TTFT p50 in ms; a percentile is absent when there were too few samples for it.
+    pub ttft_p50_ms: Option<f64>,
+    /// TTFT p90 in ms.
+    pub ttft_p90_ms: Option<f64>,
+    /// TTFT p99 in ms.
     pub ttft_p99_ms: Option<f64>,
-    /// TPOT p99 in ms; absent when there were too few samples.
+    /// TPOT p50 in ms.
+    pub tpot_p50_ms: Option<f64>,
+    /// TPOT p90 in ms.
+    pub tpot_p90_ms: Option<f64>,
+    /// TPOT p99 in ms.
     pub tpot_p99_ms: Option<f64>,
     /// Errors per issued request, 0 to 1.
     pub error_rate: Option<f64>,

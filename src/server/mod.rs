@@ -1,6 +1,7 @@
 //! The portal's process: the router with its layers, headers, the log, start and stop.
 
 mod bodies;
+mod charts;
 mod connections;
 mod files;
 mod headers;

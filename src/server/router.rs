@@ -16,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use super::{files, headers, host, live, log, style};
+use super::{charts, files, headers, host, live, log, style};
 use crate::api::calls::datasets;
 use crate::api::functions::with_status;
 use crate::app;
@@ -57,6 +57,7 @@ pub fn router(portal: &AppState) -> Router {
         .route(style::PATH, get(style::serve))
         .route("/api/ui/runs/{id}/live", get(live::follow))
         .route("/api/ui/runs/{id}/live/log", get(live::earlier_lines))
+        .route(charts::PATH, get(charts::serve))
         .merge(crate::api::rest::router())
         .leptos_routes_with_context(portal, PAGES.clone(), context.clone(), move || document.clone().shell())
         .method_not_allowed_fallback(method_not_allowed)

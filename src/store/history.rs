@@ -122,7 +122,7 @@ pub(super) fn order(query: &ListQuery, columns: &[&str]) -> Result<String, Store
 }
 
 /// The columns by which the history sorts.
-pub(super) const RUN_SORTS: [&str; 17] = [
+pub(super) const RUN_SORTS: [&str; 21] = [
     "created_at",
     "started_at",
     "ended_at",
@@ -137,7 +137,11 @@ pub(super) const RUN_SORTS: [&str; 17] = [
     "creator",
     "valid",
     "output_throughput",
+    "ttft_p50_ms",
+    "ttft_p90_ms",
     "ttft_p99_ms",
+    "tpot_p50_ms",
+    "tpot_p90_ms",
     "tpot_p99_ms",
     "error_rate",
 ];
@@ -159,7 +163,12 @@ fn run_row(row: &SqliteRow) -> Result<RunRow, StoreError> {
         devices: row.text("devices")?,
         load: row.text("load")?,
         output_throughput: row.opt_real("output_throughput")?,
+        steady: row.opt_int("steady")?.map(|steady| steady != 0),
+        ttft_p50_ms: row.opt_real("ttft_p50_ms")?,
+        ttft_p90_ms: row.opt_real("ttft_p90_ms")?,
         ttft_p99_ms: row.opt_real("ttft_p99_ms")?,
+        tpot_p50_ms: row.opt_real("tpot_p50_ms")?,
+        tpot_p90_ms: row.opt_real("tpot_p90_ms")?,
         tpot_p99_ms: row.opt_real("tpot_p99_ms")?,
         error_rate: row.opt_real("error_rate")?,
         creator: row.text("creator")?,

@@ -6,13 +6,16 @@ use uuid::Uuid;
 
 use super::row::{Columns, json, ms};
 use super::{Store, StoreError};
-use crate::domain::report::{Distribution, Report, Summary};
+use crate::domain::metrics::Shown;
+use crate::domain::report::{Report, Summary};
 use crate::domain::user::Actor;
 
-/// A metric's 99th percentile, unless it stands on too few samples.
-fn p99(summary: &Summary, name: &str, metric: Option<&Distribution>) -> Option<f64> {
-    let floor = format!("{name}.p99");
-    metric.map(|metric| metric.p99).filter(|_| !summary.below_floor.contains(&floor))
+/// A percentile of a metric, unless it stands on too few samples.
+fn percentile(summary: &Summary, metric: &str, name: &str) -> Option<f64> {
+    match summary.shown(metric, name) {
+        Shown::Value { value, .. } => Some(value),
+        Shown::TooFew { .. } | Shown::Absent => None,
+    }
 }
 
 /// Writes a report and its headline.
@@ -25,12 +28,18 @@ pub(super) async fn put(db: &mut SqliteConnection, run: Uuid, report: &Report, n
         .await?;
     let summary = &report.summary;
     sqlx::query(
-        "UPDATE runs SET valid = ?, output_throughput = ?, ttft_p99_ms = ?, tpot_p99_ms = ?, error_rate = ? WHERE id = ?",
+        "UPDATE runs SET valid = ?, output_throughput = ?, ttft_p50_ms = ?, ttft_p90_ms = ?, ttft_p99_ms = ?, tpot_p50_ms = ?,
+         tpot_p90_ms = ?, tpot_p99_ms = ?, steady = ?, error_rate = ? WHERE id = ?",
     )
     .bind(report.valid)
     .bind(summary.output_throughput)
-    .bind(p99(summary, "ttft_ms", summary.ttft_ms.as_ref()))
-    .bind(p99(summary, "tpot_ms", summary.tpot_ms.as_ref()))
+    .bind(percentile(summary, "ttft_ms", "p50"))
+    .bind(percentile(summary, "ttft_ms", "p90"))
+    .bind(percentile(summary, "ttft_ms", "p99"))
+    .bind(percentile(summary, "tpot_ms", "p50"))
+    .bind(percentile(summary, "tpot_ms", "p90"))
+    .bind(percentile(summary, "tpot_ms", "p99"))
+    .bind((summary.successful_requests > 0).then_some(summary.steady_state.is_some()))
     .bind((summary.total_requests > 0).then_some(summary.error_rate))
     .bind(run.to_string())
     .execute(db)

@@ -1,11 +1,13 @@
 //! What the search box of lists looks through.
 
-use crate::domain::benchmark::BenchmarkSpec;
+use crate::domain::benchmark::{BenchmarkSpec, EngineKind};
 
-/// What the search looks through: name, tags and description.
+/// What the search looks through: name, tags, description, model and engine.
 pub(super) fn search_text(spec: &BenchmarkSpec) -> String {
     let tags = spec.tags.iter().map(|tag| tag.name.as_str());
-    let parts: Vec<&str> = [spec.name.as_str()].into_iter().chain(tags).chain([spec.description.as_str()]).collect();
+    let engine = spec.serving.engine.map(EngineKind::as_str);
+    let rest = [spec.description.as_str(), spec.model.name.as_str()].into_iter().chain(engine);
+    let parts: Vec<&str> = [spec.name.as_str()].into_iter().chain(tags).chain(rest).collect();
     parts.join("\n").to_lowercase()
 }
 

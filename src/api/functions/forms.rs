@@ -23,6 +23,7 @@ mod on_server {
     use axum::http::{HeaderValue, header, request::Parts};
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jiff::tz::TimeZone;
     use jiff::{SignedDuration, Timestamp};
     use leptos::prelude::*;
     use uuid::Uuid;
@@ -37,6 +38,8 @@ mod on_server {
     const KEPT: SignedDuration = SignedDuration::from_mins(30);
     const COOKIE: &str = "dyno_form";
     const THEME_COOKIE: &str = "dyno_theme";
+    /// Set by the browser's half, at every visit.
+    const ZONE_COOKIE: &str = "dyno_zone";
 
     /// The fields of a refused form, by name.
     pub type Entries = Vec<(String, String)>;
@@ -120,6 +123,43 @@ mod on_server {
         theme
     }
 
+    /// The reader's time zone, as their browser said at an earlier visit; UTC until it has.
+    pub fn readers_zone() -> Zone {
+        cookie(ZONE_COOKIE).and_then(|name| Zone::named(&name)).unwrap_or_default()
+    }
+
+    /// A time zone that times are written in.
+    #[derive(Debug, Clone)]
+    pub struct Zone(TimeZone);
+
+    impl Default for Zone {
+        fn default() -> Self {
+            Self(TimeZone::UTC)
+        }
+    }
+
+    impl Zone {
+        /// `Europe/Berlin`; nothing for a name that this system does not know.
+        pub fn named(name: &str) -> Option<Self> {
+            TimeZone::get(name).ok().map(Self)
+        }
+
+        /// `24 Nov, 11:55`; with `UTC` behind it where no other zone is known.
+        pub fn short(&self, at: Timestamp) -> String {
+            self.write(at, "%-d %b, %H:%M")
+        }
+
+        /// `24 Nov 2026, 11:55`
+        pub fn long(&self, at: Timestamp) -> String {
+            self.write(at, "%-d %b %Y, %H:%M")
+        }
+
+        fn write(&self, at: Timestamp, format: &str) -> String {
+            let suffix = if self.0 == TimeZone::UTC { " UTC" } else { "" };
+            format!("{}{suffix}", at.to_zoned_datetime(self.0.clone()).strftime(format))
+        }
+    }
+
     fn is_theme(theme: &str) -> bool {
         theme == "light" || theme == "dark"
     }
@@ -141,6 +181,20 @@ mod on_server {
         let text = &if https { format!("{text}; Secure") } else { text.to_owned() };
         if let (Some(response), Ok(value)) = (use_context::<leptos_axum::ResponseOptions>(), HeaderValue::from_str(text)) {
             response.append_header(header::SET_COOKIE, value);
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn times_are_the_readers() {
+            let at: Timestamp = "2026-11-24T23:55:00Z".parse().unwrap();
+            assert_eq!(Zone::named("Europe/Berlin").unwrap().short(at), "25 Nov, 00:55");
+            assert_eq!(Zone::default().short(at), "24 Nov, 23:55 UTC");
+            assert_eq!(Zone::named("Asia/Tokyo").unwrap().long(at), "25 Nov 2026, 08:55");
+            assert!(Zone::named("../../etc/passwd").is_none() && Zone::named("No/Where").is_none());
         }
     }
 }

@@ -30,6 +30,8 @@ pub struct ReportPage {
     pub report: Option<Report>,
     /// How the load is put on again from a terminal.
     pub repeat: Option<Repeat>,
+    /// When it ended, in the reader's time zone.
+    pub ended: Option<String>,
     /// What was wrong with the last action.
     pub flash: Option<Flash>,
 }
@@ -49,7 +51,8 @@ pub async fn load_report(id: Uuid, flash: String) -> Result<ReportPage, CallErro
     };
     let repeat = report.as_ref().and_then(|report| runs::repeat(id, report));
     live.points.clear();
-    Ok(ReportPage { live, benchmark, report, repeat, flash: super::forms::kept(&flash).await })
+    let ended = live.run.ended_at.map(|at| super::forms::readers_zone().long(at));
+    Ok(ReportPage { live, benchmark, report, repeat, ended, flash: super::forms::kept(&flash).await })
 }
 
 /// A page of the table of requests.

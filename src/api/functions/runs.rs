@@ -19,7 +19,7 @@ pub const HISTORY_ROWS: u32 = 25;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// This page's runs.
-    pub runs: Page<RunRow>,
+    pub runs: Page<HistoryRow>,
     /// What can be filtered by.
     pub choices: HistoryChoices,
     /// The caller's own drafts, the last changed first.
@@ -28,6 +28,15 @@ pub struct History {
     pub flash: Option<Flash>,
     /// Why the filters found nothing: a date that is none, say.
     pub refused: Option<String>,
+}
+
+/// A run as the history shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HistoryRow {
+    /// The run.
+    pub run: RunRow,
+    /// When it began, in the reader's time zone; absent before it has.
+    pub started: Option<String>,
 }
 
 /// What a run's live page begins with.
@@ -50,7 +59,7 @@ pub async fn load_history(query: ListQuery, flash: String) -> Result<History, Ca
     let query = ListQuery { page_size: Some(query.page_size.unwrap_or(HISTORY_ROWS)), ..query };
     // A filter that breaks a rule is told on the page, whose form can mend it.
     let (page, refused) = match runs::list(&app, &actor, query).await {
-        Ok(page) => (page, None),
+        Ok(page) => (in_readers_zone(page), None),
         Err(problem) if problem.kind == ProblemKind::InvalidInput => (Page { items: Vec::new(), total: 0 }, Some(problem.detail)),
         Err(problem) => return Err(problem.into()),
     };
@@ -61,6 +70,14 @@ pub async fn load_history(query: ListQuery, flash: String) -> Result<History, Ca
         flash: super::forms::kept(&flash).await,
         refused,
     })
+}
+
+/// The rows with their times as the reader's clock has them.
+#[cfg(feature = "ssr")]
+fn in_readers_zone(page: Page<RunRow>) -> Page<HistoryRow> {
+    let zone = super::forms::readers_zone();
+    let row = |run: RunRow| HistoryRow { started: run.started_at.map(|at| zone.short(at)), run };
+    Page { items: page.items.into_iter().map(row).collect(), total: page.total }
 }
 
 /// A run as it stands, with what its page needs to go on from there.
@@ -90,10 +107,13 @@ pub async fn cancel_run(#[server(default)] id: String) -> Result<(), CallError> 
 pub async fn delete_run(#[server(default)] id: String, #[server(default)] next: String) -> Result<(), CallError> {
     let deleted = async {
         let (app, actor) = crate::auth::context()?;
-        crate::api::calls::runs::delete(&app, &actor, known(&id)?).await?;
-        Ok(if next.is_empty() { "/".to_owned() } else { next.clone() })
+        let id = known(&id)?;
+        let run = crate::api::calls::runs::get(&app, &actor, id).await?;
+        let name = crate::api::calls::benchmarks::get(&app, &actor, run.benchmark_id).await?.spec.name;
+        crate::api::calls::runs::delete(&app, &actor, id).await?;
+        Ok((if next.is_empty() { "/".to_owned() } else { next.clone() }, format!("Deleted: {name}.")))
     };
-    super::forms::answer(deleted.await, if next.is_empty() { "/" } else { &next }, Vec::new()).await
+    super::lists::done(deleted.await, if next.is_empty() { "/" } else { &next }, Vec::new()).await
 }
 
 /// Snapshots of the load that a live page begins with: about two for each point of its charts.

@@ -4,7 +4,7 @@ use super::drawing::{Axis, Drawing, NARROW, Size, WIDE, line};
 use super::number::{second, span};
 use super::over_time::RunTime;
 use super::scale::{Kind, nice_top};
-use super::{Chart, Key, Table};
+use super::{Cell, Chart, Key, Table};
 use crate::components::number::figure;
 use crate::domain::engine_metrics::{EngineQuantity, EngineSeries};
 
@@ -112,7 +112,7 @@ fn panel(id: &str, title: String, y_title: &str, lines: Vec<Line>, time: &RunTim
     rows.sort_by(|a, b| a.0.total_cmp(&b.0));
     let names: Vec<String> = lines.iter().map(|line| line.name.clone()).collect();
     let table = Table::of_points(vec!["Time, s".to_owned(), "Of".to_owned(), y_title.to_owned()], &rows, |(at, index, value)| {
-        vec![second(*at), names[*index].clone(), figure(*value)]
+        vec![Cell::of(*at, second(*at)), names[*index].clone().into(), Cell::figure(*value)]
     });
     Some(Chart {
         id: id.to_owned(),

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::drawing::{Axis, Drawing, NARROW, Size, WIDE};
-use super::scale::{Kind, nice_log_bounds, nice_top};
-use super::{Chart, Table, capital};
+use super::scale::{Kind, nice_log_bounds};
+use super::{Cell, Chart, Table, capital};
 use crate::components::number::{figure, grouped};
 use crate::domain::report::Histogram;
 
@@ -24,7 +24,9 @@ pub fn histogram(id: &str, name: &str, unit: &str, counted: &str, data: &Histogr
     let log = has_log_bins(&data.edges);
     let (kind, domain) = if log { (Kind::Log, nice_log_bounds(first.0, last.1)) } else { (Kind::Linear, (first.0, last.1)) };
     let x = Axis { kind, domain, title: format!("{name}, {unit}{}", if log { " (log scale)" } else { "" }) };
-    let y = Axis { kind: Kind::Linear, domain: (0.0, nice_top(most.2 as f64)), title: capital(counted) };
+    // The names of the rules stand above the bars, not on them.
+    let room = if rules.is_empty() { 1.0 } else { 1.3 };
+    let y = Axis { kind: Kind::Linear, domain: (0.0, most.2 as f64 * room), title: capital(counted) };
     let draw = |size: Size| {
         let (mut drawing, plot) = Drawing::with_axes(size, &x, &y, 0.0);
         let mut bars = String::new();
@@ -61,7 +63,7 @@ pub fn histogram(id: &str, name: &str, unit: &str, counted: &str, data: &Histogr
         table: Table::of_points(
             vec![format!("From, {unit}"), format!("To, {unit}"), capital(counted)],
             &bins,
-            |(low, high, count)| vec![figure(*low), figure(*high), grouped(*count)],
+            |(low, high, count)| vec![Cell::figure(*low), Cell::figure(*high), Cell::of(*count as f64, grouped(*count))],
         ),
     })
 }

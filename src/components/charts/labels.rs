@@ -23,10 +23,57 @@ impl Labels {
         self.taken.push((x - r, y - r, x + r, y + r));
     }
 
+    /// Keeps words away from a line through points.
+    pub fn keep_clear_of_line(&mut self, points: &[(f64, f64)]) {
+        for pair in points.windows(2) {
+            let ((x1, y1), (x2, y2)) = (pair[0], pair[1]);
+            let steps = ((x2 - x1).hypot(y2 - y1) / 8.0).ceil().max(1.0);
+            // Pixels of a drawing: a few hundred at most.
+            for step in 0..=(steps as u32) {
+                let share = f64::from(step) / steps;
+                self.keep_clear(x1 + (x2 - x1) * share, y1 + (y2 - y1) * share, 2.0);
+            }
+        }
+    }
+
+    /// Where a mark of a half width stands beside a point without covering any; above it where all places are taken.
+    pub fn place_mark(&mut self, (x, y): (f64, f64), r: f64) -> (f64, f64) {
+        let (near, far) = (r + 8.0, r + 16.0);
+        let around = |off: f64| {
+            let slant = off * 0.75;
+            [(0.0, -off), (slant, -slant), (-slant, -slant), (off, 0.0), (-off, 0.0), (0.0, off), (slant, slant), (-slant, slant)]
+        };
+        let mut places = around(near).into_iter().chain(around(far)).map(|(dx, dy)| (x + dx, y + dy));
+        let found = places.find(|(x, y)| self.is_free((x - r, y - r, x + r, y + r))).unwrap_or((x, y - near));
+        self.keep_clear(found.0, found.1, r);
+        found
+    }
+
+    /// The first of some places at which a word is free, else the first of all.
+    pub fn place_at(&mut self, places: &[(f64, f64, Anchor)], word: &str) -> Option<(f64, f64, Anchor)> {
+        let found = places.iter().find(|place| self.is_free(self.area(**place, word))).or_else(|| places.first()).copied()?;
+        self.taken.push(self.area(found, word));
+        Some(found)
+    }
+
+    /// What a word takes up.
+    fn area(&self, (x, y, anchor): (f64, f64, Anchor), word: &str) -> Area {
+        let width = word_width(self.size, word);
+        let left = match anchor {
+            Anchor::Start => x,
+            Anchor::Middle => x - width / 2.0,
+            Anchor::End => x - width,
+        };
+        (left - 2.0, y - self.height() + 3.0, left + width + 2.0, y + 3.0)
+    }
+
+    fn height(&self) -> f64 {
+        if self.size.name == WIDE.name { 15.0 } else { 12.0 }
+    }
+
     /// Where a word stands beside a point: its place and where it hangs; nothing where all places are taken.
     pub fn place(&mut self, (x, y): (f64, f64), word: &str) -> Option<(f64, f64, Anchor)> {
-        let width = word_width(self.size, word);
-        let height = if self.size.name == WIDE.name { 15.0 } else { 12.0 };
+        let height = self.height();
         let side = 9.0;
         let places = [
             (x + side, y - 5.0, Anchor::Start),
@@ -38,16 +85,8 @@ impl Labels {
             (x + 2.0 * side, y + height / 3.0, Anchor::Start),
             (x - 2.0 * side, y + height / 3.0, Anchor::End),
         ];
-        let area = |(x, y, anchor): (f64, f64, Anchor)| {
-            let left = match anchor {
-                Anchor::Start => x,
-                Anchor::Middle => x - width / 2.0,
-                Anchor::End => x - width,
-            };
-            (left, y - height + 3.0, left + width, y + 3.0)
-        };
-        let found = places.into_iter().find(|place| self.is_free(area(*place)))?;
-        self.taken.push(area(found));
+        let found = places.into_iter().find(|place| self.is_free(self.area(*place, word)))?;
+        self.taken.push(self.area(found, word));
         Some(found)
     }
 
@@ -82,5 +121,23 @@ mod tests {
         assert_eq!(labels.place((198.0, 50.0), "1,024").unwrap().2, Anchor::End);
         let placed = (0..20).filter(|_| labels.place((100.0, 50.0), "1,024").is_some()).count();
         assert!(placed < 20);
+    }
+
+    #[test]
+    fn a_mark_covers_no_point_and_no_line() {
+        let mut labels = labels();
+        labels.keep_clear(100.0, 50.0, 5.0);
+        labels.keep_clear_of_line(&[(100.0, 50.0), (100.0, 10.0)]);
+        let (x, y) = labels.place_mark((100.0, 50.0), 7.0);
+        assert!((x - 100.0).abs() >= 9.0 || y >= 62.0, "{x} {y}");
+    }
+
+    #[test]
+    fn a_word_takes_the_first_free_place_and_never_none() {
+        let mut labels = labels();
+        labels.keep_clear(20.0, 50.0, 8.0);
+        let places = [(10.0, 50.0, Anchor::Start), (190.0, 50.0, Anchor::End)];
+        assert_eq!(labels.place_at(&places, "limit"), Some(places[1]));
+        assert_eq!(labels.place_at(&places, "limit"), Some(places[0]));
     }
 }

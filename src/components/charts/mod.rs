@@ -3,6 +3,8 @@
 
 pub mod drawing;
 pub mod engine;
+#[cfg(feature = "ssr")]
+pub mod file;
 pub mod histogram;
 pub mod labels;
 pub mod live;
@@ -14,6 +16,7 @@ pub mod tail;
 
 use leptos::prelude::*;
 
+use crate::components::number::figure;
 use drawing::{Drawing, Mark};
 
 /// A chart, ready to be shown.
@@ -42,31 +45,72 @@ pub struct Key {
     pub text: String,
 }
 
+/// A cell of a chart's figures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// As it is read.
+    pub text: String,
+    /// As a file holds it, not rounded; absent where it is words.
+    pub value: Option<f64>,
+}
+
+impl Cell {
+    /// A measured figure.
+    pub fn figure(value: f64) -> Self {
+        Self::of(value, figure(value))
+    }
+
+    /// A number in words of its own.
+    pub fn of(value: f64, text: String) -> Self {
+        Self { text, value: Some(value) }
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self { text, value: None }
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl PartialEq<&str> for Cell {
+    fn eq(&self, text: &&str) -> bool {
+        self.text == *text
+    }
+}
+
 /// The figures of a chart.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
     /// Columns, with units.
     pub head: Vec<String>,
-    /// Rows.
-    pub rows: Vec<Vec<String>>,
-    /// Whether these are only some of the points: every second one, every third …
-    pub every: usize,
+    /// All rows; the page shows some of them where they are many.
+    pub rows: Vec<Vec<Cell>>,
 }
 
-/// Rows of a chart's table; of more points only every second, third … has one.
+/// Rows of a chart's table on a page; of more points only every second, third … has one.
 const TABLE_ROWS: usize = 200;
 
 impl Table {
-    /// A table of points, thinned out where there are many.
-    pub fn of_points<P>(head: Vec<String>, points: &[P], row: impl Fn(&P) -> Vec<String>) -> Self {
-        let every = points.len().div_ceil(TABLE_ROWS).max(1);
-        Self { head, rows: points.iter().step_by(every).map(row).collect(), every }
+    /// A table of points.
+    pub fn of_points<P, C: Into<Cell>>(head: Vec<String>, points: &[P], row: impl Fn(&P) -> Vec<C>) -> Self {
+        Self { head, rows: points.iter().map(|point| row(point).into_iter().map(Into::into).collect()).collect() }
+    }
+
+    /// Every how many rows the page shows one.
+    fn every(&self) -> usize {
+        self.rows.len().div_ceil(TABLE_ROWS).max(1)
     }
 
     /// What is said above the table.
     fn caption(&self, title: &str) -> String {
-        match self.every {
-            0 | 1 => title.to_owned(),
+        match self.every() {
+            1 => title.to_owned(),
             2 => format!("{title}; every second point"),
             3 => format!("{title}; every third point"),
             every => format!("{title}; every {every}th point"),
@@ -74,14 +118,40 @@ impl Table {
     }
 }
 
+/// Where a page's charts are to be had as files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// The path before a chart's id.
+    pub folder: String,
+    /// What follows the file's name: which load point.
+    pub query: String,
+}
+
 /// A chart with its title, key and table.
 #[component]
-pub fn ChartFigure(chart: Chart) -> impl IntoView {
+pub fn ChartFigure(
+    /// The chart.
+    chart: Chart,
+    /// Where it is to be had as files; absent where it is not.
+    #[prop(optional)]
+    files: Option<Files>,
+) -> impl IntoView {
     let Chart { id, title, desc, drawings, key, table } = chart;
     let caption = table.caption(&title);
+    let links = files.map(|Files { folder, query }| {
+        let link = |kind: &'static str, text: &'static str| {
+            view! {
+                <a href=format!("{folder}/{id}.{kind}{query}") download=format!("{id}.{kind}")>
+                    {text}
+                    <span class="visually-hidden">{format!(" of {title}")}</span>
+                </a>
+            }
+        };
+        view! { <span class="chart-files">{link("svg", "SVG")} {link("csv", "CSV")}</span> }
+    });
     view! {
         <figure class="chart" id=id.clone()>
-            <figcaption>{title.clone()}</figcaption>
+            <figcaption>{title.clone()} {links}</figcaption>
             {drawings
                 .into_iter()
                 .map(|drawing| svg(&id, &title, &desc, drawing))
@@ -125,11 +195,12 @@ fn mark(mark: Mark) -> AnyView {
     }
 }
 
-fn key_entry(key: Key) -> impl IntoView {
-    let d = match key.class.split(' ').next() {
+/// The mark of a key's entry, in a box of 24 by 16.
+fn key_mark(class: &str) -> String {
+    match class.split(' ').next() {
         Some("chart-line" | "chart-dashed" | "chart-limit") => "M1 8H23".to_owned(),
         Some("chart-dot" | "chart-hollow") => drawing::markers(drawing::Shape::Circle, 4.0, [(12.0, 8.0)]),
-        Some("chart-square") => drawing::markers(drawing::Shape::Square, 4.0, [(12.0, 8.0)]),
+        Some("chart-square" | "chart-hollow-square") => drawing::markers(drawing::Shape::Square, 4.0, [(12.0, 8.0)]),
         Some("chart-triangle") => drawing::markers(drawing::Shape::Triangle, 4.0, [(12.0, 8.0)]),
         Some("chart-diamond") => drawing::markers(drawing::Shape::Diamond, 5.0, [(12.0, 8.0)]),
         Some("chart-plus") => drawing::markers(drawing::Shape::Plus, 4.0, [(12.0, 8.0)]),
@@ -137,7 +208,11 @@ fn key_entry(key: Key) -> impl IntoView {
         Some("chart-cross") => drawing::markers(drawing::Shape::Cross, 4.0, [(12.0, 8.0)]),
         Some("chart-hatch" | "chart-fails") => drawing::hatch((2.0, 2.0, 22.0, 14.0)),
         _ => "M2 3H22V13H2Z".to_owned(),
-    };
+    }
+}
+
+fn key_entry(key: Key) -> impl IntoView {
+    let d = key_mark(key.class);
     view! {
         <li>
             <svg width="24" height="16" viewBox="0 0 24 16" aria-hidden="true">
@@ -149,6 +224,7 @@ fn key_entry(key: Key) -> impl IntoView {
 }
 
 fn data_table(caption: String, table: Table) -> impl IntoView {
+    let every = table.every();
     view! {
         <table class="figures">
             <caption>{caption}</caption>
@@ -159,7 +235,8 @@ fn data_table(caption: String, table: Table) -> impl IntoView {
                 {table
                     .rows
                     .into_iter()
-                    .map(|row| view! { <tr>{row.into_iter().map(|cell| view! { <td>{cell}</td> }).collect_view()}</tr> })
+                    .step_by(every)
+                    .map(|row| view! { <tr>{row.into_iter().map(|cell| view! { <td>{cell.text}</td> }).collect_view()}</tr> })
                     .collect_view()}
             </tbody>
         </table>
@@ -180,8 +257,10 @@ mod tests {
     fn a_table_of_many_points_is_thinned_out_and_says_so() {
         let points: Vec<u32> = (0..1267).collect();
         let table = Table::of_points(vec!["n".to_owned()], &points, |n| vec![n.to_string()]);
-        assert!(table.rows.len() <= TABLE_ROWS);
+        assert_eq!(table.rows.len(), 1267, "a file has all of them");
         assert_eq!(table.caption("TTFT over the run"), "TTFT over the run; every 7th point");
+        let shown = data_table(String::new(), table).into_any().to_html();
+        assert!(shown.matches("<td>").count() <= TABLE_ROWS, "{shown}");
         let few = Table::of_points(vec!["n".to_owned()], &points[..3], |n| vec![n.to_string()]);
         assert_eq!((few.rows.len(), few.caption("TTFT")), (3, "TTFT".to_owned()));
     }

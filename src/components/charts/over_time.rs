@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::drawing::{Anchor, Axis, Drawing, NARROW, Plot, Shape, Size, WIDE, band, dots, hatch, line, markers, word_width};
 use super::number::{second, span};
 use super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
-use super::{Chart, Key, Table};
+use super::{Cell, Chart, Key, Table};
 use crate::components::number::{count, figure};
 use crate::domain::report::{LoadPointSeries, TimePoint};
 
@@ -121,10 +121,10 @@ pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_
         vec!["Sent at, s".to_owned(), format!("{name}, {unit}")]
     };
     let row = |point: &TimePoint| {
-        let mut row = vec![second(point.at_s), figure(point.value)];
+        let mut row = vec![Cell::of(point.at_s, second(point.at_s)), Cell::figure(point.value)];
         if seconds {
-            row.push(figure(point.min.unwrap_or(point.value)));
-            row.push(figure(point.max.unwrap_or(point.value)));
+            row.push(Cell::figure(point.min.unwrap_or(point.value)));
+            row.push(Cell::figure(point.max.unwrap_or(point.value)));
         }
         row
     };
@@ -158,7 +158,7 @@ pub fn level(id: &str, title: &str, y_title: &str, points: &[TimePoint], time: &
         drawings: vec![draw(WIDE), draw(NARROW)],
         key: time.hatched().into_iter().collect(),
         table: Table::of_points(vec!["Time, s".to_owned(), y_title.to_owned()], points, |point| {
-            vec![second(point.at_s), figure(point.value)]
+            vec![Cell::of(point.at_s, second(point.at_s)), Cell::figure(point.value)]
         }),
     })
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::drawing::{Axis, Drawing, NARROW, Shape, Size, WIDE, band, line, markers};
 use super::number::tick;
 use super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
-use super::{Chart, Key, Table};
+use super::{Cell, Chart, Key, Table};
 use crate::components::number::{figure, grouped};
 use crate::domain::report::CurvePoint;
 
@@ -60,8 +60,9 @@ pub fn percentile_curve(id: &str, name: &str, unit: &str, n: u64, curve: &[Curve
             vec!["Percentile".to_owned(), format!("{name}, {unit}"), format!("99 % bound, {unit}")],
             &points,
             |point| {
-                let bound = point.bound.map_or_else(|| "too few samples".to_owned(), figure);
-                vec![format!("p{}", tick((point.percentile * 1000.0).round() / 1000.0)), figure(point.value), bound]
+                let bound = point.bound.map_or_else(|| "too few samples".into(), Cell::figure);
+                let percentile = (point.percentile * 1000.0).round() / 1000.0;
+                vec![Cell::of(percentile, format!("p{}", tick(percentile))), Cell::figure(point.value), bound]
             },
         ),
     })

@@ -1,11 +1,15 @@
-//! The history's form: a plain GET, so that its state is the address.
+//! What the history is narrowed down by: one search, and a row of choices that act at once, since each is a link. All of
+//! it is the address.
 
 use leptos::prelude::*;
+use leptos_router::params::ParamsMap;
 
 use super::PATH;
 use crate::components::badge::run_look;
-use crate::components::button::{LinkButton, Submit};
-use crate::components::field::{SelectField, TextField};
+use crate::components::button::{LinkButton, Look, Submit};
+use crate::components::field::TextField;
+use crate::components::menu::DropDown;
+use crate::components::table::with_query;
 use crate::domain::list::{HistoryChoices, ListQuery};
 use crate::domain::run::RunStatus;
 
@@ -16,8 +20,8 @@ const SORTS: [(&str, &str); 8] = [
     ("name", "Name"),
     ("status", "State"),
     ("-output_throughput", "Most output tokens/s first"),
-    ("ttft_p99_ms", "Lowest TTFT p99 first"),
-    ("tpot_p99_ms", "Lowest TPOT p99 first"),
+    ("ttft_p90_ms", "Lowest TTFT p90 first"),
+    ("tpot_p90_ms", "Lowest TPOT p90 first"),
     ("-error_rate", "Most errors first"),
 ];
 
@@ -26,46 +30,138 @@ const SORTS: [(&str, &str); 8] = [
 pub fn Filters(
     /// What the page's address asks for.
     asks: ListQuery,
+    /// The page's query.
+    params: ParamsMap,
     /// What there is to choose from.
     choices: HistoryChoices,
     /// Whether anything is filtered.
     filtered: bool,
 ) -> impl IntoView {
-    let sort = asks.sort.clone().unwrap_or_else(|| "-created_at".to_owned());
-    let mut sorts: Vec<(String, String)> = SORTS.map(|(value, text)| (value.to_owned(), text.to_owned())).into();
-    // A sort chosen at a column's head stays as it is when the form is sent.
-    if !sorts.iter().any(|(value, _)| *value == sort) {
-        sorts.push((sort.clone(), "As sorted now".to_owned()));
-    }
     let statuses = RunStatus::ALL.map(|status| (status.as_str().to_owned(), run_look(status).1.to_owned())).into();
+    let menus = [
+        ("status", "State", statuses, asks.status.clone()),
+        ("model", "Model", same(choices.models), asks.model.clone()),
+        ("cluster", "Cluster", same(choices.clusters), asks.cluster.clone()),
+        ("tag", "Tag", same(choices.tags), asks.tag.clone()),
+        ("creator", "Creator", same(choices.creators), asks.creator.clone()),
+    ];
+    let menus = menus
+        .into_iter()
+        // What there is one of leaves nothing to choose.
+        .filter(|(_, _, options, chosen)| options.len() > 1 || chosen.is_some())
+        .map(|(name, label, options, chosen)| {
+            view! { <Choice name=name label=label options=options chosen=chosen params=params.clone() /> }
+        })
+        .collect_view();
+    let sort = asks.sort.clone().unwrap_or_else(|| "-created_at".to_owned());
+    let sorts = SORTS.map(|(value, text)| (value.to_owned(), text.to_owned())).into();
     view! {
-        <form class="form-inline" method="get" action=PATH role="search" aria-label="Runs">
-            <div class="field-wide">
-                <TextField name="search" label="Search" kind="search" value=asks.search.unwrap_or_default() />
+        <div class="filters">
+            <form class="search-form" method="get" action=PATH role="search" aria-label="Runs">
+                {kept(&params, &["search"])}
+                <label class="visually-hidden" for="search-runs">
+                    "Search runs"
+                </label>
+                <input
+                    class="input"
+                    type="search"
+                    id="search-runs"
+                    name="search"
+                    placeholder="Name, model, engine or tag"
+                    value=asks.search.clone().unwrap_or_default()
+                />
+                <Submit text="Search" />
+            </form>
+            <div class="filter-row" role="group" aria-label="Filters">
+                {menus}
+                <Dates asks=asks params=params.clone() />
+                <span class="phone-only">
+                    <Choice name="sort" label="Sort" options=sorts chosen=Some(sort) params=params />
+                </span>
+                {filtered.then(|| view! { <LinkButton href=PATH text="Clear filters" look=Look::Small /> })}
             </div>
-            <SelectField name="status" label="State" options=with_any(statuses) value=asks.status.unwrap_or_default() />
-            <SelectField name="model" label="Model" options=named(choices.models) value=asks.model.unwrap_or_default() />
-            <SelectField name="cluster" label="Cluster" options=named(choices.clusters) value=asks.cluster.unwrap_or_default() />
-            <SelectField name="tag" label="Tag" options=named(choices.tags) value=asks.tag.unwrap_or_default() />
-            <SelectField name="creator" label="Creator" options=named(choices.creators) value=asks.creator.unwrap_or_default() />
-            <TextField name="from" label="From" kind="date" value=asks.from.unwrap_or_default() />
-            <TextField name="to" label="To" kind="date" value=asks.to.unwrap_or_default() />
-            <div class="phone-only">
-                <SelectField name="sort" label="Sort" options=sorts value=sort />
-            </div>
-            <div class="actions">
-                <Submit text="Filter" />
-                {filtered.then(|| view! { <LinkButton href=PATH text="Clear filters" /> })}
-            </div>
-        </form>
+        </div>
     }
     .into_any()
 }
 
-fn with_any(options: Vec<(String, String)>) -> Vec<(String, String)> {
-    std::iter::once((String::new(), "Any".to_owned())).chain(options).collect()
+/// The rest of the address, which a form takes along; its page is the first again.
+fn kept(params: &ParamsMap, but: &[&str]) -> impl IntoView + use<> {
+    ["search", "status", "model", "cluster", "tag", "creator", "from", "to", "sort"]
+        .into_iter()
+        .filter(|name| !but.contains(name))
+        .filter_map(|name| Some((name, params.get(name).filter(|value| !value.is_empty())?)))
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
+        .collect_view()
 }
 
-fn named(values: Vec<String>) -> Vec<(String, String)> {
-    with_any(values.into_iter().map(|value| (value.clone(), value)).collect())
+/// One filter: a link for each value.
+#[component]
+fn Choice(
+    name: &'static str,
+    label: &'static str,
+    options: Vec<(String, String)>,
+    chosen: Option<String>,
+    params: ParamsMap,
+) -> impl IntoView {
+    let is_sort = name == "sort";
+    let word = chosen
+        .as_ref()
+        .map(|chosen| options.iter().find(|(value, _)| value == chosen).map_or_else(|| chosen.clone(), |(_, text)| text.clone()));
+    let text = word.map_or_else(|| label.to_owned(), |word| format!("{label}: {word}"));
+    let to = |value: Option<String>| with_query(PATH, &params, &[(name, value), ("page", None), ("flash", None)]);
+    let any = (!is_sort).then(|| {
+        view! {
+            <li>
+                <a href=to(None) aria-current=chosen.is_none().then_some("true")>
+                    "Any"
+                </a>
+            </li>
+        }
+    });
+    let links = options
+        .into_iter()
+        .map(|(value, text)| {
+            let current = (chosen.as_ref() == Some(&value)).then_some("true");
+            view! {
+                <li>
+                    <a href=to(Some(value)) aria-current=current>
+                        {text}
+                    </a>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <DropDown id=format!("filter-{name}") text=text active=chosen.is_some() && !is_sort>
+            <ul class="menu-links">{any} {links}</ul>
+        </DropDown>
+    }
+    .into_any()
+}
+
+/// The days of asking.
+#[component]
+fn Dates(asks: ListQuery, params: ParamsMap) -> impl IntoView {
+    let text = match (&asks.from, &asks.to) {
+        (None, None) => "Dates".to_owned(),
+        (Some(from), None) => format!("From {from}"),
+        (None, Some(to)) => format!("Until {to}"),
+        (Some(from), Some(to)) => format!("{from} to {to}"),
+    };
+    view! {
+        <DropDown id="filter-dates" text=text active=asks.from.is_some() || asks.to.is_some()>
+            <form class="stack-tight" method="get" action=PATH>
+                {kept(&params, &["from", "to"])}
+                <TextField name="from" label="From" kind="date" value=asks.from.unwrap_or_default() />
+                <TextField name="to" label="To" kind="date" value=asks.to.unwrap_or_default() />
+                <Submit text="Show" />
+            </form>
+        </DropDown>
+    }
+    .into_any()
+}
+
+fn same(values: Vec<String>) -> Vec<(String, String)> {
+    values.into_iter().map(|value| (value.clone(), value)).collect()
 }

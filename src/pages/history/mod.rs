@@ -13,10 +13,10 @@ use crate::components::button::{LinkButton, Look};
 use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
 use crate::components::metric::MetricTips;
+use crate::components::outcome::Outcome;
 use crate::components::table::{Pager, with_query};
 use crate::domain::list::ListQuery;
 use crate::domain::workflow::WorkflowRow;
-use crate::pages::run_actions::ActionRefused;
 
 use filters::Filters;
 use rows::Rows;
@@ -69,6 +69,7 @@ fn HistoryView(data: History, asks: ListQuery, params: ParamsMap) -> impl IntoVi
     let History { runs, choices, drafts, flash, refused } = data;
     let filtered = asks.to.is_some() || FILTERS.iter().any(|name| params.get(name).is_some_and(|value| !value.trim().is_empty()));
     let total = runs.total;
+    let several_creators = choices.creators.len() > 1;
     let (page, past_end) = (asks.page(), runs.items.is_empty() && total > 0);
     let list = if total == 0 && !filtered && refused.is_none() {
         view! {
@@ -97,13 +98,13 @@ fn HistoryView(data: History, asks: ListQuery, params: ParamsMap) -> impl IntoVi
         } else {
             let here = with_query(PATH, &params, &[("flash", None)]);
             view! {
-                <Rows first=runs asks=asks.clone() params=params.clone() here=here />
+                <Rows first=runs asks=asks.clone() params=params.clone() here=here several_creators=several_creators />
                 <Pager path=PATH params=params.clone() page=page page_size=HISTORY_ROWS total=total />
             }
             .into_any()
         };
         view! {
-            <Filters asks=asks choices=choices filtered=filtered />
+            <Filters asks=asks params=params.clone() choices=choices filtered=filtered />
             {refused.map(|reason| view! { <Banner notice=Notice::Error><p>{reason}</p></Banner> })}
             {found}
         }
@@ -111,7 +112,7 @@ fn HistoryView(data: History, asks: ListQuery, params: ParamsMap) -> impl IntoVi
     };
     view! {
         <div class="history stack-loose">
-            <ActionRefused flash=flash />
+            <Outcome flash=flash />
             <PageHeading title="Runs">
                 <LinkButton href="/benchmarks/new" text="New benchmark" look=Look::Primary />
             </PageHeading>

@@ -3,15 +3,18 @@
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
-use crate::components::badge::{KindBadge, RunBadge, ValidityBadge};
+use crate::api::functions::runs::HistoryRow;
+use crate::components::badge::{KindBadge, RunBadge, ShortBadge, ValidityBadge};
 use crate::components::button::Look;
 use crate::components::failure::SignedOut;
-use crate::components::number::{figure, percent};
+use crate::components::icon::{Icon, IconName};
+use crate::components::menu::Menu;
+use crate::components::number::{figure, is_high, percent};
 use crate::components::table::{Column, DataTable, Sorting};
 use crate::components::tag::Tags;
 use crate::components::time::moment;
 use crate::domain::list::{ListQuery, Page};
-use crate::domain::run::{RunRow, RunStatus};
+use crate::domain::run::{RunKind, RunRow, RunStatus};
 use crate::islands::Renew;
 use crate::pages::run_actions::{CancelForm, CopyForm, DeleteForm, RunAgainForm, Subject};
 
@@ -24,18 +27,21 @@ const RENEW_MS: i32 = 4000;
 #[component]
 pub fn Rows(
     /// As the page was loaded.
-    first: Page<RunRow>,
+    first: Page<HistoryRow>,
     /// What was asked for.
     asks: ListQuery,
     /// The page's query.
     params: ParamsMap,
     /// The page's address, to come back to.
     here: String,
+    /// Whether there are runs of several people.
+    several_creators: bool,
 ) -> impl IntoView {
     let sorting =
         Sorting { path: super::PATH.to_owned(), params, current: asks.sort.clone().unwrap_or_else(|| "-created_at".to_owned()) };
-    let goes_on = first.items.iter().any(|row| !row.status.is_end());
-    let rows = first.items.into_iter().map(|row| view! { <Row row=row here=here.clone() /> }).collect_view();
+    let goes_on = first.items.iter().any(|row| !row.run.status.is_end());
+    let rows = first.items.into_iter();
+    let rows = rows.map(|row| view! { <Row row=row here=here.clone() several_creators=several_creators /> }).collect_view();
     view! {
         <SignedOut />
         <div id=TABLE data-renew=goes_on>
@@ -50,21 +56,16 @@ pub fn Rows(
 
 fn columns() -> Vec<Column> {
     vec![
-        Column::text("State").sorted_by("status"),
-        Column::text("Kind").sorted_by("kind"),
-        Column::text("Validity").sorted_by("valid"),
         Column::text("Name").sorted_by("name"),
         Column::text("Model").sorted_by("model"),
         Column::text("Engine").sorted_by("engine"),
-        Column::text("Devices").sorted_by("devices"),
         Column::text("Load").sorted_by("load"),
         Column::figures("Output tokens/s").sorted_by("output_throughput").about("output_throughput"),
-        Column::figures("TTFT p99, ms").sorted_by("ttft_p99_ms").about("ttft_ms"),
-        Column::figures("TPOT p99, ms").sorted_by("tpot_p99_ms").about("tpot_ms"),
+        Column::figures("TTFT p50\u{a0}·\u{a0}p90, ms").sorted_by("ttft_p90_ms").about("ttft_ms"),
+        Column::figures("TPOT p50\u{a0}·\u{a0}p90, ms").sorted_by("tpot_p90_ms").about("tpot_ms"),
         Column::figures("Errors, %").sorted_by("error_rate").about("error_rate"),
-        Column::text("Started, UTC").sorted_by("started_at"),
-        Column::text("Creator").sorted_by("creator"),
-        Column::text("Actions"),
+        Column::text("Started").sorted_by("started_at"),
+        Column::text("Actions").hidden(),
     ]
 }
 
@@ -77,8 +78,26 @@ fn absent(row: &RunRow) -> &'static str {
     }
 }
 
+/// The median and the 90th percentile; a dash where the samples do not decide the second.
+fn percentiles(p50: Option<f64>, p90: Option<f64>) -> Option<AnyView> {
+    let p90 = p90.map(figure);
+    p50.map(figure).map(|p50| match p90 {
+        Some(p90) => format!("{p50}\u{a0}·\u{a0}{p90}").into_any(),
+        None => view! {
+            {p50}
+            "\u{a0}·\u{a0}"
+            <span title="too few samples for p90">
+                <span aria-hidden="true">"–"</span>
+                <span class="visually-hidden">"too few samples for p90"</span>
+            </span>
+        }
+        .into_any(),
+    })
+}
+
 #[component]
-fn Row(row: RunRow, here: String) -> impl IntoView {
+fn Row(row: HistoryRow, here: String, several_creators: bool) -> impl IntoView {
+    let HistoryRow { run: row, started } = row;
     let ended = row.status.is_end();
     let subject = Subject {
         run: row.id,
@@ -89,60 +108,65 @@ fn Row(row: RunRow, here: String) -> impl IntoView {
         here,
     };
     let missing = absent(&row);
-    let cell = |label: &'static str, text: Option<String>| {
-        let text = text.map_or_else(|| view! { <span class="muted">{missing}</span> }.into_any(), IntoAny::into_any);
-        view! { <td class="numeric" data-label=label>{text}</td> }
+    let cell = |label: &'static str, shown: Option<AnyView>| {
+        let shown = shown.unwrap_or_else(|| view! { <span class="muted">{missing}</span> }.into_any());
+        view! { <td class="numeric" data-label=label>{shown}</td> }
     };
     let page = if ended { format!("/runs/{}/report", row.id) } else { format!("/runs/{}", row.id) };
     let engine = row.engine.clone().unwrap_or_else(|| "provider".to_owned());
-    let errors = row.error_rate.map(|rate| percent(rate).trim_end_matches('%').to_owned());
-    let delete = ended.then(|| view! { <DeleteForm subject=subject.clone() look=Look::Small /> });
+    // A phone shows what is worth a line.
+    let clean = row.error_rate.is_none_or(|rate| rate == 0.0);
+    let errors = row.error_rate.map(|rate| {
+        let text = percent(rate).trim_end_matches('%').to_owned();
+        if is_high(rate) {
+            view! { <span class="attention"><Icon name=IconName::Warning />{text}</span> }.into_any()
+        } else {
+            text.into_any()
+        }
+    });
+    let delete = ended.then(|| view! { <DeleteForm subject=subject.clone() look=Look::Plain /> });
     let cancel = (!ended).then(|| view! { <CancelForm run=row.id status=row.status /> });
+    // An ordinary run carries no marks: what differs is what is seen.
+    let state = (row.status != RunStatus::Succeeded).then(|| view! { <RunBadge status=row.status /> });
+    let kind = (row.kind == RunKind::Simulated).then(|| view! { <KindBadge kind=row.kind /> });
+    let not_valid = (row.valid == Some(false)).then(|| view! { <ValidityBadge valid=row.valid /> });
+    let short = (row.steady == Some(false)).then(|| view! { <ShortBadge /> });
+    let creator = several_creators.then(|| view! { <span class="muted small">{format!("by {}", row.creator)}</span> });
+    let menu = view! {
+        <Menu id=format!("menu-{}", row.id) label=format!("Actions for {}", subject.name)>
+            <ul class="menu-links">
+                <li>
+                    <a href=format!("/runs/{}", row.id)>"Open the run's page"</a>
+                </li>
+            </ul>
+            <RunAgainForm subject=subject.clone() />
+            <CopyForm subject=subject.clone() />
+            {delete}
+            {cancel}
+        </Menu>
+    };
     view! {
-        <tr id=format!("run-{}", row.id) class=if matches!(row.status, RunStatus::Succeeded) && row.valid == Some(false) { "not-valid" } else { "" }>
-            <td data-label="State"><RunBadge status=row.status /></td>
-            <td class="phone-hidden"><KindBadge kind=row.kind /></td>
-            <td class="phone-hidden">
-                {if row.valid.is_some() {
-                    view! { <ValidityBadge valid=row.valid /> }.into_any()
-                } else {
-                    view! { <span class="muted">{missing}</span> }.into_any()
-                }}
-            </td>
-            <th scope="row">
+        <tr id=format!("run-{}", row.id) class=if row.valid == Some(false) { "not-valid" } else { "" }>
+            <th scope="row" class="run-cell">
                 <a class="run-name" href=page>{row.name}</a>
-                " "
-                <Tags tags=row.tags />
+                <span class="run-marks">{state} {kind} {not_valid} {short} <Tags tags=row.tags /> {creator}</span>
             </th>
-            <td data-label="Model" class="clipped" title=row.model.clone()>{row.model.clone()}</td>
-            <td class="phone-hidden">{engine}</td>
-            <td class="phone-hidden clipped" title=row.devices.clone()>{row.devices.clone()}</td>
+            <td data-label="Model" class="run-model">{row.model}</td>
+            <td data-label="Engine" class="phone-hidden">{engine}</td>
             <td data-label="Load">{row.load}</td>
-            {cell("Output tokens/s", row.output_throughput.map(figure))}
-            {cell("TTFT p99, ms", row.ttft_p99_ms.map(figure))}
-            {cell("TPOT p99, ms", row.tpot_p99_ms.map(figure))}
-            {cell("Errors, %", errors)}
-            <td data-label="Started, UTC">
-                {match row.started_at {
-                    Some(at) => view! { <time datetime=at.to_string() title=moment(at)>{at.strftime("%-d %b %H:%M").to_string()}</time> }.into_any(),
-                    None => view! { <span class="muted">"not started"</span> }.into_any(),
+            {cell("Output tokens/s", row.output_throughput.map(|value| figure(value).into_any()))}
+            {cell("TTFT p50\u{a0}·\u{a0}p90, ms", percentiles(row.ttft_p50_ms, row.ttft_p90_ms))}
+            {cell("TPOT p50\u{a0}·\u{a0}p90, ms", percentiles(row.tpot_p50_ms, row.tpot_p90_ms))}
+            <td class=if clean { "numeric phone-hidden" } else { "numeric" } data-label="Errors, %">
+                {errors.unwrap_or_else(|| view! { <span class="muted">{missing}</span> }.into_any())}
+            </td>
+            <td data-label="Started" class="nowrap">
+                {match (row.started_at, started) {
+                    (Some(at), Some(text)) => view! { <time datetime=at.to_string() title=moment(at)>{text}</time> }.into_any(),
+                    _ => view! { <span class="muted">"not started"</span> }.into_any(),
                 }}
             </td>
-            <td class="phone-hidden">{row.creator}</td>
-            <td>
-                <details class="row-actions">
-                    <summary>
-                        "Actions" <span class="visually-hidden">{format!(" for {}", subject.name)}</span>
-                    </summary>
-                    <div class="stack-tight">
-                        <a href=format!("/runs/{}", row.id)>"Open the run's page"</a>
-                        <RunAgainForm subject=subject.clone() look=Look::Small />
-                        <CopyForm subject=subject.clone() look=Look::Small />
-                        {delete}
-                        {cancel}
-                    </div>
-                </details>
-            </td>
+            <td class="row-menu">{menu}</td>
         </tr>
     }
     .into_any()
@@ -156,5 +180,13 @@ mod tests {
     fn every_column_but_the_actions_can_be_sorted_by() {
         let columns = columns();
         assert_eq!(columns.iter().filter(|column| column.sort.is_none()).count(), 1);
+    }
+
+    #[test]
+    fn percentiles_stand_beside_each_other_and_a_missing_one_is_worded() {
+        let html = |p50, p90| percentiles(p50, p90).map(|view| view.to_html());
+        assert_eq!(html(Some(12.34), Some(1234.0)).unwrap(), "12.3\u{a0}·\u{a0}1,230");
+        assert!(html(Some(12.34), None).unwrap().contains("too few samples for p90"));
+        assert!(html(None, Some(1.0)).is_none());
     }
 }

@@ -1,27 +1,40 @@
-//! The figures that answer "how good is it?", each with its samples and its bound.
+//! The figures that answer "how good is it?", each with its limit and margin, its samples and its bound.
 
 use leptos::prelude::*;
 
+use super::title::highest_decided;
 use super::verdict::offered;
+use crate::components::charts::sweep::Limit;
+use crate::components::icon::{Icon, IconName};
 use crate::components::metric::Term;
-use crate::components::number::{count, few_samples, figure, grouped, percent};
-use crate::domain::metrics::{Shown, percentile_name};
-use crate::domain::report::{Report, Summary, TokenSource};
+use crate::components::number::{count, few_samples, figure, grouped, is_high, percent};
+use crate::domain::benchmark::Slo;
+use crate::domain::metrics::{Shown, metric, percentile_name};
+use crate::domain::report::{LoadPoint, Report, Summary, TokenSource};
 
 /// The headline of the best, or only, load point.
 #[component]
 pub fn Headline(
     /// The report.
     report: Report,
-    /// Whether the benchmark has latency limits.
-    has_limits: bool,
+    /// The benchmark's latency limits.
+    slo: Option<Slo>,
 ) -> impl IntoView {
-    let title = match report.load_points.get(report.best).filter(|_| report.load_points.len() > 1) {
-        Some(point) => format!("Headline: {}", offered(point)),
-        None => "Headline".to_owned(),
-    };
+    let point = report.load_points.get(report.best).cloned();
+    let title = point.as_ref().map_or_else(|| "Headline".to_owned(), |point| format!("At {}", offered(point)));
     let summary = report.summary;
     let failed = summary.failed_requests + summary.dropped_requests;
+    let limit = |value: fn(&Slo) -> Option<f64>| slo.as_ref().map(|slo| Limit { value: value(slo), percentile: slo.percentile });
+    let latencies =
+        [("ttft_ms", limit(|slo| slo.ttft_ms)), ("tpot_ms", limit(|slo| slo.tpot_ms)), ("e2el_ms", limit(|slo| slo.e2el_ms))]
+            .into_iter()
+            // The whole request counts where there are no tokens, or where the limit is on it.
+            .filter(|(id, limit)| {
+                *id != "e2el_ms" || summary.ttft_ms.is_none() || limit.is_some_and(|limit| limit.value.is_some())
+            })
+            .map(|(id, limit)| latency(id, &summary, limit, point.as_ref()))
+            .collect_view();
+    let has_limits = slo.as_ref().is_some_and(|slo| slo.ttft_ms.or(slo.tpot_ms).or(slo.e2el_ms).is_some());
     let goodput = has_limits.then(|| goodput(&summary));
     let steady = summary.steady_state.as_ref().map(|steady| {
         let output = steady.figures.output_throughput.map(|value| format!("{} output tokens/s", figure(value)));
@@ -40,25 +53,23 @@ pub fn Headline(
                         <Term id="output_throughput" />
                     </h3>
                     {value(summary.output_throughput, "tokens/s")}
-                    <p class="muted small">{format!("n = {}", count(summary.successful_requests, "request", "requests"))}</p>
                     <p class="muted small">{token_source(&summary)}</p>
                 </div>
-                <Percentiles id="ttft_ms" summary=summary.clone() />
-                <Percentiles id="tpot_ms" summary=summary.clone() />
-                <div>
+                {latencies}
+                <div class=is_high(summary.error_rate).then_some("card-attention")>
                     <h3>
                         <Term id="error_rate" />
                     </h3>
-                    <p class="headline-value">{percent(summary.error_rate)}</p>
+                    <p class="headline-value">
+                        {is_high(summary.error_rate).then(|| view! { <Icon name=IconName::Warning /> })} {percent(summary.error_rate)}
+                    </p>
                     <p class="muted small">
-                        {format!("{} of {}", grouped(failed), count(summary.total_requests, "request", "requests"))}
+                        {format!("{} of {} failed", grouped(failed), count(summary.total_requests, "request", "requests"))}
                     </p>
                 </div>
                 {goodput}
             </div>
-            <p class="muted small">
-                {steady.unwrap_or_else(|| "No steady-state window: the run was too short for one, or never reached its load.".to_owned())}
-            </p>
+            {steady.map(|sentence| view! { <p class="muted small">{sentence}</p> })}
         </section>
     }
     .into_any()
@@ -86,38 +97,87 @@ fn goodput(summary: &Summary) -> impl IntoView + use<> {
     }
 }
 
-/// p50 and p99 of a latency.
-#[component]
-fn Percentiles(id: &'static str, summary: Summary) -> impl IntoView {
+/// How a percentile lies to its limit.
+#[derive(Debug, Clone, PartialEq)]
+struct Margin {
+    /// Whether it is within; absent where that is not decided by this figure.
+    within: Option<bool>,
+    /// `12% under the limit`
+    words: String,
+}
+
+/// `value` is of the successful requests; the load point's verdict counts the failed ones as over every limit, so a value
+/// within the limit is not enough.
+fn margin(value: f64, limit: f64, is_exact: bool, point: Option<&LoadPoint>) -> Margin {
+    let off = percent((value - limit).abs() / limit);
+    if value > limit {
+        // A higher percentile than the limit's own may be over it while the limit is met.
+        return Margin { within: is_exact.then_some(false), words: format!("{off} over the limit") };
+    }
+    match point.and_then(|point| point.meets_slo) {
+        Some(true) => Margin { within: Some(true), words: format!("{off} under the limit") },
+        Some(false) if point.is_some_and(|point| point.summary.failed_requests + point.summary.dropped_requests > 0) => {
+            Margin { within: None, words: format!("{off} under the limit, failed requests aside") }
+        }
+        Some(false) | None => Margin { within: None, words: format!("{off} under the limit") },
+    }
+}
+
+/// A latency: the percentile that its limit names, else the highest that the samples decide, with the median beside it.
+fn latency(id: &'static str, summary: &Summary, limit: Option<Limit>, point: Option<&LoadPoint>) -> impl IntoView + use<> {
+    let name = metric(id).map_or("", |metric| metric.name);
+    let limited = limit.filter(|limit| limit.value.is_some());
+    let percentile =
+        limited.map_or_else(|| highest_decided(summary, id).map_or("p50", |(name, _)| name), |limit| limit.decides());
     let samples = summary.distribution(id).map_or(0, |found| found.n);
+    let (main, more) = match summary.shown(id, percentile) {
+        Shown::Value { value, bound } => {
+            let margin = limited.and_then(|limit| Some((limit.value?, margin(value, limit.value?, limit.is_exact(), point))));
+            let mark = margin.as_ref().and_then(|(_, margin)| margin.within).map(mark);
+            let unit = margin.as_ref().map_or_else(|| "ms".to_owned(), |(limit, _)| format!("of {} ms", figure(*limit)));
+            let main = view! {
+                <p class="headline-value">
+                    {figure(value)} " " <span class="figure-unit">{unit}" "{mark}</span>
+                </p>
+            };
+            let bound = bound.map(|bound| format!("with 99 % confidence at most {} ms", figure(bound)));
+            (main.into_any(), margin.map(|(_, margin)| margin.words).into_iter().chain(bound).collect::<Vec<String>>())
+        }
+        Shown::TooFew { have, need } => (view! { <p class="muted">{few_samples(have, need)}</p> }.into_any(), Vec::new()),
+        Shown::Absent => (view! { <p class="muted">"not measured"</p> }.into_any(), Vec::new()),
+    };
+    let median = match summary.shown(id, "p50") {
+        Shown::Value { value, .. } if percentile != "p50" => format!("p50 {} ms; ", figure(value)),
+        _ => String::new(),
+    };
+    let other = limited.filter(|limit| !limit.is_exact()).map(|limit| {
+        view! { <p class="muted small">{format!("The limit is on p{}.", limit.percentile)}</p> }
+    });
     view! {
         <div>
             <h3>
-                <Term id=id />
+                <Term id=id text=format!("{name} {}", percentile_name(percentile)) />
             </h3>
-            <dl class="headline-percentiles">
-                {["p50", "p99"]
-                    .into_iter()
-                    .map(|name| {
-                        let (value, bound) = match summary.shown(id, name) {
-                            Shown::Value { value, bound } => {
-                                let text = view! { <span class="headline-value">{figure(value)}</span> " " <span class="figure-unit">"ms"</span> };
-                                (text.into_any(), bound.map(|bound| format!("at most {} ms at 99 % confidence", figure(bound))))
-                            }
-                            Shown::TooFew { have, need } => (view! { <span class="muted">{few_samples(have, need)}</span> }.into_any(), None),
-                            Shown::Absent => (view! { <span class="muted">"not measured"</span> }.into_any(), None),
-                        };
-                        view! {
-                            <div>
-                                <dt>{percentile_name(name).to_owned()}</dt>
-                                <dd>{value} {bound.map(|bound| view! { <p class="muted small">{bound}</p> })}</dd>
-                            </div>
-                        }
-                    })
-                    .collect_view()}
-            </dl>
-            <p class="muted small">{format!("n = {}", count(samples, "request", "requests"))}</p>
+            {main}
+            {more.into_iter().map(|line| view! { <p class="small">{line}</p> }).collect_view()}
+            {other}
+            <p class="muted small">{format!("{median}n = {}", count(samples, "request", "requests"))}</p>
         </div>
+    }
+    .into_any()
+}
+
+fn mark(within: bool) -> AnyView {
+    let (class, icon, word) = if within {
+        ("limit-met", IconName::Tick, "within the limit")
+    } else {
+        ("limit-missed", IconName::Cross, "over the limit")
+    };
+    view! {
+        <span class=class>
+            <Icon name=icon />
+            <span class="visually-hidden">{word}</span>
+        </span>
     }
     .into_any()
 }
@@ -130,8 +190,39 @@ fn token_source(summary: &Summary) -> String {
         Some(TokenSource::Mixed) => "tokens from several sources",
         None => "",
     };
+    let requests = format!("n = {}", count(summary.successful_requests, "request", "requests"));
+    let source = if source.is_empty() { requests } else { format!("{requests}; {source}") };
     match summary.token_disagreement.filter(|difference| *difference > 0.1) {
         Some(difference) => format!("{source}; sources differ by up to {}", percent(difference)),
-        None => source.to_owned(),
+        None => source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(meets: Option<bool>, failed: u64) -> LoadPoint {
+        serde_json::from_value(serde_json::json!({ "concurrency": 4, "meets_slo": meets, "failed_requests": failed })).unwrap()
+    }
+
+    #[test]
+    fn a_figure_within_its_limit_is_ticked_only_where_the_load_point_meets_them() {
+        let of = |value, exact, point: &LoadPoint| margin(value, 12.0, exact, Some(point));
+        assert_eq!(
+            of(11.4, true, &point(Some(true), 0)),
+            Margin { within: Some(true), words: "5.00% under the limit".to_owned() }
+        );
+        assert_eq!(
+            of(15.0, true, &point(Some(false), 0)),
+            Margin { within: Some(false), words: "25.0% over the limit".to_owned() }
+        );
+        // Failed requests are over every limit, whatever the others took.
+        assert_eq!(of(11.4, true, &point(Some(false), 3)).within, None);
+        assert!(of(11.4, true, &point(Some(false), 3)).words.ends_with("failed requests aside"));
+        // Another latency's limit is missed, or too few samples decide.
+        assert_eq!(of(11.4, true, &point(Some(false), 0)).within, None);
+        assert_eq!(of(11.4, true, &point(None, 0)).within, None);
+        assert_eq!(of(15.0, false, &point(Some(true), 0)).within, None, "p99 says nothing of a limit on p97 that it is over");
     }
 }

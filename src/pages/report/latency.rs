@@ -2,14 +2,17 @@
 
 use leptos::prelude::*;
 
+use super::charts::files;
+use super::few::Lacking;
+use super::section::Section;
 use crate::components::charts::histogram::histogram;
 use crate::components::charts::tail::percentile_curve;
 use crate::components::charts::{Chart, ChartFigure};
 use crate::components::metric::Term;
-use crate::components::number::{few_samples, figure, grouped};
+use crate::components::number::{figure, grouped};
 use crate::components::table::{Column, DataTable};
 use crate::domain::metrics::{DRAWN, PERCENTILES, Shown, metric, percentile_name};
-use crate::domain::report::{LoadPointSeries, Report, Summary};
+use crate::domain::report::{Distribution, LoadPointSeries, Report, Summary};
 
 /// The rows of the table, where there are samples.
 const ROWS: [&str; 9] = [
@@ -32,33 +35,42 @@ pub fn Latency(
     /// Which load point.
     point: usize,
 ) -> impl IntoView {
+    let files = files(report.run_id, point);
     let Report { summary, load_points, series, .. } = report;
     let summary = load_points.into_iter().nth(point).map_or(summary, |point| point.summary);
     let series = series.into_iter().nth(point).unwrap_or_default();
-    let groups = DRAWN.into_iter().filter_map(|id| Some((id, charts(id, &summary, &series)?))).collect::<Vec<_>>();
+    let groups = DRAWN.into_iter().filter_map(|id| Some((id, charts_of(id, &summary, &series)?))).collect::<Vec<_>>();
     view! {
-        <section id="latency" class="stack" aria-labelledby="latency-title">
-            <h2 id="latency-title">"Latency"</h2>
+        <Section id="latency" title="Latency">
             <Distributions summary=summary />
             {groups
                 .into_iter()
                 .map(|(id, charts)| {
+                    let files = files.clone();
                     let title = metric(id).map(|metric| view! { <Term id=metric.id text=metric.long_name /> });
                     view! {
                         <section class="panel" aria-labelledby=format!("latency-{id}")>
                             <h3 id=format!("latency-{id}")>{title}</h3>
-                            <div class="chart-panels">{charts.into_iter().map(|chart| view! { <ChartFigure chart=chart /> }).collect_view()}</div>
+                            <div class="chart-panels">{charts.into_iter().map(|chart| view! { <ChartFigure chart=chart files=files.clone() /> }).collect_view()}</div>
                         </section>
                     }
                 })
                 .collect_view()}
-        </section>
+        </Section>
     }
     .into_any()
 }
 
+/// All charts of a load point's latencies.
+#[cfg(feature = "ssr")]
+pub fn charts(report: &Report, point: usize) -> Vec<Chart> {
+    let summary = report.load_points.get(point).map_or(&report.summary, |point| &point.summary);
+    let Some(series) = report.series.get(point) else { return Vec::new() };
+    DRAWN.into_iter().filter_map(|id| charts_of(id, summary, series)).flatten().collect()
+}
+
 /// The charts of one metric; `None` when it was not measured.
-fn charts(id: &str, summary: &Summary, series: &LoadPointSeries) -> Option<Vec<Chart>> {
+fn charts_of(id: &str, summary: &Summary, series: &LoadPointSeries) -> Option<Vec<Chart>> {
     let metric = metric(id)?;
     let drawn = series.metrics.iter().find(|drawn| drawn.metric == id)?;
     let distribution = summary.distribution(id)?;
@@ -82,19 +94,13 @@ fn Distributions(summary: Summary) -> impl IntoView {
     let mut columns = vec![Column::text("Metric"), Column::figures("Mean"), Column::figures("Std")];
     columns.extend(PERCENTILES.iter().map(|name| Column::figures(percentile_name(name))));
     columns.extend([Column::figures("Max"), Column::figures("Samples")]);
+    let mut lacking = Lacking::default();
     let rows = ROWS
         .into_iter()
         .filter_map(|id| {
             let found = summary.distribution(id)?;
-            let samples = match found.clusters {
-                Some(clusters) => format!("{} in {} clusters", grouped(found.n), grouped(clusters)),
-                None => grouped(found.n),
-            };
-            let cells = PERCENTILES.map(|name| match summary.shown(id, name) {
-                Shown::Value { value, .. } => (figure(value), false),
-                Shown::TooFew { have, need } => (few_samples(have, need), true),
-                Shown::Absent => ("not measured".to_owned(), true),
-            });
+            let samples = samples(found);
+            let cells = PERCENTILES.map(|name| lacking.cell(name, summary.shown(id, name)));
             Some(view! {
                 <tr>
                     <th scope="row">
@@ -123,6 +129,38 @@ fn Distributions(summary: Summary) -> impl IntoView {
         <DataTable caption="Distributions over the measured, successful requests" columns=columns blocks=true>
             {rows}
         </DataTable>
+        {lacking.sentence().map(|sentence| view! { <p class="muted small">{sentence}</p> })}
     }
     .into_any()
+}
+
+/// How many samples there are. Of gaps, those that came at one moment are one observation.
+fn samples(found: &Distribution) -> String {
+    match found.clusters {
+        Some(moments) if moments < found.n => format!("{} gaps, {} independent", grouped(found.n), grouped(moments)),
+        Some(_) => format!("{} gaps", grouped(found.n)),
+        None => grouped(found.n),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_say_how_many_of_them_are_independent() {
+        let of = |n: u64, clusters: Option<u64>| {
+            samples(
+                &serde_json::from_value(
+                    serde_json::json!({"mean": 1, "std": 0, "min": 1, "p25": 1, "p50": 1, "p75": 1, "p90": 1, "p95": 1,
+                "p99": 1, "p999": 1, "max": 1, "n": n, "clusters": clusters}),
+                )
+                .unwrap(),
+            )
+        };
+        assert_eq!(of(21_537, Some(277)), "21,537 gaps, 277 independent");
+        // Moments are counted over all events, also the first of a request, which ends no gap.
+        assert_eq!(of(11_788, Some(11_982)), "11,788 gaps");
+        assert_eq!(of(700, None), "700");
+    }
 }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::section::Section;
 use crate::components::number::{figure, grouped, percent};
 use crate::components::table::{Column, DataTable};
 use crate::domain::report::{Distribution, Report};
@@ -47,8 +48,7 @@ pub fn LengthsSection(
     ];
     let cell = |label: &'static str, text: String| view! { <td class="numeric" data-label=label>{text}</td> };
     view! {
-        <section id="lengths" class="stack" aria-labelledby="lengths-title">
-            <h2 id="lengths-title">"Lengths"</h2>
+        <Section id="lengths" title="Lengths">
             <DataTable caption="Lengths in tokens, of the successful requests" columns=columns blocks=true>
                 {rows
                     .into_iter()
@@ -67,7 +67,7 @@ pub fn LengthsSection(
                     .collect_view()}
             </DataTable>
             <p class="muted small">{cached}</p>
-        </section>
+        </Section>
     }
     .into_any()
 }

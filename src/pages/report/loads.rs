@@ -2,19 +2,35 @@
 
 use leptos::prelude::*;
 
+use super::few::Lacking;
 use super::point::point_href;
+use super::section::Section;
+use super::title::highest_decided;
 use super::verdict::offered;
+use crate::components::charts::sweep::Limit;
 use crate::components::icon::{Icon, IconName};
-use crate::components::number::{few_samples, figure, grouped, percent};
+use crate::components::number::{figure, grouped, is_high, percent};
 use crate::components::table::{Column, DataTable};
-use crate::domain::metrics::Shown;
-use crate::domain::report::{Report, Summary};
+use crate::domain::benchmark::Slo;
+use crate::domain::metrics::percentile_name;
+use crate::domain::report::{LoadPoint, Report, Summary};
 
-fn columns(first: &str, limited: bool) -> Vec<Column> {
+/// The percentile beside the median: the one that the limits name, else the highest that the samples of a summary decide.
+fn high(slo: Option<&Slo>, summary: &Summary) -> &'static str {
+    let limited = slo.filter(|slo| slo.ttft_ms.or(slo.tpot_ms).or(slo.e2el_ms).is_some());
+    let chosen = match limited {
+        Some(slo) => Limit { value: None, percentile: slo.percentile }.decides(),
+        None => highest_decided(summary, "ttft_ms").map_or("p90", |(name, _)| name),
+    };
+    if chosen == "p50" { "p90" } else { chosen }
+}
+
+fn columns(first: &str, limited: bool, high: &'static str) -> Vec<Column> {
     let mut columns = vec![Column::text(first)];
     if limited {
         columns.push(Column::text("Meets the limits"));
     }
+    let high = percentile_name(high);
     columns.extend([
         Column::figures("Requests"),
         Column::figures("Errors, %").about("error_rate"),
@@ -22,36 +38,39 @@ fn columns(first: &str, limited: bool) -> Vec<Column> {
         Column::figures("Requests/s").about("request_throughput"),
         Column::figures("In flight").about("achieved_concurrency"),
         Column::figures("TTFT p50, ms").about("ttft_ms"),
-        Column::figures("TTFT p99, ms").about("ttft_ms"),
+        Column::figures(&format!("TTFT {high}, ms")).about("ttft_ms"),
         Column::figures("TPOT p50, ms").about("tpot_ms"),
-        Column::figures("TPOT p99, ms").about("tpot_ms"),
+        Column::figures(&format!("TPOT {high}, ms")).about("tpot_ms"),
     ]);
     columns
 }
 
-fn cells(summary: &Summary) -> impl IntoView + use<> {
+fn cells(summary: &Summary, high: &'static str, lacking: &mut Lacking) -> impl IntoView + use<> {
     let known = |value: Option<f64>| value.map_or_else(|| "not measured".to_owned(), figure);
-    let latency = |id: &str, name: &str| match summary.shown(id, name) {
-        Shown::Value { value, .. } => (figure(value), false),
-        Shown::TooFew { have, need } => (few_samples(have, need), true),
-        Shown::Absent => ("not measured".to_owned(), true),
+    let mut latency = |id: &str, name: &'static str| lacking.cell(name, summary.shown(id, name));
+    let plain = |text: String| (text.into_any(), false);
+    let errors = percent(summary.error_rate).trim_end_matches('%').to_owned();
+    let errors = if is_high(summary.error_rate) {
+        view! { <span class="attention"><Icon name=IconName::Warning />{errors}</span> }.into_any()
+    } else {
+        errors.into_any()
     };
-    let plain = |text: String| (text, false);
+    let name = percentile_name(high);
     let cells = [
-        ("Requests", plain(grouped(summary.total_requests))),
-        ("Errors, %", plain(percent(summary.error_rate).trim_end_matches('%').to_owned())),
-        ("Output tokens/s", plain(known(summary.output_throughput))),
-        ("Requests/s", plain(known(summary.request_throughput))),
-        ("In flight", plain(known(summary.achieved_concurrency))),
-        ("TTFT p50, ms", latency("ttft_ms", "p50")),
-        ("TTFT p99, ms", latency("ttft_ms", "p99")),
-        ("TPOT p50, ms", latency("tpot_ms", "p50")),
-        ("TPOT p99, ms", latency("tpot_ms", "p99")),
+        ("Requests".to_owned(), plain(grouped(summary.total_requests))),
+        ("Errors, %".to_owned(), (errors, false)),
+        ("Output tokens/s".to_owned(), plain(known(summary.output_throughput))),
+        ("Requests/s".to_owned(), plain(known(summary.request_throughput))),
+        ("In flight".to_owned(), plain(known(summary.achieved_concurrency))),
+        ("TTFT p50, ms".to_owned(), latency("ttft_ms", "p50")),
+        (format!("TTFT {name}, ms"), latency("ttft_ms", high)),
+        ("TPOT p50, ms".to_owned(), latency("tpot_ms", "p50")),
+        (format!("TPOT {name}, ms"), latency("tpot_ms", high)),
     ];
     cells
         .map(|(label, (text, worded))| {
             view! {
-                <td class=if worded { "numeric muted few" } else { "numeric" } data-label=label>
+                <td class=if worded { "numeric muted" } else { "numeric" } data-label=label>
                     {text}
                 </td>
             }
@@ -68,15 +87,18 @@ pub fn LoadPoints(
     path: String,
     /// The load point that is shown above.
     point: usize,
-    /// Whether the benchmark has latency limits.
-    limited: bool,
+    /// The benchmark's latency limits.
+    slo: Option<Slo>,
 ) -> impl IntoView {
     let several = report.load_points.len() > 1;
     let (best, valid) = (report.best, report.valid);
-    let rows = report
-        .load_points
+    let (limited, high) = (slo.is_some(), high(slo.as_ref(), &report.summary));
+    let mut lacking = Lacking::default();
+    // A search puts loads on in another order than people read them in.
+    let mut points: Vec<(usize, LoadPoint)> = report.load_points.into_iter().enumerate().collect();
+    points.sort_by(|(_, a), (_, b)| load_of(a).total_cmp(&load_of(b)));
+    let rows = points
         .into_iter()
-        .enumerate()
         .map(|(index, load)| {
             let name = offered(&load);
             let name = if several {
@@ -93,31 +115,39 @@ pub fn LoadPoints(
             let mark = (several && valid && index == best)
                 .then(|| view! { " " <span class="nowrap"><Icon name=IconName::Star />" chosen"</span> });
             let decided = limited.then(|| {
-                let (class, text) = match load.meets_slo {
-                    Some(true) => ("", "yes"),
-                    Some(false) => ("", "no"),
-                    None => ("muted few", "not enough samples"),
+                let decided = match load.meets_slo {
+                    Some(true) => view! { <span class="limit-met"><Icon name=IconName::Tick />"yes"</span> }.into_any(),
+                    Some(false) if load.ended_early => {
+                        view! { <span class="limit-missed"><Icon name=IconName::Cross />"no, ended early"</span> }.into_any()
+                    }
+                    Some(false) => view! { <span class="limit-missed"><Icon name=IconName::Cross />"no"</span> }.into_any(),
+                    None => view! { <span class="muted">"not enough samples"</span> }.into_any(),
                 };
-                view! { <td class=class data-label="Meets the limits">{text}</td> }
+                view! { <td data-label="Meets the limits">{decided}</td> }
             });
             view! {
                 <tr>
                     <th scope="row">{name} {mark}</th>
                     {decided}
-                    {cells(&load.summary)}
+                    {cells(&load.summary, high, &mut lacking)}
                 </tr>
             }
         })
         .collect_view();
     view! {
-        <section id="loads" class="stack" aria-labelledby="loads-title">
-            <h2 id="loads-title">"Load points"</h2>
-            <DataTable caption="One offered load a row" columns=columns("Load", limited) blocks=true>
+        <Section id="loads" title="Load points">
+            <DataTable caption="One offered load a row" columns=columns("Load", limited, high) blocks=true>
                 {rows}
             </DataTable>
-        </section>
+            {lacking.sentence().map(|sentence| view! { <p class="muted small">{sentence}</p> })}
+        </Section>
     }
     .into_any()
+}
+
+/// The offered load as a number.
+fn load_of(point: &LoadPoint) -> f64 {
+    point.concurrency.map(f64::from).or(point.rate).unwrap_or(0.0)
 }
 
 /// Each node's share, where there are several.
@@ -127,6 +157,8 @@ pub fn Nodes(
     report: Report,
 ) -> impl IntoView {
     (report.nodes.len() > 1).then(|| {
+        let high = high(None, &report.summary);
+        let mut lacking = Lacking::default();
         let rows = report
             .nodes
             .into_iter()
@@ -134,18 +166,18 @@ pub fn Nodes(
                 view! {
                     <tr>
                         <th scope="row">{node.hostname}</th>
-                        {cells(&node.summary)}
+                        {cells(&node.summary, high, &mut lacking)}
                     </tr>
                 }
             })
             .collect_view();
         view! {
-            <section id="nodes" class="stack" aria-labelledby="nodes-title">
-                <h2 id="nodes-title">"Nodes"</h2>
-                <DataTable caption="One node's share of the run a row" columns=columns("Node", false) blocks=true>
+            <Section id="nodes" title="Nodes">
+                <DataTable caption="One node's share of the run a row" columns=columns("Node", false, high) blocks=true>
                     {rows}
                 </DataTable>
-            </section>
+                {lacking.sentence().map(|sentence| view! { <p class="muted small">{sentence}</p> })}
+            </Section>
         }
     })
 }

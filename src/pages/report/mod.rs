@@ -1,19 +1,23 @@
 //! A run's report: verdict first, then the figures with what bounds them, then what produced them.
 
-mod definitions;
+pub mod charts;
 mod errors;
+mod few;
 mod headline;
 mod latency;
 mod lengths;
 mod loads;
+mod notes;
 mod over_time;
 mod point;
 mod provenance;
 mod repeat;
 mod requests;
+mod section;
 mod self_check;
 mod stages;
 mod sweep;
+mod title;
 mod verdict;
 
 use leptos::prelude::*;
@@ -21,15 +25,16 @@ use leptos_router::hooks::use_query_map;
 use leptos_router::params::ParamsMap;
 
 use crate::api::functions::report::{ReportPage as Data, load_report};
-use crate::components::button::LinkButton;
+use crate::components::button::Look;
 use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
+use crate::components::menu::{DialogButton, Menu};
+use crate::components::metric::MetricTips;
 use crate::domain::report::Report;
 use crate::domain::run::RunKind;
 use crate::pages::live::{no_such_run, run_id};
 use crate::pages::run_actions::{ActionRefused, CopyForm, DeleteForm, RunAgainForm, Subject};
 
-use definitions::Definitions;
 use errors::Errors;
 use headline::Headline;
 use latency::Latency;
@@ -38,7 +43,7 @@ use loads::{LoadPoints, Nodes};
 use over_time::OverTime;
 use point::PointChoice;
 use provenance::Provenance;
-use repeat::CopyAsCommand;
+use repeat::{COMMAND, CopyAsCommand};
 use requests::Requests;
 use self_check::ClientSection;
 use stages::Stages;
@@ -101,10 +106,18 @@ fn parts(report: Option<&Report>, shown: bool, point: usize) -> Vec<Part> {
     if let Some(report) = report.filter(|_| shown) {
         parts.push(("headline", "Headline"));
         let several = report.load_points.len() > 1;
+        let summary = report.load_points.get(point).map_or(&report.summary, |point| &point.summary);
+        if !summary.errors.is_empty() {
+            parts.push(("errors", "Errors"));
+        }
         if report.search.is_some() {
             parts.push(("sweep", "Search"));
         } else if several {
             parts.push(("sweep", "Sweep"));
+        }
+        parts.push(("loads", "Load points"));
+        if report.nodes.len() > 1 {
+            parts.push(("nodes", "Nodes"));
         }
         if several {
             parts.push(("point", "Load point"));
@@ -113,16 +126,8 @@ fn parts(report: Option<&Report>, shown: bool, point: usize) -> Vec<Part> {
         if report.series.get(point).is_some_and(|series| !series.metrics.is_empty()) {
             parts.push(("time", "Over time"));
         }
-        let summary = report.load_points.get(point).map_or(&report.summary, |point| &point.summary);
-        if !summary.errors.is_empty() {
-            parts.push(("errors", "Errors"));
-        }
         if summary.lengths.is_some() {
             parts.push(("lengths", "Lengths"));
-        }
-        parts.push(("loads", "Load points"));
-        if report.nodes.len() > 1 {
-            parts.push(("nodes", "Nodes"));
         }
     }
     if report.is_some() {
@@ -131,15 +136,12 @@ fn parts(report: Option<&Report>, shown: bool, point: usize) -> Vec<Part> {
         parts.push(("client", "Self-check and client"));
     }
     parts.push(("stages", "Stages and logs"));
-    if report.is_some() {
-        parts.push(("definitions", "Definitions"));
-    }
     parts
 }
 
 #[component]
 fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoView {
-    let Data { live, benchmark, report, repeat, flash } = data;
+    let Data { live, benchmark, report, repeat, ended, flash } = data;
     let run = live.run.clone();
     let path = format!("/runs/{}/report", run.id);
     let subject = Subject {
@@ -155,20 +157,22 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoVi
     let point =
         report.as_ref().map_or(0, |report| chosen.point.filter(|point| *point < report.load_points.len()).unwrap_or(report.best));
     let parts = parts(report.as_ref(), shown, point);
-    let verdict = view! { <Verdict run=run.clone() spec=benchmark.spec.clone() report=report.clone() shown=shown /> };
+    let verdict = view! { <Verdict run=run.clone() spec=benchmark.spec.clone() report=report.clone() ended=ended shown=shown /> };
     let class = if run.kind == RunKind::Simulated { "report simulated" } else { "report" };
+    let slo = benchmark.spec.load.slo.clone();
+    let heading = title::title(report.as_ref(), run.status, slo.as_ref());
     let body = report.map(|report| {
         let figures = shown.then(|| {
             view! {
-                <Headline report=report.clone() has_limits=benchmark.spec.load.slo.is_some() />
-                <SweepSection report=report.clone() slo=benchmark.spec.load.slo.clone() />
+                <Headline report=report.clone() slo=slo.clone() />
+                <Errors report=report.clone() point=point />
+                <SweepSection report=report.clone() slo=slo.clone() />
+                <LoadPoints report=report.clone() path=path.clone() point=point slo=slo />
+                <Nodes report=report.clone() />
                 <PointChoice report=report.clone() path=path.clone() point=point />
                 <Latency report=report.clone() point=point />
                 <OverTime report=report.clone() point=point />
-                <Errors report=report.clone() point=point />
                 <LengthsSection report=report.clone() point=point />
-                <LoadPoints report=report.clone() path=path.clone() point=point limited=benchmark.spec.load.slo.is_some() />
-                <Nodes report=report.clone() />
             }
         });
         view! {
@@ -178,7 +182,7 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoVi
             <ClientSection report=report />
         }
     });
-    let has_report = body.is_some();
+    let command = repeat.is_some().then(|| view! { <DialogButton opens=COMMAND text="Copy as command" /> });
     view! {
         <div class=class>
             <aside class="report-contents no-print">
@@ -186,17 +190,27 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoVi
             </aside>
             <article class="report-body stack-loose">
                 <ActionRefused flash=flash />
-                <PageHeading title=subject.name.clone() above="Report">
-                    <RunAgainForm subject=subject.clone() />
-                    <CopyForm subject=subject.clone() />
-                    {repeat.map(|repeat| view! { <CopyAsCommand run=run.id repeat=repeat /> })}
-                    <DeleteForm subject=subject />
-                    <LinkButton href="/" text="Back to history" />
+                <PageHeading title=heading above=format!("Report: {}", subject.name)>
+                    <RunAgainForm subject=subject.clone() look=Look::Primary />
+                    <Menu id="report-menu" label="More actions">
+                        <ul class="menu-links">
+                            <li>
+                                <a href="/">"Back to history"</a>
+                            </li>
+                            <li>
+                                <a href=format!("/runs/{}", run.id)>"Open the run's page"</a>
+                            </li>
+                        </ul>
+                        <CopyForm subject=subject.clone() />
+                        {command}
+                        <DeleteForm subject=subject look=Look::Plain />
+                    </Menu>
                 </PageHeading>
                 {verdict}
                 {body}
                 <Stages live=live />
-                {has_report.then(|| view! { <Definitions /> })}
+                {repeat.map(|repeat| view! { <CopyAsCommand run=run.id repeat=repeat /> })}
+                <MetricTips />
             </article>
         </div>
     }

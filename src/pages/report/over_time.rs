@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::charts::files;
+use super::section::Section;
 use crate::components::charts::engine::panels;
 use crate::components::charts::over_time::{RunTime, latency, level};
 use crate::components::charts::{Chart, ChartFigure};
@@ -18,18 +20,15 @@ pub fn OverTime(
     /// Which load point.
     point: usize,
 ) -> impl IntoView {
-    let series = report.series.get(point).cloned().unwrap_or_default();
-    let summary = report.load_points.get(point).map_or(&report.summary, |point| &point.summary);
-    let steady = summary.steady_state.as_ref().map(|steady| (steady.begin_s, steady.end_s));
-    let time = RunTime::of(&series, steady);
-    let charts = own(&series, &time);
-    let engine = series.origin_unix_ns.map(|origin| panels(&report.engine_metrics, origin, &time)).unwrap_or_default();
+    let (charts, engine) = (own(&report, point), engines(&report, point));
     let preempted = preemptions(&report.engine_metrics);
+    let files = files(report.run_id, point);
+    let figure = move |chart: Chart| view! { <ChartFigure chart=chart files=files.clone() /> };
     let said = (!engine.is_empty()).then(|| {
         view! {
             <section class="panel stack" aria-labelledby="engine-title">
                 <h3 id="engine-title">"What the engine says of itself"</h3>
-                <div class="chart-panels">{engine.into_iter().map(|chart| view! { <ChartFigure chart=chart /> }).collect_view()}</div>
+                <div class="chart-panels">{engine.into_iter().map(figure.clone()).collect_view()}</div>
                 {preempted
                     .map(|sentence| view! { <p class="small">{sentence}</p> })}
             </section>
@@ -38,29 +37,51 @@ pub fn OverTime(
     (!charts.is_empty())
         .then(|| {
             view! {
-                <section id="time" class="stack" aria-labelledby="time-title">
-                    <h2 id="time-title">"Over the run's time"</h2>
+                <Section id="time" title="Over the run's time">
                     <div class="panel chart-panels">
-                        {charts.into_iter().map(|chart| view! { <ChartFigure chart=chart /> }).collect_view()}
+                        {charts.into_iter().map(figure.clone()).collect_view()}
                     </div>
                     {said}
-                </section>
+                </Section>
             }
         })
         .into_any()
 }
 
+/// All charts over a load point's time.
+#[cfg(feature = "ssr")]
+pub fn charts(report: &Report, point: usize) -> Vec<Chart> {
+    own(report, point).into_iter().chain(engines(report, point)).collect()
+}
+
+/// A load point's time, as its charts share it.
+fn time_of(report: &Report, point: usize) -> RunTime {
+    let summary = report.load_points.get(point).map_or(&report.summary, |point| &point.summary);
+    let steady = summary.steady_state.as_ref().map(|steady| (steady.begin_s, steady.end_s));
+    report
+        .series
+        .get(point)
+        .map_or_else(|| RunTime::of(&LoadPointSeries::default(), steady), |series| RunTime::of(series, steady))
+}
+
 /// What the client measured.
-fn own(series: &LoadPointSeries, time: &RunTime) -> Vec<Chart> {
+fn own(report: &Report, point: usize) -> Vec<Chart> {
+    let (Some(series), time) = (report.series.get(point), time_of(report, point)) else { return Vec::new() };
     let latencies = DRAWN.into_iter().filter_map(|id| {
         let (metric, drawn) = (metric(id)?, series.metrics.iter().find(|drawn| drawn.metric == id)?);
-        latency(&format!("{id}-time"), metric.name, metric.unit, &drawn.over_time, &series.failures_s, time)
+        latency(&format!("{id}-time"), metric.name, metric.unit, &drawn.over_time, &series.failures_s, &time)
     });
     let levels = [
-        level("in-flight", "Requests in flight", "Requests", &series.in_flight, time),
-        level("tokens-per-s", "Output tokens per second", "Tokens/s", &series.tokens_per_s, time),
+        level("in-flight", "Requests in flight", "Requests", &series.in_flight, &time),
+        level("tokens-per-s", "Output tokens per second", "Tokens/s", &series.tokens_per_s, &time),
     ];
     latencies.chain(levels.into_iter().flatten()).collect()
+}
+
+/// What the engines said meanwhile.
+fn engines(report: &Report, point: usize) -> Vec<Chart> {
+    let origin = report.series.get(point).and_then(|series| series.origin_unix_ns);
+    origin.map(|origin| panels(&report.engine_metrics, origin, &time_of(report, point))).unwrap_or_default()
 }
 
 /// How often requests were put back during the whole run, where an engine says so and it happened.

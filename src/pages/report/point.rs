@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::section::Section;
 use super::verdict::offered;
 use crate::components::icon::{Icon, IconName};
 use crate::domain::report::{LoadPoint, Report};
@@ -53,13 +54,12 @@ pub fn PointChoice(
         .collect_view();
     let shown = report.load_points.get(point).map(offered).unwrap_or_default();
     view! {
-        <section id="point" class="stack-tight" aria-labelledby="point-title">
-            <h2 id="point-title">{format!("Load point: {shown}")}</h2>
+        <Section id="point" title=format!("Load point: {shown}")>
             <nav aria-label="Load point">
                 <ul class="point-links">{links}</ul>
             </nav>
-            <p class="muted small">"Latency, time, errors and lengths below are of this load point."</p>
-        </section>
+            <p class="muted small">"Latency, time and lengths below, and the errors above, are of this load point."</p>
+        </Section>
     }
     .into_any()
 }

@@ -1,14 +1,17 @@
 //! What produced the figures.
 
 use leptos::prelude::*;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::section::Section;
 use crate::components::definition::{Definition, Definitions};
 use crate::components::number::grouped;
 use crate::domain::benchmark::Benchmark;
+use crate::domain::repeat::shell_line;
 use crate::domain::report::Report;
+use crate::islands::CopyText;
 
-/// Provenance.
+/// Provenance: what one looks for laid open, each to be copied; all the rest folded.
 #[component]
 pub fn Provenance(
     /// The report.
@@ -16,24 +19,64 @@ pub fn Provenance(
     /// What was asked for.
     benchmark: Benchmark,
 ) -> impl IntoView {
-    let facts = report.provenance.iter().map(|(name, value)| entry(name, value)).collect_view();
+    let open =
+        facts(&report.provenance).into_iter().map(|(label, text)| view! { <CopyText label=label text=text /> }).collect_view();
+    let all = report.provenance.iter().map(|(name, value)| entry(name, value)).collect_view();
     let asked = serde_json::to_value(&benchmark.spec.load).unwrap_or_default();
     view! {
-        <section id="provenance" class="panel stack" aria-labelledby="provenance-title">
-            <div class="row-between">
-                <h2 id="provenance-title">"Provenance"</h2>
+        <Section id="provenance" title="Provenance" panel=true>
+            <div class="facts">{open}</div>
+            <details>
+                <summary>"All of it"</summary>
+                <Definitions>
+                    {all}
+                    <Definition term="Benchmark">{benchmark.id.to_string()}</Definition>
+                    {entry("load_as_asked_for", &asked)}
+                </Definitions>
+            </details>
+            <p>
                 <a href=format!("/api/v1/runs/{}/report", report.run_id) download=format!("{}.json", report.run_id)>
                     "Download the report as JSON"
                 </a>
-            </div>
-            <Definitions>
-                {facts}
-                <Definition term="Benchmark">{benchmark.id.to_string()}</Definition>
-                {entry("load_as_asked_for", &asked)}
-            </Definitions>
-        </section>
+            </p>
+        </Section>
     }
     .into_any()
+}
+
+/// What produced the figures, as far as it is known: names and texts.
+fn facts(provenance: &Map<String, Value>) -> Vec<(&'static str, String)> {
+    let list = |name: &str| provenance.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let text = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    let model = provenance.get("model").unwrap_or(&Value::Null);
+    let mut facts = Vec::new();
+    for engine in list("engines") {
+        let title = text(engine, "/title").unwrap_or_else(|| "Engine".to_owned());
+        let version =
+            text(engine, "/version").map_or_else(|| "version not said".to_owned(), |version| format!("version {version}"));
+        facts.push(("Engine", format!("{title}, {version}")));
+        let words: Vec<&str> = engine["argv"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if !words.is_empty() {
+            facts.push(("Command line", shell_line(&words)));
+        }
+    }
+    facts.extend(text(model, "/base_url").map(|address| ("Provider's address", address)));
+    facts.extend(text(model, "/path").or_else(|| text(model, "/model")).map(|name| ("Model", name)));
+    facts.extend(text(model, "/facts/sha256").map(|digest| ("Model digest", format!("sha256:{digest}"))));
+    for node in list("nodes") {
+        let host = text(node, "/hostname").unwrap_or_default();
+        for device in node["devices"].as_array().into_iter().flatten() {
+            let name = text(device, "/name").unwrap_or_default();
+            let count = device["available_count"].as_u64().unwrap_or(1);
+            facts.push(("Device", format!("{count} × {name} on {host}")));
+            facts.extend(text(device, "/device_info/driver").map(|driver| ("Driver", driver)));
+        }
+        facts.extend(text(node, "/system").map(|system| ("System", system)));
+    }
+    facts.extend(provenance.get("tokenizer").and_then(Value::as_str).map(|name| ("Tokenizer", name.to_owned())));
+    facts.extend(provenance.get("seed").filter(|seed| seed.is_number()).map(|seed| ("Seed", seed.to_string())));
+    facts.extend(provenance.get("dyno_version").and_then(Value::as_str).map(|version| ("Dyno", version.to_owned())));
+    facts
 }
 
 fn entry(name: &str, value: &Value) -> AnyView {
@@ -104,6 +147,30 @@ fn value_view(value: &Value) -> AnyView {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn engine_command_digest_device_and_driver_are_laid_open() {
+        let known = serde_json::json!({
+            "engines": [{ "title": "llama.cpp", "version": "b1", "argv": ["llama-server", "-m", "a b.gguf"] }],
+            "model": { "path": "/m/a b.gguf", "facts": { "sha256": "ab12" } },
+            "nodes": [{ "hostname": "gpu-1", "system": "Linux 6", "devices": [
+                { "name": "NVIDIA H100", "available_count": 2, "device_info": { "driver": "580.1" } }
+            ] }],
+            "seed": 7,
+        });
+        let laid_open = facts(known.as_object().unwrap());
+        for fact in [
+            ("Engine", "llama.cpp, version b1"),
+            ("Command line", "llama-server -m 'a b.gguf'"),
+            ("Model digest", "sha256:ab12"),
+            ("Device", "2 × NVIDIA H100 on gpu-1"),
+            ("Driver", "580.1"),
+            ("Seed", "7"),
+        ] {
+            assert!(laid_open.iter().any(|(name, text)| (*name, text.as_str()) == fact), "{fact:?} in {laid_open:?}");
+        }
+        assert!(facts(&Map::new()).is_empty());
+    }
 
     #[test]
     fn names_become_words() {

@@ -3,11 +3,14 @@
 use leptos::prelude::*;
 use uuid::Uuid;
 
-use crate::components::button::Look;
+use crate::components::menu::Dialog;
 use crate::domain::repeat::Repeat;
 use crate::islands::CopyText;
 
-/// A button that opens the command, with what it needs.
+/// The dialog that [`CopyAsCommand`] is.
+pub const COMMAND: &str = "copy-as-command";
+
+/// The command, with what it needs, in a dialog.
 #[component]
 pub fn CopyAsCommand(
     /// The run.
@@ -43,16 +46,13 @@ pub fn CopyAsCommand(
     });
     let datasets = repeat.reads_datasets.then(|| view! { <p>"The plan reads its datasets from the portal's machine."</p> });
     view! {
-        <details class="confirm">
-            <summary class=Look::Plain.class()>"Copy as command"</summary>
-            <div class="panel stack-tight command-panel">
+        <Dialog id=COMMAND title="Copy as command">
                 <CopyText label="Puts the same load on again" text=repeat.command />
                 {plan}
                 {key}
                 {datasets}
                 {engines}
-            </div>
-        </details>
+        </Dialog>
     }
     .into_any()
 }

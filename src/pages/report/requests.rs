@@ -5,6 +5,7 @@ use leptos_router::params::ParamsMap;
 use uuid::Uuid;
 
 use super::errors::class_name;
+use super::section::Section;
 use crate::api::functions::report::{REQUEST_ROWS, RequestPage, load_requests};
 use crate::components::banner::{Banner, Empty, Notice};
 use crate::components::button::{LinkButton, Look, Submit};
@@ -86,9 +87,7 @@ pub fn Requests(
         }
     };
     view! {
-        <section id="requests" class="stack" aria-labelledby="requests-title">
-            <div class="row-between">
-                <h2 id="requests-title">"Requests"</h2>
+        <Section id="requests" title="Requests">
                 <p class="row small">
                     "Export:"
                     {[("csv", "CSV"), ("ndjson", "NDJSON"), ("json&page_size=500", "JSON, 500 a page")]
@@ -102,7 +101,6 @@ pub fn Requests(
                         })
                         .collect_view()}
                 </p>
-            </div>
             {filter}
             <Transition>
                 {move || {
@@ -119,7 +117,7 @@ pub fn Requests(
                     })
                 }}
             </Transition>
-        </section>
+        </Section>
     }
     .into_any()
 }

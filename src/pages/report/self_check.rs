@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use leptos::prelude::*;
 
+use super::section::Section;
 use crate::components::banner::{Banner, Notice};
 use crate::components::definition::{Definition, Definitions};
 use crate::components::number::{bytes, count, figure, grouped, percent};
@@ -29,8 +30,7 @@ pub fn ClientSection(
         None => view! { <p class="muted">"The client was not checked before this run."</p> }.into_any(),
     };
     view! {
-        <section id="client" class="panel stack" aria-labelledby="client-title">
-            <h2 id="client-title">"Self-check and client"</h2>
+        <Section id="client" title="Self-check and client" panel=true>
             {check}
             <h3>"During the run"</h3>
             <Definitions>
@@ -39,7 +39,7 @@ pub fn ClientSection(
                     .map(|(term, text)| view! { <Definition term=term>{text}</Definition> })
                     .collect_view()}
             </Definitions>
-        </section>
+        </Section>
     }
     .into_any()
 }
@@ -140,6 +140,7 @@ fn health(health: &ClientHealth) -> Vec<(&'static str, String)> {
     [
         ("Receive times", Some(stamps)),
         ("Client's share of one core", health.cpu_share.map(percent)),
+        ("Client's thread waited for a core", health.cpu_wait_share.map(percent)),
         ("Client's loop late, p99", health.loop_p99_ms.map(|ms| format!("{} ms", figure(ms)))),
         ("Client's loop late, at most", health.loop_max_ms.map(|ms| format!("{} ms", figure(ms)))),
         ("Clock jump", health.clock_jump_ms.map(|ms| format!("{} ms at most", figure(ms)))),

@@ -3,6 +3,9 @@
 
 use leptos::prelude::*;
 
+use super::charts::files;
+use super::section::Section;
+use super::title::loads;
 use crate::components::badge::{Badge, Tone};
 use crate::components::charts::sweep::{Limit, against_load, capacity, pareto};
 use crate::components::charts::{Chart, ChartFigure};
@@ -13,7 +16,6 @@ use crate::domain::metrics::metric;
 use crate::domain::report::Report;
 use crate::domain::sweep::{Per, Sweep};
 use crate::domain::trust::SearchOutcome;
-use dyno_measure::words;
 
 /// The sweep; nothing where the report has a single load point and no search.
 #[component]
@@ -30,23 +32,20 @@ pub fn SweepSection(
     }
     let title = if search.is_some() { "Search" } else { "Sweep" };
     let per = Per::of(&report);
-    let throughput: Vec<Chart> = sweep
-        .iter()
-        .flat_map(|sweep| [pareto(PARETO, sweep, per), capacity("sweep-capacity", sweep)].into_iter().flatten())
-        .collect();
-    let latency = sweep.as_ref().map(|sweep| latencies(sweep, slo.as_ref())).unwrap_or_default();
+    let (throughput, latency) = match &sweep {
+        Some(sweep) => (throughputs(sweep, per), latencies(sweep, slo.as_ref())),
+        None => (Vec::new(), Vec::new()),
+    };
     let divided = throughput.iter().any(|chart| chart.id == PARETO).then(|| per.sentence());
-    let panels = |charts: Vec<Chart>| {
+    let files = files(report.run_id, report.best);
+    let figure = move |chart: Chart| view! { <ChartFigure chart=chart files=files.clone() /> };
+    let panels = move |charts: Vec<Chart>| {
         (!charts.is_empty())
-            .then(|| {
-                view! { <div class="chart-panels">{charts.into_iter().map(|chart| view! { <ChartFigure chart=chart /> }).collect_view()}</div> }
-            })
+            .then(|| view! { <div class="chart-panels">{charts.into_iter().map(figure.clone()).collect_view()}</div> })
     };
     view! {
-        <section id="sweep" class="panel stack" aria-labelledby="sweep-title">
-            <h2 id="sweep-title">
-                {title} {(!report.valid).then(|| view! { " " <Badge tone=Tone::Partial text="Not valid".to_owned() /> })}
-            </h2>
+        <Section id="sweep" title=title panel=true>
+            {(!report.valid).then(|| view! { <p><Badge tone=Tone::Partial text="Not valid".to_owned() /></p> })}
             {search.map(|search| view! { <Outcome search=search /> })}
             {panels(throughput)}
             {divided
@@ -58,12 +57,24 @@ pub fn SweepSection(
                     }
                 })}
             {panels(latency)}
-        </section>
+        </Section>
     }
     .into_any()
 }
 
 const PARETO: &str = "sweep-pareto";
+
+/// All charts of a sweep; none where the report has a single load point.
+#[cfg(feature = "ssr")]
+pub fn charts(report: &Report, slo: Option<&Slo>) -> Vec<Chart> {
+    let Some(sweep) = Sweep::of(report) else { return Vec::new() };
+    throughputs(&sweep, Per::of(report)).into_iter().chain(latencies(&sweep, slo)).collect()
+}
+
+/// Throughput against one user's speed, and against the load.
+fn throughputs(sweep: &Sweep, per: Per) -> Vec<Chart> {
+    [pareto(PARETO, sweep, per), capacity("sweep-capacity", sweep)].into_iter().flatten().collect()
+}
 
 /// The latencies against the load, those that can be drawn.
 fn latencies(sweep: &Sweep, slo: Option<&Slo>) -> Vec<Chart> {
@@ -82,14 +93,13 @@ fn latencies(sweep: &Sweep, slo: Option<&Slo>) -> Vec<Chart> {
 /// What the search found.
 #[component]
 fn Outcome(search: SearchOutcome) -> impl IntoView {
-    let unit = search.variable.words();
-    let load = move |value: Option<f64>, absent: &'static str| {
-        value.map_or_else(|| absent.to_owned(), |value| format!("{} {unit}", words::load(value)))
-    };
+    let varied = search.variable;
+    let load =
+        move |value: Option<f64>, absent: &'static str| value.map_or_else(|| absent.to_owned(), |value| loads(value, varied));
     view! {
         <p class="load-sentence">{search.sentence}</p>
         <Definitions>
-            <Definition term="Looked between">{format!("{} and {} {unit}", words::load(search.min), words::load(search.max))}</Definition>
+            <Definition term="Looked between">{format!("{} and {}", super::title::load(search.min), loads(search.max, varied))}</Definition>
             <Definition term="Largest load that met the limits">{load(search.meets_at, "none did")}</Definition>
             <Definition term="Least load above it that did not">
                 {load(search.fails_at, "none: the largest allowed load met them")}

@@ -2,13 +2,15 @@
 
 use leptos::prelude::*;
 
-use crate::components::badge::{KindBadge, RunBadge, ValidityBadge};
+use super::notes::Notes;
+use super::title::Edge;
+use crate::components::badge::{Badge, KindBadge, RunBadge, ShortBadge, Tone, ValidityBadge};
 use crate::components::banner::{Banner, Notice};
 use crate::components::button::LinkButton;
-use crate::components::number::{count, duration, grouped};
-use crate::components::time::Time;
+use crate::components::number::{count, duration, figure, grouped, is_high, percent};
+use crate::components::time::moment;
 use crate::domain::benchmark::BenchmarkSpec;
-use crate::domain::report::{LoadPoint, Report};
+use crate::domain::report::{Distribution, LoadPoint, Report, Summary};
 use crate::domain::run::{Run, RunStatus};
 use crate::domain::sweep::Sweep;
 use crate::domain::workflow::fields::join_words;
@@ -25,31 +27,33 @@ pub fn Verdict(
     spec: BenchmarkSpec,
     /// What it measured.
     report: Option<Report>,
+    /// When it ended, as the reader's clock has it.
+    ended: Option<String>,
     /// Whether the figures are shown although they are not valid.
     shown: bool,
 ) -> impl IntoView {
-    let valid = report.as_ref().map(|report| report.valid);
-    let refused = report.as_ref().filter(|report| !report.valid).map(|report| report.invalid_reasons.clone());
-    let refused = refused.map(|reasons| together(&reasons));
-    let notes = report.as_ref().map(|report| together(&report.notes)).unwrap_or_default();
+    let refused = report.as_ref().filter(|report| !report.valid).map(|report| together(&report.invalid_reasons));
+    let notes = report.as_ref().map(|report| report.notes.clone()).unwrap_or_default();
     let sentence = report.as_ref().map_or_else(|| plan(&spec), |report| done(report, &spec));
+    let between = report.as_ref().filter(|report| report.valid && spec.load.slo.is_some()).and_then(|report| {
+        let sweep = Sweep::of(report)?;
+        Edge::of(report, &sweep).between(sweep.varied)
+    });
+    let marks = report.as_ref().map(marks);
     let here = format!("/runs/{}/report", run.id);
     view! {
         <section id="verdict" class="stack" aria-label="Verdict">
             <div class="row">
                 <RunBadge status=run.status />
                 <KindBadge kind=run.kind />
-                <ValidityBadge valid=valid />
-                <span class="muted">{run.ended_at.map(|at| view! { "ended " <Time at=at /> })}</span>
+                {marks}
+                <span class="muted">{run.ended_at.zip(ended).map(|(at, text)| view! { "ended " <time datetime=at.to_string() title=moment(at)>{text}</time> })}</span>
             </div>
             {standing(&run)}
             {refused
                 .map(|reasons| {
                     view! {
                         <Banner notice=Notice::Warning>
-                            <p>
-                                <strong>"The figures are not valid."</strong>
-                            </p>
                             <ul>{reasons.into_iter().map(|reason| view! { <li>{reason}</li> }).collect_view()}</ul>
                             {if shown {
                                 view! { <p>"They are shown below on demand; they are never called best and never compared."</p> }.into_any()
@@ -66,16 +70,43 @@ pub fn Verdict(
                         </Banner>
                     }
                 })}
+            {between.map(|sentence| view! { <p>{sentence}</p> })}
             <p class="load-sentence">{sentence}</p>
-            {(!notes.is_empty())
-                .then(|| view! { <ul class="small">{notes.into_iter().map(|note| view! { <li>{note}</li> }).collect_view()}</ul> })}
+            <Notes notes=notes />
         </section>
     }
     .into_any()
 }
 
+/// What the figures are worth: the client, the time, the errors.
+fn marks(report: &Report) -> impl IntoView + use<> {
+    let checked = report.self_check.as_ref().is_some_and(|check| check.failed.is_none());
+    let client = if report.valid && !checked {
+        view! { <Badge tone=Tone::Queued text="Client not checked".to_owned() /> }.into_any()
+    } else {
+        view! { <ValidityBadge valid=Some(report.valid) /> }.into_any()
+    };
+    let means = match (report.valid, checked) {
+        (true, true) => "The client that measured was checked against known times before the run, and was not the bottleneck.",
+        (true, false) => "The client was not the bottleneck during the run; its own times were not checked before it.",
+        (false, _) => "The reasons stand below.",
+    };
+    let summary = &report.summary;
+    let short = (summary.successful_requests > 0 && summary.steady_state.is_none()).then(|| view! { <ShortBadge /> });
+    let errors = is_high(summary.error_rate).then(|| {
+        view! { <Badge tone=Tone::Partial text=format!("{} errors", percent(summary.error_rate)) /> }
+    });
+    view! {
+        <a class="badge-link" href="#client" title=means>
+            {client}
+        </a>
+        {short}
+        {errors}
+    }
+}
+
 /// What is said of several load points in the same words is said once: "… (load points 2 to 8)."
-fn together(said: &[String]) -> Vec<String> {
+pub fn together(said: &[String]) -> Vec<String> {
     let parts = |text: &str| -> Option<(String, u32)> {
         let (words, rest) = text.rsplit_once(" (load point ")?;
         Some((words.to_owned(), rest.trim_end_matches('.').trim_end_matches(')').parse().ok()?))
@@ -140,13 +171,28 @@ fn where_and_what(spec: &BenchmarkSpec) -> String {
     }
 }
 
-fn lengths(spec: &BenchmarkSpec) -> String {
+/// What was asked for.
+fn asked_lengths(spec: &BenchmarkSpec) -> String {
     let tokens = |number: Option<u32>| number.map(|number| grouped(u64::from(number)));
     match (tokens(spec.load.max_input_tokens), tokens(spec.load.max_output_tokens)) {
-        (Some(input), Some(output)) => format!(", {input} tokens in and {output} out"),
+        (Some(input), Some(output)) => format!(", {input} tokens in and at most {output} out"),
         (None, Some(output)) => format!(", prompts of datasets, at most {output} tokens out"),
         _ => ", prompts of datasets".to_owned(),
     }
+}
+
+/// What was sent and received, on average: ", 128 tokens in and 33 of at most 64 out".
+fn lengths(summary: &Summary) -> String {
+    let Some(lengths) = &summary.lengths else { return String::new() };
+    let mean = |found: &Option<Distribution>| found.as_ref().map(|found| found.mean);
+    let tokens = |mean: f64| if mean < 10.0 && mean.fract() != 0.0 { figure(mean) } else { grouped(mean.round() as u64) };
+    let input = mean(&lengths.input).or(mean(&lengths.requested_input)).map(|input| format!("{} tokens in", tokens(input)));
+    let output = mean(&lengths.output).map(|output| match mean(&lengths.requested_output) {
+        Some(limit) if limit - output >= 0.5 => format!("{} of at most {} out", tokens(output), tokens(limit)),
+        Some(_) | None => format!("{} out", tokens(output)),
+    });
+    let parts: Vec<String> = input.into_iter().chain(output).collect();
+    if parts.is_empty() { String::new() } else { format!(", {}", parts.join(" and ")) }
 }
 
 /// What was done, in one sentence.
@@ -164,7 +210,7 @@ fn done(report: &Report, spec: &BenchmarkSpec) -> String {
         "{}: {}, {load}{}, in {}; {ended}.",
         where_and_what(spec),
         count(summary.total_requests, "request", "requests"),
-        lengths(spec),
+        lengths(summary),
         duration((summary.duration_s * 1000.0) as u64),
     )
 }
@@ -190,7 +236,7 @@ fn swept(report: &Report, spec: &BenchmarkSpec, sweep: &Sweep) -> String {
         where_and_what(spec),
         count(points.len() as u64, "load point", "load points"),
         count(all, "request", "requests"),
-        lengths(spec),
+        lengths(&report.summary),
     )
 }
 
@@ -200,15 +246,35 @@ fn plan(spec: &BenchmarkSpec) -> String {
     match spec.load.requests() {
         Some(requests) => {
             let requests = count(u64::from(requests), "request", "requests");
-            format!("{}: {requests}, {load}{}. Nothing was measured.", where_and_what(spec), lengths(spec))
+            format!("{}: {requests}, {load}{}. Nothing was measured.", where_and_what(spec), asked_lengths(spec))
         }
-        None => format!("{}: {load}{}. Nothing was measured.", where_and_what(spec), lengths(spec)),
+        None => format!("{}: {load}{}. Nothing was measured.", where_and_what(spec), asked_lengths(spec)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_received_is_said_beside_what_was_asked_for() {
+        let of = |mean: f64| {
+            serde_json::json!({"mean": mean, "std": 0, "min": mean, "p25": mean, "p50": mean, "p75": mean, "p90": mean,
+            "p95": mean, "p99": mean, "p999": mean, "max": mean, "n": 9})
+        };
+        let said = |lengths: serde_json::Value| {
+            super::lengths(&serde_json::from_value(serde_json::json!({ "lengths": lengths })).unwrap())
+        };
+        assert_eq!(
+            said(serde_json::json!({ "input": of(128.2), "output": of(33.4), "requested_output": of(64.0) })),
+            ", 128 tokens in and 33 of at most 64 out"
+        );
+        assert_eq!(
+            said(serde_json::json!({ "requested_input": of(1280.0), "output": of(64.0), "requested_output": of(64.0) })),
+            ", 1,280 tokens in and 64 out"
+        );
+        assert_eq!(said(serde_json::json!({})), "");
+    }
 
     #[test]
     fn the_same_words_of_several_load_points_are_said_once() {

@@ -104,6 +104,7 @@ async fn a_sweep_is_drawn_and_each_load_point_has_a_report_of_its_own() {
             "Output tokens/s per GPU",
             "Throughput is divided by the 2 GPUs that served.",
             "better: up and right",
+            "8 in flight: 300 output tokens/s, TTFT p99 8.00 ms</h1>",
             "Load point: 8 in flight",
             "not enough samples (5 of 11)",
             "r-of-eight",
@@ -121,6 +122,49 @@ async fn a_sweep_is_drawn_and_each_load_point_has_a_report_of_its_own() {
     says(&html, &["Load point: 2 in flight"]);
     assert!(!html.contains("r-of-eight"));
     says(&page(&app, &format!("/runs/{run}/report?point=77")).await, &["Load point: 8 in flight"]);
+}
+
+#[tokio::test]
+async fn each_chart_is_to_be_had_as_a_file_by_those_who_may_see_the_run() {
+    let (_folder, app, run) = portal_with(report(json!({}))).await;
+    let html = page(&app, &format!("/runs/{run}/report")).await;
+    says(&html, &[&format!("/runs/{run}/report/charts/sweep-capacity.svg?point=1"), "sweep-capacity.csv"]);
+    let file = async |name: &str| {
+        let path = format!("/runs/{run}/report/charts/{name}");
+        let answer = app.admin.request(reqwest::Method::GET, &path).send().await.unwrap();
+        let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        (answer.status().as_u16(), kind, answer.text().await.unwrap())
+    };
+    let (status, kind, svg) = file("sweep-capacity.svg").await;
+    assert_eq!((status, kind.as_str()), (200, "image/svg+xml; charset=utf-8"));
+    assert!(svg.starts_with("<svg xmlns=") && svg.contains("Throughput against load"));
+    let (status, kind, csv) = file("sweep-capacity.csv?point=0").await;
+    assert_eq!((status, kind.as_str()), (200, "text/csv; charset=utf-8"));
+    assert_eq!(csv.lines().nth(2), Some("8,300,yes"), "{csv}");
+    for missing in ["nothing.svg", "sweep-capacity.png", "sweep-capacity"] {
+        assert_eq!(file(missing).await.0, 404, "{missing}");
+    }
+    let member = app.member("bert").await;
+    assert_eq!(member.get(&format!("/runs/{run}/report/charts/sweep-capacity.csv")).await.status, 404, "another person's");
+}
+
+#[tokio::test]
+async fn a_deleted_run_is_told_of_on_the_history() {
+    let (_folder, app, run) = portal_with(report(json!({}))).await;
+    let answer = app.admin.form("/api/ui/runs/delete", &[("id", &run), ("next", "/")]).send().await.unwrap();
+    let next = answer.headers()["location"].to_str().unwrap().to_owned();
+    assert!(next.starts_with("/?flash="), "{next}");
+    says(&page(&app, &next).await, &["Deleted: a sweep."]);
+}
+
+#[tokio::test]
+async fn the_history_shows_medians_beside_p90_and_only_what_is_unusual() {
+    let (_folder, app, run) = portal_with(report(json!({}))).await;
+    let html = page(&app, "/").await;
+    says(&html, &["TTFT p50\u{a0}·\u{a0}p90, ms", "8.00\u{a0}·\u{a0}8.00", "Short", &format!("menu-{run}")]);
+    assert!(!html.contains(">Measured<") && !html.contains("badge-succeeded"), "an ordinary run has no marks");
+    let found = app.admin.get("/api/v1/runs?search=MODEL+OF").await.expect(200);
+    assert_eq!((&found["total"], &found["items"][0]["ttft_p90_ms"]), (&json!(1), &json!(8.0)));
 }
 
 #[tokio::test]

@@ -46,6 +46,8 @@ async fn the_history_is_searched_filtered_sorted_and_paged() {
     assert_eq!(ask(|query| query.search = Some("größe 50%".to_owned())).await.len(), 3, "the description");
     assert_eq!(ask(|query| query.search = Some("50%x".to_owned())).await.len(), 0, "wildcards are text");
     assert_eq!(ask(|query| query.search = Some("nightly".to_owned())).await.len(), 3, "tags");
+    assert_eq!(ask(|query| query.search = Some("model of BETA".to_owned())).await, ["beta"], "models");
+    assert_eq!(ask(|query| query.search = Some("llama.cpp".to_owned())).await.len(), 3, "engines");
     assert_eq!(ask(|query| query.tag = Some("nightly".to_owned())).await.len(), 3);
     assert_eq!(ask(|query| query.tag = Some("night".to_owned())).await.len(), 0);
     assert_eq!(ask(|query| query.model = Some("model of beta".to_owned())).await, ["beta"]);

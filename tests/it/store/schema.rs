@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use dyno::domain::list::ListQuery;
 use dyno::store::{Store, StoreError};
 
 use super::samples::store;
@@ -99,7 +100,7 @@ async fn a_database_of_the_first_schema_is_brought_up_to_date() {
     let url = Store::default_url(folder.path());
     let pool = sqlx::SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap();
     Migrator::with_migrations(vec![first]).run(&pool).await.unwrap();
-    let (person, draft) = (uuid::Uuid::now_v7().to_string(), uuid::Uuid::now_v7().to_string());
+    let [person, draft, run] = [(); 3].map(|()| uuid::Uuid::now_v7().to_string());
     for statement in [
         format!(
             "INSERT INTO users (id, name, role, password_hash, created_at) VALUES ('{person}', 'anna', 'administrator', 'x', 5)"
@@ -115,6 +116,18 @@ async fn a_database_of_the_first_schema_is_brought_up_to_date() {
              VALUES ('{draft}', '{draft}', '{person}', 'measured', 'running', 'b', 'b', 'm', 'c', 'anna', 7, 100, 200, 5)"
         ),
         format!("INSERT INTO form_entries (id, owner, data, expires_at) VALUES ('{draft}', '{person}', '{{}}', 9)"),
+        format!(
+            "INSERT INTO benchmarks (id, owner, name, search, model, cluster, spec, created_at)
+             VALUES ('{run}', '{person}', 'b', 'b', 'Qwen-7B', 'local', '{{\"tags\": [], \"serving\": {{\"engine\": \"vllm\"}}}}', 5)"
+        ),
+        format!(
+            "INSERT INTO runs (id, benchmark_id, owner, kind, status, name, search, model, engine, cluster, creator, created_at)
+             VALUES ('{run}', '{run}', '{person}', 'measured', 'succeeded', 'b', 'b', 'Qwen-7B', 'vllm', 'local', 'anna', 5)"
+        ),
+        format!(
+            "INSERT INTO reports (run_id, data, created_at) VALUES ('{run}', '{{\"summary\": {{\"successful_requests\": 50,
+             \"below_floor\": [\"ttft_ms.p90\"], \"ttft_ms\": {{\"p50\": 7.5, \"p90\": 9.5}}}}}}', 5)"
+        ),
     ] {
         sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap();
     }
@@ -130,6 +143,13 @@ async fn a_database_of_the_first_schema_is_brought_up_to_date() {
     assert_eq!(open[0].cursor.as_deref(), Some(r#"{"journal":100,"spool":200}"#));
     let (portal, now) = (uuid::Uuid::new_v4(), jiff::Timestamp::now());
     assert!(store.claim_run(open[0].run.id, portal, now, now).await.unwrap());
+    for search in ["qwen", "VLLM"] {
+        let asks = ListQuery { search: Some(search.to_owned()), ..ListQuery::default() };
+        let found = store.runs(&actor, &asks).await.unwrap();
+        assert_eq!(found.total, 1, "{search}");
+        let row = &found.items[0];
+        assert_eq!((row.ttft_p50_ms, row.ttft_p90_ms, row.tpot_p50_ms, row.steady), (Some(7.5), None, None, Some(false)));
+    }
     let backups: Vec<_> = std::fs::read_dir(folder.path().join("backups")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(query(&backups[0], "SELECT count(*) FROM form_entries").await, 1, "the copy is of before");
 }

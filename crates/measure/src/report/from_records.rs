@@ -163,7 +163,7 @@ fn load_point_of(records: &Records, plan: &Plan, number: u32, begun: &BegunLoadP
     };
     let meets_slo =
         if begun.ended_early { Some(false) } else { plan.slo.as_ref().and_then(|slo| meets_slo(&scope, &summary, slo)) };
-    LoadPoint { concurrency, rate, meets_slo, summary }
+    LoadPoint { concurrency, rate, meets_slo, ended_early: begun.ended_early, summary }
 }
 
 fn measured_rows(records: &Records, load_point: u32) -> Vec<usize> {

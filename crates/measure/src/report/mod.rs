@@ -354,6 +354,10 @@ pub struct LoadPoint {
     /// Whether it meets the SLO; absent without one, or where samples are too few to decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meets_slo: Option<bool>,
+    /// Whether it was ended before all of its requests were sent, because the limits could no longer be met: its figures are
+    /// of fewer requests than those of its neighbours.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ended_early: bool,
     /// Its figures.
     #[serde(flatten)]
     pub summary: Summary,

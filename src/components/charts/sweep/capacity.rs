@@ -1,9 +1,10 @@
 //! "How much does it take?": throughput against the offered load.
 
 use super::super::drawing::{Axis, Drawing, NARROW, Shape, Size, WIDE, line, markers};
+use super::super::labels::Labels;
 use super::super::scale::{Kind, nice_top};
-use super::super::{Chart, Key, Table, capital};
-use super::{is_chosen, load_axis, load_text, star, star_key};
+use super::super::{Cell, Chart, Key, Table, capital};
+use super::{early_key, early_words, is_chosen, load_axis, load_cell, load_text, star, star_key, unbroken};
 use crate::components::number::figure;
 use crate::domain::sweep::{Sweep, Swept};
 use dyno_measure::load::LoadVariable;
@@ -34,11 +35,22 @@ pub fn capacity(id: &str, sweep: &Sweep) -> Option<Chart> {
             let steps = (0..=48).map(|step| from * (to / from).powf(f64::from(step) / 48.0));
             drawing.path(line(&plot, steps.map(|load| (load, load))), "chart-dashed chart-s2");
         }
-        drawing.path(line(&plot, known.iter().map(|(swept, value)| (swept.load, *value))), "chart-line chart-s1");
+        drawing.path(line(&plot, unbroken(known.iter().copied())), "chart-line chart-s1");
         let at = |(swept, value): &(&Swept, f64)| (plot.x.at(swept.load), plot.y.at(*value));
-        drawing.path(markers(Shape::Circle, 4.5, known.iter().map(at)), "chart-dot chart-s1");
+        let of = |early: bool| known.iter().filter(move |(swept, _)| swept.point.ended_early == early).map(at);
+        drawing.path(markers(Shape::Circle, 4.5, of(false)), "chart-dot chart-s1");
+        drawing.path(markers(Shape::Circle, 4.5, of(true)), "chart-hollow chart-s1");
+        let mut labels = Labels::on(size, &plot);
+        for (x, y) in known.iter().map(at) {
+            labels.keep_clear(x, y, 5.0);
+        }
+        labels.keep_clear_of_line(&known.iter().map(at).collect::<Vec<_>>());
+        if rates {
+            let requested: Vec<_> = known.iter().map(|(swept, _)| (plot.x.at(swept.load), plot.y.at(swept.load))).collect();
+            labels.keep_clear_of_line(&requested);
+        }
         if let Some(known) = chosen {
-            star(&mut drawing, at(known));
+            star(&mut drawing, &mut labels, at(known));
         }
         drawing
     };
@@ -46,6 +58,9 @@ pub fn capacity(id: &str, sweep: &Sweep) -> Option<Chart> {
     if rates {
         key.push(Key { class: "chart-line chart-s1", text: "achieved: requests completed".to_owned() });
         key.push(Key { class: "chart-dashed chart-s2", text: "requested".to_owned() });
+    }
+    if known.iter().any(|(swept, _)| swept.point.ended_early) {
+        key.push(early_key("chart-hollow chart-s1"));
     }
     if chosen.is_some() {
         key.push(star_key());
@@ -67,13 +82,14 @@ pub fn capacity(id: &str, sweep: &Sweep) -> Option<Chart> {
             sweep.varied.unit(),
             figure(best.1),
             load_text(best.0.load)
-        ),
+        ) + &early_words(sweep),
         drawings: vec![draw(WIDE), draw(NARROW)],
         key,
         table: Table::of_points(head, &sweep.points, |swept| {
-            let mut row = vec![load_text(swept.load), of(swept).map_or_else(|| "not measured".to_owned(), figure)];
+            let mut row = vec![load_cell(swept.load), of(swept).map_or_else(|| "not measured".into(), Cell::figure)];
             if rates {
-                row.push(crate::components::number::grouped(swept.point.summary.dropped_requests));
+                let dropped = swept.point.summary.dropped_requests;
+                row.push(Cell::of(dropped as f64, crate::components::number::grouped(dropped)));
             }
             row.push(is_chosen(sweep, swept));
             row
@@ -95,6 +111,22 @@ mod tests {
         assert_eq!((paths(&chart, "chart-line").len(), paths(&chart, "chart-dashed").len()), (1, 0));
         assert_eq!(paths(&chart, "chart-star").len(), 1);
         assert!(chart.desc.ends_with("The most is 190 at 2."), "{}", chart.desc);
+    }
+
+    #[test]
+    fn a_point_that_ended_early_is_hollow_and_breaks_the_line() {
+        let mut cut = point(16, 400.0, 9.0, 12);
+        cut["ended_early"] = json!(true);
+        let points = [point(1, 100.0, 9.0, 20), point(8, 300.0, 9.0, 20), cut, point(32, 350.0, 9.0, 20)];
+        let chart = capacity("c", &sweep(&points, 1)).unwrap();
+        assert_eq!(
+            (paths(&chart, "chart-dot")[0].matches('M').count(), paths(&chart, "chart-hollow")[0].matches('M').count()),
+            (3, 1)
+        );
+        assert_eq!(paths(&chart, "chart-line")[0].matches('M').count(), 2, "a new beginning after the gap");
+        assert!(chart.desc.ends_with(" 1 load point ended early."), "{}", chart.desc);
+        let whole = capacity("c", &sweep(&points[..2], 1)).unwrap();
+        assert!(paths(&whole, "chart-hollow").is_empty() && !whole.desc.contains("early"));
     }
 
     #[test]

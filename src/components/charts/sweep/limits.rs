@@ -1,9 +1,10 @@
 //! "Up to which load is it fast enough?": a latency's percentiles against the load, with the limit where there is one.
 
 use super::super::drawing::{Anchor, Axis, Drawing, NARROW, Shape, Size, WIDE, hatch, line, markers};
+use super::super::labels::Labels;
 use super::super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
 use super::super::{Chart, Key, Table, capital};
-use super::{cell, is_chosen, lacking, load_axis, load_text, star, star_key, value};
+use super::{cell, early_key, early_words, is_chosen, lacking, load_axis, load_cell, load_text, star, star_key, unbroken, value};
 use crate::components::number::figure;
 use crate::domain::metrics::{Metric, PERCENTILES, percentile_name};
 use crate::domain::sweep::{Sweep, Swept};
@@ -19,13 +20,13 @@ pub struct Limit {
 
 impl Limit {
     /// The percentile of a report that decides: the limit's own, else the next above it.
-    fn decides(&self) -> &'static str {
+    pub fn decides(&self) -> &'static str {
         let number = |name: &str| percentile_name(name)[1..].parse::<f64>().unwrap_or(100.0);
         PERCENTILES.into_iter().find(|name| number(name) >= self.percentile - 1e-9).unwrap_or("p999")
     }
 
     /// Whether a report has the limit's own percentile.
-    fn is_exact(&self) -> bool {
+    pub fn is_exact(&self) -> bool {
         percentile_name(self.decides())[1..].parse::<f64>().is_ok_and(|number| (number - self.percentile).abs() < 1e-9)
     }
 }
@@ -46,7 +47,9 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
     let most_allowed = limit.and_then(|limit| limit.value);
     let highest = drawn.iter().copied().chain(most_allowed.map(|limit| limit * 1.15)).fold(f64::MIN, f64::max);
     let least = drawn.iter().copied().chain(most_allowed).fold(f64::MAX, f64::min);
-    let log = wants_log(least, highest);
+    // The decision has to be seen: a limit that would lie at the bottom of a linear axis gets a logarithmic one.
+    let low_limit = most_allowed.is_some_and(|limit| least > 0.0 && limit > 0.0 && highest > 5.0 * limit);
+    let log = low_limit || wants_log(least, highest);
     let (kind, domain) =
         if log { (Kind::Log, nice_log_bounds(least, highest)) } else { (Kind::Linear, (0.0, nice_top(highest))) };
     let x = load_axis(sweep);
@@ -61,18 +64,43 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
             drawing.path(hatch((plot.left(), plot.top(), plot.right(), edge)), "chart-fails");
             drawing.path(format!("M{:.1} {edge:.1}H{:.1}", plot.left(), plot.right()), "chart-limit");
         }
-        let line_of = |points: &[(&Swept, f64)]| line(&plot, points.iter().map(|(swept, value)| (swept.load, *value)));
+        let line_of = |points: &[(&Swept, f64)]| line(&plot, unbroken(points.iter().copied()));
         drawing.path(line_of(&low), "chart-line chart-s1");
         drawing.path(line_of(&high_points), "chart-line chart-s2");
+        let of = |points: &[(&Swept, f64)], early: bool| -> Vec<(f64, f64)> {
+            points.iter().filter(|(swept, _)| swept.point.ended_early == early).map(at).collect()
+        };
         // Where both are alike, a rim of the lower one is still seen.
-        drawing.path(markers(Shape::Circle, 5.0, low.iter().map(at)), "chart-dot chart-s1");
-        drawing.path(markers(Shape::Square, 3.0, high_points.iter().map(at)), "chart-square chart-s2");
-        if let Some(known) = chosen {
-            star(&mut drawing, at(known));
+        drawing.path(markers(Shape::Circle, 5.0, of(&low, false)), "chart-dot chart-s1");
+        drawing.path(markers(Shape::Circle, 5.0, of(&low, true)), "chart-hollow chart-s1");
+        drawing.path(markers(Shape::Square, 3.0, of(&high_points, false)), "chart-square chart-s2");
+        drawing.path(markers(Shape::Square, 4.0, of(&high_points, true)), "chart-hollow-square chart-s2");
+        let mut labels = Labels::on(size, &plot);
+        for points in [&low, &high_points] {
+            let at: Vec<(f64, f64)> = points.iter().map(at).collect();
+            for (x, y) in &at {
+                labels.keep_clear(*x, *y, 5.0);
+            }
+            labels.keep_clear_of_line(&at);
         }
         if let Some(limit) = most_allowed {
             let text = format!("limit {} {}", figure(limit), metric.unit);
-            drawing.text(plot.left() + 6.0, plot.y.at(limit) - 5.0, Anchor::Start, "chart-rule-name", text);
+            let (left, right, y) = (plot.left() + 6.0, plot.right() - 4.0, plot.y.at(limit));
+            let middle = f64::midpoint(left, right);
+            let places = [
+                (left, y - 5.0, Anchor::Start),
+                (right, y - 5.0, Anchor::End),
+                (left, y + 14.0, Anchor::Start),
+                (right, y + 14.0, Anchor::End),
+                (middle, y - 5.0, Anchor::Middle),
+                (middle, y + 14.0, Anchor::Middle),
+            ];
+            if let Some((x, y, anchor)) = labels.place_at(&places, &text) {
+                drawing.text(x, y, anchor, "chart-rule-name", text);
+            }
+        }
+        if let Some(known) = chosen {
+            star(&mut drawing, &mut labels, at(known));
         }
         drawing
     };
@@ -87,6 +115,9 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
         let of = if limit.is_exact() { String::new() } else { format!(" (it is set on p{})", figure(limit.percentile)) };
         key.push(Key { class: "chart-fails", text: format!("{high_name} in here misses the limit{of}") });
     }
+    if sweep.points.iter().any(|swept| swept.point.ended_early) {
+        key.push(early_key(if high_points.is_empty() { "chart-hollow chart-s1" } else { "chart-hollow-square chart-s2" }));
+    }
     if chosen.is_some() {
         key.push(star_key());
     }
@@ -95,12 +126,12 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
     }
     head.push("Chosen".to_owned());
     let row = |swept: &Swept| {
-        let mut row = vec![load_text(swept.load), cell(shown(swept, "p50"))];
+        let mut row = vec![load_cell(swept.load), cell(shown(swept, "p50"))];
         if high != "p50" {
             row.push(cell(shown(swept, high)));
         }
         if limit.is_some() {
-            row.push(decision(swept).to_owned());
+            row.push(decision(swept).into());
         }
         row.push(is_chosen(sweep, swept));
         row
@@ -109,6 +140,7 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
         id: id.to_owned(),
         title: format!("{} against load", metric.name),
         desc: describe(metric, sweep, decisive, high_name, most_allowed)
+            + &early_words(sweep)
             + &lacking(sweep, high_name, |swept| value(shown(swept, high)).is_none()),
         drawings: vec![draw(WIDE), draw(NARROW)],
         key,
@@ -120,6 +152,7 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
 fn decision(swept: &Swept) -> &'static str {
     match swept.point.meets_slo {
         Some(true) => "yes",
+        Some(false) if swept.point.ended_early => "no, ended early",
         Some(false) => "no",
         None => "not enough samples",
     }
@@ -181,6 +214,27 @@ mod tests {
         assert!(chart.desc.ends_with("Not enough samples for p99 at 1 in flight."), "{}", chart.desc);
         assert_eq!(chart.table.rows[0][2], "not enough samples (100 of 662)");
         assert!(paths(&chart, "chart-fails").is_empty() && paths(&chart, "chart-limit").is_empty());
+    }
+
+    #[test]
+    fn a_point_that_ended_early_is_hollow_and_the_lines_break_there() {
+        let mut cut = point(25, 1.0, 40.0, 64);
+        (cut["ended_early"], cut["meets_slo"]) = (true.into(), false.into());
+        let points = [point(1, 1.0, 50.0, 130), point(24, 1.0, 40.0, 130), cut];
+        let limit = Limit { value: Some(245.0), percentile: 90.0 };
+        let chart = against_load("l", ttft(), &sweep(&points, 1), Some(limit)).unwrap();
+        assert_eq!(paths(&chart, "chart-hollow")[0].matches('M').count(), 1);
+        assert_eq!(paths(&chart, "chart-hollow-square")[0].matches('M').count(), 1);
+        assert_eq!(paths(&chart, "chart-dot")[0].matches('M').count(), 2);
+        assert!(paths(&chart, "chart-line").iter().all(|line| line.matches(['M', 'L']).count() == 2), "two points are joined");
+        assert_eq!(chart.table.rows[2][3], "no, ended early");
+    }
+
+    #[test]
+    fn a_limit_far_below_the_figures_is_seen_on_a_log_axis() {
+        let points = [point(1, 1.0, 50.0, 130), point(40, 1.0, 40.0, 130)];
+        let chart = against_load("l", ttft(), &sweep(&points, 0), Some(Limit { value: Some(40.0), percentile: 90.0 })).unwrap();
+        assert!(words(&chart).contains(&"TTFT, ms (log scale)"));
     }
 
     #[test]

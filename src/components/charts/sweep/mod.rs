@@ -9,11 +9,12 @@ pub use capacity::capacity;
 pub use limits::{Limit, against_load};
 pub use pareto::pareto;
 
-use super::Key;
 use super::drawing::{Axis, Drawing, Shape, markers};
+use super::labels::Labels;
 use super::number::tick;
 use super::scale::{Kind, nice_top};
-use crate::components::number::few_samples;
+use super::{Cell, Key};
+use crate::components::number::{count, few_samples};
 use crate::domain::metrics::Shown;
 use crate::domain::sweep::{Sweep, Swept};
 use dyno_measure::load::LoadVariable;
@@ -46,22 +47,46 @@ fn load_text(load: f64) -> String {
     tick((load * 1000.0).round() / 1000.0)
 }
 
-/// The star on the chosen point.
-fn star(drawing: &mut Drawing, at: (f64, f64)) {
-    drawing.path(markers(Shape::Star, 9.0, [at]), "chart-star");
+/// The star beside the chosen point, which stays to be seen.
+fn star(drawing: &mut Drawing, labels: &mut Labels, at: (f64, f64)) {
+    let place = labels.place_mark(at, 7.0);
+    drawing.path(markers(Shape::Star, 7.0, [place]), "chart-star");
+}
+
+/// A line through the load points that were carried out whole; it breaks at those that ended early.
+fn unbroken<'a>(points: impl IntoIterator<Item = (&'a Swept, f64)>) -> Vec<(f64, f64)> {
+    points.into_iter().map(|(swept, value)| (swept.load, if swept.point.ended_early { f64::NAN } else { value })).collect()
+}
+
+/// What a hollow mark means.
+fn early_key(class: &'static str) -> Key {
+    Key { class, text: "ended early: of fewer requests than the others".to_owned() }
+}
+
+/// " 2 load points ended early." for charts that draw some; nothing where none did.
+fn early_words(sweep: &Sweep) -> String {
+    match sweep.points.iter().filter(|swept| swept.point.ended_early).count() {
+        0 => String::new(),
+        early => format!(" {} ended early.", count(early as u64, "load point", "load points")),
+    }
 }
 
 fn star_key() -> Key {
-    Key { class: "chart-star", text: "chosen: the one that lists show".to_owned() }
+    Key { class: "chart-star", text: "beside the chosen one, which lists show".to_owned() }
 }
 
 /// What a cell of a data table says of a percentile.
-fn cell(shown: Shown) -> String {
+fn cell(shown: Shown) -> Cell {
     match shown {
-        Shown::Value { value, .. } => crate::components::number::figure(value),
-        Shown::TooFew { have, need } => few_samples(have, need),
-        Shown::Absent => "not measured".to_owned(),
+        Shown::Value { value, .. } => Cell::figure(value),
+        Shown::TooFew { have, need } => few_samples(have, need).into(),
+        Shown::Absent => "not measured".into(),
     }
+}
+
+/// A load in a data table.
+fn load_cell(load: f64) -> Cell {
+    Cell::of(load, load_text(load))
 }
 
 fn value(shown: Shown) -> Option<f64> {
@@ -82,8 +107,8 @@ fn lacking(sweep: &Sweep, of: &str, is_lacking: impl Fn(&Swept) -> bool) -> Stri
 }
 
 /// Whether the point is the chosen one, for tables.
-fn is_chosen(sweep: &Sweep, swept: &Swept) -> String {
-    if sweep.chosen == Some(swept.index) { "yes" } else { "no" }.to_owned()
+fn is_chosen(sweep: &Sweep, swept: &Swept) -> Cell {
+    if sweep.chosen == Some(swept.index) { "yes" } else { "no" }.into()
 }
 
 #[cfg(test)]

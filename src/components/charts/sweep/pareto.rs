@@ -3,8 +3,8 @@
 use super::super::drawing::{Anchor, Axis, Drawing, NARROW, Shape, Size, WIDE, line, markers, word_width};
 use super::super::labels::Labels;
 use super::super::scale::{Kind, nice_top};
-use super::super::{Chart, Key, Table};
-use super::{cell, is_chosen, lacking, load_text, star, star_key, value};
+use super::super::{Cell, Chart, Key, Table};
+use super::{cell, early_words, is_chosen, lacking, load_cell, load_text, star, star_key, value};
 use crate::components::number::figure;
 use crate::domain::sweep::{Per, Sweep, Swept, frontier};
 
@@ -28,10 +28,17 @@ pub fn pareto(id: &str, sweep: &Sweep, per: Per) -> Option<Chart> {
     if known.len() < 2 {
         return None;
     }
-    let coordinates: Vec<(f64, f64)> = known.iter().map(|(_, user, system)| (*user, *system)).collect();
-    let best = frontier(&coordinates);
-    let dots: Vec<Dot<'_>> =
-        known.into_iter().zip(best).map(|((swept, user, system), best)| Dot { swept, user, system, best }).collect();
+    // What ended early is of fewer requests: it surpasses nothing.
+    let whole: Vec<(f64, f64)> =
+        known.iter().filter(|(swept, ..)| !swept.point.ended_early).map(|(_, user, system)| (*user, *system)).collect();
+    let mut best = frontier(&whole).into_iter();
+    let dots: Vec<Dot<'_>> = known
+        .into_iter()
+        .map(|(swept, user, system)| {
+            let best = !swept.point.ended_early && best.next().unwrap_or_default();
+            Dot { swept, user, system, best }
+        })
+        .collect();
     let most = |of: fn(&Dot<'_>) -> f64| dots.iter().map(of).fold(0.0, f64::max);
     let y_name = format!("Output tokens/s{}", per.suffix());
     let x_name = "Tokens/s per user (median of 1/TPOT)";
@@ -56,10 +63,10 @@ pub fn pareto(id: &str, sweep: &Sweep, per: Per) -> Option<Chart> {
                 let dot = dots.iter().find(|dot| dot.swept.index == swept.index);
                 let frontier = dot.map_or("not drawn", |dot| if dot.best { "yes" } else { "no" });
                 vec![
-                    load_text(swept.load),
+                    load_cell(swept.load),
                     cell(swept.point.summary.shown(USER, "p50")),
-                    system(swept).map_or_else(|| "not measured".to_owned(), figure),
-                    frontier.to_owned(),
+                    system(swept).map_or_else(|| "not measured".into(), Cell::figure),
+                    frontier.into(),
                     is_chosen(sweep, swept),
                 ]
             },
@@ -81,14 +88,14 @@ fn draw(size: Size, x: &Axis, y: &Axis, sweep: &Sweep, dots: &[Dot<'_>]) -> Draw
     let mut labels = Labels::on(size, &plot);
     for dot in dots {
         let (x, y) = at(dot);
-        labels.keep_clear(x, y, if chosen(&dot) { 9.0 } else { 5.0 });
+        labels.keep_clear(x, y, 5.0);
     }
     // Where nothing is measured there is room; the corner that it speaks of is tried first.
     let (corner_x, corner_y) = (plot.right(), plot.top() + 8.0);
     labels.keep_clear(corner_x - word_width(size, BETTER) / 2.0, corner_y - 4.0, 6.0);
     drawing.text(corner_x, corner_y, Anchor::End, "chart-hint", BETTER.to_owned());
     if let Some(dot) = dots.iter().find(chosen) {
-        star(&mut drawing, at(dot));
+        star(&mut drawing, &mut labels, at(dot));
     }
     // The chosen one and the frontier have the first choice of places.
     let mut order: Vec<&Dot<'_>> = dots.iter().collect();
@@ -107,9 +114,14 @@ fn key(sweep: &Sweep, dots: &[Dot<'_>]) -> Vec<Key> {
         class: "chart-dot chart-s1",
         text: format!("load point, with its {}: no other is better in both", sweep.varied.words()),
     }];
-    if dots.iter().any(|dot| !dot.best) {
-        key.push(Key { class: "chart-hollow chart-s1", text: "another is better in both".to_owned() });
-    }
+    let hollow = |early: bool| dots.iter().any(|dot| !dot.best && dot.swept.point.ended_early == early);
+    let text = match (hollow(false), hollow(true)) {
+        (true, true) => Some("another is better in both, or it ended early"),
+        (true, false) => Some("another is better in both"),
+        (false, true) => Some("ended early: of fewer requests than the others"),
+        (false, false) => None,
+    };
+    key.extend(text.map(|text| Key { class: "chart-hollow chart-s1", text: text.to_owned() }));
     if dots.iter().any(|dot| sweep.chosen == Some(dot.swept.index)) {
         key.push(star_key());
     }
@@ -131,6 +143,7 @@ fn describe(sweep: &Sweep, dots: &[Dot<'_>], y_name: &str) -> String {
             figure(dot.system)
         ));
     }
+    desc.push_str(&early_words(sweep));
     let drawn = |swept: &Swept| dots.iter().any(|dot| dot.swept.index == swept.index);
     desc + &lacking(sweep, "the median", |swept| !drawn(swept))
 }

@@ -1,0 +1,25 @@
+//! The report's charts as files: where each is to be had, and which one an address asks for.
+
+use uuid::Uuid;
+
+#[cfg(feature = "ssr")]
+use crate::components::charts::Chart;
+use crate::components::charts::Files;
+#[cfg(feature = "ssr")]
+use crate::domain::benchmark::Slo;
+#[cfg(feature = "ssr")]
+use crate::domain::report::Report;
+
+/// Where the charts of a run's load point are.
+pub fn files(run: Uuid, point: usize) -> Files {
+    Files { folder: format!("/runs/{run}/report/charts"), query: format!("?point={point}") }
+}
+
+/// The chart of an id, of a load point's where it is of one; the best one's where none is asked for.
+#[cfg(feature = "ssr")]
+pub fn find(report: &Report, slo: Option<&Slo>, point: Option<usize>, id: &str) -> Option<Chart> {
+    let point = point.unwrap_or(report.best);
+    let sweep = super::sweep::charts(report, slo);
+    let of_point = || super::latency::charts(report, point).into_iter().chain(super::over_time::charts(report, point));
+    sweep.into_iter().find(|chart| chart.id == id).or_else(|| of_point().find(|chart| chart.id == id))
+}
