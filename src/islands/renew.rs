@@ -39,7 +39,9 @@ mod in_browser {
     async fn once(part: &str, address: &str) -> Option<()> {
         let location = window().location();
         let here = location.pathname().ok()? + &location.search().ok()?;
-        let answer = Request::get(if address.is_empty() { &here } else { address }).send().await.ok()?;
+        // As a page is asked for: whoever does not take HTML is not redirected.
+        let request = Request::get(if address.is_empty() { &here } else { address }).header("accept", "text/html");
+        let answer = request.send().await.ok()?;
         let signed_out = answer.redirected() && path_of(&answer.url()).starts_with("/sign-in");
         dom::show("signed-out", signed_out);
         if signed_out {

@@ -21,7 +21,7 @@ pub fn StepCheck(
 
 #[cfg(feature = "browser")]
 mod in_browser {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::rc::Rc;
 
     use leptos::prelude::*;
@@ -44,12 +44,14 @@ mod in_browser {
         rules: FormRules,
         /// The fields that were left, and those that the server has refused.
         left: RefCell<Vec<Element>>,
+        /// Whether a button of the mouse, or a finger, is down.
+        pressed: Cell<bool>,
     }
 
     pub fn watch(form: &str, rules: FormRules) {
         let Some(form) = dom::by_id(form).and_then(|form| form.dyn_into::<HtmlFormElement>().ok()) else { return };
         let refused = dom::all(&form, ".has-error");
-        let watch = Rc::new(Watch { form, rules, left: RefCell::new(refused) });
+        let watch = Rc::new(Watch { form, rules, left: RefCell::new(refused), pressed: Cell::new(false) });
         // These listen as long as the page stands.
         let typing = Rc::clone(&watch);
         let _ = window_event_listener(leptos::ev::input, move |event| {
@@ -57,12 +59,21 @@ mod in_browser {
                 typing.check();
             }
         });
+        let leaving = Rc::clone(&watch);
         let _ = window_event_listener(leptos::ev::change, move |event| {
-            if let Some(field) = watch.field_of(&event) {
-                watch.left.borrow_mut().push(field);
-                watch.check();
+            if let Some(field) = leaving.field_of(&event) {
+                leaving.left.borrow_mut().push(field);
+                // A message would move the button that is being clicked away from under the pointer.
+                if !leaving.pressed.get() {
+                    leaving.check();
+                }
             }
         });
+        let pressing = Rc::clone(&watch);
+        let _ = window_event_listener(leptos::ev::pointerdown, move |_| pressing.pressed.set(true));
+        let releasing = Rc::clone(&watch);
+        let _ = window_event_listener(leptos::ev::pointerup, move |_| releasing.release());
+        let _ = window_event_listener(leptos::ev::pointercancel, move |_| watch.release());
     }
 
     impl Watch {
@@ -70,6 +81,18 @@ mod in_browser {
         fn field_of(&self, event: &web_sys::Event) -> Option<Element> {
             let field: Element = event.target()?.dyn_into().ok()?;
             self.form.contains(Some(&field)).then_some(field)
+        }
+
+        /// Checks what was left meanwhile, after the click has come.
+        fn release(self: &Rc<Self>) {
+            self.pressed.set(false);
+            if !self.left.borrow().is_empty() {
+                let watch = Rc::clone(self);
+                leptos::task::spawn_local(async move {
+                    dom::sleep(0).await;
+                    watch.check();
+                });
+            }
         }
 
         fn check(&self) {
