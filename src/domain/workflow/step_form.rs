@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(FormRules::Details.check(&good), Checked::default());
         let long = "x".repeat(51);
         let bad = FormRules::Details.check(&entries(&[("name", ""), ("concurrent_requests", "0"), ("tags", &long)]));
-        assert_eq!(wrong(&bad), ["tags", "concurrent_requests", "name", "eval_with"]);
+        assert_eq!(wrong(&bad), ["name", "tags", "concurrent_requests", "eval_with"]);
         assert!(bad.errors[1].message.contains("between 1 and 10,000"), "{}", bad.errors[1].message);
     }
 
