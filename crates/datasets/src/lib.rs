@@ -7,6 +7,7 @@ mod document;
 mod import;
 mod kept;
 pub mod python_json;
+mod read_error;
 mod row;
 mod rows;
 mod table;
@@ -21,7 +22,7 @@ use dyno_measure::dataset::{DatasetFormat, DatasetRow, LeftOut, TraceFacts};
 
 pub use builtin::{BUILTIN_NAME, builtin};
 pub use import::{ImportError, LineError, import};
-pub use trace::{Trace, read_trace};
+pub use trace::{Trace, TraceError, read_trace};
 
 /// Largest file that is taken as an upload, bytes.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;

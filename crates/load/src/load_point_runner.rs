@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::client::drive::Driver;
 use crate::client::phase::{Ending, PhasePlan};
-use crate::execute::Tell;
+use crate::tell::Tell;
 use crate::tokens::Tokens;
 use crate::workload::Prompts;
 use dyno_measure::early_stop::EarlyStop;

@@ -3,7 +3,8 @@
 use std::io;
 
 use super::exchange::{Exchange, Kept};
-use super::outcome::{Failure, judge};
+use super::failure::Failure;
+use super::outcome::judge;
 use super::refusal::Refusal;
 use super::socket::Socket;
 use crate::stream::http::{Answer, HttpError, is_success};

@@ -1,6 +1,6 @@
 //! One request while it goes on: what its events mean for the record.
 
-use super::outcome::Failure;
+use super::failure::Failure;
 use crate::stream::chunk::{Chunk, Usage, error_words, tidy};
 use crate::stream::http::is_success;
 use crate::stream::json::unescape_into;

@@ -11,6 +11,7 @@ mod cache;
 mod compare;
 mod engine;
 
+use std::io;
 use std::path::PathBuf;
 
 use self::compare::{compare, read_truth};
@@ -18,7 +19,8 @@ use self::engine::Engine;
 use super::client::clock;
 use super::client::phase::Ending;
 use super::client::stop::Stop;
-use super::execute::{Tell, measure};
+use super::measurement::{MeasureError, measure};
+use super::tell::Tell;
 use dyno_measure::events::LoadNews;
 use dyno_measure::events::LogLevel;
 use dyno_measure::plan::{Load, Plan, PlanEndpoint, PlannedCheck, PlannedLoad, TokenizerChoice, Workload};
@@ -152,35 +154,56 @@ pub fn check(plan: &Plan, planned: &PlannedCheck, tell: &Tell, stop: &Stop) -> S
                 let _ = cache::keep(folder, &check);
             }
         }
-        Err(why) => {
-            say(LogLevel::Warning, format!("The client could not be checked: {why}."));
-            check.failed = Some(why);
+        Err(error) => {
+            say(LogLevel::Warning, format!("The client could not be checked: {error}."));
+            check.failed = Some(error.to_string());
         }
     }
     check
 }
 
-fn measured(shape: Shape, tls: bool, deadline: i64, stop: &Stop) -> Result<compare::Compared, String> {
-    let engine = Engine::start(&shape, tls).map_err(|error| format!("the reference engine did not start: {error}"))?;
+/// Why the client could not be checked; the end of a sentence.
+#[derive(Debug, thiserror::Error)]
+enum SelfCheckError {
+    #[error("the reference engine did not start: {0}")]
+    NotStarted(#[source] io::Error),
+    #[error("the reference engine did not say what it did: {0}")]
+    NoTruth(#[source] io::Error),
+    #[error("{}", without_full_stop(&.0.to_string()))]
+    NotMeasured(#[from] MeasureError),
+    #[error("it was stopped before its end")]
+    Stopped,
+    #[error("the client saw other events than were written in {0} of its requests")]
+    OtherEvents(u64),
+    #[error("no request succeeded{}", .0.as_ref().map(|error| format!(" ({error})")).unwrap_or_default())]
+    NoneSucceeded(Option<String>),
+    #[error("{}", without_full_stop(.0))]
+    EndedEarly(String),
+}
+
+fn without_full_stop(sentence: &str) -> &str {
+    sentence.trim_end_matches('.')
+}
+
+fn measured(shape: Shape, tls: bool, deadline: i64, stop: &Stop) -> Result<compare::Compared, SelfCheckError> {
+    let engine = Engine::start(&shape, tls).map_err(SelfCheckError::NotStarted)?;
     let silent: Tell = std::rc::Rc::new(|_| ());
     let plan = shape.plan(engine.base_url.clone(), deadline);
     let measured = measure(&plan, None, engine.authority.as_deref(), &silent, stop);
-    let truth = engine.stop().map_err(|error| format!("the reference engine did not say what it did: {error}"));
-    let measured = measured.map_err(|words| words.trim_end_matches('.').to_owned())?;
+    let truth = engine.stop().map_err(SelfCheckError::NoTruth);
+    let measured = measured?;
     if stop.is_wished() {
-        return Err("it was stopped before its end".to_owned());
+        return Err(SelfCheckError::Stopped);
     }
     let compared = compare(&measured.records, &read_truth(&truth?));
     if compared.wrong > 0 {
-        return Err(format!("the client saw other events than were written in {} of its requests", compared.wrong));
+        return Err(SelfCheckError::OtherEvents(compared.wrong));
     }
     if compared.requests == 0 {
-        let error = measured.records.errors.values().next().map(|words| format!(" ({words})")).unwrap_or_default();
-        let why = match measured.ending {
-            Ending::Done => format!("no request succeeded{error}"),
-            Ending::Stopped(words) | Ending::Gone(words) => words.trim_end_matches('.').to_owned(),
-        };
-        return Err(why);
+        return Err(match measured.ending {
+            Ending::Done => SelfCheckError::NoneSucceeded(measured.records.errors.into_values().next()),
+            Ending::Stopped(words) | Ending::Gone(words) => SelfCheckError::EndedEarly(words),
+        });
     }
     Ok(compared)
 }

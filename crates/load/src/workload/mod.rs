@@ -1,6 +1,7 @@
 //! What is asked: prompts of exact lengths or rows of datasets, and the request bodies around them.
 
 mod dataset;
+mod error;
 mod length_fit;
 mod multi_turn;
 mod synthetic;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 pub use self::dataset::{Dataset, Row};
+pub use self::error::WorkloadError;
 pub use self::length_fit::{Wanted, fit};
 pub use self::multi_turn::Turns;
 pub use self::synthetic::{Asked, Listed, Synthetic};

@@ -15,7 +15,7 @@ use crate::address_policy::AddressPolicy;
 use crate::load::{ArrivalProcess, Endpoint, LengthDistribution, LoadSpec, OfferedLoad, Slo};
 
 pub use self::check::PlanError;
-pub use self::header::PlanHeader;
+pub use self::header::{HeaderError, PlanHeader};
 pub use self::of_load::{Source, load_points};
 
 /// A load, from the first warm-up request to the report.
