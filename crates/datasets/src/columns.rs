@@ -17,7 +17,7 @@ pub(super) fn each_row(file: File, row: &mut dyn FnMut(Row) -> bool) {
     let mut number = 0;
     // the reader panics at some damaged files
     let ended = catch_unwind(AssertUnwindSafe(|| rows(file, &mut number, row)));
-    let wrong = ended.unwrap_or_else(|_| Err(ReadError::ParquetDamaged)).err();
+    let wrong = ended.unwrap_or(Err(ReadError::ParquetDamaged)).err();
     if let Some(error) = wrong {
         row((number + 1, Err(error)));
     }

@@ -30,7 +30,6 @@ pub const MAX_FILE_BYTES: u64 = 256 << 20;
 pub const MAX_UNPACKED_BYTES: u64 = 1 << 30;
 /// Longest row, bytes: a million tokens of text.
 pub const MAX_ROW_BYTES: usize = 8 << 20;
-/// Most rows.
 pub const MAX_ROWS: u64 = 1_000_000;
 /// Bad lines that are listed; the rest is counted.
 pub const MAX_LISTED_ERRORS: usize = 50;
@@ -40,7 +39,6 @@ pub const MAX_LISTED_ERRORS: usize = 50;
 pub struct Imported {
     /// How it was recognised.
     pub format: DatasetFormat,
-    /// Rows.
     pub samples: u64,
     /// Rows with a reference output.
     pub with_reference: u64,

@@ -17,9 +17,7 @@ pub(super) const ENVELOPES: [&str; 3] = ["body", "params", "row"];
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(super) enum Normalised {
-    /// A prompt.
     Prompt(DatasetRow),
-    /// An arrival.
     Arrival(TraceRow),
 }
 
@@ -80,7 +78,6 @@ pub(super) fn no_known_column(names: &[String]) -> String {
     )
 }
 
-/// Reads one row.
 pub(super) fn normalised(value: &Value) -> Result<(DatasetFormat, Normalised), RowError> {
     if let Some(object) = value.as_object() {
         if let Some(found) = trace::arrival(object) {

@@ -14,7 +14,6 @@ use super::{MAX_UNPACKED_BYTES, columns, document, kept, python_json, table};
 /// A row as it was read, with its line; or what is wrong there.
 pub(super) type Row = (u64, Result<Parsed, ReadError>);
 
-/// A row's fields.
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) value: Value,
@@ -177,7 +176,7 @@ pub(super) fn parsed(text: &[u8]) -> Result<Parsed, ReadError> {
     })
 }
 
-/// A prompt.
+/// A line of text, which is a prompt as it stands.
 fn plain(text: &[u8]) -> Result<Parsed, ReadError> {
     let text = std::str::from_utf8(text).map_err(|_| ReadError::NotUtf8)?;
     Ok(Parsed { value: Value::from(text), replaced: 0 })

@@ -11,7 +11,6 @@ use super::row;
 use super::rows::{Parsed, Row};
 
 pub(super) const MAX_COLUMNS: usize = 1_000;
-/// Longest header, bytes.
 const MAX_HEADER_BYTES: usize = 1 << 20;
 
 /// Lets no more than a row's length pass until it is told that a row has ended: an open quote would read in the whole file.

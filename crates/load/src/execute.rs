@@ -15,7 +15,6 @@ use dyno_measure::run::RunStatus;
 /// What came of a plan.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The report.
     pub report: Report,
     /// How the load ended.
     pub status: LoadStatus,

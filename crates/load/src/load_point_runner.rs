@@ -37,7 +37,6 @@ impl<'p> LoadPointRunner<'p> {
         self.sidecar
     }
 
-    /// Carries them out.
     pub(super) fn run(&mut self, driver: &mut Driver<'_>, notes: &mut Vec<String>) -> Ending {
         let ending = match self.plan.search() {
             Some((variable, min, max)) => self.search(driver, Search::new(variable, min, max), notes),

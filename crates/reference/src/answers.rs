@@ -17,7 +17,6 @@ use super::{
     tokens,
 };
 
-/// A small answer.
 #[derive(Debug)]
 pub struct Small {
     pub status: u16,

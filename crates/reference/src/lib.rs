@@ -83,7 +83,6 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }

@@ -18,7 +18,6 @@ const LINGER: i64 = 1_000_000_000;
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// There is none.
     Closed,
     /// On its way, TLS included.
     Connecting,
@@ -33,7 +32,6 @@ pub enum Stage {
 pub struct Connection {
     /// Which target it leads to.
     pub target: usize,
-    /// Where it stands.
     pub stage: Stage,
     /// The socket, while there is one.
     pub link: Option<Socket>,

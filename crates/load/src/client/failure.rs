@@ -5,9 +5,7 @@ use dyno_measure::report::ErrorClass;
 /// Why a request counts as an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The class.
     pub class: ErrorClass,
-    /// In words.
     pub words: String,
 }
 

@@ -19,7 +19,6 @@ const END_WAIT: Duration = Duration::from_secs(20);
 
 /// A reference engine that serves. Dropped, it is killed.
 pub(super) struct Engine {
-    /// Where it listens.
     pub base_url: String,
     /// The authority to trust, where it speaks TLS, PEM.
     pub authority: Option<String>,

@@ -45,7 +45,6 @@ const MODEL: &str = "dyno-self-check";
 /// What a check asks of the engine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Shape {
-    /// Streams in flight.
     streams: u32,
     ttft_ms: f64,
     itl_ms: f64,

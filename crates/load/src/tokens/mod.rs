@@ -18,7 +18,7 @@ pub enum Tokens {
     Vllm(Box<Fetch>, String, String),
     /// A `tokenizer.json`, perhaps with a chat template.
     File(Box<file::FileTokens>),
-    /// None.
+    /// No way at all: lengths are estimates.
     Estimate,
 }
 

@@ -22,7 +22,6 @@ pub(super) const DEFAULT_OUTPUT: u32 = 256;
 #[derive(Debug)]
 pub struct Row {
     messages: DatasetRow,
-    /// Output limit.
     pub output_limit: u32,
 }
 

@@ -20,9 +20,7 @@ pub struct Wanted {
     pub asked: Asked,
     /// Share of the input that is shared.
     pub shared: f64,
-    /// Seed.
     pub seed: u64,
-    /// Which endpoint.
     pub endpoint: Endpoint,
     /// Prompts of warm-ups and of measurements; absent where a load point ends by time.
     pub prompts: [Option<u64>; 2],

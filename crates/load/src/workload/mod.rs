@@ -39,9 +39,7 @@ pub struct PromptId {
 /// Where prompts come from.
 #[derive(Debug)]
 pub enum Prompts {
-    /// Made up.
     Synthetic(Arc<Synthetic>),
-    /// Out of datasets.
     Dataset(Arc<Dataset>),
     /// Conversations out of datasets, turn by turn.
     Turns(Turns),
@@ -82,7 +80,6 @@ fn write_synthetic(synthetic: &Synthetic, endpoint: Endpoint, prompt: PromptId, 
     out.extend_from_slice(close);
 }
 
-/// Writes requests.
 #[derive(Debug)]
 pub struct Requests {
     /// Where prompts come from.

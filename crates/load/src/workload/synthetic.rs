@@ -18,7 +18,6 @@ pub enum Asked {
     Drawn {
         /// Input tokens, template included.
         input: LengthSampler,
-        /// Output limits.
         output: LengthSampler,
     },
     /// As a trace lists them, one request after the other.
@@ -32,7 +31,6 @@ pub struct Listed {
     pub at: i64,
     /// Input tokens, template included.
     pub input: u32,
-    /// Output limit.
     pub output: u32,
     /// What its blocks of [`BLOCK`] tokens are: the same number, the same words. Empty: all its own.
     pub blocks: Box<[u64]>,
@@ -115,7 +113,6 @@ impl Synthetic {
         }
     }
 
-    /// Output limit.
     pub fn output_of(&self, prompt: PromptId) -> u32 {
         match &self.asked {
             Asked::Drawn { output, .. } => output.length(key(prompt)),
@@ -165,7 +162,6 @@ impl Synthetic {
         (self.words.len() as u64).saturating_pow(own.min(16))
     }
 
-    /// Appends a prompt.
     pub fn write(&self, prompt: PromptId, out: &mut Vec<u8>) {
         let (count, letters) = self.size(prompt);
         self.write_sized(prompt, count, letters, out);

@@ -136,7 +136,6 @@ impl WriteAhead {
         taken
     }
 
-    /// Bytes that wait.
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
         self.shared.lock().bytes

@@ -18,7 +18,6 @@ const MOST_BURSTINESS: f64 = 1_000.0;
 
 /// Why a value is refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[allow(missing_docs, reason = "the sentences say what is wrong")]
 pub enum ValueError {
     #[error("{title} must be a whole number, {} or more.", grouped(*least))]
     NotWhole { title: String, least: u64 },

@@ -106,7 +106,6 @@ pub struct Plan {
     pub deadline_unix_ns: Option<i64>,
 }
 
-/// One server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanEndpoint {
     /// The node it stands for in records.
@@ -129,7 +128,6 @@ pub struct PlannedCheck {
 /// How requests prove who sends them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanAuth {
-    /// Which header.
     pub header: AuthHeader,
     /// The environment variable that holds the secret.
     pub api_key_env: String,
@@ -165,9 +163,7 @@ pub enum AuthHeader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenLimitField {
-    /// `max_tokens`
     MaxTokens,
-    /// `max_completion_tokens`
     MaxCompletionTokens,
 }
 

@@ -76,10 +76,7 @@ impl PlannedLoad {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Load {
     /// As soon as one ends, the next is sent.
-    Closed {
-        /// Requests in flight.
-        concurrency: u32,
-    },
+    Closed { concurrency: u32 },
     /// On an absolute schedule, whether or not earlier ones have ended.
     Rate {
         /// Requests per second.

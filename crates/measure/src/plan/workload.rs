@@ -29,7 +29,7 @@ pub enum Workload {
     },
     /// Rows of datasets, one dataset after the other, each row once before any is repeated.
     Dataset {
-        /// Which, in order.
+        /// In the order in which they are sent.
         files: Vec<DatasetFile>,
         /// Output limit; absent: the reference's length, else 256.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,12 +58,10 @@ impl Workload {
     }
 }
 
-/// A dataset's normalised rows: a `domain::inventory::DatasetRow` a line; or a trace.
+/// A dataset's normalised rows: a [`crate::dataset::DatasetRow`] a line; or a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetFile {
-    /// Where.
     pub path: PathBuf,
-    /// Which dataset.
     pub id: Uuid,
     /// Its name, for notes.
     #[serde(default)]

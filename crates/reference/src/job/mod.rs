@@ -87,7 +87,6 @@ pub struct Job {
 }
 
 impl Job {
-    /// Prepares the answer.
     pub fn new(shared: &Shared, ask: Ask, fault: Option<Fault>, origin: Origin) -> Result<Self, TooLong> {
         let config = &shared.config;
         let serial = origin.serial;
