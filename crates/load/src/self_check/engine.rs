@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{MODEL, Shape};
+use super::shape::{MODEL, Shape};
 
 /// Longest wait for the engine to listen.
 const START_WAIT: Duration = Duration::from_secs(10);

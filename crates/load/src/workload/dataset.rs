@@ -8,8 +8,8 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-use super::PromptId;
 use super::error::WorkloadError;
+use super::prompt_id::PromptId;
 use crate::tokens::{Tokens, estimate};
 use dyno_measure::dataset::DatasetRow;
 use dyno_measure::load::Endpoint;

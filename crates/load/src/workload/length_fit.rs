@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::error::WorkloadError;
-use super::synthetic::Asked;
+use super::prompt_id::PromptId;
+use super::synthetic::{Asked, Synthetic};
 use super::words::one_token_words;
-use super::{PromptId, Synthetic};
 use crate::tokens::Tokens;
 use dyno_measure::dataset::ChatMessage;
 use dyno_measure::load::Endpoint;

@@ -8,9 +8,9 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::PromptId;
 use super::dataset::{DEFAULT_OUTPUT, read_file, write_text};
 use super::error::WorkloadError;
+use super::prompt_id::PromptId;
 use crate::tokens::{Tokens, estimate};
 use dyno_measure::dataset::{ChatMessage, DatasetRow};
 use dyno_measure::plan::DatasetFile;

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{LengthSampler, PromptId};
+use super::prompt_id::PromptId;
+use dyno_measure::load::LengthSampler;
 
 /// Tokens of one block of a trace's prompt: what its hash ids stand for.
 pub const BLOCK: u32 = 512;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::PromptId;
+use super::prompt_id::PromptId;
 use crate::client::scheduling::stand_behind;
 
 /// Bytes of prompts that wait to be sent; one prompt more may come on top.
