@@ -15,8 +15,8 @@ pub(super) const DEFAULT_OUTPUT: u32 = 256;
 pub enum DemandError {
     #[error("Dataset {0} could not be read: {1}.")]
     Unreadable(String, #[source] std::io::Error),
-    #[error("{0}")]
-    Trace(String),
+    #[error(transparent)]
+    Trace(#[from] dyno_datasets::TraceError),
     #[error("The datasets could not be read: {0}.")]
     BrokeOff(#[from] tokio::task::JoinError),
 }
@@ -43,7 +43,7 @@ pub async fn demand(data_dir: &Path, load: &LoadSpec, sets: &[Dataset]) -> Resul
 
 fn longest_row(name: &str, path: &Path, is_trace: bool, turns: bool, output: Option<u32>) -> Result<u32, DemandError> {
     if is_trace {
-        let rows = dyno_datasets::read_trace(path, name).map_err(DemandError::Trace)?.arrivals;
+        let rows = dyno_datasets::read_trace(path, name)?.arrivals;
         return Ok(rows.iter().map(|row| arrival_tokens(row, output)).max().unwrap_or(0));
     }
     let failed = |error| DemandError::Unreadable(name.to_owned(), error);

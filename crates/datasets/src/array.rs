@@ -27,11 +27,9 @@ pub(super) struct Elements<R> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Elements may follow.
     Within,
     /// The closing bracket was read.
     Closed,
-    /// Nothing more.
     Done,
 }
 

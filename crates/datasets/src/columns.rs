@@ -8,6 +8,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::Type;
 
+use super::read_error::ReadError;
 use super::row;
 use super::rows::{Parsed, Row};
 
@@ -16,19 +17,19 @@ pub(super) fn each_row(file: File, row: &mut dyn FnMut(Row) -> bool) {
     let mut number = 0;
     // the reader panics at some damaged files
     let ended = catch_unwind(AssertUnwindSafe(|| rows(file, &mut number, row)));
-    let wrong = ended.unwrap_or_else(|_| Err("the Parquet file is damaged".to_owned())).err();
-    if let Some(why) = wrong {
-        row((number + 1, Err(why)));
+    let wrong = ended.unwrap_or(Err(ReadError::ParquetDamaged)).err();
+    if let Some(error) = wrong {
+        row((number + 1, Err(error)));
     }
 }
 
-fn rows(file: File, number: &mut u64, row: &mut dyn FnMut(Row) -> bool) -> Result<(), String> {
+fn rows(file: File, number: &mut u64, row: &mut dyn FnMut(Row) -> bool) -> Result<(), ReadError> {
     let reader = SerializedFileReader::new(file).map_err(unreadable)?;
     let schema = reader.metadata().file_metadata().schema();
     let known: Vec<_> = schema.get_fields().iter().filter(|field| row::is_known_field(field.name())).map(Arc::clone).collect();
     if known.is_empty() {
-        let names: Vec<_> = schema.get_fields().iter().map(|field| field.name()).collect();
-        return Err(row::no_known_column(&names));
+        let names = schema.get_fields().iter().map(|field| field.name().to_owned());
+        return Err(ReadError::NoKnownColumn(names.collect()));
     }
     let columns = Type::group_type_builder(schema.name()).with_fields(known).build().map_err(unreadable)?;
     for record in reader.get_row_iter(Some(columns)).map_err(unreadable)? {
@@ -41,10 +42,9 @@ fn rows(file: File, number: &mut u64, row: &mut dyn FnMut(Row) -> bool) -> Resul
     Ok(())
 }
 
-fn unreadable(error: ParquetError) -> String {
+fn unreadable(error: ParquetError) -> ReadError {
     let what = error.to_string();
-    let what: String = what.lines().next().unwrap_or_default().chars().take(200).collect();
-    format!("the Parquet file can't be read: {what}")
+    ReadError::Parquet(what.lines().next().unwrap_or_default().chars().take(200).collect())
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use std::io::BufRead;
 
 use super::array::{Elements, Scan};
+use super::read_error::ReadError;
 use super::row;
-use super::rows::{Row, failed, from_element, parsed, too_long};
+use super::rows::{Row, from_element, parsed};
 
 /// Fields whose list holds rows, however long it is. In an object of a row's length, a list under any name is taken.
-const LISTS: [&str; 17] = [
+static LISTS: [&str; 17] = [
     "data",
     "rows",
     "queries",
@@ -45,7 +46,7 @@ struct Objects<'a, R> {
 }
 
 /// Whether there is more to read.
-type GoOn = Result<bool, String>;
+type GoOn = Result<bool, ReadError>;
 
 /// Hands on the rows of objects that follow one another.
 pub(super) fn each_row<R: BufRead>(source: R, line: u64, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
@@ -54,9 +55,9 @@ pub(super) fn each_row<R: BufRead>(source: R, line: u64, limit: usize, row: &mut
         match objects.object() {
             Ok(true) => {}
             Ok(false) => return,
-            Err(why) => {
+            Err(error) => {
                 let line = objects.line;
-                (objects.row)((line, Err(why)));
+                (objects.row)((line, Err(error)));
                 return;
             }
         }
@@ -64,8 +65,8 @@ pub(super) fn each_row<R: BufRead>(source: R, line: u64, limit: usize, row: &mut
 }
 
 impl<R: BufRead> Objects<'_, R> {
-    fn peek(&mut self) -> Result<Option<u8>, String> {
-        self.source.fill_buf().map(|bytes| bytes.first().copied()).map_err(|error| failed(error.kind()))
+    fn peek(&mut self) -> Result<Option<u8>, ReadError> {
+        Ok(self.source.fill_buf()?.first().copied())
     }
 
     fn consume(&mut self, byte: u8) {
@@ -74,7 +75,7 @@ impl<R: BufRead> Objects<'_, R> {
     }
 
     /// The next byte that is no white space, which stays unread.
-    fn next_mark(&mut self) -> Result<Option<u8>, String> {
+    fn next_mark(&mut self) -> Result<Option<u8>, ReadError> {
         while let Some(byte) = self.peek()? {
             if !byte.is_ascii_whitespace() {
                 return Ok(Some(byte));
@@ -94,16 +95,16 @@ impl<R: BufRead> Objects<'_, R> {
         match mark {
             None => return Ok(false),
             Some(b'{') => self.consume(b'{'),
-            Some(_) => return Err("not JSON: an object is expected here".to_owned()),
+            Some(_) => return Err(ReadError::ObjectExpected),
         }
         let (line, mut text, mut lists, mut handed_on) = (self.line, vec![b'{'], Vec::new(), false);
         loop {
-            let mark = self.next_mark()?.ok_or("the file ends before the object is closed")?;
+            let mark = self.next_mark()?.ok_or(ReadError::ObjectNotClosed)?;
             match mark {
                 b'"' => {
                     let name = self.name()?;
                     if self.next_mark()? != Some(b':') {
-                        return Err("not JSON: a colon is expected here".to_owned());
+                        return Err(ReadError::ColonExpected);
                     }
                     self.consume(b':');
                     let is_list = self.next_mark()? == Some(b'[');
@@ -130,19 +131,18 @@ impl<R: BufRead> Objects<'_, R> {
                         break;
                     }
                 }
-                _ => return Err("not JSON: a field's name is expected here".to_owned()),
+                _ => return Err(ReadError::NameExpected),
             }
         }
         if text.len() > self.limit {
-            let why =
-                format!("{}; rows within an object are read from a list under {}", too_long(self.limit), LISTS[..4].join(", "));
-            return Ok((self.row)((line, Err(why))));
+            let error = ReadError::ObjectTooLong { limit: self.limit, lists: &LISTS[..4] };
+            return Ok((self.row)((line, Err(error))));
         }
         Ok(handed_on || self.hand_on(line, &text, &lists))
     }
 
     /// A field's name with its quotes.
-    fn name(&mut self) -> Result<Vec<u8>, String> {
+    fn name(&mut self) -> Result<Vec<u8>, ReadError> {
         let mut name = Vec::new();
         let mut scan = Scan::default();
         while let Some(byte) = self.peek()? {
@@ -153,14 +153,14 @@ impl<R: BufRead> Objects<'_, R> {
                 return Ok(name);
             }
             if name.len() > MAX_NAME_BYTES {
-                return Err("a field's name is too long".to_owned());
+                return Err(ReadError::NameTooLong);
             }
         }
-        Err("the file ends before the object is closed".to_owned())
+        Err(ReadError::ObjectNotClosed)
     }
 
     /// Copies a value, as far as a row may be long; what ends it stays unread.
-    fn value(&mut self, text: &mut Vec<u8>) -> Result<(), String> {
+    fn value(&mut self, text: &mut Vec<u8>) -> Result<(), ReadError> {
         let mut scan = Scan::default();
         while let Some(byte) = self.peek()? {
             if scan.is_outside() && matches!(byte, b',' | b'}' | b']') {
@@ -172,7 +172,7 @@ impl<R: BufRead> Objects<'_, R> {
                 text.push(byte);
             }
         }
-        Err("the file ends before the object is closed".to_owned())
+        Err(ReadError::ObjectNotClosed)
     }
 
     /// Hands on the rows of a list, whose bracket is next.

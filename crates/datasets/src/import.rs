@@ -25,7 +25,6 @@ pub enum ImportError {
     /// Larger than the limit.
     #[error("file too large")]
     TooLarge,
-    /// Nothing in it.
     #[error("no rows")]
     Empty,
     /// No row has anything to send.
@@ -36,12 +35,7 @@ pub enum ImportError {
     TooManyRows,
     /// Lines that are no good: the first of them, and how many more there are.
     #[error("{} bad lines", listed.len() as u64 + more)]
-    BadLines {
-        /// The first.
-        listed: Vec<LineError>,
-        /// How many more.
-        more: u64,
-    },
+    BadLines { listed: Vec<LineError>, more: u64 },
     /// The disk did not take or deliver it.
     #[error("disk: {0}")]
     Io(#[from] std::io::Error),

@@ -7,6 +7,7 @@ mod document;
 mod import;
 mod kept;
 pub mod python_json;
+mod read_error;
 mod row;
 mod rows;
 mod table;
@@ -21,7 +22,7 @@ use dyno_measure::dataset::{DatasetFormat, DatasetRow, LeftOut, TraceFacts};
 
 pub use builtin::{BUILTIN_NAME, builtin};
 pub use import::{ImportError, LineError, import};
-pub use trace::{Trace, read_trace};
+pub use trace::{Trace, TraceError, read_trace};
 
 /// Largest file that is taken as an upload, bytes.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -29,7 +30,6 @@ pub const MAX_FILE_BYTES: u64 = 256 << 20;
 pub const MAX_UNPACKED_BYTES: u64 = 1 << 30;
 /// Longest row, bytes: a million tokens of text.
 pub const MAX_ROW_BYTES: usize = 8 << 20;
-/// Most rows.
 pub const MAX_ROWS: u64 = 1_000_000;
 /// Bad lines that are listed; the rest is counted.
 pub const MAX_LISTED_ERRORS: usize = 50;
@@ -39,7 +39,6 @@ pub const MAX_LISTED_ERRORS: usize = 50;
 pub struct Imported {
     /// How it was recognised.
     pub format: DatasetFormat,
-    /// Rows.
     pub samples: u64,
     /// Rows with a reference output.
     pub with_reference: u64,

@@ -17,9 +17,7 @@ pub(super) const ENVELOPES: [&str; 3] = ["body", "params", "row"];
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(super) enum Normalised {
-    /// A prompt.
     Prompt(DatasetRow),
-    /// An arrival.
     Arrival(TraceRow),
 }
 
@@ -68,7 +66,7 @@ pub(super) fn is_row(value: &Value) -> bool {
 }
 
 /// That a table has no column that is of use.
-pub(super) fn no_known_column(names: &[&str]) -> String {
+pub(super) fn no_known_column(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(10).map(|name| name.chars().take(40).collect()).collect();
     let more = if names.len() > shown.len() { ", …" } else { "" };
     let known = PROMPT_KEYS.join(", ");
@@ -80,7 +78,6 @@ pub(super) fn no_known_column(names: &[&str]) -> String {
     )
 }
 
-/// Reads one row.
 pub(super) fn normalised(value: &Value) -> Result<(DatasetFormat, Normalised), RowError> {
     if let Some(object) = value.as_object() {
         if let Some(found) = trace::arrival(object) {
@@ -183,7 +180,7 @@ fn alpaca(object: &Map<String, Value>) -> Result<DatasetRow, RowError> {
 }
 
 /// The first reference that is there; an empty one is none.
-fn reference(object: &Map<String, Value>) -> Result<Option<String>, String> {
+fn reference(object: &Map<String, Value>) -> Result<Option<String>, RowError> {
     for key in REFERENCE_KEYS {
         let text = match object.get(key) {
             None | Some(Value::Null) => continue,
@@ -194,9 +191,9 @@ fn reference(object: &Map<String, Value>) -> Result<Option<String>, String> {
             Some(Value::Array(several)) => match several.first() {
                 Some(Value::String(text)) => text.clone(),
                 None => continue,
-                Some(_) => return Err(format!("{key} must be a text or a list of texts")),
+                Some(_) => return Err(format!("{key} must be a text or a list of texts").into()),
             },
-            Some(Value::Object(_)) => return Err(format!("{key} must be a text")),
+            Some(Value::Object(_)) => return Err(format!("{key} must be a text").into()),
         };
         if !text.trim().is_empty() {
             return Ok(Some(text));

@@ -8,12 +8,12 @@ use flate2::bufread::MultiGzDecoder;
 use serde_json::Value;
 
 use super::array::{ArrayError, Element, Elements};
+use super::read_error::ReadError;
 use super::{MAX_UNPACKED_BYTES, columns, document, kept, python_json, table};
 
 /// A row as it was read, with its line; or what is wrong there.
-pub(super) type Row = (u64, Result<Parsed, String>);
+pub(super) type Row = (u64, Result<Parsed, ReadError>);
 
-/// A row's fields.
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) value: Value,
@@ -38,7 +38,7 @@ pub(super) fn each_row_of_file(mut file: File, name: &str, limit: usize, row: &m
     let mut start = [0; 4];
     let is_parquet = file.read_exact(&mut start).is_ok() && start == *b"PAR1";
     if let Err(error) = file.rewind() {
-        row((1, Err(failed(error.kind()))));
+        row((1, Err(error.into())));
     } else if is_parquet {
         columns::each_row(file, row);
     } else {
@@ -76,16 +76,16 @@ fn each_unpacked<R: BufRead>(mut source: R, name: &str, limit: usize, row: &mut 
     let start = match source.fill_buf() {
         Ok(start) => start,
         Err(error) => {
-            row((1, Err(failed(error.kind()))));
+            row((1, Err(error.into())));
             return;
         }
     };
     if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
-        row((1, Err("the file is UTF-16; save it as UTF-8".to_owned())));
+        row((1, Err(ReadError::Utf16)));
         return;
     }
-    if let Some((_, what)) = OTHER_FORMATS.iter().find(|(mark, _)| start.starts_with(mark)) {
-        row((1, Err(format!("the file is {what}"))));
+    if let Some(&(_, what)) = OTHER_FORMATS.iter().find(|(mark, _)| start.starts_with(mark)) {
+        row((1, Err(ReadError::OtherFormat(what))));
         return;
     }
     if start.starts_with(&[0xef, 0xbb, 0xbf]) {
@@ -96,7 +96,7 @@ fn each_unpacked<R: BufRead>(mut source: R, name: &str, limit: usize, row: &mut 
         Ok(Some(found)) => found,
         Ok(None) => return,
         Err(error) => {
-            row((1, Err(failed(error.kind()))));
+            row((1, Err(error.into())));
             return;
         }
     };
@@ -126,7 +126,7 @@ fn is_json(start: &[u8]) -> bool {
 fn objects<R: BufRead>(mut source: R, line: u64, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
     let mut first = Vec::new();
     if let Err(error) = (&mut source).take(limit as u64 + 1).read_until(b'\n', &mut first) {
-        row((line, Err(failed(error.kind()))));
+        row((line, Err(error.into())));
         return;
     }
     let is_whole = first.len() <= limit && !matches!(first.trim_ascii_end().last(), Some(b'{' | b'[' | b','));
@@ -143,13 +143,6 @@ fn extension_of(name: &str) -> String {
     name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default()
 }
 
-pub(super) fn failed(kind: ErrorKind) -> String {
-    if kind == ErrorKind::QuotaExceeded {
-        return format!("the file could not be read: unpacked, it is larger than {} MB", MAX_UNPACKED_BYTES >> 20);
-    }
-    format!("the file could not be read ({kind})")
-}
-
 /// Skips white space; the first byte after it, which stays unread, and its line.
 fn first_byte<R: BufRead>(source: &mut R) -> std::io::Result<Option<(u8, u64)>> {
     let mut line = 1;
@@ -164,9 +157,9 @@ fn first_byte<R: BufRead>(source: &mut R) -> std::io::Result<Option<(u8, u64)>> 
 }
 
 /// A row of JSON.
-pub(super) fn parsed(text: &[u8]) -> Result<Parsed, String> {
+pub(super) fn parsed(text: &[u8]) -> Result<Parsed, ReadError> {
     if std::str::from_utf8(text).is_err() {
-        return Err("not UTF-8".to_owned());
+        return Err(ReadError::NotUtf8);
     }
     let strict = match kept::parse(text) {
         Ok(value) => return Ok(Parsed { value, replaced: 0 }),
@@ -178,14 +171,14 @@ pub(super) fn parsed(text: &[u8]) -> Result<Parsed, String> {
         let error = if strict.is_data() { error } else { strict };
         let what = error.to_string();
         // The place within the row; the row's own line is said already.
-        let what = what.split(" at line ").next().unwrap_or_default();
-        if error.is_data() { what.to_owned() } else { format!("not JSON: {what} (column {})", error.column()) }
+        let what = what.split(" at line ").next().unwrap_or_default().to_owned();
+        if error.is_data() { ReadError::Value(what) } else { ReadError::NotJson { what, column: error.column() } }
     })
 }
 
-/// A prompt.
-fn plain(text: &[u8]) -> Result<Parsed, String> {
-    let text = std::str::from_utf8(text).map_err(|_| "not UTF-8".to_owned())?;
+/// A line of text, which is a prompt as it stands.
+fn plain(text: &[u8]) -> Result<Parsed, ReadError> {
+    let text = std::str::from_utf8(text).map_err(|_| ReadError::NotUtf8)?;
     Ok(Parsed { value: Value::from(text), replaced: 0 })
 }
 
@@ -193,10 +186,10 @@ fn plain(text: &[u8]) -> Result<Parsed, String> {
 pub(super) fn from_element(element: Element, limit: usize) -> Row {
     match element {
         Ok((line, text)) => (line, parsed(&text)),
-        Err((line, ArrayError::TooLong)) => (line, Err(too_long(limit))),
-        Err((line, ArrayError::NotClosed)) => (line, Err("the file ends before the list is closed".to_owned())),
-        Err((line, ArrayError::TextAfter)) => (line, Err("there is text after the end of the list".to_owned())),
-        Err((line, ArrayError::Io(kind))) => (line, Err(failed(kind))),
+        Err((line, ArrayError::TooLong)) => (line, Err(ReadError::TooLong { limit })),
+        Err((line, ArrayError::NotClosed)) => (line, Err(ReadError::ListNotClosed)),
+        Err((line, ArrayError::TextAfter)) => (line, Err(ReadError::TextAfterList)),
+        Err((line, ArrayError::Io(kind))) => (line, Err(ReadError::Io(kind))),
     }
 }
 
@@ -208,15 +201,11 @@ fn array_rows<R: BufRead>(source: R, line: u64, limit: usize, row: &mut dyn FnMu
     }
 }
 
-pub(super) fn too_long(limit: usize) -> String {
-    format!("the row is longer than {} MB", limit >> 20)
-}
-
 fn line_rows<R: BufRead>(
     mut source: R,
     first: u64,
     limit: usize,
-    read_row: fn(&[u8]) -> Result<Parsed, String>,
+    read_row: fn(&[u8]) -> Result<Parsed, ReadError>,
     row: &mut dyn FnMut(Row) -> bool,
 ) {
     let mut text = Vec::new();
@@ -229,21 +218,17 @@ fn line_rows<R: BufRead>(
                 if source.skip_until(b'\n').is_err() {
                     return;
                 }
-                Err(too_long(limit))
+                Err(ReadError::TooLong { limit })
             }
             Ok(_) if text.iter().all(u8::is_ascii_whitespace) => continue,
             Ok(_) => read_row(text.trim_ascii()),
-            Err(error) => Err(failed(error.kind())),
+            Err(error) => Err(error.into()),
         };
-        let broken = read_failed(&next);
+        let broken = matches!(next, Err(ReadError::Io(_)));
         if !row((line, next)) || broken {
             return;
         }
     }
-}
-
-fn read_failed(row: &Result<Parsed, String>) -> bool {
-    row.as_ref().is_err_and(|why| why.starts_with("the file could not be read"))
 }
 
 #[cfg(test)]
@@ -262,6 +247,6 @@ mod tests {
             rows.pop().unwrap()
         };
         assert!(unpacked(34).is_ok());
-        assert!(unpacked(20).unwrap_err().ends_with("unpacked, it is larger than 1024 MB"));
+        assert!(unpacked(20).unwrap_err().to_string().ends_with("unpacked, it is larger than 1024 MB"));
     }
 }

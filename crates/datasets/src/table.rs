@@ -6,12 +6,11 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
+use super::read_error::ReadError;
 use super::row;
-use super::rows::{Parsed, Row, failed, too_long};
+use super::rows::{Parsed, Row};
 
-/// Most columns.
-const MAX_COLUMNS: usize = 1_000;
-/// Longest header, bytes.
+pub(super) const MAX_COLUMNS: usize = 1_000;
 const MAX_HEADER_BYTES: usize = 1 << 20;
 
 /// Lets no more than a row's length pass until it is told that a row has ended: an open quote would read in the whole file.
@@ -38,7 +37,7 @@ pub(super) fn each_row<R: BufRead>(mut source: R, first: u64, extension: &str, l
     let delimiter = match source.fill_buf() {
         Ok(start) => delimiter_of(start, extension),
         Err(error) => {
-            row((first, Err(failed(error.kind()))));
+            row((first, Err(error.into())));
             return;
         }
     };
@@ -57,14 +56,14 @@ pub(super) fn each_row<R: BufRead>(mut source: R, first: u64, extension: &str, l
             Ok(false) => return,
             Ok(true) => {}
             Err(error) => {
-                let why = match error.kind() {
+                let wrong = match error.kind() {
                     csv::ErrorKind::Io(io) if io.kind() == std::io::ErrorKind::FileTooLarge => {
-                        format!("{}; is a quote left open?", too_long(most))
+                        ReadError::TooLongInTable { limit: most }
                     }
-                    csv::ErrorKind::Io(io) => failed(io.kind()),
-                    _ => "the row can't be read".to_owned(),
+                    csv::ErrorKind::Io(io) => ReadError::Io(io.kind()),
+                    _ => ReadError::TableRow,
                 };
-                row((line.max(reader.position().line() + first - 1), Err(why)));
+                row((line.max(reader.position().line() + first - 1), Err(wrong)));
                 return;
             }
         }
@@ -75,8 +74,8 @@ pub(super) fn each_row<R: BufRead>(mut source: R, first: u64, extension: &str, l
                     header = Some(names);
                     true
                 }
-                Err(why) => {
-                    row((line, Err(why)));
+                Err(error) => {
+                    row((line, Err(error)));
                     false
                 }
             },
@@ -111,26 +110,26 @@ pub(super) fn has_header(start: &[u8]) -> bool {
 }
 
 /// The names of the columns, in lower case.
-fn header_of(record: &csv::ByteRecord) -> Result<Vec<String>, String> {
+fn header_of(record: &csv::ByteRecord) -> Result<Vec<String>, ReadError> {
     if record.len() > MAX_COLUMNS {
-        return Err(format!("the header has {} columns; {MAX_COLUMNS} are the most", record.len()));
+        return Err(ReadError::TooManyColumns(record.len()));
     }
     let names = record.iter().map(|name| std::str::from_utf8(name).map(|name| name.trim().to_ascii_lowercase()));
-    let names: Vec<String> = names.collect::<Result<_, _>>().map_err(|_| "not UTF-8".to_owned())?;
+    let names: Vec<String> = names.collect::<Result<_, _>>().map_err(|_| ReadError::NotUtf8)?;
     if names.iter().any(|name| row::is_known_field(name)) {
         return Ok(names);
     }
-    Err(row::no_known_column(&names.iter().map(String::as_str).collect::<Vec<_>>()))
+    Err(ReadError::NoKnownColumn(names))
 }
 
 /// A record as an object with the header's names, as far as they are known.
-fn named(record: &csv::ByteRecord, names: &[String]) -> Result<Value, String> {
+fn named(record: &csv::ByteRecord, names: &[String]) -> Result<Value, ReadError> {
     if record.len() != names.len() {
-        return Err(format!("{} fields, but the header has {}", record.len(), names.len()));
+        return Err(ReadError::FieldCount { fields: record.len(), columns: names.len() });
     }
     let mut object = Map::new();
     for (name, field) in names.iter().zip(record) {
-        let field = std::str::from_utf8(field).map_err(|_| "not UTF-8".to_owned())?;
+        let field = std::str::from_utf8(field).map_err(|_| ReadError::NotUtf8)?;
         if row::is_known_field(name) {
             object.insert(name.clone(), cell(field)?);
         }
@@ -139,7 +138,7 @@ fn named(record: &csv::ByteRecord, names: &[String]) -> Result<Value, String> {
 }
 
 /// A cell is a text, unless it is empty or holds a list, as exported conversations do.
-fn cell(field: &str) -> Result<Value, String> {
+fn cell(field: &str) -> Result<Value, ReadError> {
     if field.is_empty() {
         return Ok(Value::Null);
     }
@@ -148,7 +147,7 @@ fn cell(field: &str) -> Result<Value, String> {
     }
     let list = match super::kept::parse(field.as_bytes()) {
         Ok(list) => Some(list),
-        Err(error) if error.is_data() => return Err(error.to_string()),
+        Err(error) if error.is_data() => return Err(ReadError::Value(error.to_string())),
         Err(_) => None,
     };
     let list = list.filter(|list| list.as_array().is_some_and(|items| items.iter().all(Value::is_object)));

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::import::LineError;
 use super::row::RowError;
 use super::{MAX_ROW_BYTES, MAX_ROWS, rows};
 use dyno_measure::dataset::{DatasetFormat, LeftOut, TraceRow};
@@ -98,13 +99,27 @@ fn number(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|number| number.is_finite())
 }
 
-fn tokens(object: &Map<String, Value>, field: &str, least: u64) -> Result<u32, String> {
+fn tokens(object: &Map<String, Value>, field: &str, least: u64) -> Result<u32, RowError> {
     object
         .get(field)
         .and_then(number)
         .filter(|number| number.fract() == 0.0 && (least as f64..=MOST_TOKENS as f64).contains(number))
         .map(|number| number as u32)
-        .ok_or_else(|| format!("{field} must be a whole number, {least} or more"))
+        .ok_or_else(|| format!("{field} must be a whole number, {least} or more").into())
+}
+
+/// Why a trace can't be played.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    #[error("The trace {name} can't be read: {source}.")]
+    NotRead { name: String, source: std::io::Error },
+    #[error("The trace {0} has more than {MAX_ROWS} rows.")]
+    TooManyRows(String),
+    /// A line is no arrival.
+    #[error("Line {} of the trace {name}: {}.", error.line, error.message)]
+    Line { name: String, error: LineError },
+    #[error("The trace {0} has no arrivals.")]
+    Empty(String),
 }
 
 /// A trace as it is played.
@@ -117,11 +132,8 @@ pub struct Trace {
 }
 
 /// Reads a trace in any form; `name` is what errors call it.
-///
-/// # Errors
-/// When it can't be read, or a line is no arrival, in words for people.
-pub fn read_trace(path: &Path, name: &str) -> Result<Trace, String> {
-    let file = File::open(path).map_err(|error| format!("The trace {name} can't be read: {error}."))?;
+pub fn read_trace(path: &Path, name: &str) -> Result<Trace, TraceError> {
+    let file = File::open(path).map_err(|source| TraceError::NotRead { name: name.to_owned(), source })?;
     let mut arrivals = Vec::new();
     let mut left_out = Vec::new();
     let mut wrong = None;
@@ -133,17 +145,19 @@ pub fn read_trace(path: &Path, name: &str) -> Result<Trace, String> {
         });
         match row {
             Ok(_) if arrivals.len() as u64 >= MAX_ROWS => {
-                wrong = Some(format!("The trace {name} has more than {MAX_ROWS} rows."));
+                wrong = Some(TraceError::TooManyRows(name.to_owned()));
             }
             Ok((_, row)) => arrivals.push(row),
             Err(RowError::Nothing(reason)) => LeftOut::count(&mut left_out, reason),
-            Err(RowError::Unreadable(why)) => wrong = Some(format!("Line {line} of the trace {name}: {why}.")),
+            Err(RowError::Unreadable(message)) => {
+                wrong = Some(TraceError::Line { name: name.to_owned(), error: LineError { line, message } });
+            }
         }
         wrong.is_none()
     });
     match wrong {
-        Some(words) => Err(words),
-        None if arrivals.is_empty() => Err(format!("The trace {name} has no arrivals.")),
+        Some(error) => Err(error),
+        None if arrivals.is_empty() => Err(TraceError::Empty(name.to_owned())),
         None => {
             arrivals.sort_by(|one, other| one.timestamp.total_cmp(&other.timestamp));
             Ok(Trace { arrivals, left_out })
@@ -155,7 +169,7 @@ pub fn read_trace(path: &Path, name: &str) -> Result<Trace, String> {
 mod tests {
     use super::*;
 
-    fn read(name: &str, text: &str) -> Result<Vec<TraceRow>, String> {
+    fn read(name: &str, text: &str) -> Result<Vec<TraceRow>, TraceError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
@@ -173,7 +187,7 @@ mod tests {
         let row = |timestamp, input_length, output_length| TraceRow { timestamp, input_length, output_length, hash_ids: vec![] };
         assert_eq!(trace.arrivals, [row(5_000.0, 472, 0), row(45_500.0, 417, 276)]);
         assert_eq!(trace.left_out, [LeftOut { reason: "the request has no tokens".to_owned(), rows: 1 }]);
-        let error = read("c.csv", "when,how much\n1,2\n").unwrap_err();
+        let error = read("c.csv", "when,how much\n1,2\n").unwrap_err().to_string();
         assert!(error.contains("when, how much") && error.contains("TIMESTAMP") && error.contains("Request tokens"), "{error}");
     }
 
@@ -210,7 +224,7 @@ mod tests {
             ("m.jsonl", "{\"prompt\": \"x\"}", "no arrival"),
             ("m.jsonl", "", "no arrivals"),
         ] {
-            let error = read(name, text).unwrap_err();
+            let error = read(name, text).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         }
         assert!(read_trace(Path::new("/no/such"), "x").is_err());

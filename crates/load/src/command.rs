@@ -274,7 +274,7 @@ pub fn main(args: LoadArgs) -> ExitCode {
     });
     let outcome = match carry_out(&plan, &tell, &stop) {
         Ok(outcome) => outcome,
-        Err(words) => return refuse(spool.as_deref(), &words),
+        Err(error) => return refuse(spool.as_deref(), &error.to_string()),
     };
     if let Some(path) = &plan.report
         && let Err(error) = write_whole(path, &outcome)

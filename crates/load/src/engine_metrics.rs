@@ -60,18 +60,14 @@ const NAMES: [(&str, EngineQuantity, Together); 24] = {
     ]
 };
 
-/// One server's endpoint.
 #[derive(Debug, Clone)]
 pub struct Source {
     /// The node it stands for.
     pub node: String,
-    /// The server.
     pub address: Address,
-    /// The endpoint's path.
     pub path: String,
 }
 
-/// What was read.
 #[derive(Debug, Default)]
 pub struct Reading {
     /// The series, of each node and quantity.
@@ -138,7 +134,6 @@ impl Scraper {
     }
 }
 
-/// Reads one server.
 struct Reader {
     source: Source,
     fetch: Fetch,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::client::drive::Driver;
 use crate::client::phase::{Ending, PhasePlan};
-use crate::execute::Tell;
+use crate::tell::Tell;
 use crate::tokens::Tokens;
 use crate::workload::Prompts;
 use dyno_measure::early_stop::EarlyStop;
@@ -37,7 +37,6 @@ impl<'p> LoadPointRunner<'p> {
         self.sidecar
     }
 
-    /// Carries them out.
     pub(super) fn run(&mut self, driver: &mut Driver<'_>, notes: &mut Vec<String>) -> Ending {
         let ending = match self.plan.search() {
             Some((variable, min, max)) => self.search(driver, Search::new(variable, min, max), notes),

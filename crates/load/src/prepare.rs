@@ -1,6 +1,6 @@
 //! What is looked up and made before the clock starts: addresses, secrets, tokenizers, prompts.
 
-use crate::resolve::resolve;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,19 +9,41 @@ use rustls::pki_types::ServerName;
 
 use crate::client::phase::Target;
 use crate::client::stop::Stop;
-use crate::client::tls::tls_config;
+use crate::client::tls::{TlsError, tls_config};
 use crate::engine_metrics::Source;
-use crate::execute::Tell;
 use crate::fetch::Fetch;
-use crate::tokens::Tokens;
-use crate::workload::{Asked, Dataset, LengthSampler, Played, Prompts, Turns, Wanted, fit, listed};
+use crate::resolve::resolve;
+use crate::tell::Tell;
+use crate::tokens::{TokenizerError, Tokens};
+use crate::workload::{Asked, Dataset, LengthSampler, Played, Prompts, Turns, Wanted, WorkloadError, fit, listed};
 use dyno_measure::address::{Address, AddressError};
 use dyno_measure::events::LoadNews;
 use dyno_measure::events::LogLevel;
 use dyno_measure::load::Endpoint;
-use dyno_measure::plan::AuthHeader;
-use dyno_measure::plan::{Load, Plan, PlannedLoad, TokenizerChoice, Workload};
+use dyno_measure::plan::{AuthHeader, HeaderError, Load, Plan, PlannedLoad, TokenizerChoice, Workload};
 use dyno_measure::records::Records;
+
+/// Why a load can't be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    #[error("The environment variable {0} is not set.")]
+    KeyNotSet(String),
+    #[error("The environment variable {0} holds no usable key.")]
+    KeyNotUsable(String),
+    /// One that may not be connected to.
+    #[error(transparent)]
+    Address(io::Error),
+    #[error("{0} is no name for TLS.")]
+    NoTlsName(String),
+    #[error("The plan names too many endpoints.")]
+    TooManyEndpoints,
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
+}
 
 /// The addresses of the plan's endpoints.
 pub(super) fn addresses_of(plan: &Plan) -> Result<Vec<Address>, AddressError> {
@@ -39,21 +61,20 @@ pub(super) fn metrics_of(plan: &Plan, addresses: &[Address]) -> Vec<Source> {
 }
 
 /// The lines that prove who asks, and those of one's own.
-pub(super) fn header_lines(plan: &Plan) -> Result<String, String> {
+pub(super) fn header_lines(plan: &Plan) -> Result<String, PrepareError> {
     let mut lines = secret_of(plan)?;
     for header in &plan.headers {
-        lines += &header.line(|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
+        lines += &header.line(|name| std::env::var(name).ok())?;
     }
     Ok(lines)
 }
 
-fn secret_of(plan: &Plan) -> Result<String, String> {
+fn secret_of(plan: &Plan) -> Result<String, PrepareError> {
     let Some(auth) = &plan.auth else { return Ok(String::new()) };
-    let secret =
-        std::env::var(&auth.api_key_env).map_err(|_| format!("The environment variable {} is not set.", auth.api_key_env))?;
+    let secret = std::env::var(&auth.api_key_env).map_err(|_| PrepareError::KeyNotSet(auth.api_key_env.clone()))?;
     let secret = secret.trim();
     if secret.is_empty() || secret.bytes().any(|byte| !(0x20..0x7F).contains(&byte)) {
-        return Err(format!("The environment variable {} holds no usable key.", auth.api_key_env));
+        return Err(PrepareError::KeyNotUsable(auth.api_key_env.clone()));
     }
     Ok(match auth.header {
         AuthHeader::Bearer => format!("authorization: Bearer {secret}\r\n"),
@@ -61,9 +82,9 @@ fn secret_of(plan: &Plan) -> Result<String, String> {
     })
 }
 
-pub(super) fn tls_of(plan: &Plan) -> Result<Option<Arc<ClientConfig>>, String> {
+pub(super) fn tls_of(plan: &Plan) -> Result<Option<Arc<ClientConfig>>, TlsError> {
     let needed = plan.endpoints.iter().any(|endpoint| endpoint.base_url.starts_with("https://"));
-    if needed { tls_config(plan.ca.as_deref(), plan.insecure).map(Some).map_err(|error| error.to_string()) } else { Ok(None) }
+    if needed { tls_config(plan.ca.as_deref(), plan.insecure).map(Some) } else { Ok(None) }
 }
 
 /// Short, and different for every run, since the same id twice would mix two runs up in an engine's log.
@@ -80,7 +101,7 @@ pub(super) fn targets_of(
     secret: &str,
     tls: Option<&Arc<ClientConfig>>,
     records: &mut Records,
-) -> Result<Vec<Target>, String> {
+) -> Result<Vec<Target>, PrepareError> {
     let call = match plan.endpoint {
         Endpoint::Chat => "chat/completions",
         Endpoint::Completions => "completions",
@@ -96,13 +117,13 @@ pub(super) fn targets_of(
         let (resolved, dns_error) = match resolve(address) {
             Ok(found) if !found.is_empty() => (found, None),
             Ok(_) => (Vec::new(), Some(format!("the name {} has no address", address.host))),
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Err(error.to_string()),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Err(PrepareError::Address(error)),
             Err(error) => (Vec::new(), Some(format!("the name {} did not resolve: {error}", address.host))),
         };
         let tls = match (address.tls, tls) {
             (true, Some(config)) => {
                 let name =
-                    ServerName::try_from(address.host.clone()).map_err(|_| format!("{} is no name for TLS.", address.host))?;
+                    ServerName::try_from(address.host.clone()).map_err(|_| PrepareError::NoTlsName(address.host.clone()))?;
                 Some((config.clone(), name))
             }
             _ => None,
@@ -114,7 +135,7 @@ pub(super) fn targets_of(
             env!("CARGO_PKG_VERSION"),
         );
         targets.push(Target {
-            node: u16::try_from(node).map_err(|_| "The plan names too many endpoints.".to_owned())?,
+            node: u16::try_from(node).map_err(|_| PrepareError::TooManyEndpoints)?,
             addresses: resolved,
             dns_error,
             tls,
@@ -137,7 +158,7 @@ pub(super) fn tokens_of(
     secret: &str,
     tls: Option<&Arc<ClientConfig>>,
     tell: &Tell,
-) -> Result<Tokens, String> {
+) -> Result<Tokens, PrepareError> {
     match &plan.tokenizer {
         TokenizerChoice::None => Ok(Tokens::Estimate),
         TokenizerChoice::File { path } => {
@@ -166,7 +187,12 @@ pub(super) fn tokens_of(
     }
 }
 
-pub(super) fn prompts_of(plan: &Plan, tokens: &mut Tokens, stop: &Stop, notes: &mut Vec<String>) -> Result<Prompts, String> {
+pub(super) fn prompts_of(
+    plan: &Plan,
+    tokens: &mut Tokens,
+    stop: &Stop,
+    notes: &mut Vec<String>,
+) -> Result<Prompts, PrepareError> {
     let sum = |count: fn(&PlannedLoad) -> Option<u32>| {
         // how many a search sends is not known
         if plan.search().is_some() {

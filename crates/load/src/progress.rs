@@ -143,7 +143,6 @@ impl Progressing {
         due
     }
 
-    /// Tells now.
     pub fn tell(&mut self, _records: &Records, now: i64, in_flight: u32) {
         self.next_tell = now + EVERY;
         let per_event = if self.events_of_ended > 0 { self.tokens as f64 / self.events_of_ended as f64 } else { 1.0 };

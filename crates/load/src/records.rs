@@ -36,7 +36,6 @@ impl RecordFile {
         Ok(Self { path: path.to_owned(), lines, gaps, held_lines: Vec::new(), held_gaps: Vec::new() })
     }
 
-    /// Appends a record.
     pub fn append(&mut self, record: &RequestRecord, gaps: &GapsBuf) -> io::Result<()> {
         serde_json::to_writer(&mut self.held_lines, record)?;
         self.held_lines.push(b'\n');

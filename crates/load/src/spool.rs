@@ -19,7 +19,6 @@ impl Spool {
         Ok(Self { file: OpenOptions::new().create(true).append(true).open(path)? })
     }
 
-    /// Appends an event.
     pub fn write(&self, news: LoadNews) -> io::Result<()> {
         let mut line = serde_json::to_vec(&LoadEvent { at_unix_ns: wall(), news })?;
         line.push(b'\n');

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::rc::Rc;
 
-use crate::execute::{Outcome, Tell};
+use crate::execute::Outcome;
 use crate::spool::Spool;
 use crate::table::table;
+use crate::tell::Tell;
 use dyno_measure::events::{LoadNews, LogLevel, Progress};
 use dyno_measure::report::Phase;
 

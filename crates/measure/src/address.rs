@@ -9,7 +9,6 @@ pub struct Address {
     pub tls: bool,
     /// Name or IP address, without brackets.
     pub host: String,
-    /// Port.
     pub port: u16,
     /// Path that calls are appended to, without a slash at its end: `/v1` where the base URL had none.
     pub base_path: String,
@@ -29,7 +28,6 @@ pub struct AddressError {
 
 /// What is wrong with a base URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "the words say what is wrong")]
 pub enum AddressFault {
     #[error("must begin with http:// or https://")]
     Scheme,

@@ -16,7 +16,6 @@ pub enum Refusal {
     /// This machine, which only a portal with a single user may use unasked.
     #[error("the address is this machine's own (loopback)")]
     Loopback,
-    /// The portal itself.
     #[error("the address is the portal's own")]
     Portal,
 }
@@ -91,7 +90,7 @@ fn is_link_local(address: IpAddr) -> bool {
     /// Metadata services that are not in a link-local range: Azure's, Alibaba's, Oracle's.
     const METADATA_V4: [Ipv4Addr; 3] =
         [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
-    /// AWS's.
+    /// AWS's metadata service over IPv6.
     const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
     match address {
         IpAddr::V4(v4) => v4.is_link_local() || METADATA_V4.contains(&v4),

@@ -62,7 +62,6 @@ impl LeftOut {
 pub struct DatasetRow {
     /// The conversation up to the turn to be answered, as chat messages.
     pub messages: Vec<ChatMessage>,
-    /// The reference answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
     /// What the user says after the answer, turn by turn, where the file has no recorded answers in between.
@@ -101,6 +100,5 @@ pub struct TraceRow {
 pub struct ChatMessage {
     /// `system`, `user` or `assistant`.
     pub role: String,
-    /// The text.
     pub content: String,
 }

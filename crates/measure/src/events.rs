@@ -76,20 +76,16 @@ pub enum LogLevel {
 pub struct LoadEvent {
     /// When it was written, Unix ns.
     pub at_unix_ns: i64,
-    /// What happened.
     #[serde(flatten)]
     pub news: LoadNews,
 }
 
-/// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", content = "data", rename_all = "snake_case")]
 pub enum LoadNews {
     /// The process is up and has read its plan.
     Started {
-        /// Its process id.
         pid: u32,
-        /// Dyno's version.
         version: String,
         /// How many load points there will be.
         load_points: u32,
@@ -98,7 +94,6 @@ pub enum LoadNews {
     Log {
         /// How much it matters.
         level: LogLevel,
-        /// The text.
         line: String,
     },
     /// Prompts are made and connections are open: the load begins.
@@ -116,12 +111,10 @@ pub enum LoadNews {
     LoadPointEnd {
         /// Which, from 0.
         load_point: u32,
-        /// Its figures.
         figures: Box<LoadPoint>,
     },
     /// The end: nothing follows. The report, if there is one, is complete on disk.
     End {
-        /// How.
         status: LoadStatus,
         /// Why, for any end other than ok.
         reason: Option<String>,
@@ -136,6 +129,6 @@ pub enum LoadStatus {
     Ok,
     /// Ended early; measurements were kept.
     Partial,
-    /// Nothing usable.
+    /// Not one request succeeded.
     Failed,
 }

@@ -8,7 +8,6 @@ use crate::statistics::bounds;
 pub struct SloPreset {
     /// The value in forms.
     pub id: &'static str,
-    /// What people read.
     pub title: &'static str,
     /// Time to first token, ms.
     pub ttft_ms: f64,

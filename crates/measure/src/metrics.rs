@@ -3,7 +3,6 @@
 use crate::report::{Distribution, Summary};
 use crate::statistics::bounds::FLOORS;
 
-/// A metric's definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
     /// The name in reports and exports, `ttft_ms` say; also the anchor of its definition.
@@ -228,7 +227,7 @@ pub enum Shown {
     },
     /// Too few samples for it.
     TooFew {
-        /// Independent samples.
+        /// Samples that are independent of each other.
         have: u64,
         /// How many it takes.
         need: u64,

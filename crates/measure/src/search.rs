@@ -18,9 +18,7 @@ const RATE_STEP: f64 = 1.05;
 /// What a load point came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Within the limits.
     Meets,
-    /// Not within them.
     Fails,
     /// Too few samples, or none that count.
     Open,

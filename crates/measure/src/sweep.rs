@@ -12,18 +12,14 @@ use crate::words;
 pub struct Swept {
     /// Its place in the report.
     pub index: usize,
-    /// The offered load.
     pub load: f64,
-    /// Its figures.
     pub point: LoadPoint,
 }
 
 /// The load points of a report by rising load.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sweep {
-    /// What is varied.
     pub varied: LoadVariable,
-    /// The points.
     pub points: Vec<Swept>,
     /// The place in the report of the point that lists show; absent where the figures are not valid: then none is best.
     pub chosen: Option<usize>,

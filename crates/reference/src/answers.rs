@@ -17,7 +17,6 @@ use super::{
     tokens,
 };
 
-/// A small answer.
 #[derive(Debug)]
 pub struct Small {
     pub status: u16,
@@ -48,6 +47,7 @@ pub fn answer(shared: &Shared, request: &Request<'_>) -> Small {
     let config = &shared.config;
     let dialect = config.shape.dialect;
     let path = request.path.strip_prefix("/v1").unwrap_or(request.path);
+    let refused = |error: TokenizeError| Small::error(dialect, 400, &error.to_string());
     match (request.method, path) {
         ("GET", "/health" | "/ping") => {
             let ready_at = shared.started_mono_ns + config.ready_after.as_nanos() as u64;
@@ -72,8 +72,8 @@ pub fn answer(shared: &Shared, request: &Request<'_>) -> Small {
             "model_alias": config.model,
             "build_info": events::FINGERPRINT,
         })),
-        ("POST", "/tokenize") => tokenize(shared, &request.body).unwrap_or_else(|message| Small::error(dialect, 400, &message)),
-        ("POST", "/apply-template") => template(&request.body).unwrap_or_else(|message| Small::error(dialect, 400, &message)),
+        ("POST", "/tokenize") => tokenize(shared, &request.body).unwrap_or_else(refused),
+        ("POST", "/apply-template") => template(&request.body).unwrap_or_else(refused),
         (_, "/health" | "/models" | "/metrics" | "/tokenize" | "/apply-template" | "/version") => {
             Small::error(dialect, 405, "method not allowed")
         }
@@ -103,24 +103,35 @@ struct TokenizeBody<'a> {
     messages: Option<Vec<Message<'a>>>,
 }
 
+/// Why a text is not counted, or a chat not written out; for the caller.
+#[derive(Debug, thiserror::Error)]
+enum TokenizeError {
+    #[error("the body cannot be read: {0}")]
+    Body(#[from] serde_json::Error),
+    #[error("content, prompt or messages is needed")]
+    NoText,
+    #[error("messages is missing")]
+    NoMessages,
+}
+
 /// llama.cpp asks with `content` and gets `tokens`; vLLM with `prompt` or `messages` and gets `count` and more.
-fn tokenize(shared: &Shared, body: &[u8]) -> Result<Small, String> {
-    let body: TokenizeBody<'_> = serde_json::from_slice(body).map_err(|e| format!("the body cannot be read: {e}"))?;
+fn tokenize(shared: &Shared, body: &[u8]) -> Result<Small, TokenizeError> {
+    let body: TokenizeBody<'_> = serde_json::from_slice(body)?;
     if let Some(content) = body.content {
         return Ok(Small::json(&json!({"tokens": tokens::ids(&content)})));
     }
     let ids = match (body.prompt, body.messages) {
         (Some(Text::One(text)), _) => tokens::ids(&text),
         (None, Some(messages)) => tokens::ids(&ask::render(&messages)),
-        _ => return Err("content, prompt or messages is needed".to_owned()),
+        _ => return Err(TokenizeError::NoText),
     };
     let answer = json!({"count": ids.len(), "max_model_len": shared.config.max_model_len, "tokens": ids, "token_strs": null});
     Ok(Small::json(&answer))
 }
 
-fn template(body: &[u8]) -> Result<Small, String> {
-    let body: TokenizeBody<'_> = serde_json::from_slice(body).map_err(|e| format!("the body cannot be read: {e}"))?;
-    let messages = body.messages.ok_or("messages is missing")?;
+fn template(body: &[u8]) -> Result<Small, TokenizeError> {
+    let body: TokenizeBody<'_> = serde_json::from_slice(body)?;
+    let messages = body.messages.ok_or(TokenizeError::NoMessages)?;
     Ok(Small::json(&json!({"prompt": ask::render(&messages)})))
 }
 

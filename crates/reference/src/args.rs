@@ -13,6 +13,21 @@ use super::{
     tls::Certificate,
 };
 
+/// Why an argument is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArgumentError {
+    #[error("must be a number from 0")]
+    NotFromZero,
+    #[error("must be a number from 0 to 1")]
+    NoShare,
+    #[error("BYTES must be a number from 1")]
+    FramingBytes,
+    #[error("must be per-event, every:BYTES, random:BYTES or until-close")]
+    Framing,
+    #[error("environment variable {0} is not set")]
+    KeyNotSet(String),
+}
+
 /// A simulated OpenAI-compatible engine whose timing is exact and known.
 ///
 /// It computes nothing: each token is a word from a short list, written when the schedule says. Use it to check a load
@@ -169,7 +184,7 @@ pub struct EngineArgs {
 
 impl EngineArgs {
     /// What the engine is to be started with.
-    pub fn into_config(self) -> Result<Config, String> {
+    pub fn into_config(self) -> Result<Config, ArgumentError> {
         let base = Shape::of(self.dialect);
         let keep = KeepAlive::of(self.dialect);
         let shape = Shape {
@@ -191,7 +206,7 @@ impl EngineArgs {
         };
         let api_key = match self.api_key_env {
             None => None,
-            Some(name) => Some(std::env::var(&name).map_err(|_| format!("environment variable {name} is not set"))?),
+            Some(name) => Some(std::env::var(&name).map_err(|_| ArgumentError::KeyNotSet(name))?),
         };
         Ok(Config {
             listen: self.listen,
@@ -243,29 +258,30 @@ fn some_duration(ms: f64) -> Option<Duration> {
     (ms > 0.0).then(|| duration(ms))
 }
 
-fn from_zero(text: &str) -> Result<f64, String> {
+fn from_zero(text: &str) -> Result<f64, ArgumentError> {
     match text.parse::<f64>() {
         Ok(number) if (0.0..1e9).contains(&number) => Ok(number),
-        _ => Err("must be a number from 0".to_owned()),
+        _ => Err(ArgumentError::NotFromZero),
     }
 }
 
-fn share(text: &str) -> Result<f64, String> {
+fn share(text: &str) -> Result<f64, ArgumentError> {
     match text.parse::<f64>() {
         Ok(number) if (0.0..=1.0).contains(&number) => Ok(number),
-        _ => Err("must be a number from 0 to 1".to_owned()),
+        _ => Err(ArgumentError::NoShare),
     }
 }
 
-fn framing(text: &str) -> Result<Framing, String> {
+fn framing(text: &str) -> Result<Framing, ArgumentError> {
     let (name, bytes) = text.split_once(':').map_or((text, None), |(name, bytes)| (name, Some(bytes)));
-    let bytes = bytes.map(|b| b.parse::<usize>().ok().filter(|b| *b > 0).ok_or("BYTES must be a number from 1")).transpose()?;
+    let from_one = |bytes: &str| bytes.parse::<usize>().ok().filter(|bytes| *bytes > 0).ok_or(ArgumentError::FramingBytes);
+    let bytes = bytes.map(from_one).transpose()?;
     match (name, bytes) {
         ("per-event", None) => Ok(Framing::PerEvent),
         ("every", Some(bytes)) => Ok(Framing::Every(bytes)),
         ("random", Some(bytes)) => Ok(Framing::Random(bytes)),
         ("until-close", None) => Ok(Framing::UntilClose),
-        _ => Err("must be per-event, every:BYTES, random:BYTES or until-close".to_owned()),
+        _ => Err(ArgumentError::Framing),
     }
 }
 
@@ -283,7 +299,7 @@ mod tests {
 
     fn config(line: &str) -> Result<Config, String> {
         let line = Line::try_parse_from(std::iter::once("dyno").chain(line.split_whitespace())).map_err(|e| e.to_string())?;
-        line.args.into_config()
+        line.args.into_config().map_err(|e| e.to_string())
     }
 
     #[test]

@@ -5,9 +5,30 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::{
-    faults::Fault,
+    faults::{Fault, FaultError},
     tokens::{self, TEMPLATE_TOKENS, TEMPLATE_TOKENS_PER_MESSAGE},
 };
+
+/// Why a call is refused; for the caller.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    #[error("the body cannot be read: {0}")]
+    Body(#[from] serde_json::Error),
+    #[error("messages is missing or empty")]
+    NoMessages,
+    #[error("prompt is missing")]
+    NoPrompt,
+    #[error("only one prompt a request is supported")]
+    SeveralPrompts,
+    #[error("input is missing")]
+    NoInput,
+    #[error("only n = 1 is supported")]
+    SeveralAnswers,
+    #[error("max_tokens must be at least 1")]
+    NoTokens,
+    #[error(transparent)]
+    Fault(#[from] FaultError),
+}
 
 /// Which call it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,33 +179,33 @@ pub fn render(messages: &[Message<'_>]) -> String {
     tokens::render_chat(texts.iter().map(|(role, text)| (*role, text.as_ref())))
 }
 
-/// Reads a call; the error is a sentence for the caller. Block keys are worked out only `with_prefix`.
-pub fn read(api: Api, bytes: &[u8], header_fault: Option<&str>, with_prefix: bool) -> Result<Ask, String> {
-    let body: Body<'_> = serde_json::from_slice(bytes).map_err(|e| format!("the body cannot be read: {e}"))?;
+/// Reads a call. Block keys are worked out only `with_prefix`.
+pub fn read(api: Api, bytes: &[u8], header_fault: Option<&str>, with_prefix: bool) -> Result<Ask, AskError> {
+    let body: Body<'_> = serde_json::from_slice(bytes)?;
     let (prompt_tokens, inputs) = match api {
         Api::Chat => {
-            let messages = body.messages.as_ref().filter(|m| !m.is_empty()).ok_or("messages is missing or empty")?;
+            let messages = body.messages.as_ref().filter(|m| !m.is_empty()).ok_or(AskError::NoMessages)?;
             let words: u32 = messages.iter().map(|m| tokens::count(&m.text()) + TEMPLATE_TOKENS_PER_MESSAGE).sum();
             (words + TEMPLATE_TOKENS, 1)
         }
         Api::Completions => {
-            let prompt = body.prompt.as_ref().ok_or("prompt is missing")?;
+            let prompt = body.prompt.as_ref().ok_or(AskError::NoPrompt)?;
             if prompt.parts() != 1 {
-                return Err("only one prompt a request is supported".to_owned());
+                return Err(AskError::SeveralPrompts);
             }
             (prompt.tokens(), 1)
         }
         Api::Embeddings => {
-            let input = body.input.as_ref().ok_or("input is missing")?;
+            let input = body.input.as_ref().ok_or(AskError::NoInput)?;
             (input.tokens(), input.parts())
         }
     };
     if body.n.is_some_and(|n| n != 1) {
-        return Err("only n = 1 is supported".to_owned());
+        return Err(AskError::SeveralAnswers);
     }
     let max_tokens = body.max_completion_tokens.or(body.max_tokens);
     if max_tokens == Some(0) {
-        return Err("max_tokens must be at least 1".to_owned());
+        return Err(AskError::NoTokens);
     }
     let prefix = match (with_prefix, &body.messages, &body.prompt) {
         (true, Some(messages), _) if api == Api::Chat => tokens::prefix_blocks(&render(messages)),

@@ -4,6 +4,26 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use super::random::{Purpose, fraction};
 
+/// Why a text names no fault, or no rate of one.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum FaultError {
+    /// Which number of which fault.
+    #[error("{what} of fault {fault} is no number")]
+    NoNumber { what: &'static str, fault: String },
+    #[error("status {0} is not between 400 and 599")]
+    Status(u32),
+    #[error("fault {0:?} is not known")]
+    Unknown(String),
+    #[error("fault {0:?} has too many parts")]
+    TooManyParts(String),
+    #[error("a fault is given as NAME=RATE")]
+    NoRate,
+    #[error("rate {0:?} is no number")]
+    RateNoNumber(String),
+    #[error("rate {0} is not between 0 and 1")]
+    Rate(f64),
+}
+
 /// One way to go wrong. "In the middle" is before content event `n / 2` of `n`, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -48,13 +68,14 @@ impl Fault {
 }
 
 impl FromStr for Fault {
-    type Err = String;
+    type Err = FaultError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, FaultError> {
         let mut parts = text.trim().split(':');
         let name = parts.next().unwrap_or("");
-        let mut number = |what: &str| -> Result<Option<u32>, String> {
-            parts.next().map(|part| part.parse().map_err(|_| format!("{what} of fault {name} is no number"))).transpose()
+        let mut number = |what: &'static str| -> Result<Option<u32>, FaultError> {
+            let no_number = |_| FaultError::NoNumber { what, fault: name.to_owned() };
+            parts.next().map(|part| part.parse().map_err(no_number)).transpose()
         };
         let fault = match name {
             "refuse" => Self::Refuse,
@@ -65,7 +86,7 @@ impl FromStr for Fault {
             "status" => {
                 let code = number("status")?.unwrap_or(500);
                 if !(400..600).contains(&code) {
-                    return Err(format!("status {code} is not between 400 and 599"));
+                    return Err(FaultError::Status(code));
                 }
                 Self::Status { code: code as u16, retry_after_s: number("retry-after")? }
             }
@@ -77,9 +98,9 @@ impl FromStr for Fault {
             "stall" => Self::Stall(Duration::from_millis(number("duration")?.unwrap_or(10_000).into())),
             "empty" => Self::Empty,
             "huge" => Self::Huge,
-            _ => return Err(format!("fault {name:?} is not known")),
+            _ => return Err(FaultError::Unknown(name.to_owned())),
         };
-        if parts.next().is_some() { Err(format!("fault {text:?} has too many parts")) } else { Ok(fault) }
+        if parts.next().is_some() { Err(FaultError::TooManyParts(text.to_owned())) } else { Ok(fault) }
     }
 }
 
@@ -114,13 +135,13 @@ pub struct FaultRate {
 }
 
 impl FromStr for FaultRate {
-    type Err = String;
+    type Err = FaultError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (fault, rate) = text.split_once('=').ok_or("a fault is given as NAME=RATE")?;
-        let rate: f64 = rate.trim().parse().map_err(|_| format!("rate {rate:?} is no number"))?;
+    fn from_str(text: &str) -> Result<Self, FaultError> {
+        let (fault, rate) = text.split_once('=').ok_or(FaultError::NoRate)?;
+        let rate: f64 = rate.trim().parse().map_err(|_| FaultError::RateNoNumber(rate.to_owned()))?;
         if !(0.0..=1.0).contains(&rate) {
-            return Err(format!("rate {rate} is not between 0 and 1"));
+            return Err(FaultError::Rate(rate));
         }
         Ok(Self { fault: fault.parse()?, rate })
     }

@@ -33,6 +33,7 @@ use std::{
     io::{self, Write},
     net::{SocketAddr, TcpListener},
     os::fd::OwnedFd,
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
     thread::JoinHandle,
@@ -82,7 +83,6 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -125,14 +125,35 @@ impl Drop for Running {
 pub fn main(args: EngineArgs) -> ExitCode {
     match serve(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            let _ = writeln!(io::stderr(), "error: {message}");
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn serve(args: EngineArgs) -> Result<(), String> {
+/// Why `dyno engine` does not serve, or no longer.
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    #[error(transparent)]
+    Argument(#[from] args::ArgumentError),
+    #[error("cannot serve on {listen}: {source}")]
+    NotStarted { listen: SocketAddr, source: io::Error },
+    #[error("cannot write {}: {source}", file.display())]
+    AuthorityNotWritten { file: PathBuf, source: io::Error },
+    #[error("cannot be ended by signals: {0}")]
+    Signals(#[source] nix::Error),
+    #[cfg(target_os = "linux")]
+    #[error("cannot follow the parent: {0}")]
+    Parent(#[source] nix::Error),
+    #[error("the process that started this has ended")]
+    ParentEnded,
+    /// It ended by itself.
+    #[error(transparent)]
+    Ended(io::Error),
+}
+
+fn serve(args: EngineArgs) -> Result<(), ServeError> {
     if let Some(parent) = args.parent {
         end_with(parent)?;
     }
@@ -140,9 +161,9 @@ fn serve(args: EngineArgs) -> Result<(), String> {
     let authority_file = args.tls_authority.clone();
     let config = args.into_config()?;
     let (listen, model) = (config.listen, config.model.clone());
-    let running = ReferenceEngine::start(config).map_err(|e| format!("cannot serve on {listen}: {e}"))?;
+    let running = ReferenceEngine::start(config).map_err(|source| ServeError::NotStarted { listen, source })?;
     if let Some((file, authority)) = authority_file.as_ref().zip(running.authority()) {
-        std::fs::write(file, authority).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+        std::fs::write(file, authority).map_err(|source| ServeError::AuthorityNotWritten { file: file.clone(), source })?;
     }
     let _ = writeln!(io::stdout(), "reference engine (simulated): model {model} at {}/v1", running.base_url());
     if authority_file.is_none()
@@ -163,25 +184,25 @@ fn serve(args: EngineArgs) -> Result<(), String> {
     while !waiting.is_finished() && !running.is_finished() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    running.stop().map_err(|e| e.to_string())?;
+    running.stop().map_err(ServeError::Ended)?;
     Ok(())
 }
 
 /// Whoever started this may have held back the signals that end it, which are passed on.
-fn unblock_end_signals() -> Result<(), String> {
+fn unblock_end_signals() -> Result<(), ServeError> {
     use nix::sys::signal::{SigSet, Signal};
     let mut set = SigSet::empty();
     set.add(Signal::SIGTERM);
     set.add(Signal::SIGINT);
-    set.thread_unblock().map_err(|e| format!("cannot be ended by signals: {e}"))
+    set.thread_unblock().map_err(ServeError::Signals)
 }
 
 /// Has the kernel kill this process when the one that started it ends.
-fn end_with(parent: i32) -> Result<(), String> {
+fn end_with(parent: i32) -> Result<(), ServeError> {
     #[cfg(target_os = "linux")]
-    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(|e| format!("cannot follow the parent: {e}"))?;
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(ServeError::Parent)?;
     // It may have ended before the line above.
-    if nix::unistd::getppid().as_raw() == parent { Ok(()) } else { Err("the process that started this has ended".to_owned()) }
+    if nix::unistd::getppid().as_raw() == parent { Ok(()) } else { Err(ServeError::ParentEnded) }
 }
 
 /// A listening socket with the longest queue of connections that the system allows.

@@ -95,7 +95,6 @@ impl Metrics {
         self.endings[ending as usize] += 1;
     }
 
-    /// The whole page.
     pub fn render(&self, model: &str, kv_cache_tokens: u64) -> String {
         let model = model.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
         let mut page = Page { text: String::with_capacity(16 * 1024), labels: format!("engine=\"0\",model_name=\"{model}\"") };

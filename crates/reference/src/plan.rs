@@ -7,6 +7,15 @@ use super::{
     tokens,
 };
 
+/// A prompt and its answer are longer than the model's context; in tokens.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the maximum context length is {context} tokens, but {prompt} are in the prompt and {wanted} are asked for")]
+pub struct TooLong {
+    context: u32,
+    prompt: u32,
+    wanted: u32,
+}
+
 /// The answer to one request.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -27,15 +36,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan for the `serial`-th request; `empty` for an answer without content. The error is a sentence.
-    pub fn new(config: &Config, ask: &Ask, serial: u64, empty: bool) -> Result<Self, String> {
+    /// The plan for the `serial`-th request; `empty` for an answer without content.
+    pub fn new(config: &Config, ask: &Ask, serial: u64, empty: bool) -> Result<Self, TooLong> {
         let room = config.max_model_len.saturating_sub(ask.prompt_tokens);
         let wanted = ask.max_tokens.unwrap_or_else(|| config.default_max_tokens.min(room)).max(1);
         if ask.api == Api::Embeddings && ask.prompt_tokens > config.max_model_len || ask.api != Api::Embeddings && wanted > room {
-            return Err(format!(
-                "the maximum context length is {} tokens, but {} are in the prompt and {wanted} are asked for",
-                config.max_model_len, ask.prompt_tokens
-            ));
+            return Err(TooLong { context: config.max_model_len, prompt: ask.prompt_tokens, wanted });
         }
         let tokens = if ask.api == Api::Embeddings || empty {
             0

@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use super::random::{Purpose, fraction};
 
-/// The engine's pace.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timing {
     /// From admission to the first content event of an empty prompt.
     pub ttft: Duration,
-    /// Between two tokens.
     pub itl: Duration,
     /// Added to the first token for each prompt token that the prefix cache does not hold.
     pub prompt_token: Duration,

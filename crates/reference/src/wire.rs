@@ -238,7 +238,6 @@ pub struct Head<'a> {
     pub length: Option<usize>,
     pub chunked: bool,
     pub gzip: bool,
-    /// Says `Connection: close`.
     pub close: bool,
     pub retry_after_s: Option<u32>,
     pub request_id: Option<&'a str>,

@@ -75,7 +75,7 @@ pub async fn first_rows(
     let path = path_of(&app.config.data_dir, id);
     let read = off_thread(move || {
         if dataset.format.is_trace() {
-            let mut arrivals = read_trace(&path, &dataset.name)?.arrivals;
+            let mut arrivals = read_trace(&path, &dataset.name).map_err(|error| error.to_string())?.arrivals;
             arrivals.truncate(count);
             return Ok((Vec::new(), arrivals));
         }

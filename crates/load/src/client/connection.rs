@@ -3,7 +3,8 @@
 use std::io;
 
 use super::exchange::{Exchange, Kept};
-use super::outcome::{Failure, judge};
+use super::failure::Failure;
+use super::outcome::judge;
 use super::refusal::Refusal;
 use super::socket::Socket;
 use crate::stream::http::{Answer, HttpError, is_success};
@@ -17,7 +18,6 @@ const LINGER: i64 = 1_000_000_000;
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// There is none.
     Closed,
     /// On its way, TLS included.
     Connecting,
@@ -32,7 +32,6 @@ pub enum Stage {
 pub struct Connection {
     /// Which target it leads to.
     pub target: usize,
-    /// Where it stands.
     pub stage: Stage,
     /// The socket, while there is one.
     pub link: Option<Socket>,

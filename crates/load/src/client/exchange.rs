@@ -1,6 +1,6 @@
 //! One request while it goes on: what its events mean for the record.
 
-use super::outcome::Failure;
+use super::failure::Failure;
 use crate::stream::chunk::{Chunk, Usage, error_words, tidy};
 use crate::stream::http::is_success;
 use crate::stream::json::unescape_into;
@@ -21,15 +21,13 @@ const LARGEST_ERROR: usize = 16 << 10;
 pub struct Exchange {
     /// The record so far.
     pub row: Row,
-    /// Which prompt.
     pub prompt: PromptId,
     /// Time of the last event of any kind, or of the send.
     pub last_activity: i64,
     /// When the whole request is over at the latest.
     pub lingers_until: Option<i64>,
-    /// `[DONE]` has come.
+    /// The answer is over: `[DONE]` has come, or a whole answer in one piece.
     pub done: bool,
-    /// What went wrong.
     pub failure: Option<Failure>,
     /// Token counts as the engine gives them.
     pub usage: Option<Usage>,
@@ -64,7 +62,6 @@ pub struct Kept {
     pub answer: Vec<u8>,
     /// An answer that is no stream.
     pub body: Vec<u8>,
-    /// The chunk before.
     pub repeat: Repeat,
 }
 

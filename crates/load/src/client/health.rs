@@ -39,7 +39,6 @@ pub struct Health {
 }
 
 impl Health {
-    /// Begins.
     pub fn start() -> Self {
         Self { phase: Phase::begin(), busiest: None, waited: None, longest_turn: 0, turns: [0; 32], reconnects: 0 }
     }
@@ -71,7 +70,6 @@ impl Health {
         self.turns[(64 - micros.leading_zeros()).min(31) as usize] += 1;
     }
 
-    /// The figures.
     pub fn figures(&self, records: &Records, reads: (u64, u64), largest_jump: i64) -> ClientHealth {
         let rss_kib = getrusage(UsageWho::RUSAGE_SELF).map(|usage| usage.max_rss()).ok();
         ClientHealth {

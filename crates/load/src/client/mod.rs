@@ -28,6 +28,7 @@ pub mod clock;
 pub mod connection;
 pub mod drive;
 pub mod exchange;
+pub mod failure;
 pub mod framing;
 pub mod health;
 pub mod outcome;

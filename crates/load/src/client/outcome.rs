@@ -1,25 +1,10 @@
 //! How a request ended, and why it counts as an error.
 
 use super::exchange::{Exchange, Kept};
+use super::failure::Failure;
 use crate::stream::chunk::{error_words, tidy};
 use crate::stream::http::{Head, is_success};
 use dyno_measure::report::{ErrorClass, TokenSource};
-
-/// Why a request counts as an error.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The class.
-    pub class: ErrorClass,
-    /// In words.
-    pub words: String,
-}
-
-impl Failure {
-    /// A failure in words.
-    pub fn new(class: ErrorClass, words: impl Into<String>) -> Self {
-        Self { class, words: words.into() }
-    }
-}
 
 /// Judges an answer that has come to its end, and puts the token counts in their places.
 pub fn judge(exchange: &mut Exchange, head: Option<&Head>, is_stream: bool, embeddings: bool, at: i64, kept: &mut Kept) {

@@ -19,7 +19,7 @@ pub struct Target {
     pub addresses: Vec<SocketAddr>,
     /// Why the name did not resolve.
     pub dns_error: Option<String>,
-    /// For https.
+    /// Absent where requests go over plain HTTP.
     pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     /// Everything of a request before its id.
     pub head: Vec<u8>,
@@ -40,9 +40,7 @@ pub struct Target {
 /// One phase of one load point.
 #[derive(Debug, Clone)]
 pub struct PhasePlan<'a> {
-    /// Which load point.
     pub load_point: u32,
-    /// Warm-up or measured.
     pub phase: Phase,
     /// When requests are sent.
     pub load: &'a Load,
@@ -54,7 +52,6 @@ pub struct PhasePlan<'a> {
     pub ramp: i64,
     /// Seed of the arrivals.
     pub seed: u64,
-    /// The first prompt.
     pub first_prompt: u64,
 }
 
@@ -68,7 +65,6 @@ impl PhasePlan<'_> {
 /// How a phase ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// As planned.
     Done,
     /// Asked to stop, or out of time.
     Stopped(String),

@@ -13,7 +13,6 @@ pub struct Priority {
 }
 
 impl Priority {
-    /// Raises it.
     pub fn raise() -> Self {
         let before = rustix::process::getpriority_process(None).ok().filter(|nice| *nice > NICE);
         // not everybody may

@@ -60,17 +60,13 @@ pub enum Got<'a> {
     /// Bytes, when the kernel received the last of them (monotonic, ns), and whether more may wait. No bytes, when they were
     /// TLS's own business.
     Bytes(&'a [u8], i64, bool),
-    /// Nothing is there.
     Nothing,
     /// The other side has closed; true when it said so in an orderly way.
     Closed,
-    /// The connection broke.
     Broken(io::Error),
-    /// TLS failed.
     Tls(rustls::Error),
 }
 
-/// A connection.
 #[derive(Debug)]
 pub struct Socket {
     stream: TcpStream,

@@ -14,12 +14,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 pub enum TlsError {
     /// The file is not there, or holds no certificate.
     #[error("The certificates of {} can't be read: {words}.", path.display())]
-    Certificates {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong.
-        words: String,
-    },
+    Certificates { path: PathBuf, words: String },
     /// The crypto provider can't be set up.
     #[error("TLS can't be set up: {0}.")]
     Provider(#[from] rustls::Error),

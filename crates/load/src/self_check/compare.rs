@@ -40,7 +40,6 @@ pub(super) fn read_truth(log: &[u8]) -> HashMap<String, Truth> {
         .collect()
 }
 
-/// A client's errors.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Compared {
     /// Requests that could be compared.

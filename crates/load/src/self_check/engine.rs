@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{MODEL, Shape};
+use super::shape::{MODEL, Shape};
 
 /// Longest wait for the engine to listen.
 const START_WAIT: Duration = Duration::from_secs(10);
@@ -19,7 +19,6 @@ const END_WAIT: Duration = Duration::from_secs(20);
 
 /// A reference engine that serves. Dropped, it is killed.
 pub(super) struct Engine {
-    /// Where it listens.
     pub base_url: String,
     /// The authority to trust, where it speaks TLS, PEM.
     pub authority: Option<String>,

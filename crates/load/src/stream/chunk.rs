@@ -10,11 +10,8 @@ pub use super::words::{error_words, secrets_of, strike, tidy};
 pub struct Chunk<'a> {
     /// It carries content, a refusal or tool-call text.
     pub output: bool,
-    /// It carries reasoning.
     pub reasoning: bool,
-    /// Why generation ended.
     pub finish: Option<&'a [u8]>,
-    /// Token counts.
     pub usage: Option<Usage>,
     /// The error object, as it stands.
     pub error: Option<&'a [u8]>,
@@ -34,7 +31,6 @@ struct Suspicion {
     says_so: bool,
     /// It has the field in which FastAPI's servers say what is wrong.
     detail: bool,
-    /// It has words.
     words: bool,
     /// It has a code, a status or a type.
     code: bool,

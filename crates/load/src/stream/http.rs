@@ -25,13 +25,12 @@ pub enum HttpError {
 /// What the head says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Head {
-    /// Status code.
     pub status: u16,
     /// Whether the body is a stream of events.
     pub events: bool,
     /// Whether the connection can serve another request.
     pub keep_alive: bool,
-    /// The `retry-after` header.
+    /// The `retry-after` header as it was sent: seconds or a date.
     pub retry_after: Option<String>,
     /// Where a redirect leads, without a query.
     pub location: Option<String>,

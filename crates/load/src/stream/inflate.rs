@@ -14,7 +14,6 @@ const STEP: usize = 4 << 10;
 /// How a body is packed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Encoding {
-    /// Not at all.
     #[default]
     Identity,
     /// `gzip`, `x-gzip`.
@@ -46,7 +45,6 @@ enum Decoder {
     Deflate(ZlibDecoder<Vec<u8>>),
 }
 
-/// Unpacks one body.
 #[derive(Debug)]
 pub struct Inflate(Decoder);
 

@@ -23,7 +23,6 @@ pub struct Event<'a> {
 #[error("an event of more than 64 MiB")]
 pub struct TooLong;
 
-/// An incremental parser.
 #[derive(Debug, Default)]
 pub struct Sse {
     /// A line whose end has not come yet.

@@ -7,7 +7,21 @@ use tokenizers::Tokenizer;
 use super::template::{Template, TemplateError};
 use dyno_measure::dataset::ChatMessage;
 
-/// A tokenizer file.
+/// Why a tokenizer file can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenizerError {
+    /// The folder holds tokenizers of other forms only, whose names these are.
+    #[error(
+        "A tokenizer.json is needed, and {} has {} instead. Write one with transformers: \
+         AutoTokenizer.from_pretrained(FOLDER, use_fast=True).save_pretrained(FOLDER).",
+        folder.display(),
+        others.join(", ")
+    )]
+    OtherForm { folder: PathBuf, others: Vec<String> },
+    #[error("The tokenizer {} can't be read: {source}.", path.display())]
+    NotRead { path: PathBuf, source: tokenizers::Error },
+}
+
 pub struct FileTokens {
     path: PathBuf,
     tokenizer: Tokenizer,
@@ -15,23 +29,17 @@ pub struct FileTokens {
 }
 
 impl FileTokens {
-    pub(super) fn read(path: &Path) -> Result<Self, String> {
+    pub(super) fn read(path: &Path) -> Result<Self, TokenizerError> {
         let path = if path.is_dir() { path.join("tokenizer.json") } else { path.to_owned() };
         let folder = path.parent().unwrap_or(Path::new("."));
         let is_other = path.file_name().and_then(|name| name.to_str()).is_some_and(is_other_tokenizer);
         if is_other || !path.exists() {
             let others = other_tokenizers(folder);
             if !others.is_empty() {
-                return Err(format!(
-                    "A tokenizer.json is needed, and {} has {} instead. Write one with transformers: \
-                     AutoTokenizer.from_pretrained(FOLDER, use_fast=True).save_pretrained(FOLDER).",
-                    folder.display(),
-                    others.join(", ")
-                ));
+                return Err(TokenizerError::OtherForm { folder: folder.to_owned(), others });
             }
         }
-        let tokenizer =
-            Tokenizer::from_file(&path).map_err(|error| format!("The tokenizer {} can't be read: {error}.", path.display()))?;
+        let tokenizer = Tokenizer::from_file(&path).map_err(|source| TokenizerError::NotRead { path: path.clone(), source })?;
         let template = Template::beside(folder);
         Ok(Self { path, tokenizer, template })
     }
@@ -129,7 +137,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("tokenizer.model"), "x").unwrap();
         for path in [folder.path().to_owned(), folder.path().join("tokenizer.model"), folder.path().join("tokenizer.json")] {
-            let error = FileTokens::read(&path).err().unwrap();
+            let error = FileTokens::read(&path).err().unwrap().to_string();
             assert!(error.contains("tokenizer.json") && error.contains("has tokenizer.model instead"), "{error}");
         }
     }

@@ -7,6 +7,7 @@ mod template;
 use super::fetch::Fetch;
 use dyno_measure::dataset::ChatMessage;
 
+pub use file::TokenizerError;
 pub use template::{TemplateError, check_template, template_text};
 
 /// A way to count.
@@ -17,7 +18,7 @@ pub enum Tokens {
     Vllm(Box<Fetch>, String, String),
     /// A `tokenizer.json`, perhaps with a chat template.
     File(Box<file::FileTokens>),
-    /// None.
+    /// No way at all: lengths are estimates.
     Estimate,
 }
 
@@ -31,7 +32,7 @@ impl Tokens {
     ///
     /// # Errors
     /// When there is none, or it is not understood.
-    pub fn of_file(path: &std::path::Path) -> Result<Self, String> {
+    pub fn of_file(path: &std::path::Path) -> Result<Self, TokenizerError> {
         file::FileTokens::read(path).map(|tokens| Self::File(Box::new(tokens)))
     }
 

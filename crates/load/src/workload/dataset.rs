@@ -8,7 +8,8 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-use super::PromptId;
+use super::error::WorkloadError;
+use super::prompt_id::PromptId;
 use crate::tokens::{Tokens, estimate};
 use dyno_measure::dataset::DatasetRow;
 use dyno_measure::load::Endpoint;
@@ -21,7 +22,6 @@ pub(super) const DEFAULT_OUTPUT: u32 = 256;
 #[derive(Debug)]
 pub struct Row {
     messages: DatasetRow,
-    /// Output limit.
     pub output_limit: u32,
 }
 
@@ -36,14 +36,14 @@ impl Dataset {
     /// no limit.
     ///
     /// # Errors
-    /// When a file can't be read or is not what the plan says, in words for people.
+    /// When a file can't be read or is not what the plan says.
     pub fn read(
         files: &[DatasetFile],
         limit: Option<u32>,
         seed: u64,
         needed: Option<u64>,
         tokens: &mut Tokens,
-    ) -> Result<(Self, Vec<String>), String> {
+    ) -> Result<(Self, Vec<String>), WorkloadError> {
         let mut rows = Vec::new();
         for (number, file) in (1_u64..).zip(files) {
             let mut own = read_file(file)?;
@@ -51,7 +51,7 @@ impl Dataset {
             rows.extend(own);
         }
         if rows.is_empty() {
-            return Err("The datasets have no rows.".to_owned());
+            return Err(WorkloadError::NoRows);
         }
         let mut notes = Vec::new();
         let needed = needed.map_or(rows.len(), |needed| usize::try_from(needed).unwrap_or(usize::MAX).min(rows.len()));
@@ -131,28 +131,29 @@ pub(super) fn write_text(text: &str, out: &mut Vec<u8>) {
     let _ = serde_json::to_writer(out, text);
 }
 
-pub(super) fn read_file(file: &DatasetFile) -> Result<Vec<DatasetRow>, String> {
+pub(super) fn read_file(file: &DatasetFile) -> Result<Vec<DatasetRow>, WorkloadError> {
     let name = if file.name.is_empty() { file.path.display().to_string() } else { file.name.clone() };
-    let opened = File::open(&file.path).map_err(|error| format!("The dataset {name} can't be read: {error}."))?;
+    let not_read = |source| WorkloadError::DatasetNotRead { name: name.clone(), source };
+    let opened = File::open(&file.path).map_err(not_read)?;
     let mut digest = Sha256::new();
     let mut rows = Vec::new();
-    for (number, line) in (1..).zip(BufReader::new(opened).split(b'\n')) {
-        let line = line.map_err(|error| format!("The dataset {name} can't be read: {error}."))?;
+    for (number, line) in (1_u64..).zip(BufReader::new(opened).split(b'\n')) {
+        let line = line.map_err(not_read)?;
         digest.update(&line);
         digest.update(b"\n");
         if line.trim_ascii().is_empty() {
             continue;
         }
         let row: DatasetRow =
-            serde_json::from_slice(&line).map_err(|error| format!("Line {number} of the dataset {name} is no row: {error}."))?;
+            serde_json::from_slice(&line).map_err(|source| WorkloadError::NoRow { name: name.clone(), line: number, source })?;
         if row.messages.is_empty() {
-            return Err(format!("Line {number} of the dataset {name} has no message."));
+            return Err(WorkloadError::NoMessage { name, line: number });
         }
         rows.push(row);
     }
     let digest = hex::encode(digest.finalize());
     if file.sha256.as_ref().is_some_and(|expected| !expected.eq_ignore_ascii_case(&digest)) && !whole_file_matches(file) {
-        return Err(format!("The dataset {name} is not the one that the plan names: its digest differs."));
+        return Err(WorkloadError::OtherDataset(name));
     }
     Ok(rows)
 }

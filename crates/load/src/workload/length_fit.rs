@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::synthetic::Asked;
+use super::error::WorkloadError;
+use super::prompt_id::PromptId;
+use super::synthetic::{Asked, Synthetic};
 use super::words::one_token_words;
-use super::{PromptId, Synthetic};
 use crate::tokens::Tokens;
 use dyno_measure::dataset::ChatMessage;
 use dyno_measure::load::Endpoint;
@@ -19,9 +20,7 @@ pub struct Wanted {
     pub asked: Asked,
     /// Share of the input that is shared.
     pub shared: f64,
-    /// Seed.
     pub seed: u64,
-    /// Which endpoint.
     pub endpoint: Endpoint,
     /// Prompts of warm-ups and of measurements; absent where a load point ends by time.
     pub prompts: [Option<u64>; 2],
@@ -32,8 +31,8 @@ pub struct Wanted {
 /// Makes the prompts; with notes on what could not be made exact.
 ///
 /// # Errors
-/// When the length asked for is below what the template takes, in words for people.
-pub fn fit(wanted: Wanted, tokens: &mut Tokens, stop: &dyn Fn() -> bool) -> Result<(Synthetic, Vec<String>), String> {
+/// When the length asked for is below what the template takes.
+pub fn fit(wanted: Wanted, tokens: &mut Tokens, stop: &dyn Fn() -> bool) -> Result<(Synthetic, Vec<String>), WorkloadError> {
     let Wanted { asked, shared, seed, endpoint, prompts, budget } = wanted;
     let mut synthetic = Synthetic::new(one_token_words(tokens), asked, shared, seed);
     let mut notes = Vec::new();
@@ -50,10 +49,8 @@ pub fn fit(wanted: Wanted, tokens: &mut Tokens, stop: &dyn Fn() -> bool) -> Resu
     };
     let longest = synthetic.asked().longest();
     if least > longest {
-        let what = if endpoint == Endpoint::Chat { "chat template and a single word" } else { "shortest prompt" };
-        return Err(format!(
-            "An input length of {longest} tokens is not possible: the {what} take {least}. Ask for at least {least} input tokens."
-        ));
+        let shortest = if endpoint == Endpoint::Chat { "chat template and a single word" } else { "shortest prompt" };
+        return Err(WorkloadError::InputTooShort { asked: longest, shortest, least });
     }
     match synthetic.raise_least(least) {
         (0, false) => {}

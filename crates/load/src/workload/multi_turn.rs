@@ -8,8 +8,9 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::PromptId;
 use super::dataset::{DEFAULT_OUTPUT, read_file, write_text};
+use super::error::WorkloadError;
+use super::prompt_id::PromptId;
 use crate::tokens::{Tokens, estimate};
 use dyno_measure::dataset::{ChatMessage, DatasetRow};
 use dyno_measure::plan::DatasetFile;
@@ -48,13 +49,13 @@ impl Turns {
     /// Reads the files.
     ///
     /// # Errors
-    /// When a file can't be read or is not what the plan says, in words for people.
+    /// When a file can't be read or is not what the plan says.
     pub fn read(
         files: &[DatasetFile],
         limit: Option<u32>,
         seed: u64,
         tokens: &mut Tokens,
-    ) -> Result<(Self, Vec<String>), String> {
+    ) -> Result<(Self, Vec<String>), WorkloadError> {
         let since = std::time::Instant::now();
         let mut length = |reference: &str| {
             let counted = if since.elapsed().as_secs() < COUNTING_S { tokens.text(reference, false) } else { None };
@@ -67,7 +68,7 @@ impl Turns {
             conversations.extend(rows.into_iter().map(|row| turns_of(row, limit, &mut length)));
         }
         if conversations.is_empty() {
-            return Err("The datasets have no rows.".to_owned());
+            return Err(WorkloadError::NoRows);
         }
         let turns: usize = conversations.iter().map(Vec::len).sum();
         let mut notes = vec![format!(

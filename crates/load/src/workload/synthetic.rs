@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{LengthSampler, PromptId};
+use super::prompt_id::PromptId;
+use dyno_measure::load::LengthSampler;
 
 /// Tokens of one block of a trace's prompt: what its hash ids stand for.
 pub const BLOCK: u32 = 512;
@@ -18,7 +19,6 @@ pub enum Asked {
     Drawn {
         /// Input tokens, template included.
         input: LengthSampler,
-        /// Output limits.
         output: LengthSampler,
     },
     /// As a trace lists them, one request after the other.
@@ -32,7 +32,6 @@ pub struct Listed {
     pub at: i64,
     /// Input tokens, template included.
     pub input: u32,
-    /// Output limit.
     pub output: u32,
     /// What its blocks of [`BLOCK`] tokens are: the same number, the same words. Empty: all its own.
     pub blocks: Box<[u64]>,
@@ -115,7 +114,6 @@ impl Synthetic {
         }
     }
 
-    /// Output limit.
     pub fn output_of(&self, prompt: PromptId) -> u32 {
         match &self.asked {
             Asked::Drawn { output, .. } => output.length(key(prompt)),
@@ -165,7 +163,6 @@ impl Synthetic {
         (self.words.len() as u64).saturating_pow(own.min(16))
     }
 
-    /// Appends a prompt.
     pub fn write(&self, prompt: PromptId, out: &mut Vec<u8>) {
         let (count, letters) = self.size(prompt);
         self.write_sized(prompt, count, letters, out);

@@ -2,7 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::Listed;
+use super::error::WorkloadError;
+use super::synthetic::Listed;
 use dyno_datasets::read_trace;
 use dyno_measure::dataset::LeftOut;
 use dyno_measure::plan::DatasetFile;
@@ -23,13 +24,13 @@ pub struct Played {
 /// Reads a trace; with notes on how it differs from what was recorded.
 ///
 /// # Errors
-/// When it can't be read, or no request is left, in words for people.
-pub fn listed(file: &DatasetFile, played: Played) -> Result<(Vec<Listed>, Vec<String>), String> {
+/// When it can't be read, or no request is left.
+pub fn listed(file: &DatasetFile, played: Played) -> Result<(Vec<Listed>, Vec<String>), WorkloadError> {
     let name = if file.name.is_empty() { file.path.display().to_string() } else { file.name.clone() };
     if let Some(expected) = &file.sha256 {
-        let bytes = std::fs::read(&file.path).map_err(|error| format!("The trace {name} can't be read: {error}."))?;
+        let bytes = std::fs::read(&file.path).map_err(|source| WorkloadError::TraceNotRead { name: name.clone(), source })?;
         if !expected.eq_ignore_ascii_case(&hex::encode(Sha256::digest(&bytes))) {
-            return Err(format!("The trace {name} is not the one that the plan names: its digest differs."));
+            return Err(WorkloadError::OtherTrace(name));
         }
     }
     let trace = read_trace(&file.path, &name)?;
@@ -49,7 +50,7 @@ pub fn listed(file: &DatasetFile, played: Played) -> Result<(Vec<Listed>, Vec<St
         rows.retain(|row| u64::from(row.input_length) + output(row.output_length) <= u64::from(context));
         let left_out = all - rows.len();
         if rows.is_empty() {
-            return Err(format!("All requests of the trace {name} are longer than the model's context, {context} tokens."));
+            return Err(WorkloadError::TraceTooLong { name, context });
         }
         if left_out > 0 {
             notes.push(format!(
@@ -110,9 +111,12 @@ mod tests {
         let (rows, _) = listed(&file, Played { embeddings: true, ..played }).unwrap();
         assert_eq!(rows.len(), 3);
         assert!(
-            listed(&file, Played { context_tokens: Some(5), ..played }).unwrap_err().contains("longer than the model's context")
+            listed(&file, Played { context_tokens: Some(5), ..played })
+                .unwrap_err()
+                .to_string()
+                .contains("longer than the model's context")
         );
         let other = DatasetFile { sha256: Some("00".repeat(32)), ..file };
-        assert!(listed(&other, played).unwrap_err().contains("digest differs"));
+        assert!(listed(&other, played).unwrap_err().to_string().contains("digest differs"));
     }
 }

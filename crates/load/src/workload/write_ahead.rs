@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::PromptId;
+use super::prompt_id::PromptId;
 use crate::client::scheduling::stand_behind;
 
 /// Bytes of prompts that wait to be sent; one prompt more may come on top.
@@ -136,7 +136,6 @@ impl WriteAhead {
         taken
     }
 
-    /// Bytes that wait.
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
         self.shared.lock().bytes
@@ -204,10 +203,27 @@ mod tests {
         }
     }
 
+    /// Waits until the writer rests: no more may be written, or there is nothing more to write. It stands behind everything
+    /// else on the machine, so this takes as long as it takes.
+    fn settled(ahead: &WriteAhead) {
+        let begun = Instant::now();
+        loop {
+            let state = ahead.shared.lock();
+            let has_no_room = state.bytes > MOST_BYTES / 2 || state.written.len() > MOST_PROMPTS / 2;
+            if state.waits && has_no_room || state.next() >= state.end {
+                return;
+            }
+            drop(state);
+            assert!(begun.elapsed() < Duration::from_secs(60), "the writer does not come to rest");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     #[test]
     fn prompts_come_in_any_order_once() {
         let ahead = WriteAhead::start(id(10), Some(6), of_size(20)).unwrap();
         ahead.wait_for_first();
+        settled(&ahead);
         for number in [11, 10, 15, 12] {
             assert_eq!(ahead.take(id(number)).unwrap()[..8], number.to_le_bytes());
         }
@@ -224,7 +240,7 @@ mod tests {
         let (mut taken, mut most) = (0, 0);
         for number in 0..200 {
             if number % 10 == 0 {
-                ahead.wait_for_first();
+                settled(&ahead);
             }
             most = most.max(ahead.bytes());
             taken += u32::from(ahead.take(id(number)).is_some());
@@ -238,15 +254,15 @@ mod tests {
     fn prompts_that_nobody_takes_do_not_stop_the_others() {
         const SIZE: usize = 1 << 20;
         let ahead = WriteAhead::start(id(0), None, of_size(SIZE)).unwrap();
-        ahead.wait_for_first();
+        settled(&ahead);
         let waiting = ahead.shared.lock().written.len() as u64;
         // as many as there are were dropped
         assert_eq!(ahead.take(id(waiting + 5)), None);
-        ahead.wait_for_first();
+        settled(&ahead);
         assert!(ahead.take(id(waiting + 6)).is_some());
 
         let small = WriteAhead::start(id(0), None, of_size(8)).unwrap();
-        small.wait_for_first();
+        settled(&small);
         assert!(small.take(id(5_000)).is_some());
         assert_eq!(small.take(id(0)), None, "too far behind");
         assert!(small.take(id(4_999)).is_some(), "late by one");

@@ -60,6 +60,7 @@ fn a_server_that_comes_late_costs_few_requests() {
     let mut bench = Bench::new(&format!("http://{address}"), 40);
     bench.plan["load_points"][0]["load"]["concurrency"] = 4.into();
     let load = bench.start();
+    bench.wait_for_records(1);
     std::thread::sleep(Duration::from_millis(1500));
     let listener = TcpListener::bind(address).unwrap();
     std::thread::spawn(move || {

@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use super::scripted::{Bench, Scripted, Then, good_answer, say};
+use super::scripted::{Bench, PATIENCE, Scripted, Then, good_answer, say};
 
 fn slow_server() -> Scripted {
     Scripted::start(|_, out| {
@@ -20,26 +20,17 @@ fn slow_server() -> Scripted {
     })
 }
 
-/// Waits until the load has so many records on disk.
-fn wait_for_records(bench: &Bench, least: usize) {
-    let until = Instant::now() + Duration::from_secs(20);
-    let lines = || std::fs::read_to_string(bench.file("requests.ndjson")).map_or(0, |text| text.lines().count());
-    while lines() < least {
-        assert!(Instant::now() < until, "too few records");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn sigterm_keeps_what_was_measured() {
     let server = slow_server();
     let bench = Bench::new(&server.url(), 100_000);
     let load = bench.start();
-    wait_for_records(&bench, 5);
-    let asked = Instant::now();
+    bench.wait_for_records(5);
     kill(Pid::from_raw(load.id() as i32), Signal::SIGTERM).unwrap();
+    let sent = server.seen().len();
     let left = bench.left_by(load);
-    assert!(asked.elapsed() < Duration::from_secs(2));
+    // at most the one that was sent just as the signal came
+    assert!(server.seen().len() <= sent + 1, "{sent} requests were sent before, {} in all", server.seen().len());
     assert_eq!(left.output.status.code(), Some(1));
     assert_eq!(bench.end()["event"], "end");
     assert_eq!(bench.end()["data"]["status"], "partial");
@@ -52,7 +43,7 @@ fn a_killed_load_leaves_records_that_make_a_report() {
     let server = slow_server();
     let bench = Bench::new(&server.url(), 100_000);
     let mut load = bench.start();
-    wait_for_records(&bench, 20);
+    bench.wait_for_records(20);
     load.kill().unwrap();
     load.wait().unwrap();
     assert!(!bench.file("report.json").exists());
@@ -80,15 +71,16 @@ fn a_report_from_records_is_the_report_of_the_process() {
 fn the_deadline_ends_a_load() {
     let server = slow_server();
     let mut bench = Bench::new(&server.url(), 100_000);
-    let in_a_second = std::time::SystemTime::now() + Duration::from_secs(1);
-    bench.plan["deadline_unix_ns"] = json!(in_a_second.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as i64);
+    // time enough for a busy machine to start the load
+    let soon = std::time::SystemTime::now() + Duration::from_secs(3);
+    bench.plan["deadline_unix_ns"] = json!(soon.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as i64);
     let left = bench.run();
     assert_eq!(bench.end()["data"]["status"], "partial");
     assert!(left.report.summary.successful_requests > 0);
 }
 
 #[test]
-fn a_server_that_goes_away_ends_the_load_within_seconds() {
+fn a_server_that_goes_away_ends_the_load() {
     static GONE: AtomicBool = AtomicBool::new(false);
     let real = slow_server();
     // a relay that can be shut like a process that dies
@@ -119,12 +111,13 @@ fn a_server_that_goes_away_ends_the_load_within_seconds() {
     });
     let bench = Bench::new(&format!("http://{address}"), 100_000);
     let load = bench.start();
-    wait_for_records(&bench, 5);
+    bench.wait_for_records(5);
     GONE.store(true, Ordering::SeqCst);
     let _ = std::net::TcpStream::connect(address);
     let since = Instant::now();
     let left = bench.left_by(load);
-    assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
+    // it takes six seconds of failures; nearly an hour if it went on to its end
+    assert!(since.elapsed() < PATIENCE, "{:?}", since.elapsed());
     assert_eq!(bench.end()["data"]["status"], "partial");
     assert!(bench.end()["data"]["reason"].as_str().unwrap().contains("stopped answering"));
     assert!(left.report.summary.failed_requests < 60, "{:?}", left.report.summary.errors);

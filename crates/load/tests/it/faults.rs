@@ -3,8 +3,9 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
-use super::scripted::{Bench, Left, STREAM, Scripted, Then, chunk, good_answer, say, word};
+use super::scripted::{Bench, Left, STREAM, Scripted, Then, chunk, good_answer, say, unix_ns, word};
 
 /// A load of two requests against a server that answers so. The second connection of each fault is as good as its first.
 fn load_on(answer: impl Fn(&mut dyn Write) -> Then + Send + Sync + 'static) -> Left {
@@ -48,10 +49,16 @@ fn http_statuses() {
 
 #[test]
 fn a_refusal_is_sent_again_only_where_that_was_asked_for() {
-    let refused = AtomicU32::new(0);
+    let asked = AtomicU32::new(0);
+    let refused: Arc<Mutex<Vec<i64>>> = Arc::default();
+    let refusals = refused.clone();
     let server = Scripted::start(move |_, out| {
+        let number = asked.fetch_add(1, Ordering::SeqCst);
+        if number.is_multiple_of(2) {
+            refusals.lock().unwrap().push(unix_ns());
+        }
         // Each request is refused once, with and without closing the connection.
-        match refused.fetch_add(1, Ordering::SeqCst) {
+        match number {
             0 => say(out, "HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n", 0),
             2 => {
                 say(out, "HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", 0);
@@ -66,9 +73,13 @@ fn a_refusal_is_sent_again_only_where_that_was_asked_for() {
     bench.plan["retry_429"] = 2.into();
     let left = bench.run();
     assert_eq!(left.records.len(), 2, "{:?}", left.records);
-    for record in &left.records {
+    for (record, refused) in left.records.iter().zip(refused.lock().unwrap().iter()) {
         assert_eq!((record.retries, record.http_status, record.error_class), (Some(1), Some(200), None), "{record:?}");
-        assert!(record.ttft_ms.unwrap() < 900.0, "the wait is no latency of the engine: {record:?}");
+        // the wait of a second is no latency of the engine: its times are those of the second request
+        let sent = record.sent_unix_ns.unwrap();
+        assert!(sent - refused >= 995_000_000, "{refused}: {record:?}");
+        let ttft_ms = (record.first_content_unix_ns.unwrap() - sent) as f64 / 1e6;
+        assert!((record.ttft_ms.unwrap() - ttft_ms).abs() < 1e-3, "{record:?}");
     }
     assert!(left.report.notes.iter().any(|note| note.starts_with("2 times a request was refused by status 429")));
 

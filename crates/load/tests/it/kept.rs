@@ -10,7 +10,8 @@ fn a_connection_closed_between_requests_is_no_error() {
     });
     let left = Bench::new(&server.url(), 20).run();
     assert_eq!((left.report.summary.successful_requests, left.report.summary.failed_requests), (20, 0));
-    assert!(left.report.client.reconnects.unwrap() >= 19, "{:?}", left.report.client);
+    // the last connection's end may come after that of the load
+    assert!((19..=20).contains(&left.report.client.reconnects.unwrap()), "{:?}", left.report.client);
 }
 
 #[test]

@@ -6,11 +6,31 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dyno_measure::report::{Report, RequestRecord};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+/// How long a test waits for what must come: only a program that hangs takes so long, however busy the machine is.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the wall clock shows, ns.
+pub fn unix_ns() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as i64
+}
+
+/// Waits for something.
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// A request as a server saw it.
 #[derive(Debug, Clone)]
@@ -189,6 +209,14 @@ impl Bench {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap()
+    }
+
+    /// Waits until the load has so many records on disk.
+    pub fn wait_for_records(&self, least: usize) {
+        until("records", || {
+            let text = std::fs::read_to_string(self.file("requests.ndjson")).unwrap_or_default();
+            (text.lines().count() >= least).then_some(())
+        });
     }
 
     /// Runs the load to its end.

@@ -3,14 +3,14 @@
 use crate::program::dyno;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dyno_load::report::from_folder;
 use dyno_measure::load::LoadVariable;
 use dyno_measure::plan::Plan;
 use serde_json::{Value, json};
 
-use super::scripted::{Bench, Scripted, Then, good_answer, say};
+use super::scripted::{Bench, Scripted, Then, good_answer, say, until};
 
 /// A server that turns away what comes while so many are in flight already.
 fn server_for(most: usize) -> Scripted {
@@ -106,15 +106,10 @@ fn a_killed_search_says_how_far_it_came() {
     let mut bench = searching(&server.url(), 200, Some(40));
     bench.plan["slo"]["search"]["min"] = json!(2);
     let mut load = bench.start();
-    let begun = Instant::now();
-    let begun_points = || {
+    until("requests of the second load point", || {
         let text = std::fs::read_to_string(bench.file("requests.ndjson")).unwrap_or_default();
-        text.lines().filter(|line| line.contains("\"load_point\":1,")).count()
-    };
-    while begun_points() < 5 {
-        assert!(begun.elapsed() < Duration::from_secs(60));
-        std::thread::sleep(Duration::from_millis(10));
-    }
+        (text.lines().filter(|line| line.contains("\"load_point\":1,")).count() >= 5).then_some(())
+    });
     load.kill().unwrap();
     load.wait().unwrap();
     let plan: Plan = serde_json::from_value(bench.plan.clone()).unwrap();

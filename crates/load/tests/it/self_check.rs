@@ -1,34 +1,17 @@
 //! The client's check against the reference engine before a load, as a process does it.
 
-use std::time::{Duration, Instant};
-
 use dyno_measure::validity::SelfCheck;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use super::scripted::{Bench, Scripted, Then, good_answer, say};
-
-/// Machines that run tests are busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::scripted::{Bench, Scripted, Then, good_answer, say, until};
 
 fn server() -> Scripted {
     Scripted::start(|_, out| {
         say(out, &good_answer(3), 0);
         Then::GoOn
     })
-}
-
-/// Waits for something.
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// Child processes.
@@ -132,10 +115,7 @@ fn a_check_outlives_a_killed_load_beside_its_records() {
     let mut bench = Bench::new(&server.url(), 100_000);
     bench.plan["self_check"] = json!({});
     let mut load = bench.start();
-    until("records", || {
-        let text = std::fs::read_to_string(bench.file("requests.ndjson")).unwrap_or_default();
-        (text.lines().count() >= 3).then_some(())
-    });
+    bench.wait_for_records(3);
     load.kill().unwrap();
     load.wait().unwrap();
     let plan = serde_json::from_value(bench.plan.clone()).unwrap();

@@ -51,7 +51,6 @@ impl LengthDistribution {
 
 /// Why a distribution that was written as a word is not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "the words say what is wrong")]
 pub enum LengthTextError {
     #[error("write fixed, uniform:MIN, normal:MEAN,STD or lognormal:MEAN,STD")]
     Kind,

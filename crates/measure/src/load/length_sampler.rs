@@ -65,12 +65,11 @@ impl LengthSampler {
         }
     }
 
-    /// Whether lengths differ.
     pub fn is_spread(&self) -> bool {
         !matches!(self.shape, Shape::Fixed) && self.least < self.most
     }
 
-    /// Longest length.
+    /// Longest length that is drawn, tokens.
     pub fn most(&self) -> u32 {
         self.most
     }

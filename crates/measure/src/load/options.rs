@@ -15,41 +15,33 @@ use crate::words;
 pub enum Kind {
     /// A whole number within bounds; without an upper one where that is the largest.
     Whole {
-        /// Least.
         least: u64,
-        /// Most.
         most: u64,
     },
     /// A number above 0.
     Positive {
-        /// Most.
         most: f64,
     },
     /// A number that may be 0.
     FromZero {
-        /// Most.
         most: f64,
     },
     /// True or false, each with what people read, where it is worth a word.
     Switch {
-        /// Of true.
+        /// What people read where it is true.
         yes: &'static str,
-        /// Of false.
+        /// What people read where it is false; absent where that is not worth a word.
         no: Option<&'static str>,
     },
     /// One of these names, each with what people read.
     Choice(&'static [(&'static str, &'static str)]),
     /// Ids of datasets.
     Datasets,
-    /// [`super::Arrival`].
     Arrival,
     /// A list of [`super::OfferedLoad`].
     LoadPoints,
-    /// [`super::Slo`].
     Limits,
-    /// [`super::Prefix`].
     Prefix,
-    /// [`LengthDistribution`].
     Lengths,
 }
 
@@ -60,7 +52,6 @@ pub struct Flag {
     pub name: &'static str,
     /// What stands for its value; empty for a switch.
     pub value: &'static str,
-    /// What it does.
     pub help: &'static str,
     /// What holds without it.
     pub default: Option<&'static str>,

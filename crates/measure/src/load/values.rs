@@ -19,7 +19,6 @@ const MOST_DATASETS: usize = 100;
 
 /// Why a value is refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[allow(missing_docs, reason = "the sentences say what is wrong")]
 pub enum ValueError {
     #[error("{title} must be a whole number, {} or more.", grouped(*least))]
     NotWhole { title: String, least: u64 },

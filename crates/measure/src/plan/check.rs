@@ -7,7 +7,6 @@ use crate::load::{Endpoint, LengthError};
 
 /// Why a plan can't be carried out.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[allow(missing_docs, reason = "the sentences say what is wrong")]
 pub enum PlanError {
     #[error("The plan names no endpoint.")]
     NoEndpoint,

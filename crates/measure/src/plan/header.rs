@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 /// A header that is added to each request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanHeader {
-    /// Its name.
     pub name: String,
     /// Its value; absent where the environment has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

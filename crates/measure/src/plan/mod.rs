@@ -4,7 +4,9 @@
 mod check;
 mod header;
 mod of_load;
+mod planned_load;
 mod search;
+mod workload;
 
 use std::path::PathBuf;
 
@@ -12,11 +14,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::address_policy::AddressPolicy;
-use crate::load::{ArrivalProcess, Endpoint, LengthDistribution, LoadSpec, OfferedLoad, Slo};
+use crate::load::{Endpoint, Slo};
 
 pub use self::check::PlanError;
-pub use self::header::PlanHeader;
+pub use self::header::{HeaderError, PlanHeader};
 pub use self::of_load::{Source, load_points};
+pub use self::planned_load::{Load, PlannedLoad};
+pub use self::workload::{DatasetFile, Workload};
 
 /// A load, from the first warm-up request to the report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,7 +106,6 @@ pub struct Plan {
     pub deadline_unix_ns: Option<i64>,
 }
 
-/// One server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanEndpoint {
     /// The node it stands for in records.
@@ -125,138 +128,9 @@ pub struct PlannedCheck {
 /// How requests prove who sends them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanAuth {
-    /// Which header.
     pub header: AuthHeader,
     /// The environment variable that holds the secret.
     pub api_key_env: String,
-}
-
-/// Where prompts come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Workload {
-    /// Made up, at exact lengths, every one different.
-    Synthetic {
-        /// Input tokens as the engine counts, chat template included; the longest where lengths are spread.
-        input_tokens: u32,
-        /// Output limit; the longest where limits are spread.
-        output_tokens: u32,
-        /// How input lengths are spread; absent: all are the longest.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        input_lengths: Option<LengthDistribution>,
-        /// How output limits are spread; absent: all are the longest.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        output_lengths: Option<LengthDistribution>,
-        /// Share of the input that all prompts begin with, 0 to 1.
-        #[serde(default)]
-        shared_prefix: f64,
-    },
-    /// Rows of datasets, one dataset after the other, each row once before any is repeated.
-    Dataset {
-        /// Which, in order.
-        files: Vec<DatasetFile>,
-        /// Output limit; absent: the reference's length, else 256.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        max_output_tokens: Option<u32>,
-        /// Conversations are played turn by turn, with the model's own answers; the concurrency counts conversations.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        multi_turn: bool,
-    },
-    /// Made up, with the arrivals and lengths of a trace; goes with [`Load::Trace`].
-    Trace {
-        /// Azure's table or Mooncake's lines.
-        file: DatasetFile,
-        /// Most output tokens of a request, whatever the trace says.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        max_output_tokens: Option<u32>,
-        /// The model's context: requests that are longer, input and output together, are left out.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        context_tokens: Option<u32>,
-    },
-}
-
-/// A dataset's normalised rows: a `domain::inventory::DatasetRow` a line; or a trace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DatasetFile {
-    /// Where.
-    pub path: PathBuf,
-    /// Which dataset.
-    pub id: Uuid,
-    /// Its name, for notes.
-    #[serde(default)]
-    pub name: String,
-    /// Digest of the file, hex; checked where given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-    /// What is to be said of its rows in the report: how many were left out and why.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
-}
-
-/// One load point: its load, its warm-up, its end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PlannedLoad {
-    /// When requests are sent.
-    pub load: Load,
-    /// Requests before the measurement; absent: as many as are in flight (with a rate: a second's worth).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warmup_requests: Option<u32>,
-    /// Requests to measure; absent, and no duration either: ten times the concurrency, at least 100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub num_requests: Option<u32>,
-    /// Or how long requests are sent, seconds; those in flight then are awaited.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub duration_s: Option<f64>,
-}
-
-/// When requests are sent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Load {
-    /// As soon as one ends, the next is sent.
-    Closed {
-        /// Requests in flight.
-        concurrency: u32,
-    },
-    /// On an absolute schedule, whether or not earlier ones have ended.
-    Rate {
-        /// Requests per second.
-        rate: f64,
-        /// How the gaps are drawn.
-        #[serde(default)]
-        process: ArrivalProcess,
-        /// Shape of the gamma distribution; 1 is Poisson.
-        #[serde(default = "unit")]
-        burstiness: f64,
-        /// Most requests in flight; arrivals over it are dropped and counted.
-        #[serde(default = "default_cap")]
-        max_in_flight: u32,
-    },
-    /// When the workload's trace says, on an absolute schedule.
-    Trace {
-        /// How many times as fast as it was recorded.
-        #[serde(default = "unit")]
-        time_scale: f64,
-        /// Most requests in flight; arrivals over it are dropped and counted.
-        #[serde(default = "default_cap")]
-        max_in_flight: u32,
-    },
-}
-
-impl Load {
-    /// Requests in flight, or per second; absent for a trace, which has no single load.
-    pub fn offered(&self) -> Option<OfferedLoad> {
-        match *self {
-            Self::Closed { concurrency } => Some(OfferedLoad::Concurrency { concurrency }),
-            Self::Rate { rate, .. } => Some(OfferedLoad::Rate { rate }),
-            Self::Trace { .. } => None,
-        }
-    }
-
-    /// Whether requests are sent on a schedule.
-    pub fn is_open(&self) -> bool {
-        matches!(self, Self::Rate { .. } | Self::Trace { .. })
-    }
 }
 
 /// How lengths are counted.
@@ -275,9 +149,6 @@ pub enum TokenizerChoice {
     None,
 }
 
-/// Requests before a trace, at most: enough to have connections and engine awake.
-const TRACE_WARMUP: u32 = 16;
-
 /// How a request proves who sends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -292,9 +163,7 @@ pub enum AuthHeader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenLimitField {
-    /// `max_tokens`
     MaxTokens,
-    /// `max_completion_tokens`
     MaxCompletionTokens,
 }
 
@@ -329,74 +198,12 @@ fn max_tokens() -> TokenLimitField {
 fn one() -> u64 {
     1
 }
-fn unit() -> f64 {
-    1.0
-}
 fn two_minutes() -> f64 {
     120.0
 }
 fn ten_minutes() -> f64 {
     600.0
 }
-fn default_cap() -> u32 {
-    1024
-}
-
-impl Workload {
-    /// Made up, all of the same lengths, nothing shared.
-    pub fn synthetic(input_tokens: u32, output_tokens: u32) -> Self {
-        Self::Synthetic { input_tokens, output_tokens, input_lengths: None, output_lengths: None, shared_prefix: 0.0 }
-    }
-}
-
-impl PlannedLoad {
-    /// A closed loop with every default.
-    pub fn closed(concurrency: u32) -> Self {
-        Self { load: Load::Closed { concurrency }, warmup_requests: None, num_requests: None, duration_s: None }
-    }
-
-    /// The same with so many requests at least, where neither their number nor a duration is fixed.
-    #[must_use]
-    pub fn with_at_least(mut self, requests: u64) -> Self {
-        if self.num_requests.is_none() && self.duration_s.is_none() {
-            let least = u32::try_from(requests).unwrap_or(u32::MAX);
-            self.num_requests = self.requests().map(|requests| requests.max(least));
-        }
-        self
-    }
-
-    /// The load: requests in flight, or per second. A trace has no single load: not a number.
-    pub fn at(&self) -> f64 {
-        self.load.offered().map_or(f64::NAN, OfferedLoad::value)
-    }
-
-    /// Most requests in flight.
-    pub fn cap(&self) -> u32 {
-        match self.load {
-            Load::Closed { concurrency } => concurrency,
-            Load::Rate { max_in_flight, .. } | Load::Trace { max_in_flight, .. } => max_in_flight,
-        }
-    }
-
-    /// Requests to measure; absent where the load ends by time, or with its trace.
-    pub fn requests(&self) -> Option<u32> {
-        match (self.num_requests, self.duration_s) {
-            (Some(number), _) => Some(number),
-            (None, Some(_)) => None,
-            (None, None) => self.load.offered().map(|load| LoadSpec::default_requests(load.scale())),
-        }
-    }
-
-    /// Requests before the measurement.
-    pub fn warmup(&self) -> u32 {
-        self.warmup_requests.unwrap_or_else(|| match self.load {
-            Load::Closed { concurrency } => concurrency,
-            Load::Rate { rate, max_in_flight, .. } => (rate.ceil() as u32).clamp(1, max_in_flight.max(1)),
-            Load::Trace { max_in_flight, .. } => max_in_flight.min(TRACE_WARMUP),
-        })
-    }
-}
-
 impl Plan {
     /// A plan with every default; whom it asks is left open.
     pub fn new(workload: Workload, load_points: Vec<PlannedLoad>) -> Self {
@@ -440,6 +247,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::LengthDistribution;
 
     #[test]
     fn a_short_plan_is_enough() {

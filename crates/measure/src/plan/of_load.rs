@@ -11,9 +11,7 @@ pub enum Source {
     Synthetic,
     /// These datasets, one after the other.
     Datasets(Vec<DatasetFile>),
-    /// A trace.
     Trace {
-        /// Its file.
         file: DatasetFile,
         /// The model's context, where it is known.
         context_tokens: Option<u32>,

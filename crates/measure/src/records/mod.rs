@@ -20,7 +20,6 @@ pub struct Row {
     pub load_point: u32,
     /// Index of the node.
     pub node: u16,
-    /// Warm-up or measured.
     pub phase: Phase,
     /// Planned arrival, of an open loop.
     pub scheduled: Option<i64>,
@@ -50,17 +49,16 @@ pub struct Row {
     pub cached: Option<u32>,
     /// Input length asked for.
     pub requested_input: Option<u32>,
-    /// Output limit.
+    /// Output limit asked for, tokens.
     pub requested_output: Option<u32>,
     /// Where the output count came from.
     pub source: Option<TokenSource>,
     /// Whether its events contradict the engine's own count tenfold. Not part of the record.
     pub doubted: bool,
-    /// Why generation ended.
     pub finish: Option<&'static str>,
     /// Why it counts as an error.
     pub error: Option<ErrorClass>,
-    /// The answer's status.
+    /// HTTP status of the answer.
     pub status: Option<u16>,
     /// Seconds after which the server wants to be asked again.
     pub retry_after_s: Option<f32>,
@@ -154,7 +152,6 @@ impl Row {
     }
 }
 
-/// Nanoseconds as milliseconds.
 pub fn ms(nanoseconds: i64) -> f64 {
     nanoseconds as f64 / 1e6
 }
@@ -175,7 +172,7 @@ pub struct Records {
 }
 
 impl Records {
-    /// Keeps a request.
+    /// Keeps a request; gives its place in `rows`.
     pub fn push(&mut self, row: Row, gaps: &GapsBuf, error: Option<String>) -> usize {
         let index = self.rows.len();
         self.rows.push(row);

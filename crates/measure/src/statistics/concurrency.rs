@@ -5,7 +5,6 @@
 pub struct Step {
     /// When, ns.
     pub at: i64,
-    /// How many.
     pub in_flight: u64,
 }
 

@@ -10,18 +10,15 @@ use crate::report::{Distribution, ErrorClass, Lengths, SteadyState, Summary, Tok
 /// Which requests, and what they were meant to do.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
-    /// All requests.
     pub records: &'a Records,
     /// Indices of those that count.
     pub rows: &'a [usize],
     /// The offered load of these requests; absent for a part of them (one node's, say).
     pub load: Option<&'a Load>,
-    /// Latency limits.
     pub slo: Option<&'a Slo>,
 }
 
 impl<'a> Scope<'a> {
-    /// The requests themselves.
     pub fn iter(&self) -> impl Iterator<Item = &'a Row> + use<'a> {
         let records = self.records;
         self.rows.iter().map(|index| &records.rows[*index])

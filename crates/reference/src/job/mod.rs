@@ -10,7 +10,7 @@ use super::{
     events::{Chunks, Usage},
     faults::Fault,
     metrics::Ending,
-    plan::Plan,
+    plan::{Plan, TooLong},
     shared::Shared,
     truth::{Kind, TruthEvent, TruthRecord},
     wire::{Framer, Head, Io, Sent, write_head},
@@ -87,8 +87,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// Prepares the answer; the error is a sentence for the caller.
-    pub fn new(shared: &Shared, ask: Ask, fault: Option<Fault>, origin: Origin) -> Result<Self, String> {
+    pub fn new(shared: &Shared, ask: Ask, fault: Option<Fault>, origin: Origin) -> Result<Self, TooLong> {
         let config = &shared.config;
         let serial = origin.serial;
         let plan = Plan::new(config, &ask, serial, fault == Some(Fault::Empty))?;

@@ -82,14 +82,14 @@ impl Server {
         let serial = self.requests;
         self.requests += 1;
         let mut failure = None;
-        let asked =
-            ask::read(api, &request.body, request.fault, config.prefix_cache).map_err(|message| (400, message)).and_then(|ask| {
-                let strict = matches!(dialect, Dialect::Vllm | Dialect::OpenAi);
-                match &ask.model {
-                    Some(model) if strict && *model != config.model => Err((404, format!("the model `{model}` does not exist"))),
-                    _ => Ok(ask),
-                }
-            });
+        let asked = ask::read(api, &request.body, request.fault, config.prefix_cache);
+        let asked = asked.map_err(|error| (400, error.to_string())).and_then(|ask| {
+            let strict = matches!(dialect, Dialect::Vllm | Dialect::OpenAi);
+            match &ask.model {
+                Some(model) if strict && *model != config.model => Err((404, format!("the model `{model}` does not exist"))),
+                _ => Ok(ask),
+            }
+        });
         let job = asked.and_then(|ask| {
             let fault = ask.fault.or_else(|| faults::for_request(&config.faults, config.seed, serial));
             if let Some(Fault::Refuse | Fault::Reset | Fault::Close | Fault::Garbage | Fault::Status { .. }) = fault {
@@ -112,7 +112,7 @@ impl Server {
                 keep_alive: (keep.max_requests.is_some() || keep.idle.is_some())
                     .then(|| (keep.idle.map_or(3600, |idle| idle.as_secs()), left)),
             };
-            Job::new(&self.shared, ask, fault, origin).map_err(|message| (400, message))
+            Job::new(&self.shared, ask, fault, origin).map_err(|error| (400, error.to_string()))
         });
         match (job, failure) {
             (Err((status, message)), _) => {

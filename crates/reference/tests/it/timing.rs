@@ -51,7 +51,7 @@ fn due_times_follow_the_settings_exactly() {
     assert!(record.events.windows(2).all(|w| w[0].mono_ns <= w[1].mono_ns));
     let offset = |mono: u64, unix: u64| unix.abs_diff(mono);
     let clocks = offset(record.received_mono_ns, record.received_unix_ns);
-    assert!(record.events.iter().all(|e| offset(e.mono_ns, e.unix_ns).abs_diff(clocks) < 50_000_000));
+    assert!(record.events.iter().all(|e| offset(e.mono_ns, e.unix_ns).abs_diff(clocks) < 1_000_000_000));
     assert_eq!(record.events.iter().map(|e| e.kind).next_back(), Some(Kind::Done));
 }
 
@@ -69,8 +69,11 @@ fn a_batch_limit_queues_first_come_first_served() {
             client
         })
         .collect();
-    let page = Client::connect(addr).get("/metrics");
-    assert!(page.text().contains("vllm:num_requests_running{engine=\"0\",model_name=\"m\"} 1\n"), "{}", page.text());
+    let mut watcher = Client::connect(addr);
+    let running = "vllm:num_requests_running{engine=\"0\",model_name=\"m\"} 1\n";
+    while !watcher.get("/metrics").text().contains(running) {
+        assert!(!threads.iter().all(thread::JoinHandle::is_finished), "no request was seen running");
+    }
     for client in threads {
         client.join().unwrap();
     }
@@ -88,11 +91,12 @@ fn a_batch_limit_queues_first_come_first_served() {
 fn load_slows_down_and_lock_step_aligns() {
     let timing = Timing { slowdown: 1.0, lock_step: true, ..quick(Dialect::Vllm).timing };
     let engine = ReferenceEngine::start(Config { timing, ..quick(Dialect::Vllm) }).unwrap();
-    let addr = engine.addr();
-    let threads: Vec<_> =
-        (0..2).map(|_| thread::spawn(move || Client::connect(addr).post("/v1/chat/completions", "", &chat(300)))).collect();
-    for client in threads {
-        client.join().unwrap();
+    let body = chat(300);
+    let request = format!("POST /v1/chat/completions HTTP/1.1\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let mut clients = [(); 2].map(|()| Client::connect(engine.addr()));
+    clients.iter_mut().for_each(|client| client.send(request.as_bytes()));
+    for client in &mut clients {
+        assert_eq!(client.answer().end, End::Complete);
     }
     let records = engine.stop().unwrap();
     assert!(records.iter().flat_map(due).all(|at| at % 1_000_000 == 0));
@@ -132,7 +136,7 @@ fn clients_that_go_away_make_room() {
     let both = ["running", "waiting"].map(|state| format!("vllm:num_requests_{state}{{engine=\"0\",model_name=\"m\"}} 1\n"));
     let started = Instant::now();
     while !both.iter().all(|line| watcher.get("/metrics").text().contains(line)) {
-        assert!(started.elapsed() < Duration::from_secs(20));
+        assert!(started.elapsed() < Duration::from_secs(60));
     }
     drop(waiting);
     drop(running);

@@ -50,7 +50,6 @@ const AT_ONCE: usize = 1024;
 const TIMER: u64 = u64::MAX;
 const SIGNAL: u64 = u64::MAX - 1;
 
-/// The client.
 pub struct Driver<'a> {
     epoll: Epoll,
     timer: TimerFd,
@@ -67,7 +66,6 @@ pub struct Driver<'a> {
     requests: &'a mut Requests,
     progress: &'a mut Progressing,
     file: Option<&'a mut RecordFile>,
-    /// The run's clock.
     pub clock: Clock,
     /// Everything that has ended.
     pub records: Records,

@@ -5,7 +5,7 @@ use std::io;
 use super::{Driver, SECOND};
 use crate::client::connection::Stage;
 use crate::client::exchange::Exchange;
-use crate::client::outcome::Failure;
+use crate::client::failure::Failure;
 use crate::client::phase::Limits;
 use crate::client::refusal::Refusal;
 use crate::stream::chunk::{secrets_of, strike};

@@ -8,7 +8,7 @@ use super::Driver;
 use super::issue::FIRST_PAUSE;
 use crate::client::clock;
 use crate::client::connection::{Connection, Stage};
-use crate::client::outcome::Failure;
+use crate::client::failure::Failure;
 use crate::client::socket::{BUFFER, Got, Socket};
 use dyno_measure::records::Records;
 use dyno_measure::report::ErrorClass;

@@ -1,0 +1,80 @@
+//! What is wrong where a file is read.
+
+use std::io::ErrorKind;
+
+use super::MAX_UNPACKED_BYTES;
+use super::row::{RowError, no_known_column};
+use super::table::MAX_COLUMNS;
+
+/// Why a row could not be read; the end of a sentence that begins with its line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ReadError {
+    /// The disk did not deliver, or what is packed is too large.
+    #[error("the file could not be read{}", why_not_read(*.0))]
+    Io(ErrorKind),
+    #[error("the row is longer than {} MB", limit >> 20)]
+    TooLong { limit: usize },
+    /// In a table, where an open quote takes in everything after it.
+    #[error("the row is longer than {} MB; is a quote left open?", limit >> 20)]
+    TooLongInTable { limit: usize },
+    /// An object over several lines, which may hold rows in a list under one of these names.
+    #[error("the row is longer than {} MB; rows within an object are read from a list under {}", limit >> 20, lists.join(", "))]
+    ObjectTooLong { limit: usize, lists: &'static [&'static str] },
+    #[error("not UTF-8")]
+    NotUtf8,
+    #[error("not JSON: {what} (column {column})")]
+    NotJson { what: String, column: usize },
+    /// JSON whose values can't be kept as they are.
+    #[error("{0}")]
+    Value(String),
+    #[error("not JSON: an object is expected here")]
+    ObjectExpected,
+    #[error("not JSON: a field's name is expected here")]
+    NameExpected,
+    #[error("not JSON: a colon is expected here")]
+    ColonExpected,
+    #[error("a field's name is too long")]
+    NameTooLong,
+    #[error("the file ends before the object is closed")]
+    ObjectNotClosed,
+    #[error("the file ends before the list is closed")]
+    ListNotClosed,
+    #[error("there is text after the end of the list")]
+    TextAfterList,
+    #[error("the file is UTF-16; save it as UTF-8")]
+    Utf16,
+    /// A kind of file that is not read, and what to do about it.
+    #[error("the file is {0}")]
+    OtherFormat(&'static str),
+    #[error("the row can't be read")]
+    TableRow,
+    #[error("the header has {0} columns; {MAX_COLUMNS} are the most")]
+    TooManyColumns(usize),
+    #[error("{}", no_known_column(.0))]
+    NoKnownColumn(Vec<String>),
+    #[error("{fields} fields, but the header has {columns}")]
+    FieldCount { fields: usize, columns: usize },
+    #[error("the Parquet file is damaged")]
+    ParquetDamaged,
+    #[error("the Parquet file can't be read: {0}")]
+    Parquet(String),
+}
+
+fn why_not_read(kind: ErrorKind) -> String {
+    if kind == ErrorKind::QuotaExceeded {
+        return format!(": unpacked, it is larger than {} MB", MAX_UNPACKED_BYTES >> 20);
+    }
+    format!(" ({kind})")
+}
+
+impl From<std::io::Error> for ReadError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error.kind())
+    }
+}
+
+impl From<ReadError> for RowError {
+    fn from(error: ReadError) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
