@@ -14,13 +14,13 @@ use crate::engine_metrics::Source;
 use crate::execute::Tell;
 use crate::fetch::Fetch;
 use crate::tokens::Tokens;
-use crate::workload::{Asked, Dataset, LengthSampler, Played, Prompts, Turns, Wanted, fit, listed};
+use crate::workload::{Asked, Dataset, Played, Prompts, Turns, Wanted, fit, listed};
 use dyno_measure::address::Address;
 use dyno_measure::events::LoadNews;
 use dyno_measure::events::LogLevel;
 use dyno_measure::load::Endpoint;
 use dyno_measure::plan::AuthHeader;
-use dyno_measure::plan::{Load, Plan, PlannedLoad, TokenizerChoice, Workload};
+use dyno_measure::plan::{Load, Plan, PlannedLengths, PlannedLoad, TokenizerChoice, Workload};
 use dyno_measure::records::Records;
 
 /// The addresses of the plan's endpoints.
@@ -176,11 +176,10 @@ pub(super) fn prompts_of(plan: &Plan, tokens: &mut Tokens, stop: &Stop, notes: &
     };
     match &plan.workload {
         Workload::Synthetic { input_tokens, output_tokens, input_lengths, output_lengths, shared_prefix } => {
+            let PlannedLengths { input, output } =
+                PlannedLengths::new((*input_lengths, *input_tokens), (*output_lengths, *output_tokens), plan.seed);
             let wanted = Wanted {
-                asked: Asked::LengthSampler {
-                    input: LengthSampler::new(*input_lengths, *input_tokens, plan.seed ^ 0x1A9),
-                    output: LengthSampler::new(*output_lengths, *output_tokens, plan.seed ^ 0x0A7),
-                },
+                asked: Asked::LengthSampler { input, output },
                 shared: *shared_prefix,
                 seed: plan.seed,
                 endpoint: plan.endpoint,

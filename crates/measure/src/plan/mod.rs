@@ -2,6 +2,7 @@
 //! own plan, so that anybody can run it again by `dyno load --plan FILE`.
 
 mod check;
+mod draw;
 mod header;
 mod kept;
 mod search;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use crate::address_policy::AddressPolicy;
 use crate::load::{ArrivalProcess, Endpoint, LengthDistribution, Slo};
 
+pub use draw::{PlannedLengths, length_key};
 pub use header::PlanHeader;
 
 /// A load, from the first warm-up request to the report.
