@@ -14,6 +14,8 @@ use dyno_simulate::profile::{Efficiency, Factor, Profile, Profiles, Standing};
 
 const FARTHEST: f64 = 2.5;
 const ITERATIONS: usize = 6;
+/// Enough of a pool to tell what its groups have in common.
+const POOL_ROWS: usize = 60;
 
 struct Row {
     index: usize,
@@ -27,6 +29,11 @@ impl Row {
         let version = self.prepared.version.map_or(String::new(), |version| format!("{}.{}", version.major, version.minor));
         let kind = if self.prepared.model.mixture.is_some() { "mixture" } else { "dense" };
         format!("{}|{}|{version}|{}|{kind}", self.prepared.device.name, self.prepared.engine, self.prepared.precision)
+    }
+
+    /// What a group of rows with one key starts from is fitted to.
+    fn pool(&self) -> String {
+        format!("{:?}|{}|{}", self.prepared.device.generation, self.prepared.engine, self.prepared.model.mixture.is_some())
     }
 
     /// Measurements of one set-up at several concurrencies: never split between fitting and testing.
@@ -63,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let rows: Vec<&Row> = rows.iter().collect();
     let mut out = std::io::stdout().lock();
-    let mut fitted = Fitted::new();
+    let mut fitted = Fitted::default();
     match mode.as_str() {
         "evaluate" => report(&mut out, &errors(&rows, &Profiles::published()))?,
         "fit" => {
@@ -106,36 +113,62 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Profiles by the rows that they were fitted to: leaving something out changes few of them.
-type Fitted = BTreeMap<Vec<usize>, Option<Profile>>;
+/// Fits by the rows that they were made of: leaving something out changes few of them.
+#[derive(Default)]
+struct Fitted {
+    pools: BTreeMap<Vec<usize>, Efficiency>,
+    profiles: BTreeMap<Vec<usize>, Option<Profile>>,
+}
 
 fn fit_all(rows: &[&Row], fitted: &mut Fitted) -> Profiles {
     let mut groups: BTreeMap<String, Vec<&Row>> = BTreeMap::new();
     for row in rows {
         groups.entry(row.key()).or_default().push(row);
     }
+    let mut pools: BTreeMap<String, Vec<&Row>> = BTreeMap::new();
+    for row in rows {
+        pools.entry(row.pool()).or_default().push(row);
+    }
+    let starts: BTreeMap<String, Efficiency> =
+        pools.into_iter().filter_map(|(name, rows)| Some((name, fit_pool(&rows, fitted)?))).collect();
+    let indices = |rows: &[&Row]| -> Vec<usize> { rows.iter().map(|row| row.index).collect() };
     Profiles(
         groups
             .values()
-            .filter_map(|rows| {
-                let key = rows.iter().map(|row| row.index).collect();
-                fitted.entry(key).or_insert_with(|| fit_group(rows)).clone()
+            .filter_map(|group| {
+                let pool = group.first()?.pool();
+                let start = starts.get(&pool)?;
+                // What a group starts from depends on all of its pool.
+                let mut key = indices(group);
+                key.extend(rows.iter().filter(|row| row.pool() == pool).map(|row| row.index));
+                fitted.profiles.entry(key).or_insert_with(|| fit_group(group, start)).clone()
             })
             .collect(),
     )
 }
 
+/// What groups of one generation, engine and kind of model have in common, and start from: a group of few rows stays near it.
+fn fit_pool(rows: &[&Row], fitted: &mut Fitted) -> Option<Efficiency> {
+    let first = &rows.first()?.prepared;
+    let start = start(first.device.generation, first.engine, first.model.mixture.is_some());
+    let key = rows.iter().map(|row| row.index).collect();
+    Some(*fitted.pools.entry(key).or_insert_with(|| {
+        let every = rows.len().div_ceil(POOL_ROWS);
+        let some: Vec<&Row> = rows.iter().copied().step_by(every).collect();
+        fit_rows(&some, &start).map_or(start, |(efficiency, _)| efficiency)
+    }))
+}
+
 /// The format of the KV cache is not in the table; it is found by which one fits. Rows that are off by a factor of 2.5 from the
 /// start were measured with something that the table does not say (a server that takes few sequences, say): they are not fitted.
-fn fit_group(rows: &[&Row]) -> Option<Profile> {
+fn fit_rows(rows: &[&Row], start: &Efficiency) -> Option<(Efficiency, KvPrecision)> {
     let first = &rows.first()?.prepared;
     let mixture = first.model.mixture.is_some();
     let several = rows.iter().any(|row| row.prepared.tensor_parallel > 1);
-    let start = start(first.device.generation, first.engine, mixture);
     let rows: Vec<&&Row> = rows
         .iter()
         .filter(|row| {
-            let residuals = calibrate::residuals(&[observation(row, KvPrecision::Bits16)], &start);
+            let residuals = calibrate::residuals(&[observation(row, KvPrecision::Bits16)], start);
             residuals[1].abs() < FARTHEST.ln() && residuals[3].abs() < FARTHEST.ln()
         })
         .collect();
@@ -151,19 +184,24 @@ fn fit_group(rows: &[&Row]) -> Option<Profile> {
     let spread = |kv_precision| -> f64 {
         let observations = observed(kv_precision);
         // Where the cache is full tells its format; the factors matter little for that.
-        calibrate::residuals(&observations, &start).iter().map(|residual| residual.abs().min(0.5)).sum()
+        calibrate::residuals(&observations, start).iter().map(|residual| residual.abs().min(0.5)).sum()
     };
     let possible = first.precision != Precision::Bf16 && first.device.tflops_8.is_some();
     let narrow = possible && spread(KvPrecision::Bits8) < spread(KvPrecision::Bits16);
     let kv_precision = if narrow { KvPrecision::Bits8 } else { KvPrecision::Bits16 };
-    let efficiency = calibrate::fit(&observed(kv_precision), &start, &multipliers, ITERATIONS);
+    Some((calibrate::fit(&observed(kv_precision), start, &multipliers, ITERATIONS), kv_precision))
+}
+
+fn fit_group(rows: &[&Row], start: &Efficiency) -> Option<Profile> {
+    let first = &rows.first()?.prepared;
+    let (efficiency, kv_precision) = fit_rows(rows, start)?;
     Some(Profile {
         device: first.device.name.clone(),
         generation: first.device.generation,
         engine: first.engine,
         version: first.version,
         precision: first.precision,
-        mixture,
+        mixture: first.model.mixture.is_some(),
         kv_precision,
         efficiency,
         standing: Standing::Prior,
@@ -209,7 +247,7 @@ fn observation(row: &Row, kv_precision: KvPrecision) -> Observation<'_> {
     let timed = row.point.ttft_ok == 1;
     Observation {
         scenario: row.prepared.scenario(),
-        kv_precision,
+        kv_precision: row.prepared.kv_precision.unwrap_or(kv_precision),
         workload: &row.prepared.workload,
         ttft_ms: row.point.ttft_ms.filter(|_| timed),
         tpot_ms: row.point.tpot_ms,

@@ -1,6 +1,7 @@
 //! `dyno simulate`: one question answered in a terminal, or a table of published measurements with predictions beside them.
 
 mod answer;
+mod inferencex;
 pub mod points;
 
 use std::fs::File;

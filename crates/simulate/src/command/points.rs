@@ -4,10 +4,11 @@ use std::io::{Read, Write};
 
 use serde::Deserialize;
 
+use super::inferencex;
 use crate::device::{self, Device};
 use crate::engine::{Engine, EngineSettings, EngineVersion, parse_engine};
 use crate::model::{ModelDescriptor, catalogue};
-use crate::precision::Precision;
+use crate::precision::{KvPrecision, Precision};
 use crate::profile::Profiles;
 use crate::scenario::{Scenario, SimulationError, Simulator};
 use crate::workload::{Lengths, Load, Workload};
@@ -70,6 +71,9 @@ pub struct Prepared {
     pub tensor_parallel: u32,
     pub replicas: u32,
     pub workload: Workload,
+    /// As the source is known to have started the engine; `None`: its defaults.
+    pub settings: Option<EngineSettings>,
+    pub kv_precision: Option<KvPrecision>,
     pub notes: Vec<String>,
 }
 
@@ -92,10 +96,10 @@ impl Prepared {
             engine: self.engine,
             version: self.version,
             precision: self.precision,
-            kv_precision: None,
+            kv_precision: self.kv_precision,
             tensor_parallel: self.tensor_parallel,
             replicas: self.replicas,
-            settings: None,
+            settings: self.settings,
             kv_tokens: None,
         }
     }
@@ -150,7 +154,20 @@ impl Point {
         if replicas > 1 {
             notes.push(format!("{devices} devices at tensor-parallel {tensor_parallel}: taken as {replicas} replicas"));
         }
-        Ok(Prepared { workload: self.load(), model, device, engine, version, precision, tensor_parallel, replicas, notes })
+        let (settings, kv_precision) = inferencex::settings(self, &model, &device, engine, tensor_parallel).unzip();
+        Ok(Prepared {
+            workload: self.load(),
+            settings,
+            kv_precision,
+            model,
+            device,
+            engine,
+            version,
+            precision,
+            tensor_parallel,
+            replicas,
+            notes,
+        })
     }
 
     /// Whether the source left the opening burst of a closed loop out of its figures.

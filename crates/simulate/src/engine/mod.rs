@@ -103,6 +103,12 @@ pub struct EngineSettings {
     pub mixed_steps: bool,
     /// A request is only taken in when its whole length has room, so that nothing is preempted.
     pub reserve_whole_length: bool,
+    /// Prompts are computed in one step each, never in parts.
+    pub whole_prompts: bool,
+    /// Prompts wait beside running sequences for others to be computed with, for so many steps at most; 0: not at all.
+    pub batch_wait_steps: u32,
+    /// They wait no longer once all tokens to compute are this share of a step's.
+    pub batch_wait_share: f64,
 }
 
 impl EngineSettings {
@@ -123,6 +129,9 @@ impl EngineSettings {
             share_of_rest: false,
             mixed_steps: true,
             reserve_whole_length: false,
+            whole_prompts: false,
+            batch_wait_steps: 0,
+            batch_wait_share: 0.0,
         };
         match engine {
             Engine::Vllm => base,
@@ -133,6 +142,7 @@ impl EngineSettings {
                 block_tokens: 32,
                 share_of_rest: true,
                 reserve_whole_length: true,
+                whole_prompts: true,
                 ..base
             },
             Engine::Tgi => Self { max_batched_tokens: 4096, mixed_steps: false, reserve_whole_length: true, ..base },

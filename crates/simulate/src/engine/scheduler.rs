@@ -107,6 +107,8 @@ struct Replica<'a> {
     running: Vec<Sequence>,
     /// The planned step preempted: what waits may be taken in again with the next.
     preempted: bool,
+    /// Steps for which prompts have been waiting for others; `None`: none of them waits.
+    batch_waited: Option<u32>,
     /// Next of the workload that a closed loop's user sends.
     next: usize,
     in_flight: u32,
@@ -141,6 +143,7 @@ pub fn simulate_replica(
         waiting: VecDeque::new(),
         running: Vec::new(),
         preempted: false,
+        batch_waited: None,
         next: 0,
         in_flight: 0,
         times: vec![(f64::NAN, f64::NAN); workload.requests.len()],
@@ -263,7 +266,7 @@ impl Replica<'_> {
         } else {
             self.schedule_running(&mut budget, |sequence| sequence.missing() > 1);
         }
-        if !self.preempted {
+        if !self.preempted && !self.waits_for_batch(budget) {
             self.admit(&mut budget);
         }
         if !self.settings.mixed_steps && budget == self.settings.max_batched_tokens {
@@ -305,9 +308,28 @@ impl Replica<'_> {
         }
     }
 
+    /// Whether the prompts that could be taken in now wait for others to be computed with.
+    fn waits_for_batch(&mut self, budget: u32) -> bool {
+        let most = self.settings.max_batched_tokens;
+        if self.settings.batch_wait_steps == 0 || self.waiting.is_empty() || budget == most {
+            self.batch_waited = None;
+            return false;
+        }
+        let waited = self.batch_waited.unwrap_or(0);
+        let wanted = self.waiting.iter().map(|sequence| u64::from(sequence.missing())).sum::<u64>() + u64::from(most - budget);
+        let waits = waited < self.settings.batch_wait_steps && (wanted as f64) < self.settings.batch_wait_share * f64::from(most);
+        self.batch_waited = waits.then_some(waited + 1);
+        waits
+    }
+
     fn admit(&mut self, budget: &mut u32) {
         while *budget > 0 && self.running.len() < self.settings.max_sequences as usize {
             let Some(first) = self.waiting.front() else { break };
+            // A prompt longer than a step is computed in parts all the same.
+            let missing = first.missing();
+            if self.settings.whole_prompts && missing > *budget && missing <= self.settings.max_batched_tokens {
+                break;
+            }
             let tokens = first.missing().min(*budget);
             if !self.cache.admit(first, tokens) {
                 break;
@@ -370,7 +392,7 @@ impl Replica<'_> {
         if let Some(Reverse(Arrival(at, _))) = self.arriving.peek() {
             most = most.min(steps_until(*at - self.clock, seconds, slope));
         }
-        if self.preempted || (!self.settings.mixed_steps && !self.waiting.is_empty()) {
+        if self.preempted || self.batch_waited.is_some() || (!self.settings.mixed_steps && !self.waiting.is_empty()) {
             most = 1;
         }
         // The planned step has its blocks; what follows grows from there.

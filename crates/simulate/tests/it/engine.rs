@@ -19,6 +19,9 @@ const SETTINGS: EngineSettings = EngineSettings {
     share_of_rest: false,
     mixed_steps: true,
     reserve_whole_length: false,
+    whole_prompts: false,
+    batch_wait_steps: 0,
+    batch_wait_share: 0.0,
 };
 
 /// Each step takes 10 ms, whatever it does: every other factor is made free.
@@ -99,6 +102,43 @@ fn engines_that_put_prompts_first_hold_up_running_sequences() {
     let end = |request| milliseconds(run.samples.iter().find(|sample| sample.request == request).unwrap().end);
     // The second prompt has the second step to itself; the first request loses that step.
     assert_eq!((end(1), end(0)), (30.0, 110.0));
+}
+
+#[test]
+fn prompts_wait_for_others_to_be_computed_with() {
+    let (steps, efficiency) = ten_millisecond_steps();
+    let settings = EngineSettings { batch_wait_steps: 5, batch_wait_share: 0.9, ..SETTINGS };
+    let first_token = |settings: &EngineSettings, lengths: &[(f64, u32, u32)]| {
+        let workload = Workload { requests: requests(lengths), load: Load::Open { max_in_flight: None }, warmup: 0, until: None };
+        let run = simulate_replica(&workload, &steps, settings, &efficiency, 10_000, Stretches::Summed);
+        milliseconds(run.samples.iter().find(|sample| sample.request == 1).unwrap().first_token)
+    };
+    let alone = [(0.0, 10, 40), (0.001, 10, 2)];
+    assert_eq!(first_token(&SETTINGS, &alone), 20.0);
+    // Five steps of the first request pass.
+    assert_eq!(first_token(&settings, &alone), 70.0);
+    // With the third prompt there are 61 tokens to compute, more than nine tenths of 64.
+    assert_eq!(first_token(&settings, &[alone[0], alone[1], (0.025, 50, 2)]), 40.0);
+}
+
+#[test]
+fn whole_prompts_wait_for_a_step_with_room() {
+    let (steps, efficiency) = ten_millisecond_steps();
+    let first_token = |whole_prompts: bool, input: u32| {
+        let settings = EngineSettings { whole_prompts, ..SETTINGS };
+        let workload = Workload {
+            requests: requests(&[(0.0, 40, 9), (0.0, 40, 9), (0.0, input, 9)]),
+            load: Load::Open { max_in_flight: None },
+            warmup: 0,
+            until: None,
+        };
+        let run = simulate_replica(&workload, &steps, &settings, &efficiency, 10_000, Stretches::Summed);
+        milliseconds(run.samples.iter().find(|sample| sample.request == 2).unwrap().first_token)
+    };
+    // In parts, 24 tokens of the second prompt go into the first step, and the third fits into the second.
+    assert_eq!((first_token(false, 40), first_token(true, 40)), (20.0, 30.0));
+    // Longer than a step: there is no other way than in parts.
+    assert_eq!(first_token(true, 100), 40.0);
 }
 
 #[test]
