@@ -1,12 +1,14 @@
 //! Inference engines: what distinguishes them to the simulator, and the scheduler that they share.
 
+mod run;
 mod scheduler;
 mod sequences;
 
 use std::fmt;
 use std::str::FromStr;
 
-pub use scheduler::{GapRun, ReplicaRun, Sample, Stretches, simulate_replica};
+pub use run::{GapRun, ReplicaRun, Sample, Stretches};
+pub use scheduler::simulate_replica;
 use serde::{Deserialize, Serialize};
 
 use crate::device::{Device, Generation};

@@ -57,12 +57,20 @@ impl Cache {
         self.most_used = self.most_used.max(self.used);
     }
 
-    /// Takes in a sequence that holds nothing yet, if its first tokens (or all) have room.
+    /// Blocks that a sequence takes which holds nothing yet: those of its first tokens, or all.
+    fn first_blocks(&self, sequence: &Sequence, tokens: u32) -> u64 {
+        if self.whole { self.blocks(sequence.longest()) } else { self.blocks(tokens) }
+    }
+
+    pub(super) fn has_room(&self, sequence: &Sequence, tokens: u32) -> bool {
+        self.used + self.first_blocks(sequence, tokens) <= self.total
+    }
+
+    /// Takes in a sequence that holds nothing yet, if it has room.
     pub(super) fn admit(&mut self, sequence: &Sequence, tokens: u32) -> bool {
-        let need = if self.whole { self.blocks(sequence.longest()) } else { self.blocks(tokens) };
-        let fits = self.used + need <= self.total;
+        let fits = self.has_room(sequence, tokens);
         if fits {
-            self.take(need);
+            self.take(self.first_blocks(sequence, tokens));
         }
         fits
     }

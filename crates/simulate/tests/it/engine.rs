@@ -200,12 +200,18 @@ fn summed_stretches_equal_the_walk() {
     let h100 = device("H100");
     let lengths = Lengths { input: 700, output: 300, least_share: 0.3 };
     let open = Workload::open(120, lengths, Rate::poisson(15.0), Some(40), 7).unwrap();
+    // Contexts that begin within the sliding window of 128 tokens and pass it.
+    let short = Workload::closed(60, Lengths { input: 120, output: 200, least_share: 0.2 }, 12, 5);
     for name in ["meta-llama/Llama-3.1-8B", "openai/gpt-oss-20b"] {
         let model = model(name);
         for engine in [Engine::Vllm, Engine::Sglang, Engine::TensorRtLlm, Engine::LlamaCpp] {
             for kv_tokens in [None, Some(6000)] {
-                for workload in [&Workload::closed(120, lengths, 24, 3), &open] {
-                    let scenario = Scenario { engine, kv_tokens, ..scenario(&model, &h100, 1) };
+                for workload in [&Workload::closed(120, lengths, 24, 3), &open, &short] {
+                    let mut settings = EngineSettings::defaults(engine, &h100, 1);
+                    if engine == Engine::TensorRtLlm {
+                        (settings.batch_wait_steps, settings.batch_wait_share) = (20, 0.5);
+                    }
+                    let scenario = Scenario { engine, kv_tokens, settings: Some(settings), ..scenario(&model, &h100, 1) };
                     let simulator = Simulator::new(scenario, &Profiles::default()).unwrap();
                     let summed = simulator.run_with(workload, Stretches::Summed).unwrap().outcome;
                     let walked = simulator.run_with(workload, Stretches::Walked).unwrap().outcome;
