@@ -119,7 +119,7 @@ fn print_profiles(out: &mut impl Write, profiles: &Profiles) -> std::io::Result<
         let values: Vec<String> = Factor::ALL.iter().map(|&factor| format!("{:.4}", profile.efficiency.get(factor))).collect();
         writeln!(
             out,
-            "    row(\"{}\", {:?}, {}, Precision::{:?}, {}, KvPrecision::{:?}, {}, ({:.1}, {:.1}), [{}]),",
+            "    Row(\"{}\", {:?}, {}, Precision::{:?}, {}, KvPrecision::{:?}, {}, ({:.1}, {:.1}),\n        [{}]),",
             profile.device,
             profile.engine,
             version(profile.version),
