@@ -1,5 +1,5 @@
 //! The program. One binary for all roles: the portal, the process that keeps a run's engine and load, the load generator, the
-//! reference engine.
+//! simulator, the reference engine.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -9,6 +9,7 @@ use dyno::run::keeper::KeeperArgs;
 use dyno::server::{ServeArgs, StartError};
 use dyno_load::LoadArgs;
 use dyno_reference::EngineArgs;
+use dyno_simulate::command::SimulateArgs;
 use tracing_subscriber::EnvFilter;
 
 /// Dyno measures LLM inference engines under load, on your own cluster.
@@ -31,6 +32,8 @@ enum Command {
     Load(Box<LoadArgs>),
     /// Serve the reference engine: answers in the OpenAI API's form, at exactly known times
     Engine(EngineArgs),
+    /// Predict latency, throughput and memory, without an engine
+    Simulate(Box<SimulateArgs>),
     /// Bring the database's schema up to date without serving; copies it before
     Migrate(ServeArgs),
     /// Own a run's engine and load; started by the portal
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Migrate(args) => in_runtime(dyno::server::migrate(args)),
         Command::Load(args) => dyno_load::main(*args),
         Command::Engine(args) => dyno_reference::main(args),
+        Command::Simulate(args) => dyno_simulate::command::main(&args),
         Command::Keeper(args) => dyno::run::keeper::main(args),
     }
 }

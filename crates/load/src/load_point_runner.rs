@@ -113,7 +113,7 @@ impl<'p> LoadPointRunner<'p> {
             Load::Trace { max_in_flight, .. } => Load::Closed { concurrency: max_in_flight.min(point.warmup()).max(1) },
             _ => point.load.clone(),
         };
-        let seed = plan.seed.wrapping_mul(1_000_003).wrapping_add(u64::from(number));
+        let seed = plan.arrivals_seed(number);
         let phase = PhasePlan {
             load_point: number,
             phase: Phase::Warmup,

@@ -15,12 +15,12 @@ use crate::fetch::Fetch;
 use crate::resolve::resolve;
 use crate::tell::Tell;
 use crate::tokens::{TokenizerError, Tokens};
-use crate::workload::{Asked, Dataset, LengthSampler, Played, Prompts, Turns, Wanted, WorkloadError, fit, listed};
+use crate::workload::{Asked, Dataset, Played, Prompts, Turns, Wanted, WorkloadError, fit, listed};
 use dyno_measure::address::{Address, AddressError};
 use dyno_measure::events::LoadNews;
 use dyno_measure::events::LogLevel;
 use dyno_measure::load::Endpoint;
-use dyno_measure::plan::{AuthHeader, HeaderError, Load, Plan, PlannedLoad, TokenizerChoice, Workload};
+use dyno_measure::plan::{AuthHeader, HeaderError, Load, Plan, PlannedLengths, PlannedLoad, TokenizerChoice, Workload};
 use dyno_measure::records::Records;
 
 /// Why a load can't be made ready.
@@ -202,11 +202,10 @@ pub(super) fn prompts_of(
     };
     match &plan.workload {
         Workload::Synthetic { input_tokens, output_tokens, input_lengths, output_lengths, shared_prefix } => {
+            let PlannedLengths { input, output } =
+                PlannedLengths::new((*input_lengths, *input_tokens), (*output_lengths, *output_tokens), plan.seed);
             let wanted = Wanted {
-                asked: Asked::Drawn {
-                    input: LengthSampler::new(*input_lengths, *input_tokens, plan.seed ^ 0x1A9),
-                    output: LengthSampler::new(*output_lengths, *output_tokens, plan.seed ^ 0x0A7),
-                },
+                asked: Asked::Drawn { input, output },
                 shared: *shared_prefix,
                 seed: plan.seed,
                 endpoint: plan.endpoint,

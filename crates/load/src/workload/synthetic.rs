@@ -259,7 +259,7 @@ impl<'a> Draw<'a> {
 }
 
 fn key(prompt: PromptId) -> u64 {
-    prompt.number * 2 + u64::from(prompt.warmup)
+    dyno_measure::plan::length_key(prompt.number, prompt.warmup)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! own plan, so that anybody can run it again by `dyno load --plan FILE`.
 
 mod check;
+mod draw;
 mod header;
 mod of_load;
 mod planned_load;
@@ -17,6 +18,7 @@ use crate::address_policy::AddressPolicy;
 use crate::load::{Endpoint, Slo};
 
 pub use self::check::PlanError;
+pub use self::draw::{PlannedLengths, length_key};
 pub use self::header::{HeaderError, PlanHeader};
 pub use self::of_load::{Source, load_points};
 pub use self::planned_load::{Load, PlannedLoad};

@@ -1,0 +1,262 @@
+//! `dyno simulate --points`: published measurements in a table, with predictions beside them.
+
+use std::io::{Read, Write};
+
+use serde::Deserialize;
+
+use super::inferencex;
+use crate::device::{self, Device};
+use crate::engine::{Engine, EngineSettings, EngineVersion, parse_engine};
+use crate::model::{ModelDescriptor, catalogue};
+use crate::precision::{KvPrecision, Precision};
+use crate::profile::Profiles;
+use crate::scenario::{Scenario, SimulationError, Simulator};
+use crate::workload::{Lengths, Load, Workload};
+
+const SEED: u64 = 1;
+/// What is known of a load that does not state its number of requests: ten for each user.
+const REQUESTS_PER_USER: u32 = 10;
+const ADDED: [&str; 5] = ["pred_ttft_ms", "pred_tpot_ms", "pred_e2el_ms", "pred_output_tok_s", "note"];
+
+/// One row, as far as it is of use.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Point {
+    pub hardware: String,
+    pub n_gpus: u32,
+    pub model: String,
+    pub precision: String,
+    pub engine: String,
+    pub isl: u32,
+    pub osl: u32,
+    pub concurrency: u32,
+    pub ttft_ms: Option<f64>,
+    pub tpot_ms: Option<f64>,
+    pub out_tok_s: Option<f64>,
+    #[serde(default)]
+    pub source: String,
+    #[serde(default)]
+    pub workload: String,
+    pub num_requests: Option<f64>,
+    #[serde(default)]
+    pub lengths: String,
+    pub tp: Option<f64>,
+    #[serde(default = "yes")]
+    pub ttft_ok: u8,
+    #[serde(default = "yes")]
+    pub consistent: u8,
+    #[serde(default)]
+    pub first_burst: String,
+}
+
+fn yes() -> u8 {
+    1
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PointsError {
+    #[error("the table can't be read: {0}")]
+    Table(#[from] csv::Error),
+    #[error("can't write: {0}")]
+    Write(#[from] std::io::Error),
+}
+
+/// A point that can be simulated, with what had to be assumed.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    pub model: ModelDescriptor,
+    pub device: Device,
+    pub engine: Engine,
+    pub version: Option<EngineVersion>,
+    pub precision: Precision,
+    pub tensor_parallel: u32,
+    pub replicas: u32,
+    pub workload: Workload,
+    /// As the source is known to have started the engine; `None`: its defaults.
+    pub settings: Option<EngineSettings>,
+    pub kv_precision: Option<KvPrecision>,
+    pub notes: Vec<String>,
+}
+
+impl Prepared {
+    /// Lets the users of a closed loop begin one by one over so many seconds. An engine that puts prompts first gathers users
+    /// into step again, so that there they begin together.
+    pub fn begin_over(&mut self, seconds: f64) {
+        let settings = EngineSettings::defaults(self.engine, &self.device, self.tensor_parallel);
+        if settings.mixed_steps
+            && let Load::Closed { ramp, .. } = &mut self.workload.load
+        {
+            *ramp = seconds;
+        }
+    }
+
+    pub fn scenario(&self) -> Scenario<'_> {
+        Scenario {
+            model: &self.model,
+            device: &self.device,
+            engine: self.engine,
+            version: self.version,
+            precision: self.precision,
+            kv_precision: self.kv_precision,
+            tensor_parallel: self.tensor_parallel,
+            replicas: self.replicas,
+            settings: self.settings,
+            kv_tokens: None,
+        }
+    }
+}
+
+/// Milliseconds and tokens per second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Predicted {
+    pub ttft_ms: f64,
+    pub tpot_ms: f64,
+    pub output_tok_s: f64,
+}
+
+impl Predicted {
+    /// As the table defines it: with the nominal output length.
+    pub fn e2el_ms(&self, osl: u32) -> f64 {
+        self.ttft_ms + self.tpot_ms * f64::from(osl.saturating_sub(1))
+    }
+}
+
+impl Point {
+    /// E2E as the table defines it.
+    pub fn e2el_ms(&self) -> Option<f64> {
+        Some(self.ttft_ms? + self.tpot_ms? * f64::from(self.osl.saturating_sub(1)))
+    }
+
+    /// What the row asks to be simulated, or why it can't be.
+    pub fn prepare(&self) -> Result<Prepared, String> {
+        let mut notes = Vec::new();
+        let model = catalogue::find(&self.model).map_err(|error| error.to_string())?;
+        let device = device::find(&self.hardware).map_err(|error| error.to_string())?;
+        let (engine, version) = parse_engine(&self.engine).unwrap_or_else(|error| {
+            notes.push(format!("{error}; taken as vllm"));
+            (Engine::Vllm, None)
+        });
+        // Years stand where the source states no version.
+        let version = version.filter(|version| version.major < 1000);
+        let mut precision = self.precision.parse::<Precision>().unwrap_or_else(|error| {
+            notes.push(format!("{error}; taken as published, {}", model.precision));
+            model.precision
+        });
+        if precision == Precision::Bf16 && model.bytes(model.precision) < model.bytes(precision) {
+            notes.push(format!("weights are published in {}", model.precision));
+            precision = model.precision;
+        }
+        let devices = self.n_gpus.max(1);
+        let mut tensor_parallel = self.tp.map_or(devices, |degree| degree as u32).clamp(1, devices);
+        while !model.divides(tensor_parallel) && tensor_parallel > 1 {
+            tensor_parallel -= 1;
+        }
+        let replicas = devices / tensor_parallel;
+        if replicas > 1 {
+            notes.push(format!("{devices} devices at tensor-parallel {tensor_parallel}: taken as {replicas} replicas"));
+        }
+        let (settings, kv_precision) = inferencex::settings(self, &model, &device, engine, tensor_parallel).unzip();
+        Ok(Prepared {
+            workload: self.load(),
+            settings,
+            kv_precision,
+            model,
+            device,
+            engine,
+            version,
+            precision,
+            tensor_parallel,
+            replicas,
+            notes,
+        })
+    }
+
+    /// Whether the source left the opening burst of a closed loop out of its figures.
+    pub fn left_out_burst(&self) -> bool {
+        self.workload == "closed" && self.first_burst == "out"
+    }
+
+    fn load(&self) -> Workload {
+        let users = self.concurrency.max(1);
+        let least_share = self.lengths.split('-').next().and_then(|share| share.parse().ok()).unwrap_or(1.0);
+        let lengths = Lengths { input: self.isl, output: self.osl, least_share };
+        let stated = self.num_requests.map(|count| count as usize);
+        let count = stated.unwrap_or((REQUESTS_PER_USER * users) as usize);
+        match self.workload.as_str() {
+            "static_batch" => Workload::burst(users as usize, lengths, SEED),
+            "burst" => Workload::burst(stated.unwrap_or(users as usize), lengths, SEED),
+            "serial" => Workload::closed(stated.unwrap_or(10).min(100), lengths, 1, SEED),
+            _ if self.left_out_burst() => {
+                let mut workload = Workload::closed(count + users as usize, lengths, users, SEED);
+                workload.warmup = users as usize;
+                workload
+            }
+            _ => Workload::closed(count, lengths, users, SEED),
+        }
+    }
+
+    /// What the simulator says, with its notes.
+    ///
+    /// A source that left out the opening burst measured users out of step with each other. Simulated users with equal lengths
+    /// would stay in step for ever, so that they begin over the time of one request, as a first run without that finds it.
+    pub fn predict(&self, profiles: &Profiles) -> Result<(Predicted, Vec<String>), String> {
+        let mut prepared = self.prepare()?;
+        let run = |prepared: &Prepared| {
+            let simulator = Simulator::new(prepared.scenario(), profiles)?;
+            simulator.run(&prepared.workload)
+        };
+        let mut simulation = run(&prepared);
+        if matches!(simulation, Err(SimulationError::DoesNotFit(_))) && prepared.replicas > 1 {
+            // More devices than the stated degree: they must share the weights.
+            prepared.tensor_parallel *= prepared.replicas;
+            prepared.replicas = 1;
+            simulation = run(&prepared);
+        }
+        let mut simulation = simulation.map_err(|error| error.to_string())?;
+        if self.left_out_burst()
+            && let Some(latency) = simulation.outcome.e2el_ms
+        {
+            prepared.begin_over(latency.mean / 1e3);
+            simulation = run(&prepared).map_err(|error| error.to_string())?;
+        }
+        let outcome = &simulation.outcome;
+        let ttft = outcome.ttft_ms.ok_or("every request is longer than the KV cache")?;
+        let mut notes = prepared.notes;
+        notes.extend(simulation.notes.iter().map(ToString::to_string));
+        let predicted = Predicted {
+            ttft_ms: ttft.mean,
+            tpot_ms: outcome.tpot_ms.map_or(0.0, |tpot| tpot.mean),
+            output_tok_s: outcome.output_throughput,
+        };
+        Ok((predicted, notes))
+    }
+}
+
+/// Copies the table, adding the predictions. Returns the number of rows, and of those without a prediction.
+pub fn predict_table(input: impl Read, output: impl Write, profiles: &Profiles) -> Result<(usize, usize), PointsError> {
+    let mut reader = csv::Reader::from_reader(input);
+    let headers = reader.headers()?.clone();
+    let mut writer = csv::Writer::from_writer(output);
+    writer.write_record(headers.iter().chain(ADDED))?;
+    let (mut rows, mut empty) = (0, 0);
+    for record in reader.records() {
+        let record = record?;
+        let point: Point = record.deserialize(Some(&headers))?;
+        let added = match point.predict(profiles) {
+            Ok((predicted, notes)) => [
+                format!("{:.3}", predicted.ttft_ms),
+                format!("{:.4}", predicted.tpot_ms),
+                format!("{:.3}", predicted.e2el_ms(point.osl)),
+                format!("{:.3}", predicted.output_tok_s),
+                notes.join("; "),
+            ],
+            Err(reason) => {
+                empty += 1;
+                [String::new(), String::new(), String::new(), String::new(), reason]
+            }
+        };
+        rows += 1;
+        writer.write_record(record.iter().chain(added.iter().map(String::as_str)))?;
+    }
+    writer.flush()?;
+    Ok((rows, empty))
+}

@@ -1,0 +1,134 @@
+//! What the simulator knows of a device: memory, bandwidths and arithmetic rates as in its data sheet.
+
+mod datasheet;
+
+pub use datasheet::CATALOGUE;
+use serde::{Deserialize, Serialize};
+
+use crate::precision::ArithmeticClass;
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum DeviceError {
+    #[error("unknown device {0:?}; state its memory, bandwidth and peak TFLOPS")]
+    Unknown(String),
+    #[error("{field} of a device must be above 0, not {value}")]
+    Invalid { field: &'static str, value: f64 },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Generation {
+    Volta,
+    Ampere,
+    Ada,
+    Hopper,
+    Blackwell,
+    Cdna3,
+    Gaudi,
+    Cpu,
+    /// Known by stated figures only.
+    Stated,
+}
+
+impl Generation {
+    fn vendor(self) -> u8 {
+        match self {
+            Self::Volta | Self::Ampere | Self::Ada | Self::Hopper | Self::Blackwell => 0,
+            Self::Cdna3 => 1,
+            Self::Gaudi => 2,
+            Self::Cpu => 3,
+            Self::Stated => 4,
+        }
+    }
+
+    pub(crate) fn same_vendor(self, other: Self) -> bool {
+        self.vendor() == other.vendor()
+    }
+}
+
+/// Rates are dense, without sparsity; TFLOPS are 10^12 operations per second with accumulation in 32 bits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Device {
+    pub name: String,
+    pub generation: Generation,
+    /// Memory as the driver states it.
+    pub memory_gib: f64,
+    /// GB per second.
+    pub memory_bandwidth: f64,
+    pub tflops_16: f64,
+    /// Of 8-bit floats; `None`: not in hardware, such weights are unpacked to 16 bits.
+    pub tflops_8: Option<f64>,
+    /// Of 4-bit floats; `None` likewise.
+    pub tflops_4: Option<f64>,
+    /// GB per second to the other devices of the node, in one direction.
+    pub link_bandwidth: f64,
+    pub devices_per_node: u32,
+}
+
+impl Device {
+    /// A device that is known by stated figures only: peak 16-bit TFLOPS (dense), memory in GiB, bandwidths in GB per second.
+    pub fn stated(
+        name: &str,
+        tflops: f64,
+        memory_gib: f64,
+        memory_bandwidth: f64,
+        link_bandwidth: f64,
+    ) -> Result<Self, DeviceError> {
+        for (field, value) in [
+            ("peak TFLOPS", tflops),
+            ("memory", memory_gib),
+            ("memory bandwidth", memory_bandwidth),
+            ("link bandwidth", link_bandwidth),
+        ] {
+            if !(value.is_finite() && value > 0.0) {
+                return Err(DeviceError::Invalid { field, value });
+            }
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            generation: Generation::Stated,
+            memory_gib,
+            memory_bandwidth,
+            tflops_16: tflops,
+            tflops_8: None,
+            tflops_4: None,
+            link_bandwidth,
+            devices_per_node: 8,
+        })
+    }
+
+    pub fn memory_bytes(&self) -> f64 {
+        self.memory_gib * 1_073_741_824.0
+    }
+
+    /// Operations per second of this class, or of the narrowest wider one that the hardware has.
+    pub(crate) fn operations_per_second(&self, class: ArithmeticClass) -> f64 {
+        let wide = self.tflops_16;
+        let narrow = self.tflops_8.unwrap_or(wide);
+        1e12 * match class {
+            ArithmeticClass::Bits16 => wide,
+            ArithmeticClass::Bits8 => narrow,
+            ArithmeticClass::Bits4 => self.tflops_4.unwrap_or(wide),
+        }
+    }
+
+    pub(crate) fn bytes_per_second(&self) -> f64 {
+        self.memory_bandwidth * 1e9
+    }
+
+    pub(crate) fn link_bytes_per_second(&self) -> f64 {
+        self.link_bandwidth * 1e9
+    }
+}
+
+/// Finds a catalogued device by any name that drivers, vendors and people give it.
+pub fn find(name: &str) -> Result<Device, DeviceError> {
+    let words = name.to_ascii_lowercase().replace(['-', '_', ' ', '(', ')'], "");
+    let unknown = || DeviceError::Unknown(name.to_owned());
+    CATALOGUE
+        .iter()
+        .filter(|row| row.marks.iter().all(|mark| words.contains(mark)))
+        // The most specific row has the longest marks.
+        .max_by_key(|row| row.marks.iter().map(|mark| mark.len()).sum::<usize>())
+        .map_or_else(|| Err(unknown()), |row| Ok(row.device()))
+}

@@ -1,0 +1,155 @@
+//! Inference engines: what distinguishes them to the simulator, and the scheduler that they share.
+
+mod run;
+mod scheduler;
+mod sequences;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use run::{GapRun, ReplicaRun, Sample, Stretches};
+pub use scheduler::simulate_replica;
+use serde::{Deserialize, Serialize};
+
+use crate::device::{Device, Generation};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    Vllm,
+    Sglang,
+    TensorRtLlm,
+    Tgi,
+    LlamaCpp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown engine {0:?}; known are vllm, sglang, trtllm, nim, tgi and llama.cpp")]
+pub struct UnknownEngine(pub String);
+
+impl FromStr for Engine {
+    type Err = UnknownEngine;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.to_ascii_lowercase().as_str() {
+            "vllm" => Ok(Self::Vllm),
+            "sglang" => Ok(Self::Sglang),
+            // NIM serves by TensorRT-LLM where it has a profile for the device.
+            "trtllm" | "tensorrt-llm" | "nim" => Ok(Self::TensorRtLlm),
+            "tgi" => Ok(Self::Tgi),
+            "llama.cpp" | "llamacpp" => Ok(Self::LlamaCpp),
+            _ => Err(UnknownEngine(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Vllm => "vllm",
+            Self::Sglang => "sglang",
+            Self::TensorRtLlm => "trtllm",
+            Self::Tgi => "tgi",
+            Self::LlamaCpp => "llama.cpp",
+        })
+    }
+}
+
+/// The part of a version that factors depend on: the major number, and while that is 0 the minor one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EngineVersion {
+    pub major: u32,
+    pub minor: u32,
+}
+
+impl EngineVersion {
+    /// `None` where the text does not begin with a number ("nightly").
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.trim().trim_start_matches('v').split('.').map(|part| {
+            let digits = part.find(|digit: char| !digit.is_ascii_digit()).unwrap_or(part.len());
+            part[..digits].parse::<u32>().ok()
+        });
+        let major = parts.next().flatten()?;
+        let minor = if major == 0 { parts.next().flatten().unwrap_or(0) } else { 0 };
+        Some(Self { major, minor })
+    }
+
+    pub(crate) fn distance(self, other: Self) -> u32 {
+        (100 * self.major.abs_diff(other.major)).saturating_add(self.minor.abs_diff(other.minor)).min(499)
+    }
+}
+
+/// Reads "vllm 0.12.0".
+pub fn parse_engine(text: &str) -> Result<(Engine, Option<EngineVersion>), UnknownEngine> {
+    let mut words = text.split_whitespace();
+    let name = words.next().unwrap_or("");
+    let engine = name.parse()?;
+    // NIM's own versions say nothing of the engine inside.
+    let version = words.next().filter(|_| !name.eq_ignore_ascii_case("nim")).and_then(EngineVersion::parse);
+    Ok((engine, version))
+}
+
+/// How the scheduler behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EngineSettings {
+    /// Tokens in one step, of prompts and running sequences.
+    pub max_batched_tokens: u32,
+    pub max_sequences: u32,
+    /// Tokens of one block of the KV cache.
+    pub block_tokens: u32,
+    /// Share of the device's memory that the engine may use.
+    pub memory_share: f64,
+    /// The share is of what weights and activations leave, not of the whole.
+    pub share_of_rest: bool,
+    /// Prompts and running sequences in the same step; otherwise prompts go first.
+    pub mixed_steps: bool,
+    /// A request is only taken in when its whole length has room, so that nothing is preempted.
+    pub reserve_whole_length: bool,
+    /// Prompts are computed in one step each, never in parts.
+    pub whole_prompts: bool,
+    /// Prompts wait beside running sequences for others to be computed with, for so many steps at most; 0: not at all.
+    pub batch_wait_steps: u32,
+    /// They wait no longer once all tokens to compute are this share of a step's.
+    pub batch_wait_share: f64,
+}
+
+impl EngineSettings {
+    /// The engine's own defaults on this device with so many of them per replica.
+    pub fn defaults(engine: Engine, device: &Device, tensor_parallel: u32) -> Self {
+        // vLLM's rule: devices of 70 GiB and more, the A100 excepted, take larger batches.
+        let large = device.memory_gib >= 70.0 && device.generation != Generation::Ampere;
+        let (max_batched_tokens, max_sequences) = match device.generation {
+            Generation::Cpu => (2048 * tensor_parallel, 128 * tensor_parallel),
+            _ if large => (8192, 1024),
+            _ => (2048, 256),
+        };
+        let base = Self {
+            max_batched_tokens,
+            max_sequences,
+            block_tokens: 16,
+            memory_share: 0.9,
+            share_of_rest: false,
+            mixed_steps: true,
+            reserve_whole_length: false,
+            whole_prompts: false,
+            batch_wait_steps: 0,
+            batch_wait_share: 0.0,
+        };
+        match engine {
+            Engine::Vllm => base,
+            Engine::Sglang => Self { max_batched_tokens: 8192, block_tokens: 1, mixed_steps: false, ..base },
+            Engine::TensorRtLlm => Self {
+                max_batched_tokens: 8192,
+                max_sequences: 2048,
+                block_tokens: 32,
+                share_of_rest: true,
+                reserve_whole_length: true,
+                whole_prompts: true,
+                ..base
+            },
+            Engine::Tgi => Self { max_batched_tokens: 4096, mixed_steps: false, reserve_whole_length: true, ..base },
+            // `llama-server` divides its context over its slots.
+            Engine::LlamaCpp => Self { max_batched_tokens: 2048, block_tokens: 1, reserve_whole_length: true, ..base },
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What a simulated replica did.
+
+use serde::Serialize;
+
+use crate::step::StepTime;
+
+/// One finished request; times in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Sample {
+    /// Its place in the workload.
+    pub request: u32,
+    pub sent: f64,
+    pub first_token: f64,
+    pub end: f64,
+    pub input: u32,
+    pub output: u32,
+}
+
+impl Sample {
+    pub fn ttft(&self) -> f64 {
+        self.first_token - self.sent
+    }
+
+    pub fn latency(&self) -> f64 {
+        self.end - self.sent
+    }
+
+    /// `None` with a single output token.
+    pub fn tpot(&self) -> Option<f64> {
+        (self.output > 1).then(|| (self.end - self.first_token) / f64::from(self.output - 1))
+    }
+}
+
+/// Gaps between tokens over a stretch of steps, growing evenly from `first` to `last` seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct GapRun {
+    pub first: f64,
+    pub last: f64,
+    pub count: u64,
+}
+
+/// What happened on one replica.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ReplicaRun {
+    /// In the order of their ends.
+    pub samples: Vec<Sample>,
+    pub gaps: Vec<GapRun>,
+    pub time: StepTime,
+    pub steps: u64,
+    pub preemptions: u64,
+    /// Requests over the cap of requests in flight.
+    pub dropped: u32,
+    /// Requests longer than the whole cache.
+    pub too_long: u32,
+    /// Largest share of the KV cache in use.
+    pub kv_share: f64,
+    /// More would have been sent before the workload's end, had it more requests.
+    pub ran_out: bool,
+}
+
+/// Whether stretches of pure decoding are summed or walked; both give the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stretches {
+    Summed,
+    Walked,
+}

@@ -1,0 +1,74 @@
+//! The load generator's plan as a simulated workload: the same arrivals and lengths, drawn by the same seed.
+
+use dyno_measure::arrivals::Arrivals;
+use dyno_measure::plan::{self, Plan, PlannedLengths, length_key};
+
+use crate::scenario::{Simulation, SimulationError, Simulator};
+use crate::workload::{Load, Request, Workload};
+
+/// A load point that ends by time is simulated with so many requests at most.
+const MOST_REQUESTS: usize = 1 << 20;
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PlanError {
+    #[error("the plan has no load point {0}")]
+    NoLoadPoint(u32),
+    #[error("lengths of requests are said by a dataset or a trace, not by the plan")]
+    LengthsElsewhere,
+    #[error("more than {MOST_REQUESTS} requests")]
+    TooManyRequests,
+    #[error(transparent)]
+    Simulation(#[from] SimulationError),
+}
+
+/// Simulates the measured phase of one load point of made-up requests. The load generator awaits its warm-up before that, so
+/// that it leaves nothing behind in an engine without prefix cache.
+pub fn simulate_plan(simulator: &Simulator<'_>, plan: &Plan, load_point: u32) -> Result<Simulation, PlanError> {
+    let point = plan.load_points.get(load_point as usize).ok_or(PlanError::NoLoadPoint(load_point))?;
+    if let Some(count) = point.requests() {
+        return Ok(simulator.run(&workload(plan, load_point, count as usize)?)?);
+    }
+    // How many are sent by the end is not known before.
+    let mut count = 1024;
+    loop {
+        let workload = workload(plan, load_point, count)?;
+        let simulation = simulator.run(&workload)?;
+        if !simulation.outcome.ran_out {
+            return Ok(simulation);
+        }
+        count *= 4;
+        if count > MOST_REQUESTS {
+            return Err(PlanError::TooManyRequests);
+        }
+    }
+}
+
+fn workload(plan: &Plan, load_point: u32, count: usize) -> Result<Workload, PlanError> {
+    let plan::Workload::Synthetic { input_tokens, output_tokens, input_lengths, output_lengths, .. } = plan.workload else {
+        return Err(PlanError::LengthsElsewhere);
+    };
+    let point = plan.load_points.get(load_point as usize).ok_or(PlanError::NoLoadPoint(load_point))?;
+    let lengths = PlannedLengths::new((input_lengths, input_tokens), (output_lengths, output_tokens), plan.seed);
+    let earlier =
+        plan.load_points[..load_point as usize].iter().filter_map(plan::PlannedLoad::requests).map(u64::from).sum::<u64>();
+    let (load, mut arrivals) = match point.load {
+        plan::Load::Closed { concurrency } => (Load::Closed { concurrency, ramp: plan.ramp_of(concurrency) }, None),
+        plan::Load::Rate { rate, process, burstiness, max_in_flight } => {
+            let arrivals = Arrivals::new(rate, process, burstiness, plan.arrivals_seed(load_point));
+            (Load::Open { max_in_flight: Some(max_in_flight) }, Some(arrivals))
+        }
+        plan::Load::Trace { .. } => return Err(PlanError::LengthsElsewhere),
+    };
+    let requests = (0..count as u64)
+        .map(|number| {
+            let key = length_key(earlier + number, false);
+            let arrival = arrivals.as_mut().map_or(0.0, |arrivals| {
+                let at = arrivals.peek() as f64 / 1e9;
+                arrivals.advance();
+                at
+            });
+            Request { arrival, input: lengths.input.length(key), output: lengths.output.length(key) }
+        })
+        .collect();
+    Ok(Workload { requests, load, warmup: 0, until: point.duration_s })
+}

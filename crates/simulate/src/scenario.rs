@@ -1,0 +1,272 @@
+//! One question: this model, on these devices, served so, under this load.
+
+use serde::Serialize;
+
+use crate::device::Device;
+use crate::engine::{Engine, EngineSettings, EngineVersion, Stretches, simulate_replica};
+use crate::memory::MemoryFit;
+use crate::model::ModelDescriptor;
+use crate::outcome::Outcome;
+use crate::precision::{KvPrecision, Precision};
+use crate::profile::{Efficiency, Match, Profile, ProfileQuery, Profiles, Standing};
+use crate::step::StepModel;
+use crate::workload::{Load, Workload};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario<'a> {
+    pub model: &'a ModelDescriptor,
+    pub device: &'a Device,
+    pub engine: Engine,
+    pub version: Option<EngineVersion>,
+    pub precision: Precision,
+    /// `None`: as where the factors were measured.
+    pub kv_precision: Option<KvPrecision>,
+    /// Devices that share one copy of the model.
+    pub tensor_parallel: u32,
+    /// Copies, over which the load is split evenly.
+    pub replicas: u32,
+    /// `None`: the engine's defaults on this device.
+    pub settings: Option<EngineSettings>,
+    /// Tokens of KV cache of one replica, where the engine has said so; `None`: as counted.
+    pub kv_tokens: Option<u64>,
+}
+
+/// Expected error of the figures, as a share in per cent that nine of ten are within.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ErrorBar {
+    pub ttft: f64,
+    pub tpot: f64,
+    pub e2el: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Prediction {
+    pub standing: Standing,
+    pub runs: u32,
+    pub error_pct: ErrorBar,
+}
+
+/// What one should know about a simulation's figures.
+#[derive(Debug, Clone, PartialEq, Serialize, thiserror::Error)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Note {
+    #[error("no measurements of {asked}: factors are those of {used}")]
+    BorrowedFactors { asked: String, used: String },
+    #[error("no measurements of devices of this kind: generic factors")]
+    GenericFactors,
+    #[error("{requests} requests are longer than the KV cache of {kv_tokens} tokens and are refused")]
+    TooLong { requests: u32, kv_tokens: u64 },
+    #[error("the KV cache was full: sequences were preempted {times} times")]
+    Preempted { times: u64 },
+    #[error("latent attention was never measured by itself: its time is a plain roofline")]
+    UnmeasuredAttention,
+}
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SimulationError {
+    #[error("{heads} attention heads can't be divided over {tensor_parallel} devices")]
+    Indivisible { heads: u32, tensor_parallel: u32 },
+    #[error("needs at least one device and one replica")]
+    NoDevice,
+    #[error("no requests")]
+    NoRequests,
+    #[error(
+        "does not fit: {:.1} GB of weights, {:.1} GB of reserve and {:.2} GB of KV cache for one request of {} tokens need {:.1} GB more than the {:.1} GB usable of each device",
+        .0.weights / 1e9, .0.reserve / 1e9, .0.longest_request as f64 * .0.kv_bytes_per_token / 1e9, .0.longest_request, .0.missing() / 1e9, .0.usable / 1e9
+    )]
+    DoesNotFit(MemoryFit),
+}
+
+/// A scenario with its factors chosen, ready to run any workload.
+#[derive(Debug, Clone)]
+pub struct Simulator<'a> {
+    scenario: Scenario<'a>,
+    efficiency: Efficiency,
+    settings: EngineSettings,
+    kv_precision: KvPrecision,
+    steps: StepModel,
+    prediction: Prediction,
+    notes: Vec<Note>,
+}
+
+impl<'a> Simulator<'a> {
+    /// Takes the closest of the profiles.
+    pub fn new(scenario: Scenario<'a>, profiles: &Profiles) -> Result<Self, SimulationError> {
+        let query = ProfileQuery {
+            device: scenario.device,
+            engine: scenario.engine,
+            version: scenario.version,
+            precision: scenario.precision,
+            model: scenario.model,
+        };
+        let mut notes = Vec::new();
+        let (efficiency, kv_precision, prediction) = if let Some((profile, matched)) = profiles.closest(&query) {
+            if !matched.exact() {
+                notes.push(Note::BorrowedFactors { asked: asked(&scenario), used: used(profile) });
+            }
+            let kv = if matched.device && matched.engine { profile.kv_precision } else { KvPrecision::Bits16 };
+            (profile.efficiency, kv, prediction(Some((profile, matched))))
+        } else {
+            notes.push(Note::GenericFactors);
+            (Efficiency::generic(scenario.device.generation), KvPrecision::Bits16, prediction(None))
+        };
+        let kv_precision = scenario.kv_precision.unwrap_or(kv_precision);
+        Self::with_factors(scenario, efficiency, kv_precision, prediction, notes)
+    }
+
+    /// With given factors, for fitting them.
+    pub fn with_factors(
+        scenario: Scenario<'a>,
+        efficiency: Efficiency,
+        kv_precision: KvPrecision,
+        prediction: Prediction,
+        mut notes: Vec<Note>,
+    ) -> Result<Self, SimulationError> {
+        if scenario.replicas == 0 || scenario.tensor_parallel == 0 {
+            return Err(SimulationError::NoDevice);
+        }
+        if !scenario.model.divides(scenario.tensor_parallel) {
+            return Err(SimulationError::Indivisible {
+                heads: scenario.model.attention.heads(),
+                tensor_parallel: scenario.tensor_parallel,
+            });
+        }
+        if matches!(scenario.model.attention, crate::model::Attention::Latent { .. }) {
+            notes.push(Note::UnmeasuredAttention);
+        }
+        let settings = scenario
+            .settings
+            .unwrap_or_else(|| EngineSettings::defaults(scenario.engine, scenario.device, scenario.tensor_parallel));
+        let steps = StepModel::new(
+            scenario.model,
+            scenario.precision,
+            kv_precision,
+            scenario.device,
+            scenario.tensor_parallel,
+            &efficiency,
+        );
+        Ok(Self { scenario, efficiency, settings, kv_precision, steps, prediction, notes })
+    }
+
+    pub fn memory(&self, longest_request: u64) -> MemoryFit {
+        MemoryFit::of(
+            self.scenario.model,
+            self.scenario.precision,
+            self.kv_precision,
+            self.scenario.device,
+            self.scenario.tensor_parallel,
+            &self.settings,
+            longest_request,
+        )
+    }
+
+    pub fn steps(&self) -> &StepModel {
+        &self.steps
+    }
+
+    pub fn prediction(&self) -> &Prediction {
+        &self.prediction
+    }
+
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    pub fn run(&self, workload: &Workload) -> Result<Simulation, SimulationError> {
+        self.run_with(workload, Stretches::Summed)
+    }
+
+    /// Walking every step is slow; it is there to test the sums.
+    pub fn run_with(&self, workload: &Workload, stretches: Stretches) -> Result<Simulation, SimulationError> {
+        let longest = workload.requests.iter().map(|request| u64::from(request.input) + u64::from(request.output)).max();
+        let memory = self.memory(longest.ok_or(SimulationError::NoRequests)?);
+        let kv_tokens = self.scenario.kv_tokens.unwrap_or(memory.kv_tokens);
+        if !memory.fits() && self.scenario.kv_tokens.is_none() {
+            return Err(SimulationError::DoesNotFit(memory));
+        }
+        let shares = split(workload, self.scenario.replicas as usize);
+        let runs = shares
+            .iter()
+            .enumerate()
+            .map(|(replica, share)| {
+                let mut run = simulate_replica(share, &self.steps, &self.settings, &self.efficiency, kv_tokens, stretches);
+                for sample in &mut run.samples {
+                    sample.request = sample.request * self.scenario.replicas + replica as u32;
+                }
+                run
+            })
+            .collect();
+        let outcome = Outcome::new(runs, workload.warmup, memory);
+        let mut notes = self.notes.clone();
+        if outcome.too_long > 0 {
+            notes.push(Note::TooLong { requests: outcome.too_long, kv_tokens });
+        }
+        if outcome.preemptions > 0 {
+            notes.push(Note::Preempted { times: outcome.preemptions });
+        }
+        Ok(Simulation { outcome, prediction: self.prediction, notes })
+    }
+}
+
+/// Outcome with its standing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Simulation {
+    pub outcome: Outcome,
+    pub prediction: Prediction,
+    pub notes: Vec<Note>,
+}
+
+/// Requests are dealt one by one, users and caps as evenly as they divide.
+fn split(workload: &Workload, replicas: usize) -> Vec<Workload> {
+    let share = |amount: u32, replica: usize| {
+        let (amount, replica) = (amount as usize, replica);
+        ((amount + replicas - 1 - replica) / replicas) as u32
+    };
+    (0..replicas)
+        .map(|replica| Workload {
+            requests: workload.requests.iter().skip(replica).step_by(replicas).copied().collect(),
+            load: match workload.load {
+                Load::Closed { concurrency, ramp } => Load::Closed { concurrency: share(concurrency, replica).max(1), ramp },
+                Load::Open { max_in_flight } => Load::Open { max_in_flight: max_in_flight.map(|cap| share(cap, replica)) },
+            },
+            warmup: share(workload.warmup as u32, replica) as usize,
+            until: workload.until,
+        })
+        .collect()
+}
+
+fn asked(scenario: &Scenario<'_>) -> String {
+    describe(&scenario.device.name, scenario.engine, scenario.version, scenario.precision, scenario.model.mixture.is_some())
+}
+
+fn used(profile: &Profile) -> String {
+    describe(&profile.device, profile.engine, profile.version, profile.precision, profile.mixture)
+}
+
+fn describe(device: &str, engine: Engine, version: Option<EngineVersion>, precision: Precision, mixture: bool) -> String {
+    let version = match version {
+        Some(EngineVersion { major: 0, minor }) => format!(" 0.{minor}"),
+        Some(EngineVersion { major, .. }) => format!(" {major}"),
+        None => String::new(),
+    };
+    let kind = if mixture { "mixtures of experts" } else { "dense models" };
+    format!("{kind} in {precision} on {device} with {engine}{version}")
+}
+
+/// Errors grow with what was borrowed; the steps are those found by leaving out whole devices and models.
+fn prediction(profile: Option<(&Profile, Match)>) -> Prediction {
+    let Some((profile, matched)) = profile else {
+        return Prediction { standing: Standing::Prior, runs: 0, error_pct: ErrorBar { ttft: 80.0, tpot: 50.0, e2el: 50.0 } };
+    };
+    let least = if matched.exact() {
+        profile.error_pct.1
+    } else if matched.device && matched.engine && matched.mixture {
+        30.0
+    } else {
+        45.0
+    };
+    let e2el = least.max(profile.error_pct.1);
+    // What is calibrated on one thing is a prior for another.
+    let standing = if matched.exact() { profile.standing } else { Standing::Prior };
+    Prediction { standing, runs: profile.runs, error_pct: ErrorBar { ttft: 2.0 * e2el, tpot: e2el, e2el } }
+}

@@ -1,0 +1,26 @@
+//! Scenarios that several tests share.
+
+use dyno_simulate::{Device, Engine, ModelDescriptor, Precision, Scenario, device, model};
+
+pub fn model(name: &str) -> ModelDescriptor {
+    model::catalogue::find(name).unwrap()
+}
+
+pub fn device(name: &str) -> Device {
+    device::find(name).unwrap()
+}
+
+pub fn scenario<'a>(model: &'a ModelDescriptor, device: &'a Device, tensor_parallel: u32) -> Scenario<'a> {
+    Scenario {
+        model,
+        device,
+        engine: Engine::Vllm,
+        version: None,
+        precision: Precision::Bf16,
+        kv_precision: None,
+        tensor_parallel,
+        replicas: 1,
+        settings: None,
+        kv_tokens: None,
+    }
+}

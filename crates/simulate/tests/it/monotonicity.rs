@@ -1,0 +1,104 @@
+//! More of anything good is never slower: strictly for a step, within 2 % for whole closed loops without preemption.
+
+use crate::common::{device, model, scenario};
+use dyno_simulate::profile::{Efficiency, Factor};
+use dyno_simulate::step::{StepModel, StepWork};
+use dyno_simulate::{Device, KvPrecision, Lengths, Precision, Profiles, Simulator, Workload};
+use proptest::prelude::*;
+
+const MODELS: [&str; 4] =
+    ["meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.1-70B", "openai/gpt-oss-120b", "deepseek-ai/DeepSeek-V3"];
+
+fn any_work() -> impl Strategy<Value = StepWork> {
+    (0_u32..512, 0_u32..8192, 0_u32..32_768).prop_map(|(decodes, prefill_tokens, context)| StepWork {
+        decodes,
+        context: f64::from(decodes) * f64::from(context),
+        windowed_context: f64::from(decodes) * f64::from(context.min(128)),
+        prefill_tokens,
+        prefills: u32::from(prefill_tokens > 0),
+        pairs: f64::from(prefill_tokens) * f64::from(prefill_tokens) / 2.0,
+        windowed_pairs: f64::from(prefill_tokens) * 128.0,
+    })
+}
+
+fn seconds(name: &str, precision: Precision, device: &Device, efficiency: &Efficiency, work: &StepWork) -> f64 {
+    StepModel::new(&model(name), precision, KvPrecision::Bits16, device, 2, efficiency).time(work).total()
+}
+
+proptest! {
+    #[test]
+    fn a_better_device_never_takes_longer_for_a_step(
+        work in any_work(),
+        which in 0_usize..4,
+        fp8 in any::<bool>(),
+        field in 0_usize..4,
+        gain in 1.0_f64..8.0,
+    ) {
+        let plain = device("H100");
+        let mut better = plain.clone();
+        match field {
+            0 => better.memory_bandwidth *= gain,
+            1 => better.link_bandwidth *= gain,
+            2 => better.tflops_16 *= gain,
+            _ => better.tflops_8 = better.tflops_8.map(|rate| rate * gain),
+        }
+        let precision = if fp8 { Precision::Fp8 } else { Precision::Bf16 };
+        let efficiency = Efficiency::generic(plain.generation);
+        let before = seconds(MODELS[which], precision, &plain, &efficiency, &work);
+        prop_assert!(seconds(MODELS[which], precision, &better, &efficiency, &work) <= before);
+    }
+
+    #[test]
+    fn a_better_factor_never_takes_longer_for_a_step(work in any_work(), which in 0_usize..4, factor in 0_usize..15, gain in 1.0_f64..4.0) {
+        let device = device("H100");
+        let plain = Efficiency::generic(device.generation);
+        let factor = Factor::ALL[factor];
+        let mut better = plain;
+        // Times get shorter, shares larger.
+        let relative = matches!(factor, Factor::ExpertCompute | Factor::ExpertMemory);
+        *better.get_mut(factor) *= if factor.is_share() || relative { gain } else { 1.0 / gain };
+        let before = seconds(MODELS[which], Precision::Fp8, &device, &plain, &work);
+        prop_assert!(seconds(MODELS[which], Precision::Fp8, &device, &better, &work) <= before);
+    }
+
+    #[test]
+    fn more_work_never_takes_less(work in any_work(), which in 0_usize..4, more in 1_u32..64) {
+        let device = device("B200");
+        let efficiency = Efficiency::generic(device.generation);
+        let larger = StepWork { decodes: work.decodes + more, context: work.context + f64::from(more), ..work };
+        let before = seconds(MODELS[which], Precision::Nvfp4, &device, &efficiency, &work);
+        prop_assert!(seconds(MODELS[which], Precision::Nvfp4, &device, &efficiency, &larger) > before);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn closed_loops_are_monotonic_within_two_per_cent(
+        concurrency in 1_u32..48,
+        input in 32_u32..3000,
+        output in 8_u32..400,
+        field in 0_usize..2,
+        gain in 1.02_f64..3.0,
+        seed in any::<u64>(),
+    ) {
+        let model = model("meta-llama/Llama-3.1-8B");
+        let plain = device("H200");
+        let mut better = plain.clone();
+        match field {
+            0 => better.memory_bandwidth *= gain,
+            _ => better.tflops_16 *= gain,
+        }
+        let lengths = Lengths { input, output, least_share: 0.8 };
+        let workload = Workload::closed(6 * concurrency as usize, lengths, concurrency, seed);
+        let run = |device: &Device| {
+            let simulator = Simulator::new(scenario(&model, device, 1), &Profiles::default()).unwrap();
+            simulator.run(&workload).unwrap().outcome
+        };
+        let (before, after) = (run(&plain), run(&better));
+        prop_assert_eq!(before.preemptions + after.preemptions, 0);
+        prop_assert!(after.duration_s <= 1.02 * before.duration_s);
+        prop_assert!(after.e2el_ms.unwrap().mean <= 1.02 * before.e2el_ms.unwrap().mean);
+    }
+}

@@ -1,0 +1,116 @@
+//! Which factors are taken, and what is said of them.
+
+use crate::common::{device, model, scenario};
+use dyno_simulate::engine::EngineVersion;
+use dyno_simulate::profile::{Efficiency, Profile, Profiles, Standing};
+use dyno_simulate::scenario::Note;
+use dyno_simulate::{Device, Engine, KvPrecision, Precision, Scenario, Simulator};
+
+fn profile(device: &Device, engine: Engine, minor: u32, precision: Precision, mixture: bool) -> Profile {
+    Profile {
+        device: device.name.clone(),
+        generation: device.generation,
+        engine,
+        version: Some(EngineVersion { major: 0, minor }),
+        precision,
+        mixture,
+        kv_precision: KvPrecision::Bits8,
+        efficiency: Efficiency::generic(device.generation),
+        standing: Standing::Prior,
+        runs: 10 + minor,
+        error_pct: (4.0, 12.0),
+    }
+}
+
+fn asked<'a>(model: &'a dyno_simulate::ModelDescriptor, device: &'a Device) -> Scenario<'a> {
+    let version = Some(EngineVersion { major: 0, minor: 18 });
+    Scenario { version, precision: Precision::Fp8, ..scenario(model, device, 1) }
+}
+
+#[test]
+fn what_was_measured_is_taken_as_it_is() {
+    let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
+    let profiles = Profiles(vec![
+        profile(&h100, Engine::Vllm, 12, Precision::Fp8, false),
+        profile(&h100, Engine::Vllm, 18, Precision::Fp8, false),
+        profile(&h100, Engine::Sglang, 18, Precision::Fp8, false),
+    ]);
+    let simulator = Simulator::new(asked(&model, &h100), &profiles).unwrap();
+    assert!(simulator.notes().is_empty());
+    assert_eq!((simulator.prediction().runs, simulator.prediction().error_pct.e2el), (28, 12.0));
+    // The cache's format comes with the factors: half the bytes per token.
+    assert_eq!(simulator.memory(100).kv_bytes_per_token, 65_536.0);
+}
+
+#[test]
+fn own_runs_go_before_published_ones() {
+    let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
+    let own = Profile { standing: Standing::Calibrated, runs: 6, ..profile(&h100, Engine::Vllm, 18, Precision::Fp8, false) };
+    let profiles = Profiles(vec![own, profile(&h100, Engine::Vllm, 18, Precision::Fp8, false)]);
+    let simulator = Simulator::new(asked(&model, &h100), &profiles).unwrap();
+    assert_eq!((simulator.prediction().standing, simulator.prediction().runs), (Standing::Calibrated, 6));
+    // On another device they are a prior.
+    let h200 = device("H200");
+    let simulator = Simulator::new(asked(&model, &h200), &profiles).unwrap();
+    assert_eq!(simulator.prediction().standing, Standing::Prior);
+}
+
+#[test]
+fn what_is_borrowed_is_said() {
+    let (model, h100, h200) = (model("meta-llama/Llama-3.1-8B"), device("H100"), device("H200"));
+    let profiles = Profiles(vec![profile(&h100, Engine::Vllm, 12, Precision::Fp8, false)]);
+    let simulator = Simulator::new(asked(&model, &h200), &profiles).unwrap();
+    let [note @ Note::BorrowedFactors { .. }] = simulator.notes() else { panic!("{:?}", simulator.notes()) };
+    assert_eq!(
+        note.to_string(),
+        "no measurements of dense models in fp8 on H200-SXM-141GB with vllm 0.18: factors are those of dense models in fp8 on \
+         H100-SXM-80GB with vllm 0.12"
+    );
+    assert!(simulator.prediction().error_pct.e2el > 12.0);
+}
+
+#[test]
+fn other_vendors_devices_lend_nothing() {
+    let (model, h100, card) = (model("meta-llama/Llama-3.1-8B"), device("H100"), device("Gaudi 3"));
+    let profiles = Profiles(vec![profile(&h100, Engine::Vllm, 18, Precision::Fp8, false)]);
+    let simulator = Simulator::new(asked(&model, &card), &profiles).unwrap();
+    assert_eq!(simulator.notes(), [Note::GenericFactors]);
+    assert_eq!(simulator.prediction().runs, 0);
+}
+
+#[test]
+fn devices_go_by_many_names() {
+    for (name, known) in [
+        ("NVIDIA H100 80GB HBM3", "H100-SXM-80GB"),
+        ("NVIDIA H100 PCIe", "H100-PCIe-80GB"),
+        ("NVIDIA H200", "H200-SXM-141GB"),
+        ("NVIDIA GH200 480GB", "GH200-96GB"),
+        ("NVIDIA A100-SXM4-40GB", "A100-SXM-40GB"),
+        ("NVIDIA A100 80GB PCIe", "A100-PCIe-80GB"),
+        ("NVIDIA GeForce RTX 4090", "RTX4090-24GB"),
+        ("NVIDIA RTX 6000 Ada Generation", "RTX6000Ada-48GB"),
+        ("NVIDIA RTX A6000", "RTXA6000-48GB"),
+        ("NVIDIA L4", "L4-24GB"),
+        ("NVIDIA L40S", "L40S-48GB"),
+        ("AMD Instinct MI300X", "MI300X-192GB"),
+        ("Intel(R) Xeon(R) 6767P", "Xeon-6767P"),
+        ("AMD EPYC 9575F 64-Core Processor", "EPYC-9575F"),
+    ] {
+        assert_eq!(device(name).name, known, "{name}");
+    }
+    assert!(dyno_simulate::device::find("Tesla T4").is_err());
+    assert!(Device::stated("x", 0.0, 1.0, 1.0, 1.0).is_err());
+}
+
+#[test]
+fn published_profiles_are_sound() {
+    let profiles = Profiles::published();
+    assert!(profiles.0.len() > 40);
+    for profile in &profiles.0 {
+        for factor in dyno_simulate::profile::Factor::ALL {
+            let value = profile.efficiency.get(factor);
+            assert!(value > 0.0 && value.is_finite() && (!factor.is_share() || value <= 1.0), "{profile:?}");
+        }
+        assert!(profile.runs > 0);
+    }
+}
