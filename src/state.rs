@@ -34,11 +34,9 @@ pub struct AppState(Arc<Inner>);
 pub struct Inner {
     /// What it was told at its start.
     pub config: Config,
-    /// What is kept.
     pub store: Store,
     /// The cipher of stored secrets.
     pub vault: Vault,
-    /// Where benchmarks run.
     pub clusters: Clusters,
     /// Between those who change runs, the supervisor, and those who watch.
     pub run_notifier: RunNotifier,
@@ -46,7 +44,6 @@ pub struct Inner {
     pub outgoing: Outgoing,
     /// What Leptos needs to draw pages.
     pub leptos_options: LeptosOptions,
-    /// Failed sign-ins.
     pub sign_in_attempts: Attempts,
     /// New tokens and links, until their page has shown them.
     pub one_time_secrets: OneTimeSecrets,

@@ -95,7 +95,6 @@ pub async fn refused_upload(app: &AppState, actor: &Actor, request: Request, pro
 
 /// What a form holds.
 struct Typed {
-    /// Every field.
     all: Vec<(String, String)>,
     /// Those that a page shows.
     shown: Vec<(String, String)>,

@@ -17,7 +17,6 @@ const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// A session that has just begun.
 #[derive(Debug, Clone)]
 pub struct NewSession {
-    /// Whose.
     pub actor: Actor,
     /// What the browser keeps in its cookie.
     pub secret: Secret,
@@ -49,7 +48,6 @@ pub async fn still_signed_in(app: &AppState, actor: &Actor, caller: &Caller) -> 
     if still { Ok(()) } else { Err(Problem::new(ProblemKind::Unauthorized, "You are signed out.")) }
 }
 
-/// Ends a session.
 pub async fn end(app: &AppState, session: &Secret) -> Result<(), Problem> {
     Ok(app.store.end_session(&digest(session.expose()), Timestamp::now()).await?)
 }

@@ -8,7 +8,6 @@ use crate::domain::inventory::DeviceConfig;
 pub(super) struct CpuFacts {
     /// The model's name; the vendor's where there is none.
     pub(super) name: String,
-    /// Cores.
     pub(super) physical: u32,
     /// Clock in MHz as the operating system says it; 0 where it doesn't.
     pub(super) mhz: u64,

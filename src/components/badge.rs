@@ -8,21 +8,15 @@ use crate::domain::run::{RunKind, RunStatus, StageStatus};
 /// The colour family of a badge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
-    /// Grey: waits.
     Queued,
-    /// Blue: at work.
     Running,
-    /// Green: all well.
     Succeeded,
     /// Amber: well in part, attention.
     Partial,
-    /// Red: failed.
     Failed,
     /// Grey: ended by a person.
     Cancelled,
-    /// Orange: lost.
     Interrupted,
-    /// Violet, dashed: simulated.
     Simulated,
 }
 
@@ -84,13 +78,7 @@ pub fn stage_look(status: StageStatus) -> (Tone, &'static str) {
 
 /// A mark of any kind.
 #[component]
-pub fn Badge(
-    /// Colour and drawing.
-    tone: Tone,
-    /// The word.
-    #[prop(into)]
-    text: String,
-) -> impl IntoView {
+pub fn Badge(tone: Tone, #[prop(into)] text: String) -> impl IntoView {
     view! {
         <span class=tone.class()>
             <Icon name=tone.icon() />
@@ -102,30 +90,20 @@ pub fn Badge(
 
 /// Where a run stands.
 #[component]
-pub fn RunBadge(
-    /// The run's status.
-    status: RunStatus,
-) -> impl IntoView {
+pub fn RunBadge(status: RunStatus) -> impl IntoView {
     let (tone, text) = run_look(status);
     view! { <Badge tone=tone text=text /> }
 }
 
 /// Where a stage stands.
 #[component]
-pub fn StageBadge(
-    /// The stage's status.
-    status: StageStatus,
-) -> impl IntoView {
+pub fn StageBadge(status: StageStatus) -> impl IntoView {
     let (tone, text) = stage_look(status);
     view! { <Badge tone=tone text=text /> }
 }
 
-/// Measured or simulated.
 #[component]
-pub fn KindBadge(
-    /// Which.
-    kind: RunKind,
-) -> impl IntoView {
+pub fn KindBadge(kind: RunKind) -> impl IntoView {
     let (tone, text) = match kind {
         RunKind::Measured => (Tone::Queued, "Measured"),
         RunKind::Simulated => (Tone::Simulated, "Simulated"),

@@ -7,22 +7,16 @@ use super::icon::{Icon, IconName};
 /// How much a notice matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
-    /// Worth knowing.
     Info,
-    /// Something went well.
     Success,
-    /// Attention.
     Warning,
-    /// Something failed.
     Error,
 }
 
-/// A notice.
 #[component]
 pub fn Banner(
     /// How much it matters.
     notice: Notice,
-    /// The text.
     children: Children,
 ) -> impl IntoView {
     let (class, icon, role, word) = match notice {
@@ -49,9 +43,7 @@ pub fn Empty(
     /// `No runs yet.`
     #[prop(into)]
     message: String,
-    /// Links and buttons.
-    #[prop(optional)]
-    children: Option<Children>,
+    #[prop(optional)] children: Option<Children>,
 ) -> impl IntoView {
     view! {
         <div class="empty">

@@ -7,10 +7,8 @@ use leptos::prelude::*;
 pub enum Look {
     /// The one main action of a page.
     Primary,
-    /// Any other.
     #[default]
     Plain,
-    /// Destroys something.
     Danger,
     /// In rows and toolbars.
     Quiet,
@@ -37,9 +35,7 @@ pub fn Submit(
     /// `Continue`
     #[prop(into)]
     text: String,
-    /// How it looks.
-    #[prop(optional)]
-    look: Look,
+    #[prop(optional)] look: Look,
     /// With several buttons in a form: the field's name and this button's value.
     #[prop(optional)]
     value: Option<(&'static str, String)>,
@@ -57,18 +53,13 @@ pub fn Submit(
     .into_any()
 }
 
-/// Goes somewhere.
 #[component]
 pub fn LinkButton(
-    /// Where to.
-    #[prop(into)]
-    href: String,
+    #[prop(into)] href: String,
     /// `New benchmark`
     #[prop(into)]
     text: String,
-    /// How it looks.
-    #[prop(optional)]
-    look: Look,
+    #[prop(optional)] look: Look,
 ) -> impl IntoView {
     view! {
         <a class=look.class() href=href>

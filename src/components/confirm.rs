@@ -15,10 +15,7 @@ pub fn ConfirmForm(
     /// What it is done to, for screen readers; empty where the page leaves no doubt.
     #[prop(optional, into)]
     about: String,
-    /// What will happen.
-    #[prop(into)]
-    sentence: String,
-    /// Hidden fields.
+    #[prop(into)] sentence: String,
     fields: Vec<(&'static str, String)>,
     /// How the button that opens the second step looks.
     #[prop(default = Look::Danger)]

@@ -8,7 +8,6 @@ pub fn Definitions(
     /// Name above value, for narrow places.
     #[prop(optional)]
     narrow: bool,
-    /// The definitions.
     children: Children,
 ) -> impl IntoView {
     let class = if narrow { "definitions definitions-narrow" } else { "definitions" };
@@ -17,13 +16,7 @@ pub fn Definitions(
 
 /// A name and its value.
 #[component]
-pub fn Definition(
-    /// The name.
-    #[prop(into)]
-    term: String,
-    /// The value.
-    children: Children,
-) -> impl IntoView {
+pub fn Definition(#[prop(into)] term: String, children: Children) -> impl IntoView {
     view! {
         <div>
             <dt>{term}</dt>

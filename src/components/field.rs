@@ -32,13 +32,7 @@ fn Hint(name: String, hint: Option<String>) -> impl IntoView {
 
 /// What is wrong with a field.
 #[component]
-pub fn FieldMessage(
-    /// The field's name.
-    #[prop(into)]
-    name: String,
-    /// What is wrong.
-    error: Option<String>,
-) -> impl IntoView {
+pub fn FieldMessage(#[prop(into)] name: String, error: Option<String>) -> impl IntoView {
     error
         .map(|error| {
             view! {
@@ -57,7 +51,6 @@ pub fn FieldMessage(
 /// How wide an input is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Width {
-    /// A number.
     Short,
     /// A word or two.
     Medium,
@@ -82,18 +75,12 @@ pub fn TextField(
     /// The field's name in the request.
     #[prop(into)]
     name: String,
-    /// The label.
-    #[prop(into)]
-    label: String,
-    /// What it shows.
-    #[prop(optional, into)]
-    value: String,
+    #[prop(into)] label: String,
+    #[prop(optional, into)] value: String,
     /// Help below the label.
     #[prop(optional, into)]
     hint: Option<String>,
-    /// What is wrong.
-    #[prop(optional_no_strip, into)]
-    error: Option<String>,
+    #[prop(optional_no_strip, into)] error: Option<String>,
     /// `text`, `password`, `search`, `url`, `date`, `file`.
     #[prop(default = "text")]
     kind: &'static str,
@@ -103,9 +90,7 @@ pub fn TextField(
     /// `username`, `new-password`, `off`, …
     #[prop(optional)]
     autocomplete: Option<&'static str>,
-    /// How wide.
-    #[prop(optional)]
-    width: Width,
+    #[prop(optional)] width: Width,
     /// What stands behind the input, `tokens` say.
     #[prop(optional, into)]
     unit: Option<String>,
@@ -142,21 +127,13 @@ pub fn TextArea(
     /// The field's name in the request.
     #[prop(into)]
     name: String,
-    /// The label.
-    #[prop(into)]
-    label: String,
-    /// What it shows.
-    #[prop(optional, into)]
-    value: String,
+    #[prop(into)] label: String,
+    #[prop(optional, into)] value: String,
     /// Help below the label.
     #[prop(optional, into)]
     hint: Option<String>,
-    /// What is wrong.
-    #[prop(optional_no_strip, into)]
-    error: Option<String>,
-    /// Lines shown.
-    #[prop(default = 4)]
-    rows: u32,
+    #[prop(optional_no_strip, into)] error: Option<String>,
+    #[prop(default = 4)] rows: u32,
 ) -> impl IntoView {
     view! {
         <div class=frame_class(error.as_ref())>
@@ -184,20 +161,14 @@ pub fn SelectField(
     /// The field's name in the request.
     #[prop(into)]
     name: String,
-    /// The label.
-    #[prop(into)]
-    label: String,
+    #[prop(into)] label: String,
     /// Values and what people read.
     options: Vec<(String, String)>,
-    /// The chosen value.
-    #[prop(optional, into)]
-    value: String,
+    #[prop(optional, into)] value: String,
     /// Help below the label.
     #[prop(optional, into)]
     hint: Option<String>,
-    /// What is wrong.
-    #[prop(optional_no_strip, into)]
-    error: Option<String>,
+    #[prop(optional_no_strip, into)] error: Option<String>,
 ) -> impl IntoView {
     view! {
         <div class=frame_class(error.as_ref())>
@@ -232,7 +203,6 @@ pub fn SelectField(
 pub struct Choice {
     /// The value that is sent.
     pub value: String,
-    /// The label.
     pub label: String,
     /// What stands below the label.
     pub body: Option<AnyView>,
@@ -269,10 +239,7 @@ pub fn ChoiceGroup(
     /// The field's name in the request; check boxes send it with `[]` behind.
     #[prop(into)]
     name: String,
-    /// The question.
-    #[prop(into)]
-    legend: String,
-    /// The choices.
+    #[prop(into)] legend: String,
     choices: Vec<Choice>,
     /// Check boxes instead of radio buttons.
     #[prop(optional)]
@@ -280,9 +247,7 @@ pub fn ChoiceGroup(
     /// Help below the question.
     #[prop(optional, into)]
     hint: Option<String>,
-    /// What is wrong.
-    #[prop(optional_no_strip, into)]
-    error: Option<String>,
+    #[prop(optional_no_strip, into)] error: Option<String>,
 ) -> impl IntoView {
     let kind = if several { "checkbox" } else { "radio" };
     let sent_as = if several { format!("{name}[]") } else { name.clone() };

@@ -20,7 +20,6 @@ pub struct SummaryLine {
 pub enum Target {
     /// An element of this page, by id.
     Here(String),
-    /// Another page.
     Page(String),
     /// Nowhere: about the whole.
     Nowhere,

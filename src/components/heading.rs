@@ -5,17 +5,7 @@ use leptos_meta::Title;
 
 /// A link to an element of the same page, which then also has the focus.
 #[component]
-pub fn JumpLink(
-    /// The element's id.
-    #[prop(into)]
-    to: String,
-    /// More classes.
-    #[prop(optional)]
-    class: &'static str,
-    /// The link's text.
-    #[prop(into)]
-    text: String,
-) -> impl IntoView {
+pub fn JumpLink(#[prop(into)] to: String, #[prop(optional)] class: &'static str, #[prop(into)] text: String) -> impl IntoView {
     view! {
         <a class=class href=format!("#{to}")>
             {text}
@@ -27,9 +17,7 @@ pub fn JumpLink(
 /// The heading, the document's title, and a page's actions at its right.
 #[component]
 pub fn PageHeading(
-    /// The heading.
-    #[prop(into)]
-    title: String,
+    #[prop(into)] title: String,
     /// What stands above it in small letters, `Step 3 of 8` say; also in the document's title.
     #[prop(optional, into)]
     above: Option<String>,
@@ -39,9 +27,7 @@ pub fn PageHeading(
     /// Whether the heading takes the focus, as it does after a step; a refused form focuses its summary instead.
     #[prop(optional)]
     focused: bool,
-    /// The page's actions.
-    #[prop(optional)]
-    children: Option<Children>,
+    #[prop(optional)] children: Option<Children>,
 ) -> impl IntoView {
     let document_title = document_title(&title, above.as_deref(), error);
     view! {

@@ -2,40 +2,24 @@
 
 use leptos::prelude::*;
 
-/// Which drawing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IconName {
-    /// Waiting.
     Clock,
-    /// At work.
     Ring,
-    /// Done.
     Tick,
-    /// Done in part.
     HalfDisc,
-    /// Failed.
     Cross,
     /// Ended by a person.
     Slash,
-    /// Lost.
     BrokenLink,
-    /// Approximate, simulated.
     Wave,
-    /// Attention.
     Warning,
-    /// Worth knowing.
     Info,
-    /// Back, previous.
     Left,
-    /// Next.
     Right,
-    /// Sorted ascending.
     Up,
-    /// Sorted descending.
     Down,
-    /// Not begun.
     Dot,
-    /// Chosen.
     Star,
 }
 
@@ -67,10 +51,7 @@ impl IconName {
 
 /// A drawing, hidden from screen readers: the word beside it says the same.
 #[component]
-pub fn Icon(
-    /// Which drawing.
-    name: IconName,
-) -> impl IntoView {
+pub fn Icon(name: IconName) -> impl IntoView {
     let (line, filled) = name.paths();
     let class = if name == IconName::Ring { "icon icon-ring" } else { "icon" };
     view! {

@@ -40,7 +40,6 @@ pub fn DropDown(
     /// Whether something is chosen.
     #[prop(optional)]
     active: bool,
-    /// What opens.
     children: Children,
 ) -> impl IntoView {
     let (opens, label) = (id.clone(), text.clone());
@@ -63,9 +62,7 @@ pub fn DropDown(
 /// A button that opens a [`Dialog`].
 #[component]
 pub fn DialogButton(
-    /// The dialog.
-    #[prop(into)]
-    opens: String,
+    #[prop(into)] opens: String,
     /// `Copy as command`
     #[prop(into)]
     text: String,
@@ -84,10 +81,7 @@ pub fn Dialog(
     /// Unique on the page.
     #[prop(into)]
     id: String,
-    /// Its heading.
-    #[prop(into)]
-    title: String,
-    /// What it shows.
+    #[prop(into)] title: String,
     children: Children,
 ) -> impl IntoView {
     let (own_id, label) = (id.clone(), title.clone());

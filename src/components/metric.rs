@@ -40,10 +40,7 @@ pub fn Term(
 
 /// A question mark that opens a metric's definition, where the name itself is a link.
 #[component]
-pub fn TermMark(
-    /// The metric.
-    id: &'static str,
-) -> impl IntoView {
+pub fn TermMark(id: &'static str) -> impl IntoView {
     metric(id).map(|metric| {
         view! {
             <button type="button" class="term term-mark" popovertarget=tip_id(metric.id)>

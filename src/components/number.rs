@@ -17,7 +17,6 @@ pub fn count(number: u64, singular: &str, plural: &str) -> String {
 /// A figure with its unit, or words where there is none.
 #[component]
 pub fn Figure(
-    /// The value.
     value: Option<f64>,
     /// `ms`, `tokens/s`, …; empty where the column's header has it.
     #[prop(optional, into)]

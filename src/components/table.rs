@@ -7,7 +7,6 @@ use super::icon::{Icon, IconName};
 use super::metric::{Term, TermMark};
 use super::number::grouped;
 
-/// A column's header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     /// What people read, the unit included.
@@ -33,7 +32,6 @@ impl Column {
         Self { title: title.to_owned(), sort: None, numeric: true, about: None, hidden: false }
     }
 
-    /// The same, sortable.
     #[must_use]
     pub fn sorted_by(mut self, name: &'static str) -> Self {
         self.sort = Some(name);
@@ -58,9 +56,7 @@ impl Column {
 /// How a table is sorted, and where its links lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sorting {
-    /// The page's path.
     pub path: String,
-    /// The page's query.
     pub params: ParamsMap,
     /// The sort in force, `-created_at` say.
     pub current: String,
@@ -116,7 +112,6 @@ pub fn DataTable(
     /// Whether the caption is for screen readers only.
     #[prop(optional)]
     caption_hidden: bool,
-    /// The headers.
     columns: Vec<Column>,
     /// How it is sorted; absent: not sortable.
     #[prop(optional_no_strip)]
@@ -124,7 +119,6 @@ pub fn DataTable(
     /// On a phone rows become blocks; each `<td>` then needs `data-label` with its column's title.
     #[prop(optional)]
     blocks: bool,
-    /// The rows.
     children: Children,
 ) -> impl IntoView {
     let class = if blocks { "table table-blocks" } else { "table" };
@@ -179,14 +173,10 @@ fn Header(column: Column, sorting: Option<Sorting>) -> impl IntoView {
 /// Which rows are shown, and links to the pages before and after.
 #[component]
 pub fn Pager(
-    /// The page's path.
-    #[prop(into)]
-    path: String,
-    /// The page's query.
+    #[prop(into)] path: String,
     params: ParamsMap,
     /// This page, from 1.
     page: u32,
-    /// Rows a page.
     page_size: u32,
     /// Rows on all pages.
     total: u64,

@@ -6,10 +6,7 @@ use crate::domain::benchmark::Tag;
 
 /// The labels of a benchmark; nothing when there are none.
 #[component]
-pub fn Tags(
-    /// The labels.
-    tags: Vec<Tag>,
-) -> impl IntoView {
+pub fn Tags(tags: Vec<Tag>) -> impl IntoView {
     (!tags.is_empty())
         .then(|| {
             view! {
@@ -23,10 +20,7 @@ pub fn Tags(
 
 /// One label; its colour is a dot beside the word.
 #[component]
-pub fn TagMark(
-    /// The label.
-    tag: Tag,
-) -> impl IntoView {
+pub fn TagMark(tag: Tag) -> impl IntoView {
     // An SVG attribute, since the content security policy forbids inline styles.
     let dot = tag.color.filter(|color| is_color(color)).map(|color| {
         view! {

@@ -20,10 +20,7 @@ pub fn between_ms(from: Timestamp, to: Timestamp) -> u64 {
 
 /// A moment, machine-readable as well.
 #[component]
-pub fn Time(
-    /// When.
-    at: Timestamp,
-) -> impl IntoView {
+pub fn Time(at: Timestamp) -> impl IntoView {
     view! {
         <time class="nowrap" datetime=at.to_string()>
             {moment(at)}

@@ -4,7 +4,6 @@ use reqwest::Url;
 
 use crate::domain::provider::ProviderId;
 
-/// Longest base URL.
 const MAX_URL: usize = 2_000;
 
 /// Scheme, host and port, as a credential keeps it: `https://api.example.com`, the port only where it is not the usual one.
@@ -24,7 +23,6 @@ pub enum OriginError {
     /// No URL, or one without a host.
     #[error("not a URL with a host")]
     NotAUrl,
-    /// Another scheme.
     #[error("neither http nor https")]
     Scheme,
     /// A secret in the URL would end up in logs.

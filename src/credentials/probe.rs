@@ -9,7 +9,6 @@ use crate::domain::provider::{AuthHeader, ConnectionClass, ConnectionTest, Provi
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What is tried.
 #[derive(Debug, Clone)]
 pub struct Probe<'a> {
     /// Whose dialect is spoken.

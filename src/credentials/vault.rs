@@ -39,7 +39,6 @@ pub enum VaultError {
     OtherKey {
         /// The key that the row names.
         found: String,
-        /// The portal's own.
         ours: String,
     },
     /// The row was changed, or belongs to another place.
@@ -53,11 +52,8 @@ pub enum VaultError {
 /// The row that a secret belongs to. A secret that was moved to another row does not open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place<'a> {
-    /// The table's name.
     pub table: &'a str,
-    /// The row's id.
     pub row: Uuid,
-    /// Whose it is.
     pub owner: Uuid,
     /// Where alone it is sent; absent in what was sealed before this belonged to the place.
     pub receiver: Option<Receiver<'a>>,
@@ -87,7 +83,6 @@ impl Place<'_> {
 pub struct Sealed {
     /// Which key opens it.
     pub key_id: String,
-    /// Nonce and ciphertext.
     pub bytes: Vec<u8>,
 }
 

@@ -61,9 +61,7 @@ pub struct Serving {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Benchmark {
-    /// Identity.
     pub id: Uuid,
-    /// Who made it.
     pub owner: Uuid,
     /// The workflow that it came from.
     pub workflow_id: Option<Uuid>,
@@ -80,17 +78,13 @@ pub struct Benchmark {
 pub struct BenchmarkSpec {
     /// 1 to 50 characters.
     pub name: String,
-    /// Labels.
     pub tags: Vec<Tag>,
     /// Up to 2,000 characters.
     pub description: String,
-    /// The load.
     pub load: LoadSpec,
-    /// Where it runs.
     pub cluster_id: Uuid,
     /// The cluster's name at that time.
     pub cluster_name: String,
-    /// On which nodes.
     pub nodes: Vec<NodeChoice>,
     /// Where the load comes from; absent: the node itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,7 +10,6 @@ pub use dyno_measure::dataset::{ChatMessage, DatasetFormat, DatasetRow, LeftOut,
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Dataset {
-    /// Identity.
     pub id: Uuid,
     /// The name in lists.
     pub name: String,

@@ -9,13 +9,10 @@ pub enum EngineKind {
     /// llama.cpp's `llama-server`.
     #[serde(rename = "llama.cpp")]
     LlamaCpp,
-    /// vLLM.
     #[serde(rename = "vllm")]
     Vllm,
-    /// SGLang.
     #[serde(rename = "sglang")]
     Sglang,
-    /// Hugging Face's text-generation-inference.
     #[serde(rename = "tgi")]
     Tgi,
     /// A command of the administrator's own.
@@ -38,7 +35,6 @@ impl EngineKind {
         }
     }
 
-    /// What people read.
     pub fn title(self) -> &'static str {
         match self {
             Self::LlamaCpp => "llama.cpp",

@@ -14,15 +14,12 @@ pub struct StoredEvent {
     pub seq: i64,
     /// When it was stored.
     pub at: Timestamp,
-    /// What happened.
     pub event: RunEvent,
 }
 
-/// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", content = "data", rename_all = "snake_case")]
 pub enum RunEvent {
-    /// A stage changed.
     Stage(Stage),
     /// A snapshot of the load so far.
     Progress(Progress),
@@ -60,7 +57,6 @@ pub struct LogLine {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct RunEnd {
-    /// The final status.
     pub status: RunStatus,
     /// Why, for any end other than succeeded.
     pub reason: Option<String>,

@@ -15,7 +15,6 @@ use super::provider::ProviderId;
 pub enum ClusterKind {
     /// The portal's own machine.
     Local,
-    /// A Kubernetes cluster.
     Kubernetes,
 }
 
@@ -65,11 +64,9 @@ fn dyno_namespace() -> String {
     "dyno".to_owned()
 }
 
-/// Where benchmarks run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Cluster {
-    /// Identity.
     pub id: Uuid,
     /// The name, `local` for the portal's own machine.
     pub name: String,
@@ -84,7 +81,6 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Its kind.
     pub fn kind(&self) -> ClusterKind {
         self.access.kind()
     }
@@ -94,12 +90,9 @@ impl Cluster {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ClusterRow {
-    /// The cluster.
     #[serde(flatten)]
     pub cluster: Cluster,
-    /// Whether it answered.
     pub reachable: bool,
-    /// Why not.
     pub problem: Option<String>,
     /// How many nodes it has.
     pub nodes: u32,
@@ -113,7 +106,6 @@ pub struct ClusterRow {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct NodeMetrics {
-    /// The nodes, live.
     pub nodes: Vec<Node>,
 }
 
@@ -125,7 +117,6 @@ pub struct Node {
     pub hostname: String,
     /// `Ready`, or why not.
     pub status: String,
-    /// CPUs and accelerators.
     pub devices: Vec<Device>,
     /// Usage, where it could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -161,13 +152,9 @@ pub struct NodeUsage {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceType {
-    /// Central processor.
     Cpu,
-    /// NVIDIA.
     Cuda,
-    /// AMD.
     Rocm,
-    /// Intel Gaudi.
     Hpu,
 }
 
@@ -175,9 +162,7 @@ pub enum DeviceType {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Device {
-    /// The product's name.
     pub name: String,
-    /// Its kind.
     #[serde(rename = "type")]
     pub kind: DeviceType,
     /// What was read from it.
@@ -211,7 +196,6 @@ pub struct DeviceInfo {
     /// Share of time at work, 0 to 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub utilization_percent: Option<f64>,
-    /// Driver version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
     /// The device's own identity.
@@ -239,11 +223,9 @@ pub struct DeviceConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Model {
-    /// Identity.
     pub id: Uuid,
     /// The name in lists.
     pub name: String,
-    /// Where it is.
     #[serde(flatten)]
     pub source: ModelSource,
     /// What its files say; absent for a cloud model, and for a hub model before its first transfer.
@@ -273,7 +255,6 @@ impl Model {
 pub enum ModelSource {
     /// Served by a provider over an OpenAI-compatible API.
     Cloud {
-        /// Which preset.
         provider: ProviderId,
         /// The API's base, `/v1` included.
         base_url: String,
@@ -281,12 +262,7 @@ pub enum ModelSource {
         model: String,
     },
     /// A GGUF file or a Hugging Face folder.
-    File {
-        /// Absolute path.
-        path: String,
-        /// On whose disk.
-        location: FileLocation,
-    },
+    File { path: String, location: FileLocation },
     /// A Hugging Face hub repository.
     Hub {
         /// `organisation/name`.
@@ -301,7 +277,6 @@ pub enum ModelSource {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FileLocation {
-    /// The portal's machine.
     Portal,
     /// Each of the cluster's nodes.
     Node,
@@ -312,7 +287,6 @@ pub enum FileLocation {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ModelFormat {
-    /// llama.cpp's single file.
     Gguf,
     /// A folder with `config.json` and safetensors.
     HuggingFace,
@@ -322,21 +296,16 @@ pub enum ModelFormat {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ModelFacts {
-    /// File or folder.
     pub format: ModelFormat,
     /// `llama`, `qwen3`, … as the file names it.
     pub architecture: String,
-    /// Weights in all.
     pub parameters: u64,
     /// Bytes of all weights on disk.
     pub weight_bytes: u64,
-    /// Transformer layers.
     pub layers: Option<u32>,
     /// Longest context in tokens.
     pub context_length: Option<u32>,
-    /// Embedding width.
     pub hidden_size: Option<u32>,
-    /// Attention heads.
     pub heads: Option<u32>,
     /// Key and value heads.
     pub kv_heads: Option<u32>,
@@ -359,9 +328,7 @@ pub struct ModelFacts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct EngineAvailability {
-    /// Which engine.
     pub kind: EngineKind,
-    /// What people read.
     pub title: String,
     /// Whether it was found on the portal's machine.
     pub available: bool,
@@ -377,7 +344,6 @@ pub struct EngineAvailability {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Credential {
-    /// Identity.
     pub id: Uuid,
     /// The name in lists.
     pub name: String,
@@ -385,7 +351,6 @@ pub struct Credential {
     pub provider: ProviderId,
     /// The one origin (scheme, host, port) that the secret is sent to.
     pub origin: String,
-    /// Whose it is.
     pub owner: Uuid,
     /// Whether it was removed from lists, but is kept for the runs that used it.
     #[serde(default)]

@@ -11,19 +11,14 @@ pub struct ListQuery {
     /// Text in the name, tags or description; of runs and benchmarks, in the model's or the engine's name as well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub search: Option<String>,
-    /// A status' name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// A model's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// A cluster's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
-    /// A tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
-    /// A creator's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creator: Option<String>,
     /// Created at or after this day or instant (`2026-11-01` or RFC 3339).
@@ -49,7 +44,6 @@ impl ListQuery {
         self.page.unwrap_or(1).max(1)
     }
 
-    /// Rows a page.
     pub fn page_size(&self) -> u32 {
         self.page_size.unwrap_or(50).clamp(1, 500)
     }
@@ -64,7 +58,6 @@ impl ListQuery {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Page<T> {
-    /// This page's rows.
     pub items: Vec<T>,
     /// Rows on all pages.
     pub total: u64,
@@ -73,12 +66,8 @@ pub struct Page<T> {
 /// The distinct values of the runs that the caller may see.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryChoices {
-    /// Models.
     pub models: Vec<String>,
-    /// Clusters.
     pub clusters: Vec<String>,
-    /// Tags.
     pub tags: Vec<String>,
-    /// Creators.
     pub creators: Vec<String>,
 }

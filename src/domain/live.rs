@@ -37,16 +37,13 @@ pub struct LivePoint {
     pub in_flight: f64,
     /// Over the last second or so.
     pub output_tokens_per_s: Option<f64>,
-    /// Median so far.
     pub ttft_ms: Option<f64>,
-    /// Median so far.
     pub tpot_ms: Option<f64>,
 }
 
 /// The last lines of a stage's log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageLog {
-    /// Whose.
     pub stage: StageId,
     /// The lines, oldest first.
     pub lines: VecDeque<Line>,
@@ -57,11 +54,9 @@ pub struct StageLog {
 /// A line of a log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Line {
-    /// The event's number.
     pub seq: i64,
     /// How much it matters.
     pub level: LogLevel,
-    /// The text.
     pub text: String,
 }
 
@@ -70,13 +65,9 @@ pub struct Line {
 pub enum Change {
     /// Nothing: the event was known already.
     Nothing,
-    /// A stage.
     Stage(Stage),
-    /// The figures.
     Progress,
-    /// A log.
     Log(StageId),
-    /// The run ended.
     End(RunStatus),
 }
 

@@ -6,7 +6,6 @@ use uuid::Uuid;
 /// A run that has a node for itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRun {
-    /// The node.
     pub hostname: String,
     /// The run; absent where it is another person's.
     pub run: Option<NamedRun>,
@@ -15,8 +14,6 @@ pub struct NodeRun {
 /// A run and what its benchmark is called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedRun {
-    /// The run.
     pub id: Uuid,
-    /// The benchmark's name.
     pub name: String,
 }

@@ -54,7 +54,6 @@ pub enum ProblemKind {
 }
 
 impl ProblemKind {
-    /// Every kind.
     pub const ALL: [Self; 10] = [
         Self::BadRequest,
         Self::Unauthorized,
@@ -105,7 +104,6 @@ impl ProblemKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{detail}")]
 pub struct Problem {
-    /// Which kind.
     pub kind: ProblemKind,
     /// A sentence for people.
     pub detail: String,

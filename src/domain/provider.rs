@@ -9,34 +9,22 @@ pub use dyno_measure::plan::{AuthHeader, TokenLimitField};
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ProviderId {
-    /// OpenAI.
     Openai,
-    /// Azure OpenAI.
     AzureOpenai,
-    /// Anthropic's OpenAI-compatible endpoint.
     Anthropic,
-    /// Together AI.
     Together,
-    /// Fireworks AI.
     Fireworks,
-    /// Mistral AI.
     Mistral,
-    /// Groq.
     Groq,
-    /// DeepSeek.
     Deepseek,
-    /// xAI.
     Xai,
-    /// Any other.
     OpenaiCompatible,
 }
 
 /// What is known of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Provider {
-    /// Its id.
     pub id: ProviderId,
-    /// What people read.
     pub title: &'static str,
     /// Its base URL, where it has one for everybody.
     pub base_url: Option<&'static str>,
@@ -113,7 +101,6 @@ impl ProviderId {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ConnectionClass {
-    /// It works.
     Ok,
     /// The server did not accept the credential.
     Unauthorized,
@@ -131,9 +118,7 @@ pub enum ConnectionClass {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ConnectionTest {
-    /// Whether it works.
     pub ok: bool,
-    /// How it went.
     pub class: ConnectionClass,
     /// A sentence for people.
     pub message: String,

@@ -56,7 +56,6 @@ impl StageId {
         .find(|stage| stage.as_str() == name)
     }
 
-    /// What people read.
     pub fn title(self) -> &'static str {
         match self {
             Self::VerifyClusterConnection => "Verify cluster connection",
@@ -93,11 +92,8 @@ impl StageId {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StageStatus {
-    /// Not begun.
     Pending,
-    /// At work.
     Running,
-    /// Done.
     Succeeded,
     /// Ended with an error.
     Failed,
@@ -132,16 +128,11 @@ impl StageStatus {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Stage {
-    /// Which.
     pub id: StageId,
-    /// What people read.
     pub title: String,
-    /// Where it stands.
     pub status: StageStatus,
-    /// When it began.
     #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = DateTime))]
     pub started_at: Option<Timestamp>,
-    /// When it ended.
     #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = DateTime))]
     pub ended_at: Option<Timestamp>,
     /// What it did, or why it failed.
@@ -159,15 +150,10 @@ impl Stage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Run {
-    /// Identity.
     pub id: Uuid,
-    /// What it executes.
     pub benchmark_id: Uuid,
-    /// Who started it.
     pub owner: Uuid,
-    /// Measured or simulated.
     pub kind: RunKind,
-    /// Where it stands.
     pub status: RunStatus,
     /// Why it ended, for any end other than succeeded.
     pub reason: Option<String>,
@@ -179,7 +165,6 @@ pub struct Run {
     /// When its first stage began.
     #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = DateTime))]
     pub started_at: Option<Timestamp>,
-    /// When it ended.
     #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = DateTime))]
     pub ended_at: Option<Timestamp>,
     /// Its stages, in order.
@@ -190,27 +175,18 @@ pub struct Run {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct RunRow {
-    /// The run.
     pub id: Uuid,
-    /// Its benchmark.
     pub benchmark_id: Uuid,
-    /// Measured or simulated.
     pub kind: RunKind,
-    /// Where it stands.
     pub status: RunStatus,
-    /// Why it ended.
     pub reason: Option<String>,
     /// Whether the figures can be trusted; absent before there are any.
     pub valid: Option<bool>,
-    /// The benchmark's name.
     pub name: String,
-    /// The benchmark's tags.
     pub tags: Vec<super::benchmark::Tag>,
-    /// The model's name.
     pub model: String,
     /// The engine's name; absent for a cloud model.
     pub engine: Option<String>,
-    /// The cluster's name.
     pub cluster: String,
     /// The devices, in words: `2 × NVIDIA H100`.
     pub devices: String,
@@ -234,7 +210,6 @@ pub struct RunRow {
     pub tpot_p99_ms: Option<f64>,
     /// Errors per issued request, 0 to 1.
     pub error_rate: Option<f64>,
-    /// Who started it.
     pub creator: String,
     /// When it was asked for.
     #[cfg_attr(feature = "ssr", schema(value_type = String, format = DateTime))]
@@ -242,7 +217,6 @@ pub struct RunRow {
     /// When its first stage began.
     #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = DateTime))]
     pub started_at: Option<Timestamp>,
-    /// When it ended.
     #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = DateTime))]
     pub ended_at: Option<Timestamp>,
 }

@@ -3,15 +3,12 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Where it stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TryItState {
-    /// Not asked for.
     #[default]
     Idle,
-    /// At work.
     Running,
     /// The draft is there.
     Ready,
@@ -34,15 +31,12 @@ pub enum TryItStepId {
     Draft,
 }
 
-/// One step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct TryItStep {
-    /// Which.
     pub id: TryItStepId,
     /// What people read: "Install the engine".
     pub title: String,
-    /// Where it stands.
     pub state: TryItState,
     /// What it does or did, or why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,9 +55,7 @@ pub struct TryItStep {
 pub struct TryIt {
     /// Where it stands as a whole.
     pub state: TryItState,
-    /// The steps.
     pub steps: Vec<TryItStep>,
-    /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
     /// The filled-in draft, once it is there.

@@ -34,7 +34,6 @@ impl Role {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct User {
-    /// Identity.
     pub id: Uuid,
     /// The name to sign in with, shown as creator.
     pub name: String,
@@ -52,11 +51,8 @@ pub struct User {
 /// The person on whose behalf a call is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
-    /// Identity.
     pub id: Uuid,
-    /// Name.
     pub name: String,
-    /// Role.
     pub role: Role,
 }
 
@@ -76,7 +72,6 @@ impl Actor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ApiToken {
-    /// Identity.
     pub id: Uuid,
     /// What its owner calls it.
     pub name: String,
@@ -110,7 +105,6 @@ impl std::fmt::Debug for CreatedToken {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct InvitedUser {
-    /// The person.
     #[serde(flatten)]
     pub user: User,
     /// The one-time link with which the person sets a password.
@@ -145,11 +139,9 @@ pub enum OneTimeSecret {
         /// The token.
         secret: String,
     },
-    /// A one-time link.
     Link {
         /// The person whom it is for.
         name: String,
-        /// The link.
         link: String,
         /// When it stops working.
         ends: Timestamp,

@@ -5,9 +5,7 @@ use crate::domain::benchmark::EngineKind;
 
 use super::recipes::recipe;
 
-/// Longest argument.
 const MAX_LENGTH: usize = 4_096;
-/// Most arguments.
 const MAX_COUNT: usize = 200;
 
 /// Why arguments are not taken; a sentence for people.

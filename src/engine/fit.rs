@@ -85,7 +85,6 @@ impl Layout {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeMemory {
     pub hostname: String,
-    /// One copy's.
     pub need: Need,
     /// Copies that share the memory: all of a node's on the host, one on its devices.
     pub copies: u32,

@@ -12,7 +12,6 @@ const CACHE_ELEMENT: u64 = 2;
 /// What one copy of a model needs, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {
-    /// All weights.
     pub weights: u64,
     /// Keys and values of the context; absent where the model's shape is not known.
     pub cache: Option<u64>,

@@ -4,14 +4,7 @@ use leptos::prelude::*;
 
 /// A text with a Copy button beside it where the browser lets a page copy: over https, and on this machine.
 #[island]
-pub fn CopyText(
-    /// What it is.
-    #[prop(into)]
-    label: String,
-    /// The text.
-    #[prop(into)]
-    text: String,
-) -> impl IntoView {
+pub fn CopyText(#[prop(into)] label: String, #[prop(into)] text: String) -> impl IntoView {
     let may_copy = RwSignal::new(false);
     let said = RwSignal::new("");
     // After hydration, which must find what the server drew.

@@ -28,7 +28,6 @@ pub fn parse(html: &str) -> Option<Document> {
     web_sys::DomParser::new().ok()?.parse_from_string(html, web_sys::SupportedType::TextHtml).ok()
 }
 
-/// Waits.
 pub async fn sleep(ms: i32) {
     let promise = js_sys::Promise::new(&mut |resolve, _| {
         // The browser refuses no timer.

@@ -5,7 +5,6 @@ use leptos::prelude::*;
 /// Follows a run until its end.
 #[island]
 pub fn FollowRun(
-    /// The stream's address.
     address: String,
     /// The number of the last event that the page has.
     after: i64,

@@ -5,9 +5,7 @@ use leptos::prelude::*;
 /// Watches over the form with an id.
 #[island]
 pub fn FormGuard(
-    /// The form's id.
-    #[prop(into)]
-    form: String,
+    #[prop(into)] form: String,
     /// Whether it holds what is saved nowhere: the entries of a refused form.
     unsaved: bool,
 ) -> impl IntoView {

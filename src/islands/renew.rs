@@ -6,9 +6,7 @@ use leptos::prelude::*;
 /// the browser goes there; where it leads to the sign-in, the reader is told.
 #[island]
 pub fn Renew(
-    /// The part's id.
-    #[prop(into)]
-    part: String,
+    #[prop(into)] part: String,
     /// How often, in milliseconds.
     every_ms: i32,
     /// What is asked for; empty: the page's own address.

@@ -5,11 +5,7 @@ use leptos::prelude::*;
 /// Looks after the elements of a form that have `data-when="FIELD VALUE VALUE"`: they show while the field has one of the
 /// values. What is hidden is not sent.
 #[island]
-pub fn Reveal(
-    /// The form's id.
-    #[prop(into)]
-    form: String,
-) -> impl IntoView {
+pub fn Reveal(#[prop(into)] form: String) -> impl IntoView {
     #[cfg(feature = "browser")]
     in_browser::look_after(&form);
     #[cfg(not(feature = "browser"))]

@@ -6,13 +6,7 @@ use crate::domain::workflow::step_form::FormRules;
 
 /// Watches over the step's form with an id. A field is checked once it was left, and from then on as it is typed.
 #[island]
-pub fn StepCheck(
-    /// The form's id.
-    #[prop(into)]
-    form: String,
-    /// The step's rules.
-    rules: FormRules,
-) -> impl IntoView {
+pub fn StepCheck(#[prop(into)] form: String, rules: FormRules) -> impl IntoView {
     #[cfg(feature = "browser")]
     in_browser::watch(&form, rules);
     #[cfg(not(feature = "browser"))]

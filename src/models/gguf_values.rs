@@ -18,13 +18,10 @@ const MAX_DEPTH: u8 = 3;
 pub(super) enum Value {
     /// Any whole number that is not negative.
     Number(u64),
-    /// A text.
     Text(String),
     /// An array: how many entries, and the largest whole number in it.
     Array {
-        /// Entries.
         entries: u64,
-        /// Largest whole number.
         largest: Option<u64>,
     },
     /// A negative number, a fraction, a truth value, a text too long to keep.

@@ -88,7 +88,6 @@ pub struct Progress {
     pub file: String,
     /// Bytes that are here.
     pub bytes_done: u64,
-    /// Bytes in all.
     pub bytes_total: u64,
 }
 

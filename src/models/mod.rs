@@ -44,12 +44,7 @@ pub enum ModelError {
     BigEndian,
     /// Something is wrong with one of several files.
     #[error("{file}: {error}")]
-    Part {
-        /// Its name.
-        file: String,
-        /// What it is.
-        error: Box<ModelError>,
-    },
+    Part { file: String, error: Box<ModelError> },
     /// One of several files is not there.
     #[error("missing file {0}")]
     Missing(String),

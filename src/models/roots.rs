@@ -27,7 +27,6 @@ pub enum PathError {
     /// A symbolic link on the way leads out of the folders, or was put there while it was read.
     #[error("{0} is a symbolic link that leads elsewhere")]
     SymbolicLink(PathBuf),
-    /// Nothing is there.
     #[error("{0} does not exist")]
     NotFound(PathBuf),
     /// The portal's user may not read it.

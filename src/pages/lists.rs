@@ -54,9 +54,7 @@ pub fn asked(params: &ParamsMap) -> ListQuery {
 /// A list as it was asked for and found.
 #[derive(Debug, Clone)]
 pub struct Listing {
-    /// The page's path.
     pub path: &'static str,
-    /// The page's query.
     pub params: ParamsMap,
     /// What was asked for.
     pub asks: ListQuery,

@@ -16,13 +16,9 @@ use crate::domain::run::{Run, RunKind, RunStatus};
 /// Which run, and where to go afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// The run.
     pub run: Uuid,
-    /// Its benchmark.
     pub benchmark: Uuid,
-    /// Its benchmark's name.
     pub name: String,
-    /// Measured or simulated.
     pub kind: RunKind,
     /// This page, for what is refused.
     pub here: String,
@@ -62,7 +58,6 @@ pub fn ActionRefused(
 /// Starts another run of the same benchmark.
 #[component]
 pub fn RunAgainForm(
-    /// Of which run.
     subject: Subject,
     /// How the button looks.
     #[prop(optional)]
@@ -83,7 +78,6 @@ pub fn RunAgainForm(
 /// Makes a draft with the same settings.
 #[component]
 pub fn CopyForm(
-    /// Of which run.
     subject: Subject,
     /// How the button looks.
     #[prop(optional)]
@@ -103,7 +97,6 @@ pub fn CopyForm(
 /// Deletes the run, after a second step.
 #[component]
 pub fn DeleteForm(
-    /// Which run.
     subject: Subject,
     /// How the button that opens the second step looks.
     #[prop(default = Look::Danger)]
@@ -124,7 +117,6 @@ pub fn DeleteForm(
 /// Ends the run early, after a second step.
 #[component]
 pub fn CancelForm(
-    /// Which run.
     run: Uuid,
     /// Where it stands; nothing is shown once it ended or was asked to.
     status: RunStatus,

@@ -37,7 +37,6 @@ pub(super) struct PlanInputs<'a> {
     pub spec: &'a BenchmarkSpec,
     /// Where its files lie.
     pub placement: &'a Placement,
-    /// When everything ends.
     pub deadline: Timestamp,
     /// How the engine is started; absent for a cloud model.
     pub launch: Option<&'a Launch>,

@@ -13,7 +13,6 @@ use crate::domain::user::Actor;
 use crate::pages::report::charts::find;
 use crate::state::AppState;
 
-/// Where they are.
 pub const PATH: &str = "/runs/{id}/report/charts/{file}";
 
 /// Of which load point a chart is to be.

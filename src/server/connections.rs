@@ -41,7 +41,6 @@ pub(super) struct Limits {
     pub body: Pacing,
     /// Most connections of a peer that is no trusted proxy.
     pub per_peer: usize,
-    /// Most connections.
     pub all: usize,
     /// Proxies, each of which stands for many peers.
     pub proxies: Vec<IpAddr>,
@@ -73,12 +72,10 @@ fn more_open_files() -> u64 {
     if soft >= wanted { soft } else { setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).map_or(soft, |()| wanted) }
 }
 
-/// An open connection.
 struct Open {
     peer: IpAddr,
     /// Whether a request is being answered; else its head is awaited.
     busy: Arc<AtomicBool>,
-    /// Ends it.
     end: CancellationToken,
 }
 

@@ -33,7 +33,6 @@ pub enum StartError {
     /// What the portal consists of does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The database fails.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The address can't be listened on, or serving failed.
@@ -75,7 +74,6 @@ impl Portal {
         Ok(Self { app, listener, address, lock })
     }
 
-    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -99,7 +99,6 @@ pub struct Config {
     pub site_addr: SocketAddr,
     /// Folder of everything that is kept, absolute.
     pub data_dir: PathBuf,
-    /// The database.
     pub database_url: String,
     /// A token of the first administrator.
     pub admin_token: Option<Secret>,

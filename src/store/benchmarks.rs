@@ -76,7 +76,6 @@ pub(super) async fn insert(db: &mut SqliteConnection, benchmark: &Benchmark) -> 
 }
 
 impl Store {
-    /// One benchmark.
     pub async fn benchmark(&self, actor: &Actor, id: Uuid) -> Result<Benchmark, StoreError> {
         let found = self.benchmark_of_portal(id).await?;
         gate(actor, found.owner, "benchmark", found)

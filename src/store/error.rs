@@ -17,7 +17,6 @@ pub enum StoreError {
     /// A query asked for something that the list does not have.
     #[error("{field}: {message}")]
     Invalid {
-        /// The query's field.
         field: &'static str,
         /// A sentence for people.
         message: String,
@@ -32,7 +31,6 @@ pub enum StoreError {
     NewerSchema {
         /// The newest schema in the database.
         found: i64,
-        /// That schema's name.
         name: String,
         /// The newest schema that this program has.
         known: i64,
@@ -45,7 +43,6 @@ pub enum StoreError {
         /// What the reader said.
         cause: String,
     },
-    /// The database failed.
     #[error("database: {0}")]
     Database(String),
 }

@@ -32,7 +32,6 @@ pub struct RunUpdate {
 /// What a page has to know of a run's events.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunSnapshot {
-    /// Events, oldest first.
     pub events: Vec<StoredEvent>,
     /// For each stage with a log, how many lines stand before those among the events.
     pub earlier: Vec<(StageId, u64)>,

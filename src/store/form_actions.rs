@@ -14,7 +14,6 @@ pub enum FormAction {
     Claimed,
     /// Another request carries it out.
     UnderWay,
-    /// It was done.
     Done {
         /// The page to go on to.
         path: String,

@@ -14,7 +14,6 @@ const MOST_KEPT: i64 = 100;
 /// Whose entries they are.
 #[derive(Debug, Clone, Copy)]
 pub enum EntryOf<'a> {
-    /// This person's.
     Person(Uuid),
     /// Whoever signs in next at the browser that keeps the secret of this hash, and may see the draft.
     Browser {

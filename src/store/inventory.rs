@@ -21,7 +21,6 @@ pub struct SealedCredential {
     pub credential: Credential,
     /// Which key sealed the secret.
     pub key_id: String,
-    /// Nonce and ciphertext.
     pub sealed: Vec<u8>,
 }
 

@@ -14,7 +14,6 @@ use crate::domain::user::Actor;
 /// A run that is not over, with what the supervisor needs to go on with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenRun {
-    /// The run.
     pub run: Run,
     /// The nodes that it needs for itself.
     pub nodes: Vec<String>,

@@ -14,9 +14,7 @@ use crate::domain::user::Actor;
 /// A workflow as it is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredWorkflow {
-    /// Identity.
     pub id: Uuid,
-    /// Whose it is.
     pub owner: Uuid,
     /// The name in the list of drafts.
     pub name: String,
@@ -89,7 +87,6 @@ impl Store {
         row.as_ref().map(workflow).transpose()
     }
 
-    /// One workflow.
     pub async fn workflow(&self, actor: &Actor, id: Uuid) -> Result<StoredWorkflow, StoreError> {
         let query = sqlx::AssertSqlSafe(format!("{SELECT} WHERE w.id = ?"));
         let row = sqlx::query(query).bind(id.to_string()).fetch_optional(&self.read).await?;

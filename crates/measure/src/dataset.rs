@@ -34,7 +34,6 @@ impl DatasetFormat {
 pub struct LeftOut {
     /// Why, as the beginning of a sentence without its full stop.
     pub reason: String,
-    /// How many.
     pub rows: u64,
 }
 

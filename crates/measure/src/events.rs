@@ -63,7 +63,6 @@ impl Progress {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LogLevel {
-    /// As expected.
     Info,
     /// Worth a look.
     Warning,

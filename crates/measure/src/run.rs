@@ -28,7 +28,6 @@ pub enum RunStatus {
     Succeeded,
     /// Ended early; what was measured is kept.
     Partial,
-    /// Nothing usable.
     Failed,
     /// Ended by a person; what was measured until then is kept.
     Cancelled,

@@ -14,7 +14,6 @@ const DEGREES: [u32; 4] = [1, 2, 4, 8];
 pub struct Layout {
     /// Devices that share one copy of the model.
     pub tensor_parallel: u32,
-    /// Copies.
     pub replicas: u32,
     /// Devices in use; the rest of the node lies idle.
     pub devices: u32,

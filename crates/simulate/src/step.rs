@@ -24,7 +24,6 @@ pub struct StepTime {
     pub overhead: f64,
 }
 
-/// What limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {

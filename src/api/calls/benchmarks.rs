@@ -19,7 +19,6 @@ pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Pa
     Ok(app.store.benchmarks(actor, query).await?)
 }
 
-/// One benchmark.
 pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<Benchmark, Problem> {
     Ok(app.store.benchmark(actor, id).await?)
 }

@@ -56,7 +56,6 @@ pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Pa
     page_of(rows, query, "Clusters")
 }
 
-/// One cluster.
 pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<Cluster, Problem> {
     Ok(app.store.cluster(actor, id).await?)
 }

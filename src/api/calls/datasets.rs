@@ -59,7 +59,6 @@ pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Pa
     page_of(app.store.datasets(actor).await?, query, "Datasets")
 }
 
-/// One dataset.
 pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<Dataset, Problem> {
     Ok(app.store.dataset(actor, id).await?)
 }

@@ -62,7 +62,6 @@ pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Pa
     page_of(app.store.models(actor).await?, query, "Models")
 }
 
-/// One model.
 pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<Model, Problem> {
     Ok(app.store.model(actor, id).await?)
 }

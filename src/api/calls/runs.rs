@@ -25,7 +25,6 @@ pub async fn choices(app: &AppState, actor: &Actor) -> Result<HistoryChoices, Pr
     Ok(HistoryChoices { models, clusters, tags, creators })
 }
 
-/// One run.
 pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<Run, Problem> {
     Ok(app.store.run(actor, id).await?)
 }

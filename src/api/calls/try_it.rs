@@ -15,7 +15,6 @@ use crate::domain::try_it::{TryIt, TryItState, TryItStep, TryItStepId};
 use crate::domain::user::Actor;
 use crate::state::AppState;
 
-/// Where it stands.
 pub async fn status(app: &AppState, actor: &Actor) -> Result<TryIt, Problem> {
     administrators_only(actor)?;
     Ok(Board(app.clone()).read())

@@ -14,7 +14,6 @@ fn administrators_only(actor: &Actor) -> Result<(), Problem> {
     if actor.is_administrator() { Ok(()) } else { Err(Problem::forbidden("Only administrators manage people.")) }
 }
 
-/// Everybody.
 pub async fn list(app: &AppState, actor: &Actor) -> Result<Page<User>, Problem> {
     administrators_only(actor)?;
     let items = app.store.users().await?;

@@ -16,7 +16,6 @@ use crate::domain::user::LinkInfo;
 /// The person who is signed in, as pages need to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// The name.
     pub name: String,
     /// Whether everything may be done.
     pub administrator: bool,

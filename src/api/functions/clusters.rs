@@ -13,9 +13,7 @@ use crate::domain::occupancy::NodeRun;
 /// A cluster with its nodes, live.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClusterView {
-    /// The cluster.
     pub cluster: Cluster,
-    /// Its nodes.
     pub nodes: Vec<Node>,
     /// Why they could not be read.
     pub problem: Option<String>,

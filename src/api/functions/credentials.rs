@@ -17,7 +17,6 @@ use crate::domain::problem::Problem;
 /// The list of credentials.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CredentialsView {
-    /// This page's credentials.
     pub credentials: Page<Owned<Credential>>,
     /// How the last action went; a test's result is in the entries `tested` (the id), `class` (`ok` or not) and `message`.
     pub flash: Option<Flash>,

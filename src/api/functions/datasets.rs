@@ -25,16 +25,13 @@ const SHOWN_CHARS: usize = 1500;
 /// The list of datasets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DatasetsView {
-    /// This page's datasets.
     pub datasets: Page<Owned<Dataset>>,
     /// How the last action went.
     pub flash: Option<Flash>,
 }
 
-/// One dataset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DatasetView {
-    /// The dataset.
     pub dataset: Owned<Dataset>,
     /// Its first rows, long texts cut.
     pub rows: Vec<DatasetRow>,

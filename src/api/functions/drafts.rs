@@ -11,7 +11,6 @@ use crate::domain::workflow::WorkflowRow;
 /// The list of drafts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DraftsView {
-    /// This page's drafts.
     pub drafts: Page<WorkflowRow>,
     /// How the last action went.
     pub flash: Option<Flash>,
@@ -25,7 +24,6 @@ pub async fn load_drafts(query: ListQuery, flash: String) -> Result<DraftsView, 
     Ok(DraftsView { drafts, flash: super::forms::kept(&flash).await })
 }
 
-/// Discards a draft.
 #[server(endpoint = "ui/draft-discard")]
 pub async fn discard_draft(#[server(default)] id: String) -> Result<(), CallError> {
     use crate::domain::problem::Problem;

@@ -7,11 +7,8 @@ use crate::domain::inventory::{Cluster, ClusterRow, Credential, Dataset, EngineA
 /// What a draft's ids stand for; absent where nothing is chosen, or where it is gone.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Chosen {
-    /// The cluster.
     pub cluster: Option<Cluster>,
-    /// The model.
     pub model: Option<Model>,
-    /// The credential.
     pub credential: Option<Credential>,
     /// The datasets, in their order.
     pub datasets: Vec<Dataset>,
@@ -34,18 +31,15 @@ pub enum Choices {
     Clusters(Vec<ClusterRow>),
     /// The cluster's nodes, live.
     Nodes {
-        /// What was read.
         nodes: Vec<Node>,
         /// Why nothing could be read.
         problem: Option<String>,
     },
     /// Models with what serves or opens them.
     Models {
-        /// Models.
         models: Vec<Model>,
         /// Engines, installed or not.
         engines: Vec<EngineAvailability>,
-        /// The person's credentials.
         credentials: Vec<Credential>,
         /// Whether an own command may be run.
         administrator: bool,

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 /// Something of the inventory, as its list shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Owned<T> {
-    /// The thing.
     pub item: T,
     /// Whose it is: `you`, `everybody`, or a name.
     pub owner: String,

@@ -17,7 +17,6 @@ use crate::domain::problem::Problem;
 /// The list of models, and the engines that serve them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelsView {
-    /// This page's models.
     pub models: Page<Owned<Model>>,
     /// Engines, found or not.
     pub engines: Vec<EngineAvailability>,
@@ -30,14 +29,11 @@ pub struct ModelsView {
 pub struct NewModelView {
     /// The folders below which model files may lie.
     pub roots: Vec<String>,
-    /// What was refused.
     pub flash: Option<Flash>,
 }
 
-/// One model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelView {
-    /// The model.
     pub model: Owned<Model>,
     /// How the last action went.
     pub flash: Option<Flash>,

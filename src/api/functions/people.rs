@@ -17,9 +17,7 @@ use crate::domain::problem::Problem;
 /// What the settings show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SettingsView {
-    /// The reader.
     pub id: uuid::Uuid,
-    /// The reader's name.
     pub name: String,
     /// Whether the reader manages people.
     pub administrator: bool,

@@ -36,7 +36,6 @@ pub struct ReportPage {
     pub flash: Option<Flash>,
 }
 
-/// A run's report.
 #[server(endpoint = "ui/runs/report", input = server_fn::codec::Json)]
 pub async fn load_report(id: Uuid, flash: String) -> Result<ReportPage, CallError> {
     use crate::api::calls::{benchmarks, runs};
@@ -58,7 +57,6 @@ pub async fn load_report(id: Uuid, flash: String) -> Result<ReportPage, CallErro
 /// A page of the table of requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestPage {
-    /// The records.
     pub page: Page<RequestRecord>,
     /// When the first measured request was sent: times of the table count from there.
     pub origin_unix_ns: Option<i64>,

@@ -18,7 +18,6 @@ pub const HISTORY_ROWS: u32 = 25;
 /// What the history shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct History {
-    /// This page's runs.
     pub runs: Page<HistoryRow>,
     /// What can be filtered by.
     pub choices: HistoryChoices,
@@ -33,7 +32,6 @@ pub struct History {
 /// A run as the history shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HistoryRow {
-    /// The run.
     pub run: RunRow,
     /// When it began, in the reader's time zone; absent before it has.
     pub started: Option<String>,
@@ -50,7 +48,6 @@ pub struct LivePage {
     pub flash: Option<Flash>,
 }
 
-/// The history's page.
 #[server(endpoint = "ui/history", input = server_fn::codec::Json)]
 pub async fn load_history(query: ListQuery, flash: String) -> Result<History, CallError> {
     use crate::api::calls::{runs, workflows};

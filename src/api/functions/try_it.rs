@@ -5,7 +5,6 @@ use leptos::prelude::*;
 use super::CallError;
 use crate::domain::try_it::TryIt;
 
-/// Where it stands.
 #[server(endpoint = "ui/try-it")]
 pub async fn load_try_it() -> Result<TryIt, CallError> {
     let (app, actor) = crate::auth::context()?;

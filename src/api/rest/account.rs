@@ -13,7 +13,6 @@ use crate::credentials::Secret;
 use crate::domain::problem::Problem;
 use crate::state::AppState;
 
-/// The resource's routes.
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(change_password))
 }

@@ -14,7 +14,6 @@ use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
 use crate::state::AppState;
 
-/// The resource's routes.
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, delete)).routes(routes!(node_metrics))
 }

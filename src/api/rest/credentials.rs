@@ -17,7 +17,6 @@ use crate::domain::problem::Problem;
 use crate::domain::provider::{ConnectionTest, ProviderId};
 use crate::state::AppState;
 
-/// The resource's routes.
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, delete)).routes(routes!(test))
 }

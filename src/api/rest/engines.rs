@@ -12,7 +12,6 @@ use crate::domain::list::Page;
 use crate::domain::problem::Problem;
 use crate::state::AppState;
 
-/// The resource's routes.
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list))
 }

@@ -20,7 +20,6 @@ const PROBLEMS: [(&str, &str); 6] = [
     ("422", "A value breaks a rule; `errors` names each field."),
 ];
 
-/// The whole document.
 pub fn document() -> OpenApi {
     complete(super::resources().into_openapi())
 }

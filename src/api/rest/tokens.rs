@@ -15,7 +15,6 @@ use crate::domain::problem::Problem;
 use crate::domain::user::{ApiToken, CreatedToken};
 use crate::state::AppState;
 
-/// The resource's routes.
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(delete))
 }

@@ -12,7 +12,6 @@ use crate::domain::problem::Problem;
 use crate::domain::try_it::TryIt;
 use crate::state::AppState;
 
-/// The resource's routes.
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(status, start))
 }

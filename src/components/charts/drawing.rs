@@ -9,9 +9,7 @@ use super::scale::{Kind, Scale};
 /// The sizes that charts are drawn at; the style sheet shows one of them, so that words keep their size.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Size {
-    /// Pixels across.
     pub width: f64,
-    /// Pixels down.
     pub height: f64,
     /// Part of the class and of ids.
     pub name: &'static str,
@@ -21,7 +19,6 @@ pub struct Size {
 pub const WIDE: Size = Size { width: 640.0, height: 320.0, name: "wide" };
 /// On phones, and where charts stand abreast.
 pub const NARROW: Size = Size { width: 350.0, height: 240.0, name: "narrow" };
-/// Live figures.
 pub const SMALL: Size = Size { width: 350.0, height: 170.0, name: "small" };
 
 /// Where a word hangs on its point.
@@ -29,7 +26,6 @@ pub const SMALL: Size = Size { width: 350.0, height: 170.0, name: "small" };
 pub enum Anchor {
     /// The word begins there.
     Start,
-    /// The word's middle.
     Middle,
     /// The word ends there.
     End,
@@ -51,22 +47,15 @@ impl Anchor {
 pub enum Mark {
     /// A path with its class.
     Path {
-        /// The path's commands.
         d: String,
         /// Its class: how it is drawn is the style sheet's matter.
         class: &'static str,
     },
-    /// A word.
     Text {
-        /// Across, pixels.
         x: f64,
-        /// Base line, pixels.
         y: f64,
-        /// Where it hangs.
         anchor: Anchor,
-        /// Its class.
         class: &'static str,
-        /// The word.
         text: String,
     },
 }
@@ -74,7 +63,6 @@ pub enum Mark {
 /// What is drawn at one size.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drawing {
-    /// How large.
     pub size: Size,
     /// Its elements, the first undermost.
     pub marks: Vec<Mark>,
@@ -94,9 +82,7 @@ pub struct Axis {
 /// The rectangle between the axes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plot {
-    /// Across.
     pub x: Scale,
-    /// Up.
     pub y: Scale,
 }
 
@@ -171,7 +157,6 @@ impl Drawing {
         }
     }
 
-    /// Adds a word.
     pub fn text(&mut self, x: f64, y: f64, anchor: Anchor, class: &'static str, text: String) {
         self.marks.push(Mark::Text { x, y, anchor, class, text });
     }
@@ -234,19 +219,13 @@ pub fn band(plot: &Plot, points: &[(f64, f64, f64)]) -> String {
 /// The marker shapes of the series, so that a series is never told by its colour alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// Series 1.
     Circle,
-    /// Series 2.
     Square,
-    /// Series 3.
     Triangle,
-    /// Series 4.
     Diamond,
-    /// Series 5.
     Plus,
     /// Series 6, and failures.
     Cross,
-    /// What was chosen.
     Star,
 }
 

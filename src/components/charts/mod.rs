@@ -24,7 +24,6 @@ use drawing::{Drawing, Mark};
 pub struct Chart {
     /// Unique on its page.
     pub id: String,
-    /// What it shows.
     pub title: String,
     /// What is seen, in words.
     pub desc: String,
@@ -32,16 +31,13 @@ pub struct Chart {
     pub drawings: Vec<Drawing>,
     /// What the marks mean, where it isn't plain.
     pub key: Vec<Key>,
-    /// The figures.
     pub table: Table,
 }
 
 /// One entry of a chart's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// The mark's class.
     pub class: &'static str,
-    /// What it means.
     pub text: String,
 }
 
@@ -55,7 +51,6 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// A measured figure.
     pub fn figure(value: f64) -> Self {
         Self::of(value, figure(value))
     }
@@ -87,7 +82,6 @@ impl PartialEq<&str> for Cell {
 /// The figures of a chart.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
-    /// Columns, with units.
     pub head: Vec<String>,
     /// All rows; the page shows some of them where they are many.
     pub rows: Vec<Vec<Cell>>,
@@ -130,7 +124,6 @@ pub struct Files {
 /// A chart with its title, key and table.
 #[component]
 pub fn ChartFigure(
-    /// The chart.
     chart: Chart,
     /// Where it is to be had as files; absent where it is not.
     #[prop(optional)]

@@ -13,10 +13,8 @@ pub enum Kind {
     Tail,
 }
 
-/// An axis' mapping.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scale {
-    /// How.
     pub kind: Kind,
     /// Least and largest value.
     pub domain: (f64, f64),

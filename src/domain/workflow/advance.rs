@@ -21,9 +21,7 @@ use crate::domain::problem::{FieldError, Problem};
 pub struct Stamp {
     /// The id of a draft that this call begins.
     pub new_id: Uuid,
-    /// Who begins it.
     pub owner: Uuid,
-    /// Now.
     pub now: Timestamp,
 }
 
@@ -43,7 +41,6 @@ pub struct Advance {
 /// Why a body was not applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// Values break rules.
     Invalid(Vec<FieldError>),
     /// The draft has changed since the sender saw it.
     Stale {
@@ -75,7 +72,6 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// Applies a body.
 pub fn advance(draft: Option<&Draft>, body: &Body, facts: &Facts, stamp: &Stamp) -> Result<Advance, Refusal> {
     match (draft, body.call) {
         (None, Call::First { total_steps }) => begin(body, total_steps, stamp),

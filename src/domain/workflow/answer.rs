@@ -15,7 +15,6 @@ use crate::domain::run::{Run, RunStatus};
 pub enum WorkflowStatus {
     /// Until its run ends.
     InProgress,
-    /// Its run succeeded.
     Completed,
     /// Its run ended early, or without anything usable.
     Failed,
@@ -40,9 +39,7 @@ impl WorkflowStatus {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct WorkflowAnswer {
-    /// Identity.
     pub workflow_id: Uuid,
-    /// Where it stands.
     pub status: WorkflowStatus,
     /// Rises with each change; send it back as `if_revision`.
     pub revision: u64,
@@ -62,7 +59,6 @@ pub struct WorkflowAnswer {
     /// The run that the last step started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_id: Option<Uuid>,
-    /// That run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
 }
@@ -95,9 +91,7 @@ impl WorkflowAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct WorkflowRow {
-    /// Identity.
     pub workflow_id: Uuid,
-    /// The benchmark's name.
     pub name: String,
     /// The next step to send, as the API counts them.
     pub current_step: u8,

@@ -16,16 +16,12 @@ use crate::domain::problem::FieldError;
 /// Which call it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
-    /// Begins a workflow.
     First {
         /// 8 or 9.
         total_steps: u8,
     },
     /// Goes on with one.
-    Later {
-        /// Which.
-        workflow_id: Uuid,
-    },
+    Later { workflow_id: Uuid },
 }
 
 /// The fields of the body's own step.
@@ -33,26 +29,17 @@ pub enum Call {
 pub enum StepPatch {
     /// Step 1: nothing beside what every call carries.
     Details,
-    /// Step 2.
     Load(Box<LoadPatch>),
-    /// Step 3.
     Cluster(Patch<Uuid>),
-    /// Step 4.
     Nodes(NodesPatch),
-    /// Step 5.
     Model(Box<ModelPatch>),
-    /// Step 6.
     Credential(Patch<Uuid>),
-    /// Step 7.
     Confirmation(Patch<bool>),
-    /// Step 8.
     Execution(Patch<bool>),
 }
 
-/// A body, read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Body {
-    /// First or later.
     pub call: Call,
     /// Which step it sends, 1 to 8.
     pub step: u8,
@@ -69,7 +56,6 @@ pub struct Body {
 }
 
 impl Body {
-    /// Reads a body.
     pub fn parse(value: &Value) -> Result<Self, Vec<FieldError>> {
         let Value::Object(fields) = value else {
             return Err(vec![FieldError::new("body", "The body must be a JSON object.")]);

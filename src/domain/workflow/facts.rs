@@ -13,11 +13,9 @@ pub struct Facts {
     pub administrator: bool,
     /// The cluster, with a live look at it.
     pub cluster: Option<ClusterFacts>,
-    /// The model.
     pub model: Option<Model>,
     /// Those of the datasets that were found.
     pub datasets: Vec<Dataset>,
-    /// The credential.
     pub credential: Option<Credential>,
     /// Which engines the cluster has.
     pub engines: Vec<EngineAvailability>,
@@ -43,7 +41,6 @@ impl Facts {
 /// A cluster, as a live look found it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClusterFacts {
-    /// The cluster.
     pub cluster: Cluster,
     /// Its nodes, or a sentence about why it can't be read.
     pub nodes: Result<Vec<Node>, String>,

@@ -9,13 +9,9 @@ use super::state::Draft;
 /// What has to be looked up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// The cluster, live.
     pub cluster: Option<Uuid>,
-    /// The model.
     pub model: Option<Uuid>,
-    /// The datasets.
     pub datasets: Vec<Uuid>,
-    /// The credential.
     pub credential: Option<Uuid>,
     /// Which engines the cluster has.
     pub engines: bool,

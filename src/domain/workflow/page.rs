@@ -6,19 +6,13 @@ use super::state::Draft;
 /// A page of the wizard, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Page {
-    /// API step 1.
     Details,
-    /// API step 2.
     Load,
-    /// API step 3.
     Cluster,
-    /// API step 4.
     Nodes,
     /// API steps 5 and 6.
     Model,
-    /// API step 7.
     Confirm,
-    /// API step 8.
     Execution,
     /// The run, once it is started.
     Deployment,
@@ -29,7 +23,6 @@ impl Page {
     pub const ALL: [Self; 8] =
         [Self::Details, Self::Load, Self::Cluster, Self::Nodes, Self::Model, Self::Confirm, Self::Execution, Self::Deployment];
 
-    /// What people read.
     pub fn title(self) -> &'static str {
         match self {
             Self::Details => "Details",

@@ -12,12 +12,10 @@ use crate::domain::problem::FieldError;
 /// What a body does with a field. Fields that are left out stay as they are; `null` empties an optional one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Patch<T> {
-    /// Left out.
     #[default]
     Keep,
     /// `null`.
     Clear,
-    /// A value.
     Set(T),
 }
 
@@ -87,7 +85,6 @@ impl Reader<'_> {
         }
     }
 
-    /// True or false.
     pub(super) fn flag(&mut self, field: &str, step: u8) -> Patch<bool> {
         self.field(field, step, |value| value.as_bool().ok_or_else(|| format!("{field} must be true or false.")))
     }

@@ -13,15 +13,12 @@ use crate::domain::provider::ProviderId;
 
 /// The first and the last step, as the API counts them.
 pub const FIRST_STEP: u8 = 1;
-/// Execute.
 pub const LAST_STEP: u8 = 8;
 
 /// The wizard's draft: what the steps hold, and what the server must remember beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Draft {
-    /// Identity.
     pub id: Uuid,
-    /// Whose it is.
     pub owner: Uuid,
     /// Rises with each change, from 1.
     pub revision: u64,
@@ -68,22 +65,18 @@ pub struct WorkflowSteps {
     /// Steps 1 and 2: the load.
     #[serde(flatten)]
     pub load: LoadSpec,
-    /// Step 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_id: Option<Uuid>,
-    /// Step 4.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<ChosenNode>,
     /// Step 4: where the load comes from; absent: the node itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_node: Option<String>,
-    /// Step 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_id: Option<Uuid>,
     /// Step 5: how the model is served.
     #[serde(flatten)]
     pub serving: Serving,
-    /// Step 6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential_id: Option<Uuid>,
     /// Step 7: absent until confirmed.
@@ -109,7 +102,6 @@ pub struct ChosenNode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ChosenDevice {
-    /// The kind.
     #[serde(rename = "type")]
     pub kind: DeviceType,
 }

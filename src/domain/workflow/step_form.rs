@@ -22,9 +22,7 @@ pub type Entries = Vec<(String, String)>;
 /// A step's form, with what its rules have to know beside the entries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FormRules {
-    /// Step 1.
     Details,
-    /// Step 2.
     Load {
         /// Requests in flight, from step 1.
         concurrent_requests: u32,

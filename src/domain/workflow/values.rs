@@ -6,7 +6,6 @@ use uuid::Uuid;
 pub use dyno_measure::load::values::{whole, whole_between};
 use dyno_measure::words::{count, grouped};
 
-/// An id.
 pub fn id(value: &Value) -> Option<Uuid> {
     value.as_str().and_then(|text| Uuid::try_parse(text.trim()).ok())
 }

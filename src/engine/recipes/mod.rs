@@ -69,7 +69,6 @@ impl ServedModel {
 /// One copy of a model to be served.
 #[derive(Debug, Clone)]
 pub struct Serve {
-    /// What.
     pub model: ServedModel,
     /// The name that requests use, like no other's, so that an older server on the port is not taken for this one.
     pub alias: String,
@@ -98,7 +97,6 @@ pub struct Serve {
 /// How an engine is started and known, wherever that is. `{host}` and `{port}` in its arguments are filled in at the start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
-    /// Program and arguments.
     pub argv: Vec<String>,
     /// Variables beside the inherited environment.
     #[serde(default)]
@@ -134,7 +132,6 @@ pub enum RecipeError {
 
 /// How an engine is found, started, and tuned.
 pub trait Recipe: Send + Sync {
-    /// Which engine.
     fn kind(&self) -> EngineKind;
 
     /// Finds the program; absent where it is not installed.
@@ -174,7 +171,6 @@ pub trait Recipe: Send + Sync {
     fn member_flags(&self) -> &'static [&'static str];
 }
 
-/// An engine's recipe.
 pub fn recipe(kind: EngineKind) -> &'static dyn Recipe {
     match kind {
         EngineKind::LlamaCpp => &llama_cpp::LlamaCpp,

@@ -25,12 +25,10 @@ const SORTS: [(&str, &str); 8] = [
     ("-error_rate", "Most errors first"),
 ];
 
-/// Search and filters.
 #[component]
 pub fn Filters(
     /// What the page's address asks for.
     asks: ListQuery,
-    /// The page's query.
     params: ParamsMap,
     /// What there is to choose from.
     choices: HistoryChoices,

@@ -21,7 +21,6 @@ use crate::domain::workflow::WorkflowRow;
 use filters::Filters;
 use rows::Rows;
 
-/// The page's path.
 const PATH: &str = "/";
 /// What runs are filtered by; a page without any of them shows all runs.
 const FILTERS: [&str; 7] = ["search", "status", "model", "cluster", "tag", "creator", "from"];

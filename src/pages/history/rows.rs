@@ -30,7 +30,6 @@ pub fn Rows(
     first: Page<HistoryRow>,
     /// What was asked for.
     asks: ListQuery,
-    /// The page's query.
     params: ParamsMap,
     /// The page's address, to come back to.
     here: String,

@@ -62,7 +62,6 @@ pub fn length(log: Option<&StageLog>) -> String {
     count(log.map_or(0, |log| log.earlier + log.lines.len() as u64), "line", "lines")
 }
 
-/// A line.
 pub fn entry(line: &Line) -> AnyView {
     let (class, word) = match line.level {
         LogLevel::Info => ("log-line", None),

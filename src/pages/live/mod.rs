@@ -109,11 +109,9 @@ fn Live(data: Data) -> impl IntoView {
 
 /// The actions beside the heading.
 pub const ACTIONS: &str = "live-actions";
-/// The run's state.
 pub const STATE: &str = "live-state";
 /// What a waiting or ended run says of itself.
 pub const STANDING: &str = "live-standing";
-/// The stages.
 pub const STAGES: &str = "live-stages";
 /// How far the load is, and its counters.
 pub const PROGRESS: &str = "live-progress";

@@ -6,7 +6,6 @@ use crate::components::badge::{Badge, Tone};
 use crate::domain::benchmark::EngineKind;
 use crate::domain::inventory::EngineAvailability;
 
-/// The engines.
 #[component]
 pub fn Engines(
     /// All that Dyno knows.

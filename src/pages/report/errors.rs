@@ -34,12 +34,7 @@ pub fn class_name(class: ErrorClass) -> String {
 
 /// The errors of a load point's measured requests; nothing when there were none.
 #[component]
-pub fn Errors(
-    /// The report.
-    report: Report,
-    /// Which load point.
-    point: usize,
-) -> impl IntoView {
+pub fn Errors(report: Report, point: usize) -> impl IntoView {
     let elsewhere = elsewhere(&report, point);
     let Report { summary, load_points, error_examples, .. } = report;
     let several = load_points.len() > 1;

@@ -15,7 +15,6 @@ use crate::domain::report::{LoadPoint, Report, Summary, TokenSource};
 /// The headline of the best, or only, load point.
 #[component]
 pub fn Headline(
-    /// The report.
     report: Report,
     /// The benchmark's latency limits.
     slo: Option<Slo>,

@@ -29,12 +29,7 @@ const ROWS: [&str; 9] = [
 
 /// The latencies of one load point.
 #[component]
-pub fn Latency(
-    /// The report.
-    report: Report,
-    /// Which load point.
-    point: usize,
-) -> impl IntoView {
+pub fn Latency(report: Report, point: usize) -> impl IntoView {
     let files = files(report.run_id, point);
     let Report { summary, load_points, series, .. } = report;
     let summary = load_points.into_iter().nth(point).map_or(summary, |point| point.summary);

@@ -9,12 +9,7 @@ use crate::domain::report::{Distribution, Report};
 
 /// The lengths of one load point; nothing where none is known.
 #[component]
-pub fn LengthsSection(
-    /// The report.
-    report: Report,
-    /// Which load point.
-    point: usize,
-) -> impl IntoView {
+pub fn LengthsSection(report: Report, point: usize) -> impl IntoView {
     let summary = report.load_points.into_iter().nth(point).map_or(report.summary, |point| point.summary);
     let lengths = summary.lengths.unwrap_or_default();
     let rows: Vec<(&'static str, Distribution)> = [

@@ -81,9 +81,7 @@ fn cells(summary: &Summary, high: &'static str, lacking: &mut Lacking) -> impl I
 /// Each load point; with several, the one that the latency section shows can be chosen.
 #[component]
 pub fn LoadPoints(
-    /// The report.
     report: Report,
-    /// The page's path.
     path: String,
     /// The load point that is shown above.
     point: usize,
@@ -152,10 +150,7 @@ fn load_of(point: &LoadPoint) -> f64 {
 
 /// Each node's share, where there are several.
 #[component]
-pub fn Nodes(
-    /// The report.
-    report: Report,
-) -> impl IntoView {
+pub fn Nodes(report: Report) -> impl IntoView {
     (report.nodes.len() > 1).then(|| {
         let high = high(None, &report.summary);
         let mut lacking = Lacking::default();

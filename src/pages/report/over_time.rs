@@ -14,12 +14,7 @@ use crate::domain::report::{LoadPointSeries, Report};
 
 /// The charts over time of one load point.
 #[component]
-pub fn OverTime(
-    /// The report.
-    report: Report,
-    /// Which load point.
-    point: usize,
-) -> impl IntoView {
+pub fn OverTime(report: Report, point: usize) -> impl IntoView {
     let (charts, engine) = (own(&report, point), engines(&report, point));
     let preempted = preemptions(&report.engine_metrics);
     let files = files(report.run_id, point);

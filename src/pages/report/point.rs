@@ -16,9 +16,7 @@ pub fn point_href(path: &str, point: usize, figures: bool) -> String {
 /// The load points to choose from; nothing where there is a single one.
 #[component]
 pub fn PointChoice(
-    /// The report.
     report: Report,
-    /// The page's path.
     path: String,
     /// The one that is shown.
     point: usize,

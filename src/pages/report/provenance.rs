@@ -14,7 +14,6 @@ use crate::islands::CopyText;
 /// Provenance: what one looks for laid open, each to be copied; all the rest folded.
 #[component]
 pub fn Provenance(
-    /// The report.
     report: Report,
     /// What was asked for.
     benchmark: Benchmark,

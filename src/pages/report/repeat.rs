@@ -12,12 +12,7 @@ pub const COMMAND: &str = "copy-as-command";
 
 /// The command, with what it needs, in a dialog.
 #[component]
-pub fn CopyAsCommand(
-    /// The run.
-    run: Uuid,
-    /// The command.
-    repeat: Repeat,
-) -> impl IntoView {
+pub fn CopyAsCommand(run: Uuid, repeat: Repeat) -> impl IntoView {
     let plan = (!repeat.by_hand).then(|| {
         view! {
             <p>

@@ -47,11 +47,8 @@ fn asked(params: &ParamsMap) -> ListQuery {
 /// The requests of a run.
 #[component]
 pub fn Requests(
-    /// The run.
     run: Uuid,
-    /// The page's path.
     path: String,
-    /// The page's query.
     query: Memo<ParamsMap>,
     /// For the choices of the filter.
     report: Report,

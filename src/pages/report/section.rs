@@ -6,15 +6,11 @@ use leptos::prelude::*;
 /// A section with its heading.
 #[component]
 pub fn Section(
-    /// Its anchor.
     id: &'static str,
-    /// Its heading.
-    #[prop(into)]
-    title: String,
+    #[prop(into)] title: String,
     /// Whether it stands in a panel.
     #[prop(optional)]
     panel: bool,
-    /// What it shows.
     children: Children,
 ) -> impl IntoView {
     let title_id = format!("{id}-title");

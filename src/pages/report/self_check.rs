@@ -19,10 +19,7 @@ const SMALL_SHARE: f64 = 0.05;
 
 /// The self-check and the client's health.
 #[component]
-pub fn ClientSection(
-    /// The report.
-    report: Report,
-) -> impl IntoView {
+pub fn ClientSection(report: Report) -> impl IntoView {
     let check = match report.self_check.clone() {
         Some(check) => {
             view! { <Check check=check ttft=report.summary.ttft_ms.clone() itl=report.summary.itl_ms.clone() /> }.into_any()

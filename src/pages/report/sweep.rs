@@ -20,7 +20,6 @@ use crate::domain::trust::SearchOutcome;
 /// The sweep; nothing where the report has a single load point and no search.
 #[component]
 pub fn SweepSection(
-    /// The report.
     report: Report,
     /// The benchmark's latency limits.
     slo: Option<Slo>,

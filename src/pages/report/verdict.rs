@@ -21,11 +21,8 @@ use dyno_measure::words;
 /// What is to be thought of the run.
 #[component]
 pub fn Verdict(
-    /// The run.
     run: Run,
-    /// Its benchmark.
     spec: BenchmarkSpec,
-    /// What it measured.
     report: Option<Report>,
     /// When it ended, as the reader's clock has it.
     ended: Option<String>,

@@ -8,12 +8,10 @@ use crate::components::button::Submit;
 use crate::components::field::{TextField, Width};
 use crate::domain::form::Flash;
 
-/// Changing it.
 #[component]
 pub fn Password(
     /// The reader, for the browser's store of passwords.
     name: String,
-    /// What was refused.
     flash: Flash,
 ) -> impl IntoView {
     view! {

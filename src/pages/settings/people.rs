@@ -25,11 +25,9 @@ fn role_words(role: Role) -> &'static str {
 /// People: list, add, a new link, shut, remove.
 #[component]
 pub fn People(
-    /// Everybody.
     users: Vec<User>,
     /// The reader, whose own account stays.
     reader: Uuid,
-    /// What was refused.
     flash: Flash,
 ) -> impl IntoView {
     let columns = vec![

@@ -19,7 +19,6 @@ use crate::domain::user::ApiToken;
 pub fn Tokens(
     /// The reader's tokens.
     tokens: Vec<ApiToken>,
-    /// What was refused.
     flash: Flash,
 ) -> impl IntoView {
     let list = if tokens.is_empty() {

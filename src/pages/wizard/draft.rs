@@ -48,10 +48,7 @@ fn Rows(rows: Vec<(&'static str, String)>) -> impl IntoView {
 
 /// The draft so far; on a phone folded.
 #[component]
-pub fn DraftPanel(
-    /// The draft.
-    view: WizardView,
-) -> impl IntoView {
+pub fn DraftPanel(view: WizardView) -> impl IntoView {
     let rows = rows(&view);
     let folded = rows.clone();
     view! {

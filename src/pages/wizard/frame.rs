@@ -22,7 +22,6 @@ use crate::islands::{FormGuard, Reveal, StepCheck};
 /// Which page of which draft is shown, and why.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// The page.
     pub page: Page,
     /// The draft; absent before its first save.
     pub view: Option<WizardView>,
@@ -112,7 +111,6 @@ pub fn Frame(
     /// A heading other than the step's name.
     #[prop(optional, into)]
     title: Option<String>,
-    /// The step.
     children: Children,
 ) -> impl IntoView {
     let page = place.page;
@@ -178,7 +176,6 @@ const FORM: &str = "step-form";
 /// The form of a step: posts to its server function.
 #[component]
 pub fn StepForm(
-    /// What saves it.
     action: &'static str,
     /// Where the reader is.
     place: Place,
@@ -188,7 +185,6 @@ pub fn StepForm(
     /// What its fields are checked by while they are typed.
     #[prop(optional)]
     check: Option<FormRules>,
-    /// The fields.
     children: Children,
 ) -> impl IntoView {
     // A form that comes back after a sign-in still knows which revision it was drawn from.

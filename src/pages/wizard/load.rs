@@ -18,7 +18,6 @@ use crate::domain::workflow::load_form::LoadForm;
 use crate::domain::workflow::sentence::{duration, load_sentence};
 use crate::domain::workflow::step_form::{FormRules, OfferedDataset};
 
-/// The load.
 #[component]
 pub fn LoadStep(
     /// Where the reader is.

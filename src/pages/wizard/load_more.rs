@@ -13,7 +13,6 @@ use crate::domain::workflow::load_form::{LoadForm, MORE};
 pub fn MoreOptions(
     /// What the fields show.
     form: LoadForm,
-    /// What is wrong.
     flash: Flash,
 ) -> impl IntoView {
     let open = form.has_more() || MORE.iter().any(|field| flash.error(field).is_some());

@@ -12,7 +12,6 @@ use crate::domain::event::LogLevel;
 use crate::domain::run::{StageId, StageStatus};
 use crate::run::execution::{Event, SCHEMA_VERSION, first_schema};
 
-/// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     pub at: Timestamp,
@@ -71,7 +70,6 @@ impl Entry {
     }
 }
 
-/// Writes the journal.
 #[derive(Debug)]
 pub struct Journal {
     file: File,
@@ -116,7 +114,6 @@ impl Journal {
         }
     }
 
-    /// A stage changed.
     pub fn stage(&mut self, stage: StageId, status: StageStatus, message: Option<String>) {
         self.emit(Event::Stage { stage, status, message });
     }

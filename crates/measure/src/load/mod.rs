@@ -52,7 +52,6 @@ pub enum Arrival {
     Closed {},
     /// On a schedule, whether or not earlier ones have ended.
     Rate {
-        /// Requests per second.
         rate: f64,
         /// How the gaps are drawn.
         #[serde(default)]
@@ -68,7 +67,6 @@ pub enum Arrival {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ArrivalProcess {
-    /// All alike.
     Constant,
     /// Exponential.
     #[default]
@@ -155,7 +153,6 @@ pub struct LoadSpec {
     /// A sweep's loads; empty: one point.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub load_points: Vec<OfferedLoad>,
-    /// Latency limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slo: Option<Slo>,
     /// Seed of everything that is drawn.

@@ -11,7 +11,6 @@ use crate::words;
 pub enum LoadVariable {
     /// Requests in flight.
     Concurrency,
-    /// Requests per second.
     Rate,
 }
 
@@ -52,10 +51,7 @@ pub enum OfferedLoad {
         concurrency: u32,
     },
     /// Open loop: requests per second.
-    Rate {
-        /// Requests per second.
-        rate: f64,
-    },
+    Rate { rate: f64 },
 }
 
 impl OfferedLoad {

@@ -1,8 +1,8 @@
 //! What a plan's seed draws: the load generator sends it, the simulator predicts it.
 
 use super::Plan;
-use crate::load::LengthSampler;
 use crate::load::LengthDistribution;
+use crate::load::LengthSampler;
 
 /// Lengths of made-up requests.
 #[derive(Debug, Clone, Copy)]

@@ -25,7 +25,6 @@ pub struct Row {
     pub scheduled: Option<i64>,
     /// First byte handed to the socket.
     pub sent: Option<i64>,
-    /// First content event.
     pub first: Option<i64>,
     /// First content event that is not reasoning.
     pub first_output: Option<i64>,
@@ -33,7 +32,6 @@ pub struct Row {
     pub last: Option<i64>,
     /// End, whatever the outcome.
     pub ended: Option<i64>,
-    /// Content events.
     pub events: u32,
     /// Content events that share their receive stamp with the one before.
     pub coalesced: u32,

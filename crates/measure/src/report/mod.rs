@@ -52,7 +52,6 @@ impl LoadPoint {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodeReport {
-    /// Which.
     pub hostname: String,
     /// Its figures.
     #[serde(flatten)]
@@ -63,7 +62,6 @@ pub struct NodeReport {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorExample {
-    /// Its class.
     pub class: ErrorClass,
     /// In which load point, from 0.
     #[serde(default)]
@@ -138,7 +136,6 @@ pub struct Report {
     pub notes: Vec<String>,
     /// The load point that lists show: the only one, or the best.
     pub summary: Summary,
-    /// Each load point.
     pub load_points: Vec<LoadPoint>,
     /// Index of the load point that `summary` is of.
     #[serde(default)]

@@ -57,7 +57,6 @@ impl ErrorClass {
 pub enum Phase {
     /// Before the measurement, excluded from every figure.
     Warmup,
-    /// Counted.
     Measured,
 }
 
@@ -82,7 +81,6 @@ pub enum TokenSource {
 pub struct RequestRecord {
     /// Sent as the `x-request-id` header.
     pub id: String,
-    /// The endpoint's node.
     pub node: String,
     /// Which load point, from 0.
     pub load_point: u32,
@@ -115,7 +113,6 @@ pub struct RequestRecord {
     /// End-to-end latency, ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2el_ms: Option<f64>,
-    /// Content events.
     #[serde(default)]
     pub events: u32,
     /// Input tokens as the engine counts.

@@ -18,7 +18,6 @@ pub struct Histogram {
 pub struct CurvePoint {
     /// Percentile, 0 to 100.
     pub percentile: f64,
-    /// Value.
     pub value: f64,
     /// Distribution-free upper bound at 99 % confidence, where the samples give one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -14,25 +14,16 @@ pub struct Distribution {
     pub mean: f64,
     /// Standard deviation over the samples (population).
     pub std: f64,
-    /// Least.
     pub min: f64,
     /// Percentiles, linear interpolation over the raw samples.
     pub p25: f64,
-    /// Median.
     pub p50: f64,
-    /// 75th.
     pub p75: f64,
-    /// 90th.
     pub p90: f64,
-    /// 95th.
     pub p95: f64,
-    /// 99th.
     pub p99: f64,
-    /// 99.9th.
     pub p999: f64,
-    /// Largest.
     pub max: f64,
-    /// How many samples.
     pub n: u64,
     /// Of inter-token latencies, how many arrival clusters: the independent samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +50,6 @@ pub struct Summary {
     pub dropped_requests: u64,
     /// (errors + timeouts + drops) / issued.
     pub error_rate: f64,
-    /// Count by class.
     pub errors: BTreeMap<String, u64>,
     /// Input tokens of the successful requests; absent where one of them is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,7 +138,6 @@ pub struct Summary {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Lengths {
-    /// Input asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested_input: Option<Distribution>,
     /// Input as the engine counted.
@@ -157,7 +146,6 @@ pub struct Lengths {
     /// Output limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested_output: Option<Distribution>,
-    /// Output received.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Distribution>,
 }

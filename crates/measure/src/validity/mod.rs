@@ -14,7 +14,6 @@ pub struct ClientError {
     pub p50: f64,
     /// 99th percentile of the absolute errors.
     pub p99: f64,
-    /// Largest absolute error.
     pub max: f64,
     /// How many were compared.
     pub n: u64,

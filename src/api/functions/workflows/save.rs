@@ -38,12 +38,7 @@ pub enum NewCredential {
     /// An existing one's id, or null for none.
     Use(Value),
     /// One to be added first.
-    Add {
-        /// Its name.
-        name: String,
-        /// The secret.
-        secret: String,
-    },
+    Add { name: String, secret: String },
 }
 
 impl Save {
@@ -82,7 +77,6 @@ impl Save {
         Ok(self)
     }
 
-    /// Sends a step.
     pub fn step(mut self, number: u8, body: Value) -> Self {
         self.steps.push((number, body));
         self

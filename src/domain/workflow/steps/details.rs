@@ -49,7 +49,6 @@ pub struct DetailsPatch {
     pub tags: Patch<Vec<Tag>>,
     /// Trimmed.
     pub description: Patch<String>,
-    /// Within bounds.
     pub concurrent_requests: Patch<u32>,
     /// Always [`Patch::Keep`] after step 2.
     pub eval_with: Patch<EvalWith>,

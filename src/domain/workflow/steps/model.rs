@@ -33,9 +33,7 @@ enum ServingError {
 /// What a body does with step 5.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelPatch {
-    /// Which model.
     pub model_id: Patch<Uuid>,
-    /// Which engine.
     pub engine: Patch<EngineKind>,
     /// Devices that hold one copy together.
     pub tensor_parallel: Patch<u32>,
@@ -45,7 +43,6 @@ pub struct ModelPatch {
     pub replicas: Patch<u32>,
     /// Arguments of the engine.
     pub engine_args: Patch<Vec<String>>,
-    /// Container image.
     pub engine_image: Patch<String>,
 }
 

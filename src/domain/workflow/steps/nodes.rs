@@ -47,7 +47,6 @@ enum NodeError {
 /// A node of the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskedNode {
-    /// Which.
     pub hostname: String,
     /// The device types left in it, as they were spelled; none means that the choice is left open.
     pub device_types: Vec<String>,
@@ -56,7 +55,6 @@ pub struct AskedNode {
 /// What a body does with step 4.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NodesPatch {
-    /// Which nodes.
     pub nodes: Patch<Vec<AskedNode>>,
     /// Where the load comes from.
     pub load_node: Patch<String>,

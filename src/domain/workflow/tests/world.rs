@@ -36,7 +36,6 @@ pub const OTHER_ORIGIN_KEY: Uuid = id(0x42);
 pub const OLD_KEY: Uuid = id(0x43);
 pub const NOWHERE: Uuid = id(0xffff);
 
-/// What exists.
 #[derive(Debug, Clone)]
 pub struct World {
     pub administrator: bool,

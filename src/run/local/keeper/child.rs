@@ -36,7 +36,6 @@ enum State {
     Running,
     /// It has ended; others of its group may not have.
     Exited(Exit),
-    /// Nothing is left.
     Gone(Exit),
 }
 

@@ -27,7 +27,6 @@ use crate::run::local::process;
 pub enum Exit {
     /// By itself, with a code.
     Code(i32),
-    /// By a signal.
     Signal(i32),
     /// Nobody could see how.
     Unknown,
