@@ -188,8 +188,8 @@ impl Supervisor {
         tokio::spawn(async move {
             let work = tokio::spawn(async move {
                 match action {
-                    Action::Begin => run.run(false).await,
-                    Action::Resume => run.run(true).await,
+                    Action::Begin => Box::pin(run.run(false)).await,
+                    Action::Resume => Box::pin(run.run(true)).await,
                     Action::EndQueued => run.end_queued().await,
                 }
             });

@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn percentiles_stand_beside_each_other_and_a_missing_one_is_worded() {
-        let html = |p50, p90| percentiles(p50, p90).map(|view| view.to_html());
+        let html = |p50, p90| percentiles(p50, p90).map(RenderHtml::to_html);
         assert_eq!(html(Some(12.34), Some(1234.0)).unwrap(), "12.3\u{a0}·\u{a0}1,230");
         assert!(html(Some(12.34), None).unwrap().contains("too few samples for p90"));
         assert!(html(None, Some(1.0)).is_none());

@@ -260,7 +260,7 @@ fn state(folder: &Path) -> ExecutionState {
 }
 
 fn keeper_pid(folder: &Path) -> Option<u32> {
-    let processes = journal::read(&folder.join(files::JOURNAL)).ok()?.into_iter().filter_map(|entry| entry.process());
+    let processes = journal::read(&folder.join(files::JOURNAL)).ok()?.into_iter().filter_map(journal::Entry::process);
     processes.into_iter().find(|process| process.name == "keeper").map(|process| process.pid)
 }
 
@@ -270,7 +270,7 @@ fn groups(folder: &Path) -> Vec<Group> {
     let entries = journal::read(&folder.join(files::JOURNAL)).unwrap_or_default();
     entries
         .into_iter()
-        .filter_map(|entry| entry.process())
+        .filter_map(journal::Entry::process)
         .filter(|process| process.name != "keeper" && process.boot == now)
         .map(|process| (process.pid, process.start))
         .collect()

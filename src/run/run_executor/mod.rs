@@ -78,7 +78,7 @@ impl RunExecutor {
             }
         }
         match self.follow(begun).await {
-            Ok(end) => self.finish(end).await.is_ok(),
+            Ok(end) => Box::pin(self.finish(end)).await.is_ok(),
             Err(_) => false,
         }
     }

@@ -1,5 +1,7 @@
 //! Profiles fitted on published measurements: printed by `cargo run --release --features cli --example fit -- TABLE.csv fit`.
 
+#![allow(clippy::approx_constant, reason = "a fitted factor may come close to a constant of mathematics by chance")]
+
 use super::{Efficiency, Factor, Profile, Standing};
 use crate::device;
 use crate::engine::Engine::{self, Sglang, TensorRtLlm, Vllm};
