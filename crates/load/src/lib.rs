@@ -10,6 +10,7 @@ pub mod fetch;
 mod limits;
 mod load_point_runner;
 mod option_arguments;
+mod pace;
 mod prepare;
 pub mod progress;
 pub mod records;

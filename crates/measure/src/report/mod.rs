@@ -12,7 +12,7 @@ use crate::load::OfferedLoad;
 use crate::run::{RunKind, RunStatus};
 use crate::validity::{SearchOutcome, SelfCheck};
 
-pub use from_records::{Circumstances, load_point_figures, report, verdict};
+pub use from_records::{Circumstances, finished_load_point, load_point_figures, report, verdict};
 
 /// Why a request counts as an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
