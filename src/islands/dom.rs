@@ -87,8 +87,9 @@ fn counterpart(place: Option<&Node>, new: &Node) -> Option<Node> {
     None
 }
 
+/// The attribute: a form's property of that name is its field of that name, where it has one.
 fn id_of(node: &Node) -> String {
-    node.dyn_ref::<Element>().map(Element::id).unwrap_or_default()
+    node.dyn_ref::<Element>().and_then(|element| element.get_attribute("id")).unwrap_or_default()
 }
 
 fn update_node(kept: &Node, new: &Node) -> Result<(), JsValue> {
