@@ -167,7 +167,7 @@ test("the whole wizard by keyboard, to a report", async ({ page }) => {
   await tabTo(page, report);
   await page.keyboard.press("Enter");
   await page.waitForURL(/\/report$/);
-  await expect(page.locator("h1")).toContainText("By keyboard to the end");
+  await expect(page.getByText("Report: By keyboard to the end")).toBeVisible();
 });
 
 test("two clicks on Continue begin one draft", async ({ page }) => {
