@@ -40,11 +40,17 @@ pub async fn cancel(app: &AppState, actor: &Actor, id: Uuid) -> Result<Run, Prob
 pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
     let run = app.store.run(actor, id).await?;
     let benchmark = app.store.benchmark_of_portal(run.benchmark_id).await?;
-    let cluster = app.store.cluster_of_portal(benchmark.spec.cluster_id).await?;
+    // A run can go whose cluster has gone before it.
+    let cluster = app.store.cluster_of_portal(benchmark.spec.cluster_id).await;
     app.store.delete_run(actor, id).await?;
-    if let Err(error) = crate::run::remove(app, &cluster, id).await {
-        // The run is gone for its owner; what is left is for the administrator.
-        tracing::warn!(run.id = %id, %error, "what a run left could not be removed");
+    // The run is gone for its owner; what is left is for the administrator.
+    match cluster {
+        Ok(cluster) => {
+            if let Err(error) = crate::run::remove(app, &cluster, id).await {
+                tracing::warn!(run.id = %id, %error, "what a run left could not be removed");
+            }
+        }
+        Err(error) => tracing::warn!(run.id = %id, %error, "what a run left is on a cluster that is gone"),
     }
     Ok(())
 }

@@ -235,7 +235,7 @@ mod tests {
         let long = "x".repeat(51);
         let bad = FormRules::Details.check(&entries(&[("name", ""), ("concurrent_requests", "0"), ("tags", &long)]));
         assert_eq!(wrong(&bad), ["name", "tags", "concurrent_requests", "eval_with"]);
-        assert!(bad.errors[1].message.contains("between 1 and 10,000"), "{}", bad.errors[1].message);
+        assert!(bad.errors[2].message.contains("between 1 and 10,000"), "{}", bad.errors[2].message);
     }
 
     #[test]

@@ -104,7 +104,7 @@ async fn a_sweep_is_drawn_and_each_load_point_has_a_report_of_its_own() {
             "Output tokens/s per GPU",
             "Throughput is divided by the 2 GPUs that served.",
             "better: up and right",
-            "8 in flight: 300 output tokens/s, TTFT p99 8.00 ms</h1>",
+            "8 in flight: 300 output tokens/s, TTFT p99 8.00 ms<!></h1>",
             "Load point: 8 in flight",
             "not enough samples (5 of 11)",
             "r-of-eight",
