@@ -231,7 +231,7 @@ fn private_folder(folder: &Path) -> Result<PathBuf, ConfigError> {
 
 /// Whether the portal, or somebody for it, puts something of this name into its data folder.
 fn is_a_portals(name: &std::ffi::OsStr) -> bool {
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 14] = [
         "backups",
         "datasets",
         "dyno.db",
@@ -239,6 +239,7 @@ fn is_a_portals(name: &std::ffi::OsStr) -> bool {
         "dyno.db-wal",
         "engines",
         "models",
+        "portal.id",
         "portal.lock",
         "runs",
         "secret.key",
