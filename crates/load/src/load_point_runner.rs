@@ -96,7 +96,7 @@ impl<'p> LoadPointRunner<'p> {
         self.sidecar.points.push(BegunLoadPoint { planned: point.clone(), ended_early: false });
         self.write_sidecar(driver);
         let connections = match point.load {
-            Load::Closed { concurrency } => concurrency.min(point.requests().unwrap_or(u32::MAX).max(point.warmup())),
+            Load::Closed { concurrency } => point.closed_streams(concurrency),
             Load::Rate { rate, max_in_flight, .. } => max_in_flight.min((rate.ceil() as u32).max(16)),
             Load::Trace { max_in_flight, .. } => max_in_flight.min(64),
         };

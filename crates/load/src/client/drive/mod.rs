@@ -87,7 +87,7 @@ pub struct Driver<'a> {
     pub retried: u64,
     /// Connections whose request is to be sent again, and when.
     refused: Vec<(i64, usize)>,
-    /// What was odd about answers that ended well.
+    /// What was irregular about answers that ended well.
     pub irregular: IrregularAnswers,
     /// Measured requests of this phase that have ended, and how many of them badly.
     ended: u32,
