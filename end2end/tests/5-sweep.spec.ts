@@ -69,7 +69,16 @@ test("a sweep with limits, from step 2's options to each load point's report", a
   await onStep(page, "Simulate or run");
   await page.getByRole("button", { name: "Run on cluster" }).click();
   await page.waitForURL(/\/runs\/[0-9a-f-]+$/);
-  await page.getByRole("link", { name: "View report" }).click({ timeout: 120_000 });
+  // The table of load points grows: what each came to, which one goes on, what is to come.
+  const loads = page.getByRole("table", { name: "Load points" });
+  await expect(loads.getByRole("columnheader", { name: "TTFT p90 ≤ 200 ms" })).toBeVisible({ timeout: 120_000 });
+  await expect(loads.getByRole("row")).toHaveCount(4);
+  await expect(loads.getByRole("row", { name: /^1 in flight/ })).toContainText(/Yes, 70 requests|No, 70 requests/, { timeout: 120_000 });
+  await expect(page.getByRole("link", { name: "View report" })).toBeVisible({ timeout: 120_000 });
+  for (const load of ["1", "2", "4"]) {
+    await expect(loads.getByRole("row", { name: new RegExp(`^${load} in flight`) })).toContainText(/70 requests.*\d+\.\d/);
+  }
+  await page.getByRole("link", { name: "View report" }).click();
   await page.waitForURL(/\/report$/);
   await hydrated(page);
 

@@ -18,13 +18,12 @@ use crate::api::functions::runs::SNAPSHOTS;
 use crate::api::rest::{Path, Query, last_event_id};
 use crate::auth::{Caller, SignedIn, session};
 use crate::components::badge::{run_look, stage_look};
-use crate::domain::event::Progress;
 use crate::domain::live::{Change, LOG_LINES, LiveRun};
+use crate::domain::live_status::Announcer;
 use crate::domain::problem::Problem;
 use crate::domain::run::{RunStatus, StageId};
 use crate::domain::user::Actor;
-use crate::pages::live::{ACTIONS, CHARTS, PROGRESS, Parts, STAGES, STANDING, STATE, log};
-use crate::pages::run_actions::Subject;
+use crate::pages::live::{ACTIONS, CHARTS, LOADS, PROGRESS, Parts, STAGES, STANDING, STATE, log};
 use crate::state::AppState;
 
 /// How long changes are gathered before they are drawn: figures follow about once a second.
@@ -33,8 +32,6 @@ const GATHER: Duration = Duration::from_millis(700);
 const POLL: Duration = Duration::from_secs(2);
 /// Proxies close a connection on which nothing comes for a while.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Quarters are read out no closer than this.
-const QUIET: Duration = Duration::from_secs(30);
 /// Events that are read at once.
 const EVENTS: u32 = 5000;
 
@@ -58,10 +55,19 @@ pub(super) async fn follow(
     // The news are subscribed to before the events are read, so that none is missed between the two.
     let news = runs::news(&app, &runs::get(&app, &actor, id).await?);
     let live = runs::live(&app, &actor, id, LOG_LINES as u32, SNAPSHOTS).await?;
-    let name = benchmarks::get(&app, &actor, live.run.benchmark_id).await?.spec.name;
-    let parts = Parts { subject: Subject::of_live(&live.run, &name) };
-    let mut follower =
-        Follower { app, actor, caller, live, parts, news, quarters: 0, said_at: None, ready: Vec::new(), is_over: false };
+    let parts = Parts::new(&live.run, &benchmarks::get(&app, &actor, live.run.benchmark_id).await?.spec);
+    let mut follower = Follower {
+        app,
+        actor,
+        caller,
+        live,
+        parts,
+        news,
+        began: tokio::time::Instant::now(),
+        announcer: Announcer::default(),
+        ready: Vec::new(),
+        is_over: false,
+    };
     let after = query.after.max(last_event_id(&headers));
     follower.begin(after);
     let mut response = Sse::new(follower.stream()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
@@ -77,8 +83,8 @@ struct Follower {
     live: LiveRun,
     parts: Parts,
     news: watch::Receiver<i64>,
-    quarters: u8,
-    said_at: Option<tokio::time::Instant>,
+    began: tokio::time::Instant,
+    announcer: Announcer,
     /// What is to be sent, the first last.
     ready: Vec<Event>,
     is_over: bool,
@@ -101,7 +107,8 @@ impl Follower {
 
     /// Everything as it stands, and the log lines after an event.
     fn begin(&mut self, after: i64) {
-        let mut events: Vec<Event> = [ACTIONS, STATE, STANDING, STAGES, PROGRESS, CHARTS].map(|part| self.part(part)).into();
+        let mut events: Vec<Event> =
+            [ACTIONS, STATE, STANDING, STAGES, PROGRESS, LOADS, CHARTS].map(|part| self.part(part)).into();
         for stage in self.stages() {
             events.extend(self.lines(stage, after));
         }
@@ -136,17 +143,18 @@ impl Follower {
                     logs.push(stage.id);
                     said = Some(format!("{}: {}", stage.title, stage_look(stage.status).1.to_lowercase()));
                 }
-                Change::Progress => drawn.extend([PROGRESS, CHARTS]),
+                Change::Progress => drawn.extend([PROGRESS, LOADS, CHARTS]),
                 Change::Log(stage) => logs.push(stage),
                 Change::End(status) => {
                     self.is_over = true;
-                    drawn.push(PROGRESS);
+                    self.live.figures = runs::figures(&self.app, &self.actor, self.live.run.id).await.ok()?;
+                    drawn.extend([PROGRESS, LOADS]);
                     said = Some(format!("The run has ended: {}.", run_look(status).1.to_lowercase()));
                 }
             }
         }
         if self.live.run.status != before.0 {
-            drawn.extend([ACTIONS, STATE, STANDING]);
+            drawn.extend([ACTIONS, STATE, STANDING, PROGRESS]);
         }
         drawn.sort_unstable();
         drawn.dedup();
@@ -154,7 +162,7 @@ impl Follower {
         logs.dedup();
         let mut events: Vec<Event> = drawn.into_iter().map(|part| self.part(part)).collect();
         events.extend(logs.into_iter().filter_map(|stage| self.lines(stage, before.1)));
-        events.extend(said.or_else(|| self.quarter()).map(|text| self.said(&text)));
+        events.extend(self.announce(said));
         if self.is_over {
             events.push(self.event("end", String::new()));
         } else {
@@ -203,19 +211,18 @@ impl Follower {
         Some(self.event("log", format!("{} {state} ({})\n{lines}", stage.as_str(), log::length(Some(log)))))
     }
 
-    fn said(&mut self, text: &str) -> Event {
-        self.said_at = Some(tokio::time::Instant::now());
-        self.event("said", text.to_owned())
-    }
-
-    /// What is said when another quarter is done, some time after whatever was said before.
-    fn quarter(&mut self) -> Option<String> {
-        let quarters = self.live.progress.as_ref().map_or(0, Progress::quarters);
-        let is_quiet = self.said_at.is_none_or(|at| at.elapsed() >= QUIET);
-        (quarters > self.quarters && quarters < 4 && is_quiet).then(|| {
-            self.quarters = quarters;
-            format!("{} % of the requests are done.", u32::from(quarters) * 25)
-        })
+    /// What screen readers say: what has changed, else how far the load is.
+    fn announce(&mut self, said: Option<String>) -> Option<Event> {
+        let now_ms = self.began.elapsed().as_millis() as u64;
+        let text = match (said, &self.live.progress) {
+            (Some(said), _) => {
+                self.announcer.said(now_ms);
+                said
+            }
+            (None, Some(progress)) => self.announcer.progress(progress, self.live.run.status, now_ms)?,
+            (None, None) => return None,
+        };
+        Some(self.event("said", text))
     }
 }
 

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::list::{HistoryChoices, ListQuery, Page};
-use crate::domain::live::{Line, LiveRun};
-use crate::domain::problem::Problem;
+use crate::domain::live::{Line, LiveRun, RunFigures};
+use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::repeat::Repeat;
 use crate::domain::report::{Report, RequestRecord};
 use crate::domain::run::{Run, RunRow, StageId};
@@ -112,7 +112,19 @@ pub async fn live(app: &AppState, actor: &Actor, id: Uuid, lines: u32, points: u
         }
     }
     live.last_seq = snapshot.last_seq;
+    if live.run.status.is_end() {
+        live.figures = figures(app, actor, id).await?;
+    }
     Ok(live)
+}
+
+/// The figures of a run that is over; nothing where it measured nothing.
+pub async fn figures(app: &AppState, actor: &Actor, id: Uuid) -> Result<Option<RunFigures>, Problem> {
+    match report(app, actor, id).await {
+        Ok(report) => Ok(Some(RunFigures::from(&report))),
+        Err(problem) if problem.kind == ProblemKind::NotFound => Ok(None),
+        Err(problem) => Err(problem),
+    }
 }
 
 /// Lines of a stage's log before an event, the last `limit` of them, oldest first.

@@ -240,7 +240,7 @@ impl<'a> Driver<'a> {
         self.open_loop = plan.load.is_open();
         self.idle.iter_mut().for_each(Vec::clear);
         self.nap.forget(begin);
-        self.progress.begin_phase(plan.load_point, plan.phase, plan.count, plan.duration, begin);
+        self.progress.begin_phase(plan, begin);
         let ending = match plan.load {
             Load::Closed { concurrency } => self.run_closed(plan, *concurrency, begin),
             Load::Rate { rate, process, burstiness, max_in_flight } => {
@@ -258,7 +258,7 @@ impl<'a> Driver<'a> {
         self.health.end_phase();
         self.requests.end_phase();
         self.flush_file();
-        self.progress.tell(&self.records, clock::now(), self.in_flight);
+        self.progress.tell(clock::now());
         ending
     }
 
