@@ -36,23 +36,18 @@ pub async fn cancel(app: &AppState, actor: &Actor, id: Uuid) -> Result<Run, Prob
     get(app, actor, id).await
 }
 
-/// Removes a run that is over with everything that it measured; with its last run goes the benchmark.
-pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+/// Removes a run that is over with everything that it measured; with its last run goes the benchmark. Answers the
+/// benchmark's name.
+pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<String, Problem> {
     let run = app.store.run(actor, id).await?;
     let benchmark = app.store.benchmark_of_portal(run.benchmark_id).await?;
-    // A run can go whose cluster has gone before it.
-    let cluster = app.store.cluster_of_portal(benchmark.spec.cluster_id).await;
+    let cluster = app.store.cluster_of_portal(benchmark.spec.cluster_id).await?;
     app.store.delete_run(actor, id).await?;
     // The run is gone for its owner; what is left is for the administrator.
-    match cluster {
-        Ok(cluster) => {
-            if let Err(error) = crate::run::remove(app, &cluster, id).await {
-                tracing::warn!(run.id = %id, %error, "what a run left could not be removed");
-            }
-        }
-        Err(error) => tracing::warn!(run.id = %id, %error, "what a run left is on a cluster that is gone"),
+    if let Err(error) = crate::run::remove(app, &cluster, id).await {
+        tracing::warn!(run.id = %id, %error, "what a run left could not be removed");
     }
-    Ok(())
+    Ok(benchmark.spec.name)
 }
 
 /// What a run measured; not found while there is nothing.
