@@ -99,6 +99,7 @@ impl AppState {
         })
         .map_err(OpenError::Tls)?;
         store.local_cluster(Timestamp::now()).await?;
+        store.catalogue_cluster(Timestamp::now()).await?;
         let state = Self(Arc::new(Inner {
             static_names: file_names(&config.site_root),
             clusters: Clusters::new(Arc::new(Local::default())),

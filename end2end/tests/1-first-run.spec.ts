@@ -20,7 +20,7 @@ test("a new user goes from the one-time link to a report by Try it", async ({ pa
   await goOn(page, "Confirm and continue");
 
   await onStep(page, "Simulate or run");
-  await expect(page.getByRole("radio", { name: "Simulate" })).toBeDisabled();
+  await expect(page.getByRole("button", { name: "Simulate" })).toBeVisible();
   await page.getByRole("button", { name: "Run on cluster" }).dblclick();
 
   await page.waitForURL(/\/runs\/[0-9a-f-]+$/);

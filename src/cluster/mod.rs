@@ -1,5 +1,6 @@
 //! Clusters: one interface, with this machine behind it. Kubernetes follows behind the same interface.
 
+mod catalogue;
 mod cpu;
 mod devices;
 mod gpu;
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 use crate::domain::inventory::{Cluster, ClusterAccess, Device, Node};
 use crate::domain::problem::{Problem, ProblemKind};
 
+pub use catalogue::Catalogue;
 pub use local::Local;
 
 /// Why a cluster could not be read.
@@ -82,6 +84,7 @@ impl Clusters {
         match &cluster.access {
             ClusterAccess::Local => Ok(Arc::clone(&self.local)),
             ClusterAccess::Kubernetes(_) => Err(ClusterError::NotAvailable),
+            ClusterAccess::Catalogue => Ok(Arc::new(Catalogue)),
         }
     }
 

@@ -16,6 +16,24 @@ pub enum ClusterKind {
     /// The portal's own machine.
     Local,
     Kubernetes,
+    /// Hypothetical nodes by data sheet, for simulation only.
+    Catalogue,
+}
+
+impl ClusterKind {
+    /// Whether something can be measured there.
+    pub fn can_measure(self) -> bool {
+        self != Self::Catalogue
+    }
+
+    /// The place in lists: this machine first, the catalogue last.
+    pub fn place(self) -> u8 {
+        match self {
+            Self::Local => 0,
+            Self::Kubernetes => 1,
+            Self::Catalogue => 2,
+        }
+    }
 }
 
 /// How a cluster is reached: what its kind needs for that. No secret is in it.
@@ -27,6 +45,8 @@ pub enum ClusterAccess {
     Local,
     /// Over its API server.
     Kubernetes(KubernetesAccess),
+    /// There is nothing to reach.
+    Catalogue,
 }
 
 impl ClusterAccess {
@@ -35,6 +55,7 @@ impl ClusterAccess {
         match self {
             Self::Local => ClusterKind::Local,
             Self::Kubernetes(_) => ClusterKind::Kubernetes,
+            Self::Catalogue => ClusterKind::Catalogue,
         }
     }
 }
@@ -68,12 +89,12 @@ fn dyno_namespace() -> String {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Cluster {
     pub id: Uuid,
-    /// The name, `local` for the portal's own machine.
+    /// The name: `local` for the portal's own machine, `catalogue` for the hypothetical nodes.
     pub name: String,
     /// How it is reached.
     #[serde(flatten)]
     pub access: ClusterAccess,
-    /// Who added it; absent for `local`, which is everybody's.
+    /// Who added it; absent for `local` and `catalogue`, which are everybody's.
     pub owner: Option<Uuid>,
     /// When it was added.
     #[cfg_attr(feature = "ssr", schema(value_type = String, format = DateTime))]

@@ -30,10 +30,19 @@ struct Header {
 
 /// Reads the facts of a GGUF file, of all its parts where it is split; any part leads to the others.
 pub(super) fn read(path: &Path) -> Result<ModelFacts, ModelError> {
+    facts(&read_parts(path)?)
+}
+
+/// The metadata of a GGUF file, and the bytes of its tensors, of all its parts.
+pub(super) fn metadata(path: &Path) -> Result<(BTreeMap<String, Value>, u64), ModelError> {
+    read_parts(path).map(|header| (header.values, header.data_bytes))
+}
+
+fn read_parts(path: &Path) -> Result<Header, ModelError> {
     let header = read_file(path)?;
     let parts = header.number("split.count").unwrap_or(1);
     if parts < 2 {
-        return facts(&header);
+        return Ok(header);
     }
     let unnamed = || ModelError::Damaged("it is one part of several, but its name does not say which".to_owned());
     let part = |number: u64| {
@@ -48,7 +57,7 @@ pub(super) fn read(path: &Path) -> Result<ModelFacts, ModelError> {
     for number in 2..=parts.min(MAX_PARTS) {
         all.add(&part(number)?);
     }
-    facts(&all)
+    Ok(all)
 }
 
 /// The path of the first part of a split file, where another part is named.

@@ -15,7 +15,7 @@ const MAX_DEPTH: u8 = 3;
 
 /// One metadata value, as much of it as is of use.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// Any whole number that is not negative.
     Number(u64),
     Text(String),

@@ -45,6 +45,12 @@ struct Folder<'a> {
     roots: &'a Roots,
 }
 
+/// The text of a folder's `config.json`, as JSON.
+pub(super) fn config(folder: &Path, roots: &Roots) -> Result<String, ModelError> {
+    let config = json(folder, "config.json", roots)?;
+    config.map(|config| config.to_string()).ok_or_else(|| ModelError::NotAModelFolder("it has no config.json".to_owned()))
+}
+
 /// Reads the facts of a folder.
 pub(super) fn read(folder: &Path, roots: &Roots) -> Result<ModelFacts, ModelError> {
     let config =

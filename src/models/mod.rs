@@ -9,6 +9,7 @@ pub mod hub;
 mod huggingface;
 mod roots;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::domain::inventory::ModelFacts;
@@ -16,6 +17,7 @@ use crate::domain::inventory::ModelFacts;
 pub use cloud::{CloudError, normalised_base_url};
 pub use digest::sha256_of;
 pub(crate) use gguf::first_part;
+pub(crate) use gguf_values::Value as GgufValue;
 pub use roots::{PathError, Roots};
 
 /// Why a model's files could not be read.
@@ -84,6 +86,28 @@ fn template_error(source: &str) -> Option<String> {
 /// A path on another machine: absolute and without `..`; whether something is there is not known here.
 pub fn absolute(path: &str) -> Result<PathBuf, PathError> {
     roots::normal(path)
+}
+
+/// What a model's files say of its architecture.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Description {
+    /// The text of `config.json`.
+    Config(String),
+    /// A GGUF file's metadata.
+    Gguf {
+        values: BTreeMap<String, GgufValue>,
+        /// Bytes of its tensors, of all parts.
+        weight_bytes: u64,
+    },
+}
+
+/// Reads how a model computes, without looking at its weights. Blocks.
+pub(crate) fn describe(path: &Path, roots: &Roots) -> Result<Description, ModelError> {
+    if path.is_dir() {
+        huggingface::config(path, roots).map(Description::Config)
+    } else {
+        gguf::metadata(path).map(|(values, weight_bytes)| Description::Gguf { values, weight_bytes })
+    }
 }
 
 /// Reads what a GGUF file or a Hugging Face folder says of its model. The digest of a GGUF file is left to

@@ -28,6 +28,8 @@ use dyno_measure::plan::Plan;
 pub(crate) enum ExecutorError {
     #[error("Kubernetes clusters are not available yet.")]
     NotAvailable,
+    #[error("This cluster's nodes are hypothetical: they are for simulation only.")]
+    SimulationOnly,
     #[error("No engine was chosen.")]
     NoEngine,
     #[error("{title} was not found {place}. {how_to_get}")]
@@ -185,6 +187,7 @@ impl Executors {
         match &cluster.access {
             ClusterAccess::Local => Ok(Arc::clone(&self.local)),
             ClusterAccess::Kubernetes(_) => Err(ExecutorError::NotAvailable),
+            ClusterAccess::Catalogue => Err(ExecutorError::SimulationOnly),
         }
     }
 }

@@ -12,6 +12,7 @@ mod plan;
 mod prepare;
 mod provenance;
 mod run_executor;
+mod simulation;
 mod supervisor;
 pub mod text;
 

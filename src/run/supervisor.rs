@@ -14,7 +14,10 @@ use super::claims;
 use super::event_mapper::change;
 use super::executor::{Cursor, ExecutorError, Executors};
 use super::run_executor::{RunExecutor, early_end, nothing_to_clean_up};
+use super::simulation::SimulationRun;
 use super::text;
+use crate::domain::benchmark::Benchmark;
+use crate::domain::inventory::Cluster;
 use crate::domain::run::{RunKind, RunStatus, StageStatus};
 use crate::state::{AppState as App, RunNotifier};
 use crate::store::{OpenRun, RunUpdate, StoreError};
@@ -143,13 +146,14 @@ impl Supervisor {
                 return self.end_unbegun(app, found, RunStatus::Cancelled, "Cancelled while it waited for its nodes.").await;
             }
             RunStatus::Queued if ahead > 0 => return Ok(self.announce_wait(app, found, ahead).await?),
-            // Nothing here carries out a simulation.
-            RunStatus::Queued if found.run.kind != RunKind::Measured => return Ok(()),
             _ => {}
         }
         // Looked up before the run is claimed: where that fails, another portal may know better.
         let benchmark = app.store.benchmark_of_portal(found.run.benchmark_id).await?;
         let cluster = app.store.cluster_of_portal(benchmark.spec.cluster_id).await?;
+        if found.run.kind == RunKind::Simulated {
+            return Ok(self.simulate(app, found, benchmark, cluster).await?);
+        }
         let executor = match self.0.executors.of(&cluster) {
             Ok(executor) => executor,
             // It will say the same at each round.
@@ -158,20 +162,8 @@ impl Supervisor {
             }
             Err(error) => return Err(error.into()),
         };
-        if !app.store.claim_run(id, self.0.portal, Timestamp::now(), claims::expiry()).await? {
-            return Ok(());
-        }
         let resumed = found.run.status != RunStatus::Queued;
-        if !resumed && !app.store.begin_run(id, Timestamp::now()).await? {
-            // Cancelled in this moment: looked at once more.
-            self.0.notifier.wake();
-            return Ok(());
-        }
-        let active = ActiveRun { cancel: CancellationToken::new(), detach: app.shutdown.child_token() };
-        if found.cancel_requested {
-            active.cancel.cancel();
-        }
-        self.state().active.insert(id, active.clone());
+        let Some(active) = self.take(app, found).await? else { return Ok(()) };
         let run = RunExecutor {
             app: app.clone(),
             cluster,
@@ -188,6 +180,60 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Claims a run and begins it, unless it was begun before; nothing when another portal has it, or it was cancelled in this
+    /// moment.
+    async fn take(&self, app: &App, found: &OpenRun) -> Result<Option<ActiveRun>, StoreError> {
+        let id = found.run.id;
+        if !app.store.claim_run(id, self.0.portal, Timestamp::now(), claims::expiry()).await? {
+            return Ok(None);
+        }
+        if found.run.status == RunStatus::Queued && !app.store.begin_run(id, Timestamp::now()).await? {
+            // Looked at once more.
+            self.0.notifier.wake();
+            return Ok(None);
+        }
+        let active = ActiveRun { cancel: CancellationToken::new(), detach: app.shutdown.child_token() };
+        if found.cancel_requested {
+            active.cancel.cancel();
+        }
+        self.state().active.insert(id, active.clone());
+        Ok(Some(active))
+    }
+
+    /// Has a simulation answered, beside everything else. One that was begun before is begun anew.
+    async fn simulate(&self, app: &App, found: &OpenRun, benchmark: Benchmark, cluster: Cluster) -> Result<(), StoreError> {
+        let Some(ActiveRun { cancel, detach }) = self.take(app, found).await? else { return Ok(()) };
+        let id = found.run.id;
+        let run = SimulationRun {
+            app: app.clone(),
+            cluster,
+            run: found.run.clone(),
+            benchmark,
+            claimant: self.0.portal,
+            cancel,
+            detach,
+            news: self.sender(id),
+        };
+        let (supervisor, app) = (self.clone(), app.clone());
+        tokio::spawn(async move {
+            let ended = run.run().await;
+            supervisor.give_back(&app, id, ended).await;
+        });
+        Ok(())
+    }
+
+    /// After a run was carried on here: its claim goes back, and those that waited are looked at.
+    async fn give_back(&self, app: &App, id: Uuid, ended: bool) {
+        self.state().active.remove(&id);
+        if let Err(error) = app.store.release_run(id, self.0.portal).await {
+            tracing::debug!(run.id = %id, %error, "a claim was not given back; it expires");
+        }
+        // One that is not over is looked at again at the next round, not at once: the store may be failing.
+        if ended {
+            self.0.notifier.wake();
+        }
+    }
+
     /// Takes a claimed run through its stages, beside everything else.
     fn spawn(&self, app: &App, run: RunExecutor, resumed: bool) {
         let (supervisor, app, spare) = (self.clone(), app.clone(), run.clone());
@@ -201,14 +247,7 @@ impl Supervisor {
                 }
                 Err(_) => false,
             };
-            supervisor.state().active.remove(&id);
-            if let Err(error) = app.store.release_run(id, supervisor.0.portal).await {
-                tracing::debug!(run.id = %id, %error, "a claim was not given back; it expires");
-            }
-            // One that is not over is looked at again at the next round, not at once: the store may be failing.
-            if ended {
-                supervisor.0.notifier.wake();
-            }
+            supervisor.give_back(&app, id, ended).await;
         });
     }
 

@@ -11,6 +11,7 @@ use crate::api::rest::{Path, Query};
 use crate::auth::SignedIn;
 use crate::components::charts::file::{csv_file, svg_file};
 use crate::domain::problem::Problem;
+use crate::domain::run::RunKind;
 use crate::pages::report::charts::find;
 use crate::state::AppState;
 
@@ -36,10 +37,11 @@ pub async fn serve(
     let slo = benchmarks::get(&app, &actor, run.benchmark_id).await?.spec.load.slo;
     let chart = find(&report, slo.as_ref(), asked.point, name).ok_or_else(missing)?;
     let (content_type, body) = match kind {
-        "svg" => ("image/svg+xml; charset=utf-8", svg_file(&chart).into_bytes()),
+        "svg" => ("image/svg+xml; charset=utf-8", svg_file(&chart, run.kind).into_bytes()),
         "csv" => ("text/csv; charset=utf-8", csv_file(&chart)),
         _ => return Err(missing()),
     };
-    let disposition = format!("attachment; filename=\"dyno-{id}-{name}.{kind}\"");
+    let mark = if run.kind == RunKind::Simulated { "-simulated" } else { "" };
+    let disposition = format!("attachment; filename=\"dyno-{id}-{name}{mark}.{kind}\"");
     Ok(([(header::CONTENT_TYPE, content_type.to_owned()), (header::CONTENT_DISPOSITION, disposition)], body).into_response())
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::row::{Columns, from_json, gate, gate_shared, json, ms};
 use super::{Store, StoreError};
-use crate::domain::inventory::{Cluster, ClusterAccess, ClusterKind, Credential, Dataset, Model};
+use crate::domain::inventory::{Cluster, ClusterAccess, ClusterKind, Credential, Dataset, Model, Node};
 use crate::domain::provider::ProviderId;
 use crate::domain::user::Actor;
 
@@ -52,6 +52,7 @@ fn cluster(row: &SqliteRow) -> Result<Cluster, StoreError> {
         access: row.word("kind", |kind| match kind {
             "local" => Some(Ok(ClusterAccess::Local)),
             "kubernetes" => Some(row.json("data").map(ClusterAccess::Kubernetes)),
+            "catalogue" => Some(Ok(ClusterAccess::Catalogue)),
             _ => None,
         })??,
         owner: row.opt_id("owner")?,
@@ -87,25 +88,64 @@ fn sealed(row: &SqliteRow) -> Result<SealedCredential, StoreError> {
 impl Store {
     /// The portal's own machine as a cluster, made at the first call.
     pub async fn local_cluster(&self, now: Timestamp) -> Result<Cluster, StoreError> {
+        self.built_in_cluster("local", ClusterAccess::Local, now).await
+    }
+
+    /// The cluster of hypothetical nodes, made at the first call.
+    pub async fn catalogue_cluster(&self, now: Timestamp) -> Result<Cluster, StoreError> {
+        self.built_in_cluster("catalogue", ClusterAccess::Catalogue, now).await
+    }
+
+    /// A cluster that is there from the first start, once; its name is that of its kind.
+    async fn built_in_cluster(&self, kind: &str, access: ClusterAccess, now: Timestamp) -> Result<Cluster, StoreError> {
         let mut tx = self.begin().await?;
-        if let Some(row) = sqlx::query("SELECT * FROM clusters WHERE kind = 'local'").fetch_optional(&mut *tx).await? {
+        let found = sqlx::query("SELECT * FROM clusters WHERE kind = ?").bind(kind).fetch_optional(&mut *tx).await?;
+        if let Some(row) = found {
             return cluster(&row);
         }
-        let local =
-            Cluster { id: Uuid::now_v7(), name: "local".to_owned(), access: ClusterAccess::Local, owner: None, created_at: now };
-        sqlx::query("INSERT INTO clusters (id, name, kind, created_at) VALUES (?, ?, 'local', ?)")
-            .bind(local.id.to_string())
-            .bind(&local.name)
+        let made = Cluster { id: Uuid::now_v7(), name: kind.to_owned(), access, owner: None, created_at: now };
+        sqlx::query("INSERT INTO clusters (id, name, kind, created_at) VALUES (?, ?, ?, ?)")
+            .bind(made.id.to_string())
+            .bind(&made.name)
+            .bind(kind)
             .bind(ms(now))
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
-        Ok(local)
+        Ok(made)
     }
 
-    /// The clusters that the actor may use.
+    /// Keeps what a live look at a cluster found, for the time when it can't be looked at. Nothing is written where it is known.
+    pub async fn keep_last_seen(&self, cluster: Uuid, nodes: &[Node], now: Timestamp) -> Result<(), StoreError> {
+        // How busy a node is differs each time.
+        let nodes: Vec<Node> = nodes.iter().map(|node| Node { usage: None, ..node.clone() }).collect();
+        sqlx::query(
+            "INSERT INTO last_seen_nodes (cluster_id, nodes, seen_at) SELECT ?1, ?2, ?3 WHERE EXISTS
+                 (SELECT 1 FROM clusters WHERE id = ?1)
+             ON CONFLICT (cluster_id) DO UPDATE SET nodes = excluded.nodes, seen_at = excluded.seen_at WHERE nodes <> excluded.nodes",
+        )
+        .bind(cluster.to_string())
+        .bind(json(&nodes)?)
+        .bind(ms(now))
+        .execute(&self.write)
+        .await?;
+        Ok(())
+    }
+
+    /// The nodes of a cluster as they were last seen; none where it never was.
+    pub async fn last_seen(&self, cluster: Uuid) -> Result<Vec<Node>, StoreError> {
+        let row = sqlx::query("SELECT nodes FROM last_seen_nodes WHERE cluster_id = ?")
+            .bind(cluster.to_string())
+            .fetch_optional(&self.read)
+            .await?;
+        row.map_or_else(|| Ok(Vec::new()), |row| row.json("nodes"))
+    }
+
+    /// The clusters that the actor may use: this machine first, the catalogue last.
     pub async fn clusters(&self, actor: &Actor) -> Result<Vec<Cluster>, StoreError> {
-        self.listed(CLUSTER, actor).await?.iter().map(cluster).collect()
+        let mut clusters: Vec<Cluster> = self.listed(CLUSTER, actor).await?.iter().map(cluster).collect::<Result<_, _>>()?;
+        clusters.sort_by_key(|cluster| cluster.kind().place());
+        Ok(clusters)
     }
 
     /// One cluster; an archived one is found, too.
@@ -119,11 +159,13 @@ impl Store {
         cluster(&self.found(CLUSTER, id).await?)
     }
 
-    /// Removes a cluster; `local` stays.
+    /// Removes a cluster; `local` and `catalogue` stay.
     pub async fn remove_cluster(&self, actor: &Actor, id: Uuid) -> Result<(), StoreError> {
         let found = self.cluster(actor, id).await?;
-        if found.kind() == ClusterKind::Local {
-            return Err(StoreError::Conflict("The portal's own machine can't be removed.".to_owned()));
+        match found.kind() {
+            ClusterKind::Local => return Err(StoreError::Conflict("The portal's own machine can't be removed.".to_owned())),
+            ClusterKind::Catalogue => return Err(StoreError::Conflict("The catalogue of devices can't be removed.".to_owned())),
+            ClusterKind::Kubernetes => {}
         }
         self.remove(CLUSTER, actor, id, found.owner).await.map(drop)
     }

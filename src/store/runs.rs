@@ -87,10 +87,7 @@ pub(super) async fn insert(db: &mut SqliteConnection, benchmark: &Benchmark, new
     .bind(run.id.to_string())
     .bind(benchmark.id.to_string())
     .bind(run.owner.to_string())
-    .bind(match run.kind {
-        RunKind::Measured => "measured",
-        RunKind::Simulated => "simulated",
-    })
+    .bind(run.kind.as_str())
     .bind(run.status.as_str())
     .bind(&run.reason)
     .bind(&spec.name)

@@ -10,13 +10,14 @@ use sqlx::{Row, SqlSafeStr};
 use super::StoreError;
 
 /// Every schema, oldest first: version, name, statements. A test compares this list with the folder.
-const SCHEMAS: [(i64, &str, &str); 6] = [
+const SCHEMAS: [(i64, &str, &str); 7] = [
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "accounts", include_str!("../../migrations/sqlite/0002_accounts.sql")),
     (3, "form_actions", include_str!("../../migrations/sqlite/0003_form_actions.sql")),
     (4, "executors", include_str!("../../migrations/sqlite/0004_executors.sql")),
     (5, "ended_sessions", include_str!("../../migrations/sqlite/0005_ended_sessions.sql")),
     (6, "history_figures", include_str!("../../migrations/sqlite/0006_history_figures.sql")),
+    (7, "simulation", include_str!("../../migrations/sqlite/0007_simulation.sql")),
 ];
 
 /// The newest schema that this program knows.

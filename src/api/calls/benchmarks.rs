@@ -26,16 +26,15 @@ pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<Benchmark, P
 /// Starts another run of a benchmark, after the same look at everything as its first had. The specification stays as it
 /// was frozen.
 pub async fn run_again(app: &AppState, actor: &Actor, id: Uuid, simulation: bool) -> Result<Run, Problem> {
-    if simulation {
-        return Err(Problem::field("run_as_simulation", "Simulation is not yet available."));
-    }
     let benchmark = app.store.benchmark(actor, id).await?;
     let now = now();
     let mut draft = thaw(&benchmark.spec, Uuid::nil(), actor.id, now);
     draft.steps.user_confirmation = true;
+    draft.steps.run_as_simulation = Some(simulation);
     let facts = look_up(app, actor, &needs_to_run(&draft)).await?;
     freeze(&draft, &facts).map_err(Problem::invalid)?;
-    let run = new_run(&benchmark, RunKind::Measured, actor.id, actor, &facts, now);
+    let kind = if simulation { RunKind::Simulated } else { RunKind::Measured };
+    let run = new_run(&benchmark, kind, actor.id, actor, &facts, now);
     app.store.insert_run(&benchmark, &run).await?;
     app.run_notifier.wake();
     Ok(app.store.run(actor, run.run.id).await?)

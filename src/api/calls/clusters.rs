@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::listing::{Listed, page_of};
 use crate::cluster::{ClusterError, devices_in_words};
-use crate::domain::inventory::{Cluster, ClusterRow, Node, NodeMetrics};
+use crate::domain::inventory::{Cluster, ClusterKind, ClusterRow, Node, NodeMetrics};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem};
 use crate::domain::run::RunStatus;
@@ -44,6 +44,9 @@ impl Listed for ClusterRow {
     fn more_text(&self) -> String {
         self.devices.clone()
     }
+    fn place(&self) -> u8 {
+        self.cluster.kind().place()
+    }
     fn created_at(&self) -> Timestamp {
         self.cluster.created_at
     }
@@ -52,7 +55,7 @@ impl Listed for ClusterRow {
 /// The clusters that the actor may use, each with what a live look found.
 pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Page<ClusterRow>, Problem> {
     let clusters = app.store.clusters(actor).await?;
-    let rows = join_all(clusters.into_iter().map(|cluster| row(app, cluster))).await;
+    let rows: Vec<ClusterRow> = join_all(clusters.into_iter().map(|cluster| row(app, cluster))).await;
     page_of(rows, query, "Clusters")
 }
 
@@ -83,6 +86,7 @@ pub async fn create(_app: &AppState, _actor: &Actor, new: &NewCluster) -> Result
     errors.push(match new.kind.as_str() {
         "kubernetes" => FieldError::new("kind", "Kubernetes clusters are not available yet."),
         "local" => FieldError::new("kind", "The portal's own machine is there already."),
+        "catalogue" => FieldError::new("kind", "The catalogue of devices is there already."),
         "" => FieldError::new("kind", "Choose a kind."),
         _ => FieldError::new("kind", "This kind of cluster is not known."),
     });
@@ -101,7 +105,7 @@ async fn row(app: &AppState, cluster: Cluster) -> ClusterRow {
             problem: None,
             nodes: nodes.len() as u32,
             ready_nodes: nodes.iter().filter(|node| node.is_ready()).count() as u32,
-            devices: devices_in_words(&nodes),
+            devices: devices_of(&cluster, &nodes),
             cluster,
         },
         Err(error) => {
@@ -111,11 +115,28 @@ async fn row(app: &AppState, cluster: Cluster) -> ClusterRow {
     }
 }
 
-/// A cluster's nodes, live, within a time that a person waits.
+/// A cluster's devices in words; of the catalogue, how many there are.
+fn devices_of(cluster: &Cluster, nodes: &[Node]) -> String {
+    if cluster.kind() != ClusterKind::Catalogue {
+        return devices_in_words(nodes);
+    }
+    let names: BTreeSet<&str> = nodes.iter().flat_map(|node| &node.devices).map(|device| device.name.as_str()).collect();
+    format!("{} devices by data sheet, for simulation only", names.len())
+}
+
+/// A cluster's nodes, live, within a time that a person waits. What another machine's cluster answered is kept, for
+/// simulations while it does not answer.
 pub(super) async fn nodes(app: &AppState, cluster: &Cluster, busy: &BTreeSet<String>) -> Result<Vec<Node>, ClusterError> {
     let read = tokio::time::timeout(LIVE_LIMIT, app.clusters.nodes(cluster, busy)).await;
-    read.unwrap_or(Err(ClusterError::TimedOut(LIVE_LIMIT)))
-        .inspect_err(|error| tracing::warn!(cluster.name = cluster.name, %error, "cluster could not be read"))
+    let nodes = read
+        .unwrap_or(Err(ClusterError::TimedOut(LIVE_LIMIT)))
+        .inspect_err(|error| tracing::warn!(cluster.name = cluster.name, %error, "cluster could not be read"))?;
+    if cluster.kind() == ClusterKind::Kubernetes
+        && let Err(error) = app.store.keep_last_seen(cluster.id, &nodes, Timestamp::now()).await
+    {
+        tracing::warn!(cluster.name = cluster.name, %error, "a cluster's nodes could not be kept");
+    }
+    Ok(nodes)
 }
 
 /// The nodes of a cluster that a run has for itself at present.

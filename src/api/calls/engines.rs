@@ -5,6 +5,7 @@ use crate::domain::list::Page;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::user::Actor;
 use crate::run;
+use crate::simulation;
 use crate::state::AppState;
 
 /// Every engine that has a recipe, as it is on the portal's own machine.
@@ -19,6 +20,9 @@ pub async fn list(app: &AppState, actor: &Actor) -> Result<Page<EngineAvailabili
 
 /// Every engine that has a recipe, as it is on a cluster.
 pub async fn of_cluster(app: &AppState, cluster: &Cluster) -> Result<Vec<EngineAvailability>, Problem> {
+    if cluster.kind() == ClusterKind::Catalogue {
+        return Ok(simulation::engines());
+    }
     run::engines(app, cluster).await.map_err(|error| {
         tracing::error!(cluster.name, %error, "a cluster's engines could not be looked up");
         Problem::new(ProblemKind::Unavailable, error.to_string())

@@ -14,6 +14,10 @@ pub(super) trait Listed {
     fn more_text(&self) -> String {
         String::new()
     }
+    /// Where it stands in a list that is not sorted otherwise: what has less comes first.
+    fn place(&self) -> u8 {
+        0
+    }
     /// When it was added.
     fn created_at(&self) -> Timestamp;
 }
@@ -35,7 +39,10 @@ pub(super) fn page_of<T: Listed>(mut items: Vec<T>, query: &ListQuery, what: &st
     if let Some(search) = query.search.as_deref().map(|search| search.trim().to_lowercase()).filter(|search| !search.is_empty()) {
         items.retain(|item| item.name().to_lowercase().contains(&search) || item.more_text().to_lowercase().contains(&search));
     }
-    let sort = query.sort.as_deref().unwrap_or("name");
+    let Some(sort) = query.sort.as_deref() else {
+        items.sort_by_key(|item| (item.place(), item.name().to_lowercase()));
+        return Ok(paged(items, query));
+    };
     let (column, descending) = sort.strip_prefix('-').map_or((sort, false), |column| (column, true));
     match column {
         "name" => items.sort_by_key(|item| item.name().to_lowercase()),
@@ -45,10 +52,14 @@ pub(super) fn page_of<T: Listed>(mut items: Vec<T>, query: &ListQuery, what: &st
     if descending {
         items.reverse();
     }
+    Ok(paged(items, query))
+}
+
+fn paged<T>(items: Vec<T>, query: &ListQuery) -> Page<T> {
     let total = items.len() as u64;
     let offset = usize::try_from(query.offset()).unwrap_or(usize::MAX);
     let items = items.into_iter().skip(offset).take(query.page_size() as usize).collect();
-    Ok(Page { items, total })
+    Page { items, total }
 }
 
 /// What is wrong with the name of something in the inventory.

@@ -8,14 +8,17 @@ use crate::domain::problem::Problem;
 use crate::domain::user::Actor;
 use crate::domain::workflow::{ClusterFacts, Facts, Needs};
 use crate::engine;
+use crate::simulation;
 use crate::state::AppState;
 use crate::store::StoreError;
 
 /// Looks everything up that is needed, as the actor may see it.
 pub async fn look_up(app: &AppState, actor: &Actor, needs: &Needs) -> Result<Facts, Problem> {
-    let mut facts = Facts::none(actor.is_administrator(), |engine, args, administrator| {
-        engine::validate_args(engine, args, administrator).map_err(|error| error.to_string())
-    });
+    let mut facts = Facts::none(
+        actor.is_administrator(),
+        |engine, args, administrator| engine::validate_args(engine, args, administrator).map_err(|error| error.to_string()),
+        |serving, choices, nodes| simulation::layout(serving, choices, nodes).map(drop).map_err(|error| error.to_string()),
+    );
     if let Some(id) = needs.cluster {
         facts.cluster = cluster(app, actor, id).await?;
     }
@@ -30,7 +33,8 @@ pub async fn look_up(app: &AppState, actor: &Actor, needs: &Needs) -> Result<Fac
     }
     if needs.engines {
         facts.engines = match &facts.cluster {
-            Some(found) => super::engines::of_cluster(app, &found.cluster).await?,
+            // On a cluster that can't be asked, none can be started: its log says why.
+            Some(found) => super::engines::of_cluster(app, &found.cluster).await.unwrap_or_default(),
             None => Vec::new(),
         };
     }
@@ -51,5 +55,6 @@ async fn cluster(app: &AppState, actor: &Actor, id: Uuid) -> Result<Option<Clust
         return Ok(None);
     };
     let nodes = super::clusters::nodes(app, &cluster, &BTreeSet::new()).await.map_err(|error| error.sentence());
-    Ok(Some(ClusterFacts { cluster, nodes }))
+    let last_seen = if nodes.is_err() { app.store.last_seen(id).await? } else { Vec::new() };
+    Ok(Some(ClusterFacts { cluster, nodes, last_seen }))
 }

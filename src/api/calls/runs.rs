@@ -9,7 +9,7 @@ use crate::domain::live::{Line, LiveRun, RunFigures};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::repeat::Repeat;
 use crate::domain::report::{Report, RequestRecord};
-use crate::domain::run::{Run, RunRow, StageId};
+use crate::domain::run::{Run, RunKind, RunRow, StageId};
 use crate::domain::user::Actor;
 use crate::state::AppState;
 use dyno_measure::plan::Plan;
@@ -44,7 +44,9 @@ pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<String, P
     let cluster = app.store.cluster_of_portal(benchmark.spec.cluster_id).await?;
     app.store.delete_run(actor, id).await?;
     // The run is gone for its owner; what is left is for the administrator.
-    if let Err(error) = crate::run::remove(app, &cluster, id).await {
+    if run.kind == RunKind::Measured
+        && let Err(error) = crate::run::remove(app, &cluster, id).await
+    {
         tracing::warn!(run.id = %id, %error, "what a run left could not be removed");
     }
     Ok(benchmark.spec.name)

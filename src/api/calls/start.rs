@@ -8,8 +8,8 @@ use crate::domain::benchmark::{Benchmark, BenchmarkSpec, NodeChoice};
 use crate::domain::inventory::{DeviceType, Node};
 use crate::domain::run::{Run, RunKind, RunStatus, Stage, StageId};
 use crate::domain::user::Actor;
-use crate::domain::workflow::Facts;
 use crate::domain::workflow::sentence::load_words;
+use crate::domain::workflow::{ClusterFacts, Facts};
 use crate::store::NewRun;
 
 /// A queued run with its stages, and what the history shows beside it.
@@ -31,7 +31,8 @@ pub fn new_run(benchmark: &Benchmark, kind: RunKind, owner: Uuid, actor: &Actor,
             stages,
         },
         creator: actor.name.clone(),
-        nodes: nodes(spec),
+        // A simulation takes no node from anybody.
+        nodes: if kind == RunKind::Simulated { Vec::new() } else { nodes(spec) },
         devices: devices(spec, facts),
         load: load_words(&spec.load, &spec.datasets),
     }
@@ -47,7 +48,7 @@ fn nodes(spec: &BenchmarkSpec) -> Vec<String> {
 
 /// The devices that serve, in words; none for a cloud model.
 fn devices(spec: &BenchmarkSpec, facts: &Facts) -> String {
-    let live = facts.cluster.as_ref().and_then(|cluster| cluster.nodes.as_deref().ok()).unwrap_or_default();
+    let live = facts.cluster.as_ref().map(ClusterFacts::inventory).unwrap_or_default();
     if spec.model.is_cloud() {
         return String::new();
     }

@@ -63,10 +63,10 @@ async fn attempt(app: &AppState, actor: &Actor, form: Option<Uuid>, body: &Body)
             .map(|done| done.map(|(draft, run)| WorkflowAnswer::new(&draft, step.dropped, Some(run))));
     }
     if !step.is_changed {
-        return answer(app, actor, &before).await.map(Some);
+        return answer(app, actor, &before).await.map(|answer| Some(answer.warning_of(step.warnings)));
     }
     match app.store.save_workflow(&stored(&step.draft)?, before.revision as i64).await {
-        Ok(()) => Ok(Some(WorkflowAnswer::new(&step.draft, step.dropped, None))),
+        Ok(()) => Ok(Some(WorkflowAnswer::new(&step.draft, step.dropped, None).warning_of(step.warnings))),
         Err(StoreError::Stale) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -83,7 +83,7 @@ async fn start(
 ) -> Result<Option<(Draft, Run)>, Problem> {
     let now = draft.updated_at.max(now());
     let benchmark = Benchmark { id: Uuid::now_v7(), owner: draft.owner, workflow_id: Some(draft.id), created_at: now, spec };
-    let run = new_run(&benchmark, RunKind::Measured, draft.owner, actor, facts, now);
+    let run = new_run(&benchmark, kind_of(&draft), draft.owner, actor, facts, now);
     // The trigger is a change of its own, so that of two at once the second finds the first one's revision gone.
     draft.revision = before.revision + 1;
     draft.updated_at = now;
@@ -98,6 +98,11 @@ async fn start(
         Err(StoreError::Stale) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What the last step was asked for.
+fn kind_of(draft: &Draft) -> RunKind {
+    if draft.steps.run_as_simulation == Some(true) { RunKind::Simulated } else { RunKind::Measured }
 }
 
 /// The draft that a form has begun already.

@@ -53,8 +53,10 @@ pub enum Choices {
 pub struct Outlook {
     /// A sentence for each node: whether the model fits. Empty for a cloud model.
     pub memory: Vec<MemoryFit>,
-    /// The engine that is not there, and how to get it: the run would be refused.
+    /// The engine that is not there, and how to get it: the run would be refused, a simulation would not.
     pub missing_engine: Option<String>,
+    /// What else stands in the way of a measured run at present.
+    pub obstacles: Vec<String>,
     /// Runs of the person's that are queued or running in the cluster; absent where it could not be told.
     pub runs_before: Option<u64>,
 }
@@ -151,7 +153,10 @@ mod on_server {
                 offered.extend(rest);
                 Choices::Datasets { found: offered, total }
             }
-            Page::Cluster => Choices::Clusters(calls::clusters::list(app, actor, &all).await?.items),
+            Page::Cluster => {
+                let in_place = ListQuery { sort: None, ..all };
+                Choices::Clusters(calls::clusters::list(app, actor, &in_place).await?.items)
+            }
             Page::Nodes => match steps.cluster_id {
                 Some(id) => nodes(app, actor, id).await?,
                 None => Choices::Nothing,
@@ -174,7 +179,8 @@ mod on_server {
             Ok(metrics) => Ok(Choices::Nodes { nodes: metrics.nodes, problem: None }),
             // The cluster is there but can't be read at present: the page says so and offers to look again.
             Err(problem) if matches!(problem.kind, ProblemKind::Unavailable | ProblemKind::Conflict | ProblemKind::NotFound) => {
-                Ok(Choices::Nodes { nodes: Vec::new(), problem: Some(problem.detail) })
+                let nodes = app.store.last_seen(cluster).await?;
+                Ok(Choices::Nodes { nodes, problem: Some(problem.detail) })
             }
             Err(problem) => Err(problem),
         }
@@ -194,8 +200,18 @@ mod on_server {
                 before += calls::runs::list(app, actor, query).await?.total;
             }
             outlook.runs_before = Some(before);
-            if let Choices::Nodes { nodes, problem: None } = nodes(app, actor, cluster.id).await? {
-                outlook.memory = fit(app, steps, chosen, &nodes).await?;
+            match nodes(app, actor, cluster.id).await? {
+                Choices::Nodes { nodes, problem: None } => {
+                    let is_chosen = |node: &&Node| steps.nodes.iter().any(|chosen| chosen.hostname == node.hostname);
+                    let unready = nodes.iter().filter(is_chosen).filter(|node| !node.is_ready());
+                    outlook.obstacles.extend(unready.map(|node| format!("{} is {}.", node.hostname, node.status)));
+                    outlook.memory = fit(app, steps, chosen, &nodes).await?;
+                }
+                Choices::Nodes { problem: Some(problem), .. } => outlook.obstacles.push(problem),
+                _ => {}
+            }
+            if !cluster.kind().can_measure() {
+                outlook.obstacles.push(format!("The nodes of {} are hypothetical.", cluster.name));
             }
             let engine = chosen.model.as_ref().and_then(|model| steps.serving.engine.or_else(|| default_engine(model)));
             if let Some(engine) = engine.filter(|_| chosen.model.as_ref().is_some_and(|model| !model.is_cloud())) {

@@ -28,7 +28,7 @@ pub fn router() -> OpenApiRouter<AppState> {
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RunAgain {
-    /// Whether to simulate; not yet available.
+    /// Whether to simulate rather than to measure.
     #[serde(default)]
     run_as_simulation: bool,
 }

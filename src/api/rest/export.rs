@@ -14,6 +14,7 @@ use crate::api::calls;
 use crate::domain::list::Page;
 use crate::domain::problem::Problem;
 use crate::domain::report::RequestRecord;
+use crate::domain::run::RunKind;
 use crate::domain::user::Actor;
 use crate::state::AppState;
 
@@ -21,7 +22,7 @@ use crate::state::AppState;
 const PIECE: u32 = 1_000;
 
 /// What is said of the run beside each record: `true` or `false`, empty (absent) while there is no report; and the reasons.
-const OF_THE_RUN: [&str; 2] = ["run_valid", "run_invalid_reasons"];
+const OF_THE_RUN: [&str; 3] = ["run_kind", "run_valid", "run_invalid_reasons"];
 
 /// The columns of the CSV that are the fields of a record.
 const COLUMNS: [&str; 27] = [
@@ -89,9 +90,12 @@ impl Format {
     }
 }
 
-/// Whether a run's figures can be trusted.
+/// Whether a run's figures can be trusted, and whether they are measured at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(super) struct Trust {
+    /// Whether the run measured or simulated; absent while there is no report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_kind: Option<RunKind>,
     /// Whether the figures can be trusted; absent while there is no report.
     #[serde(skip_serializing_if = "Option::is_none")]
     run_valid: Option<bool>,
@@ -104,14 +108,17 @@ impl Trust {
     /// What a run's report says.
     pub(super) async fn of(app: &AppState, actor: &Actor, id: Uuid) -> Self {
         match calls::runs::report(app, actor, id).await {
-            Ok(report) => Self { run_valid: Some(report.valid), run_invalid_reasons: report.invalid_reasons },
+            Ok(report) => {
+                Self { run_kind: Some(report.kind), run_valid: Some(report.valid), run_invalid_reasons: report.invalid_reasons }
+            }
             Err(_) => Self::default(),
         }
     }
 
-    fn cells(&self) -> [String; 2] {
+    fn cells(&self) -> [String; 3] {
+        let kind = self.run_kind.map(RunKind::as_str).unwrap_or_default().to_owned();
         let valid = self.run_valid.map(|valid| valid.to_string()).unwrap_or_default();
-        [valid, cell(Some(&Value::String(self.run_invalid_reasons.join(" "))))]
+        [kind, valid, cell(Some(&Value::String(self.run_invalid_reasons.join(" "))))]
     }
 }
 
@@ -221,11 +228,12 @@ mod tests {
     #[test]
     fn every_line_says_whether_the_run_is_valid() {
         let trust = Trust {
+            run_kind: Some(RunKind::Simulated),
             run_valid: Some(false),
             run_invalid_reasons: vec!["The client was the bottleneck.".to_owned(), "It was late, too.".to_owned()],
         };
         let text = String::from_utf8(line(&record(), &trust, Format::Csv)).unwrap();
-        assert!(text.ends_with(",false,\"The client was the bottleneck. It was late, too.\"\n"), "{text}");
+        assert!(text.ends_with(",simulated,false,\"The client was the bottleneck. It was late, too.\"\n"), "{text}");
         let json: Value = serde_json::from_slice(&line(&record(), &trust, Format::Ndjson)).unwrap();
         assert_eq!((&json["id"], &json["run_valid"]), (&"a-1".into(), &false.into()));
         assert_eq!(json["run_invalid_reasons"].as_array().unwrap().len(), 2);

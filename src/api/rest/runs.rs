@@ -191,8 +191,8 @@ struct RecordsQuery {
 /// List a run's request records
 ///
 /// `json` answers a page, `csv` and `ndjson` all records in the order in which requests ended. Beside the page's items, as the
-/// last two columns of each line, or as fields of each object: `run_valid` (absent or empty while there is no report) and
-/// `run_invalid_reasons`.
+/// last three columns of each line, or as fields of each object: `run_kind` and `run_valid` (absent or empty while there is no
+/// report) and `run_invalid_reasons`.
 #[utoipa::path(
     get,
     path = "/api/v1/runs/{id}/requests",

@@ -4,13 +4,15 @@ use std::fmt::Write as _;
 
 use super::drawing::{Drawing, Mark};
 use super::{Chart, key_mark};
+use crate::domain::run::RunKind;
 
 /// The height of a line of the key, pixels.
 const KEY_LINE: f64 = 20.0;
 
 /// The chart's larger drawing as an SVG document, light, with its title and key. How marks look is said at each of them, since
 /// many programs know no style sheets; `style/charts.css` says the same for pages.
-pub fn svg_file(chart: &Chart) -> String {
+pub fn svg_file(chart: &Chart, kind: RunKind) -> String {
+    let simulated = kind == RunKind::Simulated;
     let Some(Drawing { size, marks }) = chart.drawings.first() else { return String::new() };
     let (width, top) = (size.width, 28.0);
     let height = top + size.height + KEY_LINE * chart.key.len() as f64 + 8.0;
@@ -19,13 +21,13 @@ pub fn svg_file(chart: &Chart) -> String {
          font-family=\"system-ui, sans-serif\" font-size=\"12\">\n<title>{title}</title>\n<desc>{desc}</desc>\n\
          <rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n\
          <text x=\"4\" y=\"18\" font-size=\"15\" font-weight=\"600\" fill=\"#1a1f26\">{title}</text>\n<g transform=\"translate(0 {top})\">\n",
-        title = escaped(&chart.title),
+        title = escaped(&if simulated { format!("{} (simulated)", chart.title) } else { chart.title.clone() }),
         desc = escaped(&chart.desc),
     );
     // Writing to a string does not fail.
     for mark in marks {
         let _ = match mark {
-            Mark::Path { d, class } => writeln!(file, "<path d=\"{d}\" {}/>", look(class)),
+            Mark::Path { d, class } => writeln!(file, "<path d=\"{d}\" {}/>", look(class, simulated)),
             Mark::Text { x, y, anchor, class, text } => writeln!(
                 file,
                 "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{}\" fill=\"{}\">{}</text>",
@@ -41,15 +43,15 @@ pub fn svg_file(chart: &Chart) -> String {
             file,
             "<g transform=\"translate(4 {y})\"><path d=\"{}\" {}/><text x=\"32\" y=\"12\" fill=\"#525c69\">{}</text></g>",
             key_mark(key.class),
-            look(key.class),
+            look(key.class, simulated),
             escaped(&key.text)
         );
     }
     file + "</g>\n</svg>\n"
 }
 
-/// How a mark of a class is drawn.
-fn look(class: &str) -> String {
+/// How a mark of a class is drawn. What is simulated is dashed and hollow.
+fn look(class: &str, simulated: bool) -> String {
     let words: Vec<&str> = class.split(' ').collect();
     let series = match words.iter().find_map(|word| word.strip_prefix("chart-s")?.parse::<u8>().ok()) {
         Some(2) => "#8c901d",
@@ -76,7 +78,10 @@ fn look(class: &str) -> String {
         "chart-cross" => line("#b3211b", 1.75, ""),
         "chart-limit" => line("#b3211b", 1.5, ""),
         "chart-fails" => line("#b3211b", 1.0, " opacity=\".35\""),
-        "chart-line" => line(series, 2.0, dashes),
+        "chart-line" => line(series, 2.0, if simulated { " stroke-dasharray=\"6 4\"" } else { dashes }),
+        "chart-dot" | "chart-square" | "chart-bar" if simulated => {
+            format!("fill=\"#ffffff\" stroke=\"{series}\" stroke-width=\"1.5\"")
+        }
         "chart-dashed" => line(series, 2.0, " stroke-dasharray=\"6 4\""),
         "chart-dots" => line(series, if words.contains(&"chart-dots-small") { 3.0 } else { 5.0 }, " stroke-linecap=\"round\""),
         "chart-band" => format!("fill=\"{series}\" opacity=\".22\""),
@@ -139,11 +144,14 @@ mod tests {
 
     #[test]
     fn a_drawing_stands_alone() {
-        let file = svg_file(&chart());
+        let file = svg_file(&chart(), RunKind::Measured);
         assert!(file.starts_with("<svg xmlns=") && file.ends_with("</svg>\n"));
         assert!(file.contains("stroke=\"#8c901d\"") && file.contains(">a&lt;b<") && file.contains("<title>A &amp; B</title>"));
         assert!(!file.contains("class="), "nothing depends on a style sheet");
         assert!(file.contains(">p50</text>"), "the key is there");
+        let simulated = svg_file(&chart(), RunKind::Simulated);
+        assert!(simulated.contains("B (simulated)</title>") && simulated.contains("stroke-dasharray=\"6 4\""), "{simulated}");
+        assert!(!file.contains("simulated") && !file.contains("stroke-dasharray"));
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Advance {
     pub is_changed: bool,
     /// The fields that went with the change, in the order of their names.
     pub dropped: Vec<String>,
+    /// What stands in the way of a measurement, though not of a simulation.
+    pub warnings: Vec<FieldError>,
     /// What is to be run now.
     pub start: Option<BenchmarkSpec>,
 }
@@ -106,7 +108,7 @@ fn begin(body: &Body, total_steps: u8, stamp: &Stamp) -> Result<Advance, Refusal
                 created_at: stamp.now,
                 updated_at: stamp.now,
             };
-            Ok(Advance { draft, is_changed: true, dropped: Vec::new(), start: None })
+            Ok(Advance { draft, is_changed: true, dropped: Vec::new(), warnings: Vec::new(), start: None })
         }
         _ => Err(Refusal::Invalid(errors)),
     }
@@ -116,7 +118,8 @@ fn go_on(before: &Draft, body: &Body, facts: &Facts, stamp: &Stamp) -> Result<Ad
     if before.run_id.is_some() {
         // A repeated last step is answered with the run already started, whatever else the body says.
         return if body.step == LAST_STEP {
-            Ok(Advance { draft: before.clone(), is_changed: false, dropped: Vec::new(), start: None })
+            let draft = before.clone();
+            Ok(Advance { draft, is_changed: false, dropped: Vec::new(), warnings: Vec::new(), start: None })
         } else {
             Err(Refusal::Started)
         };
@@ -126,7 +129,7 @@ fn go_on(before: &Draft, body: &Body, facts: &Facts, stamp: &Stamp) -> Result<Ad
         return Err(Refusal::Stale { changed });
     }
 
-    let mut errors = Vec::new();
+    let (mut errors, mut warnings) = (Vec::new(), Vec::new());
     let mut draft = before.clone();
     refuse_early_trigger(body, &mut errors);
     details::apply(&mut draft.steps, &body.details, &mut errors);
@@ -135,7 +138,7 @@ fn go_on(before: &Draft, body: &Body, facts: &Facts, stamp: &Stamp) -> Result<Ad
     }
     match draft.missing_before(body.step) {
         Some(missing) => errors.push(skipped(missing, body.step, before)),
-        None => apply_step(&mut draft, body, facts, &mut errors),
+        None => apply_step(&mut draft, body, facts, &mut errors, &mut warnings),
     }
     if !errors.is_empty() {
         return Err(Refusal::Invalid(errors));
@@ -154,19 +157,19 @@ fn go_on(before: &Draft, body: &Body, facts: &Facts, stamp: &Stamp) -> Result<Ad
         note_changes(&mut draft.field_revisions, draft.revision, &old, &new);
     }
     let start = if body.trigger { Some(freeze(&draft, facts).map_err(Refusal::Invalid)?) } else { None };
-    Ok(Advance { draft, is_changed, dropped, start })
+    Ok(Advance { draft, is_changed, dropped, warnings, start })
 }
 
-fn apply_step(draft: &mut Draft, body: &Body, facts: &Facts, errors: &mut Vec<FieldError>) {
+fn apply_step(draft: &mut Draft, body: &Body, facts: &Facts, errors: &mut Vec<FieldError>, warnings: &mut Vec<FieldError>) {
     match &body.step_patch {
         StepPatch::Details => {}
         StepPatch::Load(patch) => load::apply(&mut draft.steps, patch, facts, errors),
-        StepPatch::Cluster(patch) => cluster::apply(draft, patch, facts, errors),
-        StepPatch::Nodes(patch) => nodes::apply(&mut draft.steps, patch, facts, errors),
-        StepPatch::Model(patch) => model::apply(draft, patch, facts, errors),
+        StepPatch::Cluster(patch) => cluster::apply(draft, patch, facts, errors, warnings),
+        StepPatch::Nodes(patch) => nodes::apply(&mut draft.steps, patch, facts, errors, warnings),
+        StepPatch::Model(patch) => model::apply(draft, patch, facts, errors, warnings),
         StepPatch::Credential(patch) => credential::apply(draft, patch, facts, errors),
         StepPatch::Confirmation(patch) => confirmation::apply(draft, patch, errors),
-        StepPatch::Execution(patch) => execution::apply(&mut draft.steps, patch, errors),
+        StepPatch::Execution(patch) => execution::apply(draft, patch, errors),
     }
 }
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::page::Page;
 use super::state::{Draft, WorkflowSteps};
+use crate::domain::problem::FieldError;
 use crate::domain::run::{Run, RunStatus};
 
 /// Where a workflow stands.
@@ -51,6 +52,9 @@ pub struct WorkflowAnswer {
     pub reason: Option<String>,
     /// The names of the fields that the change took with it.
     pub dropped: Vec<String>,
+    /// What stands in the way of a measured run at present, though not of a simulation, each with its field and step.
+    #[serde(default)]
+    pub warnings: Vec<FieldError>,
     /// Everything that the steps hold, flat, with the request's field names.
     pub workflow_steps: WorkflowSteps,
     /// What the last step froze.
@@ -74,11 +78,19 @@ impl WorkflowAnswer {
             total_steps: draft.total_steps,
             reason: run.as_ref().and_then(|run| run.reason.clone()),
             dropped,
+            warnings: Vec::new(),
             workflow_steps: draft.steps.clone(),
             benchmark_id: draft.benchmark_id,
             run_id: draft.run_id,
             run,
         }
+    }
+
+    /// With what stands in the way of a measured run.
+    #[must_use]
+    pub fn warning_of(mut self, warnings: Vec<FieldError>) -> Self {
+        self.warnings = warnings;
+        self
     }
 
     /// The page where the wizard goes on.

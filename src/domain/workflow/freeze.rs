@@ -5,21 +5,32 @@ use uuid::Uuid;
 
 use super::facts::Facts;
 use super::state::{ChosenNode, Draft, WorkflowSteps};
-use super::steps::{cluster, credential, load, model, nodes};
+use super::steps::{cluster, credential, execution, load, model, nodes};
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::inventory::ModelSource;
 use crate::domain::problem::FieldError;
 
-/// Freezes a finished draft. Everything is looked at once more: what was chosen days ago may be gone.
+/// Freezes a finished draft. Everything is looked at once more: what was chosen days ago may be gone. What stands in the way of
+/// a measurement alone is no matter to a simulation.
 pub fn freeze(draft: &Draft, facts: &Facts) -> Result<BenchmarkSpec, Vec<FieldError>> {
     let mut errors = Vec::new();
     let steps = &draft.steps;
     if let Some(missing) = draft.missing_before(8) {
         errors.push(FieldError::at(missing, "step_number", format!("Step {missing} is not complete.")));
     }
-    let found_cluster = cluster::reachable(facts).map_err(|error| errors.push(error)).ok();
+    let simulated = steps.run_as_simulation == Some(true);
+    let found_cluster = cluster::existing(facts).map_err(|error| errors.push(error)).ok();
+    let obstacle = found_cluster.filter(|_| !simulated).and_then(cluster::obstacle);
+    let is_readable = obstacle.is_none();
+    errors.extend(obstacle);
     let found_model = model::usable(facts).map_err(|error| errors.push(error)).ok();
-    nodes::check(steps, facts, &mut errors);
+    // Of a cluster that can't be read nothing more is said.
+    if is_readable {
+        nodes::check(steps, facts, &mut errors);
+    }
+    if !simulated {
+        errors.extend(nodes::obstacles(steps, facts));
+    }
     load::check(steps, facts, &mut errors);
     let mut serving = steps.serving.clone();
     if let Some(found) = found_model {
@@ -32,9 +43,12 @@ pub fn freeze(draft: &Draft, facts: &Facts) -> Result<BenchmarkSpec, Vec<FieldEr
             }
         } else {
             serving.engine = serving.engine.or_else(|| model::default_engine(found));
-            if let Some(engine) = serving.engine {
-                model::check_available(engine, facts, &mut errors);
+            if let Some(engine) = serving.engine.filter(|_| !simulated && is_readable) {
+                errors.extend(model::unavailable(engine, facts));
             }
+        }
+        if simulated && errors.is_empty() {
+            execution::check_simulation(steps, found, facts, &mut errors);
         }
     }
     match (found_cluster, found_model) {

@@ -34,11 +34,20 @@ pub fn needs(draft: Option<&Draft>, body: &Body) -> Needs {
         },
         StepPatch::Cluster(cluster) => Needs { cluster: chosen(cluster, steps.cluster_id), ..Needs::default() },
         StepPatch::Nodes(_) => Needs { cluster: steps.cluster_id, ..Needs::default() },
-        StepPatch::Model(model) => Needs { model: chosen(&model.model_id, steps.model_id), ..Needs::default() },
+        StepPatch::Model(model) => Needs {
+            model: chosen(&model.model_id, steps.model_id),
+            // What is not there is warned of.
+            cluster: steps.cluster_id,
+            engines: true,
+            ..Needs::default()
+        },
         StepPatch::Credential(credential) => {
             Needs { model: steps.model_id, credential: chosen(credential, steps.credential_id), ..Needs::default() }
         }
-        StepPatch::Execution(_) if body.trigger => needs_to_run(draft),
+        StepPatch::Execution(choice) if body.trigger => {
+            let simulated = choice.set().copied().or(steps.run_as_simulation) == Some(true);
+            Needs { engines: !simulated && !draft.is_cloud(), ..needs_to_run(draft) }
+        }
         StepPatch::Details | StepPatch::Confirmation(_) | StepPatch::Execution(_) => Needs::default(),
     }
 }
@@ -51,7 +60,7 @@ pub fn needs_to_run(draft: &Draft) -> Needs {
         model: steps.model_id,
         datasets: steps.load.dataset_ids.clone(),
         credential: steps.credential_id,
-        engines: !draft.is_cloud(),
+        engines: !draft.is_cloud() && steps.run_as_simulation != Some(true),
     }
 }
 

@@ -2,12 +2,13 @@
 
 use uuid::Uuid;
 
-use crate::domain::inventory::{ClusterRow, Node};
+use crate::domain::inventory::{ClusterKind, ClusterRow, Node};
 
-/// The cluster, where there is one alone and it answers.
+/// The cluster, where there is one alone to measure on and it answers. Whoever wants the catalogue goes back for it.
 pub fn only_cluster(clusters: &[ClusterRow]) -> Option<Uuid> {
-    match clusters {
-        [only] if only.reachable => Some(only.cluster.id),
+    let mut real = clusters.iter().filter(|row| row.cluster.kind() != ClusterKind::Catalogue);
+    match (real.next(), real.next()) {
+        (Some(only), None) if only.reachable => Some(only.cluster.id),
         _ => None,
     }
 }

@@ -146,7 +146,7 @@ fn check_load(concurrent_requests: u32, datasets: &[OfferedDataset], entries: &[
     };
     let Some(mut steps) = details::create(&begun, &mut errors) else { return Checked { errors, ..Checked::default() } };
     details::apply(&mut steps, &details_patch, &mut errors);
-    let mut facts = Facts::none(false, |_, _, _| Ok(()));
+    let mut facts = Facts::none(false, |_, _, _| Ok(()), |_, _, _| Ok(()));
     facts.datasets = datasets.iter().map(Dataset::from).collect();
     load::apply(&mut steps, &patch, &facts, &mut errors);
     with_parts(&mut errors, form.part_errors());

@@ -28,6 +28,7 @@ fn kind_words(kind: ClusterKind) -> &'static str {
     match kind {
         ClusterKind::Local => "This machine",
         ClusterKind::Kubernetes => "Kubernetes",
+        ClusterKind::Catalogue => "Catalogue",
     }
 }
 
@@ -79,7 +80,7 @@ fn List(page: Page<Owned<ClusterRow>>, asks: ListQuery, params: ParamsMap) -> im
         <div class="inventory stack-loose">
             <PageHeading title="Clusters" />
             <p class="muted">
-                "The machine that the portal runs on is here from the first start. Kubernetes clusters are not available yet."
+                "The machine that the portal runs on is here from the first start, and a catalogue of devices to simulate. Kubernetes clusters are not available yet."
             </p>
             {listing.around("clusters", empty, rows)}
         </div>

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::title::highest_decided;
 use super::verdict::offered;
+use crate::components::badge::KindBadge;
 use crate::components::charts::sweep::Limit;
 use crate::components::icon::{Icon, IconName};
 use crate::components::metric::Term;
@@ -11,6 +12,7 @@ use crate::components::number::{count, few_samples, figure, grouped, is_high, pe
 use crate::domain::benchmark::Slo;
 use crate::domain::metrics::{Shown, metric, percentile_name};
 use crate::domain::report::{LoadPoint, Report, Summary, TokenSource};
+use crate::domain::run::RunKind;
 
 /// The headline of the best, or only, load point.
 #[component]
@@ -22,6 +24,7 @@ pub fn Headline(
     let point = report.load_points.get(report.best).cloned();
     let title = point.as_ref().map_or_else(|| "Headline".to_owned(), |point| format!("At {}", offered(point)));
     let summary = report.summary;
+    let prediction = report.prediction.clone();
     let failed = summary.failed_requests + summary.dropped_requests;
     let limit = |value: fn(&Slo) -> Option<f64>| slo.as_ref().map(|slo| Limit { value: value(slo), percentile: slo.percentile });
     let latencies =
@@ -31,7 +34,10 @@ pub fn Headline(
             .filter(|(id, limit)| {
                 *id != "e2el_ms" || summary.ttft_ms.is_none() || limit.is_some_and(|limit| limit.value.is_some())
             })
-            .map(|(id, limit)| latency(id, &summary, limit, point.as_ref()))
+            .map(|(id, limit)| {
+                let error = prediction.as_ref().and_then(|prediction| prediction.error_pct.of(id));
+                latency(id, &summary, limit, point.as_ref(), error)
+            })
             .collect_view();
     let has_limits = slo.as_ref().is_some_and(|slo| slo.ttft_ms.or(slo.tpot_ms).or(slo.e2el_ms).is_some());
     let goodput = has_limits.then(|| goodput(&summary));
@@ -44,7 +50,8 @@ pub fn Headline(
     view! {
         <section id="headline" class="stack" aria-labelledby="headline-title">
             <h2 id="headline-title">
-                {title} {(!report.valid).then(|| view! { " " <span class="badge badge-partial">"Not valid"</span> })}
+                {title} {(report.kind == RunKind::Simulated).then(|| view! { " " <KindBadge kind=RunKind::Simulated /> })}
+                {(!report.valid).then(|| view! { " " <span class="badge badge-partial">"Not valid"</span> })}
             </h2>
             <div class="headline">
                 <div>
@@ -122,8 +129,15 @@ fn margin(value: f64, limit: f64, is_exact: bool, point: Option<&LoadPoint>) -> 
     }
 }
 
-/// A latency: the percentile that its limit names, else the highest that the samples decide, with the median beside it.
-fn latency(id: &'static str, summary: &Summary, limit: Option<Limit>, point: Option<&LoadPoint>) -> impl IntoView + use<> {
+/// A latency: the percentile that its limit names, else the highest that the samples decide, with the median beside it; of a
+/// simulation with its expected error, per cent.
+fn latency(
+    id: &'static str,
+    summary: &Summary,
+    limit: Option<Limit>,
+    point: Option<&LoadPoint>,
+    error: Option<f64>,
+) -> impl IntoView + use<> {
     let name = metric(id).map_or("", |metric| metric.name);
     let limited = limit.filter(|limit| limit.value.is_some());
     let percentile =
@@ -160,6 +174,7 @@ fn latency(id: &'static str, summary: &Summary, limit: Option<Limit>, point: Opt
             {main}
             {more.into_iter().map(|line| view! { <p class="small">{line}</p> }).collect_view()}
             {other}
+            {error.map(|error| view! { <p class="small">{format!("±{error:.0} % expected error of the mean")}</p> })}
             <p class="muted small">{format!("{median}n = {}", count(samples, "request", "requests"))}</p>
         </div>
     }

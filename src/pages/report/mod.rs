@@ -133,7 +133,9 @@ fn parts(report: Option<&Report>, shown: bool, point: usize) -> Vec<Part> {
     if report.is_some() {
         parts.push(("requests", "Requests"));
         parts.push(("provenance", "Provenance"));
-        parts.push(("client", "Self-check and client"));
+        if report.is_some_and(|report| report.kind == RunKind::Measured) {
+            parts.push(("client", "Self-check and client"));
+        }
     }
     parts.push(("stages", "Stages and logs"));
     parts
@@ -160,7 +162,7 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoVi
     let verdict = view! { <Verdict run=run.clone() spec=benchmark.spec.clone() report=report.clone() ended=ended shown=shown /> };
     let class = if run.kind == RunKind::Simulated { "report simulated" } else { "report" };
     let slo = benchmark.spec.load.slo.clone();
-    let heading = title::title(report.as_ref(), run.status, slo.as_ref());
+    let heading = title::of_run(&run, report.as_ref(), slo.as_ref());
     let body = report.map(|report| {
         let figures = shown.then(|| {
             view! {
@@ -179,7 +181,7 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoVi
             {figures}
             <Requests run=run.id path=path.clone() query=query report=report.clone() />
             <Provenance report=report.clone() benchmark=benchmark.clone() />
-            <ClientSection report=report />
+            {(report.kind == RunKind::Measured).then(|| view! { <ClientSection report=report /> })}
         }
     });
     let command = repeat.is_some().then(|| view! { <DialogButton opens=COMMAND text="Copy as command" /> });

@@ -5,13 +5,22 @@ use crate::components::number::{few_samples, figure};
 use crate::domain::benchmark::Slo;
 use crate::domain::metrics::{PERCENTILES, Shown, percentile_name};
 use crate::domain::report::{LoadPoint, Report, Summary};
-use crate::domain::run::RunStatus;
+use crate::domain::run::{Run, RunKind, RunStatus};
 use crate::domain::sweep::Sweep;
 use crate::domain::workflow::fields::join_words;
 use dyno_measure::load::LoadVariable;
 
+/// The heading of a run's report. A simulated one says so before anything else.
+pub fn of_run(run: &Run, report: Option<&Report>, slo: Option<&Slo>) -> String {
+    match (run.kind, report) {
+        (RunKind::Measured, _) => title(report, run.status, slo),
+        (RunKind::Simulated, Some(_)) => format!("Simulated: {}", title(report, run.status, slo)),
+        (RunKind::Simulated, None) => "Nothing was simulated".to_owned(),
+    }
+}
+
 /// The heading of a report: which load meets the limits and which does not; without limits, what the load came to.
-pub fn title(report: Option<&Report>, status: RunStatus, slo: Option<&Slo>) -> String {
+fn title(report: Option<&Report>, status: RunStatus, slo: Option<&Slo>) -> String {
     let Some(report) = report else {
         return if status.is_end() { "Nothing was measured" } else { "Nothing is measured yet" }.to_owned();
     };

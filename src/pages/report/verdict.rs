@@ -10,8 +10,8 @@ use crate::components::button::LinkButton;
 use crate::components::number::{count, duration, figure, grouped, is_high, percent};
 use crate::components::time::moment;
 use crate::domain::benchmark::BenchmarkSpec;
-use crate::domain::report::{Distribution, LoadPoint, Report, Summary};
-use crate::domain::run::{Run, RunStatus};
+use crate::domain::report::{Distribution, LoadPoint, Prediction, Report, Summary};
+use crate::domain::run::{Run, RunKind, RunStatus};
 use crate::domain::sweep::Sweep;
 use crate::domain::workflow::fields::join_words;
 use crate::domain::workflow::sentence::load_words;
@@ -32,7 +32,8 @@ pub fn Verdict(
 ) -> impl IntoView {
     let refused = report.as_ref().filter(|report| !report.valid).map(|report| together(&report.invalid_reasons));
     let notes = report.as_ref().map(|report| report.notes.clone()).unwrap_or_default();
-    let sentence = report.as_ref().map_or_else(|| plan(&spec), |report| done(report, &spec));
+    let sentence = report.as_ref().map_or_else(|| plan(&spec, run.kind), |report| done(report, &spec));
+    let prediction = report.as_ref().and_then(|report| report.prediction.as_ref()).map(worth);
     let between = report.as_ref().filter(|report| report.valid && spec.load.slo.is_some()).and_then(|report| {
         let sweep = Sweep::of(report)?;
         Edge::of(report, &sweep).between(sweep.varied)
@@ -70,14 +71,26 @@ pub fn Verdict(
                 })}
             {between.map(|sentence| view! { <p>{sentence}</p> })}
             <p class="load-sentence">{sentence}</p>
+            {prediction.map(|sentence| view! { <p class="simulated-standing">{sentence}</p> })}
             <Notes notes=notes />
         </section>
     }
     .into_any()
 }
 
-/// What the figures are worth: the client, the time, the errors.
-fn marks(report: &Report) -> impl IntoView + use<> {
+/// What simulated figures are worth, in a sentence.
+fn worth(prediction: &Prediction) -> String {
+    let error = prediction.error_words().map(|error| format!("; {error}")).unwrap_or_default();
+    format!("These figures are simulated, not measured. {}{error}.", prediction.standing_words())
+}
+
+/// What the figures are worth: the client, the time, the errors. Nobody measured a simulation.
+fn marks(report: &Report) -> AnyView {
+    if report.kind == RunKind::Simulated {
+        let lost = is_high(report.summary.error_rate);
+        let errors = lost.then(|| format!("{} not served", percent(report.summary.error_rate)));
+        return errors.map(|text| view! { <Badge tone=Tone::Partial text=text /> }).into_any();
+    }
     let checked = report.self_check.as_ref().is_some_and(|check| check.failed.is_none());
     let client = if report.valid && !checked {
         view! { <Badge tone=Tone::Queued text="Client not checked".to_owned() /> }.into_any()
@@ -101,6 +114,7 @@ fn marks(report: &Report) -> impl IntoView + use<> {
         {short}
         {errors}
     }
+    .into_any()
 }
 
 /// What is said of several load points in the same words is said once: "… (load points 2 to 8)."
@@ -239,7 +253,8 @@ fn swept(report: &Report, spec: &BenchmarkSpec, sweep: &Sweep) -> String {
 }
 
 /// What should have been done.
-fn plan(spec: &BenchmarkSpec) -> String {
+fn plan(spec: &BenchmarkSpec, kind: RunKind) -> String {
+    let done = if kind == RunKind::Simulated { "simulated" } else { "measured" };
     let load = load_words(&spec.load, &spec.datasets);
     let is_trace = spec.datasets.iter().any(|dataset| dataset.format.is_trace());
     let points = load_points(&spec.load, is_trace);
@@ -249,9 +264,9 @@ fn plan(spec: &BenchmarkSpec) -> String {
     match all.filter(|_| !searches) {
         Some(requests) => {
             let requests = count(requests, "request", "requests");
-            format!("{}: {requests}, {load}{}. Nothing was measured.", where_and_what(spec), asked_lengths(spec))
+            format!("{}: {requests}, {load}{}. Nothing was {done}.", where_and_what(spec), asked_lengths(spec))
         }
-        None => format!("{}: {load}{}. Nothing was measured.", where_and_what(spec), asked_lengths(spec)),
+        None => format!("{}: {load}{}. Nothing was {done}.", where_and_what(spec), asked_lengths(spec)),
     }
 }
 

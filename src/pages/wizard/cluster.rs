@@ -40,9 +40,7 @@ pub fn ClusterStep(
             .map(|row| {
                 let id = row.cluster.id.to_string();
                 let checked = id == chosen;
-                Choice::new(id, row.cluster.name.clone(), checked && row.reachable)
-                    .with(facts(&row))
-                    .refused((!row.reachable).then(|| row.problem.clone().unwrap_or_else(|| "It does not answer.".to_owned())))
+                Choice::new(id, row.cluster.name.clone(), checked).with(facts(&row))
             })
             .collect();
         view! {
@@ -66,10 +64,18 @@ pub fn ClusterStep(
 }
 
 fn facts(row: &ClusterRow) -> impl IntoView + use<> {
-    let (tone, text) = if row.reachable { (Tone::Succeeded, "Reachable") } else { (Tone::Failed, "Not reachable") };
+    let (tone, text) = match (row.cluster.kind(), row.reachable) {
+        (ClusterKind::Catalogue, _) => (Tone::Simulated, "Simulation only"),
+        (_, true) => (Tone::Succeeded, "Reachable"),
+        (_, false) => (Tone::Failed, "Not reachable"),
+    };
+    let problem = row.problem.clone().filter(|_| !row.reachable);
+    let problem =
+        problem.map(|problem| view! { <p class="hint">{format!("{problem} Only a simulation is possible at present.")}</p> });
     let kind = match row.cluster.kind() {
         ClusterKind::Local => "this machine",
         ClusterKind::Kubernetes => "Kubernetes",
+        ClusterKind::Catalogue => "hypothetical nodes, for simulation only",
     };
     let nodes = format!("{kind}, {}, {} Ready", count(row.nodes.into(), "node", "nodes"), row.ready_nodes);
     let devices = row.devices.clone();
@@ -80,6 +86,7 @@ fn facts(row: &ClusterRow) -> impl IntoView + use<> {
             </p>
             <p class="hint">{nodes}</p>
             <p class="hint">{devices}</p>
+            {problem}
         </div>
     }
 }

@@ -105,7 +105,16 @@ fn OutlookNotes(outlook: Outlook, cost: Option<String>) -> impl IntoView {
             </Banner>
         }
     });
+    let obstacles = (!outlook.obstacles.is_empty()).then(|| {
+        let sentence = format!("{} Only a simulation is possible at present.", outlook.obstacles.join(" "));
+        view! {
+            <Banner notice=Notice::Warning>
+                <p>{sentence}</p>
+            </Banner>
+        }
+    });
     view! {
+        {obstacles}
         {engine}
         {memory}
         {queue}

@@ -6,39 +6,73 @@ use server_fn::ServerFn;
 use super::frame::{Frame, Place, StepForm};
 use super::refused;
 use crate::api::functions::workflows::SaveExecution;
-use crate::components::field::{Choice, ChoiceGroup};
+use crate::components::button::Submit;
+use crate::components::field::field_id;
+use crate::domain::inventory::{ClusterKind, Model};
+use crate::domain::workflow::sentence::whole_sentence;
 
-/// How the benchmark is carried out. The button starts it.
+/// The field that the two buttons answer.
+const FIELD: &str = "run_as_simulation";
+
+/// How the benchmark is carried out. Each button starts it.
 #[component]
 pub fn ExecutionStep(
     /// Where the reader is.
     place: Place,
 ) -> impl IntoView {
     let flash = place.flash.clone();
-    let cluster = place.view.as_ref().and_then(|view| view.chosen.cluster.as_ref()).map(|cluster| cluster.name.clone());
-    let where_to = cluster.map_or_else(|| "the cluster".to_owned(), |name| format!("cluster {name}"));
-    let choices = vec![
-        Choice::new("simulate", "Simulate", false)
-            .refused(Some("Not yet available: this version has no simulator. Nothing is simulated in its place.".to_owned())),
-        Choice::new("run", "Run on cluster", true).with(view! {
-            <p class="hint">
-                {format!("Deploys the engine on the chosen nodes of {where_to}, measures, and tidies up. A cloud model is only measured.")}
-            </p>
-        }),
-    ];
+    let chosen = place.view.as_ref().map(|view| view.chosen.clone()).unwrap_or_default();
+    let is_cloud = chosen.model.as_ref().is_some_and(Model::is_cloud);
+    let can_measure = chosen.cluster.as_ref().is_none_or(|cluster| cluster.kind().can_measure());
+    let where_to =
+        chosen.cluster.as_ref().map_or_else(|| "the cluster".to_owned(), |cluster| format!("cluster {}", cluster.name));
+    let simulates = place.view.as_ref().map(|view| {
+        let steps = &view.answer.workflow_steps;
+        let model = chosen.model.as_ref().map_or_else(String::new, |model| format!("{} on ", model.name));
+        let nodes: Vec<&str> = steps.nodes.iter().map(|node| node.hostname.as_str()).collect();
+        format!("{model}{}: {}", nodes.join(", "), whole_sentence(&steps.load, &chosen.datasets))
+    });
     // The run's own refusals (an engine that is missing, a node that left) come without a field of this page.
     let again = refused(&flash)
         .then(|| view! { <p class="hint">"Nothing was started. Change what is named above, and confirm again."</p> });
+    let simulate = if is_cloud {
+        view! { <p class="hint">"A cloud model can't be simulated: what serves it is not known."</p> }.into_any()
+    } else {
+        view! {
+            <p class="hint">
+                "Answers at once what latency, throughput and memory to expect, and how sure that is. No engine is started, no device is used; the figures are marked as simulated wherever they stand."
+            </p>
+            {simulates.map(|sentence| view! { <p class="hint">{sentence}</p> })}
+        }
+        .into_any()
+    };
+    let run = if can_measure {
+        format!("Deploys the engine on the chosen nodes of {where_to}, measures, and tidies up. A cloud model is only measured.")
+    } else {
+        "The nodes of the catalogue are hypothetical: nothing can be measured there. Choose another cluster to measure."
+            .to_owned()
+    };
+    let value = |choice: &str| (FIELD, choice.to_owned());
+    let (button, answer, other) = if can_measure {
+        let other = (!is_cloud).then(|| view! { <Submit text="Simulate" value=value("simulate") /> }.into_any());
+        ("Run on cluster", "run", other)
+    } else {
+        ("Simulate", "simulate", None)
+    };
     view! {
         <Frame place=place.clone()>
             {again}
-            <StepForm action=SaveExecution::url() place=place button="Run on cluster">
-                <ChoiceGroup
-                    name="run_as_simulation"
-                    legend="How the benchmark is carried out"
-                    choices=choices
-                    error=flash.error("run_as_simulation")
-                />
+            <StepForm action=SaveExecution::url() place=place button=button value=value(answer) other=other>
+                <div class="stack" id=field_id(FIELD)>
+                    <section class="card stack-tight">
+                        <h2>"Simulate"</h2>
+                        {simulate}
+                    </section>
+                    <section class="card stack-tight">
+                        <h2>"Run on cluster"</h2>
+                        <p class="hint">{run}</p>
+                    </section>
+                </div>
             </StepForm>
         </Frame>
     }

@@ -231,6 +231,12 @@ pub fn StepForm(
     /// What the button says.
     #[prop(default = "Continue".to_owned(), into)]
     button: String,
+    /// What the button answers, where there are several: field and value.
+    #[prop(optional)]
+    value: Option<(&'static str, String)>,
+    /// The other button.
+    #[prop(optional)]
+    other: Option<AnyView>,
     /// What its fields are checked by while they are typed.
     #[prop(optional)]
     check: Option<FormRules>,
@@ -253,7 +259,11 @@ pub fn StepForm(
             <input type="hidden" name="return_to" value=if place.from_confirm { "confirm" } else { "" } />
             {children()}
             <div class="actions">
-                <Submit text=button look=Look::Primary />
+                {match value {
+                    Some((name, value)) => view! { <Submit text=button look=Look::Primary value=(name, value) /> }.into_any(),
+                    None => view! { <Submit text=button look=Look::Primary /> }.into_any(),
+                }}
+                {other}
             </div>
         </form>
         // Stands before the check: what a choice does not need is left out first.

@@ -50,15 +50,24 @@ pub fn NodesStep(
             </Banner>
         }
     });
-    let fields = if let Some(problem) = problem {
+    let unread = problem.map(|problem| {
+        let (notice, seen) = if nodes.is_empty() {
+            (Notice::Error, "")
+        } else {
+            (Notice::Warning, " These are the nodes that were last seen: only a simulation is possible at present.")
+        };
         view! {
-            <Banner notice=Notice::Error>
-                <p>{format!("The cluster's nodes could not be read. {problem}")}</p>
+            <Banner notice=notice>
+                <p>{format!("The cluster's nodes could not be read. {problem}{seen}")}</p>
             </Banner>
         }
         .into_any()
-    } else if nodes.is_empty() {
-        view! { <Empty message="The cluster has no nodes." /> }.into_any()
+    });
+    let fields = if nodes.is_empty() {
+        match unread.is_some() {
+            true => ().into_any(),
+            false => view! { <Empty message="The cluster has no nodes." /> }.into_any(),
+        }
     } else {
         let choices: Vec<Choice> = nodes
             .into_iter()
@@ -68,11 +77,8 @@ pub fn NodesStep(
                 } else {
                     flash.entries_of("nodes").contains(&node.hostname)
                 };
-                let refused = (!node.is_ready()).then(|| format!("{} is {}. Choose another node.", node.hostname, node.status));
                 let chosen = stored.iter().find(|chosen| chosen.hostname == node.hostname);
-                Choice::new(node.hostname.clone(), node.hostname.clone(), checked && refused.is_none())
-                    .with(facts(&node, chosen, &flash))
-                    .refused(refused)
+                Choice::new(node.hostname.clone(), node.hostname.clone(), checked).with(facts(&node, chosen, &flash))
             })
             .collect();
         view! {
@@ -90,6 +96,7 @@ pub fn NodesStep(
     view! {
         <Frame place=place.clone()>
             {gone}
+            {unread}
             <p class="hint">
                 "Read from the cluster when this page was loaded. "
                 <a href=here>
@@ -128,6 +135,7 @@ fn facts(node: &Node, chosen: Option<&ChosenNode>, flash: &Flash) -> impl IntoVi
             <p>
                 <Badge tone=tone text=word />
             </p>
+            {(!node.is_ready()).then(|| view! { <p class="hint">"Only a simulation is possible on it at present."</p> })}
             {node.system.clone().map(|system| view! { <p class="hint">{system}</p> })}
             <ul class="device-list">{devices}</ul>
             {usage}

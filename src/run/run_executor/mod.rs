@@ -63,7 +63,7 @@ pub(super) fn nothing_to_clean_up() -> (StageStatus, String) {
 }
 
 /// The stage at work (or else the first that waits) gets a status, those after it are skipped.
-fn close_stages(stages: &mut [Stage], status: StageStatus, reason: Option<&str>, now: Timestamp) -> Vec<RunEvent> {
+pub(super) fn close_stages(stages: &mut [Stage], status: StageStatus, reason: Option<&str>, now: Timestamp) -> Vec<RunEvent> {
     let open = |stage: &Stage| matches!(stage.status, StageStatus::Running | StageStatus::Pending);
     let ids: Vec<StageId> =
         stages.iter().filter(|stage| stage.id != StageId::CleanUp && open(stage)).map(|stage| stage.id).collect();

@@ -5,6 +5,7 @@ mod examples;
 mod load_form;
 mod pages;
 mod problems;
+mod simulation;
 mod tabs;
 mod world;
 

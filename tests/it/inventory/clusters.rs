@@ -9,7 +9,7 @@ async fn the_portals_own_machine_is_there_from_the_start() {
     let house = House::open().await;
     let (status, list) = house.get("clusters").await;
     assert_eq!(status, 200);
-    assert_eq!(list["total"], 1);
+    assert_eq!(list["total"], 2, "and the catalogue");
     let local = &list["items"][0];
     assert_eq!((&local["name"], &local["kind"], &local["reachable"]), (&json!("local"), &json!("local"), &json!(true)));
     assert_eq!((&local["nodes"], &local["ready_nodes"]), (&json!(1), &json!(1)));

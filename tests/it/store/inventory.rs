@@ -1,6 +1,6 @@
 //! Models, datasets, credentials: who sees them, what removing does.
 
-use dyno::domain::inventory::ModelFacts;
+use dyno::domain::inventory::{ModelFacts, Node};
 use dyno::store::{Store, StoreError, StoredWorkflow};
 
 use super::samples::{at, benchmark, credential, draft, model, new_run, store};
@@ -27,6 +27,30 @@ async fn the_local_cluster_is_made_once_and_is_everybodys() {
     assert_eq!(store.local_cluster(at(5)).await.unwrap(), local);
     assert_eq!(store.clusters(&bert).await.unwrap(), std::slice::from_ref(&local));
     assert!(matches!(store.remove_cluster(&admin, local.id).await, Err(StoreError::Conflict(_))));
+    // The catalogue likewise; it stands last.
+    let catalogue = store.catalogue_cluster(at(0)).await.unwrap();
+    assert_eq!(store.catalogue_cluster(at(5)).await.unwrap(), catalogue);
+    assert_eq!(store.clusters(&bert).await.unwrap(), [local, catalogue.clone()]);
+    assert!(matches!(store.remove_cluster(&admin, catalogue.id).await, Err(StoreError::Conflict(_))));
+}
+
+#[tokio::test]
+async fn nodes_are_kept_as_they_were_last_seen() {
+    let (_folder, store, _) = store().await;
+    let cluster = store.local_cluster(at(0)).await.unwrap().id;
+    assert_eq!(store.last_seen(cluster).await.unwrap(), []);
+    let node = |status: &str| -> Node {
+        let usage =
+            serde_json::json!({ "cpu_percent": 5.0, "load_1m": 0.1, "memory_total_bytes": 9, "memory_available_bytes": 4 });
+        serde_json::from_value(serde_json::json!({ "hostname": "n", "status": status, "devices": [], "usage": usage })).unwrap()
+    };
+    for status in ["Ready", "NotReady"] {
+        store.keep_last_seen(cluster, &[node(status)], at(1)).await.unwrap();
+        let kept = Node { usage: None, ..node(status) };
+        assert_eq!(store.last_seen(cluster).await.unwrap(), [kept], "how busy it was is of no use later");
+    }
+    // A cluster that is gone meanwhile is no error.
+    store.keep_last_seen(uuid::Uuid::nil(), &[node("Ready")], at(2)).await.unwrap();
 }
 
 #[tokio::test]

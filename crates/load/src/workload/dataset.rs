@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::error::WorkloadError;
 use super::prompt_id::PromptId;
 use crate::tokens::{Tokens, estimate};
-use dyno_measure::dataset::DatasetRow;
+use dyno_measure::dataset::{ChatMessage, DatasetRow};
 use dyno_measure::load::Endpoint;
 use dyno_measure::plan::DatasetFile;
 
@@ -23,6 +23,13 @@ pub(super) const DEFAULT_OUTPUT: u32 = 256;
 pub struct Row {
     messages: DatasetRow,
     pub output_limit: u32,
+}
+
+impl Row {
+    /// What is sent, but for a warm-up's mark.
+    pub fn messages(&self) -> &[ChatMessage] {
+        &self.messages.messages
+    }
 }
 
 /// All rows, in the order in which they are sent.

@@ -96,6 +96,7 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
         provenance: serde_json::Map::new(),
         self_check: circumstances.sidecar.self_check,
         search,
+        prediction: None,
         engine_metrics: circumstances.engine_metrics,
         client: circumstances.client,
     }

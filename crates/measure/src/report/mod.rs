@@ -1,6 +1,7 @@
 //! What a run measured. Every figure is defined in docs/METRICS.md; names are those of the HTTP contract.
 
 mod from_records;
+mod prediction;
 mod request;
 mod series;
 mod summary;
@@ -14,6 +15,7 @@ use crate::run::{RunKind, RunStatus};
 use crate::validity::{SearchOutcome, SelfCheck};
 
 pub use from_records::{Circumstances, finished_load_point, load_point_figures, report, verdict};
+pub use prediction::{Prediction, PredictionError, Standing};
 pub use request::{ErrorClass, Phase, RequestRecord, TokenSource};
 pub use series::{CurvePoint, Histogram, LoadPointSeries, MetricSeries, TimePoint};
 pub use summary::{Distribution, Lengths, SteadyState, Summary};
@@ -158,6 +160,9 @@ pub struct Report {
     /// What an SLO search found; absent where none was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<SearchOutcome>,
+    /// Of a simulated run: what its figures rest on, and how far off they may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
     /// What the engines said about themselves during the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub engine_metrics: Vec<EngineSeries>,

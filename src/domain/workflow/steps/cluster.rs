@@ -13,17 +13,31 @@ fn error(message: impl Into<String>) -> FieldError {
     FieldError::at(STEP, "cluster_id", message)
 }
 
-/// The cluster that was looked up, if it exists and answers.
-pub fn reachable(facts: &Facts) -> Result<&ClusterFacts, FieldError> {
-    let Some(found) = &facts.cluster else { return Err(error("There is no such cluster.")) };
-    match &found.nodes {
-        Ok(_) => Ok(found),
-        Err(problem) => Err(error(format!("Cluster {} can't be used. {problem}", found.cluster.name))),
-    }
+/// The cluster that was looked up, if it exists.
+pub fn existing(facts: &Facts) -> Result<&ClusterFacts, FieldError> {
+    facts.cluster.as_ref().ok_or_else(|| error("There is no such cluster."))
 }
 
-/// Another cluster drops the nodes.
-pub fn apply(draft: &mut Draft, patch: &Patch<Uuid>, facts: &Facts, errors: &mut Vec<FieldError>) {
+/// Why nothing can be measured on a cluster at present; a simulation needs none of it.
+pub fn obstacle(found: &ClusterFacts) -> Option<FieldError> {
+    if !found.cluster.kind().can_measure() {
+        return Some(error(format!(
+            "Cluster {} is for simulation only. Choose Simulate, or another cluster.",
+            found.cluster.name
+        )));
+    }
+    let problem = found.nodes.as_ref().err()?;
+    Some(error(format!("Cluster {} can't be used. {problem}", found.cluster.name)))
+}
+
+/// Another cluster drops the nodes. One that can't be read is chosen with a warning.
+pub fn apply(
+    draft: &mut Draft,
+    patch: &Patch<Uuid>,
+    facts: &Facts,
+    errors: &mut Vec<FieldError>,
+    warnings: &mut Vec<FieldError>,
+) {
     let chosen = match patch {
         Patch::Set(id) => Some(*id),
         Patch::Keep => draft.steps.cluster_id,
@@ -33,9 +47,10 @@ pub fn apply(draft: &mut Draft, patch: &Patch<Uuid>, facts: &Facts, errors: &mut
         errors.push(error("Choose a cluster."));
         return;
     };
-    match reachable(facts) {
+    match existing(facts) {
         Err(problem) => errors.push(problem),
         Ok(found) => {
+            warnings.extend(obstacle(found));
             if draft.steps.cluster_id != Some(chosen) {
                 draft.steps.nodes.clear();
                 draft.steps.load_node = None;

@@ -115,8 +115,8 @@ fn provider_of(model: &Model) -> Option<ProviderId> {
     }
 }
 
-/// Another model drops the credential, and an engine that can't read it.
-pub fn apply(draft: &mut Draft, patch: &ModelPatch, facts: &Facts, errors: &mut Vec<FieldError>) {
+/// Another model drops the credential, and an engine that can't read it. An engine that is not there is chosen with a warning.
+pub fn apply(draft: &mut Draft, patch: &ModelPatch, facts: &Facts, errors: &mut Vec<FieldError>, warnings: &mut Vec<FieldError>) {
     let chosen = match &patch.model_id {
         Patch::Set(id) => Some(*id),
         Patch::Keep => draft.steps.model_id,
@@ -160,6 +160,10 @@ pub fn apply(draft: &mut Draft, patch: &ModelPatch, facts: &Facts, errors: &mut 
     patch.engine_image.clone().apply(&mut serving.engine_image);
 
     check_serving(&draft.steps.serving, model, draft.cluster_kind, facts, errors);
+    let engine = draft.steps.serving.engine.or_else(|| default_engine(model));
+    if let Some(engine) = engine.filter(|_| !model.is_cloud()) {
+        warnings.extend(unavailable(engine, facts));
+    }
     load::check_model(&draft.steps.load, facts, errors);
 }
 
@@ -210,9 +214,9 @@ pub fn check_serving(
     }
 }
 
-/// Whether the engine can be started, for the moment of truth.
-pub fn check_available(engine: EngineKind, facts: &Facts, errors: &mut Vec<FieldError>) {
-    errors.extend(missing_engine(engine, &facts.engines).map(|message| FieldError::at(STEP, "engine", message)));
+/// Why the engine can't be started on the cluster; a simulation starts none.
+pub fn unavailable(engine: EngineKind, facts: &Facts) -> Option<FieldError> {
+    missing_engine(engine, &facts.engines).map(|message| FieldError::at(STEP, "engine", message))
 }
 
 /// Why an engine can't be started, and how to get it; absent where it can.

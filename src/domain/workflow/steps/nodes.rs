@@ -36,8 +36,6 @@ enum NodeError {
     NoDeviceList(String),
     #[error("There is no node {hostname} in cluster {cluster}.")]
     NotThere { hostname: String, cluster: String },
-    #[error("{hostname} is {status}. Choose another node.")]
-    NotReady { hostname: String, status: String },
     #[error("{hostname} has no device of type {}.", join_words(.wanted))]
     NoDevice { hostname: String, wanted: Vec<String> },
     #[error("{0} is chosen twice.")]
@@ -97,13 +95,22 @@ fn type_name(kind: DeviceType) -> &'static str {
     }
 }
 
-/// A node of the cluster that is there and Ready.
-fn live<'a>(hostname: &str, cluster: &str, nodes: &'a [Node]) -> Result<&'a Node, NodeError> {
-    match nodes.iter().find(|node| node.hostname == hostname) {
-        None => Err(NodeError::NotThere { hostname: hostname.to_owned(), cluster: cluster.to_owned() }),
-        Some(node) if !node.is_ready() => Err(NodeError::NotReady { hostname: hostname.to_owned(), status: node.status.clone() }),
-        Some(node) => Ok(node),
-    }
+/// A node of the cluster's inventory.
+fn known<'a>(hostname: &str, cluster: &str, nodes: &'a [Node]) -> Result<&'a Node, NodeError> {
+    let not_there = || NodeError::NotThere { hostname: hostname.to_owned(), cluster: cluster.to_owned() };
+    nodes.iter().find(|node| node.hostname == hostname).ok_or_else(not_there)
+}
+
+/// Why nothing can be measured on the chosen nodes at present; a simulation needs none of it.
+pub fn obstacles(steps: &WorkflowSteps, facts: &Facts) -> Vec<FieldError> {
+    let Some(Ok(nodes)) = facts.cluster.as_ref().map(|found| &found.nodes) else { return Vec::new() };
+    let chosen = steps.nodes.iter().map(|node| ("nodes", &node.hostname));
+    let chosen = chosen.chain(steps.load_node.iter().map(|hostname| ("load_node", hostname)));
+    let unready = chosen.filter_map(|(field, hostname)| {
+        let node = nodes.iter().find(|node| node.hostname == *hostname && !node.is_ready())?;
+        Some(FieldError::at(STEP, field, format!("{hostname} is {}. Choose another node.", node.status)))
+    });
+    unready.collect()
 }
 
 /// The selection that a list of device types means on a node: none or all leave the choice open.
@@ -125,20 +132,27 @@ fn selection(wanted: &[String], node: &Node) -> Result<Vec<ChosenDevice>, NodeEr
     Ok(chosen.into_iter().map(|kind| ChosenDevice { kind }).collect())
 }
 
-pub fn apply(steps: &mut WorkflowSteps, patch: &NodesPatch, facts: &Facts, errors: &mut Vec<FieldError>) {
-    let found = match cluster::reachable(facts) {
+/// Nodes of the inventory are chosen; those that are not Ready with a warning.
+pub fn apply(
+    steps: &mut WorkflowSteps,
+    patch: &NodesPatch,
+    facts: &Facts,
+    errors: &mut Vec<FieldError>,
+    warnings: &mut Vec<FieldError>,
+) {
+    let found = match cluster::existing(facts) {
         Ok(found) => found,
         Err(problem) => {
             errors.push(problem);
             return;
         }
     };
-    let live_nodes = found.nodes.as_deref().unwrap_or_default();
+    let inventory = found.inventory();
     let name = &found.cluster.name;
     match &patch.nodes {
         Patch::Keep if !steps.nodes.is_empty() => {}
         Patch::Keep | Patch::Clear => errors.push(FieldError::at(STEP, "nodes", NO_NODES)),
-        Patch::Set(asked) => match choose(asked, name, live_nodes) {
+        Patch::Set(asked) => match choose(asked, name, inventory) {
             // The same nodes in another order are no change.
             Ok(nodes) if same(&nodes, &steps.nodes) => {}
             Ok(nodes) => steps.nodes = nodes,
@@ -149,11 +163,13 @@ pub fn apply(steps: &mut WorkflowSteps, patch: &NodesPatch, facts: &Facts, error
         Patch::Keep => {}
         Patch::Clear => steps.load_node = None,
         Patch::Set(hostname) if hostname.is_empty() => steps.load_node = None,
-        Patch::Set(hostname) => match live(hostname, name, live_nodes) {
+        Patch::Set(hostname) => match known(hostname, name, inventory) {
             Ok(_) => steps.load_node = Some(hostname.clone()),
             Err(error) => errors.push(FieldError::at(STEP, "load_node", error.to_string())),
         },
     }
+    warnings.extend(cluster::obstacle(found));
+    warnings.extend(obstacles(steps, facts));
 }
 
 fn choose(asked: &[AskedNode], cluster: &str, nodes: &[Node]) -> Result<Vec<ChosenNode>, Vec<NodeError>> {
@@ -167,7 +183,7 @@ fn choose(asked: &[AskedNode], cluster: &str, nodes: &[Node]) -> Result<Vec<Chos
             refused.push(NodeError::Twice(node.hostname.clone()));
             continue;
         }
-        let devices = live(&node.hostname, cluster, nodes).and_then(|found| selection(&node.device_types, found));
+        let devices = known(&node.hostname, cluster, nodes).and_then(|found| selection(&node.device_types, found));
         match devices {
             Ok(devices) => chosen.push(ChosenNode { hostname: node.hostname.clone(), devices }),
             Err(error) => refused.push(error),
@@ -180,18 +196,19 @@ fn same(one: &[ChosenNode], other: &[ChosenNode]) -> bool {
     one.len() == other.len() && one.iter().all(|node| other.contains(node))
 }
 
-/// Looks at the chosen nodes once more before they are used.
+/// Looks for the chosen nodes once more before they are used.
 pub fn check(steps: &WorkflowSteps, facts: &Facts, errors: &mut Vec<FieldError>) {
-    let Some((found, Ok(nodes))) = facts.cluster.as_ref().map(|found| (found, &found.nodes)) else { return };
+    let Some(found) = &facts.cluster else { return };
+    let nodes = found.inventory();
     for chosen in &steps.nodes {
         let wanted: Vec<String> = chosen.devices.iter().map(|device| type_name(device.kind).to_owned()).collect();
-        let looked = live(&chosen.hostname, &found.cluster.name, nodes).and_then(|node| selection(&wanted, node));
+        let looked = known(&chosen.hostname, &found.cluster.name, nodes).and_then(|node| selection(&wanted, node));
         if let Err(error) = looked {
             errors.push(FieldError::at(STEP, "nodes", error.to_string()));
         }
     }
     if let Some(hostname) = &steps.load_node
-        && let Err(error) = live(hostname, &found.cluster.name, nodes)
+        && let Err(error) = known(hostname, &found.cluster.name, nodes)
     {
         errors.push(FieldError::at(STEP, "load_node", error.to_string()));
     }

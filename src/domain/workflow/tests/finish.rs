@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::domain::benchmark::EngineKind;
+use crate::domain::inventory::DeviceType;
+use crate::domain::problem::FieldError;
 use crate::domain::workflow::tests::world::*;
 use crate::domain::workflow::{Refusal, freeze, needs_to_run, thaw};
 
@@ -31,13 +33,74 @@ fn nothing_is_triggered_before_step_8() {
     assert_eq!(Wizard::at(7).bad(8, json!({ "trigger_workflow": "yes" }))[0].field, "trigger_workflow");
 }
 
+fn simulate() -> serde_json::Value {
+    json!({ "run_as_simulation": true, "trigger_workflow": true })
+}
+
 #[test]
-fn simulation_is_not_available_yet() {
-    let message = "Simulation is not yet available. Choose Run on cluster.";
+fn what_stands_in_the_way_of_a_measurement_is_no_obstacle_to_a_simulation() {
+    let spec = Wizard::at(7).good(8, simulate()).start.unwrap();
+    assert_eq!(spec.serving.engine, Some(EngineKind::LlamaCpp));
+
+    // No engine, a node that is not Ready.
+    let mut wizard = Wizard::new();
+    wizard.go_to(7, "configuration", HUGGING_FACE);
+    wizard.world.clusters[0].nodes = Ok(vec![node("fl4u42", "NotReady", &[DeviceType::Cpu])]);
+    let found = wizard.bad(8, own_fields(8, "", HUGGING_FACE)).into_iter().map(|error| (error.step, error.field));
+    assert_eq!(found.collect::<Vec<_>>(), [(Some(4), "nodes".to_owned()), (Some(5), "engine".to_owned())]);
+    let spec = wizard.good(8, simulate()).start.unwrap();
+    assert_eq!(spec.serving.engine, Some(EngineKind::Vllm));
+
+    // A cluster that no longer answers: its nodes are those that were last seen.
+    let mut wizard = Wizard::at(7);
+    let cluster = &mut wizard.world.clusters[0];
+    cluster.nodes = Err("It does not answer.".to_owned());
+    let gone = wizard.bad(8, simulate());
+    assert_eq!(gone, [FieldError::at(4, "nodes", "There is no node fl4u42 in cluster local.")]);
+    wizard.world.clusters[0].last_seen = vec![node("fl4u42", "Ready", &[DeviceType::Cpu])];
+    let message = "Cluster local can't be used. It does not answer.";
+    wizard.refuses(8, own_fields(8, "", GGUF), (3, "cluster_id", message));
+    assert!(wizard.good(8, simulate()).start.is_some());
+}
+
+#[test]
+fn what_can_not_be_simulated_is_refused_with_the_reason() {
+    let mut wizard = Wizard::new();
+    wizard.go_to(7, "configuration", OPENAI);
+    let cloud = "A cloud model can't be simulated: what serves it is not known. Choose Run on cluster.";
     for trigger in [true, false] {
         let fields = json!({ "run_as_simulation": true, "trigger_workflow": trigger });
-        Wizard::at(7).refuses(8, fields, (8, "run_as_simulation", message));
+        wizard.refuses(8, fields, (8, "run_as_simulation", cloud));
     }
+    for (step, fields, reason) in [
+        (5, json!({ "pipeline_parallel": 2 }), "Pipeline parallelism can't be simulated yet"),
+        (2, json!({ "endpoint": "embeddings", "max_output_tokens": null }), "Embeddings can't be simulated yet"),
+    ] {
+        let mut wizard = Wizard::at(7);
+        wizard.good(step, fields);
+        wizard.good(7, json!({ "user_confirmation": true }));
+        let errors = wizard.bad(8, simulate());
+        assert_eq!((errors.len(), errors[0].step, errors[0].field.as_str()), (1, Some(8), "run_as_simulation"));
+        assert!(errors[0].message.starts_with(reason), "{}", errors[0].message);
+    }
+    // What the simulator itself says of the nodes.
+    let mut wizard = Wizard::at(7);
+    wizard.world.clusters[0].nodes = Ok(vec![node("fl4u42", "Ready", &[])]);
+    wizard.refuses(8, simulate(), (4, "nodes", "fl4u42 has no device."));
+}
+
+#[test]
+fn nothing_is_measured_on_the_catalogue() {
+    let mut wizard = Wizard::at(2);
+    let advance = wizard.good(3, json!({ "cluster_id": CATALOGUE }));
+    let message = "Cluster catalogue is for simulation only. Choose Simulate, or another cluster.";
+    let warning = FieldError::at(3, "cluster_id", message);
+    assert_eq!(advance.warnings, std::slice::from_ref(&warning));
+    wizard.good(4, json!({ "nodes": [{ "hostname": "h100-x8" }] }));
+    wizard.good(5, json!({ "model_id": GGUF }));
+    wizard.good(7, json!({ "user_confirmation": true }));
+    assert_eq!(wizard.bad(8, own_fields(8, "", GGUF)), [warning]);
+    assert!(wizard.good(8, simulate()).start.is_some());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::inventory::{ClusterKind, ClusterRow, DeviceType};
+use crate::domain::problem::FieldError;
 use crate::domain::workflow::tests::world::*;
 use crate::domain::workflow::{ChosenDevice, ChosenNode, ClusterFacts, only_cluster, only_node};
 
@@ -22,15 +23,27 @@ fn a_cluster_exists_and_is_reachable() {
     wizard.refuses(3, json!({}), (3, "cluster_id", "Choose a cluster."));
     wizard.refuses(3, json!({ "cluster_id": null }), (3, "cluster_id", "Choose a cluster."));
     wizard.refuses(3, json!({ "cluster_id": NOWHERE }), (3, "cluster_id", "There is no such cluster."));
-    wizard.refuses(
-        3,
-        json!({ "cluster_id": SILENT }),
-        (3, "cluster_id", "Cluster silent can't be used. The cluster does not answer."),
-    );
+    let warning = FieldError::at(3, "cluster_id", "Cluster silent can't be used. The cluster does not answer.");
+    let advance = wizard.good(3, json!({ "cluster_id": SILENT }));
+    assert_eq!((advance.warnings, advance.draft.steps.cluster_id), (vec![warning], Some(SILENT)));
     let errors = wizard.bad(3, json!({ "cluster_id": "local" }));
     assert_eq!((errors.len(), errors[0].field.as_str(), errors[0].step), (1, "cluster_id", Some(3)));
     let advance = wizard.good(3, json!({ "cluster_id": LOCAL }));
     assert_eq!(advance.draft.cluster_kind, Some(ClusterKind::Local));
+    assert!(advance.warnings.is_empty());
+}
+
+#[test]
+fn nodes_of_a_cluster_that_does_not_answer_are_those_that_were_last_seen() {
+    let mut wizard = Wizard::at(2);
+    wizard.good(3, json!({ "cluster_id": SILENT }));
+    let nodes = json!({ "nodes": [{ "hostname": "gpu-09" }] });
+    wizard.refuses(4, nodes.clone(), (4, "nodes", "There is no node gpu-09 in cluster silent."));
+    let silent = wizard.world.clusters.iter_mut().find(|found| found.cluster.id == SILENT).unwrap();
+    silent.last_seen = vec![node("gpu-09", "Ready", &[DeviceType::Cuda])];
+    let advance = wizard.good(4, nodes);
+    assert_eq!(advance.draft.steps.nodes, [chosen("gpu-09", &[])]);
+    assert_eq!(advance.warnings.len(), 1, "{:?}", advance.warnings);
 }
 
 #[test]
@@ -39,10 +52,12 @@ fn nodes_are_found_live_and_ready() {
     wizard.refuses(4, json!({}), (4, "nodes", "Choose at least one node."));
     wizard.refuses(4, json!({ "nodes": [] }), (4, "nodes", "Choose at least one node."));
     wizard.refuses(4, json!({ "nodes": null }), (4, "nodes", "Choose at least one node."));
-    let unready = "gpu-03 is NotReady. Choose another node.";
-    wizard.refuses(4, json!({ "nodes": [{ "hostname": "gpu-01" }, { "hostname": "gpu-03" }] }), (4, "nodes", unready));
+    let unready = FieldError::at(4, "nodes", "gpu-03 is NotReady. Choose another node.");
+    let advance = wizard.clone().good(4, json!({ "nodes": [{ "hostname": "gpu-01" }, { "hostname": "gpu-03" }] }));
+    assert_eq!(advance.warnings, std::slice::from_ref(&unready));
     // What the body says of a node's state does not count.
-    wizard.refuses(4, json!({ "nodes": [{ "hostname": "gpu-03", "status": "Ready" }] }), (4, "nodes", unready));
+    let advance = wizard.clone().good(4, json!({ "nodes": [{ "hostname": "gpu-03", "status": "Ready" }] }));
+    assert_eq!(advance.warnings, [unready]);
     wizard.refuses(4, json!({ "nodes": [{ "hostname": "fl4u42" }] }), (4, "nodes", "There is no node fl4u42 in cluster gpus."));
     wizard.refuses(
         4,
@@ -105,7 +120,8 @@ fn the_load_may_come_from_another_node() {
     let nodes = json!([{ "hostname": "gpu-01" }]);
     let advance = wizard.good(4, json!({ "nodes": nodes, "load_node": "gpu-02" }));
     assert_eq!(advance.draft.steps.load_node.as_deref(), Some("gpu-02"));
-    wizard.refuses(4, json!({ "load_node": "gpu-03" }), (4, "load_node", "gpu-03 is NotReady. Choose another node."));
+    let advance = wizard.clone().good(4, json!({ "load_node": "gpu-03" }));
+    assert_eq!(advance.warnings, [FieldError::at(4, "load_node", "gpu-03 is NotReady. Choose another node.")]);
     let advance = wizard.good(4, json!({ "load_node": null }));
     assert_eq!(advance.draft.steps.load_node, None);
 }
@@ -125,6 +141,9 @@ fn a_step_has_a_single_answer_only_where_nothing_can_be_chosen() {
     assert_eq!(only_cluster(&clusters[..1]), Some(LOCAL));
     assert_eq!(only_cluster(&clusters), None);
     assert_eq!(only_cluster(&clusters[2..]), None, "it does not answer");
+    let with_catalogue = [clusters[0].clone(), clusters[3].clone()];
+    assert_eq!(only_cluster(&with_catalogue), Some(LOCAL), "nothing can be measured on the other");
+    assert_eq!(only_cluster(&clusters[3..]), None);
     assert_eq!(only_node(&[node("a", "Ready", &[Cpu])]), Some("a"));
     assert_eq!(only_node(&[node("a", "Ready", &[Cuda, Cuda])]), Some("a"));
     assert_eq!(only_node(&[node("a", "Ready", &[Cpu, Cuda])]), None, "what serves can be chosen");

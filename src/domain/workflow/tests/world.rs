@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::domain::benchmark::EngineKind;
+use crate::domain::benchmark::{EngineKind, NodeChoice, Serving};
 use crate::domain::inventory::{
     Cluster, ClusterAccess, ClusterKind, Credential, Dataset, DatasetFormat, Device, DeviceConfig, DeviceInfo, DeviceType,
     EngineAvailability, FileLocation, KubernetesAccess, Model, ModelFacts, ModelFormat, ModelSource, Node,
@@ -21,6 +21,7 @@ pub const OWNER: Uuid = id(1);
 pub const LOCAL: Uuid = id(0x10);
 pub const GPUS: Uuid = id(0x11);
 pub const SILENT: Uuid = id(0x12);
+pub const CATALOGUE: Uuid = id(0x13);
 pub const GGUF: Uuid = id(0x20);
 pub const HUGGING_FACE: Uuid = id(0x21);
 pub const OPENAI: Uuid = id(0x22);
@@ -65,9 +66,10 @@ fn cluster(id: Uuid, name: &str, kind: ClusterKind, nodes: Result<Vec<Node>, Str
     let access = match kind {
         ClusterKind::Local => ClusterAccess::Local,
         ClusterKind::Kubernetes => ClusterAccess::Kubernetes(KubernetesAccess::default()),
+        ClusterKind::Catalogue => ClusterAccess::Catalogue,
     };
     let cluster = Cluster { id, name: name.to_owned(), access, owner: None, created_at: Timestamp::UNIX_EPOCH };
-    ClusterFacts { cluster, nodes }
+    ClusterFacts { cluster, nodes, last_seen: Vec::new() }
 }
 
 fn model(id: Uuid, name: &str, source: ModelSource, facts: Option<(ModelFormat, u32)>) -> Model {
@@ -141,6 +143,12 @@ fn check_args(engine: EngineKind, args: &[String], administrator: bool) -> Resul
     Ok(())
 }
 
+/// A stand-in for the simulator's own rule: a node without devices can't be simulated.
+fn check_simulation(_: &Serving, choices: &[NodeChoice], nodes: &[Node]) -> Result<(), String> {
+    let bare = |choice: &&NodeChoice| nodes.iter().any(|node| node.hostname == choice.hostname && node.devices.is_empty());
+    choices.iter().find(bare).map_or(Ok(()), |choice| Err(format!("{} has no device.", choice.hostname)))
+}
+
 impl World {
     pub fn new() -> Self {
         use DeviceType::{Cpu, Cuda};
@@ -159,6 +167,7 @@ impl World {
                     ]),
                 ),
                 cluster(SILENT, "silent", ClusterKind::Kubernetes, Err("The cluster does not answer.".to_owned())),
+                cluster(CATALOGUE, "catalogue", ClusterKind::Catalogue, Ok(vec![node("h100-x8", "Ready", &[Cuda])])),
             ],
             models: vec![
                 model(GGUF, "small", file("/models/small.gguf"), Some((ModelFormat::Gguf, 8_192))),
@@ -201,7 +210,7 @@ impl World {
             datasets: self.datasets.iter().filter(|dataset| needs.datasets.contains(&dataset.id)).cloned().collect(),
             credential: self.credentials.iter().find(|found| Some(found.id) == needs.credential).cloned(),
             engines: if needs.engines { self.engines.clone() } else { Vec::new() },
-            ..Facts::none(self.administrator, check_args)
+            ..Facts::none(self.administrator, check_args, check_simulation)
         }
     }
 }

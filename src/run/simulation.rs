@@ -1,0 +1,168 @@
+//! A simulated run: claimed and ended like any, but nothing is started for it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::event_mapper::{change, log};
+use super::provenance;
+use super::run_executor::close_stages;
+use crate::domain::benchmark::Benchmark;
+use crate::domain::event::{LogLevel, RunEnd, RunEvent};
+use crate::domain::inventory::{Cluster, Node};
+use crate::domain::run::{Run, RunStatus, StageId, StageStatus};
+use crate::models::Roots;
+use crate::simulation::{Simulated, SimulatedRun, simulate};
+use crate::state::AppState as App;
+use crate::store::{RunUpdate, StoreError};
+
+/// How long a cluster may take to say what its nodes are.
+const LOOK: Duration = Duration::from_secs(10);
+/// A simulation that takes longer is ended.
+const LONGEST: Duration = Duration::from_mins(2);
+const STAGE: StageId = StageId::SimulatePerformance;
+
+/// Takes a simulated run through its one stage.
+pub(super) struct SimulationRun {
+    pub app: App,
+    pub cluster: Cluster,
+    /// Its stages are kept up to date here.
+    pub run: Run,
+    pub benchmark: Benchmark,
+    /// Whose claim on the run this works under.
+    pub claimant: Uuid,
+    /// Cancelled when a person asks for the end.
+    pub cancel: CancellationToken,
+    /// Cancelled when the portal stops, or another portal has the run.
+    pub detach: CancellationToken,
+    /// Tells listeners the number of the last event.
+    pub news: watch::Sender<i64>,
+}
+
+/// How a simulation ended.
+enum End {
+    Answer(Box<Simulated>),
+    Failed(String),
+    Cancelled,
+}
+
+impl SimulationRun {
+    /// Takes the run to its end; false if it is not over: whoever has it next begins anew.
+    pub async fn run(mut self) -> bool {
+        match self.carry_out().await {
+            Ok(ended) => ended,
+            Err(error) => {
+                tracing::warn!(run.id = %self.run.id, %error, "a simulated run could not be kept");
+                false
+            }
+        }
+    }
+
+    async fn carry_out(&mut self) -> Result<bool, StoreError> {
+        let now = Timestamp::now();
+        let begun = change(&mut self.run.stages, STAGE, StageStatus::Running, None, now);
+        self.keep(RunUpdate { events: begun.map(|event| (now, event)).into_iter().collect(), ..RunUpdate::default() }).await?;
+        let nodes = self.inventory().await?;
+        let config = &self.app.config;
+        let asked = SimulatedRun {
+            run_id: self.run.id,
+            spec: self.benchmark.spec.clone(),
+            nodes,
+            roots: Roots::new(&config.model_roots, &config.data_dir, self.app.store.has_single_user().await?),
+            data_dir: config.data_dir.clone(),
+        };
+        let Some(end) = self.simulated(&asked).await else { return Ok(false) };
+        let update = self.ended(end, &asked);
+        self.keep(update).await?;
+        Ok(true)
+    }
+
+    /// The cluster's nodes as they are, or else as they were last seen.
+    async fn inventory(&self) -> Result<Vec<Node>, StoreError> {
+        let nobody = BTreeSet::new();
+        let live = self.app.clusters.nodes(&self.cluster, &nobody);
+        match tokio::time::timeout(LOOK, live).await {
+            Ok(Ok(nodes)) => Ok(nodes),
+            Ok(Err(_)) | Err(_) => self.app.store.last_seen(self.cluster.id).await,
+        }
+    }
+
+    /// The answer, or why there is none; nothing when the portal stops meanwhile.
+    async fn simulated(&self, asked: &SimulatedRun) -> Option<End> {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let (question, seen) = (asked.clone(), Arc::clone(&stopped));
+        let work = tokio::task::spawn_blocking(move || simulate(&question, &|| seen.load(Ordering::Relaxed)));
+        let end = tokio::select! {
+            done = work => match done {
+                Ok(Ok(answer)) => Some(End::Answer(Box::new(answer))),
+                Ok(Err(failure)) => Some(End::Failed(failure.to_string())),
+                Err(error) => {
+                    tracing::error!(run.id = %self.run.id, %error, "a simulation broke off");
+                    Some(End::Failed("Something went wrong on the server. Its log says what.".to_owned()))
+                }
+            },
+            () = self.cancel.cancelled() => Some(End::Cancelled),
+            () = self.detach.cancelled() => None,
+            () = tokio::time::sleep(LONGEST) => {
+                Some(End::Failed(format!("The simulation took longer than {} s and was ended.", LONGEST.as_secs())))
+            }
+        };
+        stopped.store(true, Ordering::Relaxed);
+        end
+    }
+
+    /// What is kept at the end.
+    fn ended(&mut self, end: End, asked: &SimulatedRun) -> RunUpdate {
+        let now = Timestamp::now();
+        let mut events = Vec::new();
+        let mut update = RunUpdate::default();
+        let (status, reason) = match end {
+            End::Answer(answer) => {
+                let Simulated { mut report, records, lines, provenance: known } = *answer;
+                events.extend(lines.iter().map(|line| log(STAGE, LogLevel::Info, line)));
+                let status = report.status;
+                let reason = (status != RunStatus::Succeeded).then(|| "No request succeeded.".to_owned());
+                let (spec, facts) = (&asked.spec, asked.spec.model.facts.as_ref());
+                let is_chosen = |node: &&Node| spec.nodes.iter().any(|choice| choice.hostname == node.hostname);
+                let chosen: Vec<Node> = asked.nodes.iter().filter(is_chosen).cloned().collect();
+                report.provenance = provenance::begin(spec, &chosen, facts, &lines, &[]);
+                report.provenance.extend(known);
+                let requests = report.load_points.iter().map(|point| point.summary.total_requests).sum();
+                let message = format!("{} simulated.", super::text::requests(requests));
+                let stage = if status == RunStatus::Succeeded { StageStatus::Succeeded } else { StageStatus::Failed };
+                events.extend(change(&mut self.run.stages, STAGE, stage, Some(message), now));
+                update.report = Some(report);
+                update.records = records;
+                (status, reason)
+            }
+            End::Failed(reason) => {
+                events.extend(close_stages(&mut self.run.stages, StageStatus::Failed, Some(&reason), now));
+                (RunStatus::Failed, Some(reason))
+            }
+            End::Cancelled => {
+                let reason = "Cancelled.".to_owned();
+                events.extend(close_stages(&mut self.run.stages, StageStatus::Cancelled, Some(&reason), now));
+                (RunStatus::Cancelled, Some(reason))
+            }
+        };
+        events.push(RunEvent::End(RunEnd { status, reason }));
+        update.events = events.into_iter().map(|event| (now, event)).collect();
+        update
+    }
+
+    /// Keeps an update, and tells listeners.
+    async fn keep(&self, update: RunUpdate) -> Result<(), StoreError> {
+        let update = RunUpdate { claimant: Some(self.claimant), ..update };
+        let stored = self.app.store.update_run(self.run.id, &update, Timestamp::now()).await?;
+        if let Some(last) = stored.last() {
+            self.news.send_replace(last.seq);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,14 @@
+//! The simulator as the portal asks it: what a benchmark asks for becomes its scenario and workload, and its samples become
+//! records and a report like those of a measured run. Blocks; pure but for the files of models and datasets.
+
+mod catalogue;
+mod device;
+mod layout;
+mod model;
+mod records;
+mod simulate;
+mod workload;
+
+pub use catalogue::{engines, hypothetical_nodes};
+pub use layout::{LayoutError, SimulatedLayout, layout};
+pub use simulate::{Simulated, SimulatedRun, SimulationFailure, simulate};

@@ -1,0 +1,329 @@
+//! A benchmark simulated: its load points one after the other, or those of its search, and the report of all.
+
+use std::path::PathBuf;
+
+use dyno_measure::plan::{Plan, PlanEndpoint, PlannedLoad};
+use dyno_measure::records::Records;
+use dyno_measure::report::{
+    Circumstances, Prediction, PredictionError, Report, RequestRecord, Standing, load_point_figures, report, verdict,
+};
+use dyno_measure::run::{RunKind, RunStatus};
+use dyno_measure::search::Search;
+use dyno_measure::sidecar::{BegunLoadPoint, Sidecar};
+use dyno_measure::words::{count, grouped};
+use dyno_simulate::engine::EngineSettings;
+use dyno_simulate::memory::MemoryFit;
+use dyno_simulate::scenario::{Note, Simulation};
+use dyno_simulate::{Profiles, Scenario, SimulationError, Simulator, profile};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::layout::{LayoutError, SimulatedLayout, layout};
+use super::model::{ModelFailure, descriptor};
+use super::records::{Place, push, without_client};
+use super::workload::{Lengths, WorkloadFailure, source};
+use crate::domain::benchmark::BenchmarkSpec;
+use crate::domain::inventory::Node;
+use crate::engine::memory::gb;
+use crate::models::Roots;
+
+/// What is to be simulated.
+#[derive(Debug, Clone)]
+pub struct SimulatedRun {
+    pub run_id: Uuid,
+    pub spec: BenchmarkSpec,
+    /// The cluster's nodes as they are, or as they were last seen.
+    pub nodes: Vec<Node>,
+    /// Where model files may be read.
+    pub roots: Roots,
+    pub data_dir: PathBuf,
+}
+
+/// What a simulation came to.
+#[derive(Debug)]
+pub struct Simulated {
+    /// Provenance and status are the caller's to complete.
+    pub report: Report,
+    pub records: Vec<RequestRecord>,
+    /// What was assumed and found, sentences for the log.
+    pub lines: Vec<String>,
+    /// What of the simulation belongs into the report's provenance.
+    pub provenance: Map<String, Value>,
+}
+
+/// Why there is no answer; a sentence for people.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulationFailure {
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    #[error(transparent)]
+    Model(#[from] ModelFailure),
+    #[error(transparent)]
+    Workload(WorkloadFailure),
+    #[error("{0}")]
+    DoesNotFit(String),
+    #[error("Can't be simulated: {0}.")]
+    Simulation(SimulationError),
+    #[error("The simulation was stopped.")]
+    Stopped,
+}
+
+impl From<SimulationError> for SimulationFailure {
+    fn from(error: SimulationError) -> Self {
+        match error {
+            SimulationError::DoesNotFit(memory) => Self::DoesNotFit(does_not_fit(&memory)),
+            other => Self::Simulation(other),
+        }
+    }
+}
+
+impl From<WorkloadFailure> for SimulationFailure {
+    fn from(failure: WorkloadFailure) -> Self {
+        match failure {
+            WorkloadFailure::Simulation(error) => error.into(),
+            other => Self::Workload(other),
+        }
+    }
+}
+
+fn does_not_fit(memory: &MemoryFit) -> String {
+    let bytes = |bytes: f64| gb(bytes.max(0.0) as u64);
+    format!(
+        "The model does not fit: it needs {} on each device, {} are there: {} of weights, {} that the engine takes beside them and {} of KV cache for one request of {} tokens.",
+        bytes(memory.usable + memory.missing()),
+        bytes(memory.usable),
+        bytes(memory.weights),
+        bytes(memory.reserve),
+        bytes(memory.longest_request as f64 * memory.kv_bytes_per_token),
+        grouped(memory.longest_request),
+    )
+}
+
+/// The load points so far.
+#[derive(Debug, Default)]
+struct Progress {
+    records: Records,
+    /// Those that were begun, with what was planned for them.
+    begun: Vec<BegunLoadPoint>,
+    simulations: Vec<Simulation>,
+    /// When the last of them ended, ns.
+    clock: i64,
+    sent: u64,
+}
+
+/// Simulates a benchmark. `is_stopped` is asked before each load point. The same question gives the same answer, but for the run's
+/// id.
+///
+/// # Errors
+/// Why there is no answer.
+pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<Simulated, SimulationFailure> {
+    let spec = &asked.spec;
+    let layout = layout(&spec.serving, &spec.nodes, &asked.nodes)?;
+    let (model, model_source) = descriptor(&spec.model, &asked.roots, &asked.data_dir)?;
+    let defaults = EngineSettings::defaults(layout.engine, &layout.device, layout.tensor_parallel);
+    let settings = EngineSettings { max_sequences: defaults.max_sequences.min(layout.most_slots), ..defaults };
+    let scenario = Scenario {
+        model: &model,
+        device: &layout.device,
+        engine: layout.engine,
+        version: None,
+        precision: model.precision,
+        kv_precision: None,
+        tensor_parallel: layout.tensor_parallel,
+        replicas: layout.nodes.len() as u32,
+        settings: Some(settings),
+        kv_tokens: None,
+    };
+    let simulator = Simulator::new(scenario, &Profiles::published())?;
+    let plan = plan_of(asked, &layout);
+    let (lengths, of_lengths) = Lengths::read(&plan)?;
+    let prediction = prediction(&simulator);
+    let mut lines = vec![format!("Model {}: {} layers, {}, {model_source}.", model.name, model.layers, model.precision)];
+    lines.extend(layout.assumptions.iter().cloned());
+    lines.push(laid_out(&layout));
+    lines.extend(of_lengths.iter().cloned());
+    lines.push(standing(&prediction));
+
+    let mut progress = Progress::new(&plan, asked.run_id);
+    if let Some((variable, min, max)) = plan.search() {
+        let mut search = Search::new(variable, min, max);
+        while let Some(planned) = search.next().and_then(|load| plan.point_at(load)) {
+            let number = progress.begun.len() as u32;
+            progress.simulate(&simulator, &lengths, &plan, planned, &layout, is_stopped)?;
+            let begun = &progress.begun[number as usize];
+            search.answer(verdict(&load_point_figures(&progress.records, &plan, number, begun)));
+        }
+    } else {
+        for planned in plan.load_points.clone() {
+            progress.simulate(&simulator, &lengths, &plan, planned, &layout, is_stopped)?;
+        }
+    }
+    let notes: Vec<String> = of_lengths.into_iter().chain(notes(&progress.simulations)).collect();
+    lines.extend(progress.lines());
+    lines.extend(notes.iter().filter(|note| !lines.contains(note)).cloned().collect::<Vec<_>>());
+
+    let sidecar = Sidecar { self_check: None, points: progress.begun };
+    let circumstances = Circumstances { sidecar, notes, ..Circumstances::default() };
+    let mut report = report(&progress.records, &plan, circumstances);
+    without_client(&mut report);
+    report.kind = RunKind::Simulated;
+    report.status = if report.summary.successful_requests > 0 { RunStatus::Succeeded } else { RunStatus::Failed };
+    report.prediction = Some(prediction);
+    let records = (0..progress.records.rows.len()).map(|index| progress.records.record(index)).collect();
+    let provenance = provenance(&plan, &model, &layout, &settings, &progress.simulations);
+    Ok(Simulated { report, records, lines, provenance })
+}
+
+/// The plan of a measured run of the same load, but for whom it asks: a copy's node for each endpoint.
+fn plan_of(asked: &SimulatedRun, layout: &SimulatedLayout) -> Plan {
+    let endpoint = |node: &String| PlanEndpoint { node: node.clone(), base_url: String::new(), metrics: None };
+    Plan {
+        run_id: asked.run_id,
+        endpoints: layout.nodes.iter().map(endpoint).collect(),
+        ..Plan::of_load(&asked.spec.load, source(&asked.spec, &asked.data_dir))
+    }
+}
+
+impl Progress {
+    fn new(plan: &Plan, run: Uuid) -> Self {
+        let mut nodes: Vec<String> = Vec::new();
+        for endpoint in &plan.endpoints {
+            if !nodes.contains(&endpoint.node) {
+                nodes.push(endpoint.node.clone());
+            }
+        }
+        let records = Records { nodes, id_prefix: run.simple().to_string(), ..Records::default() };
+        Self { records, ..Self::default() }
+    }
+
+    fn simulate(
+        &mut self,
+        simulator: &Simulator<'_>,
+        lengths: &Lengths,
+        plan: &Plan,
+        planned: PlannedLoad,
+        layout: &SimulatedLayout,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<(), SimulationFailure> {
+        if is_stopped() {
+            return Err(SimulationFailure::Stopped);
+        }
+        let number = self.begun.len() as u32;
+        self.begun.push(BegunLoadPoint { planned, ended_early: false });
+        // Of a search, the load points that it came to.
+        let load_points = self.begun.iter().map(|begun| begun.planned.clone()).collect();
+        let so_far = Plan { load_points, ..plan.clone() };
+        let simulation = lengths.simulate(simulator, &so_far, number, self.sent)?;
+        let outcome = &simulation.outcome;
+        // Copies that outnumber what may be in flight stay idle.
+        let busy = layout.nodes.len().min(so_far.load_points[number as usize].cap().max(1) as usize);
+        let index = |node: &String| self.records.nodes.iter().position(|known| known == node).unwrap_or(0) as u16;
+        let copies: Vec<u16> = layout.nodes.iter().take(busy).map(index).collect();
+        self.sent += outcome.samples.len() as u64 + u64::from(outcome.dropped) + u64::from(outcome.too_long);
+        let place = Place { load_point: number, begin: self.clock, copies: &copies };
+        self.clock = push(&mut self.records, outcome, &place);
+        self.simulations.push(simulation);
+        Ok(())
+    }
+
+    /// What each load point came to, a sentence each.
+    fn lines(&self) -> Vec<String> {
+        let of = |(number, (begun, simulation)): (usize, (&BegunLoadPoint, &Simulation))| {
+            let outcome = &simulation.outcome;
+            let load = begun.planned.load.offered().map_or_else(|| "the trace".to_owned(), |load| load.words());
+            format!(
+                "Load point {}, {load}: {} in {:.1} s of simulated time, {:.0} output tokens/s, {}.",
+                number + 1,
+                count(outcome.samples.len() as u64, "request"),
+                outcome.duration_s,
+                outcome.output_throughput,
+                bound(outcome.bound),
+            )
+        };
+        self.begun.iter().zip(&self.simulations).enumerate().map(of).collect()
+    }
+}
+
+fn bound(bound: dyno_simulate::step::Bound) -> &'static str {
+    use dyno_simulate::step::Bound;
+    match bound {
+        Bound::Compute => "bound by arithmetic",
+        Bound::Bandwidth => "bound by memory bandwidth",
+        Bound::Communication => "bound by communication between devices",
+        Bound::Overhead => "bound by the engine's overhead",
+    }
+}
+
+fn laid_out(layout: &SimulatedLayout) -> String {
+    let replicas = count(layout.nodes.len() as u64, "replica");
+    format!("Engine {}, {replicas} of the model, each on {}.", layout.engine, count(layout.tensor_parallel.into(), "device"))
+}
+
+fn standing(prediction: &Prediction) -> String {
+    match prediction.error_words() {
+        Some(error) => format!("{}; {error}.", prediction.standing_words()),
+        None => format!("{}.", prediction.standing_words()),
+    }
+}
+
+fn prediction(simulator: &Simulator<'_>) -> Prediction {
+    let found = simulator.prediction();
+    let bar = &found.error_pct;
+    let is_assumed = simulator.notes().iter().any(|note| matches!(note, Note::BorrowedFactors { .. } | Note::GenericFactors));
+    Prediction {
+        standing: match found.standing {
+            profile::Standing::Prior => Standing::Prior,
+            profile::Standing::Calibrated => Standing::Calibrated,
+        },
+        runs: found.runs,
+        error_pct: PredictionError { ttft_ms: Some(bar.ttft), tpot_ms: Some(bar.tpot), e2el_ms: Some(bar.e2el) },
+        is_assumed,
+    }
+}
+
+/// What the simulator says of its load points, each once; with its load point where several differ.
+fn notes(simulations: &[Simulation]) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    for (number, simulation) in simulations.iter().enumerate() {
+        for note in &simulation.notes {
+            let of_load = matches!(note, Note::TooLong { .. } | Note::Preempted { .. });
+            let of = if of_load && simulations.len() > 1 { format!(" (load point {})", number + 1) } else { String::new() };
+            let text = format!("{}{of}.", dyno_measure::words::capital(&note.to_string()));
+            if !notes.contains(&text) {
+                notes.push(text);
+            }
+        }
+    }
+    notes
+}
+
+fn provenance(
+    plan: &Plan,
+    model: &dyno_simulate::ModelDescriptor,
+    layout: &SimulatedLayout,
+    settings: &EngineSettings,
+    simulations: &[Simulation],
+) -> Map<String, Value> {
+    let points: Vec<Value> = simulations
+        .iter()
+        .map(|simulation| {
+            let outcome = &simulation.outcome;
+            json!({
+                "bound": outcome.bound, "seconds_by_operator": outcome.time, "steps": outcome.steps,
+                "kv_cache_share": outcome.kv_share, "preemptions": outcome.preemptions,
+            })
+        })
+        .collect();
+    let mut known = Map::new();
+    known.insert("seed".to_owned(), json!(plan.seed));
+    known.insert("serving_devices".to_owned(), json!(layout.serving_devices));
+    known.insert(
+        "simulation".to_owned(),
+        json!({
+            "model": model, "device": layout.device, "engine": layout.engine, "engine_settings": settings,
+            "tensor_parallel": layout.tensor_parallel, "replicas": layout.nodes.len(),
+            "memory": simulations.first().map(|simulation| simulation.outcome.memory), "load_points": points,
+        }),
+    );
+    known
+}

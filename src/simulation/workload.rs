@@ -1,0 +1,172 @@
+//! What a plan asks of the simulated engine: the requests that the load generator would send, with their lengths and arrivals.
+
+use dyno_load::tokens::{Tokens, estimate};
+use dyno_load::workload::{Dataset, Listed, Played, PromptId, WorkloadError, listed};
+use dyno_measure::arrivals::Arrivals;
+use dyno_measure::plan::{DatasetFile, Load, Plan, Source, Workload as Planned};
+use dyno_simulate::planned::{PlanError, simulate_plan};
+use dyno_simulate::scenario::Simulation;
+use dyno_simulate::workload::{Load as Offered, Request, Workload};
+use dyno_simulate::{SimulationError, Simulator};
+
+use crate::domain::benchmark::{BenchmarkSpec, EvalWith};
+use crate::domain::inventory::Dataset as KeptDataset;
+
+/// Requests of a load point, at most.
+const MOST_REQUESTS: usize = 1 << 20;
+/// Tokens that a chat's template adds to each message, about.
+const TEMPLATE_TOKENS: u32 = 8;
+
+/// Why a load can't be simulated; a sentence for people.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkloadFailure {
+    #[error(transparent)]
+    Unreadable(#[from] WorkloadError),
+    #[error("More than {MOST_REQUESTS} requests in a load point are not simulated.")]
+    TooManyRequests,
+    #[error(transparent)]
+    Simulation(#[from] SimulationError),
+    #[error("The load can't be simulated: {0}.")]
+    Plan(PlanError),
+}
+
+impl From<PlanError> for WorkloadFailure {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Simulation(error) => Self::Simulation(error),
+            PlanError::TooManyRequests => Self::TooManyRequests,
+            other => Self::Plan(other),
+        }
+    }
+}
+
+/// Where lengths come from.
+pub(super) enum Lengths {
+    /// From the plan's seed.
+    Drawn,
+    /// From the rows of datasets.
+    Rows(Dataset),
+    /// From a trace, arrivals too.
+    Trace(Vec<Listed>),
+}
+
+/// The plan's source of prompts: the datasets where they are kept.
+pub(super) fn source(spec: &BenchmarkSpec, data_dir: &std::path::Path) -> Source {
+    if spec.load.eval_with == EvalWith::Configuration {
+        return Source::Synthetic;
+    }
+    let file = |dataset: &KeptDataset| DatasetFile {
+        path: dyno_datasets::path_of(data_dir, dataset.id),
+        id: dataset.id,
+        name: dataset.name.clone(),
+        sha256: Some(dataset.sha256.clone()),
+        notes: dyno_datasets::notes(&dataset.left_out, dataset.replaced, dataset.samples, &dataset.name),
+    };
+    match spec.datasets.iter().find(|dataset| dataset.format.is_trace()) {
+        Some(trace) => {
+            let context_tokens = spec.model.facts.as_ref().and_then(|facts| facts.context_length);
+            Source::Trace { file: file(trace), context_tokens }
+        }
+        None => Source::Datasets(spec.datasets.iter().map(file).collect()),
+    }
+}
+
+impl Lengths {
+    /// Reads what the plan's lengths come from; with sentences about what was assumed.
+    pub fn read(plan: &Plan) -> Result<(Self, Vec<String>), WorkloadFailure> {
+        match &plan.workload {
+            Planned::Synthetic { shared_prefix, .. } => {
+                let shared = (*shared_prefix > 0.0)
+                    .then(|| "A prefix cache is not simulated: shared prompts are computed each time.".to_owned());
+                Ok((Self::Drawn, shared.into_iter().collect()))
+            }
+            Planned::Dataset { files, max_output_tokens, .. } => {
+                let (rows, mut notes) = Dataset::read(files, *max_output_tokens, plan.seed, None, &mut Tokens::Estimate)?;
+                notes.push(
+                    "Prompts' lengths are estimates, four characters a token; answers are as long as their limits.".to_owned(),
+                );
+                notes.extend(files.iter().flat_map(|file| file.notes.clone()));
+                Ok((Self::Rows(rows), notes))
+            }
+            Planned::Trace { file, max_output_tokens, context_tokens } => {
+                let time_scale = match plan.load_points.first().map(|point| &point.load) {
+                    Some(Load::Trace { time_scale, .. }) => *time_scale,
+                    _ => 1.0,
+                };
+                let played = Played {
+                    time_scale,
+                    max_output_tokens: *max_output_tokens,
+                    context_tokens: *context_tokens,
+                    embeddings: false,
+                };
+                let (rows, mut notes) = listed(file, played)?;
+                notes.push("A prefix cache is not simulated: what the trace's prompts share is computed each time.".to_owned());
+                Ok((Self::Trace(rows), notes))
+            }
+        }
+    }
+
+    /// Simulates the plan's load point; `earlier` requests were sent in those before it.
+    pub fn simulate(
+        &self,
+        simulator: &Simulator<'_>,
+        plan: &Plan,
+        number: u32,
+        earlier: u64,
+    ) -> Result<Simulation, WorkloadFailure> {
+        let Some(point) = plan.load_points.get(number as usize) else {
+            return Err(PlanError::NoLoadPoint(number).into());
+        };
+        if point.requests().is_some_and(|count| count as usize > MOST_REQUESTS) {
+            return Err(WorkloadFailure::TooManyRequests);
+        }
+        let request = |place: usize| match self {
+            Self::Drawn => None,
+            Self::Rows(rows) => {
+                let row = rows.row(PromptId { warmup: false, number: earlier + place as u64 });
+                let input = row.messages().iter().map(|message| estimate(&message.content).saturating_add(TEMPLATE_TOKENS));
+                Some((input.fold(0, u32::saturating_add), row.output_limit, 0.0))
+            }
+            Self::Trace(rows) => rows.get(place).map(|row| (row.input, row.output, row.at as f64 / 1e9)),
+        };
+        let workload = |count: usize| {
+            let (load, mut arrivals) = match point.load {
+                Load::Closed { concurrency } => (Offered::Closed { concurrency, ramp: plan.ramp_of(concurrency) }, None),
+                Load::Rate { rate, process, burstiness, max_in_flight } => {
+                    let arrivals = Arrivals::new(rate, process, burstiness, plan.arrivals_seed(number));
+                    (Offered::Open { max_in_flight: Some(max_in_flight) }, Some(arrivals))
+                }
+                Load::Trace { max_in_flight, .. } => (Offered::Open { max_in_flight: Some(max_in_flight) }, None),
+            };
+            let requests = (0..count).map_while(request).map(|(input, output, listed)| {
+                let arrival = arrivals.as_mut().map_or(listed, |arrivals| {
+                    let at = arrivals.peek() as f64 / 1e9;
+                    arrivals.advance();
+                    at
+                });
+                Request { arrival, input, output }
+            });
+            Workload { requests: requests.collect(), load, warmup: 0, until: point.duration_s }
+        };
+        match (self, point.requests()) {
+            (Self::Drawn, _) => Ok(simulate_plan(simulator, plan, number)?),
+            (Self::Trace(rows), count) => {
+                let count = count.filter(|_| point.num_requests.is_some()).map_or(rows.len(), |count| count as usize);
+                Ok(simulator.run(&workload(count))?)
+            }
+            (Self::Rows(_), Some(count)) => Ok(simulator.run(&workload(count as usize))?),
+            (Self::Rows(_), None) => {
+                // How many are sent by the end is not known before.
+                let counts =
+                    std::iter::successors(Some(1_024), |count| Some(count * 4)).take_while(|count| *count <= MOST_REQUESTS);
+                for count in counts {
+                    let simulation = simulator.run(&workload(count))?;
+                    if !simulation.outcome.ran_out {
+                        return Ok(simulation);
+                    }
+                }
+                Err(WorkloadFailure::TooManyRequests)
+            }
+        }
+    }
+}
