@@ -211,7 +211,7 @@ mod on_server {
         let Some(model) = chosen.model.as_ref().filter(|model| !model.is_cloud()) else { return Ok(Vec::new()) };
         let Some(engine) = steps.serving.engine.or_else(|| default_engine(model)) else { return Ok(Vec::new()) };
         let refused = |sentence: String| vec![MemoryFit { fits: false, sentence }];
-        let demand = match demand(&app.config.data_dir, &steps.load, &chosen.datasets).await {
+        let demand = match demand(app, &steps.load, &chosen.datasets).await {
             Ok(demand) => demand,
             Err(error) => return Ok(refused(error.to_string())),
         };
