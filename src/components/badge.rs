@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 
 use super::icon::{Icon, IconName};
-use crate::domain::run::{RunKind, RunStatus, StageStatus};
+use crate::domain::run::StageStatus;
+use dyno_measure::run::{RunKind, RunStatus};
 
 /// The colour family of a badge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

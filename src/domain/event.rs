@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use dyno_measure::events::{LogLevel, Progress};
+use dyno_measure::events::{LogLevel, Progress};
 
-use super::run::{RunStatus, Stage, StageId};
+use super::run::{Stage, StageId};
+use dyno_measure::run::RunStatus;
 
 /// One event of a run: `seq` rises by one, and is the server-sent event's id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

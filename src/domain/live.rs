@@ -5,11 +5,13 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{LogLevel, LogLine, Progress, RunEvent};
-use super::report::{Distribution, LoadPoint, Report};
-use super::run::{Run, RunStatus, Stage, StageId, StageStatus};
+use super::event::{LogLine, RunEvent};
+use super::run::{Run, Stage, StageId, StageStatus};
+use dyno_measure::events::{LogLevel, Progress};
 use dyno_measure::live_figures::{Latencies, Percentiles};
 use dyno_measure::load::OfferedLoad;
+use dyno_measure::report::{Distribution, LoadPoint, Report};
+use dyno_measure::run::RunStatus;
 
 /// Lines of a stage's log that are kept on the page.
 pub const LOG_LINES: usize = 1000;
@@ -230,8 +232,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::super::event::RunEnd;
-    use super::super::run::RunKind;
     use super::*;
+    use dyno_measure::run::RunKind;
 
     fn run() -> LiveRun {
         LiveRun::new(Run {

@@ -4,8 +4,9 @@
 use super::devices::{DealError, Share, deal};
 use super::memory::{self, Need, Shortfall};
 use super::recipes::Recipe;
-use crate::domain::benchmark::{Endpoint, EvalWith, LoadSpec, NodeChoice, Serving};
+use crate::domain::benchmark::{NodeChoice, Serving};
 use crate::domain::inventory::{ModelFacts, Node};
+use dyno_measure::load::{Endpoint, EvalWith, LoadSpec};
 use dyno_measure::plan::{PlannedLoad, load_points};
 use dyno_measure::words::grouped;
 

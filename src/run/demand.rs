@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::plan::is_trace;
-use crate::domain::benchmark::{EvalWith, LoadSpec};
-use crate::domain::inventory::{Dataset, DatasetRow, TraceRow};
+use crate::domain::dataset::Dataset;
 use crate::engine::fit::Demand;
 use crate::state::{AppState, RowCounting};
+use dyno_measure::dataset::{DatasetRow, TraceRow};
+use dyno_measure::load::{EvalWith, LoadSpec};
 
 /// Output limit of a dataset's row without reference.
 pub(super) const DEFAULT_OUTPUT: u32 = 256;

@@ -7,10 +7,12 @@ use uuid::Uuid;
 
 use super::executor::Placement;
 use crate::credentials::AddressPolicy;
-use crate::domain::benchmark::{BenchmarkSpec, Endpoint, EvalWith, LoadSpec};
-use crate::domain::inventory::{Dataset, ModelSource};
+use crate::domain::benchmark::BenchmarkSpec;
+use crate::domain::dataset::Dataset;
+use crate::domain::inventory::ModelSource;
 use crate::domain::provider::ProviderId;
 use crate::engine::Launch;
+use dyno_measure::load::{Endpoint, EvalWith, LoadSpec};
 use dyno_measure::plan::{
     DatasetFile, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, Source, TokenizerChoice, Workload,
 };
@@ -59,7 +61,7 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
             let endpoint = PlanEndpoint { node: node.unwrap_or_default(), base_url: base_url.clone(), metrics };
             (vec![endpoint], model.clone(), auth, preset.token_limit)
         }
-        _ => (Vec::new(), String::new(), None, crate::domain::provider::TokenLimitField::MaxTokens),
+        _ => (Vec::new(), String::new(), None, dyno_measure::plan::TokenLimitField::MaxTokens),
     };
     let longest_output = load.max_output_tokens.unwrap_or(super::demand::DEFAULT_OUTPUT);
     Plan {
@@ -185,7 +187,7 @@ mod tests {
         plan.check().unwrap();
         assert!(!plan.ignore_eos);
         assert!(plan.address_policy.is_some() && plan.endpoints[0].metrics.is_none());
-        assert_eq!(plan.token_limit, crate::domain::provider::TokenLimitField::MaxCompletionTokens);
+        assert_eq!(plan.token_limit, dyno_measure::plan::TokenLimitField::MaxCompletionTokens);
         assert_eq!(plan.auth.as_ref().unwrap().api_key_env, SECRET_ENV);
         assert_eq!((plan.endpoints[0].node.as_str(), plan.model.as_str()), ("n", "gpt"));
         assert!(matches!(plan.load_points[0].load, Load::Rate { max_in_flight: 8, .. }));

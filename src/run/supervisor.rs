@@ -15,9 +15,10 @@ use super::event_mapper::change;
 use super::executor::{Cursor, ExecutorError, Executors};
 use super::run_executor::{RunExecutor, early_end, nothing_to_clean_up};
 use super::text;
-use crate::domain::run::{RunKind, RunStatus, StageStatus};
+use crate::domain::run::StageStatus;
 use crate::state::{AppState as App, RunNotifier};
 use crate::store::{OpenRun, RunUpdate, StoreError};
+use dyno_measure::run::{RunKind, RunStatus};
 
 /// How often runs are looked at and claims renewed when nobody woke the supervisor.
 const POLL: Duration = Duration::from_secs(5);

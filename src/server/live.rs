@@ -21,10 +21,11 @@ use crate::components::badge::{run_look, stage_look};
 use crate::domain::live::{Change, LOG_LINES, LiveRun};
 use crate::domain::live_status::Announcer;
 use crate::domain::problem::Problem;
-use crate::domain::run::{RunStatus, StageId};
+use crate::domain::run::StageId;
 use crate::domain::user::Actor;
 use crate::pages::live::{ACTIONS, CHARTS, LOADS, PROGRESS, Parts, STAGES, STANDING, STATE, log};
 use crate::state::AppState;
+use dyno_measure::run::RunStatus;
 
 /// How long changes are gathered before they are drawn: figures follow about once a second.
 const GATHER: Duration = Duration::from_millis(700);

@@ -14,10 +14,10 @@ use super::connections::{self, Limits};
 use super::router::{PageRoutes, router};
 use crate::api::calls::{account, seed};
 use crate::auth::session::SESSION_IDLE;
-use crate::domain::run::RunStatus;
 use crate::run::Supervisor;
 use crate::state::{AppState, Config, ConfigError, OpenError, ServeArgs};
 use crate::store::{Store, StoreError};
+use dyno_measure::run::RunStatus;
 
 /// How long open requests may take after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(8);

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 pub(super) const CONVERSATION_KEYS: [&str; 3] = ["conversations", "messages", "conversation"];
 pub(super) const PROMPT_KEYS: [&str; 5] = ["prompt", "question", "text", "input", "query"];
-pub(super) const REFERENCE_KEYS: [&str; 7] = ["output", "response", "answer", "completion", "reference", "target", "expected_output"];
+pub(super) const REFERENCE_KEYS: [&str; 7] =
+    ["output", "response", "answer", "completion", "reference", "target", "expected_output"];
 
 /// Fields within which a row stands: a request of a batch file (OpenAI's, Anthropic's), a row as a viewer gives it.
 pub(super) const ENVELOPES: [&str; 3] = ["body", "params", "row"];

@@ -6,9 +6,10 @@ use server_fn::codec::{MultipartData, MultipartFormData};
 
 use super::CallError;
 use super::lists::Owned;
+use crate::domain::dataset::Dataset;
 use crate::domain::form::Flash;
-use crate::domain::inventory::{Dataset, DatasetRow, TraceRow};
 use crate::domain::list::{ListQuery, Page};
+use dyno_measure::dataset::{DatasetRow, TraceRow};
 
 #[cfg(feature = "ssr")]
 use super::{forms, idempotency, lists};

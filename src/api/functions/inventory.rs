@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::inventory::{Cluster, ClusterRow, Credential, Dataset, EngineAvailability, Model, Node};
+use crate::domain::dataset::Dataset;
+use crate::domain::inventory::{Cluster, ClusterRow, Credential, EngineAvailability, Model, Node};
 
 /// What a draft's ids stand for; absent where nothing is chosen, or where it is gone.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -77,9 +78,10 @@ mod on_server {
 
     use super::{Choices, Chosen, MemoryFit, Outlook};
     use crate::api::calls;
-    use crate::domain::benchmark::{EvalWith, NodeChoice};
+    use crate::domain::benchmark::NodeChoice;
+    use crate::domain::dataset::Dataset;
     use crate::domain::form::Flash;
-    use crate::domain::inventory::{Dataset, Node};
+    use crate::domain::inventory::Node;
     use crate::domain::list::ListQuery;
     use crate::domain::problem::{Problem, ProblemKind};
     use crate::domain::user::Actor;
@@ -89,6 +91,7 @@ mod on_server {
     use crate::engine::recipe;
     use crate::run::demand::demand;
     use crate::state::AppState;
+    use dyno_measure::load::EvalWith;
 
     /// Rows of a list of choices: more are found by searching.
     const MOST_CHOICES: u32 = 200;

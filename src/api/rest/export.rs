@@ -13,9 +13,9 @@ use uuid::Uuid;
 use crate::api::calls;
 use crate::domain::list::Page;
 use crate::domain::problem::Problem;
-use crate::domain::report::RequestRecord;
 use crate::domain::user::Actor;
 use crate::state::AppState;
+use dyno_measure::report::RequestRecord;
 
 /// Records that are read at once.
 const PIECE: u32 = 1_000;
@@ -201,7 +201,7 @@ fn csv_line(cells: &[String]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::report::Phase;
+    use dyno_measure::report::Phase;
 
     fn record() -> RequestRecord {
         serde_json::from_value(serde_json::json!({

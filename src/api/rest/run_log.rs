@@ -14,9 +14,10 @@ use uuid::Uuid;
 use super::Path;
 use crate::api::calls;
 use crate::auth::SignedIn;
-use crate::domain::event::{LogLevel, RunEvent, StoredEvent};
+use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::problem::Problem;
 use crate::state::AppState;
+use dyno_measure::events::LogLevel;
 
 /// Events that are read at once.
 const PIECE: u32 = 2_000;
@@ -83,8 +84,9 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::domain::event::{LogLine, Progress};
+    use crate::domain::event::LogLine;
     use crate::domain::run::StageId;
+    use dyno_measure::events::Progress;
 
     #[test]
     fn only_log_lines_are_written() {

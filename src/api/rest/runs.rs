@@ -15,10 +15,10 @@ use crate::api::calls;
 use crate::auth::{Caller, SignedIn, session};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
-use crate::domain::report::Report;
 use crate::domain::run::{Run, RunRow};
 use crate::state::AppState;
 use dyno_measure::plan::Plan;
+use dyno_measure::report::Report;
 
 /// Events that are read at once.
 const EVENTS: u32 = 500;

@@ -6,7 +6,7 @@ use super::drawing::{Axis, Drawing, NARROW, Size, WIDE};
 use super::scale::{Kind, nice_log_bounds};
 use super::{Cell, Chart, Table, capital};
 use crate::components::number::{figure, grouped};
-use crate::domain::report::Histogram;
+use dyno_measure::report::Histogram;
 
 /// The chart of a histogram.
 ///

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{DeviceType, ModelFormat, NodeUsage};
 use crate::engine::devices::tests::device;
 use crate::engine::recipe;

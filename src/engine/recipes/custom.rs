@@ -1,7 +1,7 @@
 //! An own command: an administrator's list of arguments with places to fill in. It must serve an OpenAI-compatible API.
 
 use super::{Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, visible_devices};
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::ModelFormat;
 
 pub(super) struct Custom;

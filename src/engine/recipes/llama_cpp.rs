@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::ModelFormat;
 
 /// The package that carries llama.cpp's server, at the version that was tried.

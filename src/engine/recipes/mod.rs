@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use self::find::ProgramVersions;
 use super::devices::Share;
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{DeviceType, EngineAvailability, ModelFormat};
 
 pub use llama_cpp::{WHEEL as LLAMA_CPP_WHEEL, venv as llama_cpp_venv};

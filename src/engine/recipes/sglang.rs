@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{DeviceType, ModelFormat};
 
 pub(super) struct Sglang;

@@ -1,7 +1,7 @@
 //! Hugging Face's Text Generation Inference: `text-generation-launcher` on the PATH, or where `DYNO_TGI` says.
 
 use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::ModelFormat;
 
 pub(super) struct Tgi;

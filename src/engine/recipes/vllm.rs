@@ -1,7 +1,7 @@
 //! vLLM: `vllm` on the PATH, or where `DYNO_VLLM` says.
 
 use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{DeviceType, ModelFormat};
 
 pub(super) struct Vllm;

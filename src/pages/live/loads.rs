@@ -5,13 +5,12 @@ use leptos::prelude::*;
 use crate::components::icon::{Icon, IconName};
 use crate::components::number::{figure, grouped, percent};
 use crate::components::table::{Column, DataTable};
-use crate::domain::benchmark::Slo;
-use crate::domain::event::Progress;
 use crate::domain::live::LiveRun;
-use crate::domain::report::Phase;
-use crate::domain::slo::LimitedLatency;
+use dyno_measure::events::Progress;
+use dyno_measure::limits::LimitedLatency;
 use dyno_measure::live_figures::{FinishedLoadPoint, LimitOutcome, Upcoming};
-use dyno_measure::load::OfferedLoad;
+use dyno_measure::load::{OfferedLoad, Slo};
+use dyno_measure::report::Phase;
 use dyno_measure::words;
 
 /// The table; nothing where there is a single load.

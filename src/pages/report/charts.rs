@@ -6,9 +6,9 @@ use uuid::Uuid;
 use crate::components::charts::Chart;
 use crate::components::charts::Files;
 #[cfg(feature = "ssr")]
-use crate::domain::benchmark::Slo;
+use dyno_measure::load::Slo;
 #[cfg(feature = "ssr")]
-use crate::domain::report::Report;
+use dyno_measure::report::Report;
 
 /// Where the charts of a run's load point are.
 pub fn files(run: Uuid, point: usize) -> Files {

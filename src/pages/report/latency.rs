@@ -11,8 +11,8 @@ use crate::components::charts::{Chart, ChartFigure};
 use crate::components::metric::Term;
 use crate::components::number::{figure, grouped};
 use crate::components::table::{Column, DataTable};
-use crate::domain::metrics::{DRAWN, PERCENTILES, Shown, metric, percentile_name};
-use crate::domain::report::{Distribution, LoadPointSeries, Report, Summary};
+use dyno_measure::metrics::{DRAWN, PERCENTILES, Shown, metric, percentile_name};
+use dyno_measure::report::{Distribution, LoadPointSeries, Report, Summary};
 
 /// The rows of the table, where there are samples.
 const ROWS: [&str; 9] = [

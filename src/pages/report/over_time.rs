@@ -8,9 +8,9 @@ use crate::components::charts::engine::panels;
 use crate::components::charts::over_time::{RunTime, latency, level};
 use crate::components::charts::{Chart, ChartFigure};
 use crate::components::number::grouped;
-use crate::domain::engine_metrics::{EngineQuantity, EngineSeries};
-use crate::domain::metrics::{DRAWN, metric};
-use crate::domain::report::{LoadPointSeries, Report};
+use dyno_measure::engine_metrics::{EngineQuantity, EngineSeries};
+use dyno_measure::metrics::{DRAWN, metric};
+use dyno_measure::report::{LoadPointSeries, Report};
 
 /// The charts over time of one load point.
 #[component]

@@ -5,8 +5,8 @@ use leptos::prelude::*;
 use super::section::Section;
 use super::verdict::offered;
 use crate::components::icon::{Icon, IconName};
-use crate::domain::report::{LoadPoint, Report};
 use dyno_measure::load::OfferedLoad;
+use dyno_measure::report::{LoadPoint, Report};
 
 /// The address of a load point's own figures.
 pub fn point_href(path: &str, point: usize, figures: bool) -> String {

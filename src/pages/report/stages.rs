@@ -7,10 +7,10 @@ use leptos::prelude::*;
 use super::section::Section;
 use crate::components::badge::StageBadge;
 use crate::components::number::count;
-use crate::domain::event::LogLevel;
 use crate::domain::live::{Line, LiveRun, StageLog};
 use crate::domain::run::StageStatus;
 use crate::pages::live::took;
+use dyno_measure::events::LogLevel;
 
 /// The stages of a run that ended.
 #[component]

@@ -11,11 +11,11 @@ use crate::components::charts::sweep::{Limit, against_load, capacity, pareto};
 use crate::components::charts::{Chart, ChartFigure};
 use crate::components::definition::{Definition, Definitions};
 use crate::components::metric::Term;
-use crate::domain::benchmark::Slo;
-use crate::domain::metrics::metric;
-use crate::domain::report::Report;
-use crate::domain::sweep::{Per, Sweep};
-use crate::domain::trust::SearchOutcome;
+use dyno_measure::load::Slo;
+use dyno_measure::metrics::metric;
+use dyno_measure::report::Report;
+use dyno_measure::sweep::{Per, Sweep};
+use dyno_measure::validity::SearchOutcome;
 
 /// The sweep; nothing where the report has a single load point and no search.
 #[component]

@@ -2,13 +2,12 @@
 
 use super::verdict::offered;
 use crate::components::number::{few_samples, figure};
-use crate::domain::benchmark::Slo;
-use crate::domain::metrics::{PERCENTILES, Shown, percentile_name};
-use crate::domain::report::{LoadPoint, Report, Summary};
-use crate::domain::run::RunStatus;
-use crate::domain::sweep::Sweep;
-use crate::domain::workflow::fields::join_words;
-use dyno_measure::load::LoadVariable;
+use dyno_measure::load::{LoadVariable, Slo};
+use dyno_measure::metrics::{PERCENTILES, Shown, percentile_name};
+use dyno_measure::report::{LoadPoint, Report, Summary};
+use dyno_measure::run::RunStatus;
+use dyno_measure::sweep::Sweep;
+use dyno_measure::words::join as join_words;
 
 /// The heading of a report: which load meets the limits and which does not; without limits, what the load came to.
 pub fn title(report: Option<&Report>, status: RunStatus, slo: Option<&Slo>) -> String {
@@ -108,7 +107,7 @@ fn alone(report: &Report, slo: Option<&Slo>, limits: &str) -> String {
         Some(true) => format!("{many} {} {limits}", verb(value, varied, "meet")),
         Some(false) => format!("{many} {} not meet {limits}", verb(value, varied, "do")),
         None => {
-            let need = slo.map_or(0, |slo| u64::from(crate::domain::slo::floor(slo.percentile)));
+            let need = slo.map_or(0, |slo| u64::from(dyno_measure::limits::floor(slo.percentile)));
             format!("{many}: {limits} can't be judged, {}", few_samples(point.summary.total_requests, need))
         }
     }

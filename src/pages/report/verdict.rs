@@ -10,14 +10,15 @@ use crate::components::button::LinkButton;
 use crate::components::number::{count, duration, figure, grouped, is_high, percent};
 use crate::components::time::moment;
 use crate::domain::benchmark::BenchmarkSpec;
-use crate::domain::report::{Distribution, LoadPoint, Report, Summary};
-use crate::domain::run::{Run, RunStatus};
-use crate::domain::sweep::Sweep;
-use crate::domain::workflow::fields::join_words;
+use crate::domain::run::Run;
 use crate::domain::workflow::sentence::load_words;
 use dyno_measure::load::OfferedLoad;
 use dyno_measure::plan::load_points;
+use dyno_measure::report::{Distribution, LoadPoint, Report, Summary};
+use dyno_measure::run::RunStatus;
+use dyno_measure::sweep::Sweep;
 use dyno_measure::words;
+use dyno_measure::words::join as join_words;
 
 /// What is to be thought of the run.
 #[component]

@@ -12,13 +12,11 @@ use crate::components::banner::{Banner, Notice};
 use crate::components::definition::{Definition, Definitions};
 use crate::components::number::{count, grouped};
 use crate::components::tag::Tags;
-use crate::domain::benchmark::{EvalWith, LoadSpec};
-use crate::domain::workflow::sentence::{
-    all_requests, duration, limits, load_words, option_rows, requests_of_each, whole_sentence,
-};
+use crate::domain::workflow::sentence::{all_requests, limits, load_words, option_rows, requests_of_each, whole_sentence};
 use crate::domain::workflow::{Page, WorkflowSteps};
 use dyno_measure::load::options::Kind;
-use dyno_measure::words::capital;
+use dyno_measure::load::{EvalWith, LoadSpec};
+use dyno_measure::words::{about as duration, capital};
 
 /// Everything that will be run.
 #[component]

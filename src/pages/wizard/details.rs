@@ -6,8 +6,8 @@ use server_fn::ServerFn;
 use super::frame::{Frame, Place, StepForm};
 use crate::api::functions::workflows::SaveDetails;
 use crate::components::field::{Choice, ChoiceGroup, TextArea, TextField, Width};
-use crate::domain::benchmark::EvalWith;
 use crate::domain::workflow::step_form::FormRules;
+use dyno_measure::load::EvalWith;
 
 /// Name, tags, description, requests in flight, evaluation method.
 #[component]

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::files;
 use super::journal::{self, Entry};
 use super::tail::{Tail, last_lines};
-use crate::domain::report::{Report, RequestRecord};
 use crate::run::execution::{Event, ExecutionSpec};
 use crate::run::executor::{Batch, Collected, Cursor};
 use dyno_measure::events::{LoadEvent, LoadNews};
 use dyno_measure::plan::Plan;
+use dyno_measure::report::{Report, RequestRecord};
 
 /// How far journal and spool were read, bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

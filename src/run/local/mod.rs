@@ -30,10 +30,10 @@ use super::executor::{Batch, ClusterExecutor, Collected, Cursor, ExecutionState,
 use crate::credentials::{Outgoing, Secret};
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::inventory::EngineAvailability;
-use crate::domain::report::RequestRecord;
 use crate::engine::{self, Program, ProgramSearch, environment};
 use crate::state::AppState as App;
 use crate::store::Store;
+use dyno_measure::report::RequestRecord;
 
 pub(crate) use transfer::TransferError;
 

@@ -12,14 +12,14 @@ use super::super::plan::{self, PlanInputs};
 use super::super::{prepare, provenance};
 use super::{Halt, RunExecutor};
 use crate::credentials::{AddressPolicy, Secret};
-use crate::domain::benchmark::LoadSpec;
-use crate::domain::event::LogLevel;
 use crate::domain::inventory::{ModelFacts, ModelSource, Node};
 use crate::domain::run::{StageId, StageStatus};
 use crate::engine::fit::{Demand, FitInput, Layout, layout};
 use crate::engine::{Program, Recipe, recipe};
 use crate::state::SecretError;
 use crate::store::StoreError;
+use dyno_measure::events::LogLevel;
+use dyno_measure::load::LoadSpec;
 
 /// How often a transfer's progress is kept.
 const PROGRESS: Duration = Duration::from_secs(1);

@@ -12,8 +12,9 @@ use super::super::outcome::{self, End};
 use super::super::provenance;
 use super::{Halt, RunExecutor, close_stages};
 use crate::domain::event::{RunEnd, RunEvent};
-use crate::domain::run::{RunStatus, StageId, StageStatus};
+use crate::domain::run::{StageId, StageStatus};
 use crate::store::RunUpdate;
+use dyno_measure::run::RunStatus;
 
 /// How often is asked what was told.
 const POLL: Duration = Duration::from_millis(300);

@@ -1,9 +1,11 @@
 //! Runs: events, records, queue, cancel, the end, and what is left after each.
 
-use dyno::domain::event::{LogLevel, LogLine, Progress, RunEnd, RunEvent};
+use dyno::domain::event::{LogLine, RunEnd, RunEvent};
 use dyno::domain::list::ListQuery;
-use dyno::domain::run::{RunStatus, Stage, StageId, StageStatus};
+use dyno::domain::run::{Stage, StageId, StageStatus};
 use dyno::store::{RunUpdate, StoreError};
+use dyno_measure::events::{LogLevel, Progress};
+use dyno_measure::run::RunStatus;
 
 use super::samples::{at, kept_run, new_run, record, store};
 

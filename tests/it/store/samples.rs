@@ -1,12 +1,15 @@
 //! Objects to keep.
 
-use dyno::domain::benchmark::{Benchmark, BenchmarkSpec, EngineKind, EvalWith, LoadSpec, NodeChoice, Serving, Tag};
+use dyno::domain::benchmark::{Benchmark, BenchmarkSpec, NodeChoice, Serving, Tag};
+use dyno::domain::engine::EngineKind;
 use dyno::domain::inventory::{Credential, FileLocation, Model, ModelSource};
 use dyno::domain::provider::ProviderId;
-use dyno::domain::report::{Phase, RequestRecord};
-use dyno::domain::run::{Run, RunKind, RunStatus, Stage, StageId};
+use dyno::domain::run::{Run, Stage, StageId};
 use dyno::domain::user::{Actor, Role};
 use dyno::store::{NewRun, SealedCredential, Store, StoredWorkflow};
+use dyno_measure::load::{EvalWith, LoadSpec};
+use dyno_measure::report::{Phase, RequestRecord};
+use dyno_measure::run::{RunKind, RunStatus};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use uuid::Uuid;

@@ -12,7 +12,7 @@ use super::commands::{Failure, MODEL_BYTES, MODEL_FILE, MODEL_SHA256, MODEL_WHEE
 use super::error::TryItError;
 use crate::api::calls::workflows::run_workflow;
 use crate::api::calls::{clusters, models};
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{ClusterKind, FileLocation, Model, ModelSource};
 use crate::domain::list::ListQuery;
 use crate::domain::problem::Problem;

@@ -1,7 +1,7 @@
 //! Steps 7 and 8, and what is frozen.
 
 use super::*;
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::domain::workflow::tests::world::*;
 use crate::domain::workflow::{Refusal, freeze, needs_to_run, thaw};
 

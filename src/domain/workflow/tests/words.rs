@@ -1,12 +1,14 @@
 //! What people read.
 
 use super::*;
-use crate::domain::benchmark::LoadSpec;
-use crate::domain::inventory::{Dataset, TraceFacts};
-use crate::domain::workflow::fields::{grouped, labels, title};
-use crate::domain::workflow::sentence::{all_requests, amount_words, duration, load_words, whole_sentence};
+use crate::domain::dataset::Dataset;
+use crate::domain::workflow::fields::{labels, title};
+use crate::domain::workflow::sentence::{all_requests, amount_words, load_words, whole_sentence};
 use crate::domain::workflow::tests::world::*;
 use crate::domain::workflow::{Page, WorkflowAnswer, WorkflowRow, load_sentence, trace_sentence};
+use dyno_measure::dataset::TraceFacts;
+use dyno_measure::load::LoadSpec;
+use dyno_measure::words::{about as duration, grouped};
 
 fn load(step_2: serde_json::Value, concurrency: u32, eval_with: &str) -> LoadSpec {
     let mut wizard = Wizard::new();
