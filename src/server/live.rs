@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::api::calls::{benchmarks, runs};
 use crate::api::functions::runs::SNAPSHOTS;
 use crate::api::rest::{self, Path, Query, last_event_id};
-use crate::auth::{Caller, SignedIn, session};
+use crate::auth::{Caller, SignedIn, still_signed_in};
 use crate::components::badge::{run_look, stage_look};
 use crate::domain::live::{Change, LOG_LINES, LiveRun};
 use crate::domain::live_status::Announcer;
@@ -123,7 +123,7 @@ impl Follower {
         // Looked at before waiting: what came between the last look and now has changed `news` already.
         self.news.mark_unchanged();
         // The stream may have outlived its reader's session or token.
-        session::still_signed_in(&self.app, &self.actor, &self.caller).await.ok()?;
+        still_signed_in(&self.app, &self.actor, &self.caller).await.ok()?;
         let found = runs::events_after(&self.app, &self.actor, self.live.run.id, self.live.last_seq, EVENTS).await.ok()?;
         if found.is_empty() {
             rest::wait_for_news(&mut self.news, &self.app.shutdown).await?;

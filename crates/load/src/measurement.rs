@@ -26,7 +26,7 @@ use dyno_measure::address::AddressError;
 use dyno_measure::events::{LoadNews, Progress};
 use dyno_measure::plan::{Plan, PlannedLoad};
 use dyno_measure::records::Records;
-use dyno_measure::report::{Circumstances, TokenSource};
+use dyno_measure::report::{Circumstances, Note, TokenSource};
 use dyno_measure::sidecar::Sidecar;
 use dyno_measure::validity::SelfCheck;
 
@@ -103,7 +103,7 @@ pub(super) fn measure(
     };
     let told = tell.clone();
     let mut progress =
-        Progressing::new(plan.most_points(), Box::new(move |snapshot: Progress| told(LoadNews::Progress(snapshot))));
+        Progressing::new(plan.most_points(), Box::new(move |snapshot: Progress| told(LoadNews::Progress(Box::new(snapshot)))));
     let mut requests = Requests::new(plan, prompts);
     let asked_for_usage = requests.asks_for_usage();
     let mut driver = Driver::new(targets, limits, clock, records, &mut requests, &mut progress, file.as_mut())
@@ -175,7 +175,7 @@ pub(super) fn measure(
     if counted && let Some(file) = file.take() {
         file.rewrite(&records).map_err(MeasureError::RecordFile)?;
     }
-    circumstances.notes = notes;
+    circumstances.notes = notes.into_iter().map(Note::from).collect();
     circumstances.engine_metrics = metrics.series;
     Ok(Measured { records, ending, circumstances, tokens })
 }

@@ -5,6 +5,7 @@
 mod pass_over;
 #[cfg(feature = "ssr")]
 mod save;
+mod step_call;
 
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};

@@ -137,7 +137,7 @@ mod tests {
     use dyno_measure::run::RunStatus;
 
     fn progress(seq: i64) -> StoredEvent {
-        StoredEvent { seq, at: Timestamp::UNIX_EPOCH, event: RunEvent::Progress(dyno_measure::events::Progress::default()) }
+        StoredEvent { seq, at: Timestamp::UNIX_EPOCH, event: RunEvent::Progress(Box::default()) }
     }
 
     fn end(seq: i64) -> StoredEvent {

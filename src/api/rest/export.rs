@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::api::calls;
 use crate::domain::list::Page;
 use crate::domain::problem::Problem;
+use crate::domain::text::spreadsheet_cell;
 use crate::domain::user::Actor;
 use crate::state::AppState;
 use dyno_measure::report::RequestRecord;
@@ -185,8 +186,7 @@ fn line(record: &RequestRecord, trust: &Trust, format: Format) -> Vec<u8> {
 fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => spreadsheet_cell(text),
         Some(other) => other.to_string(),
     }
 }

@@ -86,7 +86,6 @@ mod tests {
     use super::*;
     use crate::domain::event::LogLine;
     use crate::domain::run::StageId;
-    use dyno_measure::events::Progress;
 
     #[test]
     fn only_log_lines_are_written() {
@@ -96,6 +95,6 @@ mod tests {
             line(&stored(RunEvent::Log(told))).as_deref(),
             Some("1970-01-01T00:00:00Z clean_up warning: the engine needed KILL\n")
         );
-        assert_eq!(line(&stored(RunEvent::Progress(Progress::default()))), None);
+        assert_eq!(line(&stored(RunEvent::Progress(Box::default()))), None);
     }
 }

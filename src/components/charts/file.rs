@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::drawing::{Drawing, Mark};
 use super::{Chart, key_mark};
+use crate::domain::text::spreadsheet_cell;
 
 /// The height of a line of the key, pixels.
 const KEY_LINE: f64 = 20.0;
@@ -98,9 +99,7 @@ pub fn csv_file(chart: &Chart) -> Vec<u8> {
     for row in &chart.table.rows {
         let cells = row.iter().map(|cell| match cell.value {
             Some(value) => value.to_string(),
-            // What a spreadsheet would run is text.
-            None if cell.text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{}", cell.text),
-            None => cell.text.clone(),
+            None => spreadsheet_cell(&cell.text),
         });
         let _ = writer.write_record(cells);
     }

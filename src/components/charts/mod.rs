@@ -18,6 +18,7 @@ use leptos::prelude::*;
 
 use crate::components::number::figure;
 use drawing::{Drawing, Mark};
+use dyno_measure::words::capital;
 
 /// A chart, ready to be shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -234,12 +235,6 @@ fn data_table(caption: String, table: Table) -> impl IntoView {
             </tbody>
         </table>
     }
-}
-
-/// A word at the beginning of a title.
-fn capital(word: &str) -> String {
-    let mut chars = word.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 #[cfg(test)]

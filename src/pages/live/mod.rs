@@ -26,7 +26,7 @@ use crate::pages::run_actions::{ActionRefused, CancelForm, CopyForm, RunAgainFor
 use dyno_measure::load::Slo;
 use dyno_measure::run::RunStatus;
 
-pub use stages::took;
+pub use stages::stage_entry;
 
 /// The id in a page's address.
 pub fn run_id() -> Memo<Option<Uuid>> {

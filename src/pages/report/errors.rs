@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::point::offered;
 use super::section::Section;
-use super::verdict::offered;
 use crate::components::number::{grouped, percent};
 use crate::components::table::{Column, DataTable};
 use dyno_measure::report::{ErrorClass, ErrorExample, Report};

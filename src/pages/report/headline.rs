@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::point::offered;
 use super::title::highest_decided;
-use super::verdict::offered;
 use crate::components::charts::sweep::Limit;
 use crate::components::icon::{Icon, IconName};
 use crate::components::metric::Term;

@@ -3,10 +3,10 @@
 use leptos::prelude::*;
 
 use super::few::Lacking;
+use super::point::offered;
 use super::point::point_href;
 use super::section::Section;
 use super::title::highest_decided;
-use super::verdict::offered;
 use crate::components::charts::sweep::Limit;
 use crate::components::icon::{Icon, IconName};
 use crate::components::number::{figure, grouped, is_high, percent};

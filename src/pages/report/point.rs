@@ -3,7 +3,6 @@
 use leptos::prelude::*;
 
 use super::section::Section;
-use super::verdict::offered;
 use crate::components::icon::{Icon, IconName};
 use dyno_measure::load::OfferedLoad;
 use dyno_measure::report::{LoadPoint, Report};
@@ -60,4 +59,9 @@ pub fn PointChoice(
         </Section>
     }
     .into_any()
+}
+
+/// A load point's offered load in words.
+pub fn offered(point: &LoadPoint) -> String {
+    point.offered().map_or_else(|| "its load".to_owned(), OfferedLoad::words)
 }

@@ -98,7 +98,7 @@ fn Outcome(search: SearchOutcome) -> impl IntoView {
     view! {
         <p class="load-sentence">{search.sentence}</p>
         <Definitions>
-            <Definition term="Looked between">{format!("{} and {}", super::title::load(search.min), loads(search.max, varied))}</Definition>
+            <Definition term="Looked between">{format!("{} and {}", dyno_measure::words::load(search.min), loads(search.max, varied))}</Definition>
             <Definition term="Largest load that met the limits">{load(search.meets_at, "none did")}</Definition>
             <Definition term="Least load above it that did not">
                 {load(search.fails_at, "none: the largest allowed load met them")}

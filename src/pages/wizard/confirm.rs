@@ -3,9 +3,10 @@
 use leptos::prelude::*;
 use server_fn::ServerFn;
 
-use super::frame::{Frame, Place, StepForm};
+use super::frame::{Frame, StepForm};
 use super::model::model_words;
 use super::nodes::kind_words;
+use super::place::Place;
 use crate::api::functions::inventory::{Choices, Outlook};
 use crate::api::functions::workflows::{SaveConfirmation, WizardView};
 use crate::components::banner::{Banner, Notice};

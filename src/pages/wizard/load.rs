@@ -4,10 +4,11 @@
 use leptos::prelude::*;
 use server_fn::ServerFn;
 
-use super::frame::{Frame, Place, StepForm};
+use super::frame::{Frame, StepForm};
 use super::load_fields::{Group, Part, options};
 use super::load_more::MoreOptions;
 use super::load_prompts::{Datasets, PromptLengths};
+use super::place::Place;
 use crate::api::functions::inventory::Choices;
 use crate::api::functions::workflows::{SaveLoad, WizardView};
 use crate::components::field::{Choice, ChoiceGroup, SelectField, TextField, Width};

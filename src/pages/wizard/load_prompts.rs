@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::frame::Place;
+use super::place::Place;
 use crate::api::functions::inventory::Choices;
 use crate::components::banner::Empty;
 use crate::components::button::{LinkButton, Look, Submit};

@@ -66,7 +66,7 @@ fn the_largest_concurrency_within_the_limits_is_found() {
     // a load that can no longer be within the limits is not carried on
     let over = report.load_points.iter().find(|point| point.concurrency == Some(6)).unwrap();
     assert!(over.summary.total_requests < 60, "{:?}", over.summary);
-    assert!(report.notes.iter().any(|note| note.contains("was ended after")), "{:?}", report.notes);
+    assert!(report.notes.iter().any(|note| note.text.contains("was ended after")), "{:?}", report.notes);
     assert_eq!(over.summary.error_rate, over.summary.failed_requests as f64 / over.summary.total_requests as f64);
 }
 
