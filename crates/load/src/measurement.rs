@@ -119,13 +119,14 @@ pub(super) fn measure(
     let mut points = LoadPointRunner::new(plan, &tokens, tell, sidecar);
     let priority = Priority::raise();
     let ending = points.run(&mut driver, &mut notes);
+    let precedence = priority.precedence();
     drop(priority);
     let sidecar = points.into_sidecar();
     let metrics = scraper.map(Scraper::end).unwrap_or_default();
     notes.extend(metrics.notes);
 
     let client = driver.health.figures(&driver.records, driver.reads(), driver.clock.largest_jump);
-    notes.extend(busy_machine(&client));
+    notes.extend(busy_machine(&client, precedence));
     let mut circumstances = Circumstances {
         invalid: invalid_reasons(&client),
         client,

@@ -50,7 +50,7 @@ impl Pace {
     /// a power of the concurrency, at most in proportion to it, and does not fall; with one known, requests take as long as
     /// they did there.
     pub fn at(&self, concurrency: f64) -> Option<f64> {
-        let [first, .., last] = self.known.as_slice() else {
+        let [first, _, ..] = self.known.as_slice() else {
             return self.known.first().map(|(known, per_s)| per_s * concurrency / known);
         };
         if concurrency <= first.0 {
@@ -59,7 +59,7 @@ impl Pace {
         let upper = self.known.iter().position(|(known, _)| *known >= concurrency).unwrap_or(self.known.len() - 1).max(1);
         let (low, high) = (self.known[upper - 1], self.known[upper]);
         let growth = ((high.1 / low.1).ln() / (high.0 / low.0).ln()).clamp(0.0, 1.0);
-        let from = if concurrency > last.0 { high } else { low };
+        let from = if concurrency >= high.0 { high } else { low };
         Some(from.1 * (concurrency / from.0).powf(growth))
     }
 }

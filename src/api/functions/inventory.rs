@@ -198,7 +198,7 @@ mod on_server {
             }
             outlook.runs_before = Some(before);
             if let Choices::Nodes { nodes, problem: None } = nodes(app, actor, cluster.id).await? {
-                outlook.memory = fit(app, steps, chosen, &nodes).await?;
+                outlook.memory = fit(app, steps, chosen, &nodes).await;
             }
             let engine = chosen.model.as_ref().and_then(|model| steps.serving.engine.or_else(|| default_engine(model)));
             if let Some(engine) = engine.filter(|_| chosen.model.as_ref().is_some_and(|model| !model.is_cloud())) {
@@ -210,13 +210,13 @@ mod on_server {
     }
 
     /// Whether the model fits the chosen nodes: what the run will be asked, too.
-    async fn fit(app: &AppState, steps: &WorkflowSteps, chosen: &Chosen, nodes: &[Node]) -> Result<Vec<MemoryFit>, Problem> {
-        let Some(model) = chosen.model.as_ref().filter(|model| !model.is_cloud()) else { return Ok(Vec::new()) };
-        let Some(engine) = steps.serving.engine.or_else(|| default_engine(model)) else { return Ok(Vec::new()) };
+    async fn fit(app: &AppState, steps: &WorkflowSteps, chosen: &Chosen, nodes: &[Node]) -> Vec<MemoryFit> {
+        let Some(model) = chosen.model.as_ref().filter(|model| !model.is_cloud()) else { return Vec::new() };
+        let Some(engine) = steps.serving.engine.or_else(|| default_engine(model)) else { return Vec::new() };
         let refused = |sentence: String| vec![MemoryFit { fits: false, sentence }];
         let demand = match demand(app, &steps.load, &chosen.datasets).await {
             Ok(demand) => demand,
-            Err(error) => return Ok(refused(error.to_string())),
+            Err(error) => return refused(error.to_string()),
         };
         let choices: Vec<NodeChoice> = steps.nodes.iter().map(ChosenNode::choice).collect();
         let input = FitInput {
@@ -229,12 +229,12 @@ mod on_server {
         };
         let layout = match layout(input) {
             Ok(layout) => layout,
-            Err(error) => return Ok(refused(error.to_string())),
+            Err(error) => return refused(error.to_string()),
         };
         let of_node = |memory: &NodeMemory| match memory.shortfall() {
             Some(shortfall) => MemoryFit { fits: false, sentence: shortfall.to_string() },
             None => MemoryFit { fits: true, sentence: memory.sentence() },
         };
-        Ok(layout.memory.iter().map(of_node).collect())
+        layout.memory.iter().map(of_node).collect()
     }
 }

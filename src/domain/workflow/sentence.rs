@@ -5,6 +5,7 @@ use dyno_measure::limits::floor;
 use dyno_measure::load::{
     Arrival, ArrivalProcess, EvalWith, LengthDistribution, LoadOption, LoadSpec, LoadVariable, OPTIONS, OfferedLoad,
 };
+use dyno_measure::search::Search;
 use dyno_measure::words::{about, capital, count, grouped, join, plain};
 
 /// The load in one sentence: "1,280 requests, 128 in flight, 512 tokens in and 128 out, about 4 minutes." `rows` is how
@@ -88,15 +89,17 @@ fn plan_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -> St
     }
 }
 
-/// "A search between 1 and 256 in flight, in at most 9 load points, for the largest load with p99 TTFT up to 450 ms"
+/// "A search between 1 and 256 in flight, in at most 11 load points, for the largest load with p99 TTFT up to 450 ms"
 fn search(load: &LoadSpec) -> Option<String> {
     let search = load.slo.as_ref()?.search.as_ref()?;
     let unit = variable(load).long_unit();
     let limits = limits(load).map(|limits| format!(" with {limits}")).unwrap_or_default();
+    let points = Search::new(variable(load), search.min, search.max).most_left();
     Some(format!(
-        "A search between {} and {} {unit}, in at most 9 load points, for the largest load{limits}",
+        "A search between {} and {} {unit}, in at most {}, for the largest load{limits}",
         plain(search.min),
-        plain(search.max)
+        plain(search.max),
+        count(points.into(), "load point")
     ))
 }
 

@@ -124,9 +124,10 @@ pub fn new_run(benchmark: &Benchmark, owner: &Actor, created_s: i64) -> NewRun {
     }
 }
 
-/// A benchmark with one run, both kept.
+/// A benchmark of the cluster `local` with one run, both kept.
 pub async fn kept_run(store: &Store, owner: &Actor, name: &str, created_s: i64) -> (Benchmark, Run) {
-    let benchmark = benchmark(owner, name, None);
+    let mut benchmark = benchmark(owner, name, None);
+    benchmark.spec.cluster_id = store.local_cluster(at(0)).await.unwrap().id;
     let draft = draft(owner, name);
     store.insert_workflow(&draft).await.unwrap();
     let run = new_run(&benchmark, owner, created_s);

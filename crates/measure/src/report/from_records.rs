@@ -62,7 +62,8 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
     }
     let search = search_of(plan, &load_points, circumstances.ended_early);
     let found = search.as_ref().and_then(|search| search.meets_at);
-    let best = load_points.iter().position(|point| found.is_some() && load_of(point) == found);
+    // of a load that was put on again, the second time: the first was chosen for what it came to
+    let best = load_points.iter().rposition(|point| found.is_some() && load_of(point) == found);
     let best = best.unwrap_or_else(|| best_of(&load_points));
     let summary = load_points.get(best).map(|point| point.summary.clone()).unwrap_or_default();
     let best_number = u32::try_from(best).unwrap_or(0);

@@ -130,7 +130,7 @@ fn the_load_in_one_sentence() {
             ),
             None,
             None,
-            "A search between 1 and 256 in flight, in at most 9 load points, for the largest load with p99 TTFT up to 450 ms and \
+            "A search between 1 and 256 in flight, in at most 11 load points, for the largest load with p99 TTFT up to 450 ms and \
              TPOT up to 40 ms, as many requests at each load as the percentile needs, 512 tokens in and 128 out. How long it \
              takes depends on how many loads have to be tried, and how fast the model answers.",
         ),
