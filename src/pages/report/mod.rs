@@ -32,6 +32,7 @@ use crate::components::menu::{DialogButton, Menu};
 use crate::components::metric::MetricTips;
 use crate::domain::report::Report;
 use crate::domain::run::RunKind;
+use crate::islands::ChartCursor;
 use crate::pages::live::{no_such_run, run_id};
 use crate::pages::run_actions::{ActionRefused, CopyForm, DeleteForm, RunAgainForm, Subject};
 
@@ -211,6 +212,7 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoVi
                 <Stages live=live />
                 {repeat.map(|repeat| view! { <CopyAsCommand run=run.id repeat=repeat /> })}
                 <MetricTips />
+                {shown.then(|| view! { <ChartCursor /> })}
             </article>
         </div>
     }

@@ -55,12 +55,18 @@ impl LatencyHistogram {
     /// A percentile, 0 to 100, ms, off by half a bin at most; absent where nothing was counted.
     pub fn percentile(&self, percentile: f64) -> Option<f64> {
         let place = percentile / 100.0 * self.total.checked_sub(1)? as f64;
+        // Between two samples as the report does it: they may lie many bins apart.
+        let (low, high) = (self.sample(place.floor())?, self.sample(place.ceil())?);
+        Some(low + (high - low) * place.fract())
+    }
+
+    /// The sample of a rank from 0, ms. The samples of a bin are taken to lie evenly in it.
+    fn sample(&self, rank: f64) -> Option<f64> {
         let mut before = 0.0;
         for (bin, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             let count = f64::from(*count);
-            if before + count > place {
-                // the samples of a bin are taken to lie evenly in it
-                let within = ((place - before + 0.5) / count).min(1.0);
+            if before + count > rank {
+                let within = (rank - before + 0.5) / count;
                 return Some(LEAST_MS * ((bin as f64 + within) / PER_OCTAVE as f64).exp2());
             }
             before += count;
