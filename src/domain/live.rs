@@ -1,5 +1,5 @@
-//! What a run's page shows while it goes on: made on the server from the stored events, carried on in the browser by the
-//! same rules from the events that follow.
+//! What a run's page shows while it goes on: made from the stored events, and carried on by the same rules from those that
+//! follow.
 
 use std::collections::VecDeque;
 

@@ -145,7 +145,8 @@ impl Follower {
                 Change::Log(stage) => logs.push(stage),
                 Change::End(status) => {
                     self.is_over = true;
-                    self.live.figures = runs::figures(&self.app, &self.actor, self.live.run.id).await.ok()?;
+                    // Without them the page says what the last snapshot did.
+                    self.live.figures = runs::figures(&self.app, &self.actor, self.live.run.id).await.ok().flatten();
                     drawn.extend([PROGRESS, LOADS]);
                     said = Some(format!("The run has ended: {}.", run_look(status).1.to_lowercase()));
                 }

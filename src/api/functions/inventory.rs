@@ -69,10 +69,8 @@ pub struct MemoryFit {
     pub sentence: String,
 }
 
-#[cfg(feature = "ssr")]
 pub use on_server::{choices, chosen};
 
-#[cfg(feature = "ssr")]
 mod on_server {
     use uuid::Uuid;
 

@@ -16,7 +16,6 @@ use dyno_measure::report::{Report, RequestRecord};
 pub const REQUEST_ROWS: u32 = 25;
 
 /// Lines of each stage's log that a report shows.
-#[cfg(feature = "ssr")]
 const REPORT_LOG_LINES: u32 = 200;
 
 /// What a report's page shows, the requests aside.

@@ -12,7 +12,7 @@ const KEY_LINE: f64 = 20.0;
 /// The chart's larger drawing as an SVG document, light, with its title and key. How marks look is said at each of them, since
 /// many programs know no style sheets; `style/charts.css` says the same for pages.
 pub fn svg_file(chart: &Chart) -> String {
-    let Some(Drawing { size, marks }) = chart.drawings.first() else { return String::new() };
+    let Some(Drawing { size, marks, .. }) = chart.drawings.first() else { return String::new() };
     let (width, top) = (size.width, 28.0);
     let height = top + size.height + KEY_LINE * chart.key.len() as f64 + 8.0;
     let mut file = format!(
@@ -127,11 +127,12 @@ mod tests {
             id: "c".to_owned(),
             title: "A & B".to_owned(),
             desc: "Both.".to_owned(),
-            drawings: vec![Drawing { size: WIDE, marks }],
+            drawings: vec![Drawing { size: WIDE, marks, plot: None }],
             key: vec![Key { class: "chart-dot chart-s1", text: "p50".to_owned() }],
             table: Table {
                 head: vec!["Load".to_owned(), "Of".to_owned()],
                 rows: vec![vec![Cell::figure(1234.567), "=cmd, x".into()]],
+                ..Table::default()
             },
         }
     }
@@ -143,6 +144,16 @@ mod tests {
         assert!(file.contains("stroke=\"#8c901d\"") && file.contains(">a&lt;b<") && file.contains("<title>A &amp; B</title>"));
         assert!(!file.contains("class="), "nothing depends on a style sheet");
         assert!(file.contains(">p50</text>"), "the key is there");
+    }
+
+    #[test]
+    fn series_have_the_colours_of_the_pages_light_theme() {
+        let sheet = include_str!("../../../style/main.css");
+        for number in 1..=6 {
+            let (_, rest) = sheet.split_once(&format!("--s{number}: light-dark(")).unwrap();
+            let light = &rest[..7];
+            assert!(look(&format!("chart-dot chart-s{number}")).contains(light), "--s{number} is {light}");
+        }
     }
 
     #[test]

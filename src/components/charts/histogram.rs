@@ -64,7 +64,8 @@ pub fn histogram(id: &str, name: &str, unit: &str, counted: &str, data: &Histogr
             vec![format!("From, {unit}"), format!("To, {unit}"), capital(counted)],
             &bins,
             |(low, high, count)| vec![Cell::figure(*low), Cell::figure(*high), Cell::of(*count as f64, grouped(*count))],
-        ),
+        )
+        .along(0, 1),
     })
 }
 

@@ -2,12 +2,8 @@
 
 use uuid::Uuid;
 
-#[cfg(feature = "ssr")]
-use crate::components::charts::Chart;
-use crate::components::charts::Files;
-#[cfg(feature = "ssr")]
+use crate::components::charts::{Chart, Files};
 use dyno_measure::load::Slo;
-#[cfg(feature = "ssr")]
 use dyno_measure::report::Report;
 
 /// Where the charts of a run's load point are.
@@ -16,7 +12,6 @@ pub fn files(run: Uuid, point: usize) -> Files {
 }
 
 /// The chart of an id, of a load point's where it is of one; the best one's where none is asked for.
-#[cfg(feature = "ssr")]
 pub fn find(report: &Report, slo: Option<&Slo>, point: Option<usize>, id: &str) -> Option<Chart> {
     let point = point.unwrap_or(report.best);
     let sweep = super::sweep::charts(report, slo);

@@ -44,7 +44,6 @@ pub fn OverTime(report: Report, point: usize) -> impl IntoView {
 }
 
 /// All charts over a load point's time.
-#[cfg(feature = "ssr")]
 pub fn charts(report: &Report, point: usize) -> Vec<Chart> {
     own(report, point).into_iter().chain(engines(report, point)).collect()
 }

@@ -64,7 +64,6 @@ pub fn SweepSection(
 const PARETO: &str = "sweep-pareto";
 
 /// All charts of a sweep; none where the report has a single load point.
-#[cfg(feature = "ssr")]
 pub fn charts(report: &Report, slo: Option<&Slo>) -> Vec<Chart> {
     let Some(sweep) = Sweep::of(report) else { return Vec::new() };
     throughputs(&sweep, Per::of(report)).into_iter().chain(latencies(&sweep, slo)).collect()

@@ -70,7 +70,8 @@ pub fn pareto(id: &str, sweep: &Sweep, per: Per) -> Option<Chart> {
                     is_chosen(sweep, swept),
                 ]
             },
-        ),
+        )
+        .along(1, 1),
         title,
     })
 }
