@@ -191,7 +191,7 @@ impl<'a> Simulator<'a> {
             .map(|(replica, share)| {
                 let mut run = simulate_replica(share, &self.steps, &self.settings, &self.efficiency, kv_tokens, stretches);
                 for sample in &mut run.samples {
-                    sample.request = sample.request * self.scenario.replicas + replica as u32;
+                    sample.request = sample.request * shares.len() as u32 + replica as u32;
                 }
                 run
             })
@@ -216,17 +216,19 @@ pub struct Simulation {
     pub notes: Vec<Note>,
 }
 
-/// Requests are dealt one by one, users and caps as evenly as they divide.
+/// Requests are dealt one by one, users and caps as evenly as they divide. Replicas that outnumber what may be in flight stay idle.
 fn split(workload: &Workload, replicas: usize) -> Vec<Workload> {
-    let share = |amount: u32, replica: usize| {
-        let (amount, replica) = (amount as usize, replica);
-        ((amount + replicas - 1 - replica) / replicas) as u32
+    let in_flight = match workload.load {
+        Load::Closed { concurrency, .. } => Some(concurrency),
+        Load::Open { max_in_flight } => max_in_flight,
     };
+    let replicas = in_flight.map_or(replicas, |most| replicas.min((most as usize).max(1)));
+    let share = |amount: u32, replica: usize| ((amount as usize + replicas - 1 - replica) / replicas) as u32;
     (0..replicas)
         .map(|replica| Workload {
             requests: workload.requests.iter().skip(replica).step_by(replicas).copied().collect(),
             load: match workload.load {
-                Load::Closed { concurrency, ramp } => Load::Closed { concurrency: share(concurrency, replica).max(1), ramp },
+                Load::Closed { concurrency, ramp } => Load::Closed { concurrency: share(concurrency, replica), ramp },
                 Load::Open { max_in_flight } => Load::Open { max_in_flight: max_in_flight.map(|cap| share(cap, replica)) },
             },
             warmup: share(workload.warmup as u32, replica) as usize,
