@@ -46,6 +46,7 @@ export async function nothingTypedIsLost(page: Page, ready: (page: Page) => Prom
   // A later step, whose page is the draft's own.
   await ready(page);
   await page.getByLabel("Output tokens (optional)").fill("21");
+  await page.getByRole("radio", { name: "Own number" }).check();
   await page.getByLabel("Number of requests").fill("23");
   await signedOutMeanwhile(page, () => goOn(page));
   await ready(page);

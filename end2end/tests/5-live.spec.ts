@@ -77,8 +77,40 @@ test("a run is cancelled from its page, and what was measured is kept", async ({
   await page.getByRole("button", { name: "Cancel run" }).click();
   await expect(page.getByText(/Cancelled after [\d,]+ of 5,000 requests\. Those are kept\./).first()).toBeVisible({ timeout: 60_000 });
   await expect(page.locator("summary", { hasText: "Cancel run" })).toBeHidden();
+  await expect(page.locator(".progress-text")).toHaveText(/^[\d,]+ of 5,000 requests$/);
   await page.getByRole("link", { name: "View report" }).click();
   await expect(page.getByText("Report: Cancelled by hand")).toBeVisible();
+});
+
+test("charts fill their cards, and at the end the figures are the report's", async ({ page }) => {
+  const { url } = portal();
+  const run = await startRun(page, "Figures at the end", 100);
+  await page.goto(`${url}/runs/${run}`);
+  await hydrated(page);
+  const chart = page.getByRole("figure", { name: "TTFT" }).locator("svg[role=img]");
+  await expect(chart).toBeVisible({ timeout: 60_000 });
+  // Four are in flight all the time, whenever it is looked at.
+  const flight = page.locator(".counters div", { hasText: "In flight" }).locator("dd");
+  await expect(flight).toContainText(/^[34]\.\d\d/);
+  for (const width of [1440, 390]) {
+    await page.setViewportSize({ width, height: 1000 });
+    const widths = await chart.evaluate((svg) => {
+      const card = svg.closest("figure") as HTMLElement;
+      const { paddingLeft, paddingRight } = getComputedStyle(card);
+      return { svg: svg.getBoundingClientRect().width, card: card.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight) };
+    });
+    expect(Math.abs(widths.svg - widths.card), `at ${width}`).toBeLessThan(1.5);
+  }
+  await expect(page.getByRole("link", { name: "View report" })).toBeVisible({ timeout: 120_000 });
+  await expect(page.locator(".progress-text")).toHaveText("100 of 100 requests");
+  await expect(page.locator("#live-said")).toHaveText("The run has ended: succeeded.");
+  const report = await (await page.request.get(`${url}/api/v1/runs/${run}/report`)).json();
+  expect(await completed(page)).toBe(report.summary.successful_requests);
+  if (report.valid) {
+    const ttft = page.locator(".counters div", { hasText: "TTFT" }).locator("dd");
+    await expect(ttft).toContainText(`${Number(report.summary.ttft_ms.p50.toPrecision(3))}`);
+    await expect(ttft).toContainText("all requests");
+  }
 });
 
 test("run again, copy to draft, delete", async ({ page }) => {

@@ -1,7 +1,7 @@
 import { portal } from "../support/portal";
 import { startEngine } from "../support/engine";
 import { expect, hydrated, signIn, test } from "../support/test";
-import { details, goOn, onStep } from "../support/wizard";
+import { details, goOn, load, onStep, throughPlace } from "../support/wizard";
 
 let engine: Awaited<ReturnType<typeof startEngine>>;
 
@@ -30,36 +30,37 @@ test("a sweep with limits, from step 2's options to each load point's report", a
   await onStep(page, "Load");
   const more = page.locator("details.more-options");
   await expect(more).not.toHaveAttribute("open");
-  await page.getByLabel("Input tokens").fill("32");
-  await page.getByLabel("Output tokens").fill("16");
-  await page.getByLabel("Number of requests").fill("70");
-  await more.getByText("More options").click();
-  await page.getByLabel("Sweep (optional)").fill("1, many");
+  await page.getByRole("radio", { name: "How it changes with load" }).check();
+  await load(page, { input: "32", output: "16", requests: "70" });
+  await page.getByLabel("Loads", { exact: true }).fill("1, many");
+  await page.getByLabel("Judge by latency limits").check();
   await page.getByLabel("TTFT", { exact: true }).fill("200");
   await page.getByLabel("Percentile").fill("90");
   await goOn(page);
 
-  // The options open by themselves where one is in error; entries stay.
+  // Entries stay.
   await expect(page.getByRole("alert")).toContainText("whole number between 1 and 10,000");
-  await expect(more).toHaveAttribute("open", "");
-  await expect(page.getByLabel("Sweep (optional)")).toHaveValue("1, many");
-  await expect(page.getByLabel("Sweep (optional)")).toHaveAttribute("aria-invalid", "true");
+  await expect(page.getByLabel("Loads", { exact: true })).toHaveValue("1, many");
+  await expect(page.getByLabel("Loads", { exact: true })).toHaveAttribute("aria-invalid", "true");
   await expect(page.getByLabel("TTFT", { exact: true })).toHaveValue("200");
-  await page.getByLabel("Sweep (optional)").fill("1, 2, 4");
+  await page.getByLabel("Loads", { exact: true }).fill("1, 2, 4");
+  // The options open by themselves where one is in error.
+  await more.getByText("More options").click();
+  await page.getByLabel("Seed (optional)").fill("none");
+  await goOn(page);
+  await expect(page.getByRole("alert")).toContainText("Seed");
+  await expect(more).toHaveAttribute("open", "");
+  await page.getByLabel("Seed (optional)").fill("");
   await goOn(page);
 
-  await onStep(page, "Cluster");
-  await page.getByRole("link", { name: "Back to Load" }).click();
+  await throughPlace(page);
+  await page.goto(page.url().replace(/\/model.*/, "/load"));
   await onStep(page, "Load");
-  await expect(more).toHaveAttribute("open", "");
-  await expect(page.getByLabel("Sweep (optional)")).toHaveValue("1, 2, 4");
+  await expect(more).not.toHaveAttribute("open");
+  await expect(page.getByLabel("Loads", { exact: true })).toHaveValue("1, 2, 4");
   await expect(page.getByText("70 requests at each load, 1, 2 and 4 in flight, 32 tokens in and 16 out, p90 TTFT up to 200 ms")).toBeVisible();
   await goOn(page);
-  await onStep(page, "Cluster");
-  await goOn(page);
-  await onStep(page, "Nodes");
-  await goOn(page);
-  await onStep(page, "Model");
+  await throughPlace(page);
   await page.getByRole("radio", { name: /Reference engine/ }).check();
   await goOn(page);
   await onStep(page, /Confirm/);
@@ -68,7 +69,16 @@ test("a sweep with limits, from step 2's options to each load point's report", a
   await onStep(page, "Simulate or run");
   await page.getByRole("button", { name: "Run on cluster" }).click();
   await page.waitForURL(/\/runs\/[0-9a-f-]+$/);
-  await page.getByRole("link", { name: "View report" }).click({ timeout: 120_000 });
+  // The table of load points grows: what each came to, which one goes on, what is to come.
+  const loads = page.getByRole("table", { name: "Load points" });
+  await expect(loads.getByRole("columnheader", { name: "TTFT p90 ≤ 200 ms" })).toBeVisible({ timeout: 120_000 });
+  await expect(loads.getByRole("row")).toHaveCount(4);
+  await expect(loads.getByRole("row", { name: /^1 in flight/ })).toContainText(/Yes, 70 requests|No, 70 requests/, { timeout: 120_000 });
+  await expect(page.getByRole("link", { name: "View report" })).toBeVisible({ timeout: 120_000 });
+  for (const load of ["1", "2", "4"]) {
+    await expect(loads.getByRole("row", { name: new RegExp(`^${load} in flight`) })).toContainText(/70 requests.*\d+\.\d/);
+  }
+  await page.getByRole("link", { name: "View report" }).click();
   await page.waitForURL(/\/report$/);
   await hydrated(page);
 

@@ -2,26 +2,21 @@ import { type Locator, type Page } from "@playwright/test";
 import { portal } from "../support/portal";
 import { referenceEngine, tinyModel } from "../support/reference";
 import { expect, hydrated, signIn, test } from "../support/test";
-import { details, goOn, onStep } from "../support/wizard";
+import { details, goOn, load, onStep, throughPlace } from "../support/wizard";
 
 test.beforeEach(async ({ page }) => signIn(page));
 
-/** From the empty form to the model step, with whatever is preselected. */
-async function toModelStep(page: Page, name: string): Promise<void> {
+/** From the empty form to the model step, with whatever is preselected; the titles of the steps between load and model that
+ * were shown. */
+async function toModelStep(page: Page, name: string): Promise<string[]> {
   const { url } = portal();
   await page.goto(`${url}/benchmarks/new`);
   await onStep(page, "Details");
   await details(page, { name });
   await onStep(page, "Load");
-  await page.getByLabel("Input tokens").fill("32");
-  await page.getByLabel("Output tokens").fill("16");
-  await page.getByLabel("Number of requests").fill("8");
+  await load(page, { input: "32", output: "16", requests: "8" });
   await goOn(page);
-  await onStep(page, "Cluster");
-  await goOn(page);
-  await onStep(page, "Nodes");
-  await goOn(page);
-  await onStep(page, "Model");
+  return throughPlace(page);
 }
 
 test("a credential is added in place, and its secret is never seen again", async ({ page }) => {
@@ -49,14 +44,13 @@ test("a credential is added in place, and its secret is never seen again", async
 });
 
 test("back and forward show each step as it was saved", async ({ page }) => {
-  await toModelStep(page, "Back and forward");
-  const steps = ["Nodes", "Cluster", "Load"];
-  for (const title of steps) {
+  const between = await toModelStep(page, "Back and forward");
+  for (const title of [...between.toReversed(), "Load"]) {
     await page.goBack();
     await onStep(page, title);
   }
   await expect(page.getByLabel("Input tokens")).toHaveValue("32");
-  for (const title of ["Cluster", "Nodes", "Model"]) {
+  for (const title of [...between, "Model"]) {
     await page.goForward();
     await onStep(page, title);
   }
@@ -115,6 +109,7 @@ test("the whole wizard by keyboard, to a report", async ({ page }) => {
 
   await onStep(page, "Load");
   await expect(page.locator("h1")).toBeFocused();
+  await choose(page, page.getByRole("radio", { name: "Own lengths" }));
   await retype(page, page.getByLabel("Input tokens"), "0");
   await page.keyboard.press("Enter");
   // The summary has the focus; its link leads to the field.
@@ -125,10 +120,13 @@ test("the whole wizard by keyboard, to a report", async ({ page }) => {
   await expect(page.getByLabel("Input tokens")).toBeFocused();
   await retype(page, page.getByLabel("Input tokens"), "32");
   await retype(page, page.getByLabel("Output tokens"), "16");
+  await choose(page, page.getByRole("radio", { name: "Own number" }));
   await retype(page, page.getByLabel("Number of requests"), "6");
-  await retype(page, page.getByLabel("Warm-up requests"), "0");
   await page.keyboard.press("Enter");
 
+  // By address: where there is nothing to choose, both are passed over.
+  await expect(page).toHaveURL(/\/(cluster|nodes|model)/);
+  await page.goto(page.url().replace(/\/(cluster|nodes|model).*/, "/cluster"));
   await onStep(page, "Cluster");
   await tabTo(page, page.getByRole("button", { name: "Continue" }));
   await page.keyboard.press("Enter");

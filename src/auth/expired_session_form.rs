@@ -48,7 +48,7 @@ const HIDDEN: [&str; 16] = [
     "message",
 ];
 /// Parts of an address that are about the last answer.
-const PASSING: [&str; 4] = ["flash", "shown", "dropped", "by"];
+const PASSING: [&str; 5] = ["flash", "shown", "dropped", "by", "passed"];
 
 /// Whether a browser sends a form by itself, rather than a script: it shows whatever the answer is.
 pub fn is_form(request: &Request) -> bool {

@@ -210,18 +210,27 @@ pub struct Choice {
     pub checked: bool,
     /// Why it cannot be chosen; shown below the label.
     pub refused: Option<String>,
+    /// The choice in another field that it goes with, as `FIELD VALUE VALUE`, and whether it is out of sight at first.
+    pub when: Option<(String, bool)>,
 }
 
 impl Choice {
     /// A choice with a label only.
     pub fn new(value: impl Into<String>, label: impl Into<String>, checked: bool) -> Self {
-        Self { value: value.into(), label: label.into(), body: None, checked, refused: None }
+        Self { value: value.into(), label: label.into(), body: None, checked, refused: None, when: None }
     }
 
     /// With something below the label.
     #[must_use]
     pub fn with(mut self, body: impl IntoView + 'static) -> Self {
         self.body = Some(body.into_any());
+        self
+    }
+
+    /// One that goes with some choices of another field only.
+    #[must_use]
+    pub fn when(mut self, choice: String, hidden: bool) -> Self {
+        self.when = Some((choice, hidden));
         self
     }
 
@@ -244,6 +253,9 @@ pub fn ChoiceGroup(
     /// Check boxes instead of radio buttons.
     #[prop(optional)]
     several: bool,
+    /// Choices beside each other where there is room.
+    #[prop(optional)]
+    columns: bool,
     /// Help below the question.
     #[prop(optional, into)]
     hint: Option<String>,
@@ -262,7 +274,7 @@ pub fn ChoiceGroup(
             <legend>{legend}</legend>
             <Hint name=name.clone() hint=hint />
             <FieldMessage name=name error=error />
-            <div class="choice-cards">
+            <div class=if columns { "choice-cards choice-columns" } else { "choice-cards" }>
                 {choices
                     .into_iter()
                     .enumerate()
@@ -270,8 +282,9 @@ pub fn ChoiceGroup(
                         let id = if index == first { base.clone() } else { format!("{base}-{index}") };
                         let body_id = format!("{id}-more");
                         let has_body = choice.body.is_some() || choice.refused.is_some();
+                        let (when, hidden) = choice.when.unzip();
                         view! {
-                            <div class="choice">
+                            <div class="choice" data-when=when hidden=hidden.unwrap_or_default()>
                                 <input
                                     type=kind
                                     id=id.clone()

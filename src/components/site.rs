@@ -66,10 +66,15 @@ pub fn SiteHeader(
         <header class="site-header">
             <div class="site-header-inner">
                 <Brand />
-                {navigation}
-                <div class="site-tools">
-                    <ThemeSwitch action=SetTheme::url().to_owned() chosen=theme.unwrap_or_default() />
-                    {sign_out}
+                <button type="button" class="button site-menu-button" popovertarget="site-menu">
+                    "Menu"
+                </button>
+                <div class="site-menu" id="site-menu" popover="auto">
+                    {navigation}
+                    <div class="site-tools">
+                        <ThemeSwitch action=SetTheme::url().to_owned() chosen=theme.unwrap_or_default() />
+                        {sign_out}
+                    </div>
                 </div>
             </div>
         </header>

@@ -72,8 +72,7 @@ impl Place<'_> {
     fn associated_data(self) -> Vec<u8> {
         let place = format!("dyno:{}:{}:{}", self.table, self.row, self.owner);
         // The provider by its id, in quotation marks; neither it nor an origin has a line break in it.
-        let id = |provider| serde_json::to_string(&provider).unwrap_or_default();
-        let receiver = self.receiver.map(|Receiver { provider, origin }| format!("\n{}\n{origin}", id(provider)));
+        let receiver = self.receiver.map(|Receiver { provider, origin }| format!("\n\"{}\"\n{origin}", provider.as_str()));
         (place + &receiver.unwrap_or_default()).into_bytes()
     }
 }
@@ -229,6 +228,18 @@ mod tests {
         assert!(matches!(vault.unseal(place(1, 2), &changed), Err(VaultError::Tampered)));
         changed.bytes.truncate(10);
         assert!(matches!(vault.unseal(place(1, 2), &changed), Err(VaultError::Tampered)));
+    }
+
+    /// Secrets that were sealed before open only while it stays so.
+    #[test]
+    fn the_place_is_the_same_bytes_as_ever() {
+        let whole = place(1, 2).associated_data();
+        let row = "dyno:credentials:00000000-0000-0000-0000-000000000001:00000000-0000-0000-0000-000000000002";
+        assert_eq!(String::from_utf8(whole).unwrap(), format!("{row}\n\"openai_compatible\"\nhttps://a.example"));
+        assert_eq!(Place { receiver: None, ..place(1, 2) }.associated_data(), row.as_bytes());
+        for preset in crate::domain::provider::PROVIDERS {
+            assert_eq!(serde_json::to_string(&preset.id).unwrap(), format!("\"{}\"", preset.id.as_str()), "as it was written");
+        }
     }
 
     #[test]

@@ -6,7 +6,10 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::event::{LogLevel, LogLine, Progress, RunEvent};
+use super::report::{Distribution, LoadPoint, Report};
 use super::run::{Run, RunStatus, Stage, StageId, StageStatus};
+use dyno_measure::live_figures::{Latencies, Percentiles};
+use dyno_measure::load::OfferedLoad;
 
 /// Lines of a stage's log that are kept on the page.
 pub const LOG_LINES: usize = 1000;
@@ -20,6 +23,8 @@ pub struct LiveRun {
     pub run: Run,
     /// The last snapshot of the load.
     pub progress: Option<Progress>,
+    /// The figures of the whole run, once it is over and where it measured something.
+    pub figures: Option<RunFigures>,
     /// Earlier snapshots, about one a second.
     pub points: Vec<LivePoint>,
     /// A log for each stage that wrote one.
@@ -33,12 +38,71 @@ pub struct LiveRun {
 pub struct LivePoint {
     /// Seconds since the load began.
     pub at_s: f64,
-    /// Sent and not ended.
+    /// Which load point, from 0.
+    pub load_point: u32,
+    /// Requests in flight, on average over the last second.
     pub in_flight: f64,
-    /// Over the last second or so.
+    /// Over the last second.
     pub output_tokens_per_s: Option<f64>,
-    pub ttft_ms: Option<f64>,
-    pub tpot_ms: Option<f64>,
+    /// Of the load point so far.
+    pub so_far: Latencies,
+    /// Of the last 10 seconds.
+    pub recent: Latencies,
+}
+
+impl From<&Progress> for LivePoint {
+    fn from(progress: &Progress) -> Self {
+        // Snapshots of earlier versions have medians alone.
+        let median = |p50| Percentiles { p50, ..Percentiles::default() };
+        let medians = Latencies { ttft_ms: median(progress.ttft_ms), tpot_ms: median(progress.tpot_ms) };
+        Self {
+            at_s: progress.elapsed_ms as f64 / 1000.0,
+            load_point: progress.load_point,
+            in_flight: progress.mean_in_flight.unwrap_or(progress.in_flight as f64),
+            output_tokens_per_s: progress.output_tokens_per_s,
+            so_far: progress.so_far.unwrap_or(medians),
+            recent: progress.recent.unwrap_or_default(),
+        }
+    }
+}
+
+/// The figures of a run that is over, as its report has them: those of its only load point, or of the best.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunFigures {
+    /// The load of a sweep or search that these figures are of; absent where there was one load.
+    pub best: Option<OfferedLoad>,
+    /// Why the figures can't be trusted; empty where they can.
+    pub invalid_reasons: Vec<String>,
+    /// Requests issued.
+    pub issued: u64,
+    /// Of these, ended well.
+    pub completed: u64,
+    /// Of these, failed or dropped.
+    pub failed: u64,
+    /// Mean requests in flight.
+    pub in_flight: Option<f64>,
+    /// Output tokens per second.
+    pub output_throughput: Option<f64>,
+    /// Latencies of all requests.
+    pub latencies: Latencies,
+}
+
+impl From<&Report> for RunFigures {
+    fn from(report: &Report) -> Self {
+        let summary = &report.summary;
+        let percentiles = |figures: &Option<Distribution>| figures.as_ref().map(Percentiles::from).unwrap_or_default();
+        let best = report.load_points.get(report.best).filter(|_| report.load_points.len() > 1);
+        Self {
+            best: best.and_then(LoadPoint::offered),
+            invalid_reasons: report.invalid_reasons.clone(),
+            issued: summary.total_requests,
+            completed: summary.successful_requests,
+            failed: summary.failed_requests + summary.dropped_requests,
+            in_flight: summary.achieved_concurrency,
+            output_throughput: summary.output_throughput,
+            latencies: Latencies { ttft_ms: percentiles(&summary.ttft_ms), tpot_ms: percentiles(&summary.tpot_ms) },
+        }
+    }
 }
 
 /// The last lines of a stage's log.
@@ -74,7 +138,7 @@ pub enum Change {
 impl LiveRun {
     /// A run of which no event is known yet.
     pub fn new(run: Run) -> Self {
-        Self { run, progress: None, points: Vec::new(), logs: Vec::new(), last_seq: 0 }
+        Self { run, progress: None, figures: None, points: Vec::new(), logs: Vec::new(), last_seq: 0 }
     }
 
     /// Takes the next event in.
@@ -119,10 +183,16 @@ impl LiveRun {
         }
     }
 
+    /// Snapshots come about twice a second, and charts follow once a second: of those that are closer, the last one counts, so
+    /// that lines end where the load does.
     fn point(&mut self, progress: &Progress) {
-        let at_s = progress.elapsed_ms as f64 / 1000.0;
-        // Snapshots come about twice a second, and charts follow once a second.
-        if self.points.last().is_some_and(|last| at_s < last.at_s + 0.9) {
+        let point = LivePoint::from(progress);
+        let [.., before, last] = self.points.as_mut_slice() else {
+            self.points.push(point);
+            return;
+        };
+        if last.load_point == point.load_point && last.at_s < before.at_s + 0.9 {
+            *last = point;
             return;
         }
         if self.points.len() >= POINTS {
@@ -132,13 +202,7 @@ impl LiveRun {
                 keep
             });
         }
-        self.points.push(LivePoint {
-            at_s,
-            in_flight: progress.in_flight as f64,
-            output_tokens_per_s: progress.output_tokens_per_s,
-            ttft_ms: progress.ttft_ms,
-            tpot_ms: progress.tpot_ms,
-        });
+        self.points.push(point);
     }
 
     fn line(&mut self, seq: i64, line: LogLine) {
@@ -227,14 +291,23 @@ mod tests {
             live.apply(half as i64 + 1, progress(half * 500, 1));
         }
         assert!(live.points.len() <= POINTS);
-        assert!(live.points.last().unwrap().at_s > 2990.0);
+        assert_eq!(live.points.last().unwrap().at_s, 2999.5, "lines end where the load does");
     }
 
     #[test]
-    fn shares_and_quarters() {
+    fn a_snapshot_of_an_earlier_version_has_medians_and_what_was_in_flight_at_that_moment() {
+        let stored = r#"{"load_point":0,"issued":9,"completed":5,"failed":0,"in_flight":4,"output_tokens_per_s":null,
+            "ttft_ms":20.0,"tpot_ms":null,"eta_ms":null}"#;
+        let point = LivePoint::from(&serde_json::from_str::<Progress>(stored).unwrap());
+        assert_eq!((point.in_flight, point.so_far.ttft_ms.p50, point.recent), (4.0, Some(20.0), Latencies::default()));
+        let today = Progress { mean_in_flight: Some(3.5), ..Progress::default() };
+        assert_eq!(LivePoint::from(&today).in_flight, 3.5);
+    }
+
+    #[test]
+    fn a_share_needs_a_known_end() {
         let at = |completed| Progress { completed, failed: 1, total: Some(100), ..Progress::default() };
-        assert_eq!(at(24).quarters(), 1);
-        assert_eq!(at(99).quarters(), 4);
+        assert_eq!(at(24).share(), Some(0.25));
         assert_eq!(Progress::default().share(), None);
     }
 

@@ -9,6 +9,7 @@ pub mod form;
 pub mod inventory;
 pub mod list;
 pub mod live;
+pub mod live_status;
 pub mod occupancy;
 pub mod path;
 pub mod problem;

@@ -1,9 +1,10 @@
-//! Fields that only some choices need: shown and hidden as the choice is made. Without WASM all are there.
+//! Fields that only some choices need: shown and hidden as the choice is made. Without WASM the style sheet hides those whose
+//! choices it knows.
 
 use leptos::prelude::*;
 
 /// Looks after the elements of a form that have `data-when="FIELD VALUE VALUE"`: they show while the field has one of the
-/// values. What is hidden is not sent.
+/// values; with a `data-or` of the same kind beside it, while either has. What is hidden is not sent.
 #[island]
 pub fn Reveal(#[prop(into)] form: String) -> impl IntoView {
     #[cfg(feature = "browser")]
@@ -31,14 +32,19 @@ mod in_browser {
         for part in dom::all(form, "[data-when]") {
             // Read for each part: one that shows may bring the field that the next goes by.
             let (Ok(fields), Ok(part)) = (FormData::new_with_form(form), part.dyn_into::<HtmlElement>()) else { continue };
-            let when = part.get_attribute("data-when").unwrap_or_default();
-            let mut words = when.split(' ');
-            let value = fields.get(words.next().unwrap_or_default()).as_string();
-            part.set_hidden(!words.any(|word| value.as_deref() == Some(word)));
+            part.set_hidden(!["data-when", "data-or"].iter().any(|name| holds(&part, name, &fields)));
             for control in dom::all(&part, "input, select, textarea") {
                 leave_out(&control);
             }
         }
+    }
+
+    /// Whether a field has one of the values that an attribute names.
+    fn holds(part: &HtmlElement, attribute: &str, fields: &FormData) -> bool {
+        let Some(condition) = part.get_attribute(attribute) else { return false };
+        let mut words = condition.split(' ');
+        let value = fields.get(words.next().unwrap_or_default()).as_string();
+        words.any(|word| value.as_deref() == Some(word))
     }
 
     /// Has a control sent along or not; one that the server has disabled stays so.

@@ -30,7 +30,9 @@ mod in_browser {
     /// The load in one sentence, and what stands above it.
     const SENTENCE: &str = "load-sentence";
     const CAPTION: &str = "load-caption";
-    /// What the two are in.
+    /// Before the name of a choice of how many requests: what it comes to.
+    const AMOUNT: &str = "amount-";
+    /// What sentence and caption are in.
     const LOAD: &str = "load-words";
 
     struct Watch {
@@ -127,6 +129,11 @@ mod in_browser {
             }
         }
         dom::show(LOAD, checked.sentence.is_some());
+        for (name, words) in &checked.amounts {
+            if let Some(element) = dom::by_id(&format!("{AMOUNT}{name}")) {
+                element.set_text_content(Some(words));
+            }
+        }
     }
 
     /// What is around a field: its label, its hint, its message.

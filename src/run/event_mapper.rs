@@ -20,7 +20,16 @@ pub(super) type Ended = (Outcome, Option<String>);
 /// Maps what is told to events; keeps a run's stages up to date.
 #[derive(Debug, Default)]
 pub(super) struct EventMapper {
-    last: Option<(Timestamp, u32, Option<crate::domain::report::Phase>)>,
+    last: Option<Kept>,
+}
+
+/// The snapshot that was kept last.
+#[derive(Debug, PartialEq)]
+struct Kept {
+    at: Timestamp,
+    load_point: u32,
+    phase: Option<crate::domain::report::Phase>,
+    finished: usize,
 }
 
 impl EventMapper {
@@ -87,24 +96,19 @@ impl EventMapper {
         }
     }
 
-    /// Whether a snapshot tells something that the one before did not: a new phase, the end, or a second (more of a long
-    /// load) later.
+    /// Whether a snapshot tells something that the one before did not: a new phase, the end of a load point, or a second (more
+    /// of a long load) later.
     fn is_worth_keeping(&mut self, progress: &Progress, at: Timestamp) -> bool {
         let complete = progress.total.is_some_and(|total| progress.completed + progress.failed >= total);
         let gap_ms = (progress.elapsed_ms as i64 / SNAPSHOTS).max(1_000);
-        let news = match self.last {
-            Some((last, point, phase)) => {
-                complete
-                    || point != progress.load_point
-                    || phase != progress.phase
-                    || at.as_millisecond() - last.as_millisecond() >= gap_ms
-            }
-            None => true,
-        };
-        if news {
-            self.last = Some((at, progress.load_point, progress.phase));
+        let now = Kept { at, load_point: progress.load_point, phase: progress.phase, finished: progress.finished.len() };
+        let is_news = self.last.as_ref().is_none_or(|last| {
+            complete || *last != Kept { at: last.at, ..now } || at.as_millisecond() - last.at.as_millisecond() >= gap_ms
+        });
+        if is_news {
+            self.last = Some(now);
         }
-        news
+        is_news
     }
 }
 
@@ -141,6 +145,7 @@ mod tests {
     use crate::domain::run::RunKind;
     use crate::run::executor::Cursor;
     use dyno_measure::events::LoadEvent;
+    use dyno_measure::live_figures::FinishedLoadPoint;
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_millisecond(ms).unwrap()
@@ -158,6 +163,15 @@ mod tests {
         assert!(mapper.is_worth_keeping(&progress(2, 1_000), at(1_000)));
         assert!(!mapper.is_worth_keeping(&progress(3, 3_600_000), at(4_000)), "an hour in, six seconds apart");
         assert!(mapper.is_worth_keeping(&progress(100, 3_600_000), at(4_500)));
+    }
+
+    #[test]
+    fn the_snapshot_that_ends_a_load_point_is_kept_however_soon_it_comes() {
+        let mut mapper = EventMapper::default();
+        assert!(mapper.is_worth_keeping(&progress(40, 1_000), at(1_000)));
+        let ended = Progress { finished: vec![FinishedLoadPoint::default()], ..progress(41, 1_001) };
+        assert!(mapper.is_worth_keeping(&ended, at(1_001)));
+        assert!(!mapper.is_worth_keeping(&ended, at(1_002)));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::claims;
 use super::event_mapper::change;
 use super::executor::{Cursor, ExecutorError, Executors};
-use super::run_executor::RunExecutor;
+use super::run_executor::{RunExecutor, early_end, nothing_to_clean_up};
 use super::text;
 use crate::domain::run::{RunKind, RunStatus, StageStatus};
 use crate::state::{AppState as App, RunNotifier};
@@ -38,8 +38,6 @@ struct Inner {
 #[derive(Debug, Default)]
 struct State {
     active: HashMap<Uuid, ActiveRun>,
-    /// How many runs were said to be before a waiting one.
-    waiting: HashMap<Uuid, u32>,
 }
 
 /// A run that this portal takes through its stages.
@@ -117,7 +115,6 @@ impl Supervisor {
         }
         let still: HashSet<Uuid> = open.iter().map(|found| found.run.id).collect();
         self.0.notifier.retain(|run| still.contains(&run));
-        self.state().waiting.retain(|run, _| still.contains(run));
         Ok(())
     }
 
@@ -141,59 +138,62 @@ impl Supervisor {
             }
             return Ok(());
         }
-        let action = match found.run.status {
-            RunStatus::Queued if found.cancel_requested => Action::EndQueued,
+        match found.run.status {
+            RunStatus::Queued if found.cancel_requested => {
+                return self.end_unbegun(app, found, RunStatus::Cancelled, "Cancelled while it waited for its nodes.").await;
+            }
             RunStatus::Queued if ahead > 0 => return Ok(self.announce_wait(app, found, ahead).await?),
-            RunStatus::Queued if found.run.kind == RunKind::Measured => Action::Begin,
             // Nothing here carries out a simulation.
-            RunStatus::Queued => return Ok(()),
-            _ => Action::Resume,
+            RunStatus::Queued if found.run.kind != RunKind::Measured => return Ok(()),
+            _ => {}
+        }
+        // Looked up before the run is claimed: where that fails, another portal may know better.
+        let benchmark = app.store.benchmark_of_portal(found.run.benchmark_id).await?;
+        let cluster = app.store.cluster_of_portal(benchmark.spec.cluster_id).await?;
+        let executor = match self.0.executors.of(&cluster) {
+            Ok(executor) => executor,
+            // It will say the same at each round.
+            Err(error) if found.run.status == RunStatus::Queued => {
+                return self.end_unbegun(app, found, RunStatus::Failed, &error.to_string()).await;
+            }
+            Err(error) => return Err(error.into()),
         };
         if !app.store.claim_run(id, self.0.portal, Timestamp::now(), claims::expiry()).await? {
             return Ok(());
         }
-        if action == Action::Begin && !app.store.begin_run(id, Timestamp::now()).await? {
+        let resumed = found.run.status != RunStatus::Queued;
+        if !resumed && !app.store.begin_run(id, Timestamp::now()).await? {
             // Cancelled in this moment: looked at once more.
             self.0.notifier.wake();
             return Ok(());
         }
-        self.spawn(app, found, action).await
-    }
-
-    async fn spawn(&self, app: &App, found: &OpenRun, action: Action) -> Result<(), SuperviseError> {
-        let id = found.run.id;
-        let benchmark = app.store.benchmark_of_portal(found.run.benchmark_id).await?;
-        let cluster = app.store.cluster_of_portal(benchmark.spec.cluster_id).await?;
-        let executor = self.0.executors.of(&cluster)?;
         let active = ActiveRun { cancel: CancellationToken::new(), detach: app.shutdown.child_token() };
         if found.cancel_requested {
             active.cancel.cancel();
         }
-        let portal = self.0.portal;
-        let run = || RunExecutor {
+        self.state().active.insert(id, active.clone());
+        let run = RunExecutor {
             app: app.clone(),
-            cluster: cluster.clone(),
-            executor: Arc::clone(&executor),
+            cluster,
+            executor,
             run: found.run.clone(),
-            benchmark: benchmark.clone(),
+            benchmark,
             cursor: found.cursor.clone().map(Cursor),
-            claimant: portal,
-            cancel: active.cancel.clone(),
-            detach: active.detach.clone(),
+            claimant: self.0.portal,
+            cancel: active.cancel,
+            detach: active.detach,
             news: self.sender(id),
         };
-        self.state().active.insert(id, active.clone());
-        let (run, spare) = (run(), run());
-        let (supervisor, app) = (self.clone(), app.clone());
+        self.spawn(app, run, resumed);
+        Ok(())
+    }
+
+    /// Takes a claimed run through its stages, beside everything else.
+    fn spawn(&self, app: &App, run: RunExecutor, resumed: bool) {
+        let (supervisor, app, spare) = (self.clone(), app.clone(), run.clone());
         tokio::spawn(async move {
-            let work = tokio::spawn(async move {
-                match action {
-                    Action::Begin => Box::pin(run.run(false)).await,
-                    Action::Resume => Box::pin(run.run(true)).await,
-                    Action::EndQueued => run.end_queued().await,
-                }
-            });
-            let ended = match work.await {
+            let id = spare.run.id;
+            let ended = match tokio::spawn(Box::pin(run.run(resumed))).await {
                 Ok(ended) => ended,
                 Err(error) if error.is_panic() => {
                     tracing::error!(run.id = %id, "a run's execution broke off");
@@ -202,7 +202,7 @@ impl Supervisor {
                 Err(_) => false,
             };
             supervisor.state().active.remove(&id);
-            if let Err(error) = app.store.release_run(id, portal).await {
+            if let Err(error) = app.store.release_run(id, supervisor.0.portal).await {
                 tracing::debug!(run.id = %id, %error, "a claim was not given back; it expires");
             }
             // One that is not over is looked at again at the next round, not at once: the store may be failing.
@@ -210,15 +210,29 @@ impl Supervisor {
                 supervisor.0.notifier.wake();
             }
         });
+    }
+
+    /// Ends a run that waits, for which nothing was started.
+    async fn end_unbegun(&self, app: &App, found: &OpenRun, status: RunStatus, reason: &str) -> Result<(), SuperviseError> {
+        let (id, now) = (found.run.id, Timestamp::now());
+        if !app.store.claim_run(id, self.0.portal, now, claims::expiry()).await? {
+            return Ok(());
+        }
+        let mut stages = found.run.stages.clone();
+        let update = early_end(&mut stages, status, reason, nothing_to_clean_up(), now);
+        let update = RunUpdate { claimant: Some(self.0.portal), ..update };
+        if let Some(last) = app.store.update_run(id, &update, now).await?.last() {
+            self.sender(id).send_replace(last.seq);
+        }
+        app.store.release_run(id, self.0.portal).await?;
+        // Those that waited behind it are looked at.
+        self.0.notifier.wake();
         Ok(())
     }
 
     /// Says at a waiting run's first stage how many are before it, when that has changed.
     async fn announce_wait(&self, app: &App, found: &OpenRun, ahead: u32) -> Result<(), StoreError> {
         let id = found.run.id;
-        if self.state().waiting.insert(id, ahead) == Some(ahead) {
-            return Ok(());
-        }
         let mut stages = found.run.stages.clone();
         let Some(first) = stages.first().map(|stage| stage.id) else { return Ok(()) };
         let message = match ahead {
@@ -237,17 +251,6 @@ impl Supervisor {
         }
         Ok(())
     }
-}
-
-/// What is done with a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Action {
-    /// It is its turn.
-    Begin,
-    /// It was begun before, by this portal or another.
-    Resume,
-    /// It waits, and a person cancelled it.
-    EndQueued,
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! A report's charts as files.
 
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::api::calls::{benchmarks, runs};
+use crate::api::rest::{Path, Query};
+use crate::auth::SignedIn;
 use crate::components::charts::file::{csv_file, svg_file};
 use crate::domain::problem::Problem;
-use crate::domain::user::Actor;
 use crate::pages::report::charts::find;
 use crate::state::AppState;
 
@@ -24,7 +25,7 @@ pub struct Asked {
 /// `ttft_ms-histogram.svg`, or the same as `.csv`.
 pub async fn serve(
     State(app): State<AppState>,
-    Extension(actor): Extension<Actor>,
+    SignedIn(actor): SignedIn,
     Path((id, file)): Path<(Uuid, String)>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {

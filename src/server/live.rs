@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream};
 use leptos::prelude::{AnyView, Owner, RenderHtml};
@@ -15,26 +15,19 @@ use uuid::Uuid;
 
 use crate::api::calls::{benchmarks, runs};
 use crate::api::functions::runs::SNAPSHOTS;
-use crate::api::rest::{Path, Query, last_event_id};
+use crate::api::rest::{self, Path, Query, last_event_id};
 use crate::auth::{Caller, SignedIn, session};
 use crate::components::badge::{run_look, stage_look};
-use crate::domain::event::Progress;
 use crate::domain::live::{Change, LOG_LINES, LiveRun};
+use crate::domain::live_status::Announcer;
 use crate::domain::problem::Problem;
 use crate::domain::run::{RunStatus, StageId};
 use crate::domain::user::Actor;
-use crate::pages::live::{ACTIONS, CHARTS, PROGRESS, Parts, STAGES, STANDING, STATE, log};
-use crate::pages::run_actions::Subject;
+use crate::pages::live::{ACTIONS, CHARTS, LOADS, PROGRESS, Parts, STAGES, STANDING, STATE, log};
 use crate::state::AppState;
 
 /// How long changes are gathered before they are drawn: figures follow about once a second.
 const GATHER: Duration = Duration::from_millis(700);
-/// How often a waiting run's place in the queue is looked up, and the store when nobody says that there is something new.
-const POLL: Duration = Duration::from_secs(2);
-/// Proxies close a connection on which nothing comes for a while.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Quarters are read out no closer than this.
-const QUIET: Duration = Duration::from_secs(30);
 /// Events that are read at once.
 const EVENTS: u32 = 5000;
 
@@ -55,19 +48,26 @@ pub(super) async fn follow(
     Query(query): Query<LiveQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    // The news are subscribed to before the events are read, so that none is missed between the two.
-    let news = runs::news(&app, &runs::get(&app, &actor, id).await?);
     let live = runs::live(&app, &actor, id, LOG_LINES as u32, SNAPSHOTS).await?;
-    let name = benchmarks::get(&app, &actor, live.run.benchmark_id).await?.spec.name;
-    let parts = Parts { subject: Subject::of_live(&live.run, &name) };
-    let mut follower =
-        Follower { app, actor, caller, live, parts, news, quarters: 0, said_at: None, ready: Vec::new(), is_over: false };
+    let parts = Parts::new(&live.run, &benchmarks::get(&app, &actor, live.run.benchmark_id).await?.spec);
+    // What is kept between the two is missed by neither: the store is read before the news is waited for.
+    let news = runs::news(&app, &live.run);
+    let is_over = live.run.status.is_end();
+    let mut follower = Follower {
+        app,
+        actor,
+        caller,
+        live,
+        parts,
+        news,
+        began: tokio::time::Instant::now(),
+        announcer: Announcer::default(),
+        ready: Vec::new(),
+        is_over,
+    };
     let after = query.after.max(last_event_id(&headers));
     follower.begin(after);
-    let mut response = Sse::new(follower.stream()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
-    // Proxies such as nginx would collect events otherwise.
-    response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
-    Ok(response)
+    Ok(rest::answer(follower.stream()))
 }
 
 struct Follower {
@@ -77,8 +77,8 @@ struct Follower {
     live: LiveRun,
     parts: Parts,
     news: watch::Receiver<i64>,
-    quarters: u8,
-    said_at: Option<tokio::time::Instant>,
+    began: tokio::time::Instant,
+    announcer: Announcer,
     /// What is to be sent, the first last.
     ready: Vec<Event>,
     is_over: bool,
@@ -99,29 +99,33 @@ impl Follower {
         })
     }
 
-    /// Everything as it stands, and the log lines after an event.
+    /// Everything as it stands, and the log lines after an event; of a run that is over, the end too.
     fn begin(&mut self, after: i64) {
-        let mut events: Vec<Event> = [ACTIONS, STATE, STANDING, STAGES, PROGRESS, CHARTS].map(|part| self.part(part)).into();
+        let mut events: Vec<Event> =
+            [ACTIONS, STATE, STANDING, STAGES, PROGRESS, LOADS, CHARTS].map(|part| self.part(part)).into();
         for stage in self.stages() {
             events.extend(self.lines(stage, after));
+        }
+        if self.is_over {
+            events.push(end());
         }
         self.send(events);
     }
 
     /// Waits for what comes next, and draws what it changes. `None`: the stream ends early, and the browser asks again.
     async fn next(&mut self) -> Option<()> {
+        // Before the events are read: what is drawn is as new as it can be when it is sent.
+        tokio::select! {
+            () = self.app.shutdown.cancelled() => return None,
+            () = tokio::time::sleep(GATHER) => {}
+        }
         // Looked at before waiting: what came between the last look and now has changed `news` already.
         self.news.mark_unchanged();
         // The stream may have outlived its reader's session or token.
         session::still_signed_in(&self.app, &self.actor, &self.caller).await.ok()?;
         let found = runs::events_after(&self.app, &self.actor, self.live.run.id, self.live.last_seq, EVENTS).await.ok()?;
         if found.is_empty() {
-            let news_is_live = self.news.has_changed().is_ok();
-            tokio::select! {
-                () = self.app.shutdown.cancelled() => return None,
-                _ = self.news.changed(), if news_is_live => {}
-                () = tokio::time::sleep(POLL) => {}
-            }
+            rest::wait_for_news(&mut self.news, &self.app.shutdown).await?;
             return self.look_at_queue().await;
         }
         let before = (self.live.run.status, self.live.last_seq);
@@ -136,17 +140,18 @@ impl Follower {
                     logs.push(stage.id);
                     said = Some(format!("{}: {}", stage.title, stage_look(stage.status).1.to_lowercase()));
                 }
-                Change::Progress => drawn.extend([PROGRESS, CHARTS]),
+                Change::Progress => drawn.extend([PROGRESS, LOADS, CHARTS]),
                 Change::Log(stage) => logs.push(stage),
                 Change::End(status) => {
                     self.is_over = true;
-                    drawn.push(PROGRESS);
+                    self.live.figures = runs::figures(&self.app, &self.actor, self.live.run.id).await.ok()?;
+                    drawn.extend([PROGRESS, LOADS]);
                     said = Some(format!("The run has ended: {}.", run_look(status).1.to_lowercase()));
                 }
             }
         }
         if self.live.run.status != before.0 {
-            drawn.extend([ACTIONS, STATE, STANDING]);
+            drawn.extend([ACTIONS, STATE, STANDING, PROGRESS]);
         }
         drawn.sort_unstable();
         drawn.dedup();
@@ -154,11 +159,9 @@ impl Follower {
         logs.dedup();
         let mut events: Vec<Event> = drawn.into_iter().map(|part| self.part(part)).collect();
         events.extend(logs.into_iter().filter_map(|stage| self.lines(stage, before.1)));
-        events.extend(said.or_else(|| self.quarter()).map(|text| self.said(&text)));
+        events.extend(self.announce(said));
         if self.is_over {
-            events.push(self.event("end", String::new()));
-        } else {
-            tokio::time::sleep(GATHER).await;
+            events.push(end());
         }
         self.send(events);
         Some(())
@@ -176,7 +179,11 @@ impl Follower {
         Some(())
     }
 
+    /// Only the last event of a batch has its number: a page that is cut off within a batch gets all of it again.
     fn send(&mut self, mut events: Vec<Event>) {
+        if let Some(last) = events.pop() {
+            events.push(last.id(self.live.last_seq.to_string()));
+        }
         events.reverse();
         self.ready = events;
     }
@@ -185,13 +192,9 @@ impl Follower {
         self.live.run.stages.iter().map(|stage| stage.id).collect()
     }
 
-    fn event(&self, name: &str, data: String) -> Event {
-        Event::default().id(self.live.last_seq.to_string()).event(name).data(data)
-    }
-
     fn part(&self, part: &'static str) -> Event {
         let html = html(|| self.parts.view(part, &self.live));
-        self.event("part", format!("{part}\n{html}"))
+        event("part", format!("{part}\n{html}"))
     }
 
     /// The lines of a stage's log after an event, those that the page keeps; nothing while it has none at all.
@@ -200,23 +203,30 @@ impl Follower {
         let owner = self.live.run.stages.iter().find(|known| known.id == stage)?;
         let state = if log::opens(owner) { "open" } else { "closed" };
         let lines: String = log.lines.iter().filter(|line| line.seq > after).map(|line| html(|| log::entry(line))).collect();
-        Some(self.event("log", format!("{} {state} ({})\n{lines}", stage.as_str(), log::length(Some(log)))))
+        Some(event("log", format!("{} {state} ({})\n{lines}", stage.as_str(), log::length(Some(log)))))
     }
 
-    fn said(&mut self, text: &str) -> Event {
-        self.said_at = Some(tokio::time::Instant::now());
-        self.event("said", text.to_owned())
+    /// What screen readers say: what has changed, else how far the load is.
+    fn announce(&mut self, said: Option<String>) -> Option<Event> {
+        let now_ms = self.began.elapsed().as_millis() as u64;
+        let text = match (said, &self.live.progress) {
+            (Some(said), _) => {
+                self.announcer.said(now_ms);
+                said
+            }
+            (None, Some(progress)) => self.announcer.progress(progress, self.live.run.status, now_ms)?,
+            (None, None) => return None,
+        };
+        Some(event("said", text))
     }
+}
 
-    /// What is said when another quarter is done, some time after whatever was said before.
-    fn quarter(&mut self) -> Option<String> {
-        let quarters = self.live.progress.as_ref().map_or(0, Progress::quarters);
-        let is_quiet = self.said_at.is_none_or(|at| at.elapsed() >= QUIET);
-        (quarters > self.quarters && quarters < 4 && is_quiet).then(|| {
-            self.quarters = quarters;
-            format!("{} % of the requests are done.", u32::from(quarters) * 25)
-        })
-    }
+fn event(name: &str, data: String) -> Event {
+    Event::default().event(name).data(data)
+}
+
+fn end() -> Event {
+    event("end", String::new())
 }
 
 /// What is drawn, on one line: a line break would end the data of an event.

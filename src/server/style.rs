@@ -13,6 +13,7 @@ const SHEET: &str = concat!(
     include_str!("../../style/charts.css"),
     include_str!("../../style/inventory.css"),
     include_str!("../../style/report.css"),
+    include_str!("../../style/live.css"),
 );
 
 /// The address that pages link to: it changes with the content, so that browsers may keep the sheet.

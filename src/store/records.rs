@@ -129,14 +129,12 @@ impl Store {
             .collect()
     }
 
-    /// For the supervisor: every record of a run, for its report.
-    pub async fn records_of_portal(&self, run: Uuid) -> Result<Vec<RequestRecord>, StoreError> {
-        sqlx::query("SELECT data FROM request_records WHERE run_id = ? ORDER BY seq")
+    /// For the supervisor: how many records of a run there are.
+    pub async fn record_count_of_portal(&self, run: Uuid) -> Result<u64, StoreError> {
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM request_records WHERE run_id = ?")
             .bind(run.to_string())
-            .fetch_all(&self.read)
-            .await?
-            .iter()
-            .map(|row| row.json("data"))
-            .collect()
+            .fetch_one(&self.read)
+            .await?;
+        Ok(count as u64)
     }
 }

@@ -77,9 +77,9 @@ pub struct LoadArgs {
     /// Count tokens with this tokenizer.json; without it the server is asked (/tokenize), else lengths are estimates.
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<PathBuf>,
-    /// The environment variable that holds the API key. Beside --plan: that it may be sent where the plan says.
+    /// The environment variable that holds the API key. Beside --plan: one that may be sent where the plan says, as often as needed.
     #[arg(long, value_name = "NAME")]
-    api_key_env: Option<String>,
+    api_key_env: Vec<String>,
     #[command(flatten)]
     access: AccessArgs,
     /// Fields added to each request's body, as a JSON object.
@@ -131,6 +131,8 @@ enum ArgumentError {
     PlanNotRead { path: PathBuf, source: io::Error },
     #[error("The plan {} is not understood: {source}.", path.display())]
     PlanNotUnderstood { path: PathBuf, source: serde_json::Error },
+    #[error("Without a plan there is one API key: give --api-key-env once.")]
+    SeveralKeys,
     #[error(transparent)]
     Limits(#[from] LimitError),
     #[error(transparent)]
@@ -161,6 +163,9 @@ impl LoadArgs {
             }
             return Ok(plan);
         }
+        if self.api_key_env.len() > 1 {
+            return Err(ArgumentError::SeveralKeys);
+        }
         let load = self.load()?;
         let source = match self.trace {
             Some(path) => Source::Trace {
@@ -178,7 +183,7 @@ impl LoadArgs {
                 .map(|base_url| PlanEndpoint { node: node_name(&base_url), base_url, metrics: metrics.clone() })
                 .collect(),
             model: self.model.unwrap_or_default(),
-            auth: self.api_key_env.map(|api_key_env| PlanAuth { header: AuthHeader::Bearer, api_key_env }),
+            auth: self.api_key_env.into_iter().next().map(|api_key_env| PlanAuth { header: AuthHeader::Bearer, api_key_env }),
             stall_timeout_s: self.stall_timeout_s,
             timeout_s: self.timeout_s,
             retry_429: self.retry_429,
@@ -258,8 +263,8 @@ pub fn main(args: LoadArgs) -> ExitCode {
         Ok(plan) => plan,
         Err(error) => return refuse(spool.as_ref(), &error.to_string()),
     };
-    if by_hand && let Err(words) = consent::ask(&plan, named.as_deref()) {
-        return refuse(None, &words);
+    if by_hand && let Err(error) = consent::ask(&plan, &named) {
+        return refuse(None, &error.to_string());
     }
     let stop = match Stop::on_signals() {
         Ok(stop) => stop,

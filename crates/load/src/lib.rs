@@ -12,6 +12,7 @@ mod limits;
 mod load_point_runner;
 mod measurement;
 mod option_arguments;
+mod pace;
 mod prepare;
 pub mod progress;
 pub mod records;

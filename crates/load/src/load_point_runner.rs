@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use crate::client::clock;
 use crate::client::drive::Driver;
 use crate::client::phase::{Ending, PhasePlan};
+use crate::pace::Work;
 use crate::tell::Tell;
 use crate::tokens::Tokens;
 use crate::workload::Prompts;
 use dyno_measure::early_stop::EarlyStop;
 use dyno_measure::events::LoadNews;
+use dyno_measure::live_figures::Upcoming;
 use dyno_measure::plan::{Load, Plan, PlannedLoad};
 use dyno_measure::report::Phase;
-use dyno_measure::report::{load_point_figures, verdict};
-use dyno_measure::search::Search;
+use dyno_measure::report::{finished_load_point, load_point_figures, verdict};
+use dyno_measure::search::{Search, Verdict};
 use dyno_measure::sidecar::{BegunLoadPoint, Sidecar};
 use dyno_measure::words::count;
 
@@ -61,7 +64,11 @@ impl<'p> LoadPointRunner<'p> {
     fn sweep(&mut self, driver: &mut Driver<'_>, notes: &mut Vec<String>) -> Ending {
         let points = &self.plan.load_points;
         for (number, point) in points.iter().enumerate() {
-            let ending = self.point(driver, point.clone(), (points.len() - number - 1) as f64, notes);
+            let rest = &points[number + 1..];
+            let loads: Vec<_> = rest.iter().filter_map(|point| point.load.offered()).collect();
+            let next = (!loads.is_empty()).then_some(Upcoming::Loads { loads });
+            driver.progress().set_next(u32::try_from(points.len()).unwrap_or(u32::MAX), next);
+            let ending = self.point(driver, point.clone(), rest, notes);
             if ending != Ending::Done {
                 return ending;
             }
@@ -73,15 +80,16 @@ impl<'p> LoadPointRunner<'p> {
         while let Some(point) = search.next().and_then(|load| self.plan.point_at(load)) {
             let number = self.sidecar.points.len();
             let most = search.most_left();
-            driver.progress().set_points(most + number as u32);
+            driver.progress().set_next(most + number as u32, Some(either_way(&search)));
             driver.early_stop = self.plan.slo.clone().zip(point.requests()).map(|(slo, requests)| EarlyStop::new(slo, requests));
-            let ending = self.point(driver, point, f64::from(most.saturating_sub(2)), notes);
-            let is_over = driver.early_stop.take().is_some_and(|early_stop| early_stop.is_over());
+            // those that follow close in on the answer: their loads are not known, and not far from this one
+            let rest = vec![point.clone(); most.saturating_sub(2) as usize];
+            let ending = self.point(driver, point, &rest, notes);
+            driver.early_stop = None;
             if ending != Ending::Done {
                 return ending;
             }
-            let Some(begun) = self.sidecar.points.last_mut() else { break };
-            begun.ended_early = is_over;
+            let Some(begun) = self.sidecar.points.last() else { break };
             let figures = load_point_figures(&driver.records, self.plan, number as u32, begun);
             search.answer(verdict(&figures));
             self.write_sidecar(driver);
@@ -89,14 +97,14 @@ impl<'p> LoadPointRunner<'p> {
         Ending::Done
     }
 
-    /// One load point, its warm-up first. `rest` load points of its length are estimated to follow.
-    fn point(&mut self, driver: &mut Driver<'_>, point: PlannedLoad, rest: f64, notes: &mut Vec<String>) -> Ending {
+    /// One load point, its warm-up first. The `rest` follow it, or are estimated to.
+    fn point(&mut self, driver: &mut Driver<'_>, point: PlannedLoad, rest: &[PlannedLoad], notes: &mut Vec<String>) -> Ending {
         let plan = self.plan;
         let number = self.sidecar.points.len() as u32;
         self.sidecar.points.push(BegunLoadPoint { planned: point.clone(), ended_early: false });
         self.write_sidecar(driver);
         let connections = match point.load {
-            Load::Closed { concurrency } => concurrency.min(point.requests().unwrap_or(u32::MAX).max(point.warmup())),
+            Load::Closed { concurrency } => point.closed_streams(concurrency),
             Load::Rate { rate, max_in_flight, .. } => max_in_flight.min((rate.ceil() as u32).max(16)),
             Load::Trace { max_in_flight, .. } => max_in_flight.min(64),
         };
@@ -108,11 +116,8 @@ impl<'p> LoadPointRunner<'p> {
             Load::Closed { concurrency } => (plan.ramp_of(concurrency) * 1e9) as i64,
             Load::Rate { .. } | Load::Trace { .. } => 0,
         };
-        // a trace's own times are for the measurement
-        let warmup_load = match point.load {
-            Load::Trace { max_in_flight, .. } => Load::Closed { concurrency: max_in_flight.min(point.warmup()).max(1) },
-            _ => point.load.clone(),
-        };
+        let warmup_load = warmup_load(&point);
+        let later: Vec<Work> = rest.iter().flat_map(|point| [warmup_of(point), Some(measurement_of(point))]).flatten().collect();
         let seed = plan.arrivals_seed(number);
         let phase = PhasePlan {
             load_point: number,
@@ -125,8 +130,8 @@ impl<'p> LoadPointRunner<'p> {
             first_prompt: self.used.0,
         };
         if point.warmup() > 0 {
-            let per_warmup = f64::from(point.requests().unwrap_or(0)) / f64::from(point.warmup());
-            driver.progress().set_after(per_warmup + rest * (per_warmup + 1.0));
+            let own = std::iter::once(measurement_of(&point));
+            driver.progress().set_later(own.chain(later.iter().cloned()).collect());
             let before = driver.records.rows.len();
             let ending = driver.run(&phase);
             self.used.0 += u64::from(driver.issued());
@@ -135,15 +140,20 @@ impl<'p> LoadPointRunner<'p> {
             }
             calibrate(driver, before, self.tokens, notes);
         }
-        driver.progress().set_after(rest);
+        driver.progress().set_later(later);
         let count = driver.requests().planned(point.requests());
         let duration = point.duration_s.map(|seconds| (seconds * 1e9) as i64);
         let phase =
             PhasePlan { phase: Phase::Measured, load: &point.load, count, duration, seed, first_prompt: self.used.1, ..phase };
         let ending = driver.run(&phase);
         self.used.1 += u64::from(driver.issued());
-        if let Some(begun) = self.sidecar.points.last() {
+        if let Some(begun) = self.sidecar.points.last_mut() {
+            begun.ended_early = ending == Ending::Done && driver.early_stop.as_ref().is_some_and(EarlyStop::is_over);
             let figures = Box::new(load_point_figures(&driver.records, plan, number, begun));
+            if ending == Ending::Done {
+                let finished = finished_load_point(&driver.records, plan, number, begun, &figures);
+                driver.progress().finish_load_point(finished, clock::now());
+            }
             (self.tell)(LoadNews::LoadPointEnd { load_point: number, figures });
         }
         ending
@@ -156,6 +166,33 @@ impl<'p> LoadPointRunner<'p> {
             driver.file_error.get_or_insert(error);
         }
     }
+}
+
+/// What a search tries next, by what the load that comes now comes to.
+fn either_way(search: &Search) -> Upcoming {
+    let after = |verdict| {
+        let mut search = search.clone();
+        search.answer(verdict);
+        search.next_offered()
+    };
+    Upcoming::Depends { if_met: after(Verdict::Meets), if_not: after(Verdict::Fails) }
+}
+
+/// A trace's own times are for the measurement.
+fn warmup_load(point: &PlannedLoad) -> Load {
+    match point.load {
+        Load::Trace { max_in_flight, .. } => Load::Closed { concurrency: max_in_flight.min(point.warmup()).max(1) },
+        _ => point.load.clone(),
+    }
+}
+
+fn warmup_of(point: &PlannedLoad) -> Option<Work> {
+    let requests = u64::from(point.warmup());
+    (requests > 0).then(|| Work { load: warmup_load(point), requests: Some(requests), duration_s: None })
+}
+
+fn measurement_of(point: &PlannedLoad) -> Work {
+    Work { load: point.load.clone(), requests: point.requests().map(u64::from), duration_s: point.duration_s }
 }
 
 /// What the engine counted in the warm-up shows whether prompts are as long as they should be: a constant difference is

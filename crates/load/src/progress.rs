@@ -1,13 +1,23 @@
 //! What is told of a load while it goes on: a snapshot twice a second, to whoever asked for it.
 
-use dyno_measure::events::Progress;
-use dyno_measure::records::{Records, Row};
-use dyno_measure::report::Phase;
+use std::collections::VecDeque;
 
-const TICK: i64 = 50_000_000;
-const EVERY: i64 = 500_000_000;
-/// Latencies that a snapshot's medians are taken over: the latest.
-const LATEST: usize = 512;
+use crate::client::phase::PhasePlan;
+use crate::pace::{Pace, Work};
+use dyno_measure::events::Progress;
+use dyno_measure::live_figures::{FinishedLoadPoint, Latencies, Percentiles, Upcoming};
+use dyno_measure::plan::Load;
+use dyno_measure::records::Row;
+use dyno_measure::report::Phase;
+use dyno_measure::statistics::histogram::LatencyHistogram;
+
+const SECOND: i64 = 1_000_000_000;
+const TICK: i64 = SECOND / 20;
+const EVERY: i64 = SECOND / 2;
+/// Over how long figures of the moment are taken: requests in flight, tokens per second.
+const MOMENT: i64 = SECOND;
+/// Over how long recent latencies are taken.
+const RECENT: i64 = 10 * SECOND;
 
 /// Counts what happens, and tells.
 pub struct Progressing {
@@ -15,22 +25,67 @@ pub struct Progressing {
     snapshot: Progress,
     began: Option<i64>,
     phase_began: i64,
-    duration: Option<i64>,
-    /// Requests or ns that are still to come after this phase, as shares of it, for the estimate.
-    after: f64,
+    /// The phase that goes on; absent before the first.
+    work: Option<Work>,
+    /// The phases that follow it, as far as they are known or estimated.
+    later: Vec<Work>,
+    pace: Pace,
     next_look: i64,
     next_tell: i64,
-    /// Requests of the phase that have ended, and how many it has.
+    /// Requests of the phase that have ended, and the sum of the E2E latencies of those that ended well, ms.
     ended: u64,
-    count: Option<u32>,
+    e2el_ms: (f64, u64),
     events: u64,
-    told_at: i64,
-    told_events: u64,
+    in_flight: u32,
+    in_flight_since: i64,
+    /// Requests in flight times ns.
+    area: f64,
+    /// What was counted at the snapshots of the last moment, the oldest first.
+    marks: VecDeque<Mark>,
     tokens: u64,
     events_of_ended: u64,
-    ttft: Vec<f64>,
-    tpot: Vec<f64>,
-    latest: usize,
+    so_far: Histograms,
+    recent: Histograms,
+    /// What `recent` is made of: the latencies between two snapshots, with the time of the first.
+    slots: VecDeque<(i64, Histograms)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    at: i64,
+    area: f64,
+    events: u64,
+}
+
+#[derive(Debug, Default)]
+struct Histograms {
+    ttft: LatencyHistogram,
+    tpot: LatencyHistogram,
+}
+
+impl Histograms {
+    fn add(&mut self, row: &Row) {
+        if let Some(ms) = row.ttft_ms() {
+            self.ttft.add(ms);
+        }
+        if let Some(ms) = row.tpot_ms() {
+            self.tpot.add(ms);
+        }
+    }
+
+    fn subtract(&mut self, other: &Self) {
+        self.ttft.subtract(&other.ttft);
+        self.tpot.subtract(&other.tpot);
+    }
+
+    fn clear(&mut self) {
+        self.ttft.clear();
+        self.tpot.clear();
+    }
+
+    fn latencies(&self) -> Latencies {
+        Latencies { ttft_ms: Percentiles::from(&self.ttft), tpot_ms: Percentiles::from(&self.tpot) }
+    }
 }
 
 impl Progressing {
@@ -41,52 +96,77 @@ impl Progressing {
             snapshot: Progress { load_points, ..Progress::default() },
             began: None,
             phase_began: 0,
-            duration: None,
-            after: 0.0,
+            work: None,
+            later: Vec::new(),
+            pace: Pace::default(),
             next_look: 0,
             next_tell: 0,
             ended: 0,
-            count: None,
+            e2el_ms: (0.0, 0),
             events: 0,
-            told_at: 0,
-            told_events: 0,
+            in_flight: 0,
+            in_flight_since: 0,
+            area: 0.0,
+            marks: VecDeque::new(),
             tokens: 0,
             events_of_ended: 0,
-            ttft: Vec::new(),
-            tpot: Vec::new(),
-            latest: 0,
+            so_far: Histograms::default(),
+            recent: Histograms::default(),
+            slots: VecDeque::new(),
         }
     }
 
-    /// How many phases of this one's length are estimated to follow it.
-    pub fn set_after(&mut self, phases: f64) {
-        self.after = phases;
+    /// Which phases follow the one that begins next.
+    pub fn set_later(&mut self, later: Vec<Work>) {
+        self.later = later;
     }
 
-    /// How many load points there are, or can be.
-    pub fn set_points(&mut self, load_points: u32) {
+    /// How many load points there are, or can be, and what follows the one that begins next.
+    pub fn set_next(&mut self, load_points: u32, next: Option<Upcoming>) {
         self.snapshot.load_points = load_points;
+        self.snapshot.next = next;
     }
 
     /// A phase begins. A warm-up's requests are no part of the snapshot's counts.
-    pub fn begin_phase(&mut self, load_point: u32, phase: Phase, count: Option<u32>, duration: Option<i64>, now: i64) {
-        let total = if phase == Phase::Measured { count.map(u64::from) } else { None };
+    pub fn begin_phase(&mut self, plan: &PhasePlan<'_>, now: i64) {
+        let total = if plan.phase == Phase::Measured { plan.count.map(u64::from) } else { None };
         self.began.get_or_insert(now);
         self.phase_began = now;
-        self.duration = duration;
-        (self.ended, self.count) = (0, count);
-        self.snapshot =
-            Progress { load_point, load_points: self.snapshot.load_points, phase: Some(phase), total, ..Progress::default() };
-        (self.told_at, self.told_events) = (now, self.events);
+        self.work = Some(Work {
+            load: plan.load.clone(),
+            requests: plan.count.map(u64::from),
+            duration_s: plan.duration.map(|duration| duration as f64 / 1e9),
+        });
+        (self.ended, self.e2el_ms) = (0, (0.0, 0));
+        self.snapshot = Progress {
+            load_point: plan.load_point,
+            load_points: self.snapshot.load_points,
+            phase: Some(plan.phase),
+            total,
+            load: plan.load.offered(),
+            finished: std::mem::take(&mut self.snapshot.finished),
+            next: self.snapshot.next.take(),
+            ..Progress::default()
+        };
+        self.in_flight_is(0, now);
+        self.marks.clear();
+        self.mark(now);
         (self.next_look, self.next_tell) = (now + TICK, now);
-        self.ttft.clear();
-        self.tpot.clear();
-        self.latest = 0;
+        self.so_far.clear();
+        self.recent.clear();
+        self.slots.clear();
+        self.slots.push_back((now, Histograms::default()));
     }
 
     /// A request was issued.
     pub fn issued(&mut self) {
         self.snapshot.issued += u64::from(self.counts());
+    }
+
+    /// So many requests are in flight from now on.
+    pub fn in_flight_is(&mut self, count: u32, now: i64) {
+        self.area += f64::from(self.in_flight) * (now - self.in_flight_since).max(0) as f64;
+        (self.in_flight, self.in_flight_since) = (count, now);
     }
 
     /// A snapshot counts measured requests only.
@@ -102,6 +182,9 @@ impl Progressing {
     /// A request has ended.
     pub fn ended(&mut self, row: &Row) {
         self.ended += 1;
+        if let Some(ms) = row.e2el_ms() {
+            self.e2el_ms = (self.e2el_ms.0 + ms, self.e2el_ms.1 + 1);
+        }
         if !self.counts() {
             return;
         }
@@ -114,15 +197,17 @@ impl Progressing {
             self.tokens += u64::from(row.output.unwrap_or(row.events));
             self.events_of_ended += u64::from(row.events);
         }
-        for (values, value) in [(&mut self.ttft, row.ttft_ms()), (&mut self.tpot, row.tpot_ms())] {
-            let Some(value) = value else { continue };
-            if values.len() < LATEST {
-                values.push(value);
-            } else {
-                values[self.latest % LATEST] = value;
-            }
+        self.so_far.add(row);
+        self.recent.add(row);
+        if let Some((_, slot)) = self.slots.back_mut() {
+            slot.add(row);
         }
-        self.latest += 1;
+    }
+
+    /// A load point is over: told now.
+    pub fn finish_load_point(&mut self, finished: FinishedLoadPoint, now: i64) {
+        self.snapshot.finished.push(finished);
+        self.tell(now);
     }
 
     /// Whether it is time to look around.
@@ -135,50 +220,230 @@ impl Progressing {
     }
 
     /// Tells if it is time to.
-    pub fn tell_if_due(&mut self, records: &Records, now: i64, in_flight: u32) -> bool {
+    pub fn tell_if_due(&mut self, now: i64) -> bool {
         let due = now >= self.next_tell;
         if due {
-            self.tell(records, now, in_flight);
+            self.tell(now);
         }
         due
     }
 
-    pub fn tell(&mut self, _records: &Records, now: i64, in_flight: u32) {
+    /// Tells now.
+    pub fn tell(&mut self, now: i64) {
         self.next_tell = now + EVERY;
+        self.in_flight_is(self.in_flight, now);
         let per_event = if self.events_of_ended > 0 { self.tokens as f64 / self.events_of_ended as f64 } else { 1.0 };
-        if now - self.told_at > EVERY / 2 {
-            let rate = (self.events - self.told_events) as f64 / ((now - self.told_at) as f64 / 1e9);
-            self.snapshot.output_tokens_per_s = Some(rate * per_event);
-            (self.told_at, self.told_events) = (now, self.events);
+        if let Some(mark) = self.marks.front().filter(|mark| now - mark.at > EVERY / 2) {
+            let passed = (now - mark.at) as f64;
+            self.snapshot.output_tokens_per_s = Some((self.events - mark.events) as f64 / (passed / 1e9) * per_event);
+            self.snapshot.mean_in_flight = Some((self.area - mark.area) / passed);
         }
-        self.snapshot.in_flight = u64::from(in_flight);
+        self.mark(now);
+        self.turn_slots(now);
+        self.snapshot.in_flight = u64::from(self.in_flight);
         self.snapshot.elapsed_ms = ((now - self.began.unwrap_or(now)) / 1_000_000) as u64;
-        self.snapshot.ttft_ms = median(&self.ttft);
-        self.snapshot.tpot_ms = median(&self.tpot);
-        self.snapshot.eta_ms = self.estimate(now);
+        if self.counts() {
+            self.snapshot.ttft_ms = self.so_far.ttft.percentile(50.0);
+            self.snapshot.tpot_ms = self.so_far.tpot.percentile(50.0);
+            self.snapshot.so_far = Some(self.so_far.latencies());
+            self.snapshot.recent = Some(self.recent.latencies());
+        }
+        self.snapshot.eta_ms = self.estimate(now).map(|seconds| (seconds * 1e3) as u64);
         (self.tell)(self.snapshot.clone());
     }
 
-    fn estimate(&self, now: i64) -> Option<u64> {
-        let took = (now - self.phase_began) as f64;
-        let ended = self.ended;
-        let (left, whole) = match (self.duration, self.count.map(u64::from)) {
-            (Some(duration), _) => ((duration as f64 - took).max(0.0), duration as f64),
-            (None, Some(total)) if ended > 0 => {
-                let each = took / ended as f64;
-                (each * total.saturating_sub(ended) as f64, each * total as f64)
+    /// Keeps what is counted now, and of the marks before it the last that is a moment old at the next snapshot.
+    fn mark(&mut self, now: i64) {
+        self.marks.push_back(Mark { at: now, area: self.area, events: self.events });
+        while self.marks.get(1).is_some_and(|second| now + EVERY - second.at >= MOMENT - EVERY / 4) {
+            self.marks.pop_front();
+        }
+    }
+
+    /// Begins a slot for the latencies from now on, and drops those that are no longer recent.
+    fn turn_slots(&mut self, now: i64) {
+        while self.slots.front().is_some_and(|(at, _)| now - at > RECENT) {
+            if let Some((_, old)) = self.slots.pop_front() {
+                self.recent.subtract(&old);
             }
-            _ => return None,
+        }
+        if self.slots.back().is_none_or(|(at, _)| now - at >= EVERY) {
+            self.slots.push_back((now, Histograms::default()));
+        }
+    }
+
+    /// Seconds to the end of the whole plan.
+    fn estimate(&mut self, now: i64) -> Option<f64> {
+        let work = self.work.as_ref()?;
+        let took = (now - self.phase_began) as f64 / 1e9;
+        if let Load::Closed { concurrency } = work.load {
+            let concurrency = f64::from(concurrency);
+            let (sum, ended_well) = self.e2el_ms;
+            if self.ended as f64 >= 2.0 * concurrency && took > 0.0 {
+                self.pace.learn(concurrency, self.ended as f64 / took);
+            } else if ended_well > 0 {
+                // the first ones ended together: how long they took says more than how many there are
+                self.pace.learn(concurrency, concurrency / (sum / ended_well as f64 / 1e3));
+            }
+        }
+        let left = match (work.duration_s, work.requests, &work.load) {
+            (None, Some(requests), Load::Closed { .. }) => {
+                Work { requests: Some(requests.saturating_sub(self.ended)), ..work.clone() }.seconds(&self.pace)?
+            }
+            (None, Some(requests), Load::Trace { .. }) => {
+                let each = (self.ended > 0).then(|| took / self.ended as f64)?;
+                each * requests.saturating_sub(self.ended) as f64
+            }
+            _ => (work.seconds(&self.pace)? - took).max(0.0),
         };
-        Some(((left + whole * self.after) / 1e6) as u64)
+        let later: f64 = self.later.iter().map(|work| work.seconds(&self.pace)).sum::<Option<f64>>()?;
+        Some(left + later)
     }
 }
 
-fn median(values: &[f64]) -> Option<f64> {
-    if values.is_empty() {
-        return None;
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    fn progressing() -> (Progressing, Rc<RefCell<Vec<Progress>>>) {
+        let told: Rc<RefCell<Vec<Progress>>> = Rc::default();
+        let keep = told.clone();
+        (Progressing::new(1, Box::new(move |snapshot| keep.borrow_mut().push(snapshot))), told)
     }
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    Some(dyno_measure::statistics::percentile::percentile(&sorted, 50.0))
+
+    fn phase(load: &Load, count: u32, phase: Phase) -> PhasePlan<'_> {
+        PhasePlan { load_point: 0, phase, load, count: Some(count), duration: None, ramp: 0, seed: 1, first_prompt: 0 }
+    }
+
+    /// A request that was sent at a time and took so long, ns.
+    fn row(sent: i64, took: i64) -> Row {
+        Row {
+            sent: Some(sent),
+            first: Some(sent + took / 2),
+            last: Some(sent + took),
+            ended: Some(sent + took),
+            output: Some(11),
+            events: 11,
+            streamed: true,
+            ..Row::new(0, Phase::Measured, 0, 0)
+        }
+    }
+
+    #[test]
+    fn one_request_after_the_other_is_one_in_flight() {
+        let (mut progress, told) = progressing();
+        let load = Load::Closed { concurrency: 1 };
+        progress.begin_phase(&phase(&load, 100, Phase::Measured), 0);
+        let mut now = 0;
+        for _ in 0..40 {
+            progress.in_flight_is(1, now);
+            let sent = now;
+            now += SECOND / 20;
+            progress.in_flight_is(0, now);
+            progress.ended(&row(sent, SECOND / 20));
+            // always looked at between two requests
+            progress.tell_if_due(now);
+        }
+        let told = told.borrow();
+        let last = told.last().unwrap();
+        assert_eq!(last.in_flight, 0);
+        assert!(last.mean_in_flight.is_some_and(|mean| (mean - 1.0).abs() < 1e-9), "{last:?}");
+    }
+
+    #[test]
+    fn figures_of_the_moment_forget_what_is_over_a_second_old() {
+        let (mut progress, told) = progressing();
+        let load = Load::Closed { concurrency: 8 };
+        progress.begin_phase(&phase(&load, 100, Phase::Measured), 0);
+        progress.in_flight_is(8, 0);
+        progress.events(1_000);
+        for half in 1..=3 {
+            progress.tell(half * EVERY);
+        }
+        progress.in_flight_is(2, 3 * EVERY);
+        for half in 4..=6 {
+            progress.tell(half * EVERY);
+        }
+        let told = told.borrow();
+        let means: Vec<f64> = told.iter().map(|snapshot| snapshot.mean_in_flight.unwrap()).collect();
+        assert_eq!(means, [8.0, 8.0, 8.0, 5.0, 2.0, 2.0]);
+        let rates: Vec<f64> = told.iter().map(|snapshot| snapshot.output_tokens_per_s.unwrap()).collect();
+        assert_eq!(rates, [2_000.0, 1_000.0, 0.0, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn recent_latencies_are_those_of_the_last_ten_seconds() {
+        let (mut progress, told) = progressing();
+        let load = Load::Closed { concurrency: 1 };
+        progress.begin_phase(&phase(&load, 10_000, Phase::Measured), 0);
+        let mut now = 0;
+        // 20 seconds at 10 ms, then 12 at 100 ms
+        for (took, until) in [(SECOND / 100, 20 * SECOND), (SECOND / 10, 32 * SECOND)] {
+            while now < until {
+                progress.ended(&row(now, took));
+                now += took;
+                progress.tell_if_due(now);
+            }
+        }
+        let told = told.borrow();
+        let last = told.last().unwrap();
+        let (recent, so_far) = (last.recent.unwrap().ttft_ms, last.so_far.unwrap().ttft_ms);
+        assert!((95..=110).contains(&recent.n), "{recent:?}");
+        assert!(recent.p50.is_some_and(|ms| (ms - 50.0).abs() < 1.0), "{recent:?}");
+        assert_eq!(recent.p99, None, "a hundred requests decide no p99");
+        assert!(so_far.n > 2_100 && so_far.p50.is_some_and(|ms| (ms - 5.0).abs() < 0.1), "{so_far:?}");
+        assert!(so_far.p99.is_some_and(|ms| (ms - 50.0).abs() < 1.0), "{so_far:?}");
+    }
+
+    #[test]
+    fn the_time_left_of_a_sweep_goes_by_the_pace_at_each_load() {
+        let (mut progress, told) = progressing();
+        let later =
+            |concurrency, requests| Work { load: Load::Closed { concurrency }, requests: Some(requests), duration_s: None };
+        progress.set_later(vec![later(10, 10), later(10, 100)]);
+        let load = Load::Closed { concurrency: 1 };
+        progress.begin_phase(&phase(&load, 100, Phase::Measured), 0);
+        let second = |number: i64| row(number * SECOND, SECOND);
+        for number in 0..20 {
+            progress.ended(&second(number));
+        }
+        progress.tell(20 * SECOND);
+        // 80 s of this load point; then 110 requests, ten at a time, each a second long
+        assert_eq!(told.borrow().last().unwrap().eta_ms, Some(91_000));
+    }
+
+    #[test]
+    fn before_anything_has_ended_the_load_before_says_how_long_it_takes() {
+        let (mut progress, told) = progressing();
+        let load = Load::Closed { concurrency: 4 };
+        progress.begin_phase(&phase(&load, 8, Phase::Warmup), 0);
+        progress.tell(SECOND / 2);
+        assert_eq!(told.borrow().last().unwrap().eta_ms, None);
+        for _ in 0..4 {
+            progress.ended(&Row { phase: Phase::Warmup, ..row(0, SECOND) });
+        }
+        progress.tell(SECOND);
+        assert_eq!(told.borrow().last().unwrap().eta_ms, Some(1_000), "four at once took a second: so will the next four");
+        progress.begin_phase(&phase(&load, 40, Phase::Measured), 2 * SECOND);
+        progress.tell(2 * SECOND);
+        assert_eq!(told.borrow().last().unwrap().eta_ms, Some(10_000));
+    }
+
+    #[test]
+    fn load_points_that_are_over_stay_in_later_snapshots() {
+        let (mut progress, told) = progressing();
+        let load = Load::Closed { concurrency: 4 };
+        progress.set_next(2, Some(Upcoming::Loads { loads: Vec::new() }));
+        progress.begin_phase(&phase(&load, 8, Phase::Measured), 0);
+        progress.finish_load_point(FinishedLoadPoint { requests: 8, ..FinishedLoadPoint::default() }, SECOND);
+        progress.set_next(2, None);
+        progress.begin_phase(&phase(&load, 8, Phase::Measured), SECOND);
+        progress.tell(2 * SECOND);
+        let told = told.borrow();
+        assert_eq!(told[0].next, Some(Upcoming::Loads { loads: Vec::new() }));
+        assert_eq!((told[1].finished.len(), told[1].next.clone(), told[1].completed), (1, None, 0));
+    }
 }

@@ -15,8 +15,7 @@ pub fn table(report: &Report) -> String {
         }
     }
     for point in &report.load_points {
-        let of = |load: OfferedLoad| format!("{} {}", (load.value() * 1e3).round() / 1e3, load.variable().unit());
-        let load = point.offered().map(of).unwrap_or_default();
+        let load = point.offered().map(OfferedLoad::words).unwrap_or_default();
         let within = match point.meets_slo {
             Some(true) => " · within the limits",
             Some(false) => " · over the limits",

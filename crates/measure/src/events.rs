@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::live_figures::{FinishedLoadPoint, Latencies, Upcoming};
+use crate::load::OfferedLoad;
 use crate::report::{LoadPoint, Phase};
 
 /// A snapshot of the load so far.
@@ -26,19 +28,37 @@ pub struct Progress {
     pub completed: u64,
     /// Of these, ended badly.
     pub failed: u64,
-    /// Sent and not ended.
+    /// Sent and not ended at this moment.
     pub in_flight: u64,
+    /// Requests in flight on average over the last second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_in_flight: Option<f64>,
     /// How many requests the load point will have; absent when it ends by time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
     /// Output tokens per second over the last second or so; events stand in for tokens until usage is known.
     pub output_tokens_per_s: Option<f64>,
-    /// Median TTFT so far, ms.
+    /// Median TTFT of the load point so far, ms.
     pub ttft_ms: Option<f64>,
-    /// Median TPOT so far, ms.
+    /// Median TPOT of the load point so far, ms.
     pub tpot_ms: Option<f64>,
     /// Estimated time to the end of the whole plan, ms.
     pub eta_ms: Option<u64>,
+    /// Latencies of the load point so far; absent in snapshots of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub so_far: Option<Latencies>,
+    /// Latencies of those of its requests that ended in the last 10 seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recent: Option<Latencies>,
+    /// The load of this load point; absent of a trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<OfferedLoad>,
+    /// The load points that are over, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub finished: Vec<FinishedLoadPoint>,
+    /// What follows this load point; absent where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Upcoming>,
 }
 
 impl Progress {
@@ -50,11 +70,6 @@ impl Progress {
     /// How much of the load point is done, 0 to 1; absent when it has no known end.
     pub fn share(&self) -> Option<f64> {
         self.total.filter(|total| *total > 0).map(|total| (self.ended() as f64 / total as f64).min(1.0))
-    }
-
-    /// Whole quarters that are done, 0 to 4.
-    pub fn quarters(&self) -> u8 {
-        self.share().map_or(0, |share| (share * 4.0) as u8)
     }
 }
 

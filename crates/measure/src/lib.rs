@@ -10,6 +10,7 @@ pub mod early_stop;
 pub mod engine_metrics;
 pub mod events;
 pub mod limits;
+pub mod live_figures;
 pub mod load;
 pub mod metrics;
 pub mod plan;

@@ -1,4 +1,6 @@
-//! Latency limits that others have published, and how many samples a limit needs.
+//! Latency limits: what can be limited, limits that others have published, and how many samples a limit needs.
+
+use serde::{Deserialize, Serialize};
 
 use crate::load::Slo;
 use crate::statistics::bounds;
@@ -41,6 +43,38 @@ pub fn preset_of(slo: &Slo) -> Option<&'static SloPreset> {
 /// Fewest samples with which a percentile, 0 to 100, decides anything.
 pub fn floor(percentile: f64) -> u32 {
     bounds::floor(percentile).and_then(|samples| u32::try_from(samples).ok()).unwrap_or(u32::MAX)
+}
+
+/// A latency that can be limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LimitedLatency {
+    /// Time to first token.
+    TtftMs,
+    /// Time per output token.
+    TpotMs,
+    /// End-to-end latency.
+    E2elMs,
+}
+
+impl LimitedLatency {
+    /// What people call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::TtftMs => "TTFT",
+            Self::TpotMs => "TPOT",
+            Self::E2elMs => "E2E latency",
+        }
+    }
+
+    /// The latencies that are limited, each with its limit, ms.
+    pub fn of(slo: &Slo) -> Vec<(Self, f64)> {
+        [(Self::TtftMs, slo.ttft_ms), (Self::TpotMs, slo.tpot_ms), (Self::E2elMs, slo.e2el_ms)]
+            .into_iter()
+            .filter_map(|(latency, limit)| Some((latency, limit?)))
+            .collect()
+    }
 }
 
 #[cfg(test)]

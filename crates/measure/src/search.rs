@@ -6,7 +6,7 @@
 //! what the engine can take costs the most time; after it no more steps are taken than halving needs, nine at most, and no
 //! load is put on twice. A load above one that fails is taken to fail as well.
 
-use crate::load::LoadVariable;
+use crate::load::{LoadVariable, OfferedLoad};
 use crate::validity::SearchOutcome;
 
 /// Candidates that can be told apart in nine steps, halving; and with one step to spare.
@@ -37,6 +37,7 @@ impl From<Option<bool>> for Verdict {
 /// A search on its way.
 #[derive(Debug, Clone)]
 pub struct Search {
+    variable: LoadVariable,
     row: Vec<f64>,
     /// Candidates that are still open: from, until.
     open: (usize, usize),
@@ -55,12 +56,20 @@ impl Search {
         };
         let needed = steps(row.len());
         let left = if row.len() <= COARSE { needed + 1 } else { needed };
-        Self { open: (0, row.len()), row, left, stuck: false }
+        Self { variable, open: (0, row.len()), row, left, stuck: false }
     }
 
     /// The load that comes next; nothing when the answer is found, or can't be.
     pub fn next(&self) -> Option<f64> {
         self.place().map(|place| self.row[place])
+    }
+
+    /// The same with what it is a load of.
+    pub fn next_offered(&self) -> Option<OfferedLoad> {
+        Some(match self.variable {
+            LoadVariable::Concurrency => OfferedLoad::Concurrency { concurrency: self.next()? as u32 },
+            LoadVariable::Rate => OfferedLoad::Rate { rate: self.next()? },
+        })
     }
 
     /// Most load points that can still come.

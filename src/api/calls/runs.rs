@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::list::{HistoryChoices, ListQuery, Page};
-use crate::domain::live::{Line, LiveRun};
-use crate::domain::problem::Problem;
+use crate::domain::live::{Line, LiveRun, RunFigures};
+use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::repeat::Repeat;
 use crate::domain::report::{Report, RequestRecord};
 use crate::domain::run::{Run, RunRow, StageId};
@@ -36,23 +36,18 @@ pub async fn cancel(app: &AppState, actor: &Actor, id: Uuid) -> Result<Run, Prob
     get(app, actor, id).await
 }
 
-/// Removes a run that is over with everything that it measured; with its last run goes the benchmark.
-pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+/// Removes a run that is over with everything that it measured; with its last run goes the benchmark. Answers the
+/// benchmark's name.
+pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<String, Problem> {
     let run = app.store.run(actor, id).await?;
     let benchmark = app.store.benchmark_of_portal(run.benchmark_id).await?;
-    // A run can go whose cluster has gone before it.
-    let cluster = app.store.cluster_of_portal(benchmark.spec.cluster_id).await;
+    let cluster = app.store.cluster_of_portal(benchmark.spec.cluster_id).await?;
     app.store.delete_run(actor, id).await?;
     // The run is gone for its owner; what is left is for the administrator.
-    match cluster {
-        Ok(cluster) => {
-            if let Err(error) = crate::run::remove(app, &cluster, id).await {
-                tracing::warn!(run.id = %id, %error, "what a run left could not be removed");
-            }
-        }
-        Err(error) => tracing::warn!(run.id = %id, %error, "what a run left is on a cluster that is gone"),
+    if let Err(error) = crate::run::remove(app, &cluster, id).await {
+        tracing::warn!(run.id = %id, %error, "what a run left could not be removed");
     }
-    Ok(())
+    Ok(benchmark.spec.name)
 }
 
 /// What a run measured; not found while there is nothing.
@@ -112,7 +107,19 @@ pub async fn live(app: &AppState, actor: &Actor, id: Uuid, lines: u32, points: u
         }
     }
     live.last_seq = snapshot.last_seq;
+    if live.run.status.is_end() {
+        live.figures = figures(app, actor, id).await?;
+    }
     Ok(live)
+}
+
+/// The figures of a run that is over; nothing where it measured nothing.
+pub async fn figures(app: &AppState, actor: &Actor, id: Uuid) -> Result<Option<RunFigures>, Problem> {
+    match report(app, actor, id).await {
+        Ok(report) => Ok(Some(RunFigures::from(&report))),
+        Err(problem) if problem.kind == ProblemKind::NotFound => Ok(None),
+        Err(problem) => Err(problem),
+    }
 }
 
 /// Lines of a stage's log before an event, the last `limit` of them, oldest first.

@@ -53,6 +53,8 @@ pub enum Choices {
 pub struct Outlook {
     /// A sentence for each node: whether the model fits. Empty for a cloud model.
     pub memory: Vec<MemoryFit>,
+    /// The engine that is not there, and how to get it: the run would be refused.
+    pub missing_engine: Option<String>,
     /// Runs of the person's that are queued or running in the cluster; absent where it could not be told.
     pub runs_before: Option<u64>,
 }
@@ -81,7 +83,7 @@ mod on_server {
     use crate::domain::list::ListQuery;
     use crate::domain::problem::{Problem, ProblemKind};
     use crate::domain::user::Actor;
-    use crate::domain::workflow::steps::default_engine;
+    use crate::domain::workflow::steps::{default_engine, missing_engine};
     use crate::domain::workflow::{ChosenNode, Page, WorkflowAnswer, WorkflowSteps};
     use crate::engine::fit::{FitInput, NodeMemory, layout};
     use crate::engine::recipe;
@@ -194,6 +196,11 @@ mod on_server {
             outlook.runs_before = Some(before);
             if let Choices::Nodes { nodes, problem: None } = nodes(app, actor, cluster.id).await? {
                 outlook.memory = fit(app, steps, chosen, &nodes).await?;
+            }
+            let engine = chosen.model.as_ref().and_then(|model| steps.serving.engine.or_else(|| default_engine(model)));
+            if let Some(engine) = engine.filter(|_| chosen.model.as_ref().is_some_and(|model| !model.is_cloud())) {
+                let engines = calls::engines::of_cluster(app, cluster).await?;
+                outlook.missing_engine = missing_engine(engine, &engines);
             }
         }
         Ok(outlook)

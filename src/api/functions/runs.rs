@@ -104,10 +104,7 @@ pub async fn cancel_run(#[server(default)] id: String) -> Result<(), CallError> 
 pub async fn delete_run(#[server(default)] id: String, #[server(default)] next: String) -> Result<(), CallError> {
     let deleted = async {
         let (app, actor) = crate::auth::context()?;
-        let id = known(&id)?;
-        let run = crate::api::calls::runs::get(&app, &actor, id).await?;
-        let name = crate::api::calls::benchmarks::get(&app, &actor, run.benchmark_id).await?.spec.name;
-        crate::api::calls::runs::delete(&app, &actor, id).await?;
+        let name = crate::api::calls::runs::delete(&app, &actor, known(&id)?).await?;
         Ok((if next.is_empty() { "/".to_owned() } else { next.clone() }, format!("Deleted: {name}.")))
     };
     super::lists::done(deleted.await, if next.is_empty() { "/" } else { &next }, Vec::new()).await

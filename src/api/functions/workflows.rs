@@ -2,6 +2,8 @@
 //! the revision that the page was drawn from.
 
 #[cfg(feature = "ssr")]
+mod pass_over;
+#[cfg(feature = "ssr")]
 mod save;
 
 use leptos::prelude::*;
@@ -20,7 +22,7 @@ use crate::domain::workflow::Page;
 #[cfg(feature = "ssr")]
 use crate::domain::workflow::load_form::optional;
 #[cfg(feature = "ssr")]
-use crate::domain::workflow::step_form::{details_body, load_body, serving_body, text};
+use crate::domain::workflow::step_form::{FormRules, details_body, load_body, serving_body, text};
 #[cfg(feature = "ssr")]
 use save::Save;
 #[cfg(feature = "ssr")]
@@ -66,17 +68,38 @@ pub async fn load_wizard(
 /// What the first page of a new draft shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NewDraftView {
-    /// Tells this drawing of the form from every other: however often it is sent, it begins one draft.
+    /// Tells this form from every other: however often it is sent, it begins one draft.
     pub begins: uuid::Uuid,
+    /// Where to go instead: to the form's own address, or to the draft that the form has begun already.
+    pub elsewhere: Option<String>,
     /// What was typed last, if it was refused.
     pub flash: Option<Flash>,
 }
 
+/// The address of a form that begins a draft. It names the form, so that whoever comes back to it finds that draft.
+pub fn new_draft_path(form: uuid::Uuid) -> String {
+    format!("/benchmarks/new?form={form}")
+}
+
 /// The first page of a new draft.
 #[server(endpoint = "ui/wizard-new")]
-pub async fn load_new_draft(#[server(default)] flash: String) -> Result<NewDraftView, CallError> {
-    crate::auth::context()?;
-    Ok(NewDraftView { begins: uuid::Uuid::new_v4(), flash: forms::kept(&flash).await })
+pub async fn load_new_draft(
+    #[server(default)] form: String,
+    #[server(default)] flash: String,
+) -> Result<NewDraftView, CallError> {
+    let (app, actor) = crate::auth::context()?;
+    let known = uuid::Uuid::parse_str(&form).ok();
+    let begins = known.unwrap_or_else(uuid::Uuid::new_v4);
+    let begun = match known {
+        Some(form) => crate::api::calls::workflows::begun_by(&app, &actor, form).await?,
+        None => None,
+    };
+    let flash = forms::kept(&flash).await;
+    let elsewhere = match begun {
+        Some(draft) => Some(format!("/wizard/{draft}/{}", Page::Details.slug())),
+        None => (known.is_none() && flash.is_none()).then(|| new_draft_path(begins)),
+    };
+    Ok(NewDraftView { begins, elsewhere, flash })
 }
 
 /// Step 1: begins a draft when there is none yet. `begins` is the same in every click on one drawing of the form.
@@ -104,6 +127,7 @@ pub async fn save_details(
         Ok(save) => save,
         Err((save, problem)) => return save.refuse(problem).await,
     };
+    save = save.checked_by(&FormRules::Details);
     let tags = save.tags(&tags).await;
     let body = details_body(&name, tags, &description, &concurrent_requests, &eval_with);
     save.step(1, body).finish().await
@@ -121,13 +145,24 @@ pub async fn save_load(
     #[server(default)] search: String,
     #[server(default)] go: String,
 ) -> Result<(), CallError> {
+    let form = form.resolved();
     let mut entries = form.entries();
+    // Where the load does not go by it, this step leaves step 1's number as it is.
+    entries.retain(|(name, _)| name != "concurrent_requests" || form.uses_concurrency());
     entries.push(("search".to_owned(), search.clone()));
     entries.extend(dataset_ids.iter().map(|id| ("dataset_ids".to_owned(), id.clone())));
     let save = Save::new(Page::Load, &workflow_id, &if_revision, &return_to, entries);
     if go == "search" {
         return save.show_again(&[("search", &search)]).await;
     }
+    let rules = match save.load_rules(&dataset_ids).await {
+        Ok(rules) => rules,
+        Err(problem) => return save.refuse(problem).await,
+    };
+    let save = match rules {
+        Some(rules) => save.checked_by(&rules),
+        None => save,
+    };
     save.step(2, load_body(&form, &dataset_ids)).finish().await
 }
 
@@ -204,6 +239,7 @@ pub async fn save_model(
     let cloud = model.as_ref().is_some_and(crate::domain::inventory::Model::is_cloud);
     if !cloud {
         let body = serving_body(&model_id, &engine, &tensor_parallel, &replicas, &engine_args);
+        let save = save.checked_by(&FormRules::Model);
         return save.step(5, body).finish().await;
     }
     let body = json!({

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream, StreamExt};
@@ -49,11 +49,25 @@ where
     if over && first.is_empty() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let stream = follow(after, first, load, news, shutdown).map(|stored| Ok::<_, Infallible>(to_event(&stored)));
-    let mut response = Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    Ok(answer(follow(after, first, load, news, shutdown).map(|stored| Ok(to_event(&stored)))))
+}
+
+/// An answer that is a stream of events.
+pub fn answer(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
+    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
     // Proxies such as nginx would collect events otherwise.
-    response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
-    Ok(response)
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// Waits until there is news, or it is time to look at the store anyway. `None`: the portal stops.
+pub async fn wait_for_news(news: &mut watch::Receiver<i64>, shutdown: &CancellationToken) -> Option<()> {
+    let news_is_live = news.has_changed().is_ok();
+    tokio::select! {
+        () = shutdown.cancelled() => None,
+        _ = news.changed(), if news_is_live => Some(()),
+        () = tokio::time::sleep(POLL) => Some(()),
+    }
 }
 
 fn to_event(stored: &StoredEvent) -> Event {
@@ -106,12 +120,7 @@ where
                 state.ready = more.into_iter();
                 continue;
             }
-            let news_is_live = state.news.has_changed().is_ok();
-            tokio::select! {
-                () = state.shutdown.cancelled() => return None,
-                _ = state.news.changed(), if news_is_live => {}
-                () = tokio::time::sleep(POLL) => {}
-            }
+            wait_for_news(&mut state.news, &state.shutdown).await?;
         }
     })
     .fuse()

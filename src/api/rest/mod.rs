@@ -24,7 +24,7 @@ use axum::Router;
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 
-pub use event_stream::last_event_id;
+pub use event_stream::{answer, last_event_id, wait_for_news};
 pub use extract::{Json, Path, Query};
 pub use openapi::document;
 

@@ -19,7 +19,8 @@ pub struct Size {
 pub const WIDE: Size = Size { width: 640.0, height: 320.0, name: "wide" };
 /// On phones, and where charts stand abreast.
 pub const NARROW: Size = Size { width: 350.0, height: 240.0, name: "narrow" };
-pub const SMALL: Size = Size { width: 350.0, height: 170.0, name: "small" };
+/// Live figures: as wide as their card, whose style sheet keeps words at about their size.
+pub const LIVE: Size = Size { width: 440.0, height: 190.0, name: "live" };
 
 /// Where a word hangs on its point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -322,7 +323,7 @@ mod tests {
     #[test]
     fn each_size_keeps_its_words_inside_and_names_both_axes() {
         let axis = |title: &str| Axis { kind: Kind::Linear, domain: (0.0, 98_765.0), title: title.to_owned() };
-        for size in [WIDE, NARROW, SMALL] {
+        for size in [WIDE, NARROW, LIVE] {
             let (drawing, plot) = Drawing::with_axes(size, &axis("Across, s"), &axis("Up, ms"), 0.0);
             assert!(plot.left() < plot.right() && plot.top() < plot.bottom());
             let words: Vec<_> = drawing

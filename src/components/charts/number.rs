@@ -24,17 +24,6 @@ pub fn span(seconds: f64) -> String {
     duration((seconds.max(0.0) * 1000.0).round() as u64)
 }
 
-/// About how long something will still take, in words.
-pub fn remaining(milliseconds: u64) -> String {
-    let seconds = milliseconds.div_ceil(1000);
-    match seconds {
-        0..=4 => "a few seconds left".to_owned(),
-        5..=89 => format!("{} seconds left", seconds.div_ceil(5) * 5),
-        90..=5399 => format!("{} minutes left", (seconds + 30) / 60),
-        _ => format!("{} h {} min left", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,9 +41,5 @@ mod tests {
     #[test]
     fn spans_are_words() {
         assert_eq!(span(130.0), "2 min 10 s");
-        assert_eq!(remaining(1_000), "a few seconds left");
-        assert_eq!(remaining(61_000), "65 seconds left");
-        assert_eq!(remaining(120_000), "2 minutes left");
-        assert_eq!(remaining(8_000_000), "2 h 13 min left");
     }
 }

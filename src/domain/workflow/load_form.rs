@@ -12,16 +12,30 @@ use crate::domain::benchmark::{Arrival, ArrivalProcess, EvalWith, LengthDistribu
 use crate::domain::form::Flash;
 use crate::domain::slo::{preset, preset_of};
 
+mod choices;
+mod parts;
+
+pub use self::parts::option_of;
+pub use choices::{Amount, DECIDES_P99, Goal, LENGTHS, LengthsPreset, OWN_LENGTHS};
+
 /// The form's fields. Those that an error of the workflow names have the workflow's names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "they are the workflow's fields and their parts, in the workflow's words")]
 pub struct LoadForm {
     pub eval_with: String,
+    /// What the benchmark is to find out, a [`Goal`]; empty where the fields alone say it, as a script may send them.
+    pub goal: String,
+    /// Step 1's, as this step may change it; empty: as it is.
+    pub concurrent_requests: String,
+    /// The name of a [`LengthsPreset`]; `own` or empty: the two fields beneath.
+    pub lengths_preset: String,
     pub max_input_tokens: String,
     pub max_output_tokens: String,
+    /// How many requests are measured, an [`Amount`]; empty: as the fields beneath say.
+    pub amount: String,
     pub num_requests: String,
-    /// What `num_requests` showed as its default: left as it is, it stays the default.
+    /// What a form without `amount` showed as the default of `num_requests`: left as it is, it stays the default.
     pub default_requests: String,
     pub warmup_requests: String,
     /// The same of `warmup_requests`.
@@ -35,6 +49,8 @@ pub struct LoadForm {
     pub ramp_s: String,
     /// Loads between commas or spaces.
     pub load_points: String,
+    /// `yes` where loads that are no search's are judged by latency limits.
+    pub limits: String,
     /// A preset's name; empty: the limits beneath.
     pub slo_preset: String,
     pub ttft_ms: String,
@@ -69,14 +85,14 @@ pub static MORE: LazyLock<Vec<&'static str>> =
 impl LoadForm {
     /// The fields of a stored load.
     pub fn of(load: &LoadSpec) -> Self {
-        let by_time = load.duration_s.is_some();
-        let default_requests =
-            if by_time { String::new() } else { LoadSpec::default_requests(load.concurrent_requests).to_string() };
         let default_warmup = load.concurrent_requests.to_string();
         let mut form = Self {
             eval_with: if load.eval_with == EvalWith::Dataset { "dataset" } else { "configuration" }.to_owned(),
-            num_requests: default_requests.clone(),
-            default_requests,
+            goal: Goal::of(load).name().to_owned(),
+            concurrent_requests: load.concurrent_requests.to_string(),
+            lengths_preset: LengthsPreset::name_of(load).to_owned(),
+            amount: Amount::of(load).name().to_owned(),
+            limits: if load.slo.is_some() { "yes".to_owned() } else { String::new() },
             warmup_requests: default_warmup.clone(),
             default_warmup,
             arrival: if load.is_open() { "rate" } else { "closed" }.to_owned(),
@@ -154,21 +170,20 @@ impl LoadForm {
 
     /// Whether anything under "More options" differs from its default.
     pub fn has_more(&self) -> bool {
-        let plain = Self {
-            eval_with: self.eval_with.clone(),
-            max_input_tokens: self.max_input_tokens.clone(),
-            max_output_tokens: self.max_output_tokens.clone(),
-            num_requests: self.num_requests.clone(),
-            default_requests: self.default_requests.clone(),
-            default_warmup: self.default_warmup.clone(),
-            warmup_requests: self.warmup_requests.clone(),
-            ..Self::of(&LoadSpec::new(1, EvalWith::Configuration))
+        let (own, default) = (self.fields(), Self::of(&LoadSpec::new(1, EvalWith::Configuration)).fields());
+        let differs = |name: &str| {
+            let default = if name == "warmup_requests" { own.get("default_warmup") } else { default.get(name) };
+            own.get(name) != default
         };
-        *self != plain
+        MORE.iter().any(|name| differs(name))
     }
 
     /// The call's body. An empty field empties what is stored.
     pub fn body(&self) -> Value {
+        self.resolved().body_of_fields()
+    }
+
+    fn body_of_fields(&self) -> Value {
         let fields = self.fields();
         let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
         let points = self.points();
@@ -207,6 +222,10 @@ impl LoadForm {
         }
         if self.eval_with == "dataset" {
             body.remove("max_input_tokens");
+        }
+        // The page shows step 1's number here where the load goes by it; emptied there, it is missing.
+        if self.uses_concurrency() && !(self.goal.is_empty() && self.concurrent_requests.is_empty()) {
+            body.insert("concurrent_requests".to_owned(), optional(&self.concurrent_requests, whole));
         }
         Value::Object(body)
     }

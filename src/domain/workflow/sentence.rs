@@ -27,6 +27,34 @@ fn too_few(load: &LoadSpec) -> String {
     }
 }
 
+/// The load in one sentence, whatever its prompts come from; `datasets` are those chosen, or more.
+pub fn whole_sentence(load: &LoadSpec, datasets: &[Dataset]) -> String {
+    if let Some(trace) = trace_of(load, datasets) {
+        return trace_sentence(load, trace);
+    }
+    let rows = datasets.iter().filter(|dataset| load.dataset_ids.contains(&dataset.id)).map(|dataset| dataset.samples).sum();
+    load_sentence(load, (load.eval_with == EvalWith::Dataset).then_some(rows), None)
+}
+
+/// The trace that a load plays, where it is one.
+fn trace_of<'a>(load: &LoadSpec, datasets: &'a [Dataset]) -> Option<&'a Dataset> {
+    datasets.iter().find(|dataset| dataset.format.is_trace() && load.dataset_ids.contains(&dataset.id))
+}
+
+/// How many requests are measured, and how long that takes where it does not depend on the model: "100 requests at each load,
+/// about 2 minutes". `datasets` are those chosen, or more.
+pub fn amount_words(load: &LoadSpec, datasets: &[Dataset]) -> String {
+    if let Some(trace) = trace_of(load, datasets) {
+        let arrivals = load.num_requests.map_or(trace.samples, |most| trace.samples.min(most.into()));
+        return count(arrivals, "arrival");
+    }
+    let mut words = amount(load);
+    if let Some(seconds) = least_seconds(load) {
+        words.push_str(&format!(", about {}", duration(seconds)));
+    }
+    capital(&words)
+}
+
 fn plan_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -> String {
     let mut parts = match search(load) {
         // Each load that is tried has this many.

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::facts::Facts;
-use super::load_form::{LoadForm, optional, whole};
+use super::load_form::{Amount, DECIDES_P99, LoadForm, option_of, optional, whole};
 use super::reader::{Patch, Reader};
-use super::sentence::{load_sentence, trace_sentence};
+use super::sentence::{amount_words, whole_sentence};
 use super::steps::{DetailsPatch, details, load, model};
 use crate::domain::benchmark::{EvalWith, LoadSpec};
 use crate::domain::dataset::{Dataset, DatasetFormat, TraceFacts};
@@ -85,15 +85,17 @@ pub struct Checked {
     pub errors: Vec<FieldError>,
     /// The load in one sentence, where the entries describe one.
     pub sentence: Option<String>,
+    /// What each choice of a number of requests comes to, by the choice's name, where the entries describe a load.
+    pub amounts: Vec<(&'static str, String)>,
 }
 
 impl FormRules {
     /// Checks entries by the step's rules.
     pub fn check(&self, entries: &[(String, String)]) -> Checked {
         let mut checked = match self {
-            Self::Details => Checked { errors: check_details(entries), sentence: None },
+            Self::Details => Checked { errors: check_details(entries), ..Checked::default() },
             Self::Load { concurrent_requests, datasets } => check_load(*concurrent_requests, datasets, entries),
-            Self::Model => Checked { errors: check_serving(entries), sentence: None },
+            Self::Model => Checked { errors: check_serving(entries), ..Checked::default() },
         };
         let mut known: Vec<String> = Vec::new();
         checked.errors.retain(|error| {
@@ -134,28 +136,45 @@ fn check_load(concurrent_requests: u32, datasets: &[OfferedDataset], entries: &[
     let form = LoadForm::of_entries(entries);
     let chosen: Vec<&str> = entries.iter().filter(|(name, _)| name == "dataset_ids").map(|(_, id)| id.as_str()).collect();
     let eval_with = if form.eval_with == "dataset" { EvalWith::Dataset } else { EvalWith::Configuration };
-    let (patch, mut errors) = read(load_body(&form, &chosen), load::read);
+    let ((details_patch, patch), mut errors) =
+        read(load_body(&form, &chosen), |reader| (details::read(reader, 2), load::read(reader)));
     let begun = DetailsPatch {
         name: Patch::Set(String::new()),
         concurrent_requests: Patch::Set(concurrent_requests),
         eval_with: Patch::Set(eval_with),
         ..DetailsPatch::default()
     };
-    let Some(mut steps) = details::create(&begun, &mut errors) else { return Checked { errors, sentence: None } };
+    let Some(mut steps) = details::create(&begun, &mut errors) else { return Checked { errors, ..Checked::default() } };
+    details::apply(&mut steps, &details_patch, &mut errors);
     let mut facts = Facts::none(false, |_, _, _| Ok(()));
     facts.datasets = datasets.iter().map(Dataset::from).collect();
     load::apply(&mut steps, &patch, &facts, &mut errors);
-    let sentence = errors.is_empty().then(|| sentence(&steps.load, &facts.datasets));
-    Checked { errors, sentence }
+    with_parts(&mut errors, form.part_errors());
+    if !errors.is_empty() {
+        return Checked { errors, ..Checked::default() };
+    }
+    let amounts = offered_amounts(&steps.load, &facts.datasets);
+    Checked { errors, sentence: Some(whole_sentence(&steps.load, &facts.datasets)), amounts: amounts.into() }
 }
 
-fn sentence(load: &LoadSpec, datasets: &[Dataset]) -> String {
-    let chosen: Vec<&Dataset> = datasets.iter().filter(|dataset| load.dataset_ids.contains(&dataset.id)).collect();
-    if let Some(trace) = chosen.iter().find(|dataset| dataset.format.is_trace()) {
-        return trace_sentence(load, trace);
-    }
-    let rows = chosen.iter().map(|dataset| dataset.samples).sum();
-    load_sentence(load, (load.eval_with == EvalWith::Dataset).then_some(rows), None)
+/// Adds what is wrong with parts of options; what the options' own rules say of the same is said in their words no more.
+fn with_parts(errors: &mut Vec<FieldError>, parts: Vec<FieldError>) {
+    let is_said = |error: &FieldError| {
+        parts.iter().any(|part| {
+            option_of(&part.field) == Some(error.field.as_str())
+                || part.field == error.field
+                // A search by rate begins at its least.
+                || (part.field == "search_min" && error.field == "arrival")
+        })
+    };
+    errors.retain(|error| !is_said(error));
+    errors.extend(parts);
+}
+
+/// What a load measures by default, and with as many requests as decide a p99.
+pub fn offered_amounts(load: &LoadSpec, datasets: &[Dataset]) -> [(&'static str, String); 2] {
+    let of = |num_requests| amount_words(&LoadSpec { num_requests, duration_s: None, ..load.clone() }, datasets);
+    [(Amount::Quick.name(), of(None)), (Amount::DecidesP99.name(), of(Some(DECIDES_P99)))]
 }
 
 fn check_serving(entries: &[(String, String)]) -> Vec<FieldError> {
@@ -254,10 +273,74 @@ mod tests {
         );
         let clash = typed(&[("num_requests", "700"), ("duration_s", "60")]);
         assert_eq!((wrong(&clash), &clash.sentence), (vec!["duration_s"], &None));
-        assert_eq!(wrong(&typed(&[("arrival", "rate")])), ["arrival"]);
+        assert_eq!(wrong(&typed(&[("arrival", "rate")])), ["rate"]);
         assert_eq!(
             wrong(&step.check(&entries(&[("num_requests", "many")]))),
             ["num_requests", "max_input_tokens", "max_output_tokens"]
+        );
+    }
+
+    #[test]
+    fn every_part_that_is_wrong_is_named_at_once_in_the_forms_words() {
+        let step = FormRules::Load { concurrent_requests: 8, datasets: Vec::new() };
+        let checked = step.check(&entries(&[
+            ("eval_with", "configuration"),
+            ("goal", "search"),
+            ("arrival", "closed"),
+            ("search_min", "few"),
+            ("ttft_ms", "fast"),
+            ("percentile", "100"),
+            ("lengths_preset", "own"),
+            ("max_input_tokens", "512"),
+            ("input_lengths", "normal"),
+            ("amount", "own"),
+        ]));
+        let mut fields = wrong(&checked);
+        fields.sort_unstable();
+        let want =
+            ["input_mean", "input_std", "max_output_tokens", "num_requests", "percentile", "search_max", "search_min", "ttft_ms"];
+        assert_eq!(fields, want, "{checked:?}");
+        let identifiers = ["ttft_ms", "min ", "mean,", "std"];
+        for error in &checked.errors {
+            assert!(identifiers.iter().all(|word| !error.message.contains(word)), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn the_load_step_may_change_the_requests_in_flight() {
+        let step = FormRules::Load { concurrent_requests: 8, datasets: Vec::new() };
+        let typed = |concurrency: &str| {
+            step.check(&entries(&[
+                ("eval_with", "configuration"),
+                ("goal", "one"),
+                ("arrival", "closed"),
+                ("concurrent_requests", concurrency),
+                ("lengths_preset", "chat"),
+                ("amount", "quick"),
+            ]))
+        };
+        let checked = typed("64");
+        assert!(checked.sentence.unwrap().starts_with("640 requests, 64 in flight, 512 tokens in and 128 out"));
+        assert_eq!(checked.amounts, [("quick", "640 requests".to_owned()), ("p99", "700 requests".to_owned())]);
+        assert_eq!(wrong(&typed("0")), ["concurrent_requests"]);
+        assert_eq!(wrong(&typed("")), ["concurrent_requests"]);
+    }
+
+    #[test]
+    fn how_long_each_number_of_requests_takes_is_said_where_it_is_known() {
+        let step = FormRules::Load { concurrent_requests: 64, datasets: Vec::new() };
+        let checked = step.check(&entries(&[
+            ("eval_with", "configuration"),
+            ("goal", "one"),
+            ("arrival", "rate"),
+            ("rate", "10"),
+            ("concurrent_requests", "64"),
+            ("lengths_preset", "chat"),
+            ("amount", "quick"),
+        ]));
+        assert_eq!(
+            checked.amounts,
+            [("quick", "100 requests, about 10 seconds".to_owned()), ("p99", "700 requests, about 70 seconds".to_owned())]
         );
     }
 

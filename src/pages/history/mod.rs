@@ -17,6 +17,7 @@ use crate::components::outcome::Outcome;
 use crate::components::table::{Pager, with_query};
 use crate::domain::list::ListQuery;
 use crate::domain::workflow::WorkflowRow;
+use crate::pages::try_it::Invitation;
 
 use filters::Filters;
 use rows::Rows;
@@ -71,13 +72,7 @@ fn HistoryView(data: History, asks: ListQuery, params: ParamsMap) -> impl IntoVi
     let several_creators = choices.creators.len() > 1;
     let (page, past_end) = (asks.page(), runs.items.is_empty() && total > 0);
     let list = if total == 0 && !filtered && refused.is_none() {
-        view! {
-            <Empty message="No runs yet.">
-                <LinkButton href="/benchmarks/new" text="New benchmark" look=Look::Primary />
-                <LinkButton href="/try" text="Try it" />
-            </Empty>
-        }
-        .into_any()
+        view! { <Invitation /> }.into_any()
     } else {
         let found = if total == 0 {
             view! {

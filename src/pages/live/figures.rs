@@ -1,57 +1,114 @@
-//! Progress, counters and small charts of a run that goes on.
+//! Progress, counters and charts of a run that goes on, and its figures once it is over.
 
 use leptos::prelude::*;
 
 use crate::components::charts::ChartFigure;
-use crate::components::charts::live::{so_far, thinned};
-use crate::components::charts::number::remaining;
-use crate::components::number::{figure, grouped};
+use crate::components::charts::live::{Begin, Line, over_time, thinned};
+use crate::components::number::{few_samples, figure, grouped};
+use crate::domain::bounds::floor;
 use crate::domain::event::Progress;
-use crate::domain::live::{LivePoint, LiveRun};
+use crate::domain::live::{LivePoint, LiveRun, RunFigures};
+use crate::domain::live_status::{load_point, sentence};
 use crate::domain::report::Phase;
+use crate::domain::run::RunStatus;
+use dyno_measure::live_figures::{Latencies, Percentiles};
+use dyno_measure::words;
 
 /// Points of a line.
-const LINE: usize = 300;
+const LINE: usize = 240;
 
-/// What the load has done so far: how far it is, and the counters.
+/// What the load has done so far: how far it is, and the counters; of a run that is over, its figures.
 pub fn progress(live: &LiveRun) -> AnyView {
-    match live.progress.clone() {
-        None => {
-            let text = if live.run.status.is_end() {
-                "No load was put on the model."
-            } else {
-                "No load yet. Figures come with the stage that runs the benchmark."
-            };
-            view! { <p class="muted">{text}</p> }.into_any()
-        }
-        Some(progress) => view! { <Bar progress=progress.clone() /> <Counters progress=progress /> }.into_any(),
-    }
+    let status = live.run.status;
+    let Some(progress) = live.progress.clone() else {
+        let text = if status.is_end() {
+            "No load was put on the model."
+        } else {
+            "No load yet. Figures come with the stage that runs the benchmark."
+        };
+        return view! { <p class="muted">{text}</p> }.into_any();
+    };
+    let counters = match (&live.figures, status.is_end()) {
+        (Some(figures), true) => of_the_run(figures),
+        (None, true) => counters(counts(progress.issued, progress.completed, progress.failed)),
+        (_, false) => counters(of_the_moment(&progress)),
+    };
+    view! { <Bar progress status /> {counters} }.into_any()
 }
 
 /// The figures over time, once there are some.
-pub fn charts(points: &[LivePoint]) -> AnyView {
-    if points.is_empty() {
+pub fn charts(live: &LiveRun) -> AnyView {
+    if live.points.is_empty() {
         return ().into_any();
     }
-    let chart = |id: &'static str, title: &'static str, unit: &'static str, value: fn(&LivePoint) -> Option<f64>| {
-        let line: Vec<(f64, f64)> = points.iter().filter_map(|point| Some((point.at_s, value(point)?))).collect();
-        view! { <ChartFigure chart=so_far(id, title, unit, &thinned(&line, LINE)) /> }
+    let points = thinned(&live.points, LINE);
+    let begins = begins(&points, live.progress.as_ref());
+    let so_far = if begins.len() > 1 { "the load point so far" } else { "the run so far" };
+    let plain = |id: &str, title: &str, unit: &str, value: fn(&LivePoint) -> Option<f64>| {
+        let points = points.iter().map(|point| (point.at_s, value(point))).collect();
+        let class = "chart-line chart-s1";
+        let line = Line { name: "Mean over a second".to_owned(), class, points, absent: "not yet".to_owned() };
+        view! { <ChartFigure chart=over_time(id, title, unit, &[line], &begins) /> }
+    };
+    let latency = |id: &str, title: &str, of: fn(&Latencies) -> Percentiles| {
+        view! { <ChartFigure chart=over_time(id, title, "ms", &percentile_lines(&points, so_far, of), &begins) /> }
     };
     view! {
-        {chart("live-tokens", "Output tokens per second", "tokens/s", |point| point.output_tokens_per_s)}
-        {chart("live-flight", "Requests in flight", "requests", |point| Some(point.in_flight))}
-        {chart("live-ttft", "TTFT so far, median", "ms", |point| point.ttft_ms)}
-        {chart("live-tpot", "TPOT so far, median", "ms", |point| point.tpot_ms)}
+        {plain("live-tokens", "Output tokens per second", "tokens/s", |point| point.output_tokens_per_s)}
+        {plain("live-flight", "Requests in flight", "requests", |point| Some(point.in_flight))}
+        {latency("live-ttft", "TTFT", |latencies| latencies.ttft_ms)}
+        {latency("live-tpot", "TPOT", |latencies| latencies.tpot_ms)}
     }
     .into_any()
 }
 
+/// Where the load points of a sweep or search begin, each with its load.
+fn begins(points: &[LivePoint], progress: Option<&Progress>) -> Vec<Begin> {
+    let Some(progress) = progress.filter(|progress| progress.load_points > 1) else { return Vec::new() };
+    let load = |number: u32| {
+        let finished = progress.finished.get(number as usize).and_then(|finished| finished.load);
+        let load = finished.or(progress.load.filter(|_| number == progress.load_point));
+        load.map(|load| words::load(load.value())).unwrap_or_default()
+    };
+    let mut begins: Vec<(u32, f64)> = Vec::new();
+    for point in points {
+        if begins.last().is_none_or(|last| last.0 != point.load_point) {
+            begins.push((point.load_point, point.at_s));
+        }
+    }
+    begins.into_iter().map(|(number, at)| (at, load(number))).collect()
+}
+
+/// p50 and p99 of the last 10 seconds, and beside them those of all requests so far. Where the requests of ten seconds are too
+/// few for p99, p90 is drawn beside it.
+fn percentile_lines(points: &[LivePoint], so_far: &str, of: fn(&Latencies) -> Percentiles) -> Vec<Line> {
+    let line = |name: String, class, percent: f64, value: &dyn Fn(&LivePoint) -> (u64, Option<f64>)| {
+        let values: Vec<(f64, Option<f64>)> = points.iter().map(|point| (point.at_s, value(point).1)).collect();
+        let samples = points.last().map_or(0, |point| value(point).0);
+        let absent = few_samples(samples, floor(percent).unwrap_or_default());
+        Line { name, class, points: values, absent }
+    };
+    let recent = |point: &LivePoint| of(&point.recent);
+    let all = |point: &LivePoint| of(&point.so_far);
+    let mut lines = vec![
+        line("p50 of the last 10 s".to_owned(), "chart-line chart-s1", 50.0, &|point| (recent(point).n, recent(point).p50)),
+        line("p99 of the last 10 s".to_owned(), "chart-line chart-s3", 99.0, &|point| (recent(point).n, recent(point).p99)),
+        line(format!("p50 of {so_far}"), "chart-dashed chart-s1", 50.0, &|point| (all(point).n, all(point).p50)),
+        line(format!("p99 of {so_far}"), "chart-dashed chart-s3", 99.0, &|point| (all(point).n, all(point).p99)),
+    ];
+    if points.iter().all(|point| recent(point).p99.is_none()) && points.iter().any(|point| recent(point).p90.is_some()) {
+        let p90 =
+            line("p90 of the last 10 s".to_owned(), "chart-line chart-s4", 90.0, &|point| (recent(point).n, recent(point).p90));
+        lines.insert(1, p90);
+    }
+    lines
+}
+
 /// "640 of 1,280 requests, 2 minutes left"; without a known end there is no bar.
 #[component]
-fn Bar(progress: Progress) -> impl IntoView {
-    let point = (progress.load_points > 1)
-        .then(|| view! { <p class="muted">{format!("Load point {} of {}", progress.load_point + 1, progress.load_points)}</p> });
-    let text = sentence(&progress);
+fn Bar(progress: Progress, status: RunStatus) -> impl IntoView {
+    let point = load_point(&progress).map(|text| view! { <p class="muted">{text}</p> });
+    let text = sentence(&progress, status);
     let bar = progress.share().filter(|_| progress.phase != Some(Phase::Warmup)).map(|share| {
         // A fresh `<progress>` element needs its words as well: browsers read only the percentage of it.
         view! { <progress max="1" value=format!("{share:.4}") aria-valuetext=text.clone() aria-label="Requests"></progress> }
@@ -66,43 +123,89 @@ fn Bar(progress: Progress) -> impl IntoView {
     .into_any()
 }
 
-/// What a snapshot says of how far the load is.
-fn sentence(progress: &Progress) -> String {
-    if progress.phase == Some(Phase::Warmup) {
-        return format!("Warming up: {} requests in flight, not measured yet.", grouped(progress.in_flight));
+/// A counter: its name, its value, and what is to be said of it.
+type Counter = (&'static str, String, Option<String>);
+
+fn counts(issued: u64, completed: u64, failed: u64) -> Vec<Counter> {
+    [("Issued", issued), ("Completed", completed), ("Failed", failed)].map(|(name, number)| (name, grouped(number), None)).into()
+}
+
+fn of_the_moment(progress: &Progress) -> Vec<Counter> {
+    let mean =
+        |value: Option<f64>, unit: &str| value.map_or_else(|| "not yet".to_owned(), |value| format!("{}{unit}", figure(value)));
+    let moment = || Some("over the last second".to_owned());
+    let in_flight = progress.mean_in_flight.unwrap_or(progress.in_flight as f64);
+    let mut counters = counts(progress.issued, progress.completed, progress.failed);
+    counters.push(("In flight", mean(Some(in_flight), ""), moment()));
+    counters.push(("Output", mean(progress.output_tokens_per_s, " tokens/s"), moment()));
+    let point = LivePoint::from(progress);
+    let recent = |percentiles: Percentiles| (median(percentiles), Some(format!("{}last 10 s", highest(percentiles))));
+    let (value, more) = recent(point.recent.ttft_ms);
+    counters.push(("TTFT, p50", value, more));
+    let (value, more) = recent(point.recent.tpot_ms);
+    counters.push(("TPOT, p50", value, more));
+    counters
+}
+
+/// The figures of a run that is over, as its report has them.
+fn of_the_run(figures: &RunFigures) -> AnyView {
+    if let Some(reason) = figures.invalid_reasons.first() {
+        return view! {
+            {counters(counts(figures.issued, figures.completed, figures.failed))}
+            <p class="small">{format!("The figures are not valid: {reason}")}</p>
+        }
+        .into_any();
     }
-    let ended = progress.ended();
-    let is_over = progress.total.is_some_and(|total| ended >= total);
-    let left = progress.eta_ms.filter(|_| !is_over).map(|ms| format!(", {}", remaining(ms))).unwrap_or_default();
-    match progress.total {
-        Some(total) => format!("{} of {} requests{left}", grouped(ended), grouped(total)),
-        None => format!("{} requests{left}", grouped(ended)),
+    let known = |value: Option<f64>, unit: &str| {
+        value.map_or_else(|| "not measured".to_owned(), |value| format!("{}{unit}", figure(value)))
+    };
+    let mean = || Some("mean of the run".to_owned());
+    let Latencies { ttft_ms, tpot_ms } = figures.latencies;
+    let of_all = |percentiles: Percentiles| Some(format!("{}all requests", highest(percentiles)));
+    let mut all = counts(figures.issued, figures.completed, figures.failed);
+    all.extend([
+        ("In flight", known(figures.in_flight, ""), mean()),
+        ("Output", known(figures.output_throughput, " tokens/s"), mean()),
+        ("TTFT, p50", median(ttft_ms), of_all(ttft_ms)),
+        ("TPOT, p50", median(tpot_ms), of_all(tpot_ms)),
+    ]);
+    let whose = match figures.best {
+        Some(load) => format!("The figures of the load point with {}, which the report opens with:", load.words()),
+        None => "The figures of the whole run:".to_owned(),
+    };
+    view! {
+        <p class="muted">{whose}</p>
+        {counters(all)}
+    }
+    .into_any()
+}
+
+fn median(percentiles: Percentiles) -> String {
+    match (percentiles.p50, percentiles.n) {
+        (Some(value), _) => format!("{} ms", figure(value)),
+        (None, 0) => "not yet".to_owned(),
+        (None, n) => few_samples(n, floor(50.0).unwrap_or_default()),
     }
 }
 
+/// `p99 350 ms, `: the highest percentile that the samples decide, over p50.
+fn highest(percentiles: Percentiles) -> String {
+    let known = [("p99", percentiles.p99), ("p90", percentiles.p90)];
+    let highest = known.into_iter().find_map(|(name, value)| Some((name, value?)));
+    highest.map(|(name, value)| format!("{name} {} ms, ", figure(value))).unwrap_or_default()
+}
+
 /// Counters change once a second; nobody wants them read out.
-#[component]
-fn Counters(progress: Progress) -> impl IntoView {
-    let known =
-        |value: Option<f64>, unit: &str| value.map_or_else(|| "not yet".to_owned(), |value| format!("{} {unit}", figure(value)));
-    let entries = [
-        ("Issued", grouped(progress.issued)),
-        ("Completed", grouped(progress.completed)),
-        ("Failed", grouped(progress.failed)),
-        ("In flight", grouped(progress.in_flight)),
-        ("Output", known(progress.output_tokens_per_s, "tokens/s")),
-        ("TTFT, median so far", known(progress.ttft_ms, "ms")),
-        ("TPOT, median so far", known(progress.tpot_ms, "ms")),
-    ];
+fn counters(entries: Vec<Counter>) -> AnyView {
     view! {
         <dl class="counters" aria-live="off">
             {entries
                 .into_iter()
-                .map(|(name, value)| {
+                .map(|(name, value, more)| {
                     view! {
                         <div>
                             <dt>{name}</dt>
-                            <dd>{value}</dd>
+                            <dd>{value} {more.map(|more| view! { <small>{more}</small> })}</dd>
                         </div>
                     }
                 })
@@ -116,13 +219,33 @@ fn Counters(progress: Progress) -> impl IntoView {
 mod tests {
     use super::*;
 
+    fn point(at_s: f64, n: u64) -> LivePoint {
+        let percentiles =
+            Percentiles { n, p50: (n >= 11).then_some(20.0), p90: (n >= 64).then_some(30.0), p99: (n >= 662).then_some(40.0) };
+        let latencies = Latencies { ttft_ms: percentiles, tpot_ms: percentiles };
+        LivePoint { at_s, load_point: 0, in_flight: 1.0, output_tokens_per_s: None, so_far: latencies, recent: latencies }
+    }
+
     #[test]
-    fn progress_reads_as_a_sentence() {
-        let progress = Progress { completed: 600, failed: 40, total: Some(1280), eta_ms: Some(120_000), ..Progress::default() };
-        assert_eq!(sentence(&progress), "640 of 1,280 requests, 2 minutes left");
-        let timed = Progress { completed: 12, ..Progress::default() };
-        assert_eq!(sentence(&timed), "12 requests");
-        let warm = Progress { phase: Some(Phase::Warmup), in_flight: 16, ..Progress::default() };
-        assert_eq!(sentence(&warm), "Warming up: 16 requests in flight, not measured yet.");
+    fn a_latency_chart_has_the_last_ten_seconds_beside_the_whole_run() {
+        let names = |points: &[LivePoint]| {
+            let lines = percentile_lines(points, "the run so far", |latencies| latencies.ttft_ms);
+            lines.into_iter().map(|line| line.name).collect::<Vec<_>>()
+        };
+        let all = ["p50 of the last 10 s", "p99 of the last 10 s", "p50 of the run so far", "p99 of the run so far"];
+        assert_eq!(names(&[point(1.0, 700)]), all);
+        assert_eq!(names(&[point(1.0, 20)]), all);
+        assert_eq!(names(&[point(1.0, 20), point(2.0, 70)])[1], "p90 of the last 10 s", "what the samples decide");
+        let lines = percentile_lines(&[point(1.0, 87)], "the run so far", |latencies| latencies.ttft_ms);
+        assert_eq!(lines[2].absent, "not enough samples (87 of 662)");
+    }
+
+    #[test]
+    fn counters_say_what_they_are_of() {
+        let progress = Progress { in_flight: 0, mean_in_flight: Some(1.0), ..Progress::default() };
+        let flight = &of_the_moment(&progress)[3];
+        assert_eq!(*flight, ("In flight", "1.00".to_owned(), Some("over the last second".to_owned())));
+        assert_eq!(highest(point(0.0, 100).so_far.ttft_ms), "p90 30.0 ms, ");
+        assert_eq!(median(Percentiles { n: 4, ..Percentiles::default() }), "not enough samples (4 of 11)");
     }
 }

@@ -1,6 +1,7 @@
 //! A run while it goes on: complete as the server sends it, carried on in the browser by one stream of parts drawn anew.
 
 mod figures;
+mod loads;
 pub mod log;
 mod stages;
 
@@ -16,9 +17,10 @@ use crate::components::button::{LinkButton, Look};
 use crate::components::failure::{Failure, SignedOut};
 use crate::components::heading::PageHeading;
 use crate::components::number::count;
+use crate::domain::benchmark::{BenchmarkSpec, Slo};
 use crate::domain::live::LiveRun;
 use crate::domain::problem::Problem;
-use crate::domain::run::RunStatus;
+use crate::domain::run::{Run, RunStatus};
 use crate::islands::FollowRun;
 use crate::pages::run_actions::{ActionRefused, CancelForm, CopyForm, RunAgainForm, Subject};
 
@@ -67,7 +69,7 @@ pub fn LivePage() -> impl IntoView {
 fn Live(data: Data) -> impl IntoView {
     let Data { live, spec, flash } = data;
     let id = live.run.id;
-    let parts = Parts { subject: Subject::of_live(&live.run, &spec.name) };
+    let parts = Parts::new(&live.run, &spec);
     let engine = spec.serving.engine.map_or("a provider's API", |engine| engine.title());
     let about = format!("{} on {engine}, cluster {}", spec.model.name, spec.cluster_name);
     let actions = parts.view(ACTIONS, &live);
@@ -95,8 +97,9 @@ fn Live(data: Data) -> impl IntoView {
                     <div id=STAGES>{parts.view(STAGES, &live)}</div>
                 </section>
                 <section class="live-figures stack" aria-labelledby="figures-title">
-                    <h2 id="figures-title">"Load so far"</h2>
+                    <h2 id="figures-title">"Load"</h2>
                     <div class="stack" id=PROGRESS>{parts.view(PROGRESS, &live)}</div>
+                    <div class="stack-tight" id=LOADS>{parts.view(LOADS, &live)}</div>
                     <div class="live-charts" id=CHARTS>{parts.view(CHARTS, &live)}</div>
                 </section>
             </div>
@@ -115,17 +118,24 @@ pub const STANDING: &str = "live-standing";
 pub const STAGES: &str = "live-stages";
 /// How far the load is, and its counters.
 pub const PROGRESS: &str = "live-progress";
+/// The load points of a sweep or search.
+pub const LOADS: &str = "live-loads";
 /// The figures over time.
 pub const CHARTS: &str = "live-charts";
 
 /// Draws the parts of the page that change while the run goes on: with the page, and alone for its stream. A part's id says
 /// which.
 pub struct Parts {
-    /// Whose page it is.
-    pub subject: Subject,
+    subject: Subject,
+    slo: Option<Slo>,
 }
 
 impl Parts {
+    /// Those of a run of a benchmark.
+    pub fn new(run: &Run, spec: &BenchmarkSpec) -> Self {
+        Self { subject: Subject::of_live(run, &spec.name), slo: spec.load.slo.clone() }
+    }
+
     /// What is in the element with the id.
     pub fn view(&self, part: &'static str, live: &LiveRun) -> AnyView {
         match part {
@@ -134,7 +144,8 @@ impl Parts {
             STANDING => standing(live),
             STAGES => stages::stage_list(&live.run.stages),
             PROGRESS => figures::progress(live),
-            _ => figures::charts(&live.points),
+            LOADS => loads::load_table(live, self.slo.as_ref()),
+            _ => figures::charts(live),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::domain::sweep::Sweep;
 use crate::domain::workflow::fields::join_words;
 use crate::domain::workflow::sentence::load_words;
 use dyno_measure::load::OfferedLoad;
+use dyno_measure::plan::load_points;
 use dyno_measure::words;
 
 /// What is to be thought of the run.
@@ -240,9 +241,14 @@ fn swept(report: &Report, spec: &BenchmarkSpec, sweep: &Sweep) -> String {
 /// What should have been done.
 fn plan(spec: &BenchmarkSpec) -> String {
     let load = load_words(&spec.load, &spec.datasets);
-    match spec.load.requests() {
+    let is_trace = spec.datasets.iter().any(|dataset| dataset.format.is_trace());
+    let points = load_points(&spec.load, is_trace);
+    // How many a search sends is found as it goes.
+    let searches = spec.load.slo.as_ref().is_some_and(|slo| slo.search.is_some());
+    let all = points.iter().map(|point| point.requests().map(u64::from)).sum::<Option<u64>>();
+    match all.filter(|_| !searches) {
         Some(requests) => {
-            let requests = count(u64::from(requests), "request", "requests");
+            let requests = count(requests, "request", "requests");
             format!("{}: {requests}, {load}{}. Nothing was measured.", where_and_what(spec), asked_lengths(spec))
         }
         None => format!("{}: {load}{}. Nothing was measured.", where_and_what(spec), asked_lengths(spec)),

@@ -1,6 +1,8 @@
 //! "Try it": what it will fetch, how far it is, and on into the filled-in wizard. Without scripts the page reloads itself
 //! while it is at work.
 
+mod invitation;
+
 use leptos::prelude::*;
 use leptos_router::components::Redirect;
 use leptos_router::hooks::use_query_map;
@@ -16,6 +18,8 @@ use crate::components::number::bytes;
 use crate::domain::problem::ProblemKind;
 use crate::domain::try_it::{TryIt, TryItState, TryItStep};
 use crate::islands::Renew;
+
+pub use invitation::Invitation;
 
 /// How often the page asks while it is at work, in milliseconds.
 const ASK_EVERY_MS: i32 = 1000;

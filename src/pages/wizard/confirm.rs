@@ -14,10 +14,11 @@ use crate::components::number::{count, grouped};
 use crate::components::tag::Tags;
 use crate::domain::benchmark::{EvalWith, LoadSpec};
 use crate::domain::workflow::sentence::{
-    all_requests, duration, limits, load_sentence, load_words, option_rows, requests_of_each, trace_sentence,
+    all_requests, duration, limits, load_words, option_rows, requests_of_each, whole_sentence,
 };
 use crate::domain::workflow::{Page, WorkflowSteps};
 use dyno_measure::load::options::Kind;
+use dyno_measure::words::capital;
 
 /// Everything that will be run.
 #[component]
@@ -26,13 +27,8 @@ pub fn ConfirmStep(
     place: Place,
 ) -> impl IntoView {
     let Some(view) = place.view.clone() else { return ().into_any() };
-    let rows = view.chosen.datasets.iter().map(|dataset| dataset.samples).sum::<u64>();
     let steps = &view.answer.workflow_steps;
-    let is_dataset = steps.load.eval_with == EvalWith::Dataset;
-    let sentence = match view.chosen.datasets.iter().find(|dataset| dataset.format.is_trace()) {
-        Some(trace) => trace_sentence(&steps.load, trace),
-        None => load_sentence(&steps.load, is_dataset.then_some(rows), None),
-    };
+    let sentence = whole_sentence(&steps.load, &view.chosen.datasets);
     let outlook = match &view.choices {
         Choices::Outlook(outlook) => outlook.clone(),
         _ => Outlook::default(),
@@ -76,7 +72,7 @@ pub fn ConfirmStep(
     .into_any()
 }
 
-/// Memory fit, queue, and what a provider will count.
+/// A missing engine, memory fit, queue, and what a provider will count.
 #[component]
 fn OutlookNotes(outlook: Outlook, cost: Option<String>) -> impl IntoView {
     let memory = outlook
@@ -102,7 +98,15 @@ fn OutlookNotes(outlook: Outlook, cost: Option<String>) -> impl IntoView {
         };
         view! { <p class="muted">{text}</p> }
     });
+    let engine = outlook.missing_engine.map(|sentence| {
+        view! {
+            <Banner notice=Notice::Warning>
+                <p>{sentence}</p>
+            </Banner>
+        }
+    });
     view! {
+        {engine}
         {memory}
         {queue}
         {cost.map(|cost| view! { <p class="muted">{cost}</p> })}
@@ -152,7 +156,6 @@ fn cards(view: &WizardView) -> Vec<(Page, Vec<(&'static str, String)>)> {
     if !steps.description.is_empty() {
         details.push(("Description", steps.description.clone()));
     }
-    details.push(("Concurrent requests", grouped(steps.load.concurrent_requests.into())));
     let gone = || "no longer there".to_owned();
     let cluster = vec![("Cluster", chosen.cluster.as_ref().map_or_else(gone, |cluster| cluster.name.clone()))];
     let nodes = steps
@@ -190,7 +193,7 @@ fn load_rows(view: &WizardView, steps: &WorkflowSteps) -> Vec<(&'static str, Str
     rows.extend(tokens(load.max_output_tokens).map(|value| ("Output", value)));
     rows.extend(lengths.into_iter().map(|(_, term, value)| (term, value)));
     let default = |is_default: bool| if is_default { " (default)" } else { "" };
-    rows.push(("Load", load_words(load, &view.chosen.datasets)));
+    rows.push(("Load", capital(&load_words(load, &view.chosen.datasets))));
     if let Some(each) = requests_of_each(&counted(view)) {
         let (least, most) = (each.iter().min().copied().unwrap_or(0), each.iter().max().copied().unwrap_or(0));
         let range = if least == most { grouped(most) } else { format!("{} to {}", grouped(least), grouped(most)) };

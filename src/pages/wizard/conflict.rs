@@ -9,7 +9,6 @@ use crate::api::functions::inventory::Choices;
 use crate::api::functions::workflows::WizardView;
 use crate::components::banner::{Banner, Notice};
 use crate::components::definition::{Definition, Definitions};
-use crate::domain::benchmark::LoadSpec;
 use crate::domain::form::Flash;
 use crate::domain::workflow::fields::{labels, step_of, title};
 
@@ -17,16 +16,8 @@ use crate::domain::workflow::fields::{labels, step_of, title};
 fn versions(flash: &Flash, view: &WizardView) -> Vec<(String, String, String)> {
     let steps = &view.answer.workflow_steps;
     let mut stored = steps.fields();
-    // These two show their default where nothing is stored.
-    let defaults = [
-        ("num_requests", LoadSpec::default_requests(steps.load.concurrent_requests), steps.load.duration_s.is_none()),
-        ("warmup_requests", steps.load.concurrent_requests, true),
-    ];
-    for (name, value, applies) in defaults {
-        if applies && !stored.contains_key(name) {
-            stored.insert(name.to_owned(), value.into());
-        }
-    }
+    // It shows its default where nothing is stored.
+    stored.entry("warmup_requests").or_insert_with(|| steps.load.concurrent_requests.into());
     let mut names: Vec<&str> = Vec::new();
     for (name, _) in &flash.entries {
         if step_of(name).is_some() && !names.contains(&name.as_str()) {

@@ -67,7 +67,7 @@ pub fn DetailsStep(
                 <TextField
                     name="concurrent_requests"
                     label="Concurrent requests"
-                    hint="How many requests are in flight at once: as soon as one ends, the next is sent. 1 to 10,000."
+                    hint="How many requests are in flight at once: as soon as one ends, the next is sent. 1 to 10,000; step 2 may change it."
                     number=true
                     width=Width::Short
                     autocomplete="off"

@@ -1,19 +1,28 @@
 //! The draft so far, beside each step.
 
+use dyno_measure::words::capital;
 use leptos::prelude::*;
 
 use crate::api::functions::workflows::WizardView;
 use crate::components::definition::{Definition, Definitions};
 use crate::domain::benchmark::EvalWith;
+use crate::domain::workflow::Page;
 use crate::domain::workflow::fields::grouped;
+use crate::domain::workflow::sentence::load_words;
 
 /// What is filled in so far, in the order of the steps.
 pub fn rows(view: &WizardView) -> Vec<(&'static str, String)> {
     let steps = &view.answer.workflow_steps;
     let chosen = &view.chosen;
+    // Until step 2 says which load it is, step 1's number is all that is known.
+    let load = if view.answer.next_page() > Page::Load {
+        ("Load", capital(&load_words(&steps.load, &chosen.datasets)))
+    } else {
+        ("Requests in flight", grouped(steps.load.concurrent_requests.into()))
+    };
     let mut rows = vec![
         ("Name", steps.name.clone()),
-        ("Requests in flight", grouped(steps.load.concurrent_requests.into())),
+        load,
         (
             "Prompts",
             match steps.load.eval_with {

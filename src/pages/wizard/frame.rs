@@ -14,6 +14,7 @@ use crate::components::form::{ErrorSummary, SummaryLine, Target, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::components::icon::{Icon, IconName};
 use crate::domain::form::Flash;
+use crate::domain::problem::FieldError;
 use crate::domain::workflow::Page;
 use crate::domain::workflow::fields::{label, labels, step_of};
 use crate::domain::workflow::step_form::FormRules;
@@ -35,12 +36,14 @@ pub struct Place {
     pub dropped: Vec<String>,
     /// The page whose save dropped them.
     pub dropped_by: Option<Page>,
+    /// The pages that were passed over on the way here, since they had a single answer.
+    pub passed: Vec<Page>,
 }
 
 impl Place {
     /// A page of a draft.
     pub fn new(page: Page, view: Option<WizardView>, flash: Flash) -> Self {
-        Self { page, view, begins: None, flash, from_confirm: false, dropped: Vec::new(), dropped_by: None }
+        Self { page, view, begins: None, flash, from_confirm: false, dropped: Vec::new(), dropped_by: None, passed: Vec::new() }
     }
 
     /// For a draft that there is none of yet.
@@ -57,6 +60,12 @@ impl Place {
         self
     }
 
+    /// With the pages that were passed over.
+    pub fn passed_over(mut self, passed: &str) -> Self {
+        self.passed = passed.split(',').filter_map(Page::parse).collect();
+        self
+    }
+
     /// The first incomplete page.
     pub fn reached(&self) -> Page {
         self.view.as_ref().map_or(Page::Details, |view| view.answer.next_page())
@@ -64,7 +73,7 @@ impl Place {
 
     /// The pages of the fields that were refused.
     pub fn problem_pages(&self) -> Vec<Page> {
-        self.flash.errors.iter().filter_map(|error| page_of(&error.field, error.step)).collect()
+        self.flash.errors.iter().filter_map(|error| self.page_of(error)).collect()
     }
 
     /// The address of a page of this draft.
@@ -77,7 +86,7 @@ impl Place {
         let mut lines = summary_lines(&self.flash);
         // The lines of the errors are the last ones.
         for (line, error) in lines.iter_mut().rev().zip(self.flash.errors.iter().rev()) {
-            match page_of(&error.field, error.step) {
+            match self.page_of(error) {
                 Some(page) if page == self.page => {}
                 Some(page) => {
                     line.target = match self.href(page) {
@@ -97,10 +106,16 @@ impl Place {
     fn is_own_field(&self, field: &str) -> bool {
         self.page == Page::Model && field.starts_with("credential_")
     }
-}
 
-fn page_of(field: &str, step: Option<u8>) -> Option<Page> {
-    Page::of_field(field).or_else(|| step.filter(|_| !field.starts_with("step_")).map(Page::of_step))
+    /// The page that has the field of an error.
+    fn page_of(&self, error: &FieldError) -> Option<Page> {
+        let field = error.field.as_str();
+        // Step 2 shows step 1's number as well.
+        if self.page == Page::Load && field == "concurrent_requests" {
+            return Some(Page::Load);
+        }
+        Page::of_field(field).or_else(|| error.step.filter(|_| !field.starts_with("step_")).map(Page::of_step))
+    }
 }
 
 /// What is around every step.
@@ -138,6 +153,7 @@ pub fn Frame(
                 <ErrorSummary lines=place.lines() />
                 <PageHeading title=heading above=above error=error focused=draft.is_some() />
                 <DroppedBanner place=place.clone() />
+                <PassedOver place=place.clone() />
                 <ConflictPanel place=place />
                 {children()}
             </div>
@@ -168,6 +184,39 @@ fn DroppedBanner(place: Place) -> impl IntoView {
             </Banner>
         }
     })
+}
+
+/// What was chosen without a question, each with the way to change it.
+#[component]
+fn PassedOver(place: Place) -> impl IntoView {
+    let Some(view) = place.view.clone() else { return ().into_any() };
+    let chosen = |page: Page| match page {
+        Page::Cluster => view.chosen.cluster.as_ref().map(|cluster| cluster.name.clone()),
+        Page::Nodes => view.answer.workflow_steps.nodes.first().map(|node| node.hostname.clone()),
+        _ => None,
+    };
+    let items: Vec<_> = place.passed.iter().filter_map(|page| Some((*page, chosen(*page)?, place.href(*page)?))).collect();
+    (!items.is_empty())
+        .then(|| {
+            let items = items
+                .into_iter()
+                .map(|(page, value, href)| {
+                    view! {
+                        <li>
+                            {format!("{}: {value}. ", page.title())}
+                            <a href=href>"Change"<span class="visually-hidden">{format!(" {}", page.title().to_lowercase())}</span></a>
+                        </li>
+                    }
+                })
+                .collect_view();
+            view! {
+                <Banner notice=Notice::Info>
+                    <p>"Chosen for you, since there is no other:"</p>
+                    <ul>{items}</ul>
+                </Banner>
+            }
+        })
+        .into_any()
 }
 
 /// The id of a step's form.

@@ -1,22 +1,25 @@
-//! Step 2: lengths or datasets, how many requests, the warm-up; what else there is stands under "More options".
+//! Step 2: first what is to be found out, then the load, the prompts and how many requests, each with the fields that the
+//! choice needs; what else there is stands under "More options".
 
 use leptos::prelude::*;
 use server_fn::ServerFn;
 
 use super::frame::{Frame, Place, StepForm};
+use super::load_fields::{Group, Part, options};
 use super::load_more::MoreOptions;
+use super::load_prompts::{Datasets, PromptLengths};
 use crate::api::functions::inventory::Choices;
 use crate::api::functions::workflows::{SaveLoad, WizardView};
-use crate::components::banner::Empty;
-use crate::components::button::{LinkButton, Look, Submit};
-use crate::components::field::{Choice, ChoiceGroup, TextField};
-use crate::components::number::{count, figure, grouped};
+use crate::components::field::{Choice, ChoiceGroup, SelectField, TextField, Width};
+use crate::components::number::grouped;
 use crate::domain::benchmark::{EvalWith, LoadSpec};
-use crate::domain::inventory::Dataset;
+use crate::domain::dataset::Dataset;
+use crate::domain::form::Flash;
+use crate::domain::slo::PRESETS;
 use crate::domain::workflow::Page;
-use crate::domain::workflow::load_form::LoadForm;
-use crate::domain::workflow::sentence::{duration, load_sentence};
-use crate::domain::workflow::step_form::{FormRules, OfferedDataset};
+use crate::domain::workflow::load_form::{Amount, Goal, LoadForm};
+use crate::domain::workflow::sentence::whole_sentence;
+use crate::domain::workflow::step_form::{FormRules, OfferedDataset, offered_amounts};
 
 #[component]
 pub fn LoadStep(
@@ -28,37 +31,14 @@ pub fn LoadStep(
     let flash = place.flash.clone();
     let Some(view) = place.view.clone() else { return ().into_any() };
     let load = view.answer.workflow_steps.load.clone();
-    // Defaults are shown in their fields, so that they are seen and can be edited; the form tells them from a choice.
     let form = LoadForm::of(&load).typed(&flash);
-    let requests_hint = match load.duration_s {
-        Some(seconds) => format!("The draft measures for {} instead. Enter a number to end by number.", duration(seconds)),
-        None => format!(
-            "Measured after the warm-up, at each load. The default is the larger of 10 × requests in flight and 100: {}; with \
-             latency limits at least as many as their percentile needs.",
-            grouped(LoadSpec::default_requests(load.concurrent_requests).into())
-        ),
-    };
-    let is_dataset = load.eval_with == EvalWith::Dataset;
-    let source = if is_dataset {
-        view! { <Datasets place=place.clone() search=search /> }.into_any()
+    let prompts = if load.eval_with == EvalWith::Dataset {
+        view! { <Datasets place=place.clone() search=search form=form.clone() /> }.into_any()
     } else {
-        view! {
-            <TextField
-                name="max_input_tokens"
-                label="Input tokens"
-                hint="Exact length of each prompt, chat template included."
-                number=true
-                unit="tokens"
-                autocomplete="off"
-                value=form.max_input_tokens.clone()
-                error=flash.error("max_input_tokens")
-            />
-        }
-        .into_any()
+        view! { <PromptLengths form=form.clone() flash=flash.clone() /> }.into_any()
     };
-    let rows = view.chosen.datasets.iter().map(|dataset| dataset.samples).sum::<u64>();
     let is_whole = view.answer.next_page() > Page::Load;
-    let sentence = is_whole.then(|| load_sentence(&load, is_dataset.then_some(rows), None));
+    let sentence = is_whole.then(|| whole_sentence(&load, &view.chosen.datasets));
     let said = view! {
         <div class="load-saved" id="load-words" hidden=!is_whole>
             <p class="hint" id="load-caption">
@@ -70,48 +50,17 @@ pub fn LoadStep(
         </div>
     };
     let check = FormRules::Load { concurrent_requests: load.concurrent_requests, datasets: offered(&view) };
-    let (output_label, output_hint) = if is_dataset {
-        ("Output tokens (optional)", "Limit of each answer. Without it, the reference's length, else 256.")
-    } else {
-        ("Output tokens", "Length of each answer. An engine that Dyno starts is told not to stop earlier. Embeddings have none.")
-    };
+    let amounts = offered_amounts(&load, &view.chosen.datasets);
     view! {
         <Frame place=place.clone()>
             <StepForm action=SaveLoad::url() place=place check=check>
                 <input type="hidden" name="eval_with" value=form.eval_with.clone() />
-                <input type="hidden" name="default_requests" value=form.default_requests.clone() />
                 <input type="hidden" name="default_warmup" value=form.default_warmup.clone() />
-                {source}
-                <TextField
-                    name="max_output_tokens"
-                    label=output_label
-                    hint=output_hint
-                    number=true
-                    unit="tokens"
-                    autocomplete="off"
-                    value=form.max_output_tokens.clone()
-                    error=flash.error("max_output_tokens")
-                />
-                <TextField
-                    name="num_requests"
-                    label="Number of requests"
-                    hint=requests_hint
-                    number=true
-                    unit="requests"
-                    autocomplete="off"
-                    value=form.num_requests.clone()
-                    error=flash.error("num_requests")
-                />
-                <TextField
-                    name="warmup_requests"
-                    label="Warm-up requests"
-                    hint="Sent first and not measured, at each load. The default is as many as are in flight."
-                    number=true
-                    unit="requests"
-                    autocomplete="off"
-                    value=form.warmup_requests.clone()
-                    error=flash.error("warmup_requests")
-                />
+                <Question form=form.clone() />
+                <OfferedLoad form=form.clone() flash=flash.clone() />
+                <Limits form=form.clone() flash=flash.clone() />
+                {prompts}
+                <Requests form=form.clone() flash=flash.clone() load=load amounts=amounts />
                 <MoreOptions form=form flash=flash />
                 {said}
             </StepForm>
@@ -130,84 +79,192 @@ fn offered(view: &WizardView) -> Vec<OfferedDataset> {
     view.chosen.datasets.iter().filter(is_new).chain(found).map(OfferedDataset::from).collect()
 }
 
-/// The datasets to choose from; those that are chosen stay in the list whatever is searched for.
+/// What is to be found out.
 #[component]
-fn Datasets(place: Place, search: String) -> impl IntoView {
-    let flash = place.flash.clone();
-    let Some(view) = place.view else { return ().into_any() };
-    let Choices::Datasets { found, total } = view.choices else { return ().into_any() };
-    if total == 0 {
-        return view! {
-            <Empty message="No datasets yet.">
-                <LinkButton href="/datasets" text="Add a dataset" />
-            </Empty>
-        }
-        .into_any();
-    }
-    let typed = flash.entries_of("dataset_ids");
-    let stored: Vec<String> = view.chosen.datasets.iter().map(|dataset| dataset.id.to_string()).collect();
-    // A form that was sent says what is chosen, also when that is nothing.
-    let checked = if flash.entries.is_empty() { stored } else { typed };
-    let is_checked = |dataset: &Dataset| checked.contains(&dataset.id.to_string());
-    let mut offered: Vec<Dataset> = view.chosen.datasets.into_iter().filter(|dataset| is_checked(dataset)).collect();
-    for dataset in found {
-        if offered.iter().all(|other| other.id != dataset.id) {
-            offered.push(dataset);
-        }
-    }
-    let shown = offered.len();
-    let choices: Vec<Choice> = offered
-        .into_iter()
-        .map(|dataset| {
-            let reference = match dataset.with_reference {
-                0 => "no reference answers".to_owned(),
-                number if number == dataset.samples => "all with a reference answer".to_owned(),
-                number => format!("{} with a reference answer", grouped(number)),
-            };
-            let facts = match (&dataset.trace, dataset.mean_prompt_chars) {
-                (Some(trace), _) => format!(
-                    "A trace of {} over {}, {} tokens in and {} out on average",
-                    count(dataset.samples, "arrival", "arrivals"),
-                    duration(trace.span_s),
-                    figure(trace.mean_input_tokens),
-                    figure(trace.mean_output_tokens),
-                ),
-                (None, chars) => format!(
-                    "{}, {reference}, {} characters a prompt on average{}",
-                    count(dataset.samples, "sample", "samples"),
-                    figure(chars.unwrap_or_default()),
-                    if dataset.builtin { ", comes with Dyno" } else { "" },
-                ),
-            };
-            Choice::new(dataset.id.to_string(), dataset.name.clone(), is_checked(&dataset))
-                .with(view! { <p class="hint">{facts}</p> })
-        })
-        .collect();
-    let searched = !search.is_empty();
+fn Question(form: LoadForm) -> impl IntoView {
+    let choice = |goal: Goal, label: &'static str, hint: &'static str| {
+        Choice::new(goal.name(), label, form.goal == goal.name()).with(view! { <p class="hint">{hint}</p> })
+    };
+    let choices = vec![
+        choice(Goal::OneLoad, "How fast it is at one load", "One load of your choice, measured once."),
+        choice(Goal::Sweep, "How it changes with load", "A sweep: several loads in one run, one after the other."),
+        choice(
+            Goal::Search,
+            "The largest load within my limits",
+            "A search: tries few loads between two bounds and keeps to your latency limits.",
+        ),
+    ];
+    view! { <ChoiceGroup name="goal" legend="What do you want to know?" choices=choices /> }
+}
+
+/// How requests are sent, and at which load or loads.
+#[component]
+fn OfferedLoad(form: LoadForm, flash: Flash) -> impl IntoView {
+    let is_rate = form.arrival == "rate";
+    let arrivals = vec![
+        Choice::new("closed", "Keep requests in flight", !is_rate)
+            .with(view! { <p class="hint">"As soon as one ends, the next is sent (closed loop)."</p> }),
+        Choice::new("rate", "Send at a rate", is_rate)
+            .with(view! { <p class="hint">"On a schedule, whether or not earlier ones have ended (open loop)."</p> }),
+    ];
+    let of_bounds = flash.clone();
+    let error = |field: &str| flash.error(field);
     view! {
-        // The first button of a form is the one that Enter presses: not the search.
-        <button type="submit" class="visually-hidden" tabindex="-1" aria-hidden="true">
-            "Continue"
-        </button>
-        <div class="form-inline" role="search">
-            <div class="field field-wide">
-                <label for="f-search">"Search datasets"</label>
-                <input class="input" id="f-search" name="search" type="search" value=search />
+        <ChoiceGroup name="arrival" legend="How requests are sent" choices=arrivals columns=true error=error("arrival") />
+        <div data-when="goal one">
+            <div data-when="arrival rate">
+                <Part name="rate" label="Rate" value=form.rate unit="requests/s" error=error("rate") />
             </div>
-            <Submit text="Search" look=Look::Plain value=("go", "search".to_owned()) />
         </div>
-        {searched
-            .then(|| {
-                view! { <p class="hint" role="status">{format!("{shown} of {} are listed: those found, and those chosen.", count(total, "dataset", "datasets"))}</p> }
-            })}
-        <ChoiceGroup
-            name="dataset_ids"
-            legend="Datasets"
-            hint="They are used one after the other, each row once, in an order drawn by the seed."
-            several=true
-            choices=choices
-            error=flash.error("dataset_ids")
-        />
+        <div data-when="goal one" data-or="arrival rate">
+            <TextField
+                name="concurrent_requests"
+                label="Requests in flight"
+                hint="Step 1's number, unless you change it here. At a rate it is the most in flight: arrivals beyond it are dropped and counted."
+                number=true
+                autocomplete="off"
+                value=form.concurrent_requests
+                error=error("concurrent_requests")
+            />
+        </div>
+        <div data-when="goal sweep">
+            <TextField
+                name="load_points"
+                label="Loads"
+                hint="One after the other, with commas between them: 1, 2, 4, 8. Requests in flight, or requests/s where they are sent at a rate."
+                autocomplete="off"
+                value=form.load_points
+                error=error("load_points")
+            />
+        </div>
+        <div data-when="goal search">
+            <Group legend="Bounds of the search" hint="Requests in flight, or requests/s where they are sent at a rate." error=None>
+                <div class="form-inline">
+                    <Part name="search_min" label="From" value=form.search_min error=of_bounds.error("search_min") />
+                    <Part name="search_max" label="To" value=form.search_max error=of_bounds.error("search_max") />
+                </div>
+            </Group>
+        </div>
+        <div class="form-inline" data-when="arrival rate">
+            <SelectField
+                name="process"
+                label="Gaps between requests"
+                options=options(&[("poisson", "Random (Poisson)"), ("constant", "All alike"), ("gamma", "Bursts (gamma)")])
+                value=form.process
+            />
+            <div data-when="process gamma">
+                <TextField
+                    name="burstiness"
+                    label="Burstiness"
+                    hint="Below 1 burstier than random, above 1 more even."
+                    width=Width::Short
+                    autocomplete="off"
+                    value=form.burstiness
+                    error=error("burstiness")
+                />
+            </div>
+        </div>
     }
     .into_any()
+}
+
+/// Latency limits: a search keeps to them, other loads are judged by them where that is asked for.
+#[component]
+fn Limits(form: LoadForm, flash: Flash) -> impl IntoView {
+    let mut presets = options(&[("", "Own limits, as below")]);
+    presets.extend(PRESETS.iter().map(|preset| {
+        let (ttft, tpot) = (grouped(preset.ttft_ms as u64), grouped(preset.tpot_ms as u64));
+        (preset.id.to_owned(), format!("{}: TTFT {ttft} ms, TPOT {tpot} ms", preset.title))
+    }));
+    let of_limits = flash.error("slo");
+    view! {
+        <div class="choice" data-when="goal one sweep">
+            <input type="checkbox" id="f-limits" name="limits" value="yes" checked=form.limits == "yes" />
+            <label for="f-limits">"Judge by latency limits"</label>
+            <div class="choice-body">
+                <p class="hint">"The report then says which loads keep to them, and counts the requests within all of them (goodput)."</p>
+            </div>
+        </div>
+        <div data-when="goal search" data-or="limits yes">
+            <Group
+                name="slo"
+                error=of_limits
+                legend="Latency limits"
+                hint="A load keeps to them when the percentile does. Each load then has at least the samples that the percentile needs."
+            >
+                <SelectField
+                    name="slo_preset"
+                    label="Published limits"
+                    hint="MLPerf's, by model. They stand in place of own TTFT and TPOT limits."
+                    options=presets
+                    value=form.slo_preset
+                />
+                <div class="form-inline">
+                    <Part name="ttft_ms" label="TTFT" value=form.ttft_ms unit="ms" when="slo_preset " error=flash.error("ttft_ms") />
+                    <Part name="tpot_ms" label="TPOT" value=form.tpot_ms unit="ms" when="slo_preset " error=flash.error("tpot_ms") />
+                    <Part name="e2el_ms" label="E2E latency" value=form.e2el_ms unit="ms" error=flash.error("e2el_ms") />
+                    <Part name="percentile" label="Percentile" value=form.percentile error=flash.error("percentile") />
+                </div>
+            </Group>
+        </div>
+    }
+    .into_any()
+}
+
+/// How many requests are measured.
+#[component]
+fn Requests(
+    form: LoadForm,
+    flash: Flash,
+    load: LoadSpec,
+    /// What the first two choices come to.
+    amounts: [(&'static str, String); 2],
+) -> impl IntoView {
+    let choice = |amount: Amount, label: &'static str| Choice::new(amount.name(), label, form.amount == amount.name());
+    let said = |amount: Amount| {
+        let words = amounts.iter().find(|(name, _)| *name == amount.name()).map(|(_, words)| words.clone());
+        view! {
+            <p class="hint" id=format!("amount-{}", amount.name())>
+                {words}
+            </p>
+        }
+    };
+    let known = load.is_open() || load.duration_s.is_some();
+    let hint = if known {
+        "Measured after the warm-up."
+    } else {
+        "Measured after the warm-up. How long they take depends on how fast the model answers."
+    };
+    let choices = vec![
+        choice(Amount::Quick, "Quick").with(said(Amount::Quick)),
+        choice(Amount::DecidesP99, "Decides p99").with(said(Amount::DecidesP99)),
+        choice(Amount::Own, "Own number").with(view! {
+            <div data-when="amount own">
+                <TextField
+                    name="num_requests"
+                    label="Number of requests"
+                    number=true
+                    unit="requests"
+                    autocomplete="off"
+                    value=form.num_requests.clone()
+                    error=flash.error("num_requests")
+                />
+            </div>
+        }),
+        choice(Amount::Time, "For a time").with(view! {
+            <p class="hint">"Those in flight at its end are awaited."</p>
+            <div data-when="amount time">
+                <TextField
+                    name="duration_s"
+                    label="Time to measure"
+                    width=Width::Short
+                    unit="seconds"
+                    autocomplete="off"
+                    value=form.duration_s.clone()
+                    error=flash.error("duration_s")
+                />
+            </div>
+        }),
+    ];
+    view! { <ChoiceGroup name="amount" legend="How many requests" hint=hint choices=choices columns=true /> }.into_any()
 }

@@ -2,11 +2,15 @@
 
 use leptos::prelude::*;
 
-use crate::components::field::{Choice, ChoiceGroup, FieldMessage, SelectField, TextField, Width, field_id};
-use crate::components::number::grouped;
+use super::load_fields::{Group, Part, options};
+use crate::components::field::{SelectField, TextField, Width};
 use crate::domain::form::Flash;
-use crate::domain::slo::PRESETS;
-use crate::domain::workflow::load_form::{LoadForm, MORE};
+use crate::domain::workflow::load_form::{LoadForm, MORE, option_of};
+
+/// Whether a field, or the option that it is a part of, stands here.
+fn is_within(field: &str) -> bool {
+    MORE.contains(&option_of(field).unwrap_or(field))
+}
 
 /// The options, folded. They open by themselves where a value in them is set or in error.
 #[component]
@@ -15,8 +19,13 @@ pub fn MoreOptions(
     form: LoadForm,
     flash: Flash,
 ) -> impl IntoView {
-    let open = form.has_more() || MORE.iter().any(|field| flash.error(field).is_some());
+    let open = form.has_more() || flash.errors.iter().any(|error| is_within(&error.field));
     let is_dataset = form.eval_with == "dataset";
+    let hint = if is_dataset {
+        "Warm-up, conversations, endpoint, seed. Left as they are, the defaults hold."
+    } else {
+        "Warm-up, spread of lengths, shared prefix, endpoint, seed. Left as they are, the defaults hold."
+    };
     let content = if is_dataset {
         view! { <FromDatasets form=form.clone() flash=flash.clone() /> }.into_any()
     } else {
@@ -27,10 +36,9 @@ pub fn MoreOptions(
             <summary>"More options"</summary>
             <div class="form">
                 <p class="hint">
-                    "Load shape, sweep, latency limits and search, endpoint, lengths, seed. Left as they are, the defaults hold."
+                    {hint}
                 </p>
-                <Shape form=form.clone() flash=flash.clone() />
-                <Limits form=form.clone() flash=flash.clone() />
+                <Beginning form=form.clone() flash=flash.clone() />
                 {content}
                 <Others form=form flash=flash />
             </div>
@@ -39,95 +47,19 @@ pub fn MoreOptions(
     .into_any()
 }
 
-fn options(of: &[(&str, &str)]) -> Vec<(String, String)> {
-    of.iter().map(|(value, text)| ((*value).to_owned(), (*text).to_owned())).collect()
-}
-
-/// A number that belongs to a group whose message stands above it.
+/// The warm-up, and the ramp of a closed loop.
 #[component]
-fn Part(
-    name: &'static str,
-    label: &'static str,
-    value: String,
-    #[prop(optional)] unit: &'static str,
-    /// The choice that needs it: `FIELD VALUE VALUE`. Without WASM it is there with every choice.
-    #[prop(optional)]
-    when: Option<&'static str>,
-) -> impl IntoView {
+fn Beginning(form: LoadForm, flash: Flash) -> impl IntoView {
     view! {
-        <div data-when=when>
-            <TextField name=name label=label value=value width=Width::Short autocomplete="off" unit=unit />
-        </div>
-    }
-}
-
-/// Fields under one heading.
-#[component]
-fn Group(
-    legend: &'static str,
-    hint: &'static str,
-    /// The field that errors name, where they are about the fields together.
-    #[prop(optional)]
-    name: &'static str,
-    #[prop(optional_no_strip)] error: Option<String>,
-    children: Children,
-) -> impl IntoView {
-    let class = if error.is_some() { "field option-group has-error" } else { "field option-group" };
-    let (id, tabindex) = if name.is_empty() { (None, None) } else { (Some(field_id(name)), Some("-1")) };
-    view! {
-        <fieldset class=class id=id tabindex=tabindex>
-            <legend>{legend}</legend>
-            <p class="hint">{hint}</p>
-            <FieldMessage name=name error=error />
-            {children()}
-        </fieldset>
-    }
-    .into_any()
-}
-
-/// When requests are sent, at which loads, and until when.
-#[component]
-fn Shape(form: LoadForm, flash: Flash) -> impl IntoView {
-    let is_rate = form.arrival == "rate";
-    let closed = Choice::new("closed", "Keep requests in flight", !is_rate)
-        .with(view! { <p class="hint">"As soon as one ends, the next is sent (closed loop)."</p> });
-    let rate = Choice::new("rate", "Send at a rate", is_rate).with(view! {
-        <p class="hint">
-            "On a schedule, whether or not earlier ones have ended (open loop). The concurrent requests of step 1 are the most in flight; arrivals beyond are counted as dropped."
-        </p>
-        <div class="form-inline" data-when="arrival rate">
-            <Part name="rate" label="Rate" value=form.rate unit="requests/s" />
-            <SelectField
-                name="process"
-                label="Gaps between requests"
-                options=options(
-                    &[("poisson", "Random (Poisson)"), ("constant", "All alike"), ("gamma", "Bursts (gamma)")],
-                )
-                value=form.process
-            />
-            <Part name="burstiness" label="Burstiness" value=form.burstiness when="process gamma" />
-        </div>
-        <p class="hint" data-when="process gamma">"Burstiness goes with gamma: below 1 burstier than random, above 1 more even."</p>
-    });
-    view! {
-        <ChoiceGroup name="arrival" legend="Load shape" choices=vec![closed, rate] error=flash.error("arrival") />
         <TextField
-            name="load_points"
-            label="Sweep (optional)"
-            hint="Several loads in one run, one after the other: 1, 2, 4, 8. Requests in flight, or requests/s where they are sent at a rate."
+            name="warmup_requests"
+            label="Warm-up requests"
+            hint="Sent first and not measured, at each load. The default is as many as are in flight."
+            number=true
+            unit="requests"
             autocomplete="off"
-            value=form.load_points
-            error=flash.error("load_points")
-        />
-        <TextField
-            name="duration_s"
-            label="Measure for a time (optional)"
-            hint="In place of a number of requests. Those in flight at the end are awaited."
-            width=Width::Short
-            unit="seconds"
-            autocomplete="off"
-            value=form.duration_s
-            error=flash.error("duration_s")
+            value=form.warmup_requests
+            error=flash.error("warmup_requests")
         />
         <div data-when="arrival closed">
             <TextField
@@ -145,47 +77,6 @@ fn Shape(form: LoadForm, flash: Flash) -> impl IntoView {
     .into_any()
 }
 
-/// Limits, and the search for the largest load within them.
-#[component]
-fn Limits(form: LoadForm, flash: Flash) -> impl IntoView {
-    let mut presets = options(&[("", "Own limits, as below")]);
-    presets.extend(PRESETS.iter().map(|preset| {
-        let (ttft, tpot) = (grouped(preset.ttft_ms as u64), grouped(preset.tpot_ms as u64));
-        (preset.id.to_owned(), format!("{}: TTFT {ttft} ms, TPOT {tpot} ms", preset.title))
-    }));
-    view! {
-        <Group
-            name="slo"
-            error=flash.error("slo")
-            legend="Latency limits (optional)"
-            hint="Goodput counts the requests within all of them; the report says which loads meet them at the percentile. Each load then has the samples that the percentile needs."
-        >
-            <SelectField
-                name="slo_preset"
-                label="Published limits"
-                hint="MLPerf's, by model. They stand in place of own TTFT and TPOT limits."
-                options=presets
-                value=form.slo_preset
-            />
-            <div class="form-inline">
-                <Part name="ttft_ms" label="TTFT" value=form.ttft_ms unit="ms" when="slo_preset " />
-                <Part name="tpot_ms" label="TPOT" value=form.tpot_ms unit="ms" when="slo_preset " />
-                <Part name="e2el_ms" label="E2E latency" value=form.e2el_ms unit="ms" />
-                <Part name="percentile" label="Percentile" value=form.percentile />
-            </div>
-            <p class="field-label">"Search for the largest load within the limits"</p>
-            <p class="hint">
-                "Between these bounds, requests in flight or requests/s; few loads are tried. Leave them empty for no search."
-            </p>
-            <div class="form-inline">
-                <Part name="search_min" label="From" value=form.search_min />
-                <Part name="search_max" label="To" value=form.search_max />
-            </div>
-        </Group>
-    }
-    .into_any()
-}
-
 /// How lengths are spread, and what prompts share.
 #[component]
 fn Lengths(form: LoadForm, flash: Flash) -> impl IntoView {
@@ -195,7 +86,8 @@ fn Lengths(form: LoadForm, flash: Flash) -> impl IntoView {
         ("normal", "Normal, around a mean"),
         ("lognormal", "Log-normal, with a long tail"),
     ];
-    let hint = "Input and output tokens above are then the most. A least goes with evenly, mean and deviation with the others.";
+    let hint = "All alike, they are as long as said above; otherwise that is the most.";
+    let of_parts = flash.clone();
     let (input_error, output_error) = (flash.error("input_lengths"), flash.error("output_lengths"));
     view! {
         <Group legend="Lengths" hint=hint error=None>
@@ -207,9 +99,9 @@ fn Lengths(form: LoadForm, flash: Flash) -> impl IntoView {
                 error=input_error
             />
             <div class="form-inline">
-                <Part name="input_min" label="Input: least" value=form.input_min unit="tokens" when="input_lengths uniform" />
-                <Part name="input_mean" label="Input: mean" value=form.input_mean unit="tokens" when="input_lengths normal lognormal" />
-                <Part name="input_std" label="Input: deviation" value=form.input_std unit="tokens" when="input_lengths normal lognormal" />
+                <Part name="input_min" label="Input: least" value=form.input_min unit="tokens" when="input_lengths uniform" error=of_parts.error("input_min") />
+                <Part name="input_mean" label="Input: mean" value=form.input_mean unit="tokens" when="input_lengths normal lognormal" error=of_parts.error("input_mean") />
+                <Part name="input_std" label="Input: deviation" value=form.input_std unit="tokens" when="input_lengths normal lognormal" error=of_parts.error("input_std") />
             </div>
             <SelectField
                 name="output_lengths"
@@ -219,9 +111,9 @@ fn Lengths(form: LoadForm, flash: Flash) -> impl IntoView {
                 error=output_error
             />
             <div class="form-inline">
-                <Part name="output_min" label="Output: least" value=form.output_min unit="tokens" when="output_lengths uniform" />
-                <Part name="output_mean" label="Output: mean" value=form.output_mean unit="tokens" when="output_lengths normal lognormal" />
-                <Part name="output_std" label="Output: deviation" value=form.output_std unit="tokens" when="output_lengths normal lognormal" />
+                <Part name="output_min" label="Output: least" value=form.output_min unit="tokens" when="output_lengths uniform" error=of_parts.error("output_min") />
+                <Part name="output_mean" label="Output: mean" value=form.output_mean unit="tokens" when="output_lengths normal lognormal" error=of_parts.error("output_mean") />
+                <Part name="output_std" label="Output: deviation" value=form.output_std unit="tokens" when="output_lengths normal lognormal" error=of_parts.error("output_std") />
             </div>
         </Group>
         <TextField

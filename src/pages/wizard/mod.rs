@@ -9,7 +9,9 @@ mod draft;
 mod execution;
 mod frame;
 mod load;
+mod load_fields;
 mod load_more;
+mod load_prompts;
 mod model;
 mod nodes;
 mod steps;
@@ -19,7 +21,7 @@ use leptos_router::components::Redirect;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use serde::{Deserialize, Serialize};
 
-use crate::api::functions::workflows::{WizardView, load_new_draft, load_wizard};
+use crate::api::functions::workflows::{NewDraftView, WizardView, load_new_draft, load_wizard};
 use crate::components::failure::{Failure, Missing};
 use crate::domain::form::Flash;
 use crate::domain::workflow::Page;
@@ -29,12 +31,18 @@ use frame::Place;
 #[component]
 pub fn NewBenchmark() -> impl IntoView {
     let query = use_query_map();
-    let data = Resource::new(move || query.read().get("flash").unwrap_or_default(), load_new_draft);
+    let asked = move || {
+        let query = query.read();
+        let of = |name: &str| query.get(name).unwrap_or_default();
+        (of("form"), of("flash"))
+    };
+    let data = Resource::new(asked, |(form, flash)| load_new_draft(form, flash));
     view! {
         <Transition>
             {move || Suspend::new(async move {
                 match data.await {
                     Err(error) => view! { <Failure error=error /> }.into_any(),
+                    Ok(NewDraftView { elsewhere: Some(path), .. }) => onwards(path),
                     Ok(new) => {
                         let place = Place::new(Page::Details, None, new.flash.unwrap_or_default()).begun_by(new.begins);
                         view! { <details::DetailsStep place=place /> }.into_any()
@@ -55,6 +63,7 @@ struct Asked {
     return_to: String,
     dropped: String,
     by: String,
+    passed: String,
 }
 
 /// A step of a draft; without a step in the address, the first incomplete one.
@@ -73,6 +82,7 @@ pub fn WizardPage() -> impl IntoView {
             return_to: of_query("return"),
             dropped: of_query("dropped"),
             by: of_query("by"),
+            passed: of_query("passed"),
         }
     };
     let resumes = move || params.read().get("step").is_none();
@@ -105,7 +115,8 @@ fn step(asked: Asked, view: WizardView, resumes: bool) -> AnyView {
         return onwards(format!("/wizard/{}/{}", view.answer.workflow_id, reached.slug()));
     }
     let flash = view.flash.clone().unwrap_or_default();
-    let place = Place::new(page, Some(view), flash).asked_by(&asked.return_to, &asked.dropped, &asked.by);
+    let place =
+        Place::new(page, Some(view), flash).asked_by(&asked.return_to, &asked.dropped, &asked.by).passed_over(&asked.passed);
     match page {
         Page::Details => view! { <details::DetailsStep place=place /> }.into_any(),
         Page::Load => view! { <load::LoadStep place=place search=asked.search /> }.into_any(),

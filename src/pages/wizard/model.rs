@@ -14,7 +14,9 @@ use crate::components::number::{bytes, grouped, magnitude};
 use crate::domain::benchmark::{EngineKind, Serving};
 use crate::domain::form::Flash;
 use crate::domain::inventory::{Credential, EngineAvailability, FileLocation, Model, ModelFormat, ModelSource};
+use crate::domain::provider::ProviderId;
 use crate::domain::workflow::step_form::FormRules;
+use crate::domain::workflow::steps::{default_engine, missing_engine, opens, reads};
 
 /// The model and what serves or opens it.
 #[component]
@@ -30,21 +32,14 @@ pub fn ModelStep(
     let chosen = flash.value("model_id", steps.model_id.map(|id| id.to_string()).or(only).unwrap_or_default());
 
     // With WASM the sections follow the choice at once; without it they follow what was sent.
-    let ids = |cloud: bool| -> Vec<String> {
-        models.iter().filter(|model| model.is_cloud() == cloud).map(|model| model.id.to_string()).collect()
-    };
-    let (cloud_ids, local_ids) = (ids(true), ids(false));
-    let section = |own: &[String], others: &[String]| Section {
-        when: format!("model_id {}", own.join(" ")),
-        hidden: others.contains(&chosen),
-    };
-    let (of_engine, of_credential) = (section(&local_ids, &cloud_ids), section(&cloud_ids, &local_ids));
+    let goes_with = |fits: &dyn Fn(&Model) -> bool| Condition::new(&models, &chosen, fits);
+    let (has_local, has_cloud) = (models.iter().any(|model| !model.is_cloud()), models.iter().any(Model::is_cloud));
     let picked_model = models.iter().find(|model| model.id.to_string() == chosen).cloned();
 
     let model_choices = if models.is_empty() {
         view! {
             <Empty message="No models yet.">
-                <LinkButton href="/models" text="Add a model" />
+                <LinkButton href="/models/new" text="Add a model" />
             </Empty>
         }
         .into_any()
@@ -58,12 +53,21 @@ pub fn ModelStep(
                 Choice::new(id, model.name.clone(), checked).with(view! { <p class="hint">{facts}</p> })
             })
             .collect();
-        view! { <ChoiceGroup name="model_id" legend="Model" choices=choices error=flash.error("model_id") /> }.into_any()
+        view! {
+            <ChoiceGroup name="model_id" legend="Model" choices=choices error=flash.error("model_id") />
+            <p>
+                <a href="/models/new">"Add a model"</a>
+            </p>
+        }
+        .into_any()
     };
-    let engine = (!local_ids.is_empty()).then(|| engine_fields(&flash, &steps.serving, engines, administrator, of_engine));
-    let credential = (!cloud_ids.is_empty()).then(|| {
+    let engine = has_local.then(|| {
+        let section = goes_with(&|model| !model.is_cloud());
+        engine_fields(&flash, &steps.serving, Engines { engines, administrator }, &models, &chosen, section)
+    });
+    let credential = has_cloud.then(|| {
         let stored = steps.credential_id.map(|id| id.to_string());
-        credential_fields(&flash, stored, picked_model.as_ref(), &credentials, of_credential)
+        credential_fields(&flash, stored, picked_model.as_ref(), &credentials, &models, &chosen)
     });
     view! {
         <Frame place=place.clone()>
@@ -78,30 +82,88 @@ pub fn ModelStep(
 }
 
 /// A part of the page that goes with some of the models.
-struct Section {
+struct Condition {
     /// With which, for the page in the browser.
     when: String,
     /// Whether it is hidden at first.
     hidden: bool,
 }
 
+impl Condition {
+    /// Shown with the models that fit; while none is chosen, where any does.
+    fn new(models: &[Model], chosen: &str, fits: &dyn Fn(&Model) -> bool) -> Self {
+        let ids: Vec<String> = models.iter().filter(|model| fits(model)).map(|model| model.id.to_string()).collect();
+        let known = models.iter().any(|model| model.id.to_string() == chosen);
+        let hidden = if known { !ids.iter().any(|id| id == chosen) } else { ids.is_empty() };
+        Self { when: format!("model_id {}", ids.join(" ")), hidden }
+    }
+}
+
+/// The engines of the cluster.
+struct Engines {
+    engines: Vec<EngineAvailability>,
+    /// Whether an own command may be run.
+    administrator: bool,
+}
+
+/// Those that can be started first, an own command last.
+fn sorted(mut engines: Vec<EngineAvailability>) -> Vec<EngineAvailability> {
+    engines.sort_by_key(|engine| (engine.kind == EngineKind::Custom, !engine.available));
+    engines
+}
+
+/// Which engine it is that serves a model when none is chosen, and whether it is there.
+fn by_format(engines: &[EngineAvailability], models: &[Model], chosen: &str) -> impl IntoView + use<> {
+    let mut kinds: Vec<EngineKind> = Vec::new();
+    for kind in models.iter().filter_map(default_engine) {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
+        .into_iter()
+        .map(|kind| {
+            let of_kind = Condition::new(models, chosen, &|model| default_engine(model) == Some(kind));
+            let format = if kind == EngineKind::LlamaCpp { "a GGUF file" } else { "a Hugging Face model" };
+            let missing = missing_engine(kind, engines);
+            view! {
+                <div class="stack-tight" data-when=of_kind.when hidden=of_kind.hidden>
+                    <p class="hint">{format!("{} for {format}.", kind.title())}</p>
+                    {missing
+                        .map(|sentence| {
+                            view! {
+                                <p>
+                                    <Badge tone=Tone::Partial text="Not installed".to_owned() />
+                                </p>
+                                <p class="hint">{sentence}</p>
+                            }
+                        })}
+                </div>
+            }
+        })
+        .collect_view()
+}
+
 fn engine_fields(
     flash: &Flash,
     serving: &Serving,
-    engines: Vec<EngineAvailability>,
-    administrator: bool,
-    section: Section,
+    of_cluster: Engines,
+    models: &[Model],
+    model: &str,
+    section: Condition,
 ) -> AnyView {
+    let Engines { engines, administrator } = of_cluster;
     let chosen = flash.value("engine", serving.engine.map(EngineKind::as_str).unwrap_or_default());
-    let mut choices = vec![
-        Choice::new("", "By the model's format", chosen.is_empty())
-            .with(view! { <p class="hint">"llama.cpp for a GGUF file, vLLM for a Hugging Face model."</p> }),
-    ];
-    choices.extend(engines.into_iter().map(|engine| {
+    let mut choices = vec![Choice::new("", "By the model's format", chosen.is_empty()).with(by_format(&engines, models, model))];
+    choices.extend(sorted(engines).into_iter().map(|engine| {
         let name = engine.kind.as_str();
         let refused = (engine.kind == EngineKind::Custom && !administrator)
             .then(|| "Only administrators may run an own command.".to_owned());
-        Choice::new(name, engine.title.clone(), chosen == name && refused.is_none()).with(availability(engine)).refused(refused)
+        let readable = Condition::new(models, model, &|model| reads(engine.kind, model));
+        Choice::new(name, engine.title.clone(), chosen == name && refused.is_none())
+            .with(availability(engine))
+            .refused(refused)
+            .when(readable.when, readable.hidden)
     }));
     let number = |value: Option<u32>| value.map(|value| value.to_string()).unwrap_or_default();
     let tensor_parallel = flash.value("tensor_parallel", number(serving.tensor_parallel));
@@ -188,34 +250,34 @@ fn credential_fields(
     stored: Option<String>,
     model: Option<&Model>,
     credentials: &[Credential],
-    section: Section,
+    models: &[Model],
+    model_id: &str,
 ) -> AnyView {
-    let provider = model.and_then(|model| match &model.source {
-        ModelSource::Cloud { provider, .. } => Some(*provider),
-        ModelSource::File { .. } | ModelSource::Hub { .. } => None,
-    });
+    let needs = |model: &Model| provider_of(model).is_some_and(|provider| provider.preset().needs_credential);
+    let section = Condition::new(models, model_id, &Model::is_cloud);
     let chosen = flash.value("credential_id", stored.unwrap_or_default());
-    let fitting: Vec<&Credential> =
-        credentials.iter().filter(|credential| provider.is_none_or(|provider| credential.provider == provider)).collect();
-    let chosen = if chosen.is_empty() && fitting.is_empty() && provider.is_some_and(|provider| provider.preset().needs_credential)
-    {
-        "new".to_owned()
-    } else {
-        chosen
-    };
-    let mut choices: Vec<Choice> = fitting
-        .into_iter()
+    let fits_none = model.is_some_and(|model| needs(model) && credentials.iter().all(|credential| !opens(credential, model)));
+    let chosen = if chosen.is_empty() && fits_none { "new".to_owned() } else { chosen };
+    // A secret goes to its own address only: a credential for another is not offered.
+    let mut choices: Vec<Choice> = credentials
+        .iter()
+        .filter(|credential| models.iter().any(|model| opens(credential, model)))
         .map(|credential| {
             let id = credential.id.to_string();
             let checked = id == chosen;
             let facts = format!("{}, sent to {} only", credential.provider.preset().title, credential.origin);
-            Choice::new(id, credential.name.clone(), checked).with(view! { <p class="hint">{facts}</p> })
+            let fitting = Condition::new(models, model_id, &|model| opens(credential, model));
+            Choice::new(id, credential.name.clone(), checked)
+                .with(view! { <p class="hint">{facts}</p> })
+                .when(fitting.when, fitting.hidden)
         })
         .collect();
-    if provider.is_none_or(|provider| !provider.preset().needs_credential) {
+    if models.iter().any(|model| model.is_cloud() && !needs(model)) {
+        let open = Condition::new(models, model_id, &|model| model.is_cloud() && !needs(model));
         choices.push(
             Choice::new("", "None", chosen.is_empty())
-                .with(view! { <p class="hint">"For a server that asks for no credential."</p> }),
+                .with(view! { <p class="hint">"For a server that asks for no credential."</p> })
+                .when(open.when, open.hidden),
         );
     }
     let fields = view! {
@@ -251,6 +313,13 @@ fn credential_fields(
         </div>
     }
     .into_any()
+}
+
+fn provider_of(model: &Model) -> Option<ProviderId> {
+    match &model.source {
+        ModelSource::Cloud { provider, .. } => Some(*provider),
+        ModelSource::File { .. } | ModelSource::Hub { .. } => None,
+    }
 }
 
 /// A model in words: where it is, and what its files say.

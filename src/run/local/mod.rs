@@ -193,7 +193,6 @@ impl ClusterExecutor for Local {
     }
 
     async fn collect(&self, run: Uuid) -> Result<Collected, ExecutorError> {
-        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
         let folder = self.folder(run);
         end_groups(&groups(&folder)).await;
         Ok(tokio::task::spawn_blocking(move || folder::collect(&folder)).await?)
@@ -210,6 +209,7 @@ impl ClusterExecutor for Local {
     }
 
     async fn tidy_up(&self, run: Uuid) -> Result<(), LeftBehind> {
+        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
         let groups = groups(&self.folder(run));
         end_groups(&groups).await;
         let left: Vec<u32> = groups.iter().filter(|group| is_theirs(**group)).map(|group| group.0).collect();

@@ -10,15 +10,14 @@ use super::super::execution::Outcome;
 use super::super::executor::{Cursor, ExecutionState};
 use super::super::outcome::{self, End};
 use super::super::provenance;
-use super::{Halt, RunExecutor};
+use super::{Halt, RunExecutor, close_stages};
 use crate::domain::event::{RunEnd, RunEvent};
-use crate::domain::list::ListQuery;
 use crate::domain::run::{RunStatus, StageId, StageStatus};
 use crate::store::RunUpdate;
 
 /// How often is asked what was told.
 const POLL: Duration = Duration::from_millis(300);
-/// An execution that was asked to end and has not is ended by force after this.
+/// An execution that was asked to end and has not is ended by force after this, again and again.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 impl RunExecutor {
@@ -41,6 +40,7 @@ impl RunExecutor {
                 self.executor.cancel(self.run.id, false).await;
             }
             if asked.is_some_and(|since| since.elapsed() > PATIENCE) {
+                asked = Some(tokio::time::Instant::now());
                 self.executor.cancel(self.run.id, true).await;
             }
             tokio::select! {
@@ -92,7 +92,7 @@ impl RunExecutor {
         let mut events = Vec::new();
         let now = Timestamp::now();
         if matches!(end, End::Lost { .. }) {
-            events.extend(self.close_stages(StageStatus::Failed, reason.as_deref(), now));
+            events.extend(close_stages(&mut self.run.stages, StageStatus::Failed, reason.as_deref(), now));
             let (clean, message) = match &cleaned {
                 Ok(()) => (StageStatus::Succeeded, "What the lost keeper had started was ended.".to_owned()),
                 Err(left) => (StageStatus::Failed, left.to_string()),
@@ -109,13 +109,7 @@ impl RunExecutor {
 
     /// Request records into the store, portion by portion; those that are there from an earlier try are not doubled.
     async fn take_records_over(&mut self) -> Result<(), Halt> {
-        let one = ListQuery { page_size: Some(1), ..ListQuery::default() };
-        let kept = self
-            .stored(|| async {
-                let actor = self.app.store.actor(self.run.owner).await?;
-                Ok(self.app.store.records(&actor, self.run.id, &one).await?.total)
-            })
-            .await?;
+        let kept = self.stored(|| self.app.store.record_count_of_portal(self.run.id)).await?;
         let mut portions = self.executor.records(self.run.id, kept);
         loop {
             match portions.try_next().await {

@@ -42,7 +42,40 @@ impl Halt {
     }
 }
 
+/// Ends a run before its last stage, with what its clean-up came to.
+pub(super) fn early_end(
+    stages: &mut [Stage],
+    status: RunStatus,
+    reason: &str,
+    (cleaned, message): (StageStatus, String),
+    now: Timestamp,
+) -> RunUpdate {
+    let stage = if status == RunStatus::Cancelled { StageStatus::Cancelled } else { StageStatus::Failed };
+    let mut events = close_stages(stages, stage, Some(reason), now);
+    events.extend(change(stages, StageId::CleanUp, cleaned, Some(message), now));
+    events.push(RunEvent::End(RunEnd { status, reason: Some(reason.to_owned()) }));
+    RunUpdate { events: events.into_iter().map(|event| (now, event)).collect(), ..RunUpdate::default() }
+}
+
+/// The clean-up of a run for which nothing was started.
+pub(super) fn nothing_to_clean_up() -> (StageStatus, String) {
+    (StageStatus::Succeeded, "Nothing had been started.".to_owned())
+}
+
+/// The stage at work (or else the first that waits) gets a status, those after it are skipped.
+fn close_stages(stages: &mut [Stage], status: StageStatus, reason: Option<&str>, now: Timestamp) -> Vec<RunEvent> {
+    let open = |stage: &Stage| matches!(stage.status, StageStatus::Running | StageStatus::Pending);
+    let ids: Vec<StageId> =
+        stages.iter().filter(|stage| stage.id != StageId::CleanUp && open(stage)).map(|stage| stage.id).collect();
+    let changed = ids.iter().enumerate().filter_map(|(index, id)| {
+        let (status, reason) = if index == 0 { (status, reason) } else { (StageStatus::Skipped, None) };
+        change(stages, *id, status, reason.map(str::to_owned), now)
+    });
+    changed.collect()
+}
+
 /// Takes one run through its stages.
+#[derive(Clone)]
 pub(super) struct RunExecutor {
     pub app: App,
     pub cluster: Cluster,
@@ -92,17 +125,11 @@ impl RunExecutor {
         Ok(batch.state != ExecutionState::NotStarted || self.cursor.is_some())
     }
 
-    /// Ends a run that waits, because a person asked for it.
-    pub(super) async fn end_queued(mut self) -> bool {
-        self.end_unbegun(RunStatus::Cancelled, "Cancelled while it waited for its nodes.").await
-    }
-
     /// Ends a run whose execution broke off by a fault of Dyno's own.
     pub(super) async fn end_broken(mut self) -> bool {
         // What broke off had brought the stages further than they were at its beginning.
-        let open = self.app.store.open_runs().await.unwrap_or_default();
-        if let Some(found) = open.into_iter().find(|found| found.run.id == self.run.id) {
-            self.run = found.run;
+        if let Ok(found) = self.app.store.run_of_portal(self.run.id).await {
+            self.run = found;
         }
         self.executor.cancel(self.run.id, true).await;
         let cleaned = match self.executor.tidy_up(self.run.id).await {
@@ -114,30 +141,13 @@ impl RunExecutor {
 
     /// Ends a run for which nothing was started.
     async fn end_unbegun(&mut self, status: RunStatus, reason: &str) -> bool {
-        self.end_early(status, reason, (StageStatus::Succeeded, "Nothing had been started.".to_owned())).await
+        self.end_early(status, reason, nothing_to_clean_up()).await
     }
 
     /// Ends a run before its last stage, with what its clean-up came to.
-    async fn end_early(&mut self, status: RunStatus, reason: &str, (cleaned, message): (StageStatus, String)) -> bool {
-        let now = Timestamp::now();
-        let stage = if status == RunStatus::Cancelled { StageStatus::Cancelled } else { StageStatus::Failed };
-        let mut events = self.close_stages(stage, Some(reason), now);
-        events.extend(change(&mut self.run.stages, StageId::CleanUp, cleaned, Some(message), now));
-        events.push(RunEvent::End(RunEnd { status, reason: Some(reason.to_owned()) }));
-        let update = RunUpdate { events: events.into_iter().map(|event| (now, event)).collect(), ..RunUpdate::default() };
+    async fn end_early(&mut self, status: RunStatus, reason: &str, cleaned: (StageStatus, String)) -> bool {
+        let update = early_end(&mut self.run.stages, status, reason, cleaned, Timestamp::now());
         self.keep(update).await.is_ok()
-    }
-
-    /// The stage at work (or else the first that waits) gets a status, those after it are skipped.
-    fn close_stages(&mut self, status: StageStatus, reason: Option<&str>, now: Timestamp) -> Vec<RunEvent> {
-        let open = |stage: &Stage| matches!(stage.status, StageStatus::Running | StageStatus::Pending);
-        let ids: Vec<StageId> =
-            self.run.stages.iter().filter(|stage| stage.id != StageId::CleanUp && open(stage)).map(|stage| stage.id).collect();
-        let changed = ids.iter().enumerate().filter_map(|(index, id)| {
-            let (status, reason) = if index == 0 { (status, reason) } else { (StageStatus::Skipped, None) };
-            change(&mut self.run.stages, *id, status, reason.map(str::to_owned), now)
-        });
-        changed.collect()
     }
 
     async fn stage(&mut self, id: StageId, status: StageStatus, message: Option<String>) -> Result<(), Halt> {

@@ -36,7 +36,8 @@ async fn a_form_without_options_is_enough() {
     let id = draft(&app).await;
     assert!(!page(&app, &format!("/wizard/{id}/load")).await.contains("<details open class=\"more-options\""));
     let fields = [("max_input_tokens", "64"), ("max_output_tokens", "16"), ("num_requests", "100"), ("warmup_requests", "8")];
-    assert!(post(&app, &id, &fields).await.ends_with("/cluster"));
+    let to = post(&app, &id, &fields).await;
+    assert!(!to.contains("flash="), "{to}");
     let steps = stored(&app, &id).await;
     assert_eq!(steps["max_input_tokens"], 64);
     for absent in ["num_requests", "warmup_requests", "arrival", "load_points", "slo", "endpoint", "prefix", "seed"] {
@@ -67,7 +68,8 @@ async fn every_option_is_stored_shown_again_and_emptied_by_an_empty_field() {
         ("ignore_eos", "no"),
         ("seed", "7"),
     ];
-    assert!(post(&app, &id, &[&basics[..], &options[..]].concat()).await.ends_with("/cluster"));
+    let to = post(&app, &id, &[&basics[..], &options[..]].concat()).await;
+    assert!(!to.contains("flash="), "{to}");
     let steps = stored(&app, &id).await;
     assert_eq!(steps["arrival"], json!({ "kind": "rate", "rate": 5.0, "process": "gamma", "burstiness": 0.5 }));
     assert_eq!(steps["load_points"], json!([{ "rate": 5.0 }, { "rate": 10.0 }, { "rate": 20.0 }]));
@@ -81,7 +83,8 @@ async fn every_option_is_stored_shown_again_and_emptied_by_an_empty_field() {
     assert!(html.contains("value=\"5, 10, 20\"") && html.contains("30 seconds at each load"), "{html}");
     assert!(html.contains("<details open"), "the options are open where one is set");
 
-    assert!(post(&app, &id, &basics).await.contains("/cluster"));
+    let to = post(&app, &id, &basics).await;
+    assert!(!to.contains("flash="), "{to}");
     let steps = stored(&app, &id).await;
     assert!(steps.get("slo").is_none() && steps.get("arrival").is_none() && steps.get("load_points").is_none(), "{steps}");
 }
@@ -105,4 +108,52 @@ async fn a_refused_option_keeps_what_was_typed_and_saves_nothing() {
         assert!(html.contains(text) || html.contains(&text.replace("&#x27;", "'")), "no {text:?} in\n{html}");
     }
     assert!(stored(&app, &id).await.get("max_input_tokens").is_none());
+}
+
+#[tokio::test]
+async fn a_search_is_asked_for_by_its_question_and_every_gap_is_named_at_once() {
+    let app = TestApp::start().await;
+    let id = draft(&app).await;
+    let fields = [
+        ("goal", "search"),
+        ("arrival", "closed"),
+        ("concurrent_requests", "64"),
+        ("lengths_preset", "rag"),
+        ("amount", "p99"),
+        // Out of sight, and sent all the same by a browser without scripts.
+        ("load_points", "1, 2"),
+        ("num_requests", "9"),
+        ("search_min", "1"),
+    ];
+    let html = page(&app, &post(&app, &id, &fields).await).await;
+    for text in ["Enter at least one limit: TTFT, TPOT or E2E latency.", "Enter the largest load of the search."] {
+        assert!(html.contains(text), "no {text:?} in\n{html}");
+    }
+    let rest = [("search_max", "32"), ("ttft_ms", "450"), ("percentile", "99")];
+    let to = post(&app, &id, &[&fields[..], &rest[..]].concat()).await;
+    assert!(!to.contains("flash="), "{to}");
+    let steps = stored(&app, &id).await;
+    assert_eq!(steps["slo"], json!({ "percentile": 99.0, "ttft_ms": 450.0, "search": { "min": 1.0, "max": 32.0 } }));
+    assert_eq!((&steps["max_input_tokens"], &steps["max_output_tokens"]), (&json!(4_000), &json!(256)));
+    assert_eq!((&steps["num_requests"], &steps["concurrent_requests"]), (&json!(700), &json!(8)));
+    assert!(steps.get("load_points").is_none(), "{steps}");
+    let html = page(&app, &to).await;
+    assert!(html.contains("Search, 1 to 32 in flight") && !html.contains("Requests in flight</dt>"), "{html}");
+}
+
+#[tokio::test]
+async fn steps_without_a_choice_are_answered_and_can_be_changed() {
+    let app = TestApp::start().await;
+    let id = draft(&app).await;
+    let to =
+        post(&app, &id, &[("goal", "one"), ("concurrent_requests", "4"), ("lengths_preset", "chat"), ("amount", "quick")]).await;
+    let steps = stored(&app, &id).await;
+    assert_eq!(steps["concurrent_requests"], 4);
+    assert!(to.contains("passed=cluster"), "{to}");
+    let html = page(&app, &to).await;
+    assert!(html.contains("Chosen for you, since there is no other:"), "{html}");
+    assert!(html.contains(&format!("href=\"/wizard/{id}/cluster\"")), "{html}");
+    // It keeps its page.
+    let html = page(&app, &format!("/wizard/{id}/cluster")).await;
+    assert!(html.contains("Where the benchmark runs"), "{html}");
 }

@@ -32,7 +32,8 @@ async fn a_page_may_be_finished_by_another_thread_than_began_it() {
     let mut paths: Vec<String> = steps.iter().map(|step| format!("/wizard/{draft}/{step}")).collect();
     paths.extend([format!("/runs/{run}"), format!("/runs/{run}/report"), format!("/clusters/{}", world.cluster)]);
     paths.extend([format!("/models/{}", world.local_model), format!("/datasets/{}", world.dataset)]);
-    for path in ["", "benchmarks/new", "drafts", "clusters", "models", "models/new", "datasets", "datasets/new"] {
+    let new = "benchmarks/new?form=0198c0de-0000-4000-8000-000000000001";
+    for path in ["", new, "drafts", "clusters", "models", "models/new", "datasets", "datasets/new"] {
         paths.push(format!("/{path}"));
     }
     for path in ["credentials", "credentials/new", "settings", "try", "sign-in", "link/no-such", "no-such"] {

@@ -45,7 +45,9 @@ async fn what_was_made_is_as_it_was_answered() {
 }
 
 async fn form_of_new_draft(client: &TestClient) -> String {
-    let html = client.request(Method::GET, "/benchmarks/new").send().await.unwrap().text().await.unwrap();
+    let led = client.request(Method::GET, "/benchmarks/new").send().await.unwrap();
+    let address = led.headers()["location"].to_str().unwrap().to_owned();
+    let html = client.request(Method::GET, &address).send().await.unwrap().text().await.unwrap();
     let field = html.split("<input").find(|tag| tag.contains("name=\"begins\"")).unwrap_or_else(|| panic!("{html}"));
     field.split("value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
 }
@@ -81,6 +83,21 @@ async fn two_clicks_begin_one_draft_two_forms_begin_two() {
     let anna = app.member("anna").await;
     assert_ne!(send(&anna, &begins, "hers").await, clicks[0]);
     assert_eq!(names(&anna).await, ["hers"]);
+}
+
+#[tokio::test]
+async fn back_to_the_form_that_began_a_draft_finds_the_draft() {
+    let app = TestApp::start().await;
+    let begins = form_of_new_draft(&app.admin).await;
+    let first = send(&app.admin, &begins, "begun").await;
+    let id = first.split('/').nth(2).unwrap();
+    let again = app.admin.request(Method::GET, &format!("/benchmarks/new?form={begins}")).send().await.unwrap();
+    assert_eq!(again.headers()["location"], format!("/wizard/{id}/details"));
+    // The number is no way into another person's draft.
+    let anna = app.member("anna").await;
+    let theirs = anna.request(Method::GET, &format!("/benchmarks/new?form={begins}")).send().await.unwrap();
+    assert_eq!(theirs.status(), 200);
+    assert!(!theirs.text().await.unwrap().contains(id));
 }
 
 #[tokio::test]

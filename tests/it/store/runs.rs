@@ -95,7 +95,7 @@ async fn nothing_follows_the_end() {
         RunUpdate { events: vec![(at(10), end(RunStatus::Failed))], records: vec![record(1, None)], ..RunUpdate::default() };
     assert!(matches!(store.update_run(run.id, &late, at(10)).await, Err(StoreError::Conflict(_))));
     assert_eq!(store.run(&anna, run.id).await.unwrap().status, RunStatus::Partial);
-    assert_eq!(store.records_of_portal(run.id).await.unwrap(), []);
+    assert_eq!(store.record_count_of_portal(run.id).await.unwrap(), 0);
     assert_eq!(store.open_runs().await.unwrap(), []);
 }
 
@@ -153,7 +153,7 @@ async fn deleting_takes_everything_of_the_run() {
         store.update_run(id, &update, at(9)).await.unwrap();
     }
     store.delete_run(&anna, run.id).await.unwrap();
-    assert_eq!(store.records_of_portal(run.id).await.unwrap(), []);
+    assert_eq!(store.record_count_of_portal(run.id).await.unwrap(), 0);
     assert!(store.benchmark(&anna, benchmark.id).await.is_ok(), "its other run is there");
     store.delete_run(&anna, again.run.id).await.unwrap();
     assert!(matches!(store.benchmark(&anna, benchmark.id).await, Err(StoreError::NotFound("benchmark"))));

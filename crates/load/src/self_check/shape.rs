@@ -71,7 +71,7 @@ impl Shape {
 /// seconds, at most the cap.
 pub fn streams(plan: &Plan) -> u32 {
     let of = |point: &PlannedLoad| match point.load {
-        Load::Closed { concurrency } => concurrency.min(point.requests().unwrap_or(u32::MAX).max(point.warmup())),
+        Load::Closed { concurrency } => point.closed_streams(concurrency),
         Load::Rate { rate, max_in_flight, .. } => max_in_flight.min(((rate * SECONDS_AT_RATE).ceil() as u32).max(16)),
         // how fast a trace's arrivals come is not known here
         Load::Trace { max_in_flight, .. } => max_in_flight,

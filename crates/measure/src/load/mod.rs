@@ -14,7 +14,7 @@ use uuid::Uuid;
 pub use self::length_distribution::{LengthDistribution, LengthTextError};
 pub use self::length_sampler::{LengthError, LengthSampler};
 pub use self::offered::{LoadVariable, OfferedLoad};
-pub use self::option_table::OPTIONS;
+pub use self::option_table::{MOST_TOKENS, OPTIONS};
 pub use self::options::{LoadOption, option};
 pub use self::values::ValueError;
 
@@ -250,14 +250,5 @@ impl LoadSpec {
     /// The default number of measured requests at a concurrency: the larger of ten times the concurrency and 100.
     pub fn default_requests(concurrency: u32) -> u32 {
         concurrency.saturating_mul(10).max(100)
-    }
-
-    /// Requests that will be measured at the given concurrency; absent when the load ends by time.
-    pub fn requests(&self) -> Option<u32> {
-        match (self.num_requests, self.duration_s) {
-            (Some(number), _) => Some(number),
-            (None, Some(_)) => None,
-            (None, None) => Some(Self::default_requests(self.concurrent_requests)),
-        }
     }
 }

@@ -62,6 +62,7 @@ pub const OPTIONS: &[LoadOption] = &[
         unit: "s",
         about: "or how long to measure",
         flag: Some(Flag { name: "duration-s", value: "SECONDS", help: "Or send requests for this long", ..FLAG }),
+        more: false,
         ..NONE
     },
     LoadOption {
@@ -69,7 +70,6 @@ pub const OPTIONS: &[LoadOption] = &[
         words: "warm-up requests",
         kind: Kind::Whole { least: 0, most: MOST_REQUESTS },
         about: "requests before the measurement, excluded from it",
-        more: false,
         flag: Some(Flag {
             name: "warmup-requests",
             value: "N",
@@ -84,6 +84,7 @@ pub const OPTIONS: &[LoadOption] = &[
         kind: Kind::Arrival,
         about: "closed loop unless said otherwise",
         refusals: Refusals { of_a_trace: Some(" and says itself when requests arrive. Leave arrival out."), ..GOES_WITH_ALL },
+        more: false,
         ..NONE
     },
     LoadOption {
@@ -95,9 +96,10 @@ pub const OPTIONS: &[LoadOption] = &[
             of_a_trace: Some(": it is one load, played at its own times. Leave load points out."),
             ..GOES_WITH_ALL
         },
+        more: false,
         ..NONE
     },
-    LoadOption { name: "slo", words: "latency limits", kind: Kind::Limits, about: "latency limits", ..NONE },
+    LoadOption { name: "slo", words: "latency limits", kind: Kind::Limits, about: "latency limits", more: false, ..NONE },
     LoadOption {
         name: "max_input_tokens",
         words: "input tokens",

@@ -3,7 +3,7 @@
 use super::header::HeaderError;
 use super::{Load, Plan, PlannedLoad, Workload};
 use crate::address::AddressError;
-use crate::load::{Endpoint, LengthError};
+use crate::load::{Endpoint, LengthError, MOST_TOKENS};
 
 /// Why a plan can't be carried out.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -71,8 +71,6 @@ pub enum PlanError {
 /// Fields of a request's body that the plan's other parts make.
 const OWN_FIELDS: [&str; 6] = ["model", "messages", "prompt", "input", "max_tokens", "max_completion_tokens"];
 
-/// Most tokens of one request, input or output.
-const MOST_TOKENS: u32 = 1_000_000;
 /// Most requests in flight of a closed loop.
 const MOST_CONCURRENCY: u32 = 100_000;
 

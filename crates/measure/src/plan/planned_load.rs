@@ -61,6 +61,11 @@ impl PlannedLoad {
         }
     }
 
+    /// Streams that a closed loop opens: no more than it has requests.
+    pub fn closed_streams(&self, concurrency: u32) -> u32 {
+        concurrency.min(self.requests().unwrap_or(u32::MAX).max(self.warmup()))
+    }
+
     /// Requests before the measurement.
     pub fn warmup(&self) -> u32 {
         self.warmup_requests.unwrap_or_else(|| match self.load {

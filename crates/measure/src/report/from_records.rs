@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::{ClientHealth, ErrorClass, ErrorExample, LoadPoint, NodeReport, Phase, Report, Summary, TokenSource};
 use crate::engine_metrics::EngineSeries;
+use crate::live_figures::FinishedLoadPoint;
 use crate::load::OfferedLoad;
 use crate::plan::{Load, Plan};
 use crate::records::{Records, Row};
@@ -103,6 +104,20 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
 /// The figures of one load point, as far as it went.
 pub fn load_point_figures(records: &Records, plan: &Plan, number: u32, begun: &BegunLoadPoint) -> LoadPoint {
     load_point_of(records, plan, number, begun, None)
+}
+
+/// What snapshots say of a load point that is over; `figures` are its own.
+pub fn finished_load_point(
+    records: &Records,
+    plan: &Plan,
+    number: u32,
+    begun: &BegunLoadPoint,
+    figures: &LoadPoint,
+) -> FinishedLoadPoint {
+    let rows = measured_rows(records, number);
+    let scope = Scope { records, rows: &rows, load: Some(&begun.planned.load), slo: plan.slo.as_ref() };
+    let was_cut = begun.planned.requests().is_some_and(|planned| figures.summary.total_requests < u64::from(planned));
+    FinishedLoadPoint::new(&scope, figures, begun.ended_early && was_cut)
 }
 
 /// The load points as they were begun. A search's that nobody wrote down are not known.

@@ -13,7 +13,7 @@ use crate::load::OfferedLoad;
 use crate::run::{RunKind, RunStatus};
 use crate::validity::{SearchOutcome, SelfCheck};
 
-pub use from_records::{Circumstances, load_point_figures, report, verdict};
+pub use from_records::{Circumstances, finished_load_point, load_point_figures, report, verdict};
 pub use request::{ErrorClass, Phase, RequestRecord, TokenSource};
 pub use series::{CurvePoint, Histogram, LoadPointSeries, MetricSeries, TimePoint};
 pub use summary::{Distribution, Lengths, SteadyState, Summary};

@@ -4,6 +4,7 @@ pub mod bounds;
 pub mod clusters;
 pub mod concurrency;
 pub mod consistency;
+pub mod histogram;
 pub mod percentile;
 pub mod series;
 pub mod steady;

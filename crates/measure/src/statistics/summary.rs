@@ -2,6 +2,7 @@
 
 use super::percentile::{below_floor, distribution, percentile};
 use super::{bounds, clusters, concurrency, steady};
+use crate::limits::LimitedLatency;
 use crate::load::Slo;
 use crate::plan::Load;
 use crate::records::{Records, Row, ms};
@@ -274,23 +275,50 @@ pub fn meets_slo(scope: &Scope<'_>, summary: &Summary, slo: &Slo) -> Option<bool
     if summary.successful_requests == 0 {
         return Some(false);
     }
-    let failed = (summary.failed_requests + summary.dropped_requests) as usize;
-    let least = bounds::floor(slo.percentile)?;
+    bounds::floor(slo.percentile)?;
     let mut answer = Some(true);
-    for (limit, metric) in
-        [(slo.ttft_ms, Row::ttft_ms as fn(&Row) -> Option<f64>), (slo.tpot_ms, Row::tpot_ms), (slo.e2el_ms, Row::e2el_ms)]
-    {
-        let Some(limit) = limit else { continue };
-        let mut samples: Vec<f64> = scope.iter().filter_map(metric).collect();
-        samples.sort_unstable_by(f64::total_cmp);
-        samples.resize(samples.len() + failed, NEVER_MS);
-        if (samples.len() as u64) < least {
-            answer = None;
-        } else if percentile(&samples, slo.percentile) > limit {
-            return Some(false);
+    for (latency, limit) in LimitedLatency::of(slo) {
+        match at_limit(scope, summary, slo.percentile, limit, limited(latency)).1 {
+            Some(true) => {}
+            Some(false) => return Some(false),
+            None => answer = None,
         }
     }
     answer
+}
+
+/// A latency of a request, ms; absent where the request has none.
+pub type LatencyOf = fn(&Row) -> Option<f64>;
+
+/// The latency that a limit is for.
+pub fn limited(latency: LimitedLatency) -> LatencyOf {
+    match latency {
+        LimitedLatency::TtftMs => Row::ttft_ms,
+        LimitedLatency::TpotMs => Row::tpot_ms,
+        LimitedLatency::E2elMs => Row::e2el_ms,
+    }
+}
+
+/// A latency at a percentile over all requests that were issued, those that failed being over every limit, and whether it is
+/// within a limit, ms. Of too few requests both are absent; the value is also absent where failed requests decide it.
+pub fn at_limit(
+    scope: &Scope<'_>,
+    summary: &Summary,
+    percent: f64,
+    limit: f64,
+    latency: LatencyOf,
+) -> (Option<f64>, Option<bool>) {
+    let failed = (summary.failed_requests + summary.dropped_requests) as usize;
+    let mut samples: Vec<f64> = scope.iter().filter_map(latency).collect();
+    samples.sort_unstable_by(f64::total_cmp);
+    let known = samples.len();
+    samples.resize(known + failed, NEVER_MS);
+    if samples.is_empty() || bounds::floor(percent).is_none_or(|least| (samples.len() as u64) < least) {
+        return (None, None);
+    }
+    let value = percentile(&samples, percent);
+    let last = (percent / 100.0 * (samples.len() - 1) as f64).ceil() as usize;
+    ((last < known).then_some(value), Some(value <= limit))
 }
 
 #[cfg(test)]

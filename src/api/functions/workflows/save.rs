@@ -10,11 +10,14 @@ use crate::api::functions::{CallError, query_escape};
 use crate::domain::benchmark::Tag;
 use crate::domain::form::Flash;
 use crate::domain::inventory::{Model, ModelSource};
-use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::user::Actor;
-use crate::domain::workflow::step_form::tag_names;
+use crate::domain::workflow::step_form::{FormRules, OfferedDataset, tag_names};
 use crate::domain::workflow::{Page, WorkflowAnswer};
 use crate::state::AppState;
+
+use super::new_draft_path;
+use super::pass_over::pass_over;
 
 /// The wizard counts eight steps.
 const TOTAL_STEPS: u8 = 8;
@@ -31,6 +34,8 @@ pub struct Save {
     begins: Option<Uuid>,
     steps: Vec<(u8, Value)>,
     credential: Option<(Option<Model>, NewCredential)>,
+    /// What is wrong with the entries by themselves.
+    wrong: Vec<FieldError>,
 }
 
 /// Step 6, as the form has it.
@@ -53,7 +58,14 @@ impl Save {
             begins: None,
             steps: Vec::new(),
             credential: None,
+            wrong: Vec::new(),
         }
+    }
+
+    /// Checks the entries by the rules of the step's form: all that is wrong is said at once, before anything is sent.
+    pub fn checked_by(mut self, rules: &FormRules) -> Self {
+        self.wrong = rules.check(&self.entries).errors;
+        self
     }
 
     /// The form that begins the draft. When it has begun one already (two clicks, or back and Continue once more), that draft
@@ -91,7 +103,7 @@ impl Save {
     /// The form's own address.
     fn here(&self) -> String {
         match Uuid::parse_str(&self.workflow_id) {
-            Err(_) => "/benchmarks/new".to_owned(),
+            Err(_) => self.begins.map_or_else(|| "/benchmarks/new".to_owned(), new_draft_path),
             Ok(id) => {
                 let return_to = if self.return_to == "confirm" { "?return=confirm" } else { "" };
                 format!("/wizard/{id}/{}{return_to}", self.page.slug())
@@ -126,6 +138,9 @@ impl Save {
     /// Adding a credential is not to be done twice, however often the page is sent: then all of it is done once.
     async fn run(self) -> Result<String, Problem> {
         let (app, actor) = crate::auth::context()?;
+        if !self.wrong.is_empty() {
+            return Err(Problem::invalid(self.wrong));
+        }
         let Some((_, NewCredential::Add { name, secret })) = &self.credential else {
             return Box::pin(self.carry_out(&app, &actor)).await;
         };
@@ -169,7 +184,8 @@ impl Save {
             last = Some(answer);
         }
         let answer = last.ok_or_else(|| Problem::new(ProblemKind::BadRequest, "There is nothing to save."))?;
-        Ok(next(self.page, &answer, &self.return_to, &dropped))
+        let (answer, passed) = pass_over(app, actor, self.page, answer).await;
+        Ok(next(self.page, &answer, &self.return_to, &dropped, &passed))
     }
 
     /// The model that was chosen, if it exists.
@@ -182,6 +198,27 @@ impl Save {
             Err(problem) if problem.kind == ProblemKind::NotFound => Ok(None),
             Err(problem) => Err(problem),
         }
+    }
+
+    /// The rules of step 2's form, with the datasets that were chosen; absent where there is no such draft, which its call
+    /// says.
+    pub async fn load_rules(&self, dataset_ids: &[String]) -> Result<Option<FormRules>, Problem> {
+        let Ok(id) = Uuid::parse_str(&self.workflow_id) else { return Ok(None) };
+        let (app, actor) = crate::auth::context()?;
+        let steps = match calls::workflows::get(&app, &actor, id).await {
+            Ok(answer) => answer.workflow_steps,
+            Err(problem) if problem.kind == ProblemKind::NotFound => return Ok(None),
+            Err(problem) => return Err(problem),
+        };
+        let mut datasets = Vec::new();
+        for id in dataset_ids.iter().filter_map(|id| Uuid::parse_str(id).ok()) {
+            match calls::datasets::get(&app, &actor, id).await {
+                Ok(dataset) => datasets.push(OfferedDataset::from(&dataset)),
+                Err(problem) if problem.kind == ProblemKind::NotFound => {}
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(Some(FormRules::Load { concurrent_requests: steps.load.concurrent_requests, datasets }))
     }
 
     /// Tags from a line with commas. A tag that the draft has already keeps its colour.
@@ -207,7 +244,7 @@ fn first(number: u8, body: Value) -> Value {
 }
 
 /// A later call. When the draft has moved on meanwhile but holds these very values, as after a double click, it is done.
-async fn send(
+pub(super) async fn send(
     app: &AppState,
     actor: &Actor,
     id: Uuid,
@@ -231,7 +268,7 @@ async fn send(
 }
 
 /// Whether a draft holds the body's values.
-fn holds(answer: &WorkflowAnswer, body: &Value) -> bool {
+pub(super) fn holds(answer: &WorkflowAnswer, body: &Value) -> bool {
     let stored = answer.workflow_steps.fields();
     let Value::Object(fields) = body else { return false };
     fields.iter().filter(|(name, _)| *name != "trigger_workflow").all(|(name, value)| {
@@ -276,18 +313,23 @@ async fn remove_unused(app: &AppState, actor: &Actor, credential: &Value) {
 }
 
 /// Where to go on: to the run, to the first incomplete page when the confirmation led here, else to the next page.
-fn next(page: Page, answer: &WorkflowAnswer, return_to: &str, dropped: &[String]) -> String {
+fn next(page: Page, answer: &WorkflowAnswer, return_to: &str, dropped: &[String], passed: &[Page]) -> String {
     if let Some(run) = answer.run_id {
         return format!("/runs/{run}");
     }
     let reached = answer.next_page();
-    let following = Page::ALL.get(usize::from(page.number())).copied().unwrap_or(Page::Execution);
+    let following = Page::ALL.into_iter().skip(page.number().into()).find(|page| !passed.contains(page));
+    let following = following.unwrap_or(Page::Execution);
     let to = if return_to == "confirm" { reached } else { following.min(reached) };
-    let mut path = format!("/wizard/{}/{}", answer.workflow_id, to.slug());
+    let mut query = Vec::new();
     if !dropped.is_empty() {
-        path.push_str(&format!("?dropped={}&by={}", dropped.join(","), page.slug()));
+        query.push(format!("dropped={}&by={}", dropped.join(","), page.slug()));
     }
-    path
+    if !passed.is_empty() {
+        query.push(format!("passed={}", passed.iter().map(|page| page.slug()).collect::<Vec<_>>().join(",")));
+    }
+    let path = format!("/wizard/{}/{}", answer.workflow_id, to.slug());
+    if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) }
 }
 
 fn with(body: Value, more: &[(&str, Value)]) -> Value {

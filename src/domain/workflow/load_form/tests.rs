@@ -18,7 +18,8 @@ fn a_plain_load_has_nothing_under_more_options() {
     let form = LoadForm::of(&load(json!({ "num_requests": 640 })));
     assert!(!form.has_more());
     assert_eq!((form.num_requests.as_str(), form.warmup_requests.as_str()), ("640", "8"));
-    assert_eq!(again(&load(json!({}))), json!({ "max_input_tokens": 64 }), "defaults stay defaults");
+    assert_eq!((form.goal.as_str(), form.amount.as_str(), form.lengths_preset.as_str()), ("one", "own", "own"));
+    assert_eq!(again(&load(json!({}))), json!({ "concurrent_requests": 8, "max_input_tokens": 64 }), "defaults stay defaults");
 }
 
 #[test]
@@ -36,8 +37,13 @@ fn every_option_comes_back_as_it_was_stored() {
     ] {
         let mut want = more.clone();
         want["max_input_tokens"] = json!(64);
+        let form = LoadForm::of(&load(more.clone()));
+        if form.uses_concurrency() {
+            want["concurrent_requests"] = json!(8);
+        }
         assert_eq!(again(&load(more.clone())), want, "{more}");
-        assert!(LoadForm::of(&load(more.clone())).has_more(), "{more}");
+        let is_more = more.as_object().unwrap().keys().any(|name| MORE.contains(&name.as_str()));
+        assert_eq!(form.has_more(), is_more, "{more}");
     }
     assert_eq!(again(&load(json!({ "warmup_requests": 0 })))["warmup_requests"], json!(0));
     // A sweep of rates: the arrival repeats its first.
@@ -86,6 +92,128 @@ fn what_was_typed_stands_before_what_is_stored() {
     let flash = Flash { entries: vec![("rate".to_owned(), "x".to_owned())], ..Flash::default() };
     let form = LoadForm::of(&load(json!({}))).typed(&flash);
     assert_eq!((form.rate.as_str(), form.max_input_tokens.as_str()), ("x", "64"));
-    assert!(form.has_more());
     assert!(form.entries().contains(&("rate".to_owned(), "x".to_owned())));
+}
+
+/// A form whose every field is filled in, as a browser sends it that can't leave out what is out of sight.
+fn filled_in(choices: &[(&str, &str)]) -> LoadForm {
+    let all = [
+        ("eval_with", "configuration"),
+        ("concurrent_requests", "16"),
+        ("lengths_preset", "own"),
+        ("max_input_tokens", "64"),
+        ("max_output_tokens", "8"),
+        ("amount", "quick"),
+        ("num_requests", "50"),
+        ("duration_s", "60"),
+        ("arrival", "closed"),
+        ("rate", "5"),
+        ("process", "poisson"),
+        ("burstiness", "0.5"),
+        ("load_points", "1, 2"),
+        ("search_min", "1"),
+        ("search_max", "64"),
+        ("ttft_ms", "200"),
+        ("percentile", "90"),
+        ("input_lengths", "fixed"),
+        ("input_min", "3"),
+        ("output_lengths", "fixed"),
+        ("output_mean", "3"),
+    ];
+    let sent = all.iter().filter(|(name, _)| choices.iter().all(|(chosen, _)| chosen != name)).chain(choices);
+    LoadForm::of_entries(&sent.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>())
+}
+
+/// What the body of a form sets.
+fn set(form: &LoadForm) -> Value {
+    let Value::Object(fields) = form.body() else { panic!("a body is an object") };
+    let is_set = |value: &Value| !value.is_null() && *value != json!([]);
+    Value::Object(fields.into_iter().filter(|(_, value)| is_set(value)).collect())
+}
+
+#[test]
+fn only_the_fields_of_what_was_chosen_count() {
+    let lengths = json!({ "max_input_tokens": 64, "max_output_tokens": 8 });
+    let with = |more: Value| {
+        let mut all = lengths.clone();
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        all
+    };
+    let limits = json!({ "percentile": 90.0, "ttft_ms": 200.0 });
+    for (choices, want) in [
+        (vec![("goal", "one")], json!({ "concurrent_requests": 16 })),
+        (vec![("goal", "one"), ("limits", "yes")], json!({ "concurrent_requests": 16, "slo": limits })),
+        (
+            vec![("goal", "one"), ("arrival", "rate")],
+            json!({ "concurrent_requests": 16, "arrival": { "kind": "rate", "rate": 5.0, "process": "poisson" } }),
+        ),
+        (vec![("goal", "sweep")], json!({ "load_points": [{ "concurrency": 1 }, { "concurrency": 2 }] })),
+        (
+            vec![("goal", "sweep"), ("arrival", "rate")],
+            json!({
+                "concurrent_requests": 16, "load_points": [{ "rate": 1.0 }, { "rate": 2.0 }],
+                "arrival": { "kind": "rate", "rate": 1.0, "process": "poisson" },
+            }),
+        ),
+        (
+            vec![("goal", "search")],
+            json!({ "slo": { "percentile": 90.0, "ttft_ms": 200.0, "search": { "min": 1.0, "max": 64.0 } } }),
+        ),
+        (
+            vec![("goal", "sweep"), ("amount", "p99"), ("load_points", "4")],
+            json!({ "num_requests": 700, "load_points": [{ "concurrency": 4 }] }),
+        ),
+        (vec![("goal", "one"), ("amount", "own")], json!({ "concurrent_requests": 16, "num_requests": 50 })),
+        (vec![("goal", "one"), ("amount", "time")], json!({ "concurrent_requests": 16, "duration_s": 60.0 })),
+    ] {
+        assert_eq!(set(&filled_in(&choices)), with(want), "{choices:?}");
+        assert!(filled_in(&choices).part_errors().is_empty(), "{choices:?}");
+    }
+}
+
+#[test]
+fn a_preset_of_lengths_stands_in_place_of_the_two_fields() {
+    let form = filled_in(&[("goal", "one"), ("lengths_preset", "rag")]);
+    assert_eq!((&form.body()["max_input_tokens"], &form.body()["max_output_tokens"]), (&json!(4_000), &json!(256)));
+    let stored = |input: u32, output: u32, more: Value| {
+        let mut all = json!({ "max_input_tokens": input, "max_output_tokens": output });
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        LoadForm::of(&load(all)).lengths_preset
+    };
+    assert_eq!(stored(8_000, 512, json!({})), "summary");
+    assert_eq!(stored(8_000, 513, json!({})), "own");
+    assert_eq!(stored(512, 128, json!({ "input_lengths": { "kind": "uniform", "min": 8 } })), "own");
+    assert_eq!(LoadForm::of(&LoadSpec::new(8, EvalWith::Configuration)).lengths_preset, "chat", "of a draft that has none yet");
+}
+
+#[test]
+fn a_choice_whose_field_is_empty_is_named_at_the_field() {
+    let wrong =
+        |choices: &[(&str, &str)]| filled_in(choices).part_errors().into_iter().map(|error| error.field).collect::<Vec<_>>();
+    assert_eq!(wrong(&[("goal", "sweep"), ("load_points", " ")]), ["load_points"]);
+    assert_eq!(wrong(&[("goal", "one"), ("arrival", "rate"), ("rate", "")]), ["rate"]);
+    assert_eq!(wrong(&[("goal", "search"), ("search_min", ""), ("search_max", "")]), ["search_min", "search_max"]);
+    assert_eq!(wrong(&[("goal", "search"), ("search_min", "64"), ("search_max", "8")]), ["search_max"]);
+    assert_eq!(wrong(&[("goal", "search"), ("ttft_ms", "")]), ["slo"]);
+    assert_eq!(wrong(&[("goal", "one"), ("amount", "own"), ("num_requests", "")]), ["num_requests"]);
+    assert_eq!(wrong(&[("goal", "one"), ("input_lengths", "uniform"), ("input_min", "")]), ["input_min"]);
+}
+
+#[test]
+fn a_form_without_the_choices_is_read_by_its_fields() {
+    let form = LoadForm {
+        eval_with: "configuration".to_owned(),
+        max_input_tokens: "64".to_owned(),
+        num_requests: "100".to_owned(),
+        default_requests: "100".to_owned(),
+        duration_s: "30".to_owned(),
+        load_points: "1 2".to_owned(),
+        ttft_ms: "9".to_owned(),
+        ..LoadForm::default()
+    };
+    let want = json!({
+        "max_input_tokens": 64, "duration_s": 30.0, "load_points": [{ "concurrency": 1 }, { "concurrency": 2 }],
+        "slo": { "ttft_ms": 9.0 },
+    });
+    assert_eq!(set(&form), want);
 }

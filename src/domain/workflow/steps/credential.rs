@@ -50,6 +50,11 @@ pub fn usable(facts: &Facts) -> Result<(), FieldError> {
     fits(credential, model)
 }
 
+/// Whether a credential is for a model's provider and address.
+pub fn opens(credential: &Credential, model: &Model) -> bool {
+    !credential.archived && fits(credential, model).is_ok()
+}
+
 fn fits(credential: &Credential, model: &Model) -> Result<(), FieldError> {
     let ModelSource::Cloud { provider, base_url, .. } = &model.source else {
         return Err(error("This model is not a cloud model; it takes no credential."));

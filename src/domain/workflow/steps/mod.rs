@@ -10,7 +10,8 @@ pub(super) mod model;
 pub(super) mod nodes;
 mod workload;
 
+pub use credential::opens;
 pub use details::DetailsPatch;
 pub use load::LoadPatch;
-pub use model::{ModelPatch, default_engine};
+pub use model::{ModelPatch, default_engine, missing_engine, reads};
 pub use nodes::NodesPatch;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::load;
 use crate::domain::benchmark::{EngineKind, Serving};
-use crate::domain::inventory::{ClusterKind, Model, ModelFormat, ModelSource};
+use crate::domain::inventory::{ClusterKind, EngineAvailability, Model, ModelFormat, ModelSource};
 use crate::domain::problem::FieldError;
 use crate::domain::provider::ProviderId;
 use crate::domain::workflow::facts::Facts;
@@ -212,11 +212,20 @@ pub fn check_serving(
 
 /// Whether the engine can be started, for the moment of truth.
 pub fn check_available(engine: EngineKind, facts: &Facts, errors: &mut Vec<FieldError>) {
-    let found = facts.engines.iter().find(|found| found.kind == engine);
-    let message = match found {
-        Some(found) if found.available => return,
+    errors.extend(missing_engine(engine, &facts.engines).map(|message| FieldError::at(STEP, "engine", message)));
+}
+
+/// Why an engine can't be started, and how to get it; absent where it can.
+pub fn missing_engine(engine: EngineKind, engines: &[EngineAvailability]) -> Option<String> {
+    let message = match engines.iter().find(|found| found.kind == engine) {
+        Some(found) if found.available => return None,
         Some(found) => format!("{} is not installed. {}", engine.title(), found.how_to_get),
         None => format!("{} can't be started on this cluster.", engine.title()),
     };
-    errors.push(FieldError::at(STEP, "engine", message.trim_end().to_owned()));
+    Some(message.trim_end().to_owned())
+}
+
+/// Whether an engine reads a model that is deployed.
+pub fn reads(engine: EngineKind, model: &Model) -> bool {
+    !model.is_cloud() && unreadable(engine, model).is_none()
 }

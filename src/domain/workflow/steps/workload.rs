@@ -28,7 +28,10 @@ pub fn check(load: &LoadSpec, facts: &Facts, errors: &mut Vec<FieldError>) {
     }
     let limits_stream = |slo: &Slo| slo.ttft_ms.is_some() || slo.tpot_ms.is_some();
     if load.endpoint() == Endpoint::Embeddings && load.slo.as_ref().is_some_and(limits_stream) {
-        refuse("slo", "An embedding comes in one piece and has no first token. Give a limit for e2el_ms alone.".to_owned());
+        refuse(
+            "slo",
+            "An embedding comes in one piece and has no first token. Give a limit for the E2E latency alone.".to_owned(),
+        );
     }
     match load.eval_with {
         EvalWith::Configuration => {
@@ -63,9 +66,8 @@ fn spread(lengths: Option<LengthDistribution>, most: Option<u32>, what: &str, re
         LengthDistribution::Normal { mean, .. } | LengthDistribution::Lognormal { mean, .. } => mean,
     };
     if least > f64::from(most) {
-        let which = if matches!(lengths, LengthDistribution::Uniform { .. }) { "min" } else { "mean" };
-        let title = if what == "input" { "Input" } else { "Output" };
-        let message = format!("{title} lengths' {which} is above the {what} tokens, {}, which limit them.", grouped(most.into()));
+        let which = if matches!(lengths, LengthDistribution::Uniform { .. }) { "least" } else { "mean" };
+        let message = format!("The {which} {what} length is above the {what} tokens, {}, which limit it.", grouped(most.into()));
         refuse(&format!("{what}_lengths"), message);
     }
 }

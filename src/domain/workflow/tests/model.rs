@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::benchmark::EngineKind;
-use crate::domain::workflow::steps::default_engine;
+use crate::domain::workflow::steps::{default_engine, missing_engine, opens, reads};
 use crate::domain::workflow::tests::world::*;
 
 fn at_cloud(model: uuid::Uuid) -> Wizard {
@@ -158,4 +158,23 @@ fn only_a_compatible_provider_goes_without_a_credential() {
     wizard.good(6, json!({ "credential_id": OWN_KEY }));
     let advance = wizard.good(6, json!({ "credential_id": null }));
     assert_eq!((advance.draft.steps.credential_id, advance.draft.current_step()), (None, 7));
+}
+
+#[test]
+fn what_is_offered_goes_with_the_model() {
+    let world = World::new();
+    let model = |id| world.models.iter().find(|model| model.id == id).unwrap();
+    let opening = |id| {
+        let fitting = world.credentials.iter().filter(|credential| opens(credential, model(id)));
+        fitting.map(|credential| credential.id).collect::<Vec<_>>()
+    };
+    assert_eq!(opening(OPENAI), [OPENAI_KEY], "not the archived one");
+    assert_eq!(opening(OWN_CLOUD), [OWN_KEY], "not the one for another address");
+    assert!(opening(GGUF).is_empty());
+    let readers = |id| EngineKind::ALL.into_iter().filter(|engine| reads(*engine, model(id))).collect::<Vec<_>>();
+    assert_eq!(readers(GGUF), [EngineKind::LlamaCpp, EngineKind::Custom]);
+    assert_eq!(readers(HUGGING_FACE), [EngineKind::Vllm, EngineKind::Sglang, EngineKind::Tgi, EngineKind::Custom]);
+    assert!(readers(OPENAI).is_empty());
+    assert_eq!(missing_engine(EngineKind::LlamaCpp, &world.engines), None);
+    assert_eq!(missing_engine(EngineKind::Vllm, &world.engines).as_deref(), Some("vLLM is not installed. Install it with pip."));
 }

@@ -1,9 +1,9 @@
 //! Steps 3 and 4.
 
 use super::*;
-use crate::domain::inventory::{ClusterKind, DeviceType};
+use crate::domain::inventory::{ClusterKind, ClusterRow, DeviceType};
 use crate::domain::workflow::tests::world::*;
-use crate::domain::workflow::{ChosenDevice, ChosenNode};
+use crate::domain::workflow::{ChosenDevice, ChosenNode, ClusterFacts, only_cluster, only_node};
 
 fn at_gpus() -> Wizard {
     let mut wizard = Wizard::at(2);
@@ -108,4 +108,26 @@ fn the_load_may_come_from_another_node() {
     wizard.refuses(4, json!({ "load_node": "gpu-03" }), (4, "load_node", "gpu-03 is NotReady. Choose another node."));
     let advance = wizard.good(4, json!({ "load_node": null }));
     assert_eq!(advance.draft.steps.load_node, None);
+}
+
+#[test]
+fn a_step_has_a_single_answer_only_where_nothing_can_be_chosen() {
+    use DeviceType::{Cpu, Cuda};
+    let row = |facts: &ClusterFacts| ClusterRow {
+        cluster: facts.cluster.clone(),
+        reachable: facts.nodes.is_ok(),
+        problem: None,
+        nodes: 1,
+        ready_nodes: 1,
+        devices: String::new(),
+    };
+    let clusters: Vec<ClusterRow> = World::new().clusters.iter().map(row).collect();
+    assert_eq!(only_cluster(&clusters[..1]), Some(LOCAL));
+    assert_eq!(only_cluster(&clusters), None);
+    assert_eq!(only_cluster(&clusters[2..]), None, "it does not answer");
+    assert_eq!(only_node(&[node("a", "Ready", &[Cpu])]), Some("a"));
+    assert_eq!(only_node(&[node("a", "Ready", &[Cuda, Cuda])]), Some("a"));
+    assert_eq!(only_node(&[node("a", "Ready", &[Cpu, Cuda])]), None, "what serves can be chosen");
+    assert_eq!(only_node(&[node("a", "NotReady", &[Cpu])]), None);
+    assert_eq!(only_node(&[node("a", "Ready", &[Cpu]), node("b", "Ready", &[Cpu])]), None);
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::benchmark::LoadSpec;
 use crate::domain::inventory::{Dataset, TraceFacts};
 use crate::domain::workflow::fields::{grouped, labels, title};
-use crate::domain::workflow::sentence::{all_requests, duration, load_words};
+use crate::domain::workflow::sentence::{all_requests, amount_words, duration, load_words, whole_sentence};
 use crate::domain::workflow::tests::world::*;
 use crate::domain::workflow::{Page, WorkflowAnswer, WorkflowRow, load_sentence, trace_sentence};
 
@@ -167,7 +167,10 @@ fn the_load_in_a_few_words() {
     assert_eq!(load_words(&played, std::slice::from_ref(&trace)), "trace, at most 64 in flight");
     let sentence = "10 arrivals over 24 minutes, as the trace day says, 2.5 times as fast, at most 64 in flight.";
     assert_eq!(trace_sentence(&played, &trace), sentence);
+    assert_eq!(whole_sentence(&played, &World::new().datasets).split(',').nth(1), Some(" as the trace day says"));
+    assert_eq!(amount_words(&played, std::slice::from_ref(&trace)), "10 arrivals");
     let played = LoadSpec { num_requests: Some(3), time_scale: None, max_output_tokens: Some(9), ..played };
+    assert_eq!(amount_words(&played, std::slice::from_ref(&trace)), "3 arrivals");
     let sentence = "3 arrivals, as the trace day says, at most 64 in flight, at most 9 tokens out.";
     assert_eq!(trace_sentence(&played, &trace), sentence);
 }

@@ -31,8 +31,8 @@ impl Keeper {
         self.words(&files::engine_log(index), stage)
     }
 
-    pub(super) fn load_words(&mut self, stage: StageId) -> Option<String> {
-        self.words(files::LOAD_LOG, stage)
+    pub(super) fn load_words(&mut self, stage: StageId) {
+        self.words(files::LOAD_LOG, stage);
     }
 
     /// The last lines of a log to the journal; the very last is returned.

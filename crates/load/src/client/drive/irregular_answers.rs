@@ -47,5 +47,5 @@ impl IrregularAnswers {
 }
 
 fn answers(number: u64) -> String {
-    if number == 1 { "1 answer".to_owned() } else { format!("{number} answers") }
+    dyno_measure::words::count(number, "answer")
 }

@@ -159,6 +159,7 @@ impl Driver<'_> {
         self.issued += 1;
         self.in_flight += 1;
         self.progress.issued();
+        self.progress.in_flight_is(self.in_flight, clock::now());
         let exchange = Exchange { keeps_answer: self.requests.needs_answers(), ..Exchange::new(row, prompt, keeps_text) };
         self.connections[place].exchange = Some(exchange);
         match self.connections[place].stage {

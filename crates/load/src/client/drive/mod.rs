@@ -87,7 +87,7 @@ pub struct Driver<'a> {
     pub retried: u64,
     /// Connections whose request is to be sent again, and when.
     refused: Vec<(i64, usize)>,
-    /// What was odd about answers that ended well.
+    /// What was irregular about answers that ended well.
     pub irregular: IrregularAnswers,
     /// Measured requests of this phase that have ended, and how many of them badly.
     ended: u32,
@@ -240,7 +240,7 @@ impl<'a> Driver<'a> {
         self.open_loop = plan.load.is_open();
         self.idle.iter_mut().for_each(Vec::clear);
         self.nap.forget(begin);
-        self.progress.begin_phase(plan.load_point, plan.phase, plan.count, plan.duration, begin);
+        self.progress.begin_phase(plan, begin);
         let ending = match plan.load {
             Load::Closed { concurrency } => self.run_closed(plan, *concurrency, begin),
             Load::Rate { rate, process, burstiness, max_in_flight } => {
@@ -258,7 +258,7 @@ impl<'a> Driver<'a> {
         self.health.end_phase();
         self.requests.end_phase();
         self.flush_file();
-        self.progress.tell(&self.records, clock::now(), self.in_flight);
+        self.progress.tell(clock::now());
         ending
     }
 

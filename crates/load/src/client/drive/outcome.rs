@@ -3,6 +3,7 @@
 use std::io;
 
 use super::{Driver, SECOND};
+use crate::client::clock;
 use crate::client::connection::Stage;
 use crate::client::exchange::Exchange;
 use crate::client::failure::Failure;
@@ -144,6 +145,7 @@ impl Driver<'_> {
             }
         }
         self.in_flight -= 1;
+        self.progress.in_flight_is(self.in_flight, clock::now());
         self.compressed += u64::from(self.connections[place].was_compressed());
         if self.requests.needs_answers() {
             let answer = row.error.is_none().then(|| std::mem::take(&mut self.connections[place].kept().answer));
@@ -235,7 +237,7 @@ impl Driver<'_> {
             };
             self.end_by_time(place, failure, now);
         }
-        if self.progress.tell_if_due(&self.records, now, self.in_flight) {
+        if self.progress.tell_if_due(now) {
             self.flush_file();
         }
     }
@@ -263,5 +265,6 @@ impl Driver<'_> {
         }
         self.refused.clear();
         self.in_flight = 0;
+        self.progress.in_flight_is(0, clock::now());
     }
 }

@@ -1,0 +1,171 @@
+//! How far a run's load is, in a sentence: on its page, and read out by screen readers, who get the very words that are shown.
+
+use super::event::Progress;
+use super::report::Phase;
+use super::run::RunStatus;
+use dyno_measure::live_figures::Upcoming;
+use dyno_measure::words::{count, grouped};
+
+/// Progress is read out no closer than this, ms.
+const QUIET_MS: u64 = 30_000;
+/// What was read out is taken away after this, ms: whoever comes upon it later would take it for what is.
+const STALE_MS: u64 = 10_000;
+
+/// `640 of 1,280 requests, 2 minutes left`. Of a run that ends or has ended nothing is left.
+pub fn sentence(progress: &Progress, status: RunStatus) -> String {
+    if progress.phase == Some(Phase::Warmup) {
+        return "Warming up: these requests are not measured.".to_owned();
+    }
+    let ended = progress.ended();
+    let is_last = progress.load_point + 1 >= progress.load_points;
+    let is_over = progress.total.is_some_and(|total| ended >= total) && is_last;
+    let goes_on = matches!(status, RunStatus::Queued | RunStatus::Running);
+    // The time left is that of all load points, not of this one.
+    let of_all = if progress.load_points > 1 { " in all" } else { "" };
+    let left = progress.eta_ms.filter(|_| goes_on && !is_over);
+    let left = left.map(|ms| format!(", {}{of_all}", remaining(ms))).unwrap_or_default();
+    match progress.total {
+        Some(total) => format!("{} of {}{left}", grouped(ended), count(total, "request")),
+        None => format!("{}{left}", count(ended, "request")),
+    }
+}
+
+/// `Load point 3 of 5: 8 in flight`; nothing where there is one load.
+pub fn load_point(progress: &Progress) -> Option<String> {
+    if progress.load_points <= 1 {
+        return None;
+    }
+    let most = if matches!(progress.next, Some(Upcoming::Depends { .. })) { "at most " } else { "" };
+    let load = progress.load.map(|load| format!(": {}", load.words())).unwrap_or_default();
+    Some(format!("Load point {} of {most}{}{load}", progress.load_point + 1, progress.load_points))
+}
+
+/// About how long something will still take.
+fn remaining(ms: u64) -> String {
+    let seconds = ms.div_ceil(1000);
+    match seconds {
+        0..=4 => "a few seconds left".to_owned(),
+        5..=89 => format!("{} seconds left", seconds.div_ceil(5) * 5),
+        90..=5399 => format!("{} minutes left", (seconds + 30) / 60),
+        _ => format!("{} h {} min left", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// When the progress of a run is read out: at each load point and each quarter of it, with some quiet between.
+#[derive(Debug, Default)]
+pub struct Announcer {
+    /// When something was read out last.
+    said_at_ms: Option<u64>,
+    /// Load point and quarter that were read out last.
+    said: (u32, u8),
+    /// Whether what was read out goes on standing there.
+    stands: bool,
+}
+
+impl Announcer {
+    /// Something else than progress is read out.
+    pub fn said(&mut self, now_ms: u64) {
+        self.said_at_ms = Some(now_ms);
+        self.stands = true;
+    }
+
+    /// What is read out now: what is shown, an empty text in the place of what was true before, or nothing new.
+    pub fn progress(&mut self, progress: &Progress, status: RunStatus, now_ms: u64) -> Option<String> {
+        let since = self.said_at_ms.map(|at| now_ms.saturating_sub(at));
+        let quarter = progress.share().map_or(0, |share| (share * 4.0) as u8);
+        let place = (progress.load_point, quarter);
+        let is_news = place != self.said && (quarter > 0 || progress.load_point != self.said.0);
+        let is_measured = progress.phase != Some(Phase::Warmup);
+        if is_news && is_measured && since.is_none_or(|since| since >= QUIET_MS) {
+            self.said = place;
+            self.said(now_ms);
+            let shown = sentence(progress, status);
+            return Some(match load_point(progress) {
+                Some(point) => format!("{point}. {shown}"),
+                None => shown,
+            });
+        }
+        if self.stands && since.is_some_and(|since| since >= STALE_MS) {
+            self.stands = false;
+            return Some(String::new());
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dyno_measure::load::OfferedLoad;
+
+    fn at(completed: u64) -> Progress {
+        Progress { completed, total: Some(100), load_points: 1, ..Progress::default() }
+    }
+
+    #[test]
+    fn progress_reads_as_a_sentence() {
+        let running = |progress: Progress| sentence(&progress, RunStatus::Running);
+        let known = Progress { completed: 600, failed: 40, total: Some(1280), eta_ms: Some(120_000), ..Progress::default() };
+        assert_eq!(running(known.clone()), "640 of 1,280 requests, 2 minutes left");
+        assert_eq!(running(Progress { completed: 1, ..Progress::default() }), "1 request");
+        assert_eq!(running(Progress { total: Some(1), ..Progress::default() }), "0 of 1 request");
+        let warm = Progress { phase: Some(Phase::Warmup), in_flight: 16, ..Progress::default() };
+        assert_eq!(running(warm), "Warming up: these requests are not measured.");
+        let sweep = Progress { load_points: 3, load_point: 1, completed: 1280, failed: 0, ..known };
+        assert_eq!(running(sweep), "1,280 of 1,280 requests, 2 minutes left in all", "others follow");
+    }
+
+    #[test]
+    fn of_a_run_that_was_ended_nothing_is_left() {
+        let progress = Progress { completed: 40, total: Some(5_000), eta_ms: Some(1_620_000), ..Progress::default() };
+        assert_eq!(sentence(&progress, RunStatus::Running), "40 of 5,000 requests, 27 minutes left");
+        for status in [RunStatus::Cancelling, RunStatus::Cancelled, RunStatus::Partial, RunStatus::Failed] {
+            assert_eq!(sentence(&progress, status), "40 of 5,000 requests");
+        }
+    }
+
+    #[test]
+    fn a_load_point_is_named_by_its_load() {
+        let load = Some(OfferedLoad::Concurrency { concurrency: 8 });
+        let sweep = Progress { load_points: 5, load_point: 2, load, ..Progress::default() };
+        assert_eq!(load_point(&sweep).as_deref(), Some("Load point 3 of 5: 8 in flight"));
+        let next = Some(Upcoming::Depends { if_met: None, if_not: None });
+        assert_eq!(load_point(&Progress { next, ..sweep }).as_deref(), Some("Load point 3 of at most 5: 8 in flight"));
+        assert_eq!(load_point(&Progress { load_points: 1, ..Progress::default() }), None);
+    }
+
+    #[test]
+    fn times_left_are_rough() {
+        let words = [1_000, 61_000, 120_000, 8_000_000].map(remaining);
+        assert_eq!(words, ["a few seconds left", "65 seconds left", "2 minutes left", "2 h 13 min left"]);
+    }
+
+    #[test]
+    fn what_is_read_out_is_what_is_shown_and_never_what_was() {
+        let mut announcer = Announcer::default();
+        announcer.said(0);
+        let mut heard = |completed, now_ms| announcer.progress(&at(completed), RunStatus::Running, now_ms);
+        assert_eq!(heard(26, 5_000), None, "a stage was read out just now");
+        assert_eq!(heard(60, 12_000).as_deref(), Some(""), "and is taken away");
+        assert_eq!(heard(88, 31_000).as_deref(), Some("88 of 100 requests"), "not the quarter that was passed before");
+        assert_eq!(heard(89, 32_000), None);
+        assert_eq!(heard(92, 41_500).as_deref(), Some(""), "88 would be wrong by now");
+        assert_eq!(heard(93, 90_000), None, "no quarter more");
+    }
+
+    #[test]
+    fn a_new_load_point_is_read_out() {
+        let mut announcer = Announcer::default();
+        let point = |load_point, completed| {
+            let load = Some(OfferedLoad::Concurrency { concurrency: 4 });
+            Progress { load_point, load_points: 3, load, ..at(completed) }
+        };
+        let mut heard = |load_point, completed, now_ms| {
+            announcer.progress(&point(load_point, completed), RunStatus::Running, now_ms).filter(|text| !text.is_empty())
+        };
+        assert_eq!(heard(0, 50, 0).as_deref(), Some("Load point 1 of 3: 4 in flight. 50 of 100 requests"));
+        assert_eq!(heard(1, 0, 20_000), None);
+        assert_eq!(heard(1, 3, 30_000).as_deref(), Some("Load point 2 of 3: 4 in flight. 3 of 100 requests"));
+        assert_eq!(heard(1, 20, 99_000), None);
+    }
+}

@@ -1,0 +1,217 @@
+//! The form's choices: each decides which of the other fields count. What a choice leaves out is emptied here, since a
+//! browser without WASM sends fields that are out of sight, too.
+
+use super::LoadForm;
+use crate::domain::benchmark::{LengthDistribution, LoadSpec};
+use crate::domain::slo::preset;
+
+/// What a benchmark is to find out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// How fast the model answers at one load.
+    OneLoad,
+    /// How that changes with load: a sweep.
+    Sweep,
+    /// The largest load within limits: a search.
+    Search,
+}
+
+impl Goal {
+    /// The value in forms.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OneLoad => "one",
+            Self::Sweep => "sweep",
+            Self::Search => "search",
+        }
+    }
+
+    /// What a stored load finds out.
+    pub fn of(load: &LoadSpec) -> Self {
+        if load.slo.as_ref().is_some_and(|slo| slo.search.is_some()) {
+            Self::Search
+        } else if load.load_points.is_empty() {
+            Self::OneLoad
+        } else {
+            Self::Sweep
+        }
+    }
+}
+
+/// How many requests are measured at each load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amount {
+    /// The larger of 100 and ten times the requests in flight.
+    Quick,
+    /// As many as a p99 needs.
+    DecidesP99,
+    /// A number of one's own.
+    Own,
+    /// As many as are sent in a time.
+    Time,
+}
+
+/// Enough for a p99, with some that may fail.
+pub const DECIDES_P99: u32 = 700;
+
+impl Amount {
+    /// The value in forms.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Quick => "quick",
+            Self::DecidesP99 => "p99",
+            Self::Own => "own",
+            Self::Time => "time",
+        }
+    }
+
+    /// What a stored load says.
+    pub fn of(load: &LoadSpec) -> Self {
+        match (load.num_requests, load.duration_s) {
+            (Some(DECIDES_P99), _) => Self::DecidesP99,
+            (Some(_), _) => Self::Own,
+            (None, Some(_)) => Self::Time,
+            (None, None) => Self::Quick,
+        }
+    }
+}
+
+/// Usual lengths of a kind of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LengthsPreset {
+    /// The value in forms.
+    pub name: &'static str,
+    /// What people read.
+    pub title: &'static str,
+    /// Input tokens.
+    pub input: u32,
+    /// Output tokens.
+    pub output: u32,
+}
+
+/// The presets, in the order in which they are offered.
+pub const LENGTHS: [LengthsPreset; 4] = [
+    LengthsPreset { name: "chat", title: "Chat", input: 512, output: 128 },
+    LengthsPreset { name: "rag", title: "RAG", input: 4_000, output: 256 },
+    LengthsPreset { name: "summary", title: "Summary", input: 8_000, output: 512 },
+    LengthsPreset { name: "code", title: "Code", input: 1_000, output: 1_000 },
+];
+
+/// In place of a preset's name: lengths of one's own.
+pub const OWN_LENGTHS: &str = "own";
+
+impl LengthsPreset {
+    /// The preset whose lengths a load has; the first where it has none yet.
+    pub(super) fn name_of(load: &LoadSpec) -> &'static str {
+        if load.max_input_tokens.is_none() && load.max_output_tokens.is_none() {
+            return LENGTHS[0].name;
+        }
+        let same = |preset: &&LengthsPreset| {
+            (load.max_input_tokens, load.max_output_tokens) == (Some(preset.input), Some(preset.output))
+        };
+        let is_fixed = |lengths: Option<LengthDistribution>| matches!(lengths, None | Some(LengthDistribution::Fixed {}));
+        let plain = is_fixed(load.input_lengths) && is_fixed(load.output_lengths);
+        LENGTHS.iter().find(same).filter(|_| plain).map_or(OWN_LENGTHS, |preset| preset.name)
+    }
+}
+
+impl LoadForm {
+    /// The form with what its choices come to: fields that they leave out are empty, those that they fill in are filled in.
+    #[must_use]
+    pub fn resolved(&self) -> Self {
+        let mut form = self.clone();
+        form.resolve_lengths();
+        form.resolve_amount();
+        form.resolve_parts();
+        if form.goal.is_empty() {
+            return form;
+        }
+        if !form.is(Goal::Sweep) {
+            form.load_points.clear();
+        }
+        if !form.is(Goal::Search) {
+            form.search_min.clear();
+            form.search_max.clear();
+        }
+        if !form.is_rate() || !form.is(Goal::OneLoad) {
+            form.rate.clear();
+        }
+        if form.is_rate() {
+            form.ramp_s.clear();
+        }
+        if !form.has_limits() {
+            for field in [&mut form.slo_preset, &mut form.ttft_ms, &mut form.tpot_ms, &mut form.e2el_ms] {
+                field.clear();
+            }
+        }
+        form
+    }
+
+    pub(super) fn is(&self, goal: Goal) -> bool {
+        self.goal == goal.name()
+    }
+
+    /// Whether the load is judged by latency limits.
+    pub fn has_limits(&self) -> bool {
+        self.is(Goal::Search) || self.goal.is_empty() || self.limits == "yes"
+    }
+
+    /// Whether the load goes by step 1's requests in flight: as the load, or as the most at a rate.
+    pub fn uses_concurrency(&self) -> bool {
+        self.goal.is_empty() || self.is(Goal::OneLoad) || self.is_rate()
+    }
+
+    fn resolve_lengths(&mut self) {
+        if self.eval_with == "dataset" {
+            return;
+        }
+        if let Some(preset) = LENGTHS.iter().find(|preset| preset.name == self.lengths_preset) {
+            self.max_input_tokens = preset.input.to_string();
+            self.max_output_tokens = preset.output.to_string();
+            if self.endpoint == "embeddings" {
+                self.max_output_tokens.clear();
+            }
+        }
+    }
+
+    fn resolve_amount(&mut self) {
+        let of = |amount: Amount| self.amount == amount.name();
+        let (by_number, by_time) = (of(Amount::Own), of(Amount::Time));
+        if of(Amount::DecidesP99) {
+            self.num_requests = DECIDES_P99.to_string();
+        } else if !self.amount.is_empty() && !by_number {
+            self.num_requests.clear();
+        }
+        if !self.amount.is_empty() {
+            // A number that was chosen is no default, whatever the default is.
+            self.default_requests.clear();
+            if !by_time {
+                self.duration_s.clear();
+            }
+        }
+    }
+
+    /// Parts of a choice that another choice than the chosen one needs.
+    fn resolve_parts(&mut self) {
+        if self.process != "gamma" {
+            self.burstiness.clear();
+        }
+        if preset(&self.slo_preset).is_some() {
+            self.ttft_ms.clear();
+            self.tpot_ms.clear();
+        }
+        let lengths = [
+            (&self.input_lengths, &mut self.input_min, &mut self.input_mean, &mut self.input_std),
+            (&self.output_lengths, &mut self.output_min, &mut self.output_mean, &mut self.output_std),
+        ];
+        for (kind, min, mean, std) in lengths {
+            if kind != "uniform" {
+                min.clear();
+            }
+            if !matches!(kind.as_str(), "normal" | "lognormal") {
+                mean.clear();
+                std.clear();
+            }
+        }
+    }
+}

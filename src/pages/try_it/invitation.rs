@@ -1,0 +1,34 @@
+//! What somebody sees whose portal has no runs yet.
+
+use leptos::prelude::*;
+
+use crate::components::button::{LinkButton, Look};
+
+/// What "Try it" does, how long it takes, and what comes of it.
+#[component]
+pub fn Invitation() -> impl IntoView {
+    view! {
+        <section class="first-run" aria-labelledby="first-run">
+            <div class="stack">
+                <h2 id="first-run">"No runs yet."</h2>
+                <p>
+                    "Try it benchmarks a small model on this machine: it fetches llama.cpp and SmolLM2 135M (about 130 MB), fills in a benchmark of 100 requests and leads you to its report."
+                </p>
+                <p class="hint">
+                    "The run in the picture took 54 s; how long the fetching takes depends on your connection. Nothing is started before you confirm. The portal's machine needs Python 3.9 or newer with pip."
+                </p>
+                <div class="actions">
+                    <LinkButton href="/try" text="Try it" look=Look::Primary />
+                    <LinkButton href="/benchmarks/new" text="New benchmark" />
+                </div>
+            </div>
+            <img
+                src="/report.webp"
+                width="1080"
+                height="750"
+                alt="A report: verdict, output tokens per second, TTFT, TPOT and errors, and a table of latencies."
+            />
+        </section>
+    }
+    .into_any()
+}
