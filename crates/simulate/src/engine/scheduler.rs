@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use super::EngineSettings;
-use super::run::{GapRun, ReplicaRun, Sample, Stretches};
+use super::run::{GapRun, Gaps, ReplicaRun, Sample, Stretches};
 use super::sequences::{Cache, Sequence, add_work};
 use crate::profile::Efficiency;
 use crate::step::{StepModel, StepWork};
@@ -419,23 +419,6 @@ impl Replica<'_> {
                 self.send_next(self.clock);
             }
         }
-    }
-}
-
-/// Gaps that end with one step, by the times at which they began: few, since most sequences had their latest token together.
-#[derive(Default)]
-struct Gaps(Vec<(f64, u64)>);
-
-impl Gaps {
-    fn add(&mut self, begin: f64) {
-        match self.0.iter_mut().rev().find(|group| group.0.total_cmp(&begin).is_eq()) {
-            Some(group) => group.1 += 1,
-            None => self.0.push((begin, 1)),
-        }
-    }
-
-    fn end_at(self, end: f64, gaps: &mut Vec<GapRun>) {
-        gaps.extend(self.0.into_iter().map(|(begin, count)| GapRun { first: end - begin, last: end - begin, count }));
     }
 }
 

@@ -351,6 +351,13 @@ fn replicas_that_outnumber_the_load_stay_idle() {
     let user = Load::Closed { concurrency: 1, ramp: 0.0 };
     let (one, eight) = (run(1, user), run(8, user));
     assert_eq!((one.samples, one.output_throughput), (eight.samples, eight.output_throughput));
+    // With a limit of requests in flight each replica that serves has room.
+    let arrivals = |replicas| {
+        let scenario = Scenario { replicas, ..scenario(&model, &h100, 1) };
+        let rate = Workload::open(40, Lengths::fixed(128, 16), Rate::poisson(0.5), Some(2), 1).unwrap();
+        Simulator::new(scenario, &Profiles::default()).unwrap().run(&rate).unwrap().outcome.dropped
+    };
+    assert_eq!(arrivals(8), 0);
     // A burst with room for three: the others are dropped, wherever they are dealt.
     let burst = run(8, Load::Open { max_in_flight: Some(3) });
     assert_eq!((burst.samples.len(), burst.dropped), (3, 13));
