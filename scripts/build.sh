@@ -4,8 +4,8 @@ source "$(dirname "$0")/env.sh"
 set_up build
 cd "$root"
 
-say "Building the server (target/release/dyno)"
-cargo build --release --bin dyno
+say "Building the server (target/release/dyno), and what makes the browser's files"
+cargo build --release -p dyno -p dyno-bindgen --bin dyno --bin dyno-bindgen
 
 say "Building the browser's half (target/site)"
 site=target/site
@@ -25,7 +25,7 @@ program() {
     return
   fi
   cp "target/$wasm_target/wasm-release/dyno.wasm" "$wasm"
-  wasm-bindgen --target web --no-typescript --out-dir "$work/$1" --out-name dyno "$wasm"
+  target/release/dyno-bindgen "$work/$1" dyno "$wasm"
   # Only what browsers have had for years; "all features" writes what no browser reads yet.
   wasm-opt -Oz --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals \
     --enable-reference-types --enable-multivalue -o "$work/$1/opt.wasm" "$work/$1/dyno_bg.wasm"

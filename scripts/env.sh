@@ -4,7 +4,6 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools="${DYNO_TOOLS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/dyno}"
 wasm_target=wasm32-unknown-unknown
-wasm_bindgen_version=0.2.130
 binaryen_version=132.0.0
 
 say() { printf '\033[1m[dyno]\033[0m %s\n' "$*"; }

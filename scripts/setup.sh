@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what a build needs and is missing, and says what it does. Asks nothing; a second run does nothing.
-#   setup.sh build   Rust's WASM target, wasm-bindgen, wasm-opt
+#   setup.sh build   Rust's WASM target, wasm-opt
 #   setup.sh test    the same, and Chromium, Playwright and the test engine
 source "$(dirname "$0")/env.sh"
 mkdir -p "$tools"
@@ -59,11 +59,6 @@ setup_rust() {
 }
 
 setup_wasm_tools() {
-  if [ "$(wasm-bindgen --version 2>/dev/null)" != "wasm-bindgen $wasm_bindgen_version" ]; then
-    say "Installing wasm-bindgen $wasm_bindgen_version from crates.io (some minutes, once)"
-    # Without --locked: the lock file of that release names crates that a mirror may not have yet.
-    cargo install --quiet --root "$tools" wasm-bindgen-cli --version "=$wasm_bindgen_version"
-  fi
   if ! [ -x "$tools/node_modules/.bin/wasm-opt" ] && ! have wasm-opt; then
     have npm || fail "Node.js with npm is needed for wasm-opt."
     say "Installing wasm-opt (binaryen $binaryen_version) from npm"

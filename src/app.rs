@@ -102,7 +102,7 @@ pub fn App() -> impl IntoView {
     let visit = Resource::new(|| (), |()| current_visit());
     view! {
         // Of every page's title, since it is written as it is.
-        <Title text="Dyno" formatter=raw_text />
+        <Title text="Dyno" formatter=|text: String| raw_text(&text) />
         <Router>
             <JumpLink class="skip" to="main" text="Skip to content" />
             <Suspense>

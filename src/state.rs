@@ -2,6 +2,7 @@
 
 mod attempts;
 pub mod config;
+mod longest_rows;
 mod one_time_secrets;
 mod run_notifier;
 mod secrets;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::attempts::Attempts;
 pub use self::config::{Config, ConfigError, ServeArgs};
+pub use self::longest_rows::{LongestRows, RowCounting};
 pub use self::one_time_secrets::OneTimeSecrets;
 pub use self::run_notifier::RunNotifier;
 pub use self::secrets::{SecretError, place_of};
@@ -24,7 +26,11 @@ pub use self::uploads::UploadsUnderWay;
 use crate::cluster::{Clusters, Local};
 use crate::credentials::{Outgoing, OutgoingOptions, Vault, VaultError};
 use crate::domain::try_it::TryIt;
+use crate::engine::ProgramSearch;
 use crate::store::{Store, StoreError};
+
+/// Passwords that are hashed or checked at the same time.
+const PASSWORD_HASHES_AT_ONCE: usize = 2;
 
 /// The portal's state. Cheap to clone.
 #[derive(Clone)]
@@ -38,6 +44,8 @@ pub struct Inner {
     /// The cipher of stored secrets.
     pub vault: Vault,
     pub clusters: Clusters,
+    /// Where engines are looked for on the portal's machine.
+    pub program_search: ProgramSearch,
     /// Between those who change runs, the supervisor, and those who watch.
     pub run_notifier: RunNotifier,
     /// Requests to addresses that users name.
@@ -45,10 +53,14 @@ pub struct Inner {
     /// What Leptos needs to draw pages.
     pub leptos_options: LeptosOptions,
     pub sign_in_attempts: Attempts,
+    /// Each hash of a password takes 19 MiB and a core for a while; a flood of sign-ins must not take the machine.
+    pub password_hashing: Semaphore,
     /// New tokens and links, until their page has shown them.
     pub one_time_secrets: OneTimeSecrets,
     /// Dataset files are read one at a time: a row takes many times its length while it is read.
     pub dataset_imports: Arc<Semaphore>,
+    /// Most tokens of a dataset's row, so that a dataset is read once for this and not at every look at a draft.
+    pub longest_rows: LongestRows,
     /// What of uploads has come so far.
     pub uploads: UploadsUnderWay,
     /// How far "Try it" is; absent before it was begun.
@@ -104,9 +116,12 @@ impl AppState {
             static_names: file_names(&config.site_root),
             clusters: Clusters::new(Arc::new(Local::default())),
             run_notifier: RunNotifier::default(),
+            program_search: ProgramSearch::new(&config.data_dir),
             sign_in_attempts: Attempts::default(),
+            password_hashing: Semaphore::new(PASSWORD_HASHES_AT_ONCE),
             one_time_secrets: OneTimeSecrets::default(),
             dataset_imports: Arc::new(Semaphore::new(1)),
+            longest_rows: LongestRows::default(),
             uploads: UploadsUnderWay::default(),
             try_it: Mutex::default(),
             shutdown: CancellationToken::new(),

@@ -97,6 +97,23 @@ test("a sweep with limits, from step 2's options to each load point's report", a
   }
   await expect(page.getByText("limit 200 ms").first()).toBeVisible();
 
+  // Figures under a cursor, by keyboard and by pointer, in all panels that share the axis.
+  const ttft = page.getByRole("figure", { name: "TTFT against load" });
+  const throughput = page.getByRole("figure", { name: "Throughput against load" });
+  await ttft.locator("svg[role=img]:visible").focus();
+  await page.keyboard.press("End");
+  await expect(ttft.getByRole("status")).toContainText(/in flight: 4/);
+  await expect(throughput.locator(".chart-values")).toContainText(/in flight: 4/);
+  await page.keyboard.press("ArrowLeft");
+  await expect(ttft.getByRole("status")).toContainText(/in flight: 2/);
+  await page.keyboard.press("Escape");
+  await expect(page.locator(".chart-values, .chart-cursor")).toHaveCount(0);
+  await ttft.locator("svg[role=img]:visible").hover();
+  await expect(ttft.locator(".chart-values")).toContainText(/in flight: \d/);
+  const download = page.waitForEvent("download");
+  await ttft.getByRole("button", { name: "PNG of TTFT against load" }).click();
+  expect((await download).suggestedFilename()).toBe("sweep-ttft.png");
+
   // A load point's own report.
   await page.getByRole("navigation", { name: "Load point" }).getByRole("link", { name: /^2 in flight/ }).click();
   await expect(page.getByRole("heading", { name: "Load point: 2 in flight" })).toBeVisible();

@@ -184,3 +184,20 @@ test("two clicks on Continue begin one draft", async ({ page }) => {
   await onStep(page, "Load");
   expect(await drafts(), "made by intent").toBe(2);
 });
+
+test("what only the server can refuse stays said until that field is changed", async ({ page }) => {
+  await tinyModel(page);
+  await toModelStep(page, "Refused by the server");
+  await page.getByRole("radio", { name: "tiny-reference" }).check();
+  await page.locator("summary", { hasText: "More" }).click();
+  await page.getByLabel(/Engine arguments/).fill("--port\n9");
+  await goOn(page);
+  const message = page.locator("#f-engine_args-error");
+  await expect(message).toBeVisible();
+  await hydrated(page);
+  await page.getByLabel(/Copies on each node/).fill("1");
+  await page.getByLabel(/Copies on each node/).blur();
+  await expect(message).toBeVisible();
+  await page.getByLabel(/Engine arguments/).fill("");
+  await expect(message).toHaveCount(0);
+});

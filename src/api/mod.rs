@@ -1,10 +1,7 @@
 //! The ways in. `calls` has the one implementation of every operation; `rest` (axum handlers) and `functions` (Leptos
 //! server functions) are thin over it, so that browser, scripts and CI are treated alike.
 
-#[cfg(feature = "ssr")]
 pub mod calls;
 pub mod functions;
-#[cfg(feature = "ssr")]
 mod problem;
-#[cfg(feature = "ssr")]
 pub mod rest;

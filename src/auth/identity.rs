@@ -141,6 +141,18 @@ pub(super) fn peer(config: &Config, extensions: &Extensions, headers: &HeaderMap
     chain.into_iter().rev().find(|address| !trusted(address)).unwrap_or(direct)
 }
 
+/// For what goes on for long: a problem once the session that it is watched in is over, the token by which it was asked for
+/// was deleted, or the person's account was shut or removed.
+pub async fn still_signed_in(app: &AppState, actor: &Actor, caller: &Caller) -> Result<(), Problem> {
+    let now = Timestamp::now();
+    let still = match (&caller.session, &caller.token) {
+        (Some(session), _) => app.store.session_actor(session, now, SESSION_IDLE).await?.is_some(),
+        (None, Some(token)) => app.store.token_actor(token, now).await?.is_some(),
+        (None, None) => app.store.is_open_account(actor.id).await?,
+    };
+    if still { Ok(()) } else { Err(Problem::new(ProblemKind::Unauthorized, "You are signed out.")) }
+}
+
 /// For server functions: the portal, and who acts.
 pub fn context() -> Result<(AppState, Actor), Problem> {
     let (app, parts) = request()?;

@@ -13,6 +13,8 @@ mod token;
 pub mod transport;
 
 pub use cookie::SESSION_COOKIE;
-pub use identity::{Administrator, Caller, SignedIn, begin_session, caller, claim_entries, context, end_session, visitor};
+pub use identity::{
+    Administrator, Caller, SignedIn, begin_session, caller, claim_entries, context, end_session, still_signed_in, visitor,
+};
 pub use password::{LEAST_PASSWORD, hash_password, verify_password};
 pub use token::{digest, random_token};

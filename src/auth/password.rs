@@ -11,21 +11,18 @@ use crate::domain::problem::{Problem, ProblemKind};
 /// The fewest characters of a password.
 pub const LEAST_PASSWORD: usize = 10;
 
-/// Each hash takes 19 MiB and a core for a while; a flood of sign-ins must not take the machine.
-static AT_ONCE: Semaphore = Semaphore::const_new(2);
-
-/// The hash to store, in PHC form.
-pub async fn hash_password(password: &Secret) -> Result<String, Problem> {
+/// The hash to store, in PHC form. `workers` limits how many are made at once.
+pub async fn hash_password(workers: &Semaphore, password: &Secret) -> Result<String, Problem> {
     let password = password.clone();
-    on_worker(move || Argon2::default().hash_password(password.expose().as_bytes()).map(|hash| hash.to_string()).ok())
+    on_worker(workers, move || Argon2::default().hash_password(password.expose().as_bytes()).map(|hash| hash.to_string()).ok())
         .await?
         .ok_or_else(failed)
 }
 
 /// Whether the password is the one of the hash; without a hash, no, after the same time.
-pub async fn verify_password(password: &Secret, hash: Option<String>) -> Result<bool, Problem> {
+pub async fn verify_password(workers: &Semaphore, password: &Secret, hash: Option<String>) -> Result<bool, Problem> {
     let password = password.clone();
-    on_worker(move || {
+    on_worker(workers, move || {
         let Some(hash) = hash else {
             // Whose there is none: hashing takes as long as checking, so that the answer does not tell.
             let _ = Argon2::default().hash_password(password.expose().as_bytes());
@@ -36,8 +33,8 @@ pub async fn verify_password(password: &Secret, hash: Option<String>) -> Result<
     .await
 }
 
-async fn on_worker<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-    let _permit = AT_ONCE.acquire().await.map_err(|_| failed())?;
+async fn on_worker<T: Send + 'static>(workers: &Semaphore, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    let _permit = workers.acquire().await.map_err(|_| failed())?;
     tokio::task::spawn_blocking(work).await.map_err(|_| failed())
 }
 
@@ -51,10 +48,11 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_password_itself_opens() {
-        let hash = hash_password(&Secret::new("correct horse")).await.unwrap();
+        let workers = Semaphore::new(1);
+        let hash = hash_password(&workers, &Secret::new("correct horse")).await.unwrap();
         assert!(hash.starts_with("$argon2id$"));
-        assert!(verify_password(&Secret::new("correct horse"), Some(hash.clone())).await.unwrap());
-        assert!(!verify_password(&Secret::new("correct horsf"), Some(hash)).await.unwrap());
-        assert!(!verify_password(&Secret::new("correct horse"), None).await.unwrap());
+        assert!(verify_password(&workers, &Secret::new("correct horse"), Some(hash.clone())).await.unwrap());
+        assert!(!verify_password(&workers, &Secret::new("correct horsf"), Some(hash)).await.unwrap());
+        assert!(!verify_password(&workers, &Secret::new("correct horse"), None).await.unwrap());
     }
 }

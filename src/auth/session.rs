@@ -2,10 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::identity::Caller;
 use super::token::{digest, random_token};
 use crate::credentials::Secret;
-use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::problem::Problem;
 use crate::domain::user::{Actor, User};
 use crate::state::AppState;
 
@@ -34,18 +33,6 @@ pub async fn begin(app: &AppState, user: User) -> Result<NewSession, Problem> {
     };
     app.store.create_session(&digest(session.secret.expose()), user.id, now, session.ends).await?;
     Ok(session)
-}
-
-/// For what goes on for long: a problem once the session that it is watched in is over, the token by which it was asked for
-/// was deleted, or the person's account was shut or removed.
-pub async fn still_signed_in(app: &AppState, actor: &Actor, caller: &Caller) -> Result<(), Problem> {
-    let now = Timestamp::now();
-    let still = match (&caller.session, &caller.token) {
-        (Some(session), _) => app.store.session_actor(session, now, SESSION_IDLE).await?.is_some(),
-        (None, Some(token)) => app.store.token_actor(token, now).await?.is_some(),
-        (None, None) => app.store.is_open_account(actor.id).await?,
-    };
-    if still { Ok(()) } else { Err(Problem::new(ProblemKind::Unauthorized, "You are signed out.")) }
 }
 
 pub async fn end(app: &AppState, session: &Secret) -> Result<(), Problem> {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use nvml_wrapper::Nvml;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, System};
 
 use super::cpu::{self, CpuFacts};
@@ -25,6 +26,8 @@ pub struct Local {
 struct Reader {
     system: System,
     facts: CpuFacts,
+    /// Absent where there is no NVIDIA driver.
+    gpus: Option<Nvml>,
     logical: u32,
     read_at: Instant,
     cpu_percent: Option<f64>,
@@ -67,7 +70,7 @@ impl Reader {
             mhz: first.map(sysinfo::Cpu::frequency).unwrap_or_default(),
             flags: cpu::flags_of(&std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default()),
         };
-        Ok(Self { system, facts, logical, read_at: Instant::now(), cpu_percent: None })
+        Ok(Self { system, facts, gpus: gpu::driver(), logical, read_at: Instant::now(), cpu_percent: None })
     }
 
     fn node(&mut self) -> Node {
@@ -95,7 +98,7 @@ impl Reader {
             available_count: 1,
         };
         let mut devices = vec![cpu];
-        devices.extend(gpu::devices());
+        devices.extend(self.gpus.as_ref().map(gpu::devices).unwrap_or_default());
         Node {
             hostname: hostname(),
             status: "Ready".to_owned(),

@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 
 use super::icon::{Icon, IconName};
-use crate::domain::run::{RunKind, RunStatus, StageStatus};
+use crate::domain::run::StageStatus;
+use dyno_measure::run::{RunKind, RunStatus};
 
 /// The colour family of a badge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,14 +105,10 @@ pub fn StageBadge(status: StageStatus) -> impl IntoView {
 
 #[component]
 pub fn KindBadge(kind: RunKind) -> impl IntoView {
-    let (tone, text) = match kind {
-        RunKind::Measured => (Tone::Queued, "Measured"),
-        RunKind::Simulated => (Tone::Simulated, "Simulated"),
-    };
-    // A measured run is the ordinary case: a plain mark, without the clock that means waiting.
     match kind {
-        RunKind::Measured => view! { <span class=tone.class()>{text}</span> }.into_any(),
-        RunKind::Simulated => view! { <Badge tone=tone text=text.to_owned() /> }.into_any(),
+        // The ordinary case: a plain mark, without the clock that means waiting.
+        RunKind::Measured => view! { <span class=Tone::Queued.class()>"Measured"</span> }.into_any(),
+        RunKind::Simulated => view! { <Badge tone=Tone::Simulated text="Simulated" /> }.into_any(),
     }
 }
 

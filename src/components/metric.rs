@@ -3,7 +3,7 @@
 
 use leptos::prelude::*;
 
-use crate::domain::metrics::{METRICS, metric};
+use dyno_measure::metrics::{METRICS, metric};
 
 fn tip_id(id: &str) -> String {
     format!("tip-{id}")

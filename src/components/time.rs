@@ -1,4 +1,4 @@
-//! Points in time, in UTC, formatted alike on the server and in the browser.
+//! Points in time, in UTC.
 
 use jiff::Timestamp;
 use leptos::prelude::*;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 
 use super::{AddressPolicy, Outgoing, OutgoingError, Secret};
-use crate::domain::provider::{AuthHeader, ConnectionClass, ConnectionTest, Provider, ProviderId, TokenLimitField};
+use crate::domain::provider::{ConnectionClass, ConnectionTest, Provider, ProviderId};
+use dyno_measure::plan::{AuthHeader, TokenLimitField};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 

@@ -4,11 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use super::engine::EngineKind;
-use super::inventory::{Dataset, DeviceType, Model};
-pub use dyno_measure::load::{
-    Arrival, ArrivalProcess, Endpoint, EvalWith, LengthDistribution, LoadSpec, OfferedLoad, Prefix, Slo, SloSearch,
-};
+use super::dataset::Dataset;
+use super::engine::EngineKind;
+use super::inventory::{DeviceType, Model};
+use dyno_measure::load::LoadSpec;
 
 /// A label of a benchmark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use dyno_measure::dataset::{ChatMessage, DatasetFormat, DatasetRow, LeftOut, TraceFacts, TraceRow};
+use dyno_measure::dataset::{DatasetFormat, LeftOut, TraceFacts};
 
 /// Prompts with or without reference outputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

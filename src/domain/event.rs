@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use dyno_measure::events::{LogLevel, Progress};
+use dyno_measure::events::{LogLevel, Progress};
 
-use super::run::{RunStatus, Stage, StageId};
+use super::run::{Stage, StageId};
+use dyno_measure::run::RunStatus;
 
 /// One event of a run: `seq` rises by one, and is the server-sent event's id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ pub struct StoredEvent {
 pub enum RunEvent {
     Stage(Stage),
     /// A snapshot of the load so far.
-    Progress(Progress),
+    Progress(Box<Progress>),
     /// A line of a stage's log.
     Log(LogLine),
     /// The run ended; nothing follows.

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use super::dataset::{ChatMessage, Dataset, DatasetFormat, DatasetRow, LeftOut, TraceFacts, TraceRow};
 use super::engine::EngineKind;
 use super::provider::ProviderId;
 

@@ -1,15 +1,17 @@
-//! What a run's page shows while it goes on: made on the server from the stored events, carried on in the browser by the
-//! same rules from the events that follow.
+//! What a run's page shows while it goes on: made from the stored events, and carried on by the same rules from those that
+//! follow.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{LogLevel, LogLine, Progress, RunEvent};
-use super::report::{Distribution, LoadPoint, Report};
-use super::run::{Run, RunStatus, Stage, StageId, StageStatus};
+use super::event::{LogLine, RunEvent};
+use super::run::{Run, Stage, StageId, StageStatus};
+use dyno_measure::events::{LogLevel, Progress};
 use dyno_measure::live_figures::{Latencies, Percentiles};
 use dyno_measure::load::OfferedLoad;
+use dyno_measure::report::{Distribution, LoadPoint, Report};
+use dyno_measure::run::RunStatus;
 
 /// Lines of a stage's log that are kept on the page.
 pub const LOG_LINES: usize = 1000;
@@ -154,7 +156,7 @@ impl LiveRun {
             }
             RunEvent::Progress(progress) => {
                 self.point(&progress);
-                self.progress = Some(progress);
+                self.progress = Some(*progress);
                 Change::Progress
             }
             RunEvent::Log(line) => {
@@ -230,8 +232,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::super::event::RunEnd;
-    use super::super::run::RunKind;
     use super::*;
+    use dyno_measure::run::RunKind;
 
     fn run() -> LiveRun {
         LiveRun::new(Run {
@@ -254,7 +256,7 @@ mod tests {
     }
 
     fn progress(elapsed_ms: u64, completed: u64) -> RunEvent {
-        RunEvent::Progress(Progress { elapsed_ms, completed, total: Some(100), ..Progress::default() })
+        RunEvent::Progress(Box::new(Progress { elapsed_ms, completed, total: Some(100), ..Progress::default() }))
     }
 
     #[test]

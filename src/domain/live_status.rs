@@ -1,9 +1,9 @@
 //! How far a run's load is, in a sentence: on its page, and read out by screen readers, who get the very words that are shown.
 
-use super::event::Progress;
-use super::report::Phase;
-use super::run::RunStatus;
+use dyno_measure::events::Progress;
 use dyno_measure::live_figures::Upcoming;
+use dyno_measure::report::Phase;
+use dyno_measure::run::RunStatus;
 use dyno_measure::words::{count, grouped};
 
 /// Progress is read out no closer than this, ms.

@@ -19,5 +19,3 @@ pub mod text;
 pub mod try_it;
 pub mod user;
 pub mod workflow;
-
-pub use dyno_measure::{engine_metrics, limits as slo, metrics, repeat, report, statistics::bounds, sweep, validity as trust};

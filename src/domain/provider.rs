@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use dyno_measure::plan::{AuthHeader, TokenLimitField};
+use dyno_measure::plan::{AuthHeader, TokenLimitField};
 
 /// A preset's id; part of the HTTP contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

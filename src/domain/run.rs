@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use dyno_measure::run::{RunKind, RunStatus};
+use dyno_measure::run::{RunKind, RunStatus};
 
 /// The deployment steps. The ids are part of the HTTP contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

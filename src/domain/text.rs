@@ -10,6 +10,12 @@ pub fn is_invisible(letter: char) -> bool {
             | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// A text as a cell of a table that a spreadsheet may open: what it would run as a formula gets an apostrophe before it.
+pub fn spreadsheet_cell(text: &str) -> String {
+    let apostrophe = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    format!("{apostrophe}{text}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! Which arguments may be added to a recipe's own, and by whom. Arguments are a list and never meet a shell; what members
 //! may use is listed by name, since an engine's command line can read files, load code and open doors.
 
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 
 use super::recipes::recipe;
 

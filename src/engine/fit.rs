@@ -4,10 +4,11 @@
 use super::devices::{DealError, Share, deal};
 use super::memory::{self, Need, Shortfall};
 use super::recipes::Recipe;
-use crate::domain::benchmark::{Endpoint, EvalWith, LoadSpec, NodeChoice, Serving};
+use crate::domain::benchmark::{NodeChoice, Serving};
 use crate::domain::inventory::{ModelFacts, Node};
+use dyno_measure::load::{Endpoint, EvalWith, LoadSpec};
 use dyno_measure::plan::{PlannedLoad, load_points};
-use dyno_measure::words::grouped;
+use dyno_measure::words::{self, grouped};
 
 /// Tokens that a request may have over what was asked for: special tokens, and estimates that fell short.
 pub const MARGIN: u32 = 64;
@@ -102,8 +103,8 @@ impl NodeMemory {
 
     /// That it fits, with the numbers.
     pub fn sentence(&self) -> String {
-        let total = memory::gb(self.need.total().saturating_mul(u64::from(self.copies)));
-        let free = memory::gb(self.available);
+        let total = words::bytes(self.need.total().saturating_mul(u64::from(self.copies)));
+        let free = words::bytes(self.available);
         if self.is_accelerated {
             format!("A copy of the model needs about {total}; its devices on {} have {free} free.", self.hostname)
         } else {

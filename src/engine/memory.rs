@@ -1,6 +1,7 @@
 //! Whether a model fits where it is to be served. Pure: facts and sizes in, a verdict with its numbers out.
 
 use crate::domain::inventory::ModelFacts;
+use dyno_measure::words::bytes;
 
 /// Kept free for buffers and the engine itself: on each accelerator.
 const RESERVE_ACCELERATOR: u64 = 1_000_000_000;
@@ -60,24 +61,12 @@ pub fn check(each: Need, copies: u32, available: u64, what: &str) -> Result<(), 
         return Ok(());
     }
     let parts = match each.cache {
-        Some(cache) => format!("weights {}, context {}, reserve {}", gb(each.weights), gb(cache), gb(each.reserve)),
-        None => format!("weights {}, reserve {}, context unknown", gb(each.weights), gb(each.reserve)),
+        Some(cache) => format!("weights {}, context {}, reserve {}", bytes(each.weights), bytes(cache), bytes(each.reserve)),
+        None => format!("weights {}, reserve {}, context unknown", bytes(each.weights), bytes(each.reserve)),
     };
     let subject = if copies == 1 { "The model needs".to_owned() } else { format!("{copies} copies of the model need") };
     let each_word = if copies == 1 { "" } else { " each" };
-    Err(Shortfall(format!("{subject} {} ({parts}{each_word}); {what} {}.", gb(total), gb(available))))
-}
-
-/// Bytes in words, in powers of ten: `141 GB`, `1.5 GB`, `98 MB`.
-pub fn gb(bytes: u64) -> String {
-    let value = bytes as f64;
-    if value >= 99.5e9 {
-        format!("{:.0} GB", value / 1e9)
-    } else if value >= 0.9995e9 {
-        format!("{:.1} GB", value / 1e9)
-    } else {
-        format!("{:.0} MB", value / 1e6)
-    }
+    Err(Shortfall(format!("{subject} {} ({parts}{each_word}); {what} {}.", bytes(total), bytes(available))))
 }
 
 #[cfg(test)]
@@ -120,7 +109,7 @@ mod tests {
         assert!(check(each, 1, 200_000_000_000, "the chosen devices have").is_ok());
         assert_eq!(
             check(each, 1, 96_000_000_000, "the chosen devices have").unwrap_err().to_string(),
-            "The model needs 148 GB (weights 141 GB, context 2.7 GB, reserve 4.0 GB); the chosen devices have 96.0 GB."
+            "The model needs 148 GB (weights 141 GB, context 2.68 GB, reserve 4.00 GB); the chosen devices have 96.0 GB."
         );
         assert!(
             check(each, 2, 200_000_000_000, "node a has")
@@ -128,10 +117,5 @@ mod tests {
                 .to_string()
                 .starts_with("2 copies of the model need 296 GB")
         );
-    }
-
-    #[test]
-    fn sizes_in_words() {
-        assert_eq!((gb(98_362_432), gb(1_500_000_000), gb(141_107_412_992)), ("98 MB".into(), "1.5 GB".into(), "141 GB".into()));
     }
 }

@@ -46,6 +46,7 @@ pub fn update(target: &Element, html: &str) {
 
 /// Nodes that stay what they are stay in place: with an id, by the id; without one, by their order and kind.
 fn update_children(target: &Node, fresh: &Node) -> Result<(), JsValue> {
+    remove_gone(target, fresh)?;
     let mut place = target.first_child();
     let mut following = fresh.first_child();
     while let Some(new) = following {
@@ -67,6 +68,26 @@ fn update_children(target: &Node, fresh: &Node) -> Result<(), JsValue> {
     while let Some(old) = place {
         place = old.next_sibling();
         target.remove_child(&old)?;
+    }
+    Ok(())
+}
+
+/// Removes what has an id that is there no more, before anything is moved: a node that only moves up into its place would
+/// otherwise be taken out and put in again, and lose its focus and whatever is open in it.
+fn remove_gone(target: &Node, fresh: &Node) -> Result<(), JsValue> {
+    let mut ids: Vec<String> = Vec::new();
+    let mut new = fresh.first_child();
+    while let Some(node) = new {
+        ids.push(id_of(&node));
+        new = node.next_sibling();
+    }
+    let mut old = target.first_child();
+    while let Some(node) = old {
+        old = node.next_sibling();
+        let id = id_of(&node);
+        if !id.is_empty() && !ids.contains(&id) {
+            target.remove_child(&node)?;
+        }
     }
     Ok(())
 }

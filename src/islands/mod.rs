@@ -2,6 +2,7 @@
 //! server again and puts what comes into the page, so that everything is drawn and worded in one place.
 
 mod alive;
+mod chart_cursor;
 mod copy_text;
 #[cfg(feature = "browser")]
 mod dom;
@@ -14,6 +15,7 @@ mod step_check;
 mod theme_switch;
 
 pub use alive::Alive;
+pub use chart_cursor::ChartCursor;
 pub use copy_text::CopyText;
 pub use follow_run::FollowRun;
 pub use form_guard::FormGuard;

@@ -40,6 +40,8 @@ mod in_browser {
         rules: FormRules,
         /// The fields that were left, and those that the server has refused.
         left: RefCell<Vec<Element>>,
+        /// What the server alone could refuse, and nobody has changed since.
+        of_server: RefCell<Vec<Element>>,
         /// Whether a button of the mouse, or a finger, is down.
         pressed: Cell<bool>,
     }
@@ -47,11 +49,16 @@ mod in_browser {
     pub fn watch(form: &str, rules: FormRules) {
         let Some(form) = dom::by_id(form).and_then(|form| form.dyn_into::<HtmlFormElement>().ok()) else { return };
         let refused = dom::all(&form, ".has-error");
-        let watch = Rc::new(Watch { form, rules, left: RefCell::new(refused), pressed: Cell::new(false) });
+        let known: Vec<Element> = rules.check(&entries(&form)).errors.iter().filter_map(|error| frame(&error.field)).collect();
+        let servers = refused.iter().filter(|frame| !known.contains(frame)).cloned().collect();
+        let watch =
+            Watch { form, rules, left: RefCell::new(refused), of_server: RefCell::new(servers), pressed: Cell::new(false) };
+        let watch = Rc::new(watch);
         // These listen as long as the page stands.
         let typing = Rc::clone(&watch);
         let _ = window_event_listener(leptos::ev::input, move |event| {
-            if typing.field_of(&event).is_some() {
+            if let Some(field) = typing.field_of(&event) {
+                typing.of_server.borrow_mut().retain(|frame| !frame.contains(Some(&field)));
                 typing.check();
             }
         });
@@ -103,7 +110,7 @@ mod in_browser {
                 }
             }
             for frame in dom::all(&self.form, ".has-error") {
-                if !wrong.contains(&frame) {
+                if !wrong.contains(&frame) && !self.of_server.borrow().contains(&frame) {
                     clear(&frame);
                 }
             }

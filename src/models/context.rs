@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::huggingface::{find, number};
+use super::config_fields::{find, number};
 
 /// What the length is called.
 const NAMES: [&str; 8] = [

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::config_fields::{find, number};
 use super::context::context_length;
 use super::{ModelError, Roots};
 use crate::domain::inventory::{ModelFacts, ModelFormat};
@@ -118,16 +119,6 @@ fn text(folder: &Path, name: &str, roots: &Roots) -> Result<Option<Vec<u8>>, Mod
         return Err(ModelError::Damaged(format!("{name} is too large")));
     }
     Ok(Some(text))
-}
-
-/// The first of several names that a configuration has, on its own or within the part that describes the text model.
-pub(super) fn find<'a>(config: &'a Value, names: &[&str]) -> Option<&'a Value> {
-    let parts = [Some(config), config.get("text_config"), config.get("llm_config"), config.get("language_config")];
-    parts.into_iter().flatten().find_map(|part| names.iter().find_map(|name| part.get(*name).filter(|value| !value.is_null())))
-}
-
-pub(super) fn number(config: &Value, names: &[&str]) -> Option<u32> {
-    find(config, names).and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok())
 }
 
 fn architecture(config: &Value) -> String {

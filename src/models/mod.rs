@@ -1,6 +1,7 @@
 //! Models: what their files say of them, where such files may lie, and how a hub's are fetched.
 
 mod cloud;
+mod config_fields;
 mod context;
 mod digest;
 mod gguf;

@@ -11,7 +11,8 @@ use crate::components::button::{Look, Submit};
 use crate::components::confirm::ConfirmForm;
 use crate::components::form::FormNumber;
 use crate::domain::form::Flash;
-use crate::domain::run::{Run, RunKind, RunStatus};
+use crate::domain::run::Run;
+use dyno_measure::run::{RunKind, RunStatus};
 
 /// Which run, and where to go afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use super::plan::is_trace;
-use crate::domain::benchmark::{EvalWith, LoadSpec};
-use crate::domain::inventory::{Dataset, DatasetRow, TraceRow};
+use crate::domain::dataset::Dataset;
 use crate::engine::fit::Demand;
+use crate::state::{AppState, RowCounting};
+use dyno_measure::dataset::{DatasetRow, TraceRow};
+use dyno_measure::load::{EvalWith, LoadSpec};
 
 /// Output limit of a dataset's row without reference.
 pub(super) const DEFAULT_OUTPUT: u32 = 256;
@@ -22,15 +24,18 @@ pub enum DemandError {
 }
 
 /// What a load asks of all engines together.
-pub async fn demand(data_dir: &Path, load: &LoadSpec, sets: &[Dataset]) -> Result<Demand, DemandError> {
+pub async fn demand(app: &AppState, load: &LoadSpec, sets: &[Dataset]) -> Result<Demand, DemandError> {
     let is_trace = is_trace(sets);
     let longest = if load.eval_with == EvalWith::Dataset {
-        let files: Vec<_> = sets.iter().map(|set| (set.name.clone(), dyno_datasets::path_of(data_dir, set.id))).collect();
-        let (output, turns) = (load.max_output_tokens, load.is_multi_turn());
+        let counting = RowCounting { is_trace, multi_turn: load.is_multi_turn(), max_output: load.max_output_tokens };
+        let (app, sets) = (app.clone(), sets.to_vec());
         let work = move || -> Result<u32, DemandError> {
             let mut longest = 0;
-            for (name, path) in files {
-                longest = longest.max(longest_row(&name, &path, is_trace, turns, output)?);
+            for set in sets {
+                let path = dyno_datasets::path_of(&app.config.data_dir, set.id);
+                let count = || longest_row(&set.name, &path, counting);
+                let of_set = app.longest_rows.of(&path, counting, count).map_err(|error| error.of_dataset(&set.name))?;
+                longest = longest.max(of_set);
             }
             Ok(longest)
         };
@@ -41,18 +46,36 @@ pub async fn demand(data_dir: &Path, load: &LoadSpec, sets: &[Dataset]) -> Resul
     Ok(Demand::of(load, is_trace, longest))
 }
 
-fn longest_row(name: &str, path: &Path, is_trace: bool, turns: bool, output: Option<u32>) -> Result<u32, DemandError> {
-    if is_trace {
+fn longest_row(name: &str, path: &Path, counting: RowCounting) -> Result<u32, RowsError> {
+    let output = counting.max_output;
+    if counting.is_trace {
         let rows = dyno_datasets::read_trace(path, name)?.arrivals;
         return Ok(rows.iter().map(|row| arrival_tokens(row, output)).max().unwrap_or(0));
     }
-    let failed = |error| DemandError::Unreadable(name.to_owned(), error);
-    let tokens = if turns { conversation_tokens } else { row_tokens };
+    let tokens = if counting.multi_turn { conversation_tokens } else { row_tokens };
     let mut longest = 0;
-    for row in dyno_datasets::read_rows(path).map_err(failed)? {
-        longest = tokens(&row.map_err(failed)?, output).max(longest);
+    for row in dyno_datasets::read_rows(path)? {
+        longest = tokens(&row?, output).max(longest);
     }
     Ok(longest)
+}
+
+/// Why one dataset could not be read.
+#[derive(Debug, thiserror::Error)]
+enum RowsError {
+    #[error(transparent)]
+    Unreadable(#[from] std::io::Error),
+    #[error(transparent)]
+    Trace(#[from] dyno_datasets::TraceError),
+}
+
+impl RowsError {
+    fn of_dataset(self, name: &str) -> DemandError {
+        match self {
+            Self::Unreadable(error) => DemandError::Unreadable(name.to_owned(), error),
+            Self::Trace(error) => DemandError::Trace(error),
+        }
+    }
 }
 
 /// Tokens that a dataset's row may take, input and output: an estimate that is rather too large.

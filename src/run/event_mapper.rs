@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use super::execution::{Event, Outcome};
 use super::executor::Batch;
 use super::text;
-use crate::domain::event::{LogLevel, LogLine, Progress, RunEvent};
+use crate::domain::event::{LogLine, RunEvent};
 use crate::domain::run::{Stage, StageId, StageStatus};
 use crate::store::RunUpdate;
-use dyno_measure::events::LoadNews;
+use dyno_measure::events::{LoadNews, LogLevel, Progress};
 
 /// Snapshots that a run keeps at most for each of its load points, roughly: the longer it goes on, the rarer they are.
 const SNAPSHOTS: i64 = 600;
@@ -28,7 +28,7 @@ pub(super) struct EventMapper {
 struct Kept {
     at: Timestamp,
     load_point: u32,
-    phase: Option<crate::domain::report::Phase>,
+    phase: Option<dyno_measure::report::Phase>,
     finished: usize,
 }
 
@@ -142,10 +142,10 @@ pub(super) fn change(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::run::RunKind;
     use crate::run::executor::Cursor;
     use dyno_measure::events::LoadEvent;
     use dyno_measure::live_figures::FinishedLoadPoint;
+    use dyno_measure::run::RunKind;
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_millisecond(ms).unwrap()
@@ -184,7 +184,7 @@ mod tests {
                 (at(9), Event::Stage { stage, status: StageStatus::Succeeded, message: Some("Done.".into()) }),
                 (at(9), Event::End { outcome: Outcome::Done, reason: None }),
             ],
-            load: vec![LoadEvent { at_unix_ns: 5_000_000, news: LoadNews::Progress(progress(1, 5)) }],
+            load: vec![LoadEvent { at_unix_ns: 5_000_000, news: LoadNews::Progress(Box::new(progress(1, 5))) }],
             cursor: Some(Cursor("3".to_owned())),
             ..Batch::default()
         };

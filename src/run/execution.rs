@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::domain::event::LogLevel;
 use crate::domain::inventory::DeviceType;
 use crate::domain::run::{StageId, StageStatus};
 use crate::engine::Launch;
+use dyno_measure::events::LogLevel;
 use dyno_measure::plan::Plan;
 
 /// The schema that this program writes. Documents of 0.1.0 name none and have this one.

@@ -17,11 +17,11 @@ use super::local;
 use crate::credentials::Secret;
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::inventory::{Cluster, ClusterAccess, EngineAvailability, ModelFacts};
-use crate::domain::report::{Report, RequestRecord};
 use crate::engine::{Program, ServedModel};
 use crate::state::AppState as App;
 use dyno_measure::events::LoadEvent;
 use dyno_measure::plan::Plan;
+use dyno_measure::report::{Report, RequestRecord};
 
 /// Why a cluster did not do what a run asked of it; the text is a sentence for people.
 #[derive(Debug, thiserror::Error)]

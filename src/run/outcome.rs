@@ -2,8 +2,8 @@
 
 use super::execution::Outcome;
 use super::text;
-use crate::domain::report::Report;
-use crate::domain::run::RunStatus;
+use dyno_measure::report::Report;
+use dyno_measure::run::RunStatus;
 
 /// How the carrying out of a run ended, as the portal knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

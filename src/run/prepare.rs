@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::execution::EngineSpec;
 use crate::credentials::AddressPolicy;
-use crate::domain::benchmark::{BenchmarkSpec, Endpoint, EngineKind};
+use crate::domain::benchmark::BenchmarkSpec;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{Cluster, DeviceType, Node};
 use crate::engine::fit::Layout;
 use crate::engine::{Program, Recipe, RecipeError, Serve, memory};
@@ -14,6 +15,7 @@ use crate::run::executor::PlacedModel;
 use crate::state::AppState as App;
 use crate::store::StoreError;
 use dyno_measure::address::{Address, AddressError};
+use dyno_measure::load::Endpoint;
 
 /// Why a run can't begin; a sentence for people.
 #[derive(Debug, thiserror::Error)]

@@ -14,13 +14,15 @@ use super::event_mapper::{change, log};
 use super::provenance;
 use super::run_executor::close_stages;
 use crate::domain::benchmark::Benchmark;
-use crate::domain::event::{LogLevel, RunEnd, RunEvent};
+use crate::domain::event::{RunEnd, RunEvent};
 use crate::domain::inventory::{Cluster, Node};
-use crate::domain::run::{Run, RunStatus, StageId, StageStatus};
+use crate::domain::run::{Run, StageId, StageStatus};
 use crate::models::Roots;
 use crate::simulation::{Simulated, SimulatedRun, simulate};
 use crate::state::AppState as App;
 use crate::store::{RunUpdate, StoreError};
+use dyno_measure::events::LogLevel;
+use dyno_measure::run::RunStatus;
 
 /// How long a cluster may take to say what its nodes are.
 const LOOK: Duration = Duration::from_secs(10);

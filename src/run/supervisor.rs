@@ -18,9 +18,10 @@ use super::simulation::SimulationRun;
 use super::text;
 use crate::domain::benchmark::Benchmark;
 use crate::domain::inventory::Cluster;
-use crate::domain::run::{RunKind, RunStatus, StageStatus};
+use crate::domain::run::StageStatus;
 use crate::state::{AppState as App, RunNotifier};
 use crate::store::{OpenRun, RunUpdate, StoreError};
+use dyno_measure::run::{RunKind, RunStatus};
 
 /// How often runs are looked at and claims renewed when nobody woke the supervisor.
 const POLL: Duration = Duration::from_secs(5);

@@ -11,9 +11,9 @@ use crate::api::rest::{Path, Query};
 use crate::auth::SignedIn;
 use crate::components::charts::file::{csv_file, svg_file};
 use crate::domain::problem::Problem;
-use crate::domain::run::RunKind;
 use crate::pages::report::charts::find;
 use crate::state::AppState;
+use dyno_measure::run::RunKind;
 
 pub const PATH: &str = "/runs/{id}/report/charts/{file}";
 

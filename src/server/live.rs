@@ -16,15 +16,16 @@ use uuid::Uuid;
 use crate::api::calls::{benchmarks, runs};
 use crate::api::functions::runs::SNAPSHOTS;
 use crate::api::rest::{self, Path, Query, last_event_id};
-use crate::auth::{Caller, SignedIn, session};
+use crate::auth::{Caller, SignedIn, still_signed_in};
 use crate::components::badge::{run_look, stage_look};
 use crate::domain::live::{Change, LOG_LINES, LiveRun};
 use crate::domain::live_status::Announcer;
 use crate::domain::problem::Problem;
-use crate::domain::run::{RunStatus, StageId};
+use crate::domain::run::StageId;
 use crate::domain::user::Actor;
 use crate::pages::live::{ACTIONS, CHARTS, LOADS, PROGRESS, Parts, STAGES, STANDING, STATE, log};
 use crate::state::AppState;
+use dyno_measure::run::RunStatus;
 
 /// How long changes are gathered before they are drawn: figures follow about once a second.
 const GATHER: Duration = Duration::from_millis(700);
@@ -122,7 +123,7 @@ impl Follower {
         // Looked at before waiting: what came between the last look and now has changed `news` already.
         self.news.mark_unchanged();
         // The stream may have outlived its reader's session or token.
-        session::still_signed_in(&self.app, &self.actor, &self.caller).await.ok()?;
+        still_signed_in(&self.app, &self.actor, &self.caller).await.ok()?;
         let found = runs::events_after(&self.app, &self.actor, self.live.run.id, self.live.last_seq, EVENTS).await.ok()?;
         if found.is_empty() {
             rest::wait_for_news(&mut self.news, &self.app.shutdown).await?;
@@ -144,7 +145,8 @@ impl Follower {
                 Change::Log(stage) => logs.push(stage),
                 Change::End(status) => {
                     self.is_over = true;
-                    self.live.figures = runs::figures(&self.app, &self.actor, self.live.run.id).await.ok()?;
+                    // Without them the page says what the last snapshot did.
+                    self.live.figures = runs::figures(&self.app, &self.actor, self.live.run.id).await.ok().flatten();
                     drawn.extend([PROGRESS, LOADS]);
                     said = Some(format!("The run has ended: {}.", run_look(status).1.to_lowercase()));
                 }

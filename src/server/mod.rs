@@ -13,5 +13,5 @@ mod start;
 mod style;
 
 pub use crate::state::ServeArgs;
-pub use router::router;
+pub use router::{PageRoutes, router};
 pub use start::{Portal, StartError, migrate, serve};

@@ -1,7 +1,7 @@
 //! All routes, and the layers around them.
 
 use std::any::Any;
-use std::sync::LazyLock;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -35,13 +35,20 @@ const UPLOAD_SLACK: usize = 16 * 1024 * 1024;
 /// The calls that take an upload: the API's, and the form's.
 const UPLOADS: [&str; 2] = ["/api/v1/datasets", "/api/ui/dataset-upload"];
 
-/// The pages' routes. Made once in a process: while Leptos makes them no page's data loads, in all of the process, and a page
-/// that asks just then would wait for ever (<https://github.com/leptos-rs/leptos/issues/4773>).
-static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(app::App));
+/// The pages' routes. To be made once in a process, before anything is served: while Leptos makes them no page's data loads, in
+/// all of the process, and a page that asks just then would wait for ever (<https://github.com/leptos-rs/leptos/issues/4773>).
+#[derive(Clone)]
+pub struct PageRoutes(Arc<[AxumRouteListing]>);
+
+impl PageRoutes {
+    pub fn generate() -> Self {
+        Self(generate_route_list(app::App).into())
+    }
+}
 
 /// The portal's routes with all that is around them. A request passes, from outside in: the net for panics, headers, the log,
 /// the host names, the guard against other sites' forms, compression, the auth layer, the limit of its body.
-pub fn router(portal: &AppState) -> Router {
+pub fn router(portal: &AppState, pages: &PageRoutes) -> Router {
     let context = {
         let portal = portal.clone();
         move || {
@@ -59,7 +66,7 @@ pub fn router(portal: &AppState) -> Router {
         .route("/api/ui/runs/{id}/live/log", get(live::earlier_lines))
         .route(charts::PATH, get(charts::serve))
         .merge(crate::api::rest::router())
-        .leptos_routes_with_context(portal, PAGES.clone(), context.clone(), move || document.clone().shell())
+        .leptos_routes_with_context(portal, pages.0.to_vec(), context.clone(), move || document.clone().shell())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(move |State(portal): State<AppState>, request: Request| elsewhere(portal, request, not_found, context))
         .layer(middleware::from_fn(with_status))

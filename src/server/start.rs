@@ -11,13 +11,13 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::connections::{self, Limits};
-use super::router;
+use super::router::{PageRoutes, router};
 use crate::api::calls::{account, seed};
 use crate::auth::session::SESSION_IDLE;
-use crate::domain::run::RunStatus;
 use crate::run::Supervisor;
 use crate::state::{AppState, Config, ConfigError, OpenError, ServeArgs};
 use crate::store::{Store, StoreError};
+use dyno_measure::run::RunStatus;
 
 /// How long open requests may take after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(8);
@@ -49,6 +49,7 @@ pub enum StartError {
 /// A portal that listens.
 pub struct Portal {
     app: AppState,
+    pages: PageRoutes,
     listener: TcpListener,
     address: SocketAddr,
     /// Held while the portal lives.
@@ -57,7 +58,7 @@ pub struct Portal {
 
 impl Portal {
     /// Opens everything and listens, but does not answer yet.
-    pub async fn open(args: ServeArgs) -> Result<Self, StartError> {
+    pub async fn open(args: ServeArgs, pages: PageRoutes) -> Result<Self, StartError> {
         keep_files_private();
         let (mut config, mut options) = Config::from_args(args)?;
         let lock = lock(&config.data_dir)?;
@@ -71,7 +72,7 @@ impl Portal {
             // Everything else works without it.
             tracing::error!(%problem, "what comes with Dyno could not be put in place");
         }
-        Ok(Self { app, listener, address, lock })
+        Ok(Self { app, pages, listener, address, lock })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -85,7 +86,7 @@ impl Portal {
 
     /// Serves until `stop` is over, then ends event streams and finishes open requests.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
-        let Self { app, listener, lock, .. } = self;
+        let Self { app, pages, listener, lock, .. } = self;
         Supervisor::new(&app).start(&app);
         let sweeper = tokio::spawn(sweep(app.clone()));
         let shutdown = app.shutdown.clone();
@@ -96,7 +97,7 @@ impl Portal {
             stopping.cancel();
         });
         let limits = Limits::of_portal(app.config.trusted_proxies.clone());
-        let server = connections::serve(listener, router(&app), limits, shutdown.clone());
+        let server = connections::serve(listener, router(&app, &pages), limits, shutdown.clone());
         let deadline = async {
             shutdown.cancelled().await;
             tokio::time::sleep(GRACE).await;
@@ -141,7 +142,7 @@ async fn sweep(app: AppState) {
 
 /// `dyno serve`: serves until the process is told to stop.
 pub async fn serve(args: ServeArgs) -> Result<(), StartError> {
-    let portal = Portal::open(args).await?;
+    let portal = Portal::open(args, PageRoutes::generate()).await?;
     let app = portal.app().clone();
     welcome(&app).await?;
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;

@@ -3,7 +3,7 @@
 use dyno_simulate::device::CATALOGUE;
 use dyno_simulate::device::{Device as Profile, Generation};
 
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{Device, DeviceConfig, DeviceInfo, DeviceType, EngineAvailability, Node};
 
 /// Devices of a node, up to what its device is built into.

@@ -4,7 +4,8 @@ use dyno_simulate::{Device as Profile, Engine};
 use serde_json::{Value, json};
 
 use super::device::{Known, UnknownDevice, known};
-use crate::domain::benchmark::{EngineKind, NodeChoice, Serving};
+use crate::domain::benchmark::{NodeChoice, Serving};
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{DeviceType, Node};
 use crate::engine::devices::{DealError, Share, deal};
 use crate::engine::recipe;

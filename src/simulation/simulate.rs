@@ -1,11 +1,12 @@
 //! A benchmark simulated: its load points one after the other, or those of its search, and the report of all.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use dyno_measure::plan::{Plan, PlanEndpoint, PlannedLoad};
 use dyno_measure::records::Records;
 use dyno_measure::report::{
-    Circumstances, Prediction, PredictionError, Report, RequestRecord, Standing, load_point_figures, report, verdict,
+    Circumstances, Distribution, Note as ReportNote, Prediction, PredictionError, Report, RequestRecord, Standing, load_point_figures, report, verdict,
 };
 use dyno_measure::run::{RunKind, RunStatus};
 use dyno_measure::search::Search;
@@ -147,7 +148,8 @@ pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<S
     let mut progress = Progress::new(&plan, asked.run_id);
     if let Some((variable, min, max)) = plan.search() {
         let mut search = Search::new(variable, min, max);
-        while let Some(planned) = search.next().and_then(|load| plan.point_at(load)) {
+        // The same load again would come to the same: the edge needs no second look.
+        while let Some(planned) = search.next().filter(|_| !search.is_confirming()).and_then(|load| plan.point_at(load)) {
             let number = progress.begun.len() as u32;
             progress.simulate(&simulator, &lengths, &plan, planned, &layout, is_stopped)?;
             let begun = &progress.begun[number as usize];
@@ -163,9 +165,14 @@ pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<S
     lines.extend(notes.iter().filter(|note| !lines.contains(note)).cloned().collect::<Vec<_>>());
 
     let sidecar = Sidecar { self_check: None, points: progress.begun };
+    let notes = notes.into_iter().map(ReportNote::from).collect();
     let circumstances = Circumstances { sidecar, notes, ..Circumstances::default() };
     let mut report = report(&progress.records, &plan, circumstances);
     without_client(&mut report);
+    for (point, simulation) in report.load_points.iter_mut().zip(&progress.simulations) {
+        point.summary.itl_ms = simulation.outcome.itl_ms.map(gaps);
+    }
+    report.summary.itl_ms = report.load_points.get(report.best).and_then(|point| point.summary.itl_ms.clone());
     report.kind = RunKind::Simulated;
     report.status = if report.summary.successful_requests > 0 { RunStatus::Succeeded } else { RunStatus::Failed };
     report.prediction = Some(prediction);
@@ -259,6 +266,12 @@ fn laid_out(layout: &SimulatedLayout) -> String {
     format!("Engine {}, {replicas} of the model, each on {}.", layout.engine, count(layout.tensor_parallel.into(), "device"))
 }
 
+/// The gaps between tokens as the simulator has them. How many are independent is not known, so that nothing bounds them.
+fn gaps(found: dyno_simulate::outcome::Distribution) -> Distribution {
+    let dyno_simulate::outcome::Distribution { n, mean, std, min, p25, p50, p75, p90, p95, p99, p999, max } = found;
+    Distribution { mean, std, min, p25, p50, p75, p90, p95, p99, p999, max, n, clusters: None, bounds: BTreeMap::new() }
+}
+
 fn standing(prediction: &Prediction) -> String {
     match prediction.error_words() {
         Some(error) => format!("{}; {error}.", prediction.standing_words()),
@@ -269,15 +282,14 @@ fn standing(prediction: &Prediction) -> String {
 fn prediction(simulator: &Simulator<'_>) -> Prediction {
     let found = simulator.prediction();
     let bar = &found.error_pct;
-    let is_assumed = simulator.notes().iter().any(|note| matches!(note, Note::BorrowedFactors { .. } | Note::GenericFactors));
     Prediction {
         standing: match found.standing {
             profile::Standing::Prior => Standing::Prior,
             profile::Standing::Calibrated => Standing::Calibrated,
         },
         runs: found.runs,
-        error_pct: PredictionError { ttft_ms: Some(bar.ttft), tpot_ms: Some(bar.tpot), e2el_ms: Some(bar.e2el) },
-        is_assumed,
+        error_pct: PredictionError { ttft_ms: bar.ttft, tpot_ms: bar.tpot, e2el_ms: bar.e2el },
+        is_assumed: found.error_basis == profile::ErrorBasis::Assumed,
     }
 }
 

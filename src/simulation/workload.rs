@@ -3,14 +3,15 @@
 use dyno_load::tokens::{Tokens, estimate};
 use dyno_load::workload::{Dataset, Listed, Played, PromptId, WorkloadError, listed};
 use dyno_measure::arrivals::Arrivals;
+use dyno_measure::load::EvalWith;
 use dyno_measure::plan::{DatasetFile, Load, Plan, Source, Workload as Planned};
 use dyno_simulate::planned::{PlanError, simulate_plan};
 use dyno_simulate::scenario::Simulation;
 use dyno_simulate::workload::{Load as Offered, Request, Workload};
 use dyno_simulate::{SimulationError, Simulator};
 
-use crate::domain::benchmark::{BenchmarkSpec, EvalWith};
-use crate::domain::inventory::Dataset as KeptDataset;
+use crate::domain::benchmark::BenchmarkSpec;
+use crate::domain::dataset::Dataset as KeptDataset;
 
 /// Requests of a load point, at most.
 const MOST_REQUESTS: usize = 1 << 20;

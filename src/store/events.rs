@@ -7,9 +7,9 @@ use uuid::Uuid;
 use super::row::{Columns, gate, json, ms};
 use super::{Store, StoreError, records, reports};
 use crate::domain::event::{RunEvent, StoredEvent};
-use crate::domain::report::{Report, RequestRecord};
 use crate::domain::run::{Run, Stage, StageId};
 use crate::domain::user::Actor;
+use dyno_measure::report::{Report, RequestRecord};
 
 /// The schema of the events that this program writes; those of 0.1.0 have it, too.
 const EVENT_SCHEMA: u32 = 1;

@@ -10,8 +10,9 @@ use super::row::{Columns, ms};
 use super::search::contains;
 use super::{Store, StoreError};
 use crate::domain::list::{ListQuery, Page};
-use crate::domain::run::{RunRow, RunStatus};
+use crate::domain::run::RunRow;
 use crate::domain::user::Actor;
+use dyno_measure::run::RunStatus;
 
 /// A condition around a value: `before ? after`. Conditions are written here only, values are always bound.
 struct Condition {

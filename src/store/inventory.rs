@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::row::{Columns, from_json, gate, gate_shared, json, ms};
 use super::{Store, StoreError};
-use crate::domain::inventory::{Cluster, ClusterAccess, ClusterKind, Credential, Dataset, Model, Node};
+use crate::domain::dataset::Dataset;
+use crate::domain::inventory::{Cluster, ClusterAccess, ClusterKind, Credential, Model, Node};
 use crate::domain::provider::ProviderId;
 use crate::domain::user::Actor;
 

@@ -8,8 +8,8 @@ use super::row::{Columns, json};
 use super::search::contains;
 use super::{Store, StoreError};
 use crate::domain::list::{ListQuery, Page};
-use crate::domain::report::{ErrorClass, Phase, RequestRecord};
 use crate::domain::user::Actor;
+use dyno_measure::report::{ErrorClass, Phase, RequestRecord};
 
 /// The columns by which records are sorted.
 const SORTS: [&str; 11] = [

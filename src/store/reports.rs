@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::row::{Columns, json, ms};
 use super::{Store, StoreError};
-use crate::domain::metrics::Shown;
-use crate::domain::report::{Report, Summary};
 use crate::domain::user::Actor;
+use dyno_measure::metrics::Shown;
+use dyno_measure::report::{Report, Summary};
 
 /// A percentile of a metric, unless it stands on too few samples.
 fn percentile(summary: &Summary, metric: &str, name: &str) -> Option<f64> {

@@ -7,9 +7,11 @@ use uuid::Uuid;
 use super::row::{Columns, gate, json, ms};
 use super::search::search_text;
 use super::{NewRun, Store, StoreError};
-use crate::domain::benchmark::{Benchmark, EngineKind};
-use crate::domain::run::{Run, RunKind, RunStatus, Stage, StageId, StageStatus};
+use crate::domain::benchmark::Benchmark;
+use crate::domain::engine::EngineKind;
+use crate::domain::run::{Run, Stage, StageId, StageStatus};
 use crate::domain::user::Actor;
+use dyno_measure::run::{RunKind, RunStatus};
 
 /// A run that is not over, with what the supervisor needs to go on with it.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,7 @@
 //! What the search box of lists looks through.
 
-use crate::domain::benchmark::{BenchmarkSpec, EngineKind};
+use crate::domain::benchmark::BenchmarkSpec;
+use crate::domain::engine::EngineKind;
 
 /// What the search looks through: name, tags, description, model and engine.
 pub(super) fn search_text(spec: &BenchmarkSpec) -> String {

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::row::{Columns, gate, json, ms};
 use super::{NewRun, Store, StoreError, benchmarks, runs};
 use crate::domain::benchmark::Benchmark;
-use crate::domain::run::RunStatus;
 use crate::domain::user::Actor;
+use dyno_measure::run::RunStatus;
 
 /// A workflow as it is kept.
 #[derive(Debug, Clone, PartialEq)]

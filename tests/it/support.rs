@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use dyno::credentials::Secret;
-use dyno::server::{Portal, ServeArgs};
+use dyno::server::{PageRoutes, Portal, ServeArgs};
 use dyno::state::AppState;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -14,6 +15,12 @@ use tokio::task::JoinHandle;
 
 /// The administrator's token in tests.
 pub const ADMIN_TOKEN: &str = "administrator-of-the-tests";
+
+/// The pages' routes, made once for all portals of the process.
+pub fn page_routes() -> PageRoutes {
+    static ROUTES: LazyLock<PageRoutes> = LazyLock::new(PageRoutes::generate);
+    ROUTES.clone()
+}
 
 /// A portal that serves until it is dropped or [`TestApp::stop`]ped. Its calls are the administrator's.
 pub struct TestApp {
@@ -87,7 +94,7 @@ impl TestApp {
             ..ServeArgs::default()
         };
         change(&mut args);
-        let portal = Portal::open(args).await.unwrap();
+        let portal = Portal::open(args, page_routes()).await.unwrap();
         let url = format!("http://{}", portal.address());
         let app = portal.app().clone();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -8,9 +8,9 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::Type;
 
+use super::fields::is_known_field;
+use super::parsed::{Parsed, Row};
 use super::read_error::ReadError;
-use super::row;
-use super::rows::{Parsed, Row};
 
 /// Hands on each row of a file; its line is its number from 1.
 pub(super) fn each_row(file: File, row: &mut dyn FnMut(Row) -> bool) {
@@ -26,7 +26,7 @@ pub(super) fn each_row(file: File, row: &mut dyn FnMut(Row) -> bool) {
 fn rows(file: File, number: &mut u64, row: &mut dyn FnMut(Row) -> bool) -> Result<(), ReadError> {
     let reader = SerializedFileReader::new(file).map_err(unreadable)?;
     let schema = reader.metadata().file_metadata().schema();
-    let known: Vec<_> = schema.get_fields().iter().filter(|field| row::is_known_field(field.name())).map(Arc::clone).collect();
+    let known: Vec<_> = schema.get_fields().iter().filter(|field| is_known_field(field.name())).map(Arc::clone).collect();
     if known.is_empty() {
         let names = schema.get_fields().iter().map(|field| field.name().to_owned());
         return Err(ReadError::NoKnownColumn(names.collect()));

@@ -3,9 +3,9 @@
 use std::io::BufRead;
 
 use super::array::{Elements, Scan};
+use super::fields::is_row;
+use super::parsed::{Row, from_element, parsed};
 use super::read_error::ReadError;
-use super::row;
-use super::rows::{Row, from_element, parsed};
 
 /// Fields whose list holds rows, however long it is. In an object of a row's length, a list under any name is taken.
 static LISTS: [&str; 17] = [
@@ -192,7 +192,7 @@ impl<R: BufRead> Objects<'_, R> {
     /// Hands an object on as a row, or the rows of the longest list in it where it is none itself.
     fn hand_on(&mut self, line: u64, text: &[u8], lists: &[List]) -> bool {
         let value = parsed(text);
-        if value.as_ref().is_ok_and(|value| !row::is_row(&value.value)) {
+        if value.as_ref().is_ok_and(|value| !is_row(&value.value)) {
             let rows = lists.iter().filter_map(|list| rows_of(&text[list.from..], list.line, self.limit));
             if let Some(rows) = rows.max_by_key(Vec::len) {
                 return rows.into_iter().all(|(line, text)| (self.row)((line, parsed(&text))));

@@ -6,18 +6,11 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::row::{Normalised, RowError};
+use super::parsed::Row;
+use super::read_error::{LineError, RowError};
+use super::row::Normalised;
 use super::{Imported, MAX_LISTED_ERRORS, MAX_ROW_BYTES, MAX_ROWS, row, rows};
 use dyno_measure::dataset::{DatasetFormat, LeftOut, TraceFacts, TraceRow};
-
-/// What is wrong in one line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LineError {
-    /// From 1.
-    pub line: u64,
-    /// The end of a sentence that begins with the line.
-    pub message: String,
-}
 
 /// Why a file is refused.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +78,7 @@ struct Collector<W> {
 
 impl<W: Write> Collector<W> {
     /// Takes a row in; whether to go on.
-    fn take(&mut self, (line, parsed): rows::Row) -> bool {
+    fn take(&mut self, (line, parsed): Row) -> bool {
         let replaced = parsed.as_ref().is_ok_and(|parsed| parsed.replaced > 0);
         match parsed.map_err(RowError::from).and_then(|parsed| row::normalised(&parsed.value)) {
             Ok((format, _)) if self.format.is_some_and(|first| first != format) => {
@@ -155,7 +148,7 @@ pub fn import(upload: &Path, name: &str, output: &Path, most_bytes: u64) -> Resu
     }
     let target = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(output)?;
     let mut writer = BufWriter::new(&target);
-    let each_row = |row: &mut dyn FnMut(rows::Row) -> bool| rows::each_row_of_file(file, name, MAX_ROW_BYTES, row);
+    let each_row = |row: &mut dyn FnMut(Row) -> bool| rows::each_row_of_file(file, name, MAX_ROW_BYTES, row);
     let imported = collect(each_row, &mut writer).and_then(|imported| {
         target.sync_all()?;
         Ok(imported)
@@ -172,7 +165,7 @@ pub(super) fn read_into(source: impl Read, name: &str, output: &mut impl Write) 
     collect(|row| rows::each_row(source, name, MAX_ROW_BYTES, row), output)
 }
 
-fn collect(each_row: impl FnOnce(&mut dyn FnMut(rows::Row) -> bool), output: &mut impl Write) -> Result<Imported, ImportError> {
+fn collect(each_row: impl FnOnce(&mut dyn FnMut(Row) -> bool), output: &mut impl Write) -> Result<Imported, ImportError> {
     let mut collector = Collector {
         output,
         digest: Sha256::new(),

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::row;
+use super::fields::{ENVELOPES, is_known_field};
 
 /// Most values in what is kept of a row: a conversation of a thousand turns has some thousand.
 const MAX_VALUES: usize = 100_000;
@@ -87,11 +87,11 @@ impl<'de> Visitor<'de> for Kept<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = fields.next_key::<String>()? {
-            if self.is_row && !row::is_known_field(&name) {
+            if self.is_row && !is_known_field(&name) {
                 fields.next_value::<IgnoredAny>()?;
                 continue;
             }
-            let is_row = self.is_row && row::ENVELOPES.contains(&name.as_str());
+            let is_row = self.is_row && ENVELOPES.contains(&name.as_str());
             let value = fields.next_value_seed(Kept { is_row, ..self })?;
             object.insert(name, value);
         }

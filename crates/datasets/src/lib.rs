@@ -1,11 +1,14 @@
 //! Datasets: what is uploaded is read once, each bad line named, and kept as normalised rows in a file of our own.
 
 mod array;
+mod arrival;
 mod builtin;
 mod columns;
 mod document;
+mod fields;
 mod import;
 mod kept;
+mod parsed;
 pub mod python_json;
 mod read_error;
 mod row;
@@ -21,7 +24,8 @@ use uuid::Uuid;
 use dyno_measure::dataset::{DatasetFormat, DatasetRow, LeftOut, TraceFacts};
 
 pub use builtin::{BUILTIN_NAME, builtin};
-pub use import::{ImportError, LineError, import};
+pub use import::{ImportError, import};
+pub use read_error::LineError;
 pub use trace::{Trace, TraceError, read_trace};
 
 /// Largest file that is taken as an upload, bytes.
@@ -31,6 +35,8 @@ pub const MAX_UNPACKED_BYTES: u64 = 1 << 30;
 /// Longest row, bytes: a million tokens of text.
 pub const MAX_ROW_BYTES: usize = 8 << 20;
 pub const MAX_ROWS: u64 = 1_000_000;
+/// Most columns of a table.
+const MAX_COLUMNS: usize = 1_000;
 /// Bad lines that are listed; the rest is counted.
 pub const MAX_LISTED_ERRORS: usize = 50;
 

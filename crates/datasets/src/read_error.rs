@@ -1,10 +1,9 @@
-//! What is wrong where a file is read.
+//! What is wrong with a file, a row, a line.
 
 use std::io::ErrorKind;
 
-use super::MAX_UNPACKED_BYTES;
-use super::row::{RowError, no_known_column};
-use super::table::MAX_COLUMNS;
+use super::fields::no_known_column;
+use super::{MAX_COLUMNS, MAX_UNPACKED_BYTES};
 
 /// Why a row could not be read; the end of a sentence that begins with its line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,4 +76,36 @@ impl From<ReadError> for RowError {
     fn from(error: ReadError) -> Self {
         Self::Unreadable(error.to_string())
     }
+}
+
+/// Why a row gives no prompt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum RowError {
+    /// It can be read, but has nothing to send.
+    #[error("{0}")]
+    Nothing(&'static str),
+    /// It can't be read; the end of a sentence that begins with "Line 7: ".
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+impl From<String> for RowError {
+    fn from(why: String) -> Self {
+        Self::Unreadable(why)
+    }
+}
+
+impl From<&str> for RowError {
+    fn from(why: &str) -> Self {
+        Self::Unreadable(why.to_owned())
+    }
+}
+
+/// What is wrong in one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineError {
+    /// From 1.
+    pub line: u64,
+    /// The end of a sentence that begins with the line.
+    pub message: String,
 }

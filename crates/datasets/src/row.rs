@@ -3,15 +3,10 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::trace;
+use super::arrival::arrival;
+use super::fields::{CONVERSATION_KEYS, ENVELOPES, PROMPT_KEYS, REFERENCE_KEYS};
+use super::read_error::RowError;
 use dyno_measure::dataset::{ChatMessage, DatasetFormat, DatasetRow, TraceRow};
-
-const CONVERSATION_KEYS: [&str; 3] = ["conversations", "messages", "conversation"];
-const PROMPT_KEYS: [&str; 5] = ["prompt", "question", "text", "input", "query"];
-const REFERENCE_KEYS: [&str; 7] = ["output", "response", "answer", "completion", "reference", "target", "expected_output"];
-
-/// Fields within which a row stands: a request of a batch file (OpenAI's, Anthropic's), a row as a viewer gives it.
-pub(super) const ENVELOPES: [&str; 3] = ["body", "params", "row"];
 
 /// A row as it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,66 +16,12 @@ pub(super) enum Normalised {
     Arrival(TraceRow),
 }
 
-/// Why a row gives no prompt.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum RowError {
-    /// It can be read, but has nothing to send.
-    #[error("{0}")]
-    Nothing(&'static str),
-    /// It can't be read; the end of a sentence that begins with "Line 7: ".
-    #[error("{0}")]
-    Unreadable(String),
-}
-
-impl From<String> for RowError {
-    fn from(why: String) -> Self {
-        Self::Unreadable(why)
-    }
-}
-
-impl From<&str> for RowError {
-    fn from(why: &str) -> Self {
-        Self::Unreadable(why.to_owned())
-    }
-}
-
 const EMPTY_PROMPT: RowError = RowError::Nothing("the prompt is empty");
 const EMPTY_CONVERSATION: RowError = RowError::Nothing("the conversation is empty");
 
-/// Whether any reader asks for a field of this name.
-pub(super) fn is_known_field(name: &str) -> bool {
-    is_row_field(name) || REFERENCE_KEYS.contains(&name) || name == "system"
-}
-
-fn is_row_field(name: &str) -> bool {
-    CONVERSATION_KEYS.contains(&name)
-        || PROMPT_KEYS.contains(&name)
-        || ENVELOPES.contains(&name)
-        || ["instruction", "turns"].contains(&name)
-        || trace::FIELDS.contains(&name)
-}
-
-/// Whether a value has a field that makes it a row, good or bad.
-pub(super) fn is_row(value: &Value) -> bool {
-    value.as_object().is_some_and(|object| object.keys().any(|name| is_row_field(name)))
-}
-
-/// That a table has no column that is of use.
-pub(super) fn no_known_column(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(10).map(|name| name.chars().take(40).collect()).collect();
-    let more = if names.len() > shown.len() { ", …" } else { "" };
-    let known = PROMPT_KEYS.join(", ");
-    format!(
-        "none of the columns {}{more} is known: prompts need {known}, instruction or {}, and traces need \
-         TIMESTAMP, ContextTokens, GeneratedTokens (or Timestamp, Request tokens, Response tokens)",
-        shown.join(", "),
-        CONVERSATION_KEYS[..2].join(" or ")
-    )
-}
-
 pub(super) fn normalised(value: &Value) -> Result<(DatasetFormat, Normalised), RowError> {
     if let Some(object) = value.as_object() {
-        if let Some(found) = trace::arrival(object) {
+        if let Some(found) = arrival(object) {
             return found.map(|(format, row)| (format, Normalised::Arrival(row)));
         }
         // requests of a batch file, and what a viewer wraps rows in

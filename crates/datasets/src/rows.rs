@@ -7,19 +7,10 @@ use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read, Seek};
 use flate2::bufread::MultiGzDecoder;
 use serde_json::Value;
 
-use super::array::{ArrayError, Element, Elements};
+use super::array::Elements;
+use super::parsed::{Parsed, Row, from_element, parsed};
 use super::read_error::ReadError;
-use super::{MAX_UNPACKED_BYTES, columns, document, kept, python_json, table};
-
-/// A row as it was read, with its line; or what is wrong there.
-pub(super) type Row = (u64, Result<Parsed, ReadError>);
-
-#[derive(Debug)]
-pub(super) struct Parsed {
-    pub(super) value: Value,
-    /// Half surrogate pairs that were replaced.
-    pub(super) replaced: u64,
-}
+use super::{MAX_UNPACKED_BYTES, columns, document, table};
 
 /// Files that are named when they are given, since nobody would know from what is wrong in their first line.
 const OTHER_FORMATS: [(&[u8], &str); 8] = [
@@ -156,41 +147,10 @@ fn first_byte<R: BufRead>(source: &mut R) -> std::io::Result<Option<(u8, u64)>> 
     }
 }
 
-/// A row of JSON.
-pub(super) fn parsed(text: &[u8]) -> Result<Parsed, ReadError> {
-    if std::str::from_utf8(text).is_err() {
-        return Err(ReadError::NotUtf8);
-    }
-    let strict = match kept::parse(text) {
-        Ok(value) => return Ok(Parsed { value, replaced: 0 }),
-        Err(error) => error,
-    };
-    let (mended, replaced) = python_json::mend(text);
-    kept::parse(&mended).map(|value| Parsed { value, replaced }).map_err(|error| {
-        // The column is the one in the file, unless only what was mended in it came to another end.
-        let error = if strict.is_data() { error } else { strict };
-        let what = error.to_string();
-        // The place within the row; the row's own line is said already.
-        let what = what.split(" at line ").next().unwrap_or_default().to_owned();
-        if error.is_data() { ReadError::Value(what) } else { ReadError::NotJson { what, column: error.column() } }
-    })
-}
-
 /// A line of text, which is a prompt as it stands.
 fn plain(text: &[u8]) -> Result<Parsed, ReadError> {
     let text = std::str::from_utf8(text).map_err(|_| ReadError::NotUtf8)?;
     Ok(Parsed { value: Value::from(text), replaced: 0 })
-}
-
-/// An element of an array as a row.
-pub(super) fn from_element(element: Element, limit: usize) -> Row {
-    match element {
-        Ok((line, text)) => (line, parsed(&text)),
-        Err((line, ArrayError::TooLong)) => (line, Err(ReadError::TooLong { limit })),
-        Err((line, ArrayError::NotClosed)) => (line, Err(ReadError::ListNotClosed)),
-        Err((line, ArrayError::TextAfter)) => (line, Err(ReadError::TextAfterList)),
-        Err((line, ArrayError::Io(kind))) => (line, Err(ReadError::Io(kind))),
-    }
 }
 
 fn array_rows<R: BufRead>(source: R, line: u64, limit: usize, row: &mut dyn FnMut(Row) -> bool) {

@@ -6,11 +6,11 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
+use super::MAX_COLUMNS;
+use super::fields::is_known_field;
+use super::parsed::{Parsed, Row};
 use super::read_error::ReadError;
-use super::row;
-use super::rows::{Parsed, Row};
 
-pub(super) const MAX_COLUMNS: usize = 1_000;
 const MAX_HEADER_BYTES: usize = 1 << 20;
 
 /// Lets no more than a row's length pass until it is told that a row has ended: an open quote would read in the whole file.
@@ -106,7 +106,7 @@ pub(super) fn has_header(start: &[u8]) -> bool {
     let Ok(line) = std::str::from_utf8(line) else { return false };
     let names: Vec<_> = line.split(delimiter as char).map(|name| name.trim().trim_matches('"').to_ascii_lowercase()).collect();
     let is_name = |name: &String| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_- ".contains(c));
-    names.len() <= MAX_COLUMNS && names.iter().all(is_name) && names.iter().any(|name| row::is_known_field(name))
+    names.len() <= MAX_COLUMNS && names.iter().all(is_name) && names.iter().any(|name| is_known_field(name))
 }
 
 /// The names of the columns, in lower case.
@@ -116,7 +116,7 @@ fn header_of(record: &csv::ByteRecord) -> Result<Vec<String>, ReadError> {
     }
     let names = record.iter().map(|name| std::str::from_utf8(name).map(|name| name.trim().to_ascii_lowercase()));
     let names: Vec<String> = names.collect::<Result<_, _>>().map_err(|_| ReadError::NotUtf8)?;
-    if names.iter().any(|name| row::is_known_field(name)) {
+    if names.iter().any(|name| is_known_field(name)) {
         return Ok(names);
     }
     Err(ReadError::NoKnownColumn(names))
@@ -130,7 +130,7 @@ fn named(record: &csv::ByteRecord, names: &[String]) -> Result<Value, ReadError>
     let mut object = Map::new();
     for (name, field) in names.iter().zip(record) {
         let field = std::str::from_utf8(field).map_err(|_| ReadError::NotUtf8)?;
-        if row::is_known_field(name) {
+        if is_known_field(name) {
             object.insert(name.clone(), cell(field)?);
         }
     }

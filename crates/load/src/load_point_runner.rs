@@ -81,9 +81,16 @@ impl<'p> LoadPointRunner<'p> {
             let number = self.sidecar.points.len();
             let most = search.most_left();
             driver.progress().set_next(most + number as u32, Some(either_way(&search)));
-            driver.early_stop = self.plan.slo.clone().zip(point.requests()).map(|(slo, requests)| EarlyStop::new(slo, requests));
+            // what is confirmed is measured with all of its requests
+            let limits = self.plan.slo.clone().filter(|_| !search.is_confirming());
+            driver.early_stop = limits.zip(point.requests()).map(|(slo, requests)| EarlyStop::new(slo, requests));
             // those that follow close in on the answer: their loads are not known, and not far from this one
-            let rest = vec![point.clone(); most.saturating_sub(2) as usize];
+            let confirmations = search.confirmations_left();
+            let rest = match most - confirmations {
+                0 => confirmations.saturating_sub(1),
+                steps => steps.saturating_sub(2) + confirmations,
+            };
+            let rest = vec![point.clone(); rest as usize];
             let ending = self.point(driver, point, &rest, notes);
             driver.early_stop = None;
             if ending != Ending::Done {

@@ -26,7 +26,7 @@ use dyno_measure::address::AddressError;
 use dyno_measure::events::{LoadNews, Progress};
 use dyno_measure::plan::{Plan, PlannedLoad};
 use dyno_measure::records::Records;
-use dyno_measure::report::{Circumstances, TokenSource};
+use dyno_measure::report::{Circumstances, Note, TokenSource};
 use dyno_measure::sidecar::Sidecar;
 use dyno_measure::validity::SelfCheck;
 
@@ -103,7 +103,7 @@ pub(super) fn measure(
     };
     let told = tell.clone();
     let mut progress =
-        Progressing::new(plan.most_points(), Box::new(move |snapshot: Progress| told(LoadNews::Progress(snapshot))));
+        Progressing::new(plan.most_points(), Box::new(move |snapshot: Progress| told(LoadNews::Progress(Box::new(snapshot)))));
     let mut requests = Requests::new(plan, prompts);
     let asked_for_usage = requests.asks_for_usage();
     let mut driver = Driver::new(targets, limits, clock, records, &mut requests, &mut progress, file.as_mut())
@@ -119,13 +119,14 @@ pub(super) fn measure(
     let mut points = LoadPointRunner::new(plan, &tokens, tell, sidecar);
     let priority = Priority::raise();
     let ending = points.run(&mut driver, &mut notes);
+    let precedence = priority.precedence();
     drop(priority);
     let sidecar = points.into_sidecar();
     let metrics = scraper.map(Scraper::end).unwrap_or_default();
     notes.extend(metrics.notes);
 
     let client = driver.health.figures(&driver.records, driver.reads(), driver.clock.largest_jump);
-    notes.extend(busy_machine(&client));
+    notes.extend(busy_machine(&client, precedence));
     let mut circumstances = Circumstances {
         invalid: invalid_reasons(&client),
         client,
@@ -175,7 +176,7 @@ pub(super) fn measure(
     if counted && let Some(file) = file.take() {
         file.rewrite(&records).map_err(MeasureError::RecordFile)?;
     }
-    circumstances.notes = notes;
+    circumstances.notes = notes.into_iter().map(Note::from).collect();
     circumstances.engine_metrics = metrics.series;
     Ok(Measured { records, ending, circumstances, tokens })
 }

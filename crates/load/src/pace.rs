@@ -46,9 +46,9 @@ impl Pace {
         }
     }
 
-    /// Requests per second to be expected at a concurrency. Between two that are known, and beyond them, throughput grows as
-    /// a power of the concurrency, at most in proportion to it, and does not fall; with one known, requests take as long as
-    /// they did there.
+    /// Requests per second to be expected at a concurrency. Between two that are known, and beyond them, throughput changes as
+    /// a power of the concurrency: it grows at most in proportion to it, and beyond them it does not fall. With one known,
+    /// requests take as long as they did there.
     pub fn at(&self, concurrency: f64) -> Option<f64> {
         let [first, .., last] = self.known.as_slice() else {
             return self.known.first().map(|(known, per_s)| per_s * concurrency / known);
@@ -58,9 +58,9 @@ impl Pace {
         }
         let upper = self.known.iter().position(|(known, _)| *known >= concurrency).unwrap_or(self.known.len() - 1).max(1);
         let (low, high) = (self.known[upper - 1], self.known[upper]);
-        let growth = ((high.1 / low.1).ln() / (high.0 / low.0).ln()).clamp(0.0, 1.0);
-        let from = if concurrency > last.0 { high } else { low };
-        Some(from.1 * (concurrency / from.0).powf(growth))
+        let growth = ((high.1 / low.1).ln() / (high.0 / low.0).ln()).min(1.0);
+        let growth = if concurrency > last.0 { growth.max(0.0) } else { growth };
+        Some(high.1 * (concurrency / high.0).powf(growth))
     }
 }
 
@@ -95,6 +95,7 @@ mod tests {
         pace.learn(16.0, 6.0);
         assert_eq!(pace.at(32.0), Some(6.0), "what fell is not expected to fall further");
         assert_eq!(pace.at(16.0), Some(6.0), "the last word");
+        assert!(pace.at(12.0).is_some_and(|per_s| per_s > 6.0 && per_s < 8.0), "between two that are known it is between them");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use dyno_measure::plan::Plan;
-use dyno_measure::report::{Circumstances, Phase, Report, report};
+use dyno_measure::report::{Circumstances, Note, Phase, Report, report};
 
 use crate::records::read_folder_file;
 use crate::sidecar;
@@ -24,8 +24,8 @@ pub fn from_folder(folder: &Path, plan: &Plan) -> io::Result<Option<Report>> {
     if !records.rows.iter().any(|row| row.phase == Phase::Measured) {
         return Ok(None);
     }
-    let notes =
-        vec!["The load process ended before it wrote its report: these are the requests that had ended by then.".to_owned()];
+    let why = "The load process ended before it wrote its report: these are the requests that had ended by then.";
+    let notes = vec![Note::from(why.to_owned())];
     let sidecar = sidecar::read(&path).unwrap_or_default();
     Ok(Some(report(&records, plan, Circumstances { notes, sidecar, ended_early: true, ..Circumstances::default() })))
 }

@@ -36,7 +36,14 @@ impl Sweep {
             .enumerate()
             .filter_map(|(index, point)| Some(Swept { index, load: load(point)?, point: point.clone() }))
             .collect();
+        // The sort keeps the order in which equal loads were measured.
         points.sort_by(|a, b| a.load.total_cmp(&b.load));
+        if report.search.is_some() {
+            // a load that was put on again is that of the second time
+            points.reverse();
+            points.dedup_by(|later, first| later.load.total_cmp(&first.load).is_eq());
+            points.reverse();
+        }
         (points.len() > 1).then_some(Self { varied, points, chosen: report.valid.then_some(report.best) })
     }
 
@@ -129,6 +136,15 @@ mod tests {
         assert_eq!((sweep.varied, sweep.chosen), (LoadVariable::Concurrency, Some(0)));
         assert_eq!(Sweep::of(&report(json!([{ "rate": 8.0 }]))), None);
         assert_eq!(Sweep::of(&report(json!([{ "rate": 8.0 }, { "rate": 2.5 }]))).unwrap().varied, LoadVariable::Rate);
+    }
+
+    #[test]
+    fn a_load_that_a_search_confirmed_is_that_of_the_second_time() {
+        let mut report = report(json!([{ "concurrency": 2 }, { "concurrency": 3 }, { "concurrency": 2 }, { "concurrency": 3 }]));
+        let indices = |report: &Report| Sweep::of(report).unwrap().points.iter().map(|swept| swept.index).collect::<Vec<_>>();
+        assert_eq!(indices(&report), [0, 2, 1, 3], "a sweep has what it was asked for");
+        report.search = serde_json::from_value(json!({ "variable": "concurrency", "min": 1, "max": 4, "sentence": "" })).unwrap();
+        assert_eq!(indices(&report), [2, 3]);
     }
 
     #[test]

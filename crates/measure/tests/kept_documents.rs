@@ -1,7 +1,7 @@
 //! What an earlier version has written is read by today's code.
 
 use dyno_measure::plan::{Load, Plan};
-use dyno_measure::report::Report;
+use dyno_measure::report::{NoteKind, Report};
 
 #[test]
 fn a_plan_and_a_report_of_0_1_0_are_read() {
@@ -13,6 +13,10 @@ fn a_plan_and_a_report_of_0_1_0_are_read() {
     let report: Report = serde_json::from_str(include_str!("fixtures/0.1.0/report.json")).unwrap();
     assert_eq!((report.load_points.len(), report.best), (2, 1));
     assert_eq!((report.summary.total_input_tokens, report.summary.total_output_tokens), (Some(168), Some(210)));
+    let kinds: Vec<_> = report.notes[4..].iter().map(|note| (note.kind, note.load_point)).collect();
+    let (short, input) = (NoteKind::NoSteadyState, NoteKind::InputLength);
+    assert_eq!(kinds, [(short, Some(0)), (input, Some(0)), (short, Some(1)), (input, Some(1))]);
+    assert_eq!(report.notes[1].text, "Prompts share 25 % of their words as a prefix.");
     let kept: Plan = serde_json::from_value(report.provenance["plan"].clone()).unwrap();
     assert_eq!(kept, plan);
 }

@@ -5,7 +5,6 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use dyno_simulate::layout::layouts;
-use dyno_simulate::outcome::Limits;
 use dyno_simulate::{Engine, Lengths, Precision, Profiles, Scenario, Simulator, Workload, device, model};
 
 /// Milliseconds that the two may take on one core.
@@ -46,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         black_box(simulator.run(black_box(&workload)).ok());
     });
     let all = median(|| {
-        black_box(layouts(&scenario, 8, &workload, &Limits::default(), None, &profiles));
+        black_box(layouts(&scenario, 8, &workload, None, None, &profiles));
     });
     let mut out = std::io::stdout().lock();
     writeln!(out, "640 requests, concurrency 64, 1k/1k: {one:.2} ms (limit {SCENARIO_MS} ms)")?;

@@ -1,7 +1,7 @@
 //! Fits efficiency factors to measured runs: Gauss-Newton on the logarithms of few multipliers, held to where they start.
 
-use crate::profile::{Efficiency, Factor, Standing};
-use crate::scenario::{ErrorBar, Prediction, Scenario, Simulator};
+use crate::profile::{Efficiency, Factor};
+use crate::scenario::{Prediction, Scenario, Simulator};
 use crate::workload::Workload;
 use crate::{KvPrecision, SimulationError};
 
@@ -35,7 +35,7 @@ const FARTHEST: f64 = 1.5;
 pub const ITERATIONS: usize = 12;
 const DIFFERENCE: f64 = 0.02;
 
-/// What the portal fits to its own runs: five multipliers and the constant of the API.
+/// Five multipliers and the constant of the API: as much as a few runs on one node tell.
 pub fn own_runs() -> Vec<Multiplier> {
     let multiplier = |factors: &[Factor]| Multiplier { factors: factors.to_vec(), ridge: 0.12 };
     vec![
@@ -49,9 +49,8 @@ pub fn own_runs() -> Vec<Multiplier> {
 }
 
 fn simulated(observation: &Observation<'_>, efficiency: &Efficiency) -> Result<[Option<f64>; 4], SimulationError> {
-    let prediction = Prediction { standing: Standing::Prior, runs: 0, error_pct: ErrorBar { ttft: 0.0, tpot: 0.0, e2el: 0.0 } };
-    let simulator =
-        Simulator::with_factors(observation.scenario.clone(), *efficiency, observation.kv_precision, prediction, Vec::new())?;
+    let (scenario, kv_precision) = (observation.scenario.clone(), observation.kv_precision);
+    let simulator = Simulator::with_factors(scenario, *efficiency, kv_precision, Prediction::GENERIC, Vec::new())?;
     let outcome = simulator.run(observation.workload)?.outcome;
     let mean = |distribution: Option<crate::outcome::Distribution>| distribution.map(|distribution| distribution.mean);
     Ok([mean(outcome.ttft_ms), mean(outcome.tpot_ms), mean(outcome.e2el_ms), Some(outcome.output_throughput)])

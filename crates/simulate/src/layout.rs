@@ -1,8 +1,8 @@
 //! Layout advice: tensor-parallel degree and replicas for given devices, ranked, with why the others don't fit.
 
+use dyno_measure::load::Slo;
 use serde::Serialize;
 
-use crate::outcome::Limits;
 use crate::profile::Profiles;
 use crate::scenario::{Scenario, Simulation, SimulationError, Simulator};
 use crate::workload::Workload;
@@ -22,12 +22,12 @@ pub struct Layout {
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Estimate {
-    /// Whether the load stays within the limits.
-    pub meets_limits: bool,
+    /// Whether the load stays within the limits; absent without limits.
+    pub meets_limits: Option<bool>,
     /// Output tokens per second of all replicas.
     pub output_throughput: f64,
-    /// Requests within the limits per second.
-    pub goodput: f64,
+    /// Requests within the limits per second, where there are limits.
+    pub goodput: Option<f64>,
     /// Per million output tokens, where devices have a price.
     pub cost_per_million_tokens: Option<f64>,
     pub simulation: Simulation,
@@ -39,7 +39,7 @@ pub fn layouts(
     scenario: &Scenario<'_>,
     devices: u32,
     workload: &Workload,
-    limits: &Limits,
+    slo: Option<&Slo>,
     price_per_device_hour: Option<f64>,
     profiles: &Profiles,
 ) -> Vec<Layout> {
@@ -56,9 +56,9 @@ pub fn layouts(
                     let outcome = &simulation.outcome;
                     let throughput = outcome.output_throughput;
                     Estimate {
-                        meets_limits: outcome.meets(limits),
+                        meets_limits: slo.map(|slo| outcome.meets(slo)),
                         output_throughput: throughput,
-                        goodput: outcome.goodput(limits).0,
+                        goodput: slo.map(|slo| outcome.goodput(slo).0),
                         cost_per_million_tokens: price_per_device_hour
                             .filter(|_| throughput > 0.0)
                             .map(|price| price * f64::from(used) / (3600.0 * throughput) * 1e6),
@@ -75,7 +75,7 @@ pub fn layouts(
 
 fn rank(layout: &Layout) -> (bool, bool, f64) {
     match &layout.verdict {
-        Ok(estimate) => (true, estimate.meets_limits, estimate.output_throughput),
+        Ok(estimate) => (true, estimate.meets_limits != Some(false), estimate.output_throughput),
         Err(_) => (false, false, 0.0),
     }
 }

@@ -11,6 +11,7 @@ pub mod engine;
 pub mod layout;
 pub mod memory;
 pub mod model;
+mod names;
 pub mod outcome;
 pub mod planned;
 pub mod precision;

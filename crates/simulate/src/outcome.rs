@@ -1,12 +1,16 @@
 //! What a simulation says: distributions of the same metrics as a measured run, throughput, memory, and where the time went.
 
+use dyno_measure::limits::LimitedLatency;
+use dyno_measure::load::Slo;
+use dyno_measure::statistics::percentile::percentile;
 use serde::Serialize;
 
 use crate::engine::{GapRun, ReplicaRun, Sample};
 use crate::memory::MemoryFit;
 use crate::step::{Bound, StepTime};
 
-/// Percentiles by linear interpolation; milliseconds.
+/// Percentiles by linear interpolation; milliseconds. The report's distribution without bounds: a prediction's error is not that of
+/// few samples.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Distribution {
     pub n: u64,
@@ -19,42 +23,34 @@ pub struct Distribution {
     pub p90: f64,
     pub p95: f64,
     pub p99: f64,
+    pub p999: f64,
     pub max: f64,
 }
 
 impl Distribution {
     /// `None` without samples.
     pub fn of(mut values: Vec<f64>) -> Option<Self> {
-        values.sort_by(f64::total_cmp);
+        values.sort_unstable_by(f64::total_cmp);
         let (&min, &max) = (values.first()?, values.last()?);
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n;
-        let at = |share: f64| {
-            let place = share * (n - 1.0);
-            let (low, high) = (place.floor() as usize, place.ceil() as usize);
-            values[low] + (values[high] - values[low]) * (place - place.floor())
-        };
-        Some(Self {
-            n: values.len() as u64,
-            mean,
-            std: variance.sqrt(),
-            min,
-            p25: at(0.25),
-            p50: at(0.5),
-            p75: at(0.75),
-            p90: at(0.9),
-            p95: at(0.95),
-            p99: at(0.99),
-            max,
-        })
+        Some(Self::with_percentiles(values.len() as u64, mean, variance, (min, max), |percent| percentile(&values, percent)))
     }
 
     /// Of gaps in seconds. Each stretch counts at its mean, except for the least and the largest.
     fn of_gaps(mut gaps: Vec<GapRun>) -> Option<Self> {
         let middle = |gap: &GapRun| 500.0 * (gap.first + gap.last);
-        gaps.sort_by(|one, other| middle(one).total_cmp(&middle(other)));
-        let n: u64 = gaps.iter().map(|gap| gap.count).sum();
+        gaps.sort_unstable_by(|one, other| middle(one).total_cmp(&middle(other)));
+        let mut n = 0;
+        // How many gaps end with each stretch, and their length.
+        let ends: Vec<(u64, f64)> = gaps
+            .iter()
+            .map(|gap| {
+                n += gap.count;
+                (n, middle(gap))
+            })
+            .collect();
         if n == 0 {
             return None;
         }
@@ -64,50 +60,32 @@ impl Distribution {
             (middle(gap) - mean).powi(2) + half_width * half_width / 3.0
         };
         let variance = gaps.iter().map(|gap| square(gap) * gap.count as f64).sum::<f64>() / n as f64;
-        let at = |share: f64| {
-            let place = (share * (n - 1) as f64) as u64;
-            let mut passed = 0;
-            gaps.iter()
-                .find(|gap| {
-                    passed += gap.count;
-                    passed > place
-                })
-                .map_or(mean, middle)
+        let nth = |place: u64| ends.get(ends.partition_point(|&(end, _)| end <= place)).map_or(mean, |&(_, length)| length);
+        let interpolated = |percent: f64| {
+            let place = percent / 100.0 * (n - 1) as f64;
+            let (low, high) = (nth(place.floor() as u64), nth(place.ceil() as u64));
+            low + (high - low) * place.fract()
         };
-        Some(Self {
+        let least = gaps.iter().map(|gap| 1e3 * gap.first).fold(f64::INFINITY, f64::min);
+        let largest = gaps.iter().map(|gap| 1e3 * gap.last).fold(0.0, f64::max);
+        Some(Self::with_percentiles(n, mean, variance, (least, largest), interpolated))
+    }
+
+    fn with_percentiles(n: u64, mean: f64, variance: f64, (min, max): (f64, f64), at: impl Fn(f64) -> f64) -> Self {
+        Self {
             n,
             mean,
             std: variance.sqrt(),
-            min: gaps.iter().map(|gap| 1e3 * gap.first).fold(f64::INFINITY, f64::min),
-            p25: at(0.25),
-            p50: at(0.5),
-            p75: at(0.75),
-            p90: at(0.9),
-            p95: at(0.95),
-            p99: at(0.99),
-            max: gaps.iter().map(|gap| 1e3 * gap.last).fold(0.0, f64::max),
-        })
-    }
-}
-
-/// Limits of latency, at a percentile of all requests; `None`: no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
-pub struct Limits {
-    pub percentile: f64,
-    pub ttft_ms: Option<f64>,
-    pub tpot_ms: Option<f64>,
-    pub e2el_ms: Option<f64>,
-}
-
-impl Limits {
-    fn good(&self, sample: &Sample) -> bool {
-        let within = |value: Option<f64>, limit: Option<f64>| match (value, limit) {
-            (Some(value), Some(limit)) => 1e3 * value <= limit,
-            _ => true,
-        };
-        within(Some(sample.ttft()), self.ttft_ms)
-            && within(sample.tpot(), self.tpot_ms)
-            && within(Some(sample.latency()), self.e2el_ms)
+            min,
+            p25: at(25.0),
+            p50: at(50.0),
+            p75: at(75.0),
+            p90: at(90.0),
+            p95: at(95.0),
+            p99: at(99.0),
+            p999: at(99.9),
+            max,
+        }
     }
 }
 
@@ -198,25 +176,38 @@ impl Outcome {
     }
 
     /// Requests within all limits, per second, and as a share of all issued.
-    pub fn goodput(&self, limits: &Limits) -> (f64, f64) {
-        let good = self.samples.iter().filter(|sample| limits.good(sample)).count() as f64;
+    pub fn goodput(&self, slo: &Slo) -> (f64, f64) {
+        let limits = LimitedLatency::of(slo);
+        let good = |sample: &Sample| {
+            limits.iter().all(|&(latency, limit)| latency_ms(sample, latency).is_none_or(|value| value <= limit))
+        };
+        let good = self.samples.iter().filter(|sample| good(sample)).count() as f64;
         let issued = self.samples.len() as f64 + f64::from(self.dropped + self.too_long);
         (if self.duration_s > 0.0 { good / self.duration_s } else { 0.0 }, if issued > 0.0 { good / issued } else { 0.0 })
     }
 
-    /// Whether the percentile of each limited latency is within its limit; a request dropped or refused is over every limit.
-    pub fn meets(&self, limits: &Limits) -> bool {
+    /// Whether the percentile of each limited latency is within its limit; a request dropped or refused is over every limit. As
+    /// for a measured run, but for the number of samples that this needs.
+    pub fn meets(&self, slo: &Slo) -> bool {
         let lost = (self.dropped + self.too_long) as usize;
-        let within = |values: &mut dyn Iterator<Item = f64>, limit: Option<f64>| {
-            let Some(limit) = limit else { return true };
-            let mut values: Vec<f64> = values.map(|seconds| 1e3 * seconds).collect();
-            values.extend(std::iter::repeat_n(f64::INFINITY, lost));
-            values.sort_by(f64::total_cmp);
-            let place = limits.percentile / 100.0 * values.len().saturating_sub(1) as f64;
-            values.get(place.ceil() as usize).is_some_and(|&value| value <= limit)
-        };
-        within(&mut self.samples.iter().map(Sample::ttft), limits.ttft_ms)
-            && within(&mut self.samples.iter().filter_map(Sample::tpot), limits.tpot_ms)
-            && within(&mut self.samples.iter().map(Sample::latency), limits.e2el_ms)
+        LimitedLatency::of(slo).into_iter().all(|(latency, limit)| {
+            let mut values: Vec<f64> = self.samples.iter().filter_map(|sample| latency_ms(sample, latency)).collect();
+            values.sort_unstable_by(f64::total_cmp);
+            values.resize(values.len() + lost, LOST_MS);
+            // Without a sample there is nothing over the limit: requests of one output token have no TPOT.
+            values.is_empty() || percentile(&values, slo.percentile) <= limit
+        })
     }
+}
+
+/// What a request counts as that was dropped or refused.
+const LOST_MS: f64 = 1e300;
+
+fn latency_ms(sample: &Sample, latency: LimitedLatency) -> Option<f64> {
+    let seconds = match latency {
+        LimitedLatency::TtftMs => Some(sample.ttft()),
+        LimitedLatency::TpotMs => sample.tpot(),
+        LimitedLatency::E2elMs => Some(sample.latency()),
+    };
+    seconds.map(|seconds| 1e3 * seconds)
 }

@@ -3,7 +3,7 @@
 use dyno_measure::arrivals::Arrivals;
 use dyno_measure::plan::{self, Plan, PlannedLengths, length_key};
 
-use crate::scenario::{Simulation, SimulationError, Simulator};
+use crate::scenario::{Note, Simulation, SimulationError, Simulator};
 use crate::workload::{Load, Request, Workload};
 
 /// A load point that ends by time is simulated with so many requests at most.
@@ -22,25 +22,33 @@ pub enum PlanError {
 }
 
 /// Simulates the measured phase of one load point of made-up requests. The load generator awaits its warm-up before that, so
-/// that it leaves nothing behind in an engine without prefix cache.
+/// that it leaves nothing behind in an engine without prefix cache. Prompts are numbered through all load points; how many one sends
+/// that ends by time is not known, so that lengths after it are drawn alike but are not the same, and a note says so.
 pub fn simulate_plan(simulator: &Simulator<'_>, plan: &Plan, load_point: u32) -> Result<Simulation, PlanError> {
     let point = plan.load_points.get(load_point as usize).ok_or(PlanError::NoLoadPoint(load_point))?;
-    if let Some(count) = point.requests() {
-        return Ok(simulator.run(&workload(plan, load_point, count as usize)?)?);
+    let mut simulation = match point.requests() {
+        Some(count) => simulator.run(&workload(plan, load_point, count as usize)?)?,
+        None => simulate_until_end(simulator, plan, load_point)?,
+    };
+    let drawn = matches!(&plan.workload, plan::Workload::Synthetic { input_lengths, output_lengths, .. }
+        if input_lengths.is_some() || output_lengths.is_some());
+    if drawn && plan.load_points[..load_point as usize].iter().any(|earlier| earlier.requests().is_none()) {
+        simulation.notes.push(Note::OtherLengths);
     }
-    // How many are sent by the end is not known before.
+    Ok(simulation)
+}
+
+/// How many requests are sent by the end of a load point is not known before.
+fn simulate_until_end(simulator: &Simulator<'_>, plan: &Plan, load_point: u32) -> Result<Simulation, PlanError> {
     let mut count = 1024;
-    loop {
-        let workload = workload(plan, load_point, count)?;
-        let simulation = simulator.run(&workload)?;
+    while count <= MOST_REQUESTS {
+        let simulation = simulator.run(&workload(plan, load_point, count)?)?;
         if !simulation.outcome.ran_out {
             return Ok(simulation);
         }
         count *= 4;
-        if count > MOST_REQUESTS {
-            return Err(PlanError::TooManyRequests);
-        }
     }
+    Err(PlanError::TooManyRequests)
 }
 
 fn workload(plan: &Plan, load_point: u32, count: usize) -> Result<Workload, PlanError> {

@@ -1,5 +1,7 @@
 //! One question: this model, on these devices, served so, under this load.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::device::Device;
@@ -8,7 +10,7 @@ use crate::memory::MemoryFit;
 use crate::model::ModelDescriptor;
 use crate::outcome::Outcome;
 use crate::precision::{KvPrecision, Precision};
-use crate::profile::{Efficiency, Match, Profile, ProfileQuery, Profiles, Standing};
+use crate::profile::{Efficiency, ErrorBar, ErrorBasis, Match, Profile, ProfileQuery, Profiles, Standing};
 use crate::step::StepModel;
 use crate::workload::{Load, Workload};
 
@@ -31,19 +33,33 @@ pub struct Scenario<'a> {
     pub kv_tokens: Option<u64>,
 }
 
-/// Expected error of the figures, as a share in per cent that nine of ten are within.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct ErrorBar {
-    pub ttft: f64,
-    pub tpot: f64,
-    pub e2el: f64,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Prediction {
     pub standing: Standing,
+    /// Measured runs behind the factors; 0: generic factors.
     pub runs: u32,
     pub error_pct: ErrorBar,
+    pub error_basis: ErrorBasis,
+}
+
+impl Prediction {
+    /// Of generic factors, whose errors nobody measured.
+    pub const GENERIC: Self = Self {
+        standing: Standing::Prior,
+        runs: 0,
+        error_pct: ErrorBar { ttft: Some(80.0), tpot: Some(50.0), e2el: Some(50.0) },
+        error_basis: ErrorBasis::Assumed,
+    };
+}
+
+impl fmt::Display for Prediction {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.standing, self.runs) {
+            (_, 0) => formatter.write_str("generic factors, not fitted"),
+            (Standing::Prior, runs) => write!(formatter, "prior, fitted on {runs} measurements"),
+            (Standing::Calibrated, runs) => write!(formatter, "calibrated by {runs} runs"),
+        }
+    }
 }
 
 /// What one should know about a simulation's figures.
@@ -58,6 +74,8 @@ pub enum Note {
     TooLong { requests: u32, kv_tokens: u64 },
     #[error("the KV cache was full: sequences were preempted {times} times")]
     Preempted { times: u64 },
+    #[error("an earlier load point ends by time: requests' lengths are drawn alike, but are not those of the measured run")]
+    OtherLengths,
     #[error("latent attention was never measured by itself: its time is a plain roofline")]
     UnmeasuredAttention,
 }
@@ -105,10 +123,10 @@ impl<'a> Simulator<'a> {
                 notes.push(Note::BorrowedFactors { asked: asked(&scenario), used: used(profile) });
             }
             let kv = if matched.device && matched.engine { profile.kv_precision } else { KvPrecision::Bits16 };
-            (profile.efficiency, kv, prediction(Some((profile, matched))))
+            (profile.efficiency, kv, prediction(profile, matched))
         } else {
             notes.push(Note::GenericFactors);
-            (Efficiency::generic(scenario.device.generation), KvPrecision::Bits16, prediction(None))
+            (Efficiency::generic(scenario.device.generation), KvPrecision::Bits16, Prediction::GENERIC)
         };
         let kv_precision = scenario.kv_precision.unwrap_or(kv_precision);
         Self::with_factors(scenario, efficiency, kv_precision, prediction, notes)
@@ -191,7 +209,7 @@ impl<'a> Simulator<'a> {
             .map(|(replica, share)| {
                 let mut run = simulate_replica(share, &self.steps, &self.settings, &self.efficiency, kv_tokens, stretches);
                 for sample in &mut run.samples {
-                    sample.request = sample.request * self.scenario.replicas + replica as u32;
+                    sample.request = sample.request * shares.len() as u32 + replica as u32;
                 }
                 run
             })
@@ -216,17 +234,19 @@ pub struct Simulation {
     pub notes: Vec<Note>,
 }
 
-/// Requests are dealt one by one, users and caps as evenly as they divide.
+/// Requests are dealt one by one, users and caps as evenly as they divide. Replicas that outnumber what may be in flight stay idle.
 fn split(workload: &Workload, replicas: usize) -> Vec<Workload> {
-    let share = |amount: u32, replica: usize| {
-        let (amount, replica) = (amount as usize, replica);
-        ((amount + replicas - 1 - replica) / replicas) as u32
+    let in_flight = match workload.load {
+        Load::Closed { concurrency, .. } => Some(concurrency),
+        Load::Open { max_in_flight } => max_in_flight,
     };
+    let replicas = in_flight.map_or(replicas, |most| replicas.min((most as usize).max(1)));
+    let share = |amount: u32, replica: usize| ((amount as usize + replicas - 1 - replica) / replicas) as u32;
     (0..replicas)
         .map(|replica| Workload {
             requests: workload.requests.iter().skip(replica).step_by(replicas).copied().collect(),
             load: match workload.load {
-                Load::Closed { concurrency, ramp } => Load::Closed { concurrency: share(concurrency, replica).max(1), ramp },
+                Load::Closed { concurrency, ramp } => Load::Closed { concurrency: share(concurrency, replica), ramp },
                 Load::Open { max_in_flight } => Load::Open { max_in_flight: max_in_flight.map(|cap| share(cap, replica)) },
             },
             warmup: share(workload.warmup as u32, replica) as usize,
@@ -253,20 +273,17 @@ fn describe(device: &str, engine: Engine, version: Option<EngineVersion>, precis
     format!("{kind} in {precision} on {device} with {engine}{version}")
 }
 
-/// Errors grow with what was borrowed; the steps are those found by leaving out whole devices and models.
-fn prediction(profile: Option<(&Profile, Match)>) -> Prediction {
-    let Some((profile, matched)) = profile else {
-        return Prediction { standing: Standing::Prior, runs: 0, error_pct: ErrorBar { ttft: 80.0, tpot: 50.0, e2el: 50.0 } };
-    };
-    let least = if matched.exact() {
-        profile.error_pct.1
-    } else if matched.device && matched.engine && matched.mixture {
-        30.0
-    } else {
-        45.0
-    };
-    let e2el = least.max(profile.error_pct.1);
+/// Of factors for what they were fitted on, the errors that were measured. Others are assumed: they grow with what was borrowed.
+fn prediction(profile: &Profile, matched: Match) -> Prediction {
     // What is calibrated on one thing is a prior for another.
     let standing = if matched.exact() { profile.standing } else { Standing::Prior };
-    Prediction { standing, runs: profile.runs, error_pct: ErrorBar { ttft: 2.0 * e2el, tpot: e2el, e2el } }
+    if matched.exact() && profile.error_pct.is_known() {
+        let (error_pct, error_basis) = (profile.error_pct, ErrorBasis::Measured);
+        return Prediction { standing, runs: profile.runs, error_pct, error_basis };
+    }
+    let least = if matched.exact() || (matched.device && matched.engine && matched.mixture) { 30.0_f64 } else { 45.0 };
+    let at_least = |least: f64, known: Option<f64>| Some(known.map_or(least, |known| known.max(least)));
+    let ErrorBar { ttft, tpot, e2el } = profile.error_pct;
+    let error_pct = ErrorBar { ttft: at_least(2.0 * least, ttft), tpot: at_least(least, tpot), e2el: at_least(least, e2el) };
+    Prediction { standing, runs: profile.runs, error_pct, error_basis: ErrorBasis::Assumed }
 }

@@ -6,6 +6,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+/// What a closed loop sends for each user where the number of requests is not known.
+pub const REQUESTS_PER_USER: u32 = 10;
+
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// Seconds from the beginning; of no meaning in a closed loop.

@@ -36,7 +36,8 @@ pub async fn sign_in(app: &AppState, name: &str, password: &Secret, peer: IpAddr
     tokio::time::sleep(throttle::begin(&app.sign_in_attempts, name, peer, Instant::now())?).await;
     let found = app.store.user_for_sign_in(name).await?;
     let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
-    let matches = password.expose().chars().count() <= MOST_PASSWORD && verify_password(password, hash).await?;
+    let matches =
+        password.expose().chars().count() <= MOST_PASSWORD && verify_password(&app.password_hashing, password, hash).await?;
     let Some(user) = user.filter(|_| matches) else {
         tracing::info!(peer = %peer, "sign-in failed");
         // The same words whether the name or the password is wrong.
@@ -72,7 +73,7 @@ pub async fn accept_link(app: &AppState, token: &str, name: Option<&str>, passwo
     if !errors.is_empty() {
         return Err(Problem::invalid(errors));
     }
-    let hash = hash_password(password).await?;
+    let hash = hash_password(&app.password_hashing, password).await?;
     let user = app.store.use_link(&digest(token), name, &hash, Timestamp::now()).await.map_err(|error| match error {
         StoreError::NotFound(_) => dead("This link was used already. Sign in with the password that was set."),
         other => other.into(),
@@ -111,13 +112,14 @@ pub async fn change_password(
         return Err(Problem::conflict("You have no password yet. Set one with a one-time link."));
     };
     tokio::time::sleep(throttle::begin(&app.sign_in_attempts, &actor.name, peer, Instant::now())?).await;
-    let matches = current.expose().chars().count() <= MOST_PASSWORD && verify_password(current, Some(was.clone())).await?;
+    let matches = current.expose().chars().count() <= MOST_PASSWORD
+        && verify_password(&app.password_hashing, current, Some(was.clone())).await?;
     if !matches {
         tracing::info!(peer = %peer, "a password change was refused");
         return Err(Problem::field("current_password", "This is not your current password."));
     }
     throttle::succeeded(&app.sign_in_attempts, &actor.name, peer);
-    let hash = hash_password(new).await?;
+    let hash = hash_password(&app.password_hashing, new).await?;
     Ok(app.store.change_password(actor.id, &was, &hash, session, Timestamp::now()).await?)
 }
 

@@ -9,10 +9,11 @@ use super::workflows::stored;
 use crate::domain::benchmark::Benchmark;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
-use crate::domain::run::{Run, RunKind};
+use crate::domain::run::Run;
 use crate::domain::user::Actor;
 use crate::domain::workflow::{WorkflowAnswer, freeze, needs_to_run, thaw};
 use crate::state::AppState;
+use dyno_measure::run::RunKind;
 
 /// A page of the benchmarks that the actor may see.
 pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Page<Benchmark>, Problem> {

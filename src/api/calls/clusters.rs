@@ -12,9 +12,9 @@ use crate::cluster::{ClusterError, devices_in_words};
 use crate::domain::inventory::{Cluster, ClusterKind, ClusterRow, Node, NodeMetrics};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem};
-use crate::domain::run::RunStatus;
 use crate::domain::user::Actor;
 use crate::state::AppState;
+use dyno_measure::run::RunStatus;
 
 /// How long a cluster may take to answer; a person waits.
 const LIVE_LIMIT: Duration = Duration::from_secs(10);

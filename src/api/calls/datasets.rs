@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::listing::{Listed, checked_name, page_of};
 use super::{now, portal_itself};
-use crate::domain::inventory::{Dataset, DatasetRow, LeftOut, TraceRow};
+use crate::domain::dataset::Dataset;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::user::Actor;
@@ -19,6 +19,7 @@ use crate::state::AppState;
 use dyno_datasets::{
     BUILTIN_NAME, ImportError, Imported, MAX_FILE_BYTES, MAX_ROWS, builtin, import, path_of, read_rows, read_trace,
 };
+use dyno_measure::dataset::{DatasetRow, LeftOut, TraceRow};
 
 /// Longest text of a form beside its file, bytes.
 const MAX_TEXT_BYTES: usize = 16 << 10;

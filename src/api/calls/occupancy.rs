@@ -4,9 +4,9 @@ use uuid::Uuid;
 
 use crate::domain::occupancy::{NamedRun, NodeRun};
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::run::RunStatus;
 use crate::domain::user::Actor;
 use crate::state::AppState;
+use dyno_measure::run::RunStatus;
 
 /// The runs that have nodes of a cluster for themselves at present.
 pub async fn of_cluster(app: &AppState, actor: &Actor, cluster: Uuid) -> Result<Vec<NodeRun>, Problem> {

@@ -7,12 +7,13 @@ use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::list::{HistoryChoices, ListQuery, Page};
 use crate::domain::live::{Line, LiveRun, RunFigures};
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::repeat::Repeat;
-use crate::domain::report::{Report, RequestRecord};
-use crate::domain::run::{Run, RunKind, RunRow, StageId};
+use crate::domain::run::{Run, RunRow, StageId};
 use crate::domain::user::Actor;
 use crate::state::AppState;
 use dyno_measure::plan::Plan;
+use dyno_measure::repeat::Repeat;
+use dyno_measure::report::{Report, RequestRecord};
+use dyno_measure::run::RunKind;
 
 /// A page of the runs that the actor may see.
 pub async fn list(app: &AppState, actor: &Actor, query: ListQuery) -> Result<Page<RunRow>, Problem> {

@@ -6,11 +6,12 @@ use uuid::Uuid;
 use crate::cluster::devices_in_words;
 use crate::domain::benchmark::{Benchmark, BenchmarkSpec, NodeChoice};
 use crate::domain::inventory::{DeviceType, Node};
-use crate::domain::run::{Run, RunKind, RunStatus, Stage, StageId};
+use crate::domain::run::{Run, Stage, StageId};
 use crate::domain::user::Actor;
 use crate::domain::workflow::sentence::load_words;
 use crate::domain::workflow::{ClusterFacts, Facts};
 use crate::store::NewRun;
+use dyno_measure::run::{RunKind, RunStatus};
 
 /// A queued run with its stages, and what the history shows beside it.
 pub fn new_run(benchmark: &Benchmark, kind: RunKind, owner: Uuid, actor: &Actor, facts: &Facts, now: Timestamp) -> NewRun {

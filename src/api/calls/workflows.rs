@@ -9,12 +9,13 @@ use super::start::new_run;
 use crate::domain::benchmark::{Benchmark, BenchmarkSpec};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::run::{Run, RunKind};
+use crate::domain::run::Run;
 use crate::domain::user::Actor;
 use crate::domain::workflow::body::Call;
 use crate::domain::workflow::{Body, Draft, Facts, Stamp, WorkflowAnswer, WorkflowRow, advance, needs};
 use crate::state::AppState;
 use crate::store::{StoreError, StoredWorkflow};
+use dyno_measure::run::RunKind;
 
 /// How often a save is tried when others save the same draft between look and save.
 const TRIES: usize = 10;

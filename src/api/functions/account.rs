@@ -4,12 +4,9 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::CallError;
-#[cfg(feature = "ssr")]
 use super::{forms, local_path, query_escape};
-#[cfg(feature = "ssr")]
 use crate::credentials::Secret;
 use crate::domain::form::Flash;
-#[cfg(feature = "ssr")]
 use crate::domain::problem::Problem;
 use crate::domain::user::LinkInfo;
 
@@ -64,7 +61,6 @@ pub async fn sign_in(
     Ok(())
 }
 
-#[cfg(feature = "ssr")]
 async fn begin(name: &str, password: String, next: &str) -> Result<(), Problem> {
     let (app, peer) = crate::auth::visitor()?;
     let session = crate::api::calls::account::sign_in(&app, name, &Secret::new(password), peer).await?;
@@ -108,7 +104,6 @@ pub async fn accept_link(
     Ok(())
 }
 
-#[cfg(feature = "ssr")]
 async fn accept(token: &str, name: &str, password: String) -> Result<(), Problem> {
     let (app, _) = crate::auth::visitor()?;
     let session = crate::api::calls::account::accept_link(&app, token, Some(name), &Secret::new(password)).await?;

@@ -3,7 +3,6 @@
 use leptos::prelude::*;
 
 use super::CallError;
-#[cfg(feature = "ssr")]
 use super::idempotency::{BUTTON_KEPT, FormKey};
 
 /// Starts another run of a benchmark and goes to its page; refused, it goes back to `here`.
@@ -54,12 +53,10 @@ pub async fn copy_to_draft(
     super::forms::answer(copied.await, or_history(&here), Vec::new()).await
 }
 
-#[cfg(feature = "ssr")]
 fn or_history(here: &str) -> &str {
     if here.is_empty() { "/" } else { here }
 }
 
-#[cfg(feature = "ssr")]
 fn known(id: &str) -> Result<uuid::Uuid, crate::domain::problem::Problem> {
     id.parse().map_err(|_| crate::domain::problem::Problem::not_found("benchmark"))
 }

@@ -6,20 +6,17 @@ use server_fn::codec::{MultipartData, MultipartFormData};
 
 use super::CallError;
 use super::lists::Owned;
+use crate::domain::dataset::Dataset;
 use crate::domain::form::Flash;
-use crate::domain::inventory::{Dataset, DatasetRow, TraceRow};
 use crate::domain::list::{ListQuery, Page};
+use dyno_measure::dataset::{DatasetRow, TraceRow};
 
-#[cfg(feature = "ssr")]
 use super::{forms, idempotency, lists};
-#[cfg(feature = "ssr")]
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 
 /// Rows that a dataset's page shows.
-#[cfg(feature = "ssr")]
 const FIRST_ROWS: usize = 5;
 /// Characters of a text that are shown; a row may have millions.
-#[cfg(feature = "ssr")]
 const SHOWN_CHARS: usize = 1500;
 
 /// The list of datasets.
@@ -99,14 +96,12 @@ pub async fn delete_dataset(#[server(default)] id: String) -> Result<(), CallErr
     lists::done(deleted.await, "/datasets", Vec::new()).await
 }
 
-#[cfg(feature = "ssr")]
 fn owned(owners: &lists::Owners, dataset: Dataset) -> Owned<Dataset> {
     let (owner, builtin) = (dataset.owner, dataset.builtin);
     let owned = owners.of(dataset, owner);
     Owned { removable: owned.removable && !builtin, ..owned }
 }
 
-#[cfg(feature = "ssr")]
 fn cut(text: &mut String) {
     if let Some((end, _)) = text.char_indices().nth(SHOWN_CHARS) {
         text.truncate(end);
@@ -114,7 +109,6 @@ fn cut(text: &mut String) {
     }
 }
 
-#[cfg(feature = "ssr")]
 async fn receive(data: MultipartData, name: &mut String) -> Result<(String, String), Problem> {
     use crate::api::calls::datasets;
     let (app, actor) = crate::auth::context()?;
@@ -165,7 +159,6 @@ async fn receive(data: MultipartData, name: &mut String) -> Result<(String, Stri
     .await
 }
 
-#[cfg(feature = "ssr")]
 fn broken() -> Problem {
     Problem::new(ProblemKind::BadRequest, "The upload ended before it was complete. Send the file again.")
 }

@@ -15,10 +15,8 @@ pub async fn load_flash(#[server(default)] id: String) -> Result<Option<Flash>, 
     Ok(kept(&id).await)
 }
 
-#[cfg(feature = "ssr")]
 pub use on_server::*;
 
-#[cfg(feature = "ssr")]
 mod on_server {
     use axum::http::{HeaderValue, header, request::Parts};
     use base64::Engine as _;

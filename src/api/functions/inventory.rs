@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::inventory::{Cluster, ClusterRow, Credential, Dataset, EngineAvailability, Model, Node};
+use crate::domain::dataset::Dataset;
+use crate::domain::inventory::{Cluster, ClusterRow, Credential, EngineAvailability, Model, Node};
 
 /// What a draft's ids stand for; absent where nothing is chosen, or where it is gone.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -70,18 +71,17 @@ pub struct MemoryFit {
     pub sentence: String,
 }
 
-#[cfg(feature = "ssr")]
 pub use on_server::{choices, chosen};
 
-#[cfg(feature = "ssr")]
 mod on_server {
     use uuid::Uuid;
 
     use super::{Choices, Chosen, MemoryFit, Outlook};
     use crate::api::calls;
-    use crate::domain::benchmark::{EvalWith, NodeChoice};
+    use crate::domain::benchmark::NodeChoice;
+    use crate::domain::dataset::Dataset;
     use crate::domain::form::Flash;
-    use crate::domain::inventory::{Dataset, Node};
+    use crate::domain::inventory::Node;
     use crate::domain::list::ListQuery;
     use crate::domain::problem::{Problem, ProblemKind};
     use crate::domain::user::Actor;
@@ -91,6 +91,7 @@ mod on_server {
     use crate::engine::recipe;
     use crate::run::demand::demand;
     use crate::state::AppState;
+    use dyno_measure::load::EvalWith;
 
     /// Rows of a list of choices: more are found by searching.
     const MOST_CHOICES: u32 = 200;
@@ -205,7 +206,7 @@ mod on_server {
                     let is_chosen = |node: &&Node| steps.nodes.iter().any(|chosen| chosen.hostname == node.hostname);
                     let unready = nodes.iter().filter(is_chosen).filter(|node| !node.is_ready());
                     outlook.obstacles.extend(unready.map(|node| format!("{} is {}.", node.hostname, node.status)));
-                    outlook.memory = fit(app, steps, chosen, &nodes).await?;
+                    outlook.memory = fit(app, steps, chosen, &nodes).await;
                 }
                 Choices::Nodes { problem: Some(problem), .. } => outlook.obstacles.push(problem),
                 _ => {}
@@ -223,13 +224,13 @@ mod on_server {
     }
 
     /// Whether the model fits the chosen nodes: what the run will be asked, too.
-    async fn fit(app: &AppState, steps: &WorkflowSteps, chosen: &Chosen, nodes: &[Node]) -> Result<Vec<MemoryFit>, Problem> {
-        let Some(model) = chosen.model.as_ref().filter(|model| !model.is_cloud()) else { return Ok(Vec::new()) };
-        let Some(engine) = steps.serving.engine.or_else(|| default_engine(model)) else { return Ok(Vec::new()) };
+    async fn fit(app: &AppState, steps: &WorkflowSteps, chosen: &Chosen, nodes: &[Node]) -> Vec<MemoryFit> {
+        let Some(model) = chosen.model.as_ref().filter(|model| !model.is_cloud()) else { return Vec::new() };
+        let Some(engine) = steps.serving.engine.or_else(|| default_engine(model)) else { return Vec::new() };
         let refused = |sentence: String| vec![MemoryFit { fits: false, sentence }];
-        let demand = match demand(&app.config.data_dir, &steps.load, &chosen.datasets).await {
+        let demand = match demand(app, &steps.load, &chosen.datasets).await {
             Ok(demand) => demand,
-            Err(error) => return Ok(refused(error.to_string())),
+            Err(error) => return refused(error.to_string()),
         };
         let choices: Vec<NodeChoice> = steps.nodes.iter().map(ChosenNode::choice).collect();
         let input = FitInput {
@@ -242,12 +243,12 @@ mod on_server {
         };
         let layout = match layout(input) {
             Ok(layout) => layout,
-            Err(error) => return Ok(refused(error.to_string())),
+            Err(error) => return refused(error.to_string()),
         };
         let of_node = |memory: &NodeMemory| match memory.shortfall() {
             Some(shortfall) => MemoryFit { fits: false, sentence: shortfall.to_string() },
             None => MemoryFit { fits: true, sentence: memory.sentence() },
         };
-        Ok(layout.memory.iter().map(of_node).collect())
+        layout.memory.iter().map(of_node).collect()
     }
 }

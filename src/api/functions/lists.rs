@@ -12,10 +12,8 @@ pub struct Owned<T> {
     pub removable: bool,
 }
 
-#[cfg(feature = "ssr")]
 pub use on_server::{Owners, done, id_of};
 
-#[cfg(feature = "ssr")]
 mod on_server {
     use std::collections::HashMap;
 

@@ -11,7 +11,6 @@ pub mod credentials;
 pub mod datasets;
 pub mod drafts;
 pub mod forms;
-#[cfg(feature = "ssr")]
 mod idempotency;
 pub mod inventory;
 pub mod lists;
@@ -62,7 +61,6 @@ impl Encodes<CallError> for ProblemEncoding {
 }
 
 /// Gives the answers of refused functions the status of their problem; the framework answers each with 500.
-#[cfg(feature = "ssr")]
 pub async fn with_status(request: axum::extract::Request, next: axum::middleware::Next) -> axum::response::Response {
     use axum::body::{Body, to_bytes};
     use axum::http::StatusCode;

@@ -9,9 +9,7 @@ use crate::domain::form::Flash;
 use crate::domain::inventory::{EngineAvailability, Model};
 use crate::domain::list::{ListQuery, Page};
 
-#[cfg(feature = "ssr")]
 use super::{forms, idempotency, lists};
-#[cfg(feature = "ssr")]
 use crate::domain::problem::Problem;
 
 /// The list of models, and the engines that serve them.

@@ -7,11 +7,8 @@ use super::CallError;
 use crate::domain::form::Flash;
 use crate::domain::user::{ApiToken, OneTimeSecret, User};
 
-#[cfg(feature = "ssr")]
 use super::idempotency::{self, BUTTON_KEPT, FIELDS_KEPT, FormKey};
-#[cfg(feature = "ssr")]
 use super::{forms, lists};
-#[cfg(feature = "ssr")]
 use crate::domain::problem::Problem;
 
 /// What the settings show.
@@ -194,7 +191,6 @@ pub async fn change_password(
 
 /// Makes a secret, once for each form, and leads to the page that shows it: every click has a page of its own, for whichever
 /// answer the browser follows.
-#[cfg(feature = "ssr")]
 async fn shown_next<F>(
     app: &crate::state::AppState,
     reader: uuid::Uuid,
@@ -215,7 +211,6 @@ where
 }
 
 /// The page has two forms with a name: each calls the field by a name of its own.
-#[cfg(feature = "ssr")]
 fn renamed(mut problem: Problem, field: &str) -> Problem {
     for error in problem.errors.iter_mut().filter(|error| error.field == "name") {
         field.clone_into(&mut error.field);

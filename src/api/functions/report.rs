@@ -9,14 +9,13 @@ use crate::domain::benchmark::Benchmark;
 use crate::domain::form::Flash;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::live::LiveRun;
-use crate::domain::repeat::Repeat;
-use crate::domain::report::{Report, RequestRecord};
+use dyno_measure::repeat::Repeat;
+use dyno_measure::report::{Report, RequestRecord};
 
 /// Rows of the table of requests.
 pub const REQUEST_ROWS: u32 = 25;
 
 /// Lines of each stage's log that a report shows.
-#[cfg(feature = "ssr")]
 const REPORT_LOG_LINES: u32 = 200;
 
 /// What a report's page shows, the requests aside.

@@ -70,7 +70,6 @@ pub async fn load_history(query: ListQuery, flash: String) -> Result<History, Ca
 }
 
 /// The rows with their times as the reader's clock has them.
-#[cfg(feature = "ssr")]
 fn in_readers_zone(page: Page<RunRow>) -> Page<HistoryRow> {
     let zone = super::forms::readers_zone();
     let row = |run: RunRow| HistoryRow { started: run.started_at.map(|at| zone.short(at)), run };
@@ -111,11 +110,9 @@ pub async fn delete_run(#[server(default)] id: String, #[server(default)] next: 
 }
 
 /// Snapshots of the load that a live page begins with: about two for each point of its charts.
-#[cfg(feature = "ssr")]
 pub(crate) const SNAPSHOTS: u32 = 1200;
 
 /// An id from a form.
-#[cfg(feature = "ssr")]
 pub(super) fn known(id: &str) -> Result<Uuid, crate::domain::problem::Problem> {
     id.parse().map_err(|_| crate::domain::problem::Problem::not_found("run"))
 }

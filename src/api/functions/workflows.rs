@@ -1,10 +1,9 @@
 //! The wizard: what its pages show, and what their forms save. Every save goes through the one call that scripts use, with
 //! the revision that the page was drawn from.
 
-#[cfg(feature = "ssr")]
 mod pass_over;
-#[cfg(feature = "ssr")]
 mod save;
+mod step_call;
 
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -15,17 +14,11 @@ use crate::domain::form::Flash;
 use crate::domain::workflow::WorkflowAnswer;
 use crate::domain::workflow::load_form::LoadForm;
 
-#[cfg(feature = "ssr")]
 use super::forms;
-#[cfg(feature = "ssr")]
 use crate::domain::workflow::Page;
-#[cfg(feature = "ssr")]
 use crate::domain::workflow::load_form::optional;
-#[cfg(feature = "ssr")]
 use crate::domain::workflow::step_form::{FormRules, details_body, load_body, serving_body, text};
-#[cfg(feature = "ssr")]
 use save::Save;
-#[cfg(feature = "ssr")]
 use serde_json::{Value, json};
 
 /// Everything that a page of the wizard shows.

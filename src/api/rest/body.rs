@@ -5,13 +5,14 @@
 use std::borrow::Cow;
 
 use dyno_measure::load::options::Kind;
-use dyno_measure::load::{LoadOption, LoadSpec, OPTIONS};
+use dyno_measure::load::{EvalWith, LoadOption, LoadSpec, OPTIONS};
 use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
 use utoipa::openapi::{Deprecated, RefOr};
 use utoipa::{Number, PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use crate::domain::benchmark::{EngineKind, EvalWith, Tag};
+use crate::domain::benchmark::Tag;
+use crate::domain::engine::EngineKind;
 use crate::domain::workflow::ChosenNode;
 use crate::domain::workflow::fields::DATASET_ALIASES;
 

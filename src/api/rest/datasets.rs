@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Json, Path, Query};
 use crate::api::calls::datasets;
 use crate::auth::SignedIn;
-use crate::domain::inventory::Dataset;
+use crate::domain::dataset::Dataset;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::state::AppState;

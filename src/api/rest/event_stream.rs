@@ -134,10 +134,10 @@ mod tests {
 
     use super::*;
     use crate::domain::event::RunEnd;
-    use crate::domain::run::RunStatus;
+    use dyno_measure::run::RunStatus;
 
     fn progress(seq: i64) -> StoredEvent {
-        StoredEvent { seq, at: Timestamp::UNIX_EPOCH, event: RunEvent::Progress(crate::domain::event::Progress::default()) }
+        StoredEvent { seq, at: Timestamp::UNIX_EPOCH, event: RunEvent::Progress(Box::default()) }
     }
 
     fn end(seq: i64) -> StoredEvent {

@@ -13,10 +13,11 @@ use uuid::Uuid;
 use crate::api::calls;
 use crate::domain::list::Page;
 use crate::domain::problem::Problem;
-use crate::domain::report::RequestRecord;
-use crate::domain::run::RunKind;
+use crate::domain::text::spreadsheet_cell;
 use crate::domain::user::Actor;
 use crate::state::AppState;
+use dyno_measure::report::RequestRecord;
+use dyno_measure::run::RunKind;
 
 /// Records that are read at once.
 const PIECE: u32 = 1_000;
@@ -192,8 +193,7 @@ fn line(record: &RequestRecord, trust: &Trust, format: Format) -> Vec<u8> {
 fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => spreadsheet_cell(text),
         Some(other) => other.to_string(),
     }
 }
@@ -208,7 +208,7 @@ fn csv_line(cells: &[String]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::report::Phase;
+    use dyno_measure::report::Phase;
 
     fn record() -> RequestRecord {
         serde_json::from_value(serde_json::json!({

@@ -14,9 +14,10 @@ use uuid::Uuid;
 use super::Path;
 use crate::api::calls;
 use crate::auth::SignedIn;
-use crate::domain::event::{LogLevel, RunEvent, StoredEvent};
+use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::problem::Problem;
 use crate::state::AppState;
+use dyno_measure::events::LogLevel;
 
 /// Events that are read at once.
 const PIECE: u32 = 2_000;
@@ -83,7 +84,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::domain::event::{LogLine, Progress};
+    use crate::domain::event::LogLine;
     use crate::domain::run::StageId;
 
     #[test]
@@ -94,6 +95,6 @@ mod tests {
             line(&stored(RunEvent::Log(told))).as_deref(),
             Some("1970-01-01T00:00:00Z clean_up warning: the engine needed KILL\n")
         );
-        assert_eq!(line(&stored(RunEvent::Progress(Progress::default()))), None);
+        assert_eq!(line(&stored(RunEvent::Progress(Box::default()))), None);
     }
 }

@@ -12,13 +12,13 @@ use super::event_stream;
 use super::export::{self, Format, RecordsPage, Trust};
 use super::{Json, Path, Query};
 use crate::api::calls;
-use crate::auth::{Caller, SignedIn, session};
+use crate::auth::{Caller, SignedIn, still_signed_in};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
-use crate::domain::report::Report;
 use crate::domain::run::{Run, RunRow};
 use crate::state::AppState;
 use dyno_measure::plan::Plan;
+use dyno_measure::report::Report;
 
 /// Events that are read at once.
 const EVENTS: u32 = 500;
@@ -134,7 +134,7 @@ async fn events(
         let (app, actor, caller) = (app.clone(), actor.clone(), caller.clone());
         async move {
             // The stream may have outlived its reader's session or token.
-            session::still_signed_in(&app, &actor, &caller).await?;
+            still_signed_in(&app, &actor, &caller).await?;
             calls::runs::events_after(&app, &actor, id, after, EVENTS).await
         }
     };

@@ -67,6 +67,8 @@ pub struct Drawing {
     pub size: Size,
     /// Its elements, the first undermost.
     pub marks: Vec<Mark>,
+    /// Its axes, where it has any.
+    pub plot: Option<Plot>,
 }
 
 /// What an axis says of itself.
@@ -115,7 +117,7 @@ impl Drawing {
             x: Scale { kind: x.kind, domain: x.domain, range: (left, size.width - right) },
             y: Scale { kind: y.kind, domain: y.domain, range: (size.height - bottom, top) },
         };
-        let mut drawing = Self { size, marks: Vec::new() };
+        let mut drawing = Self { size, marks: Vec::new(), plot: Some(plot) };
         drawing.axes(&plot, x, y, lane);
         (drawing, plot)
     }
@@ -343,7 +345,7 @@ mod tests {
     fn names_of_rules_lie_above_the_rules_and_apart_from_each_other() {
         let scale = |range| Scale { kind: Kind::Linear, domain: (0.0, 100.0), range };
         let plot = Plot { x: scale((0.0, 600.0)), y: scale((300.0, 20.0)) };
-        let mut drawing = Drawing { size: WIDE, marks: Vec::new() };
+        let mut drawing = Drawing { size: WIDE, marks: Vec::new(), plot: None };
         let rules = [("p50", 50.0), ("p90", 51.0), ("p99", 52.0)].map(|(name, at)| (at, name.to_owned()));
         drawing.rules(&plot, &rules);
         assert!(matches!(drawing.marks[0], Mark::Path { class: "chart-rule", .. }), "the names come after the rules");

@@ -6,7 +6,7 @@ use super::over_time::RunTime;
 use super::scale::{Kind, nice_top};
 use super::{Cell, Chart, Key, Table};
 use crate::components::number::figure;
-use crate::domain::engine_metrics::{EngineQuantity, EngineSeries};
+use dyno_measure::engine_metrics::{EngineQuantity, EngineSeries};
 
 /// How lines are told apart, colour and dashes together.
 const LINES: [&str; 6] = [

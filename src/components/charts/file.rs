@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::drawing::{Drawing, Mark};
 use super::{Chart, key_mark};
-use crate::domain::run::RunKind;
+use crate::domain::text::spreadsheet_cell;
+use dyno_measure::run::RunKind;
 
 /// The height of a line of the key, pixels.
 const KEY_LINE: f64 = 20.0;
@@ -13,7 +14,7 @@ const KEY_LINE: f64 = 20.0;
 /// many programs know no style sheets; `style/charts.css` says the same for pages.
 pub fn svg_file(chart: &Chart, kind: RunKind) -> String {
     let simulated = kind == RunKind::Simulated;
-    let Some(Drawing { size, marks }) = chart.drawings.first() else { return String::new() };
+    let Some(Drawing { size, marks, .. }) = chart.drawings.first() else { return String::new() };
     let (width, top) = (size.width, 28.0);
     let height = top + size.height + KEY_LINE * chart.key.len() as f64 + 8.0;
     let mut file = format!(
@@ -103,9 +104,7 @@ pub fn csv_file(chart: &Chart) -> Vec<u8> {
     for row in &chart.table.rows {
         let cells = row.iter().map(|cell| match cell.value {
             Some(value) => value.to_string(),
-            // What a spreadsheet would run is text.
-            None if cell.text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{}", cell.text),
-            None => cell.text.clone(),
+            None => spreadsheet_cell(&cell.text),
         });
         let _ = writer.write_record(cells);
     }
@@ -133,11 +132,12 @@ mod tests {
             id: "c".to_owned(),
             title: "A & B".to_owned(),
             desc: "Both.".to_owned(),
-            drawings: vec![Drawing { size: WIDE, marks }],
+            drawings: vec![Drawing { size: WIDE, marks, plot: None }],
             key: vec![Key { class: "chart-dot chart-s1", text: "p50".to_owned() }],
             table: Table {
                 head: vec!["Load".to_owned(), "Of".to_owned()],
                 rows: vec![vec![Cell::figure(1234.567), "=cmd, x".into()]],
+                ..Table::default()
             },
         }
     }
@@ -152,6 +152,16 @@ mod tests {
         let simulated = svg_file(&chart(), RunKind::Simulated);
         assert!(simulated.contains("B (simulated)</title>") && simulated.contains("stroke-dasharray=\"6 4\""), "{simulated}");
         assert!(!file.contains("simulated") && !file.contains("stroke-dasharray"));
+    }
+
+    #[test]
+    fn series_have_the_colours_of_the_pages_light_theme() {
+        let sheet = include_str!("../../../style/main.css");
+        for number in 1..=6 {
+            let (_, rest) = sheet.split_once(&format!("--s{number}: light-dark(")).unwrap();
+            let light = &rest[..7];
+            assert!(look(&format!("chart-dot chart-s{number}"), false).contains(light), "--s{number} is {light}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::drawing::{Axis, Drawing, NARROW, Size, WIDE};
 use super::scale::{Kind, nice_log_bounds};
 use super::{Cell, Chart, Table, capital};
 use crate::components::number::{figure, grouped};
-use crate::domain::report::Histogram;
+use dyno_measure::report::Histogram;
 
 /// The chart of a histogram.
 ///
@@ -64,7 +64,8 @@ pub fn histogram(id: &str, name: &str, unit: &str, counted: &str, data: &Histogr
             vec![format!("From, {unit}"), format!("To, {unit}"), capital(counted)],
             &bins,
             |(low, high, count)| vec![Cell::figure(*low), Cell::figure(*high), Cell::of(*count as f64, grouped(*count))],
-        ),
+        )
+        .along(0, 1),
     })
 }
 

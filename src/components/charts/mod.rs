@@ -3,7 +3,6 @@
 
 pub mod drawing;
 pub mod engine;
-#[cfg(feature = "ssr")]
 pub mod file;
 pub mod histogram;
 pub mod labels;
@@ -18,6 +17,8 @@ use leptos::prelude::*;
 
 use crate::components::number::figure;
 use drawing::{Drawing, Mark};
+use dyno_measure::words::capital;
+use scale::Scale;
 
 /// A chart, ready to be shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +86,8 @@ pub struct Table {
     pub head: Vec<String>,
     /// All rows; the page shows some of them where they are many.
     pub rows: Vec<Vec<Cell>>,
+    /// The columns between whose values a row lies along the x axis.
+    pub along: (usize, usize),
 }
 
 /// Rows of a chart's table on a page; of more points only every second, third … has one.
@@ -93,7 +96,20 @@ const TABLE_ROWS: usize = 200;
 impl Table {
     /// A table of points.
     pub fn of_points<P, C: Into<Cell>>(head: Vec<String>, points: &[P], row: impl Fn(&P) -> Vec<C>) -> Self {
-        Self { head, rows: points.iter().map(|point| row(point).into_iter().map(Into::into).collect()).collect() }
+        Self { head, rows: points.iter().map(|point| row(point).into_iter().map(Into::into).collect()).collect(), along: (0, 0) }
+    }
+
+    /// Rows that lie between the values of two columns along the x axis, or at that of one.
+    #[must_use]
+    pub fn along(self, from: usize, to: usize) -> Self {
+        Self { along: (from, to), ..self }
+    }
+
+    /// Where the rows that the page shows are along an axis, in whole pixels; nothing where one of them is nowhere.
+    fn places(&self, x: &Scale) -> Option<Vec<String>> {
+        let at = |row: &Vec<Cell>, column: usize| Some(x.at(row.get(column)?.value?));
+        let place = |row: &Vec<Cell>| Some(format!("{:.0}", f64::midpoint(at(row, self.along.0)?, at(row, self.along.1)?)));
+        self.rows.iter().step_by(self.every()).map(place).collect()
     }
 
     /// Every how many rows the page shows one.
@@ -140,14 +156,23 @@ pub fn ChartFigure(
                 </a>
             }
         };
-        view! { <span class="chart-files">{link("svg", "SVG")} {link("csv", "CSV")}</span> }
+        view! {
+            <span class="chart-files">
+                {link("svg", "SVG")} {link("csv", "CSV")}
+                // The browser makes it of the SVG, once it is alive.
+                <button type="button" hidden data-png>
+                    "PNG"
+                    <span class="visually-hidden">{format!(" of {title}")}</span>
+                </button>
+            </span>
+        }
     });
     view! {
         <figure class="chart" id=id.clone()>
             <figcaption>{title.clone()} {links}</figcaption>
             {drawings
                 .into_iter()
-                .map(|drawing| svg(&id, &title, &desc, drawing))
+                .map(|drawing| svg(&id, &title, &desc, drawing, &table))
                 .collect_view()}
             {(!key.is_empty()).then(|| view! { <ul class="chart-key">{key.into_iter().map(key_entry).collect_view()}</ul> })}
             <details class="chart-data">
@@ -158,10 +183,15 @@ pub fn ChartFigure(
     }
 }
 
-fn svg(id: &str, title: &str, desc: &str, drawing: Drawing) -> impl IntoView + use<> {
+fn svg(id: &str, title: &str, desc: &str, drawing: Drawing, table: &Table) -> impl IntoView + use<> {
     let size = drawing.size;
     let (title_id, desc_id) = (format!("{id}-{}-title", size.name), format!("{id}-{}-desc", size.name));
     let labels = format!("{title_id} {desc_id}");
+    // For the cursor: where the table's rows are, from where to where its line goes, and which axis other charts may share.
+    let at = drawing.plot.and_then(|plot| Some((plot, table.places(&plot.x)?))).filter(|(_, places)| !places.is_empty());
+    let span = at.as_ref().map(|(plot, _)| format!("{:.0} {:.0}", plot.top(), plot.bottom()));
+    let axis = at.as_ref().map(|(plot, _)| format!("{:?} {:?}", plot.x.kind, plot.x.domain));
+    let places = at.map(|(_, places)| places.join(" "));
     view! {
         <svg
             class=format!("chart-{}", size.name)
@@ -170,6 +200,9 @@ fn svg(id: &str, title: &str, desc: &str, drawing: Drawing) -> impl IntoView + u
             height=size.height.to_string()
             role="img"
             aria-labelledby=labels
+            data-at=places
+            data-span=span
+            data-axis=axis
         >
             <title id=title_id>{title.to_owned()}</title>
             <desc id=desc_id>{desc.to_owned()}</desc>
@@ -236,12 +269,6 @@ fn data_table(caption: String, table: Table) -> impl IntoView {
     }
 }
 
-/// A word at the beginning of a title.
-fn capital(word: &str) -> String {
-    let mut chars = word.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,5 +283,19 @@ mod tests {
         assert!(shown.matches("<td>").count() <= TABLE_ROWS, "{shown}");
         let few = Table::of_points(vec!["n".to_owned()], &points[..3], |n| vec![n.to_string()]);
         assert_eq!((few.rows.len(), few.caption("TTFT")), (3, "TTFT".to_owned()));
+    }
+
+    #[test]
+    fn the_cursor_knows_where_the_rows_are_that_the_page_shows() {
+        let x = Scale { kind: scale::Kind::Linear, domain: (0.0, 100.0), range: (50.0, 250.0) };
+        let of = |points: &[f64]| {
+            Table::of_points(vec!["a".to_owned()], points, |at| vec![Cell::figure(*at), Cell::figure(at + 10.0)])
+        };
+        assert_eq!(of(&[0.0, 50.0]).places(&x).unwrap(), ["50", "150"]);
+        assert_eq!(of(&[0.0, 50.0]).along(0, 1).places(&x).unwrap(), ["60", "160"], "the middle of a bin");
+        let many: Vec<f64> = (0..401).map(f64::from).collect();
+        assert_eq!(of(&many).places(&x).unwrap().len(), 134, "every third");
+        let worded = Table::of_points(vec!["a".to_owned()], &[()], |()| vec!["not measured"]);
+        assert_eq!(worded.places(&x), None);
     }
 }

@@ -7,7 +7,7 @@ use super::number::{second, span};
 use super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
 use super::{Cell, Chart, Key, Table};
 use crate::components::number::{count, figure};
-use crate::domain::report::{LoadPointSeries, TimePoint};
+use dyno_measure::report::{LoadPointSeries, TimePoint};
 
 /// The x axis that the charts of one load point share, and what is hatched on it.
 #[derive(Debug, Clone, PartialEq)]

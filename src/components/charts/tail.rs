@@ -7,7 +7,7 @@ use super::number::tick;
 use super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
 use super::{Cell, Chart, Key, Table};
 use crate::components::number::{figure, grouped};
-use crate::domain::report::CurvePoint;
+use dyno_measure::report::CurvePoint;
 
 /// The chart of a percentile curve; `None` when there is no line to draw.
 pub fn percentile_curve(id: &str, name: &str, unit: &str, n: u64, curve: &[CurvePoint]) -> Option<Chart> {

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::page::Page;
 use super::state::{Draft, WorkflowSteps};
 use crate::domain::problem::FieldError;
-use crate::domain::run::{Run, RunStatus};
+use crate::domain::run::Run;
+use dyno_measure::run::RunStatus;
 
 /// Where a workflow stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

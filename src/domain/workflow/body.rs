@@ -10,8 +10,8 @@ use super::fields::{CALL, DATASET_ALIASES, DETAILS, step_of};
 use super::reader::{Patch, Reader};
 use super::state::{FIRST_STEP, LAST_STEP};
 use super::steps::{DetailsPatch, LoadPatch, ModelPatch, NodesPatch, details, load, model, nodes};
-use super::values;
 use crate::domain::problem::FieldError;
+use dyno_measure::load::values::whole;
 
 /// Which call it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,7 @@ fn step_number(reader: &mut Reader<'_>) -> Option<u8> {
             None
         }
         Some(value) => {
-            let step = values::whole(value).and_then(|step| u8::try_from(step).ok());
+            let step = whole(value).and_then(|step| u8::try_from(step).ok());
             let step = step.filter(|step| (FIRST_STEP..=LAST_STEP).contains(step));
             if step.is_none() {
                 reader.errors.push(FieldError::new("step_number", "Step number must be a whole number from 1 to 8."));

@@ -1,7 +1,9 @@
 //! What was looked up for a body: the rules themselves look nothing up.
 
-use crate::domain::benchmark::{EngineKind, NodeChoice, Serving};
-use crate::domain::inventory::{Cluster, Credential, Dataset, EngineAvailability, Model, Node};
+use crate::domain::benchmark::{NodeChoice, Serving};
+use crate::domain::dataset::Dataset;
+use crate::domain::engine::EngineKind;
+use crate::domain::inventory::{Cluster, Credential, EngineAvailability, Model, Node};
 
 /// Checks the arguments of an engine for a person: a sentence about the first that is not allowed.
 pub type ArgsCheck = fn(engine: EngineKind, args: &[String], administrator: bool) -> Result<(), String>;

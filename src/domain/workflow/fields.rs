@@ -3,8 +3,6 @@
 use dyno_measure::load::{OPTIONS, option};
 use dyno_measure::words;
 
-pub use dyno_measure::words::{grouped, join as join_words};
-
 /// Fields of step 1; every later call may carry them, too.
 pub const DETAILS: [&str; 5] = ["name", "tags", "description", "concurrent_requests", "eval_with"];
 

@@ -4,13 +4,12 @@
 use std::sync::LazyLock;
 
 use dyno_measure::load::options::Kind;
-use dyno_measure::load::{LoadOption, OPTIONS};
+use dyno_measure::load::{Arrival, ArrivalProcess, EvalWith, LengthDistribution, LoadOption, LoadSpec, OPTIONS, Slo};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::domain::benchmark::{Arrival, ArrivalProcess, EvalWith, LengthDistribution, LoadSpec, Slo};
 use crate::domain::form::Flash;
-use crate::domain::slo::{preset, preset_of};
+use dyno_measure::limits::{preset, preset_of};
 
 mod choices;
 mod parts;

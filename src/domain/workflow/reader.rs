@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::fields::{label, title};
 use super::values;
 use crate::domain::problem::FieldError;
+use dyno_measure::load::values::whole_between;
 
 /// What a body does with a field. Fields that are left out stay as they are; `null` empties an optional one.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -73,7 +74,7 @@ impl Reader<'_> {
 
     /// A whole number within bounds.
     pub(super) fn whole(&mut self, field: &str, step: u8, least: u64, most: u64) -> Patch<u64> {
-        self.field(field, step, |value| values::whole_between(value, &title(field), least, most))
+        self.field(field, step, |value| whole_between(value, &title(field), least, most))
     }
 
     /// A whole number within bounds that fit 32 bits.

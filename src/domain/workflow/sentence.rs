@@ -1,11 +1,12 @@
 //! The load in plain words.
 
-use crate::domain::benchmark::{Arrival, ArrivalProcess, EvalWith, LengthDistribution, LoadSpec, OfferedLoad};
-use crate::domain::inventory::Dataset;
-use crate::domain::slo::floor;
-use dyno_measure::load::{LoadOption, LoadVariable, OPTIONS};
-pub use dyno_measure::words::about as duration;
-use dyno_measure::words::{capital, count, grouped, join, plain};
+use crate::domain::dataset::Dataset;
+use dyno_measure::limits::floor;
+use dyno_measure::load::{
+    Arrival, ArrivalProcess, EvalWith, LengthDistribution, LoadOption, LoadSpec, LoadVariable, OPTIONS, OfferedLoad,
+};
+use dyno_measure::search::Search;
+use dyno_measure::words::{about, capital, count, grouped, join, plain};
 
 /// The load in one sentence: "1,280 requests, 128 in flight, 512 tokens in and 128 out, about 4 minutes." `rows` is how
 /// many rows the chosen datasets have together, `seconds` an estimate of the time that it takes; both where known.
@@ -50,7 +51,7 @@ pub fn amount_words(load: &LoadSpec, datasets: &[Dataset]) -> String {
     }
     let mut words = amount(load);
     if let Some(seconds) = least_seconds(load) {
-        words.push_str(&format!(", about {}", duration(seconds)));
+        words.push_str(&format!(", about {}", about(seconds)));
     }
     capital(&words)
 }
@@ -75,7 +76,7 @@ fn plan_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -> St
     }
     match seconds.or_else(|| least_seconds(load)) {
         Some(seconds) => {
-            parts.push(format!("about {}", duration(seconds)));
+            parts.push(format!("about {}", about(seconds)));
             format!("{}.", parts.join(", "))
         }
         None if load.slo.as_ref().is_some_and(|slo| slo.search.is_some()) => {
@@ -88,15 +89,17 @@ fn plan_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -> St
     }
 }
 
-/// "A search between 1 and 256 in flight, in at most 9 load points, for the largest load with p99 TTFT up to 450 ms"
+/// "A search between 1 and 256 in flight, in at most 11 load points, for the largest load with p99 TTFT up to 450 ms"
 fn search(load: &LoadSpec) -> Option<String> {
     let search = load.slo.as_ref()?.search.as_ref()?;
     let unit = variable(load).long_unit();
     let limits = limits(load).map(|limits| format!(" with {limits}")).unwrap_or_default();
+    let points = Search::new(variable(load), search.min, search.max).most_left();
     Some(format!(
-        "A search between {} and {} {unit}, in at most 9 load points, for the largest load{limits}",
+        "A search between {} and {} {unit}, in at most {}, for the largest load{limits}",
         plain(search.min),
-        plain(search.max)
+        plain(search.max),
+        count(points.into(), "load point")
     ))
 }
 
@@ -169,7 +172,7 @@ fn least_seconds(load: &LoadSpec) -> Option<f64> {
 fn amount(load: &LoadSpec) -> String {
     let each = if loads(load) == Some(1) { "" } else { " at each load" };
     if let (Some(seconds), None) = (load.duration_s, load.num_requests) {
-        let seconds = duration(seconds);
+        let seconds = about(seconds);
         return if each.is_empty() || loads(load).is_some() {
             format!("{}{each}", capital(&seconds))
         } else {
@@ -194,11 +197,11 @@ pub fn trace_sentence(load: &LoadSpec, trace: &Dataset) -> String {
     let scale = load.time_scale.unwrap_or(1.0);
     let arrivals = load.num_requests.map_or(trace.samples, |most| trace.samples.min(most.into()));
     let mut parts = vec![match load.duration_s {
-        Some(seconds) => format!("Arrivals of {}", duration(seconds)),
+        Some(seconds) => format!("Arrivals of {}", about(seconds)),
         None => count(arrivals, "arrival"),
     }];
     if let (None, None, Some(facts)) = (load.duration_s, load.num_requests, &trace.trace) {
-        parts[0].push_str(&format!(" over {}", duration(facts.span_s / scale)));
+        parts[0].push_str(&format!(" over {}", about(facts.span_s / scale)));
     }
     parts.push(format!("as the trace {} says", trace.name));
     if (scale - 1.0).abs() > f64::EPSILON {

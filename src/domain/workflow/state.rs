@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::domain::benchmark::{Endpoint, EvalWith, LoadSpec, NodeChoice, Serving, Tag};
+use crate::domain::benchmark::{NodeChoice, Serving, Tag};
 use crate::domain::inventory::{ClusterKind, DeviceType};
 use crate::domain::provider::ProviderId;
+use dyno_measure::load::{Endpoint, EvalWith, LoadSpec};
 
 /// The first and the last step, as the API counts them.
 pub const FIRST_STEP: u8 = 1;

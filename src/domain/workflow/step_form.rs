@@ -12,9 +12,10 @@ use super::load_form::{Amount, DECIDES_P99, LoadForm, option_of, optional, whole
 use super::reader::{Patch, Reader};
 use super::sentence::{amount_words, whole_sentence};
 use super::steps::{DetailsPatch, details, load, model};
-use crate::domain::benchmark::{EvalWith, LoadSpec};
-use crate::domain::dataset::{Dataset, DatasetFormat, TraceFacts};
+use crate::domain::dataset::Dataset;
 use crate::domain::problem::FieldError;
+use dyno_measure::dataset::{DatasetFormat, TraceFacts};
+use dyno_measure::load::{EvalWith, LoadSpec};
 
 /// Names and values as a form sends them; a field may come more than once.
 pub type Entries = Vec<(String, String)>;

@@ -3,7 +3,6 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use dyno_measure::load::values::{whole, whole_between};
 use dyno_measure::words::{count, grouped};
 
 pub fn id(value: &Value) -> Option<Uuid> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{DeviceType, ModelFormat, NodeUsage};
 use crate::engine::devices::tests::device;
 use crate::engine::recipe;
@@ -70,10 +70,10 @@ fn only_an_engine_that_reserves_all_slots_needs_memory_for_all_requests_at_once(
     let small = node(2_000_000_000);
     let paged = fit(EngineKind::Vllm, ModelFormat::HuggingFace, &small, demand).unwrap();
     assert_eq!(paged.shortfall(), None);
-    assert_eq!(paged.memory[0].sentence(), "The model needs about 1.3 GB; n has 2.0 GB free.");
+    assert_eq!(paged.memory[0].sentence(), "The model needs about 1.34 GB; n has 2.00 GB free.");
     let reserved = fit(EngineKind::LlamaCpp, ModelFormat::Gguf, &small, demand).unwrap();
     let refused = reserved.shortfall().unwrap().to_string();
-    assert_eq!(refused, "The model needs 4.1 GB (weights 1.0 GB, context 2.8 GB, reserve 300 MB); n has 2.0 GB.");
+    assert_eq!(refused, "The model needs 4.09 GB (weights 1.00 GB, context 2.79 GB, reserve 300 MB); n has 2.00 GB.");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! An own command: an administrator's list of arguments with places to fill in. It must serve an OpenAI-compatible API.
 
-use super::{Launch, Place, Program, Recipe, RecipeError, Serve, visible_devices};
-use crate::domain::benchmark::EngineKind;
+use super::{Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, visible_devices};
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::ModelFormat;
 
 pub(super) struct Custom;
@@ -12,11 +12,11 @@ impl Recipe for Custom {
     }
 
     /// Always there: the program is part of the arguments.
-    fn find(&self, _place: &Place) -> Option<Program> {
+    fn find(&self, _search: &ProgramSearch) -> Option<Program> {
         Some(Program { argv: Vec::new(), version: None })
     }
 
-    fn how_to_get(&self, _place: &Place) -> String {
+    fn how_to_get(&self, _search: &ProgramSearch) -> String {
         "Administrators give the command in the engine's arguments, program first. {port}, {host}, {model} and {alias} are filled in; \
          it must answer /v1/models and, with {alias}, list that name."
             .to_owned()

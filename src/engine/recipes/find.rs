@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::environment;
@@ -57,20 +57,27 @@ fn package_version_below(lib: &Path, package: &str) -> Option<String> {
     None
 }
 
-type Told = HashMap<(PathBuf, Option<SystemTime>), Option<String>>;
+/// A program's file and when it was last changed.
+type FileState = (PathBuf, Option<SystemTime>);
 
-/// What a program answers to `--version`: the first line that says something. Asked once for each state of the file.
-pub(super) fn asked_version(program: &Path) -> Option<String> {
-    static TOLD: LazyLock<Mutex<Told>> = LazyLock::new(Mutex::default);
-    let key = (program.to_owned(), program.metadata().and_then(|data| data.modified()).ok());
-    if let Some(known) = TOLD.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-        return known.clone();
+/// What programs answered to `--version`; absent where that was no version.
+#[derive(Debug, Default)]
+pub(super) struct ProgramVersions(Mutex<HashMap<FileState, Option<String>>>);
+
+impl ProgramVersions {
+    /// A program's version. It is started to ask for it once for each state of its file.
+    pub(super) fn of(&self, program: &Path) -> Option<String> {
+        let key = (program.to_owned(), program.metadata().and_then(|data| data.modified()).ok());
+        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return known.clone();
+        }
+        let answer = ask(program);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, answer.clone());
+        answer
     }
-    let answer = ask(program);
-    TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(key, answer.clone());
-    answer
 }
 
+/// The first line of its answer that names a version.
 fn ask(program: &Path) -> Option<String> {
     let mut command = Command::new(program);
     environment::withheld().for_each(|name| _ = command.env_remove(name));
@@ -122,6 +129,24 @@ mod tests {
         std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
         assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
         assert_eq!(ask(&program).as_deref(), Some("path nothing"));
+    }
+
+    #[test]
+    fn a_program_is_asked_once_until_its_file_changes() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (program, starts) = (folder.path().join("engine"), folder.path().join("starts"));
+        std::fs::write(&program, format!("#!/bin/sh\necho >> {}\necho version: 7\n", starts.display())).unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        let count = || std::fs::read_to_string(&starts).unwrap().lines().count();
+        let versions = ProgramVersions::default();
+        assert_eq!(versions.of(&program).as_deref(), Some("7"));
+        assert_eq!(versions.of(&program).as_deref(), Some("7"));
+        assert_eq!(count(), 1);
+        let later = std::time::SystemTime::now() + Duration::from_secs(5);
+        std::fs::File::options().write(true).open(&program).unwrap().set_modified(later).unwrap();
+        assert_eq!(versions.of(&program).as_deref(), Some("7"));
+        assert_eq!(count(), 2);
     }
 
     #[test]

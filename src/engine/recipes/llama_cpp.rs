@@ -3,8 +3,8 @@
 
 use std::path::PathBuf;
 
-use super::{Arguments, Launch, Place, Program, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
-use crate::domain::benchmark::EngineKind;
+use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::ModelFormat;
 
 /// The package that carries llama.cpp's server, at the version that was tried.
@@ -17,8 +17,8 @@ const MOST_SLOTS: u32 = 256;
 const CONTEXT_STEP: u32 = 256;
 
 /// The Python environment that holds the package.
-pub fn venv(place: &Place) -> PathBuf {
-    place.engine_dir(EngineKind::LlamaCpp)
+pub fn venv(search: &ProgramSearch) -> PathBuf {
+    search.engine_dir(EngineKind::LlamaCpp)
 }
 
 pub(super) struct LlamaCpp;
@@ -28,18 +28,18 @@ impl Recipe for LlamaCpp {
         EngineKind::LlamaCpp
     }
 
-    fn find(&self, place: &Place) -> Option<Program> {
+    fn find(&self, search: &ProgramSearch) -> Option<Program> {
         if let Some(server) = find::program("DYNO_LLAMA_SERVER", "llama-server") {
-            return Some(Program { version: find::asked_version(&server), argv: vec![server.display().to_string()] });
+            return Some(Program { version: search.versions.of(&server), argv: vec![server.display().to_string()] });
         }
-        let python = venv(place).join("bin/python");
+        let python = venv(search).join("bin/python");
         let version = find::package_version(&python, "xllamacpp")?;
         if !find::is_executable(&python) {
             return None;
         }
         // An absolute path: the keeper's working directory is the run's folder.
         let python = std::path::absolute(&python).ok()?;
-        let launcher = std::path::absolute(venv(place).join("llama_launcher.py")).ok()?;
+        let launcher = std::path::absolute(venv(search).join("llama_launcher.py")).ok()?;
         if std::fs::read_to_string(&launcher).ok().as_deref() != Some(LAUNCHER) {
             // Several may look at once: each writes a file of its own.
             let fresh = launcher.with_extension(format!("py.{}", uuid::Uuid::new_v4()));
@@ -49,8 +49,8 @@ impl Recipe for LlamaCpp {
         Some(Program { argv, version: Some(format!("xllamacpp {version}")) })
     }
 
-    fn how_to_get(&self, place: &Place) -> String {
-        let folder = venv(place).display().to_string();
+    fn how_to_get(&self, search: &ProgramSearch) -> String {
+        let folder = venv(search).display().to_string();
         format!(
             "Install llama.cpp so that llama-server is on the PATH, or set DYNO_LLAMA_SERVER to it. \
              Or install its Python package: python3 -m venv {folder} && {folder}/bin/pip install {WHEEL}"
@@ -210,20 +210,20 @@ mod tests {
             return;
         }
         let folder = tempfile::tempdir().unwrap();
-        let place = Place { data_dir: folder.path().to_owned() };
-        assert!(LlamaCpp.find(&place).is_none());
-        let venv = venv(&place);
+        let search = ProgramSearch::new(folder.path());
+        assert!(LlamaCpp.find(&search).is_none());
+        let venv = venv(&search);
         std::fs::create_dir_all(venv.join("bin")).unwrap();
         std::fs::create_dir_all(venv.join("lib/python3.11/site-packages/xllamacpp-2026.10.11549.dist-info")).unwrap();
         std::os::unix::fs::symlink("/bin/sh", venv.join("bin/python")).unwrap();
-        let program = LlamaCpp.find(&place).unwrap();
+        let program = LlamaCpp.find(&search).unwrap();
         assert_eq!(program.version.as_deref(), Some("xllamacpp 2026.10.11549"));
         assert_eq!(std::fs::read_to_string(&program.argv[1]).unwrap(), LAUNCHER);
         // Many look for it at once, and the launcher is not there yet or an older one.
         for _ in 0..50 {
             std::fs::remove_file(&program.argv[1]).unwrap();
             std::thread::scope(|scope| {
-                let looks: Vec<_> = (0..8).map(|_| scope.spawn(|| LlamaCpp.find(&place))).collect();
+                let looks: Vec<_> = (0..8).map(|_| scope.spawn(|| LlamaCpp.find(&search))).collect();
                 assert!(looks.into_iter().all(|look| look.join().unwrap().is_some()), "one of them found none");
             });
         }

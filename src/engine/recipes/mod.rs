@@ -9,24 +9,31 @@ mod tgi;
 mod vllm;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use self::find::ProgramVersions;
 use super::devices::Share;
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{DeviceType, EngineAvailability, ModelFormat};
 
 pub use llama_cpp::{WHEEL as LLAMA_CPP_WHEEL, venv as llama_cpp_venv};
 
-/// Where a recipe looks for its program.
+/// Where a recipe looks for its program, and the versions that were asked for before. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct ProgramSearch {
     /// The portal's data folder; engines that Dyno installs are below its `engines/`.
-    pub data_dir: PathBuf,
+    data_dir: PathBuf,
+    versions: Arc<ProgramVersions>,
 }
 
-impl Place {
+impl ProgramSearch {
+    pub fn new(data_dir: &Path) -> Self {
+        Self { data_dir: data_dir.to_owned(), versions: Arc::default() }
+    }
+
     /// The folder of an engine that Dyno installs.
     pub fn engine_dir(&self, kind: EngineKind) -> PathBuf {
         self.data_dir.join("engines").join(kind.as_str())
@@ -135,10 +142,10 @@ pub trait Recipe: Send + Sync {
     fn kind(&self) -> EngineKind;
 
     /// Finds the program; absent where it is not installed.
-    fn find(&self, place: &Place) -> Option<Program>;
+    fn find(&self, search: &ProgramSearch) -> Option<Program>;
 
     /// How to get it, in words.
-    fn how_to_get(&self, place: &Place) -> String;
+    fn how_to_get(&self, search: &ProgramSearch) -> String;
 
     /// The model formats that it reads.
     fn formats(&self) -> &'static [ModelFormat];
@@ -182,19 +189,19 @@ pub fn recipe(kind: EngineKind) -> &'static dyn Recipe {
 }
 
 /// Whether each engine is there, and how to get it. Looks at the disk and may start a program to ask for its version.
-pub fn availability(place: &Place) -> Vec<EngineAvailability> {
+pub fn availability(search: &ProgramSearch) -> Vec<EngineAvailability> {
     EngineKind::ALL
         .into_iter()
         .map(|kind| {
             let recipe = recipe(kind);
-            let program = recipe.find(place);
+            let program = recipe.find(search);
             EngineAvailability {
                 kind,
                 title: kind.title().to_owned(),
                 available: program.is_some(),
                 version: program.as_ref().and_then(|program| program.version.clone()),
                 program: program.map(|program| program.argv.join(" ")).filter(|line| !line.is_empty()),
-                how_to_get: recipe.how_to_get(place),
+                how_to_get: recipe.how_to_get(search),
             }
         })
         .collect()

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Arguments, Launch, Place, Program, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
-use crate::domain::benchmark::EngineKind;
+use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{DeviceType, ModelFormat};
 
 pub(super) struct Sglang;
@@ -13,10 +13,10 @@ impl Recipe for Sglang {
         EngineKind::Sglang
     }
 
-    fn find(&self, place: &Place) -> Option<Program> {
+    fn find(&self, search: &ProgramSearch) -> Option<Program> {
         let named = std::env::var_os("DYNO_SGLANG_PYTHON").map(PathBuf::from);
         let beside = || find::on_path("sglang").and_then(|script| Some(script.parent()?.join("python3")));
-        let python = named.or_else(beside).unwrap_or_else(|| place.engine_dir(self.kind()).join("bin/python3"));
+        let python = named.or_else(beside).unwrap_or_else(|| search.engine_dir(self.kind()).join("bin/python3"));
         if !find::is_executable(&python) {
             return None;
         }
@@ -26,7 +26,7 @@ impl Recipe for Sglang {
         Some(Program { argv, version: Some(version) })
     }
 
-    fn how_to_get(&self, _place: &Place) -> String {
+    fn how_to_get(&self, _search: &ProgramSearch) -> String {
         "Install SGLang (pip install sglang, in an environment of its own) so that sglang is on the PATH, or set \
          DYNO_SGLANG_PYTHON to that environment's Python."
             .to_owned()

@@ -1,7 +1,7 @@
 //! Hugging Face's Text Generation Inference: `text-generation-launcher` on the PATH, or where `DYNO_TGI` says.
 
-use super::{Arguments, Launch, Place, Program, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
-use crate::domain::benchmark::EngineKind;
+use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::ModelFormat;
 
 pub(super) struct Tgi;
@@ -11,12 +11,12 @@ impl Recipe for Tgi {
         EngineKind::Tgi
     }
 
-    fn find(&self, _place: &Place) -> Option<Program> {
+    fn find(&self, search: &ProgramSearch) -> Option<Program> {
         let program = std::path::absolute(find::program("DYNO_TGI", "text-generation-launcher")?).ok()?;
-        Some(Program { version: find::asked_version(&program), argv: vec![program.display().to_string()] })
+        Some(Program { version: search.versions.of(&program), argv: vec![program.display().to_string()] })
     }
 
-    fn how_to_get(&self, _place: &Place) -> String {
+    fn how_to_get(&self, _search: &ProgramSearch) -> String {
         "Install Text Generation Inference so that text-generation-launcher is on the PATH, or set DYNO_TGI to it.".to_owned()
     }
 

@@ -1,7 +1,7 @@
 //! vLLM: `vllm` on the PATH, or where `DYNO_VLLM` says.
 
-use super::{Arguments, Launch, Place, Program, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
-use crate::domain::benchmark::EngineKind;
+use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{DeviceType, ModelFormat};
 
 pub(super) struct Vllm;
@@ -11,8 +11,8 @@ impl Recipe for Vllm {
         EngineKind::Vllm
     }
 
-    fn find(&self, place: &Place) -> Option<Program> {
-        let own = place.engine_dir(self.kind()).join("bin/vllm");
+    fn find(&self, search: &ProgramSearch) -> Option<Program> {
+        let own = search.engine_dir(self.kind()).join("bin/vllm");
         let program = find::program("DYNO_VLLM", "vllm").or_else(|| Some(own).filter(|path| find::is_executable(path)))?;
         let program = std::path::absolute(program).ok()?;
         // Asking the program itself would load all of torch. The CPU build has a name of its own.
@@ -20,7 +20,7 @@ impl Recipe for Vllm {
         Some(Program { argv: vec![program.display().to_string()], version })
     }
 
-    fn how_to_get(&self, _place: &Place) -> String {
+    fn how_to_get(&self, _search: &ProgramSearch) -> String {
         "Install vLLM (pip install vllm, in an environment of its own) so that vllm is on the PATH, or set DYNO_VLLM to it."
             .to_owned()
     }

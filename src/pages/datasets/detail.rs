@@ -16,8 +16,8 @@ use crate::components::number::{figure, grouped};
 use crate::components::outcome::Outcome;
 use crate::components::table::{Column, DataTable};
 use crate::components::time::Time;
-use crate::domain::inventory::{DatasetRow, TraceRow};
-use crate::domain::workflow::sentence::duration;
+use dyno_measure::dataset::{DatasetRow, TraceRow};
+use dyno_measure::words::about as duration;
 
 /// `/datasets/:id`
 #[component]

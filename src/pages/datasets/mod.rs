@@ -15,9 +15,10 @@ use crate::components::number::{figure, grouped};
 use crate::components::outcome::Outcome;
 use crate::components::table::{Column, DataTable};
 use crate::components::time::Time;
-use crate::domain::inventory::{Dataset, DatasetFormat};
+use crate::domain::dataset::Dataset;
 use crate::domain::list::ListQuery;
 use crate::pages::lists::{Listing, list_page};
+use dyno_measure::dataset::DatasetFormat;
 
 pub use add::NewDatasetPage;
 pub use detail::DatasetPage;

@@ -11,7 +11,7 @@ use crate::components::field::TextField;
 use crate::components::menu::DropDown;
 use crate::components::table::with_query;
 use crate::domain::list::{HistoryChoices, ListQuery};
-use crate::domain::run::RunStatus;
+use dyno_measure::run::RunStatus;
 
 /// What a phone sorts by; wider pages sort at the columns' heads.
 const SORTS: [(&str, &str); 8] = [

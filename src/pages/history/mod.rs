@@ -24,7 +24,7 @@ use rows::Rows;
 
 const PATH: &str = "/";
 /// What runs are filtered by; a page without any of them shows all runs.
-const FILTERS: [&str; 7] = ["search", "status", "model", "cluster", "tag", "creator", "from"];
+const FILTERS: [&str; 8] = ["search", "status", "model", "cluster", "tag", "creator", "from", "to"];
 
 /// What the address asks for. Fields that were left empty in the form are no filters.
 fn asked(params: &ParamsMap) -> ListQuery {
@@ -67,7 +67,7 @@ pub fn HistoryPage() -> impl IntoView {
 #[component]
 fn HistoryView(data: History, asks: ListQuery, params: ParamsMap) -> impl IntoView {
     let History { runs, choices, drafts, flash, refused } = data;
-    let filtered = asks.to.is_some() || FILTERS.iter().any(|name| params.get(name).is_some_and(|value| !value.trim().is_empty()));
+    let filtered = FILTERS.iter().any(|name| params.get(name).is_some_and(|value| !value.trim().is_empty()));
     let total = runs.total;
     let several_creators = choices.creators.len() > 1;
     let (page, past_end) = (asks.page(), runs.items.is_empty() && total > 0);

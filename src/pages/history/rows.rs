@@ -14,9 +14,10 @@ use crate::components::table::{Column, DataTable, Sorting};
 use crate::components::tag::Tags;
 use crate::components::time::moment;
 use crate::domain::list::{ListQuery, Page};
-use crate::domain::run::{RunKind, RunRow, RunStatus};
+use crate::domain::run::RunRow;
 use crate::islands::Renew;
 use crate::pages::run_actions::{CancelForm, CopyForm, DeleteForm, RunAgainForm, Subject};
+use dyno_measure::run::{RunKind, RunStatus};
 
 /// What is renewed while runs go on.
 const TABLE: &str = "runs";

@@ -5,13 +5,13 @@ use leptos::prelude::*;
 use crate::components::charts::ChartFigure;
 use crate::components::charts::live::{Begin, Line, over_time, thinned};
 use crate::components::number::{few_samples, figure, grouped};
-use crate::domain::bounds::floor;
-use crate::domain::event::Progress;
 use crate::domain::live::{LivePoint, LiveRun, RunFigures};
 use crate::domain::live_status::{load_point, sentence};
-use crate::domain::report::Phase;
-use crate::domain::run::RunStatus;
+use dyno_measure::events::Progress;
 use dyno_measure::live_figures::{Latencies, Percentiles};
+use dyno_measure::report::Phase;
+use dyno_measure::run::RunStatus;
+use dyno_measure::statistics::bounds::floor;
 use dyno_measure::words;
 
 /// Points of a line.

@@ -3,15 +3,14 @@
 use leptos::prelude::*;
 
 use crate::components::icon::{Icon, IconName};
-use crate::components::number::{figure, grouped, percent};
+use crate::components::number::{figure, grouped, is_high, percent};
 use crate::components::table::{Column, DataTable};
-use crate::domain::benchmark::Slo;
-use crate::domain::event::Progress;
 use crate::domain::live::LiveRun;
-use crate::domain::report::Phase;
-use crate::domain::slo::LimitedLatency;
+use dyno_measure::events::Progress;
+use dyno_measure::limits::LimitedLatency;
 use dyno_measure::live_figures::{FinishedLoadPoint, LimitOutcome, Upcoming};
-use dyno_measure::load::OfferedLoad;
+use dyno_measure::load::{OfferedLoad, Slo};
+use dyno_measure::report::Phase;
 use dyno_measure::words;
 
 /// The table; nothing where there is a single load.
@@ -67,9 +66,11 @@ fn finished_row(finished: &FinishedLoadPoint, limits: &[(LimitedLatency, f64)]) 
         let outcome = |latency| finished.limits.iter().find(|outcome| outcome.latency == latency);
         limits.iter().map(|(latency, _)| view! { <td class="numeric">{limit_cell(outcome(*latency))}</td> }.into_any()).collect()
     };
-    let errors = match (finished.failed, finished.requests) {
-        (0, _) => "0".to_owned(),
-        (failed, requests) => percent(failed as f64 / requests.max(1) as f64),
+    let rate = finished.failed as f64 / finished.requests.max(1) as f64;
+    let errors = match finished.failed {
+        0 => "0".into_any(),
+        _ if is_high(rate) => view! { <span class="attention"><Icon name=IconName::Warning />{percent(rate)}</span> }.into_any(),
+        _ => percent(rate).into_any(),
     };
     view! {
         <tr>
@@ -208,7 +209,7 @@ mod tests {
             ended_early: true,
         };
         let html = Owner::new().with(|| finished_row(&finished, &limits).to_html());
-        for words in ["16 in flight", "210", "over the limit", "too few requests", "1,240", "25.0%", " No"] {
+        for words in ["16 in flight", "210", "over the limit", "too few requests", "1,240", "attention", "25.0%", " No"] {
             assert!(html.contains(words), "{words}: {html}");
         }
         assert!(html.contains("ended early after 40 requests"), "{html}");

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use crate::components::button::Look;
 use crate::components::number::count;
-use crate::domain::event::LogLevel;
 use crate::domain::live::{Line, LiveRun, StageLog};
 use crate::domain::run::{Stage, StageStatus};
+use dyno_measure::events::LogLevel;
 
 /// The logs, one a stage.
 pub fn logs(live: &LiveRun) -> AnyView {

@@ -17,14 +17,16 @@ use crate::components::button::{LinkButton, Look};
 use crate::components::failure::{Failure, SignedOut};
 use crate::components::heading::PageHeading;
 use crate::components::number::count;
-use crate::domain::benchmark::{BenchmarkSpec, Slo};
+use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::live::LiveRun;
 use crate::domain::problem::Problem;
-use crate::domain::run::{Run, RunStatus};
+use crate::domain::run::Run;
 use crate::islands::FollowRun;
 use crate::pages::run_actions::{ActionRefused, CancelForm, CopyForm, RunAgainForm, Subject};
+use dyno_measure::load::Slo;
+use dyno_measure::run::RunStatus;
 
-pub use stages::took;
+pub use stages::stage_entry;
 
 /// The id in a page's address.
 pub fn run_id() -> Memo<Option<Uuid>> {

@@ -9,10 +9,11 @@ use crate::domain::run::{Stage, StageStatus};
 
 /// The stages in order.
 pub fn stage_list(stages: &[Stage]) -> AnyView {
-    view! { <ol class="stage-list">{stages.iter().map(stage_entry).collect_view()}</ol> }.into_any()
+    view! { <ol class="stage-list">{stages.iter().map(|stage| stage_entry(stage, stage.message.clone(), None)).collect_view()}</ol> }.into_any()
 }
 
-fn stage_entry(stage: &Stage) -> AnyView {
+/// One stage, with what is said of it and perhaps its log.
+pub fn stage_entry(stage: &Stage, message: Option<String>, log: Option<AnyView>) -> AnyView {
     view! {
         <li data-status=stage.status.as_str()>
             <div class="row-between">
@@ -20,14 +21,15 @@ fn stage_entry(stage: &Stage) -> AnyView {
                 <StageBadge status=stage.status />
             </div>
             {took(stage).map(|text| view! { <p class="muted small">{text}</p> })}
-            {stage.message.clone().map(|message| view! { <p class="small stage-message">{message}</p> })}
+            {message.map(|message| view! { <p class="small stage-message">{message}</p> })}
+            {log}
         </li>
     }
     .into_any()
 }
 
 /// How long a stage took, or since when it runs.
-pub fn took(stage: &Stage) -> Option<String> {
+fn took(stage: &Stage) -> Option<String> {
     let began = stage.started_at?;
     match (stage.status, stage.ended_at) {
         (_, Some(ended)) => Some(format!("took {}", duration(between_ms(began, ended)))),

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::components::badge::{Badge, Tone};
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::EngineAvailability;
 
 #[component]

@@ -2,13 +2,9 @@
 
 use uuid::Uuid;
 
-#[cfg(feature = "ssr")]
-use crate::components::charts::Chart;
-use crate::components::charts::Files;
-#[cfg(feature = "ssr")]
-use crate::domain::benchmark::Slo;
-#[cfg(feature = "ssr")]
-use crate::domain::report::Report;
+use crate::components::charts::{Chart, Files};
+use dyno_measure::load::Slo;
+use dyno_measure::report::Report;
 
 /// Where the charts of a run's load point are.
 pub fn files(run: Uuid, point: usize) -> Files {
@@ -16,7 +12,6 @@ pub fn files(run: Uuid, point: usize) -> Files {
 }
 
 /// The chart of an id, of a load point's where it is of one; the best one's where none is asked for.
-#[cfg(feature = "ssr")]
 pub fn find(report: &Report, slo: Option<&Slo>, point: Option<usize>, id: &str) -> Option<Chart> {
     let point = point.unwrap_or(report.best);
     let sweep = super::sweep::charts(report, slo);

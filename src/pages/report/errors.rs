@@ -2,12 +2,12 @@
 
 use leptos::prelude::*;
 
+use super::point::offered;
 use super::section::Section;
-use super::verdict::offered;
 use crate::components::number::{grouped, percent};
 use crate::components::table::{Column, DataTable};
-use crate::domain::report::{ErrorClass, ErrorExample, Report};
-use crate::domain::workflow::fields::join_words;
+use dyno_measure::report::{ErrorClass, ErrorExample, Report};
+use dyno_measure::words::join as join_words;
 
 /// What a class means, for people.
 pub fn meaning(class: &str) -> &'static str {

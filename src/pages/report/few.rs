@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use leptos::prelude::*;
 
 use crate::components::number::{figure, grouped};
-use crate::domain::metrics::{Shown, percentile_name};
+use dyno_measure::metrics::{Shown, percentile_name};
 
 /// What was lacking in a table, gathered as its cells are made: by percentile, how many it takes and the most there were.
 #[derive(Debug, Default)]

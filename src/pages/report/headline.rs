@@ -2,17 +2,17 @@
 
 use leptos::prelude::*;
 
+use super::point::offered;
 use super::title::highest_decided;
-use super::verdict::offered;
 use crate::components::badge::KindBadge;
 use crate::components::charts::sweep::Limit;
 use crate::components::icon::{Icon, IconName};
 use crate::components::metric::Term;
 use crate::components::number::{count, few_samples, figure, grouped, is_high, percent};
-use crate::domain::benchmark::Slo;
-use crate::domain::metrics::{Shown, metric, percentile_name};
-use crate::domain::report::{LoadPoint, Report, Summary, TokenSource};
-use crate::domain::run::RunKind;
+use dyno_measure::load::Slo;
+use dyno_measure::metrics::{Shown, metric, percentile_name};
+use dyno_measure::report::{LoadPoint, Report, Summary, TokenSource};
+use dyno_measure::run::RunKind;
 
 /// The headline of the best, or only, load point.
 #[component]

@@ -11,8 +11,8 @@ use crate::components::charts::{Chart, ChartFigure};
 use crate::components::metric::Term;
 use crate::components::number::{figure, grouped};
 use crate::components::table::{Column, DataTable};
-use crate::domain::metrics::{DRAWN, PERCENTILES, Shown, metric, percentile_name};
-use crate::domain::report::{Distribution, LoadPointSeries, Report, Summary};
+use dyno_measure::metrics::{DRAWN, PERCENTILES, Shown, metric, percentile_name};
+use dyno_measure::report::{Distribution, LoadPointSeries, Report, Summary};
 
 /// The rows of the table, where there are samples.
 const ROWS: [&str; 9] = [
@@ -57,7 +57,6 @@ pub fn Latency(report: Report, point: usize) -> impl IntoView {
 }
 
 /// All charts of a load point's latencies.
-#[cfg(feature = "ssr")]
 pub fn charts(report: &Report, point: usize) -> Vec<Chart> {
     let summary = report.load_points.get(point).map_or(&report.summary, |point| &point.summary);
     let Some(series) = report.series.get(point) else { return Vec::new() };
@@ -108,7 +107,7 @@ fn Distributions(summary: Summary) -> impl IntoView {
                         .zip(PERCENTILES)
                         .map(|((text, worded), name)| {
                             view! {
-                                <td class=if worded { "numeric muted few" } else { "numeric" } data-label=percentile_name(name).to_owned()>
+                                <td class=if worded { "numeric muted" } else { "numeric" } data-label=percentile_name(name).to_owned()>
                                     {text}
                                 </td>
                             }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::section::Section;
 use crate::components::number::{figure, grouped, percent};
 use crate::components::table::{Column, DataTable};
-use crate::domain::report::{Distribution, Report};
+use dyno_measure::report::{Distribution, Report};
 
 /// The lengths of one load point; nothing where none is known.
 #[component]

@@ -3,17 +3,17 @@
 use leptos::prelude::*;
 
 use super::few::Lacking;
+use super::point::offered;
 use super::point::point_href;
 use super::section::Section;
 use super::title::highest_decided;
-use super::verdict::offered;
 use crate::components::charts::sweep::Limit;
 use crate::components::icon::{Icon, IconName};
 use crate::components::number::{figure, grouped, is_high, percent};
 use crate::components::table::{Column, DataTable};
-use crate::domain::benchmark::Slo;
-use crate::domain::metrics::percentile_name;
-use crate::domain::report::{LoadPoint, Report, Summary};
+use dyno_measure::load::Slo;
+use dyno_measure::metrics::percentile_name;
+use dyno_measure::report::{LoadPoint, Report, Summary};
 
 /// The percentile beside the median: the one that the limits name, else the highest that the samples of a summary decide.
 fn high(slo: Option<&Slo>, summary: &Summary) -> &'static str {

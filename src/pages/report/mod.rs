@@ -30,10 +30,11 @@ use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
 use crate::components::menu::{DialogButton, Menu};
 use crate::components::metric::MetricTips;
-use crate::domain::report::Report;
-use crate::domain::run::RunKind;
+use crate::islands::ChartCursor;
 use crate::pages::live::{no_such_run, run_id};
 use crate::pages::run_actions::{ActionRefused, CopyForm, DeleteForm, RunAgainForm, Subject};
+use dyno_measure::report::Report;
+use dyno_measure::run::RunKind;
 
 use errors::Errors;
 use headline::Headline;
@@ -213,6 +214,7 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoVi
                 <Stages live=live />
                 {repeat.map(|repeat| view! { <CopyAsCommand run=run.id repeat=repeat /> })}
                 <MetricTips />
+                {shown.then(|| view! { <ChartCursor /> })}
             </article>
         </div>
     }

@@ -8,9 +8,9 @@ use crate::components::charts::engine::panels;
 use crate::components::charts::over_time::{RunTime, latency, level};
 use crate::components::charts::{Chart, ChartFigure};
 use crate::components::number::grouped;
-use crate::domain::engine_metrics::{EngineQuantity, EngineSeries};
-use crate::domain::metrics::{DRAWN, metric};
-use crate::domain::report::{LoadPointSeries, Report};
+use dyno_measure::engine_metrics::{EngineQuantity, EngineSeries};
+use dyno_measure::metrics::{DRAWN, metric};
+use dyno_measure::report::{LoadPointSeries, Report};
 
 /// The charts over time of one load point.
 #[component]
@@ -44,7 +44,6 @@ pub fn OverTime(report: Report, point: usize) -> impl IntoView {
 }
 
 /// All charts over a load point's time.
-#[cfg(feature = "ssr")]
 pub fn charts(report: &Report, point: usize) -> Vec<Chart> {
     own(report, point).into_iter().chain(engines(report, point)).collect()
 }

@@ -3,10 +3,9 @@
 use leptos::prelude::*;
 
 use super::section::Section;
-use super::verdict::offered;
 use crate::components::icon::{Icon, IconName};
-use crate::domain::report::{LoadPoint, Report};
 use dyno_measure::load::OfferedLoad;
+use dyno_measure::report::{LoadPoint, Report};
 
 /// The address of a load point's own figures.
 pub fn point_href(path: &str, point: usize, figures: bool) -> String {
@@ -60,4 +59,9 @@ pub fn PointChoice(
         </Section>
     }
     .into_any()
+}
+
+/// A load point's offered load in words.
+pub fn offered(point: &LoadPoint) -> String {
+    point.offered().map_or_else(|| "its load".to_owned(), OfferedLoad::words)
 }

@@ -7,9 +7,9 @@ use super::section::Section;
 use crate::components::definition::{Definition, Definitions};
 use crate::components::number::grouped;
 use crate::domain::benchmark::Benchmark;
-use crate::domain::repeat::shell_line;
-use crate::domain::report::Report;
 use crate::islands::CopyText;
+use dyno_measure::repeat::shell_line;
+use dyno_measure::report::Report;
 
 /// Provenance: what one looks for laid open, each to be copied; all the rest folded.
 #[component]

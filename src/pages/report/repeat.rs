@@ -4,8 +4,8 @@ use leptos::prelude::*;
 use uuid::Uuid;
 
 use crate::components::menu::Dialog;
-use crate::domain::repeat::Repeat;
 use crate::islands::CopyText;
+use dyno_measure::repeat::Repeat;
 
 /// The dialog that [`CopyAsCommand`] is.
 pub const COMMAND: &str = "copy-as-command";

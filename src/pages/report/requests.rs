@@ -15,8 +15,8 @@ use crate::components::metric::TermMark;
 use crate::components::number::{figure, grouped};
 use crate::components::table::with_query;
 use crate::domain::list::ListQuery;
-use crate::domain::metrics::metric;
-use crate::domain::report::{Phase, Report, RequestRecord};
+use dyno_measure::metrics::metric;
+use dyno_measure::report::{Phase, Report, RequestRecord};
 
 /// Title, column of the server, and whether it holds figures.
 const COLUMNS: [(&str, &str, bool); 10] = [

@@ -9,8 +9,8 @@ use crate::components::definition::{Definition, Definitions};
 use crate::components::number::{bytes, count, figure, grouped, percent};
 use crate::components::table::{Column, DataTable};
 use crate::components::time::Time;
-use crate::domain::report::{ClientHealth, Distribution, Report};
-use crate::domain::trust::{ClientError, SelfCheck};
+use dyno_measure::report::{ClientHealth, Distribution, Report};
+use dyno_measure::validity::{ClientError, SelfCheck};
 
 /// An error up to this is accepted whatever the figure, ms; docs/METRICS.md has the rule.
 const SMALL_MS: f64 = 1.0;

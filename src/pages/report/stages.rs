@@ -5,12 +5,11 @@ use std::collections::VecDeque;
 use leptos::prelude::*;
 
 use super::section::Section;
-use crate::components::badge::StageBadge;
 use crate::components::number::count;
-use crate::domain::event::LogLevel;
 use crate::domain::live::{Line, LiveRun, StageLog};
 use crate::domain::run::StageStatus;
-use crate::pages::live::took;
+use crate::pages::live::stage_entry;
+use dyno_measure::events::LogLevel;
 
 /// The stages of a run that ended.
 #[component]
@@ -27,18 +26,9 @@ pub fn Stages(
         .map(|stage| {
             let log = live.log(stage.id).cloned();
             let open = stage.status == StageStatus::Failed;
-            view! {
-                <li data-status=stage.status.as_str()>
-                    <div class="row-between">
-                        <strong>{stage.title.clone()}</strong>
-                        <StageBadge status=stage.status />
-                    </div>
-                    {took(stage).map(|text| view! { <p class="muted small">{text}</p> })}
-                    // The banner above has the run's own reason.
-                    {stage.message.clone().filter(|message| reason.as_ref() != Some(message)).map(|message| view! { <p class="small stage-message">{message}</p> })}
-                    {log.map(|log| log_view(log, open))}
-                </li>
-            }
+            // The banner above has the run's own reason.
+            let message = stage.message.clone().filter(|message| reason.as_ref() != Some(message));
+            stage_entry(stage, message, log.map(|log| log_view(log, open).into_any()))
         })
         .collect_view();
     view! {

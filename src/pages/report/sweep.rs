@@ -11,11 +11,11 @@ use crate::components::charts::sweep::{Limit, against_load, capacity, pareto};
 use crate::components::charts::{Chart, ChartFigure};
 use crate::components::definition::{Definition, Definitions};
 use crate::components::metric::Term;
-use crate::domain::benchmark::Slo;
-use crate::domain::metrics::metric;
-use crate::domain::report::Report;
-use crate::domain::sweep::{Per, Sweep};
-use crate::domain::trust::SearchOutcome;
+use dyno_measure::load::Slo;
+use dyno_measure::metrics::metric;
+use dyno_measure::report::Report;
+use dyno_measure::sweep::{Per, Sweep};
+use dyno_measure::validity::SearchOutcome;
 
 /// The sweep; nothing where the report has a single load point and no search.
 #[component]
@@ -64,7 +64,6 @@ pub fn SweepSection(
 const PARETO: &str = "sweep-pareto";
 
 /// All charts of a sweep; none where the report has a single load point.
-#[cfg(feature = "ssr")]
 pub fn charts(report: &Report, slo: Option<&Slo>) -> Vec<Chart> {
     let Some(sweep) = Sweep::of(report) else { return Vec::new() };
     throughputs(&sweep, Per::of(report)).into_iter().chain(latencies(&sweep, slo)).collect()
@@ -98,7 +97,7 @@ fn Outcome(search: SearchOutcome) -> impl IntoView {
     view! {
         <p class="load-sentence">{search.sentence}</p>
         <Definitions>
-            <Definition term="Looked between">{format!("{} and {}", super::title::load(search.min), loads(search.max, varied))}</Definition>
+            <Definition term="Looked between">{format!("{} and {}", dyno_measure::words::load(search.min), loads(search.max, varied))}</Definition>
             <Definition term="Largest load that met the limits">{load(search.meets_at, "none did")}</Definition>
             <Definition term="Least load above it that did not">
                 {load(search.fails_at, "none: the largest allowed load met them")}

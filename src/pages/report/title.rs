@@ -1,14 +1,14 @@
 //! The answer in one line, of measured figures alone.
 
-use super::verdict::offered;
+use super::point::offered;
 use crate::components::number::{few_samples, figure};
-use crate::domain::benchmark::Slo;
-use crate::domain::metrics::{PERCENTILES, Shown, percentile_name};
-use crate::domain::report::{LoadPoint, Report, Summary};
-use crate::domain::run::{Run, RunKind, RunStatus};
-use crate::domain::sweep::Sweep;
-use crate::domain::workflow::fields::join_words;
-use dyno_measure::load::LoadVariable;
+use crate::domain::run::Run;
+use dyno_measure::load::{LoadVariable, Slo};
+use dyno_measure::metrics::{PERCENTILES, Shown, percentile_name};
+use dyno_measure::report::{Report, Summary};
+use dyno_measure::run::{RunKind, RunStatus};
+use dyno_measure::sweep::Sweep;
+use dyno_measure::words::{join as join_words, load};
 
 /// The heading of a run's report. A simulated one says so before anything else.
 pub fn of_run(run: &Run, report: Option<&Report>, slo: Option<&Slo>) -> String {
@@ -111,13 +111,14 @@ fn judged(report: &Report, slo: Option<&Slo>, limits: &str) -> String {
 /// The verdict on a single load.
 fn alone(report: &Report, slo: Option<&Slo>, limits: &str) -> String {
     let Some(point) = report.load_points.get(report.best) else { return measured(report) };
-    let Some((value, varied)) = load_of(point) else { return measured(report) };
+    let Some(asked) = point.offered() else { return measured(report) };
+    let (value, varied) = (asked.value(), asked.variable());
     let many = loads(value, varied);
     match point.meets_slo {
         Some(true) => format!("{many} {} {limits}", verb(value, varied, "meet")),
         Some(false) => format!("{many} {} not meet {limits}", verb(value, varied, "do")),
         None => {
-            let need = slo.map_or(0, |slo| u64::from(crate::domain::slo::floor(slo.percentile)));
+            let need = slo.map_or(0, |slo| u64::from(dyno_measure::limits::floor(slo.percentile)));
             format!("{many}: {limits} can't be judged, {}", few_samples(point.summary.total_requests, need))
         }
     }
@@ -147,11 +148,6 @@ pub fn highest_decided(summary: &Summary, id: &str) -> Option<(&'static str, f64
     })
 }
 
-/// A load as people write it, without its unit.
-pub fn load(value: f64) -> String {
-    if value.fract() == 0.0 { crate::components::number::grouped(value as u64) } else { figure(value) }
-}
-
 /// "24 requests in flight", "1 request in flight", "2.5 requests/s"
 pub fn loads(value: f64, varied: LoadVariable) -> String {
     match varied {
@@ -166,14 +162,6 @@ fn verb(value: f64, varied: LoadVariable, plural: &'static str) -> &'static str 
         (true, "do") => "does",
         (true, _) => "meets",
         (false, plural) => plural,
-    }
-}
-
-/// The load of a point and what it varies.
-fn load_of(point: &LoadPoint) -> Option<(f64, LoadVariable)> {
-    match (point.concurrency, point.rate) {
-        (Some(concurrency), _) => Some((f64::from(concurrency), LoadVariable::Concurrency)),
-        (None, rate) => Some((rate?, LoadVariable::Rate)),
     }
 }
 

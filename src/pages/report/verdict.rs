@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::notes::Notes;
+use super::point::offered;
 use super::title::Edge;
 use crate::components::badge::{Badge, KindBadge, RunBadge, ShortBadge, Tone, ValidityBadge};
 use crate::components::banner::{Banner, Notice};
@@ -10,13 +11,12 @@ use crate::components::button::LinkButton;
 use crate::components::number::{count, duration, figure, grouped, is_high, percent};
 use crate::components::time::moment;
 use crate::domain::benchmark::BenchmarkSpec;
-use crate::domain::report::{Distribution, LoadPoint, Prediction, Report, Summary};
-use crate::domain::run::{Run, RunKind, RunStatus};
-use crate::domain::sweep::Sweep;
-use crate::domain::workflow::fields::join_words;
+use crate::domain::run::Run;
 use crate::domain::workflow::sentence::load_words;
-use dyno_measure::load::OfferedLoad;
 use dyno_measure::plan::load_points;
+use dyno_measure::report::{Distribution, LoadPoint, Prediction, Report, Summary};
+use dyno_measure::run::{RunKind, RunStatus};
+use dyno_measure::sweep::Sweep;
 use dyno_measure::words;
 
 /// What is to be thought of the run.
@@ -30,7 +30,7 @@ pub fn Verdict(
     /// Whether the figures are shown although they are not valid.
     shown: bool,
 ) -> impl IntoView {
-    let refused = report.as_ref().filter(|report| !report.valid).map(|report| together(&report.invalid_reasons));
+    let refused = report.as_ref().filter(|report| !report.valid).map(|report| report.invalid_reasons.clone());
     let notes = report.as_ref().map(|report| report.notes.clone()).unwrap_or_default();
     let sentence = report.as_ref().map_or_else(|| plan(&spec, run.kind), |report| done(report, &spec));
     let prediction = report.as_ref().and_then(|report| report.prediction.as_ref()).map(worth);
@@ -117,32 +117,6 @@ fn marks(report: &Report) -> AnyView {
     .into_any()
 }
 
-/// What is said of several load points in the same words is said once: "… (load points 2 to 8)."
-pub fn together(said: &[String]) -> Vec<String> {
-    let parts = |text: &str| -> Option<(String, u32)> {
-        let (words, rest) = text.rsplit_once(" (load point ")?;
-        Some((words.to_owned(), rest.trim_end_matches('.').trim_end_matches(')').parse().ok()?))
-    };
-    let mut grouped: Vec<(String, Vec<u32>)> = Vec::new();
-    for text in said {
-        let (words, number) = parts(text).map_or_else(|| (text.clone(), None), |(words, number)| (words, Some(number)));
-        match grouped.iter_mut().find(|(own, numbers)| *own == words && number.is_some() && !numbers.is_empty()) {
-            Some((_, numbers)) => numbers.extend(number),
-            None => grouped.push((words, number.into_iter().collect())),
-        }
-    }
-    let of = |(words, numbers): (String, Vec<u32>)| match numbers.as_slice() {
-        [] => words,
-        [number] => format!("{words} (load point {number})."),
-        [first, .., last] if last - first + 1 == numbers.len() as u32 => format!("{words} (load points {first} to {last})."),
-        _ => {
-            let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
-            format!("{words} (load points {}).", join_words(&numbers))
-        }
-    };
-    grouped.into_iter().map(of).collect()
-}
-
 /// How the run ended, where that is not plain.
 fn standing(run: &Run) -> Option<AnyView> {
     let reason = run.reason.clone().unwrap_or_default();
@@ -167,11 +141,6 @@ fn standing(run: &Run) -> Option<AnyView> {
             Some(view! { <Banner notice=Notice::Warning><p>{reason}</p></Banner> }.into_any())
         }
     }
-}
-
-/// A load point's offered load in words.
-pub fn offered(point: &LoadPoint) -> String {
-    point.offered().map_or_else(|| "its load".to_owned(), OfferedLoad::words)
 }
 
 fn where_and_what(spec: &BenchmarkSpec) -> String {
@@ -272,8 +241,6 @@ fn plan(spec: &BenchmarkSpec, kind: RunKind) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn what_was_received_is_said_beside_what_was_asked_for() {
         let of = |mean: f64| {
@@ -292,16 +259,5 @@ mod tests {
             ", 1,280 tokens in and 64 out"
         );
         assert_eq!(said(serde_json::json!({})), "");
-    }
-
-    #[test]
-    fn the_same_words_of_several_load_points_are_said_once() {
-        let said = |texts: &[&str]| together(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
-        assert_eq!(
-            said(&["Too short (load point 2).", "Odd.", "Too short (load point 3).", "Too short (load point 4)."]),
-            ["Too short (load points 2 to 4).", "Odd."]
-        );
-        assert_eq!(said(&["A (load point 1).", "A (load point 3).", "A (load point 9)."]), ["A (load points 1, 3 and 9)."]);
-        assert_eq!(said(&["A (load point 1).", "B.", "B."]), ["A (load point 1).", "B.", "B."]);
     }
 }

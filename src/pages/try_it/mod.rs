@@ -12,7 +12,7 @@ use crate::api::functions::try_it::{StartTryIt, load_try_it};
 use crate::components::badge::{Badge, Tone};
 use crate::components::banner::{Banner, Notice};
 use crate::components::button::{LinkButton, Look, Submit};
-use crate::components::failure::Failure;
+use crate::components::failure::{Failure, SignedOut};
 use crate::components::heading::PageHeading;
 use crate::components::number::bytes;
 use crate::domain::problem::ProblemKind;
@@ -73,6 +73,7 @@ fn TryIt(first: TryIt, started: bool) -> impl IntoView {
     let renew = at_work.then(|| view! { <Renew part=PROGRESS every_ms=ASK_EVERY_MS address="/try?started=1" /> });
     view! {
         <div class="form-page stack-loose">
+            <SignedOut />
             <PageHeading title="Try it" />
             <p>
                 "Benchmarks a small model on this machine, with everything it needs fetched for you. Nothing is started before you confirm."

@@ -3,22 +3,21 @@
 use leptos::prelude::*;
 use server_fn::ServerFn;
 
-use super::frame::{Frame, Place, StepForm};
+use super::frame::{Frame, StepForm};
 use super::model::model_words;
 use super::nodes::kind_words;
+use super::place::Place;
 use crate::api::functions::inventory::{Choices, Outlook};
 use crate::api::functions::workflows::{SaveConfirmation, WizardView};
 use crate::components::banner::{Banner, Notice};
 use crate::components::definition::{Definition, Definitions};
 use crate::components::number::{count, grouped};
 use crate::components::tag::Tags;
-use crate::domain::benchmark::{EvalWith, LoadSpec};
-use crate::domain::workflow::sentence::{
-    all_requests, duration, limits, load_words, option_rows, requests_of_each, whole_sentence,
-};
+use crate::domain::workflow::sentence::{all_requests, limits, load_words, option_rows, requests_of_each, whole_sentence};
 use crate::domain::workflow::{Page, WorkflowSteps};
 use dyno_measure::load::options::Kind;
-use dyno_measure::words::capital;
+use dyno_measure::load::{EvalWith, LoadSpec};
+use dyno_measure::words::{about as duration, capital};
 
 /// Everything that will be run.
 #[component]

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::frame::Place;
+use super::place::Place;
 use crate::api::functions::inventory::Choices;
 use crate::api::functions::workflows::WizardView;
 use crate::components::banner::{Banner, Notice};

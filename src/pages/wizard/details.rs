@@ -3,11 +3,12 @@
 use leptos::prelude::*;
 use server_fn::ServerFn;
 
-use super::frame::{Frame, Place, StepForm};
+use super::frame::{Frame, StepForm};
+use super::place::Place;
 use crate::api::functions::workflows::SaveDetails;
 use crate::components::field::{Choice, ChoiceGroup, TextArea, TextField, Width};
-use crate::domain::benchmark::EvalWith;
 use crate::domain::workflow::step_form::FormRules;
+use dyno_measure::load::EvalWith;
 
 /// Name, tags, description, requests in flight, evaluation method.
 #[component]

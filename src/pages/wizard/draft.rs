@@ -1,14 +1,13 @@
 //! The draft so far, beside each step.
 
-use dyno_measure::words::capital;
+use dyno_measure::words::{capital, grouped};
 use leptos::prelude::*;
 
 use crate::api::functions::workflows::WizardView;
 use crate::components::definition::{Definition, Definitions};
-use crate::domain::benchmark::EvalWith;
 use crate::domain::workflow::Page;
-use crate::domain::workflow::fields::grouped;
 use crate::domain::workflow::sentence::load_words;
+use dyno_measure::load::EvalWith;
 
 /// What is filled in so far, in the order of the steps.
 pub fn rows(view: &WizardView) -> Vec<(&'static str, String)> {

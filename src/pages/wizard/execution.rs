@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 use server_fn::ServerFn;
 
-use super::frame::{Frame, Place, StepForm};
+use super::frame::{Frame, StepForm};
+use super::place::Place;
 use super::refused;
 use crate::api::functions::workflows::SaveExecution;
 use crate::components::button::Submit;

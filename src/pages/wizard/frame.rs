@@ -1,122 +1,21 @@
 //! What is around every step: the list of steps, the way back, what went wrong, the draft so far.
 
 use leptos::prelude::*;
-use uuid::Uuid;
 
 use super::conflict::ConflictPanel;
 use super::draft::DraftPanel;
+use super::place::Place;
 use super::steps::StepList;
-use crate::api::functions::workflows::WizardView;
 use crate::components::banner::{Banner, Notice};
 use crate::components::button::{Look, Submit};
-use crate::components::field::{FieldMessage, field_id};
-use crate::components::form::{ErrorSummary, SummaryLine, Target, summary_lines};
+use crate::components::field::FieldMessage;
+use crate::components::form::ErrorSummary;
 use crate::components::heading::PageHeading;
 use crate::components::icon::{Icon, IconName};
-use crate::domain::form::Flash;
-use crate::domain::problem::FieldError;
 use crate::domain::workflow::Page;
-use crate::domain::workflow::fields::{label, labels, step_of};
+use crate::domain::workflow::fields::{label, labels};
 use crate::domain::workflow::step_form::FormRules;
 use crate::islands::{FormGuard, Reveal, StepCheck};
-
-/// Which page of which draft is shown, and why.
-#[derive(Debug, Clone)]
-pub struct Place {
-    pub page: Page,
-    /// The draft; absent before its first save.
-    pub view: Option<WizardView>,
-    /// For a draft that there is none of yet: tells this drawing of the form from every other.
-    pub begins: Option<Uuid>,
-    /// What was typed last, if it was refused.
-    pub flash: Flash,
-    /// Whether a "Change" link of the confirmation led here.
-    pub from_confirm: bool,
-    /// The fields that the last save took with it, and the page that did.
-    pub dropped: Vec<String>,
-    /// The page whose save dropped them.
-    pub dropped_by: Option<Page>,
-    /// The pages that were passed over on the way here, since they had a single answer.
-    pub passed: Vec<Page>,
-}
-
-impl Place {
-    /// A page of a draft.
-    pub fn new(page: Page, view: Option<WizardView>, flash: Flash) -> Self {
-        Self { page, view, begins: None, flash, from_confirm: false, dropped: Vec::new(), dropped_by: None, passed: Vec::new() }
-    }
-
-    /// For a draft that there is none of yet.
-    pub fn begun_by(mut self, form: Uuid) -> Self {
-        self.begins = Some(form);
-        self
-    }
-
-    /// With what the address says of the way here. Only names of fields and pages are taken from it.
-    pub fn asked_by(mut self, return_to: &str, dropped: &str, by: &str) -> Self {
-        self.from_confirm = return_to == "confirm";
-        self.dropped = dropped.split(',').filter(|field| step_of(field).is_some()).map(str::to_owned).collect();
-        self.dropped_by = Page::parse(by);
-        self
-    }
-
-    /// With the pages that were passed over.
-    pub fn passed_over(mut self, passed: &str) -> Self {
-        self.passed = passed.split(',').filter_map(Page::parse).collect();
-        self
-    }
-
-    /// The first incomplete page.
-    pub fn reached(&self) -> Page {
-        self.view.as_ref().map_or(Page::Details, |view| view.answer.next_page())
-    }
-
-    /// The pages of the fields that were refused.
-    pub fn problem_pages(&self) -> Vec<Page> {
-        self.flash.errors.iter().filter_map(|error| self.page_of(error)).collect()
-    }
-
-    /// The address of a page of this draft.
-    pub fn href(&self, page: Page) -> Option<String> {
-        self.view.as_ref().map(|view| format!("/wizard/{}/{}", view.answer.workflow_id, page.slug()))
-    }
-
-    /// The error summary: a field of another page leads there.
-    fn lines(&self) -> Vec<SummaryLine> {
-        let mut lines = summary_lines(&self.flash);
-        // The lines of the errors are the last ones.
-        for (line, error) in lines.iter_mut().rev().zip(self.flash.errors.iter().rev()) {
-            match self.page_of(error) {
-                Some(page) if page == self.page => {}
-                Some(page) => {
-                    line.target = match self.href(page) {
-                        Some(href) => Target::Page(format!("{href}#{}", field_id(&error.field))),
-                        None => Target::Nowhere,
-                    };
-                }
-                // About the call itself.
-                None if step_of(&error.field).is_none() && !self.is_own_field(&error.field) => line.target = Target::Nowhere,
-                None => {}
-            }
-        }
-        lines
-    }
-
-    /// Fields that only the page knows, not the workflow.
-    fn is_own_field(&self, field: &str) -> bool {
-        self.page == Page::Model && field.starts_with("credential_")
-    }
-
-    /// The page that has the field of an error.
-    fn page_of(&self, error: &FieldError) -> Option<Page> {
-        let field = error.field.as_str();
-        // Step 2 shows step 1's number as well.
-        if self.page == Page::Load && field == "concurrent_requests" {
-            return Some(Page::Load);
-        }
-        Page::of_field(field).or_else(|| error.step.filter(|_| !field.starts_with("step_")).map(Page::of_step))
-    }
-}
 
 /// What is around every step.
 #[component]

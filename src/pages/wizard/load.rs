@@ -4,22 +4,23 @@
 use leptos::prelude::*;
 use server_fn::ServerFn;
 
-use super::frame::{Frame, Place, StepForm};
+use super::frame::{Frame, StepForm};
 use super::load_fields::{Group, Part, options};
 use super::load_more::MoreOptions;
 use super::load_prompts::{Datasets, PromptLengths};
+use super::place::Place;
 use crate::api::functions::inventory::Choices;
 use crate::api::functions::workflows::{SaveLoad, WizardView};
 use crate::components::field::{Choice, ChoiceGroup, SelectField, TextField, Width};
 use crate::components::number::grouped;
-use crate::domain::benchmark::{EvalWith, LoadSpec};
 use crate::domain::dataset::Dataset;
 use crate::domain::form::Flash;
-use crate::domain::slo::PRESETS;
 use crate::domain::workflow::Page;
 use crate::domain::workflow::load_form::{Amount, Goal, LoadForm};
 use crate::domain::workflow::sentence::whole_sentence;
 use crate::domain::workflow::step_form::{FormRules, OfferedDataset, offered_amounts};
+use dyno_measure::limits::PRESETS;
+use dyno_measure::load::{EvalWith, LoadSpec};
 
 #[component]
 pub fn LoadStep(

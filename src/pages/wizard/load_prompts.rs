@@ -2,16 +2,16 @@
 
 use leptos::prelude::*;
 
-use super::frame::Place;
+use super::place::Place;
 use crate::api::functions::inventory::Choices;
 use crate::components::banner::Empty;
 use crate::components::button::{LinkButton, Look, Submit};
 use crate::components::field::{Choice, ChoiceGroup, TextField};
 use crate::components::number::{count, figure, grouped};
+use crate::domain::dataset::Dataset;
 use crate::domain::form::Flash;
-use crate::domain::inventory::Dataset;
 use crate::domain::workflow::load_form::{LENGTHS, LoadForm, OWN_LENGTHS};
-use crate::domain::workflow::sentence::duration;
+use dyno_measure::words::about as duration;
 
 /// Lengths of prompts and answers: a usual pair, or one's own.
 #[component]

@@ -14,6 +14,7 @@ mod load_more;
 mod load_prompts;
 mod model;
 mod nodes;
+mod place;
 mod steps;
 
 use leptos::prelude::*;
@@ -25,7 +26,7 @@ use crate::api::functions::workflows::{NewDraftView, WizardView, load_new_draft,
 use crate::components::failure::{Failure, Missing};
 use crate::domain::form::Flash;
 use crate::domain::workflow::Page;
-use frame::Place;
+use place::Place;
 
 /// The first step of a new draft.
 #[component]

@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 use server_fn::ServerFn;
 
-use super::frame::{Frame, Place, StepForm};
+use super::frame::{Frame, StepForm};
+use super::place::Place;
 use crate::api::functions::inventory::Choices;
 use crate::api::functions::workflows::SaveModel;
 use crate::components::badge::{Badge, Tone};
@@ -11,7 +12,8 @@ use crate::components::banner::Empty;
 use crate::components::button::LinkButton;
 use crate::components::field::{Choice, ChoiceGroup, TextArea, TextField};
 use crate::components::number::{bytes, grouped, magnitude};
-use crate::domain::benchmark::{EngineKind, Serving};
+use crate::domain::benchmark::Serving;
+use crate::domain::engine::EngineKind;
 use crate::domain::form::Flash;
 use crate::domain::inventory::{Credential, EngineAvailability, FileLocation, Model, ModelFormat, ModelSource};
 use crate::domain::provider::ProviderId;

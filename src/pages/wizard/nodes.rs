@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 use server_fn::ServerFn;
 
-use super::frame::{Frame, Place, StepForm};
+use super::frame::{Frame, StepForm};
+use super::place::Place;
 use crate::api::functions::inventory::Choices;
 use crate::api::functions::workflows::SaveNodes;
 use crate::components::badge::{Badge, Tone};

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::frame::Place;
+use super::place::Place;
 use crate::components::icon::{Icon, IconName};
 use crate::domain::workflow::Page;
 

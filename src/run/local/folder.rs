@@ -1,4 +1,4 @@
-//! A run's folder as the portal reads it: what was told since a place in it, and in the end what was measured. Blocks.
+//! A run's folder as the portal reads it: what was told since an offset of its files, and in the end what was measured. Blocks.
 
 use std::io;
 use std::path::Path;
@@ -9,38 +9,38 @@ use serde::{Deserialize, Serialize};
 use super::files;
 use super::journal::{self, Entry};
 use super::tail::{Tail, last_lines};
-use crate::domain::report::{Report, RequestRecord};
 use crate::run::execution::{Event, ExecutionSpec};
 use crate::run::executor::{Batch, Collected, Cursor};
 use dyno_measure::events::{LoadEvent, LoadNews};
 use dyno_measure::plan::Plan;
+use dyno_measure::report::{Report, RequestRecord};
 
 /// How far journal and spool were read, bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Place {
+pub(super) struct Offsets {
     journal: u64,
     spool: u64,
 }
 
-impl From<Option<&Cursor>> for Place {
+impl From<Option<&Cursor>> for Offsets {
     fn from(cursor: Option<&Cursor>) -> Self {
         // One that can't be read begins anew; what is told again is then kept again rather than lost.
         cursor.and_then(|cursor| serde_json::from_str(&cursor.0).ok()).unwrap_or_default()
     }
 }
 
-/// What was told since a place.
-pub(super) fn read(folder: &Path, from: Place) -> io::Result<Batch> {
+/// What was told since the offsets.
+pub(super) fn read(folder: &Path, from: Offsets) -> io::Result<Batch> {
     let mut journal = Tail::new(folder.join(files::JOURNAL), from.journal);
     let mut spool = Tail::new(folder.join(files::SPOOL), from.spool);
     let (entries, lines) = (journal.lines()?, spool.lines()?);
-    let place = Place { journal: journal.offset(), spool: spool.offset() };
+    let offsets = Offsets { journal: journal.offset(), spool: spool.offset() };
     let entries = entries.iter().filter_map(|line| serde_json::from_slice::<Entry>(line).ok());
     Ok(Batch {
         events: entries.filter_map(Entry::event).collect(),
         load: lines.iter().filter_map(|line| serde_json::from_slice::<LoadEvent>(line).ok()).collect(),
-        cursor: (place != from).then(|| serde_json::to_string(&place).map(Cursor)).transpose()?,
+        cursor: (offsets != from).then(|| serde_json::to_string(&offsets).map(Cursor)).transpose()?,
         ..Batch::default()
     })
 }
@@ -163,13 +163,13 @@ mod tests {
         let folder = kept();
         let spec = specification(&folder).unwrap();
         assert_eq!((spec.schema_version, spec.engines.len(), spec.plan.load_points.len()), (1, 1, 2));
-        let first = read(&folder, Place::default()).unwrap();
+        let first = read(&folder, Offsets::default()).unwrap();
         let lines = std::fs::read_to_string(folder.join(files::JOURNAL)).unwrap();
         let processes = lines.lines().filter(|line| line.contains("\"process\"")).count();
         assert_eq!(first.events.len() + processes, lines.lines().count(), "no line is lost");
         let told = std::fs::read_to_string(folder.join(files::SPOOL)).unwrap();
         assert_eq!(first.load.len(), told.lines().count());
-        let rest = read(&folder, Place::from(first.cursor.as_ref())).unwrap();
+        let rest = read(&folder, Offsets::from(first.cursor.as_ref())).unwrap();
         assert!(rest.events.is_empty() && rest.load.is_empty() && rest.cursor.is_none());
         let collected = collect(&folder);
         assert_eq!(collected.end, Some((Outcome::Done, None)));

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::process;
-use crate::domain::event::LogLevel;
 use crate::domain::run::{StageId, StageStatus};
 use crate::run::execution::{Event, SCHEMA_VERSION, first_schema};
+use dyno_measure::events::LogLevel;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {

@@ -30,10 +30,10 @@ use super::executor::{Batch, ClusterExecutor, Collected, Cursor, ExecutionState,
 use crate::credentials::{Outgoing, Secret};
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::inventory::EngineAvailability;
-use crate::domain::report::RequestRecord;
-use crate::engine::{self, Place, Program, environment};
+use crate::engine::{self, Program, ProgramSearch, environment};
 use crate::state::AppState as App;
 use crate::store::Store;
+use dyno_measure::report::RequestRecord;
 
 pub(crate) use transfer::TransferError;
 
@@ -51,6 +51,7 @@ const HOST: &str = "127.0.0.1";
 pub(super) struct Local {
     program: PathBuf,
     data_dir: PathBuf,
+    program_search: ProgramSearch,
     model_roots: Vec<PathBuf>,
     outgoing: Outgoing,
     store: Store,
@@ -64,6 +65,7 @@ impl Local {
         Self {
             program: app.config.program.clone(),
             data_dir: app.config.data_dir.clone(),
+            program_search: app.program_search.clone(),
             model_roots: app.config.model_roots.clone(),
             outgoing: app.outgoing.clone(),
             store: app.store.clone(),
@@ -74,10 +76,6 @@ impl Local {
 
     fn folder(&self, run: Uuid) -> PathBuf {
         self.data_dir.join("runs").join(run.to_string())
-    }
-
-    fn place(&self) -> Place {
-        Place { data_dir: self.data_dir.clone() }
     }
 
     fn is_overdue(&self, run: Uuid, folder: &Path) -> bool {
@@ -106,9 +104,9 @@ impl Local {
 #[async_trait]
 impl ClusterExecutor for Local {
     async fn engines(&self) -> Result<Vec<EngineAvailability>, ExecutorError> {
-        let place = self.place();
+        let search = self.program_search.clone();
         // Looks at the disk, hence off the async threads.
-        Ok(tokio::task::spawn_blocking(move || engine::availability(&place)).await?)
+        Ok(tokio::task::spawn_blocking(move || engine::availability(&search)).await?)
     }
 
     async fn find_engine(&self, serving: &Serving) -> Result<Program, ExecutorError> {
@@ -116,8 +114,8 @@ impl ClusterExecutor for Local {
             return Err(ExecutorError::NoContainers);
         }
         let recipe = engine::recipe(serving.engine.ok_or(ExecutorError::NoEngine)?);
-        let place = self.place();
-        let (found, how_to_get) = tokio::task::spawn_blocking(move || (recipe.find(&place), recipe.how_to_get(&place))).await?;
+        let search = self.program_search.clone();
+        let (found, how_to_get) = tokio::task::spawn_blocking(move || (recipe.find(&search), recipe.how_to_get(&search))).await?;
         found.ok_or(ExecutorError::EngineNotFound { title: recipe.kind().title(), place: "on this machine", how_to_get })
     }
 
@@ -174,7 +172,7 @@ impl ClusterExecutor for Local {
         if state == ExecutionState::Active && self.is_overdue(run, &folder) {
             self.cancel(run, true).await;
         }
-        let cursor = folder::Place::from(cursor);
+        let cursor = folder::Offsets::from(cursor);
         let unreadable = "The run's files could not be read";
         let batch = tokio::task::spawn_blocking(move || folder::read(&folder, cursor)).await?;
         Ok(Batch { state, ..batch.map_err(ExecutorError::io(unreadable))? })

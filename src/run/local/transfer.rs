@@ -11,10 +11,10 @@ use tokio::sync::watch;
 use super::Local;
 use crate::domain::inventory::{Model, ModelFacts, ModelFormat, ModelSource};
 use crate::engine::ServedModel;
-use crate::engine::memory::gb;
 use crate::models::{self, Roots, hub};
 use crate::run::executor::PlacedModel;
 use crate::store::StoreError;
+use dyno_measure::words;
 
 /// Why a model can't be served from here; the text is a sentence for people.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +60,7 @@ impl Local {
                 let (typed, below) = (path.clone(), roots.clone());
                 let path = tokio::task::spawn_blocking(move || roots.locate(&typed)).await??;
                 let facts = self.checked(path.clone(), below, model.facts.as_ref()).await?;
-                let message = format!("{} is there, {}, unchanged.", path.display(), gb(facts.weight_bytes));
+                let message = format!("{} is there, {}, unchanged.", path.display(), words::bytes(facts.weight_bytes));
                 (path, facts, message)
             }
             ModelSource::Hub { repository, revision } => self.fetch(model, repository, revision, progress).await?,
@@ -102,11 +102,16 @@ impl Local {
         let path = hub
             .download(repository, revision, &folder, |step| {
                 bytes = step.bytes_total;
-                progress.send_replace(format!("{}: {} of {}", step.file, gb(step.bytes_done), gb(step.bytes_total)));
+                progress.send_replace(format!(
+                    "{}: {} of {}",
+                    step.file,
+                    words::bytes(step.bytes_done),
+                    words::bytes(step.bytes_total)
+                ));
             })
             .await?;
         let facts = self.checked(path.clone(), Roots::default(), model.facts.as_ref()).await?;
-        Ok((path, facts, format!("{repository} at {revision} is there, {}.", gb(bytes))))
+        Ok((path, facts, format!("{repository} at {revision} is there, {}.", words::bytes(bytes))))
     }
 }
 

@@ -12,19 +12,18 @@ use super::super::plan::{self, PlanInputs};
 use super::super::{prepare, provenance};
 use super::{Halt, RunExecutor};
 use crate::credentials::{AddressPolicy, Secret};
-use crate::domain::benchmark::LoadSpec;
-use crate::domain::event::LogLevel;
 use crate::domain::inventory::{ModelFacts, ModelSource, Node};
 use crate::domain::run::{StageId, StageStatus};
 use crate::engine::fit::{Demand, FitInput, Layout, layout};
 use crate::engine::{Program, Recipe, recipe};
 use crate::state::SecretError;
 use crate::store::StoreError;
+use dyno_measure::events::LogLevel;
+use dyno_measure::load::LoadSpec;
+use dyno_measure::plan::{Plan, Source};
 
 /// How often a transfer's progress is kept.
 const PROGRESS: Duration = Duration::from_secs(1);
-/// Load points of a search, at most.
-const MOST_SEARCHED: usize = 9;
 /// The client's check before the load, at most.
 const CHECKING: SignedDuration = SignedDuration::from_mins(2);
 /// A run ends at the latest so long after its start, the time of loads that end by time not counted.
@@ -38,7 +37,7 @@ impl RunExecutor {
         self.stage(StageId::VerifyClusterConnection, StageStatus::Running, None).await?;
         let (app, cluster) = (self.app.clone(), self.cluster.clone());
         let nodes = self.unless_halted(prepare::nodes(&app, &cluster, &spec)).await?;
-        let asked = self.unless_halted(demand(&app.config.data_dir, &spec.load, &spec.datasets)).await?;
+        let asked = self.unless_halted(demand(&app, &spec.load, &spec.datasets)).await?;
         let address_policy = match &spec.model.source {
             ModelSource::Cloud { base_url, .. } => Some(self.unless_halted(prepare::address(&app, base_url)).await?),
             _ => None,
@@ -186,9 +185,9 @@ impl RunExecutor {
 
 /// A run ends at the latest so long after its start.
 fn limit(load: &LoadSpec) -> SignedDuration {
-    let searches = load.slo.as_ref().is_some_and(|slo| slo.search.is_some());
-    let points = if searches { MOST_SEARCHED } else { load.load_points.len().max(1) };
-    let measured = load.duration_s.unwrap_or(0.0).max(0.0) * points as f64;
+    // where prompts come from makes no load point more
+    let points = Plan::of_load(load, Source::Synthetic).most_points();
+    let measured = load.duration_s.unwrap_or(0.0).max(0.0) * f64::from(points);
     LIMIT + CHECKING + SignedDuration::try_from_secs_f64(measured).unwrap_or(SignedDuration::ZERO)
 }
 

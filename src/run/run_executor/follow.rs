@@ -12,8 +12,10 @@ use super::super::outcome::{self, End};
 use super::super::provenance;
 use super::{Halt, RunExecutor, close_stages};
 use crate::domain::event::{RunEnd, RunEvent};
-use crate::domain::run::{RunStatus, StageId, StageStatus};
+use crate::domain::run::{StageId, StageStatus};
 use crate::store::RunUpdate;
+use dyno_measure::report::Note;
+use dyno_measure::run::RunStatus;
 
 /// How often is asked what was told.
 const POLL: Duration = Duration::from_millis(300);
@@ -86,7 +88,7 @@ impl RunExecutor {
             report.run_id = self.run.id;
             report.status = status;
             report.provenance.extend(provenance::complete(&collected));
-            report.notes.extend(reason.clone().filter(|_| status != RunStatus::Succeeded));
+            report.notes.extend(reason.clone().filter(|_| status != RunStatus::Succeeded).map(Note::from));
         }
         let cleaned = self.executor.tidy_up(self.run.id).await;
         let mut events = Vec::new();

@@ -14,11 +14,13 @@ use uuid::Uuid;
 use super::event_mapper::{change, log};
 use super::executor::{ClusterExecutor, Cursor, ExecutionState, ExecutorError};
 use crate::domain::benchmark::Benchmark;
-use crate::domain::event::{LogLevel, RunEnd, RunEvent};
+use crate::domain::event::{RunEnd, RunEvent};
 use crate::domain::inventory::Cluster;
-use crate::domain::run::{Run, RunStatus, Stage, StageId, StageStatus};
+use crate::domain::run::{Run, Stage, StageId, StageStatus};
 use crate::state::AppState as App;
 use crate::store::{RunUpdate, StoreError};
+use dyno_measure::events::LogLevel;
+use dyno_measure::run::RunStatus;
 
 /// Tries to reach a store that fails for the moment.
 const TRIES: u32 = 20;

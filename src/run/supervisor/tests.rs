@@ -13,13 +13,13 @@ use crate::api::calls;
 use crate::credentials::Secret;
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::inventory::EngineAvailability;
-use crate::domain::report::RequestRecord;
 use crate::domain::run::{Run, StageId};
 use crate::domain::user::{Actor, Role};
 use crate::engine::Program;
 use crate::run::execution::ExecutionSpec;
 use crate::run::executor::{Batch, ClusterExecutor, Collected, ExecutionState, LeftBehind, Placement};
 use crate::state::{Config, ServeArgs};
+use dyno_measure::report::RequestRecord;
 
 /// Says in the end what it was told to; breaks when a run is handed over, or loses it.
 #[derive(Debug)]

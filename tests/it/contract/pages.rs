@@ -6,7 +6,7 @@ use dyno::server::router;
 use tower::ServiceExt;
 
 use super::world::{WORKFLOW, World, in_workflow};
-use crate::support::ADMIN_TOKEN;
+use crate::support::{ADMIN_TOKEN, page_routes};
 
 /// Reads a body on a thread and a runtime of its own.
 fn read_elsewhere(path: &str, body: Body) -> String {
@@ -39,7 +39,7 @@ async fn a_page_may_be_finished_by_another_thread_than_began_it() {
     for path in ["credentials", "credentials/new", "settings", "try", "sign-in", "link/no-such", "no-such"] {
         paths.push(format!("/{path}"));
     }
-    let service = router(&world.portal.app);
+    let service = router(&world.portal.app, &page_routes());
     for path in paths {
         let request = Request::get(&path)
             .header("host", "localhost")

@@ -95,8 +95,8 @@ async fn many_triggers_at_once_start_one_run() {
 #[tokio::test]
 async fn the_workflow_follows_its_run() {
     use dyno::domain::event::{RunEnd, RunEvent};
-    use dyno::domain::run::RunStatus;
     use dyno::store::RunUpdate;
+    use dyno_measure::run::RunStatus;
     use jiff::Timestamp;
 
     for (end, status) in [(RunStatus::Succeeded, "completed"), (RunStatus::Failed, "failed"), (RunStatus::Cancelled, "cancelled")]

@@ -4,9 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use dyno::api::calls;
-use dyno::domain::inventory::{Dataset, DatasetFormat, FileLocation, Model, ModelFacts, ModelFormat, ModelSource};
+use dyno::domain::dataset::Dataset;
+use dyno::domain::inventory::{FileLocation, Model, ModelFacts, ModelFormat, ModelSource};
 use dyno::domain::provider::ProviderId;
 use dyno::domain::user::Actor;
+use dyno_measure::dataset::DatasetFormat;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;

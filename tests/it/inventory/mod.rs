@@ -17,6 +17,8 @@ use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
+use crate::support::page_routes;
+
 const ADMIN: &str = "token-of-the-first-administrator";
 const MEMBER: &str = "token-of-a-second-person";
 
@@ -36,7 +38,7 @@ impl House {
             admin_token: Some(Secret::new(ADMIN)),
             ..ServeArgs::default()
         };
-        let portal = Portal::open(args).await.unwrap();
+        let portal = Portal::open(args, page_routes()).await.unwrap();
         let (address, app) = (portal.address(), portal.app().clone());
         app.store.first_administrator(Timestamp::now()).await.unwrap();
         tokio::spawn(portal.run(std::future::pending()));

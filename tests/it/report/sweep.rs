@@ -1,10 +1,10 @@
 //! A kept sweep, looked at over HTTP.
 
 use dyno::domain::event::{RunEnd, RunEvent};
-use dyno::domain::report::Report;
-use dyno::domain::run::RunStatus;
 use dyno::domain::user::{Actor, Role};
 use dyno::store::{RunUpdate, Store};
+use dyno_measure::report::Report;
+use dyno_measure::run::RunStatus;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

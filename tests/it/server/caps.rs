@@ -38,30 +38,40 @@ async fn long_texts_are_refused_and_not_repeated() {
         body[field] = value.into();
         ("/api/v1/credentials", body)
     };
+    let named = |path: &'static str, name: String| (path, json!({ "name": name }));
+    // Each with the field that is too long, and what that field may say: then it is not complained of.
     let calls = [
-        cloud("name", long.clone()),
-        cloud("model", long.clone()),
-        cloud("base_url", format!("http://127.0.0.1:9/{long}")),
-        hub(format!("a{}", "/a".repeat(LONG / 2))),
-        file(format!("/{long}"), "portal"),
-        file(format!("/{}", "a/".repeat(LONG / 2)), "node"),
-        draft("name", json!(long)),
-        draft("description", json!(long)),
-        draft("tags", json!([long])),
-        draft("tags", json!(vec!["a"; LONG / 4])),
-        credential("name", long.clone()),
-        credential("secret", long.clone()),
-        credential("base_url", format!("http://127.0.0.1:9/{long}")),
-        ("/api/v1/tokens", json!({ "name": long })),
-        ("/api/v1/users", json!({ "name": long })),
+        (cloud("name", long.clone()), "name", json!("short")),
+        (cloud("model", long.clone()), "model", json!("short")),
+        (cloud("base_url", format!("http://127.0.0.1:9/{long}")), "base_url", json!("http://127.0.0.1:9/short")),
+        (hub(format!("a{}", "/a".repeat(LONG / 2))), "revision", json!("main")),
+        (file(format!("/{long}"), "node"), "path", json!("/short")),
+        (file(format!("/{}", "a/".repeat(LONG / 2)), "node"), "path", json!("/a/b")),
+        (draft("name", json!(long)), "name", json!("short")),
+        (draft("description", json!(long)), "description", json!("short")),
+        (draft("tags", json!([long])), "tags", json!(["short"])),
+        (draft("tags", json!(vec!["a"; LONG / 4])), "tags", json!(["a"])),
+        (credential("name", long.clone()), "name", json!("short")),
+        (credential("secret", long.clone()), "secret", json!("short")),
+        (credential("base_url", format!("http://127.0.0.1:9/{long}")), "base_url", json!("http://127.0.0.1:9/short")),
+        (named("/api/v1/tokens", long.clone()), "name", json!("short")),
+        (named("/api/v1/users", long.clone()), "name", json!("short")),
     ];
-    for (path, body) in calls {
-        let refused = app.admin.post(path, &body).await;
+    for ((path, mut body), field, short) in calls {
         let shown: String = body.to_string().chars().take(120).collect();
+        let refused = app.admin.post(path, &body).await;
         let length = refused.body.to_string().len();
-        assert_eq!(refused.status, 422, "{path} {shown}");
         assert!(length < 20_000, "{path} {shown}: {length} bytes");
+        assert_eq!(refused.fields(), [field], "{path} {shown}");
+        body[field] = short;
+        let allowed = app.admin.post(path, &body).await;
+        assert!(allowed.status != 422 || !allowed.fields().contains(&field.to_owned()), "{path} {field} {shown}");
     }
+    // A file of the portal is looked for: a name that is too long is refused before.
+    let (path, body) = file(format!("/{long}"), "portal");
+    let refused = app.admin.post(path, &body).await;
+    assert!(refused.body.to_string().len() < 20_000);
+    assert_eq!(refused.fields(), ["path"]);
 }
 
 #[tokio::test]
@@ -74,10 +84,13 @@ async fn long_lists_are_refused_soon() {
     let id = app.admin.post("/api/v1/benchmarks/run-workflow", &first).await.expect(200)["workflow_id"].clone();
     let ids: Vec<String> = (0..40_000).map(|_| uuid::Uuid::new_v4().to_string()).collect();
     let nodes: Vec<Value> = (0..60_000).map(|number| json!({ "hostname": format!("n{number}") })).collect();
-    for (step, field, list) in [(2, "dataset_ids", json!(ids)), (4, "nodes", json!(nodes))] {
+    // Without a cap each id and each node would be looked for, to be told that there is no such one.
+    let said = ["Choose at most 100 datasets.", "Choose at most 1,000 nodes."];
+    for ((step, field, list), said) in [(2, "dataset_ids", json!(ids)), (4, "nodes", json!(nodes))].into_iter().zip(said) {
         let body = json!({ "workflow_id": id, "step_number": step, field: list });
         let refused = app.admin.post("/api/v1/benchmarks/run-workflow", &body).await;
         assert!(refused.body.to_string().len() < 20_000, "{field}");
-        assert_eq!(refused.fields(), [field]);
+        let message = refused.body["errors"][0]["message"].as_str().unwrap_or_default().to_owned();
+        assert_eq!((refused.fields(), message.as_str()), (vec![field.to_owned()], said));
     }
 }

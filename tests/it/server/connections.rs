@@ -35,12 +35,13 @@ async fn half_sent_heads_give_way_to_whole_ones() {
 }
 
 #[tokio::test]
-async fn an_open_stream_of_one_client_is_not_in_the_way_of_stopping() {
+async fn half_a_head_is_not_in_the_way_of_stopping() {
     let app = TestApp::start().await;
     let address = app.admin.url.strip_prefix("http://").unwrap().to_owned();
     let half = half_a_head(&address).await;
     let begun = std::time::Instant::now();
     app.stop().await;
-    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+    // Requests that don't end are left alone after eight seconds.
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
     drop(half);
 }

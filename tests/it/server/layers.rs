@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{TestApp, answer};
+use crate::support::{TestApp, answer, page_routes};
 
 #[tokio::test]
 async fn a_foreign_host_is_misdirected() {
@@ -128,6 +128,6 @@ async fn a_data_folder_has_one_portal() {
         data_dir: first.app.config.data_dir.clone(),
         ..Default::default()
     };
-    let refused = dyno::server::Portal::open(args).await.err().unwrap();
+    let refused = dyno::server::Portal::open(args, page_routes()).await.err().unwrap();
     assert!(refused.to_string().contains("another portal"), "{refused}");
 }

@@ -57,7 +57,7 @@ async fn of_many_triggers_at_once_one_starts_a_run() {
     assert_eq!(store.runs(&anna, &ListQuery::default()).await.unwrap().total, 1);
     let done = store.workflow(&anna, ready.id).await.unwrap();
     assert!(done.run_id.is_some() && done.benchmark_id.is_some());
-    assert_eq!(done.run_status, Some(dyno::domain::run::RunStatus::Queued));
+    assert_eq!(done.run_status, Some(dyno_measure::run::RunStatus::Queued));
     assert_eq!(store.workflows(&anna, true).await.unwrap(), [], "no longer a draft");
     assert!(matches!(store.save_workflow(&StoredWorkflow { revision: 3, ..done }, 2).await, Err(StoreError::Stale)));
 }

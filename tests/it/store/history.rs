@@ -1,9 +1,9 @@
 //! The history: who sees what, search, filters, sorts, pages.
 
 use dyno::domain::list::ListQuery;
-use dyno::domain::run::RunStatus;
 use dyno::domain::user::Actor;
 use dyno::store::{Store, StoreError};
+use dyno_measure::run::RunStatus;
 
 use super::samples::{at, kept_run, store};
 

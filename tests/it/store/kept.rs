@@ -2,9 +2,9 @@
 
 use dyno::domain::benchmark::BenchmarkSpec;
 use dyno::domain::event::RunEvent;
-use dyno::domain::report::Report;
-use dyno::domain::run::RunStatus;
 use dyno::domain::workflow::WorkflowSteps;
+use dyno_measure::report::Report;
+use dyno_measure::run::RunStatus;
 use serde_json::{Value, json};
 
 fn kept(name: &str) -> Value {

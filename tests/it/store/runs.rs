@@ -1,9 +1,11 @@
 //! Runs: events, records, queue, cancel, the end, and what is left after each.
 
-use dyno::domain::event::{LogLevel, LogLine, Progress, RunEnd, RunEvent};
+use dyno::domain::event::{LogLine, RunEnd, RunEvent};
 use dyno::domain::list::ListQuery;
-use dyno::domain::run::{RunStatus, Stage, StageId, StageStatus};
+use dyno::domain::run::{Stage, StageId, StageStatus};
 use dyno::store::{RunUpdate, StoreError};
+use dyno_measure::events::{LogLevel, Progress};
+use dyno_measure::run::RunStatus;
 
 use super::samples::{at, kept_run, new_run, record, store};
 
@@ -192,7 +194,7 @@ async fn a_page_reads_of_a_runs_events_what_it_shows() {
     let (_folder, store, [_, anna, bert]) = store().await;
     let (_, run) = kept_run(&store, &anna, "one", 1).await;
     store.begin_run(run.id, at(5)).await.unwrap();
-    let snapshot = |elapsed_ms| RunEvent::Progress(Progress { elapsed_ms, ..Progress::default() });
+    let snapshot = |elapsed_ms| RunEvent::Progress(Box::new(Progress { elapsed_ms, ..Progress::default() }));
     let other = RunEvent::Log(LogLine { stage: StageId::CleanUp, level: LogLevel::Info, line: "other".to_owned() });
     let mut events: Vec<_> = (0..1000).flat_map(|number| [snapshot(number), log(&number.to_string())]).collect();
     events.insert(700, other.clone());

@@ -1,12 +1,15 @@
 //! Objects to keep.
 
-use dyno::domain::benchmark::{Benchmark, BenchmarkSpec, EngineKind, EvalWith, LoadSpec, NodeChoice, Serving, Tag};
+use dyno::domain::benchmark::{Benchmark, BenchmarkSpec, NodeChoice, Serving, Tag};
+use dyno::domain::engine::EngineKind;
 use dyno::domain::inventory::{Credential, FileLocation, Model, ModelSource};
 use dyno::domain::provider::ProviderId;
-use dyno::domain::report::{Phase, RequestRecord};
-use dyno::domain::run::{Run, RunKind, RunStatus, Stage, StageId};
+use dyno::domain::run::{Run, Stage, StageId};
 use dyno::domain::user::{Actor, Role};
 use dyno::store::{NewRun, SealedCredential, Store, StoredWorkflow};
+use dyno_measure::load::{EvalWith, LoadSpec};
+use dyno_measure::report::{Phase, RequestRecord};
+use dyno_measure::run::{RunKind, RunStatus};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -121,9 +124,10 @@ pub fn new_run(benchmark: &Benchmark, owner: &Actor, created_s: i64) -> NewRun {
     }
 }
 
-/// A benchmark with one run, both kept.
+/// A benchmark of the cluster `local` with one run, both kept.
 pub async fn kept_run(store: &Store, owner: &Actor, name: &str, created_s: i64) -> (Benchmark, Run) {
-    let benchmark = benchmark(owner, name, None);
+    let mut benchmark = benchmark(owner, name, None);
+    benchmark.spec.cluster_id = store.local_cluster(at(0)).await.unwrap().id;
     let draft = draft(owner, name);
     store.insert_workflow(&draft).await.unwrap();
     let run = new_run(&benchmark, owner, created_s);

@@ -4,7 +4,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
 use super::clock;
-use super::scheduling::waited_for_core;
+use super::scheduling::{Precedence, waited_for_core};
 use dyno_measure::records::Records;
 use dyno_measure::report::ClientHealth;
 
@@ -109,10 +109,14 @@ fn thread_cpu() -> i64 {
 }
 
 /// What is said where the client had to wait for its core: that alone makes no figure wrong, but explains late ones.
-pub fn busy_machine(health: &ClientHealth) -> Option<String> {
+pub fn busy_machine(health: &ClientHealth, precedence: Precedence) -> Option<String> {
     let share = health.cpu_wait_share.filter(|share| *share > 0.01)?;
+    let advice = match precedence {
+        Precedence::Denied => " The system did not let it come first: CAP_SYS_NICE would permit that.",
+        Precedence::RealTime | Precedence::Nice => "",
+    };
     Some(format!(
-        "The client waited for a core {:.1} % of the time: others kept this machine busy, and what was sent or read meanwhile was late.",
+        "The client waited for a core {:.1} % of the time: others kept this machine busy, and what was sent or read meanwhile was late.{advice}",
         share * 100.0
     ))
 }
@@ -136,9 +140,11 @@ mod tests {
     #[test]
     fn a_busy_machine_is_said_and_makes_nothing_invalid() {
         let health = |share| ClientHealth { cpu_wait_share: share, ..ClientHealth::default() };
-        let words = busy_machine(&health(Some(0.123))).unwrap();
-        assert!(words.starts_with("The client waited for a core 12.3 % of the time"), "{words}");
+        let words = busy_machine(&health(Some(0.123)), Precedence::RealTime).unwrap();
+        assert!(words.starts_with("The client waited for a core 12.3 % of the time") && words.ends_with("was late."), "{words}");
+        let denied = busy_machine(&health(Some(0.123)), Precedence::Denied).unwrap();
+        assert!(denied.ends_with("CAP_SYS_NICE would permit that."), "{denied}");
         assert_eq!(invalid_reasons(&health(Some(0.9))), Vec::<String>::new());
-        assert_eq!([None, Some(0.0), Some(0.01)].map(|share| busy_machine(&health(share))), [None, None, None]);
+        assert_eq!([None, Some(0.0), Some(0.01)].map(|share| busy_machine(&health(share), Precedence::Denied)), [None, None, None]);
     }
 }

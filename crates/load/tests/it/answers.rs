@@ -105,7 +105,11 @@ fn a_whole_answer_is_taken_without_latencies_of_a_stream() {
         let summary = &left.report.summary;
         assert_eq!((summary.successful_requests, summary.total_output_tokens), (2, Some(10)), "{:?}", left.records);
         assert!(summary.ttft_ms.is_none() && summary.tpot_ms.is_none() && summary.e2el_ms.is_some());
-        assert!(left.report.notes.iter().any(|note| note.starts_with("2 answers came in one piece")), "{:?}", left.report.notes);
+        assert!(
+            left.report.notes.iter().any(|note| note.text.starts_with("2 answers came in one piece")),
+            "{:?}",
+            left.report.notes
+        );
     }
     // without a count there is none: one piece says nothing of tokens
     let left = load_on("HTTP/1.1 200 OK\r\n\r\n{\"choices\":[{\"message\":{\"content\":\"a b\"}}]}");
@@ -135,8 +139,8 @@ fn usage_is_merged_and_zero_is_no_count() {
 fn a_count_that_the_events_contradict_tenfold_is_said() {
     let words: Vec<String> = (0..20).map(|_| word("x ")).collect();
     let left = load_on(&format!("{STREAM}{}{}", chunk(&words.concat()), ending(20, 900)));
-    let said = left.report.notes.iter().find(|note| note.contains("contradicted tenfold"));
-    assert!(said.is_some_and(|note| note.contains("2 answers")), "{:?}", left.report.notes);
+    let said = left.report.notes.iter().find(|note| note.text.contains("contradicted tenfold"));
+    assert!(said.is_some_and(|note| note.text.contains("2 answers")), "{:?}", left.report.notes);
 }
 
 #[test]
@@ -171,5 +175,9 @@ fn bytes_that_are_no_text_are_said() {
         Then::GoOn
     });
     let left = Bench::new(&server.url(), 2).run();
-    assert!(left.report.notes.iter().any(|note| note == "2 answers held bytes that are no UTF-8."), "{:?}", left.report.notes);
+    assert!(
+        left.report.notes.iter().any(|note| note.text == "2 answers held bytes that are no UTF-8."),
+        "{:?}",
+        left.report.notes
+    );
 }

@@ -62,5 +62,9 @@ fn a_server_without_metrics_is_said_to_have_none() {
     bench.plan["endpoints"][0]["metrics"] = json!("/metrics");
     let left = bench.run();
     assert!(left.report.valid && left.report.engine_metrics.is_empty());
-    assert!(left.report.notes.iter().any(|note| note == "n gave no metrics of its own at /metrics."), "{:?}", left.report.notes);
+    assert!(
+        left.report.notes.iter().any(|note| note.text == "n gave no metrics of its own at /metrics."),
+        "{:?}",
+        left.report.notes
+    );
 }

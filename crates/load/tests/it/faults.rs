@@ -81,7 +81,7 @@ fn a_refusal_is_sent_again_only_where_that_was_asked_for() {
         let ttft_ms = (record.first_content_unix_ns.unwrap() - sent) as f64 / 1e6;
         assert!((record.ttft_ms.unwrap() - ttft_ms).abs() < 1e-3, "{record:?}");
     }
-    assert!(left.report.notes.iter().any(|note| note.starts_with("2 times a request was refused by status 429")));
+    assert!(left.report.notes.iter().any(|note| note.text.starts_with("2 times a request was refused by status 429")));
 
     // Refused more often than it may be sent again: an error as ever.
     let server = Scripted::start(move |_, out| {
@@ -152,7 +152,7 @@ fn a_compressed_stream_is_read_as_it_comes() {
     let summary = &left.report.summary;
     assert_eq!((summary.successful_requests, left.records[0].events), (2, 3), "{:?}", left.report.error_examples);
     assert!(summary.itl_ms.as_ref().unwrap().min > 25.0);
-    assert!(left.report.notes.iter().any(|note| note.starts_with("2 answers came compressed")), "{:?}", left.report.notes);
+    assert!(left.report.notes.iter().any(|note| note.text.starts_with("2 answers came compressed")), "{:?}", left.report.notes);
 }
 
 #[test]

@@ -55,5 +55,5 @@ fn a_server_that_does_not_know_stream_options_is_asked_without() {
     });
     let left = Bench::new(&server.url(), 5).run();
     assert_eq!((left.report.summary.successful_requests, server.seen().len()), (5, 6));
-    assert!(left.report.notes.iter().any(|note| note.contains("stream_options")));
+    assert!(left.report.notes.iter().any(|note| note.text.contains("stream_options")));
 }

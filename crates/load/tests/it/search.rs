@@ -52,29 +52,36 @@ fn the_largest_concurrency_within_the_limits_is_found() {
         (LoadVariable::Concurrency, Some(5.0), Some(6.0)),
         "{search:?}"
     );
-    assert_eq!(search.sentence, "The largest concurrency within the limits is 5 in flight: 6 in flight is over them.");
-    // in the order in which they were measured, each once, and fewer than a sweep of ten
+    assert_eq!(
+        search.sentence,
+        "The largest concurrency within the limits is 5 in flight: 6 in flight is over them. Measured once more in full, both came to the same."
+    );
+    // in the order in which they were measured, each once, and fewer than a sweep of ten; then the edge again
     let loads: Vec<u32> = report.load_points.iter().map(|point| point.concurrency.unwrap()).collect();
-    assert!(loads.len() <= 7, "{loads:?}");
+    assert!(loads.len() <= 9 && search.is_confirmed, "{loads:?}");
     assert_eq!(loads[0], 6, "the geometric middle: {loads:?}");
-    assert_eq!(loads.iter().collect::<std::collections::BTreeSet<_>>().len(), loads.len());
+    let (searched, again) = loads.split_at(loads.len() - 2);
+    assert_eq!(again, [5, 6]);
+    assert_eq!(searched.iter().collect::<std::collections::BTreeSet<_>>().len(), searched.len());
     assert!(report.load_points.iter().all(|point| point.meets_slo == Some(point.concurrency <= Some(5))));
     // what lists show is the answer
-    assert_eq!(report.load_points[report.best].concurrency, Some(5));
+    assert_eq!((report.load_points[report.best].concurrency, report.best), (Some(5), loads.len() - 2), "the second time");
     assert_eq!(report.summary, report.load_points[report.best].summary);
     assert_eq!(report.series.len(), loads.len());
     // a load that can no longer be within the limits is not carried on
     let over = report.load_points.iter().find(|point| point.concurrency == Some(6)).unwrap();
-    assert!(over.summary.total_requests < 60, "{:?}", over.summary);
-    assert!(report.notes.iter().any(|note| note.contains("was ended after")), "{:?}", report.notes);
+    assert!(over.ended_early && over.summary.total_requests < 60, "{:?}", over.summary);
+    let confirmed = report.load_points.last().unwrap();
+    assert!(!confirmed.ended_early && confirmed.summary.total_requests == 60, "{:?}", confirmed.summary);
+    assert!(report.notes.iter().any(|note| note.text.contains("was ended after")), "{:?}", report.notes);
     assert_eq!(over.summary.error_rate, over.summary.failed_requests as f64 / over.summary.total_requests as f64);
 }
 
 #[test]
 fn nothing_meets_everything_meets_and_too_few_to_tell() {
     for (most, requests, meets_at, words) in [
-        (0, Some(20), None, "No concurrency is within the limits: the least that was allowed, 1 in flight, is over them."),
-        (99, Some(20), Some(4.0), "Even the largest concurrency that was allowed, 4 in flight, is within the limits."),
+        (0, Some(20), None, "No concurrency is within the limits: the least that was allowed, 1 in flight, is over them. Measured once more in full, it came to the same."),
+        (99, Some(20), Some(4.0), "Even the largest concurrency that was allowed, 4 in flight, is within the limits. Measured once more in full, it came to the same."),
         (
             99,
             Some(10),

@@ -54,7 +54,7 @@ fn a_trace_is_played_at_its_own_times_and_lengths() {
     let summary = &left.report.summary;
     assert!((summary.requested_rate.unwrap() - 20.0).abs() < 0.5, "{:?}", summary.requested_rate);
     assert!(summary.ttft_from_schedule_ms.is_some() && summary.schedule_lag_ms.as_ref().unwrap().n == 10);
-    assert!(left.report.notes.iter().any(|note| note.contains("2 times as fast")), "{:?}", left.report.notes);
+    assert!(left.report.notes.iter().any(|note| note.text.contains("2 times as fast")), "{:?}", left.report.notes);
 }
 
 #[test]
@@ -96,7 +96,11 @@ fn blocks_of_a_trace_are_found_again_in_the_engines_cache() {
     assert_eq!(lengths[..3], [1_100, 1_200, 900]);
     // shorter than the template: said, and as short as can be
     assert_eq!((records[3].input_tokens, records[3].requested_input_tokens), (Some(lengths[3]), Some(lengths[3])));
-    assert!(left.report.notes.iter().any(|note| note.contains("1 requests of the trace are shorter")), "{:?}", left.report.notes);
+    assert!(
+        left.report.notes.iter().any(|note| note.text.contains("1 requests of the trace are shorter")),
+        "{:?}",
+        left.report.notes
+    );
     let cached: Vec<u32> = records.iter().map(|record| record.cached_tokens.unwrap_or(0)).collect();
     assert!(cached[0] == 0 && cached[2] == 0, "{cached:?}");
     assert!((1_024 - 16..=1_040).contains(&cached[1]), "{cached:?}");
@@ -124,7 +128,7 @@ fn a_trace_by_hand() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let report: dyno_measure::report::Report = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
     assert_eq!(report.summary.successful_requests, 2);
-    assert!(report.notes.iter().any(|note| note.contains("1 of 3 requests")), "{:?}", report.notes);
+    assert!(report.notes.iter().any(|note| note.text.contains("1 of 3 requests")), "{:?}", report.notes);
     let limits: Vec<u64> = server.seen().iter().map(|seen| seen.body["max_tokens"].as_u64().unwrap()).collect();
     assert_eq!(limits[2..], [5, 7]);
 }
@@ -196,7 +200,7 @@ fn a_conversation_whose_turn_failed_is_given_up() {
     bench.plan["workload"] = json!({"kind": "dataset", "files": [file], "multi_turn": true});
     let left = bench.run();
     assert_eq!((left.report.summary.successful_requests, left.report.summary.failed_requests), (2, 2));
-    assert!(left.report.notes.iter().any(|note| note.starts_with("Conversations were repeated")), "{:?}", left.report.notes);
+    assert!(left.report.notes.iter().any(|note| note.text.starts_with("Conversations were repeated")), "{:?}", left.report.notes);
 }
 
 #[test]

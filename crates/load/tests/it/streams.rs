@@ -249,7 +249,7 @@ fn a_certificate_of_ones_own_is_named_or_not_checked() {
     bench.plan["ca"] = fixture("tls/ca.pem").to_str().unwrap().into();
     let trusted = bench.run();
     assert_eq!(trusted.report.summary.successful_requests, 2, "{:?}", trusted.report.error_examples);
-    let unchecked = |left: &Left| left.report.notes.iter().any(|note| note.contains("was not checked"));
+    let unchecked = |left: &Left| left.report.notes.iter().any(|note| note.text.contains("was not checked"));
     assert!(!unchecked(&trusted));
 
     bench.plan.as_object_mut().unwrap().remove("ca");

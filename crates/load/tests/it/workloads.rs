@@ -90,7 +90,7 @@ fn rows_of_datasets_once_each_then_again() {
     let seen: Vec<String> = server.seen().iter().map(content).collect();
     assert_eq!(seen[..10].iter().collect::<HashSet<_>>().len(), 10);
     assert_eq!(seen[10..], seen[..5]);
-    assert!(left.report.notes.iter().any(|note| note.contains("repeated: 15 requests, 10 rows")), "{:?}", left.report.notes);
+    assert!(left.report.notes.iter().any(|note| note.text.contains("repeated: 15 requests, 10 rows")), "{:?}", left.report.notes);
     let body = &server.seen()[0].body;
     assert_eq!((&body["max_tokens"], &body["ignore_eos"], &body["stream"]), (&json!(5), &json!(true), &json!(true)));
 }

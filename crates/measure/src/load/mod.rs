@@ -14,9 +14,9 @@ use uuid::Uuid;
 pub use self::length_distribution::{LengthDistribution, LengthTextError};
 pub use self::length_sampler::{LengthError, LengthSampler};
 pub use self::offered::{LoadVariable, OfferedLoad};
-pub use self::option_table::{MOST_TOKENS, OPTIONS};
-pub use self::options::{LoadOption, option};
-pub use self::values::ValueError;
+pub use self::option_table::{OPTIONS, option};
+pub use self::options::LoadOption;
+pub use self::values::{MOST_TOKENS, ValueError};
 
 /// How the load's prompts are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,13 +1,11 @@
-//! The options of a load, in one table: what each is called, which values it takes, with what it doesn't go, and how a
-//! command line says it. The workflow's body and its form, the API's document, the command line and the command that repeats
-//! a load, and the sentences about it are made of this table; the values themselves are [`super::LoadSpec`]'s fields of the
-//! same names. A new option is a field there, an entry here, and what it does.
+//! What is said of an option of a load: its name, which values it takes, with what it doesn't go, and how a command line says
+//! it. All of them stand in [`super::OPTIONS`].
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::option_table::{MOST_TOKENS, OPTIONS};
-use super::{LengthDistribution, Prefix, ValueError, values};
+use super::values::{self, MOST_TOKENS};
+use super::{LengthDistribution, Prefix, ValueError};
 use crate::words;
 
 /// Which values an option takes.
@@ -99,11 +97,6 @@ pub struct LoadOption {
     pub flag: Option<Flag>,
 }
 
-/// The option of a name.
-pub fn option(name: &str) -> Option<&'static LoadOption> {
-    OPTIONS.iter().find(|option| option.name == name)
-}
-
 impl LoadOption {
     /// Reads a value into the form in which it is stored.
     ///
@@ -180,78 +173,4 @@ impl LoadOption {
 
 fn stored<T: Serialize>(value: T) -> Value {
     json!(value)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::load::{EvalWith, LoadSpec};
-
-    /// A load in which every option is set, whether or not they go together.
-    fn whole() -> Value {
-        json!({
-            "concurrent_requests": 8, "eval_with": "dataset", "max_input_tokens": 64, "max_output_tokens": 16,
-            "dataset_ids": ["01890a5d-ac96-774b-bcce-b302099a8057"], "warmup_requests": 0, "num_requests": 5, "duration_s": 7.5,
-            "endpoint": "completions", "arrival": { "kind": "rate", "rate": 20.0, "process": "gamma", "burstiness": 0.5 },
-            "load_points": [{ "rate": 5.0 }], "slo": { "percentile": 95.0, "ttft_ms": 450.0 }, "seed": u64::MAX,
-            "prefix": { "share": 0.5 }, "input_lengths": { "kind": "uniform", "min": 5 },
-            "output_lengths": { "kind": "normal", "mean": 12.0, "std": 30.5 }, "ramp_s": 2.5, "multi_turn": true,
-            "ignore_eos": false, "time_scale": 2.0,
-        })
-    }
-
-    #[test]
-    fn the_table_and_the_typed_load_have_the_same_options() {
-        let load: LoadSpec = serde_json::from_value(whole()).unwrap();
-        assert_eq!(Value::Object(load.values()), whole());
-        let mut named: Vec<&str> = OPTIONS.iter().map(|option| option.name).collect();
-        named.extend(["concurrent_requests", "eval_with"]);
-        named.sort_unstable();
-        assert_eq!(named, load.values().keys().map(String::as_str).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn what_is_read_is_stored_and_emptied() {
-        let mut load = LoadSpec::new(8, EvalWith::Dataset);
-        for option in OPTIONS {
-            load.set(option, Some(option.read(&whole()[option.name]).unwrap())).unwrap();
-        }
-        assert_eq!(Value::Object(load.values()), whole());
-        for option in OPTIONS {
-            load.set(option, None).unwrap();
-        }
-        assert_eq!(load, LoadSpec::new(8, EvalWith::Dataset));
-    }
-
-    #[test]
-    fn whole_numbers_and_fractions_have_the_type_of_their_field() {
-        let read = |name: &str, value: Value| option(name).unwrap().read(&value).unwrap();
-        assert_eq!(read("num_requests", json!(50.0)), json!(50));
-        assert_eq!(read("ramp_s", json!(2)), json!(2.0));
-        let wrong = option("ramp_s").unwrap().read(&json!(3_601)).unwrap_err();
-        assert_eq!(wrong.to_string(), "Ramp must be a number from 0 to 3,600.");
-    }
-
-    #[test]
-    fn a_load_of_a_later_version_is_read_as_far_as_it_is_known() {
-        let mut later = whole();
-        later["later"] = json!(1);
-        for option in ["arrival", "slo", "prefix", "input_lengths"] {
-            later[option]["later"] = json!(1);
-        }
-        let load: LoadSpec = serde_json::from_value(later).unwrap();
-        assert_eq!(Value::Object(load.values()), whole());
-    }
-
-    #[test]
-    fn values_are_said() {
-        let said = |name: &str| option(name).unwrap().say(&whole()[name]);
-        assert_eq!(said("ramp_s").as_deref(), Some("2.5 s"));
-        assert_eq!(said("time_scale").as_deref(), Some("2 × as recorded"));
-        assert_eq!(said("prefix").as_deref(), Some("50.0% of the input"));
-        assert_eq!(said("ignore_eos").as_deref(), Some("where the model ends them"));
-        assert_eq!(option("multi_turn").unwrap().say(&json!(false)), None);
-    }
 }

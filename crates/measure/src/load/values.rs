@@ -8,6 +8,8 @@ use crate::words::{grouped, one_of};
 
 /// Most requests in flight.
 pub const MOST_CONCURRENT: u32 = 10_000;
+/// Most tokens in or out.
+pub const MOST_TOKENS: u32 = 1_000_000;
 /// Most requests per second.
 const MOST_RATE: f64 = 100_000.0;
 /// Longest latency limit, ms: a day.

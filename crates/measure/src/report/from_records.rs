@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::{ClientHealth, ErrorClass, ErrorExample, LoadPoint, NodeReport, Phase, Report, Summary, TokenSource};
+use super::{ClientHealth, ErrorClass, ErrorExample, LoadPoint, NodeReport, Note, NoteKind, Phase, Report, Summary, TokenSource};
 use crate::engine_metrics::EngineSeries;
 use crate::live_figures::FinishedLoadPoint;
 use crate::load::OfferedLoad;
@@ -29,7 +29,7 @@ pub struct Circumstances {
     /// How the client did.
     pub client: ClientHealth,
     /// What a reader should know.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// Why the figures can't be trusted.
     pub invalid: Vec<String>,
     /// The client's check, and the load points that were begun; without any, those of the plan.
@@ -62,7 +62,8 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
     }
     let search = search_of(plan, &load_points, circumstances.ended_early);
     let found = search.as_ref().and_then(|search| search.meets_at);
-    let best = load_points.iter().position(|point| found.is_some() && load_of(point) == found);
+    // of a load that was put on again, the second time: the first was chosen for what it came to
+    let best = load_points.iter().rposition(|point| found.is_some() && load_of(point) == found);
     let best = best.unwrap_or_else(|| best_of(&load_points));
     let summary = load_points.get(best).map(|point| point.summary.clone()).unwrap_or_default();
     let best_number = u32::try_from(best).unwrap_or(0);
@@ -74,7 +75,7 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
     if let Some(check) = &circumstances.sidecar.self_check {
         let judgement = judge_self_check(check, &load_points);
         circumstances.invalid.extend(judgement.invalid);
-        circumstances.notes.extend(judgement.notes);
+        circumstances.notes.extend(judgement.notes.into_iter().map(Note::from));
     }
     let succeeded = load_points.iter().any(|point| point.summary.successful_requests > 0);
     if !succeeded {
@@ -150,16 +151,16 @@ fn search_of(plan: &Plan, points: &[LoadPoint], ended: bool) -> Option<SearchOut
 }
 
 /// Which load points of a search were ended before all of their requests were sent.
-fn early_ends(points: &[LoadPoint], begun_points: &[BegunLoadPoint], plan: &Plan) -> Vec<String> {
+fn early_ends(points: &[LoadPoint], begun_points: &[BegunLoadPoint], plan: &Plan) -> Vec<Note> {
     let percentile = plan.slo.as_ref().map_or(99.0, |slo| slo.percentile);
     let of = |(number, (point, begun)): (usize, (&LoadPoint, &BegunLoadPoint))| {
         let planned = u64::from(begun.planned.requests()?);
         let sent = point.summary.total_requests;
         (begun.ended_early && sent < planned).then(|| {
-            format!(
-                "Load point {} was ended after {sent} of {planned} requests: so many were over the limits that p{percentile} could no longer be within them.",
-                number + 1
-            )
+            let text = format!(
+                "The load was ended after {sent} of {planned} requests: so many were over the limits that p{percentile} could no longer be within them."
+            );
+            Note::new(NoteKind::EndedEarly, u32::try_from(number).ok(), text)
         })
     };
     points.iter().zip(begun_points).enumerate().filter_map(of).collect()
@@ -264,48 +265,54 @@ fn judge(points: &[LoadPoint], circumstances: &mut Circumstances) {
         if let Some(lag) = summary.schedule_lag_ms.as_ref().filter(|_| sent_late(summary)) {
             circumstances.invalid.push(format!("The client sent late: schedule lag p99 is {:.1} ms, over 5 ms{of}.", lag.p99));
         }
-        if let Some(share) = summary.token_disagreement.filter(|share| *share > 0.1) {
-            circumstances.notes.push(format!("Token sources disagree by {:.0} %{of}.", share * 100.0));
-        }
-        if summary.token_source == Some(TokenSource::Events) {
-            circumstances.notes.push(format!(
-                "Output tokens are estimates: neither usage nor a tokenizer was there, so content events were counted{of}."
-            ));
-        }
-        if summary.steady_state.is_none() && summary.successful_requests > 0 {
-            circumstances.notes.push(format!("The run was too short for a steady-state window of at least 10 s{of}."));
-        }
-        if let Some(lengths) = &summary.lengths
-            && let (Some(asked), Some(input)) = (&lengths.requested_input, &lengths.input)
-            && (input.mean - asked.mean).abs() >= 0.5
-        {
-            circumstances.notes.push(format!(
-                "The engine counted {:.1} input tokens a request on average where {:.1} were asked for{of}.",
-                input.mean, asked.mean
-            ));
-        }
-        if let Some((cached, input)) = summary.cached_tokens.zip(summary.total_input_tokens)
-            && cached * 20 > input
-        {
-            let share = cached as f64 / input.max(1) as f64;
-            circumstances
-                .notes
-                .push(format!("{:.0} % of the input tokens came out of the engine's prefix cache{of}.", share * 100.0));
-        }
-        if summary.total_input_tokens.is_none() && summary.successful_requests > 0 {
-            circumstances.notes.push(format!(
-                "Not every answer says how many input tokens it was of: the total, and the total throughput, are not known{of}."
-            ));
-        }
+        let load_point = u32::try_from(number).ok().filter(|_| points.len() > 1);
+        circumstances.notes.extend(notes_of(summary).into_iter().map(|(kind, text)| Note::new(kind, load_point, text)));
     }
     let (events, coalesced) =
         (circumstances.client.content_events.unwrap_or(0), circumstances.client.coalesced_events.unwrap_or(0));
     if coalesced * 100 > events {
         let share = coalesced as f64 / events as f64 * 100.0;
-        circumstances.notes.push(format!(
+        circumstances.notes.push(Note::from(format!(
             "{share:.1} % of the content events share their receive time with the one before: they came in one packet, or the client read late."
-        ));
+        )));
     }
+}
+
+/// What a reader should know of one load point's figures.
+fn notes_of(summary: &Summary) -> Vec<(NoteKind, String)> {
+    let mut notes = Vec::new();
+    let mut note = |kind: NoteKind, text: String| notes.push((kind, text));
+    if let Some(share) = summary.token_disagreement.filter(|share| *share > 0.1) {
+        note(NoteKind::TokenSources, format!("Token sources disagree by {:.0} %.", share * 100.0));
+    }
+    if summary.token_source == Some(TokenSource::Events) {
+        let text = "Output tokens are estimates: neither usage nor a tokenizer was there, so content events were counted.";
+        note(NoteKind::EstimatedOutput, text.to_owned());
+    }
+    if summary.steady_state.is_none() && summary.successful_requests > 0 {
+        note(NoteKind::NoSteadyState, "The run was too short for a steady-state window of at least 10 s.".to_owned());
+    }
+    if let Some(lengths) = &summary.lengths
+        && let (Some(asked), Some(input)) = (&lengths.requested_input, &lengths.input)
+        && (input.mean - asked.mean).abs() >= 0.5
+    {
+        let text = format!(
+            "The engine counted {:.1} input tokens a request on average where {:.1} were asked for.",
+            input.mean, asked.mean
+        );
+        note(NoteKind::InputLength, text);
+    }
+    if let Some((cached, input)) = summary.cached_tokens.zip(summary.total_input_tokens)
+        && cached * 20 > input
+    {
+        let share = cached as f64 / input.max(1) as f64;
+        note(NoteKind::PrefixCache, format!("{:.0} % of the input tokens came out of the engine's prefix cache.", share * 100.0));
+    }
+    if summary.total_input_tokens.is_none() && summary.successful_requests > 0 {
+        let text = "Not every answer says how many input tokens it was of: the total, and the total throughput, are not known.";
+        note(NoteKind::Other, text.to_owned());
+    }
+    notes
 }
 
 /// Whether the records agree with each other and with themselves.

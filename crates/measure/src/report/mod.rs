@@ -1,6 +1,7 @@
 //! What a run measured. Every figure is defined in docs/METRICS.md; names are those of the HTTP contract.
 
 mod from_records;
+mod note;
 mod prediction;
 mod request;
 mod series;
@@ -15,6 +16,7 @@ use crate::run::{RunKind, RunStatus};
 use crate::validity::{SearchOutcome, SelfCheck};
 
 pub use from_records::{Circumstances, finished_load_point, load_point_figures, report, verdict};
+pub use note::{Note, NoteKind};
 pub use prediction::{Prediction, PredictionError, Standing};
 pub use request::{ErrorClass, Phase, RequestRecord, TokenSource};
 pub use series::{CurvePoint, Histogram, LoadPointSeries, MetricSeries, TimePoint};
@@ -135,7 +137,7 @@ pub struct Report {
     pub invalid_reasons: Vec<String>,
     /// What a reader should know, without the figures being wrong.
     #[serde(default)]
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// The load point that lists show: the only one, or the best.
     pub summary: Summary,
     pub load_points: Vec<LoadPoint>,

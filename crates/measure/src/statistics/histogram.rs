@@ -52,15 +52,24 @@ impl LatencyHistogram {
         self.total = 0;
     }
 
-    /// A percentile, 0 to 100, ms, off by half a bin at most; absent where nothing was counted.
+    /// A percentile, 0 to 100, ms, interpolated between the two samples around it, each known to a bin; absent where nothing
+    /// was counted.
     pub fn percentile(&self, percentile: f64) -> Option<f64> {
-        let place = percentile / 100.0 * self.total.checked_sub(1)? as f64;
-        let mut before = 0.0;
-        for (bin, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-            let count = f64::from(*count);
-            if before + count > place {
+        let last = self.total.checked_sub(1)?;
+        let place = percentile / 100.0 * last as f64;
+        let below = self.sample(place.floor() as u64)?;
+        let above = self.sample((place.ceil() as u64).min(last))?;
+        Some(below + (above - below) * place.fract())
+    }
+
+    /// About the value of a sample by its rank, from 0.
+    fn sample(&self, rank: u64) -> Option<f64> {
+        let mut before = 0;
+        for (bin, count) in self.counts.iter().enumerate() {
+            let count = u64::from(*count);
+            if before + count > rank {
                 // the samples of a bin are taken to lie evenly in it
-                let within = ((place - before + 0.5) / count).min(1.0);
+                let within = ((rank - before) as f64 + 0.5) / count as f64;
                 return Some(LEAST_MS * ((bin as f64 + within) / PER_OCTAVE as f64).exp2());
             }
             before += count;

@@ -65,6 +65,9 @@ pub struct SearchOutcome {
     /// Least load above it that was seen not to meet them; absent where the largest allowed load met them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fails_at: Option<f64>,
+    /// Whether both were measured a second time, in full, and came to the same.
+    #[serde(default)]
+    pub is_confirmed: bool,
     /// The answer in a sentence, with the bracket it is known to lie in.
     pub sentence: String,
 }

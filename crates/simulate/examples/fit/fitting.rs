@@ -7,10 +7,13 @@ use dyno_simulate::command::points::Prepared;
 use dyno_simulate::device::Generation;
 use dyno_simulate::engine::Engine;
 use dyno_simulate::precision::{KvPrecision, Precision};
-use dyno_simulate::profile::{Efficiency, Factor, Profile, ProfileQuery, Profiles, Standing};
+use dyno_simulate::profile::{Efficiency, ErrorBar, Factor, Profile, ProfileQuery, Profiles, Standing};
 
 use crate::Row;
 use crate::report::{Failure, errors, percentile};
+
+/// Fewer errors say nothing of their 90th percentile.
+const LEAST_ERRORS: usize = 8;
 
 /// Rows that are farther off from the start are not fitted.
 const FARTHEST: f64 = 2.5;
@@ -144,14 +147,14 @@ fn profile(rows: &[&Row], efficiency: Efficiency, kv_precision: KvPrecision) -> 
         efficiency,
         standing: Standing::Prior,
         runs: rows.len() as u32,
-        error_pct: (0.0, 0.0),
+        error_pct: ErrorBar::default(),
     }
 }
 
-/// What was left out of fitting says how far off a profile is; too little of it says nothing, and 30 % stand.
+/// What was left out of fitting says how far off a profile is.
 pub(crate) fn state_errors(profiles: &mut Profiles, failures: &[Failure<'_>]) {
     for profile in &mut profiles.0 {
-        let mut errors: Vec<f64> = failures
+        let of_profile: Vec<[Option<f64>; 3]> = failures
             .iter()
             .filter(|failure| {
                 let prepared = &failure.row.prepared;
@@ -161,11 +164,14 @@ pub(crate) fn state_errors(profiles: &mut Profiles, failures: &[Failure<'_>]) {
                     && prepared.precision == profile.precision
                     && prepared.model.mixture.is_some() == profile.mixture
             })
-            .filter_map(|failure| failure.errors.and_then(|errors| errors[2].or(errors[1])))
-            .map(|error| 100.0 * error.abs())
+            .filter_map(|failure| failure.errors)
             .collect();
-        profile.error_pct =
-            if errors.len() < 8 { (15.0, 30.0) } else { (percentile(&mut errors, 0.5), percentile(&mut errors, 0.9)) };
+        let bar = |which: usize| {
+            let errors = of_profile.iter().filter_map(|errors| errors[which]);
+            let mut errors: Vec<f64> = errors.map(|error| 100.0 * error.abs()).collect();
+            (errors.len() >= LEAST_ERRORS).then(|| percentile(&mut errors, 0.9))
+        };
+        profile.error_pct = ErrorBar { ttft: bar(0), tpot: bar(1), e2el: bar(2) };
     }
 }
 

@@ -10,7 +10,7 @@ use std::io::Write;
 
 use dyno_simulate::command::points::{Point, Prepared};
 use dyno_simulate::engine::EngineVersion;
-use dyno_simulate::profile::{Factor, Profiles};
+use dyno_simulate::profile::{ErrorBar, Factor, Profiles};
 
 use crate::fitting::{Fitted, cross_validate, fit_all, state_errors};
 use crate::report::{errors, list, report};
@@ -114,12 +114,20 @@ fn version(version: Option<EngineVersion>) -> String {
     version.map_or("None".to_owned(), |version| format!("Some(({}, {}))", version.major, version.minor))
 }
 
+fn bar(ErrorBar { ttft, tpot, e2el }: ErrorBar) -> String {
+    let shown = |error: Option<f64>| error.map_or("None".to_owned(), |error| format!("Some({error:.1})"));
+    match (ttft, tpot, e2el) {
+        (None, None, None) => "[None; 3]".to_owned(),
+        _ => format!("[{}, {}, {}]", shown(ttft), shown(tpot), shown(e2el)),
+    }
+}
+
 fn print_profiles(out: &mut impl Write, profiles: &Profiles) -> std::io::Result<()> {
     for profile in &profiles.0 {
         let values: Vec<String> = Factor::ALL.iter().map(|&factor| format!("{:.4}", profile.efficiency.get(factor))).collect();
         writeln!(
             out,
-            "    Row(\"{}\", {:?}, {}, Precision::{:?}, {}, KvPrecision::{:?}, {}, ({:.1}, {:.1}),\n        [{}]),",
+            "    Row(\"{}\", {:?}, {}, Precision::{:?}, {}, KvPrecision::{:?}, {}, {},\n        [{}]),",
             profile.device,
             profile.engine,
             version(profile.version),
@@ -127,8 +135,7 @@ fn print_profiles(out: &mut impl Write, profiles: &Profiles) -> std::io::Result<
             profile.mixture,
             profile.kv_precision,
             profile.runs,
-            profile.error_pct.0,
-            profile.error_pct.1,
+            bar(profile.error_pct),
             values.join(", ")
         )?;
     }

@@ -1,19 +1,22 @@
 //! One question, answered as a short table or as JSON.
 
-use std::io::Write;
+use std::io::{self, Write};
+
+use dyno_measure::limits::LimitedLatency;
+use dyno_measure::load::Slo;
+use serde::Serialize;
 
 use super::{CommandError, Question};
 use crate::device::{self, Device};
 use crate::engine::parse_engine;
 use crate::layout::{Estimate, Layout, layouts};
 use crate::model::{catalogue, from_config_json};
-use crate::outcome::{Distribution, Limits};
-use crate::profile::{Profiles, Standing};
-use crate::scenario::{Scenario, Simulation, Simulator};
-use crate::workload::{Lengths, Rate, Workload};
+use crate::outcome::Distribution;
+use crate::profile::{ErrorBasis, Profiles};
+use crate::scenario::{Scenario, Simulation, SimulationError, Simulator};
+use crate::workload::{Lengths, REQUESTS_PER_USER, Rate, Workload};
 
 const REQUESTS_AT_A_RATE: u32 = 640;
-const REQUESTS_PER_USER: u32 = 10;
 
 pub(super) fn answer(question: &Question, out: &mut impl Write) -> Result<(), CommandError> {
     let model = match &question.config {
@@ -27,12 +30,7 @@ pub(super) fn answer(question: &Question, out: &mut impl Write) -> Result<(), Co
     let (engine, version) = parse_engine(&question.engine)?;
     let precision = question.precision.as_ref().map_or(Ok(model.precision), |precision| precision.parse())?;
     let workload = load(question)?;
-    let limits = Limits {
-        percentile: question.percentile,
-        ttft_ms: question.ttft_ms,
-        tpot_ms: question.tpot_ms,
-        e2el_ms: question.e2el_ms,
-    };
+    let slo = question.slo();
     let scenario = Scenario {
         model: &model,
         device: &device,
@@ -40,45 +38,126 @@ pub(super) fn answer(question: &Question, out: &mut impl Write) -> Result<(), Co
         version,
         precision,
         kv_precision: None,
-        tensor_parallel: question.tensor_parallel.unwrap_or(1),
-        replicas: (question.devices / question.tensor_parallel.unwrap_or(1)).max(1),
+        tensor_parallel: 1,
+        replicas: 1,
         settings: None,
         kv_tokens: None,
     };
     let profiles = Profiles::published();
-    let mut others = Vec::new();
-    let simulation = if question.tensor_parallel.is_some() {
-        Simulator::new(scenario, &profiles)?.run(&workload)?
-    } else {
-        let mut all = layouts(&scenario, question.devices, &workload, &limits, None, &profiles).into_iter();
-        let best = match all.next() {
-            Some(Layout { verdict: Ok(Estimate { simulation, .. }), tensor_parallel, replicas, .. }) => {
-                if !question.json {
-                    writeln!(out, "best layout: tensor-parallel {tensor_parallel}, {replicas} replicas")?;
-                }
-                simulation
-            }
-            Some(Layout { verdict: Err(error), .. }) => return Err(error.into()),
-            None => return Err(crate::SimulationError::NoDevice.into()),
-        };
-        others.extend(all);
-        best
+    let answer = match question.tensor_parallel {
+        Some(tensor_parallel) => {
+            let layout = given_layout(&scenario, question.devices, tensor_parallel, &workload, slo.as_ref(), &profiles)?;
+            Answer { layout, alternatives: Vec::new() }
+        }
+        None => best_layout(layouts(&scenario, question.devices, &workload, slo.as_ref(), None, &profiles))?,
     };
     if question.json {
-        serde_json::to_writer_pretty(&mut *out, &simulation)?;
+        serde_json::to_writer_pretty(&mut *out, &answer)?;
         writeln!(out)?;
         return Ok(());
     }
-    table(out, &simulation)?;
-    for layout in &others {
-        let name = format!("tensor-parallel {} x {} replicas", layout.tensor_parallel, layout.replicas);
-        match &layout.verdict {
-            Ok(estimate) => {
-                let limited = if estimate.meets_limits { "" } else { ", over the limits" };
-                writeln!(out, "instead {name}: {:.0} output tokens/s{limited}", estimate.output_throughput)?;
+    write_layout(out, &answer.layout, question.devices, slo.as_ref())?;
+    table(out, &answer.layout.simulation)?;
+    for Alternative { tensor_parallel, replicas, verdict } in &answer.alternatives {
+        let name = layout_name(*tensor_parallel, *replicas);
+        match verdict {
+            Verdict::Possible { output_throughput, meets_limits } => {
+                let limited = if *meets_limits == Some(false) { ", over the limits" } else { "" };
+                writeln!(out, "instead {name}: {output_throughput:.0} output tokens/s{limited}")?;
             }
-            Err(error) => writeln!(out, "not {name}: {error}")?,
+            Verdict::Impossible { error } => writeln!(out, "not {name}: {error}")?,
         }
+    }
+    Ok(())
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    layout: Chosen,
+    /// The other layouts, best first; none where the layout was given.
+    alternatives: Vec<Alternative>,
+}
+
+#[derive(Debug, Serialize)]
+struct Chosen {
+    tensor_parallel: u32,
+    replicas: u32,
+    /// Absent without limits.
+    meets_limits: Option<bool>,
+    /// Requests within the limits per second.
+    goodput: Option<f64>,
+    simulation: Simulation,
+}
+
+#[derive(Debug, Serialize)]
+struct Alternative {
+    tensor_parallel: u32,
+    replicas: u32,
+    #[serde(flatten)]
+    verdict: Verdict,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Verdict {
+    Possible { output_throughput: f64, meets_limits: Option<bool> },
+    Impossible { error: String },
+}
+
+fn given_layout(
+    scenario: &Scenario<'_>,
+    devices: u32,
+    tensor_parallel: u32,
+    workload: &Workload,
+    slo: Option<&Slo>,
+    profiles: &Profiles,
+) -> Result<Chosen, CommandError> {
+    if tensor_parallel > devices {
+        return Err(CommandError::TooFewDevices { tensor_parallel, devices });
+    }
+    let replicas = devices / tensor_parallel;
+    let simulation = Simulator::new(Scenario { tensor_parallel, replicas, ..scenario.clone() }, profiles)?.run(workload)?;
+    let meets_limits = slo.map(|slo| simulation.outcome.meets(slo));
+    let goodput = slo.map(|slo| simulation.outcome.goodput(slo).0);
+    Ok(Chosen { tensor_parallel, replicas, meets_limits, goodput, simulation })
+}
+
+fn best_layout(layouts: Vec<Layout>) -> Result<Answer, CommandError> {
+    let mut layouts = layouts.into_iter();
+    let Layout { tensor_parallel, replicas, verdict, .. } = layouts.next().ok_or(SimulationError::NoDevice)?;
+    let Estimate { meets_limits, goodput, simulation, .. } = verdict?;
+    let alternatives = layouts.map(|layout| Alternative {
+        tensor_parallel: layout.tensor_parallel,
+        replicas: layout.replicas,
+        verdict: match layout.verdict {
+            Ok(Estimate { output_throughput, meets_limits, .. }) => Verdict::Possible { output_throughput, meets_limits },
+            Err(error) => Verdict::Impossible { error: error.to_string() },
+        },
+    });
+    let layout = Chosen { tensor_parallel, replicas, meets_limits, goodput, simulation };
+    Ok(Answer { layout, alternatives: alternatives.collect() })
+}
+
+fn layout_name(tensor_parallel: u32, replicas: u32) -> String {
+    format!("tensor-parallel {tensor_parallel} x {replicas} {}", if replicas == 1 { "replica" } else { "replicas" })
+}
+
+fn write_layout(out: &mut impl Write, layout: &Chosen, devices: u32, slo: Option<&Slo>) -> io::Result<()> {
+    write!(out, "layout     {}", layout_name(layout.tensor_parallel, layout.replicas))?;
+    let idle = devices - layout.tensor_parallel * layout.replicas;
+    if idle > 0 {
+        write!(out, ", {idle} of {devices} devices idle")?;
+    }
+    writeln!(out)?;
+    if let (Some(slo), Some(meets), Some(goodput)) = (slo, layout.meets_limits, layout.goodput) {
+        let limits: Vec<String> = LimitedLatency::of(slo)
+            .into_iter()
+            .map(|(latency, limit)| format!("{} within {limit} ms", latency.title()))
+            .collect();
+        let verdict = if meets { "met" } else { "not met" };
+        let percentile = slo.percentile;
+        writeln!(out, "limits     {verdict} at p{percentile}: {}; goodput {goodput:.2} requests/s", limits.join(", "))?;
     }
     Ok(())
 }
@@ -110,16 +189,17 @@ fn load(question: &Question) -> Result<Workload, CommandError> {
 
 fn table(out: &mut impl Write, simulation: &Simulation) -> Result<(), CommandError> {
     let Simulation { outcome, prediction, notes } = simulation;
-    writeln!(out, "{:<10} {:>10} {:>10} {:>10} {:>10} {:>10}   error", "ms", "mean", "p50", "p90", "p95", "p99")?;
+    writeln!(out, "{:<10} {:>10} {:>10} {:>10} {:>10} {:>10}   error of the mean", "ms", "mean", "p50", "p90", "p95", "p99")?;
     let bar = prediction.error_pct;
     for (name, distribution, error) in [
         ("TTFT", outcome.ttft_ms, bar.ttft),
         ("TPOT", outcome.tpot_ms, bar.tpot),
-        ("ITL", outcome.itl_ms, bar.tpot),
+        ("ITL", outcome.itl_ms, None),
         ("E2E", outcome.e2el_ms, bar.e2el),
     ] {
         if let Some(Distribution { mean, p50, p90, p95, p99, .. }) = distribution {
-            writeln!(out, "{name:<10} {mean:>10.1} {p50:>10.1} {p90:>10.1} {p95:>10.1} {p99:>10.1}   ±{error:.0} %")?;
+            let error = error.map_or("not known".to_owned(), |error| format!("±{error:.0} %"));
+            writeln!(out, "{name:<10} {mean:>10.1} {p50:>10.1} {p90:>10.1} {p95:>10.1} {p99:>10.1}   {error}")?;
         }
     }
     writeln!(
@@ -151,11 +231,11 @@ fn table(out: &mut impl Write, simulation: &Simulation) -> Result<(), CommandErr
         share(outcome.time.communication),
         share(outcome.time.overhead)
     )?;
-    let standing = match prediction.standing {
-        Standing::Prior => format!("prior, fitted on {} published measurements", prediction.runs),
-        Standing::Calibrated => format!("calibrated by {} runs", prediction.runs),
+    let basis = match prediction.error_basis {
+        ErrorBasis::Measured => "nine of ten on measurements left out of the fit were within them",
+        ErrorBasis::Assumed => "assumed, since nothing was measured that tells them",
     };
-    writeln!(out, "simulated; standing: {standing}")?;
+    writeln!(out, "simulated; standing: {prediction}; errors: {basis}")?;
     for note in notes {
         writeln!(out, "note: {note}")?;
     }

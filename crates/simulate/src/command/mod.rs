@@ -3,6 +3,9 @@
 mod answer;
 mod inferencex;
 pub mod points;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+mod tests;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -10,6 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use dyno_measure::load::Slo;
 
 use self::points::{PointsError, predict_table};
 use crate::device::DeviceError;
@@ -24,7 +28,7 @@ use crate::workload::InvalidLoad;
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
     /// Table of measurements (CSV); predictions are written beside them
-    #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["model", "config", "device", "concurrency", "rate"])]
+    #[arg(long, value_name = "FILE.csv", conflicts_with = "Question")]
     pub points: Option<PathBuf>,
     /// Where the table goes; standard output unless given
     #[arg(long, value_name = "FILE.csv", requires = "points")]
@@ -82,20 +86,52 @@ pub struct Question {
     pub input_tokens: u32,
     #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub output_tokens: u32,
-    /// Limits at this percentile
-    #[arg(long, default_value_t = 99.0)]
+    /// Limits are for this percentile
+    #[arg(long, default_value_t = 99.0, value_parser = percentile)]
     pub percentile: f64,
-    #[arg(long)]
+    /// Limit of the time to first token
+    #[arg(long, value_parser = milliseconds)]
     pub ttft_ms: Option<f64>,
-    #[arg(long)]
+    /// Limit of the time per output token
+    #[arg(long, value_parser = milliseconds)]
     pub tpot_ms: Option<f64>,
-    #[arg(long)]
+    /// Limit of the end-to-end latency
+    #[arg(long, value_parser = milliseconds)]
     pub e2el_ms: Option<f64>,
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// The whole outcome as JSON
+    /// Chosen layout, verdict, outcome and alternatives as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+impl Question {
+    /// Absent without limits.
+    fn slo(&self) -> Option<Slo> {
+        let &Self { percentile, ttft_ms, tpot_ms, e2el_ms, .. } = self;
+        let limited = ttft_ms.is_some() || tpot_ms.is_some() || e2el_ms.is_some();
+        limited.then_some(Slo { percentile, ttft_ms, tpot_ms, e2el_ms, search: None })
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum OutOfRange {
+    #[error(transparent)]
+    NotNumber(#[from] std::num::ParseFloatError),
+    #[error("must lie between 0 and 100")]
+    Percentile,
+    #[error("must be above 0")]
+    Milliseconds,
+}
+
+fn percentile(text: &str) -> Result<f64, OutOfRange> {
+    let value: f64 = text.parse()?;
+    if value > 0.0 && value < 100.0 { Ok(value) } else { Err(OutOfRange::Percentile) }
+}
+
+fn milliseconds(text: &str) -> Result<f64, OutOfRange> {
+    let value: f64 = text.parse()?;
+    if value > 0.0 && value.is_finite() { Ok(value) } else { Err(OutOfRange::Milliseconds) }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +152,8 @@ enum CommandError {
     Load(#[from] InvalidLoad),
     #[error(transparent)]
     Simulation(#[from] SimulationError),
+    #[error("tensor-parallel {tensor_parallel} needs so many devices; there are {devices}")]
+    TooFewDevices { tensor_parallel: u32, devices: u32 },
     #[error("can't write: {0}")]
     Write(#[from] io::Error),
     #[error("can't write as JSON: {0}")]

@@ -5,17 +5,15 @@ use std::io::{Read, Write};
 use serde::Deserialize;
 
 use super::inferencex;
-use crate::device::{self, Device};
+use crate::device::{self, Device, DeviceError};
 use crate::engine::{Engine, EngineSettings, EngineVersion, parse_engine};
-use crate::model::{ModelDescriptor, catalogue};
+use crate::model::{ModelDescriptor, ModelError, catalogue};
 use crate::precision::{KvPrecision, Precision};
 use crate::profile::Profiles;
 use crate::scenario::{Scenario, SimulationError, Simulator};
-use crate::workload::{Lengths, Load, Workload};
+use crate::workload::{Lengths, Load, REQUESTS_PER_USER, Workload};
 
 const SEED: u64 = 1;
-/// What is known of a load that does not state its number of requests: ten for each user.
-const REQUESTS_PER_USER: u32 = 10;
 const ADDED: [&str; 5] = ["pred_ttft_ms", "pred_tpot_ms", "pred_e2el_ms", "pred_output_tok_s", "note"];
 
 /// One row, as far as it is of use.
@@ -58,6 +56,19 @@ pub enum PointsError {
     Table(#[from] csv::Error),
     #[error("can't write: {0}")]
     Write(#[from] std::io::Error),
+}
+
+/// Why a row has no prediction.
+#[derive(Debug, thiserror::Error)]
+pub enum NoPrediction {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    #[error(transparent)]
+    Simulation(#[from] SimulationError),
+    #[error("every request is longer than the KV cache")]
+    AllTooLong,
 }
 
 /// A point that can be simulated, with what had to be assumed.
@@ -126,11 +137,20 @@ impl Point {
         Some(self.ttft_ms? + self.tpot_ms? * f64::from(self.osl.saturating_sub(1)))
     }
 
+    fn devices(&self) -> u32 {
+        self.n_gpus.max(1)
+    }
+
     /// What the row asks to be simulated, or why it can't be.
-    pub fn prepare(&self) -> Result<Prepared, String> {
+    pub fn prepare(&self) -> Result<Prepared, NoPrediction> {
+        self.prepare_at(self.tp.map_or(self.devices(), |degree| degree as u32))
+    }
+
+    /// At a degree of tensor parallelism, or the next smaller one that divides the model.
+    fn prepare_at(&self, tensor_parallel: u32) -> Result<Prepared, NoPrediction> {
         let mut notes = Vec::new();
-        let model = catalogue::find(&self.model).map_err(|error| error.to_string())?;
-        let device = device::find(&self.hardware).map_err(|error| error.to_string())?;
+        let model = catalogue::find(&self.model)?;
+        let device = device::find(&self.hardware)?;
         let (engine, version) = parse_engine(&self.engine).unwrap_or_else(|error| {
             notes.push(format!("{error}; taken as vllm"));
             (Engine::Vllm, None)
@@ -145,8 +165,8 @@ impl Point {
             notes.push(format!("weights are published in {}", model.precision));
             precision = model.precision;
         }
-        let devices = self.n_gpus.max(1);
-        let mut tensor_parallel = self.tp.map_or(devices, |degree| degree as u32).clamp(1, devices);
+        let devices = self.devices();
+        let mut tensor_parallel = tensor_parallel.clamp(1, devices);
         while !model.divides(tensor_parallel) && tensor_parallel > 1 {
             tensor_parallel -= 1;
         }
@@ -198,7 +218,7 @@ impl Point {
     ///
     /// A source that left out the opening burst measured users out of step with each other. Simulated users with equal lengths
     /// would stay in step for ever, so that they begin over the time of one request, as a first run without that finds it.
-    pub fn predict(&self, profiles: &Profiles) -> Result<(Predicted, Vec<String>), String> {
+    pub fn predict(&self, profiles: &Profiles) -> Result<(Predicted, Vec<String>), NoPrediction> {
         let mut prepared = self.prepare()?;
         let run = |prepared: &Prepared| {
             let simulator = Simulator::new(prepared.scenario(), profiles)?;
@@ -207,19 +227,21 @@ impl Point {
         let mut simulation = run(&prepared);
         if matches!(simulation, Err(SimulationError::DoesNotFit(_))) && prepared.replicas > 1 {
             // More devices than the stated degree: they must share the weights.
-            prepared.tensor_parallel *= prepared.replicas;
-            prepared.replicas = 1;
+            let stated = prepared.tensor_parallel;
+            prepared = self.prepare_at(self.devices())?;
+            let shared = prepared.tensor_parallel;
+            prepared.notes.push(format!("does not fit at tensor-parallel {stated}: taken as tensor-parallel {shared}"));
             simulation = run(&prepared);
         }
-        let mut simulation = simulation.map_err(|error| error.to_string())?;
+        let mut simulation = simulation?;
         if self.left_out_burst()
             && let Some(latency) = simulation.outcome.e2el_ms
         {
             prepared.begin_over(latency.mean / 1e3);
-            simulation = run(&prepared).map_err(|error| error.to_string())?;
+            simulation = run(&prepared)?;
         }
         let outcome = &simulation.outcome;
-        let ttft = outcome.ttft_ms.ok_or("every request is longer than the KV cache")?;
+        let ttft = outcome.ttft_ms.ok_or(NoPrediction::AllTooLong)?;
         let mut notes = prepared.notes;
         notes.extend(simulation.notes.iter().map(ToString::to_string));
         let predicted = Predicted {
@@ -251,7 +273,7 @@ pub fn predict_table(input: impl Read, output: impl Write, profiles: &Profiles) 
             ],
             Err(reason) => {
                 empty += 1;
-                [String::new(), String::new(), String::new(), String::new(), reason]
+                [String::new(), String::new(), String::new(), String::new(), reason.to_string()]
             }
         };
         rows += 1;

@@ -5,7 +5,7 @@ use super::{Device, Generation};
 #[derive(Debug)]
 pub struct Datasheet {
     pub name: &'static str,
-    /// All of them occur in the device's name, in small letters without spaces and dashes.
+    /// All of them occur in the device's name, as `names::compact` writes it.
     pub(super) marks: &'static [&'static str],
     generation: Generation,
     memory_gib: f64,
@@ -57,6 +57,7 @@ use Generation::{Ada, Ampere, Blackwell, Cdna3, Cpu, Gaudi, Hopper, Volta};
 /// Name, marks, generation, (memory in GiB, GB/s), TFLOPS of 16, 8 and 4 bits (0: not in hardware), (link GB/s, per node).
 pub const CATALOGUE: &[Datasheet] = &[
     sheet("A100-SXM-40GB", &["a100", "40gb"], Ampere, (39.6, 1555.0), [312.0, 0.0, 0.0], (300.0, 8)),
+    sheet("A100-PCIe-40GB", &["a100", "pcie", "40gb"], Ampere, (39.6, 1555.0), [312.0, 0.0, 0.0], (32.0, 8)),
     sheet("A100-SXM-80GB", &["a100"], Ampere, (80.0, 2039.0), [312.0, 0.0, 0.0], (300.0, 8)),
     sheet("A100-PCIe-80GB", &["a100", "pcie"], Ampere, (80.0, 1935.0), [312.0, 0.0, 0.0], (32.0, 8)),
     sheet("A800-SXM-80GB", &["a800"], Ampere, (80.0, 2039.0), [312.0, 0.0, 0.0], (200.0, 8)),
@@ -65,7 +66,7 @@ pub const CATALOGUE: &[Datasheet] = &[
     sheet("H100-NVL-94GB", &["h100", "nvl"], Hopper, (93.6, 3900.0), [835.0, 1671.0, 0.0], (300.0, 8)),
     sheet("H200-SXM-141GB", &["h200"], Hopper, (140.4, 4800.0), [989.0, 1979.0, 0.0], (450.0, 8)),
     sheet("GH200-96GB", &["gh200"], Hopper, (95.6, 4000.0), [989.0, 1979.0, 0.0], (450.0, 1)),
-    sheet("H20-3e-141GB", &["h203e"], Hopper, (140.4, 4800.0), [148.0, 296.0, 0.0], (450.0, 8)),
+    sheet("H20-3e-141GB", &["h20 3e"], Hopper, (140.4, 4800.0), [148.0, 296.0, 0.0], (450.0, 8)),
     sheet("H20-96GB", &["h20"], Hopper, (95.6, 4000.0), [148.0, 296.0, 0.0], (450.0, 8)),
     sheet("B200-SXM-180GB", &["b200"], Blackwell, (179.1, 7700.0), [2250.0, 4500.0, 9000.0], (900.0, 8)),
     sheet("L4-24GB", &["l4"], Ada, (22.5, 300.0), [121.0, 242.0, 0.0], (32.0, 8)),

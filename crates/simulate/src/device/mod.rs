@@ -5,6 +5,7 @@ mod datasheet;
 pub use datasheet::CATALOGUE;
 use serde::{Deserialize, Serialize};
 
+use crate::names::{compact, contains_pattern};
 use crate::precision::ArithmeticClass;
 
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -123,11 +124,11 @@ impl Device {
 
 /// Finds a catalogued device by any name that drivers, vendors and people give it.
 pub fn find(name: &str) -> Result<Device, DeviceError> {
-    let words = name.to_ascii_lowercase().replace(['-', '_', ' ', '(', ')'], "");
+    let compact = compact(name);
     let unknown = || DeviceError::Unknown(name.to_owned());
     CATALOGUE
         .iter()
-        .filter(|row| row.marks.iter().all(|mark| words.contains(mark)))
+        .filter(|row| row.marks.iter().all(|mark| contains_pattern(&compact, mark)))
         // The most specific row has the longest marks.
         .max_by_key(|row| row.marks.iter().map(|mark| mark.len()).sum::<usize>())
         .map_or_else(|| Err(unknown()), |row| Ok(row.device()))

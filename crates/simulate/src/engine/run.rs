@@ -39,6 +39,23 @@ pub struct GapRun {
     pub count: u64,
 }
 
+/// Gaps that end with one step, by the times at which they began: few, since most sequences had their latest token together.
+#[derive(Default)]
+pub(super) struct Gaps(Vec<(f64, u64)>);
+
+impl Gaps {
+    pub(super) fn add(&mut self, begin: f64) {
+        match self.0.iter_mut().rev().find(|group| group.0.total_cmp(&begin).is_eq()) {
+            Some(group) => group.1 += 1,
+            None => self.0.push((begin, 1)),
+        }
+    }
+
+    pub(super) fn end_at(self, end: f64, gaps: &mut Vec<GapRun>) {
+        gaps.extend(self.0.into_iter().map(|(begin, count)| GapRun { first: end - begin, last: end - begin, count }));
+    }
+}
+
 /// What happened on one replica.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ReplicaRun {

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use super::EngineSettings;
-use super::run::{GapRun, ReplicaRun, Sample, Stretches};
+use super::run::{GapRun, Gaps, ReplicaRun, Sample, Stretches};
 use super::sequences::{Cache, Sequence, add_work};
 use crate::profile::Efficiency;
 use crate::step::{StepModel, StepWork};
@@ -52,7 +52,7 @@ struct Replica<'a> {
     in_flight: u32,
     /// Sent and first token of each request.
     times: Vec<(f64, f64)>,
-    /// Gaps count from when the first counted request was sent.
+    /// Gaps of earlier requests don't count.
     counted_from: u32,
     run: ReplicaRun,
 }
@@ -161,8 +161,8 @@ impl Replica<'_> {
                 cached: 0,
                 remaining: request.output.max(1),
                 scheduled: 0,
+                last_token: None,
             };
-            // The last token is never computed on, so that it needs no room.
             if self.cache.blocks(sequence.longest()) > self.cache.total {
                 self.run.too_long += 1;
                 if matches!(self.load, Load::Closed { .. }) {
@@ -289,8 +289,8 @@ impl Replica<'_> {
         let seconds = time.total();
         self.run.time.add(&time, 1.0);
         self.run.steps += 1;
-        self.count_gaps(seconds, seconds, u64::from(work.decodes));
         self.clock += seconds;
+        let mut gaps = Gaps::default();
         let mut ended = false;
         for sequence in &mut self.running {
             if sequence.scheduled == 0 {
@@ -298,15 +298,18 @@ impl Replica<'_> {
             }
             sequence.cached += sequence.scheduled;
             if sequence.cached == sequence.context {
-                let times = &mut self.times[sequence.request as usize];
-                if times.1.is_nan() {
-                    times.1 = self.clock;
+                match sequence.last_token {
+                    Some(last) if sequence.request >= self.counted_from => gaps.add(last),
+                    Some(_) => {}
+                    None => self.times[sequence.request as usize].1 = self.clock,
                 }
+                sequence.last_token = Some(self.clock);
                 sequence.context += 1;
                 sequence.remaining -= 1;
                 ended |= sequence.remaining == 0;
             }
         }
+        gaps.end_at(self.clock, &mut self.run.gaps);
         if ended {
             self.finish();
         }
@@ -344,19 +347,29 @@ impl Replica<'_> {
         self.run.time.add(&first, count);
         self.run.time.decode_attention += slope * count * (count - 1.0) / 2.0;
         self.run.steps += u64::from(steps);
-        self.count_gaps(seconds, last, u64::from(work.decodes) * u64::from(steps));
+        let first_token = self.clock + seconds;
         self.clock += count * (seconds + last) / 2.0;
+        let mut gaps = Gaps::default();
+        let mut counted = 0;
         let mut ended = false;
         for sequence in self.running.iter_mut().filter(|sequence| sequence.scheduled > 0) {
             sequence.cached += steps;
             sequence.context += steps;
             sequence.remaining -= steps;
             ended |= sequence.remaining == 0;
-            let times = &mut self.times[sequence.request as usize];
-            // A prompt of one token looks like decoding.
-            if times.1.is_nan() {
-                times.1 = self.clock - count * (seconds + last) / 2.0 + seconds;
+            let counts = sequence.request >= self.counted_from;
+            counted += u64::from(counts);
+            match sequence.last_token {
+                Some(last) if counts => gaps.add(last),
+                Some(_) => {}
+                // A prompt of one token looks like decoding.
+                None => self.times[sequence.request as usize].1 = first_token,
             }
+            sequence.last_token = Some(self.clock);
+        }
+        gaps.end_at(first_token, &mut self.run.gaps);
+        if steps > 1 && counted > 0 {
+            self.run.gaps.push(GapRun { first: seconds + slope, last, count: counted * u64::from(steps - 1) });
         }
         if ended {
             self.finish();
@@ -374,13 +387,6 @@ impl Replica<'_> {
             sequence.cached -= 1;
         }
         steps
-    }
-
-    fn count_gaps(&mut self, first: f64, last: f64, count: u64) {
-        let counting = self.times.get(self.counted_from as usize).is_some_and(|times| !times.0.is_nan() && times.0 <= self.clock);
-        if count > 0 && counting {
-            self.run.gaps.push(GapRun { first, last, count });
-        }
     }
 
     fn finish(&mut self) {

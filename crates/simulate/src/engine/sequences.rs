@@ -14,6 +14,8 @@ pub(super) struct Sequence {
     pub(super) remaining: u32,
     /// Tokens to compute in the step being planned.
     pub(super) scheduled: u32,
+    /// When its latest token came; `None` before the first.
+    pub(super) last_token: Option<f64>,
 }
 
 impl Sequence {

@@ -1,6 +1,7 @@
 //! Common models, by the names under which they are published.
 
 use super::{Attention, Mixture, ModelDescriptor, ModelError, SlidingWindow};
+use crate::names::contains_pattern;
 use crate::precision::Precision;
 
 /// One row: (pattern, layers, hidden, heads, KV heads, head width, vocabulary, feed-forward width).
@@ -33,7 +34,7 @@ const DENSE: &[Dense] = &[
     Dense("smollm2-135m", 30, 576, 9, 3, 64, 49_152, 1536),
 ];
 /// Of these the output head is the embedding.
-const TIED: [&str; 7] = ["llama-3.2-1b", "llama-3.2-3b", "qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "smollm2-135m", "smollm2"];
+const TIED: [&str; 6] = ["llama-3.2-1b", "llama-3.2-3b", "qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "smollm2-135m"];
 
 /// One row: (pattern, layers, hidden, heads, KV heads, head width, vocabulary, experts, experts per token, expert width).
 struct Mixed(&'static str, u32, u32, u32, u32, u32, u32, u32, u32, u32);
@@ -51,32 +52,25 @@ const MIXED: &[Mixed] = &[
     Mixed("glm-4.5", 92, 5120, 96, 8, 128, 151_552, 160, 8, 1536),
 ];
 
-/// The patterns by which models are found.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    DENSE.iter().map(|row| row.0).chain(MIXED.iter().map(|row| row.0)).chain(["deepseek-r1", "deepseek-v3"])
-}
-
 /// Finds a model by its published name: organisation, tuning and precision suffixes don't matter.
 pub fn find(name: &str) -> Result<ModelDescriptor, ModelError> {
     let short = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
-    let matches = |pattern: &str| {
-        short.find(pattern).is_some_and(|at| !short[at + pattern.len()..].starts_with(|next: char| next.is_ascii_digit()))
-    };
-    // Distillations carry the name of the model they learnt from, and the architecture of another.
     let distilled = short.contains("distill");
-    if !distilled {
-        if matches("deepseek-r1") || matches("deepseek-v3") {
-            return deepseek_v3(name).checked();
-        }
-        if let Some(row) = MIXED.iter().find(|row| matches(row.0)) {
-            return mixed(name, row).checked();
-        }
-    }
-    let distilled_from = distilled.then(|| short.replace("llama-8b", "llama-3.1-8b").replace("llama-70b", "llama-3.3-70b"));
-    let short = distilled_from.as_deref().unwrap_or(&short);
+    let short = if distilled { short.replace("llama-8b", "llama-3.1-8b").replace("llama-70b", "llama-3.3-70b") } else { short };
+    let matches = |pattern: &str| contains_pattern(&short, pattern);
     // The longest pattern is the closest: "llama-3.1-70b" is not "llama-3-70b".
-    let row = DENSE.iter().filter(|row| short.contains(row.0)).max_by_key(|row| row.0.len());
-    row.map_or_else(|| Err(ModelError::UnknownModel(name.to_owned())), |row| dense(name, row).checked())
+    if let Some(row) = DENSE.iter().filter(|row| matches(row.0)).max_by_key(|row| row.0.len()) {
+        // First: distillations ("DeepSeek-R1-0528-Qwen3-8B") carry the name of the model they learnt from as well.
+        return dense(name, row).checked();
+    }
+    let unknown = || ModelError::UnknownModel(name.to_owned());
+    if distilled {
+        return Err(unknown());
+    }
+    if matches("deepseek-r1") || matches("deepseek-v3") {
+        return deepseek_v3(name).checked();
+    }
+    MIXED.iter().find(|row| matches(row.0)).ok_or_else(unknown).and_then(|row| mixed(name, row).checked())
 }
 
 fn published_precision(name: &str, otherwise: Precision) -> Precision {

@@ -16,7 +16,7 @@ use crate::precision::{KvPrecision, Precision};
 pub enum ModelError {
     #[error("unknown architecture {0:?}: the simulator does not know how it computes")]
     UnknownArchitecture(String),
-    #[error("unknown model {0:?}: it is not in the catalogue; describe it by its config.json or GGUF file")]
+    #[error("unknown model {0:?}: it is not in the catalogue; describe it by its config.json")]
     UnknownModel(String),
     #[error("{0} is missing from the model's description")]
     Missing(String),

@@ -172,6 +172,30 @@ pub enum Standing {
     Calibrated,
 }
 
+/// Errors of the means in per cent that nine of ten are within; `None`: not known.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct ErrorBar {
+    pub ttft: Option<f64>,
+    pub tpot: Option<f64>,
+    pub e2el: Option<f64>,
+}
+
+impl ErrorBar {
+    pub fn is_known(self) -> bool {
+        self != Self::default()
+    }
+}
+
+/// Where an error bar came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorBasis {
+    /// Errors on measurements that were left out of fitting.
+    Measured,
+    /// Nothing was measured that tells it.
+    Assumed,
+}
+
 /// Factors with what they were fitted on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
@@ -190,8 +214,8 @@ pub struct Profile {
     pub standing: Standing,
     /// Measured runs behind it.
     pub runs: u32,
-    /// Median and 90th percentile of the error of end-to-end latency on what was left out of fitting, in per cent.
-    pub error_pct: (f64, f64),
+    /// On measurements left out of fitting; empty where there were too few.
+    pub error_pct: ErrorBar,
 }
 
 /// How well a profile fits what is asked; all true: it was measured with just this.

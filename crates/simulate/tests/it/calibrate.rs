@@ -2,8 +2,8 @@
 
 use crate::common::{device, model, scenario};
 use dyno_simulate::calibrate::{ITERATIONS, Observation, fit, own_runs, residuals};
-use dyno_simulate::profile::{Efficiency, Standing};
-use dyno_simulate::scenario::{ErrorBar, Prediction};
+use dyno_simulate::profile::Efficiency;
+use dyno_simulate::scenario::Prediction;
 use dyno_simulate::{KvPrecision, Lengths, Simulator, Workload};
 
 #[test]
@@ -20,12 +20,12 @@ fn four_runs_correct_a_wrong_prior() {
     };
     let workloads = [(1, 128, 64), (1, 8000, 64), (16, 256, 512), (64, 512, 256)]
         .map(|(users, input, output)| Workload::closed(4 * users, Lengths::fixed(input, output), users as u32, 1));
-    let nothing = Prediction { standing: Standing::Prior, runs: 0, error_pct: ErrorBar { ttft: 0.0, tpot: 0.0, e2el: 0.0 } };
     let observations: Vec<Observation<'_>> = workloads
         .iter()
         .map(|workload| {
             let scenario = scenario(&model, &card, 1);
-            let simulator = Simulator::with_factors(scenario.clone(), truth, KvPrecision::Bits16, nothing, Vec::new()).unwrap();
+            let simulator =
+                Simulator::with_factors(scenario.clone(), truth, KvPrecision::Bits16, Prediction::GENERIC, Vec::new()).unwrap();
             let outcome = simulator.run(workload).unwrap().outcome;
             Observation {
                 scenario,

@@ -1,5 +1,6 @@
 //! Scenarios that several tests share.
 
+use dyno_measure::load::Slo;
 use dyno_simulate::{Device, Engine, ModelDescriptor, Precision, Scenario, device, model};
 
 pub fn model(name: &str) -> ModelDescriptor {
@@ -23,4 +24,9 @@ pub fn scenario<'a>(model: &'a ModelDescriptor, device: &'a Device, tensor_paral
         settings: None,
         kv_tokens: None,
     }
+}
+
+/// At the 99th percentile, for limits to be set.
+pub fn no_limits() -> Slo {
+    Slo { percentile: 99.0, ttft_ms: None, tpot_ms: None, e2el_ms: None, search: None }
 }

@@ -261,16 +261,68 @@ fn the_same_input_gives_the_same_bytes() {
 }
 
 #[test]
-fn littles_law_and_the_identity_of_latency_hold() {
+fn littles_law_holds() {
     let (model, h200) = (model("meta-llama/Llama-3.1-8B"), device("H200"));
     let workload = Workload::closed(300, Lengths { input: 512, output: 256, least_share: 0.5 }, 32, 9);
     let simulator = Simulator::new(scenario(&model, &h200, 1), &Profiles::published()).unwrap();
     let outcome = simulator.run(&workload).unwrap().outcome;
     assert!(outcome.achieved_concurrency <= 32.0 + 1e-9 && outcome.achieved_concurrency > 28.0);
-    for sample in &outcome.samples {
-        let rest = sample.tpot().unwrap() * f64::from(sample.output - 1);
-        assert!(close(sample.ttft() + rest, sample.latency()));
+}
+
+/// Gaps lead from each request's first token to its last: through prompts that go first, preemption, steps without room, warm-up.
+#[test]
+fn gaps_add_up_to_what_follows_the_first_token() {
+    let h100 = device("H100");
+    let model = model("meta-llama/Llama-3.1-8B");
+    let mut closed = Workload::closed(120, Lengths { input: 700, output: 300, least_share: 0.3 }, 24, 3);
+    closed.warmup = 30;
+    // A last part of one token, and prompts of one token.
+    let odd = Workload {
+        requests: requests(&[(0.0, 8193, 40), (0.0, 1, 40), (0.1, 1, 1), (0.2, 4097, 20)]),
+        load: Load::Open { max_in_flight: None },
+        warmup: 0,
+        until: None,
+    };
+    for engine in [Engine::Vllm, Engine::Sglang, Engine::TensorRtLlm, Engine::Tgi, Engine::LlamaCpp] {
+        for (kv_tokens, max_sequences, replicas) in [(None, 256, 1), (Some(9000), 256, 2), (None, 24, 1)] {
+            for workload in [&closed, &odd] {
+                for stretches in [Stretches::Summed, Stretches::Walked] {
+                    let defaults = EngineSettings::defaults(engine, &h100, 1);
+                    // With fewer tokens in a step than sequences some are left out of it.
+                    let max_batched_tokens = if max_sequences == 24 { 16 } else { defaults.max_batched_tokens };
+                    let settings = EngineSettings { max_sequences, max_batched_tokens, ..defaults };
+                    let scenario =
+                        Scenario { engine, kv_tokens, replicas, settings: Some(settings), ..scenario(&model, &h100, 1) };
+                    let simulator = Simulator::new(scenario, &Profiles::default()).unwrap();
+                    let outcome = simulator.run_with(workload, stretches).unwrap().outcome;
+                    let at = format!("{engine} {kv_tokens:?} {max_sequences} {stretches:?} {:?}", workload.load);
+                    let (mut gaps, mut milliseconds) = (0, 0.0);
+                    for sample in &outcome.samples {
+                        gaps += u64::from(sample.output - 1);
+                        milliseconds += 1e3 * (sample.end - sample.first_token);
+                    }
+                    let itl = outcome.itl_ms.unwrap();
+                    assert_eq!(itl.n, gaps, "{at}");
+                    assert!(close(itl.mean * itl.n as f64, milliseconds), "{at}: {} {milliseconds}", itl.mean * itl.n as f64);
+                }
+            }
+        }
     }
+}
+
+#[test]
+fn a_prompt_that_goes_first_is_a_gap_of_what_runs() {
+    let (steps, efficiency) = ten_millisecond_steps();
+    let settings = EngineSettings { mixed_steps: false, ..SETTINGS };
+    let workload = Workload {
+        requests: requests(&[(0.0, 60, 10), (0.001, 64, 2)]),
+        load: Load::Open { max_in_flight: None },
+        warmup: 0,
+        until: None,
+    };
+    let run = simulate_replica(&workload, &steps, &settings, &efficiency, 10_000, Stretches::Summed);
+    let longest = run.gaps.iter().map(|gap| gap.last).fold(0.0, f64::max);
+    assert_eq!(milliseconds(longest), 20.0);
 }
 
 #[test]
@@ -286,6 +338,32 @@ fn replicas_share_the_load() {
     assert_eq!(two.samples.len(), 320);
     let ratio = two.output_throughput / one.output_throughput;
     assert!((ratio - 2.0).abs() < 0.1, "{ratio}");
+}
+
+#[test]
+fn replicas_that_outnumber_the_load_stay_idle() {
+    let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
+    let run = |replicas, load| {
+        let scenario = Scenario { replicas, ..scenario(&model, &h100, 1) };
+        let workload = Workload { load, ..Workload::closed(16, Lengths::fixed(512, 128), 1, 1) };
+        Simulator::new(scenario, &Profiles::default()).unwrap().run(&workload).unwrap().outcome
+    };
+    let user = Load::Closed { concurrency: 1, ramp: 0.0 };
+    let (one, eight) = (run(1, user), run(8, user));
+    assert_eq!((one.samples, one.output_throughput), (eight.samples, eight.output_throughput));
+    // With a limit of requests in flight each replica that serves has room.
+    let arrivals = |replicas| {
+        let scenario = Scenario { replicas, ..scenario(&model, &h100, 1) };
+        let rate = Workload::open(40, Lengths::fixed(128, 16), Rate::poisson(0.5), Some(2), 1).unwrap();
+        Simulator::new(scenario, &Profiles::default()).unwrap().run(&rate).unwrap().outcome.dropped
+    };
+    assert_eq!(arrivals(8), 0);
+    // A burst with room for three: the others are dropped, wherever they are dealt.
+    let burst = run(8, Load::Open { max_in_flight: Some(3) });
+    assert_eq!((burst.samples.len(), burst.dropped), (3, 13));
+    let mut requests: Vec<u32> = burst.samples.iter().map(|sample| sample.request).collect();
+    requests.dedup();
+    assert_eq!(requests, [0, 1, 2]);
 }
 
 #[test]

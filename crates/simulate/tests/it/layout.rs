@@ -1,16 +1,16 @@
 //! Layout advice.
 
-use crate::common::{device, model, scenario};
+use crate::common::{device, model, no_limits, scenario};
+use dyno_measure::load::Slo;
 use dyno_simulate::layout::layouts;
-use dyno_simulate::outcome::Limits;
-use dyno_simulate::{Lengths, Precision, Profiles, Scenario, SimulationError, Workload};
+use dyno_simulate::{Lengths, Precision, Profiles, Request, Scenario, SimulationError, Simulator, Workload};
 
 #[test]
 fn layouts_are_ranked_and_the_others_explained() {
     let (model, h100) = (model("meta-llama/Llama-3.1-70B"), device("H100"));
     let scenario = Scenario { precision: Precision::Fp8, ..scenario(&model, &h100, 1) };
     let workload = Workload::closed(160, Lengths::fixed(1024, 256), 16, 1);
-    let all = layouts(&scenario, 8, &workload, &Limits::default(), Some(3.0), &Profiles::published());
+    let all = layouts(&scenario, 8, &workload, None, Some(3.0), &Profiles::published());
     assert_eq!(all.len(), 4);
     for pair in all.windows(2) {
         let throughput =
@@ -37,23 +37,51 @@ fn limits_go_before_throughput() {
     let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
     let scenario = scenario(&model, &h100, 1);
     let workload = Workload::closed(256, Lengths::fixed(512, 128), 64, 1);
-    let of = |limits: &Limits| layouts(&scenario, 8, &workload, limits, None, &Profiles::published());
-    let free = of(&Limits::default());
+    let of = |limits: Option<&Slo>| layouts(&scenario, 8, &workload, limits, None, &Profiles::published());
+    let free = of(None);
     let tpot = |layout: &dyno_simulate::layout::Layout| layout.verdict.as_ref().unwrap().simulation.outcome.tpot_ms.unwrap();
     // A limit that the fastest layout per token alone keeps.
     let least = free.iter().map(|layout| tpot(layout).max).fold(f64::INFINITY, f64::min);
-    let limited = of(&Limits { percentile: 100.0, tpot_ms: Some(least * 1.0001), ..Limits::default() });
+    let limited = of(Some(&Slo { percentile: 100.0, tpot_ms: Some(least * 1.0001), ..no_limits() }));
     let first = limited[0].verdict.as_ref().unwrap();
-    assert!(first.meets_limits);
+    assert_eq!(first.meets_limits, Some(true));
     assert_eq!(tpot(&limited[0]).max, least);
-    assert!(limited[1..].iter().any(|layout| !layout.verdict.as_ref().unwrap().meets_limits));
+    assert!(limited[1..].iter().any(|layout| layout.verdict.as_ref().unwrap().meets_limits == Some(false)));
+}
+
+/// Requests of one output token have no TPOT, so that its limit is met; one that the KV cache can't hold is over every limit.
+#[test]
+fn limits_are_judged_as_those_of_a_measured_run() {
+    let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
+    let outcome = |workload: &Workload| {
+        let scenario = Scenario { kv_tokens: Some(4096), ..scenario(&model, &h100, 1) };
+        Simulator::new(scenario, &Profiles::published()).unwrap().run(workload).unwrap().outcome
+    };
+    let tpot = Slo { tpot_ms: Some(1.0), ..no_limits() };
+    let mut workload = Workload::closed(99, Lengths::fixed(512, 1), 1, 1);
+    assert!(outcome(&workload).meets(&tpot));
+    assert_eq!(outcome(&workload).goodput(&tpot).1, 1.0);
+    let long = Slo { e2el_ms: Some(1e6), ..no_limits() };
+    workload.requests.push(Request { arrival: 0.0, input: 5000, output: 1 });
+    // One of a hundred is lost: the 99th percentile lies between it and the last that ended.
+    assert!(!outcome(&workload).meets(&long) && outcome(&workload).meets(&Slo { percentile: 98.0, ..long.clone() }));
+    assert_eq!(outcome(&workload).goodput(&long).1, 0.99);
+    assert!(!outcome(&workload).meets(&tpot));
+    // Halfway between the fifth and the sixth of ten.
+    let outcome = outcome(&Workload::closed(10, Lengths { input: 512, output: 64, least_share: 0.2 }, 1, 1));
+    let mut latencies: Vec<f64> = outcome.samples.iter().map(|sample| 1e3 * sample.latency()).collect();
+    latencies.sort_by(f64::total_cmp);
+    let median = f64::midpoint(latencies[4], latencies[5]);
+    let within = |limit: f64| outcome.meets(&Slo { percentile: 50.0, e2el_ms: Some(limit), ..no_limits() });
+    assert!(within(median + 1e-6) && !within(median - 1e-6));
+    assert!((outcome.e2el_ms.unwrap().p50 - median).abs() < 1e-9);
 }
 
 #[test]
 fn heads_that_do_not_divide_are_said() {
     let (model, h100) = (model("Qwen/Qwen2-7B"), device("H100"));
     let workload = Workload::closed(16, Lengths::fixed(128, 16), 4, 1);
-    let all = layouts(&scenario(&model, &h100, 1), 8, &workload, &Limits::default(), None, &Profiles::published());
+    let all = layouts(&scenario(&model, &h100, 1), 8, &workload, None, None, &Profiles::published());
     let eight = all.iter().find(|layout| layout.tensor_parallel == 8).unwrap();
     assert_eq!(eight.verdict, Err(SimulationError::Indivisible { heads: 28, tensor_parallel: 8 }));
 }
@@ -62,7 +90,7 @@ fn heads_that_do_not_divide_are_said() {
 fn no_layout_crosses_the_node() {
     let (model, card) = (model("meta-llama/Llama-3.1-8B"), device("GH200"));
     let workload = Workload::closed(16, Lengths::fixed(128, 16), 4, 1);
-    let all = layouts(&scenario(&model, &card, 1), 2, &workload, &Limits::default(), None, &Profiles::published());
+    let all = layouts(&scenario(&model, &card, 1), 2, &workload, None, None, &Profiles::published());
     // One device per node: two copies, and nothing else.
     assert_eq!(all.iter().map(|layout| (layout.tensor_parallel, layout.replicas)).collect::<Vec<_>>(), [(1, 2)]);
 }

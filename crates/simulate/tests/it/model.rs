@@ -135,4 +135,7 @@ fn distilled_models_are_what_they_are_made_of() {
     let model = catalogue::find("deepseek-ai/DeepSeek-R1-Distill-Llama-70B").unwrap();
     assert!(model.mixture.is_none());
     assert_eq!(model.layers, 80);
+    let model = catalogue::find("deepseek-ai/DeepSeek-R1-0528-Qwen3-8B").unwrap();
+    assert!(model.mixture.is_none());
+    assert!((model.parameters() / 8.19e9 - 1.0).abs() < 0.01, "{}", model.parameters());
 }

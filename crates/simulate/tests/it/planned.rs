@@ -4,6 +4,7 @@ use dyno_measure::arrivals::Arrivals;
 use dyno_measure::load::ArrivalProcess;
 use dyno_measure::plan::{Plan, PlannedLengths, length_key};
 use dyno_simulate::planned::{PlanError, simulate_plan};
+use dyno_simulate::scenario::Note;
 use dyno_simulate::{Profiles, Simulator};
 use serde_json::{Value, json};
 
@@ -72,8 +73,11 @@ fn load_points_that_end_by_time_send_until_then() {
     let last = closed.samples.iter().map(|sample| sample.sent).fold(0.0, f64::max);
     assert!((58.0..60.0).contains(&last), "{last}");
     assert!(closed.samples.len() > 1024 && closed.duration_s >= last);
-    let open = simulate_plan(&simulator, &plan, 1).unwrap().outcome;
-    assert_eq!(open.samples.len() as u32 + open.dropped, 3000);
+    let open = simulate_plan(&simulator, &plan, 1).unwrap();
+    assert_eq!(open.outcome.samples.len() as u32 + open.outcome.dropped, 3000);
+    // How many the first load point sends, and so the numbers of these, is not known before.
+    assert!(open.notes.contains(&Note::OtherLengths));
+    assert!(!simulate_plan(&simulator, &plan, 0).unwrap().notes.contains(&Note::OtherLengths));
 }
 
 #[test]

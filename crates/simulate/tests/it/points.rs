@@ -71,6 +71,21 @@ fn what_is_not_known_is_noted() {
     assert!(rows[3][24].contains("taken as vllm"));
 }
 
+/// Each of the stated single devices lacks the room: the note is of the layout that was simulated.
+#[test]
+fn devices_share_the_weights_where_a_copy_each_does_not_fit() {
+    let rows = predicted(&[
+        "H100-SXM-80GB,4,meta-llama/Llama-3.1-70B,bf16,vllm,512,64,8,,,,s,closed,80,fixed,1,1,1,1,in",
+        "H100-SXM-80GB,4,meta-llama/Llama-3.1-70B,bf16,vllm,512,64,8,,,,s,closed,80,fixed,4,1,1,1,in",
+    ]);
+    assert_eq!(rows[0].iter().skip(20).take(4).collect::<Vec<_>>(), rows[1].iter().skip(20).take(4).collect::<Vec<_>>());
+    let note = &rows[0][24];
+    assert!(
+        note.contains("does not fit at tensor-parallel 1: taken as tensor-parallel 4") && !note.contains("replicas"),
+        "{note}"
+    );
+}
+
 #[test]
 fn the_same_table_gives_the_same_bytes() {
     let row = "B200-SXM-180GB,2,openai/gpt-oss-120b,mxfp4,trtllm 1.2.0rc2,1024,1024,32,,,,s,closed,320,0.8-1.0,2,1,1,1,in";

@@ -2,8 +2,8 @@
 
 use crate::common::{device, model, scenario};
 use dyno_simulate::engine::EngineVersion;
-use dyno_simulate::profile::{Efficiency, Profile, Profiles, Standing};
-use dyno_simulate::scenario::Note;
+use dyno_simulate::profile::{Efficiency, ErrorBar, ErrorBasis, Profile, Profiles, Standing};
+use dyno_simulate::scenario::{Note, Prediction};
 use dyno_simulate::{Device, Engine, KvPrecision, Precision, Scenario, Simulator};
 
 fn profile(device: &Device, engine: Engine, minor: u32, precision: Precision, mixture: bool) -> Profile {
@@ -18,7 +18,7 @@ fn profile(device: &Device, engine: Engine, minor: u32, precision: Precision, mi
         efficiency: Efficiency::generic(device.generation),
         standing: Standing::Prior,
         runs: 10 + minor,
-        error_pct: (4.0, 12.0),
+        error_pct: ErrorBar { ttft: Some(25.0), tpot: Some(9.0), e2el: Some(12.0) },
     }
 }
 
@@ -37,7 +37,10 @@ fn what_was_measured_is_taken_as_it_is() {
     ]);
     let simulator = Simulator::new(asked(&model, &h100), &profiles).unwrap();
     assert!(simulator.notes().is_empty());
-    assert_eq!((simulator.prediction().runs, simulator.prediction().error_pct.e2el), (28, 12.0));
+    let prediction = simulator.prediction();
+    assert_eq!((prediction.runs, prediction.error_basis), (28, ErrorBasis::Measured));
+    assert_eq!(prediction.error_pct, profiles.0[1].error_pct);
+    assert_eq!(prediction.to_string(), "prior, fitted on 28 measurements");
     // The cache's format comes with the factors: half the bytes per token.
     assert_eq!(simulator.memory(100).kv_bytes_per_token, 65_536.0);
 }
@@ -66,7 +69,9 @@ fn what_is_borrowed_is_said() {
         "no measurements of dense models in fp8 on H200-SXM-141GB with vllm 0.18: factors are those of dense models in fp8 on \
          H100-SXM-80GB with vllm 0.12"
     );
-    assert!(simulator.prediction().error_pct.e2el > 12.0);
+    let prediction = simulator.prediction();
+    assert_eq!(prediction.error_basis, ErrorBasis::Assumed);
+    assert!(prediction.error_pct.e2el.unwrap() > 12.0 && prediction.error_pct.ttft.unwrap() > 25.0);
 }
 
 #[test]
@@ -75,7 +80,8 @@ fn other_vendors_devices_lend_nothing() {
     let profiles = Profiles(vec![profile(&h100, Engine::Vllm, 18, Precision::Fp8, false)]);
     let simulator = Simulator::new(asked(&model, &card), &profiles).unwrap();
     assert_eq!(simulator.notes(), [Note::GenericFactors]);
-    assert_eq!(simulator.prediction().runs, 0);
+    assert_eq!(*simulator.prediction(), Prediction::GENERIC);
+    assert_eq!(simulator.prediction().to_string(), "generic factors, not fitted");
 }
 
 #[test]
@@ -87,6 +93,10 @@ fn devices_go_by_many_names() {
         ("NVIDIA GH200 480GB", "GH200-96GB"),
         ("NVIDIA A100-SXM4-40GB", "A100-SXM-40GB"),
         ("NVIDIA A100 80GB PCIe", "A100-PCIe-80GB"),
+        ("NVIDIA A100-PCIE-40GB", "A100-PCIe-40GB"),
+        ("NVIDIA H20-3e", "H20-3e-141GB"),
+        ("NVIDIA H20", "H20-96GB"),
+        ("Intel Gaudi 3 128GB", "Gaudi3-128GB"),
         ("NVIDIA GeForce RTX 4090", "RTX4090-24GB"),
         ("NVIDIA RTX 6000 Ada Generation", "RTX6000Ada-48GB"),
         ("NVIDIA RTX A6000", "RTXA6000-48GB"),
@@ -98,8 +108,19 @@ fn devices_go_by_many_names() {
     ] {
         assert_eq!(device(name).name, known, "{name}");
     }
-    assert!(dyno_simulate::device::find("Tesla T4").is_err());
+    for other in ["Tesla T4", "NVIDIA L40", "NVIDIA RTX A1000"] {
+        assert!(dyno_simulate::device::find(other).is_err(), "{other}");
+    }
     assert!(Device::stated("x", 0.0, 1.0, 1.0, 1.0).is_err());
+}
+
+#[test]
+fn an_error_that_nobody_measured_is_said_to_be_assumed() {
+    let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
+    let few = Profile { error_pct: ErrorBar::default(), ..profile(&h100, Engine::Vllm, 18, Precision::Fp8, false) };
+    let prediction = *Simulator::new(asked(&model, &h100), &Profiles(vec![few])).unwrap().prediction();
+    assert_eq!(prediction.error_basis, ErrorBasis::Assumed);
+    assert_eq!(prediction.error_pct, ErrorBar { ttft: Some(60.0), tpot: Some(30.0), e2el: Some(30.0) });
 }
 
 #[test]

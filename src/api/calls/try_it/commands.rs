@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 
-use crate::engine::environment;
 use crate::engine::recipes::{LLAMA_CPP_WHEEL, llama_cpp_venv};
+use crate::engine::{ProgramSearch, environment};
 
 /// Longest time of one command; a slow line takes minutes for a hundred megabytes.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -36,8 +36,7 @@ with zipfile.ZipFile(wheel) as archive:
 
 /// The same by hand.
 pub(super) fn by_hand(data_dir: &Path) -> Vec<String> {
-    let place = crate::engine::Place { data_dir: data_dir.to_owned() };
-    let venv = llama_cpp_venv(&place).display().to_string();
+    let venv = llama_cpp_venv(&ProgramSearch::new(data_dir)).display().to_string();
     let models = data_dir.join("models").display().to_string();
     vec![
         format!("python3 -m venv {venv}"),

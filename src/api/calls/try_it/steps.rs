@@ -12,14 +12,14 @@ use super::commands::{Failure, MODEL_BYTES, MODEL_FILE, MODEL_SHA256, MODEL_WHEE
 use super::error::TryItError;
 use crate::api::calls::workflows::run_workflow;
 use crate::api::calls::{clusters, models};
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{ClusterKind, FileLocation, Model, ModelSource};
 use crate::domain::list::ListQuery;
 use crate::domain::problem::Problem;
 use crate::domain::try_it::TryItStepId;
 use crate::domain::user::Actor;
+use crate::engine::availability;
 use crate::engine::recipes::{LLAMA_CPP_WHEEL, llama_cpp_venv};
-use crate::engine::{Place, availability};
 use crate::models::{Roots, read_facts, sha256_of};
 use crate::state::AppState;
 
@@ -80,9 +80,8 @@ async fn find_python(board: &Board) -> Result<PathBuf, TryItError> {
 /// Makes sure that llama.cpp is there; answers a Python with pip.
 async fn install_engine(app: &AppState, board: &Board, python: &Path, scratch: &Path) -> Result<PathBuf, TryItError> {
     board.running(TryItStepId::Engine, "Looking for llama.cpp.");
-    let place = Place { data_dir: app.config.data_dir.clone() };
-    let venv = llama_cpp_venv(&place);
-    if let Some(version) = installed(place.clone()).await? {
+    let venv = llama_cpp_venv(&app.program_search);
+    if let Some(version) = installed(app).await? {
         board.done(TryItStepId::Engine, &format!("llama.cpp is here already ({version})."));
         let own = venv.join("bin/python");
         if own.exists() {
@@ -98,7 +97,7 @@ async fn install_engine(app: &AppState, board: &Board, python: &Path, scratch: &
     watched(board, TryItStepId::Engine, &mut install, &scratch.join("tmp"), None)
         .await
         .map_err(TryItError::of("Installing llama.cpp"))?;
-    match installed(place).await? {
+    match installed(app).await? {
         Some(version) => {
             board.done(TryItStepId::Engine, &format!("llama.cpp is installed ({version})."));
             Ok(pip)
@@ -108,8 +107,9 @@ async fn install_engine(app: &AppState, board: &Board, python: &Path, scratch: &
 }
 
 /// The version of llama.cpp, where it can be started.
-async fn installed(place: Place) -> Result<Option<String>, TryItError> {
-    let engines = tokio::task::spawn_blocking(move || availability(&place)).await.map_err(TryItError::Look)?;
+async fn installed(app: &AppState) -> Result<Option<String>, TryItError> {
+    let search = app.program_search.clone();
+    let engines = tokio::task::spawn_blocking(move || availability(&search)).await.map_err(TryItError::Look)?;
     let found = engines.into_iter().find(|engine| engine.kind == EngineKind::LlamaCpp && engine.available);
     Ok(found.map(|engine| engine.version.unwrap_or_else(|| "version unknown".to_owned())))
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::save::{holds, send};
+use super::step_call::{holds, send};
 use crate::api::calls;
 use crate::domain::list::ListQuery;
 use crate::domain::problem::Problem;

@@ -6,8 +6,8 @@ use super::super::scale::{Kind, nice_top};
 use super::super::{Cell, Chart, Key, Table, capital};
 use super::{early_key, early_words, is_chosen, load_axis, load_cell, load_text, star, star_key, unbroken};
 use crate::components::number::figure;
-use crate::domain::sweep::{Sweep, Swept};
 use dyno_measure::load::LoadVariable;
+use dyno_measure::sweep::{Sweep, Swept};
 
 /// The chart; `None` where fewer than two points have a throughput. In a closed loop it is of output tokens (of requests
 /// where there are none); of rates it lays the requests that were completed beside those that were asked for.

@@ -6,8 +6,8 @@ use super::super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
 use super::super::{Chart, Key, Table, capital};
 use super::{cell, early_key, early_words, is_chosen, lacking, load_axis, load_cell, load_text, star, star_key, unbroken, value};
 use crate::components::number::figure;
-use crate::domain::metrics::{Metric, PERCENTILES, percentile_name};
-use crate::domain::sweep::{Sweep, Swept};
+use dyno_measure::metrics::{Metric, PERCENTILES, percentile_name};
+use dyno_measure::sweep::{Sweep, Swept};
 
 /// A limit of a latency at a percentile.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -175,7 +175,7 @@ fn describe(metric: &Metric, sweep: &Sweep, decisive: &[(&Swept, f64)], name: &s
             decisive.iter().filter(|(_, value)| *value > limit).map(|(swept, _)| load_text(swept.load)).collect();
         let over = match over.as_slice() {
             [] => "no drawn load is over it".to_owned(),
-            loads => format!("over it at {}", crate::domain::workflow::fields::join_words(loads)),
+            loads => format!("over it at {}", dyno_measure::words::join(loads)),
         };
         desc.push_str(&format!(" The limit is {} {}: {over}.", figure(limit), metric.unit));
     }
@@ -186,7 +186,7 @@ fn describe(metric: &Metric, sweep: &Sweep, decisive: &[(&Swept, f64)], name: &s
 mod tests {
     use super::super::tests::{paths, point, sweep, words};
     use super::*;
-    use crate::domain::metrics::metric;
+    use dyno_measure::metrics::metric;
 
     fn ttft() -> &'static Metric {
         metric("ttft_ms").unwrap()

@@ -15,9 +15,9 @@ use super::number::tick;
 use super::scale::{Kind, nice_top};
 use super::{Cell, Key};
 use crate::components::number::{count, few_samples};
-use crate::domain::metrics::Shown;
-use crate::domain::sweep::{Sweep, Swept};
 use dyno_measure::load::LoadVariable;
+use dyno_measure::metrics::Shown;
+use dyno_measure::sweep::{Sweep, Swept};
 
 /// The axis of offered loads: logarithmic where they about double, else linear from 0.
 fn load_axis(sweep: &Sweep) -> Axis {
@@ -102,7 +102,7 @@ fn lacking(sweep: &Sweep, of: &str, is_lacking: impl Fn(&Swept) -> bool) -> Stri
     if loads.is_empty() {
         return String::new();
     }
-    let loads = crate::domain::workflow::fields::join_words(&loads);
+    let loads = dyno_measure::words::join(&loads);
     format!(" Not enough samples for {of} at {loads} {}.", sweep.varied.unit())
 }
 
@@ -118,7 +118,7 @@ pub(crate) mod tests {
     use super::super::Chart;
     use super::super::drawing::Mark;
     use super::*;
-    use crate::domain::report::Report;
+    use dyno_measure::report::Report;
 
     /// A distribution of so many samples with one value everywhere.
     pub fn distribution(value: f64, n: u64) -> Value {

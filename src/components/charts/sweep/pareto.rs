@@ -6,7 +6,7 @@ use super::super::scale::{Kind, nice_top};
 use super::super::{Cell, Chart, Key, Table};
 use super::{cell, early_words, is_chosen, lacking, load_cell, load_text, star, star_key, value};
 use crate::components::number::figure;
-use crate::domain::sweep::{Per, Sweep, Swept, frontier};
+use dyno_measure::sweep::{Per, Sweep, Swept, frontier};
 
 const USER: &str = "output_throughput_per_user";
 const BETTER: &str = "better: up and right ↗";
@@ -70,7 +70,8 @@ pub fn pareto(id: &str, sweep: &Sweep, per: Per) -> Option<Chart> {
                     is_chosen(sweep, swept),
                 ]
             },
-        ),
+        )
+        .along(1, 1),
         title,
     })
 }

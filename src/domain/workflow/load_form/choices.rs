@@ -2,8 +2,8 @@
 //! browser without WASM sends fields that are out of sight, too.
 
 use super::LoadForm;
-use crate::domain::benchmark::{LengthDistribution, LoadSpec};
-use crate::domain::slo::preset;
+use dyno_measure::limits::preset;
+use dyno_measure::load::{LengthDistribution, LoadSpec};
 
 /// What a benchmark is to find out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

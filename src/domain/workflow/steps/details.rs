@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
-use crate::domain::benchmark::{EvalWith, LoadSpec, Serving, Tag};
+use crate::domain::benchmark::{Serving, Tag};
 use crate::domain::problem::FieldError;
 use crate::domain::text::is_invisible;
 use crate::domain::workflow::reader::{Patch, Reader};
 use crate::domain::workflow::state::WorkflowSteps;
 use crate::domain::workflow::values::{self, TextError};
 use dyno_measure::load::values::MOST_CONCURRENT;
+use dyno_measure::load::{EvalWith, LoadSpec};
 
 const STEP: u8 = 1;
 const MOST_TAGS: usize = 20;

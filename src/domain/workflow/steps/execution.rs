@@ -1,12 +1,14 @@
 //! Step 8.
 
 use super::model::default_engine;
-use crate::domain::benchmark::{Endpoint, EngineKind, LoadSpec, Serving};
+use crate::domain::benchmark::Serving;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::Model;
 use crate::domain::problem::FieldError;
 use crate::domain::workflow::facts::Facts;
 use crate::domain::workflow::reader::Patch;
 use crate::domain::workflow::state::{ChosenNode, Draft, WorkflowSteps};
+use dyno_measure::load::{Endpoint, LoadSpec};
 
 const STEP: u8 = 8;
 

@@ -1,12 +1,11 @@
 //! Step 2.
 
-use dyno_measure::load::{LoadOption, LoadVariable, OPTIONS, values};
+use dyno_measure::load::{Arrival, Endpoint, EvalWith, LoadOption, LoadSpec, LoadVariable, OPTIONS, values};
 use dyno_measure::words::grouped;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::workload;
-use crate::domain::benchmark::{Arrival, Endpoint, EvalWith, LoadSpec};
 use crate::domain::problem::FieldError;
 use crate::domain::workflow::facts::Facts;
 use crate::domain::workflow::fields::DATASET_ALIASES;

@@ -4,7 +4,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::load;
-use crate::domain::benchmark::{EngineKind, Serving};
+use crate::domain::benchmark::Serving;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{ClusterKind, EngineAvailability, Model, ModelFormat, ModelSource};
 use crate::domain::problem::FieldError;
 use crate::domain::provider::ProviderId;

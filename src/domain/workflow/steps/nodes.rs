@@ -6,11 +6,10 @@ use super::cluster;
 use crate::domain::inventory::{DeviceType, Node};
 use crate::domain::problem::FieldError;
 use crate::domain::workflow::facts::Facts;
-use crate::domain::workflow::fields::join_words;
 use crate::domain::workflow::reader::{Patch, Reader};
 use crate::domain::workflow::state::{ChosenDevice, ChosenNode, WorkflowSteps};
 use crate::domain::workflow::values;
-use dyno_measure::words::grouped;
+use dyno_measure::words::{grouped, join as join_words};
 
 const STEP: u8 = 4;
 /// Most nodes of a run.

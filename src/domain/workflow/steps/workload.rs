@@ -1,11 +1,11 @@
 //! Step 2: whether what is to be sent fits together, and fits the datasets and the model.
 
-use dyno_measure::load::{LoadOption, OPTIONS};
+use dyno_measure::load::{Endpoint, EvalWith, LengthDistribution, LoadOption, LoadSpec, OPTIONS, Slo};
 use dyno_measure::words::grouped;
 use serde_json::Value;
 
-use crate::domain::benchmark::{Endpoint, EvalWith, LengthDistribution, LoadSpec, Slo};
-use crate::domain::inventory::{Dataset, ModelSource};
+use crate::domain::dataset::Dataset;
+use crate::domain::inventory::ModelSource;
 use crate::domain::problem::FieldError;
 use crate::domain::provider::ProviderId;
 use crate::domain::workflow::facts::Facts;

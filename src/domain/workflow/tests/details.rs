@@ -109,7 +109,7 @@ fn after_step_2_the_method_is_ignored() {
     wizard.go_to(2, "dataset", GGUF);
     // As the specification's shared examples say it for dataset benchmarks, too.
     let advance = wizard.good(3, json!({ "cluster_id": LOCAL, "eval_with": "configuration" }));
-    assert_eq!(advance.draft.steps.load.eval_with, crate::domain::benchmark::EvalWith::Dataset);
+    assert_eq!(advance.draft.steps.load.eval_with, dyno_measure::load::EvalWith::Dataset);
     assert_eq!(advance.draft.steps.load.dataset_ids, [CHATS]);
     assert!(advance.dropped.is_empty());
     wizard.good(4, json!({ "nodes": [{ "hostname": "fl4u42" }], "eval_with": 7 }));

@@ -1,7 +1,7 @@
 //! Steps 7 and 8, and what is frozen.
 
 use super::*;
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::DeviceType;
 use crate::domain::problem::FieldError;
 use crate::domain::workflow::tests::world::*;

@@ -1,8 +1,8 @@
 //! Step 2.
 
 use super::*;
-use crate::domain::benchmark::{Arrival, ArrivalProcess, Endpoint, LengthDistribution, OfferedLoad, Prefix};
 use crate::domain::workflow::tests::world::*;
+use dyno_measure::load::{Arrival, ArrivalProcess, Endpoint, LengthDistribution, OfferedLoad, Prefix};
 
 fn with(more: serde_json::Value) -> serde_json::Value {
     let mut fields = own_fields(2, "configuration", GGUF);

@@ -1,7 +1,7 @@
 //! Steps 5 and 6.
 
 use super::*;
-use crate::domain::benchmark::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::domain::workflow::steps::{default_engine, missing_engine, opens, reads};
 use crate::domain::workflow::tests::world::*;
 

@@ -1,12 +1,14 @@
 //! What people read.
 
 use super::*;
-use crate::domain::benchmark::LoadSpec;
-use crate::domain::inventory::{Dataset, TraceFacts};
-use crate::domain::workflow::fields::{grouped, labels, title};
-use crate::domain::workflow::sentence::{all_requests, amount_words, duration, load_words, whole_sentence};
+use crate::domain::dataset::Dataset;
+use crate::domain::workflow::fields::{labels, title};
+use crate::domain::workflow::sentence::{all_requests, amount_words, load_words, whole_sentence};
 use crate::domain::workflow::tests::world::*;
 use crate::domain::workflow::{Page, WorkflowAnswer, WorkflowRow, load_sentence, trace_sentence};
+use dyno_measure::dataset::TraceFacts;
+use dyno_measure::load::LoadSpec;
+use dyno_measure::words::{about as duration, grouped};
 
 fn load(step_2: serde_json::Value, concurrency: u32, eval_with: &str) -> LoadSpec {
     let mut wizard = Wizard::new();
@@ -128,7 +130,7 @@ fn the_load_in_one_sentence() {
             ),
             None,
             None,
-            "A search between 1 and 256 in flight, in at most 9 load points, for the largest load with p99 TTFT up to 450 ms and \
+            "A search between 1 and 256 in flight, in at most 11 load points, for the largest load with p99 TTFT up to 450 ms and \
              TPOT up to 40 ms, as many requests at each load as the percentile needs, 512 tokens in and 128 out. How long it \
              takes depends on how many loads have to be tried, and how fast the model answers.",
         ),

@@ -4,14 +4,17 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::domain::benchmark::{EngineKind, NodeChoice, Serving};
+use crate::domain::benchmark::{NodeChoice, Serving};
+use crate::domain::dataset::Dataset;
+use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{
-    Cluster, ClusterAccess, ClusterKind, Credential, Dataset, DatasetFormat, Device, DeviceConfig, DeviceInfo, DeviceType,
-    EngineAvailability, FileLocation, KubernetesAccess, Model, ModelFacts, ModelFormat, ModelSource, Node,
+    Cluster, ClusterAccess, ClusterKind, Credential, Device, DeviceConfig, DeviceInfo, DeviceType, EngineAvailability,
+    FileLocation, KubernetesAccess, Model, ModelFacts, ModelFormat, ModelSource, Node,
 };
 use crate::domain::problem::FieldError;
 use crate::domain::provider::ProviderId;
 use crate::domain::workflow::{Advance, Body, ClusterFacts, Draft, Facts, Needs, Refusal, Stamp, advance, needs};
+use dyno_measure::dataset::DatasetFormat;
 
 pub const fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)

@@ -8,12 +8,12 @@ use super::child::{Guarded, SpawnSpec};
 use super::guard::Exit;
 use super::ready::{Probe, free_port};
 use super::stages::{Halt, Keeper};
-use crate::domain::event::LogLevel;
 use crate::domain::run::StageId;
 use crate::run::execution::{EngineFacts, Event};
 use crate::run::local::tail::Tail;
 use crate::run::local::{HOST, files};
 use crate::run::text;
+use dyno_measure::events::LogLevel;
 use dyno_measure::plan::PlanEndpoint;
 
 /// How often an engine that is starting is asked.

@@ -55,7 +55,7 @@ impl Keeper {
     /// Why the one request failed, from its report.
     fn verify_error(&self) -> Option<String> {
         let report = std::fs::read(self.dir.join(files::VERIFY_REPORT)).ok()?;
-        let report: crate::domain::report::Report = serde_json::from_slice(&report).ok()?;
+        let report: dyno_measure::report::Report = serde_json::from_slice(&report).ok()?;
         report.error_examples.into_iter().next().map(|example| text::clean(&example.message))
     }
 

@@ -1,10 +1,10 @@
 //! What engines and load print, as far as it goes to the journal; all of it is in their files.
 
 use super::stages::Keeper;
-use crate::domain::event::LogLevel;
 use crate::domain::run::StageId;
 use crate::run::local::files;
 use crate::run::local::tail::last_lines;
+use dyno_measure::events::LogLevel;
 
 /// Lines of an engine's log that go to the journal while it starts.
 const LOG_LINES: usize = 400;

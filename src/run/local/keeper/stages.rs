@@ -7,11 +7,12 @@ use super::engines::Engine;
 use super::guard::sweep;
 use super::stop::{Stop, Watch};
 use super::tally::Tally;
-use crate::domain::run::{RunKind, StageId, StageStatus};
+use crate::domain::run::{StageId, StageStatus};
 use crate::run::execution::{Event, ExecutionSpec, Outcome};
 use crate::run::local::files;
 use crate::run::local::journal::Journal;
 use crate::run::local::process;
+use dyno_measure::run::RunKind;
 
 /// Why the work is not carried on.
 pub(super) enum Halt {

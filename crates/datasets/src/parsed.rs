@@ -1,0 +1,48 @@
+//! A row as it is read, before it is known what it holds.
+
+use serde_json::Value;
+
+use super::array::{ArrayError, Element};
+use super::read_error::ReadError;
+use super::{kept, python_json};
+
+/// A row as it was read, with its line; or what is wrong there.
+pub(super) type Row = (u64, Result<Parsed, ReadError>);
+
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) value: Value,
+    /// Half surrogate pairs that were replaced.
+    pub(super) replaced: u64,
+}
+
+/// A row of JSON.
+pub(super) fn parsed(text: &[u8]) -> Result<Parsed, ReadError> {
+    if std::str::from_utf8(text).is_err() {
+        return Err(ReadError::NotUtf8);
+    }
+    let strict = match kept::parse(text) {
+        Ok(value) => return Ok(Parsed { value, replaced: 0 }),
+        Err(error) => error,
+    };
+    let (mended, replaced) = python_json::mend(text);
+    kept::parse(&mended).map(|value| Parsed { value, replaced }).map_err(|error| {
+        // The column is the one in the file, unless only what was mended in it came to another end.
+        let error = if strict.is_data() { error } else { strict };
+        let what = error.to_string();
+        // The place within the row; the row's own line is said already.
+        let what = what.split(" at line ").next().unwrap_or_default().to_owned();
+        if error.is_data() { ReadError::Value(what) } else { ReadError::NotJson { what, column: error.column() } }
+    })
+}
+
+/// An element of an array as a row.
+pub(super) fn from_element(element: Element, limit: usize) -> Row {
+    match element {
+        Ok((line, text)) => (line, parsed(&text)),
+        Err((line, ArrayError::TooLong)) => (line, Err(ReadError::TooLong { limit })),
+        Err((line, ArrayError::NotClosed)) => (line, Err(ReadError::ListNotClosed)),
+        Err((line, ArrayError::TextAfter)) => (line, Err(ReadError::TextAfterList)),
+        Err((line, ArrayError::Io(kind))) => (line, Err(ReadError::Io(kind))),
+    }
+}
