@@ -4,7 +4,8 @@ use std::hint::black_box;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use dyno_simulate::layout::layouts;
+use dyno_measure::load::Slo;
+use dyno_simulate::layout::{Nodes, layouts};
 use dyno_simulate::{Engine, Lengths, Precision, Profiles, Scenario, Simulator, Workload, device, model};
 
 /// Milliseconds that the two may take on one core.
@@ -44,8 +45,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let one = median(|| {
         black_box(simulator.run(black_box(&workload)).ok());
     });
+    let nodes = Nodes { count: 1, devices: 8 };
+    let slo = Slo { percentile: 99.0, ttft_ms: Some(500.0), tpot_ms: Some(30.0), e2el_ms: None, search: None };
     let all = median(|| {
-        black_box(layouts(&scenario, 8, &workload, None, None, &profiles));
+        black_box(layouts(&scenario, nodes, &workload, Some(&slo), &profiles));
     });
     let mut out = std::io::stdout().lock();
     writeln!(out, "640 requests, concurrency 64, 1k/1k: {one:.2} ms (limit {SCENARIO_MS} ms)")?;

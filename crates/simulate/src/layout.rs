@@ -9,13 +9,22 @@ use crate::workload::Workload;
 
 const DEGREES: [u32; 4] = [1, 2, 4, 8];
 
+/// Nodes alike over which a model is laid out. No copy crosses nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nodes {
+    pub count: u32,
+    /// Devices of each that may serve.
+    pub devices: u32,
+}
+
 /// What is known of one layout.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     /// Devices that share one copy of the model.
     pub tensor_parallel: u32,
+    /// Copies on each node.
     pub replicas: u32,
-    /// Devices in use; the rest of the node lies idle.
+    /// Devices in use, over all nodes; the others lie idle.
     pub devices: u32,
     pub verdict: Result<Estimate, SimulationError>,
 }
@@ -28,49 +37,60 @@ pub struct Estimate {
     pub output_throughput: f64,
     /// Requests within the limits per second, where there are limits.
     pub goodput: Option<f64>,
-    /// Per million output tokens, where devices have a price.
-    pub cost_per_million_tokens: Option<f64>,
     pub simulation: Simulation,
 }
 
-/// Every layout on `devices` devices of one node, best first: those within the limits by throughput, then the others by throughput,
-/// then those that can't be. The scenario's own degree and replicas are not looked at.
+/// Every layout, best first: those within the limits by throughput, then the others by throughput, then those that can't be. Of layouts
+/// as fast as each other the one with fewer devices comes first. Of a degree that can't be there is one entry, with all devices.
+/// The scenario's own degree and replicas are not looked at.
 pub fn layouts(
     scenario: &Scenario<'_>,
-    devices: u32,
+    nodes: Nodes,
     workload: &Workload,
     slo: Option<&Slo>,
-    price_per_device_hour: Option<f64>,
     profiles: &Profiles,
 ) -> Vec<Layout> {
-    let most = devices.min(scenario.device.devices_per_node);
-    let mut layouts: Vec<Layout> = DEGREES
-        .into_iter()
-        .filter(|&degree| degree <= most)
-        .map(|tensor_parallel| {
-            let replicas = devices / tensor_parallel;
-            let used = replicas * tensor_parallel;
-            let verdict = Simulator::new(Scenario { tensor_parallel, replicas, ..scenario.clone() }, profiles)
-                .and_then(|simulator| simulator.run(workload))
-                .map(|simulation| {
-                    let outcome = &simulation.outcome;
-                    let throughput = outcome.output_throughput;
-                    Estimate {
-                        meets_limits: slo.map(|slo| outcome.meets(slo)),
-                        output_throughput: throughput,
-                        goodput: slo.map(|slo| outcome.goodput(slo).0),
-                        cost_per_million_tokens: price_per_device_hour
-                            .filter(|_| throughput > 0.0)
-                            .map(|price| price * f64::from(used) / (3600.0 * throughput) * 1e6),
-                        simulation,
-                    }
-                });
-            Layout { tensor_parallel, replicas, devices: used, verdict }
-        })
-        .collect();
-    // Stable: of equals the smaller degree stays first.
-    layouts.sort_by(|one, other| rank(other).partial_cmp(&rank(one)).unwrap_or(std::cmp::Ordering::Equal));
+    let most = nodes.devices.min(scenario.device.devices_per_node);
+    let mut layouts = Vec::new();
+    for tensor_parallel in DEGREES.into_iter().filter(|&degree| degree <= most) {
+        let all = nodes.devices / tensor_parallel;
+        let layout = |replicas: u32, verdict| {
+            let devices = nodes.count * replicas * tensor_parallel;
+            Layout { tensor_parallel, replicas, devices, verdict }
+        };
+        for replicas in (1..=all).rev() {
+            let copies = nodes.count * replicas;
+            match estimate(Scenario { tensor_parallel, replicas: copies, ..scenario.clone() }, workload, slo, profiles) {
+                Ok(estimate) => layouts.push(layout(replicas, Ok(estimate))),
+                Err(error) => {
+                    layouts.push(layout(replicas, Err(error)));
+                    // Whether a copy fits does not depend on how many there are.
+                    break;
+                }
+            }
+        }
+    }
+    layouts.sort_by(|one, other| {
+        let by_figures = rank(other).partial_cmp(&rank(one)).unwrap_or(std::cmp::Ordering::Equal);
+        by_figures.then(one.devices.cmp(&other.devices)).then(one.tensor_parallel.cmp(&other.tensor_parallel))
+    });
     layouts
+}
+
+fn estimate(
+    scenario: Scenario<'_>,
+    workload: &Workload,
+    slo: Option<&Slo>,
+    profiles: &Profiles,
+) -> Result<Estimate, SimulationError> {
+    let simulation = Simulator::new(scenario, profiles)?.run(workload)?;
+    let outcome = &simulation.outcome;
+    Ok(Estimate {
+        meets_limits: slo.map(|slo| outcome.meets(slo)),
+        output_throughput: outcome.output_throughput,
+        goodput: slo.map(|slo| outcome.goodput(slo).0),
+        simulation,
+    })
 }
 
 fn rank(layout: &Layout) -> (bool, bool, f64) {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{CommandError, Question};
 use crate::device::{self, Device};
 use crate::engine::parse_engine;
-use crate::layout::{Estimate, Layout, layouts};
+use crate::layout::{Estimate, Layout, Nodes, layouts};
 use crate::model::{catalogue, from_config_json};
 use crate::outcome::Distribution;
 use crate::profile::{ErrorBasis, Profiles};
@@ -44,12 +44,13 @@ pub(super) fn answer(question: &Question, out: &mut impl Write) -> Result<(), Co
         kv_tokens: None,
     };
     let profiles = Profiles::published();
+    let nodes = Nodes { count: 1, devices: question.devices };
     let answer = match question.tensor_parallel {
         Some(tensor_parallel) => {
             let layout = given_layout(&scenario, question.devices, tensor_parallel, &workload, slo.as_ref(), &profiles)?;
             Answer { layout, alternatives: Vec::new() }
         }
-        None => best_layout(layouts(&scenario, question.devices, &workload, slo.as_ref(), None, &profiles))?,
+        None => best_layout(layouts(&scenario, nodes, &workload, slo.as_ref(), &profiles))?,
     };
     if question.json {
         serde_json::to_writer_pretty(&mut *out, &answer)?;

@@ -2,7 +2,7 @@
 
 use crate::common::{device, model, no_limits, scenario};
 use dyno_measure::load::Slo;
-use dyno_simulate::layout::layouts;
+use dyno_simulate::layout::{Layout, Nodes, layouts};
 use dyno_simulate::{Lengths, Precision, Profiles, Request, Scenario, SimulationError, Simulator, Workload};
 
 #[test]
@@ -10,16 +10,16 @@ fn layouts_are_ranked_and_the_others_explained() {
     let (model, h100) = (model("meta-llama/Llama-3.1-70B"), device("H100"));
     let scenario = Scenario { precision: Precision::Fp8, ..scenario(&model, &h100, 1) };
     let workload = Workload::closed(160, Lengths::fixed(1024, 256), 16, 1);
-    let all = layouts(&scenario, 8, &workload, None, Some(3.0), &Profiles::published());
-    assert_eq!(all.len(), 4);
+    let all = layouts(&scenario, Nodes { count: 1, devices: 8 }, &workload, None, &Profiles::published());
+    // Every number of copies of two, four and eight devices each; one does not hold the model, however many there are.
+    let degrees = |degree| all.iter().filter(|layout| layout.tensor_parallel == degree).count();
+    assert_eq!([1, 2, 4, 8].map(degrees), [1, 4, 2, 1]);
     for pair in all.windows(2) {
-        let throughput =
-            |layout: &dyno_simulate::layout::Layout| layout.verdict.as_ref().map_or(0.0, |found| found.output_throughput);
+        let throughput = |layout: &Layout| layout.verdict.as_ref().map_or(0.0, |found| found.output_throughput);
         assert!(throughput(&pair[0]) >= throughput(&pair[1]));
     }
     for layout in &all {
-        assert_eq!(layout.devices, 8);
-        assert_eq!(layout.tensor_parallel * layout.replicas, 8);
+        assert_eq!(layout.devices, layout.tensor_parallel * layout.replicas);
     }
     // 72.7 GB of weights leave no room on a device with 77 GB usable.
     let single = all.last().unwrap();
@@ -27,9 +27,32 @@ fn layouts_are_ranked_and_the_others_explained() {
     let error = single.verdict.as_ref().unwrap_err();
     assert!(matches!(error, SimulationError::DoesNotFit(_)));
     assert!(error.to_string().contains("72.7 GB of weights"), "{error}");
-    let cost = all[0].verdict.as_ref().unwrap().cost_per_million_tokens.unwrap();
-    let throughput = all[0].verdict.as_ref().unwrap().output_throughput;
-    assert!((cost - 8.0 * 3.0 / 3600.0 / throughput * 1e6).abs() < 1e-9);
+}
+
+/// One user keeps one replica busy: of layouts as fast as each other, fewer devices are better.
+#[test]
+fn idle_copies_are_no_better_than_none() {
+    let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
+    let workload = Workload::closed(4, Lengths::fixed(512, 64), 1, 1);
+    let all = layouts(&scenario(&model, &h100, 1), Nodes { count: 1, devices: 4 }, &workload, None, &Profiles::published());
+    let of =
+        |degree| all.iter().filter(|layout| layout.tensor_parallel == degree).map(|layout| layout.replicas).collect::<Vec<_>>();
+    assert_eq!((of(1), of(2), of(4)), (vec![1, 2, 3, 4], vec![1, 2], vec![1]));
+}
+
+#[test]
+fn copies_are_counted_on_each_node() {
+    let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
+    let workload = Workload::closed(160, Lengths::fixed(512, 64), 16, 1);
+    let of = |nodes| layouts(&scenario(&model, &h100, 1), nodes, &workload, None, &Profiles::published());
+    let throughput = |all: &[Layout], degree, replicas| {
+        let found = all.iter().find(|layout| (layout.tensor_parallel, layout.replicas) == (degree, replicas)).unwrap();
+        (found.devices, found.verdict.as_ref().unwrap().output_throughput)
+    };
+    let two_nodes = of(Nodes { count: 2, devices: 2 });
+    let one_node = of(Nodes { count: 1, devices: 4 });
+    assert_eq!(throughput(&two_nodes, 1, 2), throughput(&one_node, 1, 4));
+    assert!(two_nodes.iter().all(|layout| layout.tensor_parallel <= 2));
 }
 
 #[test]
@@ -37,9 +60,9 @@ fn limits_go_before_throughput() {
     let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
     let scenario = scenario(&model, &h100, 1);
     let workload = Workload::closed(256, Lengths::fixed(512, 128), 64, 1);
-    let of = |limits: Option<&Slo>| layouts(&scenario, 8, &workload, limits, None, &Profiles::published());
+    let of = |limits: Option<&Slo>| layouts(&scenario, Nodes { count: 1, devices: 8 }, &workload, limits, &Profiles::published());
     let free = of(None);
-    let tpot = |layout: &dyno_simulate::layout::Layout| layout.verdict.as_ref().unwrap().simulation.outcome.tpot_ms.unwrap();
+    let tpot = |layout: &Layout| layout.verdict.as_ref().unwrap().simulation.outcome.tpot_ms.unwrap();
     // A limit that the fastest layout per token alone keeps.
     let least = free.iter().map(|layout| tpot(layout).max).fold(f64::INFINITY, f64::min);
     let limited = of(Some(&Slo { percentile: 100.0, tpot_ms: Some(least * 1.0001), ..no_limits() }));
@@ -81,7 +104,7 @@ fn limits_are_judged_as_those_of_a_measured_run() {
 fn heads_that_do_not_divide_are_said() {
     let (model, h100) = (model("Qwen/Qwen2-7B"), device("H100"));
     let workload = Workload::closed(16, Lengths::fixed(128, 16), 4, 1);
-    let all = layouts(&scenario(&model, &h100, 1), 8, &workload, None, None, &Profiles::published());
+    let all = layouts(&scenario(&model, &h100, 1), Nodes { count: 1, devices: 8 }, &workload, None, &Profiles::published());
     let eight = all.iter().find(|layout| layout.tensor_parallel == 8).unwrap();
     assert_eq!(eight.verdict, Err(SimulationError::Indivisible { heads: 28, tensor_parallel: 8 }));
 }
@@ -90,7 +113,7 @@ fn heads_that_do_not_divide_are_said() {
 fn no_layout_crosses_the_node() {
     let (model, card) = (model("meta-llama/Llama-3.1-8B"), device("GH200"));
     let workload = Workload::closed(16, Lengths::fixed(128, 16), 4, 1);
-    let all = layouts(&scenario(&model, &card, 1), 2, &workload, None, None, &Profiles::published());
-    // One device per node: two copies, and nothing else.
-    assert_eq!(all.iter().map(|layout| (layout.tensor_parallel, layout.replicas)).collect::<Vec<_>>(), [(1, 2)]);
+    let all = layouts(&scenario(&model, &card, 1), Nodes { count: 1, devices: 2 }, &workload, None, &Profiles::published());
+    // One device per node: copies of one device, and nothing else.
+    assert_eq!(all.iter().map(|layout| (layout.tensor_parallel, layout.replicas)).collect::<Vec<_>>(), [(1, 2), (1, 1)]);
 }

@@ -3,7 +3,7 @@
 use dyno_measure::arrivals::Arrivals;
 use dyno_measure::load::ArrivalProcess;
 use dyno_measure::plan::{Plan, PlannedLengths, length_key};
-use dyno_simulate::planned::{PlanError, simulate_plan};
+use dyno_simulate::planned::{PlanError, first_requests, simulate_plan};
 use dyno_simulate::scenario::Note;
 use dyno_simulate::{Profiles, Simulator};
 use serde_json::{Value, json};
@@ -78,6 +78,22 @@ fn load_points_that_end_by_time_send_until_then() {
     // How many the first load point sends, and so the numbers of these, is not known before.
     assert!(open.notes.contains(&Note::OtherLengths));
     assert!(!simulate_plan(&simulator, &plan, 0).unwrap().notes.contains(&Note::OtherLengths));
+}
+
+#[test]
+fn the_first_requests_are_those_of_the_whole_load() {
+    let plan = plan(
+        spread(),
+        json!([
+            { "load": { "kind": "closed", "concurrency": 4 }, "num_requests": 30 },
+            { "load": { "kind": "rate", "rate": 20.0 }, "duration_s": 60.0 },
+        ]),
+    );
+    let (some, all) = (first_requests(&plan, 0, 8).unwrap(), first_requests(&plan, 0, 500).unwrap());
+    assert_eq!((some.requests.len(), all.requests.len()), (8, 30));
+    assert_eq!(some.requests, all.requests[..8]);
+    let timed = first_requests(&plan, 1, 40).unwrap();
+    assert_eq!((timed.requests.len(), timed.until), (40, Some(60.0)));
 }
 
 #[test]
