@@ -4,8 +4,8 @@ use crate::domain::benchmark::{Arrival, ArrivalProcess, EvalWith, LengthDistribu
 use crate::domain::inventory::Dataset;
 use crate::domain::slo::floor;
 use dyno_measure::load::{LoadOption, LoadVariable, OPTIONS};
-pub use dyno_measure::words::about as duration;
 use dyno_measure::search::Search;
+pub use dyno_measure::words::about as duration;
 use dyno_measure::words::{capital, count, grouped, join, plain};
 
 /// The load in one sentence: "1,280 requests, 128 in flight, 512 tokens in and 128 out, about 4 minutes." `rows` is how

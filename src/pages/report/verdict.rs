@@ -35,7 +35,7 @@ pub fn Verdict(
     let sentence = report.as_ref().map_or_else(|| plan(&spec), |report| done(report, &spec));
     let between = report.as_ref().filter(|report| report.valid && spec.load.slo.is_some()).and_then(|report| {
         let sweep = Sweep::of(report)?;
-        Edge::of(report, &sweep).between(sweep.varied)
+        Edge::of(report, &sweep).between(&sweep)
     });
     let marks = report.as_ref().map(marks);
     let here = format!("/runs/{}/report", run.id);

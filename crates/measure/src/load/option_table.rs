@@ -287,4 +287,20 @@ pub const OPTIONS: &[LoadOption] = &[
         flag: Some(Flag { name: "seed", value: "N", help: "Seed of prompts and arrivals", default: Some("1"), ..FLAG }),
         ..NONE
     },
+    LoadOption {
+        name: "headers",
+        words: "headers",
+        kind: Kind::Headers,
+        term: Some("Headers"),
+        about: "headers added to each request; one that holds a secret belongs to a credential",
+        ..NONE
+    },
+    LoadOption {
+        name: "extra_body",
+        words: "extra fields",
+        kind: Kind::Fields,
+        term: Some("Extra fields"),
+        about: "fields added to each request's body as they are, such as `temperature`",
+        ..NONE
+    },
 ];
