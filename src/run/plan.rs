@@ -185,7 +185,11 @@ mod tests {
 
     #[test]
     fn a_cloud_model_gets_its_providers_fields_and_never_ignore_eos() {
-        let plan = plan_of(&spec(json!({ "arrival": { "kind": "rate", "rate": 2.5 }, "duration_s": 60.0 }), &cloud()));
+        let load = json!({
+            "arrival": { "kind": "rate", "rate": 2.5 }, "duration_s": 60.0, "headers": [{ "name": "X-Team", "value": "a" }],
+            "extra_body": { "temperature": 0 },
+        });
+        let plan = plan_of(&spec(load.clone(), &cloud()));
         plan.check().unwrap();
         assert!(!plan.ignore_eos);
         assert!(plan.address_policy.is_some() && plan.endpoints[0].metrics.is_none());
@@ -193,6 +197,9 @@ mod tests {
         assert_eq!(plan.auth.as_ref().unwrap().api_key_env, SECRET_ENV);
         assert_eq!((plan.endpoints[0].node.as_str(), plan.model.as_str()), ("n", "gpt"));
         assert!(matches!(plan.load_points[0].load, Load::Rate { max_in_flight: 8, .. }));
+        assert_eq!((plan.headers[0].argument().as_str(), &plan.extra_body["temperature"]), ("X-Team: a", &json!(0)));
+        let again = plan.load().values();
+        assert_eq!((&again["headers"], &again["extra_body"]), (&load["headers"], &load["extra_body"]));
         let verify = verify_plan(&plan);
         assert_eq!((verify.load_points[0].requests(), verify.load_points[0].warmup()), (Some(1), 0));
         assert!(verify.check().is_ok() && verify.requests.is_none());
@@ -242,7 +249,11 @@ mod tests {
         ] {
             let spec = spec(load.clone(), &cloud());
             let planned = plan_of(&spec).load_points.iter().map(PlannedLoad::cap).max();
-            assert_eq!((planned, crate::engine::fit::Demand::of(&spec.load, false, None).in_flight), (Some(most), most), "{load}");
+            assert_eq!(
+                (planned, crate::engine::fit::Demand::of(&spec.load, false, None).in_flight),
+                (Some(most), most),
+                "{load}"
+            );
         }
     }
 }

@@ -193,18 +193,33 @@ impl<R: BufRead> Objects<'_, R> {
     fn hand_on(&mut self, line: u64, text: &[u8], lists: &[List]) -> bool {
         let value = parsed(text);
         if value.as_ref().is_ok_and(|value| !is_row(&value.value)) {
-            let rows = lists.iter().filter_map(|list| rows_of(&text[list.from..], list.line, self.limit));
-            if let Some(rows) = rows.max_by_key(Vec::len) {
-                return rows.into_iter().all(|(line, text)| (self.row)((line, parsed(&text))));
+            let counted = lists.iter().filter_map(|list| Some((list, count_rows(list.elements(text, self.limit)?)?)));
+            let longest = counted.max_by_key(|(_, count)| *count).and_then(|(list, _)| list.elements(text, self.limit));
+            if let Some(mut rows) = longest {
+                return rows.all(|row| (self.row)(from_element(row, self.limit)));
             }
         }
         (self.row)((line, value))
     }
 }
 
-/// The elements of a list at the beginning of a text, where all of them are objects or all are texts.
-fn rows_of(text: &[u8], line: u64, limit: usize) -> Option<Vec<(u64, Vec<u8>)>> {
-    let rows: Vec<_> = Elements::within(text.get(1..)?, line, limit).collect::<Result<_, _>>().ok()?;
-    let all = |mark: u8| rows.iter().all(|(_, text)| text.first() == Some(&mark));
-    (!rows.is_empty() && (all(b'{') || all(b'"'))).then_some(rows)
+impl List {
+    fn elements<'t>(&self, text: &'t [u8], limit: usize) -> Option<Elements<&'t [u8]>> {
+        Some(Elements::within(text.get(self.from + 1..)?, self.line, limit))
+    }
+}
+
+/// How many elements a list has, where all of them are objects or all are texts. They are read again as rows: kept, a list of
+/// short ones would take many times its text.
+fn count_rows(elements: Elements<&[u8]>) -> Option<u64> {
+    let (mut count, mut kind) = (0, None);
+    for element in elements {
+        let (_, text) = element.ok()?;
+        let mark = text.first().copied().filter(|mark| matches!(mark, b'{' | b'"'))?;
+        if *kind.get_or_insert(mark) != mark {
+            return None;
+        }
+        count += 1;
+    }
+    (count > 0).then_some(count)
 }

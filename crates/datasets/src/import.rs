@@ -117,13 +117,29 @@ impl<W: Write> Collector<W> {
     }
 
     fn write(&mut self, row: &Normalised) -> bool {
-        let written = serde_json::to_vec(row).map_err(std::io::Error::from).and_then(|mut text| {
-            text.push(b'\n');
-            self.digest.update(&text);
-            self.output.write_all(&text)
-        });
-        self.disk = written.err();
+        // A long row is not held once more to be written.
+        let mut output = Digested { output: &mut self.output, digest: &mut self.digest };
+        let written = serde_json::to_writer(&mut output, row).map_err(std::io::Error::from);
+        self.disk = written.and_then(|()| output.write_all(b"\n")).err();
         self.disk.is_none()
+    }
+}
+
+/// Counts what is written towards a digest.
+struct Digested<'a, W> {
+    output: &'a mut W,
+    digest: &'a mut Sha256,
+}
+
+impl<W: Write> Write for Digested<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.output.write(bytes)?;
+        self.digest.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.output.flush()
     }
 }
 

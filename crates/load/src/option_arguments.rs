@@ -84,7 +84,9 @@ fn parser(option: &'static LoadOption) -> Option<ValueParser> {
         Kind::Choice(choices) => PossibleValuesParser::new(choices.iter().map(|(name, _)| *name)).map(Value::from).into(),
         Kind::Lengths => ValueParser::from(lengths),
         // They have no argument of their own, or none with a value.
-        Kind::Switch { .. } | Kind::Datasets | Kind::Arrival | Kind::LoadPoints | Kind::Limits => return None,
+        Kind::Switch { .. } | Kind::Datasets | Kind::Arrival | Kind::LoadPoints | Kind::Limits | Kind::Headers | Kind::Fields => {
+            return None;
+        }
     })
 }
 

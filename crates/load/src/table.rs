@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use dyno_measure::load::OfferedLoad;
-use dyno_measure::report::{Distribution, Report, Summary};
+use dyno_measure::report::{ClientHealth, Distribution, Report, Summary};
 use dyno_measure::validity::SelfCheck;
 
 /// A report in a few lines.
@@ -33,6 +33,9 @@ pub fn table(report: &Report) -> String {
     }
     if let Some(check) = &report.self_check {
         own_error(check, &mut out);
+    }
+    if let Some(client) = own_share(&report.client) {
+        let _ = writeln!(out, "\n{client}");
     }
     for note in &report.notes {
         let _ = writeln!(out, "note: {note}");
@@ -78,16 +81,25 @@ fn own_error(check: &SelfCheck, out: &mut String) {
         if let Some(error) = error {
             let _ = writeln!(
                 out,
-                "\nclient's own {name} error, ms: p50 {:.3}   p99 {:.3}   max {:.3}   n {}   with {} in flight{}",
+                "\nclient's own {name} error, ms: p50 {:.3}   p99 {:.3}   max {:.3}   n {}   with {} in flight{}{}",
                 error.p50,
                 error.p99,
                 error.max,
                 error.n,
                 check.concurrency,
+                if check.tls { " over TLS" } else { "" },
                 if check.cached { ", checked within the hour" } else { "" }
             );
         }
     }
+}
+
+/// How busy the client was, and how much others kept it waiting.
+fn own_share(client: &ClientHealth) -> Option<String> {
+    let busy = client.cpu_share.map(|share| format!("{:.1} % of a core", share * 100.0));
+    let waited = client.cpu_wait_share.map(|share| format!("waited for one {:.1} % of the time", share * 100.0));
+    let parts: Vec<String> = busy.into_iter().chain(waited).collect();
+    (!parts.is_empty()).then(|| format!("client: {}", parts.join(", ")))
 }
 
 fn one(summary: &Summary, out: &mut String) {
@@ -148,4 +160,19 @@ fn line(name: &str, key: &str, figures: &Distribution, below: &[String], out: &m
         figures.max,
         figures.n
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_took_of_the_machine_is_said() {
+        let client = |cpu_share, cpu_wait_share| ClientHealth { cpu_share, cpu_wait_share, ..ClientHealth::default() };
+        assert_eq!(
+            own_share(&client(Some(0.023), Some(0.148))).as_deref(),
+            Some("client: 2.3 % of a core, waited for one 14.8 % of the time")
+        );
+        assert_eq!(own_share(&client(None, None)), None);
+    }
 }

@@ -4,7 +4,9 @@
 use std::sync::LazyLock;
 
 use dyno_measure::load::options::Kind;
-use dyno_measure::load::{Arrival, ArrivalProcess, EvalWith, LengthDistribution, LoadOption, LoadSpec, OPTIONS, Slo};
+use dyno_measure::load::{
+    Arrival, ArrivalProcess, EvalWith, LengthDistribution, LoadOption, LoadSpec, OPTIONS, RequestHeader, Slo,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -75,6 +77,10 @@ pub struct LoadForm {
     pub ignore_eos: String,
     pub time_scale: String,
     pub seed: String,
+    /// `Name: value`, one a line.
+    pub headers: String,
+    /// A JSON object.
+    pub extra_body: String,
 }
 
 /// The fields that errors may name and that stand under "More options".
@@ -208,6 +214,9 @@ impl LoadForm {
                     let part = |name: &str| text(&format!("{of}{name}"));
                     lengths_value(typed, part("min"), part("mean"), part("std"))
                 }
+                Kind::Headers => json!(typed.lines().filter(|line| !line.trim().is_empty()).map(header).collect::<Vec<_>>()),
+                // What is no JSON goes on as text, so that the step's own rule names what is wrong.
+                Kind::Fields => optional(typed, |text| serde_json::from_str(text).unwrap_or_else(|_| json!(text))),
                 // They are no text, and come beside this form.
                 Kind::Datasets => continue,
             };
@@ -295,9 +304,22 @@ fn text_of(option: &LoadOption, value: &Value) -> Option<String> {
             // That it is off is the default.
             (false, None) => None,
         },
+        Kind::Headers => {
+            let headers: Vec<RequestHeader> = serde_json::from_value(value.clone()).ok()?;
+            let lines: Vec<String> = headers.iter().map(|header| format!("{}: {}", header.name, header.value)).collect();
+            Some(lines.join("\n"))
+        }
         // The kind of lengths has fields beside it.
         Kind::Lengths => None,
         _ => option.argument(value),
+    }
+}
+
+/// A line of the headers' field; what is none goes on as it is.
+fn header(line: &str) -> Value {
+    match line.split_once(':') {
+        Some((name, value)) => json!({ "name": name.trim(), "value": value.trim() }),
+        None => json!(line.trim()),
     }
 }
 

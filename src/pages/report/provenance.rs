@@ -62,6 +62,9 @@ fn facts(provenance: &Map<String, Value>) -> Vec<(&'static str, String)> {
     facts.extend(text(model, "/base_url").map(|address| ("Provider's address", address)));
     facts.extend(text(model, "/path").or_else(|| text(model, "/model")).map(|name| ("Model", name)));
     facts.extend(text(model, "/facts/sha256").map(|digest| ("Model digest", format!("sha256:{digest}"))));
+    let template = text(model, "/facts/chat_template_error");
+    facts.extend(template.map(|why| ("Chat template", format!("not counted in prompts: {why}"))));
+    facts.extend(connection(provenance).map(|words| ("Connection", words.to_owned())));
     for node in list("nodes") {
         let host = text(node, "/hostname").unwrap_or_default();
         for device in node["devices"].as_array().into_iter().flatten() {
@@ -76,6 +79,20 @@ fn facts(provenance: &Map<String, Value>) -> Vec<(&'static str, String)> {
     facts.extend(provenance.get("seed").filter(|seed| seed.is_number()).map(|seed| ("Seed", seed.to_string())));
     facts.extend(provenance.get("dyno_version").and_then(Value::as_str).map(|version| ("Dyno", version.to_owned())));
     facts
+}
+
+/// How the load reached a server that is not on plain HTTP.
+fn connection(provenance: &Map<String, Value>) -> Option<&'static str> {
+    let plan = provenance.get("plan")?;
+    let over_tls = |endpoint: &Value| endpoint["base_url"].as_str().is_some_and(|address| address.starts_with("https:"));
+    if !plan["endpoints"].as_array()?.iter().any(over_tls) {
+        return None;
+    }
+    Some(if plan["insecure"] == true {
+        "TLS; the certificate was not checked: any would have been taken"
+    } else {
+        "TLS, with a certificate that was checked"
+    })
 }
 
 fn entry(name: &str, value: &Value) -> AnyView {
@@ -151,7 +168,8 @@ mod tests {
     fn engine_command_digest_device_and_driver_are_laid_open() {
         let known = serde_json::json!({
             "engines": [{ "title": "llama.cpp", "version": "b1", "argv": ["llama-server", "-m", "a b.gguf"] }],
-            "model": { "path": "/m/a b.gguf", "facts": { "sha256": "ab12" } },
+            "model": { "path": "/m/a b.gguf", "facts": { "sha256": "ab12", "chat_template_error": "unknown filter" } },
+            "plan": { "endpoints": [{ "base_url": "https://lab:8443/v1" }], "insecure": true },
             "nodes": [{ "hostname": "gpu-1", "system": "Linux 6", "devices": [
                 { "name": "NVIDIA H100", "available_count": 2, "device_info": { "driver": "580.1" } }
             ] }],
@@ -165,10 +183,14 @@ mod tests {
             ("Device", "2 × NVIDIA H100 on gpu-1"),
             ("Driver", "580.1"),
             ("Seed", "7"),
+            ("Chat template", "not counted in prompts: unknown filter"),
+            ("Connection", "TLS; the certificate was not checked: any would have been taken"),
         ] {
             assert!(laid_open.iter().any(|(name, text)| (*name, text.as_str()) == fact), "{fact:?} in {laid_open:?}");
         }
         assert!(facts(&Map::new()).is_empty());
+        let plain = serde_json::json!({ "plan": { "endpoints": [{ "base_url": "http://lab/v1" }] } });
+        assert!(facts(plain.as_object().unwrap()).is_empty());
     }
 
     #[test]

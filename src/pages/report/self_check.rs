@@ -50,8 +50,9 @@ fn Check(check: SelfCheck, ttft: Option<Distribution>, itl: Option<Distribution>
             {if check.cached { "Taken over from a check of this machine, " } else { "Checked right before the run, " }}
             {when.map(|at| view! { <Time at=at /> })}
             {format!(
-                ": {} in flight, {} compared, true TTFT {} ms, true gap {} ms.",
+                ": {} in flight{}, {} compared, true TTFT {} ms, true gap {} ms.",
                 grouped(check.concurrency.into()),
+                if check.tls { " over TLS" } else { "" },
                 count(check.requests, "request", "requests"),
                 figure(check.true_ttft_ms),
                 figure(check.true_itl_ms),

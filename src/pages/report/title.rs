@@ -5,9 +5,9 @@ use crate::components::number::{few_samples, figure};
 use crate::domain::run::Run;
 use dyno_measure::load::{LoadVariable, Slo};
 use dyno_measure::metrics::{PERCENTILES, Shown, percentile_name};
-use dyno_measure::report::{Report, Summary};
+use dyno_measure::report::{LoadPoint, Report, Summary};
 use dyno_measure::run::{RunKind, RunStatus};
-use dyno_measure::sweep::Sweep;
+use dyno_measure::sweep::{Sweep, Swept};
 use dyno_measure::words::{join as join_words, load};
 
 /// The heading of a run's report. A simulated one says so before anything else.
@@ -62,15 +62,18 @@ impl Edge {
         Self { meets, fails: loads(false).filter(|load| meets.is_none_or(|meets| *load > meets)).min_by(f64::total_cmp) }
     }
 
-    /// What is known of the loads between the two, where there are any that were not tried.
-    pub fn between(&self, varied: LoadVariable) -> Option<String> {
+    /// What is known of the loads between the two, where there are any.
+    pub fn between(&self, sweep: &Sweep) -> Option<String> {
         let (meets, fails) = (self.meets?, self.fails?);
-        (varied == LoadVariable::Rate || fails - meets > 1.0).then(|| {
-            format!(
-                "The largest load within the limits lies between {} and {}: no load between them was tried.",
-                load(meets),
-                load(fails)
-            )
+        (sweep.varied == LoadVariable::Rate || fails - meets > 1.0).then(|| {
+            let is_between = |swept: &&Swept| swept.load > meets && swept.load < fails;
+            // Had they been decided, the edge would be nearer.
+            let tried: Vec<String> = sweep.points.iter().filter(is_between).map(|swept| load(swept.load)).collect();
+            let between = match tried.as_slice() {
+                [] => "no load between them was tried".to_owned(),
+                tried => format!("what was measured at {} does not decide it", join_words(tried)),
+            };
+            format!("The largest load within the limits lies between {} and {}: {between}.", load(meets), load(fails))
         })
     }
 }
@@ -228,8 +231,12 @@ mod tests {
         let sweep = Sweep::of(&report).unwrap();
         let edge = Edge::of(&report, &sweep);
         assert_eq!(edge, Edge { meets: Some(8.0), fails: Some(32.0) });
-        assert!(edge.between(sweep.varied).unwrap().contains("between 8 and 32"));
-        assert_eq!(Edge { meets: Some(8.0), fails: Some(9.0) }.between(LoadVariable::Concurrency), None);
+        assert!(edge.between(&sweep).unwrap().ends_with("between 8 and 32: no load between them was tried."));
+        assert_eq!(Edge { meets: Some(8.0), fails: Some(9.0) }.between(&sweep), None);
+        let sweep =
+            Sweep::of(&self::report(&of_loads(&[(8, Some(true)), (9, Some(false)), (10, Some(false))]), json!({}))).unwrap();
+        let said = Edge { meets: Some(8.0), fails: Some(10.0) }.between(&sweep).unwrap();
+        assert!(said.ends_with("between 8 and 10: what was measured at 9 does not decide it."), "{said}");
     }
 
     #[test]

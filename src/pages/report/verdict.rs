@@ -36,7 +36,7 @@ pub fn Verdict(
     let prediction = report.as_ref().and_then(|report| report.prediction.as_ref()).map(worth);
     let between = report.as_ref().filter(|report| report.valid && spec.load.slo.is_some()).and_then(|report| {
         let sweep = Sweep::of(report)?;
-        Edge::of(report, &sweep).between(sweep.varied)
+        Edge::of(report, &sweep).between(&sweep)
     });
     let marks = report.as_ref().map(marks);
     let here = format!("/runs/{}/report", run.id);

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::load_fields::{Group, Part, options};
-use crate::components::field::{SelectField, TextField, Width};
+use crate::components::field::{SelectField, TextArea, TextField, Width};
 use crate::domain::form::Flash;
 use crate::domain::workflow::load_form::{LoadForm, MORE, option_of};
 
@@ -22,9 +22,9 @@ pub fn MoreOptions(
     let open = form.has_more() || flash.errors.iter().any(|error| is_within(&error.field));
     let is_dataset = form.eval_with == "dataset";
     let hint = if is_dataset {
-        "Warm-up, conversations, endpoint, seed. Left as they are, the defaults hold."
+        "Warm-up, conversations, endpoint, seed, headers, extra fields. Left as they are, the defaults hold."
     } else {
-        "Warm-up, spread of lengths, shared prefix, endpoint, seed. Left as they are, the defaults hold."
+        "Warm-up, spread of lengths, shared prefix, endpoint, seed, headers, extra fields. Left as they are, the defaults hold."
     };
     let content = if is_dataset {
         view! { <FromDatasets form=form.clone() flash=flash.clone() /> }.into_any()
@@ -154,7 +154,7 @@ fn FromDatasets(form: LoadForm, flash: Flash) -> impl IntoView {
     .into_any()
 }
 
-/// The endpoint, the end of answers, the seed.
+/// The endpoint, the end of answers, the seed, what is added to requests.
 #[component]
 fn Others(form: LoadForm, flash: Flash) -> impl IntoView {
     view! {
@@ -189,6 +189,22 @@ fn Others(form: LoadForm, flash: Flash) -> impl IntoView {
             autocomplete="off"
             value=form.seed
             error=flash.error("seed")
+        />
+        <TextArea
+            name="headers"
+            label="Headers (optional)"
+            hint="Added to each request, one a line: X-Team: research. One that holds a secret, such as Authorization, belongs to a credential."
+            rows=2
+            value=form.headers
+            error=flash.error("headers")
+        />
+        <TextArea
+            name="extra_body"
+            label="Extra fields (optional)"
+            hint="A JSON object whose fields are added to each request's body, sampling say: {\"temperature\": 0}."
+            rows=2
+            value=form.extra_body
+            error=flash.error("extra_body")
         />
     }
     .into_any()

@@ -145,6 +145,9 @@ mod tests {
         let denied = busy_machine(&health(Some(0.123)), Precedence::Denied).unwrap();
         assert!(denied.ends_with("CAP_SYS_NICE would permit that."), "{denied}");
         assert_eq!(invalid_reasons(&health(Some(0.9))), Vec::<String>::new());
-        assert_eq!([None, Some(0.0), Some(0.01)].map(|share| busy_machine(&health(share), Precedence::Denied)), [None, None, None]);
+        assert_eq!(
+            [None, Some(0.0), Some(0.01)].map(|share| busy_machine(&health(share), Precedence::Denied)),
+            [None, None, None]
+        );
     }
 }

@@ -37,13 +37,14 @@ impl Priority {
         let before = rustix::process::getpriority_process(None).ok();
         let is_normal = thread_schedule_policy().is_ok_and(|policy| policy == NORMAL);
         // not everybody may
-        let precedence = if is_normal && set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, REAL_TIME).is_ok() {
-            Precedence::RealTime
-        } else if before.is_some_and(|nice| nice > NICE) && rustix::process::setpriority_process(None, NICE).is_ok() {
-            Precedence::Nice
-        } else {
-            Precedence::Denied
-        };
+        let precedence =
+            if is_normal && set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, REAL_TIME).is_ok() {
+                Precedence::RealTime
+            } else if before.is_some_and(|nice| nice > NICE) && rustix::process::setpriority_process(None, NICE).is_ok() {
+                Precedence::Nice
+            } else {
+                Precedence::Denied
+            };
         Self { precedence, before }
     }
 

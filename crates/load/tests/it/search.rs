@@ -80,8 +80,18 @@ fn the_largest_concurrency_within_the_limits_is_found() {
 #[test]
 fn nothing_meets_everything_meets_and_too_few_to_tell() {
     for (most, requests, meets_at, words) in [
-        (0, Some(20), None, "No concurrency is within the limits: the least that was allowed, 1 in flight, is over them. Measured once more in full, it came to the same."),
-        (99, Some(20), Some(4.0), "Even the largest concurrency that was allowed, 4 in flight, is within the limits. Measured once more in full, it came to the same."),
+        (
+            0,
+            Some(20),
+            None,
+            "No concurrency is within the limits: the least that was allowed, 1 in flight, is over them. Measured once more in full, it came to the same.",
+        ),
+        (
+            99,
+            Some(20),
+            Some(4.0),
+            "Even the largest concurrency that was allowed, 4 in flight, is within the limits. Measured once more in full, it came to the same.",
+        ),
         (
             99,
             Some(10),

@@ -8,7 +8,7 @@ pub mod options;
 pub mod values;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub use self::length_distribution::{LengthDistribution, LengthTextError};
@@ -118,6 +118,14 @@ pub struct Prefix {
     pub share: f64,
 }
 
+/// A header that is added to each request. One that holds a secret belongs to a credential: a load is kept and shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RequestHeader {
+    pub name: String,
+    pub value: String,
+}
+
 /// What load is put on the model: fields of the workflow's steps 1 and 2, with the request's names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -179,6 +187,13 @@ pub struct LoadSpec {
     /// How many times as fast as it was recorded a trace is played; absent: 1 (dataset).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_scale: Option<f64>,
+    /// Headers added to each request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<RequestHeader>,
+    /// Fields added to each request's body as they are.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub extra_body: Map<String, Value>,
 }
 
 impl LoadSpec {
@@ -205,6 +220,8 @@ impl LoadSpec {
             multi_turn: None,
             ignore_eos: None,
             time_scale: None,
+            headers: Vec::new(),
+            extra_body: Map::new(),
         }
     }
 

@@ -289,6 +289,22 @@ pub const OPTIONS: &[LoadOption] = &[
         flag: Some(Flag { name: "seed", value: "N", help: "Seed of prompts and arrivals", default: Some("1"), ..FLAG }),
         ..NONE
     },
+    LoadOption {
+        name: "headers",
+        words: "headers",
+        kind: Kind::Headers,
+        term: Some("Headers"),
+        about: "headers added to each request; one that holds a secret belongs to a credential",
+        ..NONE
+    },
+    LoadOption {
+        name: "extra_body",
+        words: "extra fields",
+        kind: Kind::Fields,
+        term: Some("Extra fields"),
+        about: "fields added to each request's body as they are, such as `temperature`",
+        ..NONE
+    },
 ];
 
 /// The option of a name.
@@ -312,7 +328,8 @@ mod tests {
             "load_points": [{ "rate": 5.0 }], "slo": { "percentile": 95.0, "ttft_ms": 450.0 }, "seed": u64::MAX,
             "prefix": { "share": 0.5 }, "input_lengths": { "kind": "uniform", "min": 5 },
             "output_lengths": { "kind": "normal", "mean": 12.0, "std": 30.5 }, "ramp_s": 2.5, "multi_turn": true,
-            "ignore_eos": false, "time_scale": 2.0,
+            "ignore_eos": false, "time_scale": 2.0, "headers": [{ "name": "X-Team", "value": "a b" }],
+            "extra_body": { "temperature": 0.5, "chat_template_kwargs": { "enable_thinking": false } },
         })
     }
 
@@ -367,5 +384,29 @@ mod tests {
         assert_eq!(said("prefix").as_deref(), Some("50.0% of the input"));
         assert_eq!(said("ignore_eos").as_deref(), Some("where the model ends them"));
         assert_eq!(option("multi_turn").unwrap().say(&json!(false)), None);
+        assert_eq!(said("headers").as_deref(), Some("X-Team: a b"));
+        assert_eq!(
+            said("extra_body").as_deref(),
+            Some(r#"{"chat_template_kwargs":{"enable_thinking":false},"temperature":0.5}"#)
+        );
+    }
+
+    #[test]
+    fn headers_and_fields_that_are_no_loads_own_to_give_are_refused() {
+        let refused = |name: &str, value: Value| option(name).unwrap().read(&value).unwrap_err().to_string();
+        let header = |name: &str, value: &str| json!([{ "name": name, "value": value }]);
+        for name in ["Authorization", "x-api-key", "Cookie"] {
+            let said = refused("headers", header(name, "Bearer abc"));
+            assert_eq!(said, format!("The header {name} holds a secret: add it as a credential. A benchmark is kept and shown."));
+        }
+        assert_eq!(refused("headers", header("Host", "x")), "The header Host is set by the client.");
+        assert!(refused("headers", header("X-A", "b\r\nc: d")).contains("can't be sent"));
+        assert!(refused("headers", json!(["X-A"])).contains("'Name: value'"));
+        assert!(refused("headers", json!([{ "name": "X-A", "value": "b", "value_env": "HOME" }])).contains("value_env"));
+        assert_eq!(refused("headers", json!(vec![json!({ "name": "X-A", "value": "b" }); 2])), "The header X-A is given twice.");
+        assert!(refused("headers", json!(vec![json!({ "name": "X-A", "value": "b" }); 21])).contains("At most 20 headers"));
+        assert!(refused("extra_body", json!({ "messages": [] })).contains("messages"));
+        assert!(refused("extra_body", json!("temperature")).contains("JSON object"));
+        assert!(refused("extra_body", json!({ "stop": "x".repeat(20_000) })).contains("16 kB"));
     }
 }

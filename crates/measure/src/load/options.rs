@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::values::{self, MOST_TOKENS};
-use super::{LengthDistribution, Prefix, ValueError};
+use super::{LengthDistribution, Prefix, RequestHeader, ValueError};
 use crate::words;
 
 /// Which values an option takes.
@@ -41,6 +41,10 @@ pub enum Kind {
     Limits,
     Prefix,
     Lengths,
+    /// A list of [`RequestHeader`].
+    Headers,
+    /// An object whose fields are taken as they are.
+    Fields,
 }
 
 /// How a command line says an option.
@@ -121,6 +125,8 @@ impl LoadOption {
             Kind::Limits => values::slo(value).map(stored),
             Kind::Prefix => values::prefix(value).map(stored),
             Kind::Lengths => values::lengths(value, &title, MOST_TOKENS).map(stored),
+            Kind::Headers => values::headers(value).map(stored),
+            Kind::Fields => values::extra_body(value).map(Value::Object),
         }
     }
 
@@ -133,7 +139,8 @@ impl LoadOption {
             Kind::Choice(_) => value.as_str().map(str::to_owned),
             Kind::Prefix => value.get("share")?.as_f64().map(|share| share.to_string()),
             Kind::Lengths => serde_json::from_value(value.clone()).ok().map(|lengths: LengthDistribution| lengths.to_string()),
-            Kind::Datasets | Kind::Arrival | Kind::LoadPoints | Kind::Limits => None,
+            Kind::Fields => serde_json::to_string(value.as_object()?).ok(),
+            Kind::Datasets | Kind::Arrival | Kind::LoadPoints | Kind::Limits | Kind::Headers => None,
         }
     }
 
@@ -156,6 +163,12 @@ impl LoadOption {
                 let lengths: LengthDistribution = serde_json::from_value(value.clone()).ok()?;
                 Some(lengths.words())
             }
+            Kind::Headers => {
+                let headers: Vec<RequestHeader> = serde_json::from_value(value.clone()).ok()?;
+                let lines: Vec<String> = headers.iter().map(|header| format!("{}: {}", header.name, header.value)).collect();
+                Some(lines.join(", "))
+            }
+            Kind::Fields => self.argument(value),
             Kind::Datasets | Kind::Arrival | Kind::LoadPoints | Kind::Limits => None,
         }
     }

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{Arrival, ArrivalProcess, LengthDistribution, OfferedLoad, Prefix, Slo, SloSearch};
+use super::{Arrival, ArrivalProcess, LengthDistribution, OfferedLoad, Prefix, RequestHeader, Slo, SloSearch};
+use crate::plan::{HeaderError, OWN_FIELDS, PlanHeader};
 use crate::words::{grouped, one_of};
 
 /// Most requests in flight.
@@ -18,6 +19,11 @@ const MOST_MS: f64 = 86_400_000.0;
 const MOST_POINTS: usize = 50;
 const MOST_BURSTINESS: f64 = 1_000.0;
 const MOST_DATASETS: usize = 100;
+const MOST_HEADERS: usize = 20;
+/// Longest value of a header, bytes: servers take heads of 8 kB.
+const LONGEST_HEADER: usize = 4_096;
+/// Longest fields of one's own, bytes of JSON.
+const LONGEST_FIELDS: usize = 16 << 10;
 
 /// Why a value is refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -60,6 +66,24 @@ pub enum ValueError {
     MixedPoints,
     #[error("A load point is given twice.")]
     PointTwice,
+    #[error("Headers must be a list.")]
+    NotHeaders,
+    #[error("At most {MOST_HEADERS} headers; these are {}.", grouped(*.0 as u64))]
+    TooManyHeaders(usize),
+    #[error("The header {0} is given twice.")]
+    HeaderTwice(String),
+    #[error("The header {0} is longer than {LONGEST_HEADER} bytes.")]
+    LongHeader(String),
+    #[error("The header {0} holds a secret: add it as a credential. A benchmark is kept and shown.")]
+    SecretHeader(String),
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    #[error("Extra fields must be a JSON object, such as {{\"temperature\": 0}}.")]
+    NotFields,
+    #[error("Extra fields are at most 16 kB of JSON.")]
+    LongFields,
+    #[error("The field {0} is made by the load itself: it can't be added.")]
+    OwnField(&'static str),
     #[error("A load point has either a concurrency or a rate.")]
     NotPoint,
     #[error("Percentile must be a number above 0 and below 100.")]
@@ -244,6 +268,50 @@ fn search(value: &Value) -> Result<SloSearch, ValueError> {
     let bound = |key: &str| positive(fields.get(key).ok_or(ValueError::NoBounds)?, key, MOST_RATE);
     let search = SloSearch { min: bound("min")?, max: bound("max")? };
     if search.min >= search.max { Err(ValueError::BoundsReversed) } else { Ok(search) }
+}
+
+pub(super) fn headers(value: &Value) -> Result<Vec<RequestHeader>, ValueError> {
+    let Value::Array(items) = value else { return Err(ValueError::NotHeaders) };
+    if items.len() > MOST_HEADERS {
+        return Err(ValueError::TooManyHeaders(items.len()));
+    }
+    let mut headers: Vec<RequestHeader> = Vec::with_capacity(items.len());
+    for item in items {
+        let header = header(item)?;
+        if headers.iter().any(|other| other.name.eq_ignore_ascii_case(&header.name)) {
+            return Err(ValueError::HeaderTwice(header.name));
+        }
+        headers.push(header);
+    }
+    Ok(headers)
+}
+
+fn header(item: &Value) -> Result<RequestHeader, ValueError> {
+    if let Value::String(line) = item {
+        return Err(HeaderError::Form(line.chars().take(20).collect()).into());
+    }
+    let fields = object(item, "A header", &["name", "value"])?;
+    let text = |key: &str| fields.get(key).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
+    let header = RequestHeader { name: text("name"), value: text("value") };
+    if header.name.len() + header.value.len() > LONGEST_HEADER {
+        return Err(ValueError::LongHeader(header.name.chars().take(50).collect()));
+    }
+    PlanHeader::from(&header).check().map_err(|error| match error {
+        HeaderError::Secret(name) => ValueError::SecretHeader(name),
+        other => other.into(),
+    })?;
+    Ok(header)
+}
+
+pub(super) fn extra_body(value: &Value) -> Result<Map<String, Value>, ValueError> {
+    let Value::Object(fields) = value else { return Err(ValueError::NotFields) };
+    if serde_json::to_vec(fields).map_or(usize::MAX, |text| text.len()) > LONGEST_FIELDS {
+        return Err(ValueError::LongFields);
+    }
+    match OWN_FIELDS.iter().find(|own| fields.contains_key(**own)) {
+        Some(own) => Err(ValueError::OwnField(own)),
+        None => Ok(fields.clone()),
+    }
 }
 
 pub(super) fn prefix(value: &Value) -> Result<Prefix, ValueError> {

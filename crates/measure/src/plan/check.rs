@@ -69,7 +69,7 @@ pub enum PlanError {
 }
 
 /// Fields of a request's body that the plan's other parts make.
-const OWN_FIELDS: [&str; 6] = ["model", "messages", "prompt", "input", "max_tokens", "max_completion_tokens"];
+pub(crate) const OWN_FIELDS: [&str; 6] = ["model", "messages", "prompt", "input", "max_tokens", "max_completion_tokens"];
 
 /// Most requests in flight of a closed loop.
 const MOST_CONCURRENCY: u32 = 100_000;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::load::RequestHeader;
+
 /// A header that is added to each request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanHeader {
@@ -37,6 +39,12 @@ pub enum HeaderError {
 /// Headers that say how the message is sent, or which request it is.
 const OWN: [&str; 7] =
     ["host", "content-length", "transfer-encoding", "connection", "content-type", "accept-encoding", "x-request-id"];
+
+impl From<&RequestHeader> for PlanHeader {
+    fn from(header: &RequestHeader) -> Self {
+        Self { name: header.name.clone(), value: Some(header.value.clone()), value_env: None }
+    }
+}
 
 impl PlanHeader {
     /// Reads `Name: value`; a value `$NAME` is that of an environment variable.

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::address_policy::AddressPolicy;
 use crate::load::{Endpoint, Slo};
 
+pub(crate) use self::check::OWN_FIELDS;
 pub use self::check::PlanError;
 pub use self::draw::{PlannedLengths, length_key};
 pub use self::header::{HeaderError, PlanHeader};

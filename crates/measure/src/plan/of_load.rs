@@ -1,7 +1,7 @@
 //! From a load that was asked for to the plan that carries it out, and back. Portal and command line plan by the same rules.
 
-use super::{DatasetFile, Load, Plan, PlannedLoad, Workload};
-use crate::load::{Arrival, ArrivalProcess, Endpoint, EvalWith, LoadSpec, OfferedLoad, Prefix};
+use super::{DatasetFile, Load, Plan, PlanHeader, PlannedLoad, Workload};
+use crate::load::{Arrival, ArrivalProcess, Endpoint, EvalWith, LoadSpec, OfferedLoad, Prefix, RequestHeader};
 use crate::statistics::bounds::floor;
 
 /// Where a load's prompts come from, beside itself.
@@ -28,6 +28,8 @@ impl Plan {
             seed: load.seed.unwrap_or(1),
             ramp_s: load.ramp_s,
             slo: load.slo.clone(),
+            headers: load.headers.iter().map(PlanHeader::from).collect(),
+            extra_body: load.extra_body.clone(),
             ..Self::new(workload(load, source), load_points)
         }
     }
@@ -52,6 +54,8 @@ impl Plan {
             seed: Some(self.seed),
             ramp_s: self.ramp_s,
             ignore_eos: self.ignore_eos.then_some(true),
+            headers: self.headers.iter().filter_map(shown_header).collect(),
+            extra_body: self.extra_body.clone(),
             ..LoadSpec::new(first.map_or(1, PlannedLoad::cap), eval_with)
         };
         match first.map(|point| &point.load) {
@@ -78,6 +82,11 @@ impl Plan {
         }
         load
     }
+}
+
+/// A header whose value is no secret of the environment's.
+fn shown_header(header: &PlanHeader) -> Option<RequestHeader> {
+    Some(RequestHeader { name: header.name.clone(), value: header.value.clone()? })
 }
 
 fn workload(load: &LoadSpec, source: Source) -> Workload {

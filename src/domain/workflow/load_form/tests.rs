@@ -34,6 +34,8 @@ fn every_option_comes_back_as_it_was_stored() {
         json!({ "input_lengths": { "kind": "uniform", "min": 8 }, "output_lengths": { "kind": "normal", "mean": 20.0, "std": 4.5 } }),
         json!({ "prefix": { "share": 0.5 } }),
         json!({ "ramp_s": 2.5, "ignore_eos": false, "seed": 7 }),
+        json!({ "headers": [{ "name": "X-Team", "value": "a: b" }, { "name": "X-Cost", "value": "7" }] }),
+        json!({ "extra_body": { "temperature": 0, "chat_template_kwargs": { "enable_thinking": false } } }),
     ] {
         let mut want = more.clone();
         want["max_input_tokens"] = json!(64);
@@ -51,6 +53,15 @@ fn every_option_comes_back_as_it_was_stored() {
     let got = again(&load(json!({ "load_points": points, "arrival": { "kind": "rate", "rate": 5.0, "process": "constant" } })));
     assert_eq!(got["load_points"], points);
     assert_eq!(got["arrival"], json!({ "kind": "rate", "rate": 5.0, "process": "constant" }));
+}
+
+#[test]
+fn headers_and_extra_fields_that_are_none_go_on_to_the_rule() {
+    let form = LoadForm { headers: "X-Team: a\r\n\r\nno header".to_owned(), extra_body: "{".to_owned(), ..LoadForm::default() };
+    assert_eq!(form.body()["headers"], json!([{ "name": "X-Team", "value": "a" }, "no header"]));
+    assert_eq!(form.body()["extra_body"], json!("{"));
+    let empty = LoadForm::default().body();
+    assert_eq!((&empty["headers"], &empty["extra_body"]), (&json!([]), &Value::Null));
 }
 
 #[test]

@@ -1,0 +1,68 @@
+//! What reading a file costs in memory: some times its longest row at most, whatever its values are made up of.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use dyno_datasets::{ImportError, MAX_FILE_BYTES, MAX_ROW_BYTES, import};
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// Bytes that an import held at most beyond what was held before, and what it came to.
+fn import_of(folder: &Path, name: &str, text: &str) -> (usize, Result<u64, ImportError>) {
+    let (upload, output) = (folder.join(name), folder.join("rows"));
+    std::fs::write(&upload, text).unwrap();
+    MEMORY.reset_peak_usage();
+    let before = MEMORY.current_usage();
+    let imported = import(&upload, name, &output, MAX_FILE_BYTES);
+    let held = MEMORY.peak_usage() - before;
+    let _ = std::fs::remove_file(output);
+    (held, imported.map(|imported| imported.samples))
+}
+
+/// One test: a second one beside it would count what this one holds.
+#[test]
+fn a_row_costs_a_few_times_its_length() {
+    const ROW: usize = MAX_ROW_BYTES - 1024;
+    /// Bytes held for each byte of a file of one row.
+    const MOST: usize = 5;
+    let folder = tempfile::tempdir().unwrap();
+    let list = |item: &str| format!("[{}{item}]", format!("{item},").repeat(ROW / (item.len() + 1) - 64));
+    let prompt = |text: &str| format!("{{\"prompt\": \"{}\"}}\n", text.repeat(ROW / text.len()));
+    let mut fields = String::from("{\"prompt\": \"q\"");
+    for number in 0.. {
+        if fields.len() > ROW - 64 {
+            break;
+        }
+        write!(fields, ",\"{number}\":0").unwrap();
+    }
+    fields.push('}');
+    let header = |column: &str| format!("prompt,{}\n", column.repeat((7 << 20) / column.len()));
+    let cases = [
+        ("one long text", "a.jsonl", prompt("x"), true),
+        ("escapes", "a.jsonl", prompt("\\t"), false),
+        ("halves of surrogate pairs", "a.jsonl", prompt("\\ud83d"), true),
+        ("a list of numbers", "a.jsonl", format!("{{\"prompt\": {}}}\n", list("1")), false),
+        ("values in a field that nobody reads", "a.jsonl", format!("{{\"prompt\": \"q\", \"x\": {}}}\n", list("1")), true),
+        ("a list of objects", "a.jsonl", format!("{{\"messages\": {}}}\n", list("{}")), false),
+        ("many fields", "a.jsonl", fields.clone(), true),
+        ("many fields over several lines", "a.json", fields.replacen('{', "{\n", 1), true),
+        ("an object with a list of texts", "a.json", format!("{{\n\"x\": {}}}", list("\"a\"")), false),
+        ("a list of rows", "a.json", format!("[{fields}]"), true),
+        ("many columns", "a.csv", header("a,"), false),
+        ("one long column", "a.csv", header("a"), false),
+        ("a long field", "a.csv", format!("prompt\n{}\n", "x".repeat(ROW)), true),
+        ("a quote that is not closed", "a.csv", format!("prompt\n\"{}\n", "x,".repeat(ROW)), false),
+    ];
+    let mut over = Vec::new();
+    for (what, name, text, is_good) in cases {
+        let (held, imported) = import_of(folder.path(), name, &text);
+        println!("{what}: {:.1} MB held for {:.1} MB", held as f64 / 1e6, text.len() as f64 / 1e6);
+        if held > MOST * text.len() {
+            over.push(format!("{what}: {held} bytes for {}", text.len()));
+        }
+        assert!(imported.is_ok() || !is_good, "{what}: {imported:?}");
+    }
+    assert_eq!(over, Vec::<String>::new());
+}
