@@ -30,7 +30,7 @@ impl Spool {
 mod tests {
     use super::*;
     use dyno_measure::events::LoadStatus;
-    use dyno_measure::events::{LogLevel, Progress};
+    use dyno_measure::events::LogLevel;
 
     #[test]
     fn events_come_back() {

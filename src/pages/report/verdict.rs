@@ -226,7 +226,6 @@ fn plan(spec: &BenchmarkSpec) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
 
     #[test]
     fn what_was_received_is_said_beside_what_was_asked_for() {
