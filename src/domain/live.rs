@@ -75,7 +75,6 @@ pub struct RunFigures {
     pub best: Option<OfferedLoad>,
     /// Why the figures can't be trusted; empty where they can.
     pub invalid_reasons: Vec<String>,
-    /// Requests issued.
     pub issued: u64,
     /// Of these, ended well.
     pub completed: u64,

@@ -87,7 +87,6 @@ pub struct ApiToken {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct CreatedToken {
-    /// The token's facts.
     #[serde(flatten)]
     pub token: ApiToken,
     /// What goes after `Authorization: Bearer`.

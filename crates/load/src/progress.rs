@@ -228,7 +228,6 @@ impl Progressing {
         due
     }
 
-    /// Tells now.
     pub fn tell(&mut self, now: i64) {
         self.next_tell = now + EVERY;
         self.in_flight_is(self.in_flight, now);

@@ -67,7 +67,6 @@ pub struct Latencies {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LimitOutcome {
-    /// Which.
     pub latency: LimitedLatency,
     /// Its value at the limits' percentile over all requests that were issued, ms; absent where they are too few, or where
     /// requests that failed decide it.
@@ -136,10 +135,7 @@ impl FinishedLoadPoint {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Upcoming {
     /// The other loads of a sweep, in order.
-    Loads {
-        /// The loads.
-        loads: Vec<OfferedLoad>,
-    },
+    Loads { loads: Vec<OfferedLoad> },
     /// What a search tries next; absent where the search is over by then.
     Depends {
         /// If the limits are met.

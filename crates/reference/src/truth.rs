@@ -46,7 +46,6 @@ pub struct TruthEvent {
 /// One request and its events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TruthRecord {
-    /// The `x-request-id` header.
     pub request_id: Option<String>,
     /// Counts the engine's requests from 0.
     pub serial: u64,

@@ -18,7 +18,6 @@ pub struct SettingsView {
     pub name: String,
     /// Whether the reader manages people.
     pub administrator: bool,
-    /// The reader's tokens.
     pub tokens: Vec<ApiToken>,
     /// Everybody, for administrators; empty for others.
     pub users: Vec<User>,

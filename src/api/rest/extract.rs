@@ -12,7 +12,6 @@ use crate::domain::problem::{Problem, ProblemKind};
 #[derive(Debug, Clone)]
 pub struct Json<T>(pub T);
 
-/// The query string.
 #[derive(Debug, Clone)]
 pub struct Query<T>(pub T);
 

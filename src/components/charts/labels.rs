@@ -13,7 +13,6 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// An empty plot.
     pub fn on(size: Size, plot: &Plot) -> Self {
         Self { size, within: (plot.left(), plot.top() - 6.0, plot.right() + 6.0, plot.bottom()), taken: Vec::new() }
     }

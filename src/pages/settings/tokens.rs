@@ -16,11 +16,7 @@ use crate::domain::user::ApiToken;
 
 /// Tokens: list, make, delete.
 #[component]
-pub fn Tokens(
-    /// The reader's tokens.
-    tokens: Vec<ApiToken>,
-    flash: Flash,
-) -> impl IntoView {
+pub fn Tokens(tokens: Vec<ApiToken>, flash: Flash) -> impl IntoView {
     let list = if tokens.is_empty() {
         view! { <Empty message="No tokens yet. Make one below to let a script or a CI job start benchmarks." /> }.into_any()
     } else {

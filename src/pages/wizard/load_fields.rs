@@ -19,9 +19,7 @@ pub fn Part(
     /// The choice that needs it: `FIELD VALUE VALUE`.
     #[prop(optional)]
     when: Option<&'static str>,
-    /// What is wrong.
-    #[prop(optional_no_strip)]
-    error: Option<String>,
+    #[prop(optional_no_strip)] error: Option<String>,
 ) -> impl IntoView {
     view! {
         <div data-when=when>

@@ -43,7 +43,6 @@ struct State {
     /// Prompts from number `first` on; taken ones are empty.
     written: VecDeque<Option<Vec<u8>>>,
     first: u64,
-    /// Bytes in `written`.
     bytes: usize,
     /// The number after the last one of the phase.
     end: u64,

@@ -28,7 +28,6 @@ pub struct Row {
     pub first: Option<i64>,
     /// First content event that is not reasoning.
     pub first_output: Option<i64>,
-    /// Last content event.
     pub last: Option<i64>,
     /// End, whatever the outcome.
     pub ended: Option<i64>,
@@ -37,7 +36,6 @@ pub struct Row {
     pub coalesced: u32,
     /// Input tokens as the engine counts.
     pub input: Option<u32>,
-    /// Output tokens.
     pub output: Option<u32>,
     /// Of the output, reasoning.
     pub reasoning: Option<u32>,

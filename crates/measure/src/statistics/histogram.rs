@@ -22,7 +22,6 @@ impl Default for LatencyHistogram {
 }
 
 impl LatencyHistogram {
-    /// How many latencies.
     pub fn total(&self) -> u64 {
         self.total
     }
@@ -46,7 +45,6 @@ impl LatencyHistogram {
         self.total = self.total.saturating_sub(other.total);
     }
 
-    /// Forgets everything.
     pub fn clear(&mut self) {
         self.counts.fill(0);
         self.total = 0;

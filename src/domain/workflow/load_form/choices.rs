@@ -81,11 +81,8 @@ impl Amount {
 pub struct LengthsPreset {
     /// The value in forms.
     pub name: &'static str,
-    /// What people read.
     pub title: &'static str,
-    /// Input tokens.
     pub input: u32,
-    /// Output tokens.
     pub output: u32,
 }
 

@@ -44,7 +44,6 @@ pub struct KeeperArgs {
     /// Seconds between SIGTERM and SIGKILL.
     #[arg(long, hide = true, default_value_t = 10)]
     grace_s: u64,
-    /// The command.
     #[arg(last = true, hide = true)]
     command: Vec<OsString>,
 }
@@ -70,7 +69,6 @@ impl KeeperError {
     }
 }
 
-/// Runs `dyno keeper`.
 pub fn main(args: KeeperArgs) -> ExitCode {
     if args.exec {
         return guard::exec(&args.command, args.parent);
