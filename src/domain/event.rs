@@ -22,7 +22,7 @@ pub struct StoredEvent {
 pub enum RunEvent {
     Stage(Stage),
     /// A snapshot of the load so far.
-    Progress(Progress),
+    Progress(Box<Progress>),
     /// A line of a stage's log.
     Log(LogLine),
     /// The run ended; nothing follows.

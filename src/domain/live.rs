@@ -154,7 +154,7 @@ impl LiveRun {
             }
             RunEvent::Progress(progress) => {
                 self.point(&progress);
-                self.progress = Some(progress);
+                self.progress = Some(*progress);
                 Change::Progress
             }
             RunEvent::Log(line) => {
@@ -254,7 +254,7 @@ mod tests {
     }
 
     fn progress(elapsed_ms: u64, completed: u64) -> RunEvent {
-        RunEvent::Progress(Progress { elapsed_ms, completed, total: Some(100), ..Progress::default() })
+        RunEvent::Progress(Box::new(Progress { elapsed_ms, completed, total: Some(100), ..Progress::default() }))
     }
 
     #[test]

@@ -184,7 +184,7 @@ mod tests {
                 (at(9), Event::Stage { stage, status: StageStatus::Succeeded, message: Some("Done.".into()) }),
                 (at(9), Event::End { outcome: Outcome::Done, reason: None }),
             ],
-            load: vec![LoadEvent { at_unix_ns: 5_000_000, news: LoadNews::Progress(progress(1, 5)) }],
+            load: vec![LoadEvent { at_unix_ns: 5_000_000, news: LoadNews::Progress(Box::new(progress(1, 5))) }],
             cursor: Some(Cursor("3".to_owned())),
             ..Batch::default()
         };

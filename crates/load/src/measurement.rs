@@ -103,7 +103,7 @@ pub(super) fn measure(
     };
     let told = tell.clone();
     let mut progress =
-        Progressing::new(plan.most_points(), Box::new(move |snapshot: Progress| told(LoadNews::Progress(snapshot))));
+        Progressing::new(plan.most_points(), Box::new(move |snapshot: Progress| told(LoadNews::Progress(Box::new(snapshot)))));
     let mut requests = Requests::new(plan, prompts);
     let asked_for_usage = requests.asks_for_usage();
     let mut driver = Driver::new(targets, limits, clock, records, &mut requests, &mut progress, file.as_mut())

@@ -30,7 +30,7 @@ impl Spool {
 mod tests {
     use super::*;
     use dyno_measure::events::LoadStatus;
-    use dyno_measure::events::{LogLevel, Progress};
+    use dyno_measure::events::LogLevel;
 
     #[test]
     fn events_come_back() {
@@ -39,7 +39,7 @@ mod tests {
         let spool = Spool::open(&path).unwrap();
         let all = [
             LoadNews::Log { level: LogLevel::Info, line: "a\nb".to_owned() },
-            LoadNews::Progress(Progress::default()),
+            LoadNews::Progress(Box::default()),
             LoadNews::End { status: LoadStatus::Partial, reason: Some("x".to_owned()) },
         ];
         for news in &all {

@@ -120,7 +120,7 @@ pub enum LoadNews {
         notes: Vec<String>,
     },
     /// A snapshot of the load so far, about two a second.
-    Progress(Progress),
+    Progress(Box<Progress>),
     /// A load point is over.
     LoadPointEnd {
         /// Which, from 0.

@@ -137,7 +137,7 @@ mod tests {
     use crate::domain::run::RunStatus;
 
     fn progress(seq: i64) -> StoredEvent {
-        StoredEvent { seq, at: Timestamp::UNIX_EPOCH, event: RunEvent::Progress(crate::domain::event::Progress::default()) }
+        StoredEvent { seq, at: Timestamp::UNIX_EPOCH, event: RunEvent::Progress(Box::default()) }
     }
 
     fn end(seq: i64) -> StoredEvent {

@@ -83,7 +83,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::domain::event::{LogLine, Progress};
+    use crate::domain::event::LogLine;
     use crate::domain::run::StageId;
 
     #[test]
@@ -94,6 +94,6 @@ mod tests {
             line(&stored(RunEvent::Log(told))).as_deref(),
             Some("1970-01-01T00:00:00Z clean_up warning: the engine needed KILL\n")
         );
-        assert_eq!(line(&stored(RunEvent::Progress(Progress::default()))), None);
+        assert_eq!(line(&stored(RunEvent::Progress(Box::default()))), None);
     }
 }

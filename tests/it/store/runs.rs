@@ -192,7 +192,7 @@ async fn a_page_reads_of_a_runs_events_what_it_shows() {
     let (_folder, store, [_, anna, bert]) = store().await;
     let (_, run) = kept_run(&store, &anna, "one", 1).await;
     store.begin_run(run.id, at(5)).await.unwrap();
-    let snapshot = |elapsed_ms| RunEvent::Progress(Progress { elapsed_ms, ..Progress::default() });
+    let snapshot = |elapsed_ms| RunEvent::Progress(Box::new(Progress { elapsed_ms, ..Progress::default() }));
     let other = RunEvent::Log(LogLine { stage: StageId::CleanUp, level: LogLevel::Info, line: "other".to_owned() });
     let mut events: Vec<_> = (0..1000).flat_map(|number| [snapshot(number), log(&number.to_string())]).collect();
     events.insert(700, other.clone());
