@@ -68,6 +68,7 @@ test("a field is checked once it was left, then as it is typed; the load is word
   await onStep(page, "Details");
   await details(page, { name: "Checked while typed", concurrency: "32" });
   await onStep(page, "Load");
+  await page.getByRole("radio", { name: "Own lengths" }).check();
   const output = page.getByLabel("Output tokens", { exact: true });
   await page.getByLabel("Input tokens", { exact: true }).fill("512");
   await output.click();
@@ -82,6 +83,7 @@ test("a field is checked once it was left, then as it is typed; the load is word
   await page.keyboard.press("ControlOrMeta+A");
   await page.keyboard.type("128");
   await expect(message).toHaveCount(0);
+  await page.getByRole("radio", { name: "Own number" }).check();
   await page.getByLabel("Number of requests").fill("700");
   await expect(page.locator("#load-sentence")).toContainText("700 requests, 32 in flight, 512 tokens in and 128 out");
 
@@ -97,7 +99,7 @@ test("a field is checked once it was left, then as it is typed; the load is word
   await page.getByLabel("Gaps between requests").selectOption("constant");
   await expect(page.locator("#load-sentence")).toContainText("20 requests per second in even steps");
   await goOn(page);
-  await onStep(page, "Cluster");
+  await throughPlace(page);
 });
 
 test("a draft goes on where it was, after a reload at each step", async ({ page }) => {

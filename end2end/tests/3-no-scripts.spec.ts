@@ -19,7 +19,7 @@ test("the wizard, a run and its report need no scripts", async ({ page }) => {
   await page.getByRole("radio", { name: "Dataset" }).check();
   await page.getByRole("button", { name: "Continue" }).click();
   await expect(page).toHaveURL(/\/load/);
-  await page.getByRole("checkbox").first().check();
+  await page.locator('input[name="dataset_ids[]"]').first().check();
   await page.getByLabel("Output tokens (optional)").fill("8");
   // A choice's own field shows with the choice.
   await expect(page.getByLabel("Number of requests")).toBeHidden();

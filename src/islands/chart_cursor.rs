@@ -25,7 +25,7 @@ mod in_browser {
 
     const SVG: &str = "svg[data-at]";
     /// Pixels of a picture for one of the drawing.
-    const SCALE: f64 = 2.0;
+    const SCALE: u32 = 2;
 
     /// A drawing and the row of its table that the cursor is on.
     #[derive(PartialEq)]
@@ -84,7 +84,8 @@ mod in_browser {
         event.target()?.dyn_into::<Element>().ok()?.closest(SVG).ok()?
     }
 
-    fn numbers(drawing: &Element, attribute: &str) -> Vec<f64> {
+    /// Whole pixels: fractions would bring their reading and writing into the program.
+    fn numbers(drawing: &Element, attribute: &str) -> Vec<i32> {
         let text = drawing.get_attribute(attribute).unwrap_or_default();
         text.split(' ').filter_map(|number| number.parse().ok()).collect()
     }
@@ -93,13 +94,16 @@ mod in_browser {
     fn row_under(drawing: &Element, event: &Event) -> Option<usize> {
         let x = f64::from(event.dyn_ref::<web_sys::MouseEvent>()?.client_x());
         let frame = drawing.get_bounding_client_rect();
-        let width = drawing.get_attribute("width")?.parse::<f64>().ok()?;
-        nearest(&numbers(drawing, "data-at"), (x - frame.left()) / frame.width() * width)
+        let share = (x - frame.left()) / frame.width();
+        nearest(&numbers(drawing, "data-at"), (share * f64::from(width(drawing))) as i32)
     }
 
-    fn nearest(at: &[f64], x: f64) -> Option<usize> {
-        let far = |row: &usize| (at[*row] - x).abs();
-        (0..at.len()).reduce(|a, b| if far(&b) < far(&a) { b } else { a })
+    fn width(drawing: &Element) -> i32 {
+        numbers(drawing, "width").first().copied().unwrap_or_default()
+    }
+
+    fn nearest(at: &[i32], x: i32) -> Option<usize> {
+        (0..at.len()).min_by_key(|row| (at[*row] - x).abs())
     }
 
     fn go(place: &RefCell<Option<Place>>, to: Option<Place>, by_keyboard: bool) {
@@ -134,7 +138,7 @@ mod in_browser {
         Some(())
     }
 
-    fn draw(drawing: &Element, x: f64) -> Result<(), JsValue> {
+    fn draw(drawing: &Element, x: i32) -> Result<(), JsValue> {
         let line = document().create_element_ns(Some("http://www.w3.org/2000/svg"), "path")?;
         line.set_attribute("class", "chart-cursor")?;
         let span = numbers(drawing, "data-span");
@@ -146,7 +150,7 @@ mod in_browser {
     }
 
     /// Writes the figures of the row, and of those at the same place, beside the line; read out where the keyboard asks.
-    fn say(drawing: &Element, at: &[f64], row: usize, aloud: bool) -> Option<()> {
+    fn say(drawing: &Element, at: &[i32], row: usize, aloud: bool) -> Option<()> {
         let figure = drawing.closest("figure").ok()??;
         let heads: Vec<String> = texts(&figure, "thead th");
         let rows = dom::all(&figure, "tbody tr");
@@ -159,8 +163,7 @@ mod in_browser {
                 }
             }
         }
-        let width = drawing.get_attribute("width")?.parse::<f64>().ok()?;
-        let side = if at[row] > width / 2.0 { "chart-values" } else { "chart-values chart-values-right" };
+        let side = if at[row] > width(drawing) / 2 { "chart-values" } else { "chart-values chart-values-right" };
         let values = document().create_element("p").ok()?;
         values.set_class_name(side);
         let _ = if aloud { values.set_attribute("role", "status") } else { values.set_attribute("aria-hidden", "true") };
@@ -182,17 +185,16 @@ mod in_browser {
         let image = HtmlImageElement::new()?;
         image.set_src(&file.href());
         wasm_bindgen_futures::JsFuture::from(image.decode()).await?;
-        let (width, height) = (f64::from(image.natural_width()) * SCALE, f64::from(image.natural_height()) * SCALE);
+        let (width, height) = (image.natural_width() * SCALE, image.natural_height() * SCALE);
         let canvas: HtmlCanvasElement = document().create_element("canvas")?.dyn_into()?;
-        // A drawing is some hundred pixels wide.
-        canvas.set_width(width as u32);
-        canvas.set_height(height as u32);
+        canvas.set_width(width);
+        canvas.set_height(height);
         let Some(context) = canvas.get_context("2d")? else { return Ok(()) };
         let context: CanvasRenderingContext2d = context.dyn_into()?;
-        context.draw_image_with_html_image_element_and_dw_and_dh(&image, 0.0, 0.0, width, height)?;
+        context.draw_image_with_html_image_element_and_dw_and_dh(&image, 0.0, 0.0, width.into(), height.into())?;
         let link: HtmlAnchorElement = document().create_element("a")?.dyn_into()?;
         link.set_href(&canvas.to_data_url()?);
-        link.set_download(&file.download().replace(".svg", ".png"));
+        link.set_download(&button.get_attribute("data-png").unwrap_or_default());
         link.unchecked_ref::<HtmlElement>().click();
         Ok(())
     }

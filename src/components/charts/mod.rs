@@ -158,12 +158,12 @@ pub fn ChartFigure(
         };
         view! {
             <span class="chart-files">
-                {link("svg", "SVG")} {link("csv", "CSV")}
                 // The browser makes it of the SVG, once it is alive.
-                <button type="button" hidden data-png>
+                <button type="button" hidden data-png=format!("{id}.png")>
                     "PNG"
                     <span class="visually-hidden">{format!(" of {title}")}</span>
                 </button>
+                {link("svg", "SVG")} {link("csv", "CSV")}
             </span>
         }
     });

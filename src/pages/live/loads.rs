@@ -18,19 +18,18 @@ pub fn load_table(live: &LiveRun, slo: Option<&Slo>) -> AnyView {
     let Some(progress) = live.progress.as_ref().filter(|progress| progress.load_points > 1) else {
         return ().into_any();
     };
-    let limits = slo.map(LimitedLatency::of).unwrap_or_default();
     let goes_on = !live.run.status.is_end();
-    let rows: Vec<AnyView> = progress.finished.iter().map(|finished| finished_row(finished, &limits)).collect();
+    let rows: Vec<AnyView> = progress.finished.iter().map(|finished| finished_row(finished, slo)).collect();
     // Between two load points the one that has just ended is still the snapshot's own.
     let is_begun = progress.finished.len() <= progress.load_point as usize;
-    let now = (goes_on && is_begun).then(|| row_of_now(progress, &limits));
+    let now = (goes_on && is_begun).then(|| row_of_now(progress, slo));
     let to_come: Vec<AnyView> = match &progress.next {
-        Some(Upcoming::Loads { loads }) if goes_on => loads.iter().map(|load| row_to_come(*load, &limits)).collect(),
+        Some(Upcoming::Loads { loads }) if goes_on => loads.iter().map(|load| row_to_come(*load, slo)).collect(),
         _ => Vec::new(),
     };
     let next = progress.next.as_ref().filter(|_| goes_on).and_then(next_sentence);
     view! {
-        <DataTable caption="Load points" columns=columns(slo, &limits)>
+        <DataTable caption="Load points" columns=columns(slo) blocks=true>
             {rows}
             {now}
             {to_come}
@@ -40,31 +39,56 @@ pub fn load_table(live: &LiveRun, slo: Option<&Slo>) -> AnyView {
     .into_any()
 }
 
-fn columns(slo: Option<&Slo>, limits: &[(LimitedLatency, f64)]) -> Vec<Column> {
-    let mut columns = vec![Column::text("Load"), Column::text(if limits.is_empty() { "State" } else { "Within the limits" })];
+/// The columns between load and state on the left and throughput on the right, in order.
+fn latency_titles(slo: Option<&Slo>) -> Vec<String> {
+    let limits = slo.map(LimitedLatency::of).unwrap_or_default();
     if limits.is_empty() {
-        columns.extend(["TTFT p50, ms", "TPOT p50, ms"].map(Column::figures));
+        return ["TTFT p50, ms", "TPOT p50, ms"].map(str::to_owned).into();
     }
     let percentile = slo.map_or(99.0, |slo| slo.percentile);
-    columns.extend(
-        limits
-            .iter()
-            .map(|(latency, limit)| Column::figures(&format!("{} p{percentile} ≤ {} ms", latency.title(), words::plain(*limit)))),
-    );
-    columns.extend(["Output tokens/s", "Errors"].map(Column::figures));
+    let title =
+        |(latency, limit): &(LimitedLatency, f64)| format!("{} p{percentile} ≤ {} ms", latency.title(), words::plain(*limit));
+    limits.iter().map(title).collect()
+}
+
+fn state_title(slo: Option<&Slo>) -> &'static str {
+    if slo.is_some_and(|slo| !LimitedLatency::of(slo).is_empty()) { "Within the limits" } else { "State" }
+}
+
+const THROUGHPUT: &str = "Output tokens/s";
+const ERRORS: &str = "Errors";
+
+fn columns(slo: Option<&Slo>) -> Vec<Column> {
+    let mut columns = vec![Column::text("Load"), Column::text(state_title(slo))];
+    columns.extend(latency_titles(slo).iter().map(|title| Column::figures(title)));
+    columns.extend([THROUGHPUT, ERRORS].map(Column::figures));
     columns
 }
 
-fn finished_row(finished: &FinishedLoadPoint, limits: &[(LimitedLatency, f64)]) -> AnyView {
+/// A row: its load, its state, a cell for each latency, throughput and errors.
+fn row(class: Option<&'static str>, load: String, state: AnyView, figures: Vec<AnyView>, slo: Option<&Slo>) -> AnyView {
+    let titles = latency_titles(slo).into_iter().chain([THROUGHPUT, ERRORS].map(str::to_owned));
+    let cells =
+        titles.zip(figures).map(|(title, cell)| view! { <td class="numeric" data-label=title>{cell}</td> }).collect_view();
+    view! {
+        <tr class=class>
+            <th scope="row">{load}</th>
+            <td data-label=state_title(slo)>{state}</td>
+            {cells}
+        </tr>
+    }
+    .into_any()
+}
+
+fn finished_row(finished: &FinishedLoadPoint, slo: Option<&Slo>) -> AnyView {
+    let limits = slo.map(LimitedLatency::of).unwrap_or_default();
     let load = finished.load.map_or_else(|| "as recorded".to_owned(), OfferedLoad::words);
-    let known = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), figure);
-    let latencies: Vec<AnyView> = if limits.is_empty() {
-        [finished.latencies.ttft_ms.p50, finished.latencies.tpot_ms.p50]
-            .map(|value| view! { <td class="numeric">{known(value)}</td> }.into_any())
-            .into()
+    let known = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), figure).into_any();
+    let mut figures: Vec<AnyView> = if limits.is_empty() {
+        [finished.latencies.ttft_ms.p50, finished.latencies.tpot_ms.p50].map(known).into()
     } else {
         let outcome = |latency| finished.limits.iter().find(|outcome| outcome.latency == latency);
-        limits.iter().map(|(latency, _)| view! { <td class="numeric">{limit_cell(outcome(*latency))}</td> }.into_any()).collect()
+        limits.iter().map(|(latency, _)| limit_cell(outcome(*latency))).collect()
     };
     let rate = finished.failed as f64 / finished.requests.max(1) as f64;
     let errors = match finished.failed {
@@ -72,16 +96,8 @@ fn finished_row(finished: &FinishedLoadPoint, limits: &[(LimitedLatency, f64)]) 
         _ if is_high(rate) => view! { <span class="attention"><Icon name=IconName::Warning />{percent(rate)}</span> }.into_any(),
         _ => percent(rate).into_any(),
     };
-    view! {
-        <tr>
-            <th scope="row">{load}</th>
-            <td>{verdict(finished, !limits.is_empty())}</td>
-            {latencies}
-            <td class="numeric">{known(finished.output_throughput)}</td>
-            <td class="numeric">{errors}</td>
-        </tr>
-    }
-    .into_any()
+    figures.extend([known(finished.output_throughput), errors]);
+    row(None, load, verdict(finished, !limits.is_empty()), figures, slo)
 }
 
 fn limit_cell(outcome: Option<&LimitOutcome>) -> AnyView {
@@ -126,38 +142,23 @@ fn verdict(finished: &FinishedLoadPoint, has_limits: bool) -> AnyView {
     }
 }
 
-/// The cells of figures of a load point that has none yet.
-fn no_figures(limits: &[(LimitedLatency, f64)]) -> Vec<AnyView> {
-    let latencies = if limits.is_empty() { 2 } else { limits.len() };
-    (0..latencies + 2).map(|_| view! { <td class="numeric muted">"–"</td> }.into_any()).collect()
+/// The figures of a load point that has none yet.
+fn no_figures(slo: Option<&Slo>) -> Vec<AnyView> {
+    (0..latency_titles(slo).len() + 2).map(|_| view! { <span class="muted">"–"</span> }.into_any()).collect()
 }
 
-fn row_of_now(progress: &Progress, limits: &[(LimitedLatency, f64)]) -> AnyView {
+fn row_of_now(progress: &Progress, slo: Option<&Slo>) -> AnyView {
     let load = progress.load.map_or_else(|| "as recorded".to_owned(), OfferedLoad::words);
     let state = match (progress.phase, progress.total) {
         (Some(Phase::Warmup), _) => "Warming up".to_owned(),
         (_, Some(total)) => format!("Running: {} of {}", grouped(progress.ended()), grouped(total)),
         (_, None) => format!("Running: {}", words::count(progress.ended(), "request")),
     };
-    view! {
-        <tr class="load-now">
-            <th scope="row">{load}</th>
-            <td>{state}</td>
-            {no_figures(limits)}
-        </tr>
-    }
-    .into_any()
+    row(Some("load-now"), load, state.into_any(), no_figures(slo), slo)
 }
 
-fn row_to_come(load: OfferedLoad, limits: &[(LimitedLatency, f64)]) -> AnyView {
-    view! {
-        <tr class="load-next">
-            <th scope="row">{load.words()}</th>
-            <td>"To come"</td>
-            {no_figures(limits)}
-        </tr>
-    }
-    .into_any()
+fn row_to_come(load: OfferedLoad, slo: Option<&Slo>) -> AnyView {
+    row(Some("load-next"), load.words(), "To come".into_any(), no_figures(slo), slo)
 }
 
 /// What a search does next; of a sweep the table has it.
@@ -196,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_row_says_limit_by_limit_what_a_load_came_to() {
-        let limits = [(LimitedLatency::TtftMs, 150.0), (LimitedLatency::TpotMs, 12.0)];
+        let slo = Slo { percentile: 90.0, ttft_ms: Some(150.0), tpot_ms: Some(12.0), e2el_ms: None, search: None };
         let outcome = |latency, value_ms, meets| LimitOutcome { latency, value_ms, meets };
         let finished = FinishedLoadPoint {
             load: Some(concurrency(16)),
@@ -208,8 +209,18 @@ mod tests {
             meets_slo: Some(false),
             ended_early: true,
         };
-        let html = Owner::new().with(|| finished_row(&finished, &limits).to_html());
-        for words in ["16 in flight", "210", "over the limit", "too few requests", "1,240", "attention", "25.0%", " No"] {
+        let html = Owner::new().with(|| finished_row(&finished, Some(&slo)).to_html());
+        for words in [
+            "16 in flight",
+            "210",
+            "over the limit",
+            "too few requests",
+            "1,240",
+            "attention",
+            "25.0%",
+            " No",
+            "TTFT p90 ≤ 150 ms",
+        ] {
             assert!(html.contains(words), "{words}: {html}");
         }
         assert!(html.contains("ended early after 40 requests"), "{html}");

@@ -15,7 +15,7 @@ pub fn Invitation() -> impl IntoView {
                     "Try it benchmarks a small model on this machine: it fetches llama.cpp and SmolLM2 135M (about 130 MB), fills in a benchmark of 100 requests and leads you to its report."
                 </p>
                 <p class="hint">
-                    "The run in the picture took 54 s; how long the fetching takes depends on your connection. Nothing is started before you confirm. The portal's machine needs Python 3.9 or newer with pip."
+                    "Its run took 54 s on a small virtual machine; how long the fetching takes depends on your connection. Nothing is started before you confirm. The portal's machine needs Python 3.9 or newer with pip. The picture shows the report of a sweep over three loads."
                 </p>
                 <div class="actions">
                     <LinkButton href="/try" text="Try it" look=Look::Primary />
@@ -26,7 +26,7 @@ pub fn Invitation() -> impl IntoView {
                 src="/report.webp"
                 width="1080"
                 height="750"
-                alt="A report: verdict, output tokens per second, TTFT, TPOT and errors, and a table of latencies."
+                alt="A report: which load meets the limits, output tokens per second, TTFT, TPOT and errors with their limits, and charts."
             />
         </section>
     }

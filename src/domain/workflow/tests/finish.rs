@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::DeviceType;
 use crate::domain::problem::FieldError;
+use crate::domain::workflow::sentence::requests_of_each;
 use crate::domain::workflow::tests::world::*;
 use crate::domain::workflow::{Refusal, freeze, needs_to_run, thaw};
 
@@ -122,7 +123,7 @@ fn the_trigger_freezes_what_was_chosen() {
     assert_eq!((spec.name.as_str(), spec.cluster_name.as_str(), spec.model.name.as_str()), ("test-111", "local", "small"));
     assert_eq!(spec.serving.engine, Some(EngineKind::LlamaCpp));
     assert_eq!((spec.load.max_input_tokens, spec.load.max_output_tokens), (Some(50), Some(100)));
-    assert_eq!(spec.load.num_requests, Some(500));
+    assert_eq!(requests_of_each(&spec.load), Some(vec![500]), "ten for each of the 50 in flight");
     assert_eq!(spec.nodes[0].hostname, "fl4u42");
 
     let mut wizard = Wizard::new();
