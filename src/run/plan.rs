@@ -242,11 +242,7 @@ mod tests {
         ] {
             let spec = spec(load.clone(), &cloud());
             let planned = plan_of(&spec).load_points.iter().map(PlannedLoad::cap).max();
-            assert_eq!(
-                (planned, crate::engine::fit::Demand::of(&spec.load, false, None).in_flight),
-                (Some(most), most),
-                "{load}"
-            );
+            assert_eq!((planned, crate::engine::fit::Demand::of(&spec.load, false, None).in_flight), (Some(most), most), "{load}");
         }
     }
 }
