@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use dyno_measure::plan::{Plan, PlanEndpoint, PlannedLoad};
 use dyno_measure::records::Records;
 use dyno_measure::report::{
-    Circumstances, Distribution, Note as ReportNote, Prediction, PredictionError, Report, RequestRecord, Standing, load_point_figures, report, verdict,
+    Circumstances, Distribution, Note as ReportNote, Prediction, PredictionError, Report, RequestRecord, Standing,
+    load_point_figures, report, verdict,
 };
 use dyno_measure::run::{RunKind, RunStatus};
 use dyno_measure::search::Search;
 use dyno_measure::sidecar::{BegunLoadPoint, Sidecar};
-use dyno_measure::words::{count, grouped};
+use dyno_measure::words::{bytes as bytes_words, count, grouped};
 use dyno_simulate::engine::EngineSettings;
 use dyno_simulate::memory::MemoryFit;
 use dyno_simulate::scenario::{Note, Simulation};
@@ -25,7 +26,6 @@ use super::records::{Place, push, without_client};
 use super::workload::{Lengths, WorkloadFailure, source};
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::inventory::Node;
-use crate::engine::memory::gb;
 use crate::models::Roots;
 
 /// What is to be simulated.
@@ -88,7 +88,7 @@ impl From<WorkloadFailure> for SimulationFailure {
 }
 
 fn does_not_fit(memory: &MemoryFit) -> String {
-    let bytes = |bytes: f64| gb(bytes.max(0.0) as u64);
+    let bytes = |bytes: f64| bytes_words(bytes.max(0.0) as u64);
     format!(
         "The model does not fit: it needs {} on each device, {} are there: {} of weights, {} that the engine takes beside them and {} of KV cache for one request of {} tokens.",
         bytes(memory.usable + memory.missing()),

@@ -23,7 +23,7 @@ pub fn progress(live: &LiveRun) -> AnyView {
     let Some(progress) = live.progress.clone() else {
         // A simulation has no load under way: only what it came to.
         if let Some(figures) = live.figures.as_ref().filter(|_| status.is_end()) {
-            return counters(of_the_run(figures));
+            return of_the_run(figures);
         }
         let text = if status.is_end() {
             "No load was put on the model."

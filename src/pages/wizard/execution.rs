@@ -9,7 +9,7 @@ use super::refused;
 use crate::api::functions::workflows::SaveExecution;
 use crate::components::button::Submit;
 use crate::components::field::field_id;
-use crate::domain::inventory::{ClusterKind, Model};
+use crate::domain::inventory::Model;
 use crate::domain::workflow::sentence::whole_sentence;
 
 /// The field that the two buttons answer.

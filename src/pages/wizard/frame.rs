@@ -134,7 +134,7 @@ pub fn StepForm(
     #[prop(optional)]
     value: Option<(&'static str, String)>,
     /// The other button.
-    #[prop(optional)]
+    #[prop(optional_no_strip)]
     other: Option<AnyView>,
     /// What its fields are checked by while they are typed.
     #[prop(optional)]
