@@ -87,7 +87,7 @@ impl From<WorkloadFailure> for SimulationFailure {
     }
 }
 
-fn does_not_fit(memory: &MemoryFit) -> String {
+pub(super) fn does_not_fit(memory: &MemoryFit) -> String {
     let bytes = |bytes: f64| bytes_words(bytes.max(0.0) as u64);
     format!(
         "The model does not fit: it needs {} on each device, {} are there: {} of weights, {} that the engine takes beside them and {} of KV cache for one request of {} tokens.",
@@ -138,7 +138,7 @@ pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<S
     let simulator = Simulator::new(scenario, &Profiles::published())?;
     let plan = plan_of(asked, &layout);
     let (lengths, of_lengths) = Lengths::read(&plan)?;
-    let prediction = prediction(&simulator);
+    let prediction = prediction(simulator.prediction());
     let mut lines = vec![format!("Model {}: {} layers, {}, {model_source}.", model.name, model.layers, model.precision)];
     lines.extend(layout.assumptions.iter().cloned());
     lines.push(laid_out(&layout));
@@ -279,8 +279,8 @@ fn standing(prediction: &Prediction) -> String {
     }
 }
 
-fn prediction(simulator: &Simulator<'_>) -> Prediction {
-    let found = simulator.prediction();
+/// A prediction as reports carry it.
+pub(super) fn prediction(found: &dyno_simulate::scenario::Prediction) -> Prediction {
     let bar = &found.error_pct;
     Prediction {
         standing: match found.standing {

@@ -7,6 +7,7 @@ pub mod clusters;
 pub mod credentials;
 pub mod datasets;
 pub mod engines;
+pub mod layouts;
 mod listing;
 mod lookup;
 pub mod models;

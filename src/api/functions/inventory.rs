@@ -1,9 +1,11 @@
 //! What the wizard offers to choose from, and what it tells of the choices made. Read-only.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::domain::dataset::Dataset;
 use crate::domain::inventory::{Cluster, ClusterRow, Credential, EngineAvailability, Model, Node};
+use crate::domain::layouts::LayoutAdvice;
 
 /// What a draft's ids stand for; absent where nothing is chosen, or where it is gone.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -44,9 +46,32 @@ pub enum Choices {
         credentials: Vec<Credential>,
         /// Whether an own command may be run.
         administrator: bool,
+        /// How models can be laid out; absent where the chosen nodes leave no choice.
+        layouts: Option<LayoutsView>,
     },
     /// What the confirmation adds to the choices themselves.
     Outlook(Outlook),
+}
+
+/// How models can be laid out over the chosen nodes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayoutsView {
+    /// The chosen model's; absent while none is chosen, and for a cloud model.
+    pub compared: Option<ComparedLayouts>,
+}
+
+/// The layouts of one model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComparedLayouts {
+    pub model: Uuid,
+    pub outcome: LayoutOutcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum LayoutOutcome {
+    Advice(LayoutAdvice),
+    /// Why there is none, a sentence.
+    Refused(String),
 }
 
 /// What can be said of a run before it is started.
@@ -76,17 +101,19 @@ pub use on_server::{choices, chosen};
 mod on_server {
     use uuid::Uuid;
 
-    use super::{Choices, Chosen, MemoryFit, Outlook};
+    use super::{Choices, Chosen, ComparedLayouts, LayoutOutcome, LayoutsView, MemoryFit, Outlook};
     use crate::api::calls;
     use crate::domain::benchmark::NodeChoice;
     use crate::domain::dataset::Dataset;
+    use crate::domain::engine::EngineKind;
     use crate::domain::form::Flash;
-    use crate::domain::inventory::Node;
+    use crate::domain::inventory::{Model, Node};
     use crate::domain::list::ListQuery;
     use crate::domain::problem::{Problem, ProblemKind};
     use crate::domain::user::Actor;
     use crate::domain::workflow::steps::{default_engine, missing_engine};
     use crate::domain::workflow::{ChosenNode, Page, WorkflowAnswer, WorkflowSteps};
+    use crate::engine::devices::serving;
     use crate::engine::fit::{FitInput, NodeMemory, layout};
     use crate::engine::recipe;
     use crate::run::demand::demand;
@@ -162,17 +189,62 @@ mod on_server {
                 Some(id) => nodes(app, actor, id).await?,
                 None => Choices::Nothing,
             },
-            Page::Model => Choices::Models {
-                models: calls::models::list(app, actor, &all).await?.items,
-                engines: match &chosen.cluster {
-                    Some(cluster) => calls::engines::of_cluster(app, cluster).await?,
-                    None => calls::engines::list(app, actor).await?.items,
-                },
-                credentials: calls::credentials::list(app, actor, &all).await?.items,
-                administrator: actor.is_administrator(),
-            },
+            Page::Model => {
+                let models = calls::models::list(app, actor, &all).await?.items;
+                Choices::Models {
+                    layouts: layouts(app, actor, steps, &models, flash).await?,
+                    models,
+                    engines: match &chosen.cluster {
+                        Some(cluster) => calls::engines::of_cluster(app, cluster).await?,
+                        None => calls::engines::list(app, actor).await?.items,
+                    },
+                    credentials: calls::credentials::list(app, actor, &all).await?.items,
+                    administrator: actor.is_administrator(),
+                }
+            }
             Page::Confirm => Choices::Outlook(outlook(app, actor, steps, chosen).await?),
         })
+    }
+
+    /// Whether a chosen node has several devices that serve.
+    async fn has_choice(app: &AppState, actor: &Actor, steps: &WorkflowSteps) -> Result<bool, Problem> {
+        let Some(cluster) = steps.cluster_id else { return Ok(false) };
+        let Choices::Nodes { nodes, .. } = nodes(app, actor, cluster).await? else { return Ok(false) };
+        Ok(steps.nodes.iter().any(|chosen| {
+            let node = nodes.iter().find(|node| node.hostname == chosen.hostname);
+            node.is_some_and(|node| serving(node, &chosen.choice()).len() > 1)
+        }))
+    }
+
+    /// The layouts of the model that is chosen, typed ones before the saved; a single model needs no choice.
+    async fn layouts(
+        app: &AppState,
+        actor: &Actor,
+        steps: &WorkflowSteps,
+        models: &[Model],
+        flash: Option<&Flash>,
+    ) -> Result<Option<LayoutsView>, Problem> {
+        if !has_choice(app, actor, steps).await? {
+            return Ok(None);
+        }
+        let typed = |field: &str| flash.and_then(|flash| flash.entries_of(field).into_iter().next());
+        let id = match typed("model_id") {
+            Some(typed) => Uuid::parse_str(&typed).ok(),
+            None => steps.model_id.or_else(|| (models.len() == 1).then(|| models[0].id)),
+        };
+        let Some(model) = id.and_then(|id| models.iter().find(|model| model.id == id)).filter(|model| !model.is_cloud()) else {
+            return Ok(Some(LayoutsView { compared: None }));
+        };
+        let engine = match typed("engine") {
+            Some(typed) => EngineKind::parse(&typed),
+            None => steps.serving.engine,
+        };
+        let outcome = match calls::layouts::of_model(app, actor, steps, model, engine).await {
+            Ok(advice) => LayoutOutcome::Advice(advice),
+            Err(problem) if problem.kind == ProblemKind::Internal => return Err(problem),
+            Err(problem) => LayoutOutcome::Refused(problem.errors.first().map_or(problem.detail, |error| error.message.clone())),
+        };
+        Ok(Some(LayoutsView { compared: Some(ComparedLayouts { model: model.id, outcome }) }))
     }
 
     async fn nodes(app: &AppState, actor: &Actor, cluster: Uuid) -> Result<Choices, Problem> {

@@ -198,6 +198,21 @@ pub async fn save_nodes(
     save.step(4, json!({ "nodes": chosen })).finish().await
 }
 
+/// What the button says that compares layouts.
+pub const COMPARE_LAYOUTS: &str = "layouts";
+
+/// What the button says that takes a layout.
+pub fn take_layout(tensor_parallel: u32, replicas: u32) -> String {
+    format!("layout {tensor_parallel} {replicas}")
+}
+
+/// The degree and the copies of a button that takes a layout.
+#[cfg(feature = "ssr")]
+fn taken_layout(go: &str) -> Option<(u32, u32)> {
+    let (degree, copies) = go.strip_prefix("layout ")?.split_once(' ')?;
+    Some((degree.parse().ok()?, copies.parse().ok()?))
+}
+
 /// Steps 5 and 6. `credential_id` may be `new`: then one is added in place, for the model's address.
 #[server(endpoint = "ui/wizard-model")]
 #[allow(clippy::too_many_arguments, reason = "a form's fields")]
@@ -213,7 +228,13 @@ pub async fn save_model(
     #[server(default)] credential_id: String,
     #[server(default)] credential_name: String,
     #[server(default)] credential_secret: String,
+    #[server(default)] go: String,
 ) -> Result<(), CallError> {
+    // One click takes a layout: its numbers stand for those in the fields.
+    let (tensor_parallel, replicas) = match taken_layout(&go) {
+        Some((degree, copies)) => (degree.to_string(), copies.to_string()),
+        None => (tensor_parallel, replicas),
+    };
     // The secret is not among the entries: it is kept nowhere but sealed.
     let entries = forms::entries(&[
         ("model_id", &model_id),
@@ -225,6 +246,9 @@ pub async fn save_model(
         ("credential_name", &credential_name),
     ]);
     let save = Save::new(Page::Model, &workflow_id, &if_revision, &return_to, entries);
+    if go == COMPARE_LAYOUTS {
+        return save.show_again(&[]).await;
+    }
     let model = match save.model(&model_id).await {
         Ok(model) => model,
         Err(problem) => return save.refuse(problem).await,

@@ -9,13 +9,18 @@ use uuid::Uuid;
 use super::{Json, Path, Query};
 use crate::api::calls;
 use crate::auth::SignedIn;
+use crate::domain::layouts::LayoutAdvice;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
 use crate::domain::workflow::{WorkflowAnswer, WorkflowRow};
 use crate::state::AppState;
 
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(run_workflow)).routes(routes!(list)).routes(routes!(get, discard))
+    OpenApiRouter::new()
+        .routes(routes!(run_workflow))
+        .routes(routes!(list))
+        .routes(routes!(get, discard))
+        .routes(routes!(layouts))
 }
 
 /// Send a step
@@ -71,6 +76,26 @@ async fn get(
     Path(id): Path<Uuid>,
 ) -> Result<Json<WorkflowAnswer>, Problem> {
     calls::workflows::get(&app, &actor, id).await.map(Json)
+}
+
+/// Compare layouts
+///
+/// Every tensor-parallel degree and number of copies on the chosen nodes, simulated at the largest load of the benchmark: best first,
+/// within the latency limits before the others, and those that can't be with the reason in numbers. Needs nodes and a model that Dyno
+/// deploys.
+#[utoipa::path(
+    get,
+    path = "/api/v1/workflows/{id}/layouts",
+    tag = "workflows",
+    params(("id" = Uuid, Path, description = "The workflow.")),
+    responses((status = 200, description = "The layouts, best first.", body = LayoutAdvice)),
+)]
+async fn layouts(
+    State(app): State<AppState>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<Uuid>,
+) -> Result<Json<LayoutAdvice>, Problem> {
+    calls::layouts::of_workflow(&app, &actor, id).await.map(Json)
 }
 
 /// Discard a draft

@@ -8,6 +8,7 @@ mod details;
 mod draft;
 mod execution;
 mod frame;
+mod layouts;
 mod load;
 mod load_fields;
 mod load_more;

@@ -5,7 +5,7 @@ use server_fn::ServerFn;
 
 use super::frame::{Frame, StepForm};
 use super::place::Place;
-use crate::api::functions::inventory::Choices;
+use crate::api::functions::inventory::{Choices, LayoutsView};
 use crate::api::functions::workflows::SaveModel;
 use crate::components::badge::{Badge, Tone};
 use crate::components::banner::Empty;
@@ -28,7 +28,7 @@ pub fn ModelStep(
 ) -> impl IntoView {
     let flash = place.flash.clone();
     let Some(view) = place.view.clone() else { return ().into_any() };
-    let Choices::Models { models, engines, credentials, administrator } = view.choices else { return ().into_any() };
+    let Choices::Models { models, engines, credentials, administrator, layouts } = view.choices else { return ().into_any() };
     let steps = view.answer.workflow_steps;
     let only = (models.len() == 1).then(|| models[0].id.to_string());
     let chosen = flash.value("model_id", steps.model_id.map(|id| id.to_string()).or(only).unwrap_or_default());
@@ -65,15 +65,19 @@ pub fn ModelStep(
     };
     let engine = has_local.then(|| {
         let section = goes_with(&|model| !model.is_cloud());
-        engine_fields(&flash, &steps.serving, Engines { engines, administrator }, &models, &chosen, section)
+        let of_cluster = Engines { engines, administrator };
+        engine_fields(&flash, &steps.serving, of_cluster, layouts, &models, &chosen, section)
     });
     let credential = has_cloud.then(|| {
         let stored = steps.credential_id.map(|id| id.to_string());
         credential_fields(&flash, stored, picked_model.as_ref(), &credentials, &models, &chosen)
     });
+    // Enter in a field presses a form's first button: that is to go on, not to take a layout.
+    let default_button = view! { <button type="submit" class="visually-hidden" tabindex="-1" aria-hidden="true"></button> };
     view! {
         <Frame place=place.clone()>
             <StepForm action=SaveModel::url() place=place check=FormRules::Model>
+                {default_button}
                 {model_choices}
                 {engine}
                 {credential}
@@ -150,6 +154,7 @@ fn engine_fields(
     flash: &Flash,
     serving: &Serving,
     of_cluster: Engines,
+    layouts: Option<LayoutsView>,
     models: &[Model],
     model: &str,
     section: Condition,
@@ -170,6 +175,8 @@ fn engine_fields(
     let number = |value: Option<u32>| value.map(|value| value.to_string()).unwrap_or_default();
     let tensor_parallel = flash.value("tensor_parallel", number(serving.tensor_parallel));
     let replicas = flash.value("replicas", number(serving.replicas));
+    let asked = |value: &str| value.trim().parse().unwrap_or(1);
+    let layouts = layouts.map(|view| super::layouts::layouts(view, (asked(&tensor_parallel), asked(&replicas))));
     let args = flash.value("engine_args", serving.engine_args.join("\n"));
     let open = ["tensor_parallel", "replicas", "engine_args"].iter().any(|field| flash.error(field).is_some())
         || !(tensor_parallel.is_empty() && replicas.is_empty() && args.is_empty());
@@ -182,6 +189,7 @@ fn engine_fields(
                 choices=choices
                 error=flash.error("engine")
             />
+            {layouts}
             <details open=open>
                 <summary>"More"</summary>
                 <div class="stack">

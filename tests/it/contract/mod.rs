@@ -2,6 +2,7 @@
 
 mod drafts;
 mod examples;
+mod layouts;
 mod load_form;
 mod pages;
 mod problems;
