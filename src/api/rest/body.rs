@@ -140,6 +140,9 @@ fn described(schema: RefOr<Schema>, option: &LoadOption) -> RefOr<Schema> {
         }
         RefOr::T(Schema::Object(mut object)) => {
             object.description = Some(description);
+            if option.kind == Kind::Fields {
+                object.schema_type = SchemaType::from_iter([Type::Object, Type::Null]);
+            }
             let (least, most) = option.bounds();
             let is_positive = matches!(option.kind, Kind::Positive { .. });
             object.minimum = least.map(number).or(object.minimum.filter(|_| !is_positive));
@@ -213,6 +216,7 @@ mod tests {
         let endpoint = &property("endpoint")["oneOf"][0];
         assert_eq!(endpoint["description"], "Step 2: `chat` unless said otherwise.");
         assert_eq!(endpoint["$ref"], "#/components/schemas/Endpoint");
+        assert_eq!(property("extra_body")["type"], json!(["object", "null"]));
         assert_eq!(
             (&property("dataset_ids")["type"], &property("datasets")["deprecated"]),
             (&json!(["array", "null"]), &json!(true))

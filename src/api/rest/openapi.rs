@@ -1,10 +1,12 @@
 //! The OpenAPI document: what the handlers say of themselves, completed by what holds for all of them.
 
+mod alternatives;
+
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ContentBuilder, Info, OpenApi, Ref, RefOr, Response, ResponseBuilder, Tag, schema::ObjectBuilder, schema::Schema,
-    schema::SchemaType, schema::Type,
+    ContentBuilder, Info, License, OpenApi, Ref, RefOr, Response, ResponseBuilder, Server, schema::ObjectBuilder, schema::Schema,
+    schema::SchemaType, schema::Type, tag::TagBuilder,
 };
 
 /// Where the document is served.
@@ -20,6 +22,15 @@ const PROBLEMS: [(&str, &str); 6] = [
     ("422", "A value breaks a rule; `errors` names each field."),
 ];
 
+/// What the operations are grouped by.
+const TAGS: [(&str, &str); 5] = [
+    ("workflows", "Drafts: the steps from a name to a run."),
+    ("benchmarks", "What finished drafts yield, to be run again."),
+    ("runs", "Runs with their events, reports and request records."),
+    ("inventory", "What benchmarks are made of: clusters, engines, models, datasets, credentials."),
+    ("people", "Users, tokens and one's own account."),
+];
+
 pub fn document() -> OpenApi {
     complete(super::resources().into_openapi())
 }
@@ -28,9 +39,13 @@ pub fn document() -> OpenApi {
 pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     let mut info = Info::new("Dyno", env!("CARGO_PKG_VERSION"));
     info.description = Some("Benchmarks of LLM inference on your own cluster.".to_owned());
+    let licence = env!("CARGO_PKG_LICENSE");
+    info.license = Some(License { identifier: Some(licence.to_owned()), ..License::new(licence) });
     document.info = info;
+    // Wherever the document itself was had.
+    document.servers = Some(vec![Server::new("/")]);
     document.tags =
-        Some(vec![Tag::new("workflows"), Tag::new("benchmarks"), Tag::new("runs"), Tag::new("inventory"), Tag::new("people")]);
+        Some(TAGS.map(|(name, description)| TagBuilder::new().name(name).description(Some(description)).build()).into());
 
     let mut components = document.components.take().unwrap_or_default();
     components.add_security_scheme("token", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()));
@@ -38,6 +53,8 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
         .add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(crate::auth::SESSION_COOKIE))));
     components.schemas.insert("Problem".to_owned(), RefOr::T(problem_schema()));
     components.schemas.insert("FieldError".to_owned(), <crate::domain::problem::FieldError as utoipa::PartialSchema>::schema());
+    alternatives::refer_to_rows(&mut components.schemas);
+    alternatives::spell_out(&mut components.schemas);
     document.components = Some(components);
     // Either of the two will do.
     let no_scopes: [&str; 0] = [];
@@ -57,7 +74,21 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
             add_problems(operation);
         });
     }
+    drop_unused(&mut document);
     document
+}
+
+/// What was spelt out leaves parts to which nothing refers any more.
+fn drop_unused(document: &mut OpenApi) {
+    loop {
+        let whole = serde_json::to_value(&*document).unwrap_or_default();
+        let Some(components) = &mut document.components else { return };
+        let unused = alternatives::unused(&components.schemas, &whole);
+        if unused.is_empty() {
+            return;
+        }
+        components.schemas.retain(|name, _| !unused.contains(name));
+    }
 }
 
 /// Every answer needs a description; those of a success mostly need no more than their body says.

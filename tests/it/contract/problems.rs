@@ -165,6 +165,28 @@ fn collect(value: &Value, references: &mut Vec<String>) {
 async fn the_api_document_is_one_that_generators_take() {
     let world = World::start().await;
     let document = world.portal.admin.get("/api/v1/openapi.json").await.expect(200);
+    assert_eq!((&document["servers"][0]["url"], &document["info"]["license"]["name"]), (&json!("/"), &json!("Apache-2.0")));
+    let mut used = Vec::new();
+    collect(&document, &mut used);
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        assert!(used.contains(&format!("#/components/schemas/{name}")), "nothing refers to {name}");
+        if let Some(row) = name.strip_prefix("Page_") {
+            assert_eq!(schema["properties"]["items"]["items"]["$ref"], format!("#/components/schemas/{row}"));
+        }
+        // Generators that know no more than objects take no other parts.
+        for part in schema["allOf"].as_array().into_iter().flatten() {
+            let part = part["$ref"].as_str().map_or(part, |reference| document.pointer(&reference[1..]).unwrap());
+            assert!(part.get("oneOf").is_none(), "{name} is one of several with fields beside it");
+        }
+    }
+    let model = &document["components"]["schemas"]["Model"]["oneOf"];
+    let of_file = model.as_array().unwrap().iter().find(|one| one["properties"]["source"]["enum"] == json!(["file"])).unwrap();
+    for field in ["id", "path", "location", "source"] {
+        assert!(of_file["properties"].get(field).is_some() && of_file["required"].as_array().unwrap().contains(&json!(field)));
+    }
+    for tag in document["tags"].as_array().unwrap() {
+        assert!(tag["description"].as_str().is_some_and(|words| !words.is_empty()), "{tag}");
+    }
     let mut names = std::collections::BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
