@@ -40,7 +40,9 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     let mut info = Info::new("Dyno", env!("CARGO_PKG_VERSION"));
     info.description = Some("Benchmarks of LLM inference on your own cluster.".to_owned());
     let licence = env!("CARGO_PKG_LICENSE");
-    info.license = Some(License { identifier: Some(licence.to_owned()), ..License::new(licence) });
+    let mut license = License::new(licence);
+    license.identifier = Some(licence.to_owned());
+    info.license = Some(license);
     document.info = info;
     // Wherever the document itself was had.
     document.servers = Some(vec![Server::new("/")]);

@@ -5,7 +5,7 @@ use crate::components::number::{few_samples, figure};
 use crate::domain::run::Run;
 use dyno_measure::load::{LoadVariable, Slo};
 use dyno_measure::metrics::{PERCENTILES, Shown, percentile_name};
-use dyno_measure::report::{LoadPoint, Report, Summary};
+use dyno_measure::report::{Report, Summary};
 use dyno_measure::run::{RunKind, RunStatus};
 use dyno_measure::sweep::{Sweep, Swept};
 use dyno_measure::words::{join as join_words, load};
