@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use dyno_measure::load::OfferedLoad;
 use dyno_measure::plan::{Plan, PlanEndpoint, PlannedLoad};
 use dyno_measure::records::Records;
 use dyno_measure::report::{
@@ -237,7 +238,7 @@ impl Progress {
     fn lines(&self) -> Vec<String> {
         let of = |(number, (begun, simulation)): (usize, (&BegunLoadPoint, &Simulation))| {
             let outcome = &simulation.outcome;
-            let load = begun.planned.load.offered().map_or_else(|| "the trace".to_owned(), |load| load.words());
+            let load = begun.planned.load.offered().map_or_else(|| "the trace".to_owned(), OfferedLoad::words);
             format!(
                 "Load point {}, {load}: {} in {:.1} s of simulated time, {:.0} output tokens/s, {}.",
                 number + 1,

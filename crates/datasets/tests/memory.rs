@@ -1,5 +1,7 @@
 //! What reading a file costs in memory: some times its longest row at most, whatever its values are made up of.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 

@@ -9,6 +9,7 @@ use crate::tell::Tell;
 use crate::tokens::Tokens;
 use dyno_measure::events::LoadStatus;
 use dyno_measure::plan::{Plan, PlanError};
+use dyno_measure::report::provenance::of_load;
 use dyno_measure::report::{Report, report};
 use dyno_measure::run::RunStatus;
 
@@ -71,15 +72,9 @@ fn status_of(ending: &Ending, report: &Report) -> (LoadStatus, Option<String>) {
 }
 
 fn provenance(plan: &Plan, tokens: &Tokens) -> serde_json::Map<String, serde_json::Value> {
-    let mut all = serde_json::Map::new();
+    let mut all = of_load(plan, Some(&tokens.describe()));
     all.insert("dyno_version".to_owned(), env!("CARGO_PKG_VERSION").into());
-    all.insert("seed".to_owned(), plan.seed.into());
     all.insert("model".to_owned(), plan.model.clone().into());
-    all.insert("tokenizer".to_owned(), tokens.describe().into());
-    // Addresses of the portal's machine concern nobody who repeats the load.
-    let plan = Plan { address_policy: None, ..plan.clone() };
-    // a plan is plain data: this does not fail
-    all.insert("plan".to_owned(), serde_json::to_value(&plan).unwrap_or_default());
     all
 }
 

@@ -93,6 +93,7 @@ impl Format {
 
 /// Whether a run's figures can be trusted, and whether they are measured at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[allow(clippy::struct_field_names, reason = "fields of each record, beside those of the request")]
 pub(super) struct Trust {
     /// Whether the run measured or simulated; absent while there is no report.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -65,10 +65,7 @@ pub fn NodesStep(
         .into_any()
     });
     let fields = if nodes.is_empty() {
-        match unread.is_some() {
-            true => ().into_any(),
-            false => view! { <Empty message="The cluster has no nodes." /> }.into_any(),
-        }
+        if unread.is_some() { ().into_any() } else { view! { <Empty message="The cluster has no nodes." /> }.into_any() }
     } else {
         let choices: Vec<Choice> = nodes
             .into_iter()

@@ -139,7 +139,7 @@ async fn sweeps_and_searches_are_simulated() {
     assert!(tpot.len() == 3 && tpot[0] <= tpot[1] && tpot[1] <= tpot[2], "{tpot:?}");
 
     // A limit between the loads of the sweep: the search finds where it lies.
-    let limit = (tpot[0] + tpot[2]) / 2.0;
+    let limit = f64::midpoint(tpot[0], tpot[2]);
     let slo = json!({ "slo": { "percentile": 90, "tpot_ms": limit, "search": { "min": 1, "max": 64 } } });
     let run = ended(client, &world.send(client, &walk(&slo)).await).await;
     let searched = report(client, &run).await;

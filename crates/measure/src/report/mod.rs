@@ -3,6 +3,7 @@
 mod from_records;
 mod note;
 mod prediction;
+pub mod provenance;
 mod request;
 mod series;
 mod summary;

@@ -27,16 +27,21 @@ pub(super) fn spell_out(schemas: &mut Schemas) {
     }
 }
 
-/// Has the pages of lists refer to the schemas of their rows, which they have within themselves otherwise.
+/// Has the pages of lists refer to the schemas of their rows, which they have within themselves otherwise. A row that is in
+/// pages alone becomes a schema of its own.
 pub(super) fn refer_to_rows(schemas: &mut Schemas) {
-    let names: BTreeSet<String> = schemas.keys().cloned().collect();
-    for (name, schema) in schemas {
-        let Some(row) = name.strip_prefix(PAGE).filter(|row| names.contains(*row)) else { continue };
+    let mut rows = Schemas::new();
+    for (name, schema) in schemas.iter_mut() {
+        let Some(row) = name.strip_prefix(PAGE) else { continue };
         if let RefOr::T(Schema::Object(page)) = schema
             && let Some(RefOr::T(Schema::Array(list))) = page.properties.get_mut("items")
+            && let ArrayItems::RefOrSchema(item) = &mut list.items
         {
-            list.items = ArrayItems::RefOrSchema(Box::new(RefOr::Ref(Ref::from_schema_name(row))));
+            rows.insert(row.to_owned(), std::mem::replace(&mut **item, RefOr::Ref(Ref::from_schema_name(row))));
         }
+    }
+    for (name, row) in rows {
+        schemas.entry(name).or_insert(row);
     }
 }
 
