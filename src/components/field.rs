@@ -212,18 +212,27 @@ pub struct Choice {
     pub refused: Option<String>,
     /// The choice in another field that it goes with, as `FIELD VALUE VALUE`, and whether it is out of sight at first.
     pub when: Option<(String, bool)>,
+    /// What it is folded under, with the choices beside it that are folded under the same.
+    pub group: Option<String>,
 }
 
 impl Choice {
     /// A choice with a label only.
     pub fn new(value: impl Into<String>, label: impl Into<String>, checked: bool) -> Self {
-        Self { value: value.into(), label: label.into(), body: None, checked, refused: None, when: None }
+        Self { value: value.into(), label: label.into(), body: None, checked, refused: None, when: None, group: None }
     }
 
     /// With something below the label.
     #[must_use]
     pub fn with(mut self, body: impl IntoView + 'static) -> Self {
         self.body = Some(body.into_any());
+        self
+    }
+
+    /// One that is folded with others.
+    #[must_use]
+    pub fn under(mut self, group: impl Into<String>) -> Self {
+        self.group = Some(group.into());
         self
     }
 
@@ -240,6 +249,35 @@ impl Choice {
         self.refused = reason;
         self
     }
+}
+
+/// Choices with what they are folded under and whether they are to be in sight: those side by side under one name fold
+/// together, with how many there are.
+fn folded(choices: Vec<(Option<String>, bool, AnyView)>) -> AnyView {
+    let mut folds: Vec<(Option<String>, bool, Vec<AnyView>)> = Vec::new();
+    for (group, open, choice) in choices {
+        match folds.last_mut().filter(|fold| group.is_some() && fold.0 == group) {
+            Some(fold) => {
+                fold.1 |= open;
+                fold.2.push(choice);
+            }
+            None => folds.push((group, open, vec![choice])),
+        }
+    }
+    let folds = folds.into_iter().map(|(group, open, choices)| match group {
+        Some(group) => {
+            let summary = format!("{group} ({})", choices.len());
+            view! {
+                <details class="choice-fold" open=open>
+                    <summary>{summary}</summary>
+                    {choices}
+                </details>
+            }
+            .into_any()
+        }
+        None => choices.into_any(),
+    });
+    folds.collect_view().into_any()
 }
 
 /// One (radio buttons) or several (check boxes) of some choices, all in sight.
@@ -269,46 +307,45 @@ pub fn ChoiceGroup(
     // The error summary links to the first choice that can be made.
     let first = choices.iter().position(|choice| choice.refused.is_none()).unwrap_or(0);
     let base = field_id(&name);
+    let choices = choices.into_iter().enumerate().map(|(index, choice)| {
+        let id = if index == first { base.clone() } else { format!("{base}-{index}") };
+        let body_id = format!("{id}-more");
+        let has_body = choice.body.is_some() || choice.refused.is_some();
+        let (when, hidden) = choice.when.unzip();
+        let drawn = view! {
+            <div class="choice" data-when=when hidden=hidden.unwrap_or_default()>
+                <input
+                    type=kind
+                    id=id.clone()
+                    name=sent_as.clone()
+                    value=choice.value
+                    checked=choice.checked
+                    disabled=choice.refused.is_some()
+                    aria-invalid=invalid.then_some("true")
+                    aria-describedby=has_body.then(|| body_id.clone())
+                />
+                <label for=id>{choice.label}</label>
+                {has_body
+                    .then(|| {
+                        view! {
+                            <div class="choice-body" id=body_id>
+                                {choice.body}
+                                {choice.refused.map(|reason| view! { <p class="hint">{reason}</p> })}
+                            </div>
+                        }
+                    })}
+            </div>
+        };
+        (choice.group, choice.checked || invalid, drawn.into_any())
+    });
+    let choices: Vec<(Option<String>, bool, AnyView)> = choices.collect();
     view! {
         <fieldset class=class aria-describedby=described>
             <legend>{legend}</legend>
             <Hint name=name.clone() hint=hint />
             <FieldMessage name=name error=error />
             <div class=if columns { "choice-cards choice-columns" } else { "choice-cards" }>
-                {choices
-                    .into_iter()
-                    .enumerate()
-                    .map(|(index, choice)| {
-                        let id = if index == first { base.clone() } else { format!("{base}-{index}") };
-                        let body_id = format!("{id}-more");
-                        let has_body = choice.body.is_some() || choice.refused.is_some();
-                        let (when, hidden) = choice.when.unzip();
-                        view! {
-                            <div class="choice" data-when=when hidden=hidden.unwrap_or_default()>
-                                <input
-                                    type=kind
-                                    id=id.clone()
-                                    name=sent_as.clone()
-                                    value=choice.value
-                                    checked=choice.checked
-                                    disabled=choice.refused.is_some()
-                                    aria-invalid=invalid.then_some("true")
-                                    aria-describedby=has_body.then(|| body_id.clone())
-                                />
-                                <label for=id>{choice.label}</label>
-                                {has_body
-                                    .then(|| {
-                                        view! {
-                                            <div class="choice-body" id=body_id>
-                                                {choice.body}
-                                                {choice.refused.map(|reason| view! { <p class="hint">{reason}</p> })}
-                                            </div>
-                                        }
-                                    })}
-                            </div>
-                        }
-                    })
-                    .collect_view()}
+                {folded(choices)}
             </div>
         </fieldset>
     }

@@ -230,6 +230,10 @@ fn availability(engine: EngineAvailability) -> impl IntoView + use<> {
     if engine.kind == EngineKind::Custom {
         return view! { <p class="hint">{engine.how_to_get}</p> }.into_any();
     }
+    // Where engines are simulated alone, none is installed and none is missing.
+    if engine.available && engine.program.is_none() {
+        return ().into_any();
+    }
     if engine.available {
         let found = [engine.version.map(|version| format!("version {version}")), engine.program].into_iter().flatten();
         let found = found.collect::<Vec<_>>().join(", ");

@@ -15,6 +15,9 @@ use crate::domain::form::Flash;
 use crate::domain::inventory::{Device, DeviceType, Node};
 use crate::domain::workflow::ChosenNode;
 
+/// More nodes than this fold under their devices.
+const MOST_UNFOLDED: usize = 12;
+
 /// The words for a device's kind in requests, and for people.
 pub fn kind_words(kind: DeviceType) -> (&'static str, &'static str) {
     match kind {
@@ -67,6 +70,8 @@ pub fn NodesStep(
     let fields = if nodes.is_empty() {
         if unread.is_some() { ().into_any() } else { view! { <Empty message="The cluster has no nodes." /> }.into_any() }
     } else {
+        // A long list is found through by its devices.
+        let folds = nodes.len() > MOST_UNFOLDED;
         let choices: Vec<Choice> = nodes
             .into_iter()
             .map(|node| {
@@ -76,7 +81,8 @@ pub fn NodesStep(
                     flash.entries_of("nodes").contains(&node.hostname)
                 };
                 let chosen = stored.iter().find(|chosen| chosen.hostname == node.hostname);
-                Choice::new(node.hostname.clone(), node.hostname.clone(), checked).with(facts(&node, chosen, &flash))
+                let choice = Choice::new(node.hostname.clone(), node.hostname.clone(), checked).with(facts(&node, chosen, &flash));
+                if folds { choice.under(main_device(&node)) } else { choice }
             })
             .collect();
         view! {
@@ -107,6 +113,12 @@ pub fn NodesStep(
         </Frame>
     }
     .into_any()
+}
+
+/// The name of what serves on a node: its accelerator, where it has one.
+fn main_device(node: &Node) -> String {
+    let accelerator = node.devices.iter().find(|device| device.kind != DeviceType::Cpu);
+    accelerator.or(node.devices.first()).map_or_else(|| "Without devices".to_owned(), |device| device.name.clone())
 }
 
 fn facts(node: &Node, chosen: Option<&ChosenNode>, flash: &Flash) -> impl IntoView + use<> {
