@@ -81,7 +81,8 @@ pub fn NodesStep(
                     flash.entries_of("nodes").contains(&node.hostname)
                 };
                 let chosen = stored.iter().find(|chosen| chosen.hostname == node.hostname);
-                let choice = Choice::new(node.hostname.clone(), node.hostname.clone(), checked).with(facts(&node, chosen, &flash));
+                let choice =
+                    Choice::new(node.hostname.clone(), node.hostname.clone(), checked).with(facts(&node, chosen, &flash));
                 if folds { choice.under(main_device(&node)) } else { choice }
             })
             .collect();
