@@ -7,6 +7,7 @@ use super::execution::EngineSpec;
 use super::executor::Collected;
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::inventory::{ModelFacts, Node};
+use dyno_measure::report::provenance::of_load;
 
 /// What is known before the start.
 pub(super) fn begin(
@@ -54,11 +55,28 @@ pub(super) fn complete(collected: &Collected) -> Map<String, Value> {
         known.insert("engines".to_owned(), json!(collected.engines));
     }
     if let Some(plan) = &collected.plan {
-        known.insert("seed".to_owned(), json!(plan.seed));
-        known.insert("plan".to_owned(), json!(plan));
-    }
-    if let Some(tokenizer) = &collected.tokenizer {
-        known.insert("tokenizer".to_owned(), json!(tokenizer));
+        known.extend(of_load(plan, collected.tokenizer.as_deref()));
     }
     known
+}
+
+#[cfg(test)]
+mod tests {
+    use dyno_measure::address_policy::AddressPolicy;
+    use dyno_measure::plan::Plan;
+
+    use super::*;
+
+    #[test]
+    fn a_report_does_not_say_which_addresses_are_the_portals_own() {
+        let plan: Plan = serde_json::from_value(json!({
+            "endpoints": [{ "node": "n", "base_url": "https://models.example/v1" }], "model": "m", "seed": 7,
+            "workload": { "kind": "synthetic", "input_tokens": 8, "output_tokens": 4 },
+            "load_points": [{ "load": { "kind": "closed", "concurrency": 3 } }],
+        }))
+        .unwrap();
+        let plan = Plan { address_policy: Some(AddressPolicy::default()), ..plan };
+        let known = complete(&Collected { plan: Some(plan), ..Collected::default() });
+        assert_eq!((&known["seed"], known["plan"].get("address_policy")), (&json!(7), None));
+    }
 }

@@ -9,6 +9,7 @@ use crate::tell::Tell;
 use crate::tokens::Tokens;
 use dyno_measure::events::LoadStatus;
 use dyno_measure::plan::{Plan, PlanError};
+use dyno_measure::report::provenance::of_load;
 use dyno_measure::report::{Report, report};
 use dyno_measure::run::RunStatus;
 
@@ -71,15 +72,9 @@ fn status_of(ending: &Ending, report: &Report) -> (LoadStatus, Option<String>) {
 }
 
 fn provenance(plan: &Plan, tokens: &Tokens) -> serde_json::Map<String, serde_json::Value> {
-    let mut all = serde_json::Map::new();
+    let mut all = of_load(plan, Some(&tokens.describe()));
     all.insert("dyno_version".to_owned(), env!("CARGO_PKG_VERSION").into());
-    all.insert("seed".to_owned(), plan.seed.into());
     all.insert("model".to_owned(), plan.model.clone().into());
-    all.insert("tokenizer".to_owned(), tokens.describe().into());
-    // Addresses of the portal's machine concern nobody who repeats the load.
-    let plan = Plan { address_policy: None, ..plan.clone() };
-    // a plan is plain data: this does not fail
-    all.insert("plan".to_owned(), serde_json::to_value(&plan).unwrap_or_default());
     all
 }
 
@@ -88,7 +83,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use dyno_measure::events::LoadNews;
+    use dyno_measure::events::LoadEventKind;
     use dyno_measure::plan::PlannedCheck;
 
     #[test]
@@ -103,13 +98,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let told = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
         let log = told.clone();
-        let tell: Tell = std::rc::Rc::new(move |news| log.borrow_mut().push(news));
+        let tell: Tell = std::rc::Rc::new(move |kind| log.borrow_mut().push(kind));
         let planned = PlannedCheck { cache: Some(folder.path().to_owned()) };
         let check = self_check::check(&plan, &planned, &tell, &Stop::on_signals().unwrap());
         assert!(check.failed.as_ref().is_some_and(|why| why.starts_with("the reference engine did not start")), "{check:?}");
         assert_eq!((check.ttft_error_ms, check.itl_error_ms, check.concurrency), (None, None, 3));
-        let warned =
-            |news: &LoadNews| matches!(news, LoadNews::Log { line, .. } if line.starts_with("The client could not be checked"));
+        let warned = |kind: &LoadEventKind| matches!(kind, LoadEventKind::Log { line, .. } if line.starts_with("The client could not be checked"));
         assert!(told.borrow().iter().any(warned));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it is not kept");
     }

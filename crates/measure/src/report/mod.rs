@@ -2,6 +2,7 @@
 
 mod from_records;
 mod note;
+pub mod provenance;
 mod request;
 mod series;
 mod summary;

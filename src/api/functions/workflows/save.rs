@@ -146,7 +146,7 @@ impl Save {
         fields.extend(self.entries.iter().map(|(_, value)| value.as_str()));
         let key = FormKey::new(actor.id, &self.workflow_id, "wizard-model", &fields, FIELDS_KEPT);
         let state = app.clone();
-        idempotency::once_to(&state, key, Box::pin(async move { self.carry_out(&app, &actor).await })).await
+        idempotency::once_to(&state, key, async move { Box::pin(self.carry_out(&app, &actor)).await }).await
     }
 
     async fn carry_out(self, app: &AppState, actor: &Actor) -> Result<String, Problem> {
