@@ -19,7 +19,8 @@ pub use self::attempts::Attempts;
 pub use self::config::{Config, ConfigError, ServeArgs};
 pub use self::one_time_secrets::OneTimeSecrets;
 pub use self::run_notifier::RunNotifier;
-pub use self::secrets::{SecretError, place_of};
+use self::secrets::SealedKubeconfigs;
+pub use self::secrets::{SecretError, place_of, place_of_kubeconfig};
 pub use self::uploads::UploadsUnderWay;
 use crate::cluster::{Clusters, Local};
 use crate::credentials::{Outgoing, OutgoingOptions, Vault, VaultError};
@@ -101,7 +102,7 @@ impl AppState {
         store.local_cluster(Timestamp::now()).await?;
         let state = Self(Arc::new(Inner {
             static_names: file_names(&config.site_root),
-            clusters: Clusters::new(Arc::new(Local::default())),
+            clusters: Clusters::new(Arc::new(Local::default()), Arc::new(SealedKubeconfigs { store: store.clone(), vault: vault.clone() })),
             run_notifier: RunNotifier::default(),
             sign_in_attempts: Attempts::default(),
             one_time_secrets: OneTimeSecrets::default(),

@@ -39,16 +39,19 @@ impl ClusterAccess {
     }
 }
 
-/// How a Kubernetes cluster is reached.
+/// How a Kubernetes cluster is reached. Its kubeconfig is sealed, and not in here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct KubernetesAccess {
-    /// The credential that holds the kubeconfig; absent: the portal runs in the cluster, and its service account is used.
+    /// The API server's address; absent: the portal runs in the cluster, and its service account is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential_id: Option<Uuid>,
-    /// Which of the kubeconfig's contexts; absent: its current one.
+    pub server: Option<String>,
+    /// Which of the kubeconfig's contexts was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
+    /// Whether the API server's certificate is not checked.
+    #[serde(default)]
+    pub insecure: bool,
     /// Where Dyno's objects are made.
     #[serde(default = "dyno_namespace")]
     pub namespace: String,
@@ -56,7 +59,7 @@ pub struct KubernetesAccess {
 
 impl Default for KubernetesAccess {
     fn default() -> Self {
-        Self { credential_id: None, context: None, namespace: dyno_namespace() }
+        Self { server: None, context: None, insecure: false, namespace: dyno_namespace() }
     }
 }
 
@@ -102,6 +105,24 @@ pub struct ClusterRow {
     pub devices: String,
 }
 
+/// How a test of a cluster went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ClusterTest {
+    /// Whether it answers and everything is permitted that Dyno needs.
+    pub ok: bool,
+    /// A sentence for people.
+    pub message: String,
+    /// The API server's version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What is not permitted and for what it is needed, a line each.
+    pub missing: Vec<String>,
+    /// The missing rules as a manifest that grants them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
+}
+
 /// The answer of `GET /clusters/{id}/node-metrics`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -139,8 +160,9 @@ impl Node {
 pub struct NodeUsage {
     /// Share of all cores at work, 0 to 100.
     pub cpu_percent: f64,
-    /// Load average over one minute.
-    pub load_1m: f64,
+    /// Load average over one minute, where it can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_1m: Option<f64>,
     /// Bytes of memory in all.
     pub memory_total_bytes: u64,
     /// Bytes of memory that a new process could have.
