@@ -24,16 +24,6 @@ module=$(cd / && go mod download -json "k8s.io/kubernetes@v$VERSION" | sed -n 's
 sed -n 's#^[[:space:]]*\(k8s.io/[a-z0-9-]*\) v0.0.0$#replace \1 => \1 v0.'"${VERSION#*.}"'#p' "$module" | while read -r line; do
   grep -qxF "$line" go.mod || echo "$line" >> go.mod
 done
-cat > programs.go <<'GO'
-//go:build programs
-
-package programs
-
-import (
-	_ "k8s.io/kubernetes/cmd/kube-apiserver/app"
-	_ "k8s.io/kubernetes/cmd/kubelet/app"
-)
-GO
 minor=${VERSION#*.}
 base=k8s.io/component-base/version
 flags="-s -w -X $base.gitVersion=v$VERSION -X $base.gitMajor=${VERSION%%.*} -X $base.gitMinor=${minor%%.*}"
