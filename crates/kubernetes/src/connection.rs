@@ -91,7 +91,8 @@ impl Connection {
     /// # Errors
     /// When a certificate or a key in it is broken.
     pub async fn with_kubeconfig(kubeconfig: &str) -> Result<Self, ApiError> {
-        let read = serde_json::from_str::<Kubeconfig>(kubeconfig).map_err(|_| ApiError::Kubeconfig("it is damaged".to_owned()))?;
+        let read =
+            serde_json::from_str::<Kubeconfig>(kubeconfig).map_err(|_| ApiError::Kubeconfig("it is damaged".to_owned()))?;
         let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
             .await
             .map_err(|error| ApiError::Kubeconfig(words_of(&error)))?;

@@ -19,17 +19,8 @@ const CLUSTER_REFUSED: [(&str, &str); 2] = [
     ("proxy-url", "leads requests through another machine"),
     ("certificate-authority", "names a file; put its content under certificate-authority-data"),
 ];
-const USER_KEPT: [&str; 9] = [
-    "token",
-    "username",
-    "password",
-    "client-certificate-data",
-    "client-key-data",
-    "as",
-    "as-uid",
-    "as-groups",
-    "as-user-extra",
-];
+const USER_KEPT: [&str; 9] =
+    ["token", "username", "password", "client-certificate-data", "client-key-data", "as", "as-uid", "as-groups", "as-user-extra"];
 const CLUSTER_KEPT: [&str; 5] =
     ["server", "certificate-authority-data", "insecure-skip-tls-verify", "tls-server-name", "disable-compression"];
 
@@ -84,7 +75,11 @@ pub struct ReachableCluster {
 
 impl std::fmt::Debug for ReachableCluster {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("ReachableCluster").field("context", &self.context).field("server", &self.server).finish_non_exhaustive()
+        formatter
+            .debug_struct("ReachableCluster")
+            .field("context", &self.context)
+            .field("server", &self.server)
+            .finish_non_exhaustive()
     }
 }
 
@@ -97,9 +92,8 @@ pub fn check(text: &str, context: Option<&str>) -> Result<ReachableCluster, Kube
     if text.len() > MAX_BYTES {
         return Err(KubeconfigError::TooLarge);
     }
-    let whole: Value = serde_saphyr::from_str(text).map_err(|error| {
-        KubeconfigError::NotYaml(error.location().map(|at| (at.line(), at.column())))
-    })?;
+    let whole: Value = serde_saphyr::from_str(text)
+        .map_err(|error| KubeconfigError::NotYaml(error.location().map(|at| (at.line(), at.column()))))?;
     let whole = whole.as_object().ok_or_else(|| KubeconfigError::Malformed("The kubeconfig".to_owned()))?;
     let clusters = entries(whole, "clusters", "cluster")?;
     let users = entries(whole, "users", "user")?;
@@ -188,7 +182,8 @@ fn text_of<'a>(map: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
 }
 
 fn kept(map: &Map<String, Value>, fields: &[&str]) -> Value {
-    let kept = fields.iter().filter_map(|field| Some(((*field).to_owned(), map.get(*field).filter(|value| !value.is_null())?.clone())));
+    let kept =
+        fields.iter().filter_map(|field| Some(((*field).to_owned(), map.get(*field).filter(|value| !value.is_null())?.clone())));
     Value::Object(kept.collect())
 }
 
@@ -278,7 +273,10 @@ contexts:
     fn what_leads_nowhere_is_said() {
         let without = |from: &str, to: &str| check(&GOOD.replace(from, to), None).unwrap_err();
         assert_eq!(without("current-context: prod\n", ""), KubeconfigError::NoCurrentContext(vec!["prod".into(), "test".into()]));
-        assert_eq!(without("cluster: one,", "cluster: none,"), KubeconfigError::Dangling { kind: "cluster", name: "none".into() });
+        assert_eq!(
+            without("cluster: one,", "cluster: none,"),
+            KubeconfigError::Dangling { kind: "cluster", name: "none".into() }
+        );
         assert_eq!(without("https://10.0.0.1:6443", "http://10.0.0.1:6443"), KubeconfigError::NotHttps);
         assert_eq!(without("token: very-secret", "token: ''"), KubeconfigError::NoCredentials);
         assert_eq!(check("a: 1", None).unwrap_err(), KubeconfigError::NoContexts);

@@ -82,7 +82,11 @@ struct Named {
 pub(crate) fn facts(nodes: &[Node], pods: &[Pod], usage: &[NodeUse]) -> Vec<NodeFacts> {
     let mut requested: BTreeMap<&str, BTreeMap<String, f64>> = BTreeMap::new();
     for pod in pods {
-        let ended = pod.status.as_ref().and_then(|status| status.phase.as_deref()).is_some_and(|phase| matches!(phase, "Succeeded" | "Failed"));
+        let ended = pod
+            .status
+            .as_ref()
+            .and_then(|status| status.phase.as_deref())
+            .is_some_and(|phase| matches!(phase, "Succeeded" | "Failed"));
         let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).filter(|_| !ended) else { continue };
         let of_node = requested.entry(node).or_default();
         for (resource, amount) in asked_for(pod) {
@@ -141,7 +145,10 @@ fn problem(node: &Node) -> Option<String> {
         Some("True") => {}
         Some("False") => {
             let why = ready.and_then(|condition| condition.message.as_deref()).filter(|message| !message.is_empty());
-            return Some(why.map_or_else(|| "NotReady".to_owned(), |why| format!("NotReady: {}", why.chars().take(200).collect::<String>())));
+            return Some(why.map_or_else(
+                || "NotReady".to_owned(),
+                |why| format!("NotReady: {}", why.chars().take(200).collect::<String>()),
+            ));
         }
         _ => return Some("NotReady: the kubelet does not report".to_owned()),
     }
@@ -158,7 +165,9 @@ fn taints(node: &Node) -> Vec<String> {
     let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_ref()).map_or(&[][..], Vec::as_slice);
     taints
         .iter()
-        .filter(|taint| taint.effect != "PreferNoSchedule" && vendor_of(&taint.key).is_none() && !taint.key.starts_with("node.kubernetes.io/"))
+        .filter(|taint| {
+            taint.effect != "PreferNoSchedule" && vendor_of(&taint.key).is_none() && !taint.key.starts_with("node.kubernetes.io/")
+        })
         .map(|taint| match &taint.value {
             Some(value) => format!("{}={value}:{}", taint.key, taint.effect),
             None => format!("{}:{}", taint.key, taint.effect),
@@ -197,9 +206,11 @@ fn accelerators(node: &Node, labels: &Labels, requested: &BTreeMap<String, f64>)
             }
             Vendor::Amd => {
                 let either = |name: &str| label(&format!("amd.com/{name}")).or_else(|| label(&format!("beta.amd.com/{name}")));
-                let vram = either("gpu.vram").and_then(|vram| quantity::whole(vram.trim_end_matches('B')).map(|bytes| (vram, bytes)));
+                let vram =
+                    either("gpu.vram").and_then(|vram| quantity::whole(vram.trim_end_matches('B')).map(|bytes| (vram, bytes)));
                 // `192G` there means binary gigabytes.
-                let bytes = vram.map(|(text, bytes)| if text.ends_with(['G', 'B']) { bytes / 1_000_000_000 << 30 } else { bytes });
+                let bytes =
+                    vram.map(|(text, bytes)| if text.ends_with(['G', 'B']) { bytes / 1_000_000_000 << 30 } else { bytes });
                 (either("gpu.product-name"), bytes, either("gpu.driver-version"))
             }
             Vendor::Habana => (label("habana.ai/hpu_type").or_else(|| label("habana.ai/gaudi.product")), None, None),
@@ -299,8 +310,10 @@ mod tests {
 
     #[test]
     fn a_node_is_read_with_its_devices_and_what_is_taken() {
-        let used: NodeUse =
-            serde_json::from_value(json!({"metadata": {"name": "ip-10-0-0-1"}, "usage": {"cpu": "2500000000n", "memory": "4Gi"}})).unwrap();
+        let used: NodeUse = serde_json::from_value(
+            json!({"metadata": {"name": "ip-10-0-0-1"}, "usage": {"cpu": "2500000000n", "memory": "4Gi"}}),
+        )
+        .unwrap();
         let found = facts(&[node()], &[pod("Running"), pod("Succeeded")], &[used]);
         let found = &found[0];
         assert_eq!((found.hostname.as_str(), found.name.as_str(), &found.problem), ("gpu-a", "ip-10-0-0-1", &None));
@@ -323,7 +336,10 @@ mod tests {
             problem(&serde_json::from_value(whole).unwrap())
         };
         assert_eq!(changed("/status/conditions/0/status", json!("False")).as_deref(), Some("NotReady"));
-        assert_eq!(changed("/status/conditions/0/status", json!("Unknown")).as_deref(), Some("NotReady: the kubelet does not report"));
+        assert_eq!(
+            changed("/status/conditions/0/status", json!("Unknown")).as_deref(),
+            Some("NotReady: the kubelet does not report")
+        );
         assert_eq!(changed("/status/conditions/1/status", json!("True")).as_deref(), Some("MemoryPressure"));
         assert_eq!(changed("/spec", json!({"unschedulable": true})).as_deref(), Some("Cordoned"));
         assert_eq!(problem(&node()), None);
