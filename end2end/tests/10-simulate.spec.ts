@@ -52,12 +52,16 @@ test("a model is simulated on a node of the catalogue, in a layout that was take
   await page.getByRole("radio", { name: /^vLLM/ }).check();
   await picture("3-model");
   await goOn(page);
-  await onStep(page, /^(Confirm|Model)/);
+  await onStep(page, /Confirm/);
   await page.goto(`${url}/wizard/${workflow}/model`);
   await onStep(page, "Model");
   await picture("4-layouts");
+  await expect(page.getByText("Chosen", { exact: true })).toHaveCount(0);
   await page.getByRole("button", { name: /^Use/ }).first().click();
-  await onStep(page, /^(Confirm|Model)/);
+  await onStep(page, /Confirm/);
+  await page.goto(`${url}/wizard/${workflow}/model`);
+  await onStep(page, "Model");
+  await expect(page.getByText("Chosen", { exact: true })).toHaveCount(1);
   await page.goto(`${url}/wizard/${workflow}/confirm`);
   await onStep(page, /Confirm/);
   await picture("5-confirm");
