@@ -1,0 +1,214 @@
+//! A connection to one API server as one user.
+
+use std::time::Duration;
+
+use futures::future::{join_all, try_join3};
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::api::{ListParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+
+use crate::nodes::{NodeFacts, NodeUse, facts};
+use crate::permissions::Rule;
+
+/// Until the API server has taken a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Until it has answered.
+const ANSWER: Duration = Duration::from_secs(20);
+/// Pods of a large cluster come in portions of so many.
+const PORTION: u32 = 500;
+
+/// Why a cluster did not answer as asked; the text is a sentence for people, with none of the server's own words but those
+/// of Kubernetes' refusals.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    #[error("The cluster does not answer at its address.")]
+    Unreachable(#[source] kube::Error),
+    #[error("The cluster's certificate is not trusted. Its kubeconfig needs the certificate authority.")]
+    Certificate(#[source] kube::Error),
+    #[error("The cluster does not accept the kubeconfig's user. Its token or certificate may have expired.")]
+    Unauthorized,
+    /// What Kubernetes says is missing.
+    #[error("The kubeconfig's user may not do this: {0}")]
+    Forbidden(String),
+    #[error("The cluster answered with an error: {0}")]
+    Refused(String),
+    #[error("The cluster's answer was not understood.")]
+    Unexpected(#[source] kube::Error),
+    #[error("The kubeconfig does not lead to a cluster: {0}.")]
+    Kubeconfig(String),
+    #[error("The portal does not run in a Kubernetes cluster: it has no service account.")]
+    NotInCluster,
+}
+
+impl From<kube::Error> for ApiError {
+    fn from(error: kube::Error) -> Self {
+        match &error {
+            kube::Error::Api(status) => match status.code {
+                401 => Self::Unauthorized,
+                403 => Self::Forbidden(shortened(&status.message)),
+                _ => Self::Refused(shortened(&status.message)),
+            },
+            kube::Error::HyperError(_) | kube::Error::Service(_) => {
+                let text = words_of(&error);
+                if ["certificate", "UnknownIssuer", "NotValidForName"].iter().any(|word| text.contains(word)) {
+                    Self::Certificate(error)
+                } else {
+                    Self::Unreachable(error)
+                }
+            }
+            _ => Self::Unexpected(error),
+        }
+    }
+}
+
+/// The texts of an error and its causes.
+fn words_of(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn shortened(message: &str) -> String {
+    message.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+/// Speaks to one cluster. Cheap to clone.
+#[derive(Clone)]
+pub struct Connection {
+    client: Client,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Connection").finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// With a kubeconfig as [`crate::check`] made it. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When a certificate or a key in it is broken.
+    pub async fn with_kubeconfig(kubeconfig: &str) -> Result<Self, ApiError> {
+        let read =
+            serde_json::from_str::<Kubeconfig>(kubeconfig).map_err(|_| ApiError::Kubeconfig("it is damaged".to_owned()))?;
+        let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
+            .await
+            .map_err(|error| ApiError::Kubeconfig(words_of(&error)))?;
+        Self::with(config)
+    }
+
+    /// As the service account of the pod that the portal runs in.
+    ///
+    /// # Errors
+    /// When the portal does not run in a pod.
+    pub fn in_cluster() -> Result<Self, ApiError> {
+        Self::with(Config::incluster().map_err(|_| ApiError::NotInCluster)?)
+    }
+
+    fn with(mut config: Config) -> Result<Self, ApiError> {
+        config.connect_timeout = Some(CONNECT);
+        config.read_timeout = Some(ANSWER);
+        config.write_timeout = Some(ANSWER);
+        // The environment of the portal may name one; a cluster's address is reached directly.
+        config.proxy_url = None;
+        Ok(Self { client: Client::try_from(config).map_err(|error| ApiError::Kubeconfig(words_of(&error)))? })
+    }
+
+    /// The API server's version, such as `v1.33.4`.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn version(&self) -> Result<String, ApiError> {
+        Ok(self.client.apiserver_version().await?.git_version)
+    }
+
+    /// Those of the rules that the user does not have.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub async fn missing(&self, rules: &[Rule]) -> Result<Vec<Rule>, ApiError> {
+        let reviews = Api::<SelfSubjectAccessReview>::all(self.client.clone());
+        let asked = rules.iter().flat_map(|rule| rule.verbs.iter().map(move |verb| (rule, *verb)));
+        let answers = join_all(asked.map(async |(rule, verb)| {
+            let review = SelfSubjectAccessReview {
+                spec: SelfSubjectAccessReviewSpec {
+                    resource_attributes: Some(ResourceAttributes {
+                        group: Some(rule.group.to_owned()),
+                        resource: Some(rule.resource.split('/').next().unwrap_or_default().to_owned()),
+                        subresource: rule.resource.split_once('/').map(|(_, subresource)| subresource.to_owned()),
+                        namespace: rule.namespace.clone(),
+                        verb: Some(verb.to_owned()),
+                        ..ResourceAttributes::default()
+                    }),
+                    ..SelfSubjectAccessReviewSpec::default()
+                },
+                ..SelfSubjectAccessReview::default()
+            };
+            let allowed = reviews.create(&PostParams::default(), &review).await?.status.is_some_and(|status| status.allowed);
+            Ok::<_, ApiError>((rule, verb, allowed))
+        }))
+        .await;
+        let mut missing: Vec<Rule> = Vec::new();
+        for answer in answers {
+            let (rule, verb, allowed) = answer?;
+            if allowed {
+                continue;
+            }
+            match missing.last_mut().filter(|last| last.same_object(rule)) {
+                Some(last) => last.verbs.push(verb),
+                None => missing.push(Rule { verbs: vec![verb], ..rule.clone() }),
+            }
+        }
+        Ok(missing)
+    }
+
+    /// The cluster's nodes as they are now: what they have, what pods have asked for, and how busy they are where a metrics
+    /// server tells.
+    ///
+    /// # Errors
+    /// When it does not answer, or nodes and pods may not be listed.
+    pub async fn nodes(&self) -> Result<Vec<NodeFacts>, ApiError> {
+        let nodes = async { Ok::<_, ApiError>(self.all::<Node>(ListParams::default()).await?) };
+        // What has ended holds nothing any more.
+        let running = ListParams::default().fields("status.phase!=Succeeded,status.phase!=Failed");
+        let pods = async { self.all::<Pod>(running).await };
+        let usage = async { Ok(self.usage().await) };
+        let (nodes, pods, usage) = try_join3(nodes, pods, usage).await?;
+        Ok(facts(&nodes, &pods, &usage))
+    }
+
+    async fn all<K>(&self, params: ListParams) -> Result<Vec<K>, ApiError>
+    where
+        K: kube::Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
+    {
+        let api = Api::<K>::all(self.client.clone());
+        let mut params = params.limit(PORTION);
+        let mut found = Vec::new();
+        loop {
+            let mut portion = api.list(&params).await?;
+            found.append(&mut portion.items);
+            match portion.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(found),
+            }
+        }
+    }
+
+    /// What a metrics server says of the nodes; nothing where there is none.
+    async fn usage(&self) -> Vec<NodeUse> {
+        let Ok(request) = kube::core::Request::new("/apis/metrics.k8s.io/v1beta1/nodes").list(&ListParams::default()) else {
+            return Vec::new();
+        };
+        match self.client.request::<NodeUseList>(request).await {
+            Ok(list) => list.items,
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct NodeUseList {
+    items: Vec<NodeUse>,
+}

@@ -1,0 +1,362 @@
+//! Nodes and their devices, as Node and Pod objects and the usual labels tell of them.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Container, Node, Pod, ResourceRequirements};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use crate::quantity;
+
+type Labels = BTreeMap<String, String>;
+
+/// Who makes an accelerator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vendor {
+    Nvidia,
+    Amd,
+    Habana,
+}
+
+/// Accelerators of one kind on a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accelerator {
+    pub vendor: Vendor,
+    /// The resource that pods ask for, such as `nvidia.com/gpu`.
+    pub resource: String,
+    /// What its label calls it; absent where nothing labels the node.
+    pub product: Option<String>,
+    /// Bytes of one device, or of one slice of it.
+    pub memory_bytes: Option<u64>,
+    pub driver: Option<String>,
+    /// How many pods can be given.
+    pub allocatable: u32,
+    /// How many of these pods have asked for.
+    pub requested: u32,
+}
+
+/// A node as it was when it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeFacts {
+    /// The value of its label `kubernetes.io/hostname`, else its name.
+    pub hostname: String,
+    /// Its name as an object.
+    pub name: String,
+    /// Why it takes no benchmark, in words; absent where it does.
+    pub problem: Option<String>,
+    /// Taints that a pod must tolerate, as `key=value:effect`. Those that devices have for themselves are left out.
+    pub taints: Vec<String>,
+    /// Operating system, kernel and kubelet, in words.
+    pub system: String,
+    /// `amd64`, `arm64`.
+    pub architecture: String,
+    /// The provider's name for the machine type.
+    pub instance_type: Option<String>,
+    /// Cores that pods can be given.
+    pub cpu_allocatable: f64,
+    /// Cores that pods have asked for.
+    pub cpu_requested: f64,
+    /// Bytes that pods can be given.
+    pub memory_allocatable: u64,
+    /// Bytes that pods have asked for.
+    pub memory_requested: u64,
+    pub accelerators: Vec<Accelerator>,
+    /// Cores at work, where a metrics server tells.
+    pub cpu_used: Option<f64>,
+    /// Bytes in use, where a metrics server tells.
+    pub memory_used: Option<u64>,
+}
+
+/// What a metrics server says of a node (`metrics.k8s.io/v1beta1`).
+#[derive(Debug, Clone, serde::Deserialize)]
+pub(crate) struct NodeUse {
+    metadata: Named,
+    usage: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, serde::Deserialize)]
+struct Named {
+    name: String,
+}
+
+/// The nodes by name, with what the pods on them have asked for.
+pub(crate) fn facts(nodes: &[Node], pods: &[Pod], usage: &[NodeUse]) -> Vec<NodeFacts> {
+    let mut requested: BTreeMap<&str, BTreeMap<String, f64>> = BTreeMap::new();
+    for pod in pods {
+        let ended = pod
+            .status
+            .as_ref()
+            .and_then(|status| status.phase.as_deref())
+            .is_some_and(|phase| matches!(phase, "Succeeded" | "Failed"));
+        let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).filter(|_| !ended) else { continue };
+        let of_node = requested.entry(node).or_default();
+        for (resource, amount) in asked_for(pod) {
+            *of_node.entry(resource).or_default() += amount;
+        }
+    }
+    let none = BTreeMap::new();
+    let mut found: Vec<NodeFacts> = nodes
+        .iter()
+        .map(|node| {
+            let name = node.metadata.name.as_deref().unwrap_or_default();
+            let used = usage.iter().find(|used| used.metadata.name == name);
+            one(node, name, requested.get(name).unwrap_or(&none), used)
+        })
+        .collect();
+    found.sort_by(|a, b| a.hostname.cmp(&b.hostname));
+    found
+}
+
+fn one(node: &Node, name: &str, requested: &BTreeMap<String, f64>, used: Option<&NodeUse>) -> NodeFacts {
+    let none = Labels::new();
+    let labels = node.metadata.labels.as_ref().unwrap_or(&none);
+    let allocatable = |resource: &str| {
+        let all = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
+        all.and_then(|all| all.get(resource)).and_then(|amount| quantity::value(&amount.0)).unwrap_or_default()
+    };
+    let asked = |resource: &str| requested.get(resource).copied().unwrap_or_default();
+    let info = node.status.as_ref().and_then(|status| status.node_info.as_ref());
+    let usage = |resource: &str| used.and_then(|used| used.usage.get(resource)).and_then(|amount| quantity::value(amount));
+    NodeFacts {
+        hostname: labels.get("kubernetes.io/hostname").cloned().unwrap_or_else(|| name.to_owned()),
+        name: name.to_owned(),
+        problem: problem(node),
+        taints: taints(node),
+        system: info
+            .map(|info| format!("{}, kernel {}, kubelet {}", info.os_image, info.kernel_version, info.kubelet_version))
+            .unwrap_or_default(),
+        architecture: info.map(|info| info.architecture.clone()).unwrap_or_default(),
+        instance_type: labels.get("node.kubernetes.io/instance-type").cloned(),
+        cpu_allocatable: allocatable("cpu"),
+        cpu_requested: asked("cpu"),
+        memory_allocatable: allocatable("memory") as u64,
+        memory_requested: asked("memory") as u64,
+        accelerators: accelerators(node, labels, requested),
+        cpu_used: usage("cpu"),
+        memory_used: usage("memory").map(|bytes| bytes as u64),
+    }
+}
+
+/// Why nothing can be placed on a node.
+fn problem(node: &Node) -> Option<String> {
+    let status = node.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref()).map_or(&[][..], Vec::as_slice);
+    let ready = conditions.iter().find(|condition| condition.type_ == "Ready");
+    match ready.map(|condition| condition.status.as_str()) {
+        Some("True") => {}
+        Some("False") => {
+            let why = ready.and_then(|condition| condition.message.as_deref()).filter(|message| !message.is_empty());
+            return Some(why.map_or_else(
+                || "NotReady".to_owned(),
+                |why| format!("NotReady: {}", why.chars().take(200).collect::<String>()),
+            ));
+        }
+        _ => return Some("NotReady: the kubelet does not report".to_owned()),
+    }
+    if node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false) {
+        return Some("Cordoned".to_owned());
+    }
+    let pressure = ["MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"];
+    let under = conditions.iter().find(|condition| condition.status == "True" && pressure.contains(&condition.type_.as_str()));
+    under.map(|condition| condition.type_.clone())
+}
+
+/// Device plugins taint the nodes that have their device; whoever asks for the device tolerates it.
+fn taints(node: &Node) -> Vec<String> {
+    let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_ref()).map_or(&[][..], Vec::as_slice);
+    taints
+        .iter()
+        .filter(|taint| {
+            taint.effect != "PreferNoSchedule" && vendor_of(&taint.key).is_none() && !taint.key.starts_with("node.kubernetes.io/")
+        })
+        .map(|taint| match &taint.value {
+            Some(value) => format!("{}={value}:{}", taint.key, taint.effect),
+            None => format!("{}:{}", taint.key, taint.effect),
+        })
+        .collect()
+}
+
+/// The vendor of a resource that is a device, a slice of one (`nvidia.com/mig-1g.10gb`) included.
+fn vendor_of(resource: &str) -> Option<Vendor> {
+    match resource {
+        "nvidia.com/gpu" | "nvidia.com/gpu.shared" => Some(Vendor::Nvidia),
+        mig if mig.starts_with("nvidia.com/mig-") => Some(Vendor::Nvidia),
+        "amd.com/gpu" => Some(Vendor::Amd),
+        "habana.ai/gaudi" => Some(Vendor::Habana),
+        _ => None,
+    }
+}
+
+fn accelerators(node: &Node, labels: &Labels, requested: &BTreeMap<String, f64>) -> Vec<Accelerator> {
+    let allocatable = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
+    let devices = allocatable.into_iter().flatten().filter_map(|(resource, Quantity(amount))| {
+        let vendor = vendor_of(resource)?;
+        let count = quantity::whole(amount).filter(|count| *count > 0)?;
+        let label = |name: &str| labels.get(name).filter(|value| !value.is_empty()).cloned();
+        // GPU feature discovery and its node-labeller counterparts of AMD and Habana.
+        let (product, memory_bytes, driver) = match vendor {
+            Vendor::Nvidia => {
+                let of = resource.trim_end_matches(".shared");
+                let driver = label("nvidia.com/cuda.driver-version.full").or_else(|| {
+                    let parts = ["nvidia.com/cuda.driver.major", "nvidia.com/cuda.driver.minor", "nvidia.com/cuda.driver.rev"];
+                    let parts: Vec<String> = parts.iter().filter_map(|part| label(part)).collect();
+                    (!parts.is_empty()).then(|| parts.join("."))
+                });
+                let mebibytes = label(&format!("{of}.memory")).and_then(|memory| memory.parse::<u64>().ok());
+                (label(&format!("{of}.product")), mebibytes.map(|memory| memory << 20), driver)
+            }
+            Vendor::Amd => {
+                let either = |name: &str| label(&format!("amd.com/{name}")).or_else(|| label(&format!("beta.amd.com/{name}")));
+                let vram =
+                    either("gpu.vram").and_then(|vram| quantity::whole(vram.trim_end_matches('B')).map(|bytes| (vram, bytes)));
+                // `192G` there means binary gigabytes.
+                let bytes =
+                    vram.map(|(text, bytes)| if text.ends_with(['G', 'B']) { bytes / 1_000_000_000 << 30 } else { bytes });
+                (either("gpu.product-name"), bytes, either("gpu.driver-version"))
+            }
+            Vendor::Habana => (label("habana.ai/hpu_type").or_else(|| label("habana.ai/gaudi.product")), None, None),
+        };
+        Some(Accelerator {
+            vendor,
+            resource: resource.clone(),
+            product: product.map(|product| product.replace(['-', '_'], " ")),
+            memory_bytes,
+            driver,
+            allocatable: u32::try_from(count).unwrap_or(u32::MAX),
+            requested: requested.get(resource).map_or(0, |amount| *amount as u32),
+        })
+    });
+    devices.collect()
+}
+
+/// What the scheduler reserves for a pod: the larger of what its containers ask for together and what one of its first
+/// containers asks for alone, with the overhead of its runtime. A first container that goes on running counts as one of
+/// the others.
+fn asked_for(pod: &Pod) -> BTreeMap<String, f64> {
+    let mut sum = BTreeMap::new();
+    let Some(spec) = &pod.spec else { return sum };
+    let first = spec.init_containers.as_deref().unwrap_or_default();
+    let (running, passing): (Vec<&Container>, Vec<&Container>) =
+        first.iter().partition(|container| container.restart_policy.as_deref() == Some("Always"));
+    for container in spec.containers.iter().chain(running) {
+        for (resource, amount) in requests(container.resources.as_ref()) {
+            *sum.entry(resource).or_default() += amount;
+        }
+    }
+    for container in passing {
+        for (resource, amount) in requests(container.resources.as_ref()) {
+            let most: &mut f64 = sum.entry(resource).or_default();
+            *most = most.max(amount);
+        }
+    }
+    for (resource, amount) in spec.overhead.iter().flatten() {
+        *sum.entry(resource.clone()).or_default() += quantity::value(&amount.0).unwrap_or_default();
+    }
+    sum
+}
+
+/// What a container asks for; where it only has a limit, that is asked for.
+fn requests(resources: Option<&ResourceRequirements>) -> BTreeMap<String, f64> {
+    let both = resources.into_iter().flat_map(|resources| [&resources.limits, &resources.requests]);
+    let amounts = both.flatten().flatten();
+    amounts.filter_map(|(resource, amount)| Some((resource.clone(), quantity::value(&amount.0)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn node() -> Node {
+        serde_json::from_value(json!({
+            "metadata": {"name": "ip-10-0-0-1", "labels": {
+                "kubernetes.io/hostname": "gpu-a", "node.kubernetes.io/instance-type": "p5.48xlarge",
+                "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3", "nvidia.com/gpu.memory": "81559",
+                "nvidia.com/cuda.driver.major": "550", "nvidia.com/cuda.driver.minor": "54", "nvidia.com/cuda.driver.rev": "15",
+                "nvidia.com/mig-1g.10gb.product": "NVIDIA-H100-80GB-HBM3-MIG-1g.10gb", "nvidia.com/mig-1g.10gb.memory": "9856",
+            }},
+            "spec": {"taints": [
+                {"key": "nvidia.com/gpu", "effect": "NoSchedule"}, {"key": "team", "value": "x", "effect": "NoSchedule"},
+                {"key": "soft", "effect": "PreferNoSchedule"},
+            ]},
+            "status": {
+                "allocatable": {"cpu": "191450m", "memory": "2Ti", "nvidia.com/gpu": "7", "nvidia.com/mig-1g.10gb": "4", "pods": "110"},
+                "conditions": [{"type": "Ready", "status": "True"}, {"type": "MemoryPressure", "status": "False"}],
+                "nodeInfo": {"architecture": "amd64", "bootID": "", "containerRuntimeVersion": "", "kernelVersion": "6.8.0",
+                    "kubeProxyVersion": "", "kubeletVersion": "v1.33.1", "machineID": "", "operatingSystem": "linux",
+                    "osImage": "Ubuntu 24.04", "systemUUID": ""},
+            },
+        }))
+        .unwrap()
+    }
+
+    fn pod(phase: &str) -> Pod {
+        serde_json::from_value(json!({
+            "spec": {
+                "nodeName": "ip-10-0-0-1",
+                "containers": [
+                    {"name": "a", "resources": {"limits": {"nvidia.com/gpu": "2", "cpu": "4"}, "requests": {"cpu": "1500m"}}},
+                    {"name": "b", "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}}},
+                ],
+                "initContainers": [
+                    {"name": "copy", "resources": {"requests": {"cpu": "3", "memory": "10Mi"}}},
+                    {"name": "sidecar", "restartPolicy": "Always", "resources": {"requests": {"memory": "1Gi"}}},
+                ],
+                "overhead": {"cpu": "250m"},
+            },
+            "status": {"phase": phase},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_node_is_read_with_its_devices_and_what_is_taken() {
+        let used: NodeUse = serde_json::from_value(
+            json!({"metadata": {"name": "ip-10-0-0-1"}, "usage": {"cpu": "2500000000n", "memory": "4Gi"}}),
+        )
+        .unwrap();
+        let found = facts(&[node()], &[pod("Running"), pod("Succeeded")], &[used]);
+        let found = &found[0];
+        assert_eq!((found.hostname.as_str(), found.name.as_str(), &found.problem), ("gpu-a", "ip-10-0-0-1", &None));
+        assert_eq!(found.taints, ["team=x:NoSchedule"]);
+        assert!((found.cpu_allocatable - 191.45).abs() < 1e-9);
+        assert!((found.cpu_requested - 3.25).abs() < 1e-9, "the init container asks for most");
+        assert_eq!(found.memory_requested, 2 << 30, "with the sidecar");
+        assert_eq!((found.cpu_used, found.memory_used), (Some(2.5), Some(4 << 30)));
+        let [gpu, mig] = found.accelerators.as_slice() else { panic!("{:?}", found.accelerators) };
+        assert_eq!((gpu.allocatable, gpu.requested, gpu.memory_bytes), (7, 2, Some(81_559 << 20)));
+        assert_eq!((gpu.product.as_deref(), gpu.driver.as_deref()), (Some("NVIDIA H100 80GB HBM3"), Some("550.54.15")));
+        assert_eq!((mig.resource.as_str(), mig.memory_bytes, mig.requested), ("nvidia.com/mig-1g.10gb", Some(9856 << 20), 0));
+    }
+
+    #[test]
+    fn why_a_node_takes_nothing_is_said() {
+        let changed = |pointer: &str, value: serde_json::Value| {
+            let mut whole = serde_json::to_value(node()).unwrap();
+            *whole.pointer_mut(pointer).unwrap() = value;
+            problem(&serde_json::from_value(whole).unwrap())
+        };
+        assert_eq!(changed("/status/conditions/0/status", json!("False")).as_deref(), Some("NotReady"));
+        assert_eq!(
+            changed("/status/conditions/0/status", json!("Unknown")).as_deref(),
+            Some("NotReady: the kubelet does not report")
+        );
+        assert_eq!(changed("/status/conditions/1/status", json!("True")).as_deref(), Some("MemoryPressure"));
+        assert_eq!(changed("/spec", json!({"unschedulable": true})).as_deref(), Some("Cordoned"));
+        assert_eq!(problem(&node()), None);
+    }
+
+    #[test]
+    fn amd_and_gaudi_are_read() {
+        let node: Node = serde_json::from_value(json!({
+            "metadata": {"name": "n", "labels": {"amd.com/gpu.vram": "192G", "amd.com/gpu.product-name": "AMD_Instinct_MI300X_OAM"}},
+            "status": {"allocatable": {"amd.com/gpu": "8", "habana.ai/gaudi": "8", "example.com/fpga": "1"}},
+        }))
+        .unwrap();
+        let found = facts(&[node], &[], &[]);
+        assert_eq!(found[0].problem.as_deref(), Some("NotReady: the kubelet does not report"));
+        let [amd, gaudi] = found[0].accelerators.as_slice() else { panic!("{:?}", found[0].accelerators) };
+        assert_eq!((amd.vendor, amd.memory_bytes, amd.allocatable), (Vendor::Amd, Some(192 << 30), 8));
+        assert_eq!(amd.product.as_deref(), Some("AMD Instinct MI300X OAM"));
+        assert_eq!((gaudi.vendor, &gaudi.product), (Vendor::Habana, &None));
+    }
+}
