@@ -64,14 +64,14 @@ pub(super) struct LeftBehind(pub String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cursor(pub String);
 
-/// Whether anybody still carries a run out.
+/// Whether a run is still carried out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum ExecutionState {
-    /// Nobody was ever asked to.
+    /// It was never launched.
     #[default]
     NotStarted,
     Active,
-    /// Nobody any more; the last event says whether the work was ended.
+    /// What carried it out has ended; the last event says whether the work was ended, too.
     Gone,
 }
 
@@ -179,7 +179,7 @@ pub(super) struct Executors {
 
 impl Executors {
     pub(super) fn new(app: &App) -> Self {
-        Self { local: Arc::new(local::Local::new(app)) }
+        Self { local: Arc::new(local::LocalExecutor::new(app)) }
     }
 
     /// What carries runs out on a cluster.

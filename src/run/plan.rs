@@ -124,11 +124,6 @@ fn source(spec: &BenchmarkSpec, placement: &Placement) -> Source {
     }
 }
 
-/// Whether a trace is played.
-pub(super) fn is_trace(datasets: &[Dataset]) -> bool {
-    datasets.iter().any(|dataset| dataset.format.is_trace())
-}
-
 fn files<'a>(spec: &'a BenchmarkSpec, placement: &'a Placement) -> impl Iterator<Item = (&'a Dataset, DatasetFile)> {
     spec.datasets.iter().zip(&placement.datasets).map(|(dataset, path)| {
         let file = DatasetFile {

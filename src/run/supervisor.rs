@@ -23,7 +23,7 @@ use crate::state::{AppState as App, RunNotifier};
 use crate::store::{OpenRun, RunUpdate, StoreError};
 use dyno_measure::run::{RunKind, RunStatus};
 
-/// How often runs are looked at and claims renewed when nobody woke the supervisor.
+/// How often runs are looked at and claims renewed when nothing woke the supervisor.
 const POLL: Duration = Duration::from_secs(5);
 
 /// Has runs taken through their stages. Cheap to clone.
@@ -36,11 +36,11 @@ struct Inner {
     executors: Executors,
     /// Who this portal is in claims.
     portal: Uuid,
-    state: Mutex<State>,
+    state: Mutex<Supervised>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Supervised {
     active: HashMap<Uuid, ActiveRun>,
 }
 
@@ -96,7 +96,7 @@ impl Supervisor {
         self.0.notifier.sender(run)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Supervised> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -18,7 +18,7 @@ use crate::option_arguments::OptionArgs;
 use crate::self_check;
 use crate::spool::Spool;
 use crate::terminal::{show, teller};
-use dyno_measure::events::{LoadNews, LoadStatus};
+use dyno_measure::events::{LoadEventKind, LoadStatus};
 use dyno_measure::load::{Arrival, ArrivalProcess, EvalWith, LoadSpec, OfferedLoad};
 use dyno_measure::plan::{AuthHeader, DatasetFile, Plan, PlanAuth, PlanEndpoint, PlannedCheck, Source, TokenizerChoice};
 use dyno_measure::report::{Report, Summary};
@@ -272,7 +272,7 @@ pub fn main(args: LoadArgs) -> ExitCode {
     };
     let spool = spool.map(Rc::new);
     let tell = teller(spool.clone());
-    tell(LoadNews::Started {
+    tell(LoadEventKind::Started {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         load_points: plan.most_points(),
@@ -286,7 +286,7 @@ pub fn main(args: LoadArgs) -> ExitCode {
     {
         return refuse(spool.as_deref(), &format!("The report can't be written: {error}."));
     }
-    tell(LoadNews::End { status: outcome.status, reason: outcome.reason.clone() });
+    tell(LoadEventKind::End { status: outcome.status, reason: outcome.reason.clone() });
     if spool.is_none() {
         show(&outcome);
     }
@@ -320,7 +320,7 @@ fn write_whole(path: &Path, outcome: &Outcome) -> io::Result<()> {
 
 fn refuse(spool: Option<&Spool>, words: &str) -> ExitCode {
     if let Some(spool) = spool {
-        let _ = spool.write(LoadNews::End { status: LoadStatus::Failed, reason: Some(words.to_owned()) });
+        let _ = spool.write(LoadEventKind::End { status: LoadStatus::Failed, reason: Some(words.to_owned()) });
     }
     let _ = writeln!(io::stderr(), "{words}");
     ExitCode::from(2)

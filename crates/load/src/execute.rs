@@ -83,7 +83,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use dyno_measure::events::LoadNews;
+    use dyno_measure::events::LoadEventKind;
     use dyno_measure::plan::PlannedCheck;
 
     #[test]
@@ -98,13 +98,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let told = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
         let log = told.clone();
-        let tell: Tell = std::rc::Rc::new(move |news| log.borrow_mut().push(news));
+        let tell: Tell = std::rc::Rc::new(move |kind| log.borrow_mut().push(kind));
         let planned = PlannedCheck { cache: Some(folder.path().to_owned()) };
         let check = self_check::check(&plan, &planned, &tell, &Stop::on_signals().unwrap());
         assert!(check.failed.as_ref().is_some_and(|why| why.starts_with("the reference engine did not start")), "{check:?}");
         assert_eq!((check.ttft_error_ms, check.itl_error_ms, check.concurrency), (None, None, 3));
-        let warned =
-            |news: &LoadNews| matches!(news, LoadNews::Log { line, .. } if line.starts_with("The client could not be checked"));
+        let warned = |kind: &LoadEventKind| matches!(kind, LoadEventKind::Log { line, .. } if line.starts_with("The client could not be checked"));
         assert!(told.borrow().iter().any(warned));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it is not kept");
     }

@@ -10,7 +10,7 @@ use crate::tell::Tell;
 use crate::tokens::Tokens;
 use crate::workload::Prompts;
 use dyno_measure::early_stop::EarlyStop;
-use dyno_measure::events::LoadNews;
+use dyno_measure::events::LoadEventKind;
 use dyno_measure::live_figures::Upcoming;
 use dyno_measure::plan::{Load, Plan, PlannedLoad};
 use dyno_measure::report::Phase;
@@ -161,7 +161,7 @@ impl<'p> LoadPointRunner<'p> {
                 let finished = finished_load_point(&driver.records, plan, number, begun, &figures);
                 driver.progress().finish_load_point(finished, clock::now());
             }
-            (self.tell)(LoadNews::LoadPointEnd { load_point: number, figures });
+            (self.tell)(LoadEventKind::LoadPointEnd { load_point: number, figures });
         }
         ending
     }

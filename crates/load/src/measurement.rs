@@ -23,7 +23,7 @@ use crate::tell::Tell;
 use crate::tokens::Tokens;
 use crate::workload::Requests;
 use dyno_measure::address::AddressError;
-use dyno_measure::events::{LoadNews, Progress};
+use dyno_measure::events::{LoadEventKind, Progress};
 use dyno_measure::plan::{Plan, PlannedLoad};
 use dyno_measure::records::Records;
 use dyno_measure::report::{Circumstances, Note, TokenSource};
@@ -102,8 +102,10 @@ pub(super) fn measure(
         deadline: plan.deadline_unix_ns.map(|at| clock.monotonic(at)),
     };
     let told = tell.clone();
-    let mut progress =
-        Progressing::new(plan.most_points(), Box::new(move |snapshot: Progress| told(LoadNews::Progress(Box::new(snapshot)))));
+    let mut progress = Progressing::new(
+        plan.most_points(),
+        Box::new(move |snapshot: Progress| told(LoadEventKind::Progress(Box::new(snapshot)))),
+    );
     let mut requests = Requests::new(plan, prompts);
     let asked_for_usage = requests.asks_for_usage();
     let mut driver = Driver::new(targets, limits, clock, records, &mut requests, &mut progress, file.as_mut())
@@ -113,7 +115,7 @@ pub(super) fn measure(
 
     let each = |point: &PlannedLoad| Some(u64::from(driver.requests().planned(point.requests())?) + u64::from(point.warmup()));
     let planned = if plan.search().is_some() { None } else { plan.load_points.iter().map(each).sum() };
-    tell(LoadNews::Prepared { requests: planned, tokenizer: tokens.describe(), notes: notes.clone() });
+    tell(LoadEventKind::Prepared { requests: planned, tokenizer: tokens.describe(), notes: notes.clone() });
     let scraper = Scraper::start(metrics_of(plan, &addresses), &secret, tls.as_ref()).map_err(MeasureError::EngineMetrics)?;
     let sidecar = Sidecar { self_check: check.cloned(), points: Vec::new() };
     let mut points = LoadPointRunner::new(plan, &tokens, tell, sidecar);

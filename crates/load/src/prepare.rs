@@ -17,7 +17,7 @@ use crate::tell::Tell;
 use crate::tokens::{TokenizerError, Tokens};
 use crate::workload::{Asked, Dataset, Played, Prompts, Turns, Wanted, WorkloadError, fit, listed};
 use dyno_measure::address::{Address, AddressError};
-use dyno_measure::events::LoadNews;
+use dyno_measure::events::LoadEventKind;
 use dyno_measure::events::LogLevel;
 use dyno_measure::load::Endpoint;
 use dyno_measure::plan::{AuthHeader, HeaderError, Load, Plan, PlannedLengths, PlannedLoad, TokenizerChoice, Workload};
@@ -164,7 +164,7 @@ pub(super) fn tokens_of(
         TokenizerChoice::File { path } => {
             let tokens = Tokens::of_file(path)?;
             if let Some(line) = tokens.template_note() {
-                tell(LoadNews::Log { level: LogLevel::Warning, line });
+                tell(LoadEventKind::Log { level: LogLevel::Warning, line });
             }
             Ok(tokens)
         }
@@ -180,7 +180,7 @@ pub(super) fn tokens_of(
             let tokens = Tokens::of_engine(fetch, &root, &plan.model);
             if !tokens.exact() {
                 let line = "The server has no tokenize call: lengths are estimates until its own counts are known.".to_owned();
-                tell(LoadNews::Log { level: LogLevel::Info, line });
+                tell(LoadEventKind::Log { level: LogLevel::Info, line });
             }
             Ok(tokens)
         }

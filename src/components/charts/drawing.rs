@@ -221,7 +221,7 @@ pub fn band(plot: &Plot, points: &[(f64, f64, f64)]) -> String {
 
 /// The marker shapes of the series, so that a series is never told by its colour alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum MarkerShape {
     Circle,
     Square,
     Triangle,
@@ -247,17 +247,17 @@ pub fn dots(at: impl IntoIterator<Item = (f64, f64)>) -> String {
 }
 
 /// One shape at each pixel position, all in one path; `r` is its half width.
-pub fn markers(shape: Shape, r: f64, at: impl IntoIterator<Item = (f64, f64)>) -> String {
+pub fn markers(shape: MarkerShape, r: f64, at: impl IntoIterator<Item = (f64, f64)>) -> String {
     let mut d = String::new();
     for (x, y) in at {
         let _ = match shape {
-            Shape::Circle => write!(d, "M{:.1} {y:.1}a{r} {r} 0 1 0 {w} 0a{r} {r} 0 1 0 -{w} 0Z", x - r, w = 2.0 * r),
-            Shape::Square => write!(d, "M{:.1} {:.1}h{w}v{w}h-{w}Z", x - r, y - r, w = 2.0 * r),
-            Shape::Triangle => write!(d, "M{x:.1} {:.1}l{r} {w}h-{w}Z", y - r, w = 2.0 * r),
-            Shape::Diamond => write!(d, "M{x:.1} {:.1}l{r} {r}l-{r} {r}l-{r} -{r}Z", y - r),
-            Shape::Plus => write!(d, "M{:.1} {y:.1}h{w}M{x:.1} {:.1}v{w}", x - r, y - r, w = 2.0 * r),
-            Shape::Cross => write!(d, "M{:.1} {:.1}l{w} {w}M{:.1} {:.1}l-{w} {w}", x - r, y - r, x + r, y - r, w = 2.0 * r),
-            Shape::Star => {
+            MarkerShape::Circle => write!(d, "M{:.1} {y:.1}a{r} {r} 0 1 0 {w} 0a{r} {r} 0 1 0 -{w} 0Z", x - r, w = 2.0 * r),
+            MarkerShape::Square => write!(d, "M{:.1} {:.1}h{w}v{w}h-{w}Z", x - r, y - r, w = 2.0 * r),
+            MarkerShape::Triangle => write!(d, "M{x:.1} {:.1}l{r} {w}h-{w}Z", y - r, w = 2.0 * r),
+            MarkerShape::Diamond => write!(d, "M{x:.1} {:.1}l{r} {r}l-{r} {r}l-{r} -{r}Z", y - r),
+            MarkerShape::Plus => write!(d, "M{:.1} {y:.1}h{w}M{x:.1} {:.1}v{w}", x - r, y - r, w = 2.0 * r),
+            MarkerShape::Cross => write!(d, "M{:.1} {:.1}l{w} {w}M{:.1} {:.1}l-{w} {w}", x - r, y - r, x + r, y - r, w = 2.0 * r),
+            MarkerShape::Star => {
                 for corner in 0..10 {
                     let (turn, reach) =
                         (f64::from(corner) * std::f64::consts::PI / 5.0, if corner % 2 == 0 { r } else { r * 0.45 });
@@ -362,9 +362,9 @@ mod tests {
 
     #[test]
     fn many_points_are_one_path() {
-        let d = markers(Shape::Cross, 3.0, [(5.0, 5.0), (9.0, 9.0)]);
+        let d = markers(MarkerShape::Cross, 3.0, [(5.0, 5.0), (9.0, 9.0)]);
         assert_eq!(d.matches('M').count(), 4);
-        assert_eq!(markers(Shape::Circle, 2.0, []), "");
+        assert_eq!(markers(MarkerShape::Circle, 2.0, []), "");
         assert_eq!(dots([(5.0, 5.1), (5.1, 5.0), (7.26, 5.0)]), "M5 5h0M7.5 5h0");
     }
 }

@@ -225,13 +225,13 @@ fn mark(mark: Mark) -> AnyView {
 fn key_mark(class: &str) -> String {
     match class.split(' ').next() {
         Some("chart-line" | "chart-dashed" | "chart-limit") => "M1 8H23".to_owned(),
-        Some("chart-dot" | "chart-hollow") => drawing::markers(drawing::Shape::Circle, 4.0, [(12.0, 8.0)]),
-        Some("chart-square" | "chart-hollow-square") => drawing::markers(drawing::Shape::Square, 4.0, [(12.0, 8.0)]),
-        Some("chart-triangle") => drawing::markers(drawing::Shape::Triangle, 4.0, [(12.0, 8.0)]),
-        Some("chart-diamond") => drawing::markers(drawing::Shape::Diamond, 5.0, [(12.0, 8.0)]),
-        Some("chart-plus") => drawing::markers(drawing::Shape::Plus, 4.0, [(12.0, 8.0)]),
-        Some("chart-star") => drawing::markers(drawing::Shape::Star, 7.0, [(12.0, 8.0)]),
-        Some("chart-cross") => drawing::markers(drawing::Shape::Cross, 4.0, [(12.0, 8.0)]),
+        Some("chart-dot" | "chart-hollow") => drawing::markers(drawing::MarkerShape::Circle, 4.0, [(12.0, 8.0)]),
+        Some("chart-square" | "chart-hollow-square") => drawing::markers(drawing::MarkerShape::Square, 4.0, [(12.0, 8.0)]),
+        Some("chart-triangle") => drawing::markers(drawing::MarkerShape::Triangle, 4.0, [(12.0, 8.0)]),
+        Some("chart-diamond") => drawing::markers(drawing::MarkerShape::Diamond, 5.0, [(12.0, 8.0)]),
+        Some("chart-plus") => drawing::markers(drawing::MarkerShape::Plus, 4.0, [(12.0, 8.0)]),
+        Some("chart-star") => drawing::markers(drawing::MarkerShape::Star, 7.0, [(12.0, 8.0)]),
+        Some("chart-cross") => drawing::markers(drawing::MarkerShape::Cross, 4.0, [(12.0, 8.0)]),
         Some("chart-hatch" | "chart-fails") => drawing::hatch((2.0, 2.0, 22.0, 14.0)),
         _ => "M2 3H22V13H2Z".to_owned(),
     }

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::drawing::{Anchor, Axis, Drawing, NARROW, Plot, Shape, Size, WIDE, band, dots, hatch, line, markers, word_width};
+use super::drawing::{
+    Anchor, Axis, Drawing, MarkerShape, NARROW, Plot, Size, WIDE, band, dots, hatch, line, markers, word_width,
+};
 use super::number::{second, span};
 use super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
 use super::{Cell, Chart, Key, Table};
@@ -91,7 +93,7 @@ pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_
             drawing.path(dots(at), class);
         }
         let beneath = failures_s.iter().map(|second| (plot.x.at(*second), plot.bottom() + lane / 2.0 + 1.0));
-        drawing.path(markers(Shape::Cross, 3.5, beneath), "chart-cross");
+        drawing.path(markers(MarkerShape::Cross, 3.5, beneath), "chart-cross");
         drawing
     };
     let number = points.len() as u64;

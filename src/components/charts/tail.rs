@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::drawing::{Axis, Drawing, NARROW, Shape, Size, WIDE, band, line, markers};
+use super::drawing::{Axis, Drawing, MarkerShape, NARROW, Size, WIDE, band, line, markers};
 use super::number::tick;
 use super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
 use super::{Cell, Chart, Key, Table};
@@ -34,7 +34,7 @@ pub fn percentile_curve(id: &str, name: &str, unit: &str, n: u64, curve: &[Curve
         drawing.path(line(&plot, points.iter().map(|point| (point.percentile, point.value))), "chart-line chart-s1");
         let marked = points.iter().filter(|point| is_named(point.percentile));
         let at = marked.map(|point| (plot.x.at(point.percentile), plot.y.at(point.value)));
-        drawing.path(markers(Shape::Circle, 3.5, at), "chart-dot chart-s1");
+        drawing.path(markers(MarkerShape::Circle, 3.5, at), "chart-dot chart-s1");
         drawing
     };
     let named = |percentile: f64| points.iter().find(|point| (point.percentile - percentile).abs() < 1e-6);

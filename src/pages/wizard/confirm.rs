@@ -15,7 +15,7 @@ use crate::components::number::{count, grouped};
 use crate::components::tag::Tags;
 use crate::domain::workflow::sentence::{all_requests, limits, load_words, option_rows, requests_of_each, whole_sentence};
 use crate::domain::workflow::{Page, WorkflowSteps};
-use dyno_measure::load::options::Kind;
+use dyno_measure::load::options::OptionKind;
 use dyno_measure::load::{EvalWith, LoadSpec};
 use dyno_measure::words::{about as duration, capital};
 
@@ -197,7 +197,7 @@ fn load_rows(view: &WizardView, steps: &WorkflowSteps) -> Vec<(&'static str, Str
     }
     let load = &steps.load;
     let (lengths, options): (Vec<_>, Vec<_>) =
-        option_rows(load).into_iter().partition(|(option, _, _)| option.kind == Kind::Lengths);
+        option_rows(load).into_iter().partition(|(option, _, _)| option.kind == OptionKind::Lengths);
     rows.extend(tokens(load.max_output_tokens).map(|value| ("Output", value)));
     rows.extend(lengths.into_iter().map(|(_, term, value)| (term, value)));
     let default = |is_default: bool| if is_default { " (default)" } else { "" };

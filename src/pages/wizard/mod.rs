@@ -57,7 +57,7 @@ pub fn NewBenchmark() -> impl IntoView {
 
 /// What the address asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Asked {
+struct WizardQuery {
     id: String,
     page: String,
     search: String,
@@ -76,7 +76,7 @@ pub fn WizardPage() -> impl IntoView {
     let asked = move || {
         let (params, query) = (params.read(), query.read());
         let of_query = |name: &str| query.get(name).unwrap_or_default();
-        Asked {
+        WizardQuery {
             id: params.get("id").unwrap_or_default(),
             page: params.get("step").unwrap_or_else(|| Page::Details.slug().to_owned()),
             search: of_query("search"),
@@ -105,7 +105,7 @@ pub fn WizardPage() -> impl IntoView {
     }
 }
 
-fn step(asked: Asked, view: WizardView, resumes: bool) -> AnyView {
+fn step(asked: WizardQuery, view: WizardView, resumes: bool) -> AnyView {
     let Some(page) = Page::parse(&asked.page) else {
         return view! { <Missing detail="There is no such step." /> }.into_any();
     };

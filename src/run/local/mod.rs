@@ -48,7 +48,7 @@ const HOST: &str = "127.0.0.1";
 
 /// Starts keepers of Dyno's own program.
 #[derive(Debug)]
-pub(super) struct Local {
+pub(super) struct LocalExecutor {
     program: PathBuf,
     data_dir: PathBuf,
     program_search: ProgramSearch,
@@ -60,7 +60,7 @@ pub(super) struct Local {
     deadlines: Mutex<HashMap<Uuid, Option<Timestamp>>>,
 }
 
-impl Local {
+impl LocalExecutor {
     pub(super) fn new(app: &App) -> Self {
         Self {
             program: app.config.program.clone(),
@@ -102,7 +102,7 @@ impl Local {
 }
 
 #[async_trait]
-impl ClusterExecutor for Local {
+impl ClusterExecutor for LocalExecutor {
     async fn engines(&self) -> Result<Vec<EngineAvailability>, ExecutorError> {
         let search = self.program_search.clone();
         // Looks at the disk, hence off the async threads.
@@ -197,7 +197,7 @@ impl ClusterExecutor for Local {
     }
 
     fn records(&self, run: Uuid, skip: u64) -> BoxStream<'static, Result<Vec<RequestRecord>, ExecutorError>> {
-        let begin = folder::Records::new(&self.folder(run), skip);
+        let begin = folder::RecordReader::new(&self.folder(run), skip);
         stream::try_unfold(begin, |mut records| async move {
             let (portion, records) = tokio::task::spawn_blocking(move || (records.next(), records)).await?;
             let portion = portion.map_err(ExecutorError::io("Request records could not be read"))?;

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-use super::Local;
+use super::LocalExecutor;
 use crate::domain::inventory::{Model, ModelFacts, ModelFormat, ModelSource};
 use crate::engine::ServedModel;
 use crate::models::{self, Roots, hub};
@@ -46,7 +46,7 @@ type FileState = (PathBuf, u64, Option<SystemTime>);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Digests(Arc<Mutex<HashMap<FileState, String>>>);
 
-impl Local {
+impl LocalExecutor {
     /// Checks or fetches a model's files.
     pub(super) async fn transfer_model(
         &self,

@@ -23,7 +23,7 @@ use super::client::phase::Ending;
 use super::client::stop::Stop;
 use super::measurement::{MeasureError, measure};
 use super::tell::Tell;
-use dyno_measure::events::LoadNews;
+use dyno_measure::events::LoadEventKind;
 use dyno_measure::events::LogLevel;
 use dyno_measure::plan::{Plan, PlannedCheck};
 use dyno_measure::validity::SelfCheck;
@@ -46,7 +46,7 @@ pub fn default_folder() -> Option<PathBuf> {
 /// stops nothing.
 pub fn check(plan: &Plan, planned: &PlannedCheck, tell: &Tell, stop: &Stop) -> SelfCheck {
     let (streams, tls) = (streams(plan), speaks_tls(plan));
-    let say = |level, line| tell(LoadNews::Log { level, line });
+    let say = |level, line| tell(LoadEventKind::Log { level, line });
     if let Some(kept) = planned.cache.as_deref().and_then(|folder| cache::take(folder, streams, tls, now_ms())) {
         say(LogLevel::Info, format!("The client was checked less than an hour ago. {}", words(&kept)));
         return kept;

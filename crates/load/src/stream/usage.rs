@@ -1,6 +1,6 @@
 //! Token counts, as engines and the gateways before them write them.
 
-use super::json::{Malformed, Walk};
+use super::json::{JsonReader, Malformed};
 
 /// Token counts as the engine gives them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,20 +17,19 @@ pub struct Usage {
 
 impl Usage {
     /// Reads the object of that name.
-    pub(super) fn read(walk: &mut Walk<'_>) -> Result<Self, Malformed> {
+    pub(super) fn read(reader: &mut JsonReader<'_>) -> Result<Self, Malformed> {
         let mut usage = Self::default();
-        walk.object(|walk, key| match key {
-            b"prompt_tokens" | b"input_tokens" => set(&mut usage.prompt, walk),
-            b"completion_tokens" | b"output_tokens" => set(&mut usage.completion, walk),
-            b"prompt_tokens_details" | b"input_tokens_details" if walk.peek()? == b'{' => {
-                walk.object(|walk, key| if key == b"cached_tokens" { set(&mut usage.cached, walk) } else { walk.skip() })
+        reader.object(|reader, key| match key {
+            b"prompt_tokens" | b"input_tokens" => set(&mut usage.prompt, reader),
+            b"completion_tokens" | b"output_tokens" => set(&mut usage.completion, reader),
+            b"prompt_tokens_details" | b"input_tokens_details" if reader.peek()? == b'{' => {
+                reader.object(|reader, key| if key == b"cached_tokens" { set(&mut usage.cached, reader) } else { reader.skip() })
             }
-            b"completion_tokens_details" | b"output_tokens_details" if walk.peek()? == b'{' => {
-                walk.object(|walk, key| if key == b"reasoning_tokens" { set(&mut usage.reasoning, walk) } else { walk.skip() })
-            }
+            b"completion_tokens_details" | b"output_tokens_details" if reader.peek()? == b'{' => reader
+                .object(|reader, key| if key == b"reasoning_tokens" { set(&mut usage.reasoning, reader) } else { reader.skip() }),
             // DeepSeek's name for it
-            b"prompt_cache_hit_tokens" => set(&mut usage.cached, walk),
-            _ => walk.skip(),
+            b"prompt_cache_hit_tokens" => set(&mut usage.cached, reader),
+            _ => reader.skip(),
         })?;
         Ok(usage)
     }
@@ -50,8 +49,8 @@ impl Usage {
     }
 }
 
-fn set(place: &mut Option<u32>, walk: &mut Walk<'_>) -> Result<(), Malformed> {
-    if let Some(number) = walk.number_or_skip()?
+fn set(place: &mut Option<u32>, reader: &mut JsonReader<'_>) -> Result<(), Malformed> {
+    if let Some(number) = reader.number_or_skip()?
         && (number > 0 || place.is_none())
     {
         *place = Some(number);
@@ -94,7 +93,7 @@ mod tests {
                 format!(r#"{{"prompt_tokens":{prompt},"completion_tokens":{completion}}}"#),
                 format!(r#"{{"input_tokens":{prompt}.0,"output_tokens":{completion},"input_tokens":0}}"#),
             ] {
-                prop_assert_eq!(Usage::read(&mut Walk::new(text.as_bytes())).unwrap(), expected);
+                prop_assert_eq!(Usage::read(&mut JsonReader::new(text.as_bytes())).unwrap(), expected);
             }
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio::task::JoinError;
 
-use super::commands::Failure;
+use super::commands::CommandError;
 use crate::domain::problem::Problem;
 use crate::models::ModelError;
 
@@ -26,7 +26,7 @@ pub(super) enum TryItError {
     OldPython(String),
     /// What was being done, and how its program failed.
     #[error("{}", .1.sentence(.0))]
-    Command(&'static str, Failure),
+    Command(&'static str, CommandError),
     #[error("Looking for llama.cpp failed. The portal's log says why.")]
     Look(#[source] JoinError),
     #[error("llama.cpp was installed, but is not found. The portal's log may say why.")]
@@ -47,7 +47,7 @@ pub(super) enum TryItError {
 
 impl TryItError {
     /// For a command's failure.
-    pub(super) fn of(what: &'static str) -> impl FnOnce(Failure) -> Self {
+    pub(super) fn of(what: &'static str) -> impl FnOnce(CommandError) -> Self {
         move |failure| Self::Command(what, failure)
     }
 }

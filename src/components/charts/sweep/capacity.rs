@@ -1,6 +1,6 @@
 //! "How much does it take?": throughput against the offered load.
 
-use super::super::drawing::{Axis, Drawing, NARROW, Shape, Size, WIDE, line, markers};
+use super::super::drawing::{Axis, Drawing, MarkerShape, NARROW, Size, WIDE, line, markers};
 use super::super::labels::Labels;
 use super::super::scale::{Kind, nice_top};
 use super::super::{Cell, Chart, Key, Table, capital};
@@ -38,8 +38,8 @@ pub fn capacity(id: &str, sweep: &Sweep) -> Option<Chart> {
         drawing.path(line(&plot, unbroken(known.iter().copied())), "chart-line chart-s1");
         let at = |(swept, value): &(&Swept, f64)| (plot.x.at(swept.load), plot.y.at(*value));
         let of = |early: bool| known.iter().filter(move |(swept, _)| swept.point.ended_early == early).map(at);
-        drawing.path(markers(Shape::Circle, 4.5, of(false)), "chart-dot chart-s1");
-        drawing.path(markers(Shape::Circle, 4.5, of(true)), "chart-hollow chart-s1");
+        drawing.path(markers(MarkerShape::Circle, 4.5, of(false)), "chart-dot chart-s1");
+        drawing.path(markers(MarkerShape::Circle, 4.5, of(true)), "chart-hollow chart-s1");
         let mut labels = Labels::on(size, &plot);
         for (x, y) in known.iter().map(at) {
             labels.keep_clear(x, y, 5.0);

@@ -1,6 +1,6 @@
 //! "Up to which load is it fast enough?": a latency's percentiles against the load, with the limit where there is one.
 
-use super::super::drawing::{Anchor, Axis, Drawing, NARROW, Shape, Size, WIDE, hatch, line, markers};
+use super::super::drawing::{Anchor, Axis, Drawing, MarkerShape, NARROW, Size, WIDE, hatch, line, markers};
 use super::super::labels::Labels;
 use super::super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
 use super::super::{Chart, Key, Table, capital};
@@ -71,10 +71,10 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
             points.iter().filter(|(swept, _)| swept.point.ended_early == early).map(at).collect()
         };
         // Where both are alike, a rim of the lower one is still seen.
-        drawing.path(markers(Shape::Circle, 5.0, of(&low, false)), "chart-dot chart-s1");
-        drawing.path(markers(Shape::Circle, 5.0, of(&low, true)), "chart-hollow chart-s1");
-        drawing.path(markers(Shape::Square, 3.0, of(&high_points, false)), "chart-square chart-s2");
-        drawing.path(markers(Shape::Square, 4.0, of(&high_points, true)), "chart-hollow-square chart-s2");
+        drawing.path(markers(MarkerShape::Circle, 5.0, of(&low, false)), "chart-dot chart-s1");
+        drawing.path(markers(MarkerShape::Circle, 5.0, of(&low, true)), "chart-hollow chart-s1");
+        drawing.path(markers(MarkerShape::Square, 3.0, of(&high_points, false)), "chart-square chart-s2");
+        drawing.path(markers(MarkerShape::Square, 4.0, of(&high_points, true)), "chart-hollow-square chart-s2");
         let mut labels = Labels::on(size, &plot);
         for points in [&low, &high_points] {
             let at: Vec<(f64, f64)> = points.iter().map(at).collect();

@@ -9,7 +9,7 @@ pub use capacity::capacity;
 pub use limits::{Limit, against_load};
 pub use pareto::pareto;
 
-use super::drawing::{Axis, Drawing, Shape, markers};
+use super::drawing::{Axis, Drawing, MarkerShape, markers};
 use super::labels::Labels;
 use super::number::tick;
 use super::scale::{Kind, nice_top};
@@ -50,7 +50,7 @@ fn load_text(load: f64) -> String {
 /// The star beside the chosen point, which stays to be seen.
 fn star(drawing: &mut Drawing, labels: &mut Labels, at: (f64, f64)) {
     let place = labels.place_mark(at, 7.0);
-    drawing.path(markers(Shape::Star, 7.0, [place]), "chart-star");
+    drawing.path(markers(MarkerShape::Star, 7.0, [place]), "chart-star");
 }
 
 /// A line through the load points that were carried out whole; it breaks at those that ended early.

@@ -1,6 +1,6 @@
 //! "What is given up for what?": the speed that one user sees against the throughput of the hardware.
 
-use super::super::drawing::{Anchor, Axis, Drawing, NARROW, Shape, Size, WIDE, line, markers, word_width};
+use super::super::drawing::{Anchor, Axis, Drawing, MarkerShape, NARROW, Size, WIDE, line, markers, word_width};
 use super::super::labels::Labels;
 use super::super::scale::{Kind, nice_top};
 use super::super::{Cell, Chart, Key, Table};
@@ -83,8 +83,8 @@ fn draw(size: Size, x: &Axis, y: &Axis, sweep: &Sweep, dots: &[Dot<'_>]) -> Draw
     best.sort_by(|a, b| a.user.total_cmp(&b.user).then(b.system.total_cmp(&a.system)));
     drawing.path(line(&plot, best.iter().map(|dot| (dot.user, dot.system))), "chart-line chart-s1");
     let of = |best: bool| dots.iter().filter(move |dot| dot.best == best).map(at);
-    drawing.path(markers(Shape::Circle, 4.5, of(false)), "chart-hollow chart-s1");
-    drawing.path(markers(Shape::Circle, 4.5, of(true)), "chart-dot chart-s1");
+    drawing.path(markers(MarkerShape::Circle, 4.5, of(false)), "chart-hollow chart-s1");
+    drawing.path(markers(MarkerShape::Circle, 4.5, of(true)), "chart-dot chart-s1");
     let chosen = |dot: &&Dot<'_>| sweep.chosen == Some(dot.swept.index);
     let mut labels = Labels::on(size, &plot);
     for dot in dots {

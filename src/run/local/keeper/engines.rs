@@ -6,7 +6,7 @@ use futures::future::{FutureExt as _, select_all};
 
 use super::child::{Guarded, SpawnSpec};
 use super::guard::Exit;
-use super::ready::{Probe, free_port};
+use super::ready::{ReadyProbe, free_port};
 use super::stages::{Halt, Keeper};
 use crate::domain::run::StageId;
 use crate::run::execution::{EngineFacts, Event};
@@ -74,7 +74,9 @@ impl Keeper {
         let begun = Instant::now();
         let mut probes = Vec::new();
         for engine in &self.engines {
-            probes.push(Probe::new(engine.port).map_err(|error| Halt::Failed(format!("The engine can't be asked: {error}.")))?);
+            probes.push(
+                ReadyProbe::new(engine.port).map_err(|error| Halt::Failed(format!("The engine can't be asked: {error}.")))?,
+            );
         }
         while self.engines.iter().any(|engine| engine.model.is_none()) {
             for (index, probe) in probes.iter().enumerate() {
@@ -90,7 +92,7 @@ impl Keeper {
         Ok(())
     }
 
-    async fn ask(&mut self, index: usize, probe: &Probe) -> Result<(), Halt> {
+    async fn ask(&mut self, index: usize, probe: &ReadyProbe) -> Result<(), Halt> {
         let spec = self.spec.engines[index].clone();
         if let Some(exit) = self.engines[index].process.exit() {
             return Err(Halt::Failed(self.early_end(index, exit)));

@@ -55,7 +55,7 @@ pub struct Driver<'a> {
     timer: TimerFd,
     timer_at: i64,
     found: Vec<EpollEvent>,
-    nap: WakeupCoalescing,
+    coalescing: WakeupCoalescing,
     all_seen_at: i64,
     stop: Option<&'a Stop>,
     connections: Vec<Connection>,
@@ -116,7 +116,7 @@ impl<'a> Driver<'a> {
         progress: &'a mut Progressing,
         file: Option<&'a mut RecordFile>,
     ) -> io::Result<Self> {
-        // naps are short: they are to end when they should
+        // these waits are short: they are to end when they should
         let _ = nix::sys::prctl::set_timerslack(1_000);
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
@@ -126,7 +126,7 @@ impl<'a> Driver<'a> {
             timer,
             timer_at: 0,
             found: vec![EpollEvent::empty(); AT_ONCE],
-            nap: WakeupCoalescing::default(),
+            coalescing: WakeupCoalescing::default(),
             all_seen_at: 0,
             stop: None,
             connections: Vec::new(),
@@ -239,7 +239,7 @@ impl<'a> Driver<'a> {
         self.lanes.clear();
         self.open_loop = plan.load.is_open();
         self.idle.iter_mut().for_each(Vec::clear);
-        self.nap.forget(begin);
+        self.coalescing.forget(begin);
         self.progress.begin_phase(plan, begin);
         let ending = match plan.load {
             Load::Closed { concurrency } => self.run_closed(plan, *concurrency, begin),
@@ -258,7 +258,7 @@ impl<'a> Driver<'a> {
         self.health.end_phase();
         self.requests.end_phase();
         self.flush_file();
-        self.progress.tell(clock::now());
+        self.progress.emit(clock::now());
         ending
     }
 
@@ -267,10 +267,10 @@ impl<'a> Driver<'a> {
     fn turn(&mut self, until: i64) -> Option<Ending> {
         let until = self.refused.iter().fold(until, |until, (due, _)| until.min(*due));
         let mut now = clock::now();
-        let nap = self.nap.length().min(until - now - WAKE);
-        let rested = nap >= WAKE;
+        let pause = self.coalescing.length().min(until - now - WAKE);
+        let rested = pause >= WAKE;
         if rested {
-            std::thread::sleep(Duration::from_nanos(nap as u64));
+            std::thread::sleep(Duration::from_nanos(pause as u64));
             now = clock::now();
         }
         let timeout = if until <= now {
@@ -289,7 +289,7 @@ impl<'a> Driver<'a> {
         };
         let mut found = std::mem::take(&mut self.found);
         let count = self.epoll.wait(&mut found, timeout).unwrap_or(0);
-        let woken = self.clock.look();
+        let woken = self.clock.read();
         // what is ready now has been waiting since the loop last saw all that was ready, at most
         let late = woken - self.all_seen_at > LATE;
         if count < found.len() {

@@ -151,7 +151,7 @@ impl Driver<'_> {
             let answer = row.error.is_none().then(|| std::mem::take(&mut self.connections[place].kept().answer));
             self.requests.answered(place, answer.as_deref());
         }
-        self.nap.ended();
+        self.coalescing.ended();
         let text = (exchange.keeps_text && row.error.is_none()).then(|| std::mem::take(&mut self.connections[place].kept().text));
         let head = &self.targets[self.connections[place].target].head;
         let words = exchange.failure.map(|failure| strike(&failure.words, secrets_of(head).into_iter()));
@@ -214,8 +214,8 @@ impl Driver<'_> {
 
     /// Time-outs, progress, the record file.
     pub(super) fn look_around(&mut self, now: i64) {
-        self.clock.look();
-        self.nap.look(now, self.in_flight);
+        self.clock.read();
+        self.coalescing.update(now, self.in_flight);
         let Limits { stall, total, .. } = self.limits;
         for place in 0..self.connections.len() {
             let connection = &self.connections[place];
@@ -237,7 +237,7 @@ impl Driver<'_> {
             };
             self.end_by_time(place, failure, now);
         }
-        if self.progress.tell_if_due(now) {
+        if self.progress.emit_if_due(now) {
             self.flush_file();
         }
     }

@@ -190,7 +190,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Reads what is there, all of it: the loop tells of news only. Where the other side has closed, its end is read as well.
+    /// Reads what is there, all of it: the loop tells of new bytes only. Where the other side has closed, its end is read as well.
     pub(super) fn on_readable(&mut self, place: usize, apart: bool, ends: bool) {
         if apart {
             self.read_apart(place);
@@ -248,7 +248,7 @@ impl Driver<'_> {
                 let over = connection.on_bytes(bytes, at, embeddings);
                 let after = counts(connection);
                 self.progress.events(after.0 - before.0);
-                self.nap.events(after.0 - before.0, after.1 - before.1);
+                self.coalescing.events(after.0 - before.0, after.1 - before.1);
                 if over {
                     self.finish(place, at);
                 }
