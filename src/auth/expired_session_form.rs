@@ -16,7 +16,7 @@ use crate::domain::form::Flash;
 use crate::domain::path::{local_path, query_escape};
 use crate::domain::problem::{FieldError, Problem};
 use crate::domain::user::Actor;
-use crate::domain::workflow::Page;
+use crate::domain::workflow::WizardPage;
 use crate::state::AppState;
 use crate::store::EntryOf;
 
@@ -227,7 +227,7 @@ fn own_page(app: &AppState, parts: &Parts, referer: &str) -> Option<String> {
 fn usual_page(function: &str, fields: &[(String, String)]) -> String {
     let name = function.strip_prefix(FUNCTIONS).unwrap_or_default();
     let draft = fields.iter().find(|(name, _)| name == "workflow_id").and_then(|(_, id)| Uuid::parse_str(id).ok());
-    let step = name.strip_prefix("wizard-").and_then(Page::parse);
+    let step = name.strip_prefix("wizard-").and_then(WizardPage::parse);
     match (name, step, draft) {
         (_, Some(step), Some(draft)) => format!("/wizard/{draft}/{}", step.slug()),
         (_, Some(_), None) => "/benchmarks/new".to_owned(),

@@ -28,10 +28,10 @@ const POLL: Duration = Duration::from_secs(5);
 
 /// Has runs taken through their stages. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Supervisor(Arc<Inner>);
+pub struct Supervisor(Arc<SupervisorInner>);
 
 #[derive(Debug)]
-struct Inner {
+struct SupervisorInner {
     notifier: RunNotifier,
     executors: Executors,
     /// Who this portal is in claims.
@@ -72,7 +72,7 @@ impl Supervisor {
             Uuid::new_v4()
         });
         let notifier = app.run_notifier.clone();
-        Self(Arc::new(Inner { notifier, executors, portal, state: Mutex::default() }))
+        Self(Arc::new(SupervisorInner { notifier, executors, portal, state: Mutex::default() }))
     }
 
     /// Begins to work, until the portal stops.

@@ -41,7 +41,7 @@ pub struct Progressing {
     /// Requests in flight times ns.
     area: f64,
     /// What was counted at the snapshots of the last moment, the oldest first.
-    marks: VecDeque<Mark>,
+    marks: VecDeque<ProgressMark>,
     tokens: u64,
     events_of_ended: u64,
     so_far: Histograms,
@@ -51,7 +51,7 @@ pub struct Progressing {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Mark {
+struct ProgressMark {
     at: i64,
     area: f64,
     events: u64,
@@ -253,7 +253,7 @@ impl Progressing {
 
     /// Keeps what is counted now, and of the marks before it the last that is a moment old at the next snapshot.
     fn mark(&mut self, now: i64) {
-        self.marks.push_back(Mark { at: now, area: self.area, events: self.events });
+        self.marks.push_back(ProgressMark { at: now, area: self.area, events: self.events });
         while self.marks.get(1).is_some_and(|second| now + EVERY - second.at >= MOMENT - EVERY / 4) {
             self.marks.pop_front();
         }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::rc::Rc;
 
-use crate::execute::Outcome;
+use crate::execute::LoadOutcome;
 use crate::spool::Spool;
 use crate::table::table;
 use crate::tell::Tell;
@@ -76,7 +76,7 @@ fn progress_line(progress: &Progress) -> String {
     line
 }
 
-pub fn show(outcome: &Outcome) {
+pub fn show(outcome: &LoadOutcome) {
     let mut text = table(&outcome.report);
     if let Some(reason) = &outcome.reason {
         let _ = writeln!(text, "{reason}");

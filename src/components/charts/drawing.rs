@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::number::tick;
-use super::scale::{Kind, Scale};
+use super::scale::{Scale, ScaleKind};
 
 /// The sizes that charts are drawn at; the style sheet shows one of them, so that words keep their size.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,7 +75,7 @@ pub struct Drawing {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
     /// How values are spread.
-    pub kind: Kind,
+    pub kind: ScaleKind,
     /// Least and largest value.
     pub domain: (f64, f64),
     /// Name and unit: `TTFT, ms`.
@@ -139,7 +139,7 @@ impl Drawing {
         for value in plot.x.ticks(columns) {
             let at = plot.x.at(value);
             let label = tick(value);
-            let label = if x.kind == Kind::Tail { format!("p{label}") } else { label };
+            let label = if x.kind == ScaleKind::Tail { format!("p{label}") } else { label };
             let half = label.len() as f64 * 3.6;
             let _ = write!(stubs, "M{at:.1} {base:.1}v4");
             // Labels that would run into each other are left out; their stub stays.
@@ -295,7 +295,7 @@ mod tests {
     use super::*;
 
     fn plot() -> Plot {
-        let scale = |range| Scale { kind: Kind::Linear, domain: (0.0, 10.0), range };
+        let scale = |range| Scale { kind: ScaleKind::Linear, domain: (0.0, 10.0), range };
         Plot { x: scale((0.0, 100.0)), y: scale((100.0, 0.0)) }
     }
 
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn each_size_keeps_its_words_inside_and_names_both_axes() {
-        let axis = |title: &str| Axis { kind: Kind::Linear, domain: (0.0, 98_765.0), title: title.to_owned() };
+        let axis = |title: &str| Axis { kind: ScaleKind::Linear, domain: (0.0, 98_765.0), title: title.to_owned() };
         for size in [WIDE, NARROW, LIVE] {
             let (drawing, plot) = Drawing::with_axes(size, &axis("Across, s"), &axis("Up, ms"), 0.0);
             assert!(plot.left() < plot.right() && plot.top() < plot.bottom());
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn names_of_rules_lie_above_the_rules_and_apart_from_each_other() {
-        let scale = |range| Scale { kind: Kind::Linear, domain: (0.0, 100.0), range };
+        let scale = |range| Scale { kind: ScaleKind::Linear, domain: (0.0, 100.0), range };
         let plot = Plot { x: scale((0.0, 600.0)), y: scale((300.0, 20.0)) };
         let mut drawing = Drawing { size: WIDE, marks: Vec::new(), plot: None };
         let rules = [("p50", 50.0), ("p90", 51.0), ("p99", 52.0)].map(|(name, at)| (at, name.to_owned()));

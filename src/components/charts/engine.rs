@@ -3,7 +3,7 @@
 use super::drawing::{Axis, Drawing, NARROW, Size, WIDE, line};
 use super::number::{second, span};
 use super::over_time::RunTime;
-use super::scale::{Kind, nice_top};
+use super::scale::{ScaleKind, nice_top};
 use super::{Cell, Chart, Key, Table};
 use crate::components::number::figure;
 use dyno_measure::engine_metrics::{EngineQuantity, EngineSeries};
@@ -85,7 +85,7 @@ fn panel(id: &str, title: String, y_title: &str, lines: Vec<NodeLine>, time: &Ru
     if lines.is_empty() || !highest.is_finite() {
         return None;
     }
-    let y = Axis { kind: Kind::Linear, domain: (0.0, nice_top(highest)), title: y_title.to_owned() };
+    let y = Axis { kind: ScaleKind::Linear, domain: (0.0, nice_top(highest)), title: y_title.to_owned() };
     let draw = |size: Size| {
         let (mut drawing, plot) = Drawing::with_axes(size, &time.axis(), &y, 0.0);
         time.shade(&mut drawing, &plot);

@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn the_cursor_knows_where_the_rows_are_that_the_page_shows() {
-        let x = Scale { kind: scale::Kind::Linear, domain: (0.0, 100.0), range: (50.0, 250.0) };
+        let x = Scale { kind: scale::ScaleKind::Linear, domain: (0.0, 100.0), range: (50.0, 250.0) };
         let of = |points: &[f64]| {
             Table::of_points(vec!["a".to_owned()], points, |at| vec![Cell::figure(*at), Cell::figure(at + 10.0)])
         };

@@ -6,7 +6,7 @@ use super::drawing::{
     Anchor, Axis, Drawing, MarkerShape, NARROW, Plot, Size, WIDE, band, dots, hatch, line, markers, word_width,
 };
 use super::number::{second, span};
-use super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
+use super::scale::{ScaleKind, nice_log_bounds, nice_top, wants_log};
 use super::{Cell, Chart, Key, Table};
 use crate::components::number::{count, figure};
 use dyno_measure::report::{LoadPointSeries, TimePoint};
@@ -31,7 +31,7 @@ impl RunTime {
     }
 
     pub(super) fn axis(&self) -> Axis {
-        Axis { kind: Kind::Linear, domain: self.domain, title: "Time since the first measured request, s".to_owned() }
+        Axis { kind: ScaleKind::Linear, domain: self.domain, title: "Time since the first measured request, s".to_owned() }
     }
 
     /// Hatches warm-up, and what is outside of the steady-state window.
@@ -74,7 +74,7 @@ pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_
     }
     let log = wants_log(least, highest);
     let (kind, domain) =
-        if log { (Kind::Log, nice_log_bounds(least, highest)) } else { (Kind::Linear, (0.0, nice_top(highest))) };
+        if log { (ScaleKind::Log, nice_log_bounds(least, highest)) } else { (ScaleKind::Linear, (0.0, nice_top(highest))) };
     let y = Axis { kind, domain, title: format!("{name}, {unit}{}", if log { " (log scale)" } else { "" }) };
     let lane = if failures_s.is_empty() { 0.0 } else { 16.0 };
     let draw = |size: Size| {
@@ -146,7 +146,7 @@ pub fn level(id: &str, title: &str, y_title: &str, points: &[TimePoint], time: &
     if points.len() < 2 || !highest.is_finite() {
         return None;
     }
-    let y = Axis { kind: Kind::Linear, domain: (0.0, nice_top(highest)), title: y_title.to_owned() };
+    let y = Axis { kind: ScaleKind::Linear, domain: (0.0, nice_top(highest)), title: y_title.to_owned() };
     let draw = |size: Size| {
         let (mut drawing, plot) = Drawing::with_axes(size, &time.axis(), &y, 0.0);
         time.shade(&mut drawing, &plot);

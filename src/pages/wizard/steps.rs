@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::place::Place;
 use crate::components::icon::{Icon, IconName};
-use crate::domain::workflow::Page;
+use crate::domain::workflow::WizardPage;
 
 /// How a step stands in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ enum StepState {
 }
 
 /// How a step stands. `reached` is the first incomplete page.
-fn state(page: Page, shown: Page, reached: Page, problems: &[Page]) -> StepState {
+fn state(page: WizardPage, shown: WizardPage, reached: WizardPage, problems: &[WizardPage]) -> StepState {
     if page == shown {
         StepState::Current
     } else if problems.contains(&page) {
@@ -45,7 +45,7 @@ pub fn StepList(
     let problems = place.problem_pages();
     let list = move || {
         let problems = problems.clone();
-        Page::ALL
+        WizardPage::ALL
             .into_iter()
             .map(|page| {
                 let state = state(page, shown, reached, &problems);
@@ -88,7 +88,7 @@ pub fn StepList(
     view! {
         <nav aria-label="Steps">
             <details class="steps-folded">
-                <summary>{format!("Step {} of {}: {}", shown.number(), Page::ALL.len(), shown.title())}</summary>
+                <summary>{format!("Step {} of {}: {}", shown.number(), WizardPage::ALL.len(), shown.title())}</summary>
                 <ol class="steps">{list()}</ol>
             </details>
             <ol class="steps steps-open">{open()}</ol>
@@ -103,11 +103,17 @@ mod tests {
 
     #[test]
     fn steps_stand_by_what_is_complete() {
-        let states = |shown, reached, problems: &[Page]| -> Vec<StepState> {
-            Page::ALL.into_iter().map(|page| state(page, shown, reached, problems)).collect()
+        let states = |shown, reached, problems: &[WizardPage]| -> Vec<StepState> {
+            WizardPage::ALL.into_iter().map(|page| state(page, shown, reached, problems)).collect()
         };
         use StepState::{Current, Done, Later, Open, Problem};
-        assert_eq!(states(Page::Cluster, Page::Cluster, &[]), [Done, Done, Current, Later, Later, Later, Later, Later]);
-        assert_eq!(states(Page::Details, Page::Nodes, &[Page::Load]), [Current, Problem, Done, Open, Later, Later, Later, Later]);
+        assert_eq!(
+            states(WizardPage::Cluster, WizardPage::Cluster, &[]),
+            [Done, Done, Current, Later, Later, Later, Later, Later]
+        );
+        assert_eq!(
+            states(WizardPage::Details, WizardPage::Nodes, &[WizardPage::Load]),
+            [Current, Problem, Done, Open, Later, Later, Later, Later]
+        );
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::files;
-use super::journal::{self, Entry};
+use super::journal::{self, JournalEntry};
 use super::tail::{Tail, last_lines};
 use crate::run::execution::{Event, ExecutionSpec};
 use crate::run::executor::{Batch, Collected, Cursor};
@@ -36,9 +36,9 @@ pub(super) fn read(folder: &Path, from: Offsets) -> io::Result<Batch> {
     let mut spool = Tail::new(folder.join(files::SPOOL), from.spool);
     let (entries, lines) = (journal.lines()?, spool.lines()?);
     let offsets = Offsets { journal: journal.offset(), spool: spool.offset() };
-    let entries = entries.iter().filter_map(|line| serde_json::from_slice::<Entry>(line).ok());
+    let entries = entries.iter().filter_map(|line| serde_json::from_slice::<JournalEntry>(line).ok());
     Ok(Batch {
-        events: entries.filter_map(Entry::event).collect(),
+        events: entries.filter_map(JournalEntry::event).collect(),
         load: lines.iter().filter_map(|line| serde_json::from_slice::<LoadEvent>(line).ok()).collect(),
         cursor: (offsets != from).then(|| serde_json::to_string(&offsets).map(Cursor)).transpose()?,
         ..Batch::default()
@@ -64,7 +64,7 @@ pub(super) fn collect(folder: &Path) -> Collected {
     let (planned, known) = spec.map_or_else(Default::default, |spec| (Some(spec.plan), spec.provenance));
     let plan = carried_out.or(planned);
     let events: Vec<(Timestamp, Event)> =
-        journal::read(&folder.join(files::JOURNAL)).unwrap_or_default().into_iter().filter_map(Entry::event).collect();
+        journal::read(&folder.join(files::JOURNAL)).unwrap_or_default().into_iter().filter_map(JournalEntry::event).collect();
     let mut engines = Vec::new();
     let mut end = None;
     for (_, event) in events {

@@ -258,7 +258,7 @@ fn state(folder: &Path) -> ExecutionState {
 }
 
 fn keeper_pid(folder: &Path) -> Option<u32> {
-    let processes = journal::read(&folder.join(files::JOURNAL)).ok()?.into_iter().filter_map(journal::Entry::process);
+    let processes = journal::read(&folder.join(files::JOURNAL)).ok()?.into_iter().filter_map(journal::JournalEntry::process);
     processes.into_iter().find(|process| process.name == "keeper").map(|process| process.pid)
 }
 
@@ -268,7 +268,7 @@ fn groups(folder: &Path) -> Vec<Group> {
     let entries = journal::read(&folder.join(files::JOURNAL)).unwrap_or_default();
     entries
         .into_iter()
-        .filter_map(journal::Entry::process)
+        .filter_map(journal::JournalEntry::process)
         .filter(|process| process.name != "keeper" && process.boot == now)
         .map(|process| (process.pid, process.start))
         .collect()

@@ -24,7 +24,7 @@ pub(crate) enum TransferError {
     #[error("{}", .0.sentence())]
     Path(#[from] models::PathError),
     #[error("{}", .0.sentence())]
-    Model(#[from] models::ModelError),
+    Model(#[from] models::ModelFileError),
     #[error("{}", .0.sentence())]
     Hub(#[from] hub::HubError),
     #[error("The model's files have changed since it was added. Add it again under a new name.")]

@@ -2,7 +2,7 @@
 //! reasoning under its many names, tool calls, refusals, usage alone or beside the finish reason, errors in the stream.
 
 use super::json::{JsonReader, Malformed, unescape_into};
-pub use super::usage::Usage;
+pub use super::usage::TokenUsage;
 pub use super::words::{error_words, secrets_of, strike, tidy};
 
 /// What one chunk means.
@@ -12,7 +12,7 @@ pub struct Chunk<'a> {
     pub output: bool,
     pub reasoning: bool,
     pub finish: Option<&'a [u8]>,
-    pub usage: Option<Usage>,
+    pub usage: Option<TokenUsage>,
     /// The error object, as it stands.
     pub error: Option<&'a [u8]>,
     /// It has something that only answers have: `choices` or, of embeddings, `data`.
@@ -250,7 +250,7 @@ impl<'a> Chunk<'a> {
     }
 
     fn read_usage(&mut self, reader: &mut JsonReader<'a>) -> Result<(), Malformed> {
-        let usage = Usage::read(reader)?;
+        let usage = TokenUsage::read(reader)?;
         self.usage.get_or_insert_default().merge(usage);
         Ok(())
     }
@@ -336,7 +336,7 @@ mod tests {
         );
         assert!(chunk.output);
         assert_eq!(chunk.finish, Some(&b"length"[..]));
-        assert_eq!(chunk.usage, Some(Usage { prompt: Some(4), completion: Some(5), cached: Some(3), reasoning: Some(2) }));
+        assert_eq!(chunk.usage, Some(TokenUsage { prompt: Some(4), completion: Some(5), cached: Some(3), reasoning: Some(2) }));
         assert_eq!(read(r#"{"choices":[],"usage":null}"#).0.usage, None);
         let null_choices = read(r#"{"choices":null,"usage":{"input_tokens":4.0,"output_tokens":5}}"#).0;
         assert_eq!((null_choices.usage.unwrap().prompt, null_choices.usage.unwrap().completion), (Some(4), Some(5)));

@@ -4,7 +4,7 @@ use super::json::{JsonReader, Malformed};
 
 /// Token counts as the engine gives them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
+pub struct TokenUsage {
     /// Input tokens.
     pub prompt: Option<u32>,
     /// Output tokens.
@@ -15,7 +15,7 @@ pub struct Usage {
     pub reasoning: Option<u32>,
 }
 
-impl Usage {
+impl TokenUsage {
     /// Reads the object of that name.
     pub(super) fn read(reader: &mut JsonReader<'_>) -> Result<Self, Malformed> {
         let mut usage = Self::default();
@@ -64,9 +64,9 @@ mod tests {
 
     use super::*;
 
-    fn usage() -> impl Strategy<Value = Usage> {
+    fn usage() -> impl Strategy<Value = TokenUsage> {
         let count = || prop::option::of(0..3_u32);
-        (count(), count(), count(), count()).prop_map(|(prompt, completion, cached, reasoning)| Usage {
+        (count(), count(), count(), count()).prop_map(|(prompt, completion, cached, reasoning)| TokenUsage {
             prompt,
             completion,
             cached,
@@ -77,9 +77,9 @@ mod tests {
     proptest! {
         #[test]
         fn the_last_count_stands_and_no_zero_replaces_it(all in prop::collection::vec(usage(), 0..6)) {
-            let mut merged = Usage::default();
+            let mut merged = TokenUsage::default();
             all.iter().for_each(|one| merged.merge(*one));
-            for field in [|one: &Usage| one.prompt, |one: &Usage| one.completion, |one: &Usage| one.cached, |one: &Usage| one.reasoning] {
+            for field in [|one: &TokenUsage| one.prompt, |one: &TokenUsage| one.completion, |one: &TokenUsage| one.cached, |one: &TokenUsage| one.reasoning] {
                 let said: Vec<u32> = all.iter().filter_map(field).collect();
                 let last = said.iter().rev().find(|count| **count > 0).or(said.last()).copied();
                 prop_assert_eq!(field(&merged), last);
@@ -88,12 +88,12 @@ mod tests {
 
         #[test]
         fn both_names_mean_the_same(prompt in any::<u32>(), completion in any::<u32>()) {
-            let expected = Usage { prompt: Some(prompt), completion: Some(completion), ..Usage::default() };
+            let expected = TokenUsage { prompt: Some(prompt), completion: Some(completion), ..TokenUsage::default() };
             for text in [
                 format!(r#"{{"prompt_tokens":{prompt},"completion_tokens":{completion}}}"#),
                 format!(r#"{{"input_tokens":{prompt}.0,"output_tokens":{completion},"input_tokens":0}}"#),
             ] {
-                prop_assert_eq!(Usage::read(&mut JsonReader::new(text.as_bytes())).unwrap(), expected);
+                prop_assert_eq!(TokenUsage::read(&mut JsonReader::new(text.as_bytes())).unwrap(), expected);
             }
         }
     }
