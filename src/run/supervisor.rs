@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::claims;
 use super::event_mapper::change;
-use super::executor::{Cursor, ExecutorError, Executors};
+use super::executor::{Cursor, ExecutorError};
+use super::executors::Executors;
 use super::run_executor::{RunExecutor, early_end, nothing_to_clean_up};
 use super::simulation::SimulationRun;
 use super::text;

@@ -1,5 +1,6 @@
 //! A run's report: verdict first, then the figures with what bounds them, then what produced them.
 
+mod chart_files;
 pub mod charts;
 mod errors;
 mod few;

@@ -35,8 +35,6 @@ use crate::state::AppState as App;
 use crate::store::Store;
 use dyno_measure::report::RequestRecord;
 
-pub(crate) use transfer::TransferError;
-
 /// How long a keeper may take to begin its journal.
 const START_LIMIT: Duration = Duration::from_mins(1);
 /// How long the guards of a lost keeper are given before their groups are killed: longer than their own grace period.

@@ -12,7 +12,7 @@ use super::LocalExecutor;
 use crate::domain::inventory::{Model, ModelFacts, ModelFormat, ModelSource};
 use crate::engine::ServedModel;
 use crate::models::{self, Roots, hub};
-use crate::run::executor::PlacedModel;
+use crate::run::executor::{ExecutorError, PlacedModel};
 use crate::store::StoreError;
 use dyno_measure::words;
 
@@ -37,6 +37,12 @@ pub(crate) enum TransferError {
     Store(#[from] StoreError),
     #[error("Reading the model failed: {0}.")]
     BrokeOff(#[from] tokio::task::JoinError),
+}
+
+impl From<TransferError> for ExecutorError {
+    fn from(error: TransferError) -> Self {
+        Self::Transfer(Box::new(error))
+    }
 }
 
 /// A file as it was: path, size, time of change.
