@@ -133,8 +133,7 @@ impl SimulationRun {
                 let (spec, facts) = (&asked.spec, asked.spec.model.facts.as_ref());
                 let is_chosen = |node: &&Node| spec.nodes.iter().any(|choice| choice.hostname == node.hostname);
                 let chosen: Vec<Node> = asked.nodes.iter().filter(is_chosen).cloned().collect();
-                report.provenance = provenance::begin(spec, &chosen, facts, &lines, &[]);
-                report.provenance.extend(known);
+                report.provenance = provenance::begin(spec, &chosen, facts, &lines, &[]).completed_by(known);
                 let requests = report.load_points.iter().map(|point| point.summary.total_requests).sum();
                 let message = format!("{} simulated.", super::text::requests(requests));
                 let stage = if status == RunStatus::Succeeded { StageStatus::Succeeded } else { StageStatus::Failed };
