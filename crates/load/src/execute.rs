@@ -5,7 +5,7 @@ use crate::client::socket::keep_stamps_on;
 use crate::client::stop::StopSignal;
 use crate::measurement::{MeasureError, measure};
 use crate::self_check;
-use crate::tell::Tell;
+use crate::event_sink::Tell;
 use crate::tokens::Tokens;
 use dyno_measure::events::LoadStatus;
 use dyno_measure::plan::{Plan, PlanError};

@@ -19,7 +19,7 @@ use crate::prepare::{
 };
 use crate::progress::Progressing;
 use crate::records::RecordFile;
-use crate::tell::Tell;
+use crate::event_sink::Tell;
 use crate::tokens::Tokens;
 use crate::workload::Requests;
 use dyno_measure::address::AddressError;

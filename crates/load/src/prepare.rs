@@ -13,7 +13,7 @@ use crate::client::tls::{TlsError, tls_config};
 use crate::engine_metrics::MetricsSource;
 use crate::fetch::Fetch;
 use crate::resolve::resolve;
-use crate::tell::Tell;
+use crate::event_sink::Tell;
 use crate::tokens::{TokenizerError, Tokens};
 use crate::workload::{Asked, Played, PromptDataset, Prompts, Turns, Wanted, WorkloadError, fit, listed};
 use dyno_measure::address::{Address, AddressError};

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::client::phase::PhasePlan;
-use crate::pace::{Pace, Work};
+use crate::duration_estimate::{Pace, Work};
 use dyno_measure::events::Progress;
 use dyno_measure::live_figures::{FinishedLoadPoint, Latencies, Percentiles, Upcoming};
 use dyno_measure::plan::Load;

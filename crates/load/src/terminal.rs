@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::execute::LoadOutcome;
 use crate::spool::Spool;
 use crate::table::table;
-use crate::tell::Tell;
+use crate::event_sink::Tell;
 use dyno_measure::events::{LoadEventKind, LogLevel, Progress};
 use dyno_measure::report::Phase;
 

@@ -22,7 +22,7 @@ use super::client::clock;
 use super::client::phase::PhaseEnd;
 use super::client::stop::StopSignal;
 use super::measurement::{MeasureError, measure};
-use super::tell::Tell;
+use super::event_sink::Tell;
 use dyno_measure::events::LoadEventKind;
 use dyno_measure::events::LogLevel;
 use dyno_measure::plan::{Plan, PlannedCheck};
