@@ -1,8 +1,8 @@
-//! Whoever is told what happens while a load goes on.
+//! Where the events of a load go.
 
 use std::rc::Rc;
 
 use dyno_measure::events::LoadEventKind;
 
-/// Takes each event as it comes; called on the client's own thread, so that it must not wait.
-pub type Tell = Rc<dyn Fn(LoadEventKind)>;
+/// Receives each event of a load. Called on the client's own thread, so it must not block.
+pub type EventSink = Rc<dyn Fn(LoadEventKind)>;

@@ -1,4 +1,4 @@
-//! The load generator: plan in, requests out, records and a report back. `dyno load` runs it as a process of its own.
+//! The load generator: executes a plan, records each request and makes the report. `dyno load` runs it as a process of its own.
 
 mod access;
 pub mod client;
