@@ -46,7 +46,7 @@ const STOP: u64 = u64::MAX - 2;
 /// does not delay the other for long.
 const TURNS_AT_ONCE: usize = 256;
 const SOCKETS_AT_ONCE: usize = 128;
-/// Waits shorter than this are spun instead of using the timer.
+/// For waits shorter than this no timer is set: the loop polls instead.
 const SHORTEST_WAIT_NS: u64 = 2_000;
 
 struct ServedConnection {
