@@ -1,4 +1,4 @@
-//! The log: one line a request, with method, path, status and duration; never a query string, a header or a body.
+//! The request log: one line per request with method, path, status and duration; never a query string, a header or a body.
 
 use std::time::Instant;
 
@@ -8,12 +8,12 @@ use axum::response::Response;
 
 use crate::state::AppState;
 
-/// The path as it may be logged: a one-time link's secret is cut out.
+/// The path without the secret of a one-time link.
 fn loggable(path: &str) -> &str {
     if path.starts_with("/link/") { "/link/…" } else { path }
 }
 
-/// Logs each request when its answer begins; files of the pages and checks of a supervisor, of which there are many, at DEBUG.
+/// Logs each request when its answer begins; static files and health checks, which are many, at DEBUG.
 pub(super) async fn requests(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let method = request.method().clone();
