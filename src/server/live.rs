@@ -120,7 +120,7 @@ impl Follower {
             () = self.app.shutdown.cancelled() => return None,
             () = tokio::time::sleep(GATHER) => {}
         }
-        // changes since the last read have been marked on `news` already
+        // marked before the store is read, so that an event in between ends the wait below
         self.news.mark_unchanged();
         // the session or token may have ended meanwhile
         still_signed_in(&self.app, &self.actor, &self.caller).await.ok()?;

@@ -126,7 +126,7 @@ async fn method_not_allowed() -> Response<Body> {
 /// Limits the body; one announced as larger is refused before it is read. A browser's refused upload is redirected to its form.
 async fn body_limit(State(portal): State<AppState>, mut request: Request, next: Next) -> Response<Body> {
     let upload = request.method() == Method::POST && UPLOADS.contains(&request.uri().path());
-    // the multipart parser of server functions panics without a boundary
+    // the multipart parser of server functions can't handle a header without a boundary
     if upload && !multipart::is_well_formed(request.headers()).await {
         let detail = "The upload was not understood. Send name and file as multipart/form-data.";
         return refuse(&portal, request, Problem::new(ProblemKind::BadRequest, detail)).await;
