@@ -1,4 +1,4 @@
-//! Marks of state, kind and validity: icon, word and colour together.
+//! Badges of status, kind and validity: icon, word and colour together.
 
 use leptos::prelude::*;
 
@@ -12,7 +12,7 @@ pub enum Tone {
     Queued,
     Running,
     Succeeded,
-    /// Amber: well in part, attention.
+    /// Amber: partly successful, needs attention.
     Partial,
     Failed,
     /// Grey: ended by a person.
@@ -36,7 +36,7 @@ impl Tone {
         }
     }
 
-    /// The drawing that goes with it.
+    /// Its icon.
     pub fn icon(self) -> IconName {
         match self {
             Self::Queued => IconName::Clock,
@@ -51,7 +51,7 @@ impl Tone {
     }
 }
 
-/// How a run's status looks, and the word for it.
+/// The tone and word of a run's status.
 pub fn run_look(status: RunStatus) -> (Tone, &'static str) {
     match status {
         RunStatus::Queued => (Tone::Queued, "Queued"),
@@ -65,7 +65,7 @@ pub fn run_look(status: RunStatus) -> (Tone, &'static str) {
     }
 }
 
-/// How a stage's status looks, and the word for it.
+/// The tone and word of a stage's status.
 pub fn stage_look(status: StageStatus) -> (Tone, &'static str) {
     match status {
         StageStatus::Pending => (Tone::Queued, "Pending"),
@@ -77,7 +77,7 @@ pub fn stage_look(status: StageStatus) -> (Tone, &'static str) {
     }
 }
 
-/// A mark of any kind.
+/// A badge with icon and word.
 #[component]
 pub fn Badge(tone: Tone, #[prop(into)] text: String) -> impl IntoView {
     view! {
@@ -89,14 +89,14 @@ pub fn Badge(tone: Tone, #[prop(into)] text: String) -> impl IntoView {
     .into_any()
 }
 
-/// Where a run stands.
+/// A run's status.
 #[component]
 pub fn RunBadge(status: RunStatus) -> impl IntoView {
     let (tone, text) = run_look(status);
     view! { <Badge tone=tone text=text /> }
 }
 
-/// Where a stage stands.
+/// A stage's status.
 #[component]
 pub fn StageBadge(status: StageStatus) -> impl IntoView {
     let (tone, text) = stage_look(status);
@@ -106,13 +106,13 @@ pub fn StageBadge(status: StageStatus) -> impl IntoView {
 #[component]
 pub fn KindBadge(kind: RunKind) -> impl IntoView {
     match kind {
-        // The ordinary case: a plain mark, without the clock that means waiting.
+        // the normal kind: a plain badge without the icon for waiting
         RunKind::Measured => view! { <span class=Tone::Queued.class()>"Measured"</span> }.into_any(),
         RunKind::Simulated => view! { <Badge tone=Tone::Simulated text="Simulated" /> }.into_any(),
     }
 }
 
-/// Whether figures can be trusted, as far as the client goes; nothing before there are any.
+/// Whether the figures are valid, judged by the client's health; empty before there are any.
 #[component]
 pub fn ValidityBadge(
     /// As in the report.
@@ -124,7 +124,7 @@ pub fn ValidityBadge(
     })
 }
 
-/// On figures without a steady-state window.
+/// The badge of figures without a steady-state window.
 #[component]
 pub fn ShortBadge() -> impl IntoView {
     view! {

@@ -1,4 +1,4 @@
-//! Notices at the top of a page, and what is said where a list is empty.
+//! Notices at the top of a page, and messages of empty lists.
 
 use leptos::prelude::*;
 
@@ -37,7 +37,7 @@ pub fn Banner(
     .into_any()
 }
 
-/// What is said where a list is empty; the children are what can be done about it.
+/// The message of an empty list; the children are what can be done about it.
 #[component]
 pub fn Empty(
     /// `No runs yet.`

@@ -29,7 +29,7 @@ impl Look {
     }
 }
 
-/// Sends the form around it. Never disabled: what is wrong is said after sending.
+/// Submits the form around it. Never disabled: errors are shown after submitting.
 #[component]
 pub fn Submit(
     /// `Continue`
@@ -39,7 +39,7 @@ pub fn Submit(
     /// With several buttons in a form: the field's name and this button's value.
     #[prop(optional)]
     value: Option<(&'static str, String)>,
-    /// What distinguishes it from its like on the page, for screen readers: the row's name, say.
+    /// For screen readers: what distinguishes it from similar buttons, such as the row's name.
     #[prop(optional, into)]
     about: Option<String>,
 ) -> impl IntoView {

@@ -1,23 +1,23 @@
-//! A second step before anything is lost: opens without scripts.
+//! A confirmation before something is deleted; works without scripts.
 
 use leptos::prelude::*;
 
 use super::button::{Look, Submit};
 
-/// A button that opens what will happen, and the button that does it.
+/// A button that opens the confirmation with the button that submits.
 #[component]
 pub fn ConfirmForm(
     /// Where the form is sent.
     action: &'static str,
-    /// What both buttons say: `Delete model`.
+    /// The text of both buttons: `Delete model`.
     #[prop(into)]
     text: String,
-    /// What it is done to, for screen readers; empty where the page leaves no doubt.
+    /// The object, for screen readers; empty where it is obvious.
     #[prop(optional, into)]
     about: String,
     #[prop(into)] sentence: String,
     fields: Vec<(&'static str, String)>,
-    /// How the button that opens the second step looks.
+    /// The look of the button that opens the confirmation.
     #[prop(default = Look::Danger)]
     look: Look,
 ) -> impl IntoView {

@@ -1,12 +1,12 @@
-//! Text in the two elements into which Leptos writes it as it is: `<title>` and `<textarea>`.
+//! Escapes text in `<title>` and `<textarea>`, into which Leptos writes it unescaped.
 
-/// The text as it stands in the server's HTML. A browser reads character references in both elements, and no markup but their
-/// own end.
+/// The text for the server's HTML. In both elements browsers interpret character references, but no markup other than their end
+/// tag.
 pub fn raw_text(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
-/// The same within `<textarea>`, whose first line break a browser drops.
+/// The text for `<textarea>`, whose first line break browsers drop.
 pub fn text_area_text(text: &str) -> String {
     let first = if text.starts_with('\n') { "\n" } else { "" };
     format!("{first}{}", raw_text(text))

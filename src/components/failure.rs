@@ -1,4 +1,4 @@
-//! What a page shows when its data cannot be had.
+//! Pages shown when their data can't be loaded.
 
 use leptos::prelude::*;
 
@@ -8,7 +8,7 @@ use super::heading::PageHeading;
 use crate::api::functions::CallError;
 use crate::domain::problem::ProblemKind;
 
-/// Gives the page's answer an HTTP status.
+/// Sets the HTTP status of the page's answer.
 pub fn answer_with_status(status: u16) {
     if let (Some(response), Ok(status)) =
         (use_context::<leptos_axum::ResponseOptions>(), axum::http::StatusCode::from_u16(status))
@@ -17,10 +17,10 @@ pub fn answer_with_status(status: u16) {
     }
 }
 
-/// In place of a page: not found, sign in first, or what went wrong.
+/// Replaces a page: not found, sign in first, or the error.
 #[component]
 pub fn Failure(
-    /// What the call answered.
+    /// The error of the call.
     error: CallError,
 ) -> impl IntoView {
     let problem = error.0;
@@ -43,10 +43,10 @@ pub fn Failure(
     }
 }
 
-/// The page for an address that leads nowhere, or to another person's object.
+/// The page for an unknown address, or another person's object.
 #[component]
 pub fn Missing(
-    /// What there is none of.
+    /// What does not exist.
     #[prop(into)]
     detail: String,
 ) -> impl IntoView {
@@ -60,7 +60,7 @@ pub fn Missing(
     }
 }
 
-/// Leads to the sign-in page, and from there back to this one.
+/// Redirects to the sign-in page, and from there back to this one.
 #[component]
 fn ToSignIn() -> impl IntoView {
     let href = sign_in_and_back();
@@ -73,7 +73,7 @@ fn ToSignIn() -> impl IntoView {
     }
 }
 
-/// On a page that renews itself, for when the server answers that the session is over: what is there stays, with the way on.
+/// Shown on a self-renewing page when the session has ended: the content stays, with a link to the sign-in.
 #[component]
 pub fn SignedOut() -> impl IntoView {
     view! {
@@ -87,7 +87,7 @@ pub fn SignedOut() -> impl IntoView {
     }
 }
 
-/// The sign-in page, which leads back to this one.
+/// The address of the sign-in page that returns to this page.
 fn sign_in_and_back() -> String {
     let location = leptos_router::hooks::use_location();
     let here = format!(

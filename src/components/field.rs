@@ -1,12 +1,12 @@
-//! Form fields: label, hint, message and input, tied together for screen readers. The message stands between hint and
-//! input and is the same as in the error summary.
+//! Form fields: label, hint, error message and input, connected for screen readers. The message is between hint and input, with
+//! the same text as in the error summary.
 
 use leptos::prelude::*;
 
 use super::escape::text_area_text;
 use super::icon::{Icon, IconName};
 
-/// The id of a field's input; error summaries link to it.
+/// The id of a field's input, which error summaries link to.
 pub fn field_id(name: &str) -> String {
     format!("f-{name}")
 }
@@ -30,7 +30,7 @@ fn Hint(name: String, hint: Option<String>) -> impl IntoView {
     hint.map(|hint| view! { <p class="hint" id=format!("f-{name}-hint")>{hint}</p> })
 }
 
-/// What is wrong with a field.
+/// The error message of a field.
 #[component]
 pub fn FieldMessage(#[prop(into)] name: String, error: Option<String>) -> impl IntoView {
     error
@@ -84,14 +84,14 @@ pub fn TextField(
     /// `text`, `password`, `search`, `url`, `date`, `file`.
     #[prop(default = "text")]
     kind: &'static str,
-    /// Whether it is a whole number: brings up digits on a phone.
+    /// Whether it is a whole number: phones then show a numeric keyboard.
     #[prop(optional)]
     number: bool,
     /// `username`, `new-password`, `off`, …
     #[prop(optional)]
     autocomplete: Option<&'static str>,
     #[prop(optional)] width: Width,
-    /// What stands behind the input, `tokens` say.
+    /// The unit after the input, such as `tokens`.
     #[prop(optional, into)]
     unit: Option<String>,
 ) -> impl IntoView {
@@ -155,14 +155,14 @@ pub fn TextArea(
     .into_any()
 }
 
-/// One of several, closed until opened.
+/// A selection in a drop-down list.
 #[component]
 pub fn SelectField(
     /// The field's name in the request.
     #[prop(into)]
     name: String,
     #[prop(into)] label: String,
-    /// Values and what people read.
+    /// Values and labels.
     options: Vec<(String, String)>,
     #[prop(optional, into)] value: String,
     /// Help below the label.
@@ -204,15 +204,15 @@ pub struct Choice {
     /// The value that is sent.
     pub value: String,
     pub label: String,
-    /// What stands below the label.
+    /// Content below the label.
     pub body: Option<AnyView>,
     /// Whether it is chosen.
     pub checked: bool,
     /// Why it cannot be chosen; shown below the label.
     pub refused: Option<String>,
-    /// The choice in another field that it goes with, as `FIELD VALUE VALUE`, and whether it is out of sight at first.
+    /// The choices of another field that it goes with, as `FIELD VALUE VALUE`, and whether it is hidden at first.
     pub when: Option<(String, bool)>,
-    /// What it is folded under, with the choices beside it that are folded under the same.
+    /// The group that it is folded into, with its neighbours of the same group.
     pub group: Option<String>,
 }
 
@@ -222,28 +222,28 @@ impl Choice {
         Self { value: value.into(), label: label.into(), body: None, checked, refused: None, when: None, group: None }
     }
 
-    /// With something below the label.
+    /// Adds content below the label.
     #[must_use]
     pub fn with(mut self, body: impl IntoView + 'static) -> Self {
         self.body = Some(body.into_any());
         self
     }
 
-    /// One that is folded with others.
+    /// Folds it into a group.
     #[must_use]
     pub fn under(mut self, group: impl Into<String>) -> Self {
         self.group = Some(group.into());
         self
     }
 
-    /// One that goes with some choices of another field only.
+    /// Limits it to some choices of another field.
     #[must_use]
     pub fn when(mut self, choice: String, hidden: bool) -> Self {
         self.when = Some((choice, hidden));
         self
     }
 
-    /// One that cannot be chosen, and why.
+    /// Makes it unavailable, with the reason.
     #[must_use]
     pub fn refused(mut self, reason: Option<String>) -> Self {
         self.refused = reason;
@@ -251,8 +251,8 @@ impl Choice {
     }
 }
 
-/// Choices with what they are folded under and whether they are to be in sight: those side by side under one name fold
-/// together, with how many there are.
+/// Folds neighbouring choices of the same group together, with their number. Takes the group of each, and whether it is
+/// visible.
 fn folded(choices: Vec<(Option<String>, bool, AnyView)>) -> AnyView {
     let mut folds: Vec<(Option<String>, bool, Vec<AnyView>)> = Vec::new();
     for (group, open, choice) in choices {
@@ -280,7 +280,7 @@ fn folded(choices: Vec<(Option<String>, bool, AnyView)>) -> AnyView {
     folds.collect_view().into_any()
 }
 
-/// One (radio buttons) or several (check boxes) of some choices, all in sight.
+/// Radio buttons or check boxes, all visible.
 #[component]
 pub fn ChoiceGroup(
     /// The field's name in the request; check boxes send it with `[]` behind.
@@ -291,7 +291,7 @@ pub fn ChoiceGroup(
     /// Check boxes instead of radio buttons.
     #[prop(optional)]
     several: bool,
-    /// Choices beside each other where there is room.
+    /// Side by side where there is room.
     #[prop(optional)]
     columns: bool,
     /// Help below the question.
@@ -304,7 +304,7 @@ pub fn ChoiceGroup(
     let described = described_by(&name, hint.is_some(), error.is_some());
     let invalid = error.is_some();
     let class = frame_class(error.as_ref());
-    // The error summary links to the first choice that can be made.
+    // the error summary links to the first available choice
     let first = choices.iter().position(|choice| choice.refused.is_none()).unwrap_or(0);
     let base = field_id(&name);
     let choices = choices.into_iter().enumerate().map(|(index, choice)| {

@@ -1,4 +1,4 @@
-//! Around a form: what is wrong with it, said above the heading; and its number.
+//! The error summary above a form's heading, and the form's number.
 
 use leptos::prelude::*;
 
@@ -15,13 +15,13 @@ pub struct SummaryLine {
     pub target: Target,
 }
 
-/// Where a line of an error summary leads.
+/// The target of a line of an error summary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// An element of this page, by id.
     Here(String),
     Page(String),
-    /// Nowhere: about the whole.
+    /// None: the error is about the form as a whole.
     Nowhere,
 }
 
@@ -30,7 +30,7 @@ pub fn summary_lines(flash: &Flash) -> Vec<SummaryLine> {
     if flash.errors.is_empty() && flash.is_refusal() {
         return vec![SummaryLine { message: flash.detail.clone(), target: Target::Nowhere }];
     }
-    // Nothing is wrong with what was typed: that comes first.
+    // the entries are valid: the sign-out is reported first
     let signed_out = flash.signed_out.then(|| SummaryLine { message: flash.detail.clone(), target: Target::Nowhere });
     let errors = flash
         .errors
@@ -39,7 +39,7 @@ pub fn summary_lines(flash: &Flash) -> Vec<SummaryLine> {
     signed_out.into_iter().chain(errors).collect()
 }
 
-/// What is wrong with a form, with links to the fields. It stands above the heading and takes the focus.
+/// The errors of a form, with links to the fields. Placed above the heading; takes the focus.
 #[component]
 pub fn ErrorSummary(
     /// The lines; without any, nothing is shown.
@@ -70,7 +70,7 @@ pub fn ErrorSummary(
         .into_any()
 }
 
-/// The number of a form that makes something: sent twice (a double click), it makes one.
+/// The number of a form, which makes it idempotent: submitted twice (double click), it acts once.
 #[component]
 pub fn FormNumber() -> impl IntoView {
     view! { <input type="hidden" name="form" value=uuid::Uuid::new_v4().to_string() /> }

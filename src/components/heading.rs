@@ -1,9 +1,9 @@
-//! A page's heading: it names the document, and takes the focus after a step.
+//! A page's heading: sets the document's title, and takes the focus after a step.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-/// A link to an element of the same page, which then also has the focus.
+/// A link to an element of the page, which also moves the focus there.
 #[component]
 pub fn JumpLink(#[prop(into)] to: String, #[prop(optional)] class: &'static str, #[prop(into)] text: String) -> impl IntoView {
     view! {
@@ -14,11 +14,11 @@ pub fn JumpLink(#[prop(into)] to: String, #[prop(optional)] class: &'static str,
     .into_any()
 }
 
-/// The heading, the document's title, and a page's actions at its right.
+/// The heading, with the document's title and the page's actions.
 #[component]
 pub fn PageHeading(
     #[prop(into)] title: String,
-    /// What stands above it in small letters, `Step 3 of 8` say; also in the document's title.
+    /// A line above it, such as `Step 3 of 8`; also in the document's title.
     #[prop(optional, into)]
     above: Option<String>,
     /// Whether the page shows a refused form: the document's title then begins with "Error:".

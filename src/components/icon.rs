@@ -1,4 +1,4 @@
-//! Small drawings that stand beside a word, never instead of one.
+//! Icons, always beside a word, never instead of one.
 
 use leptos::prelude::*;
 
@@ -24,7 +24,7 @@ pub enum IconName {
 }
 
 impl IconName {
-    /// What is drawn as a line, and what is filled, in a box of 16 by 16.
+    /// The stroked and the filled path, in a box of 16 by 16.
     fn paths(self) -> (&'static str, &'static str) {
         match self {
             Self::Clock => ("M8 2a6 6 0 1 0 0 12A6 6 0 1 0 8 2M8 5v3.2l2.2 1.6", ""),
@@ -49,7 +49,7 @@ impl IconName {
     }
 }
 
-/// A drawing, hidden from screen readers: the word beside it says the same.
+/// An icon, hidden from screen readers since the word beside it says the same.
 #[component]
 pub fn Icon(name: IconName) -> impl IntoView {
     let (line, filled) = name.paths();

@@ -1,16 +1,16 @@
-//! What opens over the page: popovers of the browser's own, which move nothing and need no scripts.
+//! Menus and dialogs as native popovers, which don't move the page and need no scripts.
 
 use leptos::prelude::*;
 
 use super::icon::{Icon, IconName};
 
-/// What can be done with something, behind "⋯".
+/// The actions of an object, behind "⋯".
 #[component]
 pub fn Menu(
     /// Unique on the page.
     #[prop(into)]
     id: String,
-    /// What the menu is of, for screen readers: `Actions for NAME`.
+    /// The label for screen readers: `Actions for NAME`.
     #[prop(into)]
     label: String,
     /// Links, and forms of one button.
@@ -28,13 +28,13 @@ pub fn Menu(
     .into_any()
 }
 
-/// A choice that says what is chosen, and opens the rest of it.
+/// A button that shows the current choice and opens the others.
 #[component]
 pub fn DropDown(
     /// Unique on the page.
     #[prop(into)]
     id: String,
-    /// What the button says.
+    /// The button's text.
     #[prop(into)]
     text: String,
     /// Whether something is chosen.
@@ -75,7 +75,7 @@ pub fn DialogButton(
     .into_any()
 }
 
-/// A panel over the middle of the page, closed by its button, by Escape, or by a click beside it.
+/// A panel in the middle of the page, closed by its button, Escape, or a click outside.
 #[component]
 pub fn Dialog(
     /// Unique on the page.

@@ -1,5 +1,5 @@
-//! What a metric's name means, where it stands: its name is a button that opens the definition beside it. The browser does
-//! that by itself (a popover): by mouse, touch and keyboard, closed by Escape, without scripts.
+//! Metric names as buttons that open the metric's definition in a native popover: by mouse, touch and keyboard, closed by
+//! Escape, without scripts.
 
 use leptos::prelude::*;
 
@@ -9,15 +9,15 @@ fn tip_id(id: &str) -> String {
     format!("tip-{id}")
 }
 
-/// A metric's name that opens its definition. The page has [`MetricTips`] somewhere.
+/// A metric's name that opens its definition. Needs [`MetricTips`] on the page.
 #[component]
 pub fn Term(
-    /// The metric, `ttft_ms` say.
+    /// The metric's id, such as `ttft_ms`.
     id: &'static str,
-    /// Whether the unit stands behind the name.
+    /// Whether the unit follows the name.
     #[prop(optional)]
     with_unit: bool,
-    /// Another text than the metric's name: `TTFT p99, ms`.
+    /// A text instead of the metric's name: `TTFT p99, ms`.
     #[prop(optional, into)]
     text: Option<String>,
 ) -> impl IntoView {
@@ -51,7 +51,7 @@ pub fn TermMark(id: &'static str) -> impl IntoView {
     })
 }
 
-/// The definitions that names open; once a page.
+/// The definitions, once per page.
 #[component]
 pub fn MetricTips() -> impl IntoView {
     METRICS

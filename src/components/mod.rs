@@ -1,4 +1,4 @@
-//! The few widgets that pages share. They take plain values and draw valid HTML; none of them fetches anything.
+//! Widgets that pages share. They take plain values and render valid HTML; none of them loads data.
 
 pub mod badge;
 pub mod banner;

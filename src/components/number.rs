@@ -1,10 +1,10 @@
-//! Figures as people read them: three significant digits, grouped integers, units. Absence is worded, never 0.
+//! Figures for people: three significant digits, grouped integers, units. Absent figures are worded, never 0.
 
 use leptos::prelude::*;
 
 pub use dyno_measure::words::{bytes, few_samples, figure, grouped, magnitude, percent, span as duration};
 
-/// Whether a share of failed requests, 0 to 1, asks for attention: over 1 %.
+/// Whether an error rate (0 to 1) is marked as high: over 1 %.
 pub fn is_high(error_rate: f64) -> bool {
     error_rate > 0.01
 }
@@ -14,14 +14,14 @@ pub fn count(number: u64, singular: &str, plural: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { singular } else { plural })
 }
 
-/// A figure with its unit, or words where there is none.
+/// A figure with its unit, or a text if absent.
 #[component]
 pub fn Figure(
     value: Option<f64>,
     /// `ms`, `tokens/s`, …; empty where the column's header has it.
     #[prop(optional, into)]
     unit: String,
-    /// What is said when there is no value.
+    /// The text for an absent value.
     #[prop(default = "not measured".to_owned(), into)]
     absent: String,
 ) -> impl IntoView {

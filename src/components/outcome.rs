@@ -1,14 +1,14 @@
-//! How the last action of a page went.
+//! The result of a page's last action.
 
 use leptos::prelude::*;
 
 use super::banner::{Banner, Notice};
 use crate::domain::form::Flash;
 
-/// What was done, or why it was not; nothing where nothing was asked.
+/// A confirmation or the errors; empty without an action.
 #[component]
 pub fn Outcome(
-    /// As the server kept it.
+    /// The stored flash data.
     flash: Option<Flash>,
 ) -> impl IntoView {
     flash

@@ -1,4 +1,4 @@
-//! What is around every page: the brand, the navigation, the theme, sign-out.
+//! The frame of every page: brand, navigation, theme, sign-out.
 
 use leptos::prelude::*;
 use leptos_router::components::A;
@@ -25,7 +25,7 @@ fn Brand() -> impl IntoView {
 /// The header of every page; with navigation for those who are signed in.
 #[component]
 pub fn SiteHeader(
-    /// Who is at the browser.
+    /// The visitor.
     visit: Visit,
     /// Addresses and names of the navigation.
     links: &'static [(&'static str, &'static str)],
@@ -51,7 +51,7 @@ pub fn SiteHeader(
             </nav>
         }
     });
-    // A plain form: the whole page is loaded anew, so that nothing of the session stays in memory.
+    // a plain form, so that the whole page is reloaded and nothing of the session stays in memory
     let sign_out = session.map(|session| {
         view! {
             <span class="muted small">{session.name}</span>

@@ -9,7 +9,7 @@ use super::number::grouped;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// What people read, the unit included.
+    /// The title, with the unit.
     pub title: String,
     /// The name to sort by; absent: not sortable.
     pub sort: Option<&'static str>,
@@ -38,14 +38,14 @@ impl Column {
         self
     }
 
-    /// The same, its title for screen readers only.
+    /// Hides the title except for screen readers.
     #[must_use]
     pub fn hidden(mut self) -> Self {
         self.hidden = true;
         self
     }
 
-    /// The same, of a metric.
+    /// Sets the metric.
     #[must_use]
     pub fn about(mut self, metric: &'static str) -> Self {
         self.about = Some(metric);
@@ -53,17 +53,17 @@ impl Column {
     }
 }
 
-/// How a table is sorted, and where its links lead.
+/// A table's sort order, and the page of its links.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sorting {
     pub path: String,
     pub params: ParamsMap,
-    /// The sort in force, `-created_at` say.
+    /// The current order, such as `-created_at`.
     pub current: String,
 }
 
 impl Sorting {
-    /// The address that sorts by a column: turns the direction round when it is sorted by it already.
+    /// The address that sorts by a column; reverses the current order.
     fn href(&self, column: &str, numeric: bool) -> String {
         let next = if self.current == column {
             format!("-{column}")
@@ -122,7 +122,7 @@ pub fn DataTable(
     children: Children,
 ) -> impl IntoView {
     let class = if blocks { "table table-blocks" } else { "table" };
-    // A region that scrolls must be reachable by keyboard, and so needs a name.
+    // a scrolling region must be reachable by keyboard, and so needs a name
     let label = caption.clone();
     view! {
         <div class="table-scroll" tabindex="0" role="region" aria-label=label>
@@ -170,7 +170,7 @@ fn Header(column: Column, sorting: Option<Sorting>) -> impl IntoView {
     .into_any()
 }
 
-/// Which rows are shown, and links to the pages before and after.
+/// The range of shown rows, and links to the previous and next page.
 #[component]
 pub fn Pager(
     #[prop(into)] path: String,
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_second_click_turns_the_direction_round() {
-        // The server escapes the sign, the browser leaves it: both mean the same.
+        // the server escapes the sign and the browser does not: both mean the same
         let href = |current: &str, column: &str, numeric: bool| sorting(current).href(column, numeric).replace("%2D", "-");
         assert!(href("name", "name", false).contains("sort=-name"));
         assert!(href("-name", "name", false).contains("sort=name"));

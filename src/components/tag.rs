@@ -1,10 +1,10 @@
-//! A benchmark's labels.
+//! Tags of benchmarks.
 
 use leptos::prelude::*;
 
 use crate::domain::benchmark::Tag;
 
-/// The labels of a benchmark; nothing when there are none.
+/// The tags of a benchmark.
 #[component]
 pub fn Tags(tags: Vec<Tag>) -> impl IntoView {
     (!tags.is_empty())
@@ -18,10 +18,10 @@ pub fn Tags(tags: Vec<Tag>) -> impl IntoView {
         .into_any()
 }
 
-/// One label; its colour is a dot beside the word.
+/// A tag, with its colour as a dot beside the word.
 #[component]
 pub fn TagMark(tag: Tag) -> impl IntoView {
-    // An SVG attribute, since the content security policy forbids inline styles.
+    // an SVG attribute, since the content policy forbids inline styles
     let dot = tag.color.filter(|color| is_color(color)).map(|color| {
         view! {
             <svg viewBox="0 0 10 10" aria-hidden="true" focusable="false">

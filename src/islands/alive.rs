@@ -2,12 +2,12 @@
 
 use leptos::prelude::*;
 
-/// Marks the page as alive: islands come to life in the order of the document, and this one is its last.
+/// Marks the page as hydrated: islands hydrate in document order, and this one is the last.
 #[island]
 pub fn Alive() -> impl IntoView {
     #[cfg(feature = "browser")]
     if let Some(body) = document().body() {
-        // An attribute of this name is never refused.
+        // can't fail: the attribute's name is valid
         let _ = body.set_attribute("data-hydrated", "");
     }
 }

@@ -1,9 +1,9 @@
-//! Charts under the pointer: a line across the panels that share an axis, with the figures there, and each chart as a PNG.
-//! The figures are those of the chart's table, which is there without WASM as well.
+//! A cursor line across charts that share an axis, with the figures at its position, and each chart as a PNG. The figures are
+//! those of the chart's table, which is there without WASM too.
 
 use leptos::prelude::*;
 
-/// Looks after all charts of the page that say where their rows are (`svg[data-at]`).
+/// Serves all charts of the page that have the positions of their rows (`svg[data-at]`).
 #[island]
 pub fn ChartCursor() -> impl IntoView {
     #[cfg(feature = "browser")]
@@ -24,10 +24,10 @@ mod in_browser {
     use crate::islands::dom;
 
     const SVG: &str = "svg[data-at]";
-    /// Pixels of a picture for one of the drawing.
+    /// Pixels of the PNG per pixel of the drawing.
     const SCALE: u32 = 2;
 
-    /// A drawing and the row of its table that the cursor is on.
+    /// The cursor's position: a drawing and a row of its table.
     #[derive(PartialEq)]
     struct CursorPlace {
         drawing: Element,
@@ -37,14 +37,14 @@ mod in_browser {
     pub fn look_after() {
         let Some(body) = document().body() else { return };
         for drawing in dom::all(&body, SVG) {
-            // Attributes of these names are never refused.
+            // can't fail: the attributes' names are valid
             let _ = drawing.set_attribute("tabindex", "0");
         }
         for button in dom::all(&body, "[data-png]") {
             let _ = button.remove_attribute("hidden");
         }
         let place: Rc<RefCell<Option<CursorPlace>>> = Rc::default();
-        // These listen as long as the page stands.
+        // never removed: they are needed as long as the page is open
         for name in ["pointermove", "pointerdown"] {
             let place = Rc::clone(&place);
             let _ = window_event_listener_untyped(name, move |event| {
@@ -85,13 +85,13 @@ mod in_browser {
         event.target()?.dyn_into::<Element>().ok()?.closest(SVG).ok()?
     }
 
-    /// Whole pixels: fractions would bring their reading and writing into the program.
+    /// Whole pixels: parsing and formatting of fractions would make the program larger.
     fn numbers(drawing: &Element, attribute: &str) -> Vec<i32> {
         let text = drawing.get_attribute(attribute).unwrap_or_default();
         text.split(' ').filter_map(|number| number.parse().ok()).collect()
     }
 
-    /// The row that is nearest to the pointer.
+    /// The row nearest to the pointer.
     fn row_under(drawing: &Element, event: &Event) -> Option<usize> {
         let x = f64::from(event.dyn_ref::<web_sys::MouseEvent>()?.client_x());
         let frame = drawing.get_bounding_client_rect();
@@ -122,7 +122,7 @@ mod in_browser {
         place.replace(to);
     }
 
-    /// Draws the cursor into the chart and into those that share its axis.
+    /// Draws the cursor in this chart and those that share its axis.
     fn show(place: &CursorPlace, by_keyboard: bool) -> Option<()> {
         let x = *numbers(&place.drawing, "data-at").get(place.row)?;
         let (axis, size) = (place.drawing.get_attribute("data-axis")?, place.drawing.get_attribute("class")?);
@@ -150,7 +150,8 @@ mod in_browser {
         Ok(())
     }
 
-    /// Writes the figures of the row, and of those at the same place, beside the line; read out where the keyboard asks.
+    /// Writes the figures of the row, and of rows at the same position, beside the line; announced if `aloud`, for the
+    /// keyboard.
     fn say(drawing: &Element, at: &[i32], row: usize, aloud: bool) -> Option<()> {
         let figure = drawing.closest("figure").ok()??;
         let heads: Vec<String> = texts(&figure, "thead th");
@@ -169,7 +170,7 @@ mod in_browser {
         values.set_class_name(side);
         let _ = if aloud { values.set_attribute("role", "status") } else { values.set_attribute("aria-hidden", "true") };
         figure.append_child(&values).ok()?;
-        // After it is there: what a status begins with is not read out.
+        // set after insertion, since the initial content of a status element is not announced
         values.set_text_content(Some(&lines.join("\n")));
         Some(())
     }
@@ -178,7 +179,7 @@ mod in_browser {
         dom::all(within, selector).iter().map(|element| element.text_content().unwrap_or_default()).collect()
     }
 
-    /// Draws the chart's SVG file as a picture, and has the browser keep it.
+    /// Renders the chart's SVG file as a PNG and starts its download.
     async fn picture(button: &Element) -> Result<(), JsValue> {
         let Some(figure) = button.closest("figure")? else { return Ok(()) };
         let Some(file) = figure.query_selector("a[download$='.svg']")? else { return Ok(()) };

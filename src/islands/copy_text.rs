@@ -1,13 +1,13 @@
-//! A text to be taken elsewhere: selected as a whole by one click, and with a button once the page is alive.
+//! A text for copying: selected by one click, with a Copy button after hydration.
 
 use leptos::prelude::*;
 
-/// A text with a Copy button beside it where the browser lets a page copy: over https, and on this machine.
+/// A text with a Copy button where the browser allows copying: over https, and on this machine.
 #[island]
 pub fn CopyText(#[prop(into)] label: String, #[prop(into)] text: String) -> impl IntoView {
     let may_copy = RwSignal::new(false);
     let said = RwSignal::new("");
-    // After hydration, which must find what the server drew.
+    // set after hydration, which must match the server's HTML
     Effect::new(move |_| may_copy.set(window().is_secure_context()));
     let taken = text.clone();
     let copy = move |_| {

@@ -1,5 +1,5 @@
-//! The page as it is in the browser: finding what the server drew, and bringing it up to date without losing what the
-//! reader has opened, focused or scrolled.
+//! DOM helpers: finding elements, and updating server-rendered parts without losing what the reader has opened, focused or
+//! scrolled.
 
 use leptos::prelude::document;
 use wasm_bindgen::{JsCast, JsValue};
@@ -10,41 +10,41 @@ pub fn by_id(id: &str) -> Option<HtmlElement> {
     document().get_element_by_id(id)?.dyn_into().ok()
 }
 
-/// Shows an element that the server drew hidden, or hides it again.
+/// Shows or hides an element.
 pub fn show(id: &str, shown: bool) {
     if let Some(element) = by_id(id) {
         element.set_hidden(!shown);
     }
 }
 
-/// The elements within another that a selector names.
+/// The descendants that match a selector.
 pub fn all(within: &Element, selector: &str) -> Vec<Element> {
     let Ok(found) = within.query_selector_all(selector) else { return Vec::new() };
     (0..found.length()).filter_map(|index| found.get(index)?.dyn_into().ok()).collect()
 }
 
-/// A whole page, read.
+/// Parses a page.
 pub fn parse(html: &str) -> Option<Document> {
     web_sys::DomParser::new().ok()?.parse_from_string(html, web_sys::SupportedType::TextHtml).ok()
 }
 
 pub async fn sleep(ms: i32) {
     let promise = js_sys::Promise::new(&mut |resolve, _| {
-        // The browser refuses no timer.
+        // setting a timer can't fail
         let _ = leptos::prelude::window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms);
     });
     let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
 }
 
-/// Brings what is inside of an element up to date with other HTML.
+/// Updates the content of an element to new HTML.
 pub fn update(target: &Element, html: &str) {
     let Ok(fresh) = document().create_element(&target.tag_name()) else { return };
     fresh.set_inner_html(html);
-    // Nodes are only moved within their own document, which is never refused.
+    // can't fail: nodes are moved within their own document
     let _ = update_children(target, &fresh);
 }
 
-/// Nodes that stay what they are stay in place: with an id, by the id; without one, by their order and kind.
+/// Keeps matching nodes in place: nodes with an id match by id, others by order and kind.
 fn update_children(target: &Node, fresh: &Node) -> Result<(), JsValue> {
     remove_gone(target, fresh)?;
     let mut place = target.first_child();
@@ -72,8 +72,8 @@ fn update_children(target: &Node, fresh: &Node) -> Result<(), JsValue> {
     Ok(())
 }
 
-/// Removes what has an id that is there no more, before anything is moved: a node that only moves up into its place would
-/// otherwise be taken out and put in again, and lose its focus and whatever is open in it.
+/// Removes elements whose id is gone before anything is moved: a node that moves up would otherwise be removed and inserted
+/// again, and lose its focus and open state.
 fn remove_gone(target: &Node, fresh: &Node) -> Result<(), JsValue> {
     let mut ids: Vec<String> = Vec::new();
     let mut new = fresh.first_child();
@@ -92,7 +92,7 @@ fn remove_gone(target: &Node, fresh: &Node) -> Result<(), JsValue> {
     Ok(())
 }
 
-/// What stands for the new node so far: the next node, or one further on with the same id.
+/// The existing node that matches a new one: the next node, or a later one with the same id.
 fn counterpart(place: Option<&Node>, new: &Node) -> Option<Node> {
     let id = id_of(new);
     let mut candidate = place.cloned();
@@ -108,7 +108,7 @@ fn counterpart(place: Option<&Node>, new: &Node) -> Option<Node> {
     None
 }
 
-/// The attribute: a form's property of that name is its field of that name, where it has one.
+/// The `id` attribute: the property `id` of a form may be a field named so.
 fn id_of(node: &Node) -> String {
     node.dyn_ref::<Element>().and_then(|element| element.get_attribute("id")).unwrap_or_default()
 }
@@ -118,7 +118,7 @@ fn update_node(kept: &Node, new: &Node) -> Result<(), JsValue> {
         return Ok(());
     }
     match (kept.dyn_ref::<Element>(), new.dyn_ref::<Element>()) {
-        // An island looks after itself.
+        // islands manage their own content
         (Some(kept), _) if kept.tag_name() == "LEPTOS-ISLAND" => Ok(()),
         (Some(kept), Some(new)) => {
             update_attributes(kept, new);
@@ -131,7 +131,7 @@ fn update_node(kept: &Node, new: &Node) -> Result<(), JsValue> {
     }
 }
 
-/// Gives an element the attributes of another; what the reader has opened or closed stays so.
+/// Copies the attributes of another element, except for the open state that the reader chose.
 pub fn update_attributes(kept: &Element, new: &Element) {
     let names = |element: &Element| element.get_attribute_names().iter().filter_map(|name| name.as_string()).collect::<Vec<_>>();
     for name in names(kept) {
@@ -144,7 +144,7 @@ pub fn update_attributes(kept: &Element, new: &Element) {
             && name != "open"
             && kept.get_attribute(&name).as_ref() != Some(&value)
         {
-            // It stands on an element already, so its name is a good one.
+            // can't fail: the name comes from an element
             let _ = kept.set_attribute(&name, &value);
         }
     }

@@ -1,4 +1,4 @@
-//! A run that goes on: one stream of events from the server, which has drawn and worded all that comes.
+//! Live updates of a run's page from one event stream, whose content the server has rendered.
 
 use leptos::prelude::*;
 
@@ -32,14 +32,14 @@ mod in_browser {
     use crate::domain::live::LOG_LINES;
     use crate::islands::dom;
 
-    /// How often the state of the connection is looked at, in milliseconds.
+    /// How often the connection's state is checked, ms.
     const LOOK_MS: i32 = 1000;
-    /// How long to wait before a stream that was refused is asked for again, in milliseconds.
+    /// Pause before a refused stream is requested again, ms.
     const RETRY_MS: i32 = 3000;
-    /// An area that is scrolled so near to its end follows it, in pixels.
+    /// A log scrolled to within this distance of its end follows new lines, pixels.
     const AT_END: i32 = 8;
 
-    /// Follows the run, over lost connections, to its end.
+    /// Follows the run to its end, reconnecting after lost connections.
     pub async fn follow(address: String, mut after: i64) {
         loop {
             if let Some((source, events)) = open(&format!("{address}?after={after}"))
@@ -66,7 +66,7 @@ mod in_browser {
         Some((source, events))
     }
 
-    /// Takes in what comes; whether that was the end. The browser itself connects again while the stream was only cut.
+    /// Processes the stream; returns whether the run has ended. The browser itself reconnects after an interruption.
     async fn read(source: EventSource, mut events: SelectAll<EventSourceSubscription>, after: &mut i64) -> bool {
         loop {
             match select(events.next(), Box::pin(dom::sleep(LOOK_MS))).await {
@@ -106,13 +106,13 @@ mod in_browser {
         dom::show("live-lost", true);
     }
 
-    /// The browser does not say why a stream was refused.
+    /// Whether the session has ended: `EventSource` does not report why a stream was refused.
     async fn is_signed_out(address: &str) -> bool {
         let asked = gloo_net::http::RequestBuilder::new(address).method(gloo_net::http::Method::HEAD).send().await;
         asked.is_ok_and(|answer| answer.status() == 401)
     }
 
-    /// The first line says whereto, the rest is what comes there.
+    /// Applies an event: its first line names the target, the rest is the content.
     fn take(name: &str, event: &MessageEvent) {
         let data = event.data().as_string().unwrap_or_default();
         let (head, body) = data.split_once('\n').unwrap_or((&data, ""));
@@ -134,7 +134,8 @@ mod in_browser {
         }
     }
 
-    /// Adds lines to a stage's log. `STAGE open 12 lines`: whether it opens by itself, and how many lines it has.
+    /// Appends lines to a stage's log. The head is `STAGE open 12 lines`: whether the log opens by itself, and its number of
+    /// lines.
     fn grow(head: &str, lines: &str) -> Option<()> {
         let mut words = head.splitn(3, ' ');
         let (stage, state, count) = (words.next()?, words.next()?, words.next()?);
@@ -147,7 +148,7 @@ mod in_browser {
         details.query_selector("[data-count]").ok()??.set_text_content(Some(count));
         let follows = at_end(&area);
         list.insert_adjacent_html("beforeend", lines).ok()?;
-        // What somebody has loaded stays in place of what scrolls out.
+        // earlier lines that the reader has loaded are not dropped
         while !list.has_attribute("data-earlier") && list.child_element_count() as usize > LOG_LINES {
             list.first_element_child()?.remove();
             show_more(&details, true);
@@ -178,7 +179,7 @@ mod in_browser {
         }
     }
 
-    /// A log that somebody has opened or closed stays so; "Load earlier" loads what came before its first line.
+    /// Keeps the open state of logs that the reader changed, and loads earlier lines on request.
     pub fn watch_logs(address: &str) {
         let address = address.to_owned();
         if let Ok(logs) = document().query_selector_all(".stage-log") {
@@ -188,13 +189,13 @@ mod in_browser {
                 }
             }
         }
-        // It listens as long as the page stands.
+        // never removed: needed as long as the page is open
         let _ = window_event_listener(leptos::ev::click, move |event| {
             let Some(target) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
             let closest = |selector: &str| target.closest(selector).ok().flatten();
             let Some(details) = closest(".stage-log") else { return };
             if closest("summary").is_some() {
-                // An attribute of this name is never refused.
+                // can't fail: the attribute's name is valid
                 let _ = details.set_attribute("data-by-hand", "");
             } else if closest("[data-more]").is_some() {
                 leptos::task::spawn_local(load_earlier(address.clone(), details));

@@ -1,12 +1,12 @@
-//! Watches over a form: it is sent once, and what was typed is not left without a question.
+//! Guards a form: it is submitted once, and unsaved entries are not lost without a question.
 
 use leptos::prelude::*;
 
-/// Watches over the form with an id.
+/// Guards the form with this id.
 #[island]
 pub fn FormGuard(
     #[prop(into)] form: String,
-    /// Whether it holds what is saved nowhere: the entries of a refused form.
+    /// Whether it has unsaved entries from the start: those of a refused form.
     unsaved: bool,
 ) -> impl IntoView {
     #[cfg(feature = "browser")]
@@ -39,7 +39,7 @@ mod in_browser {
         let is_within = move |event: &web_sys::Event| {
             event.target().and_then(|target| target.dyn_into::<Node>().ok()).is_some_and(|target| form.contains(Some(&target)))
         };
-        // These listen as long as the page stands.
+        // never removed: they are needed as long as the page is open
         let (typed, within) = (Rc::clone(&entries), is_within.clone());
         let _ = window_event_listener(leptos::ev::input, move |event| {
             if within(&event) {
@@ -51,7 +51,7 @@ mod in_browser {
             if !is_within(&event) {
                 return;
             }
-            // A second click while the first is on its way.
+            // a second click during the submission
             if sent.replace(FormEntries::Sent) == FormEntries::Sent {
                 event.prevent_default();
             }
@@ -62,7 +62,7 @@ mod in_browser {
                 event.set_return_value("unsaved");
             }
         });
-        // A page that the browser had put by shows what was saved since.
+        // a page from the back/forward cache is reloaded, to show what was saved since
         let _ = window_event_listener_untyped("pageshow", |event| {
             if event.dyn_into::<web_sys::PageTransitionEvent>().is_ok_and(|event| event.persisted()) {
                 let _ = window().location().reload();

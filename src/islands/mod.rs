@@ -1,5 +1,5 @@
-//! All that becomes WASM: what enlivens a page that the server has drawn whole. An island draws little; it listens, asks the
-//! server again and puts what comes into the page, so that everything is drawn and worded in one place.
+//! All code that becomes WASM. Islands render little themselves: they listen, request HTML from the server and insert it, so
+//! that everything is rendered and worded in one place.
 
 mod alive;
 mod chart_cursor;

@@ -1,15 +1,15 @@
-//! A part of a page that changes while one looks: the page is asked for again every so often, and the part taken over.
+//! Refreshes a part of a page: requests the page periodically and takes over the part.
 
 use leptos::prelude::*;
 
-/// Renews a part of the page as long as the part has the attribute `data-renew`. Where the address leads elsewhere by now,
-/// the browser goes there; where it leads to the sign-in, the reader is told.
+/// Refreshes a part of the page as long as it has the attribute `data-renew`. If the address redirects elsewhere, the browser
+/// goes there; if it redirects to the sign-in, the reader is told.
 #[island]
 pub fn Renew(
     #[prop(into)] part: String,
     /// How often, in milliseconds.
     every_ms: i32,
-    /// What is asked for; empty: the page's own address.
+    /// The address to request; empty: the page's own.
     #[prop(into)]
     address: String,
 ) -> impl IntoView {
@@ -29,7 +29,7 @@ mod in_browser {
     pub async fn renew(part: String, every_ms: i32, address: String) {
         while dom::by_id(&part).is_some_and(|part| part.has_attribute("data-renew")) {
             dom::sleep(every_ms).await;
-            // An answer that does not come leaves the page as it is; the next one may.
+            // after a failed request the page stays as it is until the next
             let _ = once(&part, &address).await;
         }
     }
@@ -37,7 +37,7 @@ mod in_browser {
     async fn once(part: &str, address: &str) -> Option<()> {
         let location = window().location();
         let here = location.pathname().ok()? + &location.search().ok()?;
-        // As a page is asked for: whoever does not take HTML is not redirected.
+        // requests HTML, since other requests are not redirected
         let request = Request::get(if address.is_empty() { &here } else { address }).header("accept", "text/html");
         let answer = request.send().await.ok()?;
         let signed_out = answer.redirected() && path_of(&answer.url()).starts_with("/sign-in");
@@ -54,7 +54,7 @@ mod in_browser {
         let page = dom::parse(&answer.text().await.ok()?)?;
         let (target, fresh) = (dom::by_id(part)?, page.get_element_by_id(part)?);
         dom::update_attributes(&target, &fresh);
-        // By its text, since a page that is only read takes what is for browsers without scripts for its own.
+        // inserted as HTML text, since `DOMParser` runs without scripting and parses the content of `<noscript>` as elements
         dom::update(&target, &fresh.inner_html());
         Some(())
     }

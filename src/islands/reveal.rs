@@ -1,10 +1,9 @@
-//! Fields that only some choices need: shown and hidden as the choice is made. Without WASM the style sheet hides those whose
-//! choices it knows.
+//! Shows and hides fields that only some choices need. Without WASM the style sheet does this for the choices that it knows.
 
 use leptos::prelude::*;
 
-/// Looks after the elements of a form that have `data-when="FIELD VALUE VALUE"`: they show while the field has one of the
-/// values; with a `data-or` of the same kind beside it, while either has. What is hidden is not sent.
+/// Serves the elements of a form with `data-when="FIELD VALUE VALUE"`: visible while the field has one of the values; with
+/// `data-or` of the same form, while either condition holds. Hidden fields are not submitted.
 #[island]
 pub fn Reveal(#[prop(into)] form: String) -> impl IntoView {
     #[cfg(feature = "browser")]
@@ -24,13 +23,13 @@ mod in_browser {
     pub fn look_after(form: &str) {
         let Some(form) = dom::by_id(form).and_then(|form| form.dyn_into::<HtmlFormElement>().ok()) else { return };
         reveal(&form);
-        // It listens as long as the page stands.
+        // never removed: needed as long as the page is open
         let _ = window_event_listener(leptos::ev::change, move |_| reveal(&form));
     }
 
     fn reveal(form: &HtmlFormElement) {
         for part in dom::all(form, "[data-when]") {
-            // Read for each part: one that shows may bring the field that the next goes by.
+            // read for each part: one that becomes visible may add the field that the next depends on
             let (Ok(fields), Ok(part)) = (FormData::new_with_form(form), part.dyn_into::<HtmlElement>()) else { continue };
             part.set_hidden(!["data-when", "data-or"].iter().any(|name| holds(&part, name, &fields)));
             for control in dom::all(&part, "input, select, textarea") {
@@ -39,7 +38,7 @@ mod in_browser {
         }
     }
 
-    /// Whether a field has one of the values that an attribute names.
+    /// Whether the condition in an attribute holds.
     fn holds(part: &HtmlElement, attribute: &str, fields: &FormData) -> bool {
         let Some(condition) = part.get_attribute(attribute) else { return false };
         let mut words = condition.split(' ');
@@ -47,10 +46,10 @@ mod in_browser {
         words.any(|word| value.as_deref() == Some(word))
     }
 
-    /// Has a control sent along or not; one that the server has disabled stays so.
+    /// Disables a hidden control, so that it is not submitted, and enables a visible one; those disabled by the server stay so.
     fn leave_out(control: &Element) {
         let is_hidden = control.closest("[data-when][hidden]").is_ok_and(|hidden| hidden.is_some());
-        // Attributes of these names are never refused.
+        // can't fail: the attributes' names are valid
         let _ = if is_hidden && !control.has_attribute("disabled") {
             control.set_attribute("data-left-out", "").and_then(|()| control.set_attribute("disabled", ""))
         } else if !is_hidden && control.has_attribute("data-left-out") {

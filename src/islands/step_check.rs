@@ -1,10 +1,10 @@
-//! Checks a step's form by the step's own rules while somebody types, and words the load.
+//! Checks a step's form by the step's own rules while it is filled in, and words the load.
 
 use leptos::prelude::*;
 
 use crate::domain::workflow::step_form::FormRules;
 
-/// Watches over the step's form with an id. A field is checked once it was left, and from then on as it is typed.
+/// Checks the step's form with this id. A field is checked when it is left, and from then on as it is typed.
 #[island]
 pub fn StepCheck(#[prop(into)] form: String, rules: FormRules) -> impl IntoView {
     #[cfg(feature = "browser")]
@@ -25,24 +25,24 @@ mod in_browser {
     use crate::domain::workflow::step_form::{Checked, Entries, FormRules};
     use crate::islands::dom;
 
-    /// A message as the server draws it, without its words.
+    /// Id of the template of a message.
     const MESSAGE: &str = "field-message";
-    /// The load in one sentence, and what stands above it.
+    /// Ids of the load's sentence and of its caption.
     const SENTENCE: &str = "load-sentence";
     const CAPTION: &str = "load-caption";
-    /// Before the name of a choice of how many requests: what it comes to.
+    /// Id prefix of the wording of each choice of a number of requests.
     const AMOUNT: &str = "amount-";
-    /// What sentence and caption are in.
+    /// Id of the element around sentence and caption.
     const LOAD: &str = "load-words";
 
     struct StepWatch {
         form: HtmlFormElement,
         rules: FormRules,
-        /// The fields that were left, and those that the server has refused.
+        /// Fields that were left, or refused by the server.
         left: RefCell<Vec<Element>>,
-        /// What the server alone could refuse, and nobody has changed since.
+        /// Fields with an error that only the server could find, unchanged since.
         of_server: RefCell<Vec<Element>>,
-        /// Whether a button of the mouse, or a finger, is down.
+        /// Whether a mouse button or a finger is down.
         pressed: Cell<bool>,
     }
 
@@ -54,7 +54,7 @@ mod in_browser {
         let watch =
             StepWatch { form, rules, left: RefCell::new(refused), of_server: RefCell::new(servers), pressed: Cell::new(false) };
         let watch = Rc::new(watch);
-        // These listen as long as the page stands.
+        // never removed: they are needed as long as the page is open
         let typing = Rc::clone(&watch);
         let _ = window_event_listener(leptos::ev::input, move |event| {
             if let Some(field) = typing.field_of(&event) {
@@ -66,7 +66,7 @@ mod in_browser {
         let _ = window_event_listener(leptos::ev::change, move |event| {
             if let Some(field) = leaving.field_of(&event) {
                 leaving.left.borrow_mut().push(field);
-                // A message would move the button that is being clicked away from under the pointer.
+                // a new message would move the button that is being clicked
                 if !leaving.pressed.get() {
                     leaving.check();
                 }
@@ -80,13 +80,13 @@ mod in_browser {
     }
 
     impl StepWatch {
-        /// Which of the form's fields an event is about.
+        /// The form's field that an event is about.
         fn field_of(&self, event: &web_sys::Event) -> Option<Element> {
             let field: Element = event.target()?.dyn_into().ok()?;
             self.form.contains(Some(&field)).then_some(field)
         }
 
-        /// Checks what was left meanwhile, after the click has come.
+        /// Checks the fields that were left during the click.
         fn release(self: &Rc<Self>) {
             self.pressed.set(false);
             if !self.left.borrow().is_empty() {
@@ -117,7 +117,7 @@ mod in_browser {
         }
     }
 
-    /// The form's entries. Check boxes send their name with `[]` behind.
+    /// The form's entries. Check boxes have names that end in `[]`.
     fn entries(form: &HtmlFormElement) -> Entries {
         let Ok(data) = FormData::new_with_form(form) else { return Vec::new() };
         let pairs = data.entries().into_iter().filter_map(Result::ok).map(|pair| js_sys::Array::from(&pair));
@@ -127,7 +127,7 @@ mod in_browser {
             .collect()
     }
 
-    /// Says what the entries come to, as long as they are good.
+    /// Shows the wording of the load, if the entries are valid.
     fn word(checked: &Checked) {
         if let (Some(sentence), Some(element)) = (&checked.sentence, dom::by_id(SENTENCE)) {
             element.set_text_content(Some(sentence));
@@ -143,7 +143,7 @@ mod in_browser {
         }
     }
 
-    /// What is around a field: its label, its hint, its message.
+    /// The element around a field, with label, hint and message.
     fn frame(field: &str) -> Option<Element> {
         dom::by_id(&format!("f-{field}"))?.closest(".field").ok()?
     }
@@ -170,7 +170,7 @@ mod in_browser {
         Some(())
     }
 
-    /// A message between the hint and the input.
+    /// Inserts a message between hint and input.
     fn draw(frame: &Element, id: &str) -> Option<Element> {
         let template: HtmlTemplateElement = dom::by_id(MESSAGE)?.dyn_into().ok()?;
         let message: Element = template.content().first_element_child()?.clone_node_with_deep(true).ok()?.dyn_into().ok()?;
@@ -211,12 +211,12 @@ mod in_browser {
         }
     }
 
-    /// What a message describes: a group, or the one control.
+    /// The element that a message describes: a group, or a single control.
     fn described(frame: &Element, field: &str) -> Option<Element> {
         if frame.tag_name() == "FIELDSET" { Some(frame.clone()) } else { dom::by_id(&format!("f-{field}")).map(Into::into) }
     }
 
-    /// The controls of a frame that belong to no frame within it.
+    /// The controls of a frame, without those of nested frames.
     fn controls(frame: &Element) -> Vec<Element> {
         let controls = dom::all(frame, "input, select, textarea");
         controls.into_iter().filter(|control| control.closest(".field").ok().flatten().as_ref() == Some(frame)).collect()

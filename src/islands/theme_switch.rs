@@ -1,13 +1,13 @@
-//! Light, dark, or as the system has it. The choice is a cookie, so that the server draws the page right at once.
+//! The theme: light, dark, or the system's. The choice is a cookie, so that the server renders the right theme at once.
 
 use leptos::prelude::*;
 
-/// The switch. Without WASM its form is sent, and the page comes back in the other theme.
+/// The switch. Without WASM its form is submitted, and the page reloads in the other theme.
 #[island]
 pub fn ThemeSwitch(
-    /// Where the choice is sent.
+    /// The address that the choice is posted to.
     action: String,
-    /// `light` or `dark`; empty: as the system has it.
+    /// `light` or `dark`; empty: the system's.
     chosen: String,
 ) -> impl IntoView {
     let current = RwSignal::new(chosen);
@@ -43,7 +43,7 @@ pub fn ThemeSwitch(
     }
 }
 
-/// Keeps the choice, and shows it once it is kept.
+/// Posts the choice, and applies it once it is stored.
 #[cfg(feature = "browser")]
 fn send(address: String, theme: &'static str, current: RwSignal<String>) {
     leptos::task::spawn_local(async move {
@@ -56,7 +56,7 @@ fn send(address: String, theme: &'static str, current: RwSignal<String>) {
             && let Some(root) = document().document_element()
         {
             current.set(theme.to_owned());
-            // An attribute of this name is never refused.
+            // can't fail: the attribute's name is valid
             let _ = if theme.is_empty() { root.remove_attribute("data-theme") } else { root.set_attribute("data-theme", theme) };
         }
     });

@@ -121,7 +121,7 @@ impl Roots {
     }
 }
 
-/// Normalises a path: no `.`, doubled slashes or NUL; `..` is refused.
+/// Normalises an absolute path: `.` and doubled slashes are removed, `..` and NUL are refused.
 pub(super) fn normal(path: &str) -> Result<PathBuf, PathError> {
     if path.len() > LONGEST {
         return Err(PathError::TooLong);

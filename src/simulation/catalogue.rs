@@ -6,7 +6,7 @@ use dyno_simulate::device::{Device as Profile, Generation};
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{Device, DeviceConfig, DeviceInfo, DeviceType, EngineAvailability, Node};
 
-/// Numbers of devices per node, up to the largest that the device is sold in.
+/// Numbers of devices per node; a node has at most the device's `devices_per_node`.
 const COUNTS: [u32; 4] = [1, 2, 4, 8];
 
 /// Hypothetical nodes, named like `h100-sxm-80gb-x8`. All are Ready.

@@ -51,7 +51,7 @@ pub(super) fn push(records: &mut Records, outcome: &Outcome, place: &PointRecord
         };
         records.push(row, &gaps, None);
     }
-    // lost requests are those whose numbers have no sample
+    // the outcome only counts lost requests: they get the numbers that have no sample
     let mut answered: Vec<u32> = outcome.samples.iter().map(|sample| sample.request).collect();
     answered.sort_unstable();
     let mut left = (0..).filter(|number| answered.binary_search(number).is_err());

@@ -1,11 +1,11 @@
-//! Fits efficiency factors to measured runs: Gauss-Newton on the logarithms of few multipliers, held to where they start.
+//! Fits efficiency factors to measured runs: Gauss-Newton on the logarithms of a few multipliers, with a ridge towards 1.
 
 use crate::profile::{Efficiency, Factor};
 use crate::scenario::{Prediction, Scenario, Simulator};
 use crate::workload::Workload;
 use crate::{KvPrecision, SimulationError};
 
-/// A measured run, as far as the fit looks at it; milliseconds, means over requests.
+/// A measured run, reduced to what the fit uses; milliseconds, means over requests.
 #[derive(Debug, Clone)]
 pub struct Observation<'a> {
     pub scenario: Scenario<'a>,
@@ -18,7 +18,7 @@ pub struct Observation<'a> {
     pub output_throughput: Option<f64>,
 }
 
-/// Factors that are multiplied by one number, and how strongly it is held to 1.
+/// Factors with a common multiplier, and how strongly it is held to 1.
 #[derive(Debug, Clone)]
 pub struct Multiplier {
     pub factors: Vec<Factor>,
@@ -27,15 +27,15 @@ pub struct Multiplier {
 
 /// Beyond this relative error a residual counts linearly instead of by its square.
 const OUTLIER: f64 = 0.1;
-/// Queueing dominates a TTFT above this.
+/// TTFT above which queueing dominates, ms.
 const QUEUED_MS: f64 = 5000.0;
-/// No multiplier leaves e^-1.5 to e^1.5.
+/// Multipliers stay within e^-1.5 to e^1.5.
 const FARTHEST: f64 = 1.5;
-/// Enough for the fits of own runs to settle.
+/// Enough iterations for fits of own runs to converge.
 pub const ITERATIONS: usize = 12;
 const DIFFERENCE: f64 = 0.02;
 
-/// Five multipliers and the constant of the API: as much as a few runs on one node tell.
+/// Five multipliers and the API's constant: as much as a few runs on one node determine.
 pub fn own_runs() -> Vec<Multiplier> {
     let multiplier = |factors: &[Factor]| Multiplier { factors: factors.to_vec(), ridge: 0.12 };
     vec![
@@ -93,7 +93,7 @@ fn loss(residuals: &[f64], multipliers: &[Multiplier], logarithms: &[f64]) -> f6
     residuals.iter().map(soft).sum::<f64>() + held.sum::<f64>()
 }
 
-/// The factors that explain the observations best, after so many iterations at most.
+/// The factors that explain the observations best, after at most `iterations` iterations.
 pub fn fit(observations: &[Observation<'_>], start: &Efficiency, multipliers: &[Multiplier], iterations: usize) -> Efficiency {
     let count = multipliers.len();
     let at = |logarithms: &[f64]| residuals(observations, &applied(start, multipliers, logarithms));
@@ -153,7 +153,7 @@ pub fn fit(observations: &[Observation<'_>], start: &Efficiency, multipliers: &[
     applied(start, multipliers, &logarithms)
 }
 
-/// Gaussian elimination with pivots; a singular direction stays where it is.
+/// Gaussian elimination with pivoting; a singular direction stays unchanged.
 fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
     let count = right.len();
     for column in 0..count {

@@ -1,4 +1,4 @@
-//! Layout advice: tensor-parallel degree and replicas for given devices, ranked, with why the others don't fit.
+//! Layout advice: tensor-parallel degree and replicas for given devices, ranked, with the reasons for which others don't fit.
 
 use dyno_measure::load::Slo;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use crate::workload::Workload;
 
 const DEGREES: [u32; 4] = [1, 2, 4, 8];
 
-/// Nodes alike over which a model is laid out. No copy crosses nodes.
+/// Identical nodes over which a model is laid out. No copy spans nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Nodes {
     pub count: u32,
@@ -17,14 +17,13 @@ pub struct Nodes {
     pub devices: u32,
 }
 
-/// What is known of one layout.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     /// Devices that share one copy of the model.
     pub tensor_parallel: u32,
     /// Copies on each node.
     pub replicas: u32,
-    /// Devices in use, over all nodes; the others lie idle.
+    /// Devices in use over all nodes; the others are idle.
     pub devices: u32,
     pub verdict: Result<Estimate, SimulationError>,
 }

@@ -1,4 +1,4 @@
-//! Whether weights and KV cache fit, and how many tokens the cache holds.
+//! Computes whether weights and KV cache fit, and how many tokens the cache holds.
 
 use serde::Serialize;
 
@@ -7,9 +7,9 @@ use crate::engine::EngineSettings;
 use crate::model::ModelDescriptor;
 use crate::precision::{KvPrecision, Precision};
 
-/// Device memory that an engine's process takes beside weights, activations and cache: context, graphs, allocator.
+/// Device memory of the engine's process beside weights, activations and cache, bytes: context, graphs, allocator.
 const CONTEXT_BYTES: f64 = 0.95e9;
-/// Share of the device that is lost to fragments.
+/// Share of the device's memory lost to fragmentation.
 const FRAGMENTS: f64 = 0.01;
 /// Buffers of collectives per device.
 const COLLECTIVE_BYTES: f64 = 0.4e9;
@@ -22,7 +22,7 @@ pub struct MemoryFit {
     pub weights: f64,
     /// Activations, sampling buffers and the process itself.
     pub reserve: f64,
-    /// Left for the KV cache; below 0: short by so much.
+    /// Left for the KV cache; negative if memory is short.
     pub kv_cache: f64,
     /// KV cache of one token in full layers, in bytes, with its copies.
     pub kv_bytes_per_token: f64,
@@ -53,7 +53,7 @@ impl MemoryFit {
             f64::from(model.layers) * model.kv_bytes_per_layer(kv_precision) / model.kv_shards(tensor_parallel);
         let kv_tokens =
             if kv_cache > 0.0 { kv_cache / effective_bytes_per_token(model, kv_bytes_per_token, longest_request) } else { 0.0 };
-        // Whole blocks.
+        // rounded down to whole blocks
         let kv_tokens = kv_tokens as u64 / u64::from(settings.block_tokens) * u64::from(settings.block_tokens);
         Self {
             usable,
@@ -78,7 +78,7 @@ impl MemoryFit {
     }
 }
 
-/// Layers with a window keep no more than the window.
+/// Cache bytes per token of the longest request: layers with a sliding window keep no more than the window.
 fn effective_bytes_per_token(model: &ModelDescriptor, kv_bytes_per_token: f64, longest_request: u64) -> f64 {
     let Some(window) = &model.sliding_window else { return kv_bytes_per_token };
     let windowed = f64::from(window.layers) / f64::from(model.layers);

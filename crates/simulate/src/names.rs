@@ -1,4 +1,4 @@
-//! Names under which drivers, vendors and people know a thing.
+//! Matching of names as drivers, vendors and people write them.
 
 /// Whether a name contains a pattern; one that ends with a digit is not found in a longer number ("l4" is not in "l40").
 pub(crate) fn contains_pattern(name: &str, pattern: &str) -> bool {
@@ -7,7 +7,7 @@ pub(crate) fn contains_pattern(name: &str, pattern: &str) -> bool {
         .any(|(at, _)| !(numbered && name[at + pattern.len()..].starts_with(|next: char| next.is_ascii_digit())))
 }
 
-/// Small letters without separators, save for those that keep two numbers apart.
+/// Lower case without separators, except those between two numbers.
 pub(crate) fn compact(name: &str) -> String {
     let mut compact = String::with_capacity(name.len());
     let mut separated = false;

@@ -1,4 +1,4 @@
-//! What a simulation says: distributions of the same metrics as a measured run, throughput, memory, and where the time went.
+//! The outcome of a simulation: distributions of the same metrics as a measured run, throughput, memory, and time by operator.
 
 use dyno_measure::limits::LimitedLatency;
 use dyno_measure::load::Slo;
@@ -38,12 +38,12 @@ impl Distribution {
         Some(Self::with_percentiles(values.len() as u64, mean, variance, (min, max), |percent| percentile(&values, percent)))
     }
 
-    /// Of gaps in seconds. Each stretch counts at its mean, except for the least and the largest.
+    /// From gaps in seconds. Each stretch counts with its mean, except for minimum and maximum.
     fn of_gaps(mut gaps: Vec<GapRun>) -> Option<Self> {
         let middle = |gap: &GapRun| 500.0 * (gap.first + gap.last);
         gaps.sort_unstable_by(|one, other| middle(one).total_cmp(&middle(other)));
         let mut n = 0;
-        // How many gaps end with each stretch, and their length.
+        // cumulative number of gaps, and their mean, by stretch
         let ends: Vec<(u64, f64)> = gaps
             .iter()
             .map(|gap| {
@@ -91,7 +91,7 @@ impl Distribution {
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outcome {
-    /// Of all counted requests, by their places in the workload.
+    /// Samples of all counted requests, by their indices in the workload.
     #[serde(skip)]
     pub samples: Vec<Sample>,
     pub ttft_ms: Option<Distribution>,
@@ -111,7 +111,7 @@ pub struct Outcome {
     /// Requests longer than the KV cache, which the engine would refuse.
     pub too_long: u32,
     pub preemptions: u64,
-    /// Of a workload that ends by time: its requests did not last until then.
+    /// For a workload that ends by time: whether its requests were used up before.
     #[serde(skip)]
     pub ran_out: bool,
     pub steps: u64,
@@ -194,13 +194,13 @@ impl Outcome {
             let mut values: Vec<f64> = self.samples.iter().filter_map(|sample| latency_ms(sample, latency)).collect();
             values.sort_unstable_by(f64::total_cmp);
             values.resize(values.len() + lost, LOST_MS);
-            // Without a sample there is nothing over the limit: requests of one output token have no TPOT.
+            // without samples nothing is over the limit: requests with one output token have no TPOT
             values.is_empty() || percentile(&values, slo.percentile) <= limit
         })
     }
 }
 
-/// What a request counts as that was dropped or refused.
+/// The latency of a dropped or refused request.
 const LOST_MS: f64 = 1e300;
 
 fn latency_ms(sample: &Sample, latency: LimitedLatency) -> Option<f64> {

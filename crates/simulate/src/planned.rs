@@ -1,4 +1,4 @@
-//! The load generator's plan as a simulated workload: the same arrivals and lengths, drawn by the same seed.
+//! Converts the load generator's plan to a simulated workload: the same arrivals and lengths, from the same seed.
 
 use dyno_measure::arrivals::Arrivals;
 use dyno_measure::plan::{self, Plan, PlannedLengths, length_key};
@@ -6,7 +6,7 @@ use dyno_measure::plan::{self, Plan, PlannedLengths, length_key};
 use crate::scenario::{Note, Simulation, SimulationError, Simulator};
 use crate::workload::{Load, Request, Workload};
 
-/// A load point that ends by time is simulated with so many requests at most.
+/// Most requests for a load point that ends by time.
 const MOST_REQUESTS: usize = 1 << 20;
 
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -38,7 +38,7 @@ pub fn simulate_plan(simulator: &Simulator<'_>, plan: &Plan, load_point: u32) ->
     Ok(simulation)
 }
 
-/// How many requests are sent by the end of a load point is not known before.
+/// Simulates a load point that ends by time, with more requests until they last: their number is not known in advance.
 fn simulate_until_end(simulator: &Simulator<'_>, plan: &Plan, load_point: u32) -> Result<Simulation, PlanError> {
     let mut count = 1024;
     while count <= MOST_REQUESTS {

@@ -1,4 +1,4 @@
-//! One question: this model, on these devices, served so, under this load.
+//! A scenario: a model on devices, with an engine, layout and load.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ pub struct Scenario<'a> {
     pub engine: Engine,
     pub version: Option<EngineVersion>,
     pub precision: Precision,
-    /// `None`: as where the factors were measured.
+    /// `None`: the format in the factors' measurements.
     pub kv_precision: Option<KvPrecision>,
     /// Devices that share one copy of the model.
     pub tensor_parallel: u32,
@@ -29,7 +29,7 @@ pub struct Scenario<'a> {
     pub replicas: u32,
     /// `None`: the engine's defaults on this device.
     pub settings: Option<EngineSettings>,
-    /// Tokens of KV cache of one replica, where the engine has said so; `None`: as counted.
+    /// KV cache tokens of one replica as reported by the engine; `None`: computed.
     pub kv_tokens: Option<u64>,
 }
 
@@ -43,7 +43,7 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// Of generic factors, whose errors nobody measured.
+    /// Generic factors, whose errors were not measured.
     pub const GENERIC: Self = Self {
         standing: Standing::Prior,
         runs: 0,
@@ -62,7 +62,7 @@ impl fmt::Display for Prediction {
     }
 }
 
-/// What one should know about a simulation's figures.
+/// Notes on a simulation's figures.
 #[derive(Debug, Clone, PartialEq, Serialize, thiserror::Error)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Note {
@@ -108,7 +108,7 @@ pub struct Simulator<'a> {
 }
 
 impl<'a> Simulator<'a> {
-    /// Takes the closest of the profiles.
+    /// Selects the closest profile.
     pub fn new(scenario: Scenario<'a>, profiles: &Profiles) -> Result<Self, SimulationError> {
         let query = ProfileQuery {
             device: scenario.device,
@@ -132,7 +132,7 @@ impl<'a> Simulator<'a> {
         Self::with_factors(scenario, efficiency, kv_precision, prediction, notes)
     }
 
-    /// With given factors, for fitting them.
+    /// Uses given factors, for fitting them.
     pub fn with_factors(
         scenario: Scenario<'a>,
         efficiency: Efficiency,
@@ -194,7 +194,7 @@ impl<'a> Simulator<'a> {
         self.run_with(workload, Stretches::Summed)
     }
 
-    /// Walking every step is slow; it is there to test the sums.
+    /// Computing every step is slow, and is there to test the closed-form sums.
     pub fn run_with(&self, workload: &Workload, stretches: Stretches) -> Result<Simulation, SimulationError> {
         let longest = workload.requests.iter().map(|request| u64::from(request.input) + u64::from(request.output)).max();
         let memory = self.memory(longest.ok_or(SimulationError::NoRequests)?);
@@ -234,7 +234,8 @@ pub struct Simulation {
     pub notes: Vec<Note>,
 }
 
-/// Requests are dealt one by one, users and caps as evenly as they divide. Replicas that outnumber what may be in flight stay idle.
+/// Splits a workload: requests are assigned in turn, users and caps as evenly as possible. Replicas in excess of the requests
+/// in flight stay idle.
 fn split(workload: &Workload, replicas: usize) -> Vec<Workload> {
     let in_flight = match workload.load {
         Load::Closed { concurrency, .. } => Some(concurrency),
@@ -273,9 +274,9 @@ fn describe(device: &str, engine: Engine, version: Option<EngineVersion>, precis
     format!("{kind} in {precision} on {device} with {engine}{version}")
 }
 
-/// Of factors for what they were fitted on, the errors that were measured. Others are assumed: they grow with what was borrowed.
+/// The errors: measured ones, where the factors match exactly; otherwise assumed, growing with what was borrowed.
 fn prediction(profile: &Profile, matched: Match) -> Prediction {
-    // What is calibrated on one thing is a prior for another.
+    // factors calibrated on something else are a prior here
     let standing = if matched.exact() { profile.standing } else { Standing::Prior };
     if matched.exact() && profile.error_pct.is_known() {
         let (error_pct, error_basis) = (profile.error_pct, ErrorBasis::Measured);

@@ -63,7 +63,7 @@ impl StepTime {
     }
 }
 
-/// What a step has to do.
+/// The work of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct StepWork {
     /// Sequences that get one token each.
@@ -73,7 +73,7 @@ pub struct StepWork {
     /// The same with each context cut at the model's sliding window.
     pub windowed_context: f64,
     pub prefill_tokens: u32,
-    /// Sequences that these belong to.
+    /// Number of sequences with prompt tokens.
     pub prefills: u32,
     /// Pairs of query and key in the prompts' attention: sum of chunk x (cached + chunk / 2).
     pub pairs: f64,
@@ -127,7 +127,7 @@ impl StepModel {
             .map_or((0.0, 0.0), |mixture| (f64::from(mixture.experts), f64::from(mixture.experts_per_token)));
         let expert_parameters = model.expert_parameters();
         let head = model.head_parameters();
-        // A file's own size goes before the count, spread over all matrices alike.
+        // a known file size overrides the computed one, applied to all matrices alike
         let scale = match model.weight_bytes {
             Some(bytes) if precision == model.precision => {
                 bytes / ModelDescriptor { weight_bytes: None, ..model.clone() }.bytes(precision)

@@ -1,4 +1,4 @@
-//! What is asked of the engine: requests with their lengths, and when they come.
+//! The workload: requests with their lengths and arrivals.
 
 use dyno_measure::arrivals::Arrivals;
 use dyno_measure::load::ArrivalProcess;
@@ -6,12 +6,12 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-/// What a closed loop sends for each user where the number of requests is not known.
+/// Requests per user of a closed loop whose number of requests is not known.
 pub const REQUESTS_PER_USER: u32 = 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Request {
-    /// Seconds from the beginning; of no meaning in a closed loop.
+    /// Seconds from the beginning; unused in a closed loop.
     pub arrival: f64,
     pub input: u32,
     pub output: u32,
@@ -20,7 +20,7 @@ pub struct Request {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Load {
-    /// So many users, each sending the next request when the last has ended.
+    /// A fixed number of users, each sending its next request when the last has ended.
     Closed {
         concurrency: u32,
         /// Seconds over which the users begin, one by one; 0: all at once.
@@ -45,7 +45,7 @@ pub struct Workload {
 pub struct Lengths {
     pub input: u32,
     pub output: u32,
-    /// Each length lies evenly between this share of it and the whole; 1: all alike.
+    /// Lengths are uniform between this share of the length and the length; 1: all equal.
     pub least_share: f64,
 }
 

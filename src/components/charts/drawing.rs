@@ -1,12 +1,12 @@
-//! A drawing: paths and words at pixels, made by pure functions and turned into SVG by one component. Many points share
-//! one path, so that a chart is a handful of elements however many points it has.
+//! A drawing: paths and texts at pixel positions, computed by pure functions and rendered as SVG by one component. Many points
+//! share one path, so that a chart has few elements however many points it has.
 
 use std::fmt::Write as _;
 
 use super::number::tick;
 use super::scale::{Scale, ScaleKind};
 
-/// The sizes that charts are drawn at; the style sheet shows one of them, so that words keep their size.
+/// The sizes of drawings; the style sheet shows one of them, so that text keeps its size.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Size {
     pub width: f64,
@@ -15,20 +15,20 @@ pub struct Size {
     pub name: &'static str,
 }
 
-/// Where there is room.
+/// For wide screens.
 pub const WIDE: Size = Size { width: 640.0, height: 320.0, name: "wide" };
-/// On phones, and where charts stand abreast.
+/// For phones, and charts side by side.
 pub const NARROW: Size = Size { width: 350.0, height: 240.0, name: "narrow" };
-/// Live figures: as wide as their card, whose style sheet keeps words at about their size.
+/// For live figures: scaled to the width of their card, which keeps text at about its size.
 pub const LIVE: Size = Size { width: 440.0, height: 190.0, name: "live" };
 
-/// Where a word hangs on its point.
+/// How a text is aligned to its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
-    /// The word begins there.
+    /// The text begins there.
     Start,
     Middle,
-    /// The word ends there.
+    /// The text ends there.
     End,
 }
 
@@ -49,7 +49,7 @@ pub enum Mark {
     /// A path with its class.
     Path {
         d: String,
-        /// Its class: how it is drawn is the style sheet's matter.
+        /// Its class, by which the style sheet draws it.
         class: &'static str,
     },
     Text {
@@ -61,20 +61,20 @@ pub enum Mark {
     },
 }
 
-/// What is drawn at one size.
+/// A chart drawn at one size.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drawing {
     pub size: Size,
-    /// Its elements, the first undermost.
+    /// Its elements, from back to front.
     pub marks: Vec<Mark>,
     /// Its axes, where it has any.
     pub plot: Option<Plot>,
 }
 
-/// What an axis says of itself.
+/// The description of an axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
-    /// How values are spread.
+    /// The scale.
     pub kind: ScaleKind,
     /// Least and largest value.
     pub domain: (f64, f64),
@@ -109,7 +109,7 @@ impl Plot {
 }
 
 impl Drawing {
-    /// A drawing with its two axes; `lane` pixels stay free between the plot and the x axis' labels.
+    /// A drawing with two axes; `lane` pixels stay free between the plot and the x axis' labels.
     pub fn with_axes(size: Size, x: &Axis, y: &Axis, lane: f64) -> (Self, Plot) {
         let (left, right) = if size.name == WIDE.name { (62.0, 18.0) } else { (54.0, 14.0) };
         let (top, bottom) = (28.0, 44.0 + lane);
@@ -142,7 +142,7 @@ impl Drawing {
             let label = if x.kind == ScaleKind::Tail { format!("p{label}") } else { label };
             let half = label.len() as f64 * 3.6;
             let _ = write!(stubs, "M{at:.1} {base:.1}v4");
-            // Labels that would run into each other are left out; their stub stays.
+            // overlapping labels are left out; their tick marks stay
             if at - half >= free_from && at + half <= self.size.width {
                 free_from = at + half + 6.0;
                 self.text(at, base + 17.0, Anchor::Middle, "chart-tick", label);
@@ -164,9 +164,9 @@ impl Drawing {
         self.marks.push(Mark::Text { x, y, anchor, class, text });
     }
 
-    /// Adds upright rules with their names on top; names that would run into each other go a line lower.
+    /// Adds vertical rules with labels on top; labels that would overlap are put a line lower.
     pub fn rules(&mut self, plot: &Plot, rules: &[(f64, String)]) {
-        // The rules lie beneath all of the names, which would be struck through otherwise.
+        // rules are drawn before the labels, so that they don't cross them
         let d = rules.iter().fold(String::new(), |mut d, (value, _)| {
             let _ = write!(d, "M{:.1} {:.1}V{:.1}", plot.x.at(*value), plot.top(), plot.bottom());
             d
@@ -186,12 +186,12 @@ impl Drawing {
     }
 }
 
-/// About how wide a word is, pixels of the drawing. The wide drawing may be shown smaller, with words set larger.
+/// Approximate width of a text in pixels of the drawing. The wide drawing may be scaled down, with larger text.
 pub fn word_width(size: Size, word: &str) -> f64 {
     word.chars().count() as f64 * if size.name == WIDE.name { 7.8 } else { 6.6 }
 }
 
-/// A line through points; a gap where a value is not a number.
+/// A polyline through points, interrupted where a value is not a number.
 pub fn line(plot: &Plot, points: impl IntoIterator<Item = (f64, f64)>) -> String {
     let mut d = String::new();
     let mut pen_down = false;
@@ -219,7 +219,7 @@ pub fn band(plot: &Plot, points: &[(f64, f64, f64)]) -> String {
     d
 }
 
-/// The marker shapes of the series, so that a series is never told by its colour alone.
+/// Marker shapes of the series, so that series differ by more than colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MarkerShape {
     Circle,
@@ -232,8 +232,8 @@ pub enum MarkerShape {
     Star,
 }
 
-/// Dots of a line's width at pixel positions, all in one path: a line of no length with a round cap is a dot, in a fifth of
-/// the letters that a circle takes. Dots that would cover each other, half a pixel apart or less, are drawn once.
+/// Dots of a line's width at pixel positions, all in one path: a line of length 0 with a round cap is a dot, at a fifth of the
+/// size of a circle's path. Dots within half a pixel of each other are drawn once.
 pub fn dots(at: impl IntoIterator<Item = (f64, f64)>) -> String {
     let mut drawn = std::collections::HashSet::new();
     let mut d = String::new();
@@ -246,7 +246,7 @@ pub fn dots(at: impl IntoIterator<Item = (f64, f64)>) -> String {
     d
 }
 
-/// One shape at each pixel position, all in one path; `r` is its half width.
+/// A shape at each pixel position, all in one path; `r` is its half width.
 pub fn markers(shape: MarkerShape, r: f64, at: impl IntoIterator<Item = (f64, f64)>) -> String {
     let mut d = String::new();
     for (x, y) in at {

@@ -1,4 +1,4 @@
-//! "What did the engine say of itself?": its queue, its cache, on the time axis of the latencies beside them.
+//! "What did the engine report?": its queue and cache, on the time axis of the latency charts.
 
 use super::drawing::{Axis, Drawing, NARROW, Size, WIDE, line};
 use super::number::{second, span};
@@ -8,7 +8,7 @@ use super::{Cell, Chart, Key, Table};
 use crate::components::number::figure;
 use dyno_measure::engine_metrics::{EngineQuantity, EngineSeries};
 
-/// How lines are told apart, colour and dashes together.
+/// Classes of the lines: colour and dashes.
 const LINES: [&str; 6] = [
     "chart-line chart-s1",
     "chart-line chart-s2 chart-dash-2",
@@ -24,7 +24,7 @@ struct NodeLine {
     points: Vec<(f64, f64)>,
 }
 
-/// The panels of a load point whose first measured send was at `origin` (Unix ns): what was scraped within its time.
+/// The panels of a load point whose first measured send was at `origin` (Unix ns), with the scrapes within its time.
 pub fn panels(series: &[EngineSeries], origin: i64, time: &RunTime) -> Vec<Chart> {
     let mut nodes: Vec<&str> = series.iter().map(|series| series.node.as_str()).collect();
     nodes.sort_unstable();
@@ -62,8 +62,7 @@ pub fn panels(series: &[EngineSeries], origin: i64, time: &RunTime) -> Vec<Chart
     charts
 }
 
-/// From scrape to scrape, the share of the prompt tokens that were cached, per cent. Counters that began anew in between,
-/// and stretches without a prompt, have none.
+/// Share of cached prompt tokens between scrapes, per cent. Left out where a counter was reset or no prompt was processed.
 fn shares(cached: &EngineSeries, prompt: &EngineSeries) -> Vec<(i64, f64)> {
     let at = |series: &EngineSeries, time: i64| {
         series.at_unix_ns.binary_search(&time).ok().and_then(|index| series.values.get(index).copied())
@@ -103,7 +102,7 @@ fn panel(id: &str, title: String, y_title: &str, lines: Vec<NodeLine>, time: &Ru
         .collect();
     let mut key: Vec<Key> = lines.iter().zip(LINES).map(|(line, class)| Key { class, text: line.name.clone() }).collect();
     key.extend(time.hatched());
-    // Scrapes of one engine have one time; of several engines each row is of one of them.
+    // scrapes of one engine share their times; with several engines, each row belongs to one of them
     let mut rows: Vec<(f64, usize, f64)> = lines
         .iter()
         .enumerate()

@@ -1,4 +1,4 @@
-//! A chart as a file: a drawing that stands alone, and its figures.
+//! Charts as files: a standalone SVG drawing, and its figures as CSV.
 
 use std::fmt::Write as _;
 
@@ -7,11 +7,11 @@ use super::{Chart, key_mark};
 use crate::domain::text::spreadsheet_cell;
 use dyno_measure::run::RunKind;
 
-/// The height of a line of the key, pixels.
+/// Height of a line of the key, pixels.
 const KEY_LINE: f64 = 20.0;
 
-/// The chart's larger drawing as an SVG document, light, with its title and key. How marks look is said at each of them, since
-/// many programs know no style sheets; `style/charts.css` says the same for pages.
+/// The chart's wide drawing as an SVG document, in the light theme, with title and key. Styles are attributes of the elements,
+/// since many programs ignore style sheets; `style/charts.css` has the same styles for pages.
 pub fn svg_file(chart: &Chart, kind: RunKind) -> String {
     let simulated = kind == RunKind::Simulated;
     let Some(Drawing { size, marks, .. }) = chart.drawings.first() else { return String::new() };
@@ -25,10 +25,10 @@ pub fn svg_file(chart: &Chart, kind: RunKind) -> String {
         title = escaped(&if simulated { format!("{} (simulated)", chart.title) } else { chart.title.clone() }),
         desc = escaped(&chart.desc),
     );
-    // Writing to a string does not fail.
+    // writing to a string does not fail
     for mark in marks {
         let _ = match mark {
-            Mark::Path { d, class } => writeln!(file, "<path d=\"{d}\" {}/>", look(class, simulated)),
+            Mark::Path { d, class } => writeln!(file, "<path d=\"{d}\" {}/>", mark_style(class, simulated)),
             Mark::Text { x, y, anchor, class, text } => writeln!(
                 file,
                 "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{}\" fill=\"{}\">{}</text>",
@@ -44,15 +44,15 @@ pub fn svg_file(chart: &Chart, kind: RunKind) -> String {
             file,
             "<g transform=\"translate(4 {y})\"><path d=\"{}\" {}/><text x=\"32\" y=\"12\" fill=\"#525c69\">{}</text></g>",
             key_mark(key.class),
-            look(key.class, simulated),
+            mark_style(key.class, simulated),
             escaped(&key.text)
         );
     }
     file + "</g>\n</svg>\n"
 }
 
-/// How a mark of a class is drawn. What is simulated is dashed and hollow.
-fn look(class: &str, simulated: bool) -> String {
+/// The SVG attributes of a mark with this class; dashed or hollow if simulated.
+fn mark_style(class: &str, simulated: bool) -> String {
     let words: Vec<&str> = class.split(' ').collect();
     let series = match words.iter().find_map(|word| word.strip_prefix("chart-s")?.parse::<u8>().ok()) {
         Some(2) => "#8c901d",
@@ -96,7 +96,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// The chart's figures as comma-separated values, all of them and not rounded.
+/// The chart's figures as CSV, all rows, not rounded.
 pub fn csv_file(chart: &Chart) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
     // Writing to memory does not fail.
@@ -160,7 +160,7 @@ mod tests {
         for number in 1..=6 {
             let (_, rest) = sheet.split_once(&format!("--s{number}: light-dark(")).unwrap();
             let light = &rest[..7];
-            assert!(look(&format!("chart-dot chart-s{number}"), false).contains(light), "--s{number} is {light}");
+            assert!(mark_style(&format!("chart-dot chart-s{number}"), false).contains(light), "--s{number} is {light}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! "What is typical?": how many requests took how long.
+//! "What is typical?": the distribution of a latency.
 
 use std::fmt::Write as _;
 
@@ -25,7 +25,7 @@ pub fn histogram(id: &str, name: &str, unit: &str, counted: &str, data: &Histogr
     let (kind, domain) =
         if log { (ScaleKind::Log, nice_log_bounds(first.0, last.1)) } else { (ScaleKind::Linear, (first.0, last.1)) };
     let x = Axis { kind, domain, title: format!("{name}, {unit}{}", if log { " (log scale)" } else { "" }) };
-    // The names of the rules stand above the bars, not on them.
+    // leaves room for the rules' labels above the bars
     let room = if rules.is_empty() { 1.0 } else { 1.3 };
     let y = Axis { kind: ScaleKind::Linear, domain: (0.0, most.2 as f64 * room), title: capital(counted) };
     let draw = |size: Size| {
@@ -33,7 +33,7 @@ pub fn histogram(id: &str, name: &str, unit: &str, counted: &str, data: &Histogr
         let mut bars = String::new();
         for (low, high, count) in bins.iter().filter(|bin| bin.2 > 0) {
             let (left, right) = (plot.x.at(*low), plot.x.at(*high));
-            // A hairline between bars, unless they are too slim for one.
+            // a gap of a pixel between bars, unless they are too narrow
             let gap = if right - left > 4.0 { 1.0 } else { 0.0 };
             let top = plot.y.at(*count as f64);
             let _ = write!(bars, "M{left:.1} {:.1}V{top:.1}H{:.1}V{:.1}Z", plot.bottom(), right - gap, plot.bottom());
@@ -70,7 +70,7 @@ pub fn histogram(id: &str, name: &str, unit: &str, counted: &str, data: &Histogr
     })
 }
 
-/// Whether bins widen by a ratio rather than being alike: they were made for a logarithmic axis.
+/// Whether bin widths grow by a ratio, as made for a logarithmic axis.
 fn has_log_bins(edges: &[f64]) -> bool {
     match edges {
         [first, second, .., before, last] if *first > 0.0 && second > first => (last - before) / (second - first) > 2.0,
@@ -99,7 +99,7 @@ mod tests {
             })
             .unwrap();
         assert_eq!(bars.matches('M').count(), 2);
-        // Height 320 less 44 below the plot.
+        // height 320 minus 44 below the plot
         assert!(bars.contains("276.0"));
         assert!(chart.desc.contains("6 requests in 3 bins from 0 to 30.0 ms"));
         assert_eq!(chart.table.rows.len(), 3);

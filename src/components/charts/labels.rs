@@ -1,11 +1,11 @@
-//! Words beside points, so that none covers a mark, another word or the plot's edge.
+//! Places labels beside points, so that none covers a mark, another label or the plot's edge.
 
 use super::drawing::{Anchor, Plot, Size, WIDE, word_width};
 
 /// A rectangle: left, top, right, bottom.
 type Area = (f64, f64, f64, f64);
 
-/// What is taken of a plot already.
+/// The occupied areas of a plot.
 pub struct Labels {
     size: Size,
     within: Area,
@@ -17,17 +17,17 @@ impl Labels {
         Self { size, within: (plot.left(), plot.top() - 6.0, plot.right() + 6.0, plot.bottom()), taken: Vec::new() }
     }
 
-    /// Keeps words away from a mark of a half width.
+    /// Reserves the area of a mark with half width `r`.
     pub fn keep_clear(&mut self, x: f64, y: f64, r: f64) {
         self.taken.push((x - r, y - r, x + r, y + r));
     }
 
-    /// Keeps words away from a line through points.
+    /// Reserves the area of a line through points.
     pub fn keep_clear_of_line(&mut self, points: &[(f64, f64)]) {
         for pair in points.windows(2) {
             let ((x1, y1), (x2, y2)) = (pair[0], pair[1]);
             let steps = ((x2 - x1).hypot(y2 - y1) / 8.0).ceil().max(1.0);
-            // Pixels of a drawing: a few hundred at most.
+            // at most a few hundred pixels
             for step in 0..=(steps as u32) {
                 let share = f64::from(step) / steps;
                 self.keep_clear(x1 + (x2 - x1) * share, y1 + (y2 - y1) * share, 2.0);
@@ -35,7 +35,7 @@ impl Labels {
         }
     }
 
-    /// Where a mark of a half width stands beside a point without covering any; above it where all places are taken.
+    /// A free position for a mark with half width `r` beside a point; above it if none is free.
     pub fn place_mark(&mut self, (x, y): (f64, f64), r: f64) -> (f64, f64) {
         let (near, far) = (r + 8.0, r + 16.0);
         let around = |off: f64| {
@@ -48,14 +48,14 @@ impl Labels {
         found
     }
 
-    /// The first of some places at which a word is free, else the first of all.
+    /// The first of these positions where the text is free, else the first of all.
     pub fn place_at(&mut self, places: &[(f64, f64, Anchor)], word: &str) -> Option<(f64, f64, Anchor)> {
         let found = places.iter().find(|place| self.is_free(self.area(**place, word))).or_else(|| places.first()).copied()?;
         self.taken.push(self.area(found, word));
         Some(found)
     }
 
-    /// What a word takes up.
+    /// The area of a text.
     fn area(&self, (x, y, anchor): (f64, f64, Anchor), word: &str) -> Area {
         let width = word_width(self.size, word);
         let left = match anchor {
@@ -70,7 +70,7 @@ impl Labels {
         if self.size.name == WIDE.name { 15.0 } else { 12.0 }
     }
 
-    /// Where a word stands beside a point: its place and where it hangs; nothing where all places are taken.
+    /// A free position and alignment for a text beside a point; `None` if all are occupied.
     pub fn place(&mut self, (x, y): (f64, f64), word: &str) -> Option<(f64, f64, Anchor)> {
         let height = self.height();
         let side = 9.0;

@@ -1,4 +1,4 @@
-//! Figures while a run goes on: lines over the time so far, which end where it does.
+//! Live charts: lines over the time so far.
 
 use super::drawing::{Anchor, Axis, Drawing, LIVE, line, word_width};
 use super::number::{second, span};
@@ -9,13 +9,13 @@ use crate::components::number::figure;
 /// A line of a chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
-    /// What it is: `p50 of the last 10 s`.
+    /// `p50 of the last 10 s`
     pub name: String,
-    /// How it is drawn.
+    /// Its class in the style sheet.
     pub class: &'static str,
     /// `(seconds since the load began, value)`; absent values break the line.
     pub points: Vec<(f64, Option<f64>)>,
-    /// What the key says where the line has no value at its end.
+    /// The key's text where the line has no current value.
     pub absent: String,
 }
 
@@ -29,10 +29,10 @@ impl Line {
     }
 }
 
-/// Where a load point begins, seconds, and its load: `8`.
+/// The begin of a load point, seconds, and its load: `8`.
 pub type Begin = (f64, String);
 
-/// The chart of some lines over the same times; `unit` stands behind its values.
+/// A chart of lines over the same times; `unit` follows its values.
 pub fn over_time(id: &str, title: &str, unit: &str, lines: &[Line], begins: &[Begin]) -> Chart {
     let highest = lines.iter().flat_map(Line::values).fold(0.0, f64::max);
     let last = lines.iter().filter_map(|line| line.points.last()).map(|(at, _)| *at).fold(0.0, f64::max);
@@ -45,7 +45,7 @@ pub fn over_time(id: &str, title: &str, unit: &str, lines: &[Line], begins: &[Be
         if number > 0 {
             drawing.path(format!("M{from:.1} {:.1}V{:.1}", plot.top(), plot.bottom()), "chart-boundary");
         }
-        // A load whose time is too short for its name has none.
+        // no label where the load point is too short for it
         if until - from > word_width(LIVE, load) + 4.0 {
             drawing.text(f64::midpoint(from, until), plot.top() - 4.0, Anchor::Middle, "chart-tick", load.clone());
         }
@@ -83,7 +83,7 @@ fn table(unit: &str, lines: &[Line]) -> Table {
     })
 }
 
-/// At most `most` of the points, evenly chosen, the last among them.
+/// At most `most` of the points, evenly selected, with the last.
 pub fn thinned<P: Copy>(points: &[P], most: usize) -> Vec<P> {
     let step = points.len().div_ceil(most.max(1)).max(1);
     let offset = points.len().saturating_sub(1) % step;

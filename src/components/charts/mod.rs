@@ -26,11 +26,11 @@ pub struct Chart {
     /// Unique on its page.
     pub id: String,
     pub title: String,
-    /// What is seen, in words.
+    /// The description for screen readers.
     pub desc: String,
-    /// The same at each size.
+    /// The drawing at each size.
     pub drawings: Vec<Drawing>,
-    /// What the marks mean, where it isn't plain.
+    /// The key, where the marks need explanation.
     pub key: Vec<Key>,
     pub table: Table,
 }
@@ -45,9 +45,9 @@ pub struct Key {
 /// A cell of a chart's figures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cell {
-    /// As it is read.
+    /// The text on pages.
     pub text: String,
-    /// As a file holds it, not rounded; absent where it is words.
+    /// The value in files, not rounded; absent for texts.
     pub value: Option<f64>,
 }
 
@@ -56,7 +56,7 @@ impl Cell {
         Self::of(value, figure(value))
     }
 
-    /// A number in words of its own.
+    /// A value with a text of its own.
     pub fn of(value: f64, text: String) -> Self {
         Self { text, value: Some(value) }
     }
@@ -84,13 +84,13 @@ impl PartialEq<&str> for Cell {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
     pub head: Vec<String>,
-    /// All rows; the page shows some of them where they are many.
+    /// All rows; a page shows a selection where they are many.
     pub rows: Vec<Vec<Cell>>,
-    /// The columns between whose values a row lies along the x axis.
+    /// The columns with begin and end of a row on the x axis.
     pub along: (usize, usize),
 }
 
-/// Rows of a chart's table on a page; of more points only every second, third … has one.
+/// Most rows of a chart's table on a page; of more points every second, third … is shown.
 const TABLE_ROWS: usize = 200;
 
 impl Table {
@@ -99,25 +99,25 @@ impl Table {
         Self { head, rows: points.iter().map(|point| row(point).into_iter().map(Into::into).collect()).collect(), along: (0, 0) }
     }
 
-    /// Rows that lie between the values of two columns along the x axis, or at that of one.
+    /// Sets the columns with begin and end of a row on the x axis; equal for a single position.
     #[must_use]
     pub fn along(self, from: usize, to: usize) -> Self {
         Self { along: (from, to), ..self }
     }
 
-    /// Where the rows that the page shows are along an axis, in whole pixels; nothing where one of them is nowhere.
+    /// Pixel positions of the shown rows along an axis; `None` where one has no position.
     fn places(&self, x: &Scale) -> Option<Vec<String>> {
         let at = |row: &Vec<Cell>, column: usize| Some(x.at(row.get(column)?.value?));
         let place = |row: &Vec<Cell>| Some(format!("{:.0}", f64::midpoint(at(row, self.along.0)?, at(row, self.along.1)?)));
         self.rows.iter().step_by(self.every()).map(place).collect()
     }
 
-    /// Every how many rows the page shows one.
+    /// The page shows every n-th row.
     fn every(&self) -> usize {
         self.rows.len().div_ceil(TABLE_ROWS).max(1)
     }
 
-    /// What is said above the table.
+    /// The table's caption.
     fn caption(&self, title: &str) -> String {
         match self.every() {
             1 => title.to_owned(),
@@ -128,12 +128,12 @@ impl Table {
     }
 }
 
-/// Where a page's charts are to be had as files.
+/// The addresses of a page's charts as files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
-    /// The path before a chart's id.
+    /// The path up to a chart's id.
     pub folder: String,
-    /// What follows the file's name: which load point.
+    /// The query after the file name, which selects the load point.
     pub query: String,
 }
 
@@ -141,7 +141,7 @@ pub struct Files {
 #[component]
 pub fn ChartFigure(
     chart: Chart,
-    /// Where it is to be had as files; absent where it is not.
+    /// The addresses of its files; absent where there are none.
     #[prop(optional)]
     files: Option<Files>,
 ) -> impl IntoView {
@@ -158,7 +158,7 @@ pub fn ChartFigure(
         };
         view! {
             <span class="chart-files">
-                // The browser makes it of the SVG, once it is alive.
+                // made from the SVG by the `ChartCursor` island
                 <button type="button" hidden data-png=format!("{id}.png")>
                     "PNG"
                     <span class="visually-hidden">{format!(" of {title}")}</span>
@@ -187,7 +187,7 @@ fn svg(id: &str, title: &str, desc: &str, drawing: Drawing, table: &Table) -> im
     let size = drawing.size;
     let (title_id, desc_id) = (format!("{id}-{}-title", size.name), format!("{id}-{}-desc", size.name));
     let labels = format!("{title_id} {desc_id}");
-    // For the cursor: where the table's rows are, from where to where its line goes, and which axis other charts may share.
+    // For the `ChartCursor` island: positions of the table's rows, extent of its line, and the axis that charts share.
     let at = drawing.plot.and_then(|plot| Some((plot, table.places(&plot.x)?))).filter(|(_, places)| !places.is_empty());
     let span = at.as_ref().map(|(plot, _)| format!("{:.0} {:.0}", plot.top(), plot.bottom()));
     let axis = at.as_ref().map(|(plot, _)| format!("{:?} {:?}", plot.x.kind, plot.x.domain));
@@ -221,7 +221,7 @@ fn mark(mark: Mark) -> AnyView {
     }
 }
 
-/// The mark of a key's entry, in a box of 24 by 16.
+/// The path of a key's mark, in a box of 24 by 16.
 fn key_mark(class: &str) -> String {
     match class.split(' ').next() {
         Some("chart-line" | "chart-dashed" | "chart-limit") => "M1 8H23".to_owned(),

@@ -1,25 +1,25 @@
-//! Numbers on axes, and times in words that charts and the live page need beside those of `components::number`.
+//! Numbers on axes, and durations for charts and the live page, in addition to `components::number`.
 
 use crate::components::number::{duration, grouped};
 
-/// A tick's label: as short as the value allows.
+/// The label of a tick, as short as possible.
 pub fn tick(value: f64) -> String {
     if value.abs() >= 1000.0 && value.fract() == 0.0 {
         let sign = if value < 0.0 { "\u{2212}" } else { "" };
         return format!("{sign}{}", grouped(value.abs() as u64));
     }
-    // Steps are 1, 2 or 5 times a power of ten, so a few decimals hold them exactly.
+    // steps are 1, 2 or 5 times a power of ten, so a few decimals are exact
     let text = format!("{value:.6}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.replace('-', "\u{2212}") }
 }
 
-/// A moment on a time axis, seconds with two decimals at most.
+/// A time on the axis, in seconds with at most two decimals.
 pub fn second(value: f64) -> String {
     tick((value * 100.0).round() / 100.0)
 }
 
-/// A span of seconds in words.
+/// A duration in words.
 pub fn span(seconds: f64) -> String {
     duration((seconds.max(0.0) * 1000.0).round() as u64)
 }

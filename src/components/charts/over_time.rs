@@ -1,4 +1,4 @@
-//! "Was it steady?": values over the run's time; latency, requests in flight and tokens per second share one x axis.
+//! "Was it steady?": values over the run's time. Latency, requests in flight and tokens per second share one x axis.
 
 use std::fmt::Write as _;
 
@@ -11,17 +11,17 @@ use super::{Cell, Chart, Key, Table};
 use crate::components::number::{count, figure};
 use dyno_measure::report::{LoadPointSeries, TimePoint};
 
-/// The x axis that the charts of one load point share, and what is hatched on it.
+/// The x axis that the charts of a load point share, and its hatched areas.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunTime {
-    /// Seconds since the first measured send at which the axis begins and ends.
+    /// Begin and end of the axis, seconds since the first measured send.
     pub domain: (f64, f64),
-    /// Steady-state window, where there was one.
+    /// The steady-state window, if any.
     pub steady: Option<(f64, f64)>,
 }
 
 impl RunTime {
-    /// Covers everything that the series have.
+    /// The axis that covers all of the series.
     pub fn of(series: &LoadPointSeries, steady: Option<(f64, f64)>) -> Self {
         let points =
             series.metrics.iter().flat_map(|metric| &metric.over_time).chain(&series.in_flight).chain(&series.tokens_per_s);
@@ -34,7 +34,7 @@ impl RunTime {
         Axis { kind: ScaleKind::Linear, domain: self.domain, title: "Time since the first measured request, s".to_owned() }
     }
 
-    /// Hatches warm-up, and what is outside of the steady-state window.
+    /// Hatches the warm-up, and the time outside the steady-state window.
     pub(super) fn shade(&self, drawing: &mut Drawing, plot: &Plot) {
         let mut parts = Vec::new();
         if self.domain.0 < 0.0 {
@@ -64,7 +64,8 @@ impl RunTime {
     }
 }
 
-/// A latency over time: a dot a request, or medians of even stretches with a band from least to largest; failures as crosses beneath.
+/// A latency over time: one dot per request, or medians of intervals with a band from minimum to maximum; failures as crosses
+/// below.
 pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_s: &[f64], time: &RunTime) -> Option<Chart> {
     let seconds = points.iter().any(|point| point.min.is_some() && point.max.is_some());
     let highest = points.iter().map(|point| point.max.unwrap_or(point.value)).fold(f64::MIN, f64::max);
@@ -112,7 +113,7 @@ pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_
         vec![Key { class: "chart-dot chart-s1", text: "one request, by the time it was sent".to_owned() }]
     };
     if !failures_s.is_empty() {
-        // Writing to a string does not fail.
+        // writing to a string does not fail
         let _ = write!(desc, " {} failed.", count(failures_s.len() as u64, "request", "requests"));
         key.push(Key { class: "chart-cross", text: "failed request".to_owned() });
     }
@@ -140,7 +141,7 @@ pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_
     })
 }
 
-/// Something that is counted over time: requests in flight, tokens per second. Linear, from 0.
+/// A level over time, such as requests in flight or tokens per second; linear, from 0.
 pub fn level(id: &str, title: &str, y_title: &str, points: &[TimePoint], time: &RunTime) -> Option<Chart> {
     let highest = points.iter().map(|point| point.value).fold(f64::MIN, f64::max);
     if points.len() < 2 || !highest.is_finite() {

@@ -1,13 +1,13 @@
-//! From values to positions: linear, logarithmic and percentile scales, and the round values that are marked on them.
+//! Maps values to positions: linear, logarithmic and percentile scales, and their ticks.
 
-/// How a value becomes a position between two pixels.
+/// The kind of a scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ScaleKind {
     /// Equal steps for equal differences.
     Linear,
     /// Equal steps for equal ratios; values must be above 0.
     Log,
-    /// The same, marked at powers of two: for loads that double.
+    /// Logarithmic with ticks at powers of two, for loads that double.
     Log2,
     /// Percentiles, 0 to below 100, stretched towards the tail: −log10(1 − p).
     Tail,
@@ -18,12 +18,12 @@ pub struct Scale {
     pub kind: ScaleKind,
     /// Least and largest value.
     pub domain: (f64, f64),
-    /// The pixels of these.
+    /// Their pixel positions.
     pub range: (f64, f64),
 }
 
 impl Scale {
-    /// The pixel of a value; values outside of the domain are pinned to its ends.
+    /// The pixel position of a value; values outside the domain are clamped.
     pub fn at(&self, value: f64) -> f64 {
         let [low, high, value] = [self.domain.0, self.domain.1, value].map(|v| self.stretch(v));
         let share = if high > low { ((value - low) / (high - low)).clamp(0.0, 1.0) } else { 0.5 };
@@ -38,7 +38,7 @@ impl Scale {
         }
     }
 
-    /// The round values to mark, at most about `count`.
+    /// The ticks, about `count` at most.
     pub fn ticks(&self, count: usize) -> Vec<f64> {
         match self.kind {
             ScaleKind::Linear => ticks(self.domain.0, self.domain.1, count),
@@ -59,14 +59,14 @@ pub fn wants_log(least: f64, largest: f64) -> bool {
     least > 0.0 && largest / least > 50.0
 }
 
-/// A step of 1, 2 or 5 times a power of ten that cuts a span into at most `count` parts.
+/// A step of 1, 2 or 5 times a power of ten that divides a span into at most `count` parts.
 pub fn nice_step(span: f64, count: usize) -> f64 {
     if !(span.is_finite() && span > 0.0) {
         return 1.0;
     }
     let raw = span / count.max(1) as f64;
     let power = 10f64.powf(raw.log10().floor());
-    // A hair of tolerance, so that 0.1 + 0.2 does not ask for the next step.
+    // a tolerance for rounding, so that 0.1 + 0.2 does not need the next step
     let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= raw * (1.0 - 1e-9)).unwrap_or(10.0);
     factor * power
 }
@@ -113,7 +113,7 @@ pub fn log2_ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
     powers.into_iter().step_by(every).map(|power| 2f64.powi(power)).collect()
 }
 
-/// The top of an axis that starts at 0: the next whole step above the value, so that the axis grows in steps while figures come in.
+/// The upper end of an axis from 0: the next round step above the value, so that a live axis grows in steps.
 pub fn nice_top(largest: f64) -> f64 {
     if !(largest.is_finite() && largest > 0.0) {
         return 1.0;

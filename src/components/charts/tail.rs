@@ -1,4 +1,4 @@
-//! "How bad is the tail?": the value at each percentile, stretched towards the last ones, as far as the samples carry.
+//! "How bad is the tail?": the value at each percentile, on an axis stretched towards 100 %, as far as the samples suffice.
 
 use std::fmt::Write as _;
 
@@ -44,7 +44,7 @@ pub fn percentile_curve(id: &str, name: &str, unit: &str, n: u64, curve: &[Curve
         format!("{name} by percentile, from p{} to p{}, where the samples end.", tick(first.percentile), tick(last.percentile));
     for percentile in [50.0, 90.0, 99.0] {
         if let Some(point) = named(percentile) {
-            // Writing to a string does not fail.
+            // writing to a string does not fail
             let _ = write!(desc, " p{} is {} {unit}.", tick(percentile), figure(point.value));
         }
     }

@@ -1,5 +1,5 @@
-//! How InferenceX starts engines, by its public scripts: https://github.com/SemiAnalysisAI/InferenceX, benchmarks/. A table says
-//! that a row is its; that its engines do not run with their defaults has to be known.
+//! How InferenceX starts engines, by its public scripts: https://github.com/SemiAnalysisAI/InferenceX, benchmarks/. A table
+//! only names the source of a row; that its engines do not run with their defaults has to be known.
 
 use super::point::Point;
 use crate::device::{Device, Generation};
@@ -7,7 +7,7 @@ use crate::engine::{Engine, EngineSettings};
 use crate::model::ModelDescriptor;
 use crate::precision::KvPrecision;
 
-/// Settings of the engine and format of its KV cache; `None` where the row is another source's or the engine none of these.
+/// Settings of the engine and format of its KV cache; `None` for rows of other sources, or other engines.
 pub(super) fn settings(
     point: &Point,
     model: &ModelDescriptor,
@@ -22,7 +22,7 @@ pub(super) fn settings(
     let blackwell = device.generation == Generation::Blackwell;
     let mixture = model.mixture.is_some();
     let minimax = model.name.to_ascii_lowercase().contains("minimax");
-    // Dense models have it in 8 bits everywhere, mixtures only on Blackwell.
+    // 8-bit KV cache for all dense models, for mixtures only on Blackwell
     let kv_precision = if mixture && !blackwell { KvPrecision::Bits16 } else { KvPrecision::Bits8 };
     let settings = match engine {
         Engine::Vllm if minimax && blackwell => EngineSettings { max_batched_tokens: 2 * point.isl, ..defaults },

@@ -162,7 +162,7 @@ enum CommandError {
 }
 
 impl CommandError {
-    /// 1: there is an answer, and it is no; 2: the question is wrong.
+    /// 1: the answer is negative; 2: the question is invalid.
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Simulation(_) | Self::Write(_) | Self::Json(_) | Self::Points(PointsError::Write(_)) => ExitCode::from(1),
@@ -179,10 +179,10 @@ pub fn main(args: &SimulateArgs) -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        // A reader that has seen enough.
+        // the reader closed the pipe
         Err(CommandError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            // A terminal that is gone changes nothing.
+            // a closed terminal is no error
             let _ = writeln!(io::stderr(), "dyno: {error}");
             error.exit_code()
         }
@@ -197,7 +197,7 @@ fn table(points: &PathBuf, out: Option<&PathBuf>) -> Result<(), CommandError> {
     let input = File::open(points).map_err(at(points))?;
     let profiles = Profiles::published();
     let (rows, empty) = match out {
-        // Whole or not at all, also where the table is read from the file that it goes to.
+        // written completely or not at all, since input and output may be the same file
         Some(path) => {
             let mut written = Vec::new();
             let counts = predict_table(input, &mut written, &profiles)?;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// One row, as far as it is of use.
+/// One row, with the columns that are used.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Point {
     pub hardware: String,

@@ -36,7 +36,7 @@ pub enum NoPrediction {
     AllTooLong,
 }
 
-/// A point that can be simulated, with what had to be assumed.
+/// A point that can be simulated, with the assumptions made.
 #[derive(Debug, Clone)]
 pub struct Prepared {
     pub model: ModelDescriptor,
@@ -47,15 +47,15 @@ pub struct Prepared {
     pub tensor_parallel: u32,
     pub replicas: u32,
     pub workload: Workload,
-    /// As the source is known to have started the engine; `None`: its defaults.
+    /// The settings with which the source is known to start the engine; `None`: the engine's defaults.
     pub settings: Option<EngineSettings>,
     pub kv_precision: Option<KvPrecision>,
     pub notes: Vec<String>,
 }
 
 impl Prepared {
-    /// Lets the users of a closed loop begin one by one over so many seconds. An engine that puts prompts first gathers users
-    /// into step again, so that there they begin together.
+    /// Starts the users of a closed loop one by one over this time, seconds. An engine that puts prompts first synchronizes its
+    /// users again, so there they start together.
     pub fn begin_over(&mut self, seconds: f64) {
         let settings = EngineSettings::defaults(self.engine, &self.device, self.tensor_parallel);
         if settings.mixed_steps
@@ -90,14 +90,14 @@ pub struct Predicted {
 }
 
 impl Predicted {
-    /// As the table defines it: with the nominal output length.
+    /// By the table's definition, with the nominal output length.
     pub fn e2el_ms(&self, osl: u32) -> f64 {
         self.ttft_ms + self.tpot_ms * f64::from(osl.saturating_sub(1))
     }
 }
 
 impl Point {
-    /// E2E as the table defines it.
+    /// E2E by the table's definition.
     pub fn e2el_ms(&self) -> Option<f64> {
         Some(self.ttft_ms? + self.tpot_ms? * f64::from(self.osl.saturating_sub(1)))
     }
@@ -106,7 +106,7 @@ impl Point {
         self.n_gpus.max(1)
     }
 
-    /// What the row asks to be simulated, or why it can't be.
+    /// The simulation of the row, or why there is none.
     pub fn prepare(&self) -> Result<Prepared, NoPrediction> {
         self.prepare_at(self.tp.map_or(self.devices(), |degree| degree as u32))
     }
@@ -120,7 +120,7 @@ impl Point {
             notes.push(format!("{error}; taken as vllm"));
             (Engine::Vllm, None)
         });
-        // Years stand where the source states no version.
+        // some sources have a year instead of a version
         let version = version.filter(|version| version.major < 1000);
         let mut precision = self.precision.parse::<Precision>().unwrap_or_else(|error| {
             notes.push(format!("{error}; taken as published, {}", model.precision));
@@ -179,10 +179,10 @@ impl Point {
         }
     }
 
-    /// What the simulator says, with its notes.
+    /// The prediction, with notes.
     ///
     /// A source that left out the opening burst measured users out of step with each other. Simulated users with equal lengths
-    /// would stay in step for ever, so that they begin over the time of one request, as a first run without that finds it.
+    /// would stay in step for ever, so they start spread over the time of one request, determined by a first run.
     pub fn predict(&self, profiles: &Profiles) -> Result<(Predicted, Vec<String>), NoPrediction> {
         let mut prepared = self.prepare()?;
         let run = |prepared: &Prepared| {
@@ -191,7 +191,7 @@ impl Point {
         };
         let mut simulation = run(&prepared);
         if matches!(simulation, Err(SimulationError::DoesNotFit(_))) && prepared.replicas > 1 {
-            // More devices than the stated degree: they must share the weights.
+            // with more devices than the stated degree, all of them must share the weights
             let stated = prepared.tensor_parallel;
             prepared = self.prepare_at(self.devices())?;
             let shared = prepared.tensor_parallel;

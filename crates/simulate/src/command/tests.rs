@@ -1,4 +1,4 @@
-//! Questions as typed, and what is answered.
+//! Questions on the command line, and their answers.
 
 use clap::Parser;
 use serde_json::Value;
@@ -86,7 +86,7 @@ fn what_does_not_fit_is_among_the_others() {
     assert!(errors.iter().any(|error| error.contains("141.1 GB of weights")), "{errors:?}");
 }
 
-/// Errors that nobody measured are said to be assumed; none is claimed of the gaps between tokens.
+/// Errors that were not measured are marked as assumed; none is given for the gaps between tokens.
 #[test]
 fn errors_carry_where_they_came_from() {
     let text = answered("--tensor-parallel 1").unwrap();

@@ -5,7 +5,7 @@ use super::{Device, Generation};
 #[derive(Debug)]
 pub struct Datasheet {
     pub name: &'static str,
-    /// All of them occur in the device's name, as `names::compact` writes it.
+    /// Patterns that must all occur in the device's name, as written by `names::compact`.
     pub(super) marks: &'static [&'static str],
     generation: Generation,
     memory_gib: f64,

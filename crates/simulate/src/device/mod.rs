@@ -1,4 +1,4 @@
-//! What the simulator knows of a device: memory, bandwidths and arithmetic rates as in its data sheet.
+//! Devices: memory, bandwidths and arithmetic rates of their data sheets.
 
 mod datasheet;
 
@@ -27,7 +27,7 @@ pub enum Generation {
     Cdna3,
     Gaudi,
     Cpu,
-    /// Known by stated figures only.
+    /// Unknown: only stated figures.
     Stated,
 }
 
@@ -122,7 +122,7 @@ impl Device {
     }
 }
 
-/// Finds a catalogued device by any name that drivers, vendors and people give it.
+/// Finds a device in the catalogue by the names that drivers, vendors and people use.
 pub fn find(name: &str) -> Result<Device, DeviceError> {
     let compact = compact(name);
     let unknown = || DeviceError::Unknown(name.to_owned());

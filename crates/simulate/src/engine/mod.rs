@@ -1,4 +1,4 @@
-//! Inference engines: what distinguishes them to the simulator, and the scheduler that they share.
+//! Inference engines: their settings for the simulator, and the scheduler that they share.
 
 mod run;
 mod scheduler;
@@ -99,22 +99,22 @@ pub struct EngineSettings {
     pub block_tokens: u32,
     /// Share of the device's memory that the engine may use.
     pub memory_share: f64,
-    /// The share is of what weights and activations leave, not of the whole.
+    /// Whether the share is of the memory that weights and activations leave, not of the whole.
     pub share_of_rest: bool,
-    /// Prompts and running sequences in the same step; otherwise prompts go first.
+    /// Whether prompts and running sequences share a step; otherwise prompts go first.
     pub mixed_steps: bool,
-    /// A request is only taken in when its whole length has room, so that nothing is preempted.
+    /// Whether a request is admitted only if its whole length has room, so that nothing is preempted.
     pub reserve_whole_length: bool,
-    /// Prompts are computed in one step each, never in parts.
+    /// Whether prompts are never split over steps.
     pub whole_prompts: bool,
-    /// Prompts wait beside running sequences for others to be computed with, for so many steps at most; 0: not at all.
+    /// Most steps for which prompts wait, while sequences run, to be batched with others; 0: they don't wait.
     pub batch_wait_steps: u32,
-    /// They wait no longer once all tokens to compute are this share of a step's.
+    /// They stop waiting once the tokens to compute reach this share of a step's.
     pub batch_wait_share: f64,
 }
 
 impl EngineSettings {
-    /// The engine's own defaults on this device with so many of them per replica.
+    /// The engine's defaults on this device, with `tensor_parallel` devices per replica.
     pub fn defaults(engine: Engine, device: &Device, tensor_parallel: u32) -> Self {
         // vLLM's rule: devices of 70 GiB and more, the A100 excepted, take larger batches.
         let large = device.memory_gib >= 70.0 && device.generation != Generation::Ampere;

@@ -1,4 +1,4 @@
-//! What a simulated replica did.
+//! The result of a simulated replica.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::step::StepTime;
 /// One finished request; times in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Sample {
-    /// Its place in the workload.
+    /// Its index in the workload.
     pub request: u32,
     pub sent: f64,
     pub first_token: f64,
@@ -39,7 +39,7 @@ pub struct GapRun {
     pub count: u64,
 }
 
-/// Gaps that end with one step, by the times at which they began: few, since most sequences had their latest token together.
+/// Gaps that end with one step, grouped by their begin: few groups, since most sequences got their last token together.
 #[derive(Default)]
 pub(super) struct Gaps(Vec<(f64, u64)>);
 
@@ -56,7 +56,6 @@ impl Gaps {
     }
 }
 
-/// What happened on one replica.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ReplicaRun {
     /// In the order of their ends.
@@ -71,11 +70,11 @@ pub struct ReplicaRun {
     pub too_long: u32,
     /// Largest share of the KV cache in use.
     pub kv_share: f64,
-    /// More would have been sent before the workload's end, had it more requests.
+    /// Whether the workload had too few requests to last until its end.
     pub ran_out: bool,
 }
 
-/// Whether stretches of pure decoding are summed or walked; both give the same.
+/// Whether stretches of pure decoding are summed in closed form or computed step by step; both give the same result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stretches {
     Summed,

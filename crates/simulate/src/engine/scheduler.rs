@@ -43,11 +43,11 @@ struct Replica<'a> {
     arriving: BinaryHeap<Reverse<Arrival>>,
     waiting: VecDeque<Sequence>,
     running: Vec<Sequence>,
-    /// The planned step preempted: what waits may be taken in again with the next.
+    /// Whether the planned step preempted a sequence: waiting ones may be admitted again with the next.
     preempted: bool,
-    /// Steps for which prompts have been waiting for others; `None`: none of them waits.
+    /// Steps for which prompts have waited to be batched; `None`: none waits.
     batch_waited: Option<u32>,
-    /// Next of the workload that a closed loop's user sends.
+    /// Index of the next request that a closed loop's user sends.
     next: usize,
     in_flight: u32,
     /// Sent and first token of each request.
@@ -141,7 +141,7 @@ impl Replica<'_> {
         self.arriving.push(Reverse(Arrival(reaches, index as u32)));
     }
 
-    /// Takes in what has reached the engine by now.
+    /// Queues the requests that have reached the engine.
     fn receive(&mut self) {
         while let Some(Reverse(Arrival(at, index))) = self.arriving.peek()
             && *at <= self.clock
@@ -217,7 +217,7 @@ impl Replica<'_> {
         work
     }
 
-    /// Gives running sequences their tokens; where the cache is full, the newest ones go back to wait.
+    /// Schedules the tokens of running sequences; when the cache is full, the newest are preempted.
     fn schedule_running(&mut self, budget: &mut u32, chosen: impl Fn(&Sequence) -> bool) {
         let mut index = 0;
         while index < self.running.len() {
@@ -246,7 +246,7 @@ impl Replica<'_> {
         }
     }
 
-    /// Whether the prompts that could be taken in now wait for others to be computed with.
+    /// Whether prompts that could be admitted wait to be batched with others.
     fn waits_for_batch(&mut self, budget: u32) -> bool {
         let most = self.settings.max_batched_tokens;
         let could_run = self.settings.batch_wait_steps > 0
@@ -267,7 +267,7 @@ impl Replica<'_> {
     fn admit(&mut self, budget: &mut u32) {
         while *budget > 0 && self.running.len() < self.settings.max_sequences as usize {
             let Some(first) = self.waiting.front() else { break };
-            // A prompt longer than a step is computed in parts all the same.
+            // a prompt longer than a step is split all the same
             let missing = first.missing();
             if self.settings.whole_prompts && missing > *budget && missing <= self.settings.max_batched_tokens {
                 break;
@@ -283,7 +283,7 @@ impl Replica<'_> {
         }
     }
 
-    /// Carries out the planned step.
+    /// Executes the planned step.
     fn step(&mut self, work: &StepWork) {
         let time = self.steps.time(work);
         let seconds = time.total();
@@ -315,8 +315,8 @@ impl Replica<'_> {
         }
     }
 
-    /// Carries out the planned decoding step and all that follow it until a sequence ends, a request comes, a block is missing or
-    /// a context outgrows the window.
+    /// Executes the planned decoding step and all that follow until a sequence ends, a request arrives, a block is missing or a
+    /// context outgrows the window.
     fn stretch(&mut self, work: &StepWork) {
         let first = self.steps.time(work);
         let (full, windowed) = self.steps.context_slope();
@@ -327,7 +327,7 @@ impl Replica<'_> {
         } else {
             (full + windowed) * f64::from(work.decodes)
         };
-        // Not all may run where sequences outnumber the tokens of a step.
+        // not all run if there are more sequences than tokens per step
         let all = work.decodes as usize == self.running.len();
         let seconds = first.total();
         let mut most = if all { self.running.iter().map(|sequence| sequence.remaining).min().unwrap_or(1) } else { 1 };
@@ -340,7 +340,7 @@ impl Replica<'_> {
         if self.preempted || self.batch_waited.is_some() || (!self.settings.mixed_steps && !self.waiting.is_empty()) {
             most = 1;
         }
-        // The planned step has its blocks; what follows grows from there.
+        // the planned step has its blocks already; the following ones need more
         let steps = if most > 1 { 1 + self.steps_with_room(most - 1) } else { 1 };
         let last = seconds + slope * f64::from(steps - 1);
         let count = f64::from(steps);
@@ -398,7 +398,7 @@ impl Replica<'_> {
                 index += 1;
                 continue;
             }
-            // Order matters: the newest is preempted first.
+            // keeps the order, since the newest is preempted first
             self.running.remove(index);
             self.cache.free(&sequence);
             freed += 1;
@@ -422,7 +422,7 @@ impl Replica<'_> {
     }
 }
 
-/// The least number of steps, of which each takes `slope` longer than the one before, that reach `seconds`.
+/// The least number of steps that reach `seconds`, where each takes `slope` longer than the one before.
 fn steps_until(seconds: f64, first: f64, slope: f64) -> u32 {
     if seconds <= first {
         return 1;
@@ -433,6 +433,6 @@ fn steps_until(seconds: f64, first: f64, slope: f64) -> u32 {
     } else {
         seconds / first
     };
-    // Just short of a whole number is that number.
+    // tolerance for rounding
     ((steps - 1e-9).ceil().max(1.0)) as u32
 }

@@ -1,4 +1,4 @@
-//! The sequences that are running, with the blocks of KV cache that they hold.
+//! Running sequences and their KV cache blocks.
 
 use super::EngineSettings;
 use crate::step::StepWork;
@@ -59,7 +59,7 @@ impl Cache {
         self.most_used = self.most_used.max(self.used);
     }
 
-    /// Blocks that a sequence takes which holds nothing yet: those of its first tokens, or all.
+    /// Blocks for admitting a sequence: those of its first tokens, or of its whole length.
     fn first_blocks(&self, sequence: &Sequence, tokens: u32) -> u64 {
         if self.whole { self.blocks(sequence.longest()) } else { self.blocks(tokens) }
     }
@@ -68,7 +68,7 @@ impl Cache {
         self.used + self.first_blocks(sequence, tokens) <= self.total
     }
 
-    /// Takes in a sequence that holds nothing yet, if it has room.
+    /// Admits a sequence without blocks, if it has room.
     pub(super) fn admit(&mut self, sequence: &Sequence, tokens: u32) -> bool {
         let fits = self.has_room(sequence, tokens);
         if fits {
@@ -77,7 +77,7 @@ impl Cache {
         fits
     }
 
-    /// Makes room for more tokens of a running sequence.
+    /// Allocates blocks for more tokens of a running sequence.
     pub(super) fn grow(&mut self, sequence: &Sequence, tokens: u32) -> bool {
         if self.whole {
             return true;
@@ -94,13 +94,13 @@ impl Cache {
         self.used -= self.held(sequence);
     }
 
-    /// Gives back what a sequence holds, and what was taken for this step's tokens.
+    /// Frees a sequence's blocks, and those allocated for this step's tokens.
     pub(super) fn free_scheduled(&mut self, sequence: &Sequence) {
         let held = if self.whole { self.held(sequence) } else { self.blocks(sequence.cached + sequence.scheduled) };
         self.used -= held;
     }
 
-    /// Steps that all sequences can go on for, one token each, at most `most`.
+    /// Number of steps, at most `most`, for which all sequences have room for one token each.
     pub(super) fn steps(&self, sequences: &[Sequence], most: u32) -> u32 {
         if self.whole {
             return most;
@@ -109,7 +109,7 @@ impl Cache {
             sequences.iter().map(|sequence| self.blocks(sequence.cached + steps) - self.blocks(sequence.cached)).sum()
         };
         let free = self.total - self.used;
-        // Each sequence needs at most this many: mostly there is room, and no more to count.
+        // an upper bound per sequence: usually there is room, and no exact count is needed
         let bound = sequences.len() as u64 * (u64::from(most / self.block) + 1);
         if bound <= free || after(most) <= free {
             return most;
@@ -122,7 +122,7 @@ impl Cache {
         fits
     }
 
-    /// All sequences have gone on for so many steps.
+    /// Allocates the blocks for `steps` steps of all sequences.
     pub(super) fn advance(&mut self, sequences: &[Sequence], steps: u32) {
         if !self.whole {
             let need =
@@ -151,7 +151,7 @@ pub(super) fn add_work(work: &mut StepWork, sequence: &Sequence, window: Option<
     work.pairs += chunk * (cached + chunk / 2.0);
     work.windowed_pairs += match window.map(f64::from) {
         None => chunk * (cached + chunk / 2.0),
-        // Tokens beyond the window see the window, the others what is before them.
+        // tokens beyond the window attend to the window, earlier ones to all before them
         Some(window) => {
             let growing = (window - cached).clamp(0.0, chunk);
             growing * (cached.min(window) + growing / 2.0) + (chunk - growing) * window

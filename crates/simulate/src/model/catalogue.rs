@@ -33,7 +33,7 @@ const DENSE: &[Dense] = &[
     Dense("qwen3-32b", 64, 5120, 64, 8, 128, 151_936, 25_600),
     Dense("smollm2-135m", 30, 576, 9, 3, 64, 49_152, 1536),
 ];
-/// Of these the output head is the embedding.
+/// Models whose output head is the embedding.
 const TIED: [&str; 6] = ["llama-3.2-1b", "llama-3.2-3b", "qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "smollm2-135m"];
 
 /// One row: (pattern, layers, hidden, heads, KV heads, head width, vocabulary, experts, experts per token, expert width).
@@ -60,7 +60,7 @@ pub fn find(name: &str) -> Result<ModelDescriptor, ModelError> {
     let matches = |pattern: &str| contains_pattern(&short, pattern);
     // The longest pattern is the closest: "llama-3.1-70b" is not "llama-3-70b".
     if let Some(row) = DENSE.iter().filter(|row| matches(row.0)).max_by_key(|row| row.0.len()) {
-        // First: distillations ("DeepSeek-R1-0528-Qwen3-8B") carry the name of the model they learnt from as well.
+        // before the mixtures: names of distillations ("DeepSeek-R1-0528-Qwen3-8B") also contain the teacher's name
         return dense(name, row).checked();
     }
     let unknown = || ModelError::UnknownModel(name.to_owned());

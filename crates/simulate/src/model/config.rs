@@ -39,7 +39,7 @@ const KNOWN: [&str; 30] = [
     "cohere",
     "starcoder2",
 ];
-/// Those whose feed-forward network has no gate.
+/// `model_type`s whose feed-forward network has no gate.
 const UNGATED: [&str; 1] = ["starcoder2"];
 
 #[derive(Debug, Deserialize)]
@@ -75,7 +75,7 @@ struct Fields {
     quantization_config: Option<Value>,
 }
 
-/// Reads the text of a `config.json`. The name is what the model is called from then on.
+/// Parses a `config.json`. `name` is the model's name in results.
 pub fn from_config_json(name: &str, text: &str) -> Result<ModelDescriptor, ModelError> {
     let unreadable = |error: serde_json::Error| ModelError::Unreadable(error.to_string());
     let value: Value = serde_json::from_str(text).map_err(unreadable)?;
@@ -154,7 +154,7 @@ fn sliding_window(config: &Fields, model_type: &str, layers: u32) -> Option<Slid
     }
     let windowed = match (&config.layer_types, config.sliding_window_pattern) {
         (Some(types), _) => types.iter().filter(|kind| *kind == "sliding_attention").count() as u32,
-        // Every n-th layer sees everything.
+        // every n-th layer has full attention
         (None, Some(pattern)) if pattern > 0 => layers - layers / pattern,
         _ => match model_type {
             "gpt_oss" | "gemma2" => layers / 2,

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::{Attention, Mixture, ModelDescriptor, ModelError, SlidingWindow};
 use crate::precision::Precision;
 
-/// One metadata value, as much of it as is of use here.
+/// A metadata value, reduced to what is needed here.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MetadataValue {
     Number(u64),
     Text(String),
-    /// How many entries an array has, and the largest whole number in it.
+    /// An array: its number of entries, and its largest whole number.
     Array {
         entries: u64,
         largest: Option<u64>,

@@ -1,4 +1,4 @@
-//! What the simulator knows of a model: its architecture, and the parameters, bytes and operations that follow from it.
+//! Model descriptors: the architecture, and the parameters, bytes and operations that follow from it.
 
 pub mod catalogue;
 #[cfg(feature = "config")]
@@ -64,7 +64,7 @@ pub struct Mixture {
     pub experts_per_token: u32,
     /// Width of one expert.
     pub expert_width: u32,
-    /// Width of what every token passes beside the experts; 0 where there is none.
+    /// Width of the shared expert that every token passes; 0 without one.
     pub shared_width: u32,
     /// Layers at the beginning that have the dense network instead.
     pub dense_layers: u32,
@@ -74,7 +74,7 @@ pub struct Mixture {
 pub struct SlidingWindow {
     /// Tokens that a layer looks back.
     pub tokens: u32,
-    /// Layers that have the window; the others see everything.
+    /// Layers with the window; the others have full attention.
     pub layers: u32,
 }
 
@@ -135,7 +135,7 @@ impl ModelDescriptor {
         self.mixture.as_ref().map_or(0, |mixture| self.layers.saturating_sub(mixture.dense_layers))
     }
 
-    /// Layers that see the whole context.
+    /// Layers with full attention.
     pub(crate) fn full_layers(&self) -> u32 {
         self.layers - self.sliding_window.as_ref().map_or(0, |window| window.layers)
     }

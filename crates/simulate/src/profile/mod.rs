@@ -1,4 +1,4 @@
-//! Efficiency factors: how much of a device's data-sheet rates an engine reaches, and what it spends beside.
+//! Efficiency factors: the share of a device's data-sheet rates that an engine reaches, and its overheads.
 
 mod fitted;
 
@@ -89,7 +89,7 @@ impl Factor {
         matches!(self, Self::ExpertCompute | Self::ExpertMemory)
     }
 
-    /// Whether it is a share of a data-sheet rate, of which there is no more than all.
+    /// Whether it is a share of a data-sheet rate and so at most 1.
     pub fn is_share(self) -> bool {
         matches!(self, Self::Compute | Self::Memory | Self::Kv | Self::Attention | Self::Link)
     }
@@ -164,7 +164,7 @@ impl Efficiency {
     }
 }
 
-/// Where factors came from.
+/// The basis of factors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
@@ -186,17 +186,17 @@ impl ErrorBar {
     }
 }
 
-/// Where an error bar came from.
+/// The basis of an error bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorBasis {
     /// Errors on measurements that were left out of fitting.
     Measured,
-    /// Nothing was measured that tells it.
+    /// Assumed, without measurements.
     Assumed,
 }
 
-/// Factors with what they were fitted on.
+/// Factors and the measurements they were fitted on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     pub device: String,
@@ -218,7 +218,7 @@ pub struct Profile {
     pub error_pct: ErrorBar,
 }
 
-/// How well a profile fits what is asked; all true: it was measured with just this.
+/// Which properties of a profile match a query; all true: it was measured with exactly these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Match {
     pub device: bool,
@@ -234,7 +234,7 @@ impl Match {
     }
 }
 
-/// What is to be simulated, as far as factors depend on it.
+/// The properties of a scenario on which factors depend.
 #[derive(Debug, Clone, Copy)]
 pub struct ProfileQuery<'a> {
     pub device: &'a Device,
@@ -274,7 +274,7 @@ impl Profiles {
     }
 }
 
-/// Mixtures compute so differently that this goes first; versions are counted by their distance.
+/// Whether the model is a mixture comes first, since mixtures behave so differently; versions count by their distance.
 fn score(profile: &Profile, matched: Match, query: &ProfileQuery<'_>) -> (u32, Standing, u32, u32) {
     let generation = profile.generation == query.device.generation;
     let closeness = 16 * u32::from(matched.mixture)

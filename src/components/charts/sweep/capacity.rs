@@ -1,4 +1,4 @@
-//! "How much does it take?": throughput against the offered load.
+//! "How much load can it take?": throughput over offered load.
 
 use super::super::drawing::{Axis, Drawing, MarkerShape, NARROW, Size, WIDE, line, markers};
 use super::super::labels::Labels;
@@ -9,8 +9,8 @@ use crate::components::number::figure;
 use dyno_measure::load::LoadVariable;
 use dyno_measure::sweep::{Sweep, Swept};
 
-/// The chart; `None` where fewer than two points have a throughput. In a closed loop it is of output tokens (of requests
-/// where there are none); of rates it lays the requests that were completed beside those that were asked for.
+/// The chart; `None` with fewer than two throughputs. For a closed loop, output tokens (or requests, where there are no
+/// tokens); for rates, completed requests beside requested ones.
 pub fn capacity(id: &str, sweep: &Sweep) -> Option<Chart> {
     let rates = sweep.varied == LoadVariable::Rate;
     let tokens = !rates && sweep.points.iter().any(|swept| swept.point.summary.output_throughput.is_some());
@@ -30,7 +30,7 @@ pub fn capacity(id: &str, sweep: &Sweep) -> Option<Chart> {
     let draw = |size: Size| {
         let (mut drawing, plot) = Drawing::with_axes(size, &x, &y, 0.0);
         if rates {
-            // On an axis of ratios the line of equality is a curve: many short steps draw it.
+            // on a logarithmic axis the line of equality is curved: drawn in many short steps
             let (from, to) = (known[0].0.load, known[known.len() - 1].0.load);
             let steps = (0..=48).map(|step| from * (to / from).powf(f64::from(step) / 48.0));
             drawing.path(line(&plot, steps.map(|load| (load, load))), "chart-dashed chart-s2");

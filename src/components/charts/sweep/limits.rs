@@ -1,4 +1,4 @@
-//! "Up to which load is it fast enough?": a latency's percentiles against the load, with the limit where there is one.
+//! "Up to which load is it fast enough?": a latency's percentiles over the load, with its limit if any.
 
 use super::super::drawing::{Anchor, Axis, Drawing, MarkerShape, NARROW, Size, WIDE, hatch, line, markers};
 use super::super::labels::Labels;
@@ -19,7 +19,7 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// The percentile of a report that decides: the limit's own, else the next above it.
+    /// The report's percentile that is compared with the limit: the same one, else the next above it.
     pub fn decides(&self) -> &'static str {
         let number = |name: &str| percentile_name(name)[1..].parse::<f64>().unwrap_or(100.0);
         PERCENTILES.into_iter().find(|name| number(name) >= self.percentile - 1e-9).unwrap_or("p999")
@@ -31,14 +31,14 @@ impl Limit {
     }
 }
 
-/// The chart of a latency; `None` where nothing can be drawn. Without limits at all, p99 stands beside the median.
+/// The chart of a latency; `None` without values. Without limits, p99 is drawn beside the median.
 pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limit>) -> Option<Chart> {
     let high = limit.map_or("p99", |limit| limit.decides());
     let shown = |swept: &Swept, name: &str| swept.point.summary.shown(metric.id, name);
     let of = |name: &'static str| -> Vec<(&Swept, f64)> {
         sweep.points.iter().filter_map(|swept| Some((swept, value(shown(swept, name))?))).collect()
     };
-    // A limit on the median has the median alone.
+    // with a limit on the median, only the median is drawn
     let (low, high_points) = (of("p50"), if high == "p50" { Vec::new() } else { of(high) });
     let drawn: Vec<f64> = low.iter().chain(&high_points).map(|(_, value)| *value).collect();
     if low.len().max(high_points.len()) < 2 {
@@ -47,7 +47,7 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
     let most_allowed = limit.and_then(|limit| limit.value);
     let highest = drawn.iter().copied().chain(most_allowed.map(|limit| limit * 1.15)).fold(f64::MIN, f64::max);
     let least = drawn.iter().copied().chain(most_allowed).fold(f64::MAX, f64::min);
-    // The decision has to be seen: a limit that would lie at the bottom of a linear axis gets a logarithmic one.
+    // a limit that would be at the bottom of a linear axis gets a logarithmic one, so that it is visible
     let low_limit = most_allowed.is_some_and(|limit| least > 0.0 && limit > 0.0 && highest > 5.0 * limit);
     let log = low_limit || wants_log(least, highest);
     let (kind, domain) =
@@ -70,7 +70,7 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
         let of = |points: &[(&Swept, f64)], early: bool| -> Vec<(f64, f64)> {
             points.iter().filter(|(swept, _)| swept.point.ended_early == early).map(at).collect()
         };
-        // Where both are alike, a rim of the lower one is still seen.
+        // larger markers, so that equal values don't hide the lower percentile
         drawing.path(markers(MarkerShape::Circle, 5.0, of(&low, false)), "chart-dot chart-s1");
         drawing.path(markers(MarkerShape::Circle, 5.0, of(&low, true)), "chart-hollow chart-s1");
         drawing.path(markers(MarkerShape::Square, 3.0, of(&high_points, false)), "chart-square chart-s2");
@@ -148,7 +148,7 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
     })
 }
 
-/// What was decided of a point.
+/// The verdict on a point.
 fn decision(swept: &Swept) -> &'static str {
     match swept.point.meets_slo {
         Some(true) => "yes",

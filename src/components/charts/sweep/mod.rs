@@ -1,5 +1,4 @@
-//! A sweep's charts: what is given up for what (Pareto), how much it takes (capacity), and up to which load it is fast
-//! enough (limits). Each answers one question.
+//! A sweep's charts, one question each: the trade-off (Pareto), the capacity, and the load up to which limits are met.
 
 mod capacity;
 mod limits;
@@ -19,7 +18,7 @@ use dyno_measure::load::LoadVariable;
 use dyno_measure::metrics::Shown;
 use dyno_measure::sweep::{Sweep, Swept};
 
-/// The axis of offered loads: logarithmic where they about double, else linear from 0.
+/// The axis of offered loads: logarithmic where they roughly double, else linear from 0.
 fn load_axis(sweep: &Sweep) -> Axis {
     let words = match sweep.varied {
         LoadVariable::Concurrency => "Requests in flight",
@@ -28,11 +27,11 @@ fn load_axis(sweep: &Sweep) -> Axis {
     let first = sweep.points.first().map_or(1.0, |swept| swept.load);
     let last = sweep.points.last().map_or(1.0, |swept| swept.load);
     if sweep.doubles() {
-        // Marks at the ends stay clear of the frame.
+        // keeps marks at the ends away from the frame
         let room = 2f64.powf(0.3);
         let is_power = |load: f64| (load.log2() - load.log2().round()).abs() < 1e-9;
         let domain = (first / room, last * room);
-        // Loads beside the powers of two are easier to find between round numbers.
+        // loads other than powers of two are easier to read between round numbers
         return if sweep.points.iter().filter(|swept| is_power(swept.load)).count() * 2 > sweep.points.len() {
             Axis { kind: ScaleKind::Log2, domain, title: format!("{words} (log2 scale)") }
         } else {
@@ -42,23 +41,23 @@ fn load_axis(sweep: &Sweep) -> Axis {
     Axis { kind: ScaleKind::Linear, domain: (0.0, nice_top(last * 1.02)), title: words.to_owned() }
 }
 
-/// A load as the axis writes it.
+/// A load's label on the axis.
 fn load_text(load: f64) -> String {
     tick((load * 1000.0).round() / 1000.0)
 }
 
-/// The star beside the chosen point, which stays to be seen.
+/// Adds the star beside the chosen point.
 fn star(drawing: &mut Drawing, labels: &mut Labels, at: (f64, f64)) {
     let place = labels.place_mark(at, 7.0);
     drawing.path(markers(MarkerShape::Star, 7.0, [place]), "chart-star");
 }
 
-/// A line through the load points that were carried out whole; it breaks at those that ended early.
+/// A line through the complete load points, interrupted at those that ended early.
 fn unbroken<'a>(points: impl IntoIterator<Item = (&'a Swept, f64)>) -> Vec<(f64, f64)> {
     points.into_iter().map(|(swept, value)| (swept.load, if swept.point.ended_early { f64::NAN } else { value })).collect()
 }
 
-/// What a hollow mark means.
+/// The key's entry for hollow marks.
 fn early_key(class: &'static str) -> Key {
     Key { class, text: "ended early: of fewer requests than the others".to_owned() }
 }
@@ -75,7 +74,7 @@ fn star_key() -> Key {
     Key { class: "chart-star", text: "beside the chosen one, which lists show".to_owned() }
 }
 
-/// What a cell of a data table says of a percentile.
+/// The table cell of a percentile.
 fn cell(shown: Shown) -> Cell {
     match shown {
         Shown::Value { value, .. } => Cell::figure(value),
@@ -106,7 +105,7 @@ fn lacking(sweep: &Sweep, of: &str, is_lacking: impl Fn(&Swept) -> bool) -> Stri
     format!(" Not enough samples for {of} at {loads} {}.", sweep.varied.unit())
 }
 
-/// Whether the point is the chosen one, for tables.
+/// The table cell that marks the chosen point.
 fn is_chosen(sweep: &Sweep, swept: &Swept) -> Cell {
     if sweep.chosen == Some(swept.index) { "yes" } else { "no" }.into()
 }
@@ -120,7 +119,7 @@ pub(crate) mod tests {
     use super::*;
     use dyno_measure::report::Report;
 
-    /// A distribution of so many samples with one value everywhere.
+    /// A distribution of `n` equal samples.
     pub fn distribution(value: f64, n: u64) -> Value {
         let names = ["mean", "min", "p25", "p50", "p75", "p90", "p95", "p99", "p999", "max"];
         let mut all: serde_json::Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), json!(value))).collect();

@@ -1,4 +1,4 @@
-//! "What is given up for what?": the speed that one user sees against the throughput of the hardware.
+//! "What is the trade-off?": per-user speed against throughput of the hardware.
 
 use super::super::drawing::{Anchor, Axis, Drawing, MarkerShape, NARROW, Size, WIDE, line, markers, word_width};
 use super::super::labels::Labels;
@@ -19,7 +19,7 @@ struct Dot<'a> {
     best: bool,
 }
 
-/// The chart; `None` where fewer than two points can be drawn.
+/// The chart; `None` with fewer than two points.
 pub fn pareto(id: &str, sweep: &Sweep, per: Per) -> Option<Chart> {
     let system = |swept: &Swept| swept.point.summary.output_throughput.map(|all| all / per.number());
     let user = |swept: &Swept| value(swept.point.summary.shown(USER, "p50"));
@@ -28,7 +28,7 @@ pub fn pareto(id: &str, sweep: &Sweep, per: Per) -> Option<Chart> {
     if known.len() < 2 {
         return None;
     }
-    // What ended early is of fewer requests: it surpasses nothing.
+    // points that ended early have fewer requests and can't be on the frontier
     let whole: Vec<(f64, f64)> =
         known.iter().filter(|(swept, ..)| !swept.point.ended_early).map(|(_, user, system)| (*user, *system)).collect();
     let mut best = frontier(&whole).into_iter();
@@ -91,14 +91,14 @@ fn draw(size: Size, x: &Axis, y: &Axis, sweep: &Sweep, dots: &[Dot<'_>]) -> Draw
         let (x, y) = at(dot);
         labels.keep_clear(x, y, 5.0);
     }
-    // Where nothing is measured there is room; the corner that it speaks of is tried first.
+    // the corner of the best values is usually free, so its label is placed there first
     let (corner_x, corner_y) = (plot.right(), plot.top() + 8.0);
     labels.keep_clear(corner_x - word_width(size, BETTER) / 2.0, corner_y - 4.0, 6.0);
     drawing.text(corner_x, corner_y, Anchor::End, "chart-hint", BETTER.to_owned());
     if let Some(dot) = dots.iter().find(chosen) {
         star(&mut drawing, &mut labels, at(dot));
     }
-    // The chosen one and the frontier have the first choice of places.
+    // labels of the chosen point and the frontier are placed first
     let mut order: Vec<&Dot<'_>> = dots.iter().collect();
     order.sort_by_key(|dot| (!chosen(dot), !dot.best));
     for dot in order {
@@ -158,7 +158,7 @@ mod tests {
     fn the_frontier_is_straight_dominated_points_are_hollow_and_the_chosen_has_a_star() {
         let points = [point(1, 100.0, 100.0, 20), point(8, 600.0, 80.0, 20), point(16, 500.0, 40.0, 20)];
         let chart = pareto("p", &sweep(&points, 1), Per::Accelerator(2)).unwrap();
-        // The frontier goes through two points: one line from one to the other.
+        // the frontier has two points
         assert_eq!(paths(&chart, "chart-line")[0].matches(['M', 'L']).count(), 2);
         assert_eq!(paths(&chart, "chart-hollow")[0].matches('M').count(), 1);
         assert_eq!(paths(&chart, "chart-dot")[0].matches('M').count(), 2);
