@@ -16,7 +16,7 @@ const NAMES: [&str; 8] = [
     "max_target_positions",
 ];
 
-/// The length, with RoPE scaling applied.
+/// The length, with the scaling of rotary positions applied.
 pub(super) fn context_length(config: &Value) -> Option<u32> {
     // Cohere's models have their real length in `model_max_length`, beside a smaller default
     let own = number(config, &["model_max_length"]).or_else(|| number(config, &NAMES))?;
@@ -34,7 +34,7 @@ pub(super) fn context_length(config: &Value) -> Option<u32> {
     Some(if scaled < f64::from(u32::MAX) { scaled as u32 } else { own })
 }
 
-/// The RoPE scaling; of models with one per layer type, that of layers with full attention.
+/// The scaling of rotary positions; of models with one per layer type, that of layers with full attention.
 fn scaling_of(config: &Value) -> Option<&Value> {
     let scaling = find(config, &["rope_scaling", "rope_parameters"])?;
     scaling.get("full_attention").or(Some(scaling)).filter(|scaling| scaling.is_object())

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 
-/// Longest path, bytes: PATH_MAX of Linux.
+/// Longest path, bytes: `PATH_MAX` of Linux.
 const LONGEST: usize = 4_096;
 
 /// Why a path is refused.

@@ -210,7 +210,7 @@ impl LoadArgs {
             ArrivalArg::Gamma => ArrivalProcess::Gamma,
         };
         let search = slo.as_ref().and_then(|slo| slo.search.as_ref());
-        // A search for a rate starts from its bounds, not from a given rate.
+        // A search for a rate has no given rate: the arrival gets the largest of its bounds.
         let rate = search.filter(|_| self.limits.search_rate).map(|search| search.max).or(self.rate.first().copied());
         let offered: Vec<OfferedLoad> = match rate {
             Some(_) => self.rate.iter().map(|&rate| OfferedLoad::Rate { rate }).collect(),

@@ -267,9 +267,9 @@ mod tests {
             "input_lengths": { "kind": "lognormal", "mean": 300.5, "std": 80.0 }, "output_lengths": { "kind": "uniform", "min": 16 },
         } }));
         assert!(got.by_hand, "{got:?}");
-        let option_flags = "--input-tokens 512 --input-lengths lognormal:300.5,80 --output-tokens 128 --output-lengths uniform:16 \
+        let flags = "--input-tokens 512 --input-lengths lognormal:300.5,80 --output-tokens 128 --output-lengths uniform:16 \
                     --shared-prefix 0.25 --ramp-s 2.5";
-        assert!(got.command.contains(option_flags), "{}", got.command);
+        assert!(got.command.contains(flags), "{}", got.command);
     }
 
     #[test]

@@ -13,7 +13,7 @@ const SHORTEST: i64 = 80_000;
 const OF_A_GAP: i64 = 40;
 /// A pause is at most this fraction of the mean time of a request.
 const OF_A_REQUEST: i64 = 500;
-/// Least number of events per pause for which it is is_worth_it sleeping.
+/// Least number of events per pause for which it is worth sleeping.
 const WORTH: i64 = 2;
 
 /// The current pause, and the counts since the last update from which the next is computed.

@@ -151,8 +151,7 @@ impl<'a> Chunk<'a> {
         let mut thought = false;
         reader.object(|reader, key| match key {
             b"content" => self.content_value(reader, text),
-            b"reasoning_content" | b"reasoning" | b"reasoning_text" | b"reasoning_details" | b"reasoning_value"
-            | b"thinking_blocks" => {
+            b"reasoning_content" | b"reasoning" | b"reasoning_text" | b"reasoning_details" | b"thinking" | b"thinking_blocks" => {
                 thought |= if thought { self.reasoning_value(reader, &mut None)? } else { self.reasoning_value(reader, text)? };
                 Ok(())
             }
@@ -204,7 +203,7 @@ impl<'a> Chunk<'a> {
                         self.output |= found;
                         Ok(())
                     }
-                    b"reasoning_value" => self.reasoning_value(reader, text).map(|_| ()),
+                    b"thinking" => self.reasoning_value(reader, text).map(|_| ()),
                     _ => reader.skip(),
                 })
             }),
@@ -223,7 +222,7 @@ impl<'a> Chunk<'a> {
                 Ok(())
             })?,
             b'{' => reader.object(|reader, key| match key {
-                b"text" | b"summary" | b"reasoning_value" | b"content" => {
+                b"text" | b"summary" | b"thinking" | b"content" => {
                     found |= self.reasoning_value(reader, text)?;
                     Ok(())
                 }
@@ -313,7 +312,7 @@ mod tests {
             (r#"{"choices":[{"text":" genetic"}]}"#, true, false, " genetic"),
             (r#"{"choices":[{"delta":{"content":[{"type":"text","text":"a"}]}}]}"#, true, false, "a"),
             (
-                r#"{"choices":[{"delta":{"content":[{"type":"reasoning_value","reasoning_value":[{"type":"text","text":"b"}]}]}}]}"#,
+                r#"{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"b"}]}]}}]}"#,
                 false,
                 true,
                 "b",

@@ -18,7 +18,7 @@ pub const MOST_BYTES: usize = 32 << 20;
 const MOST_PROMPTS: usize = 16_384;
 /// How many numbers behind the latest taken prompt an earlier one is still kept.
 const KEPT_BEHIND: usize = 256;
-/// Longest wait of a phase for queue first prompts.
+/// Longest wait of a phase for its first prompts.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 
 /// The prompts of one phase, and their thread, which ends when this is dropped.
