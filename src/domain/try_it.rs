@@ -1,4 +1,4 @@
-//! "Try it": an engine, a small model and a filled-in draft on an empty portal, as far as its page shows it.
+//! "Try it": the state, for its page, of setting up an engine, a small model and a filled-in draft on an empty portal.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -137,7 +137,7 @@ impl Search {
     }
 }
 
-/// Number of bisection steps that resolve so many candidates.
+/// Number of bisection steps that resolve this many candidates.
 fn steps(candidates: usize) -> u32 {
     usize::BITS - candidates.leading_zeros()
 }

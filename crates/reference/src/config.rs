@@ -15,7 +15,7 @@ pub struct EngineOptions {
     pub timing: Timing,
     /// Requests that run at once; more wait, first come first served.
     pub max_num_seqs: usize,
-    /// Tokens that the KV cache is said to hold, for the gauge and the prefix cache.
+    /// Nominal size of the KV cache in tokens, for the gauge and the prefix cache.
     pub kv_cache_tokens: u64,
     /// Cache prompts in blocks of 16 tokens; cached tokens take no prompt time.
     pub prefix_cache: bool,
@@ -246,7 +246,7 @@ pub struct KeepAlive {
     pub max_requests: Option<u32>,
     /// After this time without a request.
     pub idle: Option<Duration>,
-    /// Close after the last answer without having said `Connection: close` in it.
+    /// Whether the connection is closed after the last answer without `Connection: close` in it.
     pub unannounced: bool,
 }
 

@@ -37,7 +37,7 @@ impl Default for Timing {
 }
 
 impl Timing {
-    /// Nanoseconds from admission to the first token, for so many uncached prompt tokens at so many running requests.
+    /// Nanoseconds from admission to the first token, for `prompt_tokens` uncached prompt tokens while `running` requests run.
     pub fn first_ns(&self, seed: u64, serial: u64, prompt_tokens: u32, running: usize) -> u64 {
         let base = self.ttft.as_nanos() as f64 + self.prompt_token.as_nanos() as f64 * f64::from(prompt_tokens);
         self.scaled(base, seed, serial, 0, running)

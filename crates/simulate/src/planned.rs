@@ -51,7 +51,7 @@ fn simulate_until_end(simulator: &Simulator<'_>, plan: &Plan, load_point: u32) -
     Err(PlanError::TooManyRequests)
 }
 
-/// The first requests of a load point's measured phase, at most so many: enough to compare layouts by.
+/// The first requests of a load point's measured phase, at most `most`: enough to compare layouts.
 pub fn first_requests(plan: &Plan, load_point: u32, most: usize) -> Result<Workload, PlanError> {
     let point = plan.load_points.get(load_point as usize).ok_or(PlanError::NoLoadPoint(load_point))?;
     workload(plan, load_point, point.requests().map_or(most, |count| most.min(count as usize)))

@@ -17,7 +17,7 @@ pub enum Precision {
     Nvfp4,
     /// The experts of a mixture in MXFP4, all else in 16 bits.
     Mxfp4,
-    /// Weights of so many bits, unpacked to 16 bits for arithmetic (AWQ, GPTQ, GGUF).
+    /// Weights of `bits` bits, unpacked to 16 bits for arithmetic (AWQ, GPTQ, GGUF).
     Quantized {
         bits: f64,
     },

@@ -23,7 +23,7 @@
 //! first requests waited for that (tens of ms with 4,000 connections), so servers are given time to accept
 //! (`EventLoop::settle`); after a late turn several events wait in one socket, and head, role and first text, which share a
 //! time, were taken for the last of them (`EventLoop::read_apart`). What can't be corrected: packets that the kernel itself
-//! merges while nobody reads have one stamp.
+//! merges before they are read have one stamp.
 
 pub mod clock;
 pub mod connection;

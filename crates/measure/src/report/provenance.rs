@@ -58,7 +58,7 @@ pub struct ClusterName {
     pub name: String,
 }
 
-/// A node as far as reports say something of it.
+/// The facts about a node that reports contain.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NodeFacts {
@@ -90,7 +90,7 @@ pub enum ServedModelFacts {
     Described(Box<ModelDescription>),
 }
 
-/// A model of the inventory, as far as reports say something of it.
+/// The facts about a model of the inventory that reports contain.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ModelDescription {
