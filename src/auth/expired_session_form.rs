@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_secret_or_hidden_is_not_kept() {
+    async fn secret_and_hidden_fields_are_not_kept() {
         let request = axum::http::Request::post("/api/ui/wizard-model")
             .header("content-type", "application/x-www-form-urlencoded")
             .body("model_id=m&credential_secret=s&workflow_id=w&nodes%5B0%5D=a&nodes%5B1%5D=b&if_revision=3&password=")

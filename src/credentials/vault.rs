@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sealed_opens_only_in_its_place() {
+    fn sealed_secrets_open_only_in_their_own_row() {
         let folder = tempfile::tempdir().unwrap();
         let vault = Vault::open(None, folder.path()).unwrap();
         let sealed = vault.seal(place(1, 2), &Secret::new("sk-1")).unwrap();

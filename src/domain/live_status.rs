@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_run_that_was_ended_nothing_is_left() {
+    fn an_ended_run_has_no_time_left() {
         let progress = Progress { completed: 40, total: Some(5_000), eta_ms: Some(1_620_000), ..Progress::default() };
         assert_eq!(sentence(&progress, RunStatus::Running), "40 of 5,000 requests, 27 minutes left");
         for status in [RunStatus::Cancelling, RunStatus::Cancelled, RunStatus::Partial, RunStatus::Failed] {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_out_is_what_is_shown_and_never_what_was() {
+    fn announcements_equal_the_shown_sentence_and_expire() {
         let mut announcer = Announcer::default();
         announcer.said(0);
         let mut heard = |completed, now_ms| announcer.progress(&at(completed), RunStatus::Running, now_ms);

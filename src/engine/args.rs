@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_dyno_sets_nobody_sets() {
+    fn options_of_the_recipe_can_not_be_overridden() {
         for administrator in [false, true] {
             assert_eq!(check(EngineKind::Vllm, &["--port=1"], administrator), Err("--port is set by Dyno.".to_owned()));
             assert!(check(EngineKind::LlamaCpp, &["-a", "x"], administrator).is_err());

@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_damaged_is_named() {
+    fn missing_or_damaged_files_are_named() {
         let empty = tempfile::tempdir().unwrap();
         assert_eq!(read(empty.path()).unwrap_err().sentence(), "This is not a Hugging Face model folder: it has no config.json.");
         let folder = folder(&json!({"model_type": "llama"}));

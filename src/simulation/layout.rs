@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_copies_share_is_divided_and_what_is_split_is_pooled() {
+    fn shared_processors_are_divided_and_split_devices_pooled() {
         let alone = of(EngineKind::LlamaCpp, None, None, &["epyc-9575f-x1"]).unwrap();
         let shared = of(EngineKind::LlamaCpp, None, Some(2), &["epyc-9575f-x1"]).unwrap();
         assert_eq!(shared.nodes.len(), 2);

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_good_and_varied() {
+    fn builtin_rows_are_valid_and_varied() {
         let folder = tempfile::tempdir().unwrap();
         let (id, imported) = builtin(folder.path()).unwrap();
         assert_eq!((imported.samples, imported.with_reference), (64, 64), "{imported:?}");

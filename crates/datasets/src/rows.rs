@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_unpacked_has_a_limit() {
+    fn decompressed_size_is_limited() {
         let unpacked = |left: u64| {
             let source = BufReader::new(Unpacked { source: &b"{\"prompt\": \"a\"}\n{\"prompt\": \"b\"}\n"[..], left });
             let mut rows = Vec::new();

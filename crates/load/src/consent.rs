@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_named_is_not_asked_about() {
+    fn named_variables_need_no_consent() {
         let plan: Plan = serde_json::from_value(json!({
             "endpoints": [{ "node": "n", "base_url": "http://h" }], "model": "m",
             "workload": { "kind": "synthetic", "input_tokens": 8, "output_tokens": 4 }, "load_points": [],

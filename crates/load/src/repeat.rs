@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_flags_cannot_say_goes_by_the_plan() {
+    fn plans_beyond_flags_are_repeated_by_file() {
         let point = |concurrency: u32, requests: u32| json!({ "load": { "kind": "closed", "concurrency": concurrency }, "num_requests": requests });
         for change in [
             json!({ "load_points": [point(1, 10), point(2, 20)] }),

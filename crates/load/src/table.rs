@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_took_of_the_machine_is_said() {
+    fn waiting_for_a_core_is_reported() {
         let client = |cpu_share, cpu_wait_share| ClientHealth { cpu_share, cpu_wait_share, ..ClientHealth::default() };
         assert_eq!(
             own_share(&client(Some(0.023), Some(0.148))).as_deref(),

@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_report_lists_as_below_the_floor_is_not_shown() {
+    fn percentiles_below_the_reports_floor_are_not_shown() {
         let summary =
             Summary { ttft_ms: Some(samples(5000, None)), below_floor: vec!["ttft_ms.p99".to_owned()], ..Summary::default() };
         assert!(matches!(summary.shown("ttft_ms", "p99"), Shown::TooFew { .. }));

@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_band_closes() {
+    fn a_band_is_a_closed_path() {
         assert_eq!(band(&plot(), &[(0.0, 1.0, 2.0), (1.0, 1.0, 3.0)]), "M0.0 80.0L10.0 70.0L10.0 90.0L0.0 90.0Z");
         assert_eq!(band(&plot(), &[(0.0, 1.0, 2.0)]), "");
     }

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drawing_stands_alone() {
+    fn an_svg_file_is_standalone() {
         let file = svg_file(&chart(), RunKind::Measured);
         assert!(file.starts_with("<svg xmlns=") && file.ends_with("</svg>\n"));
         assert!(file.contains("stroke=\"#8c901d\"") && file.contains(">a&lt;b<") && file.contains("<title>A &amp; B</title>"));

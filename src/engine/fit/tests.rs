@@ -77,7 +77,7 @@ fn only_an_engine_that_reserves_all_slots_needs_memory_for_all_requests_at_once(
 }
 
 #[test]
-fn what_no_memory_helps_is_an_error() {
+fn unservable_layouts_are_errors_regardless_of_memory() {
     let demand = Demand { request_tokens: 5_000, is_exact: true, in_flight: 1 };
     let node = node(100_000_000_000);
     let refused = fit(EngineKind::Vllm, ModelFormat::HuggingFace, &node, demand).unwrap_err();

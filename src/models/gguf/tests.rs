@@ -169,7 +169,7 @@ fn any_part_leads_to_all_of_them() {
 }
 
 #[test]
-fn what_no_engine_serves_is_named() {
+fn files_that_no_engine_serves_are_named() {
     let tensor = |writer: Writer| writer.tensor("t", &[8, 4], 0).0;
     for (bytes, what) in [
         (tensor(Writer::begin(1, 2).string("general.architecture", "clip").string("general.type", "mmproj")), "projector"),

@@ -84,7 +84,7 @@ fn bad_lines_are_listed_up_to_a_number_and_counted_beyond() {
 }
 
 #[test]
-fn nothing_and_strange_encodings() {
+fn empty_files_and_other_encodings() {
     assert!(matches!(read("x.jsonl", b""), Err(ImportError::Empty)));
     assert!(matches!(read("x.csv", b"prompt\n"), Err(ImportError::Empty)));
     assert!(matches!(read("x.json", b"[]"), Err(ImportError::Empty)));
@@ -132,7 +132,7 @@ fn rows_with_nothing_to_send_are_counted() {
 }
 
 #[test]
-fn what_python_writes() {
+fn rows_as_python_writes_them() {
     let file = b"{\"prompt\": \"one\", \"score\": NaN}\n{\"prompt\": \"half \\ud83d\", \"loss\": -Infinity}\n";
     assert_eq!(prompts("x.jsonl", file), ["one", "half \u{fffd}"]);
     assert_eq!(read("x.jsonl", file).unwrap().0.replaced, 1);
@@ -208,7 +208,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_of_the_trade_makes_it_panic(text in "[\\[\\]{}\",:;\n\r\\\\ a-c1\t]{0,200}", name in "(x|x.csv|x.json)") {
+    fn no_text_of_format_characters_makes_it_panic(text in "[\\[\\]{}\",:;\n\r\\\\ a-c1\t]{0,200}", name in "(x|x.csv|x.json)") {
         let _ = read(&name, text.as_bytes());
     }
 

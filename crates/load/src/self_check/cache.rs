@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_or_of_another_machine_is_none() {
+    fn unreadable_or_foreign_cache_files_count_as_missing() {
         let folder = tempfile::tempdir().unwrap();
         let file = path(folder.path(), 64, false);
         for text in ["", "{", "{\"key\":\"\"}", "[]", "\u{0}\u{0}"] {

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn any_cut_gives_the_same() {
+    fn any_split_parses_the_same() {
         let text = b"data: {\"choices\":[]}\n\n".repeat(50);
         let bytes = packed(&[&text]).concat();
         for cut in [1, 7, 100] {
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_packed_is_broken_and_a_bomb_is_not_held() {
+    fn invalid_compressed_bytes_and_bombs_are_errors() {
         assert_eq!(Inflate::new(Encoding::Gzip).unwrap().feed(b"data: plain\n\n"), Err(Broken));
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         let zeros = vec![0; 1 << 20];

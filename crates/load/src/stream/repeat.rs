@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_not() {
+    fn chunks_that_differ_elsewhere_do_not_match() {
         for data in [
             format!("{OPEN}a\",\"role\":\"b{CLOSE}"),
             format!("{OPEN}a\\{CLOSE}"),
@@ -119,7 +119,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_means_what_a_walk_says(text in prop::collection::vec(prop::sample::select(b"\"\\{}[],:un0 a".to_vec()), 0..24)) {
+        fn text_fast_path_equals_parsing(text in prop::collection::vec(prop::sample::select(b"\"\\{}[],:un0 a".to_vec()), 0..24)) {
             let data = [OPEN.as_bytes(), &text, CLOSE.as_bytes()].concat();
             if let Some(found) = kept().text_of(&data) {
                 let walked = Chunk::read(&data, None).unwrap();

@@ -243,7 +243,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_cut_does_not_matter(
+        fn pieces_of_any_length_parse_the_same(
             lines in prop::collection::vec(("(data: ?|: |event: error|id: |\\{|<|)[ -~é]{0,12}", 0..3_usize), 0..24),
             cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
         ) {

@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_looks_like_a_key_is_struck_out() {
+    fn lookalikes_of_keys_are_replaced() {
         for (said, kept) in [
             ("Incorrect API key provided: sk-abcd****wxyz. See the site.", "Incorrect API key provided: [key]. See the site."),
             ("key=hf_AbCdEf, next", "key=[key], next"),

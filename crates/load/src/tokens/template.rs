@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn why_one_can_not_be_used() {
+    fn reasons_for_unusable_templates() {
         let why = |source: &str| check_template(source).unwrap_err().to_string();
         assert!(why("{% colour %}").contains("colour"));
         assert!(why("{{ raise_exception('no such thing') }}").contains("no such thing"));

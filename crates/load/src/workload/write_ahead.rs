@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn prompts_that_nobody_takes_do_not_stop_the_others() {
+    fn skipped_prompts_do_not_block_later_ones() {
         const SIZE: usize = 1 << 20;
         let ahead = WriteAhead::start(id(0), None, of_size(SIZE)).unwrap();
         settled(&ahead);

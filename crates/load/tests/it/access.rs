@@ -135,7 +135,7 @@ fn headers_and_fields_of_ones_own_are_sent_and_no_secret_is_kept() {
 }
 
 #[test]
-fn a_slip_in_a_plan_is_said_and_stops_nothing() {
+fn unknown_plan_fields_are_warned_of() {
     let server = Scripted::start(|_, out| {
         say(out, &good_answer(3), 0);
         Then::GoOn

@@ -124,7 +124,7 @@ fn a_server_that_goes_away_ends_the_load() {
 }
 
 #[test]
-fn the_spool_tells_the_whole_story() {
+fn the_spool_has_all_events() {
     let server = slow_server();
     let bench = Bench::new(&server.url(), 30);
     bench.run();

@@ -174,7 +174,7 @@ fn an_end_after_the_finish_reason_is_a_success() {
 }
 
 #[test]
-fn what_takes_too_long() {
+fn requests_time_out() {
     let stalled = load_on(|out| {
         say(out, &format!("{STREAM}{}", chunk(&word("x"))), 1200);
         Then::Close

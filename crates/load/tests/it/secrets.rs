@@ -10,7 +10,7 @@ use super::scripted::{Bench, Scripted, Then, good_answer, say};
 const SECRET: (&str, &str) = ("A_KEY_OF_MINE", "plain0secret1of2mine");
 
 #[test]
-fn what_the_server_repeats_of_a_key_is_struck_out() {
+fn keys_echoed_by_the_server_are_replaced() {
     let server = Scripted::start(|seen, out| {
         let sent = seen.head.lines().find(|line| line.starts_with("authorization:")).unwrap_or_default();
         let words = json!({"error": {"message": format!("{sent} is wrong, as is sk-proj-abcdef0123; {}", "why ".repeat(200))}})

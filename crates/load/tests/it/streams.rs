@@ -155,7 +155,7 @@ fn meaning(pieces: &[&[u8]]) -> Vec<Meaning> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn the_cut_does_not_matter(which in 0..3_usize, cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..40)) {
+    fn pieces_of_any_length_parse_the_same(which in 0..3_usize, cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..40)) {
         let (body, _) = recording(["llamacpp_chat.txt", "vllm_chat.txt", "vllm_completions.txt"][which]);
         let bytes = body.as_bytes();
         let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();

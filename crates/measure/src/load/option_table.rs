@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_stored_and_emptied() {
+    fn options_are_read_stored_and_cleared() {
         let mut load = LoadSpec::new(8, EvalWith::Dataset);
         for option in OPTIONS {
             load.set(option, Some(option.read(&whole()[option.name]).unwrap())).unwrap();

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_became_known_later_replaces_what_was() {
+    fn later_provenance_replaces_earlier() {
         let before = Provenance { dyno_version: Some("1".to_owned()), seed: Some(1), ..Provenance::default() };
         let known = before.completed_by(Provenance::of_load(&plan(), None));
         assert_eq!((known.dyno_version.as_deref(), known.seed), (Some("1"), Some(7)));

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_out_counts_no_more() {
+    fn subtracted_samples_no_longer_count() {
         let (mut all, mut old) = (LatencyHistogram::default(), LatencyHistogram::default());
         for ms in [5.0, 6.0, 900.0] {
             all.add(ms);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_bin_is_for_is_in_the_outermost() {
+    fn values_outside_the_range_count_in_the_outermost_bins() {
         let mut histogram = LatencyHistogram::default();
         for ms in [0.0, -1.0, 1e12, f64::NAN] {
             histogram.add(ms);

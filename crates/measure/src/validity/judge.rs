@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_decides_nothing_is_said() {
+    fn a_check_that_proves_nothing_is_noted() {
         assert_eq!(judge(&check(9.0, 9.0, 661), &[point(5.0, 2.0)]).notes.len(), 2);
         assert!(judge(&check(9.0, 9.0, 661), &[point(5.0, 2.0)]).invalid.is_empty());
         let failed = SelfCheck { failed: Some("no request succeeded".to_owned()), ..check(9.0, 9.0, 700) };

@@ -75,7 +75,7 @@ fn json_names_the_layout_the_verdict_and_the_others() {
 }
 
 #[test]
-fn what_does_not_fit_is_among_the_others() {
+fn layouts_that_do_not_fit_are_listed_too() {
     let big =
         "--model meta-llama/Llama-3.1-70B --device H100 --devices 4 --concurrency 1 --num-requests 2 --output-tokens 8 --json";
     let mut out = Vec::new();
@@ -88,7 +88,7 @@ fn what_does_not_fit_is_among_the_others() {
 
 /// Errors that were not measured are marked as assumed; none is given for the gaps between tokens.
 #[test]
-fn errors_carry_where_they_came_from() {
+fn errors_state_their_basis() {
     let text = answered("--tensor-parallel 1").unwrap();
     assert!(text.contains("error of the mean\n") && text.contains("errors: "), "{text}");
     let itl = text.lines().find(|line| line.starts_with("ITL")).unwrap();

@@ -389,7 +389,7 @@ fn memory_fits_as_measured() {
 }
 
 #[test]
-fn what_does_not_fit_says_by_how_much() {
+fn shortfalls_state_the_missing_bytes() {
     let (model, card) = (model("meta-llama/Llama-3.1-70B"), device("H100"));
     let simulator = Simulator::new(scenario(&model, &card, 1), &Profiles::default()).unwrap();
     let error = simulator.run(&Workload::closed(10, Lengths::fixed(1024, 1024), 1, 1)).unwrap_err();

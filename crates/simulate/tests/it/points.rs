@@ -55,7 +55,7 @@ fn every_kind_of_load_is_understood() {
 }
 
 #[test]
-fn what_is_not_known_is_noted() {
+fn unknown_models_and_devices_are_noted() {
     let rows = predicted(&[
         "H100-SXM-80GB,1,someone/new-9b,bf16,vllm,512,64,8,,,,s,closed,80,fixed,1,1,1,1,in",
         "H100-SXM-80GB,1,meta-llama/Llama-3.1-70B,bf16,vllm,512,64,8,,,,s,closed,80,fixed,1,1,1,1,in",

@@ -28,7 +28,7 @@ fn asked<'a>(model: &'a dyno_simulate::ModelDescriptor, device: &'a Device) -> S
 }
 
 #[test]
-fn what_was_measured_is_taken_as_it_is() {
+fn measured_profiles_are_used_unchanged() {
     let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
     let profiles = Profiles(vec![
         profile(&h100, Engine::Vllm, 12, Precision::Fp8, false),
@@ -59,7 +59,7 @@ fn own_runs_go_before_published_ones() {
 }
 
 #[test]
-fn what_is_borrowed_is_said() {
+fn borrowed_factors_are_noted() {
     let (model, h100, h200) = (model("meta-llama/Llama-3.1-8B"), device("H100"), device("H200"));
     let profiles = Profiles(vec![profile(&h100, Engine::Vllm, 12, Precision::Fp8, false)]);
     let simulator = Simulator::new(asked(&model, &h200), &profiles).unwrap();
@@ -115,7 +115,7 @@ fn devices_go_by_many_names() {
 }
 
 #[test]
-fn an_error_that_nobody_measured_is_said_to_be_assumed() {
+fn unmeasured_errors_are_marked_as_assumed() {
     let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
     let few = Profile { error_pct: ErrorBar::default(), ..profile(&h100, Engine::Vllm, 18, Precision::Fp8, false) };
     let prediction = *Simulator::new(asked(&model, &h100), &Profiles(vec![few])).unwrap().prediction();

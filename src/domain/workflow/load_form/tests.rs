@@ -99,7 +99,7 @@ fn a_search_by_rate_needs_no_rate_of_its_own() {
 }
 
 #[test]
-fn what_was_typed_stands_before_what_is_stored() {
+fn entries_take_precedence_over_stored_values() {
     let flash = Flash { entries: vec![("rate".to_owned(), "x".to_owned())], ..Flash::default() };
     let form = LoadForm::of(&load(json!({}))).typed(&flash);
     assert_eq!((form.rate.as_str(), form.max_input_tokens.as_str()), ("x", "64"));

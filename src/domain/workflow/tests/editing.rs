@@ -5,7 +5,7 @@ use crate::domain::workflow::Refusal;
 use crate::domain::workflow::tests::world::*;
 
 #[test]
-fn the_same_again_changes_nothing() {
+fn repeating_a_body_changes_nothing() {
     for model in [GGUF, OPENAI] {
         let mut wizard = Wizard::new();
         wizard.go_to(7, "configuration", model);
@@ -37,7 +37,7 @@ fn another_spelling_of_the_same_is_no_change() {
 }
 
 #[test]
-fn what_was_kept_need_not_be_sent_again() {
+fn saved_fields_need_not_be_sent_again() {
     let mut wizard = Wizard::at(5);
     let advance = wizard.good(2, json!({ "max_output_tokens": 64 }));
     assert_eq!((advance.draft.steps.load.max_input_tokens, advance.draft.steps.load.max_output_tokens), (Some(50), Some(64)));

@@ -39,7 +39,7 @@ fn simulate() -> serde_json::Value {
 }
 
 #[test]
-fn what_stands_in_the_way_of_a_measurement_is_no_obstacle_to_a_simulation() {
+fn obstacles_to_measurement_do_not_prevent_simulation() {
     let spec = Wizard::at(7).good(8, simulate()).start.unwrap();
     assert_eq!(spec.serving.engine, Some(EngineKind::LlamaCpp));
 
@@ -65,7 +65,7 @@ fn what_stands_in_the_way_of_a_measurement_is_no_obstacle_to_a_simulation() {
 }
 
 #[test]
-fn what_can_not_be_simulated_is_refused_with_the_reason() {
+fn unsimulatable_benchmarks_are_refused_with_the_reason() {
     let mut wizard = Wizard::new();
     wizard.go_to(7, "configuration", OPENAI);
     let cloud = "A cloud model can't be simulated: what serves it is not known. Choose Run on cluster.";

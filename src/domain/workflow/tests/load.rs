@@ -174,7 +174,7 @@ fn what_is_sent_is_read() {
 }
 
 #[test]
-fn what_is_sent_fits_together() {
+fn incompatible_workload_options_are_refused() {
     let own = |more: serde_json::Value| Wizard::at(1).bad(2, with(more));
     let of_dataset = |more: serde_json::Value| {
         let mut fields = json!({ "dataset_ids": [CHATS] });

@@ -161,7 +161,7 @@ fn only_a_compatible_provider_goes_without_a_credential() {
 }
 
 #[test]
-fn what_is_offered_goes_with_the_model() {
+fn offered_credentials_and_engines_match_the_model() {
     let world = World::new();
     let model = |id| world.models.iter().find(|model| model.id == id).unwrap();
     let opening = |id| {

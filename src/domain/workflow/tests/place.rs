@@ -106,7 +106,7 @@ fn the_examples_node_is_taken_though_its_facts_are_others() {
 }
 
 #[test]
-fn what_is_answered_can_be_sent_back() {
+fn answered_fields_can_be_sent_back() {
     let mut wizard = at_gpus();
     let first = wizard.good(4, json!({ "nodes": [{ "hostname": "gpu-01", "devices": [{ "type": "cuda" }] }] }));
     let answered = first.draft.steps.fields()["nodes"].clone();
@@ -127,7 +127,7 @@ fn the_load_may_come_from_another_node() {
 }
 
 #[test]
-fn a_step_has_a_single_answer_only_where_nothing_can_be_chosen() {
+fn steps_are_skipped_only_with_a_single_possible_answer() {
     use DeviceType::{Cpu, Cuda};
     let row = |facts: &ClusterFacts| ClusterRow {
         cluster: facts.cluster.clone(),

@@ -105,7 +105,7 @@ proptest! {
     }
 
     #[test]
-    fn any_walk_keeps_its_promises(walk in prop::collection::vec(likely_body(), 1..30)) {
+    fn invariants_hold_for_any_sequence_of_bodies(walk in prop::collection::vec(likely_body(), 1..30)) {
         let mut wizard = Wizard::at(1);
         for (step, fields) in walk {
             let before = wizard.draft().clone();
