@@ -9,6 +9,7 @@ mod host;
 mod live;
 mod log;
 mod router;
+mod run_figures;
 mod start;
 mod style;
 

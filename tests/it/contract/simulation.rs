@@ -52,6 +52,20 @@ async fn the_examples_are_simulated() {
     let stages: Vec<_> = run["stages"].as_array().unwrap().iter().map(|stage| (&stage["id"], &stage["status"])).collect();
     assert_eq!(stages, [(&json!("simulate_performance"), &json!("succeeded"))]);
 
+    // So does its row in a file of the history.
+    let of_file = async |query: &str| {
+        let path = format!("/runs/figures.csv?{query}");
+        client.request(reqwest::Method::GET, &path).send().await.unwrap().text().await.unwrap()
+    };
+    let id = run["id"].as_str().unwrap();
+    let chosen = of_file(&format!("run={id}&status=failed")).await;
+    assert!(
+        chosen.starts_with("id,name,kind,") && chosen.contains(&format!("{id},")) && chosen.contains(",simulated,"),
+        "{chosen}"
+    );
+    assert_eq!((chosen.lines().count(), of_file("status=succeeded").await), (2, chosen));
+    assert_eq!(of_file("status=failed").await.lines().count(), 1);
+
     // The report is one like any, and says what it is.
     let report = report(client, &run).await;
     assert_eq!((&report["kind"], &report["status"], &report["valid"]), (&json!("simulated"), &json!("succeeded"), &json!(true)));
