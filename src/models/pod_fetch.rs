@@ -19,7 +19,7 @@ pub fn pod_fetch() -> Fetch {
             let outgoing = Outgoing::new(options).map_err(|error| FetchError(format!("TLS does not set up: {error}.")))?;
             let policy = outgoing.policy(false);
             let hub = Hub::from_environment(outgoing, policy).map_err(|error| FetchError(error.sentence()))?;
-            let tell = |step: super::hub::Progress| {
+            let tell = |step: super::hub::DownloadProgress| {
                 let (bytes_done, bytes_total) = (step.bytes_done, step.bytes_total);
                 progress.send_replace(FetchProgress { file: step.file, bytes_done, bytes_total });
             };

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use clap::Args;
-use dyno_load::client::stop::Stop;
+use dyno_load::client::stop::StopSignal;
 use dyno_measure::plan::{Plan, PlannedCheck};
 use dyno_measure::validity::SelfCheck;
 use tokio::process::Command;
@@ -28,7 +28,7 @@ pub struct SelfCheckArgs {
 pub(crate) fn main(args: SelfCheckArgs) -> ExitCode {
     let check = || -> std::io::Result<()> {
         let plan: Plan = serde_json::from_slice(&std::fs::read(&args.plan)?)?;
-        let stop = Stop::on_signals()?;
+        let stop = StopSignal::on_signals()?;
         let planned = PlannedCheck { cache: Some(args.cache) };
         let check = dyno_load::self_check::check(&plan, &planned, &(Rc::new(|_| ()) as _), &stop);
         std::io::stdout().write_all(&serde_json::to_vec(&check)?)

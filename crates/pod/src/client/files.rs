@@ -41,12 +41,15 @@ impl<T: Transport> FilesPod<T> {
 
     /// What is at a path of the pod; absent where nothing is. With `sha256` it is to be asked again until the digest is there.
     pub async fn check(&self, path: &str, sha256: bool) -> Result<Option<FileFacts>, ClientError> {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("path", path);
-        if sha256 {
-            query.append_pair("sha256", "true");
-        }
-        match self.0.get(&format!("/check?{}", query.finish())).await {
+        let address = {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.append_pair("path", path);
+            if sha256 {
+                query.append_pair("sha256", "true");
+            }
+            format!("/check?{}", query.finish())
+        };
+        match self.0.get(&address).await {
             Err(error) if error.code() == Some(ErrorCode::NotFound) => Ok(None),
             facts => facts.map(Some),
         }
