@@ -203,6 +203,11 @@ impl Store {
         Ok(key.zip(sealed))
     }
 
+    /// For the supervisor: all clusters, whoever may use them.
+    pub async fn clusters_of_portal(&self) -> Result<Vec<Cluster>, StoreError> {
+        sqlx::query("SELECT * FROM clusters WHERE archived = 0").fetch_all(&self.read).await?.iter().map(cluster).collect()
+    }
+
     /// Removes a cluster; `local` and `catalogue` stay.
     pub async fn remove_cluster(&self, actor: &Actor, id: Uuid) -> Result<(), StoreError> {
         let found = self.cluster(actor, id).await?;

@@ -16,6 +16,6 @@ pub use connection::{ApiError, Connection};
 pub use kubeconfig::{KubeconfigError, ReachableCluster, check};
 pub use nodes::{Accelerator, NodeFacts, Vendor};
 pub use permissions::{Rule, missing_rules_manifest, required};
-pub use pod_proxy::{PodAnswer, PodError, PodRequest};
+pub use pod_proxy::{PodAddress, PodError};
 pub use reasons::{PodFailure, PodState, PodStep};
 pub use run::{FoundOwner, OwnerEnd, OwnerState, RunState};

@@ -49,7 +49,7 @@ pub fn required(namespace: &str) -> Vec<Rule> {
         inside("", "pods/log", &["get"], "to show what an engine says"),
         inside("", "pods/proxy", &["create", "get", "update"], "to read what was measured"),
         inside("", "events", &["list"], "to say why a pod does not start"),
-        inside("", "secrets", &["create", "delete", "patch"], "to give a run its plan and keys"),
+        inside("", "secrets", &["create", "delete", "get", "patch"], "to give a run its plan and keys, and to go on with it"),
         inside("", "services", &["create", "delete", "patch"], "to let people reach an engine"),
     ]
 }

@@ -8,36 +8,12 @@ use crate::connection::{ApiError, Connection};
 
 /// Until a pod has answered in full.
 const ANSWER: Duration = Duration::from_secs(30);
-/// The header by which a pod knows the portal. The proxy takes `Authorization` for its own and drops it.
-const TOKEN_HEADER: &str = "x-dyno-token";
-
-/// A request to a pod.
-#[derive(Debug, Clone, Copy)]
-pub struct PodRequest<'a> {
-    pub namespace: &'a str,
-    pub pod: &'a str,
+/// A port of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodAddress {
+    pub namespace: String,
+    pub pod: String,
     pub port: u16,
-    /// `GET`, `PUT`, `POST`.
-    pub method: &'a str,
-    /// From the slash on, with its query.
-    pub path: &'a str,
-    /// The run's, for pods of Dyno's own; engines get none.
-    pub token: Option<&'a str>,
-}
-
-/// What a pod answered.
-#[derive(Debug, Clone)]
-pub struct PodAnswer {
-    pub status: u16,
-    /// Names in lower case.
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-}
-
-impl PodAnswer {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
-    }
 }
 
 /// Why a pod did not answer.
@@ -57,26 +33,26 @@ pub enum PodError {
 }
 
 impl Connection {
-    /// Asks a pod. An answer is whatever the pod itself answered, errors included.
-    pub async fn ask_pod(&self, request: PodRequest<'_>, body: Vec<u8>) -> Result<PodAnswer, PodError> {
-        let PodRequest { namespace, pod, port, method, path, token } = request;
-        let uri = format!("/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy{path}");
-        let mut made = http::Request::builder().method(method).uri(uri);
-        if let Some(token) = token {
-            made = made.header(TOKEN_HEADER, token);
-        }
-        let made = made.body(Body::from(body)).map_err(|_| PodError::Malformed)?;
+    /// Asks a pod; the request's address is a path with its query. An answer is whatever the pod itself answered, errors included.
+    /// Of the headers, the proxy keeps `Authorization` for itself.
+    pub async fn ask_pod(
+        &self,
+        address: &PodAddress,
+        request: http::Request<Vec<u8>>,
+    ) -> Result<http::Response<Vec<u8>>, PodError> {
+        let PodAddress { namespace, pod, port } = address;
+        let (mut head, body) = request.into_parts();
+        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        head.uri =
+            format!("/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy{path}").parse().map_err(|_| PodError::Malformed)?;
+        let request = http::Request::from_parts(head, Body::from(body));
         let asked = async {
-            let answer = self.client().send(made).await.map_err(ApiError::from)?;
-            let status = answer.status().as_u16();
-            let headers = answer.headers().iter();
-            let headers = headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
-            let headers = headers.collect();
-            let body = answer.into_body().collect_bytes().await.map_err(ApiError::from)?.to_vec();
-            Ok::<_, ApiError>(PodAnswer { status, headers, body })
+            let (head, body) = self.client().send(request).await.map_err(ApiError::from)?.into_parts();
+            let body = body.collect_bytes().await.map_err(ApiError::from)?.to_vec();
+            Ok::<_, ApiError>(http::Response::from_parts(head, body))
         };
         let answer = tokio::time::timeout(ANSWER, asked).await.map_err(|_| PodError::Late)??;
-        match refusal(pod, &answer) {
+        match refusal(pod, answer.status().as_u16(), answer.body()) {
             Some(error) => Err(error),
             None => Ok(answer),
         }
@@ -84,21 +60,21 @@ impl Connection {
 }
 
 /// What the API server itself answered in the pod's place.
-fn refusal(pod: &str, answer: &PodAnswer) -> Option<PodError> {
-    if answer.status < 400 {
+fn refusal(pod: &str, status: u16, body: &[u8]) -> Option<PodError> {
+    if status < 400 {
         return None;
     }
     let said = |text: &str| crate::reasons::shortened(text);
     // Without a pod behind it, the proxy answers in plain text.
-    if answer.status >= 500 && answer.body.starts_with(b"error trying to reach service") {
-        return Some(PodError::Unreachable(said(&String::from_utf8_lossy(&answer.body))));
+    if status >= 500 && body.starts_with(b"error trying to reach service") {
+        return Some(PodError::Unreachable(said(&String::from_utf8_lossy(body))));
     }
-    let status: serde_json::Value = serde_json::from_slice(&answer.body).ok()?;
-    if status["kind"] != "Status" || status["apiVersion"] != "v1" {
+    let told: serde_json::Value = serde_json::from_slice(body).ok()?;
+    if told["kind"] != "Status" || told["apiVersion"] != "v1" {
         return None;
     }
-    let message = said(status["message"].as_str().unwrap_or_default());
-    Some(match answer.status {
+    let message = said(told["message"].as_str().unwrap_or_default());
+    Some(match status {
         404 => PodError::NotFound(pod.to_owned()),
         500.. => PodError::Unreachable(message),
         code => PodError::Api(ApiError::of_status(code, &message)),
@@ -109,26 +85,22 @@ fn refusal(pod: &str, answer: &PodAnswer) -> Option<PodError> {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, body: &str) -> PodAnswer {
-        PodAnswer { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
-    }
-
     #[test]
     fn the_api_servers_own_errors_are_told_from_the_pods() {
         let status = |code: u16, message: &str| {
             let status =
                 serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code});
-            refusal("p", &answer(code, &status.to_string()))
+            refusal("p", code, status.to_string().as_bytes())
         };
         assert!(matches!(status(404, "pods \"p\" not found"), Some(PodError::NotFound(pod)) if pod == "p"));
         assert!(matches!(status(503, "error trying to reach service: refused"), Some(PodError::Unreachable(_))));
         assert!(matches!(status(401, "Unauthorized"), Some(PodError::Api(ApiError::Unauthorized))));
         assert!(matches!(
-            refusal("p", &answer(502, "error trying to reach service: dial tcp: refused")),
+            refusal("p", 502, "error trying to reach service: dial tcp: refused".as_bytes()),
             Some(PodError::Unreachable(_))
         ));
-        assert!(refusal("p", &answer(404, "{\"error\":\"no such file\"}")).is_none());
-        assert!(refusal("p", &answer(401, "")).is_none());
-        assert!(refusal("p", &answer(200, "{\"kind\":\"Status\",\"apiVersion\":\"v1\"}")).is_none());
+        assert!(refusal("p", 404, "{\"error\":\"no such file\"}".as_bytes()).is_none());
+        assert!(refusal("p", 401, "".as_bytes()).is_none());
+        assert!(refusal("p", 200, "{\"kind\":\"Status\",\"apiVersion\":\"v1\"}".as_bytes()).is_none());
     }
 }

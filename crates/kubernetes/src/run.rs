@@ -13,7 +13,7 @@ use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostPar
 
 use crate::connection::{ApiError, Connection};
 use crate::nodes;
-use crate::objects::{self, DEADLINE_ANNOTATION, FIELD_MANAGER, MANAGED_BY, RUN_LABEL, RunName};
+use crate::objects::{self, CANCELLED_ANNOTATION, DEADLINE_ANNOTATION, FIELD_MANAGER, MANAGED_BY, RUN_LABEL, RunName};
 use crate::reasons::{self, PodState};
 
 /// Lines of a log that say why something ended.
@@ -33,6 +33,8 @@ pub struct OwnerState {
     pub problem: Option<String>,
     /// Whether it is being removed.
     pub deleting: bool,
+    /// Whether a person asked for the run's end.
+    pub cancelled: bool,
 }
 
 /// How an owner ended.
@@ -171,6 +173,14 @@ impl Connection {
         }
     }
 
+    /// Notes on the owner that a person asked for the run's end, so that whichever portal goes on with it knows.
+    pub async fn mark_cancelled(&self, run: &RunName) -> Result<(), ApiError> {
+        let note = serde_json::json!({"metadata": {"annotations": {CANCELLED_ANNOTATION: "true"}}});
+        let api = Api::<Job>::namespaced(self.client(), &run.namespace);
+        // Not applied: applying the owner anew must not take it back.
+        gone_is_well(api.patch(&run.owner(), &PatchParams::default(), &Patch::Merge(note)).await.map(|_| ()))
+    }
+
     /// Removes a pod; one that is not there is removed.
     pub async fn delete_pod(&self, run: &RunName, name: &str) -> Result<(), ApiError> {
         let api = Api::<Pod>::namespaced(self.client(), &run.namespace);
@@ -245,6 +255,7 @@ fn owner_state(job: &Job) -> Option<OwnerState> {
         ended,
         problem: None,
         deleting: job.metadata.deletion_timestamp.is_some(),
+        cancelled: job.metadata.annotations.as_ref().is_some_and(|notes| notes.contains_key(CANCELLED_ANNOTATION)),
     })
 }
 

@@ -28,7 +28,7 @@ fn load() -> LoadPod {
         image: "dyno.test/none:1".to_owned(),
         node: "no-such-node".to_owned(),
         cpu_millis: 1_000,
-        credential_env: "DYNO_LOAD_SECRET",
+        credential_env: "DYNO_LOAD_SECRET".to_owned(),
         takes_files: false,
     }
 }

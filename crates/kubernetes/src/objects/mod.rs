@@ -28,6 +28,8 @@ pub const RUN_LABEL: &str = "dyno/run";
 pub const COMPONENT_LABEL: &str = "app.kubernetes.io/component";
 /// The annotation with the moment after which nothing of the run is needed any more, seconds since 1970.
 pub const DEADLINE_ANNOTATION: &str = "dyno/deadline";
+/// The annotation that says that a person asked for the run's end.
+pub const CANCELLED_ANNOTATION: &str = "dyno/cancelled";
 /// Where engines listen in their pods.
 pub const ENGINE_PORT: u16 = 8000;
 /// Where load and transfer pods listen.

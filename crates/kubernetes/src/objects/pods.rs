@@ -13,6 +13,8 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use k8s_openapi::jiff::Timestamp;
 
+use serde::{Deserialize, Serialize};
+
 use super::{ENGINE_PORT, POD_PORT, RunName, SENT_FILES_PORT, keys};
 
 /// The label by which pods are pinned to a node.
@@ -33,7 +35,7 @@ const STARTUP_PERIOD_S: i32 = 5;
 const DEVICE_TAINTS: [&str; 3] = ["amd.com/gpu", "habana.ai/gaudi", "nvidia.com/gpu"];
 
 /// Where files come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum VolumeSource {
     /// A folder on the node, which must be there.
     HostPath(String),
@@ -43,7 +45,7 @@ pub enum VolumeSource {
 }
 
 /// Files that a pod sees.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
     pub source: VolumeSource,
     /// Where in the pod.
@@ -52,7 +54,7 @@ pub struct Mount {
 }
 
 /// How an engine is asked whether it works: paths that answer 200.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probes {
     /// Answers once it has started. An engine that lists its model before that is loaded needs another path here.
     pub startup: String,
@@ -64,7 +66,7 @@ pub struct Probes {
 }
 
 /// A copy of the model behind an engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnginePod {
     /// Among the run's engines, from 0.
     pub index: usize,
@@ -85,7 +87,7 @@ pub struct EnginePod {
 }
 
 /// The pod that puts the load on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadPod {
     /// Dyno's own.
     pub image: String,
@@ -94,13 +96,13 @@ pub struct LoadPod {
     /// Thousandths of a core, asked for and at most.
     pub cpu_millis: u32,
     /// The variable that holds the provider's key, where there is one.
-    pub credential_env: &'static str,
+    pub credential_env: String,
     /// Whether files are sent to it before the load begins: a second container takes them.
     pub takes_files: bool,
 }
 
 /// A pod that checks and brings files on a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilesPod {
     pub index: usize,
     /// Dyno's own.
@@ -196,7 +198,7 @@ pub(super) fn load_pod(run: &RunName, load: &LoadPod, deadline_unix_s: i64) -> P
         ("DYNO_POD_GRACE_S", LOAD_GRACE_S.to_string()),
     ];
     let mut container = own_container(run, &load.image, "load", &settings);
-    container.env.get_or_insert_default().push(secret_variable(run, load.credential_env, keys::CREDENTIAL));
+    container.env.get_or_insert_default().push(secret_variable(run, &load.credential_env, keys::CREDENTIAL));
     container.resources =
         Some(ResourceRequirements { requests: Some(cpu.clone()), limits: Some(cpu), ..ResourceRequirements::default() });
     container.volume_mounts.get_or_insert_default().push(VolumeMount {

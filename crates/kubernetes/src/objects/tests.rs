@@ -15,7 +15,7 @@ fn load() -> LoadPod {
         image: "ghcr.io/example/dyno:1".to_owned(),
         node: "cpu-1".to_owned(),
         cpu_millis: 1_000,
-        credential_env: "DYNO_LOAD_SECRET",
+        credential_env: "DYNO_LOAD_SECRET".to_owned(),
         takes_files: false,
     }
 }
