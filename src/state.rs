@@ -21,7 +21,8 @@ pub use self::config::{Config, ConfigError, ServeArgs};
 pub use self::longest_rows::{LongestRows, RowCounting};
 pub use self::one_time_secrets::OneTimeSecrets;
 pub use self::run_notifier::RunNotifier;
-pub use self::secrets::{SecretError, place_of};
+use self::secrets::SealedKubeconfigs;
+pub use self::secrets::{SecretError, place_of, place_of_kubeconfig};
 pub use self::uploads::UploadsUnderWay;
 use crate::cluster::{Clusters, Local};
 use crate::credentials::{Outgoing, OutgoingOptions, Vault, VaultError};
@@ -114,7 +115,10 @@ impl AppState {
         store.catalogue_cluster(Timestamp::now()).await?;
         let state = Self(Arc::new(Inner {
             static_names: file_names(&config.site_root),
-            clusters: Clusters::new(Arc::new(Local::default())),
+            clusters: Clusters::new(
+                Arc::new(Local::default()),
+                Arc::new(SealedKubeconfigs { store: store.clone(), vault: vault.clone() }),
+            ),
             run_notifier: RunNotifier::default(),
             program_search: ProgramSearch::new(&config.data_dir),
             sign_in_attempts: Attempts::default(),

@@ -7,6 +7,7 @@ pub mod engine;
 pub mod event;
 pub mod form;
 pub mod inventory;
+pub mod kubernetes;
 pub mod layouts;
 pub mod list;
 pub mod live;

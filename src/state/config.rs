@@ -59,6 +59,9 @@ pub struct ServeArgs {
     /// Let every user name addresses on this machine (model tests, load) [default: only while there is a single user]
     #[arg(long, env = "DYNO_ALLOW_LOOPBACK", value_parser = FalseyValueParser::new())]
     pub allow_loopback: bool,
+    /// Dyno's own container image, with its tag: of it are the pods made that put load on Kubernetes clusters
+    #[arg(long, env = "DYNO_IMAGE", value_name = "IMAGE")]
+    pub image: Option<String>,
     /// Use the proxies that HTTP_PROXY and HTTPS_PROXY name for requests to providers
     #[arg(long, env = "DYNO_SYSTEM_PROXY", value_parser = FalseyValueParser::new())]
     pub system_proxy: bool,
@@ -118,6 +121,8 @@ pub struct Config {
     pub upload_quota: u64,
     /// Loopback addresses for every user.
     pub allow_loopback: bool,
+    /// Dyno's own container image.
+    pub image: Option<String>,
     /// Proxies of the environment for outgoing requests.
     pub system_proxy: bool,
 }
@@ -145,6 +150,7 @@ impl Config {
             trusted_proxies: args.trusted_proxies,
             upload_quota: args.upload_quota_mb.unwrap_or(UPLOAD_QUOTA_MB).saturating_mul(1 << 20),
             allow_loopback: args.allow_loopback,
+            image: args.image.filter(|image| !image.is_empty()),
             system_proxy: args.system_proxy,
         };
         let options = config.leptos_options(file);

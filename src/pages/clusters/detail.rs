@@ -2,21 +2,25 @@
 //! again every few seconds.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_params_map, use_query_map};
+use server_fn::ServerFn;
 
 use super::kind_words;
-use crate::api::functions::clusters::{ClusterView, load_cluster};
+use crate::api::functions::clusters::{ClusterView, DeleteCluster, TestCluster, load_cluster};
 use crate::components::badge::{Badge, Tone};
 use crate::components::banner::{Banner, Empty, Notice};
-use crate::components::button::LinkButton;
+use crate::components::button::{LinkButton, Submit};
+use crate::components::confirm::ConfirmForm;
 use crate::components::failure::{Failure, SignedOut};
 use crate::components::heading::PageHeading;
 use crate::components::number::{bytes, figure};
+use crate::components::outcome::Outcome;
 use crate::components::table::{Column, DataTable};
 use crate::components::time::Time;
-use crate::domain::inventory::{Device, DeviceType, Node};
+use crate::domain::inventory::{Cluster, ClusterAccess, Device, DeviceType, Node};
+use crate::domain::kubernetes::{ClusterTest, KubernetesAccess};
 use crate::domain::occupancy::NodeRun;
-use crate::islands::Renew;
+use crate::islands::{CopyText, Renew};
 
 /// How often the nodes are read, in milliseconds.
 const READ_EVERY_MS: i32 = 5000;
@@ -28,7 +32,9 @@ const NODES: &str = "cluster-nodes";
 pub fn ClusterPage() -> impl IntoView {
     let params = use_params_map();
     let id = move || params.read().get("id").unwrap_or_default();
-    let data = Resource::new(id, load_cluster);
+    let query = use_query_map();
+    let flash = move || query.read().get("flash").unwrap_or_default();
+    let data = Resource::new(move || (id(), flash()), |(id, flash)| load_cluster(id, flash));
     view! {
         <Transition>
             {move || Suspend::new(async move {
@@ -44,20 +50,94 @@ pub fn ClusterPage() -> impl IntoView {
 #[component]
 fn Detail(first: ClusterView) -> impl IntoView {
     let cluster = first.cluster.clone();
+    let (test, flash, may_change) = (first.test.clone(), first.flash.clone(), first.may_change);
+    let reached = match cluster.access.clone() {
+        ClusterAccess::Kubernetes(access) => Some(reached(&cluster, access, may_change)),
+        ClusterAccess::Local | ClusterAccess::Catalogue => None,
+    };
     let here = format!("/clusters/{}", cluster.id);
     view! {
         <div class="inventory stack-loose">
             <a class="back" href="/clusters">"All clusters"</a>
+            <Outcome flash=flash />
+            {test.map(tested)}
             <PageHeading title=cluster.name.clone() above=kind_words(cluster.kind()).to_owned()>
                 <LinkButton href="/benchmarks/new" text="New benchmark" />
             </PageHeading>
             <SignedOut />
+            {reached}
             <div class="stack-loose" id=NODES data-renew>
                 {nodes(first, here)}
             </div>
             <Renew part=NODES every_ms=READ_EVERY_MS address="" />
         </div>
     }
+}
+
+/// How a Kubernetes cluster is reached, and what an administrator can do with it.
+fn reached(cluster: &Cluster, access: KubernetesAccess, may_change: bool) -> AnyView {
+    let server = match access.server {
+        Some(server) => view! { <code>{server}</code> }.into_any(),
+        None => view! { "from inside, with the portal's service account" }.into_any(),
+    };
+    let (id, name) = (cluster.id.to_string(), cluster.name.clone());
+    let actions = may_change.then(|| {
+        view! {
+            <div class="actions">
+                <form method="post" action=TestCluster::url()>
+                    <input type="hidden" name="id" value=id.clone() />
+                    <Submit text="Test connection" />
+                </form>
+                <ConfirmForm
+                    action=DeleteCluster::url()
+                    text="Remove cluster"
+                    about=name
+                    sentence="Its kubeconfig is deleted for good. Benchmarks that were made with it stay, and nothing on the cluster changes."
+                    fields=vec![("id", id)]
+                />
+            </div>
+        }
+    });
+    let insecure = access.insecure.then(|| {
+        view! {
+            <Banner notice=Notice::Warning>
+                <p>"The certificate of this cluster is not checked: its kubeconfig says so. Whoever stands in between can read and change everything."</p>
+            </Banner>
+        }
+    });
+    view! {
+        <section class="stack">
+            {insecure}
+            <dl class="facts">
+                <div>
+                    <dt>"Address"</dt>
+                    <dd>{server}</dd>
+                </div>
+                {access.context.map(|context| view! {
+                    <div>
+                        <dt>"Context"</dt>
+                        <dd>{context}</dd>
+                    </div>
+                })}
+            </dl>
+            {actions}
+        </section>
+    }
+    .into_any()
+}
+
+/// How a test went.
+fn tested(test: ClusterTest) -> AnyView {
+    let notice = if test.ok { Notice::Success } else { Notice::Error };
+    let missing = test.missing.into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
+    view! {
+        <Banner notice=notice>
+            <p>{test.message}</p>
+            <ul>{missing}</ul>
+            {test.manifest.map(|manifest| view! { <CopyText label="Rules that grant it" text=manifest /> })}
+        </Banner>
+    }
+    .into_any()
 }
 
 fn nodes(view: ClusterView, here: String) -> AnyView {
@@ -144,7 +224,10 @@ fn node_row(node: &Node, runs: &[NodeRun]) -> AnyView {
                 meter(
                     usage.cpu_percent,
                     format!("CPU use of {}", node.hostname),
-                    format!("{}%, load {}", figure(usage.cpu_percent), figure(usage.load_1m)),
+                    match usage.load_1m {
+                        Some(load) => format!("{}%, load {}", figure(usage.cpu_percent), figure(load)),
+                        None => format!("{}%", figure(usage.cpu_percent)),
+                    },
                 ),
                 meter(
                     used as f64 / total as f64 * 100.0,
