@@ -1,6 +1,6 @@
 # What the scripts of the test cluster share; sourced, not run.
 CLUSTER=${DYNO_TEST_CLUSTER:-/tmp/dyno-kubernetes}
-CACHE=${DYNO_CACHE:-$HOME/.cache/dyno}
+CACHE=${DYNO_TOOLS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/dyno}
 API_PORT=${DYNO_TEST_API_PORT:-16443}
 # The API server's own address, on a device of its own: loopback can't be reached from a pod.
 API_ADDRESS=10.99.0.100

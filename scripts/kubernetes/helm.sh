@@ -2,7 +2,7 @@
 # Prints the path of helm: the machine's own, else one that is built from its public Go modules, once.
 set -euo pipefail
 VERSION=${HELM_VERSION:-3.22.0}
-folder=${DYNO_CACHE:-$HOME/.cache/dyno}/kubernetes/helm-$VERSION
+folder=${DYNO_TOOLS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/dyno}/kubernetes/helm-$VERSION
 if command -v helm; then exit; fi
 if [ ! -x "$folder/helm" ]; then
   command -v go > /dev/null || { echo "helm is missing, and Go to build it." >&2; exit 1; }
