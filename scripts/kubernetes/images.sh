@@ -17,6 +17,8 @@ base=$(sed -n 's/^ARG BASE=//p' "$root/deploy/Containerfile")
 wheel=xllamacpp==2026.10.11549
 [ -x "$program" ] || { echo "$program is missing: make build, or DYNO_PROGRAM=…" >&2; exit 1; }
 mkdir -p "$images"
+work=$(mktemp -d "$images/work-XXXXXX")
+trap 'rm -rf "$work"' EXIT
 
 builder() { buildah --root "$images/storage" --runroot "$images/run" --storage-driver vfs "$@"; }
 
@@ -24,8 +26,7 @@ builder() { buildah --root "$images/storage" --runroot "$images/run" --storage-d
 make_base() {
   builder inspect --type image "$base" > /dev/null 2>&1 && return
   echo "Making the images' base from Debian $suite: about a minute, once." >&2
-  local folder container mount
-  folder=$(mktemp -d "$images/base-XXXXXX")
+  local folder=$work/base container mount
   debootstrap --variant=minbase --include=ca-certificates,python3-minimal,libpython3-stdlib,libstdc++6,libgomp1 "$suite" "$folder" \
     > "$images/base.log" 2>&1 || { tail -5 "$images/base.log" >&2; exit 1; }
   rm -rf "$folder"/var/cache/apt/* "$folder"/var/lib/apt/lists/* "$folder"/usr/share/{doc,man,locale}/* "$folder"/dev/*
@@ -56,21 +57,19 @@ hash_of() { sha256sum | cut -c 1-32; }
 
 # The product's own Containerfile, over a build whose program is stripped: that of a debug build is mostly symbols.
 make_dyno() {
-  local context key
+  local context=$work/dyno key
   key=$({ cat "$root/deploy/Containerfile"; sha256sum < "$program"; [ ! -f "$site/pkg/names.txt" ] || cat "$site/pkg/names.txt"; } | hash_of)
-  context=$(mktemp -d "$images/context-XXXXXX")
   mkdir -p "$context/target/release" "$context/target/site"
   strip -o "$context/target/release/dyno" "$program"
   [ ! -d "$site" ] || cp -R "$site/." "$context/target/site/"
   make_image "$dyno_image" "$key" "$root/deploy/Containerfile" "$context"
-  rm -rf "$context"
 }
 
 # llama.cpp's server, with the entry point of the public image: its package for Python under the launcher that Dyno comes with.
 make_engine() {
-  local context launcher=$root/src/engine/recipes/llama_launcher.py key
+  local context=$work/engine launcher=$root/src/engine/recipes/llama_launcher.py key
   key=$({ cat "$launcher"; echo "$wheel"; sed -n '/^make_engine/,/^}/p' "$here/images.sh"; } | hash_of)
-  context=$(mktemp -d "$images/context-XXXXXX")
+  mkdir "$context"
   if [ "$(cat "$(archive_of "$ENGINE_IMAGE").key" 2> /dev/null)" != "$key" ]; then
     python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.13 -d "$context" "$wheel"
     (cd "$context" && python3 -m zipfile -e xllamacpp-*.whl packages && rm xllamacpp-*.whl)
@@ -85,7 +84,6 @@ ENTRYPOINT ["/app/llama-server"]
 FILE
   fi
   make_image "$ENGINE_IMAGE" "$key" "$context/Containerfile" "$context"
-  rm -rf "$context"
 }
 
 # NAME: onto every node that is up.

@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { chownSync, mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import * as cluster from "./cluster.mjs";
 import { Portal, freePort, image, token } from "./portal.mjs";
 
@@ -47,17 +46,11 @@ export class InstalledPortal extends Portal {
     return portal;
   }
 
-  /** The portal's end as the cluster asks for it; answers how long its pod took, in seconds. */
-  async close() {
+  close() {
     this.#forward.kill();
-    const begun = Date.now();
-    cluster.kubectl("scale", "deployment/dyno", "--replicas=0", "-n", namespace);
-    while (cluster.kubectl("get", "pods", "-n", namespace, "-l", "app.kubernetes.io/component=portal", "-o", "name").trim() !== "") await sleep(100);
-    const seconds = (Date.now() - begun) / 1000;
     cluster.helm("uninstall", "dyno", "-n", namespace);
     cluster.kubectl("delete", "namespace", namespace);
     cluster.kubectl("delete", "persistentvolume", namespace);
     rmSync(data, { recursive: true });
-    return seconds;
   }
 }

@@ -191,7 +191,7 @@ scenarios["a portal in the cluster"] = async () => {
     const run = await installed.ended(id, RUN_S);
     assert.equal(run.status, "succeeded", run.reason);
   } finally {
-    await installed.close();
+    installed.close();
   }
 };
 
