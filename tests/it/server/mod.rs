@@ -9,5 +9,6 @@ mod gate;
 mod layers;
 mod lost_forms;
 mod markup;
+mod metrics;
 mod people;
 mod uploads;
