@@ -31,6 +31,7 @@ const LONGEST: Duration = Duration::from_mins(2);
 const STAGE: StageId = StageId::SimulatePerformance;
 
 /// Takes a simulated run through its one stage.
+#[derive(Clone)]
 pub(super) struct SimulationRun {
     pub app: App,
     pub cluster: Cluster,
@@ -48,7 +49,7 @@ pub(super) struct SimulationRun {
 }
 
 /// How a simulation ended.
-enum End {
+enum SimulationEnd {
     Answer(Box<Simulated>),
     Failed(String),
     Cancelled,
@@ -64,6 +65,16 @@ impl SimulationRun {
                 false
             }
         }
+    }
+
+    /// Ends a run whose simulation panicked; false if that could not be kept.
+    pub async fn end_broken(mut self) -> bool {
+        let reason = "Something went wrong on the server. Its log says what.";
+        let now = Timestamp::now();
+        let mut events = close_stages(&mut self.run.stages, StageStatus::Failed, Some(reason), now);
+        events.push(RunEvent::End(RunEnd { status: RunStatus::Failed, reason: Some(reason.to_owned()) }));
+        let events = events.into_iter().map(|event| (now, event)).collect();
+        self.keep(RunUpdate { events, ..RunUpdate::default() }).await.is_ok()
     }
 
     async fn carry_out(&mut self) -> Result<bool, StoreError> {
@@ -96,23 +107,23 @@ impl SimulationRun {
     }
 
     /// The answer, or why there is none; nothing when the portal stops meanwhile.
-    async fn simulated(&self, asked: &SimulatedRun) -> Option<End> {
+    async fn simulated(&self, asked: &SimulatedRun) -> Option<SimulationEnd> {
         let stopped = Arc::new(AtomicBool::new(false));
         let (question, seen) = (asked.clone(), Arc::clone(&stopped));
         let work = tokio::task::spawn_blocking(move || simulate(&question, &|| seen.load(Ordering::Relaxed)));
         let end = tokio::select! {
             done = work => match done {
-                Ok(Ok(answer)) => Some(End::Answer(Box::new(answer))),
-                Ok(Err(failure)) => Some(End::Failed(failure.to_string())),
+                Ok(Ok(answer)) => Some(SimulationEnd::Answer(Box::new(answer))),
+                Ok(Err(failure)) => Some(SimulationEnd::Failed(failure.to_string())),
                 Err(error) => {
                     tracing::error!(run.id = %self.run.id, %error, "a simulation broke off");
-                    Some(End::Failed("Something went wrong on the server. Its log says what.".to_owned()))
+                    Some(SimulationEnd::Failed("Something went wrong on the server. Its log says what.".to_owned()))
                 }
             },
-            () = self.cancel.cancelled() => Some(End::Cancelled),
+            () = self.cancel.cancelled() => Some(SimulationEnd::Cancelled),
             () = self.detach.cancelled() => None,
             () = tokio::time::sleep(LONGEST) => {
-                Some(End::Failed(format!("The simulation took longer than {} s and was ended.", LONGEST.as_secs())))
+                Some(SimulationEnd::Failed(format!("The simulation took longer than {} s and was ended.", LONGEST.as_secs())))
             }
         };
         stopped.store(true, Ordering::Relaxed);
@@ -120,12 +131,12 @@ impl SimulationRun {
     }
 
     /// What is kept at the end.
-    fn ended(&mut self, end: End, asked: &SimulatedRun) -> RunUpdate {
+    fn ended(&mut self, end: SimulationEnd, asked: &SimulatedRun) -> RunUpdate {
         let now = Timestamp::now();
         let mut events = Vec::new();
         let mut update = RunUpdate::default();
         let (status, reason) = match end {
-            End::Answer(answer) => {
+            SimulationEnd::Answer(answer) => {
                 let Simulated { mut report, records, lines, provenance: known } = *answer;
                 events.extend(lines.iter().map(|line| log(STAGE, LogLevel::Info, line)));
                 let status = report.status;
@@ -133,8 +144,7 @@ impl SimulationRun {
                 let (spec, facts) = (&asked.spec, asked.spec.model.facts.as_ref());
                 let is_chosen = |node: &&Node| spec.nodes.iter().any(|choice| choice.hostname == node.hostname);
                 let chosen: Vec<Node> = asked.nodes.iter().filter(is_chosen).cloned().collect();
-                report.provenance = provenance::begin(spec, &chosen, facts, &lines, &[]);
-                report.provenance.extend(known);
+                report.provenance = provenance::begin(spec, &chosen, facts, &lines, &[]).completed_by(known);
                 let requests = report.load_points.iter().map(|point| point.summary.total_requests).sum();
                 let message = format!("{} simulated.", super::text::requests(requests));
                 let stage = if status == RunStatus::Succeeded { StageStatus::Succeeded } else { StageStatus::Failed };
@@ -143,11 +153,11 @@ impl SimulationRun {
                 update.records = records;
                 (status, reason)
             }
-            End::Failed(reason) => {
+            SimulationEnd::Failed(reason) => {
                 events.extend(close_stages(&mut self.run.stages, StageStatus::Failed, Some(&reason), now));
                 (RunStatus::Failed, Some(reason))
             }
-            End::Cancelled => {
+            SimulationEnd::Cancelled => {
                 let reason = "Cancelled.".to_owned();
                 events.extend(close_stages(&mut self.run.stages, StageStatus::Cancelled, Some(&reason), now));
                 (RunStatus::Cancelled, Some(reason))

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use dyno_measure::load::OfferedLoad;
 use dyno_measure::plan::{Plan, PlanEndpoint, PlannedLoad};
 use dyno_measure::records::Records;
+use dyno_measure::report::provenance::Provenance;
 use dyno_measure::report::{
     Circumstances, Distribution, Note as ReportNote, Prediction, PredictionError, Report, RequestRecord, Standing,
     load_point_figures, report, verdict,
@@ -18,12 +19,12 @@ use dyno_simulate::engine::EngineSettings;
 use dyno_simulate::memory::MemoryFit;
 use dyno_simulate::scenario::{Note, Simulation};
 use dyno_simulate::{Profiles, Scenario, SimulationError, Simulator, profile};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::layout::{LayoutError, SimulatedLayout, layout};
 use super::model::{ModelFailure, descriptor};
-use super::records::{Place, push, without_client};
+use super::records::{PointRecords, push, without_client};
 use super::workload::{Lengths, WorkloadFailure, source};
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::inventory::Node;
@@ -50,7 +51,7 @@ pub struct Simulated {
     /// What was assumed and found, sentences for the log.
     pub lines: Vec<String>,
     /// What of the simulation belongs into the report's provenance.
-    pub provenance: Map<String, Value>,
+    pub provenance: Provenance,
 }
 
 /// Why there is no answer; a sentence for people.
@@ -103,7 +104,7 @@ pub(super) fn does_not_fit(memory: &MemoryFit) -> String {
 
 /// The load points so far.
 #[derive(Debug, Default)]
-struct Progress {
+struct PointProgress {
     records: Records,
     /// Those that were begun, with what was planned for them.
     begun: Vec<BegunLoadPoint>,
@@ -146,7 +147,7 @@ pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<S
     lines.extend(of_lengths.iter().cloned());
     lines.push(standing(&prediction));
 
-    let mut progress = Progress::new(&plan, asked.run_id);
+    let mut progress = PointProgress::new(&plan, asked.run_id);
     if let Some((variable, min, max)) = plan.search() {
         let mut search = Search::new(variable, min, max);
         // The same load again would come to the same: the edge needs no second look.
@@ -192,7 +193,7 @@ fn plan_of(asked: &SimulatedRun, layout: &SimulatedLayout) -> Plan {
     }
 }
 
-impl Progress {
+impl PointProgress {
     fn new(plan: &Plan, run: Uuid) -> Self {
         let mut nodes: Vec<String> = Vec::new();
         for endpoint in &plan.endpoints {
@@ -228,7 +229,7 @@ impl Progress {
         let index = |node: &String| self.records.nodes.iter().position(|known| known == node).unwrap_or(0) as u16;
         let copies: Vec<u16> = layout.nodes.iter().take(busy).map(index).collect();
         self.sent += outcome.samples.len() as u64 + u64::from(outcome.dropped) + u64::from(outcome.too_long);
-        let place = Place { load_point: number, begin: self.clock, copies: &copies };
+        let place = PointRecords { load_point: number, begin: self.clock, copies: &copies };
         self.clock = push(&mut self.records, outcome, &place);
         self.simulations.push(simulation);
         Ok(())
@@ -316,7 +317,7 @@ fn provenance(
     layout: &SimulatedLayout,
     settings: &EngineSettings,
     simulations: &[Simulation],
-) -> Map<String, Value> {
+) -> Provenance {
     let points: Vec<Value> = simulations
         .iter()
         .map(|simulation| {
@@ -327,16 +328,15 @@ fn provenance(
             })
         })
         .collect();
-    let mut known = Map::new();
-    known.insert("seed".to_owned(), json!(plan.seed));
-    known.insert("serving_devices".to_owned(), json!(layout.serving_devices));
-    known.insert(
-        "simulation".to_owned(),
-        json!({
-            "model": model, "device": layout.device, "engine": layout.engine, "engine_settings": settings,
-            "tensor_parallel": layout.tensor_parallel, "replicas": layout.nodes.len(),
-            "memory": simulations.first().map(|simulation| simulation.outcome.memory), "load_points": points,
-        }),
-    );
-    known
+    let assumed = json!({
+        "model": model, "device": layout.device, "engine": layout.engine, "engine_settings": settings,
+        "tensor_parallel": layout.tensor_parallel, "replicas": layout.nodes.len(),
+        "memory": simulations.first().map(|simulation| simulation.outcome.memory), "load_points": points,
+    });
+    Provenance {
+        seed: Some(plan.seed),
+        serving_devices: Some(layout.serving_devices.clone()),
+        simulation: Some(assumed),
+        ..Provenance::default()
+    }
 }

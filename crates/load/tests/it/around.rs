@@ -1,7 +1,7 @@
 //! What surrounds the requests: where the load may connect to, and what the engine says about itself.
 
 use dyno_measure::engine_metrics::EngineQuantity;
-use dyno_reference::{Config, ReferenceEngine};
+use dyno_reference::{EngineOptions, ReferenceEngine};
 use serde_json::json;
 
 use super::scripted::{Bench, Scripted, Then, good_answer, say};
@@ -24,12 +24,15 @@ fn the_load_checks_where_a_name_leads_before_it_connects() {
     bench.plan["address_policy"]["loopback"] = json!(true);
     let left = bench.run();
     assert_eq!(left.report.summary.successful_requests, 3);
-    assert!(left.report.provenance["plan"].get("address_policy").is_none(), "the portal's own addresses are nobody's business");
+    assert!(
+        left.report.provenance.plan.as_ref().unwrap().get("address_policy").is_none(),
+        "the portal's own addresses are nobody's business"
+    );
 }
 
 #[test]
 fn the_engines_own_metrics_are_read_meanwhile() {
-    let engine = ReferenceEngine::start(Config::default()).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions::default()).unwrap();
     let mut bench = Bench::new(&engine.base_url(), 8);
     bench.plan["model"] = json!("reference");
     bench.plan["endpoints"][0]["metrics"] = json!("/metrics");

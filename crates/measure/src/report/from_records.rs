@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::provenance::Provenance;
 use super::{ClientHealth, ErrorClass, ErrorExample, LoadPoint, NodeReport, Note, NoteKind, Phase, Report, Summary, TokenSource};
 use crate::engine_metrics::EngineSeries;
 use crate::live_figures::FinishedLoadPoint;
@@ -94,7 +95,7 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
         nodes,
         series: all_series,
         error_examples: examples(records),
-        provenance: serde_json::Map::new(),
+        provenance: Provenance::default(),
         self_check: circumstances.sidecar.self_check,
         search,
         prediction: None,
@@ -122,7 +123,7 @@ pub fn finished_load_point(
     FinishedLoadPoint::new(&scope, figures, begun.ended_early && was_cut)
 }
 
-/// The load points as they were begun. A search's that nobody wrote down are not known.
+/// The load points as they were begun. Of a search, only those that the sidecar has are known.
 fn points_of(plan: &Plan, begun: Vec<BegunLoadPoint>) -> Vec<BegunLoadPoint> {
     if !begun.is_empty() || plan.search().is_some() {
         return begun;
