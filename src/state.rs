@@ -2,6 +2,7 @@
 
 mod attempts;
 pub mod config;
+mod http_metrics;
 mod longest_rows;
 mod one_time_secrets;
 mod run_notifier;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::attempts::Attempts;
 pub use self::config::{Config, ConfigError, ServeArgs};
+pub use self::http_metrics::HttpMetrics;
 pub use self::longest_rows::{LongestRows, RowCounting};
 pub use self::one_time_secrets::OneTimeSecrets;
 pub use self::run_notifier::RunNotifier;
@@ -53,6 +55,7 @@ pub struct Inner {
     pub outgoing: Outgoing,
     /// What Leptos needs to draw pages.
     pub leptos_options: LeptosOptions,
+    pub http_metrics: HttpMetrics,
     pub sign_in_attempts: Attempts,
     /// Each hash of a password takes 19 MiB and a core for a while; a flood of sign-ins must not take the machine.
     pub password_hashing: Semaphore,
@@ -106,7 +109,7 @@ impl AppState {
         let store = Store::open(&config.database_url, &config.data_dir).await?;
         let vault = Vault::open(config.secret_key.as_ref(), &config.data_dir)?;
         let outgoing = Outgoing::new(OutgoingOptions {
-            own_ports: vec![config.site_addr.port()],
+            own_ports: [Some(config.site_addr), config.metrics_addr].into_iter().flatten().map(|own| own.port()).collect(),
             allow_loopback: config.allow_loopback,
             system_proxy: config.system_proxy,
         })
@@ -120,6 +123,7 @@ impl AppState {
                 Arc::new(SealedKubeconfigs { store: store.clone(), vault: vault.clone() }),
             ),
             run_notifier: RunNotifier::default(),
+            http_metrics: HttpMetrics::default(),
             program_search: ProgramSearch::new(&config.data_dir),
             sign_in_attempts: Attempts::default(),
             password_hashing: Semaphore::new(PASSWORD_HASHES_AT_ONCE),

@@ -8,6 +8,7 @@ mod headers;
 mod host;
 mod live;
 mod log;
+mod metrics;
 mod router;
 mod run_figures;
 mod start;

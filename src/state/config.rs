@@ -53,6 +53,9 @@ pub struct ServeArgs {
     /// Addresses of proxies whose X-Forwarded-For is believed, separated by commas
     #[arg(long, env = "DYNO_TRUSTED_PROXIES", value_name = "IP,IP", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpAddr>,
+    /// Address and port that /metrics is on, for Prometheus: without sign-in, so not where everybody gets [default: nowhere]
+    #[arg(long, env = "DYNO_METRICS_ADDR", value_name = "ADDR:PORT")]
+    pub metrics_addr: Option<SocketAddr>,
     /// How much one person's datasets may take on the disk [default: 10240]
     #[arg(long, env = "DYNO_UPLOAD_QUOTA_MB", value_name = "MB")]
     pub upload_quota_mb: Option<u64>,
@@ -117,6 +120,8 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// Proxies whose X-Forwarded-For is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Where `/metrics` is; absent: nowhere.
+    pub metrics_addr: Option<SocketAddr>,
     /// Most bytes of one person's datasets.
     pub upload_quota: u64,
     /// Loopback addresses for every user.
@@ -148,6 +153,7 @@ impl Config {
             site_root,
             public_url: args.public_url.as_deref().filter(|url| !url.is_empty()).map(public_url).transpose()?,
             trusted_proxies: args.trusted_proxies,
+            metrics_addr: args.metrics_addr,
             upload_quota: args.upload_quota_mb.unwrap_or(UPLOAD_QUOTA_MB).saturating_mul(1 << 20),
             allow_loopback: args.allow_loopback,
             image: args.image.filter(|image| !image.is_empty()),
