@@ -1,5 +1,5 @@
-//! The layer before every page, server function and API call: a request whose sender is not known is refused, unless its path
-//! is on the list here.
+//! The authentication layer of all pages, server functions and API calls: refuses requests without a valid session or token,
+//! unless their path is in the list here.
 
 use std::time::Instant;
 
@@ -14,16 +14,16 @@ use super::{expired_session_form, throttle};
 use crate::domain::path::query_escape;
 use crate::state::AppState;
 
-/// Open to everybody, by method and exact path.
+/// Paths that need no authentication, by method and exact path.
 const OPEN: [(Method, &str); 12] = [
     (Method::GET, "/sign-in"),
     (Method::GET, "/healthz"),
     (Method::GET, "/readyz"),
     (Method::GET, "/style.css"),
-    // What anybody can read in the source.
+    // the API's document holds nothing that is not in the source
     (Method::GET, "/api/v1/openapi.json"),
-    // What the open pages and their forms ask for. They look at the password or the link themselves, or tell a browser what
-    // it sent.
+    // Calls of the open pages and their forms. They verify the password or link themselves, or return only what the browser
+    // sent.
     (Method::POST, "/api/ui/sign-in"),
     (Method::POST, "/api/ui/sign-out"),
     (Method::POST, "/api/ui/accept-link"),
@@ -33,20 +33,20 @@ const OPEN: [(Method, &str); 12] = [
     (Method::POST, "/api/ui/theme"),
 ];
 
-/// Whether everybody may ask for this.
+/// Whether a path needs no authentication.
 fn is_open(method: &Method, path: &str) -> bool {
     let method = if method == Method::HEAD { &Method::GET } else { method };
     OPEN.iter().any(|(open, exact)| open == method && *exact == path)
-        // The page of a one-time link; the link itself is what opens it.
+        // the page of a one-time link, authenticated by the link itself
         || (method == Method::GET && path.strip_prefix("/link/").is_some_and(|token| !token.is_empty() && !token.contains('/')))
 }
 
-/// Finds out who sends a request, and refuses it where that is not known: pages and forms lead to the sign-in,
-/// everything else gets 401.
+/// Authenticates a request. Without a valid session or token, pages and forms are redirected to the sign-in, everything else
+/// gets 401.
 pub async fn require_identity(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
     let transport = request.extensions().get::<Transport>().copied().unwrap_or(Transport::Plain);
     let path = request.uri().path();
-    // Scripts, styles and pictures are the same for everybody.
+    // scripts, styles and images are public
     if matches!(*request.method(), Method::GET | Method::HEAD) && app.is_static_file(path) {
         return next.run(request).await;
     }

@@ -1,5 +1,5 @@
-//! Forms that never reach their function: sent after the session's end, or with a body that can't be taken. What was typed
-//! is kept for the person who typed it, and the browser is led back to the form.
+//! Forms that never reach their server function: sent after the session's end, or with a body that is refused. The entries are
+//! kept for the person who typed them, and the browser is redirected back to the form.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -20,15 +20,15 @@ use crate::domain::workflow::WizardPage;
 use crate::state::AppState;
 use crate::store::EntryOf;
 
-/// How long entries wait for the sign-in.
+/// How long entries are kept for the sign-in.
 const KEPT: SignedDuration = SignedDuration::from_mins(60);
 /// The largest form whose entries are kept.
 const MOST_BYTES: usize = 256 * 1024;
-/// Where forms are sent.
+/// Path prefix of the server functions that forms post to.
 const FUNCTIONS: &str = "/api/ui/";
-/// What an upload is sent to.
+/// The path of uploads.
 pub const UPLOAD: &str = "/api/ui/dataset-upload";
-/// Fields that no page shows, or that say what a page is to do rather than what was typed.
+/// Fields that are not kept: hidden ones, and buttons.
 const HIDDEN: [&str; 16] = [
     "workflow_id",
     "form",
@@ -47,10 +47,10 @@ const HIDDEN: [&str; 16] = [
     "class",
     "message",
 ];
-/// Parts of an address that are about the last answer.
+/// Query parameters about the previous answer, which are dropped from the address.
 const PASSING: [&str; 5] = ["flash", "shown", "dropped", "by", "passed"];
 
-/// Whether a browser sends a form by itself, rather than a script: it shows whatever the answer is.
+/// Whether a browser submits a form natively rather than by script, so that it displays whatever is answered.
 pub fn is_form(request: &Request) -> bool {
     let accepts_page = |headers: &HeaderMap| {
         headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
@@ -58,7 +58,7 @@ pub fn is_form(request: &Request) -> bool {
     request.method() == Method::POST && request.uri().path().starts_with(FUNCTIONS) && accepts_page(request.headers())
 }
 
-/// The answer to a form of somebody who is not signed in (any more): to the sign-in, and from there back to the form.
+/// Answers a form without a valid session: redirects to the sign-in, and from there back to the form.
 pub(super) async fn signed_out(app: &AppState, transport: Transport, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let typed = Typed::read(&parts, body).await;
@@ -82,7 +82,7 @@ pub(super) async fn signed_out(app: &AppState, transport: Transport, request: Re
     response
 }
 
-/// The answer to the upload of somebody who is signed in, which can't be taken: back to the form with what is wrong.
+/// Answers a refused upload of a signed-in person: redirects to the form with the problem.
 pub async fn refused_upload(app: &AppState, actor: &Actor, request: Request, problem: Problem) -> Response {
     let (parts, body) = request.into_parts();
     let typed = Typed::read(&parts, body).await;
@@ -93,12 +93,12 @@ pub async fn refused_upload(app: &AppState, actor: &Actor, request: Request, pro
     }
 }
 
-/// What a form holds.
+/// The entries of a form.
 struct Typed {
     all: Vec<(String, String)>,
-    /// Those that a page shows.
+    /// The entries that are shown again.
     shown: Vec<(String, String)>,
-    /// The secret ones that were filled in; their values are gone.
+    /// Names of the secret fields that were filled in; their values are dropped.
     secrets: Vec<String>,
     /// Whether a file was sent along.
     file: bool,
@@ -118,7 +118,7 @@ impl Typed {
         };
         let mut typed = Self { all, shown: Vec::new(), secrets: Vec::new(), file };
         for (name, value) in &typed.all {
-            // Several values of one field come as `nodes[]` or `nodes[0]`.
+            // repeated fields are sent as `nodes[]` or `nodes[0]`
             let name = name.split('[').next().unwrap_or_default();
             if is_secret(name) {
                 if !value.is_empty() && !typed.secrets.iter().any(|known| known == name) {
@@ -131,7 +131,7 @@ impl Typed {
         typed
     }
 
-    /// What the form's page is to show; nothing where the form had only buttons.
+    /// The flash data for the form's page; `None` where the form had only buttons.
     fn flash(&self) -> Option<Flash> {
         if self.shown.is_empty() && self.secrets.is_empty() {
             return None;
@@ -144,24 +144,24 @@ impl Typed {
         Some(Flash::signed_out(self.shown.clone(), errors))
     }
 
-    /// The draft that the form is about.
+    /// The draft that the form edits.
     fn draft(&self) -> Option<Uuid> {
         self.all.iter().find(|(name, _)| name == "workflow_id").and_then(|(_, value)| value.parse().ok())
     }
 }
 
-/// What is never kept, whatever form it comes from.
+/// Whether a field is never kept.
 fn is_secret(name: &str) -> bool {
     ["secret", "password", "kubeconfig", "api_key"].iter().any(|word| name.contains(word))
 }
 
 struct KeptForm {
     id: Uuid,
-    /// Where the sender is not known: what this browser is given to get the entries back.
+    /// If the sender is not known: the cookie with which this browser gets the entries back.
     cookie: Option<HeaderValue>,
 }
 
-/// Keeps entries for the person whose session it was, or else for this browser.
+/// Keeps entries for the owner of the ended session, or else for this browser.
 async fn keep_for_owner(
     app: &AppState,
     transport: Transport,
@@ -178,14 +178,14 @@ async fn keep_for_owner(
         }
     }
     let key = cookie::read_form_key(&parts.headers).unwrap_or_else(random_token);
-    // Without a cookie, which this transport does not allow, they could not be claimed at a sign-in.
+    // This transport allows no cookie, so the entries could not be claimed after the sign-in.
     let Ok(cookie) = cookie::form_key(transport, &key, KEPT.as_secs()) else { return Ok(None) };
     let hash = digest(key.expose());
     let id = app.store.keep_form_entry(EntryOf::Browser { hash: &hash, about: draft }, &data, ends).await?;
     Ok(Some(KeptForm { id, cookie: Some(cookie) }))
 }
 
-/// At a sign-in: entries that this browser sent without a session become the person's own, if `next` leads to them.
+/// At sign-in: gives the person the entries that this browser sent without a session, if `next` refers to them.
 pub(super) async fn claim(app: &AppState, actor: &Actor, headers: &HeaderMap, next: &str) -> Result<(), Problem> {
     let query = next.split_once('?').map(|(_, query)| query).unwrap_or_default();
     let flash = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "flash");
@@ -196,7 +196,7 @@ pub(super) async fn claim(app: &AppState, actor: &Actor, headers: &HeaderMap, ne
     Ok(())
 }
 
-/// The page that a form was on: as the browser says if it is one of the portal's own, else by what the form was for.
+/// The page of a form: the `Referer` if it is one of the portal's pages, else derived from the form's function.
 fn page_of(app: &AppState, parts: &Parts, fields: &[(String, String)]) -> String {
     let referer = parts.headers.get(header::REFERER).and_then(|value| value.to_str().ok());
     referer.and_then(|referer| own_page(app, parts, referer)).unwrap_or_else(|| usual_page(parts.uri.path(), fields))

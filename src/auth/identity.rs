@@ -1,4 +1,4 @@
-//! Who makes a request: by session cookie (browsers) or `Authorization: Bearer` (scripts).
+//! Identifies the sender of a request: by session cookie (browsers) or `Authorization: Bearer` (scripts).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -17,7 +17,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::user::Actor;
 use crate::state::{AppState, Config};
 
-/// The person who makes the request; a handler that takes it answers 401 to everybody else.
+/// Extractor of the signed-in person; answers 401 to anybody else.
 #[derive(Debug, Clone)]
 pub struct SignedIn(pub Actor);
 
@@ -25,7 +25,7 @@ impl FromRequestParts<AppState> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
-        // The layer has looked already; without it (a router of its own) it is done here.
+        // set by the layer; a router without it identifies the sender here
         if let Some(actor) = parts.extensions.get::<Actor>() {
             return Ok(Self(actor.clone()));
         }
@@ -35,8 +35,8 @@ impl FromRequestParts<AppState> for SignedIn {
     }
 }
 
-/// An administrator who makes the request; a handler that takes it before the body answers 403 to everybody else, whatever the
-/// body holds.
+/// Extractor of a signed-in administrator; placed before the body's extractor it answers 403 to anybody else, whatever the body
+/// holds.
 #[derive(Debug, Clone)]
 pub struct Administrator(pub Actor);
 
@@ -49,14 +49,14 @@ impl FromRequestParts<AppState> for Administrator {
     }
 }
 
-/// From where a request comes.
+/// The session or token, and the address, that a request comes from.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The hash of the session that it is made in; none for scripts.
+    /// The hash of its session; none for scripts.
     pub session: Option<Vec<u8>>,
-    /// The hash of a script's token; none for browsers, and for the administrator's token of the configuration.
+    /// The hash of its token; none for browsers, and for the configured administrator token.
     pub token: Option<Vec<u8>>,
-    /// The address of who makes it.
+    /// The client's address.
     pub peer: IpAddr,
 }
 
@@ -81,7 +81,6 @@ impl Caller {
     }
 }
 
-/// 401.
 pub(super) fn not_signed_in() -> Problem {
     Problem::new(ProblemKind::Unauthorized, "Sign in, or send a token.")
 }
@@ -97,7 +96,7 @@ fn transport(app: &AppState, parts: &Parts) -> Transport {
         .unwrap_or(Transport::Plain)
 }
 
-/// Who it is. A token that is sent but not valid is nobody, whatever the cookie says.
+/// The sender. With an invalid token the sender is unknown, even if there is a session cookie.
 pub(super) async fn identify(app: &AppState, transport: Transport, headers: &HeaderMap) -> Result<Option<Actor>, Problem> {
     let now = Timestamp::now();
     if let Some(value) = headers.get(header::AUTHORIZATION) {
@@ -115,7 +114,7 @@ pub(super) async fn identify(app: &AppState, transport: Transport, headers: &Hea
     }
 }
 
-/// Whether it is the administrator's token of the configuration. Digests are compared, so that the time tells nothing of it.
+/// Whether this is the configured administrator token. Digests are compared, so that timing reveals nothing.
 fn is_admin_token(config: &Config, hash: &[u8]) -> bool {
     config.admin_token.as_ref().is_some_and(|admin| digest(admin.expose()) == hash)
 }
@@ -125,8 +124,8 @@ fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The address of who makes the request. What a proxy says counts only if the proxy is named in the configuration; of a
-/// chain of addresses, the last one that is no such proxy.
+/// The client's address. Forwarding headers count only from a configured proxy; of a chain of addresses, the last that is not
+/// such a proxy counts.
 pub(super) fn peer(config: &Config, extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
     let direct = extensions
         .get::<ConnectInfo<SocketAddr>>()
@@ -141,8 +140,8 @@ pub(super) fn peer(config: &Config, extensions: &Extensions, headers: &HeaderMap
     chain.into_iter().rev().find(|address| !trusted(address)).unwrap_or(direct)
 }
 
-/// For what goes on for long: a problem once the session that it is watched in is over, the token by which it was asked for
-/// was deleted, or the person's account was shut or removed.
+/// For long-running requests: a problem once their session has ended, their token was deleted, or the account was disabled or
+/// removed.
 pub async fn still_signed_in(app: &AppState, actor: &Actor, caller: &Caller) -> Result<(), Problem> {
     let now = Timestamp::now();
     let still = match (&caller.session, &caller.token) {
@@ -153,21 +152,21 @@ pub async fn still_signed_in(app: &AppState, actor: &Actor, caller: &Caller) -> 
     if still { Ok(()) } else { Err(Problem::new(ProblemKind::Unauthorized, "You are signed out.")) }
 }
 
-/// For server functions: the portal, and who acts.
+/// For server functions: the portal's state and the actor.
 pub fn context() -> Result<(AppState, Actor), Problem> {
     let (app, parts) = request()?;
     let actor = parts.extensions.get::<Actor>().cloned().ok_or_else(not_signed_in)?;
     Ok((app, actor))
 }
 
-/// For server functions: from where the request comes.
+/// For server functions: the caller.
 pub fn caller() -> Result<Caller, Problem> {
     let (app, parts) = request()?;
     Ok(Caller::of(&app, &parts))
 }
 
-/// For server functions of people who are not signed in: the portal, and the peer's address. A problem where a browser must
-/// not get a session, over plain http from elsewhere.
+/// For server functions that need no session: the portal's state and the client's address. A problem on transports without
+/// session cookies, that is over plain http from elsewhere.
 pub fn visitor() -> Result<(AppState, IpAddr), Problem> {
     let (app, parts) = request()?;
     cookie::allowed(transport(&app, &parts))?;
@@ -175,27 +174,26 @@ pub fn visitor() -> Result<(AppState, IpAddr), Problem> {
     Ok((app, peer))
 }
 
-/// For server functions: hands a new session to the browser.
+/// For server functions: sets the cookie of a new session.
 pub fn begin_session(session: &NewSession) -> Result<(), Problem> {
     let (app, parts) = request()?;
     set_cookie(cookie::begin(transport(&app, &parts), &session.secret, session.ends, Timestamp::now())?)
 }
 
-/// For server functions: entries of a form that this browser sent while nobody was signed in become the person's own, if
-/// `next` leads to them.
+/// For server functions: gives the person the entries that this browser sent without a session, if `next` refers to them.
 pub async fn claim_entries(actor: &Actor, next: &str) -> Result<(), Problem> {
     let (app, parts) = request()?;
     super::expired_session_form::claim(&app, actor, &parts.headers, next).await
 }
 
-/// For server functions: ends the browser's session, here and there.
+/// For server functions: ends the session in the store and in the browser.
 pub async fn end_session() -> Result<(), Problem> {
     let (app, parts) = request()?;
     let transport = transport(&app, &parts);
     let secret: Option<Secret> = cookie::read(transport, &parts.headers);
     if let Some(secret) = secret {
         session::end(&app, &secret).await?;
-        // A form that is open in another tab is still this person's.
+        // a form that is open in another tab is still attributed to this person
         set_cookie(cookie::remember(transport, &secret)?)?;
     }
     set_cookie(cookie::end(transport)?)

@@ -1,5 +1,5 @@
-//! Who makes a request, and whether it may pass: sessions and their cookie, tokens, passwords, the throttle of sign-ins, the
-//! layer that refuses requests of unknown senders.
+//! Authentication: sessions and their cookie, tokens, passwords, throttling of sign-ins, and the layer that refuses
+//! unauthenticated requests.
 
 pub mod auth_layer;
 mod cookie;

@@ -1,5 +1,5 @@
-//! Forms with a file that no handler is going to read: what was typed beside the file is picked out of the beginning, and
-//! the rest is let pass, since browsers show no answer before they have sent all.
+//! Multipart forms that no handler reads: the entries before the file are parsed, and the rest is drained, since browsers show
+//! no answer before they have sent the whole body.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, header};
 use futures::StreamExt;
 
-/// How much of a body is looked at for fields: they stand before the file.
+/// Bytes of a body that are searched for fields, which come before the file.
 const LOOKED_AT: usize = 256 * 1024;
-/// A body beyond this is not waited for.
+/// Most bytes that are drained.
 const MOST_DRAINED: u64 = 4 << 30;
-/// Nor one that takes longer.
+/// Longest time of draining.
 const LONGEST_DRAIN: Duration = Duration::from_mins(5);
 
-/// Whether the header says that the body is such a form, boundary included.
+/// Whether the headers announce a multipart form with its boundary.
 pub async fn is_well_formed(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = kind.split_once("boundary=").map(|(_, rest)| rest.split(';').next().unwrap_or_default());
@@ -23,7 +23,7 @@ pub async fn is_well_formed(headers: &HeaderMap) -> bool {
     !boundary.is_empty() && form_of(headers, Bytes::new()).await.is_some()
 }
 
-/// The fields without a file, as far as they come before it; the whole body is read.
+/// The fields before the file; drains the body.
 pub(super) async fn fields_then_drain(headers: &HeaderMap, body: Body) -> Vec<(String, String)> {
     let (beginning, rest) = beginning(body).await;
     let fields = fields(headers, beginning).await;
@@ -31,7 +31,7 @@ pub(super) async fn fields_then_drain(headers: &HeaderMap, body: Body) -> Vec<(S
     fields
 }
 
-/// The first part of a body, and what comes after it.
+/// The beginning of a body, and the stream of its rest.
 async fn beginning(body: Body) -> (Bytes, axum::body::BodyDataStream) {
     let mut stream = body.into_data_stream();
     let mut beginning = Vec::new();
@@ -55,7 +55,7 @@ async fn fields(headers: &HeaderMap, beginning: Bytes) -> Vec<(String, String)> 
     let Some(mut form) = form_of(headers, beginning).await else { return fields };
     while let Ok(Some(field)) = form.next_field().await {
         let name = field.name().unwrap_or_default().to_owned();
-        // Beginning with the file, the rest is cut off somewhere.
+        // from the file on, the beginning may be cut off
         if field.file_name().is_some() {
             break;
         }
@@ -75,6 +75,6 @@ async fn drain(mut rest: axum::body::BodyDataStream) {
             }
         }
     };
-    // Whoever sends more, or more slowly, may miss the answer.
+    // a sender that exceeds the limits may miss the answer
     let _ = tokio::time::timeout(LONGEST_DRAIN, reading).await;
 }

@@ -1,4 +1,4 @@
-//! Passwords: Argon2id, off the threads that serve requests.
+//! Passwords: Argon2id on blocking threads, apart from those that serve requests.
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -11,7 +11,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 /// The fewest characters of a password.
 pub const LEAST_PASSWORD: usize = 10;
 
-/// The hash to store, in PHC form. `workers` limits how many are made at once.
+/// Hashes a password, in PHC format. `workers` limits concurrent hashing.
 pub async fn hash_password(workers: &Semaphore, password: &Secret) -> Result<String, Problem> {
     let password = password.clone();
     on_worker(workers, move || Argon2::default().hash_password(password.expose().as_bytes()).map(|hash| hash.to_string()).ok())
@@ -19,12 +19,12 @@ pub async fn hash_password(workers: &Semaphore, password: &Secret) -> Result<Str
         .ok_or_else(failed)
 }
 
-/// Whether the password is the one of the hash; without a hash, no, after the same time.
+/// Verifies a password; without a hash the answer is no, after the same time.
 pub async fn verify_password(workers: &Semaphore, password: &Secret, hash: Option<String>) -> Result<bool, Problem> {
     let password = password.clone();
     on_worker(workers, move || {
         let Some(hash) = hash else {
-            // Whose there is none: hashing takes as long as checking, so that the answer does not tell.
+            // no such account: hashing takes as long as verifying, so that timing does not reveal it
             let _ = Argon2::default().hash_password(password.expose().as_bytes());
             return false;
         };

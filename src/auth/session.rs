@@ -1,4 +1,4 @@
-//! Sessions of browsers: begun at a sign-in, known by the digest of what the browser's cookie holds.
+//! Browser sessions: begun at sign-in, identified by the digest of the cookie's secret.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,22 +8,21 @@ use crate::domain::problem::Problem;
 use crate::domain::user::{Actor, User};
 use crate::state::AppState;
 
-/// A session ends when it was not used for this long …
+/// A session ends after this time without use …
 pub const SESSION_IDLE: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// … and in any case after this long.
+/// … and in any case after this time.
 const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// A session that has just begun.
 #[derive(Debug, Clone)]
 pub struct NewSession {
     pub actor: Actor,
-    /// What the browser keeps in its cookie.
+    /// The cookie's secret.
     pub secret: Secret,
     /// When it ends in any case.
     pub ends: Timestamp,
 }
 
-/// Begins a session of somebody who has shown who it is.
+/// Begins a session for an authenticated person.
 pub async fn begin(app: &AppState, user: User) -> Result<NewSession, Problem> {
     let now = Timestamp::now();
     let session = NewSession {

@@ -1,4 +1,4 @@
-//! How often a sign-in or a token may be wrong.
+//! Limits failed sign-ins and invalid tokens.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -9,21 +9,21 @@ use crate::state::Attempts;
 
 /// Failed sign-ins are counted over this time.
 const WINDOW: Duration = Duration::from_mins(5);
-/// From one peer, for any account.
+/// Failures from one address, over all accounts.
 const PER_PEER: usize = 30;
-/// From one peer for one account.
+/// Failures from one address for one account.
 const PER_PAIR: usize = 10;
-/// From anywhere for one account: further tries are answered later, not refused, so that nobody can lock somebody else out.
+/// Failures from anywhere for one account; further tries are delayed, not refused, so that nobody can lock another person out.
 const BEFORE_DELAY: usize = 10;
-/// Each try over that waits a second longer than the one before, up to this.
+/// Each further try is delayed by a second more than the one before, up to this.
 const MOST_DELAY_S: usize = 5;
-/// Wrong tokens are counted over this time.
+/// Invalid tokens are counted over this time.
 const TOKEN_WINDOW: Duration = Duration::from_mins(1);
-/// Wrong tokens from one peer.
+/// Invalid tokens from one address.
 const WRONG_TOKENS: usize = 100;
 
-/// Refuses when there were too many failures; otherwise counts this try, which [`succeeded`] takes back, and answers how long
-/// it must wait before it is checked. Counted before the check, so that tries at the same time count, too.
+/// Refuses after too many failures. Otherwise counts this try, which [`succeeded`] takes back, and returns how long to wait
+/// before it is verified. Counted before verification, so that concurrent tries count too.
 pub fn begin(attempts: &Attempts, account: &str, peer: IpAddr, now: Instant) -> Result<Duration, Problem> {
     let keys = Keys::of(account, peer);
     let limits = [(keys.peer, PER_PEER), (keys.pair, PER_PAIR), (keys.account.clone(), usize::MAX)];
@@ -34,7 +34,7 @@ pub fn begin(attempts: &Attempts, account: &str, peer: IpAddr, now: Instant) -> 
     Ok(Duration::from_secs(over.min(MOST_DELAY_S) as u64))
 }
 
-/// The sign-in went well: the peer starts anew with this account, and its try does not count.
+/// Takes a successful try back and clears the failures of this address with this account.
 pub fn succeeded(attempts: &Attempts, account: &str, peer: IpAddr) {
     let keys = Keys::of(account, peer);
     attempts.forget(&keys.pair);
@@ -42,7 +42,7 @@ pub fn succeeded(attempts: &Attempts, account: &str, peer: IpAddr) {
     attempts.take_back(&keys.peer);
 }
 
-/// Counts a token that does not exist. Right tokens are not asked about here: they are never refused.
+/// Counts an invalid token. Valid tokens are never throttled.
 pub fn wrong_token(attempts: &Attempts, peer: IpAddr, now: Instant) -> Result<(), Problem> {
     if attempts.begin([(format!("token {}", network_of(peer)), WRONG_TOKENS)], TOKEN_WINDOW, now) {
         return Ok(());
@@ -50,7 +50,7 @@ pub fn wrong_token(attempts: &Attempts, peer: IpAddr, now: Instant) -> Result<()
     Err(Problem::new(ProblemKind::TooManyRequests, "Too many wrong tokens. Wait a minute and try again."))
 }
 
-/// What tries are counted by.
+/// The keys by which tries are counted.
 struct Keys {
     peer: String,
     pair: String,
@@ -59,7 +59,7 @@ struct Keys {
 
 impl Keys {
     fn of(account: &str, peer: IpAddr) -> Self {
-        // A digest, so that a name of any length takes the same place.
+        // a digest, so that long names take no more memory
         let account = hex::encode(digest(&account.to_lowercase()));
         let peer = network_of(peer);
         Self { pair: format!("pair {peer} {account}"), peer: format!("peer {peer}"), account: format!("account {account}") }
@@ -67,7 +67,7 @@ impl Keys {
 }
 
 fn network_of(peer: IpAddr) -> String {
-    // One household or one machine has a whole IPv6 network of 64 bits.
+    // an IPv6 client usually has a whole /64 network
     match peer {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {

@@ -1,4 +1,4 @@
-//! Secrets that the portal hands out: of sessions, tokens and links.
+//! Secrets of sessions, tokens and links.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +13,7 @@ pub fn random_token() -> Secret {
     Secret::new(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// What is stored of such a secret. SHA-256 is enough for 256 random bits; a slow hash would cost every request.
+/// The stored digest of such a secret. SHA-256 suffices for 256 random bits; a slow hash would cost every request.
 pub fn digest(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }

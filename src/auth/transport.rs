@@ -1,18 +1,17 @@
-//! How a request came: over https, or over plain http from this machine or from elsewhere.
+//! The transport of a request: https, or plain http from this machine or from elsewhere.
 
 use axum::http::{HeaderMap, Uri, header};
 
 use crate::state::Config;
 use crate::state::config::is_loopback;
 
-/// How the browser came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
-    /// Over https, by the public address.
+    /// https, by the public address.
     Https,
-    /// Over plain http on this machine.
+    /// Plain http on this machine.
     Loopback,
-    /// Over plain http from elsewhere: good for tokens, not for cookies.
+    /// Plain http from elsewhere: accepted with tokens, not with cookies.
     Plain,
 }
 
@@ -31,7 +30,7 @@ pub fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
         .or_else(|| headers.get(header::HOST).and_then(|host| host.to_str().ok()))
 }
 
-/// How a request of this authority came; absent when the name is not the portal's.
+/// The transport of a request with this authority; `None` when the host is not one of the portal's names.
 pub fn transport(config: &Config, authority: &str) -> Option<Transport> {
     let authority = authority.to_ascii_lowercase();
     if let Some(public) = &config.public_url
@@ -43,7 +42,7 @@ pub fn transport(config: &Config, authority: &str) -> Option<Transport> {
     if is_loopback(host) {
         return Some(Transport::Loopback);
     }
-    // An address can't be rebound to. One that the portal listens on is its own name.
+    // DNS rebinding needs a name: an IP address that the portal listens on is accepted
     let ip: std::net::IpAddr = host.trim_matches(['[', ']']).parse().ok()?;
     let listens_there = config.site_addr.ip().is_unspecified() || config.site_addr.ip() == ip;
     listens_there.then_some(Transport::Plain)

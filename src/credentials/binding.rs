@@ -1,4 +1,4 @@
-//! The one origin that a credential's secret is sent to.
+//! Binds a credential's secret to the single origin that it is sent to.
 
 use reqwest::Url;
 
@@ -6,7 +6,7 @@ use crate::domain::provider::ProviderId;
 
 const MAX_URL: usize = 2_000;
 
-/// Scheme, host and port, as a credential keeps it: `https://api.example.com`, the port only where it is not the usual one.
+/// Scheme, host and port, as stored with a credential: `https://api.example.com`, the port only if it is not the default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(String);
 
@@ -20,27 +20,26 @@ impl Origin {
 /// Why a base URL has no origin to bind to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
-    /// No URL, or one without a host.
+    /// Not a URL, or one without a host.
     #[error("not a URL with a host")]
     NotAUrl,
     #[error("neither http nor https")]
     Scheme,
-    /// A secret in the URL would end up in logs.
+    /// User info in the URL, which would end up in logs.
     #[error("user name or password in the URL")]
     UserInfo,
-    /// A part that a base can't have.
+    /// A part that a base URL can't have.
     #[error("query or fragment in a base URL")]
     Extra,
-    /// Longer than any base URL.
     #[error("longer than {MAX_URL} characters")]
     TooLong,
-    /// The preset's API is elsewhere.
+    /// The preset's API has another host.
     #[error("not the provider's own host")]
     OtherHost,
 }
 
 impl OriginError {
-    /// What a person reads.
+    /// A sentence for people.
     pub fn sentence(&self) -> &'static str {
         match self {
             Self::NotAUrl => "Enter a base URL such as https://api.example.com/v1.",
@@ -53,7 +52,7 @@ impl OriginError {
     }
 }
 
-/// Reads a base URL that a person typed: http or https, a host, nothing that does not belong there.
+/// Parses a base URL entered by a person: http or https, a host, and no part that a base can't have.
 pub(crate) fn parse_base(text: &str) -> Result<Url, OriginError> {
     if text.len() > MAX_URL {
         return Err(OriginError::TooLong);
@@ -80,7 +79,7 @@ pub fn origin_of(base_url: &str) -> Result<Origin, OriginError> {
 }
 
 impl Origin {
-    /// The origin that a provider's credential is for: the preset's, or the one of the base URL that was given.
+    /// The origin of a provider's credential: the preset's, or that of the given base URL.
     pub fn for_provider(provider: ProviderId, base_url: Option<&str>) -> Result<Self, OriginError> {
         match (provider.preset().base_url, base_url) {
             (Some(fixed), None) => origin_of(fixed),
@@ -93,7 +92,7 @@ impl Origin {
         }
     }
 
-    /// Whether a secret that is bound to this origin may be sent to the base URL.
+    /// Whether a secret bound to this origin may be sent to the base URL.
     pub fn admits(bound: &str, base_url: &str) -> bool {
         origin_of(base_url).is_ok_and(|origin| origin.0 == bound)
     }

@@ -1,5 +1,5 @@
-//! Secrets and where they may go: the cipher that keeps them, the type that never prints one, and the policy that every
-//! request to an address which a user named goes through.
+//! Secrets: their encryption at rest, a type that never prints them, and the address policy for all requests to addresses that
+//! users name.
 
 mod binding;
 mod outgoing;

@@ -1,4 +1,4 @@
-//! Requests to addresses that users name.
+//! Outgoing requests to addresses that users name.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use rustls::RootCertStore;
 
 use super::{AddressPolicy, AddressRefusal};
 
-/// How the portal's administrator set outgoing requests up.
+/// The administrator's settings for outgoing requests.
 #[derive(Debug, Clone, Default)]
 pub struct OutgoingOptions {
     /// Ports that the portal itself listens on.
     pub own_ports: Vec<u16>,
     /// Whether loopback is allowed for everybody (`DYNO_ALLOW_LOOPBACK`); otherwise while there is a single user.
     pub allow_loopback: bool,
-    /// Whether the proxies named by the environment are used.
+    /// Whether the environment's proxies are used.
     pub system_proxy: bool,
 }
 
@@ -27,7 +27,7 @@ pub enum OutgoingError {
     /// The address is not allowed.
     #[error("refused: {0}")]
     Refused(#[from] AddressRefusal),
-    /// The URL is of no use.
+    /// The URL is invalid.
     #[error("not an http or https URL")]
     BadUrl,
     /// The name has no address.
@@ -36,22 +36,22 @@ pub enum OutgoingError {
     /// The client could not be built.
     #[error("client: {0}")]
     Client(#[source] reqwest::Error),
-    /// The request failed on its way.
+    /// The request failed.
     #[error("request: {0}")]
     Request(#[source] reqwest::Error),
 }
 
 impl OutgoingError {
-    /// Puts an error of the client into a class; a refusal at connect time is found again in its causes.
+    /// Classifies an error of the client; a refusal by the policy is found among its causes.
     pub fn from_request(error: reqwest::Error) -> Self {
         match refusal_within(&error) {
             Some(refusal) => Self::Refused(refusal),
-            // A URL could hold a secret that a person put there.
+            // the URL may contain a secret
             None => Self::Request(error.without_url()),
         }
     }
 
-    /// What a person reads: a class and a sentence, nothing of the other side's.
+    /// A sentence for people, with nothing that the server sent.
     pub fn sentence(&self) -> String {
         match self {
             Self::Refused(refusal) => refusal.sentence().to_owned(),
@@ -81,8 +81,8 @@ fn mentions(error: &reqwest::Error, words: &[&str]) -> bool {
     })
 }
 
-/// Makes requests that follow no redirect, use no proxy unless told to, and connect to no address that the policy
-/// forbids, checked on each attempt on what the name resolved to just then.
+/// Makes requests that follow no redirects, use no proxy unless configured, and connect to no address that the policy forbids;
+/// the policy is checked on each connection against the addresses just resolved.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
     options: Arc<OutgoingOptions>,
@@ -90,7 +90,7 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// Prepares TLS: the system's certificates, or where there are none those that come with Dyno.
+    /// Prepares TLS with the system's certificates, or the built-in ones where there are none.
     pub fn new(options: OutgoingOptions) -> Result<Self, rustls::Error> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -104,7 +104,7 @@ impl Outgoing {
         Ok(Self { options: Arc::new(options), tls: Arc::new(tls) })
     }
 
-    /// The policy of this moment: loopback is for a portal with a single user, or where an administrator allowed it.
+    /// The current policy: loopback is allowed in a portal with a single user, or where an administrator has allowed it.
     pub fn policy(&self, single_user: bool) -> AddressPolicy {
         AddressPolicy {
             loopback: single_user || self.options.allow_loopback,
@@ -125,7 +125,7 @@ impl Outgoing {
             return Err(OutgoingError::BadUrl);
         }
         let port = url.port_or_known_default().ok_or(OutgoingError::BadUrl)?;
-        // The client asks its resolver for names only; an address in the URL is checked here.
+        // the client does not resolve literal addresses: they are checked here
         let host = url.host_str().ok_or(OutgoingError::BadUrl)?.trim_matches(['[', ']']);
         if let Ok(address) = host.parse::<IpAddr>() {
             policy.check(address, port)?;
@@ -168,8 +168,8 @@ fn own_addresses() -> Vec<IpAddr> {
         .collect()
 }
 
-/// Resolves a name and lets through only what the policy allows. One forbidden address refuses the name: an answer that
-/// mixes both is made to get past a check.
+/// Resolves names and applies the policy. A single forbidden address refuses the name: an answer that mixes both is an attempt
+/// to bypass the check.
 struct CheckedResolver {
     policy: AddressPolicy,
     port: u16,
@@ -235,7 +235,7 @@ mod tests {
         }
         assert_eq!(refusal(&outgoing, &alone, "http://169.254.169.254/latest").await, Some(AddressRefusal::LinkLocal));
         assert_eq!(refusal(&outgoing, &alone, "http://[fe80::1]/").await, Some(AddressRefusal::LinkLocal));
-        // Other ways of writing an address end as that address.
+        // other notations of the same address
         assert_eq!(refusal(&outgoing, &alone, "http://0xa9fea9fe/").await, Some(AddressRefusal::LinkLocal));
         assert_eq!(refusal(&outgoing, &shared, "http://2130706433/").await, Some(AddressRefusal::Loopback));
     }

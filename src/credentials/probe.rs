@@ -1,4 +1,4 @@
-//! "Test connection": asks a provider for its models, or for one token, and says how it went in Dyno's own words.
+//! "Test connection": requests a provider's list of models, or one token, and reports the result in Dyno's own words.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Clone)]
 pub struct Probe<'a> {
-    /// Whose dialect is spoken.
+    /// The provider whose API dialect is used.
     pub provider: ProviderId,
     /// The API's base, without a slash at its end.
     pub base_url: &'a str,
-    /// The secret, where there is one.
+    /// The secret, if any.
     pub secret: Option<&'a Secret>,
-    /// A model to ask for one token, when the list of models says nothing.
+    /// A model to request one token from, when there is no list of models.
     pub model: Option<&'a str>,
 }
 
-/// Tries the connection. Never fails itself: a failure is an answer, too.
+/// Tests the connection. Failures are results too, so this returns no error.
 pub async fn probe(outgoing: &Outgoing, policy: &AddressPolicy, probe: Probe<'_>) -> ConnectionTest {
     let listed = match ask(outgoing, policy, &probe, Method::GET, "models", None).await {
         Ok(status) => status,
@@ -31,7 +31,7 @@ pub async fn probe(outgoing: &Outgoing, policy: &AddressPolicy, probe: Probe<'_>
     if listed.is_success() {
         return result(ConnectionClass::Ok, "The connection works, and the credential was accepted.");
     }
-    // Some servers have no list of models; one token then tells.
+    // servers without a list of models are tested with one token
     let missing = matches!(listed, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED);
     let Some(model) = probe.model.filter(|_| missing) else { return answered(listed) };
     let preset = probe.provider.preset();
@@ -66,7 +66,7 @@ async fn ask(
     if let Some(body) = body {
         request = request.json(&body);
     }
-    // The body stays unread: nothing of it is shown.
+    // the body is not read, since nothing of it is shown
     let answer = request.send().await.map_err(OutgoingError::from_request)?;
     Ok(answer.status())
 }
@@ -77,7 +77,7 @@ fn authenticated(request: RequestBuilder, provider: ProviderId, secret: &Secret)
         AuthHeader::ApiKey => request.header("api-key", secret.expose()),
     };
     match provider {
-        // Its list of models belongs to its own API, which has its own header; only chat speaks OpenAI's dialect.
+        // Anthropic's list of models belongs to its native API, with its own header; only chat is OpenAI-compatible
         ProviderId::Anthropic => request.header("x-api-key", secret.expose()).header("anthropic-version", "2023-06-01"),
         _ => request,
     }

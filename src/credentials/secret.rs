@@ -1,19 +1,17 @@
-//! A value that must not be seen.
+//! A secret value that is never printed.
 
 use serde::{Deserialize, Deserializer};
 
-/// A secret in memory. Its `Debug` prints nothing of it, it has no `Display`, and it can be read from a request but not
-/// written into an answer.
+/// A secret in memory. Its `Debug` shows nothing of it, it has no `Display`, and it can be deserialized but not serialized.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a secret in.
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 
-    /// The value itself. Every use of this is a place to look at twice.
+    /// The value itself. Review every use of this.
     pub fn expose(&self) -> &str {
         &self.0
     }

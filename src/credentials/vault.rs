@@ -1,4 +1,4 @@
-//! The cipher that keeps secrets at rest: XChaCha20-Poly1305, with the row that a secret belongs to as associated data.
+//! Encryption of secrets at rest: XChaCha20-Poly1305, with the identity of the row as associated data.
 
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -19,7 +19,7 @@ const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 const KEY_FILE: &str = "secret.key";
 
-/// What can go wrong with the vault.
+/// Errors of the vault.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// `DYNO_SECRET_KEY` is not a key.
@@ -31,38 +31,38 @@ pub enum VaultError {
     /// The key file can be read by others.
     #[error("the key file {0} can be read by others (its mode is {1:o}): make it 0600")]
     OpenKeyFile(PathBuf, u32),
-    /// The key file can't be read or made.
+    /// The key file can't be read or created.
     #[error("the key file {0}: {1}")]
     KeyFile(PathBuf, #[source] std::io::Error),
-    /// The row was sealed under another key.
+    /// The row was encrypted with another key.
     #[error("the secret was sealed under key {found}, and the portal has key {ours}")]
     OtherKey {
-        /// The key that the row names.
+        /// The id of the key in the row.
         found: String,
         ours: String,
     },
-    /// The row was changed, or belongs to another place.
+    /// The row was modified, or the secret comes from another row.
     #[error("the secret does not open: its row was changed")]
     Tampered,
-    /// Randomness or the cipher failed.
+    /// Encryption failed.
     #[error("the secret could not be sealed")]
     Seal,
 }
 
-/// The row that a secret belongs to. A secret that was moved to another row does not open.
+/// The row that a secret belongs to. A secret copied to another row can't be decrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SecretPlace<'a> {
     pub table: &'a str,
     pub row: Uuid,
     pub owner: Uuid,
-    /// Where alone it is sent; absent in what was sealed before this belonged to the place.
+    /// The only receiver of the secret; absent in secrets sealed before this was part of the associated data.
     pub receiver: Option<Receiver<'a>>,
 }
 
-/// Where a credential's secret is sent, and nowhere else.
+/// The only receiver of a credential's secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receiver<'a> {
-    /// Whose API it opens.
+    /// The provider whose API it is for.
     pub provider: ProviderId,
     /// Scheme, host and port.
     pub origin: &'a str,
@@ -71,21 +71,21 @@ pub struct Receiver<'a> {
 impl SecretPlace<'_> {
     fn associated_data(self) -> Vec<u8> {
         let place = format!("dyno:{}:{}:{}", self.table, self.row, self.owner);
-        // The provider by its id, in quotation marks; neither it nor an origin has a line break in it.
+        // the provider's id in quotation marks; neither it nor an origin contains a line break
         let receiver = self.receiver.map(|Receiver { provider, origin }| format!("\n\"{}\"\n{origin}", provider.as_str()));
         (place + &receiver.unwrap_or_default()).into_bytes()
     }
 }
 
-/// A secret as it is stored.
+/// An encrypted secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
-    /// Which key opens it.
+    /// The id of its key.
     pub key_id: String,
     pub bytes: Vec<u8>,
 }
 
-/// Seals and opens secrets under one key.
+/// Encrypts and decrypts secrets with one key.
 #[derive(Clone)]
 pub struct Vault {
     cipher: XChaCha20Poly1305,
@@ -99,8 +99,8 @@ impl std::fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// The vault under the given key (32 bytes as base64 or hexadecimal), or under the key file in the data folder,
-    /// which is made (mode 0600) when it is not there.
+    /// Opens the vault with the given key (32 bytes as base64 or hexadecimal), or with the key file in the data folder, which
+    /// is created (mode 0600) if missing.
     pub fn open(key: Option<&Secret>, data_dir: &Path) -> Result<Self, VaultError> {
         match key {
             Some(key) => parse_key(key.expose()).map(|bytes| Self::new(&bytes)).ok_or(VaultError::BadKey),
@@ -109,18 +109,18 @@ impl Vault {
     }
 
     fn new(key: &[u8; KEY_BYTES]) -> Self {
-        // The id tells keys apart without telling anything of the key.
+        // identifies the key without revealing it
         let digest = Sha256::new().chain_update(b"dyno key id").chain_update(key).finalize();
         let key_id = hex(&digest[..8]);
         Self { cipher: XChaCha20Poly1305::new(&Key::from(*key)), key_id }
     }
 
-    /// The id of the key, as rows keep it.
+    /// The id of the key, as stored in rows.
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
 
-    /// Seals a secret for its row.
+    /// Encrypts a secret for its row.
     pub fn seal(&self, place: SecretPlace<'_>, secret: &Secret) -> Result<Sealed, VaultError> {
         let nonce: [u8; NONCE_BYTES] = random_bytes();
         let payload = Payload { msg: secret.expose().as_bytes(), aad: &place.associated_data() };
@@ -130,7 +130,7 @@ impl Vault {
         Ok(Sealed { key_id: self.key_id.clone(), bytes })
     }
 
-    /// Opens the secret of a row.
+    /// Decrypts the secret of a row.
     pub fn unseal(&self, place: SecretPlace<'_>, sealed: &Sealed) -> Result<Secret, VaultError> {
         if sealed.key_id != self.key_id {
             return Err(VaultError::OtherKey { found: sealed.key_id.clone(), ours: self.key_id.clone() });
@@ -230,9 +230,9 @@ mod tests {
         assert!(matches!(vault.unseal(place(1, 2), &changed), Err(VaultError::Tampered)));
     }
 
-    /// Secrets that were sealed before open only while it stays so.
+    /// A change of these bytes would make stored secrets unreadable.
     #[test]
-    fn the_place_is_the_same_bytes_as_ever() {
+    fn associated_data_never_changes() {
         let whole = place(1, 2).associated_data();
         let row = "dyno:credentials:00000000-0000-0000-0000-000000000001:00000000-0000-0000-0000-000000000002";
         assert_eq!(String::from_utf8(whole).unwrap(), format!("{row}\n\"openai_compatible\"\nhttps://a.example"));

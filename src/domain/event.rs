@@ -1,4 +1,4 @@
-//! What a run tells while it goes on. Stored before it is shown; sent to pages as server-sent events.
+//! Events of a run. Stored before they are shown; sent to pages as server-sent events.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

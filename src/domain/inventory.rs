@@ -1,4 +1,4 @@
-//! What a benchmark is made of: clusters with nodes and devices, models, datasets, credentials.
+//! The inventory: clusters with nodes and devices, models, datasets, credentials.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,12 +21,12 @@ pub enum ClusterKind {
 }
 
 impl ClusterKind {
-    /// Whether something can be measured there.
+    /// Whether runs can be measured on it, not only simulated.
     pub fn can_measure(self) -> bool {
         self != Self::Catalogue
     }
 
-    /// The place in lists: this machine first, the catalogue last.
+    /// Sort key in lists: the local machine first, the catalogue last.
     pub fn place(self) -> u8 {
         match self {
             Self::Local => 0,
@@ -128,7 +128,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Whether it can take a benchmark.
+    /// Whether it can run a benchmark.
     pub fn is_ready(&self) -> bool {
         self.status == "Ready"
     }
@@ -161,7 +161,7 @@ pub enum DeviceType {
 }
 
 impl DeviceType {
-    /// As it is written in bodies and reports.
+    /// The name in requests and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",

@@ -1,4 +1,4 @@
-//! How a model can be laid out over the chosen nodes, and what each layout is predicted to reach.
+//! Layouts of a model on the chosen nodes, with their predicted performance.
 
 use serde::{Deserialize, Serialize};
 

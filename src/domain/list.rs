@@ -1,4 +1,4 @@
-//! Lists: what can be asked of one, and one page of an answer.
+//! List queries, and pages of their answers.
 
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +48,7 @@ impl ListQuery {
         self.page_size.unwrap_or(50).clamp(1, 500)
     }
 
-    /// Rows before the page.
+    /// Number of rows before the page.
     pub fn offset(&self) -> u64 {
         u64::from(self.page() - 1) * u64::from(self.page_size())
     }

@@ -1,5 +1,4 @@
-//! What a run's page shows while it goes on: made from the stored events, and carried on by the same rules from those that
-//! follow.
+//! The state of a live run's page: built from the stored events, and updated with further events by the same rules.
 
 use std::collections::VecDeque;
 
@@ -13,29 +12,28 @@ use dyno_measure::load::OfferedLoad;
 use dyno_measure::report::{Distribution, LoadPoint, Report};
 use dyno_measure::run::RunStatus;
 
-/// Lines of a stage's log that are kept on the page.
+/// Most lines of a stage's log on the page.
 pub const LOG_LINES: usize = 1000;
-/// Points of a live chart; beyond, every second one is dropped.
+/// Most points of a live chart; beyond that every second one is dropped.
 const POINTS: usize = 600;
 
-/// A run so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LiveRun {
     /// The run with its stages.
     pub run: Run,
-    /// The last snapshot of the load.
+    /// The latest snapshot of the load.
     pub progress: Option<Progress>,
-    /// The figures of the whole run, once it is over and where it measured something.
+    /// The figures of the whole run, once it is over and has measured something.
     pub figures: Option<RunFigures>,
     /// Earlier snapshots, about one a second.
     pub points: Vec<LivePoint>,
-    /// A log for each stage that wrote one.
+    /// The logs of the stages that wrote one.
     pub logs: Vec<StageLog>,
-    /// The number of the last event that is in here.
+    /// The number of the last event applied.
     pub last_seq: i64,
 }
 
-/// One point of the live charts; what is not known yet is absent.
+/// One point of the live charts; unknown values are absent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LivePoint {
     /// Seconds since the load began.
@@ -54,7 +52,7 @@ pub struct LivePoint {
 
 impl From<&Progress> for LivePoint {
     fn from(progress: &Progress) -> Self {
-        // Snapshots of earlier versions have medians alone.
+        // snapshots of earlier versions have medians only
         let median = |p50| Percentiles { p50, ..Percentiles::default() };
         let medians = Latencies { ttft_ms: median(progress.ttft_ms), tpot_ms: median(progress.tpot_ms) };
         Self {
@@ -68,10 +66,10 @@ impl From<&Progress> for LivePoint {
     }
 }
 
-/// The figures of a run that is over, as its report has them: those of its only load point, or of the best.
+/// The figures of a run that is over, from its report: those of its only load point, or of the best.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunFigures {
-    /// The load of a sweep or search that these figures are of; absent where there was one load.
+    /// The best load of a sweep or search; absent where there was one load.
     pub best: Option<OfferedLoad>,
     /// Why the figures can't be trusted; empty where they can.
     pub invalid_reasons: Vec<String>,
@@ -112,7 +110,7 @@ pub struct StageLog {
     pub stage: StageId,
     /// The lines, oldest first.
     pub lines: VecDeque<LogEntry>,
-    /// Lines before these that are no longer kept here.
+    /// Number of earlier lines that are not kept here.
     pub earlier: u64,
 }
 
@@ -125,10 +123,10 @@ pub struct LogEntry {
     pub text: String,
 }
 
-/// What an event changed, for who draws or reads it out.
+/// What an event changed: decides what is rendered and announced.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// Nothing: the event was known already.
+    /// Nothing: the event had been applied before.
     Nothing,
     Stage(Stage),
     Progress,
@@ -137,12 +135,12 @@ pub enum Change {
 }
 
 impl LiveRun {
-    /// A run of which no event is known yet.
+    /// A run without events.
     pub fn new(run: Run) -> Self {
         Self { run, progress: None, figures: None, points: Vec::new(), logs: Vec::new(), last_seq: 0 }
     }
 
-    /// Takes the next event in.
+    /// Applies the next event.
     pub fn apply(&mut self, seq: i64, event: RunEvent) -> Change {
         if seq <= self.last_seq {
             return Change::Nothing;
@@ -184,8 +182,8 @@ impl LiveRun {
         }
     }
 
-    /// Snapshots come about twice a second, and charts follow once a second: of those that are closer, the last one counts, so
-    /// that lines end where the load does.
+    /// Adds a chart point. Snapshots come twice a second, points once a second: of snapshots that are closer the last one
+    /// counts, so that lines end where the load does.
     fn point(&mut self, progress: &Progress) {
         let point = LivePoint::from(progress);
         let [.., before, last] = self.points.as_mut_slice() else {

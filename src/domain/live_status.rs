@@ -1,4 +1,4 @@
-//! How far a run's load is, in a sentence: on its page, and read out by screen readers, who get the very words that are shown.
+//! The progress of a run's load in a sentence, shown on its page and announced to screen readers in the same words.
 
 use dyno_measure::events::Progress;
 use dyno_measure::live_figures::Upcoming;
@@ -6,12 +6,12 @@ use dyno_measure::report::Phase;
 use dyno_measure::run::RunStatus;
 use dyno_measure::words::{count, grouped};
 
-/// Progress is read out no closer than this, ms.
+/// Least time between two announcements of progress, ms.
 const QUIET_MS: u64 = 30_000;
-/// What was read out is taken away after this, ms: whoever comes upon it later would take it for what is.
+/// An announcement is removed after this time, ms, since it is no longer true for whoever finds it later.
 const STALE_MS: u64 = 10_000;
 
-/// `640 of 1,280 requests, 2 minutes left`. Of a run that ends or has ended nothing is left.
+/// `640 of 1,280 requests, 2 minutes left`; without the time left when the run is ending or over.
 pub fn sentence(progress: &Progress, status: RunStatus) -> String {
     if progress.phase == Some(Phase::Warmup) {
         return "Warming up: these requests are not measured.".to_owned();
@@ -20,7 +20,7 @@ pub fn sentence(progress: &Progress, status: RunStatus) -> String {
     let is_last = progress.load_point + 1 >= progress.load_points;
     let is_over = progress.total.is_some_and(|total| ended >= total) && is_last;
     let goes_on = matches!(status, RunStatus::Queued | RunStatus::Running);
-    // The time left is that of all load points, not of this one.
+    // the time left covers all load points, not only this one
     let of_all = if progress.load_points > 1 { " in all" } else { "" };
     let left = progress.eta_ms.filter(|_| goes_on && !is_over);
     let left = left.map(|ms| format!(", {}{of_all}", remaining(ms))).unwrap_or_default();
@@ -30,7 +30,7 @@ pub fn sentence(progress: &Progress, status: RunStatus) -> String {
     }
 }
 
-/// `Load point 3 of 5: 8 in flight`; nothing where there is one load.
+/// `Load point 3 of 5: 8 in flight`; `None` with a single load.
 pub fn load_point(progress: &Progress) -> Option<String> {
     if progress.load_points <= 1 {
         return None;
@@ -40,7 +40,7 @@ pub fn load_point(progress: &Progress) -> Option<String> {
     Some(format!("Load point {} of {most}{}{load}", progress.load_point + 1, progress.load_points))
 }
 
-/// About how long something will still take.
+/// A remaining time in words.
 fn remaining(ms: u64) -> String {
     let seconds = ms.div_ceil(1000);
     match seconds {
@@ -51,25 +51,25 @@ fn remaining(ms: u64) -> String {
     }
 }
 
-/// When the progress of a run is read out: at each load point and each quarter of it, with some quiet between.
+/// Decides when progress is announced: at each load point and each quarter of it, with pauses between.
 #[derive(Debug, Default)]
 pub struct Announcer {
-    /// When something was read out last.
+    /// Time of the last announcement.
     said_at_ms: Option<u64>,
-    /// Load point and quarter that were read out last.
+    /// Load point and quarter of the last announcement.
     said: (u32, u8),
-    /// Whether what was read out goes on standing there.
+    /// Whether the last announcement is still in place.
     stands: bool,
 }
 
 impl Announcer {
-    /// Something else than progress is read out.
+    /// Notes that something other than progress is announced.
     pub fn said(&mut self, now_ms: u64) {
         self.said_at_ms = Some(now_ms);
         self.stands = true;
     }
 
-    /// What is read out now: what is shown, an empty text in the place of what was true before, or nothing new.
+    /// The announcement now: the sentence, an empty text to remove the last one, or `None` for no change.
     pub fn progress(&mut self, progress: &Progress, status: RunStatus, now_ms: u64) -> Option<String> {
         let since = self.said_at_ms.map(|at| now_ms.saturating_sub(at));
         let quarter = progress.share().map_or(0, |share| (share * 4.0) as u8);

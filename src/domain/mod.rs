@@ -1,5 +1,4 @@
-//! Pure types and rules, shared by server and browser. Nothing here does I/O, asks the clock or draws randomness:
-//! whatever is needed comes in as an argument.
+//! Pure types and rules, shared by server and browser. No I/O, clock or randomness: all input comes as arguments.
 
 pub mod benchmark;
 pub mod dataset;

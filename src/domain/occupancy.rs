@@ -1,9 +1,9 @@
-//! What runs on the nodes of a cluster at a moment.
+//! Runs that currently occupy a cluster's nodes.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// A run that has a node for itself.
+/// A node and the run that occupies it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRun {
     pub hostname: String,
@@ -11,7 +11,7 @@ pub struct NodeRun {
     pub run: Option<NamedRun>,
 }
 
-/// A run and what its benchmark is called.
+/// A run and the name of its benchmark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedRun {
     pub id: Uuid,

@@ -1,6 +1,6 @@
 //! Paths of this portal, as pages link and redirect to them.
 
-/// A text as part of a query string.
+/// Escapes a text for a query string.
 pub fn query_escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -17,7 +17,7 @@ pub fn query_escape(text: &str) -> String {
     escaped
 }
 
-/// A path of this portal, as it may be redirected to; anything else becomes the first page.
+/// The path if it is a local one and so safe to redirect to; else the start page.
 pub fn local_path(path: &str) -> String {
     let is_local = path.starts_with('/')
         && !path[1..].starts_with(['/', '\\'])

@@ -21,14 +21,14 @@ pub enum ProviderId {
     OpenaiCompatible,
 }
 
-/// What is known of a provider.
+/// The preset of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Provider {
     pub id: ProviderId,
     pub title: &'static str,
-    /// Its base URL, where it has one for everybody.
+    /// Its base URL, unless each customer has another.
     pub base_url: Option<&'static str>,
-    /// How a request proves who sends it.
+    /// The authentication header.
     pub auth: AuthHeader,
     /// The name of the field that limits the output.
     pub token_limit: TokenLimitField,
@@ -90,7 +90,6 @@ impl ProviderId {
         PROVIDERS.iter().map(|provider| provider.id).find(|id| id.as_str() == name)
     }
 
-    /// What is known of the provider.
     pub fn preset(self) -> &'static Provider {
         &PROVIDERS[self as usize]
     }

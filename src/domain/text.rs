@@ -1,8 +1,7 @@
-//! What may stand in a text that people read.
+//! Rules for text that people read.
 
-/// Whether a character has no place in a name: it shows nothing, or changes how the text around it is read, so that two names
-/// look alike or one reads as another (Unicode TR 36, "Bidirectional Text Spoofing"; CVE-2021-42574). Joiners stay: scripts and
-/// emoji are written with them.
+/// Whether a character is invisible or changes the reading direction, so that two names look alike or one reads as another
+/// (Unicode TR 36, "Bidirectional Text Spoofing"; CVE-2021-42574). Joiners are allowed: scripts and emoji need them.
 pub fn is_invisible(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
@@ -10,7 +9,7 @@ pub fn is_invisible(letter: char) -> bool {
             | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// A text as a cell of a table that a spreadsheet may open: what it would run as a formula gets an apostrophe before it.
+/// A text as a spreadsheet cell: one that would run as a formula gets a leading apostrophe.
 pub fn spreadsheet_cell(text: &str) -> String {
     let apostrophe = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
     format!("{apostrophe}{text}")

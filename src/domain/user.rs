@@ -1,4 +1,4 @@
-//! Who acts.
+//! Accounts, roles and actors.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -62,7 +62,7 @@ impl Actor {
         self.role == Role::Administrator
     }
 
-    /// The one gate for objects with an owner: the owner and administrators may touch it.
+    /// The access rule for objects with an owner: the owner and administrators.
     pub fn may_touch(&self, owner: Option<Uuid>) -> bool {
         self.is_administrator() || owner == Some(self.id)
     }

@@ -1,5 +1,5 @@
-//! Which arguments may be added to a recipe's own, and by whom. Arguments are a list and never meet a shell; what members
-//! may use is listed by name, since an engine's command line can read files, load code and open doors.
+//! Validates the engine arguments that people add. Arguments are passed as a list, never through a shell. Members may use
+//! listed options only, since an engine's command line can read files, load code and open ports.
 
 use crate::domain::engine::EngineKind;
 
@@ -8,7 +8,7 @@ use super::recipes::recipe;
 const MAX_LENGTH: usize = 4_096;
 const MAX_COUNT: usize = 200;
 
-/// Why arguments are not taken; a sentence for people.
+/// Why arguments are refused; a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArgsError {
     #[error("Use at most {MAX_COUNT} arguments.")]
@@ -34,7 +34,7 @@ pub enum ArgsError {
 /// Checks the arguments that a person adds to a recipe's own (for an own command: the whole command).
 ///
 /// # Errors
-/// The first that is wrong.
+/// For the first argument that is not allowed.
 pub fn validate_args(kind: EngineKind, args: &[String], is_administrator: bool) -> Result<(), ArgsError> {
     if args.len() > MAX_COUNT {
         return Err(ArgsError::TooMany);
@@ -82,7 +82,7 @@ fn validate_command(args: &[String], is_administrator: bool) -> Result<(), ArgsE
     Ok(())
 }
 
-/// The option's name as recipes list it, with dashes for underscores; absent where the argument is a value.
+/// The option's name as recipes list it, with dashes for underscores; `None` where the argument is a value.
 fn flag_of(arg: &str) -> Option<String> {
     let name = arg.split_once('=').map_or(arg, |(name, _)| name);
     let letters = name.strip_prefix("--").or_else(|| name.strip_prefix('-'))?;
@@ -114,7 +114,7 @@ mod tests {
             ("--middleware=x.y", EngineKind::Vllm),
             ("--tool-parser-plugin", EngineKind::Vllm),
             ("--config", EngineKind::Vllm),
-            // `pt` unpickles, which runs what the file says
+            // `pt` unpickles, which executes code from the file
             ("--load-format", EngineKind::Vllm),
             ("--load_format=pt", EngineKind::Vllm),
             ("--load-format", EngineKind::Sglang),

@@ -1,16 +1,16 @@
-//! Which of a node's devices serve, and how they are dealt out to the copies of a model. Pure.
+//! Selects a node's serving devices and assigns them to the copies of a model. Pure.
 
 use crate::domain::benchmark::{NodeChoice, Serving};
 use crate::domain::inventory::{Device, DeviceType, Node};
 
-/// The devices that one copy of the model has.
+/// The devices of one copy of the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Share {
     /// All of one kind.
     pub kind: DeviceType,
-    /// One entry a device; of a CPU, the one processor.
+    /// One entry per device; for a CPU, the one processor.
     pub devices: Vec<Device>,
-    /// Place of each in its node, from 0, for engines that know devices by number.
+    /// Index of each in its node, from 0, for engines that address devices by number.
     pub indices: Vec<u32>,
 }
 
@@ -21,14 +21,14 @@ impl Share {
     }
 }
 
-/// The devices of a node that serve: of the kinds that were chosen, accelerators before CPU.
+/// The serving devices of a node: of the chosen kinds, accelerators before CPU.
 pub fn serving(node: &Node, choice: &NodeChoice) -> Vec<(u32, Device)> {
     let chosen = |kind: DeviceType| choice.device_types.is_empty() || choice.device_types.contains(&kind);
     for kind in [DeviceType::Cuda, DeviceType::Rocm, DeviceType::Hpu, DeviceType::Cpu] {
         let mut index = 0;
         let mut found = Vec::new();
         for device in node.devices.iter().filter(|device| device.kind == kind && chosen(kind)) {
-            // A processor is one device; accelerators alike may be listed as one entry with their number.
+            // a processor is one device; identical accelerators may be one entry with a count
             let copies = if kind == DeviceType::Cpu || device.device_info.uuid.is_some() {
                 1
             } else {
@@ -46,7 +46,7 @@ pub fn serving(node: &Node, choice: &NodeChoice) -> Vec<(u32, Device)> {
     Vec::new()
 }
 
-/// What a node lacks; a sentence for people.
+/// Why a node can't hold the copies; a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DealError {
     #[error("Node {0} has none of the chosen devices.")]
@@ -55,10 +55,10 @@ pub enum DealError {
     TooFew { node: String, needed: usize, there: usize },
 }
 
-/// Deals a node's devices out to the copies of the model.
+/// Assigns a node's devices to the copies of the model.
 ///
 /// # Errors
-/// What is lacking.
+/// When the node has too few devices.
 pub fn deal(node: &Node, choice: &NodeChoice, serving_as: &Serving, spreads_by_itself: bool) -> Result<Vec<Share>, DealError> {
     let devices = serving(node, choice);
     let replicas = serving_as.replicas.unwrap_or(1).max(1) as usize;

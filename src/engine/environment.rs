@@ -1,9 +1,9 @@
-//! Which of the portal's variables the programs that it starts may see: engines, their version calls, installations, the load.
-//! Named ones only, since nobody knows what else stands in the environment of a service.
+//! The environment of child processes: engines, their version calls, installations, the load. Only listed variables are passed
+//! on, since the environment of a service may hold anything.
 
 use std::ffi::OsString;
 
-/// Variables by name: the person, the places, the language, the proxies, the certificates.
+/// Variables by name: user, folders, locale, proxies, certificates.
 const NAMES: [&str; 35] = [
     "PATH",
     "HOME",
@@ -42,7 +42,7 @@ const NAMES: [&str; 35] = [
     "DO_NOT_TRACK",
 ];
 
-/// Families of variables by which drivers, libraries and engines are set up.
+/// Prefixes of variables that configure drivers, libraries and engines.
 const PREFIXES: [&str; 55] = [
     "LC_",
     "XDG_",
@@ -101,18 +101,18 @@ const PREFIXES: [&str; 55] = [
     "LLAMA_",
 ];
 
-/// Words of a name that tell of a secret, in whatever family.
+/// Words that mark a variable as a secret, whatever its prefix.
 const SECRET_WORDS: [&str; 6] = ["TOKEN", "KEY", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
 
-/// Whether programs that the portal starts see the variable of this name.
+/// Whether child processes get the variable.
 fn is_for_children(name: &str) -> bool {
     let named = NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    // A library has "token" in its own name.
+    // the tokenizers library has "token" in its prefix
     let words = name.trim_start_matches("TOKENIZERS_");
     named && !SECRET_WORDS.iter().any(|word| words.to_ascii_uppercase().contains(word))
 }
 
-/// The variables of the portal's environment that programs which it starts do not see.
+/// The portal's variables that child processes do not get.
 pub fn withheld() -> impl Iterator<Item = OsString> {
     std::env::vars_os().map(|(name, _)| name).filter(|name| !name.to_str().is_some_and(is_for_children))
 }

@@ -1,5 +1,5 @@
-//! Whether a model fits where it is to be served under a load, and how its copies are laid out over the nodes. The wizard's
-//! confirmation and the run ask the same function. Pure.
+//! Determines whether a model fits on the chosen nodes under a load, and how its copies are laid out. The wizard's confirmation
+//! and the run call the same function. Pure.
 
 use super::devices::{DealError, Share, deal};
 use super::memory::{self, Need, Shortfall};
@@ -10,22 +10,22 @@ use dyno_measure::load::{Endpoint, EvalWith, LoadSpec};
 use dyno_measure::plan::{PlannedLoad, load_points};
 use dyno_measure::words::{self, grouped};
 
-/// Tokens that a request may have over what was asked for: special tokens, and estimates that fell short.
+/// Tokens that a request may have in addition to the requested ones: special tokens, and estimates that were too low.
 pub const MARGIN: u32 = 64;
 
-/// What a load asks of all engines together.
+/// What a load requires of all engines together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demand {
     /// Longest request, input and output, tokens.
     pub request_tokens: u32,
-    /// Whether that is what was asked for, rather than an estimate from a dataset's rows.
+    /// Whether that is exact rather than an estimate from a dataset's rows.
     pub is_exact: bool,
     /// Most requests in flight, over all load points and a search's bounds.
     pub in_flight: u32,
 }
 
 impl Demand {
-    /// Of a load; `longest_row` is that of its datasets, tokens.
+    /// The demand of a load; `longest_row` is the longest row of its datasets, tokens.
     pub fn of(load: &LoadSpec, is_trace: bool, longest_row: Option<u32>) -> Self {
         let is_exact = load.eval_with == EvalWith::Configuration;
         let request_tokens = if is_exact {
@@ -39,7 +39,7 @@ impl Demand {
     }
 }
 
-/// What each engine must be able to take.
+/// What a load requires of each engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContextDemand {
     /// Longest request in tokens, input and output.
@@ -48,60 +48,58 @@ pub struct ContextDemand {
     pub in_flight: u32,
 }
 
-/// What is looked at.
 #[derive(Clone, Copy)]
 pub struct FitInput<'a> {
     pub recipe: &'a dyn Recipe,
-    /// Absent for a hub model before its first transfer: then memory is not looked at.
+    /// Absent for a hub model before its first transfer: memory is then not checked.
     pub facts: Option<&'a ModelFacts>,
-    /// As they are now.
+    /// Their current state.
     pub nodes: &'a [Node],
     pub choices: &'a [NodeChoice],
     pub serving: &'a Serving,
     pub demand: Demand,
 }
 
-/// How a model is laid out over nodes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     /// The copies, node by node.
     pub copies: Vec<(Node, Share)>,
     pub shape: ContextDemand,
-    /// Requests that an engine works on at once; the others wait in it.
+    /// Requests that an engine processes at once; further ones wait in its queue.
     pub slots: u32,
-    /// What a reader should know.
+    /// Notes for people.
     pub notes: Vec<String>,
-    /// Of each node whose free memory is known.
+    /// Memory of each node where it is known.
     pub memory: Vec<NodeMemory>,
 }
 
 impl Layout {
-    /// Why it does not fit, of the first node where it does not.
+    /// The shortfall of the first node where the model does not fit.
     pub fn shortfall(&self) -> Option<Shortfall> {
         self.memory.iter().find_map(NodeMemory::shortfall)
     }
 }
 
-/// What the copies on one node need, beside what is free there.
+/// Required and available memory of the copies on one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeMemory {
     pub hostname: String,
     pub need: Need,
-    /// Copies that share the memory: all of a node's on the host, one on its devices.
+    /// Number of copies that share the memory: all of a node's on the host, one on its devices.
     pub copies: u32,
-    /// Bytes; of accelerators, those of the copy that has the least.
+    /// Available bytes; for accelerators, of the copy with the least.
     pub available: u64,
     pub is_accelerated: bool,
 }
 
 impl NodeMemory {
-    /// That it does not fit, with the numbers.
+    /// The shortfall, if it does not fit.
     pub fn shortfall(&self) -> Option<Shortfall> {
         let what = if self.is_accelerated { "the chosen devices have".to_owned() } else { format!("{} has", self.hostname) };
         memory::check(self.need, self.copies, self.available, &what).err()
     }
 
-    /// That it fits, with the numbers.
+    /// A sentence that it fits, with the numbers.
     pub fn sentence(&self) -> String {
         let total = words::bytes(self.need.total().saturating_mul(u64::from(self.copies)));
         let free = words::bytes(self.available);
@@ -113,7 +111,7 @@ impl NodeMemory {
     }
 }
 
-/// Why a model can't be served as chosen, whatever memory there is; the text is a sentence for people.
+/// Why a model can't be served as chosen, regardless of memory; a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FitError {
     #[error(transparent)]
@@ -124,10 +122,10 @@ pub enum FitError {
     Context { asked: String, limit: String },
 }
 
-/// Lays a model out over its nodes, and compares what it needs with what they have.
+/// Lays a model out over its nodes, and compares required with available memory.
 ///
 /// # Errors
-/// What can't be served as chosen, whatever memory there is.
+/// When the model can't be served as chosen, regardless of memory.
 pub fn layout(input: FitInput<'_>) -> Result<Layout, FitError> {
     let FitInput { recipe, facts, nodes, choices, serving, demand } = input;
     if let Some(facts) = facts
@@ -158,7 +156,7 @@ pub fn layout(input: FitInput<'_>) -> Result<Layout, FitError> {
     Ok(Layout { copies, shape, slots, notes, memory })
 }
 
-/// What each of so many engines must be able to take.
+/// The demand on each of `engines` engines.
 fn shape(demand: Demand, facts: Option<&ModelFacts>, engines: u32) -> Result<ContextDemand, FitError> {
     let mut context = demand.request_tokens.saturating_add(MARGIN);
     if let Some(limit) = facts.and_then(|facts| facts.context_length) {
@@ -166,7 +164,7 @@ fn shape(demand: Demand, facts: Option<&ModelFacts>, engines: u32) -> Result<Con
             let (asked, limit) = (grouped(demand.request_tokens.into()), grouped(limit.into()));
             return Err(FitError::Context { asked, limit });
         }
-        // Longer rows of a dataset are left out by the load.
+        // the load leaves out longer rows of datasets
         context = context.min(limit);
     }
     Ok(ContextDemand { context, in_flight: demand.in_flight.div_ceil(engines.max(1)) })

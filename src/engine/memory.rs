@@ -1,33 +1,33 @@
-//! Whether a model fits where it is to be served. Pure: facts and sizes in, a verdict with its numbers out.
+//! Memory requirements of a model. Pure.
 
 use crate::domain::inventory::ModelFacts;
 use dyno_measure::words::bytes;
 
-/// Kept free for buffers and the engine itself: on each accelerator.
+/// Bytes reserved for buffers and the engine itself on each accelerator.
 const RESERVE_ACCELERATOR: u64 = 1_000_000_000;
-/// Kept free for buffers and the engine itself: on the host, for an engine that computes there.
+/// Bytes reserved for buffers and the engine itself on the host, for an engine that computes there.
 const RESERVE_HOST: u64 = 300_000_000;
 /// Bytes of one cached key or value at 16-bit floating point.
 const CACHE_ELEMENT: u64 = 2;
 
-/// What one copy of a model needs, bytes.
+/// Memory requirement of one copy of a model, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {
     pub weights: u64,
-    /// Keys and values of the context; absent where the model's shape is not known.
+    /// KV cache of the context; absent where the model's shape is not known.
     pub cache: Option<u64>,
     /// Buffers and the engine itself.
     pub reserve: u64,
 }
 
 impl Need {
-    /// All of it, as far as it is known.
+    /// The sum of the known parts.
     pub fn total(&self) -> u64 {
         self.weights.saturating_add(self.cache.unwrap_or(0)).saturating_add(self.reserve)
     }
 }
 
-/// Bytes that one token of context takes at 16-bit floating point; absent where the model's shape is not known.
+/// KV cache bytes per token at 16-bit floating point; `None` where the model's shape is not known.
 pub fn cache_bytes_per_token(facts: &ModelFacts) -> Option<u64> {
     let layers = u64::from(facts.layers?);
     let heads = u64::from(facts.kv_heads.or(facts.heads)?);
@@ -39,22 +39,22 @@ pub fn cache_bytes_per_token(facts: &ModelFacts) -> Option<u64> {
     Some(2 * CACHE_ELEMENT * layers * heads * width)
 }
 
-/// What one copy needs for a context of so many tokens in all, on so many accelerators (none: on the host).
+/// Requirement of one copy for this many context tokens in all, on this many accelerators (0: on the host).
 pub fn need(facts: &ModelFacts, context_tokens: u64, accelerators: u32) -> Need {
     let reserve = if accelerators == 0 { RESERVE_HOST } else { RESERVE_ACCELERATOR * u64::from(accelerators) };
     let cache = cache_bytes_per_token(facts).map(|bytes| bytes.saturating_mul(context_tokens));
     Need { weights: facts.weight_bytes, cache, reserve }
 }
 
-/// That a model does not fit, with the numbers; a sentence for people.
+/// A model does not fit; a sentence for people with the numbers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Shortfall(String);
 
-/// Compares what copies need with what is there.
+/// Compares required with available memory.
 ///
 /// # Errors
-/// That it doesn't fit, with the numbers.
+/// When the copies do not fit.
 pub fn check(each: Need, copies: u32, available: u64, what: &str) -> Result<(), Shortfall> {
     let total = each.total().saturating_mul(u64::from(copies));
     if total <= available {

@@ -1,5 +1,4 @@
-//! Inference engines: how each is found, started, known to be ready and stopped (`recipes`), whether a model fits where it
-//! is to run (`fit`).
+//! Inference engines: finding, starting and stopping them (`recipes`), and whether a model fits on the chosen nodes (`fit`).
 
 pub mod args;
 pub mod devices;

@@ -1,13 +1,13 @@
-//! Cloud models: which base URL a provider is reached at.
+//! Base URLs of cloud models.
 
 use crate::credentials::{OriginError, parse_base};
 use crate::domain::provider::ProviderId;
 
-/// Why a base URL is of no use; the same reasons as for a credential's origin.
+/// Why a base URL is refused, for the same reasons as a credential's origin.
 pub type CloudError = OriginError;
 
-/// The base URL of a cloud model: the preset's where it has one, otherwise what was typed, without a slash at its end and
-/// with `/v1` where there is no path.
+/// The base URL of a cloud model: the preset's if it has one, else the one entered, without a trailing slash and with `/v1`
+/// where it has no path.
 pub fn normalised_base_url(provider: ProviderId, typed: Option<&str>) -> Result<String, CloudError> {
     let typed = typed.map(str::trim).filter(|typed| !typed.is_empty());
     match (provider.preset().base_url, typed) {

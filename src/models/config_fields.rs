@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// The first of several names that a configuration has, on its own or within the part that describes the text model.
+/// The first of these names that a configuration has, at its top level or in the part that describes the text model.
 pub(super) fn find<'a>(config: &'a Value, names: &[&str]) -> Option<&'a Value> {
     let parts = [Some(config), config.get("text_config"), config.get("llm_config"), config.get("language_config")];
     parts.into_iter().flatten().find_map(|part| names.iter().find_map(|name| part.get(*name).filter(|value| !value.is_null())))

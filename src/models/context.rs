@@ -1,10 +1,10 @@
-//! The longest context that engines give a Hugging Face model, as vLLM derives it from `config.json`.
+//! The longest context of a Hugging Face model, derived from `config.json` as vLLM does.
 
 use serde_json::Value;
 
 use super::config_fields::{find, number};
 
-/// What the length is called.
+/// Names of the length.
 const NAMES: [&str; 8] = [
     "max_position_embeddings",
     "n_positions",
@@ -16,14 +16,14 @@ const NAMES: [&str; 8] = [
     "max_target_positions",
 ];
 
-/// The length with its scaling of positions.
+/// The length, with RoPE scaling applied.
 pub(super) fn context_length(config: &Value) -> Option<u32> {
-    // Cohere's models state what they were made for beside a default that is smaller.
+    // Cohere's models have their real length in `model_max_length`, beside a smaller default
     let own = number(config, &["model_max_length"]).or_else(|| number(config, &NAMES))?;
     let Some(scaling) = scaling_of(config) else { return Some(own) };
     let kind = scaling.get("rope_type").or_else(|| scaling.get("type")).and_then(Value::as_str).unwrap_or("default");
     let is_gemma = find(config, &["model_type"]).and_then(Value::as_str).is_some_and(|name| name.starts_with("gemma3"));
-    // these state the scaled length
+    // these configurations have the scaled length
     if is_gemma || matches!(kind, "su" | "longrope" | "llama3" | "default" | "mrope") {
         return Some(own);
     }
@@ -34,7 +34,7 @@ pub(super) fn context_length(config: &Value) -> Option<u32> {
     Some(if scaled < f64::from(u32::MAX) { scaled as u32 } else { own })
 }
 
-/// The scaling; for models that have one for each kind of layer, that of layers that see all.
+/// The RoPE scaling; of models with one per layer type, that of layers with full attention.
 fn scaling_of(config: &Value) -> Option<&Value> {
     let scaling = find(config, &["rope_scaling", "rope_parameters"])?;
     scaling.get("full_attention").or(Some(scaling)).filter(|scaling| scaling.is_object())
@@ -47,7 +47,7 @@ mod tests {
 
     use super::*;
 
-    // vLLM's values
+    // expected values are vLLM's
     #[test]
     fn scaled_lengths() {
         for (config, length) in [

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use hex::encode as hex;
 
-/// The SHA-256 of a file, in hexadecimal. Blocks for as long as reading the file takes; `stop` is asked every megabyte or
-/// so and ends it early with nothing.
+/// The SHA-256 of a file, in hexadecimal. Blocks while reading; `stop` is called about every megabyte and ends it early with
+/// `None`.
 pub fn sha256_of(path: &Path, mut stop: impl FnMut(u64) -> bool) -> std::io::Result<Option<String>> {
     let mut file = super::roots::open_no_follow(path)?;
     let mut digest = Sha256::new();

@@ -8,7 +8,7 @@ use super::gguf_values::{GgufSource, Value};
 use super::{ModelFileError, roots};
 use crate::domain::inventory::{ModelFacts, ModelFormat};
 
-/// More than any file has: the largest models have some thousand tensors and some hundred values.
+/// Upper limits: the largest models have some thousand tensors and some hundred values.
 const MAX_TENSORS: u64 = 200_000;
 const MAX_VALUES: u64 = 100_000;
 const MAX_DIMENSIONS: u32 = 8;
@@ -16,11 +16,11 @@ const DEFAULT_ALIGNMENT: u64 = 32;
 /// Most parts of a split file.
 const MAX_PARTS: u64 = 1000;
 
-/// What a header says.
+/// The parsed header.
 #[derive(Debug, Default)]
 struct Header {
     values: BTreeMap<String, Value>,
-    /// Weights by tensor type.
+    /// Number of weights by tensor type.
     weights: BTreeMap<u32, u64>,
     /// Rows of the token embedding.
     embedding_rows: Option<u64>,
@@ -28,12 +28,12 @@ struct Header {
     data_bytes: u64,
 }
 
-/// Reads the facts of a GGUF file, of all its parts where it is split; any part leads to the others.
+/// Reads the facts of a GGUF file. A split file may be given by any of its parts.
 pub(super) fn read(path: &Path) -> Result<ModelFacts, ModelFileError> {
     facts(&read_parts(path)?)
 }
 
-/// The metadata of a GGUF file, and the bytes of its tensors, of all its parts.
+/// The metadata of a GGUF file, and the bytes of the tensors in all its parts.
 pub(super) fn metadata(path: &Path) -> Result<(BTreeMap<String, Value>, u64), ModelFileError> {
     read_parts(path).map(|header| (header.values, header.data_bytes))
 }
@@ -60,7 +60,7 @@ fn read_parts(path: &Path) -> Result<Header, ModelFileError> {
     Ok(all)
 }
 
-/// The path of the first part of a split file, where another part is named.
+/// The path of the first part of a split file, given any part.
 pub(crate) fn first_part(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
     let (_, parts) = name.strip_suffix(".gguf")?.rsplit_once("-of-")?;
@@ -142,7 +142,7 @@ impl Header {
     fn number(&self, key: &str) -> Option<u64> {
         match self.values.get(key)? {
             Value::Number(number) => Some(*number),
-            // Some architectures have a value per layer; the largest is what memory is planned for.
+            // some architectures have a value per layer; memory is planned for the largest
             Value::Array { largest, .. } => *largest,
             _ => None,
         }
@@ -155,7 +155,7 @@ impl Header {
         }
     }
 
-    /// Counts another part's weights in.
+    /// Adds another part's weights.
     fn add(&mut self, part: &Self) {
         for (kind, count) in &part.weights {
             let weights = self.weights.entry(*kind).or_default();
@@ -165,7 +165,7 @@ impl Header {
         self.embedding_rows = self.embedding_rows.or(part.embedding_rows);
     }
 
-    /// What it is, where it is no model that an engine could serve by itself.
+    /// The kind of file, if it is not a model that an engine can serve by itself.
     fn other_kind(&self) -> Option<&'static str> {
         let has = |start: &str| self.values.keys().any(|key| key.starts_with(start));
         let architecture = self.text("general.architecture");
@@ -238,7 +238,7 @@ fn facts(header: &Header) -> Result<ModelFacts, ModelFileError> {
     })
 }
 
-/// The tensor types of the format, by their number.
+/// The name of a tensor type.
 fn type_name(kind: u32) -> String {
     let name = match kind {
         0 => "F32",

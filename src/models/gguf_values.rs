@@ -1,4 +1,4 @@
-//! The values of a GGUF header, read with every length checked against what is left of the file.
+//! Reads the values of a GGUF header, checking every length against the rest of the file.
 
 use std::io::{BufReader, Read, Seek};
 
@@ -6,25 +6,25 @@ use super::ModelFileError;
 
 /// Longest key; the format's own limit.
 const MAX_KEY_BYTES: u64 = 65_535;
-/// Longest text that is kept: chat templates are some kilobytes.
+/// Longest text that is kept, bytes: chat templates are some kilobytes.
 const MAX_KEPT_TEXT_BYTES: u64 = 1 << 20;
 /// Largest array: vocabularies have some hundred thousand entries.
 const MAX_ARRAY_ENTRIES: u64 = 1 << 24;
-/// Arrays of arrays exist in the format, but no deeper than this in any file.
+/// Deepest nesting of arrays; files have less.
 const MAX_DEPTH: u8 = 3;
 
-/// One metadata value, as much of it as is of use.
+/// A metadata value, reduced to what is needed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
-    /// Any whole number that is not negative.
+    /// A non-negative whole number.
     Number(u64),
     Text(String),
-    /// An array: how many entries, and the largest whole number in it.
+    /// An array: its number of entries, and its largest whole number.
     Array {
         entries: u64,
         largest: Option<u64>,
     },
-    /// A negative number, a fraction, a truth value, a text too long to keep.
+    /// A negative number, a fraction, a boolean, or a text that is too long.
     Other,
 }
 
@@ -40,7 +40,6 @@ fn damaged(what: &str) -> ModelFileError {
 }
 
 impl<R: Read + Seek> GgufSource<R> {
-    /// From the beginning of a source.
     pub(super) fn new(source: R, length: u64) -> Self {
         Self { reader: BufReader::with_capacity(1 << 16, source), left: length, length }
     }
@@ -85,7 +84,7 @@ impl<R: Read + Seek> GgufSource<R> {
         self.reader.seek_relative(step).map_err(|_| damaged("it ends within its header"))
     }
 
-    /// Characters whose number of bytes was compared with a limit; allocated only when the file has as many.
+    /// Reads a string of `bytes` bytes; memory is allocated only if the file has that many left.
     fn characters(&mut self, bytes: u64) -> Result<String, ModelFileError> {
         self.take(bytes)?;
         let mut text = vec![0_u8; usize::try_from(bytes).map_err(|_| damaged("a text is too long"))?];
@@ -102,7 +101,7 @@ impl<R: Read + Seek> GgufSource<R> {
         self.characters(length)
     }
 
-    /// A value with its type before it.
+    /// Reads a value, preceded by its type.
     pub(super) fn value(&mut self) -> Result<Value, ModelFileError> {
         let kind = self.u32()?;
         self.value_of(kind, 0)
@@ -159,14 +158,14 @@ impl<R: Read + Seek> GgufSource<R> {
         }
         let mut largest = None;
         match kind {
-            // Texts: each has its own length.
+            // strings, each with its own length
             8 => {
                 for _ in 0..entries {
                     let length = self.u64()?;
                     self.skip(length)?;
                 }
             }
-            // Fractions and truth values say nothing that is needed.
+            // fractions and booleans are not needed
             6 => self.skip(entries * 4)?,
             7 => self.skip(entries)?,
             12 => self.skip(entries * 8)?,

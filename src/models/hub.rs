@@ -1,7 +1,7 @@
-//! Models of a Hugging Face hub: which files a repository has at a revision, and fetching them into the data folder.
+//! Models of a Hugging Face hub: lists a repository's files at a revision, and downloads them into the data folder.
 //!
-//! A download goes to a folder of its own per commit; a file is written beside its name first, goes on from where it
-//! stopped, and takes its name only when size and digest are what the hub says.
+//! Each commit has a folder of its own. A file is downloaded under a temporary name, resumed after interruptions, and renamed
+//! only when size and digest match the hub's.
 
 use std::io::SeekFrom;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,13 @@ use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 
 use crate::credentials::{AddressPolicy, Outgoing, OutgoingError, Secret};
 
-/// The hub that is asked when no other is configured.
+/// The default hub.
 pub const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 
 const LIST_TIMEOUT: Duration = Duration::from_secs(30);
-/// A whole file; the largest are some 50 GB.
+/// Time-out of a file's download; the largest are some 50 GB.
 const FILE_TIMEOUT: Duration = Duration::from_hours(24);
-/// A hub hands large files over to a store at another host.
+/// Hubs redirect large files to storage on other hosts.
 const MAX_REDIRECTS: usize = 5;
 const MAX_LIST_BYTES: usize = 16 << 20;
 const MAX_FILES: usize = 2000;
@@ -29,7 +29,7 @@ const COMPLETE: &str = ".complete";
 /// Why a model could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
-    /// The name is not `organisation/name`, or the revision has characters that none has.
+    /// The name is not `organisation/name`, or the revision has invalid characters.
     #[error("not a repository or revision")]
     BadName,
     /// No such repository or revision, or a private one.
@@ -38,31 +38,31 @@ pub enum HubError {
     /// A gated or private repository.
     #[error("access denied")]
     Denied,
-    /// The hub answered with something else.
+    /// The hub answered with another status.
     #[error("http status {0}")]
     Status(u16),
     /// The list of files could not be understood.
     #[error("list of files not understood")]
     BadList,
-    /// Nothing that an engine can serve.
+    /// No file that an engine can serve.
     #[error("no safetensors and no single gguf")]
     NothingToServe,
     /// Several GGUF files, of which one must be chosen.
     #[error("several gguf files")]
     SeveralGguf,
-    /// A file is not what the hub says it is.
+    /// A file's size or digest differs from the hub's.
     #[error("{0} has another size or digest than the hub says")]
     Corrupt(String),
     /// The request could not be made.
     #[error(transparent)]
     Outgoing(#[from] OutgoingError),
-    /// The disk did not take it.
+    /// A file could not be written.
     #[error("writing {0}: {1}")]
     Io(PathBuf, #[source] std::io::Error),
 }
 
 impl HubError {
-    /// What a person reads.
+    /// A sentence for people.
     pub fn sentence(&self) -> String {
         match self {
             Self::BadName => "Enter a repository as organisation/name, and a branch, tag or commit as revision.".to_owned(),
@@ -81,12 +81,12 @@ impl HubError {
     }
 }
 
-/// How far a download is.
+/// Progress of a download.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DownloadProgress {
-    /// The file that is fetched at present.
+    /// The file being downloaded.
     pub file: String,
-    /// Bytes that are here.
+    /// Bytes downloaded.
     pub bytes_done: u64,
     pub bytes_total: u64,
 }
@@ -99,7 +99,7 @@ struct RemoteFile {
     sha256: Option<String>,
 }
 
-/// A hub, and how it is spoken to.
+/// A client of a hub.
 #[derive(Debug, Clone)]
 pub struct Hub {
     endpoint: Url,
@@ -137,16 +137,15 @@ impl Hub {
         Ok(Self { endpoint, token, outgoing, policy })
     }
 
-    /// The hub that the environment names, or the usual one.
+    /// The hub configured in the environment, or the default one.
     pub fn from_environment(outgoing: Outgoing, policy: AddressPolicy) -> Result<Self, HubError> {
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned());
         Self::new(&endpoint, set("HF_TOKEN").map(Secret::new), outgoing, policy)
     }
 
-    /// Fetches what an engine needs of a repository at a revision, and answers the path to serve: the one GGUF file, or
-    /// the folder. Files that are here already are not fetched again. To stop, drop the future: it goes on from there
-    /// next time.
+    /// Downloads what an engine needs of a repository at a revision, and returns the path to serve: the one GGUF file, or the
+    /// folder. Existing files are not downloaded again. Dropping the future stops it; the next call resumes.
     pub async fn download(
         &self,
         repository: &str,
@@ -167,7 +166,7 @@ impl Hub {
             self.fetch(repository, &commit, file, &folder, report).await?;
             before += file.size;
         }
-        // The revision's name is kept, so that it is found again without asking the hub.
+        // the revision's name is stored, so that it can be found without asking the hub
         tokio::fs::write(folder.join(COMPLETE), revision).await.map_err(failed)?;
         Ok(serve_path(&folder, &files))
     }
@@ -192,7 +191,7 @@ impl Hub {
         choose(listing.siblings).map(|files| (listing.sha, files))
     }
 
-    /// A URL of the hub; each part is escaped as it must be.
+    /// A URL of the hub, with its parts escaped.
     fn url(&self, before: &[&str], repository: &str, after: &[&str], query: Option<&str>) -> Result<Url, HubError> {
         let mut url = self.endpoint.clone();
         url.path_segments_mut()
@@ -205,7 +204,7 @@ impl Hub {
         Ok(url)
     }
 
-    /// A GET that follows the hub's redirects by itself: each address is checked, and the token stays with the hub.
+    /// A GET request that follows redirects itself: each address is checked, and the token is sent to the hub only.
     async fn get(&self, mut url: Url, from: Option<u64>, timeout: Duration) -> Result<Response, HubError> {
         for _ in 0..=MAX_REDIRECTS {
             let mut request = self.outgoing.request(&self.policy, Method::GET, url.clone(), timeout)?;
@@ -226,7 +225,7 @@ impl Hub {
                     }
                     url = target;
                 }
-                // The hub answers 401 for what does not exist, too.
+                // the hub answers 401 also for repositories that do not exist
                 StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED => return Err(HubError::NotFound),
                 StatusCode::FORBIDDEN => return Err(HubError::Denied),
                 status => return Err(HubError::Status(status.as_u16())),
@@ -259,7 +258,7 @@ impl Hub {
         if done < file.size || file.size == 0 {
             let url = self.url(&[], repository, &["resolve", commit, &file.name], None)?;
             let mut answer = self.get(url, (done > 0).then_some(done), FILE_TIMEOUT).await?;
-            // A server that does not know ranges begins anew; one that answers another range than was asked for is not trusted.
+            // A server without range support starts anew; one that answers another range than requested is not trusted.
             if done > 0 && !continues_at(&answer, done) {
                 if answer.status() == StatusCode::PARTIAL_CONTENT {
                     return Err(HubError::Corrupt(file.name.clone()));
@@ -307,7 +306,7 @@ async fn is_as_stated(part: &Path, file: &RemoteFile) -> Result<bool, HubError> 
     Ok(digest.is_some_and(|digest| digest.eq_ignore_ascii_case(&stated)))
 }
 
-/// The path to serve of a repository that was fetched before; absent where it was not.
+/// The path to serve of a downloaded repository; `None` where it was not downloaded.
 pub fn fetched(models_dir: &Path, repository: &str, revision: &str) -> Option<PathBuf> {
     check_names(repository, revision).ok()?;
     let commits = std::fs::read_dir(folder_of(models_dir, repository)).ok()?;
@@ -320,7 +319,7 @@ pub fn fetched(models_dir: &Path, repository: &str, revision: &str) -> Option<Pa
             (named || of == revision).then(|| (std::fs::metadata(&marker).and_then(|data| data.modified()).ok(), folder))
         })
         .collect();
-    // A branch moves: its latest download counts.
+    // of a branch, the latest download counts
     found.sort();
     let (_, folder) = found.pop()?;
     let ggufs: Vec<_> = std::fs::read_dir(&folder)
@@ -334,12 +333,12 @@ pub fn fetched(models_dir: &Path, repository: &str, revision: &str) -> Option<Pa
     }
 }
 
-/// Where a repository's downloads lie.
+/// The folder of a repository's downloads.
 fn folder_of(models_dir: &Path, repository: &str) -> PathBuf {
     models_dir.join("hub").join(repository.replace('/', "--"))
 }
 
-/// Checks what a person typed, so that it can be part of a URL and of a path.
+/// Checks names entered by a person before they become parts of URLs and paths.
 pub fn check_names(repository: &str, revision: &str) -> Result<(), HubError> {
     let plain = |text: &str| {
         !text.is_empty()
@@ -353,11 +352,11 @@ pub fn check_names(repository: &str, revision: &str) -> Result<(), HubError> {
     if is_repository && is_revision { Ok(()) } else { Err(HubError::BadName) }
 }
 
-/// What an engine needs: configuration, tokenizer and safetensors; or the one GGUF file.
+/// Selects the files that an engine needs: configuration, tokenizer and safetensors; or the one GGUF file.
 fn choose(siblings: Vec<Sibling>) -> Result<Vec<RemoteFile>, HubError> {
     let files: Vec<_> = siblings
         .into_iter()
-        // Files in folders are variants for other programs; names are checked, since they become paths.
+        // files in subfolders are variants for other programs; names are checked, since they become paths
         .filter(|sibling| check_names("a/b", &sibling.rfilename).is_ok() && !sibling.rfilename.contains('/'))
         .map(|sibling| RemoteFile {
             size: sibling.size.unwrap_or(0),

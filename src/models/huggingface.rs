@@ -15,11 +15,11 @@ use crate::domain::inventory::{ModelFacts, ModelFormat};
 use dyno_datasets::python_json;
 use hex::encode as hex;
 
-/// Largest JSON file beside the weights that is read: tokenizer configurations with many added tokens are some megabytes.
+/// Largest JSON file beside the weights, bytes: tokenizer configurations with many added tokens are some megabytes.
 const MAX_JSON_BYTES: u64 = 16 << 20;
-/// Largest header of a safetensors file; the largest models have some megabytes.
+/// Largest header of a safetensors file, bytes; those of the largest models are some megabytes.
 const MAX_HEADER_BYTES: u64 = 64 << 20;
-/// A tokenizer without a limit says so with a number of 30 digits.
+/// A tokenizer without a limit has a number of 30 digits; anything above this means no limit.
 const NO_LIMIT: u64 = 1 << 30;
 
 /// One tensor as a safetensors header describes it.
@@ -30,7 +30,7 @@ struct Tensor {
     data_offsets: (u64, u64),
 }
 
-/// What the weights' files say together.
+/// Totals over the weight files.
 #[derive(Debug, Default)]
 struct Weights {
     parameters: u64,
@@ -40,7 +40,7 @@ struct Weights {
     counted: BTreeSet<String>,
 }
 
-/// A folder, and where links in it may lead.
+/// A model folder, and the roots below which links in it may lead.
 struct Folder<'a> {
     path: &'a Path,
     roots: &'a Roots,
@@ -88,7 +88,7 @@ pub(super) fn read(folder: &Path, roots: &Roots) -> Result<ModelFacts, ModelFile
     })
 }
 
-/// The chat template: of a file of its own, of one around it, or of the tokenizer's configuration.
+/// The chat template: from a file of its own, a JSON file, or the tokenizer's configuration.
 fn template(folder: &Path, roots: &Roots, tokenizer: Option<&Value>) -> Result<Option<String>, ModelFileError> {
     if let Some(text) = text(folder, "chat_template.jinja", roots)? {
         return Ok(Some(String::from_utf8_lossy(&text).into_owned()));
@@ -98,13 +98,13 @@ fn template(folder: &Path, roots: &Roots, tokenizer: Option<&Value>) -> Result<O
     Ok(field.and_then(dyno_load::tokens::template_text).map(str::to_owned))
 }
 
-/// A JSON file of the folder; absent where it is not there.
+/// A JSON file of the folder; `None` where it does not exist.
 fn json(folder: &Path, name: &str, roots: &Roots) -> Result<Option<Value>, ModelFileError> {
     let Some(text) = text(folder, name, roots)? else { return Ok(None) };
     python_json::from_slice(&text).map(Some).map_err(|_| ModelFileError::Damaged(format!("{name} is not JSON")))
 }
 
-/// A file of the folder, up to a length; absent where it is not there.
+/// A file of the folder, up to the size limit; `None` where it does not exist.
 fn text(folder: &Path, name: &str, roots: &Roots) -> Result<Option<Vec<u8>>, ModelFileError> {
     let path = folder.join(name);
     let file = match roots.open(&path) {
@@ -127,7 +127,7 @@ fn architecture(config: &Value) -> String {
     kind.or(class).unwrap_or("unknown").chars().take(100).collect()
 }
 
-/// Bits of a packed weight, where the configuration says that weights are packed.
+/// Bits per weight, where the configuration says that weights are packed.
 fn quantised_bits(config: &Value) -> Option<u64> {
     let quantisation = find(config, &["quantization_config"])?;
     let bits = quantisation.get("bits").or_else(|| quantisation.get("w_bit")).and_then(Value::as_u64);
@@ -136,7 +136,7 @@ fn quantised_bits(config: &Value) -> Option<u64> {
     bits.or(four).or(groups).filter(|bits| (1..=16).contains(bits))
 }
 
-/// What most weights have, in the words of the trade: `BF16`, `FP8`, `GPTQ 4-bit`.
+/// The precision of most weights by its usual name: `BF16`, `FP8`, `GPTQ 4-bit`.
 fn precision(config: &Value, weights: &Weights) -> String {
     if let (Some(bits), Some(quantisation)) = (quantised_bits(config), find(config, &["quantization_config"])) {
         let method = quantisation.get("quant_method").and_then(Value::as_str).unwrap_or("quantised");
@@ -153,7 +153,7 @@ fn precision(config: &Value, weights: &Weights) -> String {
     if name.starts_with("F8") { "FP8".to_owned() } else { name }
 }
 
-/// The safetensors files: those of the index, or all of the folder.
+/// The safetensors files: those in the index, or all in the folder.
 fn weight_files(folder: &Path, roots: &Roots) -> Result<Vec<String>, ModelFileError> {
     if let Some(index) = json(folder, "model.safetensors.index.json", roots)? {
         let map = index.get("weight_map").and_then(Value::as_object);
@@ -170,7 +170,7 @@ fn weight_files(folder: &Path, roots: &Roots) -> Result<Vec<String>, ModelFileEr
         .filter(|name| name.ends_with(".safetensors"))
         .collect();
     names.sort();
-    // the same weights may lie beside them in the form of their makers' own program
+    // the folder may also have the same weights in their authors' own format
     if names.iter().any(|name| name.starts_with("model")) {
         names.retain(|name| name.starts_with("model"));
     }
@@ -233,7 +233,7 @@ fn read_weights(
     Ok(())
 }
 
-/// Weights in a tensor: packed ones hold several in each number, and what only helps to unpack is none.
+/// Number of weights in a tensor: packed numbers hold several, and helper tensors none.
 fn unpacked(name: &str, dtype: &str, count: u64, bits: Option<u64>) -> u64 {
     const HELPERS: [&str; 8] =
         ["scales", "qzeros", "g_idx", "weight_scale", "weight_scale_inv", "weight_zero_point", "weight_shape", "input_scale"];

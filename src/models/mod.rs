@@ -1,4 +1,4 @@
-//! Models: what their files say of them, where such files may lie, and how a hub's are fetched.
+//! Models: facts from their files, the folders where such files may be, and downloads from a hub.
 
 mod cloud;
 mod config_fields;
@@ -26,40 +26,40 @@ pub use roots::{PathError, Roots};
 /// Why a model's files could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelFileError {
-    /// Where it is, or is not.
+    /// The path is not allowed, or there is nothing.
     #[error(transparent)]
     Path(#[from] PathError),
     /// Not a GGUF file.
     #[error("not a GGUF file")]
     NotGguf,
-    /// A GGUF file of a version that is not known.
+    /// A GGUF file of an unknown version.
     #[error("GGUF version {0} is not known")]
     GgufVersion(u32),
-    /// A file that ends too early or whose lengths can't be true.
+    /// A file that is truncated or has impossible lengths.
     #[error("damaged file: {0}")]
     Damaged(String),
-    /// A folder that is no model.
+    /// A folder without a model.
     #[error("not a Hugging Face model folder: {0}")]
     NotAModelFolder(String),
     /// A GGUF file that no engine can serve by itself.
     #[error("not a model: {0}")]
     NotAModel(&'static str),
-    /// A GGUF file for machines of the other byte order.
+    /// A big-endian GGUF file.
     #[error("big-endian GGUF file")]
     BigEndian,
-    /// Something is wrong with one of several files.
+    /// An error in one file of a split model.
     #[error("{file}: {error}")]
     Part { file: String, error: Box<ModelFileError> },
-    /// One of several files is not there.
+    /// A file of a split model is missing.
     #[error("missing file {0}")]
     Missing(String),
-    /// The disk did not deliver.
+    /// A file could not be read.
     #[error("reading {0}: {1}")]
     Io(PathBuf, #[source] std::io::Error),
 }
 
 impl ModelFileError {
-    /// What a person reads.
+    /// A sentence for people.
     pub fn sentence(&self) -> String {
         match self {
             Self::Path(error) => error.sentence(),
@@ -86,12 +86,12 @@ fn template_error(source: &str) -> Option<String> {
     Some(error.to_string().chars().take(300).collect())
 }
 
-/// A path on another machine: absolute and without `..`; whether something is there is not known here.
+/// A path on another machine: absolute and without `..`; whether it exists is not known here.
 pub fn absolute(path: &str) -> Result<PathBuf, PathError> {
     roots::normal(path)
 }
 
-/// What a model's files say of its architecture.
+/// A model's architecture as its files describe it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Description {
     /// The text of `config.json`.
@@ -99,12 +99,12 @@ pub(crate) enum Description {
     /// A GGUF file's metadata.
     Gguf {
         values: BTreeMap<String, GgufValue>,
-        /// Bytes of its tensors, of all parts.
+        /// Bytes of the tensors in all parts.
         weight_bytes: u64,
     },
 }
 
-/// Reads how a model computes, without looking at its weights. Blocks.
+/// Reads a model's architecture, without its weights. Blocks.
 pub(crate) fn describe(path: &Path, roots: &Roots) -> Result<Description, ModelFileError> {
     if path.is_dir() {
         huggingface::config(path, roots).map(Description::Config)
@@ -113,8 +113,8 @@ pub(crate) fn describe(path: &Path, roots: &Roots) -> Result<Description, ModelF
     }
 }
 
-/// Reads what a GGUF file or a Hugging Face folder says of its model. The digest of a GGUF file is left to
-/// [`sha256_of`], since it takes as long as reading the file. Links within a folder are followed below the roots. Blocks.
+/// Reads the facts of a GGUF file or a Hugging Face folder. The digest of a GGUF file is left to [`sha256_of`], since it takes
+/// as long as reading the file. Links within a folder are followed if they lead below the roots. Blocks.
 pub fn read_facts(path: &Path, roots: &Roots) -> Result<ModelFacts, ModelFileError> {
     let metadata = std::fs::symlink_metadata(path).map_err(|error| ModelFileError::Io(path.to_owned(), error))?;
     if metadata.is_symlink() {

@@ -1,4 +1,4 @@
-//! Where model files that users name may lie: below configured folders. Symbolic links are followed as far as they lead below one.
+//! Restricts model files named by users to configured folders. Symbolic links are followed only if they lead below one of them.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -9,22 +9,21 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 
-/// Longest path, bytes: the system's own limit.
+/// Longest path, bytes: PATH_MAX of Linux.
 const LONGEST: usize = 4_096;
 
-/// Why a path is of no use.
+/// Why a path is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// It begins somewhere else than at the root, or climbs.
+    /// It is not absolute, or contains `..`.
     #[error("not an absolute path without `..`")]
     NotAbsolute,
-    /// Longer than a path may be.
     #[error("longer than {LONGEST} bytes")]
     TooLong,
     /// It is not below one of the folders.
     #[error("not below a model folder")]
     Outside(Vec<PathBuf>),
-    /// A symbolic link on the way leads out of the folders, or was put there while it was read.
+    /// A symbolic link leads out of the folders, or was created during the check.
     #[error("{0} is a symbolic link that leads elsewhere")]
     SymbolicLink(PathBuf),
     #[error("{0} does not exist")]
@@ -32,13 +31,13 @@ pub enum PathError {
     /// The portal's user may not read it.
     #[error("{0} may not be read")]
     Denied(PathBuf),
-    /// Something else went wrong.
+    /// Any other error.
     #[error("{0}: {1}")]
     Other(PathBuf, Errno),
 }
 
 impl PathError {
-    /// What a person reads.
+    /// A sentence for people.
     pub fn sentence(&self) -> String {
         match self {
             Self::NotAbsolute => "Enter an absolute path, without \"..\".".to_owned(),
@@ -63,13 +62,13 @@ impl PathError {
     }
 }
 
-/// The folders below which model files may lie.
+/// The folders below which model files may be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roots(Vec<PathBuf>);
 
 impl Roots {
-    /// The configured folders, or where none are: the data folder, and the home of the portal's user while the portal
-    /// has a single user.
+    /// The configured folders; without any, the data folder and, while the portal has a single user, the home of the portal's
+    /// user.
     pub fn new(configured: &[PathBuf], data_dir: &Path, single_user: bool) -> Self {
         if !configured.is_empty() {
             return Self(configured.to_vec());
@@ -78,13 +77,12 @@ impl Roots {
         Self(std::iter::once(data_dir.to_owned()).chain(home).collect())
     }
 
-    /// The folders, for people.
     pub fn folders(&self) -> &[PathBuf] {
         &self.0
     }
 
-    /// Checks a path that a person typed and answers it in a form without symbolic links. Links are followed where they lead
-    /// below one of the folders; what they lead to is walked part by part, so that nothing can be exchanged meanwhile. Blocks.
+    /// Checks a path entered by a person and returns it without symbolic links. Links are followed if they lead below one of
+    /// the folders; the target is opened component by component, so that nothing can be exchanged meanwhile. Blocks.
     pub fn locate(&self, path: &str) -> Result<PathBuf, PathError> {
         let path = normal(path)?;
         for root in &self.0 {
@@ -101,7 +99,7 @@ impl Roots {
         Err(PathError::Outside(self.0.clone()))
     }
 
-    /// Where a path leads on which there is a link, without a link from there on.
+    /// Resolves a path with a link in it; the result must have no further link.
     fn follow(&self, path: &Path, link: &Path) -> Result<PathBuf, PathError> {
         let real = path.canonicalize().map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => PathError::NotFound(path.to_owned()),
@@ -113,7 +111,7 @@ impl Roots {
         below.next().map_or_else(|| Err(PathError::SymbolicLink(link.to_owned())), |(below, root)| walk(&root, &below))
     }
 
-    /// Opens a file for reading; a link is followed where it leads below one of the folders.
+    /// Opens a file for reading; a link is followed if it leads below one of the folders.
     pub(super) fn open(&self, path: &Path) -> std::io::Result<File> {
         if !path.is_symlink() {
             return open_no_follow(path);
@@ -123,7 +121,7 @@ impl Roots {
     }
 }
 
-/// A path without `.`, `..`, doubled slashes and NUL.
+/// Normalises a path: no `.`, doubled slashes or NUL; `..` is refused.
 pub(super) fn normal(path: &str) -> Result<PathBuf, PathError> {
     if path.len() > LONGEST {
         return Err(PathError::TooLong);
@@ -153,7 +151,7 @@ fn walk(root: &Path, below: &Path) -> Result<PathBuf, PathError> {
 fn refused(path: PathBuf, error: Errno) -> PathError {
     match error {
         Errno::ELOOP => PathError::SymbolicLink(path),
-        // With O_DIRECTORY a link is "not a directory" first.
+        // with O_DIRECTORY, a link gives ENOTDIR first
         Errno::ENOTDIR if path.is_symlink() => PathError::SymbolicLink(path),
         Errno::ENOENT | Errno::ENOTDIR => PathError::NotFound(path),
         Errno::EACCES | Errno::EPERM => PathError::Denied(path),
@@ -161,7 +159,7 @@ fn refused(path: PathBuf, error: Errno) -> PathError {
     }
 }
 
-/// Opens a file for reading, unless it is a symbolic link or no regular file (a pipe would block for ever).
+/// Opens a regular file for reading; symbolic links and others are refused (a pipe would block for ever).
 pub(super) fn open_no_follow(path: &Path) -> std::io::Result<File> {
     let file = std::fs::OpenOptions::new().read(true).custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits()).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("not a regular file")) }

@@ -1,4 +1,4 @@
-//! Bodies on their way: requests' are not waited for for ever, and the end of answers is seen.
+//! Wrappers of bodies: requests' bodies time out, and the end of answers' bodies is observed.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,36 +11,35 @@ use axum::body::{Body, Bytes};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 
-/// How fast a body comes at least. Only the time in which the sender is waited for counts.
+/// Least speed of a request's body. Only time spent waiting for the sender counts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pacing {
     /// Longest wait for the next bytes.
     pub idle: Duration,
-    /// Waits of so much in all are allowed anyway …
+    /// Total waiting time that is always allowed …
     pub allowance: Duration,
-    /// … and a second more for so many bytes.
+    /// … plus a second for this many bytes received.
     pub bytes_per_s: u64,
 }
 
 impl Default for Pacing {
-    /// Slow lines have their time: a quarter of a gigabyte may take nine hours. Silence has half a minute.
+    /// Generous to slow lines: 256 MB may take nine hours. Silence ends after half a minute.
     fn default() -> Self {
         Self { idle: Duration::from_secs(30), allowance: Duration::from_secs(60), bytes_per_s: 8 << 10 }
     }
 }
 
-/// A request's body, given up where it comes too slowly.
+/// A request's body that fails when it comes too slowly.
 pub(super) struct Paced {
     body: Incoming,
     pacing: Pacing,
     received: u64,
-    /// Waited for the sender so far.
+    /// Total time waited for the sender.
     waited: Duration,
-    /// Since when it is waited for now, and until when.
+    /// The current wait: its begin, and its time-out.
     wait: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
-/// The sender took too long.
 #[derive(Debug, thiserror::Error)]
 #[error("the body came too slowly")]
 struct TooSlow;
@@ -50,7 +49,7 @@ impl Paced {
         Self { body, pacing, received: 0, waited: Duration::ZERO, wait: None }
     }
 
-    /// How much longer the sender may take for the next bytes.
+    /// How long the next bytes may take.
     fn patience(&self) -> Duration {
         let earned = Duration::from_secs_f64(self.received as f64 / self.pacing.bytes_per_s as f64);
         (self.pacing.allowance + earned).saturating_sub(self.waited).min(self.pacing.idle)
@@ -86,7 +85,7 @@ impl HttpBody for Paced {
     }
 }
 
-/// An answer's body; once it is sent or given up, its connection is no longer busy.
+/// An answer's body, which marks its connection as no longer busy when it is sent or dropped.
 pub(super) struct Watched {
     body: Body,
     busy: Arc<AtomicBool>,

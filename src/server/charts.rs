@@ -1,4 +1,4 @@
-//! A report's charts as files.
+//! Serves a report's charts as files.
 
 use axum::extract::State;
 use axum::http::header;
@@ -17,13 +17,13 @@ use dyno_measure::run::RunKind;
 
 pub const PATH: &str = "/runs/{id}/report/charts/{file}";
 
-/// Of which load point a chart is to be.
+/// The load point of a chart.
 #[derive(Debug, Deserialize)]
 pub struct ChartQuery {
     point: Option<usize>,
 }
 
-/// `ttft_ms-histogram.svg`, or the same as `.csv`.
+/// Serves `ttft_ms-histogram.svg`, or `.csv` with the same data.
 pub async fn serve(
     State(app): State<AppState>,
     SignedIn(actor): SignedIn,

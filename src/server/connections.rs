@@ -1,5 +1,5 @@
-//! Who may be connected, and for how long without saying anything: so that neither half-sent requests nor many connections of
-//! one peer keep the others out.
+//! Limits connections and their idle time, so that neither incomplete requests nor many connections of one client keep others
+//! out.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -21,36 +21,34 @@ use tower::ServiceExt;
 
 use super::bodies::{Paced, Pacing, Watched};
 
-/// Files that the portal may have open at least, where the system lets it; each connection is one.
+/// Open files that the portal asks the system for; each connection is one.
 const OPEN_FILES: u64 = 65_536;
-/// Open files that connections leave to everything else.
+/// Open files that are reserved for everything but connections.
 const RESERVED: u64 = 256;
-/// Largest head of a request, bytes.
+/// Largest request head, bytes.
 const LARGEST_HEAD: usize = 64 << 10;
-/// Wait after a connection could not be accepted: no file is free, say.
+/// Pause after a connection could not be accepted, for want of a free file, say.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
-/// For the last bytes of an answer that is over, when the portal stops.
+/// Time for an answer's last bytes when the portal stops.
 const LAST_BYTES: Duration = Duration::from_millis(500);
 
-/// What connections may do.
+/// Limits of connections.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
-    /// Longest wait for a whole head, and for the next request on a connection.
+    /// Longest wait for a complete request head, and for the next request on a connection.
     pub head: Duration,
-    /// How fast bodies come at least.
     pub body: Pacing,
-    /// Most connections of a peer that is no trusted proxy.
+    /// Most connections of one client that is not a trusted proxy.
     pub per_peer: usize,
     pub all: usize,
-    /// Proxies, each of which stands for many peers.
+    /// Trusted proxies, each of which has many clients.
     pub proxies: Vec<IpAddr>,
-    /// In place of `head` for proxies: they keep connections for their next request, and fail it where that one is closed just
-    /// then.
+    /// Replaces `head` for proxies: they keep idle connections, and a request fails when its connection is just being closed.
     pub proxy_head: Duration,
 }
 
 impl Limits {
-    /// Those of the portal, by the files that it may open: it asks the system for more first.
+    /// The portal's limits, after raising the number of open files.
     pub(super) fn of_portal(proxies: Vec<IpAddr>) -> Self {
         let all = usize::try_from(more_open_files().saturating_sub(RESERVED)).unwrap_or(usize::MAX).max(64);
         Self {
@@ -64,7 +62,7 @@ impl Limits {
     }
 }
 
-/// Raises the process's limit of open files as far as useful, and answers it.
+/// Raises the process's limit of open files as far as useful; returns it.
 fn more_open_files() -> u64 {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
@@ -74,7 +72,7 @@ fn more_open_files() -> u64 {
 
 struct Open {
     peer: IpAddr,
-    /// Whether a request is being answered; else its head is awaited.
+    /// Whether a request is being answered; else the connection waits for a head.
     busy: Arc<AtomicBool>,
     end: CancellationToken,
 }
@@ -88,8 +86,8 @@ struct Register {
 }
 
 impl Register {
-    /// Room for one more of a peer. Where there is none, the oldest connection that awaits a head gives way: one that means
-    /// it has said what it wants long ago. None: all of them are being answered.
+    /// Makes room for a connection of a client, if necessary by closing the oldest one that waits for a head: a well-behaved
+    /// client sends its request soon. False: all connections are being answered.
     fn make_room(&mut self, peer: IpAddr, limits: &Limits) -> bool {
         let of_peer = self.of_peer.get(&peer).copied().unwrap_or_default();
         let peer_is_full = of_peer >= limits.per_peer && !limits.proxies.contains(&peer);
@@ -127,7 +125,7 @@ fn locked(register: &Mutex<Register>) -> MutexGuard<'_, Register> {
     register.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Serves until `stop`, then waits for the answers that are under way.
+/// Serves until `stop`, then waits for the answers in progress.
 pub(super) async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
     let (register, tasks) = (Arc::new(Mutex::new(Register::default())), TaskTracker::new());
     loop {
@@ -137,7 +135,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, limits: Limits,
         };
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,
-            // Of one connection only: it is gone.
+            // an error of this connection only
             Err(error) if is_of_the_peer(&error) => continue,
             Err(error) => {
                 tracing::error!(%error, "a connection could not be accepted");
@@ -179,7 +177,7 @@ async fn connection(
     end: CancellationToken,
     stop: CancellationToken,
 ) {
-    // Small answers are sent at once.
+    // small answers are not delayed by Nagle's algorithm
     let _ = stream.set_nodelay(true);
     let (pacing, answering) = (limits.body, Arc::clone(&busy));
     let service = service_fn(move |request: Request<Incoming>| {
@@ -206,7 +204,7 @@ async fn connection(
             loop {
                 tokio::select! {
                     served = serving.as_mut() => break served,
-                    // Half a head is no reason to stay.
+                    // an incomplete head does not delay the stop
                     () = tokio::time::sleep(LAST_BYTES) => if !answering.load(Ordering::Relaxed) { return },
                 }
             }
@@ -247,7 +245,7 @@ mod tests {
         stream
     }
 
-    /// All that comes until the connection is closed.
+    /// Reads until the connection is closed.
     async fn heard(mut stream: TcpStream) -> String {
         let mut bytes = Vec::new();
         let _ = tokio::time::timeout(20 * SHORT, stream.read_to_end(&mut bytes)).await.expect("it was closed");

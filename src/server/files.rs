@@ -1,4 +1,4 @@
-//! The files of the browser's half: program, styles, pictures.
+//! Static files of the browser's half: program, styles, images.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -8,7 +8,7 @@ use tower_http::services::ServeDir;
 
 use crate::state::AppState;
 
-/// Serves a static file, compressed beforehand where such a file lies beside it.
+/// Serves a static file, pre-compressed where such a file exists.
 pub(super) async fn serve(app: &AppState, request: Request) -> Response<Body> {
     let forever = has_hash(request.uri().path());
     let service =
@@ -18,7 +18,7 @@ pub(super) async fn serve(app: &AppState, request: Request) -> Response<Body> {
         Err(never) => match never {},
     };
     if response.status() == StatusCode::OK || response.status() == StatusCode::NOT_MODIFIED {
-        // A file whose name says its content never changes; another is asked for again, and answered with 304.
+        // a file with a hash in its name never changes; others are revalidated and answered with 304
         let value = if forever { "public, max-age=31536000, immutable" } else { "no-cache" };
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
     }

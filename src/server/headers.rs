@@ -1,4 +1,4 @@
-//! Headers on every answer.
+//! Security headers of every answer.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -10,7 +10,7 @@ use leptos::prelude::use_context;
 use crate::auth::transport::{self, Transport};
 use crate::state::AppState;
 
-/// For answers that are no pages: nothing may be loaded, nobody may frame them.
+/// Content policy of answers other than pages: nothing may be loaded, nobody may frame them.
 const CLOSED_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 const ALWAYS: [(HeaderName, &str); 6] = [
@@ -18,7 +18,7 @@ const ALWAYS: [(HeaderName, &str); 6] = [
     (header::REFERRER_POLICY, "same-origin"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    // For browsers that know no frame-ancestors.
+    // for browsers without frame-ancestors
     (header::X_FRAME_OPTIONS, "DENY"),
     (
         HeaderName::from_static("permissions-policy"),
@@ -26,7 +26,7 @@ const ALWAYS: [(HeaderName, &str); 6] = [
     ),
 ];
 
-/// The policy of a page: scripts only with its nonce (and what those load), WASM, styles and pictures of this origin.
+/// Content policy of a page: scripts only with its nonce (and those they load), WASM, styles and images of this origin.
 fn page_policy(nonce: &str) -> String {
     format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self' 'nonce-{nonce}'; \
@@ -35,18 +35,18 @@ fn page_policy(nonce: &str) -> String {
     )
 }
 
-/// Called while a page is drawn: its policy, with the nonce that the page's scripts get.
+/// Sets the page's policy, with the nonce of its scripts; called while it is rendered.
 pub(super) fn set_page_policy() {
     if let (Some(nonce), Some(response)) = (use_nonce(), use_context::<leptos_axum::ResponseOptions>())
         && let Ok(policy) = HeaderValue::from_str(&page_policy(nonce.as_inner()))
     {
         response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
-        // A page shows what its reader may see; no cache on the way may keep it, and none here after the sign-out.
+        // a page holds private data: no cache may store it, nor may the browser show it after the sign-out
         response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
 }
 
-/// Adds what is the same for all answers.
+/// Adds the headers common to all answers.
 pub(super) fn complete(headers: &mut HeaderMap, https: bool) {
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
@@ -58,7 +58,7 @@ pub(super) fn complete(headers: &mut HeaderMap, https: bool) {
     }
 }
 
-/// The layer that does it.
+/// The layer that adds them.
 pub(super) async fn on_every_answer(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let transport =
         transport::authority(request.uri(), request.headers()).and_then(|authority| transport::transport(&app.config, authority));

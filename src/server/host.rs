@@ -1,5 +1,5 @@
-//! Which host names are the portal's. A page of another name must not reach it, even where that name points to this
-//! machine (DNS rebinding).
+//! Rejects foreign host names: a page of another site must not reach the portal even where its name resolves to this machine
+//! (DNS rebinding).
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use crate::auth::transport::{authority, transport};
 use crate::state::AppState;
 
-/// Answers foreign names with 421.
+/// Answers requests for foreign host names with 421.
 pub(super) async fn own_names_only(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
     let found = authority(request.uri(), request.headers()).and_then(|authority| transport(&app.config, authority));
     let Some(transport) = found else {

@@ -1,4 +1,4 @@
-//! What a run's page needs while the run goes on: a stream of parts drawn anew, and earlier lines of its logs.
+//! Live updates of a run's page: a stream of re-rendered parts, and earlier lines of its logs.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -27,20 +27,20 @@ use crate::pages::live::{ACTIONS, CHARTS, LOADS, PROGRESS, Parts, STAGES, STANDI
 use crate::state::AppState;
 use dyno_measure::run::RunStatus;
 
-/// How long changes are gathered before they are drawn: figures follow about once a second.
+/// Changes are collected for this time before they are rendered, so that figures follow about once a second.
 const GATHER: Duration = Duration::from_millis(700);
-/// Events that are read at once.
+/// Most events per query.
 const EVENTS: u32 = 5000;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct LiveQuery {
-    /// The number of the last event that the page has.
+    /// The number of the last event that the page has seen.
     after: i64,
 }
 
-/// The stream of a run's page. Each connection begins with all parts, so that a page which was cut off is whole again; ends
-/// with the run, with the session of its reader, and with the portal.
+/// The event stream of a run's page. Each connection begins with all parts, so that a page that was disconnected is complete
+/// again. Ends with the run, with the reader's session, and with the portal.
 pub(super) async fn follow(
     State(app): State<AppState>,
     SignedIn(actor): SignedIn,
@@ -51,7 +51,7 @@ pub(super) async fn follow(
 ) -> Result<Response, Problem> {
     let live = runs::live(&app, &actor, id, LOG_LINES as u32, SNAPSHOTS).await?;
     let parts = Parts::new(&live.run, &benchmarks::get(&app, &actor, live.run.benchmark_id).await?.spec);
-    // What is kept between the two is missed by neither: the store is read before the news is waited for.
+    // subscribed before the store is read, so that no event in between is missed
     let news = runs::news(&app, &live.run);
     let is_over = live.run.status.is_end();
     let mut follower = Follower {
@@ -80,7 +80,7 @@ struct Follower {
     news: watch::Receiver<i64>,
     began: tokio::time::Instant,
     announcer: Announcer,
-    /// What is to be sent, the first last.
+    /// Events to be sent, in reverse order.
     ready: Vec<Event>,
     is_over: bool,
 }
@@ -100,7 +100,7 @@ impl Follower {
         })
     }
 
-    /// Everything as it stands, and the log lines after an event; of a run that is over, the end too.
+    /// Renders all parts and the log lines after an event; if the run is over, the end too.
     fn begin(&mut self, after: i64) {
         let mut events: Vec<Event> =
             [ACTIONS, STATE, STANDING, STAGES, PROGRESS, LOADS, CHARTS].map(|part| self.part(part)).into();
@@ -113,16 +113,16 @@ impl Follower {
         self.send(events);
     }
 
-    /// Waits for what comes next, and draws what it changes. `None`: the stream ends early, and the browser asks again.
+    /// Waits for changes and renders the parts that they concern. `None`: the stream ends early, and the browser reconnects.
     async fn next(&mut self) -> Option<()> {
-        // Before the events are read: what is drawn is as new as it can be when it is sent.
+        // waits before reading, so that what is rendered is as recent as possible
         tokio::select! {
             () = self.app.shutdown.cancelled() => return None,
             () = tokio::time::sleep(GATHER) => {}
         }
-        // Looked at before waiting: what came between the last look and now has changed `news` already.
+        // marked before the store is read, so that an event in between ends the wait below
         self.news.mark_unchanged();
-        // The stream may have outlived its reader's session or token.
+        // the session or token may have ended meanwhile
         still_signed_in(&self.app, &self.actor, &self.caller).await.ok()?;
         let found = runs::events_after(&self.app, &self.actor, self.live.run.id, self.live.last_seq, EVENTS).await.ok()?;
         if found.is_empty() {
@@ -145,7 +145,7 @@ impl Follower {
                 Change::Log(stage) => logs.push(stage),
                 Change::End(status) => {
                     self.is_over = true;
-                    // Without them the page says what the last snapshot did.
+                    // without them the page keeps the last snapshot's figures
                     self.live.figures = runs::figures(&self.app, &self.actor, self.live.run.id).await.ok().flatten();
                     drawn.extend([PROGRESS, LOADS]);
                     said = Some(format!("The run has ended: {}.", run_look(status).1.to_lowercase()));
@@ -181,7 +181,7 @@ impl Follower {
         Some(())
     }
 
-    /// Only the last event of a batch has its number: a page that is cut off within a batch gets all of it again.
+    /// Only the last event of a batch has an id: a page that is disconnected within a batch gets all of it again.
     fn send(&mut self, mut events: Vec<Event>) {
         if let Some(last) = events.pop() {
             events.push(last.id(self.live.last_seq.to_string()));
@@ -199,7 +199,7 @@ impl Follower {
         event("part", format!("{part}\n{html}"))
     }
 
-    /// The lines of a stage's log after an event, those that the page keeps; nothing while it has none at all.
+    /// Renders the lines of a stage's log after an event, as many as a page keeps; `None` while the stage has no log.
     fn lines(&self, stage: StageId, after: i64) -> Option<Event> {
         let log = self.live.log(stage)?;
         let owner = self.live.run.stages.iter().find(|known| known.id == stage)?;
@@ -208,7 +208,7 @@ impl Follower {
         Some(event("log", format!("{} {state} ({})\n{lines}", stage.as_str(), log::length(Some(log)))))
     }
 
-    /// What screen readers say: what has changed, else how far the load is.
+    /// The announcement for screen readers: what has changed, else the progress.
     fn announce(&mut self, said: Option<String>) -> Option<Event> {
         let now_ms = self.began.elapsed().as_millis() as u64;
         let text = match (said, &self.live.progress) {
@@ -231,7 +231,7 @@ fn end() -> Event {
     event("end", String::new())
 }
 
-/// What is drawn, on one line: a line break would end the data of an event.
+/// Renders on one line: a line break would end the event's data.
 fn html(draw: impl FnOnce() -> AnyView) -> String {
     Owner::new().with(|| draw().to_html()).replace(['\r', '\n'], " ")
 }
@@ -239,18 +239,18 @@ fn html(draw: impl FnOnce() -> AnyView) -> String {
 #[derive(Debug, Deserialize)]
 pub(super) struct LogQuery {
     stage: StageId,
-    /// The number of the first line that the page has.
+    /// The number of the page's first line.
     before: i64,
 }
 
-/// Lines of a stage's log before an event, as many as a page keeps, drawn; `X-More` says that there are more before them.
+/// Renders lines of a stage's log before an event, as many as a page keeps; `X-More` says whether there are more.
 pub(super) async fn earlier_lines(
     State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Path(id): Path<Uuid>,
     Query(query): Query<LogQuery>,
 ) -> Result<Response, Problem> {
-    // One more than is shown says whether there are more.
+    // one more than is shown, to find out whether there are more
     let mut lines = runs::earlier_lines(&app, &actor, id, query.stage, query.before, LOG_LINES as u32 + 1).await?;
     let has_more = lines.len() > LOG_LINES;
     if has_more {

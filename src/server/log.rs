@@ -1,4 +1,4 @@
-//! The log: one line a request, with method, path, status and duration; never a query string, a header or a body.
+//! The request log: one line per request with method, path, status and duration; never a query string, a header or a body.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use crate::state::AppState;
 
-/// The path as it may be logged: a one-time link's secret is cut out.
+/// The path without the secret of a one-time link.
 fn loggable(path: &str) -> &str {
     if path.starts_with("/link/") { "/link/…" } else { path }
 }

@@ -29,14 +29,15 @@ use crate::state::AppState;
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
 /// The largest body of a dataset's upload, with room for what multipart adds.
 pub const UPLOAD_LIMIT: usize = 256 * 1024 * 1024 + 64 * 1024;
-/// How much more of an upload is read than is announced to be too large: whoever counts the file's bytes has to see the one
-/// that is too many.
+/// How far an upload may exceed its limit before reading stops: the handler counts the file's bytes and must see that there are
+/// too many.
 const UPLOAD_SLACK: usize = 16 * 1024 * 1024;
 /// The calls that take an upload: the API's, and the form's.
 const UPLOADS: [&str; 2] = ["/api/v1/datasets", "/api/ui/dataset-upload"];
 
-/// The pages' routes. To be made once in a process, before anything is served: while Leptos makes them no page's data loads, in
-/// all of the process, and a page that asks just then would wait for ever (<https://github.com/leptos-rs/leptos/issues/4773>).
+/// The pages' routes. To be generated once per process, before anything is served: while Leptos generates them, pages in the
+/// whole process load no data, and a page rendered just then would wait for ever
+/// (<https://github.com/leptos-rs/leptos/issues/4773>).
 #[derive(Clone)]
 pub struct PageRoutes(Arc<[AxumRouteListing]>);
 
@@ -46,8 +47,8 @@ impl PageRoutes {
     }
 }
 
-/// The portal's routes with all that is around them. A request passes, from outside in: the net for panics, headers, the log,
-/// the host names, the guard against other sites' forms, compression, the auth layer, the limit of its body.
+/// The portal's routes with their layers. A request passes, from outside in: panic handler, headers, log, host names, CSRF
+/// protection, compression, authentication, body limit.
 pub fn router(portal: &AppState, pages: &PageRoutes) -> Router {
     let context = {
         let portal = portal.clone();
@@ -82,7 +83,7 @@ pub fn router(portal: &AppState, pages: &PageRoutes) -> Router {
         .with_state(portal.clone())
 }
 
-/// 200 when the portal can do its work.
+/// Answers 200 when the database can be written.
 async fn ready(State(portal): State<AppState>) -> Result<&'static str, Problem> {
     portal.store.check_writable().await.map_err(|error| {
         tracing::error!(%error, "the store does not answer");
@@ -91,7 +92,7 @@ async fn ready(State(portal): State<AppState>) -> Result<&'static str, Problem> 
     Ok("ready\n")
 }
 
-/// Paths without a route: static files, and for everything else "there is no such".
+/// Paths without a route: static files, else 404.
 async fn elsewhere(
     portal: AppState,
     request: Request,
@@ -113,7 +114,7 @@ async fn elsewhere(
     response
 }
 
-/// There is something, but not for this method; `Allow` says for which.
+/// 405; `Allow` lists the methods.
 async fn method_not_allowed() -> Response<Body> {
     let details = serde_json::json!({
         "type": "urn:dyno:problem:method-not-allowed", "title": "Method not allowed", "status": 405,
@@ -123,11 +124,10 @@ async fn method_not_allowed() -> Response<Body> {
     (StatusCode::METHOD_NOT_ALLOWED, content_type, details.to_string()).into_response()
 }
 
-/// Limits the body; what is announced larger is refused before it is read. A browser's upload that can't be taken leads
-/// back to its form.
+/// Limits the body; one announced as larger is refused before it is read. A browser's refused upload is redirected to its form.
 async fn body_limit(State(portal): State<AppState>, mut request: Request, next: Next) -> Response<Body> {
     let upload = request.method() == Method::POST && UPLOADS.contains(&request.uri().path());
-    // What takes uploads apart for server functions does not bear a header without its boundary.
+    // the multipart parser of server functions can't handle a header without a boundary
     if upload && !multipart::is_well_formed(request.headers()).await {
         let detail = "The upload was not understood. Send name and file as multipart/form-data.";
         return refuse(&portal, request, Problem::new(ProblemKind::BadRequest, detail)).await;
@@ -142,14 +142,14 @@ async fn body_limit(State(portal): State<AppState>, mut request: Request, next: 
         return Problem::new(ProblemKind::TooLarge, detail).into_response();
     }
     let limit = if upload { limit + UPLOAD_SLACK } else { limit };
-    // For axum's own extractors, and for those that read the body themselves.
+    // for axum's extractors, and for those that read the body themselves
     DefaultBodyLimit::max(limit).apply(&mut request);
     let (parts, body) = request.into_parts();
     let limited = Body::new(http_body_util::Limited::new(body, limit));
     next.run(Request::from_parts(parts, limited)).await
 }
 
-/// A problem for scripts; for a browser, its form again.
+/// Answers scripts with the problem, browsers with their form.
 async fn refuse(portal: &AppState, request: Request, problem: Problem) -> Response<Body> {
     let actor = request.extensions().get::<Actor>().cloned();
     match actor.filter(|_| expired_session_form::is_form(&request) && request.uri().path() == expired_session_form::UPLOAD) {
@@ -158,7 +158,7 @@ async fn refuse(portal: &AppState, request: Request, problem: Problem) -> Respon
     }
 }
 
-/// Refuses what other sites make a browser send. Scripts send neither `Origin` nor `Sec-Fetch-Site`, and pass.
+/// Refuses requests that other sites make a browser send (CSRF). Scripts send neither `Origin` nor `Sec-Fetch-Site`, and pass.
 fn csrf(portal: &AppState) -> CsrfLayer<impl Fn(ProtectionError) -> Response<Body> + Clone + use<>> {
     let layer = CsrfLayer::new().with_rejection_response(|_: ProtectionError| {
         Problem::forbidden("This request comes from another site.").into_response()
@@ -169,7 +169,7 @@ fn csrf(portal: &AppState) -> CsrfLayer<impl Fn(ProtectionError) -> Response<Bod
     }
 }
 
-/// What a panic becomes; the log has its cause.
+/// The answer after a panic; the log has its cause.
 fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
     let text = cause.downcast_ref::<&str>().copied().or_else(|| cause.downcast_ref::<String>().map(String::as_str));
     tracing::error!(cause = text.unwrap_or("unknown"), "a request panicked");

@@ -22,7 +22,7 @@ use dyno_measure::run::RunStatus;
 
 /// How long open requests may take after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(8);
-/// How often what has ended by itself is removed.
+/// How often expired rows are removed.
 const SWEEP_EVERY: Duration = Duration::from_mins(15);
 
 /// Why the portal can't start.
@@ -31,7 +31,7 @@ pub enum StartError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// What the portal consists of does not open.
+    /// A part of the portal can't be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
@@ -39,7 +39,7 @@ pub enum StartError {
     /// The address can't be listened on, or serving failed.
     #[error("{0}: {1}")]
     Listen(SocketAddr, #[source] std::io::Error),
-    /// The data folder can't be had for this portal alone.
+    /// Another portal uses the data folder.
     #[error("{0}: {1}")]
     Lock(PathBuf, String),
     /// The signals can't be listened to.
@@ -47,7 +47,7 @@ pub enum StartError {
     Signals(#[source] std::io::Error),
 }
 
-/// A portal that listens.
+/// A portal that is listening.
 pub struct Portal {
     app: AppState,
     pages: PageRoutes,
@@ -77,7 +77,7 @@ impl Portal {
         options.site_addr = address;
         let app = AppState::open(config, options).await?;
         if let Err(problem) = seed(&app).await {
-            // Everything else works without it.
+            // everything else works without the built-in objects
             tracing::error!(%problem, "what comes with Dyno could not be put in place");
         }
         Ok(Self { app, pages, listener, address, metrics, lock })
@@ -87,12 +87,11 @@ impl Portal {
         self.address
     }
 
-    /// What it consists of.
     pub fn app(&self) -> &AppState {
         &self.app
     }
 
-    /// Serves until `stop` is over, then ends event streams and finishes open requests.
+    /// Serves until `stop` completes, then ends event streams and finishes open requests.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
         let Self { app, pages, listener, metrics: metrics_listener, lock, .. } = self;
         Supervisor::new(&app).start(&app);
@@ -101,7 +100,7 @@ impl Portal {
         let stopping = shutdown.clone();
         let stopper = tokio::spawn(async move {
             stop.await;
-            // Streams end by it, too: the server waits for every open answer.
+            // ends event streams, for which the server would wait
             stopping.cancel();
         });
         let limits = Limits::of_portal(app.config.trusted_proxies.clone());
@@ -143,7 +142,7 @@ fn keep_files_private() {
     umask(Mode::S_IRWXG | Mode::S_IRWXO);
 }
 
-/// Two portals on one data folder would both take its runs up. The lock goes with the process, however that ends.
+/// Two portals on one data folder would both execute its runs. The lock ends with the process, however that ends.
 fn lock(data_dir: &Path) -> Result<File, StartError> {
     let path = data_dir.join("portal.lock");
     let file = File::create(&path).map_err(|error| StartError::Lock(path.clone(), error.to_string()))?;
@@ -192,7 +191,7 @@ pub async fn migrate(args: ServeArgs) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Says where the portal is, and how to sign in for the first time.
+/// Prints the portal's address, and how to sign in for the first time.
 async fn welcome(app: &AppState) -> Result<(), StartError> {
     let base = app.config.base_url();
     say(&format!("Dyno {} is at {base}", env!("CARGO_PKG_VERSION")));
@@ -208,7 +207,7 @@ async fn welcome(app: &AppState) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Says which runs go on without the portal.
+/// Prints which runs continue without the portal.
 async fn farewell(app: &AppState) {
     let open = app.store.open_runs().await.unwrap_or_default();
     let at_work: Vec<String> = open
@@ -226,8 +225,8 @@ async fn farewell(app: &AppState) {
     }
 }
 
-/// For the person at the terminal, not for the log.
+/// Prints to the terminal, not the log.
 fn say(text: &str) {
-    // A terminal that is gone is no reason to stop.
+    // a closed terminal is no error
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }

@@ -1,4 +1,4 @@
-//! The style sheet: the files of `style/`, one after the other, in the program itself, so that no build step makes it.
+//! The style sheet: the files of `style/`, concatenated and compiled into the program, without a build step.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -20,14 +20,14 @@ const FILES: [(&str, &str); 5] = [
 
 static SHEET: LazyLock<String> = LazyLock::new(|| FILES.iter().map(|(_, text)| *text).collect());
 
-/// The address that pages link to: it changes with the content, so that browsers may keep the sheet.
+/// The address that pages link to: it changes with the content, so that browsers may cache the sheet.
 pub(super) fn address() -> String {
     let digest = crate::auth::digest(&SHEET);
     let version: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{PATH}?v={version}")
 }
 
-/// Serves the sheet. A debug build reads the files anew, so that a change shows at the next reload.
+/// Serves the sheet. A debug build reads the files each time, so that a change shows on reload.
 pub(super) async fn serve() -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));

@@ -22,23 +22,23 @@ use crate::domain::workflow::sentence::load_words;
 use crate::engine::devices::{in_words, serving};
 use crate::models::Roots;
 
-/// Requests that each layout is simulated with, unless more are in flight: enough for a steady state.
+/// Requests with which each layout is simulated, unless more are in flight: enough for a steady state.
 const ENOUGH_REQUESTS: usize = 2_000;
-/// Requests for each that may be in flight; the first of them are the opening burst.
+/// Requests per concurrent one; the first of them are the opening burst.
 const REQUESTS_PER_USER: usize = 4;
-/// Whatever is in flight: a comparison is a matter of a moment.
+/// Upper limit of the requests, so that a comparison takes seconds.
 const MOST_REQUESTS: usize = 20_000;
 
-/// What is to be laid out, and where.
+/// The model, nodes and load to be compared.
 #[derive(Debug, Clone)]
 pub struct LayoutQuestion {
     pub model: Model,
     pub engine: EngineKind,
     pub load: LoadSpec,
     pub choices: Vec<NodeChoice>,
-    /// The cluster's nodes as they are.
+    /// The cluster's current nodes.
     pub nodes: Vec<Node>,
-    /// Where model files may be read.
+    /// Folders from which model files may be read.
     pub roots: Roots,
     pub data_dir: PathBuf,
 }
@@ -59,9 +59,9 @@ pub enum AdviceFailure {
 /// Compares every layout at the largest load of the benchmark.
 ///
 /// # Errors
-/// What can't be simulated, whatever the layout.
+/// When nothing can be simulated in any layout.
 pub fn advise(asked: &LayoutQuestion) -> Result<LayoutAdvice, AdviceFailure> {
-    // The device of a copy that has one for itself; that all nodes are alike is seen here.
+    // the device of a single-device copy; also checks that all nodes are alike
     let alone = Serving { engine: Some(asked.engine), tensor_parallel: Some(1), replicas: Some(1), ..Serving::default() };
     let single = layout(&alone, &asked.choices, &asked.nodes)?;
     let (model, _) = descriptor(&asked.model, &asked.roots, &asked.data_dir)?;
@@ -80,7 +80,7 @@ pub fn advise(asked: &LayoutQuestion) -> Result<LayoutAdvice, AdviceFailure> {
         settings: Some(EngineSettings { max_sequences: defaults.max_sequences.min(single.most_slots), ..defaults }),
         kv_tokens: None,
     };
-    // What every node has: layouts are the same on each.
+    // layouts are the same on each node, so the smallest number of devices counts
     let fewest = devices.iter().map(Vec::len).min().unwrap_or(0) as u32;
     let nodes = Nodes { count: devices.len() as u32, devices: fewest };
     let found = layouts(&scenario, nodes, &workload, asked.load.slo.as_ref(), &Profiles::published());
@@ -97,7 +97,7 @@ pub fn advise(asked: &LayoutQuestion) -> Result<LayoutAdvice, AdviceFailure> {
     })
 }
 
-/// The devices that serve, of each chosen node.
+/// The serving devices of each chosen node.
 fn serving_devices(asked: &LayoutQuestion) -> Vec<Vec<Device>> {
     let of = |choice: &NodeChoice| {
         let node = asked.nodes.iter().find(|node| node.hostname == choice.hostname)?;
@@ -106,7 +106,7 @@ fn serving_devices(asked: &LayoutQuestion) -> Vec<Vec<Device>> {
     asked.choices.iter().filter_map(of).collect()
 }
 
-/// The largest load point's first requests, which a layout must stand, in words, with what should be known of it.
+/// The first requests of the largest load point, its wording, and notes about it.
 fn largest_load(load: &LoadSpec) -> Result<(Workload, String, Vec<String>), AdviceFailure> {
     if load.eval_with == EvalWith::Dataset {
         return Err(AdviceFailure::Dataset);
@@ -126,7 +126,7 @@ fn largest_load(load: &LoadSpec) -> Result<(Workload, String, Vec<String>), Advi
     Ok((workload, in_sentence(load, point), cut.into_iter().collect()))
 }
 
-/// One load point and its lengths: "16 in flight, 512 tokens in and 128 out".
+/// The wording of a load point: "16 in flight, 512 tokens in and 128 out".
 fn in_sentence(load: &LoadSpec, point: &PlannedLoad) -> String {
     let mut alone = load.clone();
     alone.load_points = point.load.offered().into_iter().collect();
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(advice.load, "16 in flight, 512 tokens in and 128 out");
         let throughput = |row: &LayoutRow| row.figures.as_ref().map(|figures| figures.output_throughput);
         let possible: Vec<f64> = advice.layouts.iter().filter_map(throughput).collect();
-        // Of two devices hardly anything is left beside 141 GB of weights: 4 x 1, 4 x 2, 8 x 1.
+        // two devices have hardly any memory left beside 141 GB of weights: 4 x 1, 4 x 2, 8 x 1
         assert!(possible.len() >= 3 && possible.is_sorted_by(|one, other| one >= other), "{possible:?}");
         let single = advice.layouts.iter().find(|row| row.tensor_parallel == 1).unwrap();
         assert!(!single.fits && single.missing_bytes.unwrap() > 60_000_000_000);
@@ -228,7 +228,7 @@ mod tests {
             .iter()
             .filter_map(tpot)
             .fold((f64::MAX, 0.0_f64), |(least, most), tpot| (least.min(tpot), most.max(tpot)));
-        // A limit that some keep and some don't.
+        // a limit that some layouts meet and some don't
         load["slo"] = json!({ "percentile": 99.0, "tpot_ms": f64::midpoint(least, most) });
         let advice = of(&load);
         assert!(advice.load.contains("256 in flight"), "{}", advice.load);
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn nodes_alike_serve_together_and_others_are_refused() {
         let two = advise(&question("Llama-3.1-8B", &["l4-24gb-x2", "l4-24gb-x4"], json!({}))).unwrap();
-        // As many as each has.
+        // as many devices as each node has
         assert_eq!((two.nodes, two.devices.as_str()), (2, "2 × L4-24GB"));
         assert!(two.layouts.iter().all(|row| row.devices == 2 * row.tensor_parallel * row.replicas));
         let mixed = advise(&question("Llama-3.1-8B", &["l4-24gb-x1", "h100-sxm-80gb-x1"], json!({}))).unwrap_err();

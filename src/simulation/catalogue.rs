@@ -1,4 +1,4 @@
-//! What the catalogue's cluster offers: a node for each device that has a data sheet, in the usual numbers.
+//! The nodes of the catalogue cluster: one per device with a data sheet, in the usual numbers of devices.
 
 use dyno_simulate::device::CATALOGUE;
 use dyno_simulate::device::{Device as Profile, Generation};
@@ -6,10 +6,10 @@ use dyno_simulate::device::{Device as Profile, Generation};
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{Device, DeviceConfig, DeviceInfo, DeviceType, EngineAvailability, Node};
 
-/// Devices of a node, up to what its device is built into.
+/// Numbers of devices per node, up to the largest that the device is sold in.
 const COUNTS: [u32; 4] = [1, 2, 4, 8];
 
-/// Nodes that nobody has, by name: `h100-sxm-80gb-x8`. All are Ready.
+/// Hypothetical nodes, named like `h100-sxm-80gb-x8`. All are Ready.
 pub fn hypothetical_nodes() -> Vec<Node> {
     let mut nodes: Vec<Node> = CATALOGUE
         .iter()
@@ -53,7 +53,7 @@ fn device(profile: &Profile, count: u32) -> Device {
         Generation::Cpu => DeviceType::Cpu,
         _ => DeviceType::Cuda,
     };
-    // Of a processor, the figures are those of the machine.
+    // a processor's figures are those of the whole machine
     let machines = if kind == DeviceType::Cpu { f64::from(count) } else { 1.0 };
     Device {
         name: profile.name.clone(),

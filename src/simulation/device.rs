@@ -1,10 +1,10 @@
-//! A device of the inventory as the simulator knows it.
+//! Maps a device of the inventory to a device of the simulator.
 
 use dyno_simulate::device::{self, Device as Profile, Generation};
 
 use crate::domain::inventory::{Device, DeviceType};
 
-/// GB per second between devices of which only the stated figures are known: PCIe 4.0 with 16 lanes.
+/// Assumed GB per second between devices without a data sheet: PCIe 4.0 with 16 lanes.
 const ASSUMED_LINK: f64 = 32.0;
 const GIB: f64 = 1_073_741_824.0;
 
@@ -15,19 +15,19 @@ const GIB: f64 = 1_073_741_824.0;
 )]
 pub struct UnknownDevice(String);
 
-/// A device as it is simulated.
+/// A device for the simulator.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Known {
     pub profile: Profile,
-    /// Whether it is known by the figures alone that its node states.
+    /// Whether it is known only by the figures that its node states.
     pub is_stated: bool,
 }
 
-/// By its data sheet where the name is known, with the memory that was read from it; else by what its node states.
+/// From the data sheet where the name is known, with the memory that was read; else from what its node states.
 pub(super) fn known(found: &Device) -> Result<Known, UnknownDevice> {
     let stated = stated(found);
     if found.kind == DeviceType::Cpu {
-        // A processor's name says little: cores and memory channels of this machine decide.
+        // a processor's name says little: the machine's cores and memory channels decide
         let profile = Profile { generation: Generation::Cpu, devices_per_node: 1, ..stated? };
         let is_stated = !found.device_config.source.as_deref().is_some_and(|source| source.starts_with("datasheet"));
         return Ok(Known { profile, is_stated });
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!((other.profile.tflops_16, other.profile.memory_bandwidth, other.is_stated), (50.0, 100.0, true));
         let unknown = known(&device("Another 9", DeviceType::Cuda, Some(8 << 30), None)).unwrap_err();
         assert!(unknown.to_string().starts_with("Another 9 is not known to the simulator"));
-        // A Xeon of two cores is not the one of the data sheet.
+        // a Xeon with two cores is not the data sheet's
         let cpu = known(&device("Intel(R) Xeon(R) Processor", DeviceType::Cpu, Some(8 << 30), Some(10.0))).unwrap();
         assert_eq!((cpu.profile.generation, cpu.profile.tflops_16, cpu.profile.memory_gib), (Generation::Cpu, 10.0, 8.0));
     }

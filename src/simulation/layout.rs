@@ -1,4 +1,4 @@
-//! How a model is laid out over the chosen nodes when it is simulated: the same copies that a measured run would start.
+//! The layout of a simulated run: the same copies that a measured run would start.
 
 use dyno_measure::report::provenance::ServingDevices;
 use dyno_simulate::{Device as Profile, Engine};
@@ -25,7 +25,7 @@ pub enum LayoutError {
     NoNodes,
 }
 
-/// Copies of a model that are all alike.
+/// Identical copies of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SimulatedLayout {
     pub engine: Engine,
@@ -34,15 +34,15 @@ pub struct SimulatedLayout {
     pub tensor_parallel: u32,
     /// The node of each copy.
     pub nodes: Vec<String>,
-    /// Most requests that a copy works on at once, where Dyno starts its engine so.
+    /// Most requests that a copy processes at once, where Dyno starts its engine with such a limit.
     pub most_slots: u32,
-    /// What serves: throughput is divided by it.
+    /// The serving devices, by which throughput is divided.
     pub serving_devices: Vec<ServingDevices>,
-    /// What was assumed, sentences.
+    /// Assumptions, as sentences.
     pub assumptions: Vec<String>,
 }
 
-/// One copy's part.
+/// The devices of one copy.
 #[derive(Debug, Clone, PartialEq)]
 struct CopyPart {
     known: Known,
@@ -50,10 +50,10 @@ struct CopyPart {
     split_layers: bool,
 }
 
-/// Lays the copies out as a run would.
+/// Lays the copies out as a measured run would.
 ///
 /// # Errors
-/// What can't be served so, or not simulated.
+/// When the model can't be served so, or not simulated.
 pub fn layout(serving: &Serving, choices: &[NodeChoice], nodes: &[Node]) -> Result<SimulatedLayout, LayoutError> {
     let kind = serving.engine.unwrap_or(EngineKind::Vllm);
     let engine = match kind {
@@ -99,7 +99,7 @@ pub fn layout(serving: &Serving, choices: &[NodeChoice], nodes: &[Node]) -> Resu
     })
 }
 
-/// One copy's devices, of which it has at least one. Copies on one processor share it; llama.cpp splits layers over devices unless it is told otherwise.
+/// The devices of one copy, at least one. Copies on one processor share it; llama.cpp splits layers over devices by default.
 fn part(share: &Share, copies: u32, asked: Option<u32>, engine: Engine) -> Result<CopyPart, UnknownDevice> {
     let mut known = known(&share.devices[0])?;
     let devices = share.devices.len() as u32;

@@ -1,5 +1,5 @@
-//! The simulator as the portal asks it: what a benchmark asks for becomes its scenario and workload, and its samples become
-//! records and a report like those of a measured run. Blocks; pure but for the files of models and datasets.
+//! The portal's interface to the simulator: converts a benchmark to the simulator's scenario and workload, and its samples to
+//! records and a report like those of a measured run. Blocks; pure but for reading model and dataset files.
 
 mod advice;
 mod catalogue;

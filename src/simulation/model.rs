@@ -1,4 +1,4 @@
-//! A registered model as the simulator knows it: from its files, from the catalogue by name, or from what was noted of its files.
+//! The simulator's descriptor of a registered model: from its files, from the catalogue by name, or from its stored facts.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::domain::inventory::{FileLocation, Model, ModelFacts, ModelFormat, ModelSource};
 use crate::models::{self, Description, GgufValue, Roots, hub};
 
-/// Architectures whose layers are all alike and dense, so that the width of the feed-forward network follows from the number of
+/// Architectures with identical dense layers, so that the width of the feed-forward network follows from the number of
 /// parameters.
 const DENSE: [&str; 13] = [
     "llama",
@@ -76,7 +76,7 @@ pub(super) fn descriptor(model: &Model, roots: &Roots, data_dir: &Path) -> Resul
     }
 }
 
-/// Where the files can be read, if anywhere here.
+/// The path of the model's files, if they are on this machine.
 fn files(model: &Model, roots: &Roots, data_dir: &Path) -> Option<PathBuf> {
     match &model.source {
         ModelSource::File { path, location: FileLocation::Portal } => roots.locate(path).ok(),
@@ -95,7 +95,7 @@ fn metadata(values: BTreeMap<String, GgufValue>) -> BTreeMap<String, MetadataVal
     values.into_iter().filter_map(|(key, value)| Some((key, of(value)?))).collect()
 }
 
-/// From what was noted of a dense model; nothing where that is not enough.
+/// From the stored facts of a dense model; `None` where they do not suffice.
 fn from_facts(name: &str, facts: &ModelFacts) -> Option<Result<ModelDescriptor, ModelFailure>> {
     if !DENSE.contains(&facts.architecture.as_str()) {
         return None;
@@ -108,7 +108,7 @@ fn from_facts(name: &str, facts: &ModelFacts) -> Option<Result<ModelDescriptor, 
         let rest = parameters - embeddings * f64::from(vocabulary) * f64::from(hidden) - f64::from(layers) * attention;
         (rest / (3.0 * f64::from(hidden) * f64::from(layers))).round()
     };
-    // Where two embeddings leave nothing for the layers, the output head is the embedding.
+    // if two embeddings leave nothing for the layers, output head and embedding are the same
     let (feed_forward, tied) = if of_layers(2.0) >= 1.0 { (of_layers(2.0), false) } else { (of_layers(1.0), true) };
     let config = json!({
         "model_type": facts.architecture, "num_hidden_layers": layers, "hidden_size": hidden, "vocab_size": vocabulary,

@@ -1,24 +1,24 @@
-//! Simulated requests as the records of a measured run, so that the same code makes their figures.
+//! Converts simulated requests to request records, so that the same code computes their figures.
 
 use dyno_measure::records::{GapsBuf, Records, Row};
 use dyno_measure::report::{ErrorClass, Phase, Report, Summary};
 use dyno_simulate::outcome::Outcome;
 
-/// Content events that a simulated answer has at most: its tokens come evenly between the first and the last. Time series and the
-/// steady-state window need no more; gaps between tokens are the simulator's own.
+/// Most content events per simulated answer: its tokens are spread evenly between the first and the last. Time series and
+/// steady-state window need no more; the distribution of token gaps comes from the simulator.
 const MOST_EVENTS: u32 = 32;
 
-/// One load point's requests into the records.
+/// Where a load point's requests are placed in the records.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PointRecords<'a> {
     pub load_point: u32,
     /// When the load point begins, ns.
     pub begin: i64,
-    /// Index of the node of each copy, in the order in which requests are dealt.
+    /// Node index of each copy, in the order in which requests are assigned.
     pub copies: &'a [u16],
 }
 
-/// Adds a load point's requests; answers when the last of them ended, ns.
+/// Appends a load point's requests; returns when the last of them ended, ns.
 pub(super) fn push(records: &mut Records, outcome: &Outcome, place: &PointRecords<'_>) -> i64 {
     let at = |seconds: f64| place.begin + (seconds * 1e9).round() as i64;
     let mut last = place.begin;
@@ -33,7 +33,7 @@ pub(super) fn push(records: &mut Records, outcome: &Outcome, place: &PointRecord
             let edge = |number: i64| (end - first) * number / i64::from(events - 1);
             gaps.push((edge(gap) - edge(gap - 1)) as u64);
         }
-        // With a single token the last content event is the first.
+        // with a single token, the last content event is the first
         let end = if events == 1 { first } else { end };
         let row = Row {
             sent: Some(sent),
@@ -51,7 +51,7 @@ pub(super) fn push(records: &mut Records, outcome: &Outcome, place: &PointRecord
         };
         records.push(row, &gaps, None);
     }
-    // Which ones were lost is not told: they have the numbers that are left.
+    // lost requests are those whose numbers have no sample
     let mut answered: Vec<u32> = outcome.samples.iter().map(|sample| sample.request).collect();
     answered.sort_unstable();
     let mut left = (0..).filter(|number| answered.binary_search(number).is_err());
@@ -68,7 +68,7 @@ pub(super) fn push(records: &mut Records, outcome: &Outcome, place: &PointRecord
     last
 }
 
-/// Takes out of a report what is of the evenly spread events rather than of simulated tokens, and of a client that was not there.
+/// Removes from a report what stems from the evenly spread events, and what belongs to a real client.
 pub(super) fn without_client(report: &mut Report) {
     for series in &mut report.series {
         series.metrics.retain(|metric| metric.metric != "itl_ms");

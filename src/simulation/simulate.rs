@@ -1,4 +1,4 @@
-//! A benchmark simulated: its load points one after the other, or those of its search, and the report of all.
+//! Simulates a benchmark: its load points in order, or those of its search, and the report.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,31 +30,30 @@ use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::inventory::Node;
 use crate::models::Roots;
 
-/// What is to be simulated.
 #[derive(Debug, Clone)]
 pub struct SimulatedRun {
     pub run_id: Uuid,
     pub spec: BenchmarkSpec,
-    /// The cluster's nodes as they are, or as they were last seen.
+    /// The cluster's current nodes, or the last known ones.
     pub nodes: Vec<Node>,
-    /// Where model files may be read.
+    /// Folders from which model files may be read.
     pub roots: Roots,
     pub data_dir: PathBuf,
 }
 
-/// What a simulation came to.
+/// The result of a simulation.
 #[derive(Debug)]
 pub struct Simulated {
-    /// Provenance and status are the caller's to complete.
+    /// The caller completes provenance and status.
     pub report: Report,
     pub records: Vec<RequestRecord>,
-    /// What was assumed and found, sentences for the log.
+    /// Assumptions and results, as sentences for the log.
     pub lines: Vec<String>,
-    /// What of the simulation belongs into the report's provenance.
+    /// The simulation's part of the report's provenance.
     pub provenance: Provenance,
 }
 
-/// Why there is no answer; a sentence for people.
+/// Why nothing was simulated; a sentence for people.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulationFailure {
     #[error(transparent)]
@@ -102,11 +101,11 @@ pub(super) fn does_not_fit(memory: &MemoryFit) -> String {
     )
 }
 
-/// The load points so far.
+/// The load points simulated so far.
 #[derive(Debug, Default)]
 struct PointProgress {
     records: Records,
-    /// Those that were begun, with what was planned for them.
+    /// The load points begun, with their plans.
     begun: Vec<BegunLoadPoint>,
     simulations: Vec<Simulation>,
     /// When the last of them ended, ns.
@@ -114,11 +113,10 @@ struct PointProgress {
     sent: u64,
 }
 
-/// Simulates a benchmark. `is_stopped` is asked before each load point. The same question gives the same answer, but for the run's
-/// id.
+/// Simulates a benchmark. `is_stopped` is called before each load point. Deterministic, but for the run's id.
 ///
 /// # Errors
-/// Why there is no answer.
+/// When nothing can be simulated.
 pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<Simulated, SimulationFailure> {
     let spec = &asked.spec;
     let layout = layout(&spec.serving, &spec.nodes, &asked.nodes)?;
@@ -150,7 +148,7 @@ pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<S
     let mut progress = PointProgress::new(&plan, asked.run_id);
     if let Some((variable, min, max)) = plan.search() {
         let mut search = Search::new(variable, min, max);
-        // The same load again would come to the same: the edge needs no second look.
+        // the simulation is deterministic: a confirmation would give the same result
         while let Some(planned) = search.next().filter(|_| !search.is_confirming()).and_then(|load| plan.point_at(load)) {
             let number = progress.begun.len() as u32;
             progress.simulate(&simulator, &lengths, &plan, planned, &layout, is_stopped)?;
@@ -183,7 +181,7 @@ pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<S
     Ok(Simulated { report, records, lines, provenance })
 }
 
-/// The plan of a measured run of the same load, but for whom it asks: a copy's node for each endpoint.
+/// The plan of a measured run with the same load, with a copy's node for each endpoint.
 fn plan_of(asked: &SimulatedRun, layout: &SimulatedLayout) -> Plan {
     let endpoint = |node: &String| PlanEndpoint { node: node.clone(), base_url: String::new(), metrics: None };
     Plan {
@@ -219,12 +217,12 @@ impl PointProgress {
         }
         let number = self.begun.len() as u32;
         self.begun.push(BegunLoadPoint { planned, ended_early: false });
-        // Of a search, the load points that it came to.
+        // for a search, the load points that it chose
         let load_points = self.begun.iter().map(|begun| begun.planned.clone()).collect();
         let so_far = Plan { load_points, ..plan.clone() };
         let simulation = lengths.simulate(simulator, &so_far, number, self.sent)?;
         let outcome = &simulation.outcome;
-        // Copies that outnumber what may be in flight stay idle.
+        // copies in excess of the requests in flight stay idle
         let busy = layout.nodes.len().min(so_far.load_points[number as usize].cap().max(1) as usize);
         let index = |node: &String| self.records.nodes.iter().position(|known| known == node).unwrap_or(0) as u16;
         let copies: Vec<u16> = layout.nodes.iter().take(busy).map(index).collect();
@@ -235,7 +233,7 @@ impl PointProgress {
         Ok(())
     }
 
-    /// What each load point came to, a sentence each.
+    /// The result of each load point, as a sentence.
     fn lines(&self) -> Vec<String> {
         let of = |(number, (begun, simulation)): (usize, (&BegunLoadPoint, &Simulation))| {
             let outcome = &simulation.outcome;
@@ -268,7 +266,7 @@ fn laid_out(layout: &SimulatedLayout) -> String {
     format!("Engine {}, {replicas} of the model, each on {}.", layout.engine, count(layout.tensor_parallel.into(), "device"))
 }
 
-/// The gaps between tokens as the simulator has them. How many are independent is not known, so that nothing bounds them.
+/// The simulator's distribution of token gaps. The number of independent samples is not known, so there are no bounds.
 fn gaps(found: dyno_simulate::outcome::Distribution) -> Distribution {
     let dyno_simulate::outcome::Distribution { n, mean, std, min, p25, p50, p75, p90, p95, p99, p999, max } = found;
     Distribution { mean, std, min, p25, p50, p75, p90, p95, p99, p999, max, n, clusters: None, bounds: BTreeMap::new() }
@@ -281,7 +279,7 @@ fn standing(prediction: &Prediction) -> String {
     }
 }
 
-/// A prediction as reports carry it.
+/// Converts a prediction for reports.
 pub(super) fn prediction(found: &dyno_simulate::scenario::Prediction) -> Prediction {
     let bar = &found.error_pct;
     Prediction {
@@ -295,7 +293,7 @@ pub(super) fn prediction(found: &dyno_simulate::scenario::Prediction) -> Predict
     }
 }
 
-/// What the simulator says of its load points, each once; with its load point where several differ.
+/// The simulator's notes, without repetitions; with the load point where several differ.
 fn notes(simulations: &[Simulation]) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
     for (number, simulation) in simulations.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What a plan asks of the simulated engine: the requests that the load generator would send, with their lengths and arrivals.
+//! The workload of a plan for the simulator: the requests that the load generator would send, with their lengths and arrivals.
 
 use dyno_load::tokens::{Tokens, estimate};
 use dyno_load::workload::{Played, PromptDataset, PromptId, TraceRequest, WorkloadError, listed};
@@ -13,9 +13,9 @@ use dyno_simulate::{SimulationError, Simulator};
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::dataset::Dataset as KeptDataset;
 
-/// Requests of a load point, at most.
+/// Most requests of a load point.
 const MOST_REQUESTS: usize = 1 << 20;
-/// Tokens that a chat's template adds to each message, about.
+/// Approximate tokens that a chat template adds per message.
 const TEMPLATE_TOKENS: u32 = 8;
 
 /// Why a load can't be simulated; a sentence for people.
@@ -41,17 +41,17 @@ impl From<PlanError> for WorkloadFailure {
     }
 }
 
-/// Where lengths come from.
+/// The source of lengths.
 pub(super) enum Lengths {
     /// From the plan's seed.
     Drawn,
     /// From the rows of datasets.
     Rows(PromptDataset),
-    /// From a trace, arrivals too.
+    /// From a trace, with its arrivals.
     Trace(Vec<TraceRequest>),
 }
 
-/// The plan's source of prompts: the datasets where they are kept.
+/// The plan's source of prompts: the stored files of datasets.
 pub(super) fn source(spec: &BenchmarkSpec, data_dir: &std::path::Path) -> PromptSource {
     if spec.load.eval_with == EvalWith::Configuration {
         return PromptSource::Synthetic;
@@ -73,7 +73,7 @@ pub(super) fn source(spec: &BenchmarkSpec, data_dir: &std::path::Path) -> Prompt
 }
 
 impl Lengths {
-    /// Reads what the plan's lengths come from; with sentences about what was assumed.
+    /// Reads the plan's lengths; with sentences about assumptions.
     pub fn read(plan: &Plan) -> Result<(Self, Vec<String>), WorkloadFailure> {
         match &plan.workload {
             Planned::Synthetic { shared_prefix, .. } => {
@@ -107,7 +107,7 @@ impl Lengths {
         }
     }
 
-    /// Simulates the plan's load point; `earlier` requests were sent in those before it.
+    /// Simulates a load point; `earlier` requests were sent in the load points before it.
     pub fn simulate(
         &self,
         simulator: &Simulator<'_>,
@@ -157,7 +157,7 @@ impl Lengths {
             }
             (Self::Rows(_), Some(count)) => Ok(simulator.run(&workload(count as usize))?),
             (Self::Rows(_), None) => {
-                // How many are sent by the end is not known before.
+                // the number of requests sent by the end is not known in advance
                 let counts =
                     std::iter::successors(Some(1_024), |count| Some(count * 4)).take_while(|count| *count <= MOST_REQUESTS);
                 for count in counts {

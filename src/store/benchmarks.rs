@@ -1,10 +1,10 @@
-//! Frozen specifications.
+//! Benchmarks: frozen specifications.
 
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use super::history::Filter;
-use super::row::{Columns, gate, json, ms};
+use super::row::{Columns, json, ms, visible_to};
 use super::search::search_text;
 use super::{Store, StoreError, runs};
 use crate::domain::benchmark::Benchmark;
@@ -12,14 +12,14 @@ use crate::domain::list::{ListQuery, Page};
 use crate::domain::run::Run;
 use crate::domain::user::Actor;
 
-/// A run to be queued, with what the history shows beside it.
+/// A run to be queued, with the columns that the history shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewRun {
     /// The run, with its stages.
     pub run: Run,
-    /// The name of who started it.
+    /// The name of the person who started it.
     pub creator: String,
-    /// The nodes that it needs for itself, as `cluster id/hostname`. Runs that share one wait for each other.
+    /// The nodes that it needs exclusively, as `cluster id/hostname`. Runs that share a node wait for each other.
     pub nodes: Vec<String>,
     /// The devices in words: `2 × NVIDIA H100`.
     pub devices: String,
@@ -37,7 +37,7 @@ fn benchmark(row: &SqliteRow) -> Result<Benchmark, StoreError> {
     })
 }
 
-/// Writes a benchmark with its tags and what it was made of.
+/// Writes a benchmark with its tags and references to its inventory objects.
 pub(super) async fn insert(db: &mut SqliteConnection, benchmark: &Benchmark) -> Result<(), StoreError> {
     let spec = &benchmark.spec;
     let id = benchmark.id.to_string();
@@ -78,10 +78,10 @@ pub(super) async fn insert(db: &mut SqliteConnection, benchmark: &Benchmark) -> 
 impl Store {
     pub async fn benchmark(&self, actor: &Actor, id: Uuid) -> Result<Benchmark, StoreError> {
         let found = self.benchmark_of_portal(id).await?;
-        gate(actor, found.owner, "benchmark", found)
+        visible_to(actor, found.owner, "benchmark", found)
     }
 
-    /// For the portal's own work: one benchmark.
+    /// A benchmark, without access check; for the portal itself.
     pub async fn benchmark_of_portal(&self, id: Uuid) -> Result<Benchmark, StoreError> {
         let row = sqlx::query("SELECT * FROM benchmarks WHERE id = ?").bind(id.to_string()).fetch_optional(&self.read).await?;
         benchmark(&row.ok_or(StoreError::NotFound("benchmark"))?)

@@ -1,20 +1,19 @@
-//! What can go wrong in the store.
+//! Errors of the store.
 
 use crate::domain::problem::{Problem, ProblemKind};
 
-/// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is none, or it is another person's; the word says of what.
+    /// The object does not exist or belongs to another person; the word names its kind.
     #[error("no such {0}")]
     NotFound(&'static str),
-    /// Its state, or another object, forbids it; a sentence for people.
+    /// The object's state, or another object, does not permit the change; a sentence for people.
     #[error("{0}")]
     Conflict(String),
     /// Someone else changed it since it was read.
     #[error("changed meanwhile")]
     Stale,
-    /// A query asked for something that the list does not have.
+    /// A list query has an invalid parameter.
     #[error("{field}: {message}")]
     Invalid {
         field: &'static str,
@@ -32,15 +31,15 @@ pub enum StoreError {
         /// The newest schema in the database.
         found: i64,
         name: String,
-        /// The newest schema that this program has.
+        /// The newest schema that this program knows.
         known: i64,
     },
-    /// What is stored is not what this program wrote.
+    /// A stored value can't be read.
     #[error("stored {what} is damaged: {cause}")]
     Damaged {
-        /// Which column or table.
+        /// The column or table.
         what: &'static str,
-        /// What the reader said.
+        /// The reader's error.
         cause: String,
     },
     #[error("database: {0}")]
@@ -75,7 +74,7 @@ impl From<StoreError> for Problem {
             StoreError::Stale => Self::conflict("It was changed meanwhile. Load it again."),
             StoreError::Invalid { field, message } => Self::field(field, message),
             other => {
-                // The cause is for the log, once; people learn only that it is our fault.
+                // the cause is logged here; people get no details of a server error
                 tracing::error!(error = %other, "the store failed");
                 Self::new(ProblemKind::Internal, "Something went wrong on the server. Its log says what.")
             }

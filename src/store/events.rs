@@ -1,10 +1,10 @@
-//! What runs tell: events are kept, with all that follows from them, before anybody is shown them.
+//! Events of runs. An event and all changes that follow from it are stored before it is shown to anybody.
 
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
-use super::row::{Columns, gate, json, ms};
+use super::row::{Columns, json, ms, visible_to};
 use super::{Store, StoreError, records, reports};
 use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::run::{Run, Stage, StageId};
@@ -14,34 +14,34 @@ use dyno_measure::report::{Report, RequestRecord};
 /// The schema of the events that this program writes; those of 0.1.0 have it, too.
 const EVENT_SCHEMA: u32 = 1;
 
-/// What the supervisor read from a run's files since it last looked.
+/// What the supervisor pulled from a run's executor since the last update.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunUpdate {
     /// Events with their times. A stage event also writes the stage, an end event also ends the run.
     pub events: Vec<(Timestamp, RunEvent)>,
     /// Request records, added to those that are there.
     pub records: Vec<RequestRecord>,
-    /// The report, in place of one that is there.
+    /// The report, which replaces an earlier one.
     pub report: Option<Report>,
-    /// How far what the cluster tells is read now; absent: as before.
+    /// The executor's cursor after this update; absent: unchanged.
     pub cursor: Option<String>,
-    /// Whose claim on the run the writer works under: refused if another has it. Absent: the run is not claimed.
+    /// The claim under which this is written: refused if another claimant has the run. Absent: the run is not claimed.
     pub claimant: Option<Uuid>,
 }
 
-/// What a page has to know of a run's events.
+/// The events that a run's page needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunSnapshot {
     pub events: Vec<StoredEvent>,
-    /// For each stage with a log, how many lines stand before those among the events.
+    /// For each stage with a log: the number of lines before those among the events.
     pub earlier: Vec<(StageId, u64)>,
-    /// The number of the last event that there is, among these or not.
+    /// The number of the run's last event, included here or not.
     pub last_seq: i64,
 }
 
 impl Store {
-    /// For the supervisor: keeps an update, all or nothing, so that the cursor and what was read up to it can't part.
-    /// The events come back with their numbers, for those who listen. Nothing is added to a run that is over.
+    /// For the supervisor: stores an update in one transaction, so that the cursor always matches what was read up to it.
+    /// Returns the events with their numbers, for subscribers. A run that is over takes no update.
     pub async fn update_run(&self, id: Uuid, update: &RunUpdate, now: Timestamp) -> Result<Vec<StoredEvent>, StoreError> {
         let mut tx = self.begin().await?;
         let is_over: Option<bool> =
@@ -103,12 +103,12 @@ impl Store {
         last_lines(&mut db, run, stage, before, limit).await
     }
 
-    /// What a page has to know of a run's events, without reading all of them: the last lines of each stage's log, snapshots
-    /// of the load evenly spread over all that there are (the last one always), what changed a stage, and the end.
+    /// The events that a run's page needs, without reading all: the last lines of each stage's log, load snapshots evenly
+    /// spread over the run (always with the last), stage changes, and the end.
     pub async fn run_snapshot(&self, actor: &Actor, run: &Run, lines: u32, progress: u32) -> Result<RunSnapshot, StoreError> {
-        gate(actor, run.owner, "run", ())?;
+        visible_to(actor, run.owner, "run", ())?;
         let id = run.id.to_string();
-        // One transaction reads one state of the database.
+        // one transaction, so that all queries see the same state
         let mut tx = self.read.begin().await?;
         let last_seq: i64 = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM run_events WHERE run_id = ?")
             .bind(&id)
@@ -152,16 +152,16 @@ impl Store {
         Ok(RunSnapshot { events, earlier, last_seq })
     }
 
-    /// That there is such a run, and that the actor may see it.
+    /// Checks that the run exists and that the actor may see it.
     async fn check_run(&self, actor: &Actor, run: Uuid) -> Result<(), StoreError> {
         let owner: Option<String> =
             sqlx::query_scalar("SELECT owner FROM runs WHERE id = ?").bind(run.to_string()).fetch_optional(&self.read).await?;
         let owner = owner.and_then(|owner| Uuid::parse_str(&owner).ok()).ok_or(StoreError::NotFound("run"))?;
-        gate(actor, owner, "run", ())
+        visible_to(actor, owner, "run", ())
     }
 }
 
-/// Without its hint SQLite would walk all events of the run; with it, a statement that can't use the index is an error.
+/// The index hint keeps SQLite from scanning all events of the run, and makes a statement that can't use the index an error.
 async fn last_lines(
     db: &mut SqliteConnection,
     run: Uuid,

@@ -1,5 +1,5 @@
-//! Which forms have acted, and what they were answered: kept for a while, for every process on this database and beyond a
-//! restart.
+//! Idempotency of forms: which submissions were carried out, and their answers. Kept for a while, across processes and
+//! restarts.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -7,23 +7,23 @@ use uuid::Uuid;
 use super::row::{Columns, ms};
 use super::{Store, StoreError};
 
-/// What is known of a form's action.
+/// The state of a form's action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FormAction {
-    /// Nothing: it is the caller's to carry out, and marked as under way.
+    /// It was not known: the caller has claimed it and must carry it out.
     Claimed,
-    /// Another request carries it out.
+    /// Another request is carrying it out.
     UnderWay,
     Done {
-        /// The page to go on to.
+        /// The page to redirect to.
         path: String,
-        /// What was done, for people; empty where the page tells.
+        /// What was done, for people; empty where the page itself shows it.
         sentence: String,
     },
 }
 
 impl Store {
-    /// Claims an action for the caller, who has to end or renew the claim before `claim_ends`.
+    /// Claims an action for the caller, who must end or renew the claim before `claim_ends`.
     pub async fn claim_form_action(
         &self,
         key: &[u8],
@@ -53,7 +53,7 @@ impl Store {
         Ok(FormAction::Claimed)
     }
 
-    /// Renews a claim: the action goes on.
+    /// Extends a claim while the action is carried out.
     pub async fn renew_form_action(&self, key: &[u8], claim_ends: Timestamp) -> Result<(), StoreError> {
         sqlx::query("UPDATE form_actions SET expires_at = ? WHERE key = ? AND path IS NULL")
             .bind(ms(claim_ends))
@@ -63,7 +63,7 @@ impl Store {
         Ok(())
     }
 
-    /// The action was done; this is answered until `ends`.
+    /// Ends the action: until `ends`, repeated submissions get this answer.
     pub async fn end_form_action(&self, key: &[u8], path: &str, sentence: &str, ends: Timestamp) -> Result<(), StoreError> {
         sqlx::query("UPDATE form_actions SET path = ?, sentence = ?, expires_at = ? WHERE key = ?")
             .bind(path)
@@ -75,7 +75,7 @@ impl Store {
         Ok(())
     }
 
-    /// The action was refused or broke: it may be tried again.
+    /// Releases an action that was refused or failed, so that it may be tried again.
     pub async fn release_form_action(&self, key: &[u8]) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM form_actions WHERE key = ?").bind(key).execute(&self.write).await?;
         Ok(())

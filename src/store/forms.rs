@@ -1,5 +1,5 @@
-//! What a person typed into a form that had errors, or that was sent after its session had ended: kept for the page after
-//! the redirect, and for that person alone.
+//! Entries of refused forms, and of forms sent after the session's end: kept for the page after the redirect, and readable by
+//! that person only.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -8,24 +8,24 @@ use super::row::{Columns, json, ms};
 use super::{Store, StoreError};
 use crate::domain::user::Actor;
 
-/// Entries that are kept at once of one person, or of all who sent theirs without a session; the oldest go.
+/// Most entries kept per person, and of all senders without a session together; the oldest are removed.
 const MOST_KEPT: i64 = 100;
 
-/// Whose entries they are.
+/// The owner of form entries.
 #[derive(Debug, Clone, Copy)]
 pub enum EntryOf<'a> {
     Person(Uuid),
-    /// Whoever signs in next at the browser that keeps the secret of this hash, and may see the draft.
+    /// The person who next signs in at the browser that has the secret with this hash, if that person may see the draft.
     Browser {
         /// SHA-256 of the secret.
         hash: &'a [u8],
-        /// The draft that the form was about.
+        /// The draft that the form edits.
         about: Option<Uuid>,
     },
 }
 
 impl Store {
-    /// Keeps entries until `ends`; the answer is their id.
+    /// Stores entries until `ends`; returns their id.
     pub async fn keep_form_entry(
         &self,
         whose: EntryOf<'_>,
@@ -59,7 +59,7 @@ impl Store {
         Ok(id)
     }
 
-    /// The actor's own entries, while they are kept.
+    /// The actor's own entries, if not expired.
     pub async fn form_entry(&self, actor: &Actor, id: Uuid, now: Timestamp) -> Result<serde_json::Value, StoreError> {
         sqlx::query("SELECT data FROM form_entries WHERE id = ? AND owner = ? AND expires_at > ?")
             .bind(id.to_string())
@@ -71,7 +71,7 @@ impl Store {
             .json("data")
     }
 
-    /// For sign-in: makes entries that were sent without a session the actor's own, if they came from this browser and are about nothing that
+    /// For sign-in: gives the actor the entries that this browser sent without a session, unless they belong to a draft that
     /// the actor may not see.
     pub async fn claim_form_entry(&self, actor: &Actor, id: Uuid, browser: &[u8], now: Timestamp) -> Result<(), StoreError> {
         sqlx::query(

@@ -1,4 +1,4 @@
-//! The history's lists: search, filter, sort, page, all in the database.
+//! Lists of runs and benchmarks: search, filter, sort and page, all in the database.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -14,7 +14,7 @@ use crate::domain::run::RunRow;
 use crate::domain::user::Actor;
 use dyno_measure::run::RunStatus;
 
-/// A condition around a value: `before ? after`. Conditions are written here only, values are always bound.
+/// A condition around a bound value: `before ? after`. Conditions are literals of this file; values are always bound.
 struct SqlCondition {
     before: &'static str,
     value: BoundValue,
@@ -66,7 +66,7 @@ impl Filter {
         Ok(filter)
     }
 
-    /// Adds a condition, unless the value is empty, as a form sends a filter that is not set.
+    /// Adds a condition, unless the value is empty: forms send unset filters as empty.
     fn text(&mut self, before: &'static str, value: Option<String>, after: &'static str) {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             self.0.push(SqlCondition { before, value: BoundValue::Text(value), after });
@@ -77,7 +77,7 @@ impl Filter {
         self.0.push(SqlCondition { before, value: BoundValue::Time(value), after: "" });
     }
 
-    /// The statement that begins with `select`, with the conditions, ending in `order`.
+    /// Builds the statement: `select`, the conditions, `order`.
     pub(super) fn query(&self, select: &str, order: &str) -> QueryBuilder<Sqlite> {
         let mut builder = QueryBuilder::new(select);
         builder.push("WHERE 1 = 1");
@@ -94,7 +94,7 @@ impl Filter {
     }
 }
 
-/// A day or an instant as milliseconds; with `end`, the end of that day.
+/// Parses a day or an instant to ms; with `end`, the end of that day.
 fn moment(field: &'static str, text: &str, end: bool) -> Result<i64, StoreError> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Ok(ms(instant));
@@ -106,8 +106,8 @@ fn moment(field: &'static str, text: &str, end: bool) -> Result<i64, StoreError>
         .map_err(|_| StoreError::Invalid { field, message: "Enter a day such as 2026-11-01.".to_owned() })
 }
 
-/// `ORDER BY` of a list; the columns are named by the caller, nothing of the query gets into the statement. Rows without a
-/// value come last either way.
+/// `ORDER BY` of a list. Column names come from `columns`, never from the query. Rows without a value come last in either
+/// direction.
 pub(super) fn order(query: &ListQuery, columns: &[&str]) -> Result<String, StoreError> {
     let sort = query.sort.as_deref().filter(|sort| !sort.is_empty()).unwrap_or("-created_at");
     let (name, direction) = match sort.strip_prefix('-') {

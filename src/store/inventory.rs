@@ -1,14 +1,14 @@
-//! What benchmarks are made of: clusters, models, datasets, credentials.
+//! The inventory: clusters, models, datasets, credentials.
 //!
-//! Removing one deletes it, or, once a benchmark was made of it, archives it: it leaves the lists and can no longer be
-//! chosen, but is found by its id.
+//! An object that a benchmark refers to is archived instead of deleted: it leaves the lists and can't be chosen any more, but
+//! is found by its id.
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Sqlite, Transaction};
 use uuid::Uuid;
 
-use super::row::{Columns, from_json, gate, gate_shared, json, ms};
+use super::row::{Columns, from_json, json, ms, shared_or_visible_to, visible_to};
 use super::{Store, StoreError};
 use crate::domain::dataset::Dataset;
 use crate::domain::inventory::{Cluster, ClusterAccess, ClusterKind, Credential, Model, Node};
@@ -18,7 +18,7 @@ use crate::domain::user::Actor;
 /// A credential with its sealed secret; only the vault opens it.
 #[derive(Clone)]
 pub struct SealedCredential {
-    /// What may be shown.
+    /// The part that may be shown.
     pub credential: Credential,
     /// Which key sealed the secret.
     pub key_id: String,
@@ -31,12 +31,12 @@ impl std::fmt::Debug for SealedCredential {
     }
 }
 
-/// The kinds of object of this file: table, and the word for people.
+/// A kind of inventory object: its table, and the word for people.
 #[derive(Clone, Copy)]
 struct InventoryTable {
     table: &'static str,
     word: &'static str,
-    /// What is set where benchmarks need the object still.
+    /// The assignments that archive an object.
     archive: &'static str,
 }
 
@@ -44,7 +44,7 @@ const CLUSTER: InventoryTable =
     InventoryTable { table: "clusters", word: "cluster", archive: "archived = 1, sealed = NULL, key_id = NULL" };
 const MODEL: InventoryTable = InventoryTable { table: "models", word: "model", archive: "archived = 1" };
 const DATASET: InventoryTable = InventoryTable { table: "datasets", word: "dataset", archive: "archived = 1" };
-/// The secret is gone either way.
+/// Archiving erases the secret too.
 const CREDENTIAL: InventoryTable =
     InventoryTable { table: "credentials", word: "credential", archive: "archived = 1, sealed = x''" };
 
@@ -63,7 +63,7 @@ fn cluster(row: &SqliteRow) -> Result<Cluster, StoreError> {
     })
 }
 
-/// The object as it was written, with what the columns know better.
+/// The stored object, with the columns that override it.
 fn model(row: &SqliteRow) -> Result<Model, StoreError> {
     Ok(Model { archived: row.flag("archived")?, ..row.json("data")? })
 }
@@ -89,17 +89,17 @@ fn sealed(row: &SqliteRow) -> Result<SealedCredential, StoreError> {
 }
 
 impl Store {
-    /// The portal's own machine as a cluster, made at the first call.
+    /// The cluster of the portal's own machine, created on the first call.
     pub async fn local_cluster(&self, now: Timestamp) -> Result<Cluster, StoreError> {
         self.built_in_cluster("local", ClusterAccess::Local, now).await
     }
 
-    /// The cluster of hypothetical nodes, made at the first call.
+    /// The cluster of hypothetical nodes, created on the first call.
     pub async fn catalogue_cluster(&self, now: Timestamp) -> Result<Cluster, StoreError> {
         self.built_in_cluster("catalogue", ClusterAccess::Catalogue, now).await
     }
 
-    /// A cluster that is there from the first start, once; its name is that of its kind.
+    /// A built-in cluster, created once; its name is its kind.
     async fn built_in_cluster(&self, kind: &str, access: ClusterAccess, now: Timestamp) -> Result<Cluster, StoreError> {
         let mut tx = self.begin().await?;
         let found = sqlx::query("SELECT * FROM clusters WHERE kind = ?").bind(kind).fetch_optional(&mut *tx).await?;
@@ -118,9 +118,10 @@ impl Store {
         Ok(made)
     }
 
-    /// Keeps what a live look at a cluster found, for the time when it can't be looked at. Nothing is written where it is known.
+    /// Stores the nodes that were just read from a cluster, for times when it can't be reached. Writes nothing if they are
+    /// unchanged.
     pub async fn keep_last_seen(&self, cluster: Uuid, nodes: &[Node], now: Timestamp) -> Result<(), StoreError> {
-        // How busy a node is differs each time.
+        // usage changes all the time and is left out
         let nodes: Vec<Node> = nodes.iter().map(|node| Node { usage: None, ..node.clone() }).collect();
         sqlx::query(
             "INSERT INTO last_seen_nodes (cluster_id, nodes, seen_at) SELECT ?1, ?2, ?3 WHERE EXISTS
@@ -135,7 +136,7 @@ impl Store {
         Ok(())
     }
 
-    /// The nodes of a cluster as they were last seen; none where it never was.
+    /// The last known nodes of a cluster; empty if it was never read.
     pub async fn last_seen(&self, cluster: Uuid) -> Result<Vec<Node>, StoreError> {
         let row = sqlx::query("SELECT nodes FROM last_seen_nodes WHERE cluster_id = ?")
             .bind(cluster.to_string())
@@ -144,20 +145,20 @@ impl Store {
         row.map_or_else(|| Ok(Vec::new()), |row| row.json("nodes"))
     }
 
-    /// The clusters that the actor may use: this machine first, the catalogue last.
+    /// The clusters that the actor may use: the local one first, the catalogue last.
     pub async fn clusters(&self, actor: &Actor) -> Result<Vec<Cluster>, StoreError> {
         let mut clusters: Vec<Cluster> = self.listed(CLUSTER, actor).await?.iter().map(cluster).collect::<Result<_, _>>()?;
         clusters.sort_by_key(|cluster| cluster.kind().place());
         Ok(clusters)
     }
 
-    /// One cluster; an archived one is found, too.
+    /// A cluster, archived or not.
     pub async fn cluster(&self, actor: &Actor, id: Uuid) -> Result<Cluster, StoreError> {
         let found = cluster(&self.found(CLUSTER, id).await?)?;
-        gate_shared(actor, found.owner, CLUSTER.word, found)
+        shared_or_visible_to(actor, found.owner, CLUSTER.word, found)
     }
 
-    /// For the supervisor: one cluster.
+    /// A cluster, without access check; for the supervisor.
     pub async fn cluster_of_portal(&self, id: Uuid) -> Result<Cluster, StoreError> {
         cluster(&self.found(CLUSTER, id).await?)
     }
@@ -224,13 +225,13 @@ impl Store {
         self.listed(MODEL, actor).await?.iter().map(model).collect()
     }
 
-    /// One model; an archived one is found, too.
+    /// A model, archived or not.
     pub async fn model(&self, actor: &Actor, id: Uuid) -> Result<Model, StoreError> {
         let found = model(&self.found(MODEL, id).await?)?;
-        gate_shared(actor, found.owner, MODEL.word, found)
+        shared_or_visible_to(actor, found.owner, MODEL.word, found)
     }
 
-    /// Keeps a new model.
+    /// Inserts a model.
     pub async fn insert_model(&self, model: &Model) -> Result<(), StoreError> {
         sqlx::query("INSERT INTO models (id, owner, name, data, created_at) VALUES (?, ?, ?, ?, ?)")
             .bind(model.id.to_string())
@@ -243,7 +244,7 @@ impl Store {
         Ok(())
     }
 
-    /// For the portal's own work: writes what was learned of a model (its facts, after a transfer).
+    /// For the portal itself: updates a model with what was learned of it (its facts, after a transfer).
     pub async fn update_model(&self, model: &Model) -> Result<(), StoreError> {
         let done = sqlx::query("UPDATE models SET name = ?, data = ? WHERE id = ?")
             .bind(&model.name)
@@ -254,7 +255,7 @@ impl Store {
         if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::NotFound(MODEL.word)) }
     }
 
-    /// Removes a model; true if it is gone for good, false if it was archived.
+    /// Deletes or archives a model; true if deleted.
     pub async fn remove_model(&self, actor: &Actor, id: Uuid) -> Result<bool, StoreError> {
         let owner = self.model(actor, id).await?.owner;
         self.remove(MODEL, actor, id, owner).await
@@ -265,19 +266,19 @@ impl Store {
         self.listed(DATASET, actor).await?.iter().map(dataset).collect()
     }
 
-    /// Every dataset of a person's, archived ones included.
+    /// Ids of all datasets of a person, archived ones included.
     pub async fn dataset_ids_of(&self, owner: Uuid) -> Result<Vec<Uuid>, StoreError> {
         let rows = sqlx::query("SELECT id FROM datasets WHERE owner = ?").bind(owner.to_string()).fetch_all(&self.read).await?;
         rows.iter().map(|row| row.id("id")).collect()
     }
 
-    /// One dataset; an archived one is found, too.
+    /// A dataset, archived or not.
     pub async fn dataset(&self, actor: &Actor, id: Uuid) -> Result<Dataset, StoreError> {
         let found = dataset(&self.found(DATASET, id).await?)?;
-        gate_shared(actor, found.owner, DATASET.word, found)
+        shared_or_visible_to(actor, found.owner, DATASET.word, found)
     }
 
-    /// Keeps a new dataset; its rows are a file of the caller's.
+    /// Inserts a dataset; the caller writes the file of its rows.
     pub async fn insert_dataset(&self, dataset: &Dataset) -> Result<(), StoreError> {
         sqlx::query("INSERT INTO datasets (id, owner, name, data, created_at) VALUES (?, ?, ?, ?, ?)")
             .bind(dataset.id.to_string())
@@ -290,7 +291,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes a dataset; true if it is gone for good (then its file may go), false if it was archived.
+    /// Deletes or archives a dataset; true if deleted: then the caller may remove its file.
     pub async fn remove_dataset(&self, actor: &Actor, id: Uuid) -> Result<bool, StoreError> {
         let owner = self.dataset(actor, id).await?.owner;
         self.remove(DATASET, actor, id, owner).await
@@ -301,28 +302,28 @@ impl Store {
         self.listed(CREDENTIAL, actor).await?.iter().map(credential).collect()
     }
 
-    /// One credential, without its secret; an archived one is found, too.
+    /// A credential without its secret, archived or not.
     pub async fn credential(&self, actor: &Actor, id: Uuid) -> Result<Credential, StoreError> {
         let found = credential(&self.found(CREDENTIAL, id).await?)?;
-        gate(actor, found.owner, CREDENTIAL.word, found)
+        visible_to(actor, found.owner, CREDENTIAL.word, found)
     }
 
-    /// One credential with its sealed secret, to be opened and used. An archived one has no secret any more.
+    /// A credential with its sealed secret, for use. Archived ones have none.
     pub async fn sealed_credential(&self, actor: &Actor, id: Uuid) -> Result<SealedCredential, StoreError> {
         let sealed = sealed(&self.found(CREDENTIAL, id).await?)?;
         if sealed.credential.archived {
             return Err(StoreError::NotFound(CREDENTIAL.word));
         }
-        gate(actor, sealed.credential.owner, CREDENTIAL.word, sealed)
+        visible_to(actor, sealed.credential.owner, CREDENTIAL.word, sealed)
     }
 
-    /// For the portal's own work: every credential that has a secret.
+    /// For the portal itself: every credential that has a secret.
     pub async fn sealed_credentials(&self) -> Result<Vec<SealedCredential>, StoreError> {
         let rows = sqlx::query("SELECT * FROM credentials WHERE archived = 0").fetch_all(&self.read).await?;
         rows.iter().map(sealed).collect()
     }
 
-    /// For the portal's own work: the same secret, sealed anew.
+    /// For the portal itself: replaces a sealed secret after its key has changed.
     pub async fn seal_credential_anew(&self, id: Uuid, key_id: &str, sealed: &[u8]) -> Result<(), StoreError> {
         sqlx::query("UPDATE credentials SET key_id = ?, sealed = ? WHERE id = ?")
             .bind(key_id)
@@ -333,7 +334,7 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps a new credential.
+    /// Inserts a credential.
     pub async fn insert_credential(&self, new: &SealedCredential) -> Result<(), StoreError> {
         let credential = &new.credential;
         sqlx::query(
@@ -353,7 +354,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes a credential; its secret is gone either way.
+    /// Deletes or archives a credential; its secret is erased in both cases.
     pub async fn remove_credential(&self, actor: &Actor, id: Uuid) -> Result<(), StoreError> {
         let owner = self.credential(actor, id).await?.owner;
         self.remove(CREDENTIAL, actor, id, Some(owner)).await.map(drop)
@@ -367,7 +368,7 @@ impl Store {
             .ok_or(StoreError::NotFound(kind.word))
     }
 
-    /// What is in lists: the actor's own and what is everybody's; for administrators, all.
+    /// The objects for lists: the actor's own and shared ones; for administrators, all.
     async fn listed(&self, kind: InventoryTable, actor: &Actor) -> Result<Vec<SqliteRow>, StoreError> {
         let query = format!(
             "SELECT * FROM {} WHERE archived = 0 AND (? OR owner IS NULL OR owner = ?) ORDER BY name COLLATE NOCASE, id",
@@ -380,7 +381,7 @@ impl Store {
             .await?)
     }
 
-    /// Deletes or archives; true if deleted. What is everybody's is removed by administrators only.
+    /// Deletes or archives; true if deleted. Only administrators may remove shared objects.
     async fn remove(&self, kind: InventoryTable, actor: &Actor, id: Uuid, owner: Option<Uuid>) -> Result<bool, StoreError> {
         if !actor.may_touch(owner) {
             return Err(StoreError::Conflict("Only an administrator can remove what everybody uses.".to_owned()));

@@ -1,9 +1,9 @@
-//! What is kept: users, inventory, drafts, benchmarks, runs with their events, reports and request records. One file per
-//! area. No type of the database leaves this room, so that another database can stand behind the same methods.
+//! The database: users, inventory, drafts, benchmarks, runs with their events, reports and request records; one file per area.
+//! No database type is public, so that another database can be used behind the same methods.
 //!
-//! The gate is here: every loader of an object with an owner takes the [`Actor`](crate::domain::user::Actor) and answers
-//! for another person's object exactly as for one that does not exist. Methods that take no actor are for the portal's own
-//! work (the supervisor, sign-in), and say so.
+//! Access control is done here: every loader of an object with an owner takes the [`Actor`](crate::domain::user::Actor) and
+//! answers for another person's object exactly as for one that does not exist. Methods without an actor are for the portal
+//! itself (the supervisor, sign-in), and say so.
 
 mod benchmarks;
 mod error;
@@ -46,11 +46,11 @@ pub use workflows::StoredWorkflow;
 /// The portal's database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    /// Connections for reading; WAL lets them go on while one writes.
+    /// Connections for reading; with WAL they are not blocked by a writer.
     read: SqlitePool,
-    /// The one connection for writing: writers wait for each other here, in order, and not in SQLite's busy loop.
+    /// The only connection for writing: writers queue for it in order instead of polling in SQLite's busy loop.
     write: SqlitePool,
-    /// When a write was last seen to succeed by [`Store::check_writable`].
+    /// When [`Store::check_writable`] last succeeded.
     written: Arc<Mutex<Option<Instant>>>,
 }
 
@@ -61,8 +61,8 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the database, makes it if it is not there, and brings its schema up to date. A database with data is copied to
-    /// `<data_dir>/backups/` before its schema changes; one with a newer schema than this program knows is refused.
+    /// Opens the database, creates it if missing, and migrates its schema. A database with data is copied to
+    /// `<data_dir>/backups/` before a migration; one with a newer schema than this program knows is refused.
     pub async fn open(url: &str, data_dir: &Path) -> Result<Self, StoreError> {
         let options = Self::options(url)?;
         let is_new = !options.get_filename().exists();
@@ -75,8 +75,8 @@ impl Store {
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(30))
-            // SQLite itself ends a transaction when the disk is full, which the driver does not notice: it would refuse every
-            // later transaction of that connection. Such a connection is closed, and another takes its place.
+            // On a full disk SQLite ends a transaction by itself, which the driver does not notice: it would refuse every later
+            // transaction of that connection. Such a connection is closed and replaced.
             .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
             .connect_with(options.clone().create_if_missing(true))
             .await
@@ -91,7 +91,7 @@ impl Store {
         Ok(Self { read, write, written: Arc::default() })
     }
 
-    /// The URL that is used when none is given: a file in the data folder.
+    /// The default URL: a file in the data folder.
     pub fn default_url(data_dir: &Path) -> String {
         format!("sqlite://{}", data_dir.join("dyno.db").display())
     }
@@ -104,32 +104,31 @@ impl Store {
         Ok(SqliteConnectOptions::from_str(url)
             .map_err(|error| StoreError::Open(error.to_string()))?
             .journal_mode(SqliteJournalMode::Wal)
-            // In WAL mode this loses no consistency, and a power failure at most the last moments.
+            // In WAL mode this is consistent; a power failure loses the last moments at most.
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10)))
     }
 
-    /// A transaction that may write, begun as such: one that reads first and then writes would fail when another wrote
-    /// between.
+    /// Begins a write transaction at once: one that reads first and upgrades later fails if another wrote in between.
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
     }
 
-    /// Whether the database takes writes: sees a full or read-only disk, which reading does not. Writes once a second at the
-    /// most, since anybody may ask.
+    /// Checks that the database can be written, which a full or read-only disk prevents. Writes at most once a second, since
+    /// the caller is an open endpoint.
     pub async fn check_writable(&self) -> Result<(), StoreError> {
         let mut written = self.written.lock().await;
         if written.is_some_and(|at| at.elapsed() < Duration::from_secs(1)) {
             return Ok(());
         }
-        // A write of its own that changes nothing: nobody reads this number.
+        // a write without effect: this number is not used
         sqlx::query("PRAGMA user_version = 0").execute(&self.write).await?;
         *written = Some(Instant::now());
         Ok(())
     }
 
-    /// The SQLite library's version, `3.51.3` say.
+    /// The SQLite library's version, such as `3.51.3`.
     pub async fn engine_version(&self) -> Result<String, StoreError> {
         Ok(sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&self.read).await?)
     }
@@ -141,7 +140,7 @@ impl Store {
     }
 }
 
-/// Makes the file, readable by its owner only: it holds password hashes and sealed secrets.
+/// Creates the file readable by its owner only: it holds password hashes and sealed secrets.
 fn create_private(file: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::OpenOptionsExt;
     std::fs::OpenOptions::new()
@@ -163,7 +162,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Store::default_url(folder.path()), folder.path()).await.unwrap();
         sqlx::query("CREATE TABLE filler (bytes BLOB)").execute(&store.write).await.unwrap();
-        // The connection may not let the file grow: what a full disk is to SQLite.
+        // limits the file's size, which SQLite reports like a full disk
         let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&store.write).await.unwrap();
         sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"))).execute(&store.write).await.unwrap();
         let fill = async |store: &Store| -> Result<(), StoreError> {
@@ -172,7 +171,7 @@ mod tests {
             Ok(transaction.commit().await?)
         };
         assert!(fill(&store).await.is_err(), "the file can't grow");
-        // The next connection has no such limit: there is room again.
+        // the next connection has no such limit
         fill(&store).await.unwrap();
         store.check_writable().await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! What was measured for each request.
+//! Request records.
 
 use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
@@ -26,7 +26,7 @@ const SORTS: [&str; 11] = [
     "error_class",
 ];
 
-/// Adds records to a run's.
+/// Appends records to a run.
 pub(super) async fn append(db: &mut SqliteConnection, run: Uuid, records: &[RequestRecord]) -> Result<(), StoreError> {
     if records.is_empty() {
         return Ok(());
@@ -66,8 +66,8 @@ pub(super) async fn append(db: &mut SqliteConnection, run: Uuid, records: &[Requ
 }
 
 impl Store {
-    /// A page of a run's records. `search` looks in ids and nodes; `status` is `ok`, `error`, an error class, or a phase;
-    /// sorts are the columns' names, `seq` (the order of completion) when absent.
+    /// A page of a run's records. `search` matches ids and nodes; `status` is `ok`, `error`, an error class, or a phase; sort
+    /// columns are listed in [`SORTS`], the default is `seq`, the order of completion.
     pub async fn records(&self, actor: &Actor, run: Uuid, query: &ListQuery) -> Result<Page<RequestRecord>, StoreError> {
         self.run(actor, run).await?;
         let sort = query.sort.as_deref().filter(|sort| !sort.is_empty()).unwrap_or("seq");
@@ -129,7 +129,7 @@ impl Store {
             .collect()
     }
 
-    /// For the supervisor: how many records of a run there are.
+    /// For the supervisor: the number of a run's records.
     pub async fn record_count_of_portal(&self, run: Uuid) -> Result<u64, StoreError> {
         let count: i64 = sqlx::query_scalar("SELECT count(*) FROM request_records WHERE run_id = ?")
             .bind(run.to_string())

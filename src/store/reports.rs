@@ -1,4 +1,4 @@
-//! What runs measured, computed once; lists show the headline's copy.
+//! Reports of runs. The headline figures are also stored in columns of the run, for lists.
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
@@ -10,7 +10,7 @@ use crate::domain::user::Actor;
 use dyno_measure::metrics::Shown;
 use dyno_measure::report::{Report, Summary};
 
-/// A percentile of a metric, unless it stands on too few samples.
+/// A percentile of a metric, unless it has too few samples.
 fn percentile(summary: &Summary, metric: &str, name: &str) -> Option<f64> {
     match summary.shown(metric, name) {
         Shown::Value { value, .. } => Some(value),

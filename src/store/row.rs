@@ -1,4 +1,4 @@
-//! How values are written to columns and read back.
+//! Conversion of values to and from columns, and access checks of rows.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -37,7 +37,7 @@ pub(super) trait Columns {
     fn time(&self, column: &'static str) -> Result<Timestamp, StoreError>;
     fn opt_time(&self, column: &'static str) -> Result<Option<Timestamp>, StoreError>;
     fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, StoreError>;
-    /// A word of a fixed list.
+    /// One of a fixed set of words.
     fn word<T>(&self, column: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, StoreError>;
 }
 
@@ -89,12 +89,18 @@ impl Columns for SqliteRow {
     }
 }
 
-/// The gate for objects that only their owner and administrators see: anything else is not there.
-pub(super) fn gate<T>(actor: &Actor, owner: Uuid, what: &'static str, object: T) -> Result<T, StoreError> {
+/// The object if the actor may see it: objects with an owner are visible to that person and to administrators. For everybody
+/// else the answer is `NotFound`.
+pub(super) fn visible_to<T>(actor: &Actor, owner: Uuid, what: &'static str, object: T) -> Result<T, StoreError> {
     if actor.may_touch(Some(owner)) { Ok(object) } else { Err(StoreError::NotFound(what)) }
 }
 
-/// The gate for objects that may be everybody's (no owner): those may be seen, too.
-pub(super) fn gate_shared<T>(actor: &Actor, owner: Option<Uuid>, what: &'static str, object: T) -> Result<T, StoreError> {
+/// As [`visible_to`]; objects without an owner are shared and visible to everybody.
+pub(super) fn shared_or_visible_to<T>(
+    actor: &Actor,
+    owner: Option<Uuid>,
+    what: &'static str,
+    object: T,
+) -> Result<T, StoreError> {
     if owner.is_none() || actor.may_touch(owner) { Ok(object) } else { Err(StoreError::NotFound(what)) }
 }

@@ -1,10 +1,10 @@
-//! Runs: their status, their stages, what the supervisor needs to find them again.
+//! Runs: their status and stages, and what the supervisor needs to continue them.
 
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
-use super::row::{Columns, gate, json, ms};
+use super::row::{Columns, json, ms, visible_to};
 use super::search::search_text;
 use super::{NewRun, Store, StoreError};
 use crate::domain::benchmark::Benchmark;
@@ -13,15 +13,15 @@ use crate::domain::run::{Run, Stage, StageId, StageStatus};
 use crate::domain::user::Actor;
 use dyno_measure::run::{RunKind, RunStatus};
 
-/// A run that is not over, with what the supervisor needs to go on with it.
+/// A run that is not over, with what the supervisor needs to continue it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenRun {
     pub run: Run,
-    /// The nodes that it needs for itself.
+    /// The nodes that it needs exclusively.
     pub nodes: Vec<String>,
-    /// A person has asked for the end.
+    /// A person has cancelled it.
     pub cancel_requested: bool,
-    /// How far what its cluster tells was read; only the cluster's executor knows what is in it.
+    /// The executor's cursor, whose text only the executor understands.
     pub cursor: Option<String>,
 }
 
@@ -67,10 +67,10 @@ fn stage(row: &SqliteRow) -> Result<Stage, StoreError> {
     })
 }
 
-/// Runs of one person that may wait; further ones are refused, so that the queue stays everybody's.
+/// Most queued runs of a person; further ones are refused, so that nobody fills the queue.
 const MOST_QUEUED: i64 = 50;
 
-/// Writes a run with its stages, unless too many of the person's wait already.
+/// Inserts a run with its stages, unless the person has too many queued ones.
 pub(super) async fn insert(db: &mut SqliteConnection, benchmark: &Benchmark, new: &NewRun) -> Result<(), StoreError> {
     let (run, spec) = (&new.run, &benchmark.spec);
     let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM runs WHERE owner = ? AND status = 'queued'")
@@ -118,13 +118,13 @@ pub(super) async fn insert(db: &mut SqliteConnection, benchmark: &Benchmark, new
 }
 
 impl Store {
-    /// One run, with its stages and, while it waits, its place in the queue.
+    /// A run with its stages and, while queued, its position in the queue.
     pub async fn run(&self, actor: &Actor, id: Uuid) -> Result<Run, StoreError> {
         let found = self.run_of_portal(id).await?;
-        gate(actor, found.owner, "run", found)
+        visible_to(actor, found.owner, "run", found)
     }
 
-    /// For the portal's own work: one run.
+    /// A run, without access check; for the portal itself.
     pub async fn run_of_portal(&self, id: Uuid) -> Result<Run, StoreError> {
         let row = sqlx::query("SELECT * FROM runs WHERE id = ?").bind(id.to_string()).fetch_optional(&self.read).await?;
         let row = row.ok_or(StoreError::NotFound("run"))?;
@@ -146,7 +146,7 @@ impl Store {
             .collect()
     }
 
-    /// How many runs that are not over were asked for earlier and need one of these nodes.
+    /// Number of earlier runs that are not over and need one of these nodes.
     async fn queue_position(&self, run: Uuid, nodes: &[String], created_at: Timestamp) -> Result<u32, StoreError> {
         let before = sqlx::query(
             "SELECT nodes FROM runs WHERE status IN ('queued', 'running', 'cancelling')
@@ -186,7 +186,7 @@ impl Store {
         Ok(open)
     }
 
-    /// For the supervisor: a queued run begins; false if it is no longer queued (cancelled meanwhile, say).
+    /// For the supervisor: starts a queued run; false if it is no longer queued (cancelled meanwhile, say).
     pub async fn begin_run(&self, id: Uuid, now: Timestamp) -> Result<bool, StoreError> {
         let done = sqlx::query(
             "UPDATE runs SET status = 'running', started_at = coalesce(started_at, ?)
@@ -215,7 +215,7 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// For the supervisor: gives a claim back, if it is still this claimant's.
+    /// For the supervisor: releases a claim, if this claimant still holds it.
     pub async fn release_run(&self, id: Uuid, claimant: Uuid) -> Result<(), StoreError> {
         sqlx::query("UPDATE runs SET claimed_by = NULL, claim_expires_at = NULL WHERE id = ? AND claimed_by = ?")
             .bind(id.to_string())
@@ -225,8 +225,8 @@ impl Store {
         Ok(())
     }
 
-    /// A person asks for the end. A run that is at work becomes `cancelling`, a queued one stays queued for the supervisor
-    /// to end; one that is over is a conflict. Asking twice is the same as once.
+    /// Requests cancellation. A running run becomes `cancelling`; a queued one stays queued for the supervisor to end; one that
+    /// is over is a conflict. Repeating has no effect.
     pub async fn request_cancel(&self, actor: &Actor, id: Uuid) -> Result<(), StoreError> {
         let found = self.run(actor, id).await?;
         let done = sqlx::query(
@@ -239,8 +239,8 @@ impl Store {
         if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict("This run is over already.".to_owned())) }
     }
 
-    /// Removes a run that is over, with its events, report and records; with its last run goes the benchmark. The run's
-    /// folder is the caller's.
+    /// Deletes a run that is over, with its events, report and records; the benchmark too with its last run. The caller removes
+    /// the run's folder.
     pub async fn delete_run(&self, actor: &Actor, id: Uuid) -> Result<(), StoreError> {
         let found = self.run(actor, id).await?;
         let mut tx = self.begin().await?;

@@ -1,4 +1,4 @@
-//! Bringing the database's schema up to date, carefully.
+//! Migration of the database's schema.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -9,7 +9,7 @@ use sqlx::{Row, SqlSafeStr};
 
 use super::StoreError;
 
-/// Every schema, oldest first: version, name, statements. A test compares this list with the folder.
+/// Every schema version, oldest first: number, name, statements. A test compares this list with the folder.
 const SCHEMAS: [(i64, &str, &str); 7] = [
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "accounts", include_str!("../../migrations/sqlite/0002_accounts.sql")),
@@ -36,7 +36,7 @@ fn migrator() -> Migrator {
     )
 }
 
-/// Runs what is missing. Copies the database into `backups` before, unless it is empty.
+/// Applies the missing migrations. Copies the database to `backups` before, unless it is empty.
 pub(super) async fn migrate(pool: &SqlitePool, backups: &Path) -> Result<(), StoreError> {
     let newest = newest_applied(pool).await?;
     if let Some((found, name)) = newest.clone().filter(|(version, _)| *version > known()) {
@@ -50,7 +50,7 @@ pub(super) async fn migrate(pool: &SqlitePool, backups: &Path) -> Result<(), Sto
     migrator().run(pool).await.map_err(|error| StoreError::Open(format!("migration: {error}")))
 }
 
-/// The newest schema in the database, with its name; absent in an empty database.
+/// The newest schema in the database, with its name; `None` in an empty database.
 async fn newest_applied(pool: &SqlitePool) -> Result<Option<(i64, String)>, StoreError> {
     let has_table: bool =
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations')")
@@ -74,7 +74,7 @@ async fn backup(pool: &SqlitePool, folder: &Path, version: i64) -> Result<(), St
     Ok(())
 }
 
-/// Copies the whole database to a file that must not exist; the copy is its owner's only, like the original.
+/// Copies the database to a file that must not exist; readable by its owner only, like the original.
 pub(super) async fn copy(pool: &SqlitePool, file: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::PermissionsExt;
     sqlx::query("VACUUM INTO ?").bind(file.display().to_string()).execute(pool).await?;

@@ -1,9 +1,9 @@
-//! What the search box of lists looks through.
+//! Text search of lists.
 
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::engine::EngineKind;
 
-/// What the search looks through: name, tags, description, model and engine.
+/// The text that is searched: name, tags, description, model and engine.
 pub(super) fn search_text(spec: &BenchmarkSpec) -> String {
     let tags = spec.tags.iter().map(|tag| tag.name.as_str());
     let engine = spec.serving.engine.map(EngineKind::as_str);
@@ -12,7 +12,7 @@ pub(super) fn search_text(spec: &BenchmarkSpec) -> String {
     parts.join("\n").to_lowercase()
 }
 
-/// A LIKE pattern that finds the text anywhere.
+/// The LIKE pattern that matches the text anywhere, escaped.
 pub(super) fn contains(text: &str) -> String {
     let escaped = text.trim().to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     format!("%{escaped}%")

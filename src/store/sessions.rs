@@ -1,4 +1,4 @@
-//! Sessions of browsers, and the one-time links that come before the first one. Only hashes of their secrets are kept.
+//! Browser sessions, and the one-time links with which people set their first password. Only hashes of the secrets are stored.
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{Sqlite, Transaction};
@@ -8,21 +8,18 @@ use super::row::{Columns, ms};
 use super::{Store, StoreError, person_row};
 use crate::domain::user::{Actor, User};
 
-/// How often a session's last use is written: each request would be a write.
+/// A session's last use is written at most this often: otherwise each request would be a write.
 const TOUCH_EVERY: SignedDuration = SignedDuration::from_secs(60);
-/// How long is remembered whose a session was that has ended: a form that comes late is still that person's.
+/// How long the owner of an ended session is remembered, so that a form sent late can be attributed.
 pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// What a one-time link is good for.
+/// The state of a one-time link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkState {
-    /// It lets this person set a password.
+    /// Valid: this person may set a password.
     Open(User),
-    /// It was used already.
     Used,
-    /// Its time is over.
     Expired,
-    /// There is none such.
     Unknown,
 }
 
@@ -40,7 +37,7 @@ impl Store {
         Ok(())
     }
 
-    /// For sign-in: whose session it is, if it has neither been idle for longer than `idle` nor reached its absolute end.
+    /// For sign-in: the session's owner, if it has neither been idle for longer than `idle` nor reached its absolute end.
     pub async fn session_actor(&self, hash: &[u8], now: Timestamp, idle: SignedDuration) -> Result<Option<Actor>, StoreError> {
         let row = sqlx::query(
             "SELECT u.id, u.name, u.role, s.last_seen_at FROM sessions s JOIN users u ON u.id = s.user_id
@@ -62,7 +59,7 @@ impl Store {
         person_row::actor(&row).map(Some)
     }
 
-    /// For sign-out: the session is over. Whose it was is remembered for a while.
+    /// For sign-out: ends the session. Its owner is remembered for [`REMEMBERED`].
     pub async fn end_session(&self, hash: &[u8], now: Timestamp) -> Result<(), StoreError> {
         sqlx::query("UPDATE sessions SET ended_at = coalesce(ended_at, ?1), expires_at = min(expires_at, ?1) WHERE hash = ?2")
             .bind(ms(now))
@@ -72,7 +69,7 @@ impl Store {
         Ok(())
     }
 
-    /// For forms that come after their session's end: whose it was.
+    /// For forms sent after the session's end: its owner.
     pub async fn session_owner(&self, hash: &[u8]) -> Result<Option<Uuid>, StoreError> {
         let row =
             sqlx::query("SELECT u.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.hash = ? AND u.removed_at IS NULL")
@@ -82,7 +79,7 @@ impl Store {
         row.map(|row| row.id("id")).transpose()
     }
 
-    /// For the portal's own work: removes what has ended by itself (links, form entries, answers to forms), sessions some time after their end.
+    /// For the portal itself: removes expired links, form entries and form actions, and sessions some time after their end.
     pub async fn sweep(&self, now: Timestamp, idle: SignedDuration) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         sqlx::query("DELETE FROM sessions WHERE expires_at <= ? OR last_seen_at <= ?")
@@ -90,7 +87,7 @@ impl Store {
             .bind(ms(now - idle - REMEMBERED))
             .execute(&mut *tx)
             .await?;
-        // A link says "expired" for a week before it is unknown.
+        // An expired link is reported as expired for a week, then as unknown.
         sqlx::query("DELETE FROM one_time_links WHERE expires_at <= ?")
             .bind(ms(now - SignedDuration::from_hours(7 * 24)))
             .execute(&mut *tx)
@@ -100,7 +97,7 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// For sign-in: a new one-time link in place of the person's unused older ones.
+    /// For sign-in: creates a one-time link, which replaces the person's unused ones.
     pub async fn create_link(&self, hash: &[u8], user: Uuid, now: Timestamp, ends: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         sqlx::query("DELETE FROM one_time_links WHERE user_id = ? AND used_at IS NULL")
@@ -117,7 +114,7 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// For sign-in: what a link is good for.
+    /// For sign-in: the state of a link.
     pub async fn link(&self, hash: &[u8], now: Timestamp) -> Result<LinkState, StoreError> {
         let row = sqlx::query(
             "SELECT u.*, l.used_at, l.expires_at FROM one_time_links l JOIN users u ON u.id = l.user_id
@@ -136,8 +133,8 @@ impl Store {
         person_row::user(&row).map(LinkState::Open)
     }
 
-    /// For sign-in: uses a link up. Sets the person's password, and the name if one is given, and ends the person's older
-    /// sessions. Of two that come with the same link at once, one gets `NotFound`.
+    /// For sign-in: uses a link. Sets the person's password, and the name if given, and ends the person's older sessions. Of
+    /// two concurrent uses, one gets `NotFound`.
     pub async fn use_link(
         &self,
         hash: &[u8],
@@ -175,7 +172,7 @@ impl Store {
     }
 }
 
-/// Ends a person's sessions, all but one where that one is named.
+/// Ends a person's sessions, except the one given.
 pub(super) async fn end_sessions(
     tx: &mut Transaction<'static, Sqlite>,
     user: &str,

@@ -1,4 +1,4 @@
-//! Tokens of scripts. Only hashes are kept.
+//! API tokens. Only their hashes are stored.
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -7,7 +7,7 @@ use super::row::{Columns, ms};
 use super::{Store, StoreError, person_row};
 use crate::domain::user::{Actor, ApiToken};
 
-/// How often a token's last use is written.
+/// A token's last use is written at most this often.
 const TOUCH_EVERY: SignedDuration = SignedDuration::from_secs(60);
 
 impl Store {
@@ -53,7 +53,7 @@ impl Store {
         if done.rows_affected() == 0 { Err(StoreError::NotFound("token")) } else { Ok(()) }
     }
 
-    /// For sign-in: whose token it is.
+    /// For sign-in: the token's owner.
     pub async fn token_actor(&self, hash: &[u8], now: Timestamp) -> Result<Option<Actor>, StoreError> {
         let row = sqlx::query(
             "SELECT u.id, u.name, u.role, t.last_used_at FROM tokens t JOIN users u ON u.id = t.owner

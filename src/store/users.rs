@@ -1,4 +1,4 @@
-//! People with an account. One that was removed leaves its row behind: runs name it. Nobody sees it but as an owner.
+//! Accounts. A removed person's row stays, since runs refer to it, but is shown only as an owner's name.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,7 @@ impl Store {
         Ok(user)
     }
 
-    /// Everybody, oldest account first.
+    /// All accounts, oldest first.
     pub async fn users(&self) -> Result<Vec<User>, StoreError> {
         sqlx::query("SELECT * FROM users WHERE removed_at IS NULL ORDER BY created_at, id")
             .fetch_all(&self.read)
@@ -40,39 +40,39 @@ impl Store {
             .collect()
     }
 
-    /// The names of all who own something, those who were removed as well.
+    /// The names of all accounts, removed ones included.
     pub async fn user_names(&self) -> Result<HashMap<Uuid, String>, StoreError> {
         let rows = sqlx::query("SELECT id, name FROM users").fetch_all(&self.read).await?;
         rows.iter().map(|row| Ok((row.id("id")?, row.text("name")?))).collect()
     }
 
-    /// For the portal's own work: a person by id.
+    /// For the portal itself: a person by id.
     pub async fn user(&self, id: Uuid) -> Result<User, StoreError> {
         let query = "SELECT * FROM users WHERE id = ? AND removed_at IS NULL";
         let row = sqlx::query(query).bind(id.to_string()).fetch_optional(&self.read).await?;
         person_row::user(&row.ok_or(StoreError::NotFound("person"))?)
     }
 
-    /// For the portal's own work: a person as one who acts. Runs of somebody who was removed go on in that name.
+    /// For the portal itself: a person as an actor, also if removed: their runs continue.
     pub async fn actor(&self, id: Uuid) -> Result<Actor, StoreError> {
         let row = sqlx::query("SELECT * FROM users WHERE id = ?").bind(id.to_string()).fetch_optional(&self.read).await?;
         person_row::actor(&row.ok_or(StoreError::NotFound("person"))?)
     }
 
-    /// For what goes on for long: whether the person's account still stands.
+    /// For long-running requests: whether the account is neither disabled nor removed.
     pub async fn is_open_account(&self, id: Uuid) -> Result<bool, StoreError> {
         let query = "SELECT EXISTS (SELECT 1 FROM users WHERE id = ? AND disabled_at IS NULL AND removed_at IS NULL)";
         Ok(sqlx::query_scalar(query).bind(id.to_string()).fetch_one(&self.read).await?)
     }
 
-    /// For sign-in: the person of that name, and the password's hash where one is set.
+    /// For sign-in: the person with that name, and the password's hash, if set.
     pub async fn user_for_sign_in(&self, name: &str) -> Result<Option<(User, Option<String>)>, StoreError> {
         let query = "SELECT * FROM users WHERE name = ? AND disabled_at IS NULL AND removed_at IS NULL";
         let row = sqlx::query(query).bind(name).fetch_optional(&self.read).await?;
         row.map(|row| Ok((person_row::user(&row)?, row.opt_text("password_hash")?))).transpose()
     }
 
-    /// The first administrator, made at the first call.
+    /// The first administrator, created on the first call.
     pub async fn first_administrator(&self, now: Timestamp) -> Result<User, StoreError> {
         let query = "SELECT * FROM users WHERE role = 'administrator' AND disabled_at IS NULL AND removed_at IS NULL
                      ORDER BY created_at, id LIMIT 1";
@@ -90,13 +90,13 @@ impl Store {
         Ok(sqlx::query_scalar(query).fetch_one(&self.read).await?)
     }
 
-    /// Whether just one person has an account: some limits are wider then.
+    /// Whether there is a single account, for which some limits are wider.
     pub async fn has_single_user(&self) -> Result<bool, StoreError> {
         let count: i64 = sqlx::query_scalar("SELECT count(*) FROM users WHERE removed_at IS NULL").fetch_one(&self.read).await?;
         Ok(count <= 1)
     }
 
-    /// For sign-in: the hash of a person's password, where one is set.
+    /// For sign-in: the hash of a person's password, if set.
     pub async fn password_hash(&self, id: Uuid) -> Result<Option<String>, StoreError> {
         let hash: Option<Option<String>> = sqlx::query_scalar("SELECT password_hash FROM users WHERE id = ?")
             .bind(id.to_string())
@@ -105,8 +105,8 @@ impl Store {
         Ok(hash.flatten())
     }
 
-    /// Sets a person's password in place of the one that was just checked (`was`). Ends the person's sessions but this one,
-    /// and voids the links that were not used. `Stale` when the password was changed by another meanwhile.
+    /// Changes a person's password from the one that was just verified (`was`). Ends the person's other sessions and voids
+    /// unused links. `Stale` if the password was changed meanwhile.
     pub async fn change_password(
         &self,
         id: Uuid,
@@ -131,7 +131,7 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// Shuts a person's account: sessions end, links are void, tokens are refused until it is opened again.
+    /// Disables an account: sessions end, links are void, tokens are refused until it is enabled again.
     pub async fn disable_user(&self, id: Uuid, now: Timestamp) -> Result<User, StoreError> {
         let mut tx = self.begin().await?;
         leave_an_administrator(&mut tx, id).await?;
@@ -149,7 +149,7 @@ impl Store {
         Ok(user)
     }
 
-    /// Opens a shut account again; the old password and the tokens work as before.
+    /// Enables a disabled account; its password and tokens work again.
     pub async fn enable_user(&self, id: Uuid) -> Result<User, StoreError> {
         let row = sqlx::query("UPDATE users SET disabled_at = NULL WHERE id = ? AND removed_at IS NULL RETURNING *")
             .bind(id.to_string())
@@ -158,8 +158,8 @@ impl Store {
         person_row::user(&row.ok_or(StoreError::NotFound("person"))?)
     }
 
-    /// Removes a person for good: sessions, tokens, links, drafts and the secrets of credentials go; runs and what they were
-    /// made of stay. The name is free again.
+    /// Removes a person for good, with sessions, tokens, links, drafts and the secrets of credentials. Runs and the objects
+    /// they use stay. The name can be used again.
     pub async fn remove_user(&self, id: Uuid, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         leave_an_administrator(&mut tx, id).await?;
@@ -174,7 +174,7 @@ impl Store {
         ] {
             sqlx::query(statement).bind(&id).execute(&mut *tx).await?;
         }
-        // The id makes the new name one that nobody else has.
+        // the id makes the new name unique
         sqlx::query(
             "UPDATE users SET removed_at = ?1, password_hash = NULL, name = name || ' (removed, ' || substr(id, -6) || ')'
              WHERE id = ?2",
@@ -187,7 +187,7 @@ impl Store {
     }
 }
 
-/// The person exists, and another than this one is still an administrator who can act.
+/// Checks that the person exists and that another active administrator remains.
 async fn leave_an_administrator(tx: &mut Transaction<'static, Sqlite>, id: Uuid) -> Result<(), StoreError> {
     let id = id.to_string();
     let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM users WHERE id = ? AND removed_at IS NULL)")

@@ -1,17 +1,17 @@
-//! The wizard's drafts. What the steps hold is the domain's; here it is JSON with a revision beside it.
+//! The wizard's drafts, stored as JSON (defined by the domain) with a revision.
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Sqlite, Transaction};
 use uuid::Uuid;
 
-use super::row::{Columns, gate, json, ms};
+use super::row::{Columns, json, ms, visible_to};
 use super::{NewRun, Store, StoreError, benchmarks, runs};
 use crate::domain::benchmark::Benchmark;
 use crate::domain::user::Actor;
 use dyno_measure::run::RunStatus;
 
-/// A workflow as it is kept.
+/// A stored workflow.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredWorkflow {
     pub id: Uuid,
@@ -20,13 +20,13 @@ pub struct StoredWorkflow {
     pub name: String,
     /// Rises by one with each change.
     pub revision: i64,
-    /// What the steps hold.
+    /// The state of the steps.
     pub state: serde_json::Value,
-    /// What it became, once triggered.
+    /// The benchmark that it became, once triggered.
     pub benchmark_id: Option<Uuid>,
     /// The run that the trigger started.
     pub run_id: Option<Uuid>,
-    /// Where that run stands.
+    /// The status of that run.
     pub run_status: Option<RunStatus>,
     /// When the first step was saved.
     pub created_at: Timestamp,
@@ -56,12 +56,12 @@ fn workflow(row: &SqliteRow) -> Result<StoredWorkflow, StoreError> {
 }
 
 impl Store {
-    /// Keeps a new draft.
+    /// Inserts a draft.
     pub async fn insert_workflow(&self, draft: &StoredWorkflow) -> Result<(), StoreError> {
         self.begin_workflow(draft, None).await.map(drop)
     }
 
-    /// Keeps a new draft, unless its owner has begun one with the same form already (two clicks). Whether it was kept.
+    /// Inserts a draft, unless its owner has already begun one with the same form (double click). Returns whether it did.
     pub async fn begin_workflow(&self, draft: &StoredWorkflow, form: Option<Uuid>) -> Result<bool, StoreError> {
         let done = sqlx::query(
             "INSERT INTO workflows (id, owner, name, revision, state, created_at, updated_at, begun_by)
@@ -80,7 +80,7 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// The workflow that the actor has begun with a form, if any.
+    /// The workflow that the actor began with this form, if any.
     pub async fn workflow_begun_by(&self, actor: &Actor, form: Uuid) -> Result<Option<StoredWorkflow>, StoreError> {
         let query = sqlx::AssertSqlSafe(format!("{SELECT} WHERE w.owner = ? AND w.begun_by = ?"));
         let row = sqlx::query(query).bind(actor.id.to_string()).bind(form.to_string()).fetch_optional(&self.read).await?;
@@ -91,7 +91,7 @@ impl Store {
         let query = sqlx::AssertSqlSafe(format!("{SELECT} WHERE w.id = ?"));
         let row = sqlx::query(query).bind(id.to_string()).fetch_optional(&self.read).await?;
         let found = workflow(&row.ok_or(StoreError::NotFound("workflow"))?)?;
-        gate(actor, found.owner, "workflow", found)
+        visible_to(actor, found.owner, "workflow", found)
     }
 
     /// The actor's own workflows, last changed first; with `drafts_only`, those that were not triggered.
@@ -117,15 +117,15 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// Discards a workflow; what it became stays.
+    /// Deletes a workflow; its benchmark and run stay.
     pub async fn delete_workflow(&self, actor: &Actor, id: Uuid) -> Result<(), StoreError> {
         self.workflow(actor, id).await?;
         sqlx::query("DELETE FROM workflows WHERE id = ?").bind(id.to_string()).execute(&self.write).await?;
         Ok(())
     }
 
-    /// The trigger, all or nothing: saves the workflow (as `save_workflow` does), freezes the benchmark, queues its run. A
-    /// second trigger of the same workflow finds the first one's revision gone and gets `Stale`.
+    /// Triggers a workflow in one transaction: saves it (as `save_workflow` does), freezes the benchmark, queues its run. A
+    /// second trigger finds the revision changed and gets `Stale`.
     pub async fn trigger_workflow(
         &self,
         draft: &StoredWorkflow,

@@ -1,8 +1,8 @@
-//! The elements of a JSON array, one after the other, so that a large file is never in memory as a whole.
+//! Splits a JSON array into its elements as a stream, so that a large file is never in memory as a whole.
 
 use std::io::BufRead;
 
-/// Why the array could not be read on.
+/// Why reading the array stopped.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ArrayError {
     /// An element is longer than the limit.
@@ -11,17 +11,17 @@ pub(super) enum ArrayError {
     NotClosed,
     /// Something follows after the array.
     TextAfter,
-    /// The disk did not deliver.
+    /// The file could not be read.
     Io(std::io::ErrorKind),
 }
 
-/// Cuts the elements out; whether each is good JSON is for others to say.
+/// An iterator over the raw elements; whether each is valid JSON is for the caller to check.
 pub(super) struct Elements<R> {
     source: R,
     limit: usize,
     line: u64,
     state: ArrayState,
-    /// Whether something may follow after the closing bracket.
+    /// Whether data may follow after the closing bracket.
     is_within: bool,
 }
 
@@ -33,10 +33,10 @@ enum ArrayState {
     Done,
 }
 
-/// An element's line and text, or an error's line, after which there is nothing more.
+/// An element's line and text; or an error with its line, after which the iterator ends.
 pub(super) type Element = Result<(u64, Vec<u8>), (u64, ArrayError)>;
 
-/// Where in a JSON text one is.
+/// Tracks nesting and strings while scanning JSON.
 #[derive(Default)]
 pub(super) struct Scan {
     depth: u32,
@@ -45,12 +45,12 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    /// Whether it is in no text, list or object.
+    /// Whether the position is outside strings, arrays and objects.
     pub(super) fn is_outside(&self) -> bool {
         self.depth == 0 && !self.in_string
     }
 
-    /// Takes one byte; whether it ends the element that stands directly in the array.
+    /// Advances over a byte; returns whether it ends an element of the outer array.
     pub(super) fn ends(&mut self, byte: u8) -> bool {
         if self.in_string {
             match byte {
@@ -73,17 +73,17 @@ impl Scan {
 }
 
 impl<R: BufRead> Elements<R> {
-    /// From a source whose opening bracket was read, at a line.
+    /// Reads from a source whose opening bracket has been consumed, at this line.
     pub(super) fn new(source: R, line: u64, limit: usize) -> Self {
         Self { source, limit, line, state: ArrayState::Within, is_within: false }
     }
 
-    /// The same for an array within something else: what follows after it is left unread.
+    /// As `new`, for a nested array: what follows it is left unread.
     pub(super) fn within(source: R, line: u64, limit: usize) -> Self {
         Self { is_within: true, ..Self::new(source, line, limit) }
     }
 
-    /// The line that it has come to.
+    /// The current line.
     pub(super) fn line(&self) -> u64 {
         self.line
     }
@@ -103,7 +103,7 @@ impl<R: BufRead> Elements<R> {
         Err((line, error))
     }
 
-    /// Makes sure that nothing follows.
+    /// Checks that nothing follows.
     fn end(&mut self) -> Option<Element> {
         self.state = ArrayState::Done;
         if self.is_within {

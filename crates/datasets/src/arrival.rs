@@ -1,6 +1,6 @@
-//! A row of a trace: when a request arrived somewhere, and how long it was. Three published forms are read: Azure's table
+//! Rows of traces: arrival and lengths of a request. Three published formats are read: Azure's table
 //! (`TIMESTAMP,ContextTokens,GeneratedTokens`), BurstGPT's (`Timestamp,Model,Request tokens,Response tokens,…`, in seconds) and
-//! Mooncake's lines (`timestamp`, `input_length`, `output_length`, `hash_ids`); the last is also the form that is kept.
+//! Mooncake's lines (`timestamp`, `input_length`, `output_length`, `hash_ids`), which is also the stored format.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ use dyno_measure::dataset::{DatasetFormat, TraceRow};
 /// Most tokens of a request, input or output.
 const MOST_TOKENS: u64 = 10_000_000;
 
-/// Reads a row that has a trace's fields; nothing for another row.
+/// Reads a row with a trace's fields; `None` for any other row.
 pub(super) fn arrival(object: &Map<String, Value>) -> Option<Result<(DatasetFormat, TraceRow), RowError>> {
     let has = |name: &str| object.contains_key(name);
     if has("timestamp") && has("input_length") && has("output_length") {
@@ -66,18 +66,18 @@ fn burst_gpt(object: &Map<String, Value>) -> Result<TraceRow, RowError> {
     })
 }
 
-/// A date and time, with or without its distance from UTC, as ms since 1970.
+/// Parses a date and time, with or without a UTC offset, to ms since 1970.
 fn time_ms(text: &str) -> Option<f64> {
     let text = text.trim();
     let at = text.parse::<jiff::Timestamp>().ok().or_else(|| {
         let civil = text.parse::<jiff::civil::DateTime>().ok()?;
         jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()
     })?;
-    // microseconds are exact in a double for three centuries; nanoseconds are not
+    // a double holds microseconds exactly for three centuries, nanoseconds not
     Some((at.as_nanosecond() / 1_000) as f64 / 1e3 + (at.as_nanosecond() % 1_000) as f64 / 1e6)
 }
 
-/// A number, or a text that is one, as tables have it.
+/// A number, also as a string, as tables have it.
 fn number(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|number| number.is_finite())
 }

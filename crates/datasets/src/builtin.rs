@@ -1,4 +1,4 @@
-//! The dataset that comes with Dyno: short tasks of many kinds, each with an answer, written for it.
+//! The built-in dataset: short tasks of many kinds with answers, written for Dyno.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ pub const BUILTIN_NAME: &str = "Dyno sampler";
 
 const TASKS: &str = include_str!("builtin.jsonl");
 
-/// Its identity, which its content gives, and its facts; the file in the data folder is written where it is missing. Blocks.
+/// Its id (derived from its content) and facts; writes its file to the data folder if it is missing. Blocks.
 pub fn builtin(data_dir: &Path) -> Result<(Uuid, Imported), ImportError> {
     let mut rows = Vec::new();
     let imported = super::import::read_into(TASKS.as_bytes(), "builtin.jsonl", &mut rows)?;
@@ -26,7 +26,7 @@ pub fn builtin(data_dir: &Path) -> Result<(Uuid, Imported), ImportError> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        // Written beside its name first: another process may read it at any time.
+        // Written to a temporary file and renamed: another process may read it at any time.
         let part = path.with_extension("part");
         std::fs::write(&part, &rows)?;
         std::fs::rename(&part, &path)?;

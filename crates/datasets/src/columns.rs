@@ -1,4 +1,4 @@
-//! Parquet files, in which most published datasets lie: the columns that are of use, a row at a time.
+//! Parquet files, the format of most published datasets: reads the known columns row by row.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,10 +12,10 @@ use super::fields::is_known_field;
 use super::parsed::{Parsed, Row};
 use super::read_error::ReadError;
 
-/// Hands on each row of a file; its line is its number from 1.
+/// Passes each row of a file to `row`; its line is the row's number from 1.
 pub(super) fn each_row(file: File, row: &mut dyn FnMut(Row) -> bool) {
     let mut number = 0;
-    // the reader panics at some damaged files
+    // the Parquet reader panics on some damaged files
     let ended = catch_unwind(AssertUnwindSafe(|| rows(file, &mut number, row)));
     let wrong = ended.unwrap_or(Err(ReadError::ParquetDamaged)).err();
     if let Some(error) = wrong {

@@ -1,4 +1,4 @@
-//! JSON objects that stand over several lines: rows that were printed prettily, or one object with the rows in a list within.
+//! JSON objects that span lines: pretty-printed rows, or one object with the rows in a nested list.
 
 use std::io::BufRead;
 
@@ -7,7 +7,7 @@ use super::fields::is_row;
 use super::parsed::{Row, from_element, parsed};
 use super::read_error::ReadError;
 
-/// Fields whose list holds rows, however long it is. In an object of a row's length, a list under any name is taken.
+/// Fields whose list holds rows, whatever its length. In an object no longer than a row, a list under any name is considered.
 static LISTS: [&str; 17] = [
     "data",
     "rows",
@@ -27,12 +27,12 @@ static LISTS: [&str; 17] = [
     "entries",
     "results",
 ];
-/// Most lists of an object that are looked at.
+/// Most lists of an object that are considered.
 const MAX_LISTS: usize = 100;
 /// Longest name of a field.
 const MAX_NAME_BYTES: usize = 64 << 10;
 
-/// A list within the text of an object.
+/// The position of a list in the text of an object.
 struct List {
     from: usize,
     line: u64,
@@ -48,7 +48,7 @@ struct Objects<'a, R> {
 /// Whether there is more to read.
 type GoOn = Result<bool, ReadError>;
 
-/// Hands on the rows of objects that follow one another.
+/// Passes on the rows of a sequence of objects.
 pub(super) fn each_row<R: BufRead>(source: R, line: u64, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
     let mut objects = Objects { source, line, limit, row };
     loop {
@@ -74,7 +74,7 @@ impl<R: BufRead> Objects<'_, R> {
         self.line += u64::from(byte == b'\n');
     }
 
-    /// The next byte that is no white space, which stays unread.
+    /// Peeks at the next byte that is not white space.
     fn next_mark(&mut self) -> Result<Option<u8>, ReadError> {
         while let Some(byte) = self.peek()? {
             if !byte.is_ascii_whitespace() {
@@ -86,7 +86,7 @@ impl<R: BufRead> Objects<'_, R> {
     }
 
     fn object(&mut self) -> GoOn {
-        // objects that follow one another may be parted by commas
+        // objects may be separated by commas
         let mut mark = self.next_mark()?;
         while mark == Some(b',') {
             self.consume(b',');
@@ -159,7 +159,7 @@ impl<R: BufRead> Objects<'_, R> {
         Err(ReadError::ObjectNotClosed)
     }
 
-    /// Copies a value, as far as a row may be long; what ends it stays unread.
+    /// Copies a value, up to the length of a row; the byte after it stays unread.
     fn value(&mut self, text: &mut Vec<u8>) -> Result<(), ReadError> {
         let mut scan = Scan::default();
         while let Some(byte) = self.peek()? {
@@ -175,7 +175,7 @@ impl<R: BufRead> Objects<'_, R> {
         Err(ReadError::ObjectNotClosed)
     }
 
-    /// Hands on the rows of a list, whose bracket is next.
+    /// Passes on the rows of a list; its bracket is next.
     fn list(&mut self) -> bool {
         self.consume(b'[');
         let mut elements = Elements::within(&mut self.source, self.line, self.limit);
@@ -189,7 +189,7 @@ impl<R: BufRead> Objects<'_, R> {
         true
     }
 
-    /// Hands an object on as a row, or the rows of the longest list in it where it is none itself.
+    /// Passes an object on as a row or, where it is not one, the rows of its longest list.
     fn hand_on(&mut self, line: u64, text: &[u8], lists: &[List]) -> bool {
         let value = parsed(text);
         if value.as_ref().is_ok_and(|value| !is_row(&value.value)) {
@@ -209,8 +209,8 @@ impl List {
     }
 }
 
-/// How many elements a list has, where all of them are objects or all are texts. They are read again as rows: kept, a list of
-/// short ones would take many times its text.
+/// Number of elements of a list, if all are objects or all are strings. They are parsed again as rows: keeping short ones would
+/// take many times the memory of their text.
 fn count_rows(elements: Elements<&[u8]>) -> Option<u64> {
     let (mut count, mut kind) = (0, None);
     for element in elements {

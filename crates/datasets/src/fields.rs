@@ -1,4 +1,4 @@
-//! The names of fields and columns that are read, and what is a row by them.
+//! The names of fields and columns that are read, and which of them make a row.
 
 use serde_json::Value;
 
@@ -7,10 +7,10 @@ pub(super) const PROMPT_KEYS: [&str; 5] = ["prompt", "question", "text", "input"
 pub(super) const REFERENCE_KEYS: [&str; 7] =
     ["output", "response", "answer", "completion", "reference", "target", "expected_output"];
 
-/// Fields within which a row stands: a request of a batch file (OpenAI's, Anthropic's), a row as a viewer gives it.
+/// Fields that wrap a row: requests of batch files (OpenAI's, Anthropic's), and rows as dataset viewers export them.
 pub(super) const ENVELOPES: [&str; 3] = ["body", "params", "row"];
 
-/// The fields of traces, as a table's header has them in lower case.
+/// The fields of traces, in lower case as in a table's header.
 const TRACE_KEYS: [&str; 8] = [
     "timestamp",
     "input_length",
@@ -24,7 +24,7 @@ const TRACE_KEYS: [&str; 8] = [
 pub(super) const REQUEST_TOKENS: &str = "request tokens";
 pub(super) const RESPONSE_TOKENS: &str = "response tokens";
 
-/// Whether any reader asks for a field of this name.
+/// Whether any reader uses a field of this name.
 pub(super) fn is_known_field(name: &str) -> bool {
     is_row_field(name) || REFERENCE_KEYS.contains(&name) || name == "system"
 }
@@ -37,12 +37,12 @@ fn is_row_field(name: &str) -> bool {
         || TRACE_KEYS.contains(&name)
 }
 
-/// Whether a value has a field that makes it a row, good or bad.
+/// Whether a value has a field that makes it a row, valid or not.
 pub(super) fn is_row(value: &Value) -> bool {
     value.as_object().is_some_and(|object| object.keys().any(|name| is_row_field(name)))
 }
 
-/// That a table has no column that is of use.
+/// The error for a table without a known column.
 pub(super) fn no_known_column(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(10).map(|name| name.chars().take(40).collect()).collect();
     let more = if names.len() > shown.len() { ", …" } else { "" };

@@ -1,4 +1,4 @@
-//! From an uploaded file to normalised rows.
+//! Imports an uploaded file: parses and normalises its rows.
 
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -20,21 +20,21 @@ pub enum ImportError {
     TooLarge,
     #[error("no rows")]
     Empty,
-    /// No row has anything to send.
+    /// No row has a prompt.
     #[error("nothing to send")]
     NothingToSend(Vec<LeftOut>),
     /// More rows than the limit.
     #[error("too many rows")]
     TooManyRows,
-    /// Lines that are no good: the first of them, and how many more there are.
+    /// Invalid lines: the first ones, and how many more there are.
     #[error("{} bad lines", listed.len() as u64 + more)]
     BadLines { listed: Vec<LineError>, more: u64 },
-    /// The disk did not take or deliver it.
+    /// A file could not be read or written.
     #[error("disk: {0}")]
     Io(#[from] std::io::Error),
 }
 
-/// What a trace's arrivals come to so far.
+/// Running totals of a trace's arrivals.
 #[derive(Default)]
 struct ArrivalTally {
     first_and_last: Option<(f64, f64)>,
@@ -77,7 +77,7 @@ struct Collector<W> {
 }
 
 impl<W: Write> Collector<W> {
-    /// Takes a row in; whether to go on.
+    /// Adds a row; returns whether to continue.
     fn take(&mut self, (line, parsed): Row) -> bool {
         let replaced = parsed.as_ref().is_ok_and(|parsed| parsed.replaced > 0);
         match parsed.map_err(RowError::from).and_then(|parsed| row::normalised(&parsed.value)) {
@@ -117,7 +117,7 @@ impl<W: Write> Collector<W> {
     }
 
     fn write(&mut self, row: &Normalised) -> bool {
-        // A long row is not held once more to be written.
+        // serialized straight to the output: a long row is not copied
         let mut output = Digested { output: &mut self.output, digest: &mut self.digest };
         let written = serde_json::to_writer(&mut output, row).map_err(std::io::Error::from);
         self.disk = written.and_then(|()| output.write_all(b"\n")).err();
@@ -125,7 +125,7 @@ impl<W: Write> Collector<W> {
     }
 }
 
-/// Counts what is written towards a digest.
+/// A writer that also updates a digest.
 struct Digested<'a, W> {
     output: &'a mut W,
     digest: &'a mut Sha256,
@@ -152,8 +152,8 @@ fn name_of(format: DatasetFormat) -> &'static str {
     }
 }
 
-/// Reads a file of up to a number of bytes (its name helps to recognise it) and writes its rows to a new file of our own, which is
-/// gone again when anything is wrong. Blocks.
+/// Reads a file of at most `most_bytes` (its name helps to detect the format) and writes its normalised rows to a new file,
+/// which is removed on any error. Blocks.
 pub fn import(upload: &Path, name: &str, output: &Path, most_bytes: u64) -> Result<Imported, ImportError> {
     let file = std::fs::File::open(upload)?;
     if file.metadata()?.len() > most_bytes {
@@ -175,7 +175,7 @@ pub fn import(upload: &Path, name: &str, output: &Path, most_bytes: u64) -> Resu
     imported
 }
 
-/// The same from any source to any sink.
+/// As `import`, from any source to any writer.
 pub(super) fn read_into(source: impl Read, name: &str, output: &mut impl Write) -> Result<Imported, ImportError> {
     let source = BufReader::with_capacity(1 << 16, source);
     collect(|row| rows::each_row(source, name, MAX_ROW_BYTES, row), output)

@@ -1,5 +1,5 @@
-//! The part of a row that is of use as a JSON value: fields that no reader asks for are passed over as they are parsed, and the
-//! rest is counted, since a value takes many times the memory of its text.
+//! Parses a row to a JSON value that has only the fields some reader uses. The number of values is limited, since a value takes
+//! many times the memory of its text.
 
 use std::cell::Cell;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::fields::{ENVELOPES, is_known_field};
 
-/// Most values in what is kept of a row: a conversation of a thousand turns has some thousand.
+/// Most values kept of a row: a conversation of a thousand turns has a few thousand.
 const MAX_VALUES: usize = 100_000;
 
 /// Parses a row's text.
@@ -24,7 +24,7 @@ pub(super) fn parse(text: &[u8]) -> serde_json::Result<Value> {
 #[derive(Clone, Copy)]
 struct KnownFields<'a> {
     left: &'a Cell<usize>,
-    /// Whether unknown fields of an object are passed over.
+    /// Whether unknown fields of this object are skipped.
     is_row: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Datasets: what is uploaded is read once, each bad line named, and kept as normalised rows in a file of our own.
+//! Datasets: an upload is read once, with an error for each invalid line, and stored as normalised rows in a file.
 
 mod array;
 mod arrival;
@@ -28,29 +28,29 @@ pub use import::{ImportError, import};
 pub use read_error::LineError;
 pub use trace::{Trace, TraceError, read_trace};
 
-/// Largest file that is taken as an upload, bytes.
+/// Largest upload, bytes.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
-/// Most that a file packed by gzip may hold, bytes.
+/// Largest decompressed size of a gzip file, bytes.
 pub const MAX_UNPACKED_BYTES: u64 = 1 << 30;
 /// Longest row, bytes: a million tokens of text.
 pub const MAX_ROW_BYTES: usize = 8 << 20;
 pub const MAX_ROWS: u64 = 1_000_000;
 /// Most columns of a table.
 const MAX_COLUMNS: usize = 1_000;
-/// Bad lines that are listed; the rest is counted.
+/// Invalid lines that are listed; further ones are counted.
 pub const MAX_LISTED_ERRORS: usize = 50;
 
-/// What an import found.
+/// The result of an import.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
-    /// How it was recognised.
+    /// The detected format.
     pub format: DatasetFormat,
     pub samples: u64,
     /// Rows with a reference output.
     pub with_reference: u64,
     /// Mean characters of a prompt; absent for a trace.
     pub mean_prompt_chars: Option<f64>,
-    /// What a trace's arrivals come to.
+    /// Facts about a trace's arrivals.
     pub trace: Option<TraceFacts>,
     /// Digest of the normalised rows; hex SHA-256.
     pub sha256: String,
@@ -61,25 +61,25 @@ pub struct Imported {
 }
 
 impl Imported {
-    /// What is to be said of the rows beside their number, a sentence each.
+    /// Sentences about rows that were left out or changed.
     pub fn notes(&self, name: &str) -> Vec<String> {
         notes(&self.left_out, self.replaced, self.samples, name)
     }
 }
 
-/// What is to be said of a dataset whose rows were left out or changed, a sentence each.
+/// Sentences about a dataset's rows that were left out or changed.
 pub fn notes(left_out: &[LeftOut], replaced: u64, samples: u64, name: &str) -> Vec<String> {
     let replaced = (replaced > 0)
         .then(|| format!("In {replaced} of {samples} rows of {name}, halves of surrogate pairs were replaced by U+FFFD."));
     LeftOut::sentence(left_out, name, samples).into_iter().chain(replaced).collect()
 }
 
-/// Where a dataset's normalised rows lie: one JSON object a line.
+/// Path of a dataset's normalised rows, one JSON object per line.
 pub fn path_of(data_dir: &Path, id: Uuid) -> PathBuf {
     data_dir.join("datasets").join(format!("{id}.jsonl"))
 }
 
-/// Reads the normalised rows of a dataset of prompts, front to back.
+/// Reads the normalised rows of a dataset of prompts, in order.
 pub fn read_rows(path: &Path) -> std::io::Result<impl Iterator<Item = std::io::Result<DatasetRow>>> {
     let file = std::io::BufReader::new(std::fs::File::open(path)?);
     Ok(file.lines().map(|line| serde_json::from_str(&line?).map_err(std::io::Error::other)))

@@ -1,4 +1,4 @@
-//! A row as it is read, before it is known what it holds.
+//! A parsed row, before its kind is known.
 
 use serde_json::Value;
 
@@ -6,17 +6,17 @@ use super::array::{ArrayError, Element};
 use super::read_error::ReadError;
 use super::{kept, python_json};
 
-/// A row as it was read, with its line; or what is wrong there.
+/// A parsed row, or the error, with its line.
 pub(super) type Row = (u64, Result<Parsed, ReadError>);
 
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) value: Value,
-    /// Half surrogate pairs that were replaced.
+    /// Number of unpaired surrogates that were replaced.
     pub(super) replaced: u64,
 }
 
-/// A row of JSON.
+/// Parses a row of JSON.
 pub(super) fn parsed(text: &[u8]) -> Result<Parsed, ReadError> {
     if std::str::from_utf8(text).is_err() {
         return Err(ReadError::NotUtf8);
@@ -27,10 +27,10 @@ pub(super) fn parsed(text: &[u8]) -> Result<Parsed, ReadError> {
     };
     let (mended, replaced) = python_json::mend(text);
     kept::parse(&mended).map(|value| Parsed { value, replaced }).map_err(|error| {
-        // The column is the one in the file, unless only what was mended in it came to another end.
+        // strict parsing gives the column in the original text, unless only lenient parsing gets as far as the error
         let error = if strict.is_data() { error } else { strict };
         let what = error.to_string();
-        // The place within the row; the row's own line is said already.
+        // cuts the position off: the row's line is in the message already
         let what = what.split(" at line ").next().unwrap_or_default().to_owned();
         if error.is_data() { ReadError::Value(what) } else { ReadError::NotJson { what, column: error.column() } }
     })

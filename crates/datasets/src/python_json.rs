@@ -1,12 +1,12 @@
-//! JSON as Python writes it: `NaN` and `Infinity` stand where a number would, and a text cut within an emoji ends in half of a
-//! surrogate pair. Neither is JSON, and both are common.
+//! JSON as Python's `json` writes it: with `NaN` and `Infinity` as numbers, and unpaired surrogates where a string was cut
+//! within an emoji. Neither is valid JSON, and both are common.
 
 use serde::de::DeserializeOwned;
 
-/// Reads JSON in which `NaN`, `Infinity` and `-Infinity` count as null and half surrogate pairs as U+FFFD.
+/// Parses JSON, reading `NaN`, `Infinity` and `-Infinity` as null and unpaired surrogates as U+FFFD.
 ///
 /// # Errors
-/// When it is not JSON otherwise.
+/// When the text is not JSON even so.
 pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(text).or_else(|strict| {
         let (mended, _) = mend(text);
@@ -14,7 +14,7 @@ pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
     })
 }
 
-/// The same text as JSON, and how many half surrogate pairs were replaced.
+/// The text as valid JSON, and the number of surrogates replaced.
 pub(super) fn mend(text: &[u8]) -> (Vec<u8>, u64) {
     let mut mended = Vec::with_capacity(text.len());
     let (mut at, mut in_string, mut replaced) = (0, false, 0);
@@ -49,7 +49,7 @@ pub(super) fn mend(text: &[u8]) -> (Vec<u8>, u64) {
     (mended, replaced)
 }
 
-/// The half of a surrogate pair that an escape at the beginning of a text stands for.
+/// The surrogate of a `\u` escape at the beginning of a text.
 fn surrogate(text: &[u8]) -> Option<u32> {
     let digits = text.strip_prefix(b"\\u")?.get(..4)?;
     let code = u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;

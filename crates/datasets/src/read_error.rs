@@ -1,4 +1,4 @@
-//! What is wrong with a file, a row, a line.
+//! Errors in files, rows and lines.
 
 use std::io::ErrorKind;
 
@@ -8,12 +8,12 @@ use super::{MAX_COLUMNS, MAX_UNPACKED_BYTES};
 /// Why a row could not be read; the end of a sentence that begins with its line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ReadError {
-    /// The disk did not deliver, or what is packed is too large.
+    /// The file could not be read, or decompresses to too much.
     #[error("the file could not be read{}", why_not_read(*.0))]
     Io(ErrorKind),
     #[error("the row is longer than {} MB", limit >> 20)]
     TooLong { limit: usize },
-    /// In a table, where an open quote takes in everything after it.
+    /// As `TooLong`, in a table: an unclosed quote may have swallowed the rest.
     #[error("the row is longer than {} MB; is a quote left open?", limit >> 20)]
     TooLongInTable { limit: usize },
     /// An object over several lines, which may hold rows in a list under one of these names.
@@ -23,7 +23,7 @@ pub(super) enum ReadError {
     NotUtf8,
     #[error("not JSON: {what} (column {column})")]
     NotJson { what: String, column: usize },
-    /// JSON whose values can't be kept as they are.
+    /// JSON with values that can't be stored.
     #[error("{0}")]
     Value(String),
     #[error("not JSON: an object is expected here")]
@@ -42,7 +42,7 @@ pub(super) enum ReadError {
     TextAfterList,
     #[error("the file is UTF-16; save it as UTF-8")]
     Utf16,
-    /// A kind of file that is not read, and what to do about it.
+    /// An unsupported file format, and what to do about it.
     #[error("the file is {0}")]
     OtherFormat(&'static str),
     #[error("the row can't be read")]
@@ -78,13 +78,13 @@ impl From<ReadError> for RowError {
     }
 }
 
-/// Why a row gives no prompt.
+/// Why a row has no prompt.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RowError {
-    /// It can be read, but has nothing to send.
+    /// It is valid but has nothing to send.
     #[error("{0}")]
     Nothing(&'static str),
-    /// It can't be read; the end of a sentence that begins with "Line 7: ".
+    /// It is invalid; the end of a sentence that begins with "Line 7: ".
     #[error("{0}")]
     Unreadable(String),
 }
@@ -101,7 +101,7 @@ impl From<&str> for RowError {
     }
 }
 
-/// What is wrong in one line.
+/// The error in a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineError {
     /// From 1.

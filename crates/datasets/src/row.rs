@@ -1,4 +1,4 @@
-//! One row of any format into a prompt and, where there is one, its reference. Pure.
+//! Converts a row of any format to a prompt and its reference, if it has one. Pure.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use super::fields::{CONVERSATION_KEYS, ENVELOPES, PROMPT_KEYS, REFERENCE_KEYS};
 use super::read_error::RowError;
 use dyno_measure::dataset::{ChatMessage, DatasetFormat, DatasetRow, TraceRow};
 
-/// A row as it is kept.
+/// A normalised row.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(super) enum Normalised {
@@ -24,7 +24,7 @@ pub(super) fn normalised(value: &Value) -> Result<(DatasetFormat, Normalised), R
         if let Some(found) = arrival(object) {
             return found.map(|(format, row)| (format, Normalised::Arrival(row)));
         }
-        // requests of a batch file, and what a viewer wraps rows in
+        // requests of batch files, and rows wrapped by dataset viewers
         if let Some(inner) = ENVELOPES.iter().find_map(|name| object.get(*name).filter(|inner| inner.is_object())) {
             return normalised(inner);
         }
@@ -64,7 +64,7 @@ fn prompt(value: &Value) -> Result<(DatasetFormat, DatasetRow), RowError> {
     }
 }
 
-/// The first of several fields that holds something.
+/// The first of these fields that is not blank.
 fn first_of<'a>(object: &'a Map<String, Value>, keys: &[&'static str]) -> Option<(&'static str, &'a Value)> {
     keys.iter().find_map(|key| Some((*key, object.get(*key).filter(|value| !is_blank(value))?)))
 }
@@ -78,7 +78,7 @@ fn is_blank(value: &Value) -> bool {
     }
 }
 
-/// Why a row without a prompt has none: its field is empty, or not there.
+/// The error of a row without a prompt: the field is empty, or missing.
 fn nothing_in(object: &Map<String, Value>) -> RowError {
     let has = |keys: &[&str]| keys.iter().any(|key| object.contains_key(*key));
     if has(&CONVERSATION_KEYS) || has(&["turns"]) {
@@ -120,7 +120,7 @@ fn alpaca(object: &Map<String, Value>) -> Result<DatasetRow, RowError> {
     Ok(DatasetRow { messages, reference: reference(object)?, more_turns: Vec::new() })
 }
 
-/// The first reference that is there; an empty one is none.
+/// The first reference that is not empty.
 fn reference(object: &Map<String, Value>) -> Result<Option<String>, RowError> {
     for key in REFERENCE_KEYS {
         let text = match object.get(key) {
@@ -128,7 +128,7 @@ fn reference(object: &Map<String, Value>) -> Result<Option<String>, RowError> {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Number(number)) => number.to_string(),
             Some(Value::Bool(truth)) => truth.to_string(),
-            // Several references, or one a turn: the first is for the first prompt.
+            // With several references, or one per turn, the first belongs to the first prompt.
             Some(Value::Array(several)) => match several.first() {
                 Some(Value::String(text)) => text.clone(),
                 None => continue,
@@ -143,7 +143,7 @@ fn reference(object: &Map<String, Value>) -> Result<Option<String>, RowError> {
     Ok(None)
 }
 
-/// A conversation up to its last answer, which is the reference; all of it where a question stands last.
+/// A conversation up to its last answer, which is the reference; the whole conversation if it ends with a question.
 fn conversation(key: &str, turns: &Value, object: &Map<String, Value>) -> Result<DatasetRow, RowError> {
     let turns = turns.as_array().ok_or_else(|| format!("{key} must be a list"))?;
     let mut messages = turns.iter().enumerate().map(|(at, turn)| {
@@ -158,7 +158,7 @@ fn conversation(key: &str, turns: &Value, object: &Map<String, Value>) -> Result
     {
         messages.insert(0, message("system", system));
     }
-    // Some conversations begin with an answer whose question was cut off, or is empty.
+    // Leading answers, and empty questions, are removed: their questions were cut off.
     while let Some(at) = messages.iter().position(|message| message.role != "system")
         && (messages[at].role == "assistant" || messages[at].content.trim().is_empty())
         && messages[at..].iter().any(|message| message.role == "user" && !message.content.trim().is_empty())
@@ -186,7 +186,7 @@ fn turn_of(turn: &Value) -> Result<ChatMessage, RowError> {
         "gpt" | "assistant" | "chatgpt" | "bing" | "bard" | "claude" | "model" | "bot" | "ai" => ("assistant", false),
         "system" | "developer" => ("system", false),
         "function_call" | "tool_call" => ("assistant", true),
-        // A result answers a call by an id that servers check; as a text of the user's it is read by every one.
+        // A tool result refers to a call by an id that servers verify; sent as the user's text, every server accepts it.
         "tool" | "function" | "observation" | "ipython" | "function_response" | "tool_response" | "tool_result" => ("user", true),
         _ => return Err(format!("{:?} is not a known role", role.chars().take(30).collect::<String>()).into()),
     };

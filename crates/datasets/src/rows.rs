@@ -1,5 +1,5 @@
-//! The kinds of file that rows come in: JSON (an object a line, one array, objects over several lines), a table with a header,
-//! one prompt a line, Parquet; packed by gzip or not.
+//! Detects a file's format and reads its rows: JSON (one object per line, one array, objects over several lines), a table with
+//! a header, one prompt per line, Parquet; with or without gzip.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read, Seek};
@@ -12,7 +12,7 @@ use super::parsed::{Parsed, Row, from_element, parsed};
 use super::read_error::ReadError;
 use super::{MAX_UNPACKED_BYTES, columns, document, table};
 
-/// Files that are named when they are given, since nobody would know from what is wrong in their first line.
+/// Unsupported formats that get an error naming them, since an error in their first line would not help.
 const OTHER_FORMATS: [(&[u8], &str); 8] = [
     (b"PK\x03\x04", "a zip archive; unpack it"),
     (b"\x28\xb5\x2f\xfd", "packed by zstd; unpack it"),
@@ -24,7 +24,7 @@ const OTHER_FORMATS: [(&[u8], &str); 8] = [
     (b"SQLite format 3", "an SQLite database; export the rows as JSONL"),
 ];
 
-/// Hands on each row of a file.
+/// Passes each row of a file to `row`.
 pub(super) fn each_row_of_file(mut file: File, name: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
     let mut start = [0; 4];
     let is_parquet = file.read_exact(&mut start).is_ok() && start == *b"PAR1";
@@ -37,7 +37,7 @@ pub(super) fn each_row_of_file(mut file: File, name: &str, limit: usize, row: &m
     }
 }
 
-/// Hands on each row of a source that is no Parquet file, unpacked where it is packed by gzip.
+/// Passes on each row of a source other than Parquet, decompressed where it is gzip.
 pub(super) fn each_row<R: BufRead>(mut source: R, name: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
     if source.fill_buf().is_ok_and(|start| start.starts_with(&[0x1f, 0x8b])) {
         let unpacked = Unpacked { source: MultiGzDecoder::new(source), left: MAX_UNPACKED_BYTES };
@@ -48,7 +48,7 @@ pub(super) fn each_row<R: BufRead>(mut source: R, name: &str, limit: usize, row:
     }
 }
 
-/// Ends what is unpacked to more than a limit.
+/// A reader that fails beyond a limit of decompressed bytes.
 struct Unpacked<R> {
     source: R,
     left: u64,
@@ -62,7 +62,7 @@ impl<R: Read> Read for Unpacked<R> {
     }
 }
 
-/// Hands on each row of a source to a function, which says whether to go on. A mark of UTF-8 at the beginning is skipped.
+/// Passes on each row of a source until `row` returns false. A byte order mark at the beginning is skipped.
 fn each_unpacked<R: BufRead>(mut source: R, name: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
     let start = match source.fill_buf() {
         Ok(start) => start,
@@ -107,13 +107,13 @@ fn each_unpacked<R: BufRead>(mut source: R, name: &str, limit: usize, row: &mut 
     }
 }
 
-/// Whether a text begins as JSON with objects or texts in it does, rather than with a bracket of its own.
+/// Whether a text begins like JSON objects or strings, rather than with a bracket that is text.
 fn is_json(start: &[u8]) -> bool {
     let after = |open: u8| start.strip_prefix(&[open]).map(|rest| rest.trim_ascii_start().first().copied());
     matches!(after(b'{'), Some(Some(b'"'))) || matches!(after(b'['), Some(Some(b'"' | b'{')))
 }
 
-/// JSON objects: one a line, or over several lines.
+/// JSON objects: one per line, or spanning lines.
 fn objects<R: BufRead>(mut source: R, line: u64, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
     let mut first = Vec::new();
     if let Err(error) = (&mut source).take(limit as u64 + 1).read_until(b'\n', &mut first) {
@@ -122,19 +122,19 @@ fn objects<R: BufRead>(mut source: R, line: u64, limit: usize, row: &mut dyn FnM
     }
     let is_whole = first.len() <= limit && !matches!(first.trim_ascii_end().last(), Some(b'{' | b'[' | b','));
     if is_whole && let Ok(Some((_, next))) = first_byte(&mut source) {
-        // the empty lines that were passed count
+        // replays the skipped empty lines, so that line numbers are right
         let passed = BufReader::new(std::io::repeat(b'\n').take(next - 1));
         return line_rows(Cursor::new(first).chain(passed).chain(source), line, limit, parsed, row);
     }
     document::each_row(Cursor::new(first).chain(source), line, limit, row);
 }
 
-/// What stands after the last dot of a name, in lower case.
+/// The extension of a file name, in lower case.
 fn extension_of(name: &str) -> String {
     name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default()
 }
 
-/// Skips white space; the first byte after it, which stays unread, and its line.
+/// Skips white space; peeks at the next byte and returns it with its line.
 fn first_byte<R: BufRead>(source: &mut R) -> std::io::Result<Option<(u8, u64)>> {
     let mut line = 1;
     loop {
@@ -147,7 +147,7 @@ fn first_byte<R: BufRead>(source: &mut R) -> std::io::Result<Option<(u8, u64)>> 
     }
 }
 
-/// A line of text, which is a prompt as it stands.
+/// A line of plain text, which is a prompt.
 fn plain(text: &[u8]) -> Result<Parsed, ReadError> {
     let text = std::str::from_utf8(text).map_err(|_| ReadError::NotUtf8)?;
     Ok(Parsed { value: Value::from(text), replaced: 0 })

@@ -13,7 +13,7 @@ use super::read_error::ReadError;
 
 const MAX_HEADER_BYTES: usize = 1 << 20;
 
-/// Lets no more than a row's length pass until it is told that a row has ended: an open quote would read in the whole file.
+/// A reader that limits the bytes per row: an unclosed quote would otherwise read the whole file as one row.
 struct Guard<R> {
     source: R,
     left: Rc<Cell<usize>>,
@@ -32,7 +32,7 @@ impl<R: Read> Read for Guard<R> {
     }
 }
 
-/// Hands on each row of a table.
+/// Passes on each row of a table.
 pub(super) fn each_row<R: BufRead>(mut source: R, first: u64, extension: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
     let delimiter = match source.fill_buf() {
         Ok(start) => delimiter_of(start, extension),
@@ -47,7 +47,7 @@ pub(super) fn each_row<R: BufRead>(mut source: R, first: u64, extension: &str, l
     let mut header: Option<Vec<String>> = None;
     let mut record = csv::ByteRecord::new();
     loop {
-        // The reader reads ahead, so that a row's end says only that a whole limit may pass again.
+        // The CSV reader reads ahead, so after each row a whole limit of bytes may pass again.
         let most = if header.is_some() { limit } else { limit.min(MAX_HEADER_BYTES) };
         left.set(most);
         let next = reader.read_byte_record(&mut record);
@@ -86,7 +86,7 @@ pub(super) fn each_row<R: BufRead>(mut source: R, first: u64, extension: &str, l
     }
 }
 
-/// The delimiter that the header has: a comma, or where there is none a tab or a semicolon.
+/// The header's delimiter: a comma, or without one a tab or semicolon.
 fn delimiter_of(start: &[u8], extension: &str) -> u8 {
     let header = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let has = |byte: u8| header.contains(&byte);
@@ -99,7 +99,7 @@ fn delimiter_of(start: &[u8], extension: &str) -> u8 {
     }
 }
 
-/// Whether a text begins with the header of a table: every field of its first line is a name, and one of them is known.
+/// Whether a text begins with a table's header: every field of the first line is a name, and at least one is known.
 pub(super) fn has_header(start: &[u8]) -> bool {
     let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let delimiter = delimiter_of(line, "");
@@ -122,7 +122,7 @@ fn header_of(record: &csv::ByteRecord) -> Result<Vec<String>, ReadError> {
     Err(ReadError::NoKnownColumn(names))
 }
 
-/// A record as an object with the header's names, as far as they are known.
+/// A record as an object with the known columns.
 fn named(record: &csv::ByteRecord, names: &[String]) -> Result<Value, ReadError> {
     if record.len() != names.len() {
         return Err(ReadError::FieldCount { fields: record.len(), columns: names.len() });
@@ -137,7 +137,7 @@ fn named(record: &csv::ByteRecord, names: &[String]) -> Result<Value, ReadError>
     Ok(Value::Object(object))
 }
 
-/// A cell is a text, unless it is empty or holds a list, as exported conversations do.
+/// A cell as a string; null where empty, and parsed where it holds a JSON list, as exported conversations do.
 fn cell(field: &str) -> Result<Value, ReadError> {
     if field.is_empty() {
         return Ok(Value::Null);

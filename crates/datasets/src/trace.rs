@@ -1,4 +1,4 @@
-//! A trace as it is played: the arrivals of its file in the order of their times.
+//! Reads a trace for replay: its arrivals sorted by time.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,30 +8,29 @@ use super::read_error::{LineError, RowError};
 use super::{MAX_ROW_BYTES, MAX_ROWS, rows};
 use dyno_measure::dataset::{LeftOut, TraceRow};
 
-/// Why a trace can't be played.
+/// Why a trace can't be replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     #[error("The trace {name} can't be read: {source}.")]
     NotRead { name: String, source: std::io::Error },
     #[error("The trace {0} has more than {MAX_ROWS} rows.")]
     TooManyRows(String),
-    /// A line is no arrival.
+    /// A line is not an arrival.
     #[error("Line {} of the trace {name}: {}.", error.line, error.message)]
     Line { name: String, error: LineError },
     #[error("The trace {0} has no arrivals.")]
     Empty(String),
 }
 
-/// A trace as it is played.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
     /// Sorted by time.
     pub arrivals: Vec<TraceRow>,
-    /// Rows that are no arrival of a request.
+    /// Rows that are not arrivals of requests.
     pub left_out: Vec<LeftOut>,
 }
 
-/// Reads a trace in any form; `name` is what errors call it.
+/// Reads a trace in any supported format; `name` is used in errors.
 pub fn read_trace(path: &Path, name: &str) -> Result<Trace, TraceError> {
     let file = File::open(path).map_err(|source| TraceError::NotRead { name: name.to_owned(), source })?;
     let mut arrivals = Vec::new();
@@ -110,7 +109,7 @@ mod tests {
             read("m.jsonl", "{\"timestamp\": 3.5, \"input_length\": 600, \"output_length\": 5, \"hash_ids\": [0, 7]}\n").unwrap();
         let expected = TraceRow { timestamp: 3.5, input_length: 600, output_length: 5, hash_ids: vec![0, 7] };
         assert_eq!(rows, std::slice::from_ref(&expected));
-        // what is kept is read again
+        // the stored format can be read again
         assert_eq!(read("k.jsonl", &serde_json::to_string(&expected).unwrap()).unwrap(), [expected]);
     }
 

@@ -1,4 +1,4 @@
-//! What reading a file costs in memory: some times its longest row at most, whatever its values are made up of.
+//! Memory use of an import: a few times its longest row at most, whatever the values in it.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
@@ -11,7 +11,7 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// Bytes that an import held at most beyond what was held before, and what it came to.
+/// Peak memory of an import in addition to what was allocated before, and its result.
 fn import_of(folder: &Path, name: &str, text: &str) -> (usize, Result<u64, ImportError>) {
     let (upload, output) = (folder.join(name), folder.join("rows"));
     std::fs::write(&upload, text).unwrap();
@@ -23,11 +23,11 @@ fn import_of(folder: &Path, name: &str, text: &str) -> (usize, Result<u64, Impor
     (held, imported.map(|imported| imported.samples))
 }
 
-/// One test: a second one beside it would count what this one holds.
+/// A single test, since a parallel one would be counted too.
 #[test]
 fn a_row_costs_a_few_times_its_length() {
     const ROW: usize = MAX_ROW_BYTES - 1024;
-    /// Bytes held for each byte of a file of one row.
+    /// Most bytes held per byte of a file of one row.
     const MOST: usize = 5;
     let folder = tempfile::tempdir().unwrap();
     let list = |item: &str| format!("[{}{item}]", format!("{item},").repeat(ROW / (item.len() + 1) - 64));

@@ -1,5 +1,4 @@
-//! `dyno load` and `dyno engine` without the portal: the tests of this crate start it, and so can anybody who needs no
-//! more of the program than that.
+//! `dyno load` and `dyno engine` without the portal, for this crate's tests and for whoever needs only these two commands.
 
 use std::process::ExitCode;
 
@@ -21,7 +20,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // Fails only where there is a provider already.
+    // Fails only when a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match Cli::parse().command {
         Command::Load(args) => dyno_load::main(*args),

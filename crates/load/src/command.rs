@@ -1,4 +1,4 @@
-//! The command line: `dyno load` with a plan, as the keeper calls it, or by hand.
+//! The command line of `dyno load`: with a plan (as the keeper calls it) or with flags.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::limits::{LimitArgs, LimitError};
 use crate::option_arguments::OptionArgs;
 use crate::self_check;
 use crate::spool::Spool;
-use crate::terminal::{show, teller};
+use crate::terminal::{event_sink, show};
 use dyno_measure::events::{LoadEventKind, LoadStatus};
 use dyno_measure::load::{Arrival, ArrivalProcess, EvalWith, LoadSpec, OfferedLoad};
 use dyno_measure::plan::{AuthHeader, DatasetFile, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PromptSource, TokenizerChoice};
@@ -152,7 +152,7 @@ impl LoadArgs {
             let mut plan: Plan = understood
                 .and_then(|plan| reader.end().map(|()| plan))
                 .map_err(|source| LoadArgumentError::PlanNotUnderstood { path: path.clone(), source })?;
-            // a slip of the pen is not to change a load in silence; what a later version wrote is no reason to refuse it
+            // a misspelled field must not be ignored silently, and a plan of a later version must not be refused
             for field in unknown {
                 let _ = writeln!(io::stderr(), "warning: the plan's field {field} is not known, and is ignored.");
             }
@@ -202,7 +202,6 @@ impl LoadArgs {
         })
     }
 
-    /// The load that the arguments ask for.
     fn load(&self) -> Result<LoadSpec, LoadArgumentError> {
         let slo = self.limits.slo()?;
         let process = match self.arrival {
@@ -211,7 +210,7 @@ impl LoadArgs {
             ArrivalArg::Gamma => ArrivalProcess::Gamma,
         };
         let search = slo.as_ref().and_then(|slo| slo.search.as_ref());
-        // A search for a rate begins without one.
+        // A search for a rate starts from its bounds, not from a given rate.
         let rate = search.filter(|_| self.limits.search_rate).map(|search| search.max).or(self.rate.first().copied());
         let offered: Vec<OfferedLoad> = match rate {
             Some(_) => self.rate.iter().map(|&rate| OfferedLoad::Rate { rate }).collect(),
@@ -232,7 +231,7 @@ impl LoadArgs {
     }
 }
 
-/// The plan that a line's arguments make, without the program's name and command; nothing where they are refused.
+/// The plan that these arguments (without program name and command) make; `None` where they are refused.
 pub(super) fn plan_of(arguments: &[String]) -> Option<Plan> {
     #[derive(Parser)]
     struct LoadArguments {
@@ -243,7 +242,7 @@ pub(super) fn plan_of(arguments: &[String]) -> Option<Plan> {
     LoadArguments::try_parse_from(words).ok()?.load.into_plan().ok()
 }
 
-/// What a server is called in records: its address.
+/// The name of a server in records: host and port.
 pub(super) fn node_name(base_url: &str) -> String {
     dyno_measure::address::Address::parse(base_url).map_or_else(|_| base_url.to_owned(), |address| address.host_header())
 }
@@ -259,7 +258,7 @@ pub fn main(args: LoadArgs) -> ExitCode {
         Ok(spool) => spool,
         Err(error) => return refuse(None, &format!("The spool can't be written: {error}.")),
     };
-    // By hand, a plan's variables are asked about; the portal writes its plans itself.
+    // With a plan given by hand, the user is asked before secrets are sent; the portal's own plans need no consent.
     let (by_hand, named) = (args.plan.is_some() && spool.is_none(), args.api_key_env.clone());
     let plan = match args.into_plan() {
         Ok(plan) => plan,
@@ -273,13 +272,13 @@ pub fn main(args: LoadArgs) -> ExitCode {
         Err(error) => return refuse(spool.as_ref(), &format!("Signals can't be read: {error}.")),
     };
     let spool = spool.map(Rc::new);
-    let tell = teller(spool.clone());
-    tell(LoadEventKind::Started {
+    let emit = event_sink(spool.clone());
+    emit(LoadEventKind::Started {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         load_points: plan.most_points(),
     });
-    let outcome = match carry_out(&plan, &tell, &stop) {
+    let outcome = match carry_out(&plan, &emit, &stop) {
         Ok(outcome) => outcome,
         Err(error) => return refuse(spool.as_deref(), &error.to_string()),
     };
@@ -288,7 +287,7 @@ pub fn main(args: LoadArgs) -> ExitCode {
     {
         return refuse(spool.as_deref(), &format!("The report can't be written: {error}."));
     }
-    tell(LoadEventKind::End { status: outcome.status, reason: outcome.reason.clone() });
+    emit(LoadEventKind::End { status: outcome.status, reason: outcome.reason.clone() });
     if spool.is_none() {
         show(&outcome);
     }
@@ -300,8 +299,8 @@ pub fn main(args: LoadArgs) -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
-/// Whether over half of the requests failed or were dropped, all load points together. A search is to go where requests fail:
-/// there the load point that it found counts.
+/// Whether over half of the requests failed or were dropped, over all load points. A search overloads the server on purpose, so
+/// there only the load point that it found counts.
 fn mostly_failed(report: &Report) -> bool {
     let summaries: Vec<&Summary> = match report.search {
         Some(_) => vec![&report.summary],
@@ -311,7 +310,7 @@ fn mostly_failed(report: &Report) -> bool {
     2 * sum(|summary| summary.failed_requests + summary.dropped_requests) > sum(|summary| summary.total_requests)
 }
 
-/// Whoever reads the report finds all of it or nothing.
+/// Writes to a temporary file and renames it, so that a reader never sees half a report.
 fn write_whole(path: &Path, outcome: &LoadOutcome) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
@@ -349,7 +348,7 @@ mod tests {
             let argument = command.get_arguments().find(|argument| argument.get_long() == Some(flag.name)).unwrap();
             assert_eq!(argument.get_action().takes_values(), !flag.value.is_empty(), "{}", flag.name);
         }
-        // that the arguments which an option doesn't go with are there
+        // clap checks that the arguments named in `conflicts_with` exist
         command.debug_assert();
     }
 

@@ -1,5 +1,5 @@
-//! A plan comes from somewhere: before a variable of the environment is sent where it says, whoever carries it out is shown
-//! which one and where to, and asked.
+//! A plan may come from somebody else: before values of environment variables are sent to where it says, the user is shown
+//! which and where to, and asked.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -17,14 +17,14 @@ pub(super) enum ConsentError {
     Refused,
 }
 
-/// The variables that the plan sends, but those that were named beside it.
+/// The variables that the plan sends, less those named by --api-key-env.
 fn unnamed<'a>(plan: &'a Plan, named: &[String]) -> BTreeSet<&'a str> {
     let of_headers = plan.headers.iter().filter_map(|header| header.value_env.as_deref());
     let all = plan.auth.iter().map(|auth| auth.api_key_env.as_str()).chain(of_headers);
     all.filter(|variable| named.iter().all(|name| name != variable)).collect()
 }
 
-/// Asks on a terminal whether the plan may have what it wants; elsewhere, only what was named may be sent.
+/// Asks on a terminal whether the plan may send its variables; without a terminal only those named may be sent.
 pub(super) fn ask(plan: &Plan, named: &[String]) -> Result<(), ConsentError> {
     let variables = unnamed(plan, named);
     if variables.is_empty() {

@@ -1,4 +1,4 @@
-//! Datasets that are given by hand: files as the portal takes them for uploads, brought to the rows that a load reads.
+//! Datasets given as files on the command line: read as the portal reads uploads, and converted to the rows that a load reads.
 
 use std::path::{Path, PathBuf};
 
@@ -7,25 +7,25 @@ use dyno_datasets::{ImportError, import};
 use dyno_measure::dataset::LeftOut;
 use dyno_measure::plan::DatasetFile;
 
-/// Largest file that is taken; `ShareGPT`'s own has 640 MB.
+/// Largest file; `ShareGPT`'s own has 640 MB.
 const MAX_FILE_BYTES: u64 = 4 << 30;
 
-/// Why a dataset is not taken.
+/// Why a dataset is refused.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DatasetArgumentError {
     /// Its rows can't be written to the cache.
     #[error("The rows of {} can't be kept in {}: {source}.", file.display(), folder.display())]
     NotKept { file: PathBuf, folder: PathBuf, source: std::io::Error },
-    /// It can't be read, or has lines that are no rows.
+    /// It can't be read, or has lines that are not rows.
     #[error("The dataset {} {}", file.display(), reason(error))]
     NotRead { file: PathBuf, error: ImportError },
-    /// It has an argument of its own.
+    /// It is a trace, which --trace takes.
     #[error("{} is a trace: give it with --trace.", .0.display())]
     Trace(PathBuf),
 }
 
-/// Reads a file (`ShareGPT` conversations, Alpaca, plain prompts; JSONL, JSON, CSV, Parquet or lines of text) and keeps its rows in
-/// the cache folder, by their digest. Says on standard error which rows were left out or changed.
+/// Reads a file (`ShareGPT` conversations, Alpaca, plain prompts; JSONL, JSON, CSV, Parquet or lines of text) and writes its
+/// rows to the cache folder, named by their digest. Prints to standard error which rows were left out or changed.
 ///
 /// # Errors
 /// When the file can't be read, or a line of it is no row.

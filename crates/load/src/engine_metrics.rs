@@ -1,5 +1,5 @@
-//! What the engine says about itself while it is measured: its Prometheus endpoint, read once a second by a thread of
-//! its own, so that the measuring thread never waits for it.
+//! The engine's own metrics during a load: its Prometheus endpoint is read once a second by a thread of its own, so that the
+//! measuring thread never waits for it.
 
 use std::io;
 use std::sync::Arc;
@@ -13,25 +13,24 @@ use crate::fetch::Fetch;
 use dyno_measure::address::Address;
 use dyno_measure::engine_metrics::{EngineQuantity, EngineSeries};
 
-/// Time between two readings at first.
+/// Time between two readings; doubled as the series grow.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Longest time for one reading.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Readings that are kept of a series; beyond that every second one is dropped and the interval doubled.
+/// Most readings kept per series; beyond that every second one is dropped and the interval doubled.
 const MOST_READINGS: usize = 600;
 
-/// How values of one name with different labels (engine ranks, say) become one.
+/// How values with the same name and different labels (engine ranks, say) are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Together {
+enum Combine {
     Sum,
     Mean,
 }
 
-/// Names in the engines' expositions. Of several names for one quantity the first that is there counts.
-/// Sources: vLLM's and SGLang's production metrics pages, llama.cpp's server README, TGI's metrics reference.
-const NAMES: [(&str, EngineQuantity, Together); 24] = {
+/// Metric names of the engines. Of several names for one quantity the first one present counts.
+const NAMES: [(&str, EngineQuantity, Combine); 24] = {
+    use Combine::{Mean, Sum};
     use EngineQuantity::{CachedTokens, GeneratedTokens, KvUsage, Preemptions, PromptTokens, Running, Waiting};
-    use Together::{Mean, Sum};
     [
         ("vllm:num_requests_running", Running, Sum),
         ("sglang:num_running_reqs", Running, Sum),
@@ -62,7 +61,7 @@ const NAMES: [(&str, EngineQuantity, Together); 24] = {
 
 #[derive(Debug, Clone)]
 pub struct MetricsSource {
-    /// The node it stands for.
+    /// The node in the report.
     pub node: String,
     pub address: Address,
     pub path: String,
@@ -70,13 +69,13 @@ pub struct MetricsSource {
 
 #[derive(Debug, Default)]
 pub struct Reading {
-    /// The series, of each node and quantity.
+    /// One series per node and quantity.
     pub series: Vec<EngineSeries>,
-    /// What a reader of the report should know.
+    /// Notes for the report.
     pub notes: Vec<String>,
 }
 
-/// A thread that reads until it is told to end.
+/// The reading thread.
 #[derive(Debug)]
 pub struct Scraper {
     stop: Sender<()>,
@@ -84,10 +83,10 @@ pub struct Scraper {
 }
 
 impl Scraper {
-    /// Begins to read; nothing where there is nothing to read. `headers` are whole lines, each with its end.
+    /// Starts the thread; `None` without sources. `headers` are whole lines, each with its line end.
     ///
     /// # Errors
-    /// When there can be no thread.
+    /// When no thread can be started.
     pub fn start(sources: Vec<MetricsSource>, headers: &str, tls: Option<&Arc<ClientConfig>>) -> io::Result<Option<Self>> {
         if sources.is_empty() {
             return Ok(None);
@@ -100,7 +99,7 @@ impl Scraper {
                 MetricsReader { source, fetch, series: Vec::new(), failures: 0, readings: 0 }
             })
             .collect();
-        // The first reading comes before the load, the last one after it, so that counters cover all of it.
+        // Read before and after the load, so that counters cover all of it.
         readers.iter_mut().for_each(MetricsReader::read);
         let (stop, stopped) = channel::<()>();
         let thread = std::thread::Builder::new().name("engine-metrics".to_owned()).spawn(move || {
@@ -126,9 +125,9 @@ impl Scraper {
         Ok(Some(Self { stop, thread }))
     }
 
-    /// Ends it, which takes at most one reading.
+    /// Stops the thread, after the reading that may be going on.
     pub fn end(self) -> Reading {
-        // A thread that found nothing to read has ended by itself.
+        // The thread has ended already if there was nothing to read.
         let _ = self.stop.send(());
         self.thread.join().unwrap_or_default()
     }
@@ -177,7 +176,7 @@ impl MetricsReader {
         self.series.iter().any(|series| series.values.len() >= MOST_READINGS)
     }
 
-    /// Keeps every second reading, the latest among them.
+    /// Drops every second reading, but not the latest.
     fn thin(&mut self) {
         for series in &mut self.series {
             let keep = series.values.len() % 2;
@@ -194,7 +193,7 @@ impl MetricsReader {
         }
     }
 
-    /// Whether there is no such endpoint: three attempts, and nothing of use.
+    /// Whether there is no such endpoint: three attempts without a known metric.
     fn is_absent(&self) -> bool {
         self.series.is_empty() && self.failures + self.readings >= 3
     }
@@ -216,7 +215,7 @@ fn unix_ns() -> i64 {
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// The known quantities of an exposition in Prometheus' text format, with the names that they have there.
+/// The known quantities in Prometheus' text format, with the metric names that they have there.
 fn quantities(text: &str) -> Vec<(EngineQuantity, &'static str, f64)> {
     let mut found = [(0.0, 0_u32); NAMES.len()];
     for line in text.lines() {
@@ -233,14 +232,13 @@ fn quantities(text: &str) -> Vec<(EngineQuantity, &'static str, f64)> {
         if count == 0 || quantities.iter().any(|(known, ..)| *known == quantity) {
             continue;
         }
-        let value = if together == Together::Mean { sum / f64::from(count) } else { sum };
+        let value = if together == Combine::Mean { sum / f64::from(count) } else { sum };
         quantities.push((quantity, name, value));
     }
     quantities
 }
 
-/// Name and value of a line, unless it is a comment or none that can be read.
-/// Source: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+/// Name and value of a line; `None` for comments and malformed lines.
 fn sample(line: &str) -> Option<(&str, f64)> {
     let line = line.trim();
     if line.starts_with('#') {

@@ -1,11 +1,11 @@
-//! Carries a plan out, from the first look-up to the report.
+//! Executes a plan: self-check, load, report.
 
 use crate::client::phase::PhaseEnd;
 use crate::client::socket::keep_stamps_on;
 use crate::client::stop::StopSignal;
+use crate::event_sink::EventSink;
 use crate::measurement::{MeasureError, measure};
 use crate::self_check;
-use crate::tell::Tell;
 use crate::tokens::Tokens;
 use dyno_measure::events::LoadStatus;
 use dyno_measure::plan::{Plan, PlanError};
@@ -13,17 +13,17 @@ use dyno_measure::report::provenance::{Provenance, ServedModelFacts};
 use dyno_measure::report::{Report, report};
 use dyno_measure::run::RunStatus;
 
-/// What came of a plan.
+/// The result of an executed plan.
 #[derive(Debug)]
 pub struct LoadOutcome {
     pub report: Report,
     /// How the load ended.
     pub status: LoadStatus,
-    /// Why, for any end other than ok.
+    /// Why, for every status other than ok.
     pub reason: Option<String>,
 }
 
-/// Why a plan can't be carried out at all; a sentence for people.
+/// Why a plan can't be executed at all; a sentence for people.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
     #[error(transparent)]
@@ -34,15 +34,15 @@ pub enum ExecuteError {
     Measure(#[from] MeasureError),
 }
 
-/// Carries a plan out.
-pub fn carry_out(plan: &Plan, tell: &Tell, stop: &StopSignal) -> Result<LoadOutcome, ExecuteError> {
+/// Executes a plan and makes its report.
+pub fn carry_out(plan: &Plan, emit: &EventSink, stop: &StopSignal) -> Result<LoadOutcome, ExecuteError> {
     plan.check()?;
     let _stamps = keep_stamps_on();
-    let check = plan.self_check.as_ref().map(|planned| self_check::check(plan, planned, tell, stop));
+    let check = plan.self_check.as_ref().map(|planned| self_check::check(plan, planned, emit, stop));
     if stop.is_wished() {
         return Err(ExecuteError::Stopped);
     }
-    let measured = measure(plan, check.as_ref(), None, tell, stop)?;
+    let measured = measure(plan, check.as_ref(), None, emit, stop)?;
     let mut made = report(&measured.records, plan, measured.circumstances);
     let (status, reason) = status_of(&measured.ending, &made);
     made.status = match status {
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_check_that_can_not_be_carried_out_says_so_and_stops_nothing() {
-        // the program that runs here is that of the tests, which is no reference engine
+        // the test program can't be started as a reference engine, so the self-check fails
         let plan: Plan = serde_json::from_value(json!({
             "endpoints": [{"node": "n", "base_url": "http://127.0.0.1:9"}], "model": "m",
             "workload": {"kind": "synthetic", "input_tokens": 8, "output_tokens": 4},
@@ -99,9 +99,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let told = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
         let log = told.clone();
-        let tell: Tell = std::rc::Rc::new(move |kind| log.borrow_mut().push(kind));
+        let emit: EventSink = std::rc::Rc::new(move |kind| log.borrow_mut().push(kind));
         let planned = PlannedCheck { cache: Some(folder.path().to_owned()) };
-        let check = self_check::check(&plan, &planned, &tell, &StopSignal::on_signals().unwrap());
+        let check = self_check::check(&plan, &planned, &emit, &StopSignal::on_signals().unwrap());
         assert!(check.failed.as_ref().is_some_and(|why| why.starts_with("the reference engine did not start")), "{check:?}");
         assert_eq!((check.ttft_error_ms, check.itl_error_ms, check.concurrency), (None, None, 3));
         let warned = |kind: &LoadEventKind| matches!(kind, LoadEventKind::Log { line, .. } if line.starts_with("The client could not be checked"));

@@ -1,4 +1,4 @@
-//! A small blocking HTTP client for what is asked before and after the load: tokenizer calls, mostly.
+//! A small blocking HTTP client for calls before and after the load, mostly to tokenizers.
 
 use crate::resolve::resolve;
 use std::io::{self, Read, Write};
@@ -12,13 +12,13 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use crate::stream::http::AnswerParser;
 use dyno_measure::address::Address;
 
-/// Largest answer that is taken, bytes.
+/// Largest answer, bytes.
 const LARGEST: usize = 64 << 20;
 
 trait Duplex: Read + Write + Send {}
 impl<T: Read + Write + Send> Duplex for T {}
 
-/// A kept connection to one server.
+/// A client of one server, which keeps its connection.
 pub struct Fetch {
     address: Address,
     headers: String,
@@ -28,12 +28,12 @@ pub struct Fetch {
 }
 
 impl Fetch {
-    /// A client of a server. `headers` are whole lines, each with its end.
+    /// `headers` are whole lines, each with its line end.
     pub fn new(address: Address, headers: String, tls: Option<Arc<ClientConfig>>, timeout: Duration) -> Self {
         Self { address, headers, tls, timeout, stream: None }
     }
 
-    /// Posts JSON; gives status and body.
+    /// Posts JSON; returns status and body.
     ///
     /// # Errors
     /// When there is no answer.
@@ -42,7 +42,7 @@ impl Fetch {
         self.ask("POST", path, &body)
     }
 
-    /// Gets a page; gives status and body.
+    /// Sends a GET request; returns status and body.
     ///
     /// # Errors
     /// When there is no answer.
@@ -53,13 +53,13 @@ impl Fetch {
     fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
         let kept = self.stream.is_some();
         match self.ask_once(method, path, body) {
-            // a kept connection may have been closed meanwhile
+            // the server may have closed the kept connection: try once more
             Err(_) if kept => self.ask_once(method, path, body),
             other => other,
         }
     }
 
-    /// Posts JSON; gives the JSON of an answer of status 200, nothing for any other.
+    /// Posts JSON; returns the JSON of an answer with status 200, `None` for any other.
     pub fn post_for_json(&mut self, path: &str, body: &serde_json::Value) -> Option<serde_json::Value> {
         let (status, answer) = self.post(path, body).ok()?;
         if status == 200 { serde_json::from_slice(&answer).ok() } else { None }

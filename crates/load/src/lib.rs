@@ -1,18 +1,19 @@
-//! The load generator: plan in, requests out, records and a report back. `dyno load` runs it as a process of its own.
+//! The load generator: executes a plan, records each request and makes the report. `dyno load` runs it as a process of its own.
 
 mod access;
 pub mod client;
 pub mod command;
 mod consent;
 mod dataset_argument;
+mod duration_estimate;
 pub mod engine_metrics;
+mod event_sink;
 pub mod execute;
 pub mod fetch;
 mod limits;
 mod load_point_runner;
 mod measurement;
 mod option_arguments;
-mod pace;
 mod prepare;
 pub mod progress;
 pub mod records;
@@ -24,7 +25,6 @@ pub mod sidecar;
 pub mod spool;
 pub mod stream;
 pub mod table;
-mod tell;
 mod terminal;
 pub mod tokens;
 pub mod workload;

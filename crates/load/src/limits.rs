@@ -30,7 +30,7 @@ pub struct LimitArgs {
     pub search_rate: bool,
 }
 
-/// A search without a limit.
+/// A search was asked for without a latency limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("A search needs a latency limit: give --slo-ttft-ms, --slo-tpot-ms or --slo-e2el-ms.")]
 pub struct LimitError;

@@ -1,12 +1,12 @@
-//! The load points of a plan, one after the other.
+//! Runs the load points of a plan, or of a search, one after the other.
 
 use std::sync::Arc;
 
 use crate::client::clock;
 use crate::client::drive::EventLoop;
 use crate::client::phase::{PhaseEnd, PhasePlan};
-use crate::pace::Work;
-use crate::tell::Tell;
+use crate::duration_estimate::PhaseExtent;
+use crate::event_sink::EventSink;
 use crate::tokens::Tokens;
 use crate::workload::Prompts;
 use dyno_measure::early_stop::EarlyStop;
@@ -19,23 +19,21 @@ use dyno_measure::search::{Search, Verdict};
 use dyno_measure::sidecar::{BegunLoadPoint, Sidecar};
 use dyno_measure::words::count;
 
-/// The load points one after the other: those of the plan, or those that a search asks for.
 pub(super) struct LoadPointRunner<'p> {
     plan: &'p Plan,
     tokens: &'p Tokens,
-    tell: &'p Tell,
+    emit: &'p EventSink,
     sidecar: Sidecar,
-    /// Prompts that were used: of warm-ups, and of measurements.
+    /// Number of prompts used, in warm-ups and in measurements.
     used: (u64, u64),
 }
 
 impl<'p> LoadPointRunner<'p> {
-    /// None of them begun yet.
-    pub(super) fn new(plan: &'p Plan, tokens: &'p Tokens, tell: &'p Tell, sidecar: Sidecar) -> Self {
-        Self { plan, tokens, tell, sidecar, used: (0, 0) }
+    pub(super) fn new(plan: &'p Plan, tokens: &'p Tokens, emit: &'p EventSink, sidecar: Sidecar) -> Self {
+        Self { plan, tokens, emit, sidecar, used: (0, 0) }
     }
 
-    /// What is to stand beside the records.
+    /// The sidecar of the record file.
     pub(super) fn into_sidecar(self) -> Sidecar {
         self.sidecar
     }
@@ -80,11 +78,11 @@ impl<'p> LoadPointRunner<'p> {
         while let Some(point) = search.next().and_then(|load| self.plan.point_at(load)) {
             let number = self.sidecar.points.len();
             let most = search.most_left();
-            driver.progress().set_next(most + number as u32, Some(either_way(&search)));
-            // what is confirmed is measured with all of its requests
+            driver.progress().set_next(most + number as u32, Some(next_by_verdict(&search)));
+            // a confirmation is measured with all of its requests, without early stop
             let limits = self.plan.slo.clone().filter(|_| !search.is_confirming());
             driver.early_stop = limits.zip(point.requests()).map(|(slo, requests)| EarlyStop::new(slo, requests));
-            // those that follow close in on the answer: their loads are not known, and not far from this one
+            // The loads of the search's later steps are not known; for the time estimate they are taken to be like this one.
             let confirmations = search.confirmations_left();
             let rest = match most - confirmations {
                 0 => confirmations.saturating_sub(1),
@@ -104,7 +102,7 @@ impl<'p> LoadPointRunner<'p> {
         PhaseEnd::Done
     }
 
-    /// One load point, its warm-up first. The `rest` follow it, or are estimated to.
+    /// Runs one load point, its warm-up first. `rest` are the load points after it, known or estimated.
     fn point(
         &mut self,
         driver: &mut EventLoop<'_>,
@@ -130,7 +128,8 @@ impl<'p> LoadPointRunner<'p> {
             Load::Rate { .. } | Load::Trace { .. } => 0,
         };
         let warmup_load = warmup_load(&point);
-        let later: Vec<Work> = rest.iter().flat_map(|point| [warmup_of(point), Some(measurement_of(point))]).flatten().collect();
+        let later: Vec<PhaseExtent> =
+            rest.iter().flat_map(|point| [warmup_of(point), Some(measurement_of(point))]).flatten().collect();
         let seed = plan.arrivals_seed(number);
         let phase = PhasePlan {
             load_point: number,
@@ -167,7 +166,7 @@ impl<'p> LoadPointRunner<'p> {
                 let finished = finished_load_point(&driver.records, plan, number, begun, &figures);
                 driver.progress().finish_load_point(finished, clock::now());
             }
-            (self.tell)(LoadEventKind::LoadPointEnd { load_point: number, figures });
+            (self.emit)(LoadEventKind::LoadPointEnd { load_point: number, figures });
         }
         ending
     }
@@ -181,8 +180,8 @@ impl<'p> LoadPointRunner<'p> {
     }
 }
 
-/// What a search tries next, by what the load that comes now comes to.
-fn either_way(search: &Search) -> Upcoming {
+/// The load that a search tries next, if this one meets the limits and if it does not.
+fn next_by_verdict(search: &Search) -> Upcoming {
     let after = |verdict| {
         let mut search = search.clone();
         search.answer(verdict);
@@ -191,7 +190,7 @@ fn either_way(search: &Search) -> Upcoming {
     Upcoming::Depends { if_met: after(Verdict::Meets), if_not: after(Verdict::Fails) }
 }
 
-/// A trace's own times are for the measurement.
+/// The load of the warm-up. A trace's arrivals are for the measurement alone; its warm-up is a closed loop.
 fn warmup_load(point: &PlannedLoad) -> Load {
     match point.load {
         Load::Trace { max_in_flight, .. } => Load::Closed { concurrency: max_in_flight.min(point.warmup()).max(1) },
@@ -199,17 +198,17 @@ fn warmup_load(point: &PlannedLoad) -> Load {
     }
 }
 
-fn warmup_of(point: &PlannedLoad) -> Option<Work> {
+fn warmup_of(point: &PlannedLoad) -> Option<PhaseExtent> {
     let requests = u64::from(point.warmup());
-    (requests > 0).then(|| Work { load: warmup_load(point), requests: Some(requests), duration_s: None })
+    (requests > 0).then(|| PhaseExtent { load: warmup_load(point), requests: Some(requests), duration_s: None })
 }
 
-fn measurement_of(point: &PlannedLoad) -> Work {
-    Work { load: point.load.clone(), requests: point.requests().map(u64::from), duration_s: point.duration_s }
+fn measurement_of(point: &PlannedLoad) -> PhaseExtent {
+    PhaseExtent { load: point.load.clone(), requests: point.requests().map(u64::from), duration_s: point.duration_s }
 }
 
-/// What the engine counted in the warm-up shows whether prompts are as long as they should be: a constant difference is
-/// made up for; where lengths are estimates, the mean one is.
+/// Corrects prompt lengths by the engine's own counts in the warm-up: by a constant difference or, where lengths are estimates,
+/// by the mean one.
 fn calibrate(driver: &mut EventLoop<'_>, first: usize, tokens: &Tokens, notes: &mut Vec<String>) {
     let rows = driver.records.rows[first..].iter();
     let off: Vec<i64> = rows.filter_map(|row| Some(i64::from(row.input?) - i64::from(row.requested_input?))).collect();
@@ -223,7 +222,7 @@ fn calibrate(driver: &mut EventLoop<'_>, first: usize, tokens: &Tokens, notes: &
         return;
     }
     if let Prompts::Synthetic(synthetic) = &mut driver.requests().prompts {
-        // nobody else reads them between two phases
+        // no other thread holds the prompts between two phases
         Arc::make_mut(synthetic).shift(-mean);
         notes.push(format!(
             "Prompts were made {} tokens {} after the warm-up, by the engine's own count.",

@@ -1,4 +1,4 @@
-//! A plan's load put on: from the first look-up to the records.
+//! Measures a plan's load: from resolving addresses to the records.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,13 +13,13 @@ use crate::client::socket::{keep_stamps_on, raise_open_files};
 use crate::client::stop::StopSignal;
 use crate::client::tls::{TlsError, tls_config_trusting};
 use crate::engine_metrics::Scraper;
+use crate::event_sink::EventSink;
 use crate::load_point_runner::LoadPointRunner;
 use crate::prepare::{
     LoadPrepareError, addresses_of, header_lines, id_prefix, metrics_of, prompts_of, targets_of, tls_of, tokens_of,
 };
 use crate::progress::Progressing;
 use crate::records::RecordFile;
-use crate::tell::Tell;
 use crate::tokens::Tokens;
 use crate::workload::Requests;
 use dyno_measure::address::AddressError;
@@ -30,10 +30,10 @@ use dyno_measure::report::{Circumstances, Note, TokenSource};
 use dyno_measure::sidecar::Sidecar;
 use dyno_measure::validity::SelfCheck;
 
-/// How long texts are counted after a load.
+/// Longest time for tokenizing texts after a load.
 const COUNTING: Duration = Duration::from_mins(1);
 
-/// Why a load can't be put on.
+/// Why a load can't be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum MeasureError {
     #[error("{needed} requests in flight need as many open files, and the system allows {allowed}.")]
@@ -54,7 +54,7 @@ pub enum MeasureError {
     EngineMetrics(#[source] io::Error),
 }
 
-/// What a load came to, before it is made a report.
+/// The result of a load, from which the report is made.
 pub(super) struct Measured {
     pub records: Records,
     pub ending: PhaseEnd,
@@ -62,12 +62,12 @@ pub(super) struct Measured {
     pub tokens: Tokens,
 }
 
-/// Puts the plan's load on, and gives what was measured. An `authority` (PEM) is trusted instead of the usual ones.
+/// Runs the plan's load. `authority` (PEM), where given, is the only certificate authority that is trusted.
 pub(super) fn measure(
     plan: &Plan,
     check: Option<&SelfCheck>,
     authority: Option<&str>,
-    tell: &Tell,
+    emit: &EventSink,
     stop: &StopSignal,
 ) -> Result<Measured, MeasureError> {
     let clock = Clock::start();
@@ -85,7 +85,7 @@ pub(super) fn measure(
     let addresses = addresses_of(plan)?;
     let mut records = Records { id_prefix: id_prefix(plan), ..Records::default() };
     let targets = targets_of(plan, &addresses, &secret, tls.as_ref(), &mut records)?;
-    let mut tokens = tokens_of(plan, &addresses, &targets, &secret, tls.as_ref(), tell)?;
+    let mut tokens = tokens_of(plan, &addresses, &targets, &secret, tls.as_ref(), emit)?;
     let mut notes: Vec<_> = tokens.template_note().into_iter().collect();
     let prompts = prompts_of(plan, &mut tokens, stop, &mut notes)?;
     let file = plan.requests.as_ref().map(|path| RecordFile::create(path)).transpose();
@@ -101,10 +101,10 @@ pub(super) fn measure(
         max_error_rate: plan.max_error_rate,
         deadline: plan.deadline_unix_ns.map(|at| clock.monotonic(at)),
     };
-    let told = tell.clone();
+    let sink = emit.clone();
     let mut progress = Progressing::new(
         plan.most_points(),
-        Box::new(move |snapshot: Progress| told(LoadEventKind::Progress(Box::new(snapshot)))),
+        Box::new(move |snapshot: Progress| sink(LoadEventKind::Progress(Box::new(snapshot)))),
     );
     let mut requests = Requests::new(plan, prompts);
     let asked_for_usage = requests.asks_for_usage();
@@ -115,10 +115,10 @@ pub(super) fn measure(
 
     let each = |point: &PlannedLoad| Some(u64::from(driver.requests().planned(point.requests())?) + u64::from(point.warmup()));
     let planned = if plan.search().is_some() { None } else { plan.load_points.iter().map(each).sum() };
-    tell(LoadEventKind::Prepared { requests: planned, tokenizer: tokens.describe(), notes: notes.clone() });
+    emit(LoadEventKind::Prepared { requests: planned, tokenizer: tokens.describe(), notes: notes.clone() });
     let scraper = Scraper::start(metrics_of(plan, &addresses), &secret, tls.as_ref()).map_err(MeasureError::EngineMetrics)?;
     let sidecar = Sidecar { self_check: check.cloned(), points: Vec::new() };
-    let mut points = LoadPointRunner::new(plan, &tokens, tell, sidecar);
+    let mut points = LoadPointRunner::new(plan, &tokens, emit, sidecar);
     let priority = Priority::raise();
     let ending = points.run(&mut driver, &mut notes);
     let precedence = priority.precedence();
@@ -183,8 +183,8 @@ pub(super) fn measure(
     Ok(Measured { records, ending, circumstances, tokens })
 }
 
-/// Counts kept texts: where the engine gave no count that is the count, elsewhere it shows how far the two disagree. Says
-/// whether a record changed.
+/// Tokenizes the kept texts. Where the engine gave no count, this is the count; elsewhere it shows how far the two disagree.
+/// Returns whether a record changed.
 fn count_texts(
     records: &mut Records,
     texts: HashMap<usize, Vec<u8>>,
@@ -206,7 +206,7 @@ fn count_texts(
             claimed >= counted * 10 || counted >= claimed * 10
         };
         if row.source == Some(TokenSource::Usage) && !disproved {
-            // reasoning that was not streamed is in no text
+            // reasoning that was not streamed is not in the text
             let hidden = if row.reasoning_streamed { 0 } else { row.reasoning.unwrap_or(0) };
             let sums = compared.entry(row.load_point).or_default();
             sums.0 += u64::from(row.output.unwrap_or(0).saturating_sub(hidden));
@@ -233,7 +233,7 @@ mod tests {
     use dyno_measure::records::{GapsBuf, Row};
     use dyno_measure::report::Phase;
 
-    /// A tokenizer that knows words between white space.
+    /// A tokenizer with one token per word between white space.
     fn tokens(folder: &std::path::Path) -> Tokens {
         let tokenizer = json!({
             "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "added_tokens": [],
@@ -272,7 +272,7 @@ mod tests {
         assert!(count_texts(&mut records, texts, &mut tokens(folder.path()), &mut HashMap::new()));
         let counted: Vec<_> = records.rows[4..].iter().map(|row| (row.output.unwrap(), row.source.unwrap())).collect();
         assert_eq!(counted, [(6, TokenSource::Tokenizer), (50, TokenSource::Usage)], "the tokenizer decides");
-        // 4 against 5; 8 against the 10 that were shown
+        // 4 tokens against 5; 8 against the 10 that were shown
         assert_eq!(disagreement, HashMap::from([(0, 0.2), (1, 0.2)]));
     }
 }

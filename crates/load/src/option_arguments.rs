@@ -1,4 +1,4 @@
-//! The arguments of a load's options, made of their table.
+//! The command-line arguments of a load's options, generated from the option table.
 
 use std::num::ParseFloatError;
 
@@ -8,11 +8,11 @@ use dyno_measure::load::options::OptionKind;
 use dyno_measure::load::{LengthDistribution, LengthTextError, LoadOption, LoadSpec, OPTIONS};
 use serde_json::{Value, json};
 
-/// What was said of a load's options, in the form in which a load stores it.
+/// The options that were given, with their values in the form in which a load stores them.
 #[derive(Debug, Clone)]
 pub(super) struct OptionArgs(Vec<(&'static LoadOption, Value)>);
 
-/// Why an argument is no number.
+/// Why an argument is not a number.
 #[derive(Debug, thiserror::Error)]
 enum NumberError {
     #[error(transparent)]
@@ -22,10 +22,10 @@ enum NumberError {
 }
 
 impl OptionArgs {
-    /// Sets them on a load.
+    /// Sets the given options on a load.
     ///
     /// # Errors
-    /// When the load's fields don't hold them.
+    /// When a value does not fit its field.
     pub(super) fn apply(&self, load: &mut LoadSpec) -> Result<(), serde_json::Error> {
         self.0.iter().try_for_each(|(option, value)| load.set(option, Some(value.clone())))
     }
@@ -57,7 +57,7 @@ impl FromArgMatches for OptionArgs {
     }
 }
 
-/// The argument of an option; its id is the option's name.
+/// The argument of an option; its id is the option's name. `None` for options without a flag.
 fn argument(option: &'static LoadOption) -> Option<Arg> {
     let flag = option.flag?;
     let mut argument = Arg::new(option.name).long(flag.name).help(flag.help).conflicts_with_all(flag.conflicts);
@@ -74,7 +74,7 @@ fn argument(option: &'static LoadOption) -> Option<Arg> {
     Some(argument)
 }
 
-/// How an option's value is read; nothing for a switch, which has none. Bounds are the plan's to check.
+/// The value parser of an option; `None` for a switch. Bounds are checked with the plan.
 fn parser(option: &'static LoadOption) -> Option<ValueParser> {
     Some(match option.kind {
         OptionKind::Whole { most, .. } if u32::try_from(most).is_ok() => value_parser!(u32).map(Value::from).into(),
@@ -85,7 +85,7 @@ fn parser(option: &'static LoadOption) -> Option<ValueParser> {
         OptionKind::Prefix => ValueParser::from(|text: &str| number(text).map(|share| json!({ "share": share }))),
         OptionKind::Choice(choices) => PossibleValuesParser::new(choices.iter().map(|(name, _)| *name)).map(Value::from).into(),
         OptionKind::Lengths => ValueParser::from(lengths),
-        // They have no argument of their own, or none with a value.
+        // These have no flag, or one without a value.
         OptionKind::Switch { .. }
         | OptionKind::Datasets
         | OptionKind::Arrival

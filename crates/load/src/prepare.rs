@@ -1,4 +1,4 @@
-//! What is looked up and made before the clock starts: addresses, secrets, tokenizers, prompts.
+//! Preparation before the measurement: addresses, secrets, tokenizers, prompts.
 
 use std::io;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use crate::client::phase::ServerTarget;
 use crate::client::stop::StopSignal;
 use crate::client::tls::{TlsError, tls_config};
 use crate::engine_metrics::MetricsSource;
+use crate::event_sink::EventSink;
 use crate::fetch::Fetch;
 use crate::resolve::resolve;
-use crate::tell::Tell;
 use crate::tokens::{TokenizerError, Tokens};
 use crate::workload::{Asked, Played, PromptDataset, Prompts, Turns, Wanted, WorkloadError, fit, listed};
 use dyno_measure::address::{Address, AddressError};
@@ -23,7 +23,7 @@ use dyno_measure::load::Endpoint;
 use dyno_measure::plan::{AuthHeader, HeaderError, Load, Plan, PlannedLengths, PlannedLoad, TokenizerChoice, Workload};
 use dyno_measure::records::Records;
 
-/// Why a load can't be made ready.
+/// Why a load can't be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadPrepareError {
     #[error(transparent)]
@@ -32,7 +32,7 @@ pub enum LoadPrepareError {
     KeyNotSet(String),
     #[error("The environment variable {0} holds no usable key.")]
     KeyNotUsable(String),
-    /// One that may not be connected to.
+    /// The address policy forbids the address.
     #[error(transparent)]
     Address(io::Error),
     #[error("{0} is no name for TLS.")]
@@ -51,7 +51,7 @@ pub(super) fn addresses_of(plan: &Plan) -> Result<Vec<Address>, AddressError> {
     plan.endpoints.iter().map(|endpoint| parse(&endpoint.base_url)).collect()
 }
 
-/// Where the engines' own metrics are.
+/// The metrics endpoints of the plan's engines.
 pub(super) fn metrics_of(plan: &Plan, addresses: &[Address]) -> Vec<MetricsSource> {
     let with_path = plan.endpoints.iter().zip(addresses).filter_map(|(endpoint, address)| {
         let path = format!("{}{}", address.root_path(), endpoint.metrics.as_ref()?);
@@ -60,7 +60,7 @@ pub(super) fn metrics_of(plan: &Plan, addresses: &[Address]) -> Vec<MetricsSourc
     with_path.collect()
 }
 
-/// The lines that prove who asks, and those of one's own.
+/// The request's header lines: authentication, and the plan's own headers.
 pub(super) fn header_lines(plan: &Plan) -> Result<String, LoadPrepareError> {
     let mut lines = secret_of(plan)?;
     for header in &plan.headers {
@@ -87,11 +87,11 @@ pub(super) fn tls_of(plan: &Plan) -> Result<Option<Arc<ClientConfig>>, TlsError>
     if needed { tls_config(plan.ca.as_deref(), plan.insecure).map(Some) } else { Ok(None) }
 }
 
-/// Short, and different for every run, since the same id twice would mix two runs up in an engine's log.
+/// Prefix of the request ids: short, and different for every run, since engines log the ids.
 pub(super) fn id_prefix(plan: &Plan) -> String {
     let id = if plan.run_id.is_nil() { uuid::Uuid::new_v4() } else { plan.run_id };
     let text = id.simple().to_string();
-    // the end of the id: its beginning is the time
+    // the end of a UUIDv7 is random, its beginning is the time
     format!("dyno-{}", &text[20..])
 }
 
@@ -157,14 +157,14 @@ pub(super) fn tokens_of(
     targets: &[ServerTarget],
     secret: &str,
     tls: Option<&Arc<ClientConfig>>,
-    tell: &Tell,
+    emit: &EventSink,
 ) -> Result<Tokens, LoadPrepareError> {
     match &plan.tokenizer {
         TokenizerChoice::None => Ok(Tokens::Estimate),
         TokenizerChoice::File { path } => {
             let tokens = Tokens::of_file(path)?;
             if let Some(line) = tokens.template_note() {
-                tell(LoadEventKind::Log { level: LogLevel::Warning, line });
+                emit(LoadEventKind::Log { level: LogLevel::Warning, line });
             }
             Ok(tokens)
         }
@@ -180,7 +180,7 @@ pub(super) fn tokens_of(
             let tokens = Tokens::of_engine(fetch, &root, &plan.model);
             if !tokens.exact() {
                 let line = "The server has no tokenize call: lengths are estimates until its own counts are known.".to_owned();
-                tell(LoadEventKind::Log { level: LogLevel::Info, line });
+                emit(LoadEventKind::Log { level: LogLevel::Info, line });
             }
             Ok(tokens)
         }
@@ -194,7 +194,7 @@ pub(super) fn prompts_of(
     notes: &mut Vec<String>,
 ) -> Result<Prompts, LoadPrepareError> {
     let sum = |count: fn(&PlannedLoad) -> Option<u32>| {
-        // how many a search sends is not known
+        // the number of requests of a search is not known in advance
         if plan.search().is_some() {
             return None;
         }

@@ -1,9 +1,9 @@
-//! What is told of a load while it goes on: a snapshot twice a second, to whoever asked for it.
+//! Live progress: a snapshot twice a second, for the event sink.
 
 use std::collections::VecDeque;
 
 use crate::client::phase::PhasePlan;
-use crate::pace::{Pace, Work};
+use crate::duration_estimate::{MeasuredThroughput, PhaseExtent};
 use dyno_measure::events::Progress;
 use dyno_measure::live_figures::{FinishedLoadPoint, Latencies, Percentiles, Upcoming};
 use dyno_measure::plan::Load;
@@ -14,39 +14,39 @@ use dyno_measure::statistics::histogram::LatencyHistogram;
 const SECOND: i64 = 1_000_000_000;
 const TICK: i64 = SECOND / 20;
 const EVERY: i64 = SECOND / 2;
-/// Over how long figures of the moment are taken: requests in flight, tokens per second.
+/// Window of the current figures (requests in flight, tokens per second), ns.
 const MOMENT: i64 = SECOND;
-/// Over how long recent latencies are taken.
+/// Window of the recent latencies, ns.
 const RECENT: i64 = 10 * SECOND;
 
-/// Counts what happens, and tells.
+/// Counts what happens and emits snapshots.
 pub struct Progressing {
-    tell: Box<dyn FnMut(Progress)>,
+    emit_snapshot: Box<dyn FnMut(Progress)>,
     snapshot: Progress,
     began: Option<i64>,
     phase_began: i64,
-    /// The phase that goes on; absent before the first.
-    work: Option<Work>,
-    /// The phases that follow it, as far as they are known or estimated.
-    later: Vec<Work>,
-    pace: Pace,
+    /// The current phase; absent before the first.
+    work: Option<PhaseExtent>,
+    /// The phases after it, known or estimated.
+    later: Vec<PhaseExtent>,
+    throughput: MeasuredThroughput,
     next_look: i64,
     next_tell: i64,
-    /// Requests of the phase that have ended, and the sum of the E2E latencies of those that ended well, ms.
+    /// Requests of the phase that have ended; and of those that succeeded, the sum of the E2E latencies (ms) and the number.
     ended: u64,
     e2el_ms: (f64, u64),
     events: u64,
     in_flight: u32,
     in_flight_since: i64,
-    /// Requests in flight times ns.
+    /// Integral of the requests in flight over time, ns.
     area: f64,
-    /// What was counted at the snapshots of the last moment, the oldest first.
+    /// Counts at the snapshots of the last [`MOMENT`], the oldest first.
     marks: VecDeque<ProgressMark>,
     tokens: u64,
     events_of_ended: u64,
     so_far: Histograms,
     recent: Histograms,
-    /// What `recent` is made of: the latencies between two snapshots, with the time of the first.
+    /// Time slots of `recent`: the latencies between two snapshots, with the time of the first.
     slots: VecDeque<(i64, Histograms)>,
 }
 
@@ -89,16 +89,15 @@ impl Histograms {
 }
 
 impl Progressing {
-    /// Counts for a load of so many load points.
-    pub fn new(load_points: u32, tell: Box<dyn FnMut(Progress)>) -> Self {
+    pub fn new(load_points: u32, emit_snapshot: Box<dyn FnMut(Progress)>) -> Self {
         Self {
-            tell,
+            emit_snapshot,
             snapshot: Progress { load_points, ..Progress::default() },
             began: None,
             phase_began: 0,
             work: None,
             later: Vec::new(),
-            pace: Pace::default(),
+            throughput: MeasuredThroughput::default(),
             next_look: 0,
             next_tell: 0,
             ended: 0,
@@ -116,23 +115,23 @@ impl Progressing {
         }
     }
 
-    /// Which phases follow the one that begins next.
-    pub fn set_later(&mut self, later: Vec<Work>) {
+    /// Sets the phases after the one that begins next, for the time estimate.
+    pub fn set_later(&mut self, later: Vec<PhaseExtent>) {
         self.later = later;
     }
 
-    /// How many load points there are, or can be, and what follows the one that begins next.
+    /// Sets the number of load points (at most, for a search) and the loads after the next one, as shown to people.
     pub fn set_next(&mut self, load_points: u32, next: Option<Upcoming>) {
         self.snapshot.load_points = load_points;
         self.snapshot.next = next;
     }
 
-    /// A phase begins. A warm-up's requests are no part of the snapshot's counts.
+    /// Begins a phase. Requests of a warm-up are not counted in snapshots.
     pub fn begin_phase(&mut self, plan: &PhasePlan<'_>, now: i64) {
         let total = if plan.phase == Phase::Measured { plan.count.map(u64::from) } else { None };
         self.began.get_or_insert(now);
         self.phase_began = now;
-        self.work = Some(Work {
+        self.work = Some(PhaseExtent {
             load: plan.load.clone(),
             requests: plan.count.map(u64::from),
             duration_s: plan.duration.map(|duration| duration as f64 / 1e9),
@@ -158,28 +157,27 @@ impl Progressing {
         self.slots.push_back((now, Histograms::default()));
     }
 
-    /// A request was issued.
     pub fn issued(&mut self) {
         self.snapshot.issued += u64::from(self.counts());
     }
 
-    /// So many requests are in flight from now on.
+    /// Sets the number of requests in flight from now on.
     pub fn in_flight_is(&mut self, count: u32, now: i64) {
         self.area += f64::from(self.in_flight) * (now - self.in_flight_since).max(0) as f64;
         (self.in_flight, self.in_flight_since) = (count, now);
     }
 
-    /// A snapshot counts measured requests only.
+    /// Whether the current phase is counted in snapshots: only measurements are.
     fn counts(&self) -> bool {
         self.snapshot.phase == Some(Phase::Measured)
     }
 
-    /// So many content events came.
+    /// Counts content events.
     pub fn events(&mut self, count: u32) {
         self.events += u64::from(count);
     }
 
-    /// A request has ended.
+    /// Counts a request that has ended.
     pub fn ended(&mut self, row: &Row) {
         self.ended += 1;
         if let Some(ms) = row.e2el_ms() {
@@ -204,13 +202,13 @@ impl Progressing {
         }
     }
 
-    /// A load point is over: told now.
+    /// Adds the figures of a finished load point, and emits them at once.
     pub fn finish_load_point(&mut self, finished: FinishedLoadPoint, now: i64) {
         self.snapshot.finished.push(finished);
         self.emit(now);
     }
 
-    /// Whether it is time to look around.
+    /// Whether time-outs are to be checked.
     pub fn is_due(&mut self, now: i64) -> bool {
         let due = now >= self.next_look;
         if due {
@@ -219,7 +217,7 @@ impl Progressing {
         due
     }
 
-    /// Tells if it is time to.
+    /// Emits a snapshot if one is due; returns whether.
     pub fn emit_if_due(&mut self, now: i64) -> bool {
         let due = now >= self.next_tell;
         if due {
@@ -238,7 +236,7 @@ impl Progressing {
             self.snapshot.mean_in_flight = Some((self.area - mark.area) / passed);
         }
         self.mark(now);
-        self.turn_slots(now);
+        self.rotate_slots(now);
         self.snapshot.in_flight = u64::from(self.in_flight);
         self.snapshot.elapsed_ms = ((now - self.began.unwrap_or(now)) / 1_000_000) as u64;
         if self.counts() {
@@ -248,10 +246,10 @@ impl Progressing {
             self.snapshot.recent = Some(self.recent.latencies());
         }
         self.snapshot.eta_ms = self.estimate(now).map(|seconds| (seconds * 1e3) as u64);
-        (self.tell)(self.snapshot.clone());
+        (self.emit_snapshot)(self.snapshot.clone());
     }
 
-    /// Keeps what is counted now, and of the marks before it the last that is a moment old at the next snapshot.
+    /// Notes the current counts and drops those that will be out of the window at the next snapshot, except the newest of them.
     fn mark(&mut self, now: i64) {
         self.marks.push_back(ProgressMark { at: now, area: self.area, events: self.events });
         while self.marks.get(1).is_some_and(|second| now + EVERY - second.at >= MOMENT - EVERY / 4) {
@@ -259,8 +257,8 @@ impl Progressing {
         }
     }
 
-    /// Begins a slot for the latencies from now on, and drops those that are no longer recent.
-    fn turn_slots(&mut self, now: i64) {
+    /// Begins a new latency slot and drops those that are no longer recent.
+    fn rotate_slots(&mut self, now: i64) {
         while self.slots.front().is_some_and(|(at, _)| now - at > RECENT) {
             if let Some((_, old)) = self.slots.pop_front() {
                 self.recent.subtract(&old);
@@ -271,7 +269,7 @@ impl Progressing {
         }
     }
 
-    /// Seconds to the end of the whole plan.
+    /// Estimated seconds until the plan ends.
     fn estimate(&mut self, now: i64) -> Option<f64> {
         let work = self.work.as_ref()?;
         let took = (now - self.phase_began) as f64 / 1e9;
@@ -279,23 +277,23 @@ impl Progressing {
             let concurrency = f64::from(concurrency);
             let (sum, ended_well) = self.e2el_ms;
             if self.ended as f64 >= 2.0 * concurrency && took > 0.0 {
-                self.pace.learn(concurrency, self.ended as f64 / took);
+                self.throughput.record(concurrency, self.ended as f64 / took);
             } else if ended_well > 0 {
-                // the first ones ended together: how long they took says more than how many there are
-                self.pace.learn(concurrency, concurrency / (sum / ended_well as f64 / 1e3));
+                // The first requests of a closed loop end together: their latency says more about throughput than their number.
+                self.throughput.record(concurrency, concurrency / (sum / ended_well as f64 / 1e3));
             }
         }
         let left = match (work.duration_s, work.requests, &work.load) {
             (None, Some(requests), Load::Closed { .. }) => {
-                Work { requests: Some(requests.saturating_sub(self.ended)), ..work.clone() }.seconds(&self.pace)?
+                PhaseExtent { requests: Some(requests.saturating_sub(self.ended)), ..work.clone() }.seconds(&self.throughput)?
             }
             (None, Some(requests), Load::Trace { .. }) => {
                 let each = (self.ended > 0).then(|| took / self.ended as f64)?;
                 each * requests.saturating_sub(self.ended) as f64
             }
-            _ => (work.seconds(&self.pace)? - took).max(0.0),
+            _ => (work.seconds(&self.throughput)? - took).max(0.0),
         };
-        let later: f64 = self.later.iter().map(|work| work.seconds(&self.pace)).sum::<Option<f64>>()?;
+        let later: f64 = self.later.iter().map(|work| work.seconds(&self.throughput)).sum::<Option<f64>>()?;
         Some(left + later)
     }
 }
@@ -317,7 +315,7 @@ mod tests {
         PhasePlan { load_point: 0, phase, load, count: Some(count), duration: None, ramp: 0, seed: 1, first_prompt: 0 }
     }
 
-    /// A request that was sent at a time and took so long, ns.
+    /// A request sent at `sent` that took `took`, ns.
     fn row(sent: i64, took: i64) -> Row {
         Row {
             sent: Some(sent),
@@ -343,7 +341,7 @@ mod tests {
             now += SECOND / 20;
             progress.in_flight_is(0, now);
             progress.ended(&row(sent, SECOND / 20));
-            // always looked at between two requests
+            // every snapshot falls between two requests
             progress.emit_if_due(now);
         }
         let told = told.borrow();
@@ -379,7 +377,7 @@ mod tests {
         let load = Load::Closed { concurrency: 1 };
         progress.begin_phase(&phase(&load, 10_000, Phase::Measured), 0);
         let mut now = 0;
-        // 20 seconds at 10 ms, then 12 at 100 ms
+        // 20 s of requests of 10 ms, then 12 s of 100 ms
         for (took, until) in [(SECOND / 100, 20 * SECOND), (SECOND / 10, 32 * SECOND)] {
             while now < until {
                 progress.ended(&row(now, took));
@@ -398,10 +396,13 @@ mod tests {
     }
 
     #[test]
-    fn the_time_left_of_a_sweep_goes_by_the_pace_at_each_load() {
+    fn the_time_left_of_a_sweep_uses_the_throughput_at_each_load() {
         let (mut progress, told) = progressing();
-        let later =
-            |concurrency, requests| Work { load: Load::Closed { concurrency }, requests: Some(requests), duration_s: None };
+        let later = |concurrency, requests| PhaseExtent {
+            load: Load::Closed { concurrency },
+            requests: Some(requests),
+            duration_s: None,
+        };
         progress.set_later(vec![later(10, 10), later(10, 100)]);
         let load = Load::Closed { concurrency: 1 };
         progress.begin_phase(&phase(&load, 100, Phase::Measured), 0);

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use dyno_measure::records::{GapsBuf, Records};
 use dyno_measure::report::RequestRecord;
 
-/// Where the gaps of a record file are.
+/// Path of the gaps of a record file.
 pub fn gaps_path(requests: &Path) -> PathBuf {
     let mut name = requests.as_os_str().to_owned();
     name.push(".gaps");
     PathBuf::from(name)
 }
 
-/// A record file that grows.
+/// A record file being appended to.
 #[derive(Debug)]
 pub struct RecordFile {
     path: PathBuf,
@@ -27,7 +27,7 @@ pub struct RecordFile {
 }
 
 impl RecordFile {
-    /// Begins a file; one that was there is replaced.
+    /// Creates the file and replaces one that exists.
     pub fn create(path: &Path) -> io::Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)?;
@@ -43,7 +43,7 @@ impl RecordFile {
         if self.held_lines.len() > 64 << 10 { self.flush() } else { Ok(()) }
     }
 
-    /// Hands what is held to the system.
+    /// Writes the buffered records.
     pub fn flush(&mut self) -> io::Result<()> {
         self.gaps.write_all(&self.held_gaps)?;
         self.held_gaps.clear();
@@ -52,7 +52,7 @@ impl RecordFile {
         Ok(())
     }
 
-    /// Writes everything once more, for counts that were found out after the load; all of it or nothing.
+    /// Writes all records again, with token counts that were determined after the load; atomically.
     pub fn rewrite(self, records: &Records) -> io::Result<()> {
         let mut new_path = self.path.as_os_str().to_owned();
         new_path.push(".new");
@@ -67,7 +67,7 @@ impl RecordFile {
     }
 }
 
-/// Reads a record file as far as it is whole; nothing where there is none.
+/// Reads the complete records of a file; `None` where there is no file.
 pub fn read_folder_file(path: &Path) -> io::Result<Option<Records>> {
     let lines = match File::open(path) {
         Ok(file) => BufReader::new(file),
@@ -82,7 +82,7 @@ pub fn read_folder_file(path: &Path) -> io::Result<Option<Records>> {
     let mut gap_bytes = gap_bytes.as_slice();
     let mut records = Records::default();
     for line in lines.split(b'\n') {
-        // what a killed process wrote last may be cut
+        // the last line of a killed process may be incomplete
         let Ok(record) = serde_json::from_slice::<RequestRecord>(&line?) else { break };
         if records.id_prefix.is_empty() {
             let end = record.id.rfind('-').unwrap_or(0);

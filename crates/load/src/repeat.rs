@@ -1,5 +1,5 @@
-//! The command that repeats a load: by flags where they say everything that the plan does, else with the plan's file. What
-//! the flags say is not assumed: the line is read back and must make the very same plan.
+//! The command that repeats a load: with flags where they can express the whole plan, else with the plan's file. The flags are
+//! verified: read back, they must make the same plan.
 
 use serde_json::Value;
 
@@ -10,22 +10,22 @@ use dyno_measure::plan::{Load, Plan, PlanEndpoint, PlannedCheck, TokenizerChoice
 use dyno_measure::repeat::{Repeat, shell_line};
 use dyno_measure::report::provenance::Provenance;
 
-/// The plan as somebody else can carry it out: without the run's own files, its deadline and the portal's rules.
+/// The plan as it is handed to somebody else: without the run's own files, its deadline and the portal's address policy.
 pub fn to_share(plan: &Plan) -> Plan {
     Plan {
         run_id: uuid::Uuid::nil(),
         requests: None,
         report: None,
         deadline_unix_ns: None,
-        // The portal keeps its checks in a folder of its own.
+        // The cache folder is the portal's.
         self_check: plan.self_check.as_ref().map(|_| PlannedCheck::default()),
-        // It guards the portal's network, not that of whoever repeats the load.
+        // The policy guards the portal's network, not that of whoever repeats the load.
         address_policy: None,
         ..plan.clone()
     }
 }
 
-/// The command for a plan; `file` is what the downloaded plan is called, `provenance` that of the report.
+/// The command for a plan. `file` is the name of the downloaded plan.
 pub fn repeat(plan: &Plan, file: &str, provenance: &Provenance) -> Repeat {
     let flags = flags(plan).filter(|flags| plan_of(flags).is_some_and(|read| comparable(&read) == comparable(plan)));
     let by_hand = flags.is_some();
@@ -47,13 +47,12 @@ pub fn repeat(plan: &Plan, file: &str, provenance: &Provenance) -> Repeat {
     }
 }
 
-/// What must be the same: names of nodes are for people, and differ between a cluster's node and an address.
+/// The plan without what may differ: names of nodes, which are only shown, become their addresses.
 fn comparable(plan: &Plan) -> Plan {
     let rename = |endpoint: &PlanEndpoint| PlanEndpoint { node: node_name(&endpoint.base_url), ..endpoint.clone() };
     Plan { endpoints: plan.endpoints.iter().map(rename).collect(), ..to_share(plan) }
 }
 
-/// Flags as they are collected.
 #[derive(Default)]
 struct Flags(Vec<String>);
 
@@ -69,7 +68,7 @@ impl Flags {
     }
 }
 
-/// The flags that come nearest to the plan; nothing where it is plain that they can't say it.
+/// The flags that come nearest to the plan; `None` where it clearly can't be expressed by flags.
 fn flags(plan: &Plan) -> Option<Vec<String>> {
     if !matches!(plan.workload, Workload::Synthetic { .. }) {
         return None;
@@ -82,7 +81,7 @@ fn flags(plan: &Plan) -> Option<Vec<String>> {
     flags.add("model", &plan.model);
     loads(plan, &mut flags);
     limits(plan, &mut flags);
-    for (flag, argument) in said(&load, false) {
+    for (flag, argument) in option_flags(&load, false) {
         flags.add(flag, argument);
     }
     flags.add_some("retry-429", plan.retry_429);
@@ -112,12 +111,12 @@ fn flags(plan: &Plan) -> Option<Vec<String>> {
     }
     flags.add_some("max-error-rate", plan.max_error_rate);
     flags.add_some("api-key-env", plan.auth.as_ref().map(|auth| &auth.api_key_env));
-    flags.0.extend(said(&load, true).map(|(flag, _)| format!("--{flag}")));
+    flags.0.extend(option_flags(&load, true).map(|(flag, _)| format!("--{flag}")));
     Some(flags.0)
 }
 
-/// The flags of a load's options: its switches, or those that have a value, which stands behind them.
-fn said(load: &LoadSpec, switches: bool) -> impl Iterator<Item = (&'static str, String)> {
+/// The flags of a load's options with their values: only switches, or only the others.
+fn option_flags(load: &LoadSpec, switches: bool) -> impl Iterator<Item = (&'static str, String)> {
     let values = load.values();
     OPTIONS
         .iter()
@@ -125,7 +124,7 @@ fn said(load: &LoadSpec, switches: bool) -> impl Iterator<Item = (&'static str, 
         .filter_map(move |option| Some((option.flag?.name, option.argument(values.get(option.name)?)?)))
 }
 
-/// The offered loads; a search finds its own.
+/// Adds the flags of the offered loads, unless a search finds them.
 fn loads(plan: &Plan, flags: &mut Flags) {
     let mut concurrencies: Vec<String> = Vec::new();
     let mut rates: Vec<String> = Vec::new();
@@ -133,7 +132,7 @@ fn loads(plan: &Plan, flags: &mut Flags) {
         match &point.load {
             Load::Closed { concurrency } => concurrencies.push(concurrency.to_string()),
             Load::Rate { rate, .. } => rates.push(rate.to_string()),
-            // its file is not said by flags
+            // a plan with a trace is repeated by its file
             Load::Trace { .. } => {}
         }
     }
@@ -157,7 +156,7 @@ fn loads(plan: &Plan, flags: &mut Flags) {
     }
 }
 
-/// Latency limits, and the bounds of a search.
+/// Adds the flags of the latency limits and of a search's bounds.
 fn limits(plan: &Plan, flags: &mut Flags) {
     let Some(slo) = &plan.slo else { return };
     flags.add_some("slo-ttft-ms", slo.ttft_ms);
@@ -268,9 +267,9 @@ mod tests {
             "input_lengths": { "kind": "lognormal", "mean": 300.5, "std": 80.0 }, "output_lengths": { "kind": "uniform", "min": 16 },
         } }));
         assert!(got.by_hand, "{got:?}");
-        let said = "--input-tokens 512 --input-lengths lognormal:300.5,80 --output-tokens 128 --output-lengths uniform:16 \
+        let option_flags = "--input-tokens 512 --input-lengths lognormal:300.5,80 --output-tokens 128 --output-lengths uniform:16 \
                     --shared-prefix 0.25 --ramp-s 2.5";
-        assert!(got.command.contains(said), "{}", got.command);
+        assert!(got.command.contains(option_flags), "{}", got.command);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The report of the records that a load left in a folder.
+//! Makes a report from the records in a run's folder.
 
 use std::io;
 use std::path::Path;
@@ -9,11 +9,10 @@ use dyno_measure::report::{Circumstances, Note, Phase, Report, report};
 use crate::records::read_folder_file;
 use crate::sidecar;
 
-/// The report of the records in a run's folder, whatever became of the process that wrote them; nothing where there is
-/// no record of a measured request.
+/// The report of a run's folder, also where the load was killed; `None` without a record of a measured request.
 ///
 /// # Errors
-/// When files are there and can't be read.
+/// When a file exists but can't be read.
 pub fn from_folder(folder: &Path, plan: &Plan) -> io::Result<Option<Report>> {
     let path = match &plan.requests {
         Some(path) if path.is_absolute() => path.clone(),

@@ -1,11 +1,11 @@
-//! From a server's name to its addresses.
+//! Name resolution of servers.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use dyno_measure::address::Address;
 
-/// Asks for the IP addresses, once, before the clock starts: connections are made to these and no others, so that
-/// a name which changes its meaning after the check leads nowhere else.
+/// Resolves the IP addresses once, before the measurement. Connections are made to these only, so that a name that resolves
+/// differently after the policy check leads nowhere else.
 ///
 /// # Errors
 /// When the name is not found; of kind `PermissionDenied` when one of its addresses is not allowed.

@@ -1,11 +1,11 @@
-//! The sidecar of a record file on disk.
+//! Reads and writes the sidecar of a record file.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use dyno_measure::sidecar::Sidecar;
 
-/// Writes it beside a record file, all of it or nothing.
+/// Writes the sidecar beside a record file, atomically.
 ///
 /// # Errors
 /// When the file can't be written.
@@ -16,7 +16,7 @@ pub fn write(sidecar: &Sidecar, requests: &Path) -> io::Result<()> {
     std::fs::rename(new, path)
 }
 
-/// Reads what stands beside a record file; nothing where that is not there or not whole.
+/// Reads the sidecar of a record file; `None` where it is missing or incomplete.
 pub fn read(requests: &Path) -> Option<Sidecar> {
     // Version 0.1 called it `requests.ndjson.aside`.
     let bytes = std::fs::read(path(requests, "sidecar")).or_else(|_| std::fs::read(path(requests, "aside"))).ok()?;

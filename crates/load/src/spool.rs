@@ -1,4 +1,4 @@
-//! The spool: events of a load, a JSON object a line, each written at once and whole.
+//! The spool: events of a load, one JSON object per line, each written with one call.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -7,14 +7,13 @@ use std::path::Path;
 use crate::client::clock::wall;
 use dyno_measure::events::{LoadEvent, LoadEventKind};
 
-/// A spool that is appended to.
 #[derive(Debug)]
 pub struct Spool {
     file: File,
 }
 
 impl Spool {
-    /// Opens the file, which may be there already.
+    /// Opens the file for appending, and creates it where needed.
     pub fn open(path: &Path) -> io::Result<Self> {
         Ok(Self { file: OpenOptions::new().create(true).append(true).open(path)? })
     }

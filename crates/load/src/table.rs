@@ -1,4 +1,4 @@
-//! The short table that `dyno load` prints.
+//! The summary table that `dyno load` prints.
 
 use std::fmt::Write;
 
@@ -6,7 +6,6 @@ use dyno_measure::load::OfferedLoad;
 use dyno_measure::report::{ClientHealth, Distribution, Report, Summary};
 use dyno_measure::validity::SelfCheck;
 
-/// A report in a few lines.
 pub fn table(report: &Report) -> String {
     let mut out = String::new();
     if !report.valid {
@@ -43,7 +42,7 @@ pub fn table(report: &Report) -> String {
     out
 }
 
-/// The load points beside each other, the best marked.
+/// One row per load point, the best one marked.
 fn points(report: &Report, out: &mut String) {
     let _ = writeln!(
         out,
@@ -75,7 +74,7 @@ fn points(report: &Report, out: &mut String) {
     }
 }
 
-/// What was found out about the client itself.
+/// The errors that the self-check measured.
 fn own_error(check: &SelfCheck, out: &mut String) {
     for (name, error) in [("TTFT", &check.ttft_error_ms), ("ITL", &check.itl_error_ms)] {
         if let Some(error) = error {
@@ -94,7 +93,7 @@ fn own_error(check: &SelfCheck, out: &mut String) {
     }
 }
 
-/// How busy the client was, and how much others kept it waiting.
+/// The client's CPU share and its wait for a core.
 fn own_share(client: &ClientHealth) -> Option<String> {
     let busy = client.cpu_share.map(|share| format!("{:.1} % of a core", share * 100.0));
     let waited = client.cpu_wait_share.map(|share| format!("waited for one {:.1} % of the time", share * 100.0));

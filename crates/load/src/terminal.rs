@@ -1,30 +1,30 @@
-//! What a load says while it goes on: to a spool, or to people on a terminal.
+//! The event sink of `dyno load`: a spool file, or people on a terminal.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::rc::Rc;
 
+use crate::event_sink::EventSink;
 use crate::execute::LoadOutcome;
 use crate::spool::Spool;
 use crate::table::table;
-use crate::tell::Tell;
 use dyno_measure::events::{LoadEventKind, LogLevel, Progress};
 use dyno_measure::report::Phase;
 
-/// Tells the spool, else people on standard error.
-pub fn teller(spool: Option<Rc<Spool>>) -> Tell {
+/// Writes events to the spool, or without one to standard error.
+pub fn event_sink(spool: Option<Rc<Spool>>) -> EventSink {
     let terminal = io::stderr().is_terminal();
     Rc::new(move |kind| match &spool {
-        // a full disk must not end a measurement
+        // a spool that can't be written (a full disk) must not end the measurement
         Some(spool) => {
             let _ = spool.write(kind);
         }
-        None => say(&kind, terminal),
+        None => print_event(&kind, terminal),
     })
 }
 
-/// Progress for people, on standard error.
-fn say(kind: &LoadEventKind, terminal: bool) {
+/// Prints an event to standard error.
+fn print_event(kind: &LoadEventKind, terminal: bool) {
     let mut out = io::stderr();
     let _ = match kind {
         LoadEventKind::Log { level, line } => {

@@ -1,8 +1,8 @@
-//! A server's address, taken apart once, before anything is sent.
+//! A server's address, parsed from its base URL before anything is sent.
 
 use crate::address_policy::AddressPolicy;
 
-/// Where requests of one endpoint go.
+/// The address of one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// Whether TLS is spoken.
@@ -10,9 +10,9 @@ pub struct Address {
     /// Name or IP address, without brackets.
     pub host: String,
     pub port: u16,
-    /// Path that calls are appended to, without a slash at its end: `/v1` where the base URL had none.
+    /// Path before the call's own, without a slash at its end: `/v1` where the base URL had none.
     pub base_path: String,
-    /// Which addresses the name may stand for; absent: any.
+    /// The addresses that the name may resolve to; absent: any.
     pub policy: Option<AddressPolicy>,
 }
 
@@ -20,9 +20,7 @@ pub struct Address {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("The base URL {base_url:?} {fault}.")]
 pub struct AddressError {
-    /// As it was given.
     pub base_url: String,
-    /// What is wrong with it.
     pub fault: AddressFault,
 }
 
@@ -46,10 +44,10 @@ pub enum AddressFault {
 }
 
 impl Address {
-    /// Takes a base URL apart.
+    /// Parses a base URL.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// When the URL can't be used.
     pub fn parse(base_url: &str) -> Result<Self, AddressError> {
         let wrong = |fault: AddressFault| AddressError { base_url: base_url.to_owned(), fault };
         let (tls, rest) = if let Some(rest) = base_url.strip_prefix("http://") {
@@ -85,7 +83,7 @@ impl Address {
             None => 80,
         };
         let path = path.trim_end_matches('/');
-        // whoever copies the address of a call means the server's
+        // the URL of a call is often pasted where the server's is meant
         let call = ["/chat/completions", "/completions", "/embeddings"].iter().find_map(|call| path.strip_suffix(call));
         let base_path = match call {
             Some(before) => before.trim_end_matches('/'),
@@ -102,7 +100,7 @@ impl Address {
         if self.port == if self.tls { 443 } else { 80 } { host } else { format!("{host}:{}", self.port) }
     }
 
-    /// The path outside `/v1`, where engines keep their own calls (`/tokenize`).
+    /// The path without `/v1`, under which engines have their own calls (`/tokenize`).
     pub fn root_path(&self) -> &str {
         self.base_path.strip_suffix("/v1").unwrap_or("")
     }

@@ -13,7 +13,7 @@ pub enum AddressRefusal {
     /// Multicast, broadcast, unspecified and reserved.
     #[error("the address is not a single host's")]
     NotOneHost,
-    /// This machine, which only a portal with a single user may use unasked.
+    /// This machine, which is allowed by default only in a portal with a single user.
     #[error("the address is this machine's own (loopback)")]
     Loopback,
     #[error("the address is the portal's own")]
@@ -21,7 +21,6 @@ pub enum AddressRefusal {
 }
 
 impl AddressRefusal {
-    /// What a person reads.
     pub fn sentence(self) -> &'static str {
         match self {
             Self::LinkLocal => "The address is link-local or a metadata service. Dyno never sends requests there.",
@@ -34,19 +33,19 @@ impl AddressRefusal {
     }
 }
 
-/// Which addresses a request may connect to. It travels to the load process with the plan, which checks again.
+/// The addresses that requests may connect to. Part of the plan, so that the load process checks them again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressPolicy {
-    /// Whether the machine itself may be asked.
+    /// Whether the machine itself may be connected to.
     pub loopback: bool,
     /// Ports of the portal on this machine.
     pub own_ports: Vec<u16>,
-    /// Addresses of this machine besides loopback. They lead to its own services just as well, so they count as loopback.
+    /// Addresses of this machine besides loopback. They reach its own services too, so they count as loopback.
     pub own_addresses: Vec<IpAddr>,
 }
 
 impl AddressPolicy {
-    /// Checks one address at the moment before a connection to it is made.
+    /// Checks an address just before a connection to it is made.
     pub fn check(&self, address: IpAddr, port: u16) -> Result<(), AddressRefusal> {
         let address = plain(address);
         let own = address.is_loopback() || address.is_unspecified() || self.own_addresses.contains(&address);
@@ -66,8 +65,8 @@ impl AddressPolicy {
     }
 }
 
-/// The IPv4 address that an IPv6 address stands for, where it does: mapped, translated (RFC 2765), compatible, NAT64 with the
-/// well-known (RFC 6052) and the local-use prefix (RFC 8215), and 6to4.
+/// The IPv4 address that an IPv6 address embeds, if any: mapped, translated (RFC 2765), compatible, NAT64 with the well-known
+/// (RFC 6052) and the local-use prefix (RFC 8215), and 6to4.
 fn plain(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     let segments = v6.segments();

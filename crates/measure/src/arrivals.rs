@@ -1,4 +1,4 @@
-//! When requests are planned to be sent: a schedule drawn beforehand, absolute, so that a late send moves no other.
+//! Arrival schedules. They are absolute and drawn in advance, so that a late send does not delay the later ones.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -6,7 +6,7 @@ use rand_distr::{Distribution, Exp, Gamma};
 
 use crate::load::ArrivalProcess;
 
-/// Arrivals of an open loop, ns after its begin, rising. The first comes at 0 with even gaps, else after a gap.
+/// Arrivals of an open loop, ns after its begin, ascending. With constant gaps the first is at 0, else after a random gap.
 #[derive(Debug)]
 pub struct Arrivals {
     rng: ChaCha8Rng,
@@ -16,7 +16,7 @@ pub struct Arrivals {
 
 #[derive(Debug)]
 enum GapSampler {
-    /// Arrivals as they are listed, ns, and which is the next.
+    /// Listed arrivals, ns, and the index of the next.
     Listed(Vec<i64>, usize),
     Even(f64),
     Exponential(Exp<f64>),
@@ -40,7 +40,7 @@ impl Arrivals {
         arrivals
     }
 
-    /// A schedule that is given, ns after the begin.
+    /// A listed schedule, ns after the begin.
     pub fn listed(times: Vec<i64>) -> Self {
         Self { rng: ChaCha8Rng::seed_from_u64(0), gaps: GapSampler::Listed(times, 0), next_s: 0.0 }
     }
@@ -65,7 +65,7 @@ impl Arrivals {
         }
     }
 
-    /// Goes on to the one after.
+    /// Advances to the arrival after it.
     pub fn advance(&mut self) {
         self.step();
     }

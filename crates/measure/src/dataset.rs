@@ -38,7 +38,7 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
-    /// Counts one more row.
+    /// Counts a left-out row under its reason.
     pub fn count(counts: &mut Vec<Self>, reason: &str) {
         match counts.iter_mut().find(|count| count.reason == reason) {
             Some(count) => count.rows += 1,
@@ -46,7 +46,7 @@ impl LeftOut {
         }
     }
 
-    /// What people read of a file that gave a number of rows; nothing where no row was left out.
+    /// A sentence about the rows that were left out of a file; `None` where there are none.
     pub fn sentence(counts: &[Self], name: &str, kept: u64) -> Option<String> {
         let rows: u64 = counts.iter().map(|count| count.rows).sum();
         let reasons: Vec<_> = counts.iter().map(|count| format!("{} ({})", count.reason, count.rows)).collect();

@@ -1,34 +1,34 @@
-//! When a load point needs no more requests: so many are over the limits already that its percentile can no longer be within
-//! them, whatever the others come to.
+//! Ends a load point early: once so many requests exceed a limit that its percentile can no longer be within it, whatever the
+//! remaining ones measure.
 
 use crate::load::Slo;
 use crate::records::Row;
 use crate::report::{Phase, TokenSource};
 
-/// Counts requests that are over the limits.
+/// Counts requests that exceed the limits.
 #[derive(Debug, Clone)]
 pub struct EarlyStop {
     slo: Slo,
-    /// So many values over a limit put the percentile over it.
+    /// Number of values over a limit that puts the percentile over it.
     decides: u64,
     over: [u64; 3],
 }
 
 impl EarlyStop {
-    /// Of a load point with so many requests.
+    /// For a load point of `requests` requests.
     pub fn new(slo: Slo, requests: u32) -> Self {
         let last = f64::from(requests.saturating_sub(1));
-        // the percentile lies between this value, from 0, and the one above it: both over the limit, and so is it
+        // the percentile interpolates between the value of this rank (from 0) and the next: it is over the limit if both are
         let place = (slo.percentile / 100.0 * last).floor().clamp(0.0, last) as u64;
         Self { slo, decides: u64::from(requests) - place, over: [0; 3] }
     }
 
-    /// A request has ended.
+    /// Counts a request that has ended.
     pub fn count(&mut self, row: &Row) {
         if row.phase != Phase::Measured {
             return;
         }
-        // what was counted by events may be counted otherwise after the load
+        // a count by events may be corrected after the load, so it decides nothing yet
         let tpot = if row.source == Some(TokenSource::Usage) { row.tpot_ms() } else { None };
         let values = [(row.ttft_ms(), self.slo.ttft_ms), (tpot, self.slo.tpot_ms), (row.e2el_ms(), self.slo.e2el_ms)];
         for (count, (value, limit)) in self.over.iter_mut().zip(values) {
@@ -37,7 +37,7 @@ impl EarlyStop {
         }
     }
 
-    /// Whether the load point can no longer be within the limits.
+    /// Whether the load point can no longer meet the limits.
     pub fn is_over(&self) -> bool {
         self.over.iter().any(|count| *count >= self.decides)
     }
@@ -62,7 +62,7 @@ mod tests {
         }
     }
 
-    /// However the requests that are still to come turn out, the verdict stands; and one less would not be enough.
+    /// The verdict holds for any outcome of the remaining requests, and would not with one request less.
     #[test]
     fn the_verdict_is_certain_and_not_later_than_it_must_be() {
         for (percent, requests) in [(99.0, 662_u32), (99.0, 1_000), (90.0, 64), (50.0, 11), (99.9, 6_636), (99.0, 1)] {

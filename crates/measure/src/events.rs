@@ -1,5 +1,5 @@
-//! What `dyno load` tells while it works: a JSON object a line in its spool file, appended and never changed, so that
-//! whoever tails it can stop and go on at any line.
+//! The events of `dyno load`: one JSON object per line of its spool file, which is only appended to, so that a reader can stop
+//! and resume at any line.
 
 use serde::{Deserialize, Serialize};
 
@@ -62,12 +62,12 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Requests that ended, well or badly.
+    /// Requests that ended, successful or failed.
     pub fn ended(&self) -> u64 {
         self.completed + self.failed
     }
 
-    /// How much of the load point is done, 0 to 1; absent when it has no known end.
+    /// Completed share of the load point, 0 to 1; absent when it has no known end.
     pub fn share(&self) -> Option<f64> {
         self.total.filter(|total| *total > 0).map(|total| (self.ended() as f64 / total as f64).min(1.0))
     }

@@ -1,6 +1,5 @@
-//! What the load generator, the portal, its pages and the simulator have in common: which load is asked for, when its
-//! requests are sent, what was recorded of each, and the figures that follow. Pure: no I/O, no clock, no threads; compiles to
-//! WASM.
+//! Shared by the load generator, the portal, its pages and the simulator: the requested load, its schedule, the record of each
+//! request, and the figures computed from the records. Pure: no I/O, no clock, no threads; compiles to WASM.
 
 pub mod address;
 pub mod address_policy;

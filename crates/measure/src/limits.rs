@@ -1,4 +1,4 @@
-//! Latency limits: what can be limited, limits that others have published, and how many samples a limit needs.
+//! Latency limits: the latencies that can be limited, published presets, and the number of samples that a limit needs.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::statistics::bounds;
 /// A published pair of limits, at the 99th percentile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SloPreset {
-    /// The value in forms.
+    /// Its value in forms.
     pub id: &'static str,
     pub title: &'static str,
     /// Time to first token, ms.
@@ -29,18 +29,17 @@ pub const PRESETS: [SloPreset; 8] = [
     SloPreset { id: "deepseek-r1-interactive", title: "DeepSeek R1, interactive", ttft_ms: 1500.0, tpot_ms: 15.0 },
 ];
 
-/// The preset of a name.
 pub fn preset(id: &str) -> Option<&'static SloPreset> {
     PRESETS.iter().find(|preset| preset.id == id)
 }
 
-/// The preset that limits are those of.
+/// The preset with the same limits, if any.
 pub fn preset_of(slo: &Slo) -> Option<&'static SloPreset> {
     let same = |limit: Option<f64>, own: f64| limit.is_some_and(|limit| (limit - own).abs() < 1e-9);
     PRESETS.iter().find(|preset| same(slo.ttft_ms, preset.ttft_ms) && same(slo.tpot_ms, preset.tpot_ms))
 }
 
-/// Fewest samples with which a percentile, 0 to 100, decides anything.
+/// Least number of samples with which a percentile (0 to 100) is decisive.
 pub fn floor(percentile: f64) -> u32 {
     bounds::floor(percentile).and_then(|samples| u32::try_from(samples).ok()).unwrap_or(u32::MAX)
 }
@@ -59,7 +58,7 @@ pub enum LimitedLatency {
 }
 
 impl LimitedLatency {
-    /// What people call it.
+    /// Its name on pages.
     pub fn title(self) -> &'static str {
         match self {
             Self::TtftMs => "TTFT",
@@ -68,7 +67,7 @@ impl LimitedLatency {
         }
     }
 
-    /// The latencies that are limited, each with its limit, ms.
+    /// The limited latencies with their limits, ms.
     pub fn of(slo: &Slo) -> Vec<(Self, f64)> {
         [(Self::TtftMs, slo.ttft_ms), (Self::TpotMs, slo.tpot_ms), (Self::E2elMs, slo.e2el_ms)]
             .into_iter()

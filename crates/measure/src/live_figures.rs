@@ -1,4 +1,4 @@
-//! What snapshots of a load say beside its counters: latencies so far, the load points that are over, and what comes next.
+//! Live figures beside a snapshot's counters: latencies so far, finished load points, and the loads that follow.
 
 use serde::{Deserialize, Serialize};
 
@@ -105,7 +105,6 @@ pub struct FinishedLoadPoint {
 }
 
 impl FinishedLoadPoint {
-    /// Of a load point's requests and its figures.
     pub fn new(scope: &Scope<'_>, figures: &LoadPoint, ended_early: bool) -> Self {
         let percentiles = |figures: &Option<Distribution>| figures.as_ref().map(Percentiles::from).unwrap_or_default();
         let summary = &figures.summary;

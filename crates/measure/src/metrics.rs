@@ -1,24 +1,23 @@
-//! What each figure means: one table that pages, tooltips and documents read. `docs/METRICS.md` says the same at length.
+//! The definition of each metric, for pages, tooltips and documents. `docs/METRICS.md` has the same definitions at length.
 
 use crate::report::{Distribution, Summary};
 use crate::statistics::bounds::FLOORS;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
-    /// The name in reports and exports, `ttft_ms` say; also the anchor of its definition.
+    /// The name in reports and exports, such as `ttft_ms`; also the anchor of its definition.
     pub id: &'static str,
     /// The short name on pages.
     pub name: &'static str,
-    /// The name in full.
     pub long_name: &'static str,
     /// The unit; empty for a plain number.
     pub unit: &'static str,
     /// The formula. `t_send` is when the first byte of the request is handed to the socket, `e_1 … e_m` are the arrivals of
     /// the content events, `n` is the number of output tokens.
     pub formula: &'static str,
-    /// The same in words, and what is counted.
+    /// The formula in words, and what is counted.
     pub words: &'static str,
-    /// What other tools call it or do otherwise; empty where they agree.
+    /// Other tools' names or deviating definitions; empty where they agree.
     pub elsewhere: &'static str,
 }
 
@@ -192,30 +191,30 @@ pub const METRICS: &[Metric] = &[
     },
 ];
 
-/// The definition of a metric.
+/// The definition of the metric with this id.
 pub fn metric(id: &str) -> Option<&'static Metric> {
     METRICS.iter().find(|metric| metric.id == id)
 }
 
-/// The metrics whose distributions a report draws, in its order.
+/// The metrics whose distributions a report charts, in its order.
 pub const DRAWN: [&str; 4] = ["ttft_ms", "tpot_ms", "itl_ms", "e2el_ms"];
 
 /// The percentiles that reports show.
 pub const PERCENTILES: [&str; 5] = ["p50", "p90", "p95", "p99", "p999"];
 
-/// Fewest samples for which a percentile is shown and decides anything: below it no bound at 99 % confidence exists.
+/// Least number of samples for which a percentile is shown and decisive: below it, no bound at 99 % confidence exists.
 pub fn floor(percentile: &str) -> u64 {
-    // the quartiles are asked for no less than the median
+    // the quartiles need as many samples as the median
     let known = if matches!(percentile, "p25" | "p75") { "p50" } else { percentile };
     FLOORS.iter().find(|(name, ..)| *name == known).map_or(1, |(.., samples)| *samples)
 }
 
-/// A percentile's name as people write it.
+/// A percentile's name for people.
 pub fn percentile_name(percentile: &str) -> &str {
     if percentile == "p999" { "p99.9" } else { percentile }
 }
 
-/// A percentile of a metric: what may be shown of it.
+/// How a percentile may be shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Shown {
     /// The value, with its bound at 99 % confidence where there is one.
@@ -227,22 +226,21 @@ pub enum Shown {
     },
     /// Too few samples for it.
     TooFew {
-        /// Samples that are independent of each other.
+        /// Independent samples.
         have: u64,
-        /// How many it takes.
+        /// Required samples.
         need: u64,
     },
-    /// No sample at all.
+    /// No samples.
     Absent,
 }
 
 impl Distribution {
-    /// Independent samples: of inter-token latencies the arrival clusters, else all.
+    /// Number of independent samples: arrival clusters for inter-token latencies, else all samples.
     pub fn independent(&self) -> u64 {
         self.clusters.unwrap_or(self.n)
     }
 
-    /// A percentile by its name.
     pub fn percentile(&self, name: &str) -> Option<f64> {
         Some(match name {
             "p25" => self.p25,
@@ -258,7 +256,6 @@ impl Distribution {
 }
 
 impl Summary {
-    /// A metric's distribution by its name.
     pub fn distribution(&self, id: &str) -> Option<&Distribution> {
         match id {
             "ttft_ms" => self.ttft_ms.as_ref(),
@@ -274,7 +271,7 @@ impl Summary {
         }
     }
 
-    /// What a page may show of a percentile. The report's own list of figures below the floor counts beside the floors here.
+    /// How a page may show a percentile: subject to the floors and to the report's own `below_floor`.
     pub fn shown(&self, id: &str, percentile: &str) -> Shown {
         let Some((distribution, value)) = self.distribution(id).and_then(|found| Some((found, found.percentile(percentile)?)))
         else {

@@ -1,29 +1,29 @@
-//! How a run's load is put on again from a terminal.
+//! How to repeat a run's load on a command line.
 
 use serde::{Deserialize, Serialize};
 
 /// The command that repeats a load, and what it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repeat {
-    /// The whole line, quoted for a shell. No secret is in it.
+    /// The whole line, quoted for a shell, without secrets.
     pub command: String,
-    /// Whether the flags say everything; otherwise the command reads the plan, which has to be downloaded first.
+    /// Whether flags express the whole plan; otherwise the command reads the plan, which has to be downloaded first.
     pub by_hand: bool,
     /// The environment variable that must hold the provider's key.
     pub key_variable: Option<String>,
-    /// The engines that were started for the run and have ended with it: their command lines.
+    /// Command lines of the engines that were started for the run and ended with it.
     pub engines: Vec<String>,
     /// Whether prompts are rows of datasets, which the plan names by their paths on the portal's machine.
     pub reads_datasets: bool,
 }
 
-/// A word of a command line, quoted for a shell where it needs to be.
+/// Quotes a word for a shell, if needed.
 pub fn shell_word(word: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,@%+".contains(letter);
     if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// Words as one line.
+/// Quotes and joins words to a command line.
 pub fn shell_line<W: AsRef<str>>(words: &[W]) -> String {
     words.iter().map(|word| shell_word(word.as_ref())).collect::<Vec<_>>().join(" ")
 }

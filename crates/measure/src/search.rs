@@ -1,29 +1,29 @@
-//! The search for the largest load within latency limits: which load comes next, and what was found. Pure.
+//! The search for the largest load within latency limits: chooses the next load, and evaluates the results. Pure.
 //!
-//! The user's bounds are laid out as a row of candidates: every whole concurrency where there are at most 511, else steps
-//! of a few per cent; rates in steps of 5 %. The row is bracketed and halved: a load that meets the limits leaves those above
-//! it, one that does not leaves those below. The first step is to the geometric middle of the bounds, since a load far over
-//! what the engine can take costs the most time; after it no more steps are taken than halving needs, nine at most. A load
-//! above one that fails is taken to fail as well.
+//! The bounds are divided into an ascending row of candidates: every whole concurrency where there are at most 511, else steps
+//! of a few per cent; rates in steps of 5 %. The row is bisected: a load that meets the limits leaves the candidates above it,
+//! one that does not leaves those below. The first step is to the geometric middle of the bounds, since loads far over the
+//! engine's capacity take the most time; in all it takes no more steps than bisection needs, nine at most. Loads above one that
+//! fails are assumed to fail.
 //!
-//! Then the edge is confirmed: the largest load that met the limits and the least that did not are put on once more, with
-//! all of their requests. No other load is put on twice.
+//! Then the edge is confirmed: the largest load that met the limits and the least that did not are measured once more, with all
+//! of their requests. No other load is measured twice.
 
 use crate::load::{LoadVariable, OfferedLoad};
 use crate::validity::SearchOutcome;
 
-/// Candidates that can be told apart in nine steps, halving; and with one step to spare.
+/// Largest number of candidates that nine bisection steps resolve, and the number that leaves a step to spare.
 const EXACT: u32 = 511;
 const COARSE: usize = 255;
-/// Rates closer than this to each other are not told apart.
+/// Ratio of neighbouring candidate rates.
 const RATE_STEP: f64 = 1.05;
 
-/// What a load point came to.
+/// The result of a load point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Meets,
     Fails,
-    /// Too few samples, or none that count.
+    /// Undecided: too few samples, or the client sent late.
     Open,
 }
 
@@ -37,23 +37,23 @@ impl From<Option<bool>> for Verdict {
     }
 }
 
-/// A search on its way.
+/// The state of a search.
 #[derive(Debug, Clone)]
 pub struct Search {
     variable: LoadVariable,
     row: Vec<f64>,
-    /// Candidates that are still open: from, until.
+    /// Range of the undecided candidates: from, until (exclusive).
     open: (usize, usize),
-    /// Steps that may still be taken.
+    /// Remaining bisection steps.
     left: u32,
-    /// Whether a load decided nothing: there is no way on.
+    /// Whether a load was undecided, which ends the search.
     stuck: bool,
-    /// Loads that have been put on again.
+    /// Number of loads measured again.
     confirmed: usize,
 }
 
 impl Search {
-    /// A search between bounds, both included. Of concurrencies, whole numbers.
+    /// A search between inclusive bounds; concurrencies are whole numbers.
     pub fn new(variable: LoadVariable, min: f64, max: f64) -> Self {
         let row = match variable {
             LoadVariable::Concurrency => concurrencies(min.ceil().max(1.0) as u32, max.floor().max(1.0) as u32),
@@ -64,7 +64,7 @@ impl Search {
         Self { variable, open: (0, row.len()), row, left, stuck: false, confirmed: 0 }
     }
 
-    /// The load that comes next; nothing when the answer is found, or can't be.
+    /// The next load; `None` when the search is over.
     pub fn next(&self) -> Option<f64> {
         match self.place() {
             Some(place) => Some(self.row[place]),
@@ -72,12 +72,12 @@ impl Search {
         }
     }
 
-    /// Whether the load that comes next is put on again, to confirm what it came to.
+    /// Whether the next load is a confirmation.
     pub fn is_confirming(&self) -> bool {
         self.place().is_none() && self.confirmed < self.edge().len()
     }
 
-    /// The largest load that met the limits, and the least that did not, once both are known.
+    /// The largest load that met the limits and the least that did not, once bisection is over.
     fn edge(&self) -> Vec<f64> {
         let (from, until) = self.open;
         if from < until || self.stuck {
@@ -87,7 +87,7 @@ impl Search {
         below.into_iter().chain(self.row.get(until)).copied().collect()
     }
 
-    /// The same with what it is a load of.
+    /// The next load, with its variable.
     pub fn next_offered(&self) -> Option<OfferedLoad> {
         Some(match self.variable {
             LoadVariable::Concurrency => OfferedLoad::Concurrency { concurrency: self.next()? as u32 },
@@ -95,13 +95,13 @@ impl Search {
         })
     }
 
-    /// Most load points that can still come.
+    /// Largest number of further load points.
     pub fn most_left(&self) -> u32 {
         let steps = if self.place().is_some() { self.left } else { 0 };
         steps + self.confirmations_left()
     }
 
-    /// Most load points that can still come to confirm the edge.
+    /// Largest number of further confirmations.
     pub fn confirmations_left(&self) -> u32 {
         let loads = match self.place() {
             Some(_) => self.row.len().min(2),
@@ -115,14 +115,14 @@ impl Search {
         if from >= until || self.stuck {
             return None;
         }
-        // either side must be left small enough for the steps that remain
+        // either part must be small enough for the remaining steps
         let half = 1_usize << (self.left.clamp(1, 32) - 1);
         let middle = (self.row[from] * self.row[until - 1]).sqrt();
         let wished = from + self.row[from..until].partition_point(|load| *load < middle);
         Some(wished.clamp(until.saturating_sub(half).max(from), (until - 1).min(from + half - 1)))
     }
 
-    /// What the load that came next came to.
+    /// Takes the verdict on the load that [`Self::next`] gave.
     pub fn answer(&mut self, verdict: Verdict) {
         let Some(place) = self.place() else {
             self.confirmed = (self.confirmed + 1).min(self.edge().len());
@@ -137,7 +137,7 @@ impl Search {
     }
 }
 
-/// Steps that halving takes to tell so many candidates, and none of them, apart.
+/// Number of bisection steps that resolve so many candidates.
 fn steps(candidates: usize) -> u32 {
     usize::BITS - candidates.leading_zeros()
 }
@@ -178,12 +178,11 @@ fn rates(min: f64, max: f64) -> Vec<f64> {
 fn three_digits(value: f64) -> f64 {
     let unit = 10_f64.powf(value.log10().floor() - 2.0);
     let rounded = (value / unit).round() * unit;
-    // what the unit's own rounding left behind
+    // removes the floating-point residue of the rounding unit
     format!("{rounded:.9}").parse().unwrap_or(rounded)
 }
 
-/// What the loads that were put on, in their order, say together. `ended` when no further load was put on although one was to
-/// come.
+/// The outcome of the measured loads, in their order. `ended`: the search was stopped although a further load was due.
 pub fn outcome(variable: LoadVariable, (min, max): (f64, f64), seen: &[(f64, Verdict)], ended: bool) -> SearchOutcome {
     let tried = tried(seen);
     let loads = |verdict: Verdict| tried.iter().filter(move |one| one.verdict == Some(verdict)).map(|one| one.load);
@@ -259,16 +258,16 @@ pub fn outcome(variable: LoadVariable, (min, max): (f64, f64), seen: &[(f64, Ver
     SearchOutcome { variable, min, max, meets_at, fails_at, is_confirmed, sentence }
 }
 
-/// A load that was put on, once or to confirm it.
+/// A load with the verdicts of its measurements.
 struct Tried {
     load: f64,
-    /// What each time came to that decided anything; absent where one met the limits and another did not.
+    /// The common verdict of the decided measurements; absent where they contradict each other.
     verdict: Option<Verdict>,
-    /// How often it was decided.
+    /// Number of decided measurements.
     times: u32,
 }
 
-/// Each load once.
+/// Merges the measurements of each load.
 fn tried(seen: &[(f64, Verdict)]) -> Vec<Tried> {
     let mut tried: Vec<Tried> = Vec::new();
     for (load, verdict) in seen {

@@ -1,5 +1,4 @@
-//! What the records of a load don't say by themselves, kept beside them, so that those of a killed process make a whole
-//! report.
+//! The sidecar of a load's records: what a complete report needs beside them, also after the process was killed.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,18 +8,15 @@ use crate::validity::SelfCheck;
 /// A load point that was begun.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BegunLoadPoint {
-    /// What was planned for it.
     pub planned: PlannedLoad,
-    /// Whether it was ended early, since so many requests were over the limits that its percentile could no longer be within
-    /// them.
+    /// Whether it was ended early, because its percentile could no longer meet the limits.
     #[serde(default, alias = "over")]
     pub ended_early: bool,
 }
 
-/// What stands beside the records.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sidecar {
-    /// The client's check before the load.
+    /// The self-check before the load.
     #[serde(default)]
     pub self_check: Option<SelfCheck>,
     /// The load points that were begun.

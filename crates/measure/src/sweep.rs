@@ -1,5 +1,4 @@
-//! A sweep seen as a whole: its load points in the order of their loads, which of them no other surpasses, and by what
-//! throughput is divided. Pure.
+//! A sweep: its load points by ascending load, the Pareto frontier, and the divisor of throughput. Pure.
 
 use crate::load::{LoadVariable, OfferedLoad};
 use crate::report::{LoadPoint, Report};
@@ -8,23 +7,23 @@ use crate::words;
 /// A load point of a sweep.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Swept {
-    /// Its place in the report.
+    /// Index in the report.
     pub index: usize,
     pub load: f64,
     pub point: LoadPoint,
 }
 
-/// The load points of a report by rising load.
+/// The load points of a report by ascending load.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sweep {
     pub varied: LoadVariable,
     pub points: Vec<Swept>,
-    /// The place in the report of the point that lists show; absent where the figures are not valid: then none is best.
+    /// Index in the report of the point for lists; absent where the figures are not valid.
     pub chosen: Option<usize>,
 }
 
 impl Sweep {
-    /// The sweep of a report; nothing where it has a single load point.
+    /// The sweep of a report; `None` with a single load point.
     pub fn of(report: &Report) -> Option<Self> {
         let varied = report.load_points.first()?.offered()?.variable();
         let load = |point: &LoadPoint| point.offered().filter(|load| load.variable() == varied).map(OfferedLoad::value);
@@ -34,10 +33,10 @@ impl Sweep {
             .enumerate()
             .filter_map(|(index, point)| Some(Swept { index, load: load(point)?, point: point.clone() }))
             .collect();
-        // The sort keeps the order in which equal loads were measured.
+        // the sort is stable: equal loads keep the order in which they were measured
         points.sort_by(|a, b| a.load.total_cmp(&b.load));
         if report.search.is_some() {
-            // a load that was put on again is that of the second time
+            // of a load measured twice, the second measurement counts
             points.reverse();
             points.dedup_by(|later, first| later.load.total_cmp(&first.load).is_eq());
             points.reverse();
@@ -45,7 +44,7 @@ impl Sweep {
         (points.len() > 1).then_some(Self { varied, points, chosen: report.valid.then_some(report.best) })
     }
 
-    /// Whether the loads about double from point to point, so that a logarithmic axis spreads them evenly.
+    /// Whether loads roughly double from point to point, so that a logarithmic axis spaces them evenly.
     pub fn doubles(&self) -> bool {
         let ratios = || self.points.windows(2).map(|pair| pair[1].load / pair[0].load);
         let spread = self.points.last().map_or(1.0, |last| last.load) / self.points[0].load;
@@ -53,25 +52,25 @@ impl Sweep {
     }
 }
 
-/// Which points no other surpasses in both coordinates at once: equal points stay together.
+/// The Pareto frontier: which points no other surpasses in both coordinates. Equal points are all included.
 pub fn frontier(points: &[(f64, f64)]) -> Vec<bool> {
     let surpasses = |a: &(f64, f64), b: &(f64, f64)| a.0 >= b.0 && a.1 >= b.1 && (a.0 > b.0 || a.1 > b.1);
     points.iter().map(|point| !points.iter().any(|other| surpasses(other, point))).collect()
 }
 
-/// By what the throughput of a run is divided, so that machines of different size can be laid beside each other.
+/// The divisor of a run's throughput, for comparing machines of different size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Per {
     /// Accelerators that served.
     Accelerator(u32),
-    /// Nodes that served, none of them with an accelerator.
+    /// Nodes that served, where none has an accelerator.
     Node(u32),
-    /// A provider's model: what serves it is not known.
+    /// A provider's model, whose hardware is not known.
     Service,
 }
 
 impl Per {
-    /// As the report's provenance says: `serving_devices`, written before the start.
+    /// From the provenance's `serving_devices`, written before the start.
     pub fn of(report: &Report) -> Self {
         let Some(devices) = &report.provenance.serving_devices else { return Self::Service };
         let accelerators = devices.iter().filter(|device| device.device_type.as_deref() != Some("cpu"));
@@ -89,7 +88,7 @@ impl Per {
         }
     }
 
-    /// What stands behind the figure's name: `per GPU`; nothing for a provider's model.
+    /// Suffix of the figure's name: `per GPU`; empty for a provider's model.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Accelerator(_) => " per GPU",
@@ -98,7 +97,7 @@ impl Per {
         }
     }
 
-    /// What was divided by, as a sentence.
+    /// The divisor as a sentence.
     pub fn sentence(self) -> String {
         match self {
             Self::Accelerator(number) => {

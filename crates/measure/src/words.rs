@@ -1,5 +1,5 @@
-//! Numbers, units and spans of time as people read them. What page, log, command line and report say of a figure is said
-//! by these, so that they never say it differently. A figure that is absent is worded where it is shown, never as 0.
+//! Wording of numbers, units and durations. Pages, logs, command line and report all use these functions, so that they agree.
+//! An absent figure is worded by its caller, never as 0.
 
 /// A number with its thousands grouped: `9,216`.
 pub fn grouped(number: u64) -> String {
@@ -44,17 +44,17 @@ pub fn figure(value: f64) -> String {
     format!("{sign}{}", grouped(((size / unit).round() * unit).round() as u64))
 }
 
-/// A number that was asked for, exactly as it was: `450`, `1,280`, `2.5`.
+/// A configured number, unrounded: `450`, `1,280`, `2.5`.
 pub fn plain(number: f64) -> String {
     if number.fract() == 0.0 { grouped(number as u64) } else { number.to_string() }
 }
 
-/// An offered load beside measured figures: whole as it is, else with three significant digits.
+/// An offered load beside measured figures: exact where whole, else with three significant digits.
 pub fn load(load: f64) -> String {
     if load.fract() == 0.0 { grouped(load as u64) } else { figure(load) }
 }
 
-/// A share of 0 to 1 as per cent: `4.2%`; a share that is not 0 never reads as `0%`.
+/// A share of 0 to 1 as a percentage: `4.2%`; a share other than 0 never reads `0%`.
 pub fn percent(share: f64) -> String {
     format!("{}%", figure(share * 100.0))
 }
@@ -74,7 +74,7 @@ pub fn bytes(count: u64) -> String {
     format!("{} {}", figure(size), UNITS[unit])
 }
 
-/// A large count in words' units: `135 million`, `7.62 billion`.
+/// A large count: `135 million`, `7.62 billion`.
 pub fn magnitude(count: u64) -> String {
     match count {
         0..1_000_000 => grouped(count),
@@ -83,7 +83,7 @@ pub fn magnitude(count: u64) -> String {
     }
 }
 
-/// A measured span of time, ms: `350 ms`, `4.20 s`, `3 min 5 s`, `2 h 10 min`.
+/// A measured duration, ms: `350 ms`, `4.20 s`, `3 min 5 s`, `2 h 10 min`.
 pub fn span(ms: u64) -> String {
     if ms < 1000 {
         return format!("{ms} ms");
@@ -104,7 +104,7 @@ pub fn span(ms: u64) -> String {
     }
 }
 
-/// A rough time, seconds: `45 seconds`, `4 minutes`, `2.5 hours`.
+/// An approximate duration, seconds: `45 seconds`, `4 minutes`, `2.5 hours`.
 pub fn about(seconds: f64) -> String {
     let seconds = seconds.max(1.0);
     if seconds < 90.0 {
@@ -117,17 +117,17 @@ pub fn about(seconds: f64) -> String {
     }
 }
 
-/// What stands in place of a percentile whose sample count is under its floor.
+/// Shown instead of a percentile with fewer samples than its floor.
 pub fn few_samples(samples: u64, needed: u64) -> String {
     format!("not enough samples ({} of {})", grouped(samples), grouped(needed))
 }
 
-/// Words joined as people do: `nodes, credential and confirmation`.
+/// Words joined with "and": `nodes, credential and confirmation`.
 pub fn join<W: AsRef<str>>(words: &[W]) -> String {
     joined(words, "and")
 }
 
-/// Words of which one is meant: `chat, completions or embeddings`.
+/// Words joined with "or": `chat, completions or embeddings`.
 pub fn one_of<W: AsRef<str>>(words: &[W]) -> String {
     joined(words, "or")
 }

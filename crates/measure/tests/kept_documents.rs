@@ -1,4 +1,4 @@
-//! What an earlier version has written is read by today's code.
+//! Documents written by earlier versions can be read by this one.
 
 use dyno_measure::plan::{Load, Plan};
 use dyno_measure::report::{NoteKind, Report};

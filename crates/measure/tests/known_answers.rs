@@ -1,5 +1,5 @@
-//! The figures of docs/METRICS.md against answers that were found without the program: worked out by hand, by numpy, by
-//! brute force, or by what must hold of any load.
+//! The figures of docs/METRICS.md against known answers: computed by hand, by numpy, by brute force, or from invariants of any
+//! load.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
@@ -17,7 +17,7 @@ use proptest::prelude::*;
 const S: i64 = 1_000_000_000;
 const MS: i64 = 1_000_000;
 
-/// A request in nanoseconds: send, content events, end.
+/// Adds a request; times in ns: send, content events (the last is the end).
 fn add(records: &mut Records, sent: i64, events: &[i64], tokens: u32) -> usize {
     let mut gaps = GapsBuf::default();
     events.windows(2).for_each(|pair| gaps.push((pair[1] - pair[0]).cast_unsigned()));
@@ -86,7 +86,7 @@ proptest! {
     #[test]
     fn a_percentile_is_the_weighted_mean_of_its_neighbours(mut samples in prop::collection::vec(0.0..1e6_f64, 1..200), percent in 0.0..100.0_f64) {
         samples.sort_unstable_by(f64::total_cmp);
-        // by hundredths of a step from the top, the other way round than the implementation
+        // interpolated from the top, unlike the implementation
         let from_top = (100.0 - percent) / 100.0 * (samples.len() - 1) as f64;
         let upper = samples[samples.len() - 1 - from_top.floor() as usize];
         let lower = samples[samples.len() - 1 - from_top.ceil() as usize];
@@ -94,7 +94,7 @@ proptest! {
         prop_assert!((percentile(&samples, percent) - expected).abs() < 1e-5);
     }
 
-    /// P(X ≤ t) term by term, no logarithms: small enough samples only.
+    /// P(X ≤ t) summed term by term without logarithms; for small sample numbers.
     #[test]
     fn the_bounds_rank_is_the_largest_that_is_improbable_enough(n in 1_u64..700, at in 0..5_usize) {
         let (_, percent, _) = FLOORS[at];
@@ -140,7 +140,7 @@ proptest! {
         prop_assert_eq!(clusters::count(&mut in_ns), expected);
     }
 
-    /// Ramped, short, with failures and drops: whatever was recorded, the records agree with each other.
+    /// Records of any load (ramped, short, with failures and drops) are consistent.
     #[test]
     fn the_identities_hold_of_every_load(
         requests in prop::collection::vec((0_i64..5_000, prop::collection::vec(1_i64..900, 1..12), 1_u32..40), 1..60),
@@ -192,7 +192,7 @@ fn of_ten_thousand_the_bound_is_the_77th_highest() {
     samples.reverse();
     let figures = distribution(&mut samples, None).unwrap();
     assert_eq!((figures.bounds["p99"], figures.p99), (9_923.0, 9_899.01));
-    // of 661 there is none, of 662 it is the highest but none
+    // 661 samples have no p99 bound; with 662 it is the highest sample
     assert!(!distribution(&mut (0..661).map(f64::from).collect::<Vec<_>>(), None).unwrap().bounds.contains_key("p99"));
     assert_eq!(distribution(&mut (0..662).map(f64::from).collect::<Vec<_>>(), None).unwrap().bounds["p99"], 661.0);
 }
@@ -220,7 +220,7 @@ fn the_published_example() {
             (summary.request_throughput, summary.output_throughput, summary.total_throughput),
             (Some(0.2), Some(0.6), Some(1.6))
         );
-        // 7 s + 9 s + 3 s of the one that was cut off, in ten
+        // 7 s + 9 s + 3 s of the request that was cut off, over ten seconds
         assert_eq!((summary.achieved_concurrency, summary.peak_concurrency), (Some(1.9), Some(3)));
         near(littles_law(scope, summary), 1.0);
         let per_user = summary.output_throughput_per_user.as_ref().unwrap();
@@ -245,12 +245,12 @@ fn records_that_contradict_each_other_are_found() {
     };
     let (ratio, broken) = found(&sound());
     assert!((ratio - 1.0).abs() < 1e-9 && broken == 0);
-    // an answer before its question
+    // a first event before the send
     let mut backwards = sound();
     backwards.rows[7].sent = Some(9 * S + 500 * MS);
     let (ratio, broken) = found(&backwards);
     assert!((ratio - 1.0).abs() > 0.01 && broken == 1, "{ratio} {broken}");
-    // gaps of another request
+    // gaps that belong to another request
     let mut mixed = sound();
     mixed.rows[3].last = Some(6 * S);
     mixed.rows[3].ended = Some(6 * S);
@@ -258,7 +258,7 @@ fn records_that_contradict_each_other_are_found() {
     let mut lost = sound();
     lost.rows[3].events = 5;
     assert_eq!(found(&lost).1, 1);
-    // clocks that are apart by less than they are exact to are no contradiction
+    // differences within the clocks' accuracy are no contradiction
     let mut close = sound();
     close.rows[3].ended = close.rows[3].last.map(|last| last - MS / 2);
     assert_eq!(found(&close).1, 0);
@@ -286,7 +286,7 @@ fn the_report_of_contradicting_records_is_not_valid() {
 #[test]
 fn a_limit_is_met_by_all_that_was_issued() {
     let slo = Slo { percentile: 90.0, ttft_ms: Some(1_000.0), tpot_ms: None, e2el_ms: None, search: None };
-    // so many within the limit, over it, failed
+    // the verdict with numbers of requests within the limit, over it, and failed
     let decided = |within: i64, over: i64, failed: i64| {
         let mut records = Records::default();
         for at in 0..within {
@@ -304,7 +304,7 @@ fn a_limit_is_met_by_all_that_was_issued() {
     assert_eq!(decided(63, 0, 0), None, "under the floor of p90");
     assert_eq!(decided(91, 9, 0), Some(true));
     assert_eq!(decided(89, 11, 0), Some(false));
-    // ten that failed weigh as much as ten that were too slow, together or apart
+    // failed requests weigh as much as slow ones
     assert_eq!(decided(91, 0, 9), Some(true));
     assert_eq!(decided(89, 0, 11), Some(false));
     assert_eq!(decided(89, 5, 6), Some(false));
@@ -323,7 +323,7 @@ fn schedule_lag_and_rates_of_an_open_loop() {
         let lag = summary.schedule_lag_ms.as_ref().unwrap();
         assert_eq!((lag.min, lag.p50, lag.max, lag.n), (0.0, 5.0, 10.0, 11));
         assert_eq!(summary.requested_rate, Some(10.0));
-        // ten gaps in 1.01 s
+        // ten gaps between sends in 1.01 s
         near(summary.achieved_rate, 10.0 / 1.01);
         assert_eq!(summary.ttft_from_schedule_ms.as_ref().unwrap().max, 50.0);
         assert_eq!(summary.e2el_from_schedule_ms.as_ref().unwrap().n, 11);
@@ -336,15 +336,15 @@ fn the_steady_window_of_a_closed_loop() {
     let lanes = |count: i64, from: i64, until: i64| (0..count).map(move |_| (from * S, until * S));
     let window =
         |intervals: Vec<(i64, i64)>, target, end| steady::closed(&concurrency::steps(intervals.into_iter()), target, 0, end * S);
-    // exactly 95 % is enough, less is not
+    // 95 % of the target suffices, less does not
     assert_eq!(window(lanes(19, 0, 12).collect(), 20, 12), Some((0, 12 * S)));
     assert_eq!(window(lanes(18, 0, 12).collect(), 20, 12), None);
-    // ten seconds are enough, and of a long run a tenth
+    // ten seconds suffice, unless a tenth of the run is longer
     assert_eq!(window(lanes(4, 1, 11).collect(), 4, 12), Some((S, 11 * S)));
     assert_eq!(window(lanes(4, 1, 10).collect(), 4, 12), None);
     assert_eq!(window(lanes(4, 1, 16).chain(lanes(1, 16, 200)).collect(), 4, 200), None);
     assert_eq!(window(lanes(4, 1, 21).chain(lanes(1, 21, 200)).collect(), 4, 200), Some((S, 21 * S)));
-    // a dip that is no change-over cuts it in two: the longer one counts
+    // a dip longer than a change-over splits the window: the longer part counts
     let dip: Vec<(i64, i64)> = lanes(4, 0, 11).chain(lanes(4, 12, 30)).collect();
     assert_eq!(window(dip, 4, 30), Some((12 * S, 30 * S)));
     // of an open loop, ramp and drain are cut off
@@ -379,7 +379,7 @@ fn gaps_of_many_streams_in_one_step_are_one_observation() {
     with(&records, &closed(100), None, |_, summary| {
         let itl = summary.itl_ms.as_ref().unwrap();
         assert_eq!((itl.n, itl.clusters), (2_000, Some(21)));
-        // 21 carry a median and nothing above
+        // 21 clusters suffice for a median and nothing above
         assert!(!summary.below_floor.contains(&"itl_ms.p50".to_owned()));
         assert!(summary.below_floor.contains(&"itl_ms.p90".to_owned()) && summary.below_floor.contains(&"itl_ms.p99".to_owned()));
         assert_eq!(itl.bounds.keys().collect::<Vec<_>>(), ["p50"]);

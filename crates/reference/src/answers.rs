@@ -1,4 +1,4 @@
-//! The calls that are answered at once, and the vectors of the embeddings call.
+//! Calls that are answered immediately, and the vectors of the embeddings call.
 
 use std::borrow::Cow;
 
@@ -42,7 +42,7 @@ impl Small {
     }
 }
 
-/// Answers everything but the three calls that take time.
+/// Answers every call except chat, completions and embeddings, whose answers take simulated time.
 pub fn answer(shared: &EngineState, request: &HttpRequest<'_>) -> Small {
     let config = &shared.config;
     let dialect = config.shape.dialect;
@@ -103,7 +103,7 @@ struct TokenizeBody<'a> {
     messages: Option<Vec<Message<'a>>>,
 }
 
-/// Why a text is not counted, or a chat not written out; for the caller.
+/// Why a text can't be tokenized or a chat can't be rendered; sent to the caller.
 #[derive(Debug, thiserror::Error)]
 enum TokenizeError {
     #[error("the body cannot be read: {0}")]
@@ -114,7 +114,8 @@ enum TokenizeError {
     NoMessages,
 }
 
-/// llama.cpp asks with `content` and gets `tokens`; vLLM with `prompt` or `messages` and gets `count` and more.
+/// llama.cpp's request has `content` and its answer `tokens`; vLLM's has `prompt` or `messages`, and the answer `count` and
+/// more.
 fn tokenize(shared: &EngineState, body: &[u8]) -> Result<Small, TokenizeError> {
     let body: TokenizeBody<'_> = serde_json::from_slice(body)?;
     if let Some(content) = body.content {
@@ -138,7 +139,7 @@ fn template(body: &[u8]) -> Result<Small, TokenizeError> {
 /// Length of the vectors.
 const DIMENSIONS: u64 = 64;
 
-/// The body of an embeddings answer: seeded vectors, one an input, in the form that was asked for.
+/// The body of an embeddings answer: one seeded vector per input, in the requested encoding.
 pub fn embeddings(ask: &Ask, model: &str, seed: u64) -> String {
     let vector = |input: u64| -> Vec<f32> {
         (0..DIMENSIONS).map(|i| (fraction(seed, input, Purpose::Word, i) * 2.0 - 1.0) as f32 / 8.0).collect()

@@ -184,7 +184,6 @@ pub struct EngineArgs {
 }
 
 impl EngineArgs {
-    /// What the engine is to be started with.
     pub fn into_config(self) -> Result<EngineOptions, EngineArgumentError> {
         let base = EventFormat::of(self.dialect);
         let keep = KeepAlive::of(self.dialect);

@@ -1,4 +1,4 @@
-//! What a call asks for, read from its JSON body.
+//! Parses the JSON body of a call.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use super::{
     tokens::{self, TEMPLATE_TOKENS, TEMPLATE_TOKENS_PER_MESSAGE},
 };
 
-/// Why a call is refused; for the caller.
+/// Why a call is refused; sent to the caller.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     #[error("the body cannot be read: {0}")]
@@ -30,7 +30,6 @@ pub enum AskError {
     Fault(#[from] FaultError),
 }
 
-/// Which call it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Api {
     Chat,
@@ -38,7 +37,7 @@ pub enum Api {
     Embeddings,
 }
 
-/// A call, reduced to what the engine acts on.
+/// The parameters of a call that the engine acts on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
     pub api: Api,
@@ -46,14 +45,14 @@ pub struct Ask {
     pub stream: bool,
     pub include_usage: bool,
     pub prompt_tokens: u32,
-    /// Keys of the prompt's blocks, empty unless asked for.
+    /// Keys of the prompt's blocks; empty unless requested.
     pub prefix: Vec<u64>,
     pub max_tokens: Option<u32>,
     pub min_tokens: u32,
     pub ignore_eos: bool,
-    /// Name of the first tool, where there are tools.
+    /// Name of the first tool, if any.
     pub tool: Option<String>,
-    /// Number of texts to embed, and whether the vectors are wanted in base64.
+    /// Number of texts to embed, and whether the vectors are requested in base64.
     pub inputs: usize,
     pub base64: bool,
     pub fault: Option<Fault>,
@@ -161,7 +160,7 @@ impl Text<'_> {
 }
 
 impl Message<'_> {
-    /// The message's text; pictures and the like are left out.
+    /// The message's text; images and other parts are ignored.
     pub fn text(&self) -> Cow<'_, str> {
         match &self.content {
             None => Cow::Borrowed(""),
@@ -179,7 +178,7 @@ pub fn render(messages: &[Message<'_>]) -> String {
     tokens::render_chat(texts.iter().map(|(role, text)| (*role, text.as_ref())))
 }
 
-/// Reads a call. Block keys are worked out only `with_prefix`.
+/// Parses a call. Block keys are computed only `with_prefix`.
 pub fn read(api: Api, bytes: &[u8], header_fault: Option<&str>, with_prefix: bool) -> Result<Ask, AskError> {
     let body: AskBody<'_> = serde_json::from_slice(bytes)?;
     let (prompt_tokens, inputs) = match api {

@@ -13,6 +13,6 @@ pub fn unix_ns() -> u64 {
 }
 
 fn read(clock: ClockId) -> u64 {
-    // Neither clock can fail on Linux; zero would be seen at once in any log.
+    // neither clock can fail on Linux; a zero would stand out in any log
     clock_gettime(clock).map_or(0, |t| t.tv_sec() as u64 * 1_000_000_000 + t.tv_nsec() as u64)
 }

@@ -1,10 +1,9 @@
-//! Everything that can be set, and what each dialect sets.
+//! All settings, and the defaults of each dialect.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{faults::FaultRate, timing::Timing, tls::Certificate};
 
-/// What an engine is started with.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
     /// Port 0 takes any free one.
@@ -18,7 +17,7 @@ pub struct EngineOptions {
     pub max_num_seqs: usize,
     /// Tokens that the KV cache is said to hold, for the gauge and the prefix cache.
     pub kv_cache_tokens: u64,
-    /// Remember prompts in blocks of 16 tokens and charge no prompt time for what is known.
+    /// Cache prompts in blocks of 16 tokens; cached tokens take no prompt time.
     pub prefix_cache: bool,
     /// Output limit of a request that names none.
     pub default_max_tokens: u32,
@@ -62,13 +61,13 @@ impl Default for EngineOptions {
     }
 }
 
-/// Where the true times go.
+/// Where the true times are recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TruthSink {
     None,
-    /// Kept, and handed over when the engine is stopped.
+    /// Kept in memory, and returned when the engine is stopped.
     Memory,
-    /// Written as one JSON object a line and request.
+    /// Written to a file, one JSON object per request and line.
     File(PathBuf),
 }
 
@@ -142,7 +141,7 @@ pub enum LineEnd {
     Crlf,
 }
 
-/// The form of the events.
+/// The format of the events.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventFormat {
     pub dialect: Dialect,
@@ -155,13 +154,13 @@ pub struct EventFormat {
     /// Whether `data: [DONE]` ends a stream.
     pub done: bool,
     pub line_end: LineEnd,
-    /// Each event's JSON is spread over several `data:` lines.
+    /// Whether each event's JSON is split over several `data:` lines.
     pub multi_line: bool,
-    /// A space after `data:`.
+    /// Whether a space follows `data:`.
     pub data_space: bool,
-    /// A comment line so often, from the moment that the request is read.
+    /// Interval of comment lines, from the moment that the request is read.
     pub ping_every: Option<Duration>,
-    /// An event with an empty delta before each so-many-th content event; 0 for none.
+    /// An event with an empty delta is sent before every n-th content event; 0 for none.
     pub empty_every: u32,
     pub tokens_per_event: u32,
     /// Output tokens that a chat streams as `reasoning_content` first.
@@ -173,7 +172,7 @@ pub struct EventFormat {
 }
 
 impl EventFormat {
-    /// What a dialect does.
+    /// The dialect's format.
     pub fn of(dialect: Dialect) -> Self {
         let vllm = Self {
             dialect,
@@ -209,7 +208,7 @@ impl EventFormat {
     }
 }
 
-/// How the bytes of an answer are put on the wire.
+/// How the bytes of an answer are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wire {
     pub framing: Framing,
@@ -232,27 +231,27 @@ impl Default for Wire {
 pub enum Framing {
     /// One chunk an event.
     PerEvent,
-    /// Chunks of at most so many bytes, wherever they fall: inside events and inside characters.
+    /// Chunks of at most this many bytes, cutting events and characters anywhere.
     Every(usize),
-    /// Chunks of a seeded length of up to so many bytes, with leading zeros, capitals and extensions now and then.
+    /// Chunks of a seeded length up to this many bytes, sometimes with leading zeros, capitals and extensions.
     Random(usize),
-    /// Not chunked: the end of the connection is the end of the body.
+    /// Not chunked: the end of the connection ends the body.
     UntilClose,
 }
 
-/// When a kept connection ends.
+/// When a kept-alive connection is closed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeepAlive {
-    /// After so many answers.
+    /// After this many answers.
     pub max_requests: Option<u32>,
-    /// After so long without a request.
+    /// After this time without a request.
     pub idle: Option<Duration>,
     /// Close after the last answer without having said `Connection: close` in it.
     pub unannounced: bool,
 }
 
 impl KeepAlive {
-    /// What a dialect does: llama.cpp's HTTP server closes after 100 requests or 5 seconds.
+    /// The dialect's defaults: llama.cpp's HTTP server closes after 100 requests or 5 seconds.
     pub fn of(dialect: Dialect) -> Self {
         match dialect {
             Dialect::LlamaCpp => Self { max_requests: Some(100), idle: Some(Duration::from_secs(5)), unannounced: false },

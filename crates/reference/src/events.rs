@@ -1,11 +1,11 @@
-//! The JSON of stream events and whole answers in each dialect, and their form as server-sent events.
+//! The JSON of stream events and whole answers in each dialect, and its encoding as server-sent events.
 
 use super::{
     ask::Api,
     config::{Dialect, EventFormat, LineEnd, RoleContent},
 };
 
-/// The mark in every answer that says what made it.
+/// `system_fingerprint` of every answer.
 pub const FINGERPRINT: &str = "dyno-reference-engine";
 
 /// Counts for a usage object.
@@ -50,12 +50,12 @@ impl UsageCounts {
     }
 }
 
-/// The parts of a stream's chunks that are the same in all of them.
+/// The constant parts of a stream's chunks.
 #[derive(Debug)]
 pub struct Chunks {
     api: Api,
     dialect: Dialect,
-    /// Up to where the dialect's first varying part begins.
+    /// The bytes before the first varying part.
     open: String,
     /// The members that come after `choices`, with a leading comma.
     close: String,
@@ -87,7 +87,7 @@ impl Chunks {
         self.write_with(out, finish, usage, |out| out.extend_from_slice(delta));
     }
 
-    /// The same, with the delta written in its place.
+    /// As `write`, with the delta written in place by a function.
     pub fn write_with(
         &self,
         out: &mut Vec<u8>,
@@ -122,7 +122,7 @@ impl Chunks {
         self.end(out, usage);
     }
 
-    /// The chunk that has nothing but the usage.
+    /// The chunk with usage alone.
     pub fn write_usage(&self, out: &mut Vec<u8>, usage: &UsageCounts) {
         out.extend_from_slice(self.open_bare.as_bytes());
         out.push(b']');
@@ -141,7 +141,7 @@ impl Chunks {
     }
 }
 
-/// What a whole (not streamed) answer says.
+/// The content of an answer that is not streamed.
 #[derive(Debug)]
 pub struct WholeAnswer<'a> {
     pub id: &'a str,
@@ -213,24 +213,24 @@ fn field(shape: &EventFormat) -> &'static [u8] {
     if shape.data_space { b"data: " } else { b"data:" }
 }
 
-/// What stands before the data of an event of one line, and after it.
+/// Appends what precedes the data of a single-line event.
 pub fn begin_event(shape: &EventFormat, out: &mut Vec<u8>) {
     out.extend_from_slice(field(shape));
 }
 
-/// See `begin_event`.
+/// Appends what follows the data.
 pub fn end_event(shape: &EventFormat, out: &mut Vec<u8>) {
     out.extend_from_slice(line_end(shape));
     out.extend_from_slice(line_end(shape));
 }
 
-/// Puts `data` into an event of the shape's form.
+/// Encodes `data` as an event in the shape's format.
 pub fn as_event(shape: &EventFormat, data: &[u8], out: &mut Vec<u8>) {
     let (end, field) = (line_end(shape), field(shape));
     out.extend_from_slice(field);
     if shape.multi_line {
-        // A line end is white space between two members, where JSON allows it: `,"` is never inside one of our strings,
-        // since quotes in them are escaped.
+        // A line end between two members is white space in JSON. `,"` never occurs inside our strings, since quotes in them are
+        // escaped.
         let mut rest = data;
         while let Some(at) = memchr::memmem::find(rest, b",\"") {
             out.extend_from_slice(&rest[..=at]);
@@ -246,7 +246,7 @@ pub fn as_event(shape: &EventFormat, data: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(end);
 }
 
-/// A comment line, which means nothing.
+/// Appends a comment line, which clients ignore.
 pub fn as_ping(shape: &EventFormat, out: &mut Vec<u8>) {
     out.extend_from_slice(if shape.line_end == LineEnd::Crlf { b": ping\r\n\r\n" } else { b": ping\n\n" });
 }

@@ -1,13 +1,13 @@
-//! Faults, asked for by rate and seed or by one request's `x-dyno-fault` header (or `dyno_fault` field).
+//! Faults, injected by rate and seed or by a request's `x-dyno-fault` header (or `dyno_fault` field).
 
 use std::{fmt, str::FromStr, time::Duration};
 
 use super::random::{Purpose, fraction};
 
-/// Why a text names no fault, or no rate of one.
+/// Why a text can't be parsed as a fault or its rate.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FaultError {
-    /// Which number of which fault.
+    /// A number of a fault is missing or invalid.
     #[error("{what} of fault {fault} is no number")]
     NoNumber { what: &'static str, fault: String },
     #[error("status {0} is not between 400 and 599")]
@@ -24,18 +24,18 @@ pub enum FaultError {
     Rate(f64),
 }
 
-/// One way to go wrong. "In the middle" is before content event `n / 2` of `n`, counted from 0.
+/// A fault. "In the middle" is before content event `n / 2` of `n`, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// `refuse`: the connection is reset as soon as it is accepted (by rate only).
     Refuse,
     /// `reset`: the connection is reset when the request has been read.
     Reset,
-    /// `close`: the connection is closed in order, without an answer.
+    /// `close`: the connection is closed normally, without an answer.
     Close,
-    /// `hang`: no answer ever.
+    /// `hang`: never answers.
     Hang,
-    /// `garbage`: bytes that are no HTTP.
+    /// `garbage`: bytes that are not HTTP.
     Garbage,
     /// `status:CODE` or `status:CODE:SECONDS`: an error answer, with `Retry-After` where seconds are given.
     Status { code: u16, retry_after_s: Option<u32> },
@@ -49,7 +49,7 @@ pub enum Fault {
     ErrorInStream,
     /// `malformed`: the middle event is cut JSON; the stream goes on.
     Malformed,
-    /// `stall:MS`: the middle event and all after it come so much later.
+    /// `stall:MS`: the middle event and all after it are delayed by this time.
     Stall(Duration),
     /// `empty`: ends well without any content.
     Empty,
@@ -58,7 +58,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether it strikes between events of the answer.
+    /// Whether the fault happens between events of the answer.
     pub fn is_in_the_middle(self) -> bool {
         matches!(
             self,
@@ -127,7 +127,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A fault and the share of requests (of connections, for `refuse`) that it strikes: `stall:5000=0.01`.
+/// A fault and the share of requests (of connections, for `refuse`) that it affects: `stall:5000=0.01`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FaultRate {
     pub fault: Fault,
@@ -147,7 +147,7 @@ impl FromStr for FaultRate {
     }
 }
 
-/// The fault that strikes the request with this serial number, if any. Rates add up: at most one strikes.
+/// The fault of the request with this serial number, if any. Rates add up: a request has at most one fault.
 pub fn for_request(rates: &[FaultRate], seed: u64, serial: u64) -> Option<Fault> {
     pick(rates.iter().filter(|r| r.fault != Fault::Refuse), fraction(seed, serial, Purpose::Fault, 0))
 }

@@ -1,4 +1,4 @@
-//! Reading requests: a pure function from the bytes received so far to a request, at any cut.
+//! Parses requests: a pure function of the bytes received so far, however they are split.
 
 use std::borrow::Cow;
 
@@ -18,20 +18,20 @@ pub struct HttpRequest<'a> {
     pub request_id: Option<&'a str>,
     pub authorization: Option<&'a str>,
     pub accepts_gzip: bool,
-    /// `x-dyno-fault`: a fault asked for by a test.
+    /// `x-dyno-fault`: a fault requested by a test.
     pub fault: Option<&'a str>,
     pub body: Cow<'a, [u8]>,
 }
 
-/// What the bytes received so far amount to.
+/// The parse of the bytes received so far.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ParsedRequest<'a> {
-    /// More bytes are needed, at least `need` in all; `expects_continue` if the client waits for leave to send its body.
+    /// More bytes are needed, at least `need` in all; `expects_continue` if the client waits for `100 Continue`.
     Partial {
         need: usize,
         expects_continue: bool,
     },
-    /// No request: the connection cannot go on.
+    /// Not a valid request: the connection must be closed.
     Bad {
         status: u16,
         message: &'static str,

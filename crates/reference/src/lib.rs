@@ -1,13 +1,13 @@
 //! The reference engine: an OpenAI-compatible server that computes nothing and whose timing is exact and known.
 //!
-//! It is the ground truth of a load generator: it writes each event at a moment that a seed and a few figures fix
-//! (`timing`), and keeps the moment at which it really did so (`truth`). Everything that it answers is marked as
-//! simulated: the `server` header, `x-dyno-simulated`, the models' owner, `system_fingerprint`, the metrics page.
+//! It is the ground truth for a load generator: it writes each event at a time determined by seed and settings (`timing`), and
+//! logs the time at which it really wrote it (`truth`). Everything that it answers is marked as simulated: the `server` header,
+//! `x-dyno-simulated`, the models' owner, `system_fingerprint`, the metrics page.
 //!
-//! What is where: `args` the command line, `config` all settings and dialects; `http` reading requests, `ask` their
-//! bodies, `tokens` the stated tokenizer; `plan` what is answered, `timing` when, `faults` what goes wrong; `events` the
-//! JSON of the dialects, `wire` the bytes, `tls` the certificate; `job` one request, `server` the event loop; `answers` the small calls,
-//! `metrics` the Prometheus page, `truth` the log.
+//! Modules: `args` the command line, `config` settings and dialects; `http` parses requests, `ask` their bodies, `tokens` is
+//! the tokenizer; `plan` determines what is answered, `timing` when, `faults` what goes wrong; `events` encodes the JSON of the
+//! dialects, `wire` the bytes, `tls` the certificate; `job` is one request, `server` the event loop; `answers` the immediate
+//! calls, `metrics` the Prometheus page, `truth` the log.
 
 mod answers;
 mod args;
@@ -53,7 +53,7 @@ pub use truth::TruthRecord;
 pub struct ReferenceEngine;
 
 impl ReferenceEngine {
-    /// Listens and serves in a thread of its own until the answer is stopped or dropped.
+    /// Listens and serves in a thread of its own until the returned handle is stopped or dropped.
     pub fn start(config: EngineOptions) -> io::Result<Running> {
         raise_descriptor_limit();
         let listener = listen(config.listen)?;
@@ -73,7 +73,7 @@ impl ReferenceEngine {
     }
 }
 
-/// A reference engine that serves.
+/// A running reference engine.
 pub struct Running {
     addr: SocketAddr,
     scheme: &'static str,
@@ -92,17 +92,17 @@ impl Running {
         format!("{}://{}", self.scheme, self.addr)
     }
 
-    /// The authority to trust, as PEM, of an engine that made its certificate itself.
+    /// The certificate authority to trust (PEM), where the engine made its own certificate.
     pub fn authority(&self) -> Option<&str> {
         self.authority.as_deref()
     }
 
-    /// Whether it has ended by itself, which only an error makes it do.
+    /// Whether the engine has ended by itself, which happens only on an error.
     pub fn is_finished(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Drops all connections and ends it; gives the truth of all requests where that is kept in memory.
+    /// Drops all connections and ends the engine; returns the truth of all requests if it is kept in memory.
     pub fn stop(mut self) -> io::Result<Vec<TruthRecord>> {
         self.end()
     }
@@ -116,12 +116,12 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Who wants to know how it ended calls `stop`.
+        // The result is available from `stop` only.
         let _ = self.end();
     }
 }
 
-/// `dyno engine`: serves until SIGINT or SIGTERM. It needs no async runtime and works inside of one.
+/// `dyno engine`: serves until SIGINT or SIGTERM. Needs no async runtime and works inside one.
 pub fn main(args: EngineArgs) -> ExitCode {
     match serve(args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -132,7 +132,7 @@ pub fn main(args: EngineArgs) -> ExitCode {
     }
 }
 
-/// Why `dyno engine` does not serve, or no longer.
+/// Why `dyno engine` can't serve, or stopped serving.
 #[derive(Debug, thiserror::Error)]
 enum ServeError {
     #[error(transparent)]
@@ -188,7 +188,7 @@ fn serve(args: EngineArgs) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// Whoever started this may have held back the signals that end it, which are passed on.
+/// The parent process may have blocked these signals, and children inherit that.
 fn unblock_end_signals() -> Result<(), ServeError> {
     use nix::sys::signal::{SigSet, Signal};
     let mut set = SigSet::empty();
@@ -197,15 +197,15 @@ fn unblock_end_signals() -> Result<(), ServeError> {
     set.thread_unblock().map_err(ServeError::Signals)
 }
 
-/// Has the kernel kill this process when the one that started it ends.
+/// Makes the kernel kill this process when its parent ends.
 fn end_with(parent: i32) -> Result<(), ServeError> {
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(ServeError::Parent)?;
-    // It may have ended before the line above.
+    // The parent may have ended before the call above.
     if nix::unistd::getppid().as_raw() == parent { Ok(()) } else { Err(ServeError::ParentEnded) }
 }
 
-/// A listening socket with the longest queue of connections that the system allows.
+/// A listening socket with the longest backlog that the system allows.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
@@ -221,7 +221,7 @@ fn raise_descriptor_limit() {
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < hard
     {
-        // With the lower limit it serves fewer connections; those beyond wait to be accepted.
+        // If this fails, fewer connections are served; further ones wait to be accepted.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }

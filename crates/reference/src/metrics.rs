@@ -34,13 +34,13 @@ impl BucketHistogram {
         self.count += 1;
     }
 
-    /// Observes a span of nanoseconds as seconds.
+    /// Observes a duration in ns, as seconds.
     pub fn observe_ns(&mut self, ns: u64) {
         self.observe(ns as f64 / 1e9);
     }
 }
 
-/// How a request ended, as `vllm:request_success_total` counts it.
+/// How a request ended, a label of `vllm:request_success_total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestEnd {
     Stop,
@@ -49,7 +49,7 @@ pub enum RequestEnd {
     Error,
 }
 
-/// Everything that `/metrics` shows.
+/// The state of `/metrics`.
 #[derive(Debug)]
 pub struct Metrics {
     pub running: usize,

@@ -1,4 +1,4 @@
-//! What will be answered: how many tokens, in which events, with which text. Pure; the times are `timing`'s.
+//! The content of an answer: how many tokens, in which events, with which text. Pure; the times are in `timing`.
 
 use super::{
     ask::{Api, Ask},
@@ -7,7 +7,7 @@ use super::{
     tokens,
 };
 
-/// A prompt and its answer are longer than the model's context; in tokens.
+/// Prompt and answer together exceed the model's context; in tokens.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the maximum context length is {context} tokens, but {prompt} are in the prompt and {wanted} are asked for")]
 pub struct ContextExceeded {
@@ -81,7 +81,7 @@ impl AnswerPlan {
         })
     }
 
-    /// The shown tokens of a content event: from, up to (not including).
+    /// The range of visible tokens of a content event, end exclusive.
     pub fn tokens(&self, event: u32) -> (u32, u32) {
         let per_event = self.tokens_per_event;
         let reasoning_events = self.reasoning.div_ceil(per_event);
@@ -100,7 +100,7 @@ impl AnswerPlan {
         to - from
     }
 
-    /// Appends the inside of a content event's delta; `padding` more characters go into its text.
+    /// Appends the inside of a content event's delta, with `padding` additional characters of text.
     pub fn delta(&self, event: u32, padding: usize, out: &mut Vec<u8>) {
         let (from, to) = self.tokens(event);
         if from < self.reasoning {

@@ -1,6 +1,6 @@
-//! Seeded draws. The n-th request of an engine with a given seed always gets the same draws, whatever else is going on.
+//! Seeded random numbers. The n-th request of an engine with a given seed always gets the same ones, independent of others.
 
-/// What a draw is for; each purpose has a sequence of its own.
+/// The purpose of a random number; each has a sequence of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     Length = 1,
@@ -11,14 +11,14 @@ pub enum Purpose {
     Accept = 6,
 }
 
-/// A number that looks uniform over all `u64`, from the seed, the request's serial number, the purpose and an index.
+/// A pseudo-random `u64` from the seed, the request's serial number, the purpose and an index.
 pub fn draw(seed: u64, serial: u64, purpose: Purpose, index: u64) -> u64 {
     let mut x = mix(seed ^ (purpose as u64).wrapping_mul(0xd6e8_feb8_6659_fd93));
     x = mix(x ^ serial);
     mix(x ^ index)
 }
 
-/// The same as a fraction in `[0, 1)`.
+/// A pseudo-random number in `[0, 1)`.
 pub fn fraction(seed: u64, serial: u64, purpose: Purpose, index: u64) -> f64 {
     (draw(seed, serial, purpose, index) >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -1,4 +1,4 @@
-//! What all connections of an engine share.
+//! State shared by all connections of an engine.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -12,7 +12,7 @@ pub struct EngineState {
     pub prefixes: Prefixes,
     pub started_unix_ns: u64,
     pub started_mono_ns: u64,
-    /// Buffers that are used again, so that an event needs no allocation.
+    /// Reused buffers, so that an event needs no allocation.
     pub json: Vec<u8>,
     pub event: Vec<u8>,
     pub out: Vec<u8>,
@@ -35,7 +35,7 @@ impl EngineState {
     }
 }
 
-/// Prompt blocks that the prefix cache holds; the oldest go first.
+/// Prompt blocks in the prefix cache, evicted in order of insertion.
 pub struct Prefixes {
     known: HashSet<u64>,
     order: VecDeque<u64>,
@@ -43,7 +43,7 @@ pub struct Prefixes {
 }
 
 impl Prefixes {
-    /// Number of leading blocks that are known; all of them are known afterwards.
+    /// Number of leading blocks that are cached; caches all of them.
     pub fn look_up(&mut self, blocks: &[u64]) -> u32 {
         let hits = blocks.iter().take_while(|block| self.known.contains(block)).count();
         for block in &blocks[hits..] {

@@ -1,4 +1,4 @@
-//! TLS: the certificate that is shown, and the protocol that is spoken.
+//! TLS configuration and certificate.
 
 use std::{io, net::IpAddr, path::PathBuf, sync::Arc};
 
@@ -11,13 +11,13 @@ use rustls::{
 /// Where the certificate of an engine comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Certificate {
-    /// Made at the start, with an authority of its own, for `localhost`, the loopback addresses and the one that is listened on.
+    /// Made at start with its own authority, for `localhost`, the loopback addresses and the listen address.
     Own,
-    /// Out of PEM files: the chain, and its key.
+    /// From PEM files: the chain and its key.
     Files { chain: PathBuf, key: PathBuf },
 }
 
-/// What connections are accepted with.
+/// The server's TLS identity.
 #[derive(Debug, Clone)]
 pub struct Identity {
     pub(crate) config: Arc<ServerConfig>,

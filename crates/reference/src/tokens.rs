@@ -1,8 +1,8 @@
-//! The stated tokenizer: one token for each word between white space, so that exact lengths can be asked for and checked.
+//! The engine's tokenizer: one token per word between white space, so that exact lengths can be requested and checked.
 //!
-//! A chat is rendered as `<|begin|>`, then for each message `<|role|> words… <|end|>`, then `<|assistant|>`: a template of
-//! 2 tokens and 2 more for each message. What `/apply-template` answers therefore has exactly as many tokens as the
-//! engine counts for the chat.
+//! A chat is rendered as `<|begin|>`, then for each message `<|role|> words… <|end|>`, then `<|assistant|>`: a template of 2
+//! tokens and 2 more for each message. The answer of `/apply-template` therefore has exactly as many tokens as the engine
+//! counts for the chat.
 
 use super::random::{Purpose, draw};
 

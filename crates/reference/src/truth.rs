@@ -1,11 +1,11 @@
 //! The truth log: when each event was really written.
 //!
-//! One JSON object a line and request, with parallel arrays, one entry for each event:
-//! `kinds` (`h` head, `r` role, `e` empty delta, `c` content, `f` finish, `u` usage, `d` `[DONE]`, `p` ping, `x` a
-//! fault's event, `a` a whole answer), `tokens` (in the event), `due_mono_ns`, `mono_ns` (`CLOCK_MONOTONIC`), `unix_ns`
-//! (`CLOCK_REALTIME`). `received_*_ns` is the kernel's own time of the request's last byte, however late the engine read
-//! it. An event's stamps are taken immediately before the `write` call that carries the event's last byte, so
-//! events of one write share their stamps. A content event with the finish reason in it is a `c`.
+//! One JSON object a line and request, with parallel arrays, one entry for each event: `kinds` (`h` head, `r` role, `e` empty
+//! delta, `c` content, `f` finish, `u` usage, `d` `[DONE]`, `p` ping, `x` a fault's event, `a` a whole answer), `tokens` (in
+//! the event), `due_mono_ns`, `mono_ns` (`CLOCK_MONOTONIC`), `unix_ns` (`CLOCK_REALTIME`). `received_*_ns` is the kernel's
+//! receive time of the request's last byte, even if the engine read it later. An event's stamps are taken immediately before
+//! the `write` call that carries the event's last byte, so events of one write share their stamps. A content event with the
+//! finish reason in it is a `c`.
 
 use std::{
     fs::File,
@@ -17,7 +17,6 @@ use std::{
 
 use serde::Serialize;
 
-/// What an event is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum TruthKind {
@@ -52,14 +51,14 @@ pub struct TruthRecord {
     /// Counts the engine's connections from 0.
     pub connection: u64,
     pub path: String,
-    /// When the kernel received the last of the request; right after the `read` where it does not say.
+    /// When the kernel received the request's last byte; without a kernel stamp, the time right after the `read`.
     pub received_mono_ns: u64,
     pub received_unix_ns: u64,
-    /// When it left the queue; 0 if it never did.
+    /// When the request left the queue; 0 if it never did.
     pub admitted_mono_ns: u64,
     pub prompt_tokens: u32,
     pub cached_tokens: u32,
-    /// Produced, hidden ones included.
+    /// Tokens produced, hidden ones included.
     pub output_tokens: u32,
     /// `stop`, `length`, `abort` (the client went away) or `error` (a fault ended it).
     pub ending: &'static str,
@@ -68,7 +67,7 @@ pub struct TruthRecord {
 }
 
 impl TruthRecord {
-    /// The content events: all that count for a latency.
+    /// The content events, from which latencies are computed.
     pub fn content(&self) -> impl Iterator<Item = &TruthEvent> {
         self.events.iter().filter(|event| event.kind == TruthKind::Content)
     }
@@ -121,16 +120,16 @@ pub fn to_line(record: &TruthRecord) -> serde_json::Result<String> {
     })
 }
 
-/// Events that are held back from the writer while requests run, so that it does not take the engine's core then.
+/// Events that are buffered while requests run, so that the writer thread does not take the engine's core.
 const HELD_EVENTS: usize = 8_000_000;
 
-/// The thread that writes, and the way to it.
+/// The writer thread and its channel.
 pub struct Writer {
     records: Sender<Vec<TruthRecord>>,
     thread: JoinHandle<io::Result<()>>,
 }
 
-/// Takes the records of ended requests.
+/// The destination of the records of ended requests.
 pub enum TruthLog {
     None,
     Memory(Vec<TruthRecord>),
@@ -158,7 +157,7 @@ impl TruthLog {
         !matches!(self, Self::None)
     }
 
-    /// Takes a record; `busy` while other requests run.
+    /// Adds a record; `busy` while other requests run.
     pub fn take(&mut self, record: TruthRecord, busy: bool) {
         match self {
             Self::None => {}
@@ -174,7 +173,7 @@ impl TruthLog {
         }
     }
 
-    /// Ends the log: what is in memory, or the outcome of the writing.
+    /// Ends the log; returns the records in memory, or the result of writing.
     pub fn finish(&mut self) -> io::Result<Vec<TruthRecord>> {
         match self {
             Self::None => Ok(Vec::new()),
@@ -192,7 +191,7 @@ impl TruthLog {
 
 fn hand_over(held: &mut Vec<TruthRecord>, writer: &mut Option<Writer>) {
     if let Some(writer) = writer {
-        // A writer that failed says so when the log ends.
+        // a writer's error is reported when the log ends
         let _ = writer.records.send(std::mem::take(held));
     }
 }

@@ -23,7 +23,7 @@ use super::{
     tls::Identity,
 };
 
-/// A connection's socket and what it has not taken yet.
+/// A connection's socket, and the bytes that it has not accepted yet.
 #[derive(Debug)]
 pub struct Io {
     stream: TcpStream,
@@ -36,7 +36,7 @@ pub struct Io {
 #[derive(Debug)]
 struct ServerTls {
     session: ServerConnection,
-    /// Encrypted bytes of one write, kept for its memory.
+    /// Buffer for the encrypted bytes of one write, reused.
     sealed: Vec<u8>,
 }
 
@@ -49,10 +49,9 @@ pub enum Sent {
     Gone,
 }
 
-/// What a read gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadOutcome {
-    /// Some, and when the kernel received the last of them, Unix ns; nothing where it does not say.
+    /// Bytes came; with the kernel's receive time of the last, Unix ns, if it gave one.
     Bytes(Option<u64>),
     Nothing,
     End,
@@ -60,15 +59,15 @@ pub enum ReadOutcome {
 
 impl Io {
     pub fn new(stream: TcpStream, bytes_per_write: usize) -> Self {
-        // where the system knows no receive stamps, times are taken after the read
+        // without kernel receive stamps, times are taken after the read
         let _ = setsockopt(&stream, sockopt::ReceiveTimestampns, &true);
         Self { stream, tls: None, pending: Vec::new(), pending_at: 0, bytes_per_write }
     }
 
-    /// The same over TLS. Where the library refuses, the connection stays plain, which fails the handshake.
+    /// Adds TLS. If rustls refuses, the connection stays plain and the handshake fails.
     pub fn with_tls(self, identity: &Identity) -> Self {
         let session = ServerConnection::new(identity.config.clone()).map(|mut session| {
-            // what the socket does not take is kept here
+            // bytes that the socket does not accept are buffered here
             session.set_buffer_limit(None);
             Box::new(ServerTls { session, sealed: Vec::new() })
         });
@@ -79,18 +78,18 @@ impl Io {
         !self.pending.is_empty()
     }
 
-    /// Writes all of `bytes` or keeps the rest. `stamp` is called immediately before each system call: of TLS, when the bytes
-    /// have been encrypted.
+    /// Writes all of `bytes` or buffers the rest. `stamp` is called immediately before each system call; with TLS, after
+    /// encryption.
     pub fn send(&mut self, bytes: &[u8], stamp: impl FnMut()) -> Sent {
         let Some(tls) = &mut self.tls else { return self.send_raw(bytes, stamp) };
-        // memory takes everything, and what the session refuses ends the connection
+        // writing to the session's memory does not fail; an error of the session itself ends the connection
         if tls.session.writer().write_all(bytes).is_err() {
             return Sent::Gone;
         }
         self.send_sealed(stamp)
     }
 
-    /// Sends what TLS has ready.
+    /// Sends the encrypted bytes that TLS has ready.
     fn send_sealed(&mut self, stamp: impl FnMut()) -> Sent {
         let Some(tls) = &mut self.tls else { return Sent::All };
         let mut sealed = std::mem::take(&mut tls.sealed);
@@ -122,7 +121,7 @@ impl Io {
         }
     }
 
-    /// Goes on with what was left over.
+    /// Writes the buffered rest.
     pub fn flush(&mut self, mut stamp: impl FnMut()) -> Sent {
         let pending = std::mem::take(&mut self.pending);
         match self.write_from(&pending[self.pending_at..], &mut stamp) {
@@ -154,7 +153,7 @@ impl Io {
         Some(at)
     }
 
-    /// Reads once, by way of `buffer`, and appends what came to `input`: nothing, when it was TLS's own business.
+    /// Reads once into `buffer` and appends plain bytes to `input`; none, when the read held TLS control data only.
     pub fn read(&mut self, buffer: &mut [u8], input: &mut Vec<u8>) -> ReadOutcome {
         let (count, stamp) = match self.receive(buffer) {
             Ok((0, _)) => return ReadOutcome::End,
@@ -167,7 +166,7 @@ impl Io {
             return ReadOutcome::Bytes(stamp);
         };
         let opened = open(&mut tls.session, &buffer[..count], input);
-        // an alert says why, where there was an error
+        // sends the alert that names the error, if any
         let sent = self.send_sealed(|| ());
         match opened {
             Ok(true) if sent != Sent::Gone => ReadOutcome::Bytes(stamp),
@@ -175,7 +174,7 @@ impl Io {
         }
     }
 
-    /// One call: how many bytes, and when the kernel received the last of them.
+    /// One `recvmsg`: the number of bytes, and when the kernel received the last of them.
     fn receive(&self, buffer: &mut [u8]) -> Result<(usize, Option<u64>), Errno> {
         let mut control = nix::cmsg_space!(TimeSpec);
         loop {
@@ -198,7 +197,7 @@ impl Io {
         }
     }
 
-    /// Of TLS, tells the other side that this is the end: it could not tell from a broken connection otherwise.
+    /// Sends TLS's `close_notify`, without which the peer can't tell the end from a broken connection.
     pub fn say_goodbye(&mut self) {
         if let Some(tls) = &mut self.tls {
             tls.session.send_close_notify();
@@ -206,15 +205,15 @@ impl Io {
         }
     }
 
-    /// Makes the coming close a reset.
+    /// Makes the next close a reset.
     pub fn reset_on_close(&self) {
         let linger = nix::libc::linger { l_onoff: 1, l_linger: 0 };
-        // If it fails the client sees an orderly end instead, which is a fault as well.
+        // If this fails, the client sees a normal close instead, which is a fault too.
         let _ = setsockopt(&self.stream, sockopt::Linger, &linger);
     }
 }
 
-/// Decrypts what came. False when the other side has said that this is the end.
+/// Decrypts received bytes. Returns false after the peer's `close_notify`.
 fn open(session: &mut ServerConnection, mut bytes: &[u8], input: &mut Vec<u8>) -> io::Result<bool> {
     while !bytes.is_empty() {
         session.read_tls(&mut bytes)?;
@@ -229,7 +228,7 @@ fn open(session: &mut ServerConnection, mut bytes: &[u8], input: &mut Vec<u8>) -
     Ok(true)
 }
 
-/// What follows the status line of an answer.
+/// The status and headers of an answer.
 #[derive(Debug, Clone, Copy)]
 pub struct AnswerHead<'a> {
     pub status: u16,
@@ -298,7 +297,7 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-/// Puts a stream's bytes into its content and transfer coding.
+/// Applies a stream's content and transfer coding.
 #[derive(Debug)]
 pub struct Framer {
     framing: Framing,
@@ -318,10 +317,10 @@ impl Framer {
         self.gzip.is_some()
     }
 
-    /// Appends `body` in as many chunks as the framing says.
+    /// Appends `body` in the chunks of the framing.
     pub fn frame(&mut self, body: &[u8], out: &mut Vec<u8>) {
         let Some(mut gzip) = self.gzip.take() else { return self.cut(body, out) };
-        // Writing to memory cannot fail; if it did, the client would see a broken stream.
+        // writing to memory does not fail; if it did, the client would see a broken stream
         let _ = gzip.write_all(body).and_then(|()| gzip.flush());
         self.cut(gzip.get_ref(), out);
         gzip.get_mut().clear();

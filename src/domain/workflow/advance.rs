@@ -1,4 +1,4 @@
-//! One body applied to a draft: wholly or not at all.
+//! Applies a body to a draft, completely or not at all.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use super::steps::{cluster, confirmation, credential, details, execution, load, 
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::problem::{FieldError, Problem};
 
-/// Whose draft it is, and when; ids and time come from outside.
+/// The owner and the time of a call, and the id of a new draft; supplied by the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     /// The id of a draft that this call begins.
@@ -25,18 +25,18 @@ pub struct Stamp {
     pub now: Timestamp,
 }
 
-/// What a body led to.
+/// The result of an accepted body.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Advance {
-    /// The draft after it.
+    /// The new draft.
     pub draft: Draft,
     /// Whether anything differs from before, so that it has to be saved.
     pub is_changed: bool,
-    /// The fields that went with the change, in the order of their names.
+    /// The fields that the change dropped, sorted by name.
     pub dropped: Vec<String>,
-    /// What stands in the way of a measurement, though not of a simulation.
+    /// Obstacles to a measured run that do not prevent a simulation.
     pub warnings: Vec<FieldError>,
-    /// What is to be run now.
+    /// The benchmark to be started now.
     pub start: Option<BenchmarkSpec>,
 }
 
@@ -49,7 +49,7 @@ pub enum Refusal {
         /// The fields that changed since.
         changed: Vec<String>,
     },
-    /// Its run is started, so there is nothing left to edit.
+    /// Its run has been started: it can't be edited any more.
     Started,
 }
 
@@ -116,7 +116,7 @@ fn begin(body: &Body, total_steps: u8, stamp: &Stamp) -> Result<Advance, Refusal
 
 fn go_on(before: &Draft, body: &Body, facts: &Facts, stamp: &Stamp) -> Result<Advance, Refusal> {
     if before.run_id.is_some() {
-        // A repeated last step is answered with the run already started, whatever else the body says.
+        // a repeated last step returns the run that was started, whatever else the body says
         return if body.step == LAST_STEP {
             let draft = before.clone();
             Ok(Advance { draft, is_changed: false, dropped: Vec::new(), warnings: Vec::new(), start: None })
@@ -143,7 +143,7 @@ fn go_on(before: &Draft, body: &Body, facts: &Facts, stamp: &Stamp) -> Result<Ad
     if !errors.is_empty() {
         return Err(Refusal::Invalid(errors));
     }
-    // Whatever is confirmed is confirmed as it was; the last two steps change nothing that is confirmed.
+    // a change withdraws the confirmation; steps 7 and 8 change nothing that is confirmed
     if body.step < 7 && draft.steps != before.steps {
         draft.steps.user_confirmation = false;
     }
@@ -180,7 +180,7 @@ fn refuse_early_trigger(body: &Body, errors: &mut Vec<FieldError>) {
     }
 }
 
-/// A step was left out. At the trigger of a draft that lost its confirmation by this very body, it says so.
+/// The error for a step that was left out; it says so where this very body withdrew the confirmation.
 fn skipped(missing: u8, step: u8, before: &Draft) -> FieldError {
     let title = WizardPage::of_step(missing).title();
     let (field, message) = match missing {

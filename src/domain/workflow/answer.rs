@@ -1,4 +1,4 @@
-//! What callers get back.
+//! Answers to the workflow's calls.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ impl WorkflowStatus {
         match run {
             None | Some(RunStatus::Queued | RunStatus::Running | RunStatus::Cancelling) => Self::InProgress,
             Some(RunStatus::Succeeded) => Self::Completed,
-            // Some measurements are kept, but the benchmark was not carried out as asked: not a success.
+            // a partial run has measurements, but was not executed as requested: not a success
             Some(RunStatus::Partial | RunStatus::Failed | RunStatus::Interrupted) => Self::Failed,
             Some(RunStatus::Cancelled) => Self::Cancelled,
         }
@@ -69,7 +69,7 @@ pub struct WorkflowAnswer {
 }
 
 impl WorkflowAnswer {
-    /// The answer for a draft as it stands, and its run where it has one.
+    /// The answer for a draft and its run, if started.
     pub fn new(draft: &Draft, dropped: Vec<String>, run: Option<Run>) -> Self {
         Self {
             workflow_id: draft.id,
@@ -87,14 +87,14 @@ impl WorkflowAnswer {
         }
     }
 
-    /// With what stands in the way of a measured run.
+    /// Adds warnings.
     #[must_use]
     pub fn warning_of(mut self, warnings: Vec<FieldError>) -> Self {
         self.warnings = warnings;
         self
     }
 
-    /// The page where the wizard goes on.
+    /// The wizard's next page.
     pub fn next_page(&self) -> WizardPage {
         if self.run_id.is_some() { WizardPage::Deployment } else { WizardPage::of_step(self.current_step) }
     }

@@ -1,5 +1,5 @@
-//! The JSON body of a call, read into typed fields. A body that can't be read names each field that is wrong; whether its
-//! values fit the draft is for [`super::advance()`].
+//! Parses the JSON body of a call into typed fields. A body that can't be parsed gets an error for each invalid field; whether
+//! the values fit the draft is checked by [`super::advance()`].
 
 use std::collections::BTreeSet;
 
@@ -13,21 +13,21 @@ use super::steps::{DetailsPatch, LoadPatch, ModelPatch, NodesPatch, details, loa
 use crate::domain::problem::FieldError;
 use dyno_measure::load::values::whole;
 
-/// Which call it is.
+/// Whether a call begins a draft or continues one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
     First {
         /// 8 or 9.
         total_steps: u8,
     },
-    /// Goes on with one.
+    /// Continues a draft.
     Later { workflow_id: Uuid },
 }
 
 /// The fields of the body's own step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StepPatch {
-    /// Step 1: nothing beside what every call carries.
+    /// Step 1, whose fields every call may have.
     Details,
     Load(Box<LoadPatch>),
     Cluster(Patch<Uuid>),
@@ -43,11 +43,11 @@ pub struct Body {
     pub call: Call,
     /// Which step it sends, 1 to 8.
     pub step: u8,
-    /// The revision that the sender has seen.
+    /// The revision that the sender last saw.
     pub if_revision: Option<u64>,
-    /// Whether the run is to be started.
+    /// Whether to start the run.
     pub trigger: bool,
-    /// What every call may carry.
+    /// The fields of step 1, which every call may have.
     pub details: DetailsPatch,
     /// The fields of its step.
     pub step_patch: StepPatch,
@@ -79,7 +79,7 @@ impl Body {
     }
 }
 
-/// Some fields have several spellings; this is the one that is answered.
+/// The canonical spelling of a field that has aliases.
 fn canonical(field: &str) -> &str {
     if DATASET_ALIASES.contains(&field) { "dataset_ids" } else { field }
 }
@@ -114,7 +114,7 @@ fn call(reader: &mut Reader<'_>, step: Option<u8>) -> Option<Call> {
             Some(step) => {
                 FieldError::at(FIRST_STEP, "step_number", format!("A workflow begins with step 1; this is step {step}."))
             }
-            // The step number has its own error already.
+            // an invalid step number has been reported already
             None => return None,
         },
         (None, Some(&workflow_id)) => return Some(Call::Later { workflow_id }),
@@ -130,7 +130,7 @@ fn call(reader: &mut Reader<'_>, step: Option<u8>) -> Option<Call> {
     None
 }
 
-/// Unknown fields, and those of another step.
+/// Reports unknown fields, and those of another step.
 fn refuse_foreign(reader: &mut Reader<'_>, step: Option<u8>) {
     for field in reader.fields.keys() {
         let field = field.as_str();

@@ -1,28 +1,28 @@
-//! What was looked up for a body: the rules themselves look nothing up.
+//! Facts looked up for a body; the rules themselves do no I/O.
 
 use crate::domain::benchmark::{NodeChoice, Serving};
 use crate::domain::dataset::Dataset;
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{Cluster, Credential, EngineAvailability, Model, Node};
 
-/// Checks the arguments of an engine for a person: a sentence about the first that is not allowed.
+/// Checks a person's engine arguments; the error is a sentence about the first that is not allowed.
 pub type ArgsCheck = fn(engine: EngineKind, args: &[String], administrator: bool) -> Result<(), String>;
 
-/// Whether a model served so on the chosen nodes can be simulated: a sentence about why not.
+/// Checks whether a model with this serving can be simulated on the chosen nodes; the error is a sentence.
 pub type SimulationCheck = fn(serving: &Serving, choices: &[NodeChoice], nodes: &[Node]) -> Result<(), String>;
 
-/// What was looked up. Absent means that there is none, or that it is another person's; the two are not told apart.
+/// The facts. `None` means that an object does not exist or belongs to another person, which are not distinguished.
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// Whether the person is an administrator.
     pub administrator: bool,
-    /// The cluster, with a live look at it.
+    /// The cluster, with its current nodes.
     pub cluster: Option<ClusterFacts>,
     pub model: Option<Model>,
-    /// Those of the datasets that were found.
+    /// The datasets that were found.
     pub datasets: Vec<Dataset>,
     pub credential: Option<Credential>,
-    /// Which engines the cluster has.
+    /// The engines' availability on the cluster.
     pub engines: Vec<EngineAvailability>,
     /// The rule for engine arguments.
     pub check_args: ArgsCheck,
@@ -31,7 +31,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Nothing looked up yet.
+    /// No facts.
     pub fn none(administrator: bool, check_args: ArgsCheck, check_simulation: SimulationCheck) -> Self {
         Self {
             administrator,
@@ -46,18 +46,18 @@ impl Facts {
     }
 }
 
-/// A cluster, as a live look found it.
+/// A cluster and its current nodes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClusterFacts {
     pub cluster: Cluster,
-    /// Its nodes, or a sentence about why it can't be read.
+    /// Its nodes, or a sentence about why it can't be reached.
     pub nodes: Result<Vec<Node>, String>,
-    /// Of a cluster that can't be read: its nodes as they were last seen.
+    /// If it can't be reached: its last known nodes.
     pub last_seen: Vec<Node>,
 }
 
 impl ClusterFacts {
-    /// Its nodes as they are, or else as they were last seen.
+    /// Its current nodes, or else the last known ones.
     pub fn inventory(&self) -> &[Node] {
         self.nodes.as_ref().unwrap_or(&self.last_seen)
     }

@@ -1,4 +1,4 @@
-//! The request's fields: to which step each belongs, and what people call it.
+//! The request's fields: the step of each, and its label.
 
 use dyno_measure::load::{OPTIONS, option};
 use dyno_measure::words;
@@ -6,7 +6,7 @@ use dyno_measure::words;
 /// Fields of step 1; every later call may carry them, too.
 pub const DETAILS: [&str; 5] = ["name", "tags", "description", "concurrent_requests", "eval_with"];
 
-/// Fields that say which call this is.
+/// Fields of the call itself.
 pub const CALL: [&str; 5] = ["workflow_id", "workflow_total_steps", "step_number", "if_revision", "trigger_workflow"];
 
 /// Other spellings of `dataset_ids`, in step 2 beside the options of a load.
@@ -28,7 +28,7 @@ pub fn of_steps() -> impl Iterator<Item = &'static str> {
     load.chain(STEPS.iter().flat_map(|(_, fields)| fields.iter().copied()))
 }
 
-/// The step that a field belongs to; absent for a name that no step has, and for the fields of the call itself.
+/// The step of a field; `None` for unknown names and fields of the call itself.
 pub fn step_of(field: &str) -> Option<u8> {
     if DETAILS.contains(&field) {
         return Some(1);
@@ -39,7 +39,7 @@ pub fn step_of(field: &str) -> Option<u8> {
     STEPS.iter().find(|(_, fields)| fields.contains(&field)).map(|(step, _)| *step)
 }
 
-/// What people call a field, in lower case, for sentences: "the cluster cleared nodes and confirmation".
+/// The label of a field, in lower case, for sentences: "the cluster cleared nodes and confirmation".
 pub fn label(field: &str) -> &str {
     if let Some(option) = option(field) {
         return option.words;

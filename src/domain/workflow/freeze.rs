@@ -1,4 +1,4 @@
-//! From a finished draft to a benchmark, and back to a new draft.
+//! Converts a finished draft to a benchmark, and a benchmark to a new draft.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -10,8 +10,8 @@ use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::inventory::ModelSource;
 use crate::domain::problem::FieldError;
 
-/// Freezes a finished draft. Everything is looked at once more: what was chosen days ago may be gone. What stands in the way of
-/// a measurement alone is no matter to a simulation.
+/// Freezes a finished draft. Everything is checked again, since objects chosen earlier may be gone. Obstacles to measurement do
+/// not prevent a simulation.
 pub fn freeze(draft: &Draft, facts: &Facts) -> Result<BenchmarkSpec, Vec<FieldError>> {
     let mut errors = Vec::new();
     let steps = &draft.steps;
@@ -24,7 +24,7 @@ pub fn freeze(draft: &Draft, facts: &Facts) -> Result<BenchmarkSpec, Vec<FieldEr
     let is_readable = obstacle.is_none();
     errors.extend(obstacle);
     let found_model = model::usable(facts).map_err(|error| errors.push(error)).ok();
-    // Of a cluster that can't be read nothing more is said.
+    // an unreachable cluster has been reported already
     if is_readable {
         nodes::check(steps, facts, &mut errors);
     }
@@ -64,7 +64,7 @@ pub fn freeze(draft: &Draft, facts: &Facts) -> Result<BenchmarkSpec, Vec<FieldEr
             model: found_model.clone(),
             serving,
             credential_id: steps.credential_id,
-            // In the order in which they are used.
+            // in the order of use
             datasets: steps
                 .load
                 .dataset_ids
@@ -77,8 +77,8 @@ pub fn freeze(draft: &Draft, facts: &Facts) -> Result<BenchmarkSpec, Vec<FieldEr
     }
 }
 
-/// A new draft with all that a benchmark was made of; it only has to be confirmed. What has gone since is refused at the
-/// trigger, with the step that names it.
+/// A new draft with everything of a benchmark, which only has to be confirmed. What no longer exists is refused at the trigger,
+/// with the step that names it.
 pub fn thaw(spec: &BenchmarkSpec, id: Uuid, owner: Uuid, now: Timestamp) -> Draft {
     let serving = match &spec.model.source {
         ModelSource::Cloud { .. } => Serving::default(),

@@ -1,5 +1,5 @@
-//! Step 2 as a form has it: every field is text, empty where nothing was chosen. From a stored load to the fields and from
-//! the fields to the call's body; whether values are good is for the workflow's rules alone.
+//! Step 2 as a form: every field is text, empty where nothing was chosen. Converts a stored load to fields, and fields to the
+//! call's body; values are validated by the workflow's rules only.
 
 use std::sync::LazyLock;
 
@@ -19,27 +19,27 @@ mod parts;
 pub use self::parts::option_of;
 pub use choices::{Amount, DECIDES_P99, Goal, LENGTHS, LengthsPreset, OWN_LENGTHS};
 
-/// The form's fields. Those that an error of the workflow names have the workflow's names.
+/// The form's fields. Fields that the workflow's errors name have the workflow's names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "they are the workflow's fields and their parts, in the workflow's words")]
 pub struct LoadForm {
     pub eval_with: String,
-    /// What the benchmark is to find out, a [`Goal`]; empty where the fields alone say it, as a script may send them.
+    /// The purpose of the benchmark, a [`Goal`]; empty where the other fields alone determine it, as scripts may send them.
     pub goal: String,
-    /// Step 1's, as this step may change it; empty: as it is.
+    /// Step 1's field, which this step may change; empty: unchanged.
     pub concurrent_requests: String,
-    /// The name of a [`LengthsPreset`]; `own` or empty: the two fields beneath.
+    /// The name of a [`LengthsPreset`]; `own` or empty: the next two fields.
     pub lengths_preset: String,
     pub max_input_tokens: String,
     pub max_output_tokens: String,
-    /// How many requests are measured, an [`Amount`]; empty: as the fields beneath say.
+    /// How many requests are measured, an [`Amount`]; empty: as the next fields say.
     pub amount: String,
     pub num_requests: String,
-    /// What a form without `amount` showed as the default of `num_requests`: left as it is, it stays the default.
+    /// The default of `num_requests` that the form showed: a field left at it stays at the default.
     pub default_requests: String,
     pub warmup_requests: String,
-    /// The same of `warmup_requests`.
+    /// The default of `warmup_requests` that the form showed.
     pub default_warmup: String,
     pub duration_s: String,
     /// `closed` or `rate`.
@@ -48,11 +48,11 @@ pub struct LoadForm {
     pub process: String,
     pub burstiness: String,
     pub ramp_s: String,
-    /// Loads between commas or spaces.
+    /// Loads, separated by commas or spaces.
     pub load_points: String,
-    /// `yes` where loads that are no search's are judged by latency limits.
+    /// `yes` where loads outside a search are judged by latency limits.
     pub limits: String,
-    /// A preset's name; empty: the limits beneath.
+    /// A preset's name; empty: the limits of the next fields.
     pub slo_preset: String,
     pub ttft_ms: String,
     pub tpot_ms: String,
@@ -77,13 +77,13 @@ pub struct LoadForm {
     pub ignore_eos: String,
     pub time_scale: String,
     pub seed: String,
-    /// `Name: value`, one a line.
+    /// `Name: value`, one per line.
     pub headers: String,
     /// A JSON object.
     pub extra_body: String,
 }
 
-/// The fields that errors may name and that stand under "More options".
+/// The fields under "More options" that errors may name.
 pub static MORE: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| OPTIONS.iter().filter(|option| option.more).map(|option| option.name).collect());
 
@@ -111,7 +111,7 @@ impl LoadForm {
         let texts = OPTIONS.iter().filter_map(|option| Some((option.name, text_of(option, values.get(option.name)?)?)));
         form = form.with(texts);
         if let Some(Arrival::Rate { rate, process, burstiness }) = &load.arrival {
-            // A sweep names its own rates.
+            // a sweep has its rates in `load_points`
             form.rate = if load.load_points.is_empty() { rate.to_string() } else { String::new() };
             process_name(*process).clone_into(&mut form.process);
             form.burstiness = text(*burstiness);
@@ -137,7 +137,7 @@ impl LoadForm {
         }
     }
 
-    /// What was typed last stands before what is stored.
+    /// Replaces stored values with the entries of a refused form.
     #[must_use]
     pub fn typed(self, flash: &Flash) -> Self {
         let names: Vec<String> = self.fields().into_iter().map(|(name, _)| name).collect();
@@ -152,14 +152,14 @@ impl LoadForm {
         Self::default().with(sent.map(|(name, text)| (name.as_str(), text.clone())))
     }
 
-    /// The same with other texts in these fields.
+    /// Replaces the text of these fields.
     fn with<'a>(self, texts: impl Iterator<Item = (&'a str, String)>) -> Self {
         let mut fields = self.fields();
         fields.extend(texts.map(|(name, text)| (name.to_owned(), Value::String(text))));
         serde_json::from_value(Value::Object(fields)).unwrap_or(self)
     }
 
-    /// Names and values, to be kept while a refused form is shown again.
+    /// Names and values, to be kept for a refused form.
     pub fn entries(&self) -> Vec<(String, String)> {
         let of = |(name, value): (String, Value)| (name, value.as_str().unwrap_or_default().to_owned());
         self.fields().into_iter().map(of).collect()
@@ -168,7 +168,7 @@ impl LoadForm {
     fn fields(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(fields)) => fields,
-            // A struct of strings is an object.
+            // unreachable: a struct serializes to an object
             _ => Map::new(),
         }
     }
@@ -183,7 +183,7 @@ impl LoadForm {
         MORE.iter().any(|name| differs(name))
     }
 
-    /// The call's body. An empty field empties what is stored.
+    /// The call's body. An empty field clears the stored value.
     pub fn body(&self) -> Value {
         self.resolved().body_of_fields()
     }
@@ -199,7 +199,7 @@ impl LoadForm {
                 OptionKind::Whole { .. } => optional(typed, whole),
                 OptionKind::Positive { .. } | OptionKind::FromZero { .. } => optional(typed, decimal),
                 OptionKind::Switch { .. } => yes(typed),
-                // The first is the default.
+                // the first choice is the default
                 OptionKind::Choice(choices) if choices.first().is_some_and(|(name, _)| *name == typed) => Value::Null,
                 OptionKind::Choice(_) => optional(typed, |text| json!(text)),
                 OptionKind::Arrival => self.arrival_value(&points),
@@ -217,14 +217,14 @@ impl LoadForm {
                 OptionKind::Headers => {
                     json!(typed.lines().filter(|line| !line.trim().is_empty()).map(header).collect::<Vec<_>>())
                 }
-                // What is no JSON goes on as text, so that the step's own rule names what is wrong.
+                // invalid JSON is passed on as text, so that the step's own rule reports it
                 OptionKind::Fields => optional(typed, |text| serde_json::from_str(text).unwrap_or_else(|_| json!(text))),
-                // They are no text, and come beside this form.
+                // not text fields: sent beside this form
                 OptionKind::Datasets => continue,
             };
             body.insert(option.name.to_owned(), value);
         }
-        // What shows its default stays at it: a duration takes the place of a number that nobody chose.
+        // a field that shows its default stays at the default, so that a duration may replace the number
         for (name, default) in [("num_requests", &self.default_requests), ("warmup_requests", &self.default_warmup)] {
             if text(name).trim() == default.trim() {
                 body.insert(name.to_owned(), Value::Null);
@@ -233,7 +233,7 @@ impl LoadForm {
         if self.eval_with == "dataset" {
             body.remove("max_input_tokens");
         }
-        // The page shows step 1's number here where the load goes by it; emptied there, it is missing.
+        // step 1's concurrency is shown here where the load uses it; cleared here, it is missing
         if self.uses_concurrency() && !(self.goal.is_empty() && self.concurrent_requests.is_empty()) {
             body.insert("concurrent_requests".to_owned(), optional(&self.concurrent_requests, whole));
         }
@@ -255,7 +255,7 @@ impl LoadForm {
         if !self.is_rate() {
             return Value::Null;
         }
-        // The rate of a sweep is that of its points; the arrival has to name one all the same.
+        // a sweep's rates are those of its points, but the arrival needs one all the same
         let rate = match optional(&self.rate, decimal) {
             Value::Null => points.first().map_or(Value::Null, |point| point["rate"].clone()),
             rate => rate,
@@ -265,7 +265,7 @@ impl LoadForm {
         insert(&mut fields, "rate", rate);
         insert(&mut fields, "process", optional(&self.process, |text| json!(text)));
         insert(&mut fields, "burstiness", optional(&self.burstiness, decimal));
-        // A search needs no rate of its own: it begins where its bounds say.
+        // a search starts at its lower bound and needs no rate of its own
         if !fields.contains_key("rate") {
             insert(&mut fields, "rate", optional(&self.search_min, decimal));
         }
@@ -297,13 +297,13 @@ fn text<N: ToString>(value: Option<N>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-/// What an option's field shows of a stored value; absent where it has several fields, or none.
+/// The field's text for a stored value; `None` where an option has several fields, or none.
 fn text_of(option: &LoadOption, value: &Value) -> Option<String> {
     match option.kind {
         OptionKind::Switch { no, .. } => match (value.as_bool()?, no) {
             (true, _) => Some("yes".to_owned()),
             (false, Some(_)) => Some("no".to_owned()),
-            // That it is off is the default.
+            // off is the default
             (false, None) => None,
         },
         OptionKind::Headers => {
@@ -311,13 +311,13 @@ fn text_of(option: &LoadOption, value: &Value) -> Option<String> {
             let lines: Vec<String> = headers.iter().map(|header| format!("{}: {}", header.name, header.value)).collect();
             Some(lines.join("\n"))
         }
-        // The kind of lengths has fields beside it.
+        // a distribution has several fields
         OptionKind::Lengths => None,
         _ => option.argument(value),
     }
 }
 
-/// A line of the headers' field; what is none goes on as it is.
+/// Parses a line of the headers' field; an invalid one is passed on unchanged.
 fn header(line: &str) -> Value {
     match line.split_once(':') {
         Some((name, value)) => json!({ "name": name.trim(), "value": value.trim() }),
@@ -333,7 +333,7 @@ fn process_name(process: ArrivalProcess) -> &'static str {
     }
 }
 
-/// Kind, least, mean and deviation.
+/// The fields of a distribution: kind, minimum, mean and standard deviation.
 fn lengths(spread: Option<LengthDistribution>) -> (String, String, String, String) {
     let none = String::new;
     match spread {
@@ -372,7 +372,7 @@ fn yes(value: &str) -> Value {
     }
 }
 
-/// Nothing for an empty field.
+/// Null for an empty field.
 pub fn optional(value: &str, read: fn(&str) -> Value) -> Value {
     match value.trim() {
         "" => Value::Null,
@@ -380,17 +380,17 @@ pub fn optional(value: &str, read: fn(&str) -> Value) -> Value {
     }
 }
 
-/// Without what groups digits.
+/// Removes digit separators.
 fn bare(value: &str) -> String {
     value.replace([',', ' ', '\u{a0}'], "")
 }
 
-/// A whole number; what is none goes on as text, so that the step's own rule names what is wrong.
+/// A whole number; anything else is passed on as text, so that the step's own rule reports it.
 pub fn whole(value: &str) -> Value {
     bare(value).parse::<u64>().map_or_else(|_| json!(value), |number| json!(number))
 }
 
-/// A number with or without a fraction; else as [`whole`].
+/// As [`whole`], for a number that may have a fraction.
 pub fn decimal(value: &str) -> Value {
     match bare(value).parse::<f64>() {
         Ok(number) if number.is_finite() => json!(number),

@@ -1,6 +1,6 @@
-//! The wizard's draft and its rules: eight steps, owned by the server, saved at every step, frozen into a benchmark at
-//! the end. Browser, scripts and CI take the same way: a JSON body becomes a [`body::Body`], [`needs::needs`] says what
-//! has to be looked up for it, and [`advance::advance`] applies it wholly or not at all.
+//! The wizard's draft and its rules: eight steps, owned by the server, saved at every step, frozen into a benchmark at the end.
+//! Browser, scripts and CI use the same path: a JSON body becomes a [`body::Body`], [`needs::needs`] determines what has to be
+//! looked up for it, and [`advance::advance`] applies it completely or not at all.
 
 pub mod advance;
 pub mod answer;

@@ -1,4 +1,4 @@
-//! What has to be looked up before a body can be judged.
+//! Determines which facts a body's rules need.
 
 use uuid::Uuid;
 
@@ -6,18 +6,18 @@ use super::body::{Body, StepPatch};
 use super::reader::Patch;
 use super::state::Draft;
 
-/// What has to be looked up.
+/// The facts to be looked up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
     pub cluster: Option<Uuid>,
     pub model: Option<Uuid>,
     pub datasets: Vec<Uuid>,
     pub credential: Option<Uuid>,
-    /// Which engines the cluster has.
+    /// Whether the engines' availability is needed.
     pub engines: bool,
 }
 
-/// What has to be looked up for a body.
+/// The facts that a body needs.
 pub fn needs(draft: Option<&Draft>, body: &Body) -> Needs {
     let Some(draft) = draft else { return Needs::default() };
     if draft.run_id.is_some() {
@@ -26,7 +26,7 @@ pub fn needs(draft: Option<&Draft>, body: &Body) -> Needs {
     let steps = &draft.steps;
     match &body.step_patch {
         StepPatch::Load(load) => Needs {
-            // A trace among them has a say in the other fields.
+            // a trace among the datasets restricts other fields
             datasets: load.dataset_ids.set().unwrap_or(&steps.load.dataset_ids).clone(),
             // Lengths are checked against the model's context once the model is known.
             model: steps.model_id,
@@ -36,7 +36,7 @@ pub fn needs(draft: Option<&Draft>, body: &Body) -> Needs {
         StepPatch::Nodes(_) => Needs { cluster: steps.cluster_id, ..Needs::default() },
         StepPatch::Model(model) => Needs {
             model: chosen(&model.model_id, steps.model_id),
-            // What is not there is warned of.
+            // needed for warnings about missing engines
             cluster: steps.cluster_id,
             engines: true,
             ..Needs::default()
@@ -52,7 +52,7 @@ pub fn needs(draft: Option<&Draft>, body: &Body) -> Needs {
     }
 }
 
-/// What has to be looked up before a draft can be frozen: everything, since it may have changed since it was chosen.
+/// The facts needed to freeze a draft: all, since they may have changed since they were chosen.
 pub fn needs_to_run(draft: &Draft) -> Needs {
     let steps = &draft.steps;
     Needs {

@@ -1,5 +1,5 @@
-//! The wizard's eight pages. They differ from the API's steps: the credential sits inside of the model's page, and the
-//! last page only shows the run.
+//! The wizard's eight pages. They differ from the API's steps: the credential is part of the model's page, and the last page
+//! only shows the run.
 
 use super::state::Draft;
 
@@ -36,7 +36,7 @@ impl WizardPage {
         }
     }
 
-    /// From 1 to 8, as people count.
+    /// From 1 to 8.
     pub fn number(self) -> u8 {
         self as u8 + 1
     }
@@ -78,7 +78,7 @@ impl WizardPage {
         if draft.run_id.is_some() { Self::Deployment } else { Self::of_step(draft.current_step()) }
     }
 
-    /// The page where a field is typed or chosen; absent for a name that no step has.
+    /// The page of a field; `None` for unknown names.
     pub fn of_field(field: &str) -> Option<Self> {
         super::fields::step_of(field).map(Self::of_step)
     }

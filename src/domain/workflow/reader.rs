@@ -10,7 +10,7 @@ use super::values;
 use crate::domain::problem::FieldError;
 use dyno_measure::load::values::whole_between;
 
-/// What a body does with a field. Fields that are left out stay as they are; `null` empties an optional one.
+/// The change of a field by a body. Missing fields stay unchanged; `null` clears an optional one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Patch<T> {
     #[default]
@@ -29,7 +29,7 @@ impl<T> Patch<T> {
         }
     }
 
-    /// Does it to a stored field.
+    /// Applies the change to a stored field.
     pub(super) fn apply(self, stored: &mut Option<T>) {
         match self {
             Self::Keep => {}
@@ -39,7 +39,7 @@ impl<T> Patch<T> {
     }
 }
 
-/// Reads fields one by one and collects what is wrong with them.
+/// Reads fields and collects their errors.
 pub(super) struct Reader<'a> {
     pub(super) fields: &'a Map<String, Value>,
     pub(super) errors: Vec<FieldError>,
@@ -52,12 +52,12 @@ impl<'a> Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Whether a field is there at all.
+    /// Whether a field is present.
     pub(super) fn has(&self, field: &str) -> bool {
         self.fields.contains_key(field)
     }
 
-    /// Reads a field; `read` answers a sentence about what is wrong.
+    /// Reads a field with `read`, whose error is a sentence.
     pub(super) fn field<T, E: Display>(&mut self, field: &str, step: u8, read: impl FnOnce(&Value) -> Result<T, E>) -> Patch<T> {
         match self.fields.get(field) {
             None => Patch::Keep,
@@ -90,7 +90,7 @@ impl Reader<'_> {
         self.field(field, step, |value| value.as_bool().ok_or_else(|| format!("{field} must be true or false.")))
     }
 
-    /// The id of something.
+    /// An object's id.
     pub(super) fn id(&mut self, field: &str, step: u8) -> Patch<Uuid> {
         self.field(field, step, |value| values::id(value).ok_or_else(|| format!("{field} must be the id of a {}.", label(field))))
     }

@@ -1,4 +1,4 @@
-//! The load in plain words.
+//! Wording of a load.
 
 use crate::domain::dataset::Dataset;
 use dyno_measure::limits::floor;
@@ -8,13 +8,13 @@ use dyno_measure::load::{
 use dyno_measure::search::Search;
 use dyno_measure::words::{about, capital, count, grouped, join, plain};
 
-/// The load in one sentence: "1,280 requests, 128 in flight, 512 tokens in and 128 out, about 4 minutes." `rows` is how
-/// many rows the chosen datasets have together, `seconds` an estimate of the time that it takes; both where known.
+/// The load in one sentence: "1,280 requests, 128 in flight, 512 tokens in and 128 out, about 4 minutes." `rows` is the number
+/// of rows of the chosen datasets, `seconds` the estimated duration; both if known.
 pub fn load_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -> String {
     plan_sentence(load, rows, seconds) + &too_few(load)
 }
 
-/// What a number of requests that was chosen by hand is too few for.
+/// A warning where the chosen number of requests is too small for the limits' percentile.
 fn too_few(load: &LoadSpec) -> String {
     let Some(slo) = &load.slo else { return String::new() };
     match load.num_requests.map(u64::from) {
@@ -28,7 +28,7 @@ fn too_few(load: &LoadSpec) -> String {
     }
 }
 
-/// The load in one sentence, whatever its prompts come from; `datasets` are those chosen, or more.
+/// The load in one sentence, for any source of prompts; `datasets` includes those chosen.
 pub fn whole_sentence(load: &LoadSpec, datasets: &[Dataset]) -> String {
     if let Some(trace) = trace_of(load, datasets) {
         return trace_sentence(load, trace);
@@ -37,13 +37,13 @@ pub fn whole_sentence(load: &LoadSpec, datasets: &[Dataset]) -> String {
     load_sentence(load, (load.eval_with == EvalWith::Dataset).then_some(rows), None)
 }
 
-/// The trace that a load plays, where it is one.
+/// The trace that a load replays, if any.
 fn trace_of<'a>(load: &LoadSpec, datasets: &'a [Dataset]) -> Option<&'a Dataset> {
     datasets.iter().find(|dataset| dataset.format.is_trace() && load.dataset_ids.contains(&dataset.id))
 }
 
-/// How many requests are measured, and how long that takes where it does not depend on the model: "100 requests at each load,
-/// about 2 minutes". `datasets` are those chosen, or more.
+/// Number of measured requests, and the duration where it does not depend on the model: "100 requests at each load, about 2
+/// minutes". `datasets` are those chosen, or more.
 pub fn amount_words(load: &LoadSpec, datasets: &[Dataset]) -> String {
     if let Some(trace) = trace_of(load, datasets) {
         let arrivals = load.num_requests.map_or(trace.samples, |most| trace.samples.min(most.into()));
@@ -58,7 +58,7 @@ pub fn amount_words(load: &LoadSpec, datasets: &[Dataset]) -> String {
 
 fn plan_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -> String {
     let mut parts = match search(load) {
-        // Each load that is tried has this many.
+        // the number applies to each load that the search tries
         Some(search) => vec![search, amount(load)],
         None => vec![amount(load)],
     };
@@ -70,7 +70,7 @@ fn plan_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -> St
         parts.extend(limits(load));
     }
     let alone = loads(load).is_some_and(|loads| loads == 1);
-    // The first part says it already.
+    // the first part has the duration already
     if load.duration_s.is_some() && alone {
         return format!("{}.", parts.join(", "));
     }
@@ -112,26 +112,26 @@ pub fn limits(load: &LoadSpec) -> Option<String> {
     (!limits.is_empty()).then(|| format!("p{} {}", slo.percentile, join(&limits)))
 }
 
-/// How many loads there are; absent for a search, which decides by itself.
+/// Number of loads; `None` for a search, which chooses them itself.
 fn loads(load: &LoadSpec) -> Option<usize> {
     let searches = load.slo.as_ref().is_some_and(|slo| slo.search.is_some());
     (!searches).then_some(load.load_points.len().max(1))
 }
 
-/// Measured requests at each of the loads; absent where they end by time, and for a search.
+/// Measured requests of each load; `None` where loads end by time, and for a search.
 pub fn requests_of_each(load: &LoadSpec) -> Option<Vec<u64>> {
     loads(load)?;
     if load.duration_s.is_some() && load.num_requests.is_none() {
         return None;
     }
-    // With a limit, each load has at least the samples that its percentile needs.
+    // with limits, each load has at least the samples that the percentile needs
     let least = load.slo.as_ref().map_or(0, |slo| floor(slo.percentile));
     let of =
         |concurrency: u32| u64::from(load.num_requests.unwrap_or_else(|| LoadSpec::default_requests(concurrency).max(least)));
     Some(offered(load).into_iter().map(|offered| of(offered.scale())).collect())
 }
 
-/// Each load that is put on, one after the other; of a search, that of its arrival.
+/// The offered loads in order; for a search, that of its arrival.
 fn offered(load: &LoadSpec) -> Vec<OfferedLoad> {
     match (load.load_points.as_slice(), &load.arrival) {
         ([], Some(Arrival::Rate { rate, .. })) => vec![OfferedLoad::Rate { rate: *rate }],
@@ -140,12 +140,12 @@ fn offered(load: &LoadSpec) -> Vec<OfferedLoad> {
     }
 }
 
-/// What differs from load to load.
+/// The variable of a sweep or search.
 fn variable(load: &LoadSpec) -> LoadVariable {
     if load.is_open() { LoadVariable::Rate } else { LoadVariable::Concurrency }
 }
 
-/// All requests that are sent, warm-up included; absent where that is not known before.
+/// Number of requests in all, warm-up included; `None` where it is not known in advance.
 pub fn all_requests(load: &LoadSpec) -> Option<u64> {
     let measured: u64 = requests_of_each(load)?.iter().sum();
     let warmup = |offered: OfferedLoad| {
@@ -159,7 +159,7 @@ pub fn all_requests(load: &LoadSpec) -> Option<u64> {
     Some(measured + warmups)
 }
 
-/// How long the load takes at least, where that does not depend on the model: by time, or at a rate.
+/// Least duration, where it does not depend on the model: by time, or at a rate.
 fn least_seconds(load: &LoadSpec) -> Option<f64> {
     if let Some(seconds) = load.duration_s {
         return Some(seconds * loads(load)? as f64);
@@ -212,7 +212,7 @@ pub fn trace_sentence(load: &LoadSpec, trace: &Dataset) -> String {
     format!("{}.", parts.join(", "))
 }
 
-/// The options of a load that are neither in its sentence nor at their default, each with what stands before it.
+/// The options of a load that are neither in its sentence nor at their default, each with its label.
 pub fn option_rows(load: &LoadSpec) -> Vec<(&'static LoadOption, &'static str, String)> {
     let values = load.values();
     let row = |option: &'static LoadOption| Some((option, option.term?, option.say(values.get(option.name)?)?));
@@ -259,7 +259,7 @@ fn pace(load: &LoadSpec) -> Vec<String> {
     }
 }
 
-/// How the gaps are drawn, where it is not the usual way.
+/// The arrival process, unless it is the default.
 fn process(load: &LoadSpec) -> String {
     match &load.arrival {
         Some(Arrival::Rate { process: ArrivalProcess::Constant, .. }) => " in even steps".to_owned(),
@@ -291,7 +291,7 @@ fn lengths(load: &LoadSpec, rows: Option<u64>) -> String {
     }
 }
 
-/// A length, or how lengths are spread: `64 to 512`.
+/// A length, or the range of a distribution: `64 to 512`.
 fn length(most: u32, spread: Option<LengthDistribution>) -> String {
     let most = grouped(most.into());
     match spread {

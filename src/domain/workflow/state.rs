@@ -1,4 +1,4 @@
-//! What a draft holds.
+//! The state of a draft.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use dyno_measure::load::{Endpoint, EvalWith, LoadSpec};
 pub const FIRST_STEP: u8 = 1;
 pub const LAST_STEP: u8 = 8;
 
-/// The wizard's draft: what the steps hold, and what the server must remember beside it.
+/// The wizard's draft: the values of its steps, and what the server remembers beside them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Draft {
     pub id: Uuid,
@@ -25,7 +25,7 @@ pub struct Draft {
     pub revision: u64,
     /// How many steps the client counts: 8 or 9, echoed.
     pub total_steps: u8,
-    /// What was typed and chosen.
+    /// The values of the steps.
     pub steps: WorkflowSteps,
     /// The chosen cluster's kind, which never changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,10 +33,10 @@ pub struct Draft {
     /// The chosen model's provider; absent when it is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<ProviderId>,
-    /// The credential was passed over, which only a provider that needs none allows.
+    /// Whether the credential was skipped, which only a provider that needs none permits.
     #[serde(default)]
     pub credential_skipped: bool,
-    /// At which revision each field last changed: what a stale save is told.
+    /// The revision in which each field last changed, for reporting conflicts.
     #[serde(default)]
     pub field_revisions: BTreeMap<String, u64>,
     /// What the last step froze; set once.
@@ -122,16 +122,16 @@ impl From<&NodeChoice> for ChosenNode {
 }
 
 impl WorkflowSteps {
-    /// Empties step 2 and sets the evaluation method, as a changed one does.
+    /// Resets step 2 for a changed evaluation method.
     pub(super) fn restart_load(&mut self, eval_with: EvalWith) {
         self.load = LoadSpec::new(self.load.concurrent_requests, eval_with);
     }
 
-    /// Each field that is set, by its name in the request.
+    /// The fields that are set, by their names in the request.
     pub fn fields(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(fields)) => fields,
-            // Strings as keys, and numbers that were checked to be finite: this does not happen.
+            // unreachable: keys are strings and numbers finite
             _ => Map::new(),
         }
     }
@@ -185,7 +185,7 @@ impl Draft {
         (FIRST_STEP..LAST_STEP).find(|&step| !self.is_complete(step)).unwrap_or(LAST_STEP)
     }
 
-    /// The first step before `step` that would be left out; a credential that may be left out is not.
+    /// The first incomplete step before `step`, not counting a credential that may be skipped.
     pub fn missing_before(&self, step: u8) -> Option<u8> {
         let may_miss = |step: u8| step == 6 && self.may_skip_credential();
         (FIRST_STEP..step).find(|&before| !self.is_complete(before) && !may_miss(before))

@@ -1,6 +1,5 @@
-//! The forms of steps whose fields are typed: from their entries to the call's body, and what is wrong with them by the step's
-//! own rules. The server saves by the one, the browser checks by the other while somebody types; what only the server can look
-//! up is left to it.
+//! Forms of the steps with text fields: converts entries to the call's body, and checks them by the step's own rules. The
+//! server uses it to save, the browser to check while somebody types; checks that need facts are left to the server.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,24 +16,24 @@ use crate::domain::problem::FieldError;
 use dyno_measure::dataset::{DatasetFormat, TraceFacts};
 use dyno_measure::load::{EvalWith, LoadSpec};
 
-/// Names and values as a form sends them; a field may come more than once.
+/// Names and values of a form; a field may be repeated.
 pub type Entries = Vec<(String, String)>;
 
-/// A step's form, with what its rules have to know beside the entries.
+/// A step's form, with the data that its rules need beside the entries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FormRules {
     Details,
     Load {
         /// Requests in flight, from step 1.
         concurrent_requests: u32,
-        /// The datasets that can be chosen.
+        /// The available datasets.
         datasets: Vec<OfferedDataset>,
     },
-    /// Step 5, as far as it goes for a model that is deployed.
+    /// Step 5, for a model that is deployed.
     Model,
 }
 
-/// A dataset that can be chosen, as far as the rules look at it.
+/// An available dataset, with the fields that the rules need.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OfferedDataset {
     id: Uuid,
@@ -79,14 +78,14 @@ impl From<&OfferedDataset> for Dataset {
     }
 }
 
-/// What a form's entries come to.
+/// The result of checking a form's entries.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Checked {
-    /// What is wrong, at most one message a field.
+    /// The errors, at most one per field.
     pub errors: Vec<FieldError>,
     /// The load in one sentence, where the entries describe one.
     pub sentence: Option<String>,
-    /// What each choice of a number of requests comes to, by the choice's name, where the entries describe a load.
+    /// The wording of each `Amount` by its name, where the entries describe a load.
     pub amounts: Vec<(&'static str, String)>,
 }
 
@@ -112,11 +111,11 @@ fn entry<'a>(entries: &'a [(String, String)], field: &str) -> &'a str {
     entries.iter().find(|(name, _)| name == field).map(|(_, value)| value.as_str()).unwrap_or_default()
 }
 
-/// Reads a body as a call of the step does.
+/// Reads a body like a call of the step.
 fn read<P>(body: Value, read: impl FnOnce(&mut Reader<'_>) -> P) -> (P, Vec<FieldError>) {
     let fields: Map<String, Value> = match body {
         Value::Object(fields) => fields,
-        // A step's body is an object.
+        // unreachable: a step's body is an object
         _ => Map::new(),
     };
     let mut reader = Reader::new(&fields);
@@ -158,13 +157,13 @@ fn check_load(concurrent_requests: u32, datasets: &[OfferedDataset], entries: &[
     Checked { errors, sentence: Some(whole_sentence(&steps.load, &facts.datasets)), amounts: amounts.into() }
 }
 
-/// Adds what is wrong with parts of options; what the options' own rules say of the same is said in their words no more.
+/// Adds the errors of options' parts, and removes those of the option rules that they make redundant.
 fn with_parts(errors: &mut Vec<FieldError>, parts: Vec<FieldError>) {
     let is_said = |error: &FieldError| {
         parts.iter().any(|part| {
             option_of(&part.field) == Some(error.field.as_str())
                 || part.field == error.field
-                // A search by rate begins at its least.
+                // a search by rate takes its rate from its lower bound
                 || (part.field == "search_min" && error.field == "arrival")
         })
     };
@@ -172,7 +171,7 @@ fn with_parts(errors: &mut Vec<FieldError>, parts: Vec<FieldError>) {
     errors.extend(parts);
 }
 
-/// What a load measures by default, and with as many requests as decide a p99.
+/// The wording of the default number of requests, and of that for a p99.
 pub fn offered_amounts(load: &LoadSpec, datasets: &[Dataset]) -> [(&'static str, String); 2] {
     let of = |num_requests| amount_words(&LoadSpec { num_requests, duration_s: None, ..load.clone() }, datasets);
     [(Amount::Quick.name(), of(None)), (Amount::DecidesP99.name(), of(Some(DECIDES_P99)))]

@@ -1,4 +1,4 @@
-//! JSON values of the plain kinds.
+//! Readers of basic JSON values.
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -12,25 +12,24 @@ pub fn id(value: &Value) -> Option<Uuid> {
 /// Why a text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// Something else than text.
+    /// Not a string.
     #[error("{title} must be text.")]
     NotText {
         /// What the field is called.
         title: &'static str,
     },
-    /// More characters than are allowed.
     #[error("{title} must be {} or fewer; this has {}.", count(*most as u64, "character"), grouped(*length as u64))]
     TooLong {
         /// What the field is called.
         title: &'static str,
-        /// Characters that are allowed.
+        /// Largest number of characters.
         most: usize,
-        /// Characters that there are.
+        /// Actual number of characters.
         length: usize,
     },
 }
 
-/// Text of at most so many characters, trimmed.
+/// A string of at most `most` characters, trimmed.
 pub fn text(value: &Value, title: &'static str, most: usize) -> Result<String, TextError> {
     let text = value.as_str().ok_or(TextError::NotText { title })?.trim();
     let length = text.chars().count();

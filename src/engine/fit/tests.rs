@@ -1,4 +1,4 @@
-//! What a load asks of engines, and whether a model fits under it.
+//! Demands of loads, and whether models fit.
 
 use serde_json::{Value, json};
 

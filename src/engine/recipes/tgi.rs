@@ -1,4 +1,4 @@
-//! Hugging Face's Text Generation Inference: `text-generation-launcher` on the PATH, or where `DYNO_TGI` says.
+//! Hugging Face's Text Generation Inference: `text-generation-launcher` on the PATH, or named by `DYNO_TGI`.
 
 use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
 use crate::domain::engine::EngineKind;
@@ -52,7 +52,7 @@ impl Recipe for Tgi {
         Ok(Launch {
             argv: line.with(&serve.extra_args),
             env,
-            // It can't be given a name of our own: it lists the model that it was started with.
+            // TGI has no option for the model's name: it lists the model that it was started with
             model: Some(name),
             health: Some("/health".to_owned()),
             liveness: Some("/health".to_owned()),

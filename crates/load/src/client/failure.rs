@@ -10,7 +10,6 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure in words.
     pub fn new(class: ErrorClass, words: impl Into<String>) -> Self {
         Self { class, words: words.into() }
     }

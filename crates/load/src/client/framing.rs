@@ -1,10 +1,9 @@
-//! Where the first event ends in bytes that have not been read yet.
+//! Finds where the first event ends in bytes that were peeked but not read yet.
 //!
-//! A read takes all that is there, and the kernel tells the time of its last packet only. Usually that is one event. When
-//! the client comes late, several may wait: then it looks before it reads, and reads them one by one, each with the time of
-//! its own packet.
+//! A read returns all bytes that wait, but the kernel's stamp of the last packet only. When the client is late, several events
+//! may wait: it then peeks and reads them one by one, each with the stamp of its own packet.
 
-/// How many bytes to read so that no more than the first event is in them. All of them, where they hold no more than one.
+/// Length of the first event, with its framing; of all bytes, where they hold no more than one event.
 pub fn first_event(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(next) = memchr::memchr2(b'\n', b'\r', &bytes[at..]) {
@@ -16,7 +15,7 @@ pub fn first_event(bytes: &[u8]) -> usize {
         };
         if blank_line > 0 {
             let end = at + blank_line;
-            // the end of a chunk's frame comes with the chunk
+            // the CRLF that ends a chunk belongs to the chunk
             return if matches!(bytes[end..], [] | [b'\r'] | [b'\r', b'\n']) { bytes.len() } else { end };
         }
         at += 1;
@@ -29,12 +28,12 @@ pub fn first_event(bytes: &[u8]) -> usize {
 pub struct TlsRecords {
     head: [u8; 5],
     have: usize,
-    /// Bytes of the present record that are still to come.
+    /// Bytes of the current record that are still to come.
     left: usize,
 }
 
 impl TlsRecords {
-    /// Bytes have been read.
+    /// Advances over bytes that have been read.
     pub fn pass(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             if self.left > 0 {
@@ -53,7 +52,7 @@ impl TlsRecords {
         }
     }
 
-    /// How many bytes to read so that no more than the present record is in them.
+    /// Number of bytes up to the end of the current record.
     pub fn first_record(&self, bytes: &[u8]) -> usize {
         let record = match (self.left, self.have, bytes) {
             (0, 0, [_, _, _, high, low, ..]) => 5 + usize::from(u16::from_be_bytes([*high, *low])),

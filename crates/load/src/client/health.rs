@@ -1,4 +1,4 @@
-//! How well the client itself did while it measured.
+//! Measures the client itself while it measures: CPU time, time waiting for a core, event-loop turns.
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
@@ -21,20 +21,20 @@ impl HealthPhase {
     }
 }
 
-/// Gathers what the event loop tells about itself.
+/// Collects the client's own figures.
 #[derive(Debug)]
 pub struct Health {
-    /// When the phase at work began, and what this thread had computed and waited by then, ns.
+    /// When the current phase began, and this thread's CPU time and wait time by then, ns.
     phase: HealthPhase,
     /// Largest share of a core in a phase of at least a second.
     busiest: Option<f64>,
-    /// Largest share of the time that this thread waited for a core, of the same phases.
+    /// Largest share of the time that this thread waited for a core, over the same phases.
     waited: Option<f64>,
     /// Longest time between two waits of the event loop, ns.
     longest_turn: i64,
-    /// Turns by the power of two of their microseconds.
+    /// Histogram of turns: bin `n` counts those from 2^(n-1) µs to below 2^n µs.
     turns: [u64; 32],
-    /// Requests tried once more because a kept connection had been closed.
+    /// Kept connections that the server had closed and that were opened again.
     pub reconnects: u64,
 }
 
@@ -43,16 +43,16 @@ impl Health {
         Self { phase: HealthPhase::begin(), busiest: None, waited: None, longest_turn: 0, turns: [0; 32], reconnects: 0 }
     }
 
-    /// A phase begins: a warm-up, or the measurement of a load point.
+    /// Begins a warm-up or a measurement.
     pub fn begin_phase(&mut self) {
         self.phase = HealthPhase::begin();
     }
 
-    /// The phase has ended. A quiet load point must not hide that the client was busy in another.
+    /// Ends the phase. The busiest phase counts, so that a quiet load point does not hide a busy one.
     pub fn end_phase(&mut self) {
         let now = HealthPhase::begin();
         let elapsed = now.at - self.phase.at;
-        // the system counts in ticks: over less than a second the share means nothing
+        // CPU time is counted in ticks: below a second the share is too inexact
         if elapsed >= 1_000_000_000 {
             let share = |time: i64| (time as f64 / elapsed as f64).clamp(0.0, 1.0);
             let most = |known: Option<f64>, share: f64| Some(known.map_or(share, |known| known.max(share)));
@@ -63,7 +63,7 @@ impl Health {
         }
     }
 
-    /// One turn of the event loop has taken so long, ns.
+    /// Counts one turn of the event loop, ns.
     pub fn turn(&mut self, took: i64) {
         self.longest_turn = self.longest_turn.max(took);
         let micros = (took / 1000).max(0) as u64;
@@ -87,7 +87,7 @@ impl Health {
         }
     }
 
-    /// The upper edge of the bin that holds the 99th percentile.
+    /// 99th percentile of the turns: the upper edge of its histogram bin, ms.
     fn turn_p99_ms(&self) -> Option<f64> {
         let all: u64 = self.turns.iter().sum();
         let mut seen = 0;
@@ -101,14 +101,14 @@ impl Health {
     }
 }
 
-/// What this thread has computed so far, ns.
+/// CPU time of this thread so far, ns.
 fn thread_cpu() -> i64 {
     getrusage(UsageWho::RUSAGE_THREAD)
         .map_or(0, |usage| usage.user_time().num_microseconds() + usage.system_time().num_microseconds())
         * 1000
 }
 
-/// What is said where the client had to wait for its core: that alone makes no figure wrong, but explains late ones.
+/// The note for a client that had to wait for its core, which explains late sends but does not invalidate figures.
 pub fn busy_machine(health: &ClientHealth, precedence: Precedence) -> Option<String> {
     let share = health.cpu_wait_share.filter(|share| *share > 0.01)?;
     let advice = match precedence {
@@ -121,7 +121,7 @@ pub fn busy_machine(health: &ClientHealth, precedence: Precedence) -> Option<Str
     ))
 }
 
-/// Why the client makes the figures untrustworthy.
+/// Reasons in the client for which the figures are not valid.
 pub fn invalid_reasons(health: &ClientHealth) -> Vec<String> {
     let mut reasons = Vec::new();
     if let Some(share) = health.cpu_share.filter(|share| *share > 0.9) {

@@ -1,10 +1,10 @@
 //! The measuring client: one thread, one epoll instance, sockets read by hand so that every event carries the time at
 //! which the kernel received it.
 //!
-//! What lies on the path of a token, and why: one `recvmsg` a read with the receive stamp beside the bytes
-//! (`SO_TIMESTAMPNS`), so that a late client reads late but measures right; TLS undone from those bytes afterwards, so that
-//! the stamps hold there too; framing, events and JSON walked in place, without a tree and without an allocation; gaps
-//! packed in three or four bytes. Tokens are counted after the load.
+//! What is done for each token, and why: one `recvmsg` a read with the receive stamp beside the bytes (`SO_TIMESTAMPNS`), so
+//! that a late client reads late but measures right; TLS undone from those bytes afterwards, so that the stamps hold there too;
+//! framing, events and JSON walked in place, without a tree and without an allocation; gaps packed in three or four bytes.
+//! Tokens are counted after the load.
 //!
 //! What was tried, and what each step gained (`benches/clients.mjs`, server and client on a core each; CPU time per token of
 //! the whole process, as a part of what it was before the step):
@@ -19,10 +19,11 @@
 //! The last was left out: once many events share a wake-up, what a read costs is TCP itself (the copy, the acknowledgement),
 //! which is the same either way; it needs unsafe code, and containers often forbid it.
 //!
-//! What was wrong in the latencies and is mended: a connection stands before the server has taken it up, and first requests
-//! waited for that (tens of ms with 4,000 connections), so servers are given time to (`Driver::settle`); after a late turn
-//! several events wait in one socket, and head, role and first text, which share a time, were taken for the last of them
-//! (`Driver::read_apart`). What can't be mended: packets that the kernel itself merges while nobody reads have one stamp.
+//! Sources of wrong latencies that were found and removed: a connection is established before the server has accepted it, and
+//! first requests waited for that (tens of ms with 4,000 connections), so servers are given time to accept
+//! (`EventLoop::settle`); after a late turn several events wait in one socket, and head, role and first text, which share a
+//! time, were taken for the last of them (`EventLoop::read_apart`). What can't be corrected: packets that the kernel itself
+//! merges while nobody reads have one stamp.
 
 pub mod clock;
 pub mod connection;

@@ -6,7 +6,7 @@ use crate::stream::chunk::{error_words, tidy};
 use crate::stream::http::{ResponseHead, is_success};
 use dyno_measure::report::{ErrorClass, TokenSource};
 
-/// Judges an answer that has come to its end, and puts the token counts in their places.
+/// Classifies an answer that is complete, and writes its token counts into the record.
 pub fn judge(exchange: &mut Exchange, head: Option<&ResponseHead>, is_stream: bool, embeddings: bool, at: i64, kept: &mut Kept) {
     let Some(head) = head else {
         if exchange.failure.is_none() {
@@ -43,7 +43,7 @@ pub fn judge(exchange: &mut Exchange, head: Option<&ResponseHead>, is_stream: bo
     count_tokens(exchange, embeddings);
 }
 
-/// What a refusal says, and what its head adds.
+/// An error status in words: the error of its body, and what its head adds.
 fn status_words(head: &ResponseHead, body: &[u8]) -> String {
     let words = error_words(body);
     let words = if words.is_empty() { format!("HTTP status {}", head.status) } else { words };
@@ -66,14 +66,14 @@ fn retry_after_s(value: &str, now: jiff::Timestamp) -> Option<f32> {
     Some(at.duration_since(now).as_secs_f32().max(0.0))
 }
 
-/// At so many times what the events show, or so small a part of it, a count is doubted.
+/// The engine's token count is doubted when it is this many times the number of content events, or this fraction of it.
 const CONTRADICTS: u64 = 10;
 
 /// Output tokens by the engine's own count, else by events until a tokenizer has counted the text.
 fn count_tokens(exchange: &mut Exchange, embeddings: bool) {
     let row = &mut exchange.row;
     let usage = exchange.usage.unwrap_or_default();
-    // every prompt has text: no engine read nothing
+    // an input count of 0 can't be right: every prompt has text
     row.input = usage.prompt.filter(|tokens| *tokens > 0);
     row.cached = usage.cached.filter(|_| row.input.is_some());
     row.reasoning = usage.reasoning;
@@ -83,7 +83,7 @@ fn count_tokens(exchange: &mut Exchange, embeddings: bool) {
     if let Some(tokens) = usage.completion.filter(|tokens| *tokens > 0) {
         row.output = Some(tokens);
         row.source = Some(TokenSource::Usage);
-        // reasoning that was not streamed is in no event
+        // reasoning that was not streamed has no events
         let hidden = if row.reasoning_streamed { 0 } else { row.reasoning.unwrap_or(0) };
         let (claimed, events) = (u64::from(tokens.saturating_sub(hidden)), u64::from(row.events));
         row.doubted = row.streamed && (claimed >= events * CONTRADICTS || events >= claimed.max(1) * CONTRADICTS);

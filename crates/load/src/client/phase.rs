@@ -1,4 +1,4 @@
-//! What the event loop is given: servers, phases, limits; and how a phase ends.
+//! Input of the event loop: servers, phases, limits; and how a phase ends.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::workload::PromptId;
 use dyno_measure::plan::Load;
 use dyno_measure::report::Phase;
 
-/// One server, its addresses known.
+/// A server with its resolved addresses.
 #[derive(Debug)]
 pub struct ServerTarget {
     /// Index of its node in the records.
@@ -21,9 +21,9 @@ pub struct ServerTarget {
     pub dns_error: Option<String>,
     /// Absent where requests go over plain HTTP.
     pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
-    /// Everything of a request before its id.
+    /// The request's head up to the value of its `x-request-id`.
     pub head: Vec<u8>,
-    /// Which of the addresses is used.
+    /// Index of the address in use.
     pub chosen: usize,
     /// Whether it has ever answered.
     pub answered: bool,
@@ -31,9 +31,9 @@ pub struct ServerTarget {
     pub failures: u32,
     /// Time of the first of these, monotonic ns.
     pub failing_since: i64,
-    /// When it is asked again, monotonic ns.
+    /// When the next connection may be tried, monotonic ns.
     pub next_probe: i64,
-    /// The pause before that, ns.
+    /// Current pause between connection attempts, ns.
     pub pause: i64,
 }
 
@@ -42,11 +42,11 @@ pub struct ServerTarget {
 pub struct PhasePlan<'a> {
     pub load_point: u32,
     pub phase: Phase,
-    /// When requests are sent.
+    /// The offered load: a concurrency, a rate or a trace.
     pub load: &'a Load,
-    /// How many, at most.
+    /// Most requests.
     pub count: Option<u32>,
-    /// Until when requests are sent, ns after the begin.
+    /// How long requests are sent, ns.
     pub duration: Option<i64>,
     /// Over how long a closed loop's first requests are spread, ns.
     pub ramp: i64,
@@ -56,7 +56,7 @@ pub struct PhasePlan<'a> {
 }
 
 impl PhasePlan<'_> {
-    /// The prompt of a request of this phase.
+    /// The prompt of this phase's request number `number`.
     pub fn prompt(&self, number: u32) -> PromptId {
         PromptId { warmup: self.phase == Phase::Warmup, number: self.first_prompt + u64::from(number) }
     }
@@ -66,13 +66,13 @@ impl PhasePlan<'_> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PhaseEnd {
     Done,
-    /// Asked to stop, or out of time.
+    /// Stopped by a signal or by the plan's deadline.
     Stopped(String),
-    /// A server is gone.
+    /// A server is unreachable, or too many requests failed.
     Gone(String),
 }
 
-/// Limits of one request, ns.
+/// Limits of a request and of the load; times in ns.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestLimits {
     /// Longest wait between two events.
@@ -83,6 +83,6 @@ pub struct RequestLimits {
     pub retries: u32,
     /// The error rate that ends a load.
     pub max_error_rate: Option<f64>,
-    /// When the load ends at the latest, monotonic.
+    /// When the load ends at the latest, monotonic ns.
     pub deadline: Option<i64>,
 }

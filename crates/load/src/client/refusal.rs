@@ -1,17 +1,17 @@
-//! Servers differ in a few fields of the request: which one a refusal is about.
+//! Recognizes a refusal of one of the request fields in which servers differ.
 
 use dyno_measure::plan::TokenLimitField;
 
-/// What a server does not know.
+/// The field that the server refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParameterRefusal {
-    /// The option that asks for usage.
+    /// `stream_options.include_usage`.
     UsageOption,
     /// The name of the output limit.
     OutputLimit,
 }
 
-/// Words of a server that does not take a field, rather than its value.
+/// Phrases that refuse a field itself rather than its value.
 const REFUSES: [&str; 14] = [
     "unsupported",
     "not supported",
@@ -30,7 +30,7 @@ const REFUSES: [&str; 14] = [
 ];
 
 impl ParameterRefusal {
-    /// Reads the body of a refusal.
+    /// Reads the body of an error answer; `None` when it is about something else.
     pub fn read(body: &[u8], sent_limit: TokenLimitField) -> Option<Self> {
         let words = String::from_utf8_lossy(body).to_ascii_lowercase();
         if words.contains("stream_options") || words.contains("include_usage") {

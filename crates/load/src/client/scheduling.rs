@@ -1,30 +1,30 @@
-//! What the system gives the client's thread: its priority, and how long it had to wait for a core.
+//! The scheduling priority of the client's thread, and how long it had to wait for a core.
 
 use thread_priority::unix::{
     RealtimeThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id, thread_schedule_policy,
 };
 use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority};
 
-/// The priority that is asked for where real time is not permitted. Not the highest: the client sleeps most of the time, and
-/// comes first when it wakes.
+/// The nice value that is set where real-time scheduling is not permitted. Not the best one: the client sleeps most of the
+/// time, so this is enough to be scheduled first when it wakes.
 const NICE: i32 = -10;
-/// The priority of what may wait, such as prompts that are written before their time.
+/// The nice value of work that may wait, such as writing prompts ahead.
 const NICE_BEHIND: i32 = 10;
-/// A thread under it runs as soon as it wakes, whoever else wants its core. The system still keeps a part of each second for
-/// the others, so that one that never sleeps stops nobody.
+/// A real-time thread runs as soon as it wakes. The kernel still reserves a part of each second for others, so one that never
+/// sleeps does not block the machine.
 const REAL_TIME: ThreadSchedulePolicy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
 const NORMAL: ThreadSchedulePolicy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
 
-/// What the client's thread has over others that want its core.
+/// The priority that the system granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precedence {
     RealTime,
     Nice,
-    /// The system permits neither.
+    /// Neither was permitted.
     Denied,
 }
 
-/// Has this thread come first among those that want its core, as far as the system permits that, until dropped.
+/// Raises this thread's priority as far as the system permits, until dropped.
 #[derive(Debug)]
 pub struct Priority {
     precedence: Precedence,
@@ -36,7 +36,7 @@ impl Priority {
     pub fn raise() -> Self {
         let before = rustix::process::getpriority_process(None).ok();
         let is_normal = thread_schedule_policy().is_ok_and(|policy| policy == NORMAL);
-        // not everybody may
+        // needs CAP_SYS_NICE or an rtprio limit
         let precedence =
             if is_normal && set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, REAL_TIME).is_ok() {
                 Precedence::RealTime
@@ -55,7 +55,7 @@ impl Priority {
 
 impl Drop for Priority {
     fn drop(&mut self) {
-        // down again is always permitted
+        // lowering the priority is always permitted
         if self.precedence == Precedence::RealTime {
             leave_real_time();
         }
@@ -65,18 +65,18 @@ impl Drop for Priority {
     }
 }
 
-/// Has this thread scheduled as usual. Its nice value is for the caller to set afterwards.
+/// Returns this thread to normal scheduling. The caller sets its nice value afterwards.
 fn leave_real_time() {
     // The call sets a nice value, too: the best one fails where it is not permitted, and the worst could not be taken back.
     let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Max, NORMAL);
 }
 
-/// Has this thread stand behind the others from now on, also where it was begun by one that comes first.
-pub fn stand_behind() {
+/// Lowers this thread's priority for good, also where it inherited a raised one.
+pub fn lower_priority() {
     if thread_schedule_policy().is_ok_and(|policy| policy == REAL_TIME) {
         leave_real_time();
     }
-    // where that fails it is as important as the rest
+    // if that fails, the thread keeps its priority
     let _ = rustix::process::setpriority_process(None, NICE_BEHIND);
 }
 
@@ -113,7 +113,7 @@ mod tests {
         };
         assert_eq!((nice(), thread_schedule_policy().unwrap()), expected);
         let begun = std::thread::spawn(move || {
-            stand_behind();
+            lower_priority();
             (nice(), thread_schedule_policy().unwrap())
         });
         assert_eq!(begun.join().unwrap(), (NICE_BEHIND, NORMAL));

@@ -17,22 +17,22 @@ use rustls::{ClientConfig, ClientConnection};
 use super::clock::{self, Clock};
 use super::framing::{TlsRecords, first_event};
 
-/// Bytes that one read takes at most.
+/// Size of the read buffer, bytes.
 pub const BUFFER: usize = 128 << 10;
 
-/// Bytes that are looked at before they are read one by one.
+/// Bytes that are peeked before events are read one by one.
 const PEEK: usize = 8 << 10;
 
-/// What reads go into: one for all connections.
+/// Read buffers, shared by all connections.
 #[derive(Debug)]
 pub struct Buffers {
     raw: Vec<u8>,
     plain: Vec<u8>,
     control: Vec<u8>,
-    /// What a look ahead has seen, and when the kernel received the last of it, Unix ns.
+    /// Bytes peeked, and when the kernel received the last of them, Unix ns.
     pub ahead: Vec<u8>,
     pub ahead_stamp: Option<i64>,
-    /// When the kernel received the last of what the latest read took, Unix ns.
+    /// When the kernel received the last byte of the latest read, Unix ns.
     pub stamp: Option<i64>,
     /// Reads so far, and how many of them came without a kernel stamp.
     pub reads: u64,
@@ -54,14 +54,13 @@ impl Default for Buffers {
     }
 }
 
-/// What a read gave.
 #[derive(Debug)]
 pub enum ReadOutcome<'a> {
-    /// Bytes, when the kernel received the last of them (monotonic, ns), and whether more may wait. No bytes, when they were
-    /// TLS's own business.
+    /// Bytes, when the kernel received the last of them (monotonic ns), and whether more may wait. Empty when the read held TLS
+    /// control data only.
     Bytes(&'a [u8], i64, bool),
     Nothing,
-    /// The other side has closed; true when it said so in an orderly way.
+    /// The peer has closed the connection.
     Closed,
     Broken(io::Error),
     Tls(rustls::Error),
@@ -80,7 +79,7 @@ struct ClientTls {
 }
 
 impl Socket {
-    /// Begins to connect; `EPOLLOUT` tells when that is done.
+    /// Begins to connect; `EPOLLOUT` follows when that has succeeded or failed.
     ///
     /// # Errors
     /// When the system refuses at once.
@@ -89,7 +88,7 @@ impl Socket {
         let socket: OwnedFd =
             socket(family, SockType::Stream, SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC, SockProtocol::Tcp)?;
         setsockopt(&socket, sockopt::TcpNoDelay, &true)?;
-        // where the system knows no receive stamps, times are taken after the read
+        // without kernel receive stamps, times are taken after the read
         let _ = setsockopt(&socket, sockopt::ReceiveTimestampns, &true);
         match connect(socket.as_raw_fd(), &SockaddrStorage::from(address)) {
             Ok(()) | Err(Errno::EINPROGRESS) => {}
@@ -98,8 +97,8 @@ impl Socket {
         let tls = match tls {
             Some((config, name)) => {
                 let mut session = ClientConnection::new(config.clone(), name.clone()).map_err(io::Error::other)?;
-                // By default it takes 64 KiB and leaves the rest of a longer request for when the socket is writable again,
-                // which is not told where the socket was never full.
+                // By default rustls buffers 64 KiB and refuses the rest of a longer request until the socket becomes writable,
+                // an event that never comes where the socket was not full.
                 session.set_buffer_limit(None);
                 Some(Box::new(ClientTls { session, records: TlsRecords::default() }))
             }
@@ -108,7 +107,7 @@ impl Socket {
         Ok(Self { stream: TcpStream::from(socket), tls })
     }
 
-    /// How the connection attempt ended.
+    /// Reads the result of the connection attempt.
     ///
     /// # Errors
     /// When it failed.
@@ -126,8 +125,8 @@ impl Socket {
         self.tls.as_ref().is_some_and(|tls| tls.session.wants_write())
     }
 
-    /// Writes as much as the socket takes; of TLS, all is taken and what the socket does not take is kept. Gives how many
-    /// bytes, and when the first of them was handed to the system: of TLS, after they were encrypted.
+    /// Writes as much as the socket accepts. With TLS all bytes are accepted, and those that the socket refuses are buffered.
+    /// Returns the number of bytes and when the first was handed to the system; with TLS, after encryption.
     ///
     /// # Errors
     /// When the connection is broken.
@@ -146,7 +145,7 @@ impl Socket {
         Ok((taken, at))
     }
 
-    /// Sends what TLS has kept.
+    /// Sends the bytes that TLS has buffered.
     ///
     /// # Errors
     /// When the connection is broken.
@@ -163,7 +162,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Looks at what waits without taking it: into `buffers.ahead`.
+    /// Peeks at waiting bytes, into `buffers.ahead`.
     pub fn look_ahead(&self, buffers: &mut Buffers) {
         buffers.ahead.resize(PEEK, 0);
         let (length, stamp) = self.receive(&mut buffers.ahead, &mut buffers.control, MsgFlags::MSG_PEEK).unwrap_or_default();
@@ -171,7 +170,7 @@ impl Socket {
         buffers.ahead_stamp = stamp;
     }
 
-    /// How many of these bytes, which come next, to read so that no more than one event (of TLS, one record) is in them.
+    /// Length of the next event (with TLS, of the next record) in peeked bytes.
     pub fn first_piece(&self, ahead: &[u8]) -> usize {
         match &self.tls {
             Some(tls) => tls.records.first_record(ahead),
@@ -179,7 +178,7 @@ impl Socket {
         }
     }
 
-    /// Reads once, at most so many bytes, with the kernel's stamp.
+    /// Reads once, at most `most` bytes, with the kernel's receive stamp.
     pub fn read<'a>(&mut self, buffers: &'a mut Buffers, clock: &mut Clock, most: usize) -> ReadOutcome<'a> {
         let most = most.min(BUFFER);
         let (length, stamp) = match self.receive(&mut buffers.raw[..most], &mut buffers.control, MsgFlags::empty()) {
@@ -193,7 +192,7 @@ impl Socket {
         *reads += 1;
         *unstamped += u64::from(stamp.is_none());
         let at = stamp.map_or_else(clock::now, |stamp| clock.from_wall(stamp));
-        // a read that fell short has emptied the socket
+        // a short read has emptied the socket
         let more = length == most;
         let Some(tls) = &mut self.tls else { return ReadOutcome::Bytes(&raw[..length], at, more) };
         tls.records.pass(&raw[..length]);
@@ -222,7 +221,7 @@ impl Socket {
         if closed && plain.is_empty() { ReadOutcome::Closed } else { ReadOutcome::Bytes(plain, at, more) }
     }
 
-    /// One call: how many bytes, and when the kernel received the last of them, Unix ns.
+    /// One `recvmsg`: the number of bytes, and when the kernel received the last of them, Unix ns.
     fn receive(&self, into: &mut [u8], control: &mut [u8], flags: MsgFlags) -> Result<(usize, Option<i64>), Errno> {
         loop {
             let mut parts = [IoSliceMut::new(into)];
@@ -249,15 +248,15 @@ impl AsFd for Socket {
     }
 }
 
-/// The kernel begins to stamp packets a while after the first socket asked for it, and ends with the last: a socket
-/// of no other use, held from before the load until after it.
+/// The kernel starts stamping packets some time after the first socket asks for it, and stops with the last such socket. This
+/// otherwise unused socket keeps stamping on, from before the load until after it.
 pub fn keep_stamps_on() -> Option<std::net::UdpSocket> {
     let socket = std::net::UdpSocket::bind(("127.0.0.1", 0)).ok()?;
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true).ok()?;
     Some(socket)
 }
 
-/// Lets this process open as many files as the system allows; gives that number.
+/// Raises the limit of open files to what the system allows; returns the new limit.
 pub fn raise_open_files() -> u64 {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };

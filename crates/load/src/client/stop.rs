@@ -1,4 +1,4 @@
-//! The wish to stop: SIGTERM or SIGINT, as a thing to wait for and to ask.
+//! SIGTERM and SIGINT as a file descriptor that the event loop can poll.
 
 use std::cell::Cell;
 use std::io;
@@ -7,7 +7,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// The wish to stop.
 #[derive(Debug)]
 pub struct StopSignal {
     signals: SignalFd,
@@ -15,7 +14,7 @@ pub struct StopSignal {
 }
 
 impl StopSignal {
-    /// From now on this thread is not ended by SIGTERM and SIGINT, which are read instead. To be called before other
+    /// Blocks SIGTERM and SIGINT in this thread, so that they can be read instead of ending it. To be called before other
     /// threads are started.
     ///
     /// # Errors
@@ -29,7 +28,7 @@ impl StopSignal {
         Ok(Self { signals, wished: Cell::new(false) })
     }
 
-    /// Whether somebody has wished it.
+    /// Whether a signal has come.
     pub fn is_wished(&self) -> bool {
         if self.signals.read_signal().ok().flatten().is_some() {
             self.wished.set(true);

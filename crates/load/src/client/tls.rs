@@ -1,4 +1,4 @@
-//! TLS as the client speaks it: HTTP/1.1, and certificates as the plan wants them checked.
+//! The client's TLS configuration: HTTP/1.1 by ALPN, certificates checked as the plan says.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 /// Why TLS can't be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// The file is not there, or holds no certificate.
+    /// The file can't be read, or holds no certificate.
     #[error("The certificates of {} can't be read: {words}.", path.display())]
     Certificates { path: PathBuf, words: String },
     /// The crypto provider can't be set up.
@@ -20,7 +20,7 @@ pub enum TlsError {
     Provider(#[from] rustls::Error),
 }
 
-/// The system's roots (`SSL_CERT_FILE`), Mozilla's, and those of a file; or no check at all.
+/// Trusts the system's roots (or `SSL_CERT_FILE`), Mozilla's, and those of `ca`; `insecure` checks no certificate.
 ///
 /// # Errors
 /// When the file can't be read, or the crypto provider can't be set up.
@@ -42,10 +42,10 @@ pub fn tls_config(ca: Option<&Path>, insecure: bool) -> Result<Arc<ClientConfig>
     Ok(Arc::new(config))
 }
 
-/// TLS that trusts one authority and no other, PEM.
+/// Trusts this one certificate authority (PEM) and no other.
 ///
 /// # Errors
-/// When the crypto provider can't be set up, or the authority is none.
+/// When the crypto provider can't be set up, or the PEM holds no certificate.
 pub fn tls_config_trusting(authority: &str) -> Result<Arc<ClientConfig>, rustls::Error> {
     let mut roots = RootCertStore::empty();
     let certificate = CertificateDer::from_pem_slice(authority.as_bytes());
@@ -69,7 +69,7 @@ fn add(path: &Path, roots: &mut RootCertStore) -> Result<(), TlsError> {
     if found == 0 { Err(wrong("there is none in it".to_owned())) } else { Ok(()) }
 }
 
-/// Takes any certificate. That the other side has its key is still checked.
+/// Accepts any certificate; that the server holds its private key is still checked.
 #[derive(Debug)]
 struct Unchecked {
     provider: Arc<CryptoProvider>,

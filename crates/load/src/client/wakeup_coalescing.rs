@@ -1,22 +1,22 @@
 //! How long the loop may sleep before it reads its sockets, so that one wake-up serves many events.
 //!
-//! The kernel stamps what it receives, so a read that comes later measures the same time. What a pause costs is that the next
-//! request of a closed loop is sent so much later: it is kept far below the pace of the streams and below a thousandth or two
+//! The kernel stamps received packets, so a later read measures the same times. The cost of a pause is that the next request of
+//! a closed loop is sent that much later: it is kept to a small part of the streams' inter-token time and to a five-hundredth
 //! of a request.
 
 /// Longest pause, ns.
 const LONGEST: i64 = 1_000_000;
-/// Shorter ones save nothing, ns. One of this length is taken at any pace of the streams: events that it lets come together
-/// are measured wrong by less than it.
+/// Shortest pause that saves anything, ns. It is taken however fast the streams are: events that it merges are mistimed by less
+/// than it.
 const SHORTEST: i64 = 80_000;
-/// A pause's part of the mean time between two events of one stream: two of them hardly ever wait together.
+/// A pause is at most this fraction of the mean time between two events of one stream, so that two hardly ever wait together.
 const OF_A_GAP: i64 = 40;
-/// A pause's part of the mean time of a request.
+/// A pause is at most this fraction of the mean time of a request.
 const OF_A_REQUEST: i64 = 500;
-/// Fewer events in a pause are not worth one.
+/// Least number of events per pause for which it is is_worth_it sleeping.
 const WORTH: i64 = 2;
 
-/// What came since the last update, and what follows from it.
+/// The current pause, and the counts since the last update from which the next is computed.
 #[derive(Debug, Default)]
 pub struct WakeupCoalescing {
     since: i64,
@@ -24,12 +24,12 @@ pub struct WakeupCoalescing {
     coalesced: i64,
     ended: i64,
     length: i64,
-    /// Events came together in one read because of long pauses: there are no more of those.
+    /// Long pauses made events come together in one read: only the shortest is used from then on.
     given_up: bool,
 }
 
 impl WakeupCoalescing {
-    /// So many content events came, so many of them together with the one before.
+    /// Counts content events, and those of them that came in one read with the one before.
     pub fn events(&mut self, events: u32, coalesced: u32) {
         self.events += i64::from(events);
         self.coalesced += i64::from(coalesced);
@@ -40,26 +40,26 @@ impl WakeupCoalescing {
         self.ended += 1;
     }
 
-    /// How long it may be, ns; 0 for none.
+    /// The pause, ns; 0 for none.
     pub fn length(&self) -> i64 {
         self.length
     }
 
-    /// Another phase begins: nothing is known of its pace.
+    /// Starts anew for another phase.
     pub fn forget(&mut self, now: i64) {
         *self = Self { since: now, given_up: self.given_up, ..Self::default() };
     }
 
-    /// Looks at what came since the last look, with so many requests in flight.
+    /// Computes the pause from the counts since the last update.
     pub fn update(&mut self, now: i64, in_flight: u32) {
         let passed = now - self.since;
         let gap = passed * i64::from(in_flight) / self.events.max(1);
         let request = passed * i64::from(in_flight) / self.ended.max(1);
         self.given_up |= self.length > SHORTEST && self.coalesced * 100 > self.events;
-        let by_pace = if self.given_up { 0 } else { (gap / OF_A_GAP).min(LONGEST) };
-        let length = by_pace.max(SHORTEST).min(request / OF_A_REQUEST);
-        let worth = length * self.events > WORTH * passed;
-        let length = if length >= SHORTEST && worth { length } else { 0 };
+        let by_gap = if self.given_up { 0 } else { (gap / OF_A_GAP).min(LONGEST) };
+        let length = by_gap.max(SHORTEST).min(request / OF_A_REQUEST);
+        let is_worth_it = length * self.events > WORTH * passed;
+        let length = if length >= SHORTEST && is_worth_it { length } else { 0 };
         *self = Self { since: now, length, given_up: self.given_up, ..Self::default() };
     }
 }

@@ -1,5 +1,5 @@
-//! Checks that are kept for an hour, by machine, program and concurrency. A file that is not understood, of another
-//! machine, of another build or too old is as good as none.
+//! Self-checks are cached for an hour, by machine, program and concurrency. A file that can't be read, is of another machine or
+//! build, or is too old counts as missing.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 use super::engine::own_program;
 use dyno_measure::validity::SelfCheck;
 
-/// How long a check holds, ms.
+/// How long a check is valid, ms.
 const HOLDS: i64 = 3_600_000;
 
 #[derive(Serialize, Deserialize)]
 struct CachedCheck {
-    /// Where and by what it was measured.
+    /// Machine, cores and build that it was measured with.
     key: String,
     check: SelfCheck,
 }
 
-/// A check at this concurrency that still holds.
+/// A valid check at this concurrency.
 pub(super) fn take(folder: &Path, concurrency: u32, tls: bool, now_ms: i64) -> Option<SelfCheck> {
     let kept: CachedCheck = serde_json::from_slice(&std::fs::read(path(folder, concurrency, tls)).ok()?).ok()?;
     let age = now_ms - kept.check.checked_at_unix_ms;
@@ -27,7 +27,7 @@ pub(super) fn take(folder: &Path, concurrency: u32, tls: bool, now_ms: i64) -> O
     if holds && kept.check.failed.is_none() { Some(SelfCheck { cached: true, ..kept.check }) } else { None }
 }
 
-/// Keeps a check; whoever reads the file finds all of it or the one before.
+/// Stores a check; readers see the new file or the old one, never half of one.
 pub(super) fn keep(folder: &Path, check: &SelfCheck) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
     let path = path(folder, check.concurrency, check.tls);
@@ -41,7 +41,7 @@ fn path(folder: &Path, concurrency: u32, tls: bool) -> PathBuf {
     folder.join(format!("self-check-{}{concurrency}.json", if tls { "tls-" } else { "" }))
 }
 
-/// This boot of this machine, the cores that this process may use, and this build of the program.
+/// Identifies the boot of the machine, the cores that this process may use, and this build of the program.
 fn key() -> String {
     let read = |path: &str| std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
     let build = own_program().and_then(std::fs::metadata).ok().and_then(|file| {

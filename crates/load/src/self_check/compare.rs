@@ -1,4 +1,4 @@
-//! What the client measured against what the engine did. Pure.
+//! Compares what the client measured with what the engine logged. Pure.
 
 use std::collections::HashMap;
 
@@ -9,16 +9,16 @@ use dyno_measure::report::Phase;
 use dyno_measure::statistics::percentile::percentile;
 use dyno_measure::validity::ClientError;
 
-/// What really happened to one request, monotonic ns.
+/// What the engine logged of one request, monotonic ns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Truth {
-    /// When the engine's kernel had all of it.
+    /// When the engine's kernel had received all of the request.
     arrived: i64,
     /// When each content event was written.
     written: Vec<i64>,
 }
 
-/// A line of the engine's truth log, as far as it is of use here.
+/// A line of the engine's truth log; only the fields needed here.
 #[derive(Deserialize)]
 struct TruthLine<'a> {
     request_id: Option<&'a str>,
@@ -27,7 +27,7 @@ struct TruthLine<'a> {
     mono_ns: Vec<u64>,
 }
 
-/// Reads a truth log; lines that are none are passed over.
+/// Reads a truth log by request id; malformed lines are skipped.
 pub(super) fn read_truth(log: &[u8]) -> HashMap<String, Truth> {
     let lines = log.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<TruthLine<'_>>(line).ok());
     lines
@@ -44,7 +44,7 @@ pub(super) fn read_truth(log: &[u8]) -> HashMap<String, Truth> {
 pub(super) struct Compared {
     /// Requests that could be compared.
     pub requests: u64,
-    /// Requests of which the client saw another number of content events than were written.
+    /// Requests for which the client counted another number of content events than were written.
     pub wrong: u64,
     pub ttft: Option<ClientError>,
     pub itl: Option<ClientError>,
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn errors_are_those_of_the_intervals() {
         let mut records = Records { id_prefix: "a".to_owned(), ..Records::default() };
-        // the client's clock has another zero: only intervals are compared
+        // the client's times have another origin: only intervals are compared
         row(&mut records, 0, 1_000 * MS, &[1_101 * MS, 1_112 * MS, 1_120 * MS]);
         row(&mut records, 1, 1_000 * MS, &[1_100 * MS]);
         row(&mut records, 2, 1_000 * MS, &[1_100 * MS]);
@@ -115,10 +115,10 @@ mod tests {
         assert_eq!(truth["a-0m0"], Truth { arrived: 10 * MS, written: vec![110 * MS, 120 * MS, 130 * MS] });
         let compared = compare(&records, &truth);
         assert_eq!((compared.requests, compared.wrong), (2, 0));
-        // 101 against 100; 100 against 0
+        // TTFT: 101 ms measured against 100 ms, and 100 ms against 0
         let ttft = compared.ttft.unwrap();
         assert_eq!((ttft.p50, ttft.max, ttft.n), (50.5, 100.0, 2));
-        // 11 and 8 against 10 and 10
+        // gaps: 11 and 8 ms measured against 10 and 10 ms
         let itl = compared.itl.unwrap();
         assert_eq!((itl.p50, itl.max, itl.n), (1.5, 2.0, 2));
     }

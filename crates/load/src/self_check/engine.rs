@@ -1,4 +1,4 @@
-//! The reference engine as a process of its own: it shares no thread with the client, and does not outlive it.
+//! The reference engine as a child process: it shares no thread with the client and does not outlive it.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -14,41 +14,41 @@ use super::shape::{CheckShape, MODEL};
 
 /// Longest wait for the engine to listen.
 const START_WAIT: Duration = Duration::from_secs(10);
-/// Longest wait for it to write down the truth and end.
+/// Longest wait for it to write its truth log and end.
 const END_WAIT: Duration = Duration::from_secs(20);
 
-/// A reference engine that serves. Dropped, it is killed.
+/// A running reference engine; killed when dropped.
 pub(super) struct CheckEngine {
     pub base_url: String,
-    /// The authority to trust, where it speaks TLS, PEM.
+    /// The certificate authority to trust (PEM), where it speaks TLS.
     pub authority: Option<String>,
     child: Child,
-    /// Reads what it prints: all after the first lines is the truth.
+    /// Reads its standard output: after the first lines, all of it is the truth log.
     reader: Option<JoinHandle<io::Result<Vec<u8>>>>,
 }
 
 impl CheckEngine {
-    /// Starts one, with or without TLS, and waits until it listens.
+    /// Starts an engine, with or without TLS, and waits until it listens.
     pub(super) fn start(shape: &CheckShape, tls: bool) -> io::Result<Self> {
         let mut child = Command::new(own_program()?)
-            // It needs nothing of the environment, where the load's secrets are, beside what finds libraries.
+            // The load's secrets are in the environment: the engine gets only what finds libraries.
             .env_clear()
             .envs(["PATH", "LD_LIBRARY_PATH"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
             .args(["engine", "--listen", "127.0.0.1:0", "--full-length", "--jitter", "0.1", "--model", MODEL])
             .args(["--ttft-ms", &shape.ttft_ms.to_string(), "--itl-ms", &shape.itl_ms.to_string()])
             // It ends with this process, even when that is killed.
             .args(["--parent", &std::process::id().to_string()])
-            // The truth comes over the pipe, so that no file is left behind.
+            // The truth log comes over the pipe, so that no file is left behind.
             .args(["--truth", "/proc/self/fd/1"])
             .args(tls.then_some("--tls"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
-        let (tell, listens) = mpsc::channel();
-        let reader = child.stdout.take().map(|out| std::thread::spawn(move || read(out, tls, &tell)));
+        let (sender, started) = mpsc::channel();
+        let reader = child.stdout.take().map(|out| std::thread::spawn(move || read(out, tls, &sender)));
         let mut engine = Self { base_url: String::new(), authority: None, child, reader };
-        let said = listens.recv_timeout(START_WAIT).map_err(|_| io::Error::other("it does not listen"))?;
+        let said = started.recv_timeout(START_WAIT).map_err(|_| io::Error::other("it does not listen"))?;
         let (line, authority) = said.split_once('\n').unwrap_or((&said, ""));
         engine.authority = tls.then(|| authority.to_owned());
         let scheme = if tls { "https://" } else { "http://" };
@@ -57,7 +57,7 @@ impl CheckEngine {
         Ok(engine)
     }
 
-    /// Ends it, and gives the truth that it wrote down.
+    /// Ends the engine and returns its truth log.
     pub(super) fn stop(mut self) -> io::Result<Vec<u8>> {
         let reader = self.reader.take().ok_or(io::ErrorKind::BrokenPipe)?;
         kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM)?;
@@ -74,25 +74,25 @@ impl CheckEngine {
 
 impl Drop for CheckEngine {
     fn drop(&mut self) {
-        // One that has ended by itself is only waited for.
+        // Has no effect on a process that has ended; it is then only reaped.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What is printed when it listens, TLS's authority included, is told; what follows is the truth.
-fn read(out: ChildStdout, tls: bool, tell: &mpsc::Sender<String>) -> io::Result<Vec<u8>> {
+/// Sends what the engine prints once it listens (address, and TLS authority) to `started`; returns the truth log after it.
+fn read(out: ChildStdout, tls: bool, started: &mpsc::Sender<String>) -> io::Result<Vec<u8>> {
     let mut out = BufReader::new(out);
     let mut said = String::new();
     while out.read_line(&mut said)? > 0 && tls && !said.ends_with("-----END CERTIFICATE-----\n") {}
-    // Nobody listens any more where that took too long.
-    let _ = tell.send(said);
+    // The receiver is gone if the start took too long.
+    let _ = started.send(said);
     let mut truth = Vec::new();
     out.read_to_end(&mut truth)?;
     Ok(truth)
 }
 
-/// Dyno's program, also after another build has taken its place on the disk.
+/// The path of Dyno's program, also when another build has replaced the file.
 pub(super) fn own_program() -> io::Result<PathBuf> {
     let program = std::env::current_exe()?;
     Ok(if program.exists() { program } else { PathBuf::from("/proc/self/exe") })

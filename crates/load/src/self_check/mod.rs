@@ -1,5 +1,5 @@
-//! The client checked against the truth: before a load, the same client with as many streams against the reference engine,
-//! a process of its own on the loopback interface that writes down when it really wrote each event.
+//! The self-check: before a load, the same client with as many streams measures the reference engine, a process on the loopback
+//! interface that logs when it really wrote each event.
 //!
 //! What is compared are intervals that both sides measured on the same monotonic clock. Time to first token: the client's
 //! first content event less its send, against the engine's first write less the moment at which the engine's kernel had
@@ -21,32 +21,32 @@ use self::shape::{CheckShape, streams};
 use super::client::clock;
 use super::client::phase::PhaseEnd;
 use super::client::stop::StopSignal;
+use super::event_sink::EventSink;
 use super::measurement::{MeasureError, measure};
-use super::tell::Tell;
 use dyno_measure::events::LoadEventKind;
 use dyno_measure::events::LogLevel;
 use dyno_measure::plan::{Plan, PlannedCheck};
 use dyno_measure::validity::SelfCheck;
 
-/// How long a check takes at most, ns.
+/// Longest duration of a check, ns.
 const LIMIT: i64 = 30_000_000_000;
 
-/// Whether the load goes over TLS, or some of it.
+/// Whether any endpoint is reached over TLS.
 fn speaks_tls(plan: &Plan) -> bool {
     plan.endpoints.iter().any(|endpoint| endpoint.base_url.starts_with("https://"))
 }
 
-/// Where checks are kept for whoever loads by hand: `dyno` in the user's cache folder.
+/// Cache folder for loads from the command line: `dyno` in the user's cache folder.
 pub fn default_folder() -> Option<PathBuf> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache"))).map(|cache| cache.join("dyno"))
 }
 
-/// Checks the client, or takes an earlier check of this machine and concurrency. One that can't be carried out says why and
-/// stops nothing.
-pub fn check(plan: &Plan, planned: &PlannedCheck, tell: &Tell, stop: &StopSignal) -> SelfCheck {
+/// Checks the client, or takes a cached check of this machine and concurrency. A check that fails is reported and does not stop
+/// the load.
+pub fn check(plan: &Plan, planned: &PlannedCheck, emit: &EventSink, stop: &StopSignal) -> SelfCheck {
     let (streams, tls) = (streams(plan), speaks_tls(plan));
-    let say = |level, line| tell(LoadEventKind::Log { level, line });
+    let say = |level, line| emit(LoadEventKind::Log { level, line });
     if let Some(kept) = planned.cache.as_deref().and_then(|folder| cache::take(folder, streams, tls, now_ms())) {
         say(LogLevel::Info, format!("The client was checked less than an hour ago. {}", words(&kept)));
         return kept;
@@ -75,7 +75,7 @@ pub fn check(plan: &Plan, planned: &PlannedCheck, tell: &Tell, stop: &StopSignal
             (check.ttft_error_ms, check.itl_error_ms) = (compared.ttft, compared.itl);
             say(LogLevel::Info, words(&check));
             if let Some(folder) = &planned.cache {
-                // One that can't be kept is measured again the next time.
+                // If it can't be cached, the next load measures again.
                 let _ = cache::keep(folder, &check);
             }
         }
@@ -112,7 +112,7 @@ fn without_full_stop(sentence: &str) -> &str {
 
 fn measured(shape: CheckShape, tls: bool, deadline: i64, stop: &StopSignal) -> Result<compare::Compared, SelfCheckError> {
     let engine = CheckEngine::start(&shape, tls).map_err(SelfCheckError::NotStarted)?;
-    let silent: Tell = std::rc::Rc::new(|_| ());
+    let silent: EventSink = std::rc::Rc::new(|_| ());
     let plan = shape.plan(engine.base_url.clone(), deadline);
     let measured = measure(&plan, None, engine.authority.as_deref(), &silent, stop);
     let truth = engine.stop().map_err(SelfCheckError::NoTruth);
@@ -133,7 +133,6 @@ fn measured(shape: CheckShape, tls: bool, deadline: i64, stop: &StopSignal) -> R
     Ok(compared)
 }
 
-/// A check's figures in a sentence.
 fn words(check: &SelfCheck) -> String {
     let of = |name: &str, error: &Option<dyno_measure::validity::ClientError>| {
         error.as_ref().map(|error| format!("{name} p99 {:.3} ms of {}", error.p99, error.n))

@@ -1,22 +1,21 @@
-//! What a check asks of the engine: how many streams, at which pace.
+//! The load of a self-check: how many streams, how fast.
 
 use dyno_measure::plan::{Load, Plan, PlanEndpoint, PlannedLoad, TokenizerChoice, Workload};
 
-/// Most streams that a check opens: a load with more is checked with so many.
+/// Most streams of a check; a load with more is checked with this many.
 const MOST_STREAMS: u32 = 10_000;
-/// Content events per second of all streams together, up to which a check's pace keeps.
+/// Most content events per second over all streams.
 const EVENTS_PER_S: f64 = 20_000.0;
-/// How long a check takes at least, ms, unless one answer of each stream takes longer.
+/// Shortest duration of a check, ms, unless one answer per stream takes longer.
 const LEAST_MS: f64 = 2_000.0;
-/// Requests of a check at least: enough for p99 by the floors of docs/METRICS.md.
+/// Least number of requests: enough for p99 by the floors of docs/METRICS.md.
 const LEAST_REQUESTS: u32 = 680;
-/// At a rate, as many streams are checked as are in flight when a request takes so long, seconds.
+/// For a rate, the request duration assumed to get from rate to streams, seconds.
 const SECONDS_AT_RATE: f64 = 10.0;
 
-/// The model that the engine of a check serves.
+/// Model name that the reference engine serves.
 pub(super) const MODEL: &str = "dyno-self-check";
 
-/// What a check asks of the engine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct CheckShape {
     pub streams: u32,
@@ -27,9 +26,8 @@ pub(super) struct CheckShape {
 }
 
 impl CheckShape {
-    /// Short answers at a pace that so many streams can have: 20,000 events per second in all from 160 streams on, fewer
-    /// below: events that come faster than a client that waits for its core can read them lose their stamps, which says little
-    /// of a load that is slower.
+    /// Short answers, at 20,000 events per second in all from 160 streams on and fewer below. Events that come faster than a
+    /// waiting client can read them lose their own stamps, which would say little about a slower load.
     pub fn of(streams: u32) -> Self {
         let streams = streams.clamp(1, MOST_STREAMS);
         let (least_ms, waits, tokens) = match streams {
@@ -67,13 +65,13 @@ impl CheckShape {
     }
 }
 
-/// How many streams a plan's check has: the largest concurrency; at a rate what would be in flight if a request took ten
-/// seconds, at most the cap.
+/// Number of streams for a plan's check: the largest concurrency; for a rate, what would be in flight if a request took ten
+/// seconds, at most its cap.
 pub fn streams(plan: &Plan) -> u32 {
     let of = |point: &PlannedLoad| match point.load {
         Load::Closed { concurrency } => point.closed_streams(concurrency),
         Load::Rate { rate, max_in_flight, .. } => max_in_flight.min(((rate * SECONDS_AT_RATE).ceil() as u32).max(16)),
-        // how fast a trace's arrivals come is not known here
+        // the arrival rate of a trace is not known here
         Load::Trace { max_in_flight, .. } => max_in_flight,
     };
     plan.load_points.iter().map(of).max().unwrap_or(1).clamp(1, MOST_STREAMS)

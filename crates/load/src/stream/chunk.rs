@@ -1,51 +1,50 @@
-//! What one chunk of an OpenAI-compatible stream means, in every dialect that was seen: chat and text completions,
-//! reasoning under its many names, tool calls, refusals, usage alone or beside the finish reason, errors in the stream.
+//! Parses one chunk of an OpenAI-compatible stream in every dialect seen: chat and text completions, reasoning under its many
+//! names, tool calls, refusals, usage alone or beside the finish reason, errors in the stream.
 
 use super::json::{JsonReader, Malformed, unescape_into};
 pub use super::usage::TokenUsage;
 pub use super::words::{error_words, secrets_of, strike, tidy};
 
-/// What one chunk means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Chunk<'a> {
-    /// It carries content, a refusal or tool-call text.
+    /// Carries content, a refusal or tool-call text.
     pub output: bool,
     pub reasoning: bool,
     pub finish: Option<&'a [u8]>,
     pub usage: Option<TokenUsage>,
-    /// The error object, as it stands.
+    /// The error object, unparsed.
     pub error: Option<&'a [u8]>,
-    /// It has something that only answers have: `choices` or, of embeddings, `data`.
+    /// Has a field that only answers have: `choices` or, for embeddings, `data`.
     pub answer: bool,
-    /// Where its text stands in the data, if that is one string of content and all that the chunk means.
+    /// Byte range of its text in the data, if the chunk holds nothing but one content string.
     pub only_text: Option<(usize, usize)>,
-    /// Its content stands in a whole `message`, not in what is new.
+    /// Its content is in a whole `message` instead of a `delta`.
     pub message: bool,
     texts: u32,
 }
 
-/// What of a chunk's top level looks like an error where there is no answer beside it.
+/// Fields at the top level that mean an error if the chunk has no answer.
 #[derive(Debug, Default)]
 struct Suspicion {
-    /// It says so of itself, or has a field that only errors have.
+    /// Its type is `error`, or it has a field that only errors have.
     says_so: bool,
-    /// It has the field in which FastAPI's servers say what is wrong.
+    /// Has `detail`, FastAPI's field for errors.
     detail: bool,
     words: bool,
-    /// It has a code, a status or a type.
+    /// Has a code, a status or an error type.
     code: bool,
 }
 
 impl<'a> Chunk<'a> {
-    /// Whether it is a content event.
+    /// Whether the chunk is a content event: output or reasoning.
     pub fn content(&self) -> bool {
         self.output || self.reasoning
     }
 
-    /// Reads a chunk. Text of content and reasoning is appended to `text` where somebody wants it.
+    /// Parses a chunk. Text of content and reasoning is appended to `text`, if given.
     ///
     /// # Errors
-    /// When it is not one JSON object.
+    /// When the data is not a JSON object.
     pub fn read(data: &'a [u8], mut text: Option<&mut Vec<u8>>) -> Result<Self, Malformed> {
         let mut chunk = Self::default();
         let mut suspicion = Suspicion::default();
@@ -56,7 +55,7 @@ impl<'a> Chunk<'a> {
                 reader.array(|reader| chunk.choice(reader, &mut text))
             }
             b"usage" if reader.peek()? == b'{' => chunk.read_usage(reader),
-            // Groq keeps the usage of streams in a field of its own
+            // Groq sends the usage of streams in this field
             b"x_groq" if reader.peek()? == b'{' => reader.object(|reader, key| match key {
                 b"usage" if reader.peek()? == b'{' => chunk.read_usage(reader),
                 b"error" => chunk.read_error(reader),
@@ -74,19 +73,19 @@ impl<'a> Chunk<'a> {
                 Ok(())
             }
             b"error_message" | b"error_type" | b"error_msg" | b"error_code" | b"errors" => {
-                suspicion.says_so |= says_something(reader.raw()?);
+                suspicion.says_so |= is_set(reader.raw()?);
                 Ok(())
             }
             b"message" | b"msg" => {
-                suspicion.words |= says_something(reader.raw()?);
+                suspicion.words |= is_set(reader.raw()?);
                 Ok(())
             }
             b"detail" => {
-                suspicion.detail |= says_something(reader.raw()?);
+                suspicion.detail |= is_set(reader.raw()?);
                 Ok(())
             }
             b"code" | b"status" | b"status_code" | b"statusCode" => {
-                suspicion.code |= says_something(reader.raw()?);
+                suspicion.code |= is_set(reader.raw()?);
                 Ok(())
             }
             _ => reader.skip(),
@@ -122,7 +121,7 @@ impl<'a> Chunk<'a> {
                 Ok(())
             }
             b"error" => self.read_error(reader),
-            // Moonshot's place for it
+            // Moonshot sends usage inside the choice
             b"usage" if reader.peek()? == b'{' => self.read_usage(reader),
             b"text" => {
                 let raw = reader.string_or_skip()?;
@@ -139,7 +138,7 @@ impl<'a> Chunk<'a> {
             }
             _ => reader.skip(),
         })?;
-        // beside what is new, the whole is a repetition
+        // beside a `delta`, a `message` repeats the text
         if let Some(message) = message.filter(|_| !delta) {
             self.message = true;
             self.delta(&mut JsonReader::new(message), text)?;
@@ -148,12 +147,13 @@ impl<'a> Chunk<'a> {
     }
 
     fn delta(&mut self, reader: &mut JsonReader<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<(), Malformed> {
-        // the same thoughts often stand under several names: they are one text
+        // the same reasoning is often sent under several names: it is read once
         let mut thought = false;
         reader.object(|reader, key| match key {
             b"content" => self.content_value(reader, text),
-            b"reasoning_content" | b"reasoning" | b"reasoning_text" | b"reasoning_details" | b"thinking" | b"thinking_blocks" => {
-                thought |= if thought { self.thinking(reader, &mut None)? } else { self.thinking(reader, text)? };
+            b"reasoning_content" | b"reasoning" | b"reasoning_text" | b"reasoning_details" | b"reasoning_value"
+            | b"thinking_blocks" => {
+                thought |= if thought { self.reasoning_value(reader, &mut None)? } else { self.reasoning_value(reader, text)? };
                 Ok(())
             }
             b"refusal" => {
@@ -176,13 +176,13 @@ impl<'a> Chunk<'a> {
 
     fn read_error(&mut self, reader: &mut JsonReader<'a>) -> Result<(), Malformed> {
         let raw = reader.raw()?;
-        if says_something(raw) {
+        if is_set(raw) {
             self.error = Some(raw);
         }
         Ok(())
     }
 
-    /// `content` is a string, or a list of parts, some of which may be thoughts.
+    /// `content` is a string, or a list of parts, some of which may be reasoning.
     fn content_value(&mut self, reader: &mut JsonReader<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<(), Malformed> {
         match reader.peek()? {
             b'"' => {
@@ -196,7 +196,7 @@ impl<'a> Chunk<'a> {
                 if reader.peek()? != b'{' {
                     return reader.skip();
                 }
-                // not one plain text
+                // more than one plain string: `only_text` stays unset
                 self.texts += 2;
                 reader.object(|reader, key| match key {
                     b"text" => {
@@ -204,7 +204,7 @@ impl<'a> Chunk<'a> {
                         self.output |= found;
                         Ok(())
                     }
-                    b"thinking" => self.thinking(reader, text).map(|_| ()),
+                    b"reasoning_value" => self.reasoning_value(reader, text).map(|_| ()),
                     _ => reader.skip(),
                 })
             }),
@@ -212,18 +212,19 @@ impl<'a> Chunk<'a> {
         }
     }
 
-    /// Thoughts: a string, an object that has them in one of its fields, or a list of these. Says whether there are any.
-    fn thinking(&mut self, reader: &mut JsonReader<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<bool, Malformed> {
+    /// Reads reasoning: a string, an object with the text in one of its fields, or a list of these. Returns whether there was
+    /// text.
+    fn reasoning_value(&mut self, reader: &mut JsonReader<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<bool, Malformed> {
         let mut found = false;
         match reader.peek()? {
             b'"' => found = keep(Some(reader.string()?), text),
             b'[' => reader.array(|reader| {
-                found |= self.thinking(reader, text)?;
+                found |= self.reasoning_value(reader, text)?;
                 Ok(())
             })?,
             b'{' => reader.object(|reader, key| match key {
-                b"text" | b"summary" | b"thinking" | b"content" => {
-                    found |= self.thinking(reader, text)?;
+                b"text" | b"summary" | b"reasoning_value" | b"content" => {
+                    found |= self.reasoning_value(reader, text)?;
                     Ok(())
                 }
                 _ => reader.skip(),
@@ -256,12 +257,12 @@ impl<'a> Chunk<'a> {
     }
 }
 
-/// Whether a value is more than nothing in one of its spellings.
-fn says_something(raw: &[u8]) -> bool {
+/// Whether a value is not one of the spellings of "none".
+fn is_set(raw: &[u8]) -> bool {
     !matches!(raw, b"null" | b"false" | b"\"\"" | b"{}" | b"[]" | b"0" | b"200")
 }
 
-/// Keeps a text where somebody wants it; says whether it holds anything.
+/// Appends a string to `text`, if given; returns whether the string is not empty.
 fn keep(raw: Option<&[u8]>, text: &mut Option<&mut Vec<u8>>) -> bool {
     let Some(raw) = raw.filter(|raw| !raw.is_empty()) else { return false };
     if let Some(text) = text {
@@ -312,7 +313,7 @@ mod tests {
             (r#"{"choices":[{"text":" genetic"}]}"#, true, false, " genetic"),
             (r#"{"choices":[{"delta":{"content":[{"type":"text","text":"a"}]}}]}"#, true, false, "a"),
             (
-                r#"{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"b"}]}]}}]}"#,
+                r#"{"choices":[{"delta":{"content":[{"type":"reasoning_value","reasoning_value":[{"type":"text","text":"b"}]}]}}]}"#,
                 false,
                 true,
                 "b",

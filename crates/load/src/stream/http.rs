@@ -1,28 +1,27 @@
-//! An HTTP/1.1 answer, fed in any cut. Only what a streaming client needs: status, how the body ends, its type.
+//! An incremental HTTP/1.1 response parser with what a streaming client needs: status, body framing, content type.
 
 use super::inflate::Encoding;
 
-/// Largest head that is held, bytes.
+/// Largest response head, bytes.
 const LARGEST_HEAD: usize = 64 << 10;
 
-/// The answer is not HTTP/1.1 as it should be.
+/// Why the bytes are not a valid HTTP/1.1 response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
-    /// The head is none.
+    /// The head is malformed.
     #[error("the answer's head is not HTTP/1.1")]
     Head,
-    /// Chunk sizes are wrong.
+    /// A chunk size is malformed.
     #[error("the answer's chunked framing is broken")]
     Chunk,
-    /// The body is in a form that was not asked for and can't be read.
+    /// The content encoding is not supported.
     #[error("the answer is compressed in a way that was not asked for and can't be read")]
     Encoding,
-    /// The server speaks another protocol's frames.
+    /// The server answers with HTTP/2 frames.
     #[error("the server speaks HTTP/2 only; requests are sent over HTTP/1.1")]
     Http2,
 }
 
-/// What the head says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ResponseHead {
     pub status: u16,
@@ -32,13 +31,13 @@ pub struct ResponseHead {
     pub keep_alive: bool,
     /// The `retry-after` header as it was sent: seconds or a date.
     pub retry_after: Option<String>,
-    /// Where a redirect leads, without a query.
+    /// The target of a redirect, without its query.
     pub location: Option<String>,
-    /// How the body is packed.
+    /// The content encoding of the body.
     pub encoding: Encoding,
 }
 
-/// Whether a status says that the request was carried out.
+/// Whether the status is 2xx.
 pub fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }
@@ -62,14 +61,14 @@ enum ParserState {
     Done,
 }
 
-/// An incremental parser of one answer.
+/// Parses one response at a time.
 #[derive(Debug, Default)]
 pub struct AnswerParser {
     head: Vec<u8>,
     state: ParserState,
-    /// What the head says, once it is complete.
+    /// The parsed head, once it is complete.
     pub got: Option<ResponseHead>,
-    /// Whether a byte has come.
+    /// Whether a byte of the response has come.
     pub begun: bool,
 }
 
@@ -79,12 +78,11 @@ impl AnswerParser {
         self.state == ParserState::Done
     }
 
-    /// Whether the body ends when the connection does.
+    /// Whether the end of the connection ends the body.
     pub fn ends_with_connection(&self) -> bool {
         self.state == ParserState::UntilClose
     }
 
-    /// Makes ready for another answer.
     pub fn reset(&mut self) {
         self.head.clear();
         self.state = ParserState::Head;
@@ -92,11 +90,11 @@ impl AnswerParser {
         self.begun = false;
     }
 
-    /// Takes bytes in and hands out each piece of body; gives how many bytes it took (fewer than all only when the body
-    /// is complete).
+    /// Parses bytes and passes each piece of the body to `on_body`. Returns the number of bytes consumed, fewer than all only
+    /// when the body is complete.
     ///
     /// # Errors
-    /// When the bytes are not an answer.
+    /// When the bytes are not a valid response.
     pub fn feed(&mut self, input: &[u8], mut on_body: impl FnMut(&ResponseHead, &[u8])) -> Result<usize, HttpError> {
         let mut at = 0;
         self.begun |= !input.is_empty();
@@ -124,7 +122,7 @@ impl AnswerParser {
             return if self.head.len() > LARGEST_HEAD { Err(HttpError::Head) } else { Ok(input.len()) };
         };
         self.head.clear();
-        // 100 Continue and its like come before the answer
+        // interim responses (100 Continue) come before the real one
         if head.status >= 200 {
             self.got = Some(head);
             self.state = state;
@@ -193,7 +191,7 @@ fn after_size(size: u64) -> ParserState {
     if size == 0 { ParserState::Trailer { line_is_empty: true } } else { ParserState::ChunkData(size) }
 }
 
-/// Length and meaning of a line that holds a chunk's size and nothing else.
+/// Length and value of a chunk-size line without extensions; `None` where it is incomplete or has one.
 fn whole_size(input: &[u8]) -> Option<(usize, u64)> {
     let digits = input.iter().take(9).position(|byte| *byte == b'\r').filter(|digits| *digits > 0)?;
     if input.get(digits + 1) != Some(&b'\n') {
@@ -203,7 +201,7 @@ fn whole_size(input: &[u8]) -> Option<(usize, u64)> {
     Some((digits + 2, size))
 }
 
-/// Length of the head, what it says, and how the body goes on; nothing when it is not complete.
+/// Length of the head, the head, and how its body is framed; `None` while it is incomplete.
 fn parse_head(bytes: &[u8]) -> Result<Option<(usize, ResponseHead, ParserState)>, HttpError> {
     // no HTTP/1 begins with a zero byte; an HTTP/2 frame does: three bytes of length, then SETTINGS or GOAWAY
     if bytes.first() == Some(&0) {
@@ -216,7 +214,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(usize, ResponseHead, ParserState)>
     let mut headers = [httparse::EMPTY_HEADER; 96];
     let mut parsed = httparse::Response::new(&mut headers);
     let length = match parsed.parse(bytes) {
-        // the same limit, however the head is cut
+        // the limit holds in whatever pieces the head comes
         Ok(httparse::Status::Complete(length)) if length <= LARGEST_HEAD => length,
         Ok(httparse::Status::Partial) => return Ok(None),
         Ok(httparse::Status::Complete(_)) | Err(_) => return Err(HttpError::Head),

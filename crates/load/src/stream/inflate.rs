@@ -1,17 +1,16 @@
-//! Answers that come compressed though nobody asked for it. Whatever a piece makes legible is handed out at once, so that
-//! an event is stamped when its last byte could be read; how long the server's compressor held it back is part of what it
-//! costs.
+//! Decompresses answers that come compressed although `identity` was asked for. Each piece is decompressed at once, so that an
+//! event is stamped when its last byte could be read; the time that the server's compressor held it back counts as latency.
 
 use std::io::Write;
 
 use flate2::write::{GzDecoder, ZlibDecoder};
 
-/// Most bytes that one piece may grow to: beyond it the answer is no use to anybody.
+/// Largest decompressed size of one piece, bytes.
 const LARGEST: usize = 64 << 20;
-/// Bytes that are decoded before the growth is looked at.
+/// Input bytes that are decompressed before the size is checked again.
 const STEP: usize = 4 << 10;
 
-/// How a body is packed.
+/// A content encoding.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Encoding {
     #[default]
@@ -23,7 +22,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Reads a `content-encoding` header; nothing for what can't be read here.
+    /// Reads a `content-encoding` header; `None` for an unsupported one.
     pub fn parse(value: &str) -> Option<Self> {
         match value.trim().to_ascii_lowercase().as_str() {
             "" | "identity" => Some(Self::Identity),
@@ -34,7 +33,7 @@ impl Encoding {
     }
 }
 
-/// The bytes are not packed as the head says, or grow beyond any use.
+/// The bytes are not valid in the given encoding, or decompress to more than the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the compressed answer is broken")]
 pub struct Broken;
@@ -49,7 +48,7 @@ enum Decoder {
 pub struct Inflate(Decoder);
 
 impl Inflate {
-    /// For a body that is packed so; nothing where it is not.
+    /// A decompressor for the encoding; `None` for `identity`.
     pub fn new(encoding: Encoding) -> Option<Self> {
         match encoding {
             Encoding::Identity => None,
@@ -58,10 +57,10 @@ impl Inflate {
         }
     }
 
-    /// Takes a piece in and gives all that can be read by now.
+    /// Decompresses a piece and returns all output that is available by now.
     ///
     /// # Errors
-    /// When the bytes are not what they should be.
+    /// When the bytes are invalid or decompress to too much.
     pub fn feed(&mut self, piece: &[u8]) -> Result<&[u8], Broken> {
         self.output().clear();
         for step in piece.chunks(STEP) {
@@ -91,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    /// Packs each piece so that it can be read at once.
+    /// Compresses pieces, with a flush after each.
     fn packed(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         let mut all = Vec::new();

@@ -1,6 +1,6 @@
-//! A reader over the JSON of one event, borrowing, without building a tree.
+//! A pull parser for the JSON of one event; borrows its input and builds no tree.
 
-/// Deepest nesting that is followed.
+/// Deepest nesting that is accepted.
 const DEEPEST: u32 = 128;
 
 /// The text is not JSON.
@@ -10,7 +10,7 @@ pub struct Malformed;
 
 type JsonResult<T = ()> = Result<T, Malformed>;
 
-/// A place in a JSON text.
+/// A position in a JSON text.
 #[derive(Debug)]
 pub struct JsonReader<'a> {
     text: &'a [u8],
@@ -19,7 +19,6 @@ pub struct JsonReader<'a> {
 }
 
 impl<'a> JsonReader<'a> {
-    /// Begins at the start of a text.
     pub fn new(text: &'a [u8]) -> Self {
         Self { text, at: 0, depth: 0 }
     }
@@ -96,7 +95,7 @@ impl<'a> JsonReader<'a> {
         self.depth -= 1;
     }
 
-    /// Reads a string and gives it as it stands, escapes and all, without the quotes.
+    /// Reads a string and returns it with its escapes unresolved, without the quotes.
     pub fn string(&mut self) -> JsonResult<&'a [u8]> {
         self.expect(b'"')?;
         let start = self.at;
@@ -112,25 +111,25 @@ impl<'a> JsonReader<'a> {
         }
     }
 
-    /// Where the string that was just read stands, without its quotes.
+    /// Byte range of the string that was just read, without its quotes.
     pub fn before(&self, raw: &[u8]) -> (usize, usize) {
         let end = self.at.saturating_sub(1);
         (end.saturating_sub(raw.len()), end)
     }
 
-    /// Reads a string, or passes over anything else.
+    /// Reads a string, or skips any other value.
     pub fn string_or_skip(&mut self) -> JsonResult<Option<&'a [u8]>> {
         if self.peek()? == b'"' { self.string().map(Some) } else { self.skip().map(|()| None) }
     }
 
-    /// Reads a whole number of at most 32 bits, however it is written (`8`, `8.0`, `8e0`), or passes over anything else.
+    /// Reads a whole number that fits in 32 bits, however it is written (`8`, `8.0`, `8e0`), or skips any other value.
     pub fn number_or_skip(&mut self) -> JsonResult<Option<u32>> {
         let digits = std::str::from_utf8(self.raw()?).unwrap_or_default();
         let whole = |number: &f64| number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number);
         Ok(digits.parse().ok().or_else(|| digits.parse::<f64>().ok().filter(whole).map(|number| number as u32)))
     }
 
-    /// Passes over a value and gives it as it stands.
+    /// Skips a value and returns its text.
     pub fn raw(&mut self) -> JsonResult<&'a [u8]> {
         self.peek()?;
         let start = self.at;
@@ -138,7 +137,6 @@ impl<'a> JsonReader<'a> {
         Ok(&self.text[start..self.at])
     }
 
-    /// Passes over a value.
     pub fn skip(&mut self) -> JsonResult {
         match self.peek()? {
             b'"' => self.string().map(|_| ()),
@@ -167,7 +165,7 @@ impl<'a> JsonReader<'a> {
     }
 }
 
-/// Appends a string as it stands in JSON to a text, escapes resolved. What no escape can mean is left out.
+/// Appends a raw JSON string to a text, its escapes resolved. Invalid escapes are left out.
 pub fn unescape_into(raw: &[u8], text: &mut Vec<u8>) {
     let mut rest = raw;
     while let Some(back_slash) = memchr::memchr(b'\\', rest) {
@@ -192,7 +190,7 @@ pub fn unescape_into(raw: &[u8], text: &mut Vec<u8>) {
     text.extend_from_slice(rest);
 }
 
-/// Reads the digits after `\u`, and those of a second half after it; gives what follows.
+/// Resolves the digits after `\u`, with the second half of a surrogate pair; returns what follows.
 fn unescape_unicode<'a>(digits: &'a [u8], text: &mut Vec<u8>) -> &'a [u8] {
     let unit = |digits: &[u8]| {
         digits.get(..4).and_then(|four| std::str::from_utf8(four).ok()).and_then(|four| u32::from_str_radix(four, 16).ok())

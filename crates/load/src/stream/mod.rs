@@ -1,5 +1,5 @@
-//! From bytes to meaning, whatever the cut: HTTP/1.1 answers, server-sent events, chunks of a completion. Nothing here
-//! does I/O or asks the clock, and nothing allocates per event once its buffers have grown.
+//! Incremental parsers for the bytes of an answer, in whatever pieces they come: HTTP/1.1, server-sent events, chunks of a
+//! completion. They do no I/O, read no clock, and allocate nothing per event once their buffers have grown.
 
 pub mod chunk;
 pub mod http;

@@ -1,10 +1,10 @@
-//! Chunks of one stream are mostly alike but for their text. Where a chunk is the one before with another text in the same
-//! place, it means the same with another text, and need not be walked through again.
+//! A fast path for streams: chunks mostly differ in their text alone. A chunk that has the same bytes as the previous one
+//! around its text is not parsed again.
 
-/// Chunks unlike the one before, one after the other, after which a stream is taken for one that never repeats.
+/// After this many consecutive chunks that differ, the comparison is given up for the stream.
 const UNLIKE: u8 = 8;
 
-/// The chunk before: what stands around its text.
+/// The bytes before and after the text of the previous chunk.
 #[derive(Debug, Default)]
 pub struct RepeatedChunk {
     before: Vec<u8>,
@@ -13,13 +13,13 @@ pub struct RepeatedChunk {
 }
 
 impl RepeatedChunk {
-    /// The text of a chunk, as it stands in JSON, if the chunk is else the same as the one kept.
+    /// The raw text of a chunk that equals the kept one but for it.
     pub fn text_of<'a>(&self, data: &'a [u8]) -> Option<&'a [u8]> {
         if self.before.is_empty() {
             return None;
         }
         let text = data.strip_prefix(self.before.as_slice())?.strip_suffix(self.after.as_slice())?;
-        // a quote would end the text before what is kept goes on, and a last backslash would swallow the kept one
+        // an unescaped quote would end the string early, and a trailing backslash would escape the closing quote
         let plain = match memchr::memchr2(b'"', b'\\', text) {
             None => true,
             Some(at) => text[at] == b'\\' && is_string(&text[at..]),
@@ -27,7 +27,7 @@ impl RepeatedChunk {
         plain.then_some(text)
     }
 
-    /// Keeps a chunk whose only meaning is its text, at this range.
+    /// Keeps a chunk that holds nothing but its text, which is at this byte range.
     pub fn keep(&mut self, data: &[u8], text: (usize, usize)) {
         if self.unlike >= UNLIKE {
             self.before.clear();
@@ -40,19 +40,18 @@ impl RepeatedChunk {
         self.after.extend_from_slice(&data[text.1..]);
     }
 
-    /// A chunk was like the one kept.
+    /// Notes that a chunk equalled the kept one.
     pub fn found(&mut self) {
         self.unlike = 0;
     }
 
-    /// Makes ready for another stream.
     pub fn clear(&mut self) {
         self.before.clear();
         self.unlike = 0;
     }
 }
 
-/// Whether bytes are the whole inside of a JSON string: each quote escaped, no escape cut off.
+/// Whether bytes are the complete inside of a JSON string: each quote escaped, no escape cut off.
 fn is_string(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while let Some(at) = memchr::memchr2(b'"', b'\\', rest) {

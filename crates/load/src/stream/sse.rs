@@ -1,45 +1,45 @@
-//! Server-sent events, fed in any cut: `\n`, `\r\n` and `\r` end lines, `data` may take several lines, comments and
-//! unknown fields are passed over.
+//! An incremental parser of server-sent events: `\n`, `\r\n` and `\r` end lines, `data` may take several lines, comments and
+//! unknown fields are skipped.
 
-/// Longest line or event that is held, bytes: beyond it the stream is malformed.
+/// Longest line or event, bytes; a longer one is an error.
 const LONGEST: usize = 64 << 20;
 
-/// Buffers above this size are given back between streams.
+/// Buffers above this size are freed between streams, bytes.
 const KEPT: usize = 16 << 10;
 
-/// One event, as borrowed from the parser.
+/// One event, borrowed from the parser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SseEvent<'a> {
     /// The data lines, joined by `\n`.
     pub data: &'a [u8],
-    /// Whether its type, or the field that carried it, is `error`.
+    /// Whether its event type, or the field that carried it, is `error`.
     pub error: bool,
-    /// Whether it is no event at all but text that stands between events, as JSON or HTML would.
+    /// Whether it is not an event but text between events, such as JSON or HTML.
     pub bare: bool,
 }
 
-/// The stream holds a line or event beyond any use.
+/// A line or event is longer than 64 MiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an event of more than 64 MiB")]
 pub struct EventTooLong;
 
 #[derive(Debug, Default)]
 pub struct Sse {
-    /// A line whose end has not come yet.
+    /// The incomplete last line.
     line: Vec<u8>,
-    /// Data of the event whose end has not come yet.
+    /// Data of the incomplete last event.
     data: Vec<u8>,
     has_data: bool,
     error: bool,
     bare: bool,
-    /// The last byte was `\r`: a `\n` that follows belongs to it.
+    /// The last byte was `\r`: a `\n` that follows belongs to the same line end.
     after_cr: bool,
     /// Whether the first line has been seen (a byte order mark may stand before it).
     begun: bool,
 }
 
 impl Sse {
-    /// Takes bytes in and hands out each event that they complete.
+    /// Parses bytes and passes each completed event to `on_event`.
     ///
     /// # Errors
     /// When a line or event grows beyond 64 MiB.
@@ -58,7 +58,7 @@ impl Sse {
                 return Ok(());
             };
             let end = at + length;
-            // the usual event: one line of data and the blank line, all there
+            // fast path: one line of data and its blank line, both complete
             if !self.has_data
                 && !self.error
                 && self.begun
@@ -85,8 +85,8 @@ impl Sse {
         Ok(())
     }
 
-    /// The stream has ended: hands out what the last event holds, though no blank line came after it. Whoever asks has
-    /// to judge whether it is whole.
+    /// At the end of the stream: passes on the last event although no blank line followed it. The caller decides whether it is
+    /// complete.
     pub fn finish(&mut self, mut on_event: impl FnMut(SseEvent<'_>)) {
         let line = std::mem::take(&mut self.line);
         if !line.is_empty() {
@@ -95,7 +95,6 @@ impl Sse {
         self.dispatch(&mut on_event);
     }
 
-    /// Makes ready for another stream.
     pub fn reset(&mut self) {
         for buffer in [&mut self.line, &mut self.data] {
             buffer.clear();
@@ -131,7 +130,7 @@ impl Sse {
         };
         match field {
             b"data" => self.append(value),
-            // llama.cpp once sent its errors as a field of that name
+            // older llama.cpp sends errors in this field
             b"error" => {
                 self.error = true;
                 self.append(value)
@@ -157,7 +156,7 @@ impl Sse {
     }
 
     fn dispatch(&mut self, on_event: &mut impl FnMut(SseEvent<'_>)) {
-        // an event that is said to be an error is one though it says no more
+        // an event of type `error` counts even without data
         if self.has_data || self.error {
             on_event(SseEvent { data: &self.data, error: self.error, bare: self.bare });
         }
@@ -166,7 +165,7 @@ impl Sse {
     }
 }
 
-/// Whether a line is one of an event, or a comment.
+/// Whether a line is a known field or a comment.
 fn is_field(line: &[u8]) -> bool {
     [&b":"[..], b"data:", b"event:", b"error:", b"id:", b"retry:"].iter().any(|field| line.starts_with(field))
 }

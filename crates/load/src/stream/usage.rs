@@ -1,8 +1,7 @@
-//! Token counts, as engines and the gateways before them write them.
+//! Token counts of a `usage` object, as engines and gateways write them.
 
 use super::json::{JsonReader, Malformed};
 
-/// Token counts as the engine gives them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenUsage {
     /// Input tokens.
@@ -16,7 +15,7 @@ pub struct TokenUsage {
 }
 
 impl TokenUsage {
-    /// Reads the object of that name.
+    /// Reads a `usage` object.
     pub(super) fn read(reader: &mut JsonReader<'_>) -> Result<Self, Malformed> {
         let mut usage = Self::default();
         reader.object(|reader, key| match key {
@@ -34,7 +33,7 @@ impl TokenUsage {
         Ok(usage)
     }
 
-    /// Takes over what a later one says, field by field: a zero never replaces a count.
+    /// Takes over the counts of a later object, field by field; a zero never replaces a count.
     pub fn merge(&mut self, later: Self) {
         for (place, later) in [
             (&mut self.prompt, later.prompt),

@@ -1,18 +1,18 @@
-//! Words of the other side, made fit for a line: short, plain, without keys.
+//! Server messages for display: one short line without control characters or keys.
 
-/// Most characters that are kept of what the other side says.
+/// Most characters of a server's message that are kept.
 const MOST: usize = 300;
-/// What stands in the place of a key.
+/// Replacement for a key.
 const STRUCK: &str = "[key]";
-/// How keys of providers begin.
+/// Prefixes of providers' keys.
 const KEY_BEGINS: [&str; 12] =
     ["sk-", "sk_", "hf_", "gsk_", "xai-", "nvapi-", "AIza", "ghp_", "github_pat_", "glpat-", "r8_", "eyJ"];
-/// Fewest characters after such a beginning.
+/// Fewest characters after such a prefix.
 const LEAST_KEY: usize = 4;
-/// What follows "Bearer" in sentences about it.
+/// Words after "Bearer" that are not keys.
 const NO_KEYS: [&str; 6] = ["token", "tokens", "auth", "authentication", "authorization", "scheme"];
 
-/// The words of an error object, whatever its shape, in one line of at most 300 characters.
+/// The message of an error object in any known shape, in one line of at most 300 characters.
 pub fn error_words(raw: &[u8]) -> String {
     let value: serde_json::Value = match serde_json::from_slice(raw) {
         Ok(value) => value,
@@ -20,7 +20,7 @@ pub fn error_words(raw: &[u8]) -> String {
     };
     let inner = value.get("error").filter(|inner| !inner.is_null()).unwrap_or(&value);
     let mut words = inner;
-    // lists of errors, and words that are objects themselves
+    // errors may be lists, and messages objects themselves
     for _ in 0..4 {
         let first = words.as_array().and_then(|list| list.first());
         let names = ["message", "error_message", "detail", "msg", "error_msg", "error", "errors", "error_type", "error_code"];
@@ -34,15 +34,15 @@ pub fn error_words(raw: &[u8]) -> String {
     }
 }
 
-/// One line, control characters and what looks like a key out, at most 300 characters.
+/// One line of at most 300 characters, without control characters and what looks like a key.
 pub fn tidy(words: &str) -> String {
-    // Keys first, while they are whole; only what can be kept is looked at.
+    // Keys are replaced before the text is cut, while they are whole.
     let begun: String = words.chars().take(10 * MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line: String = strike_lookalikes(&begun).chars().take(MOST).collect();
     line.trim().to_owned()
 }
 
-/// The words without these secrets, whole or cut at the end of the words.
+/// Replaces these secrets in a text, also one that is cut off at its end.
 pub fn strike<'a>(words: &str, secrets: impl Iterator<Item = &'a str>) -> String {
     let mut struck = words.to_owned();
     for secret in secrets.map(str::trim).filter(|secret| secret.len() >= LEAST_KEY && secret.is_ascii()) {
@@ -56,7 +56,7 @@ pub fn strike<'a>(words: &str, secrets: impl Iterator<Item = &'a str>) -> String
     struck
 }
 
-/// The values in a request's head that prove who asks, and long ones of a load's own headers.
+/// The secret values in a request's head: authentication, and the values of the load's own headers that are long enough.
 pub fn secrets_of(head: &[u8]) -> Vec<&str> {
     const PLAIN: [&str; 6] = ["host", "user-agent", "content-type", "accept", "accept-encoding", "x-request-id"];
     const TELLING: [&str; 5] = ["auth", "key", "token", "secret", "cookie"];
@@ -72,14 +72,14 @@ fn is_key_char(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || "-_*.~+/=".contains(letter)
 }
 
-/// The key that stands after so many bytes of the text: as far as its characters go, but for a sentence's full stop.
+/// The key that begins at byte `from`, up to the first character that no key has, without a final full stop.
 fn key_at(text: &str, from: usize) -> &str {
     let rest = text.get(from..).unwrap_or_default();
     let length = rest.find(|letter| !is_key_char(letter)).unwrap_or(rest.len());
     rest[..length].trim_end_matches('.')
 }
 
-/// The words without what looks like a key: a provider's beginning and what follows it, or what follows "Bearer".
+/// Replaces what looks like a key: a known prefix with what follows, or what follows "Bearer".
 fn strike_lookalikes(words: &str) -> String {
     const BEARER: &str = "Bearer ";
     let mut kept = String::with_capacity(words.len());

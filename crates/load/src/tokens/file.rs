@@ -1,4 +1,4 @@
-//! A Hugging Face `tokenizer.json`, with the chat template that lies beside it.
+//! A Hugging Face `tokenizer.json`, with the chat template beside it.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use dyno_measure::dataset::ChatMessage;
 /// Why a tokenizer file can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenizerError {
-    /// The folder holds tokenizers of other forms only, whose names these are.
+    /// The folder has tokenizers in other formats only; their file names.
     #[error(
         "A tokenizer.json is needed, and {} has {} instead. Write one with transformers: \
          AutoTokenizer.from_pretrained(FOLDER, use_fast=True).save_pretrained(FOLDER).",
@@ -52,7 +52,7 @@ impl FileTokens {
         matches!(self.template, Ok(Some(_)))
     }
 
-    /// Why the template that is there can't be used.
+    /// Why the chat template can't be used, if there is one.
     pub(super) fn template_error(&self) -> Option<&TemplateError> {
         self.template.as_ref().err()
     }
@@ -68,7 +68,7 @@ impl FileTokens {
     }
 }
 
-/// What stands in a folder instead of `tokenizer.json`.
+/// Tokenizer files of other formats in a folder.
 fn other_tokenizers(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());

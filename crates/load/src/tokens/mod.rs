@@ -1,4 +1,4 @@
-//! Counting tokens as the engine does: by its own tokenize call, by a tokenizer file, or not at all.
+//! Counts tokens as the engine does: by its tokenize call, with a tokenizer file, or by estimate.
 
 mod engine;
 mod file;
@@ -10,20 +10,19 @@ use dyno_measure::dataset::ChatMessage;
 pub use file::TokenizerError;
 pub use template::{TemplateError, check_template, template_text};
 
-/// A way to count.
 pub enum Tokens {
-    /// llama.cpp: its template call, then its tokenize call.
+    /// llama.cpp: `/apply-template`, then `/tokenize`.
     LlamaCpp(Box<Fetch>, String),
-    /// vLLM: its tokenize call takes chats.
+    /// vLLM: `/tokenize`, which takes chats.
     Vllm(Box<Fetch>, String, String),
     /// A `tokenizer.json`, perhaps with a chat template.
     File(Box<file::FileTokens>),
-    /// No way at all: lengths are estimates.
+    /// No tokenizer: lengths are estimates.
     Estimate,
 }
 
 impl Tokens {
-    /// Asks a server which tokenize call it has. `root` is the path before `/tokenize`.
+    /// Finds out which tokenize call a server has. `root` is the path before `/tokenize`.
     pub fn of_engine(fetch: Fetch, root: &str, model: &str) -> Self {
         engine::probe(fetch, root, model)
     }
@@ -31,12 +30,12 @@ impl Tokens {
     /// Reads a tokenizer file, or the one in a folder.
     ///
     /// # Errors
-    /// When there is none, or it is not understood.
+    /// When there is no file, or it can't be used.
     pub fn of_file(path: &std::path::Path) -> Result<Self, TokenizerError> {
         file::FileTokens::read(path).map(|tokens| Self::File(Box::new(tokens)))
     }
 
-    /// Whether counts are more than estimates.
+    /// Whether counts are exact.
     pub fn exact(&self) -> bool {
         !matches!(self, Self::Estimate)
     }
@@ -50,7 +49,7 @@ impl Tokens {
         }
     }
 
-    /// That the chat template beside a tokenizer file can't be used, and why; a sentence.
+    /// Why the chat template beside a tokenizer file can't be used; a sentence.
     pub fn template_note(&self) -> Option<String> {
         let Self::File(file) = self else { return None };
         let why = file.template_error()?;
@@ -60,7 +59,7 @@ impl Tokens {
         ))
     }
 
-    /// In words, for reports.
+    /// The name of the method, for reports.
     pub fn describe(&self) -> String {
         match self {
             Self::LlamaCpp(..) => "the engine's tokenize call (llama.cpp)".to_owned(),
@@ -70,7 +69,7 @@ impl Tokens {
         }
     }
 
-    /// Tokens of a chat, template and the beginning of the answer included.
+    /// Tokens of a chat, with the template and its generation prompt.
     pub fn chat(&mut self, messages: &[ChatMessage]) -> Option<u32> {
         match self {
             Self::LlamaCpp(fetch, root) => engine::llama_cpp_chat(fetch, root, messages),
@@ -80,7 +79,7 @@ impl Tokens {
         }
     }
 
-    /// Tokens of a text; with what the engine puts before a prompt, or bare.
+    /// Tokens of a text; `as_prompt` adds the special tokens that the engine puts before a prompt.
     pub fn text(&mut self, text: &str, as_prompt: bool) -> Option<u32> {
         match self {
             Self::LlamaCpp(fetch, root) => engine::llama_cpp_text(fetch, root, text, as_prompt),

@@ -21,34 +21,33 @@ pub enum TemplateError {
     /// Its file could not be read.
     #[error("{0} could not be read: {1}")]
     Io(&'static str, #[source] std::io::Error),
-    /// The file around it is no JSON.
+    /// The file that holds it is not JSON.
     #[error("{0} is not JSON")]
     NotJson(&'static str),
-    /// It is neither a text nor a list of named ones.
+    /// It is neither a string nor a list of named templates.
     #[error("{0} holds it in an unknown form")]
     UnknownForm(&'static str),
-    /// It asks for what is not known here, or refuses a message of a user.
+    /// It uses something that is not supported here, or rejects a user message.
     #[error("{0}")]
     Jinja(#[from] Error),
 }
 
-/// A template that can be rendered.
 #[derive(Debug)]
 pub(super) struct Template {
     environment: Environment<'static>,
     special_tokens: Vec<(&'static str, String)>,
 }
 
-/// Tries a template on one message of a user.
+/// Renders a template with one user message, to check it.
 ///
 /// # Errors
-/// When it can't be used.
+/// When the template can't be used.
 pub fn check_template(source: &str) -> Result<(), TemplateError> {
     Template::new(source, Vec::new()).map(|_| ())
 }
 
 impl Template {
-    /// The one of a folder, where it has one.
+    /// The template in a folder, if any.
     pub(super) fn beside(folder: &Path) -> Result<Option<Self>, TemplateError> {
         let config = json(folder, "tokenizer_config.json")?.unwrap_or_default();
         let Some(source) = source_in(folder, &config)? else { return Ok(None) };
@@ -67,7 +66,7 @@ impl Template {
         environment.add_function("raise_exception", |words: String| -> Result<String, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, words))
         });
-        // templates that print the date get one of the same length, whatever the day
+        // a fixed date, so that rendered lengths do not depend on the day
         environment.add_function("strftime_now", |_format: String| "01 Jan 2026".to_owned());
         environment.add_filter("tojson", to_json);
         environment.add_template_owned("chat", without_generation(source))?;
@@ -88,7 +87,7 @@ impl Template {
     }
 }
 
-/// A template's text: of a file of its own, of one around it, or of the tokenizer's configuration.
+/// The source of the template: its own file, or a field of a JSON file or of the tokenizer's configuration.
 fn source_in(folder: &Path, config: &serde_json::Value) -> Result<Option<String>, TemplateError> {
     const OWN: &str = "chat_template.jinja";
     match std::fs::read_to_string(folder.join(OWN)) {
@@ -107,7 +106,7 @@ fn source_in(folder: &Path, config: &serde_json::Value) -> Result<Option<String>
     }
 }
 
-/// The text of a `chat_template` field: the only one, or the default of several with names.
+/// The source in a `chat_template` field: a string, or of several named ones the only or the default one.
 pub fn template_text(field: &serde_json::Value) -> Option<&str> {
     let serde_json::Value::Array(named) = field else { return field.as_str() };
     let default = named.iter().find(|one| one.get("name").is_some_and(|name| name == "default")).or(named.first())?;
@@ -122,7 +121,7 @@ fn json(folder: &Path, name: &'static str) -> Result<Option<serde_json::Value>, 
     }
 }
 
-/// Blocks named `generation` mark what is trained on; at inference they are as if they were not there.
+/// Removes the tags of `generation` blocks, which mark training targets and mean nothing at inference.
 fn without_generation(source: &str) -> String {
     let mut plain = String::with_capacity(source.len());
     let mut rest = source;
@@ -146,7 +145,7 @@ fn without_generation(source: &str) -> String {
     plain
 }
 
-/// Python's methods: those that the library knows, and some more of texts.
+/// Python's string methods: those of minijinja-contrib, and some more.
 fn python_methods(state: &mut State<'_, '_>, value: &Value, method: &str, arguments: &[Value]) -> Result<Value, Error> {
     if let Some(text) = value.as_str() {
         let first = arguments.first().and_then(Value::as_str);
@@ -170,7 +169,7 @@ fn python_methods(state: &mut State<'_, '_>, value: &Value, method: &str, argume
     unknown_method_callback(state, value, method, arguments)
 }
 
-/// Pieces from the end, at most so many cuts, in the order of the text; without a separator at white space.
+/// Python's `rsplit`: splits from the end at most `most` times, at white space without a separator.
 fn rsplit(text: &str, by: Option<&str>, most: Option<i64>) -> Vec<String> {
     let mut cuts = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
     let mut pieces = Vec::new();
@@ -192,7 +191,7 @@ fn rsplit(text: &str, by: Option<&str>, most: Option<i64>) -> Vec<String> {
     pieces
 }
 
-/// As Python's `json.dumps` writes, which transformers uses: spaces after commas and colons, nothing escaped for HTML.
+/// Writes JSON like Python's `json.dumps` in transformers: spaces after commas and colons, no HTML escapes.
 fn to_json(value: &Value, options: Kwargs) -> Result<String, Error> {
     let indent: Option<usize> = options.get("indent")?;
     let only_ascii: Option<bool> = options.get("ensure_ascii")?;
@@ -219,7 +218,7 @@ fn to_json(value: &Value, options: Kwargs) -> Result<String, Error> {
     Ok(escaped.collect())
 }
 
-/// Python's separators on one line.
+/// Formats on one line with Python's separators.
 struct OneLine(CompactFormatter);
 
 impl Formatter for OneLine {
@@ -248,9 +247,9 @@ mod tests {
         template.render(&[ChatMessage { role: "user".to_owned(), content: "one two".to_owned() }]).unwrap()
     }
 
-    // the right values are Python 3's
+    // expected values come from Python 3
     #[test]
-    fn pythons_methods() {
+    fn string_methods_equal_python() {
         for (expression, value) in [
             ("'ab'.replace('a', 'c')", "cb"),
             ("'a b c'.rsplit(' ', 1) | join('|')", "a b|c"),

@@ -1,4 +1,4 @@
-//! Rows of datasets as prompts: each once before any is repeated, in an order fixed by the seed.
+//! Prompts from rows of datasets: each row once before any is repeated, in an order fixed by the seed.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -15,10 +15,9 @@ use dyno_measure::dataset::{ChatMessage, DatasetRow};
 use dyno_measure::load::Endpoint;
 use dyno_measure::plan::DatasetFile;
 
-/// Output limit where neither the plan nor a reference says one.
+/// Output limit where neither the plan nor a reference gives one, tokens.
 pub(super) const DEFAULT_OUTPUT: u32 = 256;
 
-/// One row, ready to be sent.
 #[derive(Debug)]
 pub struct PromptRow {
     messages: DatasetRow,
@@ -26,21 +25,20 @@ pub struct PromptRow {
 }
 
 impl PromptRow {
-    /// What is sent, but for a warm-up's mark.
+    /// The messages, without the mark that a warm-up adds.
     pub fn messages(&self) -> &[ChatMessage] {
         &self.messages.messages
     }
 }
 
-/// All rows, in the order in which they are sent.
+/// All rows, in sending order.
 #[derive(Debug)]
 pub struct PromptDataset {
     rows: Vec<PromptRow>,
 }
 
 impl PromptDataset {
-    /// Reads the files. References are counted with the tokenizer for as many rows as are `needed`, where the plan gives
-    /// no limit.
+    /// Reads the files. Where the plan gives no output limit, the references of the first `needed` rows are tokenized for it.
     ///
     /// # Errors
     /// When a file can't be read or is not what the plan says.
@@ -96,20 +94,20 @@ impl PromptDataset {
         self.rows.is_empty()
     }
 
-    /// The row of a request. Warm-ups take theirs from the end.
+    /// The row of a request; warm-ups count from the end.
     pub fn row(&self, prompt: PromptId) -> &PromptRow {
         let place = (prompt.number % self.rows.len() as u64) as usize;
         &self.rows[if prompt.warmup { self.rows.len() - 1 - place } else { place }]
     }
 
-    /// Bytes of the longest prompt's texts.
+    /// Size of the longest prompt, bytes.
     pub fn longest_bytes(&self) -> usize {
         let of = |row: &PromptRow| row.messages.messages.iter().map(|message| message.content.len()).sum();
         self.rows.iter().map(of).max().unwrap_or(0)
     }
 
-    /// Appends the value of a request's prompt field. A warm-up's text begins with its number, so that it leaves nothing of
-    /// the row in the engine's prefix cache.
+    /// Appends the value of a request's prompt field. A warm-up's text begins with its number, so that the row's prefix is not
+    /// in the engine's prefix cache afterwards.
     pub fn write(&self, prompt: PromptId, endpoint: Endpoint, out: &mut Vec<u8>) {
         let row = self.row(prompt);
         let mark = if prompt.warmup { format!("({}) ", prompt.number) } else { String::new() };
@@ -165,7 +163,7 @@ pub(super) fn read_file(file: &DatasetFile) -> Result<Vec<DatasetRow>, WorkloadE
     Ok(rows)
 }
 
-/// A last line without its end has another digest by lines than by bytes.
+/// Whether the file's bytes have the plan's digest: hashed line by line, a last line without a line end gives another digest.
 fn whole_file_matches(file: &DatasetFile) -> bool {
     let Ok(bytes) = std::fs::read(&file.path) else { return false };
     let digest = hex::encode(Sha256::digest(&bytes));
@@ -211,7 +209,7 @@ mod tests {
         let (other, _) = PromptDataset::read(&files, Some(9), 8, None, &mut Tokens::Estimate).unwrap();
         assert_ne!((0..30).map(|number| content(&other, number)).collect::<Vec<_>>(), order);
         assert_eq!(other.row(PromptId { warmup: false, number: 3 }).output_limit, 9);
-        // the limit is the reference's length; without one, 256
+        // the output limit is the reference's length, or 256 without a reference
         let limits: Vec<u32> = (0..20).map(|number| dataset.row(PromptId { warmup: false, number }).output_limit).collect();
         assert!(limits.contains(&19) && limits.contains(&256));
     }

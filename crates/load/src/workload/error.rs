@@ -1,5 +1,3 @@
-//! Why prompts can't be made.
-
 use std::io;
 
 use dyno_datasets::TraceError;
@@ -25,7 +23,7 @@ pub enum WorkloadError {
     OtherDataset(String),
     #[error("The datasets have no rows.")]
     NoRows,
-    /// What is asked for is below what a prompt takes at least: its `shortest` part and how many tokens that is.
+    /// The input length is below the least possible: its `shortest` part takes `least` tokens.
     #[error(
         "An input length of {asked} tokens is not possible: the {shortest} take {least}. Ask for at least {least} input tokens."
     )]

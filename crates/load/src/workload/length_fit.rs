@@ -1,4 +1,4 @@
-//! Making prompts as long as they were asked to be, by the engine's count.
+//! Fits synthetic prompts to the requested lengths, by the tokenizer's count.
 
 use std::time::{Duration, Instant};
 
@@ -10,28 +10,28 @@ use crate::tokens::Tokens;
 use dyno_measure::dataset::ChatMessage;
 use dyno_measure::load::Endpoint;
 
-/// What a chat template is taken to add where nobody can count it.
+/// Tokens that a chat template is assumed to add where it can't be counted.
 const GUESSED_TEMPLATE: u32 = 12;
 
-/// What prompts are fitted to.
+/// The lengths that prompts are fitted to.
 #[derive(Debug)]
 pub struct Wanted {
     /// Lengths, template included.
     pub asked: Asked,
-    /// Share of the input that is shared.
+    /// Share of the input that all prompts have in common.
     pub shared: f64,
     pub seed: u64,
     pub endpoint: Endpoint,
-    /// Prompts of warm-ups and of measurements; absent where a load point ends by time.
+    /// Number of prompts of warm-ups and of measurements; absent where a load point ends by time.
     pub prompts: [Option<u64>; 2],
-    /// How long checking may take.
+    /// Longest time for checking prompts with the tokenizer.
     pub budget: Duration,
 }
 
-/// Makes the prompts; with notes on what could not be made exact.
+/// Makes the prompts, with notes on lengths that could not be made exact.
 ///
 /// # Errors
-/// When the length asked for is below what the template takes.
+/// When the requested length is below what the template takes.
 pub fn fit(wanted: Wanted, tokens: &mut Tokens, stop: &dyn Fn() -> bool) -> Result<(Synthetic, Vec<String>), WorkloadError> {
     let Wanted { asked, shared, seed, endpoint, prompts, budget } = wanted;
     let mut synthetic = Synthetic::new(one_token_words(tokens), asked, shared, seed);
@@ -59,7 +59,7 @@ pub fn fit(wanted: Wanted, tokens: &mut Tokens, stop: &dyn Fn() -> bool) -> Resu
             "{raised} requests of the trace are shorter than the least that a prompt takes: they ask for {least} input tokens."
         )),
     }
-    // one token a word; where words take more, by what some words really take
+    // starts from one token per word, and corrects by the tokens that a text of such words really has
     let base = f64::from(least) - 1.0;
     let mut words = 1 + longest - least;
     for _ in 0..4 {
@@ -75,7 +75,7 @@ pub fn fit(wanted: Wanted, tokens: &mut Tokens, stop: &dyn Fn() -> bool) -> Resu
     let every = prompts.iter().map(|count| count.unwrap_or(200)).sum::<u64>();
     let begun = Instant::now();
     let (mut checked, mut off) = (0_u64, 0_u64);
-    // those that are sent first are checked first
+    // in sending order, since the budget may end
     'all: for (warmup, count) in [(true, prompts[0]), (false, prompts[1])] {
         for number in 0..count.unwrap_or(200) {
             if begun.elapsed() > budget || stop() {
@@ -98,7 +98,7 @@ pub fn fit(wanted: Wanted, tokens: &mut Tokens, stop: &dyn Fn() -> bool) -> Resu
     Ok((synthetic, notes))
 }
 
-/// Changes a prompt until it has its length; says whether it does.
+/// Changes the size of a prompt until it has its length; returns whether it does.
 fn repair(synthetic: &mut Synthetic, prompt: PromptId, endpoint: Endpoint, tokens: &mut Tokens) -> bool {
     let wanted = synthetic.input_of(prompt);
     let (mut words, mut letters) = synthetic.size(prompt);
@@ -117,7 +117,7 @@ fn repair(synthetic: &mut Synthetic, prompt: PromptId, endpoint: Endpoint, token
             words = u32::try_from(i64::from(words) + missing).unwrap_or(1).max(1);
             letters = 0;
         } else if missing > 0 {
-            // words are too coarse: letters, of which a tokenizer may merge some
+            // adding a word would be too much: letters, some of which a tokenizer may merge
             letters += u32::try_from(missing).unwrap_or(0);
         } else {
             words = words.saturating_sub(1).max(1);

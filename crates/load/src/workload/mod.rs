@@ -1,4 +1,4 @@
-//! What is asked: prompts of exact lengths or rows of datasets, and the request bodies around them.
+//! The requests: synthetic prompts of exact lengths or rows of datasets, and the request bodies around them.
 
 mod dataset;
 mod error;

@@ -1,6 +1,6 @@
-//! Conversations played turn by turn. Each turn is sent with the model's own answers to the earlier ones, as a person's
-//! chat would be: what the engine finds in its prefix cache is then what it wrote itself. The recorded answers only say
-//! how long each may become, where nothing else does. A turn follows the answer before at once, without time to think.
+//! Conversations sent turn by turn. Each turn is sent with the model's own answers to the earlier ones, as a chat client does,
+//! so that the engine finds its own output in its prefix cache. The recorded answers only give the output limits, where the
+//! plan has none. A turn is sent as soon as the answer before it has ended.
 
 use std::collections::HashMap;
 
@@ -15,33 +15,33 @@ use crate::tokens::{Tokens, estimate};
 use dyno_measure::dataset::{ChatMessage, DatasetRow};
 use dyno_measure::plan::DatasetFile;
 
-/// How long references are counted by the tokenizer; then they are estimated.
+/// Longest time for tokenizing references, seconds; the others are estimated.
 const COUNTING_S: u64 = 20;
 
-/// What the user says before the next answer.
+/// The messages before one answer.
 #[derive(Debug)]
 struct UserTurn {
     messages: Vec<ChatMessage>,
     output_limit: u32,
 }
 
-/// A conversation that is going on.
+/// A conversation in progress.
 #[derive(Debug)]
 struct Playing {
     conversation: usize,
     turn: usize,
-    /// The messages so far, as JSON without the brackets around them.
+    /// The messages so far, as JSON without the enclosing brackets.
     history: Vec<u8>,
 }
 
-/// All conversations, and those that are going on.
+/// All conversations, and those in progress.
 #[derive(Debug)]
 pub struct Turns {
     conversations: Vec<Vec<UserTurn>>,
     playing: HashMap<u64, Playing>,
-    /// Which conversation each lane plays.
+    /// The conversation of each lane.
     lanes: HashMap<usize, u64>,
-    /// Conversations begun, those of measurements and those of warm-ups.
+    /// Number of conversations begun: of measurements, of warm-ups.
     begun: [u64; 2],
 }
 
@@ -81,28 +81,26 @@ impl Turns {
         Ok((Self { conversations, playing: HashMap::new(), lanes: HashMap::new(), begun: [0, 0] }, notes))
     }
 
-    /// How many conversations there are.
     pub fn len(&self) -> usize {
         self.conversations.len()
     }
 
-    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.conversations.is_empty()
     }
 
-    /// How many measured conversations were begun.
+    /// Number of measured conversations begun.
     pub fn begun(&self) -> u64 {
         self.begun[0]
     }
 
-    /// Forgets what is going on: a new phase begins with new conversations.
+    /// Drops the conversations in progress: a new phase begins with new ones.
     pub fn reset(&mut self) {
         self.playing.clear();
         self.lanes.clear();
     }
 
-    /// The next turn of a lane: of its conversation, or the first of a new one. Warm-ups take theirs from the end.
+    /// The next turn of a lane: of its conversation, or the first of a new one. Warm-ups take conversations from the end.
     pub fn next(&mut self, lane: usize, warmup: bool) -> PromptId {
         if let Some(number) = self.lanes.get(&lane) {
             return PromptId { warmup, number: *number };
@@ -112,7 +110,7 @@ impl Turns {
         let conversation = if warmup { self.conversations.len() - 1 - place } else { place };
         let number = *begun * 2 + u64::from(warmup);
         *begun += 1;
-        // a warm-up leaves nothing of the conversation in the engine's prefix cache
+        // a mark keeps the measured conversation's prefix out of the engine's prefix cache
         let mark = if warmup { format!("({place}) ") } else { String::new() };
         let mut playing = Playing { conversation, turn: 0, history: Vec::new() };
         playing.say(&self.conversations[conversation][0], &mark);
@@ -121,7 +119,7 @@ impl Turns {
         PromptId { warmup, number }
     }
 
-    /// A lane's request has ended: with an answer the conversation goes on, if it has another turn; without it is given up.
+    /// Ends a lane's request: with an answer its conversation goes on to the next turn, if any; without one it is dropped.
     pub fn answered(&mut self, lane: usize, answer: Option<&[u8]>) {
         let Some(number) = self.lanes.get(&lane).copied() else { return };
         let next = self.playing.get_mut(&number).and_then(|playing| {
@@ -138,14 +136,14 @@ impl Turns {
         }
     }
 
-    /// Output limit of a turn.
+    /// Output limit of a turn, tokens.
     pub fn output_limit(&self, prompt: PromptId) -> u32 {
         let turn =
             self.playing.get(&prompt.number).and_then(|playing| self.conversations[playing.conversation].get(playing.turn));
         turn.map_or(DEFAULT_OUTPUT, |turn| turn.output_limit)
     }
 
-    /// Appends the messages of a turn and of all before it.
+    /// Appends the messages up to and including a turn.
     pub fn write(&self, prompt: PromptId, out: &mut Vec<u8>) {
         out.push(b'[');
         if let Some(playing) = self.playing.get(&prompt.number) {
@@ -176,7 +174,7 @@ impl Playing {
     }
 }
 
-/// Cuts a row into its turns: all that is said before each answer.
+/// Splits a row into turns, each the messages before one answer.
 fn turns_of(row: DatasetRow, limit: Option<u32>, length: &mut dyn FnMut(&str) -> u32) -> Vec<UserTurn> {
     let mut limit_of = |reference: Option<&str>| {
         limit.unwrap_or_else(|| reference.filter(|text| !text.trim().is_empty()).map_or(DEFAULT_OUTPUT, &mut *length))
@@ -232,7 +230,7 @@ mod tests {
     #[test]
     fn turns_follow_each_other_with_the_real_answers() {
         let mut turns = turns(None);
-        // which of the two comes first is drawn
+        // the order of the two is drawn by the seed
         let mut seen = Vec::new();
         for _ in 0..2 {
             let first = turns.next(0, false);
@@ -250,7 +248,7 @@ mod tests {
         assert_eq!(seen[0], ("c|real \"one\"\n|d".to_owned(), 256, 256));
         assert_eq!(seen[1], ("s|a|real \"one\"\n|b \"q\"".to_owned(), 2, 1));
         assert_eq!(turns.begun(), 2);
-        // all were played: again from the first
+        // after the last conversation, the first is repeated
         let again = turns.next(0, false);
         assert_eq!((again.number, sent(&turns, again).as_array().unwrap().is_empty()), (4, false));
     }

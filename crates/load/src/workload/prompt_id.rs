@@ -1,10 +1,10 @@
-//! Which prompt a request sends.
+//! Identifies the prompt of a request.
 
-/// Which prompt. Warm-up and measurement never share one, where there are enough. Of conversations, which conversation.
+/// A prompt; for multi-turn loads, a conversation. Warm-up and measurement share none, where there are enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PromptId {
     /// Whether it is of a warm-up.
     pub warmup: bool,
-    /// Which of these, from 0, through all load points.
+    /// Number from 0, counted on over all load points.
     pub number: u64,
 }

@@ -18,7 +18,7 @@ use dyno_measure::plan::{Plan, TokenLimitField};
 pub enum Prompts {
     Synthetic(Arc<Synthetic>),
     Dataset(Arc<PromptDataset>),
-    /// Conversations out of datasets, turn by turn.
+    /// Conversations of datasets, sent turn by turn.
     Turns(Turns),
 }
 
@@ -26,7 +26,8 @@ pub enum Prompts {
 type WritePrompt = Box<dyn Fn(PromptId, &mut Vec<u8>) + Send>;
 
 impl Prompts {
-    /// What writes the prompts of a phase ahead, where that is worth a thread: of conversations it can't be known what is sent.
+    /// The function that writes prompts ahead; `None` for short prompts, which are not worth a thread, and for conversations,
+    /// whose later turns are not known.
     fn writer(&self, endpoint: Endpoint) -> Option<WritePrompt> {
         match self {
             Self::Synthetic(synthetic) if synthetic.asked().longest() >= LONG_TOKENS => {
@@ -42,7 +43,7 @@ impl Prompts {
     }
 }
 
-/// From which length on prompts are written ahead: below, writing one takes a few microseconds.
+/// Prompts are written ahead from this length on; writing a shorter one takes a few microseconds.
 const LONG_TOKENS: u32 = 512;
 const LONG_BYTES: usize = 4 << 10;
 
@@ -52,7 +53,7 @@ fn write_synthetic(synthetic: &Synthetic, endpoint: Endpoint, prompt: PromptId, 
         _ => (b"\"", b"\""),
     };
     out.extend_from_slice(open);
-    // words are plain letters: nothing in them needs escaping
+    // words are plain letters and need no JSON escapes
     synthetic.write(prompt, out);
     out.extend_from_slice(close);
 }
@@ -73,7 +74,6 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Requests of a plan.
     pub fn new(plan: &Plan, prompts: Prompts) -> Self {
         let prompt = match plan.endpoint {
             Endpoint::Chat => "messages",
@@ -106,7 +106,7 @@ impl Requests {
         }
     }
 
-    /// When a trace's requests arrive, ns after its begin; nothing without one.
+    /// Arrivals of a trace, ns after its begin; `None` without a trace.
     pub fn arrivals(&self) -> Option<Vec<i64>> {
         match &self.prompts {
             Prompts::Synthetic(synthetic) => match synthetic.asked() {
@@ -117,7 +117,7 @@ impl Requests {
         }
     }
 
-    /// How many requests a phase of so many at most will send; a trace ends by itself.
+    /// Number of requests of a phase limited to `count`; a trace may have fewer.
     pub fn planned(&self, count: Option<u32>) -> Option<u32> {
         match self.arrivals() {
             Some(arrivals) => Some(u32::try_from(arrivals.len()).unwrap_or(u32::MAX).min(count.unwrap_or(u32::MAX))),
@@ -125,17 +125,17 @@ impl Requests {
         }
     }
 
-    /// Whether answers are needed to write what comes after them.
+    /// Whether later prompts contain earlier answers.
     pub fn needs_answers(&self) -> bool {
         matches!(self.prompts, Prompts::Turns(_))
     }
 
-    /// A phase begins, of so many requests at most: its first prompts are written.
+    /// Begins a phase of at most `count` requests and writes its first prompts ahead.
     pub fn begin_phase(&mut self, first: PromptId, count: Option<u32>) {
         if let Prompts::Turns(turns) = &mut self.prompts {
             turns.reset();
         }
-        // without the thread each is written when it is sent
+        // without the thread, prompts are written when they are sent
         self.ahead = self
             .prompts
             .writer(self.endpoint)
@@ -143,12 +143,12 @@ impl Requests {
             .inspect(WriteAhead::wait_for_first);
     }
 
-    /// The phase has ended: prompts may be adjusted.
+    /// Ends the phase, after which prompts may be adjusted.
     pub fn end_phase(&mut self) {
         self.ahead = None;
     }
 
-    /// Which prompt a lane sends next, where it would be `planned` by its number alone.
+    /// The prompt that a lane sends next; `planned` unless a conversation goes on.
     pub fn next_prompt(&mut self, lane: usize, planned: PromptId) -> PromptId {
         match &mut self.prompts {
             Prompts::Turns(turns) => turns.next(lane, planned.warmup),
@@ -156,35 +156,34 @@ impl Requests {
         }
     }
 
-    /// A lane's request has ended, with this answer or badly.
+    /// Ends a lane's request: with an answer, or `None` for a failure.
     pub fn answered(&mut self, lane: usize, answer: Option<&[u8]>) {
         if let Prompts::Turns(turns) = &mut self.prompts {
             turns.answered(lane, answer);
         }
     }
 
-    /// Whether answers are embeddings, in one piece.
     pub fn is_embeddings(&self) -> bool {
         self.endpoint == Endpoint::Embeddings
     }
 
-    /// Whether requests ask for usage.
+    /// Whether requests carry `stream_options.include_usage`.
     pub fn asks_for_usage(&self) -> bool {
         self.asks_for_usage
     }
 
-    /// From now on requests don't ask for usage.
+    /// Leaves `stream_options` out of further requests.
     pub fn leave_out_usage_option(&mut self) {
         self.asks_for_usage = false;
     }
 
-    /// The name of the output limit.
+    /// The field name of the output limit.
     pub fn limit(&self) -> TokenLimitField {
         self.limit
     }
 
-    /// The server does not know the limit's name: from now on it has the other one. Says whether a request that was refused
-    /// under this name has a chance under the one that stands now.
+    /// Switches to the other field name of the output limit, once, after the server refused `refused`. Returns whether the
+    /// refused request can be sent again under the current name.
     pub fn use_other_limit(&mut self, refused: TokenLimitField) -> bool {
         if self.limit == refused && !self.limit_was_refused {
             self.limit = refused.other();
@@ -193,7 +192,7 @@ impl Requests {
         self.limit != refused
     }
 
-    /// Input and output lengths asked for.
+    /// Requested input length (`None` for datasets) and output limit, tokens.
     pub fn lengths(&self, prompt: PromptId) -> (Option<u32>, Option<u32>) {
         let (input, output) = match &self.prompts {
             Prompts::Synthetic(synthetic) => (Some(synthetic.input_of(prompt)), synthetic.output_of(prompt)),
@@ -203,11 +202,11 @@ impl Requests {
         (input, (!self.is_embeddings()).then_some(output))
     }
 
-    /// Appends a request: the head up to its id, the id, the rest.
+    /// Appends a request: `head`, which ends before the id, the id, the remaining headers and the body.
     pub fn write(&self, head: &[u8], id: &str, prompt: PromptId, out: &mut Vec<u8>) {
         out.extend_from_slice(head);
         out.extend_from_slice(id.as_bytes());
-        // the length is filled in afterwards: white space before a value is allowed
+        // filled in afterwards: white space before a header's value is allowed
         out.extend_from_slice(b"\r\ncontent-length:           0\r\n\r\n");
         let body = out.len();
         self.write_body(prompt, out);

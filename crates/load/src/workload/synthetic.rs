@@ -1,5 +1,5 @@
-//! Made-up prompts: so many words, drawn by the seed. Every prompt is different from its first words on, unless a share of
-//! it is shared, or a trace says which blocks it has in common with others.
+//! Synthetic prompts: words drawn by the seed. Every prompt differs from its first words on, unless a share of it is shared or
+//! a trace gives it blocks in common with others.
 
 use std::collections::HashMap;
 
@@ -9,31 +9,31 @@ use rand_chacha::ChaCha8Rng;
 use super::prompt_id::PromptId;
 use dyno_measure::load::LengthSampler;
 
-/// Tokens of one block of a trace's prompt: what its hash ids stand for.
+/// Tokens per block of a trace's prompt, which a hash id stands for.
 pub const BLOCK: u32 = 512;
 
-/// What lengths are asked for.
+/// The requested lengths.
 #[derive(Debug, Clone)]
 pub enum Asked {
-    /// From a distribution, for each request.
+    /// Drawn from distributions for each request.
     Drawn {
         /// Input tokens, template included.
         input: LengthSampler,
         output: LengthSampler,
     },
-    /// As a trace lists them, one request after the other.
+    /// Listed by a trace, one per request.
     Listed(Vec<TraceRequest>),
 }
 
 /// One request of a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceRequest {
-    /// When it arrives, ns after the first.
+    /// Arrival, ns after the first request.
     pub at: i64,
     /// Input tokens, template included.
     pub input: u32,
     pub output: u32,
-    /// What its blocks of [`BLOCK`] tokens are: the same number, the same words. Empty: all its own.
+    /// Ids of its blocks of [`BLOCK`] tokens: equal ids have equal words. Empty: no block is shared.
     pub blocks: Box<[u64]>,
 }
 
@@ -55,39 +55,38 @@ impl Asked {
     }
 }
 
-/// Makes prompts of words.
 #[derive(Debug, Clone)]
 pub struct Synthetic {
     words: Vec<&'static str>,
     asked: Asked,
-    /// Tokens that are there without a word.
+    /// Tokens of a prompt without words: template and special tokens.
     base: f64,
-    /// Tokens of a word.
+    /// Mean tokens per word.
     per_word: f64,
-    /// Share of the words that all prompts begin with.
+    /// Share of each prompt's words, at its begin, that all prompts have in common.
     shared_share: f64,
     seed: u64,
-    /// Prompts that need another number of words, and so many letters after them.
+    /// Corrected sizes of single prompts: number of words, and of letters after them.
     repairs: HashMap<u64, (u32, u32)>,
 }
 
 impl Synthetic {
-    /// Prompts of one word a token.
+    /// One word per token until [`Self::set_sizes`].
     pub fn new(words: Vec<&'static str>, asked: Asked, shared_share: f64, seed: u64) -> Self {
         Self { words, asked, base: 0.0, per_word: 1.0, shared_share, seed, repairs: HashMap::new() }
     }
 
-    /// Says how many tokens there are without a word, and how many a word adds.
+    /// Sets the tokens of a prompt without words, and per word.
     pub fn set_sizes(&mut self, base: f64, per_word: f64) {
         (self.base, self.per_word) = (base, per_word.max(0.1));
     }
 
-    /// What lengths are asked for.
     pub fn asked(&self) -> &Asked {
         &self.asked
     }
 
-    /// Asks for no input below this; answers of how many requests that is known, and for how many it may be.
+    /// Raises inputs below `least` to it. Returns for how many listed requests it did, and whether any request may be
+    /// concerned.
     pub fn raise_least(&mut self, least: u32) -> (u64, bool) {
         match &mut self.asked {
             Asked::Drawn { input, .. } => (0, input.raise_least(least)),
@@ -106,7 +105,7 @@ impl Synthetic {
         rows.get((prompt.number % rows.len().max(1) as u64) as usize)
     }
 
-    /// Input tokens asked for, template included.
+    /// Requested input tokens, template included.
     pub fn input_of(&self, prompt: PromptId) -> u32 {
         match &self.asked {
             Asked::Drawn { input, .. } => input.length(key(prompt)),
@@ -121,7 +120,7 @@ impl Synthetic {
         }
     }
 
-    /// The blocks of a prompt; a warm-up has none, so that it leaves nothing in the engine's prefix cache.
+    /// Block ids of a prompt. A warm-up has none, so that it puts none of them into the engine's prefix cache.
     fn blocks_of(&self, prompt: PromptId) -> &[u64] {
         match &self.asked {
             Asked::Listed(rows) if !prompt.warmup => Self::listed(rows, prompt).map_or(&[], |row| &row.blocks),
@@ -129,12 +128,12 @@ impl Synthetic {
         }
     }
 
-    /// Gives one prompt another number of words, and so many letters after them.
+    /// Sets the number of words and trailing letters of one prompt.
     pub fn repair(&mut self, prompt: PromptId, words: u32, letters: u32) {
         self.repairs.insert(key(prompt), (words, letters));
     }
 
-    /// Makes every prompt so many words longer, or shorter.
+    /// Makes every prompt `by` words longer, or shorter if negative.
     pub fn shift(&mut self, by: i64) {
         for (words, _) in self.repairs.values_mut() {
             *words = u32::try_from((i64::from(*words) + by).max(1)).unwrap_or(1);
@@ -142,12 +141,12 @@ impl Synthetic {
         self.base -= by as f64 * self.per_word;
     }
 
-    /// Words and letters of a prompt.
+    /// Number of words and trailing letters of a prompt.
     pub fn size(&self, prompt: PromptId) -> (u32, u32) {
         self.repairs.get(&key(prompt)).copied().unwrap_or_else(|| (self.words_for(self.input_of(prompt)), 0))
     }
 
-    /// Words that make up so many tokens.
+    /// Number of words for a number of tokens.
     fn words_for(&self, tokens: u32) -> u32 {
         ((f64::from(tokens) - self.base) / self.per_word).round().max(1.0) as u32
     }
@@ -156,7 +155,7 @@ impl Synthetic {
         (f64::from(count) * self.shared_share) as u32
     }
 
-    /// How many prompts differ from each other.
+    /// Number of prompts that differ from each other.
     pub fn different(&self) -> u64 {
         let count = self.words_for(self.asked.shortest());
         let own = count.saturating_sub(self.shared(count)).max(1);
@@ -174,7 +173,7 @@ impl Synthetic {
         self.text_sized(prompt, count, letters)
     }
 
-    /// A prompt of another size, as text.
+    /// The text of a prompt with another number of words and letters.
     pub fn text_sized(&self, prompt: PromptId, count: u32, letters: u32) -> String {
         let mut out = Vec::new();
         self.write_sized(prompt, count, letters, &mut out);
@@ -193,19 +192,18 @@ impl Synthetic {
         out.resize(out.len() + letters as usize, b'a');
     }
 
-    /// Words that tell prompts apart: enough for the largest shifted number.
+    /// Number of words that encode the prompt's number: enough for the largest shifted one.
     fn digits(&self) -> u32 {
         (33.0 / (self.words.len().max(2) as f64).log2()).ceil() as u32
     }
 }
 
-/// Draws the words of one prompt, in order.
 struct Draw<'a> {
     blocks: &'a [u64],
     seed: u64,
     shared: u32,
     digits: u32,
-    /// What is left of the prompt's number, written in words.
+    /// The prompt's number, less the digits already written as words.
     number: u64,
     common: ChaCha8Rng,
     own: ChaCha8Rng,
@@ -218,7 +216,7 @@ impl<'a> Draw<'a> {
         let common = ChaCha8Rng::seed_from_u64(seed);
         let mut own = common.clone();
         own.set_stream(key(prompt) + 1);
-        // the number of the prompt, written in words, begins what is its own: no two prompts are alike
+        // after the shared part come words that encode the prompt's number, so that no two prompts are equal
         let shift: u64 = ChaCha8Rng::seed_from_u64(seed ^ 0x5EED).next_u64() % (1 << 32);
         Self {
             blocks: synthetic.blocks_of(prompt),
@@ -247,7 +245,7 @@ impl<'a> Draw<'a> {
         }
     }
 
-    /// The words of a block depend on nothing but its number and the seed.
+    /// The words of a block depend only on its id and the seed.
     fn word_of_block(&mut self, place: u32, vocabulary: u64) -> u64 {
         let Some(block) = self.blocks.get((place / BLOCK) as usize) else { return self.own.random_range(0..vocabulary) };
         if place.is_multiple_of(BLOCK) {
@@ -316,7 +314,7 @@ mod tests {
         assert_eq!(words[0][..1_020], words[1][..1_020]);
         assert_ne!(words[0][..512], words[2][..512]);
         assert_eq!(words[0][512..590], words[2][512..590]);
-        // a warm-up has the length, and words of its own
+        // a warm-up has the same length but other words
         let warmup = prompts.text(PromptId { warmup: true, number: 0 });
         assert!(warmup.split(' ').count() == 1_090 && !texts.contains(&warmup));
     }

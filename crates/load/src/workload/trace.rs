@@ -1,4 +1,4 @@
-//! A trace's arrivals and lengths, made ready to be played.
+//! Reads a trace into arrivals and lengths.
 
 use sha2::{Digest, Sha256};
 
@@ -8,23 +8,23 @@ use dyno_datasets::read_trace;
 use dyno_measure::dataset::LeftOut;
 use dyno_measure::plan::DatasetFile;
 
-/// What a trace is played by.
+/// How a trace is replayed.
 #[derive(Debug, Clone, Copy)]
 pub struct Played {
-    /// How many times as fast as it was recorded.
+    /// Speed relative to the recording.
     pub time_scale: f64,
     /// Most output tokens of a request.
     pub max_output_tokens: Option<u32>,
-    /// Longest request, input and output together.
+    /// Longest request (input and output together) that is not left out.
     pub context_tokens: Option<u32>,
-    /// Whether answers have no tokens.
+    /// Whether the endpoint is embeddings, whose answers have no tokens.
     pub embeddings: bool,
 }
 
-/// Reads a trace; with notes on how it differs from what was recorded.
+/// Reads a trace, with notes on how the replay differs from the recording.
 ///
 /// # Errors
-/// When it can't be read, or no request is left.
+/// When the file can't be read, or no request is left.
 pub fn listed(file: &DatasetFile, played: Played) -> Result<(Vec<TraceRequest>, Vec<String>), WorkloadError> {
     let name = if file.name.is_empty() { file.path.display().to_string() } else { file.name.clone() };
     if let Some(expected) = &file.sha256 {

@@ -1,4 +1,4 @@
-//! The words that made-up prompts are made of: common English, since tokenizers have most of it as one token each.
+//! The vocabulary of synthetic prompts: common English, most of which tokenizers have as one token each.
 
 use crate::tokens::Tokens;
 
@@ -36,7 +36,7 @@ const COMMON: &str = "\
     say see seem sell send serve set shake shoot sing sit sleep speak spend stand start stay stop suggest take talk teach \
     tell think throw touch travel try turn understand wait walk want watch wear win wonder write";
 
-/// The words that are one token each after a space. Without a tokenizer, or with one that knows few words, all of them.
+/// The words that are one token each after a space; all words without a tokenizer, or with one that has few of them.
 pub fn one_token_words(tokens: &mut Tokens) -> Vec<&'static str> {
     let all: Vec<&'static str> = COMMON.split_whitespace().collect();
     if !tokens.exact() {
@@ -49,7 +49,7 @@ pub fn one_token_words(tokens: &mut Tokens) -> Vec<&'static str> {
     if found.len() < 64 { all } else { found }
 }
 
-/// A group whose text has as many tokens as words is taken whole; another is halved.
+/// Takes a whole group if its text has as many tokens as words; else halves it.
 fn pick(tokens: &mut Tokens, group: &[&'static str], found: &mut Vec<&'static str>) {
     let count = |tokens: &mut Tokens, words: &[&str]| {
         let text = words.iter().fold("the".to_owned(), |text, word| text + " " + word);

@@ -1,8 +1,8 @@
-//! Prompts that are written before their time: at the lengths of real traces writing one takes longer than sending it, and
-//! a burst of arrivals would wait for it.
+//! Writes prompts before they are needed: at the lengths of real traces, writing one takes longer than sending it, and a burst
+//! of arrivals would be sent late.
 //!
-//! A thread of its own writes them in the order in which they are sent, no more at once than [`MOST_BYTES`]. Whoever sends
-//! takes what is there and never waits: what is not there yet is written then and there, to the same bytes.
+//! A thread writes them in sending order, up to [`MOST_BYTES`]. The sender takes a prompt that is there and never waits: a
+//! missing one is written by the sender itself, to the same bytes.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,18 +10,18 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::prompt_id::PromptId;
-use crate::client::scheduling::stand_behind;
+use crate::client::scheduling::lower_priority;
 
-/// Bytes of prompts that wait to be sent; one prompt more may come on top.
+/// Most bytes of waiting prompts; one prompt may exceed it.
 pub const MOST_BYTES: usize = 32 << 20;
-/// Prompts that wait to be sent.
+/// Most waiting prompts.
 const MOST_PROMPTS: usize = 16_384;
-/// How far behind the latest one a prompt may be that is still kept for whoever sends it late.
+/// How many numbers behind the latest taken prompt an earlier one is still kept.
 const KEPT_BEHIND: usize = 256;
-/// How long a phase waits for the first prompts.
+/// Longest wait of a phase for queue first prompts.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 
-/// Prompts of one phase, written ahead. Dropped, the thread ends.
+/// The prompts of one phase, and their thread, which ends when this is dropped.
 #[derive(Debug)]
 pub struct WriteAhead {
     shared: Arc<SharedQueue>,
@@ -32,19 +32,19 @@ pub struct WriteAhead {
 #[derive(Debug)]
 struct SharedQueue {
     state: Mutex<QueueState>,
-    /// There is room, or the end has come.
+    /// Signals the writer: there is room, or the end has come.
     room: Condvar,
-    /// As much is written as may be.
+    /// Signals the waiting phase: the queue is full or complete.
     full: Condvar,
 }
 
 #[derive(Debug)]
 struct QueueState {
-    /// Prompts from number `first` on; taken ones are empty.
+    /// Prompts from number `first` on; `None` for those taken.
     written: VecDeque<Option<Vec<u8>>>,
     first: u64,
     bytes: usize,
-    /// The number after the last one of the phase.
+    /// One past the phase's last number.
     end: u64,
     waits: bool,
     over: bool,
@@ -62,7 +62,7 @@ impl QueueState {
     fn take(&mut self, number: u64) -> Option<Vec<u8>> {
         let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
         if place >= self.written.len() {
-            // the sender has overtaken the writer, which goes on behind it
+            // the sender is ahead of the writer, which continues after the sender's number
             self.written.clear();
             (self.bytes, self.first) = (0, number + 1);
             return None;
@@ -82,10 +82,10 @@ impl QueueState {
 }
 
 impl WriteAhead {
-    /// Begins to write the prompts of a phase: `count` of them from `first` on, or without end.
+    /// Starts writing the prompts of a phase: `count` of them from `first` on, or without end.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When no thread can be started.
     pub fn start(
         first: PromptId,
         count: Option<u32>,
@@ -100,15 +100,15 @@ impl WriteAhead {
             over: false,
         };
         let shared = Arc::new(SharedQueue { state: Mutex::new(state), room: Condvar::new(), full: Condvar::new() });
-        let (warmup, its) = (first.warmup, shared.clone());
+        let (warmup, queue) = (first.warmup, shared.clone());
         let thread = std::thread::Builder::new().name("prompts".to_owned()).spawn(move || {
-            stand_behind();
-            its.fill(|number, out| write(PromptId { warmup, number }, out));
+            lower_priority();
+            queue.fill(|number, out| write(PromptId { warmup, number }, out));
         })?;
         Ok(Self { shared, warmup, thread: Some(thread) })
     }
 
-    /// Waits a moment until as much is written as may be.
+    /// Waits until the queue is full, but no longer than [`FIRST_WAIT`].
     pub fn wait_for_first(&self) {
         let until = Instant::now() + FIRST_WAIT;
         let mut state = self.shared.lock();
@@ -121,12 +121,12 @@ impl WriteAhead {
         }
     }
 
-    /// The prompt, where it has been written.
+    /// Takes a prompt if it has been written.
     pub fn take(&self, prompt: PromptId) -> Option<Vec<u8>> {
         if prompt.warmup != self.warmup {
             return None;
         }
-        // the writer holds this for a moment only; if it is held off its core just then, nobody waits for it
+        // the writer holds the lock briefly; should it be descheduled just then, the sender does not wait
         let mut state = self.shared.state.try_lock().ok()?;
         let taken = state.take(prompt.number);
         if state.waits && state.bytes <= MOST_BYTES / 2 && state.written.len() <= MOST_PROMPTS / 2 {
@@ -146,7 +146,7 @@ impl Drop for WriteAhead {
         self.shared.lock().over = true;
         self.shared.room.notify_one();
         if let Some(thread) = self.thread.take() {
-            // one that panicked has written less, which is made up for
+            // after a panic, missing prompts are written by the sender
             let _ = thread.join();
         }
     }
@@ -178,7 +178,7 @@ impl SharedQueue {
             write(number, &mut prompt);
             length = prompt.len();
             state = self.lock();
-            // unless the sender has meanwhile overtaken
+            // dropped if the sender has overtaken the writer meanwhile
             if state.next() == number {
                 state.bytes += prompt.len();
                 state.written.push_back(Some(prompt));
@@ -202,8 +202,7 @@ mod tests {
         }
     }
 
-    /// Waits until the writer rests: no more may be written, or there is nothing more to write. It stands behind everything
-    /// else on the machine, so this takes as long as it takes.
+    /// Waits until the queue is full or complete. The writer has the lowest priority, so this may take long.
     fn settled(ahead: &WriteAhead) {
         let begun = Instant::now();
         loop {
@@ -244,7 +243,7 @@ mod tests {
             most = most.max(ahead.bytes());
             taken += u32::from(ahead.take(id(number)).is_some());
         }
-        // what is missing was asked for while the writer had the lock
+        // misses are those taken while the writer had the lock
         assert!(taken > 150, "{taken}");
         assert!((MOST_BYTES..MOST_BYTES + SIZE).contains(&most), "{most}");
     }
@@ -255,7 +254,7 @@ mod tests {
         let ahead = WriteAhead::start(id(0), None, of_size(SIZE)).unwrap();
         settled(&ahead);
         let waiting = ahead.shared.lock().written.len() as u64;
-        // as many as there are were dropped
+        // all written prompts were dropped
         assert_eq!(ahead.take(id(waiting + 5)), None);
         settled(&ahead);
         assert!(ahead.take(id(waiting + 6)).is_some());

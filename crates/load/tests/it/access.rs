@@ -1,4 +1,4 @@
-//! How a server is reached: what it refuses, where it leads, when it is not there, when the load is not worth going on.
+//! Reaching a server: refusals, redirects, unreachable servers, and loads that end because of errors.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn the_output_limit_goes_by_the_name_that_the_server_takes() {
         let note = format!("The server refused {refused}: the output was limited by {taken}.");
         assert!(left.report.notes.iter().any(|said| said.text == note), "{:?}", left.report.notes);
     }
-    // a server that takes neither is not asked for ever
+    // a server that refuses both names gets no endless retries
     let server = Scripted::start(|_, out| {
         say(out, &refusal("max_tokens and max_completion_tokens are not supported"), 0);
         Then::GoOn
@@ -118,7 +118,7 @@ fn headers_and_fields_of_ones_own_are_sent_and_no_secret_is_kept() {
         let mut command = dyno();
         command.args(["load", "--model", "m", "--concurrency", "1", "--num-requests", "2", "--warmup-requests", "0"]);
         command.args(["--input-tokens", "8", "--self-check", "off", "--engine-metrics", "off", "--base-url"]);
-        // the address of the whole call, as people copy it
+        // the full URL of the call, as people paste it
         command.arg(format!("{}/v1/chat/completions", server.url())).arg("--report").arg(&report);
         command.args(arguments).env("MY_KEY", "abc-secret").output().unwrap()
     };

@@ -1,10 +1,10 @@
-//! What an answer means in the dialects of servers and of the gateways before them.
+//! Answers in the dialects of servers and gateways.
 
 use serde_json::{Value, json};
 
 use super::scripted::{Bench, Left, STREAM, Scripted, Then, chunk, ending, say, word};
 
-/// A load of two requests, each of which is answered so.
+/// Runs a load of two requests, each of which gets this answer.
 fn load_on(answer: &str) -> Left {
     let answer = answer.to_owned();
     let server = Scripted::start(move |_, out| {
@@ -22,7 +22,7 @@ fn choice(value: Value) -> String {
     event(&json!({ "choices": [value] }))
 }
 
-/// A stream of these events, ended as streams are.
+/// A stream of these events, properly ended.
 fn stream(events: &[String]) -> String {
     let events: String = events.iter().map(|event| chunk(event)).collect();
     format!("{STREAM}{events}0\r\n\r\n")
@@ -62,7 +62,7 @@ fn an_error_is_found_wherever_it_stands_and_keeps_its_words() {
         vec![word("a"), format!("{}\n\n", json!({ "error": out_of })), DONE.to_owned()],
         vec![format!("{:#}\n", json!({ "error": out_of }))],
         vec![word("a"), "event: error\ndata: out of memory\n\n".to_owned()],
-        // the reason comes first, the words after it
+        // the finish reason first, then the message
         vec![choice(json!({ "delta": {}, "finish_reason": "error" })), event(&json!({ "error": out_of }))],
     ] {
         let left = load_on(&stream(&events));
@@ -111,7 +111,7 @@ fn a_whole_answer_is_taken_without_latencies_of_a_stream() {
             left.report.notes
         );
     }
-    // without a count there is none: one piece says nothing of tokens
+    // one piece without usage: the number of output tokens is unknown
     let left = load_on("HTTP/1.1 200 OK\r\n\r\n{\"choices\":[{\"message\":{\"content\":\"a b\"}}]}");
     assert_eq!((left.report.summary.successful_requests, left.report.summary.total_output_tokens), (2, None));
 }

@@ -1,4 +1,4 @@
-//! What surrounds the requests: where the load may connect to, and what the engine says about itself.
+//! The address policy, and the engine's own metrics.
 
 use dyno_measure::engine_metrics::EngineQuantity;
 use dyno_reference::{EngineOptions, ReferenceEngine};

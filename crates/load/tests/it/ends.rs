@@ -1,4 +1,4 @@
-//! Loads that are stopped, killed, or lose their server.
+//! Loads that are stopped or killed, or whose server disappears.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ fn sigterm_keeps_what_was_measured() {
     kill(Pid::from_raw(load.id() as i32), Signal::SIGTERM).unwrap();
     let sent = server.seen().len();
     let left = bench.left_by(load);
-    // at most the one that was sent just as the signal came
+    // at most one more, sent just when the signal came
     assert!(server.seen().len() <= sent + 1, "{sent} requests were sent before, {} in all", server.seen().len());
     assert_eq!(left.output.status.code(), Some(1));
     assert_eq!(bench.end()["event"], "end");
@@ -83,7 +83,7 @@ fn the_deadline_ends_a_load() {
 fn a_server_that_goes_away_ends_the_load() {
     static GONE: AtomicBool = AtomicBool::new(false);
     let real = slow_server();
-    // a relay that can be shut like a process that dies
+    // a relay that can be closed like a dying process
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -116,7 +116,7 @@ fn a_server_that_goes_away_ends_the_load() {
     let _ = std::net::TcpStream::connect(address);
     let since = Instant::now();
     let left = bench.left_by(load);
-    // it takes six seconds of failures; nearly an hour if it went on to its end
+    // the load ends after six seconds of failures; it would go on for nearly an hour
     assert!(since.elapsed() < PATIENCE, "{:?}", since.elapsed());
     assert_eq!(bench.end()["data"]["status"], "partial");
     assert!(bench.end()["data"]["reason"].as_str().unwrap().contains("stopped answering"));

@@ -1,4 +1,4 @@
-//! Each fault ends in its class and in no latency.
+//! Each fault is recorded with its error class and adds to no latency.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use super::scripted::{Bench, Left, STREAM, Scripted, Then, chunk, good_answer, say, unix_ns, word};
 
-/// A load of two requests against a server that answers so. The second connection of each fault is as good as its first.
+/// Runs a load of two requests against a server with this fault. The second connection has it too.
 fn load_on(answer: impl Fn(&mut dyn Write) -> Then + Send + Sync + 'static) -> Left {
     let server = Scripted::start(move |_, out| answer(out));
     let mut bench = Bench::new(&server.url(), 2);
@@ -75,7 +75,7 @@ fn a_refusal_is_sent_again_only_where_that_was_asked_for() {
     assert_eq!(left.records.len(), 2, "{:?}", left.records);
     for (record, refused) in left.records.iter().zip(refused.lock().unwrap().iter()) {
         assert_eq!((record.retries, record.http_status, record.error_class), (Some(1), Some(200), None), "{record:?}");
-        // the wait of a second is no latency of the engine: its times are those of the second request
+        // the second of waiting is not latency: the recorded times are those of the second attempt
         let sent = record.sent_unix_ns.unwrap();
         assert!(sent - refused >= 995_000_000, "{refused}: {record:?}");
         let ttft_ms = (record.first_content_unix_ns.unwrap() - sent) as f64 / 1e6;
@@ -83,7 +83,7 @@ fn a_refusal_is_sent_again_only_where_that_was_asked_for() {
     }
     assert!(left.report.notes.iter().any(|note| note.text.starts_with("2 times a request was refused by status 429")));
 
-    // Refused more often than it may be sent again: an error as ever.
+    // Refused more often than it is retried: recorded as an error.
     let server = Scripted::start(move |_, out| {
         say(out, "HTTP/1.1 429 Too Many Requests\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n", 0);
         Then::GoOn
@@ -140,7 +140,7 @@ fn a_compressed_stream_is_read_as_it_comes() {
             encoder.write_all(event.as_bytes()).unwrap();
             encoder.flush().unwrap();
             let packed = std::mem::take(encoder.get_mut());
-            // in one write: small ones wait for each other
+            // in one write: Nagle's algorithm delays small ones
             let framed = [format!("{:x}\r\n", packed.len()).as_bytes(), &packed, b"\r\n"].concat();
             let _ = out.write_all(&framed);
             say(out, "", 30);
@@ -180,7 +180,7 @@ fn what_takes_too_long() {
         Then::Close
     });
     assert_eq!(class_of(&stalled).0, [("stalled", 2)]);
-    // pings are no events
+    // pings do not count as events
     let pinged = load_on(|out| {
         say(out, &format!("{STREAM}{}", chunk(&word("x"))), 0);
         (0..10).for_each(|_| say(out, &chunk(": ping\n\n"), 100));
@@ -208,7 +208,7 @@ fn servers_that_are_not_there() {
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            // it reads before it answers: what is closed unread is reset
+            // read before closing: closing with unread bytes would reset the connection
             let _ = stream.map(|mut stream| {
                 let _ = stream.read(&mut [0; 4096]);
                 stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")

@@ -1,4 +1,4 @@
-//! Kept connections, and servers that end them.
+//! Kept-alive connections, and servers that close them.
 
 use super::scripted::{Bench, Scripted, Then, good_answer, say};
 
@@ -10,7 +10,7 @@ fn a_connection_closed_between_requests_is_no_error() {
     });
     let left = Bench::new(&server.url(), 20).run();
     assert_eq!((left.report.summary.successful_requests, left.report.summary.failed_requests), (20, 0));
-    // the last connection's end may come after that of the load
+    // the last connection may be closed after the load has ended
     assert!((19..=20).contains(&left.report.client.reconnects.unwrap()), "{:?}", left.report.client);
 }
 

@@ -1,4 +1,4 @@
-//! Figures against times that the server keeps.
+//! Figures compared with times that the server recorded.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,12 +8,12 @@ use serde_json::json;
 
 use super::scripted::{Bench, STREAM, Scripted, Then, chunk, ending, say, unix_ns, word};
 
-/// How far the wall clock and a run's own may be apart, ns.
+/// Tolerance between the wall clock and the run's clock, ns.
 const CLOCKS: i64 = 5_000_000;
 
 #[test]
 fn times_are_those_of_the_content_events() {
-    // when the server had each request, and when it began and had ended to write each word
+    // per request: when the server had it, and begin and end of writing each word
     let kept: Arc<Mutex<Vec<Vec<i64>>>> = Arc::default();
     let keeping = kept.clone();
     let server = Scripted::start(move |_, out| {
@@ -40,13 +40,13 @@ fn times_are_those_of_the_content_events() {
     let summary = &left.report.summary;
     assert_eq!((summary.successful_requests, summary.total_output_tokens, summary.total_input_tokens), (12, Some(96), Some(240)));
     assert_eq!((summary.token_source, summary.tokens_per_event), (Some(TokenSource::Usage), Some(2.0)));
-    // sleeps are late on a busy machine, never early
+    // sleeps may end late on a busy machine, never early
     let [ttft, itl, e2el] = [&summary.ttft_ms, &summary.itl_ms, &summary.e2el_ms].map(|figures| figures.as_ref().unwrap());
     assert!(ttft.min >= 119.5, "{ttft:?}");
     assert!(itl.min >= 39.0 && itl.n == 36, "{itl:?}");
     assert!(e2el.min >= 239.0, "{e2el:?}");
     for (record, times) in left.records.iter().zip(kept.lock().unwrap().iter()) {
-        // the kernel's stamps lie within the server's writes; ping, usage and [DONE] come later and count for nothing
+        // the kernel's stamps lie within the server's writes; ping, usage and [DONE] come later and do not count
         let sent = record.sent_unix_ns.unwrap();
         let (first, last) = (record.first_content_unix_ns.unwrap(), record.last_content_unix_ns.unwrap());
         assert!(sent <= times[0] + CLOCKS, "{times:?} {record:?}");
@@ -60,7 +60,7 @@ fn times_are_those_of_the_content_events() {
     }
     assert_eq!(left.report.client.timestamps, "kernel");
     assert!(summary.below_floor.contains(&"ttft_ms.p99".to_owned()));
-    // one at a time, none while the server is between two
+    // one request at a time, none between two
     let busy_s = left.records.iter().map(|record| record.e2el_ms.unwrap()).sum::<f64>() / 1e3;
     assert!((summary.achieved_concurrency.unwrap() - busy_s / summary.duration_s).abs() < 1e-6, "{summary:?}");
 }
@@ -115,7 +115,7 @@ fn a_rate_is_kept_and_arrivals_over_the_cap_are_counted() {
     let (mut scheduled, mut sent) = (of(|record| record.scheduled_unix_ns), of(|record| record.sent_unix_ns));
     scheduled.sort_unstable();
     sent.sort_unstable();
-    // planned every 10 ms whatever the answers take, and sent when it is time, as far as the machine lets it
+    // scheduled every 10 ms however long answers take, and sent then, as far as the machine permits
     for (place, at) in (0_i64..).zip(&scheduled) {
         assert!((at - scheduled[0] - place * 10_000_000).abs() < CLOCKS, "{place}: {scheduled:?}");
     }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The command that starts it.
 pub fn dyno() -> Command {
     // target/PROFILE/deps/it-HASH → target/PROFILE/examples/dyno
     let test = std::env::current_exe().unwrap();

@@ -1,4 +1,4 @@
-//! A server that says what a test tells it to, and a `dyno load` to put on it.
+//! A server with scripted answers, and `dyno load` runs against it.
 
 use crate::program::dyno;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,15 +12,15 @@ use dyno_measure::report::{Report, RequestRecord};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// How long a test waits for what must come: only a program that hangs takes so long, however busy the machine is.
+/// Longest wait of a test; reached only when a program hangs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the wall clock shows, ns.
+/// Wall-clock time, Unix ns.
 pub fn unix_ns() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as i64
 }
 
-/// Waits for something.
+/// Polls until `look` returns a value; panics after [`PATIENCE`].
 pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
@@ -38,30 +38,30 @@ pub struct Seen {
     pub path: String,
     pub head: String,
     pub body: Value,
-    /// Which request of its connection, from 0.
+    /// Number of the request on its connection, from 0.
     pub of_connection: usize,
 }
 
-/// Whether the connection goes on after an answer.
+/// What the server does with the connection after an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Then {
     GoOn,
     Close,
 }
 
-/// A server with a thread a connection.
+/// A server with one thread per connection.
 pub struct Scripted {
     pub address: SocketAddr,
     pub seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Scripted {
-    /// Answers each request of the load as `answer` says; calls that ask for tokens get a 404.
+    /// Answers each request of the load with `answer`; tokenize calls get a 404.
     pub fn start(answer: impl Fn(&Seen, &mut dyn Write) -> Then + Send + Sync + 'static) -> Self {
         Self::start_with(|stream| Box::new(stream), answer)
     }
 
-    /// The same over TLS or whatever `wrap` makes of a connection.
+    /// The same over TLS, or what `wrap` makes of a connection.
     pub fn start_with(
         wrap: impl Fn(TcpStream) -> Box<dyn Duplex> + Send + Sync + 'static,
         answer: impl Fn(&Seen, &mut dyn Write) -> Then + Send + Sync + 'static,
@@ -73,7 +73,7 @@ impl Scripted {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
-                // what is said is sent at once
+                // each write is sent at once
                 let _ = stream.set_nodelay(true);
                 let (log, answer, wrap) = (log.clone(), answer.clone(), wrap.clone());
                 std::thread::spawn(move || serve(wrap(stream), &log, &*answer));
@@ -86,7 +86,7 @@ impl Scripted {
         format!("http://{}", self.address)
     }
 
-    /// Requests of the load, without those for tokens.
+    /// Requests of the load, without tokenize calls.
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
@@ -126,7 +126,7 @@ fn serve(stream: Box<dyn Duplex>, log: &Mutex<Vec<Seen>>, answer: &dyn Fn(&Seen,
     }
 }
 
-/// The head of a stream.
+/// The response head of a stream.
 pub const STREAM: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
 
 /// A piece of a chunked body.
@@ -146,20 +146,20 @@ pub fn ending(prompt: u32, completion: u32) -> String {
     chunk(&format!("data: {finish}\n\ndata: {usage}\n\ndata: [DONE]\n\n")) + "0\r\n\r\n"
 }
 
-/// A whole good answer of so many words, all at once.
+/// A complete answer of `words` words, sent at once.
 pub fn good_answer(words: u32) -> String {
     let words_sent: String = (0..words).map(|_| chunk(&word("x "))).collect();
     format!("{STREAM}{words_sent}{}", ending(20, words))
 }
 
-/// Writes and waits so many milliseconds.
+/// Writes `text`, then waits `then_ms`.
 pub fn say(out: &mut dyn Write, text: &str, then_ms: u64) {
     let _ = out.write_all(text.as_bytes());
     let _ = out.flush();
     std::thread::sleep(Duration::from_millis(then_ms));
 }
 
-/// What a load left behind.
+/// The output and files of a finished load.
 pub struct Left {
     pub output: Output,
     pub report: Report,
@@ -173,7 +173,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// A small closed loop against a server: one in flight, no warm-up, no tokenizer.
+    /// A small closed loop: one request in flight, no warm-up, no tokenizer.
     pub fn new(url: &str, requests: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let plan = json!({
@@ -195,7 +195,7 @@ impl Bench {
         self.start_in(&[])
     }
 
-    /// The same with variables of the environment.
+    /// The same with environment variables.
     pub fn start_in(&self, environment: &[(&str, &str)]) -> Child {
         let plan = self.file("plan.json");
         std::fs::write(&plan, self.plan.to_string()).unwrap();
@@ -211,7 +211,7 @@ impl Bench {
             .unwrap()
     }
 
-    /// Waits until the load has so many records on disk.
+    /// Waits until at least `least` records are on disk.
     pub fn wait_for_records(&self, least: usize) {
         until("records", || {
             let text = std::fs::read_to_string(self.file("requests.ndjson")).unwrap_or_default();
@@ -224,7 +224,7 @@ impl Bench {
         self.left_by(self.start())
     }
 
-    /// What a load has left behind, once it has ended.
+    /// Waits for a load to end and collects its output and files.
     pub fn left_by(&self, load: Child) -> Left {
         let output = load.wait_with_output().unwrap();
         let report = std::fs::read(self.file("report.json"))

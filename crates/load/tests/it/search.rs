@@ -1,4 +1,4 @@
-//! Searches for the largest load within limits, and sweeps, as a process carries them out.
+//! Searches for the largest load within limits, and sweeps, run as a process.
 
 use crate::program::dyno;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::scripted::{Bench, Scripted, Then, good_answer, say, until};
 
-/// A server that turns away what comes while so many are in flight already.
+/// A server that refuses requests while `most` are in flight.
 fn server_for(most: usize) -> Scripted {
     let busy = Arc::new(AtomicUsize::new(0));
     Scripted::start(move |_, out| {
@@ -21,7 +21,7 @@ fn server_for(most: usize) -> Scripted {
             say(out, "HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n", 0);
         } else {
             std::thread::sleep(Duration::from_millis(30));
-            // no longer busy before the client can know of it
+            // counted as free before the client can see the answer
             busy.fetch_sub(1, Ordering::SeqCst);
             say(out, &good_answer(3), 0);
             return Then::GoOn;
@@ -56,7 +56,7 @@ fn the_largest_concurrency_within_the_limits_is_found() {
         search.sentence,
         "The largest concurrency within the limits is 5 in flight: 6 in flight is over them. Measured once more in full, both came to the same."
     );
-    // in the order in which they were measured, each once, and fewer than a sweep of ten; then the edge again
+    // in measuring order, each once and fewer than a full sweep; then the confirmation of the answer
     let loads: Vec<u32> = report.load_points.iter().map(|point| point.concurrency.unwrap()).collect();
     assert!(loads.len() <= 9 && search.is_confirmed, "{loads:?}");
     assert_eq!(loads[0], 6, "the geometric middle: {loads:?}");
@@ -64,11 +64,11 @@ fn the_largest_concurrency_within_the_limits_is_found() {
     assert_eq!(again, [5, 6]);
     assert_eq!(searched.iter().collect::<std::collections::BTreeSet<_>>().len(), searched.len());
     assert!(report.load_points.iter().all(|point| point.meets_slo == Some(point.concurrency <= Some(5))));
-    // what lists show is the answer
+    // the report's own summary is that of the answer
     assert_eq!((report.load_points[report.best].concurrency, report.best), (Some(5), loads.len() - 2), "the second time");
     assert_eq!(report.summary, report.load_points[report.best].summary);
     assert_eq!(report.series.len(), loads.len());
-    // a load that can no longer be within the limits is not carried on
+    // a load point that can no longer meet the limits ends early
     let over = report.load_points.iter().find(|point| point.concurrency == Some(6)).unwrap();
     assert!(over.ended_early && over.summary.total_requests < 60, "{:?}", over.summary);
     let confirmed = report.load_points.last().unwrap();
@@ -165,7 +165,7 @@ fn searches_and_sweeps_by_hand() {
     assert_eq!(code, Some(0), "{error}");
     assert_eq!(read()["load_points"].as_array().unwrap().len(), 3);
     assert!(table.contains("(best)"), "{table}");
-    // on a busy machine the client may send late, which makes such a run not valid
+    // on a busy machine late sends may make the run invalid, which is exit code 1
     let (code, _, error) = load(&["--rate", "50,20", "--num-requests", "5", "--max-in-flight", "3"]);
     assert!(matches!(code, Some(0 | 1)), "{error}");
     assert_eq!(read()["load_points"][1]["rate"], 20.0);

@@ -1,4 +1,4 @@
-//! What becomes of keys: they are not repeated, not inherited, and sent only where somebody said so.
+//! Keys are not logged, not inherited, and sent only where allowed.
 
 use std::process::{Output, Stdio};
 

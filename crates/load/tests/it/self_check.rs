@@ -1,4 +1,4 @@
-//! The client's check against the reference engine before a load, as a process does it.
+//! The self-check against the reference engine before a load, run as a process.
 
 use dyno_measure::validity::SelfCheck;
 use nix::sys::signal::{Signal, kill};
@@ -14,19 +14,18 @@ fn server() -> Scripted {
     })
 }
 
-/// Child processes.
 fn children(pid: u32) -> Vec<u32> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     text.split_whitespace().filter_map(|child| child.parse().ok()).collect()
 }
 
-/// Whether a process lives; one that has ended and is not waited for does not.
+/// Whether a process is running; zombies are not.
 fn lives(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).is_some_and(|state| state != "Z" && state != "X")
 }
 
-/// The reference engine of a load's check, once it serves.
+/// Process id of the reference engine of a load's self-check.
 fn engine_of(load: u32) -> u32 {
     until("the check's engine", || {
         children(load).into_iter().find(|child| {
@@ -58,7 +57,7 @@ fn a_check_is_measured_kept_and_taken_again() {
     let check = measured.report.self_check.expect("a check");
     assert_eq!((check.concurrency, check.cached, &check.failed), (1, false, &None), "{check:?}");
     for error in [check.ttft_error_ms.unwrap(), check.itl_error_ms.unwrap()] {
-        // enough for p99; and of a client that stamps by the kernel, half the errors are far below a millisecond anywhere
+        // enough samples for p99; with kernel stamps, the median error is far below a millisecond on any machine
         assert!(error.n >= 662 && error.p50 < 1.0 && error.p50 <= error.p99 && error.p99 <= error.max, "{check:?}");
     }
     assert!(check.requests >= 662);
@@ -68,7 +67,7 @@ fn a_check_is_measured_kept_and_taken_again() {
     let again = bench.run().report.self_check.unwrap();
     assert_eq!(again, SelfCheck { cached: true, ..check.clone() });
 
-    // what is not understood is measured anew
+    // an unreadable cache file leads to a new check
     for file in std::fs::read_dir(&cache).unwrap() {
         std::fs::write(file.unwrap().path(), "{\"key\":").unwrap();
     }

@@ -45,7 +45,7 @@ fn a_trace_is_played_at_its_own_times_and_lengths() {
     assert_eq!(records.len(), 10);
     let begin = records[0].scheduled_unix_ns.unwrap();
     for (place, record) in (0_i64..).zip(&records) {
-        // the clocks' distance is sampled again and again
+        // the clock offset is re-read during the load
         let off = record.scheduled_unix_ns.unwrap() - begin - place * 50_000_000;
         assert!(off.abs() < 5_000_000, "{place}: {off}");
         assert_eq!(record.requested_input_tokens, Some(30 + place as u32));
@@ -69,7 +69,7 @@ fn a_traces_arrivals_over_the_cap_are_counted() {
     assert_eq!((left.report.summary.total_requests, left.report.summary.dropped_requests), (4, 2));
     let dropped: Vec<_> = measured(&left).into_iter().filter(|record| record.error_class == Some(ErrorClass::Dropped)).collect();
     assert!(dropped.len() == 2 && dropped.iter().all(|record| record.scheduled_unix_ns.is_some()));
-    // the number ends it early
+    // `num_requests` ends the trace early
     let mut bench = trace_bench(&server.url(), &rows, json!({"kind": "trace"}));
     bench.plan["load_points"][0]["num_requests"] = json!(1);
     assert_eq!(bench.run().report.summary.total_requests, 1);
@@ -94,7 +94,7 @@ fn blocks_of_a_trace_are_found_again_in_the_engines_cache() {
     assert!(records.iter().all(|record| record.error.is_none()), "{records:?}");
     let lengths: Vec<_> = records.iter().map(|record| record.input_tokens.unwrap()).collect();
     assert_eq!(lengths[..3], [1_100, 1_200, 900]);
-    // shorter than the template: said, and as short as can be
+    // shorter than the template: a note, and the shortest possible prompt
     assert_eq!((records[3].input_tokens, records[3].requested_input_tokens), (Some(lengths[3]), Some(lengths[3])));
     assert!(
         left.report.notes.iter().any(|note| note.text.contains("1 requests of the trace are shorter")),
@@ -136,7 +136,7 @@ fn a_trace_by_hand() {
 #[test]
 fn conversations_go_on_with_the_models_own_answers() {
     let server = Scripted::start(|seen, out| {
-        // reasoning is no part of what was said
+        // reasoning is not part of the history
         let thought = "data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}\n\n";
         let said = seen.body["messages"].as_array().unwrap().len();
         let words = chunk(thought) + &chunk(&word(&format!("answer \"{said}\" "))) + &chunk(&word("é"));
@@ -170,7 +170,7 @@ fn conversations_go_on_with_the_models_own_answers() {
         })
         .collect();
     let last: Vec<_> = sent.iter().filter(|messages| messages.len() == 5).collect();
-    // the number ends the load in the middle of two conversations at most
+    // `num_requests` cuts off at most two conversations
     assert!(last.len() >= 3, "{sent:?}");
     for messages in &last {
         let rest: Vec<&str> = messages[1..].iter().map(String::as_str).collect();

@@ -1,4 +1,4 @@
-//! Recordings of real engines, in any cut, and TLS.
+//! Recorded streams of real engines, cut anywhere; and TLS.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-/// A recording's body (its framing is not in it), and what is in it: content events, input and output tokens.
+/// A recording's body (without framing), and its content events, input and output tokens.
 fn recording(name: &str) -> (String, [u32; 3]) {
     let text = std::fs::read_to_string(fixture("streams").join(name)).unwrap();
     let body = text.split_once("\r\n\r\n").map_or(text.clone(), |(_, body)| body.to_owned());
@@ -53,7 +53,7 @@ fn recordings_mean_the_same_in_any_cut_and_with_any_line_end() {
 #[path = "../../fuzz/fuzz_targets/invariants.rs"]
 mod invariants;
 
-/// One change to a recording, at a place.
+/// One change to a recording.
 #[derive(Debug, Clone)]
 enum Change {
     Replace(u8),
@@ -113,7 +113,7 @@ fn change(bytes: &mut Vec<u8>, at: usize, change: Change) {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
-    /// What the fuzz target holds to, on recordings that something has happened to.
+    /// The fuzz target's invariants, on damaged recordings.
     #[test]
     fn damaged_recordings_are_read_the_same_in_any_cut(
         which in 0..3_usize,
@@ -131,10 +131,10 @@ proptest! {
     }
 }
 
-/// Whether an event has content, its finish reason, the output tokens it counts, its text.
+/// Of an event: whether it has content, its finish reason, its output tokens, its text.
 type Meaning = (bool, Option<String>, Option<u32>, Vec<u8>);
 
-/// The content events and counts of a stream fed in pieces.
+/// Parses a stream fed in pieces.
 fn meaning(pieces: &[&[u8]]) -> Vec<Meaning> {
     let mut sse = Sse::default();
     let mut all = Vec::new();
@@ -181,7 +181,7 @@ fn a_megabyte_in_one_event_and_reasoning_before_the_answer() {
     assert!(record.ttfo_ms.unwrap() - record.ttft_ms.unwrap() > 50.0);
 }
 
-/// TLS for localhost, with the protocols that the server speaks.
+/// TLS for localhost with these ALPN protocols.
 fn tls_server(protocols: &[&[u8]]) -> Arc<rustls::ServerConfig> {
     let certificate = CertificateDer::from_pem_file(fixture("tls/localhost.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(fixture("tls/localhost.key")).unwrap();
@@ -220,7 +220,7 @@ fn tls_keeps_the_kernels_times() {
     );
     let url = format!("https://localhost:{}", server.address.port());
     let bench = Bench::new(&url, 6);
-    // a server that nobody vouches for is refused
+    // an untrusted certificate is refused
     let refused = bench.run();
     assert_eq!(refused.report.summary.errors.get("tls"), Some(&6), "{:?}", refused.report.error_examples);
 
@@ -254,7 +254,7 @@ fn a_certificate_of_ones_own_is_named_or_not_checked() {
 
     bench.plan.as_object_mut().unwrap().remove("ca");
     bench.plan["insecure"] = true.into();
-    // the certificate is localhost's: nor is the name checked
+    // the certificate is for localhost: with `insecure` the name is not checked either
     bench.plan["endpoints"][0]["base_url"] = format!("https://127.0.0.1:{}", server.address.port()).into();
     let taken = bench.run();
     assert_eq!(taken.report.summary.successful_requests, 2, "{:?}", taken.report.error_examples);

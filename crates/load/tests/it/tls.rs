@@ -1,4 +1,4 @@
-//! A load over TLS, and its check.
+//! A load over TLS, and its self-check.
 
 use dyno_measure::report::ErrorClass;
 use dyno_reference::{EngineOptions, ReferenceEngine, Running, timing::Timing, tls::Certificate};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::scripted::{Bench, Left, Scripted, Then, good_answer, say};
 
-/// An engine that speaks TLS, and a load that trusts it by way of the system's authorities.
+/// An engine with TLS, whose authority the load trusts as a system root.
 fn engine() -> Running {
     let timing = Timing { ttft: Duration::from_millis(4), itl: Duration::from_millis(2), ..Timing::default() };
     ReferenceEngine::start(EngineOptions {
@@ -37,12 +37,12 @@ fn a_check_goes_over_tls_where_the_load_does() {
     assert!(check.ttft_error_ms.is_some_and(|error| error.n >= 662 && error.p50 < 1.0));
     assert!(run(&bench, &engine).report.self_check.is_some_and(|again| again.tls && again.cached));
 
-    // the authority of a check's engine is trusted for the check alone
+    // the self-check's authority is trusted in the self-check only
     let untrusted = bench.run();
     assert!(untrusted.report.self_check.is_some_and(|check| check.tls && check.failed.is_none()));
     assert_eq!(untrusted.records.iter().filter(|record| record.error_class == Some(ErrorClass::Tls)).count(), 5);
 
-    // a check over TLS says nothing of a load without
+    // a cached check over TLS is not used for a plain load
     let plain = Scripted::start(|_, out| {
         say(out, &good_answer(3), 0);
         Then::GoOn
@@ -56,7 +56,7 @@ fn a_check_goes_over_tls_where_the_load_does() {
 fn a_long_request_is_sent_whole() {
     let engine = engine();
     let mut bench = Bench::new(&engine.base_url(), 3);
-    // more than TLS keeps by default, less than the socket takes
+    // more than rustls buffers by default, less than the socket accepts
     bench.plan["workload"]["input_tokens"] = json!(30_000);
     bench.plan["stall_timeout_s"] = json!(5.0);
     let left = run(&bench, &engine);

@@ -1,4 +1,4 @@
-//! What is asked: lengths, datasets, embeddings, the command line by hand.
+//! Workloads: lengths, datasets, embeddings, and the command line without a plan.
 
 use crate::program::dyno;
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ fn content(seen: &Seen) -> String {
     seen.body["messages"][0]["content"].as_str().unwrap().to_owned()
 }
 
-/// A server that counts a word as a token and seven for its template.
+/// A server that counts one token per word, and seven for its template.
 fn counting_server() -> Scripted {
     Scripted::start(|seen, out| {
         let tokens = content(seen).split(' ').count() as u32 + 7;
@@ -150,7 +150,7 @@ fn by_hand() {
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(report["load_points"][0]["concurrency"], 2);
     assert!(server.seen().iter().all(|seen| seen.head.contains("authorization: Bearer sesame\r\n")));
-    // the report's own plan is a plan
+    // the plan in the report can be read as a plan
     assert!(serde_json::from_value::<dyno_measure::plan::Plan>(report["provenance"]["plan"].clone()).is_ok());
 
     assert_eq!(load(&["--base-url", &url, "--model", "m"]).status.code(), Some(2));

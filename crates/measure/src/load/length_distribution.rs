@@ -1,4 +1,4 @@
-//! How long requests are, where they are not all alike.
+//! Distributions of request lengths.
 
 use std::fmt;
 use std::num::ParseFloatError;
@@ -49,7 +49,7 @@ impl LengthDistribution {
     }
 }
 
-/// Why a distribution that was written as a word is not understood.
+/// Why the text of a distribution can't be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LengthTextError {
     #[error("write fixed, uniform:MIN, normal:MEAN,STD or lognormal:MEAN,STD")]
@@ -64,7 +64,7 @@ pub enum LengthTextError {
     Length(#[from] LengthError),
 }
 
-/// As a command line says it: `uniform:64`, `normal:300,100`.
+/// As on a command line: `uniform:64`, `normal:300,100`.
 impl fmt::Display for LengthDistribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! Lengths that differ from request to request, drawn by the seed and the request's number, so that nothing is kept.
+//! Samples request lengths. Each is a function of the seed and the request's number, so that none needs to be stored.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -6,7 +6,7 @@ use rand_distr::{Distribution, LogNormal, Normal};
 
 use super::LengthDistribution;
 
-/// Draws lengths between bounds.
+/// A distribution of lengths between bounds.
 #[derive(Debug, Clone, Copy)]
 pub struct LengthSampler {
     shape: SampledShape,
@@ -15,7 +15,7 @@ pub struct LengthSampler {
     seed: u64,
 }
 
-/// A distribution that can't be drawn from.
+/// The distribution's parameters are invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("The mean of lengths must be above 0, and their standard deviation at least 0.")]
 pub struct LengthError;
@@ -29,7 +29,7 @@ enum SampledShape {
 }
 
 impl LengthSampler {
-    /// Lengths of 1 to `most` tokens; without a distribution all are `most`.
+    /// Lengths from 1 to `most` tokens; without a distribution all are `most`.
     pub fn new(lengths: Option<LengthDistribution>, most: u32, seed: u64) -> Self {
         let shape = match lengths {
             None | Some(LengthDistribution::Fixed {}) => SampledShape::Fixed,
@@ -44,10 +44,10 @@ impl LengthSampler {
         Self { shape, least: 1, most: most.max(1), seed }
     }
 
-    /// Whether a distribution can be drawn from.
+    /// Checks the parameters of a distribution.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// When no length can be drawn with them.
     pub fn check(lengths: LengthDistribution) -> Result<(), LengthError> {
         match lengths {
             LengthDistribution::Normal { mean, std } | LengthDistribution::Lognormal { mean, std }
@@ -59,7 +59,7 @@ impl LengthSampler {
         }
     }
 
-    /// Draws none below this; answers whether any could have been.
+    /// Raises the lower bound; returns whether a shorter length could have been drawn.
     pub fn raise_least(&mut self, least: u32) -> bool {
         self.least = least.clamp(1, self.most);
         match self.shape {
@@ -73,12 +73,12 @@ impl LengthSampler {
         !matches!(self.shape, SampledShape::Fixed) && self.least < self.most
     }
 
-    /// Longest length that is drawn, tokens.
+    /// Longest length, tokens.
     pub fn most(&self) -> u32 {
         self.most
     }
 
-    /// Shortest length that may be drawn.
+    /// Shortest possible length, tokens.
     pub fn least(&self) -> u32 {
         match self.shape {
             SampledShape::Fixed => self.most,
@@ -87,7 +87,7 @@ impl LengthSampler {
         }
     }
 
-    /// The length of one request.
+    /// The length of the request with this key, tokens.
     pub fn length(&self, key: u64) -> u32 {
         let rng = || {
             let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
@@ -104,8 +104,8 @@ impl LengthSampler {
     }
 }
 
-/// By mean and standard deviation of the values themselves: of a log-normal, mean = exp(μ + σ²/2) and
-/// variance = (exp(σ²) − 1) · mean².
+/// From mean and standard deviation of the values themselves: for a log-normal, mean = exp(μ + σ²/2) and variance = (exp(σ²) −
+/// 1) · mean².
 fn lognormal(mean: f64, std: f64) -> Option<LogNormal<f64>> {
     let squared = (std / mean).powi(2).ln_1p();
     LogNormal::new(mean.ln() - squared / 2.0, squared.sqrt()).ok()

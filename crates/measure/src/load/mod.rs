@@ -1,4 +1,4 @@
-//! What load is asked for: which requests, how many, when they are sent, and within which limits.
+//! The requested load: which requests, how many, when they are sent, and the latency limits.
 
 mod length_distribution;
 mod length_sampler;
@@ -197,7 +197,7 @@ pub struct LoadSpec {
 }
 
 impl LoadSpec {
-    /// A load of which only this is known yet.
+    /// A load with every other option unset.
     pub fn new(concurrent_requests: u32, eval_with: EvalWith) -> Self {
         Self {
             concurrent_requests,
@@ -225,19 +225,19 @@ impl LoadSpec {
         }
     }
 
-    /// Each option that is set, by its name.
+    /// The options that are set, by name.
     pub fn values(&self) -> serde_json::Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(values)) => values,
-            // A struct is an object.
+            // unreachable: a struct serializes to an object
             _ => serde_json::Map::new(),
         }
     }
 
-    /// Sets an option to a value that [`LoadOption::read`] has read, or empties it.
+    /// Sets an option to a value from [`LoadOption::read`], or unsets it.
     ///
     /// # Errors
-    /// When the field's type doesn't hold the value.
+    /// When the value does not fit the field's type.
     pub fn set(&mut self, option: &LoadOption, value: Option<Value>) -> Result<(), serde_json::Error> {
         let mut values = self.values();
         match value {
@@ -254,12 +254,11 @@ impl LoadSpec {
             || self.load_points.first().is_some_and(|load| load.variable() == LoadVariable::Rate)
     }
 
-    /// Which endpoint is called.
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint.unwrap_or_default()
     }
 
-    /// Whether conversations are played turn by turn.
+    /// Whether conversations are sent turn by turn.
     pub fn is_multi_turn(&self) -> bool {
         self.multi_turn == Some(true)
     }

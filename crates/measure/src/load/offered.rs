@@ -15,7 +15,7 @@ pub enum LoadVariable {
 }
 
 impl LoadVariable {
-    /// What stands behind a load: `8 in flight`.
+    /// The unit after a load: `8 in flight`.
     pub fn unit(self) -> &'static str {
         match self {
             Self::Concurrency => "in flight",
@@ -31,7 +31,7 @@ impl LoadVariable {
         }
     }
 
-    /// What people call it.
+    /// Its name in sentences.
     pub fn words(self) -> &'static str {
         match self {
             Self::Concurrency => "requests in flight",
@@ -55,7 +55,7 @@ pub enum OfferedLoad {
 }
 
 impl OfferedLoad {
-    /// What it is a value of.
+    /// The variable that it is a value of.
     pub fn variable(self) -> LoadVariable {
         match self {
             Self::Concurrency { .. } => LoadVariable::Concurrency,
@@ -71,7 +71,7 @@ impl OfferedLoad {
         }
     }
 
-    /// The rate, where it is one.
+    /// The rate of an open loop.
     pub fn rate(self) -> Option<f64> {
         match self {
             Self::Concurrency { .. } => None,
@@ -79,7 +79,7 @@ impl OfferedLoad {
         }
     }
 
-    /// Of how many requests in flight, or in a second, the defaults of a load are reckoned.
+    /// The load rounded to a whole number, from which defaults (such as the number of requests) are computed.
     pub fn scale(self) -> u32 {
         match self {
             Self::Concurrency { concurrency } => concurrency,

@@ -1,17 +1,17 @@
-//! The options of a load, in one table: what each is called, which values it takes, with what it doesn't go, and how a
-//! command line says it. The workflow's body and its form, the API's document, the command line and the command that repeats
-//! a load, and the sentences about it are made of this table; the values themselves are [`super::LoadSpec`]'s fields of the
-//! same names. A new option is a field there, an entry here, and what it does.
+//! The table of a load's options: name, values, loads that it doesn't go with, and command-line flag. The workflow's body and
+//! form, the API's document, the command line, the command that repeats a load, and sentences about it are generated from this
+//! table; the values are the fields of the same names in [`super::LoadSpec`]. A new option is a field there, an entry here, and
+//! its implementation.
 
 use super::options::{Flag, LoadOption, OptionKind, Refusals};
 use super::values::MOST_TOKENS;
 
 const MOST_REQUESTS: u64 = 10_000_000;
-/// Longest load by time, seconds: a week.
+/// Longest duration of a load point, seconds: a week.
 const MOST_SECONDS: f64 = 604_800.0;
 /// Longest ramp, seconds: an hour.
 const MOST_RAMP_S: f64 = 3_600.0;
-/// Most times as fast as recorded.
+/// Largest `time_scale`.
 const MOST_SCALE: f64 = 1_000.0;
 
 const GOES_WITH_ALL: Refusals = Refusals { at_a_rate: None, of_a_trace: None, of_configuration: None, of_datasets: None };
@@ -31,7 +31,7 @@ const NONE: LoadOption = LoadOption {
 
 const FLAG: Flag = Flag { name: "", value: "", help: "", default: None, conflicts: &[], requires: None };
 
-/// Every option, in the order in which a command says them.
+/// Every option, in the order of a command's flags.
 pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "dataset_ids",
@@ -307,7 +307,6 @@ pub const OPTIONS: &[LoadOption] = &[
     },
 ];
 
-/// The option of a name.
 pub fn option(name: &str) -> Option<&'static LoadOption> {
     OPTIONS.iter().find(|option| option.name == name)
 }
@@ -319,7 +318,7 @@ mod tests {
     use super::*;
     use crate::load::{EvalWith, LoadSpec};
 
-    /// A load in which every option is set, whether or not they go together.
+    /// A load with every option set, even those that don't go together.
     fn whole() -> Value {
         json!({
             "concurrent_requests": 8, "eval_with": "dataset", "max_input_tokens": 64, "max_output_tokens": 16,

@@ -1,5 +1,5 @@
-//! What is said of an option of a load: its name, which values it takes, with what it doesn't go, and how a command line says
-//! it. All of them stand in [`super::OPTIONS`].
+//! The description of a load's option: its name, values, loads that it doesn't go with, and command-line flag. The entries are
+//! in [`super::OPTIONS`].
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -8,10 +8,10 @@ use super::values::{self, MOST_TOKENS};
 use super::{LengthDistribution, Prefix, RequestHeader, ValueError};
 use crate::words;
 
-/// Which values an option takes.
+/// The type and bounds of an option's values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum OptionKind {
-    /// A whole number within bounds; without an upper one where that is the largest.
+    /// A whole number within bounds; `u64::MAX` means no upper bound.
     Whole {
         least: u64,
         most: u64,
@@ -24,14 +24,14 @@ pub enum OptionKind {
     FromZero {
         most: f64,
     },
-    /// True or false, each with what people read, where it is worth a word.
+    /// A boolean, with its wording for people.
     Switch {
-        /// What people read where it is true.
+        /// Wording for true.
         yes: &'static str,
-        /// What people read where it is false; absent where that is not worth a word.
+        /// Wording for false; absent where false is not mentioned.
         no: Option<&'static str>,
     },
-    /// One of these names, each with what people read.
+    /// One of these names, each with its wording for people.
     Choice(&'static [(&'static str, &'static str)]),
     /// Ids of datasets.
     Datasets,
@@ -43,61 +43,59 @@ pub enum OptionKind {
     Lengths,
     /// A list of [`RequestHeader`].
     Headers,
-    /// An object whose fields are taken as they are.
+    /// An object whose fields are passed on unchanged.
     Fields,
 }
 
-/// How a command line says an option.
+/// The command-line flag of an option.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Flag {
-    /// Without the dashes before it.
+    /// Its name without dashes.
     pub name: &'static str,
-    /// What stands for its value; empty for a switch.
+    /// Placeholder of its value; empty for a switch.
     pub value: &'static str,
     pub help: &'static str,
-    /// What holds without it.
+    /// Value without the flag, for the help text.
     pub default: Option<&'static str>,
-    /// Arguments that it doesn't go with.
+    /// Arguments that it conflicts with.
     pub conflicts: &'static [&'static str],
-    /// An argument without which it says nothing.
+    /// An argument that it requires.
     pub requires: Option<&'static str>,
 }
 
-/// Sentences about loads that an option doesn't go with.
+/// Sentences for the loads in which an option is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusals {
-    /// Where requests arrive at a rate.
+    /// For loads at a rate.
     pub at_a_rate: Option<&'static str>,
-    /// Where a trace is played: what follows "NAME is a trace".
+    /// For traces; follows "NAME is a trace".
     pub of_a_trace: Option<&'static str>,
-    /// Where prompts are made up.
+    /// For synthetic prompts.
     pub of_configuration: Option<&'static str>,
-    /// Where prompts come out of datasets.
+    /// For prompts from datasets.
     pub of_datasets: Option<&'static str>,
 }
 
-/// An option of a load.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LoadOption {
-    /// Its name in requests, forms and kept documents.
+    /// Its name in requests, forms and stored documents.
     pub name: &'static str,
-    /// What people call it, in lower case.
+    /// Its name for people, in lower case.
     pub words: &'static str,
-    /// Which values it takes.
     pub kind: OptionKind,
-    /// What stands behind its number; empty where nothing does.
+    /// The unit after its number, if any.
     pub unit: &'static str,
-    /// What stands before its value among all that is confirmed; absent where the load's own sentences say it.
+    /// Its label on the confirmation page; absent where sentences about the load mention it.
     pub term: Option<&'static str>,
-    /// With which loads it goes; empty: with all.
+    /// The loads that it applies to, in words; empty: all.
     pub scope: &'static str,
-    /// What it does, for the API's document.
+    /// Description for the API's document.
     pub about: &'static str,
-    /// Whether its field stands under "More options".
+    /// Whether its form field is under "More options".
     pub more: bool,
-    /// What it doesn't go with.
+    /// The loads that refuse it.
     pub refusals: Refusals,
-    /// How a command line says it; absent where that has arguments of its own for it.
+    /// Its flag; absent where the command line has arguments of its own for it.
     pub flag: Option<Flag>,
 }
 
@@ -105,7 +103,7 @@ impl LoadOption {
     /// Reads a value into the form in which it is stored.
     ///
     /// # Errors
-    /// When it is not one of those that the option takes.
+    /// When the option does not take the value.
     pub fn read(&self, value: &Value) -> Result<Value, ValueError> {
         let title = words::capital(self.words);
         match self.kind {
@@ -130,7 +128,7 @@ impl LoadOption {
         }
     }
 
-    /// A stored value as a command line says it; absent for a switch that is off, and where it has no word for it.
+    /// A stored value as an argument; `None` for a switch that is off, and for options without a flag value.
     pub fn argument(&self, value: &Value) -> Option<String> {
         match self.kind {
             OptionKind::Whole { .. } => value.as_u64().map(|number| number.to_string()),
@@ -148,7 +146,7 @@ impl LoadOption {
         }
     }
 
-    /// A stored value in words: `2.5 s`; absent where it is not worth one.
+    /// A stored value in words: `2.5 s`; `None` where it is not mentioned.
     pub fn say(&self, value: &Value) -> Option<String> {
         match self.kind {
             OptionKind::Whole { .. } | OptionKind::Positive { .. } | OptionKind::FromZero { .. } => {
@@ -177,7 +175,7 @@ impl LoadOption {
         }
     }
 
-    /// Least and most of its numbers, where it has both or one.
+    /// Lower and upper bound of its numbers, if any.
     pub fn bounds(&self) -> (Option<f64>, Option<f64>) {
         match self.kind {
             OptionKind::Whole { least, most } => (Some(least as f64), (most < u64::MAX).then_some(most as f64)),

@@ -1,4 +1,4 @@
-//! JSON values as the options of a load take them: read strictly, refused in a sentence.
+//! Strict readers for the JSON values of a load's options; errors are sentences.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -20,9 +20,9 @@ const MOST_POINTS: usize = 50;
 const MOST_BURSTINESS: f64 = 1_000.0;
 const MOST_DATASETS: usize = 100;
 const MOST_HEADERS: usize = 20;
-/// Longest value of a header, bytes: servers take heads of 8 kB.
+/// Longest header value, bytes: servers accept heads of 8 kB.
 const LONGEST_HEADER: usize = 4_096;
-/// Longest fields of one's own, bytes of JSON.
+/// Largest `extra_body`, bytes of JSON.
 const LONGEST_FIELDS: usize = 16 << 10;
 
 /// Why a value is refused.
@@ -104,7 +104,7 @@ pub enum ValueError {
     NoMeanLength(String),
 }
 
-/// A whole number; `50.0` is one.
+/// A whole number; `50.0` counts as one.
 pub fn whole(value: &Value) -> Option<i128> {
     let Value::Number(number) = value else { return None };
     if let Some(number) = number.as_u64() {
@@ -113,14 +113,14 @@ pub fn whole(value: &Value) -> Option<i128> {
     if let Some(number) = number.as_i64() {
         return Some(number.into());
     }
-    // Beyond 2^53 a float no longer tells neighbours apart.
+    // beyond 2^53 a float does not represent every whole number
     number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 9e15).map(|number| number as i128)
 }
 
 /// A whole number within bounds.
 ///
 /// # Errors
-/// When it is none.
+/// When the value is not one.
 pub fn whole_between(value: &Value, title: &str, least: u64, most: u64) -> Result<u64, ValueError> {
     let number = whole(value).and_then(|number| u64::try_from(number).ok()).filter(|number| (least..=most).contains(number));
     number.ok_or_else(|| {
@@ -160,15 +160,15 @@ fn object<'a>(value: &'a Value, title: &str, known: &[&'static str]) -> Result<&
     }
 }
 
-/// A key that is there and not null.
+/// The value of a key, if it is not null.
 fn present<'a>(fields: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
     fields.get(key).filter(|value| !value.is_null())
 }
 
-/// Ids, none twice.
+/// A list of distinct ids.
 ///
 /// # Errors
-/// When it is no list, or an id none of a dataset.
+/// When the value is not a list of dataset ids.
 pub fn dataset_ids(value: &Value) -> Result<Vec<Uuid>, ValueError> {
     let Value::Array(items) = value else { return Err(ValueError::NotIds) };
     if items.len() > MOST_DATASETS {
@@ -195,7 +195,7 @@ pub(super) fn arrival(value: &Value) -> Result<Arrival, ValueError> {
             let process = present(fields, "process").map(process).transpose()?.unwrap_or_default();
             let burstiness =
                 present(fields, "burstiness").map(|value| positive(value, "Burstiness", MOST_BURSTINESS)).transpose()?;
-            // At 1 the gamma distribution is the exponential one, so that it says nothing there.
+            // Gamma with shape 1 is the exponential distribution, so 1 is accepted for every process.
             let is_plain = burstiness.is_none_or(|burstiness| (burstiness - 1.0).abs() < f64::EPSILON);
             if !is_plain && process != ArrivalProcess::Gamma {
                 return Err(ValueError::BurstinessAlone);

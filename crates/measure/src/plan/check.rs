@@ -1,11 +1,11 @@
-//! What of a plan can be checked without asking anybody.
+//! Checks a plan without I/O.
 
 use super::header::HeaderError;
 use super::{Load, Plan, PlannedLoad, Workload};
 use crate::address::AddressError;
 use crate::load::{Endpoint, LengthError, MOST_TOKENS};
 
-/// Why a plan can't be carried out.
+/// Why a plan can't be executed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PlanError {
     #[error("The plan names no endpoint.")]
@@ -68,10 +68,10 @@ pub enum PlanError {
     Lengths(#[from] LengthError),
 }
 
-/// Fields of a request's body that the plan's other parts make.
+/// Request body fields that are generated from other parts of the plan.
 pub(crate) const OWN_FIELDS: [&str; 6] = ["model", "messages", "prompt", "input", "max_tokens", "max_completion_tokens"];
 
-/// Most requests in flight of a closed loop.
+/// Largest concurrency.
 const MOST_CONCURRENCY: u32 = 100_000;
 
 fn check_tokens(what: &'static str, tokens: u32) -> Result<(), PlanError> {
@@ -79,10 +79,10 @@ fn check_tokens(what: &'static str, tokens: u32) -> Result<(), PlanError> {
 }
 
 impl Plan {
-    /// Checks what can be checked without asking anybody.
+    /// Checks the plan without I/O.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// The first error found.
     pub fn check(&self) -> Result<(), PlanError> {
         if self.endpoints.is_empty() {
             return Err(PlanError::NoEndpoint);

@@ -1,10 +1,10 @@
-//! What a plan's seed draws: the load generator sends it, the simulator predicts it.
+//! Random values derived from a plan's seed, shared by load generator and simulator.
 
 use super::Plan;
 use crate::load::LengthDistribution;
 use crate::load::LengthSampler;
 
-/// Lengths of made-up requests.
+/// Lengths of synthetic requests.
 #[derive(Debug, Clone, Copy)]
 pub struct PlannedLengths {
     /// Input tokens asked for, template included.
@@ -14,7 +14,7 @@ pub struct PlannedLengths {
 }
 
 impl PlannedLengths {
-    /// Lengths with their longest, drawn by the plan's seed.
+    /// From distributions with their largest lengths, and the plan's seed.
     pub fn new(input: (Option<LengthDistribution>, u32), output: (Option<LengthDistribution>, u32), seed: u64) -> Self {
         Self {
             input: LengthSampler::new(input.0, input.1, seed ^ 0x1A9),
@@ -30,7 +30,7 @@ impl Plan {
     }
 }
 
-/// By what the lengths of a prompt are drawn: its number through all load points, warm-ups counted by themselves.
+/// The key of a prompt's lengths: its number over all load points, separate for warm-ups.
 pub fn length_key(number: u64, is_warmup: bool) -> u64 {
     number * 2 + u64::from(is_warmup)
 }

@@ -1,4 +1,5 @@
-//! Headers of one's own. A plan is kept and shown: what is secret is named by the environment variable that holds it.
+//! Additional request headers. Plans are stored and shown, so a secret value is replaced by the name of the environment
+//! variable that holds it.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,7 @@ use crate::load::RequestHeader;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanHeader {
     pub name: String,
-    /// Its value; absent where the environment has it.
+    /// Its value; absent where `value_env` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// The environment variable that holds the value.
@@ -22,21 +23,21 @@ pub enum HeaderError {
     /// There is no colon.
     #[error("A header is written as 'Name: value', and {0:?} is not.")]
     Form(String),
-    /// The name holds letters that no name may.
+    /// The name has invalid characters.
     #[error("{0:?} is no name of a header.")]
     Name(String),
-    /// The client sets it.
+    /// The client sets this header itself.
     #[error("The header {0} is set by the client.")]
     Own(String),
-    /// The value has a line end or another control character in it, or there is none.
+    /// The value is missing or has control characters.
     #[error("The value of the header {0} can't be sent.")]
     Value(String),
-    /// A plan is kept and shown, and so is a command line.
+    /// The header usually holds a secret, which must not be in a plan or on a command line.
     #[error("The header {0} holds a secret: give the name of an environment variable, '{0}: $NAME'.")]
     Secret(String),
 }
 
-/// Headers that say how the message is sent, or which request it is.
+/// Headers that the client sets itself.
 const OWN: [&str; 7] =
     ["host", "content-length", "transfer-encoding", "connection", "content-type", "accept-encoding", "x-request-id"];
 
@@ -47,7 +48,7 @@ impl From<&RequestHeader> for PlanHeader {
 }
 
 impl PlanHeader {
-    /// Reads `Name: value`; a value `$NAME` is that of an environment variable.
+    /// Parses `Name: value`; a value `$NAME` names an environment variable.
     ///
     /// # Errors
     /// When it can't be sent, or would show a secret.
@@ -83,7 +84,7 @@ impl PlanHeader {
         }
     }
 
-    /// As it is written on a command line.
+    /// As a command-line argument.
     pub fn argument(&self) -> String {
         match (&self.value, &self.value_env) {
             (Some(value), _) => format!("{}: {value}", self.name),
@@ -91,10 +92,10 @@ impl PlanHeader {
         }
     }
 
-    /// The line that is sent, its end with it; `variable` reads the environment.
+    /// The header line with its line end; `variable` reads the environment.
     ///
     /// # Errors
-    /// When the environment has no value that can be sent.
+    /// When the variable is unset or its value can't be sent.
     pub fn line(&self, variable: impl Fn(&str) -> Option<String>) -> Result<String, HeaderError> {
         let value = match (&self.value, &self.value_env) {
             (Some(value), _) => Some(value.clone()),

@@ -1,5 +1,5 @@
-//! What a load is made by: everything `dyno load` needs to know, as JSON, without a secret in it. A report offers its
-//! own plan, so that anybody can run it again by `dyno load --plan FILE`.
+//! The plan: everything `dyno load` needs to know, as JSON without secrets. A report contains its plan, so that anybody can
+//! repeat the load with `dyno load --plan FILE`.
 
 mod check;
 mod draw;
@@ -28,10 +28,10 @@ pub use self::workload::{DatasetFile, Workload};
 /// A load, from the first warm-up request to the report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Which form of plan this is. A plan of a later version may hold fields that are not known here: they are ignored.
+    /// Version of the plan's format. Unknown fields of a later version are ignored.
     #[serde(default = "first_version")]
     pub schema_version: u32,
-    /// The run; nil for a load put on by hand.
+    /// The run; nil for a load from the command line.
     #[serde(default)]
     pub run_id: Uuid,
     /// Where requests go; concurrency and rate are split evenly over these.
@@ -47,7 +47,7 @@ pub struct Plan {
     /// The name of the field that limits the output.
     #[serde(default = "max_tokens")]
     pub token_limit: TokenLimitField,
-    /// Whether to ask the engine to go on to the output limit. Only for engines that know the field.
+    /// Whether to ask the engine to generate up to the output limit. Only for engines that know the field.
     #[serde(default)]
     pub ignore_eos: bool,
     /// Where prompts come from.
@@ -66,8 +66,8 @@ pub struct Plan {
     /// Closed loop: over how long its first requests are spread, seconds. Absent: 2 ms each, at most a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ramp_s: Option<f64>,
-    /// How often a request that is refused by status 429 is sent again, each time after the server's `retry-after` (a second
-    /// where it has none). Absent: never, a refusal is an error.
+    /// How often a request refused with status 429 is retried, each time after the server's `retry-after` (a second where it
+    /// has none). Absent: never, a refusal is an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_429: Option<u32>,
     /// How lengths are counted.
@@ -82,26 +82,26 @@ pub struct Plan {
     /// Certificates (PEM) that are trusted beside the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
-    /// Whether any certificate is taken, whoever signed it and whatever name it has.
+    /// Whether certificates are not checked at all.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub insecure: bool,
-    /// A load point ends the load once more than this share of its requests have failed, 0 to 1; judged after 100 requests.
-    /// Absent: it goes on to its end.
+    /// Ends the load once more than this share of a load point's requests have failed, 0 to 1; judged after 100 requests.
+    /// Absent: no such limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_error_rate: Option<f64>,
     /// Latency limits that goodput is counted by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slo: Option<Slo>,
-    /// Whether and how the client is checked against the reference engine before the load; absent: not at all.
+    /// The self-check before the load; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_check: Option<PlannedCheck>,
-    /// File to append request records to, a JSON object a line (gaps go to its sibling, `.gaps`).
+    /// File to append request records to, one JSON object per line (gaps go to its sibling, `.gaps`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<PathBuf>,
     /// File to write the report to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<PathBuf>,
-    /// Which addresses may be connected to; absent: any. The portal sends its own along with addresses that users named.
+    /// The addresses that may be connected to; absent: any. The portal sets it where users entered the addresses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address_policy: Option<AddressPolicy>,
     /// When the load ends at the latest, Unix ns: what was measured by then is kept.
@@ -111,19 +111,19 @@ pub struct Plan {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanEndpoint {
-    /// The node it stands for in records.
+    /// The node's name in records.
     pub node: String,
     /// `http://host:port` or `https://…`, with or without a path; without one it gets `/v1`.
     pub base_url: String,
-    /// Path of the engine's own metrics in Prometheus' format, `/metrics` say; absent: they are not read.
+    /// Path of the engine's own metrics in Prometheus' format, such as `/metrics`; absent: they are not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<String>,
 }
 
-/// How the client is checked before the load.
+/// The self-check before the load.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedCheck {
-    /// Folder in which a check is kept, to be taken again for an hour; absent: it is measured anew each time.
+    /// Folder that caches checks for an hour; absent: no cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<PathBuf>,
 }
@@ -148,11 +148,11 @@ pub enum TokenizerChoice {
         /// The `tokenizer.json`, or the folder that holds it.
         path: PathBuf,
     },
-    /// Not at all: lengths are estimates.
+    /// None: lengths are estimates.
     None,
 }
 
-/// How a request proves who sends it.
+/// The header that authenticates a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthHeader {
@@ -171,7 +171,7 @@ pub enum TokenLimitField {
 }
 
 impl TokenLimitField {
-    /// The name in the request.
+    /// The field's name in the request.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::MaxTokens => "max_tokens",
@@ -179,7 +179,7 @@ impl TokenLimitField {
         }
     }
 
-    /// The other name for the same.
+    /// The alternative field name.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
@@ -189,7 +189,7 @@ impl TokenLimitField {
     }
 }
 
-/// The version of the plans that are written today.
+/// The version of plans that this program writes.
 pub const SCHEMA_VERSION: u32 = 1;
 
 fn first_version() -> u32 {
@@ -208,7 +208,7 @@ fn ten_minutes() -> f64 {
     600.0
 }
 impl Plan {
-    /// A plan with every default; whom it asks is left open.
+    /// A plan with every default and no endpoints.
     pub fn new(workload: Workload, load_points: Vec<PlannedLoad>) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
@@ -241,7 +241,7 @@ impl Plan {
         }
     }
 
-    /// Over how long a closed loop's first requests are spread, seconds.
+    /// Time over which a closed loop's first requests are spread, seconds.
     pub fn ramp_of(&self, concurrency: u32) -> f64 {
         self.ramp_s.unwrap_or_else(|| (f64::from(concurrency.saturating_sub(1)) * 0.002).min(1.0))
     }

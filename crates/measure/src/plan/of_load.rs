@@ -1,13 +1,13 @@
-//! From a load that was asked for to the plan that carries it out, and back. Portal and command line plan by the same rules.
+//! Converts a requested load to a plan, and back. Portal and command line use the same rules.
 
 use super::{DatasetFile, Load, Plan, PlanHeader, PlannedLoad, Workload};
 use crate::load::{Arrival, ArrivalProcess, Endpoint, EvalWith, LoadSpec, OfferedLoad, Prefix, RequestHeader};
 use crate::statistics::bounds::floor;
 
-/// Where a load's prompts come from, beside itself.
+/// The source of a load's prompts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PromptSource {
-    /// Nowhere: they are made up.
+    /// Generated.
     Synthetic,
     /// These datasets, one after the other.
     Datasets(Vec<DatasetFile>),
@@ -19,7 +19,7 @@ pub enum PromptSource {
 }
 
 impl Plan {
-    /// The plan of a load; whom it asks is left open.
+    /// The plan of a load, without endpoints.
     pub fn of_load(load: &LoadSpec, source: PromptSource) -> Self {
         let load_points = load_points(load, matches!(source, PromptSource::Trace { .. }));
         Self {
@@ -34,8 +34,7 @@ impl Plan {
         }
     }
 
-    /// The load that the plan says, without its files. What differs between its load points by more than their loads, it
-    /// leaves to the defaults.
+    /// The load of a plan, without its files. Load points may differ in their offered loads only; other differences are lost.
     pub fn load(&self) -> LoadSpec {
         let first = self.load_points.first();
         let same = |of: fn(&PlannedLoad) -> Option<u32>| {
@@ -84,7 +83,7 @@ impl Plan {
     }
 }
 
-/// A header whose value is no secret of the environment's.
+/// The header, unless its value comes from the environment.
 fn shown_header(header: &PlanHeader) -> Option<RequestHeader> {
     Some(RequestHeader { name: header.name.clone(), value: header.value.clone()? })
 }
@@ -93,7 +92,7 @@ fn workload(load: &LoadSpec, source: PromptSource) -> Workload {
     match source {
         PromptSource::Synthetic => Workload::Synthetic {
             input_tokens: load.max_input_tokens.unwrap_or(1),
-            // An embedding has no output; the plan wants a number all the same.
+            // An embedding has no output, but the plan's field is required.
             output_tokens: load.max_output_tokens.unwrap_or(1),
             input_lengths: load.input_lengths,
             output_lengths: load.output_lengths,
@@ -108,7 +107,7 @@ fn workload(load: &LoadSpec, source: PromptSource) -> Workload {
     }
 }
 
-/// The load points of a load, one after the other: each with its own number of requests, unless the load says one.
+/// The load points of a load, each with its own number of requests unless the load sets one.
 pub fn load_points(load: &LoadSpec, is_trace: bool) -> Vec<PlannedLoad> {
     let max_in_flight = load.concurrent_requests;
     let (process, burstiness) = match &load.arrival {
@@ -119,7 +118,7 @@ pub fn load_points(load: &LoadSpec, is_trace: bool) -> Vec<PlannedLoad> {
     let search = load.slo.as_ref().and_then(|slo| slo.search.as_ref());
     let loads: Vec<Load> = match (load.load_points.as_slice(), &load.arrival, search) {
         _ if is_trace => vec![Load::Trace { time_scale: load.time_scale.unwrap_or(1.0), max_in_flight }],
-        // A search finds its points by itself; the one that is planned is the largest, which everything is made for.
+        // A search chooses its loads; the one planned is the largest, for which prompts and connections are prepared.
         (_, Some(Arrival::Rate { .. }), Some(search)) => vec![open(search.max)],
         (_, _, Some(search)) => vec![Load::Closed { concurrency: search.max.floor().max(1.0) as u32 }],
         ([], Some(Arrival::Rate { rate, .. }), None) => vec![open(*rate)],
@@ -132,7 +131,7 @@ pub fn load_points(load: &LoadSpec, is_trace: bool) -> Vec<PlannedLoad> {
             })
             .collect(),
     };
-    // With limits, as many requests as their percentile needs; a search's are found for each load that it tries.
+    // With limits, at least as many requests as their percentile needs; a search does this for each load that it tries.
     let least = load.slo.as_ref().filter(|_| search.is_none()).and_then(|slo| floor(slo.percentile)).unwrap_or(0);
     let planned = |offered: Load| {
         let point = PlannedLoad {

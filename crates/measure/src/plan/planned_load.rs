@@ -4,10 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::load::{ArrivalProcess, LoadSpec, OfferedLoad};
 
-/// Requests before a trace, at most: enough to have connections and engine awake.
+/// Most warm-up requests of a trace: enough to open connections and warm the engine up.
 const TRACE_WARMUP: u32 = 16;
 
-/// One load point: its load, its warm-up, its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedLoad {
     /// When requests are sent.
@@ -18,7 +17,7 @@ pub struct PlannedLoad {
     /// Requests to measure; absent, and no duration either: ten times the concurrency, at least 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub num_requests: Option<u32>,
-    /// Or how long requests are sent, seconds; those in flight then are awaited.
+    /// Or how long requests are sent, seconds; those then in flight are awaited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_s: Option<f64>,
 }
@@ -29,7 +28,7 @@ impl PlannedLoad {
         Self { load: Load::Closed { concurrency }, warmup_requests: None, num_requests: None, duration_s: None }
     }
 
-    /// The same with so many requests at least, where neither their number nor a duration is fixed.
+    /// Raises the number of requests to `requests`, where neither a number nor a duration is set.
     #[must_use]
     pub fn with_at_least(mut self, requests: u64) -> Self {
         if self.num_requests.is_none() && self.duration_s.is_none() {
@@ -39,7 +38,7 @@ impl PlannedLoad {
         self
     }
 
-    /// The load: requests in flight, or per second. A trace has no single load: not a number.
+    /// Requests in flight, or per second; NaN for a trace, which has no single load.
     pub fn at(&self) -> f64 {
         self.load.offered().map_or(f64::NAN, OfferedLoad::value)
     }
@@ -52,7 +51,7 @@ impl PlannedLoad {
         }
     }
 
-    /// Requests to measure; absent where the load ends by time, or with its trace.
+    /// Number of requests to measure; `None` where the load ends by time or with its trace.
     pub fn requests(&self) -> Option<u32> {
         match (self.num_requests, self.duration_s) {
             (Some(number), _) => Some(number),
@@ -61,12 +60,12 @@ impl PlannedLoad {
         }
     }
 
-    /// Streams that a closed loop opens: no more than it has requests.
+    /// Number of streams of a closed loop: no more than it has requests.
     pub fn closed_streams(&self, concurrency: u32) -> u32 {
         concurrency.min(self.requests().unwrap_or(u32::MAX).max(self.warmup()))
     }
 
-    /// Requests before the measurement.
+    /// Number of warm-up requests.
     pub fn warmup(&self) -> u32 {
         self.warmup_requests.unwrap_or_else(|| match self.load {
             Load::Closed { concurrency } => concurrency,
@@ -96,7 +95,7 @@ pub enum Load {
         #[serde(default = "default_cap")]
         max_in_flight: u32,
     },
-    /// When the workload's trace says, on an absolute schedule.
+    /// At the arrivals of the workload's trace, on an absolute schedule.
     Trace {
         /// How many times as fast as it was recorded.
         #[serde(default = "unit")]
@@ -108,7 +107,7 @@ pub enum Load {
 }
 
 impl Load {
-    /// Requests in flight, or per second; absent for a trace, which has no single load.
+    /// The offered load; `None` for a trace, which has no single load.
     pub fn offered(&self) -> Option<OfferedLoad> {
         match *self {
             Self::Closed { concurrency } => Some(OfferedLoad::Concurrency { concurrency }),

@@ -1,4 +1,4 @@
-//! What a plan says of latency limits, and of a search for the largest load within them.
+//! A plan's latency limits and search.
 
 use super::{Load, Plan, PlanError, PlannedLoad};
 use crate::load::{LoadVariable, Slo};
@@ -6,8 +6,7 @@ use crate::search::Search;
 use crate::statistics::bounds::floor;
 
 impl Plan {
-    /// What a search varies and its bounds, where the plan asks for one. Its one load point then says all but the load, which
-    /// it has at its largest.
+    /// The variable and bounds of the plan's search, if any. The plan then has one load point, at the largest load.
     pub fn search(&self) -> Option<(LoadVariable, f64, f64)> {
         let bounds = self.slo.as_ref()?.search.as_ref()?;
         let variable = match self.load_points.first()?.load {
@@ -18,7 +17,7 @@ impl Plan {
         Some((variable, bounds.min, bounds.max))
     }
 
-    /// A load point of a search: enough requests for the percentile to decide, unless the plan fixes their number.
+    /// A load point of a search, with enough requests for the percentile unless the plan sets their number.
     pub fn point_at(&self, load: f64) -> Option<PlannedLoad> {
         let mut point = self.load_points.first()?.clone();
         match &mut point.load {
@@ -30,7 +29,7 @@ impl Plan {
         Some(point.with_at_least(least.unwrap_or(0)))
     }
 
-    /// Most load points that can come.
+    /// Largest possible number of load points.
     pub fn most_points(&self) -> u32 {
         match self.search() {
             Some((variable, min, max)) => Search::new(variable, min, max).most_left(),

@@ -1,4 +1,4 @@
-//! Where a plan's prompts come from.
+//! The source of a plan's prompts.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::load::LengthDistribution;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Workload {
-    /// Made up, at exact lengths, every one different.
+    /// Synthetic prompts of exact lengths, every one different.
     Synthetic {
         /// Input tokens as the engine counts, chat template included; the longest where lengths are spread.
         input_tokens: u32,
@@ -38,7 +38,7 @@ pub enum Workload {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         multi_turn: bool,
     },
-    /// Made up, with the arrivals and lengths of a trace; goes with [`super::Load::Trace`].
+    /// Synthetic prompts with the arrivals and lengths of a trace; goes with [`super::Load::Trace`].
     Trace {
         /// Azure's table or Mooncake's lines.
         file: DatasetFile,
@@ -52,13 +52,13 @@ pub enum Workload {
 }
 
 impl Workload {
-    /// Made up, all of the same lengths, nothing shared.
+    /// Synthetic prompts of equal lengths, nothing shared.
     pub fn synthetic(input_tokens: u32, output_tokens: u32) -> Self {
         Self::Synthetic { input_tokens, output_tokens, input_lengths: None, output_lengths: None, shared_prefix: 0.0 }
     }
 }
 
-/// A dataset's normalised rows: a [`crate::dataset::DatasetRow`] a line; or a trace.
+/// A dataset's normalised rows, one [`crate::dataset::DatasetRow`] per line; or a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetFile {
     pub path: PathBuf,
@@ -69,7 +69,7 @@ pub struct DatasetFile {
     /// Digest of the file, hex; checked where given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// What is to be said of its rows in the report: how many were left out and why.
+    /// Notes for the report: how many rows were left out and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }

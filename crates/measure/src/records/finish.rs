@@ -1,7 +1,7 @@
-//! Why generation ended, and whether that is a good end.
+//! Finish reasons, and whether they mean success.
 
-/// Finish reasons of generation that ended as it should: of OpenAI, vLLM, SGLang, TGI, llama.cpp, Ollama, Anthropic, Gemini,
-/// Mistral, Cohere and the gateways before them, in small letters.
+/// Finish reasons that mean success: of OpenAI, vLLM, SGLang, TGI, llama.cpp, Ollama, Anthropic, Gemini, Mistral, Cohere and
+/// gateways, in lower case.
 const GOOD: [&str; 24] = [
     "stop",
     "length",
@@ -29,7 +29,7 @@ const GOOD: [&str; 24] = [
     "limit",
 ];
 
-/// Finish reasons of generation that went wrong.
+/// Finish reasons that mean an error.
 const BAD: [&str; 12] = [
     "abort",
     "aborted",
@@ -45,19 +45,19 @@ const BAD: [&str; 12] = [
     "insufficient_system_resource",
 ];
 
-/// What a finish reason says.
+/// A classified finish reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
-    /// Nothing: it has not ended.
+    /// Generation has not ended.
     None,
-    /// It ended as it should, for this reason.
+    /// Success, for this reason.
     Good(&'static str),
-    /// It did not: the reason says so, or it is not a known one.
+    /// An error, or an unknown reason.
     Bad(&'static str),
 }
 
 impl Finish {
-    /// Reads a reason as the server says it.
+    /// Classifies a reason as the server sent it.
     pub fn read(reason: &str) -> Self {
         let reason = reason.trim();
         if reason.is_empty() || ["null", "none"].iter().any(|none| reason.eq_ignore_ascii_case(none)) {
@@ -70,7 +70,7 @@ impl Finish {
     }
 }
 
-/// Finish reasons are few: they are kept as names known beforehand.
+/// The static name of a known reason, so that records need no allocation; else `other`.
 pub fn known_finish(reason: &str) -> &'static str {
     GOOD.into_iter().chain(BAD).find(|known| reason.eq_ignore_ascii_case(known)).unwrap_or("other")
 }

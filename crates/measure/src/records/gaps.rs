@@ -1,6 +1,6 @@
 //! Gaps between content events, to the nanosecond, in three or four bytes each.
 
-/// The gaps of one request while it goes on.
+/// The gaps of a request in flight.
 #[derive(Debug, Default, Clone)]
 pub struct GapsBuf {
     bytes: Vec<u8>,
@@ -14,7 +14,6 @@ impl GapsBuf {
         self.count += 1;
     }
 
-    /// Makes ready for another request.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.count = 0;
@@ -25,13 +24,13 @@ impl GapsBuf {
         Numbers(&self.bytes)
     }
 
-    /// How many, then each: as in a gaps file.
+    /// Writes the number of gaps, then each, as in a gaps file.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         write_number(out, u64::from(self.count));
         out.extend_from_slice(&self.bytes);
     }
 
-    /// Reads what `write_to` wrote; nothing when it is not whole.
+    /// Reads what `write_to` wrote; `None` where it is incomplete.
     pub fn read_from(input: &mut &[u8]) -> Option<Self> {
         let mut numbers = Numbers(input);
         let count = numbers.next()?;
@@ -45,7 +44,7 @@ impl GapsBuf {
     }
 }
 
-/// The gaps of every request, in one piece.
+/// The gaps of all requests, in one buffer.
 #[derive(Debug, Default)]
 pub struct Gaps {
     bytes: Vec<u8>,
@@ -53,18 +52,18 @@ pub struct Gaps {
 }
 
 impl Gaps {
-    /// Appends those of the next request.
+    /// Appends the gaps of the next request.
     pub fn push(&mut self, gaps: &GapsBuf) {
         self.bytes.extend_from_slice(&gaps.bytes);
         self.ends.push(self.bytes.len() as u64);
     }
 
-    /// Those of a request, ns.
+    /// The gaps of a request, ns.
     pub fn of(&self, index: usize) -> impl Iterator<Item = u64> + '_ {
         Numbers(self.bytes_of(index))
     }
 
-    /// Those of a request, to be written out again.
+    /// A copy of a request's gaps.
     pub fn buf_of(&self, index: usize) -> GapsBuf {
         let bytes = self.bytes_of(index).to_vec();
         let count = Numbers(&bytes).count() as u32;
@@ -78,7 +77,7 @@ impl Gaps {
     }
 }
 
-/// Seven bits a byte, the lowest first; the eighth says that more follow.
+/// Writes a varint: seven bits per byte, lowest first; the eighth bit means that more follow.
 fn write_number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);

@@ -1,5 +1,5 @@
-//! What was measured for each request, kept small: a row of numbers, its gaps packed into one byte arena, words only
-//! for errors. Times are Unix nanoseconds that come from the monotonic clock by one anchor a run.
+//! Request records in memory, kept small: one row of numbers each, gaps packed into one buffer, text only for errors. Times are
+//! Unix ns, derived from the monotonic clock by one anchor per run.
 
 mod finish;
 mod gaps;
@@ -14,14 +14,14 @@ use crate::report::{ErrorClass, Phase, RequestRecord, TokenSource};
 /// One request. Every time is Unix ns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// Which request of its load point and phase, from 0.
+    /// Number of the request in its load point and phase, from 0.
     pub number: u32,
-    /// Which load point, from 0.
+    /// Index of the load point.
     pub load_point: u32,
     /// Index of the node.
     pub node: u16,
     pub phase: Phase,
-    /// Planned arrival, of an open loop.
+    /// Scheduled arrival, in an open loop.
     pub scheduled: Option<i64>,
     /// First byte handed to the socket.
     pub sent: Option<i64>,
@@ -29,7 +29,7 @@ pub struct Row {
     /// First content event that is not reasoning.
     pub first_output: Option<i64>,
     pub last: Option<i64>,
-    /// End, whatever the outcome.
+    /// End of the request, successful or not.
     pub ended: Option<i64>,
     pub events: u32,
     /// Content events that share their receive stamp with the one before.
@@ -39,33 +39,32 @@ pub struct Row {
     pub output: Option<u32>,
     /// Of the output, reasoning.
     pub reasoning: Option<u32>,
-    /// Whether reasoning was streamed: if not, its tokens took no part in the gaps.
+    /// Whether reasoning was streamed: if not, the gaps don't include its tokens.
     pub reasoning_streamed: bool,
-    /// Of the input, cached.
+    /// Of the input, tokens found in the prefix cache.
     pub cached: Option<u32>,
-    /// Input length asked for.
+    /// Requested input length, tokens.
     pub requested_input: Option<u32>,
-    /// Output limit asked for, tokens.
+    /// Requested output limit, tokens.
     pub requested_output: Option<u32>,
     /// Where the output count came from.
     pub source: Option<TokenSource>,
-    /// Whether its events contradict the engine's own count tenfold. Not part of the record.
+    /// Whether the number of content events contradicts the engine's own token count tenfold. Not part of the stored record.
     pub doubted: bool,
     pub finish: Option<&'static str>,
     /// Why it counts as an error.
     pub error: Option<ErrorClass>,
     /// HTTP status of the answer.
     pub status: Option<u16>,
-    /// Seconds after which the server wants to be asked again.
+    /// The server's `retry-after`, seconds.
     pub retry_after_s: Option<f32>,
     /// How often it was sent again after status 429.
     pub retries: u32,
-    /// Whether latencies are of a stream; an embedding has an end only.
+    /// Whether the answer was streamed; an answer in one piece has an end only.
     pub streamed: bool,
 }
 
 impl Row {
-    /// A row of which nothing has happened yet.
     pub fn new(load_point: u32, phase: Phase, number: u32, node: u16) -> Self {
         Self {
             number,
@@ -98,12 +97,12 @@ impl Row {
         }
     }
 
-    /// Whether it ended well and is measured by latencies.
+    /// Whether the request succeeded, so that its latencies count.
     pub fn succeeded(&self) -> bool {
         self.error.is_none()
     }
 
-    /// First content event − send, ms; of requests that ended well.
+    /// First content event − send, ms; of successful requests.
     pub fn ttft_ms(&self) -> Option<f64> {
         if self.streamed { self.well(self.first, self.sent) } else { None }
     }
@@ -133,7 +132,7 @@ impl Row {
         Some(ms(self.sent? - self.scheduled?))
     }
 
-    /// (last − first content event) / (tokens − 1), ms; reasoning that was not streamed left out of the tokens.
+    /// (last − first content event) / (tokens − 1), ms; without the tokens of reasoning that was not streamed.
     pub fn tpot_ms(&self) -> Option<f64> {
         let hidden = if self.reasoning_streamed { 0 } else { self.reasoning.unwrap_or(0) };
         let tokens = self.output?.saturating_sub(hidden);
@@ -157,18 +156,18 @@ pub fn ms(nanoseconds: i64) -> f64 {
 pub struct Records {
     /// Names of the nodes.
     pub nodes: Vec<String>,
-    /// What ids begin with.
+    /// Prefix of request ids.
     pub id_prefix: String,
-    /// A row each, in the order in which they ended.
+    /// One row per request, in order of completion.
     pub rows: Vec<Row>,
     /// The gaps of each row.
     pub gaps: Gaps,
-    /// Words of errors, by row.
+    /// Error messages, by row.
     pub errors: HashMap<usize, String>,
 }
 
 impl Records {
-    /// Keeps a request; gives its place in `rows`.
+    /// Appends a request; returns its index in `rows`.
     pub fn push(&mut self, row: Row, gaps: &GapsBuf, error: Option<String>) -> usize {
         let index = self.rows.len();
         self.rows.push(row);
@@ -179,13 +178,13 @@ impl Records {
         index
     }
 
-    /// The id that a request is sent under.
+    /// The `x-request-id` of a request.
     pub fn id(prefix: &str, load_point: u32, phase: Phase, number: u32) -> String {
         let letter = if phase == Phase::Warmup { 'w' } else { 'm' };
         format!("{prefix}-{load_point}{letter}{number}")
     }
 
-    /// A request as people and programs read it.
+    /// A row as an exported record.
     pub fn record(&self, index: usize) -> RequestRecord {
         let row = &self.rows[index];
         RequestRecord {
@@ -219,7 +218,7 @@ impl Records {
         }
     }
 
-    /// Takes back what `record` gave.
+    /// Appends a row from an exported record.
     pub fn push_record(&mut self, record: RequestRecord, gaps: &GapsBuf) {
         let node = self.nodes.iter().position(|node| *node == record.node).unwrap_or_else(|| {
             self.nodes.push(record.node.clone());
@@ -240,7 +239,7 @@ impl Records {
             input: record.input_tokens,
             output: record.output_tokens,
             reasoning: record.reasoning_tokens,
-            // streamed reasoning made the first event come before the first output
+            // with streamed reasoning, the first content event came before the first output
             reasoning_streamed: record.first_content_unix_ns != first_output,
             cached: record.cached_tokens,
             requested_input: record.requested_input_tokens,

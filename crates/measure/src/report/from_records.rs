@@ -1,5 +1,4 @@
-//! The report out of the records: by the process itself at its end, or by whoever finds the records of one that was
-//! killed.
+//! Computes the report from the records: at the end of a load, or later from the records of a killed process.
 
 use std::collections::HashMap;
 
@@ -19,37 +18,37 @@ use crate::statistics::summary::{Scope, meets_slo, summarise};
 use crate::validity::SearchOutcome;
 use crate::validity::judge::judge as judge_self_check;
 
-/// Little's law holds exactly for records that agree: this is for rounding.
+/// Tolerance for rounding of Little's law, which holds exactly for consistent records.
 const LAW_HOLDS: f64 = 0.001;
-/// At a schedule lag (p99) over this the client did not put on the load that was asked for, ms.
+/// Schedule lag (p99) above which the client did not offer the requested load, ms.
 const MOST_LAG_MS: f64 = 5.0;
 
-/// What the process knows beside the records.
+/// What is known of a load beside its records.
 #[derive(Debug, Clone, Default)]
 pub struct Circumstances {
-    /// How the client did.
+    /// The client's own figures.
     pub client: ClientHealth,
-    /// What a reader should know.
+    /// Notes for the report.
     pub notes: Vec<Note>,
-    /// Why the figures can't be trusted.
+    /// Reasons for which the figures are not valid.
     pub invalid: Vec<String>,
-    /// The client's check, and the load points that were begun; without any, those of the plan.
+    /// The self-check, and the load points begun; without any, those of the plan.
     pub sidecar: Sidecar,
-    /// Whether the load was ended before its time.
+    /// Whether the load was stopped before its end.
     pub ended_early: bool,
     /// Largest relative difference between token sources, by load point.
     pub disagreement: HashMap<u32, f64>,
-    /// What the engines said about themselves meanwhile.
+    /// The engines' own metrics during the load.
     pub engine_metrics: Vec<EngineSeries>,
 }
 
-/// Makes the report. Status and provenance are the caller's to fill in: it stands as succeeded, or failed where no request
+/// Computes the report. The caller sets provenance and final status: here it is succeeded, or failed where no request
 /// succeeded.
 pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) -> Report {
     let mut load_points = Vec::new();
     let mut all_series = Vec::new();
     let (mut ratios, mut contradicting) = (Vec::new(), 0);
-    // load points that were never begun are not in the report
+    // load points that were not begun are left out
     let begun = records.rows.iter().map(|row| row.load_point + 1).max().unwrap_or(1);
     let points = points_of(plan, std::mem::take(&mut circumstances.sidecar.points));
     for (number, begun_point) in (0..begun).zip(&points) {
@@ -63,7 +62,7 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
     }
     let search = search_of(plan, &load_points, circumstances.ended_early);
     let found = search.as_ref().and_then(|search| search.meets_at);
-    // of a load that was put on again, the second time: the first was chosen for what it came to
+    // of a load measured twice, the second: the first was selected by its result
     let best = load_points.iter().rposition(|point| found.is_some() && load_of(point) == found);
     let best = best.unwrap_or_else(|| best_of(&load_points));
     let summary = load_points.get(best).map(|point| point.summary.clone()).unwrap_or_default();
@@ -104,12 +103,12 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
     }
 }
 
-/// The figures of one load point, as far as it went.
+/// The figures of a load point, complete or not.
 pub fn load_point_figures(records: &Records, plan: &Plan, number: u32, begun: &BegunLoadPoint) -> LoadPoint {
     load_point_of(records, plan, number, begun, None)
 }
 
-/// What snapshots say of a load point that is over; `figures` are its own.
+/// The live figures of a finished load point, computed from its `figures`.
 pub fn finished_load_point(
     records: &Records,
     plan: &Plan,
@@ -123,7 +122,7 @@ pub fn finished_load_point(
     FinishedLoadPoint::new(&scope, figures, begun.ended_early && was_cut)
 }
 
-/// The load points as they were begun. Of a search, only those that the sidecar has are known.
+/// The load points begun; for a search they are known from the sidecar only.
 fn points_of(plan: &Plan, begun: Vec<BegunLoadPoint>) -> Vec<BegunLoadPoint> {
     if !begun.is_empty() || plan.search().is_some() {
         return begun;
@@ -131,12 +130,12 @@ fn points_of(plan: &Plan, begun: Vec<BegunLoadPoint>) -> Vec<BegunLoadPoint> {
     plan.load_points.iter().map(|planned| BegunLoadPoint { planned: planned.clone(), ended_early: false }).collect()
 }
 
-/// What a load point came to for a search.
+/// A search's verdict on a load point.
 pub fn verdict(point: &LoadPoint) -> Verdict {
     if sent_late(&point.summary) { Verdict::Open } else { point.meets_slo.into() }
 }
 
-/// Whether the client could not keep to its schedule: the load was not what it was to be.
+/// Whether the client sent late, so that the offered load was not the requested one.
 fn sent_late(summary: &Summary) -> bool {
     summary.schedule_lag_ms.as_ref().is_some_and(|lag| lag.p99 > MOST_LAG_MS)
 }
@@ -151,7 +150,7 @@ fn search_of(plan: &Plan, points: &[LoadPoint], ended: bool) -> Option<SearchOut
     Some(search::outcome(variable, (min, max), &seen, ended))
 }
 
-/// Which load points of a search were ended before all of their requests were sent.
+/// Notes on the load points of a search that were ended early.
 fn early_ends(points: &[LoadPoint], begun_points: &[BegunLoadPoint], plan: &Plan) -> Vec<Note> {
     let percentile = plan.slo.as_ref().map_or(99.0, |slo| slo.percentile);
     let of = |(number, (point, begun)): (usize, (&LoadPoint, &BegunLoadPoint))| {
@@ -176,7 +175,7 @@ fn load_point_of(records: &Records, plan: &Plan, number: u32, begun: &BegunLoadP
     let (concurrency, rate) = match planned.load {
         Load::Closed { concurrency } => (Some(concurrency), None),
         Load::Rate { rate, .. } => (None, Some(rate)),
-        // the mean rate of its arrivals
+        // a trace is reported by the mean rate of its arrivals
         Load::Trace { .. } => (None, summary.requested_rate),
     };
     let meets_slo =
@@ -192,10 +191,10 @@ fn select(records: &Records, which: impl Fn(&Row) -> bool) -> Vec<usize> {
     (0..records.rows.len()).filter(|index| which(&records.rows[*index])).collect()
 }
 
-/// The load point that lists show: of those that meet the limits (of all, where none was given) the one with the
-/// greatest output throughput; where none meets them, the one with the greatest goodput.
+/// Index of the load point for lists: of those that meet the limits (or all, without limits) the one with the greatest output
+/// throughput; where none meets them, the one with the greatest goodput.
 fn best_of(points: &[LoadPoint]) -> usize {
-    // one at which the client was late is the best only where all are
+    // one where the client sent late is chosen only if it did so in all
     let counts = |point: &LoadPoint| !sent_late(&point.summary) || points.iter().all(|point| sent_late(&point.summary));
     let by = |key: fn(&Summary) -> Option<f64>, which: &dyn Fn(&LoadPoint) -> bool| {
         let candidates = points.iter().enumerate().filter(|(_, point)| counts(point) && which(point));
@@ -236,7 +235,7 @@ fn nodes_of(records: &Records, plan: &Plan, load_point: u32) -> Vec<NodeReport> 
         .collect()
 }
 
-/// Up to three of each class in each load point.
+/// Up to three examples per error class and load point.
 fn examples(records: &Records) -> Vec<ErrorExample> {
     let mut counts: HashMap<(u32, ErrorClass), u32> = HashMap::new();
     let mut examples = Vec::new();
@@ -258,7 +257,7 @@ fn examples(records: &Records) -> Vec<ErrorExample> {
     examples
 }
 
-/// What the figures themselves say about how far they can be trusted.
+/// Derives notes and invalid reasons from the figures.
 fn judge(points: &[LoadPoint], circumstances: &mut Circumstances) {
     for (number, point) in points.iter().enumerate() {
         let of = if points.len() > 1 { format!(" (load point {})", number + 1) } else { String::new() };
@@ -279,7 +278,7 @@ fn judge(points: &[LoadPoint], circumstances: &mut Circumstances) {
     }
 }
 
-/// What a reader should know of one load point's figures.
+/// Notes on one load point's figures.
 fn notes_of(summary: &Summary) -> Vec<(NoteKind, String)> {
     let mut notes = Vec::new();
     let mut note = |kind: NoteKind, text: String| notes.push((kind, text));
@@ -316,7 +315,7 @@ fn notes_of(summary: &Summary) -> Vec<(NoteKind, String)> {
     notes
 }
 
-/// Whether the records agree with each other and with themselves.
+/// Adds invalid reasons where records are inconsistent.
 fn judge_records(ratios: &[Option<f64>], contradicting: u64, circumstances: &mut Circumstances) {
     for (number, ratio) in ratios.iter().enumerate() {
         let of = if ratios.len() > 1 { format!(" (load point {})", number + 1) } else { String::new() };

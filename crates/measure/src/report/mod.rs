@@ -47,7 +47,7 @@ pub struct LoadPoint {
 }
 
 impl LoadPoint {
-    /// The load that was offered; absent where a trace has no arrivals to reckon its rate from.
+    /// The offered load; `None` where a trace has too few arrivals for a rate.
     pub fn offered(&self) -> Option<OfferedLoad> {
         let concurrency = self.concurrency.map(|concurrency| OfferedLoad::Concurrency { concurrency });
         concurrency.or(self.rate.map(|rate| OfferedLoad::Rate { rate }))

@@ -1,4 +1,4 @@
-//! What a reader of a report should know beside its figures.
+//! Notes of a report.
 
 use std::fmt;
 
@@ -52,7 +52,7 @@ impl From<String> for Note {
     }
 }
 
-/// The sentence, with the load point counted from 1.
+/// The sentence, with its load point counted from 1.
 impl fmt::Display for Note {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.load_point {
@@ -65,7 +65,7 @@ impl fmt::Display for Note {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum StoredNote {
-    /// As 0.1.0 wrote it.
+    /// Format of 0.1.0.
     Sentence(String),
     Note {
         #[serde(default)]
@@ -84,7 +84,7 @@ impl From<StoredNote> for Note {
     }
 }
 
-/// What 0.1.0 wrote where it meant a kind.
+/// Text in 0.1.0's sentences that identifies their kind.
 const SENTENCES: [(&str, NoteKind); 6] = [
     (" was ended after ", NoteKind::EndedEarly),
     ("too short for a steady-state window", NoteKind::NoSteadyState),

@@ -1,4 +1,4 @@
-//! How sure the figures of a simulated run are.
+//! The expected error of a simulated run's figures.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,7 @@ pub struct PredictionError {
 }
 
 impl PredictionError {
-    /// Of a metric by its name, `ttft_ms` say.
+    /// The error of a metric by its name, such as `ttft_ms`.
     pub fn of(&self, metric: &str) -> Option<f64> {
         match metric {
             "ttft_ms" => self.ttft_ms,
@@ -53,7 +53,7 @@ impl PredictionError {
 }
 
 impl Prediction {
-    /// What the figures rest on, in words.
+    /// The basis of the figures, in words.
     pub fn standing_words(&self) -> String {
         let runs = |word| words::count(self.runs.into(), word);
         match (self.standing, self.runs) {
@@ -63,7 +63,7 @@ impl Prediction {
         }
     }
 
-    /// How far off the figures may be, in words; absent where nothing is known.
+    /// The expected error in words; `None` where it is not known.
     pub fn error_words(&self) -> Option<String> {
         let named = [("TTFT", self.error_pct.ttft_ms), ("TPOT", self.error_pct.tpot_ms), ("E2E", self.error_pct.e2el_ms)];
         let parts: Vec<String> = named.into_iter().filter_map(|(name, error)| Some(format!("{name} ±{:.0} %", error?))).collect();

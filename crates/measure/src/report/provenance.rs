@@ -1,5 +1,5 @@
-//! What produced a report's figures. Written in three places only: here what the load itself brings, for a run and for a load by
-//! hand alike, in the portal what is known before the start, and by the simulator what it assumed.
+//! The provenance of a report's figures. It has three writers: this file for what the load itself contributes (in a run and on
+//! the command line alike), the portal for what is known before the start, and the simulator for its assumptions.
 
 use std::collections::BTreeMap;
 
@@ -164,19 +164,19 @@ pub struct EngineFacts {
 }
 
 impl Provenance {
-    /// The part that the load itself brings: the plan as it was carried out, its seed, and how lengths were counted. Which
-    /// addresses are the portal's own is left out: whoever repeats the load has no use for it.
+    /// The part that the load contributes: the executed plan, its seed, and how lengths were counted. The portal's address
+    /// policy is left out: it is of no use for repeating the load.
     pub fn of_load(plan: &Plan, tokenizer: Option<&str>) -> Self {
         let plan = Plan { address_policy: None, ..plan.clone() };
         Self { seed: Some(plan.seed), tokenizer: tokenizer.map(str::to_owned), plan: Some(json!(plan)), ..Self::default() }
     }
 
-    /// The plan, where this version reads it.
+    /// The plan, if this version can parse it.
     pub fn plan(&self) -> Option<Plan> {
         serde_json::from_value(self.plan.clone()?).ok()
     }
 
-    /// With what became known later; what is known there replaces what was.
+    /// Merges in what became known later, which replaces earlier values.
     #[must_use]
     pub fn completed_by(self, later: Self) -> Self {
         let newer = |later: Vec<_>, earlier| if later.is_empty() { earlier } else { later };
@@ -200,7 +200,6 @@ impl Provenance {
         }
     }
 
-    /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

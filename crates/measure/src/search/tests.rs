@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The loads that a search puts on where those up to `largest` meet the limits.
+/// The loads that a search measures where those up to `largest` meet the limits.
 fn search(variable: LoadVariable, min: f64, max: f64, largest: f64) -> (Vec<(f64, Verdict)>, SearchOutcome) {
     let mut search = Search::new(variable, min, max);
     let mut seen = Vec::new();
@@ -99,7 +99,7 @@ fn every_end_has_its_sentence() {
             "17 in flight is within the limits; no larger concurrency was found to be over them. The search was ended before its answer was found."
         )
     );
-    // figures that were counted once more after the load may turn out otherwise
+    // verdicts may change when tokens are counted again after the load
     let odd = rest(&[(17.0, Verdict::Fails), (129.0, Verdict::Meets), (8.0, Verdict::Meets)], false);
     assert_eq!((odd.meets_at, odd.fails_at), (Some(8.0), Some(17.0)));
     assert!(odd.sentence.ends_with("contradict each other: 129 in flight is within the limits although 17 in flight is not."));
@@ -128,14 +128,14 @@ fn an_edge_that_two_measurements_see_differently_is_a_range() {
     use Verdict::{Fails, Meets, Open};
     let same = at_the_edge(&[Meets, Fails], false);
     assert_eq!((same.meets_at, same.fails_at, same.is_confirmed), (Some(2.0), Some(3.0), true));
-    // the first time was luck
+    // both loads fail when measured again
     let lucky = at_the_edge(&[Fails, Fails], false);
     assert_eq!((lucky.meets_at, lucky.fails_at, lucky.is_confirmed), (None, Some(3.0), true));
     assert!(lucky.sentence.contains("2 in flight was measured twice, once within the limits and once over them"));
     let unlucky = at_the_edge(&[Meets, Meets], false);
     assert_eq!((unlucky.meets_at, unlucky.fails_at), (Some(2.0), None));
     assert!(unlucky.sentence.contains("no larger concurrency was found to be over them"), "{}", unlucky.sentence);
-    // a second time that decides nothing takes nothing away
+    // an undecided second measurement does not revoke the first
     let late = at_the_edge(&[Open, Fails], false);
     assert_eq!((late.meets_at, late.fails_at, late.is_confirmed), (Some(2.0), Some(3.0), false));
     assert!(late.sentence.ends_with("3 in flight is over them."), "{}", late.sentence);

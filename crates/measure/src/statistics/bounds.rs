@@ -1,18 +1,17 @@
-//! What a percentile of few samples can carry: floors and distribution-free bounds at 99 % confidence, as MLPerf's
-//! early stopping has them.
+//! Sample-size floors of percentiles, and distribution-free bounds at 99 % confidence, as in MLPerf's early stopping.
 
-/// Percentiles that decide something, with the least number of samples each needs.
+/// Percentiles with the least number of samples at which they are decisive.
 pub const FLOORS: [(&str, f64, u64); 5] =
     [("p50", 50.0, 11), ("p90", 90.0, 64), ("p95", 95.0, 130), ("p99", 99.0, 662), ("p999", 99.9, 6_636)];
 
-/// Which of the highest samples bounds a percentile from above: the t-th highest, with the largest t for which at most
-/// t of `samples` lie above the percentile with a probability of at most 1 %. Absent where even t = 1 is too many.
+/// The rank from the top of the sample that bounds a percentile from above: the largest t for which at most t of `samples` lie
+/// above the percentile with a probability of at most 1 %. `None` where even t = 1 is too likely.
 pub fn rank(samples: u64, percentile: f64) -> Option<u64> {
     let above = 1.0 - percentile / 100.0;
     if samples == 0 || !(above > 0.0 && above < 1.0) || at_most(1, samples, above) > 0.01 {
         return None;
     }
-    // P(X ≤ t) rises with t: the largest t that is still improbable enough
+    // P(X ≤ t) rises with t: bisection for the largest t with at most 1 %
     let (mut low, mut high) = (1, samples);
     while high - low > 1 {
         let middle = low + (high - low) / 2;

@@ -1,10 +1,10 @@
-//! Arrival clusters: what many streams got out of one engine step is one observation.
+//! Arrival clusters: events that many streams get from one engine step count as one observation.
 
 /// Events closer than this to the first of their cluster belong to it, ns.
 const WIDTH: i64 = 5_000_000;
 
-/// How many clusters content events make. All events of a cluster are less than 5 ms apart from each other; a steady
-/// trickle therefore makes a cluster every 5 ms, not one for ever. Sorts the times.
+/// Number of clusters of content events. All events of a cluster lie within 5 ms of its first, so that a steady trickle makes a
+/// cluster every 5 ms and not a single one. Sorts the times.
 pub fn count(times: &mut [i64]) -> u64 {
     times.sort_unstable();
     let mut clusters = 0;

@@ -1,15 +1,14 @@
-//! Requests in flight over time: an exact sweep over half-open intervals.
+//! Requests in flight over time, by an exact sweep line over half-open intervals.
 
-/// How many are in flight from `at` on, until the next step.
+/// The number of requests in flight from `at` until the next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
-    /// When, ns.
+    /// ns.
     pub at: i64,
     pub in_flight: u64,
 }
 
-/// The steps of intervals `[start, end)`. Where one ends as another starts, there is no step; empty intervals count
-/// nowhere.
+/// The steps of intervals `[start, end)`. Where one ends as another starts there is no step; empty intervals are ignored.
 pub fn steps(intervals: impl Iterator<Item = (i64, i64)>) -> Vec<Step> {
     let mut changes: Vec<(i64, i64)> =
         intervals.filter(|(start, end)| start < end).flat_map(|(start, end)| [(start, 1), (end, -1)]).collect();
@@ -31,7 +30,7 @@ pub fn steps(intervals: impl Iterator<Item = (i64, i64)>) -> Vec<Step> {
     steps
 }
 
-/// Mean in flight between two times.
+/// Mean number in flight between two times.
 pub fn mean(steps: &[Step], begin: i64, end: i64) -> Option<f64> {
     if end <= begin {
         return None;
@@ -58,7 +57,7 @@ mod tests {
 
     #[test]
     fn half_open_intervals() {
-        // a hand-over at 10 is no second request in flight
+        // an end and a start at 10 do not overlap
         let line = steps([(0, 10), (10, 20), (5, 10), (7, 7)].into_iter());
         assert_eq!(peak(&line), Some(2));
         assert_eq!(line.iter().map(|step| (step.at, step.in_flight)).collect::<Vec<_>>(), [(0, 1), (5, 2), (10, 1), (20, 0)]);

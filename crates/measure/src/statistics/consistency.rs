@@ -1,12 +1,12 @@
-//! Whether records agree with each other and with themselves.
+//! Consistency checks of records.
 
 use super::summary::Scope;
 use crate::records::Row;
 use crate::report::Summary;
 
-/// Mean in flight, by sweep line, over (throughput × mean latency), with the time of the requests that failed added. From the
-/// first send to the last content event no successful request lies across an edge, so that this is 1 but for rounding in
-/// every load, ramped and short ones included: anything else says that the records contradict each other.
+/// Mean in flight (by sweep line) over throughput × mean latency, with the time of failed requests added. Between the first
+/// send and the last content event no successful request crosses an edge, so this is 1 but for rounding in every load, ramped
+/// and short ones included; any other value means that the records contradict each other.
 pub fn littles_law(scope: &Scope<'_>, summary: &Summary) -> Option<f64> {
     let latencies = summary.e2el_ms.as_ref()?;
     let end = scope.end()?;
@@ -17,10 +17,10 @@ pub fn littles_law(scope: &Scope<'_>, summary: &Summary) -> Option<f64> {
     (expected > 0.0).then_some(summary.achieved_concurrency? / expected)
 }
 
-/// How many requests contradict themselves: times that go backwards by more than the clocks are exact, or gaps that don't
-/// add up to the time between first and last content event.
+/// Number of inconsistent requests: times that go backwards by more than the clocks' accuracy, or gaps that don't add up to the
+/// time between first and last content event.
 pub fn contradictions(scope: &Scope<'_>) -> u64 {
-    /// What two clocks may differ by, ns.
+    /// Accuracy of the clocks, ns.
     const EXACT: i64 = 1_000_000;
     let backwards = |row: &Row| {
         let times = [row.sent, row.first, row.last, row.ended];

@@ -1,14 +1,13 @@
-//! Counts of latencies in bins that are 1.1 % wide: percentiles while a load goes on, at a cost that does not grow with the
-//! number of requests. What a report says is taken from the raw samples.
+//! A histogram with bins 1.1 % wide, for percentiles during a load at a cost that does not grow with the number of requests.
+//! Reports use the raw samples instead.
 
-/// Bins for each doubling.
+/// Bins per factor of two.
 const PER_OCTAVE: usize = 64;
-/// Doublings, from [`LEAST_MS`] on: up to 18 minutes.
+/// Factors of two from [`LEAST_MS`] on: up to 18 minutes.
 const OCTAVES: usize = 30;
 /// Lower edge of the first bin, ms.
 const LEAST_MS: f64 = 0.001;
 
-/// How often which latency.
 #[derive(Debug, Clone)]
 pub struct LatencyHistogram {
     counts: Vec<u32>,
@@ -37,7 +36,7 @@ impl LatencyHistogram {
         self.total += 1;
     }
 
-    /// Takes out what another counted, all of which was counted here as well.
+    /// Subtracts the counts of another histogram, whose samples are all counted here too.
     pub fn subtract(&mut self, other: &Self) {
         for (count, taken) in self.counts.iter_mut().zip(&other.counts) {
             *count = count.saturating_sub(*taken);
@@ -50,8 +49,8 @@ impl LatencyHistogram {
         self.total = 0;
     }
 
-    /// A percentile, 0 to 100, ms, interpolated between the two samples around it, each known to a bin; absent where nothing
-    /// was counted.
+    /// A percentile (0 to 100), ms, interpolated between the two samples around it, each known to its bin; `None` without
+    /// samples.
     pub fn percentile(&self, percentile: f64) -> Option<f64> {
         let last = self.total.checked_sub(1)?;
         let place = percentile / 100.0 * last as f64;
@@ -60,13 +59,13 @@ impl LatencyHistogram {
         Some(below + (above - below) * place.fract())
     }
 
-    /// About the value of a sample by its rank, from 0.
+    /// Approximate value of the sample with this rank, from 0.
     fn sample(&self, rank: u64) -> Option<f64> {
         let mut before = 0;
         for (bin, count) in self.counts.iter().enumerate() {
             let count = u64::from(*count);
             if before + count > rank {
-                // the samples of a bin are taken to lie evenly in it
+                // samples are assumed to lie evenly in their bin
                 let within = ((rank - before) as f64 + 0.5) / count as f64;
                 return Some(LEAST_MS * ((bin as f64 + within) / PER_OCTAVE as f64).exp2());
             }

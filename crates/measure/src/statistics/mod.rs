@@ -1,4 +1,4 @@
-//! Figures out of records, by the definitions of docs/METRICS.md. Pure: times come in with the records.
+//! Computes figures from records by the definitions of docs/METRICS.md. Pure: times come from the records.
 
 pub mod bounds;
 pub mod clusters;

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use super::bounds::{FLOORS, rank};
 use crate::report::Distribution;
 
-/// A percentile of sorted samples, by linear interpolation between the two it lies between. 0 for no samples.
+/// A percentile of sorted samples, by linear interpolation between the two neighbours; 0 without samples.
 pub fn percentile(sorted: &[f64], percent: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
     let place = percent / 100.0 * last as f64;
     let below = place.floor().clamp(0.0, last as f64);
     let low = sorted[below as usize];
     let high = sorted[(below as usize + 1).min(last)];
-    // as numpy: from the nearer end, so that both ends are hit exactly
+    // like numpy: interpolated from the nearer end, so that both ends are exact
     let share = place - below;
     let step = high - low;
     if share < 0.5 { low + step * share } else { high - step * (1.0 - share) }
@@ -24,12 +24,12 @@ pub fn bound(sorted: &[f64], percent: f64, independent: Option<u64>) -> Option<f
     let samples = sorted.len() as u64;
     let independent = independent.unwrap_or(samples).min(samples);
     let t = rank(independent, percent)?;
-    // the same share from the top, when samples come in clusters
+    // with clustered samples, the same share from the top
     let from_top = if independent == samples { t } else { ((t as f64 / independent as f64 * samples as f64) as u64).max(1) };
     sorted.get(usize::try_from(samples - from_top).ok()?).copied()
 }
 
-/// Sorts samples and takes their figures; nothing without samples.
+/// Sorts samples and computes their figures; `None` without samples.
 pub fn distribution(samples: &mut [f64], clusters: Option<u64>) -> Option<Distribution> {
     if samples.is_empty() {
         return None;
@@ -59,7 +59,7 @@ pub fn distribution(samples: &mut [f64], clusters: Option<u64>) -> Option<Distri
     })
 }
 
-/// Names of a metric's percentiles that too few samples stand behind.
+/// Names of a metric's percentiles with fewer samples than their floor.
 pub fn below_floor(metric: &str, figures: &Distribution) -> impl Iterator<Item = String> {
     let independent = figures.clusters.unwrap_or(figures.n).min(figures.n);
     FLOORS.iter().filter(move |(_, _, floor)| independent < *floor).map(move |(name, _, _)| format!("{metric}.{name}"))

@@ -1,4 +1,4 @@
-//! What charts draw: histograms, percentile curves, values over time. At most some hundred marks each.
+//! Chart data: histograms, percentile curves, values over time. At most some hundred points each.
 
 use super::bounds::rank;
 use super::concurrency::mean;
@@ -80,7 +80,7 @@ fn clusters_of(scope: &Scope<'_>) -> u64 {
     super::clusters::count(&mut times)
 }
 
-/// A metric's charts out of pairs of time (s) and value; nothing without samples.
+/// A metric's chart data from pairs of time (s) and value; `None` without samples.
 fn metric_series(name: &str, mut samples: Vec<(f64, f64)>, independent: Option<u64>) -> Option<MetricSeries> {
     if samples.is_empty() {
         return None;
@@ -92,7 +92,7 @@ fn metric_series(name: &str, mut samples: Vec<(f64, f64)>, independent: Option<u
     Some(MetricSeries { metric: name.to_owned(), histogram: histogram(&values), curve: curve(&values, independent), over_time })
 }
 
-/// The curve as far as samples carry: above the median only what has a bound.
+/// The percentile curve; above the median only percentiles that have a bound.
 fn curve(sorted: &[f64], independent: Option<u64>) -> Vec<CurvePoint> {
     let samples = independent.unwrap_or(sorted.len() as u64).min(sorted.len() as u64);
     PERCENTILES
@@ -127,7 +127,7 @@ fn histogram(sorted: &[f64]) -> Histogram {
     Histogram { edges, counts }
 }
 
-/// Each sample while they are few; else median, least and largest of even stretches of at least a second.
+/// Each sample where they are few; else median, minimum and maximum of even intervals of at least a second.
 fn over_time(samples: &[(f64, f64)]) -> Vec<TimePoint> {
     if samples.len() <= MARKS {
         return samples.iter().map(|(at_s, value)| TimePoint { at_s: *at_s, value: *value, min: None, max: None }).collect();

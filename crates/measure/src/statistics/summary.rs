@@ -8,13 +8,13 @@ use crate::plan::Load;
 use crate::records::{Records, Row, ms};
 use crate::report::{Distribution, ErrorClass, Lengths, SteadyState, Summary, TokenSource};
 
-/// Which requests, and what they were meant to do.
+/// A set of requests, with their offered load and limits.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
     pub records: &'a Records,
-    /// Indices of those that count.
+    /// Indices of the requests.
     pub rows: &'a [usize],
-    /// The offered load of these requests; absent for a part of them (one node's, say).
+    /// The offered load of these requests; absent for a part of them, such as one node's.
     pub load: Option<&'a Load>,
     pub slo: Option<&'a Slo>,
 }
@@ -30,7 +30,7 @@ impl<'a> Scope<'a> {
         self.iter().filter_map(|row| row.sent).min()
     }
 
-    /// Last content event of the requests that ended well; where none did, the last end.
+    /// Last content event of the successful requests; without one, the last end.
     pub fn end(&self) -> Option<i64> {
         let content = self.iter().filter(|row| row.succeeded()).filter_map(|row| row.last).max();
         content.or_else(|| self.iter().filter_map(|row| row.ended).max())
@@ -41,8 +41,8 @@ impl<'a> Scope<'a> {
         concurrency::steps(self.iter().filter_map(span))
     }
 
-    /// Requests that hold a place over time: from send to end, finish reason and usage included. A closed loop's next request
-    /// is sent only then, so this is what its target is held against.
+    /// Occupied streams over time: from send to the end of the request, finish reason and usage included. A closed loop sends
+    /// its next request only then, so this is compared with its concurrency.
     pub fn places(&self) -> Vec<concurrency::Step> {
         concurrency::steps(self.iter().filter_map(|row| Some((row.sent?, row.ended.or(row.last)?))))
     }
@@ -64,7 +64,7 @@ fn span(row: &Row) -> Option<(i64, i64)> {
     Some((row.sent?, if row.succeeded() { row.last? } else { row.ended? }))
 }
 
-/// The figures of a scope, its steady-state window included where it has one.
+/// The figures of a scope, with its steady-state window if it has one.
 pub fn summarise(scope: &Scope<'_>) -> Summary {
     let mut summary = Summary::default();
     count(scope, &mut summary);
@@ -131,14 +131,14 @@ fn count(scope: &Scope<'_>, summary: &mut Summary) {
     };
 }
 
-/// Tokens of the requests that ended well, where there are any and every one's are known.
+/// Tokens of the successful requests; `None` without any, or where one count is unknown.
 fn all_of(scope: &Scope<'_>, tokens: impl Fn(&Row) -> Option<u32>) -> Option<u64> {
     let mut well = scope.iter().filter(|row| row.succeeded()).peekable();
     well.peek()?;
     well.try_fold(0, |sum, row| Some(sum + u64::from(tokens(row)?)))
 }
 
-/// Input tokens of the requests that `which` picks, where every one of them is known.
+/// Input tokens of the requests that `which` selects; `None` where one count is unknown.
 fn all_input(scope: &Scope<'_>, which: impl Fn(&Row) -> bool) -> Option<f64> {
     scope.iter().filter(|row| which(row)).try_fold(0.0, |sum, row| Some(sum + f64::from(row.input?)))
 }
@@ -190,10 +190,10 @@ fn latencies(scope: &Scope<'_>, summary: &mut Summary) {
     summary.lengths = (lengths != Lengths::default()).then_some(lengths);
 }
 
-/// Whether a request ended well and within all limits.
+/// Whether a request succeeded within all limits.
 pub fn is_good(row: &Row, slo: &Slo) -> bool {
     let within = |value: Option<f64>, limit: Option<f64>| limit.is_none_or(|limit| value.is_none_or(|value| value <= limit));
-    // whoever waits for an answer in one piece sees its first word with the last; an embedding has no words
+    // in an answer in one piece, the first token comes with the last; an embedding has no tokens
     let whole = row.e2el_ms().filter(|_| !row.streamed && row.requested_output.is_some());
     row.succeeded()
         && within(row.ttft_ms().or(whole), slo.ttft_ms)
@@ -217,7 +217,7 @@ fn rates(scope: &Scope<'_>, summary: &mut Summary) {
     summary.achieved_rate = mean_rate(scope.iter().filter_map(|row| row.sent));
 }
 
-/// Times per second, from the first to the last.
+/// Mean rate of events, from the first to the last.
 fn mean_rate(times: impl Iterator<Item = i64>) -> Option<f64> {
     let (count, first, last) =
         times.fold((0_u64, i64::MAX, i64::MIN), |(n, first, last), at| (n + 1, first.min(at), last.max(at)));
@@ -263,11 +263,11 @@ fn steady_state(scope: &Scope<'_>, steps: &[concurrency::Step], begin: i64, end:
     Some(SteadyState { begin_s: (from - begin) as f64 / 1e9, end_s: (until - begin) as f64 / 1e9, figures })
 }
 
-/// What a failed request counts as: over every limit.
+/// The latency of a failed request: over every limit.
 const NEVER_MS: f64 = 1e300;
 
-/// Whether the limits are met at their percentile, over all requests that were issued: one that failed or was dropped is over
-/// every limit. Nothing where too few samples stand behind one of the percentiles.
+/// Whether the limits are met at their percentile over all issued requests; failed and dropped ones are over every limit.
+/// `None` where a percentile has too few samples.
 pub fn meets_slo(scope: &Scope<'_>, summary: &Summary, slo: &Slo) -> Option<bool> {
     if summary.total_requests == 0 {
         return None;
@@ -299,8 +299,8 @@ pub fn limited(latency: LimitedLatency) -> LatencyOf {
     }
 }
 
-/// A latency at a percentile over all requests that were issued, those that failed being over every limit, and whether it is
-/// within a limit, ms. Of too few requests both are absent; the value is also absent where failed requests decide it.
+/// A latency at a percentile over all issued requests (failed ones are over every limit), and whether it is within a limit, ms.
+/// With too few requests both are `None`; the value also where failed requests determine it.
 pub fn at_limit(
     scope: &Scope<'_>,
     summary: &Summary,

@@ -1,23 +1,23 @@
-//! What a check means for the figures of a load. Pure.
+//! What a self-check means for the validity of a load's figures. Pure.
 
 use crate::report::{Distribution, LoadPoint};
 use crate::statistics::bounds::floor;
 use crate::validity::{ClientError, SelfCheck};
 
-/// A figure may be wrong by this share of it, or by so many ms, whichever is more.
+/// Tolerated error of a figure: this share of it, or this many ms, whichever is more.
 const SHARE: f64 = 0.05;
 const LEAST_MS: f64 = 1.0;
 
-/// What a check says about a load.
+/// The result for a load.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Judgement {
-    /// Why the figures can't be trusted.
+    /// Reasons for which the figures are not valid.
     pub invalid: Vec<String>,
-    /// What a reader should know.
+    /// Notes for the report.
     pub notes: Vec<String>,
 }
 
-/// Holds the client's p99 error against the medians of each load point.
+/// Compares the client's p99 error with the medians of each load point.
 pub fn judge(check: &SelfCheck, points: &[LoadPoint]) -> Judgement {
     let mut judgement = Judgement::default();
     if let Some(why) = &check.failed {
@@ -26,7 +26,7 @@ pub fn judge(check: &SelfCheck, points: &[LoadPoint]) -> Judgement {
     }
     type Figure = fn(&LoadPoint) -> Option<&Distribution>;
     let figures: [(&str, Option<ClientError>, Figure); 2] = [
-        // An embedding has an end only.
+        // An embedding has an end-to-end latency only.
         ("TTFT", check.ttft_error_ms, |point| point.summary.ttft_ms.as_ref().or(point.summary.e2el_ms.as_ref())),
         ("ITL", check.itl_error_ms, |point| point.summary.itl_ms.as_ref()),
     ];
@@ -36,7 +36,7 @@ pub fn judge(check: &SelfCheck, points: &[LoadPoint]) -> Judgement {
             judgement.notes.push(format!("The client's {name} error was seen {} times only: too few for its p99.", error.n));
             continue;
         }
-        // Of several load points, the one that the error weighs most in.
+        // The load point with the smallest median decides, where the error weighs most.
         let least = points.iter().filter_map(|point| Some(figure(point)?.p50)).min_by(f64::total_cmp);
         let Some(least) = least else { continue };
         let bound = (least * SHARE).max(LEAST_MS);
@@ -89,7 +89,7 @@ mod tests {
         assert!(fine(check(5.0, 2.0, 700), &[point(100.0, 40.0)]));
         assert!(!fine(check(5.01, 2.0, 700), &[point(100.0, 40.0)]));
         assert!(!fine(check(5.0, 2.01, 700), &[point(100.0, 40.0)]));
-        // the load point in which it weighs most decides
+        // the load point with the smallest median decides
         let judged = judge(&check(4.0, 0.0, 700), &[point(100.0, 40.0), point(50.0, 40.0)]);
         assert_eq!(
             judged.invalid,
@@ -97,7 +97,7 @@ mod tests {
                 "The client's TTFT error is 4.00 ms (p99, checked with 8 in flight), over 2.50 ms: the larger of 1 ms and 5 % of the median TTFT, 50.00 ms."
             ]
         );
-        // without a figure there is nothing to be wrong
+        // without load points there is nothing to invalidate
         assert!(fine(check(9.0, 9.0, 700), &[]));
     }
 

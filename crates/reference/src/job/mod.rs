@@ -16,10 +16,10 @@ use super::{
     wire::{AnswerHead, Framer, Io, Sent, write_head},
 };
 
-/// No time at all: nothing is due.
+/// Due time when nothing is due.
 pub const NEVER: u64 = u64::MAX;
 
-/// Facts of a request that come from its connection.
+/// Properties of a request that depend on its connection.
 #[derive(Debug)]
 pub struct RequestOrigin {
     pub serial: u64,
@@ -28,21 +28,21 @@ pub struct RequestOrigin {
     pub request_id: Option<String>,
     pub received_mono_ns: u64,
     pub received_unix_ns: u64,
-    /// Close the connection after the answer; and say so in its head.
+    /// Whether the connection is closed after the answer, and whether the head announces it.
     pub close: bool,
     pub announce_close: bool,
     pub keep_alive: Option<(u64, u32)>,
     pub accepts_gzip: bool,
 }
 
-/// What is to be done with the connection after a turn.
+/// What follows a turn of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AfterTurn {
     /// Another turn at this monotonic time.
     Wake(u64),
     /// The answer is complete and the connection stays.
     Done,
-    /// The connection is closed, in order or with a reset.
+    /// The connection is closed normally, or reset.
     Close,
     Reset,
 }
@@ -72,17 +72,17 @@ pub struct Job {
     next_event: u32,
     due_ns: u64,
     ping_ns: u64,
-    /// Events that wait to go out with a later one.
+    /// Events that are written together with a later one.
     held: Vec<u8>,
     held_events: u32,
     first_ns: u64,
     last_ns: u64,
     tokens_made: u32,
     ended: Option<AfterTurn>,
-    /// The stream ended as it should.
+    /// Whether the stream ended normally.
     complete: bool,
     truth: Vec<TruthEvent>,
-    /// Events from here on are not wholly written.
+    /// Index of the first event that is not completely written.
     unstamped: usize,
 }
 
@@ -142,13 +142,13 @@ impl Job {
         self.fault == Some(Fault::Hang)
     }
 
-    /// Marks the fault as struck before any answer.
+    /// Marks the fault as done before any answer.
     pub fn strike_at_once(&mut self) {
         self.fault_struck = true;
         self.ended = Some(AfterTurn::Close);
     }
 
-    /// Writes what comes before any token.
+    /// Writes what precedes the first token.
     pub fn begin(&mut self, io: &mut Io, shared: &mut EngineState) {
         if !self.ask.stream || self.hangs() {
             return;
@@ -168,7 +168,7 @@ impl Job {
         shared.out = out;
     }
 
-    /// Leaves the queue at `now` and starts to produce.
+    /// Leaves the queue at `now` and starts producing tokens.
     pub fn admit(&mut self, shared: &mut EngineState, now: u64) {
         let blocks = std::mem::take(&mut self.ask.prefix);
         self.cached_tokens = (shared.prefixes.look_up(&blocks) * 16).min(self.ask.prompt_tokens.saturating_sub(1));
@@ -190,7 +190,7 @@ impl Job {
         self.due_ns = shared.config.timing.on_grid(now + wait);
     }
 
-    /// Does what is due.
+    /// Writes the events that are due.
     pub fn turn(&mut self, io: &mut Io, shared: &mut EngineState) -> AfterTurn {
         if self.ended.is_none() && !io.is_blocked() {
             let now = monotonic_ns();
@@ -208,7 +208,7 @@ impl Job {
         }
     }
 
-    /// Goes on with bytes that the socket did not take before.
+    /// Writes bytes that the socket did not accept before.
     pub fn flush(&mut self, io: &mut Io) {
         let unstamped = &mut self.truth[self.unstamped..];
         match io.flush(|| stamp(unstamped)) {
@@ -221,7 +221,7 @@ impl Job {
         }
     }
 
-    /// Takes the request out of the counters and gives its record, however it ended.
+    /// Removes the request from the gauges and records its truth, however it ended.
     pub fn release(self, shared: &mut EngineState) {
         let ending = match (self.complete, self.ended) {
             (true, _) if self.plan.finish == "length" => RequestEnd::Length,
@@ -291,7 +291,7 @@ impl Job {
         shared.out = out;
     }
 
-    /// The middle fault that is due before this event, once.
+    /// The middle fault that is due before this event; returned once.
     fn strikes(&mut self, event: u32) -> Option<Fault> {
         let fault = self.fault.filter(|fault| fault.is_in_the_middle() && !self.fault_struck)?;
         if event != self.plan.events / 2 {
@@ -326,7 +326,7 @@ impl Job {
         write_head(&head, out);
     }
 
-    /// The usage so far, with `coming` tokens that are just being written.
+    /// The usage so far, including `coming` tokens that are being written.
     fn usage(&self, shared: &EngineState, coming: u32) -> UsageCounts {
         let ms = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e6;
         let first = if self.first_ns > 0 { self.first_ns } else { self.due_ns };
@@ -340,7 +340,7 @@ impl Job {
         }
     }
 
-    /// Counts the tokens of an event that was just made at `now`.
+    /// Counts the tokens of an event produced at `now`.
     fn made(&mut self, shared: &mut EngineState, now: u64, tokens: u32) {
         if self.first_ns == 0 {
             self.first_ns = now;
@@ -382,7 +382,7 @@ impl Job {
     }
 }
 
-/// Stamps events with the present; called immediately before a `write`. Without a truth log there are no events here.
+/// Stamps events with the current time; called immediately before a `write`. Without a truth log there are none.
 fn stamp(events: &mut [TruthEvent]) {
     if events.is_empty() {
         return;

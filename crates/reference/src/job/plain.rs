@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Job {
-    /// One step of an answer that is not streamed: tokens are made at their times, the answer comes with the last.
+    /// One step of an answer that is not streamed: tokens are produced at their times, and the answer is written with the last.
     pub(super) fn plain_step(&mut self, shared: &mut EngineState, now: u64, out: &mut Vec<u8>) -> JobAction {
         if let Some(Fault::Stall(time)) = self.fault
             && self.strikes(self.next_event).is_some()

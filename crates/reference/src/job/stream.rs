@@ -81,7 +81,7 @@ impl Job {
         JobAction::Write
     }
 
-    /// What a fault does instead of the next event; none if the event is written after all.
+    /// Applies a fault instead of the next event; `None` if the event is written all the same.
     fn stream_fault(&mut self, shared: &mut EngineState, fault: Fault, out: &mut Vec<u8>) -> Option<JobAction> {
         match fault {
             Fault::Stall(time) => {
@@ -122,7 +122,7 @@ impl Job {
         });
     }
 
-    /// Everything after the content.
+    /// Writes what follows the content: finish reason, usage, `[DONE]`.
     fn tail(&mut self, shared: &mut EngineState, with_finish: bool, out: &mut Vec<u8>) {
         let due = self.due_ns;
         let shape = &shared.config.shape;
@@ -179,7 +179,7 @@ impl Job {
         self.ping_ns = due.saturating_add(every);
     }
 
-    /// Appends one event in its form and coding.
+    /// Appends an event with its format and transfer coding.
     fn event(
         &mut self,
         shared: &mut EngineState,
@@ -194,7 +194,7 @@ impl Job {
             write(self, &mut shared.json);
             events::as_event(&shared.config.shape, &shared.json, &mut shared.event);
         } else {
-            // written in its place: it has only to be framed
+            // written in place, so only its framing is added
             events::begin_event(&shared.config.shape, &mut shared.event);
             write(self, &mut shared.event);
             events::end_event(&shared.config.shape, &mut shared.event);

@@ -42,29 +42,29 @@ const LISTENER: u64 = u64::MAX;
 const TIMER: u64 = u64::MAX - 1;
 const STOP: u64 = u64::MAX - 2;
 
-/// Due turns that are taken before the sockets are looked at again, and sockets before the next turns: a burst of either
-/// must not hold up the other for long.
+/// Number of due turns before the sockets are polled again, and of sockets before the next turns, so that a burst of either
+/// does not delay the other for long.
 const TURNS_AT_ONCE: usize = 256;
 const SOCKETS_AT_ONCE: usize = 128;
-/// Shorter waits than this are not worth a timer.
+/// For waits shorter than this no timer is set: the loop polls instead.
 const SHORTEST_WAIT_NS: u64 = 2_000;
 
 struct ServedConnection {
     io: Io,
-    /// Tells the connections that have had this slot apart.
+    /// Distinguishes successive connections in the same slot.
     generation: u32,
     serial: u64,
     input: Vec<u8>,
-    /// When the last of it came: monotonic and Unix ns.
+    /// When the last bytes arrived: monotonic and Unix ns.
     arrived: (u64, u64),
-    /// Bytes that the request at the start of `input` needs at least.
+    /// Least number of bytes that the request at the start of `input` needs.
     need: usize,
     continued: bool,
     answers: u32,
     job: Option<Box<Job>>,
-    /// The one valid entry in the heap.
+    /// Time of the only valid heap entry of this connection.
     wake_ns: u64,
-    /// Closed once what is left has been written.
+    /// Whether the connection is closed after its pending bytes are written.
     closing: bool,
 }
 
@@ -114,7 +114,7 @@ impl Server {
         })
     }
 
-    /// Serves until told to stop; gives the truth that was kept in memory.
+    /// Serves until told to stop; returns the truth that was kept in memory.
     pub fn run(mut self) -> io::Result<Vec<TruthRecord>> {
         let mut found = vec![EpollEvent::empty(); SOCKETS_AT_ONCE];
         let mut due = Vec::new();
@@ -162,7 +162,7 @@ impl Server {
         Ok(EpollTimeout::NONE)
     }
 
-    /// Takes a turn of everything that is due, each stream once, so that none starves another.
+    /// Runs one turn of each due stream, so that none starves another.
     fn take_due(&mut self, due: &mut Vec<(u32, u32)>) {
         let now = monotonic_ns();
         due.clear();
@@ -196,7 +196,7 @@ impl Server {
                 Ok((stream, _)) => self.open(stream),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
                 Err(e) if matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {}
-                // Out of descriptors or memory: those that wait are taken when there may be some again.
+                // Out of descriptors or memory: waiting connections are accepted later.
                 Err(_) => {
                     self.accept_again_ns = monotonic_ns() + 50_000_000;
                     return;
@@ -308,7 +308,7 @@ impl Server {
         }
     }
 
-    /// Lets those at the head of the queue run while there is room; `now` is when room was made.
+    /// Admits requests from the head of the queue while there is room; `now` is when room was made.
     fn admit(&mut self, now: Option<u64>) {
         while self.shared.metrics.running < self.shared.config.max_num_seqs {
             let Some((slot, generation)) = self.queue.pop_front() else { return };
@@ -328,21 +328,21 @@ impl Server {
     fn turn(&mut self, slot: u32) {
         let Some(connection) = self.slots[slot as usize].as_deref_mut() else { return };
         let Some(job) = connection.job.as_deref_mut() else {
-            // Nothing was asked for so long that the connection is closed.
+            // The idle time-out of the connection.
             return self.drop_connection(slot, false);
         };
         match job.turn(&mut connection.io, &mut self.shared) {
             AfterTurn::Wake(NEVER) => connection.wake_ns = NEVER,
             AfterTurn::Wake(at) => {
-                // What is overdue goes behind all that is due now.
+                // Overdue turns go behind those that are due now.
                 let at = at.max(monotonic_ns());
                 self.wake(slot, at);
             }
             AfterTurn::Done => {
                 connection.answers += 1;
-                // an answer that was over in its first turn leaves the time of that turn behind
+                // an answer that ended in its first turn leaves that turn's time behind
                 connection.wake_ns = NEVER;
-                // what came meanwhile counts from now on
+                // bytes that came meanwhile are stamped with the current time
                 connection.arrived = arrival(None);
                 self.release(slot);
                 self.wake_when_idle(slot);
@@ -382,10 +382,10 @@ impl Server {
     }
 }
 
-/// When the kernel received something, on both clocks: so that a late read does not move the answer. Without its stamp, now.
+/// When the kernel received the bytes, on both clocks, so that a late read does not delay the answer. Without a stamp: now.
 fn arrival(stamp: Option<u64>) -> (u64, u64) {
     let (monotonic, unix) = (monotonic_ns(), unix_ns());
-    // longer ago than this means that the wall clock was set meanwhile
+    // a larger difference means that the wall clock was set meanwhile
     let ago = stamp.map_or(0, |stamp| unix.saturating_sub(stamp)).min(10_000_000_000);
     (monotonic.saturating_sub(ago), unix - ago)
 }

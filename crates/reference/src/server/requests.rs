@@ -1,4 +1,4 @@
-//! From the bytes of a connection to its job or its small answer.
+//! Parses a connection's bytes and starts its jobs or answers small calls.
 
 use super::Server;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Server {
-    /// Starts on the requests that are wholly there, one at a time.
+    /// Starts the requests that are complete, one at a time.
     pub(super) fn take_requests(&mut self, slot: u32) {
         loop {
             let Some(connection) = self.slots[slot as usize].as_deref_mut() else { return };

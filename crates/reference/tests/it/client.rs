@@ -1,4 +1,4 @@
-//! A client of a few lines that sees every byte.
+//! A minimal client that exposes every byte.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -87,7 +87,7 @@ impl Client {
         Self { stream: Box::new(socket(addr)), received: Vec::new() }
     }
 
-    /// Over TLS, where the handshake succeeds.
+    /// Connects over TLS; an error if the handshake fails.
     pub fn connect_tls(addr: SocketAddr, config: Arc<ClientConfig>) -> std::io::Result<Self> {
         let name = ServerName::from(addr.ip());
         let mut stream = StreamOwned::new(ClientConnection::new(config, name).unwrap(), socket(addr));
@@ -152,7 +152,7 @@ fn socket(addr: SocketAddr) -> TcpStream {
     stream
 }
 
-/// A response if it is complete, or whatever there is of one if the connection has ended.
+/// A complete response, or whatever has come when the connection has ended.
 fn read_response(bytes: &[u8], ended: Option<End>) -> Option<(Response, usize)> {
     let head_len = bytes.windows(4).position(|w| w == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&bytes[..head_len]).ok()?.to_owned();

@@ -160,7 +160,7 @@ fn compressed_streams_are_flushed_after_each_event() {
     response.body = plain;
     assert_eq!(tokens::count(&content(&response.chunks_json())), 10);
     assert!(!client.post("/v1/chat/completions", "", &chat(10)).head.contains("content-encoding"));
-    // What is read before the cut can be unpacked.
+    // bytes before the cut can be decompressed
     let cut = client.post("/v1/chat/completions", "accept-encoding: gzip\r\nx-dyno-fault: cut\r\n", &chat(10));
     let mut half = Vec::new();
     let error = flate2::read::GzDecoder::new(cut.body.as_slice()).read_to_end(&mut half).unwrap_err();

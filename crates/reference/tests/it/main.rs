@@ -1,4 +1,4 @@
-//! The reference engine from outside, over plain sockets: dialects, faults, bytes on the wire, metrics, truth.
+//! Tests the reference engine over plain sockets: dialects, faults, bytes on the wire, metrics, truth.
 #![allow(clippy::unwrap_used, clippy::format_collect)]
 
 mod client;
@@ -15,7 +15,7 @@ use dyno_reference::{
 };
 use std::time::Duration;
 
-/// An engine that answers almost at once and keeps the truth.
+/// Options of an engine that answers almost at once and keeps its truth in memory.
 fn quick(dialect: Dialect) -> EngineOptions {
     EngineOptions {
         model: "m".to_owned(),
@@ -26,7 +26,7 @@ fn quick(dialect: Dialect) -> EngineOptions {
     }
 }
 
-/// A streamed chat with usage, of so many tokens exactly.
+/// The body of a streamed chat with usage that gets exactly `max_tokens` tokens.
 fn chat(max_tokens: u32) -> String {
     format!(
         r#"{{"model":"m","messages":[{{"role":"user","content":"one two three"}}],"max_tokens":{max_tokens},"ignore_eos":true,"stream":true,"stream_options":{{"include_usage":true}}}}"#

@@ -110,7 +110,7 @@ fn requests_may_come_in_pieces_in_chunks_and_one_behind_the_other() {
     assert_eq!(client.answer().json()["object"], "list");
 }
 
-/// An answer without a body, which the client takes for one that has not ended.
+/// The head of an answer without a body, which the test client takes for an incomplete answer.
 fn client_line(client: &mut Client) -> String {
     client.answer().head
 }

@@ -1,4 +1,4 @@
-//! Due times are exact; true times are compared with what a client sees, with room for a busy machine.
+//! Due times are exact; true times are compared with a client's, with tolerance for a busy machine.
 
 use std::{
     thread,
@@ -41,9 +41,9 @@ fn due_times_follow_the_settings_exactly() {
     assert_eq!(record.admitted_mono_ns, record.received_mono_ns);
     let first = record.received_mono_ns + 20_000_000 + 700_000;
     assert_eq!(due(&record), (0..5).map(|i| first + i * 1_500_000).collect::<Vec<_>>());
-    // The truth lies between the request and the end of the answer, in order, never before it is due.
+    // true times lie between request and end of the answer, in order, and never before they are due
     assert!(sent < record.received_mono_ns && record.received_mono_ns < ended);
-    // The kernel had it after it was sent and before it was read, as far as two clocks can be compared.
+    // received after it was sent and before it was read, within the accuracy of two clocks
     assert!(sent < record.received_mono_ns + 1_000_000, "{record:?}");
     for event in &record.events {
         assert!(event.mono_ns >= event.due_mono_ns && event.mono_ns < ended, "{event:?}");
@@ -100,7 +100,7 @@ fn load_slows_down_and_lock_step_aligns() {
     }
     let records = engine.stop().unwrap();
     assert!(records.iter().flat_map(due).all(|at| at % 1_000_000 == 0));
-    // While both run each gap is twice as long.
+    // while both requests run, each gap is twice as long
     let slow =
         records.iter().flat_map(|r| due(r).windows(2).map(|w| w[1] - w[0]).collect::<Vec<_>>()).filter(|gap| *gap == 2_000_000);
     assert!(slow.count() > 20);

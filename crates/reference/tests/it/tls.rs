@@ -1,4 +1,4 @@
-//! The same engine over TLS: who is trusted, and that its times stay true.
+//! The engine over TLS: certificates, and that its times stay exact.
 
 use std::{
     io::{Read, Write},
@@ -44,7 +44,7 @@ fn streams_and_their_truth_are_those_of_a_plain_connection() {
     let streams = [12, 3].map(|tokens| client.post("/v1/chat/completions", "", &chat(tokens)));
     let ended = monotonic_ns();
     assert!(streams.iter().all(|stream| stream.status == 200 && stream.end == End::Complete));
-    // larger than what one TLS record, one read or one write takes
+    // larger than one TLS record, read or write
     let long = format!("{}{}", chat(1), " ".repeat(300_000));
     let answer = client.post("/v1/chat/completions", "", &long);
     assert_eq!((answer.status, answer.end), (200, End::Complete));
@@ -53,7 +53,7 @@ fn streams_and_their_truth_are_those_of_a_plain_connection() {
     for record in &truth[..2] {
         let content: Vec<u64> = record.content().map(|event| event.mono_ns).collect();
         assert!(begun <= record.received_mono_ns && record.received_mono_ns <= content[0] && *content.last().unwrap() <= ended);
-        // a write takes place when it is due or later
+        // writes happen when they are due or later
         assert!(record.content().all(|event| event.mono_ns >= event.due_mono_ns));
         assert!(content.windows(2).all(|pair| pair[0] < pair[1]), "each event is a write of its own");
         assert!(record.events.iter().any(|event| event.kind == TruthKind::Done));
@@ -70,7 +70,7 @@ fn only_who_trusts_the_authority_gets_through() {
     plain.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
     plain.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     let mut said = Vec::new();
-    // closed in whatever way, after an alert
+    // closed after an alert; how does not matter
     let _ = plain.read_to_end(&mut said);
     assert_eq!(said.first(), Some(&21), "{said:?}");
 
@@ -91,7 +91,7 @@ fn a_certificate_can_be_given() {
     let mut client = Client::connect_tls(engine.addr(), trusting(&made.cert.pem())).unwrap();
     assert_eq!(client.get("/health").status, 200);
 
-    // a key that is none is named
+    // an invalid key is named in the error
     let swapped = EngineOptions { tls: Some(Certificate::Files { chain: key, key: chain.clone() }), ..quick(Dialect::Vllm) };
     let error = ReferenceEngine::start(swapped).err().unwrap().to_string();
     assert!(error.contains("pem"), "{error}");

@@ -1,11 +1,11 @@
-//! The form's choices: each decides which of the other fields count. What a choice leaves out is emptied here, since a
-//! browser without WASM sends fields that are out of sight, too.
+//! The form's choices: each decides which other fields count. Fields that a choice excludes are cleared here, since a browser
+//! without WASM sends hidden fields too.
 
 use super::LoadForm;
 use dyno_measure::limits::preset;
 use dyno_measure::load::{LengthDistribution, LoadSpec};
 
-/// What a benchmark is to find out.
+/// The purpose of a benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Goal {
     /// How fast the model answers at one load.
@@ -26,7 +26,7 @@ impl Goal {
         }
     }
 
-    /// What a stored load finds out.
+    /// The purpose of a stored load.
     pub fn of(load: &LoadSpec) -> Self {
         if load.slo.as_ref().is_some_and(|slo| slo.search.is_some()) {
             Self::Search
@@ -43,15 +43,15 @@ impl Goal {
 pub enum Amount {
     /// The larger of 100 and ten times the requests in flight.
     Quick,
-    /// As many as a p99 needs.
+    /// Enough for a p99.
     DecidesP99,
-    /// A number of one's own.
+    /// A number entered by the person.
     Own,
-    /// As many as are sent in a time.
+    /// As many as are sent in a given time.
     Time,
 }
 
-/// Enough for a p99, with some that may fail.
+/// Enough requests for a p99, even if a few fail.
 pub const DECIDES_P99: u32 = 700;
 
 impl Amount {
@@ -65,7 +65,7 @@ impl Amount {
         }
     }
 
-    /// What a stored load says.
+    /// The choice of a stored load.
     pub fn of(load: &LoadSpec) -> Self {
         match (load.num_requests, load.duration_s) {
             (Some(DECIDES_P99), _) => Self::DecidesP99,
@@ -76,7 +76,7 @@ impl Amount {
     }
 }
 
-/// Usual lengths of a kind of use.
+/// Typical lengths of a use case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LengthsPreset {
     /// The value in forms.
@@ -94,11 +94,11 @@ pub const LENGTHS: [LengthsPreset; 4] = [
     LengthsPreset { name: "code", title: "Code", input: 1_000, output: 1_000 },
 ];
 
-/// In place of a preset's name: lengths of one's own.
+/// Instead of a preset's name: lengths entered by the person.
 pub const OWN_LENGTHS: &str = "own";
 
 impl LengthsPreset {
-    /// The preset whose lengths a load has; the first where it has none yet.
+    /// The preset with a load's lengths; the first for a load without lengths.
     pub(super) fn name_of(load: &LoadSpec) -> &'static str {
         if load.max_input_tokens.is_none() && load.max_output_tokens.is_none() {
             return LENGTHS[0].name;
@@ -113,7 +113,7 @@ impl LengthsPreset {
 }
 
 impl LoadForm {
-    /// The form with what its choices come to: fields that they leave out are empty, those that they fill in are filled in.
+    /// Applies the choices: clears the fields that they exclude, and fills in those that they determine.
     #[must_use]
     pub fn resolved(&self) -> Self {
         let mut form = self.clone();
@@ -153,7 +153,7 @@ impl LoadForm {
         self.is(Goal::Search) || self.goal.is_empty() || self.limits == "yes"
     }
 
-    /// Whether the load goes by step 1's requests in flight: as the load, or as the most at a rate.
+    /// Whether the load uses step 1's concurrency, as its load or as the cap at a rate.
     pub fn uses_concurrency(&self) -> bool {
         self.goal.is_empty() || self.is(Goal::OneLoad) || self.is_rate()
     }
@@ -180,7 +180,7 @@ impl LoadForm {
             self.num_requests.clear();
         }
         if !self.amount.is_empty() {
-            // A number that was chosen is no default, whatever the default is.
+            // a chosen number is not a default, even if it equals it
             self.default_requests.clear();
             if !by_time {
                 self.duration_s.clear();
@@ -188,7 +188,7 @@ impl LoadForm {
         }
     }
 
-    /// Parts of a choice that another choice than the chosen one needs.
+    /// Clears fields of a choice that belong to another value of it.
     fn resolve_parts(&mut self) {
         if self.process != "gamma" {
             self.burstiness.clear();

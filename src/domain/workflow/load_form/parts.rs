@@ -1,14 +1,14 @@
-//! What is wrong with fields that are parts of one option: the API's rule names the option, the form its own fields, all of
-//! them at once.
+//! Errors of fields that are parts of one option: the API's rule names the option, the form names its fields, all of them at
+//! once.
 
 use super::{Amount, Goal, LoadForm, bare};
 use crate::domain::problem::FieldError;
 
 const STEP: u8 = 2;
-/// Largest load that a search may go up to.
+/// Largest upper bound of a search.
 const MOST_LOAD: f64 = 100_000.0;
 
-/// The option that a field is a part of, where it is not one itself.
+/// The option that a field is a part of; `None` for a field that is an option itself.
 pub fn option_of(field: &str) -> Option<&'static str> {
     Some(match field {
         "rate" | "process" | "burstiness" => "arrival",
@@ -28,7 +28,7 @@ impl LoadParts {
         self.errors.push(FieldError::at(STEP, field, message));
     }
 
-    /// A number above 0 where one is typed; `missing` is said where none is.
+    /// Parses a number above 0 where one is entered; `missing` is the error where none is.
     fn number(&mut self, field: &str, typed: &str, title: &str, missing: Option<&str>) -> Option<f64> {
         let text = bare(typed.trim());
         if text.is_empty() {
@@ -46,7 +46,7 @@ impl LoadParts {
 }
 
 impl LoadForm {
-    /// What is wrong with the parts of options, and with choices whose field is empty.
+    /// Errors of the parts of options, and of choices whose field is empty.
     pub fn part_errors(&self) -> Vec<FieldError> {
         let form = self.resolved();
         let mut parts = LoadParts { errors: Vec::new() };

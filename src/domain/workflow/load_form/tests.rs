@@ -6,7 +6,7 @@ fn load(more: Value) -> LoadSpec {
     serde_json::from_value(whole).unwrap()
 }
 
-/// The body of a load's own form, without what is null and the empty list.
+/// The body of the form of a stored load, without nulls and the empty list.
 fn again(load: &LoadSpec) -> Value {
     let Value::Object(fields) = LoadForm::of(load).body() else { panic!("a body is an object") };
     let is_set = |value: &Value| !value.is_null() && *value != json!([]);
@@ -48,7 +48,7 @@ fn every_option_comes_back_as_it_was_stored() {
         assert_eq!(form.has_more(), is_more, "{more}");
     }
     assert_eq!(again(&load(json!({ "warmup_requests": 0 })))["warmup_requests"], json!(0));
-    // A sweep of rates: the arrival repeats its first.
+    // in a sweep of rates the arrival repeats the first
     let points = json!([{ "rate": 5.0 }, { "rate": 10.0 }]);
     let got = again(&load(json!({ "load_points": points, "arrival": { "kind": "rate", "rate": 5.0, "process": "constant" } })));
     assert_eq!(got["load_points"], points);
@@ -106,7 +106,7 @@ fn what_was_typed_stands_before_what_is_stored() {
     assert!(form.entries().contains(&("rate".to_owned(), "x".to_owned())));
 }
 
-/// A form whose every field is filled in, as a browser sends it that can't leave out what is out of sight.
+/// A form with every field filled in, as a browser sends it that can't hide fields.
 fn filled_in(choices: &[(&str, &str)]) -> LoadForm {
     let all = [
         ("eval_with", "configuration"),
@@ -135,7 +135,7 @@ fn filled_in(choices: &[(&str, &str)]) -> LoadForm {
     LoadForm::of_entries(&sent.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>())
 }
 
-/// What the body of a form sets.
+/// The fields that the body of a form sets.
 fn set(form: &LoadForm) -> Value {
     let Value::Object(fields) = form.body() else { panic!("a body is an object") };
     let is_set = |value: &Value| !value.is_null() && *value != json!([]);

@@ -18,7 +18,7 @@ pub fn existing(facts: &Facts) -> Result<&ClusterFacts, FieldError> {
     facts.cluster.as_ref().ok_or_else(|| error("There is no such cluster."))
 }
 
-/// Why nothing can be measured on a cluster at present; a simulation needs none of it.
+/// The reason for which nothing can be measured on a cluster now; it does not prevent a simulation.
 pub fn obstacle(found: &ClusterFacts) -> Option<FieldError> {
     if !found.cluster.kind().can_measure() {
         return Some(error(format!(
@@ -30,7 +30,7 @@ pub fn obstacle(found: &ClusterFacts) -> Option<FieldError> {
     Some(error(format!("Cluster {} can't be used. {problem}", found.cluster.name)))
 }
 
-/// Another cluster drops the nodes. One that can't be read is chosen with a warning.
+/// Sets the cluster. Another cluster drops the nodes; an unreachable one is accepted with a warning.
 pub fn apply(
     draft: &mut Draft,
     patch: &Patch<Uuid>,

@@ -10,7 +10,7 @@ pub fn apply(draft: &mut Draft, patch: &Patch<bool>, errors: &mut Vec<FieldError
         return;
     }
     draft.steps.user_confirmation = true;
-    // Whoever goes on without a credential has passed it over.
+    // confirming without a credential skips it
     if draft.steps.credential_id.is_none() && draft.may_skip_credential() {
         draft.credential_skipped = true;
     }

@@ -40,7 +40,7 @@ pub fn apply(draft: &mut Draft, patch: &Patch<Uuid>, facts: &Facts, errors: &mut
     }
 }
 
-/// Whether the credential that was looked up opens the model that was looked up.
+/// Checks that the credential is valid for the model.
 pub fn usable(facts: &Facts) -> Result<(), FieldError> {
     let Some(credential) = &facts.credential else { return Err(error("There is no such credential.")) };
     let Some(model) = &facts.model else { return Err(FieldError::at(5, "model_id", "There is no such model.")) };
@@ -50,7 +50,7 @@ pub fn usable(facts: &Facts) -> Result<(), FieldError> {
     fits(credential, model)
 }
 
-/// Whether a credential is for a model's provider and address.
+/// Whether a credential is valid for a model's provider and address.
 pub fn opens(credential: &Credential, model: &Model) -> bool {
     !credential.archived && fits(credential, model).is_ok()
 }
@@ -67,7 +67,7 @@ fn fits(credential: &Credential, model: &Model) -> Result<(), FieldError> {
             provider.preset().title
         )));
     }
-    // The secret goes to that origin and no other.
+    // the secret is sent to its own origin only
     if origin(&credential.origin) != origin(base_url) {
         return Err(error(format!(
             "{} is for {}; this model is at {}. Add a credential for it.",
@@ -79,7 +79,7 @@ fn fits(credential: &Credential, model: &Model) -> Result<(), FieldError> {
     Ok(())
 }
 
-/// Scheme, host and port of a URL, in one spelling.
+/// Scheme, host and port of a URL, normalised.
 fn origin(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let scheme = scheme.to_ascii_lowercase();

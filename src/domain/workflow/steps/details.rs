@@ -41,7 +41,7 @@ enum DetailsError {
     NoColor(String),
 }
 
-/// What a body does with step 1.
+/// The changes of a body to step 1.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DetailsPatch {
     /// Trimmed.
@@ -85,7 +85,7 @@ fn tags(value: &Value) -> Result<Vec<Tag>, DetailsError> {
     let mut tags: Vec<Tag> = Vec::with_capacity(items.len());
     for item in items {
         let tag = tag(item)?;
-        // A label is there or not; twice is once.
+        // duplicate tags are dropped
         if tags.iter().all(|other| other.name != tag.name) {
             tags.push(tag);
         }
@@ -120,7 +120,7 @@ fn tag(value: &Value) -> Result<Tag, DetailsError> {
     Ok(Tag { name, color })
 }
 
-/// A name in lists must show what it is.
+/// Refuses invisible characters, which make names in lists look alike.
 fn visible(text: String, title: &'static str) -> Result<String, DetailsError> {
     if text.chars().any(is_invisible) {
         return Err(DetailsError::Invisible(title));
@@ -163,7 +163,7 @@ pub fn create(patch: &DetailsPatch, errors: &mut Vec<FieldError>) -> Option<Work
     })
 }
 
-/// An edit of step 1. A changed evaluation method drops step 2.
+/// Applies step 1. A changed evaluation method drops step 2.
 pub fn apply(steps: &mut WorkflowSteps, patch: &DetailsPatch, errors: &mut Vec<FieldError>) {
     match &patch.name {
         Patch::Keep => {}

@@ -12,7 +12,7 @@ use dyno_measure::load::{Endpoint, LoadSpec};
 
 const STEP: u8 = 8;
 
-/// Why something can't be simulated, whatever the nodes are.
+/// Why a benchmark can't be simulated on any nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum NotSimulated {
     #[error("A cloud model can't be simulated: what serves it is not known. Choose Run on cluster.")]
@@ -67,7 +67,7 @@ pub fn apply(draft: &mut Draft, patch: &Patch<bool>, errors: &mut Vec<FieldError
     draft.steps.run_as_simulation = Some(choice);
 }
 
-/// Whether a simulation can be made of what was chosen: the same once more, and the nodes' devices.
+/// Checks that the benchmark can be simulated, on the chosen nodes' devices.
 pub fn check_simulation(steps: &WorkflowSteps, model: &Model, facts: &Facts, errors: &mut Vec<FieldError>) {
     let serving = Serving { engine: steps.serving.engine.or_else(|| default_engine(model)), ..steps.serving.clone() };
     let reason = model.is_cloud().then_some(NotSimulated::Cloud);

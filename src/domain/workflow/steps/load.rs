@@ -15,19 +15,19 @@ use crate::domain::workflow::state::WorkflowSteps;
 const STEP: u8 = 2;
 const DATASETS: &str = "dataset_ids";
 
-/// What a body does with step 2.
+/// The changes of a body to step 2.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LoadPatch {
-    /// What it does with each option, the datasets excepted; those that it leaves as they are, are left out.
+    /// The changes of options, except the datasets; unchanged ones are left out.
     pub options: Vec<(&'static LoadOption, Patch<Value>)>,
-    /// Which datasets, without repetitions.
+    /// The datasets, without repetitions.
     pub dataset_ids: Patch<Vec<Uuid>>,
     /// How the body spelled `dataset_ids`.
     pub dataset_field: &'static str,
 }
 
 impl LoadPatch {
-    /// Whether the body sends a value.
+    /// Whether the body sets an option.
     fn sets(&self, name: &str) -> bool {
         self.options.iter().any(|(option, patch)| option.name == name && patch.set().is_some())
     }
@@ -47,7 +47,7 @@ pub fn read(reader: &mut Reader<'_>) -> LoadPatch {
     patch
 }
 
-/// The datasets under whichever of their names.
+/// Reads the datasets under any of the field's spellings.
 fn datasets(reader: &mut Reader<'_>) -> (&'static str, Patch<Vec<Uuid>>) {
     let spellings = std::iter::once(DATASETS).chain(DATASET_ALIASES);
     let given: Vec<&'static str> = spellings.filter(|field| reader.has(field)).collect();
@@ -119,7 +119,7 @@ fn missing(ids: &[Uuid], facts: &Facts) -> Vec<String> {
 }
 
 fn apply_options(load: &mut LoadSpec, patch: &LoadPatch, errors: &mut Vec<FieldError>) {
-    // The load ends by number or by time: one takes the other's place.
+    // the load ends by number or by time: setting one clears the other
     if patch.sets("num_requests") {
         load.duration_s = None;
     }
@@ -143,13 +143,13 @@ fn apply_options(load: &mut LoadSpec, patch: &LoadPatch, errors: &mut Vec<FieldE
     }
 }
 
-/// What the load asks of the model, where that is known.
+/// Checks the load against the model, where it is known.
 pub fn check_model(load: &LoadSpec, facts: &Facts, errors: &mut Vec<FieldError>) {
     workload::check_ignore_eos(load, facts, errors);
     check_context(load, facts, errors);
 }
 
-/// Lengths against the model's context.
+/// Checks the lengths against the model's context.
 fn check_context(load: &LoadSpec, facts: &Facts, errors: &mut Vec<FieldError>) {
     let context = facts.model.as_ref().and_then(|model| model.facts.as_ref()).and_then(|facts| facts.context_length);
     let Some(context) = context else { return };
@@ -169,14 +169,14 @@ fn check_context(load: &LoadSpec, facts: &Facts, errors: &mut Vec<FieldError>) {
     } else {
         let sum = grouped(u64::from(input) + u64::from(output));
         let message = format!("Input plus output is {sum} tokens; this model's context is {context_words}.");
-        // The larger of the two is the one to shorten.
+        // the error is at the larger of the two
         let field = if output > input { "max_output_tokens" } else { "max_input_tokens" };
         FieldError::at(STEP, field, message)
     };
     errors.push(error);
 }
 
-/// Looks at the datasets and lengths once more before they are used.
+/// Checks datasets and lengths again before they are used.
 pub fn check(steps: &WorkflowSteps, facts: &Facts, errors: &mut Vec<FieldError>) {
     let load = &steps.load;
     let problems = missing(&load.dataset_ids, facts);
@@ -186,7 +186,7 @@ pub fn check(steps: &WorkflowSteps, facts: &Facts, errors: &mut Vec<FieldError>)
     check_search(load, errors);
 }
 
-/// A search finds its load points by itself, within its bounds and those of a concurrency.
+/// Checks a search's bounds; its load points can't be given.
 fn check_search(load: &LoadSpec, errors: &mut Vec<FieldError>) {
     let Some(search) = load.slo.as_ref().and_then(|slo| slo.search.as_ref()) else { return };
     if !load.load_points.is_empty() {

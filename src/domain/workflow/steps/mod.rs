@@ -1,4 +1,4 @@
-//! The rules of each step: how its fields are read, and what they do to a draft.
+//! The rules of each step: how its fields are read and applied to a draft.
 
 pub(super) mod cluster;
 pub(super) mod confirmation;

@@ -31,7 +31,7 @@ enum ServingError {
     NoArgumentList,
 }
 
-/// What a body does with step 5.
+/// The changes of a body to step 5.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelPatch {
     pub model_id: Patch<Uuid>,
@@ -72,8 +72,7 @@ fn args(value: &Value) -> Result<Vec<String>, ServingError> {
     items.iter().map(|item| item.as_str().map(str::to_owned).ok_or(ServingError::NoArgumentList)).collect()
 }
 
-/// The format of a model that is deployed. A hub repository is a Hugging Face folder; a file that nobody has read yet goes
-/// by its name.
+/// The format of a model that is deployed. A hub repository is a Hugging Face folder; a file without facts goes by its name.
 fn format_of(model: &Model) -> ModelFormat {
     if let Some(facts) = &model.facts {
         return facts.format;
@@ -95,7 +94,7 @@ pub fn default_engine(model: &Model) -> Option<EngineKind> {
     })
 }
 
-/// Why an engine can't read a model, if so.
+/// Why an engine can't read a model; `None` if it can.
 fn unreadable(engine: EngineKind, model: &Model) -> Option<String> {
     match (engine, format_of(model)) {
         (EngineKind::LlamaCpp, ModelFormat::HuggingFace) => Some(format!(
@@ -116,7 +115,8 @@ fn provider_of(model: &Model) -> Option<ProviderId> {
     }
 }
 
-/// Another model drops the credential, and an engine that can't read it. An engine that is not there is chosen with a warning.
+/// Applies step 5. Another model drops the credential, and an engine that can't read it; a missing engine is accepted with a
+/// warning.
 pub fn apply(draft: &mut Draft, patch: &ModelPatch, facts: &Facts, errors: &mut Vec<FieldError>, warnings: &mut Vec<FieldError>) {
     let chosen = match &patch.model_id {
         Patch::Set(id) => Some(*id),
@@ -179,7 +179,7 @@ pub fn usable(facts: &Facts) -> Result<&Model, FieldError> {
     }
 }
 
-/// Whether the serving options fit model, cluster and person.
+/// Checks the serving options against model, cluster and person.
 pub fn check_serving(
     serving: &Serving,
     model: &Model,
@@ -215,12 +215,12 @@ pub fn check_serving(
     }
 }
 
-/// Why the engine can't be started on the cluster; a simulation starts none.
+/// Why the engine can't be started on the cluster; it does not prevent a simulation.
 pub fn unavailable(engine: EngineKind, facts: &Facts) -> Option<FieldError> {
     missing_engine(engine, &facts.engines).map(|message| FieldError::at(STEP, "engine", message))
 }
 
-/// Why an engine can't be started, and how to get it; absent where it can.
+/// Why an engine can't be started, and how to get it; `None` if it can.
 pub fn missing_engine(engine: EngineKind, engines: &[EngineAvailability]) -> Option<String> {
     let message = match engines.iter().find(|found| found.kind == engine) {
         Some(found) if found.available => return None,

@@ -1,4 +1,4 @@
-//! Step 4: only hostnames and device types are taken from the body; everything else is looked at live.
+//! Step 4: only hostnames and device types are taken from the body; everything else is read from the cluster.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use dyno_measure::words::{grouped, join as join_words};
 const STEP: u8 = 4;
 /// Most nodes of a run.
 const MOST_NODES: usize = 1_000;
-/// As the domain name system has it, characters.
+/// The limit of DNS, characters.
 const LONGEST_HOSTNAME: usize = 253;
 const NO_NODES: &str = "Choose at least one node.";
 
@@ -45,15 +45,15 @@ enum NodeError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskedNode {
     pub hostname: String,
-    /// The device types left in it, as they were spelled; none means that the choice is left open.
+    /// The chosen device types as spelled in the body; empty: no choice made.
     pub device_types: Vec<String>,
 }
 
-/// What a body does with step 4.
+/// The changes of a body to step 4.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NodesPatch {
     pub nodes: Patch<Vec<AskedNode>>,
-    /// Where the load comes from.
+    /// The node that generates the load.
     pub load_node: Patch<String>,
 }
 
@@ -90,7 +90,7 @@ fn known<'a>(hostname: &str, cluster: &str, nodes: &'a [Node]) -> Result<&'a Nod
     nodes.iter().find(|node| node.hostname == hostname).ok_or_else(not_there)
 }
 
-/// Why nothing can be measured on the chosen nodes at present; a simulation needs none of it.
+/// Reasons for which nothing can be measured on the chosen nodes now; they do not prevent a simulation.
 pub fn obstacles(steps: &WorkflowSteps, facts: &Facts) -> Vec<FieldError> {
     let Some(Ok(nodes)) = facts.cluster.as_ref().map(|found| &found.nodes) else { return Vec::new() };
     let chosen = steps.nodes.iter().map(|node| ("nodes", &node.hostname));
@@ -102,7 +102,7 @@ pub fn obstacles(steps: &WorkflowSteps, facts: &Facts) -> Vec<FieldError> {
     unready.collect()
 }
 
-/// The selection that a list of device types means on a node: none or all leave the choice open.
+/// The device types chosen on a node: listing none or all means no choice.
 fn selection(wanted: &[String], node: &Node) -> Result<Vec<ChosenDevice>, NodeError> {
     let mut present: Vec<DeviceType> = Vec::new();
     for device in &node.devices {
@@ -121,7 +121,7 @@ fn selection(wanted: &[String], node: &Node) -> Result<Vec<ChosenDevice>, NodeEr
     Ok(chosen.into_iter().map(|kind| ChosenDevice { kind }).collect())
 }
 
-/// Nodes of the inventory are chosen; those that are not Ready with a warning.
+/// Sets the nodes; those that are not Ready are accepted with a warning.
 pub fn apply(
     steps: &mut WorkflowSteps,
     patch: &NodesPatch,
@@ -142,7 +142,7 @@ pub fn apply(
         Patch::Keep if !steps.nodes.is_empty() => {}
         Patch::Keep | Patch::Clear => errors.push(FieldError::at(STEP, "nodes", NO_NODES)),
         Patch::Set(asked) => match choose(asked, name, inventory) {
-            // The same nodes in another order are no change.
+            // another order of the same nodes is no change
             Ok(nodes) if same(&nodes, &steps.nodes) => {}
             Ok(nodes) => steps.nodes = nodes,
             Err(refused) => errors.extend(refused.iter().map(|error| FieldError::at(STEP, "nodes", error.to_string()))),
@@ -185,7 +185,7 @@ fn same(one: &[ChosenNode], other: &[ChosenNode]) -> bool {
     one.len() == other.len() && one.iter().all(|node| other.contains(node))
 }
 
-/// Looks for the chosen nodes once more before they are used.
+/// Checks the chosen nodes again before they are used.
 pub fn check(steps: &WorkflowSteps, facts: &Facts, errors: &mut Vec<FieldError>) {
     let Some(found) = &facts.cluster else { return };
     let nodes = found.inventory();

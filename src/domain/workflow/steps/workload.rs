@@ -1,4 +1,4 @@
-//! Step 2: whether what is to be sent fits together, and fits the datasets and the model.
+//! Step 2: checks that the options are compatible with each other, the datasets and the model.
 
 use dyno_measure::load::{Endpoint, EvalWith, LengthDistribution, LoadOption, LoadSpec, OPTIONS, Slo};
 use dyno_measure::words::grouped;
@@ -12,7 +12,7 @@ use crate::domain::workflow::facts::Facts;
 
 const STEP: u8 = 2;
 
-/// Looks at options that don't go together, spread lengths, conversations and traces.
+/// Checks for incompatible options, length distributions, conversations and traces.
 pub fn check(load: &LoadSpec, facts: &Facts, errors: &mut Vec<FieldError>) {
     let mut refuse = |field: &str, message: String| errors.push(FieldError::at(STEP, field, message));
     let is_open = load.is_open();
@@ -50,14 +50,14 @@ pub fn check(load: &LoadSpec, facts: &Facts, errors: &mut Vec<FieldError>) {
     }
 }
 
-/// The options that say anything: a switch that is off says nothing.
+/// The options that have an effect: a switch that is off has none.
 fn set_options(load: &LoadSpec) -> Vec<&'static LoadOption> {
     let values = load.values();
     let says = |option: &&LoadOption| values.get(option.name).is_some_and(|value| *value != Value::Bool(false));
     OPTIONS.iter().filter(says).collect()
 }
 
-/// A distribution against the maximum that it is clipped to: one that lies beyond it would be clipped nearly always.
+/// Checks a distribution against the maximum that clips it: one beyond it would nearly always be clipped.
 fn spread(lengths: Option<LengthDistribution>, most: Option<u32>, what: &str, refuse: &mut impl FnMut(&str, String)) {
     let (Some(lengths), Some(most)) = (lengths, most) else { return };
     let least = match lengths {
@@ -72,7 +72,7 @@ fn spread(lengths: Option<LengthDistribution>, most: Option<u32>, what: &str, re
     }
 }
 
-/// A trace brings arrivals and lengths, so it stands alone. Judged only when the datasets were looked up.
+/// Checks that a trace, which has its own arrivals and lengths, is used alone. Needs the datasets' facts.
 fn traces(load: &LoadSpec, set: &[&LoadOption], facts: &Facts, refuse: &mut impl FnMut(&str, String)) {
     let chosen: Vec<&Dataset> =
         load.dataset_ids.iter().filter_map(|id| facts.datasets.iter().find(|dataset| dataset.id == *id)).collect();
@@ -96,7 +96,7 @@ fn traces(load: &LoadSpec, set: &[&LoadOption], facts: &Facts, refuse: &mut impl
     }
 }
 
-/// A provider refuses fields that it does not know. A server of one's own behind an OpenAI-compatible address may know it.
+/// Refuses `ignore_eos` for providers, which reject unknown fields. An own server with an OpenAI-compatible API may know it.
 pub fn check_ignore_eos(load: &LoadSpec, facts: &Facts, errors: &mut Vec<FieldError>) {
     let Some(model) = &facts.model else { return };
     if let ModelSource::Cloud { provider, .. } = &model.source

@@ -1,4 +1,4 @@
-//! Which call it is, the numbering, and fields that don't belong.
+//! First and later calls, step numbering, and fields that don't belong.
 
 use super::*;
 use crate::domain::workflow::tests::world::*;
@@ -32,7 +32,7 @@ fn the_first_call_has_total_steps_and_later_ones_the_id() {
         assert_eq!(errors_of(&with(json!({ "workflow_total_steps": total })))[0].0, "workflow_total_steps");
     }
     assert_eq!(errors_of(&with(json!({ "workflow_id": "seven" })))[0].0, "workflow_id");
-    // An empty place is no value.
+    // null counts as missing
     assert!(Body::parse(&with(json!({ "workflow_id": null, "workflow_total_steps": 9 }))).is_ok());
 }
 

@@ -1,4 +1,4 @@
-//! Sending a step again: what changes, what is dropped, who is told.
+//! Sending a step again: changes, dropped fields, conflicts.
 
 use super::*;
 use crate::domain::workflow::Refusal;
@@ -78,7 +78,7 @@ fn a_changed_model_drops_the_credential() {
     assert_eq!(advance.dropped, ["credential_id", "user_confirmation"]);
     assert_eq!(advance.draft.current_step(), 6);
 
-    // One that was passed over is asked for again, too.
+    // a skipped credential has to be chosen or skipped again
     wizard.good(7, json!({ "user_confirmation": true }));
     wizard.good(5, json!({ "model_id": OPENAI }));
     assert_eq!(wizard.draft().current_step(), 6);
@@ -156,7 +156,7 @@ fn a_stale_revision_is_told_what_changed() {
     assert_eq!((problem.kind.status(), problem.changed), (409, Some(changed)));
     assert_eq!(problem.detail, "This draft was changed elsewhere meanwhile: cluster, name and nodes. Nothing was saved.");
 
-    // With the right one, or with none, it is saved: then the last write wins.
+    // with the current revision, or without one, it is saved: the last write wins
     let now = wizard.draft().revision;
     let advance = wizard.good(2, json!({ "max_input_tokens": 60, "if_revision": now }));
     assert_eq!(advance.draft.revision, now + 1);

@@ -52,7 +52,7 @@ fn what_stands_in_the_way_of_a_measurement_is_no_obstacle_to_a_simulation() {
     let spec = wizard.good(8, simulate()).start.unwrap();
     assert_eq!(spec.serving.engine, Some(EngineKind::Vllm));
 
-    // A cluster that no longer answers: its nodes are those that were last seen.
+    // an unreachable cluster: its last known nodes are used
     let mut wizard = Wizard::at(7);
     let cluster = &mut wizard.world.clusters[0];
     cluster.nodes = Err("It does not answer.".to_owned());
@@ -84,7 +84,7 @@ fn what_can_not_be_simulated_is_refused_with_the_reason() {
         assert_eq!((errors.len(), errors[0].step, errors[0].field.as_str()), (1, Some(8), "run_as_simulation"));
         assert!(errors[0].message.starts_with(reason), "{}", errors[0].message);
     }
-    // What the simulator itself says of the nodes.
+    // the simulator's own check of the nodes
     let mut wizard = Wizard::at(7);
     wizard.world.clusters[0].nodes = Ok(vec![node("fl4u42", "Ready", &[])]);
     wizard.refuses(8, simulate(), (4, "nodes", "fl4u42 has no device."));
@@ -112,7 +112,7 @@ fn without_a_trigger_the_choice_is_saved() {
     assert!(advance.start.is_none() && advance.is_changed && advance.dropped.is_empty());
     assert_eq!(advance.draft.steps.run_as_simulation, Some(false));
     assert!(advance.draft.steps.user_confirmation);
-    // What is saved need not be sent again.
+    // saved fields need not be sent again
     assert!(wizard.good(8, json!({ "trigger_workflow": true })).start.is_some());
 }
 
@@ -211,7 +211,7 @@ fn a_started_workflow_answers_again_and_is_not_edited() {
     (draft.benchmark_id, draft.run_id) = (Some(id(7)), Some(id(8)));
     wizard.draft = Some(draft.clone());
 
-    // Whatever the repeated body says, and though its revision is an old one.
+    // whatever the repeated body contains, and with an old revision
     for mut fields in [own_fields(8, "", GGUF), json!({ "run_as_simulation": true, "name": "other", "trigger_workflow": false })]
     {
         fields["if_revision"] = json!(1);

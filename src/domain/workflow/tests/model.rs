@@ -27,7 +27,7 @@ fn the_format_decides_the_engine_unless_one_is_chosen() {
     assert_eq!(engine(GGUF), Some(EngineKind::LlamaCpp));
     assert_eq!(engine(HUGGING_FACE), Some(EngineKind::Vllm));
     assert_eq!(engine(OPENAI), None);
-    // A file on the nodes that nobody has read goes by its name.
+    // a file on the nodes without facts goes by its name
     assert_eq!(engine(OLD_MODEL), Some(EngineKind::LlamaCpp));
 }
 
@@ -41,7 +41,7 @@ fn an_engine_can_read_the_model() {
         wizard.bad(5, json!({ "model_id": GGUF, "engine": "ollama" }))[0].message,
         "Engine must be one of llama.cpp, vllm, sglang, tgi, custom."
     );
-    // That it is not installed is no obstacle yet.
+    // an engine that is not installed is accepted
     wizard.good(5, json!({ "model_id": HUGGING_FACE, "engine": "sglang", "tensor_parallel": 2, "replicas": 1 }));
 }
 

@@ -55,7 +55,7 @@ fn nodes_are_found_live_and_ready() {
     let unready = FieldError::at(4, "nodes", "gpu-03 is NotReady. Choose another node.");
     let advance = wizard.clone().good(4, json!({ "nodes": [{ "hostname": "gpu-01" }, { "hostname": "gpu-03" }] }));
     assert_eq!(advance.warnings, std::slice::from_ref(&unready));
-    // What the body says of a node's state does not count.
+    // a node's state in the body is ignored
     let advance = wizard.clone().good(4, json!({ "nodes": [{ "hostname": "gpu-03", "status": "Ready" }] }));
     assert_eq!(advance.warnings, [unready]);
     wizard.refuses(4, json!({ "nodes": [{ "hostname": "fl4u42" }] }), (4, "nodes", "There is no node fl4u42 in cluster gpus."));

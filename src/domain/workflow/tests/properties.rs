@@ -1,4 +1,4 @@
-//! What holds for any body whatever.
+//! Properties that hold for any body.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -47,7 +47,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A body with the names of real fields and anything as their values.
+/// A body with real field names and arbitrary values.
 fn any_body() -> impl Strategy<Value = Value> {
     let names: Vec<&'static str> = CALL.into_iter().chain(DETAILS).chain(of_steps()).collect();
     let fields = prop::collection::vec((prop::sample::select(names), any_json()), 0..8);
@@ -62,7 +62,7 @@ fn any_body() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A body of one step whose values are mostly good, so that many are accepted.
+/// A body of one step with mostly valid values, so that many are accepted.
 fn likely_body() -> impl Strategy<Value = (u8, Value)> {
     let pick = |options: Vec<Value>| prop::sample::select(options);
     let names = pick(vec![json!("a"), json!("b"), json!(""), json!(" a ")]);
@@ -115,19 +115,19 @@ proptest! {
             };
             let after = advance.draft;
             prop_assert_eq!(after.revision, before.revision + u64::from(advance.is_changed));
-            // What was dropped was there, and is not.
+            // dropped fields existed before and not after
             for field in &advance.dropped {
                 prop_assert!(before.steps.fields().contains_key(field) && !after.steps.fields().contains_key(field));
             }
-            // Only a finished draft is started, and nothing confirmed is changed unseen.
+            // only a finished draft is started, and confirmed values don't change unnoticed
             prop_assert!(advance.start.is_none() || (after.missing_before(8).is_none() && after.steps.user_confirmation));
             if after.steps.user_confirmation && step < 7 {
                 prop_assert_eq!(&after.steps, &before.steps);
             }
-            // The same again is no change.
+            // sending the same again changes nothing
             let again = wizard.send(step, fields).unwrap();
             prop_assert!(!again.is_changed && again.dropped.is_empty());
-            // A sender that has seen all is not stale; what is answered can be stored.
+            // a sender with the current revision is not stale, and the answer can be stored
             prop_assert!(after.changed_since(after.revision).is_empty());
             let stored = serde_json::to_value(&after).unwrap();
             prop_assert_eq!(serde_json::from_value::<crate::domain::workflow::Draft>(stored).unwrap(), after);

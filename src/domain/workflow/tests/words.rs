@@ -1,4 +1,4 @@
-//! What people read.
+//! Wording.
 
 use super::*;
 use crate::domain::dataset::Dataset;

@@ -1,4 +1,4 @@
-//! A small world to send steps into: what exists in it, and a wizard that looks up exactly what the rules ask for.
+//! Test fixture: the objects that exist, and a wizard that looks up exactly the facts that the rules need.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -206,7 +206,7 @@ impl World {
         }
     }
 
-    /// Only what was asked for: a rule that forgets to ask fails its test.
+    /// Only the needed facts: a rule that forgets to request one fails its test.
     pub fn look_up(&self, needs: &Needs) -> Facts {
         Facts {
             cluster: self.clusters.iter().find(|found| Some(found.cluster.id) == needs.cluster).cloned(),
@@ -232,7 +232,7 @@ impl Wizard {
         Self { world: World::new(), draft: None, clock: 0 }
     }
 
-    /// A draft that has sent all steps up to this one, with synthetic prompts and the model of the local cluster.
+    /// A draft after all steps up to this one, with synthetic prompts and the local cluster's model.
     pub fn at(step: u8) -> Self {
         let mut wizard = Self::new();
         wizard.go_to(step, "configuration", GGUF);
@@ -253,7 +253,7 @@ impl Wizard {
         self.draft.as_ref().unwrap()
     }
 
-    /// A whole body as it stands.
+    /// Sends a complete body.
     pub fn raw(&mut self, body: &Value) -> Result<Advance, Refusal> {
         let body = Body::parse(body).map_err(Refusal::Invalid)?;
         let facts = self.world.look_up(&needs(self.draft.as_ref(), &body));
@@ -263,7 +263,7 @@ impl Wizard {
         let result = advance(self.draft.as_ref(), &body, &facts, &stamp);
         match &result {
             Ok(advance) => self.draft = Some(advance.draft.clone()),
-            // A refused body changes nothing: the draft was only lent.
+            // a refused body leaves the draft unchanged
             Err(_) => assert_eq!(self.draft, before),
         }
         result
@@ -297,7 +297,7 @@ impl Wizard {
         }
     }
 
-    /// That a body is refused with exactly one error.
+    /// Asserts that a body is refused with exactly this error.
     #[track_caller]
     pub fn refuses(&mut self, step: u8, fields: Value, error: (u8, &str, &str)) {
         let errors = self.bad(step, fields);

@@ -1,20 +1,20 @@
-//! Answers that count as successes though something about them is irregular, which the report says.
+//! Counts answers that succeeded but were irregular; the report's notes name them.
 
 use crate::client::exchange::Exchange;
 
 /// How many answers were irregular in which way.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct IrregularAnswers {
-    /// They came in one piece though a stream was asked for.
+    /// Came in one piece though a stream was asked for.
     whole: u64,
-    /// Their text held bytes that are no UTF-8.
+    /// Held bytes that are not UTF-8.
     broken_text: u64,
-    /// Their events contradict the engine's own count tenfold.
+    /// Their number of content events contradicts the engine's own token count by a factor of ten or more.
     pub doubted: u64,
 }
 
 impl IrregularAnswers {
-    /// Counts one that has ended.
+    /// Counts a request that has ended.
     pub(super) fn count(&mut self, exchange: &Exchange, embeddings: bool) {
         if exchange.failure.is_some() {
             return;
@@ -24,7 +24,7 @@ impl IrregularAnswers {
         self.doubted += u64::from(exchange.row.doubted);
     }
 
-    /// The same in words.
+    /// The sentences for the report.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.whole > 0 {

@@ -11,13 +11,13 @@ use dyno_measure::early_stop::EarlyStop;
 use dyno_measure::records::Row;
 use dyno_measure::report::{ErrorClass, Phase};
 
-/// Requests of each load point whose text is kept though the engine counts, to compare the counts.
+/// Requests of each load point whose text is tokenized even though the engine reports counts, to compare the two.
 const COMPARED: u32 = 32;
 
-/// For how long a server's connections must fail before it is taken to be gone, ns.
+/// A server whose connections have failed for so long is taken to be gone, ns.
 const GONE_AFTER: i64 = 6 * SECOND;
 
-/// Pauses before a server that can't be reached is asked again, ns.
+/// Pauses between connection attempts to a server that can't be reached, ns.
 pub(super) const FIRST_PAUSE: i64 = 100_000_000;
 const LONGEST_PAUSE: i64 = SECOND;
 
@@ -54,7 +54,7 @@ impl EventLoop<'_> {
                 return PhaseEnd::Gone(words);
             }
             let mut wake = if started < lanes { start_of(started) } else { i64::MAX };
-            // a request that failed at once has left its lane free
+            // a request that failed at once has freed its lane again
             if !over && self.lanes.iter().any(|lane| self.may_ask_now(self.connections[*lane].target)) {
                 wake = now;
             }
@@ -70,7 +70,7 @@ impl EventLoop<'_> {
                 self.idle[connection.target].push(place);
             }
         }
-        // a little ahead, so that the first send is not late
+        // the schedule starts 5 ms from now, so that the first send is not late
         let begin = begin + 5_000_000;
         loop {
             loop {
@@ -98,7 +98,8 @@ impl EventLoop<'_> {
         }
     }
 
-    /// Whether an open loop sends no more: by number, by time, since no arrival is left, or since the load point is decided.
+    /// Whether an open loop sends no further request: the number or the duration is reached, no arrival is left, or the early
+    /// stop has decided the load point.
     fn is_over(&self, plan: &PhasePlan<'_>, planned: i64) -> bool {
         self.is_decided()
             || planned == i64::MAX
@@ -106,12 +107,13 @@ impl EventLoop<'_> {
             || plan.duration.is_some_and(|duration| planned >= duration)
     }
 
-    /// Whether the load point is decided.
+    /// Whether the early stop has decided the load point.
     fn is_decided(&self) -> bool {
         self.early_stop.as_ref().is_some_and(EarlyStop::is_over)
     }
 
-    /// An arrival of an open loop: on an idle connection, on a new one, or dropped.
+    /// An arrival of an open loop: takes an idle connection, else opens one, or counts as dropped when `cap` requests are in
+    /// flight.
     pub(super) fn arrive(&mut self, plan: &PhasePlan<'_>, scheduled: i64, cap: u32) {
         let target = self.issued as usize % self.targets.len();
         if self.in_flight >= cap {
@@ -151,7 +153,7 @@ impl EventLoop<'_> {
         }
     }
 
-    /// Gives a connection its next request; it is sent now, or as soon as the connection stands.
+    /// Gives a connection its next request, which is sent now or as soon as the connection is open.
     pub(super) fn issue(&mut self, place: usize, plan: &PhasePlan<'_>, scheduled: Option<i64>) {
         let prompt = self.requests.next_prompt(place, plan.prompt(self.issued));
         let mut row = self.new_row(plan, self.connections[place].target, prompt);
@@ -171,7 +173,8 @@ impl EventLoop<'_> {
         }
     }
 
-    /// A server that can't be reached is asked by one request at a time, after pauses that grow.
+    /// Whether a request may go to this server now. While its connections fail, one attempt at a time is made, after pauses
+    /// that double up to a second.
     pub(super) fn may_ask(&mut self, target: usize) -> bool {
         let allowed = self.may_ask_now(target);
         let target = &mut self.targets[target];
@@ -187,7 +190,7 @@ impl EventLoop<'_> {
         target.failures == 0 || clock::now() >= target.next_probe
     }
 
-    /// Whether a server is gone for good.
+    /// Why the load must end: too many errors, or a server that has been unreachable for [`GONE_AFTER`].
     pub(super) fn gone(&self) -> Option<String> {
         if self.hopeless.is_some() {
             return self.hopeless.clone();

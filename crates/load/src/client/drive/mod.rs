@@ -1,4 +1,4 @@
-//! The event loop: sends what is due, reads what comes, ends what takes too long.
+//! The event loop: sends requests when they are due, reads answers, and ends requests that time out.
 
 mod irregular_answers;
 mod issue;
@@ -31,20 +31,20 @@ use dyno_measure::plan::Load;
 use dyno_measure::records::Records;
 
 const SECOND: i64 = 1_000_000_000;
-/// How often time-outs are looked for and progress is told, ns.
+/// How often time-outs are checked and progress is emitted, ns.
 const TICK: i64 = 50_000_000;
 
-/// When the loop has not looked for so long, several events of one stream may be waiting, ns.
+/// When the loop has not polled for so long, several events of one stream may be waiting in a socket, ns.
 const LATE: i64 = 4_000_000;
 
-/// How long servers are given to take up fresh connections before the first request: in all, and for each, ns.
+/// How long servers get to accept new connections before the first request: in all, and per connection, ns.
 const SETTLE: i64 = 100_000_000;
 const SETTLE_EACH: i64 = 50_000;
 
-/// How late a sleep may end, and the shortest that is worth it, ns.
+/// How late the system may end a sleep; shorter pauses than this are not slept, ns.
 const WAKE: i64 = 60_000;
 
-/// Sockets that one wait tells of at most.
+/// Most events that one `epoll_wait` returns.
 const AT_ONCE: usize = 1024;
 
 const TIMER: u64 = u64::MAX;
@@ -67,32 +67,30 @@ pub struct EventLoop<'a> {
     progress: &'a mut Progressing,
     file: Option<&'a mut RecordFile>,
     pub clock: Clock,
-    /// Everything that has ended.
+    /// Records of the requests that have ended.
     pub records: Records,
-    /// Texts that a tokenizer has still to count, by row.
+    /// Texts to be tokenized after the load, by the index of their record.
     pub texts: HashMap<usize, Vec<u8>>,
-    /// Whether texts are wanted at all.
+    /// Whether texts are kept, since there is a tokenizer.
     pub wants_texts: bool,
-    /// How the client does.
     pub health: Health,
     /// Requests that were going on when the load was stopped.
     pub abandoned: u64,
-    /// When the load point needs no more requests; absent: when all are sent.
+    /// Ends the load point once its verdict is certain; absent: all requests are sent.
     pub early_stop: Option<EarlyStop>,
-    /// Answers that came compressed.
+    /// Number of answers that came compressed.
     pub compressed: u64,
-    /// What went wrong beside requests.
+    /// The first error of writing the record file or its sidecar.
     pub file_error: Option<io::Error>,
     /// How many requests were sent again after status 429, each time counted.
     pub retried: u64,
     /// Connections whose request is to be sent again, and when.
     refused: Vec<(i64, usize)>,
-    /// What was irregular about answers that ended well.
     pub irregular: IrregularAnswers,
-    /// Measured requests of this phase that have ended, and how many of them badly.
+    /// Measured requests of this phase that have ended, and those of them that failed.
     ended: u32,
     failed: u32,
-    /// Why the load is not worth going on with.
+    /// Set when the error rate exceeded the plan's limit: why the load ends.
     hopeless: Option<String>,
     usage_seen: bool,
     lanes: VecDeque<usize>,
@@ -103,8 +101,6 @@ pub struct EventLoop<'a> {
 }
 
 impl<'a> EventLoop<'a> {
-    /// Makes a client.
-    ///
     /// # Errors
     /// When the system gives no epoll instance or timer.
     pub fn new(
@@ -116,7 +112,7 @@ impl<'a> EventLoop<'a> {
         progress: &'a mut Progressing,
         file: Option<&'a mut RecordFile>,
     ) -> io::Result<Self> {
-        // these waits are short: they are to end when they should
+        // the default timer slack of 50 µs would make short waits end late
         let _ = nix::sys::prctl::set_timerslack(1_000);
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
@@ -161,10 +157,10 @@ impl<'a> EventLoop<'a> {
         })
     }
 
-    /// Ends the load when somebody wishes it.
+    /// Ends the load when the stop signal comes.
     ///
     /// # Errors
-    /// When the wish can't be waited for.
+    /// When the signal can't be polled.
     pub fn end_with(&mut self, stop: &'a StopSignal) -> io::Result<()> {
         self.epoll.add(stop, EpollEvent::new(EpollFlags::EPOLLIN, SIGNAL))?;
         self.stop = Some(stop);
@@ -176,12 +172,11 @@ impl<'a> EventLoop<'a> {
         self.issued
     }
 
-    /// Prompts and options, to be adjusted between phases.
+    /// Prompts and request options, which may be changed between phases.
     pub fn requests(&mut self) -> &mut Requests {
         self.requests
     }
 
-    /// Progress, to be told what follows.
     pub fn progress(&mut self) -> &mut Progressing {
         self.progress
     }
@@ -191,7 +186,7 @@ impl<'a> EventLoop<'a> {
         (self.buffers.reads, self.buffers.unstamped)
     }
 
-    /// Opens connections until there are so many, spread evenly over the targets, and waits until they stand or have failed.
+    /// Opens connections until there are `count`, spread evenly over the targets, and waits until they are open or have failed.
     pub fn open(&mut self, count: u32) -> PhaseEnd {
         while self.connections.len() < count as usize {
             let target = self.connections.len() % self.targets.len();
@@ -200,7 +195,7 @@ impl<'a> EventLoop<'a> {
         let places: Vec<usize> = (0..count as usize).collect();
         let fresh = self.connections[..places.len()].iter().filter(|one| one.stage == ConnectionStage::Closed).count();
         let until = clock::now() + (10 * SECOND).min(self.limits.total);
-        // a listening queue is short: not all at once
+        // in groups, since a server's listen queue is short
         for group in places.chunks(256) {
             for place in group {
                 if self.connections[*place].stage == ConnectionStage::Closed {
@@ -217,7 +212,8 @@ impl<'a> EventLoop<'a> {
         self.settle(fresh)
     }
 
-    /// A connection stands before the server has taken it up: until that is done, requests would wait for it.
+    /// A connection is established before the server has accepted it; a request sent then would wait for that. So the loop
+    /// waits a while after opening `fresh` connections.
     fn settle(&mut self, fresh: usize) -> PhaseEnd {
         if fresh == 0 {
             return PhaseEnd::Done;
@@ -231,7 +227,7 @@ impl<'a> EventLoop<'a> {
         PhaseEnd::Done
     }
 
-    /// Carries out a phase.
+    /// Sends and measures the requests of a phase, to its end.
     pub fn run(&mut self, plan: &PhasePlan<'_>) -> PhaseEnd {
         self.requests.begin_phase(plan.prompt(0), plan.count);
         let begin = clock::now();
@@ -263,8 +259,7 @@ impl<'a> EventLoop<'a> {
         ending
     }
 
-    /// One wait, at most until a time and never longer than a tick, and all that it brings. Gives an ending when the load
-    /// must stop.
+    /// Waits once, until `until` or a tick at most, and handles what came. Returns how the phase ends when the load must stop.
     fn turn(&mut self, until: i64) -> Option<PhaseEnd> {
         let until = self.refused.iter().fold(until, |until, (due, _)| until.min(*due));
         let mut now = clock::now();
@@ -279,7 +274,7 @@ impl<'a> EventLoop<'a> {
         } else if until - now >= TICK {
             EpollTimeout::from((TICK / 1_000_000) as u8)
         } else {
-            // epoll counts in milliseconds: a timer wakes to the microsecond
+            // epoll time-outs have a resolution of a millisecond, the timer one of a microsecond
             if self.timer_at != until {
                 let at = TimeSpec::new(until / SECOND, until % SECOND);
                 if self.timer.set(Expiration::OneShot(at), TimerSetTimeFlags::TFD_TIMER_ABSTIME).is_ok() {
@@ -291,7 +286,7 @@ impl<'a> EventLoop<'a> {
         let mut found = std::mem::take(&mut self.found);
         let count = self.epoll.wait(&mut found, timeout).unwrap_or(0);
         let woken = self.clock.read();
-        // what is ready now has been waiting since the loop last saw all that was ready, at most
+        // what is ready now came after the last time that the loop saw all ready sockets
         let late = woken - self.all_seen_at > LATE;
         if count < found.len() {
             self.all_seen_at = woken;
@@ -314,7 +309,7 @@ impl<'a> EventLoop<'a> {
         let now = clock::now();
         self.send_refused(now);
         if self.progress.is_due(now) {
-            self.look_around(now);
+            self.on_tick(now);
             if self.limits.deadline.is_some_and(|deadline| now >= deadline) {
                 ending = Some(PhaseEnd::Stopped("Its time was up before its end.".to_owned()));
             }

@@ -1,4 +1,4 @@
-//! How requests and connections end, and what is kept of them.
+//! How requests and connections end, and what is recorded of them.
 
 use std::io;
 
@@ -14,10 +14,10 @@ use crate::workload::Requests;
 use dyno_measure::records::{GapsBuf, Row};
 use dyno_measure::report::{ErrorClass, Phase, TokenSource};
 
-/// Requests that must have ended before an error rate ends a load.
+/// Requests that must have ended before `max_error_rate` can end a load.
 const JUDGED_AFTER: u32 = 100;
 
-/// Makes requests such as the server takes them. Says whether one that was refused is worth sending again.
+/// Changes the requests to what the server accepts. Returns whether the refused request should be sent again.
 fn adapt(requests: &mut Requests, refusal: ParameterRefusal, refused: &Exchange) -> bool {
     match refusal {
         ParameterRefusal::UsageOption => {
@@ -29,12 +29,12 @@ fn adapt(requests: &mut Requests, refusal: ParameterRefusal, refused: &Exchange)
 }
 
 impl EventLoop<'_> {
-    /// A connection has ended.
+    /// The connection was closed or broke: reconnects, tries the request again, or ends it as failed.
     pub(super) fn lost(&mut self, place: usize, broken: Option<&io::Error>, at: i64) {
         let embeddings = self.requests.is_embeddings();
         let connection = &mut self.connections[place];
         if connection.stage == ConnectionStage::Idle {
-            // closed between requests: no error, connected anew when it is needed
+            // closed between requests: not an error, it is opened again when needed
             if connection.served > 0 {
                 self.health.reconnects += 1;
             }
@@ -61,7 +61,8 @@ impl EventLoop<'_> {
         self.finish(place, at);
     }
 
-    /// Whether a request that was refused is sent again, as the load was asked to; then it waits for that.
+    /// Schedules a request that got status 429 to be sent again, if the plan allows another retry within its time; returns
+    /// whether.
     fn waits_to_be_sent_again(&mut self, place: usize, at: i64) -> bool {
         let connection = &mut self.connections[place];
         let Some(exchange) = &mut connection.exchange else { return false };
@@ -88,7 +89,7 @@ impl EventLoop<'_> {
         true
     }
 
-    /// Sends again what has waited long enough.
+    /// Sends the requests again whose wait after status 429 is over.
     pub(super) fn send_refused(&mut self, now: i64) {
         while let Some(next) = self.refused.iter().position(|(due, _)| *due <= now) {
             let (_, place) = self.refused.swap_remove(next);
@@ -100,14 +101,14 @@ impl EventLoop<'_> {
         }
     }
 
-    /// A request is over: keeps its record, frees its lane.
+    /// Ends a request: records it and frees its lane, unless it is sent again.
     pub(super) fn finish(&mut self, place: usize, at: i64) {
         let connection = &mut self.connections[place];
         if let Some(exchange) = &connection.exchange
             && let Some(refusal) = connection.refusal()
             && adapt(self.requests, refusal, exchange)
         {
-            // asked again, without what the server does not know
+            // sent again without the field that the server refused
             let mut again = Exchange::new(exchange.row.clone(), exchange.prompt, exchange.keeps_text);
             again.row.status = None;
             again.keeps_answer = exchange.keeps_answer;
@@ -162,12 +163,12 @@ impl EventLoop<'_> {
         if closed_loop {
             self.lanes.push_back(place);
         } else if self.connections[place].stage == ConnectionStage::Closed && row_was_answered {
-            // ready for the next arrival
+            // opened again for the next arrival
             self.connect(place);
         }
     }
 
-    /// Counts a request that has ended towards the error rate that ends a load.
+    /// Counts a request towards the error rate that ends a load.
     fn count_error(&mut self, row: &Row) {
         let Some(most) = self.limits.max_error_rate.filter(|_| row.phase == Phase::Measured) else { return };
         self.ended += 1;
@@ -183,7 +184,7 @@ impl EventLoop<'_> {
         }
     }
 
-    /// Keeps a record, its times brought to Unix ns.
+    /// Appends a record, its times converted to Unix ns.
     pub(super) fn keep(&mut self, mut row: Row, place: Option<usize>, error: Option<String>) {
         let clock = &self.clock;
         for time in [&mut row.scheduled, &mut row.sent, &mut row.first, &mut row.first_output, &mut row.last, &mut row.ended] {
@@ -212,8 +213,8 @@ impl EventLoop<'_> {
         }
     }
 
-    /// Time-outs, progress, the record file.
-    pub(super) fn look_around(&mut self, now: i64) {
+    /// Checks time-outs, emits progress and flushes the record file.
+    pub(super) fn on_tick(&mut self, now: i64) {
         self.clock.read();
         self.coalescing.update(now, self.in_flight);
         let RequestLimits { stall, total, .. } = self.limits;
@@ -255,7 +256,7 @@ impl EventLoop<'_> {
         self.finish(place, now);
     }
 
-    /// Leaves what is going on.
+    /// Closes the connections of requests in flight, which are counted as abandoned and not recorded.
     pub(super) fn abandon(&mut self) {
         for connection in &mut self.connections {
             if connection.exchange.take().is_some() {

@@ -13,12 +13,12 @@ use crate::client::socket::{BUFFER, ReadOutcome, Socket};
 use dyno_measure::records::Records;
 use dyno_measure::report::ErrorClass;
 
-/// What the loop is told of, once for each change and never asked for again: bytes, room to write, the other side's end.
+/// The epoll events of a socket: readable, writable, closed by the peer; edge-triggered.
 fn watched() -> EpollFlags {
     EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET
 }
 
-/// What is wrong, and what can be done about a certificate of one's own.
+/// A TLS error in words, with the remedy where the certificate is not trusted.
 fn tls_words(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(_) => format!(
@@ -29,7 +29,7 @@ fn tls_words(error: &rustls::Error) -> String {
 }
 
 impl EventLoop<'_> {
-    /// Begins to connect. Where that fails at once, the request that waits for it has failed.
+    /// Begins to connect. When that fails at once, the request that waits for the connection fails too.
     pub(super) fn connect(&mut self, place: usize) {
         let connection = &mut self.connections[place];
         let target = &self.targets[connection.target];
@@ -55,7 +55,7 @@ impl EventLoop<'_> {
         }
     }
 
-    /// A server did not answer a connection: it is left alone for a while.
+    /// Counts a connection failure of a server, which delays the next attempt.
     pub(super) fn did_not_answer(&mut self, place: usize) {
         let target = &mut self.targets[self.connections[place].target];
         let now = clock::now();
@@ -70,7 +70,7 @@ impl EventLoop<'_> {
     pub(super) fn connect_failed(&mut self, place: usize, class: ErrorClass, words: &str) {
         self.did_not_answer(place);
         let target = &mut self.targets[self.connections[place].target];
-        // a name may have several addresses, not all of which answer
+        // tries the name's next address: some may not answer
         if !target.answered && !target.addresses.is_empty() {
             target.chosen = (target.chosen + 1) % target.addresses.len();
         }
@@ -78,7 +78,7 @@ impl EventLoop<'_> {
         self.fail(place, Failure::new(class, words));
     }
 
-    /// Ends a request that has not got anywhere.
+    /// Ends the connection's request with this failure.
     pub(super) fn fail(&mut self, place: usize, failure: Failure) {
         if let Some(exchange) = &mut self.connections[place].exchange {
             exchange.failure = Some(failure);
@@ -126,7 +126,7 @@ impl EventLoop<'_> {
         let open = matches!(self.connections[place].stage, ConnectionStage::Idle | ConnectionStage::Busy);
         let ends = flags.intersects(EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
         if open && (ends || flags.contains(EpollFlags::EPOLLIN)) {
-            // of a first event the time matters most: what may have come with it is read apart
+            // The time of the first event is TTFT: events that came with it are read one by one.
             let connection = &self.connections[place];
             let first = rested && connection.exchange.as_ref().is_some_and(|exchange| exchange.row.first.is_none());
             self.on_readable(place, late || first, ends);
@@ -190,7 +190,8 @@ impl EventLoop<'_> {
         }
     }
 
-    /// Reads what is there, all of it: the loop tells of new bytes only. Where the other side has closed, its end is read as well.
+    /// Reads until the socket is empty, as edge-triggered epoll requires; after the peer has closed, up to the end of the
+    /// stream.
     pub(super) fn on_readable(&mut self, place: usize, apart: bool, ends: bool) {
         if apart {
             self.read_apart(place);
@@ -200,8 +201,8 @@ impl EventLoop<'_> {
         {}
     }
 
-    /// The loop comes late, and several events may wait, of which a read would tell the time of the last only. They are read
-    /// one by one, until the time is the last one's: what follows has come with it.
+    /// For a late loop: several events may wait, and one read returns the stamp of the last only. They are read one by one
+    /// until a read returns the last packet's stamp; everything after that came with it.
     fn read_apart(&mut self, place: usize) {
         let mut ahead = std::mem::take(&mut self.buffers.ahead);
         if let Some(link) = &self.connections[place].link {
@@ -222,7 +223,7 @@ impl EventLoop<'_> {
         self.buffers.ahead = ahead;
     }
 
-    /// Reads once, at most so many bytes. Gives whether more may wait; nothing, when there was nothing or the connection has
+    /// Reads once, at most `most` bytes. Returns whether more may wait; `None` when nothing was there or the connection has
     /// ended.
     pub(super) fn read_once(&mut self, place: usize, most: usize) -> Option<bool> {
         let embeddings = self.requests.is_embeddings();
@@ -236,7 +237,7 @@ impl EventLoop<'_> {
                     return Some(more);
                 }
                 if connection.stage == ConnectionStage::Idle {
-                    // bytes that nobody asked for: not a connection to go on with
+                    // bytes without a request: the connection can't be used for another
                     connection.close();
                     return None;
                 }

@@ -5,7 +5,7 @@ use crate::report::Phase;
 
 const S: i64 = 1_000_000_000;
 
-/// A request that was sent at a time (s) and had content events at others, with so many tokens.
+/// Adds a request with send and content event times (s) and output tokens.
 pub(crate) fn request(records: &mut Records, sent: i64, events: &[i64], tokens: u32) -> usize {
     let mut gaps = GapsBuf::default();
     for pair in events.windows(2) {
@@ -57,7 +57,7 @@ fn known_answers() {
     assert_eq!(summary.tokens_per_event, Some(1.0));
     let scope = Scope { records: &records, rows: &[0, 1], load: None, slo: None };
     assert_eq!((littles_law(&scope, &summary), contradictions(&scope)), (Some(1.0), 0));
-    // E2E − TTFT = Σ gaps = TPOT·(n − 1), of every request
+    // E2E − TTFT = Σ gaps = TPOT·(n − 1) for every request
     for (index, row) in records.rows.iter().enumerate() {
         let gaps: u64 = records.gaps.of(index).sum();
         assert_eq!(row.e2el_ms().unwrap() - row.ttft_ms().unwrap(), ms(gaps as i64));
