@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use dyno_measure::events::{LoadEvent, LoadNews, LoadStatus};
+use dyno_measure::events::{LoadEvent, LoadEventKind, LoadStatus};
 use dyno_pod::client::{ClientError, Lines, LoadPod, Place};
 use dyno_pod::protocol::{EndCause, ErrorCode, Exit, LoadState, SpoolFile, StartRequest};
 use serde_json::json;
@@ -42,8 +42,8 @@ async fn a_whole_load_arrives_over_connections_that_break() {
 
     let events: Vec<LoadEvent> = all("events", async |place| pod.events(place).await).await;
     assert_eq!(events.len(), lines_of(&bench.spool("load.ndjson")));
-    assert!(matches!(events[0].news, LoadNews::Started { .. }));
-    assert!(matches!(events.last().unwrap().news, LoadNews::End { status: LoadStatus::Ok, .. }));
+    assert!(matches!(events[0].kind, LoadEventKind::Started { .. }));
+    assert!(matches!(events.last().unwrap().kind, LoadEventKind::End { status: LoadStatus::Ok, .. }));
     let records = all("records", async |place| pod.records(place).await).await;
     let ids: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
     assert_eq!((records.len(), ids.len()), (4_000, 4_000));

@@ -11,7 +11,7 @@ use dyno_pod::Token;
 use dyno_pod::client::{LoadPod, Transport, TransportError};
 use dyno_pod::protocol::{LoadState, StartRequest, Status};
 use dyno_reference::timing::Timing;
-use dyno_reference::{Config, ReferenceEngine, Running};
+use dyno_reference::{EngineOptions, ReferenceEngine, Running};
 use http::{Request, Response, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -66,7 +66,7 @@ pub fn quick_engine() -> Running {
 
 pub fn engine(ttft_ms: u64, itl_ms: u64) -> Running {
     let timing = Timing { ttft: Duration::from_millis(ttft_ms), itl: Duration::from_millis(itl_ms), ..Timing::default() };
-    ReferenceEngine::start(Config { timing, full_length: true, ..Config::default() }).unwrap()
+    ReferenceEngine::start(EngineOptions { timing, full_length: true, ..EngineOptions::default() }).unwrap()
 }
 
 /// The address of an engine, as the portal tells it.
