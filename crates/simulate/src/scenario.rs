@@ -182,6 +182,14 @@ impl<'a> Simulator<'a> {
         &self.steps
     }
 
+    pub fn efficiency(&self) -> &Efficiency {
+        &self.efficiency
+    }
+
+    pub fn kv_precision(&self) -> KvPrecision {
+        self.kv_precision
+    }
+
     pub fn prediction(&self) -> &Prediction {
         &self.prediction
     }

@@ -1,18 +1,15 @@
 //! Charts as SVG, drawn on the server by pure functions: numeric axes with units, a name and a description for screen
 //! readers, and the figures as a table behind each. They work without any script.
 
-pub mod drawing;
 pub mod engine;
 pub mod file;
 pub mod histogram;
-pub mod labels;
 pub mod live;
-pub mod number;
 pub mod over_time;
-pub mod scale;
 pub mod sweep;
 pub mod tail;
 
+pub use dyno_charts::{drawing, labels, number, scale};
 use leptos::prelude::*;
 
 use crate::components::number::figure;

@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 
-use super::number::tick;
-use super::scale::{Kind, Scale};
+use crate::number::tick;
+use crate::scale::{Kind, Scale};
 
 /// The sizes that charts are drawn at; the style sheet shows one of them, so that words keep their size.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,0 +1,68 @@
+//! The subject simulated at one point.
+
+use dyno_measure::plan::default_ramp_s;
+use dyno_simulate::scenario::Simulation;
+use dyno_simulate::workload::{Load, Request, Workload};
+use dyno_simulate::{Scenario, SimulationError, Simulator};
+
+use crate::ask::Question;
+use crate::subject::Subject;
+
+/// Requests that a run's own number counts for, at most.
+const MOST_OF_RUN: u32 = 1_000;
+/// Requests for each user, where the run had more.
+const MOST_PER_USER: f64 = 10.0;
+/// Events of the scheduler at one point, at most, unless each user sends less than one request.
+const MOST_EVENTS: u64 = 24_000;
+
+impl Subject {
+    /// Requests that are simulated at a load: as many as the run had, and as many for each user where there are more of them, but
+    /// no more than take a moment.
+    pub fn requests(&self, concurrency: u32, input: u32) -> u32 {
+        let run = self.run.requests.clamp(1, MOST_OF_RUN);
+        let per_user = (f64::from(run) / f64::from(self.run.concurrency.max(1))).min(MOST_PER_USER);
+        let wanted = run.max((per_user * f64::from(concurrency)).round() as u32);
+        let affordable = MOST_EVENTS / self.events_per_request(input);
+        wanted.min(affordable as u32).max(concurrency)
+    }
+
+    /// About how many events of the scheduler that takes: where time goes.
+    pub(crate) fn events(&self, concurrency: u32, input: u32) -> u64 {
+        u64::from(self.requests(concurrency, input)) * self.events_per_request(input)
+    }
+
+    /// A prompt's parts, its end and what others' do to it.
+    fn events_per_request(&self, input: u32) -> u64 {
+        2 + u64::from(input) / u64::from(self.settings.max_batched_tokens.max(1))
+    }
+
+    /// A closed loop of fixed lengths, put on as the run's load was.
+    pub fn simulate(&self, question: &Question) -> Result<Simulation, SimulationError> {
+        let Question { concurrency, input, output, .. } = *question;
+        let request = Request { arrival: 0.0, input, output };
+        let ramp = self.run.ramp_s.unwrap_or_else(|| default_ramp_s(concurrency));
+        let workload = Workload {
+            requests: vec![request; self.requests(concurrency, input) as usize],
+            load: Load::Closed { concurrency, ramp },
+            warmup: 0,
+            until: None,
+        };
+        self.simulator(question)?.run(&workload)
+    }
+
+    fn simulator(&self, question: &Question) -> Result<Simulator<'_>, SimulationError> {
+        let scenario = Scenario {
+            model: &self.model,
+            device: &self.device,
+            engine: self.engine,
+            version: None,
+            precision: self.model.precision,
+            kv_precision: Some(self.kv_precision),
+            tensor_parallel: question.tensor_parallel,
+            replicas: question.replicas(),
+            settings: Some(self.settings),
+            kv_tokens: None,
+        };
+        Simulator::with_factors(scenario, self.efficiency, self.kv_precision, self.prediction, Vec::new())
+    }
+}
