@@ -9,10 +9,11 @@ use dyno_simulate::scenario::Simulation;
 use crate::ask::{CONCURRENCY, DEGREES, InvalidValue, Question};
 use crate::curve::{Curve, Point};
 use crate::draw::{invalid, result};
+use crate::figures::MOST_WORK;
 use crate::subject::Subject;
 
-/// What one step reckons, in events of the scheduler, at most; 50 ms in a browser hold several times as many.
-const EVENTS_PER_STEP: u64 = 6_000;
+/// No further point is begun in a step once it took so much, in sequences that the scheduler looked at.
+const WORK_PER_STEP: u64 = 200_000;
 /// Loads that a curve reaches at least.
 const LEAST_REACH: u32 = 64;
 
@@ -59,27 +60,27 @@ impl Explorer {
             return Some(invalid(&error));
         }
         let question = self.asked?;
-        let mut events = 0;
+        let mut work = 0;
         if self.chosen.is_none() {
-            events += self.subject.events(question.concurrency, question.input);
             let simulated = self.subject.simulate(&question);
+            work += work_of(&simulated);
             self.add(question.tensor_parallel, question.concurrency, simulated.as_ref().ok());
             self.chosen = Some(simulated);
         } else if self.tasks.is_empty() {
             return None;
         }
-        while let Some(task) = self.tasks.front().copied() {
-            let cost = self.subject.events(task.concurrency, question.input);
-            if events > 0 && events + cost > EVENTS_PER_STEP {
-                break;
-            }
-            events += cost;
-            self.tasks.pop_front();
-            let Task { tensor_parallel, concurrency } = task;
-            match self.subject.simulate(&Question { tensor_parallel, concurrency, ..question }) {
+        while work < WORK_PER_STEP
+            && let Some(Task { tensor_parallel, concurrency }) = self.tasks.pop_front()
+        {
+            let simulated = self.subject.simulate(&Question { concurrency, tensor_parallel, ..question });
+            work += work_of(&simulated);
+            match simulated {
                 Ok(simulation) => self.add(tensor_parallel, concurrency, Some(&simulation)),
-                // What does not fit, does not at any load.
-                Err(_) => self.tasks.retain(|task| task.tensor_parallel != tensor_parallel),
+                // Higher loads take more; what does not fit, does not at any load.
+                Err(error) => {
+                    let hopeless = |load: u32| error != SimulationError::TooMuchWork || load > concurrency;
+                    self.tasks.retain(|task| task.tensor_parallel != tensor_parallel || !hopeless(task.concurrency));
+                }
             }
         }
         let chosen = self.chosen.as_ref()?;
@@ -99,13 +100,11 @@ impl Explorer {
 
     fn add(&mut self, tensor_parallel: u32, concurrency: u32, simulation: Option<&Simulation>) {
         let Some(point) = simulation.and_then(|simulation| Point::of(concurrency, &simulation.outcome)) else { return };
-        match self.curves.iter_mut().find(|curve| curve.tensor_parallel == tensor_parallel) {
-            Some(curve) => curve.add(point),
-            None => {
-                let place = self.curves.partition_point(|curve| curve.tensor_parallel < tensor_parallel);
-                self.curves.insert(place, Curve { tensor_parallel, points: vec![point] });
-            }
+        let place = self.curves.partition_point(|curve| curve.tensor_parallel < tensor_parallel);
+        if self.curves.get(place).is_none_or(|curve| curve.tensor_parallel != tensor_parallel) {
+            self.curves.insert(place, Curve { tensor_parallel, points: Vec::new() });
         }
+        self.curves[place].add(point);
     }
 
     /// Where the curves go, the coarse one of the chosen layout first.
@@ -127,6 +126,14 @@ impl Explorer {
     }
 }
 
+fn work_of(simulated: &Result<Simulation, SimulationError>) -> u64 {
+    match simulated {
+        Ok(simulation) => simulation.outcome.work,
+        Err(SimulationError::TooMuchWork) => MOST_WORK,
+        Err(_) => 1,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use dyno_simulate::Engine;
@@ -141,7 +148,8 @@ mod tests {
         let subject = subject("meta-llama/Llama-3.1-70B", "H100", Engine::Vllm);
         let mut explorer = Explorer::new(subject.clone());
         assert_eq!(explorer.step(), None, "nothing was asked");
-        explorer.ask(ASKED);
+        let asked = [128.0, 512.0, 128.0, 8.0, 4.0];
+        explorer.ask(asked);
         let first = explorer.step().unwrap();
         assert!(first.contains("TTFT") && first.contains("<svg"), "{first}");
         let steps = std::iter::from_fn(|| explorer.step()).collect::<Vec<_>>();
@@ -151,9 +159,9 @@ mod tests {
         assert_eq!(degrees, [2, 4, 8]);
         for curve in &explorer.curves {
             let loads: Vec<u32> = curve.points.iter().map(|point| point.concurrency).collect();
-            assert_eq!(loads, [1, 2, 4, 8, 16, 32, 64]);
+            assert_eq!(loads, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]);
         }
-        let other = Explorer::new(subject).answer(ASKED);
+        let other = Explorer::new(subject).answer(asked);
         assert_eq!(Some(&other), steps.last(), "the same question has the same answer");
     }
 
@@ -185,12 +193,22 @@ mod tests {
     }
 
     #[test]
-    fn no_single_step_takes_more_than_its_share() {
+    fn what_would_take_long_is_given_up_and_said() {
+        // Long answers of many users in a small cache: each is preempted over and over.
+        let mut explorer = Explorer::new(subject("meta-llama/Llama-3.1-70B", "H100", Engine::Vllm));
+        let markup = explorer.answer([1024.0, 1024.0, 16_384.0, 8.0, 8.0]);
+        assert_eq!(explorer.chosen(), Some(&Err(SimulationError::TooMuchWork)));
+        assert!(markup.contains("more steps to take than are simulated here"), "{markup}");
+        assert!(markup.contains("<svg"), "smaller loads are drawn");
+    }
+
+    #[test]
+    fn everybody_sends_at_least_one_request() {
         let subject = subject("meta-llama/Llama-3.1-8B", "A100", Engine::Vllm);
-        for (concurrency, input) in [(1, 1), (1024, 1), (1024, 8192), (16, 131_072)] {
+        for (concurrency, input) in [(1, 1), (16, 512), (1024, 1), (1024, 8192), (1024, 131_072)] {
             let requests = subject.requests(concurrency, input);
-            assert!(requests >= concurrency, "everybody sends one");
-            assert!(subject.events(concurrency, input) <= 4 * EVENTS_PER_STEP || requests == concurrency, "{concurrency} {input}");
+            assert!((concurrency..=10 * concurrency.max(100)).contains(&requests), "{concurrency} {input}: {requests}");
         }
+        assert_eq!(subject.requests(16, 512), 100, "as many as the run had");
     }
 }

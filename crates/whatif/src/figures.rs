@@ -12,8 +12,12 @@ use crate::subject::Subject;
 const MOST_OF_RUN: u32 = 1_000;
 /// Requests for each user, where the run had more.
 const MOST_PER_USER: f64 = 10.0;
-/// Events of the scheduler at one point, at most, unless each user sends less than one request.
-const MOST_EVENTS: u64 = 24_000;
+/// Requests at one point, at most, unless there are more users.
+const MOST_REQUESTS: u32 = 4_096;
+/// Parts of prompts at one point, at most, unless each user sends less than one request.
+const MOST_PARTS: u32 = 24_000;
+/// What one point may take, in sequences that the scheduler looks at: about 30 ms in a browser.
+pub(crate) const MOST_WORK: u64 = 1_250_000;
 
 impl Subject {
     /// Requests that are simulated at a load: as many as the run had, and as many for each user where there are more of them, but
@@ -22,18 +26,8 @@ impl Subject {
         let run = self.run.requests.clamp(1, MOST_OF_RUN);
         let per_user = (f64::from(run) / f64::from(self.run.concurrency.max(1))).min(MOST_PER_USER);
         let wanted = run.max((per_user * f64::from(concurrency)).round() as u32);
-        let affordable = MOST_EVENTS / self.events_per_request(input);
-        wanted.min(affordable as u32).max(concurrency)
-    }
-
-    /// About how many events of the scheduler that takes: where time goes.
-    pub(crate) fn events(&self, concurrency: u32, input: u32) -> u64 {
-        u64::from(self.requests(concurrency, input)) * self.events_per_request(input)
-    }
-
-    /// A prompt's parts, its end and what others' do to it.
-    fn events_per_request(&self, input: u32) -> u64 {
-        2 + u64::from(input) / u64::from(self.settings.max_batched_tokens.max(1))
+        let parts = 2 + input / self.settings.max_batched_tokens.max(1);
+        wanted.min(MOST_REQUESTS).min(MOST_PARTS / parts).max(concurrency)
     }
 
     /// A closed loop of fixed lengths, put on as the run's load was.
@@ -64,5 +58,6 @@ impl Subject {
             kv_tokens: None,
         };
         Simulator::with_factors(scenario, self.efficiency, self.kv_precision, self.prediction, Vec::new())
+            .map(|simulator| simulator.with_most_work(MOST_WORK))
     }
 }

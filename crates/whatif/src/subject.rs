@@ -78,12 +78,15 @@ impl Subject {
 
     /// Nothing where the numbers are not those of a subject.
     pub fn from_numbers(numbers: &[f64]) -> Option<Self> {
-        let mut numbers = Numbers(numbers.iter());
+        Self::read(&mut Numbers(numbers.iter())).ok()
+    }
+
+    fn read(numbers: &mut Numbers<'_>) -> Result<Self, NoSubject> {
         let subject = Self {
-            model: read_model(&mut numbers)?,
-            device: read_device(&mut numbers)?,
+            model: read_model(numbers)?,
+            device: read_device(numbers)?,
             engine: numbers.one_of(&ENGINES)?,
-            settings: read_settings(&mut numbers)?,
+            settings: read_settings(numbers)?,
             efficiency: {
                 let mut efficiency = Efficiency::generic(Generation::Stated);
                 for factor in Factor::ALL {
@@ -100,7 +103,7 @@ impl Subject {
             },
             run: RunLoad { concurrency: numbers.whole()?, requests: numbers.whole()?, ramp_s: numbers.maybe()? },
         };
-        numbers.0.next().is_none().then_some(subject)
+        if numbers.0.next().is_some() { Err(NoSubject) } else { Ok(subject) }
     }
 }
 
@@ -141,7 +144,7 @@ fn write_model(model: &ModelDescriptor, out: &mut Vec<f64>) {
     out.push(model.weight_bytes.unwrap_or(ABSENT));
 }
 
-fn read_model(numbers: &mut Numbers<'_>) -> Option<ModelDescriptor> {
+fn read_model(numbers: &mut Numbers<'_>) -> Result<ModelDescriptor, NoSubject> {
     let [layers, hidden, vocabulary, feed_forward, feed_forward_matrices] = numbers.wholes()?;
     let is_latent = numbers.flag()?;
     let heads = numbers.whole()?;
@@ -156,13 +159,13 @@ fn read_model(numbers: &mut Numbers<'_>) -> Option<ModelDescriptor> {
             value_width: sixth,
         }
     } else {
-        Attention::Grouped { heads, kv_heads: second?, head_width: third }
+        Attention::Grouped { heads, kv_heads: second.ok_or(NoSubject)?, head_width: third }
     };
     let (experts, [experts_per_token, expert_width, shared_width, dense_layers]) = (numbers.maybe_whole()?, numbers.wholes()?);
     let (window, window_layers) = (numbers.maybe_whole()?, numbers.whole()?);
     let (tied_embeddings, context) = (numbers.flag()?, numbers.maybe_whole()?);
     let (precision, bits) = (numbers.maybe_whole()?, numbers.number()?);
-    Some(ModelDescriptor {
+    Ok(ModelDescriptor {
         name: String::new(),
         layers,
         hidden,
@@ -175,7 +178,7 @@ fn read_model(numbers: &mut Numbers<'_>) -> Option<ModelDescriptor> {
         tied_embeddings,
         context,
         precision: match precision {
-            Some(place) => *PRECISIONS.get(place as usize)?,
+            Some(place) => *PRECISIONS.get(place as usize).ok_or(NoSubject)?,
             None => Precision::Quantized { bits },
         },
         weight_bytes: numbers.maybe()?,
@@ -189,11 +192,11 @@ fn write_device(device: &Device, out: &mut Vec<f64>) {
     out.push(device.devices_per_node.into());
 }
 
-fn read_device(numbers: &mut Numbers<'_>) -> Option<Device> {
+fn read_device(numbers: &mut Numbers<'_>) -> Result<Device, NoSubject> {
     let generation = numbers.one_of(&GENERATIONS)?;
     let [memory_gib, memory_bandwidth, tflops_16, link_bandwidth] =
         [numbers.number()?, numbers.number()?, numbers.number()?, numbers.number()?];
-    Some(Device {
+    Ok(Device {
         name: String::new(),
         generation,
         memory_gib,
@@ -206,10 +209,10 @@ fn read_device(numbers: &mut Numbers<'_>) -> Option<Device> {
     })
 }
 
-fn read_settings(numbers: &mut Numbers<'_>) -> Option<EngineSettings> {
+fn read_settings(numbers: &mut Numbers<'_>) -> Result<EngineSettings, NoSubject> {
     let [max_batched_tokens, max_sequences, block_tokens, batch_wait_steps] = numbers.wholes()?;
     let (memory_share, batch_wait_share) = (numbers.number()?, numbers.number()?);
-    Some(EngineSettings {
+    Ok(EngineSettings {
         max_batched_tokens,
         max_sequences,
         block_tokens,
@@ -223,47 +226,51 @@ fn read_settings(numbers: &mut Numbers<'_>) -> Option<EngineSettings> {
     })
 }
 
+/// The numbers are not those of a subject.
+#[derive(Debug)]
+struct NoSubject;
+
 struct Numbers<'a>(std::slice::Iter<'a, f64>);
 
 impl Numbers<'_> {
     /// Not below 0, as nothing is but what is absent.
-    fn number(&mut self) -> Option<f64> {
-        self.0.next().copied().filter(|number| number.is_finite() && *number >= 0.0)
+    fn number(&mut self) -> Result<f64, NoSubject> {
+        self.0.next().copied().filter(|number| number.is_finite() && *number >= 0.0).ok_or(NoSubject)
     }
 
-    fn whole(&mut self) -> Option<u32> {
-        self.number().filter(|number| number.fract() == 0.0 && *number <= f64::from(u32::MAX)).map(|number| number as u32)
+    fn whole(&mut self) -> Result<u32, NoSubject> {
+        let number = self.number()?;
+        if number.fract() == 0.0 && number <= f64::from(u32::MAX) { Ok(number as u32) } else { Err(NoSubject) }
     }
 
-    fn wholes<const N: usize>(&mut self) -> Option<[u32; N]> {
+    fn wholes<const N: usize>(&mut self) -> Result<[u32; N], NoSubject> {
         let mut wholes = [0; N];
         for whole in &mut wholes {
             *whole = self.whole()?;
         }
-        Some(wholes)
+        Ok(wholes)
     }
 
-    fn flag(&mut self) -> Option<bool> {
-        self.whole().and_then(|number| [false, true].get(number as usize).copied())
+    fn flag(&mut self) -> Result<bool, NoSubject> {
+        self.one_of(&[false, true])
     }
 
-    fn one_of<T: Copy>(&mut self, all: &[T]) -> Option<T> {
-        all.get(self.whole()? as usize).copied()
+    fn one_of<T: Copy>(&mut self, all: &[T]) -> Result<T, NoSubject> {
+        all.get(self.whole()? as usize).copied().ok_or(NoSubject)
     }
 
-    /// `Some(None)` for what is absent.
-    fn maybe(&mut self) -> Option<Option<f64>> {
+    fn maybe(&mut self) -> Result<Option<f64>, NoSubject> {
         if self.0.as_slice().first() == Some(&ABSENT) {
             self.0.next();
-            return Some(None);
+            return Ok(None);
         }
         self.number().map(Some)
     }
 
-    fn maybe_whole(&mut self) -> Option<Option<u32>> {
+    fn maybe_whole(&mut self) -> Result<Option<u32>, NoSubject> {
         if self.0.as_slice().first() == Some(&ABSENT) {
             self.0.next();
-            return Some(None);
+            return Ok(None);
         }
         self.whole().map(Some)
     }
