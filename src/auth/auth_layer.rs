@@ -1,4 +1,5 @@
-//! The layer before every page, server function and API call: nobody passes without being known, unless it is on the list here.
+//! The layer before every page, server function and API call: a request whose sender is not known is refused, unless its path
+//! is on the list here.
 
 use std::time::Instant;
 
@@ -40,7 +41,7 @@ fn is_open(method: &Method, path: &str) -> bool {
         || (method == Method::GET && path.strip_prefix("/link/").is_some_and(|token| !token.is_empty() && !token.contains('/')))
 }
 
-/// Finds out who it is, and lets nobody else through: pages and forms lead to the sign-in,
+/// Finds out who sends a request, and refuses it where that is not known: pages and forms lead to the sign-in,
 /// everything else gets 401.
 pub async fn require_identity(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
     let transport = request.extensions().get::<Transport>().copied().unwrap_or(Transport::Plain);

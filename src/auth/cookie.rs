@@ -18,7 +18,7 @@ const LOOPBACK_COOKIE: &str = "dyno_session";
 /// The secret of a session that was ended here. It opens nothing; by it, a form that another tab still sends is known to be
 /// that person's.
 const ENDED_COOKIE: &str = "dyno_ended";
-/// What a browser shows to get back the entries of a form that nobody known has sent.
+/// What a browser shows to get back the entries of a form that was sent without a session.
 const FORM_COOKIE: &str = "dyno_form_key";
 /// How long a tab may be left open with a form in it.
 const ENDED_AGE_S: i64 = 24 * 3600;
@@ -69,7 +69,7 @@ pub(super) fn ended(headers: &HeaderMap) -> Option<Secret> {
     other(ENDED_COOKIE, headers)
 }
 
-/// `Set-Cookie` with what opens the entries of a form that nobody known has sent.
+/// `Set-Cookie` with what opens the entries of a form that was sent without a session.
 pub(super) fn form_key(transport: Transport, key: &Secret, max_age_s: i64) -> Result<HeaderValue, Problem> {
     named(FORM_COOKIE, transport, key.expose(), max_age_s)
 }

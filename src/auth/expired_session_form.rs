@@ -16,7 +16,7 @@ use crate::domain::form::Flash;
 use crate::domain::path::{local_path, query_escape};
 use crate::domain::problem::{FieldError, Problem};
 use crate::domain::user::Actor;
-use crate::domain::workflow::Page;
+use crate::domain::workflow::WizardPage;
 use crate::state::AppState;
 use crate::store::EntryOf;
 
@@ -155,9 +155,9 @@ fn is_secret(name: &str) -> bool {
     ["secret", "password", "kubeconfig", "api_key"].iter().any(|word| name.contains(word))
 }
 
-struct Kept {
+struct KeptForm {
     id: Uuid,
-    /// For entries of nobody known: what this browser is given to get them back.
+    /// Where the sender is not known: what this browser is given to get the entries back.
     cookie: Option<HeaderValue>,
 }
 
@@ -168,24 +168,24 @@ async fn keep_for_owner(
     parts: &Parts,
     flash: &Flash,
     draft: Option<Uuid>,
-) -> Result<Option<Kept>, Problem> {
+) -> Result<Option<KeptForm>, Problem> {
     let data = serde_json::to_value(flash).unwrap_or_default();
     let ends = Timestamp::now() + KEPT;
     for secret in [cookie::read(transport, &parts.headers), cookie::ended(&parts.headers)].into_iter().flatten() {
         if let Some(owner) = app.store.session_owner(&digest(secret.expose())).await? {
             let id = app.store.keep_form_entry(EntryOf::Person(owner), &data, ends).await?;
-            return Ok(Some(Kept { id, cookie: None }));
+            return Ok(Some(KeptForm { id, cookie: None }));
         }
     }
     let key = cookie::read_form_key(&parts.headers).unwrap_or_else(random_token);
-    // Over a transport on which nobody can sign in, nobody could take them.
+    // Without a cookie, which this transport does not allow, they could not be claimed at a sign-in.
     let Ok(cookie) = cookie::form_key(transport, &key, KEPT.as_secs()) else { return Ok(None) };
     let hash = digest(key.expose());
     let id = app.store.keep_form_entry(EntryOf::Browser { hash: &hash, about: draft }, &data, ends).await?;
-    Ok(Some(Kept { id, cookie: Some(cookie) }))
+    Ok(Some(KeptForm { id, cookie: Some(cookie) }))
 }
 
-/// At a sign-in: entries of nobody known that came from this browser become the person's own, if `next` leads to them.
+/// At a sign-in: entries that this browser sent without a session become the person's own, if `next` leads to them.
 pub(super) async fn claim(app: &AppState, actor: &Actor, headers: &HeaderMap, next: &str) -> Result<(), Problem> {
     let query = next.split_once('?').map(|(_, query)| query).unwrap_or_default();
     let flash = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "flash");
@@ -227,7 +227,7 @@ fn own_page(app: &AppState, parts: &Parts, referer: &str) -> Option<String> {
 fn usual_page(function: &str, fields: &[(String, String)]) -> String {
     let name = function.strip_prefix(FUNCTIONS).unwrap_or_default();
     let draft = fields.iter().find(|(name, _)| name == "workflow_id").and_then(|(_, id)| Uuid::parse_str(id).ok());
-    let step = name.strip_prefix("wizard-").and_then(Page::parse);
+    let step = name.strip_prefix("wizard-").and_then(WizardPage::parse);
     match (name, step, draft) {
         (_, Some(step), Some(draft)) => format!("/wizard/{draft}/{}", step.slug()),
         (_, Some(_), None) => "/benchmarks/new".to_owned(),

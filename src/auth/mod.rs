@@ -1,5 +1,5 @@
 //! Who makes a request, and whether it may pass: sessions and their cookie, tokens, passwords, the throttle of sign-ins, the
-//! layer that lets nobody through who is not known.
+//! layer that refuses requests of unknown senders.
 
 pub mod auth_layer;
 mod cookie;

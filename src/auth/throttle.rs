@@ -42,7 +42,7 @@ pub fn succeeded(attempts: &Attempts, account: &str, peer: IpAddr) {
     attempts.take_back(&keys.peer);
 }
 
-/// Counts a token that nobody has. Right tokens are not asked about here: they are never refused.
+/// Counts a token that does not exist. Right tokens are not asked about here: they are never refused.
 pub fn wrong_token(attempts: &Attempts, peer: IpAddr, now: Instant) -> Result<(), Problem> {
     if attempts.begin([(format!("token {}", network_of(peer)), WRONG_TOKENS)], TOKEN_WINDOW, now) {
         return Ok(());

@@ -19,11 +19,11 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(15);
 /// Reads this machine, each time it is asked. Nothing runs in between, so that no measurement is disturbed.
 #[derive(Debug, Clone, Default)]
 pub struct Local {
-    reader: Arc<Mutex<Option<Reader>>>,
+    reader: Arc<Mutex<Option<MachineReader>>>,
 }
 
 #[derive(Debug)]
-struct Reader {
+struct MachineReader {
     system: System,
     facts: CpuFacts,
     /// Absent where there is no NVIDIA driver.
@@ -42,7 +42,7 @@ impl Driver for Local {
             let mut slot = reader.lock().unwrap_or_else(PoisonError::into_inner);
             let reader = match slot.take() {
                 Some(reader) => reader,
-                None => Reader::new()?,
+                None => MachineReader::new()?,
             };
             Ok(slot.insert(reader).node())
         });
@@ -57,7 +57,7 @@ impl Driver for Local {
     }
 }
 
-impl Reader {
+impl MachineReader {
     fn new() -> Result<Self, ClusterError> {
         let mut system = System::new().map_err(|error| ClusterError::Unreachable(error.to_string()))?;
         system.refresh_cpu_list(CpuRefreshKind::everything());

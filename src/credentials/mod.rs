@@ -9,8 +9,8 @@ mod vault;
 
 pub(crate) use binding::parse_base;
 pub use binding::{Origin, OriginError, origin_of};
-pub use dyno_measure::address_policy::{AddressPolicy, Refusal};
+pub use dyno_measure::address_policy::{AddressPolicy, AddressRefusal};
 pub use outgoing::{Outgoing, OutgoingError, OutgoingOptions};
 pub use probe::{Probe, probe};
 pub use secret::Secret;
-pub use vault::{Place, Receiver, Sealed, Vault, VaultError};
+pub use vault::{Receiver, Sealed, SecretPlace, Vault, VaultError};

@@ -8,7 +8,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Method, RequestBuilder, Url, redirect};
 use rustls::RootCertStore;
 
-use super::{AddressPolicy, Refusal};
+use super::{AddressPolicy, AddressRefusal};
 
 /// How the portal's administrator set outgoing requests up.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +26,7 @@ pub struct OutgoingOptions {
 pub enum OutgoingError {
     /// The address is not allowed.
     #[error("refused: {0}")]
-    Refused(#[from] Refusal),
+    Refused(#[from] AddressRefusal),
     /// The URL is of no use.
     #[error("not an http or https URL")]
     BadUrl,
@@ -65,8 +65,8 @@ impl OutgoingError {
     }
 }
 
-fn refusal_within(error: &(dyn std::error::Error + 'static)) -> Option<Refusal> {
-    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref::<Refusal>().copied())
+fn refusal_within(error: &(dyn std::error::Error + 'static)) -> Option<AddressRefusal> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref::<AddressRefusal>().copied())
 }
 
 fn mentions(error: &reqwest::Error, words: &[&str]) -> bool {
@@ -133,7 +133,7 @@ impl Outgoing {
             .timeout(timeout)
             .user_agent(concat!("dyno/", env!("CARGO_PKG_VERSION")));
         if !self.options.system_proxy {
-            builder = builder.no_proxy().dns_resolver(Checked { policy: policy.clone(), port });
+            builder = builder.no_proxy().dns_resolver(CheckedResolver { policy: policy.clone(), port });
         }
         let client = builder.build().map_err(OutgoingError::Client)?;
         Ok(client.request(method, url))
@@ -154,12 +154,12 @@ fn own_addresses() -> Vec<IpAddr> {
 
 /// Resolves a name and lets through only what the policy allows. One forbidden address refuses the name: an answer that
 /// mixes both is made to get past a check.
-struct Checked {
+struct CheckedResolver {
     policy: AddressPolicy,
     port: u16,
 }
 
-impl Resolve for Checked {
+impl Resolve for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let (policy, port) = (self.policy.clone(), self.port);
         Box::pin(async move {
@@ -196,7 +196,7 @@ mod tests {
         outgoing.request(policy, Method::GET, Url::parse(url).unwrap(), Duration::from_secs(5))
     }
 
-    async fn refusal(outgoing: &Outgoing, policy: &AddressPolicy, url: &str) -> Option<Refusal> {
+    async fn refusal(outgoing: &Outgoing, policy: &AddressPolicy, url: &str) -> Option<AddressRefusal> {
         let error = match begin(outgoing, policy, url) {
             Ok(request) => OutgoingError::from_request(request.send().await.err()?),
             Err(error) => error,
@@ -214,14 +214,14 @@ mod tests {
         let (alone, shared) = (outgoing.policy(true), outgoing.policy(false));
         for host in ["127.0.0.1", "localhost"] {
             let url = format!("http://{host}:{port}/");
-            assert_eq!(refusal(&outgoing, &shared, &url).await, Some(Refusal::Loopback));
+            assert_eq!(refusal(&outgoing, &shared, &url).await, Some(AddressRefusal::Loopback));
             assert_eq!(refusal(&outgoing, &alone, &url).await, None);
         }
-        assert_eq!(refusal(&outgoing, &alone, "http://169.254.169.254/latest").await, Some(Refusal::LinkLocal));
-        assert_eq!(refusal(&outgoing, &alone, "http://[fe80::1]/").await, Some(Refusal::LinkLocal));
+        assert_eq!(refusal(&outgoing, &alone, "http://169.254.169.254/latest").await, Some(AddressRefusal::LinkLocal));
+        assert_eq!(refusal(&outgoing, &alone, "http://[fe80::1]/").await, Some(AddressRefusal::LinkLocal));
         // Other ways of writing an address end as that address.
-        assert_eq!(refusal(&outgoing, &alone, "http://0xa9fea9fe/").await, Some(Refusal::LinkLocal));
-        assert_eq!(refusal(&outgoing, &shared, "http://2130706433/").await, Some(Refusal::Loopback));
+        assert_eq!(refusal(&outgoing, &alone, "http://0xa9fea9fe/").await, Some(AddressRefusal::LinkLocal));
+        assert_eq!(refusal(&outgoing, &shared, "http://2130706433/").await, Some(AddressRefusal::Loopback));
     }
 
     #[tokio::test]
@@ -230,7 +230,7 @@ mod tests {
         let outgoing = Outgoing::new(OutgoingOptions { own_ports: vec![port], ..OutgoingOptions::default() }).unwrap();
         for host in ["127.0.0.1", "localhost"] {
             let url = format!("http://{host}:{port}/");
-            assert_eq!(refusal(&outgoing, &outgoing.policy(true), &url).await, Some(Refusal::Portal));
+            assert_eq!(refusal(&outgoing, &outgoing.policy(true), &url).await, Some(AddressRefusal::Portal));
         }
     }
 

@@ -51,7 +51,7 @@ pub enum VaultError {
 
 /// The row that a secret belongs to. A secret that was moved to another row does not open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct SecretPlace<'a> {
     pub table: &'a str,
     pub row: Uuid,
     pub owner: Uuid,
@@ -68,7 +68,7 @@ pub struct Receiver<'a> {
     pub origin: &'a str,
 }
 
-impl Place<'_> {
+impl SecretPlace<'_> {
     fn associated_data(self) -> Vec<u8> {
         let place = format!("dyno:{}:{}:{}", self.table, self.row, self.owner);
         // The provider by its id, in quotation marks; neither it nor an origin has a line break in it.
@@ -121,7 +121,7 @@ impl Vault {
     }
 
     /// Seals a secret for its row.
-    pub fn seal(&self, place: Place<'_>, secret: &Secret) -> Result<Sealed, VaultError> {
+    pub fn seal(&self, place: SecretPlace<'_>, secret: &Secret) -> Result<Sealed, VaultError> {
         let nonce: [u8; NONCE_BYTES] = random_bytes();
         let payload = Payload { msg: secret.expose().as_bytes(), aad: &place.associated_data() };
         let ciphertext = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| VaultError::Seal)?;
@@ -131,7 +131,7 @@ impl Vault {
     }
 
     /// Opens the secret of a row.
-    pub fn unseal(&self, place: Place<'_>, sealed: &Sealed) -> Result<Secret, VaultError> {
+    pub fn unseal(&self, place: SecretPlace<'_>, sealed: &Sealed) -> Result<Secret, VaultError> {
         if sealed.key_id != self.key_id {
             return Err(VaultError::OtherKey { found: sealed.key_id.clone(), ours: self.key_id.clone() });
         }
@@ -201,9 +201,9 @@ fn key_from_file(path: &Path) -> Result<[u8; KEY_BYTES], VaultError> {
 mod tests {
     use super::*;
 
-    fn place(row: u128, owner: u128) -> Place<'static> {
+    fn place(row: u128, owner: u128) -> SecretPlace<'static> {
         let receiver = Receiver { provider: ProviderId::OpenaiCompatible, origin: "https://a.example" };
-        Place { table: "credentials", row: Uuid::from_u128(row), owner: Uuid::from_u128(owner), receiver: Some(receiver) }
+        SecretPlace { table: "credentials", row: Uuid::from_u128(row), owner: Uuid::from_u128(owner), receiver: Some(receiver) }
     }
 
     #[test]
@@ -215,14 +215,14 @@ mod tests {
         assert_eq!(vault.unseal(place(1, 2), &sealed).unwrap().expose(), "sk-1");
         assert!(matches!(vault.unseal(place(3, 2), &sealed), Err(VaultError::Tampered)));
         assert!(matches!(vault.unseal(place(1, 3), &sealed), Err(VaultError::Tampered)));
-        let elsewhere = Place { table: "tokens", ..place(1, 2) };
+        let elsewhere = SecretPlace { table: "tokens", ..place(1, 2) };
         assert!(matches!(vault.unseal(elsewhere, &sealed), Err(VaultError::Tampered)));
         for (provider, origin) in [(ProviderId::Openai, "https://a.example"), (ProviderId::OpenaiCompatible, "https://b.example")]
         {
-            let sent_elsewhere = Place { receiver: Some(Receiver { provider, origin }), ..place(1, 2) };
+            let sent_elsewhere = SecretPlace { receiver: Some(Receiver { provider, origin }), ..place(1, 2) };
             assert!(matches!(vault.unseal(sent_elsewhere, &sealed), Err(VaultError::Tampered)));
         }
-        assert!(matches!(vault.unseal(Place { receiver: None, ..place(1, 2) }, &sealed), Err(VaultError::Tampered)));
+        assert!(matches!(vault.unseal(SecretPlace { receiver: None, ..place(1, 2) }, &sealed), Err(VaultError::Tampered)));
         let mut changed = sealed.clone();
         *changed.bytes.last_mut().unwrap() ^= 1;
         assert!(matches!(vault.unseal(place(1, 2), &changed), Err(VaultError::Tampered)));
@@ -236,7 +236,7 @@ mod tests {
         let whole = place(1, 2).associated_data();
         let row = "dyno:credentials:00000000-0000-0000-0000-000000000001:00000000-0000-0000-0000-000000000002";
         assert_eq!(String::from_utf8(whole).unwrap(), format!("{row}\n\"openai_compatible\"\nhttps://a.example"));
-        assert_eq!(Place { receiver: None, ..place(1, 2) }.associated_data(), row.as_bytes());
+        assert_eq!(SecretPlace { receiver: None, ..place(1, 2) }.associated_data(), row.as_bytes());
         for preset in crate::domain::provider::PROVIDERS {
             assert_eq!(serde_json::to_string(&preset.id).unwrap(), format!("\"{}\"", preset.id.as_str()), "as it was written");
         }

@@ -111,14 +111,14 @@ impl From<&Report> for RunFigures {
 pub struct StageLog {
     pub stage: StageId,
     /// The lines, oldest first.
-    pub lines: VecDeque<Line>,
+    pub lines: VecDeque<LogEntry>,
     /// Lines before these that are no longer kept here.
     pub earlier: u64,
 }
 
 /// A line of a log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Line {
+pub struct LogEntry {
     pub seq: i64,
     /// How much it matters.
     pub level: LogLevel,
@@ -212,7 +212,7 @@ impl LiveRun {
             self.logs.len() - 1
         });
         let log = &mut self.logs[index];
-        log.lines.push_back(Line { seq, level: line.level, text: line.line });
+        log.lines.push_back(LogEntry { seq, level: line.level, text: line.line });
         if log.lines.len() > LOG_LINES {
             log.lines.pop_front();
             log.earlier += 1;

@@ -41,7 +41,7 @@ impl Demand {
 
 /// What each engine must be able to take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
+pub struct ContextDemand {
     /// Longest request in tokens, input and output.
     pub context: u32,
     /// Requests in flight at once.
@@ -66,7 +66,7 @@ pub struct FitInput<'a> {
 pub struct Layout {
     /// The copies, node by node.
     pub copies: Vec<(Node, Share)>,
-    pub shape: Shape,
+    pub shape: ContextDemand,
     /// Requests that an engine works on at once; the others wait in it.
     pub slots: u32,
     /// What a reader should know.
@@ -159,7 +159,7 @@ pub fn layout(input: FitInput<'_>) -> Result<Layout, FitError> {
 }
 
 /// What each of so many engines must be able to take.
-fn shape(demand: Demand, facts: Option<&ModelFacts>, engines: u32) -> Result<Shape, FitError> {
+fn shape(demand: Demand, facts: Option<&ModelFacts>, engines: u32) -> Result<ContextDemand, FitError> {
     let mut context = demand.request_tokens.saturating_add(MARGIN);
     if let Some(limit) = facts.and_then(|facts| facts.context_length) {
         if demand.is_exact && demand.request_tokens > limit {
@@ -169,7 +169,7 @@ fn shape(demand: Demand, facts: Option<&ModelFacts>, engines: u32) -> Result<Sha
         // Longer rows of a dataset are left out by the load.
         context = context.min(limit);
     }
-    Ok(Shape { context, in_flight: demand.in_flight.div_ceil(engines.max(1)) })
+    Ok(ContextDemand { context, in_flight: demand.in_flight.div_ceil(engines.max(1)) })
 }
 
 fn node_memory(copies: &[&(Node, Share)], facts: &ModelFacts, tokens: u64) -> Option<NodeMemory> {

@@ -29,7 +29,7 @@ mod in_browser {
 
     /// A drawing and the row of its table that the cursor is on.
     #[derive(PartialEq)]
-    struct Place {
+    struct CursorPlace {
         drawing: Element,
         row: usize,
     }
@@ -43,12 +43,13 @@ mod in_browser {
         for button in dom::all(&body, "[data-png]") {
             let _ = button.remove_attribute("hidden");
         }
-        let place: Rc<RefCell<Option<Place>>> = Rc::default();
+        let place: Rc<RefCell<Option<CursorPlace>>> = Rc::default();
         // These listen as long as the page stands.
         for name in ["pointermove", "pointerdown"] {
             let place = Rc::clone(&place);
             let _ = window_event_listener_untyped(name, move |event| {
-                let under = drawing_of(&event).and_then(|drawing| Some(Place { row: row_under(&drawing, &event)?, drawing }));
+                let under =
+                    drawing_of(&event).and_then(|drawing| Some(CursorPlace { row: row_under(&drawing, &event)?, drawing }));
                 go(&place, under, false);
             });
         }
@@ -67,7 +68,7 @@ mod in_browser {
                 _ => return,
             };
             event.prevent_default();
-            go(&typed, Some(Place { drawing, row: next }), true);
+            go(&typed, Some(CursorPlace { drawing, row: next }), true);
         });
         let _ = window_event_listener(leptos::ev::focusout, move |_| go(&place, None, true));
         let _ = window_event_listener(leptos::ev::click, |event| {
@@ -106,7 +107,7 @@ mod in_browser {
         (0..at.len()).min_by_key(|row| (at[*row] - x).abs())
     }
 
-    fn go(place: &RefCell<Option<Place>>, to: Option<Place>, by_keyboard: bool) {
+    fn go(place: &RefCell<Option<CursorPlace>>, to: Option<CursorPlace>, by_keyboard: bool) {
         if *place.borrow() == to {
             return;
         }
@@ -122,7 +123,7 @@ mod in_browser {
     }
 
     /// Draws the cursor into the chart and into those that share its axis.
-    fn show(place: &Place, by_keyboard: bool) -> Option<()> {
+    fn show(place: &CursorPlace, by_keyboard: bool) -> Option<()> {
         let x = *numbers(&place.drawing, "data-at").get(place.row)?;
         let (axis, size) = (place.drawing.get_attribute("data-axis")?, place.drawing.get_attribute("class")?);
         for drawing in dom::all(document().body()?.as_ref(), &format!("{SVG}.{size}")) {

@@ -27,7 +27,7 @@ mod in_browser {
     use crate::islands::dom;
 
     #[derive(Clone, Copy, PartialEq)]
-    enum Entries {
+    enum FormEntries {
         Saved,
         Edited,
         Sent,
@@ -35,7 +35,7 @@ mod in_browser {
 
     pub fn guard(form: &str, unsaved: bool) {
         let Some(form) = dom::by_id(form) else { return };
-        let entries = Rc::new(Cell::new(if unsaved { Entries::Edited } else { Entries::Saved }));
+        let entries = Rc::new(Cell::new(if unsaved { FormEntries::Edited } else { FormEntries::Saved }));
         let is_within = move |event: &web_sys::Event| {
             event.target().and_then(|target| target.dyn_into::<Node>().ok()).is_some_and(|target| form.contains(Some(&target)))
         };
@@ -43,7 +43,7 @@ mod in_browser {
         let (typed, within) = (Rc::clone(&entries), is_within.clone());
         let _ = window_event_listener(leptos::ev::input, move |event| {
             if within(&event) {
-                typed.set(Entries::Edited);
+                typed.set(FormEntries::Edited);
             }
         });
         let sent = Rc::clone(&entries);
@@ -52,12 +52,12 @@ mod in_browser {
                 return;
             }
             // A second click while the first is on its way.
-            if sent.replace(Entries::Sent) == Entries::Sent {
+            if sent.replace(FormEntries::Sent) == FormEntries::Sent {
                 event.prevent_default();
             }
         });
         let _ = window_event_listener(leptos::ev::beforeunload, move |event| {
-            if entries.get() == Entries::Edited {
+            if entries.get() == FormEntries::Edited {
                 event.prevent_default();
                 event.set_return_value("unsaved");
             }

@@ -35,7 +35,7 @@ mod in_browser {
     /// What sentence and caption are in.
     const LOAD: &str = "load-words";
 
-    struct Watch {
+    struct StepWatch {
         form: HtmlFormElement,
         rules: FormRules,
         /// The fields that were left, and those that the server has refused.
@@ -52,7 +52,7 @@ mod in_browser {
         let known: Vec<Element> = rules.check(&entries(&form)).errors.iter().filter_map(|error| frame(&error.field)).collect();
         let servers = refused.iter().filter(|frame| !known.contains(frame)).cloned().collect();
         let watch =
-            Watch { form, rules, left: RefCell::new(refused), of_server: RefCell::new(servers), pressed: Cell::new(false) };
+            StepWatch { form, rules, left: RefCell::new(refused), of_server: RefCell::new(servers), pressed: Cell::new(false) };
         let watch = Rc::new(watch);
         // These listen as long as the page stands.
         let typing = Rc::clone(&watch);
@@ -79,7 +79,7 @@ mod in_browser {
         let _ = window_event_listener(leptos::ev::pointercancel, move |_| watch.release());
     }
 
-    impl Watch {
+    impl StepWatch {
         /// Which of the form's fields an event is about.
         fn field_of(&self, event: &web_sys::Event) -> Option<Element> {
             let field: Element = event.target()?.dyn_into().ok()?;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
-use super::gguf_values::{Source, Value};
-use super::{ModelError, roots};
+use super::gguf_values::{GgufSource, Value};
+use super::{ModelFileError, roots};
 use crate::domain::inventory::{ModelFacts, ModelFormat};
 
 /// More than any file has: the largest models have some thousand tensors and some hundred values.
@@ -29,29 +29,29 @@ struct Header {
 }
 
 /// Reads the facts of a GGUF file, of all its parts where it is split; any part leads to the others.
-pub(super) fn read(path: &Path) -> Result<ModelFacts, ModelError> {
+pub(super) fn read(path: &Path) -> Result<ModelFacts, ModelFileError> {
     facts(&read_parts(path)?)
 }
 
 /// The metadata of a GGUF file, and the bytes of its tensors, of all its parts.
-pub(super) fn metadata(path: &Path) -> Result<(BTreeMap<String, Value>, u64), ModelError> {
+pub(super) fn metadata(path: &Path) -> Result<(BTreeMap<String, Value>, u64), ModelFileError> {
     read_parts(path).map(|header| (header.values, header.data_bytes))
 }
 
-fn read_parts(path: &Path) -> Result<Header, ModelError> {
+fn read_parts(path: &Path) -> Result<Header, ModelFileError> {
     let header = read_file(path)?;
     let parts = header.number("split.count").unwrap_or(1);
     if parts < 2 {
         return Ok(header);
     }
-    let unnamed = || ModelError::Damaged("it is one part of several, but its name does not say which".to_owned());
+    let unnamed = || ModelFileError::Damaged("it is one part of several, but its name does not say which".to_owned());
     let part = |number: u64| {
         let part = part_of(path, number, parts).ok_or_else(unnamed)?;
         let file = part.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !part.exists() {
-            return Err(ModelError::Missing(part.display().to_string()));
+            return Err(ModelFileError::Missing(part.display().to_string()));
         }
-        read_file(&part).map_err(|error| ModelError::Part { file, error: Box::new(error) })
+        read_file(&part).map_err(|error| ModelFileError::Part { file, error: Box::new(error) })
     };
     let mut all = part(1)?;
     for number in 2..=parts.min(MAX_PARTS) {
@@ -75,31 +75,31 @@ fn part_of(path: &Path, part: u64, parts: u64) -> Option<PathBuf> {
     is_number.then(|| path.with_file_name(format!("{stem}-{part:05}-of-{parts:05}.gguf")))
 }
 
-fn read_file(path: &Path) -> Result<Header, ModelError> {
-    let failed = |error| ModelError::Io(path.to_owned(), error);
+fn read_file(path: &Path) -> Result<Header, ModelFileError> {
+    let failed = |error| ModelFileError::Io(path.to_owned(), error);
     let file = roots::open_no_follow(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     read_header(file, length)
 }
 
-fn read_header<R: Read + Seek>(source: R, length: u64) -> Result<Header, ModelError> {
+fn read_header<R: Read + Seek>(source: R, length: u64) -> Result<Header, ModelFileError> {
     if length == 0 {
-        return Err(ModelError::Damaged("it is empty".to_owned()));
+        return Err(ModelFileError::Damaged("it is empty".to_owned()));
     }
-    let mut source = Source::new(source, length);
-    if source.bytes4().map_err(|_| ModelError::NotGguf)? != *b"GGUF" {
-        return Err(ModelError::NotGguf);
+    let mut source = GgufSource::new(source, length);
+    if source.bytes4().map_err(|_| ModelFileError::NotGguf)? != *b"GGUF" {
+        return Err(ModelFileError::NotGguf);
     }
     let version = source.u32()?;
     if matches!(version.swap_bytes(), 2 | 3) {
-        return Err(ModelError::BigEndian);
+        return Err(ModelFileError::BigEndian);
     }
     if !matches!(version, 2 | 3) {
-        return Err(ModelError::GgufVersion(version));
+        return Err(ModelFileError::GgufVersion(version));
     }
     let (tensors, values) = (source.u64()?, source.u64()?);
     if tensors > MAX_TENSORS || values > MAX_VALUES {
-        return Err(ModelError::Damaged("it claims more tensors or values than any model has".to_owned()));
+        return Err(ModelFileError::Damaged("it claims more tensors or values than any model has".to_owned()));
     }
     let mut header = Header::default();
     for _ in 0..values {
@@ -116,17 +116,17 @@ fn read_header<R: Read + Seek>(source: R, length: u64) -> Result<Header, ModelEr
     Ok(header)
 }
 
-fn read_tensor<R: Read + Seek>(source: &mut Source<R>, header: &mut Header) -> Result<(), ModelError> {
+fn read_tensor<R: Read + Seek>(source: &mut GgufSource<R>, header: &mut Header) -> Result<(), ModelFileError> {
     let name = source.key()?;
     let dimensions = source.u32()?;
     if dimensions > MAX_DIMENSIONS {
-        return Err(ModelError::Damaged("a tensor has too many dimensions".to_owned()));
+        return Err(ModelFileError::Damaged("a tensor has too many dimensions".to_owned()));
     }
     let mut count = 1_u64;
     let mut last = 1;
     for _ in 0..dimensions {
         last = source.u64()?;
-        count = count.checked_mul(last).ok_or_else(|| ModelError::Damaged("a tensor is too large".to_owned()))?;
+        count = count.checked_mul(last).ok_or_else(|| ModelFileError::Damaged("a tensor is too large".to_owned()))?;
     }
     let kind = source.u32()?;
     let _offset = source.u64()?;
@@ -134,7 +134,7 @@ fn read_tensor<R: Read + Seek>(source: &mut Source<R>, header: &mut Header) -> R
         header.embedding_rows = Some(last);
     }
     let weights = header.weights.entry(kind).or_default();
-    *weights = weights.checked_add(count).ok_or_else(|| ModelError::Damaged("a tensor is too large".to_owned()))?;
+    *weights = weights.checked_add(count).ok_or_else(|| ModelFileError::Damaged("a tensor is too large".to_owned()))?;
     Ok(())
 }
 
@@ -207,12 +207,12 @@ impl Header {
     }
 }
 
-fn facts(header: &Header) -> Result<ModelFacts, ModelError> {
+fn facts(header: &Header) -> Result<ModelFacts, ModelFileError> {
     if let Some(kind) = header.other_kind() {
-        return Err(ModelError::NotAModel(kind));
+        return Err(ModelFileError::NotAModel(kind));
     }
     let Some(Value::Text(architecture)) = header.values.get("general.architecture") else {
-        return Err(ModelError::Damaged("it does not name an architecture".to_owned()));
+        return Err(ModelFileError::Damaged("it does not name an architecture".to_owned()));
     };
     let own = |key: &str| header.small(&format!("{architecture}.{key}"));
     let hidden_size = own("embedding_length");

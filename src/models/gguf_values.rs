@@ -2,7 +2,7 @@
 
 use std::io::{BufReader, Read, Seek};
 
-use super::ModelError;
+use super::ModelFileError;
 
 /// Longest key; the format's own limit.
 const MAX_KEY_BYTES: u64 = 65_535;
@@ -29,17 +29,17 @@ pub(crate) enum Value {
 }
 
 /// Reads from a source whose length is known.
-pub(super) struct Source<R> {
+pub(super) struct GgufSource<R> {
     reader: BufReader<R>,
     left: u64,
     length: u64,
 }
 
-fn damaged(what: &str) -> ModelError {
-    ModelError::Damaged(what.to_owned())
+fn damaged(what: &str) -> ModelFileError {
+    ModelFileError::Damaged(what.to_owned())
 }
 
-impl<R: Read + Seek> Source<R> {
+impl<R: Read + Seek> GgufSource<R> {
     /// From the beginning of a source.
     pub(super) fn new(source: R, length: u64) -> Self {
         Self { reader: BufReader::with_capacity(1 << 16, source), left: length, length }
@@ -55,38 +55,38 @@ impl<R: Read + Seek> Source<R> {
         self.left
     }
 
-    fn take(&mut self, bytes: u64) -> Result<(), ModelError> {
+    fn take(&mut self, bytes: u64) -> Result<(), ModelFileError> {
         self.left = self.left.checked_sub(bytes).ok_or_else(|| damaged("it ends within its header"))?;
         Ok(())
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], ModelError> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], ModelFileError> {
         self.take(N as u64)?;
         let mut bytes = [0_u8; N];
         self.reader.read_exact(&mut bytes).map_err(|_| damaged("it ends within its header"))?;
         Ok(bytes)
     }
 
-    pub(super) fn u32(&mut self) -> Result<u32, ModelError> {
+    pub(super) fn u32(&mut self) -> Result<u32, ModelFileError> {
         self.array().map(u32::from_le_bytes)
     }
 
-    pub(super) fn u64(&mut self) -> Result<u64, ModelError> {
+    pub(super) fn u64(&mut self) -> Result<u64, ModelFileError> {
         self.array().map(u64::from_le_bytes)
     }
 
-    pub(super) fn bytes4(&mut self) -> Result<[u8; 4], ModelError> {
+    pub(super) fn bytes4(&mut self) -> Result<[u8; 4], ModelFileError> {
         self.array()
     }
 
-    fn skip(&mut self, bytes: u64) -> Result<(), ModelError> {
+    fn skip(&mut self, bytes: u64) -> Result<(), ModelFileError> {
         self.take(bytes)?;
         let step = i64::try_from(bytes).map_err(|_| damaged("a length can't be true"))?;
         self.reader.seek_relative(step).map_err(|_| damaged("it ends within its header"))
     }
 
     /// Characters whose number of bytes was compared with a limit; allocated only when the file has as many.
-    fn characters(&mut self, bytes: u64) -> Result<String, ModelError> {
+    fn characters(&mut self, bytes: u64) -> Result<String, ModelFileError> {
         self.take(bytes)?;
         let mut text = vec![0_u8; usize::try_from(bytes).map_err(|_| damaged("a text is too long"))?];
         self.reader.read_exact(&mut text).map_err(|_| damaged("it ends within its header"))?;
@@ -94,7 +94,7 @@ impl<R: Read + Seek> Source<R> {
     }
 
     /// A metadata key or a tensor's name.
-    pub(super) fn key(&mut self) -> Result<String, ModelError> {
+    pub(super) fn key(&mut self) -> Result<String, ModelFileError> {
         let length = self.u64()?;
         if length > MAX_KEY_BYTES {
             return Err(damaged("a name is too long"));
@@ -103,12 +103,12 @@ impl<R: Read + Seek> Source<R> {
     }
 
     /// A value with its type before it.
-    pub(super) fn value(&mut self) -> Result<Value, ModelError> {
+    pub(super) fn value(&mut self) -> Result<Value, ModelFileError> {
         let kind = self.u32()?;
         self.value_of(kind, 0)
     }
 
-    fn value_of(&mut self, kind: u32, depth: u8) -> Result<Value, ModelError> {
+    fn value_of(&mut self, kind: u32, depth: u8) -> Result<Value, ModelFileError> {
         let signed = |number: i64| u64::try_from(number).map_or(Value::Other, Value::Number);
         Ok(match kind {
             0 => Value::Number(self.array::<1>()?[0].into()),
@@ -140,7 +140,7 @@ impl<R: Read + Seek> Source<R> {
         })
     }
 
-    fn text_value(&mut self, length: u64) -> Result<Value, ModelError> {
+    fn text_value(&mut self, length: u64) -> Result<Value, ModelFileError> {
         if length > MAX_KEPT_TEXT_BYTES {
             self.skip(length)?;
             return Ok(Value::Other);
@@ -148,7 +148,7 @@ impl<R: Read + Seek> Source<R> {
         self.characters(length).map(Value::Text)
     }
 
-    fn array_value(&mut self, depth: u8) -> Result<Value, ModelError> {
+    fn array_value(&mut self, depth: u8) -> Result<Value, ModelFileError> {
         if depth >= MAX_DEPTH {
             return Err(damaged("arrays are nested too deep"));
         }

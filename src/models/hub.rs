@@ -83,7 +83,7 @@ impl HubError {
 
 /// How far a download is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
+pub struct DownloadProgress {
     /// The file that is fetched at present.
     pub file: String,
     /// Bytes that are here.
@@ -109,7 +109,7 @@ pub struct Hub {
 }
 
 #[derive(Deserialize)]
-struct Listing {
+struct HubListing {
     sha: String,
     #[serde(default)]
     siblings: Vec<Sibling>,
@@ -152,7 +152,7 @@ impl Hub {
         repository: &str,
         revision: &str,
         models_dir: &Path,
-        mut progress: impl FnMut(Progress) + Send,
+        mut progress: impl FnMut(DownloadProgress) + Send,
     ) -> Result<PathBuf, HubError> {
         check_names(repository, revision)?;
         let (commit, files) = self.list(repository, revision).await?;
@@ -162,7 +162,8 @@ impl Hub {
         let bytes_total = files.iter().map(|file| file.size).sum();
         let mut before = 0;
         for file in &files {
-            let report = |done: u64| progress(Progress { file: file.name.clone(), bytes_done: before + done, bytes_total });
+            let report =
+                |done: u64| progress(DownloadProgress { file: file.name.clone(), bytes_done: before + done, bytes_total });
             self.fetch(repository, &commit, file, &folder, report).await?;
             before += file.size;
         }
@@ -182,7 +183,7 @@ impl Hub {
                 return Err(HubError::BadList);
             }
         }
-        let listing: Listing = serde_json::from_slice(&body).map_err(|_| HubError::BadList)?;
+        let listing: HubListing = serde_json::from_slice(&body).map_err(|_| HubError::BadList)?;
         let is_commit =
             !listing.sha.is_empty() && listing.sha.len() <= 64 && listing.sha.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !is_commit || listing.siblings.len() > MAX_FILES {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::config_fields::{find, number};
 use super::context::context_length;
-use super::{ModelError, Roots};
+use super::{ModelFileError, Roots};
 use crate::domain::inventory::{ModelFacts, ModelFormat};
 use dyno_datasets::python_json;
 use hex::encode as hex;
@@ -47,15 +47,15 @@ struct Folder<'a> {
 }
 
 /// The text of a folder's `config.json`, as JSON.
-pub(super) fn config(folder: &Path, roots: &Roots) -> Result<String, ModelError> {
+pub(super) fn config(folder: &Path, roots: &Roots) -> Result<String, ModelFileError> {
     let config = json(folder, "config.json", roots)?;
-    config.map(|config| config.to_string()).ok_or_else(|| ModelError::NotAModelFolder("it has no config.json".to_owned()))
+    config.map(|config| config.to_string()).ok_or_else(|| ModelFileError::NotAModelFolder("it has no config.json".to_owned()))
 }
 
 /// Reads the facts of a folder.
-pub(super) fn read(folder: &Path, roots: &Roots) -> Result<ModelFacts, ModelError> {
+pub(super) fn read(folder: &Path, roots: &Roots) -> Result<ModelFacts, ModelFileError> {
     let config =
-        json(folder, "config.json", roots)?.ok_or_else(|| ModelError::NotAModelFolder("it has no config.json".to_owned()))?;
+        json(folder, "config.json", roots)?.ok_or_else(|| ModelFileError::NotAModelFolder("it has no config.json".to_owned()))?;
     let tokenizer = json(folder, "tokenizer_config.json", roots)?;
     let mut index = Sha256::new();
     index.update(config.to_string());
@@ -89,7 +89,7 @@ pub(super) fn read(folder: &Path, roots: &Roots) -> Result<ModelFacts, ModelErro
 }
 
 /// The chat template: of a file of its own, of one around it, or of the tokenizer's configuration.
-fn template(folder: &Path, roots: &Roots, tokenizer: Option<&Value>) -> Result<Option<String>, ModelError> {
+fn template(folder: &Path, roots: &Roots, tokenizer: Option<&Value>) -> Result<Option<String>, ModelFileError> {
     if let Some(text) = text(folder, "chat_template.jinja", roots)? {
         return Ok(Some(String::from_utf8_lossy(&text).into_owned()));
     }
@@ -99,24 +99,24 @@ fn template(folder: &Path, roots: &Roots, tokenizer: Option<&Value>) -> Result<O
 }
 
 /// A JSON file of the folder; absent where it is not there.
-fn json(folder: &Path, name: &str, roots: &Roots) -> Result<Option<Value>, ModelError> {
+fn json(folder: &Path, name: &str, roots: &Roots) -> Result<Option<Value>, ModelFileError> {
     let Some(text) = text(folder, name, roots)? else { return Ok(None) };
-    python_json::from_slice(&text).map(Some).map_err(|_| ModelError::Damaged(format!("{name} is not JSON")))
+    python_json::from_slice(&text).map(Some).map_err(|_| ModelFileError::Damaged(format!("{name} is not JSON")))
 }
 
 /// A file of the folder, up to a length; absent where it is not there.
-fn text(folder: &Path, name: &str, roots: &Roots) -> Result<Option<Vec<u8>>, ModelError> {
+fn text(folder: &Path, name: &str, roots: &Roots) -> Result<Option<Vec<u8>>, ModelFileError> {
     let path = folder.join(name);
     let file = match roots.open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(_) if path.is_symlink() => return Err(super::PathError::SymbolicLink(path).into()),
-        Err(error) => return Err(ModelError::Io(path, error)),
+        Err(error) => return Err(ModelFileError::Io(path, error)),
     };
     let mut text = Vec::new();
-    file.take(MAX_JSON_BYTES + 1).read_to_end(&mut text).map_err(|error| ModelError::Io(path, error))?;
+    file.take(MAX_JSON_BYTES + 1).read_to_end(&mut text).map_err(|error| ModelFileError::Io(path, error))?;
     if text.len() as u64 > MAX_JSON_BYTES {
-        return Err(ModelError::Damaged(format!("{name} is too large")));
+        return Err(ModelFileError::Damaged(format!("{name} is too large")));
     }
     Ok(Some(text))
 }
@@ -154,17 +154,17 @@ fn precision(config: &Value, weights: &Weights) -> String {
 }
 
 /// The safetensors files: those of the index, or all of the folder.
-fn weight_files(folder: &Path, roots: &Roots) -> Result<Vec<String>, ModelError> {
+fn weight_files(folder: &Path, roots: &Roots) -> Result<Vec<String>, ModelFileError> {
     if let Some(index) = json(folder, "model.safetensors.index.json", roots)? {
         let map = index.get("weight_map").and_then(Value::as_object);
-        let map = map.ok_or_else(|| ModelError::Damaged("model.safetensors.index.json has no weight_map".to_owned()))?;
+        let map = map.ok_or_else(|| ModelFileError::Damaged("model.safetensors.index.json has no weight_map".to_owned()))?;
         let names: BTreeSet<_> = map.values().filter_map(Value::as_str).map(str::to_owned).collect();
         if let Some(elsewhere) = names.iter().find(|name| name.contains('/') || name.contains("..")) {
-            return Err(ModelError::Damaged(format!("the index names {elsewhere:?}, which is not in the folder")));
+            return Err(ModelFileError::Damaged(format!("the index names {elsewhere:?}, which is not in the folder")));
         }
         return Ok(names.into_iter().collect());
     }
-    let entries = std::fs::read_dir(folder).map_err(|error| ModelError::Io(folder.to_owned(), error))?;
+    let entries = std::fs::read_dir(folder).map_err(|error| ModelFileError::Io(folder.to_owned(), error))?;
     let mut names: Vec<_> = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|name| name.ends_with(".safetensors"))
@@ -178,7 +178,7 @@ fn weight_files(folder: &Path, roots: &Roots) -> Result<Vec<String>, ModelError>
         names.retain(|name| name == "model.safetensors");
     }
     if names.is_empty() {
-        return Err(ModelError::NotAModelFolder("it has no .safetensors files".to_owned()));
+        return Err(ModelFileError::NotAModelFolder("it has no .safetensors files".to_owned()));
     }
     Ok(names)
 }
@@ -189,15 +189,15 @@ fn read_weights(
     bits: Option<u64>,
     weights: &mut Weights,
     index: &mut Sha256,
-) -> Result<(), ModelError> {
+) -> Result<(), ModelFileError> {
     let path = folder.path.join(name);
-    let damaged = |what: &str| ModelError::Damaged(format!("{name} {what}"));
+    let damaged = |what: &str| ModelFileError::Damaged(format!("{name} {what}"));
     let mut file = folder.roots.open(&path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => ModelError::Missing(name.to_owned()),
+        std::io::ErrorKind::NotFound => ModelFileError::Missing(name.to_owned()),
         _ if path.is_symlink() => super::PathError::SymbolicLink(path.clone()).into(),
-        _ => ModelError::Io(path.clone(), error),
+        _ => ModelFileError::Io(path.clone(), error),
     })?;
-    let length = file.metadata().map_err(|error| ModelError::Io(path.clone(), error))?.len();
+    let length = file.metadata().map_err(|error| ModelFileError::Io(path.clone(), error))?.len();
     let mut size = [0_u8; 8];
     file.read_exact(&mut size).map_err(|_| damaged("is empty"))?;
     let header_bytes = u64::from_le_bytes(size);
@@ -206,7 +206,7 @@ fn read_weights(
         return Err(damaged("has a header longer than the file"));
     };
     let mut header = Vec::new();
-    file.take(header_bytes).read_to_end(&mut header).map_err(|error| ModelError::Io(path.clone(), error))?;
+    file.take(header_bytes).read_to_end(&mut header).map_err(|error| ModelFileError::Io(path.clone(), error))?;
     index.update(name.as_bytes());
     index.update(length.to_le_bytes());
     index.update(&header);
@@ -259,7 +259,7 @@ mod tests {
 
     use super::*;
 
-    fn read(folder: &Path) -> Result<ModelFacts, ModelError> {
+    fn read(folder: &Path) -> Result<ModelFacts, ModelFileError> {
         super::read(folder, &Roots::new(&[folder.to_owned()], Path::new("/nowhere"), false))
     }
 
@@ -323,7 +323,7 @@ mod tests {
         std::os::unix::fs::symlink("../../blobs/w", snapshot.join("model.safetensors")).unwrap();
         let below = |root: &Path| super::read(&snapshot, &Roots::new(&[root.to_owned()], Path::new("/nowhere"), false));
         assert_eq!(below(root.path()).unwrap().parameters, 8);
-        assert!(matches!(below(&snapshot), Err(ModelError::Path(_))));
+        assert!(matches!(below(&snapshot), Err(ModelFileError::Path(_))));
     }
 
     #[test]
@@ -353,15 +353,15 @@ mod tests {
         let empty = tempfile::tempdir().unwrap();
         assert_eq!(read(empty.path()).unwrap_err().sentence(), "This is not a Hugging Face model folder: it has no config.json.");
         let folder = folder(&json!({"model_type": "llama"}));
-        assert!(matches!(read(folder.path()), Err(ModelError::NotAModelFolder(_))));
+        assert!(matches!(read(folder.path()), Err(ModelFileError::NotAModelFolder(_))));
         let index = json!({"weight_map": {"a": "model-00001-of-00001.safetensors"}});
         std::fs::write(folder.path().join("model.safetensors.index.json"), index.to_string()).unwrap();
-        assert!(matches!(read(folder.path()), Err(ModelError::Missing(_))));
+        assert!(matches!(read(folder.path()), Err(ModelFileError::Missing(_))));
         std::fs::write(folder.path().join("model-00001-of-00001.safetensors"), u64::MAX.to_le_bytes()).unwrap();
-        assert!(matches!(read(folder.path()), Err(ModelError::Damaged(_))));
+        assert!(matches!(read(folder.path()), Err(ModelFileError::Damaged(_))));
         let index = json!({"weight_map": {"a": "../../etc/passwd"}});
         std::fs::write(folder.path().join("model.safetensors.index.json"), index.to_string()).unwrap();
-        assert!(matches!(read(folder.path()), Err(ModelError::Damaged(_))));
+        assert!(matches!(read(folder.path()), Err(ModelFileError::Damaged(_))));
     }
 
     #[test]
@@ -369,7 +369,7 @@ mod tests {
         let folder = folder(&json!({"model_type": "llama"}));
         let header = json!({"a": {"dtype": "F32", "shape": [8], "data_offsets": [0, 32]}});
         write_tensors(folder.path(), "model.safetensors", &header, 31);
-        assert!(matches!(read(folder.path()), Err(ModelError::Damaged(_))));
+        assert!(matches!(read(folder.path()), Err(ModelFileError::Damaged(_))));
     }
 
     proptest! {

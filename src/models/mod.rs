@@ -23,7 +23,7 @@ pub use roots::{PathError, Roots};
 
 /// Why a model's files could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum ModelError {
+pub enum ModelFileError {
     /// Where it is, or is not.
     #[error(transparent)]
     Path(#[from] PathError),
@@ -47,7 +47,7 @@ pub enum ModelError {
     BigEndian,
     /// Something is wrong with one of several files.
     #[error("{file}: {error}")]
-    Part { file: String, error: Box<ModelError> },
+    Part { file: String, error: Box<ModelFileError> },
     /// One of several files is not there.
     #[error("missing file {0}")]
     Missing(String),
@@ -56,7 +56,7 @@ pub enum ModelError {
     Io(PathBuf, #[source] std::io::Error),
 }
 
-impl ModelError {
+impl ModelFileError {
     /// What a person reads.
     pub fn sentence(&self) -> String {
         match self {
@@ -103,7 +103,7 @@ pub(crate) enum Description {
 }
 
 /// Reads how a model computes, without looking at its weights. Blocks.
-pub(crate) fn describe(path: &Path, roots: &Roots) -> Result<Description, ModelError> {
+pub(crate) fn describe(path: &Path, roots: &Roots) -> Result<Description, ModelFileError> {
     if path.is_dir() {
         huggingface::config(path, roots).map(Description::Config)
     } else {
@@ -113,8 +113,8 @@ pub(crate) fn describe(path: &Path, roots: &Roots) -> Result<Description, ModelE
 
 /// Reads what a GGUF file or a Hugging Face folder says of its model. The digest of a GGUF file is left to
 /// [`sha256_of`], since it takes as long as reading the file. Links within a folder are followed below the roots. Blocks.
-pub fn read_facts(path: &Path, roots: &Roots) -> Result<ModelFacts, ModelError> {
-    let metadata = std::fs::symlink_metadata(path).map_err(|error| ModelError::Io(path.to_owned(), error))?;
+pub fn read_facts(path: &Path, roots: &Roots) -> Result<ModelFacts, ModelFileError> {
+    let metadata = std::fs::symlink_metadata(path).map_err(|error| ModelFileError::Io(path.to_owned(), error))?;
     if metadata.is_symlink() {
         return Err(PathError::SymbolicLink(path.to_owned()).into());
     }

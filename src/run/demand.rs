@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::plan::is_trace;
 use crate::domain::dataset::Dataset;
 use crate::engine::fit::Demand;
 use crate::state::{AppState, RowCounting};
@@ -44,6 +43,11 @@ pub async fn demand(app: &AppState, load: &LoadSpec, sets: &[Dataset]) -> Result
         None
     };
     Ok(Demand::of(load, is_trace, longest))
+}
+
+/// Whether a trace is played.
+fn is_trace(datasets: &[Dataset]) -> bool {
+    datasets.iter().any(|dataset| dataset.format.is_trace())
 }
 
 fn longest_row(name: &str, path: &Path, counting: RowCounting) -> Result<u32, RowsError> {

@@ -9,7 +9,7 @@ use super::text;
 use crate::domain::event::{LogLine, RunEvent};
 use crate::domain::run::{Stage, StageId, StageStatus};
 use crate::store::RunUpdate;
-use dyno_measure::events::{LoadNews, LogLevel, Progress};
+use dyno_measure::events::{LoadEventKind, LogLevel, Progress};
 
 /// Snapshots that a run keeps at most for each of its load points, roughly: the longer it goes on, the rarer they are.
 const SNAPSHOTS: i64 = 600;
@@ -20,12 +20,12 @@ pub(super) type Ended = (Outcome, Option<String>);
 /// Maps what is told to events; keeps a run's stages up to date.
 #[derive(Debug, Default)]
 pub(super) struct EventMapper {
-    last: Option<Kept>,
+    last: Option<KeptProgress>,
 }
 
 /// The snapshot that was kept last.
 #[derive(Debug, PartialEq)]
-struct Kept {
+struct KeptProgress {
     at: Timestamp,
     load_point: u32,
     phase: Option<dyno_measure::report::Phase>,
@@ -56,35 +56,35 @@ impl EventMapper {
         }
         for event in batch.load {
             let at = Timestamp::from_nanosecond(i128::from(event.at_unix_ns)).unwrap_or_else(|_| Timestamp::now());
-            events.extend(self.load_event(event.news, at).into_iter().map(|event| (at, event)));
+            events.extend(self.load_event(event.kind, at).into_iter().map(|event| (at, event)));
         }
         // What the load tells comes by another way than the rest: the times put both in order.
         events.sort_by_key(|(at, _)| *at);
         (RunUpdate { events, cursor: batch.cursor.map(|cursor| cursor.0), ..RunUpdate::default() }, ended)
     }
 
-    fn load_event(&mut self, news: LoadNews, at: Timestamp) -> Vec<RunEvent> {
+    fn load_event(&mut self, kind: LoadEventKind, at: Timestamp) -> Vec<RunEvent> {
         let stage = StageId::RunPerformanceBenchmark;
-        match news {
-            LoadNews::Started { version, .. } => {
+        match kind {
+            LoadEventKind::Started { version, .. } => {
                 vec![log(stage, LogLevel::Info, format!("The load process is up, dyno {version}."))]
             }
-            LoadNews::Log { level, line } => vec![log(stage, level, line)],
-            LoadNews::Prepared { requests, tokenizer, notes } => {
+            LoadEventKind::Log { level, line } => vec![log(stage, level, line)],
+            LoadEventKind::Prepared { requests, tokenizer, notes } => {
                 let number = requests.map_or_else(|| "Requests".to_owned(), text::requests);
                 let mut lines =
                     vec![log(stage, LogLevel::Info, format!("{number} prepared; lengths are counted by {tokenizer}."))];
                 lines.extend(notes.into_iter().map(|note| log(stage, LogLevel::Info, note)));
                 lines
             }
-            LoadNews::Progress(progress) => {
+            LoadEventKind::Progress(progress) => {
                 if self.is_worth_keeping(&progress, at) {
                     vec![RunEvent::Progress(progress)]
                 } else {
                     Vec::new()
                 }
             }
-            LoadNews::LoadPointEnd { load_point, figures } => {
+            LoadEventKind::LoadPointEnd { load_point, figures } => {
                 let summary = &figures.summary;
                 let done = text::number(summary.successful_requests);
                 let line =
@@ -92,7 +92,7 @@ impl EventMapper {
                 vec![log(stage, LogLevel::Info, line)]
             }
             // The execution's own end has the last word.
-            LoadNews::End { .. } => Vec::new(),
+            LoadEventKind::End { .. } => Vec::new(),
         }
     }
 
@@ -101,9 +101,9 @@ impl EventMapper {
     fn is_worth_keeping(&mut self, progress: &Progress, at: Timestamp) -> bool {
         let complete = progress.total.is_some_and(|total| progress.completed + progress.failed >= total);
         let gap_ms = (progress.elapsed_ms as i64 / SNAPSHOTS).max(1_000);
-        let now = Kept { at, load_point: progress.load_point, phase: progress.phase, finished: progress.finished.len() };
+        let now = KeptProgress { at, load_point: progress.load_point, phase: progress.phase, finished: progress.finished.len() };
         let is_news = self.last.as_ref().is_none_or(|last| {
-            complete || *last != Kept { at: last.at, ..now } || at.as_millisecond() - last.at.as_millisecond() >= gap_ms
+            complete || *last != KeptProgress { at: last.at, ..now } || at.as_millisecond() - last.at.as_millisecond() >= gap_ms
         });
         if is_news {
             self.last = Some(now);
@@ -184,7 +184,7 @@ mod tests {
                 (at(9), Event::Stage { stage, status: StageStatus::Succeeded, message: Some("Done.".into()) }),
                 (at(9), Event::End { outcome: Outcome::Done, reason: None }),
             ],
-            load: vec![LoadEvent { at_unix_ns: 5_000_000, news: LoadNews::Progress(Box::new(progress(1, 5))) }],
+            load: vec![LoadEvent { at_unix_ns: 5_000_000, kind: LoadEventKind::Progress(Box::new(progress(1, 5))) }],
             cursor: Some(Cursor("3".to_owned())),
             ..Batch::default()
         };

@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -13,12 +12,10 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::execution::{EngineFacts, Event, ExecutionSpec, Outcome};
-use super::local;
 use crate::credentials::Secret;
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
-use crate::domain::inventory::{Cluster, ClusterAccess, EngineAvailability, ModelFacts};
+use crate::domain::inventory::{EngineAvailability, ModelFacts};
 use crate::engine::{Program, ServedModel};
-use crate::state::AppState as App;
 use dyno_measure::events::LoadEvent;
 use dyno_measure::plan::Plan;
 use dyno_measure::report::{Report, RequestRecord};
@@ -38,8 +35,9 @@ pub(crate) enum ExecutorError {
     NoContainers,
     #[error("The load can only come from {0}, the local cluster's one node.")]
     NoLoadNode(String),
+    /// Why a model can't be served there, as its kind of cluster says it.
     #[error(transparent)]
-    Transfer(#[from] local::TransferError),
+    Transfer(Box<dyn std::error::Error + Send + Sync>),
     #[error("The run could not be started. {0}")]
     NotBegun(String),
     #[error("{what}: {source}.")]
@@ -64,14 +62,14 @@ pub(super) struct LeftBehind(pub String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cursor(pub String);
 
-/// Whether anybody still carries a run out.
+/// Whether a run is still carried out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum ExecutionState {
-    /// Nobody was ever asked to.
+    /// It was never launched.
     #[default]
     NotStarted,
     Active,
-    /// Nobody any more; the last event says whether the work was ended.
+    /// What carried it out has ended; the last event says whether the work was ended, too.
     Gone,
 }
 
@@ -169,25 +167,4 @@ pub(super) trait ClusterExecutor: fmt::Debug + Send + Sync {
 
     /// Removes all that is kept of a run which is over.
     async fn remove(&self, run: Uuid) -> Result<(), ExecutorError>;
-}
-
-/// The executors that this portal has, one for each kind of cluster.
-#[derive(Debug, Clone)]
-pub(super) struct Executors {
-    pub local: Arc<dyn ClusterExecutor>,
-}
-
-impl Executors {
-    pub(super) fn new(app: &App) -> Self {
-        Self { local: Arc::new(local::Local::new(app)) }
-    }
-
-    /// What carries runs out on a cluster.
-    pub(super) fn of(&self, cluster: &Cluster) -> Result<Arc<dyn ClusterExecutor>, ExecutorError> {
-        match &cluster.access {
-            ClusterAccess::Local => Ok(Arc::clone(&self.local)),
-            ClusterAccess::Kubernetes(_) => Err(ExecutorError::NotAvailable),
-            ClusterAccess::Catalogue => Err(ExecutorError::SimulationOnly),
-        }
-    }
 }

@@ -6,6 +6,7 @@ pub mod demand;
 mod event_mapper;
 mod execution;
 mod executor;
+mod executors;
 mod local;
 mod outcome;
 mod plan;
@@ -21,7 +22,8 @@ pub use supervisor::Supervisor;
 
 use uuid::Uuid;
 
-use self::executor::{ExecutorError, Executors};
+use self::executor::ExecutorError;
+use self::executors::Executors;
 use crate::domain::inventory::{Cluster, EngineAvailability};
 use crate::state::AppState;
 

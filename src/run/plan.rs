@@ -14,7 +14,7 @@ use crate::domain::provider::ProviderId;
 use crate::engine::Launch;
 use dyno_measure::load::{Endpoint, EvalWith, LoadSpec};
 use dyno_measure::plan::{
-    DatasetFile, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, Source, TokenizerChoice, Workload,
+    DatasetFile, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PlannedLoad, PromptSource, TokenizerChoice, Workload,
 };
 
 /// The variable through which the load gets a provider's secret.
@@ -112,21 +112,16 @@ pub(super) fn verify_plan(plan: &Plan) -> Plan {
     }
 }
 
-fn source(spec: &BenchmarkSpec, placement: &Placement) -> Source {
+fn source(spec: &BenchmarkSpec, placement: &Placement) -> PromptSource {
     if spec.load.eval_with == EvalWith::Configuration {
-        return Source::Synthetic;
+        return PromptSource::Synthetic;
     }
     match files(spec, placement).find(|(dataset, _)| dataset.format.is_trace()) {
         Some((_, file)) => {
-            Source::Trace { file, context_tokens: spec.model.facts.as_ref().and_then(|facts| facts.context_length) }
+            PromptSource::Trace { file, context_tokens: spec.model.facts.as_ref().and_then(|facts| facts.context_length) }
         }
-        None => Source::Datasets(files(spec, placement).map(|(_, file)| file).collect()),
+        None => PromptSource::Datasets(files(spec, placement).map(|(_, file)| file).collect()),
     }
-}
-
-/// Whether a trace is played.
-pub(super) fn is_trace(datasets: &[Dataset]) -> bool {
-    datasets.iter().any(|dataset| dataset.format.is_trace())
 }
 
 fn files<'a>(spec: &'a BenchmarkSpec, placement: &'a Placement) -> impl Iterator<Item = (&'a Dataset, DatasetFile)> {

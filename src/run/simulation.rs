@@ -48,7 +48,7 @@ pub(super) struct SimulationRun {
 }
 
 /// How a simulation ended.
-enum End {
+enum SimulationEnd {
     Answer(Box<Simulated>),
     Failed(String),
     Cancelled,
@@ -96,23 +96,23 @@ impl SimulationRun {
     }
 
     /// The answer, or why there is none; nothing when the portal stops meanwhile.
-    async fn simulated(&self, asked: &SimulatedRun) -> Option<End> {
+    async fn simulated(&self, asked: &SimulatedRun) -> Option<SimulationEnd> {
         let stopped = Arc::new(AtomicBool::new(false));
         let (question, seen) = (asked.clone(), Arc::clone(&stopped));
         let work = tokio::task::spawn_blocking(move || simulate(&question, &|| seen.load(Ordering::Relaxed)));
         let end = tokio::select! {
             done = work => match done {
-                Ok(Ok(answer)) => Some(End::Answer(Box::new(answer))),
-                Ok(Err(failure)) => Some(End::Failed(failure.to_string())),
+                Ok(Ok(answer)) => Some(SimulationEnd::Answer(Box::new(answer))),
+                Ok(Err(failure)) => Some(SimulationEnd::Failed(failure.to_string())),
                 Err(error) => {
                     tracing::error!(run.id = %self.run.id, %error, "a simulation broke off");
-                    Some(End::Failed("Something went wrong on the server. Its log says what.".to_owned()))
+                    Some(SimulationEnd::Failed("Something went wrong on the server. Its log says what.".to_owned()))
                 }
             },
-            () = self.cancel.cancelled() => Some(End::Cancelled),
+            () = self.cancel.cancelled() => Some(SimulationEnd::Cancelled),
             () = self.detach.cancelled() => None,
             () = tokio::time::sleep(LONGEST) => {
-                Some(End::Failed(format!("The simulation took longer than {} s and was ended.", LONGEST.as_secs())))
+                Some(SimulationEnd::Failed(format!("The simulation took longer than {} s and was ended.", LONGEST.as_secs())))
             }
         };
         stopped.store(true, Ordering::Relaxed);
@@ -120,12 +120,12 @@ impl SimulationRun {
     }
 
     /// What is kept at the end.
-    fn ended(&mut self, end: End, asked: &SimulatedRun) -> RunUpdate {
+    fn ended(&mut self, end: SimulationEnd, asked: &SimulatedRun) -> RunUpdate {
         let now = Timestamp::now();
         let mut events = Vec::new();
         let mut update = RunUpdate::default();
         let (status, reason) = match end {
-            End::Answer(answer) => {
+            SimulationEnd::Answer(answer) => {
                 let Simulated { mut report, records, lines, provenance: known } = *answer;
                 events.extend(lines.iter().map(|line| log(STAGE, LogLevel::Info, line)));
                 let status = report.status;
@@ -143,11 +143,11 @@ impl SimulationRun {
                 update.records = records;
                 (status, reason)
             }
-            End::Failed(reason) => {
+            SimulationEnd::Failed(reason) => {
                 events.extend(close_stages(&mut self.run.stages, StageStatus::Failed, Some(&reason), now));
                 (RunStatus::Failed, Some(reason))
             }
-            End::Cancelled => {
+            SimulationEnd::Cancelled => {
                 let reason = "Cancelled.".to_owned();
                 events.extend(close_stages(&mut self.run.stages, StageStatus::Cancelled, Some(&reason), now));
                 (RunStatus::Cancelled, Some(reason))

@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::claims;
 use super::event_mapper::change;
-use super::executor::{Cursor, ExecutorError, Executors};
+use super::executor::{Cursor, ExecutorError};
+use super::executors::Executors;
 use super::run_executor::{RunExecutor, early_end, nothing_to_clean_up};
 use super::simulation::SimulationRun;
 use super::text;
@@ -23,24 +24,24 @@ use crate::state::{AppState as App, RunNotifier};
 use crate::store::{OpenRun, RunUpdate, StoreError};
 use dyno_measure::run::{RunKind, RunStatus};
 
-/// How often runs are looked at and claims renewed when nobody woke the supervisor.
+/// How often runs are looked at and claims renewed when nothing woke the supervisor.
 const POLL: Duration = Duration::from_secs(5);
 
 /// Has runs taken through their stages. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Supervisor(Arc<Inner>);
+pub struct Supervisor(Arc<SupervisorInner>);
 
 #[derive(Debug)]
-struct Inner {
+struct SupervisorInner {
     notifier: RunNotifier,
     executors: Executors,
     /// Who this portal is in claims.
     portal: Uuid,
-    state: Mutex<State>,
+    state: Mutex<Supervised>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Supervised {
     active: HashMap<Uuid, ActiveRun>,
 }
 
@@ -72,7 +73,7 @@ impl Supervisor {
             Uuid::new_v4()
         });
         let notifier = app.run_notifier.clone();
-        Self(Arc::new(Inner { notifier, executors, portal, state: Mutex::default() }))
+        Self(Arc::new(SupervisorInner { notifier, executors, portal, state: Mutex::default() }))
     }
 
     /// Begins to work, until the portal stops.
@@ -96,7 +97,7 @@ impl Supervisor {
         self.0.notifier.sender(run)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Supervised> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -19,7 +19,7 @@ pub const PATH: &str = "/runs/{id}/report/charts/{file}";
 
 /// Of which load point a chart is to be.
 #[derive(Debug, Deserialize)]
-pub struct Asked {
+pub struct ChartQuery {
     point: Option<usize>,
 }
 
@@ -28,7 +28,7 @@ pub async fn serve(
     State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Path((id, file)): Path<(Uuid, String)>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<ChartQuery>,
 ) -> Result<Response, Problem> {
     let missing = || Problem::not_found("chart");
     let (name, kind) = file.rsplit_once('.').ok_or_else(missing)?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dyno_measure::load::{EvalWith, LoadSpec};
-use dyno_measure::plan::{Plan, PlannedLoad, Source};
+use dyno_measure::plan::{Plan, PlannedLoad, PromptSource};
 use dyno_measure::words::{capital, grouped};
 use dyno_simulate::engine::EngineSettings;
 use dyno_simulate::layout::{Estimate, Layout, Nodes, layouts};
@@ -111,7 +111,7 @@ fn largest_load(load: &LoadSpec) -> Result<(Workload, String, Vec<String>), Advi
     if load.eval_with == EvalWith::Dataset {
         return Err(AdviceFailure::Dataset);
     }
-    let plan = Plan::of_load(load, Source::Synthetic);
+    let plan = Plan::of_load(load, PromptSource::Synthetic);
     let points = plan.load_points.iter().enumerate();
     let largest = points.max_by(|(_, one), (_, other)| one.at().total_cmp(&other.at()));
     let (index, point) = largest.ok_or(PlanError::NoLoadPoint(0))?;

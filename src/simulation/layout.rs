@@ -44,7 +44,7 @@ pub struct SimulatedLayout {
 
 /// One copy's part.
 #[derive(Debug, Clone, PartialEq)]
-struct Part {
+struct CopyPart {
     known: Known,
     tensor_parallel: u32,
     split_layers: bool,
@@ -64,7 +64,7 @@ pub fn layout(serving: &Serving, choices: &[NodeChoice], nodes: &[Node]) -> Resu
         EngineKind::Custom => return Err(LayoutError::OwnCommand),
     };
     let recipe = recipe(kind);
-    let (mut parts, mut serving_devices): (Vec<(String, Part)>, Vec<Value>) = (Vec::new(), Vec::new());
+    let (mut parts, mut serving_devices): (Vec<(String, CopyPart)>, Vec<Value>) = (Vec::new(), Vec::new());
     for choice in choices {
         let Some(node) = nodes.iter().find(|node| node.hostname == choice.hostname) else { continue };
         let shares = deal(node, choice, serving, recipe.spreads_by_itself())?;
@@ -96,7 +96,7 @@ pub fn layout(serving: &Serving, choices: &[NodeChoice], nodes: &[Node]) -> Resu
 }
 
 /// One copy's devices, of which it has at least one. Copies on one processor share it; llama.cpp splits layers over devices unless it is told otherwise.
-fn part(share: &Share, copies: u32, asked: Option<u32>, engine: Engine) -> Result<Part, UnknownDevice> {
+fn part(share: &Share, copies: u32, asked: Option<u32>, engine: Engine) -> Result<CopyPart, UnknownDevice> {
     let mut known = known(&share.devices[0])?;
     let devices = share.devices.len() as u32;
     if share.kind == DeviceType::Cpu {
@@ -104,13 +104,13 @@ fn part(share: &Share, copies: u32, asked: Option<u32>, engine: Engine) -> Resul
         known.profile.tflops_16 *= portion;
         known.profile.memory_bandwidth *= portion;
         known.profile.memory_gib *= portion;
-        return Ok(Part { known, tensor_parallel: 1, split_layers: false });
+        return Ok(CopyPart { known, tensor_parallel: 1, split_layers: false });
     }
     if engine == Engine::LlamaCpp && asked.is_none() && devices > 1 {
         known.profile.memory_gib *= f64::from(devices);
-        return Ok(Part { known, tensor_parallel: 1, split_layers: true });
+        return Ok(CopyPart { known, tensor_parallel: 1, split_layers: true });
     }
-    Ok(Part { known, tensor_parallel: devices, split_layers: false })
+    Ok(CopyPart { known, tensor_parallel: devices, split_layers: false })
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ const MOST_EVENTS: u32 = 32;
 
 /// One load point's requests into the records.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct PointRecords<'a> {
     pub load_point: u32,
     /// When the load point begins, ns.
     pub begin: i64,
@@ -19,7 +19,7 @@ pub(super) struct Place<'a> {
 }
 
 /// Adds a load point's requests; answers when the last of them ended, ns.
-pub(super) fn push(records: &mut Records, outcome: &Outcome, place: &Place<'_>) -> i64 {
+pub(super) fn push(records: &mut Records, outcome: &Outcome, place: &PointRecords<'_>) -> i64 {
     let at = |seconds: f64| place.begin + (seconds * 1e9).round() as i64;
     let mut last = place.begin;
     let node = |number: u32| place.copies.get(number as usize % place.copies.len().max(1)).copied().unwrap_or(0);

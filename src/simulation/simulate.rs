@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::layout::{LayoutError, SimulatedLayout, layout};
 use super::model::{ModelFailure, descriptor};
-use super::records::{Place, push, without_client};
+use super::records::{PointRecords, push, without_client};
 use super::workload::{Lengths, WorkloadFailure, source};
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::inventory::Node;
@@ -89,7 +89,7 @@ impl From<WorkloadFailure> for SimulationFailure {
 
 /// The load points so far.
 #[derive(Debug, Default)]
-struct Progress {
+struct PointProgress {
     records: Records,
     /// Those that were begun, with what was planned for them.
     begun: Vec<BegunLoadPoint>,
@@ -132,7 +132,7 @@ pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<S
     lines.extend(of_lengths.iter().cloned());
     lines.push(standing(&prediction));
 
-    let mut progress = Progress::new(&plan, asked.run_id);
+    let mut progress = PointProgress::new(&plan, asked.run_id);
     if let Some((variable, min, max)) = plan.search() {
         let mut search = Search::new(variable, min, max);
         // The same load again would come to the same: the edge needs no second look.
@@ -178,7 +178,7 @@ fn plan_of(asked: &SimulatedRun, layout: &SimulatedLayout) -> Plan {
     }
 }
 
-impl Progress {
+impl PointProgress {
     fn new(plan: &Plan, run: Uuid) -> Self {
         let mut nodes: Vec<String> = Vec::new();
         for endpoint in &plan.endpoints {
@@ -214,7 +214,7 @@ impl Progress {
         let index = |node: &String| self.records.nodes.iter().position(|known| known == node).unwrap_or(0) as u16;
         let copies: Vec<u16> = layout.nodes.iter().take(busy).map(index).collect();
         self.sent += outcome.samples.len() as u64 + u64::from(outcome.dropped) + u64::from(outcome.too_long);
-        let place = Place { load_point: number, begin: self.clock, copies: &copies };
+        let place = PointRecords { load_point: number, begin: self.clock, copies: &copies };
         self.clock = push(&mut self.records, outcome, &place);
         self.simulations.push(simulation);
         Ok(())

@@ -1,10 +1,10 @@
 //! What a plan asks of the simulated engine: the requests that the load generator would send, with their lengths and arrivals.
 
 use dyno_load::tokens::{Tokens, estimate};
-use dyno_load::workload::{Dataset, Listed, Played, PromptId, WorkloadError, listed};
+use dyno_load::workload::{Played, PromptDataset, PromptId, TraceRequest, WorkloadError, listed};
 use dyno_measure::arrivals::Arrivals;
 use dyno_measure::load::EvalWith;
-use dyno_measure::plan::{DatasetFile, Load, Plan, Source, Workload as Planned};
+use dyno_measure::plan::{DatasetFile, Load, Plan, PromptSource, Workload as Planned};
 use dyno_simulate::planned::{PlanError, simulate_plan};
 use dyno_simulate::scenario::Simulation;
 use dyno_simulate::workload::{Load as Offered, Request, Workload};
@@ -46,15 +46,15 @@ pub(super) enum Lengths {
     /// From the plan's seed.
     Drawn,
     /// From the rows of datasets.
-    Rows(Dataset),
+    Rows(PromptDataset),
     /// From a trace, arrivals too.
-    Trace(Vec<Listed>),
+    Trace(Vec<TraceRequest>),
 }
 
 /// The plan's source of prompts: the datasets where they are kept.
-pub(super) fn source(spec: &BenchmarkSpec, data_dir: &std::path::Path) -> Source {
+pub(super) fn source(spec: &BenchmarkSpec, data_dir: &std::path::Path) -> PromptSource {
     if spec.load.eval_with == EvalWith::Configuration {
-        return Source::Synthetic;
+        return PromptSource::Synthetic;
     }
     let file = |dataset: &KeptDataset| DatasetFile {
         path: dyno_datasets::path_of(data_dir, dataset.id),
@@ -66,9 +66,9 @@ pub(super) fn source(spec: &BenchmarkSpec, data_dir: &std::path::Path) -> Source
     match spec.datasets.iter().find(|dataset| dataset.format.is_trace()) {
         Some(trace) => {
             let context_tokens = spec.model.facts.as_ref().and_then(|facts| facts.context_length);
-            Source::Trace { file: file(trace), context_tokens }
+            PromptSource::Trace { file: file(trace), context_tokens }
         }
-        None => Source::Datasets(spec.datasets.iter().map(file).collect()),
+        None => PromptSource::Datasets(spec.datasets.iter().map(file).collect()),
     }
 }
 
@@ -82,7 +82,7 @@ impl Lengths {
                 Ok((Self::Drawn, shared.into_iter().collect()))
             }
             Planned::Dataset { files, max_output_tokens, .. } => {
-                let (rows, mut notes) = Dataset::read(files, *max_output_tokens, plan.seed, None, &mut Tokens::Estimate)?;
+                let (rows, mut notes) = PromptDataset::read(files, *max_output_tokens, plan.seed, None, &mut Tokens::Estimate)?;
                 notes.push(
                     "Prompts' lengths are estimates, four characters a token; answers are as long as their limits.".to_owned(),
                 );

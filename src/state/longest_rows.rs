@@ -18,7 +18,7 @@ pub struct RowCounting {
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Key {
+struct CountKey {
     path: PathBuf,
     bytes: u64,
     modified: Option<SystemTime>,
@@ -27,7 +27,7 @@ struct Key {
 
 /// Most tokens of a row, by file and way of counting.
 #[derive(Debug, Default)]
-pub struct LongestRows(Mutex<HashMap<Key, u32>>);
+pub struct LongestRows(Mutex<HashMap<CountKey, u32>>);
 
 impl LongestRows {
     /// The kept count, or else what `count` finds. Blocks. An error is not kept.
@@ -38,7 +38,7 @@ impl LongestRows {
         count: impl FnOnce() -> Result<u32, E>,
     ) -> Result<u32, E> {
         let data = path.metadata()?;
-        let key = Key { path: path.to_owned(), bytes: data.len(), modified: data.modified().ok(), counting };
+        let key = CountKey { path: path.to_owned(), bytes: data.len(), modified: data.modified().ok(), counting };
         if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(*known);
         }

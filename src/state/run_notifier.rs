@@ -22,7 +22,7 @@ impl RunNotifier {
         self.0.wake.notify_one();
     }
 
-    /// Ends after the next [`Self::wake`], or at once after one that nobody waited for.
+    /// Ends after the next [`Self::wake`], or at once where one came before it was waited for.
     pub async fn woken(&self) {
         self.0.wake.notified().await;
     }
@@ -37,7 +37,7 @@ impl RunNotifier {
         self.events().entry(run).or_insert_with(|| watch::Sender::new(0)).clone()
     }
 
-    /// Forgets the runs that are over and that nobody watches.
+    /// Forgets the runs that are over and not watched.
     pub fn retain(&self, is_open: impl Fn(Uuid) -> bool) {
         self.events().retain(|run, sender| is_open(*run) || sender.receiver_count() > 0);
     }

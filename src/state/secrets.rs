@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::AppState;
-use crate::credentials::{Origin, Place, Receiver, Sealed, Secret, VaultError};
+use crate::credentials::{Origin, Receiver, Sealed, Secret, SecretPlace, VaultError};
 use crate::domain::inventory::Credential;
 use crate::domain::provider::ProviderId;
 use crate::domain::user::Actor;
@@ -24,9 +24,9 @@ pub enum SecretError {
 }
 
 /// Where a credential's secret lies: part of what the secret is sealed with.
-pub fn place_of(credential: &Credential) -> Place<'_> {
+pub fn place_of(credential: &Credential) -> SecretPlace<'_> {
     let receiver = Receiver { provider: credential.provider, origin: &credential.origin };
-    Place { table: "credentials", row: credential.id, owner: credential.owner, receiver: Some(receiver) }
+    SecretPlace { table: "credentials", row: credential.id, owner: credential.owner, receiver: Some(receiver) }
 }
 
 impl AppState {
@@ -50,7 +50,7 @@ impl AppState {
             if !matches!(self.vault.unseal(place, &sealed), Err(VaultError::Tampered)) {
                 continue;
             }
-            let Ok(secret) = self.vault.unseal(Place { receiver: None, ..place }, &sealed) else { continue };
+            let Ok(secret) = self.vault.unseal(SecretPlace { receiver: None, ..place }, &sealed) else { continue };
             match self.vault.seal(place, &secret) {
                 Ok(sealed) => self.store.seal_credential_anew(stored.credential.id, &sealed.key_id, &sealed.bytes).await?,
                 Err(error) => tracing::error!(credential.id = %stored.credential.id, %error, "a secret was not sealed anew"),

@@ -1,5 +1,5 @@
 //! What a person typed into a form that had errors, or that was sent after its session had ended: kept for the page after
-//! the redirect, and for nobody else.
+//! the redirect, and for that person alone.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use super::row::{Columns, json, ms};
 use super::{Store, StoreError};
 use crate::domain::user::Actor;
 
-/// Entries of one person, or of nobody known, that are kept at once; the oldest go.
+/// Entries that are kept at once of one person, or of all who sent theirs without a session; the oldest go.
 const MOST_KEPT: i64 = 100;
 
 /// Whose entries they are.
@@ -71,7 +71,7 @@ impl Store {
             .json("data")
     }
 
-    /// For sign-in: makes entries of nobody known the actor's own, if they came from this browser and are about nothing that
+    /// For sign-in: makes entries that were sent without a session the actor's own, if they came from this browser and are about nothing that
     /// the actor may not see.
     pub async fn claim_form_entry(&self, actor: &Actor, id: Uuid, browser: &[u8], now: Timestamp) -> Result<(), StoreError> {
         sqlx::query(

@@ -15,19 +15,19 @@ use crate::domain::user::Actor;
 use dyno_measure::run::RunStatus;
 
 /// A condition around a value: `before ? after`. Conditions are written here only, values are always bound.
-struct Condition {
+struct SqlCondition {
     before: &'static str,
-    value: Value,
+    value: BoundValue,
     after: &'static str,
 }
 
-enum Value {
+enum BoundValue {
     Text(String),
     Time(i64),
 }
 
 /// The conditions of a list.
-pub(super) struct Filter(Vec<Condition>);
+pub(super) struct Filter(Vec<SqlCondition>);
 
 impl Filter {
     pub(super) fn of_runs(actor: &Actor, query: &ListQuery) -> Result<Self, StoreError> {
@@ -69,12 +69,12 @@ impl Filter {
     /// Adds a condition, unless the value is empty, as a form sends a filter that is not set.
     fn text(&mut self, before: &'static str, value: Option<String>, after: &'static str) {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
-            self.0.push(Condition { before, value: Value::Text(value), after });
+            self.0.push(SqlCondition { before, value: BoundValue::Text(value), after });
         }
     }
 
     fn time(&mut self, before: &'static str, value: i64) {
-        self.0.push(Condition { before, value: Value::Time(value), after: "" });
+        self.0.push(SqlCondition { before, value: BoundValue::Time(value), after: "" });
     }
 
     /// The statement that begins with `select`, with the conditions, ending in `order`.
@@ -84,8 +84,8 @@ impl Filter {
         for condition in &self.0 {
             builder.push(" AND ").push(condition.before);
             match &condition.value {
-                Value::Text(text) => builder.push_bind(text.clone()),
-                Value::Time(time) => builder.push_bind(*time),
+                BoundValue::Text(text) => builder.push_bind(text.clone()),
+                BoundValue::Time(time) => builder.push_bind(*time),
             };
             builder.push(condition.after);
         }

@@ -33,18 +33,19 @@ impl std::fmt::Debug for SealedCredential {
 
 /// The kinds of object of this file: table, and the word for people.
 #[derive(Clone, Copy)]
-struct Kind {
+struct InventoryTable {
     table: &'static str,
     word: &'static str,
     /// What is set where benchmarks need the object still.
     archive: &'static str,
 }
 
-const CLUSTER: Kind = Kind { table: "clusters", word: "cluster", archive: "archived = 1" };
-const MODEL: Kind = Kind { table: "models", word: "model", archive: "archived = 1" };
-const DATASET: Kind = Kind { table: "datasets", word: "dataset", archive: "archived = 1" };
+const CLUSTER: InventoryTable = InventoryTable { table: "clusters", word: "cluster", archive: "archived = 1" };
+const MODEL: InventoryTable = InventoryTable { table: "models", word: "model", archive: "archived = 1" };
+const DATASET: InventoryTable = InventoryTable { table: "datasets", word: "dataset", archive: "archived = 1" };
 /// The secret is gone either way.
-const CREDENTIAL: Kind = Kind { table: "credentials", word: "credential", archive: "archived = 1, sealed = x''" };
+const CREDENTIAL: InventoryTable =
+    InventoryTable { table: "credentials", word: "credential", archive: "archived = 1, sealed = x''" };
 
 fn cluster(row: &SqliteRow) -> Result<Cluster, StoreError> {
     Ok(Cluster {
@@ -311,7 +312,7 @@ impl Store {
         self.remove(CREDENTIAL, actor, id, Some(owner)).await.map(drop)
     }
 
-    async fn found(&self, kind: Kind, id: Uuid) -> Result<SqliteRow, StoreError> {
+    async fn found(&self, kind: InventoryTable, id: Uuid) -> Result<SqliteRow, StoreError> {
         sqlx::query(AssertSqlSafe(format!("SELECT * FROM {} WHERE id = ?", kind.table)))
             .bind(id.to_string())
             .fetch_optional(&self.read)
@@ -320,7 +321,7 @@ impl Store {
     }
 
     /// What is in lists: the actor's own and what is everybody's; for administrators, all.
-    async fn listed(&self, kind: Kind, actor: &Actor) -> Result<Vec<SqliteRow>, StoreError> {
+    async fn listed(&self, kind: InventoryTable, actor: &Actor) -> Result<Vec<SqliteRow>, StoreError> {
         let query = format!(
             "SELECT * FROM {} WHERE archived = 0 AND (? OR owner IS NULL OR owner = ?) ORDER BY name COLLATE NOCASE, id",
             kind.table
@@ -333,7 +334,7 @@ impl Store {
     }
 
     /// Deletes or archives; true if deleted. What is everybody's is removed by administrators only.
-    async fn remove(&self, kind: Kind, actor: &Actor, id: Uuid, owner: Option<Uuid>) -> Result<bool, StoreError> {
+    async fn remove(&self, kind: InventoryTable, actor: &Actor, id: Uuid, owner: Option<Uuid>) -> Result<bool, StoreError> {
         if !actor.may_touch(owner) {
             return Err(StoreError::Conflict("Only an administrator can remove what everybody uses.".to_owned()));
         }
@@ -350,7 +351,7 @@ impl Store {
     }
 }
 
-async fn delete_unused(tx: &mut Transaction<'static, Sqlite>, kind: Kind, id: Uuid) -> Result<bool, StoreError> {
+async fn delete_unused(tx: &mut Transaction<'static, Sqlite>, kind: InventoryTable, id: Uuid) -> Result<bool, StoreError> {
     let query =
         format!("DELETE FROM {} WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM benchmark_uses WHERE object_id = ?1)", kind.table);
     let done = sqlx::query(AssertSqlSafe(query)).bind(id.to_string()).execute(&mut **tx).await?;

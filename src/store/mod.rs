@@ -12,6 +12,7 @@ mod form_actions;
 mod forms;
 mod history;
 mod inventory;
+mod person_row;
 mod records;
 mod reports;
 mod row;

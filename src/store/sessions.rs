@@ -5,7 +5,7 @@ use sqlx::{Sqlite, Transaction};
 use uuid::Uuid;
 
 use super::row::{Columns, ms};
-use super::{Store, StoreError, users};
+use super::{Store, StoreError, person_row};
 use crate::domain::user::{Actor, User};
 
 /// How often a session's last use is written: each request would be a write.
@@ -59,7 +59,7 @@ impl Store {
                 .execute(&self.write)
                 .await?;
         }
-        users::actor(&row).map(Some)
+        person_row::actor(&row).map(Some)
     }
 
     /// For sign-out: the session is over. Whose it was is remembered for a while.
@@ -133,7 +133,7 @@ impl Store {
         if row.time("expires_at")? <= now {
             return Ok(LinkState::Expired);
         }
-        users::user(&row).map(LinkState::Open)
+        person_row::user(&row).map(LinkState::Open)
     }
 
     /// For sign-in: uses a link up. Sets the person's password, and the name if one is given, and ends the person's older
@@ -169,7 +169,7 @@ impl Store {
                 other => other,
             })?;
         end_sessions(&mut tx, &user_id, None, now).await?;
-        let user = users::user(&row)?;
+        let user = person_row::user(&row)?;
         tx.commit().await?;
         Ok(user)
     }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::row::{Columns, ms};
-use super::{Store, StoreError, users};
+use super::{Store, StoreError, person_row};
 use crate::domain::user::{Actor, ApiToken};
 
 /// How often a token's last use is written.
@@ -70,6 +70,6 @@ impl Store {
                 .execute(&self.write)
                 .await?;
         }
-        users::actor(&row).map(Some)
+        person_row::actor(&row).map(Some)
     }
 }

@@ -3,28 +3,12 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
 use sqlx::{Sqlite, Transaction};
 use uuid::Uuid;
 
 use super::row::{Columns, ms};
-use super::{Store, StoreError, sessions};
+use super::{Store, StoreError, person_row, sessions};
 use crate::domain::user::{Actor, Role, User};
-
-pub(super) fn user(row: &SqliteRow) -> Result<User, StoreError> {
-    Ok(User {
-        id: row.id("id")?,
-        name: row.text("name")?,
-        role: row.word("role", Role::parse)?,
-        active: row.opt_text("password_hash")?.is_some(),
-        disabled: row.opt_int("disabled_at")?.is_some(),
-        created_at: row.time("created_at")?,
-    })
-}
-
-pub(super) fn actor(row: &SqliteRow) -> Result<Actor, StoreError> {
-    Ok(Actor { id: row.id("id")?, name: row.text("name")?, role: row.word("role", Role::parse)? })
-}
 
 impl Store {
     /// Adds a person, who can't sign in before a password is set.
@@ -52,7 +36,7 @@ impl Store {
             .fetch_all(&self.read)
             .await?
             .iter()
-            .map(user)
+            .map(person_row::user)
             .collect()
     }
 
@@ -66,13 +50,13 @@ impl Store {
     pub async fn user(&self, id: Uuid) -> Result<User, StoreError> {
         let query = "SELECT * FROM users WHERE id = ? AND removed_at IS NULL";
         let row = sqlx::query(query).bind(id.to_string()).fetch_optional(&self.read).await?;
-        user(&row.ok_or(StoreError::NotFound("person"))?)
+        person_row::user(&row.ok_or(StoreError::NotFound("person"))?)
     }
 
     /// For the portal's own work: a person as one who acts. Runs of somebody who was removed go on in that name.
     pub async fn actor(&self, id: Uuid) -> Result<Actor, StoreError> {
         let row = sqlx::query("SELECT * FROM users WHERE id = ?").bind(id.to_string()).fetch_optional(&self.read).await?;
-        actor(&row.ok_or(StoreError::NotFound("person"))?)
+        person_row::actor(&row.ok_or(StoreError::NotFound("person"))?)
     }
 
     /// For what goes on for long: whether the person's account still stands.
@@ -85,7 +69,7 @@ impl Store {
     pub async fn user_for_sign_in(&self, name: &str) -> Result<Option<(User, Option<String>)>, StoreError> {
         let query = "SELECT * FROM users WHERE name = ? AND disabled_at IS NULL AND removed_at IS NULL";
         let row = sqlx::query(query).bind(name).fetch_optional(&self.read).await?;
-        row.map(|row| Ok((user(&row)?, row.opt_text("password_hash")?))).transpose()
+        row.map(|row| Ok((person_row::user(&row)?, row.opt_text("password_hash")?))).transpose()
     }
 
     /// The first administrator, made at the first call.
@@ -94,7 +78,7 @@ impl Store {
                      ORDER BY created_at, id LIMIT 1";
         let found = sqlx::query(query).fetch_optional(&self.read).await?;
         match found {
-            Some(row) => user(&row),
+            Some(row) => person_row::user(&row),
             None => self.create_user("admin", Role::Administrator, now).await,
         }
     }
@@ -160,7 +144,7 @@ impl Store {
         sessions::end_sessions(&mut tx, &id, None, now).await?;
         sqlx::query("DELETE FROM one_time_links WHERE user_id = ? AND used_at IS NULL").bind(&id).execute(&mut *tx).await?;
         let row = sqlx::query("SELECT * FROM users WHERE id = ?").bind(&id).fetch_one(&mut *tx).await?;
-        let user = user(&row)?;
+        let user = person_row::user(&row)?;
         tx.commit().await?;
         Ok(user)
     }
@@ -171,7 +155,7 @@ impl Store {
             .bind(id.to_string())
             .fetch_optional(&self.write)
             .await?;
-        user(&row.ok_or(StoreError::NotFound("person"))?)
+        person_row::user(&row.ok_or(StoreError::NotFound("person"))?)
     }
 
     /// Removes a person for good: sessions, tokens, links, drafts and the secrets of credentials go; runs and what they were

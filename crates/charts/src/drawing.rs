@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::number::tick;
-use crate::scale::{Kind, Scale};
+use crate::scale::{Scale, ScaleKind};
 
 /// The sizes that charts are drawn at; the style sheet shows one of them, so that words keep their size.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,7 +75,7 @@ pub struct Drawing {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
     /// How values are spread.
-    pub kind: Kind,
+    pub kind: ScaleKind,
     /// Least and largest value.
     pub domain: (f64, f64),
     /// Name and unit: `TTFT, ms`.
@@ -139,7 +139,7 @@ impl Drawing {
         for value in plot.x.ticks(columns) {
             let at = plot.x.at(value);
             let label = tick(value);
-            let label = if x.kind == Kind::Tail { format!("p{label}") } else { label };
+            let label = if x.kind == ScaleKind::Tail { format!("p{label}") } else { label };
             let half = label.len() as f64 * 3.6;
             let _ = write!(stubs, "M{at:.1} {base:.1}v4");
             // Labels that would run into each other are left out; their stub stays.
@@ -221,7 +221,7 @@ pub fn band(plot: &Plot, points: &[(f64, f64, f64)]) -> String {
 
 /// The marker shapes of the series, so that a series is never told by its colour alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum MarkerShape {
     Circle,
     Square,
     Triangle,
@@ -247,17 +247,17 @@ pub fn dots(at: impl IntoIterator<Item = (f64, f64)>) -> String {
 }
 
 /// One shape at each pixel position, all in one path; `r` is its half width.
-pub fn markers(shape: Shape, r: f64, at: impl IntoIterator<Item = (f64, f64)>) -> String {
+pub fn markers(shape: MarkerShape, r: f64, at: impl IntoIterator<Item = (f64, f64)>) -> String {
     let mut d = String::new();
     for (x, y) in at {
         let _ = match shape {
-            Shape::Circle => write!(d, "M{:.1} {y:.1}a{r} {r} 0 1 0 {w} 0a{r} {r} 0 1 0 -{w} 0Z", x - r, w = 2.0 * r),
-            Shape::Square => write!(d, "M{:.1} {:.1}h{w}v{w}h-{w}Z", x - r, y - r, w = 2.0 * r),
-            Shape::Triangle => write!(d, "M{x:.1} {:.1}l{r} {w}h-{w}Z", y - r, w = 2.0 * r),
-            Shape::Diamond => write!(d, "M{x:.1} {:.1}l{r} {r}l-{r} {r}l-{r} -{r}Z", y - r),
-            Shape::Plus => write!(d, "M{:.1} {y:.1}h{w}M{x:.1} {:.1}v{w}", x - r, y - r, w = 2.0 * r),
-            Shape::Cross => write!(d, "M{:.1} {:.1}l{w} {w}M{:.1} {:.1}l-{w} {w}", x - r, y - r, x + r, y - r, w = 2.0 * r),
-            Shape::Star => {
+            MarkerShape::Circle => write!(d, "M{:.1} {y:.1}a{r} {r} 0 1 0 {w} 0a{r} {r} 0 1 0 -{w} 0Z", x - r, w = 2.0 * r),
+            MarkerShape::Square => write!(d, "M{:.1} {:.1}h{w}v{w}h-{w}Z", x - r, y - r, w = 2.0 * r),
+            MarkerShape::Triangle => write!(d, "M{x:.1} {:.1}l{r} {w}h-{w}Z", y - r, w = 2.0 * r),
+            MarkerShape::Diamond => write!(d, "M{x:.1} {:.1}l{r} {r}l-{r} {r}l-{r} -{r}Z", y - r),
+            MarkerShape::Plus => write!(d, "M{:.1} {y:.1}h{w}M{x:.1} {:.1}v{w}", x - r, y - r, w = 2.0 * r),
+            MarkerShape::Cross => write!(d, "M{:.1} {:.1}l{w} {w}M{:.1} {:.1}l-{w} {w}", x - r, y - r, x + r, y - r, w = 2.0 * r),
+            MarkerShape::Star => {
                 for corner in 0..10 {
                     let (turn, reach) =
                         (f64::from(corner) * std::f64::consts::PI / 5.0, if corner % 2 == 0 { r } else { r * 0.45 });
@@ -295,7 +295,7 @@ mod tests {
     use super::*;
 
     fn plot() -> Plot {
-        let scale = |range| Scale { kind: Kind::Linear, domain: (0.0, 10.0), range };
+        let scale = |range| Scale { kind: ScaleKind::Linear, domain: (0.0, 10.0), range };
         Plot { x: scale((0.0, 100.0)), y: scale((100.0, 0.0)) }
     }
 
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn each_size_keeps_its_words_inside_and_names_both_axes() {
-        let axis = |title: &str| Axis { kind: Kind::Linear, domain: (0.0, 98_765.0), title: title.to_owned() };
+        let axis = |title: &str| Axis { kind: ScaleKind::Linear, domain: (0.0, 98_765.0), title: title.to_owned() };
         for size in [WIDE, NARROW, LIVE] {
             let (drawing, plot) = Drawing::with_axes(size, &axis("Across, s"), &axis("Up, ms"), 0.0);
             assert!(plot.left() < plot.right() && plot.top() < plot.bottom());
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn names_of_rules_lie_above_the_rules_and_apart_from_each_other() {
-        let scale = |range| Scale { kind: Kind::Linear, domain: (0.0, 100.0), range };
+        let scale = |range| Scale { kind: ScaleKind::Linear, domain: (0.0, 100.0), range };
         let plot = Plot { x: scale((0.0, 600.0)), y: scale((300.0, 20.0)) };
         let mut drawing = Drawing { size: WIDE, marks: Vec::new(), plot: None };
         let rules = [("p50", 50.0), ("p90", 51.0), ("p99", 52.0)].map(|(name, at)| (at, name.to_owned()));
@@ -362,9 +362,9 @@ mod tests {
 
     #[test]
     fn many_points_are_one_path() {
-        let d = markers(Shape::Cross, 3.0, [(5.0, 5.0), (9.0, 9.0)]);
+        let d = markers(MarkerShape::Cross, 3.0, [(5.0, 5.0), (9.0, 9.0)]);
         assert_eq!(d.matches('M').count(), 4);
-        assert_eq!(markers(Shape::Circle, 2.0, []), "");
+        assert_eq!(markers(MarkerShape::Circle, 2.0, []), "");
         assert_eq!(dots([(5.0, 5.1), (5.1, 5.0), (7.26, 5.0)]), "M5 5h0M7.5 5h0");
     }
 }

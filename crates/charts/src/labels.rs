@@ -98,11 +98,11 @@ impl Labels {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scale::{Kind, Scale};
+    use super::super::scale::{Scale, ScaleKind};
     use super::*;
 
     fn labels() -> Labels {
-        let scale = |range| Scale { kind: Kind::Linear, domain: (0.0, 1.0), range };
+        let scale = |range| Scale { kind: ScaleKind::Linear, domain: (0.0, 1.0), range };
         Labels::on(WIDE, &Plot { x: scale((0.0, 200.0)), y: scale((100.0, 0.0)) })
     }
 

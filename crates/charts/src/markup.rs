@@ -49,11 +49,11 @@ pub fn svg(id: &str, title: &str, desc: &str, drawing: &Drawing, at: &[f64]) -> 
 mod tests {
     use super::*;
     use crate::drawing::{Axis, NARROW};
-    use crate::scale::Kind;
+    use crate::scale::ScaleKind;
 
     #[test]
     fn words_are_text_and_the_cursor_finds_its_rows() {
-        let axis = |title: &str| Axis { kind: Kind::Linear, domain: (0.0, 10.0), title: title.to_owned() };
+        let axis = |title: &str| Axis { kind: ScaleKind::Linear, domain: (0.0, 10.0), title: title.to_owned() };
         let (drawing, _) = Drawing::with_axes(NARROW, &axis("a < b"), &axis("y"), 0.0);
         let shown = svg("c", "T & t", "what \"is\" seen", &drawing, &[54.2, 336.0]);
         assert!(shown.contains("a &lt; b") && shown.contains("<title id=\"c-narrow-title\">T &amp; t</title>"), "{shown}");

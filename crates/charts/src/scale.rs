@@ -2,7 +2,7 @@
 
 /// How a value becomes a position between two pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Kind {
+pub enum ScaleKind {
     /// Equal steps for equal differences.
     Linear,
     /// Equal steps for equal ratios; values must be above 0.
@@ -15,7 +15,7 @@ pub enum Kind {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scale {
-    pub kind: Kind,
+    pub kind: ScaleKind,
     /// Least and largest value.
     pub domain: (f64, f64),
     /// The pixels of these.
@@ -32,19 +32,19 @@ impl Scale {
 
     fn stretch(&self, value: f64) -> f64 {
         match self.kind {
-            Kind::Linear => value,
-            Kind::Log | Kind::Log2 => value.max(f64::MIN_POSITIVE).log10(),
-            Kind::Tail => tail(value),
+            ScaleKind::Linear => value,
+            ScaleKind::Log | ScaleKind::Log2 => value.max(f64::MIN_POSITIVE).log10(),
+            ScaleKind::Tail => tail(value),
         }
     }
 
     /// The round values to mark, at most about `count`.
     pub fn ticks(&self, count: usize) -> Vec<f64> {
         match self.kind {
-            Kind::Linear => ticks(self.domain.0, self.domain.1, count),
-            Kind::Log => log_ticks(self.domain.0, self.domain.1, count),
-            Kind::Log2 => log2_ticks(self.domain.0, self.domain.1, count),
-            Kind::Tail => [0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999].into_iter().filter(|p| *p <= self.domain.1).collect(),
+            ScaleKind::Linear => ticks(self.domain.0, self.domain.1, count),
+            ScaleKind::Log => log_ticks(self.domain.0, self.domain.1, count),
+            ScaleKind::Log2 => log2_ticks(self.domain.0, self.domain.1, count),
+            ScaleKind::Tail => [0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999].into_iter().filter(|p| *p <= self.domain.1).collect(),
         }
     }
 }
@@ -184,11 +184,11 @@ mod tests {
     #[test]
     fn positions_follow_the_kind() {
         let scale = |kind, domain| Scale { kind, domain, range: (0.0, 300.0) };
-        assert_eq!(scale(Kind::Linear, (0.0, 10.0)).at(5.0), 150.0);
-        assert!((scale(Kind::Log, (1.0, 1000.0)).at(10.0) - 100.0).abs() < 1e-9);
-        assert!((scale(Kind::Tail, (0.0, 99.9)).at(99.0) - 200.0).abs() < 1e-6);
-        assert_eq!(scale(Kind::Linear, (0.0, 10.0)).at(12.0), 300.0);
-        assert_eq!(Scale { kind: Kind::Linear, domain: (0.0, 1.0), range: (200.0, 0.0) }.at(0.0), 200.0);
+        assert_eq!(scale(ScaleKind::Linear, (0.0, 10.0)).at(5.0), 150.0);
+        assert!((scale(ScaleKind::Log, (1.0, 1000.0)).at(10.0) - 100.0).abs() < 1e-9);
+        assert!((scale(ScaleKind::Tail, (0.0, 99.9)).at(99.0) - 200.0).abs() < 1e-6);
+        assert_eq!(scale(ScaleKind::Linear, (0.0, 10.0)).at(12.0), 300.0);
+        assert_eq!(Scale { kind: ScaleKind::Linear, domain: (0.0, 1.0), range: (200.0, 0.0) }.at(0.0), 200.0);
     }
 
     #[test]

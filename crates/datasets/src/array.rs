@@ -20,13 +20,13 @@ pub(super) struct Elements<R> {
     source: R,
     limit: usize,
     line: u64,
-    state: State,
+    state: ArrayState,
     /// Whether something may follow after the closing bracket.
     is_within: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ArrayState {
     Within,
     /// The closing bracket was read.
     Closed,
@@ -75,7 +75,7 @@ impl Scan {
 impl<R: BufRead> Elements<R> {
     /// From a source whose opening bracket was read, at a line.
     pub(super) fn new(source: R, line: u64, limit: usize) -> Self {
-        Self { source, limit, line, state: State::Within, is_within: false }
+        Self { source, limit, line, state: ArrayState::Within, is_within: false }
     }
 
     /// The same for an array within something else: what follows after it is left unread.
@@ -99,13 +99,13 @@ impl<R: BufRead> Elements<R> {
     }
 
     fn failed(&mut self, line: u64, error: ArrayError) -> Element {
-        self.state = State::Done;
+        self.state = ArrayState::Done;
         Err((line, error))
     }
 
     /// Makes sure that nothing follows.
     fn end(&mut self) -> Option<Element> {
-        self.state = State::Done;
+        self.state = ArrayState::Done;
         if self.is_within {
             return None;
         }
@@ -131,7 +131,7 @@ impl<R: BufRead> Elements<R> {
             };
             if scan.ends(byte) {
                 if byte == b']' {
-                    self.state = State::Closed;
+                    self.state = ArrayState::Closed;
                 }
                 return if byte == b']' && text.is_empty() { self.end() } else { Some(Ok((started_at, text))) };
             }
@@ -154,9 +154,9 @@ impl<R: BufRead> Iterator for Elements<R> {
 
     fn next(&mut self) -> Option<Element> {
         match self.state {
-            State::Within => self.element(),
-            State::Closed => self.end(),
-            State::Done => None,
+            ArrayState::Within => self.element(),
+            ArrayState::Closed => self.end(),
+            ArrayState::Done => None,
         }
     }
 }

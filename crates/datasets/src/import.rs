@@ -36,13 +36,13 @@ pub enum ImportError {
 
 /// What a trace's arrivals come to so far.
 #[derive(Default)]
-struct Arrivals {
+struct ArrivalTally {
     first_and_last: Option<(f64, f64)>,
     input: u64,
     output: u64,
 }
 
-impl Arrivals {
+impl ArrivalTally {
     fn take(&mut self, row: &TraceRow) {
         let (first, last) = self.first_and_last.unwrap_or((row.timestamp, row.timestamp));
         self.first_and_last = Some((first.min(row.timestamp), last.max(row.timestamp)));
@@ -67,7 +67,7 @@ struct Collector<W> {
     samples: u64,
     with_reference: u64,
     chars: u64,
-    arrivals: Arrivals,
+    arrivals: ArrivalTally,
     left_out: Vec<LeftOut>,
     replaced: u64,
     listed: Vec<LineError>,
@@ -189,7 +189,7 @@ fn collect(each_row: impl FnOnce(&mut dyn FnMut(Row) -> bool), output: &mut impl
         samples: 0,
         with_reference: 0,
         chars: 0,
-        arrivals: Arrivals::default(),
+        arrivals: ArrivalTally::default(),
         left_out: Vec::new(),
         replaced: 0,
         listed: Vec::new(),

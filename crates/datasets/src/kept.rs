@@ -16,19 +16,19 @@ const MAX_VALUES: usize = 100_000;
 pub(super) fn parse(text: &[u8]) -> serde_json::Result<Value> {
     let left = Cell::new(MAX_VALUES);
     let mut source = serde_json::Deserializer::from_slice(text);
-    let value = Kept { left: &left, is_row: true }.deserialize(&mut source)?;
+    let value = KnownFields { left: &left, is_row: true }.deserialize(&mut source)?;
     source.end()?;
     Ok(value)
 }
 
 #[derive(Clone, Copy)]
-struct Kept<'a> {
+struct KnownFields<'a> {
     left: &'a Cell<usize>,
     /// Whether unknown fields of an object are passed over.
     is_row: bool,
 }
 
-impl Kept<'_> {
+impl KnownFields<'_> {
     fn count<E: Error>(self) -> Result<(), E> {
         let left = self.left.get().checked_sub(1);
         self.left.set(left.ok_or_else(|| E::custom(format!("it holds more than {MAX_VALUES} values")))?);
@@ -36,7 +36,7 @@ impl Kept<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Kept<'_> {
+impl<'de> DeserializeSeed<'de> for KnownFields<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<Value, D::Error> {
@@ -45,7 +45,7 @@ impl<'de> DeserializeSeed<'de> for Kept<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Kept<'_> {
+impl<'de> Visitor<'de> for KnownFields<'_> {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,7 +78,7 @@ impl<'de> Visitor<'de> for Kept<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(Kept { is_row: false, ..self })? {
+        while let Some(item) = items.next_element_seed(KnownFields { is_row: false, ..self })? {
             list.push(item);
         }
         Ok(list.into())
@@ -92,7 +92,7 @@ impl<'de> Visitor<'de> for Kept<'_> {
                 continue;
             }
             let is_row = self.is_row && ENVELOPES.contains(&name.as_str());
-            let value = fields.next_value_seed(Kept { is_row, ..self })?;
+            let value = fields.next_value_seed(KnownFields { is_row, ..self })?;
             object.insert(name, value);
         }
         Ok(object.into())

@@ -170,7 +170,7 @@ impl Connection {
     /// # Errors
     /// When it does not answer, or nodes and pods may not be listed.
     pub async fn nodes(&self) -> Result<Vec<NodeFacts>, ApiError> {
-        let nodes = async { Ok::<_, ApiError>(self.all::<Node>(ListParams::default()).await?) };
+        let nodes = self.all::<Node>(ListParams::default());
         // What has ended holds nothing any more.
         let running = ListParams::default().fields("status.phase!=Succeeded,status.phase!=Failed");
         let pods = async { self.all::<Pod>(running).await };

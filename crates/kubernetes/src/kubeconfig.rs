@@ -127,7 +127,9 @@ pub fn check(text: &str, context: Option<&str>) -> Result<ReachableCluster, Kube
         return Err(KubeconfigError::NotHttps);
     }
     let has = |field| text_of(user, field).is_some_and(|value| !value.is_empty());
-    if !has("token") && !(has("client-certificate-data") && has("client-key-data")) && !(has("username") && has("password")) {
+    let certificate = has("client-certificate-data") && has("client-key-data");
+    let password = has("username") && has("password");
+    if !has("token") && !certificate && !password {
         return Err(KubeconfigError::NoCredentials);
     }
     let namespace = text_of(context.body, "namespace").map(str::to_owned);

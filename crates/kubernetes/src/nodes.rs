@@ -210,7 +210,7 @@ fn accelerators(node: &Node, labels: &Labels, requested: &BTreeMap<String, f64>)
                     either("gpu.vram").and_then(|vram| quantity::whole(vram.trim_end_matches('B')).map(|bytes| (vram, bytes)));
                 // `192G` there means binary gigabytes.
                 let bytes =
-                    vram.map(|(text, bytes)| if text.ends_with(['G', 'B']) { bytes / 1_000_000_000 << 30 } else { bytes });
+                    vram.map(|(text, bytes)| if text.ends_with(['G', 'B']) { (bytes / 1_000_000_000) << 30 } else { bytes });
                 (either("gpu.product-name"), bytes, either("gpu.driver-version"))
             }
             Vendor::Habana => (label("habana.ai/hpu_type").or_else(|| label("habana.ai/gaudi.product")), None, None),

@@ -7,7 +7,7 @@ use dyno_kubernetes::{ApiError, Connection, check, required};
 
 async fn connection(user: &str) -> Option<Connection> {
     let Ok(folder) = std::env::var("DYNO_TEST_CLUSTER") else {
-        println!("skipped: DYNO_TEST_CLUSTER names no cluster (scripts/kubernetes/up.sh)");
+        eprintln!("skipped: DYNO_TEST_CLUSTER names no cluster (scripts/kubernetes/up.sh)");
         return None;
     };
     let text = std::fs::read_to_string(format!("{folder}/{user}.kubeconfig")).unwrap();

@@ -9,18 +9,18 @@ use clap::{Args, Parser, ValueEnum};
 use serde_json::{Map, Value};
 
 use crate::access::AccessArgs;
-use crate::client::stop::Stop;
+use crate::client::stop::StopSignal;
 use crate::consent;
 use crate::dataset_argument::{self, DatasetArgumentError};
-use crate::execute::{Outcome, carry_out};
+use crate::execute::{LoadOutcome, carry_out};
 use crate::limits::{LimitArgs, LimitError};
 use crate::option_arguments::OptionArgs;
 use crate::self_check;
 use crate::spool::Spool;
 use crate::terminal::{show, teller};
-use dyno_measure::events::{LoadNews, LoadStatus};
+use dyno_measure::events::{LoadEventKind, LoadStatus};
 use dyno_measure::load::{Arrival, ArrivalProcess, EvalWith, LoadSpec, OfferedLoad};
-use dyno_measure::plan::{AuthHeader, DatasetFile, Plan, PlanAuth, PlanEndpoint, PlannedCheck, Source, TokenizerChoice};
+use dyno_measure::plan::{AuthHeader, DatasetFile, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PromptSource, TokenizerChoice};
 use dyno_measure::report::{Report, Summary};
 
 /// Output limit where none is given, tokens.
@@ -126,7 +126,7 @@ enum ArrivalArg {
 
 /// Why arguments make no plan.
 #[derive(Debug, thiserror::Error)]
-enum ArgumentError {
+enum LoadArgumentError {
     #[error("The plan {} can't be read: {source}.", path.display())]
     PlanNotRead { path: PathBuf, source: io::Error },
     #[error("The plan {} is not understood: {source}.", path.display())]
@@ -142,16 +142,16 @@ enum ArgumentError {
 }
 
 impl LoadArgs {
-    fn into_plan(self) -> Result<Plan, ArgumentError> {
+    fn into_plan(self) -> Result<Plan, LoadArgumentError> {
         if let Some(path) = &self.plan {
             let read = std::fs::read(path);
-            let bytes = read.map_err(|source| ArgumentError::PlanNotRead { path: path.clone(), source })?;
+            let bytes = read.map_err(|source| LoadArgumentError::PlanNotRead { path: path.clone(), source })?;
             let mut unknown = Vec::new();
             let mut reader = serde_json::Deserializer::from_slice(&bytes);
             let understood = serde_ignored::deserialize(&mut reader, |field| unknown.push(field.to_string()));
             let mut plan: Plan = understood
                 .and_then(|plan| reader.end().map(|()| plan))
-                .map_err(|source| ArgumentError::PlanNotUnderstood { path: path.clone(), source })?;
+                .map_err(|source| LoadArgumentError::PlanNotUnderstood { path: path.clone(), source })?;
             // a slip of the pen is not to change a load in silence; what a later version wrote is no reason to refuse it
             for field in unknown {
                 let _ = writeln!(io::stderr(), "warning: the plan's field {field} is not known, and is ignored.");
@@ -164,16 +164,18 @@ impl LoadArgs {
             return Ok(plan);
         }
         if self.api_key_env.len() > 1 {
-            return Err(ArgumentError::SeveralKeys);
+            return Err(LoadArgumentError::SeveralKeys);
         }
         let load = self.load()?;
         let source = match self.trace {
-            Some(path) => Source::Trace {
+            Some(path) => PromptSource::Trace {
                 file: DatasetFile { path, id: uuid::Uuid::nil(), name: String::new(), sha256: None, notes: Vec::new() },
                 context_tokens: self.context_tokens,
             },
-            None if self.dataset.is_empty() => Source::Synthetic,
-            None => Source::Datasets(self.dataset.iter().map(|path| dataset_argument::dataset(path)).collect::<Result<_, _>>()?),
+            None if self.dataset.is_empty() => PromptSource::Synthetic,
+            None => {
+                PromptSource::Datasets(self.dataset.iter().map(|path| dataset_argument::dataset(path)).collect::<Result<_, _>>()?)
+            }
         };
         let metrics = (self.engine_metrics != "off").then_some(self.engine_metrics);
         Ok(Plan {
@@ -201,7 +203,7 @@ impl LoadArgs {
     }
 
     /// The load that the arguments ask for.
-    fn load(&self) -> Result<LoadSpec, ArgumentError> {
+    fn load(&self) -> Result<LoadSpec, LoadArgumentError> {
         let slo = self.limits.slo()?;
         let process = match self.arrival {
             ArrivalArg::Constant => ArrivalProcess::Constant,
@@ -233,12 +235,12 @@ impl LoadArgs {
 /// The plan that a line's arguments make, without the program's name and command; nothing where they are refused.
 pub(super) fn plan_of(arguments: &[String]) -> Option<Plan> {
     #[derive(Parser)]
-    struct Line {
+    struct LoadArguments {
         #[command(flatten)]
         load: LoadArgs,
     }
     let words = std::iter::once("dyno load").chain(arguments.iter().map(String::as_str));
-    Line::try_parse_from(words).ok()?.load.into_plan().ok()
+    LoadArguments::try_parse_from(words).ok()?.load.into_plan().ok()
 }
 
 /// What a server is called in records: its address.
@@ -266,13 +268,13 @@ pub fn main(args: LoadArgs) -> ExitCode {
     if by_hand && let Err(error) = consent::ask(&plan, &named) {
         return refuse(None, &error.to_string());
     }
-    let stop = match Stop::on_signals() {
+    let stop = match StopSignal::on_signals() {
         Ok(stop) => stop,
         Err(error) => return refuse(spool.as_ref(), &format!("Signals can't be read: {error}.")),
     };
     let spool = spool.map(Rc::new);
     let tell = teller(spool.clone());
-    tell(LoadNews::Started {
+    tell(LoadEventKind::Started {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         load_points: plan.most_points(),
@@ -286,7 +288,7 @@ pub fn main(args: LoadArgs) -> ExitCode {
     {
         return refuse(spool.as_deref(), &format!("The report can't be written: {error}."));
     }
-    tell(LoadNews::End { status: outcome.status, reason: outcome.reason.clone() });
+    tell(LoadEventKind::End { status: outcome.status, reason: outcome.reason.clone() });
     if spool.is_none() {
         show(&outcome);
     }
@@ -310,7 +312,7 @@ fn mostly_failed(report: &Report) -> bool {
 }
 
 /// Whoever reads the report finds all of it or nothing.
-fn write_whole(path: &Path, outcome: &Outcome) -> io::Result<()> {
+fn write_whole(path: &Path, outcome: &LoadOutcome) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
     let new = PathBuf::from(new);
@@ -320,7 +322,7 @@ fn write_whole(path: &Path, outcome: &Outcome) -> io::Result<()> {
 
 fn refuse(spool: Option<&Spool>, words: &str) -> ExitCode {
     if let Some(spool) = spool {
-        let _ = spool.write(LoadNews::End { status: LoadStatus::Failed, reason: Some(words.to_owned()) });
+        let _ = spool.write(LoadEventKind::End { status: LoadStatus::Failed, reason: Some(words.to_owned()) });
     }
     let _ = writeln!(io::stderr(), "{words}");
     ExitCode::from(2)

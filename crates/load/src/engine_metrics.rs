@@ -61,7 +61,7 @@ const NAMES: [(&str, EngineQuantity, Together); 24] = {
 };
 
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct MetricsSource {
     /// The node it stands for.
     pub node: String,
     pub address: Address,
@@ -88,31 +88,31 @@ impl Scraper {
     ///
     /// # Errors
     /// When there can be no thread.
-    pub fn start(sources: Vec<Source>, headers: &str, tls: Option<&Arc<ClientConfig>>) -> io::Result<Option<Self>> {
+    pub fn start(sources: Vec<MetricsSource>, headers: &str, tls: Option<&Arc<ClientConfig>>) -> io::Result<Option<Self>> {
         if sources.is_empty() {
             return Ok(None);
         }
-        let mut readers: Vec<Reader> = sources
+        let mut readers: Vec<MetricsReader> = sources
             .into_iter()
             .map(|source| {
                 let tls = tls.filter(|_| source.address.tls).cloned();
                 let fetch = Fetch::new(source.address.clone(), headers.to_owned(), tls, PATIENCE);
-                Reader { source, fetch, series: Vec::new(), failures: 0, readings: 0 }
+                MetricsReader { source, fetch, series: Vec::new(), failures: 0, readings: 0 }
             })
             .collect();
         // The first reading comes before the load, the last one after it, so that counters cover all of it.
-        readers.iter_mut().for_each(Reader::read);
+        readers.iter_mut().for_each(MetricsReader::read);
         let (stop, stopped) = channel::<()>();
         let thread = std::thread::Builder::new().name("engine-metrics".to_owned()).spawn(move || {
             let mut interval = INTERVAL;
-            while !readers.iter().all(Reader::is_absent) {
+            while !readers.iter().all(MetricsReader::is_absent) {
                 let over = !matches!(stopped.recv_timeout(interval), Err(RecvTimeoutError::Timeout));
-                readers.iter_mut().for_each(Reader::read);
+                readers.iter_mut().for_each(MetricsReader::read);
                 if over {
                     break;
                 }
-                if readers.iter().any(Reader::is_full) {
-                    readers.iter_mut().for_each(Reader::thin);
+                if readers.iter().any(MetricsReader::is_full) {
+                    readers.iter_mut().for_each(MetricsReader::thin);
                     interval *= 2;
                 }
             }
@@ -134,15 +134,15 @@ impl Scraper {
     }
 }
 
-struct Reader {
-    source: Source,
+struct MetricsReader {
+    source: MetricsSource,
     fetch: Fetch,
     series: Vec<EngineSeries>,
     failures: u64,
     readings: u64,
 }
 
-impl Reader {
+impl MetricsReader {
     fn read(&mut self) {
         let before = unix_ns();
         match self.fetch.get(&self.source.path) {
@@ -200,7 +200,7 @@ impl Reader {
     }
 
     fn note(&self) -> Option<String> {
-        let Source { node, path, .. } = &self.source;
+        let MetricsSource { node, path, .. } = &self.source;
         if self.series.is_empty() {
             return Some(format!("{node} gave no metrics of its own at {path}."));
         }
@@ -291,8 +291,8 @@ mod tests {
     fn a_long_load_keeps_a_bounded_number_of_readings() {
         let address = Address::parse("http://127.0.0.1:1").unwrap();
         let fetch = Fetch::new(address.clone(), String::new(), None, PATIENCE);
-        let source = Source { node: "n".to_owned(), address, path: "/metrics".to_owned() };
-        let mut reader = Reader { source, fetch, series: Vec::new(), failures: 0, readings: 0 };
+        let source = MetricsSource { node: "n".to_owned(), address, path: "/metrics".to_owned() };
+        let mut reader = MetricsReader { source, fetch, series: Vec::new(), failures: 0, readings: 0 };
         for at in 0..i64::try_from(MOST_READINGS).unwrap() {
             reader.push(EngineQuantity::Running, "x", at, at as f64);
         }

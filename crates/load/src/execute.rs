@@ -1,8 +1,8 @@
 //! Carries a plan out, from the first look-up to the report.
 
-use crate::client::phase::Ending;
+use crate::client::phase::PhaseEnd;
 use crate::client::socket::keep_stamps_on;
-use crate::client::stop::Stop;
+use crate::client::stop::StopSignal;
 use crate::measurement::{MeasureError, measure};
 use crate::self_check;
 use crate::tell::Tell;
@@ -15,7 +15,7 @@ use dyno_measure::run::RunStatus;
 
 /// What came of a plan.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct LoadOutcome {
     pub report: Report,
     /// How the load ended.
     pub status: LoadStatus,
@@ -35,7 +35,7 @@ pub enum ExecuteError {
 }
 
 /// Carries a plan out.
-pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, ExecuteError> {
+pub fn carry_out(plan: &Plan, tell: &Tell, stop: &StopSignal) -> Result<LoadOutcome, ExecuteError> {
     plan.check()?;
     let _stamps = keep_stamps_on();
     let check = plan.self_check.as_ref().map(|planned| self_check::check(plan, planned, tell, stop));
@@ -51,21 +51,21 @@ pub fn carry_out(plan: &Plan, tell: &Tell, stop: &Stop) -> Result<Outcome, Execu
         LoadStatus::Failed => RunStatus::Failed,
     };
     made.provenance = provenance(plan, &measured.tokens);
-    Ok(Outcome { report: made, status, reason })
+    Ok(LoadOutcome { report: made, status, reason })
 }
 
-fn status_of(ending: &Ending, report: &Report) -> (LoadStatus, Option<String>) {
+fn status_of(ending: &PhaseEnd, report: &Report) -> (LoadStatus, Option<String>) {
     let succeeded = report.load_points.iter().any(|point| point.summary.successful_requests > 0);
     match ending {
-        Ending::Done if succeeded => (LoadStatus::Ok, None),
-        Ending::Done => {
+        PhaseEnd::Done if succeeded => (LoadStatus::Ok, None),
+        PhaseEnd::Done => {
             let example = report
                 .error_examples
                 .first()
                 .map(|example| format!(" The first error: {} ({}).", example.message, example.class.as_str()));
             (LoadStatus::Failed, Some(format!("No request succeeded.{}", example.unwrap_or_default())))
         }
-        Ending::Stopped(reason) | Ending::Gone(reason) => {
+        PhaseEnd::Stopped(reason) | PhaseEnd::Gone(reason) => {
             (if succeeded { LoadStatus::Partial } else { LoadStatus::Failed }, Some(reason.clone()))
         }
     }
@@ -83,7 +83,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use dyno_measure::events::LoadNews;
+    use dyno_measure::events::LoadEventKind;
     use dyno_measure::plan::PlannedCheck;
 
     #[test]
@@ -98,13 +98,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let told = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
         let log = told.clone();
-        let tell: Tell = std::rc::Rc::new(move |news| log.borrow_mut().push(news));
+        let tell: Tell = std::rc::Rc::new(move |kind| log.borrow_mut().push(kind));
         let planned = PlannedCheck { cache: Some(folder.path().to_owned()) };
-        let check = self_check::check(&plan, &planned, &tell, &Stop::on_signals().unwrap());
+        let check = self_check::check(&plan, &planned, &tell, &StopSignal::on_signals().unwrap());
         assert!(check.failed.as_ref().is_some_and(|why| why.starts_with("the reference engine did not start")), "{check:?}");
         assert_eq!((check.ttft_error_ms, check.itl_error_ms, check.concurrency), (None, None, 3));
-        let warned =
-            |news: &LoadNews| matches!(news, LoadNews::Log { line, .. } if line.starts_with("The client could not be checked"));
+        let warned = |kind: &LoadEventKind| matches!(kind, LoadEventKind::Log { line, .. } if line.starts_with("The client could not be checked"));
         assert!(told.borrow().iter().any(warned));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it is not kept");
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
-use crate::stream::http::Answer;
+use crate::stream::http::AnswerParser;
 use dyno_measure::address::Address;
 
 /// Largest answer that is taken, bytes.
@@ -78,7 +78,7 @@ impl Fetch {
         let head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n{}{content}\r\n", self.address.host_header(), self.headers);
         stream.write_all(&[head.as_bytes(), body].concat())?;
         stream.flush()?;
-        let mut answer = Answer::default();
+        let mut answer = AnswerParser::default();
         let mut got = Vec::new();
         let mut buffer = [0; 16 << 10];
         while !answer.done() {

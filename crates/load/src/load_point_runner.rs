@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::client::clock;
-use crate::client::drive::Driver;
-use crate::client::phase::{Ending, PhasePlan};
+use crate::client::drive::EventLoop;
+use crate::client::phase::{PhaseEnd, PhasePlan};
 use crate::pace::Work;
 use crate::tell::Tell;
 use crate::tokens::Tokens;
 use crate::workload::Prompts;
 use dyno_measure::early_stop::EarlyStop;
-use dyno_measure::events::LoadNews;
+use dyno_measure::events::LoadEventKind;
 use dyno_measure::live_figures::Upcoming;
 use dyno_measure::plan::{Load, Plan, PlannedLoad};
 use dyno_measure::report::Phase;
@@ -40,7 +40,7 @@ impl<'p> LoadPointRunner<'p> {
         self.sidecar
     }
 
-    pub(super) fn run(&mut self, driver: &mut Driver<'_>, notes: &mut Vec<String>) -> Ending {
+    pub(super) fn run(&mut self, driver: &mut EventLoop<'_>, notes: &mut Vec<String>) -> PhaseEnd {
         let ending = match self.plan.search() {
             Some((variable, min, max)) => self.search(driver, Search::new(variable, min, max), notes),
             None => self.sweep(driver, notes),
@@ -52,7 +52,7 @@ impl<'p> LoadPointRunner<'p> {
             notes.push(format!("Conversations were repeated: {begun} were begun, the datasets have {all}."));
         }
         if let Prompts::Dataset(dataset) = &driver.requests().prompts
-            && ending == Ending::Done
+            && ending == PhaseEnd::Done
             && self.used.1 > dataset.len() as u64
         {
             let (requests, rows) = (count(self.used.1, "request"), count(dataset.len() as u64, "row"));
@@ -61,7 +61,7 @@ impl<'p> LoadPointRunner<'p> {
         ending
     }
 
-    fn sweep(&mut self, driver: &mut Driver<'_>, notes: &mut Vec<String>) -> Ending {
+    fn sweep(&mut self, driver: &mut EventLoop<'_>, notes: &mut Vec<String>) -> PhaseEnd {
         let points = &self.plan.load_points;
         for (number, point) in points.iter().enumerate() {
             let rest = &points[number + 1..];
@@ -69,14 +69,14 @@ impl<'p> LoadPointRunner<'p> {
             let next = (!loads.is_empty()).then_some(Upcoming::Loads { loads });
             driver.progress().set_next(u32::try_from(points.len()).unwrap_or(u32::MAX), next);
             let ending = self.point(driver, point.clone(), rest, notes);
-            if ending != Ending::Done {
+            if ending != PhaseEnd::Done {
                 return ending;
             }
         }
-        Ending::Done
+        PhaseEnd::Done
     }
 
-    fn search(&mut self, driver: &mut Driver<'_>, mut search: Search, notes: &mut Vec<String>) -> Ending {
+    fn search(&mut self, driver: &mut EventLoop<'_>, mut search: Search, notes: &mut Vec<String>) -> PhaseEnd {
         while let Some(point) = search.next().and_then(|load| self.plan.point_at(load)) {
             let number = self.sidecar.points.len();
             let most = search.most_left();
@@ -93,7 +93,7 @@ impl<'p> LoadPointRunner<'p> {
             let rest = vec![point.clone(); rest as usize];
             let ending = self.point(driver, point, &rest, notes);
             driver.early_stop = None;
-            if ending != Ending::Done {
+            if ending != PhaseEnd::Done {
                 return ending;
             }
             let Some(begun) = self.sidecar.points.last() else { break };
@@ -101,11 +101,17 @@ impl<'p> LoadPointRunner<'p> {
             search.answer(verdict(&figures));
             self.write_sidecar(driver);
         }
-        Ending::Done
+        PhaseEnd::Done
     }
 
     /// One load point, its warm-up first. The `rest` follow it, or are estimated to.
-    fn point(&mut self, driver: &mut Driver<'_>, point: PlannedLoad, rest: &[PlannedLoad], notes: &mut Vec<String>) -> Ending {
+    fn point(
+        &mut self,
+        driver: &mut EventLoop<'_>,
+        point: PlannedLoad,
+        rest: &[PlannedLoad],
+        notes: &mut Vec<String>,
+    ) -> PhaseEnd {
         let plan = self.plan;
         let number = self.sidecar.points.len() as u32;
         self.sidecar.points.push(BegunLoadPoint { planned: point.clone(), ended_early: false });
@@ -116,7 +122,7 @@ impl<'p> LoadPointRunner<'p> {
             Load::Trace { max_in_flight, .. } => max_in_flight.min(64),
         };
         let opened = driver.open(connections);
-        if opened != Ending::Done {
+        if opened != PhaseEnd::Done {
             return opened;
         }
         let ramp = match point.load {
@@ -142,7 +148,7 @@ impl<'p> LoadPointRunner<'p> {
             let before = driver.records.rows.len();
             let ending = driver.run(&phase);
             self.used.0 += u64::from(driver.issued());
-            if ending != Ending::Done {
+            if ending != PhaseEnd::Done {
                 return ending;
             }
             calibrate(driver, before, self.tokens, notes);
@@ -155,18 +161,18 @@ impl<'p> LoadPointRunner<'p> {
         let ending = driver.run(&phase);
         self.used.1 += u64::from(driver.issued());
         if let Some(begun) = self.sidecar.points.last_mut() {
-            begun.ended_early = ending == Ending::Done && driver.early_stop.as_ref().is_some_and(EarlyStop::is_over);
+            begun.ended_early = ending == PhaseEnd::Done && driver.early_stop.as_ref().is_some_and(EarlyStop::is_over);
             let figures = Box::new(load_point_figures(&driver.records, plan, number, begun));
-            if ending == Ending::Done {
+            if ending == PhaseEnd::Done {
                 let finished = finished_load_point(&driver.records, plan, number, begun, &figures);
                 driver.progress().finish_load_point(finished, clock::now());
             }
-            (self.tell)(LoadNews::LoadPointEnd { load_point: number, figures });
+            (self.tell)(LoadEventKind::LoadPointEnd { load_point: number, figures });
         }
         ending
     }
 
-    fn write_sidecar(&self, driver: &mut Driver<'_>) {
+    fn write_sidecar(&self, driver: &mut EventLoop<'_>) {
         if let Some(path) = &self.plan.requests
             && let Err(error) = crate::sidecar::write(&self.sidecar, path)
         {
@@ -204,7 +210,7 @@ fn measurement_of(point: &PlannedLoad) -> Work {
 
 /// What the engine counted in the warm-up shows whether prompts are as long as they should be: a constant difference is
 /// made up for; where lengths are estimates, the mean one is.
-fn calibrate(driver: &mut Driver<'_>, first: usize, tokens: &Tokens, notes: &mut Vec<String>) {
+fn calibrate(driver: &mut EventLoop<'_>, first: usize, tokens: &Tokens, notes: &mut Vec<String>) {
     let rows = driver.records.rows[first..].iter();
     let off: Vec<i64> = rows.filter_map(|row| Some(i64::from(row.input?) - i64::from(row.requested_input?))).collect();
     let (Some(least), Some(most)) = (off.iter().min(), off.iter().max()) else { return };

@@ -5,17 +5,17 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::client::clock::Clock;
-use crate::client::drive::Driver;
+use crate::client::drive::EventLoop;
 use crate::client::health::{busy_machine, invalid_reasons};
-use crate::client::phase::{Ending, Limits};
+use crate::client::phase::{PhaseEnd, RequestLimits};
 use crate::client::scheduling::Priority;
 use crate::client::socket::{keep_stamps_on, raise_open_files};
-use crate::client::stop::Stop;
+use crate::client::stop::StopSignal;
 use crate::client::tls::{TlsError, tls_config_trusting};
 use crate::engine_metrics::Scraper;
 use crate::load_point_runner::LoadPointRunner;
 use crate::prepare::{
-    PrepareError, addresses_of, header_lines, id_prefix, metrics_of, prompts_of, targets_of, tls_of, tokens_of,
+    LoadPrepareError, addresses_of, header_lines, id_prefix, metrics_of, prompts_of, targets_of, tls_of, tokens_of,
 };
 use crate::progress::Progressing;
 use crate::records::RecordFile;
@@ -23,7 +23,7 @@ use crate::tell::Tell;
 use crate::tokens::Tokens;
 use crate::workload::Requests;
 use dyno_measure::address::AddressError;
-use dyno_measure::events::{LoadNews, Progress};
+use dyno_measure::events::{LoadEventKind, Progress};
 use dyno_measure::plan::{Plan, PlannedLoad};
 use dyno_measure::records::Records;
 use dyno_measure::report::{Circumstances, Note, TokenSource};
@@ -45,7 +45,7 @@ pub enum MeasureError {
     #[error(transparent)]
     Address(#[from] AddressError),
     #[error(transparent)]
-    Prepare(#[from] PrepareError),
+    Prepare(#[from] LoadPrepareError),
     #[error("The record file can't be written: {0}.")]
     RecordFile(#[source] io::Error),
     #[error("The event loop can't be set up: {0}.")]
@@ -57,7 +57,7 @@ pub enum MeasureError {
 /// What a load came to, before it is made a report.
 pub(super) struct Measured {
     pub records: Records,
-    pub ending: Ending,
+    pub ending: PhaseEnd,
     pub circumstances: Circumstances,
     pub tokens: Tokens,
 }
@@ -68,7 +68,7 @@ pub(super) fn measure(
     check: Option<&SelfCheck>,
     authority: Option<&str>,
     tell: &Tell,
-    stop: &Stop,
+    stop: &StopSignal,
 ) -> Result<Measured, MeasureError> {
     let clock = Clock::start();
     let _stamps = keep_stamps_on();
@@ -94,7 +94,7 @@ pub(super) fn measure(
         notes.push("There are fewer requests in flight than endpoints: some endpoints get none.".to_owned());
     }
 
-    let limits = Limits {
+    let limits = RequestLimits {
         stall: (plan.stall_timeout_s * 1e9) as i64,
         total: (plan.timeout_s * 1e9) as i64,
         retries: plan.retry_429.unwrap_or(0),
@@ -102,18 +102,20 @@ pub(super) fn measure(
         deadline: plan.deadline_unix_ns.map(|at| clock.monotonic(at)),
     };
     let told = tell.clone();
-    let mut progress =
-        Progressing::new(plan.most_points(), Box::new(move |snapshot: Progress| told(LoadNews::Progress(Box::new(snapshot)))));
+    let mut progress = Progressing::new(
+        plan.most_points(),
+        Box::new(move |snapshot: Progress| told(LoadEventKind::Progress(Box::new(snapshot)))),
+    );
     let mut requests = Requests::new(plan, prompts);
     let asked_for_usage = requests.asks_for_usage();
-    let mut driver = Driver::new(targets, limits, clock, records, &mut requests, &mut progress, file.as_mut())
+    let mut driver = EventLoop::new(targets, limits, clock, records, &mut requests, &mut progress, file.as_mut())
         .and_then(|mut driver| driver.end_with(stop).map(|()| driver))
         .map_err(MeasureError::EventLoop)?;
     driver.wants_texts = tokens.exact();
 
     let each = |point: &PlannedLoad| Some(u64::from(driver.requests().planned(point.requests())?) + u64::from(point.warmup()));
     let planned = if plan.search().is_some() { None } else { plan.load_points.iter().map(each).sum() };
-    tell(LoadNews::Prepared { requests: planned, tokenizer: tokens.describe(), notes: notes.clone() });
+    tell(LoadEventKind::Prepared { requests: planned, tokenizer: tokens.describe(), notes: notes.clone() });
     let scraper = Scraper::start(metrics_of(plan, &addresses), &secret, tls.as_ref()).map_err(MeasureError::EngineMetrics)?;
     let sidecar = Sidecar { self_check: check.cloned(), points: Vec::new() };
     let mut points = LoadPointRunner::new(plan, &tokens, tell, sidecar);
@@ -131,7 +133,7 @@ pub(super) fn measure(
         invalid: invalid_reasons(&client),
         client,
         sidecar,
-        ended_early: ending != Ending::Done,
+        ended_early: ending != PhaseEnd::Done,
         ..Circumstances::default()
     };
     let (reads, unstamped) = driver.reads();

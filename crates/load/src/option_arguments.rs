@@ -4,7 +4,7 @@ use std::num::ParseFloatError;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
-use dyno_measure::load::options::Kind;
+use dyno_measure::load::options::OptionKind;
 use dyno_measure::load::{LengthDistribution, LengthTextError, LoadOption, LoadSpec, OPTIONS};
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ impl Args for OptionArgs {
 impl FromArgMatches for OptionArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let value = |option: &LoadOption| match option.kind {
-            Kind::Switch { .. } => matches.get_flag(option.name).then_some(Value::Bool(true)),
+            OptionKind::Switch { .. } => matches.get_flag(option.name).then_some(Value::Bool(true)),
             _ => matches.get_one::<Value>(option.name).cloned(),
         };
         let said = OPTIONS.iter().filter(|option| option.flag.is_some());
@@ -77,14 +77,22 @@ fn argument(option: &'static LoadOption) -> Option<Arg> {
 /// How an option's value is read; nothing for a switch, which has none. Bounds are the plan's to check.
 fn parser(option: &'static LoadOption) -> Option<ValueParser> {
     Some(match option.kind {
-        Kind::Whole { most, .. } if u32::try_from(most).is_ok() => value_parser!(u32).map(Value::from).into(),
-        Kind::Whole { .. } => value_parser!(u64).map(Value::from).into(),
-        Kind::Positive { .. } | Kind::FromZero { .. } => ValueParser::from(|text: &str| number(text).map(Value::from)),
-        Kind::Prefix => ValueParser::from(|text: &str| number(text).map(|share| json!({ "share": share }))),
-        Kind::Choice(choices) => PossibleValuesParser::new(choices.iter().map(|(name, _)| *name)).map(Value::from).into(),
-        Kind::Lengths => ValueParser::from(lengths),
+        OptionKind::Whole { most, .. } if u32::try_from(most).is_ok() => value_parser!(u32).map(Value::from).into(),
+        OptionKind::Whole { .. } => value_parser!(u64).map(Value::from).into(),
+        OptionKind::Positive { .. } | OptionKind::FromZero { .. } => {
+            ValueParser::from(|text: &str| number(text).map(Value::from))
+        }
+        OptionKind::Prefix => ValueParser::from(|text: &str| number(text).map(|share| json!({ "share": share }))),
+        OptionKind::Choice(choices) => PossibleValuesParser::new(choices.iter().map(|(name, _)| *name)).map(Value::from).into(),
+        OptionKind::Lengths => ValueParser::from(lengths),
         // They have no argument of their own, or none with a value.
-        Kind::Switch { .. } | Kind::Datasets | Kind::Arrival | Kind::LoadPoints | Kind::Limits | Kind::Headers | Kind::Fields => {
+        OptionKind::Switch { .. }
+        | OptionKind::Datasets
+        | OptionKind::Arrival
+        | OptionKind::LoadPoints
+        | OptionKind::Limits
+        | OptionKind::Headers
+        | OptionKind::Fields => {
             return None;
         }
     })

@@ -7,17 +7,17 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
-use crate::client::phase::Target;
-use crate::client::stop::Stop;
+use crate::client::phase::ServerTarget;
+use crate::client::stop::StopSignal;
 use crate::client::tls::{TlsError, tls_config};
-use crate::engine_metrics::Source;
+use crate::engine_metrics::MetricsSource;
 use crate::fetch::Fetch;
 use crate::resolve::resolve;
 use crate::tell::Tell;
 use crate::tokens::{TokenizerError, Tokens};
-use crate::workload::{Asked, Dataset, Played, Prompts, Turns, Wanted, WorkloadError, fit, listed};
+use crate::workload::{Asked, Played, PromptDataset, Prompts, Turns, Wanted, WorkloadError, fit, listed};
 use dyno_measure::address::{Address, AddressError};
-use dyno_measure::events::LoadNews;
+use dyno_measure::events::LoadEventKind;
 use dyno_measure::events::LogLevel;
 use dyno_measure::load::Endpoint;
 use dyno_measure::plan::{AuthHeader, HeaderError, Load, Plan, PlannedLengths, PlannedLoad, TokenizerChoice, Workload};
@@ -25,7 +25,7 @@ use dyno_measure::records::Records;
 
 /// Why a load can't be made ready.
 #[derive(Debug, thiserror::Error)]
-pub enum PrepareError {
+pub enum LoadPrepareError {
     #[error(transparent)]
     Header(#[from] HeaderError),
     #[error("The environment variable {0} is not set.")]
@@ -52,16 +52,16 @@ pub(super) fn addresses_of(plan: &Plan) -> Result<Vec<Address>, AddressError> {
 }
 
 /// Where the engines' own metrics are.
-pub(super) fn metrics_of(plan: &Plan, addresses: &[Address]) -> Vec<Source> {
+pub(super) fn metrics_of(plan: &Plan, addresses: &[Address]) -> Vec<MetricsSource> {
     let with_path = plan.endpoints.iter().zip(addresses).filter_map(|(endpoint, address)| {
         let path = format!("{}{}", address.root_path(), endpoint.metrics.as_ref()?);
-        Some(Source { node: endpoint.node.clone(), address: address.clone(), path })
+        Some(MetricsSource { node: endpoint.node.clone(), address: address.clone(), path })
     });
     with_path.collect()
 }
 
 /// The lines that prove who asks, and those of one's own.
-pub(super) fn header_lines(plan: &Plan) -> Result<String, PrepareError> {
+pub(super) fn header_lines(plan: &Plan) -> Result<String, LoadPrepareError> {
     let mut lines = secret_of(plan)?;
     for header in &plan.headers {
         lines += &header.line(|name| std::env::var(name).ok())?;
@@ -69,12 +69,12 @@ pub(super) fn header_lines(plan: &Plan) -> Result<String, PrepareError> {
     Ok(lines)
 }
 
-fn secret_of(plan: &Plan) -> Result<String, PrepareError> {
+fn secret_of(plan: &Plan) -> Result<String, LoadPrepareError> {
     let Some(auth) = &plan.auth else { return Ok(String::new()) };
-    let secret = std::env::var(&auth.api_key_env).map_err(|_| PrepareError::KeyNotSet(auth.api_key_env.clone()))?;
+    let secret = std::env::var(&auth.api_key_env).map_err(|_| LoadPrepareError::KeyNotSet(auth.api_key_env.clone()))?;
     let secret = secret.trim();
     if secret.is_empty() || secret.bytes().any(|byte| !(0x20..0x7F).contains(&byte)) {
-        return Err(PrepareError::KeyNotUsable(auth.api_key_env.clone()));
+        return Err(LoadPrepareError::KeyNotUsable(auth.api_key_env.clone()));
     }
     Ok(match auth.header {
         AuthHeader::Bearer => format!("authorization: Bearer {secret}\r\n"),
@@ -101,7 +101,7 @@ pub(super) fn targets_of(
     secret: &str,
     tls: Option<&Arc<ClientConfig>>,
     records: &mut Records,
-) -> Result<Vec<Target>, PrepareError> {
+) -> Result<Vec<ServerTarget>, LoadPrepareError> {
     let call = match plan.endpoint {
         Endpoint::Chat => "chat/completions",
         Endpoint::Completions => "completions",
@@ -117,13 +117,13 @@ pub(super) fn targets_of(
         let (resolved, dns_error) = match resolve(address) {
             Ok(found) if !found.is_empty() => (found, None),
             Ok(_) => (Vec::new(), Some(format!("the name {} has no address", address.host))),
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Err(PrepareError::Address(error)),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Err(LoadPrepareError::Address(error)),
             Err(error) => (Vec::new(), Some(format!("the name {} did not resolve: {error}", address.host))),
         };
         let tls = match (address.tls, tls) {
             (true, Some(config)) => {
                 let name =
-                    ServerName::try_from(address.host.clone()).map_err(|_| PrepareError::NoTlsName(address.host.clone()))?;
+                    ServerName::try_from(address.host.clone()).map_err(|_| LoadPrepareError::NoTlsName(address.host.clone()))?;
                 Some((config.clone(), name))
             }
             _ => None,
@@ -134,8 +134,8 @@ pub(super) fn targets_of(
             address.host_header(),
             env!("CARGO_PKG_VERSION"),
         );
-        targets.push(Target {
-            node: u16::try_from(node).map_err(|_| PrepareError::TooManyEndpoints)?,
+        targets.push(ServerTarget {
+            node: u16::try_from(node).map_err(|_| LoadPrepareError::TooManyEndpoints)?,
             addresses: resolved,
             dns_error,
             tls,
@@ -154,17 +154,17 @@ pub(super) fn targets_of(
 pub(super) fn tokens_of(
     plan: &Plan,
     addresses: &[Address],
-    targets: &[Target],
+    targets: &[ServerTarget],
     secret: &str,
     tls: Option<&Arc<ClientConfig>>,
     tell: &Tell,
-) -> Result<Tokens, PrepareError> {
+) -> Result<Tokens, LoadPrepareError> {
     match &plan.tokenizer {
         TokenizerChoice::None => Ok(Tokens::Estimate),
         TokenizerChoice::File { path } => {
             let tokens = Tokens::of_file(path)?;
             if let Some(line) = tokens.template_note() {
-                tell(LoadNews::Log { level: LogLevel::Warning, line });
+                tell(LoadEventKind::Log { level: LogLevel::Warning, line });
             }
             Ok(tokens)
         }
@@ -180,7 +180,7 @@ pub(super) fn tokens_of(
             let tokens = Tokens::of_engine(fetch, &root, &plan.model);
             if !tokens.exact() {
                 let line = "The server has no tokenize call: lengths are estimates until its own counts are known.".to_owned();
-                tell(LoadNews::Log { level: LogLevel::Info, line });
+                tell(LoadEventKind::Log { level: LogLevel::Info, line });
             }
             Ok(tokens)
         }
@@ -190,9 +190,9 @@ pub(super) fn tokens_of(
 pub(super) fn prompts_of(
     plan: &Plan,
     tokens: &mut Tokens,
-    stop: &Stop,
+    stop: &StopSignal,
     notes: &mut Vec<String>,
-) -> Result<Prompts, PrepareError> {
+) -> Result<Prompts, LoadPrepareError> {
     let sum = |count: fn(&PlannedLoad) -> Option<u32>| {
         // how many a search sends is not known
         if plan.search().is_some() {
@@ -256,7 +256,7 @@ pub(super) fn prompts_of(
         }
         Workload::Dataset { files, max_output_tokens, multi_turn: false } => {
             notes.extend(files.iter().flat_map(|file| file.notes.iter().cloned()));
-            let (dataset, said) = Dataset::read(files, *max_output_tokens, plan.seed, sum(PlannedLoad::requests), tokens)?;
+            let (dataset, said) = PromptDataset::read(files, *max_output_tokens, plan.seed, sum(PlannedLoad::requests), tokens)?;
             notes.extend(said);
             Ok(Prompts::Dataset(dataset.into()))
         }

@@ -41,7 +41,7 @@ pub struct Progressing {
     /// Requests in flight times ns.
     area: f64,
     /// What was counted at the snapshots of the last moment, the oldest first.
-    marks: VecDeque<Mark>,
+    marks: VecDeque<ProgressMark>,
     tokens: u64,
     events_of_ended: u64,
     so_far: Histograms,
@@ -51,7 +51,7 @@ pub struct Progressing {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Mark {
+struct ProgressMark {
     at: i64,
     area: f64,
     events: u64,
@@ -207,7 +207,7 @@ impl Progressing {
     /// A load point is over: told now.
     pub fn finish_load_point(&mut self, finished: FinishedLoadPoint, now: i64) {
         self.snapshot.finished.push(finished);
-        self.tell(now);
+        self.emit(now);
     }
 
     /// Whether it is time to look around.
@@ -220,15 +220,15 @@ impl Progressing {
     }
 
     /// Tells if it is time to.
-    pub fn tell_if_due(&mut self, now: i64) -> bool {
+    pub fn emit_if_due(&mut self, now: i64) -> bool {
         let due = now >= self.next_tell;
         if due {
-            self.tell(now);
+            self.emit(now);
         }
         due
     }
 
-    pub fn tell(&mut self, now: i64) {
+    pub fn emit(&mut self, now: i64) {
         self.next_tell = now + EVERY;
         self.in_flight_is(self.in_flight, now);
         let per_event = if self.events_of_ended > 0 { self.tokens as f64 / self.events_of_ended as f64 } else { 1.0 };
@@ -253,7 +253,7 @@ impl Progressing {
 
     /// Keeps what is counted now, and of the marks before it the last that is a moment old at the next snapshot.
     fn mark(&mut self, now: i64) {
-        self.marks.push_back(Mark { at: now, area: self.area, events: self.events });
+        self.marks.push_back(ProgressMark { at: now, area: self.area, events: self.events });
         while self.marks.get(1).is_some_and(|second| now + EVERY - second.at >= MOMENT - EVERY / 4) {
             self.marks.pop_front();
         }
@@ -344,7 +344,7 @@ mod tests {
             progress.in_flight_is(0, now);
             progress.ended(&row(sent, SECOND / 20));
             // always looked at between two requests
-            progress.tell_if_due(now);
+            progress.emit_if_due(now);
         }
         let told = told.borrow();
         let last = told.last().unwrap();
@@ -360,11 +360,11 @@ mod tests {
         progress.in_flight_is(8, 0);
         progress.events(1_000);
         for half in 1..=3 {
-            progress.tell(half * EVERY);
+            progress.emit(half * EVERY);
         }
         progress.in_flight_is(2, 3 * EVERY);
         for half in 4..=6 {
-            progress.tell(half * EVERY);
+            progress.emit(half * EVERY);
         }
         let told = told.borrow();
         let means: Vec<f64> = told.iter().map(|snapshot| snapshot.mean_in_flight.unwrap()).collect();
@@ -384,7 +384,7 @@ mod tests {
             while now < until {
                 progress.ended(&row(now, took));
                 now += took;
-                progress.tell_if_due(now);
+                progress.emit_if_due(now);
             }
         }
         let told = told.borrow();
@@ -409,7 +409,7 @@ mod tests {
         for number in 0..20 {
             progress.ended(&second(number));
         }
-        progress.tell(20 * SECOND);
+        progress.emit(20 * SECOND);
         // 80 s of this load point; then 110 requests, ten at a time, each a second long
         assert_eq!(told.borrow().last().unwrap().eta_ms, Some(91_000));
     }
@@ -419,15 +419,15 @@ mod tests {
         let (mut progress, told) = progressing();
         let load = Load::Closed { concurrency: 4 };
         progress.begin_phase(&phase(&load, 8, Phase::Warmup), 0);
-        progress.tell(SECOND / 2);
+        progress.emit(SECOND / 2);
         assert_eq!(told.borrow().last().unwrap().eta_ms, None);
         for _ in 0..4 {
             progress.ended(&Row { phase: Phase::Warmup, ..row(0, SECOND) });
         }
-        progress.tell(SECOND);
+        progress.emit(SECOND);
         assert_eq!(told.borrow().last().unwrap().eta_ms, Some(1_000), "four at once took a second: so will the next four");
         progress.begin_phase(&phase(&load, 40, Phase::Measured), 2 * SECOND);
-        progress.tell(2 * SECOND);
+        progress.emit(2 * SECOND);
         assert_eq!(told.borrow().last().unwrap().eta_ms, Some(10_000));
     }
 
@@ -440,7 +440,7 @@ mod tests {
         progress.finish_load_point(FinishedLoadPoint { requests: 8, ..FinishedLoadPoint::default() }, SECOND);
         progress.set_next(2, None);
         progress.begin_phase(&phase(&load, 8, Phase::Measured), SECOND);
-        progress.tell(2 * SECOND);
+        progress.emit(2 * SECOND);
         let told = told.borrow();
         assert_eq!(told[0].next, Some(Upcoming::Loads { loads: Vec::new() }));
         assert_eq!((told[1].finished.len(), told[1].next.clone(), told[1].completed), (1, None, 0));

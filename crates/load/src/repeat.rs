@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::command::{node_name, plan_of};
-use dyno_measure::load::options::Kind;
+use dyno_measure::load::options::OptionKind;
 use dyno_measure::load::{ArrivalProcess, LoadSpec, LoadVariable, OPTIONS};
 use dyno_measure::plan::{Load, Plan, PlanEndpoint, PlannedCheck, TokenizerChoice, Workload};
 use dyno_measure::repeat::{Repeat, shell_line};
@@ -124,7 +124,7 @@ fn said(load: &LoadSpec, switches: bool) -> impl Iterator<Item = (&'static str, 
     let values = load.values();
     OPTIONS
         .iter()
-        .filter(move |option| matches!(option.kind, Kind::Switch { .. }) == switches)
+        .filter(move |option| matches!(option.kind, OptionKind::Switch { .. }) == switches)
         .filter_map(move |option| Some((option.flag?.name, option.argument(values.get(option.name)?)?)))
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::client::clock::wall;
-use dyno_measure::events::{LoadEvent, LoadNews};
+use dyno_measure::events::{LoadEvent, LoadEventKind};
 
 /// A spool that is appended to.
 #[derive(Debug)]
@@ -19,8 +19,8 @@ impl Spool {
         Ok(Self { file: OpenOptions::new().create(true).append(true).open(path)? })
     }
 
-    pub fn write(&self, news: LoadNews) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&LoadEvent { at_unix_ns: wall(), news })?;
+    pub fn write(&self, kind: LoadEventKind) -> io::Result<()> {
+        let mut line = serde_json::to_vec(&LoadEvent { at_unix_ns: wall(), kind })?;
         line.push(b'\n');
         (&self.file).write_all(&line)
     }
@@ -29,8 +29,7 @@ impl Spool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dyno_measure::events::LoadStatus;
-    use dyno_measure::events::LogLevel;
+    use dyno_measure::events::{LoadStatus, LogLevel};
 
     #[test]
     fn events_come_back() {
@@ -38,15 +37,15 @@ mod tests {
         let path = folder.path().join("load.ndjson");
         let spool = Spool::open(&path).unwrap();
         let all = [
-            LoadNews::Log { level: LogLevel::Info, line: "a\nb".to_owned() },
-            LoadNews::Progress(Box::default()),
-            LoadNews::End { status: LoadStatus::Partial, reason: Some("x".to_owned()) },
+            LoadEventKind::Log { level: LogLevel::Info, line: "a\nb".to_owned() },
+            LoadEventKind::Progress(Box::default()),
+            LoadEventKind::End { status: LoadStatus::Partial, reason: Some("x".to_owned()) },
         ];
-        for news in &all {
-            spool.write(news.clone()).unwrap();
+        for kind in &all {
+            spool.write(kind.clone()).unwrap();
         }
         let text = std::fs::read_to_string(&path).unwrap();
-        let back: Vec<LoadNews> = text.lines().map(|line| serde_json::from_str::<LoadEvent>(line).unwrap().news).collect();
+        let back: Vec<LoadEventKind> = text.lines().map(|line| serde_json::from_str::<LoadEvent>(line).unwrap().kind).collect();
         assert_eq!(back, all);
     }
 }

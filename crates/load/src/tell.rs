@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use dyno_measure::events::LoadNews;
+use dyno_measure::events::LoadEventKind;
 
-/// Takes each piece of news as it comes; called on the client's own thread, so that it must not wait.
-pub type Tell = Rc<dyn Fn(LoadNews)>;
+/// Takes each event as it comes; called on the client's own thread, so that it must not wait.
+pub type Tell = Rc<dyn Fn(LoadEventKind)>;

@@ -4,41 +4,41 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::rc::Rc;
 
-use crate::execute::Outcome;
+use crate::execute::LoadOutcome;
 use crate::spool::Spool;
 use crate::table::table;
 use crate::tell::Tell;
-use dyno_measure::events::{LoadNews, LogLevel, Progress};
+use dyno_measure::events::{LoadEventKind, LogLevel, Progress};
 use dyno_measure::report::Phase;
 
 /// Tells the spool, else people on standard error.
 pub fn teller(spool: Option<Rc<Spool>>) -> Tell {
     let terminal = io::stderr().is_terminal();
-    Rc::new(move |news| match &spool {
+    Rc::new(move |kind| match &spool {
         // a full disk must not end a measurement
         Some(spool) => {
-            let _ = spool.write(news);
+            let _ = spool.write(kind);
         }
-        None => say(&news, terminal),
+        None => say(&kind, terminal),
     })
 }
 
 /// Progress for people, on standard error.
-fn say(news: &LoadNews, terminal: bool) {
+fn say(kind: &LoadEventKind, terminal: bool) {
     let mut out = io::stderr();
-    let _ = match news {
-        LoadNews::Log { level, line } => {
+    let _ = match kind {
+        LoadEventKind::Log { level, line } => {
             let mark = if *level == LogLevel::Info { "" } else { "warning: " };
             writeln!(out, "{mark}{line}")
         }
-        LoadNews::Prepared { tokenizer, notes, .. } => {
+        LoadEventKind::Prepared { tokenizer, notes, .. } => {
             let notes = notes.iter().fold(String::new(), |text, note| text + "\n" + note);
             writeln!(out, "Prompts are made; lengths by {tokenizer}.{notes}")
         }
-        LoadNews::Progress(progress) if terminal => {
+        LoadEventKind::Progress(progress) if terminal => {
             write!(out, "\r\x1b[2K{}", progress_line(progress)).and_then(|()| out.flush())
         }
-        LoadNews::End { .. } if terminal => writeln!(out),
+        LoadEventKind::End { .. } if terminal => writeln!(out),
         _ => Ok(()),
     };
 }
@@ -76,7 +76,7 @@ fn progress_line(progress: &Progress) -> String {
     line
 }
 
-pub fn show(outcome: &Outcome) {
+pub fn show(outcome: &LoadOutcome) {
     let mut text = table(&outcome.report);
     if let Some(reason) = &outcome.reason {
         let _ = writeln!(text, "{reason}");

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why an address is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum AddressRefusal {
     /// Link-local and cloud metadata services.
     #[error("the address is link-local or a metadata service")]
     LinkLocal,
@@ -20,7 +20,7 @@ pub enum Refusal {
     Portal,
 }
 
-impl Refusal {
+impl AddressRefusal {
     /// What a person reads.
     pub fn sentence(self) -> &'static str {
         match self {
@@ -47,20 +47,20 @@ pub struct AddressPolicy {
 
 impl AddressPolicy {
     /// Checks one address at the moment before a connection to it is made.
-    pub fn check(&self, address: IpAddr, port: u16) -> Result<(), Refusal> {
+    pub fn check(&self, address: IpAddr, port: u16) -> Result<(), AddressRefusal> {
         let address = plain(address);
         let own = address.is_loopback() || address.is_unspecified() || self.own_addresses.contains(&address);
         if own && self.own_ports.contains(&port) {
-            return Err(Refusal::Portal);
+            return Err(AddressRefusal::Portal);
         }
         if is_link_local(address) {
-            return Err(Refusal::LinkLocal);
+            return Err(AddressRefusal::LinkLocal);
         }
         if is_no_single_host(address) {
-            return Err(Refusal::NotOneHost);
+            return Err(AddressRefusal::NotOneHost);
         }
         if own && !self.loopback {
-            return Err(Refusal::Loopback);
+            return Err(AddressRefusal::Loopback);
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ fn is_no_single_host(address: IpAddr) -> bool {
 mod tests {
     use super::*;
 
-    fn check(policy: &AddressPolicy, address: &str, port: u16) -> Result<(), Refusal> {
+    fn check(policy: &AddressPolicy, address: &str, port: u16) -> Result<(), AddressRefusal> {
         policy.check(address.parse().unwrap(), port)
     }
 
@@ -133,17 +133,17 @@ mod tests {
             "2002:a9fe:a9fe::1",
             "::169.254.169.254",
         ] {
-            assert_eq!(check(&policy, address, 80), Err(Refusal::LinkLocal), "{address}");
+            assert_eq!(check(&policy, address, 80), Err(AddressRefusal::LinkLocal), "{address}");
         }
         for address in ["224.0.0.1", "255.255.255.255", "0.0.0.0", "0.1.2.3", "ff02::1", "::", "240.0.0.1"] {
-            assert_eq!(check(&policy, address, 80), Err(Refusal::NotOneHost), "{address}");
+            assert_eq!(check(&policy, address, 80), Err(AddressRefusal::NotOneHost), "{address}");
         }
     }
 
     #[test]
     fn loopback_only_where_it_is_allowed() {
         for address in ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b:1::7f00:1"] {
-            assert_eq!(check(&AddressPolicy::default(), address, 80), Err(Refusal::Loopback), "{address}");
+            assert_eq!(check(&AddressPolicy::default(), address, 80), Err(AddressRefusal::Loopback), "{address}");
             assert_eq!(check(&AddressPolicy { loopback: true, ..AddressPolicy::default() }, address, 80), Ok(()), "{address}");
         }
     }
@@ -153,9 +153,13 @@ mod tests {
         let own = "192.168.7.9".parse().unwrap();
         let policy = AddressPolicy { loopback: true, own_ports: vec![3000], own_addresses: vec![own] };
         let strict = AddressPolicy { loopback: false, ..policy.clone() };
-        assert_eq!(check(&strict, "192.168.7.9", 8100), Err(Refusal::Loopback), "the machine's own address is the machine");
+        assert_eq!(
+            check(&strict, "192.168.7.9", 8100),
+            Err(AddressRefusal::Loopback),
+            "the machine's own address is the machine"
+        );
         for address in ["127.0.0.1", "::1", "192.168.7.9", "::ffff:192.168.7.9", "0.0.0.0"] {
-            assert_eq!(check(&policy, address, 3000), Err(Refusal::Portal), "{address}");
+            assert_eq!(check(&policy, address, 3000), Err(AddressRefusal::Portal), "{address}");
         }
         assert_eq!(check(&policy, "192.168.7.9", 8100), Ok(()));
         assert_eq!(check(&policy, "192.168.7.10", 3000), Ok(()));

@@ -10,12 +10,12 @@ use crate::load::ArrivalProcess;
 #[derive(Debug)]
 pub struct Arrivals {
     rng: ChaCha8Rng,
-    gaps: Gaps,
+    gaps: GapSampler,
     next_s: f64,
 }
 
 #[derive(Debug)]
-enum Gaps {
+enum GapSampler {
     /// Arrivals as they are listed, ns, and which is the next.
     Listed(Vec<i64>, usize),
     Even(f64),
@@ -26,12 +26,12 @@ enum Gaps {
 impl Arrivals {
     /// The schedule of a rate (requests per second), fixed by the seed.
     pub fn new(rate: f64, process: ArrivalProcess, burstiness: f64, seed: u64) -> Self {
-        let even = Gaps::Even(1.0 / rate);
+        let even = GapSampler::Even(1.0 / rate);
         let gaps = match process {
             ArrivalProcess::Constant => even,
-            ArrivalProcess::Poisson => Exp::new(rate).map_or(even, Gaps::Exponential),
+            ArrivalProcess::Poisson => Exp::new(rate).map_or(even, GapSampler::Exponential),
             // mean gap 1/rate, variance 1/(rate² · burstiness)
-            ArrivalProcess::Gamma => Gamma::new(burstiness, 1.0 / (rate * burstiness)).map_or(even, Gaps::Gamma),
+            ArrivalProcess::Gamma => Gamma::new(burstiness, 1.0 / (rate * burstiness)).map_or(even, GapSampler::Gamma),
         };
         let mut arrivals = Self { rng: ChaCha8Rng::seed_from_u64(seed), gaps, next_s: 0.0 };
         if process != ArrivalProcess::Constant {
@@ -42,25 +42,25 @@ impl Arrivals {
 
     /// A schedule that is given, ns after the begin.
     pub fn listed(times: Vec<i64>) -> Self {
-        Self { rng: ChaCha8Rng::seed_from_u64(0), gaps: Gaps::Listed(times, 0), next_s: 0.0 }
+        Self { rng: ChaCha8Rng::seed_from_u64(0), gaps: GapSampler::Listed(times, 0), next_s: 0.0 }
     }
 
     fn step(&mut self) {
         self.next_s += match &mut self.gaps {
-            Gaps::Listed(_, next) => {
+            GapSampler::Listed(_, next) => {
                 *next += 1;
                 0.0
             }
-            Gaps::Even(gap) => *gap,
-            Gaps::Exponential(gaps) => gaps.sample(&mut self.rng),
-            Gaps::Gamma(gaps) => gaps.sample(&mut self.rng),
+            GapSampler::Even(gap) => *gap,
+            GapSampler::Exponential(gaps) => gaps.sample(&mut self.rng),
+            GapSampler::Gamma(gaps) => gaps.sample(&mut self.rng),
         };
     }
 
     /// The next arrival, ns after the begin; `i64::MAX` when there is none left.
     pub fn peek(&self) -> i64 {
         match &self.gaps {
-            Gaps::Listed(times, next) => times.get(*next).copied().unwrap_or(i64::MAX),
+            GapSampler::Listed(times, next) => times.get(*next).copied().unwrap_or(i64::MAX),
             _ => (self.next_s * 1e9) as i64,
         }
     }

@@ -91,12 +91,12 @@ pub struct LoadEvent {
     /// When it was written, Unix ns.
     pub at_unix_ns: i64,
     #[serde(flatten)]
-    pub news: LoadNews,
+    pub kind: LoadEventKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", content = "data", rename_all = "snake_case")]
-pub enum LoadNews {
+pub enum LoadEventKind {
     /// The process is up and has read its plan.
     Started {
         pid: u32,

@@ -41,7 +41,7 @@ pub enum RunStatus {
     Failed,
     /// Ended by a person; what was measured until then is kept.
     Cancelled,
-    /// Lost its processes while nobody watched (a reboot, say).
+    /// Its processes were gone when the portal looked for them again, after a reboot for instance.
     Interrupted,
 }
 

@@ -11,9 +11,9 @@ use super::{
     clock::monotonic_ns,
     config::Dialect,
     events,
-    http::Request,
+    http::HttpRequest,
     random::{Purpose, fraction},
-    shared::Shared,
+    shared::EngineState,
     tokens,
 };
 
@@ -43,7 +43,7 @@ impl Small {
 }
 
 /// Answers everything but the three calls that take time.
-pub fn answer(shared: &Shared, request: &Request<'_>) -> Small {
+pub fn answer(shared: &EngineState, request: &HttpRequest<'_>) -> Small {
     let config = &shared.config;
     let dialect = config.shape.dialect;
     let path = request.path.strip_prefix("/v1").unwrap_or(request.path);
@@ -81,7 +81,7 @@ pub fn answer(shared: &Shared, request: &Request<'_>) -> Small {
     }
 }
 
-fn model(shared: &Shared) -> Value {
+fn model(shared: &EngineState) -> Value {
     json!({
         "id": shared.config.model,
         "object": "model",
@@ -115,7 +115,7 @@ enum TokenizeError {
 }
 
 /// llama.cpp asks with `content` and gets `tokens`; vLLM with `prompt` or `messages` and gets `count` and more.
-fn tokenize(shared: &Shared, body: &[u8]) -> Result<Small, TokenizeError> {
+fn tokenize(shared: &EngineState, body: &[u8]) -> Result<Small, TokenizeError> {
     let body: TokenizeBody<'_> = serde_json::from_slice(body)?;
     if let Some(content) = body.content {
         return Ok(Small::json(&json!({"tokens": tokens::ids(&content)})));

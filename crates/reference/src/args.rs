@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::{
     config::{
-        Config, Dialect, Finish, Framing, HeadTime, KeepAlive, LineEnd, Role, RoleContent, Shape, TruthSink, UsagePlace, Wire,
+        Dialect, EngineOptions, EventFormat, FinishPosition, Framing, HeadTime, KeepAlive, LineEnd, RoleContent, RolePosition,
+        TruthSink, UsagePlace, Wire,
     },
     faults::FaultRate,
     timing::Timing,
@@ -15,7 +16,7 @@ use super::{
 
 /// Why an argument is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ArgumentError {
+pub enum EngineArgumentError {
     #[error("must be a number from 0")]
     NotFromZero,
     #[error("must be a number from 0 to 1")]
@@ -89,13 +90,13 @@ pub struct EngineArgs {
     pub head: Option<HeadTime>,
     /// When a chat names its role
     #[arg(long, value_enum, help_heading = "Form of the events")]
-    pub role: Option<Role>,
+    pub role: Option<RolePosition>,
     /// Content of a role chunk
     #[arg(long, value_enum, help_heading = "Form of the events")]
     pub role_content: Option<RoleContent>,
     /// Where a chat's finish reason is
     #[arg(long, value_enum, help_heading = "Form of the events")]
-    pub finish: Option<Finish>,
+    pub finish: Option<FinishPosition>,
     /// Where the usage is, when it is asked for
     #[arg(long, value_enum, help_heading = "Form of the events")]
     pub usage: Option<UsagePlace>,
@@ -184,10 +185,10 @@ pub struct EngineArgs {
 
 impl EngineArgs {
     /// What the engine is to be started with.
-    pub fn into_config(self) -> Result<Config, ArgumentError> {
-        let base = Shape::of(self.dialect);
+    pub fn into_config(self) -> Result<EngineOptions, EngineArgumentError> {
+        let base = EventFormat::of(self.dialect);
         let keep = KeepAlive::of(self.dialect);
-        let shape = Shape {
+        let shape = EventFormat {
             head: self.head.unwrap_or(base.head),
             role: self.role.unwrap_or(base.role),
             role_content: self.role_content.unwrap_or(base.role_content),
@@ -206,9 +207,9 @@ impl EngineArgs {
         };
         let api_key = match self.api_key_env {
             None => None,
-            Some(name) => Some(std::env::var(&name).map_err(|_| ArgumentError::KeyNotSet(name))?),
+            Some(name) => Some(std::env::var(&name).map_err(|_| EngineArgumentError::KeyNotSet(name))?),
         };
-        Ok(Config {
+        Ok(EngineOptions {
             listen: self.listen,
             model: self.model,
             max_model_len: self.max_model_len,
@@ -258,30 +259,30 @@ fn some_duration(ms: f64) -> Option<Duration> {
     (ms > 0.0).then(|| duration(ms))
 }
 
-fn from_zero(text: &str) -> Result<f64, ArgumentError> {
+fn from_zero(text: &str) -> Result<f64, EngineArgumentError> {
     match text.parse::<f64>() {
         Ok(number) if (0.0..1e9).contains(&number) => Ok(number),
-        _ => Err(ArgumentError::NotFromZero),
+        _ => Err(EngineArgumentError::NotFromZero),
     }
 }
 
-fn share(text: &str) -> Result<f64, ArgumentError> {
+fn share(text: &str) -> Result<f64, EngineArgumentError> {
     match text.parse::<f64>() {
         Ok(number) if (0.0..=1.0).contains(&number) => Ok(number),
-        _ => Err(ArgumentError::NoShare),
+        _ => Err(EngineArgumentError::NoShare),
     }
 }
 
-fn framing(text: &str) -> Result<Framing, ArgumentError> {
+fn framing(text: &str) -> Result<Framing, EngineArgumentError> {
     let (name, bytes) = text.split_once(':').map_or((text, None), |(name, bytes)| (name, Some(bytes)));
-    let from_one = |bytes: &str| bytes.parse::<usize>().ok().filter(|bytes| *bytes > 0).ok_or(ArgumentError::FramingBytes);
+    let from_one = |bytes: &str| bytes.parse::<usize>().ok().filter(|bytes| *bytes > 0).ok_or(EngineArgumentError::FramingBytes);
     let bytes = bytes.map(from_one).transpose()?;
     match (name, bytes) {
         ("per-event", None) => Ok(Framing::PerEvent),
         ("every", Some(bytes)) => Ok(Framing::Every(bytes)),
         ("random", Some(bytes)) => Ok(Framing::Random(bytes)),
         ("until-close", None) => Ok(Framing::UntilClose),
-        _ => Err(ArgumentError::Framing),
+        _ => Err(EngineArgumentError::Framing),
     }
 }
 
@@ -292,13 +293,14 @@ mod tests {
     use super::*;
 
     #[derive(Parser)]
-    struct Line {
+    struct TruthLine {
         #[command(flatten)]
         args: EngineArgs,
     }
 
-    fn config(line: &str) -> Result<Config, String> {
-        let line = Line::try_parse_from(std::iter::once("dyno").chain(line.split_whitespace())).map_err(|e| e.to_string())?;
+    fn config(line: &str) -> Result<EngineOptions, String> {
+        let line =
+            TruthLine::try_parse_from(std::iter::once("dyno").chain(line.split_whitespace())).map_err(|e| e.to_string())?;
         line.args.into_config().map_err(|e| e.to_string())
     }
 
@@ -307,7 +309,7 @@ mod tests {
         let config =
             config("--dialect llama.cpp --role early --keep-alive-idle-ms 0 --ttft-ms 1.5 --fault cut=0.1 --fault stall:5=1")
                 .unwrap();
-        assert_eq!((config.shape.role, config.shape.role_content), (Role::Early, RoleContent::Null));
+        assert_eq!((config.shape.role, config.shape.role_content), (RolePosition::Early, RoleContent::Null));
         assert_eq!((config.keep_alive.max_requests, config.keep_alive.idle), (Some(100), None));
         assert_eq!(config.timing.ttft, Duration::from_micros(1500));
         assert_eq!(config.faults.len(), 2);

@@ -60,7 +60,7 @@ pub struct Ask {
 }
 
 #[derive(Deserialize)]
-struct Body<'a> {
+struct AskBody<'a> {
     #[serde(borrow)]
     model: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -105,18 +105,18 @@ pub struct Message<'a> {
     #[serde(borrow)]
     pub role: Cow<'a, str>,
     #[serde(borrow)]
-    content: Option<Content<'a>>,
+    content: Option<MessageContent<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Content<'a> {
+enum MessageContent<'a> {
     Text(#[serde(borrow)] Cow<'a, str>),
-    Parts(#[serde(borrow)] Vec<Part<'a>>),
+    Parts(#[serde(borrow)] Vec<ContentPart<'a>>),
 }
 
 #[derive(Deserialize)]
-struct Part<'a> {
+struct ContentPart<'a> {
     #[serde(borrow)]
     text: Option<Cow<'a, str>>,
 }
@@ -165,8 +165,8 @@ impl Message<'_> {
     pub fn text(&self) -> Cow<'_, str> {
         match &self.content {
             None => Cow::Borrowed(""),
-            Some(Content::Text(text)) => Cow::Borrowed(text),
-            Some(Content::Parts(parts)) => {
+            Some(MessageContent::Text(text)) => Cow::Borrowed(text),
+            Some(MessageContent::Parts(parts)) => {
                 Cow::Owned(parts.iter().filter_map(|part| part.text.as_deref()).collect::<Vec<_>>().join(" "))
             }
         }
@@ -181,7 +181,7 @@ pub fn render(messages: &[Message<'_>]) -> String {
 
 /// Reads a call. Block keys are worked out only `with_prefix`.
 pub fn read(api: Api, bytes: &[u8], header_fault: Option<&str>, with_prefix: bool) -> Result<Ask, AskError> {
-    let body: Body<'_> = serde_json::from_slice(bytes)?;
+    let body: AskBody<'_> = serde_json::from_slice(bytes)?;
     let (prompt_tokens, inputs) = match api {
         Api::Chat => {
             let messages = body.messages.as_ref().filter(|m| !m.is_empty()).ok_or(AskError::NoMessages)?;

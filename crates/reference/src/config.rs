@@ -6,7 +6,7 @@ use super::{faults::FaultRate, timing::Timing, tls::Certificate};
 
 /// What an engine is started with.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub struct EngineOptions {
     /// Port 0 takes any free one.
     pub listen: SocketAddr,
     pub model: String,
@@ -24,7 +24,7 @@ pub struct Config {
     pub default_max_tokens: u32,
     /// Always produce as many tokens as the limit allows, as `ignore_eos` does.
     pub full_length: bool,
-    pub shape: Shape,
+    pub shape: EventFormat,
     pub wire: Wire,
     pub keep_alive: KeepAlive,
     pub faults: Vec<FaultRate>,
@@ -37,7 +37,7 @@ pub struct Config {
     pub tls: Option<Certificate>,
 }
 
-impl Default for Config {
+impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -50,7 +50,7 @@ impl Default for Config {
             prefix_cache: false,
             default_max_tokens: 128,
             full_length: false,
-            shape: Shape::of(Dialect::Vllm),
+            shape: EventFormat::of(Dialect::Vllm),
             wire: Wire::default(),
             keep_alive: KeepAlive::default(),
             faults: Vec::new(),
@@ -100,7 +100,7 @@ pub enum HeadTime {
 
 /// When a chat says `"role":"assistant"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Role {
+pub enum RolePosition {
     /// In a chunk of its own, as soon as the request is read: no sign of a first token.
     Early,
     /// In a chunk of its own, just before the first content.
@@ -121,7 +121,7 @@ pub enum RoleContent {
 
 /// Where the finish reason is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Finish {
+pub enum FinishPosition {
     WithLast,
     Alone,
 }
@@ -144,13 +144,13 @@ pub enum LineEnd {
 
 /// The form of the events.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shape {
+pub struct EventFormat {
     pub dialect: Dialect,
     pub head: HeadTime,
-    pub role: Role,
+    pub role: RolePosition,
     pub role_content: RoleContent,
     /// In chats; completions always have it with the last text.
-    pub finish: Finish,
+    pub finish: FinishPosition,
     pub usage: UsagePlace,
     /// Whether `data: [DONE]` ends a stream.
     pub done: bool,
@@ -172,15 +172,15 @@ pub struct Shape {
     pub tool_calls: bool,
 }
 
-impl Shape {
+impl EventFormat {
     /// What a dialect does.
     pub fn of(dialect: Dialect) -> Self {
         let vllm = Self {
             dialect,
             head: HeadTime::Early,
-            role: Role::Late,
+            role: RolePosition::Late,
             role_content: RoleContent::Empty,
-            finish: Finish::Alone,
+            finish: FinishPosition::Alone,
             usage: UsagePlace::Own,
             done: true,
             line_end: LineEnd::Lf,
@@ -197,14 +197,14 @@ impl Shape {
             Dialect::Vllm => vllm,
             Dialect::LlamaCpp => Self { head: HeadTime::WithFirst, role_content: RoleContent::Null, ..vllm },
             Dialect::Tgi => Self {
-                role: Role::Every,
-                finish: Finish::WithLast,
+                role: RolePosition::Every,
+                finish: FinishPosition::WithLast,
                 usage: UsagePlace::InFinish,
                 data_space: false,
                 ping_every: Some(Duration::from_secs(15)),
                 ..vllm
             },
-            Dialect::OpenAi => Self { role: Role::Early, ..vllm },
+            Dialect::OpenAi => Self { role: RolePosition::Early, ..vllm },
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     ask::Api,
-    config::{Dialect, LineEnd, RoleContent, Shape},
+    config::{Dialect, EventFormat, LineEnd, RoleContent},
 };
 
 /// The mark in every answer that says what made it.
@@ -10,7 +10,7 @@ pub const FINGERPRINT: &str = "dyno-reference-engine";
 
 /// Counts for a usage object.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Usage {
+pub struct UsageCounts {
     pub prompt: u32,
     pub cached: u32,
     pub completion: u32,
@@ -20,7 +20,7 @@ pub struct Usage {
     pub predicted_ms: f64,
 }
 
-impl Usage {
+impl UsageCounts {
     fn json(&self) -> String {
         let Self { prompt, cached, completion, reasoning, .. } = self;
         let total = prompt + completion;
@@ -83,12 +83,18 @@ impl Chunks {
     }
 
     /// A chunk with one choice; `delta` is the inside of the delta (or the `text` member of a completion).
-    pub fn write(&self, out: &mut Vec<u8>, delta: &[u8], finish: Option<&str>, usage: Option<&Usage>) {
+    pub fn write(&self, out: &mut Vec<u8>, delta: &[u8], finish: Option<&str>, usage: Option<&UsageCounts>) {
         self.write_with(out, finish, usage, |out| out.extend_from_slice(delta));
     }
 
     /// The same, with the delta written in its place.
-    pub fn write_with(&self, out: &mut Vec<u8>, finish: Option<&str>, usage: Option<&Usage>, delta: impl FnOnce(&mut Vec<u8>)) {
+    pub fn write_with(
+        &self,
+        out: &mut Vec<u8>,
+        finish: Option<&str>,
+        usage: Option<&UsageCounts>,
+        delta: impl FnOnce(&mut Vec<u8>),
+    ) {
         let chat = self.api == Api::Chat;
         let reason = |out: &mut Vec<u8>| match finish {
             None => out.extend_from_slice(b"null"),
@@ -117,13 +123,13 @@ impl Chunks {
     }
 
     /// The chunk that has nothing but the usage.
-    pub fn write_usage(&self, out: &mut Vec<u8>, usage: &Usage) {
+    pub fn write_usage(&self, out: &mut Vec<u8>, usage: &UsageCounts) {
         out.extend_from_slice(self.open_bare.as_bytes());
         out.push(b']');
         self.end(out, Some(usage));
     }
 
-    fn end(&self, out: &mut Vec<u8>, usage: Option<&Usage>) {
+    fn end(&self, out: &mut Vec<u8>, usage: Option<&UsageCounts>) {
         match usage {
             None => out.extend_from_slice(self.close_without_usage.as_bytes()),
             Some(usage) => {
@@ -137,7 +143,7 @@ impl Chunks {
 
 /// What a whole (not streamed) answer says.
 #[derive(Debug)]
-pub struct Answer<'a> {
+pub struct WholeAnswer<'a> {
     pub id: &'a str,
     pub created_s: u64,
     pub model: &'a str,
@@ -150,8 +156,8 @@ pub struct Answer<'a> {
 }
 
 /// The body of a whole answer.
-pub fn whole(api: Api, dialect: Dialect, answer: &Answer<'_>, usage: &Usage) -> String {
-    let Answer { id, created_s, content, finish, .. } = answer;
+pub fn whole(api: Api, dialect: Dialect, answer: &WholeAnswer<'_>, usage: &UsageCounts) -> String {
+    let WholeAnswer { id, created_s, content, finish, .. } = answer;
     let model = quoted(answer.model);
     let usage = usage.members(dialect);
     let (object, choice) = if api == Api::Chat {
@@ -199,27 +205,27 @@ pub fn error(dialect: Dialect, status: u16, kind: &str, message: &str) -> String
     }
 }
 
-fn line_end(shape: &Shape) -> &'static [u8] {
+fn line_end(shape: &EventFormat) -> &'static [u8] {
     if shape.line_end == LineEnd::Crlf { b"\r\n" } else { b"\n" }
 }
 
-fn field(shape: &Shape) -> &'static [u8] {
+fn field(shape: &EventFormat) -> &'static [u8] {
     if shape.data_space { b"data: " } else { b"data:" }
 }
 
 /// What stands before the data of an event of one line, and after it.
-pub fn begin_event(shape: &Shape, out: &mut Vec<u8>) {
+pub fn begin_event(shape: &EventFormat, out: &mut Vec<u8>) {
     out.extend_from_slice(field(shape));
 }
 
 /// See `begin_event`.
-pub fn end_event(shape: &Shape, out: &mut Vec<u8>) {
+pub fn end_event(shape: &EventFormat, out: &mut Vec<u8>) {
     out.extend_from_slice(line_end(shape));
     out.extend_from_slice(line_end(shape));
 }
 
 /// Puts `data` into an event of the shape's form.
-pub fn as_event(shape: &Shape, data: &[u8], out: &mut Vec<u8>) {
+pub fn as_event(shape: &EventFormat, data: &[u8], out: &mut Vec<u8>) {
     let (end, field) = (line_end(shape), field(shape));
     out.extend_from_slice(field);
     if shape.multi_line {
@@ -241,7 +247,7 @@ pub fn as_event(shape: &Shape, data: &[u8], out: &mut Vec<u8>) {
 }
 
 /// A comment line, which means nothing.
-pub fn as_ping(shape: &Shape, out: &mut Vec<u8>) {
+pub fn as_ping(shape: &EventFormat, out: &mut Vec<u8>) {
     out.extend_from_slice(if shape.line_end == LineEnd::Crlf { b": ping\r\n\r\n" } else { b": ping\n\n" });
 }
 
@@ -258,7 +264,7 @@ mod tests {
 
     #[test]
     fn every_chunk_is_valid_json_in_every_dialect() {
-        let usage = Usage { prompt: 5, cached: 1, completion: 3, reasoning: 1, ..Usage::default() };
+        let usage = UsageCounts { prompt: 5, cached: 1, completion: 3, reasoning: 1, ..UsageCounts::default() };
         for dialect in [Dialect::Vllm, Dialect::LlamaCpp, Dialect::Tgi, Dialect::OpenAi] {
             for (api, delta) in [(Api::Chat, &b"\"content\":\"x\""[..]), (Api::Completions, b"\"text\":\"x\"")] {
                 let chunks = Chunks::new(api, dialect, "id-1", 7, "m\"x", true);
@@ -290,7 +296,7 @@ mod tests {
 
     #[test]
     fn several_data_lines_join_to_the_same_json() {
-        let shape = Shape { multi_line: true, line_end: LineEnd::Crlf, ..Shape::of(Dialect::Vllm) };
+        let shape = EventFormat { multi_line: true, line_end: LineEnd::Crlf, ..EventFormat::of(Dialect::Vllm) };
         let mut out = Vec::new();
         as_event(&shape, br#"{"a":"x\",\"y","b":[1,"c"]}"#, &mut out);
         let text = String::from_utf8(out).unwrap();

@@ -10,7 +10,7 @@ const MAX_HEADERS: usize = 64;
 /// A request with all of its body.
 #[derive(Debug, PartialEq, Eq)]
 #[allow(clippy::struct_field_names, reason = "it is the header's name")]
-pub struct Request<'a> {
+pub struct HttpRequest<'a> {
     pub method: &'a str,
     /// Without the query.
     pub path: &'a str,
@@ -25,7 +25,7 @@ pub struct Request<'a> {
 
 /// What the bytes received so far amount to.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Parsed<'a> {
+pub enum ParsedRequest<'a> {
     /// More bytes are needed, at least `need` in all; `expects_continue` if the client waits for leave to send its body.
     Partial {
         need: usize,
@@ -37,31 +37,31 @@ pub enum Parsed<'a> {
         message: &'static str,
     },
     Whole {
-        request: Request<'a>,
+        request: HttpRequest<'a>,
         consumed: usize,
     },
 }
 
 #[derive(Clone, Copy)]
-enum Body {
+enum BodyFraming {
     Length(usize),
     Chunked,
 }
 
 /// Reads one request from the start of `bytes`.
-pub fn parse(bytes: &[u8]) -> Parsed<'_> {
+pub fn parse(bytes: &[u8]) -> ParsedRequest<'_> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut head = httparse::Request::new(&mut headers);
     let head_len = match head.parse(bytes) {
         Ok(httparse::Status::Complete(len)) => len,
         Ok(httparse::Status::Partial) if bytes.len() > MAX_HEAD => return bad(431, "request head is too large"),
-        Ok(httparse::Status::Partial) => return Parsed::Partial { need: bytes.len() + 1, expects_continue: false },
+        Ok(httparse::Status::Partial) => return ParsedRequest::Partial { need: bytes.len() + 1, expects_continue: false },
         Err(httparse::Error::TooManyHeaders) => return bad(431, "request has too many headers"),
         Err(_) => return bad(400, "request head is malformed"),
     };
     let target = head.path.unwrap_or("/");
     let path = target.split_once('?').map_or(target, |(path, _)| path);
-    let mut request = Request {
+    let mut request = HttpRequest {
         method: head.method.unwrap_or(""),
         path,
         keep_alive: head.version == Some(1),
@@ -71,14 +71,14 @@ pub fn parse(bytes: &[u8]) -> Parsed<'_> {
         fault: None,
         body: Cow::Borrowed(&[]),
     };
-    let mut body = Body::Length(0);
+    let mut body = BodyFraming::Length(0);
     let mut expects_continue = false;
     for header in head.headers.iter() {
         let Ok(value) = std::str::from_utf8(header.value) else { continue };
         let value = value.trim();
         match header.name {
             name if name.eq_ignore_ascii_case("content-length") => match value.parse::<usize>() {
-                Ok(length) if matches!(body, Body::Length(_)) => body = Body::Length(length),
+                Ok(length) if matches!(body, BodyFraming::Length(_)) => body = BodyFraming::Length(length),
                 Ok(_) => {}
                 Err(_) => return bad(400, "content-length is no number"),
             },
@@ -86,7 +86,7 @@ pub fn parse(bytes: &[u8]) -> Parsed<'_> {
                 if !value.eq_ignore_ascii_case("chunked") {
                     return bad(501, "transfer encoding is not known");
                 }
-                body = Body::Chunked;
+                body = BodyFraming::Chunked;
             }
             name if name.eq_ignore_ascii_case("connection") => {
                 let has = |token: &str| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token));
@@ -104,30 +104,30 @@ pub fn parse(bytes: &[u8]) -> Parsed<'_> {
     }
     let rest = &bytes[head_len..];
     match body {
-        Body::Length(length) if length > MAX_BODY => bad(413, "request body is too large"),
-        Body::Length(length) if rest.len() < length => {
-            Parsed::Partial { need: head_len + length, expects_continue: expects_continue && rest.is_empty() }
+        BodyFraming::Length(length) if length > MAX_BODY => bad(413, "request body is too large"),
+        BodyFraming::Length(length) if rest.len() < length => {
+            ParsedRequest::Partial { need: head_len + length, expects_continue: expects_continue && rest.is_empty() }
         }
-        Body::Length(length) => {
+        BodyFraming::Length(length) => {
             request.body = Cow::Borrowed(&rest[..length]);
-            Parsed::Whole { request, consumed: head_len + length }
+            ParsedRequest::Whole { request, consumed: head_len + length }
         }
-        Body::Chunked => match dechunk(rest) {
+        BodyFraming::Chunked => match dechunk(rest) {
             Dechunked::Partial if rest.len() > MAX_BODY => bad(413, "request body is too large"),
             Dechunked::Partial => {
-                Parsed::Partial { need: bytes.len() + 1, expects_continue: expects_continue && rest.is_empty() }
+                ParsedRequest::Partial { need: bytes.len() + 1, expects_continue: expects_continue && rest.is_empty() }
             }
             Dechunked::Bad => bad(400, "chunked body is malformed"),
             Dechunked::Whole { data, consumed } => {
                 request.body = Cow::Owned(data);
-                Parsed::Whole { request, consumed: head_len + consumed }
+                ParsedRequest::Whole { request, consumed: head_len + consumed }
             }
         },
     }
 }
 
-fn bad(status: u16, message: &'static str) -> Parsed<'static> {
-    Parsed::Bad { status, message }
+fn bad(status: u16, message: &'static str) -> ParsedRequest<'static> {
+    ParsedRequest::Bad { status, message }
 }
 
 enum Dechunked {
@@ -178,7 +178,7 @@ mod tests {
 
     fn whole(bytes: &[u8]) -> (String, Vec<u8>, usize) {
         match parse(bytes) {
-            Parsed::Whole { request, consumed } => (request.path.to_owned(), request.body.into_owned(), consumed),
+            ParsedRequest::Whole { request, consumed } => (request.path.to_owned(), request.body.into_owned(), consumed),
             other => panic!("{other:?}"),
         }
     }
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn reads_what_it_needs_from_the_head() {
         let bytes = b"POST /v1/x?y=1 HTTP/1.1\r\nHost: a\r\nX-Request-Id: r1\r\nConnection: Close\r\nx-dyno-fault: cut\r\nContent-Length: 2\r\n\r\n{}GET";
-        let Parsed::Whole { request, consumed } = parse(bytes) else { panic!() };
+        let ParsedRequest::Whole { request, consumed } = parse(bytes) else { panic!() };
         assert_eq!((request.path, request.request_id, request.fault), ("/v1/x", Some("r1"), Some("cut")));
         assert!(!request.keep_alive);
         assert_eq!(&bytes[consumed..], b"GET");
@@ -194,13 +194,16 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_request() {
-        assert!(matches!(parse(b"\x16\x03\x01\x02\x00"), Parsed::Bad { status: 400, .. }));
-        assert!(matches!(parse(b"POST / HTTP/1.1\r\ncontent-length: x\r\n\r\n"), Parsed::Bad { status: 400, .. }));
-        assert!(matches!(parse(b"POST / HTTP/1.1\r\ntransfer-encoding: gzip\r\n\r\n"), Parsed::Bad { status: 501, .. }));
-        assert!(matches!(parse(b"POST / HTTP/1.1\r\ncontent-length: 99999999999\r\n\r\n"), Parsed::Bad { status: 413, .. }));
+        assert!(matches!(parse(b"\x16\x03\x01\x02\x00"), ParsedRequest::Bad { status: 400, .. }));
+        assert!(matches!(parse(b"POST / HTTP/1.1\r\ncontent-length: x\r\n\r\n"), ParsedRequest::Bad { status: 400, .. }));
+        assert!(matches!(parse(b"POST / HTTP/1.1\r\ntransfer-encoding: gzip\r\n\r\n"), ParsedRequest::Bad { status: 501, .. }));
+        assert!(matches!(
+            parse(b"POST / HTTP/1.1\r\ncontent-length: 99999999999\r\n\r\n"),
+            ParsedRequest::Bad { status: 413, .. }
+        ));
         assert!(matches!(
             parse(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n2\r\nabc\r\n"),
-            Parsed::Bad { status: 400, .. }
+            ParsedRequest::Bad { status: 400, .. }
         ));
     }
 
@@ -233,7 +236,7 @@ mod tests {
             bytes.extend_from_slice(&tail);
             for cut in 0..end {
                 match parse(&bytes[..cut]) {
-                    Parsed::Partial { need, .. } => prop_assert!(need > cut && need <= end),
+                    ParsedRequest::Partial { need, .. } => prop_assert!(need > cut && need <= end),
                     other => prop_assert!(false, "{other:?} at {cut}"),
                 }
             }

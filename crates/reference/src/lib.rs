@@ -46,7 +46,7 @@ use nix::sys::{
 };
 
 pub use args::EngineArgs;
-pub use config::Config;
+pub use config::EngineOptions;
 pub use truth::TruthRecord;
 
 /// Starts reference engines in this process.
@@ -54,7 +54,7 @@ pub struct ReferenceEngine;
 
 impl ReferenceEngine {
     /// Listens and serves in a thread of its own until the answer is stopped or dropped.
-    pub fn start(config: Config) -> io::Result<Running> {
+    pub fn start(config: EngineOptions) -> io::Result<Running> {
         raise_descriptor_limit();
         let listener = listen(config.listen)?;
         let addr = listener.local_addr()?;
@@ -67,7 +67,7 @@ impl ReferenceEngine {
         let identity = config.tls.as_ref().map(|certificate| tls::Identity::new(certificate, addr.ip())).transpose()?;
         let authority = identity.as_ref().and_then(|identity| identity.authority.clone());
         let scheme = if identity.is_some() { "https" } else { "http" };
-        let server = server::Server::new(shared::Shared::new(config, truth), listener, identity, Arc::clone(&stop))?;
+        let server = server::Server::new(shared::EngineState::new(config, truth), listener, identity, Arc::clone(&stop))?;
         let thread = std::thread::Builder::new().name("reference-engine".to_owned()).spawn(move || server.run())?;
         Ok(Running { addr, scheme, authority, stop, thread: Some(thread) })
     }
@@ -136,7 +136,7 @@ pub fn main(args: EngineArgs) -> ExitCode {
 #[derive(Debug, thiserror::Error)]
 enum ServeError {
     #[error(transparent)]
-    Argument(#[from] args::ArgumentError),
+    Argument(#[from] args::EngineArgumentError),
     #[error("cannot serve on {listen}: {source}")]
     NotStarted { listen: SocketAddr, source: io::Error },
     #[error("cannot write {}: {source}", file.display())]

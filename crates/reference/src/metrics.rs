@@ -13,14 +13,14 @@ const LENGTHS: [f64; 16] =
 
 /// A histogram with fixed bucket bounds.
 #[derive(Debug)]
-pub struct Histogram {
+pub struct BucketHistogram {
     bounds: &'static [f64],
     counts: Vec<u64>,
     sum: f64,
     count: u64,
 }
 
-impl Histogram {
+impl BucketHistogram {
     fn new(bounds: &'static [f64]) -> Self {
         Self { bounds, counts: vec![0; bounds.len()], sum: 0.0, count: 0 }
     }
@@ -42,7 +42,7 @@ impl Histogram {
 
 /// How a request ended, as `vllm:request_success_total` counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum RequestEnd {
     Stop,
     Length,
     Abort,
@@ -60,13 +60,13 @@ pub struct Metrics {
     pub cached_tokens: u64,
     pub generation_tokens: u64,
     endings: [u64; 4],
-    pub ttft: Histogram,
-    pub itl: Histogram,
-    pub tpot: Histogram,
-    pub e2e: Histogram,
-    pub queue: Histogram,
-    pub prompt_length: Histogram,
-    pub generation_length: Histogram,
+    pub ttft: BucketHistogram,
+    pub itl: BucketHistogram,
+    pub tpot: BucketHistogram,
+    pub e2e: BucketHistogram,
+    pub queue: BucketHistogram,
+    pub prompt_length: BucketHistogram,
+    pub generation_length: BucketHistogram,
 }
 
 impl Default for Metrics {
@@ -79,25 +79,26 @@ impl Default for Metrics {
             cached_tokens: 0,
             generation_tokens: 0,
             endings: [0; 4],
-            ttft: Histogram::new(&SECONDS),
-            itl: Histogram::new(&TOKEN_SECONDS),
-            tpot: Histogram::new(&TOKEN_SECONDS),
-            e2e: Histogram::new(&LONG_SECONDS),
-            queue: Histogram::new(&LONG_SECONDS),
-            prompt_length: Histogram::new(&LENGTHS),
-            generation_length: Histogram::new(&LENGTHS),
+            ttft: BucketHistogram::new(&SECONDS),
+            itl: BucketHistogram::new(&TOKEN_SECONDS),
+            tpot: BucketHistogram::new(&TOKEN_SECONDS),
+            e2e: BucketHistogram::new(&LONG_SECONDS),
+            queue: BucketHistogram::new(&LONG_SECONDS),
+            prompt_length: BucketHistogram::new(&LENGTHS),
+            generation_length: BucketHistogram::new(&LENGTHS),
         }
     }
 }
 
 impl Metrics {
-    pub fn ended(&mut self, ending: Ending) {
+    pub fn ended(&mut self, ending: RequestEnd) {
         self.endings[ending as usize] += 1;
     }
 
     pub fn render(&self, model: &str, kv_cache_tokens: u64) -> String {
         let model = model.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        let mut page = Page { text: String::with_capacity(16 * 1024), labels: format!("engine=\"0\",model_name=\"{model}\"") };
+        let mut page =
+            MetricsPage { text: String::with_capacity(16 * 1024), labels: format!("engine=\"0\",model_name=\"{model}\"") };
         page.info("dyno_reference_engine_info", "Always 1: these figures come from a simulated engine.", "simulated=\"true\"");
         page.single("num_requests_running", "gauge", "Number of requests that produce tokens.", self.running as f64);
         page.single("num_requests_waiting", "gauge", "Number of requests in the queue.", self.waiting as f64);
@@ -131,12 +132,12 @@ impl Metrics {
     }
 }
 
-struct Page {
+struct MetricsPage {
     text: String,
     labels: String,
 }
 
-impl Page {
+impl MetricsPage {
     fn head(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.text, "# HELP vllm:{name} {help}\n# TYPE vllm:{name} {kind}");
     }
@@ -150,14 +151,14 @@ impl Page {
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name}{{{labels}}} 1");
     }
 
-    fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
+    fn histogram(&mut self, name: &str, help: &str, histogram: &BucketHistogram) {
         self.head(name, "histogram", help);
         let mut below = 0;
         for (bound, count) in histogram.bounds.iter().zip(&histogram.counts) {
             below += count;
             let _ = writeln!(self.text, "vllm:{name}_bucket{{{},le=\"{bound}\"}} {below}", self.labels);
         }
-        let Histogram { sum, count, .. } = histogram;
+        let BucketHistogram { sum, count, .. } = histogram;
         let _ = writeln!(self.text, "vllm:{name}_bucket{{{},le=\"+Inf\"}} {count}", self.labels);
         let _ = writeln!(self.text, "vllm:{name}_sum{{{}}} {sum}\nvllm:{name}_count{{{}}} {count}", self.labels, self.labels);
     }
@@ -173,7 +174,7 @@ mod tests {
         metrics.ttft.observe(0.05);
         metrics.ttft.observe_ns(60_000_000);
         metrics.ttft.observe(1e6);
-        metrics.ended(Ending::Length);
+        metrics.ended(RequestEnd::Length);
         let page = metrics.render("a\"b", 10);
         let labels = "engine=\"0\",model_name=\"a\\\"b\"";
         for line in [

@@ -2,7 +2,7 @@
 
 use super::{
     ask::{Api, Ask},
-    config::Config,
+    config::EngineOptions,
     random::{Purpose, draw},
     tokens,
 };
@@ -10,7 +10,7 @@ use super::{
 /// A prompt and its answer are longer than the model's context; in tokens.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the maximum context length is {context} tokens, but {prompt} are in the prompt and {wanted} are asked for")]
-pub struct TooLong {
+pub struct ContextExceeded {
     context: u32,
     prompt: u32,
     wanted: u32,
@@ -18,7 +18,7 @@ pub struct TooLong {
 
 /// The answer to one request.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct AnswerPlan {
     api: Api,
     seed: u64,
     serial: u64,
@@ -35,13 +35,13 @@ pub struct Plan {
     pub tool: Option<String>,
 }
 
-impl Plan {
+impl AnswerPlan {
     /// The plan for the `serial`-th request; `empty` for an answer without content.
-    pub fn new(config: &Config, ask: &Ask, serial: u64, empty: bool) -> Result<Self, TooLong> {
+    pub fn new(config: &EngineOptions, ask: &Ask, serial: u64, empty: bool) -> Result<Self, ContextExceeded> {
         let room = config.max_model_len.saturating_sub(ask.prompt_tokens);
         let wanted = ask.max_tokens.unwrap_or_else(|| config.default_max_tokens.min(room)).max(1);
         if ask.api == Api::Embeddings && ask.prompt_tokens > config.max_model_len || ask.api != Api::Embeddings && wanted > room {
-            return Err(TooLong { context: config.max_model_len, prompt: ask.prompt_tokens, wanted });
+            return Err(ContextExceeded { context: config.max_model_len, prompt: ask.prompt_tokens, wanted });
         }
         let tokens = if ask.api == Api::Embeddings || empty {
             0
@@ -187,7 +187,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::{Dialect, Shape};
+    use crate::config::{Dialect, EventFormat};
 
     fn ask(api: Api, max_tokens: u32, ignore_eos: bool) -> Ask {
         Ask {
@@ -207,19 +207,19 @@ mod tests {
         }
     }
 
-    fn total(plan: &Plan) -> u32 {
+    fn total(plan: &AnswerPlan) -> u32 {
         plan.hidden + (0..plan.events).map(|event| plan.len(event)).sum::<u32>()
     }
 
     #[test]
     fn the_limit_is_met_with_ignore_eos_and_a_seeded_length_is_below_it() {
-        let config = Config::default();
-        assert_eq!(total(&Plan::new(&config, &ask(Api::Chat, 40, true), 3, false).unwrap()), 40);
+        let config = EngineOptions::default();
+        assert_eq!(total(&AnswerPlan::new(&config, &ask(Api::Chat, 40, true), 3, false).unwrap()), 40);
         let lengths: Vec<u32> =
-            (0..200).map(|s| total(&Plan::new(&config, &ask(Api::Chat, 40, false), s, false).unwrap())).collect();
+            (0..200).map(|s| total(&AnswerPlan::new(&config, &ask(Api::Chat, 40, false), s, false).unwrap())).collect();
         assert!(lengths.iter().all(|n| (1..=40).contains(n)));
         assert!(lengths.iter().any(|n| *n < 10) && lengths.iter().any(|n| *n > 30));
-        assert!(Plan::new(&Config { max_model_len: 49, ..config }, &ask(Api::Chat, 40, true), 3, false).is_err());
+        assert!(AnswerPlan::new(&EngineOptions { max_model_len: 49, ..config }, &ask(Api::Chat, 40, true), 3, false).is_err());
     }
 
     proptest! {
@@ -227,11 +227,11 @@ mod tests {
         fn the_events_are_the_whole_text_and_all_tokens(
             n in 1_u32..60, per_event in 1_u32..7, reasoning in 0_u32..70, hidden in 0_u32..70, tool in any::<bool>(), serial in any::<u64>(),
         ) {
-            let shape = Shape {
+            let shape = EventFormat {
                 tokens_per_event: per_event, reasoning_tokens: reasoning, hidden_reasoning_tokens: hidden, tool_calls: tool,
-                ..Shape::of(Dialect::Vllm)
+                ..EventFormat::of(Dialect::Vllm)
             };
-            let plan = Plan::new(&Config { shape, ..Config::default() }, &ask(Api::Chat, n, true), serial, false).unwrap();
+            let plan = AnswerPlan::new(&EngineOptions { shape, ..EngineOptions::default() }, &ask(Api::Chat, n, true), serial, false).unwrap();
             let (mut content, mut thought, mut arguments, mut tokens) = (String::new(), String::new(), String::new(), 0);
             for event in 0..plan.events {
                 let mut delta = b"{".to_vec();

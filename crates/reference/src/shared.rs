@@ -2,11 +2,11 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::{clock::unix_ns, config::Config, metrics::Metrics, truth::TruthLog};
+use super::{clock::unix_ns, config::EngineOptions, metrics::Metrics, truth::TruthLog};
 
 /// State of one engine apart from its connections.
-pub struct Shared {
-    pub config: Config,
+pub struct EngineState {
+    pub config: EngineOptions,
     pub metrics: Metrics,
     pub truth: TruthLog,
     pub prefixes: Prefixes,
@@ -18,8 +18,8 @@ pub struct Shared {
     pub out: Vec<u8>,
 }
 
-impl Shared {
-    pub fn new(config: Config, truth: TruthLog) -> Self {
+impl EngineState {
+    pub fn new(config: EngineOptions, truth: TruthLog) -> Self {
         let prefixes = Prefixes { known: HashSet::new(), order: VecDeque::new(), most: (config.kv_cache_tokens / 16) as usize };
         Self {
             config,

@@ -20,7 +20,7 @@ use serde::Serialize;
 /// What an event is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Kind {
+pub enum TruthKind {
     Head = b'h',
     Role = b'r',
     Empty = b'e',
@@ -36,7 +36,7 @@ pub enum Kind {
 /// One event and its true times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TruthEvent {
-    pub kind: Kind,
+    pub kind: TruthKind,
     pub tokens: u32,
     pub due_mono_ns: u64,
     pub mono_ns: u64,
@@ -70,12 +70,12 @@ pub struct TruthRecord {
 impl TruthRecord {
     /// The content events: all that count for a latency.
     pub fn content(&self) -> impl Iterator<Item = &TruthEvent> {
-        self.events.iter().filter(|event| event.kind == Kind::Content)
+        self.events.iter().filter(|event| event.kind == TruthKind::Content)
     }
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct TruthLine<'a> {
     simulated: bool,
     request_id: Option<&'a str>,
     serial: u64,
@@ -99,7 +99,7 @@ struct Line<'a> {
 /// The line of a record, without its line end.
 pub fn to_line(record: &TruthRecord) -> serde_json::Result<String> {
     let column = |pick: fn(&TruthEvent) -> u64| record.events.iter().map(pick).collect::<Vec<u64>>();
-    serde_json::to_string(&Line {
+    serde_json::to_string(&TruthLine {
         simulated: true,
         request_id: record.request_id.as_deref(),
         serial: record.serial,

@@ -27,14 +27,14 @@ use super::{
 #[derive(Debug)]
 pub struct Io {
     stream: TcpStream,
-    tls: Option<Box<Tls>>,
+    tls: Option<Box<ServerTls>>,
     pending: Vec<u8>,
     pending_at: usize,
     bytes_per_write: usize,
 }
 
 #[derive(Debug)]
-struct Tls {
+struct ServerTls {
     session: ServerConnection,
     /// Encrypted bytes of one write, kept for its memory.
     sealed: Vec<u8>,
@@ -51,7 +51,7 @@ pub enum Sent {
 
 /// What a read gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Got {
+pub enum ReadOutcome {
     /// Some, and when the kernel received the last of them, Unix ns; nothing where it does not say.
     Bytes(Option<u64>),
     Nothing,
@@ -70,7 +70,7 @@ impl Io {
         let session = ServerConnection::new(identity.config.clone()).map(|mut session| {
             // what the socket does not take is kept here
             session.set_buffer_limit(None);
-            Box::new(Tls { session, sealed: Vec::new() })
+            Box::new(ServerTls { session, sealed: Vec::new() })
         });
         Self { tls: session.ok(), ..self }
     }
@@ -155,23 +155,23 @@ impl Io {
     }
 
     /// Reads once, by way of `buffer`, and appends what came to `input`: nothing, when it was TLS's own business.
-    pub fn read(&mut self, buffer: &mut [u8], input: &mut Vec<u8>) -> Got {
+    pub fn read(&mut self, buffer: &mut [u8], input: &mut Vec<u8>) -> ReadOutcome {
         let (count, stamp) = match self.receive(buffer) {
-            Ok((0, _)) => return Got::End,
+            Ok((0, _)) => return ReadOutcome::End,
             Ok(got) => got,
-            Err(Errno::EAGAIN) => return Got::Nothing,
-            Err(_) => return Got::End,
+            Err(Errno::EAGAIN) => return ReadOutcome::Nothing,
+            Err(_) => return ReadOutcome::End,
         };
         let Some(tls) = &mut self.tls else {
             input.extend_from_slice(&buffer[..count]);
-            return Got::Bytes(stamp);
+            return ReadOutcome::Bytes(stamp);
         };
         let opened = open(&mut tls.session, &buffer[..count], input);
         // an alert says why, where there was an error
         let sent = self.send_sealed(|| ());
         match opened {
-            Ok(true) if sent != Sent::Gone => Got::Bytes(stamp),
-            _ => Got::End,
+            Ok(true) if sent != Sent::Gone => ReadOutcome::Bytes(stamp),
+            _ => ReadOutcome::End,
         }
     }
 
@@ -231,7 +231,7 @@ fn open(session: &mut ServerConnection, mut bytes: &[u8], input: &mut Vec<u8>) -
 
 /// What follows the status line of an answer.
 #[derive(Debug, Clone, Copy)]
-pub struct Head<'a> {
+pub struct AnswerHead<'a> {
     pub status: u16,
     pub content_type: &'a str,
     /// None for a chunked or close-delimited body.
@@ -246,7 +246,7 @@ pub struct Head<'a> {
 }
 
 /// Writes the head of an answer.
-pub fn write_head(head: &Head<'_>, out: &mut Vec<u8>) {
+pub fn write_head(head: &AnswerHead<'_>, out: &mut Vec<u8>) {
     let mut text = format!(
         "HTTP/1.1 {} {}\r\nserver: dyno-reference-engine\r\nx-dyno-simulated: true\r\ncontent-type: {}\r\n",
         head.status,
@@ -382,7 +382,7 @@ fn chunk_size(size: usize, odd: bool, index: u64, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::{Parsed, parse};
+    use crate::http::{ParsedRequest, parse};
 
     #[test]
     fn every_framing_carries_the_same_bytes() {
@@ -394,7 +394,7 @@ mod tests {
                 framer.frame(event.as_bytes(), &mut bytes);
             }
             framer.end(&mut bytes);
-            let Parsed::Whole { request, consumed } = parse(&bytes) else { panic!("{framing:?}") };
+            let ParsedRequest::Whole { request, consumed } = parse(&bytes) else { panic!("{framing:?}") };
             assert_eq!(request.body, events.concat().as_bytes(), "{framing:?}");
             assert_eq!(consumed, bytes.len());
         }

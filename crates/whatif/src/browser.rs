@@ -2,15 +2,15 @@
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::{Explorer, Subject};
+use crate::{WhatIfExplorer, WhatIfSubject};
 
 #[wasm_bindgen]
-pub struct WhatIf(Explorer);
+pub struct WhatIf(WhatIfExplorer);
 
 /// Nothing where the numbers are not those of a subject.
 #[wasm_bindgen]
 pub fn explore(subject: &[f64]) -> Option<WhatIf> {
-    Subject::from_numbers(subject).map(|subject| WhatIf(Explorer::new(subject)))
+    WhatIfSubject::from_numbers(subject).map(|subject| WhatIf(WhatIfExplorer::new(subject)))
 }
 
 #[wasm_bindgen]

@@ -4,7 +4,7 @@ use dyno_simulate::outcome::Outcome;
 
 /// Means, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Point {
+pub(crate) struct CurvePoint {
     pub concurrency: u32,
     pub ttft: f64,
     /// Absent where requests have a single output token.
@@ -14,7 +14,7 @@ pub(crate) struct Point {
     pub throughput: f64,
 }
 
-impl Point {
+impl CurvePoint {
     /// Nothing where no request was answered.
     pub fn of(concurrency: u32, outcome: &Outcome) -> Option<Self> {
         Some(Self {
@@ -29,13 +29,13 @@ impl Point {
 
 /// The points of one layout, by rising load.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Curve {
+pub(crate) struct LayoutCurve {
     pub tensor_parallel: u32,
-    pub points: Vec<Point>,
+    pub points: Vec<CurvePoint>,
 }
 
-impl Curve {
-    pub fn add(&mut self, point: Point) {
+impl LayoutCurve {
+    pub fn add(&mut self, point: CurvePoint) {
         let place = self.points.partition_point(|other| other.concurrency < point.concurrency);
         self.points.insert(place, point);
     }

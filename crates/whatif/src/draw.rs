@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use dyno_charts::drawing::{Axis, Drawing, NARROW, Shape, Size, WIDE, line, markers};
 use dyno_charts::labels::Labels;
 use dyno_charts::markup::{escaped, svg};
-use dyno_charts::scale::{Kind, nice_log_bounds, nice_top, wants_log};
+use dyno_charts::scale::{ScaleKind, nice_log_bounds, nice_top, wants_log};
 use dyno_measure::words::{bytes, capital, count, figure, grouped};
 use dyno_simulate::SimulationError;
 use dyno_simulate::outcome::Distribution;
@@ -13,33 +13,33 @@ use dyno_simulate::profile::ErrorBar;
 use dyno_simulate::scenario::Simulation;
 use dyno_simulate::step::Bound;
 
-use crate::ask::{DEGREES, InvalidValue, Question};
-use crate::curve::{Curve, Point};
-use crate::subject::Subject;
+use crate::ask::{DEGREES, InvalidSlider, WhatIfQuestion};
+use crate::curve::{CurvePoint, LayoutCurve};
+use crate::subject::WhatIfSubject;
 
 /// A latency that curves are drawn over.
-struct Latency {
+struct LatencyAxis {
     id: &'static str,
     name: &'static str,
-    of: fn(&Point) -> Option<f64>,
+    of: fn(&CurvePoint) -> Option<f64>,
     error: fn(&ErrorBar) -> Option<f64>,
 }
 
-const LATENCIES: [Latency; 3] = [
-    Latency { id: "ttft", name: "TTFT", of: |point| Some(point.ttft), error: |bar| bar.ttft },
-    Latency { id: "tpot", name: "TPOT", of: |point| point.tpot, error: |bar| bar.tpot },
-    Latency { id: "e2el", name: "E2E latency", of: |point| Some(point.e2el), error: |bar| bar.e2el },
+const LATENCIES: [LatencyAxis; 3] = [
+    LatencyAxis { id: "ttft", name: "TTFT", of: |point| Some(point.ttft), error: |bar| bar.ttft },
+    LatencyAxis { id: "tpot", name: "TPOT", of: |point| point.tpot, error: |bar| bar.tpot },
+    LatencyAxis { id: "e2el", name: "E2E latency", of: |point| Some(point.e2el), error: |bar| bar.e2el },
 ];
 
-pub(crate) fn invalid(error: &InvalidValue) -> String {
+pub(crate) fn invalid(error: &InvalidSlider) -> String {
     format!("<p class=\"field-error\">{}</p>", escaped(&error.to_string()))
 }
 
 pub(crate) fn result(
-    subject: &Subject,
-    question: &Question,
+    subject: &WhatIfSubject,
+    question: &WhatIfQuestion,
     chosen: &Result<Simulation, SimulationError>,
-    curves: &[Curve],
+    curves: &[LayoutCurve],
 ) -> String {
     let mut markup = String::new();
     match chosen {
@@ -68,8 +68,8 @@ fn paragraph(markup: &mut String, class: &str, text: &str) {
 }
 
 /// "64 requests in flight, 1,024 tokens in and 128 out, on 8 devices: 2 replicas, each on 4 devices."
-fn point_words(subject: &Subject, question: &Question) -> String {
-    let Question { concurrency, input, output, devices, tensor_parallel } = *question;
+fn point_words(subject: &WhatIfSubject, question: &WhatIfQuestion) -> String {
+    let WhatIfQuestion { concurrency, input, output, devices, tensor_parallel } = *question;
     let replicas = question.replicas();
     let idle = match devices - replicas * tensor_parallel {
         0 => String::new(),
@@ -77,7 +77,8 @@ fn point_words(subject: &Subject, question: &Question) -> String {
     };
     let each = if replicas == 1 { "on" } else { "each on" };
     let over = subject.model.context.filter(|&context| input.saturating_add(output) > context);
-    let over = over.map(|context| format!(" A request is longer than the model's context of {} tokens.", grouped(context.into())));
+    let over =
+        over.map(|context| format!(" A request is longer than the model's context of {} tokens.", grouped(context.into())));
     format!(
         "{} in flight, {} in and {} out, on {}: {}, {each} {}{idle}.{}",
         count(concurrency.into(), "request"),
@@ -90,7 +91,7 @@ fn point_words(subject: &Subject, question: &Question) -> String {
     )
 }
 
-fn figures(markup: &mut String, subject: &Subject, question: &Question, simulation: &Simulation) {
+fn figures(markup: &mut String, subject: &WhatIfSubject, question: &WhatIfQuestion, simulation: &Simulation) {
     let outcome = &simulation.outcome;
     let errors = &simulation.prediction.error_pct;
     let basis = if simulation.prediction.error_basis == dyno_simulate::profile::ErrorBasis::Assumed { ", assumed" } else { "" };
@@ -182,28 +183,28 @@ fn look(degree: u32) -> (Shape, &'static str, &'static str) {
 
 /// A curve's point as it is drawn.
 #[derive(Clone, Copy)]
-struct Place {
+struct CurvePlace {
     concurrency: u32,
     latency: f64,
     per_device: f64,
 }
 
-struct Drawn {
+struct DrawnCurve {
     degree: u32,
-    places: Vec<Place>,
+    places: Vec<CurvePlace>,
 }
 
-fn chart(subject: &Subject, question: &Question, latency: &Latency, curves: &[Curve]) -> Option<String> {
-    let drawn: Vec<Drawn> = curves
+fn chart(subject: &WhatIfSubject, question: &WhatIfQuestion, latency: &LatencyAxis, curves: &[LayoutCurve]) -> Option<String> {
+    let drawn: Vec<DrawnCurve> = curves
         .iter()
         .map(|curve| {
-            let layout = Question { tensor_parallel: curve.tensor_parallel, ..*question };
+            let layout = WhatIfQuestion { tensor_parallel: curve.tensor_parallel, ..*question };
             let serving = f64::from(layout.replicas() * layout.tensor_parallel);
-            let place = |point: &Point| {
+            let place = |point: &CurvePoint| {
                 let (concurrency, per_device) = (point.concurrency, point.throughput / serving);
-                Some(Place { concurrency, latency: (latency.of)(point)?, per_device })
+                Some(CurvePlace { concurrency, latency: (latency.of)(point)?, per_device })
             };
-            Drawn { degree: curve.tensor_parallel, places: curve.points.iter().filter_map(place).collect() }
+            DrawnCurve { degree: curve.tensor_parallel, places: curve.points.iter().filter_map(place).collect() }
         })
         .filter(|drawn| !drawn.places.is_empty())
         .collect();
@@ -223,14 +224,17 @@ fn chart(subject: &Subject, question: &Question, latency: &Latency, curves: &[Cu
     let highest = latencies().chain(x_range.map(|range| range.1)).fold(f64::MIN, f64::max);
     let least = latencies().chain(x_range.map(|range| range.0)).fold(f64::MAX, f64::min);
     let log = wants_log(least, highest);
-    let (kind, domain) =
-        if log { (Kind::Log, nice_log_bounds(least, highest)) } else { (Kind::Linear, (0.0, nice_top(highest * 1.02))) };
+    let (kind, domain) = if log {
+        (ScaleKind::Log, nice_log_bounds(least, highest))
+    } else {
+        (ScaleKind::Linear, (0.0, nice_top(highest * 1.02)))
+    };
     let x_title = format!("{}, mean, ms{}", latency.name, if log { " (log scale)" } else { "" });
     let x = Axis { kind, domain, title: x_title };
     let per_device = drawn.iter().flat_map(|drawn| &drawn.places).map(|place| place.per_device);
     let top = per_device.chain(y_range.map(|range| range.1)).fold(0.0, f64::max);
-    let y = Axis { kind: Kind::Linear, domain: (0.0, nice_top(top * 1.05)), title: "Output tokens/s per device".to_owned() };
-    let at_chosen = Chosen { question, place: chosen, x_range, y_range };
+    let y = Axis { kind: ScaleKind::Linear, domain: (0.0, nice_top(top * 1.05)), title: "Output tokens/s per device".to_owned() };
+    let at_chosen = ChosenPoint { question, place: chosen, x_range, y_range };
     let drawings = [WIDE, NARROW].map(|size| draw(size, &x, &y, &drawn, &at_chosen));
 
     let id = format!("what-if-{}", latency.id);
@@ -248,19 +252,19 @@ fn chart(subject: &Subject, question: &Question, latency: &Latency, curves: &[Cu
 }
 
 /// The point at the sliders' values, and how far off it may be.
-struct Chosen<'a> {
-    question: &'a Question,
-    place: Option<Place>,
+struct ChosenPoint<'a> {
+    question: &'a WhatIfQuestion,
+    place: Option<CurvePlace>,
     x_range: Option<(f64, f64)>,
     y_range: Option<(f64, f64)>,
 }
 
-fn draw(size: Size, x: &Axis, y: &Axis, drawn: &[Drawn], chosen: &Chosen<'_>) -> Drawing {
+fn draw(size: Size, x: &Axis, y: &Axis, drawn: &[DrawnCurve], chosen: &ChosenPoint<'_>) -> Drawing {
     let (mut drawing, plot) = Drawing::with_axes(size, x, y, 0.0);
-    let at = |place: &Place| (plot.x.at(place.latency), plot.y.at(place.per_device));
+    let at = |place: &CurvePlace| (plot.x.at(place.latency), plot.y.at(place.per_device));
     let mut labels = Labels::on(size, &plot);
     // The chosen layout lies on top.
-    let mut order: Vec<&Drawn> = drawn.iter().collect();
+    let mut order: Vec<&DrawnCurve> = drawn.iter().collect();
     order.sort_by_key(|drawn| drawn.degree == chosen.question.tensor_parallel);
     for drawn in &order {
         let (shape, line_class, mark_class) = look(drawn.degree);
@@ -298,26 +302,27 @@ fn draw(size: Size, x: &Axis, y: &Axis, drawn: &[Drawn], chosen: &Chosen<'_>) ->
     drawing
 }
 
-fn describe(latency: &Latency, drawn: &[Drawn], chosen: &Chosen<'_>) -> String {
+fn describe(latency: &LatencyAxis, drawn: &[DrawnCurve], chosen: &ChosenPoint<'_>) -> String {
     let mut desc = format!(
         "Simulated output tokens per second and device over the mean {}, a curve for each layout: {}.",
         latency.name,
         drawn.iter().map(|drawn| layout_words(chosen.question, drawn.degree)).collect::<Vec<_>>().join("; ")
     );
-    if let Some(Place { concurrency, latency: at, per_device }) = chosen.place {
-        let _ = write!(desc, " Chosen: {concurrency} in flight, {} ms, {} tokens/s per device.", figure(at), figure(per_device));
+    if let Some(CurvePlace { concurrency, latency: at, per_device }) = chosen.place {
+        let _ =
+            write!(desc, " ChosenPoint: {concurrency} in flight, {} ms, {} tokens/s per device.", figure(at), figure(per_device));
     }
     desc
 }
 
 /// "2 replicas on 4 devices each".
-fn layout_words(question: &Question, degree: u32) -> String {
-    let replicas = Question { tensor_parallel: degree, ..*question }.replicas();
+fn layout_words(question: &WhatIfQuestion, degree: u32) -> String {
+    let replicas = WhatIfQuestion { tensor_parallel: degree, ..*question }.replicas();
     let each = if replicas == 1 { "" } else { " each" };
     format!("{} on {}{each}", count(replicas.into(), "replica"), count(degree.into(), "device"))
 }
 
-fn key(markup: &mut String, question: &Question, drawn: &[Drawn], chosen: &Chosen<'_>) {
+fn key(markup: &mut String, question: &WhatIfQuestion, drawn: &[DrawnCurve], chosen: &ChosenPoint<'_>) {
     let entry = |markup: &mut String, class: &str, d: &str, text: &str| {
         let _ = write!(
             markup,
@@ -325,7 +330,7 @@ fn key(markup: &mut String, question: &Question, drawn: &[Drawn], chosen: &Chose
         );
     };
     *markup += "<ul class=\"chart-key\">";
-    for Drawn { degree, .. } in drawn {
+    for DrawnCurve { degree, .. } in drawn {
         let (shape, _, class) = look(*degree);
         let own = if *degree == question.tensor_parallel { ", marked by the requests in flight" } else { "" };
         let text = format!("{}{own}", layout_words(question, *degree));
@@ -340,7 +345,7 @@ fn key(markup: &mut String, question: &Question, drawn: &[Drawn], chosen: &Chose
     *markup += "</ul>";
 }
 
-fn table(markup: &mut String, latency: &Latency, title: &str, question: &Question, drawn: &[Drawn]) {
+fn table(markup: &mut String, latency: &LatencyAxis, title: &str, question: &WhatIfQuestion, drawn: &[DrawnCurve]) {
     let _ = write!(
         markup,
         "<details class=\"chart-data\"><summary>Figures as a table</summary><div class=\"chart-scroll\" tabindex=\"0\"><table class=\"figures\">\
@@ -348,7 +353,7 @@ fn table(markup: &mut String, latency: &Latency, title: &str, question: &Questio
          <th scope=\"col\">{}, mean, ms</th><th scope=\"col\">Output tokens/s per device</th></tr></thead><tbody>",
         latency.name
     );
-    for Drawn { degree, places } in drawn {
+    for DrawnCurve { degree, places } in drawn {
         for place in places {
             let _ = write!(
                 markup,
@@ -367,11 +372,11 @@ fn table(markup: &mut String, latency: &Latency, title: &str, question: &Questio
 mod tests {
     use dyno_simulate::Engine;
 
-    use crate::Explorer;
+    use crate::WhatIfExplorer;
     use crate::subject::tests::subject;
 
     fn drawn(values: [f64; 5]) -> String {
-        Explorer::new(subject("meta-llama/Llama-3.1-8B", "H100", Engine::Vllm)).answer(values)
+        WhatIfExplorer::new(subject("meta-llama/Llama-3.1-8B", "H100", Engine::Vllm)).answer(values)
     }
 
     #[test]
@@ -399,7 +404,7 @@ mod tests {
         assert!(markup.contains("a single output token") && !markup.contains("what-if-tpot"));
         let mut short = subject("meta-llama/Llama-3.1-8B", "H100", Engine::Vllm);
         short.model.context = Some(8192);
-        let markup = Explorer::new(short).answer([4.0, 8192.0, 2.0, 1.0, 1.0]);
+        let markup = WhatIfExplorer::new(short).answer([4.0, 8192.0, 2.0, 1.0, 1.0]);
         assert!(markup.contains("longer than the model's context of 8,192 tokens"), "{markup}");
     }
 }

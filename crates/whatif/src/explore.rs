@@ -6,11 +6,11 @@ use std::collections::VecDeque;
 use dyno_simulate::SimulationError;
 use dyno_simulate::scenario::Simulation;
 
-use crate::ask::{CONCURRENCY, DEGREES, InvalidValue, Question};
-use crate::curve::{Curve, Point};
+use crate::ask::{CONCURRENCY, DEGREES, InvalidSlider, WhatIfQuestion};
+use crate::curve::{CurvePoint, LayoutCurve};
 use crate::draw::{invalid, result};
 use crate::figures::MOST_WORK;
-use crate::subject::Subject;
+use crate::subject::WhatIfSubject;
 
 /// No further point is begun in a step once it took so much, in sequences that the scheduler looked at.
 const WORK_PER_STEP: u64 = 200_000;
@@ -19,24 +19,24 @@ const LEAST_REACH: u32 = 64;
 
 /// A place on a curve: the layout's degree and the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Task {
+struct CurveTask {
     tensor_parallel: u32,
     concurrency: u32,
 }
 
 /// One subject, and what is known so far of the newest question about it.
 #[derive(Debug)]
-pub struct Explorer {
-    subject: Subject,
-    invalid: Option<InvalidValue>,
-    asked: Option<Question>,
+pub struct WhatIfExplorer {
+    subject: WhatIfSubject,
+    invalid: Option<InvalidSlider>,
+    asked: Option<WhatIfQuestion>,
     chosen: Option<Result<Simulation, SimulationError>>,
-    curves: Vec<Curve>,
-    tasks: VecDeque<Task>,
+    curves: Vec<LayoutCurve>,
+    tasks: VecDeque<CurveTask>,
 }
 
-impl Explorer {
-    pub fn new(subject: Subject) -> Self {
+impl WhatIfExplorer {
+    pub fn new(subject: WhatIfSubject) -> Self {
         Self { subject, invalid: None, asked: None, chosen: None, curves: Vec::new(), tasks: VecDeque::new() }
     }
 
@@ -45,7 +45,7 @@ impl Explorer {
         (self.invalid, self.asked, self.chosen) = (None, None, None);
         self.curves.clear();
         self.tasks.clear();
-        match Question::of(values) {
+        match WhatIfQuestion::of(values) {
             Ok(question) => {
                 self.asked = Some(question);
                 self.tasks = self.tasks_of(&question);
@@ -70,9 +70,9 @@ impl Explorer {
             return None;
         }
         while work < WORK_PER_STEP
-            && let Some(Task { tensor_parallel, concurrency }) = self.tasks.pop_front()
+            && let Some(CurveTask { tensor_parallel, concurrency }) = self.tasks.pop_front()
         {
-            let simulated = self.subject.simulate(&Question { concurrency, tensor_parallel, ..question });
+            let simulated = self.subject.simulate(&WhatIfQuestion { concurrency, tensor_parallel, ..question });
             work += work_of(&simulated);
             match simulated {
                 Ok(simulation) => self.add(tensor_parallel, concurrency, Some(&simulation)),
@@ -99,20 +99,22 @@ impl Explorer {
     }
 
     fn add(&mut self, tensor_parallel: u32, concurrency: u32, simulation: Option<&Simulation>) {
-        let Some(point) = simulation.and_then(|simulation| Point::of(concurrency, &simulation.outcome)) else { return };
+        let Some(point) = simulation.and_then(|simulation| CurvePoint::of(concurrency, &simulation.outcome)) else { return };
         let place = self.curves.partition_point(|curve| curve.tensor_parallel < tensor_parallel);
         if self.curves.get(place).is_none_or(|curve| curve.tensor_parallel != tensor_parallel) {
-            self.curves.insert(place, Curve { tensor_parallel, points: Vec::new() });
+            self.curves.insert(place, LayoutCurve { tensor_parallel, points: Vec::new() });
         }
         self.curves[place].add(point);
     }
 
     /// Where the curves go, the coarse one of the chosen layout first.
-    fn tasks_of(&self, question: &Question) -> VecDeque<Task> {
+    fn tasks_of(&self, question: &WhatIfQuestion) -> VecDeque<CurveTask> {
         let reach = (question.concurrency.saturating_mul(4)).clamp(LEAST_REACH, CONCURRENCY.most);
         let loads = || (0..).map(|power| 1_u32 << power).take_while(|&load| load <= reach).enumerate();
         let of = |tensor_parallel: u32, rest: u32| {
-            loads().filter(move |(place, _)| *place as u32 % 2 == rest).map(move |(_, concurrency)| Task { tensor_parallel, concurrency })
+            loads()
+                .filter(move |(place, _)| *place as u32 % 2 == rest)
+                .map(move |(_, concurrency)| CurveTask { tensor_parallel, concurrency })
         };
         let chosen = question.tensor_parallel;
         let most = question.devices.min(self.subject.device.devices_per_node);
@@ -121,7 +123,7 @@ impl Explorer {
         std::iter::once(chosen)
             .chain(others)
             .flat_map(|degree| of(degree, 0).chain(of(degree, 1)))
-            .filter(|task| *task != Task { tensor_parallel: chosen, concurrency: question.concurrency })
+            .filter(|task| *task != CurveTask { tensor_parallel: chosen, concurrency: question.concurrency })
             .collect()
     }
 }
@@ -146,7 +148,7 @@ mod tests {
     #[test]
     fn the_first_step_has_the_figures_and_later_ones_the_curves() {
         let subject = subject("meta-llama/Llama-3.1-70B", "H100", Engine::Vllm);
-        let mut explorer = Explorer::new(subject.clone());
+        let mut explorer = WhatIfExplorer::new(subject.clone());
         assert_eq!(explorer.step(), None, "nothing was asked");
         let asked = [128.0, 512.0, 128.0, 8.0, 4.0];
         explorer.ask(asked);
@@ -161,22 +163,22 @@ mod tests {
             let loads: Vec<u32> = curve.points.iter().map(|point| point.concurrency).collect();
             assert_eq!(loads, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]);
         }
-        let other = Explorer::new(subject).answer(asked);
+        let other = WhatIfExplorer::new(subject).answer(asked);
         assert_eq!(Some(&other), steps.last(), "the same question has the same answer");
     }
 
     #[test]
     fn a_newer_question_leaves_nothing_of_the_earlier_one() {
-        let mut explorer = Explorer::new(subject("meta-llama/Llama-3.1-8B", "L4", Engine::Vllm));
+        let mut explorer = WhatIfExplorer::new(subject("meta-llama/Llama-3.1-8B", "L4", Engine::Vllm));
         explorer.ask([64.0, 2048.0, 256.0, 4.0, 2.0]);
         explorer.step().unwrap();
         let after = explorer.answer(ASKED);
-        assert_eq!(after, Explorer::new(subject("meta-llama/Llama-3.1-8B", "L4", Engine::Vllm)).answer(ASKED));
+        assert_eq!(after, WhatIfExplorer::new(subject("meta-llama/Llama-3.1-8B", "L4", Engine::Vllm)).answer(ASKED));
     }
 
     #[test]
     fn what_is_no_question_is_said_once() {
-        let mut explorer = Explorer::new(subject("meta-llama/Llama-3.1-8B", "L4", Engine::Vllm));
+        let mut explorer = WhatIfExplorer::new(subject("meta-llama/Llama-3.1-8B", "L4", Engine::Vllm));
         explorer.ask([0.0, 512.0, 128.0, 8.0, 4.0]);
         assert!(explorer.step().unwrap().contains("Requests in flight: a whole number from 1 to 1,024."));
         assert_eq!(explorer.step(), None);
@@ -184,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_model_that_does_not_fit_says_by_how_much_and_the_layouts_that_do_are_drawn() {
-        let mut explorer = Explorer::new(subject("meta-llama/Llama-3.1-70B", "H100", Engine::Vllm));
+        let mut explorer = WhatIfExplorer::new(subject("meta-llama/Llama-3.1-70B", "H100", Engine::Vllm));
         let markup = explorer.answer([16.0, 512.0, 128.0, 8.0, 1.0]);
         assert!(markup.contains("does not fit") && markup.contains("GB"), "{markup}");
         assert!(matches!(explorer.chosen(), Some(Err(SimulationError::DoesNotFit(memory))) if memory.missing() > 60e9));
@@ -195,7 +197,7 @@ mod tests {
     #[test]
     fn what_would_take_long_is_given_up_and_said() {
         // Long answers of many users in a small cache: each is preempted over and over.
-        let mut explorer = Explorer::new(subject("meta-llama/Llama-3.1-70B", "H100", Engine::Vllm));
+        let mut explorer = WhatIfExplorer::new(subject("meta-llama/Llama-3.1-70B", "H100", Engine::Vllm));
         let markup = explorer.answer([1024.0, 1024.0, 16_384.0, 8.0, 8.0]);
         assert_eq!(explorer.chosen(), Some(&Err(SimulationError::TooMuchWork)));
         assert!(markup.contains("more steps to take than are simulated here"), "{markup}");

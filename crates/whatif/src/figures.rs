@@ -5,8 +5,8 @@ use dyno_simulate::scenario::Simulation;
 use dyno_simulate::workload::{Load, Request, Workload};
 use dyno_simulate::{Scenario, SimulationError, Simulator};
 
-use crate::ask::Question;
-use crate::subject::Subject;
+use crate::ask::WhatIfQuestion;
+use crate::subject::WhatIfSubject;
 
 /// Requests that a run's own number counts for, at most.
 const MOST_OF_RUN: u32 = 1_000;
@@ -19,7 +19,7 @@ const MOST_PARTS: u32 = 24_000;
 /// What one point may take, in sequences that the scheduler looks at: about 30 ms in a browser.
 pub(crate) const MOST_WORK: u64 = 1_250_000;
 
-impl Subject {
+impl WhatIfSubject {
     /// Requests that are simulated at a load: as many as the run had, and as many for each user where there are more of them, but
     /// no more than take a moment.
     pub fn requests(&self, concurrency: u32, input: u32) -> u32 {
@@ -31,8 +31,8 @@ impl Subject {
     }
 
     /// A closed loop of fixed lengths, put on as the run's load was.
-    pub fn simulate(&self, question: &Question) -> Result<Simulation, SimulationError> {
-        let Question { concurrency, input, output, .. } = *question;
+    pub fn simulate(&self, question: &WhatIfQuestion) -> Result<Simulation, SimulationError> {
+        let WhatIfQuestion { concurrency, input, output, .. } = *question;
         let request = Request { arrival: 0.0, input, output };
         let ramp = self.run.ramp_s.unwrap_or_else(|| default_ramp_s(concurrency));
         let workload = Workload {
@@ -44,7 +44,7 @@ impl Subject {
         self.simulator(question)?.run(&workload)
     }
 
-    fn simulator(&self, question: &Question) -> Result<Simulator<'_>, SimulationError> {
+    fn simulator(&self, question: &WhatIfQuestion) -> Result<Simulator<'_>, SimulationError> {
         let scenario = Scenario {
             model: &self.model,
             device: &self.device,

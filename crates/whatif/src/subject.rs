@@ -8,7 +8,7 @@ use dyno_simulate::{Device, Engine, EngineSettings, KvPrecision, ModelDescriptor
 
 /// How the simulated run's load was put on.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RunLoad {
+pub struct OriginalLoad {
     pub concurrency: u32,
     pub requests: u32,
     /// Seconds over which the users begin; absent: as the load generator does unless it is told.
@@ -17,7 +17,7 @@ pub struct RunLoad {
 
 /// Names are not part of it: nothing is reckoned by them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Subject {
+pub struct WhatIfSubject {
     pub model: ModelDescriptor,
     pub device: Device,
     pub engine: Engine,
@@ -25,7 +25,7 @@ pub struct Subject {
     pub efficiency: Efficiency,
     pub kv_precision: KvPrecision,
     pub prediction: Prediction,
-    pub run: RunLoad,
+    pub run: OriginalLoad,
 }
 
 const GENERATIONS: [Generation; 9] = [
@@ -45,8 +45,8 @@ const PRECISIONS: [Precision; 6] =
 /// Stands for what is absent; no value is below 0.
 const ABSENT: f64 = -1.0;
 
-impl Subject {
-    /// The subject without the names, as [`Subject::from_numbers`] reads it.
+impl WhatIfSubject {
+    /// The subject without the names, as [`WhatIfSubject::from_numbers`] reads it.
     pub fn to_numbers(&self) -> Vec<f64> {
         let mut out = Vec::with_capacity(96);
         write_model(&self.model, &mut out);
@@ -78,10 +78,10 @@ impl Subject {
 
     /// Nothing where the numbers are not those of a subject.
     pub fn from_numbers(numbers: &[f64]) -> Option<Self> {
-        Self::read(&mut Numbers(numbers.iter())).ok()
+        Self::read(&mut SubjectNumbers(numbers.iter())).ok()
     }
 
-    fn read(numbers: &mut Numbers<'_>) -> Result<Self, NoSubject> {
+    fn read(numbers: &mut SubjectNumbers<'_>) -> Result<Self, NotASubject> {
         let subject = Self {
             model: read_model(numbers)?,
             device: read_device(numbers)?,
@@ -101,9 +101,9 @@ impl Subject {
                 error_basis: if numbers.flag()? { ErrorBasis::Assumed } else { ErrorBasis::Measured },
                 error_pct: ErrorBar { ttft: numbers.maybe()?, tpot: numbers.maybe()?, e2el: numbers.maybe()? },
             },
-            run: RunLoad { concurrency: numbers.whole()?, requests: numbers.whole()?, ramp_s: numbers.maybe()? },
+            run: OriginalLoad { concurrency: numbers.whole()?, requests: numbers.whole()?, ramp_s: numbers.maybe()? },
         };
-        if numbers.0.next().is_some() { Err(NoSubject) } else { Ok(subject) }
+        if numbers.0.next().is_some() { Err(NotASubject) } else { Ok(subject) }
     }
 }
 
@@ -144,22 +144,15 @@ fn write_model(model: &ModelDescriptor, out: &mut Vec<f64>) {
     out.push(model.weight_bytes.unwrap_or(ABSENT));
 }
 
-fn read_model(numbers: &mut Numbers<'_>) -> Result<ModelDescriptor, NoSubject> {
+fn read_model(numbers: &mut SubjectNumbers<'_>) -> Result<ModelDescriptor, NotASubject> {
     let [layers, hidden, vocabulary, feed_forward, feed_forward_matrices] = numbers.wholes()?;
     let is_latent = numbers.flag()?;
     let heads = numbers.whole()?;
     let (second, [third, fourth, fifth, sixth]) = (numbers.maybe_whole()?, numbers.wholes()?);
     let attention = if is_latent {
-        Attention::Latent {
-            heads,
-            query_rank: second,
-            kv_rank: third,
-            rope_width: fourth,
-            nope_width: fifth,
-            value_width: sixth,
-        }
+        Attention::Latent { heads, query_rank: second, kv_rank: third, rope_width: fourth, nope_width: fifth, value_width: sixth }
     } else {
-        Attention::Grouped { heads, kv_heads: second.ok_or(NoSubject)?, head_width: third }
+        Attention::Grouped { heads, kv_heads: second.ok_or(NotASubject)?, head_width: third }
     };
     let (experts, [experts_per_token, expert_width, shared_width, dense_layers]) = (numbers.maybe_whole()?, numbers.wholes()?);
     let (window, window_layers) = (numbers.maybe_whole()?, numbers.whole()?);
@@ -178,7 +171,7 @@ fn read_model(numbers: &mut Numbers<'_>) -> Result<ModelDescriptor, NoSubject> {
         tied_embeddings,
         context,
         precision: match precision {
-            Some(place) => *PRECISIONS.get(place as usize).ok_or(NoSubject)?,
+            Some(place) => *PRECISIONS.get(place as usize).ok_or(NotASubject)?,
             None => Precision::Quantized { bits },
         },
         weight_bytes: numbers.maybe()?,
@@ -192,7 +185,7 @@ fn write_device(device: &Device, out: &mut Vec<f64>) {
     out.push(device.devices_per_node.into());
 }
 
-fn read_device(numbers: &mut Numbers<'_>) -> Result<Device, NoSubject> {
+fn read_device(numbers: &mut SubjectNumbers<'_>) -> Result<Device, NotASubject> {
     let generation = numbers.one_of(&GENERATIONS)?;
     let [memory_gib, memory_bandwidth, tflops_16, link_bandwidth] =
         [numbers.number()?, numbers.number()?, numbers.number()?, numbers.number()?];
@@ -209,7 +202,7 @@ fn read_device(numbers: &mut Numbers<'_>) -> Result<Device, NoSubject> {
     })
 }
 
-fn read_settings(numbers: &mut Numbers<'_>) -> Result<EngineSettings, NoSubject> {
+fn read_settings(numbers: &mut SubjectNumbers<'_>) -> Result<EngineSettings, NotASubject> {
     let [max_batched_tokens, max_sequences, block_tokens, batch_wait_steps] = numbers.wholes()?;
     let (memory_share, batch_wait_share) = (numbers.number()?, numbers.number()?);
     Ok(EngineSettings {
@@ -228,22 +221,22 @@ fn read_settings(numbers: &mut Numbers<'_>) -> Result<EngineSettings, NoSubject>
 
 /// The numbers are not those of a subject.
 #[derive(Debug)]
-struct NoSubject;
+struct NotASubject;
 
-struct Numbers<'a>(std::slice::Iter<'a, f64>);
+struct SubjectNumbers<'a>(std::slice::Iter<'a, f64>);
 
-impl Numbers<'_> {
+impl SubjectNumbers<'_> {
     /// Not below 0, as nothing is but what is absent.
-    fn number(&mut self) -> Result<f64, NoSubject> {
-        self.0.next().copied().filter(|number| number.is_finite() && *number >= 0.0).ok_or(NoSubject)
+    fn number(&mut self) -> Result<f64, NotASubject> {
+        self.0.next().copied().filter(|number| number.is_finite() && *number >= 0.0).ok_or(NotASubject)
     }
 
-    fn whole(&mut self) -> Result<u32, NoSubject> {
+    fn whole(&mut self) -> Result<u32, NotASubject> {
         let number = self.number()?;
-        if number.fract() == 0.0 && number <= f64::from(u32::MAX) { Ok(number as u32) } else { Err(NoSubject) }
+        if number.fract() == 0.0 && number <= f64::from(u32::MAX) { Ok(number as u32) } else { Err(NotASubject) }
     }
 
-    fn wholes<const N: usize>(&mut self) -> Result<[u32; N], NoSubject> {
+    fn wholes<const N: usize>(&mut self) -> Result<[u32; N], NotASubject> {
         let mut wholes = [0; N];
         for whole in &mut wholes {
             *whole = self.whole()?;
@@ -251,15 +244,15 @@ impl Numbers<'_> {
         Ok(wholes)
     }
 
-    fn flag(&mut self) -> Result<bool, NoSubject> {
+    fn flag(&mut self) -> Result<bool, NotASubject> {
         self.one_of(&[false, true])
     }
 
-    fn one_of<T: Copy>(&mut self, all: &[T]) -> Result<T, NoSubject> {
-        all.get(self.whole()? as usize).copied().ok_or(NoSubject)
+    fn one_of<T: Copy>(&mut self, all: &[T]) -> Result<T, NotASubject> {
+        all.get(self.whole()? as usize).copied().ok_or(NotASubject)
     }
 
-    fn maybe(&mut self) -> Result<Option<f64>, NoSubject> {
+    fn maybe(&mut self) -> Result<Option<f64>, NotASubject> {
         if self.0.as_slice().first() == Some(&ABSENT) {
             self.0.next();
             return Ok(None);
@@ -267,7 +260,7 @@ impl Numbers<'_> {
         self.number().map(Some)
     }
 
-    fn maybe_whole(&mut self) -> Result<Option<u32>, NoSubject> {
+    fn maybe_whole(&mut self) -> Result<Option<u32>, NotASubject> {
         if self.0.as_slice().first() == Some(&ABSENT) {
             self.0.next();
             return Ok(None);
@@ -283,15 +276,15 @@ pub(crate) mod tests {
     use super::*;
 
     /// 100 requests at 16 in flight.
-    pub(crate) fn subject(model: &str, device: &str, engine: Engine) -> Subject {
+    pub(crate) fn subject(model: &str, device: &str, engine: Engine) -> WhatIfSubject {
         let device = device::find(device).unwrap();
         let model = model::catalogue::find(model).unwrap();
-        Subject {
+        WhatIfSubject {
             settings: EngineSettings::defaults(engine, &device, 1),
             efficiency: Efficiency::generic(device.generation),
             kv_precision: KvPrecision::Bits16,
             prediction: Prediction::GENERIC,
-            run: RunLoad { concurrency: 16, requests: 100, ramp_s: None },
+            run: OriginalLoad { concurrency: 16, requests: 100, ramp_s: None },
             model,
             device,
             engine,
@@ -308,7 +301,7 @@ pub(crate) mod tests {
                 kept.model.weight_bytes = (at == 1).then_some(4_517_021_952.0);
                 kept.run.ramp_s = (at == 2).then_some(0.25);
                 kept.prediction.error_pct.ttft = None;
-                let read = Subject::from_numbers(&kept.to_numbers()).unwrap();
+                let read = WhatIfSubject::from_numbers(&kept.to_numbers()).unwrap();
                 kept.model.name.clear();
                 kept.device.name.clear();
                 assert_eq!(read, kept);
@@ -319,13 +312,13 @@ pub(crate) mod tests {
     #[test]
     fn other_numbers_are_no_subject() {
         let numbers = subject("meta-llama/Llama-3.1-8B", "H100", Engine::Vllm).to_numbers();
-        assert_eq!(Subject::from_numbers(&numbers[1..]), None);
-        assert_eq!(Subject::from_numbers(&numbers[..numbers.len() - 1]), None);
-        assert_eq!(Subject::from_numbers(&[&numbers[..], &[0.0]].concat()), None);
+        assert_eq!(WhatIfSubject::from_numbers(&numbers[1..]), None);
+        assert_eq!(WhatIfSubject::from_numbers(&numbers[..numbers.len() - 1]), None);
+        assert_eq!(WhatIfSubject::from_numbers(&[&numbers[..], &[0.0]].concat()), None);
         for at in 0..numbers.len() {
             let mut wrong = numbers.clone();
             wrong[at] = f64::NAN;
-            assert_eq!(Subject::from_numbers(&wrong), None, "number {at}");
+            assert_eq!(WhatIfSubject::from_numbers(&wrong), None, "number {at}");
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::domain::user::{Actor, Role};
 
 pub use seed::seed;
 
-/// Who does the portal's own work, where nobody asked for it.
+/// Who does the portal's own work, which no person asked for.
 fn portal_itself() -> Actor {
     Actor { id: Uuid::nil(), name: "dyno".to_owned(), role: Role::Administrator }
 }

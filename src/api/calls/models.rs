@@ -14,7 +14,7 @@ use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::provider::ProviderId;
 use crate::domain::text::is_invisible;
 use crate::domain::user::Actor;
-use crate::models::{ModelError, Roots, hub, normalised_base_url, read_facts, sha256_of};
+use crate::models::{ModelFileError, Roots, hub, normalised_base_url, read_facts, sha256_of};
 use crate::state::AppState;
 
 /// A model to be added: `name`, `source`, and what that source needs.
@@ -178,7 +178,7 @@ async fn file(app: &AppState, new: &NewModel) -> Result<Result<(ModelSource, Opt
     let location = new.location.unwrap_or(FileLocation::Portal);
     let roots = roots(app).await?;
     let looked = off_thread(move || {
-        let found = roots.locate(&typed).map_err(ModelError::from).and_then(|path| {
+        let found = roots.locate(&typed).map_err(ModelFileError::from).and_then(|path| {
             let facts = read_facts(&path, &roots)?;
             // engines are started with the first part of a split file
             Ok((facts, crate::models::first_part(&path).unwrap_or(path)))
@@ -186,7 +186,9 @@ async fn file(app: &AppState, new: &NewModel) -> Result<Result<(ModelSource, Opt
         match (found, location) {
             (Ok((facts, path)), _) => Ok((path, Some(facts))),
             // What nodes have need not be here; the run checks it there.
-            (Err(_), FileLocation::Node) => crate::models::absolute(&typed).map(|path| (path, None)).map_err(ModelError::from),
+            (Err(_), FileLocation::Node) => {
+                crate::models::absolute(&typed).map(|path| (path, None)).map_err(ModelFileError::from)
+            }
             (Err(error), FileLocation::Portal) => Err(error),
         }
     })

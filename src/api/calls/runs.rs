@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::list::{HistoryChoices, ListQuery, Page};
-use crate::domain::live::{Line, LiveRun, RunFigures};
+use crate::domain::live::{LiveRun, LogEntry, RunFigures};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::run::{Run, RunRow, StageId};
 use crate::domain::user::Actor;
@@ -133,10 +133,10 @@ pub async fn earlier_lines(
     stage: StageId,
     before: i64,
     limit: u32,
-) -> Result<Vec<Line>, Problem> {
+) -> Result<Vec<LogEntry>, Problem> {
     let events = app.store.log_lines_before(actor, id, stage, before, limit).await?;
     let lines = events.into_iter().filter_map(|stored| match stored.event {
-        RunEvent::Log(line) => Some(Line { seq: stored.seq, level: line.level, text: line.line }),
+        RunEvent::Log(line) => Some(LogEntry { seq: stored.seq, level: line.level, text: line.line }),
         RunEvent::Stage(_) | RunEvent::Progress(_) | RunEvent::End(_) => None,
     });
     Ok(lines.collect())

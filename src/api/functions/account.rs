@@ -21,13 +21,13 @@ pub struct Session {
 /// Who is at the browser, and how it is to look.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Visit {
-    /// Who is signed in; absent: nobody.
+    /// Who is signed in.
     pub session: Option<Session>,
     /// `light` or `dark`; absent: as the system has it.
     pub theme: Option<String>,
 }
 
-/// Who is at the browser; nobody signed in is no error.
+/// Who is signed in at the browser; that it is no one is no error.
 #[server(endpoint = "ui/session")]
 pub async fn current_visit() -> Result<Visit, CallError> {
     let session =
@@ -79,7 +79,7 @@ pub async fn sign_out() -> Result<(), CallError> {
     Ok(())
 }
 
-/// Whom a one-time link is for; a problem says why it is for nobody.
+/// Whom a one-time link is for; a problem says why it can't be used.
 #[server(endpoint = "ui/link")]
 pub async fn find_link(#[server(default)] token: String) -> Result<LinkInfo, CallError> {
     let (app, _) = crate::auth::visitor()?;

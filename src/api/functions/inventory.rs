@@ -78,7 +78,7 @@ pub enum LayoutOutcome {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outlook {
     /// A sentence for each node: whether the model fits. Empty for a cloud model.
-    pub memory: Vec<MemoryFit>,
+    pub memory: Vec<NodeFit>,
     /// The engine that is not there, and how to get it: the run would be refused, a simulation would not.
     pub missing_engine: Option<String>,
     /// What else stands in the way of a measured run at present.
@@ -89,7 +89,7 @@ pub struct Outlook {
 
 /// Whether a model fits a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MemoryFit {
+pub struct NodeFit {
     /// False: the run would be refused.
     pub fits: bool,
     /// The numbers, in words.
@@ -101,7 +101,7 @@ pub use on_server::{choices, chosen};
 mod on_server {
     use uuid::Uuid;
 
-    use super::{Choices, Chosen, ComparedLayouts, LayoutOutcome, LayoutsView, MemoryFit, Outlook};
+    use super::{Choices, Chosen, ComparedLayouts, LayoutOutcome, LayoutsView, NodeFit, Outlook};
     use crate::api::calls;
     use crate::domain::benchmark::NodeChoice;
     use crate::domain::dataset::Dataset;
@@ -112,7 +112,7 @@ mod on_server {
     use crate::domain::problem::{Problem, ProblemKind};
     use crate::domain::user::Actor;
     use crate::domain::workflow::steps::{default_engine, missing_engine};
-    use crate::domain::workflow::{ChosenNode, Page, WorkflowAnswer, WorkflowSteps};
+    use crate::domain::workflow::{ChosenNode, WizardPage, WorkflowAnswer, WorkflowSteps};
     use crate::engine::devices::serving;
     use crate::engine::fit::{FitInput, NodeMemory, layout};
     use crate::engine::recipe;
@@ -156,16 +156,16 @@ mod on_server {
         actor: &Actor,
         answer: &WorkflowAnswer,
         chosen: &Chosen,
-        page: Page,
+        page: WizardPage,
         search: &str,
         flash: Option<&Flash>,
     ) -> Result<Choices, Problem> {
         let all = ListQuery { page_size: Some(MOST_CHOICES), sort: Some("name".to_owned()), ..ListQuery::default() };
         let steps = &answer.workflow_steps;
         Ok(match page {
-            Page::Details | Page::Execution | Page::Deployment => Choices::Nothing,
-            Page::Load if steps.load.eval_with == EvalWith::Configuration => Choices::Nothing,
-            Page::Load => {
+            WizardPage::Details | WizardPage::Execution | WizardPage::Deployment => Choices::Nothing,
+            WizardPage::Load if steps.load.eval_with == EvalWith::Configuration => Choices::Nothing,
+            WizardPage::Load => {
                 let total = calls::datasets::list(app, actor, &ListQuery { page_size: Some(1), ..all.clone() }).await?.total;
                 let search = Some(search.trim().to_owned()).filter(|search| !search.is_empty());
                 let mut offered = Vec::new();
@@ -181,15 +181,15 @@ mod on_server {
                 offered.extend(rest);
                 Choices::Datasets { found: offered, total }
             }
-            Page::Cluster => {
+            WizardPage::Cluster => {
                 let in_place = ListQuery { sort: None, ..all };
                 Choices::Clusters(calls::clusters::list(app, actor, &in_place).await?.items)
             }
-            Page::Nodes => match steps.cluster_id {
+            WizardPage::Nodes => match steps.cluster_id {
                 Some(id) => nodes(app, actor, id).await?,
                 None => Choices::Nothing,
             },
-            Page::Model => {
+            WizardPage::Model => {
                 let models = calls::models::list(app, actor, &all).await?.items;
                 Choices::Models {
                     layouts: layouts(app, actor, steps, &models, flash).await?,
@@ -202,7 +202,7 @@ mod on_server {
                     administrator: actor.is_administrator(),
                 }
             }
-            Page::Confirm => Choices::Outlook(outlook(app, actor, steps, chosen).await?),
+            WizardPage::Confirm => Choices::Outlook(outlook(app, actor, steps, chosen).await?),
         })
     }
 
@@ -296,10 +296,10 @@ mod on_server {
     }
 
     /// Whether the model fits the chosen nodes: what the run will be asked, too.
-    async fn fit(app: &AppState, steps: &WorkflowSteps, chosen: &Chosen, nodes: &[Node]) -> Vec<MemoryFit> {
+    async fn fit(app: &AppState, steps: &WorkflowSteps, chosen: &Chosen, nodes: &[Node]) -> Vec<NodeFit> {
         let Some(model) = chosen.model.as_ref().filter(|model| !model.is_cloud()) else { return Vec::new() };
         let Some(engine) = steps.serving.engine.or_else(|| default_engine(model)) else { return Vec::new() };
-        let refused = |sentence: String| vec![MemoryFit { fits: false, sentence }];
+        let refused = |sentence: String| vec![NodeFit { fits: false, sentence }];
         let demand = match demand(app, &steps.load, &chosen.datasets).await {
             Ok(demand) => demand,
             Err(error) => return refused(error.to_string()),
@@ -318,8 +318,8 @@ mod on_server {
             Err(error) => return refused(error.to_string()),
         };
         let of_node = |memory: &NodeMemory| match memory.shortfall() {
-            Some(shortfall) => MemoryFit { fits: false, sentence: shortfall.to_string() },
-            None => MemoryFit { fits: true, sentence: memory.sentence() },
+            Some(shortfall) => NodeFit { fits: false, sentence: shortfall.to_string() },
+            None => NodeFit { fits: true, sentence: memory.sentence() },
         };
         layout.memory.iter().map(of_node).collect()
     }

@@ -81,7 +81,7 @@ pub async fn with_status(request: axum::extract::Request, next: axum::middleware
 
 /// As much of RFC 9457 as a page shows.
 #[derive(Deserialize)]
-struct Details {
+struct ProblemSummary {
     status: u16,
     detail: String,
 }
@@ -91,7 +91,7 @@ impl Decodes<CallError> for ProblemEncoding {
 
     fn decode(bytes: Bytes) -> Result<CallError, Self::Error> {
         serde_json::from_slice(&bytes).or_else(|error| {
-            let details: Details = serde_json::from_slice(&bytes).map_err(|_| error)?;
+            let details: ProblemSummary = serde_json::from_slice(&bytes).map_err(|_| error)?;
             let kind = ProblemKind::ALL.into_iter().find(|kind| kind.status() == details.status).unwrap_or(ProblemKind::Internal);
             Ok(CallError(Problem::new(kind, details.detail)))
         })

@@ -15,7 +15,7 @@ use crate::domain::workflow::WorkflowAnswer;
 use crate::domain::workflow::load_form::LoadForm;
 
 use super::forms;
-use crate::domain::workflow::Page;
+use crate::domain::workflow::WizardPage;
 use crate::domain::workflow::load_form::optional;
 use crate::domain::workflow::step_form::{FormRules, details_body, load_body, serving_body, text};
 use save::Save;
@@ -45,7 +45,7 @@ pub async fn load_wizard(
     use crate::domain::problem::Problem;
     let (app, actor) = crate::auth::context()?;
     let id = uuid::Uuid::parse_str(&id).map_err(|_| Problem::not_found("draft"))?;
-    let page = Page::parse(&page).ok_or_else(|| Problem::not_found("step"))?;
+    let page = WizardPage::parse(&page).ok_or_else(|| Problem::not_found("step"))?;
     let answer = crate::api::calls::workflows::get(&app, &actor, id).await?;
     let chosen = super::inventory::chosen(&app, &actor, &answer.workflow_steps).await?;
     let flash = forms::kept(&flash).await;
@@ -89,7 +89,7 @@ pub async fn load_new_draft(
     };
     let flash = forms::kept(&flash).await;
     let elsewhere = match begun {
-        Some(draft) => Some(format!("/wizard/{draft}/{}", Page::Details.slug())),
+        Some(draft) => Some(format!("/wizard/{draft}/{}", WizardPage::Details.slug())),
         None => (known.is_none() && flash.is_none()).then(|| new_draft_path(begins)),
     };
     Ok(NewDraftView { begins, elsewhere, flash })
@@ -116,7 +116,7 @@ pub async fn save_details(
         ("concurrent_requests", &concurrent_requests),
         ("eval_with", &eval_with),
     ]);
-    let mut save = match Save::new(Page::Details, &workflow_id, &if_revision, &return_to, entries).begun_by(&begins).await {
+    let mut save = match Save::new(WizardPage::Details, &workflow_id, &if_revision, &return_to, entries).begun_by(&begins).await {
         Ok(save) => save,
         Err((save, problem)) => return save.refuse(problem).await,
     };
@@ -144,7 +144,7 @@ pub async fn save_load(
     entries.retain(|(name, _)| name != "concurrent_requests" || form.uses_concurrency());
     entries.push(("search".to_owned(), search.clone()));
     entries.extend(dataset_ids.iter().map(|id| ("dataset_ids".to_owned(), id.clone())));
-    let save = Save::new(Page::Load, &workflow_id, &if_revision, &return_to, entries);
+    let save = Save::new(WizardPage::Load, &workflow_id, &if_revision, &return_to, entries);
     if go == "search" {
         return save.show_again(&[("search", &search)]).await;
     }
@@ -168,7 +168,7 @@ pub async fn save_cluster(
     #[server(default)] cluster_id: String,
 ) -> Result<(), CallError> {
     let entries = forms::entries(&[("cluster_id", &cluster_id)]);
-    let save = Save::new(Page::Cluster, &workflow_id, &if_revision, &return_to, entries);
+    let save = Save::new(WizardPage::Cluster, &workflow_id, &if_revision, &return_to, entries);
     save.step(3, json!({ "cluster_id": optional(&cluster_id, text) })).finish().await
 }
 
@@ -194,7 +194,7 @@ pub async fn save_nodes(
             if types.is_empty() { json!({ "hostname": hostname }) } else { json!({ "hostname": hostname, "devices": types }) }
         })
         .collect();
-    let save = Save::new(Page::Nodes, &workflow_id, &if_revision, &return_to, entries);
+    let save = Save::new(WizardPage::Nodes, &workflow_id, &if_revision, &return_to, entries);
     save.step(4, json!({ "nodes": chosen })).finish().await
 }
 
@@ -245,7 +245,7 @@ pub async fn save_model(
         ("credential_id", &credential_id),
         ("credential_name", &credential_name),
     ]);
-    let save = Save::new(Page::Model, &workflow_id, &if_revision, &return_to, entries);
+    let save = Save::new(WizardPage::Model, &workflow_id, &if_revision, &return_to, entries);
     if go == COMPARE_LAYOUTS {
         return save.show_again(&[]).await;
     }
@@ -268,9 +268,9 @@ pub async fn save_model(
     });
     let save = save.step(5, body);
     let credential = match credential_id.as_str() {
-        "new" => save::NewCredential::Add { name: credential_name, secret: credential_secret },
-        "" => save::NewCredential::Use(Value::Null),
-        id => save::NewCredential::Use(Value::String(id.to_owned())),
+        "new" => save::CredentialForm::Add { name: credential_name, secret: credential_secret },
+        "" => save::CredentialForm::Use(Value::Null),
+        id => save::CredentialForm::Use(Value::String(id.to_owned())),
     };
     save.credential(model, credential).finish().await
 }
@@ -281,7 +281,7 @@ pub async fn save_confirmation(
     #[server(default)] workflow_id: String,
     #[server(default)] if_revision: String,
 ) -> Result<(), CallError> {
-    let save = Save::new(Page::Confirm, &workflow_id, &if_revision, "", Vec::new());
+    let save = Save::new(WizardPage::Confirm, &workflow_id, &if_revision, "", Vec::new());
     save.step(7, json!({ "user_confirmation": true })).finish().await
 }
 
@@ -293,7 +293,7 @@ pub async fn save_execution(
     #[server(default)] run_as_simulation: String,
 ) -> Result<(), CallError> {
     let entries = forms::entries(&[("run_as_simulation", &run_as_simulation)]);
-    let save = Save::new(Page::Execution, &workflow_id, &if_revision, "", entries);
+    let save = Save::new(WizardPage::Execution, &workflow_id, &if_revision, "", entries);
     let simulation = match run_as_simulation.as_str() {
         "simulate" => Value::Bool(true),
         "run" => Value::Bool(false),

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use dyno_measure::load::options::Kind;
+use dyno_measure::load::options::OptionKind;
 use dyno_measure::load::{EvalWith, LoadOption, LoadSpec, OPTIONS};
 use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
 use utoipa::openapi::{Deprecated, RefOr};
@@ -109,7 +109,7 @@ impl PartialSchema for WorkflowBody {
         for option in OPTIONS {
             let Some(stored) = load.properties.get(option.name) else { continue };
             let sent = described(stored.clone(), option);
-            if option.kind == Kind::Datasets {
+            if option.kind == OptionKind::Datasets {
                 for alias in DATASET_ALIASES {
                     body.properties.insert(alias.to_owned(), deprecated(sent.clone()));
                 }
@@ -140,11 +140,11 @@ fn described(schema: RefOr<Schema>, option: &LoadOption) -> RefOr<Schema> {
         }
         RefOr::T(Schema::Object(mut object)) => {
             object.description = Some(description);
-            if option.kind == Kind::Fields {
+            if option.kind == OptionKind::Fields {
                 object.schema_type = SchemaType::from_iter([Type::Object, Type::Null]);
             }
             let (least, most) = option.bounds();
-            let is_positive = matches!(option.kind, Kind::Positive { .. });
+            let is_positive = matches!(option.kind, OptionKind::Positive { .. });
             object.minimum = least.map(number).or(object.minimum.filter(|_| !is_positive));
             object.exclusive_minimum = is_positive.then(|| number(0.0));
             object.maximum = most.map(number);

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::problem::Problem;
 
-/// How often the store is looked at when nobody says that there is something new.
+/// How often the store is looked at when no new event is announced.
 const POLL: Duration = Duration::from_secs(2);
 /// Proxies close a connection on which nothing comes for a while.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);

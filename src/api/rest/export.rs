@@ -135,7 +135,7 @@ pub(super) struct RecordsPage {
 
 /// A record, and whether its run can be trusted.
 #[derive(Serialize)]
-struct Line<'a> {
+struct ExportedRecord<'a> {
     #[serde(flatten)]
     record: &'a RequestRecord,
     #[serde(flatten)]
@@ -181,7 +181,7 @@ pub(super) async fn records(app: AppState, actor: Actor, id: Uuid, format: Forma
 
 fn line(record: &RequestRecord, trust: &Trust, format: Format) -> Vec<u8> {
     if format != Format::Csv {
-        let mut line = serde_json::to_vec(&Line { record, trust }).unwrap_or_default();
+        let mut line = serde_json::to_vec(&ExportedRecord { record, trust }).unwrap_or_default();
         line.push(b'\n');
         return line;
     }

@@ -3,7 +3,7 @@
 use super::drawing::{Axis, Drawing, NARROW, Size, WIDE, line};
 use super::number::{second, span};
 use super::over_time::RunTime;
-use super::scale::{Kind, nice_top};
+use super::scale::{ScaleKind, nice_top};
 use super::{Cell, Chart, Key, Table};
 use crate::components::number::figure;
 use dyno_measure::engine_metrics::{EngineQuantity, EngineSeries};
@@ -19,7 +19,7 @@ const LINES: [&str; 6] = [
 ];
 
 /// One line of a panel.
-struct Line {
+struct NodeLine {
     name: String,
     points: Vec<(f64, f64)>,
 }
@@ -40,14 +40,14 @@ pub fn panels(series: &[EngineSeries], origin: i64, time: &RunTime) -> Vec<Chart
     let mut charts = Vec::new();
     for (index, node) in nodes.iter().enumerate() {
         let lines = vec![
-            Line { name: "being computed".to_owned(), points: gauge(node, EngineQuantity::Running, 1.0) },
-            Line { name: "waiting in its queue".to_owned(), points: gauge(node, EngineQuantity::Waiting, 1.0) },
+            NodeLine { name: "being computed".to_owned(), points: gauge(node, EngineQuantity::Running, 1.0) },
+            NodeLine { name: "waiting in its queue".to_owned(), points: gauge(node, EngineQuantity::Waiting, 1.0) },
         ];
         let title = if several { format!("Requests in the engine of {node}") } else { "Requests in the engine".to_owned() };
         charts.extend(panel(&format!("engine-requests-{index}"), title, "Requests", lines, time));
     }
-    let by_node = |points: &dyn Fn(&str) -> Vec<(f64, f64)>| -> Vec<Line> {
-        nodes.iter().map(|node| Line { name: (*node).to_owned(), points: points(node) }).collect()
+    let by_node = |points: &dyn Fn(&str) -> Vec<(f64, f64)>| -> Vec<NodeLine> {
+        nodes.iter().map(|node| NodeLine { name: (*node).to_owned(), points: points(node) }).collect()
     };
     let usage = by_node(&|node| gauge(node, EngineQuantity::KvUsage, 100.0));
     charts.extend(panel("engine-kv", "KV cache in use".to_owned(), "Share of the KV cache, %", usage, time));
@@ -79,13 +79,13 @@ fn shares(cached: &EngineSeries, prompt: &EngineSeries) -> Vec<(i64, f64)> {
         .collect()
 }
 
-fn panel(id: &str, title: String, y_title: &str, lines: Vec<Line>, time: &RunTime) -> Option<Chart> {
-    let lines: Vec<Line> = lines.into_iter().filter(|line| line.points.len() > 1).take(LINES.len()).collect();
+fn panel(id: &str, title: String, y_title: &str, lines: Vec<NodeLine>, time: &RunTime) -> Option<Chart> {
+    let lines: Vec<NodeLine> = lines.into_iter().filter(|line| line.points.len() > 1).take(LINES.len()).collect();
     let highest = lines.iter().flat_map(|line| &line.points).map(|point| point.1).fold(0.0, f64::max);
     if lines.is_empty() || !highest.is_finite() {
         return None;
     }
-    let y = Axis { kind: Kind::Linear, domain: (0.0, nice_top(highest)), title: y_title.to_owned() };
+    let y = Axis { kind: ScaleKind::Linear, domain: (0.0, nice_top(highest)), title: y_title.to_owned() };
     let draw = |size: Size| {
         let (mut drawing, plot) = Drawing::with_axes(size, &time.axis(), &y, 0.0);
         time.shade(&mut drawing, &plot);

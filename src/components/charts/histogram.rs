@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::drawing::{Axis, Drawing, NARROW, Size, WIDE};
-use super::scale::{Kind, nice_log_bounds};
+use super::scale::{ScaleKind, nice_log_bounds};
 use super::{Cell, Chart, Table, capital};
 use crate::components::number::{figure, grouped};
 use dyno_measure::report::Histogram;
@@ -22,11 +22,12 @@ pub fn histogram(id: &str, name: &str, unit: &str, counted: &str, data: &Histogr
     }
     let most = bins.iter().max_by_key(|bin| bin.2)?;
     let log = has_log_bins(&data.edges);
-    let (kind, domain) = if log { (Kind::Log, nice_log_bounds(first.0, last.1)) } else { (Kind::Linear, (first.0, last.1)) };
+    let (kind, domain) =
+        if log { (ScaleKind::Log, nice_log_bounds(first.0, last.1)) } else { (ScaleKind::Linear, (first.0, last.1)) };
     let x = Axis { kind, domain, title: format!("{name}, {unit}{}", if log { " (log scale)" } else { "" }) };
     // The names of the rules stand above the bars, not on them.
     let room = if rules.is_empty() { 1.0 } else { 1.3 };
-    let y = Axis { kind: Kind::Linear, domain: (0.0, most.2 as f64 * room), title: capital(counted) };
+    let y = Axis { kind: ScaleKind::Linear, domain: (0.0, most.2 as f64 * room), title: capital(counted) };
     let draw = |size: Size| {
         let (mut drawing, plot) = Drawing::with_axes(size, &x, &y, 0.0);
         let mut bars = String::new();

@@ -2,7 +2,7 @@
 
 use super::drawing::{Anchor, Axis, Drawing, LIVE, line, word_width};
 use super::number::{second, span};
-use super::scale::{Kind, nice_top};
+use super::scale::{ScaleKind, nice_top};
 use super::{Chart, Key, Table};
 use crate::components::number::figure;
 
@@ -36,8 +36,8 @@ pub type Begin = (f64, String);
 pub fn over_time(id: &str, title: &str, unit: &str, lines: &[Line], begins: &[Begin]) -> Chart {
     let highest = lines.iter().flat_map(Line::values).fold(0.0, f64::max);
     let last = lines.iter().filter_map(|line| line.points.last()).map(|(at, _)| *at).fold(0.0, f64::max);
-    let x = Axis { kind: Kind::Linear, domain: (0.0, if last > 0.0 { last } else { 1.0 }), title: "Time, s".to_owned() };
-    let y = Axis { kind: Kind::Linear, domain: (0.0, nice_top(highest)), title: unit.to_owned() };
+    let x = Axis { kind: ScaleKind::Linear, domain: (0.0, if last > 0.0 { last } else { 1.0 }), title: "Time, s".to_owned() };
+    let y = Axis { kind: ScaleKind::Linear, domain: (0.0, nice_top(highest)), title: unit.to_owned() };
     let (mut drawing, plot) = Drawing::with_axes(LIVE, &x, &y, 0.0);
     let ends = begins.iter().skip(1).map(|begin| begin.0).chain([last]);
     for (number, ((begin, load), end)) in begins.iter().zip(ends).enumerate() {

@@ -222,13 +222,13 @@ fn mark(mark: Mark) -> AnyView {
 fn key_mark(class: &str) -> String {
     match class.split(' ').next() {
         Some("chart-line" | "chart-dashed" | "chart-limit") => "M1 8H23".to_owned(),
-        Some("chart-dot" | "chart-hollow") => drawing::markers(drawing::Shape::Circle, 4.0, [(12.0, 8.0)]),
-        Some("chart-square" | "chart-hollow-square") => drawing::markers(drawing::Shape::Square, 4.0, [(12.0, 8.0)]),
-        Some("chart-triangle") => drawing::markers(drawing::Shape::Triangle, 4.0, [(12.0, 8.0)]),
-        Some("chart-diamond") => drawing::markers(drawing::Shape::Diamond, 5.0, [(12.0, 8.0)]),
-        Some("chart-plus") => drawing::markers(drawing::Shape::Plus, 4.0, [(12.0, 8.0)]),
-        Some("chart-star") => drawing::markers(drawing::Shape::Star, 7.0, [(12.0, 8.0)]),
-        Some("chart-cross") => drawing::markers(drawing::Shape::Cross, 4.0, [(12.0, 8.0)]),
+        Some("chart-dot" | "chart-hollow") => drawing::markers(drawing::MarkerShape::Circle, 4.0, [(12.0, 8.0)]),
+        Some("chart-square" | "chart-hollow-square") => drawing::markers(drawing::MarkerShape::Square, 4.0, [(12.0, 8.0)]),
+        Some("chart-triangle") => drawing::markers(drawing::MarkerShape::Triangle, 4.0, [(12.0, 8.0)]),
+        Some("chart-diamond") => drawing::markers(drawing::MarkerShape::Diamond, 5.0, [(12.0, 8.0)]),
+        Some("chart-plus") => drawing::markers(drawing::MarkerShape::Plus, 4.0, [(12.0, 8.0)]),
+        Some("chart-star") => drawing::markers(drawing::MarkerShape::Star, 7.0, [(12.0, 8.0)]),
+        Some("chart-cross") => drawing::markers(drawing::MarkerShape::Cross, 4.0, [(12.0, 8.0)]),
         Some("chart-hatch" | "chart-fails") => drawing::hatch((2.0, 2.0, 22.0, 14.0)),
         _ => "M2 3H22V13H2Z".to_owned(),
     }
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn the_cursor_knows_where_the_rows_are_that_the_page_shows() {
-        let x = Scale { kind: scale::Kind::Linear, domain: (0.0, 100.0), range: (50.0, 250.0) };
+        let x = Scale { kind: scale::ScaleKind::Linear, domain: (0.0, 100.0), range: (50.0, 250.0) };
         let of = |points: &[f64]| {
             Table::of_points(vec!["a".to_owned()], points, |at| vec![Cell::figure(*at), Cell::figure(at + 10.0)])
         };

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::drawing::{Anchor, Axis, Drawing, NARROW, Plot, Shape, Size, WIDE, band, dots, hatch, line, markers, word_width};
+use super::drawing::{
+    Anchor, Axis, Drawing, MarkerShape, NARROW, Plot, Size, WIDE, band, dots, hatch, line, markers, word_width,
+};
 use super::number::{second, span};
-use super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
+use super::scale::{ScaleKind, nice_log_bounds, nice_top, wants_log};
 use super::{Cell, Chart, Key, Table};
 use crate::components::number::{count, figure};
 use dyno_measure::report::{LoadPointSeries, TimePoint};
@@ -29,7 +31,7 @@ impl RunTime {
     }
 
     pub(super) fn axis(&self) -> Axis {
-        Axis { kind: Kind::Linear, domain: self.domain, title: "Time since the first measured request, s".to_owned() }
+        Axis { kind: ScaleKind::Linear, domain: self.domain, title: "Time since the first measured request, s".to_owned() }
     }
 
     /// Hatches warm-up, and what is outside of the steady-state window.
@@ -72,7 +74,7 @@ pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_
     }
     let log = wants_log(least, highest);
     let (kind, domain) =
-        if log { (Kind::Log, nice_log_bounds(least, highest)) } else { (Kind::Linear, (0.0, nice_top(highest))) };
+        if log { (ScaleKind::Log, nice_log_bounds(least, highest)) } else { (ScaleKind::Linear, (0.0, nice_top(highest))) };
     let y = Axis { kind, domain, title: format!("{name}, {unit}{}", if log { " (log scale)" } else { "" }) };
     let lane = if failures_s.is_empty() { 0.0 } else { 16.0 };
     let draw = |size: Size| {
@@ -91,7 +93,7 @@ pub fn latency(id: &str, name: &str, unit: &str, points: &[TimePoint], failures_
             drawing.path(dots(at), class);
         }
         let beneath = failures_s.iter().map(|second| (plot.x.at(*second), plot.bottom() + lane / 2.0 + 1.0));
-        drawing.path(markers(Shape::Cross, 3.5, beneath), "chart-cross");
+        drawing.path(markers(MarkerShape::Cross, 3.5, beneath), "chart-cross");
         drawing
     };
     let number = points.len() as u64;
@@ -144,7 +146,7 @@ pub fn level(id: &str, title: &str, y_title: &str, points: &[TimePoint], time: &
     if points.len() < 2 || !highest.is_finite() {
         return None;
     }
-    let y = Axis { kind: Kind::Linear, domain: (0.0, nice_top(highest)), title: y_title.to_owned() };
+    let y = Axis { kind: ScaleKind::Linear, domain: (0.0, nice_top(highest)), title: y_title.to_owned() };
     let draw = |size: Size| {
         let (mut drawing, plot) = Drawing::with_axes(size, &time.axis(), &y, 0.0);
         time.shade(&mut drawing, &plot);

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::drawing::{Axis, Drawing, NARROW, Shape, Size, WIDE, band, line, markers};
+use super::drawing::{Axis, Drawing, MarkerShape, NARROW, Size, WIDE, band, line, markers};
 use super::number::tick;
-use super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
+use super::scale::{ScaleKind, nice_log_bounds, nice_top, wants_log};
 use super::{Cell, Chart, Key, Table};
 use crate::components::number::{figure, grouped};
 use dyno_measure::report::CurvePoint;
@@ -20,10 +20,12 @@ pub fn percentile_curve(id: &str, name: &str, unit: &str, n: u64, curve: &[Curve
     let least = points.iter().map(|point| point.value).fold(f64::MAX, f64::min);
     let log = wants_log(least, highest);
     let (kind, domain) =
-        if log { (Kind::Log, nice_log_bounds(least, highest)) } else { (Kind::Linear, (0.0, nice_top(highest))) };
+        if log { (ScaleKind::Log, nice_log_bounds(least, highest)) } else { (ScaleKind::Linear, (0.0, nice_top(highest))) };
     let y = Axis { kind, domain, title: format!("{name}, {unit}{}", if log { " (log scale)" } else { "" }) };
     let x =
-        Axis { kind: Kind::Tail, domain: (0.0, last.percentile), title: "Percentile (spread as −log10(1 − p))".to_owned() };
+        Axis {
+            kind: ScaleKind::Tail, domain: (0.0, last.percentile), title: "Percentile (spread as −log10(1 − p))".to_owned()
+        };
     let bounded: Vec<(f64, f64, f64)> = points
         .iter()
         .filter_map(|point| point.bound.map(|bound| (point.percentile, point.value, bound.max(point.value))))
@@ -34,7 +36,7 @@ pub fn percentile_curve(id: &str, name: &str, unit: &str, n: u64, curve: &[Curve
         drawing.path(line(&plot, points.iter().map(|point| (point.percentile, point.value))), "chart-line chart-s1");
         let marked = points.iter().filter(|point| is_named(point.percentile));
         let at = marked.map(|point| (plot.x.at(point.percentile), plot.y.at(point.value)));
-        drawing.path(markers(Shape::Circle, 3.5, at), "chart-dot chart-s1");
+        drawing.path(markers(MarkerShape::Circle, 3.5, at), "chart-dot chart-s1");
         drawing
     };
     let named = |percentile: f64| points.iter().find(|point| (point.percentile - percentile).abs() < 1e-6);

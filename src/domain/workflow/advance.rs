@@ -10,7 +10,7 @@ use super::body::{Body, Call, StepPatch};
 use super::facts::Facts;
 use super::fields::labels;
 use super::freeze::freeze;
-use super::page::Page;
+use super::page::WizardPage;
 use super::state::{Draft, LAST_STEP};
 use super::steps::{cluster, confirmation, credential, details, execution, load, model, nodes};
 use crate::domain::benchmark::BenchmarkSpec;
@@ -182,7 +182,7 @@ fn refuse_early_trigger(body: &Body, errors: &mut Vec<FieldError>) {
 
 /// A step was left out. At the trigger of a draft that lost its confirmation by this very body, it says so.
 fn skipped(missing: u8, step: u8, before: &Draft) -> FieldError {
-    let title = Page::of_step(missing).title();
+    let title = WizardPage::of_step(missing).title();
     let (field, message) = match missing {
         7 if before.steps.user_confirmation => (
             "user_confirmation",

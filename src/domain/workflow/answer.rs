@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::page::Page;
+use super::page::WizardPage;
 use super::state::{Draft, WorkflowSteps};
 use crate::domain::problem::FieldError;
 use crate::domain::run::Run;
@@ -95,8 +95,8 @@ impl WorkflowAnswer {
     }
 
     /// The page where the wizard goes on.
-    pub fn next_page(&self) -> Page {
-        if self.run_id.is_some() { Page::Deployment } else { Page::of_step(self.current_step) }
+    pub fn next_page(&self) -> WizardPage {
+        if self.run_id.is_some() { WizardPage::Deployment } else { WizardPage::of_step(self.current_step) }
     }
 }
 
@@ -127,14 +127,14 @@ pub struct WorkflowRow {
 impl WorkflowRow {
     /// The row of a draft.
     pub fn new(draft: &Draft) -> Self {
-        let page = Page::next_of(draft);
+        let page = WizardPage::next_of(draft);
         Self {
             workflow_id: draft.id,
             name: draft.steps.name.clone(),
             current_step: draft.current_step(),
             next_page: page.title().to_owned(),
             next_page_number: page.number(),
-            pages: Page::ALL.len() as u8,
+            pages: WizardPage::ALL.len() as u8,
             revision: draft.revision,
             created_at: draft.created_at,
             updated_at: draft.updated_at,

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use dyno_measure::load::options::Kind;
+use dyno_measure::load::options::OptionKind;
 use dyno_measure::load::{
     Arrival, ArrivalProcess, EvalWith, LengthDistribution, LoadOption, LoadSpec, OPTIONS, RequestHeader, Slo,
 };
@@ -196,29 +196,31 @@ impl LoadForm {
         for option in OPTIONS {
             let typed = text(option.name);
             let value = match option.kind {
-                Kind::Whole { .. } => optional(typed, whole),
-                Kind::Positive { .. } | Kind::FromZero { .. } => optional(typed, decimal),
-                Kind::Switch { .. } => yes(typed),
+                OptionKind::Whole { .. } => optional(typed, whole),
+                OptionKind::Positive { .. } | OptionKind::FromZero { .. } => optional(typed, decimal),
+                OptionKind::Switch { .. } => yes(typed),
                 // The first is the default.
-                Kind::Choice(choices) if choices.first().is_some_and(|(name, _)| *name == typed) => Value::Null,
-                Kind::Choice(_) => optional(typed, |text| json!(text)),
-                Kind::Arrival => self.arrival_value(&points),
-                Kind::LoadPoints => json!(points),
-                Kind::Limits => self.slo_value(),
-                Kind::Prefix => match optional(typed, decimal) {
+                OptionKind::Choice(choices) if choices.first().is_some_and(|(name, _)| *name == typed) => Value::Null,
+                OptionKind::Choice(_) => optional(typed, |text| json!(text)),
+                OptionKind::Arrival => self.arrival_value(&points),
+                OptionKind::LoadPoints => json!(points),
+                OptionKind::Limits => self.slo_value(),
+                OptionKind::Prefix => match optional(typed, decimal) {
                     Value::Null => Value::Null,
                     share => json!({ "share": share }),
                 },
-                Kind::Lengths => {
+                OptionKind::Lengths => {
                     let of = option.name.trim_end_matches("lengths");
                     let part = |name: &str| text(&format!("{of}{name}"));
                     lengths_value(typed, part("min"), part("mean"), part("std"))
                 }
-                Kind::Headers => json!(typed.lines().filter(|line| !line.trim().is_empty()).map(header).collect::<Vec<_>>()),
+                OptionKind::Headers => {
+                    json!(typed.lines().filter(|line| !line.trim().is_empty()).map(header).collect::<Vec<_>>())
+                }
                 // What is no JSON goes on as text, so that the step's own rule names what is wrong.
-                Kind::Fields => optional(typed, |text| serde_json::from_str(text).unwrap_or_else(|_| json!(text))),
+                OptionKind::Fields => optional(typed, |text| serde_json::from_str(text).unwrap_or_else(|_| json!(text))),
                 // They are no text, and come beside this form.
-                Kind::Datasets => continue,
+                OptionKind::Datasets => continue,
             };
             body.insert(option.name.to_owned(), value);
         }
@@ -298,19 +300,19 @@ fn text<N: ToString>(value: Option<N>) -> String {
 /// What an option's field shows of a stored value; absent where it has several fields, or none.
 fn text_of(option: &LoadOption, value: &Value) -> Option<String> {
     match option.kind {
-        Kind::Switch { no, .. } => match (value.as_bool()?, no) {
+        OptionKind::Switch { no, .. } => match (value.as_bool()?, no) {
             (true, _) => Some("yes".to_owned()),
             (false, Some(_)) => Some("no".to_owned()),
             // That it is off is the default.
             (false, None) => None,
         },
-        Kind::Headers => {
+        OptionKind::Headers => {
             let headers: Vec<RequestHeader> = serde_json::from_value(value.clone()).ok()?;
             let lines: Vec<String> = headers.iter().map(|header| format!("{}: {}", header.name, header.value)).collect();
             Some(lines.join("\n"))
         }
         // The kind of lengths has fields beside it.
-        Kind::Lengths => None,
+        OptionKind::Lengths => None,
         _ => option.argument(value),
     }
 }

@@ -29,6 +29,6 @@ pub use facts::{ClusterFacts, Facts};
 pub use freeze::{freeze, thaw};
 pub use needs::{Needs, needs, needs_to_run};
 pub use only_answer::{only_cluster, only_node};
-pub use page::Page;
+pub use page::WizardPage;
 pub use sentence::{load_sentence, trace_sentence};
 pub use state::{ChosenDevice, ChosenNode, Draft, WorkflowSteps};

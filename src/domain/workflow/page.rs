@@ -5,7 +5,7 @@ use super::state::Draft;
 
 /// A page of the wizard, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Page {
+pub enum WizardPage {
     Details,
     Load,
     Cluster,
@@ -18,7 +18,7 @@ pub enum Page {
     Deployment,
 }
 
-impl Page {
+impl WizardPage {
     /// Every page, in order.
     pub const ALL: [Self; 8] =
         [Self::Details, Self::Load, Self::Cluster, Self::Nodes, Self::Model, Self::Confirm, Self::Execution, Self::Deployment];

@@ -58,11 +58,11 @@ fn package_version_below(lib: &Path, package: &str) -> Option<String> {
 }
 
 /// A program's file and when it was last changed.
-type FileState = (PathBuf, Option<SystemTime>);
+type ProgramFile = (PathBuf, Option<SystemTime>);
 
 /// What programs answered to `--version`; absent where that was no version.
 #[derive(Debug, Default)]
-pub(super) struct ProgramVersions(Mutex<HashMap<FileState, Option<String>>>);
+pub(super) struct ProgramVersions(Mutex<HashMap<ProgramFile, Option<String>>>);
 
 impl ProgramVersions {
     /// A program's version. It is started to ask for it once for each state of its file.

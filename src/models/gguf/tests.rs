@@ -56,7 +56,7 @@ impl Writer {
     }
 }
 
-fn read_bytes(bytes: &[u8]) -> Result<ModelFacts, ModelError> {
+fn read_bytes(bytes: &[u8]) -> Result<ModelFacts, ModelFileError> {
     read_header(Cursor::new(bytes), bytes.len() as u64).and_then(|header| facts(&header))
 }
 
@@ -94,26 +94,26 @@ fn a_header_is_read() {
 
 #[test]
 fn what_is_no_gguf_is_said() {
-    assert!(matches!(read_bytes(b""), Err(ModelError::Damaged(_))));
-    assert!(matches!(read_bytes(b"{\"a\": 1}"), Err(ModelError::NotGguf)));
+    assert!(matches!(read_bytes(b""), Err(ModelFileError::Damaged(_))));
+    assert!(matches!(read_bytes(b"{\"a\": 1}"), Err(ModelFileError::NotGguf)));
     let mut old = sample();
     old[4] = 1;
-    assert!(matches!(read_bytes(&old), Err(ModelError::GgufVersion(1))));
+    assert!(matches!(read_bytes(&old), Err(ModelFileError::GgufVersion(1))));
 }
 
 #[test]
 fn lengths_that_can_not_be_true_are_refused_without_allocating() {
     let mut huge_key = Writer::begin(0, 1).0;
     huge_key.extend(u64::MAX.to_le_bytes());
-    assert!(matches!(read_bytes(&huge_key), Err(ModelError::Damaged(_))));
-    assert!(matches!(read_bytes(&Writer::begin(u64::MAX, 0).0), Err(ModelError::Damaged(_))));
-    assert!(matches!(read_bytes(&Writer::begin(0, u64::MAX).0), Err(ModelError::Damaged(_))));
+    assert!(matches!(read_bytes(&huge_key), Err(ModelFileError::Damaged(_))));
+    assert!(matches!(read_bytes(&Writer::begin(u64::MAX, 0).0), Err(ModelFileError::Damaged(_))));
+    assert!(matches!(read_bytes(&Writer::begin(0, u64::MAX).0), Err(ModelFileError::Damaged(_))));
     let overflow = Writer::begin(1, 1).string("general.architecture", "x").tensor("t", &[u64::MAX, 3], 0).0;
-    assert!(matches!(read_bytes(&overflow), Err(ModelError::Damaged(_))));
+    assert!(matches!(read_bytes(&overflow), Err(ModelFileError::Damaged(_))));
     let mut long_text = Writer::begin(0, 1).text("general.name").0;
     long_text.extend(8_u32.to_le_bytes());
     long_text.extend((1_u64 << 60).to_le_bytes());
-    assert!(matches!(read_bytes(&long_text), Err(ModelError::Damaged(_))));
+    assert!(matches!(read_bytes(&long_text), Err(ModelFileError::Damaged(_))));
     // Arrays in arrays in arrays …
     let mut nested = Writer::begin(0, 1).text("k").0;
     nested.extend(9_u32.to_le_bytes());
@@ -121,7 +121,7 @@ fn lengths_that_can_not_be_true_are_refused_without_allocating() {
         nested.extend(9_u32.to_le_bytes());
         nested.extend(1_u64.to_le_bytes());
     }
-    assert!(matches!(read_bytes(&nested), Err(ModelError::Damaged(_))));
+    assert!(matches!(read_bytes(&nested), Err(ModelFileError::Damaged(_))));
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_cut_file_is_damaged_wherever_it_is_cut() {
     let whole = sample();
     let header = whole.len() - 640 - 32;
     for length in 4..header {
-        assert!(matches!(read_bytes(&whole[..length]), Err(ModelError::Damaged(_))), "cut at {length}");
+        assert!(matches!(read_bytes(&whole[..length]), Err(ModelFileError::Damaged(_))), "cut at {length}");
     }
 }
 
@@ -183,7 +183,7 @@ fn what_no_engine_serves_is_named() {
         assert!(sentence.contains(what), "{sentence}");
     }
     let big_endian = [&b"GGUF"[..], &3_u32.to_be_bytes(), &[0; 16]].concat();
-    assert!(matches!(read_bytes(&big_endian), Err(ModelError::BigEndian)));
+    assert!(matches!(read_bytes(&big_endian), Err(ModelFileError::BigEndian)));
 }
 
 proptest! {

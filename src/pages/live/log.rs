@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::components::button::Look;
 use crate::components::number::count;
-use crate::domain::live::{Line, LiveRun, StageLog};
+use crate::domain::live::{LiveRun, LogEntry, StageLog};
 use crate::domain::run::{Stage, StageStatus};
 use dyno_measure::events::LogLevel;
 
@@ -62,7 +62,7 @@ pub fn length(log: Option<&StageLog>) -> String {
     count(log.map_or(0, |log| log.earlier + log.lines.len() as u64), "line", "lines")
 }
 
-pub fn entry(line: &Line) -> AnyView {
+pub fn entry(line: &LogEntry) -> AnyView {
     let (class, word) = match line.level {
         LogLevel::Info => ("log-line", None),
         LogLevel::Warning => ("log-line log-warning", Some("warning: ")),

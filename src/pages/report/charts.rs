@@ -1,15 +1,8 @@
-//! The report's charts as files: where each is to be had, and which one an address asks for.
+//! Which of the report's charts an address asks for.
 
-use uuid::Uuid;
-
-use crate::components::charts::{Chart, Files};
+use crate::components::charts::Chart;
 use dyno_measure::load::Slo;
 use dyno_measure::report::Report;
-
-/// Where the charts of a run's load point are.
-pub fn files(run: Uuid, point: usize) -> Files {
-    Files { folder: format!("/runs/{run}/report/charts"), query: format!("?point={point}") }
-}
 
 /// The chart of an id, of a load point's where it is of one; the best one's where none is asked for.
 pub fn find(report: &Report, slo: Option<&Slo>, point: Option<usize>, id: &str) -> Option<Chart> {

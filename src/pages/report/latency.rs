@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::charts::files;
+use super::chart_files::files;
 use super::few::Lacking;
 use super::section::Section;
 use crate::components::charts::histogram::histogram;

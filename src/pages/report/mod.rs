@@ -1,5 +1,6 @@
 //! A run's report: verdict first, then the figures with what bounds them, then what produced them.
 
+mod chart_files;
 pub mod charts;
 mod errors;
 mod few;
@@ -66,7 +67,7 @@ pub fn ReportPage() -> impl IntoView {
             }
         },
     );
-    let chosen = Memo::new(move |_| query.with(Chosen::of));
+    let chosen = Memo::new(move |_| query.with(ReportQuery::of));
     view! {
         <Suspense>
             {move || {
@@ -85,24 +86,24 @@ pub fn ReportPage() -> impl IntoView {
 
 /// What of the report the address asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Chosen {
+struct ReportQuery {
     /// The figures of a result that is not valid are shown on demand only.
     figures: bool,
     /// Which load point the latency section shows; else the best.
     point: Option<usize>,
 }
 
-impl Chosen {
+impl ReportQuery {
     fn of(params: &ParamsMap) -> Self {
         Self { figures: params.get("figures").is_some(), point: params.get("point").and_then(|point| point.parse().ok()) }
     }
 }
 
 /// A section of the report: its anchor, and its name in the contents.
-type Part = (&'static str, &'static str);
+type ReportSection = (&'static str, &'static str);
 
 /// The parts that a report has, in order.
-fn parts(report: Option<&Report>, shown: bool, point: usize) -> Vec<Part> {
+fn parts(report: Option<&Report>, shown: bool, point: usize) -> Vec<ReportSection> {
     let mut parts = vec![("verdict", "Verdict")];
     if let Some(report) = report.filter(|_| shown) {
         parts.push(("headline", "Headline"));
@@ -143,7 +144,7 @@ fn parts(report: Option<&Report>, shown: bool, point: usize) -> Vec<Part> {
 }
 
 #[component]
-fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoView {
+fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: ReportQuery) -> impl IntoView {
     let Data { live, benchmark, report, repeat, ended, flash } = data;
     let run = live.run.clone();
     let path = format!("/runs/{}/report", run.id);
@@ -223,7 +224,7 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: Chosen) -> impl IntoVi
 
 /// Where on the page what is; folded on a phone.
 #[component]
-fn Contents(parts: Vec<Part>) -> impl IntoView {
+fn Contents(parts: Vec<ReportSection>) -> impl IntoView {
     let links = move || {
         parts
             .iter()

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::charts::files;
+use super::chart_files::files;
 use super::section::Section;
 use crate::components::charts::engine::panels;
 use crate::components::charts::over_time::{RunTime, latency, level};

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::section::Section;
 use crate::components::number::count;
-use crate::domain::live::{Line, LiveRun, StageLog};
+use crate::domain::live::{LiveRun, LogEntry, StageLog};
 use crate::domain::run::StageStatus;
 use crate::pages::live::stage_entry;
 use dyno_measure::events::LogLevel;
@@ -47,7 +47,7 @@ pub fn Stages(
 
 /// A log without the lines that are told once more as the reason of an end; the first of each takes on how much it matters.
 fn once(mut log: StageLog) -> StageLog {
-    let mut lines: VecDeque<Line> = VecDeque::new();
+    let mut lines: VecDeque<LogEntry> = VecDeque::new();
     for line in log.lines {
         let known = lines.iter_mut().find(|known| !line.text.trim().is_empty() && known.text.trim() == line.text.trim());
         match known {
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_an_engine_said_last_is_told_once() {
-        let line = |seq, level, text: &str| Line { seq, level, text: text.to_owned() };
+        let line = |seq, level, text: &str| LogEntry { seq, level, text: text.to_owned() };
         let lines = [
             line(1, LogLevel::Info, "error: unexpected argument"),
             line(2, LogLevel::Info, ""),

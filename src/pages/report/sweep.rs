@@ -3,7 +3,7 @@
 
 use leptos::prelude::*;
 
-use super::charts::files;
+use super::chart_files::files;
 use super::section::Section;
 use super::title::loads;
 use crate::components::badge::{Badge, Tone};

@@ -14,8 +14,8 @@ use crate::components::definition::{Definition, Definitions};
 use crate::components::number::{count, grouped};
 use crate::components::tag::Tags;
 use crate::domain::workflow::sentence::{all_requests, limits, load_words, option_rows, requests_of_each, whole_sentence};
-use crate::domain::workflow::{Page, WorkflowSteps};
-use dyno_measure::load::options::Kind;
+use crate::domain::workflow::{WizardPage, WorkflowSteps};
+use dyno_measure::load::options::OptionKind;
 use dyno_measure::load::{EvalWith, LoadSpec};
 use dyno_measure::words::{about as duration, capital};
 
@@ -36,7 +36,7 @@ pub fn ConfirmStep(
         .into_iter()
         .map(|(page, rows)| {
             let href = place.href(page).map(|href| format!("{href}?return=confirm"));
-            let tags = (page == Page::Details && !steps.tags.is_empty()).then(|| {
+            let tags = (page == WizardPage::Details && !steps.tags.is_empty()).then(|| {
                 let tags = steps.tags.clone();
                 view! {
                     <Definition term="Tags">
@@ -157,7 +157,7 @@ fn token_cost(view: &WizardView) -> Option<String> {
     }
 }
 
-fn cards(view: &WizardView) -> Vec<(Page, Vec<(&'static str, String)>)> {
+fn cards(view: &WizardView) -> Vec<(WizardPage, Vec<(&'static str, String)>)> {
     let steps = &view.answer.workflow_steps;
     let chosen = &view.chosen;
     let mut details = vec![("Name", steps.name.clone())];
@@ -176,11 +176,11 @@ fn cards(view: &WizardView) -> Vec<(Page, Vec<(&'static str, String)>)> {
         })
         .collect();
     vec![
-        (Page::Details, details),
-        (Page::Load, load_rows(view, steps)),
-        (Page::Cluster, cluster),
-        (Page::Nodes, nodes),
-        (Page::Model, model_rows(view, steps)),
+        (WizardPage::Details, details),
+        (WizardPage::Load, load_rows(view, steps)),
+        (WizardPage::Cluster, cluster),
+        (WizardPage::Nodes, nodes),
+        (WizardPage::Model, model_rows(view, steps)),
     ]
 }
 
@@ -197,7 +197,7 @@ fn load_rows(view: &WizardView, steps: &WorkflowSteps) -> Vec<(&'static str, Str
     }
     let load = &steps.load;
     let (lengths, options): (Vec<_>, Vec<_>) =
-        option_rows(load).into_iter().partition(|(option, _, _)| option.kind == Kind::Lengths);
+        option_rows(load).into_iter().partition(|(option, _, _)| option.kind == OptionKind::Lengths);
     rows.extend(tokens(load.max_output_tokens).map(|value| ("Output", value)));
     rows.extend(lengths.into_iter().map(|(_, term, value)| (term, value)));
     let default = |is_default: bool| if is_default { " (default)" } else { "" };

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use crate::api::functions::workflows::WizardView;
 use crate::components::definition::{Definition, Definitions};
-use crate::domain::workflow::Page;
+use crate::domain::workflow::WizardPage;
 use crate::domain::workflow::sentence::load_words;
 use dyno_measure::load::EvalWith;
 
@@ -14,7 +14,7 @@ pub fn rows(view: &WizardView) -> Vec<(&'static str, String)> {
     let steps = &view.answer.workflow_steps;
     let chosen = &view.chosen;
     // Until step 2 says which load it is, step 1's number is all that is known.
-    let load = if view.answer.next_page() > Page::Load {
+    let load = if view.answer.next_page() > WizardPage::Load {
         ("Load", capital(&load_words(&steps.load, &chosen.datasets)))
     } else {
         ("Requests in flight", grouped(steps.load.concurrent_requests.into()))

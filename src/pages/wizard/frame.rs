@@ -12,7 +12,7 @@ use crate::components::field::FieldMessage;
 use crate::components::form::ErrorSummary;
 use crate::components::heading::PageHeading;
 use crate::components::icon::{Icon, IconName};
-use crate::domain::workflow::Page;
+use crate::domain::workflow::WizardPage;
 use crate::domain::workflow::fields::{label, labels};
 use crate::domain::workflow::step_form::FormRules;
 use crate::islands::{FormGuard, Reveal, StepCheck};
@@ -30,7 +30,7 @@ pub fn Frame(
     let page = place.page;
     let back = match page.number() {
         1 => None,
-        number => Page::ALL.get(usize::from(number) - 2).and_then(|before| Some((place.href(*before)?, before.title()))),
+        number => WizardPage::ALL.get(usize::from(number) - 2).and_then(|before| Some((place.href(*before)?, before.title()))),
     };
     let back = back.map(|(href, text)| {
         view! {
@@ -42,7 +42,7 @@ pub fn Frame(
     });
     let draft = place.view.clone();
     let heading = title.unwrap_or_else(|| page.title().to_owned());
-    let above = format!("Step {} of {}", page.number(), Page::ALL.len());
+    let above = format!("Step {} of {}", page.number(), WizardPage::ALL.len());
     let error = place.flash.is_refusal();
     view! {
         <div class="wizard">
@@ -66,12 +66,12 @@ pub fn Frame(
 #[component]
 fn DroppedBanner(place: Place) -> impl IntoView {
     let what = match place.dropped_by {
-        Some(Page::Details) => "the details",
-        Some(Page::Load) => "the load",
-        Some(Page::Cluster) => "the cluster",
-        Some(Page::Nodes) => "the nodes",
-        Some(Page::Model) => "the model",
-        Some(Page::Confirm | Page::Execution | Page::Deployment) | None => "this",
+        Some(WizardPage::Details) => "the details",
+        Some(WizardPage::Load) => "the load",
+        Some(WizardPage::Cluster) => "the cluster",
+        Some(WizardPage::Nodes) => "the nodes",
+        Some(WizardPage::Model) => "the model",
+        Some(WizardPage::Confirm | WizardPage::Execution | WizardPage::Deployment) | None => "this",
     };
     (!place.dropped.is_empty()).then(|| {
         let sentence = format!("Changing {what} cleared {}.", labels(&place.dropped));
@@ -89,9 +89,9 @@ fn DroppedBanner(place: Place) -> impl IntoView {
 #[component]
 fn PassedOver(place: Place) -> impl IntoView {
     let Some(view) = place.view.clone() else { return ().into_any() };
-    let chosen = |page: Page| match page {
-        Page::Cluster => view.chosen.cluster.as_ref().map(|cluster| cluster.name.clone()),
-        Page::Nodes => view.answer.workflow_steps.nodes.first().map(|node| node.hostname.clone()),
+    let chosen = |page: WizardPage| match page {
+        WizardPage::Cluster => view.chosen.cluster.as_ref().map(|cluster| cluster.name.clone()),
+        WizardPage::Nodes => view.answer.workflow_steps.nodes.first().map(|node| node.hostname.clone()),
         _ => None,
     };
     let items: Vec<_> = place.passed.iter().filter_map(|page| Some((*page, chosen(*page)?, place.href(*page)?))).collect();

@@ -15,7 +15,7 @@ use crate::components::field::{Choice, ChoiceGroup, SelectField, TextField, Widt
 use crate::components::number::grouped;
 use crate::domain::dataset::Dataset;
 use crate::domain::form::Flash;
-use crate::domain::workflow::Page;
+use crate::domain::workflow::WizardPage;
 use crate::domain::workflow::load_form::{Amount, Goal, LoadForm};
 use crate::domain::workflow::sentence::whole_sentence;
 use crate::domain::workflow::step_form::{FormRules, OfferedDataset, offered_amounts};
@@ -38,7 +38,7 @@ pub fn LoadStep(
     } else {
         view! { <PromptLengths form=form.clone() flash=flash.clone() /> }.into_any()
     };
-    let is_whole = view.answer.next_page() > Page::Load;
+    let is_whole = view.answer.next_page() > WizardPage::Load;
     let sentence = is_whole.then(|| whole_sentence(&load, &view.chosen.datasets));
     let said = view! {
         <div class="load-saved" id="load-words" hidden=!is_whole>

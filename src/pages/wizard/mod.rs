@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::functions::workflows::{NewDraftView, WizardView, load_new_draft, load_wizard};
 use crate::components::failure::{Failure, Missing};
 use crate::domain::form::Flash;
-use crate::domain::workflow::Page;
+use crate::domain::workflow::WizardPage;
 use place::Place;
 
 /// The first step of a new draft.
@@ -46,7 +46,7 @@ pub fn NewBenchmark() -> impl IntoView {
                     Err(error) => view! { <Failure error=error /> }.into_any(),
                     Ok(NewDraftView { elsewhere: Some(path), .. }) => onwards(path),
                     Ok(new) => {
-                        let place = Place::new(Page::Details, None, new.flash.unwrap_or_default()).begun_by(new.begins);
+                        let place = Place::new(WizardPage::Details, None, new.flash.unwrap_or_default()).begun_by(new.begins);
                         view! { <details::DetailsStep place=place /> }.into_any()
                     }
                 }
@@ -57,7 +57,7 @@ pub fn NewBenchmark() -> impl IntoView {
 
 /// What the address asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Asked {
+struct WizardQuery {
     id: String,
     page: String,
     search: String,
@@ -76,9 +76,9 @@ pub fn WizardPage() -> impl IntoView {
     let asked = move || {
         let (params, query) = (params.read(), query.read());
         let of_query = |name: &str| query.get(name).unwrap_or_default();
-        Asked {
+        WizardQuery {
             id: params.get("id").unwrap_or_default(),
-            page: params.get("step").unwrap_or_else(|| Page::Details.slug().to_owned()),
+            page: params.get("step").unwrap_or_else(|| WizardPage::Details.slug().to_owned()),
             search: of_query("search"),
             flash: of_query("flash"),
             return_to: of_query("return"),
@@ -105,8 +105,8 @@ pub fn WizardPage() -> impl IntoView {
     }
 }
 
-fn step(asked: Asked, view: WizardView, resumes: bool) -> AnyView {
-    let Some(page) = Page::parse(&asked.page) else {
+fn step(asked: WizardQuery, view: WizardView, resumes: bool) -> AnyView {
+    let Some(page) = WizardPage::parse(&asked.page) else {
         return view! { <Missing detail="There is no such step." /> }.into_any();
     };
     if let Some(run) = view.answer.run_id {
@@ -120,14 +120,14 @@ fn step(asked: Asked, view: WizardView, resumes: bool) -> AnyView {
     let place =
         Place::new(page, Some(view), flash).asked_by(&asked.return_to, &asked.dropped, &asked.by).passed_over(&asked.passed);
     match page {
-        Page::Details => view! { <details::DetailsStep place=place /> }.into_any(),
-        Page::Load => view! { <load::LoadStep place=place search=asked.search /> }.into_any(),
-        Page::Cluster => view! { <cluster::ClusterStep place=place /> }.into_any(),
-        Page::Nodes => view! { <nodes::NodesStep place=place /> }.into_any(),
-        Page::Model => view! { <model::ModelStep place=place /> }.into_any(),
-        Page::Confirm => view! { <confirm::ConfirmStep place=place /> }.into_any(),
+        WizardPage::Details => view! { <details::DetailsStep place=place /> }.into_any(),
+        WizardPage::Load => view! { <load::LoadStep place=place search=asked.search /> }.into_any(),
+        WizardPage::Cluster => view! { <cluster::ClusterStep place=place /> }.into_any(),
+        WizardPage::Nodes => view! { <nodes::NodesStep place=place /> }.into_any(),
+        WizardPage::Model => view! { <model::ModelStep place=place /> }.into_any(),
+        WizardPage::Confirm => view! { <confirm::ConfirmStep place=place /> }.into_any(),
         // The deployment page is the run's own; without a run it is not reached.
-        Page::Execution | Page::Deployment => view! { <execution::ExecutionStep place=place /> }.into_any(),
+        WizardPage::Execution | WizardPage::Deployment => view! { <execution::ExecutionStep place=place /> }.into_any(),
     }
 }
 

@@ -34,7 +34,7 @@ pub fn ModelStep(
     let chosen = flash.value("model_id", steps.model_id.map(|id| id.to_string()).or(only).unwrap_or_default());
 
     // With WASM the sections follow the choice at once; without it they follow what was sent.
-    let goes_with = |fits: &dyn Fn(&Model) -> bool| Condition::new(&models, &chosen, fits);
+    let goes_with = |fits: &dyn Fn(&Model) -> bool| ShownFor::new(&models, &chosen, fits);
     let (has_local, has_cloud) = (models.iter().any(|model| !model.is_cloud()), models.iter().any(Model::is_cloud));
     let picked_model = models.iter().find(|model| model.id.to_string() == chosen).cloned();
 
@@ -88,14 +88,14 @@ pub fn ModelStep(
 }
 
 /// A part of the page that goes with some of the models.
-struct Condition {
+struct ShownFor {
     /// With which, for the page in the browser.
     when: String,
     /// Whether it is hidden at first.
     hidden: bool,
 }
 
-impl Condition {
+impl ShownFor {
     /// Shown with the models that fit; while none is chosen, where any does.
     fn new(models: &[Model], chosen: &str, fits: &dyn Fn(&Model) -> bool) -> Self {
         let ids: Vec<String> = models.iter().filter(|model| fits(model)).map(|model| model.id.to_string()).collect();
@@ -129,7 +129,7 @@ fn by_format(engines: &[EngineAvailability], models: &[Model], chosen: &str) -> 
     kinds
         .into_iter()
         .map(|kind| {
-            let of_kind = Condition::new(models, chosen, &|model| default_engine(model) == Some(kind));
+            let of_kind = ShownFor::new(models, chosen, &|model| default_engine(model) == Some(kind));
             let format = if kind == EngineKind::LlamaCpp { "a GGUF file" } else { "a Hugging Face model" };
             let missing = missing_engine(kind, engines);
             view! {
@@ -157,7 +157,7 @@ fn engine_fields(
     layouts: Option<LayoutsView>,
     models: &[Model],
     model: &str,
-    section: Condition,
+    section: ShownFor,
 ) -> AnyView {
     let Engines { engines, administrator } = of_cluster;
     let chosen = flash.value("engine", serving.engine.map(EngineKind::as_str).unwrap_or_default());
@@ -166,7 +166,7 @@ fn engine_fields(
         let name = engine.kind.as_str();
         let refused = (engine.kind == EngineKind::Custom && !administrator)
             .then(|| "Only administrators may run an own command.".to_owned());
-        let readable = Condition::new(models, model, &|model| reads(engine.kind, model));
+        let readable = ShownFor::new(models, model, &|model| reads(engine.kind, model));
         Choice::new(name, engine.title.clone(), chosen == name && refused.is_none())
             .with(availability(engine))
             .refused(refused)
@@ -268,7 +268,7 @@ fn credential_fields(
     model_id: &str,
 ) -> AnyView {
     let needs = |model: &Model| provider_of(model).is_some_and(|provider| provider.preset().needs_credential);
-    let section = Condition::new(models, model_id, &Model::is_cloud);
+    let section = ShownFor::new(models, model_id, &Model::is_cloud);
     let chosen = flash.value("credential_id", stored.unwrap_or_default());
     let fits_none = model.is_some_and(|model| needs(model) && credentials.iter().all(|credential| !opens(credential, model)));
     let chosen = if chosen.is_empty() && fits_none { "new".to_owned() } else { chosen };
@@ -280,14 +280,14 @@ fn credential_fields(
             let id = credential.id.to_string();
             let checked = id == chosen;
             let facts = format!("{}, sent to {} only", credential.provider.preset().title, credential.origin);
-            let fitting = Condition::new(models, model_id, &|model| opens(credential, model));
+            let fitting = ShownFor::new(models, model_id, &|model| opens(credential, model));
             Choice::new(id, credential.name.clone(), checked)
                 .with(view! { <p class="hint">{facts}</p> })
                 .when(fitting.when, fitting.hidden)
         })
         .collect();
     if models.iter().any(|model| model.is_cloud() && !needs(model)) {
-        let open = Condition::new(models, model_id, &|model| model.is_cloud() && !needs(model));
+        let open = ShownFor::new(models, model_id, &|model| model.is_cloud() && !needs(model));
         choices.push(
             Choice::new("", "None", chosen.is_empty())
                 .with(view! { <p class="hint">"For a server that asks for no credential."</p> })

@@ -7,13 +7,13 @@ use crate::components::field::field_id;
 use crate::components::form::{SummaryLine, Target, summary_lines};
 use crate::domain::form::Flash;
 use crate::domain::problem::FieldError;
-use crate::domain::workflow::Page;
+use crate::domain::workflow::WizardPage;
 use crate::domain::workflow::fields::step_of;
 
 /// Which page of which draft is shown, and why.
 #[derive(Debug, Clone)]
 pub struct Place {
-    pub page: Page,
+    pub page: WizardPage,
     /// The draft; absent before its first save.
     pub view: Option<WizardView>,
     /// For a draft that there is none of yet: tells this drawing of the form from every other.
@@ -25,14 +25,14 @@ pub struct Place {
     /// The fields that the last save took with it, and the page that did.
     pub dropped: Vec<String>,
     /// The page whose save dropped them.
-    pub dropped_by: Option<Page>,
+    pub dropped_by: Option<WizardPage>,
     /// The pages that were passed over on the way here, since they had a single answer.
-    pub passed: Vec<Page>,
+    pub passed: Vec<WizardPage>,
 }
 
 impl Place {
     /// A page of a draft.
-    pub fn new(page: Page, view: Option<WizardView>, flash: Flash) -> Self {
+    pub fn new(page: WizardPage, view: Option<WizardView>, flash: Flash) -> Self {
         Self { page, view, begins: None, flash, from_confirm: false, dropped: Vec::new(), dropped_by: None, passed: Vec::new() }
     }
 
@@ -46,28 +46,28 @@ impl Place {
     pub fn asked_by(mut self, return_to: &str, dropped: &str, by: &str) -> Self {
         self.from_confirm = return_to == "confirm";
         self.dropped = dropped.split(',').filter(|field| step_of(field).is_some()).map(str::to_owned).collect();
-        self.dropped_by = Page::parse(by);
+        self.dropped_by = WizardPage::parse(by);
         self
     }
 
     /// With the pages that were passed over.
     pub fn passed_over(mut self, passed: &str) -> Self {
-        self.passed = passed.split(',').filter_map(Page::parse).collect();
+        self.passed = passed.split(',').filter_map(WizardPage::parse).collect();
         self
     }
 
     /// The first incomplete page.
-    pub fn reached(&self) -> Page {
-        self.view.as_ref().map_or(Page::Details, |view| view.answer.next_page())
+    pub fn reached(&self) -> WizardPage {
+        self.view.as_ref().map_or(WizardPage::Details, |view| view.answer.next_page())
     }
 
     /// The pages of the fields that were refused.
-    pub fn problem_pages(&self) -> Vec<Page> {
+    pub fn problem_pages(&self) -> Vec<WizardPage> {
         self.flash.errors.iter().filter_map(|error| self.page_of(error)).collect()
     }
 
     /// The address of a page of this draft.
-    pub fn href(&self, page: Page) -> Option<String> {
+    pub fn href(&self, page: WizardPage) -> Option<String> {
         self.view.as_ref().map(|view| format!("/wizard/{}/{}", view.answer.workflow_id, page.slug()))
     }
 
@@ -94,16 +94,16 @@ impl Place {
 
     /// Fields that only the page knows, not the workflow.
     fn is_own_field(&self, field: &str) -> bool {
-        self.page == Page::Model && field.starts_with("credential_")
+        self.page == WizardPage::Model && field.starts_with("credential_")
     }
 
     /// The page that has the field of an error.
-    fn page_of(&self, error: &FieldError) -> Option<Page> {
+    fn page_of(&self, error: &FieldError) -> Option<WizardPage> {
         let field = error.field.as_str();
         // Step 2 shows step 1's number as well.
-        if self.page == Page::Load && field == "concurrent_requests" {
-            return Some(Page::Load);
+        if self.page == WizardPage::Load && field == "concurrent_requests" {
+            return Some(WizardPage::Load);
         }
-        Page::of_field(field).or_else(|| error.step.filter(|_| !field.starts_with("step_")).map(Page::of_step))
+        WizardPage::of_field(field).or_else(|| error.step.filter(|_| !field.starts_with("step_")).map(WizardPage::of_step))
     }
 }

@@ -4,11 +4,11 @@ use leptos::prelude::*;
 
 use super::place::Place;
 use crate::components::icon::{Icon, IconName};
-use crate::domain::workflow::Page;
+use crate::domain::workflow::WizardPage;
 
 /// How a step stands in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum StepState {
     Done,
     Current,
     /// Has an error that was found on another page or here.
@@ -19,17 +19,17 @@ enum State {
 }
 
 /// How a step stands. `reached` is the first incomplete page.
-fn state(page: Page, shown: Page, reached: Page, problems: &[Page]) -> State {
+fn state(page: WizardPage, shown: WizardPage, reached: WizardPage, problems: &[WizardPage]) -> StepState {
     if page == shown {
-        State::Current
+        StepState::Current
     } else if problems.contains(&page) {
-        State::Problem
+        StepState::Problem
     } else if page < reached {
-        State::Done
+        StepState::Done
     } else if page == reached {
-        State::Open
+        StepState::Open
     } else {
-        State::Later
+        StepState::Later
     }
 }
 
@@ -45,17 +45,17 @@ pub fn StepList(
     let problems = place.problem_pages();
     let list = move || {
         let problems = problems.clone();
-        Page::ALL
+        WizardPage::ALL
             .into_iter()
             .map(|page| {
                 let state = state(page, shown, reached, &problems);
                 let has_problem = problems.contains(&page);
                 let (name, mark) = match state {
-                    State::Problem => ("problem", Some((IconName::Cross, "Problem"))),
-                    State::Current if has_problem => ("current", Some((IconName::Cross, "Problem"))),
-                    State::Current => ("current", None),
-                    State::Done => ("done", Some((IconName::Tick, "Done"))),
-                    State::Open | State::Later => ("later", None),
+                    StepState::Problem => ("problem", Some((IconName::Cross, "Problem"))),
+                    StepState::Current if has_problem => ("current", Some((IconName::Cross, "Problem"))),
+                    StepState::Current => ("current", None),
+                    StepState::Done => ("done", Some((IconName::Tick, "Done"))),
+                    StepState::Open | StepState::Later => ("later", None),
                 };
                 let text = format!("{} {}", page.number(), page.title());
                 let mark = mark.map(|(icon, word)| {
@@ -66,7 +66,7 @@ pub fn StepList(
                         </span>
                     }
                 });
-                let linked = id.filter(|_| matches!(state, State::Done | State::Problem | State::Open));
+                let linked = id.filter(|_| matches!(state, StepState::Done | StepState::Problem | StepState::Open));
                 let item = match linked {
                     Some(id) => view! {
                         <a href=format!("/wizard/{id}/{}", page.slug())>
@@ -88,7 +88,7 @@ pub fn StepList(
     view! {
         <nav aria-label="Steps">
             <details class="steps-folded">
-                <summary>{format!("Step {} of {}: {}", shown.number(), Page::ALL.len(), shown.title())}</summary>
+                <summary>{format!("Step {} of {}: {}", shown.number(), WizardPage::ALL.len(), shown.title())}</summary>
                 <ol class="steps">{list()}</ol>
             </details>
             <ol class="steps steps-open">{open()}</ol>
@@ -103,11 +103,17 @@ mod tests {
 
     #[test]
     fn steps_stand_by_what_is_complete() {
-        let states = |shown, reached, problems: &[Page]| -> Vec<State> {
-            Page::ALL.into_iter().map(|page| state(page, shown, reached, problems)).collect()
+        let states = |shown, reached, problems: &[WizardPage]| -> Vec<StepState> {
+            WizardPage::ALL.into_iter().map(|page| state(page, shown, reached, problems)).collect()
         };
-        use State::{Current, Done, Later, Open, Problem};
-        assert_eq!(states(Page::Cluster, Page::Cluster, &[]), [Done, Done, Current, Later, Later, Later, Later, Later]);
-        assert_eq!(states(Page::Details, Page::Nodes, &[Page::Load]), [Current, Problem, Done, Open, Later, Later, Later, Later]);
+        use StepState::{Current, Done, Later, Open, Problem};
+        assert_eq!(
+            states(WizardPage::Cluster, WizardPage::Cluster, &[]),
+            [Done, Done, Current, Later, Later, Later, Later, Later]
+        );
+        assert_eq!(
+            states(WizardPage::Details, WizardPage::Nodes, &[WizardPage::Load]),
+            [Current, Problem, Done, Open, Later, Later, Later, Later]
+        );
     }
 }

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::files;
-use super::journal::{self, Entry};
+use super::journal::{self, JournalEntry};
 use super::tail::{Tail, last_lines};
 use crate::run::execution::{Event, ExecutionSpec};
 use crate::run::executor::{Batch, Collected, Cursor};
-use dyno_measure::events::{LoadEvent, LoadNews};
+use dyno_measure::events::{LoadEvent, LoadEventKind};
 use dyno_measure::plan::Plan;
 use dyno_measure::report::{Report, RequestRecord};
 
@@ -36,9 +36,9 @@ pub(super) fn read(folder: &Path, from: Offsets) -> io::Result<Batch> {
     let mut spool = Tail::new(folder.join(files::SPOOL), from.spool);
     let (entries, lines) = (journal.lines()?, spool.lines()?);
     let offsets = Offsets { journal: journal.offset(), spool: spool.offset() };
-    let entries = entries.iter().filter_map(|line| serde_json::from_slice::<Entry>(line).ok());
+    let entries = entries.iter().filter_map(|line| serde_json::from_slice::<JournalEntry>(line).ok());
     Ok(Batch {
-        events: entries.filter_map(Entry::event).collect(),
+        events: entries.filter_map(JournalEntry::event).collect(),
         load: lines.iter().filter_map(|line| serde_json::from_slice::<LoadEvent>(line).ok()).collect(),
         cursor: (offsets != from).then(|| serde_json::to_string(&offsets).map(Cursor)).transpose()?,
         ..Batch::default()
@@ -64,7 +64,7 @@ pub(super) fn collect(folder: &Path) -> Collected {
     let (planned, known) = spec.map_or_else(Default::default, |spec| (Some(spec.plan), spec.provenance));
     let plan = carried_out.or(planned);
     let events: Vec<(Timestamp, Event)> =
-        journal::read(&folder.join(files::JOURNAL)).unwrap_or_default().into_iter().filter_map(Entry::event).collect();
+        journal::read(&folder.join(files::JOURNAL)).unwrap_or_default().into_iter().filter_map(JournalEntry::event).collect();
     let mut engines = Vec::new();
     let mut end = None;
     for (_, event) in events {
@@ -99,8 +99,8 @@ fn report(folder: &Path, plan: &Plan) -> Option<Report> {
 fn tokenizer(folder: &Path) -> Option<String> {
     // It is among the first things that a load tells.
     let lines = Tail::new(folder.join(files::SPOOL), 0).lines().ok()?;
-    lines.iter().find_map(|line| match serde_json::from_slice::<LoadEvent>(line).ok()?.news {
-        LoadNews::Prepared { tokenizer, .. } => Some(tokenizer),
+    lines.iter().find_map(|line| match serde_json::from_slice::<LoadEvent>(line).ok()?.kind {
+        LoadEventKind::Prepared { tokenizer, .. } => Some(tokenizer),
         _ => None,
     })
 }
@@ -110,12 +110,12 @@ fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
 }
 
 /// Reads a run's request records portion by portion.
-pub(super) struct Records {
+pub(super) struct RecordReader {
     tail: Tail,
     skip: u64,
 }
 
-impl Records {
+impl RecordReader {
     /// Begins after as many records as are kept already.
     pub(super) fn new(folder: &Path, skip: u64) -> Self {
         Self { tail: Tail::new(folder.join(files::REQUESTS), 0), skip }
@@ -153,7 +153,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let line = |id: &str| format!("{{\"id\":\"{id}\",\"node\":\"n\",\"load_point\":0,\"phase\":\"measured\"}}\n");
         std::fs::write(folder.path().join(files::REQUESTS), format!("{}{}{}{{\"id\":", line("a"), line("b"), line("c"))).unwrap();
-        let mut records = Records::new(folder.path(), 2);
+        let mut records = RecordReader::new(folder.path(), 2);
         assert_eq!(records.next().unwrap().iter().map(|record| record.id.as_str()).collect::<Vec<_>>(), ["c"]);
         assert!(records.next().unwrap().is_empty());
     }
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(collected.report.unwrap().load_points.len(), 2);
         assert_eq!(collected.provenance["dyno_version"], "0.1.0");
         assert!(collected.tokenizer.is_some());
-        let mut records = Records::new(&folder, 0);
+        let mut records = RecordReader::new(&folder, 0);
         assert_eq!(records.next().unwrap().len(), std::fs::read_to_string(folder.join(files::REQUESTS)).unwrap().lines().count());
     }
 

@@ -13,7 +13,7 @@ use crate::run::execution::{Event, SCHEMA_VERSION, first_schema};
 use dyno_measure::events::LogLevel;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct JournalEntry {
     pub at: Timestamp,
     /// The schema of the line.
     #[serde(default = "first_schema")]
@@ -52,7 +52,7 @@ pub struct Process {
     pub boot: Option<String>,
 }
 
-impl Entry {
+impl JournalEntry {
     /// The process whose start it tells.
     pub fn process(self) -> Option<Process> {
         match self.content {
@@ -101,7 +101,7 @@ impl Journal {
     }
 
     fn append(&mut self, content: Content, sync: bool) {
-        let entry = Entry { at: Timestamp::now(), v: SCHEMA_VERSION, content };
+        let entry = JournalEntry { at: Timestamp::now(), v: SCHEMA_VERSION, content };
         let written = serde_json::to_vec(&entry).map_err(io::Error::from).and_then(|mut line| {
             line.push(b'\n');
             self.file.write_all(&line)?;
@@ -125,7 +125,7 @@ impl Journal {
 }
 
 /// Reads all whole lines of a journal; a missing file has none.
-pub fn read(path: &Path) -> io::Result<Vec<Entry>> {
+pub fn read(path: &Path) -> io::Result<Vec<JournalEntry>> {
     let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

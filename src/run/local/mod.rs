@@ -35,8 +35,6 @@ use crate::state::AppState as App;
 use crate::store::Store;
 use dyno_measure::report::RequestRecord;
 
-pub(crate) use transfer::TransferError;
-
 /// How long a keeper may take to begin its journal.
 const START_LIMIT: Duration = Duration::from_mins(1);
 /// How long the guards of a lost keeper are given before their groups are killed: longer than their own grace period.
@@ -48,7 +46,7 @@ const HOST: &str = "127.0.0.1";
 
 /// Starts keepers of Dyno's own program.
 #[derive(Debug)]
-pub(super) struct Local {
+pub(super) struct LocalExecutor {
     program: PathBuf,
     data_dir: PathBuf,
     program_search: ProgramSearch,
@@ -60,7 +58,7 @@ pub(super) struct Local {
     deadlines: Mutex<HashMap<Uuid, Option<Timestamp>>>,
 }
 
-impl Local {
+impl LocalExecutor {
     pub(super) fn new(app: &App) -> Self {
         Self {
             program: app.config.program.clone(),
@@ -102,7 +100,7 @@ impl Local {
 }
 
 #[async_trait]
-impl ClusterExecutor for Local {
+impl ClusterExecutor for LocalExecutor {
     async fn engines(&self) -> Result<Vec<EngineAvailability>, ExecutorError> {
         let search = self.program_search.clone();
         // Looks at the disk, hence off the async threads.
@@ -197,7 +195,7 @@ impl ClusterExecutor for Local {
     }
 
     fn records(&self, run: Uuid, skip: u64) -> BoxStream<'static, Result<Vec<RequestRecord>, ExecutorError>> {
-        let begin = folder::Records::new(&self.folder(run), skip);
+        let begin = folder::RecordReader::new(&self.folder(run), skip);
         stream::try_unfold(begin, |mut records| async move {
             let (portion, records) = tokio::task::spawn_blocking(move || (records.next(), records)).await?;
             let portion = portion.map_err(ExecutorError::io("Request records could not be read"))?;
@@ -258,7 +256,7 @@ fn state(folder: &Path) -> ExecutionState {
 }
 
 fn keeper_pid(folder: &Path) -> Option<u32> {
-    let processes = journal::read(&folder.join(files::JOURNAL)).ok()?.into_iter().filter_map(journal::Entry::process);
+    let processes = journal::read(&folder.join(files::JOURNAL)).ok()?.into_iter().filter_map(journal::JournalEntry::process);
     processes.into_iter().find(|process| process.name == "keeper").map(|process| process.pid)
 }
 
@@ -268,7 +266,7 @@ fn groups(folder: &Path) -> Vec<Group> {
     let entries = journal::read(&folder.join(files::JOURNAL)).unwrap_or_default();
     entries
         .into_iter()
-        .filter_map(journal::Entry::process)
+        .filter_map(journal::JournalEntry::process)
         .filter(|process| process.name != "keeper" && process.boot == now)
         .map(|process| (process.pid, process.start))
         .collect()

@@ -59,7 +59,7 @@ pub fn children(parent: u32) -> Vec<u32> {
     all().into_iter().filter(|(_, stat)| stat.parent == parent).map(|(pid, _)| pid).collect()
 }
 
-/// Sends a signal to a group; nobody there is no error.
+/// Sends a signal to a group; one without processes is no error.
 pub fn signal_group(group: u32, signal: Signal) {
     if let Err(error) = killpg(pid_of(group), signal)
         && error != Errno::ESRCH
@@ -68,7 +68,7 @@ pub fn signal_group(group: u32, signal: Signal) {
     }
 }
 
-/// Sends a signal to a process; nobody there is no error.
+/// Sends a signal to a process; one that has ended is no error.
 pub fn signal(pid: u32, signal: Signal) {
     if let Err(error) = kill(pid_of(pid), signal)
         && error != Errno::ESRCH

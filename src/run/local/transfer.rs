@@ -8,11 +8,11 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-use super::Local;
+use super::LocalExecutor;
 use crate::domain::inventory::{Model, ModelFacts, ModelFormat, ModelSource};
 use crate::engine::ServedModel;
 use crate::models::{self, Roots, hub};
-use crate::run::executor::PlacedModel;
+use crate::run::executor::{ExecutorError, PlacedModel};
 use crate::store::StoreError;
 use dyno_measure::words;
 
@@ -24,7 +24,7 @@ pub(crate) enum TransferError {
     #[error("{}", .0.sentence())]
     Path(#[from] models::PathError),
     #[error("{}", .0.sentence())]
-    Model(#[from] models::ModelError),
+    Model(#[from] models::ModelFileError),
     #[error("{}", .0.sentence())]
     Hub(#[from] hub::HubError),
     #[error("The model's files have changed since it was added. Add it again under a new name.")]
@@ -39,6 +39,12 @@ pub(crate) enum TransferError {
     BrokeOff(#[from] tokio::task::JoinError),
 }
 
+impl From<TransferError> for ExecutorError {
+    fn from(error: TransferError) -> Self {
+        Self::Transfer(Box::new(error))
+    }
+}
+
 /// A file as it was: path, size, time of change.
 type FileState = (PathBuf, u64, Option<SystemTime>);
 
@@ -46,7 +52,7 @@ type FileState = (PathBuf, u64, Option<SystemTime>);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Digests(Arc<Mutex<HashMap<FileState, String>>>);
 
-impl Local {
+impl LocalExecutor {
     /// Checks or fetches a model's files.
     pub(super) async fn transfer_model(
         &self,

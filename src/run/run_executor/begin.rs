@@ -20,7 +20,7 @@ use crate::state::SecretError;
 use crate::store::StoreError;
 use dyno_measure::events::LogLevel;
 use dyno_measure::load::LoadSpec;
-use dyno_measure::plan::{Plan, Source};
+use dyno_measure::plan::{Plan, PromptSource};
 
 /// How often a transfer's progress is kept.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -186,7 +186,7 @@ impl RunExecutor {
 /// A run ends at the latest so long after its start.
 fn limit(load: &LoadSpec) -> SignedDuration {
     // where prompts come from makes no load point more
-    let points = Plan::of_load(load, Source::Synthetic).most_points();
+    let points = Plan::of_load(load, PromptSource::Synthetic).most_points();
     let measured = load.duration_s.unwrap_or(0.0).max(0.0) * f64::from(points);
     LIMIT + CHECKING + SignedDuration::try_from_secs_f64(measured).unwrap_or(SignedDuration::ZERO)
 }

@@ -18,6 +18,7 @@ use crate::domain::user::{Actor, Role};
 use crate::engine::Program;
 use crate::run::execution::ExecutionSpec;
 use crate::run::executor::{Batch, ClusterExecutor, Collected, ExecutionState, LeftBehind, Placement};
+use crate::run::executors::Executors;
 use crate::state::{Config, ServeArgs};
 use dyno_measure::report::RequestRecord;
 

@@ -1,11 +1,11 @@
 //! The portal from outside: who gets in, and what every answer has.
 
 mod accounts;
+mod auth_layer;
 mod caps;
 mod connections;
 mod creations;
 mod files;
-mod gate;
 mod layers;
 mod lost_forms;
 mod markup;

@@ -1,12 +1,12 @@
 //! What must hold for any bytes that a server may send, however they are cut. The fuzz target and the tests share it.
 
 use dyno_load::stream::chunk::Chunk;
-use dyno_load::stream::http::{Answer, Head, HttpError};
+use dyno_load::stream::http::{AnswerParser, HttpError, ResponseHead};
 use dyno_load::stream::inflate::{Encoding, Inflate};
 use dyno_load::stream::sse::Sse;
 
 /// What an answer came to: its head, its body, whether it is complete, and what was wrong.
-type Answered = (Option<Head>, Vec<u8>, bool, Option<HttpError>);
+type Answered = (Option<ResponseHead>, Vec<u8>, bool, Option<HttpError>);
 
 /// Checks bytes in one piece, byte by byte, and cut at the given places.
 ///
@@ -49,7 +49,7 @@ pub fn check(bytes: &[u8], cuts: &[usize]) {
 }
 
 fn answered(pieces: &[&[u8]]) -> Answered {
-    let mut answer = Answer::default();
+    let mut answer = AnswerParser::default();
     let mut body = Vec::new();
     let mut error = None;
     for piece in pieces {

@@ -4,7 +4,7 @@ use nix::time::{ClockId, clock_gettime};
 
 /// Offsets that differ by less are taken for equal, ns.
 const NOISE: i64 = 20_000;
-/// A look that took longer tells nothing, ns.
+/// A read that took longer tells nothing, ns.
 const UNSURE: i64 = 200_000;
 /// How often the offset follows the clocks, ns.
 const ADOPT_EVERY: i64 = 100_000_000;
@@ -31,8 +31,8 @@ pub struct Clock {
     anchor_monotonic: i64,
     offset: i64,
     adopted_at: i64,
-    /// The monotonic clock at the last look.
-    looked_at: i64,
+    /// The monotonic clock at the last read.
+    read_at: i64,
     /// Largest change of the offset between two looks, ns.
     pub largest_jump: i64,
 }
@@ -40,42 +40,42 @@ pub struct Clock {
 impl Clock {
     /// Takes the run's one anchor.
     pub fn start() -> Self {
-        let Look { monotonic, offset, .. } = look();
+        let ClockReading { monotonic, offset, .. } = read_both();
         Self {
             anchor_wall: monotonic + offset,
             anchor_monotonic: monotonic,
             offset,
             adopted_at: monotonic,
-            looked_at: monotonic,
+            read_at: monotonic,
             largest_jump: 0,
         }
     }
 
-    /// Looks at both clocks; gives the monotonic one. What differs from the offset in use by no more than a look is exact
+    /// Reads both clocks; gives the monotonic one. What differs from the offset in use by no more than a read is exact
     /// is adopted ten times a second only, so that equal stamps stay equal; what differs by more, at once.
-    pub fn look(&mut self) -> i64 {
-        let look = look();
-        self.looked_at = look.monotonic;
-        if look.took > UNSURE {
-            return look.monotonic;
+    pub fn read(&mut self) -> i64 {
+        let read = read_both();
+        self.read_at = read.monotonic;
+        if read.took > UNSURE {
+            return read.monotonic;
         }
-        let change = (look.offset - self.offset).abs();
+        let change = (read.offset - self.offset).abs();
         self.largest_jump = self.largest_jump.max(change);
-        if change > NOISE || look.monotonic - self.adopted_at > ADOPT_EVERY {
-            self.offset = look.offset;
-            self.adopted_at = look.monotonic;
+        if change > NOISE || read.monotonic - self.adopted_at > ADOPT_EVERY {
+            self.offset = read.offset;
+            self.adopted_at = read.monotonic;
         }
-        look.monotonic
+        read.monotonic
     }
 
-    /// A kernel stamp on the monotonic clock, by the offset of the last look. Never later than the present, whatever the
-    /// wall clock does; only where it is later than the last look is the present looked at.
+    /// A kernel stamp on the monotonic clock, by the offset of the last read. Never later than the present, whatever the
+    /// wall clock does; only where it is later than the last read is the present read.
     pub fn from_wall(&mut self, stamp: i64) -> i64 {
         let at = stamp - self.offset;
-        if at <= self.looked_at {
+        if at <= self.read_at {
             return at;
         }
-        let now = self.look();
+        let now = self.read();
         (stamp - self.offset).min(now)
     }
 
@@ -90,26 +90,26 @@ impl Clock {
     }
 }
 
-/// A look at both clocks.
+/// Both clocks at one moment.
 #[derive(Debug, Clone, Copy)]
-struct Look {
+struct ClockReading {
     monotonic: i64,
     /// What the wall clock is ahead.
     offset: i64,
-    /// How long the look took: the offset is no more exact than that.
+    /// How long the read took: the offset is no more exact than that.
     took: i64,
 }
 
 /// Looks at both clocks; again, when it was interrupted between them.
-fn look() -> Look {
-    let mut best = Look { monotonic: 0, offset: 0, took: i64::MAX };
+fn read_both() -> ClockReading {
+    let mut best = ClockReading { monotonic: 0, offset: 0, took: i64::MAX };
     for _ in 0..4 {
         let before = now();
         let wall = wall();
         let after = now();
         let took = after - before;
         if took < best.took {
-            best = Look { monotonic: after, offset: wall - (before + took / 2), took };
+            best = ClockReading { monotonic: after, offset: wall - (before + took / 2), took };
         }
         if took < NOISE / 10 {
             break;
@@ -126,7 +126,7 @@ mod tests {
     fn the_clocks_stay_together() {
         let mut clock = Clock::start();
         for _ in 0..1000 {
-            clock.look();
+            clock.read();
         }
         assert!(clock.largest_jump < 1_000_000, "{}", clock.largest_jump);
         let at = now();

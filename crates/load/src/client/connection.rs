@@ -5,9 +5,9 @@ use std::io;
 use super::exchange::{Exchange, Kept};
 use super::failure::Failure;
 use super::outcome::judge;
-use super::refusal::Refusal;
+use super::refusal::ParameterRefusal;
 use super::socket::Socket;
-use crate::stream::http::{Answer, HttpError, is_success};
+use crate::stream::http::{AnswerParser, HttpError, is_success};
 use crate::stream::inflate::{Broken, Encoding, Inflate};
 use crate::stream::sse::Sse;
 use dyno_measure::report::ErrorClass;
@@ -17,7 +17,7 @@ const LINGER: i64 = 1_000_000_000;
 
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum ConnectionStage {
     Closed,
     /// On its way, TLS included.
     Connecting,
@@ -29,10 +29,10 @@ pub enum Stage {
 
 /// One connection and its buffers.
 #[derive(Debug)]
-pub struct Connection {
+pub struct ClientConnection {
     /// Which target it leads to.
     pub target: usize,
-    pub stage: Stage,
+    pub stage: ConnectionStage,
     /// The socket, while there is one.
     pub link: Option<Socket>,
     /// Since when it connects, monotonic ns.
@@ -45,7 +45,7 @@ pub struct Connection {
     pub unsent: Vec<u8>,
     /// Whether the loop waits for the socket to take more.
     pub awaits_write: bool,
-    answer: Answer,
+    answer: AnswerParser,
     sse: Sse,
     kept: Kept,
     /// Whether the body is a stream of events, once its first piece has come.
@@ -54,19 +54,19 @@ pub struct Connection {
     inflate: Option<Box<Inflate>>,
 }
 
-impl Connection {
+impl ClientConnection {
     /// A place for a connection to a target.
     pub fn new(target: usize) -> Self {
         Self {
             target,
-            stage: Stage::Closed,
+            stage: ConnectionStage::Closed,
             link: None,
             since: 0,
             served: 0,
             exchange: None,
             unsent: Vec::new(),
             awaits_write: false,
-            answer: Answer::default(),
+            answer: AnswerParser::default(),
             sse: Sse::default(),
             kept: Kept::default(),
             is_stream: None,
@@ -212,16 +212,16 @@ impl Connection {
     /// Lets the socket go.
     pub fn close(&mut self) {
         self.link = None;
-        self.stage = Stage::Closed;
+        self.stage = ConnectionStage::Closed;
         self.served = 0;
         self.unsent = Vec::new();
         self.awaits_write = false;
     }
 
     /// Whether the answer refuses the request for one of the fields that differ between servers.
-    pub fn refusal(&self) -> Option<Refusal> {
+    pub fn refusal(&self) -> Option<ParameterRefusal> {
         let refused = self.answer.got.as_ref().is_some_and(|head| matches!(head.status, 400 | 422));
-        if refused { Refusal::read(&self.kept.body, self.exchange.as_ref()?.sent_limit) } else { None }
+        if refused { ParameterRefusal::read(&self.kept.body, self.exchange.as_ref()?.sent_limit) } else { None }
     }
 }
 

@@ -1,11 +1,11 @@
 //! One request while it goes on: what its events mean for the record.
 
 use super::failure::Failure;
-use crate::stream::chunk::{Chunk, Usage, error_words, tidy};
+use crate::stream::chunk::{Chunk, TokenUsage, error_words, tidy};
 use crate::stream::http::is_success;
 use crate::stream::json::unescape_into;
-use crate::stream::repeat::Repeat;
-use crate::stream::sse::Event;
+use crate::stream::repeat::RepeatedChunk;
+use crate::stream::sse::SseEvent;
 use crate::workload::PromptId;
 use dyno_measure::plan::TokenLimitField;
 use dyno_measure::records::{Finish, GapsBuf, Row};
@@ -30,7 +30,7 @@ pub struct Exchange {
     pub done: bool,
     pub failure: Option<Failure>,
     /// Token counts as the engine gives them.
-    pub usage: Option<Usage>,
+    pub usage: Option<TokenUsage>,
     /// Whether it was sent once before, on a connection that had been closed.
     pub tried_again: bool,
     /// Whether it was sent with the option that asks for usage.
@@ -62,7 +62,7 @@ pub struct Kept {
     pub answer: Vec<u8>,
     /// An answer that is no stream.
     pub body: Vec<u8>,
-    pub repeat: Repeat,
+    pub repeat: RepeatedChunk,
 }
 
 impl Kept {
@@ -107,7 +107,7 @@ impl Exchange {
     }
 
     /// An event has come.
-    pub fn on_event(&mut self, event: Event<'_>, at: i64, kept: &mut Kept) {
+    pub fn on_event(&mut self, event: SseEvent<'_>, at: i64, kept: &mut Kept) {
         if self.done || self.failure.is_some() {
             return;
         }
@@ -127,7 +127,7 @@ impl Exchange {
     }
 
     /// The stream ended inside an event: it counts only if it is whole.
-    pub fn on_last_event(&mut self, event: Event<'_>, at: i64, kept: &mut Kept) {
+    pub fn on_last_event(&mut self, event: SseEvent<'_>, at: i64, kept: &mut Kept) {
         let data = event.data.trim_ascii();
         if data == b"[DONE]" || event.error || event.bare || Chunk::read(data, None).is_ok() {
             self.on_event(event, at, kept);

@@ -9,13 +9,13 @@ use dyno_measure::records::Records;
 use dyno_measure::report::ClientHealth;
 
 #[derive(Debug, Clone, Copy)]
-struct Phase {
+struct HealthPhase {
     at: i64,
     computed: i64,
     waited: Option<i64>,
 }
 
-impl Phase {
+impl HealthPhase {
     fn begin() -> Self {
         Self { at: clock::now(), computed: thread_cpu(), waited: waited_for_core() }
     }
@@ -25,7 +25,7 @@ impl Phase {
 #[derive(Debug)]
 pub struct Health {
     /// When the phase at work began, and what this thread had computed and waited by then, ns.
-    phase: Phase,
+    phase: HealthPhase,
     /// Largest share of a core in a phase of at least a second.
     busiest: Option<f64>,
     /// Largest share of the time that this thread waited for a core, of the same phases.
@@ -40,17 +40,17 @@ pub struct Health {
 
 impl Health {
     pub fn start() -> Self {
-        Self { phase: Phase::begin(), busiest: None, waited: None, longest_turn: 0, turns: [0; 32], reconnects: 0 }
+        Self { phase: HealthPhase::begin(), busiest: None, waited: None, longest_turn: 0, turns: [0; 32], reconnects: 0 }
     }
 
     /// A phase begins: a warm-up, or the measurement of a load point.
     pub fn begin_phase(&mut self) {
-        self.phase = Phase::begin();
+        self.phase = HealthPhase::begin();
     }
 
     /// The phase has ended. A quiet load point must not hide that the client was busy in another.
     pub fn end_phase(&mut self) {
-        let now = Phase::begin();
+        let now = HealthPhase::begin();
         let elapsed = now.at - self.phase.at;
         // the system counts in ticks: over less than a second the share means nothing
         if elapsed >= 1_000_000_000 {

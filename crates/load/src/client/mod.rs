@@ -12,7 +12,7 @@
 //! | step | 4,000 streams at 50 ms | 64 streams, as fast as possible |
 //! |---|---|---|
 //! | sockets watched edge-triggered, once; no timer set anew each turn; a look at the clocks each turn, not each read | 0.92–0.98 | – |
-//! | naps (`nap`): the loop sleeps up to a millisecond while many slow streams go on, a tenth of one while fast ones do, and serves what came meanwhile together; neither it nor the server pays for a wake-up an event | 0.65 | with the next row 0.6, and 1.3 times the tokens/s |
+//! | coalesced wake-ups (`wakeup_coalescing`): the loop sleeps up to a millisecond while many slow streams go on, a tenth of one while fast ones do, and serves what came meanwhile together; neither it nor the server pays for a wake-up an event | 0.65 | with the next row 0.6, and 1.3 times the tokens/s |
 //! | usual lines taken whole; a chunk that repeats the one before but for its text is compared, not walked through (`stream::repeat`) | 0.93 | 0.88 with 64 events a write |
 //! | io_uring, multishot `recvmsg` with stamps, deferred or cooperative task work, in a bare client beside the same with epoll | 0.94–1.05 | – |
 //!

@@ -3,11 +3,11 @@
 use super::exchange::{Exchange, Kept};
 use super::failure::Failure;
 use crate::stream::chunk::{error_words, tidy};
-use crate::stream::http::{Head, is_success};
+use crate::stream::http::{ResponseHead, is_success};
 use dyno_measure::report::{ErrorClass, TokenSource};
 
 /// Judges an answer that has come to its end, and puts the token counts in their places.
-pub fn judge(exchange: &mut Exchange, head: Option<&Head>, is_stream: bool, embeddings: bool, at: i64, kept: &mut Kept) {
+pub fn judge(exchange: &mut Exchange, head: Option<&ResponseHead>, is_stream: bool, embeddings: bool, at: i64, kept: &mut Kept) {
     let Some(head) = head else {
         if exchange.failure.is_none() {
             exchange.failure = Some(Failure::new(ErrorClass::Connect, "the connection was closed before an answer"));
@@ -44,7 +44,7 @@ pub fn judge(exchange: &mut Exchange, head: Option<&Head>, is_stream: bool, embe
 }
 
 /// What a refusal says, and what its head adds.
-fn status_words(head: &Head, body: &[u8]) -> String {
+fn status_words(head: &ResponseHead, body: &[u8]) -> String {
     let words = error_words(body);
     let words = if words.is_empty() { format!("HTTP status {}", head.status) } else { words };
     match (&head.location, &head.retry_after) {

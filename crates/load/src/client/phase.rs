@@ -12,7 +12,7 @@ use dyno_measure::report::Phase;
 
 /// One server, its addresses known.
 #[derive(Debug)]
-pub struct Target {
+pub struct ServerTarget {
     /// Index of its node in the records.
     pub node: u16,
     /// Its addresses; empty when the name did not resolve.
@@ -64,7 +64,7 @@ impl PhasePlan<'_> {
 
 /// How a phase ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
+pub enum PhaseEnd {
     Done,
     /// Asked to stop, or out of time.
     Stopped(String),
@@ -74,7 +74,7 @@ pub enum Ending {
 
 /// Limits of one request, ns.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct RequestLimits {
     /// Longest wait between two events.
     pub stall: i64,
     /// Longest time in all.

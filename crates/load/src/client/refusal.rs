@@ -4,7 +4,7 @@ use dyno_measure::plan::TokenLimitField;
 
 /// What a server does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum ParameterRefusal {
     /// The option that asks for usage.
     UsageOption,
     /// The name of the output limit.
@@ -29,7 +29,7 @@ const REFUSES: [&str; 14] = [
     "instead",
 ];
 
-impl Refusal {
+impl ParameterRefusal {
     /// Reads the body of a refusal.
     pub fn read(body: &[u8], sent_limit: TokenLimitField) -> Option<Self> {
         let words = String::from_utf8_lossy(body).to_ascii_lowercase();
@@ -53,20 +53,20 @@ mod tests {
             (
                 "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
                 OLD,
-                Some(Refusal::OutputLimit),
+                Some(ParameterRefusal::OutputLimit),
             ),
             (
                 r#"{"detail":[{"type":"extra_forbidden","loc":["body","max_completion_tokens"]}]}"#,
                 NEW,
-                Some(Refusal::OutputLimit),
+                Some(ParameterRefusal::OutputLimit),
             ),
-            ("Unrecognized request argument supplied: max_completion_tokens", NEW, Some(Refusal::OutputLimit)),
+            ("Unrecognized request argument supplied: max_completion_tokens", NEW, Some(ParameterRefusal::OutputLimit)),
             ("'max_tokens' or 'max_completion_tokens' is too large: 9999", OLD, None),
             ("max_tokens must be at least 1", OLD, None),
             ("Unknown field: temperature", OLD, None),
-            ("stream_options is not supported", OLD, Some(Refusal::UsageOption)),
+            ("stream_options is not supported", OLD, Some(ParameterRefusal::UsageOption)),
         ] {
-            assert_eq!(Refusal::read(body.as_bytes(), sent), refusal, "{body}");
+            assert_eq!(ParameterRefusal::read(body.as_bytes(), sent), refusal, "{body}");
         }
     }
 }

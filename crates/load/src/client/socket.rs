@@ -56,7 +56,7 @@ impl Default for Buffers {
 
 /// What a read gave.
 #[derive(Debug)]
-pub enum Got<'a> {
+pub enum ReadOutcome<'a> {
     /// Bytes, when the kernel received the last of them (monotonic, ns), and whether more may wait. No bytes, when they were
     /// TLS's own business.
     Bytes(&'a [u8], i64, bool),
@@ -70,11 +70,11 @@ pub enum Got<'a> {
 #[derive(Debug)]
 pub struct Socket {
     stream: TcpStream,
-    tls: Option<Box<Tls>>,
+    tls: Option<Box<ClientTls>>,
 }
 
 #[derive(Debug)]
-struct Tls {
+struct ClientTls {
     session: ClientConnection,
     records: TlsRecords,
 }
@@ -101,7 +101,7 @@ impl Socket {
                 // By default it takes 64 KiB and leaves the rest of a longer request for when the socket is writable again,
                 // which is not told where the socket was never full.
                 session.set_buffer_limit(None);
-                Some(Box::new(Tls { session, records: TlsRecords::default() }))
+                Some(Box::new(ClientTls { session, records: TlsRecords::default() }))
             }
             None => None,
         };
@@ -180,13 +180,13 @@ impl Socket {
     }
 
     /// Reads once, at most so many bytes, with the kernel's stamp.
-    pub fn read<'a>(&mut self, buffers: &'a mut Buffers, clock: &mut Clock, most: usize) -> Got<'a> {
+    pub fn read<'a>(&mut self, buffers: &'a mut Buffers, clock: &mut Clock, most: usize) -> ReadOutcome<'a> {
         let most = most.min(BUFFER);
         let (length, stamp) = match self.receive(&mut buffers.raw[..most], &mut buffers.control, MsgFlags::empty()) {
-            Ok((0, _)) => return Got::Closed,
+            Ok((0, _)) => return ReadOutcome::Closed,
             Ok(got) => got,
-            Err(Errno::EAGAIN) => return Got::Nothing,
-            Err(error) => return Got::Broken(error.into()),
+            Err(Errno::EAGAIN) => return ReadOutcome::Nothing,
+            Err(error) => return ReadOutcome::Broken(error.into()),
         };
         let Buffers { raw, plain, reads, unstamped, .. } = buffers;
         buffers.stamp = stamp;
@@ -195,14 +195,14 @@ impl Socket {
         let at = stamp.map_or_else(clock::now, |stamp| clock.from_wall(stamp));
         // a read that fell short has emptied the socket
         let more = length == most;
-        let Some(tls) = &mut self.tls else { return Got::Bytes(&raw[..length], at, more) };
+        let Some(tls) = &mut self.tls else { return ReadOutcome::Bytes(&raw[..length], at, more) };
         tls.records.pass(&raw[..length]);
         plain.clear();
         let mut left = &raw[..length];
         let mut closed = false;
         while !left.is_empty() && !closed {
             if let Err(error) = tls.session.read_tls(&mut left) {
-                return Got::Broken(error);
+                return ReadOutcome::Broken(error);
             }
             match tls.session.process_new_packets() {
                 Ok(state) => {
@@ -215,11 +215,11 @@ impl Socket {
                 }
                 Err(error) => {
                     let _ = tls.session.write_tls(&mut self.stream);
-                    return Got::Tls(error);
+                    return ReadOutcome::Tls(error);
                 }
             }
         }
-        if closed && plain.is_empty() { Got::Closed } else { Got::Bytes(plain, at, more) }
+        if closed && plain.is_empty() { ReadOutcome::Closed } else { ReadOutcome::Bytes(plain, at, more) }
     }
 
     /// One call: how many bytes, and when the kernel received the last of them, Unix ns.

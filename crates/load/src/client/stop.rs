@@ -9,12 +9,12 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// The wish to stop.
 #[derive(Debug)]
-pub struct Stop {
+pub struct StopSignal {
     signals: SignalFd,
     wished: Cell<bool>,
 }
 
-impl Stop {
+impl StopSignal {
     /// From now on this thread is not ended by SIGTERM and SIGINT, which are read instead. To be called before other
     /// threads are started.
     ///
@@ -38,7 +38,7 @@ impl Stop {
     }
 }
 
-impl AsFd for Stop {
+impl AsFd for StopSignal {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.signals.as_fd()
     }

@@ -1,22 +1,22 @@
-//! How long the loop may sleep before it looks for news, so that one wake-up serves many events.
+//! How long the loop may sleep before it reads its sockets, so that one wake-up serves many events.
 //!
-//! The kernel stamps what it receives, so a read that comes later measures the same time. What a nap costs is that the next
+//! The kernel stamps what it receives, so a read that comes later measures the same time. What a pause costs is that the next
 //! request of a closed loop is sent so much later: it is kept far below the pace of the streams and below a thousandth or two
 //! of a request.
 
-/// Longest nap, ns.
+/// Longest pause, ns.
 const LONGEST: i64 = 1_000_000;
 /// Shorter ones save nothing, ns. One of this length is taken at any pace of the streams: events that it lets come together
 /// are measured wrong by less than it.
 const SHORTEST: i64 = 80_000;
-/// A nap's part of the mean time between two events of one stream: two of them hardly ever wait together.
+/// A pause's part of the mean time between two events of one stream: two of them hardly ever wait together.
 const OF_A_GAP: i64 = 40;
-/// A nap's part of the mean time of a request.
+/// A pause's part of the mean time of a request.
 const OF_A_REQUEST: i64 = 500;
-/// Fewer events in a nap are not worth one.
+/// Fewer events in a pause are not worth one.
 const WORTH: i64 = 2;
 
-/// What came since the last look, and what follows from it.
+/// What came since the last update, and what follows from it.
 #[derive(Debug, Default)]
 pub struct WakeupCoalescing {
     since: i64,
@@ -24,7 +24,7 @@ pub struct WakeupCoalescing {
     coalesced: i64,
     ended: i64,
     length: i64,
-    /// Events came together in one read because of long naps: there are no more of those.
+    /// Events came together in one read because of long pauses: there are no more of those.
     given_up: bool,
 }
 
@@ -51,7 +51,7 @@ impl WakeupCoalescing {
     }
 
     /// Looks at what came since the last look, with so many requests in flight.
-    pub fn look(&mut self, now: i64, in_flight: u32) {
+    pub fn update(&mut self, now: i64, in_flight: u32) {
         let passed = now - self.since;
         let gap = passed * i64::from(in_flight) / self.events.max(1);
         let request = passed * i64::from(in_flight) / self.ended.max(1);
@@ -71,11 +71,11 @@ mod tests {
     const TICK: i64 = 50_000_000;
 
     fn after(in_flight: u32, events: u32, coalesced: u32, ended: u32) -> WakeupCoalescing {
-        let mut nap = WakeupCoalescing { length: LONGEST, ..WakeupCoalescing::default() };
-        nap.events(events, coalesced);
-        (0..ended).for_each(|_| nap.ended());
-        nap.look(TICK, in_flight);
-        nap
+        let mut coalescing = WakeupCoalescing { length: LONGEST, ..WakeupCoalescing::default() };
+        coalescing.events(events, coalesced);
+        (0..ended).for_each(|_| coalescing.ended());
+        coalescing.update(TICK, in_flight);
+        coalescing
     }
 
     #[test]
@@ -99,10 +99,10 @@ mod tests {
 
     #[test]
     fn events_that_come_together_end_long_ones() {
-        let mut nap = after(4000, 4000, 41, 54);
-        assert_eq!(nap.length(), SHORTEST);
-        nap.events(4000, 0);
-        nap.look(2 * TICK, 4000);
-        assert_eq!(nap.length(), SHORTEST);
+        let mut coalescing = after(4000, 4000, 41, 54);
+        assert_eq!(coalescing.length(), SHORTEST);
+        coalescing.events(4000, 0);
+        coalescing.update(2 * TICK, 4000);
+        assert_eq!(coalescing.length(), SHORTEST);
     }
 }

@@ -13,7 +13,7 @@ use dyno_measure::validity::SelfCheck;
 const HOLDS: i64 = 3_600_000;
 
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct CachedCheck {
     /// Where and by what it was measured.
     key: String,
     check: SelfCheck,
@@ -21,7 +21,7 @@ struct Kept {
 
 /// A check at this concurrency that still holds.
 pub(super) fn take(folder: &Path, concurrency: u32, tls: bool, now_ms: i64) -> Option<SelfCheck> {
-    let kept: Kept = serde_json::from_slice(&std::fs::read(path(folder, concurrency, tls)).ok()?).ok()?;
+    let kept: CachedCheck = serde_json::from_slice(&std::fs::read(path(folder, concurrency, tls)).ok()?).ok()?;
     let age = now_ms - kept.check.checked_at_unix_ms;
     let holds = kept.key == key() && kept.check.concurrency == concurrency && kept.check.tls == tls && (0..HOLDS).contains(&age);
     if holds && kept.check.failed.is_none() { Some(SelfCheck { cached: true, ..kept.check }) } else { None }
@@ -32,7 +32,7 @@ pub(super) fn keep(folder: &Path, check: &SelfCheck) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
     let path = path(folder, check.concurrency, check.tls);
     let new = path.with_extension(format!("{}.new", std::process::id()));
-    let kept = Kept { key: key(), check: SelfCheck { cached: false, ..check.clone() } };
+    let kept = CachedCheck { key: key(), check: SelfCheck { cached: false, ..check.clone() } };
     std::fs::write(&new, serde_json::to_vec(&kept)?)?;
     std::fs::rename(&new, &path)
 }
@@ -96,7 +96,7 @@ mod tests {
             std::fs::write(&file, text).unwrap();
             assert_eq!(take(folder.path(), 64, false, 10_000_001), None, "{text:?}");
         }
-        let other = Kept { key: "another".to_owned(), check: check() };
+        let other = CachedCheck { key: "another".to_owned(), check: check() };
         std::fs::write(&file, serde_json::to_vec(&other).unwrap()).unwrap();
         assert_eq!(take(folder.path(), 64, false, 10_000_001), None);
         keep(folder.path(), &SelfCheck { failed: Some("x".to_owned()), ..check() }).unwrap();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::shape::{MODEL, Shape};
+use super::shape::{CheckShape, MODEL};
 
 /// Longest wait for the engine to listen.
 const START_WAIT: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ const START_WAIT: Duration = Duration::from_secs(10);
 const END_WAIT: Duration = Duration::from_secs(20);
 
 /// A reference engine that serves. Dropped, it is killed.
-pub(super) struct Engine {
+pub(super) struct CheckEngine {
     pub base_url: String,
     /// The authority to trust, where it speaks TLS, PEM.
     pub authority: Option<String>,
@@ -27,9 +27,9 @@ pub(super) struct Engine {
     reader: Option<JoinHandle<io::Result<Vec<u8>>>>,
 }
 
-impl Engine {
+impl CheckEngine {
     /// Starts one, with or without TLS, and waits until it listens.
-    pub(super) fn start(shape: &Shape, tls: bool) -> io::Result<Self> {
+    pub(super) fn start(shape: &CheckShape, tls: bool) -> io::Result<Self> {
         let mut child = Command::new(own_program()?)
             // It needs nothing of the environment, where the load's secrets are, beside what finds libraries.
             .env_clear()
@@ -72,7 +72,7 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
+impl Drop for CheckEngine {
     fn drop(&mut self) {
         // One that has ended by itself is only waited for.
         let _ = self.child.kill();

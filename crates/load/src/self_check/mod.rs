@@ -16,14 +16,14 @@ use std::io;
 use std::path::PathBuf;
 
 use self::compare::{compare, read_truth};
-use self::engine::Engine;
-use self::shape::{Shape, streams};
+use self::engine::CheckEngine;
+use self::shape::{CheckShape, streams};
 use super::client::clock;
-use super::client::phase::Ending;
-use super::client::stop::Stop;
+use super::client::phase::PhaseEnd;
+use super::client::stop::StopSignal;
 use super::measurement::{MeasureError, measure};
 use super::tell::Tell;
-use dyno_measure::events::LoadNews;
+use dyno_measure::events::LoadEventKind;
 use dyno_measure::events::LogLevel;
 use dyno_measure::plan::{Plan, PlannedCheck};
 use dyno_measure::validity::SelfCheck;
@@ -44,16 +44,16 @@ pub fn default_folder() -> Option<PathBuf> {
 
 /// Checks the client, or takes an earlier check of this machine and concurrency. One that can't be carried out says why and
 /// stops nothing.
-pub fn check(plan: &Plan, planned: &PlannedCheck, tell: &Tell, stop: &Stop) -> SelfCheck {
+pub fn check(plan: &Plan, planned: &PlannedCheck, tell: &Tell, stop: &StopSignal) -> SelfCheck {
     let (streams, tls) = (streams(plan), speaks_tls(plan));
-    let say = |level, line| tell(LoadNews::Log { level, line });
+    let say = |level, line| tell(LoadEventKind::Log { level, line });
     if let Some(kept) = planned.cache.as_deref().and_then(|folder| cache::take(folder, streams, tls, now_ms())) {
         say(LogLevel::Info, format!("The client was checked less than an hour ago. {}", words(&kept)));
         return kept;
     }
     let over = if tls { " over TLS" } else { "" };
     say(LogLevel::Info, format!("Checking the client… ({streams} in flight against the reference engine{over})"));
-    let shape = Shape::of(streams);
+    let shape = CheckShape::of(streams);
     let limit = clock::wall() + LIMIT;
     let deadline = plan.deadline_unix_ns.map_or(limit, |deadline| deadline.min(limit));
     let result = measured(shape, tls, deadline, stop);
@@ -110,8 +110,8 @@ fn without_full_stop(sentence: &str) -> &str {
     sentence.trim_end_matches('.')
 }
 
-fn measured(shape: Shape, tls: bool, deadline: i64, stop: &Stop) -> Result<compare::Compared, SelfCheckError> {
-    let engine = Engine::start(&shape, tls).map_err(SelfCheckError::NotStarted)?;
+fn measured(shape: CheckShape, tls: bool, deadline: i64, stop: &StopSignal) -> Result<compare::Compared, SelfCheckError> {
+    let engine = CheckEngine::start(&shape, tls).map_err(SelfCheckError::NotStarted)?;
     let silent: Tell = std::rc::Rc::new(|_| ());
     let plan = shape.plan(engine.base_url.clone(), deadline);
     let measured = measure(&plan, None, engine.authority.as_deref(), &silent, stop);
@@ -126,8 +126,8 @@ fn measured(shape: Shape, tls: bool, deadline: i64, stop: &Stop) -> Result<compa
     }
     if compared.requests == 0 {
         return Err(match measured.ending {
-            Ending::Done => SelfCheckError::NoneSucceeded(measured.records.errors.into_values().next()),
-            Ending::Stopped(words) | Ending::Gone(words) => SelfCheckError::EndedEarly(words),
+            PhaseEnd::Done => SelfCheckError::NoneSucceeded(measured.records.errors.into_values().next()),
+            PhaseEnd::Stopped(words) | PhaseEnd::Gone(words) => SelfCheckError::EndedEarly(words),
         });
     }
     Ok(compared)

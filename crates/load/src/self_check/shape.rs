@@ -18,7 +18,7 @@ pub(super) const MODEL: &str = "dyno-self-check";
 
 /// What a check asks of the engine.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Shape {
+pub(super) struct CheckShape {
     pub streams: u32,
     pub ttft_ms: f64,
     pub itl_ms: f64,
@@ -26,7 +26,7 @@ pub(super) struct Shape {
     pub requests: u32,
 }
 
-impl Shape {
+impl CheckShape {
     /// Short answers at a pace that so many streams can have: 20,000 events per second in all from 160 streams on, fewer
     /// below: events that come faster than a client that waits for its core can read them lose their stamps, which says little
     /// of a load that is slower.
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn a_check_is_short_and_has_enough_samples_at_every_concurrency() {
         for streams in [1, 2, 3, 4, 7, 8, 20, 31, 32, 64, 256, 1_000, 4_000, 4_001, 10_000] {
-            let shape = Shape::of(streams);
+            let shape = CheckShape::of(streams);
             let request_ms = shape.ttft_ms + shape.itl_ms * f64::from(shape.tokens - 1);
             let rounds = (f64::from(shape.requests) / f64::from(streams)).ceil();
             assert!(request_ms * rounds <= 5_000.0, "{shape:?}");

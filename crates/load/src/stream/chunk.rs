@@ -1,8 +1,8 @@
 //! What one chunk of an OpenAI-compatible stream means, in every dialect that was seen: chat and text completions,
 //! reasoning under its many names, tool calls, refusals, usage alone or beside the finish reason, errors in the stream.
 
-use super::json::{Malformed, Walk, unescape_into};
-pub use super::usage::Usage;
+use super::json::{JsonReader, Malformed, unescape_into};
+pub use super::usage::TokenUsage;
 pub use super::words::{error_words, secrets_of, strike, tidy};
 
 /// What one chunk means.
@@ -12,7 +12,7 @@ pub struct Chunk<'a> {
     pub output: bool,
     pub reasoning: bool,
     pub finish: Option<&'a [u8]>,
-    pub usage: Option<Usage>,
+    pub usage: Option<TokenUsage>,
     /// The error object, as it stands.
     pub error: Option<&'a [u8]>,
     /// It has something that only answers have: `choices` or, of embeddings, `data`.
@@ -49,49 +49,49 @@ impl<'a> Chunk<'a> {
     pub fn read(data: &'a [u8], mut text: Option<&mut Vec<u8>>) -> Result<Self, Malformed> {
         let mut chunk = Self::default();
         let mut suspicion = Suspicion::default();
-        let mut walk = Walk::new(data);
-        walk.object(|walk, key| match key {
-            b"choices" if walk.peek()? == b'[' => {
+        let mut reader = JsonReader::new(data);
+        reader.object(|reader, key| match key {
+            b"choices" if reader.peek()? == b'[' => {
                 chunk.answer = true;
-                walk.array(|walk| chunk.choice(walk, &mut text))
+                reader.array(|reader| chunk.choice(reader, &mut text))
             }
-            b"usage" if walk.peek()? == b'{' => chunk.read_usage(walk),
+            b"usage" if reader.peek()? == b'{' => chunk.read_usage(reader),
             // Groq keeps the usage of streams in a field of its own
-            b"x_groq" if walk.peek()? == b'{' => walk.object(|walk, key| match key {
-                b"usage" if walk.peek()? == b'{' => chunk.read_usage(walk),
-                b"error" => chunk.read_error(walk),
-                _ => walk.skip(),
+            b"x_groq" if reader.peek()? == b'{' => reader.object(|reader, key| match key {
+                b"usage" if reader.peek()? == b'{' => chunk.read_usage(reader),
+                b"error" => chunk.read_error(reader),
+                _ => reader.skip(),
             }),
-            b"data" if walk.peek()? == b'[' => {
+            b"data" if reader.peek()? == b'[' => {
                 chunk.answer = true;
-                walk.skip()
+                reader.skip()
             }
-            b"error" => chunk.read_error(walk),
+            b"error" => chunk.read_error(reader),
             b"object" | b"type" => {
-                let kind = walk.string_or_skip()?.unwrap_or_default();
+                let kind = reader.string_or_skip()?.unwrap_or_default();
                 suspicion.says_so |= kind == b"error";
                 suspicion.code |= kind.ends_with(b"error") || kind.ends_with(b"Error");
                 Ok(())
             }
             b"error_message" | b"error_type" | b"error_msg" | b"error_code" | b"errors" => {
-                suspicion.says_so |= says_something(walk.raw()?);
+                suspicion.says_so |= says_something(reader.raw()?);
                 Ok(())
             }
             b"message" | b"msg" => {
-                suspicion.words |= says_something(walk.raw()?);
+                suspicion.words |= says_something(reader.raw()?);
                 Ok(())
             }
             b"detail" => {
-                suspicion.detail |= says_something(walk.raw()?);
+                suspicion.detail |= says_something(reader.raw()?);
                 Ok(())
             }
             b"code" | b"status" | b"status_code" | b"statusCode" => {
-                suspicion.code |= says_something(walk.raw()?);
+                suspicion.code |= says_something(reader.raw()?);
                 Ok(())
             }
-            _ => walk.skip(),
+            _ => reader.skip(),
         })?;
-        walk.end()?;
+        reader.end()?;
         let bare = !chunk.answer && chunk.usage.is_none();
         let is_error = suspicion.says_so || bare && (suspicion.detail || suspicion.words && suspicion.code);
         if is_error && chunk.error.is_none() {
@@ -107,75 +107,75 @@ impl<'a> Chunk<'a> {
         Ok(chunk)
     }
 
-    fn choice(&mut self, walk: &mut Walk<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<(), Malformed> {
-        if walk.peek()? != b'{' {
-            return walk.skip();
+    fn choice(&mut self, reader: &mut JsonReader<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<(), Malformed> {
+        if reader.peek()? != b'{' {
+            return reader.skip();
         }
         let (mut delta, mut message) = (false, None);
-        walk.object(|walk, key| match key {
-            b"delta" if walk.peek()? == b'{' => {
+        reader.object(|reader, key| match key {
+            b"delta" if reader.peek()? == b'{' => {
                 delta = true;
-                self.delta(walk, text)
+                self.delta(reader, text)
             }
-            b"message" if walk.peek()? == b'{' => {
-                message = Some(walk.raw()?);
+            b"message" if reader.peek()? == b'{' => {
+                message = Some(reader.raw()?);
                 Ok(())
             }
-            b"error" => self.read_error(walk),
+            b"error" => self.read_error(reader),
             // Moonshot's place for it
-            b"usage" if walk.peek()? == b'{' => self.read_usage(walk),
+            b"usage" if reader.peek()? == b'{' => self.read_usage(reader),
             b"text" => {
-                let raw = walk.string_or_skip()?;
+                let raw = reader.string_or_skip()?;
                 self.output |= keep(raw, text);
                 self.texts += 1;
-                self.only_text = raw.filter(|raw| !raw.is_empty()).map(|raw| walk.before(raw));
+                self.only_text = raw.filter(|raw| !raw.is_empty()).map(|raw| reader.before(raw));
                 Ok(())
             }
             b"finish_reason" => {
-                if let Some(reason) = walk.string_or_skip()?.filter(|reason| !reason.is_empty()) {
+                if let Some(reason) = reader.string_or_skip()?.filter(|reason| !reason.is_empty()) {
                     self.finish = Some(reason);
                 }
                 Ok(())
             }
-            _ => walk.skip(),
+            _ => reader.skip(),
         })?;
         // beside what is new, the whole is a repetition
         if let Some(message) = message.filter(|_| !delta) {
             self.message = true;
-            self.delta(&mut Walk::new(message), text)?;
+            self.delta(&mut JsonReader::new(message), text)?;
         }
         Ok(())
     }
 
-    fn delta(&mut self, walk: &mut Walk<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<(), Malformed> {
+    fn delta(&mut self, reader: &mut JsonReader<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<(), Malformed> {
         // the same thoughts often stand under several names: they are one text
         let mut thought = false;
-        walk.object(|walk, key| match key {
-            b"content" => self.content_value(walk, text),
+        reader.object(|reader, key| match key {
+            b"content" => self.content_value(reader, text),
             b"reasoning_content" | b"reasoning" | b"reasoning_text" | b"reasoning_details" | b"thinking" | b"thinking_blocks" => {
-                thought |= if thought { self.thinking(walk, &mut None)? } else { self.thinking(walk, text)? };
+                thought |= if thought { self.thinking(reader, &mut None)? } else { self.thinking(reader, text)? };
                 Ok(())
             }
             b"refusal" => {
                 self.texts += 2;
-                let found = keep(walk.string_or_skip()?, text);
+                let found = keep(reader.string_or_skip()?, text);
                 self.output |= found;
                 Ok(())
             }
-            b"tool_calls" if walk.peek()? == b'[' => walk.array(|walk| {
-                if walk.peek()? != b'{' {
-                    return walk.skip();
+            b"tool_calls" if reader.peek()? == b'[' => reader.array(|reader| {
+                if reader.peek()? != b'{' {
+                    return reader.skip();
                 }
-                walk.object(|walk, key| if key == b"function" { self.function(walk, text) } else { walk.skip() })
+                reader.object(|reader, key| if key == b"function" { self.function(reader, text) } else { reader.skip() })
             }),
-            b"function_call" => self.function(walk, text),
-            b"error" => self.read_error(walk),
-            _ => walk.skip(),
+            b"function_call" => self.function(reader, text),
+            b"error" => self.read_error(reader),
+            _ => reader.skip(),
         })
     }
 
-    fn read_error(&mut self, walk: &mut Walk<'a>) -> Result<(), Malformed> {
-        let raw = walk.raw()?;
+    fn read_error(&mut self, reader: &mut JsonReader<'a>) -> Result<(), Malformed> {
+        let raw = reader.raw()?;
         if says_something(raw) {
             self.error = Some(raw);
         }
@@ -183,74 +183,74 @@ impl<'a> Chunk<'a> {
     }
 
     /// `content` is a string, or a list of parts, some of which may be thoughts.
-    fn content_value(&mut self, walk: &mut Walk<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<(), Malformed> {
-        match walk.peek()? {
+    fn content_value(&mut self, reader: &mut JsonReader<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<(), Malformed> {
+        match reader.peek()? {
             b'"' => {
-                let raw = walk.string()?;
+                let raw = reader.string()?;
                 self.output |= keep(Some(raw), text);
                 self.texts += 1;
-                self.only_text = (!raw.is_empty()).then(|| walk.before(raw));
+                self.only_text = (!raw.is_empty()).then(|| reader.before(raw));
                 Ok(())
             }
-            b'[' => walk.array(|walk| {
-                if walk.peek()? != b'{' {
-                    return walk.skip();
+            b'[' => reader.array(|reader| {
+                if reader.peek()? != b'{' {
+                    return reader.skip();
                 }
                 // not one plain text
                 self.texts += 2;
-                walk.object(|walk, key| match key {
+                reader.object(|reader, key| match key {
                     b"text" => {
-                        let found = keep(walk.string_or_skip()?, text);
+                        let found = keep(reader.string_or_skip()?, text);
                         self.output |= found;
                         Ok(())
                     }
-                    b"thinking" => self.thinking(walk, text).map(|_| ()),
-                    _ => walk.skip(),
+                    b"thinking" => self.thinking(reader, text).map(|_| ()),
+                    _ => reader.skip(),
                 })
             }),
-            _ => walk.skip(),
+            _ => reader.skip(),
         }
     }
 
     /// Thoughts: a string, an object that has them in one of its fields, or a list of these. Says whether there are any.
-    fn thinking(&mut self, walk: &mut Walk<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<bool, Malformed> {
+    fn thinking(&mut self, reader: &mut JsonReader<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<bool, Malformed> {
         let mut found = false;
-        match walk.peek()? {
-            b'"' => found = keep(Some(walk.string()?), text),
-            b'[' => walk.array(|walk| {
-                found |= self.thinking(walk, text)?;
+        match reader.peek()? {
+            b'"' => found = keep(Some(reader.string()?), text),
+            b'[' => reader.array(|reader| {
+                found |= self.thinking(reader, text)?;
                 Ok(())
             })?,
-            b'{' => walk.object(|walk, key| match key {
+            b'{' => reader.object(|reader, key| match key {
                 b"text" | b"summary" | b"thinking" | b"content" => {
-                    found |= self.thinking(walk, text)?;
+                    found |= self.thinking(reader, text)?;
                     Ok(())
                 }
-                _ => walk.skip(),
+                _ => reader.skip(),
             })?,
-            _ => walk.skip()?,
+            _ => reader.skip()?,
         }
         self.reasoning |= found;
         Ok(found)
     }
 
-    fn function(&mut self, walk: &mut Walk<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<(), Malformed> {
-        if walk.peek()? != b'{' {
-            return walk.skip();
+    fn function(&mut self, reader: &mut JsonReader<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<(), Malformed> {
+        if reader.peek()? != b'{' {
+            return reader.skip();
         }
         self.texts += 2;
-        walk.object(|walk, key| match key {
+        reader.object(|reader, key| match key {
             b"name" | b"arguments" => {
-                let found = keep(walk.string_or_skip()?, text);
+                let found = keep(reader.string_or_skip()?, text);
                 self.output |= found;
                 Ok(())
             }
-            _ => walk.skip(),
+            _ => reader.skip(),
         })
     }
 
-    fn read_usage(&mut self, walk: &mut Walk<'a>) -> Result<(), Malformed> {
-        let usage = Usage::read(walk)?;
+    fn read_usage(&mut self, reader: &mut JsonReader<'a>) -> Result<(), Malformed> {
+        let usage = TokenUsage::read(reader)?;
         self.usage.get_or_insert_default().merge(usage);
         Ok(())
     }
@@ -336,7 +336,7 @@ mod tests {
         );
         assert!(chunk.output);
         assert_eq!(chunk.finish, Some(&b"length"[..]));
-        assert_eq!(chunk.usage, Some(Usage { prompt: Some(4), completion: Some(5), cached: Some(3), reasoning: Some(2) }));
+        assert_eq!(chunk.usage, Some(TokenUsage { prompt: Some(4), completion: Some(5), cached: Some(3), reasoning: Some(2) }));
         assert_eq!(read(r#"{"choices":[],"usage":null}"#).0.usage, None);
         let null_choices = read(r#"{"choices":null,"usage":{"input_tokens":4.0,"output_tokens":5}}"#).0;
         assert_eq!((null_choices.usage.unwrap().prompt, null_choices.usage.unwrap().completion), (Some(4), Some(5)));

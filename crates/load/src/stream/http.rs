@@ -24,7 +24,7 @@ pub enum HttpError {
 
 /// What the head says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Head {
+pub struct ResponseHead {
     pub status: u16,
     /// Whether the body is a stream of events.
     pub events: bool,
@@ -44,7 +44,7 @@ pub fn is_success(status: u16) -> bool {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum State {
+enum ParserState {
     #[default]
     Head,
     Length(u64),
@@ -64,30 +64,30 @@ enum State {
 
 /// An incremental parser of one answer.
 #[derive(Debug, Default)]
-pub struct Answer {
+pub struct AnswerParser {
     head: Vec<u8>,
-    state: State,
+    state: ParserState,
     /// What the head says, once it is complete.
-    pub got: Option<Head>,
+    pub got: Option<ResponseHead>,
     /// Whether a byte has come.
     pub begun: bool,
 }
 
-impl Answer {
+impl AnswerParser {
     /// Whether the body is complete.
     pub fn done(&self) -> bool {
-        self.state == State::Done
+        self.state == ParserState::Done
     }
 
     /// Whether the body ends when the connection does.
     pub fn ends_with_connection(&self) -> bool {
-        self.state == State::UntilClose
+        self.state == ParserState::UntilClose
     }
 
     /// Makes ready for another answer.
     pub fn reset(&mut self) {
         self.head.clear();
-        self.state = State::Head;
+        self.state = ParserState::Head;
         self.got = None;
         self.begun = false;
     }
@@ -97,12 +97,12 @@ impl Answer {
     ///
     /// # Errors
     /// When the bytes are not an answer.
-    pub fn feed(&mut self, input: &[u8], mut on_body: impl FnMut(&Head, &[u8])) -> Result<usize, HttpError> {
+    pub fn feed(&mut self, input: &[u8], mut on_body: impl FnMut(&ResponseHead, &[u8])) -> Result<usize, HttpError> {
         let mut at = 0;
         self.begun |= !input.is_empty();
-        while at < input.len() && self.state != State::Done {
+        while at < input.len() && self.state != ParserState::Done {
             at += match self.state {
-                State::Head => self.feed_head(&input[at..])?,
+                ParserState::Head => self.feed_head(&input[at..])?,
                 _ => self.feed_body(&input[at..], &mut on_body)?,
             };
         }
@@ -132,9 +132,9 @@ impl Answer {
         Ok(length - held)
     }
 
-    fn feed_body(&mut self, input: &[u8], on_body: &mut impl FnMut(&Head, &[u8])) -> Result<usize, HttpError> {
+    fn feed_body(&mut self, input: &[u8], on_body: &mut impl FnMut(&ResponseHead, &[u8])) -> Result<usize, HttpError> {
         let Some(head) = &self.got else { return Err(HttpError::Head) };
-        if let State::ChunkSize { digits: 0, .. } = self.state
+        if let ParserState::ChunkSize { digits: 0, .. } = self.state
             && let Some((length, size)) = whole_size(input)
         {
             self.state = after_size(size);
@@ -142,55 +142,55 @@ impl Answer {
         }
         let first = input[0];
         let (taken, next) = match self.state {
-            State::Length(left) | State::ChunkData(left) => {
+            ParserState::Length(left) | ParserState::ChunkData(left) => {
                 let taken = input.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                 on_body(head, &input[..taken]);
                 let left = left - taken as u64;
                 let next = match self.state {
-                    State::Length(_) if left == 0 => State::Done,
-                    State::Length(_) => State::Length(left),
-                    _ if left == 0 => State::ChunkEnd,
-                    _ => State::ChunkData(left),
+                    ParserState::Length(_) if left == 0 => ParserState::Done,
+                    ParserState::Length(_) => ParserState::Length(left),
+                    _ if left == 0 => ParserState::ChunkEnd,
+                    _ => ParserState::ChunkData(left),
                 };
                 (taken, next)
             }
-            State::UntilClose => {
+            ParserState::UntilClose => {
                 on_body(head, input);
-                (input.len(), State::UntilClose)
+                (input.len(), ParserState::UntilClose)
             }
-            State::ChunkEnd if input.starts_with(b"\r\n") => (2, State::ChunkSize { size: 0, digits: 0 }),
-            State::ChunkSize { size, digits } => match (first, char::from(first).to_digit(16)) {
+            ParserState::ChunkEnd if input.starts_with(b"\r\n") => (2, ParserState::ChunkSize { size: 0, digits: 0 }),
+            ParserState::ChunkSize { size, digits } => match (first, char::from(first).to_digit(16)) {
                 (_, Some(digit)) if digits < 15 => {
-                    (1, State::ChunkSize { size: size << 4 | u64::from(digit), digits: digits + 1 })
+                    (1, ParserState::ChunkSize { size: size << 4 | u64::from(digit), digits: digits + 1 })
                 }
-                (b';' | b' ' | b'\t' | b'\r', _) if digits > 0 => (1, State::ChunkExtension(size)),
+                (b';' | b' ' | b'\t' | b'\r', _) if digits > 0 => (1, ParserState::ChunkExtension(size)),
                 (b'\n', _) if digits > 0 => (1, after_size(size)),
                 _ => return Err(HttpError::Chunk),
             },
-            State::ChunkExtension(size) => match memchr::memchr(b'\n', input) {
+            ParserState::ChunkExtension(size) => match memchr::memchr(b'\n', input) {
                 Some(end) => (end + 1, after_size(size)),
-                None => (input.len(), State::ChunkExtension(size)),
+                None => (input.len(), ParserState::ChunkExtension(size)),
             },
-            State::ChunkEnd => match first {
-                b'\r' => (1, State::ChunkEnd),
-                b'\n' => (1, State::ChunkSize { size: 0, digits: 0 }),
+            ParserState::ChunkEnd => match first {
+                b'\r' => (1, ParserState::ChunkEnd),
+                b'\n' => (1, ParserState::ChunkSize { size: 0, digits: 0 }),
                 _ => return Err(HttpError::Chunk),
             },
-            State::Trailer { line_is_empty } => match first {
-                b'\n' if line_is_empty => (1, State::Done),
-                b'\n' => (1, State::Trailer { line_is_empty: true }),
-                b'\r' => (1, State::Trailer { line_is_empty }),
-                _ => (1, State::Trailer { line_is_empty: false }),
+            ParserState::Trailer { line_is_empty } => match first {
+                b'\n' if line_is_empty => (1, ParserState::Done),
+                b'\n' => (1, ParserState::Trailer { line_is_empty: true }),
+                b'\r' => (1, ParserState::Trailer { line_is_empty }),
+                _ => (1, ParserState::Trailer { line_is_empty: false }),
             },
-            State::Head | State::Done => (0, self.state),
+            ParserState::Head | ParserState::Done => (0, self.state),
         };
         self.state = next;
         Ok(taken)
     }
 }
 
-fn after_size(size: u64) -> State {
-    if size == 0 { State::Trailer { line_is_empty: true } } else { State::ChunkData(size) }
+fn after_size(size: u64) -> ParserState {
+    if size == 0 { ParserState::Trailer { line_is_empty: true } } else { ParserState::ChunkData(size) }
 }
 
 /// Length and meaning of a line that holds a chunk's size and nothing else.
@@ -204,7 +204,7 @@ fn whole_size(input: &[u8]) -> Option<(usize, u64)> {
 }
 
 /// Length of the head, what it says, and how the body goes on; nothing when it is not complete.
-fn parse_head(bytes: &[u8]) -> Result<Option<(usize, Head, State)>, HttpError> {
+fn parse_head(bytes: &[u8]) -> Result<Option<(usize, ResponseHead, ParserState)>, HttpError> {
     // no HTTP/1 begins with a zero byte; an HTTP/2 frame does: three bytes of length, then SETTINGS or GOAWAY
     if bytes.first() == Some(&0) {
         return match bytes.get(3) {
@@ -222,7 +222,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(usize, Head, State)>, HttpError> {
         Ok(httparse::Status::Complete(_)) | Err(_) => return Err(HttpError::Head),
     };
     let status = parsed.code.ok_or(HttpError::Head)?;
-    let mut head = Head { status, keep_alive: parsed.version == Some(1), ..Head::default() };
+    let mut head = ResponseHead { status, keep_alive: parsed.version == Some(1), ..ResponseHead::default() };
     let (mut chunked, mut content_length) = (false, None);
     for header in parsed.headers.iter() {
         let value = std::str::from_utf8(header.value).unwrap_or_default().trim();
@@ -244,14 +244,14 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(usize, Head, State)>, HttpError> {
         }
     }
     let state = if matches!(status, 204 | 304) || content_length == Some(0) && !chunked {
-        State::Done
+        ParserState::Done
     } else if chunked {
-        State::ChunkSize { size: 0, digits: 0 }
+        ParserState::ChunkSize { size: 0, digits: 0 }
     } else if let Some(length) = content_length {
-        State::Length(length)
+        ParserState::Length(length)
     } else {
         head.keep_alive = false;
-        State::UntilClose
+        ParserState::UntilClose
     };
     Ok(Some((length, head, state)))
 }
@@ -262,8 +262,8 @@ mod tests {
 
     use super::*;
 
-    fn body_of(parts: &[&[u8]]) -> Result<(Option<Head>, Vec<u8>, bool), HttpError> {
-        let mut answer = Answer::default();
+    fn body_of(parts: &[&[u8]]) -> Result<(Option<ResponseHead>, Vec<u8>, bool), HttpError> {
+        let mut answer = AnswerParser::default();
         let mut body = Vec::new();
         for part in parts {
             answer.feed(part, |_, piece| body.extend_from_slice(piece))?;

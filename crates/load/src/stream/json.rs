@@ -1,4 +1,4 @@
-//! A walk over the JSON of one event, borrowing, without building a tree.
+//! A reader over the JSON of one event, borrowing, without building a tree.
 
 /// Deepest nesting that is followed.
 const DEEPEST: u32 = 128;
@@ -8,24 +8,24 @@ const DEEPEST: u32 = 128;
 #[error("not JSON")]
 pub struct Malformed;
 
-type Walked<T = ()> = Result<T, Malformed>;
+type JsonResult<T = ()> = Result<T, Malformed>;
 
 /// A place in a JSON text.
 #[derive(Debug)]
-pub struct Walk<'a> {
+pub struct JsonReader<'a> {
     text: &'a [u8],
     at: usize,
     depth: u32,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> JsonReader<'a> {
     /// Begins at the start of a text.
     pub fn new(text: &'a [u8]) -> Self {
         Self { text, at: 0, depth: 0 }
     }
 
     /// The next byte that is no white space.
-    pub fn peek(&mut self) -> Walked<u8> {
+    pub fn peek(&mut self) -> JsonResult<u8> {
         while let Some(byte) = self.text.get(self.at) {
             if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
                 return Ok(*byte);
@@ -36,11 +36,11 @@ impl<'a> Walk<'a> {
     }
 
     /// Checks that nothing but white space is left.
-    pub fn end(&mut self) -> Walked {
+    pub fn end(&mut self) -> JsonResult {
         if self.peek().is_ok() { Err(Malformed) } else { Ok(()) }
     }
 
-    fn expect(&mut self, byte: u8) -> Walked {
+    fn expect(&mut self, byte: u8) -> JsonResult {
         if self.peek()? == byte {
             self.at += 1;
             Ok(())
@@ -50,7 +50,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads an object, handing each key to `member`, which must read or skip the value.
-    pub fn object(&mut self, mut member: impl FnMut(&mut Self, &'a [u8]) -> Walked) -> Walked {
+    pub fn object(&mut self, mut member: impl FnMut(&mut Self, &'a [u8]) -> JsonResult) -> JsonResult {
         self.enter(b'{')?;
         if self.peek()? != b'}' {
             loop {
@@ -69,7 +69,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads an array; `element` must read or skip each value.
-    pub fn array(&mut self, mut element: impl FnMut(&mut Self) -> Walked) -> Walked {
+    pub fn array(&mut self, mut element: impl FnMut(&mut Self) -> JsonResult) -> JsonResult {
         self.enter(b'[')?;
         if self.peek()? != b']' {
             loop {
@@ -85,7 +85,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn enter(&mut self, byte: u8) -> Walked {
+    fn enter(&mut self, byte: u8) -> JsonResult {
         self.expect(byte)?;
         self.depth += 1;
         if self.depth > DEEPEST { Err(Malformed) } else { Ok(()) }
@@ -97,7 +97,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads a string and gives it as it stands, escapes and all, without the quotes.
-    pub fn string(&mut self) -> Walked<&'a [u8]> {
+    pub fn string(&mut self) -> JsonResult<&'a [u8]> {
         self.expect(b'"')?;
         let start = self.at;
         loop {
@@ -119,19 +119,19 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads a string, or passes over anything else.
-    pub fn string_or_skip(&mut self) -> Walked<Option<&'a [u8]>> {
+    pub fn string_or_skip(&mut self) -> JsonResult<Option<&'a [u8]>> {
         if self.peek()? == b'"' { self.string().map(Some) } else { self.skip().map(|()| None) }
     }
 
     /// Reads a whole number of at most 32 bits, however it is written (`8`, `8.0`, `8e0`), or passes over anything else.
-    pub fn number_or_skip(&mut self) -> Walked<Option<u32>> {
+    pub fn number_or_skip(&mut self) -> JsonResult<Option<u32>> {
         let digits = std::str::from_utf8(self.raw()?).unwrap_or_default();
         let whole = |number: &f64| number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number);
         Ok(digits.parse().ok().or_else(|| digits.parse::<f64>().ok().filter(whole).map(|number| number as u32)))
     }
 
     /// Passes over a value and gives it as it stands.
-    pub fn raw(&mut self) -> Walked<&'a [u8]> {
+    pub fn raw(&mut self) -> JsonResult<&'a [u8]> {
         self.peek()?;
         let start = self.at;
         self.skip()?;
@@ -139,11 +139,11 @@ impl<'a> Walk<'a> {
     }
 
     /// Passes over a value.
-    pub fn skip(&mut self) -> Walked {
+    pub fn skip(&mut self) -> JsonResult {
         match self.peek()? {
             b'"' => self.string().map(|_| ()),
-            b'{' => self.object(|walk, _| walk.skip()),
-            b'[' => self.array(Walk::skip),
+            b'{' => self.object(|reader, _| reader.skip()),
+            b'[' => self.array(JsonReader::skip),
             b't' => self.word(b"true"),
             b'f' => self.word(b"false"),
             b'n' => self.word(b"null"),
@@ -157,7 +157,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn word(&mut self, word: &[u8]) -> Walked {
+    fn word(&mut self, word: &[u8]) -> JsonResult {
         if self.text[self.at..].starts_with(word) {
             self.at += word.len();
             Ok(())
@@ -221,10 +221,10 @@ mod tests {
     #[test]
     fn what_is_not_json_is_refused() {
         for text in ["", "{", "{\"a\"}", "{\"a\":}", "[1,", "\"abc", "tru", "{\"a\":1} x", "\"\\"] {
-            let mut walk = Walk::new(text.as_bytes());
-            assert!(walk.skip().and_then(|()| walk.end()).is_err(), "{text}");
+            let mut reader = JsonReader::new(text.as_bytes());
+            assert!(reader.skip().and_then(|()| reader.end()).is_err(), "{text}");
         }
-        assert!(Walk::new("[".repeat(100_000).as_bytes()).skip().is_err());
+        assert!(JsonReader::new("[".repeat(100_000).as_bytes()).skip().is_err());
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
             ("\"8\"", None),
             ("null", None),
         ] {
-            assert_eq!(Walk::new(text.as_bytes()).number_or_skip().unwrap(), number, "{text}");
+            assert_eq!(JsonReader::new(text.as_bytes()).number_or_skip().unwrap(), number, "{text}");
         }
     }
 
@@ -247,17 +247,17 @@ mod tests {
         #[test]
         fn strings_come_back(text in any::<String>()) {
             let json = serde_json::to_string(&text).unwrap();
-            let mut walk = Walk::new(json.as_bytes());
+            let mut reader = JsonReader::new(json.as_bytes());
             let mut back = Vec::new();
-            unescape_into(walk.string().unwrap(), &mut back);
+            unescape_into(reader.string().unwrap(), &mut back);
             prop_assert_eq!(String::from_utf8(back).unwrap(), text);
-            prop_assert!(walk.end().is_ok());
+            prop_assert!(reader.end().is_ok());
         }
 
         #[test]
         fn nothing_makes_it_panic(bytes in prop::collection::vec(prop::sample::select(br#"{}[]",:\u0123d8efnalstr -"#.to_vec()), 0..64)) {
-            let mut walk = Walk::new(&bytes);
-            let _ = walk.skip();
+            let mut reader = JsonReader::new(&bytes);
+            let _ = reader.skip();
             unescape_into(&bytes, &mut Vec::new());
         }
     }

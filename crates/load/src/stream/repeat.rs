@@ -6,13 +6,13 @@ const UNLIKE: u8 = 8;
 
 /// The chunk before: what stands around its text.
 #[derive(Debug, Default)]
-pub struct Repeat {
+pub struct RepeatedChunk {
     before: Vec<u8>,
     after: Vec<u8>,
     unlike: u8,
 }
 
-impl Repeat {
+impl RepeatedChunk {
     /// The text of a chunk, as it stands in JSON, if the chunk is else the same as the one kept.
     pub fn text_of<'a>(&self, data: &'a [u8]) -> Option<&'a [u8]> {
         if self.before.is_empty() {
@@ -74,10 +74,10 @@ mod tests {
     const OPEN: &str = r#"{"id":"x","choices":[{"index":0,"delta":{"content":""#;
     const CLOSE: &str = r#""},"finish_reason":null}]}"#;
 
-    fn kept() -> Repeat {
+    fn kept() -> RepeatedChunk {
         let data = format!("{OPEN}first{CLOSE}");
         let chunk = Chunk::read(data.as_bytes(), None).unwrap();
-        let mut repeat = Repeat::default();
+        let mut repeat = RepeatedChunk::default();
         repeat.keep(data.as_bytes(), chunk.only_text.unwrap());
         repeat
     }

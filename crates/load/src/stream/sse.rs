@@ -9,7 +9,7 @@ const KEPT: usize = 16 << 10;
 
 /// One event, as borrowed from the parser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Event<'a> {
+pub struct SseEvent<'a> {
     /// The data lines, joined by `\n`.
     pub data: &'a [u8],
     /// Whether its type, or the field that carried it, is `error`.
@@ -21,7 +21,7 @@ pub struct Event<'a> {
 /// The stream holds a line or event beyond any use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an event of more than 64 MiB")]
-pub struct TooLong;
+pub struct EventTooLong;
 
 #[derive(Debug, Default)]
 pub struct Sse {
@@ -43,7 +43,7 @@ impl Sse {
     ///
     /// # Errors
     /// When a line or event grows beyond 64 MiB.
-    pub fn feed(&mut self, input: &[u8], mut on_event: impl FnMut(Event<'_>)) -> Result<(), TooLong> {
+    pub fn feed(&mut self, input: &[u8], mut on_event: impl FnMut(SseEvent<'_>)) -> Result<(), EventTooLong> {
         let mut at = 0;
         while at < input.len() {
             if std::mem::take(&mut self.after_cr) && input[at] == b'\n' {
@@ -52,7 +52,7 @@ impl Sse {
             }
             let Some(length) = memchr::memchr2(b'\n', b'\r', &input[at..]) else {
                 if self.line.len() + input.len() - at > LONGEST {
-                    return Err(TooLong);
+                    return Err(EventTooLong);
                 }
                 self.line.extend_from_slice(&input[at..]);
                 return Ok(());
@@ -66,7 +66,7 @@ impl Sse {
                 && input[end..].starts_with(b"\n\n")
                 && let Some(data) = input[at..end].strip_prefix(b"data:")
             {
-                on_event(Event { data: data.strip_prefix(b" ").unwrap_or(data), error: false, bare: false });
+                on_event(SseEvent { data: data.strip_prefix(b" ").unwrap_or(data), error: false, bare: false });
                 at = end + 2;
                 continue;
             }
@@ -87,7 +87,7 @@ impl Sse {
 
     /// The stream has ended: hands out what the last event holds, though no blank line came after it. Whoever asks has
     /// to judge whether it is whole.
-    pub fn finish(&mut self, mut on_event: impl FnMut(Event<'_>)) {
+    pub fn finish(&mut self, mut on_event: impl FnMut(SseEvent<'_>)) {
         let line = std::mem::take(&mut self.line);
         if !line.is_empty() {
             let _ = self.take_line(&line, &mut on_event);
@@ -106,7 +106,7 @@ impl Sse {
         (self.has_data, self.error, self.bare, self.after_cr, self.begun) = (false, false, false, false, false);
     }
 
-    fn take_line(&mut self, line: &[u8], on_event: &mut impl FnMut(Event<'_>)) -> Result<(), TooLong> {
+    fn take_line(&mut self, line: &[u8], on_event: &mut impl FnMut(SseEvent<'_>)) -> Result<(), EventTooLong> {
         let line = if self.begun { line } else { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) };
         self.begun = true;
         if line.is_empty() {
@@ -144,9 +144,9 @@ impl Sse {
         }
     }
 
-    fn append(&mut self, value: &[u8]) -> Result<(), TooLong> {
+    fn append(&mut self, value: &[u8]) -> Result<(), EventTooLong> {
         if self.data.len() + value.len() > LONGEST {
-            return Err(TooLong);
+            return Err(EventTooLong);
         }
         if self.has_data {
             self.data.push(b'\n');
@@ -156,10 +156,10 @@ impl Sse {
         Ok(())
     }
 
-    fn dispatch(&mut self, on_event: &mut impl FnMut(Event<'_>)) {
+    fn dispatch(&mut self, on_event: &mut impl FnMut(SseEvent<'_>)) {
         // an event that is said to be an error is one though it says no more
         if self.has_data || self.error {
-            on_event(Event { data: &self.data, error: self.error, bare: self.bare });
+            on_event(SseEvent { data: &self.data, error: self.error, bare: self.bare });
         }
         self.data.clear();
         (self.has_data, self.error, self.bare) = (false, false, false);

@@ -1,10 +1,10 @@
 //! Token counts, as engines and the gateways before them write them.
 
-use super::json::{Malformed, Walk};
+use super::json::{JsonReader, Malformed};
 
 /// Token counts as the engine gives them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
+pub struct TokenUsage {
     /// Input tokens.
     pub prompt: Option<u32>,
     /// Output tokens.
@@ -15,22 +15,21 @@ pub struct Usage {
     pub reasoning: Option<u32>,
 }
 
-impl Usage {
+impl TokenUsage {
     /// Reads the object of that name.
-    pub(super) fn read(walk: &mut Walk<'_>) -> Result<Self, Malformed> {
+    pub(super) fn read(reader: &mut JsonReader<'_>) -> Result<Self, Malformed> {
         let mut usage = Self::default();
-        walk.object(|walk, key| match key {
-            b"prompt_tokens" | b"input_tokens" => set(&mut usage.prompt, walk),
-            b"completion_tokens" | b"output_tokens" => set(&mut usage.completion, walk),
-            b"prompt_tokens_details" | b"input_tokens_details" if walk.peek()? == b'{' => {
-                walk.object(|walk, key| if key == b"cached_tokens" { set(&mut usage.cached, walk) } else { walk.skip() })
+        reader.object(|reader, key| match key {
+            b"prompt_tokens" | b"input_tokens" => set(&mut usage.prompt, reader),
+            b"completion_tokens" | b"output_tokens" => set(&mut usage.completion, reader),
+            b"prompt_tokens_details" | b"input_tokens_details" if reader.peek()? == b'{' => {
+                reader.object(|reader, key| if key == b"cached_tokens" { set(&mut usage.cached, reader) } else { reader.skip() })
             }
-            b"completion_tokens_details" | b"output_tokens_details" if walk.peek()? == b'{' => {
-                walk.object(|walk, key| if key == b"reasoning_tokens" { set(&mut usage.reasoning, walk) } else { walk.skip() })
-            }
+            b"completion_tokens_details" | b"output_tokens_details" if reader.peek()? == b'{' => reader
+                .object(|reader, key| if key == b"reasoning_tokens" { set(&mut usage.reasoning, reader) } else { reader.skip() }),
             // DeepSeek's name for it
-            b"prompt_cache_hit_tokens" => set(&mut usage.cached, walk),
-            _ => walk.skip(),
+            b"prompt_cache_hit_tokens" => set(&mut usage.cached, reader),
+            _ => reader.skip(),
         })?;
         Ok(usage)
     }
@@ -50,8 +49,8 @@ impl Usage {
     }
 }
 
-fn set(place: &mut Option<u32>, walk: &mut Walk<'_>) -> Result<(), Malformed> {
-    if let Some(number) = walk.number_or_skip()?
+fn set(place: &mut Option<u32>, reader: &mut JsonReader<'_>) -> Result<(), Malformed> {
+    if let Some(number) = reader.number_or_skip()?
         && (number > 0 || place.is_none())
     {
         *place = Some(number);
@@ -65,9 +64,9 @@ mod tests {
 
     use super::*;
 
-    fn usage() -> impl Strategy<Value = Usage> {
+    fn usage() -> impl Strategy<Value = TokenUsage> {
         let count = || prop::option::of(0..3_u32);
-        (count(), count(), count(), count()).prop_map(|(prompt, completion, cached, reasoning)| Usage {
+        (count(), count(), count(), count()).prop_map(|(prompt, completion, cached, reasoning)| TokenUsage {
             prompt,
             completion,
             cached,
@@ -78,9 +77,9 @@ mod tests {
     proptest! {
         #[test]
         fn the_last_count_stands_and_no_zero_replaces_it(all in prop::collection::vec(usage(), 0..6)) {
-            let mut merged = Usage::default();
+            let mut merged = TokenUsage::default();
             all.iter().for_each(|one| merged.merge(*one));
-            for field in [|one: &Usage| one.prompt, |one: &Usage| one.completion, |one: &Usage| one.cached, |one: &Usage| one.reasoning] {
+            for field in [|one: &TokenUsage| one.prompt, |one: &TokenUsage| one.completion, |one: &TokenUsage| one.cached, |one: &TokenUsage| one.reasoning] {
                 let said: Vec<u32> = all.iter().filter_map(field).collect();
                 let last = said.iter().rev().find(|count| **count > 0).or(said.last()).copied();
                 prop_assert_eq!(field(&merged), last);
@@ -89,12 +88,12 @@ mod tests {
 
         #[test]
         fn both_names_mean_the_same(prompt in any::<u32>(), completion in any::<u32>()) {
-            let expected = Usage { prompt: Some(prompt), completion: Some(completion), ..Usage::default() };
+            let expected = TokenUsage { prompt: Some(prompt), completion: Some(completion), ..TokenUsage::default() };
             for text in [
                 format!(r#"{{"prompt_tokens":{prompt},"completion_tokens":{completion}}}"#),
                 format!(r#"{{"input_tokens":{prompt}.0,"output_tokens":{completion},"input_tokens":0}}"#),
             ] {
-                prop_assert_eq!(Usage::read(&mut Walk::new(text.as_bytes())).unwrap(), expected);
+                prop_assert_eq!(TokenUsage::read(&mut JsonReader::new(text.as_bytes())).unwrap(), expected);
             }
         }
     }

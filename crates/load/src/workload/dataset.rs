@@ -20,12 +20,12 @@ pub(super) const DEFAULT_OUTPUT: u32 = 256;
 
 /// One row, ready to be sent.
 #[derive(Debug)]
-pub struct Row {
+pub struct PromptRow {
     messages: DatasetRow,
     pub output_limit: u32,
 }
 
-impl Row {
+impl PromptRow {
     /// What is sent, but for a warm-up's mark.
     pub fn messages(&self) -> &[ChatMessage] {
         &self.messages.messages
@@ -34,11 +34,11 @@ impl Row {
 
 /// All rows, in the order in which they are sent.
 #[derive(Debug)]
-pub struct Dataset {
-    rows: Vec<Row>,
+pub struct PromptDataset {
+    rows: Vec<PromptRow>,
 }
 
-impl Dataset {
+impl PromptDataset {
     /// Reads the files. References are counted with the tokenizer for as many rows as are `needed`, where the plan gives
     /// no limit.
     ///
@@ -64,7 +64,7 @@ impl Dataset {
         let needed = needed.map_or(rows.len(), |needed| usize::try_from(needed).unwrap_or(usize::MAX).min(rows.len()));
         let begun = std::time::Instant::now();
         let mut estimated = 0_u64;
-        let rows: Vec<Row> = (0..)
+        let rows: Vec<PromptRow> = (0..)
             .zip(rows)
             .map(|(place, messages): (usize, DatasetRow)| {
                 let by_reference = |tokens: &mut Tokens, estimated: &mut u64| {
@@ -75,7 +75,7 @@ impl Dataset {
                     Some(counted.unwrap_or_else(|| estimate(reference)).max(1))
                 };
                 let output_limit = limit.or_else(|| by_reference(tokens, &mut estimated)).unwrap_or(DEFAULT_OUTPUT);
-                Row { messages, output_limit }
+                PromptRow { messages, output_limit }
             })
             .collect();
         if estimated > 0 {
@@ -97,14 +97,14 @@ impl Dataset {
     }
 
     /// The row of a request. Warm-ups take theirs from the end.
-    pub fn row(&self, prompt: PromptId) -> &Row {
+    pub fn row(&self, prompt: PromptId) -> &PromptRow {
         let place = (prompt.number % self.rows.len() as u64) as usize;
         &self.rows[if prompt.warmup { self.rows.len() - 1 - place } else { place }]
     }
 
     /// Bytes of the longest prompt's texts.
     pub fn longest_bytes(&self) -> usize {
-        let of = |row: &Row| row.messages.messages.iter().map(|message| message.content.len()).sum();
+        let of = |row: &PromptRow| row.messages.messages.iter().map(|message| message.content.len()).sum();
         self.rows.iter().map(of).max().unwrap_or(0)
     }
 
@@ -191,7 +191,7 @@ mod tests {
         DatasetFile { path, id: uuid::Uuid::nil(), name: name.to_owned(), sha256: Some(sha256), notes: Vec::new() }
     }
 
-    fn content(dataset: &Dataset, number: u64) -> String {
+    fn content(dataset: &PromptDataset, number: u64) -> String {
         let mut out = Vec::new();
         dataset.write(PromptId { warmup: false, number }, Endpoint::Chat, &mut out);
         let messages: serde_json::Value = serde_json::from_slice(&out).unwrap();
@@ -202,13 +202,13 @@ mod tests {
     fn each_row_once_one_dataset_after_the_other() {
         let folder = tempfile::tempdir().unwrap();
         let files = [file(folder.path(), "a", 20), file(folder.path(), "b", 10)];
-        let (dataset, notes) = Dataset::read(&files, None, 7, None, &mut Tokens::Estimate).unwrap();
+        let (dataset, notes) = PromptDataset::read(&files, None, 7, None, &mut Tokens::Estimate).unwrap();
         let order: Vec<String> = (0..30).map(|number| content(&dataset, number)).collect();
         assert!(order[..20].iter().all(|text| text.starts_with('a')) && order[20..].iter().all(|text| text.starts_with('b')));
         assert_eq!(order.iter().collect::<std::collections::HashSet<_>>().len(), 30);
         assert_eq!(content(&dataset, 30), order[0]);
         assert_eq!(notes.len(), 1);
-        let (other, _) = Dataset::read(&files, Some(9), 8, None, &mut Tokens::Estimate).unwrap();
+        let (other, _) = PromptDataset::read(&files, Some(9), 8, None, &mut Tokens::Estimate).unwrap();
         assert_ne!((0..30).map(|number| content(&other, number)).collect::<Vec<_>>(), order);
         assert_eq!(other.row(PromptId { warmup: false, number: 3 }).output_limit, 9);
         // the limit is the reference's length; without one, 256
@@ -221,6 +221,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut wrong = file(folder.path(), "a", 3);
         wrong.sha256 = Some("00".repeat(32));
-        assert!(Dataset::read(&[wrong], None, 1, None, &mut Tokens::Estimate).is_err());
+        assert!(PromptDataset::read(&[wrong], None, 1, None, &mut Tokens::Estimate).is_err());
     }
 }

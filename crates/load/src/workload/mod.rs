@@ -11,12 +11,12 @@ mod trace;
 mod words;
 mod write_ahead;
 
-pub use self::dataset::{Dataset, Row};
+pub use self::dataset::{PromptDataset, PromptRow};
 pub use self::error::WorkloadError;
 pub use self::length_fit::{Wanted, fit};
 pub use self::multi_turn::Turns;
 pub use self::prompt_id::PromptId;
 pub use self::requests::{Prompts, Requests};
-pub use self::synthetic::{Asked, Listed, Synthetic};
+pub use self::synthetic::{Asked, Synthetic, TraceRequest};
 pub use self::trace::{Played, listed};
 pub use dyno_measure::load::LengthSampler;

@@ -20,7 +20,7 @@ const COUNTING_S: u64 = 20;
 
 /// What the user says before the next answer.
 #[derive(Debug)]
-struct Turn {
+struct UserTurn {
     messages: Vec<ChatMessage>,
     output_limit: u32,
 }
@@ -37,7 +37,7 @@ struct Playing {
 /// All conversations, and those that are going on.
 #[derive(Debug)]
 pub struct Turns {
-    conversations: Vec<Vec<Turn>>,
+    conversations: Vec<Vec<UserTurn>>,
     playing: HashMap<u64, Playing>,
     /// Which conversation each lane plays.
     lanes: HashMap<usize, u64>,
@@ -156,7 +156,7 @@ impl Turns {
 }
 
 impl Playing {
-    fn say(&mut self, turn: &Turn, mark: &str) {
+    fn say(&mut self, turn: &UserTurn, mark: &str) {
         for (place, message) in turn.messages.iter().enumerate() {
             if place == 0 && !mark.is_empty() {
                 self.add(&message.role, &format!("{mark}{}", message.content));
@@ -177,7 +177,7 @@ impl Playing {
 }
 
 /// Cuts a row into its turns: all that is said before each answer.
-fn turns_of(row: DatasetRow, limit: Option<u32>, length: &mut dyn FnMut(&str) -> u32) -> Vec<Turn> {
+fn turns_of(row: DatasetRow, limit: Option<u32>, length: &mut dyn FnMut(&str) -> u32) -> Vec<UserTurn> {
     let mut limit_of = |reference: Option<&str>| {
         limit.unwrap_or_else(|| reference.filter(|text| !text.trim().is_empty()).map_or(DEFAULT_OUTPUT, &mut *length))
     };
@@ -188,13 +188,13 @@ fn turns_of(row: DatasetRow, limit: Option<u32>, length: &mut dyn FnMut(&str) ->
             messages.push(message);
         } else if !messages.is_empty() {
             let output_limit = limit_of(Some(&message.content));
-            turns.push(Turn { messages: std::mem::take(&mut messages), output_limit });
+            turns.push(UserTurn { messages: std::mem::take(&mut messages), output_limit });
         }
     }
-    turns.push(Turn { messages, output_limit: limit_of(row.reference.as_deref()) });
+    turns.push(UserTurn { messages, output_limit: limit_of(row.reference.as_deref()) });
     turns.extend(row.more_turns.into_iter().map(|content| {
         let messages = vec![ChatMessage { role: "user".to_owned(), content }];
-        Turn { messages, output_limit: limit_of(None) }
+        UserTurn { messages, output_limit: limit_of(None) }
     }));
     turns
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::dataset::Dataset;
+use super::dataset::PromptDataset;
 use super::multi_turn::Turns;
 use super::prompt_id::PromptId;
 use super::synthetic::{Asked, Synthetic};
@@ -17,7 +17,7 @@ use dyno_measure::plan::{Plan, TokenLimitField};
 #[derive(Debug)]
 pub enum Prompts {
     Synthetic(Arc<Synthetic>),
-    Dataset(Arc<Dataset>),
+    Dataset(Arc<PromptDataset>),
     /// Conversations out of datasets, turn by turn.
     Turns(Turns),
 }
@@ -237,7 +237,7 @@ impl Requests {
 
 #[cfg(test)]
 mod tests {
-    use super::super::synthetic::Listed;
+    use super::super::synthetic::TraceRequest;
     use super::*;
     use dyno_measure::load::LengthSampler;
 
@@ -265,7 +265,8 @@ mod tests {
 
     #[test]
     fn written_ahead_or_not_the_bytes_are_the_same() {
-        let rows = (0..40).map(|at| Listed { at, input: 600 + 7 * at as u32, output: 4, blocks: Box::new([at as u64 / 3]) });
+        let rows =
+            (0..40).map(|at| TraceRequest { at, input: 600 + 7 * at as u32, output: 4, blocks: Box::new([at as u64 / 3]) });
         let asked = Asked::Listed(rows.collect());
         let synthetic = Synthetic::new(vec!["one", "two", "three"], asked, 0.0, 1);
         let mut requests = Requests::new(&plan("chat"), Prompts::Synthetic(synthetic.into()));

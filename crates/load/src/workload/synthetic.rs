@@ -22,12 +22,12 @@ pub enum Asked {
         output: LengthSampler,
     },
     /// As a trace lists them, one request after the other.
-    Listed(Vec<Listed>),
+    Listed(Vec<TraceRequest>),
 }
 
 /// One request of a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct TraceRequest {
     /// When it arrives, ns after the first.
     pub at: i64,
     /// Input tokens, template included.
@@ -102,7 +102,7 @@ impl Synthetic {
         }
     }
 
-    fn listed(rows: &[Listed], prompt: PromptId) -> Option<&Listed> {
+    fn listed(rows: &[TraceRequest], prompt: PromptId) -> Option<&TraceRequest> {
         rows.get((prompt.number % rows.len().max(1) as u64) as usize)
     }
 
@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn the_same_block_is_the_same_words() {
-        let rows = [(1_100, vec![7, 8, 9]), (1_030, vec![7, 8, 10]), (600, vec![11, 8])].map(|(input, blocks)| Listed {
+        let rows = [(1_100, vec![7, 8, 9]), (1_030, vec![7, 8, 10]), (600, vec![11, 8])].map(|(input, blocks)| TraceRequest {
             at: 0,
             input,
             output: 1,

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::error::WorkloadError;
-use super::synthetic::Listed;
+use super::synthetic::TraceRequest;
 use dyno_datasets::read_trace;
 use dyno_measure::dataset::LeftOut;
 use dyno_measure::plan::DatasetFile;
@@ -25,7 +25,7 @@ pub struct Played {
 ///
 /// # Errors
 /// When it can't be read, or no request is left.
-pub fn listed(file: &DatasetFile, played: Played) -> Result<(Vec<Listed>, Vec<String>), WorkloadError> {
+pub fn listed(file: &DatasetFile, played: Played) -> Result<(Vec<TraceRequest>, Vec<String>), WorkloadError> {
     let name = if file.name.is_empty() { file.path.display().to_string() } else { file.name.clone() };
     if let Some(expected) = &file.sha256 {
         let bytes = std::fs::read(&file.path).map_err(|source| WorkloadError::TraceNotRead { name: name.clone(), source })?;
@@ -62,9 +62,9 @@ pub fn listed(file: &DatasetFile, played: Played) -> Result<(Vec<Listed>, Vec<St
         notes.push(format!("The output limits of {lowered} of the trace's requests were lowered, as asked."));
     }
     let begin = rows.first().map_or(0.0, |row| row.timestamp);
-    let listed: Vec<Listed> = rows
+    let listed: Vec<TraceRequest> = rows
         .into_iter()
-        .map(|row| Listed {
+        .map(|row| TraceRequest {
             at: ((row.timestamp - begin) / played.time_scale * 1e6) as i64,
             input: row.input_length,
             output: row.output_length,

@@ -24,14 +24,14 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// Prompts of one phase, written ahead. Dropped, the thread ends.
 #[derive(Debug)]
 pub struct WriteAhead {
-    shared: Arc<Shared>,
+    shared: Arc<SharedQueue>,
     warmup: bool,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
+struct SharedQueue {
+    state: Mutex<QueueState>,
     /// There is room, or the end has come.
     room: Condvar,
     /// As much is written as may be.
@@ -39,7 +39,7 @@ struct Shared {
 }
 
 #[derive(Debug)]
-struct State {
+struct QueueState {
     /// Prompts from number `first` on; taken ones are empty.
     written: VecDeque<Option<Vec<u8>>>,
     first: u64,
@@ -50,7 +50,7 @@ struct State {
     over: bool,
 }
 
-impl State {
+impl QueueState {
     fn is_full(&self) -> bool {
         self.bytes >= MOST_BYTES || self.written.len() >= MOST_PROMPTS
     }
@@ -91,7 +91,7 @@ impl WriteAhead {
         count: Option<u32>,
         write: impl Fn(PromptId, &mut Vec<u8>) + Send + 'static,
     ) -> std::io::Result<Self> {
-        let state = State {
+        let state = QueueState {
             written: VecDeque::new(),
             first: first.number,
             bytes: 0,
@@ -99,7 +99,7 @@ impl WriteAhead {
             waits: false,
             over: false,
         };
-        let shared = Arc::new(Shared { state: Mutex::new(state), room: Condvar::new(), full: Condvar::new() });
+        let shared = Arc::new(SharedQueue { state: Mutex::new(state), room: Condvar::new(), full: Condvar::new() });
         let (warmup, its) = (first.warmup, shared.clone());
         let thread = std::thread::Builder::new().name("prompts".to_owned()).spawn(move || {
             stand_behind();
@@ -152,8 +152,8 @@ impl Drop for WriteAhead {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl SharedQueue {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,7 +1,7 @@
 //! What surrounds the requests: where the load may connect to, and what the engine says about itself.
 
 use dyno_measure::engine_metrics::EngineQuantity;
-use dyno_reference::{Config, ReferenceEngine};
+use dyno_reference::{EngineOptions, ReferenceEngine};
 use serde_json::json;
 
 use super::scripted::{Bench, Scripted, Then, good_answer, say};
@@ -29,7 +29,7 @@ fn the_load_checks_where_a_name_leads_before_it_connects() {
 
 #[test]
 fn the_engines_own_metrics_are_read_meanwhile() {
-    let engine = ReferenceEngine::start(Config::default()).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions::default()).unwrap();
     let mut bench = Bench::new(&engine.base_url(), 8);
     bench.plan["model"] = json!("reference");
     bench.plan["endpoints"][0]["metrics"] = json!("/metrics");

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use dyno_measure::report::{ErrorClass, Phase, RequestRecord};
-use dyno_reference::{Config, ReferenceEngine, Running, timing::Timing};
+use dyno_reference::{EngineOptions, ReferenceEngine, Running, timing::Timing};
 use serde_json::{Value, json};
 
 use super::scripted::{Bench, Left, STREAM, Scripted, Then, chunk, ending, good_answer, say, word};
@@ -25,9 +25,9 @@ fn measured(left: &Left) -> Vec<RequestRecord> {
     records
 }
 
-fn quick_engine(config: Config) -> Running {
+fn quick_engine(config: EngineOptions) -> Running {
     let timing = Timing { ttft: Duration::from_millis(2), itl: Duration::from_millis(1), ..Timing::default() };
-    ReferenceEngine::start(Config { model: "m".to_owned(), timing, ..config }).unwrap()
+    ReferenceEngine::start(EngineOptions { model: "m".to_owned(), timing, ..config }).unwrap()
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_traces_arrivals_over_the_cap_are_counted() {
 
 #[test]
 fn blocks_of_a_trace_are_found_again_in_the_engines_cache() {
-    let engine = quick_engine(Config { prefix_cache: true, ..Config::default() });
+    let engine = quick_engine(EngineOptions { prefix_cache: true, ..EngineOptions::default() });
     let row =
         |at: u32, length: u32, ids: Value| json!({"timestamp": at, "input_length": length, "output_length": 2, "hash_ids": ids});
     let rows = [
@@ -205,7 +205,7 @@ fn a_conversation_whose_turn_failed_is_given_up() {
 
 #[test]
 fn embeddings_of_exact_lengths_have_input_throughput_and_nothing_that_streams() {
-    let engine = quick_engine(Config::default());
+    let engine = quick_engine(EngineOptions::default());
     let mut bench = Bench::new(&format!("http://{}", engine.addr()), 20);
     bench.plan["endpoint"] = json!("embeddings");
     bench.plan["tokenizer"] = json!({"kind": "engine"});

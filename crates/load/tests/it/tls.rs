@@ -1,7 +1,7 @@
 //! A load over TLS, and its check.
 
 use dyno_measure::report::ErrorClass;
-use dyno_reference::{Config, ReferenceEngine, Running, timing::Timing, tls::Certificate};
+use dyno_reference::{EngineOptions, ReferenceEngine, Running, timing::Timing, tls::Certificate};
 use serde_json::json;
 use std::time::Duration;
 
@@ -10,7 +10,13 @@ use super::scripted::{Bench, Left, Scripted, Then, good_answer, say};
 /// An engine that speaks TLS, and a load that trusts it by way of the system's authorities.
 fn engine() -> Running {
     let timing = Timing { ttft: Duration::from_millis(4), itl: Duration::from_millis(2), ..Timing::default() };
-    ReferenceEngine::start(Config { model: "m".to_owned(), timing, tls: Some(Certificate::Own), ..Config::default() }).unwrap()
+    ReferenceEngine::start(EngineOptions {
+        model: "m".to_owned(),
+        timing,
+        tls: Some(Certificate::Own),
+        ..EngineOptions::default()
+    })
+    .unwrap()
 }
 
 fn run(bench: &Bench, engine: &Running) -> Left {

@@ -9,7 +9,7 @@ use super::LengthDistribution;
 /// Draws lengths between bounds.
 #[derive(Debug, Clone, Copy)]
 pub struct LengthSampler {
-    shape: Shape,
+    shape: SampledShape,
     least: u32,
     most: u32,
     seed: u64,
@@ -21,7 +21,7 @@ pub struct LengthSampler {
 pub struct LengthError;
 
 #[derive(Debug, Clone, Copy)]
-enum Shape {
+enum SampledShape {
     Fixed,
     Uniform(u32),
     Normal(Normal<f64>),
@@ -32,10 +32,14 @@ impl LengthSampler {
     /// Lengths of 1 to `most` tokens; without a distribution all are `most`.
     pub fn new(lengths: Option<LengthDistribution>, most: u32, seed: u64) -> Self {
         let shape = match lengths {
-            None | Some(LengthDistribution::Fixed {}) => Shape::Fixed,
-            Some(LengthDistribution::Uniform { min }) => Shape::Uniform(min),
-            Some(LengthDistribution::Normal { mean, std }) => Normal::new(mean, std).map_or(Shape::Fixed, Shape::Normal),
-            Some(LengthDistribution::Lognormal { mean, std }) => lognormal(mean, std).map_or(Shape::Fixed, Shape::Lognormal),
+            None | Some(LengthDistribution::Fixed {}) => SampledShape::Fixed,
+            Some(LengthDistribution::Uniform { min }) => SampledShape::Uniform(min),
+            Some(LengthDistribution::Normal { mean, std }) => {
+                Normal::new(mean, std).map_or(SampledShape::Fixed, SampledShape::Normal)
+            }
+            Some(LengthDistribution::Lognormal { mean, std }) => {
+                lognormal(mean, std).map_or(SampledShape::Fixed, SampledShape::Lognormal)
+            }
         };
         Self { shape, least: 1, most: most.max(1), seed }
     }
@@ -59,14 +63,14 @@ impl LengthSampler {
     pub fn raise_least(&mut self, least: u32) -> bool {
         self.least = least.clamp(1, self.most);
         match self.shape {
-            Shape::Fixed => false,
-            Shape::Uniform(min) => min < self.least,
-            Shape::Normal(_) | Shape::Lognormal(_) => self.least > 1,
+            SampledShape::Fixed => false,
+            SampledShape::Uniform(min) => min < self.least,
+            SampledShape::Normal(_) | SampledShape::Lognormal(_) => self.least > 1,
         }
     }
 
     pub fn is_spread(&self) -> bool {
-        !matches!(self.shape, Shape::Fixed) && self.least < self.most
+        !matches!(self.shape, SampledShape::Fixed) && self.least < self.most
     }
 
     /// Longest length that is drawn, tokens.
@@ -77,9 +81,9 @@ impl LengthSampler {
     /// Shortest length that may be drawn.
     pub fn least(&self) -> u32 {
         match self.shape {
-            Shape::Fixed => self.most,
-            Shape::Uniform(min) => min.clamp(self.least, self.most),
-            Shape::Normal(_) | Shape::Lognormal(_) => self.least,
+            SampledShape::Fixed => self.most,
+            SampledShape::Uniform(min) => min.clamp(self.least, self.most),
+            SampledShape::Normal(_) | SampledShape::Lognormal(_) => self.least,
         }
     }
 
@@ -91,10 +95,10 @@ impl LengthSampler {
             rng
         };
         let drawn = match self.shape {
-            Shape::Fixed => return self.most,
-            Shape::Uniform(min) => return rng().random_range(min.min(self.most)..=self.most).max(self.least),
-            Shape::Normal(normal) => normal.sample(&mut rng()),
-            Shape::Lognormal(lognormal) => lognormal.sample(&mut rng()),
+            SampledShape::Fixed => return self.most,
+            SampledShape::Uniform(min) => return rng().random_range(min.min(self.most)..=self.most).max(self.least),
+            SampledShape::Normal(normal) => normal.sample(&mut rng()),
+            SampledShape::Lognormal(lognormal) => lognormal.sample(&mut rng()),
         };
         drawn.round().clamp(f64::from(self.least), f64::from(self.most)) as u32
     }

@@ -3,7 +3,7 @@
 //! a load, and the sentences about it are made of this table; the values themselves are [`super::LoadSpec`]'s fields of the
 //! same names. A new option is a field there, an entry here, and what it does.
 
-use super::options::{Flag, Kind, LoadOption, Refusals};
+use super::options::{Flag, LoadOption, OptionKind, Refusals};
 use super::values::MOST_TOKENS;
 
 const MOST_REQUESTS: u64 = 10_000_000;
@@ -19,7 +19,7 @@ const GOES_WITH_ALL: Refusals = Refusals { at_a_rate: None, of_a_trace: None, of
 const NONE: LoadOption = LoadOption {
     name: "",
     words: "",
-    kind: Kind::Datasets,
+    kind: OptionKind::Datasets,
     unit: "",
     term: None,
     scope: "",
@@ -36,7 +36,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "dataset_ids",
         words: "datasets",
-        kind: Kind::Datasets,
+        kind: OptionKind::Datasets,
         scope: "dataset",
         about: "`datset_ids` and `datasets` mean the same",
         more: false,
@@ -45,7 +45,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "num_requests",
         words: "number of requests",
-        kind: Kind::Whole { least: 1, most: MOST_REQUESTS },
+        kind: OptionKind::Whole { least: 1, most: MOST_REQUESTS },
         about: "requests to measure",
         more: false,
         flag: Some(Flag {
@@ -60,7 +60,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "duration_s",
         words: "duration",
-        kind: Kind::Positive { most: MOST_SECONDS },
+        kind: OptionKind::Positive { most: MOST_SECONDS },
         unit: "s",
         about: "or how long to measure",
         flag: Some(Flag { name: "duration-s", value: "SECONDS", help: "Or send requests for this long", ..FLAG }),
@@ -70,7 +70,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "warmup_requests",
         words: "warm-up requests",
-        kind: Kind::Whole { least: 0, most: MOST_REQUESTS },
+        kind: OptionKind::Whole { least: 0, most: MOST_REQUESTS },
         about: "requests before the measurement, excluded from it",
         flag: Some(Flag {
             name: "warmup-requests",
@@ -83,7 +83,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "arrival",
         words: "arrival",
-        kind: Kind::Arrival,
+        kind: OptionKind::Arrival,
         about: "closed loop unless said otherwise",
         refusals: Refusals { of_a_trace: Some(" and says itself when requests arrive. Leave arrival out."), ..GOES_WITH_ALL },
         more: false,
@@ -92,7 +92,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "load_points",
         words: "load points",
-        kind: Kind::LoadPoints,
+        kind: OptionKind::LoadPoints,
         about: "a sweep",
         refusals: Refusals {
             of_a_trace: Some(": it is one load, played at its own times. Leave load points out."),
@@ -101,11 +101,11 @@ pub const OPTIONS: &[LoadOption] = &[
         more: false,
         ..NONE
     },
-    LoadOption { name: "slo", words: "latency limits", kind: Kind::Limits, about: "latency limits", more: false, ..NONE },
+    LoadOption { name: "slo", words: "latency limits", kind: OptionKind::Limits, about: "latency limits", more: false, ..NONE },
     LoadOption {
         name: "max_input_tokens",
         words: "input tokens",
-        kind: Kind::Whole { least: 1, most: MOST_TOKENS as u64 },
+        kind: OptionKind::Whole { least: 1, most: MOST_TOKENS as u64 },
         unit: "tokens",
         scope: "configuration",
         more: false,
@@ -125,7 +125,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "input_lengths",
         words: "input lengths",
-        kind: Kind::Lengths,
+        kind: OptionKind::Lengths,
         term: Some("Input lengths"),
         scope: "configuration",
         about: "how input lengths are spread; `fixed` unless said otherwise",
@@ -146,7 +146,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "max_output_tokens",
         words: "output tokens",
-        kind: Kind::Whole { least: 1, most: MOST_TOKENS as u64 },
+        kind: OptionKind::Whole { least: 1, most: MOST_TOKENS as u64 },
         unit: "tokens",
         more: false,
         flag: Some(Flag {
@@ -161,7 +161,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "output_lengths",
         words: "output lengths",
-        kind: Kind::Lengths,
+        kind: OptionKind::Lengths,
         term: Some("Output lengths"),
         scope: "configuration",
         about: "how output limits are spread; `fixed` unless said otherwise",
@@ -181,7 +181,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "prefix",
         words: "prefix",
-        kind: Kind::Prefix,
+        kind: OptionKind::Prefix,
         unit: "of the input",
         term: Some("Shared prefix"),
         about: "a prefix that prompts share",
@@ -198,7 +198,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "ramp_s",
         words: "ramp",
-        kind: Kind::FromZero { most: MOST_RAMP_S },
+        kind: OptionKind::FromZero { most: MOST_RAMP_S },
         unit: "s",
         term: Some("Ramp"),
         scope: "closed loop",
@@ -220,7 +220,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "endpoint",
         words: "endpoint",
-        kind: Kind::Choice(&[("chat", "chat completions"), ("completions", "completions"), ("embeddings", "embeddings")]),
+        kind: OptionKind::Choice(&[("chat", "chat completions"), ("completions", "completions"), ("embeddings", "embeddings")]),
         term: Some("Endpoint"),
         about: "`chat` unless said otherwise",
         flag: Some(Flag { name: "endpoint", value: "ENDPOINT", help: "Which call is made", default: Some("chat"), ..FLAG }),
@@ -229,7 +229,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "multi_turn",
         words: "turn by turn",
-        kind: Kind::Switch { yes: "turn by turn", no: None },
+        kind: OptionKind::Switch { yes: "turn by turn", no: None },
         term: Some("Conversations"),
         scope: "dataset",
         about: "conversations turn by turn, with the model's own answers in between",
@@ -252,7 +252,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "time_scale",
         words: "time scale",
-        kind: Kind::Positive { most: MOST_SCALE },
+        kind: OptionKind::Positive { most: MOST_SCALE },
         unit: "× as recorded",
         term: Some("Speed of the trace"),
         scope: "dataset",
@@ -271,7 +271,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "ignore_eos",
         words: "ignoring the end of an answer",
-        kind: Kind::Switch { yes: "the engine is told to ignore it", no: Some("where the model ends them") },
+        kind: OptionKind::Switch { yes: "the engine is told to ignore it", no: Some("where the model ends them") },
         term: Some("End of answers"),
         about: "whether the engine is told to go on to the output limit; unless said otherwise where Dyno starts it",
         flag: Some(Flag {
@@ -284,7 +284,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "seed",
         words: "seed",
-        kind: Kind::Whole { least: 0, most: u64::MAX },
+        kind: OptionKind::Whole { least: 0, most: u64::MAX },
         about: "seed of everything that is drawn",
         flag: Some(Flag { name: "seed", value: "N", help: "Seed of prompts and arrivals", default: Some("1"), ..FLAG }),
         ..NONE
@@ -292,7 +292,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "headers",
         words: "headers",
-        kind: Kind::Headers,
+        kind: OptionKind::Headers,
         term: Some("Headers"),
         about: "headers added to each request; one that holds a secret belongs to a credential",
         ..NONE
@@ -300,7 +300,7 @@ pub const OPTIONS: &[LoadOption] = &[
     LoadOption {
         name: "extra_body",
         words: "extra fields",
-        kind: Kind::Fields,
+        kind: OptionKind::Fields,
         term: Some("Extra fields"),
         about: "fields added to each request's body as they are, such as `temperature`",
         ..NONE

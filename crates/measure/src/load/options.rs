@@ -10,7 +10,7 @@ use crate::words;
 
 /// Which values an option takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Kind {
+pub enum OptionKind {
     /// A whole number within bounds; without an upper one where that is the largest.
     Whole {
         least: u64,
@@ -84,7 +84,7 @@ pub struct LoadOption {
     /// What people call it, in lower case.
     pub words: &'static str,
     /// Which values it takes.
-    pub kind: Kind,
+    pub kind: OptionKind,
     /// What stands behind its number; empty where nothing does.
     pub unit: &'static str,
     /// What stands before its value among all that is confirmed; absent where the load's own sentences say it.
@@ -109,76 +109,80 @@ impl LoadOption {
     pub fn read(&self, value: &Value) -> Result<Value, ValueError> {
         let title = words::capital(self.words);
         match self.kind {
-            Kind::Whole { least, most } => values::whole_between(value, &title, least, most).map(Value::from),
-            Kind::Positive { most } => values::positive(value, &title, most).map(Value::from),
-            Kind::FromZero { most } => values::from_zero(value, &title, most).map(Value::from),
-            Kind::Switch { .. } => {
+            OptionKind::Whole { least, most } => values::whole_between(value, &title, least, most).map(Value::from),
+            OptionKind::Positive { most } => values::positive(value, &title, most).map(Value::from),
+            OptionKind::FromZero { most } => values::from_zero(value, &title, most).map(Value::from),
+            OptionKind::Switch { .. } => {
                 value.as_bool().map(Value::Bool).ok_or_else(|| ValueError::NotSwitch { name: self.name.to_owned() })
             }
-            Kind::Choice(choices) => {
+            OptionKind::Choice(choices) => {
                 let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
                 values::name_of(value, &title, &names).map(Value::from)
             }
-            Kind::Datasets => values::dataset_ids(value).map(stored),
-            Kind::Arrival => values::arrival(value).map(stored),
-            Kind::LoadPoints => values::load_points(value).map(stored),
-            Kind::Limits => values::slo(value).map(stored),
-            Kind::Prefix => values::prefix(value).map(stored),
-            Kind::Lengths => values::lengths(value, &title, MOST_TOKENS).map(stored),
-            Kind::Headers => values::headers(value).map(stored),
-            Kind::Fields => values::extra_body(value).map(Value::Object),
+            OptionKind::Datasets => values::dataset_ids(value).map(stored),
+            OptionKind::Arrival => values::arrival(value).map(stored),
+            OptionKind::LoadPoints => values::load_points(value).map(stored),
+            OptionKind::Limits => values::slo(value).map(stored),
+            OptionKind::Prefix => values::prefix(value).map(stored),
+            OptionKind::Lengths => values::lengths(value, &title, MOST_TOKENS).map(stored),
+            OptionKind::Headers => values::headers(value).map(stored),
+            OptionKind::Fields => values::extra_body(value).map(Value::Object),
         }
     }
 
     /// A stored value as a command line says it; absent for a switch that is off, and where it has no word for it.
     pub fn argument(&self, value: &Value) -> Option<String> {
         match self.kind {
-            Kind::Whole { .. } => value.as_u64().map(|number| number.to_string()),
-            Kind::Positive { .. } | Kind::FromZero { .. } => value.as_f64().map(|number| number.to_string()),
-            Kind::Switch { .. } => value.as_bool()?.then(String::new),
-            Kind::Choice(_) => value.as_str().map(str::to_owned),
-            Kind::Prefix => value.get("share")?.as_f64().map(|share| share.to_string()),
-            Kind::Lengths => serde_json::from_value(value.clone()).ok().map(|lengths: LengthDistribution| lengths.to_string()),
-            Kind::Fields => serde_json::to_string(value.as_object()?).ok(),
-            Kind::Datasets | Kind::Arrival | Kind::LoadPoints | Kind::Limits | Kind::Headers => None,
+            OptionKind::Whole { .. } => value.as_u64().map(|number| number.to_string()),
+            OptionKind::Positive { .. } | OptionKind::FromZero { .. } => value.as_f64().map(|number| number.to_string()),
+            OptionKind::Switch { .. } => value.as_bool()?.then(String::new),
+            OptionKind::Choice(_) => value.as_str().map(str::to_owned),
+            OptionKind::Prefix => value.get("share")?.as_f64().map(|share| share.to_string()),
+            OptionKind::Lengths => {
+                serde_json::from_value(value.clone()).ok().map(|lengths: LengthDistribution| lengths.to_string())
+            }
+            OptionKind::Fields => serde_json::to_string(value.as_object()?).ok(),
+            OptionKind::Datasets | OptionKind::Arrival | OptionKind::LoadPoints | OptionKind::Limits | OptionKind::Headers => {
+                None
+            }
         }
     }
 
     /// A stored value in words: `2.5 s`; absent where it is not worth one.
     pub fn say(&self, value: &Value) -> Option<String> {
         match self.kind {
-            Kind::Whole { .. } | Kind::Positive { .. } | Kind::FromZero { .. } => {
+            OptionKind::Whole { .. } | OptionKind::Positive { .. } | OptionKind::FromZero { .. } => {
                 Some(format!("{} {}", value.as_f64()?, self.unit).trim_end().to_owned())
             }
-            Kind::Switch { yes, no } => if value.as_bool()? { Some(yes) } else { no }.map(str::to_owned),
-            Kind::Choice(choices) => {
+            OptionKind::Switch { yes, no } => if value.as_bool()? { Some(yes) } else { no }.map(str::to_owned),
+            OptionKind::Choice(choices) => {
                 let name = value.as_str()?;
                 choices.iter().find(|(own, _)| *own == name).map(|(_, words)| (*words).to_owned())
             }
-            Kind::Prefix => {
+            OptionKind::Prefix => {
                 let prefix: Prefix = serde_json::from_value(value.clone()).ok()?;
                 Some(format!("{} {}", words::percent(prefix.share), self.unit))
             }
-            Kind::Lengths => {
+            OptionKind::Lengths => {
                 let lengths: LengthDistribution = serde_json::from_value(value.clone()).ok()?;
                 Some(lengths.words())
             }
-            Kind::Headers => {
+            OptionKind::Headers => {
                 let headers: Vec<RequestHeader> = serde_json::from_value(value.clone()).ok()?;
                 let lines: Vec<String> = headers.iter().map(|header| format!("{}: {}", header.name, header.value)).collect();
                 Some(lines.join(", "))
             }
-            Kind::Fields => self.argument(value),
-            Kind::Datasets | Kind::Arrival | Kind::LoadPoints | Kind::Limits => None,
+            OptionKind::Fields => self.argument(value),
+            OptionKind::Datasets | OptionKind::Arrival | OptionKind::LoadPoints | OptionKind::Limits => None,
         }
     }
 
     /// Least and most of its numbers, where it has both or one.
     pub fn bounds(&self) -> (Option<f64>, Option<f64>) {
         match self.kind {
-            Kind::Whole { least, most } => (Some(least as f64), (most < u64::MAX).then_some(most as f64)),
-            Kind::FromZero { most } => (Some(0.0), Some(most)),
-            Kind::Positive { most } => (None, Some(most)),
+            OptionKind::Whole { least, most } => (Some(least as f64), (most < u64::MAX).then_some(most as f64)),
+            OptionKind::FromZero { most } => (Some(0.0), Some(most)),
+            OptionKind::Positive { most } => (None, Some(most)),
             _ => (None, None),
         }
     }

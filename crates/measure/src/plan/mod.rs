@@ -21,7 +21,7 @@ pub(crate) use self::check::OWN_FIELDS;
 pub use self::check::PlanError;
 pub use self::draw::{PlannedLengths, length_key};
 pub use self::header::{HeaderError, PlanHeader};
-pub use self::of_load::{Source, load_points};
+pub use self::of_load::{PromptSource, load_points};
 pub use self::planned_load::{Load, PlannedLoad};
 pub use self::workload::{DatasetFile, Workload};
 

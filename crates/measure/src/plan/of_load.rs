@@ -6,7 +6,7 @@ use crate::statistics::bounds::floor;
 
 /// Where a load's prompts come from, beside itself.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Source {
+pub enum PromptSource {
     /// Nowhere: they are made up.
     Synthetic,
     /// These datasets, one after the other.
@@ -20,8 +20,8 @@ pub enum Source {
 
 impl Plan {
     /// The plan of a load; whom it asks is left open.
-    pub fn of_load(load: &LoadSpec, source: Source) -> Self {
-        let load_points = load_points(load, matches!(source, Source::Trace { .. }));
+    pub fn of_load(load: &LoadSpec, source: PromptSource) -> Self {
+        let load_points = load_points(load, matches!(source, PromptSource::Trace { .. }));
         Self {
             endpoint: load.endpoint(),
             ignore_eos: load.ignore_eos == Some(true),
@@ -89,9 +89,9 @@ fn shown_header(header: &PlanHeader) -> Option<RequestHeader> {
     Some(RequestHeader { name: header.name.clone(), value: header.value.clone()? })
 }
 
-fn workload(load: &LoadSpec, source: Source) -> Workload {
+fn workload(load: &LoadSpec, source: PromptSource) -> Workload {
     match source {
-        Source::Synthetic => Workload::Synthetic {
+        PromptSource::Synthetic => Workload::Synthetic {
             input_tokens: load.max_input_tokens.unwrap_or(1),
             // An embedding has no output; the plan wants a number all the same.
             output_tokens: load.max_output_tokens.unwrap_or(1),
@@ -99,10 +99,10 @@ fn workload(load: &LoadSpec, source: Source) -> Workload {
             output_lengths: load.output_lengths,
             shared_prefix: load.prefix.as_ref().map_or(0.0, |prefix| prefix.share),
         },
-        Source::Datasets(files) => {
+        PromptSource::Datasets(files) => {
             Workload::Dataset { files, max_output_tokens: load.max_output_tokens, multi_turn: load.is_multi_turn() }
         }
-        Source::Trace { file, context_tokens } => {
+        PromptSource::Trace { file, context_tokens } => {
             Workload::Trace { file, max_output_tokens: load.max_output_tokens, context_tokens }
         }
     }

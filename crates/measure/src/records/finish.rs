@@ -52,7 +52,7 @@ pub enum Finish {
     None,
     /// It ended as it should, for this reason.
     Good(&'static str),
-    /// It did not: the reason says so, or nobody knows it.
+    /// It did not: the reason says so, or it is not a known one.
     Bad(&'static str),
 }
 

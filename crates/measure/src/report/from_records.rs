@@ -122,7 +122,7 @@ pub fn finished_load_point(
     FinishedLoadPoint::new(&scope, figures, begun.ended_early && was_cut)
 }
 
-/// The load points as they were begun. A search's that nobody wrote down are not known.
+/// The load points as they were begun. Of a search, only those that the sidecar has are known.
 fn points_of(plan: &Plan, begun: Vec<BegunLoadPoint>) -> Vec<BegunLoadPoint> {
     if !begun.is_empty() || plan.search().is_some() {
         return begun;

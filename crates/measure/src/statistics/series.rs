@@ -8,7 +8,7 @@ use crate::records::{Row, ms};
 use crate::report::{CurvePoint, Histogram, LoadPointSeries, MetricSeries, TimePoint};
 
 /// A latency of one request.
-type Metric = fn(&Row) -> Option<f64>;
+type LatencyMetric = fn(&Row) -> Option<f64>;
 
 const BINS: usize = 40;
 /// Most marks on a time axis.
@@ -19,7 +19,7 @@ const PERCENTILES: [f64; 16] = [1.0, 5.0, 10.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60
 pub fn series(scope: &Scope<'_>, warmup_begin: Option<i64>) -> LoadPointSeries {
     let Some((begin, end)) = scope.begin().zip(scope.end()) else { return LoadPointSeries::default() };
     let since = |at: i64| (at - begin) as f64 / 1e9;
-    let of_requests: [(&str, Metric); 7] = [
+    let of_requests: [(&str, LatencyMetric); 7] = [
         ("ttft_ms", Row::ttft_ms),
         ("ttfo_ms", Row::ttfo_ms),
         ("tpot_ms", Row::tpot_ms),

@@ -6,14 +6,14 @@ mod stream;
 use super::{
     ask::{Api, Ask},
     clock::{monotonic_ns, unix_ns},
-    config::{HeadTime, Role},
-    events::{Chunks, Usage},
+    config::{HeadTime, RolePosition},
+    events::{Chunks, UsageCounts},
     faults::Fault,
-    metrics::Ending,
-    plan::{Plan, TooLong},
-    shared::Shared,
-    truth::{Kind, TruthEvent, TruthRecord},
-    wire::{Framer, Head, Io, Sent, write_head},
+    metrics::RequestEnd,
+    plan::{AnswerPlan, ContextExceeded},
+    shared::EngineState,
+    truth::{TruthEvent, TruthKind, TruthRecord},
+    wire::{AnswerHead, Framer, Io, Sent, write_head},
 };
 
 /// No time at all: nothing is due.
@@ -21,7 +21,7 @@ pub const NEVER: u64 = u64::MAX;
 
 /// Facts of a request that come from its connection.
 #[derive(Debug)]
-pub struct Origin {
+pub struct RequestOrigin {
     pub serial: u64,
     pub connection: u64,
     pub path: String,
@@ -37,7 +37,7 @@ pub struct Origin {
 
 /// What is to be done with the connection after a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum AfterTurn {
     /// Another turn at this monotonic time.
     Wake(u64),
     /// The answer is complete and the connection stays.
@@ -48,7 +48,7 @@ pub enum Turn {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum JobAction {
     Write,
     Hold,
     Nothing,
@@ -56,9 +56,9 @@ enum Step {
 
 /// A request that is being answered.
 pub struct Job {
-    origin: Origin,
+    origin: RequestOrigin,
     ask: Ask,
-    plan: Plan,
+    plan: AnswerPlan,
     fault: Option<Fault>,
     fault_struck: bool,
     id: String,
@@ -78,7 +78,7 @@ pub struct Job {
     first_ns: u64,
     last_ns: u64,
     tokens_made: u32,
-    ended: Option<Turn>,
+    ended: Option<AfterTurn>,
     /// The stream ended as it should.
     complete: bool,
     truth: Vec<TruthEvent>,
@@ -87,10 +87,10 @@ pub struct Job {
 }
 
 impl Job {
-    pub fn new(shared: &Shared, ask: Ask, fault: Option<Fault>, origin: Origin) -> Result<Self, TooLong> {
+    pub fn new(shared: &EngineState, ask: Ask, fault: Option<Fault>, origin: RequestOrigin) -> Result<Self, ContextExceeded> {
         let config = &shared.config;
         let serial = origin.serial;
-        let plan = Plan::new(config, &ask, serial, fault == Some(Fault::Empty))?;
+        let plan = AnswerPlan::new(config, &ask, serial, fault == Some(Fault::Empty))?;
         let prefix = if ask.api == Api::Chat { "chatcmpl" } else { "cmpl" };
         let id = format!("{prefix}-simulated-{serial:08x}");
         let created_s = origin.received_unix_ns / 1_000_000_000;
@@ -145,15 +145,15 @@ impl Job {
     /// Marks the fault as struck before any answer.
     pub fn strike_at_once(&mut self) {
         self.fault_struck = true;
-        self.ended = Some(Turn::Close);
+        self.ended = Some(AfterTurn::Close);
     }
 
     /// Writes what comes before any token.
-    pub fn begin(&mut self, io: &mut Io, shared: &mut Shared) {
+    pub fn begin(&mut self, io: &mut Io, shared: &mut EngineState) {
         if !self.ask.stream || self.hangs() {
             return;
         }
-        let early_role = shared.config.shape.role == Role::Early && self.ask.api == Api::Chat;
+        let early_role = shared.config.shape.role == RolePosition::Early && self.ask.api == Api::Chat;
         if shared.config.shape.head == HeadTime::WithFirst && !early_role {
             return;
         }
@@ -169,7 +169,7 @@ impl Job {
     }
 
     /// Leaves the queue at `now` and starts to produce.
-    pub fn admit(&mut self, shared: &mut Shared, now: u64) {
+    pub fn admit(&mut self, shared: &mut EngineState, now: u64) {
         let blocks = std::mem::take(&mut self.ask.prefix);
         self.cached_tokens = (shared.prefixes.look_up(&blocks) * 16).min(self.ask.prompt_tokens.saturating_sub(1));
         self.admitted_ns = now;
@@ -191,7 +191,7 @@ impl Job {
     }
 
     /// Does what is due.
-    pub fn turn(&mut self, io: &mut Io, shared: &mut Shared) -> Turn {
+    pub fn turn(&mut self, io: &mut Io, shared: &mut EngineState) -> AfterTurn {
         if self.ended.is_none() && !io.is_blocked() {
             let now = monotonic_ns();
             if self.ping_ns <= now {
@@ -202,9 +202,9 @@ impl Job {
             }
         }
         match self.ended {
-            Some(end) if !io.is_blocked() || end == Turn::Reset => end,
-            _ if io.is_blocked() => Turn::Wake(NEVER),
-            _ => Turn::Wake(self.due_ns.min(self.ping_ns)),
+            Some(end) if !io.is_blocked() || end == AfterTurn::Reset => end,
+            _ if io.is_blocked() => AfterTurn::Wake(NEVER),
+            _ => AfterTurn::Wake(self.due_ns.min(self.ping_ns)),
         }
     }
 
@@ -216,18 +216,18 @@ impl Job {
             Sent::Blocked => {}
             Sent::Gone => {
                 self.complete = false;
-                self.ended = Some(Turn::Close);
+                self.ended = Some(AfterTurn::Close);
             }
         }
     }
 
     /// Takes the request out of the counters and gives its record, however it ended.
-    pub fn release(self, shared: &mut Shared) {
+    pub fn release(self, shared: &mut EngineState) {
         let ending = match (self.complete, self.ended) {
-            (true, _) if self.plan.finish == "length" => Ending::Length,
-            (true, _) => Ending::Stop,
-            (false, Some(_)) if self.fault_struck => Ending::Error,
-            (false, _) => Ending::Abort,
+            (true, _) if self.plan.finish == "length" => RequestEnd::Length,
+            (true, _) => RequestEnd::Stop,
+            (false, Some(_)) if self.fault_struck => RequestEnd::Error,
+            (false, _) => RequestEnd::Abort,
         };
         let metrics = &mut shared.metrics;
         metrics.ended(ending);
@@ -257,10 +257,10 @@ impl Job {
                 cached_tokens: self.cached_tokens,
                 output_tokens: self.tokens_made,
                 ending: match ending {
-                    Ending::Stop => "stop",
-                    Ending::Length => "length",
-                    Ending::Abort => "abort",
-                    Ending::Error => "error",
+                    RequestEnd::Stop => "stop",
+                    RequestEnd::Length => "length",
+                    RequestEnd::Abort => "abort",
+                    RequestEnd::Error => "error",
                 },
                 fault: self.fault.map(|fault| fault.to_string()),
                 events: self.truth,
@@ -269,24 +269,24 @@ impl Job {
         }
     }
 
-    fn produce(&mut self, io: &mut Io, shared: &mut Shared, now: u64) {
+    fn produce(&mut self, io: &mut Io, shared: &mut EngineState, now: u64) {
         let mut out = std::mem::take(&mut shared.out);
         out.clear();
         out.append(&mut self.held);
         let step = loop {
             let step =
                 if self.ask.stream { self.stream_step(shared, now, &mut out) } else { self.plain_step(shared, now, &mut out) };
-            if step != Step::Hold || self.due_ns > now {
+            if step != JobAction::Hold || self.due_ns > now {
                 break step;
             }
         };
         match step {
-            Step::Write => {
+            JobAction::Write => {
                 self.held_events = 0;
                 self.write(io, &out);
             }
-            Step::Hold => self.held.extend_from_slice(&out),
-            Step::Nothing => {}
+            JobAction::Hold => self.held.extend_from_slice(&out),
+            JobAction::Nothing => {}
         }
         shared.out = out;
     }
@@ -301,18 +301,18 @@ impl Job {
         Some(fault)
     }
 
-    fn last_turn(&self) -> Turn {
-        if self.origin.close { Turn::Close } else { Turn::Done }
+    fn last_turn(&self) -> AfterTurn {
+        if self.origin.close { AfterTurn::Close } else { AfterTurn::Done }
     }
 
-    fn note(&mut self, shared: &Shared, kind: Kind, due: u64) {
+    fn note(&mut self, shared: &EngineState, kind: TruthKind, due: u64) {
         if shared.truth.is_on() {
             self.truth.push(TruthEvent { kind, tokens: 0, due_mono_ns: due, mono_ns: 0, unix_ns: 0 });
         }
     }
 
     fn head(&self, status: u16, content_type: &str, length: Option<usize>, chunked: bool, out: &mut Vec<u8>) {
-        let head = Head {
+        let head = AnswerHead {
             status,
             content_type,
             length,
@@ -327,10 +327,10 @@ impl Job {
     }
 
     /// The usage so far, with `coming` tokens that are just being written.
-    fn usage(&self, shared: &Shared, coming: u32) -> Usage {
+    fn usage(&self, shared: &EngineState, coming: u32) -> UsageCounts {
         let ms = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e6;
         let first = if self.first_ns > 0 { self.first_ns } else { self.due_ns };
-        Usage {
+        UsageCounts {
             prompt: self.ask.prompt_tokens,
             cached: self.cached_tokens,
             completion: self.tokens_made + coming,
@@ -341,7 +341,7 @@ impl Job {
     }
 
     /// Counts the tokens of an event that was just made at `now`.
-    fn made(&mut self, shared: &mut Shared, now: u64, tokens: u32) {
+    fn made(&mut self, shared: &mut EngineState, now: u64, tokens: u32) {
         if self.first_ns == 0 {
             self.first_ns = now;
             shared.metrics.ttft.observe_ns(now.saturating_sub(self.origin.received_mono_ns));
@@ -352,18 +352,18 @@ impl Job {
         self.count_tokens(shared, tokens);
     }
 
-    fn count_tokens(&mut self, shared: &mut Shared, tokens: u32) {
+    fn count_tokens(&mut self, shared: &mut EngineState, tokens: u32) {
         self.tokens_made += tokens;
         shared.metrics.generation_tokens += u64::from(tokens);
         shared.metrics.kv_tokens += u64::from(tokens);
     }
 
-    fn plan_next(&mut self, shared: &Shared) {
+    fn plan_next(&mut self, shared: &EngineState) {
         self.next_event += 1;
         self.due_ns = self.due_after(shared, self.plan.len(self.next_event));
     }
 
-    fn due_after(&self, shared: &Shared, tokens: u32) -> u64 {
+    fn due_after(&self, shared: &EngineState, tokens: u32) -> u64 {
         let config = &shared.config;
         let gap = config.timing.gap_ns(config.seed, self.origin.serial, self.next_event, tokens, shared.metrics.running);
         config.timing.on_grid(self.due_ns + gap)
@@ -376,7 +376,7 @@ impl Job {
             Sent::Blocked => {}
             Sent::Gone => {
                 self.complete = false;
-                self.ended = Some(Turn::Close);
+                self.ended = Some(AfterTurn::Close);
             }
         }
     }

@@ -1,35 +1,35 @@
 //! Answers that are not streamed.
 
-use super::{Job, Step, Turn, stream::HUGE};
+use super::{AfterTurn, Job, JobAction, stream::HUGE};
 use crate::{
     answers,
     ask::Api,
-    events::{self, Answer},
+    events::{self, WholeAnswer},
     faults::Fault,
-    shared::Shared,
-    truth::Kind,
+    shared::EngineState,
+    truth::TruthKind,
 };
 
 impl Job {
     /// One step of an answer that is not streamed: tokens are made at their times, the answer comes with the last.
-    pub(super) fn plain_step(&mut self, shared: &mut Shared, now: u64, out: &mut Vec<u8>) -> Step {
+    pub(super) fn plain_step(&mut self, shared: &mut EngineState, now: u64, out: &mut Vec<u8>) -> JobAction {
         if let Some(Fault::Stall(time)) = self.fault
             && self.strikes(self.next_event).is_some()
         {
             self.due_ns += time.as_nanos() as u64;
-            return Step::Nothing;
+            return JobAction::Nothing;
         }
         if self.next_event < self.plan.events {
             let tokens = self.plan.len(self.next_event);
             self.made(shared, now, tokens);
             if self.next_event + 1 < self.plan.events {
                 self.plan_next(shared);
-                return Step::Hold;
+                return JobAction::Hold;
             }
         }
         self.complete = true;
         self.ended = Some(self.last_turn());
-        self.note(shared, Kind::Answer, self.due_ns);
+        self.note(shared, TruthKind::Answer, self.due_ns);
         let mut body = self.body(shared);
         let whole = body.len();
         let mut length = whole;
@@ -39,7 +39,7 @@ impl Job {
             match fault {
                 Fault::ResetMid | Fault::Cut | Fault::EndEarly => {
                     body.truncate(whole / 2);
-                    self.ended = Some(if fault == Fault::ResetMid { Turn::Reset } else { Turn::Close });
+                    self.ended = Some(if fault == Fault::ResetMid { AfterTurn::Reset } else { AfterTurn::Close });
                 }
                 Fault::ErrorInStream => {
                     body = events::error(shared.config.shape.dialect, 500, "internal_error", "simulated fault in the answer")
@@ -54,10 +54,10 @@ impl Job {
         }
         self.head(200, "application/json", Some(length), false, out);
         out.extend_from_slice(&body);
-        Step::Write
+        JobAction::Write
     }
 
-    fn body(&self, shared: &Shared) -> Vec<u8> {
+    fn body(&self, shared: &EngineState) -> Vec<u8> {
         let config = &shared.config;
         if self.ask.api == Api::Embeddings {
             return answers::embeddings(&self.ask, &config.model, config.seed).into_bytes();
@@ -65,7 +65,7 @@ impl Job {
         let whole = self.plan.whole();
         let huge = if self.fault == Some(Fault::Huge) { "x".repeat(HUGE) } else { String::new() };
         let content = whole.content + &huge;
-        let answer = Answer {
+        let answer = WholeAnswer {
             id: &self.id,
             created_s: self.created_s,
             model: &config.model,

@@ -31,11 +31,11 @@ use nix::{
 use super::{
     clock::{monotonic_ns, unix_ns},
     faults,
-    job::{Job, NEVER, Turn},
-    shared::Shared,
+    job::{AfterTurn, Job, NEVER},
+    shared::EngineState,
     tls::Identity,
     truth::TruthRecord,
-    wire::{Got, Io, Sent},
+    wire::{Io, ReadOutcome, Sent},
 };
 
 const LISTENER: u64 = u64::MAX;
@@ -49,7 +49,7 @@ const SOCKETS_AT_ONCE: usize = 128;
 /// Shorter waits than this are not worth a timer.
 const SHORTEST_WAIT_NS: u64 = 2_000;
 
-struct Connection {
+struct ServedConnection {
     io: Io,
     /// Tells the connections that have had this slot apart.
     generation: u32,
@@ -70,13 +70,13 @@ struct Connection {
 
 /// The engine's event loop.
 pub struct Server {
-    shared: Shared,
+    shared: EngineState,
     listener: TcpListener,
     identity: Option<Identity>,
     epoll: Epoll,
     timer: TimerFd,
     stop: Arc<EventFd>,
-    slots: Vec<Option<Box<Connection>>>,
+    slots: Vec<Option<Box<ServedConnection>>>,
     free: Vec<u32>,
     generation: u32,
     heap: BinaryHeap<Reverse<(u64, u32, u32)>>,
@@ -88,7 +88,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn new(shared: Shared, listener: TcpListener, identity: Option<Identity>, stop: Arc<EventFd>) -> io::Result<Self> {
+    pub fn new(shared: EngineState, listener: TcpListener, identity: Option<Identity>, stop: Arc<EventFd>) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
         let edge = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
@@ -185,7 +185,7 @@ impl Server {
         }
     }
 
-    fn connection(&mut self, slot: u32, generation: u32) -> Option<&mut Connection> {
+    fn connection(&mut self, slot: u32, generation: u32) -> Option<&mut ServedConnection> {
         self.slots.get_mut(slot as usize)?.as_deref_mut().filter(|c| c.generation == generation)
     }
 
@@ -229,7 +229,7 @@ impl Server {
             Some(identity) => plain.with_tls(identity),
             None => plain,
         };
-        self.slots[slot as usize] = Some(Box::new(Connection {
+        self.slots[slot as usize] = Some(Box::new(ServedConnection {
             io,
             generation: self.generation,
             serial,
@@ -291,9 +291,9 @@ impl Server {
         if let Some(connection) = self.connection(slot, generation) {
             loop {
                 match connection.io.read(&mut buffer, &mut connection.input) {
-                    Got::Bytes(stamp) => connection.arrived = arrival(stamp),
-                    Got::Nothing => break,
-                    Got::End => {
+                    ReadOutcome::Bytes(stamp) => connection.arrived = arrival(stamp),
+                    ReadOutcome::Nothing => break,
+                    ReadOutcome::End => {
                         ended = true;
                         break;
                     }
@@ -332,13 +332,13 @@ impl Server {
             return self.drop_connection(slot, false);
         };
         match job.turn(&mut connection.io, &mut self.shared) {
-            Turn::Wake(NEVER) => connection.wake_ns = NEVER,
-            Turn::Wake(at) => {
+            AfterTurn::Wake(NEVER) => connection.wake_ns = NEVER,
+            AfterTurn::Wake(at) => {
                 // What is overdue goes behind all that is due now.
                 let at = at.max(monotonic_ns());
                 self.wake(slot, at);
             }
-            Turn::Done => {
+            AfterTurn::Done => {
                 connection.answers += 1;
                 // an answer that was over in its first turn leaves the time of that turn behind
                 connection.wake_ns = NEVER;
@@ -348,8 +348,8 @@ impl Server {
                 self.wake_when_idle(slot);
                 self.take_requests(slot);
             }
-            Turn::Close => self.drop_connection(slot, false),
-            Turn::Reset => self.drop_connection(slot, true),
+            AfterTurn::Close => self.drop_connection(slot, false),
+            AfterTurn::Reset => self.drop_connection(slot, true),
         }
     }
 

@@ -6,9 +6,9 @@ use crate::{
     ask::{self, Api},
     config::Dialect,
     faults::{self, Fault},
-    http::{Parsed, Request, parse},
-    job::{Job, NEVER, Origin},
-    wire::{Head, Sent, write_head},
+    http::{HttpRequest, ParsedRequest, parse},
+    job::{Job, NEVER, RequestOrigin},
+    wire::{AnswerHead, Sent, write_head},
 };
 
 impl Server {
@@ -22,7 +22,7 @@ impl Server {
             let received = connection.arrived;
             let mut input = std::mem::take(&mut connection.input);
             let consumed = match parse(&input) {
-                Parsed::Partial { need, expects_continue } => {
+                ParsedRequest::Partial { need, expects_continue } => {
                     connection.need = need;
                     if expects_continue && !connection.continued {
                         connection.continued = true;
@@ -31,12 +31,12 @@ impl Server {
                     connection.input = input;
                     return;
                 }
-                Parsed::Bad { status, message } => {
+                ParsedRequest::Bad { status, message } => {
                     let small = Small::error(self.shared.config.shape.dialect, status, message);
                     self.respond(slot, &small, None, true, None);
                     return;
                 }
-                Parsed::Whole { request, consumed } => {
+                ParsedRequest::Whole { request, consumed } => {
                     connection.need = 1;
                     connection.continued = false;
                     connection.wake_ns = NEVER;
@@ -53,7 +53,7 @@ impl Server {
         }
     }
 
-    fn start(&mut self, slot: u32, request: &Request<'_>, (received_mono_ns, received_unix_ns): (u64, u64)) {
+    fn start(&mut self, slot: u32, request: &HttpRequest<'_>, (received_mono_ns, received_unix_ns): (u64, u64)) {
         let config = &self.shared.config;
         let dialect = config.shape.dialect;
         let close = !request.keep_alive;
@@ -99,7 +99,7 @@ impl Server {
             let keep = &config.keep_alive;
             let last = keep.max_requests.is_some_and(|max| connection.answers + 1 >= max);
             let left = keep.max_requests.map_or(1_000_000, |max| max - connection.answers.min(max) - u32::from(!last));
-            let origin = Origin {
+            let origin = RequestOrigin {
                 serial,
                 connection: connection.serial,
                 path: request.path.to_owned(),
@@ -161,7 +161,7 @@ impl Server {
         connection.answers += 1;
         let keep = &self.shared.config.keep_alive;
         let last = keep.max_requests.is_some_and(|max| connection.answers >= max);
-        let head = Head {
+        let head = AnswerHead {
             status: small.status,
             content_type: small.content_type,
             length: Some(small.body.len()),

@@ -1,10 +1,10 @@
 use std::{io::Read, time::Duration};
 
 use dyno_reference::{
-    Config, ReferenceEngine,
-    config::{Dialect, Finish, Framing, LineEnd, Role, RoleContent, Shape, UsagePlace, Wire},
+    EngineOptions, ReferenceEngine,
+    config::{Dialect, EventFormat, FinishPosition, Framing, LineEnd, RoleContent, RolePosition, UsagePlace, Wire},
     tokens,
-    truth::Kind,
+    truth::TruthKind,
 };
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use super::{
 
 const ALL: [Dialect; 4] = [Dialect::Vllm, Dialect::LlamaCpp, Dialect::Tgi, Dialect::OpenAi];
 
-fn stream(config: Config, path: &str, body: &str) -> Response {
+fn stream(config: EngineOptions, path: &str, body: &str) -> Response {
     let engine = ReferenceEngine::start(config).unwrap();
     let response = Client::connect(engine.addr()).post(path, "", body);
     assert_eq!((response.status, response.end), (200, End::Complete), "{response:?}");
@@ -86,10 +86,10 @@ fn usage_is_left_out_unless_asked_for() {
 
 #[test]
 fn single_habits_can_be_changed() {
-    let shape = Shape {
-        role: Role::WithFirst,
+    let shape = EventFormat {
+        role: RolePosition::WithFirst,
         role_content: RoleContent::Absent,
-        finish: Finish::WithLast,
+        finish: FinishPosition::WithLast,
         usage: UsagePlace::InFinish,
         done: false,
         line_end: LineEnd::Crlf,
@@ -98,9 +98,9 @@ fn single_habits_can_be_changed() {
         empty_every: 2,
         tokens_per_event: 4,
         ping_every: Some(Duration::from_millis(1)),
-        ..Shape::of(Dialect::Vllm)
+        ..EventFormat::of(Dialect::Vllm)
     };
-    let response = stream(Config { shape, ..quick(Dialect::Vllm) }, "/v1/chat/completions", &chat(18));
+    let response = stream(EngineOptions { shape, ..quick(Dialect::Vllm) }, "/v1/chat/completions", &chat(18));
     assert!(response.text().contains(": ping\r\n\r\n"));
     assert!(!response.text().replace("\r\n", "").contains('\n'));
     assert!(!response.text().contains("[DONE]"));
@@ -114,8 +114,8 @@ fn single_habits_can_be_changed() {
 
 #[test]
 fn reasoning_and_tool_calls_have_their_own_deltas() {
-    let shape = Shape { reasoning_tokens: 5, hidden_reasoning_tokens: 3, ..Shape::of(Dialect::OpenAi) };
-    let chunks = stream(Config { shape, ..quick(Dialect::OpenAi) }, "/v1/chat/completions", &chat(12)).chunks_json();
+    let shape = EventFormat { reasoning_tokens: 5, hidden_reasoning_tokens: 3, ..EventFormat::of(Dialect::OpenAi) };
+    let chunks = stream(EngineOptions { shape, ..quick(Dialect::OpenAi) }, "/v1/chat/completions", &chat(12)).chunks_json();
     let thought: String = chunks.iter().filter_map(|c| c["choices"][0]["delta"]["reasoning_content"].as_str()).collect();
     assert_eq!((tokens::count(&thought), tokens::count(&content(&chunks))), (5, 4));
     assert_eq!(usage(&chunks)["completion_tokens"], 12);
@@ -137,7 +137,7 @@ fn every_way_over_the_wire_carries_the_same_stream() {
     for framing in [Framing::Every(1), Framing::Every(5), Framing::Random(9), Framing::UntilClose] {
         for bytes_per_write in [0, 3] {
             let wire = Wire { framing, bytes_per_write, ..Wire::default() };
-            let response = stream(Config { wire, ..quick(Dialect::Vllm) }, "/v1/chat/completions", &chat(30));
+            let response = stream(EngineOptions { wire, ..quick(Dialect::Vllm) }, "/v1/chat/completions", &chat(30));
             assert_eq!(content(&response.chunks_json()), content(&plain), "{framing:?}");
             let limit = match framing {
                 Framing::Every(n) | Framing::Random(n) => n,
@@ -151,7 +151,7 @@ fn every_way_over_the_wire_carries_the_same_stream() {
 #[test]
 fn compressed_streams_are_flushed_after_each_event() {
     let wire = Wire { gzip: true, framing: Framing::Random(40), ..Wire::default() };
-    let engine = ReferenceEngine::start(Config { wire, ..quick(Dialect::Vllm) }).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions { wire, ..quick(Dialect::Vllm) }).unwrap();
     let mut client = Client::connect(engine.addr());
     let mut response = client.post("/v1/chat/completions", "accept-encoding: br, gzip\r\n", &chat(10));
     assert!(response.head.contains("content-encoding: gzip\r\n"));
@@ -171,7 +171,7 @@ fn compressed_streams_are_flushed_after_each_event() {
 #[test]
 fn coalesced_events_share_one_write() {
     let wire = Wire { events_per_write: 4, ..Wire::default() };
-    let engine = ReferenceEngine::start(Config { wire, ..quick(Dialect::Vllm) }).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions { wire, ..quick(Dialect::Vllm) }).unwrap();
     let response = Client::connect(engine.addr()).post("/v1/chat/completions", "", &chat(13));
     assert_eq!(tokens::count(&content(&response.chunks_json())), 13);
     let record = engine.stop().unwrap().remove(0);
@@ -197,7 +197,7 @@ fn answers_that_are_not_streamed_are_whole() {
 fn without_ignore_eos_the_length_is_seeded_and_the_end_is_a_step_of_its_own() {
     let body = chat(40).replace("\"ignore_eos\":true,", "");
     let lengths = |seed| {
-        let engine = ReferenceEngine::start(Config { seed, ..quick(Dialect::Vllm) }).unwrap();
+        let engine = ReferenceEngine::start(EngineOptions { seed, ..quick(Dialect::Vllm) }).unwrap();
         let mut client = Client::connect(engine.addr());
         (0..4)
             .map(|_| {
@@ -210,10 +210,10 @@ fn without_ignore_eos_the_length_is_seeded_and_the_end_is_a_step_of_its_own() {
     assert_ne!(lengths(5), lengths(6));
     assert_eq!(lengths(5), [13, 3, 2, 29]);
 
-    let engine = ReferenceEngine::start(Config { seed: 5, ..quick(Dialect::Vllm) }).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions { seed: 5, ..quick(Dialect::Vllm) }).unwrap();
     Client::connect(engine.addr()).post("/v1/chat/completions", "", &body);
     let record = engine.stop().unwrap().remove(0);
     let last = record.content().last().unwrap().due_mono_ns;
-    let finish = record.events.iter().find(|e| e.kind == Kind::Finish).unwrap();
+    let finish = record.events.iter().find(|e| e.kind == TruthKind::Finish).unwrap();
     assert_eq!((record.ending, finish.due_mono_ns - last), ("stop", 1_000_000));
 }

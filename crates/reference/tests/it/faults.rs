@@ -4,7 +4,7 @@ use std::{
 };
 
 use dyno_reference::{
-    Config, ReferenceEngine, TruthRecord,
+    EngineOptions, ReferenceEngine, TruthRecord,
     config::{Dialect, KeepAlive},
     timing::Timing,
     tokens,
@@ -142,7 +142,7 @@ fn a_fault_can_be_asked_for_in_the_body() {
 fn faults_by_rate_are_the_same_again_with_the_same_seed() {
     let statuses = |seed| {
         let faults = vec!["status:503=0.3".parse().unwrap(), "status:400=0.2".parse().unwrap()];
-        let engine = ReferenceEngine::start(Config { faults, seed, ..quick(Dialect::Vllm) }).unwrap();
+        let engine = ReferenceEngine::start(EngineOptions { faults, seed, ..quick(Dialect::Vllm) }).unwrap();
         let mut client = Client::connect(engine.addr());
         (0..60).map(|_| client.post("/v1/chat/completions", "", &chat(1)).status).collect::<Vec<_>>()
     };
@@ -156,7 +156,7 @@ fn faults_by_rate_are_the_same_again_with_the_same_seed() {
 #[test]
 fn refused_connections_are_reset() {
     let faults = vec!["refuse=1".parse().unwrap()];
-    let engine = ReferenceEngine::start(Config { faults, ..quick(Dialect::Vllm) }).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions { faults, ..quick(Dialect::Vllm) }).unwrap();
     let connected = TcpStream::connect(engine.addr());
     if let Ok(stream) = connected {
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -168,7 +168,7 @@ fn refused_connections_are_reset() {
 #[test]
 fn an_answer_that_takes_no_time_leaves_its_connection_open() {
     let timing = Timing { ttft: Duration::ZERO, itl: Duration::ZERO, ..Timing::default() };
-    let engine = ReferenceEngine::start(Config { timing, ..quick(Dialect::Vllm) }).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions { timing, ..quick(Dialect::Vllm) }).unwrap();
     let mut client = Client::connect(engine.addr());
     for _ in 0..20 {
         assert_eq!(client.post("/v1/chat/completions", "", &chat(1)).status, 200);
@@ -179,7 +179,7 @@ fn an_answer_that_takes_no_time_leaves_its_connection_open() {
 #[test]
 fn kept_connections_end_after_a_number_of_answers_or_idle_time() {
     let keep_alive = KeepAlive { max_requests: Some(2), idle: Some(Duration::from_millis(900)), unannounced: false };
-    let engine = ReferenceEngine::start(Config { keep_alive, ..quick(Dialect::LlamaCpp) }).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions { keep_alive, ..quick(Dialect::LlamaCpp) }).unwrap();
     let mut client = Client::connect(engine.addr());
     let first = client.post("/v1/chat/completions", "", &chat(2));
     assert!(first.head.contains("keep-alive: timeout=0, max=1\r\n"), "{}", first.head);
@@ -191,7 +191,7 @@ fn kept_connections_end_after_a_number_of_answers_or_idle_time() {
     assert!(idle.is_closed());
 
     let keep_alive = KeepAlive { max_requests: Some(1), idle: None, unannounced: true };
-    let engine = ReferenceEngine::start(Config { keep_alive, ..quick(Dialect::Vllm) }).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions { keep_alive, ..quick(Dialect::Vllm) }).unwrap();
     let mut client = Client::connect(engine.addr());
     assert!(!client.post("/v1/chat/completions", "", &chat(2)).head.contains("connection: close"));
     assert!(client.is_closed());

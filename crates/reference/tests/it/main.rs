@@ -9,20 +9,20 @@ mod timing;
 mod tls;
 
 use dyno_reference::{
-    Config,
-    config::{Dialect, Shape, TruthSink},
+    EngineOptions,
+    config::{Dialect, EventFormat, TruthSink},
     timing::Timing,
 };
 use std::time::Duration;
 
 /// An engine that answers almost at once and keeps the truth.
-fn quick(dialect: Dialect) -> Config {
-    Config {
+fn quick(dialect: Dialect) -> EngineOptions {
+    EngineOptions {
         model: "m".to_owned(),
         timing: Timing { ttft: Duration::from_millis(2), itl: Duration::from_millis(1), ..Timing::default() },
-        shape: Shape::of(dialect),
+        shape: EventFormat::of(dialect),
         truth: TruthSink::Memory,
-        ..Config::default()
+        ..EngineOptions::default()
     }
 }
 

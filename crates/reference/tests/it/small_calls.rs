@@ -1,7 +1,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use dyno_reference::{Config, ReferenceEngine, config::Dialect};
+use dyno_reference::{EngineOptions, ReferenceEngine, config::Dialect};
 use serde_json::json;
 
 use super::{
@@ -27,7 +27,8 @@ fn models_health_and_version_say_that_they_are_simulated() {
 
 #[test]
 fn a_starting_engine_is_not_healthy() {
-    let engine = ReferenceEngine::start(Config { ready_after: Duration::from_millis(200), ..quick(Dialect::LlamaCpp) }).unwrap();
+    let engine =
+        ReferenceEngine::start(EngineOptions { ready_after: Duration::from_millis(200), ..quick(Dialect::LlamaCpp) }).unwrap();
     let mut client = Client::connect(engine.addr());
     assert_eq!(client.get("/health").status, 503);
     std::thread::sleep(Duration::from_millis(250));
@@ -66,7 +67,7 @@ fn embeddings_as_numbers_and_in_base64() {
 #[test]
 fn wrong_calls_are_refused_in_the_dialects_form() {
     for dialect in [Dialect::Vllm, Dialect::LlamaCpp, Dialect::Tgi, Dialect::OpenAi] {
-        let engine = ReferenceEngine::start(Config { max_model_len: 20, ..quick(dialect) }).unwrap();
+        let engine = ReferenceEngine::start(EngineOptions { max_model_len: 20, ..quick(dialect) }).unwrap();
         let mut client = Client::connect(engine.addr());
         let long = client.post("/v1/chat/completions", "", &chat(14));
         assert_eq!(long.status, 400);
@@ -82,7 +83,7 @@ fn wrong_calls_are_refused_in_the_dialects_form() {
 
 #[test]
 fn a_key_is_asked_for_where_one_is_set() {
-    let engine = ReferenceEngine::start(Config { api_key: Some("k".to_owned()), ..quick(Dialect::Vllm) }).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions { api_key: Some("k".to_owned()), ..quick(Dialect::Vllm) }).unwrap();
     let mut client = Client::connect(engine.addr());
     assert_eq!(client.post("/v1/chat/completions", "", &chat(1)).status, 401);
     assert_eq!(client.post("/v1/chat/completions", "authorization: Bearer k\r\n", &chat(1)).status, 200);

@@ -6,11 +6,11 @@ use std::{
 };
 
 use dyno_reference::{
-    Config, ReferenceEngine, TruthRecord,
+    EngineOptions, ReferenceEngine, TruthRecord,
     clock::monotonic_ns,
     config::{Dialect, TruthSink},
     timing::Timing,
-    truth::Kind,
+    truth::TruthKind,
 };
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ fn due_times_follow_the_settings_exactly() {
         prompt_token: Duration::from_micros(100),
         ..Timing::default()
     };
-    let engine = ReferenceEngine::start(Config { timing, ..quick(Dialect::Vllm) }).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions { timing, ..quick(Dialect::Vllm) }).unwrap();
     let sent = monotonic_ns();
     Client::connect(engine.addr()).post("/v1/chat/completions", "x-request-id: abc\r\n", &chat(5));
     let ended = monotonic_ns();
@@ -52,12 +52,12 @@ fn due_times_follow_the_settings_exactly() {
     let offset = |mono: u64, unix: u64| unix.abs_diff(mono);
     let clocks = offset(record.received_mono_ns, record.received_unix_ns);
     assert!(record.events.iter().all(|e| offset(e.mono_ns, e.unix_ns).abs_diff(clocks) < 1_000_000_000));
-    assert_eq!(record.events.iter().map(|e| e.kind).next_back(), Some(Kind::Done));
+    assert_eq!(record.events.iter().map(|e| e.kind).next_back(), Some(TruthKind::Done));
 }
 
 #[test]
 fn a_batch_limit_queues_first_come_first_served() {
-    let engine = ReferenceEngine::start(Config { max_num_seqs: 1, ..quick(Dialect::Vllm) }).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions { max_num_seqs: 1, ..quick(Dialect::Vllm) }).unwrap();
     let addr = engine.addr();
     let threads: Vec<_> = (0..4)
         .map(|n| {
@@ -90,7 +90,7 @@ fn a_batch_limit_queues_first_come_first_served() {
 #[test]
 fn load_slows_down_and_lock_step_aligns() {
     let timing = Timing { slowdown: 1.0, lock_step: true, ..quick(Dialect::Vllm).timing };
-    let engine = ReferenceEngine::start(Config { timing, ..quick(Dialect::Vllm) }).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions { timing, ..quick(Dialect::Vllm) }).unwrap();
     let body = chat(300);
     let request = format!("POST /v1/chat/completions HTTP/1.1\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     let mut clients = [(); 2].map(|()| Client::connect(engine.addr()));
@@ -109,7 +109,7 @@ fn load_slows_down_and_lock_step_aligns() {
 #[test]
 fn a_known_prefix_is_cached_and_costs_nothing() {
     let timing = Timing { prompt_token: Duration::from_micros(100), ..quick(Dialect::Vllm).timing };
-    let engine = ReferenceEngine::start(Config { prefix_cache: true, timing, ..quick(Dialect::Vllm) }).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions { prefix_cache: true, timing, ..quick(Dialect::Vllm) }).unwrap();
     let mut client = Client::connect(engine.addr());
     let words = |last: &str| (0..40).map(|i| format!("w{i} ")).collect::<String>() + last;
     let mut cached = Vec::new();
@@ -126,7 +126,7 @@ fn a_known_prefix_is_cached_and_costs_nothing() {
 
 #[test]
 fn clients_that_go_away_make_room() {
-    let engine = ReferenceEngine::start(Config { max_num_seqs: 1, ..quick(Dialect::Vllm) }).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions { max_num_seqs: 1, ..quick(Dialect::Vllm) }).unwrap();
     let body = chat(100_000);
     let request = format!("POST /v1/chat/completions HTTP/1.1\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     let (mut running, mut waiting) = (Client::connect(engine.addr()), Client::connect(engine.addr()));
@@ -148,7 +148,7 @@ fn clients_that_go_away_make_room() {
 #[test]
 fn a_reader_that_is_too_slow_delays_its_own_events_only() {
     let timing = Timing { itl: Duration::ZERO, ..quick(Dialect::Vllm).timing };
-    let engine = ReferenceEngine::start(Config { timing, ..quick(Dialect::Vllm) }).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions { timing, ..quick(Dialect::Vllm) }).unwrap();
     let body = chat(50_000);
     let mut slow = Client::connect(engine.addr());
     slow.send(format!("POST /v1/chat/completions HTTP/1.1\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes());
@@ -165,7 +165,7 @@ fn a_reader_that_is_too_slow_delays_its_own_events_only() {
 #[test]
 fn many_connections_are_held_at_once() {
     let timing = Timing { ttft: Duration::from_millis(300), ..quick(Dialect::Vllm).timing };
-    let engine = ReferenceEngine::start(Config { timing, ..quick(Dialect::Vllm) }).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions { timing, ..quick(Dialect::Vllm) }).unwrap();
     let body = chat(3);
     let request = format!("POST /v1/chat/completions HTTP/1.1\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     let mut clients: Vec<Client> = (0..1500).map(|_| Client::connect(engine.addr())).collect();
@@ -188,7 +188,7 @@ fn many_connections_are_held_at_once() {
 fn the_truth_file_has_one_line_a_request() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("truth.ndjson");
-    let engine = ReferenceEngine::start(Config { truth: TruthSink::File(path.clone()), ..quick(Dialect::Vllm) }).unwrap();
+    let engine = ReferenceEngine::start(EngineOptions { truth: TruthSink::File(path.clone()), ..quick(Dialect::Vllm) }).unwrap();
     let mut client = Client::connect(engine.addr());
     for n in 0..3 {
         client.post("/v1/chat/completions", &format!("x-request-id: r{n}\r\n"), &chat(4));

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use dyno_reference::{Config, ReferenceEngine, Running, clock::monotonic_ns, config::Dialect, tls::Certificate, truth::Kind};
+use dyno_reference::{
+    EngineOptions, ReferenceEngine, Running, clock::monotonic_ns, config::Dialect, tls::Certificate, truth::TruthKind,
+};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
@@ -30,7 +32,7 @@ fn trusting(authority: &str) -> Arc<ClientConfig> {
 }
 
 fn start(certificate: Certificate) -> Running {
-    ReferenceEngine::start(Config { tls: Some(certificate), ..quick(Dialect::Vllm) }).unwrap()
+    ReferenceEngine::start(EngineOptions { tls: Some(certificate), ..quick(Dialect::Vllm) }).unwrap()
 }
 
 #[test]
@@ -54,7 +56,7 @@ fn streams_and_their_truth_are_those_of_a_plain_connection() {
         // a write takes place when it is due or later
         assert!(record.content().all(|event| event.mono_ns >= event.due_mono_ns));
         assert!(content.windows(2).all(|pair| pair[0] < pair[1]), "each event is a write of its own");
-        assert!(record.events.iter().any(|event| event.kind == Kind::Done));
+        assert!(record.events.iter().any(|event| event.kind == TruthKind::Done));
     }
 }
 
@@ -90,7 +92,7 @@ fn a_certificate_can_be_given() {
     assert_eq!(client.get("/health").status, 200);
 
     // a key that is none is named
-    let swapped = Config { tls: Some(Certificate::Files { chain: key, key: chain.clone() }), ..quick(Dialect::Vllm) };
+    let swapped = EngineOptions { tls: Some(Certificate::Files { chain: key, key: chain.clone() }), ..quick(Dialect::Vllm) };
     let error = ReferenceEngine::start(swapped).err().unwrap().to_string();
     assert!(error.contains("pem"), "{error}");
 }

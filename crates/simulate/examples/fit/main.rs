@@ -8,7 +8,7 @@ mod report;
 use std::error::Error;
 use std::io::Write;
 
-use dyno_simulate::command::points::{Point, Prepared};
+use dyno_simulate::command::{point::Point, points::Prepared};
 use dyno_simulate::engine::EngineVersion;
 use dyno_simulate::profile::{ErrorBar, Factor, Profiles};
 

@@ -1,7 +1,7 @@
 //! How InferenceX starts engines, by its public scripts: https://github.com/SemiAnalysisAI/InferenceX, benchmarks/. A table says
 //! that a row is its; that its engines do not run with their defaults has to be known.
 
-use super::points::Point;
+use super::point::Point;
 use crate::device::{Device, Generation};
 use crate::engine::{Engine, EngineSettings};
 use crate::model::ModelDescriptor;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod inferencex;
+pub mod point;
 pub mod points;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]

@@ -2,9 +2,8 @@
 
 use std::io::{Read, Write};
 
-use serde::Deserialize;
-
 use super::inferencex;
+use super::point::Point;
 use crate::device::{self, Device, DeviceError};
 use crate::engine::{Engine, EngineSettings, EngineVersion, parse_engine};
 use crate::model::{ModelDescriptor, ModelError, catalogue};
@@ -15,40 +14,6 @@ use crate::workload::{Lengths, Load, REQUESTS_PER_USER, Workload};
 
 const SEED: u64 = 1;
 const ADDED: [&str; 5] = ["pred_ttft_ms", "pred_tpot_ms", "pred_e2el_ms", "pred_output_tok_s", "note"];
-
-/// One row, as far as it is of use.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Point {
-    pub hardware: String,
-    pub n_gpus: u32,
-    pub model: String,
-    pub precision: String,
-    pub engine: String,
-    pub isl: u32,
-    pub osl: u32,
-    pub concurrency: u32,
-    pub ttft_ms: Option<f64>,
-    pub tpot_ms: Option<f64>,
-    pub out_tok_s: Option<f64>,
-    #[serde(default)]
-    pub source: String,
-    #[serde(default)]
-    pub workload: String,
-    pub num_requests: Option<f64>,
-    #[serde(default)]
-    pub lengths: String,
-    pub tp: Option<f64>,
-    #[serde(default = "yes")]
-    pub ttft_ok: u8,
-    #[serde(default = "yes")]
-    pub consistent: u8,
-    #[serde(default)]
-    pub first_burst: String,
-}
-
-fn yes() -> u8 {
-    1
-}
 
 #[derive(Debug, thiserror::Error)]
 pub enum PointsError {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use dyno_simulate::Profiles;
-use dyno_simulate::command::points::Point;
+use dyno_simulate::command::point::Point;
 
 struct Scored {
     point: Point,

@@ -49,11 +49,11 @@ pub(super) fn by_hand(data_dir: &Path) -> Vec<String> {
 }
 
 /// Runs a program to its end, handing on each line that it says. The error is its last line, or why it did not start.
-pub(super) async fn run(command: &mut Command, mut said: impl FnMut(&str) + Send) -> Result<(), Failure> {
+pub(super) async fn run(command: &mut Command, mut said: impl FnMut(&str) + Send) -> Result<(), ProgramError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     // A package's own code runs during an installation: it needs none of the portal's secrets.
     environment::withheld().for_each(|name| _ = command.env_remove(name));
-    let mut child = command.spawn().map_err(Failure::Start)?;
+    let mut child = command.spawn().map_err(ProgramError::Start)?;
     let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
     if let Some(output) = child.stdout.take() {
         tokio::spawn(read_lines(output, sender.clone()));
@@ -75,9 +75,9 @@ pub(super) async fn run(command: &mut Command, mut said: impl FnMut(&str) + Send
     };
     match tokio::time::timeout(LIMIT, to_the_end).await {
         Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(_)) => Err(Failure::Said(last)),
-        Ok(Err(error)) => Err(Failure::Start(error)),
-        Err(_) => Err(Failure::TooLong),
+        Ok(Ok(_)) => Err(ProgramError::Said(last)),
+        Ok(Err(error)) => Err(ProgramError::Start(error)),
+        Err(_) => Err(ProgramError::TooLong),
     }
 }
 
@@ -100,7 +100,7 @@ async fn read_lines(output: impl AsyncRead + Unpin, lines: tokio::sync::mpsc::Un
 
 /// Why a program did not do its work.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum ProgramError {
     /// It could not be started.
     Start(std::io::Error),
     /// It ended with an error; its last line.
@@ -109,7 +109,7 @@ pub(super) enum Failure {
     TooLong,
 }
 
-impl Failure {
+impl ProgramError {
     /// What a person reads; `what` begins the sentence: "Installing llama.cpp".
     pub(super) fn sentence(&self, what: &str) -> String {
         match self {
@@ -157,13 +157,13 @@ mod tests {
         assert_eq!(lines, ["one", "two"]);
         assert_eq!(failed.unwrap_err().sentence("It"), "It failed: two.");
         let failed = run(&mut Command::new("/nowhere/python3"), |_| ()).await.unwrap_err();
-        assert!(matches!(failed, Failure::Start(_)));
+        assert!(matches!(failed, ProgramError::Start(_)));
         assert!(run(Command::new("sh").args(["-c", "exit 0"]), |_| ()).await.is_ok());
     }
 
     #[test]
     fn failures_that_people_can_mend_are_said() {
-        let said = |line: &str| Failure::Said(line.to_owned()).sentence("Installing llama.cpp");
+        let said = |line: &str| ProgramError::Said(line.to_owned()).sentence("Installing llama.cpp");
         assert!(said("ERROR: No matching distribution found for xllamacpp==1").contains("llama-server"));
         assert!(
             said("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device")

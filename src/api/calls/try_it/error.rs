@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use tokio::task::JoinError;
 
-use super::commands::Failure;
+use super::commands::ProgramError;
 use crate::domain::problem::Problem;
-use crate::models::ModelError;
+use crate::models::ModelFileError;
 
 /// Each reads as a sentence that says what to do, where something can be done.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub(super) enum TryItError {
     OldPython(String),
     /// What was being done, and how its program failed.
     #[error("{}", .1.sentence(.0))]
-    Command(&'static str, Failure),
+    Command(&'static str, ProgramError),
     #[error("Looking for llama.cpp failed. The portal's log says why.")]
     Look(#[source] JoinError),
     #[error("llama.cpp was installed, but is not found. The portal's log may say why.")]
@@ -38,7 +38,7 @@ pub(super) enum TryItError {
     #[error("The model could not be kept: {}.", .0.kind())]
     Keep(#[source] std::io::Error),
     #[error("{}", .0.sentence())]
-    Model(ModelError),
+    Model(ModelFileError),
     #[error("Reading the model failed. The portal's log says why.")]
     Read(#[source] JoinError),
     #[error("{}", sentence(.0))]
@@ -47,7 +47,7 @@ pub(super) enum TryItError {
 
 impl TryItError {
     /// For a command's failure.
-    pub(super) fn of(what: &'static str) -> impl FnOnce(Failure) -> Self {
+    pub(super) fn of(what: &'static str) -> impl FnOnce(ProgramError) -> Self {
         move |failure| Self::Command(what, failure)
     }
 }

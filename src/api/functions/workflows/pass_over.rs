@@ -8,14 +8,19 @@ use crate::api::calls;
 use crate::domain::list::ListQuery;
 use crate::domain::problem::Problem;
 use crate::domain::user::Actor;
-use crate::domain::workflow::{Page, WorkflowAnswer, only_cluster, only_node};
+use crate::domain::workflow::{WizardPage, WorkflowAnswer, only_cluster, only_node};
 use crate::state::AppState;
 
 /// Answers the steps after a saved page that have a single answer, or finds them answered so; tells which those are. What can't
 /// be looked up or is refused is left to its page, which says why.
-pub async fn pass_over(app: &AppState, actor: &Actor, saved: Page, mut answer: WorkflowAnswer) -> (WorkflowAnswer, Vec<Page>) {
+pub async fn pass_over(
+    app: &AppState,
+    actor: &Actor,
+    saved: WizardPage,
+    mut answer: WorkflowAnswer,
+) -> (WorkflowAnswer, Vec<WizardPage>) {
     let mut passed = Vec::new();
-    for page in Page::ALL.into_iter().skip(saved.number().into()) {
+    for page in WizardPage::ALL.into_iter().skip(saved.number().into()) {
         let (step, body) = match only_answer(app, actor, &answer, page).await {
             Ok(Some(only)) => only,
             Ok(None) => break,
@@ -38,13 +43,18 @@ pub async fn pass_over(app: &AppState, actor: &Actor, saved: Page, mut answer: W
 }
 
 /// The API's step of a page, and the body with its only answer; absent where there is more than one, or none.
-async fn only_answer(app: &AppState, actor: &Actor, answer: &WorkflowAnswer, page: Page) -> Result<Option<(u8, Value)>, Problem> {
+async fn only_answer(
+    app: &AppState,
+    actor: &Actor,
+    answer: &WorkflowAnswer,
+    page: WizardPage,
+) -> Result<Option<(u8, Value)>, Problem> {
     Ok(match page {
-        Page::Cluster => {
+        WizardPage::Cluster => {
             let clusters = calls::clusters::list(app, actor, &ListQuery::default()).await?;
             only_cluster(&clusters.items).map(|id| (3, json!({ "cluster_id": id })))
         }
-        Page::Nodes => match answer.workflow_steps.cluster_id {
+        WizardPage::Nodes => match answer.workflow_steps.cluster_id {
             Some(cluster) => {
                 nodes(app, actor, cluster).await?.map(|hostname| (4, json!({ "nodes": [{ "hostname": hostname }] })))
             }

@@ -13,7 +13,7 @@ use crate::domain::inventory::{Model, ModelSource};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::user::Actor;
 use crate::domain::workflow::step_form::{FormRules, OfferedDataset, tag_names};
-use crate::domain::workflow::{Page, WorkflowAnswer};
+use crate::domain::workflow::{WizardPage, WorkflowAnswer};
 use crate::state::AppState;
 
 use super::new_draft_path;
@@ -22,7 +22,7 @@ use super::step_call::{first, send};
 
 /// A page being saved.
 pub struct Save {
-    page: Page,
+    page: WizardPage,
     workflow_id: String,
     if_revision: String,
     /// `confirm`: a "Change" link of the confirmation led here.
@@ -31,13 +31,13 @@ pub struct Save {
     /// For a draft that there is none of yet: the form that begins it.
     begins: Option<Uuid>,
     steps: Vec<(u8, Value)>,
-    credential: Option<(Option<Model>, NewCredential)>,
+    credential: Option<(Option<Model>, CredentialForm)>,
     /// What is wrong with the entries by themselves.
     wrong: Vec<FieldError>,
 }
 
 /// Step 6, as the form has it.
-pub enum NewCredential {
+pub enum CredentialForm {
     /// An existing one's id, or null for none.
     Use(Value),
     /// One to be added first.
@@ -46,7 +46,7 @@ pub enum NewCredential {
 
 impl Save {
     /// A page with what was typed on it.
-    pub fn new(page: Page, workflow_id: &str, if_revision: &str, return_to: &str, entries: Entries) -> Self {
+    pub fn new(page: WizardPage, workflow_id: &str, if_revision: &str, return_to: &str, entries: Entries) -> Self {
         Self {
             page,
             workflow_id: workflow_id.to_owned(),
@@ -93,7 +93,7 @@ impl Save {
     }
 
     /// Sends step 6 after the others.
-    pub fn credential(mut self, model: Option<Model>, credential: NewCredential) -> Self {
+    pub fn credential(mut self, model: Option<Model>, credential: CredentialForm) -> Self {
         self.credential = Some((model, credential));
         self
     }
@@ -139,7 +139,7 @@ impl Save {
         if !self.wrong.is_empty() {
             return Err(Problem::invalid(self.wrong));
         }
-        let Some((_, NewCredential::Add { name, secret })) = &self.credential else {
+        let Some((_, CredentialForm::Add { name, secret })) = &self.credential else {
             return Box::pin(self.carry_out(&app, &actor)).await;
         };
         let mut fields = vec![self.if_revision.as_str(), name, secret];
@@ -169,8 +169,8 @@ impl Save {
         }
         if let (Some((model, credential)), Some(id)) = (self.credential, id) {
             let (credential, is_new) = match credential {
-                NewCredential::Use(value) => (value, false),
-                NewCredential::Add { name, secret } => (add_credential(app, actor, model, name, secret).await?, true),
+                CredentialForm::Use(value) => (value, false),
+                CredentialForm::Add { name, secret } => (add_credential(app, actor, model, name, secret).await?, true),
             };
             let chosen = send(app, actor, id, 6, revision, json!({ "credential_id": credential })).await;
             let holds_it = chosen.as_ref().is_ok_and(|answer| json!(answer.workflow_steps.credential_id) == credential);
@@ -271,13 +271,13 @@ async fn remove_unused(app: &AppState, actor: &Actor, credential: &Value) {
 }
 
 /// Where to go on: to the run, to the first incomplete page when the confirmation led here, else to the next page.
-fn next(page: Page, answer: &WorkflowAnswer, return_to: &str, dropped: &[String], passed: &[Page]) -> String {
+fn next(page: WizardPage, answer: &WorkflowAnswer, return_to: &str, dropped: &[String], passed: &[WizardPage]) -> String {
     if let Some(run) = answer.run_id {
         return format!("/runs/{run}");
     }
     let reached = answer.next_page();
-    let following = Page::ALL.into_iter().skip(page.number().into()).find(|page| !passed.contains(page));
-    let following = following.unwrap_or(Page::Execution);
+    let following = WizardPage::ALL.into_iter().skip(page.number().into()).find(|page| !passed.contains(page));
+    let following = following.unwrap_or(WizardPage::Execution);
     let to = if return_to == "confirm" { reached } else { following.min(reached) };
     let mut query = Vec::new();
     if !dropped.is_empty() {

@@ -1,8 +1,8 @@
 //! "How much does it take?": throughput against the offered load.
 
-use super::super::drawing::{Axis, Drawing, NARROW, Shape, Size, WIDE, line, markers};
+use super::super::drawing::{Axis, Drawing, MarkerShape, NARROW, Size, WIDE, line, markers};
 use super::super::labels::Labels;
-use super::super::scale::{Kind, nice_top};
+use super::super::scale::{ScaleKind, nice_top};
 use super::super::{Cell, Chart, Key, Table, capital};
 use super::{early_key, early_words, is_chosen, load_axis, load_cell, load_text, star, star_key, unbroken};
 use crate::components::number::figure;
@@ -25,7 +25,7 @@ pub fn capacity(id: &str, sweep: &Sweep) -> Option<Chart> {
     let name = if tokens { "Output tokens/s" } else { "Completed requests/s" };
     let highest = known.iter().map(|(swept, value)| if rates { value.max(swept.load) } else { *value }).fold(0.0, f64::max);
     let x = load_axis(sweep);
-    let y = Axis { kind: Kind::Linear, domain: (0.0, nice_top(highest * 1.05)), title: name.to_owned() };
+    let y = Axis { kind: ScaleKind::Linear, domain: (0.0, nice_top(highest * 1.05)), title: name.to_owned() };
     let chosen = known.iter().find(|(swept, _)| sweep.chosen == Some(swept.index));
     let draw = |size: Size| {
         let (mut drawing, plot) = Drawing::with_axes(size, &x, &y, 0.0);
@@ -38,8 +38,8 @@ pub fn capacity(id: &str, sweep: &Sweep) -> Option<Chart> {
         drawing.path(line(&plot, unbroken(known.iter().copied())), "chart-line chart-s1");
         let at = |(swept, value): &(&Swept, f64)| (plot.x.at(swept.load), plot.y.at(*value));
         let of = |early: bool| known.iter().filter(move |(swept, _)| swept.point.ended_early == early).map(at);
-        drawing.path(markers(Shape::Circle, 4.5, of(false)), "chart-dot chart-s1");
-        drawing.path(markers(Shape::Circle, 4.5, of(true)), "chart-hollow chart-s1");
+        drawing.path(markers(MarkerShape::Circle, 4.5, of(false)), "chart-dot chart-s1");
+        drawing.path(markers(MarkerShape::Circle, 4.5, of(true)), "chart-hollow chart-s1");
         let mut labels = Labels::on(size, &plot);
         for (x, y) in known.iter().map(at) {
             labels.keep_clear(x, y, 5.0);

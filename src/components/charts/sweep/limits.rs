@@ -1,8 +1,8 @@
 //! "Up to which load is it fast enough?": a latency's percentiles against the load, with the limit where there is one.
 
-use super::super::drawing::{Anchor, Axis, Drawing, NARROW, Shape, Size, WIDE, hatch, line, markers};
+use super::super::drawing::{Anchor, Axis, Drawing, MarkerShape, NARROW, Size, WIDE, hatch, line, markers};
 use super::super::labels::Labels;
-use super::super::scale::{Kind, nice_log_bounds, nice_top, wants_log};
+use super::super::scale::{ScaleKind, nice_log_bounds, nice_top, wants_log};
 use super::super::{Chart, Key, Table, capital};
 use super::{cell, early_key, early_words, is_chosen, lacking, load_axis, load_cell, load_text, star, star_key, unbroken, value};
 use crate::components::number::figure;
@@ -51,7 +51,7 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
     let low_limit = most_allowed.is_some_and(|limit| least > 0.0 && limit > 0.0 && highest > 5.0 * limit);
     let log = low_limit || wants_log(least, highest);
     let (kind, domain) =
-        if log { (Kind::Log, nice_log_bounds(least, highest)) } else { (Kind::Linear, (0.0, nice_top(highest))) };
+        if log { (ScaleKind::Log, nice_log_bounds(least, highest)) } else { (ScaleKind::Linear, (0.0, nice_top(highest))) };
     let x = load_axis(sweep);
     let y = Axis { kind, domain, title: format!("{}, {}{}", metric.name, metric.unit, if log { " (log scale)" } else { "" }) };
     let decisive = if high_points.is_empty() { &low } else { &high_points };
@@ -71,10 +71,10 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
             points.iter().filter(|(swept, _)| swept.point.ended_early == early).map(at).collect()
         };
         // Where both are alike, a rim of the lower one is still seen.
-        drawing.path(markers(Shape::Circle, 5.0, of(&low, false)), "chart-dot chart-s1");
-        drawing.path(markers(Shape::Circle, 5.0, of(&low, true)), "chart-hollow chart-s1");
-        drawing.path(markers(Shape::Square, 3.0, of(&high_points, false)), "chart-square chart-s2");
-        drawing.path(markers(Shape::Square, 4.0, of(&high_points, true)), "chart-hollow-square chart-s2");
+        drawing.path(markers(MarkerShape::Circle, 5.0, of(&low, false)), "chart-dot chart-s1");
+        drawing.path(markers(MarkerShape::Circle, 5.0, of(&low, true)), "chart-hollow chart-s1");
+        drawing.path(markers(MarkerShape::Square, 3.0, of(&high_points, false)), "chart-square chart-s2");
+        drawing.path(markers(MarkerShape::Square, 4.0, of(&high_points, true)), "chart-hollow-square chart-s2");
         let mut labels = Labels::on(size, &plot);
         for points in [&low, &high_points] {
             let at: Vec<(f64, f64)> = points.iter().map(at).collect();

@@ -9,10 +9,10 @@ pub use capacity::capacity;
 pub use limits::{Limit, against_load};
 pub use pareto::pareto;
 
-use super::drawing::{Axis, Drawing, Shape, markers};
+use super::drawing::{Axis, Drawing, MarkerShape, markers};
 use super::labels::Labels;
 use super::number::tick;
-use super::scale::{Kind, nice_top};
+use super::scale::{ScaleKind, nice_top};
 use super::{Cell, Key};
 use crate::components::number::{count, few_samples};
 use dyno_measure::load::LoadVariable;
@@ -34,12 +34,12 @@ fn load_axis(sweep: &Sweep) -> Axis {
         let domain = (first / room, last * room);
         // Loads beside the powers of two are easier to find between round numbers.
         return if sweep.points.iter().filter(|swept| is_power(swept.load)).count() * 2 > sweep.points.len() {
-            Axis { kind: Kind::Log2, domain, title: format!("{words} (log2 scale)") }
+            Axis { kind: ScaleKind::Log2, domain, title: format!("{words} (log2 scale)") }
         } else {
-            Axis { kind: Kind::Log, domain, title: format!("{words} (log scale)") }
+            Axis { kind: ScaleKind::Log, domain, title: format!("{words} (log scale)") }
         };
     }
-    Axis { kind: Kind::Linear, domain: (0.0, nice_top(last * 1.02)), title: words.to_owned() }
+    Axis { kind: ScaleKind::Linear, domain: (0.0, nice_top(last * 1.02)), title: words.to_owned() }
 }
 
 /// A load as the axis writes it.
@@ -50,7 +50,7 @@ fn load_text(load: f64) -> String {
 /// The star beside the chosen point, which stays to be seen.
 fn star(drawing: &mut Drawing, labels: &mut Labels, at: (f64, f64)) {
     let place = labels.place_mark(at, 7.0);
-    drawing.path(markers(Shape::Star, 7.0, [place]), "chart-star");
+    drawing.path(markers(MarkerShape::Star, 7.0, [place]), "chart-star");
 }
 
 /// A line through the load points that were carried out whole; it breaks at those that ended early.
@@ -178,6 +178,6 @@ pub(crate) mod tests {
         let round: Vec<Value> = [10, 20, 50, 100].map(|load| point(load, 1.0, 1.0, 20)).into();
         assert_eq!(load_axis(&sweep(&round, 0)).title, "Requests in flight (log scale)");
         let even = load_axis(&sweep(&[point(10, 1.0, 1.0, 20), point(20, 1.0, 1.0, 20)], 0));
-        assert_eq!((even.kind, even.domain.0, even.title.as_str()), (Kind::Linear, 0.0, "Requests in flight"));
+        assert_eq!((even.kind, even.domain.0, even.title.as_str()), (ScaleKind::Linear, 0.0, "Requests in flight"));
     }
 }

@@ -1,8 +1,8 @@
 //! "What is given up for what?": the speed that one user sees against the throughput of the hardware.
 
-use super::super::drawing::{Anchor, Axis, Drawing, NARROW, Shape, Size, WIDE, line, markers, word_width};
+use super::super::drawing::{Anchor, Axis, Drawing, MarkerShape, NARROW, Size, WIDE, line, markers, word_width};
 use super::super::labels::Labels;
-use super::super::scale::{Kind, nice_top};
+use super::super::scale::{ScaleKind, nice_top};
 use super::super::{Cell, Chart, Key, Table};
 use super::{cell, early_words, is_chosen, lacking, load_cell, load_text, star, star_key, value};
 use crate::components::number::figure;
@@ -42,8 +42,8 @@ pub fn pareto(id: &str, sweep: &Sweep, per: Per) -> Option<Chart> {
     let most = |of: fn(&Dot<'_>) -> f64| dots.iter().map(of).fold(0.0, f64::max);
     let y_name = format!("Output tokens/s{}", per.suffix());
     let x_name = "Tokens/s per user (median of 1/TPOT)";
-    let x = Axis { kind: Kind::Linear, domain: (0.0, nice_top(most(|dot| dot.user) * 1.05)), title: x_name.to_owned() };
-    let y = Axis { kind: Kind::Linear, domain: (0.0, nice_top(most(|dot| dot.system) * 1.08)), title: y_name.clone() };
+    let x = Axis { kind: ScaleKind::Linear, domain: (0.0, nice_top(most(|dot| dot.user) * 1.05)), title: x_name.to_owned() };
+    let y = Axis { kind: ScaleKind::Linear, domain: (0.0, nice_top(most(|dot| dot.system) * 1.08)), title: y_name.clone() };
     let title = "Speed of one user against throughput".to_owned();
     Some(Chart {
         id: id.to_owned(),
@@ -83,8 +83,8 @@ fn draw(size: Size, x: &Axis, y: &Axis, sweep: &Sweep, dots: &[Dot<'_>]) -> Draw
     best.sort_by(|a, b| a.user.total_cmp(&b.user).then(b.system.total_cmp(&a.system)));
     drawing.path(line(&plot, best.iter().map(|dot| (dot.user, dot.system))), "chart-line chart-s1");
     let of = |best: bool| dots.iter().filter(move |dot| dot.best == best).map(at);
-    drawing.path(markers(Shape::Circle, 4.5, of(false)), "chart-hollow chart-s1");
-    drawing.path(markers(Shape::Circle, 4.5, of(true)), "chart-dot chart-s1");
+    drawing.path(markers(MarkerShape::Circle, 4.5, of(false)), "chart-hollow chart-s1");
+    drawing.path(markers(MarkerShape::Circle, 4.5, of(true)), "chart-dot chart-s1");
     let chosen = |dot: &&Dot<'_>| sweep.chosen == Some(dot.swept.index);
     let mut labels = Labels::on(size, &plot);
     for dot in dots {

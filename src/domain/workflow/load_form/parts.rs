@@ -19,11 +19,11 @@ pub fn option_of(field: &str) -> Option<&'static str> {
     })
 }
 
-struct Parts {
+struct LoadParts {
     errors: Vec<FieldError>,
 }
 
-impl Parts {
+impl LoadParts {
     fn refuse(&mut self, field: &str, message: impl Into<String>) {
         self.errors.push(FieldError::at(STEP, field, message));
     }
@@ -49,7 +49,7 @@ impl LoadForm {
     /// What is wrong with the parts of options, and with choices whose field is empty.
     pub fn part_errors(&self) -> Vec<FieldError> {
         let form = self.resolved();
-        let mut parts = Parts { errors: Vec::new() };
+        let mut parts = LoadParts { errors: Vec::new() };
         form.check_load(&mut parts);
         form.check_limits(&mut parts);
         form.check_lengths(&mut parts);
@@ -63,7 +63,7 @@ impl LoadForm {
         parts.errors
     }
 
-    fn check_load(&self, parts: &mut Parts) {
+    fn check_load(&self, parts: &mut LoadParts) {
         if self.is_rate() {
             let own = self.goal.is_empty() || self.is(Goal::OneLoad);
             let named = !self.load_points.trim().is_empty() || !self.search_min.trim().is_empty();
@@ -76,7 +76,7 @@ impl LoadForm {
         }
     }
 
-    fn check_limits(&self, parts: &mut Parts) {
+    fn check_limits(&self, parts: &mut LoadParts) {
         let ttft = parts.number("ttft_ms", &self.ttft_ms, "The TTFT limit", None);
         let tpot = parts.number("tpot_ms", &self.tpot_ms, "The TPOT limit", None);
         let e2el = parts.number("e2el_ms", &self.e2el_ms, "The E2E latency limit", None);
@@ -104,7 +104,7 @@ impl LoadForm {
         }
     }
 
-    fn check_lengths(&self, parts: &mut Parts) {
+    fn check_lengths(&self, parts: &mut LoadParts) {
         if self.eval_with == "dataset" {
             return;
         }

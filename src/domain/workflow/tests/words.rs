@@ -5,7 +5,7 @@ use crate::domain::dataset::Dataset;
 use crate::domain::workflow::fields::{labels, title};
 use crate::domain::workflow::sentence::{all_requests, amount_words, load_words, whole_sentence};
 use crate::domain::workflow::tests::world::*;
-use crate::domain::workflow::{Page, WorkflowAnswer, WorkflowRow, load_sentence, trace_sentence};
+use crate::domain::workflow::{WizardPage, WorkflowAnswer, WorkflowRow, load_sentence, trace_sentence};
 use dyno_measure::dataset::TraceFacts;
 use dyno_measure::load::LoadSpec;
 use dyno_measure::words::{about as duration, grouped};
@@ -185,14 +185,14 @@ fn trace() -> Dataset {
 
 #[test]
 fn pages_and_steps() {
-    assert_eq!(Page::ALL.map(Page::number), [1, 2, 3, 4, 5, 6, 7, 8]);
-    assert_eq!([1, 2, 3, 4, 5, 6, 7, 8].map(Page::of_step).map(Page::number), [1, 2, 3, 4, 5, 5, 6, 7]);
-    for page in Page::ALL {
-        assert_eq!(Page::parse(page.slug()), Some(page));
+    assert_eq!(WizardPage::ALL.map(WizardPage::number), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!([1, 2, 3, 4, 5, 6, 7, 8].map(WizardPage::of_step).map(WizardPage::number), [1, 2, 3, 4, 5, 5, 6, 7]);
+    for page in WizardPage::ALL {
+        assert_eq!(WizardPage::parse(page.slug()), Some(page));
     }
-    assert_eq!(Page::of_field("credential_id"), Some(Page::Model));
-    assert_eq!(Page::of_field("datset_ids"), Some(Page::Load));
-    assert_eq!(Page::of_field("colour"), None);
+    assert_eq!(WizardPage::of_field("credential_id"), Some(WizardPage::Model));
+    assert_eq!(WizardPage::of_field("datset_ids"), Some(WizardPage::Load));
+    assert_eq!(WizardPage::of_field("colour"), None);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_draft_says_where_to_go_on() {
     assert_eq!(WorkflowRow::new(wizard.draft()).next_page, "Simulate or run");
     let draft = wizard.draft.as_mut().unwrap();
     draft.run_id = Some(id(8));
-    assert_eq!(WorkflowAnswer::new(draft, Vec::new(), None).next_page(), Page::Deployment);
+    assert_eq!(WorkflowAnswer::new(draft, Vec::new(), None).next_page(), WizardPage::Deployment);
     assert!(draft.current_step() <= draft.total_steps);
 }
 

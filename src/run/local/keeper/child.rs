@@ -32,14 +32,14 @@ pub(super) struct SpawnSpec<'a> {
 
 /// Where a guarded process stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ChildState {
     Running,
     /// It has ended; others of its group may not have.
     Exited(Exit),
     Gone(Exit),
 }
 
-impl State {
+impl ChildState {
     fn exit(self) -> Option<Exit> {
         match self {
             Self::Running => None,
@@ -53,7 +53,7 @@ pub(super) struct Guarded {
     /// Its process id, which is also its group's.
     pub pid: u32,
     pipe: Option<ChildStdin>,
-    state: watch::Receiver<State>,
+    state: watch::Receiver<ChildState>,
 }
 
 impl Guarded {
@@ -78,7 +78,7 @@ impl Guarded {
         let Some(Ok(GuardEvent::Started(pid))) = started.as_deref().map(serde_json::from_str) else {
             return Err(io::Error::other("the guard did not start the program"));
         };
-        let (sender, state) = watch::channel(State::Running);
+        let (sender, state) = watch::channel(ChildState::Running);
         tokio::spawn(async move {
             let mut exit = None;
             let mut gone = false;
@@ -86,7 +86,7 @@ impl Guarded {
                 match serde_json::from_str(&line) {
                     Ok(GuardEvent::Exited(seen)) => {
                         exit = Some(seen);
-                        let _ = sender.send(State::Exited(seen));
+                        let _ = sender.send(ChildState::Exited(seen));
                     }
                     Ok(GuardEvent::Gone) => gone = true,
                     Ok(GuardEvent::Started(_)) | Err(_) => {}
@@ -97,7 +97,7 @@ impl Guarded {
                 process::signal_group(pid, Signal::SIGKILL);
             }
             let _ = guard.wait().await;
-            let _ = sender.send(State::Gone(exit.unwrap_or(Exit::Unknown)));
+            let _ = sender.send(ChildState::Gone(exit.unwrap_or(Exit::Unknown)));
         });
         Ok(Self { pid, pipe, state })
     }
@@ -122,6 +122,6 @@ impl Guarded {
     /// Waits until nothing is left of it and its group.
     pub(super) async fn gone(&self) {
         let mut state = self.state.clone();
-        let _ = state.wait_for(|state| matches!(state, State::Gone(_))).await;
+        let _ = state.wait_for(|state| matches!(state, ChildState::Gone(_))).await;
     }
 }

@@ -6,8 +6,8 @@ use futures::future::{FutureExt as _, select_all};
 
 use super::child::{Guarded, SpawnSpec};
 use super::guard::Exit;
-use super::ready::{Probe, free_port};
-use super::stages::{Halt, Keeper};
+use super::ready::{ReadyProbe, free_port};
+use super::stages::{Keeper, KeeperHalt};
 use crate::domain::run::StageId;
 use crate::run::execution::{EngineFacts, Event};
 use crate::run::local::tail::Tail;
@@ -20,7 +20,7 @@ use dyno_measure::plan::PlanEndpoint;
 const POLL: Duration = Duration::from_millis(200);
 
 /// An engine that was started.
-pub(super) struct Engine {
+pub(super) struct StartedEngine {
     pub process: Guarded,
     port: u16,
     argv: Vec<String>,
@@ -32,7 +32,7 @@ pub(super) struct Engine {
 }
 
 impl Keeper {
-    pub(super) async fn deploy(&mut self) -> Result<(), Halt> {
+    pub(super) async fn deploy(&mut self) -> Result<(), KeeperHalt> {
         self.enter(StageId::DeployToEngine)?;
         for index in 0..self.spec.engines.len() {
             self.start_engine(index).await?;
@@ -46,9 +46,9 @@ impl Keeper {
         Ok(())
     }
 
-    async fn start_engine(&mut self, index: usize) -> Result<(), Halt> {
+    async fn start_engine(&mut self, index: usize) -> Result<(), KeeperHalt> {
         let engine = self.spec.engines[index].clone();
-        let port = free_port().map_err(|error| Halt::Failed(format!("No free port was found: {error}.")))?;
+        let port = free_port().map_err(|error| KeeperHalt::Failed(format!("No free port was found: {error}.")))?;
         let fill = |arg: &String| arg.replace("{host}", HOST).replace("{port}", &port.to_string());
         let argv: Vec<String> = engine.launch.argv.iter().map(fill).collect();
         let log = self.dir.join(files::engine_log(index));
@@ -61,20 +61,31 @@ impl Keeper {
         };
         let process = Guarded::spawn(spawn)
             .await
-            .map_err(|error| Halt::Failed(format!("{} could not be started: {error}.", engine.title)))?;
+            .map_err(|error| KeeperHalt::Failed(format!("{} could not be started: {error}.", engine.title)))?;
         self.journal.process(&format!("engine-{index}"), process.pid);
         self.journal.log(StageId::DeployToEngine, LogLevel::Info, format!("Node {}: {}", engine.node, argv.join(" ")));
-        self.engines.push(Engine { process, port, argv, begun: Instant::now(), log: Tail::new(log, 0), logged: 0, model: None });
+        self.engines.push(StartedEngine {
+            process,
+            port,
+            argv,
+            begun: Instant::now(),
+            log: Tail::new(log, 0),
+            logged: 0,
+            model: None,
+        });
         Ok(())
     }
 
     /// Waits until each engine is ready and serves the right model, and then addresses the plan to them.
-    pub(super) async fn verify_engines(&mut self) -> Result<(), Halt> {
+    pub(super) async fn verify_engines(&mut self) -> Result<(), KeeperHalt> {
         self.enter(StageId::VerifyDeploymentStatus)?;
         let begun = Instant::now();
         let mut probes = Vec::new();
         for engine in &self.engines {
-            probes.push(Probe::new(engine.port).map_err(|error| Halt::Failed(format!("The engine can't be asked: {error}.")))?);
+            probes.push(
+                ReadyProbe::new(engine.port)
+                    .map_err(|error| KeeperHalt::Failed(format!("The engine can't be asked: {error}.")))?,
+            );
         }
         while self.engines.iter().any(|engine| engine.model.is_none()) {
             for (index, probe) in probes.iter().enumerate() {
@@ -90,10 +101,10 @@ impl Keeper {
         Ok(())
     }
 
-    async fn ask(&mut self, index: usize, probe: &Probe) -> Result<(), Halt> {
+    async fn ask(&mut self, index: usize, probe: &ReadyProbe) -> Result<(), KeeperHalt> {
         let spec = self.spec.engines[index].clone();
         if let Some(exit) = self.engines[index].process.exit() {
-            return Err(Halt::Failed(self.early_end(index, exit)));
+            return Err(KeeperHalt::Failed(self.early_end(index, exit)));
         }
         let launch = &spec.launch;
         let model = tokio::select! {
@@ -105,13 +116,13 @@ impl Keeper {
             if waited > Duration::from_secs(launch.startup_limit_s) {
                 self.last_words(index, StageId::VerifyDeploymentStatus);
                 let limit = text::duration(launch.startup_limit_s * 1_000);
-                return Err(Halt::Failed(format!("{} was not ready within {limit}.", spec.title)));
+                return Err(KeeperHalt::Failed(format!("{} was not ready within {limit}.", spec.title)));
             }
             return Ok(());
         };
         // It answered, but is it ours? One that could not have the port is about to end.
         if let Some(exit) = self.engines[index].process.exit() {
-            return Err(Halt::Failed(self.early_end(index, exit)));
+            return Err(KeeperHalt::Failed(self.early_end(index, exit)));
         }
         let version = probe.version(launch).await;
         let engine = &mut self.engines[index];
@@ -155,7 +166,7 @@ impl Keeper {
 }
 
 /// Waits for the first engine to end; for ever where there is none.
-pub(super) async fn engine_end(engines: &[Engine]) -> (usize, Exit) {
+pub(super) async fn engine_end(engines: &[StartedEngine]) -> (usize, Exit) {
     if engines.is_empty() {
         return std::future::pending().await;
     }

@@ -28,7 +28,7 @@ pub enum Exit {
     /// By itself, with a code.
     Code(i32),
     Signal(i32),
-    /// Nobody could see how.
+    /// Its exit status could not be read.
     Unknown,
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::child::{Guarded, SpawnSpec};
 use super::engines::engine_end;
 use super::guard::{Exit, own_program};
-use super::stages::{Halt, Keeper};
+use super::stages::{Keeper, KeeperHalt};
 use super::stop::Stop;
 use super::tally::Tally;
 use crate::domain::run::StageId;
@@ -26,7 +26,7 @@ enum Seen {
 
 impl Keeper {
     /// Sends one request to a model that nobody started here.
-    pub(super) async fn verify_model(&mut self) -> Result<(), Halt> {
+    pub(super) async fn verify_model(&mut self) -> Result<(), KeeperHalt> {
         self.enter(StageId::VerifyDeploymentStatus)?;
         let Some(plan) = self.spec.verify.clone() else {
             self.done("Not checked.".to_owned());
@@ -43,11 +43,11 @@ impl Keeper {
             }
             Some((_, reason)) => {
                 let reason = self.verify_error().or(reason).unwrap_or_else(|| "no reason was given".to_owned());
-                Err(Halt::Failed(format!("The model did not answer: {}.", reason.trim_end_matches('.'))))
+                Err(KeeperHalt::Failed(format!("The model did not answer: {}.", reason.trim_end_matches('.'))))
             }
             None => {
                 self.load_words(StageId::VerifyDeploymentStatus);
-                Err(Halt::Failed(format!("The check of the model broke off ({exit}).")))
+                Err(KeeperHalt::Failed(format!("The check of the model broke off ({exit}).")))
             }
         }
     }
@@ -59,7 +59,7 @@ impl Keeper {
         report.error_examples.into_iter().next().map(|example| text::clean(&example.message))
     }
 
-    pub(super) async fn put_load(&mut self) -> Result<(), Halt> {
+    pub(super) async fn put_load(&mut self) -> Result<(), KeeperHalt> {
         self.enter(StageId::RunPerformanceBenchmark)?;
         let plan = self.spec.plan.clone();
         self.start_load(files::PLAN, files::SPOOL, &plan).await?;
@@ -68,7 +68,7 @@ impl Keeper {
         let tally = Tally::read(&self.dir.join(files::SPOOL));
         // Where an engine's end took the load along, the engine is the reason.
         if let Some((index, exit)) = self.settled().await {
-            return Err(Halt::Failed(self.engine_lost(index, exit)));
+            return Err(KeeperHalt::Failed(self.engine_lost(index, exit)));
         }
         match &tally.end {
             Some((LoadStatus::Ok, _)) => {
@@ -76,17 +76,17 @@ impl Keeper {
                 Ok(())
             }
             Some((_, reason)) => {
-                Err(Halt::Failed(reason.clone().unwrap_or_else(|| format!("The load ended {}", tally.so_far(&plan)))))
+                Err(KeeperHalt::Failed(reason.clone().unwrap_or_else(|| format!("The load ended {}", tally.so_far(&plan)))))
             }
             None => {
                 self.load_words(StageId::RunPerformanceBenchmark);
-                Err(Halt::Failed(format!("The load process stopped ({exit}) {}", tally.so_far(&plan))))
+                Err(KeeperHalt::Failed(format!("The load process stopped ({exit}) {}", tally.so_far(&plan))))
             }
         }
     }
 
-    async fn start_load(&mut self, plan_file: &str, spool: &str, plan: &Plan) -> Result<(), Halt> {
-        let failed = |error: std::io::Error| Halt::Failed(format!("The load could not be started: {error}."));
+    async fn start_load(&mut self, plan_file: &str, spool: &str, plan: &Plan) -> Result<(), KeeperHalt> {
+        let failed = |error: std::io::Error| KeeperHalt::Failed(format!("The load could not be started: {error}."));
         let text = serde_json::to_vec_pretty(plan).map_err(|error| failed(error.into()))?;
         std::fs::write(self.dir.join(plan_file), text).map_err(failed)?;
         let program = own_program().map_err(failed)?.display().to_string();
@@ -106,8 +106,8 @@ impl Keeper {
     }
 
     /// Waits for the load's end, for an engine's, or for a stop.
-    async fn load_end(&mut self) -> Result<Exit, Halt> {
-        let Some(load) = &self.load else { return Err(Halt::Failed("There is no load.".to_owned())) };
+    async fn load_end(&mut self) -> Result<Exit, KeeperHalt> {
+        let Some(load) = &self.load else { return Err(KeeperHalt::Failed("There is no load.".to_owned())) };
         let mut stop = self.stop.clone();
         let seen = tokio::select! {
             exit = load.exited() => Seen::Load(exit),
@@ -125,7 +125,7 @@ impl Keeper {
             }
             Seen::Engine(index, exit) => {
                 self.end_load().await;
-                Err(Halt::Failed(self.engine_lost(index, exit)))
+                Err(KeeperHalt::Failed(self.engine_lost(index, exit)))
             }
         }
     }

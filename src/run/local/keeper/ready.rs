@@ -14,18 +14,18 @@ const ANSWER_WAIT: Duration = Duration::from_secs(5);
 /// Largest answer that is read.
 const LARGEST: usize = 1 << 20;
 
-/// A port that nobody listens at.
+/// A port that is free.
 pub(super) fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// Asks an engine on this machine.
-pub(super) struct Probe {
+pub(super) struct ReadyProbe {
     client: reqwest::Client,
     root: String,
 }
 
-impl Probe {
+impl ReadyProbe {
     pub(super) fn new(port: u16) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .no_proxy()

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::child::Guarded;
-use super::engines::Engine;
+use super::engines::StartedEngine;
 use super::guard::sweep;
 use super::stop::{Stop, Watch};
 use super::tally::Tally;
@@ -15,7 +15,7 @@ use crate::run::local::process;
 use dyno_measure::run::RunKind;
 
 /// Why the work is not carried on.
-pub(super) enum Halt {
+pub(super) enum KeeperHalt {
     Cancelled,
     Failed(String),
 }
@@ -28,7 +28,7 @@ pub(super) struct Keeper {
     pub journal: Journal,
     pub stop: Watch,
     pub stage: Option<StageId>,
-    pub engines: Vec<Engine>,
+    pub engines: Vec<StartedEngine>,
     pub load: Option<Guarded>,
 }
 
@@ -47,11 +47,11 @@ pub(super) async fn carry_out(dir: PathBuf, spec: ExecutionSpec, secret: Option<
     let result = keeper.stages().await;
     let (outcome, reason) = match result {
         Ok(()) => (Outcome::Done, None),
-        Err(Halt::Failed(reason)) => {
+        Err(KeeperHalt::Failed(reason)) => {
             keeper.leave_stage(StageStatus::Failed, &reason);
             (Outcome::Failed, Some(reason))
         }
-        Err(Halt::Cancelled) => {
+        Err(KeeperHalt::Cancelled) => {
             // The load first, so that what it measured is on the disk and counted.
             keeper.end_load().await;
             let reason = keeper.cancelled();
@@ -66,7 +66,7 @@ pub(super) async fn carry_out(dir: PathBuf, spec: ExecutionSpec, secret: Option<
 }
 
 impl Keeper {
-    async fn stages(&mut self) -> Result<(), Halt> {
+    async fn stages(&mut self) -> Result<(), KeeperHalt> {
         if self.spec.engines.is_empty() {
             self.verify_model().await?;
         } else {
@@ -84,12 +84,12 @@ impl Keeper {
         }
     }
 
-    pub(super) fn halt(&self, stop: Stop) -> Halt {
+    pub(super) fn halt(&self, stop: Stop) -> KeeperHalt {
         match stop {
-            Stop::Cancelled => Halt::Cancelled,
+            Stop::Cancelled => KeeperHalt::Cancelled,
             Stop::Deadline => {
                 let so_far = Tally::read(&self.dir.join(files::SPOOL)).so_far(&self.spec.plan);
-                Halt::Failed(format!("The run's time limit was reached {so_far}"))
+                KeeperHalt::Failed(format!("The run's time limit was reached {so_far}"))
             }
         }
     }
@@ -121,11 +121,11 @@ impl Keeper {
         }
     }
 
-    pub(super) fn enter(&mut self, stage: StageId) -> Result<(), Halt> {
+    pub(super) fn enter(&mut self, stage: StageId) -> Result<(), KeeperHalt> {
         self.stage = Some(stage);
         self.journal.stage(stage, StageStatus::Running, None);
         if let Some(failure) = self.journal.failure() {
-            return Err(Halt::Failed(failure.to_owned()));
+            return Err(KeeperHalt::Failed(failure.to_owned()));
         }
         self.stop.seen().map_or(Ok(()), |stop| Err(self.halt(stop)))
     }

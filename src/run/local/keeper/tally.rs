@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::run::local::tail::Tail;
 use crate::run::text::{number, requests};
-use dyno_measure::events::{LoadEvent, LoadNews, LoadStatus};
+use dyno_measure::events::{LoadEvent, LoadEventKind, LoadStatus};
 use dyno_measure::plan::Plan;
 
 /// What a load's spool says.
@@ -28,14 +28,14 @@ impl Tally {
                 break;
             }
             for event in lines.iter().filter_map(|line| serde_json::from_slice::<LoadEvent>(line).ok()) {
-                match event.news {
-                    LoadNews::Progress(progress) => {
+                match event.kind {
+                    LoadEventKind::Progress(progress) => {
                         completed.insert(progress.load_point, progress.completed);
                     }
-                    LoadNews::LoadPointEnd { load_point, figures } => {
+                    LoadEventKind::LoadPointEnd { load_point, figures } => {
                         completed.insert(load_point, figures.summary.successful_requests);
                     }
-                    LoadNews::End { status, reason } => end = Some((status, reason)),
+                    LoadEventKind::End { status, reason } => end = Some((status, reason)),
                     _ => {}
                 }
             }

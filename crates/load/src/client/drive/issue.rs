@@ -1,10 +1,10 @@
 //! Which request is sent when, and on which connection.
 
-use super::{Driver, SECOND};
+use super::{EventLoop, SECOND};
 use crate::client::clock;
-use crate::client::connection::{Connection, Stage};
+use crate::client::connection::{ClientConnection, ConnectionStage};
 use crate::client::exchange::Exchange;
-use crate::client::phase::{Ending, PhasePlan};
+use crate::client::phase::{PhaseEnd, PhasePlan};
 use crate::workload::PromptId;
 use dyno_measure::arrivals::Arrivals;
 use dyno_measure::early_stop::EarlyStop;
@@ -21,8 +21,8 @@ const GONE_AFTER: i64 = 6 * SECOND;
 pub(super) const FIRST_PAUSE: i64 = 100_000_000;
 const LONGEST_PAUSE: i64 = SECOND;
 
-impl Driver<'_> {
-    pub(super) fn run_closed(&mut self, plan: &PhasePlan<'_>, concurrency: u32, begin: i64) -> Ending {
+impl EventLoop<'_> {
+    pub(super) fn run_closed(&mut self, plan: &PhasePlan<'_>, concurrency: u32, begin: i64) -> PhaseEnd {
         let lanes = concurrency.min(plan.count.unwrap_or(u32::MAX)) as usize;
         let mut started = 0;
         let start_of = |lane: usize| begin + (plan.ramp as f64 * lane as f64 / f64::from(concurrency.max(1))) as i64;
@@ -48,10 +48,10 @@ impl Driver<'_> {
             }
             let over = !may_issue(self);
             if over && self.in_flight == 0 {
-                return Ending::Done;
+                return PhaseEnd::Done;
             }
             if let Some(words) = self.gone() {
-                return Ending::Gone(words);
+                return PhaseEnd::Gone(words);
             }
             let mut wake = if started < lanes { start_of(started) } else { i64::MAX };
             // a request that failed at once has left its lane free
@@ -64,9 +64,9 @@ impl Driver<'_> {
         }
     }
 
-    pub(super) fn run_open(&mut self, plan: &PhasePlan<'_>, mut arrivals: Arrivals, cap: u32, begin: i64) -> Ending {
+    pub(super) fn run_open(&mut self, plan: &PhasePlan<'_>, mut arrivals: Arrivals, cap: u32, begin: i64) -> PhaseEnd {
         for (place, connection) in self.connections.iter().enumerate() {
-            if connection.stage == Stage::Idle {
+            if connection.stage == ConnectionStage::Idle {
                 self.idle[connection.target].push(place);
             }
         }
@@ -77,7 +77,7 @@ impl Driver<'_> {
                 let planned = arrivals.peek();
                 if self.is_over(plan, planned) {
                     if self.in_flight == 0 {
-                        return Ending::Done;
+                        return PhaseEnd::Done;
                     }
                     break;
                 }
@@ -88,7 +88,7 @@ impl Driver<'_> {
                 arrivals.advance();
             }
             if let Some(words) = self.gone() {
-                return Ending::Gone(words);
+                return PhaseEnd::Gone(words);
             }
             let over = self.is_over(plan, arrivals.peek());
             let wake = if over { i64::MAX } else { begin + arrivals.peek() };
@@ -126,15 +126,17 @@ impl Driver<'_> {
         }
         let place = loop {
             let Some(place) = self.idle[target].pop() else { break None };
-            if self.connections[place].stage == Stage::Idle {
+            if self.connections[place].stage == ConnectionStage::Idle {
                 break Some(place);
             }
         };
         let free = place.or_else(|| {
-            self.connections.iter().position(|one| one.target == target && one.stage == Stage::Closed && one.exchange.is_none())
+            self.connections
+                .iter()
+                .position(|one| one.target == target && one.stage == ConnectionStage::Closed && one.exchange.is_none())
         });
         let place = free.unwrap_or_else(|| {
-            self.connections.push(Connection::new(target));
+            self.connections.push(ClientConnection::new(target));
             self.connections.len() - 1
         });
         self.issue(place, plan, Some(scheduled));
@@ -163,9 +165,9 @@ impl Driver<'_> {
         let exchange = Exchange { keeps_answer: self.requests.needs_answers(), ..Exchange::new(row, prompt, keeps_text) };
         self.connections[place].exchange = Some(exchange);
         match self.connections[place].stage {
-            Stage::Idle => self.send(place),
-            Stage::Closed => self.connect(place),
-            Stage::Connecting | Stage::Busy => {}
+            ConnectionStage::Idle => self.send(place),
+            ConnectionStage::Closed => self.connect(place),
+            ConnectionStage::Connecting | ConnectionStage::Busy => {}
         }
     }
 

@@ -16,11 +16,11 @@ use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 
 use self::irregular_answers::IrregularAnswers;
 use super::clock::{self, Clock};
-use super::connection::{Connection, Stage};
+use super::connection::{ClientConnection, ConnectionStage};
 use super::health::Health;
-use super::phase::{Ending, Limits, PhasePlan, Target};
+use super::phase::{PhaseEnd, PhasePlan, RequestLimits, ServerTarget};
 use super::socket::Buffers;
-use super::stop::Stop;
+use super::stop::StopSignal;
 use super::wakeup_coalescing::WakeupCoalescing;
 use crate::progress::Progressing;
 use crate::records::RecordFile;
@@ -50,19 +50,19 @@ const AT_ONCE: usize = 1024;
 const TIMER: u64 = u64::MAX;
 const SIGNAL: u64 = u64::MAX - 1;
 
-pub struct Driver<'a> {
+pub struct EventLoop<'a> {
     epoll: Epoll,
     timer: TimerFd,
     timer_at: i64,
     found: Vec<EpollEvent>,
-    nap: WakeupCoalescing,
+    coalescing: WakeupCoalescing,
     all_seen_at: i64,
-    stop: Option<&'a Stop>,
-    connections: Vec<Connection>,
-    targets: Vec<Target>,
+    stop: Option<&'a StopSignal>,
+    connections: Vec<ClientConnection>,
+    targets: Vec<ServerTarget>,
     buffers: Buffers,
     scratch: Vec<u8>,
-    limits: Limits,
+    limits: RequestLimits,
     requests: &'a mut Requests,
     progress: &'a mut Progressing,
     file: Option<&'a mut RecordFile>,
@@ -102,21 +102,21 @@ pub struct Driver<'a> {
     issued: u32,
 }
 
-impl<'a> Driver<'a> {
+impl<'a> EventLoop<'a> {
     /// Makes a client.
     ///
     /// # Errors
     /// When the system gives no epoll instance or timer.
     pub fn new(
-        targets: Vec<Target>,
-        limits: Limits,
+        targets: Vec<ServerTarget>,
+        limits: RequestLimits,
         clock: Clock,
         records: Records,
         requests: &'a mut Requests,
         progress: &'a mut Progressing,
         file: Option<&'a mut RecordFile>,
     ) -> io::Result<Self> {
-        // naps are short: they are to end when they should
+        // these waits are short: they are to end when they should
         let _ = nix::sys::prctl::set_timerslack(1_000);
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
@@ -126,7 +126,7 @@ impl<'a> Driver<'a> {
             timer,
             timer_at: 0,
             found: vec![EpollEvent::empty(); AT_ONCE],
-            nap: WakeupCoalescing::default(),
+            coalescing: WakeupCoalescing::default(),
             all_seen_at: 0,
             stop: None,
             connections: Vec::new(),
@@ -165,7 +165,7 @@ impl<'a> Driver<'a> {
     ///
     /// # Errors
     /// When the wish can't be waited for.
-    pub fn end_with(&mut self, stop: &'a Stop) -> io::Result<()> {
+    pub fn end_with(&mut self, stop: &'a StopSignal) -> io::Result<()> {
         self.epoll.add(stop, EpollEvent::new(EpollFlags::EPOLLIN, SIGNAL))?;
         self.stop = Some(stop);
         Ok(())
@@ -192,22 +192,23 @@ impl<'a> Driver<'a> {
     }
 
     /// Opens connections until there are so many, spread evenly over the targets, and waits until they stand or have failed.
-    pub fn open(&mut self, count: u32) -> Ending {
+    pub fn open(&mut self, count: u32) -> PhaseEnd {
         while self.connections.len() < count as usize {
             let target = self.connections.len() % self.targets.len();
-            self.connections.push(Connection::new(target));
+            self.connections.push(ClientConnection::new(target));
         }
         let places: Vec<usize> = (0..count as usize).collect();
-        let fresh = self.connections[..places.len()].iter().filter(|one| one.stage == Stage::Closed).count();
+        let fresh = self.connections[..places.len()].iter().filter(|one| one.stage == ConnectionStage::Closed).count();
         let until = clock::now() + (10 * SECOND).min(self.limits.total);
         // a listening queue is short: not all at once
         for group in places.chunks(256) {
             for place in group {
-                if self.connections[*place].stage == Stage::Closed {
+                if self.connections[*place].stage == ConnectionStage::Closed {
                     self.connect(*place);
                 }
             }
-            while clock::now() < until && group.iter().any(|place| self.connections[*place].stage == Stage::Connecting) {
+            while clock::now() < until && group.iter().any(|place| self.connections[*place].stage == ConnectionStage::Connecting)
+            {
                 if let Some(ending) = self.turn(i64::MAX) {
                     return ending;
                 }
@@ -217,9 +218,9 @@ impl<'a> Driver<'a> {
     }
 
     /// A connection stands before the server has taken it up: until that is done, requests would wait for it.
-    fn settle(&mut self, fresh: usize) -> Ending {
+    fn settle(&mut self, fresh: usize) -> PhaseEnd {
         if fresh == 0 {
-            return Ending::Done;
+            return PhaseEnd::Done;
         }
         let until = clock::now() + SETTLE + SETTLE_EACH * fresh as i64;
         while clock::now() < until {
@@ -227,11 +228,11 @@ impl<'a> Driver<'a> {
                 return ending;
             }
         }
-        Ending::Done
+        PhaseEnd::Done
     }
 
     /// Carries out a phase.
-    pub fn run(&mut self, plan: &PhasePlan<'_>) -> Ending {
+    pub fn run(&mut self, plan: &PhasePlan<'_>) -> PhaseEnd {
         self.requests.begin_phase(plan.prompt(0), plan.count);
         let begin = clock::now();
         self.health.begin_phase();
@@ -239,7 +240,7 @@ impl<'a> Driver<'a> {
         self.lanes.clear();
         self.open_loop = plan.load.is_open();
         self.idle.iter_mut().for_each(Vec::clear);
-        self.nap.forget(begin);
+        self.coalescing.forget(begin);
         self.progress.begin_phase(plan, begin);
         let ending = match plan.load {
             Load::Closed { concurrency } => self.run_closed(plan, *concurrency, begin),
@@ -252,25 +253,25 @@ impl<'a> Driver<'a> {
                 self.run_open(plan, arrivals, *max_in_flight, begin)
             }
         };
-        if ending != Ending::Done {
+        if ending != PhaseEnd::Done {
             self.abandon();
         }
         self.health.end_phase();
         self.requests.end_phase();
         self.flush_file();
-        self.progress.tell(clock::now());
+        self.progress.emit(clock::now());
         ending
     }
 
     /// One wait, at most until a time and never longer than a tick, and all that it brings. Gives an ending when the load
     /// must stop.
-    fn turn(&mut self, until: i64) -> Option<Ending> {
+    fn turn(&mut self, until: i64) -> Option<PhaseEnd> {
         let until = self.refused.iter().fold(until, |until, (due, _)| until.min(*due));
         let mut now = clock::now();
-        let nap = self.nap.length().min(until - now - WAKE);
-        let rested = nap >= WAKE;
+        let pause = self.coalescing.length().min(until - now - WAKE);
+        let rested = pause >= WAKE;
         if rested {
-            std::thread::sleep(Duration::from_nanos(nap as u64));
+            std::thread::sleep(Duration::from_nanos(pause as u64));
             now = clock::now();
         }
         let timeout = if until <= now {
@@ -289,7 +290,7 @@ impl<'a> Driver<'a> {
         };
         let mut found = std::mem::take(&mut self.found);
         let count = self.epoll.wait(&mut found, timeout).unwrap_or(0);
-        let woken = self.clock.look();
+        let woken = self.clock.read();
         // what is ready now has been waiting since the loop last saw all that was ready, at most
         let late = woken - self.all_seen_at > LATE;
         if count < found.len() {
@@ -302,8 +303,8 @@ impl<'a> Driver<'a> {
                     let _ = self.timer.wait();
                 }
                 SIGNAL => {
-                    if self.stop.is_some_and(Stop::is_wished) {
-                        ending = Some(Ending::Stopped("Stopped before its end.".to_owned()));
+                    if self.stop.is_some_and(StopSignal::is_wished) {
+                        ending = Some(PhaseEnd::Stopped("Stopped before its end.".to_owned()));
                     }
                 }
                 place => self.on_ready(place as usize, event.events(), late, rested),
@@ -315,7 +316,7 @@ impl<'a> Driver<'a> {
         if self.progress.is_due(now) {
             self.look_around(now);
             if self.limits.deadline.is_some_and(|deadline| now >= deadline) {
-                ending = Some(Ending::Stopped("Its time was up before its end.".to_owned()));
+                ending = Some(PhaseEnd::Stopped("Its time was up before its end.".to_owned()));
             }
         }
         self.health.turn(clock::now() - woken);

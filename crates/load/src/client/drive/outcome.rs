@@ -2,13 +2,13 @@
 
 use std::io;
 
-use super::{Driver, SECOND};
+use super::{EventLoop, SECOND};
 use crate::client::clock;
-use crate::client::connection::Stage;
+use crate::client::connection::ConnectionStage;
 use crate::client::exchange::Exchange;
 use crate::client::failure::Failure;
-use crate::client::phase::Limits;
-use crate::client::refusal::Refusal;
+use crate::client::phase::RequestLimits;
+use crate::client::refusal::ParameterRefusal;
 use crate::stream::chunk::{secrets_of, strike};
 use crate::workload::Requests;
 use dyno_measure::records::{GapsBuf, Row};
@@ -18,22 +18,22 @@ use dyno_measure::report::{ErrorClass, Phase, TokenSource};
 const JUDGED_AFTER: u32 = 100;
 
 /// Makes requests such as the server takes them. Says whether one that was refused is worth sending again.
-fn adapt(requests: &mut Requests, refusal: Refusal, refused: &Exchange) -> bool {
+fn adapt(requests: &mut Requests, refusal: ParameterRefusal, refused: &Exchange) -> bool {
     match refusal {
-        Refusal::UsageOption => {
+        ParameterRefusal::UsageOption => {
             requests.leave_out_usage_option();
             refused.asked_for_usage
         }
-        Refusal::OutputLimit => requests.use_other_limit(refused.sent_limit),
+        ParameterRefusal::OutputLimit => requests.use_other_limit(refused.sent_limit),
     }
 }
 
-impl Driver<'_> {
+impl EventLoop<'_> {
     /// A connection has ended.
     pub(super) fn lost(&mut self, place: usize, broken: Option<&io::Error>, at: i64) {
         let embeddings = self.requests.is_embeddings();
         let connection = &mut self.connections[place];
-        if connection.stage == Stage::Idle {
+        if connection.stage == ConnectionStage::Idle {
             // closed between requests: no error, connected anew when it is needed
             if connection.served > 0 {
                 self.health.reconnects += 1;
@@ -78,7 +78,7 @@ impl Driver<'_> {
         again.keeps_answer = exchange.keeps_answer;
         *exchange = again;
         if connection.reusable() {
-            connection.stage = Stage::Idle;
+            connection.stage = ConnectionStage::Idle;
             connection.served += 1;
         } else {
             connection.close();
@@ -93,9 +93,9 @@ impl Driver<'_> {
         while let Some(next) = self.refused.iter().position(|(due, _)| *due <= now) {
             let (_, place) = self.refused.swap_remove(next);
             match self.connections[place].stage {
-                Stage::Idle => self.send(place),
-                Stage::Closed => self.connect(place),
-                Stage::Connecting | Stage::Busy => {}
+                ConnectionStage::Idle => self.send(place),
+                ConnectionStage::Closed => self.connect(place),
+                ConnectionStage::Connecting | ConnectionStage::Busy => {}
             }
         }
     }
@@ -131,11 +131,11 @@ impl Driver<'_> {
         row.ended = Some(at);
         row.error = exchange.failure.as_ref().map(|failure| failure.class);
         let row_was_answered = row.status.is_some();
-        if connection.stage != Stage::Closed {
+        if connection.stage != ConnectionStage::Closed {
             if row.error.is_none_or(|class| class == ErrorClass::HttpStatus || class == ErrorClass::NoContent)
                 && connection.reusable()
             {
-                connection.stage = Stage::Idle;
+                connection.stage = ConnectionStage::Idle;
                 connection.served += 1;
                 if !closed_loop {
                     self.idle[connection.target].push(place);
@@ -151,7 +151,7 @@ impl Driver<'_> {
             let answer = row.error.is_none().then(|| std::mem::take(&mut self.connections[place].kept().answer));
             self.requests.answered(place, answer.as_deref());
         }
-        self.nap.ended();
+        self.coalescing.ended();
         let text = (exchange.keeps_text && row.error.is_none()).then(|| std::mem::take(&mut self.connections[place].kept().text));
         let head = &self.targets[self.connections[place].target].head;
         let words = exchange.failure.map(|failure| strike(&failure.words, secrets_of(head).into_iter()));
@@ -161,7 +161,7 @@ impl Driver<'_> {
         }
         if closed_loop {
             self.lanes.push_back(place);
-        } else if self.connections[place].stage == Stage::Closed && row_was_answered {
+        } else if self.connections[place].stage == ConnectionStage::Closed && row_was_answered {
             // ready for the next arrival
             self.connect(place);
         }
@@ -214,16 +214,16 @@ impl Driver<'_> {
 
     /// Time-outs, progress, the record file.
     pub(super) fn look_around(&mut self, now: i64) {
-        self.clock.look();
-        self.nap.look(now, self.in_flight);
-        let Limits { stall, total, .. } = self.limits;
+        self.clock.read();
+        self.coalescing.update(now, self.in_flight);
+        let RequestLimits { stall, total, .. } = self.limits;
         for place in 0..self.connections.len() {
             let connection = &self.connections[place];
-            if connection.stage == Stage::Connecting && now - connection.since > stall.min(total).min(30 * SECOND) {
+            if connection.stage == ConnectionStage::Connecting && now - connection.since > stall.min(total).min(30 * SECOND) {
                 self.connect_failed(place, ErrorClass::Connect, "no connection within the time-out");
                 continue;
             }
-            let (Some(exchange), Stage::Busy) = (&connection.exchange, connection.stage) else { continue };
+            let (Some(exchange), ConnectionStage::Busy) = (&connection.exchange, connection.stage) else { continue };
             let waited = now - exchange.last_activity;
             let in_all = now - exchange.row.sent.unwrap_or(now);
             let failure = if exchange.lingers_until.is_some_and(|until| now > until) {
@@ -237,7 +237,7 @@ impl Driver<'_> {
             };
             self.end_by_time(place, failure, now);
         }
-        if self.progress.tell_if_due(now) {
+        if self.progress.emit_if_due(now) {
             self.flush_file();
         }
     }

@@ -4,12 +4,12 @@ use std::io;
 
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
-use super::Driver;
+use super::EventLoop;
 use super::issue::FIRST_PAUSE;
 use crate::client::clock;
-use crate::client::connection::{Connection, Stage};
+use crate::client::connection::{ClientConnection, ConnectionStage};
 use crate::client::failure::Failure;
-use crate::client::socket::{BUFFER, Got, Socket};
+use crate::client::socket::{BUFFER, ReadOutcome, Socket};
 use dyno_measure::records::Records;
 use dyno_measure::report::ErrorClass;
 
@@ -28,7 +28,7 @@ fn tls_words(error: &rustls::Error) -> String {
     }
 }
 
-impl Driver<'_> {
+impl EventLoop<'_> {
     /// Begins to connect. Where that fails at once, the request that waits for it has failed.
     pub(super) fn connect(&mut self, place: usize) {
         let connection = &mut self.connections[place];
@@ -47,7 +47,7 @@ impl Driver<'_> {
         match registered {
             Ok(link) => {
                 connection.link = Some(link);
-                connection.stage = Stage::Connecting;
+                connection.stage = ConnectionStage::Connecting;
                 connection.since = clock::now();
                 connection.awaits_write = true;
             }
@@ -96,7 +96,7 @@ impl Driver<'_> {
         let id = Records::id(&self.records.id_prefix, row.load_point, row.phase, row.number);
         self.scratch.clear();
         self.requests.write(&target.head, &id, exchange.prompt, &mut self.scratch);
-        connection.stage = Stage::Busy;
+        connection.stage = ConnectionStage::Busy;
         let Some(link) = &mut connection.link else { return };
         exchange.asked_for_usage = self.requests.asks_for_usage();
         let written = link.write(&self.scratch);
@@ -116,14 +116,14 @@ impl Driver<'_> {
     pub(super) fn on_ready(&mut self, place: usize, flags: EpollFlags, late: bool, rested: bool) {
         let Some(connection) = self.connections.get_mut(place) else { return };
         match connection.stage {
-            Stage::Closed => return,
-            Stage::Connecting => self.on_connecting(place),
-            Stage::Idle | Stage::Busy if connection.awaits_write && flags.contains(EpollFlags::EPOLLOUT) => {
+            ConnectionStage::Closed => return,
+            ConnectionStage::Connecting => self.on_connecting(place),
+            ConnectionStage::Idle | ConnectionStage::Busy if connection.awaits_write && flags.contains(EpollFlags::EPOLLOUT) => {
                 self.on_writable(place);
             }
-            Stage::Idle | Stage::Busy => {}
+            ConnectionStage::Idle | ConnectionStage::Busy => {}
         }
-        let open = matches!(self.connections[place].stage, Stage::Idle | Stage::Busy);
+        let open = matches!(self.connections[place].stage, ConnectionStage::Idle | ConnectionStage::Busy);
         let ends = flags.intersects(EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
         if open && (ends || flags.contains(EpollFlags::EPOLLIN)) {
             // of a first event the time matters most: what may have come with it is read apart
@@ -143,14 +143,14 @@ impl Driver<'_> {
             let flushed = link.flush();
             let problem = loop {
                 break match link.read(&mut self.buffers, &mut self.clock, BUFFER) {
-                    Got::Bytes(_, _, true) if !link.is_ready() => continue,
-                    Got::Tls(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)) => {
+                    ReadOutcome::Bytes(_, _, true) if !link.is_ready() => continue,
+                    ReadOutcome::Tls(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)) => {
                         Some("the server speaks HTTP/2 only; requests are sent over HTTP/1.1".to_owned())
                     }
-                    Got::Tls(error) => Some(tls_words(&error)),
-                    Got::Broken(error) => Some(error.to_string()),
-                    Got::Closed => Some("the connection was closed during the TLS handshake".to_owned()),
-                    Got::Bytes(..) | Got::Nothing => flushed.err().map(|error| error.to_string()),
+                    ReadOutcome::Tls(error) => Some(tls_words(&error)),
+                    ReadOutcome::Broken(error) => Some(error.to_string()),
+                    ReadOutcome::Closed => Some("the connection was closed during the TLS handshake".to_owned()),
+                    ReadOutcome::Bytes(..) | ReadOutcome::Nothing => flushed.err().map(|error| error.to_string()),
                 };
             };
             if let Some(words) = problem {
@@ -163,7 +163,7 @@ impl Driver<'_> {
         let (ready, wants_write) = (link.is_ready(), link.wants_write());
         self.connections[place].awaits_write = wants_write;
         if ready {
-            self.connections[place].stage = Stage::Idle;
+            self.connections[place].stage = ConnectionStage::Idle;
             if self.connections[place].exchange.is_some() {
                 self.send(place);
             } else if self.open_loop {
@@ -190,7 +190,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Reads what is there, all of it: the loop tells of news only. Where the other side has closed, its end is read as well.
+    /// Reads what is there, all of it: the loop tells of new bytes only. Where the other side has closed, its end is read as well.
     pub(super) fn on_readable(&mut self, place: usize, apart: bool, ends: bool) {
         if apart {
             self.read_apart(place);
@@ -227,36 +227,37 @@ impl Driver<'_> {
     pub(super) fn read_once(&mut self, place: usize, most: usize) -> Option<bool> {
         let embeddings = self.requests.is_embeddings();
         let connection = &mut self.connections[place];
-        let link = connection.link.as_mut().filter(|_| matches!(connection.stage, Stage::Idle | Stage::Busy))?;
+        let link =
+            connection.link.as_mut().filter(|_| matches!(connection.stage, ConnectionStage::Idle | ConnectionStage::Busy))?;
         match link.read(&mut self.buffers, &mut self.clock, most) {
-            Got::Nothing => {}
-            Got::Bytes(bytes, at, more) => {
+            ReadOutcome::Nothing => {}
+            ReadOutcome::Bytes(bytes, at, more) => {
                 if bytes.is_empty() {
                     return Some(more);
                 }
-                if connection.stage == Stage::Idle {
+                if connection.stage == ConnectionStage::Idle {
                     // bytes that nobody asked for: not a connection to go on with
                     connection.close();
                     return None;
                 }
                 let target = &mut self.targets[connection.target];
                 (target.answered, target.failures) = (true, 0);
-                let counts = |connection: &Connection| {
+                let counts = |connection: &ClientConnection| {
                     connection.exchange.as_ref().map_or((0, 0), |exchange| (exchange.row.events, exchange.row.coalesced))
                 };
                 let before = counts(connection);
                 let over = connection.on_bytes(bytes, at, embeddings);
                 let after = counts(connection);
                 self.progress.events(after.0 - before.0);
-                self.nap.events(after.0 - before.0, after.1 - before.1);
+                self.coalescing.events(after.0 - before.0, after.1 - before.1);
                 if over {
                     self.finish(place, at);
                 }
                 return Some(more);
             }
-            Got::Closed => self.lost(place, None, clock::now()),
-            Got::Broken(error) => self.lost(place, Some(&error), clock::now()),
-            Got::Tls(error) => self.lost(place, Some(&io::Error::other(error.to_string())), clock::now()),
+            ReadOutcome::Closed => self.lost(place, None, clock::now()),
+            ReadOutcome::Broken(error) => self.lost(place, Some(&error), clock::now()),
+            ReadOutcome::Tls(error) => self.lost(place, Some(&io::Error::other(error.to_string())), clock::now()),
         }
         None
     }
