@@ -321,7 +321,8 @@ fn provenance(
         "simulation".to_owned(),
         json!({
             "model": model, "device": layout.device, "engine": layout.engine, "engine_settings": settings,
-            "efficiency": simulator.efficiency(), "kv_precision": simulator.kv_precision(), "tensor_parallel": layout.tensor_parallel, "replicas": layout.nodes.len(),
+            "efficiency": simulator.efficiency(), "kv_precision": simulator.kv_precision(),
+            "tensor_parallel": layout.tensor_parallel, "replicas": layout.nodes.len(), "ramp_s": plan.ramp_s,
             "memory": simulations.first().map(|simulation| simulation.outcome.memory), "load_points": points,
         }),
     );

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use dyno_charts::drawing::{Axis, Drawing, NARROW, Shape, Size, WIDE, line, markers};
+use dyno_charts::drawing::{Axis, Drawing, MarkerShape, NARROW, Size, WIDE, line, markers};
 use dyno_charts::labels::Labels;
 use dyno_charts::markup::{escaped, svg};
 use dyno_charts::scale::{ScaleKind, nice_log_bounds, nice_top, wants_log};
@@ -172,12 +172,12 @@ fn throughput_range(throughput: f64, error: f64) -> (f64, f64) {
 }
 
 /// How a layout's curve is drawn, by its degree's place: the same whichever is chosen.
-fn look(degree: u32) -> (Shape, &'static str, &'static str) {
+fn look(degree: u32) -> (MarkerShape, &'static str, &'static str) {
     match DEGREES.iter().position(|&offered| offered == degree) {
-        Some(1) => (Shape::Square, "chart-line chart-s2", "chart-square chart-s2"),
-        Some(2) => (Shape::Triangle, "chart-line chart-s3", "chart-triangle chart-s3"),
-        Some(3) => (Shape::Diamond, "chart-line chart-s4", "chart-diamond chart-s4"),
-        _ => (Shape::Circle, "chart-line chart-s1", "chart-dot chart-s1"),
+        Some(1) => (MarkerShape::Square, "chart-line chart-s2", "chart-square chart-s2"),
+        Some(2) => (MarkerShape::Triangle, "chart-line chart-s3", "chart-triangle chart-s3"),
+        Some(3) => (MarkerShape::Diamond, "chart-line chart-s4", "chart-diamond chart-s4"),
+        _ => (MarkerShape::Circle, "chart-line chart-s1", "chart-dot chart-s1"),
     }
 }
 
@@ -289,7 +289,7 @@ fn draw(size: Size, x: &Axis, y: &Axis, drawn: &[DrawnCurve], chosen: &ChosenPoi
         labels.keep_clear_of_line(&[(x, low), (x, high)]);
     }
     drawing.path(bars, "chart-error");
-    drawing.path(markers(Shape::Star, 7.0, [(x, y)]), "chart-star");
+    drawing.path(markers(MarkerShape::Star, 7.0, [(x, y)]), "chart-star");
     // The chosen one has the first choice of places, then its own layout's others.
     let own = order.last().map(|own| own.places.as_slice()).unwrap_or_default();
     let others = own.iter().filter(|other| other.concurrency != place.concurrency);
@@ -337,7 +337,7 @@ fn key(markup: &mut String, question: &WhatIfQuestion, drawn: &[DrawnCurve], cho
         entry(markup, class, &markers(shape, 4.0, [(12.0, 8.0)]), &text);
     }
     if chosen.place.is_some() {
-        entry(markup, "chart-star", &markers(Shape::Star, 7.0, [(12.0, 8.0)]), "chosen");
+        entry(markup, "chart-star", &markers(MarkerShape::Star, 7.0, [(12.0, 8.0)]), "chosen");
         if chosen.x_range.is_some() {
             entry(markup, "chart-error", "M2 8H22M2 4v8M22 4v8", "expected error");
         }

@@ -14,6 +14,8 @@ use crate::subject::WhatIfSubject;
 
 /// No further point is begun in a step once it took so much, in sequences that the scheduler looked at.
 const WORK_PER_STEP: u64 = 200_000;
+/// What all of an answer may take; curves of other layouts end where it is spent.
+const WORK_PER_ANSWER: u64 = 12_000_000;
 /// Loads that a curve reaches at least.
 const LEAST_REACH: u32 = 64;
 
@@ -33,11 +35,12 @@ pub struct WhatIfExplorer {
     chosen: Option<Result<Simulation, SimulationError>>,
     curves: Vec<LayoutCurve>,
     tasks: VecDeque<CurveTask>,
+    work: u64,
 }
 
 impl WhatIfExplorer {
     pub fn new(subject: WhatIfSubject) -> Self {
-        Self { subject, invalid: None, asked: None, chosen: None, curves: Vec::new(), tasks: VecDeque::new() }
+        Self { subject, invalid: None, asked: None, chosen: None, curves: Vec::new(), tasks: VecDeque::new(), work: 0 }
     }
 
     /// Asks anew, with the values of [`crate::FIELDS`] in their order; what was known of an earlier question is dropped.
@@ -45,6 +48,7 @@ impl WhatIfExplorer {
         (self.invalid, self.asked, self.chosen) = (None, None, None);
         self.curves.clear();
         self.tasks.clear();
+        self.work = 0;
         match WhatIfQuestion::of(values) {
             Ok(question) => {
                 self.asked = Some(question);
@@ -82,6 +86,10 @@ impl WhatIfExplorer {
                     self.tasks.retain(|task| task.tensor_parallel != tensor_parallel || !hopeless(task.concurrency));
                 }
             }
+        }
+        self.work += work;
+        if self.work > WORK_PER_ANSWER {
+            self.tasks.clear();
         }
         let chosen = self.chosen.as_ref()?;
         Some(result(&self.subject, &question, chosen, &self.curves))
