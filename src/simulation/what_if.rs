@@ -43,9 +43,10 @@ pub fn simulated_subject(report: &Report) -> Option<SimulatedSubject> {
         tensor_parallel,
     };
     let within = question.within_bounds();
-    let has_fixed_lengths = summary.lengths.as_ref().is_none_or(|lengths| {
-        [&lengths.input, &lengths.output].into_iter().flatten().all(|found| found.min == found.max)
-    });
+    let has_fixed_lengths = summary
+        .lengths
+        .as_ref()
+        .is_none_or(|lengths| [&lengths.input, &lengths.output].into_iter().flatten().all(|found| found.min == found.max));
     let is_closed = point.concurrency.is_some();
     let model: ModelDescriptor = of(known("model"))?;
     Some(SimulatedSubject {
@@ -126,8 +127,8 @@ mod tests {
     use serde_json::{Value, json};
     use uuid::Uuid;
 
-    use super::super::simulate::{SimulatedRun, simulate};
     use super::super::hypothetical_nodes;
+    use super::super::simulate::{SimulatedRun, simulate};
     use super::*;
     use crate::domain::benchmark::BenchmarkSpec;
     use crate::models::Roots;
@@ -193,8 +194,7 @@ mod tests {
 
     #[test]
     fn an_address_changes_what_it_names_and_nonsense_is_said() {
-        let report =
-            simulated("Llama-3.1-70B", "h100-sxm-80gb-x8", json!({ "num_requests": 200 }), Some(4));
+        let report = simulated("Llama-3.1-70B", "h100-sxm-80gb-x8", json!({ "num_requests": 200 }), Some(4));
         let found = simulated_subject(&report).unwrap();
         let asked = |name: &str, value: &str| found.entries(&BTreeMap::from([(name.to_owned(), value.to_owned())]));
         assert_eq!(found.entries(&BTreeMap::new()), ["16", "512", "128", "8", "4"]);

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::load::{LoadVariable, OfferedLoad};
-use crate::report::{LoadPoint, Report};
+use crate::report::{LoadPoint, PredictionError, Report};
 use crate::words;
 
 /// A load point of a sweep.
@@ -23,6 +23,8 @@ pub struct Sweep {
     pub points: Vec<Swept>,
     /// The place in the report of the point that lists show; absent where the figures are not valid: then none is best.
     pub chosen: Option<usize>,
+    /// Of a simulation: the expected error of means.
+    pub error: PredictionError,
 }
 
 impl Sweep {
@@ -44,7 +46,8 @@ impl Sweep {
             points.dedup_by(|later, first| later.load.total_cmp(&first.load).is_eq());
             points.reverse();
         }
-        (points.len() > 1).then_some(Self { varied, points, chosen: report.valid.then_some(report.best) })
+        let error = report.prediction.as_ref().map(|prediction| prediction.error_pct).unwrap_or_default();
+        (points.len() > 1).then_some(Self { varied, points, chosen: report.valid.then_some(report.best), error })
     }
 
     /// Whether the loads about double from point to point, so that a logarithmic axis spreads them evenly.

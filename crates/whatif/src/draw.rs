@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use dyno_charts::drawing::{Axis, Drawing, MarkerShape, NARROW, Size, WIDE, line, markers};
+use dyno_charts::drawing::{Axis, Drawing, MarkerShape, NARROW, Size, WIDE, error_bars, line, markers};
 use dyno_charts::labels::Labels;
 use dyno_charts::markup::{escaped, svg};
 use dyno_charts::scale::{ScaleKind, nice_log_bounds, nice_top, wants_log};
+use dyno_measure::report::throughput_range;
 use dyno_measure::words::{bytes, capital, count, figure, grouped};
 use dyno_simulate::SimulationError;
 use dyno_simulate::outcome::Distribution;
@@ -165,12 +166,6 @@ fn card(markup: &mut String, title: &str, value: f64, unit: &str, range: Option<
     *markup += "</div>";
 }
 
-/// In a closed loop throughput is as much too high as the latency of a request is too low.
-fn throughput_range(throughput: f64, error: f64) -> (f64, f64) {
-    let share = (error / 100.0).clamp(0.0, 0.95);
-    (throughput / (1.0 + share), throughput / (1.0 - share))
-}
-
 /// How a layout's curve is drawn, by its degree's place: the same whichever is chosen.
 fn look(degree: u32) -> (MarkerShape, &'static str, &'static str) {
     match DEGREES.iter().position(|&offered| offered == degree) {
@@ -285,7 +280,7 @@ fn draw(size: Size, x: &Axis, y: &Axis, drawn: &[DrawnCurve], chosen: &ChosenPoi
     }
     if let Some((low, high)) = chosen.y_range {
         let (low, high) = (plot.y.at(low), plot.y.at(high));
-        let _ = write!(bars, "M{x:.1} {low:.1}V{high:.1}M{:.1} {low:.1}h8M{:.1} {high:.1}h8", x - 4.0, x - 4.0);
+        bars += &error_bars([(x, low, high)]);
         labels.keep_clear_of_line(&[(x, low), (x, high)]);
     }
     drawing.path(bars, "chart-error");

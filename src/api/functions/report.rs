@@ -81,11 +81,7 @@ impl WhatIf {
 }
 
 #[server(endpoint = "ui/runs/report", input = server_fn::codec::Json)]
-pub async fn load_report(
-    id: Uuid,
-    flash: String,
-    sliders: BTreeMap<String, String>,
-) -> Result<ReportPage, CallError> {
+pub async fn load_report(id: Uuid, flash: String, sliders: BTreeMap<String, String>) -> Result<ReportPage, CallError> {
     use crate::api::calls::{benchmarks, runs};
     use crate::domain::problem::ProblemKind;
     let (app, actor) = crate::auth::context()?;
