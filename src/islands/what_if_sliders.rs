@@ -91,10 +91,12 @@ mod in_browser {
                     }
                 }
             }
-            self.is_committed.set(self.is_committed.get() || name != "input");
-            if name != "change" || target.has_attribute("data-stops") {
-                self.has_changed.set(true);
+            // What comes of a change is read out once, when it is made; `input` has asked for it.
+            if name == "change" && self.is_answered.get() {
+                return read_out();
             }
+            self.is_committed.set(self.is_committed.get() || name != "input");
+            self.has_changed.set(self.has_changed.get() || name != "change");
             self.ask();
         }
 
@@ -158,7 +160,7 @@ mod in_browser {
                 let _ = drawing.set_attribute("tabindex", "0");
             }
             if self.is_committed.take() {
-                read_out(&result);
+                read_out();
             }
             self.is_answered.set(true);
             self.ask();
@@ -212,8 +214,9 @@ mod in_browser {
         window().history()?.replace_state_with_url(&JsValue::NULL, "", Some(&url.href()))
     }
 
-    fn read_out(result: &Element) {
-        let cards: Vec<String> = dom::all(result, ".headline > div, .what-if-refused, .field-error")
+    fn read_out() {
+        let Some(result) = dom::by_id(RESULT) else { return };
+        let cards: Vec<String> = dom::all(&result, ".headline > div, .what-if-refused, .field-error")
             .iter()
             .map(|card| {
                 let parts = dom::all(card, "h3, .headline-value");

@@ -197,8 +197,8 @@ mod tests {
         let report = simulated("Llama-3.1-70B", "h100-sxm-80gb-x8", json!({ "num_requests": 200 }), Some(4));
         let found = simulated_subject(&report).unwrap();
         let asked = |name: &str, value: &str| found.entries(&BTreeMap::from([(name.to_owned(), value.to_owned())]));
-        assert_eq!(found.entries(&BTreeMap::new()), ["16", "512", "128", "8", "4"]);
-        assert_eq!(asked("concurrency", "64"), ["64", "512", "128", "8", "4"]);
+        assert_eq!(found.entries(&BTreeMap::new()), ["16", "512", "128", "4", "4"]);
+        assert_eq!(asked("concurrency", "64"), ["64", "512", "128", "4", "4"]);
         assert!(found.answer(&asked("concurrency", "64")).contains("64 requests in flight"));
         assert!(found.answer(&asked("concurrency", "many")).contains("a whole number from 1 to 1,024"));
         assert!(found.answer(&asked("tensor_parallel", "1")).contains("does not fit"));
