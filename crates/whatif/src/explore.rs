@@ -13,7 +13,7 @@ use crate::figures::MOST_WORK;
 use crate::subject::WhatIfSubject;
 
 /// No further point is begun in a step once it took so much, in sequences that the scheduler looked at.
-const WORK_PER_STEP: u64 = 200_000;
+const WORK_PER_STEP: u64 = 60_000;
 /// What all of an answer may take; curves of other layouts end where it is spent.
 const WORK_PER_ANSWER: u64 = 12_000_000;
 /// Loads that a curve reaches at least.
