@@ -178,6 +178,18 @@ pub enum DeviceType {
     Hpu,
 }
 
+impl DeviceType {
+    /// As it is written in bodies and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::Rocm => "rocm",
+            Self::Hpu => "hpu",
+        }
+    }
+}
+
 /// A CPU or an accelerator of a node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

@@ -1,11 +1,8 @@
 //! What is to be carried out on a cluster, and what is told of it while that goes on. Both are kept and read again by later
 //! versions of Dyno, so that they carry the version of their schema; unknown fields are passed over.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::domain::inventory::DeviceType;
@@ -13,6 +10,7 @@ use crate::domain::run::{StageId, StageStatus};
 use crate::engine::Launch;
 use dyno_measure::events::LogLevel;
 use dyno_measure::plan::Plan;
+use dyno_measure::report::provenance::{EngineFacts, Provenance};
 
 /// The schema that this program writes. Documents of 0.1.0 name none and have this one.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -43,8 +41,8 @@ pub struct ExecutionSpec {
     #[serde(default = "ten")]
     pub grace_s: u64,
     /// What produced the figures, as far as it is known before the start.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub provenance: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Provenance::is_empty")]
+    pub provenance: Provenance,
 }
 
 /// One copy of the model behind an engine.
@@ -87,25 +85,6 @@ pub enum Event {
         /// Why, for any outcome other than done.
         reason: Option<String>,
     },
-}
-
-/// What is known of an engine once it is ready; goes into the report's provenance.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EngineFacts {
-    pub node: String,
-    /// Name and version for people.
-    pub title: String,
-    /// The version that the running engine gave.
-    pub version: Option<String>,
-    /// Program and arguments, as started.
-    pub argv: Vec<String>,
-    /// Variables that were set for it.
-    pub env: BTreeMap<String, String>,
-    pub base_url: String,
-    /// The model id that it listed.
-    pub model: String,
-    /// From start to ready, ms.
-    pub startup_ms: u64,
 }
 
 /// How the carrying out of a run ended.

@@ -7,17 +7,17 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
-use serde_json::{Map, Value};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::execution::{EngineFacts, Event, ExecutionSpec, Outcome};
+use super::execution::{Event, ExecutionSpec, Outcome};
 use crate::credentials::Secret;
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::inventory::{EngineAvailability, ModelFacts};
 use crate::engine::{Program, ServedModel};
 use dyno_measure::events::LoadEvent;
 use dyno_measure::plan::Plan;
+use dyno_measure::report::provenance::{EngineFacts, Provenance};
 use dyno_measure::report::{Report, RequestRecord};
 
 /// Why a cluster did not do what a run asked of it; the text is a sentence for people.
@@ -116,7 +116,7 @@ pub(super) struct Collected {
     /// What the load measured, without provenance.
     pub report: Option<Report>,
     /// What was known before the start.
-    pub provenance: Map<String, Value>,
+    pub provenance: Provenance,
     pub engines: Vec<EngineFacts>,
     /// How lengths were counted, in the load's words.
     pub tokenizer: Option<String>,

@@ -1,13 +1,16 @@
 //! What produced a run's figures, written down before anything is started, completed at the end: without it two runs
 //! can't be compared.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use super::execution::EngineSpec;
 use super::executor::Collected;
 use crate::domain::benchmark::BenchmarkSpec;
-use crate::domain::inventory::{ModelFacts, Node};
-use dyno_measure::report::provenance::of_load;
+use crate::domain::dataset::Dataset;
+use crate::domain::inventory::{Model, ModelFacts, Node};
+use dyno_measure::report::provenance::{ClusterName, DatasetFacts, Provenance, ServedModelFacts, ServingDevices};
 
 /// What is known before the start.
 pub(super) fn begin(
@@ -16,48 +19,46 @@ pub(super) fn begin(
     facts: Option<&ModelFacts>,
     notes: &[String],
     engines: &[EngineSpec],
-) -> Map<String, Value> {
-    let mut model = json!(spec.model);
-    if let (Some(facts), Some(object)) = (facts, model.as_object_mut()) {
-        object.insert("facts".to_owned(), json!(facts));
+) -> Provenance {
+    let model = Model { facts: facts.or(spec.model.facts.as_ref()).cloned(), ..spec.model.clone() };
+    let dataset = |set: &Dataset| DatasetFacts {
+        id: set.id.to_string(),
+        name: set.name.clone(),
+        sha256: Some(set.sha256.clone()),
+        samples: Some(set.samples),
+    };
+    Provenance {
+        dyno_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        cluster: Some(ClusterName { id: spec.cluster_id.to_string(), name: spec.cluster_name.clone() }),
+        nodes: nodes.iter().filter_map(as_told).collect(),
+        model: as_told(&model).map(|described| ServedModelFacts::Described(Box::new(described))),
+        serving: Some(json!(spec.serving)),
+        notes: notes.to_vec(),
+        serving_devices: (!engines.is_empty()).then(|| serving_devices(engines)),
+        datasets: spec.datasets.iter().map(dataset).collect(),
+        ..Provenance::default()
     }
-    let datasets: Vec<Value> = spec
-        .datasets
-        .iter()
-        .map(|set| json!({ "id": set.id, "name": set.name, "sha256": set.sha256, "samples": set.samples }))
-        .collect();
-    let mut known = Map::new();
-    known.insert("dyno_version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
-    known.insert("cluster".to_owned(), json!({ "id": spec.cluster_id, "name": spec.cluster_name }));
-    known.insert("nodes".to_owned(), json!(nodes));
-    known.insert("model".to_owned(), model);
-    known.insert("serving".to_owned(), json!(spec.serving));
-    known.insert("notes".to_owned(), json!(notes));
-    if !engines.is_empty() {
-        known.insert("serving_devices".to_owned(), serving_devices(engines));
-    }
-    if !datasets.is_empty() {
-        known.insert("datasets".to_owned(), json!(datasets));
-    }
-    known
+}
+
+/// The inventory's own form is the one that reports have: what they name, and all the rest beside it.
+fn as_told<T: DeserializeOwned>(known: &impl Serialize) -> Option<T> {
+    serde_json::from_value(json!(known)).ok()
 }
 
 /// What serves: throughput is divided by it.
-fn serving_devices(engines: &[EngineSpec]) -> Value {
-    let of = |engine: &EngineSpec| json!({ "node": engine.node, "type": engine.device_type, "count": engine.devices });
-    engines.iter().filter(|engine| engine.device_type.is_some()).map(of).collect()
+fn serving_devices(engines: &[EngineSpec]) -> Vec<ServingDevices> {
+    let of = |engine: &EngineSpec| {
+        let device_type = Some(engine.device_type?.as_str().to_owned());
+        Some(ServingDevices { node: engine.node.clone(), device_type, count: engine.devices })
+    };
+    engines.iter().filter_map(of).collect()
 }
 
 /// Adds what the start and the load brought.
-pub(super) fn complete(collected: &Collected) -> Map<String, Value> {
-    let mut known = collected.provenance.clone();
-    if !collected.engines.is_empty() {
-        known.insert("engines".to_owned(), json!(collected.engines));
-    }
-    if let Some(plan) = &collected.plan {
-        known.extend(of_load(plan, collected.tokenizer.as_deref()));
-    }
-    known
+pub(super) fn complete(collected: &Collected) -> Provenance {
+    let load = collected.plan.as_ref().map(|plan| Provenance::of_load(plan, collected.tokenizer.as_deref()));
+    let started = Provenance { engines: collected.engines.clone(), ..load.unwrap_or_default() };
+    collected.provenance.clone().completed_by(started)
 }
 
 #[cfg(test)]
@@ -77,6 +78,6 @@ mod tests {
         .unwrap();
         let plan = Plan { address_policy: Some(AddressPolicy::default()), ..plan };
         let known = complete(&Collected { plan: Some(plan), ..Collected::default() });
-        assert_eq!((&known["seed"], known["plan"].get("address_policy")), (&json!(7), None));
+        assert_eq!((known.seed, known.plan.unwrap().get("address_policy")), (Some(7), None));
     }
 }

@@ -31,6 +31,7 @@ const LONGEST: Duration = Duration::from_mins(2);
 const STAGE: StageId = StageId::SimulatePerformance;
 
 /// Takes a simulated run through its one stage.
+#[derive(Clone)]
 pub(super) struct SimulationRun {
     pub app: App,
     pub cluster: Cluster,
@@ -64,6 +65,16 @@ impl SimulationRun {
                 false
             }
         }
+    }
+
+    /// Ends a run whose simulation panicked; false if that could not be kept.
+    pub async fn end_broken(mut self) -> bool {
+        let reason = "Something went wrong on the server. Its log says what.";
+        let now = Timestamp::now();
+        let mut events = close_stages(&mut self.run.stages, StageStatus::Failed, Some(reason), now);
+        events.push(RunEvent::End(RunEnd { status: RunStatus::Failed, reason: Some(reason.to_owned()) }));
+        let events = events.into_iter().map(|event| (now, event)).collect();
+        self.keep(RunUpdate { events, ..RunUpdate::default() }).await.is_ok()
     }
 
     async fn carry_out(&mut self) -> Result<bool, StoreError> {
@@ -133,8 +144,7 @@ impl SimulationRun {
                 let (spec, facts) = (&asked.spec, asked.spec.model.facts.as_ref());
                 let is_chosen = |node: &&Node| spec.nodes.iter().any(|choice| choice.hostname == node.hostname);
                 let chosen: Vec<Node> = asked.nodes.iter().filter(is_chosen).cloned().collect();
-                report.provenance = provenance::begin(spec, &chosen, facts, &lines, &[]);
-                report.provenance.extend(known);
+                report.provenance = provenance::begin(spec, &chosen, facts, &lines, &[]).completed_by(known);
                 let requests = report.load_points.iter().map(|point| point.summary.total_requests).sum();
                 let message = format!("{} simulated.", super::text::requests(requests));
                 let stage = if status == RunStatus::Succeeded { StageStatus::Succeeded } else { StageStatus::Failed };

@@ -216,9 +216,16 @@ impl Supervisor {
             detach,
             news: self.sender(id),
         };
-        let (supervisor, app) = (self.clone(), app.clone());
+        let (supervisor, app, spare) = (self.clone(), app.clone(), run.clone());
         tokio::spawn(async move {
-            let ended = run.run().await;
+            let ended = match tokio::spawn(Box::pin(run.run())).await {
+                Ok(ended) => ended,
+                Err(error) if error.is_panic() => {
+                    tracing::error!(run.id = %id, "a simulation broke off");
+                    spare.end_broken().await
+                }
+                Err(_) => false,
+            };
             supervisor.give_back(&app, id, ended).await;
         });
         Ok(())

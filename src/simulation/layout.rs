@@ -1,7 +1,7 @@
 //! How a model is laid out over the chosen nodes when it is simulated: the same copies that a measured run would start.
 
+use dyno_measure::report::provenance::ServingDevices;
 use dyno_simulate::{Device as Profile, Engine};
-use serde_json::{Value, json};
 
 use super::device::{Known, UnknownDevice, known};
 use crate::domain::benchmark::{NodeChoice, Serving};
@@ -37,7 +37,7 @@ pub struct SimulatedLayout {
     /// Most requests that a copy works on at once, where Dyno starts its engine so.
     pub most_slots: u32,
     /// What serves: throughput is divided by it.
-    pub serving_devices: Vec<Value>,
+    pub serving_devices: Vec<ServingDevices>,
     /// What was assumed, sentences.
     pub assumptions: Vec<String>,
 }
@@ -64,14 +64,18 @@ pub fn layout(serving: &Serving, choices: &[NodeChoice], nodes: &[Node]) -> Resu
         EngineKind::Custom => return Err(LayoutError::OwnCommand),
     };
     let recipe = recipe(kind);
-    let (mut parts, mut serving_devices): (Vec<(String, CopyPart)>, Vec<Value>) = (Vec::new(), Vec::new());
+    let (mut parts, mut serving_devices): (Vec<(String, CopyPart)>, Vec<ServingDevices>) = (Vec::new(), Vec::new());
     for choice in choices {
         let Some(node) = nodes.iter().find(|node| node.hostname == choice.hostname) else { continue };
         let shares = deal(node, choice, serving, recipe.spreads_by_itself())?;
         let here = shares.len() as u32;
         for share in shares {
             let count = if share.kind == DeviceType::Cpu { 1 } else { share.devices.len() };
-            serving_devices.push(json!({ "node": node.hostname, "type": share.kind, "count": count }));
+            serving_devices.push(ServingDevices {
+                node: node.hostname.clone(),
+                device_type: Some(share.kind.as_str().to_owned()),
+                count: u32::try_from(count).unwrap_or(u32::MAX),
+            });
             parts.push((node.hostname.clone(), part(&share, here, serving.tensor_parallel, engine)?));
         }
     }
@@ -116,6 +120,8 @@ fn part(share: &Share, copies: u32, asked: Option<u32>, engine: Engine) -> Resul
 #[cfg(test)]
 mod tests {
     use super::super::hypothetical_nodes;
+    use serde_json::json;
+
     use super::*;
 
     fn choices(hostnames: &[&str]) -> Vec<NodeChoice> {
@@ -136,7 +142,7 @@ mod tests {
     fn copies_are_those_that_a_run_would_start() {
         let found = of(EngineKind::Vllm, Some(4), Some(2), &["h100-sxm-80gb-x8"]).unwrap();
         assert_eq!((found.tensor_parallel, found.nodes.len()), (4, 2));
-        assert_eq!(found.serving_devices[1], json!({ "node": "h100-sxm-80gb-x8", "type": "cuda", "count": 4 }));
+        assert_eq!(json!(found.serving_devices[1]), json!({ "node": "h100-sxm-80gb-x8", "type": "cuda", "count": 4 }));
         let two = of(EngineKind::Vllm, Some(8), None, &["h200-sxm-141gb-x8", "h200-sxm-141gb-x8"]).unwrap();
         assert_eq!(two.nodes.len(), 2);
         let too_few = of(EngineKind::Vllm, Some(8), Some(2), &["h100-sxm-80gb-x8"]).unwrap_err();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use dyno_measure::load::OfferedLoad;
 use dyno_measure::plan::{Plan, PlanEndpoint, PlannedLoad};
 use dyno_measure::records::Records;
+use dyno_measure::report::provenance::Provenance;
 use dyno_measure::report::{
     Circumstances, Distribution, Note as ReportNote, Prediction, PredictionError, Report, RequestRecord, Standing,
     load_point_figures, report, verdict,
@@ -17,7 +18,7 @@ use dyno_measure::words::count;
 use dyno_simulate::engine::EngineSettings;
 use dyno_simulate::scenario::{Note, Simulation};
 use dyno_simulate::{Profiles, Scenario, SimulationError, Simulator, profile};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::layout::{LayoutError, SimulatedLayout, layout};
@@ -49,7 +50,7 @@ pub struct Simulated {
     /// What was assumed and found, sentences for the log.
     pub lines: Vec<String>,
     /// What of the simulation belongs into the report's provenance.
-    pub provenance: Map<String, Value>,
+    pub provenance: Provenance,
 }
 
 /// Why there is no answer; a sentence for people.
@@ -303,7 +304,7 @@ fn provenance(
     settings: &EngineSettings,
     simulator: &Simulator<'_>,
     simulations: &[Simulation],
-) -> Map<String, Value> {
+) -> Provenance {
     let points: Vec<Value> = simulations
         .iter()
         .map(|simulation| {
@@ -314,17 +315,16 @@ fn provenance(
             })
         })
         .collect();
-    let mut known = Map::new();
-    known.insert("seed".to_owned(), json!(plan.seed));
-    known.insert("serving_devices".to_owned(), json!(layout.serving_devices));
-    known.insert(
-        "simulation".to_owned(),
-        json!({
-            "model": model, "device": layout.device, "engine": layout.engine, "engine_settings": settings,
-            "efficiency": simulator.efficiency(), "kv_precision": simulator.kv_precision(),
-            "tensor_parallel": layout.tensor_parallel, "replicas": layout.nodes.len(), "ramp_s": plan.ramp_s,
-            "memory": simulations.first().map(|simulation| simulation.outcome.memory), "load_points": points,
-        }),
-    );
-    known
+    let assumed = json!({
+        "model": model, "device": layout.device, "engine": layout.engine, "engine_settings": settings,
+        "efficiency": simulator.efficiency(), "kv_precision": simulator.kv_precision(),
+        "tensor_parallel": layout.tensor_parallel, "replicas": layout.nodes.len(), "ramp_s": plan.ramp_s,
+        "memory": simulations.first().map(|simulation| simulation.outcome.memory), "load_points": points,
+    });
+    Provenance {
+        seed: Some(plan.seed),
+        serving_devices: Some(layout.serving_devices.clone()),
+        simulation: Some(assumed),
+        ..Provenance::default()
+    }
 }

@@ -24,7 +24,7 @@ pub struct SimulatedSubject {
 /// Of a report; nothing where it was measured, simulated by another version, or nothing was answered.
 pub fn simulated_subject(report: &Report) -> Option<SimulatedSubject> {
     let prediction = report.prediction.as_ref()?;
-    let simulation = report.provenance.get("simulation")?;
+    let simulation = report.provenance.simulation.as_ref()?;
     let known = |name: &str| simulation.get(name).cloned();
     let point = report.load_points.get(report.best)?;
     let summary = &point.summary;
@@ -158,7 +158,7 @@ mod tests {
         };
         let done = simulate(&asked, &|| false).unwrap();
         let mut report = done.report;
-        report.provenance.extend(done.provenance);
+        report.provenance = done.provenance;
         report
     }
 

@@ -9,7 +9,7 @@ use crate::tell::Tell;
 use crate::tokens::Tokens;
 use dyno_measure::events::LoadStatus;
 use dyno_measure::plan::{Plan, PlanError};
-use dyno_measure::report::provenance::of_load;
+use dyno_measure::report::provenance::{Provenance, ServedModelFacts};
 use dyno_measure::report::{Report, report};
 use dyno_measure::run::RunStatus;
 
@@ -71,11 +71,12 @@ fn status_of(ending: &PhaseEnd, report: &Report) -> (LoadStatus, Option<String>)
     }
 }
 
-fn provenance(plan: &Plan, tokens: &Tokens) -> serde_json::Map<String, serde_json::Value> {
-    let mut all = of_load(plan, Some(&tokens.describe()));
-    all.insert("dyno_version".to_owned(), env!("CARGO_PKG_VERSION").into());
-    all.insert("model".to_owned(), plan.model.clone().into());
-    all
+fn provenance(plan: &Plan, tokens: &Tokens) -> Provenance {
+    Provenance {
+        dyno_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        model: Some(ServedModelFacts::Name(plan.model.clone())),
+        ..Provenance::of_load(plan, Some(&tokens.describe()))
+    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! The command that repeats a load: by flags where they say everything that the plan does, else with the plan's file. What
 //! the flags say is not assumed: the line is read back and must make the very same plan.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::command::{node_name, plan_of};
 use dyno_measure::load::options::OptionKind;
 use dyno_measure::load::{ArrivalProcess, LoadSpec, LoadVariable, OPTIONS};
 use dyno_measure::plan::{Load, Plan, PlanEndpoint, PlannedCheck, TokenizerChoice, Workload};
 use dyno_measure::repeat::{Repeat, shell_line};
+use dyno_measure::report::provenance::Provenance;
 
 /// The plan as somebody else can carry it out: without the run's own files, its deadline and the portal's rules.
 pub fn to_share(plan: &Plan) -> Plan {
@@ -25,18 +26,14 @@ pub fn to_share(plan: &Plan) -> Plan {
 }
 
 /// The command for a plan; `file` is what the downloaded plan is called, `provenance` that of the report.
-pub fn repeat(plan: &Plan, file: &str, provenance: &Map<String, Value>) -> Repeat {
+pub fn repeat(plan: &Plan, file: &str, provenance: &Provenance) -> Repeat {
     let flags = flags(plan).filter(|flags| plan_of(flags).is_some_and(|read| comparable(&read) == comparable(plan)));
     let by_hand = flags.is_some();
     let words = match flags {
         Some(flags) => ["dyno", "load"].map(str::to_owned).into_iter().chain(flags).collect(),
         None => ["dyno", "load", "--plan", file].map(str::to_owned).to_vec(),
     };
-    let engines = provenance.get("engines").and_then(Value::as_array).into_iter().flatten();
-    let argv = engines.filter_map(|engine| {
-        let words: Vec<&str> = engine.get("argv")?.as_array()?.iter().filter_map(Value::as_str).collect();
-        (!words.is_empty()).then(|| shell_line(&words))
-    });
+    let argv = provenance.engines.iter().filter(|engine| !engine.argv.is_empty()).map(|engine| shell_line(&engine.argv));
     Repeat {
         command: shell_line(&words),
         by_hand,
@@ -194,7 +191,7 @@ mod tests {
     }
 
     fn command(change: Value) -> Repeat {
-        repeat(&plan(change), "plan.json", &Map::new())
+        repeat(&plan(change), "plan.json", &Provenance::default())
     }
 
     #[test]
@@ -301,7 +298,7 @@ mod tests {
     #[test]
     fn engines_that_have_ended_are_named_with_their_lines() {
         let provenance = json!({ "engines": [{ "argv": ["/opt/llama server", "-m", "x.gguf"] }] });
-        let got = repeat(&plan(json!({})), "plan.json", provenance.as_object().unwrap());
+        let got = repeat(&plan(json!({})), "plan.json", &serde_json::from_value(provenance).unwrap());
         assert_eq!(got.engines, ["'/opt/llama server' -m x.gguf"]);
     }
 }

@@ -1,8 +1,6 @@
 //! A sweep seen as a whole: its load points in the order of their loads, which of them no other surpasses, and by what
 //! throughput is divided. Pure.
 
-use serde_json::Value;
-
 use crate::load::{LoadVariable, OfferedLoad};
 use crate::report::{LoadPoint, PredictionError, Report};
 use crate::words;
@@ -78,11 +76,10 @@ pub enum Per {
 impl Per {
     /// As the report's provenance says: `serving_devices`, written before the start.
     pub fn of(report: &Report) -> Self {
-        let Some(devices) = report.provenance.get("serving_devices").and_then(Value::as_array) else { return Self::Service };
-        let accelerators = devices.iter().filter(|device| device.get("type").and_then(Value::as_str) != Some("cpu"));
-        let number: u64 = accelerators.filter_map(|device| device.get("count")?.as_u64()).sum();
-        match u32::try_from(number) {
-            Ok(number) if number > 0 => Self::Accelerator(number),
+        let Some(devices) = &report.provenance.serving_devices else { return Self::Service };
+        let accelerators = devices.iter().filter(|device| device.device_type.as_deref() != Some("cpu"));
+        match accelerators.map(|device| device.count).fold(0, u32::saturating_add) {
+            number if number > 0 => Self::Accelerator(number),
             _ => Self::Node(u32::try_from(report.nodes.len()).unwrap_or(1).max(1)),
         }
     }
@@ -120,7 +117,7 @@ impl Per {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -181,9 +178,9 @@ mod tests {
         let mut report = report(json!([]));
         assert_eq!(Per::of(&report), Per::Service);
         let gpu = |count: u32| json!({ "node": "n", "type": "cuda", "count": count });
-        report.provenance.insert("serving_devices".to_owned(), json!([gpu(2), gpu(2)]));
+        report.provenance.serving_devices = serde_json::from_value(json!([gpu(2), gpu(2)])).unwrap();
         assert_eq!(Per::of(&report), Per::Accelerator(4));
-        report.provenance.insert("serving_devices".to_owned(), json!([{ "node": "n", "type": "cpu", "count": 1 }]));
+        report.provenance.serving_devices = serde_json::from_value(json!([{ "node": "n", "type": "cpu", "count": 1 }])).unwrap();
         assert_eq!(Per::of(&report), Per::Node(1));
     }
 }

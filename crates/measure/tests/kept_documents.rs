@@ -17,6 +17,6 @@ fn a_plan_and_a_report_of_0_1_0_are_read() {
     let (short, input) = (NoteKind::NoSteadyState, NoteKind::InputLength);
     assert_eq!(kinds, [(short, Some(0)), (input, Some(0)), (short, Some(1)), (input, Some(1))]);
     assert_eq!(report.notes[1].text, "Prompts share 25 % of their words as a prefix.");
-    let kept: Plan = serde_json::from_value(report.provenance["plan"].clone()).unwrap();
+    let kept: Plan = report.provenance.plan().unwrap();
     assert_eq!(kept, plan);
 }

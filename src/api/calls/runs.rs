@@ -71,7 +71,7 @@ pub fn repeat(id: Uuid, report: &Report) -> Option<Repeat> {
 }
 
 fn plan_of(report: &Report) -> Option<Plan> {
-    let plan: Plan = serde_json::from_value(report.provenance.get("plan")?.clone()).ok()?;
+    let plan: Plan = report.provenance.plan()?;
     Some(dyno_load::repeat::to_share(&plan))
 }
 

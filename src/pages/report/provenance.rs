@@ -1,7 +1,7 @@
 //! What produced the figures.
 
 use leptos::prelude::*;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::section::Section;
 use crate::components::definition::{Definition, Definitions};
@@ -10,6 +10,7 @@ use crate::domain::benchmark::Benchmark;
 use crate::islands::CopyText;
 use dyno_measure::repeat::shell_line;
 use dyno_measure::report::Report;
+use dyno_measure::report::provenance::{Provenance as KnownProvenance, ServedModelFacts};
 
 /// Provenance: what one looks for laid open, each to be copied; all the rest folded.
 #[component]
@@ -20,7 +21,8 @@ pub fn Provenance(
 ) -> impl IntoView {
     let open =
         facts(&report.provenance).into_iter().map(|(label, text)| view! { <CopyText label=label text=text /> }).collect_view();
-    let all = report.provenance.iter().map(|(name, value)| entry(name, value)).collect_view();
+    let known = serde_json::to_value(&report.provenance).unwrap_or_default();
+    let all = known.as_object().into_iter().flatten().map(|(name, value)| entry(name, value)).collect_view();
     let asked = serde_json::to_value(&benchmark.spec.load).unwrap_or_default();
     view! {
         <Section id="provenance" title="Provenance" panel=true>
@@ -44,46 +46,46 @@ pub fn Provenance(
 }
 
 /// What produced the figures, as far as it is known: names and texts.
-fn facts(provenance: &Map<String, Value>) -> Vec<(&'static str, String)> {
-    let list = |name: &str| provenance.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let text = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_str).map(str::to_owned);
-    let model = provenance.get("model").unwrap_or(&Value::Null);
+fn facts(known: &KnownProvenance) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
-    for engine in list("engines") {
-        let title = text(engine, "/title").unwrap_or_else(|| "Engine".to_owned());
+    for engine in &known.engines {
+        let title = if engine.title.is_empty() { "Engine" } else { &engine.title };
         let version =
-            text(engine, "/version").map_or_else(|| "version not said".to_owned(), |version| format!("version {version}"));
+            engine.version.as_ref().map_or_else(|| "version not said".to_owned(), |version| format!("version {version}"));
         facts.push(("Engine", format!("{title}, {version}")));
-        let words: Vec<&str> = engine["argv"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        if !words.is_empty() {
-            facts.push(("Command line", shell_line(&words)));
+        if !engine.argv.is_empty() {
+            facts.push(("Command line", shell_line(&engine.argv)));
         }
     }
-    facts.extend(text(model, "/base_url").map(|address| ("Provider's address", address)));
-    facts.extend(text(model, "/path").or_else(|| text(model, "/model")).map(|name| ("Model", name)));
-    facts.extend(text(model, "/facts/sha256").map(|digest| ("Model digest", format!("sha256:{digest}"))));
-    let template = text(model, "/facts/chat_template_error");
-    facts.extend(template.map(|why| ("Chat template", format!("not counted in prompts: {why}"))));
-    facts.extend(connection(provenance).map(|words| ("Connection", words.to_owned())));
-    for node in list("nodes") {
-        let host = text(node, "/hostname").unwrap_or_default();
-        for device in node["devices"].as_array().into_iter().flatten() {
-            let name = text(device, "/name").unwrap_or_default();
-            let count = device["available_count"].as_u64().unwrap_or(1);
-            facts.push(("Device", format!("{count} × {name} on {host}")));
-            facts.extend(text(device, "/device_info/driver").map(|driver| ("Driver", driver)));
+    match &known.model {
+        Some(ServedModelFacts::Described(model)) => {
+            facts.extend(model.base_url.clone().map(|address| ("Provider's address", address)));
+            facts.extend(model.path.clone().or_else(|| model.model.clone()).map(|name| ("Model", name)));
+            let (digest, template) =
+                model.facts.as_ref().map_or((None, None), |facts| (facts.sha256.as_ref(), facts.chat_template_error.as_ref()));
+            facts.extend(digest.map(|digest| ("Model digest", format!("sha256:{digest}"))));
+            facts.extend(template.map(|why| ("Chat template", format!("not counted in prompts: {why}"))));
         }
-        facts.extend(text(node, "/system").map(|system| ("System", system)));
+        Some(ServedModelFacts::Name(name)) => facts.push(("Model", name.clone())),
+        None => {}
     }
-    facts.extend(provenance.get("tokenizer").and_then(Value::as_str).map(|name| ("Tokenizer", name.to_owned())));
-    facts.extend(provenance.get("seed").filter(|seed| seed.is_number()).map(|seed| ("Seed", seed.to_string())));
-    facts.extend(provenance.get("dyno_version").and_then(Value::as_str).map(|version| ("Dyno", version.to_owned())));
+    facts.extend(known.plan.as_ref().and_then(connection).map(|words| ("Connection", words.to_owned())));
+    for node in &known.nodes {
+        for device in &node.devices {
+            facts.push(("Device", format!("{} × {} on {}", device.available_count, device.name, node.hostname)));
+            let driver = device.device_info.get("driver").and_then(Value::as_str);
+            facts.extend(driver.map(|driver| ("Driver", driver.to_owned())));
+        }
+        facts.extend(node.system.clone().map(|system| ("System", system)));
+    }
+    facts.extend(known.tokenizer.clone().map(|name| ("Tokenizer", name)));
+    facts.extend(known.seed.map(|seed| ("Seed", seed.to_string())));
+    facts.extend(known.dyno_version.clone().map(|version| ("Dyno", version)));
     facts
 }
 
-/// How the load reached a server that is not on plain HTTP.
-fn connection(provenance: &Map<String, Value>) -> Option<&'static str> {
-    let plan = provenance.get("plan")?;
+/// How the load reached a server that is not on plain HTTP; read without the plan's type, since a plan may be of another version.
+fn connection(plan: &Value) -> Option<&'static str> {
     let over_tls = |endpoint: &Value| endpoint["base_url"].as_str().is_some_and(|address| address.starts_with("https:"));
     if !plan["endpoints"].as_array()?.iter().any(over_tls) {
         return None;
@@ -175,7 +177,7 @@ mod tests {
             ] }],
             "seed": 7,
         });
-        let laid_open = facts(known.as_object().unwrap());
+        let laid_open = facts(&serde_json::from_value(known).unwrap());
         for fact in [
             ("Engine", "llama.cpp, version b1"),
             ("Command line", "llama-server -m 'a b.gguf'"),
@@ -188,9 +190,9 @@ mod tests {
         ] {
             assert!(laid_open.iter().any(|(name, text)| (*name, text.as_str()) == fact), "{fact:?} in {laid_open:?}");
         }
-        assert!(facts(&Map::new()).is_empty());
+        assert!(facts(&KnownProvenance::default()).is_empty());
         let plain = serde_json::json!({ "plan": { "endpoints": [{ "base_url": "http://lab/v1" }] } });
-        assert!(facts(plain.as_object().unwrap()).is_empty());
+        assert!(facts(&serde_json::from_value(plain).unwrap()).is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::load::FIELDS_FROM_TOP;
 use crate::api::functions::workflows::WizardView;
 use crate::components::field::field_id;
 use crate::components::form::{SummaryLine, Target, summary_lines};
@@ -73,9 +74,11 @@ impl Place {
 
     /// The error summary: a field of another page leads there.
     pub fn lines(&self) -> Vec<SummaryLine> {
-        let mut lines = summary_lines(&self.flash);
+        let mut flash = self.flash.clone();
+        flash.errors.sort_by_key(|error| self.order(error));
+        let mut lines = summary_lines(&flash);
         // The lines of the errors are the last ones.
-        for (line, error) in lines.iter_mut().rev().zip(self.flash.errors.iter().rev()) {
+        for (line, error) in lines.iter_mut().rev().zip(flash.errors.iter().rev()) {
             match self.page_of(error) {
                 Some(page) if page == self.page => {}
                 Some(page) => {
@@ -90,6 +93,12 @@ impl Place {
             }
         }
         lines
+    }
+
+    /// Where the field of an error stands: page after page, from top to bottom.
+    fn order(&self, error: &FieldError) -> (Option<WizardPage>, usize) {
+        let on_load_page = FIELDS_FROM_TOP.iter().position(|field| *field == error.field);
+        (self.page_of(error), on_load_page.unwrap_or(FIELDS_FROM_TOP.len()))
     }
 
     /// Fields that only the page knows, not the workflow.

@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(collected.end, Some((Outcome::Done, None)));
         assert_eq!((collected.engines.len(), collected.plan.unwrap().load_points.len()), (1, 2));
         assert_eq!(collected.report.unwrap().load_points.len(), 2);
-        assert_eq!(collected.provenance["dyno_version"], "0.1.0");
+        assert_eq!(collected.provenance.dyno_version.as_deref(), Some("0.1.0"));
         assert!(collected.tokenizer.is_some());
         let mut records = RecordReader::new(&folder, 0);
         assert_eq!(records.next().unwrap().len(), std::fs::read_to_string(folder.join(files::REQUESTS)).unwrap().lines().count());

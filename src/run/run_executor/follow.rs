@@ -87,7 +87,7 @@ impl RunExecutor {
         if let Some(report) = &mut report {
             report.run_id = self.run.id;
             report.status = status;
-            report.provenance.extend(provenance::complete(&collected));
+            report.provenance = std::mem::take(&mut report.provenance).completed_by(provenance::complete(&collected));
             report.notes.extend(reason.clone().filter(|_| status != RunStatus::Succeeded).map(Note::from));
         }
         let cleaned = self.executor.tidy_up(self.run.id).await;

@@ -111,6 +111,33 @@ async fn a_refused_option_keeps_what_was_typed_and_saves_nothing() {
 }
 
 #[tokio::test]
+async fn errors_are_listed_in_the_pages_order() {
+    let app = TestApp::start().await;
+    let id = draft(&app).await;
+    let fields = [
+        ("goal", "sweep"),
+        ("seed", "-1"),
+        ("num_requests", "many"),
+        ("amount", "own"),
+        ("prefix", "5"),
+        ("ttft_ms", "fast"),
+        ("slo", "own"),
+        ("load_points", "1 many"),
+        ("warmup_requests", "x"),
+        ("max_output_tokens", "0"),
+        ("max_input_tokens", "none"),
+    ];
+    let html = page(&app, &post(&app, &id, &fields).await).await;
+    let summary = &html[html.find("id=\"error-summary\"").unwrap()..];
+    let summary = &summary[..summary.find("</ul>").unwrap()];
+    let listed: Vec<&str> = summary.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(listed.len() >= 6, "{summary}");
+    let places: Vec<usize> =
+        listed.iter().map(|id| html.find(&format!("id=\"{id}\"")).unwrap_or_else(|| panic!("no {id}"))).collect();
+    assert!(places.is_sorted(), "{listed:?} at {places:?}");
+}
+
+#[tokio::test]
 async fn a_search_is_asked_for_by_its_question_and_every_gap_is_named_at_once() {
     let app = TestApp::start().await;
     let id = draft(&app).await;

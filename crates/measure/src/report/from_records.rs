@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::provenance::Provenance;
 use super::{ClientHealth, ErrorClass, ErrorExample, LoadPoint, NodeReport, Note, NoteKind, Phase, Report, Summary, TokenSource};
 use crate::engine_metrics::EngineSeries;
 use crate::live_figures::FinishedLoadPoint;
@@ -94,7 +95,7 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
         nodes,
         series: all_series,
         error_examples: examples(records),
-        provenance: serde_json::Map::new(),
+        provenance: Provenance::default(),
         self_check: circumstances.sidecar.self_check,
         search,
         prediction: None,

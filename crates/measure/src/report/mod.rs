@@ -11,6 +11,7 @@ mod summary;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use self::provenance::Provenance;
 use crate::engine_metrics::EngineSeries;
 use crate::load::OfferedLoad;
 use crate::run::{RunKind, RunStatus};
@@ -156,7 +157,7 @@ pub struct Report {
     /// What produced the figures: engine and version, arguments, model and its digest, tokenizer, dataset digest, seed,
     /// nodes and devices as they were, Dyno's version.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
-    pub provenance: serde_json::Map<String, serde_json::Value>,
+    pub provenance: Provenance,
     /// The client's error, measured before the run; absent where it was not checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_check: Option<SelfCheck>,

@@ -1,16 +1,209 @@
-//! The part of a report's provenance that the load itself brings: written here alone, for a run and for a load by hand alike.
+//! What produced a report's figures. Written in three places only: here what the load itself brings, for a run and for a load by
+//! hand alike, in the portal what is known before the start, and by the simulator what it assumed.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::plan::Plan;
 
-/// The plan as it was carried out, its seed, and how lengths were counted. Which addresses are the portal's own is left out:
-/// whoever repeats the load has no use for it.
-pub fn of_load(plan: &Plan, tokenizer: Option<&str>) -> Map<String, Value> {
-    let plan = Plan { address_policy: None, ..plan.clone() };
-    let tokenizer = tokenizer.map(|tokenizer| ("tokenizer".to_owned(), json!(tokenizer)));
-    let known = [("seed".to_owned(), json!(plan.seed)), ("plan".to_owned(), json!(plan))];
-    known.into_iter().chain(tokenizer).collect()
+/// What is known of what produced the figures; absent or empty is what is not known. Fields that this program does not know are
+/// kept as they were read.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Provenance {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dyno_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterName>,
+    /// As they were before the start.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodeFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ServedModelFacts>,
+    /// Engine and layout as they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serving: Option<Value>,
+    /// What was noticed before the start.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// What throughput is divided by; absent for a provider's model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serving_devices: Option<Vec<ServingDevices>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub datasets: Vec<DatasetFacts>,
+    /// Each engine once it was ready.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub engines: Vec<EngineFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// How lengths were counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<String>,
+    /// The plan as it was carried out; [`Provenance::plan`] reads it. A plan of a later version stays what it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Value>,
+    /// Of a simulated run: what was assumed, and what became of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub simulation: Option<Value>,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// Which cluster it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterName {
+    pub id: String,
+    pub name: String,
+}
+
+/// A node as far as reports say something of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NodeFacts {
+    pub hostname: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    pub devices: Vec<DeviceFacts>,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// Devices of one kind in a node.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeviceFacts {
+    pub name: String,
+    pub available_count: u32,
+    /// Driver and more, as the node gave it.
+    pub device_info: Map<String, Value>,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// The model: its name alone for a load by hand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ServedModelFacts {
+    Name(String),
+    Described(Box<ModelDescription>),
+}
+
+/// A model of the inventory, as far as reports say something of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelDescription {
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// A cloud model's own name at its provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facts: Option<FileFacts>,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// What a model's files say.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FileFacts {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Why the chat template could not be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat_template_error: Option<String>,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// Devices that hold one copy of the model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServingDevices {
+    pub node: String,
+    /// `cpu`, `cuda` …; absent where it was not written down.
+    #[serde(rename = "type", default)]
+    pub device_type: Option<String>,
+    #[serde(default)]
+    pub count: u32,
+}
+
+/// A dataset's identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetFacts {
+    pub id: String,
+    pub name: String,
+    #[serde(default)]
+    pub sha256: Option<String>,
+    #[serde(default)]
+    pub samples: Option<u64>,
+}
+
+/// What is known of an engine once it is ready.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EngineFacts {
+    pub node: String,
+    /// Name and version for people.
+    pub title: String,
+    /// The version that the running engine gave.
+    pub version: Option<String>,
+    /// Program and arguments, as started.
+    pub argv: Vec<String>,
+    /// Variables that were set for it.
+    pub env: BTreeMap<String, String>,
+    pub base_url: String,
+    /// The model id that it listed.
+    pub model: String,
+    /// From start to ready, ms.
+    pub startup_ms: u64,
+}
+
+impl Provenance {
+    /// The part that the load itself brings: the plan as it was carried out, its seed, and how lengths were counted. Which
+    /// addresses are the portal's own is left out: whoever repeats the load has no use for it.
+    pub fn of_load(plan: &Plan, tokenizer: Option<&str>) -> Self {
+        let plan = Plan { address_policy: None, ..plan.clone() };
+        Self { seed: Some(plan.seed), tokenizer: tokenizer.map(str::to_owned), plan: Some(json!(plan)), ..Self::default() }
+    }
+
+    /// The plan, where this version reads it.
+    pub fn plan(&self) -> Option<Plan> {
+        serde_json::from_value(self.plan.clone()?).ok()
+    }
+
+    /// With what became known later; what is known there replaces what was.
+    #[must_use]
+    pub fn completed_by(self, later: Self) -> Self {
+        let newer = |later: Vec<_>, earlier| if later.is_empty() { earlier } else { later };
+        let mut other = self.other;
+        other.extend(later.other);
+        Self {
+            dyno_version: later.dyno_version.or(self.dyno_version),
+            cluster: later.cluster.or(self.cluster),
+            nodes: if later.nodes.is_empty() { self.nodes } else { later.nodes },
+            model: later.model.or(self.model),
+            serving: later.serving.or(self.serving),
+            notes: newer(later.notes, self.notes),
+            serving_devices: later.serving_devices.or(self.serving_devices),
+            datasets: if later.datasets.is_empty() { self.datasets } else { later.datasets },
+            engines: if later.engines.is_empty() { self.engines } else { later.engines },
+            seed: later.seed.or(self.seed),
+            tokenizer: later.tokenizer.or(self.tokenizer),
+            plan: later.plan.or(self.plan),
+            simulation: later.simulation.or(self.simulation),
+            other,
+        }
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 #[cfg(test)]
@@ -18,17 +211,42 @@ mod tests {
     use super::*;
     use crate::address_policy::AddressPolicy;
 
-    #[test]
-    fn the_portals_own_addresses_are_left_out() {
-        let plan: Plan = serde_json::from_value(json!({
+    fn plan() -> Plan {
+        serde_json::from_value(json!({
             "endpoints": [{ "node": "n", "base_url": "http://127.0.0.1:9" }], "model": "m", "seed": 7,
             "workload": { "kind": "synthetic", "input_tokens": 8, "output_tokens": 4 },
             "load_points": [{ "load": { "kind": "closed", "concurrency": 3 } }],
         }))
-        .unwrap();
-        let known = of_load(&Plan { address_policy: Some(AddressPolicy::default()), ..plan.clone() }, Some("llama.cpp"));
-        assert_eq!(serde_json::from_value::<Plan>(known["plan"].clone()).unwrap(), plan);
-        assert_eq!((&known["seed"], &known["tokenizer"]), (&json!(7), &json!("llama.cpp")));
-        assert!(!of_load(&plan, None).contains_key("tokenizer"));
+        .unwrap()
+    }
+
+    #[test]
+    fn the_portals_own_addresses_are_left_out() {
+        let plan = plan();
+        let known =
+            Provenance::of_load(&Plan { address_policy: Some(AddressPolicy::default()), ..plan.clone() }, Some("llama.cpp"));
+        assert_eq!(known.plan(), Some(plan.clone()));
+        assert_eq!((known.seed, known.tokenizer.as_deref()), (Some(7), Some("llama.cpp")));
+        assert_eq!(Provenance::of_load(&plan, None).tokenizer, None);
+    }
+
+    #[test]
+    fn what_became_known_later_replaces_what_was() {
+        let before = Provenance { dyno_version: Some("1".to_owned()), seed: Some(1), ..Provenance::default() };
+        let known = before.completed_by(Provenance::of_load(&plan(), None));
+        assert_eq!((known.dyno_version.as_deref(), known.seed), (Some("1"), Some(7)));
+        assert!(Provenance::default().is_empty() && !known.is_empty());
+    }
+
+    #[test]
+    fn fields_of_other_versions_are_kept() {
+        let kept = json!({
+            "model": "m", "power_cap_w": 300,
+            "nodes": [{ "hostname": "a", "devices": [{ "name": "d", "available_count": 1, "device_info": {}, "x": 1 }], "y": [2] }],
+            "plan": { "of": "a later version" },
+        });
+        let read: Provenance = serde_json::from_value(kept.clone()).unwrap();
+        assert_eq!(read.plan(), None);
+        assert_eq!(json!(read), kept);
     }
 }

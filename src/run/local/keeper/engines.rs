@@ -9,12 +9,13 @@ use super::guard::Exit;
 use super::ready::{ReadyProbe, free_port};
 use super::stages::{Keeper, KeeperHalt};
 use crate::domain::run::StageId;
-use crate::run::execution::{EngineFacts, Event};
+use crate::run::execution::Event;
 use crate::run::local::tail::Tail;
 use crate::run::local::{HOST, files};
 use crate::run::text;
 use dyno_measure::events::LogLevel;
 use dyno_measure::plan::PlanEndpoint;
+use dyno_measure::report::provenance::EngineFacts;
 
 /// How often an engine that is starting is asked.
 const POLL: Duration = Duration::from_millis(200);
