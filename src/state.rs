@@ -71,6 +71,8 @@ pub struct Inner {
     pub try_it: Mutex<Option<TryIt>>,
     /// Cancelled when the portal stops; event streams end by it.
     pub shutdown: CancellationToken,
+    /// The path of the what-if module, which a worker runs; absent where the browser's half was not built.
+    pub what_if_program: Option<String>,
     /// First parts of the paths of static files.
     static_names: Vec<String>,
 }
@@ -117,6 +119,8 @@ impl AppState {
         store.local_cluster(Timestamp::now()).await?;
         store.catalogue_cluster(Timestamp::now()).await?;
         let state = Self(Arc::new(Inner {
+            what_if_program: config::browser_program(&config.site_root.join(&*leptos_options.site_pkg_dir), "whatif")
+                .map(|name| format!("/{}/{name}.js", leptos_options.site_pkg_dir)),
             static_names: file_names(&config.site_root),
             clusters: Clusters::new(
                 Arc::new(Local::default()),

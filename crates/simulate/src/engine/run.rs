@@ -73,6 +73,8 @@ pub struct ReplicaRun {
     pub kv_share: f64,
     /// More would have been sent before the workload's end, had it more requests.
     pub ran_out: bool,
+    /// Sequences that were looked at, over all steps and stretches: what the simulation itself took.
+    pub work: u64,
 }
 
 /// Whether stretches of pure decoding are summed or walked; both give the same.

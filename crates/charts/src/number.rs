@@ -1,6 +1,6 @@
 //! Numbers on axes, and times in words that charts and the live page need beside those of `components::number`.
 
-use crate::components::number::{duration, grouped};
+use dyno_measure::words::{grouped, span as duration};
 
 /// A tick's label: as short as the value allows.
 pub fn tick(value: f64) -> String {
