@@ -14,21 +14,23 @@ mkdir -p "$pkg"
 work=$(mktemp -d "$root/target/site-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# NAME FEATURE: the browser's program of that name, into target/site/pkg, and its name with the hash of what is in it into names.txt.
+# NAME PACKAGE FEATURES [SCRIPT]: the browser's program of that name, into target/site/pkg, and its name with the hash of what is in it into
+# names.txt. A script follows what wasm-bindgen made, in the same file.
 program() {
-  local wasm=target/wasm-release/$1.wasm name
+  local wasm=target/wasm-release/$1.wasm built=target/$wasm_target/wasm-release/${2//-/_}.wasm name
   # As a cdylib alone: cargo optimises over all crates only where no rlib is asked for as well.
-  cargo rustc --lib --crate-type cdylib --no-default-features --features "$2" --target "$wasm_target" --profile wasm-release
+  cargo rustc -p "$2" --lib --crate-type cdylib --no-default-features --features "$3" --target "$wasm_target" --profile wasm-release
   mkdir -p target/wasm-release
-  if cmp -s "target/$wasm_target/wasm-release/dyno.wasm" "$wasm" && [ -f "$wasm.name" ] && [ -f "$pkg/$(cat "$wasm.name").js" ]; then
+  if cmp -s "$built" "$wasm" && [ -f "$wasm.name" ] && { [ -z "${4:-}" ] || [ "$wasm" -nt "$4" ]; } && [ -f "$pkg/$(cat "$wasm.name").js" ]; then
     echo "$1 $(cat "$wasm.name")" >> "$work/names.txt"
     return
   fi
-  cp "target/$wasm_target/wasm-release/dyno.wasm" "$wasm"
+  cp "$built" "$wasm"
   target/release/dyno-bindgen "$work/$1" dyno "$wasm"
   # Only what browsers have had for years; "all features" writes what no browser reads yet.
   wasm-opt -Oz --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals \
     --enable-reference-types --enable-multivalue -o "$work/$1/opt.wasm" "$work/$1/dyno_bg.wasm"
+  if [ -n "${4:-}" ]; then cat "$4" >> "$work/$1/dyno.js"; fi
   # Names say what is in the files, so that browsers may keep them for ever; the server reads the names at its start.
   name=$1.$(cat "$work/$1/opt.wasm" "$work/$1/dyno.js" | sha256sum | cut -c 1-16)
   mv "$work/$1/opt.wasm" "$work/${name}_bg.wasm"
@@ -43,8 +45,9 @@ program() {
   echo "$name" > "$wasm.name"
   echo "$1 $name" >> "$work/names.txt"
 }
-program pages browser
-program wizard hydrate
+program pages dyno browser
+program wizard dyno hydrate
+program whatif dyno-whatif "" crates/whatif/src/worker.js
 mv "$work/names.txt" "$pkg/names.txt"
 # What was built earlier stays for a day: a portal that still runs on it names it.
 find "$pkg" -maxdepth 1 -type f -mmin +1440 ! -name names.txt $(sed 's/^[a-z]* \(.*\)/! -name \1*/' "$pkg/names.txt") -delete

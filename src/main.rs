@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use dyno::run::keeper::KeeperArgs;
 use dyno::server::{ServeArgs, StartError};
 use dyno_load::LoadArgs;
+use dyno_pod::PodArgs;
 use dyno_reference::EngineArgs;
 use dyno_simulate::command::SimulateArgs;
 use tracing_subscriber::EnvFilter;
@@ -39,6 +40,9 @@ enum Command {
     /// Own a run's engine and load; started by the portal
     #[command(hide = true)]
     Keeper(KeeperArgs),
+    /// Serve a run's load or files in a pod; started by the portal
+    #[command(hide = true)]
+    Pod(PodArgs),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         Command::Engine(args) => dyno_reference::main(args),
         Command::Simulate(args) => dyno_simulate::command::main(&args),
         Command::Keeper(args) => dyno::run::keeper::main(args),
+        Command::Pod(args) => dyno_pod::main(args, Some(dyno::models::pod_fetch())),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod attempts;
 pub mod config;
+mod http_metrics;
 mod longest_rows;
 mod one_time_secrets;
 mod run_notifier;
@@ -18,10 +19,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::attempts::Attempts;
 pub use self::config::{Config, ConfigError, ServeArgs};
+pub use self::http_metrics::HttpMetrics;
 pub use self::longest_rows::{LongestRows, RowCounting};
 pub use self::one_time_secrets::OneTimeSecrets;
 pub use self::run_notifier::RunNotifier;
-pub use self::secrets::{SecretError, place_of};
+use self::secrets::SealedKubeconfigs;
+pub use self::secrets::{SecretError, place_of, place_of_kubeconfig};
 pub use self::uploads::UploadsUnderWay;
 use crate::cluster::{Clusters, Local};
 use crate::credentials::{Outgoing, OutgoingOptions, Vault, VaultError};
@@ -52,6 +55,7 @@ pub struct Inner {
     pub outgoing: Outgoing,
     /// What Leptos needs to draw pages.
     pub leptos_options: LeptosOptions,
+    pub http_metrics: HttpMetrics,
     pub sign_in_attempts: Attempts,
     /// Each hash of a password takes 19 MiB and a core for a while; a flood of sign-ins must not take the machine.
     pub password_hashing: Semaphore,
@@ -67,6 +71,8 @@ pub struct Inner {
     pub try_it: Mutex<Option<TryIt>>,
     /// Cancelled when the portal stops; event streams end by it.
     pub shutdown: CancellationToken,
+    /// The path of the what-if module, which a worker runs; absent where the browser's half was not built.
+    pub what_if_program: Option<String>,
     /// First parts of the paths of static files.
     static_names: Vec<String>,
 }
@@ -105,7 +111,7 @@ impl AppState {
         let store = Store::open(&config.database_url, &config.data_dir).await?;
         let vault = Vault::open(config.secret_key.as_ref(), &config.data_dir)?;
         let outgoing = Outgoing::new(OutgoingOptions {
-            own_ports: vec![config.site_addr.port()],
+            own_ports: [Some(config.site_addr), config.metrics_addr].into_iter().flatten().map(|own| own.port()).collect(),
             allow_loopback: config.allow_loopback,
             system_proxy: config.system_proxy,
         })
@@ -113,9 +119,15 @@ impl AppState {
         store.local_cluster(Timestamp::now()).await?;
         store.catalogue_cluster(Timestamp::now()).await?;
         let state = Self(Arc::new(Inner {
+            what_if_program: config::browser_program(&config.site_root.join(&*leptos_options.site_pkg_dir), "whatif")
+                .map(|name| format!("/{}/{name}.js", leptos_options.site_pkg_dir)),
             static_names: file_names(&config.site_root),
-            clusters: Clusters::new(Arc::new(Local::default())),
+            clusters: Clusters::new(
+                Arc::new(Local::default()),
+                Arc::new(SealedKubeconfigs { store: store.clone(), vault: vault.clone() }),
+            ),
             run_notifier: RunNotifier::default(),
+            http_metrics: HttpMetrics::default(),
             program_search: ProgramSearch::new(&config.data_dir),
             sign_in_attempts: Attempts::default(),
             password_hashing: Semaphore::new(PASSWORD_HASHES_AT_ONCE),

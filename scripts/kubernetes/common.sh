@@ -1,7 +1,10 @@
 # What the scripts of the test cluster share; sourced, not run.
 CLUSTER=${DYNO_TEST_CLUSTER:-/tmp/dyno-kubernetes}
-CACHE=${DYNO_CACHE:-$HOME/.cache/dyno}
+CACHE=${DYNO_TOOLS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/dyno}
 API_PORT=${DYNO_TEST_API_PORT:-16443}
+# The API server's own address, on a device of its own: loopback can't be reached from a pod.
+API_ADDRESS=10.99.0.100
+ENGINE_IMAGE=dyno.test/llama-server:1
 export KUBECONFIG=$CLUSTER/admin.kubeconfig
 
 # Starts a program in the background, in a session of its own: NAME PROGRAM ARGUMENTS…
@@ -44,7 +47,7 @@ current-context: test
 clusters:
 - name: test
   cluster:
-    server: https://127.0.0.1:$API_PORT
+    server: https://$API_ADDRESS:$API_PORT
     certificate-authority-data: $(base64 -w0 < "$CLUSTER/certificates/apiserver.crt")
 users:
 - name: $1

@@ -93,3 +93,8 @@ YAML
 fi
 ready() { [ "$("$bin/kubectl" get node "$name" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')" = True ]; }
 wait_for 60 "$name" ready
+
+# Devices that pods can ask for, and the labels of GPU feature discovery: there is no GPU behind them.
+"$bin/kubectl" label node "$name" nvidia.com/gpu.product=NVIDIA-H100-80GB-HBM3 nvidia.com/gpu.memory=81559 nvidia.com/gpu.count=8 > /dev/null
+"$bin/kubectl" patch node "$name" --subresource=status --type=merge \
+  -p '{"status": {"capacity": {"nvidia.com/gpu": "8"}, "allocatable": {"nvidia.com/gpu": "8"}}}' > /dev/null

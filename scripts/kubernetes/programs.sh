@@ -4,7 +4,7 @@
 set -euo pipefail
 
 VERSION=${KUBERNETES_VERSION:-1.36.3}
-HERE=${DYNO_CACHE:-$HOME/.cache/dyno}/kubernetes/$VERSION
+HERE=${DYNO_TOOLS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/dyno}/kubernetes/$VERSION
 PROGRAMS="kube-apiserver kube-scheduler kube-controller-manager kube-proxy kubelet kubectl"
 
 built() { for program in $PROGRAMS; do [ -x "$HERE/bin/$program" ] || return 1; done; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Starts a Kubernetes cluster on this machine for tests and for work by hand, as root: the API server with etcd, scheduler and
-# controller manager, and with `nodes N` as many kubelets over containerd. It listens on loopback alone. Prints its kubeconfig.
+# controller manager, and with `nodes N` as many kubelets over containerd, with the images and the model that pods need. It listens on
+# loopback and on devices that lead to its own pods alone. Prints its kubeconfig.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 . "$here/common.sh"
@@ -14,6 +15,10 @@ bin=$("$here/programs.sh")
 "$here/down.sh"
 mkdir -p "$CLUSTER"/{pid,log,certificates,etcd}
 chmod 700 "$CLUSTER"
+
+ip link add dyno-api type bridge
+ip address add "$API_ADDRESS/32" dev dyno-api
+ip link set dyno-api up
 
 openssl genrsa -out "$CLUSTER/accounts.key" 2048 2> /dev/null
 openssl rsa -in "$CLUSTER/accounts.key" -pubout -out "$CLUSTER/accounts.pub" 2> /dev/null
@@ -35,8 +40,8 @@ client=$((API_PORT + 1)) peer=$((API_PORT + 2))
 start etcd etcd --name test --data-dir "$CLUSTER/etcd" --listen-client-urls "http://127.0.0.1:$client" \
   --advertise-client-urls "http://127.0.0.1:$client" --listen-peer-urls "http://127.0.0.1:$peer" \
   --initial-advertise-peer-urls "http://127.0.0.1:$peer" --initial-cluster "test=http://127.0.0.1:$peer"
-start apiserver "$bin/kube-apiserver" --etcd-servers "http://127.0.0.1:$client" --secure-port "$API_PORT" --bind-address 127.0.0.1 \
-  --advertise-address 127.0.0.1 --cert-dir "$CLUSTER/certificates" --service-cluster-ip-range 10.98.0.0/16 \
+start apiserver "$bin/kube-apiserver" --etcd-servers "http://127.0.0.1:$client" --secure-port "$API_PORT" --bind-address "$API_ADDRESS" \
+  --advertise-address "$API_ADDRESS" --cert-dir "$CLUSTER/certificates" --service-cluster-ip-range 10.98.0.0/16 \
   --service-account-issuer https://kubernetes.default.svc --service-account-key-file "$CLUSTER/accounts.pub" \
   --service-account-signing-key-file "$CLUSTER/accounts.key" --token-auth-file "$CLUSTER/tokens.csv" --authorization-mode Node,RBAC \
   --kubelet-preferred-address-types InternalIP --allow-privileged=false
@@ -50,10 +55,14 @@ start scheduler "$bin/kube-scheduler" --kubeconfig "$CLUSTER/scheduler.kubeconfi
   --bind-address 127.0.0.1
 start controller-manager "$bin/kube-controller-manager" --kubeconfig "$CLUSTER/controller.kubeconfig" --leader-elect=false \
   --secure-port $((API_PORT + 4)) --bind-address 127.0.0.1 --service-account-private-key-file "$CLUSTER/accounts.key" \
-  --use-service-account-credentials=false
+  --root-ca-file "$CLUSTER/certificates/apiserver.crt" --use-service-account-credentials=false
 wait_for 60 "The default service account" "$bin/kubectl" get serviceaccount default
 for node in $(seq "$nodes"); do
   kubeconfig "node-$node" "${node_token[node]}"
   "$here/node.sh" "$node" "$bin"
 done
+if [ "$nodes" -gt 0 ]; then
+  "$here/images.sh"
+  "$here/model.sh" > /dev/null
+fi
 echo "$CLUSTER/admin.kubeconfig"

@@ -105,7 +105,7 @@ impl MachineReader {
             devices,
             usage: Some(NodeUsage {
                 cpu_percent,
-                load_1m: System::load_average().map(|load| load.one).unwrap_or_default(),
+                load_1m: System::load_average().map(|load| load.one).ok(),
                 memory_total_bytes: total,
                 memory_available_bytes: available,
             }),

@@ -1,21 +1,26 @@
-//! Clusters: one interface, with this machine behind it. Kubernetes follows behind the same interface.
+//! Clusters: one interface, with this machine and Kubernetes clusters behind it.
 
 mod catalogue;
 mod cpu;
 mod devices;
 mod gpu;
+mod kubernetes;
 mod local;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use dyno_kubernetes::{ApiError, Connection};
+use uuid::Uuid;
 
+use crate::credentials::Secret;
 use crate::domain::inventory::{Cluster, ClusterAccess, Device, Node};
 use crate::domain::problem::{Problem, ProblemKind};
 
 pub use catalogue::Catalogue;
+pub use kubernetes::Kubernetes;
 pub use local::Local;
 
 /// Why a cluster could not be read.
@@ -27,9 +32,12 @@ pub enum ClusterError {
     /// It did not answer within the time that a person waits.
     #[error("no answer within {} seconds", .0.as_secs())]
     TimedOut(Duration),
-    /// There is nothing in this program that speaks to its kind.
-    #[error("clusters of this kind are not available")]
-    NotAvailable,
+    /// A Kubernetes cluster did not answer as asked; the text is for people.
+    #[error("{0}")]
+    Kubernetes(String),
+    /// Its kubeconfig could not be read or opened.
+    #[error("kubeconfig: {0}")]
+    Kubeconfig(String),
 }
 
 impl ClusterError {
@@ -38,8 +46,15 @@ impl ClusterError {
         match self {
             Self::Unreachable(_) => "The cluster does not answer.".to_owned(),
             Self::TimedOut(limit) => format!("The cluster did not answer within {} seconds.", limit.as_secs()),
-            Self::NotAvailable => "Kubernetes clusters are not available yet.".to_owned(),
+            Self::Kubernetes(sentence) => sentence.clone(),
+            Self::Kubeconfig(_) => "The cluster's kubeconfig could not be opened. Give it again.".to_owned(),
         }
+    }
+}
+
+impl From<ApiError> for ClusterError {
+    fn from(error: ApiError) -> Self {
+        Self::Kubernetes(error.to_string())
     }
 }
 
@@ -61,41 +76,69 @@ pub trait Driver: std::fmt::Debug + Send + Sync {
     }
 }
 
-/// The clusters that this portal can speak to.
-#[derive(Debug, Clone)]
-pub struct Clusters {
-    local: Arc<dyn Driver>,
+/// Where the kubeconfigs of clusters are kept.
+#[async_trait]
+pub trait Kubeconfigs: std::fmt::Debug + Send + Sync {
+    /// A cluster's kubeconfig, opened; none for the cluster that the portal runs in.
+    async fn kubeconfig(&self, cluster: Uuid) -> Result<Option<Secret>, ClusterError>;
 }
 
-impl Default for Clusters {
-    fn default() -> Self {
-        Self::new(Arc::new(Local::default()))
-    }
+/// The clusters that this portal can speak to.
+#[derive(Debug)]
+pub struct Clusters {
+    local: Arc<dyn Driver>,
+    kubeconfigs: Arc<dyn Kubeconfigs>,
+    /// Connections that are open, each with the kubeconfig that it was made with.
+    connections: Mutex<HashMap<Uuid, (Option<Secret>, Connection)>>,
 }
 
 impl Clusters {
     /// With the driver of the portal's own machine.
-    pub fn new(local: Arc<dyn Driver>) -> Self {
-        Self { local }
+    pub fn new(local: Arc<dyn Driver>, kubeconfigs: Arc<dyn Kubeconfigs>) -> Self {
+        Self { local, kubeconfigs, connections: Mutex::default() }
     }
 
     /// What speaks to a cluster.
-    pub fn driver(&self, cluster: &Cluster) -> Result<Arc<dyn Driver>, ClusterError> {
+    pub async fn driver(&self, cluster: &Cluster) -> Result<Arc<dyn Driver>, ClusterError> {
         match &cluster.access {
             ClusterAccess::Local => Ok(Arc::clone(&self.local)),
-            ClusterAccess::Kubernetes(_) => Err(ClusterError::NotAvailable),
+            ClusterAccess::Kubernetes(_) => Ok(Arc::new(Kubernetes::new(self.connection(cluster.id).await?))),
             ClusterAccess::Catalogue => Ok(Arc::new(Catalogue)),
         }
     }
 
+    /// A connection to a Kubernetes cluster, the same as before as long as its kubeconfig is.
+    pub async fn connection(&self, cluster: Uuid) -> Result<Connection, ClusterError> {
+        let kubeconfig = self.kubeconfigs.kubeconfig(cluster).await?;
+        let known = self.open_connections().get(&cluster).filter(|(with, _)| *with == kubeconfig).map(|(_, known)| known.clone());
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let connection = match &kubeconfig {
+            Some(kubeconfig) => Connection::with_kubeconfig(kubeconfig.expose()).await?,
+            None => Connection::in_cluster()?,
+        };
+        self.open_connections().insert(cluster, (kubeconfig, connection.clone()));
+        Ok(connection)
+    }
+
+    /// Forgets a cluster that is gone.
+    pub fn forget(&self, cluster: Uuid) {
+        self.open_connections().remove(&cluster);
+    }
+
+    fn open_connections(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, (Option<Secret>, Connection)>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether a cluster answers.
     pub async fn reach(&self, cluster: &Cluster) -> Result<(), ClusterError> {
-        self.driver(cluster)?.reach().await
+        self.driver(cluster).await?.reach().await
     }
 
     /// A cluster's nodes, live. A run has its nodes to itself: the devices of the busy ones (by hostname) count as taken.
     pub async fn nodes(&self, cluster: &Cluster, busy: &BTreeSet<String>) -> Result<Vec<Node>, ClusterError> {
-        let mut nodes = self.driver(cluster)?.nodes().await?;
+        let mut nodes = self.driver(cluster).await?.nodes().await?;
         for node in &mut nodes {
             if busy.contains(&node.hostname) {
                 node.devices.iter_mut().for_each(|device| device.available_count = 0);
@@ -131,7 +174,19 @@ fn short_name(device: &Device) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::inventory::{DeviceConfig, DeviceInfo, DeviceType, KubernetesAccess};
+    use crate::domain::inventory::{DeviceConfig, DeviceInfo, DeviceType};
+    use crate::domain::kubernetes::KubernetesAccess;
+
+    /// No cluster has a kubeconfig here.
+    #[derive(Debug)]
+    struct Unset;
+
+    #[async_trait]
+    impl Kubeconfigs for Unset {
+        async fn kubeconfig(&self, _cluster: Uuid) -> Result<Option<Secret>, ClusterError> {
+            Ok(None)
+        }
+    }
 
     fn device(name: &str, count: Option<u32>) -> Device {
         Device {
@@ -173,18 +228,16 @@ mod tests {
     #[tokio::test]
     async fn a_busy_node_has_no_device_free() {
         let nodes = vec![node("a", vec![device("x", Some(2))]), node("b", vec![device("x", Some(2))])];
-        let clusters = Clusters::new(Arc::new(Fixed(nodes)));
+        let clusters = Clusters::new(Arc::new(Fixed(nodes)), Arc::new(Unset));
         let seen = clusters.nodes(&cluster(ClusterAccess::Local), &BTreeSet::from(["a".to_owned()])).await.unwrap();
         assert_eq!(seen[0].devices[0].available_count, 0);
         assert_eq!(seen[1].devices[0].available_count, 2);
     }
 
     #[tokio::test]
-    async fn another_kind_is_said_to_be_unavailable() {
-        let clusters = Clusters::default();
-        assert_eq!(
-            clusters.reach(&cluster(ClusterAccess::Kubernetes(KubernetesAccess::default()))).await,
-            Err(ClusterError::NotAvailable)
-        );
+    async fn without_a_kubeconfig_the_portal_must_run_in_the_cluster() {
+        let clusters = Clusters::new(Arc::new(Fixed(Vec::new())), Arc::new(Unset));
+        let found = clusters.reach(&cluster(ClusterAccess::Kubernetes(KubernetesAccess::default()))).await;
+        assert_eq!(found, Err(ApiError::NotInCluster.into()));
     }
 }

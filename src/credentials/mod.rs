@@ -10,7 +10,7 @@ mod vault;
 pub(crate) use binding::parse_base;
 pub use binding::{Origin, OriginError, origin_of};
 pub use dyno_measure::address_policy::{AddressPolicy, AddressRefusal};
-pub use outgoing::{Outgoing, OutgoingError, OutgoingOptions};
+pub use outgoing::{Outgoing, OutgoingError, OutgoingOptions, check_host};
 pub use probe::{Probe, probe};
 pub use secret::Secret;
 pub use vault::{Receiver, Sealed, SecretPlace, Vault, VaultError};

@@ -30,6 +30,9 @@ pub enum OutgoingError {
     /// The URL is invalid.
     #[error("not an http or https URL")]
     BadUrl,
+    /// The name has no address.
+    #[error("the host name was not found")]
+    UnknownHost,
     /// The client could not be built.
     #[error("client: {0}")]
     Client(#[source] reqwest::Error),
@@ -58,6 +61,7 @@ impl OutgoingError {
             Self::Request(error) if mentions(error, &["certificate", "tls", "handshake"]) => {
                 "The TLS connection failed: the certificate is not trusted, or the server does not speak TLS.".to_owned()
             }
+            Self::UnknownHost => "The host name was not found.".to_owned(),
             Self::Request(error) if mentions(error, &["dns", "lookup", "resolve"]) => "The host name was not found.".to_owned(),
             Self::Request(error) if error.is_connect() => "The server refused the connection or is not reachable.".to_owned(),
             Self::Request(_) => "The connection ended before the answer was complete.".to_owned(),
@@ -140,7 +144,19 @@ impl Outgoing {
     }
 }
 
-/// Addresses of this machine's interfaces; empty where they can't be read.
+/// Whether a policy lets through the addresses that a URL's host has at this moment. For what is then reached by another
+/// client than [`Outgoing`]'s, which asks at each connection.
+pub async fn check_host(policy: &AddressPolicy, url: &Url) -> Result<(), OutgoingError> {
+    let port = url.port_or_known_default().ok_or(OutgoingError::BadUrl)?;
+    let host = url.host_str().ok_or(OutgoingError::BadUrl)?.trim_matches(['[', ']']);
+    let Ok(addresses) = tokio::net::lookup_host((host, port)).await else { return Err(OutgoingError::UnknownHost) };
+    for address in addresses {
+        policy.check(address.ip(), port)?;
+    }
+    Ok(())
+}
+
+/// Addresses of this machine's interfaces; none where they can't be read.
 fn own_addresses() -> Vec<IpAddr> {
     let Ok(interfaces) = nix::ifaddrs::getifaddrs() else { return Vec::new() };
     interfaces

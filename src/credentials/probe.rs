@@ -90,7 +90,7 @@ fn unreachable(error: &OutgoingError) -> ConnectionTest {
             tracing::warn!(%error, "outgoing request could not be prepared");
             ConnectionClass::Unreachable
         }
-        OutgoingError::Request(_) => ConnectionClass::Unreachable,
+        OutgoingError::Request(_) | OutgoingError::UnknownHost => ConnectionClass::Unreachable,
     };
     result(class, error.sentence())
 }

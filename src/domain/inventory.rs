@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::engine::EngineKind;
+use super::kubernetes::KubernetesAccess;
 use super::provider::ProviderId;
 
 /// The kinds of cluster.
@@ -59,31 +60,6 @@ impl ClusterAccess {
     }
 }
 
-/// How a Kubernetes cluster is reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct KubernetesAccess {
-    /// The credential that holds the kubeconfig; absent: the portal runs in the cluster, and its service account is used.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential_id: Option<Uuid>,
-    /// Which of the kubeconfig's contexts; absent: its current one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub context: Option<String>,
-    /// Where Dyno's objects are made.
-    #[serde(default = "dyno_namespace")]
-    pub namespace: String,
-}
-
-impl Default for KubernetesAccess {
-    fn default() -> Self {
-        Self { credential_id: None, context: None, namespace: dyno_namespace() }
-    }
-}
-
-fn dyno_namespace() -> String {
-    "dyno".to_owned()
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Cluster {
@@ -103,6 +79,11 @@ pub struct Cluster {
 impl Cluster {
     pub fn kind(&self) -> ClusterKind {
         self.access.kind()
+    }
+
+    /// Whether it is the Kubernetes cluster that the portal itself runs in.
+    pub fn is_in_cluster(&self) -> bool {
+        matches!(&self.access, ClusterAccess::Kubernetes(access) if access.server.is_none())
     }
 }
 
@@ -159,8 +140,9 @@ impl Node {
 pub struct NodeUsage {
     /// Share of all cores at work, 0 to 100.
     pub cpu_percent: f64,
-    /// Load average over one minute.
-    pub load_1m: f64,
+    /// Load average over one minute, where it can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_1m: Option<f64>,
     /// Bytes of memory in all.
     pub memory_total_bytes: u64,
     /// Bytes of memory that a new process could have.

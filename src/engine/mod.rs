@@ -9,4 +9,6 @@ pub mod recipes;
 
 pub use crate::domain::inventory::EngineAvailability;
 pub use args::validate_args;
-pub use recipes::{Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, availability, recipe};
+pub use recipes::{
+    Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, availability, image_of, recipe, tag_of,
+};

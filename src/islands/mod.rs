@@ -13,6 +13,7 @@ mod reveal;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 mod step_check;
 mod theme_switch;
+mod what_if_sliders;
 
 pub use alive::Alive;
 pub use chart_cursor::ChartCursor;
@@ -24,3 +25,4 @@ pub use reveal::Reveal;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub use step_check::StepCheck;
 pub use theme_switch::ThemeSwitch;
+pub use what_if_sliders::WhatIfSliders;

@@ -8,6 +8,7 @@ mod gguf;
 mod gguf_values;
 pub mod hub;
 mod huggingface;
+mod pod_fetch;
 mod roots;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub use cloud::{CloudError, normalised_base_url};
 pub use digest::sha256_of;
 pub(crate) use gguf::first_part;
 pub(crate) use gguf_values::Value as GgufValue;
+pub use pod_fetch::pod_fetch;
 pub use roots::{PathError, Roots};
 
 /// Why a model's files could not be read.

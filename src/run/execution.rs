@@ -57,12 +57,33 @@ pub struct EngineSpec {
     /// The container image that was asked for, on clusters that run containers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// Files that its container sees, on such clusters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<EngineVolume>,
     /// Absent in specifications from before this was written down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_type: Option<DeviceType>,
     /// How many devices it has; of a processor, one.
     #[serde(default)]
     pub devices: u32,
+}
+
+/// Files that an engine's container sees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineVolume {
+    pub source: VolumeSource,
+    /// Where the container sees them.
+    pub path: String,
+}
+
+/// Where they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VolumeSource {
+    /// A folder of each node.
+    Node(String),
+    /// A volume claim of the cluster's.
+    Claim(String),
 }
 
 /// What happened while a run was carried out.

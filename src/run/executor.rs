@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::execution::{Event, ExecutionSpec, Outcome};
+use super::execution::{EngineVolume, Event, ExecutionSpec, Outcome};
 use crate::credentials::Secret;
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::inventory::{EngineAvailability, ModelFacts};
@@ -23,8 +23,6 @@ use dyno_measure::report::{Report, RequestRecord};
 /// Why a cluster did not do what a run asked of it; the text is a sentence for people.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExecutorError {
-    #[error("Kubernetes clusters are not available yet.")]
-    NotAvailable,
     #[error("This cluster's nodes are hypothetical: they are for simulation only.")]
     SimulationOnly,
     #[error("No engine was chosen.")]
@@ -38,6 +36,9 @@ pub(crate) enum ExecutorError {
     /// Why a model can't be served there, as its kind of cluster says it.
     #[error(transparent)]
     Transfer(Box<dyn std::error::Error + Send + Sync>),
+    /// What a kind of cluster says in words of its own.
+    #[error(transparent)]
+    Cluster(Box<dyn std::error::Error + Send + Sync>),
     #[error("The run could not be started. {0}")]
     NotBegun(String),
     #[error("{what}: {source}.")]
@@ -102,6 +103,8 @@ pub(super) struct PlacedModel {
     pub served: ServedModel,
     /// What the files say, their digest included.
     pub facts: ModelFacts,
+    /// Where its files are, on clusters that run containers.
+    pub volumes: Vec<EngineVolume>,
     /// The folder of its tokenizer, where the load can read one.
     pub tokenizer: Option<PathBuf>,
     /// What was done, for people.
@@ -155,14 +158,15 @@ pub(super) trait ClusterExecutor: fmt::Debug + Send + Sync {
     /// Asks for the run's end; `force` when asking has not helped.
     async fn cancel(&self, run: Uuid, force: bool);
 
-    /// After the end: waits until engines and load have ended, ends those that do not, and gathers what was measured.
-    async fn collect(&self, run: Uuid) -> Result<Collected, ExecutorError>;
+    /// After the end: waits until engines and load have ended, ends those that do not, and gathers what was measured. `cursor` is how
+    /// far the run was pulled.
+    async fn collect(&self, run: Uuid, cursor: Option<&Cursor>) -> Result<Collected, ExecutorError>;
 
     /// The run's request records in their order, in portions, after the first `skip`.
     fn records(&self, run: Uuid, skip: u64) -> BoxStream<'static, Result<Vec<RequestRecord>, ExecutorError>>;
 
     /// After records and report are kept: leaves nothing on the cluster that runs or holds anything back. A repeated
-    /// `collect` answers what it did before.
+    /// `collect` answers what it did before, as far as that is not kept already.
     async fn tidy_up(&self, run: Uuid) -> Result<(), LeftBehind>;
 
     /// Removes all that is kept of a run which is over.

@@ -7,6 +7,7 @@ mod event_mapper;
 mod execution;
 mod executor;
 mod executors;
+mod kubernetes;
 mod local;
 mod outcome;
 mod plan;
@@ -15,6 +16,7 @@ mod provenance;
 mod run_executor;
 mod simulation;
 mod supervisor;
+mod tally;
 pub mod text;
 
 pub use local::keeper;

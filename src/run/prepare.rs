@@ -10,7 +10,7 @@ use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{Cluster, DeviceType, Node};
 use crate::engine::fit::Layout;
-use crate::engine::{Program, Recipe, RecipeError, Serve, memory};
+use crate::engine::{Program, Recipe, RecipeError, Serve, image_of, memory, tag_of};
 use crate::run::executor::PlacedModel;
 use crate::state::AppState as App;
 use crate::store::StoreError;
@@ -82,9 +82,10 @@ pub(super) fn engines(
     recipe: &dyn Recipe,
     program: &Program,
     model: &PlacedModel,
+    in_containers: bool,
 ) -> Result<Vec<EngineSpec>, RecipeError> {
     let kind = recipe.kind();
-    let title = match &program.version {
+    let title = |version: Option<&str>| match version {
         _ if kind == EngineKind::Custom => "The own command".to_owned(),
         Some(version) => format!("{} {version}", kind.title()),
         None => kind.title().to_owned(),
@@ -110,11 +111,14 @@ pub(super) fn engines(
                 cache_bytes: memory::cache_bytes_per_token(&model.facts).map(|bytes| bytes * tokens),
                 embeddings: spec.load.endpoint() == Endpoint::Embeddings,
             };
+            let image =
+                if in_containers { spec.serving.engine_image.clone().or_else(|| image_of(recipe, share.kind)) } else { None };
             Ok(EngineSpec {
                 node: node.hostname.clone(),
-                title: title.clone(),
+                title: title(program.version.as_deref().or_else(|| image.as_deref().and_then(tag_of))),
                 launch: recipe.launch(program, &serve)?,
-                image: spec.serving.engine_image.clone(),
+                image,
+                volumes: model.volumes.clone(),
                 device_type: Some(share.kind),
                 devices: u32::try_from(share.devices.len()).unwrap_or(u32::MAX),
             })

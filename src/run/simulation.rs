@@ -31,6 +31,7 @@ const LONGEST: Duration = Duration::from_mins(2);
 const STAGE: StageId = StageId::SimulatePerformance;
 
 /// Takes a simulated run through its one stage.
+#[derive(Clone)]
 pub(super) struct SimulationRun {
     pub app: App,
     pub cluster: Cluster,
@@ -64,6 +65,16 @@ impl SimulationRun {
                 false
             }
         }
+    }
+
+    /// Ends a run whose simulation panicked; false if that could not be kept.
+    pub async fn end_broken(mut self) -> bool {
+        let reason = "Something went wrong on the server. Its log says what.";
+        let now = Timestamp::now();
+        let mut events = close_stages(&mut self.run.stages, StageStatus::Failed, Some(reason), now);
+        events.push(RunEvent::End(RunEnd { status: RunStatus::Failed, reason: Some(reason.to_owned()) }));
+        let events = events.into_iter().map(|event| (now, event)).collect();
+        self.keep(RunUpdate { events, ..RunUpdate::default() }).await.is_ok()
     }
 
     async fn carry_out(&mut self) -> Result<bool, StoreError> {

@@ -26,6 +26,8 @@ use dyno_measure::run::{RunKind, RunStatus};
 
 /// How often runs are looked at and claims renewed when nothing woke the supervisor.
 const POLL: Duration = Duration::from_secs(5);
+/// How often clusters are looked at for what runs left there.
+const SWEEP: Duration = Duration::from_mins(10);
 
 /// Has runs taken through their stages. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -78,6 +80,7 @@ impl Supervisor {
 
     /// Begins to work, until the portal stops.
     pub fn start(&self, app: &App) {
+        self.start_sweeps(app);
         let (supervisor, app) = (self.clone(), app.clone());
         tokio::spawn(async move {
             while !app.shutdown.is_cancelled() {
@@ -87,6 +90,22 @@ impl Supervisor {
                 tokio::select! {
                     () = supervisor.0.notifier.woken() => {}
                     () = tokio::time::sleep(POLL) => {}
+                    () = app.shutdown.cancelled() => return,
+                }
+            }
+        });
+    }
+
+    /// Looks from time to time for what runs left on clusters, beside everything else.
+    fn start_sweeps(&self, app: &App) {
+        let (supervisor, app) = (self.clone(), app.clone());
+        tokio::spawn(async move {
+            loop {
+                if let Err(error) = supervisor.0.executors.sweep().await {
+                    tracing::error!(%error, "what runs left could not be looked for");
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(SWEEP) => {}
                     () = app.shutdown.cancelled() => return,
                 }
             }
@@ -216,9 +235,16 @@ impl Supervisor {
             detach,
             news: self.sender(id),
         };
-        let (supervisor, app) = (self.clone(), app.clone());
+        let (supervisor, app, spare) = (self.clone(), app.clone(), run.clone());
         tokio::spawn(async move {
-            let ended = run.run().await;
+            let ended = match tokio::spawn(Box::pin(run.run())).await {
+                Ok(ended) => ended,
+                Err(error) if error.is_panic() => {
+                    tracing::error!(run.id = %id, "a simulation broke off");
+                    spare.end_broken().await
+                }
+                Err(_) => false,
+            };
             supervisor.give_back(&app, id, ended).await;
         });
         Ok(())

@@ -6,11 +6,13 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
+use super::headers::WORKER_POLICY;
 use crate::state::AppState;
 
 /// Serves a static file, pre-compressed where such a file exists.
 pub(super) async fn serve(app: &AppState, request: Request) -> Response<Body> {
     let forever = has_hash(request.uri().path());
+    let is_worker = app.what_if_program.as_deref() == Some(request.uri().path());
     let service =
         ServeDir::new(&app.config.site_root).precompressed_br().precompressed_gzip().append_index_html_on_directories(false);
     let mut response = match service.oneshot(request).await {
@@ -21,6 +23,9 @@ pub(super) async fn serve(app: &AppState, request: Request) -> Response<Body> {
         // a file with a hash in its name never changes; others are revalidated and answered with 304
         let value = if forever { "public, max-age=31536000, immutable" } else { "no-cache" };
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
+    }
+    if is_worker {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(WORKER_POLICY));
     }
     response
 }

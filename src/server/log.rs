@@ -13,7 +13,7 @@ fn loggable(path: &str) -> &str {
     if path.starts_with("/link/") { "/link/…" } else { path }
 }
 
-/// Logs each request when its answer begins; static files and health checks, which are many, at DEBUG.
+/// Logs and counts each request when its answer begins; files of the pages and checks of a supervisor, of which there are many, at DEBUG.
 pub(super) async fn requests(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let method = request.method().clone();
@@ -21,7 +21,9 @@ pub(super) async fn requests(State(app): State<AppState>, request: Request, next
     let routine = app.is_static_file(&path) || matches!(path.as_str(), super::style::PATH | "/healthz" | "/readyz");
     let response = next.run(request).await;
     let status = response.status().as_u16();
-    let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = begun.elapsed();
+    app.http_metrics.count(&method, status, took);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     if status >= 500 {
         tracing::warn!(%method, path, status, duration_ms, "request failed");
     } else if routine {

@@ -8,7 +8,9 @@ mod headers;
 mod host;
 mod live;
 mod log;
+mod metrics;
 mod router;
+mod run_figures;
 mod start;
 mod style;
 

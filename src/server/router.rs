@@ -16,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use super::{charts, files, headers, host, live, log, style};
+use super::{charts, files, headers, host, live, log, run_figures, style};
 use crate::api::calls::datasets;
 use crate::api::functions::with_status;
 use crate::app;
@@ -66,6 +66,7 @@ pub fn router(portal: &AppState, pages: &PageRoutes) -> Router {
         .route("/api/ui/runs/{id}/live", get(live::follow))
         .route("/api/ui/runs/{id}/live/log", get(live::earlier_lines))
         .route(charts::PATH, get(charts::serve))
+        .route(run_figures::PATH, get(run_figures::serve))
         .merge(crate::api::rest::router())
         .leptos_routes_with_context(portal, pages.0.to_vec(), context.clone(), move || document.clone().shell())
         .method_not_allowed_fallback(method_not_allowed)

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::connections::{self, Limits};
+use super::metrics;
 use super::router::{PageRoutes, router};
 use crate::api::calls::{account, seed};
 use crate::auth::session::SESSION_IDLE;
@@ -52,7 +53,9 @@ pub struct Portal {
     pages: PageRoutes,
     listener: TcpListener,
     address: SocketAddr,
-    /// The lock of the data folder, held while the portal runs.
+    /// For Prometheus, where that is wanted.
+    metrics: Option<TcpListener>,
+    /// Held while the portal lives.
     lock: File,
 }
 
@@ -62,17 +65,22 @@ impl Portal {
         keep_files_private();
         let (mut config, mut options) = Config::from_args(args)?;
         let lock = lock(&config.data_dir)?;
-        let listener = TcpListener::bind(config.site_addr).await.map_err(|error| StartError::Listen(config.site_addr, error))?;
-        let address = listener.local_addr().map_err(|error| StartError::Listen(config.site_addr, error))?;
-        // with port 0, the port that the system chose
+        // Port 0 asks for any free one.
+        let (listener, address) = listen(config.site_addr).await?;
         config.site_addr = address;
+        let mut metrics = None;
+        if let Some(wanted) = config.metrics_addr {
+            let (listener, address) = listen(wanted).await?;
+            config.metrics_addr = Some(address);
+            metrics = Some(listener);
+        }
         options.site_addr = address;
         let app = AppState::open(config, options).await?;
         if let Err(problem) = seed(&app).await {
             // everything else works without the built-in objects
             tracing::error!(%problem, "what comes with Dyno could not be put in place");
         }
-        Ok(Self { app, pages, listener, address, lock })
+        Ok(Self { app, pages, listener, address, metrics, lock })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -85,7 +93,7 @@ impl Portal {
 
     /// Serves until `stop` completes, then ends event streams and finishes open requests.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
-        let Self { app, pages, listener, lock, .. } = self;
+        let Self { app, pages, listener, metrics: metrics_listener, lock, .. } = self;
         Supervisor::new(&app).start(&app);
         let sweeper = tokio::spawn(sweep(app.clone()));
         let shutdown = app.shutdown.clone();
@@ -96,7 +104,16 @@ impl Portal {
             stopping.cancel();
         });
         let limits = Limits::of_portal(app.config.trusted_proxies.clone());
-        let server = connections::serve(listener, router(&app, &pages), limits, shutdown.clone());
+        let server = async {
+            let portal = connections::serve(listener, router(&app, &pages), limits.clone(), shutdown.clone());
+            match metrics_listener {
+                Some(listener) => {
+                    let telling = connections::serve(listener, metrics::router(&app), limits.clone(), shutdown.clone());
+                    tokio::join!(portal, telling);
+                }
+                None => portal.await,
+            }
+        };
         let deadline = async {
             shutdown.cancelled().await;
             tokio::time::sleep(GRACE).await;
@@ -113,7 +130,13 @@ impl Portal {
     }
 }
 
-/// Files of this process and its children are private to its user: databases, run folders, logs, uploads, downloads.
+async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listener = TcpListener::bind(wanted).await.map_err(|error| StartError::Listen(wanted, error))?;
+    let address = listener.local_addr().map_err(|error| StartError::Listen(wanted, error))?;
+    Ok((listener, address))
+}
+
+/// What this process and its children make is for the portal's user alone: databases, run folders, logs, uploads, downloads.
 fn keep_files_private() {
     use nix::sys::stat::{Mode, umask};
     umask(Mode::S_IRWXG | Mode::S_IRWXO);

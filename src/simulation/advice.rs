@@ -13,7 +13,7 @@ use dyno_simulate::{Profiles, Scenario, SimulationError, Workload};
 
 use super::layout::{LayoutError, layout};
 use super::model::{ModelFailure, descriptor};
-use super::simulate::{does_not_fit, prediction};
+use super::simulate::prediction;
 use crate::domain::benchmark::{NodeChoice, Serving};
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{Device, Model, Node};
@@ -146,7 +146,7 @@ fn row(layout: Layout) -> LayoutRow {
     let Layout { tensor_parallel, replicas, devices, verdict } = layout;
     let (figures, reason, missing_bytes) = match verdict {
         Ok(estimate) => (Some(figures(&estimate, devices)), None, None),
-        Err(SimulationError::DoesNotFit(memory)) => (None, Some(does_not_fit(&memory)), Some(memory.missing() as u64)),
+        Err(SimulationError::DoesNotFit(memory)) => (None, Some(memory.shortage()), Some(memory.missing() as u64)),
         Err(error) => (None, Some(format!("{}.", capital(&error.to_string()))), None),
     };
     LayoutRow { tensor_parallel, replicas, devices, fits: figures.is_some(), figures, reason, missing_bytes }

@@ -8,9 +8,11 @@ mod layout;
 mod model;
 mod records;
 mod simulate;
+mod what_if;
 mod workload;
 
 pub use advice::{AdviceFailure, LayoutQuestion, advise};
 pub use catalogue::{engines, hypothetical_nodes};
 pub use layout::{LayoutError, SimulatedLayout, layout};
 pub use simulate::{Simulated, SimulatedRun, SimulationFailure, simulate};
+pub use what_if::{SimulatedSubject, simulated_subject};

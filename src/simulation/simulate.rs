@@ -14,9 +14,8 @@ use dyno_measure::report::{
 use dyno_measure::run::{RunKind, RunStatus};
 use dyno_measure::search::Search;
 use dyno_measure::sidecar::{BegunLoadPoint, Sidecar};
-use dyno_measure::words::{bytes as bytes_words, count, grouped};
+use dyno_measure::words::count;
 use dyno_simulate::engine::EngineSettings;
-use dyno_simulate::memory::MemoryFit;
 use dyno_simulate::scenario::{Note, Simulation};
 use dyno_simulate::{Profiles, Scenario, SimulationError, Simulator, profile};
 use serde_json::{Value, json};
@@ -73,7 +72,7 @@ pub enum SimulationFailure {
 impl From<SimulationError> for SimulationFailure {
     fn from(error: SimulationError) -> Self {
         match error {
-            SimulationError::DoesNotFit(memory) => Self::DoesNotFit(does_not_fit(&memory)),
+            SimulationError::DoesNotFit(memory) => Self::DoesNotFit(memory.shortage()),
             other => Self::Simulation(other),
         }
     }
@@ -86,19 +85,6 @@ impl From<WorkloadFailure> for SimulationFailure {
             other => Self::Workload(other),
         }
     }
-}
-
-pub(super) fn does_not_fit(memory: &MemoryFit) -> String {
-    let bytes = |bytes: f64| bytes_words(bytes.max(0.0) as u64);
-    format!(
-        "The model does not fit: it needs {} on each device, {} are there: {} of weights, {} that the engine takes beside them and {} of KV cache for one request of {} tokens.",
-        bytes(memory.usable + memory.missing()),
-        bytes(memory.usable),
-        bytes(memory.weights),
-        bytes(memory.reserve),
-        bytes(memory.longest_request as f64 * memory.kv_bytes_per_token),
-        grouped(memory.longest_request),
-    )
 }
 
 /// The load points simulated so far.
@@ -177,7 +163,7 @@ pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<S
     report.status = if report.summary.successful_requests > 0 { RunStatus::Succeeded } else { RunStatus::Failed };
     report.prediction = Some(prediction);
     let records = (0..progress.records.rows.len()).map(|index| progress.records.record(index)).collect();
-    let provenance = provenance(&plan, &model, &layout, &settings, &progress.simulations);
+    let provenance = provenance(&plan, &model, &layout, &settings, &simulator, &progress.simulations);
     Ok(Simulated { report, records, lines, provenance })
 }
 
@@ -314,6 +300,7 @@ fn provenance(
     model: &dyno_simulate::ModelDescriptor,
     layout: &SimulatedLayout,
     settings: &EngineSettings,
+    simulator: &Simulator<'_>,
     simulations: &[Simulation],
 ) -> Provenance {
     let points: Vec<Value> = simulations
@@ -328,7 +315,8 @@ fn provenance(
         .collect();
     let assumed = json!({
         "model": model, "device": layout.device, "engine": layout.engine, "engine_settings": settings,
-        "tensor_parallel": layout.tensor_parallel, "replicas": layout.nodes.len(),
+        "efficiency": simulator.efficiency(), "kv_precision": simulator.kv_precision(),
+        "tensor_parallel": layout.tensor_parallel, "replicas": layout.nodes.len(), "ramp_s": plan.ramp_s,
         "memory": simulations.first().map(|simulation| simulation.outcome.memory), "load_points": points,
     });
     Provenance {

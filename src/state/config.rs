@@ -53,12 +53,18 @@ pub struct ServeArgs {
     /// Addresses of proxies whose X-Forwarded-For is believed, separated by commas
     #[arg(long, env = "DYNO_TRUSTED_PROXIES", value_name = "IP,IP", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpAddr>,
+    /// Address and port that /metrics is on, for Prometheus: without sign-in, so not where everybody gets [default: nowhere]
+    #[arg(long, env = "DYNO_METRICS_ADDR", value_name = "ADDR:PORT")]
+    pub metrics_addr: Option<SocketAddr>,
     /// How much one person's datasets may take on the disk [default: 10240]
     #[arg(long, env = "DYNO_UPLOAD_QUOTA_MB", value_name = "MB")]
     pub upload_quota_mb: Option<u64>,
     /// Let every user name addresses on this machine (model tests, load) [default: only while there is a single user]
     #[arg(long, env = "DYNO_ALLOW_LOOPBACK", value_parser = FalseyValueParser::new())]
     pub allow_loopback: bool,
+    /// Dyno's own container image, with its tag: of it are the pods made that put load on Kubernetes clusters
+    #[arg(long, env = "DYNO_IMAGE", value_name = "IMAGE")]
+    pub image: Option<String>,
     /// Use the proxies that HTTP_PROXY and HTTPS_PROXY name for requests to providers
     #[arg(long, env = "DYNO_SYSTEM_PROXY", value_parser = FalseyValueParser::new())]
     pub system_proxy: bool,
@@ -114,10 +120,14 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// Proxies whose X-Forwarded-For is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Where `/metrics` is; absent: nowhere.
+    pub metrics_addr: Option<SocketAddr>,
     /// Most bytes of one person's datasets.
     pub upload_quota: u64,
     /// Loopback addresses for every user.
     pub allow_loopback: bool,
+    /// Dyno's own container image.
+    pub image: Option<String>,
     /// Proxies of the environment for outgoing requests.
     pub system_proxy: bool,
 }
@@ -143,8 +153,10 @@ impl Config {
             site_root,
             public_url: args.public_url.as_deref().filter(|url| !url.is_empty()).map(public_url).transpose()?,
             trusted_proxies: args.trusted_proxies,
+            metrics_addr: args.metrics_addr,
             upload_quota: args.upload_quota_mb.unwrap_or(UPLOAD_QUOTA_MB).saturating_mul(1 << 20),
             allow_loopback: args.allow_loopback,
+            image: args.image.filter(|image| !image.is_empty()),
             system_proxy: args.system_proxy,
         };
         let options = config.leptos_options(file);

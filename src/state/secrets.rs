@@ -1,13 +1,15 @@
 //! Opening a stored credential for a request: only for the provider and the origin that it is bound to.
 
+use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::AppState;
-use crate::credentials::{Origin, Receiver, Sealed, Secret, SecretPlace, VaultError};
+use crate::cluster::{ClusterError, Kubeconfigs};
+use crate::credentials::{Origin, Receiver, Sealed, Secret, SecretPlace, Vault, VaultError};
 use crate::domain::inventory::Credential;
 use crate::domain::provider::ProviderId;
 use crate::domain::user::Actor;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 /// Why a secret is not handed out.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,28 @@ pub enum SecretError {
 pub fn place_of(credential: &Credential) -> SecretPlace<'_> {
     let receiver = Receiver { provider: credential.provider, origin: &credential.origin };
     SecretPlace { table: "credentials", row: credential.id, owner: credential.owner, receiver: Some(receiver) }
+}
+
+/// Where a cluster's kubeconfig lies.
+pub fn place_of_kubeconfig(cluster: Uuid) -> SecretPlace<'static> {
+    SecretPlace { table: "clusters", row: cluster, owner: Uuid::nil(), receiver: None }
+}
+
+/// The kubeconfigs in the store, opened by the vault.
+#[derive(Debug)]
+pub(super) struct SealedKubeconfigs {
+    pub store: Store,
+    pub vault: Vault,
+}
+
+#[async_trait]
+impl Kubeconfigs for SealedKubeconfigs {
+    async fn kubeconfig(&self, cluster: Uuid) -> Result<Option<Secret>, ClusterError> {
+        let sealed = self.store.sealed_kubeconfig(cluster).await.map_err(|error| ClusterError::Kubeconfig(error.to_string()))?;
+        let Some((key_id, bytes)) = sealed else { return Ok(None) };
+        let opened = self.vault.unseal(place_of_kubeconfig(cluster), &Sealed { key_id, bytes });
+        opened.map(Some).map_err(|error| ClusterError::Kubeconfig(error.to_string()))
+    }
 }
 
 impl AppState {

@@ -196,8 +196,21 @@ impl Store {
         Ok(Page { items: rows.iter().map(run_row).collect::<Result<_, _>>()?, total: total as u64 })
     }
 
-    /// The filter choices of the history: distinct models, clusters, tags and creators of the runs that the actor may see, each
-    /// sorted.
+    /// Of these runs those that the actor may see, newest first.
+    pub async fn runs_by_id(&self, actor: &Actor, ids: &[uuid::Uuid]) -> Result<Vec<RunRow>, StoreError> {
+        let ids: Vec<String> = ids.iter().map(uuid::Uuid::to_string).collect();
+        let mut filter = Filter::of_runs(actor, &ListQuery::default())?;
+        filter.text("t.id IN (SELECT value FROM json_each(", Some(serde_json::json!(ids).to_string()), "))");
+        let mut query = filter.query(
+            "SELECT t.*, (SELECT json_extract(b.spec, '$.tags') FROM benchmarks b WHERE b.id = t.benchmark_id) AS tags
+             FROM runs t ",
+            "ORDER BY t.created_at DESC, t.id DESC",
+        );
+        query.build().fetch_all(&self.read).await?.iter().map(run_row).collect()
+    }
+
+    /// What the history can be filtered by: the distinct models, clusters, tags and creators of the runs that the actor may
+    /// see, each in order.
     pub async fn history_choices(&self, actor: &Actor) -> Result<[Vec<String>; 4], StoreError> {
         let owner = (!actor.is_administrator()).then(|| actor.id.to_string());
         let all = |sql: &'static str| {

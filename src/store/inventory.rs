@@ -40,7 +40,8 @@ struct InventoryTable {
     archive: &'static str,
 }
 
-const CLUSTER: InventoryTable = InventoryTable { table: "clusters", word: "cluster", archive: "archived = 1" };
+const CLUSTER: InventoryTable =
+    InventoryTable { table: "clusters", word: "cluster", archive: "archived = 1, sealed = NULL, key_id = NULL" };
 const MODEL: InventoryTable = InventoryTable { table: "models", word: "model", archive: "archived = 1" };
 const DATASET: InventoryTable = InventoryTable { table: "datasets", word: "dataset", archive: "archived = 1" };
 /// Archiving erases the secret too.
@@ -160,6 +161,56 @@ impl Store {
     /// A cluster, without access check; for the supervisor.
     pub async fn cluster_of_portal(&self, id: Uuid) -> Result<Cluster, StoreError> {
         cluster(&self.found(CLUSTER, id).await?)
+    }
+
+    /// Keeps a new cluster, or one whose way there has changed; the kubeconfig comes sealed, with the id of its key. What was
+    /// archived stays so.
+    pub async fn save_cluster(&self, cluster: &Cluster, sealed: Option<(&str, &[u8])>) -> Result<(), StoreError> {
+        let ClusterAccess::Kubernetes(access) = &cluster.access else {
+            return Err(StoreError::Conflict("Only Kubernetes clusters can be changed.".to_owned()));
+        };
+        let mut tx = self.begin().await?;
+        let taken = sqlx::query("SELECT 1 FROM clusters WHERE name = ? COLLATE NOCASE AND id <> ? AND archived = 0")
+            .bind(&cluster.name)
+            .bind(cluster.id.to_string())
+            .fetch_optional(&mut *tx)
+            .await?;
+        if taken.is_some() {
+            return Err(StoreError::Conflict(format!("There is a cluster {} already.", cluster.name)));
+        }
+        sqlx::query(
+            "INSERT INTO clusters (id, owner, name, kind, data, created_at, key_id, sealed) VALUES (?, ?, ?, 'kubernetes', ?, ?, ?, ?)
+             ON CONFLICT (id) DO UPDATE SET name = excluded.name, data = excluded.data, key_id = excluded.key_id,
+             sealed = excluded.sealed",
+        )
+        .bind(cluster.id.to_string())
+        .bind(cluster.owner.map(|owner| owner.to_string()))
+        .bind(&cluster.name)
+        .bind(json(access)?)
+        .bind(ms(cluster.created_at))
+        .bind(sealed.map(|(key, _)| key))
+        .bind(sealed.map(|(_, bytes)| bytes))
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// For the portal's own work: a cluster's kubeconfig, sealed, with the id of its key; none where it has none.
+    pub async fn sealed_kubeconfig(&self, id: Uuid) -> Result<Option<(String, Vec<u8>)>, StoreError> {
+        let row = self.found(CLUSTER, id).await?;
+        // Its kubeconfig is gone: without this it would pass for the cluster that the portal runs in.
+        if row.flag("archived")? {
+            return Err(StoreError::NotFound("cluster"));
+        }
+        let sealed: Option<Vec<u8>> = sqlx::Row::try_get(&row, "sealed")?;
+        let key: Option<String> = sqlx::Row::try_get(&row, "key_id")?;
+        Ok(key.zip(sealed))
+    }
+
+    /// For the supervisor: all clusters, whoever may use them.
+    pub async fn clusters_of_portal(&self) -> Result<Vec<Cluster>, StoreError> {
+        sqlx::query("SELECT * FROM clusters WHERE archived = 0").fetch_all(&self.read).await?.iter().map(cluster).collect()
     }
 
     /// Removes a cluster; `local` and `catalogue` stay.

@@ -58,4 +58,11 @@ impl Store {
             .ok_or(StoreError::NotFound("report"))?
             .json("data")
     }
+
+    /// The same for the portal itself; absent while there is none.
+    pub async fn report_of_portal(&self, run: Uuid) -> Result<Option<Report>, StoreError> {
+        let found = sqlx::query("SELECT data FROM reports WHERE run_id = ?");
+        let row = found.bind(run.to_string()).fetch_optional(&self.read).await?;
+        row.map(|row| row.json("data")).transpose()
+    }
 }

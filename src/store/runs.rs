@@ -25,17 +25,17 @@ pub struct OpenRun {
     pub cursor: Option<String>,
 }
 
-/// A run without its stages and queue position.
+fn run_kind(word: &str) -> Option<RunKind> {
+    [RunKind::Measured, RunKind::Simulated].into_iter().find(|kind| kind.as_str() == word)
+}
+
+/// A run without its stages and its place in the queue.
 pub(super) fn run(row: &SqliteRow) -> Result<Run, StoreError> {
     Ok(Run {
         id: row.id("id")?,
         benchmark_id: row.id("benchmark_id")?,
         owner: row.id("owner")?,
-        kind: row.word("kind", |kind| match kind {
-            "measured" => Some(RunKind::Measured),
-            "simulated" => Some(RunKind::Simulated),
-            _ => None,
-        })?,
+        kind: row.word("kind", run_kind)?,
         status: row.word("status", RunStatus::parse)?,
         reason: row.opt_text("reason")?,
         queue_position: None,
@@ -162,6 +162,14 @@ impl Store {
             count += u32::from(theirs.iter().any(|node| nodes.contains(node)));
         }
         Ok(count)
+    }
+
+    /// For the portal's own work: how many runs there are of each kind, by where they stand.
+    pub async fn run_counts(&self) -> Result<Vec<(RunKind, RunStatus, i64)>, StoreError> {
+        let rows =
+            sqlx::query("SELECT kind, status, count(*) AS runs FROM runs GROUP BY kind, status").fetch_all(&self.read).await?;
+        let count = |row: &SqliteRow| Ok((row.word("kind", run_kind)?, row.word("status", RunStatus::parse)?, row.int("runs")?));
+        rows.iter().map(count).collect()
     }
 
     /// For the supervisor: every run that is not over, oldest first.

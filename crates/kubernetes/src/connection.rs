@@ -32,6 +32,12 @@ pub enum ApiError {
     /// What Kubernetes says is missing.
     #[error("The kubeconfig's user may not do this: {0}")]
     Forbidden(String),
+    /// In the words of the cluster's own quota.
+    #[error("The namespace's quota does not allow it: {0}")]
+    Quota(String),
+    /// In the words of the rule that refused it.
+    #[error("The cluster's admission rules refuse it: {0}")]
+    Admission(String),
     #[error("The cluster answered with an error: {0}")]
     Refused(String),
     #[error("The cluster's answer was not understood.")]
@@ -45,11 +51,7 @@ pub enum ApiError {
 impl From<kube::Error> for ApiError {
     fn from(error: kube::Error) -> Self {
         match &error {
-            kube::Error::Api(status) => match status.code {
-                401 => Self::Unauthorized,
-                403 => Self::Forbidden(shortened(&status.message)),
-                _ => Self::Refused(shortened(&status.message)),
-            },
+            kube::Error::Api(status) => Self::of_status(status.code, &status.message),
             kube::Error::HyperError(_) | kube::Error::Service(_) => {
                 let text = words_of(&error);
                 if ["certificate", "UnknownIssuer", "NotValidForName"].iter().any(|word| text.contains(word)) {
@@ -59,6 +61,22 @@ impl From<kube::Error> for ApiError {
                 }
             }
             _ => Self::Unexpected(error),
+        }
+    }
+}
+
+impl ApiError {
+    /// From the status and the words of the API server.
+    pub(crate) fn of_status(code: u16, message: &str) -> Self {
+        let said = shortened(message);
+        match code {
+            401 => Self::Unauthorized,
+            403 if message.contains("exceeded quota") || message.contains("failed quota") => Self::Quota(said),
+            // Who may do what is refused in these words, whichever authorizer it is.
+            403 if message.contains(" cannot ") => Self::Forbidden(said),
+            403 => Self::Admission(said),
+            _ if message.contains("admission webhook") || message.contains("ValidatingAdmissionPolicy") => Self::Admission(said),
+            _ => Self::Refused(said),
         }
     }
 }
@@ -114,6 +132,10 @@ impl Connection {
         // The environment of the portal may name one; a cluster's address is reached directly.
         config.proxy_url = None;
         Ok(Self { client: Client::try_from(config).map_err(|error| ApiError::Kubeconfig(words_of(&error)))? })
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
     }
 
     /// The API server's version, such as `v1.33.4`.
@@ -211,4 +233,23 @@ impl Connection {
 #[derive(serde::Deserialize)]
 struct NodeUseList {
     items: Vec<NodeUse>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_who_refused() {
+        let quota = "pods \"p\" is forbidden: exceeded quota: few, requested: pods=1, used: pods=1, limited: pods=1";
+        assert!(matches!(ApiError::of_status(403, quota), ApiError::Quota(said) if said == quota));
+        let security = "pods \"p\" is forbidden: violates PodSecurity \"restricted:latest\": hostPath volumes";
+        assert!(matches!(ApiError::of_status(403, security), ApiError::Admission(_)));
+        let webhook = "admission webhook \"policy.example\" denied the request: no latest tag";
+        assert!(matches!(ApiError::of_status(400, webhook), ApiError::Admission(_)));
+        let user = "nodes is forbidden: User \"nobody\" cannot list resource \"nodes\" in API group \"\" at the cluster scope";
+        assert!(matches!(ApiError::of_status(403, user), ApiError::Forbidden(_)));
+        assert!(matches!(ApiError::of_status(409, "conflict"), ApiError::Refused(_)));
+        assert!(matches!(ApiError::of_status(401, "Unauthorized"), ApiError::Unauthorized));
+    }
 }

@@ -1,13 +1,21 @@
 //! Speaks to Kubernetes clusters for Dyno: which kubeconfigs are taken, how a cluster is reached and what is permitted there,
-//! and which nodes and devices it has. Knows nothing of the portal.
+//! which nodes and devices it has, and what a run has on it: objects, their states in words, requests to pods. Knows nothing of
+//! the portal.
 
 mod connection;
 mod kubeconfig;
 mod nodes;
+pub mod objects;
 mod permissions;
+mod pod_proxy;
 mod quantity;
+mod reasons;
+mod run;
 
 pub use connection::{ApiError, Connection};
 pub use kubeconfig::{KubeconfigError, ReachableCluster, check};
 pub use nodes::{Accelerator, NodeFacts, Vendor};
 pub use permissions::{Rule, missing_rules_manifest, required};
+pub use pod_proxy::{PodAddress, PodError};
+pub use reasons::{PodFailure, PodState, PodStep};
+pub use run::{FoundOwner, OwnerEnd, OwnerState, RunState};

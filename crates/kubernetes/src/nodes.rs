@@ -137,7 +137,7 @@ fn one(node: &Node, name: &str, requested: &BTreeMap<String, f64>, used: Option<
 }
 
 /// Why nothing can be placed on a node.
-fn problem(node: &Node) -> Option<String> {
+pub(crate) fn problem(node: &Node) -> Option<String> {
     let status = node.status.as_ref();
     let conditions = status.and_then(|status| status.conditions.as_ref()).map_or(&[][..], Vec::as_slice);
     let ready = conditions.iter().find(|condition| condition.type_ == "Ready");

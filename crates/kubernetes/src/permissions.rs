@@ -20,32 +20,67 @@ impl Rule {
     }
 }
 
-/// The rules that reading a cluster takes.
-pub fn required() -> Vec<Rule> {
+impl std::fmt::Display for Rule {
+    /// As a line for people: `create, delete jobs in dyno, to …`.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}", self.verbs.join(", "), self.resource)?;
+        if let Some(namespace) = &self.namespace {
+            write!(formatter, " in {namespace}")?;
+        }
+        write!(formatter, ", {}", self.purpose)
+    }
+}
+
+/// The rules that Dyno needs: to read the cluster's nodes, and to run benchmarks in a namespace.
+pub fn required(namespace: &str) -> Vec<Rule> {
     let everywhere = |resource, purpose| Rule { group: "", resource, verbs: vec!["list"], namespace: None, purpose };
+    let inside = |group, resource, verbs: &[&'static str], purpose| Rule {
+        group,
+        resource,
+        verbs: verbs.to_vec(),
+        namespace: Some(namespace.to_owned()),
+        purpose,
+    };
     vec![
         everywhere("nodes", "to see the nodes with their devices"),
         everywhere("pods", "to see what is taken on the nodes already"),
+        inside("batch", "jobs", &["create", "delete", "get", "list", "patch"], "to start and end a run"),
+        inside("", "pods", &["create", "delete", "get", "list", "patch"], "to run engines and the load"),
+        inside("", "pods/log", &["get"], "to show what an engine says"),
+        inside("", "pods/proxy", &["create", "get", "update"], "to read what was measured"),
+        inside("", "events", &["list"], "to say why a pod does not start"),
+        inside("", "secrets", &["create", "delete", "get", "patch"], "to give a run its plan and keys, and to go on with it"),
+        inside("", "services", &["create", "delete", "patch"], "to let people reach an engine"),
     ]
 }
 
-/// The missing rules as a manifest that grants them, for an administrator of the cluster to apply once its subject is filled in.
+/// The missing rules as a manifest that grants them, for an administrator of the cluster to apply once the subjects are
+/// filled in: those of the whole cluster as a cluster role, those of a namespace as a role in it.
 pub fn missing_rules_manifest(missing: &[Rule]) -> String {
-    let rules: Vec<String> = missing
-        .iter()
-        .map(|rule| {
-            format!(
-                "  # {}\n  - apiGroups: [\"{}\"]\n    resources: [\"{}\"]\n    verbs: [{}]\n",
-                rule.purpose,
-                rule.group,
-                rule.resource,
-                rule.verbs.iter().map(|verb| format!("\"{verb}\"")).collect::<Vec<_>>().join(", ")
-            )
-        })
-        .collect();
+    let mut places: Vec<Option<&str>> = missing.iter().map(|rule| rule.namespace.as_deref()).collect();
+    places.sort_unstable();
+    places.dedup();
+    let roles = places.into_iter().map(|namespace| {
+        let rules: String = missing.iter().filter(|rule| rule.namespace.as_deref() == namespace).map(role_rule).collect();
+        let (prefix, name) = if namespace.is_some() { ("", "dyno-runner") } else { ("Cluster", "dyno-reader") };
+        let place = namespace.map(|namespace| format!("  namespace: {namespace}\n")).unwrap_or_default();
+        format!(
+            "apiVersion: rbac.authorization.k8s.io/v1\nkind: {prefix}Role\nmetadata:\n  name: {name}\n{place}rules:\n{rules}---\n\
+             apiVersion: rbac.authorization.k8s.io/v1\nkind: {prefix}RoleBinding\nmetadata:\n  name: {name}\n{place}\
+             roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: {prefix}Role\n  name: {name}\n\
+             subjects:\n  # the kubeconfig's user: kind User, Group or ServiceAccount\n  - kind: ServiceAccount\n    name: dyno\n    namespace: dyno\n"
+        )
+    });
+    roles.collect::<Vec<_>>().join("---\n")
+}
+
+fn role_rule(rule: &Rule) -> String {
     format!(
-        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: dyno-reader\nrules:\n{}",
-        rules.concat()
+        "  # {}\n  - apiGroups: [\"{}\"]\n    resources: [\"{}\"]\n    verbs: [{}]\n",
+        rule.purpose,
+        rule.group,
+        rule.resource,
+        rule.verbs.iter().map(|verb| format!("\"{verb}\"")).collect::<Vec<_>>().join(", ")
     )
 }
 
@@ -54,10 +89,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_manifest_is_yaml_with_each_rule() {
-        let read: serde_json::Value = serde_saphyr::from_str(&missing_rules_manifest(&required())).unwrap();
-        assert_eq!(read["kind"], "ClusterRole");
-        assert_eq!(read["rules"][0]["resources"][0], "nodes");
-        assert_eq!(read["rules"][1]["verbs"][0], "list");
+    fn the_manifest_grants_each_rule_where_it_is_needed() {
+        let manifest = missing_rules_manifest(&required("team"));
+        let documents: Vec<serde_json::Value> =
+            manifest.split("---\n").map(|document| serde_saphyr::from_str(document).unwrap()).collect();
+        let kinds: Vec<&str> = documents.iter().filter_map(|document| document["kind"].as_str()).collect();
+        assert_eq!(kinds, ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]);
+        assert_eq!(documents[0]["rules"][1]["resources"][0], "pods");
+        assert_eq!(documents[2]["metadata"]["namespace"], "team");
+        assert_eq!(documents[2]["rules"][0]["apiGroups"][0], "batch");
+        assert_eq!(documents[3]["roleRef"]["kind"], "Role");
+        let only_reading: Vec<Rule> = required("team").into_iter().filter(|rule| rule.namespace.is_none()).collect();
+        assert!(!missing_rules_manifest(&only_reading).contains("kind: Role\n"));
+    }
+
+    #[test]
+    fn a_rule_reads_as_a_line() {
+        assert_eq!(required("team")[4].to_string(), "get pods/log in team, to show what an engine says");
     }
 }

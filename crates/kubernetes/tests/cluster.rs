@@ -18,7 +18,7 @@ async fn connection(user: &str) -> Option<Connection> {
 async fn nodes_are_read() {
     let Some(admin) = connection("admin").await else { return };
     assert!(admin.version().await.unwrap().starts_with("v1."));
-    assert_eq!(admin.missing(&required()).await.unwrap(), []);
+    assert_eq!(admin.missing(&required("dyno")).await.unwrap(), []);
     let nodes = admin.nodes().await.unwrap();
     assert!(!nodes.is_empty());
     for node in nodes {
@@ -30,6 +30,6 @@ async fn nodes_are_read() {
 #[tokio::test]
 async fn what_a_user_may_not_do_is_listed() {
     let Some(nobody) = connection("nobody").await else { return };
-    assert_eq!(nobody.missing(&required()).await.unwrap(), required());
+    assert_eq!(nobody.missing(&required("dyno")).await.unwrap(), required("dyno"));
     assert!(matches!(nobody.nodes().await, Err(ApiError::Forbidden(said)) if said.contains("nobody")));
 }

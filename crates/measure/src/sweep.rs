@@ -1,7 +1,7 @@
 //! A sweep: its load points by ascending load, the Pareto frontier, and the divisor of throughput. Pure.
 
 use crate::load::{LoadVariable, OfferedLoad};
-use crate::report::{LoadPoint, Report};
+use crate::report::{LoadPoint, PredictionError, Report};
 use crate::words;
 
 /// A load point of a sweep.
@@ -20,6 +20,8 @@ pub struct Sweep {
     pub points: Vec<Swept>,
     /// Index in the report of the point for lists; absent where the figures are not valid.
     pub chosen: Option<usize>,
+    /// Of a simulation: the expected error of means.
+    pub error: PredictionError,
 }
 
 impl Sweep {
@@ -41,7 +43,8 @@ impl Sweep {
             points.dedup_by(|later, first| later.load.total_cmp(&first.load).is_eq());
             points.reverse();
         }
-        (points.len() > 1).then_some(Self { varied, points, chosen: report.valid.then_some(report.best) })
+        let error = report.prediction.as_ref().map(|prediction| prediction.error_pct).unwrap_or_default();
+        (points.len() > 1).then_some(Self { varied, points, chosen: report.valid.then_some(report.best), error })
     }
 
     /// Whether loads roughly double from point to point, so that a logarithmic axis spaces them evenly.

@@ -1,5 +1,6 @@
 //! Computes whether weights and KV cache fit, and how many tokens the cache holds.
 
+use dyno_measure::words::{bytes, grouped};
 use serde::Serialize;
 
 use crate::device::Device;
@@ -75,6 +76,20 @@ impl MemoryFit {
     /// What is missing per device for weights, reserve and one longest request, in bytes; 0 where it fits.
     pub fn missing(&self) -> f64 {
         if self.fits() { 0.0 } else { (self.longest_request as f64 * self.kv_bytes_per_token - self.kv_cache).max(0.0) }
+    }
+
+    /// By how much it does not fit, and why; a sentence for people.
+    pub fn shortage(&self) -> String {
+        let of = |count: f64| bytes(count.max(0.0) as u64);
+        format!(
+            "The model does not fit: it needs {} on each device, {} are there: {} of weights, {} that the engine takes beside them and {} of KV cache for one request of {} tokens.",
+            of(self.usable + self.missing()),
+            of(self.usable),
+            of(self.weights),
+            of(self.reserve),
+            of(self.longest_request as f64 * self.kv_bytes_per_token),
+            grouped(self.longest_request),
+        )
     }
 }
 

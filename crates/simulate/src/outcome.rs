@@ -115,6 +115,9 @@ pub struct Outcome {
     #[serde(skip)]
     pub ran_out: bool,
     pub steps: u64,
+    /// Sequences that were looked at, over all steps and stretches: what the simulation itself took.
+    #[serde(skip)]
+    pub work: u64,
     /// Largest share of the KV cache in use on any replica.
     pub kv_share: f64,
     /// Seconds by operator, over all replicas.
@@ -129,7 +132,7 @@ impl Outcome {
         let mut samples = Vec::new();
         let mut gaps = Vec::new();
         let mut ran_out = false;
-        let (mut dropped, mut too_long, mut preemptions, mut steps, mut kv_share) = (0, 0, 0, 0, 0.0_f64);
+        let (mut dropped, mut too_long, mut preemptions, mut steps, mut work, mut kv_share) = (0, 0, 0, 0, 0, 0.0_f64);
         for run in runs {
             time.add(&run.time, 1.0);
             dropped += run.dropped;
@@ -137,6 +140,7 @@ impl Outcome {
             preemptions += run.preemptions;
             ran_out |= run.ran_out;
             steps += run.steps;
+            work += run.work;
             kv_share = kv_share.max(run.kv_share);
             samples.extend(run.samples);
             gaps.extend(run.gaps);
@@ -167,6 +171,7 @@ impl Outcome {
             preemptions,
             ran_out,
             steps,
+            work,
             kv_share,
             bound: time.bound(),
             time,

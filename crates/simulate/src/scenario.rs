@@ -93,6 +93,8 @@ pub enum SimulationError {
         .0.weights / 1e9, .0.reserve / 1e9, .0.longest_request as f64 * .0.kv_bytes_per_token / 1e9, .0.longest_request, .0.missing() / 1e9, .0.usable / 1e9
     )]
     DoesNotFit(MemoryFit),
+    #[error("the scheduler has more steps to take than are simulated here")]
+    TooMuchWork,
 }
 
 /// A scenario with its factors chosen, ready to run any workload.
@@ -105,6 +107,7 @@ pub struct Simulator<'a> {
     steps: StepModel,
     prediction: Prediction,
     notes: Vec<Note>,
+    most_work: u64,
 }
 
 impl<'a> Simulator<'a> {
@@ -163,7 +166,13 @@ impl<'a> Simulator<'a> {
             scenario.tensor_parallel,
             &efficiency,
         );
-        Ok(Self { scenario, efficiency, settings, kv_precision, steps, prediction, notes })
+        Ok(Self { scenario, efficiency, settings, kv_precision, steps, prediction, notes, most_work: u64::MAX })
+    }
+
+    /// Gives up what takes more than so much work ([`Outcome::work`]), for answers that have to be there in a moment.
+    #[must_use]
+    pub fn with_most_work(self, most_work: u64) -> Self {
+        Self { most_work, ..self }
     }
 
     pub fn memory(&self, longest_request: u64) -> MemoryFit {
@@ -180,6 +189,14 @@ impl<'a> Simulator<'a> {
 
     pub fn steps(&self) -> &StepModel {
         &self.steps
+    }
+
+    pub fn efficiency(&self) -> &Efficiency {
+        &self.efficiency
+    }
+
+    pub fn kv_precision(&self) -> KvPrecision {
+        self.kv_precision
     }
 
     pub fn prediction(&self) -> &Prediction {
@@ -203,17 +220,16 @@ impl<'a> Simulator<'a> {
             return Err(SimulationError::DoesNotFit(memory));
         }
         let shares = split(workload, self.scenario.replicas as usize);
-        let runs = shares
-            .iter()
-            .enumerate()
-            .map(|(replica, share)| {
-                let mut run = simulate_replica(share, &self.steps, &self.settings, &self.efficiency, kv_tokens, stretches);
-                for sample in &mut run.samples {
-                    sample.request = sample.request * shares.len() as u32 + replica as u32;
-                }
-                run
-            })
-            .collect();
+        let mut runs = Vec::with_capacity(shares.len());
+        let mut work_left = self.most_work;
+        for (replica, share) in shares.iter().enumerate() {
+            let mut run = simulate_replica(share, &self.steps, &self.settings, &self.efficiency, kv_tokens, stretches, work_left);
+            work_left = work_left.checked_sub(run.work).ok_or(SimulationError::TooMuchWork)?;
+            for sample in &mut run.samples {
+                sample.request = sample.request * shares.len() as u32 + replica as u32;
+            }
+            runs.push(run);
+        }
         let outcome = Outcome::new(runs, workload.warmup, memory);
         let mut notes = self.notes.clone();
         if outcome.too_long > 0 {

@@ -7,34 +7,56 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::listing::{Listed, page_of};
+use dyno_kubernetes::{ApiError, Connection, KubeconfigError};
+
+use super::listing::{Listed, checked_name, page_of};
+use super::now;
 use crate::cluster::{ClusterError, devices_in_words};
-use crate::domain::inventory::{Cluster, ClusterKind, ClusterRow, Node, NodeMetrics};
+use crate::credentials::{OutgoingError, Sealed, Secret, check_host};
+use crate::domain::inventory::{Cluster, ClusterAccess, ClusterKind, ClusterRow, Node, NodeMetrics};
+use crate::domain::kubernetes::{ClusterTest, KubernetesAccess, ModelCache};
 use crate::domain::list::{ListQuery, Page};
-use crate::domain::problem::{FieldError, Problem};
+use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::user::Actor;
-use crate::state::AppState;
+use crate::state::{AppState, place_of_kubeconfig};
 use dyno_measure::run::RunStatus;
 
 /// How long a cluster may take to answer; a person waits.
 const LIVE_LIMIT: Duration = Duration::from_secs(10);
+/// Folders of a cluster's nodes with models.
+const MOST_ROOTS: usize = 20;
 
-/// A cluster to be added.
+/// A cluster to be added, or what is to change of one.
 #[derive(Debug, Clone, Default, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCluster {
     /// The name in lists.
     #[serde(default)]
-    pub name: String,
+    pub name: Option<String>,
     /// `kubernetes`.
     #[serde(default)]
-    pub kind: String,
-    /// How it is reached.
+    pub kind: Option<String>,
+    /// How it is reached, as YAML; absent for the cluster that the portal itself runs in.
     #[serde(default)]
-    pub kubeconfig: Option<String>,
-    /// Which of the kubeconfig's contexts.
+    #[schema(value_type = Option<String>)]
+    pub kubeconfig: Option<Secret>,
+    /// Which of the kubeconfig's contexts; absent: its current one.
     #[serde(default)]
     pub context: Option<String>,
+    /// Where Dyno makes its objects; absent: `dyno`.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// Where transferred models stay; `null` where they don't.
+    #[serde(default, deserialize_with = "given_or_null")]
+    pub cache: Option<Option<ModelCache>>,
+    /// Folders of the nodes below which a model may lie already.
+    #[serde(default)]
+    pub model_roots: Option<Vec<String>>,
+}
+
+/// Tells `null` from what is not there.
+fn given_or_null<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<ModelCache>>, D::Error> {
+    serde::Deserialize::deserialize(from).map(Some)
 }
 
 impl Listed for ClusterRow {
@@ -77,25 +99,228 @@ pub async fn node_metrics(app: &AppState, actor: &Actor, id: Uuid) -> Result<Nod
     Ok(NodeMetrics { nodes })
 }
 
-/// Adds a cluster. Only the portal's own machine is spoken to so far, so that nothing can be added yet.
-pub async fn create(_app: &AppState, _actor: &Actor, new: &NewCluster) -> Result<Cluster, Problem> {
+/// Adds a Kubernetes cluster, which must answer; it is for everybody. What is not permitted there yet is told by a test.
+pub async fn create(app: &AppState, actor: &Actor, new: NewCluster) -> Result<Cluster, Problem> {
+    administrators_only(actor)?;
     let mut errors = Vec::new();
-    if new.name.trim().is_empty() {
-        errors.push(FieldError::new("name", "Enter a name."));
+    match new.kind.as_deref().unwrap_or_default() {
+        "kubernetes" => {}
+        "catalogue" => errors.push(FieldError::new("kind", "The catalogue of devices is there already.")),
+        "local" => errors.push(FieldError::new("kind", "The portal's own machine is there already.")),
+        "" => errors.push(FieldError::new("kind", "Choose a kind.")),
+        _ => errors.push(FieldError::new("kind", "This kind of cluster is not known.")),
     }
-    errors.push(match new.kind.as_str() {
-        "kubernetes" => FieldError::new("kind", "Kubernetes clusters are not available yet."),
-        "local" => FieldError::new("kind", "The portal's own machine is there already."),
-        "catalogue" => FieldError::new("kind", "The catalogue of devices is there already."),
-        "" => FieldError::new("kind", "Choose a kind."),
-        _ => FieldError::new("kind", "This kind of cluster is not known."),
-    });
-    Err(Problem::invalid(errors))
+    let cluster = Cluster {
+        id: Uuid::now_v7(),
+        name: String::new(),
+        access: ClusterAccess::Kubernetes(KubernetesAccess::default()),
+        owner: None,
+        created_at: now(),
+    };
+    let name = Some(new.name.clone().unwrap_or_default());
+    save(app, cluster, NewCluster { name, ..new }, true, errors).await
 }
 
-/// Removes a cluster, or archives it where benchmarks were made with it.
+/// Changes what is given of a Kubernetes cluster; it must answer.
+pub async fn update(app: &AppState, actor: &Actor, id: Uuid, change: NewCluster) -> Result<Cluster, Problem> {
+    administrators_only(actor)?;
+    let cluster = app.store.cluster(actor, id).await?;
+    if cluster.kind() != ClusterKind::Kubernetes {
+        return Err(Problem::conflict("Only Kubernetes clusters can be changed."));
+    }
+    let changed_kind = change.kind.as_deref().is_some_and(|kind| kind != "kubernetes");
+    let errors = changed_kind.then(|| FieldError::new("kind", "The kind can't be changed.")).into_iter().collect();
+    if change.kubeconfig.is_none() && change.context.is_some() {
+        return Err(Problem::field("kubeconfig", "Give the kubeconfig again to take another of its contexts."));
+    }
+    save(app, cluster, change, false, errors).await
+}
+
+/// Checks and keeps a cluster with what is given of it; `is_new`: no kubeconfig means the portal's own service account.
+async fn save(
+    app: &AppState,
+    mut cluster: Cluster,
+    given: NewCluster,
+    is_new: bool,
+    mut errors: Vec<FieldError>,
+) -> Result<Cluster, Problem> {
+    if let Some(name) = &given.name {
+        match checked_name(name) {
+            Ok(name) => cluster.name = name,
+            Err(error) => errors.push(FieldError::new("name", error.to_string())),
+        }
+    }
+    let ClusterAccess::Kubernetes(mut access) = cluster.access.clone() else {
+        return Err(Problem::conflict("Only Kubernetes clusters can be changed."));
+    };
+    if let Some(namespace) = given.namespace.as_deref().map(str::trim).filter(|namespace| !namespace.is_empty()) {
+        access.namespace = namespace.to_owned();
+        if !is_label(namespace) {
+            errors.push(FieldError::new(
+                "namespace",
+                "A namespace has up to 63 small letters, digits and hyphens, no hyphen at its ends.",
+            ));
+        }
+    }
+    if let Some(cache) = given.cache {
+        if let Some(error) = cache.as_ref().and_then(wrong_cache) {
+            errors.push(FieldError::new("cache", error));
+        }
+        access.cache = cache;
+    }
+    if let Some(roots) = given.model_roots {
+        match checked_roots(&roots) {
+            Ok(roots) => access.model_roots = roots,
+            Err(error) => errors.push(FieldError::new("model_roots", error)),
+        }
+    }
+    let text = given.kubeconfig.as_ref().map(Secret::expose).filter(|text| !text.trim().is_empty());
+    let taken = match text.map(|text| dyno_kubernetes::check(text, given.context.as_deref())).transpose() {
+        Ok(taken) => taken,
+        Err(error) => {
+            let field = match error {
+                KubeconfigError::UnknownContext { .. } | KubeconfigError::NoCurrentContext(_) => "context",
+                _ => "kubeconfig",
+            };
+            errors.push(FieldError::new(field, error.to_string()));
+            None
+        }
+    };
+    if !errors.is_empty() {
+        return Err(Problem::invalid(errors));
+    }
+    let sealed = match &taken {
+        Some(taken) => {
+            address_is_allowed(app, &taken.server).await?;
+            (access.server, access.context, access.insecure) =
+                (Some(taken.server.clone()), Some(taken.context.clone()), taken.insecure);
+            let refused = |error: ApiError| Problem::field("kubeconfig", error.to_string());
+            let connection = Connection::with_kubeconfig(&taken.kubeconfig).await.map_err(refused)?;
+            within(connection.version()).await.map_err(|error| Problem::field("kubeconfig", error.sentence()))?;
+            let secret = Secret::new(taken.kubeconfig.as_str());
+            Some(app.vault.seal(place_of_kubeconfig(cluster.id), &secret).map_err(|error| {
+                tracing::error!(%error, "a kubeconfig could not be sealed");
+                Problem::new(ProblemKind::Internal, "The kubeconfig could not be sealed. The server's log says why.")
+            })?)
+        }
+        None if is_new => {
+            let refused = |error: ApiError| Problem::field("kubeconfig", format!("Give a kubeconfig. {error}"));
+            let connection = Connection::in_cluster().map_err(refused)?;
+            within(connection.version()).await.map_err(|error| Problem::field("kubeconfig", error.sentence()))?;
+            None
+        }
+        None => app.store.sealed_kubeconfig(cluster.id).await?.map(|(key_id, bytes)| Sealed { key_id, bytes }),
+    };
+    cluster.access = ClusterAccess::Kubernetes(access);
+    let sealed = sealed.as_ref().map(|sealed| (sealed.key_id.as_str(), sealed.bytes.as_slice()));
+    app.store.save_cluster(&cluster, sealed).await?;
+    app.clusters.forget(cluster.id);
+    Ok(cluster)
+}
+
+/// Asks a cluster for its version, and which of the things that Dyno needs are not permitted.
+pub async fn test(app: &AppState, actor: &Actor, id: Uuid) -> Result<ClusterTest, Problem> {
+    administrators_only(actor)?;
+    let cluster = app.store.cluster(actor, id).await?;
+    let failed = |error: &ClusterError| ClusterTest {
+        ok: false,
+        message: error.sentence(),
+        version: None,
+        missing: Vec::new(),
+        manifest: None,
+    };
+    let ClusterAccess::Kubernetes(access) = &cluster.access else {
+        return Ok(match within(app.clusters.reach(&cluster)).await {
+            Ok(()) => {
+                ClusterTest { ok: true, message: "It answers.".to_owned(), version: None, missing: Vec::new(), manifest: None }
+            }
+            Err(error) => failed(&error),
+        });
+    };
+    let asked = async {
+        let connection = app.clusters.connection(id).await?;
+        let version = connection.version().await?;
+        Ok::<_, ClusterError>((version, connection.missing(&dyno_kubernetes::required(&access.namespace)).await?))
+    };
+    let (version, missing) = match within(asked).await {
+        Ok(answer) => answer,
+        Err(error) => return Ok(failed(&error)),
+    };
+    let message = match missing.len() {
+        0 => format!("It answers as Kubernetes {version}, and everything is permitted that Dyno needs."),
+        1 => format!("It answers as Kubernetes {version}. One thing is not permitted."),
+        more => format!("It answers as Kubernetes {version}. {more} things are not permitted."),
+    };
+    Ok(ClusterTest {
+        ok: missing.is_empty(),
+        message,
+        version: Some(version),
+        manifest: (!missing.is_empty()).then(|| dyno_kubernetes::missing_rules_manifest(&missing)),
+        missing: missing.iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// Removes a cluster, or archives it where benchmarks were made with it; its kubeconfig is gone in any case.
 pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
-    Ok(app.store.remove_cluster(actor, id).await?)
+    app.store.remove_cluster(actor, id).await?;
+    app.clusters.forget(id);
+    Ok(())
+}
+
+fn administrators_only(actor: &Actor) -> Result<(), Problem> {
+    if actor.is_administrator() { Ok(()) } else { Err(Problem::forbidden("Only administrators add, change and test clusters.")) }
+}
+
+/// As the API reference defines a namespace's name: an RFC 1123 label.
+fn is_label(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=63).contains(&name.len()) && name.chars().all(inner) && !name.starts_with('-') && !name.ends_with('-')
+}
+
+/// What is wrong with a cache.
+fn wrong_cache(cache: &ModelCache) -> Option<&'static str> {
+    match cache {
+        ModelCache::HostPath(path) => {
+            folder(path).is_none().then_some("A folder on the nodes begins with / and is not / itself; it has no .. in it.")
+        }
+        ModelCache::PersistentVolumeClaim(claim) => (claim.len() > 253 || !claim.split('.').all(is_label))
+            .then_some("A claim's name has small letters, digits, hyphens and dots."),
+    }
+}
+
+/// A folder of a node as it is kept; none where it is no absolute path, or the whole disk.
+fn folder(path: &str) -> Option<String> {
+    let path = crate::models::absolute(path.trim()).ok()?;
+    path.parent()?;
+    Some(path.display().to_string())
+}
+
+fn checked_roots(given: &[String]) -> Result<Vec<String>, String> {
+    if given.len() > MOST_ROOTS {
+        return Err(format!("There can be {MOST_ROOTS} folders at most."));
+    }
+    let wrong =
+        |path: &String| format!("{path:?} is no folder on the nodes: it begins with / and is not / itself; it has no .. in it.");
+    let mut roots = given.iter().map(|path| folder(path).ok_or_else(|| wrong(path))).collect::<Result<Vec<_>, _>>()?;
+    roots.sort();
+    roots.dedup();
+    Ok(roots)
+}
+
+/// Whether the portal may connect to an API server. Only administrators name one, and it may be on this machine; where
+/// credentials of the machine are handed out, and the portal itself, are no clusters.
+async fn address_is_allowed(app: &AppState, server: &str) -> Result<(), Problem> {
+    let refused = |error: OutgoingError| Problem::field("kubeconfig", error.sentence());
+    let url = reqwest::Url::parse(server).map_err(|_| refused(OutgoingError::BadUrl))?;
+    check_host(&app.outgoing.policy(true), &url).await.map_err(refused)
+}
+
+/// A person waits for no more than [`LIVE_LIMIT`].
+async fn within<T, E: Into<ClusterError>>(asked: impl Future<Output = Result<T, E>>) -> Result<T, ClusterError> {
+    match tokio::time::timeout(LIVE_LIMIT, asked).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_) => Err(ClusterError::TimedOut(LIVE_LIMIT)),
+    }
 }
 
 async fn row(app: &AppState, cluster: Cluster) -> ClusterRow {

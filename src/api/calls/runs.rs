@@ -20,6 +20,11 @@ pub async fn list(app: &AppState, actor: &Actor, query: ListQuery) -> Result<Pag
     Ok(app.store.runs(actor, &query).await?)
 }
 
+/// Of these runs those that the actor may see, newest first.
+pub async fn chosen(app: &AppState, actor: &Actor, ids: &[Uuid]) -> Result<Vec<RunRow>, Problem> {
+    Ok(app.store.runs_by_id(actor, ids).await?)
+}
+
 /// What the history can be filtered by.
 pub async fn choices(app: &AppState, actor: &Actor) -> Result<HistoryChoices, Problem> {
     let [models, clusters, tags, creators] = app.store.history_choices(actor).await?;

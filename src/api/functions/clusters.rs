@@ -1,4 +1,4 @@
-//! Clusters and their nodes, as their pages show them. Read-only.
+//! Clusters and their nodes, as their pages show them; testing and removing clusters.
 
 use jiff::Timestamp;
 use leptos::prelude::*;
@@ -6,9 +6,24 @@ use serde::{Deserialize, Serialize};
 
 use super::CallError;
 use super::lists::Owned;
+use crate::domain::form::Flash;
 use crate::domain::inventory::{Cluster, ClusterRow, Node};
+use crate::domain::kubernetes::ClusterTest;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::occupancy::NodeRun;
+
+use super::{forms, lists};
+use crate::domain::problem::Problem;
+
+/// The list of clusters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClustersView {
+    pub clusters: Page<Owned<ClusterRow>>,
+    /// Whether the reader may add clusters.
+    pub may_add: bool,
+    /// How the last action went.
+    pub flash: Option<Flash>,
+}
 
 /// A cluster with its nodes, live.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,11 +36,17 @@ pub struct ClusterView {
     pub runs: Vec<NodeRun>,
     /// When all this was read.
     pub read_at: Timestamp,
+    /// Whether the reader may test and remove it.
+    pub may_change: bool,
+    /// How the last test went, where one was asked for.
+    pub test: Option<ClusterTest>,
+    /// How another action went.
+    pub flash: Option<Flash>,
 }
 
 /// The clusters, each looked at live.
 #[server(endpoint = "ui/clusters", input = server_fn::codec::Json)]
-pub async fn load_clusters(query: ListQuery) -> Result<Page<Owned<ClusterRow>>, CallError> {
+pub async fn load_clusters(query: ListQuery, flash: String) -> Result<ClustersView, CallError> {
     let (app, actor) = crate::auth::context()?;
     let owners = super::lists::Owners::seen_by(&app, &actor).await?;
     let page = crate::api::calls::clusters::list(&app, &actor, &query).await?;
@@ -33,13 +54,15 @@ pub async fn load_clusters(query: ListQuery) -> Result<Page<Owned<ClusterRow>>, 
         let owner = row.cluster.owner;
         owners.of(row, owner)
     });
-    Ok(Page { items: rows.collect(), total: page.total })
+    let clusters = Page { items: rows.collect(), total: page.total };
+    Ok(ClustersView { clusters, may_add: actor.is_administrator(), flash: forms::kept(&flash).await })
 }
 
 /// One cluster's nodes as they are now.
-#[server(endpoint = "ui/cluster")]
-pub async fn load_cluster(#[server(default)] id: String) -> Result<ClusterView, CallError> {
+#[server(endpoint = "ui/cluster", input = server_fn::codec::Json)]
+pub async fn load_cluster(id: String, flash: String) -> Result<ClusterView, CallError> {
     use crate::api::calls::{clusters, occupancy};
+    use crate::domain::inventory::ClusterKind;
     use crate::domain::problem::ProblemKind;
     let (app, actor) = crate::auth::context()?;
     let id = super::lists::id_of(&id, "cluster")?;
@@ -50,5 +73,40 @@ pub async fn load_cluster(#[server(default)] id: String) -> Result<ClusterView, 
         Err(problem) => return Err(problem.into()),
     };
     let runs = occupancy::of_cluster(&app, &actor, id).await?;
-    Ok(ClusterView { cluster, nodes, problem, runs, read_at: Timestamp::now() })
+    let may_change = actor.is_administrator() && cluster.kind() == ClusterKind::Kubernetes;
+    let flash = forms::kept(&flash).await;
+    let test = flash.as_ref().and_then(|flash| serde_json::from_str(flash.entry("test")?).ok());
+    let flash = flash.filter(|_| test.is_none());
+    Ok(ClusterView { cluster, nodes, problem, runs, read_at: Timestamp::now(), may_change, test, flash })
+}
+
+/// Asks a cluster whether it answers and what is permitted there, and shows it on its page.
+#[server(endpoint = "ui/cluster-test")]
+pub async fn test_cluster(#[server(default)] id: String) -> Result<(), CallError> {
+    let page = format!("/clusters/{id}");
+    let tested = async {
+        let (app, actor) = crate::auth::context()?;
+        crate::api::calls::clusters::test(&app, &actor, lists::id_of(&id, "cluster")?).await
+    };
+    match tested.await {
+        Ok(test) => {
+            let test = serde_json::to_string(&test).unwrap_or_default();
+            forms::show_again(&Flash { entries: forms::entries(&[("test", &test)]), ..Flash::default() }, &page).await
+        }
+        Err(problem) => forms::answer(Err(problem), &page, Vec::new()).await,
+    }
+}
+
+/// Removes a cluster; its kubeconfig is gone in any case.
+#[server(endpoint = "ui/cluster-delete")]
+pub async fn delete_cluster(#[server(default)] id: String) -> Result<(), CallError> {
+    use crate::api::calls::clusters;
+    let deleted = async {
+        let (app, actor) = crate::auth::context()?;
+        let id = lists::id_of(&id, "cluster")?;
+        let name = clusters::get(&app, &actor, id).await?.name;
+        clusters::delete(&app, &actor, id).await?;
+        Ok::<_, Problem>(("/clusters".to_owned(), format!("{name} was removed, and its kubeconfig with it.")))
+    };
+    lists::done(deleted.await, &format!("/clusters/{id}"), Vec::new()).await
 }

@@ -1,5 +1,7 @@
 //! A run's report, and the table of its requests.
 
+use std::collections::BTreeMap;
+
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -33,10 +35,53 @@ pub struct ReportPage {
     pub ended: Option<String>,
     /// What was wrong with the last action.
     pub flash: Option<Flash>,
+    /// Of a simulated run: its question, to be asked again with other values.
+    pub what_if: Option<WhatIf>,
+}
+
+/// A simulated run's question with the values that the page's address has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WhatIf {
+    /// The text of each field, in the order of `dyno_whatif::FIELDS`.
+    pub entries: Vec<String>,
+    /// The answer as markup.
+    pub markup: String,
+    /// What stays the same, as the module in the browser reads it: numbers with spaces between.
+    pub subject: String,
+    /// Where that module is; absent where it was not built.
+    pub program: Option<String>,
+    /// The degrees of tensor parallelism that are offered, with whether they are possible.
+    pub degrees: Vec<(u32, bool)>,
+    pub device: String,
+    /// Whether the run's own figures come out at its own values.
+    pub is_same_load: bool,
+}
+
+#[cfg(feature = "ssr")]
+impl WhatIf {
+    async fn of(app: &crate::state::AppState, report: &Report, sliders: BTreeMap<String, String>) -> Option<Self> {
+        let found = crate::simulation::simulated_subject(report)?;
+        let program = app.what_if_program.clone();
+        let answer = move || {
+            let entries = found.entries(&sliders);
+            let numbers: Vec<String> = found.subject.to_numbers().iter().map(ToString::to_string).collect();
+            Self {
+                markup: found.answer(&entries),
+                entries,
+                subject: numbers.join(" "),
+                program,
+                degrees: found.degrees(),
+                device: found.device_words(),
+                is_same_load: found.is_same_load,
+            }
+        };
+        // Without an answer there is none to show.
+        tokio::task::spawn_blocking(answer).await.ok()
+    }
 }
 
 #[server(endpoint = "ui/runs/report", input = server_fn::codec::Json)]
-pub async fn load_report(id: Uuid, flash: String) -> Result<ReportPage, CallError> {
+pub async fn load_report(id: Uuid, flash: String, sliders: BTreeMap<String, String>) -> Result<ReportPage, CallError> {
     use crate::api::calls::{benchmarks, runs};
     use crate::domain::problem::ProblemKind;
     let (app, actor) = crate::auth::context()?;
@@ -48,9 +93,13 @@ pub async fn load_report(id: Uuid, flash: String) -> Result<ReportPage, CallErro
         Err(problem) => return Err(problem.into()),
     };
     let repeat = report.as_ref().and_then(|report| runs::repeat(id, report));
+    let what_if = match &report {
+        Some(report) => WhatIf::of(&app, report, sliders).await,
+        None => None,
+    };
     live.points.clear();
     let ended = live.run.ended_at.map(|at| super::forms::readers_zone().long(at));
-    Ok(ReportPage { live, benchmark, report, repeat, ended, flash: super::forms::kept(&flash).await })
+    Ok(ReportPage { live, benchmark, report, repeat, ended, flash: super::forms::kept(&flash).await, what_if })
 }
 
 /// A page of the table of requests.

@@ -10,12 +10,17 @@ use super::{Json, Path, Query};
 use crate::api::calls::clusters::{self, NewCluster};
 use crate::auth::SignedIn;
 use crate::domain::inventory::{Cluster, ClusterRow, NodeMetrics};
+use crate::domain::kubernetes::ClusterTest;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
 use crate::state::AppState;
 
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, delete)).routes(routes!(node_metrics))
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .routes(routes!(test))
+        .routes(routes!(node_metrics))
 }
 
 /// Lists the clusters, each looked at live.
@@ -30,7 +35,7 @@ async fn list(
     clusters::list(&app, &actor, &query).await.map(Json)
 }
 
-/// Adds a cluster. No kind can be added yet.
+/// Adds a Kubernetes cluster. For administrators; the cluster must answer.
 #[utoipa::path(
     post, path = "/api/v1/clusters", tag = "inventory", request_body = NewCluster, responses((status = 201, body = Cluster))
 )]
@@ -39,7 +44,7 @@ async fn create(
     SignedIn(actor): SignedIn,
     Json(new): Json<NewCluster>,
 ) -> Result<(StatusCode, Json<Cluster>), Problem> {
-    Ok((StatusCode::CREATED, Json(clusters::create(&app, &actor, &new).await?)))
+    Ok((StatusCode::CREATED, Json(clusters::create(&app, &actor, new).await?)))
 }
 
 /// One cluster, looked at live.
@@ -48,6 +53,33 @@ async fn create(
 )]
 async fn get(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Json<ClusterRow>, Problem> {
     clusters::look(&app, &actor, id).await.map(Json)
+}
+
+/// Changes what is given of a Kubernetes cluster. For administrators.
+#[utoipa::path(
+    patch, path = "/api/v1/clusters/{id}", tag = "inventory", params(("id" = Uuid, Path)), request_body = NewCluster,
+    responses((status = 200, body = Cluster))
+)]
+async fn update(
+    State(app): State<AppState>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<Uuid>,
+    Json(change): Json<NewCluster>,
+) -> Result<Json<Cluster>, Problem> {
+    clusters::update(&app, &actor, id, change).await.map(Json)
+}
+
+/// Whether the cluster answers, and what Dyno needs there and may not do. For administrators.
+#[utoipa::path(
+    post, path = "/api/v1/clusters/{id}/test", tag = "inventory", params(("id" = Uuid, Path)),
+    responses((status = 200, body = ClusterTest))
+)]
+async fn test(
+    State(app): State<AppState>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<Uuid>,
+) -> Result<Json<ClusterTest>, Problem> {
+    clusters::test(&app, &actor, id).await.map(Json)
 }
 
 /// Removes a cluster; one that benchmarks were made with is archived.

@@ -76,11 +76,12 @@ fn mark_style(class: &str, simulated: bool) -> String {
         "chart-axis" => line("#76808d", 1.0, ""),
         "chart-rule" => line("#1a1f26", 1.0, " stroke-dasharray=\"4 3\""),
         "chart-hatch" => line("#76808d", 1.0, " opacity=\".45\""),
+        "chart-error" => line("#1a1f26", 1.5, ""),
         "chart-cross" => line("#b3211b", 1.75, ""),
         "chart-limit" => line("#b3211b", 1.5, ""),
         "chart-fails" => line("#b3211b", 1.0, " opacity=\".35\""),
         "chart-line" => line(series, 2.0, if simulated { " stroke-dasharray=\"6 4\"" } else { dashes }),
-        "chart-dot" | "chart-square" | "chart-bar" if simulated => {
+        "chart-dot" | "chart-square" | "chart-triangle" | "chart-bar" if simulated => {
             format!("fill=\"#ffffff\" stroke=\"{series}\" stroke-width=\"1.5\"")
         }
         "chart-dashed" => line(series, 2.0, " stroke-dasharray=\"6 4\""),

@@ -1,18 +1,15 @@
 //! Charts as SVG, drawn on the server by pure functions: numeric axes with units, a name and a description for screen
 //! readers, and the figures as a table behind each. They work without any script.
 
-pub mod drawing;
 pub mod engine;
 pub mod file;
 pub mod histogram;
-pub mod labels;
 pub mod live;
-pub mod number;
 pub mod over_time;
-pub mod scale;
 pub mod sweep;
 pub mod tail;
 
+pub use dyno_charts::{drawing, labels, number, scale};
 use leptos::prelude::*;
 
 use crate::components::number::figure;
@@ -232,6 +229,7 @@ fn key_mark(class: &str) -> String {
         Some("chart-plus") => drawing::markers(drawing::MarkerShape::Plus, 4.0, [(12.0, 8.0)]),
         Some("chart-star") => drawing::markers(drawing::MarkerShape::Star, 7.0, [(12.0, 8.0)]),
         Some("chart-cross") => drawing::markers(drawing::MarkerShape::Cross, 4.0, [(12.0, 8.0)]),
+        Some("chart-error") => drawing::error_bars([(12.0, 14.0, 2.0)]),
         Some("chart-hatch" | "chart-fails") => drawing::hatch((2.0, 2.0, 22.0, 14.0)),
         _ => "M2 3H22V13H2Z".to_owned(),
     }

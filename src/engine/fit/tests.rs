@@ -47,7 +47,7 @@ fn facts(format: ModelFormat) -> ModelFacts {
 }
 
 fn node(free: u64) -> Node {
-    let usage = NodeUsage { cpu_percent: 0.0, load_1m: 0.0, memory_total_bytes: 2 * free, memory_available_bytes: free };
+    let usage = NodeUsage { cpu_percent: 0.0, load_1m: None, memory_total_bytes: 2 * free, memory_available_bytes: free };
     let devices = vec![device(DeviceType::Cpu, "cpu", 2 * free)];
     Node { hostname: "n".to_owned(), status: "Ready".to_owned(), devices, usage: Some(usage), system: None }
 }

@@ -42,6 +42,7 @@ impl Recipe for Custom {
             env: visible_devices(&serve.share),
             model: named.then(|| serve.alias.clone()),
             health: None,
+            liveness: None,
             version: None,
             metrics: None,
             tokenize: true,

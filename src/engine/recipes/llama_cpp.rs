@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
 use crate::domain::engine::EngineKind;
-use crate::domain::inventory::ModelFormat;
+use crate::domain::inventory::{DeviceType, ModelFormat};
 
 /// The package with llama.cpp's server, at the tested version.
 pub const WHEEL: &str = "xllamacpp==2026.10.11549";
@@ -107,12 +107,22 @@ impl Recipe for LlamaCpp {
             model: Some(serve.alias.clone()),
             // it lists its model before the model is loaded, so readiness needs this too
             health: Some("/health".to_owned()),
+            // while it loads the model it says no there, and is not asked for its life before it has started
+            liveness: Some("/health".to_owned()),
             version: Some(("/props".to_owned(), "build_info".to_owned())),
             metrics: Some("/metrics".to_owned()),
             tokenize: true,
             ignore_eos: true,
             startup_limit_s: 15 * 60,
         })
+    }
+
+    fn image(&self, device: DeviceType) -> Option<&'static str> {
+        match device {
+            DeviceType::Cpu => Some("ghcr.io/ggml-org/llama.cpp:server-b11151"),
+            DeviceType::Cuda => Some("ghcr.io/ggml-org/llama.cpp:server-cuda-b11151"),
+            DeviceType::Rocm | DeviceType::Hpu => None,
+        }
     }
 
     fn own_flags(&self) -> &'static [&'static str] {

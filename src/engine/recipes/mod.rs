@@ -112,7 +112,10 @@ pub struct Launch {
     pub model: Option<String>,
     /// Path that answers 200 once the engine is ready.
     pub health: Option<String>,
-    /// Path of a JSON answer with the version, and the name of its field.
+    /// Path that answers 200 without any work as long as the engine lives; absent: there is none.
+    #[serde(default)]
+    pub liveness: Option<String>,
+    /// Path of a JSON answer with the version in it, and the field that holds it.
     pub version: Option<(String, String)>,
     /// Path of the engine's own metrics.
     pub metrics: Option<String>,
@@ -150,7 +153,17 @@ pub trait Recipe: Send + Sync {
     /// The model formats that it reads.
     fn formats(&self) -> &'static [ModelFormat];
 
-    /// Whether one copy uses several devices without arguments for that.
+    /// What begins its command line in its image; nothing where the image's own entry point takes the arguments.
+    fn program_in_image(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The image for a kind of device, with its tag; absent where there is none that is known to work.
+    fn image(&self, _device: DeviceType) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether one copy spreads over several devices without being told.
     fn spreads_by_itself(&self) -> bool {
         false
     }
@@ -188,7 +201,22 @@ pub fn recipe(kind: EngineKind) -> &'static dyn Recipe {
     }
 }
 
-/// The availability of each engine, and how to install it. Reads the disk and may start programs to ask for their version.
+/// The image of an engine for a kind of device: what an administrator named (`DYNO_VLLM_IMAGE`, `DYNO_LLAMA_CPP_IMAGE` …), else the
+/// recipe's.
+pub fn image_of(recipe: &dyn Recipe, device: DeviceType) -> Option<String> {
+    let engine = recipe.kind().as_str().to_uppercase().replace(['.', '-'], "_");
+    let named = std::env::var(format!("DYNO_{engine}_IMAGE")).ok().filter(|image| !image.is_empty());
+    named.or_else(|| recipe.image(device).map(str::to_owned))
+}
+
+/// The tag of an image; absent where it has none.
+pub fn tag_of(image: &str) -> Option<&str> {
+    let (name, tag) = image.split('@').next().unwrap_or_default().rsplit_once(':')?;
+    // A colon before the last slash is a registry's port.
+    (!name.is_empty() && !tag.contains('/')).then_some(tag)
+}
+
+/// Whether each engine is there, and how to get it. Looks at the disk and may start a program to ask for its version.
 pub fn availability(search: &ProgramSearch) -> Vec<EngineAvailability> {
     EngineKind::ALL
         .into_iter()
@@ -319,6 +347,18 @@ mod tests {
         own.extra_args.push("{alias}".to_owned());
         let named = recipe(EngineKind::Custom).launch(&program, &own).unwrap();
         assert_eq!(named.model.as_deref(), Some("m-0a1b2c3d"));
+    }
+
+    #[test]
+    fn the_tag_of_an_image_is_its_version() {
+        assert_eq!(tag_of("vllm/vllm-openai:v0.18.2"), Some("v0.18.2"));
+        assert_eq!(tag_of("registry.example:5000/vllm:v1@sha256:0a"), Some("v1"));
+        assert_eq!((tag_of("registry.example:5000/vllm"), tag_of("vllm")), (None, None));
+        for kind in EngineKind::ALL {
+            let images =
+                [DeviceType::Cpu, DeviceType::Cuda, DeviceType::Rocm, DeviceType::Hpu].map(|device| recipe(kind).image(device));
+            assert!(images.iter().flatten().all(|image| tag_of(image).is_some_and(|tag| tag != "latest")), "{kind:?}");
+        }
     }
 
     #[test]

@@ -67,12 +67,22 @@ impl Recipe for Sglang {
             env,
             model: Some(serve.alias.clone()),
             health: Some("/health_generate".to_owned()),
+            // the other one generates a token each time
+            liveness: Some("/health".to_owned()),
             version: Some(("/get_server_info".to_owned(), "version".to_owned())),
             metrics: Some("/metrics".to_owned()),
             tokenize: false,
             ignore_eos: true,
             startup_limit_s: 60 * 60,
         })
+    }
+
+    fn program_in_image(&self) -> &'static [&'static str] {
+        &["python3", "-m", "sglang.launch_server"]
+    }
+
+    fn image(&self, device: DeviceType) -> Option<&'static str> {
+        (device == DeviceType::Cuda).then_some("lmsysorg/sglang:v0.5.18")
     }
 
     fn own_flags(&self) -> &'static [&'static str] {

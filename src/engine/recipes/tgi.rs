@@ -2,7 +2,7 @@
 
 use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
 use crate::domain::engine::EngineKind;
-use crate::domain::inventory::ModelFormat;
+use crate::domain::inventory::{DeviceType, ModelFormat};
 
 pub(super) struct Tgi;
 
@@ -55,12 +55,17 @@ impl Recipe for Tgi {
             // TGI has no option for the model's name: it lists the model that it was started with
             model: Some(name),
             health: Some("/health".to_owned()),
+            liveness: Some("/health".to_owned()),
             version: Some(("/info".to_owned(), "version".to_owned())),
             metrics: Some("/metrics".to_owned()),
             tokenize: false,
             ignore_eos: false,
             startup_limit_s: 60 * 60,
         })
+    }
+
+    fn image(&self, device: DeviceType) -> Option<&'static str> {
+        (device == DeviceType::Cuda).then_some("ghcr.io/huggingface/text-generation-inference:3.3.7")
     }
 
     fn own_flags(&self) -> &'static [&'static str] {

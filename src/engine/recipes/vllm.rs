@@ -60,12 +60,21 @@ impl Recipe for Vllm {
             env,
             model: Some(serve.alias.clone()),
             health: Some("/health".to_owned()),
+            liveness: Some("/health".to_owned()),
             version: Some(("/version".to_owned(), "version".to_owned())),
             metrics: Some("/metrics".to_owned()),
             tokenize: true,
             ignore_eos: true,
             startup_limit_s: 60 * 60,
         })
+    }
+
+    fn program_in_image(&self) -> &'static [&'static str] {
+        &["vllm"]
+    }
+
+    fn image(&self, device: DeviceType) -> Option<&'static str> {
+        (device == DeviceType::Cuda).then_some("vllm/vllm-openai:v0.18.2")
     }
 
     fn own_flags(&self) -> &'static [&'static str] {

@@ -1,25 +1,26 @@
-//! Clusters: the list, and one cluster's nodes live.
+//! Clusters: the list, adding one, and one cluster's nodes live.
 
 mod detail;
+mod form;
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use leptos_router::params::ParamsMap;
 
-use crate::api::functions::clusters::load_clusters;
+use crate::api::functions::clusters::{ClustersView, load_clusters};
 use crate::api::functions::lists::Owned;
 use crate::components::badge::{Badge, Tone};
 use crate::components::banner::Empty;
-use crate::components::button::LinkButton;
-use crate::components::failure::Failure;
+use crate::components::button::{LinkButton, Look};
 use crate::components::heading::PageHeading;
 use crate::components::number::count;
+use crate::components::outcome::Outcome;
 use crate::components::table::{Column, DataTable};
 use crate::domain::inventory::{ClusterKind, ClusterRow};
-use crate::domain::list::{ListQuery, Page};
-use crate::pages::lists::{Listing, asked};
+use crate::domain::list::ListQuery;
+use crate::pages::lists::{Listing, list_page};
 
 pub use detail::ClusterPage;
+pub use form::ClusterFormPage;
 
 const PATH: &str = "/clusters";
 
@@ -35,23 +36,12 @@ fn kind_words(kind: ClusterKind) -> &'static str {
 /// `/clusters`
 #[component]
 pub fn ClustersPage() -> impl IntoView {
-    let query = use_query_map();
-    let asks = Memo::new(move |_| query.with(asked));
-    let data = Resource::new(move || asks.get(), load_clusters);
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(page) => view! { <List page=page asks=asks.get_untracked() params=query.get_untracked() /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    list_page(load_clusters, |view, asks, params| view! { <List view=view asks=asks params=params /> }.into_any())
 }
 
 #[component]
-fn List(page: Page<Owned<ClusterRow>>, asks: ListQuery, params: ParamsMap) -> impl IntoView {
+fn List(view: ClustersView, asks: ListQuery, params: ParamsMap) -> impl IntoView {
+    let ClustersView { clusters: page, may_add, flash } = view;
     let listing = Listing { path: PATH, params, asks, total: page.total, shown: page.items.len() };
     let sorting = listing.sorting("name");
     let empty = view! {
@@ -78,9 +68,12 @@ fn List(page: Page<Owned<ClusterRow>>, asks: ListQuery, params: ParamsMap) -> im
     };
     view! {
         <div class="inventory stack-loose">
-            <PageHeading title="Clusters" />
+            <Outcome flash=flash />
+            <PageHeading title="Clusters">
+                {may_add.then(|| view! { <LinkButton href="/clusters/new" text="Add a Kubernetes cluster" look=Look::Primary /> })}
+            </PageHeading>
             <p class="muted">
-                "The machine that the portal runs on is here from the first start, and a catalogue of devices to simulate. Kubernetes clusters are not available yet."
+                "The machine that the portal runs on is here from the first start, and a catalogue of devices to simulate. An administrator adds Kubernetes clusters."
             </p>
             {listing.around("clusters", empty, rows)}
         </div>

@@ -5,7 +5,7 @@ use leptos_router::params::ParamsMap;
 
 use crate::api::functions::runs::HistoryRow;
 use crate::components::badge::{KindBadge, RunBadge, ShortBadge, ValidityBadge};
-use crate::components::button::Look;
+use crate::components::button::{Look, Submit};
 use crate::components::failure::SignedOut;
 use crate::components::icon::{Icon, IconName};
 use crate::components::menu::Menu;
@@ -21,6 +21,8 @@ use dyno_measure::run::{RunKind, RunStatus};
 
 /// What is renewed while runs go on.
 const TABLE: &str = "runs";
+/// The form that runs are chosen for.
+const CHOSEN: &str = "chosen-runs";
 /// How often, in milliseconds.
 const RENEW_MS: i32 = 4000;
 
@@ -37,6 +39,13 @@ pub fn Rows(
     /// Whether there are runs of several people.
     several_creators: bool,
 ) -> impl IntoView {
+    // The list's own query goes with the form: where no run is chosen, the file has what the page shows.
+    let kept = params
+        .clone()
+        .into_iter()
+        .filter(|(name, _)| name != "flash")
+        .map(|(name, value)| view! { <input type="hidden" name=name.to_string() value=value /> })
+        .collect_view();
     let sorting =
         Sorting { path: super::PATH.to_owned(), params, current: asks.sort.clone().unwrap_or_else(|| "-created_at".to_owned()) };
     let goes_on = first.items.iter().any(|row| !row.run.status.is_end());
@@ -44,6 +53,11 @@ pub fn Rows(
     let rows = rows.map(|row| view! { <Row row=row here=here.clone() several_creators=several_creators /> }).collect_view();
     view! {
         <SignedOut />
+        <form id=CHOSEN class="choose-runs" method="get" action="/runs/figures.csv">
+            {kept}
+            <Submit text="Download figures as CSV" look=Look::Plain />
+            <span class="hint">"Of the runs that are ticked, or of all on this page."</span>
+        </form>
         <div id=TABLE data-renew=goes_on>
             <DataTable caption="Runs" caption_hidden=true columns=columns() sorting=Some(sorting) blocks=true>
                 {rows}
@@ -148,7 +162,10 @@ fn Row(row: HistoryRow, here: String, several_creators: bool) -> impl IntoView {
     view! {
         <tr id=format!("run-{}", row.id) class=if row.valid == Some(false) { "not-valid" } else { "" }>
             <th scope="row" class="run-cell">
-                <a class="run-name" href=page>{row.name}</a>
+                <span class="run-choice">
+                    <input type="checkbox" name="run" value=row.id.to_string() form=CHOSEN aria-label=format!("Choose {}", row.name) />
+                    <a class="run-name" href=page>{row.name.clone()}</a>
+                </span>
                 <span class="run-marks">{state} {kind} {not_valid} {short} <Tags tags=row.tags /> {creator}</span>
             </th>
             <td data-label="Model" class="run-model">{row.model}</td>

@@ -89,7 +89,8 @@ fn percentile_lines(points: &[LivePoint], so_far: &str, of: fn(&Latencies) -> Pe
     let line = |name: String, class, percent: f64, value: &dyn Fn(&LivePoint) -> (u64, Option<f64>)| {
         let values: Vec<(f64, Option<f64>)> = points.iter().map(|point| (point.at_s, value(point).1)).collect();
         let samples = points.last().map_or(0, |point| value(point).0);
-        let absent = few_samples(samples, floor(percent).unwrap_or_default());
+        let needed = floor(percent).unwrap_or_default();
+        let absent = format!("{} of {} samples", grouped(samples), grouped(needed));
         Line { name, class, points: values, absent }
     };
     let recent = |point: &LivePoint| of(&point.recent);
@@ -241,7 +242,7 @@ mod tests {
         assert_eq!(names(&[point(1.0, 20)]), all);
         assert_eq!(names(&[point(1.0, 20), point(2.0, 70)])[1], "p90 of the last 10 s", "what the samples decide");
         let lines = percentile_lines(&[point(1.0, 87)], "the run so far", |latencies| latencies.ttft_ms);
-        assert_eq!(lines[2].absent, "not enough samples (87 of 662)");
+        assert_eq!(lines[2].absent, "87 of 662 samples");
     }
 
     #[test]

@@ -20,6 +20,9 @@ mod stages;
 mod sweep;
 mod title;
 mod verdict;
+mod what_if;
+
+use std::collections::BTreeMap;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -51,6 +54,7 @@ use self_check::ClientSection;
 use stages::Stages;
 use sweep::SweepSection;
 use verdict::Verdict;
+use what_if::WhatIfSection;
 
 /// `/runs/:id/report`
 #[component]
@@ -59,10 +63,10 @@ pub fn ReportPage() -> impl IntoView {
     let query = use_query_map();
     let flash = Memo::new(move |_| query.with(|query| query.get("flash")).unwrap_or_default());
     let data = Resource::new(
-        move || (id.get(), flash.get()),
-        |(id, flash)| async move {
+        move || (id.get(), flash.get(), query.with(sliders)),
+        |(id, flash, sliders)| async move {
             match id {
-                Some(id) => load_report(id, flash).await,
+                Some(id) => load_report(id, flash, sliders).await,
                 None => Err(no_such_run()),
             }
         },
@@ -84,6 +88,11 @@ pub fn ReportPage() -> impl IntoView {
     .into_any()
 }
 
+/// The values of what-if's fields that the address has.
+fn sliders(params: &ParamsMap) -> BTreeMap<String, String> {
+    dyno_whatif::FIELDS.iter().filter_map(|field| Some((field.name.to_owned(), params.get(field.name)?))).collect()
+}
+
 /// What of the report the address asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ReportQuery {
@@ -103,7 +112,7 @@ impl ReportQuery {
 type ReportSection = (&'static str, &'static str);
 
 /// The parts that a report has, in order.
-fn parts(report: Option<&Report>, shown: bool, point: usize) -> Vec<ReportSection> {
+fn parts(report: Option<&Report>, shown: bool, point: usize, what_if: bool) -> Vec<ReportSection> {
     let mut parts = vec![("verdict", "Verdict")];
     if let Some(report) = report.filter(|_| shown) {
         parts.push(("headline", "Headline"));
@@ -116,6 +125,9 @@ fn parts(report: Option<&Report>, shown: bool, point: usize) -> Vec<ReportSectio
             parts.push(("sweep", "Search"));
         } else if several {
             parts.push(("sweep", "Sweep"));
+        }
+        if what_if {
+            parts.push(("what-if", "What if"));
         }
         parts.push(("loads", "Load points"));
         if report.nodes.len() > 1 {
@@ -145,7 +157,7 @@ fn parts(report: Option<&Report>, shown: bool, point: usize) -> Vec<ReportSectio
 
 #[component]
 fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: ReportQuery) -> impl IntoView {
-    let Data { live, benchmark, report, repeat, ended, flash } = data;
+    let Data { live, benchmark, report, repeat, ended, flash, what_if } = data;
     let run = live.run.clone();
     let path = format!("/runs/{}/report", run.id);
     let subject = Subject {
@@ -160,7 +172,7 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: ReportQuery) -> impl I
     let shown = valid || chosen.figures;
     let point =
         report.as_ref().map_or(0, |report| chosen.point.filter(|point| *point < report.load_points.len()).unwrap_or(report.best));
-    let parts = parts(report.as_ref(), shown, point);
+    let parts = parts(report.as_ref(), shown, point, what_if.is_some());
     let verdict = view! { <Verdict run=run.clone() spec=benchmark.spec.clone() report=report.clone() ended=ended shown=shown /> };
     let class = if run.kind == RunKind::Simulated { "report simulated" } else { "report" };
     let slo = benchmark.spec.load.slo.clone();
@@ -171,6 +183,11 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: ReportQuery) -> impl I
                 <Headline report=report.clone() slo=slo.clone() />
                 <Errors report=report.clone() point=point />
                 <SweepSection report=report.clone() slo=slo.clone() />
+                {what_if
+                    .map(|what_if| {
+                        let prediction = report.prediction.clone();
+                        view! { <WhatIfSection what_if=what_if prediction=prediction path=path.clone() query=query /> }
+                    })}
                 <LoadPoints report=report.clone() path=path.clone() point=point slo=slo />
                 <Nodes report=report.clone() />
                 <PointChoice report=report.clone() path=path.clone() point=point />

@@ -188,7 +188,7 @@ impl ClusterExecutor for LocalExecutor {
         process::signal(pid, if force { Signal::SIGKILL } else { Signal::SIGTERM });
     }
 
-    async fn collect(&self, run: Uuid) -> Result<Collected, ExecutorError> {
+    async fn collect(&self, run: Uuid, _cursor: Option<&Cursor>) -> Result<Collected, ExecutorError> {
         let folder = self.folder(run);
         end_groups(&groups(&folder)).await;
         Ok(tokio::task::spawn_blocking(move || folder::collect(&folder)).await?)

@@ -72,7 +72,7 @@ impl LocalExecutor {
             ModelSource::Hub { repository, revision } => self.fetch(model, repository, revision, progress).await?,
         };
         let tokenizer = path.join("tokenizer.json").is_file().then(|| path.clone());
-        Ok(PlacedModel { served: ServedModel::Path(path), facts, tokenizer, message })
+        Ok(PlacedModel { served: ServedModel::Path(path), facts, volumes: Vec::new(), tokenizer, message })
     }
 
     /// Reads the files' facts and digest, and compares them with what was known of the model.

@@ -72,7 +72,7 @@ impl RunExecutor {
     }
 
     pub(super) async fn finish(&mut self, end: End) -> Result<(), Halt> {
-        let collected = self.answered(|| self.executor.collect(self.run.id)).await?;
+        let collected = self.answered(|| self.executor.collect(self.run.id, self.cursor.as_ref())).await?;
         // What a load that outlived its keeper for a moment still told.
         self.take_over(&mut EventMapper::default()).await?;
         let end = match (end, &collected.end) {
@@ -81,15 +81,21 @@ impl RunExecutor {
             (End::Lost { unseen, .. }, None) => End::Lost { unseen, last_words: collected.last_words.clone() },
             (told @ End::Told(..), _) => told,
         };
-        let mut report = collected.report.clone();
+        // Of a portal that stopped after it had kept the report, and had what was measured removed, that one is left.
+        let mut report = match &collected.report {
+            Some(report) => Some(report.clone()),
+            None => self.stored(|| self.app.store.report_of_portal(self.run.id)).await?,
+        };
         let (status, reason) = outcome::verdict(&end, report.as_ref());
         self.take_records_over().await?;
-        if let Some(report) = &mut report {
+        if let (Some(report), true) = (&mut report, collected.report.is_some()) {
             report.run_id = self.run.id;
             report.status = status;
             report.provenance = std::mem::take(&mut report.provenance).completed_by(provenance::complete(&collected));
             report.notes.extend(reason.clone().filter(|_| status != RunStatus::Succeeded).map(Note::from));
         }
+        // Before what it was measured from is removed.
+        self.keep(RunUpdate { report, ..RunUpdate::default() }).await?;
         let cleaned = self.executor.tidy_up(self.run.id).await;
         let mut events = Vec::new();
         let now = Timestamp::now();
@@ -103,10 +109,18 @@ impl RunExecutor {
         } else if let Err(left) = &cleaned {
             let message = Some(left.to_string());
             events.extend(change(&mut self.run.stages, StageId::CleanUp, StageStatus::Failed, message, now));
+        } else if self.is_cleaning_up() {
+            let message = Some("Everything that the run had started was ended and removed.".to_owned());
+            events.extend(change(&mut self.run.stages, StageId::CleanUp, StageStatus::Succeeded, message, now));
         }
         events.push(RunEvent::End(RunEnd { status, reason }));
-        let update = RunUpdate { events: events.into_iter().map(|event| (now, event)).collect(), report, ..RunUpdate::default() };
+        let update = RunUpdate { events: events.into_iter().map(|event| (now, event)).collect(), ..RunUpdate::default() };
         self.keep(update).await
+    }
+
+    /// Whether the clean-up was begun and is not over: where the portal is what cleans up.
+    fn is_cleaning_up(&self) -> bool {
+        self.run.stages.iter().any(|stage| stage.id == StageId::CleanUp && stage.status == StageStatus::Running)
     }
 
     /// Request records into the store, portion by portion; those that are there from an earlier try are not doubled.

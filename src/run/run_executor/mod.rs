@@ -141,9 +141,13 @@ impl RunExecutor {
         self.end_early(RunStatus::Failed, "Something went wrong on the server. Its log says what.", cleaned).await
     }
 
-    /// Ends a run for which nothing was started.
+    /// Ends a run that was not handed over. What brought its files may still be there.
     async fn end_unbegun(&mut self, status: RunStatus, reason: &str) -> bool {
-        self.end_early(status, reason, nothing_to_clean_up()).await
+        let cleaned = match self.executor.tidy_up(self.run.id).await {
+            Ok(()) => nothing_to_clean_up(),
+            Err(left) => (StageStatus::Failed, left.to_string()),
+        };
+        self.end_early(status, reason, cleaned).await
     }
 
     /// Ends a run before its last stage, with what its clean-up came to.

@@ -64,7 +64,7 @@ impl ClusterExecutor for FakeExecutor {
         self.forced.fetch_or(force, Ordering::SeqCst);
     }
 
-    async fn collect(&self, _: Uuid) -> Result<Collected, ExecutorError> {
+    async fn collect(&self, _: Uuid, _: Option<&Cursor>) -> Result<Collected, ExecutorError> {
         self.collected.fetch_add(1, Ordering::SeqCst);
         Ok(Collected::default())
     }
@@ -122,7 +122,7 @@ async fn queued(app: &App) -> (Actor, Uuid) {
 
 fn supervisor(app: &App, executor: &Arc<FakeExecutor>) -> Supervisor {
     let local: Arc<dyn ClusterExecutor> = executor.clone();
-    Supervisor::with(app, Executors { local })
+    Supervisor::with(app, Executors { local, app: app.clone() })
 }
 
 async fn ended(app: &App, executor: &Arc<FakeExecutor>) -> Run {

@@ -32,6 +32,10 @@ async fn report(client: &TestClient, run: &Value) -> Value {
     client.get(&format!("/api/v1/runs/{}/report", run["id"].as_str().unwrap())).await.expect(200)
 }
 
+async fn page(client: &TestClient, address: &str) -> String {
+    client.request(reqwest::Method::GET, address).send().await.unwrap().text().await.unwrap()
+}
+
 /// A model that is known by its name alone.
 async fn hub_model(world: &World, repository: &str) -> Uuid {
     let source = ModelSource::Hub { repository: repository.to_owned(), revision: "main".to_owned() };
@@ -51,6 +55,20 @@ async fn the_examples_are_simulated() {
     assert_eq!((&run["status"], &run["kind"]), (&json!("succeeded"), &json!("simulated")), "{run:#}");
     let stages: Vec<_> = run["stages"].as_array().unwrap().iter().map(|stage| (&stage["id"], &stage["status"])).collect();
     assert_eq!(stages, [(&json!("simulate_performance"), &json!("succeeded"))]);
+
+    // So does its row in a file of the history.
+    let of_file = async |query: &str| {
+        let path = format!("/runs/figures.csv?{query}");
+        client.request(reqwest::Method::GET, &path).send().await.unwrap().text().await.unwrap()
+    };
+    let id = run["id"].as_str().unwrap();
+    let chosen = of_file(&format!("run={id}&status=failed")).await;
+    assert!(
+        chosen.starts_with("id,name,kind,") && chosen.contains(&format!("{id},")) && chosen.contains(",simulated,"),
+        "{chosen}"
+    );
+    assert_eq!((chosen.lines().count(), of_file("status=succeeded").await), (2, chosen));
+    assert_eq!(of_file("status=failed").await.lines().count(), 1);
 
     // The report is one like any, and says what it is.
     let report = report(client, &run).await;
@@ -199,6 +217,28 @@ async fn the_catalogue_is_for_simulation_only() {
     assert_eq!(report["provenance"]["simulation"]["device"]["name"], "H100-SXM-80GB");
     assert_eq!(report["provenance"]["serving_devices"][0]["count"], 8);
 
+    // The page asks what if: at the run's own values, then at those of its address; what does not fit says by how much.
+    let address = format!("/runs/{}/report", run["id"].as_str().unwrap());
+    let own = page(client, &address).await;
+    let concurrency = report["load_points"][0]["concurrency"].as_u64().unwrap();
+    for part in [
+        "id=\"what-if\"".to_owned(),
+        format!("{concurrency} requests in flight"),
+        "At the run's own values the figures are the report's.".to_owned(),
+        "on 8 devices: 1 replica, on 8 devices.".to_owned(),
+    ] {
+        assert!(own.contains(&part), "{part:?} is not in the page");
+    }
+    let mean = report["summary"]["ttft_ms"]["mean"].as_f64().unwrap();
+    assert!(own.contains(&format!("≈ {} <span", dyno_measure::words::figure(mean))), "TTFT {mean}");
+    let other = page(client, &format!("{address}?concurrency=3&devices=16&tensor_parallel=4")).await;
+    assert!(other.contains("3 requests in flight") && other.contains("on 16 devices: 4 replicas, each on 4 devices."));
+    assert!(other.contains("name=\"devices\" min=\"1\" max=\"64\" step=\"1\" required value=\"16\""), "the form has it, too");
+    let single = page(client, &format!("{address}?tensor_parallel=1")).await;
+    assert!(single.contains("The model does not fit: it needs") && single.contains("GB are missing on each device."));
+    let wrong = page(client, &format!("{address}?input=%3Cscript%3E")).await;
+    assert!(wrong.contains("Input length: a whole number from 1 to 131,072.") && !wrong.contains("<script>\""));
+
     // One device is too small for it: the run says by how much.
     let run = ended(client, &world.send(client, &simulated(walk(1))).await).await;
     assert_eq!(run["status"], "failed");
@@ -255,4 +295,13 @@ async fn a_cloud_model_is_not_simulated() {
     let message = "A cloud model can't be simulated: what serves it is not known. Choose Run on cluster.";
     assert_eq!(refused["errors"], json!([{ "field": "run_as_simulation", "step": 8, "message": message }]));
     assert_eq!(client.get("/api/v1/runs").await.expect(200)["total"], 0);
+}
+
+#[tokio::test]
+async fn the_policy_of_pages_lets_a_worker_run() {
+    let world = World::start().await;
+    let client = &world.portal.admin;
+    let answer = client.request(reqwest::Method::GET, "/").send().await.unwrap();
+    let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.contains("worker-src 'self'"), "{policy}");
 }

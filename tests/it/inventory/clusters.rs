@@ -31,12 +31,8 @@ async fn the_portals_own_machine_is_there_from_the_start() {
 }
 
 #[tokio::test]
-async fn other_kinds_are_not_available_yet() {
+async fn what_is_not_there_is_said() {
     let house = House::open().await;
-    let (status, problem) =
-        house.post("clusters", json!({"name": "k", "kind": "kubernetes", "kubeconfig": "x", "context": "y"})).await;
-    assert_eq!(status, 422);
-    assert_eq!(fields(&problem), [("kind", "Kubernetes clusters are not available yet.")]);
     let none = uuid::Uuid::now_v7();
     assert_eq!(house.get(&format!("clusters/{none}/node-metrics")).await.0, 404);
     assert_eq!(house.get("clusters?status=x").await.0, 422);

@@ -9,5 +9,6 @@ mod files;
 mod layers;
 mod lost_forms;
 mod markup;
+mod metrics;
 mod people;
 mod uploads;

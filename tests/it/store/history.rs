@@ -21,8 +21,15 @@ fn query(change: impl FnOnce(&mut ListQuery)) -> ListQuery {
 #[tokio::test]
 async fn members_see_their_own_and_administrators_everybodys() {
     let (_folder, store, [admin, anna, bert]) = store().await;
-    kept_run(&store, &anna, "of anna", 1).await;
-    let (benchmark, _) = kept_run(&store, &bert, "of bert", 2).await;
+    let (_, of_anna) = kept_run(&store, &anna, "of anna", 1).await;
+    let (benchmark, of_bert) = kept_run(&store, &bert, "of bert", 2).await;
+    let chosen = [of_anna.id, of_bert.id];
+    let by_id = async |actor| {
+        let rows = store.runs_by_id(actor, &chosen).await.unwrap();
+        rows.into_iter().map(|row| row.name).collect::<Vec<_>>()
+    };
+    assert_eq!((by_id(&anna).await, by_id(&admin).await), (vec!["of anna".into()], vec!["of bert".into(), "of anna".into()]));
+    assert!(store.runs_by_id(&admin, &[]).await.unwrap().is_empty());
     assert_eq!(names(&store, &anna, query(|_| {})).await, ["of anna"]);
     assert_eq!(names(&store, &admin, query(|_| {})).await, ["of bert", "of anna"]);
     assert_eq!(names(&store, &admin, query(|query| query.creator = Some("anna".to_owned()))).await, ["of anna"]);

@@ -243,8 +243,13 @@ impl Plan {
 
     /// Time over which a closed loop's first requests are spread, seconds.
     pub fn ramp_of(&self, concurrency: u32) -> f64 {
-        self.ramp_s.unwrap_or_else(|| (f64::from(concurrency.saturating_sub(1)) * 0.002).min(1.0))
+        self.ramp_s.unwrap_or_else(|| default_ramp_s(concurrency))
     }
+}
+
+/// Seconds over which the users of a closed loop begin unless it is said: 2 ms apart, a second at most.
+pub fn default_ramp_s(concurrency: u32) -> f64 {
+    (f64::from(concurrency.saturating_sub(1)) * 0.002).min(1.0)
 }
 
 #[cfg(test)]

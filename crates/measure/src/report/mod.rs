@@ -19,7 +19,7 @@ use crate::validity::{SearchOutcome, SelfCheck};
 
 pub use from_records::{Circumstances, finished_load_point, load_point_figures, report, verdict};
 pub use note::{Note, NoteKind};
-pub use prediction::{Prediction, PredictionError, Standing};
+pub use prediction::{Prediction, PredictionError, Standing, throughput_range};
 pub use request::{ErrorClass, Phase, RequestRecord, TokenSource};
 pub use series::{CurvePoint, Histogram, LoadPointSeries, MetricSeries, TimePoint};
 pub use summary::{Distribution, Lengths, SteadyState, Summary};

@@ -52,6 +52,13 @@ impl PredictionError {
     }
 }
 
+/// Between what the throughput of a closed loop lies where the latency of its requests is off by so many per cent: users that wait
+/// longer send less.
+pub fn throughput_range(throughput: f64, e2el_error_pct: f64) -> (f64, f64) {
+    let share = (e2el_error_pct / 100.0).clamp(0.0, 0.95);
+    (throughput / (1.0 + share), throughput / (1.0 - share))
+}
+
 impl Prediction {
     /// The basis of the figures, in words.
     pub fn standing_words(&self) -> String {

@@ -72,6 +72,8 @@ pub struct ReplicaRun {
     pub kv_share: f64,
     /// Whether the workload had too few requests to last until its end.
     pub ran_out: bool,
+    /// Sequences that were looked at, over all steps and stretches: what the simulation itself took.
+    pub work: u64,
 }
 
 /// Whether stretches of pure decoding are summed in closed form or computed step by step; both give the same result.

@@ -57,7 +57,7 @@ struct Replica<'a> {
     run: ReplicaRun,
 }
 
-/// Runs a workload on one replica whose KV cache holds `kv_tokens`.
+/// Runs a workload on one replica whose KV cache holds `kv_tokens`; given up once it takes more than `most_work`.
 pub fn simulate_replica(
     workload: &Workload,
     steps: &StepModel,
@@ -65,6 +65,7 @@ pub fn simulate_replica(
     efficiency: &Efficiency,
     kv_tokens: u64,
     stretches: Stretches,
+    most_work: u64,
 ) -> ReplicaRun {
     let mut replica = Replica {
         requests: &workload.requests,
@@ -89,7 +90,7 @@ pub fn simulate_replica(
         run: ReplicaRun { samples: Vec::with_capacity(workload.requests.len()), ..ReplicaRun::default() },
     };
     replica.start();
-    replica.go_on(stretches);
+    replica.go_on(stretches, most_work);
     let total = replica.cache.total.max(1);
     replica.run.kv_share = replica.cache.most_used as f64 / total as f64;
     replica.run
@@ -175,9 +176,13 @@ impl Replica<'_> {
         }
     }
 
-    fn go_on(&mut self, stretches: Stretches) {
+    fn go_on(&mut self, stretches: Stretches, most_work: u64) {
         loop {
             self.receive();
+            self.run.work += 1 + self.running.len() as u64;
+            if self.run.work > most_work {
+                break;
+            }
             if self.running.is_empty() && self.waiting.is_empty() {
                 let Some(Reverse(Arrival(at, _))) = self.arriving.peek() else { break };
                 self.clock = self.clock.max(*at);

@@ -1,12 +1,13 @@
 //! "How much load can it take?": throughput over offered load.
 
-use super::super::drawing::{Axis, Drawing, MarkerShape, NARROW, Size, WIDE, line, markers};
+use super::super::drawing::{Axis, Drawing, MarkerShape, NARROW, Size, WIDE, error_bars, line, markers};
 use super::super::labels::Labels;
 use super::super::scale::{ScaleKind, nice_top};
 use super::super::{Cell, Chart, Key, Table, capital};
 use super::{early_key, early_words, is_chosen, load_axis, load_cell, load_text, star, star_key, unbroken};
 use crate::components::number::figure;
 use dyno_measure::load::LoadVariable;
+use dyno_measure::report::throughput_range;
 use dyno_measure::sweep::{Sweep, Swept};
 
 /// The chart; `None` with fewer than two throughputs. For a closed loop, output tokens (or requests, where there are no
@@ -23,7 +24,13 @@ pub fn capacity(id: &str, sweep: &Sweep) -> Option<Chart> {
         return None;
     }
     let name = if tokens { "Output tokens/s" } else { "Completed requests/s" };
-    let highest = known.iter().map(|(swept, value)| if rates { value.max(swept.load) } else { *value }).fold(0.0, f64::max);
+    // How far off a simulation may be; a rate is what was asked for, whatever its requests take.
+    let error = sweep.error.e2el_ms.filter(|_| !rates);
+    let range = |value: f64| error.map(|error| throughput_range(value, error));
+    let highest = known
+        .iter()
+        .map(|(swept, value)| if rates { value.max(swept.load) } else { range(*value).map_or(*value, |(_, high)| high) })
+        .fold(0.0, f64::max);
     let x = load_axis(sweep);
     let y = Axis { kind: ScaleKind::Linear, domain: (0.0, nice_top(highest * 1.05)), title: name.to_owned() };
     let chosen = known.iter().find(|(swept, _)| sweep.chosen == Some(swept.index));
@@ -40,7 +47,18 @@ pub fn capacity(id: &str, sweep: &Sweep) -> Option<Chart> {
         let of = |early: bool| known.iter().filter(move |(swept, _)| swept.point.ended_early == early).map(at);
         drawing.path(markers(MarkerShape::Circle, 4.5, of(false)), "chart-dot chart-s1");
         drawing.path(markers(MarkerShape::Circle, 4.5, of(true)), "chart-hollow chart-s1");
+        let bars: Vec<(f64, f64, f64)> = known
+            .iter()
+            .filter_map(|(swept, value)| {
+                let (low, high) = range(*value)?;
+                Some((plot.x.at(swept.load), plot.y.at(low), plot.y.at(high)))
+            })
+            .collect();
+        drawing.path(error_bars(bars.iter().copied()), "chart-error");
         let mut labels = Labels::on(size, &plot);
+        for (x, low, high) in bars {
+            labels.keep_clear_of_line(&[(x, low), (x, high)]);
+        }
         for (x, y) in known.iter().map(at) {
             labels.keep_clear(x, y, 5.0);
         }
@@ -61,6 +79,9 @@ pub fn capacity(id: &str, sweep: &Sweep) -> Option<Chart> {
     }
     if known.iter().any(|(swept, _)| swept.point.ended_early) {
         key.push(early_key("chart-hollow chart-s1"));
+    }
+    if error.is_some() {
+        key.push(Key { class: "chart-error", text: "expected error".to_owned() });
     }
     if chosen.is_some() {
         key.push(star_key());
@@ -111,6 +132,17 @@ mod tests {
         assert_eq!((paths(&chart, "chart-line").len(), paths(&chart, "chart-dashed").len()), (1, 0));
         assert_eq!(paths(&chart, "chart-star").len(), 1);
         assert!(chart.desc.ends_with("The most is 190 at 2."), "{}", chart.desc);
+    }
+
+    #[test]
+    fn a_simulation_has_error_bars_and_a_measurement_none() {
+        let mut simulated = sweep(&[point(1, 100.0, 9.0, 20), point(2, 190.0, 9.0, 20)], 1);
+        assert!(paths(&capacity("c", &simulated).unwrap(), "chart-error").is_empty());
+        simulated.error.e2el_ms = Some(50.0);
+        let chart = capacity("c", &simulated).unwrap();
+        assert_eq!(paths(&chart, "chart-error")[0].matches('V').count(), 2);
+        // 190 tokens/s may be 380 where requests take half as long.
+        assert!(words(&chart).contains(&"400") && chart.key.iter().any(|key| key.text == "expected error"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! "Up to which load is it fast enough?": a latency's percentiles over the load, with its limit if any.
 
-use super::super::drawing::{Anchor, Axis, Drawing, MarkerShape, NARROW, Size, WIDE, hatch, line, markers};
+use super::super::drawing::{Anchor, Axis, Drawing, MarkerShape, NARROW, Size, WIDE, error_bars, hatch, line, markers};
 use super::super::labels::Labels;
 use super::super::scale::{ScaleKind, nice_log_bounds, nice_top, wants_log};
 use super::super::{Chart, Key, Table, capital};
@@ -44,9 +44,24 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
     if low.len().max(high_points.len()) < 2 {
         return None;
     }
+    // How far off a simulation's means may be; its percentiles have no such bound.
+    let means: Vec<(f64, f64, f64, f64)> = sweep
+        .points
+        .iter()
+        .filter_map(|swept| {
+            let share = sweep.error.of(metric.id)? / 100.0;
+            let mean = swept.point.summary.distribution(metric.id)?.mean;
+            Some((swept.load, mean, mean * (1.0 - share).max(0.05), mean * (1.0 + share)))
+        })
+        .collect();
     let most_allowed = limit.and_then(|limit| limit.value);
-    let highest = drawn.iter().copied().chain(most_allowed.map(|limit| limit * 1.15)).fold(f64::MIN, f64::max);
-    let least = drawn.iter().copied().chain(most_allowed).fold(f64::MAX, f64::min);
+    let highest = drawn
+        .iter()
+        .copied()
+        .chain(means.iter().map(|(.., high)| *high))
+        .chain(most_allowed.map(|limit| limit * 1.15))
+        .fold(f64::MIN, f64::max);
+    let least = drawn.iter().copied().chain(means.iter().map(|(_, _, low, _)| *low)).chain(most_allowed).fold(f64::MAX, f64::min);
     // a limit that would be at the bottom of a linear axis gets a logarithmic one, so that it is visible
     let low_limit = most_allowed.is_some_and(|limit| least > 0.0 && limit > 0.0 && highest > 5.0 * limit);
     let log = low_limit || wants_log(least, highest);
@@ -75,7 +90,16 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
         drawing.path(markers(MarkerShape::Circle, 5.0, of(&low, true)), "chart-hollow chart-s1");
         drawing.path(markers(MarkerShape::Square, 3.0, of(&high_points, false)), "chart-square chart-s2");
         drawing.path(markers(MarkerShape::Square, 4.0, of(&high_points, true)), "chart-hollow-square chart-s2");
+        drawing.path(
+            error_bars(means.iter().map(|(load, _, low, high)| (plot.x.at(*load), plot.y.at(*low), plot.y.at(*high)))),
+            "chart-error",
+        );
+        let middles = means.iter().map(|(load, mean, ..)| (plot.x.at(*load), plot.y.at(*mean)));
+        drawing.path(markers(MarkerShape::Triangle, 4.0, middles), "chart-triangle chart-s3");
         let mut labels = Labels::on(size, &plot);
+        for (load, _, low, high) in &means {
+            labels.keep_clear_of_line(&[(plot.x.at(*load), plot.y.at(*low)), (plot.x.at(*load), plot.y.at(*high))]);
+        }
         for points in [&low, &high_points] {
             let at: Vec<(f64, f64)> = points.iter().map(at).collect();
             for (x, y) in &at {
@@ -110,6 +134,10 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
     if high != "p50" {
         key.push(Key { class: "chart-square chart-s2", text: high_name.to_owned() });
         head.push(format!("{high_name}, {}", metric.unit));
+    }
+    if !means.is_empty() {
+        key.push(Key { class: "chart-triangle chart-s3", text: "mean".to_owned() });
+        key.push(Key { class: "chart-error", text: "its expected error".to_owned() });
     }
     if let Some(limit) = limit.filter(|limit| limit.value.is_some()) {
         let of = if limit.is_exact() { String::new() } else { format!(" (it is set on p{})", figure(limit.percentile)) };
@@ -203,6 +231,18 @@ mod tests {
         assert!(chart.desc.contains("TTFT p99 is 10.0 ms at 1 and 100 ms at 10 in flight."), "{}", chart.desc);
         assert!(chart.desc.contains("The limit is 45.0 ms: over it at 10."), "{}", chart.desc);
         assert_eq!(chart.table.rows[0], ["1", "10.0", "10.0", "not enough samples", "yes"]);
+    }
+
+    #[test]
+    fn a_simulation_has_its_means_with_error_bars() {
+        let mut simulated = sweep(&[point(1, 1.0, 50.0, 700), point(10, 1.0, 40.0, 700)], 0);
+        assert!(paths(&against_load("l", ttft(), &simulated, None).unwrap(), "chart-error").is_empty());
+        simulated.error.ttft_ms = Some(60.0);
+        let chart = against_load("l", ttft(), &simulated, None).unwrap();
+        assert_eq!(paths(&chart, "chart-error")[0].matches('V').count(), 2);
+        assert_eq!(paths(&chart, "chart-triangle")[0].matches('M').count(), 2);
+        // 100 ms may be 160.
+        assert!(words(&chart).contains(&"200"), "{:?}", words(&chart));
     }
 
     #[test]

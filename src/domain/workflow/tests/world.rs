@@ -9,8 +9,9 @@ use crate::domain::dataset::Dataset;
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{
     Cluster, ClusterAccess, ClusterKind, Credential, Device, DeviceConfig, DeviceInfo, DeviceType, EngineAvailability,
-    FileLocation, KubernetesAccess, Model, ModelFacts, ModelFormat, ModelSource, Node,
+    FileLocation, Model, ModelFacts, ModelFormat, ModelSource, Node,
 };
+use crate::domain::kubernetes::KubernetesAccess;
 use crate::domain::problem::FieldError;
 use crate::domain::provider::ProviderId;
 use crate::domain::workflow::{Advance, Body, ClusterFacts, Draft, Facts, Needs, Refusal, Stamp, advance, needs};

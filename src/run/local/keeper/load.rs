@@ -8,7 +8,7 @@ use super::engines::engine_end;
 use super::guard::{Exit, own_program};
 use super::stages::{Keeper, KeeperHalt};
 use super::stop::Stop;
-use super::tally::Tally;
+use super::tally;
 use crate::domain::run::StageId;
 use crate::run::local::files;
 use crate::run::text;
@@ -36,7 +36,7 @@ impl Keeper {
         self.start_load(files::VERIFY_PLAN, files::VERIFY_SPOOL, &plan).await?;
         let exit = self.load_end().await?;
         self.load = None;
-        match Tally::read(&self.dir.join(files::VERIFY_SPOOL)).end {
+        match tally::read(&self.dir.join(files::VERIFY_SPOOL)).end {
             Some((LoadStatus::Ok, _)) => {
                 self.done(format!("The model answered in {}.", text::duration(begun.elapsed().as_millis() as u64)));
                 Ok(())
@@ -65,14 +65,14 @@ impl Keeper {
         self.start_load(files::PLAN, files::SPOOL, &plan).await?;
         let exit = self.load_end().await?;
         self.load = None;
-        let tally = Tally::read(&self.dir.join(files::SPOOL));
+        let tally = tally::read(&self.dir.join(files::SPOOL));
         // Where an engine's end took the load along, the engine is the reason.
         if let Some((index, exit)) = self.settled().await {
             return Err(KeeperHalt::Failed(self.engine_lost(index, exit)));
         }
         match &tally.end {
             Some((LoadStatus::Ok, _)) => {
-                self.done(format!("{} completed.", text::requests(tally.completed)));
+                self.done(format!("{} completed.", text::requests(tally.completed())));
                 Ok(())
             }
             Some((_, reason)) => {
@@ -135,14 +135,14 @@ impl Keeper {
         if self.engines.is_empty() {
             return None;
         }
-        let failed = Tally::read(&self.dir.join(files::SPOOL)).end.is_none_or(|(status, _)| status != LoadStatus::Ok);
+        let failed = tally::read(&self.dir.join(files::SPOOL)).end.is_none_or(|(status, _)| status != LoadStatus::Ok);
         let wait = if failed { SETTLE } else { Duration::from_millis(20) };
         tokio::time::timeout(wait, engine_end(&self.engines)).await.ok()
     }
 
     fn engine_lost(&mut self, index: usize, exit: Exit) -> String {
         self.last_words(index, StageId::RunPerformanceBenchmark);
-        let so_far = Tally::read(&self.dir.join(files::SPOOL)).so_far(&self.spec.plan);
+        let so_far = tally::read(&self.dir.join(files::SPOOL)).so_far(&self.spec.plan);
         format!("Engine stopped ({exit}) {so_far}")
     }
 

@@ -6,7 +6,7 @@ use super::child::Guarded;
 use super::engines::StartedEngine;
 use super::guard::sweep;
 use super::stop::{Stop, Watch};
-use super::tally::Tally;
+use super::tally;
 use crate::domain::run::{StageId, StageStatus};
 use crate::run::execution::{Event, ExecutionSpec, Outcome};
 use crate::run::local::files;
@@ -78,7 +78,7 @@ impl Keeper {
 
     fn cancelled(&self) -> String {
         if self.stage == Some(StageId::RunPerformanceBenchmark) {
-            format!("Cancelled {}", Tally::read(&self.dir.join(files::SPOOL)).so_far(&self.spec.plan))
+            format!("Cancelled {}", tally::read(&self.dir.join(files::SPOOL)).so_far(&self.spec.plan))
         } else {
             "Cancelled before any request was completed.".to_owned()
         }
@@ -88,7 +88,7 @@ impl Keeper {
         match stop {
             Stop::Cancelled => KeeperHalt::Cancelled,
             Stop::Deadline => {
-                let so_far = Tally::read(&self.dir.join(files::SPOOL)).so_far(&self.spec.plan);
+                let so_far = tally::read(&self.dir.join(files::SPOOL)).so_far(&self.spec.plan);
                 KeeperHalt::Failed(format!("The run's time limit was reached {so_far}"))
             }
         }

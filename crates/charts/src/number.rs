@@ -1,6 +1,6 @@
 //! Numbers on axes, and durations for charts and the live page, in addition to `components::number`.
 
-use crate::components::number::{duration, grouped};
+use dyno_measure::words::{grouped, span as duration};
 
 /// The label of a tick, as short as possible.
 pub fn tick(value: f64) -> String {

@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 
-use super::number::tick;
-use super::scale::{Scale, ScaleKind};
+use crate::number::tick;
+use crate::scale::{Scale, ScaleKind};
 
 /// The sizes of drawings; the style sheet shows one of them, so that text keeps its size.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -271,6 +271,16 @@ pub fn markers(shape: MarkerShape, r: f64, at: impl IntoIterator<Item = (f64, f6
     d
 }
 
+/// Upright error bars at pixel positions, `(x, low, high)`, all in one path.
+pub fn error_bars(at: impl IntoIterator<Item = (f64, f64, f64)>) -> String {
+    let mut d = String::new();
+    for (x, low, high) in at {
+        let left = x - 4.0;
+        let _ = write!(d, "M{x:.1} {low:.1}V{high:.1}M{left:.1} {low:.1}h8M{left:.1} {high:.1}h8");
+    }
+    d
+}
+
 /// Slanted lines that fill a rectangle, clipped to it: `(left, top, right, bottom)`.
 pub fn hatch((left, top, right, bottom): (f64, f64, f64, f64)) -> String {
     const GAP: f64 = 8.0;
@@ -358,6 +368,12 @@ mod tests {
             })
             .collect();
         assert_eq!(lines.len(), 3, "close together, each has a line of its own");
+    }
+
+    #[test]
+    fn error_bars_have_ends() {
+        assert_eq!(error_bars([(10.0, 90.0, 20.0)]), "M10.0 90.0V20.0M6.0 90.0h8M6.0 20.0h8");
+        assert_eq!(error_bars([]), "");
     }
 
     #[test]

@@ -1,0 +1,305 @@
+//! A run's objects on a cluster: made, looked at, removed. Every call can be repeated.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Event, Namespace, Node, Pod, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::jiff::Timestamp;
+use kube::Api;
+use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams};
+
+use crate::connection::{ApiError, Connection};
+use crate::nodes;
+use crate::objects::{self, CANCELLED_ANNOTATION, DEADLINE_ANNOTATION, FIELD_MANAGER, MANAGED_BY, RUN_LABEL, RunName};
+use crate::reasons::{self, PodState};
+
+/// Lines of a log that say why something ended.
+const LOG_LINES: i64 = 20;
+/// Bytes of them at most.
+const LOG_BYTES: i64 = 16_384;
+
+/// An owner as it was when it was read.
+#[derive(Debug, Clone)]
+pub struct OwnerState {
+    /// What makes an object end with it.
+    pub reference: OwnerReference,
+    pub suspended: bool,
+    /// Why it ended; absent while it has not.
+    pub ended: Option<OwnerEnd>,
+    /// Why it could not make its pod, in the cluster's words.
+    pub problem: Option<String>,
+    /// Whether it is being removed.
+    pub deleting: bool,
+    /// Whether a person asked for the run's end.
+    pub cancelled: bool,
+}
+
+/// How an owner ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnerEnd {
+    /// Its load pod ended well.
+    Complete,
+    /// At the deadline.
+    Deadline,
+    /// Its load pod failed.
+    Failed,
+}
+
+/// A run's objects as they were when they were read.
+#[derive(Debug, Clone)]
+pub struct RunState {
+    pub owner: OwnerState,
+    /// The pod that puts the load on, once there is one.
+    pub load: Option<PodState>,
+    /// Engines by their names.
+    pub engines: BTreeMap<String, PodState>,
+    /// Pods that bring files, by their names.
+    pub files: BTreeMap<String, PodState>,
+}
+
+/// An owner that some portal made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundOwner {
+    pub run: RunName,
+    /// The deadline, seconds since 1970.
+    pub deadline_unix_s: Option<i64>,
+    pub ended: bool,
+}
+
+impl Connection {
+    /// Makes a namespace where it is missing. A user who may see none is taken to have one.
+    pub async fn ensure_namespace(&self, name: &str) -> Result<(), ApiError> {
+        let api = Api::<Namespace>::all(self.client());
+        match api.get_opt(name).await.map_err(ApiError::from) {
+            Ok(Some(_)) | Err(ApiError::Forbidden(_)) => return Ok(()),
+            Ok(None) => {}
+            Err(error) => return Err(error),
+        }
+        match api.create(&PostParams::default(), &objects::namespace(name)).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            done => Ok(done.map(|_| ())?),
+        }
+    }
+
+    /// Makes an object, or makes it what it is to be (server-side apply).
+    pub async fn apply<K>(&self, object: &K) -> Result<K, ApiError>
+    where
+        K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + Debug
+            + serde::Serialize
+            + serde::de::DeserializeOwned,
+    {
+        let (name, namespace) = (object.meta().name.clone(), object.meta().namespace.clone());
+        let api = Api::<K>::namespaced(self.client(), namespace.as_deref().unwrap_or("default"));
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        Ok(api.patch(&name.unwrap_or_default(), &params, &Patch::Apply(object)).await?)
+    }
+
+    /// A run's owner; absent where there is none.
+    pub async fn owner(&self, run: &RunName) -> Result<Option<OwnerState>, ApiError> {
+        let Some(job) = Api::<Job>::namespaced(self.client(), &run.namespace).get_opt(&run.owner()).await? else {
+            return Ok(None);
+        };
+        Ok(owner_state(&job))
+    }
+
+    /// All of a run; absent where it has no owner.
+    pub async fn run_state(&self, run: &RunName) -> Result<Option<RunState>, ApiError> {
+        let Some(mut owner) = self.owner(run).await? else { return Ok(None) };
+        let pods = Api::<Pod>::namespaced(self.client(), &run.namespace);
+        let listed = pods.list(&ListParams::default().labels(&run.selector())).await?;
+        let now = Timestamp::now();
+        let mut state = RunState { owner: owner.clone(), load: None, engines: BTreeMap::new(), files: BTreeMap::new() };
+        for pod in &listed.items {
+            // A pod that runs well needs no events to be understood.
+            let settled = pod.status.as_ref().and_then(|status| status.phase.as_deref()).is_some_and(|phase| phase != "Pending");
+            let name = pod.metadata.name.as_deref().unwrap_or_default();
+            let events = if settled { Vec::new() } else { self.events(run, "Pod", name).await? };
+            let read = reasons::state(pod, &events, now);
+            let component = pod.metadata.labels.as_ref().and_then(|labels| labels.get(objects::COMPONENT_LABEL));
+            match component.map(String::as_str) {
+                Some("engine") => _ = state.engines.insert(read.name.clone(), read),
+                Some("files") => _ = state.files.insert(read.name.clone(), read),
+                Some("load") => state.load = Some(read),
+                _ => {}
+            }
+        }
+        if state.load.is_none() && !owner.suspended {
+            owner.problem = reasons::job_problem(&self.events(run, "Job", &run.owner()).await?);
+        }
+        Ok(Some(RunState { owner, ..state }))
+    }
+
+    /// What the cluster said of an object. Without the right to ask, nothing.
+    async fn events(&self, run: &RunName, kind: &str, name: &str) -> Result<Vec<Event>, ApiError> {
+        let api = Api::<Event>::namespaced(self.client(), &run.namespace);
+        let of_object =
+            ListParams::default().fields(&format!("involvedObject.kind={kind},involvedObject.name={name}")).limit(100);
+        match api.list(&of_object).await.map_err(ApiError::from) {
+            Ok(found) => Ok(found.items),
+            Err(ApiError::Forbidden(_)) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What a run's Secret holds; absent where there is none.
+    pub async fn run_secret(&self, run: &RunName) -> Result<Option<BTreeMap<String, Vec<u8>>>, ApiError> {
+        let found = Api::<Secret>::namespaced(self.client(), &run.namespace).get_opt(&run.owner()).await?;
+        let data = found.map(|secret| secret.data.unwrap_or_default());
+        Ok(data.map(|data| data.into_iter().map(|(key, value)| (key, value.0)).collect()))
+    }
+
+    /// The last that a pod's container printed.
+    pub async fn last_log_lines(&self, run: &RunName, pod: &str) -> Result<Vec<String>, ApiError> {
+        let params = LogParams { tail_lines: Some(LOG_LINES), limit_bytes: Some(LOG_BYTES), ..LogParams::default() };
+        let text = Api::<Pod>::namespaced(self.client(), &run.namespace).logs(pod, &params).await?;
+        Ok(text.lines().map(str::to_owned).filter(|line| !line.trim().is_empty()).collect())
+    }
+
+    /// Why a node takes part in nothing any more; absent where it is Ready, or may not be looked at.
+    pub async fn lost_node(&self, hostname: &str) -> Result<Option<String>, ApiError> {
+        let by_label = ListParams::default().labels(&format!("kubernetes.io/hostname={hostname}"));
+        match Api::<Node>::all(self.client()).list(&by_label).await.map_err(ApiError::from) {
+            Ok(found) => Ok(match found.items.first() {
+                Some(node) => nodes::problem(node).filter(|problem| problem.starts_with("NotReady")),
+                None => Some("it is no longer in the cluster".to_owned()),
+            }),
+            Err(ApiError::Forbidden(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Notes on the owner that a person asked for the run's end, so that whichever portal goes on with it knows.
+    pub async fn mark_cancelled(&self, run: &RunName) -> Result<(), ApiError> {
+        let note = serde_json::json!({"metadata": {"annotations": {CANCELLED_ANNOTATION: "true"}}});
+        let api = Api::<Job>::namespaced(self.client(), &run.namespace);
+        // Not applied: applying the owner anew must not take it back.
+        gone_is_well(api.patch(&run.owner(), &PatchParams::default(), &Patch::Merge(note)).await.map(|_| ()))
+    }
+
+    /// Removes a pod; one that is not there is removed.
+    pub async fn delete_pod(&self, run: &RunName, name: &str) -> Result<(), ApiError> {
+        let api = Api::<Pod>::namespaced(self.client(), &run.namespace);
+        gone_is_well(api.delete(name, &DeleteParams::default()).await.map(|_| ()))
+    }
+
+    /// Removes a run's owner and with it all that it owns, in the foreground: as long as it is there, something may be left.
+    pub async fn delete_owner(&self, run: &RunName) -> Result<(), ApiError> {
+        let api = Api::<Job>::namespaced(self.client(), &run.namespace);
+        gone_is_well(api.delete(&run.owner(), &DeleteParams::foreground()).await.map(|_| ()))
+    }
+
+    /// The names of what a run still has on the cluster.
+    pub async fn left(&self, run: &RunName) -> Result<Vec<String>, ApiError> {
+        let mut left = Vec::new();
+        if self.owner(run).await?.is_some() {
+            left.push(format!("Job {}", run.owner()));
+        }
+        let pods = Api::<Pod>::namespaced(self.client(), &run.namespace);
+        let listed = pods.list(&ListParams::default().labels(&run.selector())).await?;
+        left.extend(listed.items.into_iter().filter_map(|pod| pod.metadata.name).map(|name| format!("Pod {name}")));
+        Ok(left)
+    }
+
+    /// Ends a run's pods without waiting for them: their nodes may be lost.
+    pub async fn delete_pods_at_once(&self, run: &RunName) -> Result<(), ApiError> {
+        let pods = Api::<Pod>::namespaced(self.client(), &run.namespace);
+        let of_run = ListParams::default().labels(&run.selector());
+        for name in pods.list(&of_run).await?.items.into_iter().filter_map(|pod| pod.metadata.name) {
+            gone_is_well(pods.delete(&name, &DeleteParams::default().grace_period(0)).await.map(|_| ()))?;
+        }
+        Ok(())
+    }
+
+    /// The owners in a namespace that Dyno made, whichever portal it was.
+    pub async fn owners(&self, namespace: &str) -> Result<Vec<FoundOwner>, ApiError> {
+        let api = Api::<Job>::namespaced(self.client(), namespace);
+        let ours = ListParams::default().labels(&format!("{}={},{RUN_LABEL}", MANAGED_BY.0, MANAGED_BY.1));
+        let found = api.list(&ours).await?;
+        Ok(found.items.iter().filter_map(found_owner).collect())
+    }
+}
+
+fn found_owner(job: &Job) -> Option<FoundOwner> {
+    let run = RunName { id: job.metadata.labels.as_ref()?.get(RUN_LABEL)?.clone(), namespace: job.metadata.namespace.clone()? };
+    // A label is easily copied; the name goes with it.
+    if job.metadata.name.as_deref() != Some(run.owner().as_str()) {
+        return None;
+    }
+    let deadline = job.metadata.annotations.as_ref().and_then(|notes| notes.get(DEADLINE_ANNOTATION));
+    Some(FoundOwner {
+        run,
+        deadline_unix_s: deadline.and_then(|text| text.parse().ok()),
+        ended: owner_state(job).is_some_and(|owner| owner.ended.is_some()),
+    })
+}
+
+fn owner_state(job: &Job) -> Option<OwnerState> {
+    let conditions = job.status.as_ref().and_then(|status| status.conditions.as_ref()).map_or(&[][..], Vec::as_slice);
+    let is_true = |kind: &str| conditions.iter().find(|condition| condition.type_ == kind && condition.status == "True");
+    let ended = if is_true("Complete").is_some() {
+        Some(OwnerEnd::Complete)
+    } else {
+        is_true("Failed").map(|failed| match failed.reason.as_deref() {
+            Some("DeadlineExceeded") => OwnerEnd::Deadline,
+            _ => OwnerEnd::Failed,
+        })
+    };
+    Some(OwnerState {
+        reference: objects::owned_by(job)?,
+        suspended: job.spec.as_ref().and_then(|spec| spec.suspend).unwrap_or(false),
+        ended,
+        problem: None,
+        deleting: job.metadata.deletion_timestamp.is_some(),
+        cancelled: job.metadata.annotations.as_ref().is_some_and(|notes| notes.contains_key(CANCELLED_ANNOTATION)),
+    })
+}
+
+fn gone_is_well(done: Result<(), kube::Error>) -> Result<(), ApiError> {
+    match done {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        done => Ok(done?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn job(status: &serde_json::Value) -> Job {
+        serde_json::from_value(json!({
+            "metadata": {"name": "dyno-run-1", "namespace": "dyno", "uid": "u", "labels": {RUN_LABEL: "1"},
+                "annotations": {DEADLINE_ANNOTATION: "1800000000"}},
+            "spec": {"suspend": false, "template": {}},
+            "status": status,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn how_an_owner_ended_is_read() {
+        let ended = |kind: &str, reason: &str| {
+            let condition = json!({"type": kind, "status": "True", "reason": reason});
+            owner_state(&job(&json!({"conditions": [condition]}))).unwrap().ended
+        };
+        assert_eq!(ended("Complete", "CompletionsReached"), Some(OwnerEnd::Complete));
+        assert_eq!(ended("Failed", "DeadlineExceeded"), Some(OwnerEnd::Deadline));
+        assert_eq!(ended("Failed", "BackoffLimitExceeded"), Some(OwnerEnd::Failed));
+        assert_eq!(ended("FailureTarget", "BackoffLimitExceeded"), None);
+        assert_eq!(owner_state(&job(&json!({}))).unwrap().ended, None);
+    }
+
+    #[test]
+    fn what_only_carries_the_label_is_not_taken_for_an_owner() {
+        let found = found_owner(&job(&json!({}))).unwrap();
+        assert_eq!((found.run.id.as_str(), found.deadline_unix_s, found.ended), ("1", Some(1_800_000_000), false));
+        let mut copied = job(&json!({}));
+        copied.metadata.name = Some("nightly".to_owned());
+        assert_eq!(found_owner(&copied), None);
+    }
+}

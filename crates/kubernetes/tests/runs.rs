@@ -1,0 +1,144 @@
+//! A run's objects on a real API server, that of `scripts/kubernetes/up.sh`, named by `DYNO_TEST_CLUSTER`; no nodes are needed.
+//! Without it these tests say that they were skipped.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
+
+use std::time::Duration;
+
+use dyno_kubernetes::objects::{self, EnginePod, Lifetime, LoadPod, Mount, Probes, RunName, VolumeSource, keys};
+use dyno_kubernetes::{ApiError, Connection, PodStep, RunState, check};
+use k8s_openapi::api::core::v1::ResourceQuota;
+
+async fn admin() -> Option<Connection> {
+    let Ok(folder) = std::env::var("DYNO_TEST_CLUSTER") else {
+        println!("skipped: DYNO_TEST_CLUSTER names no cluster (scripts/kubernetes/up.sh)");
+        return None;
+    };
+    let text = std::fs::read_to_string(format!("{folder}/admin.kubeconfig")).unwrap();
+    Some(Connection::with_kubeconfig(&check(&text, None).unwrap().kubeconfig).await.unwrap())
+}
+
+fn run(id: &str) -> RunName {
+    RunName { id: id.to_owned(), namespace: format!("dyno-test-{id}") }
+}
+
+fn load() -> LoadPod {
+    LoadPod {
+        image: "dyno.test/none:1".to_owned(),
+        node: "no-such-node".to_owned(),
+        cpu_millis: 1_000,
+        credential_env: "DYNO_LOAD_SECRET".to_owned(),
+        takes_files: false,
+    }
+}
+
+fn lifetime() -> Lifetime {
+    Lifetime { active_s: 600, deadline_unix_s: 1_900_000_000, kept_s: 60 }
+}
+
+fn engine(index: usize) -> EnginePod {
+    EnginePod {
+        index,
+        node: "no-such-node".to_owned(),
+        image: "dyno.test/none:1".to_owned(),
+        argv: vec!["-m".to_owned(), "/model/m".to_owned()],
+        env: [("A".to_owned(), "b".to_owned())].into(),
+        devices: Some(("nvidia.com/gpu".to_owned(), 1)),
+        cpu_millis: Some(500),
+        mounts: vec![Mount { source: VolumeSource::HostPath("/srv".to_owned()), path: "/model".to_owned(), read_only: true }],
+        probes: Probes { startup: "/health".into(), readiness: "/v1/models".into(), liveness: None, startup_limit_s: 60 },
+        active_s: 600,
+    }
+}
+
+/// The state once it is as expected.
+async fn once(cluster: &Connection, run: &RunName, expected: impl Fn(&RunState) -> bool) -> RunState {
+    for _ in 0..100 {
+        let state = cluster.run_state(run).await.unwrap().unwrap();
+        if expected(&state) {
+            return state;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("never as expected: {:?}", cluster.run_state(run).await.unwrap());
+}
+
+async fn is_gone(cluster: &Connection, run: &RunName) -> bool {
+    for _ in 0..100 {
+        if cluster.left(run).await.unwrap().is_empty() && cluster.run_secret(run).await.unwrap().is_none() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    false
+}
+
+#[tokio::test]
+async fn a_run_is_made_again_without_change_and_ends_with_its_owner() {
+    let Some(cluster) = admin().await else { return };
+    let run = run("made");
+    cluster.ensure_namespace(&run.namespace).await.unwrap();
+    cluster.ensure_namespace(&run.namespace).await.unwrap();
+    assert!(cluster.run_state(&run).await.unwrap().is_none());
+    for _ in 0..2 {
+        cluster.apply(&objects::owner(&run, lifetime(), &load(), true)).await.unwrap();
+        let owner = cluster.owner(&run).await.unwrap().unwrap();
+        assert!(owner.suspended && owner.ended.is_none());
+        let data = [(keys::TOKEN, b"t".to_vec())].into();
+        cluster.apply(&objects::secret(&run, &owner.reference, data)).await.unwrap();
+        cluster.apply(&objects::service(&run, &owner.reference)).await.unwrap();
+        cluster.apply(&objects::engine_pod(&run, &owner.reference, &engine(0))).await.unwrap();
+    }
+    assert_eq!(cluster.run_secret(&run).await.unwrap().unwrap()[keys::TOKEN], b"t");
+    let state = once(
+        &cluster,
+        &run,
+        |state| matches!(&state.engines[&run.engine(0)].step, PodStep::Unscheduled(Some(why)) if why.contains("nodes")),
+    )
+    .await;
+    assert!(state.load.is_none(), "it is suspended");
+
+    cluster.apply(&objects::owner(&run, lifetime(), &load(), false)).await.unwrap();
+    let state = once(&cluster, &run, |state| state.load.is_some()).await;
+    assert!(!state.owner.suspended);
+    let found = cluster.owners(&run.namespace).await.unwrap();
+    assert_eq!((found.len(), &found[0].run, found[0].deadline_unix_s), (1, &run, Some(1_900_000_000)));
+
+    // Foreground: the owner is there until nothing of it is left.
+    cluster.delete_owner(&run).await.unwrap();
+    assert!(is_gone(&cluster, &run).await, "{:?} is left", cluster.left(&run).await);
+    cluster.delete_owner(&run).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_quota_is_named_for_engines_and_for_the_load() {
+    let Some(cluster) = admin().await else { return };
+    let run = run("quota");
+    cluster.ensure_namespace(&run.namespace).await.unwrap();
+    let quota: ResourceQuota = serde_json::from_value(serde_json::json!({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none", "namespace": run.namespace}, "spec": {"hard": {"pods": "0"}},
+    }))
+    .unwrap();
+    cluster.apply(&quota).await.unwrap();
+    cluster.apply(&objects::owner(&run, lifetime(), &load(), false)).await.unwrap();
+    let owner = cluster.owner(&run).await.unwrap().unwrap();
+    // The quota takes a moment to be known to the API server.
+    let mut refused = None;
+    for _ in 0..50 {
+        match cluster.apply(&objects::engine_pod(&run, &owner.reference, &engine(0))).await {
+            Ok(_) => cluster.delete_pods_at_once(&run).await.unwrap(),
+            Err(error) => {
+                refused = Some(error);
+                break;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let refused = refused.unwrap();
+    assert!(matches!(&refused, ApiError::Quota(said) if said.contains("exceeded quota: none")), "{refused}");
+    let state = once(&cluster, &run, |state| state.owner.problem.is_some()).await;
+    assert!(state.owner.problem.unwrap().contains("exceeded quota"), "the Job says it, too");
+    cluster.delete_owner(&run).await.unwrap();
+    assert!(is_gone(&cluster, &run).await);
+}

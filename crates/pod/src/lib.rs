@@ -1,0 +1,15 @@
+//! What runs in the pods of a run: `dyno pod load` puts the load on and hands out what it wrote until somebody has it all,
+//! `dyno pod files` brings models and datasets to a volume. `client` is the other side of both.
+
+pub mod client;
+mod command;
+mod files;
+mod load;
+pub mod protocol;
+mod self_check;
+mod serve;
+mod token;
+
+pub use command::{PodArgs, PodCommand, main};
+pub use files::fetch::{Fetch, FetchError};
+pub use token::{Token, TokenError};

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# The product on a real cluster of two nodes: its images, its chart, benchmarks from end to end, and each failure by causing it.
+# A cluster that is up (make kubernetes-up) is used and left up. What is named is run of the scenarios, else all.
+source "$(dirname "$0")/../env.sh"
+here=$root/scripts/kubernetes
+if ! reason=$("$here/needs.sh"); then
+  say "Skipped: the tests on a cluster, because $reason."
+  exit 0
+fi
+. "$here/common.sh"
+export DYNO_TEST_CLUSTER=$CLUSTER
+cd "$root"
+
+both_ready() {
+  [ -f "$KUBECONFIG" ] && [ "$(timeout 10 "$("$here/programs.sh")/kubectl" get nodes --no-headers 2> /dev/null | grep -cw Ready)" = 2 ]
+}
+if both_ready; then
+  say "Images for the cluster that is up"
+  "$here/images.sh"
+else
+  say "A cluster of two nodes"
+  trap '"$here/down.sh"' EXIT
+  "$here/up.sh" nodes 2
+fi
+say "Chart, and the plain objects made from it"
+"$here/manifests.sh" --check
+say "Pods of each image on both nodes"
+"$here/smoke.sh"
+say "What is read from a cluster and made on it"
+cargo test -p dyno-kubernetes
+say "Benchmarks from end to end"
+node "$here/end-to-end/main.mjs" "$@"

@@ -1,0 +1,139 @@
+//! Handing a run over to the cluster, and asking for its end.
+
+use std::collections::BTreeMap;
+
+use dyno_kubernetes::objects::{self, Lifetime, LoadPod, RunName, keys};
+use dyno_kubernetes::{Connection, NodeFacts, PodStep};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::document::{RunDocument, SentFile};
+use super::error::KubernetesError;
+use super::transfer::remove_owner;
+use super::{KubernetesExecutor, layout, transport};
+use crate::credentials::Secret;
+use crate::run::execution::ExecutionSpec;
+use dyno_measure::plan::{Plan, Workload};
+
+/// How long what is left of a run stays on the cluster where no portal removes it, seconds.
+const KEPT_S: i32 = 3_600;
+/// A run that was begun and not handed over ends after this, seconds.
+pub(super) const TRANSFER_LIMIT_S: i64 = 24 * 3_600;
+
+/// How long an owner lives that ends at a deadline.
+pub(super) fn lifetime(deadline: Timestamp) -> Lifetime {
+    let deadline_unix_s = deadline.as_second();
+    Lifetime { active_s: deadline_unix_s - Timestamp::now().as_second(), deadline_unix_s, kept_s: KEPT_S }
+}
+
+impl KubernetesExecutor {
+    /// Makes the owner, which runs nothing yet, and the Secret with all that a portal needs to go on. What can't be done is undone.
+    pub(super) async fn hand_over(&self, spec: &ExecutionSpec, secret: Option<&Secret>) -> Result<(), KubernetesError> {
+        let connection = self.connection().await?;
+        let run = self.name(spec.run_id);
+        let done = self.make(&connection, &run, spec, secret).await;
+        if done.is_err()
+            && let Err(error) = connection.delete_owner(&run).await
+        {
+            tracing::warn!(run.id = %run.id, %error, "what was made of a run could not be removed");
+        }
+        done
+    }
+
+    async fn make(
+        &self,
+        connection: &Connection,
+        run: &RunName,
+        spec: &ExecutionSpec,
+        secret: Option<&Secret>,
+    ) -> Result<(), KubernetesError> {
+        let nodes = connection.nodes().await?;
+        let document = self.document(spec, &nodes)?;
+        connection.ensure_namespace(&run.namespace).await?;
+        // Of a portal that stopped before it had handed the run over; what its pod is to be can't be changed.
+        if connection.owner(run).await?.is_some() {
+            remove_owner(connection, run).await?;
+        }
+        connection.apply(&objects::owner(run, lifetime(spec.deadline), &document.load, true)).await?;
+        let owner = connection.owner(run).await?.ok_or(KubernetesError::NotMade)?;
+        let mut data: BTreeMap<&'static str, Vec<u8>> = BTreeMap::new();
+        data.insert(keys::SPEC, serde_json::to_vec(&document)?);
+        data.insert(keys::PLAN, serde_json::to_vec(&document.execution.plan)?);
+        if let Some(verify) = &document.execution.verify {
+            data.insert(keys::VERIFY, serde_json::to_vec(verify)?);
+        }
+        data.insert(keys::TOKEN, self.run_token(connection, run).await?);
+        if let Some(secret) = secret {
+            data.insert(keys::CREDENTIAL, secret.expose().as_bytes().to_vec());
+        }
+        connection.apply(&objects::secret(run, &owner.reference, data)).await?;
+        Ok(())
+    }
+
+    /// The token of the run's pods: the one that pods which brought its files have already, else a new one.
+    pub(super) async fn run_token(&self, connection: &Connection, run: &RunName) -> Result<Vec<u8>, KubernetesError> {
+        let known = connection.run_secret(run).await?.and_then(|mut data| data.remove(keys::TOKEN));
+        Ok(known.unwrap_or_else(|| hex::encode(rand::random::<[u8; 32]>()).into_bytes()))
+    }
+
+    fn document(&self, spec: &ExecutionSpec, nodes: &[NodeFacts]) -> Result<RunDocument, KubernetesError> {
+        let mut under_test: Vec<&str> = spec.engines.iter().map(|engine| engine.node.as_str()).collect();
+        under_test.sort_unstable();
+        under_test.dedup();
+        // Without engines, the chosen node is the one that the provider is called from.
+        let asked = spec.load_node.as_deref().or_else(|| {
+            spec.engines.is_empty().then(|| spec.plan.endpoints.first().map(|endpoint| endpoint.node.as_str())).flatten()
+        });
+        let node = layout::load_node(asked, &under_test, nodes)?;
+        let files = sent_files(&spec.plan);
+        let mut execution = spec.clone();
+        let notes: Vec<String> = node.note.iter().cloned().collect();
+        execution.provenance.notes.extend(notes.iter().cloned());
+        for policy in
+            [&mut execution.plan].into_iter().chain(&mut execution.verify).filter_map(|plan| plan.address_policy.as_mut())
+        {
+            // In a pod, loopback is the pod. Other addresses of the portal's machine are reached where loopback would be there.
+            if std::mem::take(&mut policy.loopback) {
+                policy.own_addresses.clear();
+            }
+        }
+        Ok(RunDocument {
+            engines: layout::engine_pods(spec, nodes, &node)?,
+            load: layout::load_pod(self.own_image()?, &node, !files.is_empty()),
+            execution,
+            files,
+            notes,
+        })
+    }
+
+    /// Says on the cluster that the run is to end, and has the load write down what it has.
+    pub(super) async fn ask_to_end(&self, run: Uuid, force: bool) -> Result<(), KubernetesError> {
+        let connection = self.connection().await?;
+        let name = self.name(run);
+        connection.mark_cancelled(&name).await?;
+        let Some(open) = self.open(&connection, run).await? else { return Ok(()) };
+        let state = connection.run_state(&name).await?;
+        if let Some(load) = state.and_then(|state| state.load).filter(|load| load.step == PodStep::Ready) {
+            transport::load_pod(&connection, &name, &load.name, open.token()?).cancel(force).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The files that a load reads, which are the portal's.
+fn sent_files(plan: &Plan) -> Vec<SentFile> {
+    let file = |file: &dyno_measure::plan::DatasetFile| {
+        Some(SentFile { dataset: file.id, name: file.name.clone(), sha256: file.sha256.clone()? })
+    };
+    match &plan.workload {
+        Workload::Synthetic { .. } => Vec::new(),
+        Workload::Dataset { files, .. } => files.iter().filter_map(file).collect(),
+        Workload::Trace { file: trace, .. } => file(trace).into_iter().collect(),
+    }
+}
+
+/// The load pod of a run whose plan is not known yet: only its owner is needed.
+pub(super) fn provisional_load(image: &str, node: &str) -> LoadPod {
+    let node = layout::LoadNode { hostname: node.to_owned(), note: None };
+    layout::load_pod(image, &node, false)
+}

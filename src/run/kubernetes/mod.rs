@@ -1,0 +1,283 @@
+//! Kubernetes clusters as places where runs are carried out. A run is an owner Job with a Secret, engine pods and the load's pod under
+//! it; the cluster ends all of it at the deadline by itself. What is next is found out by looking at the cluster (`reconcile`), and each
+//! step can be repeated, so that any portal can go on with a run.
+
+mod document;
+mod error;
+mod launch;
+mod layout;
+mod probe;
+mod progress;
+mod reconcile;
+mod results;
+mod steps;
+mod sweep;
+mod transfer;
+mod transport;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use dyno_kubernetes::objects::{ENGINE_PORT, RunName, keys};
+use dyno_kubernetes::{ApiError, Connection};
+use dyno_pod::Token;
+use futures::stream::BoxStream;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use self::document::RunDocument;
+use self::error::KubernetesError;
+use self::progress::Progress;
+use self::reconcile::Reconciliation;
+use super::execution::{Event, ExecutionSpec, Outcome};
+use super::executor::{Batch, ClusterExecutor, Collected, Cursor, ExecutionState, ExecutorError, LeftBehind, Placement};
+use crate::credentials::Secret;
+use crate::domain::benchmark::{BenchmarkSpec, Serving};
+use crate::domain::engine::EngineKind;
+use crate::domain::inventory::{Cluster, DeviceType, EngineAvailability};
+use crate::domain::kubernetes::KubernetesAccess;
+use crate::domain::run::{StageId, StageStatus};
+use crate::engine::{self, Program, tag_of};
+use crate::state::AppState as App;
+use dyno_measure::report::RequestRecord;
+
+/// Between two looks at a run on the cluster.
+const PACE: Duration = Duration::from_secs(1);
+/// A cluster that does not answer for so long is not waited for any more; one that does not know the portal's user, sooner.
+const SILENCE: SignedDuration = SignedDuration::from_mins(15);
+const REFUSAL: SignedDuration = SignedDuration::from_mins(3);
+
+/// Carries runs out on one Kubernetes cluster.
+pub(super) struct KubernetesExecutor {
+    app: App,
+    cluster: Cluster,
+    access: KubernetesAccess,
+    watched: Mutex<Watched>,
+}
+
+impl fmt::Debug for KubernetesExecutor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("KubernetesExecutor").field("cluster", &self.cluster.name).finish_non_exhaustive()
+    }
+}
+
+/// What is known of the run that is followed, so that it is not asked for at each look.
+#[derive(Debug, Default)]
+struct Watched {
+    run: Option<(Uuid, Arc<OpenRun>)>,
+    looked: Option<Instant>,
+    /// Since when the cluster does not answer.
+    silent_since: Option<Timestamp>,
+}
+
+/// A run's Secret, read.
+#[derive(Debug)]
+struct OpenRun {
+    document: RunDocument,
+    token: String,
+}
+
+impl OpenRun {
+    fn token(&self) -> Result<Token, KubernetesError> {
+        Ok(Token::new(self.token.clone())?)
+    }
+}
+
+impl KubernetesExecutor {
+    pub(super) fn new(app: &App, cluster: &Cluster, access: &KubernetesAccess) -> Self {
+        Self { app: app.clone(), cluster: cluster.clone(), access: access.clone(), watched: Mutex::default() }
+    }
+
+    fn name(&self, run: Uuid) -> RunName {
+        RunName { id: run.to_string(), namespace: self.access.namespace.clone() }
+    }
+
+    async fn connection(&self) -> Result<Connection, KubernetesError> {
+        Ok(self.app.clusters.connection(self.cluster.id).await?)
+    }
+
+    /// The portal's own image, of which pods are made.
+    fn own_image(&self) -> Result<&str, KubernetesError> {
+        self.app.config.image.as_deref().ok_or(KubernetesError::NoOwnImage)
+    }
+
+    fn watched<T>(&self, look: impl FnOnce(&mut Watched) -> T) -> T {
+        look(&mut self.watched.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What a run is, as its Secret says; absent where it was not handed over.
+    async fn open(&self, connection: &Connection, run: Uuid) -> Result<Option<Arc<OpenRun>>, KubernetesError> {
+        let known = self.watched(|watched| watched.run.clone());
+        if let Some((_, open)) = known.filter(|(id, _)| *id == run) {
+            return Ok(Some(open));
+        }
+        let Some(data) = connection.run_secret(&self.name(run)).await? else { return Ok(None) };
+        let (Some(spec), Some(token)) = (data.get(keys::SPEC), data.get(keys::TOKEN)) else { return Ok(None) };
+        let open = OpenRun { document: serde_json::from_slice(spec)?, token: String::from_utf8_lossy(token).into_owned() };
+        let open = Arc::new(open);
+        self.watched(|watched| watched.run = Some((run, Arc::clone(&open))));
+        Ok(Some(open))
+    }
+
+    /// Looks at the run, does what is next, and tells what happened.
+    async fn look(&self, run: Uuid, cursor: Option<&Cursor>) -> Result<Batch, KubernetesError> {
+        let name = self.name(run);
+        let connection = self.connection().await?;
+        let state = connection.run_state(&name).await?;
+        let open = match &state {
+            Some(_) => self.open(&connection, run).await?,
+            None => None,
+        };
+        let (Some(state), Some(open)) = (state, open) else {
+            return Ok(match cursor {
+                None => Batch::default(),
+                Some(_) => self.removed(cursor),
+            });
+        };
+        if state.owner.deleting {
+            return Ok(self.removed(cursor));
+        }
+        let mut work = Reconciliation {
+            connection: &connection,
+            app: &self.app,
+            run: &name,
+            open: &open,
+            progress: Progress::from(cursor),
+            events: Vec::new(),
+            load: Vec::new(),
+            has_more: false,
+        };
+        work.advance(&state).await?;
+        self.watched(|watched| watched.looked = (!work.has_more).then(Instant::now));
+        Ok(batch(cursor, work.progress, work.events, work.load))
+    }
+
+    /// Of a run whose objects somebody removed.
+    fn removed(&self, cursor: Option<&Cursor>) -> Batch {
+        let mut progress = Progress::from(cursor);
+        let so_far = match self.watched(|watched| watched.run.clone()) {
+            Some((_, open)) => progress.tally.so_far(&open.document.execution.plan),
+            None => "before it had ended.".to_owned(),
+        };
+        ended(cursor, &mut progress, format!("The run's objects were removed from the cluster {so_far}"))
+    }
+
+    /// Of a cluster that does not answer: it is asked again, but not for ever.
+    fn unanswered(&self, cursor: Option<&Cursor>, error: KubernetesError) -> Result<Batch, ExecutorError> {
+        let now = Timestamp::now();
+        let since = self.watched(|watched| *watched.silent_since.get_or_insert(now));
+        let refused = matches!(error, KubernetesError::Api(ApiError::Unauthorized | ApiError::Forbidden(_)));
+        if cursor.is_none() || now.duration_since(since) < if refused { REFUSAL } else { SILENCE } {
+            return Err(error.into());
+        }
+        let reason = format!("The cluster could not be asked any more: {error}");
+        Ok(ended(cursor, &mut Progress::from(cursor), reason))
+    }
+}
+
+/// The end of a run that broke off, where the cluster can't be asked.
+fn ended(cursor: Option<&Cursor>, progress: &mut Progress, reason: String) -> Batch {
+    let now = Timestamp::now();
+    let mut events = Vec::new();
+    if let Some(stage) = steps::stage_of(progress.phase) {
+        events.push((now, Event::Stage { stage, status: StageStatus::Failed, message: Some(reason.clone()) }));
+    }
+    events.push((now, Event::Stage { stage: StageId::CleanUp, status: StageStatus::Running, message: None }));
+    events.push((now, Event::End { outcome: Outcome::Failed, reason: Some(reason.clone()) }));
+    progress.ended = Some((Outcome::Failed, Some(reason)));
+    batch(cursor, std::mem::take(progress), events, Vec::new())
+}
+
+fn batch(
+    cursor: Option<&Cursor>,
+    progress: Progress,
+    events: Vec<(Timestamp, Event)>,
+    load: Vec<dyno_measure::events::LoadEvent>,
+) -> Batch {
+    let text = serde_json::to_string(&progress).ok();
+    let is_new = !events.is_empty() || !load.is_empty() || text.as_deref() != cursor.map(|cursor| cursor.0.as_str());
+    Batch { state: ExecutionState::Active, events, load, cursor: text.filter(|_| is_new).map(Cursor) }
+}
+
+#[async_trait]
+impl ClusterExecutor for KubernetesExecutor {
+    async fn engines(&self) -> Result<Vec<EngineAvailability>, ExecutorError> {
+        let row = |kind: EngineKind| {
+            let image = engine::image_of(engine::recipe(kind), DeviceType::Cuda);
+            EngineAvailability {
+                kind,
+                title: kind.title().to_owned(),
+                available: true,
+                version: image.as_deref().and_then(tag_of).map(str::to_owned),
+                program: image,
+                how_to_get: "Comes as a container image, which the nodes pull. Another one can be named with each benchmark."
+                    .to_owned(),
+            }
+        };
+        Ok(EngineKind::ALL.into_iter().map(row).collect())
+    }
+
+    async fn find_engine(&self, serving: &Serving) -> Result<Program, ExecutorError> {
+        let recipe = engine::recipe(serving.engine.ok_or(ExecutorError::NoEngine)?);
+        Ok(Program {
+            argv: recipe.program_in_image().iter().map(|part| (*part).to_owned()).collect(),
+            version: serving.engine_image.as_deref().and_then(tag_of).map(str::to_owned),
+        })
+    }
+
+    async fn transfer(
+        &self,
+        run: Uuid,
+        spec: &BenchmarkSpec,
+        progress: watch::Sender<String>,
+    ) -> Result<Placement, ExecutorError> {
+        Ok(self.place(run, spec, &progress).await?)
+    }
+
+    async fn launch(&self, spec: &ExecutionSpec, secret: Option<&Secret>) -> Result<(), ExecutorError> {
+        Ok(self.hand_over(spec, secret).await?)
+    }
+
+    async fn pull(&self, run: Uuid, cursor: Option<&Cursor>) -> Result<Batch, ExecutorError> {
+        if Progress::from(cursor).ended.is_some() {
+            return Ok(Batch { state: ExecutionState::Gone, ..Batch::default() });
+        }
+        let just_looked = self.watched(|watched| watched.looked.is_some_and(|looked| looked.elapsed() < PACE));
+        if just_looked && cursor.is_some() {
+            return Ok(Batch { state: ExecutionState::Active, ..Batch::default() });
+        }
+        match self.look(run, cursor).await {
+            Ok(batch) => {
+                self.watched(|watched| watched.silent_since = None);
+                Ok(batch)
+            }
+            Err(error) => self.unanswered(cursor, error),
+        }
+    }
+
+    async fn cancel(&self, run: Uuid, force: bool) {
+        if let Err(error) = self.ask_to_end(run, force).await {
+            tracing::warn!(run.id = %run, %error, "a run on Kubernetes could not be asked to end");
+        }
+    }
+
+    async fn collect(&self, run: Uuid, cursor: Option<&Cursor>) -> Result<Collected, ExecutorError> {
+        Ok(self.gather(run, &Progress::from(cursor)).await)
+    }
+
+    fn records(&self, run: Uuid, skip: u64) -> BoxStream<'static, Result<Vec<RequestRecord>, ExecutorError>> {
+        self.record_portions(run, skip)
+    }
+
+    async fn tidy_up(&self, run: Uuid) -> Result<(), LeftBehind> {
+        self.clear(run).await
+    }
+
+    async fn remove(&self, run: Uuid) -> Result<(), ExecutorError> {
+        let connection = self.connection().await?;
+        Ok(connection.delete_owner(&self.name(run)).await.map_err(KubernetesError::from)?)
+    }
+}

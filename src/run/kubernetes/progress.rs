@@ -1,0 +1,68 @@
+//! How far a run is, as the cursor keeps it: the portal stores it together with what was told up to it.
+
+use std::collections::BTreeMap;
+
+use dyno_pod::client::Place;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::run::execution::Outcome;
+use crate::run::executor::Cursor;
+use crate::run::tally::Tally;
+use dyno_measure::report::provenance::EngineFacts;
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Progress {
+    pub phase: Phase,
+    /// When the phase began.
+    pub since: Option<Timestamp>,
+    /// What was told of each pod last.
+    pub told: BTreeMap<String, String>,
+    /// Identities of the pods that are measured: another of the same name is another.
+    pub uids: BTreeMap<String, String>,
+    /// Engines that are ready, by their number.
+    pub ready: BTreeMap<usize, EngineFacts>,
+    /// Whether everything was sent that the load reads.
+    pub files_sent: bool,
+    /// Whether the load was asked to begin.
+    pub started: bool,
+    /// How far what the load tells was read.
+    pub events: Place,
+    pub tally: Tally,
+    /// Why the load is being ended before its time.
+    pub ending: Option<Ending>,
+    /// Since when something does not answer.
+    pub silent_since: Option<Timestamp>,
+    /// Nothing follows.
+    pub ended: Option<(Outcome, Option<String>)>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Phase {
+    #[default]
+    NotBegun,
+    /// Engine pods are made and started.
+    Deploying,
+    /// Engines are waited for; of a cloud model, its answer.
+    Verifying,
+    /// The load is put on.
+    Loading,
+}
+
+/// Why a load is ended before its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Ending {
+    Cancelled,
+    /// The beginning of a sentence that goes on with "after 5 requests."
+    Failed(String),
+}
+
+impl From<Option<&Cursor>> for Progress {
+    fn from(cursor: Option<&Cursor>) -> Self {
+        // One that can't be read begins anew; the cluster is as it is, and what is told again is kept again.
+        cursor.and_then(|cursor| serde_json::from_str(&cursor.0).ok()).unwrap_or_default()
+    }
+}

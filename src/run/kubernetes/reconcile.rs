@@ -1,0 +1,448 @@
+//! What is next for a run, found out by looking at the cluster. Each step can be repeated: where a portal stopped between doing
+//! something and keeping that it did, the next one does it again, and it is done once.
+
+use dyno_kubernetes::objects::{self, RunName};
+use dyno_kubernetes::{ApiError, Connection, OwnerEnd, PodFailure, PodState, PodStep, RunState};
+use dyno_pod::client::{ClientError, LoadPod};
+use dyno_pod::protocol::{EndCause, ErrorCode, LoadEnd, LoadState, StartRequest};
+use jiff::{SignedDuration, Timestamp};
+
+use super::error::KubernetesError;
+use super::probe::EngineProbe;
+use super::progress::{Ending, Phase, Progress};
+use super::transport::PodProxy;
+use super::{ENGINE_PORT, OpenRun, launch, transport};
+use crate::run::execution::{Event, Outcome};
+use crate::run::text;
+use crate::state::AppState as App;
+use dyno_measure::events::{LoadEvent, LoadStatus, LogLevel};
+use dyno_measure::plan::PlanEndpoint;
+use dyno_measure::report::provenance::EngineFacts;
+
+/// A pod that is there and does not answer is waited for so long.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(90);
+/// An engine that is ready and lists another model is waited for so long, ms.
+const LISTING_MS: u64 = 120_000;
+
+/// One look at a run.
+pub(super) struct Reconciliation<'a> {
+    pub connection: &'a Connection,
+    pub app: &'a App,
+    pub run: &'a RunName,
+    pub open: &'a OpenRun,
+    pub progress: Progress,
+    pub events: Vec<(Timestamp, Event)>,
+    pub load: Vec<LoadEvent>,
+    /// Whether more can be read at once.
+    pub has_more: bool,
+}
+
+impl Reconciliation<'_> {
+    pub(super) async fn advance(&mut self, state: &RunState) -> Result<(), KubernetesError> {
+        if self.progress.phase == Phase::NotBegun {
+            let is_cloud = self.open.document.engines.is_empty();
+            self.enter(if is_cloud { Phase::Verifying } else { Phase::Deploying });
+            for note in self.open.document.notes.clone() {
+                self.log(LogLevel::Warning, &note);
+            }
+        }
+        if self.is_stopped(state) {
+            return Ok(());
+        }
+        match self.progress.phase {
+            Phase::NotBegun => Ok(()),
+            Phase::Deploying => self.deploy(state).await,
+            Phase::Verifying => self.verify(state).await,
+            Phase::Loading => self.put_load(state).await,
+        }
+    }
+
+    /// Before the load, a cancel and the deadline end the run at once; after that the load has its say.
+    fn is_stopped(&mut self, state: &RunState) -> bool {
+        let is_overdue =
+            Timestamp::now() >= self.open.document.execution.deadline || state.owner.ended == Some(OwnerEnd::Deadline);
+        if is_overdue {
+            let so_far = self.so_far();
+            self.fail(format!("The run's time limit was reached {so_far}"));
+        } else if state.owner.cancelled && !self.progress.started {
+            self.end(Outcome::Cancelled, Some("Cancelled before any request was completed.".to_owned()));
+        }
+        self.is_over()
+    }
+
+    /// Makes what is missing, and waits until each engine's container runs.
+    async fn deploy(&mut self, state: &RunState) -> Result<(), KubernetesError> {
+        if let Err(error) = self.make_missing(state).await {
+            return self.refused(error);
+        }
+        if self.has_failed(state).await? {
+            return Ok(());
+        }
+        let engines = &self.open.document.execution.engines;
+        let runs = |pod: &PodState| matches!(pod.step, PodStep::Starting | PodStep::Ready);
+        if state.engines.len() == engines.len() && state.engines.values().all(runs) {
+            let message = match engines.as_slice() {
+                [only] => format!("{} was started.", only.title),
+                several => format!("{} copies of {} were started.", several.len(), several[0].title),
+            };
+            self.done(message);
+            self.progress.uids = state.engines.values().map(|pod| (pod.name.clone(), pod.uid.clone())).collect();
+            self.enter(Phase::Verifying);
+        }
+        Ok(())
+    }
+
+    async fn make_missing(&mut self, state: &RunState) -> Result<(), ApiError> {
+        let document = &self.open.document;
+        let lifetime = launch::lifetime(document.execution.deadline);
+        let owner = &state.owner.reference;
+        if state.engines.is_empty() && !document.engines.is_empty() {
+            self.connection.apply(&objects::service(self.run, owner)).await?;
+        }
+        for (engine, spec) in document.engines.iter().zip(&document.execution.engines) {
+            let name = self.run.engine(engine.index);
+            if !state.engines.contains_key(&name) {
+                let engine = objects::EnginePod { active_s: lifetime.active_s, ..engine.clone() };
+                self.connection.apply(&objects::engine_pod(self.run, owner, &engine)).await?;
+                let line = format!("Node {}: {} {}", spec.node, engine.image, engine.argv.join(" "));
+                if self.progress.told.insert(name, "was made.".to_owned()).is_none() {
+                    self.log(LogLevel::Info, &line);
+                }
+            }
+        }
+        if state.owner.suspended {
+            self.connection.apply(&objects::owner(self.run, lifetime, &document.load, false)).await?;
+        }
+        Ok(())
+    }
+
+    /// What the cluster refuses ends the run; where it does not answer, it is asked again.
+    fn refused(&mut self, error: ApiError) -> Result<(), KubernetesError> {
+        match error {
+            ApiError::Quota(_) | ApiError::Admission(_) | ApiError::Forbidden(_) | ApiError::Refused(_) => {
+                self.fail(error.to_string());
+                Ok(())
+            }
+            error => Err(error.into()),
+        }
+    }
+
+    /// Tells how far the pods are; ends the run where one of them can't go on.
+    async fn has_failed(&mut self, state: &RunState) -> Result<bool, KubernetesError> {
+        let engines = self.open.document.engines.iter().map(|engine| (engine.index, engine.node.clone())).collect::<Vec<_>>();
+        for (index, node) in engines {
+            let name = self.run.engine(index);
+            let Some(pod) = state.engines.get(&name) else { continue };
+            if let PodStep::Failed(failure) = &pod.step {
+                let words = self.failure_words(&format!("The engine on node {node} does not run."), pod, failure).await;
+                self.fail(words);
+                return Ok(true);
+            }
+            self.tell(&format!("Node {node}: the engine"), pod);
+        }
+        if let Some(problem) = &state.owner.problem {
+            self.fail(format!("The load's pod could not be made: {problem}"));
+            return Ok(true);
+        }
+        if let Some(load) = &state.load {
+            let node = self.open.document.load.node.clone();
+            if let PodStep::Failed(failure) = &load.step {
+                let words = self.failure_words(&format!("The load's pod on node {node} does not run."), load, failure).await;
+                self.fail(words);
+                return Ok(true);
+            }
+            self.tell(&format!("Node {node}: the load's pod"), load);
+        }
+        Ok(false)
+    }
+
+    /// What happened to a pod, and the last that it printed.
+    async fn failure_words(&mut self, what: &str, pod: &PodState, failure: &PodFailure) -> String {
+        if !failure.has_log() {
+            return format!("{what} {failure}");
+        }
+        let lines = self.connection.last_log_lines(self.run, &pod.name).await.unwrap_or_default();
+        for line in &lines {
+            self.log(LogLevel::Error, line);
+        }
+        match lines.last() {
+            Some(last) => format!("{what} {failure} It said last: {}", text::clean(last)),
+            None => format!("{what} {failure}"),
+        }
+    }
+
+    /// Waits until each engine is ready and serves the right model; of a cloud model, for nothing: its load says whether it answers.
+    async fn verify(&mut self, state: &RunState) -> Result<(), KubernetesError> {
+        if self.open.document.engines.is_empty() {
+            return self.verify_provider(state).await;
+        }
+        if self.has_failed(state).await? || self.lost_engine(state).await?.is_some_and(|reason| self.fail_with(reason)) {
+            return Ok(());
+        }
+        for index in 0..self.open.document.engines.len() {
+            if !self.progress.ready.contains_key(&index) {
+                self.ask_engine(index, state).await;
+            }
+        }
+        if self.progress.ready.len() == self.open.document.engines.len() {
+            let after = text::duration(self.elapsed_ms());
+            self.done(format!("Ready after {after}."));
+            self.enter(Phase::Loading);
+        }
+        Ok(())
+    }
+
+    /// A cloud model has no engine: only the load's pod is waited for.
+    async fn verify_provider(&mut self, state: &RunState) -> Result<(), KubernetesError> {
+        if let Err(error) = self.make_missing(state).await {
+            return self.refused(error);
+        }
+        if self.has_failed(state).await? {
+            return Ok(());
+        }
+        if state.load.as_ref().is_some_and(|load| load.step == PodStep::Ready) {
+            let node = &self.open.document.load.node;
+            let message = format!("The load's pod on node {node} is ready; whether the model answers, its first requests tell.");
+            self.done(message);
+            self.enter(Phase::Loading);
+        }
+        Ok(())
+    }
+
+    fn fail_with(&mut self, reason: String) -> bool {
+        self.fail(reason);
+        true
+    }
+
+    async fn ask_engine(&mut self, index: usize, state: &RunState) {
+        let open = self.open;
+        let (engine, pod) = (&open.document.execution.engines[index], &open.document.engines[index]);
+        let Some(found) = state.engines.get(&self.run.engine(index)) else { return };
+        let limit_ms = engine.launch.startup_limit_s * 1_000 + LISTING_MS;
+        let (PodStep::Ready, Some(ip)) = (&found.step, &found.ip) else {
+            if self.elapsed_ms() > limit_ms {
+                let after = text::duration(limit_ms);
+                self.fail(format!("The engine on node {} was not ready after {after}.", engine.node));
+            }
+            return;
+        };
+        let probe = EngineProbe { connection: self.connection, run: self.run, pod: &found.name };
+        let Some(model) = probe.model(&engine.launch).await else {
+            if self.elapsed_ms() > limit_ms {
+                self.fail(format!("The engine on node {} is ready, but does not list its model.", engine.node));
+            }
+            return;
+        };
+        let facts = EngineFacts {
+            node: engine.node.clone(),
+            title: engine.title.clone(),
+            version: probe.version(&engine.launch).await,
+            argv: std::iter::once(found.image_id.clone().unwrap_or_else(|| pod.image.clone())).chain(pod.argv.clone()).collect(),
+            env: pod.env.clone(),
+            base_url: base_url(ip),
+            model,
+            startup_ms: found.startup_ms.unwrap_or_else(|| self.elapsed_ms()),
+        };
+        self.emit(Event::Engine(facts.clone()));
+        self.progress.ready.insert(index, facts);
+    }
+
+    /// Why what is measured is no longer what was ready: an engine that is gone, replaced, has ended, or whose node is lost.
+    async fn lost_engine(&mut self, state: &RunState) -> Result<Option<String>, KubernetesError> {
+        for engine in &self.open.document.engines {
+            let name = self.run.engine(engine.index);
+            let node = &engine.node;
+            let failure = match state.engines.get(&name) {
+                None => PodFailure::Deleted,
+                Some(pod) if self.progress.uids.get(&name).is_some_and(|uid| *uid != pod.uid) => PodFailure::Replaced,
+                Some(PodState { step: PodStep::Failed(failure), .. }) => failure.clone(),
+                Some(PodState { step: PodStep::Succeeded, .. }) => PodFailure::Exited { status: 0, signal: None },
+                Some(PodState { step: PodStep::Ready, .. }) => continue,
+                Some(_) => match self.connection.lost_node(node).await? {
+                    Some(why) => PodFailure::NodeLost { node: node.clone(), why },
+                    None => continue,
+                },
+            };
+            let what = format!("The engine on node {node} was lost.");
+            return Ok(Some(match state.engines.get(&name).cloned() {
+                Some(pod) => self.failure_words(&what, &pod, &failure).await,
+                None => format!("{what} {failure}"),
+            }));
+        }
+        Ok(None)
+    }
+
+    /// Has the load's pod begin, takes over what it tells, and sees that nothing it measures is lost meanwhile.
+    async fn put_load(&mut self, state: &RunState) -> Result<(), KubernetesError> {
+        if self.progress.ending.is_none() {
+            if state.owner.cancelled {
+                self.progress.ending = Some(Ending::Cancelled);
+            } else if let Some(reason) = self.lost_engine(state).await? {
+                self.log(LogLevel::Error, &reason);
+                self.progress.ending = Some(Ending::Failed(reason));
+            }
+        }
+        let Some(pod) = &state.load else {
+            return self.without_load_pod(&PodFailure::Deleted, None).await;
+        };
+        let client = transport::load_pod(self.connection, self.run, &pod.name, self.open.token()?);
+        if !self.progress.started {
+            if self.progress.ending.is_some() {
+                self.conclude(None);
+                return Ok(());
+            }
+            return self.start_load(state, pod, &client).await;
+        }
+        let read = self.read_load(&client).await;
+        match read {
+            Ok(()) => self.progress.silent_since = None,
+            Err(error) => {
+                if let PodStep::Failed(failure) = pod.step.clone() {
+                    return self.without_load_pod(&failure, Some(pod)).await;
+                }
+                return self.silent(pod, &error).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn start_load(&mut self, state: &RunState, pod: &PodState, client: &LoadPod<PodProxy>) -> Result<(), KubernetesError> {
+        if self.has_failed(state).await? || pod.step != PodStep::Ready {
+            return Ok(());
+        }
+        if !self.progress.files_sent {
+            self.send_files(pod).await?;
+            self.progress.files_sent = true;
+        }
+        let endpoints = self.open.document.execution.engines.iter().enumerate().filter_map(|(index, engine)| {
+            let facts = self.progress.ready.get(&index)?;
+            let metrics = engine.launch.metrics.clone();
+            Some(PlanEndpoint { node: engine.node.clone(), base_url: facts.base_url.clone(), metrics })
+        });
+        let request =
+            StartRequest { endpoints: endpoints.collect(), model: self.progress.ready.get(&0).map(|facts| facts.model.clone()) };
+        match client.start(&request).await {
+            Ok(_) => {
+                self.progress.started = true;
+                self.progress.uids.insert(pod.name.clone(), pod.uid.clone());
+                self.progress.silent_since = None;
+                Ok(())
+            }
+            Err(error)
+                if matches!(error.code(), Some(ErrorCode::AlreadyStarted | ErrorCode::WrongState | ErrorCode::Invalid)) =>
+            {
+                self.fail(format!("The load could not be started: {error}"));
+                Ok(())
+            }
+            Err(error) => self.silent(pod, &error).await,
+        }
+    }
+
+    /// Sends the load what it reads, and ends what takes it.
+    async fn send_files(&self, pod: &PodState) -> Result<(), KubernetesError> {
+        if self.open.document.files.is_empty() {
+            return Ok(());
+        }
+        let client = transport::sent_files(self.connection, self.run, &pod.name, self.open.token()?);
+        for file in &self.open.document.files {
+            let path = dyno_datasets::path_of(&self.app.config.data_dir, file.dataset);
+            client.upload(&file.dataset.to_string(), &path, &file.sha256, |_| {}).await?;
+        }
+        Ok(client.done().await?)
+    }
+
+    async fn read_load(&mut self, client: &LoadPod<PodProxy>) -> Result<(), ClientError> {
+        // The first wish is the cause; it is repeated until it is carried out.
+        if self.progress.ending.is_some() {
+            client.cancel(false).await?;
+        }
+        // Before what it wrote is read: what was written until its end is then read, too.
+        let status = client.status().await?;
+        let (told, lines) = client.events(&self.progress.events).await?;
+        for event in &told {
+            self.progress.tally.add(&event.kind);
+        }
+        self.has_more = !told.is_empty() && !lines.is_last && status.state == LoadState::Ended;
+        self.load.extend(told);
+        self.progress.events = lines.place;
+        if status.state == LoadState::Ended && lines.is_last {
+            self.conclude(status.end.as_ref());
+        }
+        Ok(())
+    }
+
+    /// The load has ended, or is not to begin any more.
+    fn conclude(&mut self, end: Option<&LoadEnd>) {
+        let so_far = self.so_far();
+        match self.progress.ending.clone() {
+            Some(Ending::Cancelled) => self.end(Outcome::Cancelled, Some(format!("Cancelled {so_far}"))),
+            Some(Ending::Failed(reason)) => self.fail(format!("{} That was {so_far}", reason.trim_end())),
+            None => match (&self.progress.tally.end.clone(), end) {
+                (Some((LoadStatus::Ok, _)), _) => {
+                    let completed = text::requests(self.progress.tally.completed());
+                    self.done(format!("{completed} completed."));
+                    self.end(Outcome::Done, None);
+                }
+                (told, Some(LoadEnd { cause, reason, exit })) => {
+                    let said = told.as_ref().and_then(|(_, reason)| reason.clone());
+                    let reason = match cause {
+                        EndCause::Finished => said.unwrap_or_else(|| match exit {
+                            Some(exit) => format!("The load's process stopped ({}) {so_far}", exit_words(*exit)),
+                            None => format!("The load ended {so_far}"),
+                        }),
+                        _ => format!("{} That was {so_far}", reason.clone().or(said).unwrap_or_default()),
+                    };
+                    self.fail(reason.trim_start().to_owned());
+                }
+                (told, None) => {
+                    let said = told.as_ref().and_then(|(_, reason)| reason.clone());
+                    self.fail(said.unwrap_or_else(|| format!("The load ended {so_far}")));
+                }
+            },
+        }
+    }
+
+    /// The load's pod is gone or has ended, and with it what was not read.
+    async fn without_load_pod(&mut self, failure: &PodFailure, pod: Option<&PodState>) -> Result<(), KubernetesError> {
+        let what = "The load's pod was lost.";
+        let words = match pod {
+            Some(pod) => self.failure_words(what, pod, failure).await,
+            None => format!("{what} {failure}"),
+        };
+        if self.progress.ending.is_some() {
+            self.conclude(None);
+            return Ok(());
+        }
+        let so_far = self.so_far();
+        self.fail(format!("{words} That was {so_far}"));
+        Ok(())
+    }
+
+    /// A pod that does not answer: its node may be lost, or the way there.
+    async fn silent(&mut self, pod: &PodState, error: &ClientError) -> Result<(), KubernetesError> {
+        let now = Timestamp::now();
+        let since = *self.progress.silent_since.get_or_insert(now);
+        let node = self.open.document.load.node.clone();
+        if let Some(why) = self.connection.lost_node(&node).await? {
+            return self.without_load_pod(&PodFailure::NodeLost { node, why }, None).await;
+        }
+        if now.duration_since(since) > PATIENCE {
+            let so_far = self.so_far();
+            let words = format!("The load's pod {} does not answer any more: {error} That was {so_far}", pod.name);
+            self.fail(words);
+        }
+        Ok(())
+    }
+}
+
+fn exit_words(exit: dyno_pod::protocol::Exit) -> String {
+    match exit {
+        dyno_pod::protocol::Exit::Code(code) => format!("status {code}"),
+        dyno_pod::protocol::Exit::Signal(signal) => format!("signal {signal}"),
+    }
+}
+
+/// By the pod's own address: no proxy and no name service is on the way of what is measured.
+fn base_url(ip: &str) -> String {
+    if ip.contains(':') { format!("http://[{ip}]:{ENGINE_PORT}") } else { format!("http://{ip}:{ENGINE_PORT}") }
+}

@@ -1,0 +1,113 @@
+//! What is told of a run while it is carried out: stages, log lines, its end.
+
+use dyno_kubernetes::{PodState, PodStep};
+use jiff::Timestamp;
+
+use super::progress::{Phase, Progress};
+use super::reconcile::Reconciliation;
+use crate::domain::run::{StageId, StageStatus};
+use crate::run::execution::{Event, Outcome};
+use crate::run::text;
+use dyno_measure::events::LogLevel;
+use dyno_measure::run::RunKind;
+
+/// The stage that a phase shows as.
+pub(super) fn stage_of(phase: Phase) -> Option<StageId> {
+    match phase {
+        Phase::NotBegun => None,
+        Phase::Deploying => Some(StageId::DeployToEngine),
+        Phase::Verifying => Some(StageId::VerifyDeploymentStatus),
+        Phase::Loading => Some(StageId::RunPerformanceBenchmark),
+    }
+}
+
+/// How far a pod is, in words; absent where nothing is to be said.
+pub(super) fn words_of(pod: &PodState) -> Option<String> {
+    match &pod.step {
+        PodStep::Unscheduled(why) => Some(match why {
+            Some(why) => format!("waits for its node: {why}"),
+            None => "waits for its node.".to_owned(),
+        }),
+        PodStep::Preparing(what) => Some(format!("has its node. {what}")),
+        PodStep::Starting => Some("was started.".to_owned()),
+        PodStep::Ready => Some("is ready.".to_owned()),
+        PodStep::Succeeded => Some("has ended.".to_owned()),
+        PodStep::Failed(_) => None,
+    }
+}
+
+impl Reconciliation<'_> {
+    pub(super) fn emit(&mut self, event: Event) {
+        self.events.push((Timestamp::now(), event));
+    }
+
+    pub(super) fn log(&mut self, level: LogLevel, line: &str) {
+        let stage = stage_of(self.progress.phase).unwrap_or(StageId::DeployToEngine);
+        self.emit(Event::Log { stage, level, line: text::clean(line) });
+    }
+
+    /// A line about a pod, unless it was the last one about it.
+    pub(super) fn tell(&mut self, who: &str, pod: &PodState) {
+        let Some(words) = words_of(pod) else { return };
+        if self.progress.told.get(&pod.name) != Some(&words) {
+            self.progress.told.insert(pod.name.clone(), words.clone());
+            self.log(LogLevel::Info, &format!("{who} {words}"));
+        }
+    }
+
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.progress.phase = phase;
+        self.progress.since = Some(Timestamp::now());
+        if let Some(stage) = stage_of(phase) {
+            self.emit(Event::Stage { stage, status: StageStatus::Running, message: None });
+        }
+    }
+
+    /// Since the phase began, ms.
+    pub(super) fn elapsed_ms(&self) -> u64 {
+        let since = self.progress.since.unwrap_or_else(Timestamp::now);
+        u64::try_from(Timestamp::now().as_millisecond() - since.as_millisecond()).unwrap_or_default()
+    }
+
+    pub(super) fn done(&mut self, message: String) {
+        if let Some(stage) = stage_of(self.progress.phase) {
+            self.emit(Event::Stage { stage, status: StageStatus::Succeeded, message: Some(message) });
+        }
+    }
+
+    /// The run's end. What is left on the cluster is removed once everything was taken over.
+    pub(super) fn end(&mut self, outcome: Outcome, reason: Option<String>) {
+        let status = match outcome {
+            Outcome::Done => None,
+            Outcome::Failed => Some(StageStatus::Failed),
+            Outcome::Cancelled => Some(StageStatus::Cancelled),
+        };
+        let is_cloud = self.open.document.execution.engines.is_empty();
+        let stages = StageId::of_run(RunKind::Measured, is_cloud);
+        let current = stage_of(self.progress.phase);
+        if let (Some(stage), Some(status)) = (current, status) {
+            self.emit(Event::Stage { stage, status, message: reason.clone() });
+        }
+        let reached = current.and_then(|stage| stages.iter().position(|id| *id == stage)).map_or(0, |place| place + 1);
+        for stage in stages.iter().skip(reached).filter(|stage| **stage != StageId::CleanUp) {
+            self.emit(Event::Stage { stage: *stage, status: StageStatus::Skipped, message: None });
+        }
+        self.emit(Event::Stage { stage: StageId::CleanUp, status: StageStatus::Running, message: None });
+        self.emit(Event::End { outcome, reason: reason.clone() });
+        self.progress.ended = Some((outcome, reason));
+    }
+
+    pub(super) fn fail(&mut self, reason: impl Into<String>) {
+        self.end(Outcome::Failed, Some(text::clean(&reason.into())));
+    }
+
+    /// `after 412 of 1,280 requests. Those are kept.`
+    pub(super) fn so_far(&self) -> String {
+        self.progress.tally.so_far(&self.open.document.execution.plan)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        let Progress { ended, .. } = &self.progress;
+        ended.is_some()
+    }
+}

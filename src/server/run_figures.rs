@@ -1,0 +1,121 @@
+//! The history's rows as a file: the runs that were chosen, or all that the list's page shows.
+
+use axum::extract::{RawQuery, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::api::calls::runs;
+use crate::api::functions::runs::HISTORY_ROWS;
+use crate::auth::SignedIn;
+use crate::domain::list::ListQuery;
+use crate::domain::problem::Problem;
+use crate::domain::run::RunRow;
+use crate::domain::text::spreadsheet_cell;
+use crate::state::AppState;
+
+pub const PATH: &str = "/runs/figures.csv";
+
+/// Fields of a row, in the file's order. Whether figures are measured, and whether they can be trusted, comes before them.
+const COLUMNS: [&str; 22] = [
+    "id",
+    "name",
+    "kind",
+    "status",
+    "valid",
+    "model",
+    "engine",
+    "cluster",
+    "devices",
+    "load",
+    "output_throughput",
+    "ttft_p50_ms",
+    "ttft_p90_ms",
+    "ttft_p99_ms",
+    "tpot_p50_ms",
+    "tpot_p90_ms",
+    "tpot_p99_ms",
+    "error_rate",
+    "creator",
+    "created_at",
+    "started_at",
+    "ended_at",
+];
+
+/// `?run=ID&run=ID`; without `run`, what the history shows under the same query.
+pub async fn serve(
+    State(app): State<AppState>,
+    SignedIn(actor): SignedIn,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let asked = Asked::of(query.as_deref().unwrap_or_default())?;
+    let rows = if asked.runs.is_empty() {
+        runs::list(&app, &actor, asked.list).await?.items
+    } else {
+        runs::chosen(&app, &actor, &asked.runs).await?
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"dyno-runs.csv\""),
+    ];
+    Ok((headers, csv_of(&rows)).into_response())
+}
+
+struct Asked {
+    runs: Vec<Uuid>,
+    list: ListQuery,
+}
+
+impl Asked {
+    fn of(query: &str) -> Result<Self, Problem> {
+        let (mut runs, mut rest) = (Vec::new(), Vec::new());
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match name.as_ref() {
+                "run" => runs.push(value.parse().map_err(|_| Problem::field("run", "A run is named by its id."))?),
+                // A filter that was left empty, and what the page keeps for itself.
+                "flash" => {}
+                _ if value.trim().is_empty() => {}
+                _ => rest.push((name, value)),
+            }
+        }
+        if runs.len() > HISTORY_ROWS as usize {
+            return Err(Problem::field("run", format!("Choose {HISTORY_ROWS} runs at most.")));
+        }
+        let list: ListQuery = serde_urlencoded::to_string(&rest)
+            .and_then(|text| Ok(serde_urlencoded::from_str(&text)))
+            .ok()
+            .and_then(Result::ok)
+            .ok_or_else(|| Problem::field("query", "This is no query of the list of runs."))?;
+        Ok(Self { runs, list: ListQuery { page_size: Some(HISTORY_ROWS), ..list } })
+    }
+}
+
+fn csv_of(rows: &[RunRow]) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
+    // Writing to memory does not fail.
+    let _ = writer.write_record(COLUMNS);
+    for row in rows {
+        let row = serde_json::to_value(row).unwrap_or_default();
+        let _ = writer.write_record(COLUMNS.map(|column| match row.get(column) {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => spreadsheet_cell(text),
+            Some(other) => other.to_string(),
+        }));
+    }
+    writer.into_inner().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_taken_out_of_the_query_and_the_rest_is_the_lists() {
+        let id = Uuid::from_u128(7);
+        let asked = Asked::of(&format!("run={id}&status=failed&search=&flash=x")).unwrap();
+        assert_eq!((asked.runs, asked.list.status.as_deref(), asked.list.search), (vec![id], Some("failed"), None));
+        assert!(Asked::of("run=1").is_err() && Asked::of("nonsense=1").is_err());
+        assert!(Asked::of("").unwrap().runs.is_empty());
+    }
+}
