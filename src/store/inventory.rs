@@ -221,6 +221,17 @@ impl Store {
             ClusterKind::Catalogue => return Err(StoreError::Conflict("The catalogue of devices can't be removed.".to_owned())),
             ClusterKind::Kubernetes => {}
         }
+        // Their clean-up needs the connection, which goes with the kubeconfig.
+        let open: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM runs r JOIN benchmark_uses u ON u.benchmark_id = r.benchmark_id
+             WHERE u.object_id = ? AND r.status IN ('queued', 'running', 'cancelling')",
+        )
+        .bind(id.to_string())
+        .fetch_one(&self.read)
+        .await?;
+        if actor.may_touch(found.owner) && open > 0 {
+            return Err(StoreError::Conflict("Runs wait for this cluster or are at work on it. Cancel them first.".to_owned()));
+        }
         self.remove(CLUSTER, actor, id, found.owner).await.map(drop)
     }
 

@@ -1,8 +1,10 @@
 //! Models, datasets, credentials: who sees them, what removing does.
 
+use dyno::domain::event::{RunEnd, RunEvent};
 use dyno::domain::inventory::{Cluster, ClusterAccess, ModelFacts, Node};
 use dyno::domain::kubernetes::KubernetesAccess;
-use dyno::store::{Store, StoreError, StoredWorkflow};
+use dyno::store::{RunUpdate, Store, StoreError, StoredWorkflow};
+use dyno_measure::run::RunStatus;
 
 use super::samples::{at, benchmark, credential, draft, model, new_run, store};
 
@@ -122,6 +124,11 @@ async fn an_archived_cluster_is_reached_no_more() {
     let run = new_run(&frozen, &anna, 3);
     store.trigger_workflow(&StoredWorkflow { revision: 2, ..workflow }, 1, &frozen, &run).await.unwrap();
     assert!(matches!(store.remove_cluster(&anna, cluster.id).await, Err(StoreError::Conflict(_))), "it is everybody's");
+    let refused = store.remove_cluster(&admin, cluster.id).await;
+    assert!(matches!(&refused, Err(StoreError::Conflict(text)) if text.contains("Cancel them")), "{refused:?}");
+    let ended = RunEvent::End(RunEnd { status: RunStatus::Failed, reason: None });
+    let update = RunUpdate { events: vec![(at(4), ended)], ..RunUpdate::default() };
+    store.update_run(run.run.id, &update, at(4)).await.unwrap();
     store.remove_cluster(&admin, cluster.id).await.unwrap();
     assert!(store.clusters(&admin).await.unwrap().iter().all(|left| left.id != cluster.id));
     assert!(matches!(store.sealed_kubeconfig(cluster.id).await, Err(StoreError::NotFound(_))));
