@@ -15,7 +15,7 @@ use crate::components::heading::JumpLink;
 use crate::components::site::SiteHeader;
 use crate::islands::Alive;
 use crate::pages::accept_link::AcceptLinkPage;
-use crate::pages::clusters::{ClusterPage, ClustersPage, NewClusterPage};
+use crate::pages::clusters::{ClusterFormPage, ClusterPage, ClustersPage};
 use crate::pages::credentials::{CredentialsPage, NewCredentialPage};
 use crate::pages::datasets::{DatasetPage, DatasetsPage, NewDatasetPage};
 use crate::pages::drafts::DraftsPage;
@@ -122,7 +122,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/wizard/:id/:step") view=WizardPage ssr=SsrMode::Async />
                     <Route path=path!("/drafts") view=DraftsPage ssr=SsrMode::Async />
                     <Route path=path!("/clusters") view=ClustersPage ssr=SsrMode::Async />
-                    <Route path=path!("/clusters/new") view=NewClusterPage ssr=SsrMode::Async />
+                    <Route path=path!("/clusters/new") view=ClusterFormPage ssr=SsrMode::Async />
+                    <Route path=path!("/clusters/:id/edit") view=ClusterFormPage ssr=SsrMode::Async />
                     <Route path=path!("/clusters/:id") view=ClusterPage ssr=SsrMode::Async />
                     // `new` stands before `:id`: the first that matches is taken.
                     <Route path=path!("/models") view=ModelsPage ssr=SsrMode::Async />

@@ -14,6 +14,7 @@ pub mod heading;
 pub mod icon;
 pub mod menu;
 pub mod metric;
+pub mod node_search;
 pub mod number;
 pub mod outcome;
 pub mod site;

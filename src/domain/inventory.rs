@@ -80,6 +80,11 @@ impl Cluster {
     pub fn kind(&self) -> ClusterKind {
         self.access.kind()
     }
+
+    /// Whether it is the Kubernetes cluster that the portal itself runs in.
+    pub fn is_in_cluster(&self) -> bool {
+        matches!(&self.access, ClusterAccess::Kubernetes(access) if access.server.is_none())
+    }
 }
 
 /// A cluster as lists show it: with what a live look found.

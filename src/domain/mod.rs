@@ -12,6 +12,7 @@ pub mod layouts;
 pub mod list;
 pub mod live;
 pub mod live_status;
+pub mod node_filter;
 pub mod occupancy;
 pub mod path;
 pub mod problem;

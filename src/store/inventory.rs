@@ -198,6 +198,10 @@ impl Store {
     /// For the portal's own work: a cluster's kubeconfig, sealed, with the id of its key; none where it has none.
     pub async fn sealed_kubeconfig(&self, id: Uuid) -> Result<Option<(String, Vec<u8>)>, StoreError> {
         let row = self.found(CLUSTER, id).await?;
+        // Its kubeconfig is gone: without this it would pass for the cluster that the portal runs in.
+        if row.flag("archived")? {
+            return Err(StoreError::NotFound("cluster"));
+        }
         let sealed: Option<Vec<u8>> = sqlx::Row::try_get(&row, "sealed")?;
         let key: Option<String> = sqlx::Row::try_get(&row, "key_id")?;
         Ok(key.zip(sealed))

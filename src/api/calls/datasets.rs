@@ -153,11 +153,20 @@ pub async fn receive_text<B: AsRef<[u8]>, E: std::fmt::Display>(
     field: &str,
     bytes: impl Stream<Item = Result<B, E>>,
 ) -> Result<String, Problem> {
+    receive_text_up_to(MAX_TEXT_BYTES, field, bytes).await
+}
+
+/// Takes in the text of a form's field, up to a length in bytes.
+pub async fn receive_text_up_to<B: AsRef<[u8]>, E: std::fmt::Display>(
+    limit: usize,
+    field: &str,
+    bytes: impl Stream<Item = Result<B, E>>,
+) -> Result<String, Problem> {
     let mut text = Vec::new();
     let mut bytes = std::pin::pin!(bytes);
     while let Some(chunk) = bytes.next().await {
         let chunk = chunk.map_err(|error| broken(&error))?;
-        if text.len() + chunk.as_ref().len() > MAX_TEXT_BYTES {
+        if text.len() + chunk.as_ref().len() > limit {
             return Err(Problem::field(field, "The text is too long."));
         }
         text.extend_from_slice(chunk.as_ref());

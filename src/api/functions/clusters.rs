@@ -1,4 +1,4 @@
-//! Clusters and their nodes, as their pages show them; adding, testing and removing clusters.
+//! Clusters and their nodes, as their pages show them; testing and removing clusters.
 
 use jiff::Timestamp;
 use leptos::prelude::*;
@@ -12,9 +12,7 @@ use crate::domain::kubernetes::ClusterTest;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::occupancy::NodeRun;
 
-#[cfg(feature = "ssr")]
-use super::{forms, idempotency, lists};
-#[cfg(feature = "ssr")]
+use super::{forms, lists};
 use crate::domain::problem::Problem;
 
 /// The list of clusters.
@@ -80,39 +78,6 @@ pub async fn load_cluster(id: String, flash: String) -> Result<ClusterView, Call
     let test = flash.as_ref().and_then(|flash| serde_json::from_str(flash.entry("test")?).ok());
     let flash = flash.filter(|_| test.is_none());
     Ok(ClusterView { cluster, nodes, problem, runs, read_at: Timestamp::now(), may_change, test, flash })
-}
-
-/// Adds a Kubernetes cluster.
-#[server(endpoint = "ui/cluster-add")]
-pub async fn add_cluster(
-    #[server(default)] name: String,
-    #[server(default)] kubeconfig: String,
-    #[server(default)] context: String,
-    #[server(default)] form: String,
-) -> Result<(), CallError> {
-    use crate::api::calls::clusters::{NewCluster, create};
-    // The kubeconfig is not among the entries: it is kept nowhere but sealed.
-    let entries = forms::entries(&[("name", &name), ("context", &context)]);
-    let added = async {
-        let (app, actor) = crate::auth::context()?;
-        let fields = [name.as_str(), kubeconfig.as_str(), context.as_str()];
-        let key = idempotency::FormKey::new(actor.id, &form, "cluster-add", &fields, idempotency::FIELDS_KEPT);
-        let state = app.clone();
-        idempotency::once(&state, key, async move {
-            let given = |text: String| Some(text).filter(|text| !text.trim().is_empty());
-            let new = NewCluster {
-                name: Some(name),
-                kind: Some("kubernetes".to_owned()),
-                kubeconfig: given(kubeconfig).map(Into::into),
-                context: given(context),
-                ..NewCluster::default()
-            };
-            let cluster = create(&app, &actor, new).await?;
-            Ok((format!("/clusters/{}", cluster.id), format!("{} was added. Its kubeconfig is sealed.", cluster.name)))
-        })
-        .await
-    };
-    lists::done(added.await, "/clusters/new", entries).await
 }
 
 /// Asks a cluster whether it answers and what is permitted there, and shows it on its page.

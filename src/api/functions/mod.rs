@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod benchmarks;
+pub mod cluster_form;
 pub mod clusters;
 pub mod credentials;
 pub mod datasets;

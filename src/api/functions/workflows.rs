@@ -172,14 +172,24 @@ pub async fn save_cluster(
     save.step(3, json!({ "cluster_id": optional(&cluster_id, text) })).finish().await
 }
 
+/// What the button says that finds nodes.
+pub const FIND_NODES: &str = "search";
+/// What the button says that ticks all nodes that were found.
+pub const SELECT_MATCHING: &str = "select";
+
 /// Step 4. A device comes as `HOSTNAME/TYPE`.
 #[server(endpoint = "ui/wizard-nodes")]
+#[allow(clippy::too_many_arguments, reason = "a form's fields")]
 pub async fn save_nodes(
     #[server(default)] workflow_id: String,
     #[server(default)] if_revision: String,
     #[server(default)] return_to: String,
     #[server(default)] nodes: Vec<String>,
     #[server(default)] devices: Vec<String>,
+    #[server(default)] search: String,
+    #[server(default)] device: String,
+    #[server(default)] sort: String,
+    #[server(default)] go: String,
 ) -> Result<(), CallError> {
     let mut entries: forms::Entries = nodes.iter().map(|node| ("nodes".to_owned(), node.clone())).collect();
     entries.extend(devices.iter().map(|device| ("devices".to_owned(), device.clone())));
@@ -194,6 +204,11 @@ pub async fn save_nodes(
             if types.is_empty() { json!({ "hostname": hostname }) } else { json!({ "hostname": hostname, "devices": types }) }
         })
         .collect();
+    entries.extend(forms::entries(&[("search", &search), ("device", &device), ("sort", &sort)]));
+    if [FIND_NODES, SELECT_MATCHING].contains(&go.as_str()) {
+        entries.push(("go".to_owned(), go));
+        return Save::new(WizardPage::Nodes, &workflow_id, &if_revision, &return_to, entries).show_again(&[]).await;
+    }
     let save = Save::new(WizardPage::Nodes, &workflow_id, &if_revision, &return_to, entries);
     save.step(4, json!({ "nodes": chosen })).finish().await
 }

@@ -13,12 +13,14 @@ use crate::components::button::{LinkButton, Submit};
 use crate::components::confirm::ConfirmForm;
 use crate::components::failure::{Failure, SignedOut};
 use crate::components::heading::PageHeading;
-use crate::components::number::{bytes, figure};
+use crate::components::node_search::NodeSearch;
+use crate::components::number::{bytes, count, figure};
 use crate::components::outcome::Outcome;
 use crate::components::table::{Column, DataTable};
 use crate::components::time::Time;
 use crate::domain::inventory::{Cluster, ClusterAccess, Device, DeviceType, Node};
-use crate::domain::kubernetes::{ClusterTest, KubernetesAccess};
+use crate::domain::kubernetes::{ClusterTest, KubernetesAccess, ModelCache};
+use crate::domain::node_filter::{MANY_NODES, NodeFilter};
 use crate::domain::occupancy::NodeRun;
 use crate::islands::{CopyText, Renew};
 
@@ -35,11 +37,19 @@ pub fn ClusterPage() -> impl IntoView {
     let query = use_query_map();
     let flash = move || query.read().get("flash").unwrap_or_default();
     let data = Resource::new(move || (id(), flash()), |(id, flash)| load_cluster(id, flash));
+    let search = move || {
+        let query = query.read();
+        NodeQuery {
+            search: query.get("search").unwrap_or_default(),
+            device: query.get("device").unwrap_or_default(),
+            sort: query.get("sort").unwrap_or_default(),
+        }
+    };
     view! {
         <Transition>
             {move || Suspend::new(async move {
                 match data.await {
-                    Ok(cluster) => view! { <Detail first=cluster /> }.into_any(),
+                    Ok(cluster) => view! { <Detail first=cluster asked=search() /> }.into_any(),
                     Err(error) => view! { <Failure error=error /> }.into_any(),
                 }
             })}
@@ -47,8 +57,16 @@ pub fn ClusterPage() -> impl IntoView {
     }
 }
 
+/// Which nodes the address asks for.
+#[derive(Debug, Clone)]
+struct NodeQuery {
+    search: String,
+    device: String,
+    sort: String,
+}
+
 #[component]
-fn Detail(first: ClusterView) -> impl IntoView {
+fn Detail(first: ClusterView, asked: NodeQuery) -> impl IntoView {
     let cluster = first.cluster.clone();
     let (test, flash, may_change) = (first.test.clone(), first.flash.clone(), first.may_change);
     let reached = match cluster.access.clone() {
@@ -56,6 +74,16 @@ fn Detail(first: ClusterView) -> impl IntoView {
         ClusterAccess::Local | ClusterAccess::Catalogue => None,
     };
     let here = format!("/clusters/{}", cluster.id);
+    let filter = NodeFilter::new(&asked.search, &asked.device, &asked.sort);
+    let finding = (first.nodes.len() > MANY_NODES).then(|| {
+        view! {
+            <form method="get" action=here.clone()>
+                <NodeSearch search=asked.search.clone() filter=filter.clone() nodes=first.nodes.clone()>
+                    <Submit text="Search" />
+                </NodeSearch>
+            </form>
+        }
+    });
     view! {
         <div class="inventory stack-loose">
             <a class="back" href="/clusters">"All clusters"</a>
@@ -66,8 +94,9 @@ fn Detail(first: ClusterView) -> impl IntoView {
             </PageHeading>
             <SignedOut />
             {reached}
+            {finding}
             <div class="stack-loose" id=NODES data-renew>
-                {nodes(first, here)}
+                {nodes(first, &filter, here)}
             </div>
             <Renew part=NODES every_ms=READ_EVERY_MS address="" />
         </div>
@@ -80,10 +109,17 @@ fn reached(cluster: &Cluster, access: KubernetesAccess, may_change: bool) -> Any
         Some(server) => view! { <code>{server}</code> }.into_any(),
         None => view! { "from inside, with the portal's service account" }.into_any(),
     };
+    let cache = match access.cache {
+        Some(ModelCache::HostPath(path)) => format!("stay in {path} on each node"),
+        Some(ModelCache::PersistentVolumeClaim(claim)) => format!("stay in the claim {claim}"),
+        None => "go with the run".to_owned(),
+    };
+    let roots = if access.model_roots.is_empty() { "none".to_owned() } else { access.model_roots.join(", ") };
     let (id, name) = (cluster.id.to_string(), cluster.name.clone());
     let actions = may_change.then(|| {
         view! {
             <div class="actions">
+                <LinkButton href=format!("/clusters/{id}/edit") text="Edit" />
                 <form method="post" action=TestCluster::url()>
                     <input type="hidden" name="id" value=id.clone() />
                     <Submit text="Test connection" />
@@ -119,6 +155,18 @@ fn reached(cluster: &Cluster, access: KubernetesAccess, may_change: bool) -> Any
                         <dd>{context}</dd>
                     </div>
                 })}
+                <div>
+                    <dt>"Namespace"</dt>
+                    <dd>{access.namespace}</dd>
+                </div>
+                <div>
+                    <dt>"Transferred models"</dt>
+                    <dd>{cache}</dd>
+                </div>
+                <div>
+                    <dt>"Folders with models on the nodes"</dt>
+                    <dd>{roots}</dd>
+                </div>
             </dl>
             {actions}
         </section>
@@ -140,8 +188,9 @@ fn tested(test: ClusterTest) -> AnyView {
     .into_any()
 }
 
-fn nodes(view: ClusterView, here: String) -> AnyView {
-    let ClusterView { nodes, problem, runs, read_at, .. } = view;
+fn nodes(view: ClusterView, filter: &NodeFilter, here: String) -> AnyView {
+    let ClusterView { mut nodes, problem, runs, read_at, .. } = view;
+    let all = nodes.len() as u64;
     let read = view! {
         <p class="muted">
             "Read " <Time at=read_at /> ". " <a href=here>"Read again"</a>
@@ -163,6 +212,11 @@ fn nodes(view: ClusterView, here: String) -> AnyView {
         }
         .into_any();
     }
+    nodes.retain(|node| filter.matches(node));
+    filter.put_in_order(&mut nodes);
+    let shown = filter.is_set().then(|| {
+        view! { <p class="hint" role="status">{format!("{} of {} found.", nodes.len(), count(all, "node", "nodes"))}</p> }
+    });
     let node_columns = vec![
         Column::text("Node"),
         Column::text("Status"),
@@ -185,6 +239,7 @@ fn nodes(view: ClusterView, here: String) -> AnyView {
     let device_rows = nodes.iter().flat_map(|node| node.devices.iter().map(|device| device_row(node, device))).collect_view();
     view! {
         {read}
+        {shown}
         <section class="stack">
             <h2>"Nodes"</h2>
             <DataTable caption="Nodes, live" caption_hidden=true columns=node_columns blocks=true>

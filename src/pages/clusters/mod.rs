@@ -1,7 +1,7 @@
 //! Clusters: the list, adding one, and one cluster's nodes live.
 
-mod add;
 mod detail;
+mod form;
 
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
@@ -19,8 +19,8 @@ use crate::domain::inventory::{ClusterKind, ClusterRow};
 use crate::domain::list::ListQuery;
 use crate::pages::lists::{Listing, list_page};
 
-pub use add::NewClusterPage;
 pub use detail::ClusterPage;
+pub use form::ClusterFormPage;
 
 const PATH: &str = "/clusters";
 

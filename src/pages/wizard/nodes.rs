@@ -6,17 +6,17 @@ use server_fn::ServerFn;
 use super::frame::{Frame, StepForm};
 use super::place::Place;
 use crate::api::functions::inventory::Choices;
-use crate::api::functions::workflows::SaveNodes;
+use crate::api::functions::workflows::{FIND_NODES, SELECT_MATCHING, SaveNodes};
 use crate::components::badge::{Badge, Tone};
 use crate::components::banner::{Banner, Empty, Notice};
+use crate::components::button::{Look, Submit};
 use crate::components::field::{Choice, ChoiceGroup};
-use crate::components::number::{bytes, figure};
+use crate::components::node_search::NodeSearch;
+use crate::components::number::{bytes, count, figure};
 use crate::domain::form::Flash;
 use crate::domain::inventory::{Device, DeviceType, Node};
+use crate::domain::node_filter::{MANY_NODES, NodeFilter};
 use crate::domain::workflow::ChosenNode;
-
-/// More nodes than this fold under their devices.
-const MOST_UNFOLDED: usize = 12;
 
 /// The words for a device's kind in requests, and for people.
 pub fn kind_words(kind: DeviceType) -> (&'static str, &'static str) {
@@ -70,16 +70,40 @@ pub fn NodesStep(
     let fields = if nodes.is_empty() {
         if unread.is_some() { ().into_any() } else { view! { <Empty message="The cluster has no nodes." /> }.into_any() }
     } else {
-        // A long list is found through by its devices.
-        let folds = nodes.len() > MOST_UNFOLDED;
-        let choices: Vec<Choice> = nodes
+        let search = flash.value("search", "");
+        let filter = NodeFilter::new(&search, &flash.value("device", ""), &flash.value("sort", ""));
+        let selects = flash.entry("go") == Some(SELECT_MATCHING);
+        let is_many = nodes.len() > MANY_NODES;
+        // A long list is found through by its devices, or by what it is searched for.
+        let folds = is_many && !filter.is_set();
+        let ticked = flash.entries_of("nodes");
+        let is_checked = |node: &Node| {
+            let was = if flash.entries.is_empty() {
+                stored.iter().any(|chosen| chosen.hostname == node.hostname) || (stored.is_empty() && ready == 1)
+            } else {
+                ticked.contains(&node.hostname)
+            };
+            was || (selects && node.is_ready() && filter.matches(node))
+        };
+        let finding = is_many.then(|| finding(&nodes, search, &filter));
+        let mut shown: Vec<Node> = nodes.iter().filter(|node| is_checked(node) || filter.matches(node)).cloned().collect();
+        filter.put_in_order(&mut shown);
+        if folds {
+            // Those under one device stand together, in the order of the devices' names.
+            shown.sort_by_key(main_device);
+        }
+        let found = filter.is_set().then(|| {
+            let words = format!(
+                "{} of {} are listed: those found, and those chosen.",
+                shown.len(),
+                count(nodes.len() as u64, "node", "nodes")
+            );
+            view! { <p class="hint" role="status">{words}</p> }
+        });
+        let choices: Vec<Choice> = shown
             .into_iter()
             .map(|node| {
-                let checked = if flash.entries.is_empty() {
-                    stored.iter().any(|chosen| chosen.hostname == node.hostname) || (stored.is_empty() && ready == 1)
-                } else {
-                    flash.entries_of("nodes").contains(&node.hostname)
-                };
+                let checked = is_checked(&node);
                 let chosen = stored.iter().find(|chosen| chosen.hostname == node.hostname);
                 let choice =
                     Choice::new(node.hostname.clone(), node.hostname.clone(), checked).with(facts(&node, chosen, &flash));
@@ -87,6 +111,8 @@ pub fn NodesStep(
             })
             .collect();
         view! {
+            {finding}
+            {found}
             <ChoiceGroup
                 name="nodes"
                 legend="Nodes"
@@ -114,6 +140,20 @@ pub fn NodesStep(
         </Frame>
     }
     .into_any()
+}
+
+/// The fields that find nodes among many.
+fn finding(nodes: &[Node], search: String, filter: &NodeFilter) -> impl IntoView + use<> {
+    view! {
+        // The first button of a form is the one that Enter presses: not the search.
+        <button type="submit" class="visually-hidden" tabindex="-1" aria-hidden="true">
+            "Continue"
+        </button>
+        <NodeSearch search=search filter=filter.clone() nodes=nodes.to_vec()>
+            <Submit text="Search" look=Look::Plain value=("go", FIND_NODES.to_owned()) />
+            <Submit text="Select all Ready that match" look=Look::Plain value=("go", SELECT_MATCHING.to_owned()) />
+        </NodeSearch>
+    }
 }
 
 /// The name of what serves on a node: its accelerator, where it has one.

@@ -3,6 +3,7 @@
 mod clusters;
 mod credentials;
 mod datasets;
+mod kubernetes;
 mod models;
 mod pages;
 mod try_it;
@@ -70,6 +71,10 @@ impl House {
 
     async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
         self.send(ADMIN, Method::POST, path, Some(body)).await
+    }
+
+    async fn patch(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        self.send(ADMIN, Method::PATCH, path, Some(body)).await
     }
 
     async fn delete(&self, path: &str) -> StatusCode {

@@ -156,3 +156,46 @@ async fn only_administrators_see_people() {
     invited.says("/link/").says("One-time link for third");
     house.browse(MEMBER, Method::GET, "/try", None).await.says("Only administrators can install");
 }
+
+#[tokio::test]
+async fn a_hundred_nodes_are_searched_and_sorted() {
+    let (house, id) = House::with_cluster(100).await;
+    let page = house.page(&format!("/clusters/{id}?search=gpu-04&sort=free")).await;
+    page.says("10 of 100 nodes found.").says("gpu-042").keeps_quiet_about("gpu-052");
+    let page = house.page(&format!("/clusters/{id}?device=NVIDIA+L4")).await;
+    page.says("1 of 100 nodes found.").says("gpu-000").keeps_quiet_about("gpu-002");
+    house.page(&format!("/clusters/{id}")).await.says("gpu-099").says("Cordoned").says("Test connection");
+}
+
+#[tokio::test]
+async fn a_cluster_is_added_changed_and_tested_by_forms() {
+    let (house, id) = House::with_cluster(1).await;
+    let form = async |fields: &[(&str, &str)]| {
+        let part = |(name, value): &(&str, &str)| {
+            format!("--dyno\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let body = fields.iter().map(part).collect::<String>() + "--dyno--\r\n";
+        let kind = "multipart/form-data; boundary=dyno";
+        house.browse(ADMIN, Method::POST, "/api/ui/cluster-save", Some((kind, body))).await
+    };
+    house.page("/clusters").await.says("Add a Kubernetes cluster");
+    house.page("/clusters/new").await.says("multipart/form-data");
+    let hostile = "users: [{name: u, user: {token: not-to-be-shown, exec: {command: sh}}}]";
+    let refused = form(&[("id", ""), ("name", "second"), ("kubeconfig", hostile), ("namespace", "team")]).await;
+    assert!(refused.path.starts_with("/clusters/new?flash="), "{}", refused.path);
+    refused.says("users[0].user.exec").says("value=\"second\"").says("value=\"team\"").keeps_quiet_about("not-to-be-shown");
+
+    let edit = house.page(&format!("/clusters/{id}/edit")).await;
+    edit.says("value=\"gpus\"").says("Save changes");
+    let fields =
+        [("id", id.as_str()), ("name", "renamed"), ("cache_kind", "host_path"), ("cache", "/cache"), ("model_roots", "/a\r\n/b")];
+    form(&fields).await.says("renamed was changed.").says("stay in /cache on each node").says("/a, /b");
+
+    let tested = house.form("cluster-test", &[("id", &id)]).await;
+    tested.says("v1.33.1").says("secrets in dyno").says("kind: RoleBinding");
+    let member = house.with_member().await;
+    let page = member.browse(MEMBER, Method::GET, "/clusters/new", None).await;
+    page.says("Only administrators").keeps_quiet_about("name=\"kubeconfig\"");
+    member.browse(MEMBER, Method::GET, "/clusters", None).await.keeps_quiet_about("Add a Kubernetes cluster");
+    member.form("cluster-delete", &[("id", &id)]).await.says("renamed was removed");
+}

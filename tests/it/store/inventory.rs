@@ -1,6 +1,7 @@
 //! Models, datasets, credentials: who sees them, what removing does.
 
-use dyno::domain::inventory::{ModelFacts, Node};
+use dyno::domain::inventory::{Cluster, ClusterAccess, ModelFacts, Node};
+use dyno::domain::kubernetes::KubernetesAccess;
 use dyno::store::{Store, StoreError, StoredWorkflow};
 
 use super::samples::{at, benchmark, credential, draft, model, new_run, store};
@@ -97,6 +98,33 @@ async fn what_a_benchmark_was_made_of_is_archived() {
     store.remove_credential(&anna, secret.credential.id).await.unwrap();
     assert!(store.credential(&anna, secret.credential.id).await.unwrap().archived);
     assert!(store.sealed_credential(&anna, secret.credential.id).await.is_err(), "its secret is gone");
+}
+
+/// Without its kubeconfig it must not pass for the cluster that the portal runs in.
+#[tokio::test]
+async fn an_archived_cluster_is_reached_no_more() {
+    let (_folder, store, [admin, anna, _]) = store().await;
+    let workflow = draft(&anna, "used");
+    store.insert_workflow(&workflow).await.unwrap();
+    let mut frozen = benchmark(&anna, "used", Some(workflow.id));
+    let access = KubernetesAccess { server: Some("https://k.example".to_owned()), ..KubernetesAccess::default() };
+    let cluster = Cluster {
+        id: uuid::Uuid::now_v7(),
+        name: "gpus".to_owned(),
+        access: ClusterAccess::Kubernetes(access),
+        owner: None,
+        created_at: at(0),
+    };
+    frozen.spec.cluster_id = cluster.id;
+    store.save_cluster(&cluster, Some(("key", &[1, 2, 3]))).await.unwrap();
+    assert_eq!(store.sealed_kubeconfig(cluster.id).await.unwrap(), Some(("key".to_owned(), vec![1, 2, 3])));
+    store.insert_model(&frozen.spec.model).await.unwrap();
+    let run = new_run(&frozen, &anna, 3);
+    store.trigger_workflow(&StoredWorkflow { revision: 2, ..workflow }, 1, &frozen, &run).await.unwrap();
+    assert!(matches!(store.remove_cluster(&anna, cluster.id).await, Err(StoreError::Conflict(_))), "it is everybody's");
+    store.remove_cluster(&admin, cluster.id).await.unwrap();
+    assert!(store.clusters(&admin).await.unwrap().iter().all(|left| left.id != cluster.id));
+    assert!(matches!(store.sealed_kubeconfig(cluster.id).await, Err(StoreError::NotFound(_))));
 }
 
 #[tokio::test]

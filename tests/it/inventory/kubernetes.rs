@@ -1,0 +1,243 @@
+//! Kubernetes clusters over HTTP: against an API server of our own that answers what its test says, and, where
+//! `DYNO_TEST_CLUSTER` names the folder of `scripts/kubernetes/up.sh`, against a real one.
+
+use axum::Json;
+use axum::routing::{get, post};
+use serde_json::json;
+
+use super::*;
+
+const TOKEN: &str = "token-that-nobody-may-see";
+
+/// An API server with nodes, where nothing is permitted on secrets. Its address.
+async fn api_server(nodes: usize) -> String {
+    let node = |index: usize| {
+        json!({
+            "metadata": {"name": format!("node-{index:03}"), "labels": {
+                "kubernetes.io/hostname": format!("gpu-{index:03}"),
+                "nvidia.com/gpu.product": if index == 0 { "NVIDIA-L4" } else { "NVIDIA-H100-80GB-HBM3" },
+                "nvidia.com/gpu.memory": "81559",
+            }},
+            "spec": {"unschedulable": index == 1},
+            "status": {
+                "allocatable": {"cpu": "8", "memory": "64Gi", "nvidia.com/gpu": "8"},
+                "conditions": [{"type": "Ready", "status": "True"}],
+            },
+        })
+    };
+    let nodes: Vec<Value> = (0..nodes).map(node).collect();
+    let pod = json!({
+        "metadata": {"name": "busy"},
+        "spec": {"nodeName": "node-000", "containers": [{"name": "c", "resources": {"limits": {"nvidia.com/gpu": "3"}}}]},
+        "status": {"phase": "Running"},
+    });
+    let list = |kind: &str, items: Vec<Value>| json!({"apiVersion": "v1", "kind": kind, "metadata": {}, "items": items});
+    let (nodes, pods) = (list("NodeList", nodes), list("PodList", vec![pod]));
+    let version = json!({
+        "major": "1", "minor": "33", "gitVersion": "v1.33.1", "gitCommit": "", "gitTreeState": "", "buildDate": "",
+        "goVersion": "", "compiler": "", "platform": "",
+    });
+    let review = async |Json(mut review): Json<Value>| {
+        let allowed = review["spec"]["resourceAttributes"]["resource"] != "secrets";
+        review["status"] = json!({"allowed": allowed});
+        Json(review)
+    };
+    let routes = axum::Router::new()
+        .route("/version", get(async move || Json(version)))
+        .route("/api/v1/nodes", get(async move || Json(nodes)))
+        .route("/api/v1/pods", get(async move || Json(pods)))
+        .route("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", post(review));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    address
+}
+
+fn kubeconfig(server: &str) -> String {
+    format!(
+        "clusters: [{{name: c, cluster: {{server: '{server}'}}}}]\nusers: [{{name: u, user: {{token: {TOKEN}}}}}]\n\
+         contexts: [{{name: y, context: {{cluster: c, user: u}}}}]"
+    )
+}
+
+impl House {
+    /// A portal with one Kubernetes cluster of so many nodes, and the cluster's id.
+    pub(super) async fn with_cluster(nodes: usize) -> (Self, String) {
+        let house = Self::open().await;
+        let body = json!({"name": "gpus", "kind": "kubernetes", "kubeconfig": kubeconfig(&api_server(nodes).await)});
+        let (status, made) = house.post("clusters", body).await;
+        assert_eq!(status, 201, "{made}");
+        (house, made["id"].as_str().unwrap().to_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_kubeconfig_is_refused_where_it_was_given() {
+    let house = House::open().await;
+    let add = async |name: &str, kind: &str, kubeconfig: &str| {
+        let (status, problem) =
+            house.post("clusters", json!({"name": name, "kind": kind, "kubeconfig": kubeconfig, "context": "y"})).await;
+        assert_eq!(status, 422, "{problem}");
+        fields(&problem).into_iter().map(|(field, message)| (field.to_owned(), message.to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(add("k", "kubernetes", "x").await[0].0, "kubeconfig");
+    assert_eq!(
+        add("", "cloud", "a: 1").await,
+        [
+            ("kind", "This kind of cluster is not known."),
+            ("name", "Enter a name."),
+            ("kubeconfig", "The kubeconfig has no context.")
+        ]
+        .map(|(field, message)| (field.to_owned(), message.to_owned()))
+    );
+    let hostile = "users: [{name: u, user: {exec: {command: sh}, tokenFile: /etc/shadow}}]\nclusters: [{name: c, cluster: {server: 'https://a', proxy-url: 'http://b'}}]";
+    let found = add("k", "kubernetes", hostile).await;
+    for path in ["users[0].user.exec", "users[0].user.tokenFile", "clusters[0].cluster.proxy-url"] {
+        assert!(found[0].0 == "kubeconfig" && found[0].1.contains(path), "{path}: {found:?}");
+    }
+    // Nobody listens there; the address itself is allowed to an administrator.
+    let silent = "clusters: [{name: c, cluster: {server: 'https://127.0.0.1:9'}}]\nusers: [{name: u, user: {token: t}}]\ncontexts: [{name: y, context: {cluster: c, user: u}}]";
+    assert_eq!(
+        add("k", "kubernetes", silent).await,
+        [("kubeconfig".to_owned(), "The cluster does not answer at its address.".to_owned())]
+    );
+    let metadata = silent.replace("127.0.0.1:9", "169.254.169.254");
+    assert_eq!(add("k", "kubernetes", &metadata).await[0].0, "kubeconfig");
+    assert_eq!(house.get("clusters").await.1["total"], 2, "none was kept");
+}
+
+#[tokio::test]
+async fn nodes_are_told_in_the_shape_that_all_clusters_have() {
+    let (house, id) = House::with_cluster(3).await;
+    let (status, metrics) = house.get(&format!("clusters/{id}/node-metrics")).await;
+    assert_eq!(status, 200, "{metrics}");
+    let [first, cordoned, third] = metrics["nodes"].as_array().unwrap().as_slice() else { panic!("{metrics}") };
+    assert_eq!((&first["hostname"], &first["status"]), (&json!("gpu-000"), &json!("Ready")));
+    assert_eq!((&cordoned["status"], &third["status"]), (&json!("Cordoned"), &json!("Ready")));
+    let [cpu, gpu] = first["devices"].as_array().unwrap().as_slice() else { panic!("{first}") };
+    assert_eq!((&cpu["type"], &cpu["device_info"]["num_virtual_cores"]), (&json!("cpu"), &json!(8)));
+    assert_eq!((&gpu["name"], &gpu["type"]), (&json!("NVIDIA L4"), &json!("cuda")));
+    assert_eq!((&gpu["device_info"]["num_devices"], &gpu["available_count"]), (&json!(8), &json!(5)), "three are asked for");
+    assert!(third["devices"][1]["device_config"]["peak_fp16_TFLOPS"].as_f64().unwrap() > 900.0, "{third}");
+    let (_, list) = house.get("clusters").await;
+    let names: Vec<&str> = list["items"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["local", "gpus", "catalogue"]);
+    assert_eq!((&list["items"][1]["nodes"], &list["items"][1]["ready_nodes"]), (&json!(3), &json!(2)));
+}
+
+#[tokio::test]
+async fn the_kubeconfig_is_never_answered_nor_kept_in_the_clear() {
+    let (house, id) = House::with_cluster(1).await;
+    for path in ["clusters".to_owned(), format!("clusters/{id}"), format!("clusters/{id}/node-metrics")] {
+        let (status, body) = house.get(&path).await;
+        assert!(status == 200 && !body.to_string().contains(TOKEN), "{path}");
+    }
+    let mut folders = vec![house.folder.path().to_owned()];
+    let mut read = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            read += bytes.len();
+            assert!(bytes.windows(TOKEN.len()).all(|part| part != TOKEN.as_bytes()), "{}", path.display());
+        }
+    }
+    assert!(read > 10_000, "the store was among what was read");
+}
+
+#[tokio::test]
+async fn what_is_not_permitted_is_listed_with_the_rules_that_grant_it() {
+    let (house, id) = House::with_cluster(1).await;
+    let (status, test) = house.post(&format!("clusters/{id}/test"), json!({})).await;
+    assert_eq!((status.as_u16(), &test["ok"], &test["version"]), (200, &json!(false), &json!("v1.33.1")), "{test}");
+    let missing = test["missing"].as_array().unwrap();
+    assert!(missing.len() == 1 && missing[0].as_str().unwrap().contains("secrets in dyno"), "{test}");
+    let manifest = test["manifest"].as_str().unwrap();
+    assert!(manifest.contains("resources: [\"secrets\"]") && manifest.contains("namespace: dyno"), "{manifest}");
+}
+
+#[tokio::test]
+async fn a_cluster_is_changed_and_removed() {
+    let (house, id) = House::with_cluster(1).await;
+    let path = format!("clusters/{id}");
+    let change = json!({
+        "name": "more gpus", "namespace": "team-a", "cache": {"host_path": "/var/lib/dyno"}, "model_roots": ["/models/", "/models"],
+    });
+    let (status, changed) = house.patch(&path, change).await;
+    assert_eq!(status, 200, "{changed}");
+    let (_, found) = house.get(&path).await;
+    assert_eq!((&found["name"], &found["namespace"]), (&json!("more gpus"), &json!("team-a")));
+    assert_eq!(found["cache"], json!({"host_path": "/var/lib/dyno"}));
+    assert_eq!(found["model_roots"], json!(["/models"]));
+    assert_eq!(found["reachable"], json!(true), "its kubeconfig is still there: {found}");
+    assert!(house.patch(&path, json!({"cache": null})).await.1.get("cache").is_none());
+
+    for (change, field) in [
+        (json!({"namespace": "Team A"}), "namespace"),
+        (json!({"cache": {"host_path": "/"}}), "cache"),
+        (json!({"cache": {"persistent_volume_claim": "a/b"}}), "cache"),
+        (json!({"model_roots": ["/models/../etc"]}), "model_roots"),
+        (json!({"name": " "}), "name"),
+        (json!({"kind": "local"}), "kind"),
+        (json!({"context": "y"}), "kubeconfig"),
+        (json!({"kubeconfig": "users: 3"}), "kubeconfig"),
+    ] {
+        let (status, problem) = house.patch(&path, change.clone()).await;
+        assert_eq!((status.as_u16(), fields(&problem).first().map(|error| error.0)), (422, Some(field)), "{change}: {problem}");
+    }
+    let other = json!({"name": "More GPUs", "kind": "kubernetes", "kubeconfig": kubeconfig(&api_server(1).await)});
+    assert_eq!(house.post("clusters", other).await.0, 409, "the name is taken");
+    let local = house.get("clusters").await.1["items"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(house.patch(&format!("clusters/{local}"), json!({"name": "x"})).await.0, 409);
+
+    assert_eq!(house.delete(&path).await, 204);
+    assert_eq!(house.get(&path).await.0, 404);
+}
+
+#[tokio::test]
+async fn members_see_clusters_and_change_none() {
+    let (house, id) = House::with_cluster(1).await;
+    let house = house.with_member().await;
+    let new = json!({"name": "k", "kind": "kubernetes", "kubeconfig": kubeconfig("https://k.example")});
+    for (method, path, body) in [
+        (Method::POST, "clusters".to_owned(), Some(new)),
+        (Method::PATCH, format!("clusters/{id}"), Some(json!({"name": "mine"}))),
+        (Method::POST, format!("clusters/{id}/test"), Some(json!({}))),
+    ] {
+        assert_eq!(house.send(MEMBER, method.clone(), &path, body).await.0, 403, "{method} {path}");
+    }
+    assert_eq!(house.send(MEMBER, Method::DELETE, &format!("clusters/{id}"), None).await.0, 409);
+    assert_eq!(house.send(MEMBER, Method::GET, &format!("clusters/{id}/node-metrics"), None).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_real_cluster_is_added_tested_and_read() {
+    let Ok(folder) = std::env::var("DYNO_TEST_CLUSTER") else {
+        eprintln!("skipped: DYNO_TEST_CLUSTER names no cluster (scripts/kubernetes/up.sh)");
+        return;
+    };
+    let house = House::open().await;
+    let add = async |user: &str| {
+        let kubeconfig = std::fs::read_to_string(format!("{folder}/{user}.kubeconfig")).unwrap();
+        let (status, made) = house.post("clusters", json!({"name": user, "kind": "kubernetes", "kubeconfig": kubeconfig})).await;
+        assert_eq!(status, 201, "{made}");
+        format!("clusters/{}", made["id"].as_str().unwrap())
+    };
+    let (admin, nobody) = (add("admin").await, add("nobody").await);
+    let (_, test) = house.post(&format!("{admin}/test"), json!({})).await;
+    assert_eq!((&test["ok"], &test["missing"]), (&json!(true), &json!([])), "{test}");
+    let (_, metrics) = house.get(&format!("{admin}/node-metrics")).await;
+    let nodes = metrics["nodes"].as_array().unwrap();
+    assert!(!nodes.is_empty());
+    for node in nodes {
+        assert_eq!((&node["devices"][0]["type"], node["hostname"].is_string()), (&json!("cpu"), true), "{node}");
+    }
+    let (_, test) = house.post(&format!("{nobody}/test"), json!({})).await;
+    assert_eq!(test["ok"], json!(false), "{test}");
+    assert_eq!(test["missing"].as_array().unwrap().len(), dyno_kubernetes::required("dyno").len(), "{test}");
+    assert_eq!(house.get(&format!("{nobody}/node-metrics")).await.0, 503);
+}
