@@ -56,6 +56,8 @@ pub struct RunState {
     pub load: Option<PodState>,
     /// Engines by their names.
     pub engines: BTreeMap<String, PodState>,
+    /// The pod that asks a cloud model once.
+    pub verify: Option<PodState>,
     /// Pods that bring files, by their names.
     pub files: BTreeMap<String, PodState>,
 }
@@ -113,7 +115,8 @@ impl Connection {
         let pods = Api::<Pod>::namespaced(self.client(), &run.namespace);
         let listed = pods.list(&ListParams::default().labels(&run.selector())).await?;
         let now = Timestamp::now();
-        let mut state = RunState { owner: owner.clone(), load: None, engines: BTreeMap::new(), files: BTreeMap::new() };
+        let mut state =
+            RunState { owner: owner.clone(), load: None, verify: None, engines: BTreeMap::new(), files: BTreeMap::new() };
         for pod in &listed.items {
             // A pod that runs well needs no events to be understood.
             let settled = pod.status.as_ref().and_then(|status| status.phase.as_deref()).is_some_and(|phase| phase != "Pending");
@@ -125,6 +128,7 @@ impl Connection {
                 Some("engine") => _ = state.engines.insert(read.name.clone(), read),
                 Some("files") => _ = state.files.insert(read.name.clone(), read),
                 Some("load") => state.load = Some(read),
+                Some("verify") => state.verify = Some(read),
                 _ => {}
             }
         }

@@ -34,6 +34,8 @@ pub(in crate::run) enum KubernetesError {
     NoDevices { node: String },
     #[error("What the run was asked to do can't be read on the cluster any more: {0}.")]
     Unreadable(#[from] serde_json::Error),
+    #[error("{0} is loopback: from a pod, that is the pod itself. Name the address by which the cluster reaches the model.")]
+    Loopback(String),
     #[error("The run's objects were not made.")]
     NotMade,
     #[error("{path} is not below a folder that an administrator named for models on this cluster's nodes ({roots}).")]

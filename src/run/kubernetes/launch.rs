@@ -13,6 +13,8 @@ use super::transfer::remove_owner;
 use super::{KubernetesExecutor, layout, transport};
 use crate::credentials::Secret;
 use crate::run::execution::ExecutionSpec;
+use crate::state::config::is_loopback;
+use dyno_measure::address::Address;
 use dyno_measure::plan::{Plan, Workload};
 
 /// How long what is left of a run stays on the cluster where no portal removes it, seconds.
@@ -85,6 +87,9 @@ impl KubernetesExecutor {
             spec.engines.is_empty().then(|| spec.plan.endpoints.first().map(|endpoint| endpoint.node.as_str())).flatten()
         });
         let node = layout::load_node(asked, &under_test, nodes)?;
+        if let Some(endpoint) = spec.plan.endpoints.iter().find(|endpoint| is_of_the_pod(&endpoint.base_url)) {
+            return Err(KubernetesError::Loopback(endpoint.base_url.clone()));
+        }
         let files = sent_files(&spec.plan);
         let mut execution = spec.clone();
         let notes: Vec<String> = node.note.iter().cloned().collect();
@@ -120,6 +125,11 @@ impl KubernetesExecutor {
     }
 }
 
+/// Whether an address is one that is each machine's own.
+fn is_of_the_pod(base_url: &str) -> bool {
+    Address::parse(base_url).is_ok_and(|address| is_loopback(&address.host) || address.host.ends_with(".localhost"))
+}
+
 /// The files that a load reads, which are the portal's.
 fn sent_files(plan: &Plan) -> Vec<SentFile> {
     let file = |file: &dyno_measure::plan::DatasetFile| {
@@ -136,4 +146,25 @@ fn sent_files(plan: &Plan) -> Vec<SentFile> {
 pub(super) fn provisional_load(image: &str, node: &str) -> LoadPod {
     let node = layout::LoadNode { hostname: node.to_owned(), note: None };
     layout::load_pod(image, &node, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_the_pod_itself() {
+        for own in [
+            "http://127.0.0.1:8100/v1",
+            "http://localhost:8100",
+            "http://[::1]:8100/v1",
+            "http://127.9.9.9/v1",
+            "http://m.localhost/v1",
+        ] {
+            assert!(is_of_the_pod(own), "{own}");
+        }
+        for other in ["https://api.openai.com/v1", "http://10.0.0.7:8000/v1", "http://localhost.example.org/v1"] {
+            assert!(!is_of_the_pod(other), "{other}");
+        }
+    }
 }

@@ -68,9 +68,8 @@ pub(super) fn engine_pods(spec: &ExecutionSpec, nodes: &[NodeFacts], load: &Load
         let copies = spec.engines.iter().filter(|other| other.node == engine.node).count();
         let launch = &engine.launch;
         let is_own_command = launch.health.is_none();
-        let image = engine.image.clone().ok_or_else(|| match is_own_command {
-            true => KubernetesError::NoCommandImage,
-            false => KubernetesError::NoEngineImage(engine.title.clone()),
+        let image = engine.image.clone().ok_or_else(|| {
+            if is_own_command { KubernetesError::NoCommandImage } else { KubernetesError::NoEngineImage(engine.title.clone()) }
         })?;
         let is_accelerated = engine.device_type.is_some_and(|kind| kind != DeviceType::Cpu);
         let fill = |argument: &String| argument.replace("{host}", HOST).replace("{port}", &super::ENGINE_PORT.to_string());

@@ -8,6 +8,7 @@ mod launch;
 mod layout;
 mod probe;
 mod progress;
+mod provider;
 mod reconcile;
 mod results;
 mod steps;

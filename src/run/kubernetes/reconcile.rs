@@ -92,7 +92,7 @@ impl Reconciliation<'_> {
         Ok(())
     }
 
-    async fn make_missing(&mut self, state: &RunState) -> Result<(), ApiError> {
+    pub(super) async fn make_missing(&mut self, state: &RunState) -> Result<(), ApiError> {
         let document = &self.open.document;
         let lifetime = launch::lifetime(document.execution.deadline);
         let owner = &state.owner.reference;
@@ -117,7 +117,7 @@ impl Reconciliation<'_> {
     }
 
     /// What the cluster refuses ends the run; where it does not answer, it is asked again.
-    fn refused(&mut self, error: ApiError) -> Result<(), KubernetesError> {
+    pub(super) fn refused(&mut self, error: ApiError) -> Result<(), KubernetesError> {
         match error {
             ApiError::Quota(_) | ApiError::Admission(_) | ApiError::Forbidden(_) | ApiError::Refused(_) => {
                 self.fail(error.to_string());
@@ -128,7 +128,7 @@ impl Reconciliation<'_> {
     }
 
     /// Tells how far the pods are; ends the run where one of them can't go on.
-    async fn has_failed(&mut self, state: &RunState) -> Result<bool, KubernetesError> {
+    pub(super) async fn has_failed(&mut self, state: &RunState) -> Result<bool, KubernetesError> {
         let engines = self.open.document.engines.iter().map(|engine| (engine.index, engine.node.clone())).collect::<Vec<_>>();
         for (index, node) in engines {
             let name = self.run.engine(index);
@@ -157,7 +157,7 @@ impl Reconciliation<'_> {
     }
 
     /// What happened to a pod, and the last that it printed.
-    async fn failure_words(&mut self, what: &str, pod: &PodState, failure: &PodFailure) -> String {
+    pub(super) async fn failure_words(&mut self, what: &str, pod: &PodState, failure: &PodFailure) -> String {
         if !failure.has_log() {
             return format!("{what} {failure}");
         }
@@ -171,7 +171,7 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// Waits until each engine is ready and serves the right model; of a cloud model, for nothing: its load says whether it answers.
+    /// Waits until each engine is ready and serves the right model; a cloud model is asked once.
     async fn verify(&mut self, state: &RunState) -> Result<(), KubernetesError> {
         if self.open.document.engines.is_empty() {
             return self.verify_provider(state).await;
@@ -187,23 +187,6 @@ impl Reconciliation<'_> {
         if self.progress.ready.len() == self.open.document.engines.len() {
             let after = text::duration(self.elapsed_ms());
             self.done(format!("Ready after {after}."));
-            self.enter(Phase::Loading);
-        }
-        Ok(())
-    }
-
-    /// A cloud model has no engine: only the load's pod is waited for.
-    async fn verify_provider(&mut self, state: &RunState) -> Result<(), KubernetesError> {
-        if let Err(error) = self.make_missing(state).await {
-            return self.refused(error);
-        }
-        if self.has_failed(state).await? {
-            return Ok(());
-        }
-        if state.load.as_ref().is_some_and(|load| load.step == PodStep::Ready) {
-            let node = &self.open.document.load.node;
-            let message = format!("The load's pod on node {node} is ready; whether the model answers, its first requests tell.");
-            self.done(message);
             self.enter(Phase::Loading);
         }
         Ok(())

@@ -115,9 +115,10 @@ impl KubernetesExecutor {
             Some(folder) if is_administrators && folder.parent().is_some() => Ok(folder.to_owned()),
             _ => Err(KubernetesError::OutsideRoots {
                 path: path.display().to_string(),
-                roots: match roots.is_empty() {
-                    true => "none is named yet".to_owned(),
-                    false => roots.iter().map(|root| root.display().to_string()).collect::<Vec<_>>().join(", "),
+                roots: if roots.is_empty() {
+                    "none is named yet".to_owned()
+                } else {
+                    roots.iter().map(|root| root.display().to_string()).collect::<Vec<_>>().join(", ")
                 },
             }),
         }
@@ -247,13 +248,13 @@ impl KubernetesExecutor {
         let first = nodes.first().ok_or(KubernetesError::NoNode)?;
         connection.ensure_namespace(&name.namespace).await?;
         // A portal that stopped meanwhile may have begun with it.
-        let owner = match connection.owner(&name).await?.filter(|owner| !owner.deleting) {
-            Some(owner) => owner,
-            None => {
-                let lifetime = lifetime(Timestamp::now() + SignedDuration::from_secs(TRANSFER_LIMIT_S));
-                connection.apply(&objects::owner(&name, lifetime, &provisional_load(image, first), true)).await?;
-                connection.owner(&name).await?.ok_or(KubernetesError::NotMade)?
-            }
+        let begun = connection.owner(&name).await?.filter(|owner| !owner.deleting);
+        let owner = if let Some(owner) = begun {
+            owner
+        } else {
+            let lifetime = lifetime(Timestamp::now() + SignedDuration::from_secs(TRANSFER_LIMIT_S));
+            connection.apply(&objects::owner(&name, lifetime, &provisional_load(image, first), true)).await?;
+            connection.owner(&name).await?.ok_or(KubernetesError::NotMade)?
         };
         let owner = owner.reference;
         let token = self.run_token(&connection, &name).await?;

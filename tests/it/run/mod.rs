@@ -2,6 +2,7 @@
 //! them when portal, keeper, load or engine are killed.
 
 mod kills;
+mod kubernetes;
 mod streams;
 mod world;
 

@@ -23,19 +23,26 @@ pub struct Portal {
     dir: TempDir,
     port: u16,
     process: Child,
+    env: Vec<(String, String)>,
     pub model: String,
 }
 
 impl Portal {
     /// A portal on an empty data folder, with one small model file.
     pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same with more variables in its environment.
+    pub async fn with(env: &[(&str, &str)]) -> Self {
+        let env: Vec<(String, String)> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let client = TestClient { http, url: format!("http://127.0.0.1:{port}"), token: Some(ADMIN_TOKEN.to_owned()) };
-        let process = spawn(dir.path(), port);
-        let mut portal = Self { client, dir, port, process, model: String::new() };
+        let process = spawn(dir.path(), port, &env);
+        let mut portal = Self { client, dir, port, process, env, model: String::new() };
         portal.answers().await;
         let file = portal.dir.path().canonicalize().unwrap().join("tiny.gguf");
         std::fs::write(&file, tiny_gguf()).unwrap();
@@ -67,7 +74,7 @@ impl Portal {
 
     /// The same portal again.
     pub async fn start_again(&mut self) {
-        self.process = spawn(self.dir.path(), self.port);
+        self.process = spawn(self.dir.path(), self.port, &self.env);
         self.answers().await;
     }
 
@@ -81,6 +88,13 @@ impl Portal {
     pub async fn run_of(&self, model: &str, requests: u32, serving: Value) -> String {
         let cluster = text(&self.client.get("/api/v1/clusters").await.expect(200)["items"][0]["id"]);
         let nodes = self.client.get(&format!("/api/v1/clusters/{cluster}/node-metrics")).await.expect(200);
+        let node = text(&nodes["nodes"][0]["hostname"]);
+        self.run_on(&cluster, &[node], model, requests, serving).await
+    }
+
+    /// Starts a run on some of a cluster's nodes.
+    pub async fn run_on(&self, cluster: &str, nodes: &[String], model: &str, requests: u32, serving: Value) -> String {
+        let nodes: Vec<Value> = nodes.iter().map(|node| json!({ "hostname": node })).collect();
         let details = json!({
             "workflow_total_steps": 9, "step_number": 1, "name": "kill tests", "tags": [], "description": "",
             "concurrent_requests": 4, "eval_with": "configuration",
@@ -91,7 +105,7 @@ impl Portal {
         let steps = [
             (2, json!({ "max_input_tokens": 32, "max_output_tokens": 16, "num_requests": requests })),
             (3, json!({ "cluster_id": cluster })),
-            (4, json!({ "nodes": [{ "hostname": nodes["nodes"][0]["hostname"] }] })),
+            (4, json!({ "nodes": nodes })),
             (5, step),
             (7, json!({ "user_confirmation": true })),
             (8, json!({ "run_as_simulation": false, "trigger_workflow": true })),
@@ -117,22 +131,22 @@ impl Portal {
         self.client.post(&format!("/api/v1/runs/{run}/cancel"), &json!({})).await.expect(200);
     }
 
-    /// Waits until the run is as wanted.
-    pub async fn wait(&self, run: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    /// Waits until the run is over.
+    pub async fn end(&self, run: &str) -> Value {
+        self.end_within(PATIENCE, run).await
+    }
+
+    /// The same for what takes longer by its nature.
+    pub async fn end_within(&self, patience: Duration, run: &str) -> Value {
         let begun = Instant::now();
         loop {
             let found = self.look(run).await;
-            if wanted(&found) {
+            if !matches!(found["status"].as_str().unwrap(), "queued" | "running" | "cancelling") {
                 return found;
             }
-            assert!(begun.elapsed() < PATIENCE, "{found:#}");
+            assert!(begun.elapsed() < patience, "{found:#}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-    }
-
-    /// Waits until the run is over.
-    pub async fn end(&self, run: &str) -> Value {
-        self.wait(run, |run| !matches!(run["status"].as_str().unwrap(), "queued" | "running" | "cancelling")).await
     }
 
     /// Waits until some requests of the run have succeeded.
@@ -229,7 +243,7 @@ impl Drop for Portal {
     }
 }
 
-fn spawn(dir: &Path, port: u16) -> Child {
+fn spawn(dir: &Path, port: u16, env: &[(String, String)]) -> Child {
     let log = std::fs::File::options().create(true).append(true).open(dir.join("portal.log")).unwrap();
     Command::new(DYNO)
         .args(["serve", "--addr", &format!("127.0.0.1:{port}"), "--data-dir"])
@@ -237,6 +251,7 @@ fn spawn(dir: &Path, port: u16) -> Child {
         .env("DYNO_ADMIN_TOKEN", ADMIN_TOKEN)
         .env_remove("DATABASE_URL")
         .env(CANARY.0, CANARY.1)
+        .envs(env.iter().map(|(name, value)| (name, value)))
         .current_dir(dir)
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
@@ -251,7 +266,7 @@ pub fn signal(pid: u32, name: &str) {
     let _ = kill(nix::unistd::Pid::from_raw(pid.cast_signed()), signal);
 }
 
-fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 

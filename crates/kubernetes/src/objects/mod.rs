@@ -16,7 +16,7 @@ use k8s_openapi::api::core::v1::{Namespace, PodTemplateSpec, Secret, Service, Se
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-pub use pods::{EnginePod, FilesPod, LoadPod, Mount, Probes, SENT_FILES, VolumeSource, engine_pod, files_pod};
+pub use pods::{EnginePod, FilesPod, LoadPod, Mount, Probes, SENT_FILES, VolumeSource, engine_pod, files_pod, verify_pod};
 
 /// Who set a field, in server-side apply.
 pub const FIELD_MANAGER: &str = "dyno";
@@ -24,7 +24,7 @@ pub const FIELD_MANAGER: &str = "dyno";
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "dyno");
 /// The label with the run's id.
 pub const RUN_LABEL: &str = "dyno/run";
-/// The label with what a pod is for: `engine`, `load`, `files`.
+/// The label with what a pod is for: `engine`, `load`, `files`, `verify`.
 pub const COMPONENT_LABEL: &str = "app.kubernetes.io/component";
 /// The annotation with the moment after which nothing of the run is needed any more, seconds since 1970.
 pub const DEADLINE_ANNOTATION: &str = "dyno/deadline";
@@ -68,6 +68,10 @@ impl RunName {
 
     pub fn engine(&self, index: usize) -> String {
         format!("{}-engine-{index}", self.owner())
+    }
+
+    pub fn verify(&self) -> String {
+        format!("{}-verify", self.owner())
     }
 
     pub fn files(&self, index: usize) -> String {
@@ -134,7 +138,7 @@ pub fn owner(run: &RunName, lifetime: Lifetime, load: &LoadPod, suspended: bool)
             suspend: Some(suspended),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta { labels: Some(run.labels("load")), ..ObjectMeta::default() }),
-                spec: Some(pods::load_pod(run, load, lifetime.deadline_unix_s)),
+                spec: Some(pods::load_pod(run, load, keys::PLAN, lifetime.deadline_unix_s)),
             },
             ttl_seconds_after_finished: Some(lifetime.kept_s),
             ..JobSpec::default()

@@ -15,7 +15,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ENGINE_PORT, POD_PORT, RunName, SENT_FILES_PORT, keys};
+use super::{ENGINE_PORT, Lifetime, POD_PORT, RunName, SENT_FILES_PORT, keys};
 
 /// The label by which pods are pinned to a node.
 const HOSTNAME: &str = "kubernetes.io/hostname";
@@ -188,11 +188,24 @@ fn startup_probe(probes: &Probes) -> Probe {
     }
 }
 
-/// `deadline_unix_s`: when it ends by itself.
-pub(super) fn load_pod(run: &RunName, load: &LoadPod, deadline_unix_s: i64) -> PodSpec {
+/// The pod that sends the one request which shows whether a cloud model answers, from where the load will come.
+pub fn verify_pod(run: &RunName, owner: &OwnerReference, load: &LoadPod, lifetime: Lifetime) -> Pod {
+    let load = LoadPod { takes_files: false, ..load.clone() };
+    Pod {
+        metadata: run.metadata(run.verify(), "verify", Some(owner)),
+        spec: Some(PodSpec {
+            active_deadline_seconds: Some(lifetime.active_s.max(1)),
+            ..load_pod(run, &load, keys::VERIFY, lifetime.deadline_unix_s)
+        }),
+        ..Pod::default()
+    }
+}
+
+/// `plan`: which of the Secret's keys is its plan; `deadline_unix_s`: when it ends by itself.
+pub(super) fn load_pod(run: &RunName, load: &LoadPod, plan: &str, deadline_unix_s: i64) -> PodSpec {
     let cpu: BTreeMap<String, Quantity> = [("cpu".to_owned(), Quantity(format!("{}m", load.cpu_millis)))].into();
     let settings = [
-        ("DYNO_POD_PLAN", format!("{RUN_FOLDER}/{}", keys::PLAN)),
+        ("DYNO_POD_PLAN", format!("{RUN_FOLDER}/{plan}")),
         ("DYNO_POD_SPOOL", SPOOL.to_owned()),
         ("DYNO_POD_DEADLINE", instant(deadline_unix_s)),
         ("DYNO_POD_GRACE_S", LOAD_GRACE_S.to_string()),

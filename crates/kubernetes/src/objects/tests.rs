@@ -97,6 +97,11 @@ fn a_pod_for_files_sees_the_cache_and_the_models() {
 }
 
 #[test]
+fn a_cloud_model_is_verified_from_where_its_load_comes() {
+    is_as_kept("verify.json", &verify_pod(&run(), &owner_reference(), &load(), lifetime()));
+}
+
+#[test]
 fn secret_service_and_namespace() {
     let data = [(keys::TOKEN, b"t".to_vec()), (keys::PLAN, b"{}".to_vec())].into();
     is_as_kept("secret.json", &secret(&run(), &owner_reference(), data));
