@@ -48,7 +48,30 @@ pub fn own_runs() -> Vec<Multiplier> {
     ]
 }
 
-fn simulated(observation: &Observation<'_>, efficiency: &Efficiency) -> Result<[Option<f64>; 4], SimulationError> {
+/// Means of TTFT, TPOT and E2E in milliseconds with given factors.
+///
+/// # Errors
+/// What can't be simulated.
+pub fn simulated_means(
+    scenario: &Scenario<'_>,
+    workload: &Workload,
+    efficiency: &Efficiency,
+    kv_precision: KvPrecision,
+) -> Result<[Option<f64>; 3], SimulationError> {
+    let observation = Observation {
+        scenario: scenario.clone(),
+        kv_precision,
+        workload,
+        ttft_ms: None,
+        tpot_ms: None,
+        e2el_ms: None,
+        output_throughput: None,
+    };
+    simulated(&observation, efficiency).map(|[ttft, tpot, e2el, _]| [ttft, tpot, e2el])
+}
+
+/// Means of TTFT, TPOT and E2E in milliseconds, and output tokens per second.
+pub(crate) fn simulated(observation: &Observation<'_>, efficiency: &Efficiency) -> Result<[Option<f64>; 4], SimulationError> {
     let (scenario, kv_precision) = (observation.scenario.clone(), observation.kv_precision);
     let simulator = Simulator::with_factors(scenario, *efficiency, kv_precision, Prediction::GENERIC, Vec::new())?;
     let outcome = simulator.run(observation.workload)?.outcome;
