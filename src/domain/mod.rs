@@ -13,6 +13,7 @@ pub mod live;
 pub mod live_status;
 pub mod occupancy;
 pub mod path;
+pub mod predictions;
 pub mod problem;
 pub mod provider;
 pub mod run;

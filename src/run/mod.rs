@@ -7,6 +7,7 @@ mod event_mapper;
 mod execution;
 mod executor;
 mod executors;
+pub mod learning;
 mod local;
 mod outcome;
 mod plan;

@@ -14,7 +14,7 @@ use super::connections::{self, Limits};
 use super::router::{PageRoutes, router};
 use crate::api::calls::{account, seed};
 use crate::auth::session::SESSION_IDLE;
-use crate::run::Supervisor;
+use crate::run::{Supervisor, learning};
 use crate::state::{AppState, Config, ConfigError, OpenError, ServeArgs};
 use crate::store::{Store, StoreError};
 use dyno_measure::run::RunStatus;
@@ -88,6 +88,7 @@ impl Portal {
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
         let Self { app, pages, listener, lock, .. } = self;
         Supervisor::new(&app).start(&app);
+        learning::start(&app);
         let sweeper = tokio::spawn(sweep(app.clone()));
         let shutdown = app.shutdown.clone();
         let stopping = shutdown.clone();

@@ -10,7 +10,7 @@ use sqlx::{Row, SqlSafeStr};
 use super::StoreError;
 
 /// Every schema, oldest first: version, name, statements. A test compares this list with the folder.
-const SCHEMAS: [(i64, &str, &str); 7] = [
+const SCHEMAS: [(i64, &str, &str); 8] = [
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "accounts", include_str!("../../migrations/sqlite/0002_accounts.sql")),
     (3, "form_actions", include_str!("../../migrations/sqlite/0003_form_actions.sql")),
@@ -18,6 +18,7 @@ const SCHEMAS: [(i64, &str, &str); 7] = [
     (5, "ended_sessions", include_str!("../../migrations/sqlite/0005_ended_sessions.sql")),
     (6, "history_figures", include_str!("../../migrations/sqlite/0006_history_figures.sql")),
     (7, "simulation", include_str!("../../migrations/sqlite/0007_simulation.sql")),
+    (9, "profiles", include_str!("../../migrations/sqlite/0009_profiles.sql")),
 ];
 
 /// The newest schema that this program knows.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::CallError;
 use super::lists::Owned;
-use crate::domain::inventory::{Cluster, ClusterRow, Node};
+use crate::domain::form::Flash;
+use crate::domain::inventory::{Cluster, ClusterKind, ClusterRow, Node};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::occupancy::NodeRun;
 
@@ -19,6 +20,10 @@ pub struct ClusterView {
     pub problem: Option<String>,
     /// What has nodes for itself now.
     pub runs: Vec<NodeRun>,
+    /// The models that a node can be calibrated with, by id; none where nothing can be measured.
+    pub models: Vec<(String, String)>,
+    /// What was wrong with the last form.
+    pub flash: Option<Flash>,
     /// When all this was read.
     pub read_at: Timestamp,
 }
@@ -38,7 +43,7 @@ pub async fn load_clusters(query: ListQuery) -> Result<Page<Owned<ClusterRow>>, 
 
 /// One cluster's nodes as they are now.
 #[server(endpoint = "ui/cluster")]
-pub async fn load_cluster(#[server(default)] id: String) -> Result<ClusterView, CallError> {
+pub async fn load_cluster(#[server(default)] id: String, #[server(default)] flash: String) -> Result<ClusterView, CallError> {
     use crate::api::calls::{clusters, occupancy};
     use crate::domain::problem::ProblemKind;
     let (app, actor) = crate::auth::context()?;
@@ -50,5 +55,54 @@ pub async fn load_cluster(#[server(default)] id: String) -> Result<ClusterView, 
         Err(problem) => return Err(problem.into()),
     };
     let runs = occupancy::of_cluster(&app, &actor, id).await?;
-    Ok(ClusterView { cluster, nodes, problem, runs, read_at: Timestamp::now() })
+    let models = if cluster.kind() == ClusterKind::Catalogue { Vec::new() } else { served_here(&app, &actor).await? };
+    let flash = super::forms::kept(&flash).await;
+    Ok(ClusterView { cluster, nodes, problem, runs, models, flash, read_at: Timestamp::now() })
+}
+
+/// Starts a calibration of a node and goes to its run; refused, it goes back to the cluster's page.
+#[server(endpoint = "ui/clusters/calibrate")]
+pub async fn calibrate_node(
+    #[server(default)] cluster: String,
+    #[server(default)] hostname: String,
+    #[server(default)] model_id: String,
+    #[server(default)] form: String,
+) -> Result<(), CallError> {
+    use super::idempotency::{BUTTON_KEPT, FormKey, once_to};
+    use crate::api::calls::calibrate::{Calibration, calibrate};
+    let started = async {
+        let (app, actor) = crate::auth::context()?;
+        let id = super::lists::id_of(&cluster, "cluster")?;
+        let wanted = Calibration { model_id: super::lists::id_of(&model_id, "model")?, hostname: hostname.clone() };
+        let key = FormKey::new(actor.id, &form, "calibrate", &[&cluster, &hostname, &model_id], BUTTON_KEPT);
+        let state = app.clone();
+        once_to(
+            &state,
+            key,
+            Box::pin(async move {
+                let run = calibrate(&app, &actor, id, &wanted).await?;
+                Ok(format!("/runs/{}", run.id))
+            }),
+        )
+        .await
+    };
+    let entries = super::forms::entries(&[("hostname", &hostname), ("model_id", &model_id)]);
+    super::forms::answer(started.await, &format!("/clusters/{cluster}"), entries).await
+}
+
+use on_server::served_here;
+
+mod on_server {
+    use crate::api::calls::models;
+    use crate::domain::list::ListQuery;
+    use crate::domain::problem::Problem;
+    use crate::domain::user::Actor;
+    use crate::state::AppState;
+
+    /// The models that Dyno serves itself, with their names.
+    pub(super) async fn served_here(app: &AppState, actor: &Actor) -> Result<Vec<(String, String)>, Problem> {
+        let page = models::list(app, actor, &ListQuery { page_size: Some(100), ..ListQuery::default() }).await?;
+        let own = page.items.into_iter().filter(|model| !model.is_cloud());
+        Ok(own.map(|model| (model.id.to_string(), model.name)).collect())
+    }
 }

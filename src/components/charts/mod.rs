@@ -9,6 +9,7 @@ pub mod labels;
 pub mod live;
 pub mod number;
 pub mod over_time;
+pub mod predicted;
 pub mod scale;
 pub mod sweep;
 pub mod tail;

@@ -2,8 +2,9 @@
 //! again every few seconds.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_params_map, use_query_map};
 
+use super::calibrate::CalibrateForm;
 use super::kind_words;
 use crate::api::functions::clusters::{ClusterView, load_cluster};
 use crate::components::badge::{Badge, Tone};
@@ -28,7 +29,9 @@ const NODES: &str = "cluster-nodes";
 pub fn ClusterPage() -> impl IntoView {
     let params = use_params_map();
     let id = move || params.read().get("id").unwrap_or_default();
-    let data = Resource::new(id, load_cluster);
+    let query = use_query_map();
+    let flash = Memo::new(move |_| query.with(|query| query.get("flash")).unwrap_or_default());
+    let data = Resource::new(move || (id(), flash.get()), |(id, flash)| load_cluster(id, flash));
     view! {
         <Transition>
             {move || Suspend::new(async move {
@@ -45,6 +48,10 @@ pub fn ClusterPage() -> impl IntoView {
 fn Detail(first: ClusterView) -> impl IntoView {
     let cluster = first.cluster.clone();
     let here = format!("/clusters/{}", cluster.id);
+    let hosts: Vec<String> = first.nodes.iter().map(|node| node.hostname.clone()).collect();
+    let calibrate = (!first.models.is_empty() && !hosts.is_empty()).then(|| {
+        view! { <CalibrateForm cluster=cluster.id hosts=hosts models=first.models.clone() flash=first.flash.clone() /> }
+    });
     view! {
         <div class="inventory stack-loose">
             <a class="back" href="/clusters">"All clusters"</a>
@@ -55,6 +62,7 @@ fn Detail(first: ClusterView) -> impl IntoView {
             <div class="stack-loose" id=NODES data-renew>
                 {nodes(first, here)}
             </div>
+            {calibrate}
             <Renew part=NODES every_ms=READ_EVERY_MS address="" />
         </div>
     }

@@ -1,5 +1,6 @@
 //! Clusters: the list, and one cluster's nodes live.
 
+mod calibrate;
 mod detail;
 
 use leptos::prelude::*;
@@ -82,6 +83,7 @@ fn List(page: Page<Owned<ClusterRow>>, asks: ListQuery, params: ParamsMap) -> im
             <p class="muted">
                 "The machine that the portal runs on is here from the first start, and a catalogue of devices to simulate. Kubernetes clusters are not available yet."
             </p>
+            <p><a href="/clusters/predictions">"Predicted and measured"</a>": how well runs were simulated"</p>
             {listing.around("clusters", empty, rows)}
         </div>
     }

@@ -11,6 +11,7 @@ mod loads;
 mod notes;
 mod over_time;
 mod point;
+pub mod predicted;
 mod provenance;
 mod repeat;
 mod requests;
@@ -44,6 +45,7 @@ use lengths::LengthsSection;
 use loads::{LoadPoints, Nodes};
 use over_time::OverTime;
 use point::PointChoice;
+use predicted::PredictedSection;
 use provenance::Provenance;
 use repeat::{COMMAND, CopyAsCommand};
 use requests::Requests;
@@ -118,6 +120,9 @@ fn parts(report: Option<&Report>, shown: bool, point: usize) -> Vec<ReportSectio
             parts.push(("sweep", "Sweep"));
         }
         parts.push(("loads", "Load points"));
+        if report.predicted.is_some() {
+            parts.push(("predicted", "Predicted and measured"));
+        }
         if report.nodes.len() > 1 {
             parts.push(("nodes", "Nodes"));
         }
@@ -172,6 +177,7 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: ReportQuery) -> impl I
                 <Errors report=report.clone() point=point />
                 <SweepSection report=report.clone() slo=slo.clone() />
                 <LoadPoints report=report.clone() path=path.clone() point=point slo=slo />
+                <PredictedSection report=report.clone() />
                 <Nodes report=report.clone() />
                 <PointChoice report=report.clone() path=path.clone() point=point />
                 <Latency report=report.clone() point=point />
