@@ -23,21 +23,25 @@ pub struct Observation<'a> {
 pub struct Multiplier {
     pub factors: Vec<Factor>,
     pub ridge: f64,
+    /// Its logarithm goes so far from 0 at most.
+    pub farthest: f64,
 }
 
 /// Beyond this relative error a residual counts linearly instead of by its square.
 const OUTLIER: f64 = 0.1;
 /// Queueing dominates a TTFT above this.
 const QUEUED_MS: f64 = 5000.0;
-/// No multiplier leaves e^-1.5 to e^1.5.
-const FARTHEST: f64 = 1.5;
+/// Of factors that were fitted to measurements, no multiplier leaves e^-1.5 to e^1.5.
+pub const FARTHEST: f64 = 1.5;
+/// Of generic factors, which nobody measured: a processor shared with others may reach a thirtieth of its estimated peak.
+pub const FARTHEST_OF_GENERIC: f64 = 4.0;
 /// Enough for the fits of own runs to settle.
 pub const ITERATIONS: usize = 12;
 const DIFFERENCE: f64 = 0.02;
 
-/// Five multipliers and the constant of the API: as much as a few runs on one node tell.
-pub fn own_runs() -> Vec<Multiplier> {
-    let multiplier = |factors: &[Factor]| Multiplier { factors: factors.to_vec(), ridge: 0.12 };
+/// Five multipliers and the constant of the API: as much as a few runs on one node tell. They go as far from the prior as said.
+pub fn own_runs(farthest: f64) -> Vec<Multiplier> {
+    let multiplier = |factors: &[Factor]| Multiplier { factors: factors.to_vec(), ridge: 0.12, farthest };
     vec![
         multiplier(&[Factor::Compute, Factor::Attention]),
         multiplier(&[Factor::Memory]),
@@ -157,7 +161,10 @@ pub fn fit(observations: &[Observation<'_>], start: &Efficiency, multipliers: &[
             let tried: Vec<f64> = logarithms
                 .iter()
                 .zip(&step)
-                .map(|(value, change)| (value + change.clamp(-0.7, 0.7)).clamp(-FARTHEST, FARTHEST))
+                .zip(multipliers)
+                .map(|((value, change), multiplier)| {
+                    (value + change.clamp(-0.7, 0.7)).clamp(-multiplier.farthest, multiplier.farthest)
+                })
                 .collect();
             let residuals = at(&tried);
             let new = loss(&residuals, multipliers, &tried);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::calibrate::{ITERATIONS, Observation, fit, own_runs, simulated};
+use crate::calibrate::{FARTHEST, FARTHEST_OF_GENERIC, ITERATIONS, Observation, fit, own_runs, simulated};
 use crate::device::Device;
 use crate::engine::{Engine, EngineSettings, EngineVersion};
 use crate::model::ModelDescriptor;
@@ -123,10 +123,10 @@ impl MeasuredRun {
 pub fn calibrated(runs: &[MeasuredRun], priors: &Profiles) -> Option<Profile> {
     let setup = &runs.first()?.setup;
     let key = setup.key();
-    let (prior, kv_precision) = match priors.closest(&setup.query()) {
-        Some((profile, matched)) if matched.device && matched.engine => (profile.efficiency, profile.kv_precision),
-        Some((profile, _)) => (profile.efficiency, KvPrecision::Bits16),
-        None => (Efficiency::generic(setup.device.generation), KvPrecision::Bits16),
+    let (prior, kv_precision, farthest) = match priors.closest(&setup.query()) {
+        Some((profile, matched)) if matched.device && matched.engine => (profile.efficiency, profile.kv_precision, FARTHEST),
+        Some((profile, _)) => (profile.efficiency, KvPrecision::Bits16, FARTHEST),
+        None => (Efficiency::generic(setup.device.generation), KvPrecision::Bits16, FARTHEST_OF_GENERIC),
     };
     let can_be_simulated = |run: &MeasuredRun| {
         let mut observations = run.observations(kv_precision).peekable();
@@ -140,7 +140,7 @@ pub fn calibrated(runs: &[MeasuredRun], priors: &Profiles) -> Option<Profile> {
     if observed.is_empty() {
         return None;
     }
-    let fitted = |observations: &[Observation<'_>]| fit(observations, &prior, &own_runs(), ITERATIONS);
+    let fitted = |observations: &[Observation<'_>]| fit(observations, &prior, &own_runs(farthest), ITERATIONS);
     Some(Profile {
         device: key.device,
         generation: setup.device.generation,

@@ -116,6 +116,26 @@ fn one_odd_run_does_not_throw_it() {
 }
 
 #[test]
+fn generic_factors_are_left_as_far_as_runs_tell() {
+    // A processor that others use as well.
+    let slow = Efficiency {
+        compute: generic().compute / 12.0,
+        attention: generic().attention / 12.0,
+        memory: generic().memory / 10.0,
+        kv: generic().kv / 10.0,
+        step_us: generic().step_us * 10.0,
+        layer_us: generic().layer_us * 10.0,
+        sequence_us: generic().sequence_us * 10.0,
+        ..generic()
+    };
+    let runs: Vec<MeasuredRun> = (0..2).map(|number| run(number, &slow, 1.0)).collect();
+    let found = calibrated(&runs, &none()).unwrap().efficiency;
+    for (found, real) in [(found.compute, slow.compute), (found.memory, slow.memory)] {
+        assert!((found / real).ln().abs() < 0.2, "{found} for {real}");
+    }
+}
+
+#[test]
 fn few_runs_have_no_error_bar_and_without_any_there_is_no_profile() {
     let profile = calibrated(&runs(3), &none()).unwrap();
     assert!(profile.runs == 3 && !profile.error_pct.is_known());
