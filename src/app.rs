@@ -23,6 +23,7 @@ use crate::pages::history::HistoryPage;
 use crate::pages::live::LivePage;
 use crate::pages::models::{ModelPage, ModelsPage, NewModelPage};
 use crate::pages::not_found::NotFound;
+use crate::pages::predictions::PredictionsPage;
 use crate::pages::report::ReportPage;
 use crate::pages::settings::SettingsPage;
 use crate::pages::sign_in::SignInPage;
@@ -124,8 +125,10 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/clusters") view=ClustersPage ssr=SsrMode::Async />
                     <Route path=path!("/clusters/new") view=ClusterFormPage ssr=SsrMode::Async />
                     <Route path=path!("/clusters/:id/edit") view=ClusterFormPage ssr=SsrMode::Async />
+                    // `predictions` stands before `:id`: the first that matches is taken.
+                    <Route path=path!("/clusters/predictions") view=PredictionsPage ssr=SsrMode::Async />
                     <Route path=path!("/clusters/:id") view=ClusterPage ssr=SsrMode::Async />
-                    // `new` stands before `:id`: the first that matches is taken.
+                    // So does `new`.
                     <Route path=path!("/models") view=ModelsPage ssr=SsrMode::Async />
                     <Route path=path!("/models/new") view=NewModelPage ssr=SsrMode::Async />
                     <Route path=path!("/models/:id") view=ModelPage ssr=SsrMode::Async />

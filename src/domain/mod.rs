@@ -14,6 +14,7 @@ pub mod live_status;
 pub mod node_filter;
 pub mod occupancy;
 pub mod path;
+pub mod predictions;
 pub mod problem;
 pub mod provider;
 pub mod run;

@@ -10,6 +10,7 @@ pub mod lists;
 pub mod live;
 pub mod models;
 pub mod not_found;
+pub mod predictions;
 pub mod report;
 pub mod run_actions;
 pub mod settings;

@@ -8,6 +8,7 @@ mod execution;
 mod executor;
 mod executors;
 mod kubernetes;
+pub mod learning;
 mod local;
 mod outcome;
 mod plan;

@@ -258,6 +258,7 @@ impl Supervisor {
         }
         // One that is not over is looked at again at the next round, not at once: the store may be failing.
         if ended {
+            self.0.notifier.tell_end();
             self.0.notifier.wake();
         }
     }

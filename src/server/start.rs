@@ -15,7 +15,7 @@ use super::metrics;
 use super::router::{PageRoutes, router};
 use crate::api::calls::{account, seed};
 use crate::auth::session::SESSION_IDLE;
-use crate::run::Supervisor;
+use crate::run::{Supervisor, learning};
 use crate::state::{AppState, Config, ConfigError, OpenError, ServeArgs};
 use crate::store::{Store, StoreError};
 use dyno_measure::run::RunStatus;
@@ -95,6 +95,7 @@ impl Portal {
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
         let Self { app, pages, listener, metrics: metrics_listener, lock, .. } = self;
         Supervisor::new(&app).start(&app);
+        learning::start(&app);
         let sweeper = tokio::spawn(sweep(app.clone()));
         let shutdown = app.shutdown.clone();
         let stopping = shutdown.clone();

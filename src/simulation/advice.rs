@@ -9,7 +9,7 @@ use dyno_simulate::engine::EngineSettings;
 use dyno_simulate::layout::{Estimate, Layout, Nodes, layouts};
 use dyno_simulate::outcome::Distribution;
 use dyno_simulate::planned::{PlanError, first_requests};
-use dyno_simulate::{Profiles, Scenario, SimulationError, Workload};
+use dyno_simulate::{EngineVersion, Profiles, Scenario, SimulationError, Workload};
 
 use super::layout::{LayoutError, layout};
 use super::model::{ModelFailure, descriptor};
@@ -41,6 +41,9 @@ pub struct LayoutQuestion {
     /// Folders from which model files may be read.
     pub roots: Roots,
     pub data_dir: PathBuf,
+    /// The part of the engine's version that factors depend on, where it is known.
+    pub version: Option<EngineVersion>,
+    pub profiles: Profiles,
 }
 
 /// Why no layouts can be compared; a sentence for people.
@@ -72,7 +75,7 @@ pub fn advise(asked: &LayoutQuestion) -> Result<LayoutAdvice, AdviceFailure> {
         model: &model,
         device: &single.device,
         engine: single.engine,
-        version: None,
+        version: asked.version,
         precision: model.precision,
         kv_precision: None,
         tensor_parallel: 1,
@@ -83,7 +86,7 @@ pub fn advise(asked: &LayoutQuestion) -> Result<LayoutAdvice, AdviceFailure> {
     // layouts are the same on each node, so the smallest number of devices counts
     let fewest = devices.iter().map(Vec::len).min().unwrap_or(0) as u32;
     let nodes = Nodes { count: devices.len() as u32, devices: fewest };
-    let found = layouts(&scenario, nodes, &workload, asked.load.slo.as_ref(), &Profiles::published());
+    let found = layouts(&scenario, nodes, &workload, asked.load.slo.as_ref(), &asked.profiles);
 
     let best = found.iter().find_map(|layout| layout.verdict.as_ref().ok()).map(|best| &best.simulation);
     notes.extend(best.into_iter().flat_map(|best| &best.notes).map(|note| format!("{}.", capital(&note.to_string()))));
@@ -199,6 +202,8 @@ mod tests {
             nodes: hypothetical_nodes(),
             roots: Roots::default(),
             data_dir: PathBuf::from("/nowhere"),
+            version: None,
+            profiles: Profiles::published(),
         }
     }
 

@@ -17,7 +17,7 @@ use dyno_measure::sidecar::{BegunLoadPoint, Sidecar};
 use dyno_measure::words::count;
 use dyno_simulate::engine::EngineSettings;
 use dyno_simulate::scenario::{Note, Simulation};
-use dyno_simulate::{Profiles, Scenario, SimulationError, Simulator, profile};
+use dyno_simulate::{EngineVersion, ModelDescriptor, Profiles, Scenario, SimulationError, Simulator, profile};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -35,9 +35,31 @@ pub struct SimulatedRun {
     pub spec: BenchmarkSpec,
     /// The cluster's current nodes, or the last known ones.
     pub nodes: Vec<Node>,
+    /// The part of the engine's version that factors depend on, where it is known.
+    pub version: Option<EngineVersion>,
     /// Folders from which model files may be read.
     pub roots: Roots,
     pub data_dir: PathBuf,
+    pub profiles: Profiles,
+}
+
+/// What serves, as it is simulated.
+#[derive(Debug)]
+pub(super) struct SetUp {
+    pub layout: SimulatedLayout,
+    pub model: ModelDescriptor,
+    /// Where the model's description comes from, in words.
+    pub model_source: String,
+    pub settings: EngineSettings,
+}
+
+pub(super) fn set_up(asked: &SimulatedRun) -> Result<SetUp, SimulationFailure> {
+    let spec = &asked.spec;
+    let layout = layout(&spec.serving, &spec.nodes, &asked.nodes)?;
+    let (model, model_source) = descriptor(&spec.model, &asked.roots, &asked.data_dir)?;
+    let defaults = EngineSettings::defaults(layout.engine, &layout.device, layout.tensor_parallel);
+    let settings = EngineSettings { max_sequences: defaults.max_sequences.min(layout.most_slots), ..defaults };
+    Ok(SetUp { layout, model, model_source, settings })
 }
 
 /// The result of a simulation.
@@ -104,16 +126,12 @@ struct PointProgress {
 /// # Errors
 /// When nothing can be simulated.
 pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<Simulated, SimulationFailure> {
-    let spec = &asked.spec;
-    let layout = layout(&spec.serving, &spec.nodes, &asked.nodes)?;
-    let (model, model_source) = descriptor(&spec.model, &asked.roots, &asked.data_dir)?;
-    let defaults = EngineSettings::defaults(layout.engine, &layout.device, layout.tensor_parallel);
-    let settings = EngineSettings { max_sequences: defaults.max_sequences.min(layout.most_slots), ..defaults };
+    let SetUp { layout, model, model_source, settings } = set_up(asked)?;
     let scenario = Scenario {
         model: &model,
         device: &layout.device,
         engine: layout.engine,
-        version: None,
+        version: asked.version,
         precision: model.precision,
         kv_precision: None,
         tensor_parallel: layout.tensor_parallel,
@@ -121,7 +139,7 @@ pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<S
         settings: Some(settings),
         kv_tokens: None,
     };
-    let simulator = Simulator::new(scenario, &Profiles::published())?;
+    let simulator = Simulator::new(scenario, &asked.profiles)?;
     let plan = plan_of(asked, &layout);
     let (lengths, of_lengths) = Lengths::read(&plan)?;
     let prediction = prediction(simulator.prediction());
@@ -297,7 +315,7 @@ fn notes(simulations: &[Simulation]) -> Vec<String> {
 
 fn provenance(
     plan: &Plan,
-    model: &dyno_simulate::ModelDescriptor,
+    model: &ModelDescriptor,
     layout: &SimulatedLayout,
     settings: &EngineSettings,
     simulator: &Simulator<'_>,

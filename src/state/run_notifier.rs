@@ -13,6 +13,7 @@ pub struct RunNotifier(Arc<Channels>);
 #[derive(Debug, Default)]
 struct Channels {
     wake: Notify,
+    end: Notify,
     events: Mutex<HashMap<Uuid, watch::Sender<i64>>>,
 }
 
@@ -25,6 +26,16 @@ impl RunNotifier {
     /// Ends after the next [`Self::wake`], or at once where one came before it was waited for.
     pub async fn woken(&self) {
         self.0.wake.notified().await;
+    }
+
+    /// Says that a run is over.
+    pub fn tell_end(&self) {
+        self.0.end.notify_one();
+    }
+
+    /// Ends after the next [`Self::tell_end`], or at once where one came before it was waited for.
+    pub async fn ended(&self) {
+        self.0.end.notified().await;
     }
 
     /// Changes whenever a run has a new event; the value is the event's number.

@@ -23,21 +23,25 @@ pub struct Observation<'a> {
 pub struct Multiplier {
     pub factors: Vec<Factor>,
     pub ridge: f64,
+    /// Its logarithm goes so far from 0 at most.
+    pub farthest: f64,
 }
 
 /// Beyond this relative error a residual counts linearly instead of by its square.
 const OUTLIER: f64 = 0.1;
 /// TTFT above which queueing dominates, ms.
 const QUEUED_MS: f64 = 5000.0;
-/// Multipliers stay within e^-1.5 to e^1.5.
-const FARTHEST: f64 = 1.5;
+/// Multipliers of factors that were fitted to measurements stay within e^-1.5 to e^1.5.
+pub const FARTHEST: f64 = 1.5;
+/// Of generic factors, which nobody measured: a processor shared with others may reach a thirtieth of its estimated peak.
+pub const FARTHEST_OF_GENERIC: f64 = 4.0;
 /// Enough iterations for fits of own runs to converge.
 pub const ITERATIONS: usize = 12;
 const DIFFERENCE: f64 = 0.02;
 
-/// Five multipliers and the API's constant: as much as a few runs on one node determine.
-pub fn own_runs() -> Vec<Multiplier> {
-    let multiplier = |factors: &[Factor]| Multiplier { factors: factors.to_vec(), ridge: 0.12 };
+/// Five multipliers and the API's constant: as much as a few runs on one node determine. They stay within e^±`farthest` of the prior.
+pub fn own_runs(farthest: f64) -> Vec<Multiplier> {
+    let multiplier = |factors: &[Factor]| Multiplier { factors: factors.to_vec(), ridge: 0.12, farthest };
     vec![
         multiplier(&[Factor::Compute, Factor::Attention]),
         multiplier(&[Factor::Memory]),
@@ -48,7 +52,30 @@ pub fn own_runs() -> Vec<Multiplier> {
     ]
 }
 
-fn simulated(observation: &Observation<'_>, efficiency: &Efficiency) -> Result<[Option<f64>; 4], SimulationError> {
+/// Means of TTFT, TPOT and E2E in milliseconds with given factors.
+///
+/// # Errors
+/// What can't be simulated.
+pub fn simulated_means(
+    scenario: &Scenario<'_>,
+    workload: &Workload,
+    efficiency: &Efficiency,
+    kv_precision: KvPrecision,
+) -> Result<[Option<f64>; 3], SimulationError> {
+    let observation = Observation {
+        scenario: scenario.clone(),
+        kv_precision,
+        workload,
+        ttft_ms: None,
+        tpot_ms: None,
+        e2el_ms: None,
+        output_throughput: None,
+    };
+    simulated(&observation, efficiency).map(|[ttft, tpot, e2el, _]| [ttft, tpot, e2el])
+}
+
+/// Means of TTFT, TPOT and E2E in milliseconds, and output tokens per second.
+pub(crate) fn simulated(observation: &Observation<'_>, efficiency: &Efficiency) -> Result<[Option<f64>; 4], SimulationError> {
     let (scenario, kv_precision) = (observation.scenario.clone(), observation.kv_precision);
     let simulator = Simulator::with_factors(scenario, *efficiency, kv_precision, Prediction::GENERIC, Vec::new())?;
     let outcome = simulator.run(observation.workload)?.outcome;
@@ -134,7 +161,10 @@ pub fn fit(observations: &[Observation<'_>], start: &Efficiency, multipliers: &[
             let tried: Vec<f64> = logarithms
                 .iter()
                 .zip(&step)
-                .map(|(value, change)| (value + change.clamp(-0.7, 0.7)).clamp(-FARTHEST, FARTHEST))
+                .zip(multipliers)
+                .map(|((value, change), multiplier)| {
+                    (value + change.clamp(-0.7, 0.7)).clamp(-multiplier.farthest, multiplier.farthest)
+                })
                 .collect();
             let residuals = at(&tried);
             let new = loss(&residuals, multipliers, &tried);

@@ -13,6 +13,7 @@ pub mod memory;
 pub mod model;
 mod names;
 pub mod outcome;
+pub mod own_runs;
 pub mod planned;
 pub mod precision;
 pub mod profile;

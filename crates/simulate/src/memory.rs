@@ -1,7 +1,7 @@
 //! Computes whether weights and KV cache fit, and how many tokens the cache holds.
 
 use dyno_measure::words::{bytes, grouped};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::device::Device;
 use crate::engine::EngineSettings;
@@ -16,7 +16,7 @@ const FRAGMENTS: f64 = 0.01;
 const COLLECTIVE_BYTES: f64 = 0.4e9;
 
 /// Figures are per device of one replica, in bytes, except where they say otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MemoryFit {
     /// What the engine may use of a device.
     pub usable: f64,

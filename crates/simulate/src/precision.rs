@@ -82,6 +82,19 @@ impl Precision {
         }
     }
 
+    /// The name of the formats that share factors: of quantised weights, whatever their bits.
+    pub fn class_name(self) -> &'static str {
+        match self {
+            Self::Fp32 => "fp32",
+            Self::Bf16 => "bf16",
+            Self::Fp8 => "fp8",
+            Self::Int8 => "int8",
+            Self::Nvfp4 => "nvfp4",
+            Self::Mxfp4 => "mxfp4",
+            Self::Quantized { .. } => "quantised",
+        }
+    }
+
     /// Whether factors measured with one hold for the other.
     pub(crate) fn same_class(self, other: Self) -> bool {
         std::mem::discriminant(&self) == std::mem::discriminant(&other)

@@ -30,7 +30,7 @@ pub enum Load {
     Open { max_in_flight: Option<u32> },
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
     pub requests: Vec<Request>,
     pub load: Load,

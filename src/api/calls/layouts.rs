@@ -43,6 +43,7 @@ pub async fn of_model(
     let Some(engine) = engine.or_else(|| default_engine(model)) else {
         return Err(Problem::field("model_id", "No engine is known for this model's format."));
     };
+    let found = app.store.cluster(actor, cluster).await?;
     let question = LayoutQuestion {
         model: model.clone(),
         engine,
@@ -51,6 +52,8 @@ pub async fn of_model(
         nodes: super::clusters::node_metrics(app, actor, cluster).await?.nodes,
         roots: Roots::new(&app.config.model_roots, &app.config.data_dir, app.store.has_single_user().await?),
         data_dir: app.config.data_dir.clone(),
+        version: crate::run::learning::version(app, &found, Some(engine)).await,
+        profiles: crate::run::learning::profiles(app).await?,
     };
     // Milliseconds, but of many requests in flight more than a server's thread should give.
     let done = tokio::task::spawn_blocking(move || advise(&question)).await.map_err(|error| {

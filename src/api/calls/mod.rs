@@ -3,10 +3,12 @@
 
 pub mod account;
 pub mod benchmarks;
+pub mod calibrate;
 pub mod clusters;
 pub mod credentials;
 pub mod datasets;
 pub mod engines;
+pub mod expectation;
 pub mod layouts;
 mod listing;
 mod lookup;

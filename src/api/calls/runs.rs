@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::list::{HistoryChoices, ListQuery, Page};
 use crate::domain::live::{LiveRun, LogEntry, RunFigures};
+use crate::domain::predictions::PredictedRun;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::run::{Run, RunRow, StageId};
 use crate::domain::user::Actor;
@@ -14,6 +15,9 @@ use dyno_measure::plan::Plan;
 use dyno_measure::repeat::Repeat;
 use dyno_measure::report::{Report, RequestRecord};
 use dyno_measure::run::RunKind;
+
+/// Predicted runs that are shown together.
+const MOST_PREDICTED: u32 = 200;
 
 /// A page of the runs that the actor may see.
 pub async fn list(app: &AppState, actor: &Actor, query: ListQuery) -> Result<Page<RunRow>, Problem> {
@@ -61,6 +65,11 @@ pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<String, P
 /// What a run measured; not found while there is nothing.
 pub async fn report(app: &AppState, actor: &Actor, id: Uuid) -> Result<Report, Problem> {
     Ok(app.store.report(actor, id).await?)
+}
+
+/// Measured runs with what had been expected of them, newest first.
+pub async fn predicted(app: &AppState, actor: &Actor) -> Result<Vec<PredictedRun>, Problem> {
+    Ok(app.store.predicted_runs(actor, MOST_PREDICTED).await?)
 }
 
 /// The plan of a run's load as anybody can carry it out: `dyno load --plan FILE`. Not found while there is no report.

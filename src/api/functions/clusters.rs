@@ -34,13 +34,15 @@ pub struct ClusterView {
     pub problem: Option<String>,
     /// What has nodes for itself now.
     pub runs: Vec<NodeRun>,
+    /// The models that a node can be calibrated with, by id; none where nothing can be measured.
+    pub models: Vec<(String, String)>,
     /// When all this was read.
     pub read_at: Timestamp,
     /// Whether the reader may test and remove it.
     pub may_change: bool,
     /// How the last test went, where one was asked for.
     pub test: Option<ClusterTest>,
-    /// How another action went.
+    /// How another action went, or what was wrong with the last form.
     pub flash: Option<Flash>,
 }
 
@@ -73,11 +75,12 @@ pub async fn load_cluster(id: String, flash: String) -> Result<ClusterView, Call
         Err(problem) => return Err(problem.into()),
     };
     let runs = occupancy::of_cluster(&app, &actor, id).await?;
+    let models = if cluster.kind() == ClusterKind::Catalogue { Vec::new() } else { served_here(&app, &actor).await? };
     let may_change = actor.is_administrator() && cluster.kind() == ClusterKind::Kubernetes;
     let flash = forms::kept(&flash).await;
     let test = flash.as_ref().and_then(|flash| serde_json::from_str(flash.entry("test")?).ok());
     let flash = flash.filter(|_| test.is_none());
-    Ok(ClusterView { cluster, nodes, problem, runs, read_at: Timestamp::now(), may_change, test, flash })
+    Ok(ClusterView { cluster, nodes, problem, runs, models, read_at: Timestamp::now(), may_change, test, flash })
 }
 
 /// Asks a cluster whether it answers and what is permitted there, and shows it on its page.
@@ -109,4 +112,51 @@ pub async fn delete_cluster(#[server(default)] id: String) -> Result<(), CallErr
         Ok::<_, Problem>(("/clusters".to_owned(), format!("{name} was removed, and its kubeconfig with it.")))
     };
     lists::done(deleted.await, &format!("/clusters/{id}"), Vec::new()).await
+}
+
+/// Starts a calibration of a node and goes to its run; refused, it goes back to the cluster's page.
+#[server(endpoint = "ui/clusters/calibrate")]
+pub async fn calibrate_node(
+    #[server(default)] cluster: String,
+    #[server(default)] hostname: String,
+    #[server(default)] model_id: String,
+    #[server(default)] form: String,
+) -> Result<(), CallError> {
+    use super::idempotency::{BUTTON_KEPT, FormKey, once_to};
+    use crate::api::calls::calibrate::{Calibration, calibrate};
+    let started = async {
+        let (app, actor) = crate::auth::context()?;
+        let id = super::lists::id_of(&cluster, "cluster")?;
+        let wanted = Calibration { model_id: super::lists::id_of(&model_id, "model")?, hostname: hostname.clone() };
+        let key = FormKey::new(actor.id, &form, "calibrate", &[&cluster, &hostname, &model_id], BUTTON_KEPT);
+        let state = app.clone();
+        once_to(
+            &state,
+            key,
+            Box::pin(async move {
+                let run = calibrate(&app, &actor, id, &wanted).await?;
+                Ok(format!("/runs/{}", run.id))
+            }),
+        )
+        .await
+    };
+    let entries = super::forms::entries(&[("hostname", &hostname), ("model_id", &model_id)]);
+    super::forms::answer(started.await, &format!("/clusters/{cluster}"), entries).await
+}
+
+use on_server::served_here;
+
+mod on_server {
+    use crate::api::calls::models;
+    use crate::domain::list::ListQuery;
+    use crate::domain::problem::Problem;
+    use crate::domain::user::Actor;
+    use crate::state::AppState;
+
+    /// The models that Dyno serves itself, with their names.
+    pub(super) async fn served_here(app: &AppState, actor: &Actor) -> Result<Vec<(String, String)>, Problem> {
+        let page = models::list(app, actor, &ListQuery { page_size: Some(100), ..ListQuery::default() }).await?;
+        let own = page.items.into_iter().filter(|model| !model.is_cloud());
+        Ok(own.map(|model| (model.id.to_string(), model.name)).collect())
+    }
 }

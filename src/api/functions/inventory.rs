@@ -79,6 +79,8 @@ pub enum LayoutOutcome {
 pub struct Outlook {
     /// A sentence for each node: whether the model fits. Empty for a cloud model.
     pub memory: Vec<NodeFit>,
+    /// What a simulation expects of it, sentences; empty where the simulator does not know model or devices.
+    pub simulated: Vec<String>,
     /// The engine that is not there, and how to get it: the run would be refused, a simulation would not.
     pub missing_engine: Option<String>,
     /// What else stands in the way of a measured run at present.
@@ -279,6 +281,10 @@ mod on_server {
                     let unready = nodes.iter().filter(is_chosen).filter(|node| !node.is_ready());
                     outlook.obstacles.extend(unready.map(|node| format!("{} is {}.", node.hostname, node.status)));
                     outlook.memory = fit(app, steps, chosen, &nodes).await;
+                    if let Some(model) = &chosen.model {
+                        outlook.simulated =
+                            calls::expectation::of_draft(app, steps, cluster, model, &chosen.datasets, nodes).await?;
+                    }
                 }
                 Choices::Nodes { problem: Some(problem), .. } => outlook.obstacles.push(problem),
                 _ => {}

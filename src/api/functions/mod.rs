@@ -17,6 +17,7 @@ pub mod inventory;
 pub mod lists;
 pub mod models;
 pub mod people;
+pub mod predictions;
 pub mod report;
 pub mod runs;
 pub mod try_it;

@@ -7,12 +7,14 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::{Json, Path, Query};
+use crate::api::calls::calibrate::{self, Calibration};
 use crate::api::calls::clusters::{self, NewCluster};
 use crate::auth::SignedIn;
 use crate::domain::inventory::{Cluster, ClusterRow, NodeMetrics};
 use crate::domain::kubernetes::ClusterTest;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
+use crate::domain::run::Run;
 use crate::state::AppState;
 
 pub fn router() -> OpenApiRouter<AppState> {
@@ -21,6 +23,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(get, update, delete))
         .routes(routes!(test))
         .routes(routes!(node_metrics))
+        .routes(routes!(calibrate))
 }
 
 /// Lists the clusters, each looked at live.
@@ -102,4 +105,19 @@ async fn node_metrics(
     Path(id): Path<Uuid>,
 ) -> Result<Json<NodeMetrics>, Problem> {
     clusters::node_metrics(&app, &actor, id).await.map(Json)
+}
+
+/// Calibrates the simulator for a node: one measured run of four short loads with a model, started like any. What it measures is
+/// learnt from once it has ended.
+#[utoipa::path(
+    post, path = "/api/v1/clusters/{id}/calibrate", tag = "inventory", params(("id" = Uuid, Path)), request_body = Calibration,
+    responses((status = 201, description = "The run, queued.", body = Run))
+)]
+async fn calibrate(
+    State(app): State<AppState>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<Uuid>,
+    Json(wanted): Json<Calibration>,
+) -> Result<(StatusCode, Json<Run>), Problem> {
+    Ok((StatusCode::CREATED, Json(calibrate::calibrate(&app, &actor, id, &wanted).await?)))
 }

@@ -6,6 +6,7 @@ pub mod file;
 pub mod histogram;
 pub mod live;
 pub mod over_time;
+pub mod predicted;
 pub mod sweep;
 pub mod tail;
 

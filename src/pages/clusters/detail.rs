@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use server_fn::ServerFn;
 
+use super::calibrate::CalibrateForm;
 use super::kind_words;
 use crate::api::functions::clusters::{ClusterView, DeleteCluster, TestCluster, load_cluster};
 use crate::components::badge::{Badge, Tone};
@@ -84,6 +85,10 @@ fn Detail(first: ClusterView, asked: NodeQuery) -> impl IntoView {
             </form>
         }
     });
+    let hosts: Vec<String> = first.nodes.iter().map(|node| node.hostname.clone()).collect();
+    let calibrate = (!first.models.is_empty() && !hosts.is_empty()).then(|| {
+        view! { <CalibrateForm cluster=cluster.id hosts=hosts models=first.models.clone() flash=first.flash.clone() /> }
+    });
     view! {
         <div class="inventory stack-loose">
             <a class="back" href="/clusters">"All clusters"</a>
@@ -98,6 +103,7 @@ fn Detail(first: ClusterView, asked: NodeQuery) -> impl IntoView {
             <div class="stack-loose" id=NODES data-renew>
                 {nodes(first, &filter, here)}
             </div>
+            {calibrate}
             <Renew part=NODES every_ms=READ_EVERY_MS address="" />
         </div>
     }

@@ -1,5 +1,6 @@
 //! Clusters: the list, adding one, and one cluster's nodes live.
 
+mod calibrate;
 mod detail;
 mod form;
 
@@ -75,6 +76,7 @@ fn List(view: ClustersView, asks: ListQuery, params: ParamsMap) -> impl IntoView
             <p class="muted">
                 "The machine that the portal runs on is here from the first start, and a catalogue of devices to simulate. An administrator adds Kubernetes clusters."
             </p>
+            <p><a href="/clusters/predictions">"Predicted and measured"</a>": how well runs were simulated"</p>
             {listing.around("clusters", empty, rows)}
         </div>
     }

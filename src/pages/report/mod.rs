@@ -11,6 +11,7 @@ mod loads;
 mod notes;
 mod over_time;
 mod point;
+pub mod predicted;
 mod provenance;
 mod repeat;
 mod requests;
@@ -47,6 +48,7 @@ use lengths::LengthsSection;
 use loads::{LoadPoints, Nodes};
 use over_time::OverTime;
 use point::PointChoice;
+use predicted::PredictedSection;
 use provenance::Provenance;
 use repeat::{COMMAND, CopyAsCommand};
 use requests::Requests;
@@ -130,6 +132,9 @@ fn parts(report: Option<&Report>, shown: bool, point: usize, what_if: bool) -> V
             parts.push(("what-if", "What if"));
         }
         parts.push(("loads", "Load points"));
+        if report.predicted.is_some() {
+            parts.push(("predicted", "Predicted and measured"));
+        }
         if report.nodes.len() > 1 {
             parts.push(("nodes", "Nodes"));
         }
@@ -189,6 +194,7 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: ReportQuery) -> impl I
                         view! { <WhatIfSection what_if=what_if prediction=prediction path=path.clone() query=query /> }
                     })}
                 <LoadPoints report=report.clone() path=path.clone() point=point slo=slo />
+                <PredictedSection report=report.clone() />
                 <Nodes report=report.clone() />
                 <PointChoice report=report.clone() path=path.clone() point=point />
                 <Latency report=report.clone() point=point />

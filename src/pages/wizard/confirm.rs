@@ -86,6 +86,7 @@ fn OutlookNotes(outlook: Outlook, cost: Option<String>) -> impl IntoView {
             }
         })
         .collect_view();
+    let simulated = (!outlook.simulated.is_empty()).then(|| view! { <p class="muted">{outlook.simulated.join(" ")}</p> });
     let queue = outlook.runs_before.map(|before| {
         let text = match before {
             0 => "None of your runs is queued or running in this cluster.".to_owned(),
@@ -116,6 +117,7 @@ fn OutlookNotes(outlook: Outlook, cost: Option<String>) -> impl IntoView {
         {obstacles}
         {engine}
         {memory}
+        {simulated}
         {queue}
         {cost.map(|cost| view! { <p class="muted">{cost}</p> })}
     }

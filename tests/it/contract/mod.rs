@@ -3,6 +3,7 @@
 mod drafts;
 mod examples;
 mod layouts;
+mod learning;
 mod load_form;
 mod pages;
 mod problems;

@@ -98,6 +98,7 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
         self_check: circumstances.sidecar.self_check,
         search,
         prediction: None,
+        predicted: None,
         engine_metrics: circumstances.engine_metrics,
         client: circumstances.client,
     }

@@ -2,6 +2,7 @@
 
 mod from_records;
 mod note;
+mod predicted;
 mod prediction;
 pub mod provenance;
 mod request;
@@ -19,6 +20,7 @@ use crate::validity::{SearchOutcome, SelfCheck};
 
 pub use from_records::{Circumstances, finished_load_point, load_point_figures, report, verdict};
 pub use note::{Note, NoteKind};
+pub use predicted::{Compared, Predicted, PredictedPoint};
 pub use prediction::{Prediction, PredictionError, Standing, throughput_range};
 pub use request::{ErrorClass, Phase, RequestRecord, TokenSource};
 pub use series::{CurvePoint, Histogram, LoadPointSeries, MetricSeries, TimePoint};
@@ -167,6 +169,10 @@ pub struct Report {
     /// Of a simulated run: what its figures rest on, and how far off they may be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prediction: Option<Prediction>,
+    /// Of a measured run: what had been expected of it, once the simulator has looked at it; absent where it does not know model
+    /// or device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted: Option<Predicted>,
     /// What the engines said about themselves during the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub engine_metrics: Vec<EngineSeries>,

@@ -65,6 +65,7 @@ impl Prediction {
         let runs = |word| words::count(self.runs.into(), word);
         match (self.standing, self.runs) {
             (_, 0) => "Prior: generic factors, fitted to no measurement".to_owned(),
+            (Standing::Prior, _) if self.is_assumed => format!("Prior: factors fitted to {}", runs("measurement")),
             (Standing::Prior, _) => format!("Prior: factors fitted to {}", runs("published measurement")),
             (Standing::Calibrated, _) => format!("Calibrated by {}", runs("measured run")),
         }

@@ -120,7 +120,7 @@ fn fit_rows(rows: &[&Row], start: &Efficiency) -> Option<(Efficiency, KvPrecisio
     let multipliers: Vec<Multiplier> = Factor::ALL
         .into_iter()
         .filter(|factor| (mixture || !factor.of_mixtures()) && (several || !factor.of_links()))
-        .map(|factor| Multiplier { factors: vec![factor], ridge: 0.3 })
+        .map(|factor| Multiplier { factors: vec![factor], ridge: 0.3, farthest: calibrate::FARTHEST })
         .collect();
     let observed = |kv_precision| -> Vec<Observation<'_>> { rows.iter().map(|row| observation(row, kv_precision)).collect() };
     let spread = |kv_precision| -> f64 {

@@ -287,5 +287,7 @@ fn score(profile: &Profile, matched: Match, query: &ProfileQuery<'_>) -> (u32, S
         (None, None) => 0,
         _ => 500,
     };
-    (closeness, profile.standing, 1000_u32.saturating_sub(distance), profile.runs)
+    // Of the portal's own runs only those of this version go before published measurements of any.
+    let standing = if matched.version { profile.standing } else { Standing::Prior };
+    (closeness, standing, 1000_u32.saturating_sub(distance), profile.runs)
 }

@@ -11,6 +11,7 @@ mod engine;
 mod layout;
 mod model;
 mod monotonicity;
+mod own_runs;
 mod planned;
 #[cfg(feature = "cli")]
 mod points;

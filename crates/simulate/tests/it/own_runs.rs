@@ -1,0 +1,158 @@
+//! Profiles come of own measured runs, and stay with the prior where those tell nothing.
+
+use crate::common::{device, model, scenario};
+use dyno_simulate::calibrate::simulated_means;
+use dyno_simulate::engine::{EngineSettings, EngineVersion};
+use dyno_simulate::own_runs::{MeasuredPoint, MeasuredRun, MeasuredSetup, calibrated};
+use dyno_simulate::profile::{Efficiency, ErrorBasis, Profile, Profiles, Standing};
+use dyno_simulate::{Engine, KvPrecision, Lengths, Simulator, Workload};
+
+fn setup() -> MeasuredSetup {
+    let card = device("L40S");
+    MeasuredSetup {
+        model: model("meta-llama/Llama-3.1-8B"),
+        settings: EngineSettings::defaults(Engine::Vllm, &card, 1),
+        device: card,
+        engine: Engine::Vllm,
+        version: Some(EngineVersion { major: 0, minor: 12 }),
+        tensor_parallel: 1,
+        replicas: 1,
+    }
+}
+
+/// What nobody knows: how efficient the device really is.
+fn truth(prior: &Efficiency) -> Efficiency {
+    Efficiency {
+        compute: prior.compute * 1.3,
+        attention: prior.attention * 1.3,
+        memory: prior.memory * 0.7,
+        kv: prior.kv * 0.8,
+        api_ms: prior.api_ms * 2.0,
+        ..*prior
+    }
+}
+
+/// Measured to within two per cent; `odd` multiplies every latency.
+fn run(number: u64, efficiency: &Efficiency, odd: f64) -> MeasuredRun {
+    let setup = setup();
+    let loads = [(1, 128, 64), (1, 8000, 64), (16, 256, 512), (64, 512, 256)];
+    let points = loads
+        .into_iter()
+        .zip(number * 7..)
+        .map(|((users, input, output), seed)| {
+            let workload = Workload::closed(4 * users as usize, Lengths { input, output, least_share: 0.8 }, users, seed);
+            let noise = |metric: u64| odd * (1.0 + 0.02 * (((seed * 31 + metric * 17) % 11) as f64 / 5.0 - 1.0));
+            let [ttft, tpot, e2el] =
+                simulated_means(&scenario(&setup.model, &setup.device, 1), &workload, efficiency, KvPrecision::Bits16).unwrap();
+            MeasuredPoint {
+                workload,
+                ttft_ms: ttft.map(|mean| mean * noise(1)),
+                tpot_ms: tpot.map(|mean| mean * noise(2)),
+                e2el_ms: e2el.map(|mean| mean * noise(3)),
+            }
+        })
+        .collect();
+    MeasuredRun { setup, points }
+}
+
+fn generic() -> Efficiency {
+    Efficiency::generic(device("L40S").generation)
+}
+
+fn runs(count: u64) -> Vec<MeasuredRun> {
+    (0..count).map(|number| run(number, &truth(&generic()), 1.0)).collect()
+}
+
+fn none() -> Profiles {
+    Profiles(Vec::new())
+}
+
+/// How far a profile's means are from what the device really takes, at loads of no run, per cent.
+fn worst(profile: &Profile) -> f64 {
+    let MeasuredSetup { model, device, .. } = setup();
+    let means = |efficiency: &Efficiency| {
+        let workload = Workload::closed(64, Lengths::fixed(1024, 200), 8, 1);
+        simulated_means(&scenario(&model, &device, 1), &workload, efficiency, KvPrecision::Bits16).unwrap()
+    };
+    let (found, real) = (means(&profile.efficiency), means(&truth(&generic())));
+    found.iter().zip(&real).map(|(found, real)| 100.0 * (found.unwrap() / real.unwrap() - 1.0).abs()).fold(0.0, f64::max)
+}
+
+#[test]
+fn noisy_runs_tell_the_factors_and_how_far_off_they_are() {
+    let profile = calibrated(&runs(6), &none()).unwrap();
+    assert_eq!((profile.standing, profile.runs), (Standing::Calibrated, 6));
+    assert!((profile.efficiency.memory / truth(&generic()).memory - 1.0).abs() < 0.1, "{}", profile.efficiency.memory);
+    assert!(worst(&profile) < 4.0, "{}", worst(&profile));
+    let tpot = profile.error_pct.tpot.unwrap();
+    assert!(tpot > 0.5 && tpot < 6.0, "{:?}", profile.error_pct);
+    assert_eq!(calibrated(&runs(6), &none()).unwrap(), profile, "the same runs, the same profile");
+}
+
+#[test]
+fn a_simulation_takes_the_profile_and_says_so() {
+    let profile = calibrated(&runs(6), &none()).unwrap();
+    let bar = profile.error_pct;
+    let mut profiles = Profiles::published();
+    profiles.0.push(profile);
+    let MeasuredSetup { model, device, version, .. } = setup();
+    let asked = dyno_simulate::Scenario { version, ..scenario(&model, &device, 1) };
+    let simulator = Simulator::new(asked.clone(), &profiles).unwrap();
+    let prediction = *simulator.prediction();
+    assert_eq!((prediction.standing, prediction.runs, prediction.error_basis), (Standing::Calibrated, 6, ErrorBasis::Measured));
+    assert_eq!(prediction.error_pct, bar);
+    assert!(simulator.notes().is_empty(), "{:?}", simulator.notes());
+    // Another version's runs are borrowed.
+    let other = dyno_simulate::Scenario { version: Some(EngineVersion { major: 0, minor: 18 }), ..asked };
+    assert_eq!(Simulator::new(other, &profiles).unwrap().prediction().standing, Standing::Prior);
+}
+
+#[test]
+fn one_odd_run_does_not_throw_it() {
+    let mut runs = runs(6);
+    runs[2] = run(2, &truth(&generic()), 3.0);
+    let profile = calibrated(&runs, &none()).unwrap();
+    assert!(worst(&profile) < 10.0, "{}", worst(&profile));
+}
+
+#[test]
+fn generic_factors_are_left_as_far_as_runs_tell() {
+    // A processor that others use as well.
+    let slow = Efficiency {
+        compute: generic().compute / 12.0,
+        attention: generic().attention / 12.0,
+        memory: generic().memory / 10.0,
+        kv: generic().kv / 10.0,
+        step_us: generic().step_us * 10.0,
+        layer_us: generic().layer_us * 10.0,
+        sequence_us: generic().sequence_us * 10.0,
+        ..generic()
+    };
+    let runs: Vec<MeasuredRun> = (0..2).map(|number| run(number, &slow, 1.0)).collect();
+    let found = calibrated(&runs, &none()).unwrap().efficiency;
+    for (found, real) in [(found.compute, slow.compute), (found.memory, slow.memory)] {
+        assert!((found / real).ln().abs() < 0.2, "{found} for {real}");
+    }
+}
+
+#[test]
+fn few_runs_have_no_error_bar_and_without_any_there_is_no_profile() {
+    let profile = calibrated(&runs(3), &none()).unwrap();
+    assert!(profile.runs == 3 && !profile.error_pct.is_known());
+    assert_eq!(calibrated(&[], &none()), None);
+    // A run that measured nothing leaves the factors where they start.
+    let mut silent = runs(1);
+    for point in &mut silent[0].points {
+        (point.ttft_ms, point.tpot_ms, point.e2el_ms) = (None, None, None);
+    }
+    assert_eq!(calibrated(&silent, &none()).unwrap().efficiency, generic());
+}
+
+#[test]
+fn runs_of_another_setup_are_passed_over() {
+    let mut mixed = runs(3);
+    mixed[1].setup.device = device("H100");
+    let profile = calibrated(&mixed, &none()).unwrap();
+    assert_eq!((profile.runs, profile.device.as_str()), (2, "L40S-48GB"));
+    assert_eq!(mixed[1].setup.key().to_string(), "H100-SXM-80GB, vllm 0.12, bf16, dense models");
+}

@@ -1,0 +1,113 @@
+//! What a simulation says of a draft before it is run: how long it takes, what fits, where a search would end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use dyno_measure::report::Report;
+use dyno_measure::words::{about, count, grouped};
+use dyno_simulate::memory::MemoryFit;
+use uuid::Uuid;
+
+use crate::domain::benchmark::{BenchmarkSpec, Serving};
+use crate::domain::dataset::Dataset;
+use crate::domain::inventory::{Cluster, Model, Node};
+use crate::domain::problem::Problem;
+use crate::domain::workflow::steps::default_engine;
+use crate::domain::workflow::{ChosenNode, WorkflowSteps};
+use crate::models::Roots;
+use crate::run::learning;
+use crate::simulation::{SimulatedRun, SimulationFailure, simulate};
+use crate::state::AppState;
+
+/// A page waits no longer for it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Sentences for the confirmation; none where the simulator does not know the model or the devices, or takes too long.
+pub async fn of_draft(
+    app: &AppState,
+    steps: &WorkflowSteps,
+    cluster: &Cluster,
+    model: &Model,
+    datasets: &[Dataset],
+    nodes: Vec<Node>,
+) -> Result<Vec<String>, Problem> {
+    let engine = steps.serving.engine.or_else(|| default_engine(model));
+    if model.is_cloud() || steps.load.is_multi_turn() || steps.serving.pipeline_parallel.is_some_and(|stages| stages > 1) {
+        return Ok(Vec::new());
+    }
+    let spec = BenchmarkSpec {
+        name: steps.name.clone(),
+        tags: Vec::new(),
+        description: String::new(),
+        load: steps.load.clone(),
+        cluster_id: cluster.id,
+        cluster_name: cluster.name.clone(),
+        nodes: steps.nodes.iter().map(ChosenNode::choice).collect(),
+        load_node: None,
+        model: model.clone(),
+        serving: Serving { engine, ..steps.serving.clone() },
+        credential_id: None,
+        datasets: datasets.to_vec(),
+    };
+    let asked = SimulatedRun {
+        run_id: Uuid::nil(),
+        spec,
+        nodes,
+        version: learning::version(app, cluster, engine).await,
+        roots: Roots::new(&app.config.model_roots, &app.config.data_dir, app.store.has_single_user().await?),
+        data_dir: app.config.data_dir.clone(),
+        profiles: learning::profiles(app).await?,
+    };
+    let stopped = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&stopped);
+    let work = tokio::task::spawn_blocking(move || simulate(&asked, &|| seen.load(Ordering::Relaxed)));
+    let done = tokio::time::timeout(PATIENCE, work).await;
+    stopped.store(true, Ordering::Relaxed);
+    Ok(match done {
+        Ok(Ok(Ok(simulated))) => sentences(&simulated.report, simulated.provenance.simulation.as_ref()),
+        Ok(Ok(Err(failure @ SimulationFailure::DoesNotFit(_)))) => vec![format!("By simulation: {failure}")],
+        _ => Vec::new(),
+    })
+}
+
+fn sentences(report: &Report, assumed: Option<&serde_json::Value>) -> Vec<String> {
+    let seconds: f64 = report.load_points.iter().map(|point| point.summary.duration_s).sum();
+    let points = report.load_points.len() as u64;
+    let at = if points > 1 { format!(", {}", count(points, "load point")) } else { String::new() };
+    let mut told = vec![format!("The load would take about {}{at}, warm-up not counted.", about(seconds))];
+    told.extend(report.search.as_ref().map(|search| search.sentence.clone()));
+    let memory = assumed.and_then(|assumed| serde_json::from_value::<MemoryFit>(assumed.get("memory")?.clone()).ok());
+    told.extend(memory.map(|memory| {
+        format!(
+            "Each copy's KV cache would hold {} tokens: {} of the longest length at once.",
+            grouped(memory.kv_tokens),
+            count(memory.concurrent_requests, "request"),
+        )
+    }));
+    if let Some(prediction) = &report.prediction {
+        let error = prediction.error_words().map(|words| format!("; {words}")).unwrap_or_default();
+        told.push(format!("Simulated. {}{error}.", prediction.standing_words()));
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn time_memory_and_what_they_rest_on_are_told() {
+        let report: Report = serde_json::from_value(json!({
+            "run_id": Uuid::nil(), "kind": "simulated", "status": "succeeded", "valid": true, "invalid_reasons": [],
+            "summary": {}, "load_points": [{ "concurrency": 1, "duration_s": 100.0 }, { "concurrency": 2, "duration_s": 140.0 }],
+            "nodes": [], "provenance": {},
+            "prediction": { "standing": "calibrated", "runs": 3, "error_pct": { "tpot_ms": 9.0 } },
+        }))
+        .unwrap();
+        let told = sentences(&report, None);
+        assert_eq!(told[0], format!("The load would take about {}, 2 load points, warm-up not counted.", about(240.0)));
+        assert_eq!(told[1], "Simulated. Calibrated by 3 measured runs; expected error of means: TPOT ±9 %.");
+    }
+}
