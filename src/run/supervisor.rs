@@ -218,7 +218,7 @@ impl Supervisor {
         };
         let (supervisor, app) = (self.clone(), app.clone());
         tokio::spawn(async move {
-            let ended = run.run().await;
+            let ended = Box::pin(run.run()).await;
             supervisor.give_back(&app, id, ended).await;
         });
         Ok(())
