@@ -68,7 +68,7 @@ async fn learn(app: &App) -> Result<(), StoreError> {
 }
 
 async fn learn_from(app: &App, run: Uuid) -> Result<(), StoreError> {
-    let report = app.store.report_of_portal(run).await?;
+    let Some(report) = app.store.report_of_portal(run).await? else { return Ok(()) };
     let spec = app.store.benchmark_of_portal(app.store.run_of_portal(run).await?.benchmark_id).await?.spec;
     let mut records = Vec::new();
     for point in 0..report.load_points.len() {

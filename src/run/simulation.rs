@@ -89,7 +89,7 @@ impl SimulationRun {
             nodes,
             roots: Roots::new(&config.model_roots, &config.data_dir, self.app.store.has_single_user().await?),
             data_dir: config.data_dir.clone(),
-            version: Box::pin(super::learning::version(&self.app, &self.cluster, self.benchmark.spec.serving.engine)).await,
+            version: super::learning::version(&self.app, &self.cluster, self.benchmark.spec.serving.engine).await,
             profiles: super::learning::profiles(&self.app).await?,
         };
         let Some(end) = self.simulated(&asked).await else { return Ok(false) };

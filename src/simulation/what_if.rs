@@ -155,6 +155,8 @@ mod tests {
             nodes: hypothetical_nodes(),
             roots: Roots::default(),
             data_dir: std::path::PathBuf::from("/nowhere"),
+            version: None,
+            profiles: dyno_simulate::Profiles::published(),
         };
         let done = simulate(&asked, &|| false).unwrap();
         let mut report = done.report;

@@ -41,16 +41,6 @@ impl Store {
         .collect()
     }
 
-    /// A run's report, for the portal's own work.
-    pub async fn report_of_portal(&self, run: Uuid) -> Result<Report, StoreError> {
-        sqlx::query("SELECT data FROM reports WHERE run_id = ?")
-            .bind(run.to_string())
-            .fetch_optional(&self.read)
-            .await?
-            .ok_or(StoreError::NotFound("report"))?
-            .json("data")
-    }
-
     /// The first successful measured requests of a load point, in the order of sending, for the portal's own work.
     pub async fn first_records_of_portal(
         &self,
