@@ -7,6 +7,7 @@ mod files;
 mod load;
 pub mod protocol;
 mod self_check;
+mod serving;
 mod serve;
 mod token;
 

@@ -48,6 +48,7 @@ pub struct NewCluster {
     pub namespace: Option<String>,
     /// Where transferred models stay; `null` where they don't.
     #[serde(default, deserialize_with = "given_or_null")]
+    #[allow(clippy::option_option, reason = "absent: as it is; null: none any more")]
     pub cache: Option<Option<ModelCache>>,
     /// Folders of the nodes below which a model may lie already.
     #[serde(default)]
@@ -55,6 +56,7 @@ pub struct NewCluster {
 }
 
 /// Tells `null` from what is not there.
+#[allow(clippy::option_option, reason = "as the field that it reads")]
 fn given_or_null<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<ModelCache>>, D::Error> {
     serde::Deserialize::deserialize(from).map(Some)
 }

@@ -22,50 +22,6 @@ use crate::domain::workflow::step_form::{FormRules, OfferedDataset, offered_amou
 use dyno_measure::limits::PRESETS;
 use dyno_measure::load::{EvalWith, LoadSpec};
 
-/// The page's fields from top to bottom, in which order errors are listed. What is not among them comes last.
-pub const FIELDS_FROM_TOP: [&str; 40] = [
-    "eval_with",
-    "goal",
-    "arrival",
-    "rate",
-    "concurrent_requests",
-    "load_points",
-    "search_min",
-    "search_max",
-    "process",
-    "burstiness",
-    "slo",
-    "slo_preset",
-    "ttft_ms",
-    "tpot_ms",
-    "e2el_ms",
-    "percentile",
-    "lengths_preset",
-    "dataset_ids",
-    "max_input_tokens",
-    "max_output_tokens",
-    "amount",
-    "num_requests",
-    "duration_s",
-    "warmup_requests",
-    "ramp_s",
-    "input_lengths",
-    "input_min",
-    "input_mean",
-    "input_std",
-    "output_lengths",
-    "output_min",
-    "output_mean",
-    "output_std",
-    "prefix",
-    "multi_turn",
-    "time_scale",
-    "endpoint",
-    "ignore_eos",
-    "seed",
-    "headers",
-];
-
 #[component]
 pub fn LoadStep(
     /// Where the reader is.

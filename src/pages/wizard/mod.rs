@@ -10,6 +10,7 @@ mod execution;
 mod frame;
 mod layouts;
 mod load;
+mod load_field_order;
 mod load_fields;
 mod load_more;
 mod load_prompts;

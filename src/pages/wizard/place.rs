@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::load::FIELDS_FROM_TOP;
+use super::load_field_order::FIELDS_FROM_TOP;
 use crate::api::functions::workflows::WizardView;
 use crate::components::field::field_id;
 use crate::components::form::{SummaryLine, Target, summary_lines};

@@ -2,31 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use dyno_kubernetes::objects::{self, Lifetime, LoadPod, RunName, keys};
+use dyno_kubernetes::objects::{self, RunName, keys};
 use dyno_kubernetes::{Connection, NodeFacts, PodStep};
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::document::{RunDocument, SentFile};
 use super::error::KubernetesError;
-use super::transfer::remove_owner;
+use super::owner::{lifetime, remove_owner};
 use super::{KubernetesExecutor, layout, transport};
 use crate::credentials::Secret;
 use crate::run::execution::ExecutionSpec;
 use crate::state::config::is_loopback;
 use dyno_measure::address::Address;
 use dyno_measure::plan::{Plan, Workload};
-
-/// How long what is left of a run stays on the cluster where no portal removes it, seconds.
-const KEPT_S: i32 = 3_600;
-/// A run that was begun and not handed over ends after this, seconds.
-pub(super) const TRANSFER_LIMIT_S: i64 = 24 * 3_600;
-
-/// How long an owner lives that ends at a deadline.
-pub(super) fn lifetime(deadline: Timestamp) -> Lifetime {
-    let deadline_unix_s = deadline.as_second();
-    Lifetime { active_s: deadline_unix_s - Timestamp::now().as_second(), deadline_unix_s, kept_s: KEPT_S }
-}
 
 impl KubernetesExecutor {
     /// Makes the owner, which runs nothing yet, and the Secret with all that a portal needs to go on. What can't be done is undone.
@@ -140,12 +128,6 @@ fn sent_files(plan: &Plan) -> Vec<SentFile> {
         Workload::Dataset { files, .. } => files.iter().filter_map(file).collect(),
         Workload::Trace { file: trace, .. } => file(trace).into_iter().collect(),
     }
-}
-
-/// The load pod of a run whose plan is not known yet: only its owner is needed.
-pub(super) fn provisional_load(image: &str, node: &str) -> LoadPod {
-    let node = layout::LoadNode { hostname: node.to_owned(), note: None };
-    layout::load_pod(image, &node, false)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod document;
 mod error;
 mod launch;
 mod layout;
+mod owner;
 mod probe;
 mod progress;
 mod provider;

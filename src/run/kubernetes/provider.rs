@@ -8,7 +8,7 @@ use super::error::KubernetesError;
 use super::progress::Phase;
 use super::reconcile::Reconciliation;
 use super::transport::PodProxy;
-use super::{launch, transport};
+use super::{owner, transport};
 use crate::run::tally::Tally;
 use crate::run::text;
 use dyno_measure::events::LoadStatus;
@@ -20,7 +20,7 @@ impl Reconciliation<'_> {
         }
         let document = &self.open.document;
         let Some(pod) = &state.verify else {
-            let lifetime = launch::lifetime(document.execution.deadline);
+            let lifetime = owner::lifetime(document.execution.deadline);
             let pod = objects::verify_pod(self.run, &state.owner.reference, &document.load, lifetime);
             return match self.connection.apply(&pod).await {
                 Ok(_) => Ok(()),

@@ -11,7 +11,7 @@ use super::error::KubernetesError;
 use super::probe::EngineProbe;
 use super::progress::{Ending, Phase, Progress};
 use super::transport::PodProxy;
-use super::{ENGINE_PORT, OpenRun, launch, transport};
+use super::{ENGINE_PORT, OpenRun, owner, transport};
 use crate::run::execution::{Event, Outcome};
 use crate::run::text;
 use crate::state::AppState as App;
@@ -94,7 +94,7 @@ impl Reconciliation<'_> {
 
     pub(super) async fn make_missing(&mut self, state: &RunState) -> Result<(), ApiError> {
         let document = &self.open.document;
-        let lifetime = launch::lifetime(document.execution.deadline);
+        let lifetime = owner::lifetime(document.execution.deadline);
         let owner = &state.owner.reference;
         if state.engines.is_empty() && !document.engines.is_empty() {
             self.connection.apply(&objects::service(self.run, owner)).await?;

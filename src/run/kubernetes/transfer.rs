@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::error::KubernetesError;
-use super::launch::{TRANSFER_LIMIT_S, lifetime, provisional_load};
+use super::owner::{TRANSFER_LIMIT_S, lifetime, provisional_load, remove_owner};
 use super::transport::{self, PodProxy};
 use super::{KubernetesExecutor, steps};
 use crate::domain::benchmark::BenchmarkSpec;
@@ -34,8 +34,6 @@ const ON_NODE: &str = "/model";
 const CACHE: &str = "/cache";
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
-/// What is to be removed is waited for so long.
-const REMOVAL: Duration = Duration::from_mins(1);
 
 /// Pods that look after files, one a node.
 struct FilesPods {
@@ -292,19 +290,6 @@ impl KubernetesExecutor {
         }
         remove_owner(&self.connection().await?, &self.name(run)).await
     }
-}
-
-/// Removes a run's owner, and waits until nothing of it is left.
-pub(super) async fn remove_owner(connection: &Connection, run: &RunName) -> Result<(), KubernetesError> {
-    connection.delete_owner(run).await?;
-    let begun = Instant::now();
-    while !connection.left(run).await?.is_empty() {
-        if begun.elapsed() > REMOVAL {
-            connection.delete_pods_at_once(run).await?;
-        }
-        tokio::time::sleep(PAUSE / 4).await;
-    }
-    Ok(())
 }
 
 /// Waits until a pod is ready.

@@ -20,10 +20,10 @@ use tokio_util::sync::CancellationToken;
 use self::digest::Digests;
 use self::fetch::{Fetch, Fetching};
 use self::upload::Uploads;
-use crate::command::{CommandError, ServerArgs, until_over};
 use crate::protocol::MOST_CHUNK;
 use crate::serve::{guarded, serve};
 use crate::token::Token;
+use crate::serving::{CommandError, ServerArgs, until_over};
 
 /// Files for a run, in a pod
 #[derive(Debug, Clone, Args)]

@@ -23,13 +23,13 @@ use tokio_util::sync::CancellationToken;
 
 use self::runner::{Runner, Settings, StartError};
 use self::spool::{PortionError, Spool};
-use crate::command::{CommandError, ServerArgs, until_over};
 use crate::protocol::{
     CancelRequest, ENDED_HEADER, EndCause, ErrorCode, FILE_HEADER, FROM_HEADER, LENGTH_HEADER, PortionQuery, SpoolFile,
     StartRequest, Status,
 };
 use crate::serve::{Refused, guarded, serve};
 use crate::token::Token;
+use crate::serving::{CommandError, ServerArgs, until_over};
 
 /// Largest request, bytes: addresses of engines.
 const MOST_BODY: usize = 256 << 10;
