@@ -61,8 +61,8 @@ pub async fn load_clusters(query: ListQuery, flash: String) -> Result<ClustersVi
 }
 
 /// One cluster's nodes as they are now.
-#[server(endpoint = "ui/cluster", input = server_fn::codec::Json)]
-pub async fn load_cluster(id: String, flash: String) -> Result<ClusterView, CallError> {
+#[server(endpoint = "ui/cluster")]
+pub async fn load_cluster(#[server(default)] id: String, #[server(default)] flash: String) -> Result<ClusterView, CallError> {
     use crate::api::calls::{clusters, occupancy};
     use crate::domain::inventory::ClusterKind;
     use crate::domain::problem::ProblemKind;

@@ -56,7 +56,7 @@ async fn api_server(nodes: usize) -> String {
 fn kubeconfig(server: &str) -> String {
     format!(
         "clusters: [{{name: c, cluster: {{server: '{server}'}}}}]\nusers: [{{name: u, user: {{token: {TOKEN}}}}}]\n\
-         contexts: [{{name: y, context: {{cluster: c, user: u}}}}]"
+         contexts: [{{name: k, context: {{cluster: c, user: u}}}}]"
     )
 }
 
@@ -96,7 +96,7 @@ async fn a_kubeconfig_is_refused_where_it_was_given() {
         assert!(found[0].0 == "kubeconfig" && found[0].1.contains(path), "{path}: {found:?}");
     }
     // Nobody listens there; the address itself is allowed to an administrator.
-    let silent = "clusters: [{name: c, cluster: {server: 'https://127.0.0.1:9'}}]\nusers: [{name: u, user: {token: t}}]\ncontexts: [{name: y, context: {cluster: c, user: u}}]";
+    let silent = "clusters: [{name: c, cluster: {server: 'https://127.0.0.1:9'}}]\nusers: [{name: u, user: {token: t}}]\ncontexts: [{name: k, context: {cluster: c, user: u}}]";
     assert_eq!(
         add("k", "kubernetes", silent).await,
         [("kubeconfig".to_owned(), "The cluster does not answer at its address.".to_owned())]
