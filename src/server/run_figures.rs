@@ -83,9 +83,8 @@ impl Asked {
             return Err(Problem::field("run", format!("Choose {HISTORY_ROWS} runs at most.")));
         }
         let list: ListQuery = serde_urlencoded::to_string(&rest)
-            .and_then(|text| Ok(serde_urlencoded::from_str(&text)))
             .ok()
-            .and_then(Result::ok)
+            .and_then(|text| serde_urlencoded::from_str(&text).ok())
             .ok_or_else(|| Problem::field("query", "This is no query of the list of runs."))?;
         Ok(Self { runs, list: ListQuery { page_size: Some(HISTORY_ROWS), ..list } })
     }

@@ -24,7 +24,9 @@ fn the_portal_is_granted_what_it_needs() {
         let kind = if rule.namespace.is_none() { "ClusterRole" } else { "Role" };
         let granted = of_kind(&objects, kind).into_iter().flat_map(|role| role["rules"].as_array().unwrap());
         let of_resource: Vec<&str> = granted
-            .filter(|given| texts(&given["apiGroups"]).contains(&rule.group) && texts(&given["resources"]).contains(&rule.resource))
+            .filter(|given| {
+                texts(&given["apiGroups"]).contains(&rule.group) && texts(&given["resources"]).contains(&rule.resource)
+            })
             .flat_map(|given| texts(&given["verbs"]))
             .collect();
         for verb in &rule.verbs {
@@ -66,7 +68,10 @@ fn the_portals_pod_is_confined() {
     assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false);
     assert_eq!(texts(&container["securityContext"]["capabilities"]["drop"]), ["ALL"]);
     // Two at once would work on one database.
-    assert_eq!((&deployment["spec"]["replicas"], &deployment["spec"]["strategy"]["type"]), (&Value::from(1), &Value::from("Recreate")));
+    assert_eq!(
+        (&deployment["spec"]["replicas"], &deployment["spec"]["strategy"]["type"]),
+        (&Value::from(1), &Value::from("Recreate"))
+    );
     // What runs are made of is the image that the portal itself runs.
     let own = container["env"].as_array().unwrap().iter().find(|variable| variable["name"] == "DYNO_IMAGE").unwrap();
     assert_eq!(own["value"], container["image"]);

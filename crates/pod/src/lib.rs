@@ -7,8 +7,8 @@ mod files;
 mod load;
 pub mod protocol;
 mod self_check;
-mod serving;
 mod serve;
+mod serving;
 mod token;
 
 pub use command::{PodArgs, PodCommand, main};

@@ -12,7 +12,6 @@ use dyno_pod::client::FilesPod;
 use dyno_pod::protocol::{FetchRequest, FetchStatus, FileFacts, FileKind};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::error::KubernetesError;

@@ -22,8 +22,8 @@ use self::fetch::{Fetch, Fetching};
 use self::upload::Uploads;
 use crate::protocol::MOST_CHUNK;
 use crate::serve::{guarded, serve};
-use crate::token::Token;
 use crate::serving::{CommandError, ServerArgs, until_over};
+use crate::token::Token;
 
 /// Files for a run, in a pod
 #[derive(Debug, Clone, Args)]

@@ -28,8 +28,8 @@ use crate::protocol::{
     StartRequest, Status,
 };
 use crate::serve::{Refused, guarded, serve};
-use crate::token::Token;
 use crate::serving::{CommandError, ServerArgs, until_over};
+use crate::token::Token;
 
 /// Largest request, bytes: addresses of engines.
 const MOST_BODY: usize = 256 << 10;

@@ -75,12 +75,12 @@ pub fn at(engine: &Running) -> StartRequest {
     StartRequest { endpoints: vec![endpoint], model: Some("reference".to_owned()) }
 }
 
-/// The command that starts the program: the example `dyno`, which cargo builds with the tests.
+/// The command that starts the program: the example `dyno_pod`, which cargo builds with the tests.
 pub fn dyno() -> Command {
-    // target/PROFILE/deps/it-HASH → target/PROFILE/examples/dyno
+    // target/PROFILE/deps/it-HASH → target/PROFILE/examples/dyno_pod
     let test = std::env::current_exe().unwrap();
     let profile: PathBuf = test.ancestors().nth(2).unwrap().to_owned();
-    let program = profile.join("examples/dyno");
+    let program = profile.join("examples/dyno_pod");
     assert!(program.exists(), "{} is missing: `cargo test -p dyno-pod` builds it, `--test it` alone does not", program.display());
     Command::new(program)
 }
