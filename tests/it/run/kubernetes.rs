@@ -26,7 +26,7 @@ impl OnCluster {
     /// Each test has a namespace of its own.
     async fn start(name: &str) -> Option<Self> {
         let Ok(folder) = std::env::var("DYNO_TEST_CLUSTER").map(PathBuf::from) else {
-            println!("skipped: DYNO_TEST_CLUSTER names no cluster (scripts/kubernetes/up.sh nodes 2)");
+            eprintln!("skipped: DYNO_TEST_CLUSTER names no cluster (scripts/kubernetes/up.sh nodes 2)");
             return None;
         };
         let image = std::env::var("DYNO_TEST_IMAGE").unwrap_or_else(|_| "dyno.test/dyno:1".to_owned());
