@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::ResourceQuota;
 
 async fn admin() -> Option<Connection> {
     let Ok(folder) = std::env::var("DYNO_TEST_CLUSTER") else {
-        println!("skipped: DYNO_TEST_CLUSTER names no cluster (scripts/kubernetes/up.sh)");
+        eprintln!("skipped: DYNO_TEST_CLUSTER names no cluster (scripts/kubernetes/up.sh)");
         return None;
     };
     let text = std::fs::read_to_string(format!("{folder}/admin.kubeconfig")).unwrap();
