@@ -76,7 +76,7 @@ async fn a_kubeconfig_is_refused_where_it_was_given() {
     let house = House::open().await;
     let add = async |name: &str, kind: &str, kubeconfig: &str| {
         let (status, problem) =
-            house.post("clusters", json!({"name": name, "kind": kind, "kubeconfig": kubeconfig, "context": "y"})).await;
+            house.post("clusters", json!({"name": name, "kind": kind, "kubeconfig": kubeconfig, "context": "k"})).await;
         assert_eq!(status, 422, "{problem}");
         fields(&problem).into_iter().map(|(field, message)| (field.to_owned(), message.to_owned())).collect::<Vec<_>>()
     };
@@ -183,7 +183,7 @@ async fn a_cluster_is_changed_and_removed() {
         (json!({"model_roots": ["/models/../etc"]}), "model_roots"),
         (json!({"name": " "}), "name"),
         (json!({"kind": "local"}), "kind"),
-        (json!({"context": "y"}), "kubeconfig"),
+        (json!({"context": "k"}), "kubeconfig"),
         (json!({"kubeconfig": "users: 3"}), "kubeconfig"),
     ] {
         let (status, problem) = house.patch(&path, change.clone()).await;
