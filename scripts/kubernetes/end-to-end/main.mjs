@@ -70,9 +70,12 @@ const scenarios = {
   },
 
   async "more GPUs than a node has"() {
-    // Refused before anything is made: where the wish is said, or at the latest where the run is asked for.
-    const many = wanted("many GPUs", { engine: { tensor_parallel: 9 } });
-    await assert.rejects(portal.trigger(many), /device|GPU/i);
+    // Ended before anything is made.
+    const id = await portal.trigger(wanted("many GPUs", { engine: { tensor_parallel: 9 } }));
+    const run = await portal.ended(id, RUN_S);
+    assert.equal(run.status, "failed");
+    assert.match(run.reason, /device|GPU/i);
+    assert.equal(stage(run, "verify_cluster_connection").status, "failed");
   },
 
   async "a quota"() {
