@@ -3,16 +3,15 @@
 use axum::extract::{RawQuery, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::api::calls::runs;
 use crate::api::functions::runs::HISTORY_ROWS;
+use crate::api::rest::export::{cell, csv_line};
 use crate::auth::SignedIn;
 use crate::domain::list::ListQuery;
 use crate::domain::problem::Problem;
 use crate::domain::run::RunRow;
-use crate::domain::text::spreadsheet_cell;
 use crate::state::AppState;
 
 pub const PATH: &str = "/runs/figures.csv";
@@ -91,18 +90,12 @@ impl Asked {
 }
 
 fn csv_of(rows: &[RunRow]) -> Vec<u8> {
-    let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
-    // Writing to memory does not fail.
-    let _ = writer.write_record(COLUMNS);
+    let mut file = csv_line(&COLUMNS);
     for row in rows {
         let row = serde_json::to_value(row).unwrap_or_default();
-        let _ = writer.write_record(COLUMNS.map(|column| match row.get(column) {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => spreadsheet_cell(text),
-            Some(other) => other.to_string(),
-        }));
+        file.extend(csv_line(&COLUMNS.map(|column| cell(row.get(column)))));
     }
-    writer.into_inner().unwrap_or_default()
+    file
 }
 
 #[cfg(test)]

@@ -122,6 +122,10 @@ pub(super) fn order(query: &ListQuery, columns: &[&str]) -> Result<String, Store
     Ok(format!("ORDER BY t.{column} {collate}{direction} NULLS LAST, t.id {direction}"))
 }
 
+/// The runs with their benchmarks' tags, as [`run_row`] reads them.
+const RUN_ROWS: &str =
+    "SELECT t.*, (SELECT json_extract(b.spec, '$.tags') FROM benchmarks b WHERE b.id = t.benchmark_id) AS tags FROM runs t ";
+
 /// The columns by which the history sorts.
 pub(super) const RUN_SORTS: [&str; 21] = [
     "created_at",
@@ -185,11 +189,7 @@ impl Store {
         let order = order(query, &RUN_SORTS)?;
         let filter = Filter::of_runs(actor, query)?;
         let total: i64 = filter.query("SELECT count(*) FROM runs t ", "").build_query_scalar().fetch_one(&self.read).await?;
-        let mut page = filter.query(
-            "SELECT t.*, (SELECT json_extract(b.spec, '$.tags') FROM benchmarks b WHERE b.id = t.benchmark_id) AS tags
-             FROM runs t ",
-            &order,
-        );
+        let mut page = filter.query(RUN_ROWS, &order);
         page.push(" LIMIT ").push_bind(i64::from(query.page_size()));
         page.push(" OFFSET ").push_bind(query.offset() as i64);
         let rows = page.build().fetch_all(&self.read).await?;
@@ -201,11 +201,7 @@ impl Store {
         let ids: Vec<String> = ids.iter().map(uuid::Uuid::to_string).collect();
         let mut filter = Filter::of_runs(actor, &ListQuery::default())?;
         filter.text("t.id IN (SELECT value FROM json_each(", Some(serde_json::json!(ids).to_string()), "))");
-        let mut query = filter.query(
-            "SELECT t.*, (SELECT json_extract(b.spec, '$.tags') FROM benchmarks b WHERE b.id = t.benchmark_id) AS tags
-             FROM runs t ",
-            "ORDER BY t.created_at DESC, t.id DESC",
-        );
+        let mut query = filter.query(RUN_ROWS, "ORDER BY t.created_at DESC, t.id DESC");
         query.build().fetch_all(&self.read).await?.iter().map(run_row).collect()
     }
 

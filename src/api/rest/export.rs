@@ -191,7 +191,7 @@ fn line(record: &RequestRecord, trust: &Trust, format: Format) -> Vec<u8> {
 }
 
 /// A value as a cell. Text that a spreadsheet would run gets an apostrophe before it; numbers stay numbers.
-fn cell(value: Option<&Value>) -> String {
+pub fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => spreadsheet_cell(text),
@@ -199,7 +199,7 @@ fn cell(value: Option<&Value>) -> String {
     }
 }
 
-fn csv_line(cells: &[String]) -> Vec<u8> {
+pub fn csv_line<T: AsRef<[u8]>>(cells: &[T]) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
     // Writing to memory does not fail.
     let _ = writer.write_record(cells);

@@ -9,7 +9,7 @@ mod credentials;
 mod datasets;
 mod engines;
 mod event_stream;
-mod export;
+pub(crate) mod export;
 pub mod extract;
 mod models;
 mod openapi;

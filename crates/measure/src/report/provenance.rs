@@ -179,19 +179,18 @@ impl Provenance {
     /// Merges in what became known later, which replaces earlier values.
     #[must_use]
     pub fn completed_by(self, later: Self) -> Self {
-        let newer = |later: Vec<_>, earlier| if later.is_empty() { earlier } else { later };
         let mut other = self.other;
         other.extend(later.other);
         Self {
             dyno_version: later.dyno_version.or(self.dyno_version),
             cluster: later.cluster.or(self.cluster),
-            nodes: if later.nodes.is_empty() { self.nodes } else { later.nodes },
+            nodes: newer(later.nodes, self.nodes),
             model: later.model.or(self.model),
             serving: later.serving.or(self.serving),
             notes: newer(later.notes, self.notes),
             serving_devices: later.serving_devices.or(self.serving_devices),
-            datasets: if later.datasets.is_empty() { self.datasets } else { later.datasets },
-            engines: if later.engines.is_empty() { self.engines } else { later.engines },
+            datasets: newer(later.datasets, self.datasets),
+            engines: newer(later.engines, self.engines),
             seed: later.seed.or(self.seed),
             tokenizer: later.tokenizer.or(self.tokenizer),
             plan: later.plan.or(self.plan),
@@ -203,6 +202,10 @@ impl Provenance {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+fn newer<T>(later: Vec<T>, earlier: Vec<T>) -> Vec<T> {
+    if later.is_empty() { earlier } else { later }
 }
 
 #[cfg(test)]
