@@ -9,9 +9,12 @@ use super::kubernetes::KubernetesAccess;
 use super::provider::ProviderId;
 
 /// The kinds of cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ClusterKind {
     /// The portal's own machine.
     Local,
@@ -150,26 +153,15 @@ pub struct NodeUsage {
 }
 
 /// The kinds of device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantArray)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum DeviceType {
     Cpu,
     Cuda,
     Rocm,
     Hpu,
-}
-
-impl DeviceType {
-    /// The name in requests and reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Cuda => "cuda",
-            Self::Rocm => "rocm",
-            Self::Hpu => "hpu",
-        }
-    }
 }
 
 /// A CPU or an accelerator of a node.

@@ -189,7 +189,7 @@ mod tests {
             ..Batch::default()
         };
         let (update, ended) = EventMapper::default().map(batch, &mut stages);
-        let names: Vec<&str> = update.events.iter().map(|(_, event)| event.name()).collect();
+        let names: Vec<&str> = update.events.iter().map(|(_, event)| event.into_str()).collect();
         assert_eq!(names, ["stage", "progress", "stage"]);
         assert_eq!(ended, Some((Outcome::Done, None)));
         assert_eq!(update.cursor.as_deref(), Some("3"));

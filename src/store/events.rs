@@ -139,7 +139,7 @@ impl Store {
                  WHERE run_id = ? AND name = 'log' AND json_extract(data, '$.stage') = ?",
             )
             .bind(&id)
-            .bind(stage.as_str())
+            .bind(stage.into_str())
             .fetch_one(&mut *tx)
             .await?;
             if total > 0 {
@@ -174,7 +174,7 @@ async fn last_lines(
          ORDER BY seq DESC LIMIT ?",
     )
     .bind(run.to_string())
-    .bind(stage.as_str())
+    .bind(stage.into_str())
     .bind(before)
     .bind(limit)
     .fetch_all(db)
@@ -208,7 +208,7 @@ async fn append(db: &mut SqliteConnection, run: Uuid, events: &[(Timestamp, RunE
             RunEvent::Log(line) => json(line)?,
             RunEvent::End(end) => {
                 sqlx::query("UPDATE runs SET status = ?, reason = ?, ended_at = ? WHERE id = ?")
-                    .bind(end.status.as_str())
+                    .bind(end.status.into_str())
                     .bind(&end.reason)
                     .bind(ms(*at))
                     .bind(&id)
@@ -221,7 +221,7 @@ async fn append(db: &mut SqliteConnection, run: Uuid, events: &[(Timestamp, RunE
             .bind(&id)
             .bind(seq)
             .bind(ms(*at))
-            .bind(event.name())
+            .bind(event.into_str())
             .bind(data)
             .bind(EVENT_SCHEMA)
             .execute(&mut *db)
@@ -233,12 +233,12 @@ async fn append(db: &mut SqliteConnection, run: Uuid, events: &[(Timestamp, RunE
 
 async fn put_stage(db: &mut SqliteConnection, run: &str, stage: &Stage) -> Result<(), StoreError> {
     sqlx::query("UPDATE stages SET status = ?, started_at = ?, ended_at = ?, message = ? WHERE run_id = ? AND id = ?")
-        .bind(stage.status.as_str())
+        .bind(stage.status.into_str())
         .bind(stage.started_at.map(ms))
         .bind(stage.ended_at.map(ms))
         .bind(&stage.message)
         .bind(run)
-        .bind(stage.id.as_str())
+        .bind(stage.id.into_str())
         .execute(db)
         .await?;
     Ok(())

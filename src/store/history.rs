@@ -33,8 +33,9 @@ impl Filter {
     pub(super) fn of_runs(actor: &Actor, query: &ListQuery) -> Result<Self, StoreError> {
         let mut filter = Self::common(actor, query)?;
         if let Some(status) = query.status.as_deref().filter(|status| !status.is_empty()) {
-            RunStatus::parse(status)
-                .ok_or_else(|| StoreError::Invalid { field: "status", message: format!("There is no status {status:?}.") })?;
+            status
+                .parse::<RunStatus>()
+                .map_err(|_| StoreError::Invalid { field: "status", message: format!("There is no status {status:?}.") })?;
         }
         filter.text("t.status = ", query.status.clone(), "");
         filter.text("t.creator = ", query.creator.clone(), " COLLATE NOCASE");

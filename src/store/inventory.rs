@@ -12,7 +12,6 @@ use super::row::{Columns, from_json, json, ms, shared_or_visible_to, visible_to}
 use super::{Store, StoreError};
 use crate::domain::dataset::Dataset;
 use crate::domain::inventory::{Cluster, ClusterAccess, ClusterKind, Credential, Model, Node};
-use crate::domain::provider::ProviderId;
 use crate::domain::user::Actor;
 
 /// A credential with its sealed secret; only the vault opens it.
@@ -52,12 +51,11 @@ fn cluster(row: &SqliteRow) -> Result<Cluster, StoreError> {
     Ok(Cluster {
         id: row.id("id")?,
         name: row.text("name")?,
-        access: row.word("kind", |kind| match kind {
-            "local" => Some(Ok(ClusterAccess::Local)),
-            "kubernetes" => Some(row.json("data").map(ClusterAccess::Kubernetes)),
-            "catalogue" => Some(Ok(ClusterAccess::Catalogue)),
-            _ => None,
-        })??,
+        access: match row.word("kind")? {
+            ClusterKind::Local => ClusterAccess::Local,
+            ClusterKind::Kubernetes => ClusterAccess::Kubernetes(row.json("data")?),
+            ClusterKind::Catalogue => ClusterAccess::Catalogue,
+        },
         owner: row.opt_id("owner")?,
         created_at: row.time("created_at")?,
     })
@@ -76,7 +74,7 @@ fn credential(row: &SqliteRow) -> Result<Credential, StoreError> {
     Ok(Credential {
         id: row.id("id")?,
         name: row.text("name")?,
-        provider: row.word("provider", |provider| from_json::<ProviderId>("provider", &format!("\"{provider}\"")).ok())?,
+        provider: row.word("provider")?,
         origin: row.text("origin")?,
         owner: row.id("owner")?,
         archived: row.flag("archived")?,
@@ -359,7 +357,7 @@ impl Store {
         .bind(credential.id.to_string())
         .bind(credential.owner.to_string())
         .bind(&credential.name)
-        .bind(json(&credential.provider)?.trim_matches('"').to_owned())
+        .bind(credential.provider.into_str())
         .bind(&credential.origin)
         .bind(&new.key_id)
         .bind(&new.sealed)

@@ -10,7 +10,7 @@ pub(super) fn user(row: &SqliteRow) -> Result<User, StoreError> {
     Ok(User {
         id: row.id("id")?,
         name: row.text("name")?,
-        role: row.word("role", Role::parse)?,
+        role: row.word("role")?,
         active: row.opt_text("password_hash")?.is_some(),
         disabled: row.opt_int("disabled_at")?.is_some(),
         created_at: row.time("created_at")?,
@@ -18,5 +18,5 @@ pub(super) fn user(row: &SqliteRow) -> Result<User, StoreError> {
 }
 
 pub(super) fn actor(row: &SqliteRow) -> Result<Actor, StoreError> {
-    Ok(Actor { id: row.id("id")?, name: row.text("name")?, role: row.word("role", Role::parse)? })
+    Ok(Actor { id: row.id("id")?, name: row.text("name")?, role: row.word("role")? })
 }

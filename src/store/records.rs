@@ -56,7 +56,7 @@ pub(super) async fn append(db: &mut SqliteConnection, run: Uuid, records: &[Requ
         .bind(record.e2el_ms)
         .bind(record.input_tokens)
         .bind(record.output_tokens)
-        .bind(record.error_class.map(ErrorClass::as_str))
+        .bind(record.error_class.as_ref().map(ErrorClass::into_str))
         .bind(record.http_status)
         .bind(json(record)?)
         .execute(&mut *db)

@@ -1,5 +1,7 @@
 //! Conversion of values to and from columns, and access checks of rows.
 
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,7 +40,7 @@ pub(super) trait Columns {
     fn opt_time(&self, column: &'static str) -> Result<Option<Timestamp>, StoreError>;
     fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, StoreError>;
     /// One of a fixed set of words.
-    fn word<T>(&self, column: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, StoreError>;
+    fn word<T: FromStr>(&self, column: &'static str) -> Result<T, StoreError>;
 }
 
 fn to_id(column: &'static str, text: &str) -> Result<Uuid, StoreError> {
@@ -83,9 +85,9 @@ impl Columns for SqliteRow {
     fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, StoreError> {
         from_json(column, self.try_get(column)?)
     }
-    fn word<T>(&self, column: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
+    fn word<T: FromStr>(&self, column: &'static str) -> Result<T, StoreError> {
         let word: &str = self.try_get(column)?;
-        parse(word).ok_or_else(|| StoreError::damaged(column, word))
+        word.parse().map_err(|_| StoreError::damaged(column, word))
     }
 }
 

@@ -8,7 +8,6 @@ use super::row::{Columns, json, ms, visible_to};
 use super::search::search_text;
 use super::{NewRun, Store, StoreError};
 use crate::domain::benchmark::Benchmark;
-use crate::domain::engine::EngineKind;
 use crate::domain::run::{Run, Stage, StageId, StageStatus};
 use crate::domain::user::Actor;
 use dyno_measure::run::{RunKind, RunStatus};
@@ -25,18 +24,14 @@ pub struct OpenRun {
     pub cursor: Option<String>,
 }
 
-fn run_kind(word: &str) -> Option<RunKind> {
-    [RunKind::Measured, RunKind::Simulated].into_iter().find(|kind| kind.as_str() == word)
-}
-
 /// A run without its stages and its place in the queue.
 pub(super) fn run(row: &SqliteRow) -> Result<Run, StoreError> {
     Ok(Run {
         id: row.id("id")?,
         benchmark_id: row.id("benchmark_id")?,
         owner: row.id("owner")?,
-        kind: row.word("kind", run_kind)?,
-        status: row.word("status", RunStatus::parse)?,
+        kind: row.word("kind")?,
+        status: row.word("status")?,
         reason: row.opt_text("reason")?,
         queue_position: None,
         created_at: row.time("created_at")?,
@@ -56,11 +51,11 @@ fn open_run(row: &SqliteRow) -> Result<OpenRun, StoreError> {
 }
 
 fn stage(row: &SqliteRow) -> Result<Stage, StoreError> {
-    let id = row.word("id", StageId::parse)?;
+    let id: StageId = row.word("id")?;
     Ok(Stage {
         id,
         title: id.title().to_owned(),
-        status: row.word("status", StageStatus::parse)?,
+        status: row.word("status")?,
         started_at: row.opt_time("started_at")?,
         ended_at: row.opt_time("ended_at")?,
         message: row.opt_text("message")?,
@@ -89,13 +84,13 @@ pub(super) async fn insert(db: &mut SqliteConnection, benchmark: &Benchmark, new
     .bind(run.id.to_string())
     .bind(benchmark.id.to_string())
     .bind(run.owner.to_string())
-    .bind(run.kind.as_str())
-    .bind(run.status.as_str())
+    .bind(run.kind.into_str())
+    .bind(run.status.into_str())
     .bind(&run.reason)
     .bind(&spec.name)
     .bind(search_text(spec))
     .bind(&spec.model.name)
-    .bind(spec.serving.engine.map(EngineKind::as_str))
+    .bind(spec.serving.engine.map(<&str>::from))
     .bind(&spec.cluster_name)
     .bind(&new.devices)
     .bind(&new.load)
@@ -108,8 +103,8 @@ pub(super) async fn insert(db: &mut SqliteConnection, benchmark: &Benchmark, new
         sqlx::query("INSERT INTO stages (run_id, position, id, status, message) VALUES (?, ?, ?, ?, ?)")
             .bind(run.id.to_string())
             .bind(position as i64)
-            .bind(stage.id.as_str())
-            .bind(stage.status.as_str())
+            .bind(stage.id.into_str())
+            .bind(stage.status.into_str())
             .bind(&stage.message)
             .execute(&mut *db)
             .await?;
@@ -168,7 +163,7 @@ impl Store {
     pub async fn run_counts(&self) -> Result<Vec<(RunKind, RunStatus, i64)>, StoreError> {
         let rows =
             sqlx::query("SELECT kind, status, count(*) AS runs FROM runs GROUP BY kind, status").fetch_all(&self.read).await?;
-        let count = |row: &SqliteRow| Ok((row.word("kind", run_kind)?, row.word("status", RunStatus::parse)?, row.int("runs")?));
+        let count = |row: &SqliteRow| Ok((row.word("kind")?, row.word("status")?, row.int("runs")?));
         rows.iter().map(count).collect()
     }
 

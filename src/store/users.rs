@@ -17,7 +17,7 @@ impl Store {
         sqlx::query("INSERT INTO users (id, name, role, created_at) VALUES (?, ?, ?, ?)")
             .bind(user.id.to_string())
             .bind(name)
-            .bind(role.as_str())
+            .bind(role.into_str())
             .bind(ms(now))
             .execute(&self.write)
             .await

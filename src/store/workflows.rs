@@ -38,7 +38,7 @@ const SELECT: &str = "SELECT w.*, r.status AS run_status FROM workflows w LEFT J
 
 fn workflow(row: &SqliteRow) -> Result<StoredWorkflow, StoreError> {
     let run_status = match row.opt_text("run_status")? {
-        Some(_) => Some(row.word("run_status", RunStatus::parse)?),
+        Some(_) => Some(row.word("run_status")?),
         None => None,
     };
     Ok(StoredWorkflow {

@@ -238,7 +238,7 @@ mod on_server {
             return Ok(Some(LayoutsView { compared: None }));
         };
         let engine = match typed("engine") {
-            Some(typed) => EngineKind::parse(&typed),
+            Some(typed) => typed.parse::<EngineKind>().ok(),
             None => steps.serving.engine,
         };
         let outcome = match calls::layouts::of_model(app, actor, steps, model, engine).await {

@@ -27,6 +27,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 use server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType};
+use strum::VariantArray as _;
 
 pub use crate::domain::path::{local_path, query_escape};
 use crate::domain::problem::{Problem, ProblemKind};
@@ -94,7 +95,11 @@ impl Decodes<CallError> for ProblemEncoding {
     fn decode(bytes: Bytes) -> Result<CallError, Self::Error> {
         serde_json::from_slice(&bytes).or_else(|error| {
             let details: ProblemSummary = serde_json::from_slice(&bytes).map_err(|_| error)?;
-            let kind = ProblemKind::ALL.into_iter().find(|kind| kind.status() == details.status).unwrap_or(ProblemKind::Internal);
+            let kind = ProblemKind::VARIANTS
+                .iter()
+                .find(|kind| kind.status() == details.status)
+                .copied()
+                .unwrap_or(ProblemKind::Internal);
             Ok(CallError(Problem::new(kind, details.detail)))
         })
     }

@@ -93,8 +93,8 @@ pub async fn add_person(
     let added = async {
         let (app, actor) = crate::auth::context()?;
         let (reader, name) = (actor.id, person_name.clone());
-        let role = Role::parse(&role).ok_or_else(|| Problem::field("role", "Choose a role."))?;
-        let key = FormKey::new(reader, &form, "person-add", &[&person_name, role.as_str()], FIELDS_KEPT);
+        let role: Role = role.parse().map_err(|_| Problem::field("role", "Choose a role."))?;
+        let key = FormKey::new(reader, &form, "person-add", &[&person_name, role.into_str()], FIELDS_KEPT);
         let state = app.clone();
         shown_next(
             &state,

@@ -45,7 +45,7 @@ pub async fn load_wizard(
     use crate::domain::problem::Problem;
     let (app, actor) = crate::auth::context()?;
     let id = uuid::Uuid::parse_str(&id).map_err(|_| Problem::not_found("draft"))?;
-    let page = WizardPage::parse(&page).ok_or_else(|| Problem::not_found("step"))?;
+    let page = page.parse::<WizardPage>().map_err(|_| Problem::not_found("step"))?;
     let answer = crate::api::calls::workflows::get(&app, &actor, id).await?;
     let chosen = super::inventory::chosen(&app, &actor, &answer.workflow_steps).await?;
     let flash = forms::kept(&flash).await;
@@ -89,7 +89,7 @@ pub async fn load_new_draft(
     };
     let flash = forms::kept(&flash).await;
     let elsewhere = match begun {
-        Some(draft) => Some(format!("/wizard/{draft}/{}", WizardPage::Details.slug())),
+        Some(draft) => Some(format!("/wizard/{draft}/{}", WizardPage::Details.into_str())),
         None => (known.is_none() && flash.is_none()).then(|| new_draft_path(begins)),
     };
     Ok(NewDraftView { begins, elsewhere, flash })

@@ -75,7 +75,7 @@ fn line(stored: &StoredEvent) -> Option<String> {
     };
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _ = writeln!(text, "{} {} {level}: {}", stored.at, line.stage.as_str(), line.line);
+    let _ = writeln!(text, "{} {} {level}: {}", stored.at, line.stage.into_str(), line.line);
     Some(text)
 }
 

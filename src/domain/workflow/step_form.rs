@@ -174,7 +174,7 @@ fn with_parts(errors: &mut Vec<FieldError>, parts: Vec<FieldError>) {
 /// The wording of the default number of requests, and of that for a p99.
 pub fn offered_amounts(load: &LoadSpec, datasets: &[Dataset]) -> [(&'static str, String); 2] {
     let of = |num_requests| amount_words(&LoadSpec { num_requests, duration_s: None, ..load.clone() }, datasets);
-    [(Amount::Quick.name(), of(None)), (Amount::DecidesP99.name(), of(Some(DECIDES_P99)))]
+    [(Amount::Quick.into_str(), of(None)), (Amount::DecidesP99.into_str(), of(Some(DECIDES_P99)))]
 }
 
 fn check_serving(entries: &[(String, String)]) -> Vec<FieldError> {

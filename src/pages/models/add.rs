@@ -138,7 +138,7 @@ fn hub_fields(flash: &Flash) -> AnyView {
 fn cloud_fields(flash: &Flash) -> AnyView {
     let chosen = flash.value("provider", "");
     let mut options = vec![(String::new(), "Choose a provider".to_owned())];
-    options.extend(PROVIDERS.iter().map(|provider| (provider.id.as_str().to_owned(), provider.title.to_owned())));
+    options.extend(PROVIDERS.iter().map(|provider| (provider.id.into_str().to_owned(), provider.title.to_owned())));
     let without: Vec<&str> =
         PROVIDERS.iter().filter(|provider| provider.base_url.is_none()).map(|provider| provider.title).collect();
     view! {

@@ -79,7 +79,7 @@ pub fn WizardPage() -> impl IntoView {
         let of_query = |name: &str| query.get(name).unwrap_or_default();
         WizardQuery {
             id: params.get("id").unwrap_or_default(),
-            page: params.get("step").unwrap_or_else(|| WizardPage::Details.slug().to_owned()),
+            page: params.get("step").unwrap_or_else(|| WizardPage::Details.into_str().to_owned()),
             search: of_query("search"),
             flash: of_query("flash"),
             return_to: of_query("return"),
@@ -107,7 +107,7 @@ pub fn WizardPage() -> impl IntoView {
 }
 
 fn step(asked: WizardQuery, view: WizardView, resumes: bool) -> AnyView {
-    let Some(page) = WizardPage::parse(&asked.page) else {
+    let Ok(page) = asked.page.parse::<WizardPage>() else {
         return view! { <Missing detail="There is no such step." /> }.into_any();
     };
     if let Some(run) = view.answer.run_id {
@@ -115,7 +115,7 @@ fn step(asked: WizardQuery, view: WizardView, resumes: bool) -> AnyView {
     }
     let reached = view.answer.next_page();
     if resumes || page > reached {
-        return onwards(format!("/wizard/{}/{}", view.answer.workflow_id, reached.slug()));
+        return onwards(format!("/wizard/{}/{}", view.answer.workflow_id, reached.into_str()));
     }
     let flash = view.flash.clone().unwrap_or_default();
     let place =

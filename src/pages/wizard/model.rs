@@ -160,10 +160,10 @@ fn engine_fields(
     section: ShownFor,
 ) -> AnyView {
     let Engines { engines, administrator } = of_cluster;
-    let chosen = flash.value("engine", serving.engine.map(EngineKind::as_str).unwrap_or_default());
+    let chosen = flash.value("engine", serving.engine.as_ref().map(EngineKind::into_str).unwrap_or_default());
     let mut choices = vec![Choice::new("", "By the model's format", chosen.is_empty()).with(by_format(&engines, models, model))];
     choices.extend(sorted(engines).into_iter().map(|engine| {
-        let name = engine.kind.as_str();
+        let name = engine.kind.into_str();
         let refused = (engine.kind == EngineKind::Custom && !administrator)
             .then(|| "Only administrators may run an own command.".to_owned());
         let readable = ShownFor::new(models, model, &|model| reads(engine.kind, model));

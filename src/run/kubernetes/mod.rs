@@ -27,6 +27,7 @@ use dyno_kubernetes::{ApiError, Connection};
 use dyno_pod::Token;
 use futures::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
+use strum::VariantArray as _;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -219,7 +220,7 @@ impl ClusterExecutor for KubernetesExecutor {
                     .to_owned(),
             }
         };
-        Ok(EngineKind::ALL.into_iter().map(row).collect())
+        Ok(EngineKind::VARIANTS.iter().copied().map(row).collect())
     }
 
     async fn find_engine(&self, serving: &Serving) -> Result<Program, ExecutorError> {

@@ -209,7 +209,7 @@ async fn a_page_reads_of_a_runs_events_what_it_shows() {
     assert_eq!(found.last_seq, 2002);
     assert_eq!(found.earlier, [(StageId::DeployToEngine, 990), (StageId::CleanUp, 0)]);
     assert!(found.events.is_sorted_by_key(|event| event.seq) && found.events.iter().all(|event| stored.contains(event)));
-    let of = |name: &str| found.events.iter().filter(|event| event.event.name() == name).collect::<Vec<_>>();
+    let of = |name: &str| found.events.iter().filter(|event| event.event.into_str() == name).collect::<Vec<_>>();
     assert_eq!((of("log").len(), of("stage").len()), (11, 1));
     assert_eq!(of("log").last().unwrap().event, log("999"));
     assert_eq!(of("progress").len(), 20, "evenly spread");

@@ -2,6 +2,8 @@
 
 #![allow(clippy::approx_constant, reason = "a fitted factor may come close to a constant of mathematics by chance")]
 
+use strum::VariantArray as _;
+
 use super::{Efficiency, ErrorBar, Factor, Profile, Standing};
 use crate::device;
 use crate::engine::Engine::{self, Sglang, TensorRtLlm, Vllm};
@@ -9,7 +11,7 @@ use crate::engine::EngineVersion;
 use crate::precision::{KvPrecision, Precision};
 
 /// One profile: device, engine, version, precision, whether of mixtures, format of the KV cache, runs, errors of TTFT, TPOT and E2E
-/// (90th percentile), and the factors in the order of `Factor::ALL`.
+/// (90th percentile), and the factors in the order of `Factor::VARIANTS`.
 struct Row(
     &'static str,
     Engine,
@@ -19,7 +21,7 @@ struct Row(
     KvPrecision,
     u32,
     [Option<f64>; 3],
-    [f64; Factor::ALL.len()],
+    [f64; Factor::VARIANTS.len()],
 );
 
 impl Row {
@@ -28,8 +30,8 @@ impl Row {
         let &Self(name, engine, version, precision, mixture, kv_precision, runs, [ttft, tpot, e2el], factors) = self;
         let device = device::find(name).ok()?;
         let mut efficiency = Efficiency::generic(device.generation);
-        for (factor, value) in Factor::ALL.into_iter().zip(factors) {
-            *efficiency.get_mut(factor) = value;
+        for (factor, value) in Factor::VARIANTS.iter().zip(factors) {
+            *efficiency.get_mut(*factor) = value;
         }
         Some(Profile {
             device: device.name,

@@ -1,5 +1,7 @@
 //! Which factors are taken, and what is said of them.
 
+use strum::VariantArray as _;
+
 use crate::common::{device, model, scenario};
 use dyno_simulate::engine::EngineVersion;
 use dyno_simulate::profile::{Efficiency, ErrorBar, ErrorBasis, Profile, Profiles, Standing};
@@ -128,7 +130,7 @@ fn published_profiles_are_sound() {
     let profiles = Profiles::published();
     assert!(profiles.0.len() > 40);
     for profile in &profiles.0 {
-        for factor in dyno_simulate::profile::Factor::ALL {
+        for factor in dyno_simulate::profile::Factor::VARIANTS.iter().copied() {
             let value = profile.efficiency.get(factor);
             assert!(value > 0.0 && value.is_finite() && (!factor.is_share() || value <= 1.0), "{profile:?}");
         }

@@ -1,6 +1,7 @@
 //! Step 5: the model, and how it is served.
 
 use serde_json::Value;
+use strum::VariantArray as _;
 use uuid::Uuid;
 
 use super::load;
@@ -25,7 +26,7 @@ enum ServingError {
     Text(#[from] TextError),
     #[error("Engine image must be a container image's name without spaces.")]
     NoImageName,
-    #[error("Engine must be one of {}.", EngineKind::ALL.map(EngineKind::as_str).join(", "))]
+    #[error("Engine must be one of {}.", EngineKind::VARIANTS.iter().map(EngineKind::into_str).collect::<Vec<_>>().join(", "))]
     UnknownEngine,
     #[error("Engine arguments must be a list of texts.")]
     NoArgumentList,
@@ -64,7 +65,7 @@ pub fn read(reader: &mut Reader<'_>) -> ModelPatch {
 }
 
 fn engine(value: &Value) -> Result<EngineKind, ServingError> {
-    value.as_str().and_then(EngineKind::parse).ok_or(ServingError::UnknownEngine)
+    value.as_str().and_then(|name| name.parse().ok()).ok_or(ServingError::UnknownEngine)
 }
 
 fn args(value: &Value) -> Result<Vec<String>, ServingError> {

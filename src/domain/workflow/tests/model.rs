@@ -1,5 +1,7 @@
 //! Steps 5 and 6.
 
+use strum::VariantArray as _;
+
 use super::*;
 use crate::domain::engine::EngineKind;
 use crate::domain::workflow::steps::{default_engine, missing_engine, opens, reads};
@@ -171,7 +173,7 @@ fn offered_credentials_and_engines_match_the_model() {
     assert_eq!(opening(OPENAI), [OPENAI_KEY], "not the archived one");
     assert_eq!(opening(OWN_CLOUD), [OWN_KEY], "not the one for another address");
     assert!(opening(GGUF).is_empty());
-    let readers = |id| EngineKind::ALL.into_iter().filter(|engine| reads(*engine, model(id))).collect::<Vec<_>>();
+    let readers = |id| EngineKind::VARIANTS.iter().copied().filter(|engine| reads(*engine, model(id))).collect::<Vec<_>>();
     assert_eq!(readers(GGUF), [EngineKind::LlamaCpp, EngineKind::Custom]);
     assert_eq!(readers(HUGGING_FACE), [EngineKind::Vllm, EngineKind::Sglang, EngineKind::Tgi, EngineKind::Custom]);
     assert!(readers(OPENAI).is_empty());
