@@ -91,7 +91,6 @@ pub async fn add_model(
 ) -> Result<(), CallError> {
     use crate::api::calls::models::{NewModel, create};
     use crate::domain::inventory::FileLocation;
-    use crate::domain::provider::ProviderId;
     let entries = forms::entries(&[
         ("name", &name),
         ("path", &path),

@@ -4,9 +4,7 @@
 use std::sync::LazyLock;
 
 use dyno_measure::load::options::OptionKind;
-use dyno_measure::load::{
-    Arrival, ArrivalProcess, EvalWith, LengthDistribution, LoadOption, LoadSpec, OPTIONS, RequestHeader, Slo,
-};
+use dyno_measure::load::{Arrival, EvalWith, LengthDistribution, LoadOption, LoadSpec, OPTIONS, RequestHeader, Slo};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
