@@ -12,7 +12,7 @@ use crate::components::badge::{Badge, Tone};
 use crate::components::banner::{Banner, Empty, Notice};
 use crate::components::button::{LinkButton, Submit};
 use crate::components::confirm::ConfirmForm;
-use crate::components::failure::{Failure, SignedOut};
+use crate::components::failure::SignedOut;
 use crate::components::heading::PageHeading;
 use crate::components::node_search::NodeSearch;
 use crate::components::number::{bytes, count, figure};
@@ -24,6 +24,7 @@ use crate::domain::kubernetes::{ClusterTest, KubernetesAccess, ModelCache};
 use crate::domain::node_filter::{MANY_NODES, NodeFilter};
 use crate::domain::occupancy::NodeRun;
 use crate::islands::{CopyText, Renew};
+use crate::pages::loaded::loaded;
 
 /// How often the nodes are read, in milliseconds.
 const READ_EVERY_MS: i32 = 5000;
@@ -46,16 +47,7 @@ pub fn ClusterPage() -> impl IntoView {
             sort: query.get("sort").unwrap_or_default(),
         }
     };
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(cluster) => view! { <Detail first=cluster asked=search() /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    loaded(data, move |cluster| view! { <Detail first=cluster asked=search() /> })
 }
 
 /// Which nodes the address asks for.

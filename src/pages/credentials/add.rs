@@ -7,28 +7,19 @@ use server_fn::ServerFn;
 use crate::api::functions::credentials::AddCredential;
 use crate::api::functions::forms::load_flash;
 use crate::components::button::{LinkButton, Look, Submit};
-use crate::components::failure::Failure;
 use crate::components::field::{SelectField, TextField};
 use crate::components::form::{ErrorSummary, FormNumber, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::domain::form::Flash;
 use crate::domain::provider::PROVIDERS;
+use crate::pages::loaded::loaded;
 
 /// `/credentials/new`
 #[component]
 pub fn NewCredentialPage() -> impl IntoView {
     let query = use_query_map();
     let kept = Resource::new(move || query.read().get("flash").unwrap_or_default(), load_flash);
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match kept.await {
-                    Ok(flash) => view! { <Add flash=flash.unwrap_or_default() /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    loaded(kept, move |flash| view! { <Add flash=flash.unwrap_or_default() /> })
 }
 
 #[component]

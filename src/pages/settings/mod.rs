@@ -8,13 +8,13 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use crate::api::functions::people::{SettingsView, load_settings};
-use crate::components::failure::Failure;
 use crate::components::form::{ErrorSummary, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::components::outcome::Outcome;
 use crate::components::time::moment;
 use crate::domain::user::OneTimeSecret;
 use crate::islands::CopyText;
+use crate::pages::loaded::loaded;
 
 /// `/settings`
 #[component]
@@ -22,16 +22,7 @@ pub fn SettingsPage() -> impl IntoView {
     let query = use_query_map();
     let of_query = move |name: &str| query.read().get(name).unwrap_or_default();
     let data = Resource::new(move || (of_query("flash"), of_query("shown")), |(flash, shown)| load_settings(flash, shown));
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(view) => view! { <Settings view=view /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    loaded(data, move |view| view! { <Settings view=view /> })
 }
 
 #[component]

@@ -28,6 +28,7 @@ use crate::api::functions::workflows::{NewDraftView, WizardView, load_new_draft,
 use crate::components::failure::{Failure, Missing};
 use crate::domain::form::Flash;
 use crate::domain::workflow::WizardPage;
+use crate::pages::loaded::loaded;
 use place::Place;
 
 /// The first step of a new draft.
@@ -40,20 +41,13 @@ pub fn NewBenchmark() -> impl IntoView {
         (of("form"), of("flash"))
     };
     let data = Resource::new(asked, |(form, flash)| load_new_draft(form, flash));
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                    Ok(NewDraftView { elsewhere: Some(path), .. }) => onwards(path),
-                    Ok(new) => {
-                        let place = Place::new(WizardPage::Details, None, new.flash.unwrap_or_default()).begun_by(new.begins);
-                        view! { <details::DetailsStep place=place /> }.into_any()
-                    }
-                }
-            })}
-        </Transition>
-    }
+    loaded(data, |new| match new {
+        NewDraftView { elsewhere: Some(path), .. } => onwards(path),
+        new => {
+            let place = Place::new(WizardPage::Details, None, new.flash.unwrap_or_default()).begun_by(new.begins);
+            view! { <details::DetailsStep place=place /> }.into_any()
+        }
+    })
 }
 
 /// What the address asks for.

@@ -70,7 +70,7 @@ impl fmt::Debug for KubernetesExecutor {
 /// What is known of the run that is followed, so that it is not asked for at each look.
 #[derive(Debug, Default)]
 struct Watched {
-    run: Option<(Uuid, Arc<OpenRun>)>,
+    run: Option<(Uuid, Arc<RunSecret>)>,
     looked: Option<Instant>,
     /// Since when the cluster does not answer.
     silent_since: Option<Timestamp>,
@@ -78,12 +78,12 @@ struct Watched {
 
 /// A run's Secret, read.
 #[derive(Debug)]
-struct OpenRun {
+struct RunSecret {
     document: RunDocument,
     token: String,
 }
 
-impl OpenRun {
+impl RunSecret {
     fn token(&self) -> Result<Token, KubernetesError> {
         Ok(Token::new(self.token.clone())?)
     }
@@ -112,14 +112,14 @@ impl KubernetesExecutor {
     }
 
     /// What a run is, as its Secret says; absent where it was not handed over.
-    async fn open(&self, connection: &Connection, run: Uuid) -> Result<Option<Arc<OpenRun>>, KubernetesError> {
+    async fn open(&self, connection: &Connection, run: Uuid) -> Result<Option<Arc<RunSecret>>, KubernetesError> {
         let known = self.watched(|watched| watched.run.clone());
         if let Some((_, open)) = known.filter(|(id, _)| *id == run) {
             return Ok(Some(open));
         }
         let Some(data) = connection.run_secret(&self.name(run)).await? else { return Ok(None) };
         let (Some(spec), Some(token)) = (data.get(keys::SPEC), data.get(keys::TOKEN)) else { return Ok(None) };
-        let open = OpenRun { document: serde_json::from_slice(spec)?, token: String::from_utf8_lossy(token).into_owned() };
+        let open = RunSecret { document: serde_json::from_slice(spec)?, token: String::from_utf8_lossy(token).into_owned() };
         let open = Arc::new(open);
         self.watched(|watched| watched.run = Some((run, Arc::clone(&open))));
         Ok(Some(open))

@@ -11,7 +11,7 @@ use super::error::KubernetesError;
 use super::probe::EngineProbe;
 use super::progress::{Ending, Phase, Progress};
 use super::transport::PodProxy;
-use super::{ENGINE_PORT, OpenRun, owner, transport};
+use super::{ENGINE_PORT, RunSecret, owner, transport};
 use crate::run::execution::{Event, Outcome};
 use crate::run::text;
 use crate::state::AppState as App;
@@ -29,7 +29,7 @@ pub(super) struct Reconciliation<'a> {
     pub connection: &'a Connection,
     pub app: &'a App,
     pub run: &'a RunName,
-    pub open: &'a OpenRun,
+    pub open: &'a RunSecret,
     pub progress: Progress,
     pub events: Vec<(Timestamp, Event)>,
     pub load: Vec<LoadEvent>,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::error::KubernetesError;
 use super::progress::Progress;
 use super::transport::PodProxy;
-use super::{KubernetesExecutor, OpenRun, transport};
+use super::{KubernetesExecutor, RunSecret, transport};
 use crate::run::executor::{Collected, ExecutorError, LeftBehind};
 use dyno_measure::events::LoadEventKind;
 use dyno_measure::report::RequestRecord;
@@ -29,7 +29,7 @@ const FORCED: Duration = Duration::from_secs(30);
 struct LoadSource {
     connection: Connection,
     run: RunName,
-    open: std::sync::Arc<OpenRun>,
+    open: std::sync::Arc<RunSecret>,
     client: LoadPod<PodProxy>,
 }
 
