@@ -9,7 +9,7 @@ use super::search::contains;
 use super::{Store, StoreError};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::user::Actor;
-use dyno_measure::report::{ErrorClass, Phase, RequestRecord};
+use dyno_measure::report::{ErrorClass, RequestRecord};
 
 /// The columns by which records are sorted.
 const SORTS: [&str; 11] = [
@@ -46,10 +46,7 @@ pub(super) async fn append(db: &mut SqliteConnection, run: Uuid, records: &[Requ
         .bind(&record.id)
         .bind(&record.node)
         .bind(record.load_point)
-        .bind(match record.phase {
-            Phase::Warmup => "warmup",
-            Phase::Measured => "measured",
-        })
+        .bind(record.phase.into_str())
         .bind(record.sent_unix_ns)
         .bind(record.ttft_ms)
         .bind(record.tpot_ms)

@@ -2,9 +2,10 @@
 
 use std::str::FromStr;
 
-use dyno_measure::load::ArrivalProcess;
+use dyno_measure::events::LogLevel;
+use dyno_measure::load::{ArrivalProcess, LoadVariable};
 use dyno_measure::plan::TokenLimitField;
-use dyno_measure::report::ErrorClass;
+use dyno_measure::report::{ErrorClass, Phase};
 use dyno_measure::run::{RunKind, RunStatus};
 use serde::Serialize;
 use strum::VariantArray;
@@ -25,6 +26,9 @@ fn read_back<T: VariantArray + FromStr + PartialEq + Copy + Into<&'static str>>(
 fn json_and_text_agree() {
     written_alike::<ArrivalProcess>();
     written_alike::<ErrorClass>();
+    written_alike::<LoadVariable>();
+    written_alike::<LogLevel>();
+    written_alike::<Phase>();
     written_alike::<RunKind>();
     written_alike::<RunStatus>();
     written_alike::<TokenLimitField>();

@@ -285,7 +285,7 @@ fn next(page: WizardPage, answer: &WorkflowAnswer, return_to: &str, dropped: &[S
         query.push(format!("dropped={}&by={}", dropped.join(","), page.into_str()));
     }
     if !passed.is_empty() {
-        query.push(format!("passed={}", passed.iter().map(|page| page.into_str()).collect::<Vec<_>>().join(",")));
+        query.push(format!("passed={}", passed.iter().map(WizardPage::into_str).collect::<Vec<_>>().join(",")));
     }
     let path = format!("/wizard/{}/{}", answer.workflow_id, to.into_str());
     if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) }
