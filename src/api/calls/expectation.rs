@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dyno_measure::report::Report;
-use dyno_measure::words::{about, count, grouped};
+use dyno_measure::words::{count, grouped};
 use dyno_simulate::memory::MemoryFit;
 use uuid::Uuid;
 
@@ -23,7 +23,16 @@ use crate::state::AppState;
 /// A page waits no longer for it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Sentences for the confirmation; none where the simulator does not know the model or the devices, or takes too long.
+/// What a simulation finds of a draft.
+#[derive(Debug, Default)]
+pub struct Expectation {
+    /// Duration of all load points, warm-up not counted; absent where nothing was simulated.
+    pub duration_s: Option<f64>,
+    /// What else there is to say, for the confirmation.
+    pub sentences: Vec<String>,
+}
+
+/// What the confirmation says; nothing where the simulator does not know the model or the devices, or takes too long.
 pub async fn of_draft(
     app: &AppState,
     steps: &WorkflowSteps,
@@ -31,10 +40,10 @@ pub async fn of_draft(
     model: &Model,
     datasets: &[Dataset],
     nodes: Vec<Node>,
-) -> Result<Vec<String>, Problem> {
+) -> Result<Expectation, Problem> {
     let engine = steps.serving.engine.or_else(|| default_engine(model));
     if model.is_cloud() || steps.load.is_multi_turn() || steps.serving.pipeline_parallel.is_some_and(|stages| stages > 1) {
-        return Ok(Vec::new());
+        return Ok(Expectation::default());
     }
     let spec = BenchmarkSpec {
         name: steps.name.clone(),
@@ -65,18 +74,17 @@ pub async fn of_draft(
     let done = tokio::time::timeout(PATIENCE, work).await;
     stopped.store(true, Ordering::Relaxed);
     Ok(match done {
-        Ok(Ok(Ok(simulated))) => sentences(&simulated.report, simulated.provenance.simulation.as_ref()),
-        Ok(Ok(Err(failure @ SimulationFailure::DoesNotFit(_)))) => vec![format!("By simulation: {failure}")],
-        _ => Vec::new(),
+        Ok(Ok(Ok(simulated))) => expectation(&simulated.report, simulated.provenance.simulation.as_ref()),
+        Ok(Ok(Err(failure @ SimulationFailure::DoesNotFit(_)))) => {
+            Expectation { duration_s: None, sentences: vec![format!("By simulation: {failure}")] }
+        }
+        _ => Expectation::default(),
     })
 }
 
-fn sentences(report: &Report, assumed: Option<&serde_json::Value>) -> Vec<String> {
-    let seconds: f64 = report.load_points.iter().map(|point| point.summary.duration_s).sum();
-    let points = report.load_points.len() as u64;
-    let at = if points > 1 { format!(", {}", count(points, "load point")) } else { String::new() };
-    let mut told = vec![format!("The load would take about {}{at}, warm-up not counted.", about(seconds))];
-    told.extend(report.search.as_ref().map(|search| search.sentence.clone()));
+fn expectation(report: &Report, assumed: Option<&serde_json::Value>) -> Expectation {
+    let duration_s = report.load_points.iter().map(|point| point.summary.duration_s).sum();
+    let mut told: Vec<String> = report.search.iter().map(|search| search.sentence.clone()).collect();
     let memory = assumed.and_then(|assumed| serde_json::from_value::<MemoryFit>(assumed.get("memory")?.clone()).ok());
     told.extend(memory.map(|memory| {
         format!(
@@ -89,7 +97,7 @@ fn sentences(report: &Report, assumed: Option<&serde_json::Value>) -> Vec<String
         let error = prediction.error_words().map(|words| format!("; {words}")).unwrap_or_default();
         told.push(format!("Simulated. {}{error}.", prediction.standing_words()));
     }
-    told
+    Expectation { duration_s: Some(duration_s), sentences: told }
 }
 
 #[cfg(test)]
@@ -106,8 +114,8 @@ mod tests {
             "prediction": { "standing": "calibrated", "runs": 3, "error_pct": { "tpot_ms": 9.0 } },
         }))
         .unwrap();
-        let told = sentences(&report, None);
-        assert_eq!(told[0], format!("The load would take about {}, 2 load points, warm-up not counted.", about(240.0)));
-        assert_eq!(told[1], "Simulated. Calibrated by 3 measured runs; expected error of means: TPOT ±9 %.");
+        let expected = expectation(&report, None);
+        assert_eq!(expected.duration_s, Some(240.0));
+        assert_eq!(expected.sentences, ["Simulated. Calibrated by 3 measured runs; expected error of means: TPOT ±9 %."]);
     }
 }

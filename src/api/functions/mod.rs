@@ -105,8 +105,15 @@ impl Decodes<CallError> for ProblemEncoding {
     }
 }
 
+const REQUEST_UNREADABLE: &str = "The form was not understood. Reload the page and try again.";
+const ANSWER_UNREADABLE: &str = "The portal's answer was not understood. Reload the page and try again.";
+
 impl FromServerFnError for CallError {
     type Encoder = ProblemEncoding;
+
+    fn de(answer: Bytes) -> Self {
+        ProblemEncoding::decode(answer).unwrap_or_else(|_| Self(Problem::new(ProblemKind::Unavailable, ANSWER_UNREADABLE)))
+    }
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         let (kind, detail) = match error {
@@ -114,11 +121,11 @@ impl FromServerFnError for CallError {
                 (ProblemKind::Unavailable, "The portal did not answer. Check the connection and try again.")
             }
             ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Serialization(_) => {
-                (ProblemKind::BadRequest, "The form was not understood. Reload the page and try again.")
+                (ProblemKind::BadRequest, REQUEST_UNREADABLE)
             }
-            ServerFnErrorErr::Deserialization(_) | ServerFnErrorErr::Response(_) => {
-                (ProblemKind::Unavailable, "The portal's answer was not understood. Reload the page and try again.")
-            }
+            // On the server it is the request that could not be read.
+            ServerFnErrorErr::Deserialization(_) if cfg!(feature = "ssr") => (ProblemKind::BadRequest, REQUEST_UNREADABLE),
+            ServerFnErrorErr::Deserialization(_) | ServerFnErrorErr::Response(_) => (ProblemKind::Unavailable, ANSWER_UNREADABLE),
             ServerFnErrorErr::Registration(_)
             | ServerFnErrorErr::UnsupportedRequestMethod(_)
             | ServerFnErrorErr::ServerError(_)

@@ -154,7 +154,7 @@ fn check_load(concurrent_requests: u32, datasets: &[OfferedDataset], entries: &[
         return Checked { errors, ..Checked::default() };
     }
     let amounts = offered_amounts(&steps.load, &facts.datasets);
-    Checked { errors, sentence: Some(whole_sentence(&steps.load, &facts.datasets)), amounts: amounts.into() }
+    Checked { errors, sentence: Some(whole_sentence(&steps.load, &facts.datasets, None)), amounts: amounts.into() }
 }
 
 /// Adds the errors of options' parts, and removes those of the option rules that they make redundant.

@@ -27,11 +27,11 @@ pub fn ConfirmStep(
 ) -> impl IntoView {
     let Some(view) = place.view.clone() else { return ().into_any() };
     let steps = &view.answer.workflow_steps;
-    let sentence = whole_sentence(&steps.load, &view.chosen.datasets);
     let outlook = match &view.choices {
         Choices::Outlook(outlook) => outlook.clone(),
         _ => Outlook::default(),
     };
+    let sentence = whole_sentence(&steps.load, &view.chosen.datasets, outlook.simulated_s);
     let cards = cards(&view)
         .into_iter()
         .map(|(page, rows)| {

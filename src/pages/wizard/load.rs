@@ -39,7 +39,7 @@ pub fn LoadStep(
         view! { <PromptLengths form=form.clone() flash=flash.clone() /> }.into_any()
     };
     let is_whole = view.answer.next_page() > WizardPage::Load;
-    let sentence = is_whole.then(|| whole_sentence(&load, &view.chosen.datasets));
+    let sentence = is_whole.then(|| whole_sentence(&load, &view.chosen.datasets, None));
     let said = view! {
         <div class="load-saved" id="load-words" hidden=!is_whole>
             <p class="hint" id="load-caption">
