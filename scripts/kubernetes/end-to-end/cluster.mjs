@@ -9,21 +9,24 @@ export const kubeconfig = readFileSync(join(folder, "admin.kubeconfig"), "utf8")
 export const models = join(folder, "models");
 export const namespace = process.env.DYNO_TEST_NAMESPACE ?? "dyno-end-to-end";
 
+/** No call of these waits longer. */
+const CALL_MS = 180_000;
+
 const scripts = resolve(import.meta.dirname, "..");
 export const programs = execFileSync(join(scripts, "programs.sh"), { encoding: "utf8" }).trim();
 export const environment = { ...process.env, KUBECONFIG: join(folder, "admin.kubeconfig") };
 
 export function kubectl(...args) {
-  return execFileSync(join(programs, "kubectl"), args, { encoding: "utf8", env: environment });
+  return execFileSync(join(programs, "kubectl"), args, { encoding: "utf8", env: environment, timeout: CALL_MS });
 }
 
 export function helm(...args) {
   const program = execFileSync(join(scripts, "helm.sh"), { encoding: "utf8" }).trim();
-  return execFileSync(program, args, { encoding: "utf8", env: environment });
+  return execFileSync(program, args, { encoding: "utf8", env: environment, timeout: CALL_MS });
 }
 
 export function apply(object) {
-  execFileSync(join(programs, "kubectl"), ["apply", "-f", "-"], { input: JSON.stringify(object), env: environment });
+  execFileSync(join(programs, "kubectl"), ["apply", "-f", "-"], { input: JSON.stringify(object), env: environment, timeout: CALL_MS });
 }
 
 /** Everything in the tests' namespace that is not the cluster's own. */
@@ -65,11 +68,14 @@ export function everything() {
     .filter((line) => line !== "");
 }
 
-/** The service account `dyno` in the tests' namespace, with the rights that the chart gives. */
-export function grantAccess() {
+/** The service account `dyno` in the tests' namespace with the rights that the chart gives, as objects. */
+function access() {
   const chart = resolve(scripts, "../../deploy/chart");
-  const objects = helm("template", "dyno", chart, "--namespace", namespace, "--show-only", "templates/access.yaml");
-  execFileSync(join(programs, "kubectl"), ["apply", "-f", "-"], { input: objects, env: environment });
+  return helm("template", "dyno", chart, "--kube-version", "1.27.0", "--namespace", namespace, "--show-only", "templates/access.yaml");
+}
+
+export function grantAccess() {
+  execFileSync(join(programs, "kubectl"), ["apply", "-f", "-"], { input: access(), env: environment });
 }
 
 export function newToken() {
@@ -82,9 +88,7 @@ export function withdrawAccess() {
 }
 
 export function removeAccess() {
-  const chart = resolve(scripts, "../../deploy/chart");
-  const objects = helm("template", "dyno", chart, "--namespace", namespace, "--show-only", "templates/access.yaml");
-  execFileSync(join(programs, "kubectl"), ["delete", "--ignore-not-found", "-f", "-"], { input: objects, env: environment });
+  execFileSync(join(programs, "kubectl"), ["delete", "--ignore-not-found", "-f", "-"], { input: access(), env: environment });
 }
 
 /** The administrators' kubeconfig with another token. */

@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const ADDRESS = "10.99.0.100";
@@ -68,13 +69,15 @@ export class HubStandIn {
       answer.setHeader("content-range", `bytes ${from}-${length - 1}/${length}`);
     }
     answer.setHeader("content-length", length - from);
-    for (let at = from; at < length && !answer.destroyed; at += CHUNK) {
-      const part = this.#content.subarray(at, at + CHUNK);
-      this.bytes += part.length;
-      if (!answer.write(part)) await Promise.race([once(answer, "drain"), once(answer, "close")]);
-      if (Number.isFinite(this.speed)) await sleep((part.length / this.speed) * 1000);
-    }
-    answer.end();
+    const parts = async function* () {
+      for (let at = from; at < length; at += CHUNK) {
+        const part = this.#content.subarray(at, at + CHUNK);
+        this.bytes += part.length;
+        yield part;
+        if (Number.isFinite(this.speed)) await sleep((part.length / this.speed) * 1000);
+      }
+    };
+    await pipeline(parts.call(this), answer);
   }
 
   close() {

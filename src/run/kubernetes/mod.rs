@@ -194,7 +194,7 @@ impl KubernetesExecutor {
         }
         let line = format!(
             "{error} What runs there goes on meanwhile. It is asked again for {}.",
-            text::duration(SILENCE.as_millis().unsigned_abs() as u64)
+            text::duration(SILENCE.as_secs().unsigned_abs() * 1_000)
         );
         Ok(batch(cursor, progress.clone(), vec![(now, steps::warning(&progress, &line))], Vec::new()))
     }

@@ -191,6 +191,9 @@ impl KubernetesExecutor {
             let path = loop {
                 let (_, client) = &pods.nodes[index];
                 match client.fetch(&request).await {
+                    Ok(FetchStatus::Running(at)) if at.file.is_empty() => {
+                        progress.send_replace(format!("Node {node}: the hub is asked for its files."));
+                    }
                     Ok(FetchStatus::Running(at)) => {
                         let (done, total) = (words::bytes(at.bytes_done), words::bytes(at.bytes_total));
                         progress.send_replace(format!("Node {node}, {}: {done} of {total}", at.file));

@@ -26,8 +26,8 @@ export const scenarios = {
 
   async "an engine pod deleted"() {
     const id = await underLoad(reference("engine deleted", { load: LONG }));
-    remove(cluster.pods("engine")[0]);
-    await brokeOff(id, /The engine on node node-1 was lost\. It was deleted\. .*Those are kept/);
+    remove(cluster.pods("engine").at(-1));
+    await brokeOff(id, /The engine on node node-2 was lost\. It was deleted\. .*Those are kept/);
     await keptRecords(id);
   },
 
@@ -52,9 +52,9 @@ export const scenarios = {
 
   async "an engine pod evicted"() {
     const id = await underLoad(reference("engine evicted", { load: LONG }));
-    const name = cluster.pods("engine")[0].replace("pod/", "");
+    const name = cluster.pods("engine").at(-1).replace("pod/", "");
     cluster.evict(name);
-    await brokeOff(id, /The engine on node node-1 was lost\. It was evicted from its node/);
+    await brokeOff(id, /The engine on node node-2 was lost\. It was evicted from its node/);
     await keptRecords(id);
   },
 
