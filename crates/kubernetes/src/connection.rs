@@ -25,6 +25,8 @@ const PORTION: u32 = 500;
 pub enum ApiError {
     #[error("The cluster does not answer at its address.")]
     Unreachable(#[source] kube::Error),
+    #[error("The cluster did not answer in time.")]
+    Late,
     #[error("The cluster's certificate is not trusted. Its kubeconfig needs the certificate authority.")]
     Certificate(#[source] kube::Error),
     #[error("The cluster does not accept the kubeconfig's user. Its token or certificate may have expired.")]
@@ -40,6 +42,9 @@ pub enum ApiError {
     Admission(String),
     #[error("The cluster answered with an error: {0}")]
     Refused(String),
+    /// The same question may be answered later.
+    #[error("The cluster is not able to answer at the moment: {0}")]
+    Unavailable(String),
     #[error("The cluster's answer was not understood.")]
     Unexpected(#[source] kube::Error),
     #[error("The kubeconfig does not lead to a cluster: {0}.")]
@@ -76,6 +81,7 @@ impl ApiError {
             403 if message.contains(" cannot ") => Self::Forbidden(said),
             403 => Self::Admission(said),
             _ if message.contains("admission webhook") || message.contains("ValidatingAdmissionPolicy") => Self::Admission(said),
+            429 | 500.. => Self::Unavailable(said),
             _ => Self::Refused(said),
         }
     }
@@ -250,6 +256,7 @@ mod tests {
         let user = "nodes is forbidden: User \"nobody\" cannot list resource \"nodes\" in API group \"\" at the cluster scope";
         assert!(matches!(ApiError::of_status(403, user), ApiError::Forbidden(_)));
         assert!(matches!(ApiError::of_status(409, "conflict"), ApiError::Refused(_)));
+        assert!(matches!(ApiError::of_status(500, "etcdserver: request timed out"), ApiError::Unavailable(_)));
         assert!(matches!(ApiError::of_status(401, "Unauthorized"), ApiError::Unauthorized));
     }
 }

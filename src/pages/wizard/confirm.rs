@@ -239,5 +239,7 @@ fn model_rows(view: &WizardView, steps: &WorkflowSteps) -> Vec<(&'static str, St
     if !serving.engine_args.is_empty() {
         rows.push(("Engine arguments", serving.engine_args.join(" ")));
     }
+    rows.extend(serving.engine_image.clone().map(|image| ("Container image", image)));
+    rows.extend(serving.engine_memory_limit_mib.map(|mib| ("Memory limit of each copy", format!("{} MiB", grouped(mib.into())))));
     rows
 }

@@ -7,6 +7,7 @@ mod error;
 mod launch;
 mod layout;
 mod owner;
+mod patience;
 mod probe;
 mod progress;
 mod provider;
@@ -22,8 +23,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use dyno_kubernetes::Connection;
 use dyno_kubernetes::objects::{ENGINE_PORT, RunName, keys};
-use dyno_kubernetes::{ApiError, Connection};
 use dyno_pod::Token;
 use futures::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
@@ -44,14 +45,16 @@ use crate::domain::inventory::{Cluster, DeviceType, EngineAvailability};
 use crate::domain::kubernetes::KubernetesAccess;
 use crate::domain::run::{StageId, StageStatus};
 use crate::engine::{self, Program, tag_of};
+use crate::run::text;
 use crate::state::AppState as App;
 use dyno_measure::report::RequestRecord;
 
 /// Between two looks at a run on the cluster.
 const PACE: Duration = Duration::from_secs(1);
-/// A cluster that does not answer for so long is not waited for any more; one that does not know the portal's user, sooner.
+/// A cluster that does not answer for so long is not waited for any more. A person who renews its credential has as long.
 const SILENCE: SignedDuration = SignedDuration::from_mins(15);
-const REFUSAL: SignedDuration = SignedDuration::from_mins(3);
+/// What is shorter is not told.
+const BLINK: SignedDuration = SignedDuration::from_secs(5);
 
 /// Carries runs out on one Kubernetes cluster.
 pub(super) struct KubernetesExecutor {
@@ -72,8 +75,12 @@ impl fmt::Debug for KubernetesExecutor {
 struct Watched {
     run: Option<(Uuid, Arc<RunSecret>)>,
     looked: Option<Instant>,
+    /// Which state of the cluster it was looked at in last.
+    version: Option<String>,
     /// Since when the cluster does not answer.
     silent_since: Option<Timestamp>,
+    /// Whether that was told.
+    silence_told: bool,
 }
 
 /// A run's Secret, read.
@@ -143,8 +150,10 @@ impl KubernetesExecutor {
         if state.owner.deleting {
             return Ok(self.removed(cursor));
         }
+        let before = self.watched(|watched| std::mem::replace(&mut watched.version, state.version.clone()));
         let mut work = Reconciliation {
             connection: &connection,
+            before,
             app: &self.app,
             run: &name,
             open: &open,
@@ -172,12 +181,38 @@ impl KubernetesExecutor {
     fn unanswered(&self, cursor: Option<&Cursor>, error: KubernetesError) -> Result<Batch, ExecutorError> {
         let now = Timestamp::now();
         let since = self.watched(|watched| *watched.silent_since.get_or_insert(now));
-        let refused = matches!(error, KubernetesError::Api(ApiError::Unauthorized | ApiError::Forbidden(_)));
-        if cursor.is_none() || now.duration_since(since) < if refused { REFUSAL } else { SILENCE } {
+        let silent = now.duration_since(since);
+        if cursor.is_none() {
             return Err(error.into());
         }
-        let reason = format!("The cluster could not be asked any more: {error}");
-        Ok(ended(cursor, &mut Progress::from(cursor), reason))
+        let mut progress = Progress::from(cursor);
+        if silent >= SILENCE {
+            let reason = format!("The cluster could not be asked any more: {error}");
+            return Ok(ended(cursor, &mut progress, reason));
+        }
+        if silent < BLINK || self.watched(|watched| std::mem::replace(&mut watched.silence_told, true)) {
+            return Err(error.into());
+        }
+        let line = format!(
+            "{error} What runs there goes on meanwhile. It is asked again for {}.",
+            text::duration(SILENCE.as_secs().unsigned_abs() * 1_000)
+        );
+        Ok(batch(cursor, progress.clone(), vec![(now, steps::warning(&progress, &line))], Vec::new()))
+    }
+
+    /// It answers; what was told of its silence is taken back.
+    fn answered(&self, cursor: Option<&Cursor>, found: Batch) -> Batch {
+        let was_told = self.watched(|watched| {
+            watched.silent_since = None;
+            std::mem::take(&mut watched.silence_told)
+        });
+        if !was_told {
+            return found;
+        }
+        let progress = Progress::from(found.cursor.as_ref().or(cursor));
+        let line = (Timestamp::now(), steps::warning(&progress, "The cluster answers again."));
+        let events = std::iter::once(line).chain(found.events).collect();
+        batch(cursor, progress, events, found.load)
     }
 }
 
@@ -253,10 +288,7 @@ impl ClusterExecutor for KubernetesExecutor {
             return Ok(Batch { state: ExecutionState::Active, ..Batch::default() });
         }
         match self.look(run, cursor).await {
-            Ok(batch) => {
-                self.watched(|watched| watched.silent_since = None);
-                Ok(batch)
-            }
+            Ok(batch) => Ok(self.answered(cursor, batch)),
             Err(error) => self.unanswered(cursor, error),
         }
     }

@@ -2,7 +2,6 @@
 //! them when portal, keeper, load or engine are killed.
 
 mod kills;
-mod kubernetes;
 mod streams;
 mod world;
 

@@ -18,6 +18,8 @@ use crate::domain::workflow::values::{self, TextError};
 const STEP: u8 = 5;
 /// Most devices, stages or copies.
 const MOST_PARALLEL: u32 = 1_024;
+/// Most memory that an engine's container is limited to, MiB: 16 TiB.
+const MOST_MEMORY_MIB: u32 = 16 << 20;
 
 /// Why an entry of step 5 is refused.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,7 @@ pub struct ModelPatch {
     /// Arguments of the engine.
     pub engine_args: Patch<Vec<String>>,
     pub engine_image: Patch<String>,
+    pub engine_memory_limit_mib: Patch<u32>,
 }
 
 pub fn read(reader: &mut Reader<'_>) -> ModelPatch {
@@ -61,6 +64,7 @@ pub fn read(reader: &mut Reader<'_>) -> ModelPatch {
             let odd = image.is_empty() || image.chars().any(|letter| letter.is_whitespace() || letter.is_control());
             if odd { Err(ServingError::NoImageName) } else { Ok(image) }
         }),
+        engine_memory_limit_mib: reader.whole32("engine_memory_limit_mib", STEP, 16, MOST_MEMORY_MIB),
     }
 }
 
@@ -160,6 +164,7 @@ pub fn apply(draft: &mut Draft, patch: &ModelPatch, facts: &Facts, errors: &mut 
         Patch::Set(args) => serving.engine_args.clone_from(args),
     }
     patch.engine_image.clone().apply(&mut serving.engine_image);
+    patch.engine_memory_limit_mib.clone().apply(&mut serving.engine_memory_limit_mib);
 
     check_serving(&draft.steps.serving, model, draft.cluster_kind, facts, errors);
     let engine = draft.steps.serving.engine.or_else(|| default_engine(model));
@@ -197,6 +202,7 @@ pub fn check_serving(
             ("replicas", serving.replicas.is_some()),
             ("engine_args", !serving.engine_args.is_empty()),
             ("engine_image", serving.engine_image.is_some()),
+            ("engine_memory_limit_mib", serving.engine_memory_limit_mib.is_some()),
         ];
         for (field, _) in set.into_iter().filter(|(_, is_set)| *is_set) {
             refuse(field, "A cloud model is served by its provider; leave this out.".to_owned());
@@ -213,6 +219,9 @@ pub fn check_serving(
     }
     if serving.engine_image.is_some() && cluster == Some(ClusterKind::Local) {
         refuse("engine_image", "The local cluster runs no containers; leave the image out.".to_owned());
+    }
+    if serving.engine_memory_limit_mib.is_some() && cluster == Some(ClusterKind::Local) {
+        refuse("engine_memory_limit_mib", "The local cluster runs no containers; leave the limit out.".to_owned());
     }
 }
 
