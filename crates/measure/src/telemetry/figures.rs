@@ -7,8 +7,8 @@ use super::steps::{self, Step, TimedReading};
 use super::{DeviceReading, Reading, TelemetrySample, TelemetrySource, Told};
 use crate::report::{Note, Report, Summary};
 
-/// Points of a series over all load points together; the whole of the samples is exported beside the report.
-const POINTS: usize = 1_000;
+/// Points of a series over all load points together: a report has one for each quantity of each device, and all samples are exported beside it.
+const POINTS: usize = 300;
 /// Points that a load point has at least, where it has as many readings.
 const LEAST_POINTS: usize = 60;
 
@@ -96,7 +96,9 @@ fn node(name: &str, samples: &[&TelemetrySample], scope: Scope) -> NodeTelemetry
             readings.iter().filter(|(_, own, _)| *own == source).map(|(at, _, reading)| timed(*at, reading)).collect();
         let pace_ms = of_source.last().map_or(0.0, |reading| reading.pace_ms);
         let within = of_source.iter().filter(|reading| reading.at_ms > 0.0 && reading.at_ms <= scope.until_ms).count();
-        sources.push(SourceFacts { source, pace_ms: pace_ms as u32, readings: within as u64 });
+        let of_clock = readings.iter().rev().find(|(_, own, _)| *own == source);
+        let clock_offset_ms = of_clock.and_then(|(.., reading)| reading.clock_offset_ms);
+        sources.push(SourceFacts { source, pace_ms: pace_ms as u32, readings: within as u64, clock_offset_ms });
         let of_source = steps::steps(of_source);
         for (begin_ms, end_ms) in steps::gaps(&of_source, pace_ms, 0.0, scope.until_ms) {
             let failures = samples.iter().filter(|sample| sample.source == source && at_ms(sample) <= end_ms.max(scope.until_ms));
@@ -225,7 +227,7 @@ fn missing(samples: &[TelemetrySample]) -> Vec<String> {
             None => found.push((reason.clone(), vec![&sample.node])),
         }
     }
-    found.into_iter().map(|(reason, nodes)| format!("No telemetry of {} from one source: {reason}", nodes.join(", "))).collect()
+    found.into_iter().map(|(reason, nodes)| format!("Telemetry of {} is not whole. {reason}", nodes.join(", "))).collect()
 }
 
 /// A sentence for each source of a node that told nothing for a while.

@@ -107,6 +107,10 @@ pub struct Reading {
     pub levels: Levels,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<DeviceReading>,
+    /// By how much the load's clock is ahead of the one that the time was taken from; the time has it already. Absent where both are the
+    /// same clock, or where the source has a clock of its own, which is taken as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_offset_ms: Option<f64>,
 }
 
 /// A device at one moment.

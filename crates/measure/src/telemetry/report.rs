@@ -115,6 +115,10 @@ pub struct SourceFacts {
     pub pace_ms: u32,
     /// Readings during the load point.
     pub readings: u64,
+    /// By how much the load's clock was ahead of the reader's, ms: times are moved by it. Absent where no other clock is in it, or the
+    /// source told its own time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_offset_ms: Option<f64>,
 }
 
 /// A stretch of a load point's time without readings of a source.

@@ -134,8 +134,10 @@ pub(super) fn series(steps: &[Step<'_>], from: f64, until: f64, most: usize) -> 
 
 fn together(steps: &[&Step<'_>]) -> TelemetryPoint {
     let (first, last) = (steps[0], steps[steps.len() - 1]);
-    let mut point =
-        TelemetryPoint { t_ms: last.reading.at_ms, span_ms: last.reading.at_ms - first.begin_ms, ..TelemetryPoint::default() };
+    // no finer than anything was read
+    let rounded = |ms: f64| (ms * 10.0).round() / 10.0;
+    let (t_ms, span_ms) = (rounded(last.reading.at_ms), rounded(last.reading.at_ms - first.begin_ms));
+    let mut point = TelemetryPoint { t_ms, span_ms, ..TelemetryPoint::default() };
     if steps.len() == 1 {
         point.levels = first.reading.levels;
         return point;
