@@ -182,8 +182,13 @@ const scenarios = {
 scenarios["telemetry beside the figures"] = async () => {
   const exporters = await standIn.start(NODES);
   try {
-    const { nodes: live } = await portal.call("GET", `/clusters/${world.cluster}/node-metrics`);
-    const device = live.find((node) => node.hostname === "node-1").devices.find((own) => own.type === "cuda");
+    let device;
+    // Exporters are not asked again within seconds.
+    for (let tries = 0; tries < 30 && device?.device_info.power_w === undefined; tries++) {
+      const { nodes: live } = await portal.call("GET", `/clusters/${world.cluster}/node-metrics`);
+      device = live.find((node) => node.hostname === "node-1").devices.find((own) => own.type === "cuda");
+      await sleep(500);
+    }
     assert.equal(device.device_info.power_w, 600, "of both devices that the exporter tells of");
     assert.equal(device.device_info.utilization_percent, 91);
 

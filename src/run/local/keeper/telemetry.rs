@@ -191,7 +191,7 @@ fn cpu_ticks() -> Option<(u64, u64)> {
 fn busy_percent((busy, all): (u64, u64), (busy_now, all_now): (u64, u64)) -> Option<f64> {
     let ticks = all_now.checked_sub(all).filter(|ticks| *ticks > 0)?;
     let percent = busy_now.saturating_sub(busy) as f64 / ticks as f64 * 100.0;
-    Some((percent * 100.0).round() / 100.0).map(|percent| percent.clamp(0.0, 100.0))
+    Some(((percent * 100.0).round() / 100.0).clamp(0.0, 100.0))
 }
 
 #[cfg(test)]
@@ -258,7 +258,7 @@ mod tests {
             let env = visible.map(|list| serde_json::json!({ "CUDA_VISIBLE_DEVICES": list })).unwrap_or(serde_json::json!({}));
             serde_json::from_value(serde_json::json!({
                 "node": "n", "title": "e", "device_type": kind,
-                "launch": { "argv": ["e"], "env": env, "alias": "m", "health": "/health", "startup_limit_s": 1 },
+                "launch": { "argv": ["e"], "env": env, "tokenize": false, "ignore_eos": false, "startup_limit_s": 1 },
             }))
             .unwrap()
         };
