@@ -22,9 +22,9 @@ pub fn TelemetryPanel(run: Uuid, summary: Summary, charts: Vec<Chart>, files: Fi
             let window = nodes.first().map(|node| node.window).unwrap_or_default();
             let of = if window.is_steady { "the steady-state window" } else { "the whole load point, which had no steady-state window" };
             let span = format!(
-                "Mean by time and maximum are of {of}, from {} to {} s.",
-                figure(window.begin_ms / 1e3),
-                figure(window.end_ms / 1e3)
+                "Mean by time and maximum are of {of}, from {:.1} to {:.1} s.",
+                window.begin_ms / 1e3,
+                window.end_ms / 1e3
             );
             let gaps = gaps(&nodes);
             view! {
@@ -177,7 +177,7 @@ fn sources(nodes: &[NodeTelemetry]) -> String {
     let words = told.iter().map(|(title, pace_ms, offset)| {
         let moved =
             offset.map(|offset| format!(", times moved by {} ms to the load's clock", figure(offset))).unwrap_or_default();
-        format!("{title} (every {} s{moved})", figure(f64::from(*pace_ms) / 1e3))
+        format!("{title} (every {} s{moved})", (f64::from(*pace_ms) / 1e3).round())
     });
     format!("Sources: {}.", words.collect::<Vec<_>>().join(", "))
 }
@@ -189,11 +189,11 @@ fn gaps(nodes: &[NodeTelemetry]) -> Vec<String> {
             .map(|gap| {
                 let why = gap.reason.as_deref().map(|reason| format!(" {reason}")).unwrap_or_default();
                 format!(
-                    "{}: {} told nothing from {} to {} s.{why}",
+                    "{}: {} told nothing from {:.1} to {:.1} s.{why}",
                     node.hostname,
                     gap.source.title(),
-                    figure(gap.begin_ms / 1e3),
-                    figure(gap.end_ms / 1e3)
+                    gap.begin_ms / 1e3,
+                    gap.end_ms / 1e3
                 )
             })
             .collect::<Vec<_>>()
