@@ -202,6 +202,12 @@ pub struct DeviceInfo {
     /// Share of time at work, 0 to 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub utilization_percent: Option<f64>,
+    /// Power now, W: of all of them together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub power_w: Option<f64>,
+    /// Temperature now, °C: of the hottest of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature_c: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
     /// The device's own identity.

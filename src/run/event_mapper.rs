@@ -60,7 +60,8 @@ impl EventMapper {
         }
         // What the load tells comes by another way than the rest: the times put both in order.
         events.sort_by_key(|(at, _)| *at);
-        (RunUpdate { events, cursor: batch.cursor.map(|cursor| cursor.0), ..RunUpdate::default() }, ended)
+        let cursor = batch.cursor.map(|cursor| cursor.0);
+        (RunUpdate { events, telemetry: batch.telemetry, cursor, ..RunUpdate::default() }, ended)
     }
 
     fn load_event(&mut self, kind: LoadEventKind, at: Timestamp) -> Vec<RunEvent> {

@@ -6,11 +6,12 @@ use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
 use super::row::{Columns as _, damaged, ms, visible_to};
-use super::{Store, StoreError, records, reports};
+use super::{Store, StoreError, records, reports, telemetry};
 use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::run::{Run, Stage, StageId};
 use crate::domain::user::Actor;
 use dyno_measure::report::{Report, RequestRecord};
+use dyno_measure::telemetry::TelemetrySample;
 
 /// The schema of the events that this program writes; those of 0.1.0 have it, too.
 const EVENT_SCHEMA: u32 = 1;
@@ -22,6 +23,8 @@ pub struct RunUpdate {
     pub events: Vec<(Timestamp, RunEvent)>,
     /// Request records, added to those that are there.
     pub records: Vec<RequestRecord>,
+    /// What nodes and devices did, added to what is there; a sample that is there already is passed over.
+    pub telemetry: Vec<TelemetrySample>,
     /// The report, which replaces an earlier one.
     pub report: Option<Report>,
     /// The executor's cursor after this update; absent: unchanged.
@@ -63,6 +66,7 @@ impl Store {
             }
         }
         records::append(&mut tx, id, &update.records).await?;
+        telemetry::append(&mut tx, id, &update.telemetry).await?;
         if let Some(report) = &update.report {
             reports::put(&mut tx, id, report, now).await?;
         }

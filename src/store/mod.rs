@@ -21,6 +21,7 @@ mod runs;
 mod schema;
 mod search;
 mod sessions;
+mod telemetry;
 mod tokens;
 mod users;
 mod workflows;

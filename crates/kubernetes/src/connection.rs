@@ -11,6 +11,7 @@ use kube::{Api, Client, Config};
 
 use crate::nodes::{NodeFacts, NodeUse, facts};
 use crate::permissions::Rule;
+use crate::telemetry::KeptAnswers;
 
 /// Until the API server has taken a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -101,6 +102,7 @@ fn shortened(message: &str) -> String {
 #[derive(Clone)]
 pub struct Connection {
     client: Client,
+    answers: KeptAnswers,
 }
 
 impl std::fmt::Debug for Connection {
@@ -137,11 +139,16 @@ impl Connection {
         config.write_timeout = Some(ANSWER);
         // The environment of the portal may name one; a cluster's address is reached directly.
         config.proxy_url = None;
-        Ok(Self { client: Client::try_from(config).map_err(|error| ApiError::Kubeconfig(words_of(&error)))? })
+        let client = Client::try_from(config).map_err(|error| ApiError::Kubeconfig(words_of(&error)))?;
+        Ok(Self { client, answers: KeptAnswers::default() })
     }
 
     pub(crate) fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    pub(crate) fn kept_answers(&self) -> &KeptAnswers {
+        &self.answers
     }
 
     /// The API server's version, such as `v1.33.4`.
@@ -226,13 +233,14 @@ impl Connection {
 
     /// What a metrics server says of the nodes; nothing where there is none.
     async fn usage(&self) -> Vec<NodeUse> {
-        let Ok(request) = kube::core::Request::new("/apis/metrics.k8s.io/v1beta1/nodes").list(&ListParams::default()) else {
-            return Vec::new();
-        };
-        match self.client.request::<NodeUseList>(request).await {
-            Ok(list) => list.items,
-            Err(_) => Vec::new(),
-        }
+        self.node_use().await.unwrap_or_default()
+    }
+
+    /// What a metrics server says of the nodes; an error where there is none.
+    pub(crate) async fn node_use(&self) -> Result<Vec<NodeUse>, ApiError> {
+        let request = kube::core::Request::new("/apis/metrics.k8s.io/v1beta1/nodes").list(&ListParams::default());
+        let request = request.map_err(|error| ApiError::Refused(error.to_string()))?;
+        Ok(self.client.request::<NodeUseList>(request).await?.items)
     }
 }
 

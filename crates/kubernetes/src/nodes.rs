@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, Node, NodeCondition, Pod, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::quantity;
+use crate::telemetry::{NodeLoad, unix_ns};
 
 type Labels = BTreeMap<String, String>;
 
@@ -71,6 +73,17 @@ pub struct NodeFacts {
 pub(crate) struct NodeUse {
     metadata: Named,
     usage: BTreeMap<String, String>,
+    #[serde(default)]
+    timestamp: Option<Time>,
+}
+
+impl NodeUse {
+    /// The node's name and how busy it is, with the time of the measurement.
+    pub(crate) fn load(&self) -> Option<(String, NodeLoad)> {
+        let value = |resource: &str| self.usage.get(resource).and_then(|amount| quantity::value(amount));
+        let at_unix_ns = unix_ns(self.timestamp.as_ref()?);
+        Some((self.metadata.name.clone(), NodeLoad { at_unix_ns, cores: value("cpu"), memory_bytes: value("memory") }))
+    }
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]

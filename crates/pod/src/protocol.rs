@@ -56,6 +56,9 @@ pub struct Status {
     /// The client's check of itself in this pod, once it is over; absent where the plan asks for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_check: Option<SelfCheck>,
+    /// The pod's clock as it answers, Unix ns: the one that the load's records have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_unix_ns: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,9 +9,10 @@ import { scenarios as chaos } from "./scenarios/chaos.mjs";
 import { scenarios as cloud } from "./scenarios/cloud.mjs";
 import { scenarios as lost } from "./scenarios/lost.mjs";
 import { scenarios as refused } from "./scenarios/refused.mjs";
+import { scenarios as telemetry } from "./scenarios/telemetry.mjs";
 import { nothingIsLeft, setUp, world } from "./world.mjs";
 
-const scenarios = { ...benchmarks, ...refused, ...lost, ...cloud, ...cache, ...chaos };
+const scenarios = { ...benchmarks, ...refused, ...lost, ...cloud, ...cache, ...telemetry, ...chaos };
 const SHORT = [
   "benchmark",
   "the wizard in Chromium",

@@ -15,6 +15,7 @@ mod models;
 mod openapi;
 mod run_log;
 mod runs;
+mod telemetry;
 mod tokens;
 mod try_it;
 mod users;

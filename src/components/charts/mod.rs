@@ -9,6 +9,7 @@ pub mod over_time;
 pub mod predicted;
 pub mod sweep;
 pub mod tail;
+pub mod telemetry;
 
 pub use dyno_charts::{drawing, labels, number, scale};
 use leptos::prelude::*;

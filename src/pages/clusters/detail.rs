@@ -180,6 +180,10 @@ fn tested(test: ClusterTest) -> AnyView {
         <Banner notice=notice>
             <p>{test.message}</p>
             <ul>{missing}</ul>
+            {(!test.optional.is_empty()).then(|| view! {
+                <p>"Not permitted, and not needed. With it, more is measured beside a load:"</p>
+                <ul>{test.optional.into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}</ul>
+            })}
             {test.manifest.map(|manifest| view! { <CopyText label="Rules that grant it" text=manifest /> })}
         </Banner>
     }
@@ -229,6 +233,7 @@ fn nodes(view: ClusterView, filter: &NodeFilter, here: String) -> AnyView {
         Column::text("Kind"),
         Column::figures("Free"),
         Column::text("Memory"),
+        Column::text("Now"),
         Column::figures("Peak FP16, TFLOPS"),
         Column::figures("Bandwidth, GB/s"),
         Column::text("Source of both"),
@@ -335,6 +340,15 @@ fn device_row(node: &Node, device: &Device) -> AnyView {
         (Some(all), None) => bytes(all),
         (None, _) => "not read".to_owned(),
     };
+    let now: Vec<String> = [
+        info.utilization_percent.map(|percent| format!("{}% at work", figure(percent))),
+        info.power_w.map(|watts| format!("{} W", figure(watts))),
+        info.temperature_c.map(|degrees| format!("{} °C", figure(degrees))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let now = if now.is_empty() { unread() } else { view! { {now.join(", ")} }.into_any() };
     let free = match info.num_devices {
         Some(all) if all > 1 => format!("{} of {all}", device.available_count),
         _ => device.available_count.to_string(),
@@ -347,6 +361,7 @@ fn device_row(node: &Node, device: &Device) -> AnyView {
             <td data-label="Kind">{kind}</td>
             <td class="numeric" data-label="Free">{free}</td>
             <td data-label="Memory">{memory}</td>
+            <td data-label="Now">{now}</td>
             <td class="numeric" data-label="Peak FP16, TFLOPS">{known(config.peak_fp16_tflops)}</td>
             <td class="numeric" data-label="Bandwidth, GB/s">{known(config.memory_bandwidth_gbps)}</td>
             <td data-label="Source of both">{config.source.clone().unwrap_or_else(|| "not known".to_owned())}</td>

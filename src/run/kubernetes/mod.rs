@@ -15,6 +15,7 @@ mod reconcile;
 mod results;
 mod steps;
 mod sweep;
+mod telemetry;
 mod transfer;
 mod transport;
 
@@ -23,8 +24,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use dyno_kubernetes::Connection;
 use dyno_kubernetes::objects::{ENGINE_PORT, RunName, keys};
+use dyno_kubernetes::{ApiError, Connection, RunState};
 use dyno_pod::Token;
 use futures::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
@@ -34,8 +35,9 @@ use uuid::Uuid;
 
 use self::document::RunDocument;
 use self::error::KubernetesError;
-use self::progress::Progress;
+use self::progress::{Phase, Progress};
 use self::reconcile::Reconciliation;
+use self::telemetry::Sampling;
 use super::execution::{Event, ExecutionSpec, Outcome};
 use super::executor::{Batch, ClusterExecutor, Collected, Cursor, ExecutionState, ExecutorError, LeftBehind, Placement};
 use crate::credentials::Secret;
@@ -48,6 +50,7 @@ use crate::engine::{self, Program, tag_of};
 use crate::run::text;
 use crate::state::AppState as App;
 use dyno_measure::report::RequestRecord;
+use dyno_measure::telemetry::TelemetrySample;
 
 /// Between two looks at a run on the cluster.
 const PACE: Duration = Duration::from_secs(1);
@@ -62,6 +65,7 @@ pub(super) struct KubernetesExecutor {
     cluster: Cluster,
     access: KubernetesAccess,
     watched: Mutex<Watched>,
+    sampling: Mutex<Option<Sampling>>,
 }
 
 impl fmt::Debug for KubernetesExecutor {
@@ -98,7 +102,13 @@ impl RunSecret {
 
 impl KubernetesExecutor {
     pub(super) fn new(app: &App, cluster: &Cluster, access: &KubernetesAccess) -> Self {
-        Self { app: app.clone(), cluster: cluster.clone(), access: access.clone(), watched: Mutex::default() }
+        Self {
+            app: app.clone(),
+            cluster: cluster.clone(),
+            access: access.clone(),
+            watched: Mutex::default(),
+            sampling: Mutex::default(),
+        }
     }
 
     fn name(&self, run: Uuid) -> RunName {
@@ -164,7 +174,33 @@ impl KubernetesExecutor {
         };
         work.advance(&state).await?;
         self.watched(|watched| watched.looked = (!work.has_more).then(Instant::now));
-        Ok(batch(cursor, work.progress, work.events, work.load))
+        let Reconciliation { progress, events, load, .. } = work;
+        let telemetry = self.sampled(run, &connection, &open, &progress, &state);
+        Ok(batch(cursor, progress, events, load, telemetry))
+    }
+
+    /// What was sampled since the last look; sampling goes on as long as the load does.
+    fn sampled(
+        &self,
+        run: Uuid,
+        connection: &Connection,
+        open: &OpenRun,
+        progress: &Progress,
+        state: &RunState,
+    ) -> Vec<TelemetrySample> {
+        let mut sampling = self.sampling.lock().unwrap_or_else(PoisonError::into_inner);
+        let sampled = sampling.as_ref().filter(|own| own.run == run).map(Sampling::take).unwrap_or_default();
+        let goes_on = progress.phase == Phase::Loading && progress.started && progress.ended.is_none();
+        if !goes_on {
+            *sampling = None;
+        } else if sampling.as_ref().is_none_or(|own| own.run != run)
+            && let (Some(load), Ok(token)) = (&state.load, open.token())
+        {
+            let name = self.name(run);
+            let client = transport::load_pod(connection, &name, &load.name, token);
+            *sampling = Some(Sampling::begin(run, connection, &name, &open.document, client));
+        }
+        sampled
     }
 
     /// Of a run whose objects somebody removed.
@@ -226,7 +262,7 @@ fn ended(cursor: Option<&Cursor>, progress: &mut Progress, reason: String) -> Ba
     events.push((now, Event::Stage { stage: StageId::CleanUp, status: StageStatus::Running, message: None }));
     events.push((now, Event::End { outcome: Outcome::Failed, reason: Some(reason.clone()) }));
     progress.ended = Some((Outcome::Failed, Some(reason)));
-    batch(cursor, std::mem::take(progress), events, Vec::new())
+    batch(cursor, std::mem::take(progress), events, Vec::new(), Vec::new())
 }
 
 fn batch(
@@ -234,10 +270,14 @@ fn batch(
     progress: Progress,
     events: Vec<(Timestamp, Event)>,
     load: Vec<dyno_measure::events::LoadEvent>,
+    telemetry: Vec<TelemetrySample>,
 ) -> Batch {
     let text = serde_json::to_string(&progress).ok();
-    let is_new = !events.is_empty() || !load.is_empty() || text.as_deref() != cursor.map(|cursor| cursor.0.as_str());
-    Batch { state: ExecutionState::Active, events, load, cursor: text.filter(|_| is_new).map(Cursor) }
+    let is_new = !events.is_empty()
+        || !load.is_empty()
+        || !telemetry.is_empty()
+        || text.as_deref() != cursor.map(|cursor| cursor.0.as_str());
+    Batch { state: ExecutionState::Active, events, load, telemetry, cursor: text.filter(|_| is_new).map(Cursor) }
 }
 
 #[async_trait]
