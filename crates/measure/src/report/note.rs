@@ -21,6 +21,8 @@ pub enum NoteKind {
     PrefixCache,
     /// Output tokens were counted by content events.
     EstimatedOutput,
+    /// Of a simulation: far more requests in flight than its factors were fitted on.
+    BeyondMeasured,
     /// Anything else, and what a later version knows.
     #[default]
     #[serde(other)]

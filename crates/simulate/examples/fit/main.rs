@@ -127,7 +127,7 @@ fn print_profiles(out: &mut impl Write, profiles: &Profiles) -> std::io::Result<
         let values: Vec<String> = Factor::ALL.iter().map(|&factor| format!("{:.4}", profile.efficiency.get(factor))).collect();
         writeln!(
             out,
-            "    Row(\"{}\", {:?}, {}, Precision::{:?}, {}, KvPrecision::{:?}, {}, {},\n        [{}]),",
+            "    Row(\"{}\", {:?}, {}, Precision::{:?}, {}, KvPrecision::{:?}, {}, {}, {},\n        [{}]),",
             profile.device,
             profile.engine,
             version(profile.version),
@@ -135,6 +135,7 @@ fn print_profiles(out: &mut impl Write, profiles: &Profiles) -> std::io::Result<
             profile.mixture,
             profile.kv_precision,
             profile.runs,
+            profile.most_in_flight.unwrap_or(0),
             bar(profile.error_pct),
             values.join(", ")
         )?;
