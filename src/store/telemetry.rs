@@ -1,9 +1,9 @@
 //! What nodes and devices did while a run's load went on.
 
 use sqlx::sqlite::SqliteConnection;
+use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::row::{Columns, json};
 use super::{Store, StoreError};
 use crate::domain::user::Actor;
 use dyno_measure::telemetry::TelemetrySample;
@@ -28,7 +28,7 @@ pub(super) async fn append(db: &mut SqliteConnection, run: Uuid, samples: &[Tele
         .bind(&sample.node)
         .bind(sample.source.as_str())
         .bind(sample.at_unix_ns)
-        .bind(json(sample)?)
+        .bind(Json(sample))
         .execute(&mut *db)
         .await?;
     }
@@ -54,14 +54,13 @@ impl Store {
     }
 
     async fn samples_after(&self, run: Uuid, after: i64, limit: u32) -> Result<Vec<(i64, TelemetrySample)>, StoreError> {
-        sqlx::query("SELECT seq, data FROM telemetry_samples WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?")
-            .bind(run.to_string())
-            .bind(after)
-            .bind(limit)
-            .fetch_all(&self.read)
-            .await?
-            .iter()
-            .map(|row| Ok((row.int("seq")?, row.json("data")?)))
-            .collect()
+        let samples: Vec<(i64, Json<TelemetrySample>)> =
+            sqlx::query_as("SELECT seq, data FROM telemetry_samples WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?")
+                .bind(run.to_string())
+                .bind(after)
+                .bind(limit)
+                .fetch_all(&self.read)
+                .await?;
+        Ok(samples.into_iter().map(|(seq, Json(sample))| (seq, sample)).collect())
     }
 }

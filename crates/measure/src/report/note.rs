@@ -25,6 +25,8 @@ pub enum NoteKind {
     NodeOutlier,
     /// Of two nodes: how far they are apart.
     NodeDifference,
+    /// Of a simulation: far more requests in flight than its factors were fitted on.
+    BeyondMeasured,
     /// Anything else, and what a later version knows.
     #[default]
     #[serde(other)]

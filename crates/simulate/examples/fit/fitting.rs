@@ -150,6 +150,7 @@ fn profile(rows: &[&Row], efficiency: Efficiency, kv_precision: KvPrecision) -> 
         efficiency,
         standing: Standing::Prior,
         runs: rows.len() as u32,
+        most_in_flight: rows.iter().filter_map(|row| row.prepared.scenario().in_flight(&row.prepared.workload)).max(),
         error_pct: ErrorBar::default(),
     }
 }

@@ -130,7 +130,7 @@ fn print_profiles(out: &mut impl Write, profiles: &Profiles) -> std::io::Result<
             Factor::VARIANTS.iter().map(|&factor| format!("{:.4}", profile.efficiency.get(factor))).collect();
         writeln!(
             out,
-            "    Row(\"{}\", {:?}, {}, Precision::{:?}, {}, KvPrecision::{:?}, {}, {},\n        [{}]),",
+            "    Row(\"{}\", {:?}, {}, Precision::{:?}, {}, KvPrecision::{:?}, {}, {}, {},\n        [{}]),",
             profile.device,
             profile.engine,
             version(profile.version),
@@ -138,6 +138,7 @@ fn print_profiles(out: &mut impl Write, profiles: &Profiles) -> std::io::Result<
             profile.mixture,
             profile.kv_precision,
             profile.runs,
+            profile.most_in_flight.unwrap_or(0),
             bar(profile.error_pct),
             values.join(", ")
         )?;

@@ -196,6 +196,9 @@ pub struct Profile {
     pub standing: Standing,
     /// Measured runs behind it.
     pub runs: u32,
+    /// The most requests in flight on one copy in those measurements; `None`: not known.
+    #[serde(default)]
+    pub most_in_flight: Option<u32>,
     /// On measurements left out of fitting; empty where there were too few.
     pub error_pct: ErrorBar,
 }
