@@ -15,6 +15,7 @@ pub mod node_filter;
 pub mod occupancy;
 pub mod path;
 pub mod predictions;
+pub mod price;
 pub mod problem;
 pub mod provider;
 pub mod run;

@@ -13,6 +13,7 @@ mod forms;
 mod history;
 mod inventory;
 mod person_row;
+mod prices;
 mod profiles;
 mod records;
 mod reports;

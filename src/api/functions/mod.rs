@@ -18,6 +18,7 @@ pub mod lists;
 pub mod models;
 pub mod people;
 pub mod predictions;
+pub mod prices;
 pub mod report;
 pub mod runs;
 pub mod try_it;

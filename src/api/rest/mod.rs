@@ -13,6 +13,7 @@ pub(crate) mod export;
 pub mod extract;
 mod models;
 mod openapi;
+mod prices;
 mod run_log;
 mod runs;
 mod telemetry;
@@ -44,6 +45,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(models::router())
         .merge(datasets::router())
         .merge(credentials::router())
+        .merge(prices::router())
         .merge(try_it::router())
         .merge(runs::router())
         .merge(run_log::router())

@@ -1,7 +1,8 @@
-//! Settings: tokens for scripts, people (for administrators), password, theme.
+//! Settings: tokens for scripts, people (for administrators), prices of devices, password, theme.
 
 mod password;
 mod people;
+mod prices;
 mod tokens;
 
 use leptos::prelude::*;
@@ -32,6 +33,7 @@ fn Settings(view: SettingsView) -> impl IntoView {
     let done = view.flash.clone().filter(|flash| !flash.is_refusal());
     let people = view.administrator.then(|| view! { <people::People users=view.users reader=view.id flash=flash.clone() /> });
     let password_flash = flash.clone();
+    let price_flash = flash.clone();
     view! {
         <div class="inventory stack-loose">
             <ErrorSummary lines=lines />
@@ -40,6 +42,7 @@ fn Settings(view: SettingsView) -> impl IntoView {
             {view.shown.map(|shown| view! { <Once shown=shown /> })}
             <tokens::Tokens tokens=view.tokens flash=flash />
             {people}
+            <prices::Prices prices=view.prices administrator=view.administrator flash=price_flash />
             <password::Password name=view.name.clone() flash=password_flash />
             <section class="stack-tight" aria-labelledby="theme">
                 <h2 id="theme">"Theme"</h2>
