@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use dyno_kubernetes::objects::{ENGINE_PORT, RunName, keys};
-use dyno_kubernetes::{ApiError, Connection, RunState};
+use dyno_kubernetes::{Connection, RunState};
 use dyno_pod::Token;
 use futures::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
@@ -184,7 +184,7 @@ impl KubernetesExecutor {
         &self,
         run: Uuid,
         connection: &Connection,
-        open: &OpenRun,
+        open: &RunSecret,
         progress: &Progress,
         state: &RunState,
     ) -> Vec<TelemetrySample> {
@@ -233,7 +233,7 @@ impl KubernetesExecutor {
             "{error} What runs there goes on meanwhile. It is asked again for {}.",
             text::duration(SILENCE.as_secs().unsigned_abs() * 1_000)
         );
-        Ok(batch(cursor, progress.clone(), vec![(now, steps::warning(&progress, &line))], Vec::new()))
+        Ok(batch(cursor, progress.clone(), vec![(now, steps::warning(&progress, &line))], Vec::new(), Vec::new()))
     }
 
     /// It answers; what was told of its silence is taken back.
@@ -248,7 +248,7 @@ impl KubernetesExecutor {
         let progress = Progress::from(found.cursor.as_ref().or(cursor));
         let line = (Timestamp::now(), steps::warning(&progress, "The cluster answers again."));
         let events = std::iter::once(line).chain(found.events).collect();
-        batch(cursor, progress, events, found.load)
+        batch(cursor, progress, events, found.load, found.telemetry)
     }
 }
 
