@@ -18,9 +18,12 @@ use crate::option_arguments::OptionArgs;
 use crate::self_check;
 use crate::spool::Spool;
 use crate::terminal::{event_sink, show};
+use crate::workers::{RemoteWorker, RemoteWorkers, worker_main};
 use dyno_measure::events::{LoadEventKind, LoadStatus};
 use dyno_measure::load::{Arrival, ArrivalProcess, EvalWith, LoadSpec, OfferedLoad};
-use dyno_measure::plan::{AuthHeader, DatasetFile, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PromptSource, TokenizerChoice};
+use dyno_measure::plan::{
+    AuthHeader, DatasetFile, MOST_WORKERS, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PromptSource, TokenizerChoice,
+};
 use dyno_measure::report::{Report, Summary};
 
 /// Output limit where none is given, tokens.
@@ -28,7 +31,7 @@ const DEFAULT_OUTPUT: u32 = 128;
 
 /// Put load on an OpenAI-compatible server, and measure it.
 #[derive(Debug, Clone, Args)]
-#[command(group(clap::ArgGroup::new("what").required(true).args(["plan", "base_url"])))]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["plan", "base_url", "worker"])))]
 pub struct LoadArgs {
     /// Carry out this plan (a report offers its own).
     #[arg(long, value_name = "FILE")]
@@ -44,7 +47,7 @@ pub struct LoadArgs {
     model: Option<String>,
     /// Keep this many requests in flight.
     /// Several, with commas between: one load point after the other.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "rate", required_unless_present_any = ["plan", "rate", "trace", "search_max"])]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "rate", required_unless_present_any = ["plan", "rate", "trace", "search_max", "worker"])]
     concurrency: Vec<u32>,
     /// Or send this many requests per second, whether or not earlier ones have ended. Several, with commas between: one load
     /// point after the other.
@@ -103,6 +106,18 @@ pub struct LoadArgs {
     /// Path of the engine's own metrics, read once a second and kept in the report; `off`: they are not read.
     #[arg(long, value_name = "PATH", default_value = "/metrics", conflicts_with = "plan")]
     engine_metrics: String,
+    /// Put the load on from so many processes, each with its part and on a core of its own; beside --plan: instead of the plan's number.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_WORKERS)))]
+    workers: Option<u32>,
+    /// Be a worker of another `dyno load`, which says what to do on the standard input.
+    #[arg(long, hide = true, exclusive = true)]
+    worker: bool,
+    /// A worker that waits elsewhere, with a name for people: NAME=HOST:PORT.
+    #[arg(long, hide = true, requires = "plan", value_parser = remote_worker)]
+    remote_worker: Vec<RemoteWorker>,
+    /// The environment variable that holds what remote workers ask for.
+    #[arg(long, hide = true, requires = "remote_worker")]
+    worker_token_env: Option<String>,
     /// Write the whole report here.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -156,6 +171,7 @@ impl LoadArgs {
             for field in unknown {
                 let _ = writeln!(io::stderr(), "warning: the plan's field {field} is not known, and is ignored.");
             }
+            plan.workers = self.workers.unwrap_or(plan.workers);
             plan.report = self.report.or(plan.report);
             plan.requests = self.requests.or(plan.requests);
             if self.self_check == SelfCheckArg::Off {
@@ -195,11 +211,17 @@ impl LoadArgs {
             ca: self.access.ca,
             insecure: self.access.insecure,
             max_error_rate: self.max_error_rate,
+            workers: self.workers.unwrap_or(1),
             self_check: (self.self_check == SelfCheckArg::On).then(|| PlannedCheck { cache: self_check::default_folder() }),
             requests: self.requests,
             report: self.report,
             ..Plan::of_load(&load, source)
         })
+    }
+
+    fn remote_workers(&self) -> Option<RemoteWorkers> {
+        let token = self.worker_token_env.as_ref().and_then(|name| std::env::var(name).ok()).unwrap_or_default();
+        (!self.remote_worker.is_empty()).then(|| RemoteWorkers { workers: self.remote_worker.clone(), token })
     }
 
     fn load(&self) -> Result<LoadSpec, LoadArgumentError> {
@@ -247,6 +269,11 @@ pub(super) fn node_name(base_url: &str) -> String {
     dyno_measure::address::Address::parse(base_url).map_or_else(|_| base_url.to_owned(), |address| address.host_header())
 }
 
+fn remote_worker(text: &str) -> Result<RemoteWorker, &'static str> {
+    let (name, address) = text.rsplit_once('=').ok_or("it is written as NAME=HOST:PORT")?;
+    Ok(RemoteWorker { name: name.to_owned(), address: address.to_owned() })
+}
+
 fn json_object(text: &str) -> Result<Map<String, Value>, serde_json::Error> {
     serde_json::from_str(text)
 }
@@ -254,12 +281,16 @@ fn json_object(text: &str) -> Result<Map<String, Value>, serde_json::Error> {
 /// Runs the command: 0 when all went well, 1 when the result is not valid, not whole, or over half of its requests failed, 2
 /// when the plan or the arguments are wrong.
 pub fn main(args: LoadArgs) -> ExitCode {
+    if args.worker {
+        return worker_main();
+    }
     let spool = match args.spool.as_deref().map(Spool::open).transpose() {
         Ok(spool) => spool,
         Err(error) => return refuse(None, &format!("The spool can't be written: {error}.")),
     };
     // With a plan given by hand, the user is asked before secrets are sent; the portal's own plans need no consent.
     let (by_hand, named) = (args.plan.is_some() && spool.is_none(), args.api_key_env.clone());
+    let remote = args.remote_workers();
     let plan = match args.into_plan() {
         Ok(plan) => plan,
         Err(error) => return refuse(spool.as_ref(), &error.to_string()),
@@ -278,7 +309,7 @@ pub fn main(args: LoadArgs) -> ExitCode {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         load_points: plan.most_points(),
     });
-    let outcome = match carry_out(&plan, &emit, &stop) {
+    let outcome = match carry_out(&plan, remote.as_ref(), &emit, &stop) {
         Ok(outcome) => outcome,
         Err(error) => return refuse(spool.as_deref(), &error.to_string()),
     };

@@ -26,6 +26,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 pub struct WriteAhead {
     shared: Arc<SharedQueue>,
     warmup: bool,
+    /// Number of the first prompt, and from each to the next.
+    numbers: (u64, u64),
     thread: Option<JoinHandle<()>>,
 }
 
@@ -40,11 +42,11 @@ struct SharedQueue {
 
 #[derive(Debug)]
 struct QueueState {
-    /// Prompts from number `first` on; `None` for those taken.
+    /// Prompts from the one at place `first` on; `None` for those taken. Places are counted from 0, in sending order.
     written: VecDeque<Option<Vec<u8>>>,
     first: u64,
     bytes: usize,
-    /// One past the phase's last number.
+    /// One past the phase's last place.
     end: u64,
     waits: bool,
     over: bool,
@@ -82,30 +84,31 @@ impl QueueState {
 }
 
 impl WriteAhead {
-    /// Starts writing the prompts of a phase: `count` of them from `first` on, or without end.
+    /// Starts writing the prompts of a phase: `count` of them from `first` on, each so many `step`s after the one before, or without end.
     ///
     /// # Errors
     /// When no thread can be started.
     pub fn start(
         first: PromptId,
         count: Option<u32>,
+        step: u64,
         write: impl Fn(PromptId, &mut Vec<u8>) + Send + 'static,
     ) -> std::io::Result<Self> {
         let state = QueueState {
             written: VecDeque::new(),
-            first: first.number,
+            first: 0,
             bytes: 0,
-            end: count.map_or(u64::MAX, |count| first.number + u64::from(count)),
+            end: count.map_or(u64::MAX, u64::from),
             waits: false,
             over: false,
         };
         let shared = Arc::new(SharedQueue { state: Mutex::new(state), room: Condvar::new(), full: Condvar::new() });
-        let (warmup, queue) = (first.warmup, shared.clone());
+        let (PromptId { warmup, number: first }, queue) = (first, shared.clone());
         let thread = std::thread::Builder::new().name("prompts".to_owned()).spawn(move || {
             lower_priority();
-            queue.fill(|number, out| write(PromptId { warmup, number }, out));
+            queue.fill(|place, out| write(PromptId { warmup, number: first + place * step }, out));
         })?;
-        Ok(Self { shared, warmup, thread: Some(thread) })
+        Ok(Self { shared, warmup, numbers: (first, step), thread: Some(thread) })
     }
 
     /// Waits until the queue is full, but no longer than [`FIRST_WAIT`].
@@ -123,12 +126,11 @@ impl WriteAhead {
 
     /// Takes a prompt if it has been written.
     pub fn take(&self, prompt: PromptId) -> Option<Vec<u8>> {
-        if prompt.warmup != self.warmup {
-            return None;
-        }
+        let (first, step) = self.numbers;
+        let after = prompt.number.checked_sub(first).filter(|after| prompt.warmup == self.warmup && after % step == 0)?;
         // the writer holds the lock briefly; should it be descheduled just then, the sender does not wait
         let mut state = self.shared.state.try_lock().ok()?;
-        let taken = state.take(prompt.number);
+        let taken = state.take(after / step);
         if state.waits && state.bytes <= MOST_BYTES / 2 && state.written.len() <= MOST_PROMPTS / 2 {
             self.shared.room.notify_one();
         }
@@ -219,7 +221,7 @@ mod tests {
 
     #[test]
     fn prompts_come_in_any_order_once() {
-        let ahead = WriteAhead::start(id(10), Some(6), of_size(20)).unwrap();
+        let ahead = WriteAhead::start(id(10), Some(6), 1, of_size(20)).unwrap();
         ahead.wait_for_first();
         settled(&ahead);
         for number in [11, 10, 15, 12] {
@@ -229,12 +231,18 @@ mod tests {
         assert_eq!(ahead.take(PromptId { warmup: true, number: 13 }), None);
         assert!(ahead.take(id(13)).is_some() && ahead.take(id(14)).is_some());
         assert_eq!(ahead.take(id(16)), None, "there are no more");
+        let third = WriteAhead::start(id(11), Some(2), 3, of_size(20)).unwrap();
+        settled(&third);
+        assert_eq!((third.take(id(12)), third.take(id(17))), (None, None), "another worker's, and past the end");
+        for number in [11, 14] {
+            assert_eq!(third.take(id(number)).unwrap()[..8], u64::to_le_bytes(number));
+        }
     }
 
     #[test]
     fn memory_is_bounded_and_filled_again() {
         const SIZE: usize = 1 << 20;
-        let ahead = WriteAhead::start(id(0), None, of_size(SIZE)).unwrap();
+        let ahead = WriteAhead::start(id(0), None, 1, of_size(SIZE)).unwrap();
         let (mut taken, mut most) = (0, 0);
         for number in 0..200 {
             if number % 10 == 0 {
@@ -251,7 +259,7 @@ mod tests {
     #[test]
     fn skipped_prompts_do_not_block_later_ones() {
         const SIZE: usize = 1 << 20;
-        let ahead = WriteAhead::start(id(0), None, of_size(SIZE)).unwrap();
+        let ahead = WriteAhead::start(id(0), None, 1, of_size(SIZE)).unwrap();
         settled(&ahead);
         let waiting = ahead.shared.lock().written.len() as u64;
         // all written prompts were dropped
@@ -259,7 +267,7 @@ mod tests {
         settled(&ahead);
         assert!(ahead.take(id(waiting + 6)).is_some());
 
-        let small = WriteAhead::start(id(0), None, of_size(8)).unwrap();
+        let small = WriteAhead::start(id(0), None, 1, of_size(8)).unwrap();
         settled(&small);
         assert!(small.take(id(5_000)).is_some());
         assert_eq!(small.take(id(0)), None, "too far behind");
