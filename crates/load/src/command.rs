@@ -18,7 +18,7 @@ use crate::option_arguments::OptionArgs;
 use crate::self_check;
 use crate::spool::Spool;
 use crate::terminal::{event_sink, show};
-use crate::workers::{RemoteWorker, RemoteWorkers, worker_main};
+use crate::workers::worker_main;
 use dyno_measure::events::{LoadEventKind, LoadStatus};
 use dyno_measure::load::{Arrival, ArrivalProcess, EvalWith, LoadSpec, OfferedLoad};
 use dyno_measure::plan::{
@@ -112,12 +112,6 @@ pub struct LoadArgs {
     /// Be a worker of another `dyno load`, which says what to do on the standard input.
     #[arg(long, hide = true, exclusive = true)]
     worker: bool,
-    /// A worker that waits elsewhere, with a name for people: NAME=HOST:PORT.
-    #[arg(long, hide = true, requires = "plan", value_parser = remote_worker)]
-    remote_worker: Vec<RemoteWorker>,
-    /// The environment variable that holds what remote workers ask for.
-    #[arg(long, hide = true, requires = "remote_worker")]
-    worker_token_env: Option<String>,
     /// Write the whole report here.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -219,11 +213,6 @@ impl LoadArgs {
         })
     }
 
-    fn remote_workers(&self) -> Option<RemoteWorkers> {
-        let token = self.worker_token_env.as_ref().and_then(|name| std::env::var(name).ok()).unwrap_or_default();
-        (!self.remote_worker.is_empty()).then(|| RemoteWorkers { workers: self.remote_worker.clone(), token })
-    }
-
     fn load(&self) -> Result<LoadSpec, LoadArgumentError> {
         let slo = self.limits.slo()?;
         let process = match self.arrival {
@@ -269,11 +258,6 @@ pub(super) fn node_name(base_url: &str) -> String {
     dyno_measure::address::Address::parse(base_url).map_or_else(|_| base_url.to_owned(), |address| address.host_header())
 }
 
-fn remote_worker(text: &str) -> Result<RemoteWorker, &'static str> {
-    let (name, address) = text.rsplit_once('=').ok_or("it is written as NAME=HOST:PORT")?;
-    Ok(RemoteWorker { name: name.to_owned(), address: address.to_owned() })
-}
-
 fn json_object(text: &str) -> Result<Map<String, Value>, serde_json::Error> {
     serde_json::from_str(text)
 }
@@ -290,7 +274,6 @@ pub fn main(args: LoadArgs) -> ExitCode {
     };
     // With a plan given by hand, the user is asked before secrets are sent; the portal's own plans need no consent.
     let (by_hand, named) = (args.plan.is_some() && spool.is_none(), args.api_key_env.clone());
-    let remote = args.remote_workers();
     let plan = match args.into_plan() {
         Ok(plan) => plan,
         Err(error) => return refuse(spool.as_ref(), &error.to_string()),
@@ -309,7 +292,7 @@ pub fn main(args: LoadArgs) -> ExitCode {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         load_points: plan.most_points(),
     });
-    let outcome = match carry_out(&plan, remote.as_ref(), &emit, &stop) {
+    let outcome = match carry_out(&plan, &emit, &stop) {
         Ok(outcome) => outcome,
         Err(error) => return refuse(spool.as_deref(), &error.to_string()),
     };

@@ -6,7 +6,7 @@ use crate::client::stop::StopSignal;
 use crate::event_sink::EventSink;
 use crate::measurement::{MeasureError, measure};
 use crate::self_check;
-use crate::workers::{self, RemoteWorkers};
+use crate::workers;
 use dyno_measure::events::LoadStatus;
 use dyno_measure::plan::{Plan, PlanError};
 use dyno_measure::report::provenance::{LoadWorkerFacts, Provenance, ServedModelFacts};
@@ -34,13 +34,8 @@ pub enum ExecuteError {
     Measure(#[from] MeasureError),
 }
 
-/// Executes a plan and makes its report. Of its workers, those that are elsewhere are named; the others are started here.
-pub fn carry_out(
-    plan: &Plan,
-    remote: Option<&RemoteWorkers>,
-    emit: &EventSink,
-    stop: &StopSignal,
-) -> Result<LoadOutcome, ExecuteError> {
+/// Executes a plan and makes its report.
+pub fn carry_out(plan: &Plan, emit: &EventSink, stop: &StopSignal) -> Result<LoadOutcome, ExecuteError> {
     plan.check()?;
     let _stamps = keep_stamps_on();
     let check = plan.self_check.as_ref().map(|planned| self_check::check(plan, planned, emit, stop));
@@ -49,7 +44,7 @@ pub fn carry_out(
     }
     let measured = match plan.workers {
         1 => measure(plan, check.as_ref(), None, emit, stop)?,
-        _ => workers::measure(plan, check.as_ref(), remote, emit, stop)?,
+        _ => workers::measure(plan, check.as_ref(), emit, stop)?,
     };
     let mut made = report(&measured.records, plan, measured.circumstances);
     let (status, reason) = status_of(&measured.ending, &made);

@@ -7,7 +7,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
 use crate::workload::PromptId;
-use dyno_measure::plan::{Load, Part};
+use dyno_measure::plan::{Deal, Load, Part};
 use dyno_measure::report::Phase;
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +60,14 @@ pub struct PhasePlan<'a> {
 }
 
 impl PhasePlan<'_> {
+    /// Which requests are this part's.
+    pub fn deal(&self) -> Deal {
+        match self.load {
+            Load::Closed { concurrency } => Deal::closed(self.part, *concurrency),
+            Load::Rate { .. } | Load::Trace { .. } => Deal::open(self.part),
+        }
+    }
+
     /// The prompt of this phase's request number `number`, counted over all parts.
     pub fn prompt(&self, number: u32) -> PromptId {
         PromptId { warmup: self.phase == Phase::Warmup, number: self.first_prompt + u64::from(number) }

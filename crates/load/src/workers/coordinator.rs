@@ -19,7 +19,7 @@ use crate::progress::Progressing;
 use dyno_measure::clock_offset::{ClockExchange, ClockOffset};
 use dyno_measure::early_stop::{EarlyStop, ErrorLimit};
 use dyno_measure::events::{LoadEventKind, Progress};
-use dyno_measure::plan::Part;
+use dyno_measure::plan::{Deal, Part};
 use dyno_measure::records::{Records, Row};
 
 const SECOND: i64 = 1_000_000_000;
@@ -50,7 +50,9 @@ pub(super) struct Worker {
     supply: PromptSupply,
     /// Of the phase or opening that goes on.
     ended: Option<PhaseEnd>,
-    issued: u32,
+    /// One past the highest number of its requests in the latest phase.
+    used: u32,
+    deal: Deal,
     /// When it answered last to a question for its time: received, answered, returned.
     clock_answer: Option<(i64, i64, i64)>,
     is_closed: bool,
@@ -70,7 +72,8 @@ impl Worker {
             progress: Progress::default(),
             supply: PromptSupply::Endless,
             ended: None,
-            issued: 0,
+            used: 0,
+            deal: Deal::open(part),
             clock_answer: None,
             is_closed: false,
             refused: None,
@@ -211,10 +214,9 @@ impl<'a> Coordinator<'a> {
             self.look_for_an_end(now);
             if self.cause.is_some() && stopping_since.is_none() {
                 stopping_since = Some(now);
-                let (Some(PhaseEnd::Stopped(reason) | PhaseEnd::Gone(reason)), true) = (self.cause.clone(), true) else {
-                    continue;
-                };
-                self.say(&WorkerCommand::Stop { reason });
+                if let Some(PhaseEnd::Stopped(reason) | PhaseEnd::Gone(reason)) = self.cause.clone() {
+                    self.say(&WorkerCommand::Stop { reason });
+                }
             }
             if stopping_since.is_some_and(|since| now - since > STOPPING) {
                 break;
@@ -318,7 +320,7 @@ impl<'a> Coordinator<'a> {
             WorkerMessage::Clock { received, answered } => worker.clock_answer = Some((received, answered, at)),
             WorkerMessage::Opened { ending } => worker.ended = Some(ending),
             WorkerMessage::Ended(result) => {
-                worker.issued = result.issued;
+                worker.used = result.issued.checked_sub(1).map_or(0, |last| worker.deal.number(last) + 1);
                 worker.supply = result.supply;
                 worker.late = worker.late.max(result.late);
                 worker.progress.in_flight = 0;
@@ -348,7 +350,8 @@ impl PhaseDriver for Coordinator<'_> {
         self.progress.begin_phase(phase, begin);
         for worker in &mut self.workers {
             worker.ended = None;
-            worker.issued = 0;
+            worker.used = 0;
+            worker.deal = PhasePlan { part: worker.part, ..phase.clone() }.deal();
             worker.progress = Progress::default();
             worker.clock.begin_phase(phase.load_point, phase.phase);
             let order = PhaseOrder {
@@ -372,8 +375,7 @@ impl PhaseDriver for Coordinator<'_> {
 
     /// Numbers are dealt out, so that the highest that was used counts.
     fn used(&self) -> u32 {
-        let used = |worker: &Worker| worker.issued.checked_sub(1).map_or(0, |last| worker.part.number(last) + 1);
-        self.workers.iter().map(used).max().unwrap_or(0)
+        self.workers.iter().map(|worker| worker.used).max().unwrap_or(0)
     }
 
     fn planned(&mut self, count: Option<u32>) -> Option<u32> {

@@ -1,7 +1,7 @@
-//! The coordinator's end of the line to a worker: a child's pipes, or a connection.
+//! The coordinator's end of the pipes to a worker.
 
 use std::io::{self, BufRead as _, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::Sender;
 
 use super::protocol::{Preparation, WorkerCommand, WorkerMessage};
@@ -22,23 +22,18 @@ pub(super) enum Incoming {
 }
 
 pub(super) struct Link {
-    commands: Box<dyn Write + Send>,
-    /// Of a worker of this machine.
-    child: Option<Child>,
+    commands: ChildStdin,
+    child: Child,
 }
 
 impl Link {
     /// Starts a worker as a child process, which ends with this one.
-    pub(super) fn spawn(program: &std::path::Path) -> io::Result<(Self, Box<dyn Read + Send>)> {
+    pub(super) fn spawn(program: &std::path::Path) -> io::Result<(Self, ChildStdout)> {
         let mut child = Command::new(program).args(["load", "--worker"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let missing = || io::Error::from(io::ErrorKind::BrokenPipe);
         let input: ChildStdin = child.stdin.take().ok_or_else(missing)?;
         let output = child.stdout.take().ok_or_else(missing)?;
-        Ok((Self { commands: Box::new(input), child: Some(child) }, Box::new(output)))
-    }
-
-    pub(super) fn over(commands: impl Write + Send + 'static) -> Self {
-        Self { commands: Box::new(commands), child: None }
+        Ok((Self { commands: input, child }, output))
     }
 
     pub(super) fn prepare(&mut self, preparation: &Preparation) -> io::Result<()> {
@@ -62,7 +57,7 @@ impl Link {
     /// How the worker ended, as the end of a sentence; absent where it is not known.
     pub(super) fn exit(&mut self) -> Option<String> {
         use std::os::unix::process::ExitStatusExt as _;
-        let status = self.child.as_mut()?.wait().ok()?;
+        let status = self.child.wait().ok()?;
         Some(match (status.code(), status.signal()) {
             (Some(code), _) => format!("status {code}"),
             (None, Some(signal)) => format!("signal {signal}"),
@@ -73,16 +68,14 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            // One that has ended needs no signal.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        // One that has ended needs no signal.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 /// Hands everything that comes on, with the worker's place, on a thread of its own.
-pub(super) fn receive(place: usize, source: Box<dyn Read + Send>, incoming: Sender<(usize, Incoming)>) -> io::Result<()> {
+pub(super) fn receive(place: usize, source: ChildStdout, incoming: Sender<(usize, Incoming)>) -> io::Result<()> {
     std::thread::Builder::new().name(format!("worker-{}", place + 1)).spawn(move || {
         let mut source = BufReader::with_capacity(1 << 16, source);
         while let Ok(Some(next)) = next(&mut source) {
@@ -95,7 +88,7 @@ pub(super) fn receive(place: usize, source: Box<dyn Read + Send>, incoming: Send
     Ok(())
 }
 
-fn next(source: &mut BufReader<Box<dyn Read + Send>>) -> io::Result<Option<Incoming>> {
+fn next(source: &mut BufReader<ChildStdout>) -> io::Result<Option<Incoming>> {
     let mut line = Vec::new();
     source.take(MOST).read_until(b'\n', &mut line)?;
     let at = clock::now();

@@ -1,8 +1,7 @@
 //! Measures a plan's load with several workers: from starting them to the records put together.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
-use std::path::PathBuf;
+use std::io;
 use std::sync::mpsc::{Sender, channel};
 
 use super::WorkersError;
@@ -11,7 +10,6 @@ use super::coordinator::{Coordinator, CoordinatorSetting, Worker};
 use super::link::{Incoming, Link, receive};
 use super::protocol::{Preparation, WorkerResult};
 use super::records::MergedRecords;
-use super::remote::{self, RemoteWorkers};
 use crate::client::clock::Clock;
 use crate::client::phase::PhaseEnd;
 use crate::client::stop::StopSignal;
@@ -35,11 +33,10 @@ const READY: i64 = 300_000_000_000;
 /// A worker that began later than this is named, ns.
 const LATE: i64 = 5_000_000;
 
-/// Runs the plan's load with its workers; those that are not remote are started here.
+/// Runs the plan's load with its workers, which are started for it.
 pub(crate) fn measure(
     plan: &Plan,
     check: Option<&SelfCheck>,
-    remote: Option<&RemoteWorkers>,
     emit: &EventSink,
     stop: &StopSignal,
 ) -> Result<Measured, MeasureError> {
@@ -49,7 +46,7 @@ pub(crate) fn measure(
     let addresses = addresses_of(plan)?;
     let id_prefix = id_prefix(plan);
     let (sender, incoming) = channel();
-    let workers = start(plan, &id_prefix, remote, &sender)?;
+    let workers = start(plan, &id_prefix, &sender)?;
     drop(sender);
 
     let file = plan.requests.as_ref().map(|path| RecordFile::create(path)).transpose().map_err(MeasureError::RecordFile)?;
@@ -89,7 +86,7 @@ pub(crate) fn measure(
     let mut points = LoadPointRunner::new(plan, knows_template, &emit, sidecar);
     let mut notes = Vec::new();
     let ending = points.run(&mut coordinator, &mut notes);
-    let mut sidecar = points.into_sidecar();
+    let sidecar = points.into_sidecar();
     let metrics = scraper.map(Scraper::end).unwrap_or_default();
     notes.extend(metrics.notes);
     coordinator.finish();
@@ -98,12 +95,6 @@ pub(crate) fn measure(
         coordinator.workers.iter().enumerate().map(|(place, worker)| facts(&coordinator, place, worker)).collect();
     let results: Vec<(String, WorkerResult)> =
         coordinator.workers.iter_mut().filter_map(|worker| Some((worker.name.clone(), worker.result.take()?))).collect();
-    for check in results.iter().filter_map(|(_, result)| result.self_check.clone()) {
-        sidecar.self_check = Some(match sidecar.self_check.take() {
-            Some(known) => known.or_worse(check),
-            None => check,
-        });
-    }
     let mut circumstances =
         Circumstances { engine_metrics: metrics.series, sidecar, ended_early: ending != PhaseEnd::Done, ..together(&results) };
     circumstances.notes.extend(notes.into_iter().map(Note::from));
@@ -118,41 +109,21 @@ pub(crate) fn measure(
 }
 
 /// Starts the workers and has each prepare its part.
-fn start(
-    plan: &Plan,
-    id_prefix: &str,
-    remote: Option<&RemoteWorkers>,
-    incoming: &Sender<(usize, Incoming)>,
-) -> Result<Vec<Worker>, WorkersError> {
-    let elsewhere = remote.map_or(&[][..], |remote| &remote.workers);
-    let here = (plan.workers as usize)
-        .checked_sub(elsewhere.len())
-        .ok_or(WorkersError::TooManyRemote { workers: plan.workers, remote: elsewhere.len() })?;
-    let cores = own_cores(here);
+fn start(plan: &Plan, id_prefix: &str, incoming: &Sender<(usize, Incoming)>) -> Result<Vec<Worker>, WorkersError> {
+    let cores = own_cores(plan.workers as usize);
     let program = std::env::current_exe();
     let mut workers = Vec::new();
     for (place, part) in Part::all(plan.workers).enumerate() {
-        let other = place.checked_sub(here).and_then(|place| elsewhere.get(place));
-        let name = match other {
-            Some(worker) => format!("Worker {} ({})", place + 1, worker.name),
-            None => format!("Worker {}", place + 1),
-        };
+        let name = format!("Worker {}", place + 1);
         let not_started = |source: io::Error| WorkersError::NotStarted { name: name.clone(), source };
-        let (mut link, output): (Link, Box<dyn Read + Send>) = match (other, remote) {
-            (Some(worker), Some(remote)) => {
-                let stream = remote::connect(worker, &remote.token)?;
-                (Link::over(stream.try_clone().map_err(not_started)?), Box::new(stream))
-            }
-            _ => Link::spawn(program.as_ref().map_err(|error| not_started(error.kind().into()))?).map_err(not_started)?,
-        };
+        let program = program.as_ref().map_err(|error| not_started(error.kind().into()))?;
+        let (mut link, output) = Link::spawn(program).map_err(not_started)?;
         let preparation = Preparation {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             plan: plan_of_worker(plan),
             part,
             id_prefix: id_prefix.to_owned(),
-            // The coordinator has checked this machine.
-            self_check: other.and(plan.self_check.as_ref()).map(|_| None::<PathBuf>),
-            core: cores.get(place).copied().filter(|_| other.is_none()),
+            core: cores.get(place).copied(),
         };
         // One that ended at once has said why, which is read.
         let _ = link.prepare(&preparation);
@@ -217,9 +188,8 @@ fn together(results: &[(String, WorkerResult)]) -> Circumstances {
 fn notes_on(plan: &Plan, facts: &[LoadWorkerFacts], results: &[(String, WorkerResult)]) -> Vec<String> {
     let most = |of: fn(&LoadWorkerFacts) -> i64| facts.iter().map(of).max().unwrap_or(0) as f64 / 1e6;
     let mut notes = vec![format!(
-        "The load came from {} workers, each with every {} request. Their clocks differed by up to {:.3} ms, which was taken out of the times to within {:.3} ms; latencies are each worker's own.",
+        "The load came from {} workers, each with its part of the streams and requests. Their clocks differed by up to {:.3} ms, which was taken out of the times to within {:.3} ms; latencies are each worker's own.",
         plan.workers,
-        nth(plan.workers),
         most(|worker| worker.clock.offset_ns.abs()),
         most(|worker| worker.clock.uncertainty_ns),
     )];
@@ -230,15 +200,4 @@ fn notes_on(plan: &Plan, facts: &[LoadWorkerFacts], results: &[(String, WorkerRe
         notes.push(format!("{} was lost: what it had handed over until then is part of the figures.", worker.name));
     }
     notes
-}
-
-fn nth(number: u32) -> String {
-    match number {
-        2 => "second".to_owned(),
-        3 => "third".to_owned(),
-        number if number % 10 == 1 && number % 100 != 11 => format!("{number}st"),
-        number if number % 10 == 2 && number % 100 != 12 => format!("{number}nd"),
-        number if number % 10 == 3 && number % 100 != 13 => format!("{number}rd"),
-        number => format!("{number}th"),
-    }
 }

@@ -4,8 +4,7 @@
 //! they come, and judges early stops and error rates over all of them. Which worker sends what follows from the plan
 //! ([`dyno_measure::plan::Part`]).
 //!
-//! Processes and not threads: what limits one client beside its core is the number of open files of a process, and a worker on
-//! another machine is a process in any case.
+//! Processes and not threads: what limits one client beside its core is the number of open files of a process.
 
 mod clocks;
 mod coordinator;
@@ -13,7 +12,6 @@ mod link;
 mod measure;
 mod protocol;
 mod records;
-pub mod remote;
 mod worker;
 
 use std::sync::Mutex;
@@ -22,7 +20,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) use self::measure::measure;
 pub(crate) use self::protocol::Outgoing;
-pub use self::remote::{RemoteWorker, RemoteWorkers};
 pub(crate) use self::worker::main as worker_main;
 
 /// Why several workers can't measure together.
@@ -30,8 +27,6 @@ pub(crate) use self::worker::main as worker_main;
 pub enum WorkersError {
     #[error("Worker {name} can't be started: {source}.")]
     NotStarted { name: String, source: std::io::Error },
-    #[error("{name} can't be reached at {address}: {source}.")]
-    NotReached { name: String, address: String, source: std::io::Error },
     #[error("{name}: {reason}")]
     Refused { name: String, reason: String },
     #[error("{name} ended before it was ready.")]
@@ -40,8 +35,6 @@ pub enum WorkersError {
     NotReady { name: String },
     #[error("Stopped before any request was sent.")]
     Stopped,
-    #[error("The plan has {workers} workers, and {remote} were named.")]
-    TooManyRemote { workers: u32, remote: usize },
 }
 
 /// What is wished of a worker's event loop from outside, while it is in a phase.

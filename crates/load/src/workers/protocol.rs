@@ -1,7 +1,6 @@
 //! What coordinator and workers say to each other: a JSON object a line; after one that announces records, their bytes.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +10,6 @@ use crate::records::RecordPortion;
 use dyno_measure::events::LoadEventKind;
 use dyno_measure::plan::{Load, Part, Plan};
 use dyno_measure::report::{ClientHealth, Note, Phase};
-use dyno_measure::validity::SelfCheck;
 
 /// The first thing that a worker reads.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,9 +21,6 @@ pub(super) struct Preparation {
     pub part: Part,
     /// Of request ids.
     pub id_prefix: String,
-    /// Where the worker checks itself first: the folder that keeps checks.
-    #[serde(default)]
-    pub self_check: Option<Option<PathBuf>>,
     /// The core that it keeps to.
     #[serde(default)]
     pub core: Option<usize>,
@@ -129,7 +124,6 @@ pub(super) struct WorkerResult {
     pub notes: Vec<Note>,
     pub invalid: Vec<String>,
     pub disagreement: HashMap<u32, f64>,
-    pub self_check: Option<SelfCheck>,
 }
 
 /// On the way to the coordinator.

@@ -18,8 +18,7 @@ use crate::client::stop::StopSignal;
 use crate::event_sink::EventSink;
 use crate::measurement::{MeasureError, Measured, PartSetting, RecordTarget, measure_part};
 use crate::phase_driver::{PhaseDriver as _, PromptSupply};
-use crate::self_check;
-use dyno_measure::plan::{Part, PlannedCheck};
+use dyno_measure::plan::Part;
 use dyno_measure::sidecar::Sidecar;
 
 /// Runs the worker: 0 when it did as it was told, 2 when it could not be part of the load.
@@ -59,7 +58,7 @@ fn work(
     outgoing: &Sender<Outgoing>,
     stop: &StopSignal,
 ) -> Result<(), String> {
-    let Preparation { version, plan, part, id_prefix, self_check, core } = preparation;
+    let Preparation { version, plan, part, id_prefix, core } = preparation;
     if version != env!("CARGO_PKG_VERSION") {
         return Err(format!("It is of version {}, and the load of {version}.", env!("CARGO_PKG_VERSION")));
     }
@@ -73,7 +72,6 @@ fn work(
     let emit: EventSink = Rc::new(move |kind| {
         let _ = telling.send(WorkerMessage::Event { kind }.into());
     });
-    let check = self_check.map(|cache| self_check::check(&plan, &PlannedCheck { cache }, &emit, stop));
     let setting = PartSetting { part, id_prefix, authority: None, records: RecordTarget::Portions(outgoing.clone()) };
     let told = outgoing.clone();
     let measured = measure_part(&plan, setting, &emit, stop, |driver, tokens, _| {
@@ -93,7 +91,6 @@ fn work(
         notes: circumstances.notes,
         invalid: circumstances.invalid,
         disagreement: circumstances.disagreement,
-        self_check: check,
     };
     let _ = outgoing.send(WorkerMessage::Finished(Box::new(result)).into());
     Ok(())

@@ -17,7 +17,8 @@ const ITL: Duration = Duration::from_millis(20);
 
 fn engine() -> Running {
     let timing = Timing { ttft: TTFT, itl: ITL, ..Timing::default() };
-    ReferenceEngine::start(EngineOptions { model: "m".to_owned(), timing, full_length: true, ..EngineOptions::default() }).unwrap()
+    ReferenceEngine::start(EngineOptions { model: "m".to_owned(), timing, full_length: true, ..EngineOptions::default() })
+        .unwrap()
 }
 
 fn bench(urls: &[String], load: &Value, workers: u32) -> Bench {
@@ -76,7 +77,10 @@ fn two_workers_send_what_one_would() {
         assert!(off <= bound, "arrival {number} is {off} ns off, {facts:?}");
     }
     let lengths = |left: &Left| -> HashMap<u32, _> {
-        left.records.iter().map(|record| (number(record), (record.requested_input_tokens, record.requested_output_tokens))).collect()
+        left.records
+            .iter()
+            .map(|record| (number(record), (record.requested_input_tokens, record.requested_output_tokens)))
+            .collect()
     };
     assert_eq!(lengths(&one), lengths(&two));
     // on one machine there is one monotonic clock
@@ -185,7 +189,11 @@ fn errors_are_judged_over_all_workers() {
         say(out, "HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n", 5);
         Then::GoOn
     });
-    let mut bench = bench(&[server.url()], &json!({ "load": { "kind": "closed", "concurrency": 4 }, "num_requests": 100_000, "warmup_requests": 0 }), 2);
+    let mut bench = bench(
+        &[server.url()],
+        &json!({ "load": { "kind": "closed", "concurrency": 4 }, "num_requests": 100_000, "warmup_requests": 0 }),
+        2,
+    );
     bench.plan["max_error_rate"] = json!(0.5);
     let load = bench.start();
     let output = load.wait_with_output().unwrap();

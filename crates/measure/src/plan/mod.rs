@@ -23,7 +23,7 @@ pub use self::check::PlanError;
 pub use self::draw::{PlannedLengths, length_key};
 pub use self::header::{HeaderError, PlanHeader};
 pub use self::of_load::{PromptSource, load_points};
-pub use self::part::{MOST_WORKERS, Part, stream_start};
+pub use self::part::{Deal, MOST_WORKERS, Part, stream_start};
 pub use self::planned_load::{Load, PlannedLoad};
 pub use self::workload::{DatasetFile, Workload};
 

@@ -1,6 +1,6 @@
-//! A plan split over several workers. Everything is dealt out by its number, as cards are: stream, request and arrival `n` of the
-//! whole plan belong to worker `n mod N`. So each part follows from the plan alone, and all parts together are the plan's own
-//! sequence: same arrivals, same prompts, same streams at the same endpoints.
+//! A plan split over several workers. Everything is dealt out by its number, as cards are: stream and arrival `n` of the whole plan
+//! belong to worker `n mod N`, and a closed loop's requests go round its streams. So each part follows from the plan alone, and all
+//! parts together are the plan's own sequence: same arrivals, same prompts, same streams at the same endpoints.
 
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,43 @@ impl Part {
     /// The number in the whole plan of this part's thing number `own`, both from 0.
     pub fn number(self, own: u32) -> u32 {
         own.saturating_mul(self.of).saturating_add(self.index)
+    }
+}
+
+/// Which of a phase's requests are a part's: in rounds, each of which deals one request to every stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deal {
+    part: Part,
+    round: u32,
+}
+
+impl Deal {
+    /// Of a closed loop: each part has as many requests as its streams come to.
+    pub fn closed(part: Part, concurrency: u32) -> Self {
+        Self { part, round: concurrency.max(1) }
+    }
+
+    /// Of arrivals: one after the other.
+    pub fn open(part: Part) -> Self {
+        Self { part, round: part.of }
+    }
+
+    /// How many of `count` requests are the part's.
+    pub fn share(self, count: u32) -> u32 {
+        count / self.round * self.part.share(self.round) + self.part.share(count % self.round)
+    }
+
+    /// The number in the whole phase of the part's request number `own`, both from 0; of a part without streams, the first.
+    pub fn number(self, own: u32) -> u32 {
+        let streams = self.part.share(self.round).max(1);
+        (own / streams).saturating_mul(self.round).saturating_add(self.part.number(own % streams))
+    }
+
+    /// The same the other way; `None` where that request is another part's.
+    pub fn own(self, number: u64) -> Option<u64> {
+        let (round, of, index) = (u64::from(self.round), u64::from(self.part.of), u64::from(self.part.index));
+        let stream = number % round;
+        (stream % of == index).then(|| number / round * u64::from(self.part.share(self.round)) + stream / of)
     }
 }
 

@@ -49,23 +49,6 @@ pub struct SelfCheck {
     pub failed: Option<String>,
 }
 
-impl SelfCheck {
-    /// Of checks of several workers: the larger error of each kind, and one that failed is said.
-    #[must_use]
-    pub fn or_worse(self, other: Self) -> Self {
-        let worse = |one: Option<ClientError>, another: Option<ClientError>| match (one, another) {
-            (Some(one), Some(another)) => Some(if another.p99 > one.p99 { another } else { one }),
-            (one, another) => one.or(another),
-        };
-        Self {
-            ttft_error_ms: worse(self.ttft_error_ms, other.ttft_error_ms),
-            itl_error_ms: worse(self.itl_error_ms, other.itl_error_ms),
-            failed: self.failed.clone().or(other.failed),
-            ..self
-        }
-    }
-}
-
 /// What a search for the largest load within the limits found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -233,7 +233,7 @@ impl<'a> EventLoop<'a> {
 
     /// Sends and measures the requests of a phase, to its end.
     pub fn run(&mut self, plan: &PhasePlan<'_>) -> PhaseEnd {
-        self.requests.begin_phase(plan.prompt(plan.part.number(0)), plan.count, plan.part);
+        self.requests.begin_phase(plan.prompt(0), plan.count, plan.part, plan.deal());
         while let Some(begin) = plan.begin.filter(|begin| clock::now() < *begin) {
             if let Some(ending) = self.turn(begin) {
                 return ending;
