@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Everything: unit, store, HTTP and load tests, then the built product in Chromium with a real engine.
+# Everything: unit, store, HTTP and load tests, then the built product in Chromium with a real engine, and on a cluster of two nodes where
+# this machine can have one. What is named is run of the browser's tests alone.
 source "$(dirname "$0")/env.sh"
 set_up test
 cd "$root"
@@ -12,3 +13,4 @@ timeout 1500 cargo test --workspace
 say "Browser: the built product, a real engine and a real model, in Chromium"
 cd end2end
 npx --no-install playwright test "$@"
+if [ $# -eq 0 ]; then timeout 2400 "$root/scripts/kubernetes/test.sh" --short; fi

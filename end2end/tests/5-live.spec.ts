@@ -111,6 +111,18 @@ test("charts fill their cards, and at the end the figures are the report's", asy
     await expect(ttft).toContainText(`${Number(report.summary.ttft_ms.p50.toPrecision(3))}`);
     await expect(ttft).toContainText("all requests");
   }
+  // What the machine did meanwhile is drawn under the latencies; what nobody measured is not there.
+  await page.getByRole("link", { name: "View report" }).click();
+  await hydrated(page);
+  const nodes = page.getByRole("region", { name: "What the nodes did" });
+  await expect(nodes.locator("#node-cpu svg.chart-wide")).toBeVisible();
+  await expect(nodes.locator("#device-power")).toHaveCount(0);
+  const axes = await page.locator("#time svg.chart-wide[data-axis]").evaluateAll((all) => all.map((svg) => svg.getAttribute("data-axis")));
+  expect(axes.length).toBeGreaterThan(3);
+  expect(new Set(axes).size, "one time axis, so that the cursor is in all of them").toBe(1);
+  await expect(nodes.getByRole("table", { name: "CPU and memory of the nodes" })).toContainText("%");
+  const samples = await page.request.get(`${url}/api/v1/runs/${run}/telemetry?format=csv`);
+  expect((await samples.text()).split("\n").length).toBeGreaterThan(2);
 });
 
 test("run again, copy to draft, delete", async ({ page }) => {

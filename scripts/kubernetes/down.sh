@@ -7,7 +7,7 @@ here=$(dirname "$(readlink -f "$0")")
 for name in $(cd "$CLUSTER/pid" && ls | grep '^kubelet-' || true); do stop "$name"; done
 for socket in "$CLUSTER"/node-*/containerd.sock; do
   [ -S "$socket" ] || continue
-  for task in $(ctr -a "$socket" -n k8s.io task ls -q); do ctr -a "$socket" -n k8s.io task kill -s SIGKILL "$task" > /dev/null 2>&1 || true; done
+  for task in $(timeout 10 ctr -a "$socket" -n k8s.io task ls -q); do timeout 10 ctr -a "$socket" -n k8s.io task kill -s SIGKILL "$task" > /dev/null 2>&1 || true; done
 done
 for name in $(cd "$CLUSTER/pid" && ls); do stop "$name"; done
 grep -F " $CLUSTER/" /proc/self/mounts | cut -d' ' -f2 | sort -r | while read -r mount; do umount -l "$mount" || true; done

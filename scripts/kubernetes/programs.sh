@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the programs of a Kubernetes cluster from the public Go modules, once: they are kept beside Dyno's other tools, by version.
-# Prints the folder that they are in.
+# Prints the folder that they are in; with --built nothing where they are not built yet, with --version their version.
 set -euo pipefail
 
 VERSION=${KUBERNETES_VERSION:-1.36.3}
@@ -8,7 +8,9 @@ HERE=${DYNO_TOOLS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/dyno}/kubernetes/$VERSION
 PROGRAMS="kube-apiserver kube-scheduler kube-controller-manager kube-proxy kubelet kubectl"
 
 built() { for program in $PROGRAMS; do [ -x "$HERE/bin/$program" ] || return 1; done; }
+if [ "${1:-}" = --version ]; then echo "$VERSION"; exit; fi
 if built; then echo "$HERE/bin"; exit; fi
+if [ "${1:-}" = --built ]; then exit; fi
 
 echo "Building Kubernetes $VERSION from its Go modules: about 6 minutes on two cores, once." >&2
 mkdir -p "$HERE/source" "$HERE/bin"

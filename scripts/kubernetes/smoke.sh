@@ -6,7 +6,7 @@ here=$(dirname "$(readlink -f "$0")")
 kubectl=$("$here/programs.sh")/kubectl
 model=$("$here/model.sh")
 "$kubectl" create namespace smoke > /dev/null
-trap '"$kubectl" delete namespace smoke --wait > /dev/null' EXIT
+trap '"$kubectl" delete namespace smoke --wait --timeout=90s > /dev/null' EXIT
 for node in 1 2; do
   "$kubectl" apply -n smoke -f - > /dev/null << YAML
 apiVersion: v1

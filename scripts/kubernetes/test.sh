@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The product on a real cluster of two nodes: its images, its chart, benchmarks from end to end, and each failure by causing it.
-# A cluster that is up (make kubernetes-up) is used and left up. What is named is run of the scenarios, else all.
+# A cluster that is up (make kubernetes-up) is used and left up. What is named is run of the scenarios, else all; with --short, those that
+# `make test` has time for. It is skipped only where the machine can't have a cluster: once that is set up, whatever fails has failed.
 source "$(dirname "$0")/../env.sh"
 here=$root/scripts/kubernetes
 if ! reason=$("$here/needs.sh"); then
@@ -27,6 +28,6 @@ say "Chart, and the plain objects made from it"
 say "Pods of each image on both nodes"
 "$here/smoke.sh"
 say "What is read from a cluster and made on it"
-cargo test -p dyno-kubernetes
+cargo test -p dyno-kubernetes --test cluster --test runs
 say "Benchmarks from end to end"
 node "$here/end-to-end/main.mjs" "$@"

@@ -23,7 +23,7 @@ struct Details<'a> {
 
 /// The slug in words: `Invalid input`.
 fn title(kind: ProblemKind) -> String {
-    let mut words = kind.slug().replace('-', " ");
+    let mut words = kind.into_str().replace('-', " ");
     if let Some(first) = words.get_mut(..1) {
         first.make_ascii_uppercase();
     }
@@ -34,7 +34,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let details = Details {
-            kind: format!("urn:dyno:problem:{}", self.kind.slug()),
+            kind: format!("urn:dyno:problem:{}", self.kind.into_str()),
             title: title(self.kind),
             status: status.as_u16(),
             detail: &self.detail,

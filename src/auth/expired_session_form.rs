@@ -227,9 +227,9 @@ fn own_page(app: &AppState, parts: &Parts, referer: &str) -> Option<String> {
 fn usual_page(function: &str, fields: &[(String, String)]) -> String {
     let name = function.strip_prefix(FUNCTIONS).unwrap_or_default();
     let draft = fields.iter().find(|(name, _)| name == "workflow_id").and_then(|(_, id)| Uuid::parse_str(id).ok());
-    let step = name.strip_prefix("wizard-").and_then(WizardPage::parse);
+    let step = name.strip_prefix("wizard-").and_then(|page| page.parse::<WizardPage>().ok());
     match (name, step, draft) {
-        (_, Some(step), Some(draft)) => format!("/wizard/{draft}/{}", step.slug()),
+        (_, Some(step), Some(draft)) => format!("/wizard/{draft}/{}", step.into_str()),
         (_, Some(_), None) => "/benchmarks/new".to_owned(),
         ("credential-add", ..) => "/credentials/new".to_owned(),
         ("model-add", ..) => "/models/new".to_owned(),

@@ -1,5 +1,7 @@
 //! What is known of this machine's CPU: from the table, or a stated estimate from its cores, clock and instructions.
 
+use procfs::CpuInfo;
+
 use super::devices;
 use crate::domain::inventory::DeviceConfig;
 
@@ -65,18 +67,17 @@ impl CpuFacts {
     }
 }
 
-/// Reads the instruction sets of the first CPU in the text of `/proc/cpuinfo`.
-pub(super) fn flags_of(cpuinfo: &str) -> Vec<String> {
-    cpuinfo
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(key, _)| matches!(key.trim(), "flags" | "Features"))
-        .map(|(_, flags)| flags.split_whitespace().map(str::to_owned).collect())
-        .unwrap_or_default()
+/// The instruction sets of the first CPU.
+pub(super) fn flags_of(info: &CpuInfo) -> Vec<String> {
+    // on Arm they have another name
+    let flags = ["flags", "Features"].into_iter().find_map(|field| info.get_field(0, field));
+    flags.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use procfs::FromRead as _;
+
     use super::*;
 
     fn facts(flags: &[&str]) -> CpuFacts {
@@ -105,9 +106,10 @@ mod tests {
 
     #[test]
     fn flags_are_read() {
+        let flags = |text: &str| flags_of(&CpuInfo::from_read(text.as_bytes()).unwrap());
         let cpuinfo = "processor\t: 0\nmodel name\t: x\nflags\t\t: fpu avx2 amx_bf16\n\nprocessor\t: 1\nflags\t\t: other\n";
-        assert_eq!(flags_of(cpuinfo), ["fpu", "avx2", "amx_bf16"]);
-        assert_eq!(flags_of("Features\t: fp asimd sve2\n"), ["fp", "asimd", "sve2"]);
-        assert!(flags_of("").is_empty());
+        assert_eq!(flags(cpuinfo), ["fpu", "avx2", "amx_bf16"]);
+        assert_eq!(flags("processor\t: 0\nFeatures\t: fp asimd sve2\n"), ["fp", "asimd", "sve2"]);
+        assert!(flags("").is_empty());
     }
 }

@@ -5,6 +5,14 @@
 
 use crate::domain::inventory::DeviceConfig;
 
+/// The larger of two figures that may be absent.
+pub(super) fn larger(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.max(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 /// An accelerator: a part of its name, peak dense FP16 TFLOPS, memory bandwidth in GB/s.
 struct Accelerator(&'static str, f64, f64);
 

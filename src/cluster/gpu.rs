@@ -1,9 +1,12 @@
 //! This machine's NVIDIA GPUs, read over NVML. Where there is no driver there are no GPUs, and nothing fails.
 
 use nvml_wrapper::Nvml;
+use nvml_wrapper::enum_wrappers::device::TemperatureSensor;
+use nvml_wrapper::error::NvmlError;
 
 use super::devices;
 use crate::domain::inventory::{Device, DeviceConfig, DeviceInfo, DeviceType};
+use dyno_measure::telemetry::{ClockLimit, DeviceReading, Levels};
 
 /// One GPU as the driver tells it.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,11 +15,13 @@ pub(super) struct Gpu {
     pub(super) memory_bytes: u64,
     pub(super) memory_used_bytes: u64,
     pub(super) utilization_percent: Option<f64>,
+    pub(super) power_w: Option<f64>,
+    pub(super) temperature_c: Option<f64>,
     pub(super) uuid: Option<String>,
 }
 
 /// The driver's library, where there is one.
-pub(super) fn driver() -> Option<Nvml> {
+pub(crate) fn driver() -> Option<Nvml> {
     Nvml::init().inspect_err(|error| tracing::debug!(%error, "no NVIDIA driver")).ok()
 }
 
@@ -36,11 +41,47 @@ fn read(nvml: &Nvml, index: u32) -> Option<Gpu> {
         memory_bytes: memory.total,
         memory_used_bytes: memory.used,
         utilization_percent: device.utilization_rates().ok().map(|rates| f64::from(rates.gpu)),
+        power_w: device.power_usage().ok().map(|milliwatts| f64::from(milliwatts) / 1e3),
+        temperature_c: device.temperature(TemperatureSensor::Gpu).ok().map(f64::from),
         uuid: device.uuid().ok(),
     })
 }
 
-/// Puts GPUs of the same name and memory together. Memory in use and utilisation are those of the busiest of them.
+/// What each GPU does at this moment.
+///
+/// # Errors
+/// When GPUs can't be counted, or not one of them can be read.
+pub(crate) fn readings(nvml: &Nvml) -> Result<Vec<DeviceReading>, NvmlError> {
+    let all = (0..nvml.device_count()?).map(|index| reading(nvml, index)).collect::<Vec<_>>();
+    if all.iter().all(Result::is_err) {
+        return all.into_iter().collect();
+    }
+    Ok(all.into_iter().flatten().collect())
+}
+
+fn reading(nvml: &Nvml, index: u32) -> Result<DeviceReading, NvmlError> {
+    let device = nvml.device_by_index(index)?;
+    // Each is absent where the GPU does not have it.
+    let levels = Levels {
+        cpu_percent: None,
+        utilization_percent: device.utilization_rates().ok().map(|rates| f64::from(rates.gpu)),
+        memory_used_bytes: device.memory_info().ok().map(|memory| memory.used as f64),
+        power_w: device.power_usage().ok().map(|milliwatts| f64::from(milliwatts) / 1e3),
+        temperature_c: device.temperature(TemperatureSensor::Gpu).ok().map(f64::from),
+    };
+    Ok(DeviceReading {
+        id: device.uuid()?,
+        name: device.name().ok(),
+        index: Some(index),
+        serves: None,
+        levels,
+        energy_counter_j: device.total_energy_consumption().ok().map(|millijoules| millijoules as f64 / 1e3),
+        clock_limits: device.current_throttle_reasons().ok().map(|reasons| ClockLimit::of_mask(reasons.bits())),
+    })
+}
+
+/// Puts GPUs of the same name and memory together. Memory in use and utilisation are those of the busiest of them, the temperature that
+/// of the hottest; the power is that of all.
 pub(super) fn grouped(gpus: Vec<Gpu>, driver: Option<&str>) -> Vec<Device> {
     let mut devices: Vec<Device> = Vec::new();
     for gpu in gpus {
@@ -55,10 +96,10 @@ pub(super) fn grouped(gpus: Vec<Gpu>, driver: Option<&str>) -> Vec<Device> {
         let info = &mut device.device_info;
         info.num_devices = Some(device.available_count);
         info.memory_used_bytes = info.memory_used_bytes.max(Some(gpu.memory_used_bytes));
-        info.utilization_percent = match (info.utilization_percent, gpu.utilization_percent) {
-            (Some(one), Some(other)) => Some(one.max(other)),
-            (one, other) => one.or(other),
-        };
+        info.utilization_percent = devices::larger(info.utilization_percent, gpu.utilization_percent);
+        info.temperature_c = devices::larger(info.temperature_c, gpu.temperature_c);
+        // of a part of them it would be taken for that of all
+        info.power_w = info.power_w.zip(gpu.power_w).map(|(all, own)| all + own);
         info.uuid = None;
     }
     devices
@@ -75,6 +116,8 @@ fn device(gpu: Gpu, driver: Option<&str>) -> Device {
             memory_bytes: Some(gpu.memory_bytes),
             memory_used_bytes: Some(gpu.memory_used_bytes),
             utilization_percent: gpu.utilization_percent,
+            power_w: gpu.power_w,
+            temperature_c: gpu.temperature_c,
             driver: driver.map(str::to_owned),
             uuid: gpu.uuid,
             ..DeviceInfo::default()
@@ -93,6 +136,8 @@ mod tests {
             memory_bytes: 80 << 30,
             memory_used_bytes: used,
             utilization_percent: utilization,
+            power_w: Some(100.0),
+            temperature_c: utilization.map(|percent| 40.0 + percent),
             uuid: Some(format!("GPU-{used}")),
         }
     }
@@ -109,6 +154,7 @@ mod tests {
         assert_eq!((devices[0].available_count, devices[0].device_info.num_devices), (2, Some(2)));
         assert_eq!(devices[0].device_info.memory_used_bytes, Some(5));
         assert_eq!(devices[0].device_info.utilization_percent, Some(3.0));
+        assert_eq!((devices[0].device_info.power_w, devices[0].device_info.temperature_c), (Some(200.0), Some(43.0)));
         assert_eq!(devices[0].device_info.uuid, None);
         assert_eq!(devices[0].device_config.peak_fp16_tflops, Some(989.4));
         assert_eq!(devices[1].device_info.uuid.as_deref(), Some("GPU-2"));

@@ -1,10 +1,14 @@
 //! A Kubernetes cluster's nodes, in the shape that all clusters have.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use dyno_kubernetes::{Accelerator, Connection, NodeFacts, Vendor};
 
 use super::{ClusterError, Driver, devices};
 use crate::domain::inventory::{Device, DeviceConfig, DeviceInfo, DeviceType, Node, NodeUsage};
+use dyno_measure::telemetry::dcgm::{self, DcgmDevice};
+use dyno_measure::telemetry::{Levels, Quantity};
 
 /// Reads one cluster over its API server, each time it is asked.
 #[derive(Debug, Clone)]
@@ -21,7 +25,15 @@ impl Kubernetes {
 #[async_trait]
 impl Driver for Kubernetes {
     async fn nodes(&self) -> Result<Vec<Node>, ClusterError> {
-        Ok(self.connection.nodes().await?.into_iter().map(node).collect())
+        let facts = self.connection.nodes().await?;
+        let has_nvidia = |node: &NodeFacts| node.accelerators.iter().any(|own| own.vendor == Vendor::Nvidia);
+        let answers = if facts.iter().any(has_nvidia) { self.connection.exporter_answers().await } else { Arc::default() };
+        let at_work = |name: &str| answers.iter().find(|(node, _)| node == name).map(|(_, text)| dcgm::devices(text));
+        let live = facts.into_iter().map(|facts| {
+            let devices = at_work(&facts.name).unwrap_or_default();
+            node(facts, &devices)
+        });
+        Ok(live.collect())
     }
 
     async fn reach(&self) -> Result<(), ClusterError> {
@@ -29,7 +41,7 @@ impl Driver for Kubernetes {
     }
 }
 
-fn node(facts: NodeFacts) -> Node {
+fn node(facts: NodeFacts, at_work: &[DcgmDevice]) -> Node {
     let status = match (&facts.problem, facts.taints.as_slice()) {
         (Some(problem), _) => problem.clone(),
         (None, []) => "Ready".to_owned(),
@@ -42,7 +54,7 @@ fn node(facts: NodeFacts) -> Node {
         memory_available_bytes: facts.memory_allocatable.saturating_sub(bytes),
     });
     let mut all = vec![cpu(&facts)];
-    all.extend(facts.accelerators.iter().map(accelerator));
+    all.extend(facts.accelerators.iter().map(|own| accelerator(own, at_work)));
     Node { hostname: facts.hostname, status, devices: all, usage, system: Some(facts.system).filter(|system| !system.is_empty()) }
 }
 
@@ -66,13 +78,14 @@ fn cpu(facts: &NodeFacts) -> Device {
     }
 }
 
-fn accelerator(facts: &Accelerator) -> Device {
+fn accelerator(facts: &Accelerator, at_work: &[DcgmDevice]) -> Device {
     let name = facts.product.clone().unwrap_or_else(|| facts.resource.clone());
     let kind = match facts.vendor {
         Vendor::Nvidia => DeviceType::Cuda,
         Vendor::Amd => DeviceType::Rocm,
         Vendor::Habana => DeviceType::Hpu,
     };
+    let now = if facts.vendor == Vendor::Nvidia { levels(&facts.resource, at_work) } else { DeviceInfo::default() };
     Device {
         // A slice of a device has a part of its peak, which part is not told.
         device_config: if facts.resource.contains("/mig-") {
@@ -86,8 +99,50 @@ fn accelerator(facts: &Accelerator) -> Device {
             num_devices: Some(facts.allocatable),
             memory_bytes: facts.memory_bytes,
             driver: facts.driver.clone(),
-            ..DeviceInfo::default()
+            ..now
         },
         available_count: facts.allocatable.saturating_sub(facts.requested),
+    }
+}
+
+/// What an exporter says of the devices behind a resource: use and memory of the busiest, power of all, temperature of the hottest.
+/// Slices (MIG) are those of their profile; what only the whole device has is not theirs.
+fn levels(resource: &str, at_work: &[DcgmDevice]) -> DeviceInfo {
+    let profile = resource.rsplit_once("/mig-").map(|(_, profile)| profile);
+    let own: Vec<&Levels> = at_work
+        .iter()
+        .filter(|device| device.profile.as_deref() == profile)
+        // a device that is cut in slices is not given out whole
+        .filter(|device| profile.is_some() || !at_work.iter().any(|slice| is_slice_of(slice, device)))
+        .map(|device| &device.reading.levels)
+        .collect();
+    let largest = |quantity: Quantity| own.iter().filter_map(|levels| levels.get(quantity)).reduce(f64::max);
+    DeviceInfo {
+        memory_used_bytes: largest(Quantity::MemoryUsedBytes).map(|bytes| bytes as u64),
+        utilization_percent: largest(Quantity::UtilizationPercent),
+        power_w: own.iter().map(|levels| levels.power_w).sum::<Option<f64>>().filter(|_| !own.is_empty()),
+        temperature_c: largest(Quantity::TemperatureC),
+        ..DeviceInfo::default()
+    }
+}
+
+fn is_slice_of(slice: &DcgmDevice, device: &DcgmDevice) -> bool {
+    slice.reading.id.rsplit_once('/').is_some_and(|(whole, _)| whole == device.reading.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_exporter_tells_is_of_the_resource_that_pods_ask_for() {
+        let devices = dcgm::devices(include_str!("../../crates/measure/tests/fixtures/dcgm-exporter.txt"));
+        let whole = levels("nvidia.com/gpu", &devices);
+        assert_eq!((whole.utilization_percent, whole.temperature_c), (Some(87.0), Some(61.0)));
+        assert_eq!(whole.power_w, Some(512.25 + 71.5), "without the device that is cut in slices");
+        assert_eq!(whole.memory_used_bytes, Some(70_000 << 20));
+        let slice = levels("nvidia.com/mig-1g.10gb", &devices);
+        assert_eq!((slice.utilization_percent, slice.memory_used_bytes, slice.power_w), (Some(25.0), Some(1_024 << 20), None));
+        assert_eq!(levels("nvidia.com/gpu", &[]), DeviceInfo::default());
     }
 }

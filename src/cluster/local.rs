@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use nvml_wrapper::Nvml;
+use procfs::{CpuInfo, Current as _};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, System};
 
 use super::cpu::{self, CpuFacts};
@@ -68,7 +69,7 @@ impl MachineReader {
             name: first.map(|cpu| name_of(cpu.brand(), cpu.vendor_id())).unwrap_or_default(),
             physical: physical.min(logical).max(1),
             mhz: first.map(sysinfo::Cpu::frequency).unwrap_or_default(),
-            flags: cpu::flags_of(&std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default()),
+            flags: CpuInfo::current().map(|info| cpu::flags_of(&info)).unwrap_or_default(),
         };
         Ok(Self { system, facts, gpus: gpu::driver(), logical, read_at: Instant::now(), cpu_percent: None })
     }

@@ -3,7 +3,7 @@
 mod catalogue;
 mod cpu;
 mod devices;
-mod gpu;
+pub(crate) mod gpu;
 mod kubernetes;
 mod local;
 

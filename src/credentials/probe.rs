@@ -6,7 +6,7 @@ use reqwest::{Method, RequestBuilder, StatusCode, Url};
 
 use super::{AddressPolicy, Outgoing, OutgoingError, Secret};
 use crate::domain::provider::{ConnectionClass, ConnectionTest, Provider, ProviderId};
-use dyno_measure::plan::{AuthHeader, TokenLimitField};
+use dyno_measure::plan::AuthHeader;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -43,10 +43,7 @@ pub async fn probe(outgoing: &Outgoing, policy: &AddressPolicy, probe: Probe<'_>
 }
 
 fn one_token(preset: &Provider, model: &str) -> serde_json::Value {
-    let limit = match preset.token_limit {
-        TokenLimitField::MaxTokens => "max_tokens",
-        TokenLimitField::MaxCompletionTokens => "max_completion_tokens",
-    };
+    let limit = preset.token_limit.into_str();
     serde_json::json!({ "model": model, "messages": [{ "role": "user", "content": "Hi" }], limit: 1 })
 }
 

@@ -72,7 +72,7 @@ impl SecretPlace<'_> {
     fn associated_data(self) -> Vec<u8> {
         let place = format!("dyno:{}:{}:{}", self.table, self.row, self.owner);
         // the provider's id in quotation marks; neither it nor an origin contains a line break
-        let receiver = self.receiver.map(|Receiver { provider, origin }| format!("\n\"{}\"\n{origin}", provider.as_str()));
+        let receiver = self.receiver.map(|Receiver { provider, origin }| format!("\n\"{}\"\n{origin}", provider.into_str()));
         (place + &receiver.unwrap_or_default()).into_bytes()
     }
 }
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(String::from_utf8(whole).unwrap(), format!("{row}\n\"openai_compatible\"\nhttps://a.example"));
         assert_eq!(SecretPlace { receiver: None, ..place(1, 2) }.associated_data(), row.as_bytes());
         for preset in crate::domain::provider::PROVIDERS {
-            assert_eq!(serde_json::to_string(&preset.id).unwrap(), format!("\"{}\"", preset.id.as_str()), "as it was written");
+            assert_eq!(serde_json::to_string(&preset.id).unwrap(), format!("\"{}\"", preset.id.into_str()), "as it was written");
         }
     }
 

@@ -54,6 +54,9 @@ pub struct Serving {
     /// Container image, where the cluster runs containers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine_image: Option<String>,
+    /// Most memory that an engine's container may use, MiB, where the cluster runs containers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine_memory_limit_mib: Option<u32>,
 }
 
 /// A benchmark: what was asked for, frozen, with copies of what it was made of at that time.

@@ -18,8 +18,9 @@ pub struct StoredEvent {
     pub event: RunEvent,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(tag = "event", content = "data", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum RunEvent {
     Stage(Stage),
     /// A snapshot of the load so far.
@@ -28,18 +29,6 @@ pub enum RunEvent {
     Log(LogLine),
     /// The run ended; nothing follows.
     End(RunEnd),
-}
-
-impl RunEvent {
-    /// The name in the event stream.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Stage(_) => "stage",
-            Self::Progress(_) => "progress",
-            Self::Log(_) => "log",
-            Self::End(_) => "end",
-        }
-    }
 }
 
 /// A line of a stage's log.

@@ -9,9 +9,12 @@ use super::kubernetes::KubernetesAccess;
 use super::provider::ProviderId;
 
 /// The kinds of cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ClusterKind {
     /// The portal's own machine.
     Local,
@@ -150,26 +153,15 @@ pub struct NodeUsage {
 }
 
 /// The kinds of device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantArray)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum DeviceType {
     Cpu,
     Cuda,
     Rocm,
     Hpu,
-}
-
-impl DeviceType {
-    /// The name in requests and reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Cuda => "cuda",
-            Self::Rocm => "rocm",
-            Self::Hpu => "hpu",
-        }
-    }
 }
 
 /// A CPU or an accelerator of a node.
@@ -210,6 +202,12 @@ pub struct DeviceInfo {
     /// Share of time at work, 0 to 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub utilization_percent: Option<f64>,
+    /// Power now, W: of all of them together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub power_w: Option<f64>,
+    /// Temperature now, °C: of the hottest of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature_c: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
     /// The device's own identity.

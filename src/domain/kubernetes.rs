@@ -60,6 +60,9 @@ pub struct ClusterTest {
     pub version: Option<String>,
     /// What is not permitted and for what it is needed, a line each.
     pub missing: Vec<String>,
+    /// What is not permitted and would be used if it were: benchmarks run without it, and say what they don't know. A line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub optional: Vec<String>,
     /// The missing rules as a manifest that grants them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<String>,

@@ -5,8 +5,9 @@ use super::inventory::{DeviceType, Node};
 /// More nodes than this are searched rather than read.
 pub const MANY_NODES: usize = 12;
 
-/// The order of nodes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// The order of nodes; its word is as addresses and forms have it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum NodeSort {
     #[default]
     Hostname,
@@ -17,15 +18,13 @@ pub enum NodeSort {
 }
 
 impl NodeSort {
-    pub const ALL: [(Self, &'static str, &'static str); 3] = [
-        (Self::Hostname, "hostname", "By name"),
-        (Self::Free, "free", "Most free accelerators first"),
-        (Self::Idle, "idle", "Least busy first"),
-    ];
-
-    /// As addresses and forms have it.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(sort, _, _)| *sort == self).map_or("", |(_, value, _)| value)
+    /// As people choose it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Hostname => "By name",
+            Self::Free => "Most free accelerators first",
+            Self::Idle => "Least busy first",
+        }
     }
 }
 
@@ -42,7 +41,7 @@ pub struct NodeFilter {
 impl NodeFilter {
     /// As a form or an address asks for it; an order that there is none of is the usual one.
     pub fn new(search: &str, device: &str, sort: &str) -> Self {
-        let sort = NodeSort::ALL.iter().find(|(_, value, _)| *value == sort).map_or_else(NodeSort::default, |(sort, _, _)| *sort);
+        let sort = sort.parse().unwrap_or_default();
         Self { search: search.trim().to_lowercase(), device: device.to_owned(), sort }
     }
 

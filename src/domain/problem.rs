@@ -28,8 +28,9 @@ impl FieldError {
 }
 
 /// The kinds of problem; each has a stable `type` and one HTTP status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantArray)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab_case", const_into_str)]
 pub enum ProblemKind {
     /// 400: the body is not what it claims to be (no JSON, say).
     BadRequest,
@@ -54,19 +55,6 @@ pub enum ProblemKind {
 }
 
 impl ProblemKind {
-    pub const ALL: [Self; 10] = [
-        Self::BadRequest,
-        Self::Unauthorized,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::Conflict,
-        Self::TooLarge,
-        Self::InvalidInput,
-        Self::TooManyRequests,
-        Self::Internal,
-        Self::Unavailable,
-    ];
-
     /// The HTTP status code.
     pub fn status(self) -> u16 {
         match self {
@@ -80,22 +68,6 @@ impl ProblemKind {
             Self::TooManyRequests => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
-        }
-    }
-
-    /// The last part of the problem's `type`, also its title in words.
-    pub fn slug(self) -> &'static str {
-        match self {
-            Self::BadRequest => "bad-request",
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not-found",
-            Self::Conflict => "conflict",
-            Self::TooLarge => "too-large",
-            Self::InvalidInput => "invalid-input",
-            Self::TooManyRequests => "too-many-requests",
-            Self::Internal => "internal",
-            Self::Unavailable => "unavailable",
         }
     }
 }

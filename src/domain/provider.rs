@@ -5,9 +5,12 @@ use serde::{Deserialize, Serialize};
 use dyno_measure::plan::{AuthHeader, TokenLimitField};
 
 /// A preset's id; part of the HTTP contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ProviderId {
     Openai,
     AzureOpenai,
@@ -69,27 +72,6 @@ const fn preset(id: ProviderId, title: &'static str, base_url: Option<&'static s
 }
 
 impl ProviderId {
-    /// The id as stored and sent.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Openai => "openai",
-            Self::AzureOpenai => "azure_openai",
-            Self::Anthropic => "anthropic",
-            Self::Together => "together",
-            Self::Fireworks => "fireworks",
-            Self::Mistral => "mistral",
-            Self::Groq => "groq",
-            Self::Deepseek => "deepseek",
-            Self::Xai => "xai",
-            Self::OpenaiCompatible => "openai_compatible",
-        }
-    }
-
-    /// Reads the id back.
-    pub fn parse(name: &str) -> Option<Self> {
-        PROVIDERS.iter().map(|provider| provider.id).find(|id| id.as_str() == name)
-    }
-
     pub fn preset(self) -> &'static Provider {
         &PROVIDERS[self as usize]
     }
@@ -131,7 +113,7 @@ mod tests {
     fn presets_stand_at_their_ids() {
         for provider in &PROVIDERS {
             assert_eq!(provider.id.preset().id, provider.id);
-            assert_eq!(ProviderId::parse(provider.id.as_str()), Some(provider.id));
+            assert_eq!(provider.id.into_str().parse(), Ok(provider.id));
         }
     }
 }

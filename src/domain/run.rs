@@ -7,9 +7,24 @@ use uuid::Uuid;
 use dyno_measure::run::{RunKind, RunStatus};
 
 /// The deployment steps. The ids are part of the HTTP contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum StageId {
     /// The nodes answer and are Ready; memory fits.
     VerifyClusterConnection,
@@ -28,34 +43,6 @@ pub enum StageId {
 }
 
 impl StageId {
-    /// The name as stored and sent.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::VerifyClusterConnection => "verify_cluster_connection",
-            Self::TransferModelToCluster => "transfer_model_to_cluster",
-            Self::DeployToEngine => "deploy_to_engine",
-            Self::VerifyDeploymentStatus => "verify_deployment_status",
-            Self::RunPerformanceBenchmark => "run_performance_benchmark",
-            Self::CleanUp => "clean_up",
-            Self::SimulatePerformance => "simulate_performance",
-        }
-    }
-
-    /// Reads the name back.
-    pub fn parse(name: &str) -> Option<Self> {
-        [
-            Self::VerifyClusterConnection,
-            Self::TransferModelToCluster,
-            Self::DeployToEngine,
-            Self::VerifyDeploymentStatus,
-            Self::RunPerformanceBenchmark,
-            Self::CleanUp,
-            Self::SimulatePerformance,
-        ]
-        .into_iter()
-        .find(|stage| stage.as_str() == name)
-    }
-
     pub fn title(self) -> &'static str {
         match self {
             Self::VerifyClusterConnection => "Verify cluster connection",
@@ -88,9 +75,12 @@ impl StageId {
 }
 
 /// Where a stage stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum StageStatus {
     Pending,
     Running,
@@ -101,27 +91,6 @@ pub enum StageStatus {
     Skipped,
     /// Ended by a person.
     Cancelled,
-}
-
-impl StageStatus {
-    /// The name as stored and sent.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Reads the name back.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Running, Self::Succeeded, Self::Failed, Self::Skipped, Self::Cancelled]
-            .into_iter()
-            .find(|status| status.as_str() == name)
-    }
 }
 
 /// One deployment step of a run.

@@ -5,29 +5,17 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// What a person may do. More roles come later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Role {
     /// Everything, other people's objects included.
     Administrator,
     /// Own objects, and what is shared.
     Member,
-}
-
-impl Role {
-    /// The name as stored and sent.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Administrator => "administrator",
-            Self::Member => "member",
-        }
-    }
-
-    /// Reads the name back.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Administrator, Self::Member].into_iter().find(|role| role.as_str() == name)
-    }
 }
 
 /// A person with an account.

@@ -7,6 +7,8 @@ use dyno_measure::words::bytes;
 const RESERVE_ACCELERATOR: u64 = 1_000_000_000;
 /// Bytes reserved for buffers and the engine itself on the host, for an engine that computes there.
 const RESERVE_HOST: u64 = 300_000_000;
+/// Bytes of host memory that an engine uses whose model is on accelerators: its process, its libraries and pinned buffers.
+const HOST_OF_ACCELERATED: u64 = 4_000_000_000;
 /// Bytes of one cached key or value at 16-bit floating point.
 const CACHE_ELEMENT: u64 = 2;
 
@@ -44,6 +46,12 @@ pub fn need(facts: &ModelFacts, context_tokens: u64, accelerators: u32) -> Need 
     let reserve = if accelerators == 0 { RESERVE_HOST } else { RESERVE_ACCELERATOR * u64::from(accelerators) };
     let cache = cache_bytes_per_token(facts).map(|bytes| bytes.saturating_mul(context_tokens));
     Need { weights: facts.weight_bytes, cache, reserve }
+}
+
+/// What one copy is expected to use of its host's memory for this many context tokens in all, bytes. Beside accelerators that is the
+/// engine itself: weights and context are on the devices, and what is read of the weights' files the system can drop again.
+pub fn on_host(facts: &ModelFacts, context_tokens: u64, is_accelerated: bool) -> u64 {
+    if is_accelerated { HOST_OF_ACCELERATED } else { need(facts, context_tokens, 0).total() }
 }
 
 /// A model does not fit; a sentence for people with the numbers.
@@ -100,6 +108,12 @@ mod tests {
         assert_eq!(cache_bytes_per_token(&llama_70b()), Some(327_680));
         let unknown = ModelFacts { layers: None, ..llama_70b() };
         assert_eq!(cache_bytes_per_token(&unknown), None);
+    }
+
+    #[test]
+    fn what_is_kept_free_on_the_host() {
+        assert_eq!(on_host(&llama_70b(), 8_192, false), 141_107_412_992 + 327_680 * 8_192 + 300_000_000);
+        assert_eq!(on_host(&llama_70b(), 8_192, true), 4_000_000_000, "the model is on the devices");
     }
 
     #[test]

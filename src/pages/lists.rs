@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 use crate::api::functions::CallError;
 use crate::components::banner::Empty;
 use crate::components::button::{LinkButton, Submit};
-use crate::components::failure::Failure;
 use crate::components::field::TextField;
 use crate::components::table::{Pager, Sorting, with_query};
 use crate::domain::list::ListQuery;
+use crate::pages::loaded::loaded;
 
 /// A list page: loads what the address asks for, again whenever it changes, and draws it.
 pub fn list_page<V, F>(load: fn(ListQuery, String) -> F, draw: fn(V, ListQuery, ParamsMap) -> AnyView) -> impl IntoView
@@ -24,16 +24,7 @@ where
     let asks = Memo::new(move |_| query.with(asked));
     let flash = Memo::new(move |_| query.with(|query| query.get("flash")).unwrap_or_default());
     let data = Resource::new(move || (asks.get(), flash.get()), move |(asks, flash)| load(asks, flash));
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(view) => draw(view, asks.get_untracked(), query.get_untracked()),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    loaded(data, move |view| draw(view, asks.get_untracked(), query.get_untracked()))
 }
 
 /// Rows on a page.

@@ -8,6 +8,7 @@ pub mod drafts;
 pub mod history;
 pub mod lists;
 pub mod live;
+pub mod loaded;
 pub mod models;
 pub mod not_found;
 pub mod predictions;

@@ -60,7 +60,8 @@ impl EventMapper {
         }
         // What the load tells comes by another way than the rest: the times put both in order.
         events.sort_by_key(|(at, _)| *at);
-        (RunUpdate { events, cursor: batch.cursor.map(|cursor| cursor.0), ..RunUpdate::default() }, ended)
+        let cursor = batch.cursor.map(|cursor| cursor.0);
+        (RunUpdate { events, telemetry: batch.telemetry, cursor, ..RunUpdate::default() }, ended)
     }
 
     fn load_event(&mut self, kind: LoadEventKind, at: Timestamp) -> Vec<RunEvent> {
@@ -189,7 +190,7 @@ mod tests {
             ..Batch::default()
         };
         let (update, ended) = EventMapper::default().map(batch, &mut stages);
-        let names: Vec<&str> = update.events.iter().map(|(_, event)| event.name()).collect();
+        let names: Vec<&str> = update.events.iter().map(|(_, event)| event.into_str()).collect();
         assert_eq!(names, ["stage", "progress", "stage"]);
         assert_eq!(ended, Some((Outcome::Done, None)));
         assert_eq!(update.cursor.as_deref(), Some("3"));

@@ -66,6 +66,12 @@ pub struct EngineSpec {
     /// How many devices it has; of a processor, one.
     #[serde(default)]
     pub devices: u32,
+    /// Host memory that it is expected to use, bytes; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Most host memory that its container may use, bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_limit_bytes: Option<u64>,
 }
 
 /// Files that an engine's container sees.

@@ -19,6 +19,7 @@ use dyno_measure::events::LoadEvent;
 use dyno_measure::plan::Plan;
 use dyno_measure::report::provenance::{EngineFacts, Provenance};
 use dyno_measure::report::{Report, RequestRecord};
+use dyno_measure::telemetry::TelemetrySample;
 
 /// Why a cluster did not do what a run asked of it; the text is a sentence for people.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +83,8 @@ pub(super) struct Batch {
     pub events: Vec<(Timestamp, Event)>,
     /// What the load told.
     pub load: Vec<LoadEvent>,
+    /// What the nodes under test and their devices did while the load went on.
+    pub telemetry: Vec<TelemetrySample>,
     /// Where the next batch begins; absent where nothing was told.
     pub cursor: Option<Cursor>,
 }

@@ -121,6 +121,8 @@ pub(super) fn engines(
                 volumes: model.volumes.clone(),
                 device_type: Some(share.kind),
                 devices: u32::try_from(share.devices.len()).unwrap_or(u32::MAX),
+                memory_bytes: Some(memory::on_host(&model.facts, tokens, share.is_accelerated())),
+                memory_limit_bytes: spec.serving.engine_memory_limit_mib.map(|mib| u64::from(mib) << 20),
             })
         })
         .collect()

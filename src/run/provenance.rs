@@ -48,7 +48,7 @@ fn as_told<T: DeserializeOwned>(known: &impl Serialize) -> Option<T> {
 /// What serves: throughput is divided by it.
 fn serving_devices(engines: &[EngineSpec]) -> Vec<ServingDevices> {
     let of = |engine: &EngineSpec| {
-        let device_type = Some(engine.device_type?.as_str().to_owned());
+        let device_type = Some(engine.device_type?.into_str().to_owned());
         Some(ServingDevices { node: engine.node.clone(), device_type, count: engine.devices })
     };
     engines.iter().filter_map(of).collect()

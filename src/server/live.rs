@@ -205,7 +205,7 @@ impl Follower {
         let owner = self.live.run.stages.iter().find(|known| known.id == stage)?;
         let state = if log::opens(owner) { "open" } else { "closed" };
         let lines: String = log.lines.iter().filter(|line| line.seq > after).map(|line| html(|| log::entry(line))).collect();
-        Some(event("log", format!("{} {state} ({})\n{lines}", stage.as_str(), log::length(Some(log)))))
+        Some(event("log", format!("{} {state} ({})\n{lines}", stage.into_str(), log::length(Some(log)))))
     }
 
     /// The announcement for screen readers: what has changed, else the progress.

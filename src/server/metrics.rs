@@ -11,6 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use strum::VariantArray as _;
 
 use crate::state::AppState;
 
@@ -40,9 +41,9 @@ async fn tell(State(app): State<AppState>) -> Response {
             let runs = Family::<RunLabels, Gauge>::default();
             // A series that is there from the start can be alerted on.
             for kind in [RunKind::Measured, RunKind::Simulated] {
-                for status in RunStatus::ALL {
+                for &status in RunStatus::VARIANTS {
                     let count = counts.iter().find(|found| (found.0, found.1) == (kind, status)).map_or(0, |found| found.2);
-                    runs.get_or_create(&RunLabels { kind: kind.as_str(), status: status.as_str() }).set(count);
+                    runs.get_or_create(&RunLabels { kind: kind.into_str(), status: status.into_str() }).set(count);
                 }
             }
             registry.register("dyno_runs", "Runs that are kept, by kind and by where they stand", runs);

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -10,6 +11,7 @@ use axum::http::{Method, Response, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use leptos::prelude::provide_context;
 use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -138,15 +140,29 @@ async fn body_limit(State(portal): State<AppState>, mut request: Request, next: 
         if upload {
             return refuse(&portal, request, datasets::too_large()).await;
         }
-        let detail = format!("The body is larger than the limit of {} MB.", limit / (1024 * 1024));
-        return Problem::new(ProblemKind::TooLarge, detail).into_response();
+        return body_too_large(limit);
     }
     let limit = if upload { limit + UPLOAD_SLACK } else { limit };
     // for axum's extractors, and for those that read the body themselves
     DefaultBodyLimit::max(limit).apply(&mut request);
     let (parts, body) = request.into_parts();
-    let limited = Body::new(http_body_util::Limited::new(body, limit));
-    next.run(Request::from_parts(parts, limited)).await
+    // Whoever reads the body words a failure as it likes; that it was the limit is known here alone.
+    let exceeded = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&exceeded);
+    let limited = Limited::new(body, limit).map_err(move |error| {
+        seen.fetch_or(error.is::<LengthLimitError>(), Ordering::Relaxed);
+        error
+    });
+    let response = next.run(Request::from_parts(parts, Body::new(limited))).await;
+    if exceeded.load(Ordering::Relaxed) && !upload {
+        return body_too_large(limit);
+    }
+    response
+}
+
+fn body_too_large(limit: usize) -> Response<Body> {
+    let detail = format!("The body is larger than the limit of {} MB.", limit / (1024 * 1024));
+    Problem::new(ProblemKind::TooLarge, detail).into_response()
 }
 
 /// Answers scripts with the problem, browsers with their form.

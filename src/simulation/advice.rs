@@ -18,6 +18,7 @@ use crate::domain::benchmark::{NodeChoice, Serving};
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{Device, Model, Node};
 use crate::domain::layouts::{LatencyFigures, LayoutAdvice, LayoutFigures, LayoutRow};
+use crate::domain::price::DevicePrice;
 use crate::domain::workflow::sentence::load_words;
 use crate::engine::devices::{in_words, serving};
 use crate::models::Roots;
@@ -44,6 +45,7 @@ pub struct LayoutQuestion {
     /// The part of the engine's version that factors depend on, where it is known.
     pub version: Option<EngineVersion>,
     pub profiles: Profiles,
+    pub prices: Vec<DevicePrice>,
 }
 
 /// Why no layouts can be compared; a sentence for people.
@@ -90,14 +92,17 @@ pub fn advise(asked: &LayoutQuestion) -> Result<LayoutAdvice, AdviceFailure> {
 
     let best = found.iter().find_map(|layout| layout.verdict.as_ref().ok()).map(|best| &best.simulation);
     notes.extend(best.into_iter().flat_map(|best| &best.notes).map(|note| format!("{}.", capital(&note.to_string()))));
-    Ok(LayoutAdvice {
+    let price = asked.prices.iter().find(|price| price.device.eq_ignore_ascii_case(&single.device.name)).cloned();
+    let advice = LayoutAdvice {
         prediction: best.map(|best| prediction(&best.prediction)),
         layouts: found.into_iter().map(row).collect(),
         nodes: nodes.count,
         devices: devices.first().map(|devices| in_words(&devices[..fewest as usize])).unwrap_or_default(),
         load: words,
+        price: None,
         notes,
-    })
+    };
+    Ok(advice.priced(price))
 }
 
 /// The serving devices of each chosen node.
@@ -161,6 +166,8 @@ fn figures(estimate: &Estimate, devices: u32) -> LayoutFigures {
     LayoutFigures {
         meets_limits: estimate.meets_limits,
         output_throughput: estimate.output_throughput,
+        cost_per_million_output_tokens: None,
+        cost_rank: None,
         output_throughput_per_device: estimate.output_throughput / f64::from(devices.max(1)),
         request_throughput: outcome.request_throughput,
         goodput: estimate.goodput,
@@ -204,6 +211,7 @@ mod tests {
             data_dir: PathBuf::from("/nowhere"),
             version: None,
             profiles: Profiles::published(),
+            prices: Vec::new(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The nodes of the catalogue cluster: one per device with a data sheet, in the usual numbers of devices.
 
+use strum::VariantArray as _;
+
 use dyno_simulate::device::CATALOGUE;
 use dyno_simulate::device::{Device as Profile, Generation};
 
@@ -33,7 +35,7 @@ pub fn engines() -> Vec<EngineAvailability> {
         let title = kind.title().to_owned();
         EngineAvailability { kind, title, available, version: None, program: None, how_to_get: how_to_get.to_owned() }
     };
-    EngineKind::ALL.into_iter().map(of).collect()
+    EngineKind::VARIANTS.iter().copied().map(of).collect()
 }
 
 fn node(profile: &Profile, count: u32) -> Node {

@@ -41,6 +41,11 @@ pub(super) fn known(found: &Device) -> Result<Known, UnknownDevice> {
     }
 }
 
+/// The data sheet's name of a device where it is known, else the name itself.
+pub fn device_name(name: &str) -> String {
+    device::find(name).map_or_else(|_| name.to_owned(), |sheet| sheet.name)
+}
+
 fn stated(found: &Device) -> Result<Profile, UnknownDevice> {
     let config = &found.device_config;
     let unknown = || UnknownDevice(found.name.clone());

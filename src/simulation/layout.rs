@@ -73,7 +73,7 @@ pub fn layout(serving: &Serving, choices: &[NodeChoice], nodes: &[Node]) -> Resu
             let count = if share.kind == DeviceType::Cpu { 1 } else { share.devices.len() };
             serving_devices.push(ServingDevices {
                 node: node.hostname.clone(),
-                device_type: Some(share.kind.as_str().to_owned()),
+                device_type: Some(share.kind.into_str().to_owned()),
                 count: u32::try_from(count).unwrap_or(u32::MAX),
             });
             parts.push((node.hostname.clone(), part(&share, here, serving.tensor_parallel, engine)?));

@@ -14,6 +14,7 @@ mod workload;
 
 pub use advice::{AdviceFailure, LayoutQuestion, advise};
 pub use catalogue::{engines, hypothetical_nodes};
+pub use device::device_name;
 pub use layout::{LayoutError, SimulatedLayout, layout};
 pub use learn::{LearnFailure, MOST_LEARNT_REQUESTS, engine_version, measured, nodes_of, predict, version_of};
 pub use simulate::{Simulated, SimulatedRun, SimulationFailure, simulate};

@@ -8,7 +8,7 @@ use dyno_measure::plan::{Plan, PlanEndpoint, PlannedLoad};
 use dyno_measure::records::Records;
 use dyno_measure::report::provenance::Provenance;
 use dyno_measure::report::{
-    Circumstances, Distribution, Note as ReportNote, Prediction, PredictionError, Report, RequestRecord, Standing,
+    Circumstances, Distribution, Note as ReportNote, NoteKind, Prediction, PredictionError, Report, RequestRecord, Standing,
     load_point_figures, report, verdict,
 };
 use dyno_measure::run::{RunKind, RunStatus};
@@ -164,12 +164,12 @@ pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<S
             progress.simulate(&simulator, &lengths, &plan, planned, &layout, is_stopped)?;
         }
     }
-    let notes: Vec<String> = of_lengths.into_iter().chain(notes(&progress.simulations)).collect();
+    let notes: Vec<ReportNote> = of_lengths.into_iter().map(ReportNote::from).chain(notes(&progress.simulations)).collect();
     lines.extend(progress.lines());
-    lines.extend(notes.iter().filter(|note| !lines.contains(note)).cloned().collect::<Vec<_>>());
+    let told: Vec<String> = notes.iter().map(ToString::to_string).filter(|note| !lines.contains(note)).collect();
+    lines.extend(told);
 
     let sidecar = Sidecar { self_check: None, points: progress.begun };
-    let notes = notes.into_iter().map(ReportNote::from).collect();
     let circumstances = Circumstances { sidecar, notes, ..Circumstances::default() };
     let mut report = report(&progress.records, &plan, circumstances);
     without_client(&mut report);
@@ -298,15 +298,16 @@ pub(super) fn prediction(found: &dyno_simulate::scenario::Prediction) -> Predict
 }
 
 /// The simulator's notes, without repetitions; with the load point where several differ.
-fn notes(simulations: &[Simulation]) -> Vec<String> {
-    let mut notes: Vec<String> = Vec::new();
+fn notes(simulations: &[Simulation]) -> Vec<ReportNote> {
+    let mut notes: Vec<ReportNote> = Vec::new();
     for (number, simulation) in simulations.iter().enumerate() {
         for note in &simulation.notes {
-            let of_load = matches!(note, Note::TooLong { .. } | Note::Preempted { .. });
-            let of = if of_load && simulations.len() > 1 { format!(" (load point {})", number + 1) } else { String::new() };
-            let text = format!("{}{of}.", dyno_measure::words::capital(&note.to_string()));
-            if !notes.contains(&text) {
-                notes.push(text);
+            let of_load = matches!(note, Note::TooLong { .. } | Note::Preempted { .. } | Note::BeyondMeasured { .. });
+            let kind = if matches!(note, Note::BeyondMeasured { .. }) { NoteKind::BeyondMeasured } else { NoteKind::Other };
+            let load_point = (of_load && simulations.len() > 1).then_some(number as u32);
+            let note = ReportNote::new(kind, load_point, format!("{}.", dyno_measure::words::capital(&note.to_string())));
+            if !notes.contains(&note) {
+                notes.push(note);
             }
         }
     }

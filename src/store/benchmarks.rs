@@ -1,10 +1,12 @@
 //! Benchmarks: frozen specifications.
 
+use sqlx::FromRow;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::history::Filter;
-use super::row::{Columns, json, ms, visible_to};
+use super::row::{Columns as _, ms, visible_to};
 use super::search::search_text;
 use super::{Store, StoreError, runs};
 use crate::domain::benchmark::Benchmark;
@@ -27,14 +29,16 @@ pub struct NewRun {
     pub load: String,
 }
 
-fn benchmark(row: &SqliteRow) -> Result<Benchmark, StoreError> {
-    Ok(Benchmark {
-        id: row.id("id")?,
-        owner: row.id("owner")?,
-        workflow_id: row.opt_id("workflow_id")?,
-        created_at: row.time("created_at")?,
-        spec: row.json("spec")?,
-    })
+impl FromRow<'_, SqliteRow> for Benchmark {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            owner: row.id("owner")?,
+            workflow_id: row.opt_id("workflow_id")?,
+            created_at: row.time("created_at")?,
+            spec: row.json("spec")?,
+        })
+    }
 }
 
 /// Writes a benchmark with its tags and references to its inventory objects.
@@ -52,7 +56,7 @@ pub(super) async fn insert(db: &mut SqliteConnection, benchmark: &Benchmark) -> 
     .bind(search_text(spec))
     .bind(&spec.model.name)
     .bind(&spec.cluster_name)
-    .bind(json(spec)?)
+    .bind(Json(spec))
     .bind(ms(benchmark.created_at))
     .execute(&mut *db)
     .await?;
@@ -83,8 +87,8 @@ impl Store {
 
     /// A benchmark, without access check; for the portal itself.
     pub async fn benchmark_of_portal(&self, id: Uuid) -> Result<Benchmark, StoreError> {
-        let row = sqlx::query("SELECT * FROM benchmarks WHERE id = ?").bind(id.to_string()).fetch_optional(&self.read).await?;
-        benchmark(&row.ok_or(StoreError::NotFound("benchmark"))?)
+        let found = sqlx::query_as("SELECT * FROM benchmarks WHERE id = ?").bind(id.to_string()).fetch_optional(&self.read);
+        found.await?.ok_or(StoreError::NotFound("benchmark"))
     }
 
     /// A page of the benchmarks that the actor may see. Sorts: `created_at`, `name`, `model`, `cluster`.
@@ -99,8 +103,7 @@ impl Store {
         let mut page = filter.query("SELECT t.* FROM benchmarks t ", &order);
         page.push(" LIMIT ").push_bind(i64::from(query.page_size()));
         page.push(" OFFSET ").push_bind(query.offset() as i64);
-        let rows = page.build().fetch_all(&self.read).await?;
-        Ok(Page { items: rows.iter().map(benchmark).collect::<Result<_, _>>()?, total: total as u64 })
+        Ok(Page { items: page.build_query_as().fetch_all(&self.read).await?, total: total as u64 })
     }
 
     /// Queues another run of a benchmark.

@@ -35,21 +35,14 @@ pub enum StoreError {
         known: i64,
     },
     /// A stored value can't be read.
-    #[error("stored {what} is damaged: {cause}")]
+    #[error("stored {column} is damaged: {cause}")]
     Damaged {
-        /// The column or table.
-        what: &'static str,
+        column: String,
         /// The reader's error.
         cause: String,
     },
     #[error("database: {0}")]
     Database(String),
-}
-
-impl StoreError {
-    pub(super) fn damaged(what: &'static str, cause: impl std::fmt::Display) -> Self {
-        Self::Damaged { what, cause: cause.to_string() }
-    }
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -60,6 +53,9 @@ impl From<sqlx::Error> for StoreError {
             }
             sqlx::Error::Database(database) if database.is_foreign_key_violation() => {
                 Self::Conflict("It refers to something that is no longer there, or something refers to it.".to_owned())
+            }
+            sqlx::Error::ColumnDecode { index, source } => {
+                Self::Damaged { column: index.trim_matches('"').to_owned(), cause: source.to_string() }
             }
             _ => Self::Database(error.to_string()),
         }

@@ -2,14 +2,16 @@
 
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-use super::row::{Columns, json, ms, visible_to};
-use super::{Store, StoreError, records, reports};
+use super::row::{Columns as _, damaged, ms, visible_to};
+use super::{Store, StoreError, records, reports, telemetry};
 use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::run::{Run, Stage, StageId};
 use crate::domain::user::Actor;
 use dyno_measure::report::{Report, RequestRecord};
+use dyno_measure::telemetry::TelemetrySample;
 
 /// The schema of the events that this program writes; those of 0.1.0 have it, too.
 const EVENT_SCHEMA: u32 = 1;
@@ -21,6 +23,8 @@ pub struct RunUpdate {
     pub events: Vec<(Timestamp, RunEvent)>,
     /// Request records, added to those that are there.
     pub records: Vec<RequestRecord>,
+    /// What nodes and devices did, added to what is there; a sample that is there already is passed over.
+    pub telemetry: Vec<TelemetrySample>,
     /// The report, which replaces an earlier one.
     pub report: Option<Report>,
     /// The executor's cursor after this update; absent: unchanged.
@@ -62,6 +66,7 @@ impl Store {
             }
         }
         records::append(&mut tx, id, &update.records).await?;
+        telemetry::append(&mut tx, id, &update.telemetry).await?;
         if let Some(report) = &update.report {
             reports::put(&mut tx, id, report, now).await?;
         }
@@ -78,15 +83,8 @@ impl Store {
     /// Events of a run after the number `after`, oldest first, at most `limit`.
     pub async fn events_after(&self, actor: &Actor, run: Uuid, after: i64, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
         self.check_run(actor, run).await?;
-        sqlx::query("SELECT * FROM run_events WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?")
-            .bind(run.to_string())
-            .bind(after)
-            .bind(limit)
-            .fetch_all(&self.read)
-            .await?
-            .iter()
-            .map(stored)
-            .collect()
+        let query = "SELECT * FROM run_events WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?";
+        Ok(sqlx::query_as(query).bind(run.to_string()).bind(after).bind(limit).fetch_all(&self.read).await?)
     }
 
     /// The last lines of a stage's log before an event, oldest first, at most `limit`.
@@ -114,12 +112,10 @@ impl Store {
             .bind(&id)
             .fetch_one(&mut *tx)
             .await?;
-        let mut rows = sqlx::query("SELECT * FROM run_events INDEXED BY run_turns WHERE run_id = ? AND name IN ('stage', 'end')")
-            .bind(&id)
-            .fetch_all(&mut *tx)
-            .await?;
-        rows.extend(
-            sqlx::query(
+        let turns = "SELECT * FROM run_events INDEXED BY run_turns WHERE run_id = ? AND name IN ('stage', 'end')";
+        let mut events: Vec<StoredEvent> = sqlx::query_as(turns).bind(&id).fetch_all(&mut *tx).await?;
+        events.extend(
+            sqlx::query_as::<_, StoredEvent>(
                 "SELECT * FROM run_events WHERE run_id = ?1 AND seq IN (
                      SELECT seq FROM (
                          SELECT seq, row_number() OVER (ORDER BY seq) AS position, count(*) OVER () AS total
@@ -131,7 +127,6 @@ impl Store {
             .fetch_all(&mut *tx)
             .await?,
         );
-        let mut events: Vec<StoredEvent> = rows.iter().map(stored).collect::<Result<_, _>>()?;
         let mut earlier = Vec::new();
         for stage in run.stages.iter().map(|stage| stage.id) {
             let total: i64 = sqlx::query_scalar(
@@ -139,7 +134,7 @@ impl Store {
                  WHERE run_id = ? AND name = 'log' AND json_extract(data, '$.stage') = ?",
             )
             .bind(&id)
-            .bind(stage.as_str())
+            .bind(stage.into_str())
             .fetch_one(&mut *tx)
             .await?;
             if total > 0 {
@@ -169,28 +164,26 @@ async fn last_lines(
     before: i64,
     limit: u32,
 ) -> Result<Vec<StoredEvent>, StoreError> {
-    let mut lines: Vec<StoredEvent> = sqlx::query(
+    let mut lines: Vec<StoredEvent> = sqlx::query_as(
         "SELECT * FROM run_events INDEXED BY run_log_lines WHERE run_id = ? AND name = 'log' AND json_extract(data, '$.stage') = ? AND seq < ?
          ORDER BY seq DESC LIMIT ?",
     )
     .bind(run.to_string())
-    .bind(stage.as_str())
+    .bind(stage.into_str())
     .bind(before)
     .bind(limit)
     .fetch_all(db)
-    .await?
-    .iter()
-    .map(stored)
-    .collect::<Result<_, _>>()?;
+    .await?;
     lines.reverse();
     Ok(lines)
 }
 
-fn stored(row: &SqliteRow) -> Result<StoredEvent, StoreError> {
-    let (name, data): (String, serde_json::Value) = (row.text("name")?, row.json("data")?);
-    let event = serde_json::from_value(serde_json::json!({ "event": name, "data": data }))
-        .map_err(|error| StoreError::damaged("event", error))?;
-    Ok(StoredEvent { seq: row.int("seq")?, at: row.time("at")?, event })
+impl FromRow<'_, SqliteRow> for StoredEvent {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        let (name, data): (&str, serde_json::Value) = (row.try_get("name")?, row.try_get("data")?);
+        let event = serde_json::from_value(serde_json::json!({ "event": name, "data": data }));
+        Ok(Self { seq: row.try_get("seq")?, at: row.time("at")?, event: event.map_err(|error| damaged("event", error))? })
+    }
 }
 
 async fn append(db: &mut SqliteConnection, run: Uuid, events: &[(Timestamp, RunEvent)]) -> Result<Vec<StoredEvent>, StoreError> {
@@ -202,27 +195,27 @@ async fn append(db: &mut SqliteConnection, run: Uuid, events: &[(Timestamp, RunE
         let data = match event {
             RunEvent::Stage(stage) => {
                 put_stage(&mut *db, &id, stage).await?;
-                json(stage)?
+                serde_json::to_string(stage)
             }
-            RunEvent::Progress(progress) => json(progress)?,
-            RunEvent::Log(line) => json(line)?,
+            RunEvent::Progress(progress) => serde_json::to_string(progress),
+            RunEvent::Log(line) => serde_json::to_string(line),
             RunEvent::End(end) => {
                 sqlx::query("UPDATE runs SET status = ?, reason = ?, ended_at = ? WHERE id = ?")
-                    .bind(end.status.as_str())
+                    .bind(end.status.into_str())
                     .bind(&end.reason)
                     .bind(ms(*at))
                     .bind(&id)
                     .execute(&mut *db)
                     .await?;
-                json(end)?
+                serde_json::to_string(end)
             }
         };
         sqlx::query("INSERT INTO run_events (run_id, seq, at, name, data, schema_version) VALUES (?, ?, ?, ?, ?, ?)")
             .bind(&id)
             .bind(seq)
             .bind(ms(*at))
-            .bind(event.name())
-            .bind(data)
+            .bind(event.into_str())
+            .bind(data.map_err(|error| damaged("event", error))?)
             .bind(EVENT_SCHEMA)
             .execute(&mut *db)
             .await?;
@@ -233,12 +226,12 @@ async fn append(db: &mut SqliteConnection, run: Uuid, events: &[(Timestamp, RunE
 
 async fn put_stage(db: &mut SqliteConnection, run: &str, stage: &Stage) -> Result<(), StoreError> {
     sqlx::query("UPDATE stages SET status = ?, started_at = ?, ended_at = ?, message = ? WHERE run_id = ? AND id = ?")
-        .bind(stage.status.as_str())
+        .bind(stage.status.into_str())
         .bind(stage.started_at.map(ms))
         .bind(stage.ended_at.map(ms))
         .bind(&stage.message)
         .bind(run)
-        .bind(stage.id.as_str())
+        .bind(stage.id.into_str())
         .execute(db)
         .await?;
     Ok(())

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::row::{Columns, ms};
+use super::row::ms;
 use super::{Store, StoreError};
 
 /// The state of a form's action.
@@ -37,11 +37,10 @@ impl Store {
             .bind(ms(now))
             .execute(&mut *tx)
             .await?;
-        let known =
-            sqlx::query("SELECT path, sentence FROM form_actions WHERE key = ?").bind(key).fetch_optional(&mut *tx).await?;
-        if let Some(row) = known {
-            let done = row.opt_text("path")?.zip(row.opt_text("sentence")?);
-            return Ok(done.map_or(FormAction::UnderWay, |(path, sentence)| FormAction::Done { path, sentence }));
+        let known: Option<(Option<String>, Option<String>)> =
+            sqlx::query_as("SELECT path, sentence FROM form_actions WHERE key = ?").bind(key).fetch_optional(&mut *tx).await?;
+        if let Some((path, sentence)) = known {
+            return Ok(path.zip(sentence).map_or(FormAction::UnderWay, |(path, sentence)| FormAction::Done { path, sentence }));
         }
         sqlx::query("INSERT INTO form_actions (key, owner, expires_at) VALUES (?, ?, ?)")
             .bind(key)

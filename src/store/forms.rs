@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::row::{Columns, json, ms};
+use super::row::ms;
 use super::{Store, StoreError};
 use crate::domain::user::Actor;
 
@@ -43,7 +43,7 @@ impl Store {
             .bind(&owner)
             .bind(browser)
             .bind(about)
-            .bind(json(data)?)
+            .bind(data)
             .bind(ms(ends))
             .execute(&mut *tx)
             .await?;
@@ -61,14 +61,13 @@ impl Store {
 
     /// The actor's own entries, if not expired.
     pub async fn form_entry(&self, actor: &Actor, id: Uuid, now: Timestamp) -> Result<serde_json::Value, StoreError> {
-        sqlx::query("SELECT data FROM form_entries WHERE id = ? AND owner = ? AND expires_at > ?")
+        sqlx::query_scalar("SELECT data FROM form_entries WHERE id = ? AND owner = ? AND expires_at > ?")
             .bind(id.to_string())
             .bind(actor.id.to_string())
             .bind(ms(now))
             .fetch_optional(&self.read)
             .await?
-            .ok_or(StoreError::NotFound("form entry"))?
-            .json("data")
+            .ok_or(StoreError::NotFound("form entry"))
     }
 
     /// For sign-in: gives the actor the entries that this browser sent without a session, unless they belong to a draft that

@@ -4,13 +4,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite};
+use sqlx::{FromRow, QueryBuilder, Row as _, Sqlite};
 
-use super::row::{Columns, ms};
+use super::row::{Columns as _, ms};
 use super::search::contains;
 use super::{Store, StoreError};
 use crate::domain::list::{ListQuery, Page};
-use crate::domain::run::RunRow;
+use crate::domain::run::{Run, RunRow};
 use crate::domain::user::Actor;
 use dyno_measure::run::RunStatus;
 
@@ -33,8 +33,9 @@ impl Filter {
     pub(super) fn of_runs(actor: &Actor, query: &ListQuery) -> Result<Self, StoreError> {
         let mut filter = Self::common(actor, query)?;
         if let Some(status) = query.status.as_deref().filter(|status| !status.is_empty()) {
-            RunStatus::parse(status)
-                .ok_or_else(|| StoreError::Invalid { field: "status", message: format!("There is no status {status:?}.") })?;
+            status
+                .parse::<RunStatus>()
+                .map_err(|_| StoreError::Invalid { field: "status", message: format!("There is no status {status:?}.") })?;
         }
         filter.text("t.status = ", query.status.clone(), "");
         filter.text("t.creator = ", query.creator.clone(), " COLLATE NOCASE");
@@ -122,7 +123,7 @@ pub(super) fn order(query: &ListQuery, columns: &[&str]) -> Result<String, Store
     Ok(format!("ORDER BY t.{column} {collate}{direction} NULLS LAST, t.id {direction}"))
 }
 
-/// The runs with their benchmarks' tags, as [`run_row`] reads them.
+/// The runs with their benchmarks' tags, as [`RunRow`] has them.
 const RUN_ROWS: &str =
     "SELECT t.*, (SELECT json_extract(b.spec, '$.tags') FROM benchmarks b WHERE b.id = t.benchmark_id) AS tags FROM runs t ";
 
@@ -151,36 +152,38 @@ pub(super) const RUN_SORTS: [&str; 21] = [
     "error_rate",
 ];
 
-fn run_row(row: &SqliteRow) -> Result<RunRow, StoreError> {
-    let run = super::runs::run(row)?;
-    Ok(RunRow {
-        id: run.id,
-        benchmark_id: run.benchmark_id,
-        kind: run.kind,
-        status: run.status,
-        reason: run.reason,
-        valid: row.opt_int("valid")?.map(|valid| valid != 0),
-        name: row.text("name")?,
-        tags: row.json("tags")?,
-        model: row.text("model")?,
-        engine: row.opt_text("engine")?,
-        cluster: row.text("cluster")?,
-        devices: row.text("devices")?,
-        load: row.text("load")?,
-        output_throughput: row.opt_real("output_throughput")?,
-        steady: row.opt_int("steady")?.map(|steady| steady != 0),
-        ttft_p50_ms: row.opt_real("ttft_p50_ms")?,
-        ttft_p90_ms: row.opt_real("ttft_p90_ms")?,
-        ttft_p99_ms: row.opt_real("ttft_p99_ms")?,
-        tpot_p50_ms: row.opt_real("tpot_p50_ms")?,
-        tpot_p90_ms: row.opt_real("tpot_p90_ms")?,
-        tpot_p99_ms: row.opt_real("tpot_p99_ms")?,
-        error_rate: row.opt_real("error_rate")?,
-        creator: row.text("creator")?,
-        created_at: run.created_at,
-        started_at: run.started_at,
-        ended_at: run.ended_at,
-    })
+impl FromRow<'_, SqliteRow> for RunRow {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        let run = Run::from_row(row)?;
+        Ok(Self {
+            id: run.id,
+            benchmark_id: run.benchmark_id,
+            kind: run.kind,
+            status: run.status,
+            reason: run.reason,
+            valid: row.try_get("valid")?,
+            name: row.try_get("name")?,
+            tags: row.json("tags")?,
+            model: row.try_get("model")?,
+            engine: row.try_get("engine")?,
+            cluster: row.try_get("cluster")?,
+            devices: row.try_get("devices")?,
+            load: row.try_get("load")?,
+            output_throughput: row.try_get("output_throughput")?,
+            steady: row.try_get("steady")?,
+            ttft_p50_ms: row.try_get("ttft_p50_ms")?,
+            ttft_p90_ms: row.try_get("ttft_p90_ms")?,
+            ttft_p99_ms: row.try_get("ttft_p99_ms")?,
+            tpot_p50_ms: row.try_get("tpot_p50_ms")?,
+            tpot_p90_ms: row.try_get("tpot_p90_ms")?,
+            tpot_p99_ms: row.try_get("tpot_p99_ms")?,
+            error_rate: row.try_get("error_rate")?,
+            creator: row.try_get("creator")?,
+            created_at: run.created_at,
+            started_at: run.started_at,
+            ended_at: run.ended_at,
+        })
+    }
 }
 
 impl Store {
@@ -192,8 +195,7 @@ impl Store {
         let mut page = filter.query(RUN_ROWS, &order);
         page.push(" LIMIT ").push_bind(i64::from(query.page_size()));
         page.push(" OFFSET ").push_bind(query.offset() as i64);
-        let rows = page.build().fetch_all(&self.read).await?;
-        Ok(Page { items: rows.iter().map(run_row).collect::<Result<_, _>>()?, total: total as u64 })
+        Ok(Page { items: page.build_query_as().fetch_all(&self.read).await?, total: total as u64 })
     }
 
     /// Of these runs those that the actor may see, newest first.
@@ -202,7 +204,7 @@ impl Store {
         let mut filter = Filter::of_runs(actor, &ListQuery::default())?;
         filter.text("t.id IN (SELECT value FROM json_each(", Some(serde_json::json!(ids).to_string()), "))");
         let mut query = filter.query(RUN_ROWS, "ORDER BY t.created_at DESC, t.id DESC");
-        query.build().fetch_all(&self.read).await?.iter().map(run_row).collect()
+        Ok(query.build_query_as().fetch_all(&self.read).await?)
     }
 
     /// What the history can be filtered by: the distinct models, clusters, tags and creators of the runs that the actor may

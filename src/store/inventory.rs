@@ -5,20 +5,22 @@
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Sqlite, Transaction};
+use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, FromRow, Row as _, Sqlite, Transaction};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
-use super::row::{Columns, from_json, json, ms, shared_or_visible_to, visible_to};
+use super::row::{Columns as _, ms, shared_or_visible_to, visible_to};
 use super::{Store, StoreError};
 use crate::domain::dataset::Dataset;
 use crate::domain::inventory::{Cluster, ClusterAccess, ClusterKind, Credential, Model, Node};
-use crate::domain::provider::ProviderId;
 use crate::domain::user::Actor;
 
 /// A credential with its sealed secret; only the vault opens it.
-#[derive(Clone)]
+#[derive(Clone, FromRow)]
 pub struct SealedCredential {
     /// The part that may be shown.
+    #[sqlx(flatten)]
     pub credential: Credential,
     /// Which key sealed the secret.
     pub key_id: String,
@@ -40,6 +42,10 @@ struct InventoryTable {
     archive: &'static str,
 }
 
+/// What a row of the inventory is read as.
+trait Object: for<'r> FromRow<'r, SqliteRow> + Send + Unpin {}
+impl<T: for<'r> FromRow<'r, SqliteRow> + Send + Unpin> Object for T {}
+
 const CLUSTER: InventoryTable =
     InventoryTable { table: "clusters", word: "cluster", archive: "archived = 1, sealed = NULL, key_id = NULL" };
 const MODEL: InventoryTable = InventoryTable { table: "models", word: "model", archive: "archived = 1" };
@@ -48,44 +54,47 @@ const DATASET: InventoryTable = InventoryTable { table: "datasets", word: "datas
 const CREDENTIAL: InventoryTable =
     InventoryTable { table: "credentials", word: "credential", archive: "archived = 1, sealed = x''" };
 
-fn cluster(row: &SqliteRow) -> Result<Cluster, StoreError> {
-    Ok(Cluster {
-        id: row.id("id")?,
-        name: row.text("name")?,
-        access: row.word("kind", |kind| match kind {
-            "local" => Some(Ok(ClusterAccess::Local)),
-            "kubernetes" => Some(row.json("data").map(ClusterAccess::Kubernetes)),
-            "catalogue" => Some(Ok(ClusterAccess::Catalogue)),
-            _ => None,
-        })??,
-        owner: row.opt_id("owner")?,
-        created_at: row.time("created_at")?,
-    })
+impl FromRow<'_, SqliteRow> for Cluster {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            name: row.try_get("name")?,
+            access: match row.word("kind")? {
+                ClusterKind::Local => ClusterAccess::Local,
+                ClusterKind::Kubernetes => ClusterAccess::Kubernetes(row.json("data")?),
+                ClusterKind::Catalogue => ClusterAccess::Catalogue,
+            },
+            owner: row.opt_id("owner")?,
+            created_at: row.time("created_at")?,
+        })
+    }
 }
 
 /// The stored object, with the columns that override it.
-fn model(row: &SqliteRow) -> Result<Model, StoreError> {
-    Ok(Model { archived: row.flag("archived")?, ..row.json("data")? })
+impl FromRow<'_, SqliteRow> for Model {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self { archived: row.try_get("archived")?, ..row.json("data")? })
+    }
 }
 
-fn dataset(row: &SqliteRow) -> Result<Dataset, StoreError> {
-    Ok(Dataset { archived: row.flag("archived")?, ..row.json("data")? })
+impl FromRow<'_, SqliteRow> for Dataset {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self { archived: row.try_get("archived")?, ..row.json("data")? })
+    }
 }
 
-fn credential(row: &SqliteRow) -> Result<Credential, StoreError> {
-    Ok(Credential {
-        id: row.id("id")?,
-        name: row.text("name")?,
-        provider: row.word("provider", |provider| from_json::<ProviderId>("provider", &format!("\"{provider}\"")).ok())?,
-        origin: row.text("origin")?,
-        owner: row.id("owner")?,
-        archived: row.flag("archived")?,
-        created_at: row.time("created_at")?,
-    })
-}
-
-fn sealed(row: &SqliteRow) -> Result<SealedCredential, StoreError> {
-    Ok(SealedCredential { credential: credential(row)?, key_id: row.text("key_id")?, sealed: sqlx::Row::try_get(row, "sealed")? })
+impl FromRow<'_, SqliteRow> for Credential {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            name: row.try_get("name")?,
+            provider: row.word("provider")?,
+            origin: row.try_get("origin")?,
+            owner: row.id("owner")?,
+            archived: row.try_get("archived")?,
+            created_at: row.time("created_at")?,
+        })
+    }
 }
 
 impl Store {
@@ -102,9 +111,9 @@ impl Store {
     /// A built-in cluster, created once; its name is its kind.
     async fn built_in_cluster(&self, kind: &str, access: ClusterAccess, now: Timestamp) -> Result<Cluster, StoreError> {
         let mut tx = self.begin().await?;
-        let found = sqlx::query("SELECT * FROM clusters WHERE kind = ?").bind(kind).fetch_optional(&mut *tx).await?;
-        if let Some(row) = found {
-            return cluster(&row);
+        let found = sqlx::query_as("SELECT * FROM clusters WHERE kind = ?").bind(kind).fetch_optional(&mut *tx).await?;
+        if let Some(cluster) = found {
+            return Ok(cluster);
         }
         let made = Cluster { id: Uuid::now_v7(), name: kind.to_owned(), access, owner: None, created_at: now };
         sqlx::query("INSERT INTO clusters (id, name, kind, created_at) VALUES (?, ?, ?, ?)")
@@ -129,7 +138,7 @@ impl Store {
              ON CONFLICT (cluster_id) DO UPDATE SET nodes = excluded.nodes, seen_at = excluded.seen_at WHERE nodes <> excluded.nodes",
         )
         .bind(cluster.to_string())
-        .bind(json(&nodes)?)
+        .bind(Json(&nodes))
         .bind(ms(now))
         .execute(&self.write)
         .await?;
@@ -138,29 +147,29 @@ impl Store {
 
     /// The last known nodes of a cluster; empty if it was never read.
     pub async fn last_seen(&self, cluster: Uuid) -> Result<Vec<Node>, StoreError> {
-        let row = sqlx::query("SELECT nodes FROM last_seen_nodes WHERE cluster_id = ?")
+        let nodes: Option<Json<_>> = sqlx::query_scalar("SELECT nodes FROM last_seen_nodes WHERE cluster_id = ?")
             .bind(cluster.to_string())
             .fetch_optional(&self.read)
             .await?;
-        row.map_or_else(|| Ok(Vec::new()), |row| row.json("nodes"))
+        Ok(nodes.map(Json::into_inner).unwrap_or_default())
     }
 
     /// The clusters that the actor may use: the local one first, the catalogue last.
     pub async fn clusters(&self, actor: &Actor) -> Result<Vec<Cluster>, StoreError> {
-        let mut clusters: Vec<Cluster> = self.listed(CLUSTER, actor).await?.iter().map(cluster).collect::<Result<_, _>>()?;
+        let mut clusters: Vec<Cluster> = self.listed(CLUSTER, actor).await?;
         clusters.sort_by_key(|cluster| cluster.kind().place());
         Ok(clusters)
     }
 
     /// A cluster, archived or not.
     pub async fn cluster(&self, actor: &Actor, id: Uuid) -> Result<Cluster, StoreError> {
-        let found = cluster(&self.found(CLUSTER, id).await?)?;
+        let found: Cluster = self.found(CLUSTER, id).await?;
         shared_or_visible_to(actor, found.owner, CLUSTER.word, found)
     }
 
     /// A cluster, without access check; for the supervisor.
     pub async fn cluster_of_portal(&self, id: Uuid) -> Result<Cluster, StoreError> {
-        cluster(&self.found(CLUSTER, id).await?)
+        self.found(CLUSTER, id).await
     }
 
     /// Keeps a new cluster, or one whose way there has changed; the kubeconfig comes sealed, with the id of its key. What was
@@ -186,7 +195,7 @@ impl Store {
         .bind(cluster.id.to_string())
         .bind(cluster.owner.map(|owner| owner.to_string()))
         .bind(&cluster.name)
-        .bind(json(access)?)
+        .bind(Json(access))
         .bind(ms(cluster.created_at))
         .bind(sealed.map(|(key, _)| key))
         .bind(sealed.map(|(_, bytes)| bytes))
@@ -198,19 +207,17 @@ impl Store {
 
     /// For the portal's own work: a cluster's kubeconfig, sealed, with the id of its key; none where it has none.
     pub async fn sealed_kubeconfig(&self, id: Uuid) -> Result<Option<(String, Vec<u8>)>, StoreError> {
-        let row = self.found(CLUSTER, id).await?;
+        let query = "SELECT archived, key_id, sealed FROM clusters WHERE id = ?";
+        let found: Option<(bool, Option<String>, Option<Vec<u8>>)> =
+            sqlx::query_as(query).bind(id.to_string()).fetch_optional(&self.read).await?;
         // Its kubeconfig is gone: without this it would pass for the cluster that the portal runs in.
-        if row.flag("archived")? {
-            return Err(StoreError::NotFound("cluster"));
-        }
-        let sealed: Option<Vec<u8>> = sqlx::Row::try_get(&row, "sealed")?;
-        let key: Option<String> = sqlx::Row::try_get(&row, "key_id")?;
+        let (_, key, sealed) = found.filter(|(archived, ..)| !archived).ok_or(StoreError::NotFound(CLUSTER.word))?;
         Ok(key.zip(sealed))
     }
 
     /// For the supervisor: all clusters, whoever may use them.
     pub async fn clusters_of_portal(&self) -> Result<Vec<Cluster>, StoreError> {
-        sqlx::query("SELECT * FROM clusters WHERE archived = 0").fetch_all(&self.read).await?.iter().map(cluster).collect()
+        Ok(sqlx::query_as("SELECT * FROM clusters WHERE archived = 0").fetch_all(&self.read).await?)
     }
 
     /// Removes a cluster; `local` and `catalogue` stay.
@@ -237,12 +244,12 @@ impl Store {
 
     /// The models that the actor may use.
     pub async fn models(&self, actor: &Actor) -> Result<Vec<Model>, StoreError> {
-        self.listed(MODEL, actor).await?.iter().map(model).collect()
+        self.listed(MODEL, actor).await
     }
 
     /// A model, archived or not.
     pub async fn model(&self, actor: &Actor, id: Uuid) -> Result<Model, StoreError> {
-        let found = model(&self.found(MODEL, id).await?)?;
+        let found: Model = self.found(MODEL, id).await?;
         shared_or_visible_to(actor, found.owner, MODEL.word, found)
     }
 
@@ -252,7 +259,7 @@ impl Store {
             .bind(model.id.to_string())
             .bind(model.owner.map(|owner| owner.to_string()))
             .bind(&model.name)
-            .bind(json(model)?)
+            .bind(Json(model))
             .bind(ms(model.created_at))
             .execute(&self.write)
             .await?;
@@ -263,7 +270,7 @@ impl Store {
     pub async fn update_model(&self, model: &Model) -> Result<(), StoreError> {
         let done = sqlx::query("UPDATE models SET name = ?, data = ? WHERE id = ?")
             .bind(&model.name)
-            .bind(json(model)?)
+            .bind(Json(model))
             .bind(model.id.to_string())
             .execute(&self.write)
             .await?;
@@ -278,18 +285,18 @@ impl Store {
 
     /// The datasets that the actor may use.
     pub async fn datasets(&self, actor: &Actor) -> Result<Vec<Dataset>, StoreError> {
-        self.listed(DATASET, actor).await?.iter().map(dataset).collect()
+        self.listed(DATASET, actor).await
     }
 
     /// Ids of all datasets of a person, archived ones included.
     pub async fn dataset_ids_of(&self, owner: Uuid) -> Result<Vec<Uuid>, StoreError> {
-        let rows = sqlx::query("SELECT id FROM datasets WHERE owner = ?").bind(owner.to_string()).fetch_all(&self.read).await?;
-        rows.iter().map(|row| row.id("id")).collect()
+        let query = sqlx::query_scalar("SELECT id FROM datasets WHERE owner = ?").bind(owner.to_string());
+        Ok(query.fetch_all(&self.read).await?.into_iter().map(Hyphenated::into_uuid).collect())
     }
 
     /// A dataset, archived or not.
     pub async fn dataset(&self, actor: &Actor, id: Uuid) -> Result<Dataset, StoreError> {
-        let found = dataset(&self.found(DATASET, id).await?)?;
+        let found: Dataset = self.found(DATASET, id).await?;
         shared_or_visible_to(actor, found.owner, DATASET.word, found)
     }
 
@@ -299,7 +306,7 @@ impl Store {
             .bind(dataset.id.to_string())
             .bind(dataset.owner.map(|owner| owner.to_string()))
             .bind(&dataset.name)
-            .bind(json(dataset)?)
+            .bind(Json(dataset))
             .bind(ms(dataset.created_at))
             .execute(&self.write)
             .await?;
@@ -314,18 +321,18 @@ impl Store {
 
     /// The credentials that the actor may use, without their secrets.
     pub async fn credentials(&self, actor: &Actor) -> Result<Vec<Credential>, StoreError> {
-        self.listed(CREDENTIAL, actor).await?.iter().map(credential).collect()
+        self.listed(CREDENTIAL, actor).await
     }
 
     /// A credential without its secret, archived or not.
     pub async fn credential(&self, actor: &Actor, id: Uuid) -> Result<Credential, StoreError> {
-        let found = credential(&self.found(CREDENTIAL, id).await?)?;
+        let found: Credential = self.found(CREDENTIAL, id).await?;
         visible_to(actor, found.owner, CREDENTIAL.word, found)
     }
 
     /// A credential with its sealed secret, for use. Archived ones have none.
     pub async fn sealed_credential(&self, actor: &Actor, id: Uuid) -> Result<SealedCredential, StoreError> {
-        let sealed = sealed(&self.found(CREDENTIAL, id).await?)?;
+        let sealed: SealedCredential = self.found(CREDENTIAL, id).await?;
         if sealed.credential.archived {
             return Err(StoreError::NotFound(CREDENTIAL.word));
         }
@@ -334,8 +341,7 @@ impl Store {
 
     /// For the portal itself: every credential that has a secret.
     pub async fn sealed_credentials(&self) -> Result<Vec<SealedCredential>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM credentials WHERE archived = 0").fetch_all(&self.read).await?;
-        rows.iter().map(sealed).collect()
+        Ok(sqlx::query_as("SELECT * FROM credentials WHERE archived = 0").fetch_all(&self.read).await?)
     }
 
     /// For the portal itself: replaces a sealed secret after its key has changed.
@@ -359,7 +365,7 @@ impl Store {
         .bind(credential.id.to_string())
         .bind(credential.owner.to_string())
         .bind(&credential.name)
-        .bind(json(&credential.provider)?.trim_matches('"').to_owned())
+        .bind(credential.provider.into_str())
         .bind(&credential.origin)
         .bind(&new.key_id)
         .bind(&new.sealed)
@@ -375,8 +381,8 @@ impl Store {
         self.remove(CREDENTIAL, actor, id, Some(owner)).await.map(drop)
     }
 
-    async fn found(&self, kind: InventoryTable, id: Uuid) -> Result<SqliteRow, StoreError> {
-        sqlx::query(AssertSqlSafe(format!("SELECT * FROM {} WHERE id = ?", kind.table)))
+    async fn found<T: Object>(&self, kind: InventoryTable, id: Uuid) -> Result<T, StoreError> {
+        sqlx::query_as(AssertSqlSafe(format!("SELECT * FROM {} WHERE id = ?", kind.table)))
             .bind(id.to_string())
             .fetch_optional(&self.read)
             .await?
@@ -384,12 +390,12 @@ impl Store {
     }
 
     /// The objects for lists: the actor's own and shared ones; for administrators, all.
-    async fn listed(&self, kind: InventoryTable, actor: &Actor) -> Result<Vec<SqliteRow>, StoreError> {
+    async fn listed<T: Object>(&self, kind: InventoryTable, actor: &Actor) -> Result<Vec<T>, StoreError> {
         let query = format!(
             "SELECT * FROM {} WHERE archived = 0 AND (? OR owner IS NULL OR owner = ?) ORDER BY name COLLATE NOCASE, id",
             kind.table
         );
-        Ok(sqlx::query(AssertSqlSafe(query))
+        Ok(sqlx::query_as(AssertSqlSafe(query))
             .bind(actor.is_administrator())
             .bind(actor.id.to_string())
             .fetch_all(&self.read)

@@ -13,6 +13,7 @@ mod forms;
 mod history;
 mod inventory;
 mod person_row;
+mod prices;
 mod profiles;
 mod records;
 mod reports;
@@ -21,11 +22,12 @@ mod runs;
 mod schema;
 mod search;
 mod sessions;
+mod telemetry;
 mod tokens;
 mod users;
 mod workflows;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,6 +47,10 @@ pub use runs::OpenRun;
 pub use sessions::{LinkState, REMEMBERED};
 pub use workflows::StoredWorkflow;
 
+/// What must be free on the disk for the database to count as writable, bytes. One page of its log may still fit where an
+/// ordinary transaction, which takes some dozens, no longer does.
+const ROOM: usize = 1 << 20;
+
 /// The portal's database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -54,6 +60,8 @@ pub struct Store {
     write: SqlitePool,
     /// When [`Store::check_writable`] last succeeded.
     written: Arc<Mutex<Option<Instant>>>,
+    /// A file beside the database that is written and removed to see whether there is room.
+    room: PathBuf,
 }
 
 impl std::fmt::Debug for Store {
@@ -74,6 +82,7 @@ impl Store {
         if is_new {
             create_private(options.get_filename())?;
         }
+        let room = options.get_filename().with_extension("room");
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(30))
@@ -90,7 +99,7 @@ impl Store {
             .connect_with(options)
             .await
             .map_err(|error| StoreError::Open(error.to_string()))?;
-        Ok(Self { read, write, written: Arc::default() })
+        Ok(Self { read, write, written: Arc::default(), room })
     }
 
     /// The default URL: a file in the data folder.
@@ -126,6 +135,10 @@ impl Store {
         }
         // a write without effect: this number is not used
         sqlx::query("PRAGMA user_version = 0").execute(&self.write).await?;
+        let tried = tokio::fs::write(&self.room, vec![0; ROOM]).await;
+        // removed in any case: what was written of it takes the last room
+        let removed = tokio::fs::remove_file(&self.room).await;
+        tried.and(removed).map_err(|error| StoreError::Database(format!("no room on the disk: {error}")))?;
         *written = Some(Instant::now());
         Ok(())
     }
@@ -175,6 +188,21 @@ mod tests {
         assert!(fill(&store).await.is_err(), "the file can't grow");
         // the next connection has no such limit
         fill(&store).await.unwrap();
+        store.check_writable().await.unwrap();
+    }
+
+    /// The database's own write, of one page, passes on a disk that takes nothing else.
+    #[tokio::test]
+    async fn a_disk_without_room_is_not_writable() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Store::default_url(folder.path()), folder.path()).await.unwrap();
+        store.check_writable().await.unwrap();
+        assert!(!store.room.exists(), "nothing is left behind");
+        // stands for a file that can't be written; permissions would not stop a superuser
+        std::fs::create_dir(&store.room).unwrap();
+        store.written.lock().await.take();
+        assert!(store.check_writable().await.is_err());
+        std::fs::remove_dir(&store.room).unwrap();
         store.check_writable().await.unwrap();
     }
 }

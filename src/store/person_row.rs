@@ -1,22 +1,26 @@
 //! Rows of people.
 
 use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row as _};
 
-use super::StoreError;
-use super::row::Columns;
-use crate::domain::user::{Actor, Role, User};
+use super::row::Columns as _;
+use crate::domain::user::{Actor, User};
 
-pub(super) fn user(row: &SqliteRow) -> Result<User, StoreError> {
-    Ok(User {
-        id: row.id("id")?,
-        name: row.text("name")?,
-        role: row.word("role", Role::parse)?,
-        active: row.opt_text("password_hash")?.is_some(),
-        disabled: row.opt_int("disabled_at")?.is_some(),
-        created_at: row.time("created_at")?,
-    })
+impl FromRow<'_, SqliteRow> for User {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            name: row.try_get("name")?,
+            role: row.word("role")?,
+            active: row.try_get::<Option<&str>, _>("password_hash")?.is_some(),
+            disabled: row.try_get::<Option<i64>, _>("disabled_at")?.is_some(),
+            created_at: row.time("created_at")?,
+        })
+    }
 }
 
-pub(super) fn actor(row: &SqliteRow) -> Result<Actor, StoreError> {
-    Ok(Actor { id: row.id("id")?, name: row.text("name")?, role: row.word("role", Role::parse)? })
+impl FromRow<'_, SqliteRow> for Actor {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self { id: row.id("id")?, name: row.try_get("name")?, role: row.word("role")? })
+    }
 }

@@ -6,9 +6,13 @@ use dyno_measure::report::{LoadPoint, Predicted, Report, RequestRecord};
 use dyno_simulate::own_runs::MeasuredRun;
 use dyno_simulate::profile::Profile;
 use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::types::Json;
+use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
-use super::row::{Columns, from_json, json, ms};
+use super::row::{Columns as _, ms};
 use super::{Store, StoreError, reports};
 use crate::domain::predictions::PredictedRun;
 use crate::domain::user::Actor;
@@ -27,7 +31,7 @@ pub struct LearntRun {
 impl Store {
     /// Valid measured runs that were not looked at yet, those that ended first before others.
     pub async fn unlearnt_runs_of_portal(&self, limit: u32) -> Result<Vec<Uuid>, StoreError> {
-        sqlx::query(
+        let ids = sqlx::query_scalar(
             "SELECT runs.id FROM runs JOIN reports ON reports.run_id = runs.id
              WHERE runs.kind = 'measured' AND runs.status = 'succeeded' AND runs.valid = 1
              AND NOT EXISTS (SELECT 1 FROM profile_runs WHERE profile_runs.run_id = runs.id)
@@ -35,10 +39,8 @@ impl Store {
         )
         .bind(limit)
         .fetch_all(&self.read)
-        .await?
-        .iter()
-        .map(|row| row.id("id"))
-        .collect()
+        .await?;
+        Ok(ids.into_iter().map(Hyphenated::into_uuid).collect())
     }
 
     /// The first successful measured requests of a load point, in the order of sending, for the portal's own work.
@@ -48,7 +50,7 @@ impl Store {
         load_point: usize,
         limit: u32,
     ) -> Result<Vec<RequestRecord>, StoreError> {
-        sqlx::query(
+        let records = sqlx::query_scalar(
             "SELECT data FROM request_records WHERE run_id = ? AND load_point = ? AND phase = 'measured' AND error_class IS NULL
              ORDER BY sent_unix_ns, seq LIMIT ?",
         )
@@ -56,10 +58,8 @@ impl Store {
         .bind(load_point as i64)
         .bind(limit)
         .fetch_all(&self.read)
-        .await?
-        .iter()
-        .map(|row| row.json("data"))
-        .collect()
+        .await?;
+        Ok(records.into_iter().map(Json::into_inner).collect())
     }
 
     /// Keeps what a run told, and puts what had been expected of it into its report. A run that was looked at already, or that is
@@ -67,7 +67,7 @@ impl Store {
     pub async fn keep_learnt_run(&self, run: Uuid, learnt: &LearntRun, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let (profile, measured) = match &learnt.measured {
-            Some((profile, measured)) => (Some(profile.as_str()), Some(json(measured)?)),
+            Some((profile, measured)) => (Some(profile.as_str()), Some(Json(measured))),
             None => (None, None),
         };
         let kept = sqlx::query(
@@ -82,10 +82,8 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         if let Some(predicted) = learnt.predicted.as_ref().filter(|_| kept.rows_affected() == 1) {
-            let row = sqlx::query("SELECT data, created_at FROM reports WHERE run_id = ?")
-                .bind(run.to_string())
-                .fetch_one(&mut *tx)
-                .await?;
+            let query = sqlx::query("SELECT data, created_at FROM reports WHERE run_id = ?").bind(run.to_string());
+            let row = query.fetch_one(&mut *tx).await?;
             let report = Report { predicted: Some(predicted.clone()), ..row.json("data")? };
             reports::put(&mut tx, run, &report, row.time("created_at")?).await?;
         }
@@ -94,21 +92,16 @@ impl Store {
 
     /// The runs behind a profile, the last ones first, for the portal's own work.
     pub async fn measured_runs_of_portal(&self, profile: &str, limit: u32) -> Result<Vec<MeasuredRun>, StoreError> {
-        sqlx::query("SELECT measured FROM profile_runs WHERE profile = ? ORDER BY learnt_at DESC, run_id DESC LIMIT ?")
-            .bind(profile)
-            .bind(limit)
-            .fetch_all(&self.read)
-            .await?
-            .iter()
-            .map(|row| row.json("measured"))
-            .collect()
+        let query = "SELECT measured FROM profile_runs WHERE profile = ? ORDER BY learnt_at DESC, run_id DESC LIMIT ?";
+        let runs = sqlx::query_scalar(query).bind(profile).bind(limit).fetch_all(&self.read).await?;
+        Ok(runs.into_iter().map(Json::into_inner).collect())
     }
 
     /// Keeps a fitted profile in place of an earlier one.
     pub async fn put_profile(&self, key: &str, profile: &Profile, now: Timestamp) -> Result<(), StoreError> {
         sqlx::query("INSERT OR REPLACE INTO profiles (key, data, fitted_at) VALUES (?, ?, ?)")
             .bind(key)
-            .bind(json(profile)?)
+            .bind(Json(profile))
             .bind(ms(now))
             .execute(&self.write)
             .await?;
@@ -117,18 +110,14 @@ impl Store {
 
     /// All fitted profiles. They hold no one's data: how efficient a device is belongs to nobody.
     pub async fn fitted_profiles(&self) -> Result<Vec<Profile>, StoreError> {
-        sqlx::query("SELECT data FROM profiles ORDER BY key")
-            .fetch_all(&self.read)
-            .await?
-            .iter()
-            .map(|row| row.json("data"))
-            .collect()
+        let profiles = sqlx::query_scalar("SELECT data FROM profiles ORDER BY key").fetch_all(&self.read).await?;
+        Ok(profiles.into_iter().map(Json::into_inner).collect())
     }
 
     /// The last measured runs of the actor's that were predicted, newest first.
     pub async fn predicted_runs(&self, actor: &Actor, limit: u32) -> Result<Vec<PredictedRun>, StoreError> {
         let everybodys = actor.is_administrator();
-        sqlx::query(
+        let query = sqlx::query_as(
             "SELECT runs.id, runs.name, runs.model, runs.engine, runs.devices, runs.ended_at,
                  json_extract(reports.data, '$.predicted') AS predicted,
                  json_extract(reports.data, '$.load_points') AS load_points
@@ -139,25 +128,23 @@ impl Store {
         )
         .bind(everybodys)
         .bind(actor.id.to_string())
-        .bind(limit)
-        .fetch_all(&self.read)
-        .await?
-        .iter()
-        .map(|row| {
-            let points: Vec<LoadPoint> = from_json("load_points", &row.text("load_points")?)?;
-            Ok(PredictedRun {
-                id: row.id("id")?,
-                name: row.text("name")?,
-                model: row.text("model")?,
-                engine: row.opt_text("engine")?.unwrap_or_default(),
-                devices: row.text("devices")?,
-                loads: points
-                    .iter()
-                    .map(|point| point.offered().map_or_else(|| "trace".to_owned(), OfferedLoad::words))
-                    .collect(),
-                predicted: row.json("predicted")?,
-            })
+        .bind(limit);
+        Ok(query.fetch_all(&self.read).await?)
+    }
+}
+
+impl FromRow<'_, SqliteRow> for PredictedRun {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        let points: Vec<LoadPoint> = row.json("load_points")?;
+        let load = |point: &LoadPoint| point.offered().map_or_else(|| "trace".to_owned(), OfferedLoad::words);
+        Ok(Self {
+            id: row.id("id")?,
+            name: row.try_get("name")?,
+            model: row.try_get("model")?,
+            engine: row.try_get::<Option<_>, _>("engine")?.unwrap_or_default(),
+            devices: row.try_get("devices")?,
+            loads: points.iter().map(load).collect(),
+            predicted: row.json("predicted")?,
         })
-        .collect()
     }
 }

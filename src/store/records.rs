@@ -2,14 +2,14 @@
 
 use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
+use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::row::{Columns, json};
 use super::search::contains;
 use super::{Store, StoreError};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::user::Actor;
-use dyno_measure::report::{ErrorClass, Phase, RequestRecord};
+use dyno_measure::report::{ErrorClass, RequestRecord};
 
 /// The columns by which records are sorted.
 const SORTS: [&str; 11] = [
@@ -46,19 +46,16 @@ pub(super) async fn append(db: &mut SqliteConnection, run: Uuid, records: &[Requ
         .bind(&record.id)
         .bind(&record.node)
         .bind(record.load_point)
-        .bind(match record.phase {
-            Phase::Warmup => "warmup",
-            Phase::Measured => "measured",
-        })
+        .bind(record.phase.into_str())
         .bind(record.sent_unix_ns)
         .bind(record.ttft_ms)
         .bind(record.tpot_ms)
         .bind(record.e2el_ms)
         .bind(record.input_tokens)
         .bind(record.output_tokens)
-        .bind(record.error_class.map(ErrorClass::as_str))
+        .bind(record.error_class.as_ref().map(ErrorClass::into_str))
         .bind(record.http_status)
-        .bind(json(record)?)
+        .bind(Json(record))
         .execute(&mut *db)
         .await?;
     }
@@ -105,8 +102,8 @@ impl Store {
             .push_bind(i64::from(query.page_size()))
             .push(" OFFSET ")
             .push_bind(query.offset() as i64);
-        let rows = page.build().fetch_all(&self.read).await?;
-        Ok(Page { items: rows.iter().map(|row| row.json("data")).collect::<Result<_, _>>()?, total: total as u64 })
+        let records = page.build_query_scalar().fetch_all(&self.read).await?;
+        Ok(Page { items: records.into_iter().map(Json::into_inner).collect(), total: total as u64 })
     }
 
     /// The records of a run after the number `after`, at most `limit`, with their numbers: for exports, piece by piece.
@@ -118,15 +115,10 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<(i64, RequestRecord)>, StoreError> {
         self.run(actor, run).await?;
-        sqlx::query("SELECT seq, data FROM request_records WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?")
-            .bind(run.to_string())
-            .bind(after)
-            .bind(limit)
-            .fetch_all(&self.read)
-            .await?
-            .iter()
-            .map(|row| Ok((row.int("seq")?, row.json("data")?)))
-            .collect()
+        let query = "SELECT seq, data FROM request_records WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?";
+        let records: Vec<(i64, Json<RequestRecord>)> =
+            sqlx::query_as(query).bind(run.to_string()).bind(after).bind(limit).fetch_all(&self.read).await?;
+        Ok(records.into_iter().map(|(seq, Json(record))| (seq, record)).collect())
     }
 
     /// For the supervisor: the number of a run's records.

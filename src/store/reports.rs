@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
+use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::row::{Columns, json, ms};
+use super::row::ms;
 use super::{Store, StoreError};
 use crate::domain::user::Actor;
 use dyno_measure::metrics::Shown;
@@ -22,7 +23,7 @@ fn percentile(summary: &Summary, metric: &str, name: &str) -> Option<f64> {
 pub(super) async fn put(db: &mut SqliteConnection, run: Uuid, report: &Report, now: Timestamp) -> Result<(), StoreError> {
     sqlx::query("INSERT OR REPLACE INTO reports (run_id, data, created_at) VALUES (?, ?, ?)")
         .bind(run.to_string())
-        .bind(json(report)?)
+        .bind(Json(report))
         .bind(ms(now))
         .execute(&mut *db)
         .await?;
@@ -51,18 +52,12 @@ impl Store {
     /// A run's report; not found while there is none.
     pub async fn report(&self, actor: &Actor, run: Uuid) -> Result<Report, StoreError> {
         self.run(actor, run).await?;
-        sqlx::query("SELECT data FROM reports WHERE run_id = ?")
-            .bind(run.to_string())
-            .fetch_optional(&self.read)
-            .await?
-            .ok_or(StoreError::NotFound("report"))?
-            .json("data")
+        self.report_of_portal(run).await?.ok_or(StoreError::NotFound("report"))
     }
 
     /// The same for the portal itself; absent while there is none.
     pub async fn report_of_portal(&self, run: Uuid) -> Result<Option<Report>, StoreError> {
-        let found = sqlx::query("SELECT data FROM reports WHERE run_id = ?");
-        let row = found.bind(run.to_string()).fetch_optional(&self.read).await?;
-        row.map(|row| row.json("data")).transpose()
+        let found = sqlx::query_scalar("SELECT data FROM reports WHERE run_id = ?");
+        Ok(found.bind(run.to_string()).fetch_optional(&self.read).await?.map(Json::into_inner))
     }
 }

@@ -1,11 +1,15 @@
 //! Conversion of values to and from columns, and access checks of rows.
 
+use std::str::FromStr;
+
 use jiff::Timestamp;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row;
+use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteRow;
+use sqlx::types::Json;
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use super::StoreError;
 use crate::domain::user::Actor;
@@ -15,77 +19,52 @@ pub(super) fn ms(time: Timestamp) -> i64 {
     time.as_millisecond()
 }
 
-/// JSON text, as structured values are stored.
-pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::damaged("value", error))
-}
-
-pub(super) fn from_json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::damaged(what, error))
-}
-
-/// Readers of columns, by name.
+/// Readers of columns, by name, for what sqlx knows no type of.
 pub(super) trait Columns {
-    fn text(&self, column: &'static str) -> Result<String, StoreError>;
-    fn opt_text(&self, column: &'static str) -> Result<Option<String>, StoreError>;
-    fn id(&self, column: &'static str) -> Result<Uuid, StoreError>;
-    fn opt_id(&self, column: &'static str) -> Result<Option<Uuid>, StoreError>;
-    fn int(&self, column: &'static str) -> Result<i64, StoreError>;
-    fn opt_int(&self, column: &'static str) -> Result<Option<i64>, StoreError>;
-    fn flag(&self, column: &'static str) -> Result<bool, StoreError>;
-    fn opt_real(&self, column: &'static str) -> Result<Option<f64>, StoreError>;
-    fn time(&self, column: &'static str) -> Result<Timestamp, StoreError>;
-    fn opt_time(&self, column: &'static str) -> Result<Option<Timestamp>, StoreError>;
-    fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, StoreError>;
+    fn id(&self, column: &str) -> sqlx::Result<Uuid>;
+    fn opt_id(&self, column: &str) -> sqlx::Result<Option<Uuid>>;
+    fn time(&self, column: &str) -> sqlx::Result<Timestamp>;
+    fn opt_time(&self, column: &str) -> sqlx::Result<Option<Timestamp>>;
+    fn json<T: DeserializeOwned>(&self, column: &str) -> sqlx::Result<T>;
     /// One of a fixed set of words.
-    fn word<T>(&self, column: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, StoreError>;
+    fn word<T: FromStr>(&self, column: &str) -> sqlx::Result<T>;
+    fn opt_word<T: FromStr>(&self, column: &str) -> sqlx::Result<Option<T>>;
 }
 
-fn to_id(column: &'static str, text: &str) -> Result<Uuid, StoreError> {
-    Uuid::parse_str(text).map_err(|error| StoreError::damaged(column, error))
+/// A column's value is none that its type can have.
+pub(super) fn damaged(column: &str, cause: impl Into<BoxDynError>) -> sqlx::Error {
+    sqlx::Error::ColumnDecode { index: column.to_owned(), source: cause.into() }
 }
 
-fn to_time(column: &'static str, value: i64) -> Result<Timestamp, StoreError> {
-    Timestamp::from_millisecond(value).map_err(|error| StoreError::damaged(column, error))
+fn to_time(column: &str, value: i64) -> sqlx::Result<Timestamp> {
+    Timestamp::from_millisecond(value).map_err(|error| damaged(column, error))
+}
+
+fn to_word<T: FromStr>(column: &str, word: &str) -> sqlx::Result<T> {
+    word.parse().map_err(|_| damaged(column, word))
 }
 
 impl Columns for SqliteRow {
-    fn text(&self, column: &'static str) -> Result<String, StoreError> {
-        Ok(self.try_get(column)?)
+    fn id(&self, column: &str) -> sqlx::Result<Uuid> {
+        self.try_get(column).map(Hyphenated::into_uuid)
     }
-    fn opt_text(&self, column: &'static str) -> Result<Option<String>, StoreError> {
-        Ok(self.try_get(column)?)
+    fn opt_id(&self, column: &str) -> sqlx::Result<Option<Uuid>> {
+        Ok(self.try_get::<Option<_>, _>(column)?.map(Hyphenated::into_uuid))
     }
-    fn id(&self, column: &'static str) -> Result<Uuid, StoreError> {
-        to_id(column, self.try_get(column)?)
+    fn time(&self, column: &str) -> sqlx::Result<Timestamp> {
+        to_time(column, self.try_get(column)?)
     }
-    fn opt_id(&self, column: &'static str) -> Result<Option<Uuid>, StoreError> {
-        self.opt_text(column)?.map(|text| to_id(column, &text)).transpose()
+    fn opt_time(&self, column: &str) -> sqlx::Result<Option<Timestamp>> {
+        self.try_get::<Option<_>, _>(column)?.map(|value| to_time(column, value)).transpose()
     }
-    fn int(&self, column: &'static str) -> Result<i64, StoreError> {
-        Ok(self.try_get(column)?)
+    fn json<T: DeserializeOwned>(&self, column: &str) -> sqlx::Result<T> {
+        self.try_get(column).map(|Json(value)| value)
     }
-    fn opt_int(&self, column: &'static str) -> Result<Option<i64>, StoreError> {
-        Ok(self.try_get(column)?)
+    fn word<T: FromStr>(&self, column: &str) -> sqlx::Result<T> {
+        to_word(column, self.try_get(column)?)
     }
-    fn flag(&self, column: &'static str) -> Result<bool, StoreError> {
-        Ok(self.int(column)? != 0)
-    }
-    fn opt_real(&self, column: &'static str) -> Result<Option<f64>, StoreError> {
-        Ok(self.try_get(column)?)
-    }
-    fn time(&self, column: &'static str) -> Result<Timestamp, StoreError> {
-        to_time(column, self.int(column)?)
-    }
-    fn opt_time(&self, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
-        self.opt_int(column)?.map(|value| to_time(column, value)).transpose()
-    }
-    fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, StoreError> {
-        from_json(column, self.try_get(column)?)
-    }
-    fn word<T>(&self, column: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
-        let word: &str = self.try_get(column)?;
-        parse(word).ok_or_else(|| StoreError::damaged(column, word))
+    fn opt_word<T: FromStr>(&self, column: &str) -> sqlx::Result<Option<T>> {
+        self.try_get::<Option<_>, _>(column)?.map(|word| to_word(column, word)).transpose()
     }
 }
 
@@ -103,4 +82,27 @@ pub(super) fn shared_or_visible_to<T>(
     object: T,
 ) -> Result<T, StoreError> {
     if owner.is_none() || actor.may_touch(owner) { Ok(object) } else { Err(StoreError::NotFound(what)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection as _, SqliteConnection};
+
+    use super::*;
+    use crate::domain::user::Role;
+
+    #[tokio::test]
+    async fn a_damaged_value_is_named_by_its_column() {
+        let mut db = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let query = "SELECT 'x' AS id, 'king' AS role, '[1' AS nodes, 9223372036854775807 AS ended_at, NULL AS begun_at";
+        let row = sqlx::query(query).fetch_one(&mut db).await.unwrap();
+        let said = |error: sqlx::Error| StoreError::from(error).to_string();
+        assert_eq!(said(row.word::<Role>("role").unwrap_err()), "stored role is damaged: king");
+        assert_eq!(said(row.opt_word::<Role>("role").unwrap_err()), "stored role is damaged: king");
+        assert!(said(row.id("id").unwrap_err()).starts_with("stored id is damaged: "));
+        assert!(said(row.opt_time("ended_at").unwrap_err()).starts_with("stored ended_at is damaged: "));
+        assert!(said(row.json::<Vec<u8>>("nodes").unwrap_err()).starts_with("stored nodes is damaged: EOF"));
+        assert!(said(row.time("begun_at").unwrap_err()).starts_with("stored begun_at is damaged: "));
+        assert_eq!((row.opt_time("begun_at").unwrap(), row.opt_id("begun_at").unwrap()), (None, None));
+    }
 }

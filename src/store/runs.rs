@@ -2,22 +2,25 @@
 
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::types::Json;
+use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-use super::row::{Columns, json, ms, visible_to};
+use super::row::{Columns as _, ms, visible_to};
 use super::search::search_text;
 use super::{NewRun, Store, StoreError};
 use crate::domain::benchmark::Benchmark;
-use crate::domain::engine::EngineKind;
-use crate::domain::run::{Run, Stage, StageId, StageStatus};
+use crate::domain::run::{Run, Stage, StageId};
 use crate::domain::user::Actor;
 use dyno_measure::run::{RunKind, RunStatus};
 
 /// A run that is not over, with what the supervisor needs to continue it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, FromRow)]
 pub struct OpenRun {
+    #[sqlx(flatten)]
     pub run: Run,
     /// The nodes that it needs exclusively.
+    #[sqlx(json)]
     pub nodes: Vec<String>,
     /// A person has cancelled it.
     pub cancel_requested: bool,
@@ -25,46 +28,37 @@ pub struct OpenRun {
     pub cursor: Option<String>,
 }
 
-fn run_kind(word: &str) -> Option<RunKind> {
-    [RunKind::Measured, RunKind::Simulated].into_iter().find(|kind| kind.as_str() == word)
-}
-
 /// A run without its stages and its place in the queue.
-pub(super) fn run(row: &SqliteRow) -> Result<Run, StoreError> {
-    Ok(Run {
-        id: row.id("id")?,
-        benchmark_id: row.id("benchmark_id")?,
-        owner: row.id("owner")?,
-        kind: row.word("kind", run_kind)?,
-        status: row.word("status", RunStatus::parse)?,
-        reason: row.opt_text("reason")?,
-        queue_position: None,
-        created_at: row.time("created_at")?,
-        started_at: row.opt_time("started_at")?,
-        ended_at: row.opt_time("ended_at")?,
-        stages: Vec::new(),
-    })
+impl FromRow<'_, SqliteRow> for Run {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            benchmark_id: row.id("benchmark_id")?,
+            owner: row.id("owner")?,
+            kind: row.word("kind")?,
+            status: row.word("status")?,
+            reason: row.try_get("reason")?,
+            queue_position: None,
+            created_at: row.time("created_at")?,
+            started_at: row.opt_time("started_at")?,
+            ended_at: row.opt_time("ended_at")?,
+            stages: Vec::new(),
+        })
+    }
 }
 
-fn open_run(row: &SqliteRow) -> Result<OpenRun, StoreError> {
-    Ok(OpenRun {
-        run: run(row)?,
-        nodes: row.json("nodes")?,
-        cancel_requested: row.flag("cancel_requested")?,
-        cursor: row.opt_text("cursor")?,
-    })
-}
-
-fn stage(row: &SqliteRow) -> Result<Stage, StoreError> {
-    let id = row.word("id", StageId::parse)?;
-    Ok(Stage {
-        id,
-        title: id.title().to_owned(),
-        status: row.word("status", StageStatus::parse)?,
-        started_at: row.opt_time("started_at")?,
-        ended_at: row.opt_time("ended_at")?,
-        message: row.opt_text("message")?,
-    })
+impl FromRow<'_, SqliteRow> for Stage {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        let id: StageId = row.word("id")?;
+        Ok(Self {
+            id,
+            title: id.title().to_owned(),
+            status: row.word("status")?,
+            started_at: row.opt_time("started_at")?,
+            ended_at: row.opt_time("ended_at")?,
+            message: row.try_get("message")?,
+        })
+    }
 }
 
 /// Most queued runs of a person; further ones are refused, so that nobody fills the queue.
@@ -89,18 +83,18 @@ pub(super) async fn insert(db: &mut SqliteConnection, benchmark: &Benchmark, new
     .bind(run.id.to_string())
     .bind(benchmark.id.to_string())
     .bind(run.owner.to_string())
-    .bind(run.kind.as_str())
-    .bind(run.status.as_str())
+    .bind(run.kind.into_str())
+    .bind(run.status.into_str())
     .bind(&run.reason)
     .bind(&spec.name)
     .bind(search_text(spec))
     .bind(&spec.model.name)
-    .bind(spec.serving.engine.map(EngineKind::as_str))
+    .bind(spec.serving.engine.map(<&str>::from))
     .bind(&spec.cluster_name)
     .bind(&new.devices)
     .bind(&new.load)
     .bind(&new.creator)
-    .bind(json(&new.nodes)?)
+    .bind(Json(&new.nodes))
     .bind(ms(run.created_at))
     .execute(&mut *db)
     .await?;
@@ -108,8 +102,8 @@ pub(super) async fn insert(db: &mut SqliteConnection, benchmark: &Benchmark, new
         sqlx::query("INSERT INTO stages (run_id, position, id, status, message) VALUES (?, ?, ?, ?, ?)")
             .bind(run.id.to_string())
             .bind(position as i64)
-            .bind(stage.id.as_str())
-            .bind(stage.status.as_str())
+            .bind(stage.id.into_str())
+            .bind(stage.status.into_str())
             .bind(&stage.message)
             .execute(&mut *db)
             .await?;
@@ -126,29 +120,23 @@ impl Store {
 
     /// A run, without access check; for the portal itself.
     pub async fn run_of_portal(&self, id: Uuid) -> Result<Run, StoreError> {
-        let row = sqlx::query("SELECT * FROM runs WHERE id = ?").bind(id.to_string()).fetch_optional(&self.read).await?;
-        let row = row.ok_or(StoreError::NotFound("run"))?;
-        let mut found = run(&row)?;
+        let found = sqlx::query_as("SELECT * FROM runs WHERE id = ?").bind(id.to_string()).fetch_optional(&self.read).await?;
+        let OpenRun { run: mut found, nodes, .. } = found.ok_or(StoreError::NotFound("run"))?;
         found.stages = self.stages(id).await?;
         if found.status == RunStatus::Queued {
-            found.queue_position = Some(self.queue_position(id, &row.json::<Vec<String>>("nodes")?, found.created_at).await?);
+            found.queue_position = Some(self.queue_position(id, &nodes, found.created_at).await?);
         }
         Ok(found)
     }
 
     async fn stages(&self, run: Uuid) -> Result<Vec<Stage>, StoreError> {
-        sqlx::query("SELECT * FROM stages WHERE run_id = ? ORDER BY position")
-            .bind(run.to_string())
-            .fetch_all(&self.read)
-            .await?
-            .iter()
-            .map(stage)
-            .collect()
+        let query = "SELECT * FROM stages WHERE run_id = ? ORDER BY position";
+        Ok(sqlx::query_as(query).bind(run.to_string()).fetch_all(&self.read).await?)
     }
 
     /// Number of earlier runs that are not over and need one of these nodes.
     async fn queue_position(&self, run: Uuid, nodes: &[String], created_at: Timestamp) -> Result<u32, StoreError> {
-        let before = sqlx::query(
+        let before: Vec<Json<Vec<String>>> = sqlx::query_scalar(
             "SELECT nodes FROM runs WHERE status IN ('queued', 'running', 'cancelling')
              AND (created_at < ?1 OR (created_at = ?1 AND id < ?2))",
         )
@@ -156,32 +144,24 @@ impl Store {
         .bind(run.to_string())
         .fetch_all(&self.read)
         .await?;
-        let mut count = 0;
-        for row in &before {
-            let theirs: Vec<String> = row.json("nodes")?;
-            count += u32::from(theirs.iter().any(|node| nodes.contains(node)));
-        }
-        Ok(count)
+        let shares = |theirs: &&Json<Vec<String>>| theirs.iter().any(|node| nodes.contains(node));
+        Ok(before.iter().filter(shares).count() as u32)
     }
 
     /// For the portal's own work: how many runs there are of each kind, by where they stand.
     pub async fn run_counts(&self) -> Result<Vec<(RunKind, RunStatus, i64)>, StoreError> {
         let rows =
             sqlx::query("SELECT kind, status, count(*) AS runs FROM runs GROUP BY kind, status").fetch_all(&self.read).await?;
-        let count = |row: &SqliteRow| Ok((row.word("kind", run_kind)?, row.word("status", RunStatus::parse)?, row.int("runs")?));
+        let count = |row: &SqliteRow| Ok((row.word("kind")?, row.word("status")?, row.try_get("runs")?));
         rows.iter().map(count).collect()
     }
 
     /// For the supervisor: every run that is not over, oldest first.
     pub async fn open_runs(&self) -> Result<Vec<OpenRun>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM runs WHERE status IN ('queued', 'running', 'cancelling') ORDER BY created_at, id")
-            .fetch_all(&self.read)
-            .await?;
-        let mut open = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let mut found = open_run(row)?;
+        let query = "SELECT * FROM runs WHERE status IN ('queued', 'running', 'cancelling') ORDER BY created_at, id";
+        let mut open: Vec<OpenRun> = sqlx::query_as(query).fetch_all(&self.read).await?;
+        for found in &mut open {
             found.run.stages = self.stages(found.run.id).await?;
-            open.push(found);
         }
         Ok(open)
     }

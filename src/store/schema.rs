@@ -10,7 +10,7 @@ use sqlx::{Row, SqlSafeStr};
 use super::StoreError;
 
 /// Every schema version, oldest first: number, name, statements. A test compares this list with the folder.
-const SCHEMAS: [(i64, &str, &str); 9] = [
+const SCHEMAS: [(i64, &str, &str); 11] = [
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "accounts", include_str!("../../migrations/sqlite/0002_accounts.sql")),
     (3, "form_actions", include_str!("../../migrations/sqlite/0003_form_actions.sql")),
@@ -20,6 +20,8 @@ const SCHEMAS: [(i64, &str, &str); 9] = [
     (7, "simulation", include_str!("../../migrations/sqlite/0007_simulation.sql")),
     (8, "kubernetes", include_str!("../../migrations/sqlite/0008_kubernetes.sql")),
     (9, "profiles", include_str!("../../migrations/sqlite/0009_profiles.sql")),
+    (10, "telemetry", include_str!("../../migrations/sqlite/0010_telemetry.sql")),
+    (11, "device_prices", include_str!("../../migrations/sqlite/0011_device_prices.sql")),
 ];
 
 /// The newest schema that this program knows.

@@ -1,11 +1,12 @@
 //! Browser sessions, and the one-time links with which people set their first password. Only hashes of the secrets are stored.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{Sqlite, Transaction};
+use sqlx::{FromRow as _, Sqlite, Transaction};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
-use super::row::{Columns, ms};
-use super::{Store, StoreError, person_row};
+use super::row::{Columns as _, ms};
+use super::{Store, StoreError};
 use crate::domain::user::{Actor, User};
 
 /// A session's last use is written at most this often: otherwise each request would be a write.
@@ -56,7 +57,7 @@ impl Store {
                 .execute(&self.write)
                 .await?;
         }
-        person_row::actor(&row).map(Some)
+        Ok(Some(Actor::from_row(&row)?))
     }
 
     /// For sign-out: ends the session. Its owner is remembered for [`REMEMBERED`].
@@ -71,12 +72,13 @@ impl Store {
 
     /// For forms sent after the session's end: its owner.
     pub async fn session_owner(&self, hash: &[u8]) -> Result<Option<Uuid>, StoreError> {
-        let row =
-            sqlx::query("SELECT u.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.hash = ? AND u.removed_at IS NULL")
-                .bind(hash)
-                .fetch_optional(&self.read)
-                .await?;
-        row.map(|row| row.id("id")).transpose()
+        let owner = sqlx::query_scalar(
+            "SELECT u.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.hash = ? AND u.removed_at IS NULL",
+        )
+        .bind(hash)
+        .fetch_optional(&self.read)
+        .await?;
+        Ok(owner.map(Hyphenated::into_uuid))
     }
 
     /// For the portal itself: removes expired links, form entries and form actions, and sessions some time after their end.
@@ -124,13 +126,13 @@ impl Store {
         .fetch_optional(&self.read)
         .await?;
         let Some(row) = row else { return Ok(LinkState::Unknown) };
-        if row.opt_int("used_at")?.is_some() {
+        if row.opt_time("used_at")?.is_some() {
             return Ok(LinkState::Used);
         }
         if row.time("expires_at")? <= now {
             return Ok(LinkState::Expired);
         }
-        person_row::user(&row).map(LinkState::Open)
+        Ok(LinkState::Open(User::from_row(&row)?))
     }
 
     /// For sign-in: uses a link. Sets the person's password, and the name if given, and ends the person's older sessions. Of
@@ -153,7 +155,7 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let user_id = user_id.ok_or(StoreError::NotFound("link"))?;
-        let row = sqlx::query("UPDATE users SET password_hash = ?, name = coalesce(?, name) WHERE id = ? RETURNING *")
+        let user = sqlx::query_as("UPDATE users SET password_hash = ?, name = coalesce(?, name) WHERE id = ? RETURNING *")
             .bind(password_hash)
             .bind(name)
             .bind(&user_id)
@@ -166,7 +168,6 @@ impl Store {
                 other => other,
             })?;
         end_sessions(&mut tx, &user_id, None, now).await?;
-        let user = person_row::user(&row)?;
         tx.commit().await?;
         Ok(user)
     }

@@ -1,14 +1,27 @@
 //! API tokens. Only their hashes are stored.
 
 use jiff::{SignedDuration, Timestamp};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-use super::row::{Columns, ms};
-use super::{Store, StoreError, person_row};
+use super::row::{Columns as _, ms};
+use super::{Store, StoreError};
 use crate::domain::user::{Actor, ApiToken};
 
 /// A token's last use is written at most this often.
 const TOUCH_EVERY: SignedDuration = SignedDuration::from_secs(60);
+
+impl FromRow<'_, SqliteRow> for ApiToken {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            name: row.try_get("name")?,
+            created_at: row.time("created_at")?,
+            last_used_at: row.opt_time("last_used_at")?,
+        })
+    }
+}
 
 impl Store {
     /// Adds a token of the actor's own.
@@ -27,20 +40,8 @@ impl Store {
 
     /// The actor's own tokens, newest first.
     pub async fn tokens(&self, actor: &Actor) -> Result<Vec<ApiToken>, StoreError> {
-        sqlx::query("SELECT * FROM tokens WHERE owner = ? ORDER BY created_at DESC, id DESC")
-            .bind(actor.id.to_string())
-            .fetch_all(&self.read)
-            .await?
-            .iter()
-            .map(|row| {
-                Ok(ApiToken {
-                    id: row.id("id")?,
-                    name: row.text("name")?,
-                    created_at: row.time("created_at")?,
-                    last_used_at: row.opt_time("last_used_at")?,
-                })
-            })
-            .collect()
+        let query = "SELECT * FROM tokens WHERE owner = ? ORDER BY created_at DESC, id DESC";
+        Ok(sqlx::query_as(query).bind(actor.id.to_string()).fetch_all(&self.read).await?)
     }
 
     /// Removes a token of the actor's own; it stops working at once.
@@ -70,6 +71,6 @@ impl Store {
                 .execute(&self.write)
                 .await?;
         }
-        person_row::actor(&row).map(Some)
+        Ok(Some(Actor::from_row(&row)?))
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use sqlx::{Sqlite, Transaction};
+use sqlx::{FromRow as _, Row as _, Sqlite, Transaction};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
-use super::row::{Columns, ms};
-use super::{Store, StoreError, person_row, sessions};
+use super::row::ms;
+use super::{Store, StoreError, sessions};
 use crate::domain::user::{Actor, Role, User};
 
 impl Store {
@@ -17,7 +18,7 @@ impl Store {
         sqlx::query("INSERT INTO users (id, name, role, created_at) VALUES (?, ?, ?, ?)")
             .bind(user.id.to_string())
             .bind(name)
-            .bind(role.as_str())
+            .bind(role.into_str())
             .bind(ms(now))
             .execute(&self.write)
             .await
@@ -32,31 +33,27 @@ impl Store {
 
     /// All accounts, oldest first.
     pub async fn users(&self) -> Result<Vec<User>, StoreError> {
-        sqlx::query("SELECT * FROM users WHERE removed_at IS NULL ORDER BY created_at, id")
-            .fetch_all(&self.read)
-            .await?
-            .iter()
-            .map(person_row::user)
-            .collect()
+        let query = "SELECT * FROM users WHERE removed_at IS NULL ORDER BY created_at, id";
+        Ok(sqlx::query_as(query).fetch_all(&self.read).await?)
     }
 
     /// The names of all accounts, removed ones included.
     pub async fn user_names(&self) -> Result<HashMap<Uuid, String>, StoreError> {
-        let rows = sqlx::query("SELECT id, name FROM users").fetch_all(&self.read).await?;
-        rows.iter().map(|row| Ok((row.id("id")?, row.text("name")?))).collect()
+        let names: Vec<(Hyphenated, String)> = sqlx::query_as("SELECT id, name FROM users").fetch_all(&self.read).await?;
+        Ok(names.into_iter().map(|(id, name)| (id.into_uuid(), name)).collect())
     }
 
     /// For the portal itself: a person by id.
     pub async fn user(&self, id: Uuid) -> Result<User, StoreError> {
         let query = "SELECT * FROM users WHERE id = ? AND removed_at IS NULL";
-        let row = sqlx::query(query).bind(id.to_string()).fetch_optional(&self.read).await?;
-        person_row::user(&row.ok_or(StoreError::NotFound("person"))?)
+        let found = sqlx::query_as(query).bind(id.to_string()).fetch_optional(&self.read).await?;
+        found.ok_or(StoreError::NotFound("person"))
     }
 
     /// For the portal itself: a person as an actor, also if removed: their runs continue.
     pub async fn actor(&self, id: Uuid) -> Result<Actor, StoreError> {
-        let row = sqlx::query("SELECT * FROM users WHERE id = ?").bind(id.to_string()).fetch_optional(&self.read).await?;
-        person_row::actor(&row.ok_or(StoreError::NotFound("person"))?)
+        let found = sqlx::query_as("SELECT * FROM users WHERE id = ?").bind(id.to_string()).fetch_optional(&self.read).await?;
+        found.ok_or(StoreError::NotFound("person"))
     }
 
     /// For long-running requests: whether the account is neither disabled nor removed.
@@ -69,16 +66,15 @@ impl Store {
     pub async fn user_for_sign_in(&self, name: &str) -> Result<Option<(User, Option<String>)>, StoreError> {
         let query = "SELECT * FROM users WHERE name = ? AND disabled_at IS NULL AND removed_at IS NULL";
         let row = sqlx::query(query).bind(name).fetch_optional(&self.read).await?;
-        row.map(|row| Ok((person_row::user(&row)?, row.opt_text("password_hash")?))).transpose()
+        row.map(|row| Ok((User::from_row(&row)?, row.try_get("password_hash")?))).transpose()
     }
 
     /// The first administrator, created on the first call.
     pub async fn first_administrator(&self, now: Timestamp) -> Result<User, StoreError> {
         let query = "SELECT * FROM users WHERE role = 'administrator' AND disabled_at IS NULL AND removed_at IS NULL
                      ORDER BY created_at, id LIMIT 1";
-        let found = sqlx::query(query).fetch_optional(&self.read).await?;
-        match found {
-            Some(row) => person_row::user(&row),
+        match sqlx::query_as(query).fetch_optional(&self.read).await? {
+            Some(user) => Ok(user),
             None => self.create_user("admin", Role::Administrator, now).await,
         }
     }
@@ -143,19 +139,18 @@ impl Store {
             .await?;
         sessions::end_sessions(&mut tx, &id, None, now).await?;
         sqlx::query("DELETE FROM one_time_links WHERE user_id = ? AND used_at IS NULL").bind(&id).execute(&mut *tx).await?;
-        let row = sqlx::query("SELECT * FROM users WHERE id = ?").bind(&id).fetch_one(&mut *tx).await?;
-        let user = person_row::user(&row)?;
+        let user = sqlx::query_as("SELECT * FROM users WHERE id = ?").bind(&id).fetch_one(&mut *tx).await?;
         tx.commit().await?;
         Ok(user)
     }
 
     /// Enables a disabled account; its password and tokens work again.
     pub async fn enable_user(&self, id: Uuid) -> Result<User, StoreError> {
-        let row = sqlx::query("UPDATE users SET disabled_at = NULL WHERE id = ? AND removed_at IS NULL RETURNING *")
+        let found = sqlx::query_as("UPDATE users SET disabled_at = NULL WHERE id = ? AND removed_at IS NULL RETURNING *")
             .bind(id.to_string())
             .fetch_optional(&self.write)
             .await?;
-        person_row::user(&row.ok_or(StoreError::NotFound("person"))?)
+        found.ok_or(StoreError::NotFound("person"))
     }
 
     /// Removes a person for good, with sessions, tokens, links, drafts and the secrets of credentials. Runs and the objects

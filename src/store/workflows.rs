@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Sqlite, Transaction};
+use sqlx::{FromRow, Row as _, Sqlite, Transaction};
 use uuid::Uuid;
 
-use super::row::{Columns, json, ms, visible_to};
+use super::row::{Columns as _, ms, visible_to};
 use super::{NewRun, Store, StoreError, benchmarks, runs};
 use crate::domain::benchmark::Benchmark;
 use crate::domain::user::Actor;
@@ -36,23 +36,21 @@ pub struct StoredWorkflow {
 
 const SELECT: &str = "SELECT w.*, r.status AS run_status FROM workflows w LEFT JOIN runs r ON r.id = w.run_id";
 
-fn workflow(row: &SqliteRow) -> Result<StoredWorkflow, StoreError> {
-    let run_status = match row.opt_text("run_status")? {
-        Some(_) => Some(row.word("run_status", RunStatus::parse)?),
-        None => None,
-    };
-    Ok(StoredWorkflow {
-        id: row.id("id")?,
-        owner: row.id("owner")?,
-        name: row.text("name")?,
-        revision: row.int("revision")?,
-        state: row.json("state")?,
-        benchmark_id: row.opt_id("benchmark_id")?,
-        run_id: row.opt_id("run_id")?,
-        run_status,
-        created_at: row.time("created_at")?,
-        updated_at: row.time("updated_at")?,
-    })
+impl FromRow<'_, SqliteRow> for StoredWorkflow {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            owner: row.id("owner")?,
+            name: row.try_get("name")?,
+            revision: row.try_get("revision")?,
+            state: row.try_get("state")?,
+            benchmark_id: row.opt_id("benchmark_id")?,
+            run_id: row.opt_id("run_id")?,
+            run_status: row.opt_word("run_status")?,
+            created_at: row.time("created_at")?,
+            updated_at: row.time("updated_at")?,
+        })
+    }
 }
 
 impl Store {
@@ -71,7 +69,7 @@ impl Store {
         .bind(draft.owner.to_string())
         .bind(&draft.name)
         .bind(draft.revision)
-        .bind(json(&draft.state)?)
+        .bind(&draft.state)
         .bind(ms(draft.created_at))
         .bind(ms(draft.updated_at))
         .bind(form.map(|form| form.to_string()))
@@ -83,14 +81,13 @@ impl Store {
     /// The workflow that the actor began with this form, if any.
     pub async fn workflow_begun_by(&self, actor: &Actor, form: Uuid) -> Result<Option<StoredWorkflow>, StoreError> {
         let query = sqlx::AssertSqlSafe(format!("{SELECT} WHERE w.owner = ? AND w.begun_by = ?"));
-        let row = sqlx::query(query).bind(actor.id.to_string()).bind(form.to_string()).fetch_optional(&self.read).await?;
-        row.as_ref().map(workflow).transpose()
+        Ok(sqlx::query_as(query).bind(actor.id.to_string()).bind(form.to_string()).fetch_optional(&self.read).await?)
     }
 
     pub async fn workflow(&self, actor: &Actor, id: Uuid) -> Result<StoredWorkflow, StoreError> {
         let query = sqlx::AssertSqlSafe(format!("{SELECT} WHERE w.id = ?"));
-        let row = sqlx::query(query).bind(id.to_string()).fetch_optional(&self.read).await?;
-        let found = workflow(&row.ok_or(StoreError::NotFound("workflow"))?)?;
+        let found: Option<StoredWorkflow> = sqlx::query_as(query).bind(id.to_string()).fetch_optional(&self.read).await?;
+        let found = found.ok_or(StoreError::NotFound("workflow"))?;
         visible_to(actor, found.owner, "workflow", found)
     }
 
@@ -99,14 +96,7 @@ impl Store {
         let query = sqlx::AssertSqlSafe(format!(
             "{SELECT} WHERE w.owner = ? AND (NOT ? OR w.run_id IS NULL) ORDER BY w.updated_at DESC, w.id DESC"
         ));
-        sqlx::query(query)
-            .bind(actor.id.to_string())
-            .bind(drafts_only)
-            .fetch_all(&self.read)
-            .await?
-            .iter()
-            .map(workflow)
-            .collect()
+        Ok(sqlx::query_as(query).bind(actor.id.to_string()).bind(drafts_only).fetch_all(&self.read).await?)
     }
 
     /// Saves name, state and revision of a draft that still has the revision `was`; `Stale` if someone else saved it
@@ -153,7 +143,7 @@ async fn save(tx: &mut Transaction<'static, Sqlite>, draft: &StoredWorkflow, was
          WHERE id = ? AND revision = ? AND run_id IS NULL",
     )
     .bind(&draft.name)
-    .bind(json(&draft.state)?)
+    .bind(&draft.state)
     .bind(draft.revision)
     .bind(ms(draft.updated_at))
     .bind(draft.id.to_string())

@@ -23,24 +23,14 @@ pub const NARROW: Size = Size { width: 350.0, height: 240.0, name: "narrow" };
 pub const LIVE: Size = Size { width: 440.0, height: 190.0, name: "live" };
 
 /// How a text is aligned to its position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Anchor {
     /// The text begins there.
     Start,
     Middle,
     /// The text ends there.
     End,
-}
-
-impl Anchor {
-    /// The SVG attribute's value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Middle => "middle",
-            Self::End => "end",
-        }
-    }
 }
 
 /// One element of a drawing.

@@ -37,7 +37,7 @@ pub fn svg(id: &str, title: &str, desc: &str, drawing: &Drawing, at: &[f64]) -> 
             Mark::Text { x, y, anchor, class, text } => write!(
                 svg,
                 "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{}\">{}</text>",
-                anchor.as_str(),
+                anchor.into_str(),
                 escaped(text)
             ),
         };

@@ -11,6 +11,7 @@ use kube::{Api, Client, Config};
 
 use crate::nodes::{NodeFacts, NodeUse, facts};
 use crate::permissions::Rule;
+use crate::telemetry::KeptAnswers;
 
 /// Until the API server has taken a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -25,6 +26,8 @@ const PORTION: u32 = 500;
 pub enum ApiError {
     #[error("The cluster does not answer at its address.")]
     Unreachable(#[source] kube::Error),
+    #[error("The cluster did not answer in time.")]
+    Late,
     #[error("The cluster's certificate is not trusted. Its kubeconfig needs the certificate authority.")]
     Certificate(#[source] kube::Error),
     #[error("The cluster does not accept the kubeconfig's user. Its token or certificate may have expired.")]
@@ -40,6 +43,9 @@ pub enum ApiError {
     Admission(String),
     #[error("The cluster answered with an error: {0}")]
     Refused(String),
+    /// The same question may be answered later.
+    #[error("The cluster is not able to answer at the moment: {0}")]
+    Unavailable(String),
     #[error("The cluster's answer was not understood.")]
     Unexpected(#[source] kube::Error),
     #[error("The kubeconfig does not lead to a cluster: {0}.")]
@@ -76,6 +82,7 @@ impl ApiError {
             403 if message.contains(" cannot ") => Self::Forbidden(said),
             403 => Self::Admission(said),
             _ if message.contains("admission webhook") || message.contains("ValidatingAdmissionPolicy") => Self::Admission(said),
+            429 | 500.. => Self::Unavailable(said),
             _ => Self::Refused(said),
         }
     }
@@ -95,6 +102,7 @@ fn shortened(message: &str) -> String {
 #[derive(Clone)]
 pub struct Connection {
     client: Client,
+    answers: KeptAnswers,
 }
 
 impl std::fmt::Debug for Connection {
@@ -131,11 +139,16 @@ impl Connection {
         config.write_timeout = Some(ANSWER);
         // The environment of the portal may name one; a cluster's address is reached directly.
         config.proxy_url = None;
-        Ok(Self { client: Client::try_from(config).map_err(|error| ApiError::Kubeconfig(words_of(&error)))? })
+        let client = Client::try_from(config).map_err(|error| ApiError::Kubeconfig(words_of(&error)))?;
+        Ok(Self { client, answers: KeptAnswers::default() })
     }
 
     pub(crate) fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    pub(crate) fn kept_answers(&self) -> &KeptAnswers {
+        &self.answers
     }
 
     /// The API server's version, such as `v1.33.4`.
@@ -220,13 +233,14 @@ impl Connection {
 
     /// What a metrics server says of the nodes; nothing where there is none.
     async fn usage(&self) -> Vec<NodeUse> {
-        let Ok(request) = kube::core::Request::new("/apis/metrics.k8s.io/v1beta1/nodes").list(&ListParams::default()) else {
-            return Vec::new();
-        };
-        match self.client.request::<NodeUseList>(request).await {
-            Ok(list) => list.items,
-            Err(_) => Vec::new(),
-        }
+        self.node_use().await.unwrap_or_default()
+    }
+
+    /// What a metrics server says of the nodes; an error where there is none.
+    pub(crate) async fn node_use(&self) -> Result<Vec<NodeUse>, ApiError> {
+        let request = kube::core::Request::new("/apis/metrics.k8s.io/v1beta1/nodes").list(&ListParams::default());
+        let request = request.map_err(|error| ApiError::Refused(error.to_string()))?;
+        Ok(self.client.request::<NodeUseList>(request).await?.items)
     }
 }
 
@@ -250,6 +264,7 @@ mod tests {
         let user = "nodes is forbidden: User \"nobody\" cannot list resource \"nodes\" in API group \"\" at the cluster scope";
         assert!(matches!(ApiError::of_status(403, user), ApiError::Forbidden(_)));
         assert!(matches!(ApiError::of_status(409, "conflict"), ApiError::Refused(_)));
+        assert!(matches!(ApiError::of_status(500, "etcdserver: request timed out"), ApiError::Unavailable(_)));
         assert!(matches!(ApiError::of_status(401, "Unauthorized"), ApiError::Unauthorized));
     }
 }

@@ -49,6 +49,8 @@ pub enum KubeconfigError {
     NotHttps,
     #[error("The context's user has neither a token nor a client certificate with its key nor a password.")]
     NoCredentials,
+    #[error("The user's token has characters that can't be sent: line breaks, say.")]
+    UnsendableToken,
 }
 
 fn refused(fields: &[(String, &'static str)]) -> String {
@@ -132,6 +134,10 @@ pub fn check(text: &str, context: Option<&str>) -> Result<ReachableCluster, Kube
     if !has("token") && !certificate && !password {
         return Err(KubeconfigError::NoCredentials);
     }
+    // the client takes it for granted that it is a header's value
+    if text_of(user, "token").is_some_and(|token| http::HeaderValue::from_str(token).is_err()) {
+        return Err(KubeconfigError::UnsendableToken);
+    }
     let namespace = text_of(context.body, "namespace").map(str::to_owned);
     let insecure = cluster.get("insecure-skip-tls-verify").and_then(Value::as_bool).unwrap_or(false);
     let kubeconfig = json!({
@@ -191,13 +197,17 @@ fn kept(map: &Map<String, Value>, fields: &[&str]) -> Value {
 
 /// A token over plain HTTP can be read on its way; `kubectl proxy` listens on loopback without TLS.
 fn is_acceptable(server: &str) -> bool {
-    if let Some(rest) = server.strip_prefix("https://") {
-        return !rest.is_empty() && !rest.contains('@') && !rest.contains(char::is_whitespace);
+    let Ok(uri) = server.parse::<http::Uri>() else { return false };
+    let Some(authority) = uri.authority().filter(|authority| !authority.as_str().contains('@')) else { return false };
+    match uri.scheme_str() {
+        Some("https") => !authority.host().is_empty(),
+        Some("http") => is_loopback(authority.host()),
+        _ => false,
     }
-    let Some(rest) = server.strip_prefix("http://") else { return false };
-    let host = rest.split('/').next().unwrap_or_default();
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback()) || host == "[::1]"
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host == "[::1]" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -287,6 +297,36 @@ contexts:
         assert!(matches!(broken, KubeconfigError::NotYaml(Some(_))) && !broken.to_string().contains("very-secret"));
         assert!(check(&GOOD.replace("https://10.0.0.1:6443", "http://127.0.0.1:8001"), None).is_ok());
         assert_eq!(check(&"#".repeat(MAX_BYTES + 1), None).unwrap_err(), KubeconfigError::TooLarge);
+    }
+
+    /// What stands before an @ is no host.
+    #[test]
+    fn plain_http_leads_to_this_machine_alone() {
+        let server = |address: &str| check(&GOOD.replace("https://10.0.0.1:6443", address), None);
+        for near in
+            ["http://127.0.0.1:8001", "http://localhost:8001", "http://[::1]:8001", "http://127.0.0.1", "https://[::1]:6443"]
+        {
+            assert!(server(near).is_ok(), "{near}");
+        }
+        for far in [
+            "http://127.0.0.1:80@evil.example",
+            "http://localhost@evil.example:80",
+            "http://127.0.0.1.evil.example",
+            "https://user:word@one.example",
+            "https://",
+            "https://one example",
+            "file:///etc/passwd",
+        ] {
+            assert_eq!(server(far), Err(KubeconfigError::NotHttps), "{far}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_no_header_can_carry_is_refused() {
+        for token in [r#""a\r\nX-Other: 1""#, r#""a\0b""#] {
+            let text = GOOD.replace("very-secret", token);
+            assert_eq!(check(&text, None), Err(KubeconfigError::UnsendableToken), "{token}");
+        }
     }
 
     #[test]

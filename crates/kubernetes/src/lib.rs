@@ -1,5 +1,5 @@
 //! Speaks to Kubernetes clusters for Dyno: which kubeconfigs are taken, how a cluster is reached and what is permitted there,
-//! which nodes and devices it has, and what a run has on it: objects, their states in words, requests to pods. Knows nothing of
+//! which nodes and devices it has and what these do, and what a run has on it: objects, their states in words, requests to pods. Knows nothing of
 //! the portal.
 
 mod connection;
@@ -11,6 +11,7 @@ mod pod_proxy;
 mod quantity;
 mod reasons;
 mod run;
+mod telemetry;
 
 pub use connection::{ApiError, Connection};
 pub use kubeconfig::{KubeconfigError, ReachableCluster, check};
@@ -19,3 +20,4 @@ pub use permissions::{Rule, missing_rules_manifest, required};
 pub use pod_proxy::{PodAddress, PodError};
 pub use reasons::{PodFailure, PodState, PodStep};
 pub use run::{FoundOwner, OwnerEnd, OwnerState, RunState};
+pub use telemetry::{Exporter, ExporterAnswers, NodeLoad, SampledNode, optional};

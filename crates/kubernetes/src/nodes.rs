@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, Node, Pod, ResourceRequirements};
+use k8s_openapi::api::core::v1::{Container, Node, NodeCondition, Pod, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::quantity;
+use crate::telemetry::{NodeLoad, unix_ns};
 
 type Labels = BTreeMap<String, String>;
 
@@ -71,6 +73,17 @@ pub struct NodeFacts {
 pub(crate) struct NodeUse {
     metadata: Named,
     usage: BTreeMap<String, String>,
+    #[serde(default)]
+    timestamp: Option<Time>,
+}
+
+impl NodeUse {
+    /// The node's name and how busy it is, with the time of the measurement.
+    pub(crate) fn load(&self) -> Option<(String, NodeLoad)> {
+        let value = |resource: &str| self.usage.get(resource).and_then(|amount| quantity::value(amount));
+        let at_unix_ns = unix_ns(self.timestamp.as_ref()?);
+        Some((self.metadata.name.clone(), NodeLoad { at_unix_ns, cores: value("cpu"), memory_bytes: value("memory") }))
+    }
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -136,28 +149,43 @@ fn one(node: &Node, name: &str, requested: &BTreeMap<String, f64>, used: Option<
     }
 }
 
-/// Why nothing can be placed on a node.
+/// Why nothing can be placed on a node: everything that is the matter with it.
 pub(crate) fn problem(node: &Node) -> Option<String> {
-    let status = node.status.as_ref();
-    let conditions = status.and_then(|status| status.conditions.as_ref()).map_or(&[][..], Vec::as_slice);
-    let ready = conditions.iter().find(|condition| condition.type_ == "Ready");
+    let problems: Vec<String> =
+        not_ready(node).into_iter().chain(is_cordoned(node).then(|| "Cordoned".to_owned())).chain(pressures(node)).collect();
+    (!problems.is_empty()).then(|| problems.join(", "))
+}
+
+/// Why a node is not Ready; absent where it is.
+pub(crate) fn not_ready(node: &Node) -> Option<String> {
+    let ready = conditions(node).iter().find(|condition| condition.type_ == "Ready");
     match ready.map(|condition| condition.status.as_str()) {
-        Some("True") => {}
+        Some("True") => None,
         Some("False") => {
             let why = ready.and_then(|condition| condition.message.as_deref()).filter(|message| !message.is_empty());
-            return Some(why.map_or_else(
-                || "NotReady".to_owned(),
-                |why| format!("NotReady: {}", why.chars().take(200).collect::<String>()),
-            ));
+            Some(
+                why.map_or_else(
+                    || "NotReady".to_owned(),
+                    |why| format!("NotReady: {}", why.chars().take(200).collect::<String>()),
+                ),
+            )
         }
-        _ => return Some("NotReady: the kubelet does not report".to_owned()),
+        _ => Some("NotReady: the kubelet does not report".to_owned()),
     }
-    if node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false) {
-        return Some("Cordoned".to_owned());
-    }
-    let pressure = ["MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"];
-    let under = conditions.iter().find(|condition| condition.status == "True" && pressure.contains(&condition.type_.as_str()));
-    under.map(|condition| condition.type_.clone())
+}
+
+fn is_cordoned(node: &Node) -> bool {
+    node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false)
+}
+
+fn pressures(node: &Node) -> impl Iterator<Item = String> {
+    let known = ["MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"];
+    let is_under = move |condition: &&NodeCondition| condition.status == "True" && known.contains(&condition.type_.as_str());
+    conditions(node).iter().filter(is_under).map(|condition| condition.type_.clone())
+}
+
+fn conditions(node: &Node) -> &[NodeCondition] {
+    node.status.as_ref().and_then(|status| status.conditions.as_ref()).map_or(&[][..], Vec::as_slice)
 }
 
 /// Device plugins taint the nodes that have their device; whoever asks for the device tolerates it.
@@ -342,6 +370,18 @@ mod tests {
         );
         assert_eq!(changed("/status/conditions/1/status", json!("True")).as_deref(), Some("MemoryPressure"));
         assert_eq!(changed("/spec", json!({"unschedulable": true})).as_deref(), Some("Cordoned"));
+        let all = json!([
+            {"type": "Ready", "status": "Unknown"}, {"type": "MemoryPressure", "status": "True"},
+            {"type": "DiskPressure", "status": "True"},
+        ]);
+        let mut whole = serde_json::to_value(node()).unwrap();
+        *whole.pointer_mut("/status/conditions").unwrap() = all;
+        *whole.pointer_mut("/spec").unwrap() = json!({"unschedulable": true});
+        assert_eq!(
+            problem(&serde_json::from_value(whole).unwrap()).as_deref(),
+            Some("NotReady: the kubelet does not report, Cordoned, MemoryPressure, DiskPressure"),
+            "each of them, not the first alone"
+        );
         assert_eq!(problem(&node()), None);
     }
 

@@ -45,7 +45,13 @@ pub fn required(namespace: &str) -> Vec<Rule> {
         everywhere("nodes", "to see the nodes with their devices"),
         everywhere("pods", "to see what is taken on the nodes already"),
         inside("batch", "jobs", &["create", "delete", "get", "list", "patch"], "to start and end a run"),
-        inside("", "pods", &["create", "delete", "get", "list", "patch"], "to run engines and the load"),
+        inside("batch", "jobs/finalizers", &["update"], "to have what a run makes end with it"),
+        inside(
+            "",
+            "pods",
+            &["create", "delete", "get", "list", "patch", "watch"],
+            "to run engines and the load, and to say why one ended",
+        ),
         inside("", "pods/log", &["get"], "to show what an engine says"),
         inside("", "pods/proxy", &["create", "get", "update"], "to read what was measured"),
         inside("", "events", &["list"], "to say why a pod does not start"),
@@ -105,6 +111,6 @@ mod tests {
 
     #[test]
     fn a_rule_reads_as_a_line() {
-        assert_eq!(required("team")[4].to_string(), "get pods/log in team, to show what an engine says");
+        assert_eq!(required("team")[5].to_string(), "get pods/log in team, to show what an engine says");
     }
 }

@@ -20,8 +20,9 @@ pub enum PodFailure {
     Container(String),
     #[error("Its volumes could not be mounted: {0}.")]
     Volume(String),
-    #[error("It ran out of memory and was ended by the system (OOMKilled).")]
-    OutOfMemory,
+    /// With its limit, where it has one.
+    #[error("{}", out_of_memory(.limit.as_deref()))]
+    OutOfMemory { limit: Option<String> },
     #[error("It ended {}.", exit(*.status, *.signal))]
     Exited { status: i32, signal: Option<i32> },
     #[error("It keeps ending right after its start (CrashLoopBackOff).")]
@@ -44,6 +45,16 @@ pub enum PodFailure {
     NodeLost { node: String, why: String },
 }
 
+fn out_of_memory(limit: Option<&str>) -> String {
+    match limit {
+        Some(limit) => format!(
+            "It needed more memory than its limit of {limit} and was ended by the system (OOMKilled). Raise the engine's memory limit, or serve with a shorter context, fewer requests at once or a smaller model."
+        ),
+        None => "Its node ran out of memory, and it was ended by the system (OOMKilled). Choose a node with more memory to spare, or serve with a shorter context, fewer requests at once or a smaller model."
+            .to_owned(),
+    }
+}
+
 fn exit(status: i32, signal: Option<i32>) -> String {
     match signal {
         Some(signal) if signal != 0 => format!("by signal {signal}"),
@@ -55,7 +66,12 @@ fn exit(status: i32, signal: Option<i32>) -> String {
 impl PodFailure {
     /// Whether what the container printed last may say why.
     pub fn has_log(&self) -> bool {
-        matches!(self, Self::OutOfMemory | Self::Exited { .. } | Self::CrashLoop | Self::Restarted)
+        matches!(self, Self::OutOfMemory { .. } | Self::Exited { .. } | Self::CrashLoop | Self::Restarted)
+    }
+
+    /// Whether its container had been started.
+    pub fn was_started(&self) -> bool {
+        self.has_log()
     }
 }
 
@@ -219,7 +235,7 @@ fn ended(pod: &Pod, phase: &str) -> Option<PodFailure> {
     let container = container(pod);
     if let Some(ended) = container.and_then(|container| terminated(container.state.as_ref())) {
         let is_failure = phase == "Failed" || ended.exit_code != 0;
-        return is_failure.then(|| failure_of(ended));
+        return is_failure.then(|| failure_of(ended, memory_limit(pod)));
     }
     if container.is_some_and(|container| container.restart_count > 0) {
         return Some(PodFailure::Restarted);
@@ -227,9 +243,15 @@ fn ended(pod: &Pod, phase: &str) -> Option<PodFailure> {
     (phase == "Failed").then(|| PodFailure::Refused(if message.is_empty() { reason.to_owned() } else { message }))
 }
 
-fn failure_of(ended: &ContainerStateTerminated) -> PodFailure {
+/// Of the container that the pod is for.
+fn memory_limit(pod: &Pod) -> Option<String> {
+    let limits = pod.spec.as_ref()?.containers.first()?.resources.as_ref()?.limits.as_ref()?;
+    limits.get("memory").map(|limit| limit.0.clone())
+}
+
+fn failure_of(ended: &ContainerStateTerminated, limit: Option<String>) -> PodFailure {
     match ended.reason.as_deref() {
-        Some("OOMKilled") => PodFailure::OutOfMemory,
+        Some("OOMKilled") => PodFailure::OutOfMemory { limit },
         Some("StartError" | "ContainerCannotRun") => {
             PodFailure::NotStarted(without_end(shortened(ended.message.as_deref().unwrap_or_default())))
         }

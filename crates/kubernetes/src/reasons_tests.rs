@@ -116,7 +116,7 @@ fn an_end_has_its_reason() {
         PodStep::Failed(failure) => failure,
         other => panic!("{other:?}"),
     };
-    assert_eq!(failed(&terminated("OOMKilled", 137)), PodFailure::OutOfMemory);
+    assert_eq!(failed(&terminated("OOMKilled", 137)), PodFailure::OutOfMemory { limit: None });
     assert_eq!(failed(&terminated("Error", 1)).to_string(), "It ended with status 1.");
     assert_eq!(failed(&terminated("Error", 137)).to_string(), "It ended by signal 9.");
     assert_eq!(failed(&terminated("StartError", 128)).to_string(), "It could not be started: exec: no such file.");

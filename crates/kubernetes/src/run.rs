@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+use futures::StreamExt as _;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Namespace, Node, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
 use kube::Api;
-use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 
 use crate::connection::{ApiError, Connection};
 use crate::nodes;
 use crate::objects::{self, CANCELLED_ANNOTATION, DEADLINE_ANNOTATION, FIELD_MANAGER, MANAGED_BY, RUN_LABEL, RunName};
-use crate::reasons::{self, PodState};
+use crate::reasons::{self, PodFailure, PodState, PodStep};
 
 /// Lines of a log that say why something ended.
 const LOG_LINES: i64 = 20;
@@ -60,6 +61,8 @@ pub struct RunState {
     pub verify: Option<PodState>,
     /// Pods that bring files, by their names.
     pub files: BTreeMap<String, PodState>,
+    /// Which state of the cluster the pods are of.
+    pub version: Option<String>,
 }
 
 /// An owner that some portal made.
@@ -115,8 +118,14 @@ impl Connection {
         let pods = Api::<Pod>::namespaced(self.client(), &run.namespace);
         let listed = pods.list(&ListParams::default().labels(&run.selector())).await?;
         let now = Timestamp::now();
-        let mut state =
-            RunState { owner: owner.clone(), load: None, verify: None, engines: BTreeMap::new(), files: BTreeMap::new() };
+        let mut state = RunState {
+            owner: owner.clone(),
+            load: None,
+            verify: None,
+            engines: BTreeMap::new(),
+            files: BTreeMap::new(),
+            version: listed.metadata.resource_version.clone(),
+        };
         for pod in &listed.items {
             // A pod that runs well needs no events to be understood.
             let settled = pod.status.as_ref().and_then(|status| status.phase.as_deref()).is_some_and(|phase| phase != "Pending");
@@ -136,6 +145,29 @@ impl Connection {
             owner.problem = reasons::job_problem(&self.events(run, "Job", &run.owner()).await?);
         }
         Ok(Some(RunState { owner, ..state }))
+    }
+
+    /// Why a pod ended that is gone now, and was there in an earlier state of the cluster (`since`); absent where the cluster does not
+    /// know any more, or may not be asked.
+    pub async fn last_failure(&self, run: &RunName, pod: &str, since: &str) -> Result<Option<PodFailure>, ApiError> {
+        let api = Api::<Pod>::namespaced(self.client(), &run.namespace);
+        // What happened already comes at once.
+        let params = WatchParams::default().labels(&run.selector()).fields(&format!("metadata.name={pod}")).timeout(2);
+        let mut happened = match api.watch(&params, since).await.map_err(ApiError::from) {
+            Ok(happened) => happened.boxed(),
+            Err(ApiError::Forbidden(_) | ApiError::Refused(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut last = None;
+        while let Some(event) = happened.next().await {
+            match event {
+                Ok(WatchEvent::Modified(pod)) => last = failure_of(&pod).or(last),
+                Ok(WatchEvent::Deleted(pod)) => return Ok(failure_of(&pod).or(last)),
+                Ok(WatchEvent::Added(_) | WatchEvent::Bookmark(_)) => {}
+                Ok(WatchEvent::Error(_)) | Err(_) => return Ok(last),
+            }
+        }
+        Ok(last)
     }
 
     /// What the cluster said of an object. Without the right to ask, nothing.
@@ -169,7 +201,7 @@ impl Connection {
         let by_label = ListParams::default().labels(&format!("kubernetes.io/hostname={hostname}"));
         match Api::<Node>::all(self.client()).list(&by_label).await.map_err(ApiError::from) {
             Ok(found) => Ok(match found.items.first() {
-                Some(node) => nodes::problem(node).filter(|problem| problem.starts_with("NotReady")),
+                Some(node) => nodes::not_ready(node),
                 None => Some("it is no longer in the cluster".to_owned()),
             }),
             Err(ApiError::Forbidden(_)) => Ok(None),
@@ -225,6 +257,13 @@ impl Connection {
         let ours = ListParams::default().labels(&format!("{}={},{RUN_LABEL}", MANAGED_BY.0, MANAGED_BY.1));
         let found = api.list(&ours).await?;
         Ok(found.items.iter().filter_map(found_owner).collect())
+    }
+}
+
+fn failure_of(pod: &Pod) -> Option<PodFailure> {
+    match reasons::state(pod, &[], Timestamp::now()).step {
+        PodStep::Failed(failure) => Some(failure),
+        _ => None,
     }
 }
 

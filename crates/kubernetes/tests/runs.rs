@@ -46,6 +46,8 @@ fn engine(index: usize) -> EnginePod {
         env: [("A".to_owned(), "b".to_owned())].into(),
         devices: Some(("nvidia.com/gpu".to_owned(), 1)),
         cpu_millis: Some(500),
+        memory_bytes: None,
+        memory_limit_bytes: None,
         mounts: vec![Mount { source: VolumeSource::HostPath("/srv".to_owned()), path: "/model".to_owned(), read_only: true }],
         probes: Probes { startup: "/health".into(), readiness: "/v1/models".into(), liveness: None, startup_limit_s: 60 },
         active_s: 600,

@@ -12,6 +12,7 @@ use rustls::ClientConfig;
 use crate::fetch::Fetch;
 use dyno_measure::address::Address;
 use dyno_measure::engine_metrics::{EngineQuantity, EngineSeries};
+use dyno_measure::exposition;
 
 /// Time between two readings; doubled as the series grow.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -218,12 +219,9 @@ fn unix_ns() -> i64 {
 /// The known quantities in Prometheus' text format, with the metric names that they have there.
 fn quantities(text: &str) -> Vec<(EngineQuantity, &'static str, f64)> {
     let mut found = [(0.0, 0_u32); NAMES.len()];
-    for line in text.lines() {
-        let Some((name, value)) = sample(line) else { continue };
-        if let Some(index) = NAMES.iter().position(|(known, ..)| *known == name)
-            && value.is_finite()
-        {
-            found[index].0 += value;
+    for sample in exposition::samples(text).filter(|sample| sample.value.is_finite()) {
+        if let Some(index) = NAMES.iter().position(|(known, ..)| *known == sample.name) {
+            found[index].0 += sample.value;
             found[index].1 += 1;
         }
     }
@@ -236,32 +234,6 @@ fn quantities(text: &str) -> Vec<(EngineQuantity, &'static str, f64)> {
         quantities.push((quantity, name, value));
     }
     quantities
-}
-
-/// Name and value of a line; `None` for comments and malformed lines.
-fn sample(line: &str) -> Option<(&str, f64)> {
-    let line = line.trim();
-    if line.starts_with('#') {
-        return None;
-    }
-    let end = line.find(|c: char| c == '{' || c.is_ascii_whitespace())?;
-    let (name, mut rest) = line.split_at(end);
-    if rest.starts_with('{') {
-        let (mut quoted, mut escaped) = (false, false);
-        let close = rest.char_indices().find(|(_, c)| {
-            let ends = !quoted && *c == '}';
-            match c {
-                _ if escaped => escaped = false,
-                '\\' => escaped = true,
-                '"' => quoted = !quoted,
-                _ => {}
-            }
-            ends
-        })?;
-        rest = &rest[close.0 + 1..];
-    }
-    let value = rest.split_ascii_whitespace().next()?.parse().ok()?;
-    Some((name, value))
 }
 
 #[cfg(test)]

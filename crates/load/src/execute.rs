@@ -65,7 +65,7 @@ fn status_of(ending: &PhaseEnd, report: &Report) -> (LoadStatus, Option<String>)
             let example = report
                 .error_examples
                 .first()
-                .map(|example| format!(" The first error: {} ({}).", example.message, example.class.as_str()));
+                .map(|example| format!(" The first error: {} ({}).", example.message, example.class.into_str()));
             (LoadStatus::Failed, Some(format!("No request succeeded.{}", example.unwrap_or_default())))
         }
         PhaseEnd::Stopped(reason) | PhaseEnd::Gone(reason) => {

@@ -207,7 +207,7 @@ pub(super) fn measure_part(
         notes.push("The server's certificate was not checked: any would have been taken.".to_owned());
     }
     if driver.requests().limit() != plan.token_limit {
-        let (refused, taken) = (plan.token_limit.as_str(), driver.requests().limit().as_str());
+        let (refused, taken) = (plan.token_limit.into_str(), driver.requests().limit().into_str());
         notes.push(format!("The server refused {refused}: the output was limited by {taken}."));
     }
     if asked_for_usage && !driver.requests().asks_for_usage() {

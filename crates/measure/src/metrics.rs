@@ -189,6 +189,84 @@ pub const METRICS: &[Metric] = &[
         words: "Over 1 where the engine sends several tokens at once: ITL is then per event, not per token.",
         elsewhere: "",
     },
+    Metric {
+        id: "cpu_percent",
+        name: "CPU",
+        long_name: "CPU of a node",
+        unit: "%",
+        formula: "time of all cores at work / time of all cores",
+        words: "Of the whole node, whatever runs there: from /proc once a second, else as the kubelet (about every 10 s) or a metrics server \
+                measured it. A reading stands for the time since the one before. Mean by time and maximum over the steady-state window.",
+        elsewhere: "Most tools sum cores, so that 400 % may be half of a machine.",
+    },
+    Metric {
+        id: "memory_used_bytes",
+        name: "Memory in use",
+        long_name: "Memory in use of a node or an accelerator",
+        unit: "bytes",
+        formula: "total − available; of a kubelet the working set",
+        words: "Of a node what a new process could not have; of an accelerator what its driver has given out. Engines take most of an \
+                accelerator's memory at their start, so that it says little of the load.",
+        elsewhere: "",
+    },
+    Metric {
+        id: "utilization_percent",
+        name: "At work",
+        long_name: "Use of an accelerator",
+        unit: "%",
+        formula: "time with a kernel on the device / time",
+        words: "As NVML or DCGM tells it. It does not say how much of the device is at work: one small kernel counts like a full one. \
+                Of a slice (MIG) it is the share of its engines at work.",
+        elsewhere: "",
+    },
+    Metric {
+        id: "power_w",
+        name: "Power",
+        long_name: "Power of an accelerator",
+        unit: "W",
+        formula: "as the device tells it",
+        words: "Of the whole board, its memory included; of slices (MIG) only the whole device has one.",
+        elsewhere: "",
+    },
+    Metric {
+        id: "temperature_c",
+        name: "Temperature",
+        long_name: "Temperature of an accelerator",
+        unit: "°C",
+        formula: "as the device tells it",
+        words: "Of its core.",
+        elsewhere: "",
+    },
+    Metric {
+        id: "clock_limits",
+        name: "Clocks limited by",
+        long_name: "Why an accelerator's clocks were limited",
+        unit: "",
+        formula: "time with the reason / time in which reasons were told",
+        words: "Share of the window. A power limit is usual under full load; heat or a power brake makes figures that can't be repeated. \
+                Idleness is no limit.",
+        elsewhere: "",
+    },
+    Metric {
+        id: "energy_j",
+        name: "Energy",
+        long_name: "Energy of an accelerator",
+        unit: "J",
+        formula: "last reading of its energy counter in the window − first",
+        words: "A difference of the device's own counter, never power times time. Absent without a counter, where it was reset, or where \
+                its readings cover less than half of the window.",
+        elsewhere: "Many tools sum up samples of power.",
+    },
+    Metric {
+        id: "j_per_output_token",
+        name: "J/output token",
+        long_name: "Energy per output token",
+        unit: "J/token",
+        formula: "Σ (energy / time between its readings) / output tokens per second",
+        words: "Mean power of the accelerators that served (of all of the nodes under test, where it is not known which did) over the output \
+                tokens per second of the same window. Processors, memory, network and cooling are not in it.",
+        elsewhere: "MLPerf measures the whole system at the wall.",
+    },
 ];
 
 /// The definition of the metric with this id.

@@ -189,10 +189,7 @@ pub fn outcome(variable: LoadVariable, (min, max): (f64, f64), seen: &[(f64, Ver
     let fails_at = loads(Verdict::Fails).min_by(f64::total_cmp);
     let under = |load: &f64| fails_at.is_none_or(|fails| *load < fails);
     let meets_at = loads(Verdict::Meets).filter(under).max_by(f64::total_cmp);
-    let name = match variable {
-        LoadVariable::Concurrency => "concurrency",
-        LoadVariable::Rate => "rate",
-    };
+    let name = variable.into_str();
     let mut search = Search::new(variable, min, max);
     let least = search.row.first().copied().unwrap_or(min);
     let most = search.row.last().copied().unwrap_or(max);

@@ -5,6 +5,7 @@ pub mod client;
 mod command;
 mod files;
 mod load;
+mod places;
 pub mod protocol;
 mod self_check;
 mod serve;

@@ -56,6 +56,9 @@ pub struct Status {
     /// The client's check of itself in this pod, once it is over; absent where the plan asks for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_check: Option<SelfCheck>,
+    /// The pod's clock as it answers, Unix ns: the one that the load's records have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_unix_ns: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,8 +107,9 @@ pub enum Exit {
 }
 
 /// A file of the spool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum SpoolFile {
     /// What the load tells, a JSON object a line.
     Events,
@@ -121,21 +125,6 @@ pub enum SpoolFile {
     Log,
     /// The plan as it was carried out.
     Plan,
-}
-
-impl SpoolFile {
-    /// Its name in addresses.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Events => "events",
-            Self::Records => "records",
-            Self::Gaps => "gaps",
-            Self::Report => "report",
-            Self::Sidecar => "sidecar",
-            Self::Log => "log",
-            Self::Plan => "plan",
-        }
-    }
 }
 
 /// Which bytes of a spool file are asked for.
@@ -268,4 +257,18 @@ pub enum ErrorCode {
     /// From a later version.
     #[serde(other)]
     Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use strum::VariantArray as _;
+
+    use super::*;
+
+    #[test]
+    fn a_file_has_the_same_name_in_addresses_and_where_they_are_read() {
+        for file in SpoolFile::VARIANTS {
+            assert_eq!(serde_json::to_value(file).unwrap(), file.into_str());
+        }
+    }
 }

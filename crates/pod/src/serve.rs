@@ -11,12 +11,12 @@ use axum::{Json, Router};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::{RequestBodyDeadlineLayer, RequestBodyTimeoutLayer};
 
+use crate::places::Places;
 use crate::protocol::{ErrorCode, Refusal, TOKEN_HEADER, VERSION_HEADER};
 use crate::token::Token;
 
@@ -27,8 +27,6 @@ const BODY_IDLE: Duration = Duration::from_secs(30);
 const BODY: Duration = Duration::from_mins(10);
 /// Largest head of a request, bytes.
 const LARGEST_HEAD: usize = 16 << 10;
-/// Most connections: the portal has a few, whoever else is in the cluster none that last.
-const CONNECTIONS: usize = 256;
 /// For answers under way when the pod ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// Wait after a connection could not be accepted.
@@ -84,18 +82,18 @@ async fn check_token(State(token): State<Arc<Token>>, request: Request, next: Ne
 
 /// Serves until `stop`, then gives the answers under way a moment.
 pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let (places, tasks) = (Arc::new(Semaphore::new(CONNECTIONS)), TaskTracker::new());
+    let (places, tasks) = (Places::default(), TaskTracker::new());
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             // No file is free, say, or the peer is gone again.
             tokio::time::sleep(ACCEPT_AGAIN).await;
             continue;
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let Some(place) = places.take(peer.ip()) else { continue };
         let (router, stop) = (router.clone(), stop.clone());
         tasks.spawn(async move {
             connection(stream, router, stop).await;

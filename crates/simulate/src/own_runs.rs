@@ -152,6 +152,11 @@ pub fn calibrated(runs: &[MeasuredRun], priors: &Profiles) -> Option<Profile> {
         efficiency: fitted(&observed.concat()),
         standing: Standing::Calibrated,
         runs: observed.len() as u32,
+        most_in_flight: observed
+            .iter()
+            .flatten()
+            .filter_map(|observation| observation.scenario.in_flight(observation.workload))
+            .max(),
         error_pct: left_out(&observed, fitted),
     })
 }

@@ -62,6 +62,16 @@ impl fmt::Display for Prediction {
     }
 }
 
+impl Scenario<'_> {
+    /// The most requests in flight on one copy, where the load itself says so.
+    pub fn in_flight(&self, workload: &Workload) -> Option<u32> {
+        Some(workload.in_flight()?.div_ceil(self.replicas.max(1)))
+    }
+}
+
+/// So many times the requests in flight of the measurements are still taken as known.
+const FAR_OUT: u32 = 4;
+
 /// Notes on a simulation's figures.
 #[derive(Debug, Clone, PartialEq, Serialize, thiserror::Error)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -78,6 +88,8 @@ pub enum Note {
     OtherLengths,
     #[error("latent attention was never measured by itself: its time is a plain roofline")]
     UnmeasuredAttention,
+    #[error("{in_flight} requests in flight on one copy are more than four times the {measured} that the factors were fitted on")]
+    BeyondMeasured { in_flight: u32, measured: u32 },
 }
 
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -107,6 +119,8 @@ pub struct Simulator<'a> {
     steps: StepModel,
     prediction: Prediction,
     notes: Vec<Note>,
+    /// On one copy in the factors' measurements.
+    most_in_flight: Option<u32>,
     most_work: u64,
 }
 
@@ -121,18 +135,19 @@ impl<'a> Simulator<'a> {
             model: scenario.model,
         };
         let mut notes = Vec::new();
-        let (efficiency, kv_precision, prediction) = if let Some((profile, matched)) = profiles.closest(&query) {
+        let (efficiency, kv_precision, prediction, most_in_flight) = if let Some((profile, matched)) = profiles.closest(&query) {
             if !matched.exact() {
                 notes.push(Note::BorrowedFactors { asked: asked(&scenario), used: used(profile) });
             }
             let kv = if matched.device && matched.engine { profile.kv_precision } else { KvPrecision::Bits16 };
-            (profile.efficiency, kv, prediction(profile, matched))
+            (profile.efficiency, kv, prediction(profile, matched), profile.most_in_flight)
         } else {
             notes.push(Note::GenericFactors);
-            (Efficiency::generic(scenario.device.generation), KvPrecision::Bits16, Prediction::GENERIC)
+            (Efficiency::generic(scenario.device.generation), KvPrecision::Bits16, Prediction::GENERIC, None)
         };
         let kv_precision = scenario.kv_precision.unwrap_or(kv_precision);
-        Self::with_factors(scenario, efficiency, kv_precision, prediction, notes)
+        let simulator = Self::with_factors(scenario, efficiency, kv_precision, prediction, notes)?;
+        Ok(Self { most_in_flight, ..simulator })
     }
 
     /// Uses given factors, for fitting them.
@@ -166,7 +181,17 @@ impl<'a> Simulator<'a> {
             scenario.tensor_parallel,
             &efficiency,
         );
-        Ok(Self { scenario, efficiency, settings, kv_precision, steps, prediction, notes, most_work: u64::MAX })
+        Ok(Self {
+            scenario,
+            efficiency,
+            settings,
+            kv_precision,
+            steps,
+            prediction,
+            notes,
+            most_in_flight: None,
+            most_work: u64::MAX,
+        })
     }
 
     /// Gives up what takes more than so much work ([`Outcome::work`]), for answers that have to be there in a moment.
@@ -232,6 +257,11 @@ impl<'a> Simulator<'a> {
         }
         let outcome = Outcome::new(runs, workload.warmup, memory);
         let mut notes = self.notes.clone();
+        if let (Some(in_flight), Some(measured)) = (self.scenario.in_flight(workload), self.most_in_flight)
+            && in_flight > measured.saturating_mul(FAR_OUT)
+        {
+            notes.push(Note::BeyondMeasured { in_flight, measured });
+        }
         if outcome.too_long > 0 {
             notes.push(Note::TooLong { requests: outcome.too_long, kv_tokens });
         }

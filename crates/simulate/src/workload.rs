@@ -78,6 +78,19 @@ pub struct InvalidLoad {
 }
 
 impl Workload {
+    /// The most requests in flight at once, where the load itself says so: in a closed loop, and where all come at once.
+    pub fn in_flight(&self) -> Option<u32> {
+        let requests = self.requests.len() as u32;
+        match self.load {
+            Load::Closed { concurrency, .. } => Some(concurrency.min(requests)),
+            Load::Open { max_in_flight } => self
+                .requests
+                .iter()
+                .all(|request| request.arrival <= 0.0)
+                .then(|| max_in_flight.map_or(requests, |cap| cap.min(requests))),
+        }
+    }
+
     pub fn closed(count: usize, lengths: Lengths, concurrency: u32, seed: u64) -> Self {
         Self {
             requests: requests(count, lengths, seed),

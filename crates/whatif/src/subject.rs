@@ -1,5 +1,7 @@
 //! What stays the same while the sliders move: the model, the device, the engine and its factors as the run had them.
 
+use strum::VariantArray as _;
+
 use dyno_simulate::device::Generation;
 use dyno_simulate::model::{Attention, Mixture, SlidingWindow};
 use dyno_simulate::profile::{Efficiency, ErrorBar, ErrorBasis, Factor, Standing};
@@ -67,7 +69,7 @@ impl WhatIfSubject {
         out.extend([max_batched_tokens, max_sequences, block_tokens, batch_wait_steps].map(f64::from));
         out.extend([memory_share, batch_wait_share]);
         out.extend([share_of_rest, mixed_steps, reserve_whole_length, whole_prompts].map(flag));
-        out.extend(Factor::ALL.iter().map(|&factor| self.efficiency.get(factor)));
+        out.extend(Factor::VARIANTS.iter().map(|&factor| self.efficiency.get(factor)));
         out.push(flag(self.kv_precision == KvPrecision::Bits8));
         let Prediction { standing, runs, error_pct: ErrorBar { ttft, tpot, e2el }, error_basis } = self.prediction;
         out.extend([flag(standing == Standing::Calibrated), f64::from(runs), flag(error_basis == ErrorBasis::Assumed)]);
@@ -89,8 +91,8 @@ impl WhatIfSubject {
             settings: read_settings(numbers)?,
             efficiency: {
                 let mut efficiency = Efficiency::generic(Generation::Stated);
-                for factor in Factor::ALL {
-                    *efficiency.get_mut(factor) = numbers.number()?;
+                for factor in Factor::VARIANTS {
+                    *efficiency.get_mut(*factor) = numbers.number()?;
                 }
                 efficiency
             },

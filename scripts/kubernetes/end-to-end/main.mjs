@@ -1,253 +1,60 @@
 // Benchmarks on the test cluster, from end to end over the portal's HTTP API, and what can go wrong by causing it.
-//   node scripts/kubernetes/end-to-end/main.mjs [SCENARIO…]
+//   node scripts/kubernetes/end-to-end/main.mjs [--short | SCENARIO…]
+// All of them; with --short those that a CI machine gets through in a quarter of an hour.
 
-import assert from "node:assert/strict";
-import { setTimeout as sleep } from "node:timers/promises";
 import * as cluster from "./cluster.mjs";
-import { InstalledPortal } from "./installed.mjs";
-import { LocalPortal, stage } from "./portal.mjs";
+import { scenarios as benchmarks } from "./scenarios/benchmarks.mjs";
+import { scenarios as cache } from "./scenarios/cache.mjs";
+import { scenarios as chaos } from "./scenarios/chaos.mjs";
+import { scenarios as cloud } from "./scenarios/cloud.mjs";
+import { scenarios as lost } from "./scenarios/lost.mjs";
+import { scenarios as refused } from "./scenarios/refused.mjs";
+import { scenarios as telemetry } from "./scenarios/telemetry.mjs";
+import { nothingIsLeft, setUp, world } from "./world.mjs";
 
-const ENGINE_IMAGE = "dyno.test/llama-server:1";
-const NODES = ["node-1", "node-2"];
-/** An engine's start and a short load, on a machine that does much else. */
-const RUN_S = 240;
-/** A load that lasts until something was done to it. */
-const LONG = { duration_s: 25 };
+const scenarios = { ...benchmarks, ...refused, ...lost, ...cloud, ...cache, ...telemetry, ...chaos };
+const SHORT = [
+  "benchmark",
+  "the wizard in Chromium",
+  "an engine that ends at once",
+  "a memory limit that is too small",
+  "more GPUs than a node has",
+  "a quota",
+  "cancelled under load",
+  "an engine pod deleted",
+  "the portal killed",
+  "a token withdrawn and renewed",
+  "a cloud model",
+  "a portal in the cluster",
+];
 
-const portal = await LocalPortal.open();
-const world = {};
+const asked = process.argv.slice(2);
+const names = asked[0] === "--short" ? SHORT : asked.length > 0 ? asked : Object.keys(scenarios);
+const unknown = names.filter((name) => scenarios[name] === undefined);
+if (unknown.length > 0) throw new Error(`no such scenario: ${unknown.join(", ")}; there are ${Object.keys(scenarios).join(", ")}`);
 
-/** What a scenario changes of the usual benchmark. */
-function wanted(name, changes = {}) {
-  return {
-    name,
-    cluster: world.cluster,
-    model: world.model,
-    hostnames: NODES,
-    concurrency: 2,
-    load: { num_requests: 12 },
-    ...changes,
-    engine: { engine_image: ENGINE_IMAGE, ...changes.engine },
-  };
-}
-
-const scenarios = {
-  async benchmark() {
-    const id = await portal.trigger(wanted("benchmark"));
-    const told = await portal.events(id, () => false, RUN_S);
-    const run = await portal.ended(id, 30);
-    assert.equal(run.status, "succeeded", run.reason);
-    for (const { id: name, status } of run.stages) assert.equal(status, "succeeded", name);
-    assert.equal(told.at(-1).event, "end");
-    told.slice(1).forEach((event, at) => assert.ok(event.id > told[at].id, "the events' numbers rise"));
-    assert.ok(told.some((event) => event.event === "progress"), "progress was told while the load ran");
-    const report = await portal.call("GET", `/runs/${id}/report`);
-    assert.equal(report.summary.successful_requests, 12, JSON.stringify(report.summary));
-    assert.equal(report.summary.failed_requests, 0);
-    assert.deepEqual(report.nodes.map((node) => node.hostname).sort(), NODES);
-    for (const node of report.nodes) assert.ok(node.successful_requests > 0, `${node.hostname} answered nothing`);
-    const measured = (await portal.records(id)).filter((record) => record.phase === "measured");
-    assert.equal(new Set(measured.map((record) => record.id)).size, 12);
-    for (const { id: name, started_at, ended_at } of run.stages) {
-      console.log(`    ${name}: ${((Date.parse(ended_at) - Date.parse(started_at)) / 1000).toFixed(1)} s`);
-    }
-  },
-
-  async "an image that is not there"() {
-    const id = await portal.trigger(wanted("no image", { engine: { engine_image: "dyno.test/nothing:1" } }));
-    const run = await portal.ended(id, RUN_S);
-    assert.equal(run.status, "failed");
-    assert.match(run.reason, /dyno\.test\/nothing:1|pull/i);
-  },
-
-  async "a model that is not there"() {
-    const path = `${cluster.models}/absent.gguf`;
-    const model = await portal.call("POST", "/models", { name: "absent", source: "file", path, location: "node" });
-    const id = await portal.trigger(wanted("no model", { model: model.id }));
-    const run = await portal.ended(id, RUN_S);
-    assert.equal(run.status, "failed");
-    assert.match(run.reason, /absent\.gguf/);
-  },
-
-  async "more GPUs than a node has"() {
-    // Ended before anything is made.
-    const id = await portal.trigger(wanted("many GPUs", { engine: { tensor_parallel: 9 } }));
-    const run = await portal.ended(id, RUN_S);
-    assert.equal(run.status, "failed");
-    assert.match(run.reason, /device|GPU/i);
-    assert.equal(stage(run, "verify_cluster_connection").status, "failed");
-  },
-
-  async "a quota"() {
-    const quota = { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "none", namespace: cluster.namespace }, spec: { hard: { pods: "0" } } };
-    cluster.apply(quota);
-    try {
-      const id = await portal.trigger(wanted("quota"));
-      const run = await portal.ended(id, RUN_S);
-      assert.equal(run.status, "failed");
-      assert.match(run.reason, /quota/i);
-    } finally {
-      cluster.kubectl("delete", "resourcequota", "none", "-n", cluster.namespace);
-    }
-  },
-
-  async "a cordoned node"() {
-    cluster.kubectl("cordon", "node-2");
-    try {
-      const answer = await portal.execute(await portal.prepare(wanted("cordoned")));
-      const body = await answer.json();
-      if (answer.status === 422) {
-        assert.match(JSON.stringify(body.errors), /node-2/);
-        return;
-      }
-      const run = await portal.ended(body.run_id, RUN_S);
-      assert.equal(run.status, "failed");
-      assert.match(run.reason, /node-2|cordon|unschedulable/i);
-    } finally {
-      cluster.kubectl("uncordon", "node-2");
-    }
-  },
-
-  async "cancelled under load"() {
-    const id = await portal.trigger(wanted("cancelled", { load: LONG }));
-    await portal.underLoad(id, RUN_S);
-    await portal.call("POST", `/runs/${id}/cancel`);
-    const run = await portal.ended(id, 90);
-    assert.equal(run.status, "cancelled", run.reason);
-    assert.equal(stage(run, "clean_up").status, "succeeded");
-    assert.ok((await portal.records(id)).length > 0, "what was measured is kept");
-  },
-
-  async "an engine pod deleted under load"() {
-    const id = await portal.trigger(wanted("engine deleted", { load: LONG }));
-    await portal.underLoad(id, RUN_S);
-    const engines = cluster.pods("engine");
-    assert.equal(engines.length, 2);
-    cluster.kubectl("delete", "-n", cluster.namespace, engines[0], "--grace-period=0", "--force");
-    const run = await portal.ended(id, RUN_S);
-    assert.ok(["failed", "partial"].includes(run.status), run.status);
-    assert.match(run.reason, /engine/i);
-    assert.ok((await portal.records(id)).length > 0, "what was measured is kept");
-  },
-
-  async "the load pod deleted"() {
-    const id = await portal.trigger(wanted("load deleted", { load: LONG }));
-    await portal.underLoad(id, RUN_S);
-    for (const pod of cluster.pods("load")) cluster.kubectl("delete", "-n", cluster.namespace, pod, "--grace-period=0", "--force");
-    const run = await portal.ended(id, RUN_S);
-    assert.ok(["failed", "partial"].includes(run.status), run.status);
-    assert.ok(run.reason);
-  },
-
-  async "the portal killed under load"() {
-    const id = await portal.trigger(wanted("portal killed", { load: { num_requests: 60 } }));
-    await portal.underLoad(id, RUN_S);
-    await portal.end("SIGKILL");
-    await sleep(3_000);
-    await portal.start();
-    const run = await portal.ended(id, RUN_S);
-    assert.equal(run.status, "succeeded", run.reason);
-    const measured = (await portal.records(id)).filter((record) => record.phase === "measured");
-    assert.equal(measured.length, 60, "each request's record arrives once");
-    assert.equal(new Set(measured.map((record) => record.id)).size, 60);
-  },
-
-  async "the API server away under load"() {
-    const id = await portal.trigger(wanted("API server away", { load: LONG }));
-    await portal.underLoad(id, RUN_S);
-    cluster.signal("apiserver", "SIGSTOP");
-    await sleep(20_000);
-    cluster.signal("apiserver", "SIGCONT");
-    const run = await portal.ended(id, RUN_S);
-    assert.equal(run.status, "succeeded", run.reason);
-  },
-
-  async "a node lost under load"() {
-    const id = await portal.trigger(wanted("node lost", { load: { duration_s: 180 } }));
-    await portal.underLoad(id, RUN_S);
-    cluster.signal("kubelet-2", "SIGSTOP");
-    try {
-      const run = await portal.ended(id, 300);
-      assert.ok(["failed", "partial"].includes(run.status), `${run.status}: ${run.reason}`);
-      assert.match(run.reason, /node-2/);
-    } finally {
-      cluster.signal("kubelet-2", "SIGCONT");
-      cluster.kubectl("wait", "--for=condition=Ready", "node/node-2", "--timeout=60s");
-    }
-  },
-};
-
-/** From the chart, with the rights that the chart gives and no others. */
-scenarios["a portal in the cluster"] = async () => {
-  const installed = await InstalledPortal.open();
-  try {
-    const { id: own } = await installed.call("POST", "/clusters", {
-      name: "here",
-      kind: "kubernetes",
-      namespace: installed.namespace,
-      model_roots: [cluster.models],
-    });
-    const test = await installed.call("POST", `/clusters/${own}/test`);
-    assert.deepEqual(test.missing, [], "the chart gives what Dyno needs");
-    const model = await addModel(installed);
-    const id = await installed.trigger({ ...wanted("from inside"), cluster: own, model });
-    const run = await installed.ended(id, RUN_S);
-    assert.equal(run.status, "succeeded", run.reason);
-  } finally {
-    installed.close();
-  }
-};
-
-/** Nothing of a run is left, at the latest when the cluster's garbage collector has gone round. */
-async function nothingIsLeft() {
-  let left = [];
-  for (let tries = 0; tries < 60; tries++) {
-    left = cluster.objects();
-    if (left.length === 0) return;
-    await sleep(500);
-  }
-  assert.deepEqual(left, []);
-}
-
-async function setUp() {
-  const added = await portal.call("POST", "/clusters", {
-    name: "test",
-    kind: "kubernetes",
-    kubeconfig: cluster.kubeconfig,
-    namespace: cluster.namespace,
-    model_roots: [cluster.models],
-  });
-  world.cluster = added.id;
-  const { nodes } = await portal.call("GET", `/clusters/${added.id}/node-metrics`);
-  assert.deepEqual(nodes.map((node) => node.hostname).sort(), NODES);
-  for (const node of nodes) assert.equal(node.status, "Ready", node.hostname);
-  world.model = await addModel(portal);
-}
-
-async function addModel(where) {
-  const path = `${cluster.models}/smollm2-135m.gguf`;
-  return (await where.call("POST", "/models", { name: "smollm2", source: "file", path, location: "node" })).id;
-}
-
-const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(scenarios);
-let failed = 0;
+const failed = [];
+const seconds = (since) => ((Date.now() - since) / 1000).toFixed(0);
+const begun = Date.now();
 try {
-  cluster.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: cluster.namespace } });
   await setUp();
   for (const name of names) {
-    const begun = Date.now();
+    const since = Date.now();
     try {
       await scenarios[name]();
       await nothingIsLeft();
-      console.log(`ok   ${name} (${((Date.now() - begun) / 1000).toFixed(0)} s)`);
+      console.log(`ok   ${name} (${seconds(since)} s)`);
     } catch (error) {
-      failed++;
-      console.error(`FAIL ${name}: ${error.message ?? error}`);
+      failed.push(name);
+      console.error(`FAIL ${name} (${seconds(since)} s): ${error.message ?? error}`);
     }
   }
 } finally {
-  await portal.end("SIGTERM");
+  await world.portal?.end("SIGTERM");
   cluster.kubectl("delete", "namespace", cluster.namespace, "--ignore-not-found");
-  if (failed > 0) console.error(`The portal's log: ${portal.dataDir}/portal.log`);
 }
-process.exitCode = failed > 0 ? 1 : 0;
+console.log(`${names.length - failed.length} of ${names.length} scenarios passed in ${seconds(begun)} s`);
+if (failed.length > 0) {
+  console.error(`The portal's log: ${world.portal?.dataDir}/portal.log`);
+  process.exitCode = 1;
+}

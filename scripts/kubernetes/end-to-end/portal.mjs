@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const root = resolve(import.meta.dirname, "../../..");
-const program = process.env.DYNO_PROGRAM ?? join(root, "target/release/dyno");
+export const program = process.env.DYNO_PROGRAM ?? join(root, "target/release/dyno");
 const site = process.env.DYNO_SITE ?? join(root, "target/site");
 export const token = "end-to-end-administrator";
 /** The product's image on the nodes. */
@@ -58,8 +58,8 @@ export class Portal {
     return text === "" ? null : JSON.parse(text);
   }
 
-  /** A workflow up to its confirmation; answers its id. */
-  async prepare({ name, cluster, hostnames, model, concurrency, load, engine }) {
+  /** A workflow up to its confirmation; answers its id. A cloud model has a credential and no engine. */
+  async prepare({ name, cluster, hostnames, model, concurrency, load, engine, credential }) {
     const details = { name, tags: [], description: "", concurrent_requests: concurrency, eval_with: "configuration" };
     const step = (number, fields) =>
       this.call("POST", "/benchmarks/run-workflow", { ...details, ...fields, step_number: number });
@@ -67,7 +67,12 @@ export class Portal {
     await step(2, { workflow_id, max_input_tokens: 64, max_output_tokens: 16, warmup_requests: 2, ...load });
     await step(3, { workflow_id, cluster_id: cluster });
     await step(4, { workflow_id, nodes: hostnames.map((hostname) => ({ hostname })) });
-    await step(5, { workflow_id, model_id: model, engine: "llama.cpp", ...engine });
+    if (credential) {
+      await step(5, { workflow_id, model_id: model });
+      await step(6, { workflow_id, credential_id: credential });
+    } else {
+      await step(5, { workflow_id, model_id: model, engine: "llama.cpp", ...engine });
+    }
     await step(7, { workflow_id, user_confirmation: true });
     return workflow_id;
   }
@@ -148,8 +153,10 @@ export class Portal {
 export class LocalPortal extends Portal {
   #child;
 
-  static async open() {
+  /** `environment`: further variables of the portal's. */
+  static async open(environment = {}) {
     const portal = new LocalPortal(await freePort());
+    portal.environment = environment;
     portal.dataDir = mkdtempSync(join(tmpdir(), "dyno-kubernetes-portal-"));
     await portal.start();
     return portal;
@@ -166,10 +173,16 @@ export class LocalPortal extends Portal {
         DYNO_DATA_DIR: this.dataDir,
         DYNO_ADMIN_TOKEN: token,
         DYNO_IMAGE: image,
+        ...this.environment,
       },
       stdio: ["ignore", out, out],
     });
     if (!(await this.answers())) throw new Error(`the portal did not start:\n${readFileSync(log, "utf8")}`);
+  }
+
+  /** Stops the process where it stands, or lets it go on. */
+  signal(which) {
+    this.#child.kill(which);
   }
 
   /** Ends the process that `start` started, and waits for it. */

@@ -110,7 +110,7 @@ fn steps(cluster: Uuid, node: &Node, model: &Model, engine: EngineKind) -> [Valu
         }),
         json!({ "step_number": 3, "cluster_id": cluster }),
         json!({ "step_number": 4, "nodes": [{ "hostname": node.hostname }] }),
-        json!({ "step_number": 5, "model_id": model.id, "engine": engine.as_str() }),
+        json!({ "step_number": 5, "model_id": model.id, "engine": engine.into_str() }),
         json!({ "step_number": 7, "user_confirmation": true }),
         json!({ "step_number": 8, "run_as_simulation": false, "trigger_workflow": true }),
     ]

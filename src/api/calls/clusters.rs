@@ -229,12 +229,14 @@ pub async fn test(app: &AppState, actor: &Actor, id: Uuid) -> Result<ClusterTest
         message: error.sentence(),
         version: None,
         missing: Vec::new(),
+        optional: Vec::new(),
         manifest: None,
     };
     let ClusterAccess::Kubernetes(access) = &cluster.access else {
         return Ok(match within(app.clusters.reach(&cluster)).await {
             Ok(()) => {
-                ClusterTest { ok: true, message: "It answers.".to_owned(), version: None, missing: Vec::new(), manifest: None }
+                let message = "It answers.".to_owned();
+                ClusterTest { ok: true, message, version: None, missing: Vec::new(), optional: Vec::new(), manifest: None }
             }
             Err(error) => failed(&error),
         });
@@ -242,9 +244,16 @@ pub async fn test(app: &AppState, actor: &Actor, id: Uuid) -> Result<ClusterTest
     let asked = async {
         let connection = app.clusters.connection(id).await?;
         let version = connection.version().await?;
-        Ok::<_, ClusterError>((version, connection.missing(&dyno_kubernetes::required(&access.namespace)).await?))
+        let missing = connection.missing(&dyno_kubernetes::required(&access.namespace)).await?;
+        // Where pods may not be listed, no exporter is found.
+        let exporters = connection.exporters().await.unwrap_or_default();
+        let mut namespaces: Vec<String> = exporters.into_iter().map(|exporter| exporter.address.namespace).collect();
+        namespaces.sort_unstable();
+        namespaces.dedup();
+        let optional = connection.missing(&dyno_kubernetes::optional(&namespaces)).await?;
+        Ok::<_, ClusterError>((version, missing, optional))
     };
-    let (version, missing) = match within(asked).await {
+    let (version, missing, optional) = match within(asked).await {
         Ok(answer) => answer,
         Err(error) => return Ok(failed(&error)),
     };
@@ -259,6 +268,7 @@ pub async fn test(app: &AppState, actor: &Actor, id: Uuid) -> Result<ClusterTest
         version: Some(version),
         manifest: (!missing.is_empty()).then(|| dyno_kubernetes::missing_rules_manifest(&missing)),
         missing: missing.iter().map(ToString::to_string).collect(),
+        optional: optional.iter().map(ToString::to_string).collect(),
     })
 }
 

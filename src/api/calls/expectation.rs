@@ -1,29 +1,41 @@
 //! What a simulation says of a draft before it is run: how long it takes, what fits, where a search would end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dyno_measure::report::Report;
-use dyno_measure::words::{about, count, grouped};
+use dyno_measure::report::provenance::ServingDevices;
+use dyno_measure::words::{count, grouped};
 use dyno_simulate::memory::MemoryFit;
 use uuid::Uuid;
 
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::dataset::Dataset;
 use crate::domain::inventory::{Cluster, Model, Node};
+use crate::domain::price::{DevicePrice, amount_words};
 use crate::domain::problem::Problem;
 use crate::domain::workflow::steps::default_engine;
 use crate::domain::workflow::{ChosenNode, WorkflowSteps};
 use crate::models::Roots;
 use crate::run::learning;
-use crate::simulation::{SimulatedRun, SimulationFailure, simulate};
+use crate::simulation::{Simulated, SimulatedRun, SimulationFailure, simulate};
 use crate::state::AppState;
 
 /// A page waits no longer for it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Sentences for the confirmation; none where the simulator does not know the model or the devices, or takes too long.
+/// What a simulation finds of a draft.
+#[derive(Debug, Default)]
+pub struct Expectation {
+    /// Duration of all load points, warm-up not counted; absent where nothing was simulated.
+    pub duration_s: Option<f64>,
+    /// What else there is to say, for the confirmation.
+    pub sentences: Vec<String>,
+}
+
+/// What the confirmation says; nothing where the simulator does not know the model or the devices, or takes too long.
 pub async fn of_draft(
     app: &AppState,
     steps: &WorkflowSteps,
@@ -31,10 +43,10 @@ pub async fn of_draft(
     model: &Model,
     datasets: &[Dataset],
     nodes: Vec<Node>,
-) -> Result<Vec<String>, Problem> {
+) -> Result<Expectation, Problem> {
     let engine = steps.serving.engine.or_else(|| default_engine(model));
     if model.is_cloud() || steps.load.is_multi_turn() || steps.serving.pipeline_parallel.is_some_and(|stages| stages > 1) {
-        return Ok(Vec::new());
+        return Ok(Expectation::default());
     }
     let spec = BenchmarkSpec {
         name: steps.name.clone(),
@@ -65,18 +77,49 @@ pub async fn of_draft(
     let done = tokio::time::timeout(PATIENCE, work).await;
     stopped.store(true, Ordering::Relaxed);
     Ok(match done {
-        Ok(Ok(Ok(simulated))) => sentences(&simulated.report, simulated.provenance.simulation.as_ref()),
-        Ok(Ok(Err(failure @ SimulationFailure::DoesNotFit(_)))) => vec![format!("By simulation: {failure}")],
-        _ => Vec::new(),
+        Ok(Ok(Ok(simulated))) => {
+            let mut expected = expectation(&simulated.report, simulated.provenance.simulation.as_ref());
+            expected.sentences.extend(cost(app, &simulated).await?);
+            expected
+        }
+        Ok(Ok(Err(failure @ SimulationFailure::DoesNotFit(_)))) => {
+            Expectation { duration_s: None, sentences: vec![format!("By simulation: {failure}")] }
+        }
+        _ => Expectation::default(),
     })
 }
 
-fn sentences(report: &Report, assumed: Option<&serde_json::Value>) -> Vec<String> {
+/// What the load itself will cost, where the devices have a price.
+async fn cost(app: &AppState, simulated: &Simulated) -> Result<Option<String>, Problem> {
+    let name = simulated.provenance.simulation.as_ref().and_then(|assumed| assumed["device"]["name"].as_str());
+    let Some(name) = name else { return Ok(None) };
+    let Some(price) = super::prices::of_device(app, name).await? else { return Ok(None) };
+    let serving = simulated.provenance.serving_devices.as_deref().unwrap_or_default();
+    Ok(Some(cost_sentence(&simulated.report, &price, devices_in_use(serving))))
+}
+
+/// Devices that serve, over all nodes. Copies on a processor share it.
+fn devices_in_use(serving: &[ServingDevices]) -> u32 {
+    let (processors, accelerators): (Vec<&ServingDevices>, Vec<_>) =
+        serving.iter().partition(|device| device.device_type.as_deref() == Some("cpu"));
+    let nodes: BTreeSet<&str> = processors.iter().map(|processor| processor.node.as_str()).collect();
+    nodes.len() as u32 + accelerators.iter().map(|accelerator| accelerator.count).sum::<u32>()
+}
+
+fn cost_sentence(report: &Report, price: &DevicePrice, devices: u32) -> String {
     let seconds: f64 = report.load_points.iter().map(|point| point.summary.duration_s).sum();
-    let points = report.load_points.len() as u64;
-    let at = if points > 1 { format!(", {}", count(points, "load point")) } else { String::new() };
-    let mut told = vec![format!("The load would take about {}{at}, warm-up not counted.", about(seconds))];
-    told.extend(report.search.as_ref().map(|search| search.sentence.clone()));
+    let currency = &price.currency;
+    format!(
+        "That time costs about {}: {} at {} per hour each; start and warm-up not counted.",
+        amount_words(price.of_time(devices, seconds), currency),
+        count(devices.into(), "device"),
+        amount_words(price.per_hour, currency),
+    )
+}
+
+fn expectation(report: &Report, assumed: Option<&serde_json::Value>) -> Expectation {
+    let duration_s = report.load_points.iter().map(|point| point.summary.duration_s).sum();
+    let mut told: Vec<String> = report.search.iter().map(|search| search.sentence.clone()).collect();
     let memory = assumed.and_then(|assumed| serde_json::from_value::<MemoryFit>(assumed.get("memory")?.clone()).ok());
     told.extend(memory.map(|memory| {
         format!(
@@ -89,13 +132,34 @@ fn sentences(report: &Report, assumed: Option<&serde_json::Value>) -> Vec<String
         let error = prediction.error_words().map(|words| format!("; {words}")).unwrap_or_default();
         told.push(format!("Simulated. {}{error}.", prediction.standing_words()));
     }
-    told
+    Expectation { duration_s: Some(duration_s), sentences: told }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn cost_is_time_by_devices_by_price() {
+        let report: Report = serde_json::from_value(json!({
+            "run_id": Uuid::nil(), "kind": "simulated", "status": "succeeded", "valid": true, "invalid_reasons": [], "summary": {},
+            "load_points": [{ "concurrency": 1, "duration_s": 600.0 }, { "concurrency": 2, "duration_s": 1200.0 }], "nodes": [],
+            "provenance": {},
+        }))
+        .unwrap();
+        let price: DevicePrice = serde_json::from_value(json!({ "id": Uuid::nil(), "device": "L4", "per_hour": 2.0,
+            "currency": "EUR", "set_at": "2026-01-01T00:00:00Z" }))
+        .unwrap();
+        let on =
+            |node: &str, kind: &str, count| ServingDevices { node: node.to_owned(), device_type: Some(kind.to_owned()), count };
+        let devices = devices_in_use(&[on("a", "cuda", 2), on("b", "cuda", 2)]);
+        assert_eq!(
+            cost_sentence(&report, &price, devices),
+            "That time costs about 4.00 EUR: 4 devices at 2.00 EUR per hour each; start and warm-up not counted."
+        );
+        assert_eq!(devices_in_use(&[on("a", "cpu", 1), on("a", "cpu", 1)]), 1);
+    }
 
     #[test]
     fn time_memory_and_what_they_rest_on_are_told() {
@@ -106,8 +170,8 @@ mod tests {
             "prediction": { "standing": "calibrated", "runs": 3, "error_pct": { "tpot_ms": 9.0 } },
         }))
         .unwrap();
-        let told = sentences(&report, None);
-        assert_eq!(told[0], format!("The load would take about {}, 2 load points, warm-up not counted.", about(240.0)));
-        assert_eq!(told[1], "Simulated. Calibrated by 3 measured runs; expected error of means: TPOT ±9 %.");
+        let expected = expectation(&report, None);
+        assert_eq!(expected.duration_s, Some(240.0));
+        assert_eq!(expected.sentences, ["Simulated. Calibrated by 3 measured runs; expected error of means: TPOT ±9 %."]);
     }
 }

@@ -54,6 +54,7 @@ pub async fn of_model(
         data_dir: app.config.data_dir.clone(),
         version: crate::run::learning::version(app, &found, Some(engine)).await,
         profiles: crate::run::learning::profiles(app).await?,
+        prices: app.store.device_prices().await?,
     };
     // Milliseconds, but of many requests in flight more than a server's thread should give.
     let done = tokio::task::spawn_blocking(move || advise(&question)).await.map_err(|error| {

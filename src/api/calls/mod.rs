@@ -14,6 +14,7 @@ mod listing;
 mod lookup;
 pub mod models;
 pub mod occupancy;
+pub mod prices;
 pub mod runs;
 mod seed;
 mod start;

@@ -15,6 +15,7 @@ use dyno_measure::plan::Plan;
 use dyno_measure::repeat::Repeat;
 use dyno_measure::report::{Report, RequestRecord};
 use dyno_measure::run::RunKind;
+use dyno_measure::telemetry::TelemetrySample;
 
 /// Predicted runs that are shown together.
 const MOST_PREDICTED: u32 = 200;
@@ -103,6 +104,17 @@ pub async fn requests_after(
     limit: u32,
 ) -> Result<Vec<(i64, RequestRecord)>, Problem> {
     Ok(app.store.records_after(actor, id, after, limit).await?)
+}
+
+/// A piece of what was sampled of nodes and devices, for exports: the samples after a number, each with its own.
+pub async fn telemetry_after(
+    app: &AppState,
+    actor: &Actor,
+    id: Uuid,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<(i64, TelemetrySample)>, Problem> {
+    Ok(app.store.telemetry_after(actor, id, after, limit).await?)
 }
 
 /// Events of a run after a number, oldest first, at most `limit`.

@@ -46,7 +46,7 @@ pub async fn copy_to_draft(
         let state = app.clone();
         super::idempotency::once_to(&state, key, async move {
             let draft = crate::api::calls::benchmarks::clone_to_draft(&app, &actor, id).await?;
-            Ok(format!("/wizard/{}/{}", draft.workflow_id, draft.next_page().slug()))
+            Ok(format!("/wizard/{}/{}", draft.workflow_id, draft.next_page().into_str()))
         })
         .await
     };

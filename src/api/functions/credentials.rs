@@ -48,9 +48,9 @@ pub async fn add_credential(
     let entries = forms::entries(&[("name", &name), ("provider", &provider), ("base_url", &base_url)]);
     let added = async {
         let (app, actor) = crate::auth::context()?;
-        let provider = ProviderId::parse(&provider).ok_or_else(|| Problem::field("provider", "Choose a provider."))?;
+        let provider: ProviderId = provider.parse().map_err(|_| Problem::field("provider", "Choose a provider."))?;
         let base_url = Some(base_url).filter(|base_url| !base_url.trim().is_empty());
-        let fields = [name.as_str(), provider.as_str(), &secret, base_url.as_deref().unwrap_or_default()];
+        let fields = [name.as_str(), provider.into_str(), &secret, base_url.as_deref().unwrap_or_default()];
         let key = idempotency::FormKey::new(actor.id, &form, "credential-add", &fields, idempotency::FIELDS_KEPT);
         let state = app.clone();
         idempotency::once(&state, key, async move {

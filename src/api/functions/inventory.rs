@@ -79,7 +79,9 @@ pub enum LayoutOutcome {
 pub struct Outlook {
     /// A sentence for each node: whether the model fits. Empty for a cloud model.
     pub memory: Vec<NodeFit>,
-    /// What a simulation expects of it, sentences; empty where the simulator does not know model or devices.
+    /// How long the load takes without its warm-up, as a simulation finds.
+    pub simulated_s: Option<f64>,
+    /// What else a simulation expects of it, sentences; empty where the simulator does not know model or devices.
     pub simulated: Vec<String>,
     /// The engine that is not there, and how to get it: the run would be refused, a simulation would not.
     pub missing_engine: Option<String>,
@@ -238,7 +240,7 @@ mod on_server {
             return Ok(Some(LayoutsView { compared: None }));
         };
         let engine = match typed("engine") {
-            Some(typed) => EngineKind::parse(&typed),
+            Some(typed) => typed.parse::<EngineKind>().ok(),
             None => steps.serving.engine,
         };
         let outcome = match calls::layouts::of_model(app, actor, steps, model, engine).await {
@@ -282,8 +284,8 @@ mod on_server {
                     outlook.obstacles.extend(unready.map(|node| format!("{} is {}.", node.hostname, node.status)));
                     outlook.memory = fit(app, steps, chosen, &nodes).await;
                     if let Some(model) = &chosen.model {
-                        outlook.simulated =
-                            calls::expectation::of_draft(app, steps, cluster, model, &chosen.datasets, nodes).await?;
+                        let expected = calls::expectation::of_draft(app, steps, cluster, model, &chosen.datasets, nodes).await?;
+                        (outlook.simulated_s, outlook.simulated) = (expected.duration_s, expected.sentences);
                     }
                 }
                 Choices::Nodes { problem: Some(problem), .. } => outlook.obstacles.push(problem),

@@ -18,6 +18,7 @@ pub mod lists;
 pub mod models;
 pub mod people;
 pub mod predictions;
+pub mod prices;
 pub mod report;
 pub mod runs;
 pub mod try_it;
@@ -27,6 +28,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 use server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType};
+use strum::VariantArray as _;
 
 pub use crate::domain::path::{local_path, query_escape};
 use crate::domain::problem::{Problem, ProblemKind};
@@ -94,14 +96,25 @@ impl Decodes<CallError> for ProblemEncoding {
     fn decode(bytes: Bytes) -> Result<CallError, Self::Error> {
         serde_json::from_slice(&bytes).or_else(|error| {
             let details: ProblemSummary = serde_json::from_slice(&bytes).map_err(|_| error)?;
-            let kind = ProblemKind::ALL.into_iter().find(|kind| kind.status() == details.status).unwrap_or(ProblemKind::Internal);
+            let kind = ProblemKind::VARIANTS
+                .iter()
+                .find(|kind| kind.status() == details.status)
+                .copied()
+                .unwrap_or(ProblemKind::Internal);
             Ok(CallError(Problem::new(kind, details.detail)))
         })
     }
 }
 
+const REQUEST_UNREADABLE: &str = "The form was not understood. Reload the page and try again.";
+const ANSWER_UNREADABLE: &str = "The portal's answer was not understood. Reload the page and try again.";
+
 impl FromServerFnError for CallError {
     type Encoder = ProblemEncoding;
+
+    fn de(answer: Bytes) -> Self {
+        ProblemEncoding::decode(answer).unwrap_or_else(|_| Self(Problem::new(ProblemKind::Unavailable, ANSWER_UNREADABLE)))
+    }
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         let (kind, detail) = match error {
@@ -109,11 +122,11 @@ impl FromServerFnError for CallError {
                 (ProblemKind::Unavailable, "The portal did not answer. Check the connection and try again.")
             }
             ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Serialization(_) => {
-                (ProblemKind::BadRequest, "The form was not understood. Reload the page and try again.")
+                (ProblemKind::BadRequest, REQUEST_UNREADABLE)
             }
-            ServerFnErrorErr::Deserialization(_) | ServerFnErrorErr::Response(_) => {
-                (ProblemKind::Unavailable, "The portal's answer was not understood. Reload the page and try again.")
-            }
+            // On the server it is the request that could not be read.
+            ServerFnErrorErr::Deserialization(_) if cfg!(feature = "ssr") => (ProblemKind::BadRequest, REQUEST_UNREADABLE),
+            ServerFnErrorErr::Deserialization(_) | ServerFnErrorErr::Response(_) => (ProblemKind::Unavailable, ANSWER_UNREADABLE),
             ServerFnErrorErr::Registration(_)
             | ServerFnErrorErr::UnsupportedRequestMethod(_)
             | ServerFnErrorErr::ServerError(_)

@@ -91,7 +91,6 @@ pub async fn add_model(
 ) -> Result<(), CallError> {
     use crate::api::calls::models::{NewModel, create};
     use crate::domain::inventory::FileLocation;
-    use crate::domain::provider::ProviderId;
     let entries = forms::entries(&[
         ("name", &name),
         ("path", &path),
@@ -113,7 +112,7 @@ pub async fn add_model(
             ..new
         },
         "hub" => NewModel { repository: Some(repository), revision: filled(&revision), ..new },
-        "cloud" => NewModel { provider: ProviderId::parse(&provider), base_url: filled(&base_url), model: Some(model), ..new },
+        "cloud" => NewModel { provider: provider.parse().ok(), base_url: filled(&base_url), model: Some(model), ..new },
         _ => new,
     };
     let added = async {

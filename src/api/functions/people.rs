@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CallError;
 use crate::domain::form::Flash;
+use crate::domain::price::DevicePrice;
 use crate::domain::user::{ApiToken, OneTimeSecret, User};
 
 use super::idempotency::{self, BUTTON_KEPT, FIELDS_KEPT, FormKey};
@@ -21,6 +22,7 @@ pub struct SettingsView {
     pub tokens: Vec<ApiToken>,
     /// Everybody, for administrators; empty for others.
     pub users: Vec<User>,
+    pub prices: Vec<DevicePrice>,
     /// A secret that is shown this once.
     pub shown: Option<OneTimeSecret>,
     /// How the last action went.
@@ -33,7 +35,7 @@ pub async fn load_settings(
     #[server(default)] flash: String,
     #[server(default)] shown: String,
 ) -> Result<SettingsView, CallError> {
-    use crate::api::calls::{tokens, users};
+    use crate::api::calls::{prices, tokens, users};
     let (app, actor) = crate::auth::context()?;
     let administrator = actor.is_administrator();
     Ok(SettingsView {
@@ -42,6 +44,7 @@ pub async fn load_settings(
         administrator,
         tokens: tokens::list(&app, &actor).await?.items,
         users: if administrator { users::list(&app, &actor).await?.items } else { Vec::new() },
+        prices: prices::list(&app).await?.items,
         shown: app.one_time_secrets.take(actor.id, &shown, std::time::Instant::now()),
         flash: forms::kept(&flash).await,
     })
@@ -93,8 +96,8 @@ pub async fn add_person(
     let added = async {
         let (app, actor) = crate::auth::context()?;
         let (reader, name) = (actor.id, person_name.clone());
-        let role = Role::parse(&role).ok_or_else(|| Problem::field("role", "Choose a role."))?;
-        let key = FormKey::new(reader, &form, "person-add", &[&person_name, role.as_str()], FIELDS_KEPT);
+        let role: Role = role.parse().map_err(|_| Problem::field("role", "Choose a role."))?;
+        let key = FormKey::new(reader, &form, "person-add", &[&person_name, role.into_str()], FIELDS_KEPT);
         let state = app.clone();
         shown_next(
             &state,

@@ -45,7 +45,7 @@ pub async fn load_wizard(
     use crate::domain::problem::Problem;
     let (app, actor) = crate::auth::context()?;
     let id = uuid::Uuid::parse_str(&id).map_err(|_| Problem::not_found("draft"))?;
-    let page = WizardPage::parse(&page).ok_or_else(|| Problem::not_found("step"))?;
+    let page = page.parse::<WizardPage>().map_err(|_| Problem::not_found("step"))?;
     let answer = crate::api::calls::workflows::get(&app, &actor, id).await?;
     let chosen = super::inventory::chosen(&app, &actor, &answer.workflow_steps).await?;
     let flash = forms::kept(&flash).await;
@@ -89,7 +89,7 @@ pub async fn load_new_draft(
     };
     let flash = forms::kept(&flash).await;
     let elsewhere = match begun {
-        Some(draft) => Some(format!("/wizard/{draft}/{}", WizardPage::Details.slug())),
+        Some(draft) => Some(format!("/wizard/{draft}/{}", WizardPage::Details.into_str())),
         None => (known.is_none() && flash.is_none()).then(|| new_draft_path(begins)),
     };
     Ok(NewDraftView { begins, elsewhere, flash })
@@ -240,6 +240,8 @@ pub async fn save_model(
     #[server(default)] tensor_parallel: String,
     #[server(default)] replicas: String,
     #[server(default)] engine_args: String,
+    #[server(default)] engine_image: String,
+    #[server(default)] engine_memory_limit_mib: String,
     #[server(default)] credential_id: String,
     #[server(default)] credential_name: String,
     #[server(default)] credential_secret: String,
@@ -257,9 +259,12 @@ pub async fn save_model(
         ("tensor_parallel", &tensor_parallel),
         ("replicas", &replicas),
         ("engine_args", &engine_args),
+        ("engine_image", &engine_image),
+        ("engine_memory_limit_mib", &engine_memory_limit_mib),
         ("credential_id", &credential_id),
         ("credential_name", &credential_name),
     ]);
+    let body = serving_body(&entries);
     let save = Save::new(WizardPage::Model, &workflow_id, &if_revision, &return_to, entries);
     if go == COMPARE_LAYOUTS {
         return save.show_again(&[]).await;
@@ -270,7 +275,6 @@ pub async fn save_model(
     };
     let cloud = model.as_ref().is_some_and(crate::domain::inventory::Model::is_cloud);
     if !cloud {
-        let body = serving_body(&model_id, &engine, &tensor_parallel, &replicas, &engine_args);
         let save = save.checked_by(&FormRules::Model);
         return save.step(5, body).finish().await;
     }
@@ -280,6 +284,8 @@ pub async fn save_model(
         "tensor_parallel": null,
         "replicas": null,
         "engine_args": null,
+        "engine_image": null,
+        "engine_memory_limit_mib": null,
     });
     let save = save.step(5, body);
     let credential = match credential_id.as_str() {

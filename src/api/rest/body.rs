@@ -72,6 +72,9 @@ struct BesideTheLoad {
     engine_args: Option<Vec<String>>,
     /// Step 5: container image.
     engine_image: Option<String>,
+    /// Step 5: most memory of an engine's container, MiB; over that the cluster ends it.
+    #[schema(minimum = 16, maximum = 16777216)]
+    engine_memory_limit_mib: Option<u32>,
     /// Step 6: for a cloud model only.
     credential_id: Option<Uuid>,
     /// Step 7: must be true.

@@ -77,7 +77,7 @@ fn to_event(stored: &StoredEvent) -> Event {
         RunEvent::Log(line) => serde_json::to_string(line),
         RunEvent::End(end) => serde_json::to_string(end),
     };
-    Event::default().id(stored.seq.to_string()).event(stored.event.name()).data(data.unwrap_or_default())
+    Event::default().id(stored.seq.to_string()).event(stored.event.into_str()).data(data.unwrap_or_default())
 }
 
 struct Follow<L> {

@@ -118,7 +118,7 @@ impl Trust {
     }
 
     fn cells(&self) -> [String; 3] {
-        let kind = self.run_kind.map(RunKind::as_str).unwrap_or_default().to_owned();
+        let kind = self.run_kind.as_ref().map(RunKind::into_str).unwrap_or_default().to_owned();
         let valid = self.run_valid.map(|valid| valid.to_string()).unwrap_or_default();
         [kind, valid, cell(Some(&Value::String(self.run_invalid_reasons.join(" "))))]
     }

@@ -13,8 +13,10 @@ pub(crate) mod export;
 pub mod extract;
 mod models;
 mod openapi;
+mod prices;
 mod run_log;
 mod runs;
+mod telemetry;
 mod tokens;
 mod try_it;
 mod users;
@@ -43,6 +45,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(models::router())
         .merge(datasets::router())
         .merge(credentials::router())
+        .merge(prices::router())
         .merge(try_it::router())
         .merge(runs::router())
         .merge(run_log::router())

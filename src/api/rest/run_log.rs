@@ -17,7 +17,6 @@ use crate::auth::SignedIn;
 use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::problem::Problem;
 use crate::state::AppState;
-use dyno_measure::events::LogLevel;
 
 /// Events that are read at once.
 const PIECE: u32 = 2_000;
@@ -68,19 +67,16 @@ async fn log(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): P
 /// An event as a line of the log; only log lines are.
 fn line(stored: &StoredEvent) -> Option<String> {
     let RunEvent::Log(line) = &stored.event else { return None };
-    let level = match line.level {
-        LogLevel::Info => "info",
-        LogLevel::Warning => "warning",
-        LogLevel::Error => "error",
-    };
+    let level = line.level.into_str();
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _ = writeln!(text, "{} {} {level}: {}", stored.at, line.stage.as_str(), line.line);
+    let _ = writeln!(text, "{} {} {level}: {}", stored.at, line.stage.into_str(), line.line);
     Some(text)
 }
 
 #[cfg(test)]
 mod tests {
+    use dyno_measure::events::LogLevel;
     use jiff::Timestamp;
 
     use super::*;

@@ -32,6 +32,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(report))
         .routes(routes!(plan))
         .routes(routes!(requests))
+        .routes(routes!(super::telemetry::telemetry))
 }
 
 /// List runs

@@ -9,7 +9,7 @@ use crate::components::number::figure;
 use dyno_measure::engine_metrics::{EngineQuantity, EngineSeries};
 
 /// Classes of the lines: colour and dashes.
-const LINES: [&str; 6] = [
+pub(super) const LINES: [&str; 6] = [
     "chart-line chart-s1",
     "chart-line chart-s2 chart-dash-2",
     "chart-line chart-s3 chart-dash-3",

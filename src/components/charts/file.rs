@@ -32,7 +32,7 @@ pub fn svg_file(chart: &Chart, kind: RunKind) -> String {
             Mark::Text { x, y, anchor, class, text } => writeln!(
                 file,
                 "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{}\" fill=\"{}\">{}</text>",
-                anchor.as_str(),
+                anchor.into_str(),
                 if *class == "chart-tick" || *class == "chart-hint" { "#525c69" } else { "#1a1f26" },
                 escaped(text)
             ),

@@ -9,6 +9,7 @@ pub mod over_time;
 pub mod predicted;
 pub mod sweep;
 pub mod tail;
+pub mod telemetry;
 
 pub use dyno_charts::{drawing, labels, number, scale};
 use leptos::prelude::*;
@@ -214,7 +215,7 @@ fn mark(mark: Mark) -> AnyView {
         Mark::Path { d, class } => view! { <path class=class d=d /> }.into_any(),
         Mark::Text { x, y, anchor, class, text } => {
             let (x, y) = (format!("{x:.1}"), format!("{y:.1}"));
-            view! { <text class=class x=x y=y text-anchor=anchor.as_str()>{text}</text> }.into_any()
+            view! { <text class=class x=x y=y text-anchor=anchor.into_str()>{text}</text> }.into_any()
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::VariantArray as _;
 use uuid::Uuid;
 
 use super::page::WizardPage;
@@ -134,7 +135,7 @@ impl WorkflowRow {
             current_step: draft.current_step(),
             next_page: page.title().to_owned(),
             next_page_number: page.number(),
-            pages: WizardPage::ALL.len() as u8,
+            pages: WizardPage::VARIANTS.len() as u8,
             revision: draft.revision,
             created_at: draft.created_at,
             updated_at: draft.updated_at,

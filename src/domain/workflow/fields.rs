@@ -12,11 +12,23 @@ pub const CALL: [&str; 5] = ["workflow_id", "workflow_total_steps", "step_number
 /// Other spellings of `dataset_ids`, in step 2 beside the options of a load.
 pub const DATASET_ALIASES: [&str; 2] = ["datset_ids", "datasets"];
 
+/// Fields of step 5.
+const MODEL: [&str; 8] = [
+    "model_id",
+    "engine",
+    "tensor_parallel",
+    "pipeline_parallel",
+    "replicas",
+    "engine_args",
+    "engine_image",
+    "engine_memory_limit_mib",
+];
+
 /// The fields of each step from 3 on.
 const STEPS: [(u8, &[&str]); 6] = [
     (3, &["cluster_id"]),
     (4, &["nodes", "load_node"]),
-    (5, &["model_id", "engine", "tensor_parallel", "pipeline_parallel", "replicas", "engine_args", "engine_image"]),
+    (5, &MODEL),
     (6, &["credential_id"]),
     (7, &["user_confirmation"]),
     (8, &["run_as_simulation"]),
@@ -55,6 +67,7 @@ pub fn label(field: &str) -> &str {
         "pipeline_parallel" => "pipeline parallel",
         "engine_args" => "engine arguments",
         "engine_image" => "engine image",
+        "engine_memory_limit_mib" => "engine memory limit",
         "credential_id" => "credential",
         "user_confirmation" => "confirmation",
         "run_as_simulation" => "execution option",

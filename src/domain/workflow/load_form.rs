@@ -4,9 +4,7 @@
 use std::sync::LazyLock;
 
 use dyno_measure::load::options::OptionKind;
-use dyno_measure::load::{
-    Arrival, ArrivalProcess, EvalWith, LengthDistribution, LoadOption, LoadSpec, OPTIONS, RequestHeader, Slo,
-};
+use dyno_measure::load::{Arrival, EvalWith, LengthDistribution, LoadOption, LoadSpec, OPTIONS, RequestHeader, Slo};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -93,10 +91,10 @@ impl LoadForm {
         let default_warmup = load.concurrent_requests.to_string();
         let mut form = Self {
             eval_with: if load.eval_with == EvalWith::Dataset { "dataset" } else { "configuration" }.to_owned(),
-            goal: Goal::of(load).name().to_owned(),
+            goal: Goal::of(load).into_str().to_owned(),
             concurrent_requests: load.concurrent_requests.to_string(),
             lengths_preset: LengthsPreset::name_of(load).to_owned(),
-            amount: Amount::of(load).name().to_owned(),
+            amount: Amount::of(load).into_str().to_owned(),
             limits: if load.slo.is_some() { "yes".to_owned() } else { String::new() },
             warmup_requests: default_warmup.clone(),
             default_warmup,
@@ -113,7 +111,7 @@ impl LoadForm {
         if let Some(Arrival::Rate { rate, process, burstiness }) = &load.arrival {
             // a sweep has its rates in `load_points`
             form.rate = if load.load_points.is_empty() { rate.to_string() } else { String::new() };
-            process_name(*process).clone_into(&mut form.process);
+            process.into_str().clone_into(&mut form.process);
             form.burstiness = text(*burstiness);
         }
         if let Some(slo) = &load.slo {
@@ -322,14 +320,6 @@ fn header(line: &str) -> Value {
     match line.split_once(':') {
         Some((name, value)) => json!({ "name": name.trim(), "value": value.trim() }),
         None => json!(line.trim()),
-    }
-}
-
-fn process_name(process: ArrivalProcess) -> &'static str {
-    match process {
-        ArrivalProcess::Constant => "constant",
-        ArrivalProcess::Poisson => "poisson",
-        ArrivalProcess::Gamma => "gamma",
     }
 }
 

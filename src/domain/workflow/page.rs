@@ -4,7 +4,10 @@
 use super::state::Draft;
 
 /// A page of the wizard, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum WizardPage {
     Details,
     Load,
@@ -19,10 +22,6 @@ pub enum WizardPage {
 }
 
 impl WizardPage {
-    /// Every page, in order.
-    pub const ALL: [Self; 8] =
-        [Self::Details, Self::Load, Self::Cluster, Self::Nodes, Self::Model, Self::Confirm, Self::Execution, Self::Deployment];
-
     pub fn title(self) -> &'static str {
         match self {
             Self::Details => "Details",
@@ -39,25 +38,6 @@ impl WizardPage {
     /// From 1 to 8.
     pub fn number(self) -> u8 {
         self as u8 + 1
-    }
-
-    /// The name in URLs.
-    pub fn slug(self) -> &'static str {
-        match self {
-            Self::Details => "details",
-            Self::Load => "load",
-            Self::Cluster => "cluster",
-            Self::Nodes => "nodes",
-            Self::Model => "model",
-            Self::Confirm => "confirm",
-            Self::Execution => "execution",
-            Self::Deployment => "deployment",
-        }
-    }
-
-    /// Reads the name in URLs back.
-    pub fn parse(slug: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|page| page.slug() == slug)
     }
 
     /// The page of an API step.

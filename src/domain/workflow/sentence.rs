@@ -8,10 +8,10 @@ use dyno_measure::load::{
 use dyno_measure::search::Search;
 use dyno_measure::words::{about, capital, count, grouped, join, plain};
 
-/// The load in one sentence: "1,280 requests, 128 in flight, 512 tokens in and 128 out, about 4 minutes." `rows` is the number
-/// of rows of the chosen datasets, `seconds` the estimated duration; both if known.
-pub fn load_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -> String {
-    plan_sentence(load, rows, seconds) + &too_few(load)
+/// The load in one sentence: "1,280 requests, 128 in flight, 512 tokens in and 128 out, about 4 minutes by simulation." `rows` is
+/// the number of rows of the chosen datasets, `simulated_s` the duration that a simulation found; both if known.
+pub fn load_sentence(load: &LoadSpec, rows: Option<u64>, simulated_s: Option<f64>) -> String {
+    plan_sentence(load, rows, simulated_s) + &too_few(load)
 }
 
 /// A warning where the chosen number of requests is too small for the limits' percentile.
@@ -28,13 +28,27 @@ fn too_few(load: &LoadSpec) -> String {
     }
 }
 
-/// The load in one sentence, for any source of prompts; `datasets` includes those chosen.
-pub fn whole_sentence(load: &LoadSpec, datasets: &[Dataset]) -> String {
-    if let Some(trace) = trace_of(load, datasets) {
-        return trace_sentence(load, trace);
+/// The load in one sentence, for any source of prompts; `datasets` includes those chosen, `simulated_s` is the duration that a
+/// simulation found.
+pub fn whole_sentence(load: &LoadSpec, datasets: &[Dataset], simulated_s: Option<f64>) -> String {
+    match trace_of(load, datasets) {
+        Some(trace) => trace_sentence(load, trace),
+        None => load_sentence(load, rows_of(load, datasets), simulated_s),
     }
-    let rows = datasets.iter().filter(|dataset| load.dataset_ids.contains(&dataset.id)).map(|dataset| dataset.samples).sum();
-    load_sentence(load, (load.eval_with == EvalWith::Dataset).then_some(rows), None)
+}
+
+/// The load in one sentence that says nothing of how long a measurement takes.
+pub fn untimed_sentence(load: &LoadSpec, datasets: &[Dataset]) -> String {
+    match trace_of(load, datasets) {
+        Some(trace) => trace_sentence(load, trace),
+        None => format!("{}.", plan_parts(load, rows_of(load, datasets)).join(", ")) + &too_few(load),
+    }
+}
+
+/// The number of rows of the chosen datasets, where prompts come from them.
+fn rows_of(load: &LoadSpec, datasets: &[Dataset]) -> Option<u64> {
+    let chosen = datasets.iter().filter(|dataset| load.dataset_ids.contains(&dataset.id));
+    (load.eval_with == EvalWith::Dataset).then(|| chosen.map(|dataset| dataset.samples).sum())
 }
 
 /// The trace that a load replays, if any.
@@ -56,7 +70,7 @@ pub fn amount_words(load: &LoadSpec, datasets: &[Dataset]) -> String {
     capital(&words)
 }
 
-fn plan_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -> String {
+fn plan_parts(load: &LoadSpec, rows: Option<u64>) -> Vec<String> {
     let mut parts = match search(load) {
         // the number applies to each load that the search tries
         Some(search) => vec![search, amount(load)],
@@ -69,14 +83,20 @@ fn plan_sentence(load: &LoadSpec, rows: Option<u64>, seconds: Option<f64>) -> St
     if load.slo.as_ref().is_some_and(|slo| slo.search.is_none()) {
         parts.extend(limits(load));
     }
+    parts
+}
+
+fn plan_sentence(load: &LoadSpec, rows: Option<u64>, simulated_s: Option<f64>) -> String {
+    let mut parts = plan_parts(load, rows);
     let alone = loads(load).is_some_and(|loads| loads == 1);
     // the first part has the duration already
     if load.duration_s.is_some() && alone {
         return format!("{}.", parts.join(", "));
     }
-    match seconds.or_else(|| least_seconds(load)) {
-        Some(seconds) => {
-            parts.push(format!("about {}", about(seconds)));
+    let simulated = simulated_s.map(|seconds| format!("about {} by simulation", about(seconds)));
+    match simulated.or_else(|| Some(format!("about {}", about(least_seconds(load)?)))) {
+        Some(time) => {
+            parts.push(time);
             format!("{}.", parts.join(", "))
         }
         None if load.slo.as_ref().is_some_and(|slo| slo.search.is_some()) => {

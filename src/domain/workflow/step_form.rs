@@ -154,7 +154,7 @@ fn check_load(concurrent_requests: u32, datasets: &[OfferedDataset], entries: &[
         return Checked { errors, ..Checked::default() };
     }
     let amounts = offered_amounts(&steps.load, &facts.datasets);
-    Checked { errors, sentence: Some(whole_sentence(&steps.load, &facts.datasets)), amounts: amounts.into() }
+    Checked { errors, sentence: Some(whole_sentence(&steps.load, &facts.datasets, None)), amounts: amounts.into() }
 }
 
 /// Adds the errors of options' parts, and removes those of the option rules that they make redundant.
@@ -174,13 +174,11 @@ fn with_parts(errors: &mut Vec<FieldError>, parts: Vec<FieldError>) {
 /// The wording of the default number of requests, and of that for a p99.
 pub fn offered_amounts(load: &LoadSpec, datasets: &[Dataset]) -> [(&'static str, String); 2] {
     let of = |num_requests| amount_words(&LoadSpec { num_requests, duration_s: None, ..load.clone() }, datasets);
-    [(Amount::Quick.name(), of(None)), (Amount::DecidesP99.name(), of(Some(DECIDES_P99)))]
+    [(Amount::Quick.into_str(), of(None)), (Amount::DecidesP99.into_str(), of(Some(DECIDES_P99)))]
 }
 
 fn check_serving(entries: &[(String, String)]) -> Vec<FieldError> {
-    let of = |field| entry(entries, field);
-    let body = serving_body(of("model_id"), of("engine"), of("tensor_parallel"), of("replicas"), of("engine_args"));
-    read(body, model::read).1
+    read(serving_body(entries), model::read).1
 }
 
 /// The body of step 1; `tags` is a list of tags.
@@ -204,13 +202,16 @@ pub fn load_body<D: AsRef<str>>(form: &LoadForm, dataset_ids: &[D]) -> Value {
 }
 
 /// The body of step 5, for a model that is deployed.
-pub fn serving_body(model_id: &str, engine: &str, tensor_parallel: &str, replicas: &str, engine_args: &str) -> Value {
+pub fn serving_body(entries: &[(String, String)]) -> Value {
+    let of = |field| entry(entries, field);
     json!({
-        "model_id": optional(model_id, text),
-        "engine": optional(engine, text),
-        "tensor_parallel": optional(tensor_parallel, whole),
-        "replicas": optional(replicas, whole),
-        "engine_args": lines(engine_args),
+        "model_id": optional(of("model_id"), text),
+        "engine": optional(of("engine"), text),
+        "tensor_parallel": optional(of("tensor_parallel"), whole),
+        "replicas": optional(of("replicas"), whole),
+        "engine_args": lines(of("engine_args")),
+        "engine_image": optional(of("engine_image"), text),
+        "engine_memory_limit_mib": optional(of("engine_memory_limit_mib"), whole),
     })
 }
 

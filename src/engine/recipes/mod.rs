@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray as _;
 
 use self::find::ProgramVersions;
 use super::devices::Share;
@@ -36,7 +37,7 @@ impl ProgramSearch {
 
     /// The folder of an engine installed by Dyno.
     pub fn engine_dir(&self, kind: EngineKind) -> PathBuf {
-        self.data_dir.join("engines").join(kind.as_str())
+        self.data_dir.join("engines").join(kind.into_str())
     }
 }
 
@@ -204,7 +205,7 @@ pub fn recipe(kind: EngineKind) -> &'static dyn Recipe {
 /// The image of an engine for a kind of device: what an administrator named (`DYNO_VLLM_IMAGE`, `DYNO_LLAMA_CPP_IMAGE` …), else the
 /// recipe's.
 pub fn image_of(recipe: &dyn Recipe, device: DeviceType) -> Option<String> {
-    let engine = recipe.kind().as_str().to_uppercase().replace(['.', '-'], "_");
+    let engine = recipe.kind().into_str().to_uppercase().replace(['.', '-'], "_");
     let named = std::env::var(format!("DYNO_{engine}_IMAGE")).ok().filter(|image| !image.is_empty());
     named.or_else(|| recipe.image(device).map(str::to_owned))
 }
@@ -218,8 +219,9 @@ pub fn tag_of(image: &str) -> Option<&str> {
 
 /// Whether each engine is there, and how to get it. Looks at the disk and may start a program to ask for its version.
 pub fn availability(search: &ProgramSearch) -> Vec<EngineAvailability> {
-    EngineKind::ALL
-        .into_iter()
+    EngineKind::VARIANTS
+        .iter()
+        .copied()
         .map(|kind| {
             let recipe = recipe(kind);
             let program = recipe.find(search);
@@ -354,7 +356,7 @@ mod tests {
         assert_eq!(tag_of("vllm/vllm-openai:v0.18.2"), Some("v0.18.2"));
         assert_eq!(tag_of("registry.example:5000/vllm:v1@sha256:0a"), Some("v1"));
         assert_eq!((tag_of("registry.example:5000/vllm"), tag_of("vllm")), (None, None));
-        for kind in EngineKind::ALL {
+        for &kind in EngineKind::VARIANTS {
             let images =
                 [DeviceType::Cpu, DeviceType::Cuda, DeviceType::Rocm, DeviceType::Hpu].map(|device| recipe(kind).image(device));
             assert!(images.iter().flatten().all(|image| tag_of(image).is_some_and(|tag| tag != "latest")), "{kind:?}");
@@ -363,7 +365,7 @@ mod tests {
 
     #[test]
     fn own_flags_and_member_flags_do_not_overlap() {
-        for kind in EngineKind::ALL {
+        for &kind in EngineKind::VARIANTS {
             let recipe = recipe(kind);
             assert_eq!(recipe.kind(), kind);
             assert!(recipe.member_flags().iter().all(|flag| !recipe.own_flags().contains(flag)), "{kind:?}");

@@ -12,7 +12,7 @@ use crate::components::badge::{Badge, Tone};
 use crate::components::banner::{Banner, Empty, Notice};
 use crate::components::button::{LinkButton, Submit};
 use crate::components::confirm::ConfirmForm;
-use crate::components::failure::{Failure, SignedOut};
+use crate::components::failure::SignedOut;
 use crate::components::heading::PageHeading;
 use crate::components::node_search::NodeSearch;
 use crate::components::number::{bytes, count, figure};
@@ -24,6 +24,7 @@ use crate::domain::kubernetes::{ClusterTest, KubernetesAccess, ModelCache};
 use crate::domain::node_filter::{MANY_NODES, NodeFilter};
 use crate::domain::occupancy::NodeRun;
 use crate::islands::{CopyText, Renew};
+use crate::pages::loaded::loaded;
 
 /// How often the nodes are read, in milliseconds.
 const READ_EVERY_MS: i32 = 5000;
@@ -46,16 +47,7 @@ pub fn ClusterPage() -> impl IntoView {
             sort: query.get("sort").unwrap_or_default(),
         }
     };
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(cluster) => view! { <Detail first=cluster asked=search() /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    loaded(data, move |cluster| view! { <Detail first=cluster asked=search() /> })
 }
 
 /// Which nodes the address asks for.
@@ -188,6 +180,10 @@ fn tested(test: ClusterTest) -> AnyView {
         <Banner notice=notice>
             <p>{test.message}</p>
             <ul>{missing}</ul>
+            {(!test.optional.is_empty()).then(|| view! {
+                <p>"Not permitted, and not needed. With it, more is measured beside a load:"</p>
+                <ul>{test.optional.into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}</ul>
+            })}
             {test.manifest.map(|manifest| view! { <CopyText label="Rules that grant it" text=manifest /> })}
         </Banner>
     }
@@ -237,6 +233,7 @@ fn nodes(view: ClusterView, filter: &NodeFilter, here: String) -> AnyView {
         Column::text("Kind"),
         Column::figures("Free"),
         Column::text("Memory"),
+        Column::text("Now"),
         Column::figures("Peak FP16, TFLOPS"),
         Column::figures("Bandwidth, GB/s"),
         Column::text("Source of both"),
@@ -343,6 +340,15 @@ fn device_row(node: &Node, device: &Device) -> AnyView {
         (Some(all), None) => bytes(all),
         (None, _) => "not read".to_owned(),
     };
+    let now: Vec<String> = [
+        info.utilization_percent.map(|percent| format!("{}% at work", figure(percent))),
+        info.power_w.map(|watts| format!("{} W", figure(watts))),
+        info.temperature_c.map(|degrees| format!("{} °C", figure(degrees))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let now = if now.is_empty() { unread() } else { view! { {now.join(", ")} }.into_any() };
     let free = match info.num_devices {
         Some(all) if all > 1 => format!("{} of {all}", device.available_count),
         _ => device.available_count.to_string(),
@@ -355,6 +361,7 @@ fn device_row(node: &Node, device: &Device) -> AnyView {
             <td data-label="Kind">{kind}</td>
             <td class="numeric" data-label="Free">{free}</td>
             <td data-label="Memory">{memory}</td>
+            <td data-label="Now">{now}</td>
             <td class="numeric" data-label="Peak FP16, TFLOPS">{known(config.peak_fp16_tflops)}</td>
             <td class="numeric" data-label="Bandwidth, GB/s">{known(config.memory_bandwidth_gbps)}</td>
             <td data-label="Source of both">{config.source.clone().unwrap_or_else(|| "not known".to_owned())}</td>

@@ -6,12 +6,12 @@ use server_fn::ServerFn;
 
 use crate::api::functions::cluster_form::{ClusterFormView, SaveCluster, load_cluster_form};
 use crate::components::button::{LinkButton, Look, Submit};
-use crate::components::failure::Failure;
 use crate::components::field::{SelectField, TextArea, TextField};
 use crate::components::form::{ErrorSummary, FormNumber, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::domain::inventory::ClusterAccess;
 use crate::domain::kubernetes::{KubernetesAccess, ModelCache};
+use crate::pages::loaded::loaded;
 
 /// `/clusters/new` and `/clusters/:id/edit`
 #[component]
@@ -20,16 +20,7 @@ pub fn ClusterFormPage() -> impl IntoView {
     let query = use_query_map();
     let asked = move || (params.read().get("id").unwrap_or_default(), query.read().get("flash").unwrap_or_default());
     let data = Resource::new(asked, |(id, flash)| load_cluster_form(id, flash));
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(view) => view! { <Form view=view /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    loaded(data, move |view| view! { <Form view=view /> })
 }
 
 #[component]

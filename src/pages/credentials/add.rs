@@ -7,34 +7,25 @@ use server_fn::ServerFn;
 use crate::api::functions::credentials::AddCredential;
 use crate::api::functions::forms::load_flash;
 use crate::components::button::{LinkButton, Look, Submit};
-use crate::components::failure::Failure;
 use crate::components::field::{SelectField, TextField};
 use crate::components::form::{ErrorSummary, FormNumber, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::domain::form::Flash;
 use crate::domain::provider::PROVIDERS;
+use crate::pages::loaded::loaded;
 
 /// `/credentials/new`
 #[component]
 pub fn NewCredentialPage() -> impl IntoView {
     let query = use_query_map();
     let kept = Resource::new(move || query.read().get("flash").unwrap_or_default(), load_flash);
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match kept.await {
-                    Ok(flash) => view! { <Add flash=flash.unwrap_or_default() /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    loaded(kept, move |flash| view! { <Add flash=flash.unwrap_or_default() /> })
 }
 
 #[component]
 fn Add(flash: Flash) -> impl IntoView {
     let mut options = vec![(String::new(), "Choose a provider".to_owned())];
-    options.extend(PROVIDERS.iter().map(|provider| (provider.id.as_str().to_owned(), provider.title.to_owned())));
+    options.extend(PROVIDERS.iter().map(|provider| (provider.id.into_str().to_owned(), provider.title.to_owned())));
     let without: Vec<&str> =
         PROVIDERS.iter().filter(|provider| provider.base_url.is_none()).map(|provider| provider.title).collect();
     view! {

@@ -7,27 +7,18 @@ use server_fn::ServerFn;
 use crate::api::functions::datasets::UploadDataset;
 use crate::api::functions::forms::load_flash;
 use crate::components::button::{LinkButton, Look, Submit};
-use crate::components::failure::Failure;
 use crate::components::field::{TextField, field_id};
 use crate::components::form::{ErrorSummary, FormNumber, SummaryLine, Target, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::domain::form::Flash;
+use crate::pages::loaded::loaded;
 
 /// `/datasets/new`
 #[component]
 pub fn NewDatasetPage() -> impl IntoView {
     let query = use_query_map();
     let kept = Resource::new(move || query.read().get("flash").unwrap_or_default(), load_flash);
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match kept.await {
-                    Ok(flash) => view! { <Upload flash=flash.unwrap_or_default() /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    loaded(kept, move |flash| view! { <Upload flash=flash.unwrap_or_default() /> })
 }
 
 /// The messages about the file: bad lines, one after the other.

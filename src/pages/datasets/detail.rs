@@ -10,12 +10,12 @@ use crate::api::functions::lists::Owned;
 use crate::components::banner::{Banner, Notice};
 use crate::components::confirm::ConfirmForm;
 use crate::components::definition::{Definition, Definitions};
-use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
 use crate::components::number::{figure, grouped};
 use crate::components::outcome::Outcome;
 use crate::components::table::{Column, DataTable};
 use crate::components::time::Time;
+use crate::pages::loaded::loaded;
 use dyno_measure::dataset::{DatasetRow, TraceRow};
 use dyno_measure::words::about as duration;
 
@@ -25,16 +25,7 @@ pub fn DatasetPage() -> impl IntoView {
     let (params, query) = (use_params_map(), use_query_map());
     let asked = move || (params.read().get("id").unwrap_or_default(), query.read().get("flash").unwrap_or_default());
     let data = Resource::new(asked, |(id, flash)| load_dataset(id, flash));
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(view) => view! { <Detail view=view /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    loaded(data, move |view| view! { <Detail view=view /> })
 }
 
 #[component]

@@ -3,6 +3,7 @@
 
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
+use strum::VariantArray as _;
 
 use super::PATH;
 use crate::components::badge::run_look;
@@ -35,7 +36,8 @@ pub fn Filters(
     /// Whether anything is filtered.
     filtered: bool,
 ) -> impl IntoView {
-    let statuses = RunStatus::ALL.map(|status| (status.as_str().to_owned(), run_look(status).1.to_owned())).into();
+    let statuses =
+        RunStatus::VARIANTS.iter().map(|status| (status.into_str().to_owned(), run_look(*status).1.to_owned())).collect();
     let menus = [
         ("status", "State", statuses, asks.status.clone()),
         ("model", "Model", same(choices.models), asks.model.clone()),

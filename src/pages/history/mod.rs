@@ -10,13 +10,13 @@ use leptos_router::params::ParamsMap;
 use crate::api::functions::runs::{HISTORY_ROWS, History, load_history};
 use crate::components::banner::{Banner, Empty, Notice};
 use crate::components::button::{LinkButton, Look};
-use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
 use crate::components::metric::MetricTips;
 use crate::components::outcome::Outcome;
 use crate::components::table::{Pager, with_query};
 use crate::domain::list::ListQuery;
 use crate::domain::workflow::WorkflowRow;
+use crate::pages::loaded::loaded;
 use crate::pages::try_it::Invitation;
 
 use filters::Filters;
@@ -51,17 +51,8 @@ pub fn HistoryPage() -> impl IntoView {
     let asks = Memo::new(move |_| query.with(asked));
     let flash = Memo::new(move |_| query.with(|query| query.get("flash")).unwrap_or_default());
     let data = Resource::new(move || (asks.get(), flash.get()), |(asks, flash)| load_history(asks, flash));
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(data) => view! { <HistoryView data=data asks=asks.get_untracked() params=query.get_untracked() /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
-    .into_any()
+    loaded(data, move |data| view! { <HistoryView data=data asks=asks.get_untracked() params=query.get_untracked() /> })
+        .into_any()
 }
 
 #[component]

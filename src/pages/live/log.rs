@@ -32,7 +32,7 @@ fn stage_log(run: Uuid, stage: &Stage, log: Option<&StageLog>) -> AnyView {
     let is_cut = log.is_some_and(|log| log.earlier > 0);
     let lines = log.map(|log| log.lines.iter().map(entry).collect_view());
     view! {
-        <details class="stage-log" id=format!("log-{}", stage.id.as_str()) open=opens(stage) && log.is_some() hidden=log.is_none()>
+        <details class="stage-log" id=format!("log-{}", stage.id.into_str()) open=opens(stage) && log.is_some() hidden=log.is_none()>
             <summary>
                 {stage.title.clone()} " " <span class="muted small" data-count>{format!("({})", length(log))}</span>
             </summary>

@@ -15,7 +15,7 @@ pub fn stage_list(stages: &[Stage]) -> AnyView {
 /// One stage, with what is said of it and perhaps its log.
 pub fn stage_entry(stage: &Stage, message: Option<String>, log: Option<AnyView>) -> AnyView {
     view! {
-        <li data-status=stage.status.as_str()>
+        <li data-status=stage.status.into_str()>
             <div class="row-between">
                 <strong>{stage.title.clone()}</strong>
                 <StageBadge status=stage.status />

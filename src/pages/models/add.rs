@@ -7,12 +7,12 @@ use server_fn::ServerFn;
 
 use crate::api::functions::models::{AddModel, NewModelView, load_new_model};
 use crate::components::button::{LinkButton, Look, Submit};
-use crate::components::failure::Failure;
 use crate::components::field::{Choice, ChoiceGroup, SelectField, TextField};
 use crate::components::form::{ErrorSummary, FormNumber, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::domain::form::Flash;
 use crate::domain::provider::PROVIDERS;
+use crate::pages::loaded::loaded;
 
 /// The kinds of source: in the address, and for people.
 const SOURCES: [(&str, &str); 3] = [("file", "File or folder"), ("hub", "Hugging Face hub"), ("cloud", "Cloud model")];
@@ -23,19 +23,7 @@ pub fn NewModelPage() -> impl IntoView {
     let query = use_query_map();
     let of_query = move |name: &str| query.read().get(name).unwrap_or_default();
     let data = Resource::new(move || of_query("flash"), load_new_model);
-    view! {
-        <Transition>
-            {move || {
-                let asked = of_query("source");
-                Suspend::new(async move {
-                    match data.await {
-                        Ok(view) => view! { <Add view=view asked=asked /> }.into_any(),
-                        Err(error) => view! { <Failure error=error /> }.into_any(),
-                    }
-                })
-            }}
-        </Transition>
-    }
+    loaded(data, move |view| view! { <Add view=view asked=of_query("source") /> })
 }
 
 #[component]
@@ -138,7 +126,7 @@ fn hub_fields(flash: &Flash) -> AnyView {
 fn cloud_fields(flash: &Flash) -> AnyView {
     let chosen = flash.value("provider", "");
     let mut options = vec![(String::new(), "Choose a provider".to_owned())];
-    options.extend(PROVIDERS.iter().map(|provider| (provider.id.as_str().to_owned(), provider.title.to_owned())));
+    options.extend(PROVIDERS.iter().map(|provider| (provider.id.into_str().to_owned(), provider.title.to_owned())));
     let without: Vec<&str> =
         PROVIDERS.iter().filter(|provider| provider.base_url.is_none()).map(|provider| provider.title).collect();
     view! {

@@ -11,12 +11,12 @@ use crate::components::banner::{Banner, Notice};
 use crate::components::button::{LinkButton, Look};
 use crate::components::confirm::ConfirmForm;
 use crate::components::definition::{Definition, Definitions};
-use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
 use crate::components::number::{bytes, grouped, magnitude};
 use crate::components::outcome::Outcome;
 use crate::components::time::Time;
 use crate::domain::inventory::{Model, ModelFacts, ModelFormat};
+use crate::pages::loaded::loaded;
 
 /// `/models/:id`
 #[component]
@@ -24,16 +24,7 @@ pub fn ModelPage() -> impl IntoView {
     let (params, query) = (use_params_map(), use_query_map());
     let asked = move || (params.read().get("id").unwrap_or_default(), query.read().get("flash").unwrap_or_default());
     let data = Resource::new(asked, |(id, flash)| load_model(id, flash));
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(view) => view! { <Detail view=view /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    loaded(data, move |view| view! { <Detail view=view /> })
 }
 
 #[component]

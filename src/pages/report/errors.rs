@@ -29,7 +29,7 @@ pub fn meaning(class: &str) -> &'static str {
 
 /// The name of a class as people read it.
 pub fn class_name(class: ErrorClass) -> String {
-    class.as_str().replace('_', " ")
+    class.into_str().replace('_', " ")
 }
 
 /// The errors of a load point's measured requests; nothing when there were none.
@@ -54,7 +54,7 @@ pub fn Errors(report: Report, point: usize) -> impl IntoView {
         .map(|(class, number)| {
             let examples: Vec<ErrorExample> = error_examples
                 .iter()
-                .filter(|example| example.class.as_str() == class && example.load_point as usize == point)
+                .filter(|example| example.class.into_str() == class && example.load_point as usize == point)
                 .cloned()
                 .collect();
             view! {

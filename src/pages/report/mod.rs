@@ -19,6 +19,7 @@ mod section;
 mod self_check;
 mod stages;
 mod sweep;
+mod telemetry;
 mod title;
 mod verdict;
 mod what_if;

@@ -16,13 +16,14 @@ struct Folded {
 }
 
 /// What is said of several load points that have a note of one kind.
-const KINDS: [(NoteKind, &str); 6] = [
+const KINDS: [(NoteKind, &str); 7] = [
     (NoteKind::EndedEarly, "load points ended early: their percentile could no longer be within the limits"),
     (NoteKind::NoSteadyState, "load points are too short for a steady-state window of at least 10 s"),
     (NoteKind::InputLength, "load points have another number of input tokens than was asked for"),
     (NoteKind::TokenSources, "load points have token sources that disagree"),
     (NoteKind::PrefixCache, "load points had some of their input in the engine's prefix cache"),
     (NoteKind::EstimatedOutput, "load points have estimates for output tokens: content events were counted"),
+    (NoteKind::BeyondMeasured, "load points have far more requests in flight than the simulator's factors were fitted on"),
 ];
 
 fn fold(notes: &[Note]) -> Vec<Folded> {

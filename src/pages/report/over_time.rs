@@ -4,20 +4,24 @@ use leptos::prelude::*;
 
 use super::chart_files::files;
 use super::section::Section;
+use super::telemetry::TelemetryPanel;
 use crate::components::charts::engine::panels;
 use crate::components::charts::over_time::{RunTime, latency, level};
-use crate::components::charts::{Chart, ChartFigure};
+use crate::components::charts::{Chart, ChartFigure, telemetry};
 use crate::components::number::grouped;
 use dyno_measure::engine_metrics::{EngineQuantity, EngineSeries};
 use dyno_measure::metrics::{DRAWN, metric};
-use dyno_measure::report::{LoadPointSeries, Report};
+use dyno_measure::report::{LoadPointSeries, Report, Summary};
 
 /// The charts over time of one load point.
 #[component]
 pub fn OverTime(report: Report, point: usize) -> impl IntoView {
     let (charts, engine) = (own(&report, point), engines(&report, point));
     let preempted = preemptions(&report.engine_metrics);
+    let (run, summary) = (report.run_id, summary_of(&report, point).clone());
+    let nodes = telemetry::panels(&summary.telemetry, &time_of(&report, point));
     let files = files(report.run_id, point);
+    let files_of_nodes = files.clone();
     let figure = move |chart: Chart| view! { <ChartFigure chart=chart files=files.clone() /> };
     let said = (!engine.is_empty()).then(|| {
         view! {
@@ -37,6 +41,7 @@ pub fn OverTime(report: Report, point: usize) -> impl IntoView {
                         {charts.into_iter().map(figure.clone()).collect_view()}
                     </div>
                     {said}
+                    <TelemetryPanel run=run summary=summary charts=nodes files=files_of_nodes />
                 </Section>
             }
         })
@@ -45,13 +50,17 @@ pub fn OverTime(report: Report, point: usize) -> impl IntoView {
 
 /// All charts over a load point's time.
 pub fn charts(report: &Report, point: usize) -> Vec<Chart> {
-    own(report, point).into_iter().chain(engines(report, point)).collect()
+    let nodes = telemetry::panels(&summary_of(report, point).telemetry, &time_of(report, point));
+    own(report, point).into_iter().chain(engines(report, point)).chain(nodes).collect()
+}
+
+fn summary_of(report: &Report, point: usize) -> &Summary {
+    report.load_points.get(point).map_or(&report.summary, |point| &point.summary)
 }
 
 /// A load point's time, as its charts share it.
 fn time_of(report: &Report, point: usize) -> RunTime {
-    let summary = report.load_points.get(point).map_or(&report.summary, |point| &point.summary);
-    let steady = summary.steady_state.as_ref().map(|steady| (steady.begin_s, steady.end_s));
+    let steady = summary_of(report, point).steady_state.as_ref().map(|steady| (steady.begin_s, steady.end_s));
     report
         .series
         .get(point)

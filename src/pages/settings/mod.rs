@@ -1,20 +1,21 @@
-//! Settings: tokens for scripts, people (for administrators), password, theme.
+//! Settings: tokens for scripts, people (for administrators), prices of devices, password, theme.
 
 mod password;
 mod people;
+mod prices;
 mod tokens;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use crate::api::functions::people::{SettingsView, load_settings};
-use crate::components::failure::Failure;
 use crate::components::form::{ErrorSummary, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::components::outcome::Outcome;
 use crate::components::time::moment;
 use crate::domain::user::OneTimeSecret;
 use crate::islands::CopyText;
+use crate::pages::loaded::loaded;
 
 /// `/settings`
 #[component]
@@ -22,16 +23,7 @@ pub fn SettingsPage() -> impl IntoView {
     let query = use_query_map();
     let of_query = move |name: &str| query.read().get(name).unwrap_or_default();
     let data = Resource::new(move || (of_query("flash"), of_query("shown")), |(flash, shown)| load_settings(flash, shown));
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Ok(view) => view! { <Settings view=view /> }.into_any(),
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    loaded(data, move |view| view! { <Settings view=view /> })
 }
 
 #[component]
@@ -41,6 +33,7 @@ fn Settings(view: SettingsView) -> impl IntoView {
     let done = view.flash.clone().filter(|flash| !flash.is_refusal());
     let people = view.administrator.then(|| view! { <people::People users=view.users reader=view.id flash=flash.clone() /> });
     let password_flash = flash.clone();
+    let price_flash = flash.clone();
     view! {
         <div class="inventory stack-loose">
             <ErrorSummary lines=lines />
@@ -49,6 +42,7 @@ fn Settings(view: SettingsView) -> impl IntoView {
             {view.shown.map(|shown| view! { <Once shown=shown /> })}
             <tokens::Tokens tokens=view.tokens flash=flash />
             {people}
+            <prices::Prices prices=view.prices administrator=view.administrator flash=price_flash />
             <password::Password name=view.name.clone() flash=password_flash />
             <section class="stack-tight" aria-labelledby="theme">
                 <h2 id="theme">"Theme"</h2>

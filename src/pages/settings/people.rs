@@ -38,7 +38,7 @@ pub fn People(
         Column::text("One-time link"),
         Column::text("Account"),
     ];
-    let roles = [Role::Member, Role::Administrator].map(|role| (role.as_str().to_owned(), role_words(role).to_owned()));
+    let roles = [Role::Member, Role::Administrator].map(|role| (role.into_str().to_owned(), role_words(role).to_owned()));
     view! {
         <section class="stack" aria-labelledby="people">
             <h2 id="people">"People"</h2>
@@ -63,7 +63,7 @@ pub fn People(
                     name="role"
                     label="Role"
                     options=roles.into()
-                    value=flash.value("role", Role::Member.as_str())
+                    value=flash.value("role", Role::Member.into_str())
                     error=flash.error("role")
                 />
                 <Submit text="Add person" />

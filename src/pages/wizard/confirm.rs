@@ -27,11 +27,11 @@ pub fn ConfirmStep(
 ) -> impl IntoView {
     let Some(view) = place.view.clone() else { return ().into_any() };
     let steps = &view.answer.workflow_steps;
-    let sentence = whole_sentence(&steps.load, &view.chosen.datasets);
     let outlook = match &view.choices {
         Choices::Outlook(outlook) => outlook.clone(),
         _ => Outlook::default(),
     };
+    let sentence = whole_sentence(&steps.load, &view.chosen.datasets, outlook.simulated_s);
     let cards = cards(&view)
         .into_iter()
         .map(|(page, rows)| {
@@ -239,5 +239,7 @@ fn model_rows(view: &WizardView, steps: &WorkflowSteps) -> Vec<(&'static str, St
     if !serving.engine_args.is_empty() {
         rows.push(("Engine arguments", serving.engine_args.join(" ")));
     }
+    rows.extend(serving.engine_image.clone().map(|image| ("Container image", image)));
+    rows.extend(serving.engine_memory_limit_mib.map(|mib| ("Memory limit of each copy", format!("{} MiB", grouped(mib.into())))));
     rows
 }

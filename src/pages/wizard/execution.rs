@@ -10,7 +10,7 @@ use crate::api::functions::workflows::SaveExecution;
 use crate::components::button::Submit;
 use crate::components::field::field_id;
 use crate::domain::inventory::Model;
-use crate::domain::workflow::sentence::whole_sentence;
+use crate::domain::workflow::sentence::untimed_sentence;
 
 /// The field that the two buttons answer.
 const FIELD: &str = "run_as_simulation";
@@ -31,7 +31,7 @@ pub fn ExecutionStep(
         let steps = &view.answer.workflow_steps;
         let model = chosen.model.as_ref().map_or_else(String::new, |model| format!("{} on ", model.name));
         let nodes: Vec<&str> = steps.nodes.iter().map(|node| node.hostname.as_str()).collect();
-        format!("{model}{}: {}", nodes.join(", "), whole_sentence(&steps.load, &chosen.datasets))
+        format!("{model}{}: {}", nodes.join(", "), untimed_sentence(&steps.load, &chosen.datasets))
     });
     // The run's own refusals (an engine that is missing, a node that left) come without a field of this page.
     let again = refused(&flash)

@@ -1,6 +1,7 @@
 //! What is around every step: the list of steps, the way back, what went wrong, the draft so far.
 
 use leptos::prelude::*;
+use strum::VariantArray as _;
 
 use super::conflict::ConflictPanel;
 use super::draft::DraftPanel;
@@ -30,7 +31,9 @@ pub fn Frame(
     let page = place.page;
     let back = match page.number() {
         1 => None,
-        number => WizardPage::ALL.get(usize::from(number) - 2).and_then(|before| Some((place.href(*before)?, before.title()))),
+        number => {
+            WizardPage::VARIANTS.get(usize::from(number) - 2).and_then(|before| Some((place.href(*before)?, before.title())))
+        }
     };
     let back = back.map(|(href, text)| {
         view! {
@@ -42,7 +45,7 @@ pub fn Frame(
     });
     let draft = place.view.clone();
     let heading = title.unwrap_or_else(|| page.title().to_owned());
-    let above = format!("Step {} of {}", page.number(), WizardPage::ALL.len());
+    let above = format!("Step {} of {}", page.number(), WizardPage::VARIANTS.len());
     let error = place.flash.is_refusal();
     view! {
         <div class="wizard">

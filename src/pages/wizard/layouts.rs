@@ -9,6 +9,7 @@ use crate::components::badge::{Badge, Tone};
 use crate::components::button::{Look, Submit};
 use crate::components::table::{Column, DataTable};
 use crate::domain::layouts::{LatencyFigures, LayoutAdvice, LayoutRow};
+use crate::domain::price::amount_words;
 
 /// Rows that are shown at once; the others open.
 const FIRST_ROWS: usize = 4;
@@ -44,7 +45,9 @@ pub fn layouts(view: LayoutsView, current: (u32, u32)) -> AnyView {
 }
 
 fn table(advice: LayoutAdvice, current: (u32, u32)) -> AnyView {
-    let LayoutAdvice { layouts, nodes, devices, load, prediction, notes } = advice;
+    let cheapest = cheapest(&advice, current);
+    let LayoutAdvice { layouts, nodes, devices, load, prediction, price, notes } = advice;
+    let currency = price.map(|price| price.currency);
     let on = if nodes == 1 { devices } else { format!("{} with {devices} each", count(nodes.into(), "node")) };
     let basis = prediction.map(|prediction| {
         let error = prediction.error_words().map(|words| format!("; {words}")).unwrap_or_default();
@@ -53,6 +56,7 @@ fn table(advice: LayoutAdvice, current: (u32, u32)) -> AnyView {
     let notes = notes.into_iter().map(|note| view! { <p class="hint">{note}</p> }).collect_view();
     let several_nodes = nodes > 1;
     let (possible, impossible): (Vec<LayoutRow>, Vec<LayoutRow>) = layouts.into_iter().partition(|layout| layout.fits);
+    let has_price = currency.is_some();
     let limited = possible.iter().any(|layout| layout.figures.as_ref().is_some_and(|figures| figures.meets_limits.is_some()));
     let place = possible.iter().position(|layout| (layout.tensor_parallel, layout.replicas) == current).unwrap_or(0);
     // The one that is chosen is always among those shown.
@@ -60,9 +64,9 @@ fn table(advice: LayoutAdvice, current: (u32, u32)) -> AnyView {
     let rest = possible[shown..].to_vec();
     let first = possible[..shown].to_vec();
     let rows = move |layouts: Vec<LayoutRow>, caption: &'static str| {
-        let rows = layouts.into_iter().map(|layout| row(layout, current, limited, several_nodes)).collect_view();
+        let rows = layouts.into_iter().map(|layout| row(layout, current, limited, several_nodes, has_price)).collect_view();
         view! {
-            <DataTable caption=caption caption_hidden=true columns=columns(limited) blocks=true>
+            <DataTable caption=caption caption_hidden=true columns=columns(limited, currency.as_deref()) blocks=true>
                 {rows}
             </DataTable>
         }
@@ -95,6 +99,7 @@ fn table(advice: LayoutAdvice, current: (u32, u32)) -> AnyView {
             <Badge tone=Tone::Simulated text="Simulated".to_owned() />
             {format!(" On {on}, with {load}.")}
         </p>
+        {cheapest}
         {first}
         {rest}
         {impossible}
@@ -104,7 +109,7 @@ fn table(advice: LayoutAdvice, current: (u32, u32)) -> AnyView {
     .into_any()
 }
 
-fn columns(limited: bool) -> Vec<Column> {
+fn columns(limited: bool, currency: Option<&str>) -> Vec<Column> {
     let mut columns = vec![
         Column::text("Layout"),
         Column::figures("Output tokens/s"),
@@ -112,6 +117,7 @@ fn columns(limited: bool) -> Vec<Column> {
         Column::figures("TTFT p99"),
         Column::figures("TPOT p99"),
     ];
+    columns.extend(currency.map(|currency| Column::figures(&format!("{currency} per million output tokens"))));
     if limited {
         columns.push(Column::text("Limits"));
     }
@@ -119,7 +125,7 @@ fn columns(limited: bool) -> Vec<Column> {
     columns
 }
 
-fn row(layout: LayoutRow, current: (u32, u32), limited: bool, several_nodes: bool) -> AnyView {
+fn row(layout: LayoutRow, current: (u32, u32), limited: bool, several_nodes: bool, has_price: bool) -> AnyView {
     let Some(figures) = layout.figures else { return ().into_any() };
     let name = layout_words(layout.tensor_parallel, layout.replicas, several_nodes);
     let in_use = format!("{} in use", count(layout.devices.into(), "device"));
@@ -136,6 +142,13 @@ fn row(layout: LayoutRow, current: (u32, u32), limited: bool, several_nodes: boo
                 <Badge tone=tone text=text.to_owned() />
             </td>
         }
+    });
+    let cost = has_price.then(|| {
+        let words = figures.cost_per_million_output_tokens.map_or_else(|| "not known".to_owned(), figure);
+        let place = figures
+            .cost_rank
+            .map(|rank| view! { <p class="hint">{if rank == 1 { "cheapest".to_owned() } else { format!("place {rank}") }}</p> });
+        view! { <td class="numeric" data-label="Cost per million output tokens">{words} {place}</td> }
     });
     let chosen = (layout.tensor_parallel, layout.replicas) == current;
     let take = if chosen {
@@ -162,11 +175,30 @@ fn row(layout: LayoutRow, current: (u32, u32), limited: bool, several_nodes: boo
             <td class="numeric" data-label="TPOT p99">
                 {p99(figures.tpot_ms)}
             </td>
+            {cost}
             {limits}
             <td>{take}</td>
         </tr>
     }
     .into_any()
+}
+
+/// The one click that takes the cheapest layout within the limits.
+fn cheapest(advice: &LayoutAdvice, current: (u32, u32)) -> Option<AnyView> {
+    let (layout, cost) = advice.cheapest()?;
+    let price = advice.price.as_ref()?;
+    let name = layout_words(layout.tensor_parallel, layout.replicas, advice.nodes > 1);
+    let each = amount_words(price.per_hour, &price.currency);
+    let sentence = format!(
+        "Cheapest: {name}, {} per million output tokens at this load; a device costs {each} per hour. Only devices in use count.",
+        amount_words(cost, &price.currency)
+    );
+    let is_chosen = (layout.tensor_parallel, layout.replicas) == current;
+    let take = (!is_chosen).then(|| {
+        let value = ("go", take_layout(layout.tensor_parallel, layout.replicas));
+        view! { <Submit text="Use the cheapest" look=Look::Small value=value about=name /> }
+    });
+    Some(view! { <p>{sentence} " " {take}</p> }.into_any())
 }
 
 /// `4 copies on 2 devices each`

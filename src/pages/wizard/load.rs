@@ -39,7 +39,7 @@ pub fn LoadStep(
         view! { <PromptLengths form=form.clone() flash=flash.clone() /> }.into_any()
     };
     let is_whole = view.answer.next_page() > WizardPage::Load;
-    let sentence = is_whole.then(|| whole_sentence(&load, &view.chosen.datasets));
+    let sentence = is_whole.then(|| whole_sentence(&load, &view.chosen.datasets, None));
     let said = view! {
         <div class="load-saved" id="load-words" hidden=!is_whole>
             <p class="hint" id="load-caption">
@@ -84,7 +84,7 @@ fn offered(view: &WizardView) -> Vec<OfferedDataset> {
 #[component]
 fn Question(form: LoadForm) -> impl IntoView {
     let choice = |goal: Goal, label: &'static str, hint: &'static str| {
-        Choice::new(goal.name(), label, form.goal == goal.name()).with(view! { <p class="hint">{hint}</p> })
+        Choice::new(goal.into_str(), label, form.goal == goal.into_str()).with(view! { <p class="hint">{hint}</p> })
     };
     let choices = vec![
         choice(Goal::OneLoad, "How fast it is at one load", "One load of your choice, measured once."),
@@ -221,11 +221,11 @@ fn Requests(
     /// What the first two choices come to.
     amounts: [(&'static str, String); 2],
 ) -> impl IntoView {
-    let choice = |amount: Amount, label: &'static str| Choice::new(amount.name(), label, form.amount == amount.name());
+    let choice = |amount: Amount, label: &'static str| Choice::new(amount.into_str(), label, form.amount == amount.into_str());
     let said = |amount: Amount| {
-        let words = amounts.iter().find(|(name, _)| *name == amount.name()).map(|(_, words)| words.clone());
+        let words = amounts.iter().find(|(name, _)| *name == amount.into_str()).map(|(_, words)| words.clone());
         view! {
-            <p class="hint" id=format!("amount-{}", amount.name())>
+            <p class="hint" id=format!("amount-{}", amount.into_str())>
                 {words}
             </p>
         }

@@ -28,6 +28,7 @@ use crate::api::functions::workflows::{NewDraftView, WizardView, load_new_draft,
 use crate::components::failure::{Failure, Missing};
 use crate::domain::form::Flash;
 use crate::domain::workflow::WizardPage;
+use crate::pages::loaded::loaded;
 use place::Place;
 
 /// The first step of a new draft.
@@ -40,20 +41,13 @@ pub fn NewBenchmark() -> impl IntoView {
         (of("form"), of("flash"))
     };
     let data = Resource::new(asked, |(form, flash)| load_new_draft(form, flash));
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match data.await {
-                    Err(error) => view! { <Failure error=error /> }.into_any(),
-                    Ok(NewDraftView { elsewhere: Some(path), .. }) => onwards(path),
-                    Ok(new) => {
-                        let place = Place::new(WizardPage::Details, None, new.flash.unwrap_or_default()).begun_by(new.begins);
-                        view! { <details::DetailsStep place=place /> }.into_any()
-                    }
-                }
-            })}
-        </Transition>
-    }
+    loaded(data, |new| match new {
+        NewDraftView { elsewhere: Some(path), .. } => onwards(path),
+        new => {
+            let place = Place::new(WizardPage::Details, None, new.flash.unwrap_or_default()).begun_by(new.begins);
+            view! { <details::DetailsStep place=place /> }.into_any()
+        }
+    })
 }
 
 /// What the address asks for.
@@ -79,7 +73,7 @@ pub fn WizardPage() -> impl IntoView {
         let of_query = |name: &str| query.get(name).unwrap_or_default();
         WizardQuery {
             id: params.get("id").unwrap_or_default(),
-            page: params.get("step").unwrap_or_else(|| WizardPage::Details.slug().to_owned()),
+            page: params.get("step").unwrap_or_else(|| WizardPage::Details.into_str().to_owned()),
             search: of_query("search"),
             flash: of_query("flash"),
             return_to: of_query("return"),
@@ -107,7 +101,7 @@ pub fn WizardPage() -> impl IntoView {
 }
 
 fn step(asked: WizardQuery, view: WizardView, resumes: bool) -> AnyView {
-    let Some(page) = WizardPage::parse(&asked.page) else {
+    let Ok(page) = asked.page.parse::<WizardPage>() else {
         return view! { <Missing detail="There is no such step." /> }.into_any();
     };
     if let Some(run) = view.answer.run_id {
@@ -115,7 +109,7 @@ fn step(asked: WizardQuery, view: WizardView, resumes: bool) -> AnyView {
     }
     let reached = view.answer.next_page();
     if resumes || page > reached {
-        return onwards(format!("/wizard/{}/{}", view.answer.workflow_id, reached.slug()));
+        return onwards(format!("/wizard/{}/{}", view.answer.workflow_id, reached.into_str()));
     }
     let flash = view.flash.clone().unwrap_or_default();
     let place =

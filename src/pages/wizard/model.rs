@@ -15,7 +15,7 @@ use crate::components::number::{bytes, grouped, magnitude};
 use crate::domain::benchmark::Serving;
 use crate::domain::engine::EngineKind;
 use crate::domain::form::Flash;
-use crate::domain::inventory::{Credential, EngineAvailability, FileLocation, Model, ModelFormat, ModelSource};
+use crate::domain::inventory::{ClusterKind, Credential, EngineAvailability, FileLocation, Model, ModelFormat, ModelSource};
 use crate::domain::provider::ProviderId;
 use crate::domain::workflow::step_form::FormRules;
 use crate::domain::workflow::steps::{default_engine, missing_engine, opens, reads};
@@ -65,7 +65,8 @@ pub fn ModelStep(
     };
     let engine = has_local.then(|| {
         let section = goes_with(&|model| !model.is_cloud());
-        let of_cluster = Engines { engines, administrator };
+        let in_containers = view.chosen.cluster.as_ref().is_some_and(|cluster| cluster.kind() == ClusterKind::Kubernetes);
+        let of_cluster = Engines { engines, administrator, in_containers };
         engine_fields(&flash, &steps.serving, of_cluster, layouts, &models, &chosen, section)
     });
     let credential = has_cloud.then(|| {
@@ -110,6 +111,8 @@ struct Engines {
     engines: Vec<EngineAvailability>,
     /// Whether an own command may be run.
     administrator: bool,
+    /// Whether they run in containers, whose image can be chosen.
+    in_containers: bool,
 }
 
 /// Those that can be started first, an own command last.
@@ -159,11 +162,11 @@ fn engine_fields(
     model: &str,
     section: ShownFor,
 ) -> AnyView {
-    let Engines { engines, administrator } = of_cluster;
-    let chosen = flash.value("engine", serving.engine.map(EngineKind::as_str).unwrap_or_default());
+    let Engines { engines, administrator, in_containers } = of_cluster;
+    let chosen = flash.value("engine", serving.engine.as_ref().map(EngineKind::into_str).unwrap_or_default());
     let mut choices = vec![Choice::new("", "By the model's format", chosen.is_empty()).with(by_format(&engines, models, model))];
     choices.extend(sorted(engines).into_iter().map(|engine| {
-        let name = engine.kind.as_str();
+        let name = engine.kind.into_str();
         let refused = (engine.kind == EngineKind::Custom && !administrator)
             .then(|| "Only administrators may run an own command.".to_owned());
         let readable = ShownFor::new(models, model, &|model| reads(engine.kind, model));
@@ -178,8 +181,32 @@ fn engine_fields(
     let asked = |value: &str| value.trim().parse().unwrap_or(1);
     let layouts = layouts.map(|view| super::layouts::layouts(view, (asked(&tensor_parallel), asked(&replicas))));
     let args = flash.value("engine_args", serving.engine_args.join("\n"));
-    let open = ["tensor_parallel", "replicas", "engine_args"].iter().any(|field| flash.error(field).is_some())
-        || !(tensor_parallel.is_empty() && replicas.is_empty() && args.is_empty());
+    let image = flash.value("engine_image", serving.engine_image.clone().unwrap_or_default());
+    let memory_limit = flash.value("engine_memory_limit_mib", number(serving.engine_memory_limit_mib));
+    let entered = [&tensor_parallel, &replicas, &args, &image, &memory_limit];
+    let fields = ["tensor_parallel", "replicas", "engine_args", "engine_image", "engine_memory_limit_mib"];
+    let open = fields.iter().any(|field| flash.error(field).is_some()) || entered.iter().any(|value| !value.is_empty());
+    let container = in_containers.then(|| {
+        view! {
+            <TextField
+                name="engine_image"
+                label="Container image (optional)"
+                hint="In place of the engine's own. Nodes that have it already do not pull it again."
+                autocomplete="off"
+                value=image
+                error=flash.error("engine_image")
+            />
+            <TextField
+                name="engine_memory_limit_mib"
+                label="Memory limit of each copy, MiB (optional)"
+                hint="The cluster ends an engine that uses more. Without one, it may use what its node has."
+                number=true
+                autocomplete="off"
+                value=memory_limit
+                error=flash.error("engine_memory_limit_mib")
+            />
+        }
+    });
     view! {
         <div class="stack" data-when=section.when hidden=section.hidden>
             <ChoiceGroup
@@ -218,6 +245,7 @@ fn engine_fields(
                         value=args
                         error=flash.error("engine_args")
                     />
+                    {container}
                 </div>
             </details>
         </div>

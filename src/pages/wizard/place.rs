@@ -47,13 +47,13 @@ impl Place {
     pub fn asked_by(mut self, return_to: &str, dropped: &str, by: &str) -> Self {
         self.from_confirm = return_to == "confirm";
         self.dropped = dropped.split(',').filter(|field| step_of(field).is_some()).map(str::to_owned).collect();
-        self.dropped_by = WizardPage::parse(by);
+        self.dropped_by = by.parse().ok();
         self
     }
 
     /// With the pages that were passed over.
     pub fn passed_over(mut self, passed: &str) -> Self {
-        self.passed = passed.split(',').filter_map(WizardPage::parse).collect();
+        self.passed = passed.split(',').filter_map(|page| page.parse().ok()).collect();
         self
     }
 
@@ -69,7 +69,7 @@ impl Place {
 
     /// The address of a page of this draft.
     pub fn href(&self, page: WizardPage) -> Option<String> {
-        self.view.as_ref().map(|view| format!("/wizard/{}/{}", view.answer.workflow_id, page.slug()))
+        self.view.as_ref().map(|view| format!("/wizard/{}/{}", view.answer.workflow_id, page.into_str()))
     }
 
     /// The error summary: a field of another page leads there.

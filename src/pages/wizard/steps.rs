@@ -1,6 +1,7 @@
 //! The list of steps beside each page.
 
 use leptos::prelude::*;
+use strum::VariantArray as _;
 
 use super::place::Place;
 use crate::components::icon::{Icon, IconName};
@@ -45,8 +46,9 @@ pub fn StepList(
     let problems = place.problem_pages();
     let list = move || {
         let problems = problems.clone();
-        WizardPage::ALL
-            .into_iter()
+        WizardPage::VARIANTS
+            .iter()
+            .copied()
             .map(|page| {
                 let state = state(page, shown, reached, &problems);
                 let has_problem = problems.contains(&page);
@@ -69,7 +71,7 @@ pub fn StepList(
                 let linked = id.filter(|_| matches!(state, StepState::Done | StepState::Problem | StepState::Open));
                 let item = match linked {
                     Some(id) => view! {
-                        <a href=format!("/wizard/{id}/{}", page.slug())>
+                        <a href=format!("/wizard/{id}/{}", page.into_str())>
                             {text}
                             {mark}
                         </a>
@@ -88,7 +90,7 @@ pub fn StepList(
     view! {
         <nav aria-label="Steps">
             <details class="steps-folded">
-                <summary>{format!("Step {} of {}: {}", shown.number(), WizardPage::ALL.len(), shown.title())}</summary>
+                <summary>{format!("Step {} of {}: {}", shown.number(), WizardPage::VARIANTS.len(), shown.title())}</summary>
                 <ol class="steps">{list()}</ol>
             </details>
             <ol class="steps steps-open">{open()}</ol>
@@ -104,7 +106,7 @@ mod tests {
     #[test]
     fn steps_stand_by_what_is_complete() {
         let states = |shown, reached, problems: &[WizardPage]| -> Vec<StepState> {
-            WizardPage::ALL.into_iter().map(|page| state(page, shown, reached, problems)).collect()
+            WizardPage::VARIANTS.iter().map(|&page| state(page, shown, reached, problems)).collect()
         };
         use StepState::{Current, Done, Later, Open, Problem};
         assert_eq!(

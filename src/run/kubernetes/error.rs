@@ -4,6 +4,7 @@ use dyno_kubernetes::ApiError;
 use dyno_pod::TokenError;
 use dyno_pod::client::{ClientError, UploadError};
 
+use super::owner::RemovalError;
 use crate::cluster::ClusterError;
 use crate::models::{ModelFileError, PathError};
 use crate::run::executor::ExecutorError;
@@ -36,6 +37,8 @@ pub(in crate::run) enum KubernetesError {
     Unreadable(#[from] serde_json::Error),
     #[error("{0} is loopback: from a pod, that is the pod itself. Name the address by which the cluster reaches the model.")]
     Loopback(String),
+    #[error(transparent)]
+    Removal(#[from] RemovalError),
     #[error("The run's objects were not made.")]
     NotMade,
     #[error("{path} is not below a folder that an administrator named for models on this cluster's nodes ({roots}).")]

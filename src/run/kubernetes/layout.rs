@@ -83,6 +83,8 @@ pub(super) fn engine_pods(spec: &ExecutionSpec, nodes: &[NodeFacts], load: &Load
             env: env.map(|(name, value)| (name.clone(), value.clone())).collect(),
             devices: devices(engine, node)?,
             cpu_millis: node.map(|node| cpu_millis(engine, node, copies, node.hostname == load.hostname)),
+            memory_bytes: engine.memory_bytes,
+            memory_limit_bytes: engine.memory_limit_bytes,
             mounts: engine
                 .volumes
                 .iter()

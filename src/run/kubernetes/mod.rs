@@ -7,6 +7,7 @@ mod error;
 mod launch;
 mod layout;
 mod owner;
+mod patience;
 mod probe;
 mod progress;
 mod provider;
@@ -14,6 +15,7 @@ mod reconcile;
 mod results;
 mod steps;
 mod sweep;
+mod telemetry;
 mod transfer;
 mod transport;
 
@@ -23,17 +25,19 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use dyno_kubernetes::objects::{ENGINE_PORT, RunName, keys};
-use dyno_kubernetes::{ApiError, Connection};
+use dyno_kubernetes::{ApiError, Connection, RunState};
 use dyno_pod::Token;
 use futures::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
+use strum::VariantArray as _;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use self::document::RunDocument;
 use self::error::KubernetesError;
-use self::progress::Progress;
+use self::progress::{Phase, Progress};
 use self::reconcile::Reconciliation;
+use self::telemetry::Sampling;
 use super::execution::{Event, ExecutionSpec, Outcome};
 use super::executor::{Batch, ClusterExecutor, Collected, Cursor, ExecutionState, ExecutorError, LeftBehind, Placement};
 use crate::credentials::Secret;
@@ -43,14 +47,17 @@ use crate::domain::inventory::{Cluster, DeviceType, EngineAvailability};
 use crate::domain::kubernetes::KubernetesAccess;
 use crate::domain::run::{StageId, StageStatus};
 use crate::engine::{self, Program, tag_of};
+use crate::run::text;
 use crate::state::AppState as App;
 use dyno_measure::report::RequestRecord;
+use dyno_measure::telemetry::TelemetrySample;
 
 /// Between two looks at a run on the cluster.
 const PACE: Duration = Duration::from_secs(1);
-/// A cluster that does not answer for so long is not waited for any more; one that does not know the portal's user, sooner.
+/// A cluster that does not answer for so long is not waited for any more. A person who renews its credential has as long.
 const SILENCE: SignedDuration = SignedDuration::from_mins(15);
-const REFUSAL: SignedDuration = SignedDuration::from_mins(3);
+/// What is shorter is not told.
+const BLINK: SignedDuration = SignedDuration::from_secs(5);
 
 /// Carries runs out on one Kubernetes cluster.
 pub(super) struct KubernetesExecutor {
@@ -58,6 +65,7 @@ pub(super) struct KubernetesExecutor {
     cluster: Cluster,
     access: KubernetesAccess,
     watched: Mutex<Watched>,
+    sampling: Mutex<Option<Sampling>>,
 }
 
 impl fmt::Debug for KubernetesExecutor {
@@ -69,20 +77,24 @@ impl fmt::Debug for KubernetesExecutor {
 /// What is known of the run that is followed, so that it is not asked for at each look.
 #[derive(Debug, Default)]
 struct Watched {
-    run: Option<(Uuid, Arc<OpenRun>)>,
+    run: Option<(Uuid, Arc<RunSecret>)>,
     looked: Option<Instant>,
+    /// Which state of the cluster it was looked at in last.
+    version: Option<String>,
     /// Since when the cluster does not answer.
     silent_since: Option<Timestamp>,
+    /// Whether that was told.
+    silence_told: bool,
 }
 
 /// A run's Secret, read.
 #[derive(Debug)]
-struct OpenRun {
+struct RunSecret {
     document: RunDocument,
     token: String,
 }
 
-impl OpenRun {
+impl RunSecret {
     fn token(&self) -> Result<Token, KubernetesError> {
         Ok(Token::new(self.token.clone())?)
     }
@@ -90,7 +102,13 @@ impl OpenRun {
 
 impl KubernetesExecutor {
     pub(super) fn new(app: &App, cluster: &Cluster, access: &KubernetesAccess) -> Self {
-        Self { app: app.clone(), cluster: cluster.clone(), access: access.clone(), watched: Mutex::default() }
+        Self {
+            app: app.clone(),
+            cluster: cluster.clone(),
+            access: access.clone(),
+            watched: Mutex::default(),
+            sampling: Mutex::default(),
+        }
     }
 
     fn name(&self, run: Uuid) -> RunName {
@@ -111,14 +129,14 @@ impl KubernetesExecutor {
     }
 
     /// What a run is, as its Secret says; absent where it was not handed over.
-    async fn open(&self, connection: &Connection, run: Uuid) -> Result<Option<Arc<OpenRun>>, KubernetesError> {
+    async fn open(&self, connection: &Connection, run: Uuid) -> Result<Option<Arc<RunSecret>>, KubernetesError> {
         let known = self.watched(|watched| watched.run.clone());
         if let Some((_, open)) = known.filter(|(id, _)| *id == run) {
             return Ok(Some(open));
         }
         let Some(data) = connection.run_secret(&self.name(run)).await? else { return Ok(None) };
         let (Some(spec), Some(token)) = (data.get(keys::SPEC), data.get(keys::TOKEN)) else { return Ok(None) };
-        let open = OpenRun { document: serde_json::from_slice(spec)?, token: String::from_utf8_lossy(token).into_owned() };
+        let open = RunSecret { document: serde_json::from_slice(spec)?, token: String::from_utf8_lossy(token).into_owned() };
         let open = Arc::new(open);
         self.watched(|watched| watched.run = Some((run, Arc::clone(&open))));
         Ok(Some(open))
@@ -142,8 +160,10 @@ impl KubernetesExecutor {
         if state.owner.deleting {
             return Ok(self.removed(cursor));
         }
+        let before = self.watched(|watched| std::mem::replace(&mut watched.version, state.version.clone()));
         let mut work = Reconciliation {
             connection: &connection,
+            before,
             app: &self.app,
             run: &name,
             open: &open,
@@ -154,7 +174,33 @@ impl KubernetesExecutor {
         };
         work.advance(&state).await?;
         self.watched(|watched| watched.looked = (!work.has_more).then(Instant::now));
-        Ok(batch(cursor, work.progress, work.events, work.load))
+        let Reconciliation { progress, events, load, .. } = work;
+        let telemetry = self.sampled(run, &connection, &open, &progress, &state);
+        Ok(batch(cursor, progress, events, load, telemetry))
+    }
+
+    /// What was sampled since the last look; sampling goes on as long as the load does.
+    fn sampled(
+        &self,
+        run: Uuid,
+        connection: &Connection,
+        open: &OpenRun,
+        progress: &Progress,
+        state: &RunState,
+    ) -> Vec<TelemetrySample> {
+        let mut sampling = self.sampling.lock().unwrap_or_else(PoisonError::into_inner);
+        let sampled = sampling.as_ref().filter(|own| own.run == run).map(Sampling::take).unwrap_or_default();
+        let goes_on = progress.phase == Phase::Loading && progress.started && progress.ended.is_none();
+        if !goes_on {
+            *sampling = None;
+        } else if sampling.as_ref().is_none_or(|own| own.run != run)
+            && let (Some(load), Ok(token)) = (&state.load, open.token())
+        {
+            let name = self.name(run);
+            let client = transport::load_pod(connection, &name, &load.name, token);
+            *sampling = Some(Sampling::begin(run, connection, &name, &open.document, client));
+        }
+        sampled
     }
 
     /// Of a run whose objects somebody removed.
@@ -171,12 +217,38 @@ impl KubernetesExecutor {
     fn unanswered(&self, cursor: Option<&Cursor>, error: KubernetesError) -> Result<Batch, ExecutorError> {
         let now = Timestamp::now();
         let since = self.watched(|watched| *watched.silent_since.get_or_insert(now));
-        let refused = matches!(error, KubernetesError::Api(ApiError::Unauthorized | ApiError::Forbidden(_)));
-        if cursor.is_none() || now.duration_since(since) < if refused { REFUSAL } else { SILENCE } {
+        let silent = now.duration_since(since);
+        if cursor.is_none() {
             return Err(error.into());
         }
-        let reason = format!("The cluster could not be asked any more: {error}");
-        Ok(ended(cursor, &mut Progress::from(cursor), reason))
+        let mut progress = Progress::from(cursor);
+        if silent >= SILENCE {
+            let reason = format!("The cluster could not be asked any more: {error}");
+            return Ok(ended(cursor, &mut progress, reason));
+        }
+        if silent < BLINK || self.watched(|watched| std::mem::replace(&mut watched.silence_told, true)) {
+            return Err(error.into());
+        }
+        let line = format!(
+            "{error} What runs there goes on meanwhile. It is asked again for {}.",
+            text::duration(SILENCE.as_secs().unsigned_abs() * 1_000)
+        );
+        Ok(batch(cursor, progress.clone(), vec![(now, steps::warning(&progress, &line))], Vec::new()))
+    }
+
+    /// It answers; what was told of its silence is taken back.
+    fn answered(&self, cursor: Option<&Cursor>, found: Batch) -> Batch {
+        let was_told = self.watched(|watched| {
+            watched.silent_since = None;
+            std::mem::take(&mut watched.silence_told)
+        });
+        if !was_told {
+            return found;
+        }
+        let progress = Progress::from(found.cursor.as_ref().or(cursor));
+        let line = (Timestamp::now(), steps::warning(&progress, "The cluster answers again."));
+        let events = std::iter::once(line).chain(found.events).collect();
+        batch(cursor, progress, events, found.load)
     }
 }
 
@@ -190,7 +262,7 @@ fn ended(cursor: Option<&Cursor>, progress: &mut Progress, reason: String) -> Ba
     events.push((now, Event::Stage { stage: StageId::CleanUp, status: StageStatus::Running, message: None }));
     events.push((now, Event::End { outcome: Outcome::Failed, reason: Some(reason.clone()) }));
     progress.ended = Some((Outcome::Failed, Some(reason)));
-    batch(cursor, std::mem::take(progress), events, Vec::new())
+    batch(cursor, std::mem::take(progress), events, Vec::new(), Vec::new())
 }
 
 fn batch(
@@ -198,10 +270,14 @@ fn batch(
     progress: Progress,
     events: Vec<(Timestamp, Event)>,
     load: Vec<dyno_measure::events::LoadEvent>,
+    telemetry: Vec<TelemetrySample>,
 ) -> Batch {
     let text = serde_json::to_string(&progress).ok();
-    let is_new = !events.is_empty() || !load.is_empty() || text.as_deref() != cursor.map(|cursor| cursor.0.as_str());
-    Batch { state: ExecutionState::Active, events, load, cursor: text.filter(|_| is_new).map(Cursor) }
+    let is_new = !events.is_empty()
+        || !load.is_empty()
+        || !telemetry.is_empty()
+        || text.as_deref() != cursor.map(|cursor| cursor.0.as_str());
+    Batch { state: ExecutionState::Active, events, load, telemetry, cursor: text.filter(|_| is_new).map(Cursor) }
 }
 
 #[async_trait]
@@ -219,7 +295,7 @@ impl ClusterExecutor for KubernetesExecutor {
                     .to_owned(),
             }
         };
-        Ok(EngineKind::ALL.into_iter().map(row).collect())
+        Ok(EngineKind::VARIANTS.iter().copied().map(row).collect())
     }
 
     async fn find_engine(&self, serving: &Serving) -> Result<Program, ExecutorError> {
@@ -252,10 +328,7 @@ impl ClusterExecutor for KubernetesExecutor {
             return Ok(Batch { state: ExecutionState::Active, ..Batch::default() });
         }
         match self.look(run, cursor).await {
-            Ok(batch) => {
-                self.watched(|watched| watched.silent_since = None);
-                Ok(batch)
-            }
+            Ok(batch) => Ok(self.answered(cursor, batch)),
             Err(error) => self.unanswered(cursor, error),
         }
     }

@@ -11,7 +11,7 @@ use super::error::KubernetesError;
 use super::probe::EngineProbe;
 use super::progress::{Ending, Phase, Progress};
 use super::transport::PodProxy;
-use super::{ENGINE_PORT, OpenRun, owner, transport};
+use super::{ENGINE_PORT, RunSecret, owner, transport};
 use crate::run::execution::{Event, Outcome};
 use crate::run::text;
 use crate::state::AppState as App;
@@ -27,9 +27,11 @@ const LISTING_MS: u64 = 120_000;
 /// One look at a run.
 pub(super) struct Reconciliation<'a> {
     pub connection: &'a Connection,
+    /// Which state of the cluster was looked at before this one.
+    pub before: Option<String>,
     pub app: &'a App,
     pub run: &'a RunName,
-    pub open: &'a OpenRun,
+    pub open: &'a RunSecret,
     pub progress: Progress,
     pub events: Vec<(Timestamp, Event)>,
     pub load: Vec<LoadEvent>,
@@ -75,12 +77,18 @@ impl Reconciliation<'_> {
         if let Err(error) = self.make_missing(state).await {
             return self.refused(error);
         }
-        if self.has_failed(state).await? {
+        let engines = &self.open.document.execution.engines;
+        // One that has ended already was started: what is the matter with it is found next, whenever it is looked at.
+        let was_started = |pod: &PodState| match &pod.step {
+            PodStep::Starting | PodStep::Ready | PodStep::Succeeded => true,
+            PodStep::Failed(failure) => failure.was_started(),
+            PodStep::Unscheduled(_) | PodStep::Preparing(_) => false,
+        };
+        let all_started = state.engines.len() == engines.len() && state.engines.values().all(was_started);
+        if !all_started && self.has_failed(state).await? {
             return Ok(());
         }
-        let engines = &self.open.document.execution.engines;
-        let runs = |pod: &PodState| matches!(pod.step, PodStep::Starting | PodStep::Ready);
-        if state.engines.len() == engines.len() && state.engines.values().all(runs) {
+        if all_started {
             let message = match engines.as_slice() {
                 [only] => format!("{} was started.", only.title),
                 several => format!("{} copies of {} were started.", several.len(), several[0].title),
@@ -236,7 +244,7 @@ impl Reconciliation<'_> {
             let name = self.run.engine(engine.index);
             let node = &engine.node;
             let failure = match state.engines.get(&name) {
-                None => PodFailure::Deleted,
+                None => self.why_gone(&name).await?,
                 Some(pod) if self.progress.uids.get(&name).is_some_and(|uid| *uid != pod.uid) => PodFailure::Replaced,
                 Some(PodState { step: PodStep::Failed(failure), .. }) => failure.clone(),
                 Some(PodState { step: PodStep::Succeeded, .. }) => PodFailure::Exited { status: 0, signal: None },
@@ -253,6 +261,12 @@ impl Reconciliation<'_> {
             }));
         }
         Ok(None)
+    }
+
+    /// Why a pod is gone that was there when it was looked at last.
+    async fn why_gone(&self, pod: &str) -> Result<PodFailure, KubernetesError> {
+        let Some(before) = &self.before else { return Ok(PodFailure::Deleted) };
+        Ok(self.connection.last_failure(self.run, pod, before).await?.unwrap_or(PodFailure::Deleted))
     }
 
     /// Has the load's pod begin, takes over what it tells, and sees that nothing it measures is lost meanwhile.

@@ -10,26 +10,24 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::error::KubernetesError;
+use super::owner::remove_owner;
+use super::patience::while_unanswered;
 use super::progress::Progress;
 use super::transport::PodProxy;
-use super::{KubernetesExecutor, OpenRun, transport};
+use super::{KubernetesExecutor, RunSecret, transport};
 use crate::run::executor::{Collected, ExecutorError, LeftBehind};
 use dyno_measure::events::LoadEventKind;
 use dyno_measure::report::RequestRecord;
 
-/// A pod that does not answer is asked again for so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A pod that does not answer is asked again for so long: more than a minute in which the API server is away.
+const PATIENCE: Duration = Duration::from_secs(150);
 const RETRY: Duration = Duration::from_secs(1);
-/// What is to be removed is gone after so long, or is ended without being asked.
-const REMOVAL: Duration = Duration::from_secs(90);
-/// After that, for as long again.
-const FORCED: Duration = Duration::from_secs(30);
 
 /// The load's pod of a run, as far as it can be asked.
 struct LoadSource {
     connection: Connection,
     run: RunName,
-    open: std::sync::Arc<OpenRun>,
+    open: std::sync::Arc<RunSecret>,
     client: LoadPod<PodProxy>,
 }
 
@@ -55,7 +53,7 @@ impl KubernetesExecutor {
             end: progress.ended.clone(),
             ..Collected::default()
         };
-        let source = match self.load_source(run).await {
+        let source = match while_unanswered(|| self.load_source(run)).await {
             Ok(source) => source,
             Err(error) => {
                 tracing::warn!(run.id = %run, %error, "what a run on Kubernetes left could not be read");
@@ -100,7 +98,9 @@ impl KubernetesExecutor {
 
     pub(super) fn record_portions(&self, run: Uuid, skip: u64) -> BoxStream<'static, Result<Vec<RequestRecord>, ExecutorError>> {
         let executor = Self::new(&self.app, &self.cluster, &self.access);
-        let begin = async move { Ok::<_, KubernetesError>(executor.load_source(run).await?.map(|source| source.client)) };
+        let begin = async move {
+            Ok::<_, KubernetesError>(while_unanswered(|| executor.load_source(run)).await?.map(|source| source.client))
+        };
         stream::once(begin)
             .flat_map(move |client| match client {
                 Ok(Some(client)) => portions(client, skip).boxed(),
@@ -112,38 +112,14 @@ impl KubernetesExecutor {
 
     /// Removes all that a run has on the cluster, and waits until it is gone.
     pub(super) async fn clear(&self, run: Uuid) -> Result<(), LeftBehind> {
-        let name = self.name(run);
-        match self.removed_in_time(run, &name).await {
-            Ok(left) if left.is_empty() => Ok(()),
-            Ok(left) => Err(LeftBehind(format!("The cluster has not removed yet: {}.", left.join(", ")))),
-            Err(error) => Err(LeftBehind(format!(
-                "What the run has on the cluster could not be removed: {error} The cluster ends it by itself at the run's time limit."
-            ))),
-        }
-    }
-
-    async fn removed_in_time(&self, run: Uuid, name: &RunName) -> Result<Vec<String>, KubernetesError> {
-        let connection = self.connection().await?;
         // A pod that was told that everything arrived ends at once.
         if let Ok(Some(source)) = self.load_source(run).await
             && let Err(error) = source.client.done().await
         {
             tracing::debug!(run.id = %run, %error, "the load's pod is ended without a word");
         }
-        let begun = Instant::now();
-        connection.delete_owner(name).await?;
-        let mut forced = false;
-        loop {
-            let left = connection.left(name).await?;
-            if left.is_empty() || begun.elapsed() > REMOVAL + FORCED {
-                return Ok(left);
-            }
-            if begun.elapsed() > REMOVAL && !forced {
-                connection.delete_pods_at_once(name).await?;
-                forced = true;
-            }
-            tokio::time::sleep(Duration::from_millis(300)).await;
-        }
+        let connection = self.connection().await.map_err(|error| LeftBehind(error.to_string()))?;
+        remove_owner(&connection, &self.name(run)).await.map_err(|error| LeftBehind(error.to_string()))
     }
 }
 

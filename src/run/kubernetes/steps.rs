@@ -21,6 +21,12 @@ pub(super) fn stage_of(phase: Phase) -> Option<StageId> {
     }
 }
 
+/// A line for the log of the stage that a run is in.
+pub(super) fn warning(progress: &Progress, line: &str) -> Event {
+    let stage = stage_of(progress.phase).unwrap_or(StageId::DeployToEngine);
+    Event::Log { stage, level: LogLevel::Warning, line: text::clean(line) }
+}
+
 /// How far a pod is, in words; absent where nothing is to be said.
 pub(super) fn words_of(pod: &PodState) -> Option<String> {
     match &pod.step {

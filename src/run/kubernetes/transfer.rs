@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dyno_kubernetes::objects::{self, FilesPod as PodObject, Mount, RunName, SENT_FILES, VolumeSource as PodVolume, keys};
-use dyno_kubernetes::{Connection, PodStep};
+use dyno_kubernetes::{Connection, PodFailure, PodStep};
 use dyno_pod::Token;
 use dyno_pod::client::FilesPod;
 use dyno_pod::protocol::{FetchRequest, FetchStatus, FileFacts, FileKind};
@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::error::KubernetesError;
 use super::owner::{TRANSFER_LIMIT_S, lifetime, provisional_load, remove_owner};
+use super::patience::while_unanswered;
 use super::transport::{self, PodProxy};
 use super::{KubernetesExecutor, steps};
 use crate::domain::benchmark::BenchmarkSpec;
@@ -31,6 +32,8 @@ use dyno_measure::words;
 const ON_NODE: &str = "/model";
 /// Where pods see the cache.
 const CACHE: &str = "/cache";
+/// A download whose pod was lost is gone on with in another, so often.
+const MOST_RESTARTS: u32 = 3;
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -181,23 +184,38 @@ impl KubernetesExecutor {
         progress: &watch::Sender<String>,
     ) -> Result<PlacedModel, KubernetesError> {
         let (mount, volume, nodes) = self.cache(spec)?;
-        let pods = self.start_pods(run, &nodes, &[mount], progress).await?;
-        let mut placed = None;
-        for (node, client) in &pods.nodes {
+        let mounts = [mount];
+        let mut pods = self.start_pods(run, &nodes, &mounts, progress).await?;
+        let (mut restarts, mut placed) = (0, None);
+        for (index, node) in nodes.iter().enumerate() {
             let path = loop {
+                let (_, client) = &pods.nodes[index];
                 match client.fetch(&request).await {
+                    Ok(FetchStatus::Running(at)) if at.file.is_empty() => {
+                        progress.send_replace(format!("Node {node}: the hub is asked for its files."));
+                    }
                     Ok(FetchStatus::Running(at)) => {
                         let (done, total) = (words::bytes(at.bytes_done), words::bytes(at.bytes_total));
                         progress.send_replace(format!("Node {node}, {}: {done} of {total}", at.file));
                     }
                     Ok(FetchStatus::Done { path }) => break path,
                     Ok(FetchStatus::Failed { message }) => return Err(KubernetesError::Fetch(message)),
-                    Err(error) if error.is_transient() => {}
+                    Err(error) if error.is_transient() => {
+                        if let Some(why) = self.lost_pod(run, index).await? {
+                            if restarts == MOST_RESTARTS {
+                                return Err(KubernetesError::FilesPod { node: node.clone(), why: why.to_string() });
+                            }
+                            restarts += 1;
+                            progress
+                                .send_replace(format!("Node {node}: the pod that fetches was lost, another one goes on. {why}"));
+                            pods = self.start_pods(run, &nodes, &mounts, progress).await?;
+                        }
+                    }
                     Err(error) => return Err(error.into()),
                 }
                 tokio::time::sleep(PAUSE).await;
             };
-            let facts = client.check(&path.display().to_string(), false).await?;
+            let facts = pods.nodes[index].1.check(&path.display().to_string(), false).await?;
             placed = Some((path, facts));
         }
         self.stop_pods(run, pods).await?;
@@ -214,6 +232,26 @@ impl KubernetesExecutor {
             volumes: vec![volume],
             tokenizer: None,
         })
+    }
+
+    /// Why a pod for files is gone; what is left of it is removed. Absent of one that is there.
+    async fn lost_pod(&self, run: Uuid, index: usize) -> Result<Option<PodFailure>, KubernetesError> {
+        let (connection, name) = (self.connection().await?, self.name(run));
+        let pod = name.files(index);
+        let mut lost = None;
+        loop {
+            let look = || async { Ok(connection.run_state(&name).await?) };
+            let state = while_unanswered(look).await?.ok_or(KubernetesError::NotMade)?;
+            match state.files.get(&pod).map(|pod| &pod.step) {
+                None => return Ok(lost.or(Some(PodFailure::Deleted))),
+                Some(PodStep::Failed(failure)) => {
+                    lost = Some(failure.clone());
+                    connection.delete_pod(&name, &pod).await?;
+                }
+                Some(_) => return Ok(None),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// The cache as transfer pods and engines see it, and the nodes that files are brought to: of a claim, one.
@@ -266,6 +304,7 @@ impl KubernetesExecutor {
                 image: image.to_owned(),
                 node: node.clone(),
                 mounts: mounts.to_vec(),
+                hub_endpoint: std::env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty()),
                 active_s: TRANSFER_LIMIT_S,
             };
             connection.apply(&objects::files_pod(&name, &owner, &pod)).await?;
@@ -287,7 +326,7 @@ impl KubernetesExecutor {
                 tracing::debug!(run.id = %run, %node, %error, "a pod for files is ended without a word");
             }
         }
-        remove_owner(&self.connection().await?, &self.name(run)).await
+        Ok(remove_owner(&self.connection().await?, &self.name(run)).await?)
     }
 }
 
@@ -300,7 +339,8 @@ async fn answers(
     progress: &watch::Sender<String>,
 ) -> Result<(), KubernetesError> {
     loop {
-        let state = connection.run_state(run).await?.ok_or(KubernetesError::NotMade)?;
+        let look = || async { Ok(connection.run_state(run).await?) };
+        let state = while_unanswered(look).await?.ok_or(KubernetesError::NotMade)?;
         match state.files.get(pod).map(|pod| (&pod.step, steps::words_of(pod))) {
             Some((PodStep::Ready, _)) => return Ok(()),
             Some((PodStep::Failed(failure), _)) => {

@@ -25,6 +25,9 @@ pub const VERIFY_PLAN: &str = "verify.json";
 /// What that load tells.
 pub const VERIFY_SPOOL: &str = "verify.ndjson";
 
+/// What this machine and its devices did while the load went on, a JSON object a line.
+pub const TELEMETRY: &str = "telemetry.ndjson";
+
 /// What an engine prints.
 pub fn engine_log(index: usize) -> String {
     format!("engine-{index}.log")

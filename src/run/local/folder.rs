@@ -15,12 +15,13 @@ use dyno_measure::events::{LoadEvent, LoadEventKind};
 use dyno_measure::plan::Plan;
 use dyno_measure::report::{Report, RequestRecord};
 
-/// How far journal and spool were read, bytes.
+/// How far journal, spool and telemetry were read, bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Offsets {
     journal: u64,
     spool: u64,
+    telemetry: u64,
 }
 
 impl From<Option<&Cursor>> for Offsets {
@@ -34,12 +35,14 @@ impl From<Option<&Cursor>> for Offsets {
 pub(super) fn read(folder: &Path, from: Offsets) -> io::Result<Batch> {
     let mut journal = Tail::new(folder.join(files::JOURNAL), from.journal);
     let mut spool = Tail::new(folder.join(files::SPOOL), from.spool);
-    let (entries, lines) = (journal.lines()?, spool.lines()?);
-    let offsets = Offsets { journal: journal.offset(), spool: spool.offset() };
+    let mut telemetry = Tail::new(folder.join(files::TELEMETRY), from.telemetry);
+    let (entries, lines, samples) = (journal.lines()?, spool.lines()?, telemetry.lines()?);
+    let offsets = Offsets { journal: journal.offset(), spool: spool.offset(), telemetry: telemetry.offset() };
     let entries = entries.iter().filter_map(|line| serde_json::from_slice::<JournalEntry>(line).ok());
     Ok(Batch {
         events: entries.filter_map(JournalEntry::event).collect(),
         load: lines.iter().filter_map(|line| serde_json::from_slice::<LoadEvent>(line).ok()).collect(),
+        telemetry: samples.iter().filter_map(|line| serde_json::from_slice(line).ok()).collect(),
         cursor: (offsets != from).then(|| serde_json::to_string(&offsets).map(Cursor)).transpose()?,
         ..Batch::default()
     })

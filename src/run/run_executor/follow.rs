@@ -92,6 +92,8 @@ impl RunExecutor {
             report.run_id = self.run.id;
             report.status = status;
             report.provenance = std::mem::take(&mut report.provenance).completed_by(provenance::complete(&collected));
+            let telemetry = self.stored(|| self.app.store.telemetry_of_portal(self.run.id)).await?;
+            dyno_measure::telemetry::attach(report, &telemetry);
             report.notes.extend(reason.clone().filter(|_| status != RunStatus::Succeeded).map(Note::from));
         }
         // Before what it was measured from is removed.

@@ -78,3 +78,48 @@ async fn what_has_no_layout_is_said() {
     assert!(refused["errors"][0]["message"].as_str().unwrap().contains("nothing is known of its architecture"), "{refused}");
     asked(&Uuid::nil().to_string()).await.expect(404);
 }
+
+/// Prices are everybody's to read and administrators' to set; with one, layouts have a cost and a place by it.
+#[tokio::test]
+async fn layouts_are_ranked_by_cost_where_the_device_has_a_price() {
+    let world = World::start().await;
+    let client = &world.portal.admin;
+    let model = hub_model(&world, "meta-llama/Llama-3.1-8B-Instruct").await;
+    let id = draft(&world, model, &json!({ "max_input_tokens": 512, "max_output_tokens": 128 })).await;
+    let advice = async || client.get(&format!("/api/v1/workflows/{id}/layouts")).await.expect(200);
+    let without = advice().await;
+    assert!(without["price"].is_null() && !without.to_string().contains("cost"), "{without:#}");
+
+    let member = world.portal.member("anna").await;
+    let body = json!({ "device": "NVIDIA H100 80GB HBM3", "per_hour": 2.5, "currency": "EUR" });
+    member.post("/api/v1/prices", &body).await.expect(403);
+    let price = client.post("/api/v1/prices", &body).await.expect(201);
+    assert_eq!((&price["device"], &price["currency"]), (&json!("H100-SXM-80GB"), &json!("EUR")));
+    assert_eq!(member.get("/api/v1/prices").await.expect(200)["items"][0], price);
+    let other = json!({ "device": "L4", "per_hour": -1, "currency": "" });
+    let refused = client.post("/api/v1/prices", &other).await.expect(422);
+    let fields: Vec<_> = refused["errors"].as_array().unwrap().iter().map(|error| &error["field"]).collect();
+    assert_eq!(fields, ["per_hour", "currency"]);
+
+    let priced = advice().await;
+    assert_eq!(priced["price"], price);
+    let rows = priced["layouts"].as_array().unwrap();
+    let mut by_cost: Vec<(u64, f64)> = Vec::new();
+    for row in rows.iter().filter(|row| row["fits"] == true) {
+        let figures = &row["figures"];
+        let cost = figures["cost_per_million_output_tokens"].as_f64().unwrap();
+        let throughput = figures["output_throughput"].as_f64().unwrap();
+        let expected = row["devices"].as_f64().unwrap() * 2.5 / 3600.0 * 1e6 / throughput;
+        assert!((cost / expected - 1.0).abs() < 1e-9, "{row}");
+        by_cost.push((figures["cost_rank"].as_u64().unwrap(), cost));
+    }
+    by_cost.sort_by_key(|(rank, _)| *rank);
+    assert!(by_cost.len() > 3 && by_cost.is_sorted_by(|(_, one), (_, other)| one <= other), "{by_cost:?}");
+    assert!(by_cost.iter().enumerate().all(|(index, (rank, _))| *rank == index as u64 + 1), "{by_cost:?}");
+
+    let price = format!("/api/v1/prices/{}", price["id"].as_str().unwrap());
+    member.delete(&price).await.expect(403);
+    client.delete(&price).await.expect(204);
+    client.delete(&price).await.expect(404);
+    assert_eq!(advice().await, without);
+}

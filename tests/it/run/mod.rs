@@ -2,7 +2,6 @@
 //! them when portal, keeper, load or engine are killed.
 
 mod kills;
-mod kubernetes;
 mod streams;
 mod world;
 
@@ -80,6 +79,62 @@ async fn a_run_ends_in_its_report() {
     assert!(row["output_throughput"].as_f64().unwrap() > 0.0, "{row:#}");
     portal.client.delete(&format!("/api/v1/runs/{run}")).await.expect(204);
     assert!(!portal.folder(&run).exists());
+}
+
+#[tokio::test]
+async fn what_the_machine_did_stands_beside_the_figures() {
+    let mut portal = Portal::start().await;
+    let run = portal.run(320, ENGINE).await;
+    portal.under_load(&run).await;
+    // The keeper samples, so that a portal that is away leaves no gap.
+    portal.kill();
+    tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+    portal.start_again().await;
+    let ended = portal.end(&run).await;
+    assert_eq!(ended["status"], "succeeded", "{ended:#}");
+
+    let report = portal.report(&run).await;
+    let duration_ms = report["summary"]["duration_s"].as_f64().unwrap() * 1e3;
+    let telemetry = &report["summary"]["telemetry"];
+    assert_eq!(telemetry.as_array().map(Vec::len), Some(1), "{telemetry:#}");
+    let node = &telemetry[0];
+    assert_eq!((&node["hostname"], &report["load_points"][0]["telemetry"]), (&report["nodes"][0]["hostname"], telemetry));
+    let series = node["series"].as_array().unwrap();
+    let covered: f64 = series
+        .iter()
+        .map(|point| {
+            let (end, span) = (point["t_ms"].as_f64().unwrap(), point["span_ms"].as_f64().unwrap());
+            (end.min(duration_ms) - (end - span).max(0.0)).max(0.0)
+        })
+        .sum();
+    assert!(covered > 0.95 * duration_ms, "{covered} of {duration_ms} ms: {node:#}");
+    for point in series {
+        assert!((0.0..=100.0).contains(&point["cpu_percent"].as_f64().unwrap()), "{point}");
+        assert!(point["memory_used_bytes"].as_f64().unwrap() > 1e7, "{point}");
+    }
+    assert!(node["mean"]["cpu_percent"].as_f64().unwrap() > 0.0, "an engine and a load were at work");
+    assert!(node["max"]["cpu_percent"].as_f64() >= node["mean"]["cpu_percent"].as_f64());
+    assert_eq!(node["sources"][0]["source"], "proc");
+    // No accelerator served: there is no value of any, no zero and no gap.
+    for absent in ["devices", "energy_j", "gaps"] {
+        assert_eq!(node[absent], Value::Null, "{node:#}");
+    }
+    assert_eq!(report["summary"]["energy"], Value::Null);
+
+    let path = format!("/api/v1/runs/{run}/telemetry");
+    let csv = portal.client.get(&format!("{path}?format=csv")).await;
+    assert_eq!(csv.content_type, "text/csv; charset=utf-8");
+    let csv = csv.body.as_str().unwrap().to_owned();
+    let mut times: Vec<&str> = csv.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert!(times.len() as f64 >= duration_ms / 1e3, "{csv}");
+    let all = times.len();
+    times.dedup();
+    assert_eq!(times.len(), all, "each sample once");
+    portal.client.get(&format!("{path}?format=xml")).await.expect(422);
+    let page = portal.client.get(&format!("/runs/{run}/report")).await;
+    let page = page.body.as_str().unwrap();
+    assert!(page.contains("What the nodes did") && page.contains("id=\"node-cpu\"") && !page.contains("id=\"device-power\""));
+    portal.client.get(&format!("/runs/{run}/report/charts/node-cpu.svg?point=0")).await.expect(200);
 }
 
 #[tokio::test]

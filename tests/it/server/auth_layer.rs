@@ -113,3 +113,31 @@ async fn a_refused_server_function_has_the_status_of_its_refusal() {
         assert!(text.contains(words), "{path}: {text}");
     }
 }
+
+/// A request that can't be read is its sender's fault: no page and no monitor takes it for a portal that is out of order.
+#[tokio::test]
+async fn a_request_that_a_server_function_cannot_read_is_its_senders_fault() {
+    let app = TestApp::start().await;
+    let json = "application/json";
+    let form = "application/x-www-form-urlencoded";
+    let long = format!("{{\"query\": \"{}\"}}", "x".repeat(3 << 20));
+    for (path, content_type, body, status) in [
+        ("/api/ui/history", json, "{\"query\": ".to_owned(), 400),
+        ("/api/ui/history", json, "[]".to_owned(), 400),
+        ("/api/ui/history", json, "{}".to_owned(), 400),
+        ("/api/ui/history", json, String::new(), 400),
+        ("/api/ui/history", form, "query=x".to_owned(), 400),
+        ("/api/ui/history", json, long.clone(), 413),
+        ("/api/ui/runs/report", json, "{\"id\": 7}".to_owned(), 400),
+    ] {
+        // In one piece its length is announced, else it comes out while it is read.
+        let pieces = body.as_bytes().chunks(64 << 10).map(|piece| Ok::<_, std::io::Error>(piece.to_vec())).collect::<Vec<_>>();
+        for sent in [reqwest::Body::from(body.clone()), reqwest::Body::wrap_stream(futures::stream::iter(pieces))] {
+            let request = app.admin.request(Method::POST, path).header("content-type", content_type);
+            let response = request.body(sent).send().await.unwrap();
+            let begin: String = body.chars().take(20).collect();
+            assert_eq!(response.status(), status, "{path} {content_type} {begin}");
+        }
+    }
+    assert_eq!(app.admin.get("/api/ui/history").await.status, 405);
+}

@@ -4,6 +4,7 @@ mod drafts;
 mod history;
 mod inventory;
 mod kept;
+mod prices;
 mod profiles;
 mod runs;
 pub mod samples;

@@ -6,6 +6,7 @@ use dyno::domain::run::{Stage, StageId, StageStatus};
 use dyno::store::{RunUpdate, StoreError};
 use dyno_measure::events::{LogLevel, Progress};
 use dyno_measure::run::RunStatus;
+use dyno_measure::telemetry::{Levels, Reading, TelemetrySample, TelemetrySource, Told};
 
 use super::samples::{at, kept_run, new_run, record, store};
 
@@ -82,6 +83,29 @@ async fn a_run_is_claimed_by_one_at_a_time() {
     let end = RunUpdate { events: vec![(at(80), end(RunStatus::Failed))], ..RunUpdate::default() };
     store.update_run(run.id, &end, at(80)).await.unwrap();
     assert!(!store.claim_run(run.id, first, at(81), at(99)).await.unwrap(), "it is over");
+}
+
+#[tokio::test]
+async fn a_sample_is_kept_once_and_is_its_owners() {
+    let (_folder, store, [_, anna, bert]) = store().await;
+    let (_, run) = kept_run(&store, &anna, "one", 1).await;
+    store.begin_run(run.id, at(5)).await.unwrap();
+    let sample = |at_unix_ns: i64, node: &str, percent: f64| {
+        let levels = Levels { cpu_percent: Some(percent), ..Levels::default() };
+        let reading = Reading { pace_ms: 1_000, levels, ..Reading::default() };
+        TelemetrySample::new(at_unix_ns, node, TelemetrySource::Kubelet, Told::Reading(reading))
+    };
+    let update = |telemetry| RunUpdate { telemetry, ..RunUpdate::default() };
+    store.update_run(run.id, &update(vec![sample(1, "a", 10.0), sample(1, "b", 20.0)]), at(6)).await.unwrap();
+    // Another portal goes on, and its source has nothing new yet.
+    store.update_run(run.id, &update(vec![sample(1, "a", 10.0), sample(2, "a", 30.0)]), at(7)).await.unwrap();
+    let kept = store.telemetry_of_portal(run.id).await.unwrap();
+    assert_eq!(kept, [sample(1, "a", 10.0), sample(1, "b", 20.0), sample(2, "a", 30.0)]);
+    let first = store.telemetry_after(&anna, run.id, 0, 2).await.unwrap();
+    assert_eq!(first.len(), 2);
+    let rest = store.telemetry_after(&anna, run.id, first[1].0, 2).await.unwrap();
+    assert_eq!(rest.into_iter().map(|(_, sample)| sample).collect::<Vec<_>>(), [sample(2, "a", 30.0)]);
+    assert!(matches!(store.telemetry_after(&bert, run.id, 0, 2).await, Err(StoreError::NotFound("run"))));
 }
 
 #[tokio::test]
@@ -209,7 +233,7 @@ async fn a_page_reads_of_a_runs_events_what_it_shows() {
     assert_eq!(found.last_seq, 2002);
     assert_eq!(found.earlier, [(StageId::DeployToEngine, 990), (StageId::CleanUp, 0)]);
     assert!(found.events.is_sorted_by_key(|event| event.seq) && found.events.iter().all(|event| stored.contains(event)));
-    let of = |name: &str| found.events.iter().filter(|event| event.event.name() == name).collect::<Vec<_>>();
+    let of = |name: &str| found.events.iter().filter(|event| event.event.into_str() == name).collect::<Vec<_>>();
     assert_eq!((of("log").len(), of("stage").len()), (11, 1));
     assert_eq!(of("log").last().unwrap().event, log("999"));
     assert_eq!(of("progress").len(), 20, "evenly spread");

@@ -80,6 +80,12 @@ pub struct EnginePod {
     pub devices: Option<(String, u32)>,
     /// Thousandths of a core that are kept free for it.
     pub cpu_millis: Option<u32>,
+    /// Bytes of the node's memory that are kept free for it.
+    #[serde(default)]
+    pub memory_bytes: Option<u64>,
+    /// Most bytes of memory that it may use; over that it is ended.
+    #[serde(default)]
+    pub memory_limit_bytes: Option<u64>,
     pub mounts: Vec<Mount>,
     pub probes: Probes,
     /// From now to the deadline, seconds.
@@ -110,6 +116,8 @@ pub struct FilesPod {
     /// The node's hostname label.
     pub node: String,
     pub mounts: Vec<Mount>,
+    /// The model hub that is fetched from; absent: the public one.
+    pub hub_endpoint: Option<String>,
     /// From now to the deadline, seconds.
     pub active_s: i64,
 }
@@ -173,7 +181,13 @@ fn engine_resources(engine: &EnginePod) -> ResourceRequirements {
     if let Some(millis) = engine.cpu_millis {
         requests.insert("cpu".to_owned(), Quantity(format!("{millis}m")));
     }
-    let limits = engine.devices.iter().map(|(resource, count)| (resource.clone(), Quantity(count.to_string()))).collect();
+    let mut limits: BTreeMap<String, Quantity> =
+        engine.devices.iter().map(|(resource, count)| (resource.clone(), Quantity(count.to_string()))).collect();
+    let memory = |bytes: u64| ("memory".to_owned(), Quantity(format!("{}Mi", bytes.div_ceil(1 << 20))));
+    // More than the limit can't be asked for.
+    let most = engine.memory_limit_bytes.unwrap_or(u64::MAX);
+    requests.extend(engine.memory_bytes.map(|bytes| memory(bytes.min(most))));
+    limits.extend(engine.memory_limit_bytes.map(memory));
     ResourceRequirements { requests: Some(requests), limits: Some(limits), ..ResourceRequirements::default() }
 }
 
@@ -266,6 +280,7 @@ pub fn files_pod(run: &RunName, owner: &OwnerReference, files: &FilesPod) -> Pod
     let roots = files.mounts.iter().filter(|mount| mount.read_only).map(|mount| mount.path.as_str());
     let settings = [
         ("DYNO_POD_FOLDER", files.mounts.iter().find(|mount| !mount.read_only).map(|mount| mount.path.clone())),
+        ("HF_ENDPOINT", files.hub_endpoint.clone()),
         ("DYNO_POD_ROOTS", Some(roots.collect::<Vec<_>>().join(":")).filter(|roots| !roots.is_empty())),
     ];
     let settings: Vec<_> = settings.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();

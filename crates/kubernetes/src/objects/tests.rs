@@ -39,6 +39,8 @@ fn engine() -> EnginePod {
         env: [("HF_HUB_OFFLINE".to_owned(), "1".to_owned()), ("X".to_owned(), "$(HOME)".to_owned())].into(),
         devices: Some(("nvidia.com/gpu".to_owned(), 2)),
         cpu_millis: None,
+        memory_bytes: Some(3_000_000_001),
+        memory_limit_bytes: None,
         mounts: vec![Mount {
             source: VolumeSource::HostPath("/srv/models".to_owned()),
             path: "/model".to_owned(),
@@ -82,7 +84,8 @@ fn an_engine_is_pinned_probed_and_ends_with_its_owner() {
 fn arguments_alone_follow_the_images_entry_point() {
     let argv = ["-m", "/model/m.gguf"].map(str::to_owned).to_vec();
     let probes = Probes { liveness: None, ..engine().probes };
-    let engine = EnginePod { argv, devices: None, cpu_millis: Some(1_500), probes, ..engine() };
+    let engine =
+        EnginePod { argv, devices: None, cpu_millis: Some(1_500), memory_limit_bytes: Some(2 << 30), probes, ..engine() };
     is_as_kept("engine-on-cpu.json", &engine_pod(&run(), &owner_reference(), &engine));
 }
 
@@ -92,7 +95,8 @@ fn a_pod_for_files_sees_the_cache_and_the_models() {
         Mount { source: VolumeSource::Claim("models".to_owned()), path: "/cache".to_owned(), read_only: false },
         Mount { source: VolumeSource::HostPathOrNew("/var/cache/dyno".to_owned()), path: "/more".to_owned(), read_only: true },
     ];
-    let files = FilesPod { index: 0, image: load().image, node: "gpu-1".to_owned(), mounts, active_s: 60 };
+    let hub_endpoint = Some("https://hub.example.org".to_owned());
+    let files = FilesPod { index: 0, image: load().image, node: "gpu-1".to_owned(), mounts, hub_endpoint, active_s: 60 };
     is_as_kept("files.json", &files_pod(&run(), &owner_reference(), &files));
 }
 

@@ -37,7 +37,7 @@ impl ParameterRefusal {
             return Some(Self::UsageOption);
         }
         let refuses = REFUSES.iter().any(|refuses| words.contains(refuses));
-        (refuses && words.contains(sent_limit.as_str())).then_some(Self::OutputLimit)
+        (refuses && words.contains(sent_limit.into_str())).then_some(Self::OutputLimit)
     }
 }
 

@@ -43,13 +43,14 @@ fn path(folder: &Path, concurrency: u32, tls: bool) -> PathBuf {
 
 /// Identifies the boot of the machine, the cores that this process may use, and this build of the program.
 fn key() -> String {
-    let read = |path: &str| std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
     let build = own_program().and_then(std::fs::metadata).ok().and_then(|file| {
         let at = file.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
         Some(format!("{} {}", at.as_nanos(), file.len()))
     });
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    let (boot, name) = (read("/proc/sys/kernel/random/boot_id"), read("/proc/sys/kernel/hostname"));
+    let boot = procfs::sys::kernel::random::boot_id().unwrap_or_default();
+    let machine = rustix::system::uname();
+    let name = machine.nodename().to_string_lossy();
     format!("{name} {boot} {cores} {} {}", env!("CARGO_PKG_VERSION"), build.unwrap_or_default())
 }
 

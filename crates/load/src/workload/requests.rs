@@ -225,7 +225,7 @@ impl Requests {
             Prompts::Turns(turns) => turns.write(prompt, out),
         }
         if let (_, Some(limit)) = self.lengths(prompt) {
-            let _ = write!(out, ",\"{}\":{limit}", self.limit.as_str());
+            let _ = write!(out, ",\"{}\":{limit}", self.limit.into_str());
         }
         out.extend_from_slice(&self.after);
         if self.asks_for_usage {

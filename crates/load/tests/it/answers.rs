@@ -33,7 +33,7 @@ const DONE: &str = "data: [DONE]\n\n";
 fn failure(left: &Left) -> (&str, &str) {
     assert_eq!((left.report.summary.failed_requests, left.output.status.code()), (2, Some(1)), "{:?}", left.records);
     let example = &left.report.error_examples[0];
-    (example.class.as_str(), &example.message)
+    (example.class.into_str(), &example.message)
 }
 
 #[test]

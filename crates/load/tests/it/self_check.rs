@@ -3,6 +3,8 @@
 use dyno_measure::validity::SelfCheck;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use procfs::ProcResult;
+use procfs::process::Process;
 use serde_json::json;
 
 use super::scripted::{Bench, Scripted, Then, good_answer, say, until};
@@ -14,24 +16,26 @@ fn server() -> Scripted {
     })
 }
 
+fn process(pid: u32) -> ProcResult<Process> {
+    Process::new(pid.cast_signed())
+}
+
 fn children(pid: u32) -> Vec<u32> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    text.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+    process(pid).and_then(|process| process.task_main_thread()?.children()).unwrap_or_default()
 }
 
 /// Whether a process is running; zombies are not.
 fn lives(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).is_some_and(|state| state != "Z" && state != "X")
+    process(pid).is_ok_and(|process| process.is_alive())
 }
 
 /// Process id of the reference engine of a load's self-check.
 fn engine_of(load: u32) -> u32 {
     until("the check's engine", || {
-        children(load).into_iter().find(|child| {
-            let line = std::fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
-            line.split(|byte| *byte == 0).any(|word| word == b"engine")
-        })
+        let is_engine = |child: &u32| {
+            process(*child).and_then(|process| process.cmdline()).is_ok_and(|words| words.iter().any(|word| word == "engine"))
+        };
+        children(load).into_iter().find(is_engine)
     })
 }
 
@@ -42,8 +46,8 @@ fn a_checks_engine_does_not_see_the_loads_secrets() {
     bench.plan["self_check"] = json!({ "cache": bench.file("checks") });
     let load = bench.start_in(&[("DYNO_LOAD_SECRET", "canary")]);
     let engine = engine_of(load.id());
-    let environment = std::fs::read(format!("/proc/{engine}/environ")).unwrap();
-    assert!(!environment.windows(6).any(|window| window == b"canary"), "{}", String::from_utf8_lossy(&environment));
+    let environment = format!("{:?}", process(engine).unwrap().environ().unwrap());
+    assert!(!environment.contains("canary"), "{environment}");
     bench.left_by(load);
 }
 

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::words;
 
 /// What differs from load to load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantArray)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = SearchVariable))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum LoadVariable {
     /// Requests in flight.
     Concurrency,

@@ -168,22 +168,15 @@ pub enum AuthHeader {
 }
 
 /// The name of the field that limits the output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum TokenLimitField {
     MaxTokens,
     MaxCompletionTokens,
 }
 
 impl TokenLimitField {
-    /// The field's name in the request.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::MaxTokens => "max_tokens",
-            Self::MaxCompletionTokens => "max_completion_tokens",
-        }
-    }
-
     /// The alternative field name.
     #[must_use]
     pub fn other(self) -> Self {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::node_spread;
 use super::provenance::Provenance;
 use super::{ClientHealth, ErrorClass, ErrorExample, LoadPoint, NodeReport, Note, NoteKind, Phase, Report, Summary, TokenSource};
 use crate::engine_metrics::EngineSeries;
@@ -68,6 +69,7 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
     let summary = load_points.get(best).map(|point| point.summary.clone()).unwrap_or_default();
     let best_number = u32::try_from(best).unwrap_or(0);
     let nodes = nodes_of(records, plan, best_number);
+    circumstances.notes.extend(node_spread::notes(&nodes));
     circumstances.client.littles_law_ratio = ratios.get(best).copied().flatten();
     judge(&load_points, &mut circumstances);
     circumstances.notes.extend(early_ends(&load_points, &points, plan));

@@ -1,6 +1,7 @@
 //! What a run measured. Every figure is defined in docs/METRICS.md; names are those of the HTTP contract.
 
 mod from_records;
+mod node_spread;
 mod note;
 mod predicted;
 mod prediction;

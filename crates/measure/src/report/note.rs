@@ -21,6 +21,12 @@ pub enum NoteKind {
     PrefixCache,
     /// Output tokens were counted by content events.
     EstimatedOutput,
+    /// From three nodes on: one is slower than the others.
+    NodeOutlier,
+    /// Of two nodes: how far they are apart.
+    NodeDifference,
+    /// Of a simulation: far more requests in flight than its factors were fitted on.
+    BeyondMeasured,
     /// Anything else, and what a later version knows.
     #[default]
     #[serde(other)]

@@ -3,9 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 /// Why a request counts as an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantArray,
+)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ErrorClass {
     /// Refused, or reset before an answer.
     Connect,
@@ -31,29 +34,11 @@ pub enum ErrorClass {
     Dropped,
 }
 
-impl ErrorClass {
-    /// The name as stored and sent.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Dns => "dns",
-            Self::Tls => "tls",
-            Self::HttpStatus => "http_status",
-            Self::ErrorInStream => "error_in_stream",
-            Self::MalformedStream => "malformed_stream",
-            Self::CutOff => "cut_off",
-            Self::Stalled => "stalled",
-            Self::Timeout => "timeout",
-            Self::NoContent => "no_content",
-            Self::Dropped => "dropped",
-        }
-    }
-}
-
 /// Whether a request belongs to the measurement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantArray)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Phase {
     /// Before the measurement, excluded from every figure.
     Warmup,

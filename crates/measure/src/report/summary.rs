@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::request::TokenSource;
+use crate::telemetry::{EnergyUse, NodeTelemetry};
 
 /// Figures of one metric over its samples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -131,6 +132,12 @@ pub struct Summary {
     /// Input lengths asked for and sent, output lengths asked for and received.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lengths: Option<Lengths>,
+    /// What the nodes under test and their devices did meanwhile; absent where nothing was measured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub telemetry: Vec<NodeTelemetry>,
+    /// Energy of the accelerators that served, where they have a counter of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy: Option<EnergyUse>,
 }
 
 /// Lengths asked for, sent and received, in tokens.

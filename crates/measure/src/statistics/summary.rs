@@ -101,7 +101,7 @@ fn count(scope: &Scope<'_>, summary: &mut Summary) {
             None => summary.successful_requests += 1,
         }
         if let Some(class) = row.error {
-            *summary.errors.entry(class.as_str().to_owned()).or_default() += 1;
+            *summary.errors.entry(class.into_str().to_owned()).or_default() += 1;
             continue;
         }
         if let Some(tokens) = row.cached {

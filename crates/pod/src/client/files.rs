@@ -137,9 +137,13 @@ impl<T: Transport> FilesPod<T> {
         Ok(sent.and_then(|(_, body)| serde_json::from_slice(&body).map_err(ClientError::NotUnderstood)))
     }
 
-    /// Has the hub's files fetched into the volume; to be asked again until they are there.
+    /// How far the download of the hub's files into the volume is; it is begun where none was. To be asked again until they are there.
+    /// One that failed is not begun again.
     pub async fn fetch(&self, request: &FetchRequest) -> Result<FetchStatus, ClientError> {
-        self.0.say(Method::POST, "/fetch", request).await
+        match self.0.get("/fetch").await {
+            Err(error) if error.code() == Some(ErrorCode::NotFound) => self.0.say(Method::POST, "/fetch", request).await,
+            status => status,
+        }
     }
 
     /// The pod is no longer needed.

@@ -44,7 +44,7 @@ pub(super) struct Portion {
 
 impl<T: Transport> Pod<T> {
     pub(super) async fn portion(&self, file: SpoolFile, query: &PortionQuery) -> Result<Portion, ClientError> {
-        let mut address = format!("/spool/{}?from={}", file.as_str(), query.from);
+        let mut address = format!("/spool/{}?from={}", file.into_str(), query.from);
         if let Some(lines) = query.after_lines {
             address += &format!("&after_lines={lines}");
         }

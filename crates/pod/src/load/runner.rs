@@ -143,7 +143,9 @@ impl Runner {
             ClientCheck::Over(check) => check.as_deref().cloned(),
             ClientCheck::Pending => None,
         };
-        Status { version: env!("CARGO_PKG_VERSION").to_owned(), state, started, end, self_check }
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok();
+        let clock_unix_ns = since.and_then(|since| i64::try_from(since.as_nanos()).ok());
+        Status { version: env!("CARGO_PKG_VERSION").to_owned(), state, started, end, self_check, clock_unix_ns }
     }
 
     /// Starts the load; nothing where it was started with the same.

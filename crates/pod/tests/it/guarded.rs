@@ -6,6 +6,8 @@ use dyno_pod::protocol::{ErrorCode, LoadState, TOKEN_HEADER};
 use http::{Method, Request, StatusCode};
 use hyper::body::Bytes;
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpSocket;
 
 use super::started::{Bench, Plain, TOKEN, at, engine, quick_engine, start_by, until};
 
@@ -36,6 +38,23 @@ async fn nothing_goes_without_the_token() {
     assert_eq!(pod.status().await.unwrap().state, LoadState::Waiting);
 }
 
+/// Another pod of the cluster can hold connections open, but not all of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn half_sent_heads_of_one_address_leave_room_for_others() {
+    let bench = Bench::new(10);
+    let (process, pod) = bench.start();
+    let mut held = Vec::new();
+    for _ in 0..300 {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+        let mut stream = socket.connect(process.address).await.unwrap();
+        // those beyond the limit are closed already
+        let _ = stream.write_all(b"GET /status HTTP/1.1\r\nhost: pod\r\n").await;
+        held.push(stream);
+    }
+    assert_eq!(pod.status().await.unwrap().state, LoadState::Waiting);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_are_bounded() {
     let bench = Bench::new(10);
@@ -57,7 +76,7 @@ async fn the_load_has_its_key_and_not_the_pods_token() {
     pod.start(&at(&engine)).await.unwrap();
     let load = until("the load", async || process.children().first().copied()).await;
     bench.wait_for_records(1).await;
-    let environment = String::from_utf8_lossy(&std::fs::read(format!("/proc/{load}/environ")).unwrap()).into_owned();
+    let environment = format!("{:?}", procfs::process::Process::new(load).unwrap().environ().unwrap());
     assert!(environment.contains("canary-of-the-provider") && !environment.contains(TOKEN));
     pod.cancel(true).await.unwrap();
     for file in std::fs::read_dir(bench.spool("")).unwrap().flatten() {

@@ -111,9 +111,9 @@ impl Process {
 
     /// Its load.
     pub fn children(&self) -> Vec<i32> {
-        let pid = self.child.id();
-        let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-        text.split_whitespace().map(|child| child.parse().unwrap()).collect()
+        let pid = self.child.id().cast_signed();
+        let children = procfs::process::Process::new(pid).and_then(|process| process.task_main_thread()?.children());
+        children.unwrap_or_default().into_iter().map(u32::cast_signed).collect()
     }
 
     pub async fn exit(&mut self) -> ExitStatus {

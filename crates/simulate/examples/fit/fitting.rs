@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use strum::VariantArray as _;
+
 use dyno_simulate::calibrate::{self, Multiplier, Observation};
 use dyno_simulate::command::points::Prepared;
 use dyno_simulate::device::Generation;
@@ -117,8 +119,9 @@ fn fit_rows(rows: &[&Row], start: &Efficiency) -> Option<(Efficiency, KvPrecisio
     if rows.is_empty() {
         return None;
     }
-    let multipliers: Vec<Multiplier> = Factor::ALL
-        .into_iter()
+    let multipliers: Vec<Multiplier> = Factor::VARIANTS
+        .iter()
+        .copied()
         .filter(|factor| (mixture || !factor.of_mixtures()) && (several || !factor.of_links()))
         .map(|factor| Multiplier { factors: vec![factor], ridge: 0.3, farthest: calibrate::FARTHEST })
         .collect();
@@ -147,6 +150,7 @@ fn profile(rows: &[&Row], efficiency: Efficiency, kv_precision: KvPrecision) -> 
         efficiency,
         standing: Standing::Prior,
         runs: rows.len() as u32,
+        most_in_flight: rows.iter().filter_map(|row| row.prepared.scenario().in_flight(&row.prepared.workload)).max(),
         error_pct: ErrorBar::default(),
     }
 }

@@ -8,6 +8,8 @@ mod report;
 use std::error::Error;
 use std::io::Write;
 
+use strum::VariantArray as _;
+
 use dyno_simulate::command::{point::Point, points::Prepared};
 use dyno_simulate::engine::EngineVersion;
 use dyno_simulate::profile::{ErrorBar, Factor, Profiles};
@@ -124,10 +126,11 @@ fn bar(ErrorBar { ttft, tpot, e2el }: ErrorBar) -> String {
 
 fn print_profiles(out: &mut impl Write, profiles: &Profiles) -> std::io::Result<()> {
     for profile in &profiles.0 {
-        let values: Vec<String> = Factor::ALL.iter().map(|&factor| format!("{:.4}", profile.efficiency.get(factor))).collect();
+        let values: Vec<String> =
+            Factor::VARIANTS.iter().map(|&factor| format!("{:.4}", profile.efficiency.get(factor))).collect();
         writeln!(
             out,
-            "    Row(\"{}\", {:?}, {}, Precision::{:?}, {}, KvPrecision::{:?}, {}, {},\n        [{}]),",
+            "    Row(\"{}\", {:?}, {}, Precision::{:?}, {}, KvPrecision::{:?}, {}, {}, {},\n        [{}]),",
             profile.device,
             profile.engine,
             version(profile.version),
@@ -135,6 +138,7 @@ fn print_profiles(out: &mut impl Write, profiles: &Profiles) -> std::io::Result<
             profile.mixture,
             profile.kv_precision,
             profile.runs,
+            profile.most_in_flight.unwrap_or(0),
             bar(profile.error_pct),
             values.join(", ")
         )?;

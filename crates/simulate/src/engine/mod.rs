@@ -4,22 +4,23 @@ mod run;
 mod scheduler;
 mod sequences;
 
-use std::fmt;
-use std::str::FromStr;
-
 pub use run::{GapRun, ReplicaRun, Sample, Stretches};
 pub use scheduler::simulate_replica;
 use serde::{Deserialize, Serialize};
 
 use crate::device::{Device, Generation};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::Display, strum::EnumString)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", ascii_case_insensitive, parse_err_ty = UnknownEngine, parse_err_fn = unknown_engine)]
 pub enum Engine {
     Vllm,
     Sglang,
+    // NIM serves by TensorRT-LLM where it has a profile for the device.
+    #[strum(to_string = "trtllm", serialize = "tensorrt-llm", serialize = "nim")]
     TensorRtLlm,
     Tgi,
+    #[strum(to_string = "llama.cpp", serialize = "llamacpp")]
     LlamaCpp,
 }
 
@@ -27,32 +28,8 @@ pub enum Engine {
 #[error("unknown engine {0:?}; known are vllm, sglang, trtllm, nim, tgi and llama.cpp")]
 pub struct UnknownEngine(pub String);
 
-impl FromStr for Engine {
-    type Err = UnknownEngine;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.to_ascii_lowercase().as_str() {
-            "vllm" => Ok(Self::Vllm),
-            "sglang" => Ok(Self::Sglang),
-            // NIM serves by TensorRT-LLM where it has a profile for the device.
-            "trtllm" | "tensorrt-llm" | "nim" => Ok(Self::TensorRtLlm),
-            "tgi" => Ok(Self::Tgi),
-            "llama.cpp" | "llamacpp" => Ok(Self::LlamaCpp),
-            _ => Err(UnknownEngine(text.to_owned())),
-        }
-    }
-}
-
-impl fmt::Display for Engine {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Vllm => "vllm",
-            Self::Sglang => "sglang",
-            Self::TensorRtLlm => "trtllm",
-            Self::Tgi => "tgi",
-            Self::LlamaCpp => "llama.cpp",
-        })
-    }
+fn unknown_engine(text: &str) -> UnknownEngine {
+    UnknownEngine(text.to_owned())
 }
 
 /// The part of a version that factors depend on: the major number, and while that is 0 the minor one.
@@ -151,5 +128,36 @@ impl EngineSettings {
             // `llama-server` divides its context over its slots.
             Engine::LlamaCpp => Self { max_batched_tokens: 2048, block_tokens: 1, reserve_whole_length: true, ..base },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engines_have_one_name_and_are_known_by_others() {
+        for (names, engine, shown) in [
+            (vec!["vllm", "vLLM"], Engine::Vllm, "vllm"),
+            (vec!["sglang", "SGLang"], Engine::Sglang, "sglang"),
+            (vec!["trtllm", "TensorRT-LLM", "NIM"], Engine::TensorRtLlm, "trtllm"),
+            (vec!["tgi", "TGI"], Engine::Tgi, "tgi"),
+            (vec!["llama.cpp", "LlamaCpp"], Engine::LlamaCpp, "llama.cpp"),
+        ] {
+            assert_eq!(engine.to_string(), shown);
+            for name in names {
+                assert_eq!(name.parse(), Ok(engine), "{name}");
+            }
+        }
+        for unknown in ["", "tensor_rt_llm", "llama_cpp", " vllm"] {
+            assert_eq!(unknown.parse::<Engine>(), Err(UnknownEngine(unknown.to_owned())));
+        }
+    }
+
+    #[test]
+    fn an_engines_version_may_follow_its_name() {
+        assert_eq!(parse_engine("vLLM v0.12.1"), Ok((Engine::Vllm, Some(EngineVersion { major: 0, minor: 12 }))));
+        assert_eq!(parse_engine("NIM 1.8"), Ok((Engine::TensorRtLlm, None)));
+        assert_eq!(parse_engine(" tgi nightly"), Ok((Engine::Tgi, None)));
     }
 }

@@ -45,7 +45,7 @@ pub struct Efficiency {
 }
 
 /// One factor, for fitting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum Factor {
     Compute,
@@ -66,24 +66,6 @@ pub enum Factor {
 }
 
 impl Factor {
-    pub const ALL: [Self; 15] = [
-        Self::Compute,
-        Self::PaddingTokens,
-        Self::ExpertCompute,
-        Self::Memory,
-        Self::ExpertMemory,
-        Self::Kv,
-        Self::Attention,
-        Self::Link,
-        Self::LinkLatency,
-        Self::Step,
-        Self::Layer,
-        Self::Sequence,
-        Self::PrefillStep,
-        Self::Api,
-        Self::ApiPerToken,
-    ];
-
     /// Whether it only matters for mixtures of experts.
     pub fn of_mixtures(self) -> bool {
         matches!(self, Self::ExpertCompute | Self::ExpertMemory)
@@ -214,6 +196,9 @@ pub struct Profile {
     pub standing: Standing,
     /// Measured runs behind it.
     pub runs: u32,
+    /// The most requests in flight on one copy in those measurements; `None`: not known.
+    #[serde(default)]
+    pub most_in_flight: Option<u32>,
     /// On measurements left out of fitting; empty where there were too few.
     pub error_pct: ErrorBar,
 }

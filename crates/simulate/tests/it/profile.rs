@@ -1,10 +1,12 @@
 //! Which factors are taken, and what is said of them.
 
+use strum::VariantArray as _;
+
 use crate::common::{device, model, scenario};
 use dyno_simulate::engine::EngineVersion;
 use dyno_simulate::profile::{Efficiency, ErrorBar, ErrorBasis, Profile, Profiles, Standing};
 use dyno_simulate::scenario::{Note, Prediction};
-use dyno_simulate::{Device, Engine, KvPrecision, Precision, Scenario, Simulator};
+use dyno_simulate::{Device, Engine, KvPrecision, Lengths, Precision, Request, Scenario, Simulator, Workload};
 
 fn profile(device: &Device, engine: Engine, minor: u32, precision: Precision, mixture: bool) -> Profile {
     Profile {
@@ -18,6 +20,7 @@ fn profile(device: &Device, engine: Engine, minor: u32, precision: Precision, mi
         efficiency: Efficiency::generic(device.generation),
         standing: Standing::Prior,
         runs: 10 + minor,
+        most_in_flight: Some(16),
         error_pct: ErrorBar { ttft: Some(25.0), tpot: Some(9.0), e2el: Some(12.0) },
     }
 }
@@ -75,6 +78,37 @@ fn borrowed_factors_are_noted() {
 }
 
 #[test]
+fn more_in_flight_than_four_times_the_measured_is_noted() {
+    let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
+    let profiles = Profiles(vec![profile(&h100, Engine::Vllm, 18, Precision::Fp8, false)]);
+    let notes = |users: u32, replicas: u32| {
+        let simulator = Simulator::new(Scenario { replicas, ..asked(&model, &h100) }, &profiles).unwrap();
+        simulator.run(&Workload::closed(users as usize, Lengths::fixed(64, 8), users, 1)).unwrap().notes
+    };
+    // fitted on at most 16
+    assert_eq!(notes(64, 1), []);
+    assert_eq!(notes(65, 1), [Note::BeyondMeasured { in_flight: 65, measured: 16 }]);
+    assert_eq!(
+        notes(65, 1)[0].to_string(),
+        "65 requests in flight on one copy are more than four times the 16 that the factors were fitted on"
+    );
+    // each of two copies has half of them
+    assert_eq!(notes(128, 2), []);
+    // with fewer requests than users, no more are in flight than there are
+    let simulator = Simulator::new(asked(&model, &h100), &profiles).unwrap();
+    let few = Workload { requests: vec![short_request(); 20], ..Workload::closed(500, Lengths::fixed(64, 8), 500, 1) };
+    assert_eq!(simulator.run(&few).unwrap().notes, []);
+    // profiles kept before this was known say nothing
+    let unknown = Profiles(vec![Profile { most_in_flight: None, ..profiles.0[0].clone() }]);
+    let simulator = Simulator::new(asked(&model, &h100), &unknown).unwrap();
+    assert_eq!(simulator.run(&Workload::closed(65, Lengths::fixed(64, 8), 65, 1)).unwrap().notes, []);
+}
+
+fn short_request() -> Request {
+    Request { arrival: 0.0, input: 64, output: 8 }
+}
+
+#[test]
 fn other_vendors_devices_lend_nothing() {
     let (model, h100, card) = (model("meta-llama/Llama-3.1-8B"), device("H100"), device("Gaudi 3"));
     let profiles = Profiles(vec![profile(&h100, Engine::Vllm, 18, Precision::Fp8, false)]);
@@ -128,7 +162,7 @@ fn published_profiles_are_sound() {
     let profiles = Profiles::published();
     assert!(profiles.0.len() > 40);
     for profile in &profiles.0 {
-        for factor in dyno_simulate::profile::Factor::ALL {
+        for factor in dyno_simulate::profile::Factor::VARIANTS.iter().copied() {
             let value = profile.efficiency.get(factor);
             assert!(value > 0.0 && value.is_finite() && (!factor.is_share() || value <= 1.0), "{profile:?}");
         }

@@ -1,6 +1,7 @@
 //! Steps with a single possible answer: the wizard gives it by itself and goes on, so that nobody confirms what can't be chosen.
 
 use serde_json::{Value, json};
+use strum::VariantArray as _;
 use uuid::Uuid;
 
 use super::step_call::{holds, send};
@@ -20,12 +21,12 @@ pub async fn pass_over(
     mut answer: WorkflowAnswer,
 ) -> (WorkflowAnswer, Vec<WizardPage>) {
     let mut passed = Vec::new();
-    for page in WizardPage::ALL.into_iter().skip(saved.number().into()) {
+    for &page in WizardPage::VARIANTS.iter().skip(saved.number().into()) {
         let (step, body) = match only_answer(app, actor, &answer, page).await {
             Ok(Some(only)) => only,
             Ok(None) => break,
             Err(problem) => {
-                tracing::debug!(%problem, step = page.slug(), "a step of the wizard can't be answered by itself");
+                tracing::debug!(%problem, step = page.into_str(), "a step of the wizard can't be answered by itself");
                 break;
             }
         };

@@ -1,6 +1,7 @@
 //! How a page of the wizard is saved: its steps one after the other, then on to the next page, or back with what is wrong.
 
 use serde_json::{Value, json};
+use strum::VariantArray as _;
 use uuid::Uuid;
 
 use crate::api::calls;
@@ -104,7 +105,7 @@ impl Save {
             Err(_) => self.begins.map_or_else(|| "/benchmarks/new".to_owned(), new_draft_path),
             Ok(id) => {
                 let return_to = if self.return_to == "confirm" { "?return=confirm" } else { "" };
-                format!("/wizard/{id}/{}{return_to}", self.page.slug())
+                format!("/wizard/{id}/{}{return_to}", self.page.into_str())
             }
         }
     }
@@ -276,16 +277,16 @@ fn next(page: WizardPage, answer: &WorkflowAnswer, return_to: &str, dropped: &[S
         return format!("/runs/{run}");
     }
     let reached = answer.next_page();
-    let following = WizardPage::ALL.into_iter().skip(page.number().into()).find(|page| !passed.contains(page));
+    let following = WizardPage::VARIANTS.iter().copied().skip(page.number().into()).find(|page| !passed.contains(page));
     let following = following.unwrap_or(WizardPage::Execution);
     let to = if return_to == "confirm" { reached } else { following.min(reached) };
     let mut query = Vec::new();
     if !dropped.is_empty() {
-        query.push(format!("dropped={}&by={}", dropped.join(","), page.slug()));
+        query.push(format!("dropped={}&by={}", dropped.join(","), page.into_str()));
     }
     if !passed.is_empty() {
-        query.push(format!("passed={}", passed.iter().map(|page| page.slug()).collect::<Vec<_>>().join(",")));
+        query.push(format!("passed={}", passed.iter().map(WizardPage::into_str).collect::<Vec<_>>().join(",")));
     }
-    let path = format!("/wizard/{}/{}", answer.workflow_id, to.slug());
+    let path = format!("/wizard/{}/{}", answer.workflow_id, to.into_str());
     if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) }
 }

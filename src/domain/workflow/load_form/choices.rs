@@ -5,10 +5,12 @@ use super::LoadForm;
 use dyno_measure::limits::preset;
 use dyno_measure::load::{LengthDistribution, LoadSpec};
 
-/// The purpose of a benchmark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The purpose of a benchmark; its word is the value in forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Goal {
     /// How fast the model answers at one load.
+    #[strum(serialize = "one")]
     OneLoad,
     /// How that changes with load: a sweep.
     Sweep,
@@ -17,15 +19,6 @@ pub enum Goal {
 }
 
 impl Goal {
-    /// The value in forms.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OneLoad => "one",
-            Self::Sweep => "sweep",
-            Self::Search => "search",
-        }
-    }
-
     /// The purpose of a stored load.
     pub fn of(load: &LoadSpec) -> Self {
         if load.slo.as_ref().is_some_and(|slo| slo.search.is_some()) {
@@ -38,12 +31,14 @@ impl Goal {
     }
 }
 
-/// How many requests are measured at each load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How many requests are measured at each load; its word is the value in forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Amount {
     /// The larger of 100 and ten times the requests in flight.
     Quick,
     /// Enough for a p99.
+    #[strum(serialize = "p99")]
     DecidesP99,
     /// A number entered by the person.
     Own,
@@ -55,16 +50,6 @@ pub enum Amount {
 pub const DECIDES_P99: u32 = 700;
 
 impl Amount {
-    /// The value in forms.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Quick => "quick",
-            Self::DecidesP99 => "p99",
-            Self::Own => "own",
-            Self::Time => "time",
-        }
-    }
-
     /// The choice of a stored load.
     pub fn of(load: &LoadSpec) -> Self {
         match (load.num_requests, load.duration_s) {
@@ -145,7 +130,7 @@ impl LoadForm {
     }
 
     pub(super) fn is(&self, goal: Goal) -> bool {
-        self.goal == goal.name()
+        self.goal == goal.into_str()
     }
 
     /// Whether the load is judged by latency limits.
@@ -172,7 +157,7 @@ impl LoadForm {
     }
 
     fn resolve_amount(&mut self) {
-        let of = |amount: Amount| self.amount == amount.name();
+        let of = |amount: Amount| self.amount == amount.into_str();
         let (by_number, by_time) = (of(Amount::Own), of(Amount::Time));
         if of(Amount::DecidesP99) {
             self.num_requests = DECIDES_P99.to_string();

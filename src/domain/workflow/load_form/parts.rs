@@ -53,7 +53,7 @@ impl LoadForm {
         form.check_load(&mut parts);
         form.check_limits(&mut parts);
         form.check_lengths(&mut parts);
-        let of = |amount: Amount| form.amount == amount.name();
+        let of = |amount: Amount| form.amount == amount.into_str();
         if of(Amount::Own) && form.num_requests.trim().is_empty() {
             parts.refuse("num_requests", "Enter a number of requests.");
         }

@@ -1,6 +1,7 @@
 //! Step 5: the model, and how it is served.
 
 use serde_json::Value;
+use strum::VariantArray as _;
 use uuid::Uuid;
 
 use super::load;
@@ -17,6 +18,8 @@ use crate::domain::workflow::values::{self, TextError};
 const STEP: u8 = 5;
 /// Most devices, stages or copies.
 const MOST_PARALLEL: u32 = 1_024;
+/// Most memory that an engine's container is limited to, MiB: 16 TiB.
+const MOST_MEMORY_MIB: u32 = 16 << 20;
 
 /// Why an entry of step 5 is refused.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +28,7 @@ enum ServingError {
     Text(#[from] TextError),
     #[error("Engine image must be a container image's name without spaces.")]
     NoImageName,
-    #[error("Engine must be one of {}.", EngineKind::ALL.map(EngineKind::as_str).join(", "))]
+    #[error("Engine must be one of {}.", EngineKind::VARIANTS.iter().map(EngineKind::into_str).collect::<Vec<_>>().join(", "))]
     UnknownEngine,
     #[error("Engine arguments must be a list of texts.")]
     NoArgumentList,
@@ -45,6 +48,7 @@ pub struct ModelPatch {
     /// Arguments of the engine.
     pub engine_args: Patch<Vec<String>>,
     pub engine_image: Patch<String>,
+    pub engine_memory_limit_mib: Patch<u32>,
 }
 
 pub fn read(reader: &mut Reader<'_>) -> ModelPatch {
@@ -60,11 +64,12 @@ pub fn read(reader: &mut Reader<'_>) -> ModelPatch {
             let odd = image.is_empty() || image.chars().any(|letter| letter.is_whitespace() || letter.is_control());
             if odd { Err(ServingError::NoImageName) } else { Ok(image) }
         }),
+        engine_memory_limit_mib: reader.whole32("engine_memory_limit_mib", STEP, 16, MOST_MEMORY_MIB),
     }
 }
 
 fn engine(value: &Value) -> Result<EngineKind, ServingError> {
-    value.as_str().and_then(EngineKind::parse).ok_or(ServingError::UnknownEngine)
+    value.as_str().and_then(|name| name.parse().ok()).ok_or(ServingError::UnknownEngine)
 }
 
 fn args(value: &Value) -> Result<Vec<String>, ServingError> {
@@ -159,6 +164,7 @@ pub fn apply(draft: &mut Draft, patch: &ModelPatch, facts: &Facts, errors: &mut 
         Patch::Set(args) => serving.engine_args.clone_from(args),
     }
     patch.engine_image.clone().apply(&mut serving.engine_image);
+    patch.engine_memory_limit_mib.clone().apply(&mut serving.engine_memory_limit_mib);
 
     check_serving(&draft.steps.serving, model, draft.cluster_kind, facts, errors);
     let engine = draft.steps.serving.engine.or_else(|| default_engine(model));
@@ -196,6 +202,7 @@ pub fn check_serving(
             ("replicas", serving.replicas.is_some()),
             ("engine_args", !serving.engine_args.is_empty()),
             ("engine_image", serving.engine_image.is_some()),
+            ("engine_memory_limit_mib", serving.engine_memory_limit_mib.is_some()),
         ];
         for (field, _) in set.into_iter().filter(|(_, is_set)| *is_set) {
             refuse(field, "A cloud model is served by its provider; leave this out.".to_owned());
@@ -212,6 +219,9 @@ pub fn check_serving(
     }
     if serving.engine_image.is_some() && cluster == Some(ClusterKind::Local) {
         refuse("engine_image", "The local cluster runs no containers; leave the image out.".to_owned());
+    }
+    if serving.engine_memory_limit_mib.is_some() && cluster == Some(ClusterKind::Local) {
+        refuse("engine_memory_limit_mib", "The local cluster runs no containers; leave the limit out.".to_owned());
     }
 }
 

@@ -110,7 +110,7 @@ fn selection(wanted: &[String], node: &Node) -> Result<Vec<ChosenDevice>, NodeEr
             present.push(device.kind);
         }
     }
-    let wants = |kind: &DeviceType| wanted.iter().any(|name| name.eq_ignore_ascii_case(DeviceType::as_str(*kind)));
+    let wants = |kind: &DeviceType| wanted.iter().any(|name| name.eq_ignore_ascii_case(kind.into_str()));
     let chosen: Vec<DeviceType> = present.iter().copied().filter(wants).collect();
     if wanted.is_empty() || (chosen.len() == present.len() && !present.is_empty()) {
         return Ok(Vec::new());
@@ -190,7 +190,7 @@ pub fn check(steps: &WorkflowSteps, facts: &Facts, errors: &mut Vec<FieldError>)
     let Some(found) = &facts.cluster else { return };
     let nodes = found.inventory();
     for chosen in &steps.nodes {
-        let wanted: Vec<String> = chosen.devices.iter().map(|device| DeviceType::as_str(device.kind).to_owned()).collect();
+        let wanted: Vec<String> = chosen.devices.iter().map(|device| device.kind.into_str().to_owned()).collect();
         let looked = known(&chosen.hostname, &found.cluster.name, nodes).and_then(|node| selection(&wanted, node));
         if let Err(error) = looked {
             errors.push(FieldError::at(STEP, "nodes", error.to_string()));

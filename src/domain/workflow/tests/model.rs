@@ -1,5 +1,7 @@
 //! Steps 5 and 6.
 
+use strum::VariantArray as _;
+
 use super::*;
 use crate::domain::engine::EngineKind;
 use crate::domain::workflow::steps::{default_engine, missing_engine, opens, reads};
@@ -88,11 +90,19 @@ fn an_image_is_for_clusters_that_run_containers() {
     let with_image = json!({ "model_id": HUGGING_FACE, "engine_image": "vllm/vllm-openai:v0.20" });
     let errors = Wizard::at(4).bad(5, with_image.clone());
     assert_eq!((errors.len(), errors[0].field.as_str()), (1, "engine_image"));
+    let with_limit = json!({ "model_id": HUGGING_FACE, "engine_memory_limit_mib": 4_096 });
+    assert_eq!(Wizard::at(4).bad(5, with_limit.clone())[0].field, "engine_memory_limit_mib");
     let mut wizard = Wizard::at(2);
     wizard.good(3, json!({ "cluster_id": GPUS }));
     wizard.good(4, json!({ "nodes": [{ "hostname": "gpu-01" }] }));
     assert_eq!(wizard.bad(5, json!({ "model_id": HUGGING_FACE, "engine_image": "a b" }))[0].field, "engine_image");
+    assert_eq!(
+        wizard.bad(5, json!({ "model_id": HUGGING_FACE, "engine_memory_limit_mib": 8 }))[0].field,
+        "engine_memory_limit_mib"
+    );
     wizard.good(5, with_image);
+    let advance = wizard.good(5, with_limit);
+    assert_eq!(advance.draft.steps.serving.engine_memory_limit_mib, Some(4_096));
 }
 
 #[test]
@@ -171,7 +181,7 @@ fn offered_credentials_and_engines_match_the_model() {
     assert_eq!(opening(OPENAI), [OPENAI_KEY], "not the archived one");
     assert_eq!(opening(OWN_CLOUD), [OWN_KEY], "not the one for another address");
     assert!(opening(GGUF).is_empty());
-    let readers = |id| EngineKind::ALL.into_iter().filter(|engine| reads(*engine, model(id))).collect::<Vec<_>>();
+    let readers = |id| EngineKind::VARIANTS.iter().copied().filter(|engine| reads(*engine, model(id))).collect::<Vec<_>>();
     assert_eq!(readers(GGUF), [EngineKind::LlamaCpp, EngineKind::Custom]);
     assert_eq!(readers(HUGGING_FACE), [EngineKind::Vllm, EngineKind::Sglang, EngineKind::Tgi, EngineKind::Custom]);
     assert!(readers(OPENAI).is_empty());

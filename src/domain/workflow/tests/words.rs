@@ -1,9 +1,11 @@
 //! Wording.
 
+use strum::VariantArray as _;
+
 use super::*;
 use crate::domain::dataset::Dataset;
 use crate::domain::workflow::fields::{labels, title};
-use crate::domain::workflow::sentence::{all_requests, amount_words, load_words, whole_sentence};
+use crate::domain::workflow::sentence::{all_requests, amount_words, load_words, untimed_sentence, whole_sentence};
 use crate::domain::workflow::tests::world::*;
 use crate::domain::workflow::{WizardPage, WorkflowAnswer, WorkflowRow, load_sentence, trace_sentence};
 use dyno_measure::dataset::TraceFacts;
@@ -32,7 +34,7 @@ fn the_load_in_one_sentence() {
             load(with(json!({})), 128, "configuration"),
             None,
             Some(240.0),
-            "1,280 requests, 128 in flight, 512 tokens in and 128 out, about 4 minutes.",
+            "1,280 requests, 128 in flight, 512 tokens in and 128 out, about 4 minutes by simulation.",
         ),
         (
             load(with(json!({ "num_requests": 1 })), 1, "configuration"),
@@ -139,6 +141,22 @@ fn the_load_in_one_sentence() {
     }
 }
 
+/// A time that is known and "depends on how fast the model answers" never stand side by side.
+#[test]
+fn a_simulated_duration_takes_the_place_of_what_it_depends_on() {
+    let lengths = json!({ "max_input_tokens": 512, "max_output_tokens": 128 });
+    let mut searching = lengths.clone();
+    searching["slo"] = json!({ "ttft_ms": 450, "search": { "min": 1, "max": 256 } });
+    for fields in [lengths, searching] {
+        let load = load(fields, 8, "configuration");
+        let known = whole_sentence(&load, &[], Some(600.0));
+        assert!(known.contains("about 10 minutes by simulation") && !known.contains("depends on"), "{known}");
+        assert!(whole_sentence(&load, &[], None).contains("How long it takes depends on"));
+        let untimed = untimed_sentence(&load, &[]);
+        assert!(untimed.ends_with("512 tokens in and 128 out.") && !untimed.contains("long it takes"), "{untimed}");
+    }
+}
+
 #[test]
 fn all_requests_of_a_sweep_are_counted_warm_up_included() {
     let of = |more: serde_json::Value| {
@@ -169,7 +187,7 @@ fn the_load_in_a_few_words() {
     assert_eq!(load_words(&played, std::slice::from_ref(&trace)), "trace, at most 64 in flight");
     let sentence = "10 arrivals over 24 minutes, as the trace day says, 2.5 times as fast, at most 64 in flight.";
     assert_eq!(trace_sentence(&played, &trace), sentence);
-    assert_eq!(whole_sentence(&played, &World::new().datasets).split(',').nth(1), Some(" as the trace day says"));
+    assert_eq!(whole_sentence(&played, &World::new().datasets, None).split(',').nth(1), Some(" as the trace day says"));
     assert_eq!(amount_words(&played, std::slice::from_ref(&trace)), "10 arrivals");
     let played = LoadSpec { num_requests: Some(3), time_scale: None, max_output_tokens: Some(9), ..played };
     assert_eq!(amount_words(&played, std::slice::from_ref(&trace)), "3 arrivals");
@@ -185,10 +203,10 @@ fn trace() -> Dataset {
 
 #[test]
 fn pages_and_steps() {
-    assert_eq!(WizardPage::ALL.map(WizardPage::number), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert!(WizardPage::VARIANTS.iter().map(|page| page.number()).eq(1..=8));
     assert_eq!([1, 2, 3, 4, 5, 6, 7, 8].map(WizardPage::of_step).map(WizardPage::number), [1, 2, 3, 4, 5, 5, 6, 7]);
-    for page in WizardPage::ALL {
-        assert_eq!(WizardPage::parse(page.slug()), Some(page));
+    for &page in WizardPage::VARIANTS {
+        assert_eq!(page.into_str().parse(), Ok(page));
     }
     assert_eq!(WizardPage::of_field("credential_id"), Some(WizardPage::Model));
     assert_eq!(WizardPage::of_field("datset_ids"), Some(WizardPage::Load));

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use strum::VariantArray as _;
 use uuid::Uuid;
 
 use crate::domain::benchmark::{NodeChoice, Serving};
@@ -192,8 +193,9 @@ impl World {
                 credential(OTHER_ORIGIN_KEY, "other", ProviderId::OpenaiCompatible, "http://127.0.0.1:9999"),
                 Credential { archived: true, ..credential(OLD_KEY, "old", ProviderId::Openai, "https://api.openai.com") },
             ],
-            engines: EngineKind::ALL
-                .into_iter()
+            engines: EngineKind::VARIANTS
+                .iter()
+                .copied()
                 .map(|kind| EngineAvailability {
                     kind,
                     title: kind.title().to_owned(),

@@ -8,11 +8,11 @@ use super::engines::engine_end;
 use super::guard::{Exit, own_program};
 use super::stages::{Keeper, KeeperHalt};
 use super::stop::Stop;
-use super::tally;
+use super::{tally, telemetry};
 use crate::domain::run::StageId;
 use crate::run::local::files;
 use crate::run::text;
-use dyno_measure::events::LoadStatus;
+use dyno_measure::events::{LoadStatus, LogLevel};
 use dyno_measure::plan::Plan;
 
 /// A load that ends because its engine did may end first: so long is waited for the engine's end to be seen.
@@ -62,8 +62,16 @@ impl Keeper {
     pub(super) async fn put_load(&mut self) -> Result<(), KeeperHalt> {
         self.enter(StageId::RunPerformanceBenchmark)?;
         let plan = self.spec.plan.clone();
-        self.start_load(files::PLAN, files::SPOOL, &plan).await?;
-        let exit = self.load_end().await?;
+        let sampler = self.sample_telemetry();
+        let exit = match self.start_load(files::PLAN, files::SPOOL, &plan).await {
+            Ok(()) => self.load_end().await,
+            Err(halt) => Err(halt),
+        };
+        // Before the run's end is told, whatever it is.
+        if let Some(sampler) = sampler {
+            sampler.end();
+        }
+        let exit = exit?;
         self.load = None;
         let tally = tally::read(&self.dir.join(files::SPOOL));
         // Where an engine's end took the load along, the engine is the reason.
@@ -81,6 +89,20 @@ impl Keeper {
             None => {
                 self.load_words(StageId::RunPerformanceBenchmark);
                 Err(KeeperHalt::Failed(format!("The load process stopped ({exit}) {}", tally.so_far(&plan))))
+            }
+        }
+    }
+
+    /// Begins to sample what this machine does. A load goes on without it.
+    fn sample_telemetry(&mut self) -> Option<telemetry::Sampler> {
+        let engine = self.spec.engines.first().map(|engine| engine.node.as_str());
+        let node = engine.or_else(|| self.spec.plan.endpoints.first().map(|endpoint| endpoint.node.as_str()))?;
+        match telemetry::Sampler::start(&self.dir.join(files::TELEMETRY), node, telemetry::devices_of(&self.spec.engines)) {
+            Ok(sampler) => Some(sampler),
+            Err(error) => {
+                let line = format!("No telemetry is sampled: {error}.");
+                self.journal.log(StageId::RunPerformanceBenchmark, LogLevel::Warning, line);
+                None
             }
         }
     }

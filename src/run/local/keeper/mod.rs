@@ -14,6 +14,7 @@ mod ready;
 mod stages;
 mod stop;
 mod tally;
+mod telemetry;
 
 use std::ffi::OsString;
 use std::fs::File;

@@ -1,0 +1,128 @@
+// Models that are brought to the cluster: fetched from a hub into the cache, and found there by the next run.
+
+import assert from "node:assert/strict";
+import { chownSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import * as cluster from "../cluster.mjs";
+import { HubStandIn } from "../hub.mjs";
+import { LocalPortal, stage } from "../portal.mjs";
+import { ENGINE_IMAGE, NODES, RUN_S, addCluster, world } from "../world.mjs";
+
+const CLAIM = "models";
+/** The user of Dyno's own pods. */
+const USER = 65532;
+
+/** The real engine with the file that was fetched, whatever its name is. */
+const COMMAND = ["/app/llama-server", "-m", "{model}", "--alias", "{alias}", "--host", "{host}", "--port", "{port}", "-c", "4096", "-np", "2", "-t", "1"];
+
+/** A volume on the nodes' disk (here one disk is all nodes'), and a claim of it. */
+function volume(folder) {
+  return [
+    {
+      apiVersion: "v1",
+      kind: "PersistentVolume",
+      metadata: { name: "dyno-models" },
+      spec: {
+        capacity: { storage: "10Gi" },
+        accessModes: ["ReadWriteMany"],
+        storageClassName: "none",
+        persistentVolumeReclaimPolicy: "Retain",
+        claimRef: { namespace: cluster.namespace, name: CLAIM },
+        hostPath: { path: folder },
+      },
+    },
+    {
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: { name: CLAIM, namespace: cluster.namespace },
+      spec: { accessModes: ["ReadWriteMany"], storageClassName: "none", volumeName: "dyno-models", resources: { requests: { storage: "10Gi" } } },
+    },
+  ];
+}
+
+/** The same twice: once fetched, its pod deleted half-way; once found in the cache. */
+async function fetchedOnce(portal, hub, own, nodes) {
+  const { id: model } = await portal.call("POST", "/models", { name: `hub ${own}`, source: "hub", repository: hub.repository, revision: "main" });
+  const benchmark = {
+    name: "from the hub",
+    cluster: own,
+    model,
+    hostnames: nodes,
+    concurrency: 2,
+    load: { num_requests: 8 },
+    engine: { engine: "custom", engine_image: ENGINE_IMAGE, engine_args: COMMAND },
+  };
+  const id = await portal.trigger(benchmark);
+  const isFetching = (run) => /smollm2-135m\.gguf: .* of /.test(stage(run, "transfer_model_to_cluster").message ?? "");
+  await portal.until(id, "fetching", isFetching, RUN_S);
+  await hub.sent(0.3);
+  cluster.kubectl("delete", "-n", cluster.namespace, cluster.pods("files")[0], "--grace-period=0", "--force");
+  hub.speed = Infinity;
+  const run = await portal.ended(id, RUN_S);
+  assert.equal(run.status, "succeeded", run.reason);
+  assert.match(stage(run, "transfer_model_to_cluster").message, new RegExp(`${hub.repository} at main is in the cluster's cache`));
+  assert.ok(hub.resumed > 0, "it went on where it had stopped");
+  const sent = hub.bytes;
+  const again = await portal.ended(await portal.trigger({ ...benchmark, name: "from the cache" }), RUN_S);
+  assert.equal(again.status, "succeeded", again.reason);
+  assert.equal(hub.bytes, sent, "the cache had it");
+}
+
+export const scenarios = {
+  /** The hub is a stand-in on this machine, reached from the pods as a mirror is: the public one can't be. */
+  async "a hub model in a volume claim"() {
+    const folder = join(cluster.folder, "claim");
+    mkdirSync(folder, { recursive: true });
+    chownSync(folder, USER, USER);
+    const objects = volume(folder);
+    const file = readFileSync(join(cluster.models, "smollm2-135m.gguf"));
+    const hub = await HubStandIn.open("org/smollm2", "smollm2-135m.gguf", file);
+    const portal = await LocalPortal.open({ HF_ENDPOINT: hub.url });
+    try {
+      for (const object of objects) cluster.apply(object);
+      const own = await addCluster("claim", { cache: { persistent_volume_claim: CLAIM } }, portal);
+      await fetchedOnce(portal, hub, own, NODES);
+      hub.corrupt();
+      const { id: model } = await portal.call("POST", "/models", { name: "corrupt", source: "hub", repository: hub.repository, revision: "main" });
+      const id = await portal.trigger({
+        name: "corrupt",
+        cluster: own,
+        model,
+        hostnames: [NODES[0]],
+        concurrency: 1,
+        load: { num_requests: 1 },
+        engine: { engine: "custom", engine_image: ENGINE_IMAGE, engine_args: COMMAND },
+      });
+      const run = await portal.ended(id, RUN_S);
+      assert.equal(run.status, "failed", run.reason);
+      assert.match(run.reason, /smollm2-135m\.gguf arrived with another size or digest than the hub says/);
+    } finally {
+      await portal.end("SIGTERM");
+      hub.close();
+      await runsAreGone();
+      cluster.kubectl("delete", "persistentvolumeclaim", CLAIM, "-n", cluster.namespace, "--ignore-not-found");
+      cluster.kubectl("delete", "persistentvolume", "dyno-models", "--ignore-not-found");
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+
+  /** A folder of each node's own disk, which is made where it is missing. */
+  async "a hub model on the nodes' disks"() {
+    const folder = join(cluster.folder, "node-cache");
+    const file = readFileSync(join(cluster.models, "smollm2-135m.gguf"));
+    const hub = await HubStandIn.open("org/smollm2", "smollm2-135m.gguf", file);
+    const portal = await LocalPortal.open({ HF_ENDPOINT: hub.url });
+    try {
+      await fetchedOnce(portal, hub, await addCluster("disks", { cache: { host_path: folder } }, portal), [NODES[0]]);
+    } finally {
+      await portal.end("SIGTERM");
+      hub.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+async function runsAreGone() {
+  for (let tries = 0; tries < 60 && cluster.pods("files").length + cluster.pods("engine").length > 0; tries++) await sleep(500);
+}

@@ -1,0 +1,46 @@
+//! What an hour of a device costs: everybody reads it, administrators set it.
+
+use uuid::Uuid;
+
+use super::now;
+use crate::domain::list::Page;
+use crate::domain::price::{DevicePrice, price_errors};
+use crate::domain::problem::{FieldError, Problem};
+use crate::domain::user::Actor;
+use crate::simulation::device_name;
+use crate::state::AppState;
+
+fn administrators_only(actor: &Actor) -> Result<(), Problem> {
+    if actor.is_administrator() { Ok(()) } else { Err(Problem::forbidden("Only administrators set prices.")) }
+}
+
+pub async fn list(app: &AppState) -> Result<Page<DevicePrice>, Problem> {
+    let items = app.store.device_prices().await?;
+    Ok(Page { total: items.len() as u64, items })
+}
+
+/// Sets the price of a device in place of an earlier one.
+pub async fn set(app: &AppState, actor: &Actor, device: &str, per_hour: f64, currency: &str) -> Result<DevicePrice, Problem> {
+    administrators_only(actor)?;
+    let (device, currency) = (device.trim(), currency.trim());
+    let errors = price_errors(device, per_hour, currency);
+    if !errors.is_empty() {
+        return Err(Problem::invalid(errors.into_iter().map(|(field, message)| FieldError::new(field, message)).collect()));
+    }
+    let price = app.store.put_device_price(&device_name(device), per_hour, currency, now()).await?;
+    tracing::info!(user.id = %actor.id, device = %price.device, price.per_hour, price.currency, "a device's price was set");
+    Ok(price)
+}
+
+pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+    administrators_only(actor)?;
+    app.store.delete_device_price(id).await?;
+    tracing::info!(user.id = %actor.id, price.id = %id, "a device's price was removed");
+    Ok(())
+}
+
+/// The price of a device, under whichever of its names.
+pub async fn of_device(app: &AppState, name: &str) -> Result<Option<DevicePrice>, Problem> {
+    let name = device_name(name);
+    Ok(app.store.device_prices().await?.into_iter().find(|price| price.device.eq_ignore_ascii_case(&name)))
+}
