@@ -93,8 +93,8 @@ proptest! {
                 prop_assert_eq!(deal.own(u64::from(deal.number(own))), Some(u64::from(own)));
                 prop_assert_eq!(Deal::open(part).number(own), part.number(own));
             }
-            let others = Part::all(workers).filter(|other| *other != part).map(|other| Deal::closed(other, concurrency));
-            prop_assert!(deal.share(count) == 0 || others.clone().all(|other| other.own(u64::from(deal.number(0))).is_none()));
+            let mut others = Part::all(workers).filter(|other| *other != part).map(|other| Deal::closed(other, concurrency));
+            prop_assert!(deal.share(count) == 0 || others.all(|other| other.own(u64::from(deal.number(0))).is_none()));
         }
     }
 

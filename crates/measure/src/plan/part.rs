@@ -1,4 +1,4 @@
-//! A plan split over several workers. Everything is dealt out by its number, as cards are: stream and arrival `n` of the whole plan
+//! A plan split over several workers. Everything goes to a worker by its number: stream and arrival `n` of the whole plan
 //! belong to worker `n mod N`, and a closed loop's requests go round its streams. So each part follows from the plan alone, and all
 //! parts together are the plan's own sequence: same arrivals, same prompts, same streams at the same endpoints.
 
