@@ -18,9 +18,12 @@ use crate::option_arguments::OptionArgs;
 use crate::self_check;
 use crate::spool::Spool;
 use crate::terminal::{event_sink, show};
+use crate::workers::worker_main;
 use dyno_measure::events::{LoadEventKind, LoadStatus};
 use dyno_measure::load::{Arrival, ArrivalProcess, EvalWith, LoadSpec, OfferedLoad};
-use dyno_measure::plan::{AuthHeader, DatasetFile, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PromptSource, TokenizerChoice};
+use dyno_measure::plan::{
+    AuthHeader, DatasetFile, MOST_WORKERS, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PromptSource, TokenizerChoice,
+};
 use dyno_measure::report::{Report, Summary};
 
 /// Output limit where none is given, tokens.
@@ -28,7 +31,7 @@ const DEFAULT_OUTPUT: u32 = 128;
 
 /// Put load on an OpenAI-compatible server, and measure it.
 #[derive(Debug, Clone, Args)]
-#[command(group(clap::ArgGroup::new("what").required(true).args(["plan", "base_url"])))]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["plan", "base_url", "worker"])))]
 pub struct LoadArgs {
     /// Carry out this plan (a report offers its own).
     #[arg(long, value_name = "FILE")]
@@ -44,7 +47,7 @@ pub struct LoadArgs {
     model: Option<String>,
     /// Keep this many requests in flight.
     /// Several, with commas between: one load point after the other.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "rate", required_unless_present_any = ["plan", "rate", "trace", "search_max"])]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "rate", required_unless_present_any = ["plan", "rate", "trace", "search_max", "worker"])]
     concurrency: Vec<u32>,
     /// Or send this many requests per second, whether or not earlier ones have ended. Several, with commas between: one load
     /// point after the other.
@@ -103,6 +106,12 @@ pub struct LoadArgs {
     /// Path of the engine's own metrics, read once a second and kept in the report; `off`: they are not read.
     #[arg(long, value_name = "PATH", default_value = "/metrics", conflicts_with = "plan")]
     engine_metrics: String,
+    /// Put the load on from so many processes, each with its part and on a core of its own; beside --plan: instead of the plan's number.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_WORKERS)))]
+    workers: Option<u32>,
+    /// Be a worker of another `dyno load`, which says what to do on the standard input.
+    #[arg(long, hide = true, exclusive = true)]
+    worker: bool,
     /// Write the whole report here.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -156,6 +165,7 @@ impl LoadArgs {
             for field in unknown {
                 let _ = writeln!(io::stderr(), "warning: the plan's field {field} is not known, and is ignored.");
             }
+            plan.workers = self.workers.unwrap_or(plan.workers);
             plan.report = self.report.or(plan.report);
             plan.requests = self.requests.or(plan.requests);
             if self.self_check == SelfCheckArg::Off {
@@ -195,6 +205,7 @@ impl LoadArgs {
             ca: self.access.ca,
             insecure: self.access.insecure,
             max_error_rate: self.max_error_rate,
+            workers: self.workers.unwrap_or(1),
             self_check: (self.self_check == SelfCheckArg::On).then(|| PlannedCheck { cache: self_check::default_folder() }),
             requests: self.requests,
             report: self.report,
@@ -254,6 +265,9 @@ fn json_object(text: &str) -> Result<Map<String, Value>, serde_json::Error> {
 /// Runs the command: 0 when all went well, 1 when the result is not valid, not whole, or over half of its requests failed, 2
 /// when the plan or the arguments are wrong.
 pub fn main(args: LoadArgs) -> ExitCode {
+    if args.worker {
+        return worker_main();
+    }
     let spool = match args.spool.as_deref().map(Spool::open).transpose() {
         Ok(spool) => spool,
         Err(error) => return refuse(None, &format!("The spool can't be written: {error}.")),

@@ -6,10 +6,10 @@ use crate::client::stop::StopSignal;
 use crate::event_sink::EventSink;
 use crate::measurement::{MeasureError, measure};
 use crate::self_check;
-use crate::tokens::Tokens;
+use crate::workers;
 use dyno_measure::events::LoadStatus;
 use dyno_measure::plan::{Plan, PlanError};
-use dyno_measure::report::provenance::{Provenance, ServedModelFacts};
+use dyno_measure::report::provenance::{LoadWorkerFacts, Provenance, ServedModelFacts};
 use dyno_measure::report::{Report, report};
 use dyno_measure::run::RunStatus;
 
@@ -42,7 +42,10 @@ pub fn carry_out(plan: &Plan, emit: &EventSink, stop: &StopSignal) -> Result<Loa
     if stop.is_wished() {
         return Err(ExecuteError::Stopped);
     }
-    let measured = measure(plan, check.as_ref(), None, emit, stop)?;
+    let measured = match plan.workers {
+        1 => measure(plan, check.as_ref(), None, emit, stop)?,
+        _ => workers::measure(plan, check.as_ref(), emit, stop)?,
+    };
     let mut made = report(&measured.records, plan, measured.circumstances);
     let (status, reason) = status_of(&measured.ending, &made);
     made.status = match status {
@@ -50,7 +53,7 @@ pub fn carry_out(plan: &Plan, emit: &EventSink, stop: &StopSignal) -> Result<Loa
         LoadStatus::Partial => RunStatus::Partial,
         LoadStatus::Failed => RunStatus::Failed,
     };
-    made.provenance = provenance(plan, &measured.tokens);
+    made.provenance = provenance(plan, &measured.tokenizer, measured.workers);
     Ok(LoadOutcome { report: made, status, reason })
 }
 
@@ -71,11 +74,12 @@ fn status_of(ending: &PhaseEnd, report: &Report) -> (LoadStatus, Option<String>)
     }
 }
 
-fn provenance(plan: &Plan, tokens: &Tokens) -> Provenance {
+fn provenance(plan: &Plan, tokenizer: &str, load_workers: Vec<LoadWorkerFacts>) -> Provenance {
     Provenance {
+        load_workers,
         dyno_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         model: Some(ServedModelFacts::Name(plan.model.clone())),
-        ..Provenance::of_load(plan, Some(&tokens.describe()))
+        ..Provenance::of_load(plan, Some(tokenizer))
     }
 }
 

@@ -14,6 +14,7 @@ mod limits;
 mod load_point_runner;
 mod measurement;
 mod option_arguments;
+mod phase_driver;
 mod prepare;
 pub mod progress;
 pub mod records;
@@ -27,6 +28,7 @@ pub mod stream;
 pub mod table;
 mod terminal;
 pub mod tokens;
+pub mod workers;
 pub mod workload;
 
 pub use command::{LoadArgs, main};

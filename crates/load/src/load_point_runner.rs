@@ -1,18 +1,14 @@
 //! Runs the load points of a plan, or of a search, one after the other.
 
-use std::sync::Arc;
-
 use crate::client::clock;
-use crate::client::drive::EventLoop;
 use crate::client::phase::{PhaseEnd, PhasePlan};
 use crate::duration_estimate::PhaseExtent;
 use crate::event_sink::EventSink;
-use crate::tokens::Tokens;
-use crate::workload::Prompts;
+use crate::phase_driver::{PhaseDriver, PromptSupply};
 use dyno_measure::early_stop::EarlyStop;
 use dyno_measure::events::LoadEventKind;
 use dyno_measure::live_figures::Upcoming;
-use dyno_measure::plan::{Load, Plan, PlannedLoad};
+use dyno_measure::plan::{Load, Part, Plan, PlannedLoad};
 use dyno_measure::report::Phase;
 use dyno_measure::report::{finished_load_point, load_point_figures, verdict};
 use dyno_measure::search::{Search, Verdict};
@@ -21,7 +17,8 @@ use dyno_measure::words::count;
 
 pub(super) struct LoadPointRunner<'p> {
     plan: &'p Plan,
-    tokens: &'p Tokens,
+    /// Whether input lengths are counted with the model's own template.
+    knows_template: bool,
     emit: &'p EventSink,
     sidecar: Sidecar,
     /// Number of prompts used, in warm-ups and in measurements.
@@ -29,8 +26,8 @@ pub(super) struct LoadPointRunner<'p> {
 }
 
 impl<'p> LoadPointRunner<'p> {
-    pub(super) fn new(plan: &'p Plan, tokens: &'p Tokens, emit: &'p EventSink, sidecar: Sidecar) -> Self {
-        Self { plan, tokens, emit, sidecar, used: (0, 0) }
+    pub(super) fn new(plan: &'p Plan, knows_template: bool, emit: &'p EventSink, sidecar: Sidecar) -> Self {
+        Self { plan, knows_template, emit, sidecar, used: (0, 0) }
     }
 
     /// The sidecar of the record file.
@@ -38,28 +35,28 @@ impl<'p> LoadPointRunner<'p> {
         self.sidecar
     }
 
-    pub(super) fn run(&mut self, driver: &mut EventLoop<'_>, notes: &mut Vec<String>) -> PhaseEnd {
+    pub(super) fn run(&mut self, driver: &mut impl PhaseDriver, notes: &mut Vec<String>) -> PhaseEnd {
         let ending = match self.plan.search() {
             Some((variable, min, max)) => self.search(driver, Search::new(variable, min, max), notes),
             None => self.sweep(driver, notes),
         };
-        if let Prompts::Turns(turns) = &driver.requests().prompts
-            && turns.begun() > turns.len() as u64
+        let supply = driver.supply();
+        if let PromptSupply::Conversations { begun, all } = supply
+            && begun > all
         {
-            let (begun, all) = (turns.begun(), turns.len());
             notes.push(format!("Conversations were repeated: {begun} were begun, the datasets have {all}."));
         }
-        if let Prompts::Dataset(dataset) = &driver.requests().prompts
+        if let PromptSupply::Rows(rows) = supply
             && ending == PhaseEnd::Done
-            && self.used.1 > dataset.len() as u64
+            && self.used.1 > rows
         {
-            let (requests, rows) = (count(self.used.1, "request"), count(dataset.len() as u64, "row"));
+            let (requests, rows) = (count(self.used.1, "request"), count(rows, "row"));
             notes.push(format!("Rows of the datasets were repeated: {requests}, {rows}."));
         }
         ending
     }
 
-    fn sweep(&mut self, driver: &mut EventLoop<'_>, notes: &mut Vec<String>) -> PhaseEnd {
+    fn sweep(&mut self, driver: &mut impl PhaseDriver, notes: &mut Vec<String>) -> PhaseEnd {
         let points = &self.plan.load_points;
         for (number, point) in points.iter().enumerate() {
             let rest = &points[number + 1..];
@@ -74,14 +71,14 @@ impl<'p> LoadPointRunner<'p> {
         PhaseEnd::Done
     }
 
-    fn search(&mut self, driver: &mut EventLoop<'_>, mut search: Search, notes: &mut Vec<String>) -> PhaseEnd {
+    fn search(&mut self, driver: &mut impl PhaseDriver, mut search: Search, notes: &mut Vec<String>) -> PhaseEnd {
         while let Some(point) = search.next().and_then(|load| self.plan.point_at(load)) {
             let number = self.sidecar.points.len();
             let most = search.most_left();
             driver.progress().set_next(most + number as u32, Some(next_by_verdict(&search)));
             // a confirmation is measured with all of its requests, without early stop
             let limits = self.plan.slo.clone().filter(|_| !search.is_confirming());
-            driver.early_stop = limits.zip(point.requests()).map(|(slo, requests)| EarlyStop::new(slo, requests));
+            driver.set_early_stop(limits.zip(point.requests()).map(|(slo, requests)| EarlyStop::new(slo, requests)));
             // The loads of the search's later steps are not known; for the time estimate they are taken to be like this one.
             let confirmations = search.confirmations_left();
             let rest = match most - confirmations {
@@ -90,12 +87,12 @@ impl<'p> LoadPointRunner<'p> {
             };
             let rest = vec![point.clone(); rest as usize];
             let ending = self.point(driver, point, &rest, notes);
-            driver.early_stop = None;
+            driver.set_early_stop(None);
             if ending != PhaseEnd::Done {
                 return ending;
             }
             let Some(begun) = self.sidecar.points.last() else { break };
-            let figures = load_point_figures(&driver.records, self.plan, number as u32, begun);
+            let figures = load_point_figures(driver.records(), self.plan, number as u32, begun);
             search.answer(verdict(&figures));
             self.write_sidecar(driver);
         }
@@ -105,7 +102,7 @@ impl<'p> LoadPointRunner<'p> {
     /// Runs one load point, its warm-up first. `rest` are the load points after it, known or estimated.
     fn point(
         &mut self,
-        driver: &mut EventLoop<'_>,
+        driver: &mut impl PhaseDriver,
         point: PlannedLoad,
         rest: &[PlannedLoad],
         notes: &mut Vec<String>,
@@ -140,30 +137,32 @@ impl<'p> LoadPointRunner<'p> {
             ramp,
             seed: seed ^ 0xA5A5,
             first_prompt: self.used.0,
+            part: Part::WHOLE,
+            begin: None,
         };
         if point.warmup() > 0 {
             let own = std::iter::once(measurement_of(&point));
             driver.progress().set_later(own.chain(later.iter().cloned()).collect());
-            let before = driver.records.rows.len();
+            let before = driver.records().rows.len();
             let ending = driver.run(&phase);
-            self.used.0 += u64::from(driver.issued());
+            self.used.0 += u64::from(driver.used());
             if ending != PhaseEnd::Done {
                 return ending;
             }
-            calibrate(driver, before, self.tokens, notes);
+            calibrate(driver, before, self.knows_template, notes);
         }
         driver.progress().set_later(later);
-        let count = driver.requests().planned(point.requests());
+        let count = driver.planned(point.requests());
         let duration = point.duration_s.map(|seconds| (seconds * 1e9) as i64);
         let phase =
             PhasePlan { phase: Phase::Measured, load: &point.load, count, duration, seed, first_prompt: self.used.1, ..phase };
         let ending = driver.run(&phase);
-        self.used.1 += u64::from(driver.issued());
+        self.used.1 += u64::from(driver.used());
         if let Some(begun) = self.sidecar.points.last_mut() {
-            begun.ended_early = ending == PhaseEnd::Done && driver.early_stop.as_ref().is_some_and(EarlyStop::is_over);
-            let figures = Box::new(load_point_figures(&driver.records, plan, number, begun));
+            begun.ended_early = ending == PhaseEnd::Done && driver.is_decided();
+            let figures = Box::new(load_point_figures(driver.records(), plan, number, begun));
             if ending == PhaseEnd::Done {
-                let finished = finished_load_point(&driver.records, plan, number, begun, &figures);
+                let finished = finished_load_point(driver.records(), plan, number, begun, &figures);
                 driver.progress().finish_load_point(finished, clock::now());
             }
             (self.emit)(LoadEventKind::LoadPointEnd { load_point: number, figures });
@@ -171,11 +170,11 @@ impl<'p> LoadPointRunner<'p> {
         ending
     }
 
-    fn write_sidecar(&self, driver: &mut EventLoop<'_>) {
+    fn write_sidecar(&self, driver: &mut impl PhaseDriver) {
         if let Some(path) = &self.plan.requests
             && let Err(error) = crate::sidecar::write(&self.sidecar, path)
         {
-            driver.file_error.get_or_insert(error);
+            driver.file_failed(error);
         }
     }
 }
@@ -209,21 +208,19 @@ fn measurement_of(point: &PlannedLoad) -> PhaseExtent {
 
 /// Corrects prompt lengths by the engine's own counts in the warm-up: by a constant difference or, where lengths are estimates,
 /// by the mean one.
-fn calibrate(driver: &mut EventLoop<'_>, first: usize, tokens: &Tokens, notes: &mut Vec<String>) {
-    let rows = driver.records.rows[first..].iter();
+fn calibrate(driver: &mut impl PhaseDriver, first: usize, knows_template: bool, notes: &mut Vec<String>) {
+    let rows = driver.records().rows[first..].iter();
     let off: Vec<i64> = rows.filter_map(|row| Some(i64::from(row.input?) - i64::from(row.requested_input?))).collect();
     let (Some(least), Some(most)) = (off.iter().min(), off.iter().max()) else { return };
     let (least, most) = (*least, *most);
-    if least == 0 && most == 0 || tokens.knows_template() && least != most {
+    if least == 0 && most == 0 || knows_template && least != most {
         return;
     }
     let mean = (off.iter().sum::<i64>() as f64 / off.len() as f64).round() as i64;
     if mean == 0 {
         return;
     }
-    if let Prompts::Synthetic(synthetic) = &mut driver.requests().prompts {
-        // no other thread holds the prompts between two phases
-        Arc::make_mut(synthetic).shift(-mean);
+    if driver.shift_prompts(-mean) {
         notes.push(format!(
             "Prompts were made {} tokens {} after the warm-up, by the engine's own count.",
             mean.abs(),

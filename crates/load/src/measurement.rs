@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use crate::client::clock::Clock;
@@ -21,11 +23,13 @@ use crate::prepare::{
 use crate::progress::Progressing;
 use crate::records::RecordFile;
 use crate::tokens::Tokens;
+use crate::workers::{Outgoing, WorkersError};
 use crate::workload::Requests;
 use dyno_measure::address::AddressError;
 use dyno_measure::events::{LoadEventKind, Progress};
-use dyno_measure::plan::{Plan, PlannedLoad};
+use dyno_measure::plan::{Part, Plan, PlannedLoad};
 use dyno_measure::records::Records;
+use dyno_measure::report::provenance::LoadWorkerFacts;
 use dyno_measure::report::{Circumstances, Note, TokenSource};
 use dyno_measure::sidecar::Sidecar;
 use dyno_measure::validity::SelfCheck;
@@ -52,6 +56,8 @@ pub enum MeasureError {
     EventLoop(#[source] io::Error),
     #[error("The engine's metrics can't be read: {0}.")]
     EngineMetrics(#[source] io::Error),
+    #[error(transparent)]
+    Workers(#[from] WorkersError),
 }
 
 /// The result of a load, from which the report is made.
@@ -59,7 +65,27 @@ pub(super) struct Measured {
     pub records: Records,
     pub ending: PhaseEnd,
     pub circumstances: Circumstances,
-    pub tokens: Tokens,
+    /// How lengths were counted, in words.
+    pub tokenizer: String,
+    /// Where there were several.
+    pub workers: Vec<LoadWorkerFacts>,
+}
+
+/// Where records go while they are made.
+pub(super) enum RecordTarget {
+    None,
+    File(PathBuf),
+    Portions(Sender<Outgoing>),
+}
+
+/// What part of a plan is measured, and how it is told.
+pub(super) struct PartSetting<'a> {
+    pub part: Part,
+    /// Of request ids.
+    pub id_prefix: String,
+    /// The only certificate authority (PEM) that is trusted, where given.
+    pub authority: Option<&'a str>,
+    pub records: RecordTarget,
 }
 
 /// Runs the plan's load. `authority` (PEM), where given, is the only certificate authority that is trusted.
@@ -70,10 +96,29 @@ pub(super) fn measure(
     emit: &EventSink,
     stop: &StopSignal,
 ) -> Result<Measured, MeasureError> {
+    let records = plan.requests.clone().map_or(RecordTarget::None, RecordTarget::File);
+    let setting = PartSetting { part: Part::WHOLE, id_prefix: id_prefix(plan), authority, records };
+    measure_part(plan, setting, emit, stop, |driver, tokens, notes| {
+        let sidecar = Sidecar { self_check: check.cloned(), points: Vec::new() };
+        let mut points = LoadPointRunner::new(plan, tokens.knows_template(), emit, sidecar);
+        let ending = points.run(driver, notes);
+        (ending, points.into_sidecar())
+    })
+}
+
+/// Prepares a part of the plan's load, has `drive` carry its phases out, and takes up what was measured.
+pub(super) fn measure_part(
+    plan: &Plan,
+    setting: PartSetting<'_>,
+    emit: &EventSink,
+    stop: &StopSignal,
+    drive: impl FnOnce(&mut EventLoop<'_>, &Tokens, &mut Vec<String>) -> (PhaseEnd, Sidecar),
+) -> Result<Measured, MeasureError> {
+    let PartSetting { part, id_prefix, authority, records: target } = setting;
     let clock = Clock::start();
     let _stamps = keep_stamps_on();
     let allowed = raise_open_files();
-    let needed = plan.load_points.iter().map(PlannedLoad::cap).max().unwrap_or(0);
+    let needed = part.share(plan.load_points.iter().map(PlannedLoad::cap).max().unwrap_or(0));
     if u64::from(needed) + 32 > allowed {
         return Err(MeasureError::OpenFiles { needed, allowed });
     }
@@ -83,13 +128,16 @@ pub(super) fn measure(
         None => tls_of(plan)?,
     };
     let addresses = addresses_of(plan)?;
-    let mut records = Records { id_prefix: id_prefix(plan), ..Records::default() };
+    let mut records = Records { id_prefix, ..Records::default() };
     let targets = targets_of(plan, &addresses, &secret, tls.as_ref(), &mut records)?;
     let mut tokens = tokens_of(plan, &addresses, &targets, &secret, tls.as_ref(), emit)?;
     let mut notes: Vec<_> = tokens.template_note().into_iter().collect();
     let prompts = prompts_of(plan, &mut tokens, stop, &mut notes)?;
-    let file = plan.requests.as_ref().map(|path| RecordFile::create(path)).transpose();
-    let mut file = file.map_err(MeasureError::RecordFile)?;
+    let mut file = match target {
+        RecordTarget::None => None,
+        RecordTarget::File(path) => Some(RecordFile::create(&path).map_err(MeasureError::RecordFile)?),
+        RecordTarget::Portions(portions) => Some(RecordFile::in_portions(portions)),
+    };
     if plan.load_points.iter().any(|point| (point.cap() as usize) < targets.len()) {
         notes.push("There are fewer requests in flight than endpoints: some endpoints get none.".to_owned());
     }
@@ -117,13 +165,10 @@ pub(super) fn measure(
     let planned = if plan.search().is_some() { None } else { plan.load_points.iter().map(each).sum() };
     emit(LoadEventKind::Prepared { requests: planned, tokenizer: tokens.describe(), notes: notes.clone() });
     let scraper = Scraper::start(metrics_of(plan, &addresses), &secret, tls.as_ref()).map_err(MeasureError::EngineMetrics)?;
-    let sidecar = Sidecar { self_check: check.cloned(), points: Vec::new() };
-    let mut points = LoadPointRunner::new(plan, &tokens, emit, sidecar);
     let priority = Priority::raise();
-    let ending = points.run(&mut driver, &mut notes);
+    let (ending, sidecar) = drive(&mut driver, &tokens, &mut notes);
     let precedence = priority.precedence();
     drop(priority);
-    let sidecar = points.into_sidecar();
     let metrics = scraper.map(Scraper::end).unwrap_or_default();
     notes.extend(metrics.notes);
 
@@ -180,7 +225,7 @@ pub(super) fn measure(
     }
     circumstances.notes = notes.into_iter().map(Note::from).collect();
     circumstances.engine_metrics = metrics.series;
-    Ok(Measured { records, ending, circumstances, tokens })
+    Ok(Measured { records, ending, circumstances, tokenizer: tokens.describe(), workers: Vec::new() })
 }
 
 /// Tokenizes the kept texts. Where the engine gave no count, this is the count; elsewhere it shows how far the two disagree.

@@ -226,7 +226,35 @@ impl Progressing {
         due
     }
 
+    /// Emits a snapshot if one is due, of a load that several workers put on: what they count themselves is theirs, what is known by
+    /// requests that ended is of all of them together.
+    /// Returns whether.
+    pub fn emit_merged_if_due(&mut self, now: i64, workers: &[Progress]) -> bool {
+        let due = now >= self.next_tell;
+        if due {
+            self.emit_merged(now, workers);
+        }
+        due
+    }
+
+    pub fn emit_merged(&mut self, now: i64, workers: &[Progress]) {
+        self.update(now);
+        let sum = |of: fn(&Progress) -> Option<f64>| {
+            workers.iter().filter_map(of).fold(None, |sum: Option<f64>, value| Some(sum.unwrap_or(0.0) + value))
+        };
+        self.snapshot.issued = workers.iter().map(|worker| worker.issued).sum();
+        self.snapshot.in_flight = workers.iter().map(|worker| worker.in_flight).sum();
+        self.snapshot.mean_in_flight = sum(|worker| worker.mean_in_flight);
+        self.snapshot.output_tokens_per_s = sum(|worker| worker.output_tokens_per_s);
+        (self.emit_snapshot)(self.snapshot.clone());
+    }
+
     pub fn emit(&mut self, now: i64) {
+        self.update(now);
+        (self.emit_snapshot)(self.snapshot.clone());
+    }
+
+    fn update(&mut self, now: i64) {
         self.next_tell = now + EVERY;
         self.in_flight_is(self.in_flight, now);
         let per_event = if self.events_of_ended > 0 { self.tokens as f64 / self.events_of_ended as f64 } else { 1.0 };
@@ -246,7 +274,6 @@ impl Progressing {
             self.snapshot.recent = Some(self.recent.latencies());
         }
         self.snapshot.eta_ms = self.estimate(now).map(|seconds| (seconds * 1e3) as u64);
-        (self.emit_snapshot)(self.snapshot.clone());
     }
 
     /// Notes the current counts and drops those that will be out of the window at the next snapshot, except the newest of them.
@@ -304,6 +331,7 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
+    use dyno_measure::plan::Part;
 
     fn progressing() -> (Progressing, Rc<RefCell<Vec<Progress>>>) {
         let told: Rc<RefCell<Vec<Progress>>> = Rc::default();
@@ -312,7 +340,18 @@ mod tests {
     }
 
     fn phase(load: &Load, count: u32, phase: Phase) -> PhasePlan<'_> {
-        PhasePlan { load_point: 0, phase, load, count: Some(count), duration: None, ramp: 0, seed: 1, first_prompt: 0 }
+        PhasePlan {
+            load_point: 0,
+            phase,
+            load,
+            count: Some(count),
+            duration: None,
+            ramp: 0,
+            seed: 1,
+            first_prompt: 0,
+            part: Part::WHOLE,
+            begin: None,
+        }
     }
 
     /// A request sent at `sent` that took `took`, ns.

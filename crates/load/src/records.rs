@@ -5,7 +5,9 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
 
+use crate::workers::Outgoing;
 use dyno_measure::records::{GapsBuf, Records};
 use dyno_measure::report::RequestRecord;
 
@@ -16,12 +18,30 @@ pub fn gaps_path(requests: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// A record file being appended to.
+/// Records on the way from a worker to where they are put together.
+#[derive(Debug, Default)]
+pub struct RecordPortion {
+    /// Whether those before it count no more: all are sent again.
+    pub replaces: bool,
+    pub lines: Vec<u8>,
+    pub gaps: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum RecordSink {
+    Files {
+        path: PathBuf,
+        lines: File,
+        gaps: File,
+    },
+    /// Never waits; should nobody receive any more, nobody needs them.
+    Portions(Sender<Outgoing>),
+}
+
+/// A record file being appended to, or another process's that is.
 #[derive(Debug)]
 pub struct RecordFile {
-    path: PathBuf,
-    lines: File,
-    gaps: File,
+    sink: RecordSink,
     held_lines: Vec<u8>,
     held_gaps: Vec<u8>,
 }
@@ -33,7 +53,13 @@ impl RecordFile {
             std::fs::create_dir_all(folder)?;
         }
         let (lines, gaps) = (File::create(path)?, File::create(gaps_path(path))?);
-        Ok(Self { path: path.to_owned(), lines, gaps, held_lines: Vec::new(), held_gaps: Vec::new() })
+        let sink = RecordSink::Files { path: path.to_owned(), lines, gaps };
+        Ok(Self { sink, held_lines: Vec::new(), held_gaps: Vec::new() })
+    }
+
+    /// Hands the records on in portions.
+    pub(crate) fn in_portions(portions: Sender<Outgoing>) -> Self {
+        Self { sink: RecordSink::Portions(portions), held_lines: Vec::new(), held_gaps: Vec::new() }
     }
 
     pub fn append(&mut self, record: &RequestRecord, gaps: &GapsBuf) -> io::Result<()> {
@@ -45,25 +71,45 @@ impl RecordFile {
 
     /// Writes the buffered records.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.gaps.write_all(&self.held_gaps)?;
-        self.held_gaps.clear();
-        self.lines.write_all(&self.held_lines)?;
-        self.held_lines.clear();
+        match &mut self.sink {
+            RecordSink::Files { lines, gaps, .. } => {
+                gaps.write_all(&self.held_gaps)?;
+                self.held_gaps.clear();
+                lines.write_all(&self.held_lines)?;
+                self.held_lines.clear();
+            }
+            RecordSink::Portions(portions) if !self.held_lines.is_empty() => {
+                let (lines, gaps) = (std::mem::take(&mut self.held_lines), std::mem::take(&mut self.held_gaps));
+                let _ = portions.send(Outgoing::Records(RecordPortion { replaces: false, lines, gaps }));
+            }
+            RecordSink::Portions(_) => {}
+        }
         Ok(())
     }
 
     /// Writes all records again, with token counts that were determined after the load; atomically.
-    pub fn rewrite(self, records: &Records) -> io::Result<()> {
-        let mut new_path = self.path.as_os_str().to_owned();
+    pub fn rewrite(mut self, records: &Records) -> io::Result<()> {
+        let path = match &self.sink {
+            RecordSink::Files { path, .. } => path.clone(),
+            RecordSink::Portions(portions) => {
+                let _ = portions.send(Outgoing::Records(RecordPortion { replaces: true, ..RecordPortion::default() }));
+                return self.append_all(records);
+            }
+        };
+        let mut new_path = path.as_os_str().to_owned();
         new_path.push(".new");
         let new_path = PathBuf::from(new_path);
         let mut new = Self::create(&new_path)?;
+        new.append_all(records)?;
+        std::fs::rename(gaps_path(&new_path), gaps_path(&path))?;
+        std::fs::rename(&new_path, &path)
+    }
+
+    fn append_all(&mut self, records: &Records) -> io::Result<()> {
         for index in 0..records.rows.len() {
-            new.append(&records.record(index), &records.gaps.buf_of(index))?;
+            self.append(&records.record(index), &records.gaps.buf_of(index))?;
         }
-        new.flush()?;
-        std::fs::rename(gaps_path(&new_path), gaps_path(&self.path))?;
-        std::fs::rename(&new_path, &self.path)
+        self.flush()
     }
 }
 

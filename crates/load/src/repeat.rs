@@ -91,6 +91,9 @@ fn flags(plan: &Plan) -> Option<Vec<String>> {
         Some("/metrics") => {}
         path => flags.add("engine-metrics", path.unwrap_or("off")),
     }
+    if plan.workers > 1 {
+        flags.add("workers", plan.workers);
+    }
     if plan.self_check.is_none() {
         flags.add("self-check", "off");
     }

@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Exp, Gamma};
 
 use crate::load::ArrivalProcess;
+use crate::plan::Part;
 
 /// Arrivals of an open loop, ns after its begin, ascending. With constant gaps the first is at 0, else after a random gap.
 #[derive(Debug)]
@@ -68,6 +69,41 @@ impl Arrivals {
     /// Advances to the arrival after it.
     pub fn advance(&mut self) {
         self.step();
+    }
+}
+
+/// The arrivals of one part of a plan.
+#[derive(Debug)]
+pub struct PartArrivals {
+    arrivals: Arrivals,
+    part: Part,
+    own: u32,
+}
+
+impl PartArrivals {
+    pub fn new(mut arrivals: Arrivals, part: Part) -> Self {
+        for _ in 0..part.index() {
+            arrivals.advance();
+        }
+        Self { arrivals, part, own: 0 }
+    }
+
+    /// The number of the next arrival in the whole plan, from 0.
+    pub fn number(&self) -> u32 {
+        self.part.number(self.own)
+    }
+
+    /// The next arrival, ns after the begin; `i64::MAX` when there is none left.
+    pub fn peek(&self) -> i64 {
+        self.arrivals.peek()
+    }
+
+    /// Advances to the part's arrival after it.
+    pub fn advance(&mut self) {
+        self.own += 1;
+        for _ in 0..self.part.of() {
+            self.arrivals.advance();
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Ends a load point early: once so many requests exceed a limit that its percentile can no longer be within it, whatever the
+//! Ends a load early: a load point, once so many requests exceed a limit that its percentile can no longer be within it, whatever the
 //! remaining ones measure.
 
 use crate::load::Slo;
@@ -40,6 +40,45 @@ impl EarlyStop {
     /// Whether the load point can no longer meet the limits.
     pub fn is_over(&self) -> bool {
         self.over.iter().any(|count| *count >= self.decides)
+    }
+}
+
+/// Requests that must have ended before the error rate can end a load.
+const JUDGED_AFTER: u32 = 100;
+
+/// Ends the whole load once too large a share of a load point's requests have failed.
+#[derive(Debug, Clone)]
+pub struct ErrorLimit {
+    /// 0 to 1.
+    most: f64,
+    ended: u32,
+    failed: u32,
+    exceeded: Option<String>,
+}
+
+impl ErrorLimit {
+    pub fn new(most: f64) -> Self {
+        Self { most, ended: 0, failed: 0, exceeded: None }
+    }
+
+    /// Counts a request that has ended.
+    pub fn count(&mut self, row: &Row) {
+        if row.phase != Phase::Measured {
+            return;
+        }
+        self.ended += 1;
+        self.failed += u32::from(row.error.is_some());
+        let share = f64::from(self.failed) / f64::from(self.ended);
+        if self.ended >= JUDGED_AFTER && share > self.most && self.exceeded.is_none() {
+            let percent = (self.most * 1e4).round() / 1e2;
+            let (failed, ended) = (self.failed, self.ended);
+            self.exceeded = Some(format!("{failed} of {ended} requests had failed: the error rate is over {percent} %."));
+        }
+    }
+
+    /// Why the load ends, once the limit is exceeded.
+    pub fn exceeded(&self) -> Option<String> {
+        self.exceeded.clone()
     }
 }
 

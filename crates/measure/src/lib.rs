@@ -4,6 +4,7 @@
 pub mod address;
 pub mod address_policy;
 pub mod arrivals;
+pub mod clock_offset;
 pub mod dataset;
 pub mod early_stop;
 pub mod engine_metrics;

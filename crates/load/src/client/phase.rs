@@ -7,8 +7,9 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
 use crate::workload::PromptId;
-use dyno_measure::plan::Load;
+use dyno_measure::plan::{Deal, Load, Part};
 use dyno_measure::report::Phase;
+use serde::{Deserialize, Serialize};
 
 /// A server with its resolved addresses.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ pub struct ServerTarget {
     pub pause: i64,
 }
 
-/// One phase of one load point.
+/// One phase of one load point: of the whole load, of which `part` is put on.
 #[derive(Debug, Clone)]
 pub struct PhasePlan<'a> {
     pub load_point: u32,
@@ -53,17 +54,29 @@ pub struct PhasePlan<'a> {
     /// Seed of the arrivals.
     pub seed: u64,
     pub first_prompt: u64,
+    pub part: Part,
+    /// When the phase begins, monotonic ns, so that several workers begin together; absent: at once.
+    pub begin: Option<i64>,
 }
 
 impl PhasePlan<'_> {
-    /// The prompt of this phase's request number `number`.
+    /// Which requests are this part's.
+    pub fn deal(&self) -> Deal {
+        match self.load {
+            Load::Closed { concurrency } => Deal::closed(self.part, *concurrency),
+            Load::Rate { .. } | Load::Trace { .. } => Deal::open(self.part),
+        }
+    }
+
+    /// The prompt of this phase's request number `number`, counted over all parts.
     pub fn prompt(&self, number: u32) -> PromptId {
         PromptId { warmup: self.phase == Phase::Warmup, number: self.first_prompt + u64::from(number) }
     }
 }
 
 /// How a phase ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "how", content = "reason", rename_all = "snake_case")]
 pub enum PhaseEnd {
     Done,
     /// Stopped by a signal or by the plan's deadline.

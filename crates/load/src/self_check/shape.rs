@@ -66,7 +66,7 @@ impl CheckShape {
 }
 
 /// Number of streams for a plan's check: the largest concurrency; for a rate, what would be in flight if a request took ten
-/// seconds, at most its cap.
+/// seconds, at most its cap. Of several workers, those of one.
 pub fn streams(plan: &Plan) -> u32 {
     let of = |point: &PlannedLoad| match point.load {
         Load::Closed { concurrency } => point.closed_streams(concurrency),
@@ -74,7 +74,7 @@ pub fn streams(plan: &Plan) -> u32 {
         // the arrival rate of a trace is not known here
         Load::Trace { max_in_flight, .. } => max_in_flight,
     };
-    plan.load_points.iter().map(of).max().unwrap_or(1).clamp(1, MOST_STREAMS)
+    plan.load_points.iter().map(of).max().unwrap_or(1).div_ceil(plan.workers.max(1)).clamp(1, MOST_STREAMS)
 }
 
 #[cfg(test)]

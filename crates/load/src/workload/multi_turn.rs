@@ -13,7 +13,7 @@ use super::error::WorkloadError;
 use super::prompt_id::PromptId;
 use crate::tokens::{Tokens, estimate};
 use dyno_measure::dataset::{ChatMessage, DatasetRow};
-use dyno_measure::plan::DatasetFile;
+use dyno_measure::plan::{DatasetFile, Part};
 
 /// Longest time for tokenizing references, seconds; the others are estimated.
 const COUNTING_S: u64 = 20;
@@ -43,6 +43,8 @@ pub struct Turns {
     lanes: HashMap<usize, u64>,
     /// Number of conversations begun: of measurements, of warm-ups.
     begun: [u64; 2],
+    /// Whose conversations these are: each is whole with one worker.
+    part: Part,
 }
 
 impl Turns {
@@ -78,7 +80,7 @@ impl Turns {
         if turns == conversations.len() {
             notes.push("None of the conversations has more than one turn.".to_owned());
         }
-        Ok((Self { conversations, playing: HashMap::new(), lanes: HashMap::new(), begun: [0, 0] }, notes))
+        Ok((Self { conversations, playing: HashMap::new(), lanes: HashMap::new(), begun: [0, 0], part: Part::WHOLE }, notes))
     }
 
     pub fn len(&self) -> usize {
@@ -95,7 +97,8 @@ impl Turns {
     }
 
     /// Drops the conversations in progress: a new phase begins with new ones.
-    pub fn reset(&mut self) {
+    pub fn reset(&mut self, part: Part) {
+        self.part = part;
         self.playing.clear();
         self.lanes.clear();
     }
@@ -106,10 +109,11 @@ impl Turns {
             return PromptId { warmup, number: *number };
         }
         let begun = &mut self.begun[usize::from(warmup)];
-        let place = (*begun % self.conversations.len() as u64) as usize;
-        let conversation = if warmup { self.conversations.len() - 1 - place } else { place };
-        let number = *begun * 2 + u64::from(warmup);
+        let number = *begun * u64::from(self.part.of()) + u64::from(self.part.index());
         *begun += 1;
+        let place = (number % self.conversations.len() as u64) as usize;
+        let conversation = if warmup { self.conversations.len() - 1 - place } else { place };
+        let number = number * 2 + u64::from(warmup);
         // a mark keeps the measured conversation's prefix out of the engine's prefix cache
         let mark = if warmup { format!("({place}) ") } else { String::new() };
         let mut playing = Playing { conversation, turn: 0, history: Vec::new() };
@@ -262,7 +266,7 @@ mod tests {
         turns.answered(0, None);
         assert_ne!(turns.next(0, false).number, one.number);
         assert_eq!(turns.next(1, false).number, two.number);
-        turns.reset();
+        turns.reset(Part::WHOLE);
         let warmup = turns.next(1, true);
         assert!(texts(&sent(&turns, warmup))[0].starts_with("(0) "));
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::prompt_id::PromptId;
 use crate::client::scheduling::lower_priority;
+use dyno_measure::plan::Deal;
 
 /// Most bytes of waiting prompts; one prompt may exceed it.
 pub const MOST_BYTES: usize = 32 << 20;
@@ -26,6 +27,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 pub struct WriteAhead {
     shared: Arc<SharedQueue>,
     warmup: bool,
+    /// Number of the phase's first prompt, and which of the others are written.
+    numbers: (u64, Deal),
     thread: Option<JoinHandle<()>>,
 }
 
@@ -40,11 +43,11 @@ struct SharedQueue {
 
 #[derive(Debug)]
 struct QueueState {
-    /// Prompts from number `first` on; `None` for those taken.
+    /// Prompts from the one at place `first` on; `None` for those taken. Places are counted from 0, in sending order.
     written: VecDeque<Option<Vec<u8>>>,
     first: u64,
     bytes: usize,
-    /// One past the phase's last number.
+    /// One past the phase's last place.
     end: u64,
     waits: bool,
     over: bool,
@@ -82,30 +85,34 @@ impl QueueState {
 }
 
 impl WriteAhead {
-    /// Starts writing the prompts of a phase: `count` of them from `first` on, or without end.
+    /// Starts writing the prompts of a phase: `count` of those that are dealt to a part from `first` on, or without
+    /// end.
     ///
     /// # Errors
     /// When no thread can be started.
     pub fn start(
         first: PromptId,
         count: Option<u32>,
+        deal: Deal,
         write: impl Fn(PromptId, &mut Vec<u8>) + Send + 'static,
     ) -> std::io::Result<Self> {
         let state = QueueState {
             written: VecDeque::new(),
-            first: first.number,
+            first: 0,
             bytes: 0,
-            end: count.map_or(u64::MAX, |count| first.number + u64::from(count)),
+            end: count.map_or(u64::MAX, u64::from),
             waits: false,
             over: false,
         };
         let shared = Arc::new(SharedQueue { state: Mutex::new(state), room: Condvar::new(), full: Condvar::new() });
-        let (warmup, queue) = (first.warmup, shared.clone());
+        let (PromptId { warmup, number: first }, queue) = (first, shared.clone());
         let thread = std::thread::Builder::new().name("prompts".to_owned()).spawn(move || {
             lower_priority();
-            queue.fill(|number, out| write(PromptId { warmup, number }, out));
+            queue.fill(|place, out| {
+                write(PromptId { warmup, number: first + u64::from(deal.number(u32::try_from(place).unwrap_or(u32::MAX))) }, out)
+            });
         })?;
-        Ok(Self { shared, warmup, thread: Some(thread) })
+        Ok(Self { shared, warmup, numbers: (first, deal), thread: Some(thread) })
     }
 
     /// Waits until the queue is full, but no longer than [`FIRST_WAIT`].
@@ -123,12 +130,12 @@ impl WriteAhead {
 
     /// Takes a prompt if it has been written.
     pub fn take(&self, prompt: PromptId) -> Option<Vec<u8>> {
-        if prompt.warmup != self.warmup {
-            return None;
-        }
+        let (first, deal) = self.numbers;
+        let after = prompt.number.checked_sub(first).filter(|_| prompt.warmup == self.warmup)?;
+        let place = deal.own(after)?;
         // the writer holds the lock briefly; should it be descheduled just then, the sender does not wait
         let mut state = self.shared.state.try_lock().ok()?;
-        let taken = state.take(prompt.number);
+        let taken = state.take(place);
         if state.waits && state.bytes <= MOST_BYTES / 2 && state.written.len() <= MOST_PROMPTS / 2 {
             self.shared.room.notify_one();
         }
@@ -190,6 +197,11 @@ impl SharedQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dyno_measure::plan::Part;
+
+    fn whole() -> Deal {
+        Deal::open(Part::WHOLE)
+    }
 
     fn id(number: u64) -> PromptId {
         PromptId { warmup: false, number }
@@ -219,7 +231,7 @@ mod tests {
 
     #[test]
     fn prompts_come_in_any_order_once() {
-        let ahead = WriteAhead::start(id(10), Some(6), of_size(20)).unwrap();
+        let ahead = WriteAhead::start(id(10), Some(6), whole(), of_size(20)).unwrap();
         ahead.wait_for_first();
         settled(&ahead);
         for number in [11, 10, 15, 12] {
@@ -229,12 +241,19 @@ mod tests {
         assert_eq!(ahead.take(PromptId { warmup: true, number: 13 }), None);
         assert!(ahead.take(id(13)).is_some() && ahead.take(id(14)).is_some());
         assert_eq!(ahead.take(id(16)), None, "there are no more");
+        let third = WriteAhead::start(id(10), Some(2), Deal::open(Part::new(1, 3).unwrap()), of_size(20)).unwrap();
+        settled(&third);
+        assert_eq!(third.take(id(12)), None, "another worker's");
+        for number in [11, 14] {
+            assert_eq!(third.take(id(number)).unwrap()[..8], u64::to_le_bytes(number));
+        }
+        assert_eq!(third.take(id(17)), None, "past the end");
     }
 
     #[test]
     fn memory_is_bounded_and_filled_again() {
         const SIZE: usize = 1 << 20;
-        let ahead = WriteAhead::start(id(0), None, of_size(SIZE)).unwrap();
+        let ahead = WriteAhead::start(id(0), None, whole(), of_size(SIZE)).unwrap();
         let (mut taken, mut most) = (0, 0);
         for number in 0..200 {
             if number % 10 == 0 {
@@ -251,7 +270,7 @@ mod tests {
     #[test]
     fn skipped_prompts_do_not_block_later_ones() {
         const SIZE: usize = 1 << 20;
-        let ahead = WriteAhead::start(id(0), None, of_size(SIZE)).unwrap();
+        let ahead = WriteAhead::start(id(0), None, whole(), of_size(SIZE)).unwrap();
         settled(&ahead);
         let waiting = ahead.shared.lock().written.len() as u64;
         // all written prompts were dropped
@@ -259,7 +278,7 @@ mod tests {
         settled(&ahead);
         assert!(ahead.take(id(waiting + 6)).is_some());
 
-        let small = WriteAhead::start(id(0), None, of_size(8)).unwrap();
+        let small = WriteAhead::start(id(0), None, whole(), of_size(8)).unwrap();
         settled(&small);
         assert!(small.take(id(5_000)).is_some());
         assert_eq!(small.take(id(0)), None, "too far behind");

@@ -17,4 +17,5 @@ mod self_check;
 mod shapes;
 mod streams;
 mod tls;
+mod workers;
 mod workloads;

@@ -1,7 +1,7 @@
 //! Checks a plan without I/O.
 
 use super::header::HeaderError;
-use super::{Load, Plan, PlannedLoad, Workload};
+use super::{Load, MOST_WORKERS, Plan, PlannedLoad, Workload};
 use crate::address::AddressError;
 use crate::load::{Endpoint, LengthError, MOST_TOKENS};
 
@@ -48,6 +48,10 @@ pub enum PlanError {
     Burstiness,
     #[error("At least one request must be allowed in flight.")]
     NoneInFlight,
+    #[error("A load has 1 to {MOST_WORKERS} workers.")]
+    Workers,
+    #[error("{workers} workers need as many requests in flight, and the load has {in_flight} at most.")]
+    MoreWorkersThanStreams { workers: u32, in_flight: u32 },
     #[error("The time scale must be greater than 0 and at most 1,000,000.")]
     TimeScale,
     #[error("A search finds its load points by itself: the plan must name one, with the largest load.")]
@@ -142,7 +146,22 @@ impl Plan {
         if is_trace && (traces, self.load_points.len()) != (1, 1) || !is_trace && traces > 0 {
             return Err(PlanError::TraceWithOthers);
         }
-        self.load_points.iter().try_for_each(PlannedLoad::check)
+        self.load_points.iter().try_for_each(PlannedLoad::check)?;
+        self.check_workers()
+    }
+
+    /// A closed loop with fewer streams than workers leaves some of them idle, which is as good; at a rate, a worker that may have
+    /// nothing in flight would drop its arrivals.
+    fn check_workers(&self) -> Result<(), PlanError> {
+        if !(1..=MOST_WORKERS).contains(&self.workers) {
+            return Err(PlanError::Workers);
+        }
+        let open = self.load_points.iter().filter(|point| point.load.is_open()).map(PlannedLoad::cap).min();
+        let most = open.or_else(|| self.load_points.iter().map(PlannedLoad::cap).max());
+        match most.filter(|in_flight| *in_flight < self.workers) {
+            Some(in_flight) => Err(PlanError::MoreWorkersThanStreams { workers: self.workers, in_flight }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod check;
 mod draw;
 mod header;
 mod of_load;
+mod part;
 mod planned_load;
 mod search;
 mod workload;
@@ -22,6 +23,7 @@ pub use self::check::PlanError;
 pub use self::draw::{PlannedLengths, length_key};
 pub use self::header::{HeaderError, PlanHeader};
 pub use self::of_load::{PromptSource, load_points};
+pub use self::part::{Deal, MOST_WORKERS, Part, stream_start};
 pub use self::planned_load::{Load, PlannedLoad};
 pub use self::workload::{DatasetFile, Workload};
 
@@ -54,6 +56,9 @@ pub struct Plan {
     pub workload: Workload,
     /// Offered loads, one after the other.
     pub load_points: Vec<PlannedLoad>,
+    /// How many workers put the load on, each with its part and on a core of its own.
+    #[serde(default = "one_worker", skip_serializing_if = "is_one")]
+    pub workers: u32,
     /// Seed of everything that is drawn.
     #[serde(default = "one")]
     pub seed: u64,
@@ -194,6 +199,13 @@ fn max_tokens() -> TokenLimitField {
 fn one() -> u64 {
     1
 }
+fn one_worker() -> u32 {
+    1
+}
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_one(workers: &u32) -> bool {
+    *workers == 1
+}
 fn two_minutes() -> f64 {
     120.0
 }
@@ -214,6 +226,7 @@ impl Plan {
             ignore_eos: false,
             workload,
             load_points,
+            workers: one_worker(),
             seed: one(),
             stall_timeout_s: two_minutes(),
             timeout_s: ten_minutes(),

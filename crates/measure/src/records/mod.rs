@@ -3,6 +3,7 @@
 
 mod finish;
 mod gaps;
+mod merge;
 
 use std::collections::HashMap;
 
@@ -158,7 +159,7 @@ pub struct Records {
     pub nodes: Vec<String>,
     /// Prefix of request ids.
     pub id_prefix: String,
-    /// One row per request, in order of completion.
+    /// One row per request, in order of completion; of several workers, by send time.
     pub rows: Vec<Row>,
     /// The gaps of each row.
     pub gaps: Gaps,

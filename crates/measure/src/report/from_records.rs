@@ -75,7 +75,7 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
     circumstances.notes.extend(early_ends(&load_points, &points, plan));
     judge_records(&ratios, contradicting, &mut circumstances);
     if let Some(check) = &circumstances.sidecar.self_check {
-        let judgement = judge_self_check(check, &load_points);
+        let judgement = judge_self_check(check, &load_points, plan.workers);
         circumstances.invalid.extend(judgement.invalid);
         circumstances.notes.extend(judgement.notes.into_iter().map(Note::from));
     }

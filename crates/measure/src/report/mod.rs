@@ -9,6 +9,7 @@ pub mod provenance;
 mod request;
 mod series;
 mod summary;
+mod workers;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -26,6 +27,7 @@ pub use prediction::{Prediction, PredictionError, Standing, throughput_range};
 pub use request::{ErrorClass, Phase, RequestRecord, TokenSource};
 pub use series::{CurvePoint, Histogram, LoadPointSeries, MetricSeries, TimePoint};
 pub use summary::{Distribution, Lengths, SteadyState, Summary};
+pub use workers::{notes_of_workers, sentences_of_workers};
 
 /// One load point of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

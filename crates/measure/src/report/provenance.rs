@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::clock_offset::ClockOffset;
 use crate::plan::Plan;
 
 /// What is known of what produced the figures; absent or empty is what is not known. Fields that this program does not know are
@@ -41,6 +42,9 @@ pub struct Provenance {
     /// How lengths were counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<String>,
+    /// The workers that put the load on, where there were several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub load_workers: Vec<LoadWorkerFacts>,
     /// The plan as it was carried out; [`Provenance::plan`] reads it. A plan of a later version stays what it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<Value>,
@@ -163,6 +167,25 @@ pub struct EngineFacts {
     pub startup_ms: u64,
 }
 
+/// One of several workers that put the load on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LoadWorkerFacts {
+    pub name: String,
+    /// Requests that it sent or dropped, warm-up included.
+    pub requests: u64,
+    /// How far its clock was ahead of that of the first process, which the records' times are on; as it was last measured.
+    #[serde(flatten)]
+    pub clock: ClockOffset,
+    /// How far that moved between the first and the last measurement, ns.
+    pub clock_drift_ns: i64,
+    /// How late it began a load point or warm-up at most, ns.
+    pub late_ns: i64,
+    /// Share of a core that it used in its busiest phase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_share: Option<f64>,
+}
+
 impl Provenance {
     /// The part that the load contributes: the executed plan, its seed, and how lengths were counted. The portal's address
     /// policy is left out: it is of no use for repeating the load.
@@ -193,6 +216,7 @@ impl Provenance {
             engines: newer(later.engines, self.engines),
             seed: later.seed.or(self.seed),
             tokenizer: later.tokenizer.or(self.tokenizer),
+            load_workers: newer(later.load_workers, self.load_workers),
             plan: later.plan.or(self.plan),
             simulation: later.simulation.or(self.simulation),
             other,

@@ -17,8 +17,8 @@ pub struct Judgement {
     pub notes: Vec<String>,
 }
 
-/// Compares the client's p99 error with the medians of each load point.
-pub fn judge(check: &SelfCheck, points: &[LoadPoint]) -> Judgement {
+/// Compares the client's p99 error with the medians of each load point. The check was of one of so many `workers`.
+pub fn judge(check: &SelfCheck, points: &[LoadPoint], workers: u32) -> Judgement {
     let mut judgement = Judgement::default();
     if let Some(why) = &check.failed {
         judgement.notes.push(format!("The client could not be checked: {why}."));
@@ -48,8 +48,10 @@ pub fn judge(check: &SelfCheck, points: &[LoadPoint]) -> Judgement {
         }
     }
     let most = points.iter().filter_map(|point| point.summary.peak_concurrency).max().unwrap_or(0);
-    if most > u64::from(check.concurrency) * 2 {
-        judgement.notes.push(format!("The client was checked with {} in flight; the load had up to {most}.", check.concurrency));
+    if most > u64::from(check.concurrency) * u64::from(workers) * 2 {
+        let each = if workers > 1 { " a worker" } else { "" };
+        let checked = check.concurrency;
+        judgement.notes.push(format!("The client was checked with {checked} in flight{each}; the load had up to {most}."));
     }
     judgement
 }
@@ -84,13 +86,13 @@ mod tests {
 
     #[test]
     fn five_percent_or_one_millisecond_whichever_is_larger() {
-        let fine = |check, points: &[LoadPoint]| judge(&check, points) == Judgement::default();
+        let fine = |check, points: &[LoadPoint]| judge(&check, points, 1) == Judgement::default();
         assert!(fine(check(1.0, 1.0, 700), &[point(5.0, 2.0)]));
         assert!(fine(check(5.0, 2.0, 700), &[point(100.0, 40.0)]));
         assert!(!fine(check(5.01, 2.0, 700), &[point(100.0, 40.0)]));
         assert!(!fine(check(5.0, 2.01, 700), &[point(100.0, 40.0)]));
         // the load point with the smallest median decides
-        let judged = judge(&check(4.0, 0.0, 700), &[point(100.0, 40.0), point(50.0, 40.0)]);
+        let judged = judge(&check(4.0, 0.0, 700), &[point(100.0, 40.0), point(50.0, 40.0)], 1);
         assert_eq!(
             judged.invalid,
             [
@@ -103,14 +105,14 @@ mod tests {
 
     #[test]
     fn a_check_that_proves_nothing_is_noted() {
-        assert_eq!(judge(&check(9.0, 9.0, 661), &[point(5.0, 2.0)]).notes.len(), 2);
-        assert!(judge(&check(9.0, 9.0, 661), &[point(5.0, 2.0)]).invalid.is_empty());
+        assert_eq!(judge(&check(9.0, 9.0, 661), &[point(5.0, 2.0)], 1).notes.len(), 2);
+        assert!(judge(&check(9.0, 9.0, 661), &[point(5.0, 2.0)], 1).invalid.is_empty());
         let failed = SelfCheck { failed: Some("no request succeeded".to_owned()), ..check(9.0, 9.0, 700) };
-        assert_eq!(judge(&failed, &[]).notes, ["The client could not be checked: no request succeeded."]);
+        assert_eq!(judge(&failed, &[], 1).notes, ["The client could not be checked: no request succeeded."]);
         let mut wide = point(5.0, 2.0);
         wide.summary.peak_concurrency = Some(17);
         assert_eq!(
-            judge(&check(0.1, 0.1, 700), &[wide]).notes,
+            judge(&check(0.1, 0.1, 700), &[wide], 1).notes,
             ["The client was checked with 8 in flight; the load had up to 17."]
         );
     }

@@ -6,8 +6,9 @@ use crate::client::connection::{ClientConnection, ConnectionStage};
 use crate::client::exchange::Exchange;
 use crate::client::phase::{PhaseEnd, PhasePlan};
 use crate::workload::PromptId;
-use dyno_measure::arrivals::Arrivals;
-use dyno_measure::early_stop::EarlyStop;
+use dyno_measure::arrivals::PartArrivals;
+use dyno_measure::early_stop::{EarlyStop, ErrorLimit};
+use dyno_measure::plan::stream_start;
 use dyno_measure::records::Row;
 use dyno_measure::report::{ErrorClass, Phase};
 
@@ -23,9 +24,10 @@ const LONGEST_PAUSE: i64 = SECOND;
 
 impl EventLoop<'_> {
     pub(super) fn run_closed(&mut self, plan: &PhasePlan<'_>, concurrency: u32, begin: i64) -> PhaseEnd {
-        let lanes = concurrency.min(plan.count.unwrap_or(u32::MAX)) as usize;
+        let lanes = plan.part.share(concurrency.min(plan.count.unwrap_or(u32::MAX))) as usize;
+        let count = plan.count.map(|count| plan.deal().share(count));
         let mut started = 0;
-        let start_of = |lane: usize| begin + (plan.ramp as f64 * lane as f64 / f64::from(concurrency.max(1))) as i64;
+        let start_of = |lane: usize| begin + stream_start(plan.ramp, plan.part.number(lane as u32), concurrency);
         let until = plan.duration.map_or(i64::MAX, |duration| begin + duration);
         loop {
             let now = clock::now();
@@ -33,9 +35,8 @@ impl EventLoop<'_> {
                 self.lanes.push_back(started);
                 started += 1;
             }
-            let may_issue = |driver: &Self| {
-                clock::now() < until && plan.count.is_none_or(|count| driver.issued < count) && !driver.is_decided()
-            };
+            let may_issue =
+                |driver: &Self| clock::now() < until && count.is_none_or(|count| driver.issued < count) && !driver.is_decided();
             let mut waiting = self.lanes.len();
             while waiting > 0 && may_issue(self) {
                 waiting -= 1;
@@ -46,7 +47,8 @@ impl EventLoop<'_> {
                     self.lanes.push_back(lane);
                 }
             }
-            let over = !may_issue(self);
+            // a part without streams has nothing to do
+            let over = lanes == 0 || !may_issue(self);
             if over && self.in_flight == 0 {
                 return PhaseEnd::Done;
             }
@@ -64,23 +66,24 @@ impl EventLoop<'_> {
         }
     }
 
-    pub(super) fn run_open(&mut self, plan: &PhasePlan<'_>, mut arrivals: Arrivals, cap: u32, begin: i64) -> PhaseEnd {
+    pub(super) fn run_open(&mut self, plan: &PhasePlan<'_>, mut arrivals: PartArrivals, cap: u32, begin: i64) -> PhaseEnd {
         for (place, connection) in self.connections.iter().enumerate() {
             if connection.stage == ConnectionStage::Idle {
                 self.idle[connection.target].push(place);
             }
         }
+        let cap = plan.part.share(cap);
         // the schedule starts 5 ms from now, so that the first send is not late
         let begin = begin + 5_000_000;
         loop {
             loop {
-                let planned = arrivals.peek();
-                if self.is_over(plan, planned) {
+                if self.is_over(plan, &arrivals) {
                     if self.in_flight == 0 {
                         return PhaseEnd::Done;
                     }
                     break;
                 }
+                let planned = arrivals.peek();
                 if begin + planned > clock::now() {
                     break;
                 }
@@ -90,7 +93,7 @@ impl EventLoop<'_> {
             if let Some(words) = self.gone() {
                 return PhaseEnd::Gone(words);
             }
-            let over = self.is_over(plan, arrivals.peek());
+            let over = self.is_over(plan, &arrivals);
             let wake = if over { i64::MAX } else { begin + arrivals.peek() };
             if let Some(ending) = self.turn(wake) {
                 return ending;
@@ -100,24 +103,25 @@ impl EventLoop<'_> {
 
     /// Whether an open loop sends no further request: the number or the duration is reached, no arrival is left, or the early
     /// stop has decided the load point.
-    fn is_over(&self, plan: &PhasePlan<'_>, planned: i64) -> bool {
+    fn is_over(&self, plan: &PhasePlan<'_>, arrivals: &PartArrivals) -> bool {
         self.is_decided()
-            || planned == i64::MAX
-            || plan.count.is_some_and(|count| self.issued >= count)
-            || plan.duration.is_some_and(|duration| planned >= duration)
+            || arrivals.peek() == i64::MAX
+            || plan.count.is_some_and(|count| arrivals.number() >= count)
+            || plan.duration.is_some_and(|duration| arrivals.peek() >= duration)
     }
 
     /// Whether the early stop has decided the load point.
     fn is_decided(&self) -> bool {
-        self.early_stop.as_ref().is_some_and(EarlyStop::is_over)
+        self.early_stop.as_ref().is_some_and(EarlyStop::is_over) || self.wishes.as_ref().is_some_and(|wishes| wishes.is_decided())
     }
 
     /// An arrival of an open loop: takes an idle connection, else opens one, or counts as dropped when `cap` requests are in
     /// flight.
     pub(super) fn arrive(&mut self, plan: &PhasePlan<'_>, scheduled: i64, cap: u32) {
-        let target = self.issued as usize % self.targets.len();
+        let number = plan.deal().number(self.issued);
+        let target = number as usize % self.targets.len();
         if self.in_flight >= cap {
-            let mut row = self.new_row(plan, target, plan.prompt(self.issued));
+            let mut row = self.new_row(plan, target, plan.prompt(number));
             row.scheduled = Some(scheduled);
             row.error = Some(ErrorClass::Dropped);
             self.issued += 1;
@@ -149,17 +153,18 @@ impl EventLoop<'_> {
         Row {
             requested_input: input,
             requested_output: output,
-            ..Row::new(plan.load_point, plan.phase, self.issued, self.targets[target].node)
+            ..Row::new(plan.load_point, plan.phase, plan.deal().number(self.issued), self.targets[target].node)
         }
     }
 
     /// Gives a connection its next request, which is sent now or as soon as the connection is open.
     pub(super) fn issue(&mut self, place: usize, plan: &PhasePlan<'_>, scheduled: Option<i64>) {
-        let prompt = self.requests.next_prompt(place, plan.prompt(self.issued));
+        let number = plan.deal().number(self.issued);
+        let prompt = self.requests.next_prompt(place, plan.prompt(number));
         let mut row = self.new_row(plan, self.connections[place].target, prompt);
         row.scheduled = scheduled;
         let counts = self.usage_seen && self.irregular.doubted == 0;
-        let keeps_text = self.wants_texts && (!counts || plan.phase == Phase::Measured && self.issued < COMPARED);
+        let keeps_text = self.wants_texts && (!counts || plan.phase == Phase::Measured && number < COMPARED);
         self.issued += 1;
         self.in_flight += 1;
         self.progress.issued();
@@ -192,8 +197,8 @@ impl EventLoop<'_> {
 
     /// Why the load must end: too many errors, or a server that has been unreachable for [`GONE_AFTER`].
     pub(super) fn gone(&self) -> Option<String> {
-        if self.hopeless.is_some() {
-            return self.hopeless.clone();
+        if let Some(reason) = self.errors.as_ref().and_then(ErrorLimit::exceeded) {
+            return Some(reason);
         }
         let now = clock::now();
         let gone = self.targets.iter().find(|target| target.failures >= 3 && now - target.failing_since > GONE_AFTER)?;

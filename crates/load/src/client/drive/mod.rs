@@ -7,6 +7,7 @@ mod wire;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -24,10 +25,11 @@ use super::stop::StopSignal;
 use super::wakeup_coalescing::WakeupCoalescing;
 use crate::progress::Progressing;
 use crate::records::RecordFile;
+use crate::workers::Wishes;
 use crate::workload::Requests;
-use dyno_measure::arrivals::Arrivals;
-use dyno_measure::early_stop::EarlyStop;
-use dyno_measure::plan::Load;
+use dyno_measure::arrivals::{Arrivals, PartArrivals};
+use dyno_measure::early_stop::{EarlyStop, ErrorLimit};
+use dyno_measure::plan::{Load, Part};
 use dyno_measure::records::Records;
 
 const SECOND: i64 = 1_000_000_000;
@@ -78,6 +80,10 @@ pub struct EventLoop<'a> {
     pub abandoned: u64,
     /// Ends the load point once its verdict is certain; absent: all requests are sent.
     pub early_stop: Option<EarlyStop>,
+    /// Of a worker: what is wished from outside.
+    pub wishes: Option<Arc<Wishes>>,
+    /// How long after its agreed moment the latest phase began, ns.
+    pub late: i64,
     /// Number of answers that came compressed.
     pub compressed: u64,
     /// The first error of writing the record file or its sidecar.
@@ -87,11 +93,8 @@ pub struct EventLoop<'a> {
     /// Connections whose request is to be sent again, and when.
     refused: Vec<(i64, usize)>,
     pub irregular: IrregularAnswers,
-    /// Measured requests of this phase that have ended, and those of them that failed.
-    ended: u32,
-    failed: u32,
-    /// Set when the error rate exceeded the plan's limit: why the load ends.
-    hopeless: Option<String>,
+    /// Ends the load once too many of the phase's requests have failed; absent: no limit.
+    errors: Option<ErrorLimit>,
     usage_seen: bool,
     lanes: VecDeque<usize>,
     open_loop: bool,
@@ -145,10 +148,10 @@ impl<'a> EventLoop<'a> {
             retried: 0,
             refused: Vec::new(),
             early_stop: None,
+            wishes: None,
+            late: 0,
             irregular: IrregularAnswers::default(),
-            ended: 0,
-            failed: 0,
-            hopeless: None,
+            errors: None,
             usage_seen: false,
             lanes: VecDeque::new(),
             open_loop: false,
@@ -186,10 +189,11 @@ impl<'a> EventLoop<'a> {
         (self.buffers.reads, self.buffers.unstamped)
     }
 
-    /// Opens connections until there are `count`, spread evenly over the targets, and waits until they are open or have failed.
-    pub fn open(&mut self, count: u32) -> PhaseEnd {
+    /// Opens this part's connections of `count`, spread evenly over the targets, and waits until they are open or have failed.
+    pub fn open(&mut self, count: u32, part: Part) -> PhaseEnd {
+        let count = part.share(count);
         while self.connections.len() < count as usize {
-            let target = self.connections.len() % self.targets.len();
+            let target = part.number(self.connections.len() as u32) as usize % self.targets.len();
             self.connections.push(ClientConnection::new(target));
         }
         let places: Vec<usize> = (0..count as usize).collect();
@@ -229,10 +233,17 @@ impl<'a> EventLoop<'a> {
 
     /// Sends and measures the requests of a phase, to its end.
     pub fn run(&mut self, plan: &PhasePlan<'_>) -> PhaseEnd {
-        self.requests.begin_phase(plan.prompt(0), plan.count);
-        let begin = clock::now();
+        self.requests.begin_phase(plan.prompt(0), plan.count, plan.part, plan.deal());
+        while let Some(begin) = plan.begin.filter(|begin| clock::now() < *begin) {
+            if let Some(ending) = self.turn(begin) {
+                return ending;
+            }
+        }
+        let begin = plan.begin.unwrap_or_else(clock::now);
+        self.late = clock::now() - begin;
         self.health.begin_phase();
-        (self.issued, self.ended, self.failed) = (0, 0, 0);
+        self.issued = 0;
+        self.errors = self.limits.max_error_rate.map(ErrorLimit::new);
         self.lanes.clear();
         self.open_loop = plan.load.is_open();
         self.idle.iter_mut().for_each(Vec::clear);
@@ -241,11 +252,11 @@ impl<'a> EventLoop<'a> {
         let ending = match plan.load {
             Load::Closed { concurrency } => self.run_closed(plan, *concurrency, begin),
             Load::Rate { rate, process, burstiness, max_in_flight } => {
-                let arrivals = Arrivals::new(*rate, *process, *burstiness, plan.seed);
+                let arrivals = PartArrivals::new(Arrivals::new(*rate, *process, *burstiness, plan.seed), plan.part);
                 self.run_open(plan, arrivals, *max_in_flight, begin)
             }
             Load::Trace { max_in_flight, .. } => {
-                let arrivals = Arrivals::listed(self.requests.arrivals().unwrap_or_default());
+                let arrivals = PartArrivals::new(Arrivals::listed(self.requests.arrivals().unwrap_or_default()), plan.part);
                 self.run_open(plan, arrivals, *max_in_flight, begin)
             }
         };
@@ -312,6 +323,9 @@ impl<'a> EventLoop<'a> {
             self.on_tick(now);
             if self.limits.deadline.is_some_and(|deadline| now >= deadline) {
                 ending = Some(PhaseEnd::Stopped("Its time was up before its end.".to_owned()));
+            }
+            if let Some(reason) = self.wishes.as_ref().and_then(|wishes| wishes.stopped()) {
+                ending = Some(PhaseEnd::Stopped(reason));
             }
         }
         self.health.turn(clock::now() - woken);

@@ -12,10 +12,7 @@ use crate::client::refusal::ParameterRefusal;
 use crate::stream::chunk::{secrets_of, strike};
 use crate::workload::Requests;
 use dyno_measure::records::{GapsBuf, Row};
-use dyno_measure::report::{ErrorClass, Phase, TokenSource};
-
-/// Requests that must have ended before `max_error_rate` can end a load.
-const JUDGED_AFTER: u32 = 100;
+use dyno_measure::report::{ErrorClass, TokenSource};
 
 /// Changes the requests to what the server accepts. Returns whether the refused request should be sent again.
 fn adapt(requests: &mut Requests, refusal: ParameterRefusal, refused: &Exchange) -> bool {
@@ -168,22 +165,6 @@ impl EventLoop<'_> {
         }
     }
 
-    /// Counts a request towards the error rate that ends a load.
-    fn count_error(&mut self, row: &Row) {
-        let Some(most) = self.limits.max_error_rate.filter(|_| row.phase == Phase::Measured) else { return };
-        self.ended += 1;
-        self.failed += u32::from(row.error.is_some());
-        let share = f64::from(self.failed) / f64::from(self.ended);
-        if self.ended >= JUDGED_AFTER && share > most && self.hopeless.is_none() {
-            self.hopeless = Some(format!(
-                "{} of {} requests had failed: the error rate is over {} %.",
-                self.failed,
-                self.ended,
-                (most * 1e4).round() / 1e2
-            ));
-        }
-    }
-
     /// Appends a record, its times converted to Unix ns.
     pub(super) fn keep(&mut self, mut row: Row, place: Option<usize>, error: Option<String>) {
         let clock = &self.clock;
@@ -191,7 +172,9 @@ impl EventLoop<'_> {
             *time = time.map(|at| clock.unix(at));
         }
         self.progress.ended(&row);
-        self.count_error(&row);
+        if let Some(errors) = &mut self.errors {
+            errors.count(&row);
+        }
         if let Some(enough) = &mut self.early_stop {
             enough.count(&row);
         }
