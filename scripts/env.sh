@@ -11,6 +11,16 @@ fail() { printf '\033[1m[dyno]\033[0m %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 can_install_packages() { have apt-get && [ "$(id -u)" = 0 ]; }
 
+# Debian's compiler links with binutils, which takes three times as long as lld; rustup's has lld built in.
+use_lld() {
+  local lld=/usr/bin/ld.lld-22 host
+  [ -x "$lld" ] || return 0
+  mkdir -p "$tools/bin"
+  [ -e "$tools/bin/ld.lld" ] || ln -sf "$lld" "$tools/bin/ld.lld"
+  host=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+  export "CARGO_TARGET_${host}_RUSTFLAGS=-Clink-arg=-fuse-ld=lld"
+}
+
 # Debian's second Rust (rustc-web) lies in /usr/bin; once set-up has chosen it, every script uses it, with the standard library
 # for WASM that set-up has compiled for that very compiler.
 use_tools() {
@@ -21,6 +31,7 @@ use_tools() {
     if [ -d "$wasm_sysroot" ]; then
       export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="--sysroot=$wasm_sysroot"
     fi
+    use_lld
   fi
   export PATH
 }
