@@ -4,10 +4,10 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
-use sqlx::Row;
-use sqlx::error::BoxDynError;
-use sqlx::sqlite::SqliteRow;
+use sqlx::error::{BoxDynError, UnexpectedNullError};
+use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::types::Json;
+use sqlx::{Decode, Row, Type};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
@@ -44,24 +44,32 @@ fn to_word<T: FromStr>(column: &str, word: &str) -> sqlx::Result<T> {
     word.parse().map_err(|_| damaged(column, word))
 }
 
+/// A column that is never NULL. SQLite gives NULL as 0 or as an empty text to who asks for a number or a text.
+fn present<'r, T>(row: &'r SqliteRow, column: &str) -> sqlx::Result<T>
+where
+    T: Decode<'r, Sqlite> + Type<Sqlite>,
+{
+    row.try_get::<Option<T>, _>(column)?.ok_or_else(|| damaged(column, UnexpectedNullError))
+}
+
 impl Columns for SqliteRow {
     fn id(&self, column: &str) -> sqlx::Result<Uuid> {
-        self.try_get(column).map(Hyphenated::into_uuid)
+        present(self, column).map(Hyphenated::into_uuid)
     }
     fn opt_id(&self, column: &str) -> sqlx::Result<Option<Uuid>> {
         Ok(self.try_get::<Option<_>, _>(column)?.map(Hyphenated::into_uuid))
     }
     fn time(&self, column: &str) -> sqlx::Result<Timestamp> {
-        to_time(column, self.try_get(column)?)
+        to_time(column, present(self, column)?)
     }
     fn opt_time(&self, column: &str) -> sqlx::Result<Option<Timestamp>> {
         self.try_get::<Option<_>, _>(column)?.map(|value| to_time(column, value)).transpose()
     }
     fn json<T: DeserializeOwned>(&self, column: &str) -> sqlx::Result<T> {
-        self.try_get(column).map(|Json(value)| value)
+        present(self, column).map(|Json(value)| value)
     }
     fn word<T: FromStr>(&self, column: &str) -> sqlx::Result<T> {
-        to_word(column, self.try_get(column)?)
+        to_word(column, present(self, column)?)
     }
     fn opt_word<T: FromStr>(&self, column: &str) -> sqlx::Result<Option<T>> {
         self.try_get::<Option<_>, _>(column)?.map(|word| to_word(column, word)).transpose()

@@ -52,7 +52,7 @@ fn the_load_in_one_sentence() {
             load(json!({ "dataset_ids": [CHATS, PROMPTS] }), 2, "dataset"),
             Some(1_200),
             Some(45.0),
-            "100 requests, 2 in flight, prompts of 2 datasets (1,200 rows), about 45 seconds.",
+            "100 requests, 2 in flight, prompts of 2 datasets (1,200 rows), about 45 seconds by simulation.",
         ),
         (
             load(
@@ -81,7 +81,8 @@ fn the_load_in_one_sentence() {
             load(json!({ "dataset_ids": [CHATS], "multi_turn": true }), 4, "dataset"),
             Some(10),
             Some(60.0),
-            "100 requests, 4 conversations at a time, turns of the conversations of 1 dataset (10 rows), about 60 seconds.",
+            "100 requests, 4 conversations at a time, turns of the conversations of 1 dataset (10 rows), about 60 seconds by \
+             simulation.",
         ),
         (
             load(with(json!({ "load_points": [{ "concurrency": 8 }, { "concurrency": 64 }] })), 8, "configuration"),
