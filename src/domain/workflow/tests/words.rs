@@ -62,7 +62,7 @@ fn the_load_in_one_sentence() {
             ),
             None,
             Some(7_200.0),
-            "50 requests at each load, 1 and 8 in flight, 512 tokens in and 128 out, about 2 hours.",
+            "50 requests at each load, 1 and 8 in flight, 512 tokens in and 128 out, about 2 hours by simulation.",
         ),
         (
             load(
@@ -75,7 +75,7 @@ fn the_load_in_one_sentence() {
             ),
             None,
             Some(60.0),
-            "100 requests, 8 in flight, 64 to 512 tokens in and about 90 (at most 128) out, about 60 seconds.",
+            "100 requests, 8 in flight, 64 to 512 tokens in and about 90 (at most 128) out, about 60 seconds by simulation.",
         ),
         (
             load(json!({ "dataset_ids": [CHATS], "multi_turn": true }), 4, "dataset"),
