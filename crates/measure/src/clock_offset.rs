@@ -25,7 +25,7 @@ impl From<ClockExchange> for ClockOffset {
         let ClockExchange { asked, received, answered, returned } = exchange;
         let under_way = (returned - asked) - (answered - received);
         Self {
-            offset_ns: ((received - asked) + (answered - returned)) / 2,
+            offset_ns: i64::midpoint(received - asked, answered - returned),
             // rounded up, since the offset was rounded as well
             uncertainty_ns: under_way.max(0) / 2 + 1,
         }
@@ -57,7 +57,7 @@ mod tests {
             let exchange = ClockExchange { asked, received, answered, returned: answered + back - truth };
             let found = ClockOffset::from(exchange);
             prop_assert!((found.offset_ns - truth).abs() <= found.uncertainty_ns);
-            prop_assert!(found.uncertainty_ns <= (there + back) / 2 + 1);
+            prop_assert!(found.uncertainty_ns <= i64::midpoint(there, back) + 1);
         }
     }
 

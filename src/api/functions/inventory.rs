@@ -47,7 +47,7 @@ pub enum Choices {
         /// Whether an own command may be run.
         administrator: bool,
         /// How models can be laid out; absent where the chosen nodes leave no choice.
-        layouts: Option<LayoutsView>,
+        layouts: Option<Box<LayoutsView>>,
     },
     /// What the confirmation adds to the choices themselves.
     Outlook(Outlook),
@@ -69,7 +69,7 @@ pub struct ComparedLayouts {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum LayoutOutcome {
-    Advice(LayoutAdvice),
+    Advice(Box<LayoutAdvice>),
     /// Why there is none, a sentence.
     Refused(String),
 }
@@ -196,7 +196,7 @@ mod on_server {
             WizardPage::Model => {
                 let models = calls::models::list(app, actor, &all).await?.items;
                 Choices::Models {
-                    layouts: layouts(app, actor, steps, &models, flash).await?,
+                    layouts: layouts(app, actor, steps, &models, flash).await?.map(Box::new),
                     models,
                     engines: match &chosen.cluster {
                         Some(cluster) => calls::engines::of_cluster(app, cluster).await?,
@@ -244,7 +244,7 @@ mod on_server {
             None => steps.serving.engine,
         };
         let outcome = match calls::layouts::of_model(app, actor, steps, model, engine).await {
-            Ok(advice) => LayoutOutcome::Advice(advice),
+            Ok(advice) => LayoutOutcome::Advice(Box::new(advice)),
             Err(problem) if problem.kind == ProblemKind::Internal => return Err(problem),
             Err(problem) => LayoutOutcome::Refused(problem.errors.first().map_or(problem.detail, |error| error.message.clone())),
         };

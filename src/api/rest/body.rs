@@ -73,7 +73,7 @@ struct BesideTheLoad {
     /// Step 5: container image.
     engine_image: Option<String>,
     /// Step 5: most memory of an engine's container, MiB; over that the cluster ends it.
-    #[schema(minimum = 16, maximum = 16777216)]
+    #[schema(minimum = 16, maximum = 16_777_216)]
     engine_memory_limit_mib: Option<u32>,
     /// Step 6: for a cloud model only.
     credential_id: Option<Uuid>,

@@ -223,11 +223,11 @@ mod tests {
     }
 
     fn line_of(chart: &Chart) -> &str {
-        let paths = chart.drawings[0].marks.iter().filter_map(|mark| match mark {
+        let mut paths = chart.drawings[0].marks.iter().filter_map(|mark| match mark {
             Mark::Path { d, class } if class.starts_with("chart-line") => Some(d.as_str()),
             _ => None,
         });
-        paths.last().unwrap()
+        paths.next_back().unwrap()
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub fn layouts(view: LayoutsView, current: (u32, u32)) -> AnyView {
     let list = view.compared.map(|compared| {
         let when = format!("model_id {}", compared.model);
         let list = match compared.outcome {
-            LayoutOutcome::Advice(advice) => table(advice, current),
+            LayoutOutcome::Advice(advice) => table(*advice, current),
             LayoutOutcome::Refused(reason) => view! { <p class="hint">{reason}</p> }.into_any(),
         };
         view! {

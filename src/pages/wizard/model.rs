@@ -66,8 +66,8 @@ pub fn ModelStep(
     let engine = has_local.then(|| {
         let section = goes_with(&|model| !model.is_cloud());
         let in_containers = view.chosen.cluster.as_ref().is_some_and(|cluster| cluster.kind() == ClusterKind::Kubernetes);
-        let of_cluster = Engines { engines, administrator, in_containers };
-        engine_fields(&flash, &steps.serving, of_cluster, layouts, &models, &chosen, section)
+        let of_cluster = Engines { all: engines, administrator, in_containers };
+        engine_fields(&flash, &steps.serving, of_cluster, layouts.map(|layouts| *layouts), &models, &chosen, section)
     });
     let credential = has_cloud.then(|| {
         let stored = steps.credential_id.map(|id| id.to_string());
@@ -108,7 +108,7 @@ impl ShownFor {
 
 /// The engines of the cluster.
 struct Engines {
-    engines: Vec<EngineAvailability>,
+    all: Vec<EngineAvailability>,
     /// Whether an own command may be run.
     administrator: bool,
     /// Whether they run in containers, whose image can be chosen.
@@ -162,7 +162,7 @@ fn engine_fields(
     model: &str,
     section: ShownFor,
 ) -> AnyView {
-    let Engines { engines, administrator, in_containers } = of_cluster;
+    let Engines { all: engines, administrator, in_containers } = of_cluster;
     let chosen = flash.value("engine", serving.engine.as_ref().map(EngineKind::into_str).unwrap_or_default());
     let mut choices = vec![Choice::new("", "By the model's format", chosen.is_empty()).with(by_format(&engines, models, model))];
     choices.extend(sorted(engines).into_iter().map(|engine| {

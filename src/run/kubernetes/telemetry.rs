@@ -165,6 +165,15 @@ struct Work {
     exported: BTreeMap<String, Exported>,
 }
 
+/// What a metrics server said of all nodes, by name.
+enum MetricsServer {
+    Told(Vec<(String, NodeLoad)>),
+    /// The cluster has none.
+    Absent,
+    /// It was not asked, or did not answer.
+    Silent,
+}
+
 /// What one node's sources answered.
 struct Answers {
     node: SampledNode,
@@ -198,9 +207,13 @@ impl Work {
         let asked = join_all(this.nodes.iter().map(|node| this.ask(node.clone())));
         let server = async {
             if this.without_kubelet.is_empty() {
-                return None;
+                return MetricsServer::Silent;
             }
-            tokio::time::timeout(ANSWER, this.connection.metrics_server()).await.ok()?.ok()
+            match tokio::time::timeout(ANSWER, this.connection.metrics_server()).await {
+                Ok(Ok(Some(loads))) => MetricsServer::Told(loads),
+                Ok(Ok(None)) => MetricsServer::Absent,
+                Ok(Err(_)) | Err(_) => MetricsServer::Silent,
+            }
         };
         let (answers, server) = tokio::join!(asked, server);
         for Answers { node, usage, exported } in answers {
@@ -212,7 +225,7 @@ impl Work {
                     self.without_kubelet.insert(node.name.clone(), error.to_string());
                 }
                 Some(Err(error)) => self.failed(&node.hostname, TelemetrySource::Kubelet, error.to_string()),
-                None => self.of_server(&node, server.as_ref().map(Option::as_deref)),
+                None => self.of_server(&node, &server),
             }
             match exported {
                 Some(Ok(text)) => self.exported(&node.hostname, &text),
@@ -250,17 +263,17 @@ impl Work {
         Answers { node, usage, exported }
     }
 
-    /// Of a node whose kubelet may not be asked. `server`: what a metrics server said; absent where it did not answer.
-    fn of_server(&mut self, node: &SampledNode, server: Option<Option<&[(String, NodeLoad)]>>) {
+    /// Of a node whose kubelet may not be asked.
+    fn of_server(&mut self, node: &SampledNode, server: &MetricsServer) {
         let load = match server {
-            Some(Some(all)) => all.iter().find(|(name, _)| *name == node.name).map(|(_, load)| *load),
-            Some(None) => {
+            MetricsServer::Told(all) => all.iter().find(|(name, _)| *name == node.name).map(|(_, load)| *load),
+            MetricsServer::Absent => {
                 let why = self.without_kubelet.get(&node.name).cloned().unwrap_or_default();
                 let reason =
                     format!("CPU and memory are not known: no metrics server answers, and of the kubelet is said: {why}");
                 return self.failed(&node.hostname, TelemetrySource::MetricsServer, reason);
             }
-            None => {
+            MetricsServer::Silent => {
                 return self.failed(
                     &node.hostname,
                     TelemetrySource::MetricsServer,

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use super::Wishes;
@@ -28,10 +28,7 @@ pub(crate) fn main() -> ExitCode {
     let mut input = BufReader::new(io::stdin());
     let mut line = Vec::new();
     let read = input.read_until(b'\n', &mut line);
-    let (outgoing, writer) = match writer() {
-        Ok(started) => started,
-        Err(_) => return ExitCode::from(2),
-    };
+    let Ok((outgoing, writer)) = writer() else { return ExitCode::from(2) };
     let done = read
         .map_err(|error| error.to_string())
         .and_then(|_| {
@@ -171,10 +168,7 @@ fn writer() -> io::Result<(Sender<Outgoing>, JoinHandle<()>)> {
                     let _ = out.flush();
                     return;
                 }
-                next = match receiver.try_recv() {
-                    Ok(message) => Some(message),
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-                };
+                next = receiver.try_recv().ok();
             }
             if out.flush().is_err() {
                 return;

@@ -109,7 +109,7 @@ impl WriteAhead {
         let thread = std::thread::Builder::new().name("prompts".to_owned()).spawn(move || {
             lower_priority();
             queue.fill(|place, out| {
-                write(PromptId { warmup, number: first + u64::from(deal.number(u32::try_from(place).unwrap_or(u32::MAX))) }, out)
+                write(PromptId { warmup, number: first + u64::from(deal.number(u32::try_from(place).unwrap_or(u32::MAX))) }, out);
             });
         })?;
         Ok(Self { shared, warmup, numbers: (first, deal), thread: Some(thread) })

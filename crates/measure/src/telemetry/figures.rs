@@ -130,14 +130,17 @@ fn timed(at_ms: f64, reading: &Reading) -> TimedReading<'_> {
     TimedReading { at_ms, pace_ms, levels: reading.levels, energy_j: None, clock_limits: None }
 }
 
+/// When a device was read, ms; how often its source is, ms; what it said.
+type DeviceAt<'a> = (f64, u32, &'a DeviceReading);
+
 fn devices(readings: &[(f64, TelemetrySource, &Reading)], scope: Scope) -> Vec<DeviceTelemetry> {
-    let mut by_id: BTreeMap<(Option<u32>, &str), Vec<(f64, u32, &DeviceReading)>> = BTreeMap::new();
+    let mut by_id: BTreeMap<(Option<u32>, &str), Vec<DeviceAt<'_>>> = BTreeMap::new();
     for (at, _, reading) in readings {
         for device in &reading.devices {
             by_id.entry((device.index, &device.id)).or_default().push((*at, reading.pace_ms, device));
         }
     }
-    let of = |told: Vec<(f64, u32, &DeviceReading)>| {
+    let of = |told: Vec<DeviceAt<'_>>| {
         let last = told.last().map(|(.., device)| *device)?;
         let readings = told.iter().map(|(at_ms, pace_ms, device)| TimedReading {
             at_ms: *at_ms,
