@@ -33,27 +33,30 @@ function vllmProgram() {
 
 async function measure(client, shape) {
   const folder = mkdtempSync(join(tmpdir(), "dyno-bench-"));
-  const truthFile = join(folder, "truth.ndjson");
-  const args = ["engine", "--listen", "127.0.0.1:0", "--model", "m", "--ttft-ms", shape.ttft, "--itl-ms", shape.itl, "--truth", truthFile,
-    "--events-per-write", shape.eventsPerWrite ?? 1];
   const authority = join(folder, "authority.pem");
-  if (shape.tls) args.push("--tls", "--tls-authority", authority);
-  const engine = start(ENGINE_CORE, options.engine ?? options.dyno, args.map(String));
+  const [engineCore, clientCore] = shape.workers ? [null, null] : [ENGINE_CORE, CLIENT_CORE];
+  const engines = Array.from({ length: shape.workers ?? 1 }, (_, number) => {
+    const truthFile = join(folder, `truth-${number}.ndjson`);
+    const args = ["engine", "--listen", "127.0.0.1:0", "--model", "m", "--ttft-ms", shape.ttft, "--itl-ms", shape.itl, "--truth", truthFile,
+      "--events-per-write", shape.eventsPerWrite ?? 1];
+    if (shape.tls) args.push("--tls", "--tls-authority", authority);
+    return { truthFile, child: start(engineCore, options.engine ?? options.dyno, args.map(String)) };
+  });
   try {
-    const url = await new Promise((resolve, reject) => {
-      engine.stdout.on("data", (piece) => resolve(/https?:\/\/[\d.:]+/.exec(String(piece))[0]));
-      engine.stderr.on("data", (piece) => reject(new Error(String(piece))));
-      engine.once("exit", () => reject(new Error("the engine has ended")));
-    });
-    const engineCpu = watchCpu(engine.pid);
-    const { program, args: line, env } = client.command(shape, url, folder);
-    const ran = await run(CLIENT_CORE, program, line, {
+    const urls = await Promise.all(engines.map(({ child }) => new Promise((resolve, reject) => {
+      child.stdout.on("data", (piece) => resolve(/https?:\/\/[\d.:]+/.exec(String(piece))[0]));
+      child.stderr.on("data", (piece) => reject(new Error(String(piece))));
+      child.once("exit", () => reject(new Error("an engine has ended")));
+    })));
+    const enginesCpu = engines.map(({ child }) => watchCpu(child.pid));
+    const { program, args: line, env } = client.command(shape, urls, folder);
+    const ran = await run(clientCore, program, line, {
       env: { ...env, ...(shape.tls && { SSL_CERT_FILE: authority }) },
     });
-    engineCpu.stop();
-    engine.kill("SIGTERM");
-    await ended(engine);
-    const truth = readTruth(truthFile);
+    for (const cpu of enginesCpu) cpu.stop();
+    for (const { child } of engines) child.kill("SIGTERM");
+    await Promise.all(engines.map(({ child }) => ended(child)));
+    const truth = readTruth(engines.map(({ truthFile }) => truthFile));
     const found = figures(client.read(folder, truth), truth);
     if (found.joined < shape.requests) console.error(`${client.name}: ${found.joined} of ${shape.requests} requests\n${ran.output}`);
     return {
@@ -64,11 +67,11 @@ async function measure(client, shape) {
       cpuPerMillion: (ran.cpuS * 1e6) / truth.tokens,
       loadCpuPerMillion: (ran.cpu.share(truth.begin, truth.end) * (truth.end - truth.begin)) / 1e3 / truth.tokens,
       peakMb: ran.peakMb,
-      engineShare: engineCpu.share(truth.begin, truth.end),
+      engineShare: enginesCpu.reduce((sum, cpu) => sum + cpu.share(truth.begin, truth.end), 0),
       clientShare: ran.cpu.share(truth.begin, truth.end),
     };
   } finally {
-    engine.kill("SIGKILL");
+    for (const { child } of engines) child.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -81,7 +84,8 @@ for (const name of positionals.length ? positionals : Object.keys(shapes)) {
   const shape = shapes[name];
   all[name] = [];
   for (let number = 0; number < Number(options.runs); number++) {
-    for (const client of clients) all[name].push(await measure(client, shape));
+    // vLLM's client is one process
+    for (const client of shape.workers ? clients.slice(0, 1) : clients) all[name].push(await measure(client, shape));
   }
   console.log(table(shape, all[name]));
 }

@@ -22,10 +22,11 @@ function* readGaps(path) {
 
 export const dyno = (program) => ({
   name: "dyno",
-  command: (shape, url, folder) => {
+  command: (shape, urls, folder) => {
     const load = shape.rate ? ["--rate", shape.rate, "--max-in-flight", 4096] : ["--concurrency", shape.streams];
-    const args = ["load", "--base-url", url, "--model", "m", ...load, "--num-requests", shape.requests, "--warmup-requests", 0,
+    const args = ["load", ...urls.flatMap((url) => ["--base-url", url]), "--model", "m", ...load, "--num-requests", shape.requests, "--warmup-requests", 0,
       "--input-tokens", INPUT_TOKENS, "--output-tokens", shape.output, "--self-check", "off", "--ignore-eos", "--requests", join(folder, "requests.ndjson")];
+    if (shape.workers) args.push("--workers", shape.workers);
     return { program, args: args.map(String) };
   },
   *read(folder) {
@@ -49,7 +50,7 @@ export const dyno = (program) => ({
 /** vLLM's client takes a role chunk for the first token and counts the finish chunk: only gaps between content are compared. */
 export const vllm = (program) => ({
   name: "vllm-rs",
-  command: (shape, url, folder) => {
+  command: (shape, [url], folder) => {
     writeFileSync(join(folder, "tokenizer.json"), JSON.stringify(tokenizer()));
     const load = shape.rate ? ["--request-rate", shape.rate] : ["--max-concurrency", shape.streams];
     const args = ["bench", "serve", "--backend", "openai-chat", "--base-url", url, "--endpoint", "/v1/chat/completions", "--model", "m",

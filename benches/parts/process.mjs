@@ -1,4 +1,4 @@
-// Runs a program on one core and watches what it costs.
+// Runs a program on one core, or on any, and watches what it and its child processes cost.
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -17,23 +17,33 @@ const cpuOfEndedChildren = () => {
   return (Number(fields[13]) + Number(fields[14])) / TICKS_PER_S;
 };
 
+/** `core`: null for any. */
 export function start(core, command, args, options = {}) {
-  const line = canPin ? ["taskset", "-c", String(core), command, ...args] : [command, ...args];
+  const line = canPin && core !== null ? ["taskset", "-c", String(core), command, ...args] : [command, ...args];
   return spawn(line[0], line.slice(1), { stdio: ["ignore", "pipe", "pipe"], ...options });
 }
 
 export const ended = (child) =>
   child.exitCode !== null || child.signalCode !== null ? Promise.resolve() : new Promise((resolve) => child.once("exit", resolve));
 
-/** Samples a process's CPU seconds over time, so that its share in any stretch can be told. */
+/** The process and its child processes. */
+function family(pid) {
+  try {
+    return [pid, ...readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number)];
+  } catch {
+    return []; // it has ended
+  }
+}
+
+/** Samples a process's and its children's CPU seconds over time, so that its share in any stretch can be told. */
 export function watchCpu(pid) {
   const samples = [];
   const look = () => {
     try {
-      const fields = statFields(pid);
-      samples.push([nowNs(), (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S]);
+      const ticks = family(pid).map(statFields).reduce((sum, fields) => sum + Number(fields[11]) + Number(fields[12]), 0);
+      if (ticks > 0) samples.push([nowNs(), ticks / TICKS_PER_S]);
     } catch {
-      // it has ended
+      // one has ended
     }
   };
   look();
@@ -50,7 +60,7 @@ export function watchCpu(pid) {
   };
 }
 
-/** Runs to the end: output, CPU seconds (user and system, all of its threads, start included), largest resident set. */
+/** Runs to the end: output, CPU seconds (user and system, all of its threads, start included), largest resident set, with that of its children. */
 export async function run(core, command, args, { limitS = 180, env = {} } = {}) {
   const before = cpuOfEndedChildren();
   const child = start(core, command, args, { env: { ...process.env, ...env } });
@@ -59,10 +69,10 @@ export async function run(core, command, args, { limitS = 180, env = {} } = {}) 
   let peakKib = 0;
   const look = () => {
     try {
-      const kib = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"));
-      peakKib = Math.max(peakKib, Number(kib?.[1] ?? 0));
+      const kib = family(child.pid).map((pid) => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0));
+      peakKib = Math.max(peakKib, kib.reduce((sum, one) => sum + one, 0));
     } catch {
-      // it has ended
+      // one has ended
     }
   };
   const watching = setInterval(look, 25);

@@ -5,15 +5,15 @@ import { readLines } from "./lines.mjs";
 const CHUNKS = "recf";
 
 /**
- * @param {string} file
+ * @param {string[]} files of one engine each
  * Each request by its id, with monotonic times in ns, and figures of all together. Unix times are beyond a double's exact
  * integers: they are kept to 256 ns.
  */
-export function readTruth(file) {
+export function readTruth(files) {
   const byId = new Map();
   const edges = [];
   let tokens = 0;
-  for (const line of readLines(file)) {
+  for (const file of files) for (const line of readLines(file)) {
     const record = JSON.parse(line);
     const of = (kinds) => [...record.kinds].flatMap((kind, index) => (kinds.includes(kind) ? [index] : []));
     const content = of("c");

@@ -112,6 +112,7 @@ test("charts fill their cards, and at the end the figures are the report's", asy
     await expect(ttft).toContainText("all requests");
   }
   // What the machine did meanwhile is drawn under the latencies; what nobody measured is not there.
+  await page.setViewportSize({ width: 1440, height: 1000 });
   await page.getByRole("link", { name: "View report" }).click();
   await hydrated(page);
   const nodes = page.getByRole("region", { name: "What the nodes did" });

@@ -34,6 +34,7 @@ say "Chart, and the plain objects made from it"
 say "Pods of each image on both nodes"
 "$here/smoke.sh"
 say "What is read from a cluster and made on it"
-cargo test -p dyno-kubernetes --test cluster --test runs
+# As the whole workspace is built: alone, the crate would have its dependencies built once more.
+cargo test --workspace --test cluster --test runs
 say "Benchmarks from end to end"
 node "$here/end-to-end/main.mjs" "$@"

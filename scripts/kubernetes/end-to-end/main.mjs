@@ -40,21 +40,31 @@ const LONGEST_MS = 150_000;
 const until = process.env.DYNO_TEST_UNTIL ? Number(process.env.DYNO_TEST_UNTIL) * 1000 : Infinity;
 const seconds = (since) => ((Date.now() - since) / 1000).toFixed(0);
 const begun = Date.now();
+
+async function passes(name) {
+  const since = Date.now();
+  try {
+    await scenarios[name]();
+    await nothingIsLeft();
+    console.log(`ok   ${name} (${seconds(since)} s)`);
+    return true;
+  } catch (error) {
+    console.error(`FAIL ${name} (${seconds(since)} s): ${error.message ?? error}`);
+    return false;
+  }
+}
+
 try {
   await setUp();
   for (const name of names) {
-    if (Date.now() + LONGEST_MS > until) {
-      late.push(name);
-      continue;
-    }
-    const since = Date.now();
-    try {
-      await scenarios[name]();
-      await nothingIsLeft();
-      console.log(`ok   ${name} (${seconds(since)} s)`);
-    } catch (error) {
-      failed.push(name);
-      console.error(`FAIL ${name} (${seconds(since)} s): ${error.message ?? error}`);
+    if (Date.now() + LONGEST_MS > until) late.push(name);
+    else if (!(await passes(name))) failed.push(name);
+  }
+  // On a busy machine the cluster itself can be late: what failed is tried once more, and both outcomes are said.
+  for (const name of [...failed]) {
+    if (Date.now() + LONGEST_MS <= until && (await passes(name))) {
+      failed.splice(failed.indexOf(name), 1);
+      console.error(`${name}: failed once, and passed when it was run again`);
     }
   }
 } finally {
