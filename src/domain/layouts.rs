@@ -101,7 +101,8 @@ impl LayoutAdvice {
         let mut costs: Vec<(bool, f64, usize)> = Vec::new();
         for (index, layout) in self.layouts.iter_mut().enumerate() {
             let Some(figures) = &mut layout.figures else { continue };
-            figures.cost_per_million_output_tokens = price.per_million_tokens(layout.devices, figures.output_throughput);
+            figures.cost_per_million_output_tokens =
+                price.of_devices(layout.devices).per_million_tokens(figures.output_throughput);
             costs.extend(figures.cost_per_million_output_tokens.map(|cost| (figures.meets_limits == Some(false), cost, index)));
         }
         // Of layouts that cost the same, the faster one stands first already.

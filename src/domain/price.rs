@@ -1,5 +1,6 @@
 //! What an hour of a device costs, and the cost of tokens that follows from it.
 
+use dyno_measure::report::cost::{PricedDevices, ServingCost};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -10,8 +11,6 @@ pub const HIGHEST_PRICE: f64 = 1_000_000.0;
 pub const LONGEST_CURRENCY: usize = 8;
 /// Characters of a device's name.
 pub const LONGEST_DEVICE: usize = 200;
-
-const SECONDS_PER_HOUR: f64 = 3600.0;
 
 /// The price of one device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,20 +28,23 @@ pub struct DevicePrice {
 }
 
 impl DevicePrice {
-    /// Of so many devices for so many seconds.
-    pub fn of_time(&self, devices: u32, seconds: f64) -> f64 {
-        f64::from(devices) * self.per_hour * seconds / SECONDS_PER_HOUR
-    }
-
-    /// Of a million output tokens at this throughput, tokens per second; absent where there is none.
-    pub fn per_million_tokens(&self, devices: u32, output_throughput: f64) -> Option<f64> {
-        (output_throughput > 0.0).then(|| self.of_time(devices, 1e6 / output_throughput))
+    /// So many of these devices.
+    pub fn of_devices(&self, count: u32) -> ServingCost<'_> {
+        ServingCost { per_hour: f64::from(count) * self.per_hour, currency: &self.currency }
     }
 }
 
 /// `1.2 EUR`; small amounts keep three digits.
 pub fn amount_words(amount: f64, currency: &str) -> String {
     format!("{} {currency}", dyno_measure::words::figure(amount))
+}
+
+/// `4 × L4-24GB at 2.00 EUR per hour each`
+pub fn priced_words(devices: &[PricedDevices]) -> String {
+    let words = |priced: &PricedDevices| {
+        format!("{} × {} at {} per hour each", priced.count, priced.device, amount_words(priced.per_hour, &priced.currency))
+    };
+    devices.iter().map(words).collect::<Vec<String>>().join(", ")
 }
 
 /// What is wrong with a price, by field; the currency is compared with those of other prices elsewhere.
@@ -65,22 +67,6 @@ pub fn price_errors(device: &str, per_hour: f64, currency: &str) -> Vec<(&'stati
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cost_follows_from_time_and_throughput() {
-        let price = DevicePrice {
-            id: Uuid::nil(),
-            device: "L4".to_owned(),
-            per_hour: 1.8,
-            currency: "EUR".to_owned(),
-            set_at: Timestamp::UNIX_EPOCH,
-        };
-        // two devices for ten minutes
-        assert!((price.of_time(2, 600.0) - 0.6).abs() < 1e-12);
-        // a million tokens at 1,000 a second take 1,000 s
-        assert!((price.per_million_tokens(1, 1000.0).unwrap() - 0.5).abs() < 1e-12);
-        assert_eq!(price.per_million_tokens(1, 0.0), None);
-    }
 
     #[test]
     fn prices_have_bounds() {

@@ -2,6 +2,7 @@
 //! chosen by the run's cluster and lies behind one interface (`executor`).
 
 mod claims;
+pub mod cost;
 pub mod demand;
 mod event_mapper;
 mod execution;

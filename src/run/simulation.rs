@@ -10,12 +10,14 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::cost::priced;
 use super::event_mapper::{change, log};
 use super::provenance;
 use super::run_executor::close_stages;
 use crate::domain::benchmark::Benchmark;
 use crate::domain::event::{RunEnd, RunEvent};
 use crate::domain::inventory::{Cluster, Node};
+use crate::domain::price::DevicePrice;
 use crate::domain::run::{Run, StageId, StageStatus};
 use crate::models::Roots;
 use crate::simulation::{Simulated, SimulatedRun, simulate};
@@ -93,7 +95,8 @@ impl SimulationRun {
             profiles: super::learning::profiles(&self.app).await?,
         };
         let Some(end) = self.simulated(&asked).await else { return Ok(false) };
-        let update = self.ended(end, &asked);
+        let prices = self.app.store.device_prices().await?;
+        let update = self.ended(end, &asked, &prices);
         self.keep(update).await?;
         Ok(true)
     }
@@ -133,7 +136,7 @@ impl SimulationRun {
     }
 
     /// What is kept at the end.
-    fn ended(&mut self, end: SimulationEnd, asked: &SimulatedRun) -> RunUpdate {
+    fn ended(&mut self, end: SimulationEnd, asked: &SimulatedRun, prices: &[DevicePrice]) -> RunUpdate {
         let now = Timestamp::now();
         let mut events = Vec::new();
         let mut update = RunUpdate::default();
@@ -147,6 +150,8 @@ impl SimulationRun {
                 let is_chosen = |node: &&Node| spec.nodes.iter().any(|choice| choice.hostname == node.hostname);
                 let chosen: Vec<Node> = asked.nodes.iter().filter(is_chosen).cloned().collect();
                 report.provenance = provenance::begin(spec, &chosen, facts, &lines, &[]).completed_by(known);
+                let serving = report.provenance.serving_devices.as_deref().unwrap_or_default();
+                report.provenance.prices = priced(serving, &chosen, prices);
                 let requests = report.load_points.iter().map(|point| point.summary.total_requests).sum();
                 let message = format!("{} simulated.", super::text::requests(requests));
                 let stage = if status == RunStatus::Succeeded { StageStatus::Succeeded } else { StageStatus::Failed };

@@ -154,6 +154,16 @@ pub const METRICS: &[Metric] = &[
         elsewhere: "AIPerf's denominator.",
     },
     Metric {
+        id: "cost_per_million_output_tokens",
+        name: "Cost per million output tokens",
+        long_name: "Cost per million output tokens",
+        unit: "",
+        formula: "devices that serve × price per hour × 10⁶ / (output token throughput × 3,600)",
+        words: "At this load, by the prices that an administrator had set when the run began. Idle devices of a node do not count, \
+                nor do start and warm-up.",
+        elsewhere: "List prices of providers hold profit and idle time.",
+    },
+    Metric {
         id: "error_rate",
         name: "Errors",
         long_name: "Error rate",

@@ -1,12 +1,11 @@
 //! What a simulation says of a draft before it is run: how long it takes, what fits, where a search would end.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dyno_measure::report::Report;
-use dyno_measure::report::provenance::ServingDevices;
+use dyno_measure::report::cost::{PricedDevices, ServingCost};
 use dyno_measure::words::{count, grouped};
 use dyno_simulate::memory::MemoryFit;
 use uuid::Uuid;
@@ -14,13 +13,14 @@ use uuid::Uuid;
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::dataset::Dataset;
 use crate::domain::inventory::{Cluster, Model, Node};
-use crate::domain::price::{DevicePrice, amount_words};
+use crate::domain::price::{amount_words, priced_words};
 use crate::domain::problem::Problem;
 use crate::domain::workflow::steps::default_engine;
 use crate::domain::workflow::{ChosenNode, WorkflowSteps};
 use crate::models::Roots;
+use crate::run::cost::priced;
 use crate::run::learning;
-use crate::simulation::{Simulated, SimulatedRun, SimulationFailure, simulate};
+use crate::simulation::{SimulatedRun, SimulationFailure, simulate};
 use crate::state::AppState;
 
 /// A page waits no longer for it.
@@ -65,7 +65,7 @@ pub async fn of_draft(
     let asked = SimulatedRun {
         run_id: Uuid::nil(),
         spec,
-        nodes,
+        nodes: nodes.clone(),
         version: learning::version(app, cluster, engine).await,
         roots: Roots::new(&app.config.model_roots, &app.config.data_dir, app.store.has_single_user().await?),
         data_dir: app.config.data_dir.clone(),
@@ -79,7 +79,9 @@ pub async fn of_draft(
     Ok(match done {
         Ok(Ok(Ok(simulated))) => {
             let mut expected = expectation(&simulated.report, simulated.provenance.simulation.as_ref());
-            expected.sentences.extend(cost(app, &simulated).await?);
+            let serving = simulated.provenance.serving_devices.as_deref().unwrap_or_default();
+            let devices = priced(serving, &nodes, &app.store.device_prices().await?);
+            expected.sentences.extend(cost_sentence(&simulated.report, &devices));
             expected
         }
         Ok(Ok(Err(failure @ SimulationFailure::DoesNotFit(_)))) => {
@@ -89,32 +91,15 @@ pub async fn of_draft(
     })
 }
 
-/// What the load itself will cost, where the devices have a price.
-async fn cost(app: &AppState, simulated: &Simulated) -> Result<Option<String>, Problem> {
-    let name = simulated.provenance.simulation.as_ref().and_then(|assumed| assumed["device"]["name"].as_str());
-    let Some(name) = name else { return Ok(None) };
-    let Some(price) = super::prices::of_device(app, name).await? else { return Ok(None) };
-    let serving = simulated.provenance.serving_devices.as_deref().unwrap_or_default();
-    Ok(Some(cost_sentence(&simulated.report, &price, devices_in_use(serving))))
-}
-
-/// Devices that serve, over all nodes. Copies on a processor share it.
-fn devices_in_use(serving: &[ServingDevices]) -> u32 {
-    let (processors, accelerators): (Vec<&ServingDevices>, Vec<_>) =
-        serving.iter().partition(|device| device.device_type.as_deref() == Some("cpu"));
-    let nodes: BTreeSet<&str> = processors.iter().map(|processor| processor.node.as_str()).collect();
-    nodes.len() as u32 + accelerators.iter().map(|accelerator| accelerator.count).sum::<u32>()
-}
-
-fn cost_sentence(report: &Report, price: &DevicePrice, devices: u32) -> String {
+/// What the load itself will cost, where all devices that serve have a price.
+fn cost_sentence(report: &Report, devices: &[PricedDevices]) -> Option<String> {
+    let cost = ServingCost::of(devices)?;
     let seconds: f64 = report.load_points.iter().map(|point| point.summary.duration_s).sum();
-    let currency = &price.currency;
-    format!(
-        "That time costs about {}: {} at {} per hour each; start and warm-up not counted.",
-        amount_words(price.of_time(devices, seconds), currency),
-        count(devices.into(), "device"),
-        amount_words(price.per_hour, currency),
-    )
+    Some(format!(
+        "That time costs about {}: {}; start and warm-up not counted.",
+        amount_words(cost.of_time(seconds), cost.currency),
+        priced_words(devices)
+    ))
 }
 
 fn expectation(report: &Report, assumed: Option<&serde_json::Value>) -> Expectation {
@@ -148,17 +133,12 @@ mod tests {
             "provenance": {},
         }))
         .unwrap();
-        let price: DevicePrice = serde_json::from_value(json!({ "id": Uuid::nil(), "device": "L4", "per_hour": 2.0,
-            "currency": "EUR", "set_at": "2026-01-01T00:00:00Z" }))
-        .unwrap();
-        let on =
-            |node: &str, kind: &str, count| ServingDevices { node: node.to_owned(), device_type: Some(kind.to_owned()), count };
-        let devices = devices_in_use(&[on("a", "cuda", 2), on("b", "cuda", 2)]);
+        let devices = [PricedDevices { device: "L4-24GB".to_owned(), count: 4, per_hour: 2.0, currency: "EUR".to_owned() }];
         assert_eq!(
-            cost_sentence(&report, &price, devices),
-            "That time costs about 4.00 EUR: 4 devices at 2.00 EUR per hour each; start and warm-up not counted."
+            cost_sentence(&report, &devices).unwrap(),
+            "That time costs about 4.00 EUR: 4 × L4-24GB at 2.00 EUR per hour each; start and warm-up not counted."
         );
-        assert_eq!(devices_in_use(&[on("a", "cpu", 1), on("a", "cpu", 1)]), 1);
+        assert_eq!(cost_sentence(&report, &[]), None);
     }
 
     #[test]

@@ -38,9 +38,3 @@ pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Probl
     tracing::info!(user.id = %actor.id, price.id = %id, "a device's price was removed");
     Ok(())
 }
-
-/// The price of a device, under whichever of its names.
-pub async fn of_device(app: &AppState, name: &str) -> Result<Option<DevicePrice>, Problem> {
-    let name = device_name(name);
-    Ok(app.store.device_prices().await?.into_iter().find(|price| price.device.eq_ignore_ascii_case(&name)))
-}

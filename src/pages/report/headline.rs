@@ -9,8 +9,10 @@ use crate::components::charts::sweep::Limit;
 use crate::components::icon::{Icon, IconName};
 use crate::components::metric::Term;
 use crate::components::number::{count, few_samples, figure, grouped, is_high, percent};
+use crate::domain::price::{amount_words, priced_words};
 use dyno_measure::load::Slo;
 use dyno_measure::metrics::{Shown, metric, percentile_name};
+use dyno_measure::report::provenance::Provenance;
 use dyno_measure::report::{LoadPoint, Report, Summary, TokenSource};
 use dyno_measure::run::RunKind;
 
@@ -41,6 +43,7 @@ pub fn Headline(
             .collect_view();
     let has_limits = slo.as_ref().is_some_and(|slo| slo.ttft_ms.or(slo.tpot_ms).or(slo.e2el_ms).is_some());
     let goodput = has_limits.then(|| goodput(&summary));
+    let cost = cost(&report.provenance, &summary);
     let steady = summary.steady_state.as_ref().map(|steady| {
         let output = steady.figures.output_throughput.map(|value| format!("{} output tokens/s", figure(value)));
         let requests = steady.figures.request_throughput.map(|value| format!("{} requests/s", figure(value)));
@@ -73,7 +76,7 @@ pub fn Headline(
                         {format!("{} of {} failed", grouped(failed), count(summary.total_requests, "request", "requests"))}
                     </p>
                 </div>
-                {goodput}
+                {goodput} {cost}
             </div>
             {steady.map(|sentence| view! { <p class="muted small">{sentence}</p> })}
         </section>
@@ -81,7 +84,8 @@ pub fn Headline(
     .into_any()
 }
 
-fn value(value: Option<f64>, unit: &'static str) -> AnyView {
+fn value(value: Option<f64>, unit: impl Into<String>) -> AnyView {
+    let unit = unit.into();
     match value {
         Some(value) => {
             view! { <p class="headline-value">{figure(value)} " " <span class="figure-unit">{unit}</span></p> }.into_any()
@@ -101,6 +105,25 @@ fn goodput(summary: &Summary) -> impl IntoView + use<> {
             <p class="muted small">{share}</p>
         </div>
     }
+}
+
+/// What tokens cost at this load; nothing unless every device that served had a price.
+fn cost(known: &Provenance, summary: &Summary) -> Option<AnyView> {
+    let cost = known.serving_cost()?;
+    let per_million = cost.per_million_tokens(summary.output_throughput?)?;
+    let of_time = amount_words(cost.of_time(summary.duration_s), cost.currency);
+    Some(
+        view! {
+            <div>
+                <h3>
+                    <Term id="cost_per_million_output_tokens" />
+                </h3>
+                {value(Some(per_million), cost.currency)}
+                <p class="muted small">{format!("{}; this load cost {of_time}", priced_words(&known.prices))}</p>
+            </div>
+        }
+        .into_any(),
+    )
 }
 
 /// How a percentile lies to its limit.

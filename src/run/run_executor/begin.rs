@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
+use super::super::cost::priced;
 use super::super::demand::demand;
 use super::super::execution::{ExecutionSpec, SCHEMA_VERSION};
 use super::super::executor::{ExecutorError, Placement};
@@ -146,11 +147,17 @@ impl RunExecutor {
             address_policy,
         });
         let facts = placement.model.as_ref().map(|model| &model.facts).or(spec.model.facts.as_ref());
+        let mut known = provenance::begin(spec, nodes, facts, notes, &engines);
+        known.prices = priced(
+            known.serving_devices.as_deref().unwrap_or_default(),
+            nodes,
+            &self.app.store.device_prices().await.map_err(Halt::failed)?,
+        );
         let execution = ExecutionSpec {
             schema_version: SCHEMA_VERSION,
             run_id: self.run.id,
             verify: engines.is_empty().then(|| plan::verify_plan(&plan)),
-            provenance: provenance::begin(spec, nodes, facts, notes, &engines),
+            provenance: known,
             engines,
             plan,
             secret_env: secret.as_ref().map(|_| plan::SECRET_ENV.to_owned()),

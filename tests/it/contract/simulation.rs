@@ -181,6 +181,42 @@ async fn sweeps_and_searches_are_simulated() {
     assert!(dropped > 0, "{summary}");
 }
 
+/// A report has the prices of when its run began, whatever becomes of them, and none unless every device has one.
+#[tokio::test]
+async fn a_report_keeps_the_prices_of_its_run() {
+    let world = World::start().await;
+    let client = &world.portal.admin;
+    let model = hub_model(&world, "meta-llama/Llama-3.1-8B-Instruct").await;
+    let clusters = client.get("/api/v1/clusters").await.expect(200);
+    let catalogue = clusters["items"].as_array().unwrap().iter().find(|row| row["kind"] == "catalogue").unwrap()["id"].clone();
+    let mut bodies = simulated(world.walk("configuration", model));
+    bodies[2]["cluster_id"] = catalogue;
+    bodies[3]["nodes"] = json!([{ "hostname": "h100-sxm-80gb-x8" }]);
+    bodies[4]["tensor_parallel"] = json!(2);
+    bodies[4]["replicas"] = json!(2);
+    let set = async |per_hour: f64| {
+        let body = json!({ "device": "NVIDIA H100 80GB HBM3", "per_hour": per_hour, "currency": "EUR" });
+        client.post("/api/v1/prices", &body).await.expect(201)
+    };
+    let without = ended(client, &world.send(client, &bodies).await).await;
+    set(2.5).await;
+    let run = ended(client, &world.send(client, &bodies).await).await;
+    set(9.0).await;
+    assert!(report(client, &without).await["provenance"].get("prices").is_none());
+    let kept = report(client, &run).await;
+    let expected = json!([{ "device": "H100-SXM-80GB", "count": 4, "per_hour": 2.5, "currency": "EUR" }]);
+    assert_eq!(kept["provenance"]["prices"], expected);
+
+    let address = |run: &Value| format!("/runs/{}/report", run["id"].as_str().unwrap());
+    let throughput = kept["summary"]["output_throughput"].as_f64().unwrap();
+    let cost = dyno_measure::words::figure(4.0 * 2.5 / 3600.0 * 1e6 / throughput);
+    let shown = page(client, &address(&run)).await;
+    let (before, _) = shown.split_once("4 × H100-SXM-80GB at 2.50 EUR per hour each; this load cost ").expect(&shown);
+    let (_, card) = before.rsplit_once("class=\"headline-value\">").unwrap();
+    assert!(card.starts_with(&cost) && card.contains("EUR"), "{cost}: {card}");
+    assert!(!page(client, &address(&without)).await.contains("per hour each"));
+}
+
 #[tokio::test]
 async fn the_catalogue_is_for_simulation_only() {
     let world = World::start().await;

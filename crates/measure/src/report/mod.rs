@@ -1,5 +1,6 @@
 //! What a run measured. Every figure is defined in docs/METRICS.md; names are those of the HTTP contract.
 
+pub mod cost;
 mod from_records;
 mod node_spread;
 mod note;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::cost::{PricedDevices, ServingCost};
 use crate::clock_offset::ClockOffset;
 use crate::plan::Plan;
 
@@ -32,6 +33,9 @@ pub struct Provenance {
     /// What throughput is divided by; absent for a provider's model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub serving_devices: Option<Vec<ServingDevices>>,
+    /// What they cost by the prices of when the run began; empty unless every one of them had a price.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prices: Vec<PricedDevices>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub datasets: Vec<DatasetFacts>,
     /// Each engine once it was ready.
@@ -199,6 +203,11 @@ impl Provenance {
         serde_json::from_value(self.plan.clone()?).ok()
     }
 
+    /// What the devices that served cost.
+    pub fn serving_cost(&self) -> Option<ServingCost<'_>> {
+        ServingCost::of(&self.prices)
+    }
+
     /// Merges in what became known later, which replaces earlier values.
     #[must_use]
     pub fn completed_by(self, later: Self) -> Self {
@@ -212,6 +221,7 @@ impl Provenance {
             serving: later.serving.or(self.serving),
             notes: newer(later.notes, self.notes),
             serving_devices: later.serving_devices.or(self.serving_devices),
+            prices: newer(later.prices, self.prices),
             datasets: newer(later.datasets, self.datasets),
             engines: newer(later.engines, self.engines),
             seed: later.seed.or(self.seed),
