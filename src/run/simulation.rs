@@ -83,6 +83,7 @@ impl SimulationRun {
         let now = Timestamp::now();
         let begun = change(&mut self.run.stages, STAGE, StageStatus::Running, None, now);
         self.keep(RunUpdate { events: begun.map(|event| (now, event)).into_iter().collect(), ..RunUpdate::default() }).await?;
+        let prices = self.app.store.device_prices().await?;
         let nodes = self.inventory().await?;
         let config = &self.app.config;
         let asked = SimulatedRun {
@@ -95,7 +96,6 @@ impl SimulationRun {
             profiles: super::learning::profiles(&self.app).await?,
         };
         let Some(end) = self.simulated(&asked).await else { return Ok(false) };
-        let prices = self.app.store.device_prices().await?;
         let update = self.ended(end, &asked, &prices);
         self.keep(update).await?;
         Ok(true)
