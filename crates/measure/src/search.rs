@@ -9,6 +9,9 @@
 //! Then the edge is confirmed: the largest load that met the limits and the least that did not are measured once more, with all
 //! of their requests. No other load is measured twice.
 
+mod bounds;
+
+pub use self::bounds::{SuggestedBounds, suggested_bounds};
 use crate::load::{LoadVariable, OfferedLoad};
 use crate::validity::SearchOutcome;
 

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use dyno_measure::load::{LoadVariable, MOST_RATE, SloSearch};
 use dyno_measure::report::Report;
 use dyno_measure::report::cost::{PricedDevices, ServingCost};
+use dyno_measure::search::{SuggestedBounds, suggested_bounds};
+use dyno_measure::validity::SearchOutcome;
 use dyno_measure::words::{count, grouped};
 use dyno_simulate::memory::MemoryFit;
 use uuid::Uuid;
@@ -25,6 +28,8 @@ use crate::state::AppState;
 
 /// A page waits no longer for it.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How many times beyond the bounds of a search its answer is looked for.
+const WIDER: f64 = 32.0;
 
 /// What a simulation finds of a draft.
 #[derive(Debug, Default)]
@@ -33,6 +38,8 @@ pub struct Expectation {
     pub duration_s: Option<f64>,
     /// What else there is to say, for the confirmation.
     pub sentences: Vec<String>,
+    /// Bounds that suit a search better than its own.
+    pub search_bounds: Option<SuggestedBounds>,
 }
 
 /// What the confirmation says; nothing where the simulator does not know the model or the devices, or takes too long.
@@ -73,19 +80,24 @@ pub async fn of_draft(
     };
     let stopped = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&stopped);
-    let work = tokio::task::spawn_blocking(move || simulate(&asked, &|| seen.load(Ordering::Relaxed)));
+    let work = tokio::task::spawn_blocking(move || {
+        let is_stopped = || seen.load(Ordering::Relaxed);
+        let simulated = simulate(&asked, &is_stopped)?;
+        let bounds = simulated.report.search.as_ref().and_then(|found| better_bounds(asked, found, &is_stopped));
+        Ok((simulated, bounds))
+    });
     let done = tokio::time::timeout(PATIENCE, work).await;
     stopped.store(true, Ordering::Relaxed);
     Ok(match done {
-        Ok(Ok(Ok(simulated))) => {
+        Ok(Ok(Ok((simulated, search_bounds)))) => {
             let mut expected = expectation(&simulated.report, simulated.provenance.simulation.as_ref());
             let serving = simulated.provenance.serving_devices.as_deref().unwrap_or_default();
             let devices = priced(serving, &nodes, &app.store.device_prices().await?);
             expected.sentences.extend(cost_sentence(&simulated.report, &devices));
-            expected
+            Expectation { search_bounds, ..expected }
         }
         Ok(Ok(Err(failure @ SimulationFailure::DoesNotFit(_)))) => {
-            Expectation { duration_s: None, sentences: vec![format!("By simulation: {failure}")] }
+            Expectation { sentences: vec![format!("By simulation: {failure}")], ..Expectation::default() }
         }
         _ => Expectation::default(),
     })
@@ -117,7 +129,34 @@ fn expectation(report: &Report, assumed: Option<&serde_json::Value>) -> Expectat
         let error = prediction.error_words().map(|words| format!("; {words}")).unwrap_or_default();
         told.push(format!("Simulated. {}{error}.", prediction.standing_words()));
     }
-    Expectation { duration_s: Some(duration_s), sentences: told }
+    Expectation { duration_s: Some(duration_s), sentences: told, search_bounds: None }
+}
+
+/// Bounds that suit a search better than those it had when this was found. Where the answer lies outside, it is looked for there first.
+fn better_bounds(mut asked: SimulatedRun, found: &SearchOutcome, is_stopped: &dyn Fn() -> bool) -> Option<SuggestedBounds> {
+    let bounds = (found.min, found.max);
+    let edge = match (found.meets_at, found.fails_at) {
+        (Some(edge), Some(_)) => edge,
+        (meets_at, _) => {
+            let slo = asked.spec.load.slo.as_mut()?;
+            slo.search = Some(match meets_at {
+                Some(_) => SloSearch { min: found.max, max: (found.max * WIDER).min(MOST_RATE) },
+                None => SloSearch { min: least(found)?, max: found.min },
+            });
+            let wider = simulate(&asked, is_stopped).ok()?.report.search?;
+            wider.fails_at.and(wider.meets_at)?
+        }
+    };
+    suggested_bounds(found.variable, bounds, edge)
+}
+
+/// The least load that is looked at below the bounds of a search; absent where its own are the least.
+fn least(found: &SearchOutcome) -> Option<f64> {
+    let least = match found.variable {
+        LoadVariable::Concurrency => 1.0,
+        LoadVariable::Rate => found.min / WIDER,
+    };
+    (least < found.min).then_some(least)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What the wizard offers to choose from, and what it tells of the choices made. Read-only.
 
+use dyno_measure::search::SuggestedBounds;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -83,6 +84,8 @@ pub struct Outlook {
     pub simulated_s: Option<f64>,
     /// What else a simulation expects of it, sentences; empty where the simulator does not know model or devices.
     pub simulated: Vec<String>,
+    /// Bounds that suit a search better than its own, as a simulation finds.
+    pub search_bounds: Option<SuggestedBounds>,
     /// The engine that is not there, and how to get it: the run would be refused, a simulation would not.
     pub missing_engine: Option<String>,
     /// What else stands in the way of a measured run at present.
@@ -286,6 +289,7 @@ mod on_server {
                     if let Some(model) = &chosen.model {
                         let expected = calls::expectation::of_draft(app, steps, cluster, model, &chosen.datasets, nodes).await?;
                         (outlook.simulated_s, outlook.simulated) = (expected.duration_s, expected.sentences);
+                        outlook.search_bounds = expected.search_bounds;
                     }
                 }
                 Choices::Nodes { problem: Some(problem), .. } => outlook.obstacles.push(problem),

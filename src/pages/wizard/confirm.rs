@@ -8,16 +8,23 @@ use super::model::model_words;
 use super::nodes::kind_words;
 use super::place::Place;
 use crate::api::functions::inventory::{Choices, Outlook};
-use crate::api::functions::workflows::{SaveConfirmation, WizardView};
+use crate::api::functions::workflows::{SaveConfirmation, SaveLoad, WizardView};
 use crate::components::banner::{Banner, Notice};
+use crate::components::button::{Look, Submit};
 use crate::components::definition::{Definition, Definitions};
 use crate::components::number::{count, grouped};
 use crate::components::tag::Tags;
+use crate::domain::workflow::load_form::LoadForm;
 use crate::domain::workflow::sentence::{all_requests, limits, load_words, option_rows, requests_of_each, whole_sentence};
 use crate::domain::workflow::{WizardPage, WorkflowSteps};
+use crate::islands::FormGuard;
 use dyno_measure::load::options::OptionKind;
 use dyno_measure::load::{EvalWith, LoadSpec};
+use dyno_measure::search::SuggestedBounds;
 use dyno_measure::words::{about as duration, capital};
+
+/// The id of the form that gives a search other bounds.
+const BOUNDS_FORM: &str = "search-bounds-form";
 
 /// Everything that will be run.
 #[component]
@@ -32,6 +39,7 @@ pub fn ConfirmStep(
         _ => Outlook::default(),
     };
     let sentence = whole_sentence(&steps.load, &view.chosen.datasets, outlook.simulated_s);
+    let bounds = outlook.search_bounds.clone().map(|bounds| other_bounds(&view, bounds));
     let cards = cards(&view)
         .into_iter()
         .map(|(page, rows)| {
@@ -62,6 +70,7 @@ pub fn ConfirmStep(
         <Frame place=place.clone() title="Confirm the benchmark">
             <p class="load-sentence">{sentence}</p>
             <OutlookNotes outlook=outlook cost=token_cost(&view) />
+            {bounds}
             {cards}
             <StepForm action=SaveConfirmation::url() place=place button="Confirm and continue">
                 {""}
@@ -120,6 +129,31 @@ fn OutlookNotes(outlook: Outlook, cost: Option<String>) -> impl IntoView {
         {simulated}
         {queue}
         {cost.map(|cost| view! { <p class="muted">{cost}</p> })}
+    }
+}
+
+/// One click gives a search other bounds: step 2 as it was saved, but for them.
+fn other_bounds(view: &WizardView, bounds: SuggestedBounds) -> impl IntoView + use<> {
+    let steps = &view.answer.workflow_steps;
+    let SuggestedBounds { min, max, sentence } = bounds;
+    let form = LoadForm { search_min: min.to_string(), search_max: max.to_string(), ..LoadForm::of(&steps.load) };
+    let datasets = view.chosen.datasets.iter().map(|dataset| ("dataset_ids".to_owned(), dataset.id.to_string()));
+    let place = [
+        ("workflow_id".to_owned(), view.answer.workflow_id.to_string()),
+        ("if_revision".to_owned(), view.answer.revision.to_string()),
+        ("return_to".to_owned(), "confirm".to_owned()),
+    ];
+    let fields = place.into_iter().chain(form.entries()).chain(datasets);
+    let fields = fields.map(|(name, value)| view! { <input type="hidden" name=name value=value /> }).collect_view();
+    view! {
+        <form class="stack-tight" id=BOUNDS_FORM method="post" action=SaveLoad::url()>
+            {fields}
+            <p class="muted">{sentence}</p>
+            <p>
+                <Submit text=format!("Search from {min} to {max}") look=Look::Small />
+            </p>
+        </form>
+        <FormGuard form=BOUNDS_FORM unsaved=false />
     }
 }
 

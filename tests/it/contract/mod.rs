@@ -7,6 +7,7 @@ mod learning;
 mod load_form;
 mod pages;
 mod problems;
+mod search_bounds;
 mod simulation;
 mod tabs;
 mod world;

@@ -32,12 +32,12 @@ async fn report(client: &TestClient, run: &Value) -> Value {
     client.get(&format!("/api/v1/runs/{}/report", run["id"].as_str().unwrap())).await.expect(200)
 }
 
-async fn page(client: &TestClient, address: &str) -> String {
+pub(super) async fn page(client: &TestClient, address: &str) -> String {
     client.request(reqwest::Method::GET, address).send().await.unwrap().text().await.unwrap()
 }
 
 /// A model that is known by its name alone.
-async fn hub_model(world: &World, repository: &str) -> Uuid {
+pub(super) async fn hub_model(world: &World, repository: &str) -> Uuid {
     let source = ModelSource::Hub { repository: repository.to_owned(), revision: "main".to_owned() };
     let (id, name) = (Uuid::now_v7(), repository.to_owned());
     let model = Model { id, name, source, facts: None, owner: None, archived: false, created_at: Timestamp::now() };

@@ -16,7 +16,7 @@ pub use self::length_sampler::{LengthError, LengthSampler};
 pub use self::offered::{LoadVariable, OfferedLoad};
 pub use self::option_table::{OPTIONS, option};
 pub use self::options::LoadOption;
-pub use self::values::{MOST_TOKENS, ValueError};
+pub use self::values::{MOST_RATE, MOST_TOKENS, ValueError};
 
 /// How the load's prompts are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

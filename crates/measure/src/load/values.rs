@@ -12,7 +12,7 @@ pub const MOST_CONCURRENT: u32 = 10_000;
 /// Most tokens in or out.
 pub const MOST_TOKENS: u32 = 1_000_000;
 /// Most requests per second.
-const MOST_RATE: f64 = 100_000.0;
+pub const MOST_RATE: f64 = 100_000.0;
 /// Longest latency limit, ms: a day.
 const MOST_MS: f64 = 86_400_000.0;
 /// Most load points of a sweep.
