@@ -36,6 +36,8 @@ use dyno_measure::validity::SelfCheck;
 
 /// Longest time for tokenizing texts after a load.
 const COUNTING: Duration = Duration::from_mins(1);
+/// A tokenize call that is not answered this many times one after the other is given up: the engine is gone, and each would wait.
+const MOST_UNANSWERED: u32 = 3;
 
 /// Why a load can't be measured.
 #[derive(Debug, thiserror::Error)]
@@ -239,13 +241,16 @@ fn count_texts(
     let begun = Instant::now();
     let mut compared: HashMap<u32, (u64, u64)> = HashMap::new();
     let mut changed = false;
+    let mut unanswered = 0;
     for (index, text) in texts {
-        if begun.elapsed() > COUNTING {
+        if begun.elapsed() > COUNTING || unanswered == MOST_UNANSWERED {
             break;
         }
         let row = &mut records.rows[index];
         let text = String::from_utf8_lossy(&text);
-        let Some(counted) = tokens.text(&text, false).filter(|counted| *counted > 0) else { continue };
+        let counted = tokens.text(&text, false);
+        unanswered = if counted.is_some() { 0 } else { unanswered + 1 };
+        let Some(counted) = counted.filter(|counted| *counted > 0) else { continue };
         let disproved = row.doubted && {
             let (claimed, counted) = (u64::from(row.output.unwrap_or(0)), u64::from(counted));
             claimed >= counted * 10 || counted >= claimed * 10
@@ -275,6 +280,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::fetch::Fetch;
+    use dyno_measure::address::Address;
     use dyno_measure::records::{GapsBuf, Row};
     use dyno_measure::report::Phase;
 
@@ -291,6 +298,30 @@ mod tests {
 
     fn row(load_point: u32, source: TokenSource, output: u32) -> Row {
         Row { source: Some(source), output: Some(output), events: output, ..Row::new(load_point, Phase::Measured, 0, 0) }
+    }
+
+    #[test]
+    fn an_engine_that_is_gone_is_not_asked_for_every_text() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = Address::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let seen = std::sync::Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                drop(stream);
+                seen.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            }
+        });
+        let mut records = Records::default();
+        let texts: HashMap<usize, Vec<u8>> = (0..50).map(|index| (index, b"one".to_vec())).collect();
+        for _ in 0..50 {
+            records.push(row(0, TokenSource::Events, 1), &GapsBuf::default(), None);
+        }
+        let fetch = Fetch::new(address, String::new(), None, Duration::from_secs(5));
+        let mut tokens = Tokens::LlamaCpp(Box::new(fetch), String::new());
+        assert!(!count_texts(&mut records, texts, &mut tokens, &mut HashMap::new()));
+        let asked = asked.load(std::sync::atomic::Ordering::SeqCst);
+        assert!((1..=2 * MOST_UNANSWERED as usize).contains(&asked), "asked {asked} times");
     }
 
     #[test]
