@@ -89,7 +89,7 @@ test("a sweep with limits, from step 2's options to each load point's report", a
 
   // Figures of a client that this machine slowed down are shown on demand only; the walk goes on either way.
   if (!measured.valid) await page.goto(`${url}/runs/${run}/report?figures=shown`);
-  for (const title of ["Speed of one user against throughput", "Throughput against load", "TTFT against load", "TPOT against load"]) {
+  for (const title of ["Throughput against speed of one user", "Throughput against load", "TTFT against load", "TPOT against load"]) {
     const chart = page.getByRole("figure", { name: title });
     await expect(chart.locator("svg[role=img]:visible")).toHaveCount(1);
     await chart.getByText("Figures as a table").click();

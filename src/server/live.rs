@@ -227,8 +227,9 @@ fn event(name: &str, data: String) -> Event {
     Event::default().event(name).data(data)
 }
 
+/// An event without data would not reach the page: `EventSource` drops it.
 fn end() -> Event {
-    event("end", String::new())
+    event("end", "end".to_owned())
 }
 
 /// Renders on one line: a line break would end the event's data.

@@ -12,6 +12,7 @@ use crate::components::badge::{Badge, Tone};
 use crate::components::banner::{Banner, Empty, Notice};
 use crate::components::button::{LinkButton, Submit};
 use crate::components::confirm::ConfirmForm;
+use crate::components::definition::{Definition, Definitions};
 use crate::components::failure::SignedOut;
 use crate::components::heading::PageHeading;
 use crate::components::node_search::NodeSearch;
@@ -142,30 +143,13 @@ fn reached(cluster: &Cluster, access: KubernetesAccess, may_change: bool) -> Any
     view! {
         <section class="stack">
             {insecure}
-            <dl class="facts">
-                <div>
-                    <dt>"Address"</dt>
-                    <dd>{server}</dd>
-                </div>
-                {access.context.map(|context| view! {
-                    <div>
-                        <dt>"Context"</dt>
-                        <dd>{context}</dd>
-                    </div>
-                })}
-                <div>
-                    <dt>"Namespace"</dt>
-                    <dd>{access.namespace}</dd>
-                </div>
-                <div>
-                    <dt>"Transferred models"</dt>
-                    <dd>{cache}</dd>
-                </div>
-                <div>
-                    <dt>"Folders with models on the nodes"</dt>
-                    <dd>{roots}</dd>
-                </div>
-            </dl>
+            <Definitions>
+                <Definition term="Address">{server}</Definition>
+                {access.context.map(|context| view! { <Definition term="Context">{context}</Definition> })}
+                <Definition term="Namespace">{access.namespace}</Definition>
+                <Definition term="Transferred models">{cache}</Definition>
+                <Definition term="Folders with models on the nodes">{roots}</Definition>
+            </Definitions>
             {actions}
         </section>
     }

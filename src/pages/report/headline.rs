@@ -43,7 +43,7 @@ pub fn Headline(
             .collect_view();
     let has_limits = slo.as_ref().is_some_and(|slo| slo.ttft_ms.or(slo.tpot_ms).or(slo.e2el_ms).is_some());
     let goodput = has_limits.then(|| goodput(&summary));
-    let cost = cost(&report.provenance, &summary);
+    let cost = cost(&report.provenance, &summary, report.kind);
     let steady = summary.steady_state.as_ref().map(|steady| {
         let output = steady.figures.output_throughput.map(|value| format!("{} output tokens/s", figure(value)));
         let requests = steady.figures.request_throughput.map(|value| format!("{} requests/s", figure(value)));
@@ -108,10 +108,11 @@ fn goodput(summary: &Summary) -> impl IntoView + use<> {
 }
 
 /// What tokens cost at this load; nothing unless every device that served had a price.
-fn cost(known: &Provenance, summary: &Summary) -> Option<AnyView> {
+fn cost(known: &Provenance, summary: &Summary, kind: RunKind) -> Option<AnyView> {
     let cost = known.serving_cost()?;
     let per_million = cost.per_million_tokens(summary.output_throughput?)?;
     let of_time = amount_words(cost.of_time(summary.duration_s), cost.currency);
+    let costs = if kind == RunKind::Simulated { "would cost" } else { "cost" };
     Some(
         view! {
             <div>
@@ -119,7 +120,7 @@ fn cost(known: &Provenance, summary: &Summary) -> Option<AnyView> {
                     <Term id="cost_per_million_output_tokens" />
                 </h3>
                 {value(Some(per_million), cost.currency)}
-                <p class="muted small">{format!("{}; this load cost {of_time}", priced_words(&known.prices))}</p>
+                <p class="muted small">{format!("{}; this load {costs} {of_time}", priced_words(&known.prices))}</p>
             </div>
         }
         .into_any(),
@@ -136,15 +137,20 @@ struct Margin {
 }
 
 /// `value` is of the successful requests; the load point's verdict counts the failed ones as over every limit, so a value
-/// within the limit is not enough.
-fn margin(value: f64, limit: f64, is_exact: bool, point: Option<&LoadPoint>) -> Margin {
+/// within the limit is not enough. `most`: what it may be at most, by its confidence bound or its expected error.
+fn margin(value: f64, most: Option<f64>, limit: f64, is_exact: bool, point: Option<&LoadPoint>) -> Margin {
     let off = percent((value - limit).abs() / limit);
     if value > limit {
         // A higher percentile than the limit's own may be over it while the limit is met.
         return Margin { within: is_exact.then_some(false), words: format!("{off} over the limit") };
     }
     match point.and_then(|point| point.meets_slo) {
-        Some(true) => Margin { within: Some(true), words: format!("{off} under the limit") },
+        Some(true) => match most.filter(|most| *most > limit) {
+            Some(most) => {
+                Margin { within: None, words: format!("{off} under the limit, but not surely: it may be {} ms", figure(most)) }
+            }
+            None => Margin { within: Some(true), words: format!("{off} under the limit") },
+        },
         Some(false) if point.is_some_and(|point| point.summary.failed_requests + point.summary.dropped_requests > 0) => {
             Margin { within: None, words: format!("{off} under the limit, failed requests aside") }
         }
@@ -168,7 +174,11 @@ fn latency(
     let samples = summary.distribution(id).map_or(0, |found| found.n);
     let (main, more) = match summary.shown(id, percentile) {
         Shown::Value { value, bound } => {
-            let margin = limited.and_then(|limit| Some((limit.value?, margin(value, limit.value?, limit.is_exact(), point))));
+            // A simulation repeats itself: its error is the model's, not one of sampling.
+            let bound = bound.filter(|_| error.is_none());
+            let most = error.map(|error| value * (1.0 + error / 100.0)).or(bound);
+            let margin =
+                limited.and_then(|limit| Some((limit.value?, margin(value, most, limit.value?, limit.is_exact(), point))));
             let mark = margin.as_ref().and_then(|(_, margin)| margin.within).map(mark);
             let unit = margin.as_ref().map_or_else(|| "ms".to_owned(), |(limit, _)| format!("of {} ms", figure(*limit)));
             let main = view! {
@@ -245,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_figure_within_its_limit_is_ticked_only_where_the_load_point_meets_them() {
-        let of = |value, exact, point: &LoadPoint| margin(value, 12.0, exact, Some(point));
+        let of = |value, exact, point: &LoadPoint| margin(value, Some(value), 12.0, exact, Some(point));
         assert_eq!(
             of(11.4, true, &point(Some(true), 0)),
             Margin { within: Some(true), words: "5.00% under the limit".to_owned() }
@@ -254,6 +264,9 @@ mod tests {
             of(15.0, true, &point(Some(false), 0)),
             Margin { within: Some(false), words: "25.0% over the limit".to_owned() }
         );
+        // It is not certain where the bound of the percentile, or the error of a simulation, reaches beyond the limit.
+        let unsure = margin(11.4, Some(13.0), 12.0, true, Some(&point(Some(true), 0)));
+        assert_eq!((unsure.within, unsure.words.as_str()), (None, "5.00% under the limit, but not surely: it may be 13.0 ms"));
         // Failed requests are over every limit, whatever the others took.
         assert_eq!(of(11.4, true, &point(Some(false), 3)).within, None);
         assert!(of(11.4, true, &point(Some(false), 3)).words.ends_with("failed requests aside"));

@@ -3,8 +3,7 @@
 use leptos::prelude::*;
 
 use super::few::Lacking;
-use super::point::offered;
-use super::point::point_href;
+use super::point::{named, point_href};
 use super::section::Section;
 use super::title::highest_decided;
 use crate::components::charts::sweep::Limit;
@@ -12,7 +11,8 @@ use crate::components::icon::{Icon, IconName};
 use crate::components::number::{figure, grouped, is_high, percent};
 use crate::components::table::{Column, DataTable};
 use dyno_measure::load::Slo;
-use dyno_measure::metrics::percentile_name;
+use dyno_measure::metrics::{Shown, percentile_name};
+use dyno_measure::report::cost::ServingCost;
 use dyno_measure::report::{LoadPoint, Report, Summary};
 
 /// The percentile beside the median: the one that the limits name, else the highest that the samples of a summary decide.
@@ -45,9 +45,36 @@ fn columns(first: &str, limited: bool, high: &'static str) -> Vec<Column> {
     columns
 }
 
-fn cells(summary: &Summary, high: &'static str, lacking: &mut Lacking) -> impl IntoView + use<> {
+/// Whether this percentile is the one that a limit is on, and is over it.
+fn misses(summary: &Summary, id: &str, name: &str, slo: Option<&Slo>) -> bool {
+    let limit = slo.and_then(|slo| match id {
+        "ttft_ms" => Some((slo.ttft_ms?, slo.percentile)),
+        "tpot_ms" => Some((slo.tpot_ms?, slo.percentile)),
+        _ => None,
+    });
+    limit.is_some_and(|(most, percentile)| {
+        let limit = Limit { value: Some(most), percentile };
+        let is_over = matches!(summary.shown(id, name), Shown::Value { value, .. } if value > most);
+        limit.is_exact() && limit.decides() == name && is_over
+    })
+}
+
+fn cells(summary: &Summary, high: &'static str, slo: Option<&Slo>, lacking: &mut Lacking) -> impl IntoView + use<> {
     let known = |value: Option<f64>| value.map_or_else(|| "not measured".to_owned(), figure);
-    let mut latency = |id: &str, name: &'static str| lacking.cell(name, summary.shown(id, name));
+    let mut latency = |id: &str, name: &'static str| {
+        let (text, worded) = lacking.cell(name, summary.shown(id, name));
+        if misses(summary, id, name, slo) {
+            let text = view! {
+                <span class="limit-missed">
+                    <Icon name=IconName::Cross />
+                    <span class="visually-hidden">"over the limit "</span>
+                    {text}
+                </span>
+            };
+            return (text.into_any(), worded);
+        }
+        (text, worded)
+    };
     let plain = |text: String| (text.into_any(), false);
     let errors = percent(summary.error_rate).trim_end_matches('%').to_owned();
     let errors = if is_high(summary.error_rate) {
@@ -78,6 +105,21 @@ fn cells(summary: &Summary, high: &'static str, lacking: &mut Lacking) -> impl I
         .collect_view()
 }
 
+fn cost_label(cost: ServingCost<'_>) -> String {
+    format!("{} per million output tokens", cost.currency)
+}
+
+/// What a million output tokens cost at this load.
+fn cost_cell(cost: ServingCost<'_>, summary: &Summary) -> impl IntoView + use<> {
+    let per_million = summary.output_throughput.and_then(|throughput| cost.per_million_tokens(throughput));
+    let words = per_million.map_or_else(|| "not measured".to_owned(), figure);
+    view! {
+        <td class="numeric" data-label=cost_label(cost)>
+            {words}
+        </td>
+    }
+}
+
 /// Each load point; with several, the one that the latency section shows can be chosen.
 #[component]
 pub fn LoadPoints(
@@ -91,14 +133,20 @@ pub fn LoadPoints(
     let several = report.load_points.len() > 1;
     let (best, valid) = (report.best, report.valid);
     let (limited, high) = (slo.is_some(), high(slo.as_ref(), &report.summary));
+    let serving = report.provenance.clone();
+    let cost = serving.serving_cost();
+    let mut all_columns = columns("Load", limited, high);
+    all_columns.extend(cost.map(|cost| Column::figures(&cost_label(cost)).about("cost_per_million_output_tokens")));
     let mut lacking = Lacking::default();
     // A search puts loads on in another order than people read them in.
+    let names: Vec<String> =
+        (0..report.load_points.len()).map(|index| named(&report.load_points, index).unwrap_or_default()).collect();
     let mut points: Vec<(usize, LoadPoint)> = report.load_points.into_iter().enumerate().collect();
     points.sort_by(|(_, a), (_, b)| load_of(a).total_cmp(&load_of(b)));
     let rows = points
         .into_iter()
         .map(|(index, load)| {
-            let name = offered(&load);
+            let name = names[index].clone();
             let name = if several {
                 let current = (index == point).then_some("true");
                 view! {
@@ -127,14 +175,15 @@ pub fn LoadPoints(
                 <tr>
                     <th scope="row">{name} {mark}</th>
                     {decided}
-                    {cells(&load.summary, high, &mut lacking)}
+                    {cells(&load.summary, high, slo.as_ref(), &mut lacking)}
+                    {cost.map(|cost| cost_cell(cost, &load.summary))}
                 </tr>
             }
         })
         .collect_view();
     view! {
         <Section id="loads" title="Load points">
-            <DataTable caption="One offered load a row" columns=columns("Load", limited, high) blocks=true>
+            <DataTable caption="One offered load a row" columns=all_columns blocks=true>
                 {rows}
             </DataTable>
             {lacking.sentence().map(|sentence| view! { <p class="muted small">{sentence}</p> })}
@@ -161,7 +210,7 @@ pub fn Nodes(report: Report) -> impl IntoView {
                 view! {
                     <tr>
                         <th scope="row">{node.hostname}</th>
-                        {cells(&node.summary, high, &mut lacking)}
+                        {cells(&node.summary, high, None, &mut lacking)}
                     </tr>
                 }
             })

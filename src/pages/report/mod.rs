@@ -129,10 +129,10 @@ fn parts(report: Option<&Report>, shown: bool, point: usize, what_if: bool) -> V
         } else if several {
             parts.push(("sweep", "Sweep"));
         }
+        parts.push(("loads", "Load points"));
         if what_if {
             parts.push(("what-if", "What if"));
         }
-        parts.push(("loads", "Load points"));
         if report.predicted.is_some() {
             parts.push(("predicted", "Predicted and measured"));
         }
@@ -189,12 +189,12 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: ReportQuery) -> impl I
                 <Headline report=report.clone() slo=slo.clone() />
                 <Errors report=report.clone() point=point />
                 <SweepSection report=report.clone() slo=slo.clone() />
+                <LoadPoints report=report.clone() path=path.clone() point=point slo=slo />
                 {what_if
                     .map(|what_if| {
                         let prediction = report.prediction.clone();
                         view! { <WhatIfSection what_if=what_if prediction=prediction path=path.clone() query=query /> }
                     })}
-                <LoadPoints report=report.clone() path=path.clone() point=point slo=slo />
                 <PredictedSection report=report.clone() />
                 <Nodes report=report.clone() />
                 <PointChoice report=report.clone() path=path.clone() point=point />

@@ -32,7 +32,7 @@ pub fn PointChoice(
     let links = order
         .into_iter()
         .filter_map(|index| {
-            let text = offered(report.load_points.get(index)?);
+            let text = named(&report.load_points, index)?;
             let star = (best == Some(index))
                 .then(|| view! { <Icon name=IconName::Star /> <span class="visually-hidden">" (chosen)"</span> });
             Some(view! {
@@ -49,7 +49,7 @@ pub fn PointChoice(
             })
         })
         .collect_view();
-    let shown = report.load_points.get(point).map(offered).unwrap_or_default();
+    let shown = named(&report.load_points, point).unwrap_or_default();
     view! {
         <Section id="point" title=format!("Load point: {shown}")>
             <nav aria-label="Load point">
@@ -59,6 +59,13 @@ pub fn PointChoice(
         </Section>
     }
     .into_any()
+}
+
+/// A load point's offered load in words, told from an earlier one of the same load.
+pub fn named(points: &[LoadPoint], index: usize) -> Option<String> {
+    let point = points.get(index)?;
+    let again = points[..index].iter().any(|earlier| earlier.offered().is_some() && earlier.offered() == point.offered());
+    Some(if again { format!("{}, again", offered(point)) } else { offered(point) })
 }
 
 /// A load point's offered load in words.

@@ -210,12 +210,19 @@ fn swept(report: &Report, spec: &BenchmarkSpec, sweep: &Sweep) -> String {
         0 => "all requests succeeded".to_owned(),
         bad => format!("{} of {} did not succeed", grouped(bad), count(all, "request", "requests")),
     };
-    let chosen = sweep.chosen.and_then(|index| report.load_points.get(index));
-    let chosen = chosen.map(|point| format!(" Chosen: {}.", offered(point))).unwrap_or_default();
+    let none_meets = report.load_points.iter().all(|point| point.meets_slo == Some(false));
+    let chosen = sweep.chosen.and_then(|index| report.load_points.get(index)).filter(|_| !none_meets);
+    let chosen = chosen.map(|point| format!(" Chosen: {}.", offered(point)));
+    let chosen = chosen.unwrap_or_else(|| if none_meets { " No load meets the limits.".to_owned() } else { String::new() });
+    let measured = count(report.load_points.len() as u64, "load point", "load points");
+    // A search measures loads twice.
+    let loads = match points.len() {
+        loads if loads < report.load_points.len() => format!("{measured} at {}", count(loads as u64, "load", "loads")),
+        _ => measured,
+    };
     format!(
-        "{}: {}{range}, {} in all{}; {ended}.{chosen}",
+        "{}: {loads}{range}, {} in all{}; {ended}.{chosen}",
         where_and_what(spec),
-        count(points.len() as u64, "load point", "load points"),
         count(all, "request", "requests"),
         lengths(&report.summary),
     )

@@ -48,7 +48,7 @@ pub fn ExecutionStep(
         .into_any()
     };
     let run = if can_measure {
-        format!("Deploys the engine on the chosen nodes of {where_to}, measures, and tidies up. A cloud model is only measured.")
+        format!("Deploys the engine on the chosen nodes of {where_to}, measures, and tidies up.")
     } else {
         "The nodes of the catalogue are hypothetical: nothing can be measured there. Choose another cluster to measure."
             .to_owned()

@@ -211,8 +211,10 @@ async fn a_report_keeps_the_prices_of_its_run() {
     let throughput = kept["summary"]["output_throughput"].as_f64().unwrap();
     let cost = dyno_measure::words::figure(4.0 * 2.5 / 3600.0 * 1e6 / throughput);
     let shown = page(client, &address(&run)).await;
-    let (before, _) = shown.split_once("4 × H100-SXM-80GB at 2.50 EUR per hour each; this load cost ").expect(&shown);
+    let (before, _) = shown.split_once("4 × H100-SXM-80GB at 2.50 EUR per hour each; this load would cost ").expect(&shown);
     let (_, card) = before.rsplit_once("class=\"headline-value\">").unwrap();
+    let of_load_point = shown.contains("data-label=\"EUR per million output tokens\"");
+    assert!(of_load_point, "each load point has its own");
     assert!(card.starts_with(&cost) && card.contains("EUR"), "{cost}: {card}");
     assert!(!page(client, &address(&without)).await.contains("per hour each"));
 }

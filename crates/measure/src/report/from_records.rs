@@ -195,15 +195,16 @@ fn select(records: &Records, which: impl Fn(&Row) -> bool) -> Vec<usize> {
 }
 
 /// Index of the load point for lists: of those that meet the limits (or all, without limits) the one with the greatest output
-/// throughput; where none meets them, the one with the greatest goodput.
+/// throughput; where none meets them, the one with the greatest goodput. Of equal ones it is the least load.
 fn best_of(points: &[LoadPoint]) -> usize {
     // one where the client sent late is chosen only if it did so in all
     let counts = |point: &LoadPoint| !sent_late(&point.summary) || points.iter().all(|point| sent_late(&point.summary));
+    let load = |index: usize| points[index].offered().map_or(0.0, OfferedLoad::value);
     let by = |key: fn(&Summary) -> Option<f64>, which: &dyn Fn(&LoadPoint) -> bool| {
         let candidates = points.iter().enumerate().filter(|(_, point)| counts(point) && which(point));
         candidates
             .filter_map(|(index, point)| Some((index, key(&point.summary)?)))
-            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .max_by(|(a, of_a), (b, of_b)| of_a.total_cmp(of_b).then_with(|| load(*b).total_cmp(&load(*a))))
             .map(|(index, _)| index)
     };
     let throughput = |summary: &Summary| summary.output_throughput.or(summary.request_throughput);

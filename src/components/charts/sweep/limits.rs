@@ -144,7 +144,9 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
         key.push(Key { class: "chart-fails", text: format!("{high_name} in here misses the limit{of}") });
     }
     if sweep.points.iter().any(|swept| swept.point.ended_early) {
-        key.push(early_key(if high_points.is_empty() { "chart-hollow chart-s1" } else { "chart-hollow-square chart-s2" }));
+        let early_high =
+            sweep.points.iter().any(|swept| swept.point.ended_early && matches!(shown(swept, high), Shown::Value { .. }));
+        key.push(early_key(if high == "p50" || !early_high { "chart-hollow chart-s1" } else { "chart-hollow-square chart-s2" }));
     }
     if chosen.is_some() {
         key.push(star_key());

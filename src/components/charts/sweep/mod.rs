@@ -71,7 +71,7 @@ fn early_words(sweep: &Sweep) -> String {
 }
 
 fn star_key() -> Key {
-    Key { class: "chart-star", text: "beside the chosen one, which lists show".to_owned() }
+    Key { class: "chart-star", text: "the chosen load: headline and history show its figures".to_owned() }
 }
 
 /// The table cell of a percentile.

@@ -44,7 +44,7 @@ pub fn pareto(id: &str, sweep: &Sweep, per: Per) -> Option<Chart> {
     let x_name = "Tokens/s per user (median of 1/TPOT)";
     let x = Axis { kind: ScaleKind::Linear, domain: (0.0, nice_top(most(|dot| dot.user) * 1.05)), title: x_name.to_owned() };
     let y = Axis { kind: ScaleKind::Linear, domain: (0.0, nice_top(most(|dot| dot.system) * 1.08)), title: y_name.clone() };
-    let title = "Speed of one user against throughput".to_owned();
+    let title = "Throughput against speed of one user".to_owned();
     Some(Chart {
         id: id.to_owned(),
         desc: describe(sweep, &dots, &y_name),
