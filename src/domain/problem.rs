@@ -113,7 +113,8 @@ impl Problem {
 
     /// 507.
     pub fn disk_full() -> Self {
-        let detail = "The portal's disk is full, so nothing was saved. Free some space, or ask an administrator to, and try again.";
+        let detail =
+            "The portal's disk is full, so nothing was saved. Free some space, or ask an administrator to, and try again.";
         Self::new(ProblemKind::InsufficientStorage, detail)
     }
 

@@ -62,7 +62,8 @@ async fn scripts_and_forms_are_told_that_the_disk_is_full() {
         .header("content-type", "application/x-www-form-urlencoded")
         .header("accept", "text/html")
         .header("referer", "http://127.0.0.1/benchmarks/new");
-    let refused = portal.clone().oneshot(call.body(Body::from(serde_urlencoded::to_string(fields).unwrap())).unwrap()).await.unwrap();
+    let refused =
+        portal.clone().oneshot(call.body(Body::from(serde_urlencoded::to_string(fields).unwrap())).unwrap()).await.unwrap();
     assert_eq!((refused.status().as_u16(), refused.headers().get(header::LOCATION)), (507, None));
     assert_eq!(refused.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8");
     assert!(text(refused).await.contains("disk is full"));

@@ -11,10 +11,10 @@ use parquet::schema::types::Type;
 
 use serde_json::Value;
 
+use super::MAX_UNPACKED_BYTES;
 use super::fields::is_known_field;
 use super::parsed::{Parsed, Row};
 use super::read_error::ReadError;
-use super::MAX_UNPACKED_BYTES;
 
 /// Passes each row of a file to `row`; its line is the row's number from 1. Rows beyond `limit` bytes are errors.
 pub(super) fn each_row(file: File, limit: usize, row: &mut dyn FnMut(Row) -> bool) {

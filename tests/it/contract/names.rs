@@ -60,7 +60,8 @@ async fn the_names_of_a_run_are_text_in_pages_drawings_and_tables() {
     let history = get("/runs/figures.csv").await;
     assert!(history.contains(&format!(",'{NAME},")), "{history}");
     let records = get(&format!("/api/v1/runs/{id}/requests?format=csv")).await;
-    let begins_a_formula = |cell: &str| cell.starts_with(['=', '+', '@']) || cell.starts_with('-') && cell.parse::<f64>().is_err();
+    let begins_a_formula =
+        |cell: &str| cell.starts_with(['=', '+', '@']) || cell.starts_with('-') && cell.parse::<f64>().is_err();
     for line in history.lines().chain(records.lines()) {
         assert!(!line.split(',').any(|cell| begins_a_formula(cell.trim_matches('"'))), "{line}");
     }

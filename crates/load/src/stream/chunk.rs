@@ -404,7 +404,14 @@ mod tests {
 
     #[test]
     fn what_is_no_json_object_is_malformed() {
-        for data in ["{\"choices\":[{\"delta\":{\"content\":\"x\"}}", "[1]", "[{\"choices\":[]}]", "[[{\"error\":1}]]", "hello", "{\"choices\":[]}{}"] {
+        for data in [
+            "{\"choices\":[{\"delta\":{\"content\":\"x\"}}",
+            "[1]",
+            "[{\"choices\":[]}]",
+            "[[{\"error\":1}]]",
+            "hello",
+            "{\"choices\":[]}{}",
+        ] {
             assert!(Chunk::read(data.as_bytes(), None).is_err(), "{data}");
         }
     }
