@@ -147,6 +147,13 @@ impl AppState {
         Ok(state)
     }
 
+    /// The same with another store.
+    #[cfg(test)]
+    pub(crate) fn with_store(self, store: Store) -> Self {
+        let Some(inner) = Arc::into_inner(self.0) else { panic!("the state is in use") };
+        Self(Arc::new(Inner { store, ..inner }))
+    }
+
     /// Whether the path is one of a static file (which need not exist: then it is a 404 for everybody).
     pub fn is_static_file(&self, path: &str) -> bool {
         let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();

@@ -52,6 +52,8 @@ pub enum ProblemKind {
     Internal,
     /// 503: can't be done at present.
     Unavailable,
+    /// 507: the disk is full.
+    InsufficientStorage,
 }
 
 impl ProblemKind {
@@ -68,6 +70,7 @@ impl ProblemKind {
             Self::TooManyRequests => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
+            Self::InsufficientStorage => 507,
         }
     }
 }
@@ -106,6 +109,13 @@ impl Problem {
     /// 403.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(ProblemKind::Forbidden, detail)
+    }
+
+    /// 507.
+    pub fn disk_full() -> Self {
+        let detail =
+            "The portal's disk is full, so nothing was saved. Free some space, or ask an administrator to, and try again.";
+        Self::new(ProblemKind::InsufficientStorage, detail)
     }
 
     /// 422 with a message per field.

@@ -2,6 +2,7 @@
 
 use crate::credentials::{OriginError, parse_base};
 use crate::domain::provider::ProviderId;
+use dyno_measure::address::without_call;
 
 /// Why a base URL is refused, for the same reasons as a credential's origin.
 pub type CloudError = OriginError;
@@ -23,7 +24,7 @@ pub fn normalised_base_url(provider: ProviderId, typed: Option<&str>) -> Result<
 
 fn with_path(typed: &str) -> Result<String, CloudError> {
     let url = parse_base(typed)?;
-    let text = url.as_str().trim_end_matches('/');
+    let text = without_call(url.as_str());
     let no_path = url.path().trim_matches('/').is_empty();
     Ok(if no_path { format!("{text}/v1") } else { text.to_owned() })
 }
@@ -42,6 +43,14 @@ mod tests {
         assert_eq!(other("http://127.0.0.1:8100/").unwrap(), "http://127.0.0.1:8100/v1");
         assert_eq!(other(" http://127.0.0.1:8100/v1/ ").unwrap(), "http://127.0.0.1:8100/v1");
         assert_eq!(other("https://host/openai/v1").unwrap(), "https://host/openai/v1");
+    }
+
+    #[test]
+    fn the_url_of_a_call_is_cut() {
+        assert_eq!(other("https://host/v1/chat/completions").unwrap(), "https://host/v1");
+        assert_eq!(other("https://host/v1/embeddings/").unwrap(), "https://host/v1");
+        let groq = normalised_base_url(ProviderId::Groq, Some("https://api.groq.com/openai/v1/chat/completions"));
+        assert_eq!(groq.unwrap(), "https://api.groq.com/openai/v1");
     }
 
     #[test]

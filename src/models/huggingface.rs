@@ -313,6 +313,17 @@ mod tests {
     }
 
     #[test]
+    fn the_tokenizers_limit_is_the_context_where_the_model_names_none() {
+        let folder = folder(&json!({"model_type": "bloom"}));
+        write_tensors(folder.path(), "model.safetensors", &json!({}), 0);
+        // what transformers writes where there is no limit
+        for (limit, context) in [("2048", Some(2048)), ("1000000000000000019884624838656", None), ("Infinity", None)] {
+            std::fs::write(folder.path().join("tokenizer_config.json"), format!("{{\"model_max_length\": {limit}}}")).unwrap();
+            assert_eq!(read(folder.path()).unwrap().context_length, context, "{limit}");
+        }
+    }
+
+    #[test]
     fn links_are_followed_below_the_root() {
         let root = tempfile::tempdir().unwrap();
         let (snapshot, blobs) = (root.path().join("snapshots/a"), root.path().join("blobs"));

@@ -255,6 +255,16 @@ mod tests {
     const WHOLE: &str = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     const HALF: &str = "GET / HTTP/1.1\r\nhost: x\r\nx-half";
 
+    #[test]
+    fn as_many_files_may_be_open_as_the_system_allows() {
+        use nix::sys::resource::{Resource, getrlimit, setrlimit};
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        // what a login usually has
+        setrlimit(Resource::RLIMIT_NOFILE, hard.min(1024), hard).unwrap();
+        assert_eq!(more_open_files(), hard.min(OPEN_FILES));
+        assert_eq!(getrlimit(Resource::RLIMIT_NOFILE).unwrap().0, hard.min(OPEN_FILES));
+    }
+
     #[tokio::test]
     async fn half_a_head_is_not_waited_for_long() {
         let (address, ..) = start(|_| {}).await;

@@ -4,11 +4,14 @@ mod bodies;
 mod charts;
 mod connections;
 mod files;
+#[cfg(test)]
+mod full_disk;
 mod headers;
 mod host;
 mod live;
 mod log;
 mod metrics;
+mod refused_functions;
 mod router;
 mod run_figures;
 mod start;

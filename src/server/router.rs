@@ -18,9 +18,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use super::{charts, files, headers, host, live, log, run_figures, style};
+use super::{charts, files, headers, host, live, log, refused_functions, run_figures, style};
 use crate::api::calls::datasets;
-use crate::api::functions::with_status;
 use crate::app;
 use crate::auth::{auth_layer, expired_session_form, multipart};
 use crate::domain::problem::{Problem, ProblemKind};
@@ -73,7 +72,7 @@ pub fn router(portal: &AppState, pages: &PageRoutes) -> Router {
         .leptos_routes_with_context(portal, pages.0.to_vec(), context.clone(), move || document.clone().shell())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(move |State(portal): State<AppState>, request: Request| elsewhere(portal, request, not_found, context))
-        .layer(middleware::from_fn(with_status))
+        .layer(middleware::from_fn(refused_functions::with_status))
         .layer(middleware::from_fn_with_state(portal.clone(), body_limit))
         .layer(middleware::from_fn_with_state(portal.clone(), auth_layer::require_identity))
         .layer(CompressionLayer::new().br(true).gzip(true))

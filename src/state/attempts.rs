@@ -37,8 +37,11 @@ impl Attempts {
             attempts.retain(|_, times| times.last().is_some_and(|last| now.duration_since(*last) < window));
         }
         if attempts.len() > MOST_KEYS {
-            let oldest = attempts.iter().min_by_key(|(_, times)| times.last().copied()).map(|(key, _)| key.clone());
-            oldest.map(|key| attempts.remove(&key));
+            // a tenth at once, so that the oldest need not be looked for at every attempt
+            let mut last: Vec<Option<Instant>> = attempts.values().map(|times| times.last().copied()).collect();
+            let (_, newest_to_go, _) = last.select_nth_unstable(attempts.len() - MOST_KEYS + MOST_KEYS / 10);
+            let newest_to_go = *newest_to_go;
+            attempts.retain(|_, times| times.last().copied() > newest_to_go);
         }
         true
     }
@@ -68,5 +71,27 @@ impl Attempts {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Instant>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_senders_take_no_more_room_than_some() {
+        let attempts = Attempts::default();
+        let (window, begun) = (Duration::from_mins(5), Instant::now());
+        let keys = |sender: u32| ["peer", "pair", "account"].map(|kind| (format!("{kind} {sender}"), 10));
+        let at = |sender: u32| begun + Duration::from_micros(sender.into());
+        let senders = 4 * MOST_KEYS as u32;
+        for sender in 0..senders {
+            assert!(attempts.begin(keys(sender), window, at(sender)));
+            assert!(attempts.remembered() <= MOST_KEYS, "{}", attempts.remembered());
+        }
+        assert_eq!(attempts.count("pair 0", window, at(senders)), 0, "the oldest are forgotten");
+        for sender in senders - 1000..senders {
+            assert_eq!(attempts.count(&format!("pair {sender}"), window, at(senders)), 1);
+        }
     }
 }

@@ -243,12 +243,13 @@ fn private_folder(folder: &Path) -> Result<PathBuf, ConfigError> {
 
 /// Whether the portal, or somebody for it, puts something of this name into its data folder.
 fn is_a_portals(name: &std::ffi::OsStr) -> bool {
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 15] = [
         "backups",
         "datasets",
         "dyno.db",
         "dyno.db-shm",
         "dyno.db-wal",
+        "dyno.room",
         "engines",
         "models",
         "portal.id",

@@ -41,9 +41,14 @@ pub enum StoreError {
         /// The reader's error.
         cause: String,
     },
+    #[error("the disk is full")]
+    DiskFull,
     #[error("database: {0}")]
     Database(String),
 }
+
+/// SQLite's codes for a disk without room: SQLITE_FULL, and SQLITE_IOERR_SHMSIZE, where the index of the log can't grow.
+const DISK_FULL: [&str; 2] = ["13", "4874"];
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
@@ -54,6 +59,7 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(database) if database.is_foreign_key_violation() => {
                 Self::Conflict("It refers to something that is no longer there, or something refers to it.".to_owned())
             }
+            sqlx::Error::Database(database) if database.code().is_some_and(|code| DISK_FULL.contains(&&*code)) => Self::DiskFull,
             sqlx::Error::ColumnDecode { index, source } => {
                 Self::Damaged { column: index.trim_matches('"').to_owned(), cause: source.to_string() }
             }
@@ -69,6 +75,10 @@ impl From<StoreError> for Problem {
             StoreError::Conflict(detail) => Self::conflict(detail),
             StoreError::Stale => Self::conflict("It was changed meanwhile. Load it again."),
             StoreError::Invalid { field, message } => Self::field(field, message),
+            StoreError::DiskFull => {
+                tracing::error!("the store failed: the disk is full");
+                Self::disk_full()
+            }
             other => {
                 // the cause is logged here; people get no details of a server error
                 tracing::error!(error = %other, "the store failed");

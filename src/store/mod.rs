@@ -83,15 +83,7 @@ impl Store {
             create_private(options.get_filename())?;
         }
         let room = options.get_filename().with_extension("room");
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(Duration::from_secs(30))
-            // On a full disk SQLite ends a transaction by itself, which the driver does not notice: it would refuse every later
-            // transaction of that connection. Such a connection is closed and replaced.
-            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-            .connect_with(options.clone().create_if_missing(true))
-            .await
-            .map_err(|error| StoreError::Open(error.to_string()))?;
+        let write = writer(options.clone().create_if_missing(true)).await?;
         schema::migrate(&write, &data_dir.join("backups")).await?;
         let read = SqlitePoolOptions::new()
             .max_connections(8)
@@ -155,6 +147,19 @@ impl Store {
     }
 }
 
+/// The pool of the one connection for writing.
+async fn writer(options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(Duration::from_secs(30))
+        // On a full disk SQLite ends a transaction by itself, which the driver does not notice: it would refuse every later
+        // transaction of that connection. Such a connection is closed and replaced.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+        .connect_with(options)
+        .await
+        .map_err(|error| StoreError::Open(error.to_string()))
+}
+
 /// Creates the file readable by its owner only: it holds password hashes and sealed secrets.
 fn create_private(file: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -166,6 +171,20 @@ fn create_private(file: &Path) -> Result<(), StoreError> {
         .open(file)
         .map(drop)
         .map_err(|error| StoreError::Open(format!("{}: {error}", file.display())))
+}
+
+#[cfg(test)]
+impl Store {
+    /// The same store as on a full disk: the database's file can't grow, and has no room left in it.
+    pub(crate) async fn on_full_disk(self, url: &str) -> Result<Self, StoreError> {
+        sqlx::query("CREATE TABLE filler (bytes BLOB)").execute(&self.write).await?;
+        // the least that SQLite takes is the file's present size
+        let write = writer(Self::options(url)?.pragma("max_page_count", "1")).await?;
+        for size in [3_000, 100, 1] {
+            while sqlx::query("INSERT INTO filler (bytes) VALUES (zeroblob(?))").bind(size).execute(&write).await.is_ok() {}
+        }
+        Ok(Self { write, ..self })
+    }
 }
 
 #[cfg(test)]
@@ -185,7 +204,7 @@ mod tests {
             sqlx::query("INSERT INTO filler (bytes) VALUES (zeroblob(1000000))").execute(&mut *transaction).await?;
             Ok(transaction.commit().await?)
         };
-        assert!(fill(&store).await.is_err(), "the file can't grow");
+        assert!(matches!(fill(&store).await, Err(StoreError::DiskFull)), "the file can't grow");
         // the next connection has no such limit
         fill(&store).await.unwrap();
         store.check_writable().await.unwrap();

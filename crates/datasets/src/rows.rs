@@ -31,7 +31,7 @@ pub(super) fn each_row_of_file(mut file: File, name: &str, limit: usize, row: &m
     if let Err(error) = file.rewind() {
         row((1, Err(error.into())));
     } else if is_parquet {
-        columns::each_row(file, row);
+        columns::each_row(file, limit, row);
     } else {
         each_row(BufReader::with_capacity(1 << 16, file), name, limit, row);
     }

@@ -7,6 +7,7 @@ use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessR
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::Status;
 use kube::{Api, Client, Config};
 
 use crate::nodes::{NodeFacts, NodeUse, facts};
@@ -57,7 +58,7 @@ pub enum ApiError {
 impl From<kube::Error> for ApiError {
     fn from(error: kube::Error) -> Self {
         match &error {
-            kube::Error::Api(status) => Self::of_status(status.code, &status.message),
+            kube::Error::Api(status) => Self::of_answer(status),
             kube::Error::HyperError(_) | kube::Error::Service(_) => {
                 let text = words_of(&error);
                 if ["certificate", "UnknownIssuer", "NotValidForName"].iter().any(|word| text.contains(word)) {
@@ -71,7 +72,23 @@ impl From<kube::Error> for ApiError {
     }
 }
 
+/// What kube gives as the reason of an error whose body is not Kubernetes' own.
+const NOT_KUBERNETES: &str = "Failed to parse error data";
+
 impl ApiError {
+    /// From an answer with an error status. The words of a body that is not Kubernetes' own are not repeated: anything may be at
+    /// the address.
+    fn of_answer(answer: &Status) -> Self {
+        let is_kubernetes = answer.is_failure() && answer.reason != NOT_KUBERNETES;
+        if is_kubernetes || answer.code == 401 {
+            return Self::of_status(answer.code, &answer.message);
+        }
+        // an object of another kind has no code
+        let status = if answer.code == 0 { String::new() } else { format!("HTTP status {}, ", answer.code) };
+        let said = format!("{status}in a form that is not Kubernetes'.");
+        if matches!(answer.code, 429 | 500..) { Self::Unavailable(said) } else { Self::Refused(said) }
+    }
+
     /// From the status and the words of the API server.
     pub(crate) fn of_status(code: u16, message: &str) -> Self {
         let said = shortened(message);

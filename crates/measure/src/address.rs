@@ -83,14 +83,7 @@ impl Address {
             None => 80,
         };
         let path = path.trim_end_matches('/');
-        // the URL of a call is often pasted where the server's is meant
-        let call = ["/chat/completions", "/completions", "/embeddings"].iter().find_map(|call| path.strip_suffix(call));
-        let base_path = match call {
-            Some(before) => before.trim_end_matches('/'),
-            None if path.is_empty() => "/v1",
-            None => path,
-        }
-        .to_owned();
+        let base_path = if path.is_empty() { "/v1" } else { without_call(path) }.to_owned();
         Ok(Self { tls, host: host.to_owned(), port, base_path, policy: None })
     }
 
@@ -104,6 +97,13 @@ impl Address {
     pub fn root_path(&self) -> &str {
         self.base_path.strip_suffix("/v1").unwrap_or("")
     }
+}
+
+/// A URL or path without the call at its end: the URL of a call is often pasted where the server's is meant.
+pub fn without_call(url: &str) -> &str {
+    let url = url.trim_end_matches('/');
+    let call = ["/chat/completions", "/completions", "/embeddings"].iter().find_map(|call| url.strip_suffix(call));
+    call.map_or(url, |before| before.trim_end_matches('/'))
 }
 
 #[cfg(test)]

@@ -289,7 +289,11 @@ pub fn too_large() -> Problem {
 }
 
 fn disk(error: std::io::Error) -> Problem {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
     tracing::error!(%error, "a dataset could not be kept");
+    if matches!(error.kind(), StorageFull | QuotaExceeded) {
+        return Problem::disk_full();
+    }
     Problem::new(ProblemKind::Internal, "The file could not be kept. The server's log says why.")
 }
 
@@ -315,6 +319,14 @@ mod tests {
         assert_eq!(receive_text("name", pieces(17)).await.unwrap_err().errors[0].field, "name");
         let endless = futures::stream::repeat_with(|| Ok::<_, std::io::Error>([b'x'; 1024]));
         assert!(receive_text("name", endless).await.is_err());
+    }
+
+    #[test]
+    fn a_full_disk_is_named() {
+        for kind in [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded] {
+            assert_eq!(refused(ImportError::Io(kind.into())).kind, ProblemKind::InsufficientStorage);
+        }
+        assert_eq!(disk(std::io::ErrorKind::PermissionDenied.into()).kind, ProblemKind::Internal);
     }
 
     #[test]

@@ -64,25 +64,6 @@ impl Encodes<CallError> for ProblemEncoding {
     }
 }
 
-/// Gives the answers of refused functions the status of their problem; the framework answers each with 500.
-pub async fn with_status(request: axum::extract::Request, next: axum::middleware::Next) -> axum::response::Response {
-    use axum::body::{Body, to_bytes};
-    use axum::http::StatusCode;
-    use axum::response::Response;
-    let response = next.run(request).await;
-    let is_refusal = response.status() == StatusCode::INTERNAL_SERVER_ERROR
-        && response.headers().contains_key(server_fn::error::SERVER_FN_ERROR_HEADER);
-    if !is_refusal {
-        return response;
-    }
-    let (mut parts, body) = response.into_parts();
-    // Problems are small and in memory already: there is nothing to wait for, and no limit to meet.
-    let Ok(bytes) = to_bytes(body, usize::MAX).await else { return Response::from_parts(parts, Body::empty()) };
-    let CallError(problem) = CallError::de(bytes.clone());
-    parts.status = StatusCode::from_u16(problem.kind.status()).unwrap_or(parts.status);
-    Response::from_parts(parts, Body::from(bytes))
-}
-
 /// As much of RFC 9457 as a page shows.
 #[derive(Deserialize)]
 struct ProblemSummary {

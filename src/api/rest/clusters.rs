@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Json, Path, Query};
 use crate::api::calls::calibrate::{self, Calibration};
 use crate::api::calls::clusters::{self, NewCluster};
-use crate::auth::SignedIn;
+use crate::auth::{Administrator, SignedIn};
 use crate::domain::inventory::{Cluster, ClusterRow, NodeMetrics};
 use crate::domain::kubernetes::ClusterTest;
 use crate::domain::list::{ListQuery, Page};
@@ -44,7 +44,7 @@ async fn list(
 )]
 async fn create(
     State(app): State<AppState>,
-    SignedIn(actor): SignedIn,
+    Administrator(actor): Administrator,
     Json(new): Json<NewCluster>,
 ) -> Result<(StatusCode, Json<Cluster>), Problem> {
     Ok((StatusCode::CREATED, Json(clusters::create(&app, &actor, new).await?)))
@@ -65,7 +65,7 @@ async fn get(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): P
 )]
 async fn update(
     State(app): State<AppState>,
-    SignedIn(actor): SignedIn,
+    Administrator(actor): Administrator,
     Path(id): Path<Uuid>,
     Json(change): Json<NewCluster>,
 ) -> Result<Json<Cluster>, Problem> {
@@ -79,7 +79,7 @@ async fn update(
 )]
 async fn test(
     State(app): State<AppState>,
-    SignedIn(actor): SignedIn,
+    Administrator(actor): Administrator,
     Path(id): Path<Uuid>,
 ) -> Result<Json<ClusterTest>, Problem> {
     clusters::test(&app, &actor, id).await.map(Json)

@@ -75,6 +75,8 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
             describe_successes(operation);
             add_problems(operation);
         });
+        let writes = [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().filter_map(Option::as_mut);
+        writes.for_each(|operation| add_problem(operation, "507", "The portal's disk is full."));
     }
     drop_unused(&mut document);
     document
@@ -111,8 +113,12 @@ fn describe_successes(operation: &mut Operation) {
 
 fn add_problems(operation: &mut Operation) {
     for (status, description) in PROBLEMS {
-        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(description)));
+        add_problem(operation, status, description);
     }
+}
+
+fn add_problem(operation: &mut Operation, status: &str, description: &str) {
+    operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(description)));
 }
 
 fn problem(description: &str) -> Response {

@@ -101,7 +101,7 @@ fn escaped(text: &str) -> String {
 pub fn csv_file(chart: &Chart) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
     // Writing to memory does not fail.
-    let _ = writer.write_record(&chart.table.head);
+    let _ = writer.write_record(chart.table.head.iter().map(|head| spreadsheet_cell(head)));
     for row in &chart.table.rows {
         let cells = row.iter().map(|cell| match cell.value {
             Some(value) => value.to_string(),
@@ -136,7 +136,7 @@ mod tests {
             drawings: vec![Drawing { size: WIDE, marks, plot: None }],
             key: vec![Key { class: "chart-dot chart-s1", text: "p50".to_owned() }],
             table: Table {
-                head: vec!["Load".to_owned(), "Of".to_owned()],
+                head: vec!["Load".to_owned(), "@of".to_owned()],
                 rows: vec![vec![Cell::figure(1234.567), "=cmd, x".into()]],
                 ..Table::default()
             },
@@ -167,6 +167,6 @@ mod tests {
 
     #[test]
     fn figures_are_not_rounded_and_words_run_nothing() {
-        assert_eq!(String::from_utf8(csv_file(&chart())).unwrap(), "Load,Of\n1234.567,\"'=cmd, x\"\n");
+        assert_eq!(String::from_utf8(csv_file(&chart())).unwrap(), "Load,'@of\n1234.567,\"'=cmd, x\"\n");
     }
 }

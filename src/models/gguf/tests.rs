@@ -92,6 +92,26 @@ fn a_header_is_read() {
     assert!(facts.chat_template);
 }
 
+// ggml.h, `enum ggml_type`
+#[test]
+fn types_have_their_names() {
+    for (kind, name) in [
+        (1, "F16"),
+        (8, "Q8_0"),
+        (12, "Q4_K"),
+        (23, "IQ4_XS"),
+        (30, "BF16"),
+        (34, "TQ1_0"),
+        (39, "MXFP4"),
+        (40, "NVFP4"),
+        (36, "type 36"),
+        (4_000, "type 4000"),
+    ] {
+        let bytes = Writer::begin(1, 1).string("general.architecture", "llama").tensor("t", &[8, 4], kind).0;
+        assert_eq!(read_bytes(&bytes).unwrap().precision, name);
+    }
+}
+
 #[test]
 fn what_is_no_gguf_is_said() {
     assert!(matches!(read_bytes(b""), Err(ModelFileError::Damaged(_))));

@@ -61,6 +61,8 @@ fn Detail(view: DatasetView) -> impl IntoView {
         None if dataset.format.is_trace() => first_arrivals(&view.arrivals),
         None => first_rows(view.rows),
     };
+    let notes = dyno_datasets::notes(&dataset.left_out, dataset.replaced, dataset.samples, "the file");
+    let notes = (!notes.is_empty()).then(|| notes.join(" "));
     let facts = match dataset.trace.clone() {
         Some(trace) => view! {
             <Definition term="First to last arrival">{duration(trace.span_s)}</Definition>
@@ -84,6 +86,7 @@ fn Detail(view: DatasetView) -> impl IntoView {
                 <h2>"What was counted"</h2>
                 <Definitions>
                     <Definition term="Samples">{grouped(dataset.samples)}</Definition>
+                    {notes.map(|notes| view! { <Definition term="Left out or changed">{notes}</Definition> })}
                     <Definition term="Format">{format_words(dataset.format)}</Definition>
                     {facts}
                     <Definition term="SHA-256 of the rows">

@@ -116,7 +116,11 @@ fn rows(facts: &ModelFacts) -> Vec<(&'static str, Option<String>)> {
         ModelFormat::Gguf => "GGUF file",
         ModelFormat::HuggingFace => "Hugging Face folder",
     };
-    let template = if facts.chat_template { "comes with it" } else { "none" };
+    let template = match &facts.chat_template_error {
+        Some(why) => format!("comes with it, but can't be used to count its tokens in prompts: {why}"),
+        None if facts.chat_template => "comes with it".to_owned(),
+        None => "none".to_owned(),
+    };
     vec![
         ("Format", Some(format.to_owned())),
         ("Architecture", Some(facts.architecture.clone())),
@@ -130,7 +134,28 @@ fn rows(facts: &ModelFacts) -> Vec<(&'static str, Option<String>)> {
         ("Key and value heads", number(facts.kv_heads)),
         ("Width of a head", number(facts.head_dim)),
         ("Vocabulary, tokens", number(facts.vocabulary)),
-        ("Chat template", Some(template.to_owned())),
+        ("Chat template", Some(template)),
         ("SHA-256", Some(facts.sha256.clone().unwrap_or_else(|| "being computed; reload in a while".to_owned()))),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_a_chat_template_is_not_used_is_said() {
+        let said = |more: serde_json::Value| {
+            let mut facts = serde_json::json!({
+                "format": "gguf", "architecture": "llama", "parameters": 1, "weight_bytes": 1, "precision": "F16",
+            });
+            facts.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let rows = rows(&serde_json::from_value(facts).unwrap());
+            rows.into_iter().find(|(term, _)| *term == "Chat template").unwrap().1.unwrap()
+        };
+        assert_eq!(said(serde_json::json!({ "chat_template": false })), "none");
+        assert_eq!(said(serde_json::json!({ "chat_template": true })), "comes with it");
+        let broken = said(serde_json::json!({ "chat_template": true, "chat_template_error": "unknown tag colour" }));
+        assert!(broken.ends_with("unknown tag colour"), "{broken}");
+    }
 }

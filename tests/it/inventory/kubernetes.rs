@@ -198,6 +198,22 @@ async fn a_cluster_is_changed_and_removed() {
     assert_eq!(house.get(&path).await.0, 404);
 }
 
+/// Whatever is at an address: its words are not shown, neither where a cluster is added nor where one is looked at.
+#[tokio::test]
+async fn the_words_of_what_is_no_cluster_are_not_repeated() {
+    for body in ["<h1>internal page</h1>", "{\"message\": \"internal page\"}", "{\"status\": \"internal page\"}"] {
+        let answer = move || async move { (StatusCode::BAD_GATEWAY, body) };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await.unwrap() });
+        let house = House::open().await;
+        let new = json!({"name": "k", "kind": "kubernetes", "kubeconfig": kubeconfig(&address)});
+        let (status, problem) = house.post("clusters", new).await;
+        let said = problem.to_string();
+        assert!(status == 422 && said.contains("not Kubernetes'") && !said.contains("internal page"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn members_see_clusters_and_change_none() {
     let (house, id) = House::with_cluster(1).await;
@@ -207,6 +223,9 @@ async fn members_see_clusters_and_change_none() {
         (Method::POST, "clusters".to_owned(), Some(new)),
         (Method::PATCH, format!("clusters/{id}"), Some(json!({"name": "mine"}))),
         (Method::POST, format!("clusters/{id}/test"), Some(json!({}))),
+        // whatever the body holds
+        (Method::POST, "clusters".to_owned(), Some(json!({"colour": 1}))),
+        (Method::PATCH, format!("clusters/{id}"), Some(json!(["no object"]))),
     ] {
         assert_eq!(house.send(MEMBER, method.clone(), &path, body).await.0, 403, "{method} {path}");
     }

@@ -28,11 +28,14 @@ async fn a_stream_ends_with_its_token() {
     let client = TestClient { token: Some(made["token"].as_str().unwrap().to_owned()), ..portal.client.clone() };
     let run = portal.run(20, &["sleep", "600", "{port}"]).await;
     portal.pid(&run, "engine-0").await;
-    let mut stream = open_stream(&client, &format!("/api/v1/runs/{run}/events")).await;
+    let events = open_stream(&client, &format!("/api/v1/runs/{run}/events")).await;
+    let page = open_stream(&client, &format!("/api/ui/runs/{run}/live")).await;
     let deleted = portal.client.delete(&format!("/api/v1/tokens/{}", made["id"].as_str().unwrap())).await;
     assert_eq!(deleted.status, 204);
-    let to_the_end = async { while let Some(Ok(_)) = stream.next().await {} };
-    tokio::time::timeout(Duration::from_secs(10), to_the_end).await.expect("the stream ended");
+    for mut stream in [events, page] {
+        let to_the_end = async { while let Some(Ok(_)) = stream.next().await {} };
+        tokio::time::timeout(Duration::from_secs(10), to_the_end).await.expect("the stream ended");
+    }
     assert!(portal.look(&run).await["ended_at"].is_null(), "the run goes on");
     portal.cancel(&run).await;
     portal.end(&run).await;

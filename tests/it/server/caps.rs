@@ -94,3 +94,44 @@ async fn long_lists_are_refused_soon() {
         assert_eq!((refused.fields(), message.as_str()), (vec![field.to_owned()], said));
     }
 }
+
+/// A name with an invisible letter looks like another, and one that turns the direction reads as another.
+#[tokio::test]
+async fn names_that_hide_something_are_refused() {
+    let app = TestApp::start().await;
+    for odd in ["run\u{202e}gnp", "run\u{200b}one", "run\u{feff}"] {
+        let model = |field: &str| {
+            let mut body = json!({
+                "name": "m", "source": "cloud", "provider": "openai_compatible", "base_url": "http://127.0.0.1:9/v1", "model": "m",
+            });
+            body[field] = odd.into();
+            ("/api/v1/models", body)
+        };
+        let draft = |field: &str, value: Value| {
+            let mut body = json!({
+                "workflow_total_steps": 9, "step_number": 1, "name": "d", "tags": [], "description": "", "concurrent_requests": 4,
+                "eval_with": "configuration",
+            });
+            body[field] = value;
+            ("/api/v1/benchmarks/run-workflow", body)
+        };
+        let credential = json!({ "name": odd, "provider": "openai", "secret": "s" });
+        for ((path, body), field) in [
+            (model("name"), "name"),
+            (model("model"), "model"),
+            (draft("name", json!(odd)), "name"),
+            (draft("tags", json!([odd])), "tags"),
+            (("/api/v1/credentials", credential), "name"),
+            (("/api/v1/tokens", json!({ "name": odd })), "name"),
+            (("/api/v1/users", json!({ "name": odd })), "name"),
+            (("/api/v1/clusters", json!({ "kind": "kubernetes", "name": odd, "namespace": "-" })), "name"),
+        ] {
+            let fields = app.admin.post(path, &body).await.fields();
+            assert_eq!(fields[0], field, "{path} {body}");
+        }
+        let upload = super::uploads::multipart(&[("name", None, odd), ("file", Some("x.jsonl"), "{\"prompt\": \"q\"}")]);
+        let request = app.admin.request(reqwest::Method::POST, "/api/v1/datasets").body(upload);
+        let request = request.header("content-type", super::uploads::TYPE);
+        assert_eq!(crate::support::answer(request).await.fields(), ["name"], "{odd:?}");
+    }
+}

@@ -131,3 +131,16 @@ async fn a_data_folder_has_one_portal() {
     let refused = dyno::server::Portal::open(args, page_routes()).await.err().unwrap();
     assert!(refused.to_string().contains("another portal"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_portal_that_can_not_write_is_not_ready() {
+    let app = TestApp::start().await;
+    // stands for a disk without room
+    let room = app.app.config.data_dir.join("dyno.room");
+    std::fs::create_dir(&room).unwrap();
+    let got = app.nobody().get("/readyz").await;
+    assert_eq!((got.status.as_u16(), got.content_type.as_str()), (503, "application/problem+json"));
+    assert!(!got.body.to_string().contains("dyno.room"), "nothing of the inside: {}", got.body);
+    std::fs::remove_dir(&room).unwrap();
+    assert_eq!(app.nobody().get("/readyz").await.status, 200);
+}

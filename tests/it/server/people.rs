@@ -1,5 +1,6 @@
 //! Links, passwords, sessions, tokens; and what one person sees of another's.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use dyno::api::calls::account;
@@ -91,6 +92,87 @@ async fn on_https_the_cookie_is_bound_to_the_host() {
     let request = app.nobody().form("/api/ui/sign-in", &form).header("host", "dyno.example.org");
     let cookie = cookie_of(&request.send().await.unwrap()).unwrap();
     assert!(cookie.starts_with("__Host-dyno_session=") && cookie.contains("Secure") && cookie.contains("Path=/"), "{cookie}");
+}
+
+/// Names of the cookies that an answer sets, each with whether it is for https alone.
+async fn cookies_of(request: reqwest::RequestBuilder, seen: &mut BTreeMap<String, bool>) {
+    let response = request.send().await.unwrap();
+    for cookie in response.headers().get_all("set-cookie") {
+        let cookie = cookie.to_str().unwrap();
+        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Path=/"), "{cookie}");
+        let name = cookie.split('=').next().unwrap().to_owned();
+        let secure = cookie.split("; ").any(|attribute| attribute == "Secure");
+        assert_eq!(*seen.entry(name).or_insert(secure), secure, "{cookie}");
+    }
+}
+
+#[tokio::test]
+async fn on_https_every_cookie_is_for_https_alone() {
+    for https in [true, false] {
+        let app = TestApp::with(|args| args.public_url = https.then(|| "https://dyno.example.org".to_owned())).await;
+        app.member("bert").await;
+        let form = |path: &str, fields: &[(&str, &str)]| {
+            let request = app.nobody().form(path, fields);
+            if https { request.header("host", "dyno.example.org") } else { request }
+        };
+        let mut seen = BTreeMap::new();
+        cookies_of(form("/api/ui/sign-in", &[("name", "bert"), ("password", "wrong")]), &mut seen).await;
+        let right = || form("/api/ui/sign-in", &[("name", "bert"), ("password", "password of bert")]);
+        let session = cookie_of(&right().send().await.unwrap()).unwrap();
+        let session = session.split(';').next().unwrap().to_owned();
+        cookies_of(right(), &mut seen).await;
+        cookies_of(form("/api/ui/theme", &[("theme", "dark")]), &mut seen).await;
+        // sent without a session
+        cookies_of(form("/api/ui/token-add", &[("name", "ci")]), &mut seen).await;
+        cookies_of(form("/api/ui/sign-out", &[]).header("cookie", session), &mut seen).await;
+        let session_name = if https { "__Host-dyno_session" } else { "dyno_session" };
+        let names = [session_name, "dyno_ended", "dyno_form", "dyno_form_key", "dyno_theme"];
+        assert_eq!(seen, names.map(|name| (name.to_owned(), https)).into());
+    }
+}
+
+/// Failures with an account make later tries wait, whoever they are from; others go on meanwhile.
+#[tokio::test]
+async fn an_account_that_is_guessed_at_is_slow_and_no_other() {
+    let app = TestApp::start().await;
+    app.member("bert").await;
+    app.member("carl").await;
+    let now = std::time::Instant::now();
+    for number in 0..20 {
+        let peer = IpAddr::from([10, 0, 0, number]);
+        throttle::begin(&app.app.sign_in_attempts, "bert", peer, now).unwrap();
+    }
+    let sign_in = async |name: &str| {
+        let password = Secret::new(format!("password of {name}"));
+        account::sign_in(&app.app, name, &password, PEER).await.unwrap();
+    };
+    let slow = sign_in("bert");
+    let mut slow = std::pin::pin!(slow);
+    tokio::select! {
+        biased;
+        () = &mut slow => panic!("nothing was waited for"),
+        () = async { for _ in 0..2 { sign_in("carl").await } } => {}
+    }
+    slow.await;
+}
+
+/// Whether somebody may ask is looked at before what is asked.
+#[tokio::test]
+async fn what_is_for_administrators_is_refused_whatever_the_body_holds() {
+    let app = TestApp::start().await;
+    let bert = app.member("bert").await;
+    let cluster = app.admin.get("/api/v1/clusters").await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
+    for (method, path) in [
+        (Method::POST, "/api/v1/users".to_owned()),
+        (Method::POST, "/api/v1/prices".to_owned()),
+        (Method::POST, "/api/v1/clusters".to_owned()),
+        (Method::PATCH, format!("/api/v1/clusters/{cluster}")),
+    ] {
+        for body in ["", "no json", "[]", "{\"colour\": 1}"] {
+            let request = bert.request(method.clone(), &path).header("content-type", "application/json").body(body);
+            assert_eq!(answer(request).await.status, 403, "{method} {path} {body}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -141,3 +141,49 @@ async fn long_texts_beside_a_file_are_refused() {
     }
     assert_eq!(app.admin.get("/api/v1/datasets").await.expect(200)["total"], 1, "only the built-in one");
 }
+
+/// The quota is the person's, whichever way a file comes.
+#[tokio::test]
+async fn the_quota_holds_for_the_form_too() {
+    let app = TestApp::with(|args| args.upload_quota_mb = Some(1)).await;
+    let anna = app.member("anna").await;
+    let body = multipart(&[("name", None, "much"), ("file", Some("rows.jsonl"), &rows(1100))]);
+    let html = page_after(&anna, form(&anna).body(body).send().await.unwrap()).await;
+    assert!(html.contains("of the 1 MB") && html.contains("id=\"f-file-error\""), "{html}");
+    let left = std::fs::read_dir(app.app.config.data_dir.join("datasets")).unwrap().count();
+    assert_eq!(left, 1, "only the built-in one");
+}
+
+/// A row takes some times its length while it is read.
+#[tokio::test]
+async fn files_are_read_one_at_a_time() {
+    let app = TestApp::start().await;
+    let turn = app.app.dataset_imports.clone().acquire_owned().await.unwrap();
+    let body = multipart(&[("name", None, "waits"), ("file", Some("rows.jsonl"), &rows(1))]);
+    let request = app.admin.request(Method::POST, "/api/v1/datasets").header("content-type", TYPE).body(body);
+    let upload = tokio::spawn(answer(request));
+    let (uploads, datasets) = (app.app.config.data_dir.join("uploads"), app.app.config.data_dir.join("datasets"));
+    let has_come = || {
+        let mut files = std::fs::read_dir(&uploads).into_iter().flatten().flatten();
+        files.any(|file| file.metadata().is_ok_and(|file| file.len() > 1000))
+    };
+    while !has_come() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert_eq!(std::fs::read_dir(&datasets).unwrap().count(), 1, "only the built-in one while another is being read");
+    drop(turn);
+    upload.await.unwrap().expect(201);
+}
+
+#[tokio::test]
+async fn rows_that_were_left_out_or_changed_are_told_on_the_datasets_page() {
+    let app = TestApp::start().await;
+    let rows = "{\"prompt\":\"half \\ud83d\"}\n{\"prompt\":\"\"}\n{\"prompt\":\"whole\"}\n";
+    let body = multipart(&[("name", None, "rows"), ("file", Some("rows.jsonl"), rows)]);
+    let request = app.admin.request(Method::POST, "/api/v1/datasets").header("content-type", TYPE).body(body);
+    let made = answer(request).await.expect(201);
+    let path = format!("/datasets/{}", made["id"].as_str().unwrap());
+    let html = app.admin.request(Method::GET, &path).send().await.unwrap().text().await.unwrap();
+    assert!(html.contains("the prompt is empty") && html.contains("In 1 of 2 rows"), "{html}");
+}

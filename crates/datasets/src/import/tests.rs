@@ -135,7 +135,9 @@ fn rows_with_nothing_to_send_are_counted() {
 fn rows_as_python_writes_them() {
     let file = b"{\"prompt\": \"one\", \"score\": NaN}\n{\"prompt\": \"half \\ud83d\", \"loss\": -Infinity}\n";
     assert_eq!(prompts("x.jsonl", file), ["one", "half \u{fffd}"]);
-    assert_eq!(read("x.jsonl", file).unwrap().0.replaced, 1);
+    let imported = read("x.jsonl", file).unwrap().0;
+    assert_eq!(imported.replaced, 1);
+    assert_eq!(imported.notes("x"), ["In 1 of 2 rows of x, halves of surrogate pairs were replaced by U+FFFD."]);
 }
 
 #[test]

@@ -48,11 +48,18 @@ impl<'a> Chunk<'a> {
     pub fn read(data: &'a [u8], mut text: Option<&mut Vec<u8>>) -> Result<Self, Malformed> {
         let mut chunk = Self::default();
         let mut suspicion = Suspicion::default();
+        let mut no_choice = false;
         let mut reader = JsonReader::new(data);
+        if reader.peek()? == b'[' {
+            return Self::read_list(reader);
+        }
         reader.object(|reader, key| match key {
             b"choices" if reader.peek()? == b'[' => {
-                chunk.answer = true;
-                reader.array(|reader| chunk.choice(reader, &mut text))
+                (chunk.answer, no_choice) = (true, true);
+                reader.array(|reader| {
+                    no_choice = false;
+                    chunk.choice(reader, &mut text)
+                })
             }
             b"usage" if reader.peek()? == b'{' => chunk.read_usage(reader),
             // Groq sends the usage of streams in this field
@@ -91,7 +98,8 @@ impl<'a> Chunk<'a> {
             _ => reader.skip(),
         })?;
         reader.end()?;
-        let bare = !chunk.answer && chunk.usage.is_none();
+        // an empty list of choices stands beside errors, too
+        let bare = (!chunk.answer || no_choice) && chunk.usage.is_none();
         let is_error = suspicion.says_so || bare && (suspicion.detail || suspicion.words && suspicion.code);
         if is_error && chunk.error.is_none() {
             chunk.error = Some(data);
@@ -104,6 +112,23 @@ impl<'a> Chunk<'a> {
             || chunk.error.is_some();
         chunk.only_text = chunk.only_text.filter(|_| !more);
         Ok(chunk)
+    }
+
+    /// Reads a list, in which some servers put an error; anything else in one is not a chunk.
+    fn read_list(mut reader: JsonReader<'a>) -> Result<Self, Malformed> {
+        let mut found = Err(Malformed);
+        reader.array(|reader| {
+            let raw = reader.raw()?;
+            if raw.starts_with(b"{")
+                && let Ok(chunk) = Self::read(raw, None)
+                && chunk.error.is_some()
+            {
+                found = Ok(chunk);
+            }
+            Ok(())
+        })?;
+        reader.end()?;
+        found
     }
 
     fn choice(&mut self, reader: &mut JsonReader<'a>, text: &mut Option<&mut Vec<u8>>) -> Result<(), Malformed> {
@@ -359,6 +384,9 @@ mod tests {
             (r#"{"message":"down","code":"overloaded"}"#, "down"),
             (r#"{"message":"down","type":"InternalServerError"}"#, "down"),
             (r#"{"errors":[{"message":"one"}]}"#, "one"),
+            (r#"{"choices":[],"message":"out of memory","code":500}"#, "out of memory"),
+            (r#"{"choices":[],"detail":"gone"}"#, "gone"),
+            (r#"[{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}]"#, "overloaded"),
         ] {
             assert_eq!(error_words(read(data).0.error.unwrap()), words);
         }
@@ -368,6 +396,7 @@ mod tests {
             r#"{"choices":[{"delta":{"content":"x"}}],"message":"ok","status":"in_progress"}"#,
             r#"{"type":"ping"}"#,
             r#"{"choices":[],"usage":{"prompt_tokens":1},"message":"ok","code":200}"#,
+            r#"{"choices":[],"prompt_filter_results":[{"prompt_index":0}],"object":""}"#,
         ] {
             assert!(read(data).0.error.is_none(), "{data}");
         }
@@ -375,7 +404,14 @@ mod tests {
 
     #[test]
     fn what_is_no_json_object_is_malformed() {
-        for data in ["{\"choices\":[{\"delta\":{\"content\":\"x\"}}", "[1]", "hello", "{\"choices\":[]}{}"] {
+        for data in [
+            "{\"choices\":[{\"delta\":{\"content\":\"x\"}}",
+            "[1]",
+            "[{\"choices\":[]}]",
+            "[[{\"error\":1}]]",
+            "hello",
+            "{\"choices\":[]}{}",
+        ] {
             assert!(Chunk::read(data.as_bytes(), None).is_err(), "{data}");
         }
     }

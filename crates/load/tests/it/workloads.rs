@@ -56,6 +56,26 @@ fn spread_lengths_are_asked_for_and_sent_as_asked() {
 }
 
 #[test]
+fn a_chat_template_that_can_not_be_used_is_told_in_the_report() {
+    let server = Scripted::start(|_, out| {
+        say(out, &good_answer(2), 0);
+        Then::GoOn
+    });
+    let mut bench = Bench::new(&server.url(), 2);
+    let tokenizer = json!({
+        "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "added_tokens": [],
+        "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+        "model": {"type": "WordLevel", "vocab": {"<unk>": 0, "one": 1}, "unk_token": "<unk>"}
+    });
+    std::fs::write(bench.file("tokenizer.json"), tokenizer.to_string()).unwrap();
+    std::fs::write(bench.file("chat_template.jinja"), "{% colour %}").unwrap();
+    bench.plan["tokenizer"] = json!({"kind": "file", "path": bench.folder.path()});
+    let left = bench.run();
+    let said = left.report.notes.iter().find(|note| note.text.contains("chat template"));
+    assert!(said.is_some_and(|note| note.text.contains("colour")), "{:?}", left.report.notes);
+}
+
+#[test]
 fn the_seed_fixes_the_prompts() {
     let prompts = |seed: u64| {
         let server = counting_server();
