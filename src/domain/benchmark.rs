@@ -74,6 +74,9 @@ pub struct Benchmark {
     pub spec: BenchmarkSpec,
 }
 
+/// CPU of a load pod unless it is said, thousandths of a core: its event loop is one thread.
+pub const LOAD_CPU_MILLICORES: u32 = 1_000;
+
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -91,6 +94,12 @@ pub struct BenchmarkSpec {
     /// Where the load comes from; absent: the node itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_node: Option<String>,
+    /// Over how many processes the load is split, pods on Kubernetes; absent: one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_pods: Option<u32>,
+    /// CPU that each load pod requests and is limited to, thousandths of a core; absent: see [`LOAD_CPU_MILLICORES`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_cpu_millicores: Option<u32>,
     /// The model as it was.
     pub model: Model,
     /// How it is served.

@@ -35,6 +35,12 @@ pub struct ExecutionSpec {
     /// The node that the load comes from; absent: the node under test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_node: Option<String>,
+    /// Over how many processes the load is split: the plan's workers, pods where the cluster has any.
+    #[serde(default = "one")]
+    pub load_pods: u32,
+    /// CPU of each load pod, thousandths of a core, where the cluster has pods; absent: [`crate::domain::benchmark::LOAD_CPU_MILLICORES`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_cpu_millicores: Option<u32>,
     /// When everything ends at the latest, also without the portal.
     pub deadline: Timestamp,
     /// Between asking a process to end and killing it, seconds.
@@ -128,6 +134,10 @@ pub enum Outcome {
 
 /// The version of documents that name none.
 pub(super) fn first_schema() -> u32 {
+    1
+}
+
+fn one() -> u32 {
     1
 }
 

@@ -70,6 +70,7 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         model,
         auth,
         token_limit,
+        workers: spec.load_pods.unwrap_or(1),
         ignore_eos: load.endpoint() != Endpoint::Embeddings && ignores_eos(load, inputs),
         stall_timeout_s: if own { OWN_STALL_S } else { 120.0 },
         timeout_s: if own { OWN_TIMEOUT_S.max(f64::from(longest_output)) } else { 600.0 },
@@ -104,6 +105,7 @@ pub(super) fn verify_plan(plan: &Plan) -> Plan {
         endpoints: plan.endpoints.iter().map(unwatched).collect(),
         workload: Workload::synthetic(input_tokens, output_tokens),
         load_points: vec![PlannedLoad { warmup_requests: Some(0), num_requests: Some(1), ..PlannedLoad::closed(1) }],
+        workers: 1,
         slo: None,
         self_check: None,
         requests: None,
@@ -198,6 +200,15 @@ mod tests {
         let verify = verify_plan(&plan);
         assert_eq!((verify.load_points[0].requests(), verify.load_points[0].warmup()), (Some(1), 0));
         assert!(verify.check().is_ok() && verify.requests.is_none());
+    }
+
+    #[test]
+    fn a_split_load_is_planned_with_as_many_workers_and_verified_by_one() {
+        let whole = spec(json!({}), &cloud());
+        assert_eq!(plan_of(&whole).workers, 1);
+        let split = plan_of(&BenchmarkSpec { load_pods: Some(3), ..whole });
+        split.check().unwrap();
+        assert_eq!((split.workers, verify_plan(&split).workers), (3, 1));
     }
 
     #[test]

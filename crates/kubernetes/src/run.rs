@@ -57,6 +57,8 @@ pub struct RunState {
     pub load: Option<PodState>,
     /// Engines by their names.
     pub engines: BTreeMap<String, PodState>,
+    /// Load pods beside the owner's, by their names.
+    pub workers: BTreeMap<String, PodState>,
     /// The pod that asks a cloud model once.
     pub verify: Option<PodState>,
     /// Pods that bring files, by their names.
@@ -123,6 +125,7 @@ impl Connection {
             load: None,
             verify: None,
             engines: BTreeMap::new(),
+            workers: BTreeMap::new(),
             files: BTreeMap::new(),
             version: listed.metadata.resource_version.clone(),
         };
@@ -136,6 +139,7 @@ impl Connection {
             match component.map(String::as_str) {
                 Some("engine") => _ = state.engines.insert(read.name.clone(), read),
                 Some("files") => _ = state.files.insert(read.name.clone(), read),
+                Some("worker") => _ = state.workers.insert(read.name.clone(), read),
                 Some("load") => state.load = Some(read),
                 Some("verify") => state.verify = Some(read),
                 _ => {}

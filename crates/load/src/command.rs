@@ -1,6 +1,6 @@
 //! The command line of `dyno load`: with a plan (as the keeper calls it) or with flags.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead as _, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ use crate::option_arguments::OptionArgs;
 use crate::self_check;
 use crate::spool::Spool;
 use crate::terminal::{event_sink, show};
-use crate::workers::worker_main;
+use crate::workers::{WorkerPlaces, worker_main};
 use dyno_measure::events::{LoadEventKind, LoadStatus};
 use dyno_measure::load::{Arrival, ArrivalProcess, EvalWith, LoadSpec, OfferedLoad};
 use dyno_measure::plan::{
@@ -26,6 +26,8 @@ use dyno_measure::plan::{
 };
 use dyno_measure::report::{Report, Summary};
 
+/// Longest line that says where workers are, bytes.
+const LONGEST_PLACES: u64 = 1 << 20;
 /// Output limit where none is given, tokens.
 const DEFAULT_OUTPUT: u32 = 128;
 
@@ -112,6 +114,9 @@ pub struct LoadArgs {
     /// Be a worker of another `dyno load`, which says what to do on the standard input.
     #[arg(long, hide = true, exclusive = true)]
     worker: bool,
+    /// Read where the workers are from the standard input, as one line of JSON, instead of starting them.
+    #[arg(long, hide = true, requires = "plan", conflicts_with = "workers")]
+    worker_places: bool,
     /// Write the whole report here.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -140,6 +145,8 @@ enum LoadArgumentError {
     PlanNotRead { path: PathBuf, source: io::Error },
     #[error("The plan {} is not understood: {source}.", path.display())]
     PlanNotUnderstood { path: PathBuf, source: serde_json::Error },
+    #[error("Where the workers are is not understood: {0}.")]
+    Places(#[source] io::Error),
     #[error("Without a plan there is one API key: give --api-key-env once.")]
     SeveralKeys,
     #[error(transparent)]
@@ -272,6 +279,10 @@ pub fn main(args: LoadArgs) -> ExitCode {
         Ok(spool) => spool,
         Err(error) => return refuse(None, &format!("The spool can't be written: {error}.")),
     };
+    let places = match args.worker_places.then(read_places).transpose() {
+        Ok(places) => places,
+        Err(error) => return refuse(spool.as_ref(), &error.to_string()),
+    };
     // With a plan given by hand, the user is asked before secrets are sent; the portal's own plans need no consent.
     let (by_hand, named) = (args.plan.is_some() && spool.is_none(), args.api_key_env.clone());
     let plan = match args.into_plan() {
@@ -292,7 +303,7 @@ pub fn main(args: LoadArgs) -> ExitCode {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         load_points: plan.most_points(),
     });
-    let outcome = match carry_out(&plan, &emit, &stop) {
+    let outcome = match carry_out(&plan, places.as_ref(), &emit, &stop) {
         Ok(outcome) => outcome,
         Err(error) => return refuse(spool.as_deref(), &error.to_string()),
     };
@@ -311,6 +322,12 @@ pub fn main(args: LoadArgs) -> ExitCode {
     }
     let good = outcome.status == LoadStatus::Ok && outcome.report.valid && !mostly_failed;
     if good { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+fn read_places() -> Result<WorkerPlaces, LoadArgumentError> {
+    let mut line = Vec::new();
+    let read = io::stdin().lock().take(LONGEST_PLACES).read_until(b'\n', &mut line);
+    read.and_then(|_| Ok(serde_json::from_slice(&line)?)).map_err(LoadArgumentError::Places)
 }
 
 /// Whether over half of the requests failed or were dropped, over all load points. A search overloads the server on purpose, so

@@ -6,7 +6,7 @@ use crate::client::stop::StopSignal;
 use crate::event_sink::EventSink;
 use crate::measurement::{MeasureError, measure};
 use crate::self_check;
-use crate::workers;
+use crate::workers::{self, WorkerPlaces};
 use dyno_measure::events::LoadStatus;
 use dyno_measure::plan::{Plan, PlanError};
 use dyno_measure::report::provenance::{LoadWorkerFacts, Provenance, ServedModelFacts};
@@ -34,17 +34,23 @@ pub enum ExecuteError {
     Measure(#[from] MeasureError),
 }
 
-/// Executes a plan and makes its report.
-pub fn carry_out(plan: &Plan, emit: &EventSink, stop: &StopSignal) -> Result<LoadOutcome, ExecuteError> {
+/// Executes a plan and makes its report. `places`: where its workers are, unless they are to be started here.
+pub fn carry_out(
+    plan: &Plan,
+    places: Option<&WorkerPlaces>,
+    emit: &EventSink,
+    stop: &StopSignal,
+) -> Result<LoadOutcome, ExecuteError> {
     plan.check()?;
     let _stamps = keep_stamps_on();
     let check = plan.self_check.as_ref().map(|planned| self_check::check(plan, planned, emit, stop));
     if stop.is_wished() {
         return Err(ExecuteError::Stopped);
     }
-    let measured = match plan.workers {
-        1 => measure(plan, check.as_ref(), None, emit, stop)?,
-        _ => workers::measure(plan, check.as_ref(), emit, stop)?,
+    let measured = if plan.workers == 1 && places.is_none() {
+        measure(plan, check.as_ref(), None, emit, stop)?
+    } else {
+        workers::measure(plan, places, check.as_ref(), emit, stop)?
     };
     let mut made = report(&measured.records, plan, measured.circumstances);
     let (status, reason) = status_of(&measured.ending, &made);

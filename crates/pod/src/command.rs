@@ -1,4 +1,4 @@
-//! The command line: `dyno pod load`, `dyno pod files`, as a run's pods are started.
+//! The command line: `dyno pod load`, `dyno pod worker`, `dyno pod files`, as a run's pods are started.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -10,6 +10,7 @@ use crate::files::{self, FilesPodArgs};
 use crate::load::{self, LoadPodArgs};
 use crate::self_check::{self, SelfCheckArgs};
 use crate::serving::CommandError;
+use crate::worker::{self, WorkerPodArgs};
 
 #[derive(Debug, Clone, Args)]
 pub struct PodArgs {
@@ -21,6 +22,8 @@ pub struct PodArgs {
 pub enum PodCommand {
     /// Put a run's load on once its engines are known, and hand out what was measured
     Load(LoadPodArgs),
+    /// Carry out the part of a load that the run's load pod hands over
+    Worker(WorkerPodArgs),
     /// Bring files to a volume, and check those that are there
     Files(FilesPodArgs),
     /// Check the client against the reference engine, and print the check
@@ -31,6 +34,7 @@ pub enum PodCommand {
 pub fn main(args: PodArgs, fetch: Option<Fetch>) -> ExitCode {
     match args.command {
         PodCommand::Load(args) => in_runtime(load::main(args)),
+        PodCommand::Worker(args) => in_runtime(worker::main(args)),
         PodCommand::Files(args) => in_runtime(files::main(args, fetch)),
         PodCommand::SelfCheck(args) => self_check::main(args),
     }

@@ -1,5 +1,5 @@
 //! What runs in the pods of a run: `dyno pod load` puts the load on and hands out what it wrote until somebody has it all,
-//! `dyno pod files` brings models and datasets to a volume. `client` is the other side of both.
+//! `dyno pod worker` carries out a part of that load where it comes from several pods, `dyno pod files` brings models and datasets to a volume. `client` is the other side of both.
 
 pub mod client;
 mod command;
@@ -11,6 +11,7 @@ mod self_check;
 mod serve;
 mod serving;
 mod token;
+mod worker;
 
 pub use command::{PodArgs, PodCommand, main};
 pub use files::fetch::{Fetch, FetchError};

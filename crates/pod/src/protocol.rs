@@ -1,6 +1,7 @@
 //! What portal and pods say to each other. Every request carries the token; every answer of a pod carries its version, so that
 //! it is told from one of a proxy on the way.
 
+pub use dyno_load::workers::WorkerPlace;
 use dyno_measure::plan::PlanEndpoint;
 use dyno_measure::validity::SelfCheck;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,9 @@ pub struct StartRequest {
     /// The model's name as the engines list it; absent: as the plan has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// Where the workers are that put the load on together; none: the plan is carried out here alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workers: Vec<WorkerPlace>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

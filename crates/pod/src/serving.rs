@@ -51,6 +51,8 @@ pub(crate) enum CommandError {
     Program(#[source] io::Error),
     #[error("Signals can't be waited for: {0}.")]
     Signals(#[source] io::Error),
+    #[error("The worker's process can't be started: {0}.")]
+    Worker(#[source] io::Error),
 }
 
 impl ServerArgs {
@@ -62,6 +64,13 @@ impl ServerArgs {
         let _ = writeln!(io::stdout(), "dyno pod {what}: listening at {}", listener.local_addr().map_err(failed)?);
         Ok(listener)
     }
+}
+
+/// Dyno's program, also after another build has taken its place on the disk.
+pub(crate) fn own_program() -> Result<PathBuf, CommandError> {
+    let program = std::env::current_exe().map_err(CommandError::Program)?;
+    let running = PathBuf::from("/proc/self/exe");
+    Ok(if !program.exists() && running.exists() { running } else { program })
 }
 
 /// Why a pod is over.

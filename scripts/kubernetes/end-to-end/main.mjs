@@ -7,12 +7,13 @@ import { scenarios as benchmarks } from "./scenarios/benchmarks.mjs";
 import { scenarios as cache } from "./scenarios/cache.mjs";
 import { scenarios as chaos } from "./scenarios/chaos.mjs";
 import { scenarios as cloud } from "./scenarios/cloud.mjs";
+import { scenarios as loadPods } from "./scenarios/load-pods.mjs";
 import { scenarios as lost } from "./scenarios/lost.mjs";
 import { scenarios as refused } from "./scenarios/refused.mjs";
 import { scenarios as telemetry } from "./scenarios/telemetry.mjs";
 import { nothingIsLeft, setUp, world } from "./world.mjs";
 
-const scenarios = { ...benchmarks, ...refused, ...lost, ...cloud, ...cache, ...telemetry, ...chaos };
+const scenarios = { ...benchmarks, ...refused, ...loadPods, ...lost, ...cloud, ...cache, ...telemetry, ...chaos };
 const SHORT = [
   "benchmark",
   "the wizard in Chromium",
@@ -22,6 +23,7 @@ const SHORT = [
   "a quota",
   "cancelled under load",
   "an engine pod deleted",
+  "two load pods",
   "the portal killed",
   "a token withdrawn and renewed",
   "a cloud model",

@@ -59,14 +59,14 @@ export class Portal {
   }
 
   /** A workflow up to its confirmation; answers its id. A cloud model has a credential and no engine. */
-  async prepare({ name, cluster, hostnames, model, concurrency, load, engine, credential }) {
+  async prepare({ name, cluster, hostnames, model, concurrency, load, load_from, engine, credential }) {
     const details = { name, tags: [], description: "", concurrent_requests: concurrency, eval_with: "configuration" };
     const step = (number, fields) =>
       this.call("POST", "/benchmarks/run-workflow", { ...details, ...fields, step_number: number });
     const { workflow_id } = await step(1, { workflow_total_steps: 8 });
     await step(2, { workflow_id, max_input_tokens: 64, max_output_tokens: 16, warmup_requests: 2, ...load });
     await step(3, { workflow_id, cluster_id: cluster });
-    await step(4, { workflow_id, nodes: hostnames.map((hostname) => ({ hostname })) });
+    await step(4, { workflow_id, nodes: hostnames.map((hostname) => ({ hostname })), ...load_from });
     if (credential) {
       await step(5, { workflow_id, model_id: model });
       await step(6, { workflow_id, credential_id: credential });

@@ -64,6 +64,8 @@ pub async fn of_draft(
         cluster_name: cluster.name.clone(),
         nodes: steps.nodes.iter().map(ChosenNode::choice).collect(),
         load_node: None,
+        load_pods: None,
+        load_cpu_millicores: None,
         model: model.clone(),
         serving: Serving { engine, ..steps.serving.clone() },
         credential_id: None,

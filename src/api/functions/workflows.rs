@@ -17,7 +17,7 @@ use crate::domain::workflow::load_form::LoadForm;
 use super::forms;
 use crate::domain::workflow::WizardPage;
 use crate::domain::workflow::load_form::optional;
-use crate::domain::workflow::step_form::{FormRules, details_body, load_body, serving_body, text};
+use crate::domain::workflow::step_form::{FormRules, details_body, load_body, nodes_body, serving_body, text};
 use save::Save;
 use serde_json::{Value, json};
 
@@ -186,6 +186,8 @@ pub async fn save_nodes(
     #[server(default)] return_to: String,
     #[server(default)] nodes: Vec<String>,
     #[server(default)] devices: Vec<String>,
+    #[server(default)] load_pods: String,
+    #[server(default)] load_cpu_millicores: String,
     #[server(default)] search: String,
     #[server(default)] device: String,
     #[server(default)] sort: String,
@@ -204,13 +206,20 @@ pub async fn save_nodes(
             if types.is_empty() { json!({ "hostname": hostname }) } else { json!({ "hostname": hostname, "devices": types }) }
         })
         .collect();
-    entries.extend(forms::entries(&[("search", &search), ("device", &device), ("sort", &sort)]));
+    entries.extend(forms::entries(&[
+        ("load_pods", &load_pods),
+        ("load_cpu_millicores", &load_cpu_millicores),
+        ("search", &search),
+        ("device", &device),
+        ("sort", &sort),
+    ]));
     if [FIND_NODES, SELECT_MATCHING].contains(&go.as_str()) {
         entries.push(("go".to_owned(), go));
         return Save::new(WizardPage::Nodes, &workflow_id, &if_revision, &return_to, entries).show_again(&[]).await;
     }
+    let body = nodes_body(&entries, chosen);
     let save = Save::new(WizardPage::Nodes, &workflow_id, &if_revision, &return_to, entries);
-    save.step(4, json!({ "nodes": chosen })).finish().await
+    save.step(4, body).finish().await
 }
 
 /// What the button says that compares layouts.

@@ -58,6 +58,14 @@ struct BesideTheLoad {
     nodes: Option<Vec<ChosenNode>>,
     /// Step 4: where the load comes from.
     load_node: Option<String>,
+    /// Step 4: over how many processes the load is split, each with its part of the plan, on Kubernetes each a pod; 1 unless said
+    /// otherwise. No more than requests in flight. More are suggested (`warnings`) where the load is more than one was found to carry.
+    #[schema(minimum = 1, maximum = 64)]
+    load_pods: Option<u32>,
+    /// Step 4, Kubernetes clusters only: CPU that each load pod requests and is limited to, thousandths of a core; 1,000 unless
+    /// said otherwise.
+    #[schema(minimum = 100, maximum = 64000)]
+    load_cpu_millicores: Option<u32>,
     /// Step 5.
     model_id: Option<Uuid>,
     /// Step 5: llama.cpp for a GGUF file, vLLM for a Hugging Face model unless said otherwise.

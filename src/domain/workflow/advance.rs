@@ -12,7 +12,7 @@ use super::fields::labels;
 use super::freeze::freeze;
 use super::page::WizardPage;
 use super::state::{Draft, LAST_STEP};
-use super::steps::{cluster, confirmation, credential, details, execution, load, model, nodes};
+use super::steps::{cluster, confirmation, credential, details, execution, load, load_pods, model, nodes};
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::problem::{FieldError, Problem};
 
@@ -34,7 +34,7 @@ pub struct Advance {
     pub is_changed: bool,
     /// The fields that the change dropped, sorted by name.
     pub dropped: Vec<String>,
-    /// Obstacles to a measured run that do not prevent a simulation.
+    /// Obstacles to a measured run that do not prevent a simulation, and suggestions.
     pub warnings: Vec<FieldError>,
     /// The benchmark to be started now.
     pub start: Option<BenchmarkSpec>,
@@ -139,6 +139,10 @@ fn go_on(before: &Draft, body: &Body, facts: &Facts, stamp: &Stamp) -> Result<Ad
     match draft.missing_before(body.step) {
         Some(missing) => errors.push(skipped(missing, body.step, before)),
         None => apply_step(&mut draft, body, facts, &mut errors, &mut warnings),
+    }
+    if errors.is_empty() {
+        // steps 1, 2 and 4 all have a say in it
+        load_pods::check_split(&draft.steps, &mut errors);
     }
     if !errors.is_empty() {
         return Err(Refusal::Invalid(errors));

@@ -54,7 +54,8 @@ pub struct WorkflowAnswer {
     pub reason: Option<String>,
     /// The names of the fields that the change took with it.
     pub dropped: Vec<String>,
-    /// What stands in the way of a measured run at present, though not of a simulation, each with its field and step.
+    /// What stands in the way of a measured run at present, though not of a simulation, and what is suggested; each with its
+    /// field and step.
     #[serde(default)]
     pub warnings: Vec<FieldError>,
     /// Everything that the steps hold, flat, with the request's field names.

@@ -27,7 +27,7 @@ const MODEL: [&str; 8] = [
 /// The fields of each step from 3 on.
 const STEPS: [(u8, &[&str]); 6] = [
     (3, &["cluster_id"]),
-    (4, &["nodes", "load_node"]),
+    (4, &["nodes", "load_node", "load_pods", "load_cpu_millicores"]),
     (5, &MODEL),
     (6, &["credential_id"]),
     (7, &["user_confirmation"]),
@@ -62,6 +62,8 @@ pub fn label(field: &str) -> &str {
         "datset_ids" => "datasets",
         "cluster_id" => "cluster",
         "load_node" => "load node",
+        "load_pods" => "load processes",
+        "load_cpu_millicores" => "CPU of each load pod",
         "model_id" => "model",
         "tensor_parallel" => "tensor parallel",
         "pipeline_parallel" => "pipeline parallel",

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::facts::Facts;
 use super::state::{ChosenNode, Draft, WorkflowSteps};
-use super::steps::{cluster, credential, execution, load, model, nodes};
+use super::steps::{cluster, credential, execution, load, load_pods, model, nodes};
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::inventory::ModelSource;
 use crate::domain::problem::FieldError;
@@ -32,6 +32,10 @@ pub fn freeze(draft: &Draft, facts: &Facts) -> Result<BenchmarkSpec, Vec<FieldEr
         errors.extend(nodes::obstacles(steps, facts));
     }
     load::check(steps, facts, &mut errors);
+    load_pods::check_split(steps, &mut errors);
+    if let Some(found) = found_cluster {
+        load_pods::check_cpu(steps, found.cluster.kind(), &mut errors);
+    }
     let mut serving = steps.serving.clone();
     if let Some(found) = found_model {
         model::check_serving(&serving, found, found_cluster.map(|found| found.cluster.kind()), facts, &mut errors);
@@ -61,6 +65,8 @@ pub fn freeze(draft: &Draft, facts: &Facts) -> Result<BenchmarkSpec, Vec<FieldEr
             cluster_name: found_cluster.cluster.name.clone(),
             nodes: steps.nodes.iter().map(ChosenNode::choice).collect(),
             load_node: steps.load_node.clone(),
+            load_pods: steps.load_pods,
+            load_cpu_millicores: steps.load_cpu_millicores,
             model: found_model.clone(),
             serving,
             credential_id: steps.credential_id,
@@ -92,6 +98,8 @@ pub fn thaw(spec: &BenchmarkSpec, id: Uuid, owner: Uuid, now: Timestamp) -> Draf
         cluster_id: Some(spec.cluster_id),
         nodes: spec.nodes.iter().map(ChosenNode::from).collect(),
         load_node: spec.load_node.clone(),
+        load_pods: spec.load_pods,
+        load_cpu_millicores: spec.load_cpu_millicores,
         model_id: Some(spec.model.id),
         serving,
         credential_id: spec.credential_id,

@@ -73,6 +73,12 @@ pub struct WorkflowSteps {
     /// Step 4: where the load comes from; absent: the node itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_node: Option<String>,
+    /// Step 4: over how many processes the load is split, pods on Kubernetes; absent: one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_pods: Option<u32>,
+    /// Step 4, on Kubernetes: CPU of each load pod, thousandths of a core; absent: 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_cpu_millicores: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_id: Option<Uuid>,
     /// Step 5: how the model is served.

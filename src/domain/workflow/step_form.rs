@@ -10,7 +10,7 @@ use super::facts::Facts;
 use super::load_form::{Amount, DECIDES_P99, LoadForm, option_of, optional, whole};
 use super::reader::{Patch, Reader};
 use super::sentence::{amount_words, whole_sentence};
-use super::steps::{DetailsPatch, details, load, model};
+use super::steps::{DetailsPatch, details, load, model, nodes};
 use crate::domain::dataset::Dataset;
 use crate::domain::problem::FieldError;
 use dyno_measure::dataset::{DatasetFormat, TraceFacts};
@@ -29,6 +29,8 @@ pub enum FormRules {
         /// The available datasets.
         datasets: Vec<OfferedDataset>,
     },
+    /// Step 4, but for the nodes themselves.
+    Nodes,
     /// Step 5, for a model that is deployed.
     Model,
 }
@@ -95,6 +97,7 @@ impl FormRules {
         let mut checked = match self {
             Self::Details => Checked { errors: check_details(entries), ..Checked::default() },
             Self::Load { concurrent_requests, datasets } => check_load(*concurrent_requests, datasets, entries),
+            Self::Nodes => Checked { errors: check_nodes(entries), ..Checked::default() },
             Self::Model => Checked { errors: check_serving(entries), ..Checked::default() },
         };
         let mut known: Vec<String> = Vec::new();
@@ -177,6 +180,10 @@ pub fn offered_amounts(load: &LoadSpec, datasets: &[Dataset]) -> [(&'static str,
     [(Amount::Quick.into_str(), of(None)), (Amount::DecidesP99.into_str(), of(Some(DECIDES_P99)))]
 }
 
+fn check_nodes(entries: &[(String, String)]) -> Vec<FieldError> {
+    read(nodes_body(entries, Vec::new()), nodes::read).1
+}
+
 fn check_serving(entries: &[(String, String)]) -> Vec<FieldError> {
     read(serving_body(entries), model::read).1
 }
@@ -199,6 +206,16 @@ pub fn load_body<D: AsRef<str>>(form: &LoadForm, dataset_ids: &[D]) -> Value {
         body["dataset_ids"] = dataset_ids.iter().map(|id| json!(id.as_ref())).collect();
     }
     body
+}
+
+/// The body of step 4, with the nodes as the API has them.
+pub fn nodes_body(entries: &[(String, String)], nodes: Vec<Value>) -> Value {
+    let of = |field| entry(entries, field);
+    json!({
+        "nodes": nodes,
+        "load_pods": optional(of("load_pods"), whole),
+        "load_cpu_millicores": optional(of("load_cpu_millicores"), whole),
+    })
 }
 
 /// The body of step 5, for a model that is deployed.
@@ -364,6 +381,15 @@ mod tests {
         let swept = entries(&[("eval_with", "dataset"), ("dataset_ids", &trace.id.to_string()), ("load_points", "1 2")]);
         assert_eq!(wrong(&step.check(&swept)), ["load_points"]);
         assert_eq!(wrong(&step.check(&entries(&[("eval_with", "dataset")]))), ["dataset_ids"]);
+    }
+
+    #[test]
+    fn the_loads_side_of_the_nodes_is_checked() {
+        let typed = |load_pods, cpu| FormRules::Nodes.check(&entries(&[("load_pods", load_pods), ("load_cpu_millicores", cpu)]));
+        assert_eq!(typed("", ""), Checked::default());
+        assert_eq!(typed("2", "1,500"), Checked::default());
+        assert_eq!(wrong(&typed("65", "99")), ["load_pods", "load_cpu_millicores"]);
+        assert_eq!(wrong(&typed("some", "")), ["load_pods"]);
     }
 
     #[test]

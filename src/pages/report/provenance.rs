@@ -78,6 +78,10 @@ fn facts(known: &KnownProvenance) -> Vec<(&'static str, String)> {
         }
         facts.extend(node.system.clone().map(|system| ("System", system)));
     }
+    for pod in &known.load_pods {
+        let cpu = f64::from(pod.cpu_millicores) / 1_000.0;
+        facts.push(("Load pod", format!("{cpu} CPU on {}", pod.node)));
+    }
     facts.extend(known.tokenizer.clone().map(|name| ("Tokenizer", name)));
     facts.extend(known.seed.map(|seed| ("Seed", seed.to_string())));
     facts.extend(known.dyno_version.clone().map(|version| ("Dyno", version)));

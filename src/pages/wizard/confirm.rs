@@ -202,7 +202,7 @@ fn cards(view: &WizardView) -> Vec<(WizardPage, Vec<(&'static str, String)>)> {
     }
     let gone = || "no longer there".to_owned();
     let cluster = vec![("Cluster", chosen.cluster.as_ref().map_or_else(gone, |cluster| cluster.name.clone()))];
-    let nodes = steps
+    let mut nodes: Vec<_> = steps
         .nodes
         .iter()
         .map(|node| {
@@ -211,6 +211,9 @@ fn cards(view: &WizardView) -> Vec<(WizardPage, Vec<(&'static str, String)>)> {
             ("Node", format!("{} ({what})", node.hostname))
         })
         .collect();
+    nodes.extend(steps.load_node.clone().map(|hostname| ("Load from", hostname)));
+    nodes.extend(steps.load_pods.map(|processes| ("Load processes", grouped(processes.into()))));
+    nodes.extend(steps.load_cpu_millicores.map(|cpu| ("CPU of each load pod", format!("{} millicores", grouped(cpu.into())))));
     vec![
         (WizardPage::Details, details),
         (WizardPage::Load, load_rows(view, steps)),

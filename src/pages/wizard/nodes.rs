@@ -6,17 +6,20 @@ use server_fn::ServerFn;
 use super::frame::{Frame, StepForm};
 use super::place::Place;
 use crate::api::functions::inventory::Choices;
-use crate::api::functions::workflows::{FIND_NODES, SELECT_MATCHING, SaveNodes};
+use crate::api::functions::workflows::{FIND_NODES, SELECT_MATCHING, SaveNodes, WizardView};
 use crate::components::badge::{Badge, Tone};
 use crate::components::banner::{Banner, Empty, Notice};
 use crate::components::button::{Look, Submit};
-use crate::components::field::{Choice, ChoiceGroup};
+use crate::components::field::{Choice, ChoiceGroup, TextField};
 use crate::components::node_search::NodeSearch;
-use crate::components::number::{bytes, count, figure};
+use crate::components::number::{bytes, count, figure, grouped};
+use crate::domain::benchmark::LOAD_CPU_MILLICORES;
 use crate::domain::form::Flash;
-use crate::domain::inventory::{Device, DeviceType, Node};
+use crate::domain::inventory::{Cluster, ClusterKind, Device, DeviceType, Node};
 use crate::domain::node_filter::{MANY_NODES, NodeFilter};
 use crate::domain::workflow::ChosenNode;
+use crate::domain::workflow::step_form::FormRules;
+use crate::domain::workflow::steps::suggestion;
 
 /// The words for a device's kind in requests, and for people.
 pub fn kind_words(kind: DeviceType) -> (&'static str, &'static str) {
@@ -40,6 +43,7 @@ pub fn NodesStep(
         _ => (Vec::new(), None),
     };
     let stored = place.view.as_ref().map(|view| view.answer.workflow_steps.nodes.clone()).unwrap_or_default();
+    let load_side = place.view.as_ref().and_then(|view| load_fields(view, &flash));
     let here = place.href(place.page).unwrap_or_default();
     let ready = nodes.iter().filter(|node| node.is_ready()).count();
     let missing: Vec<String> = stored
@@ -121,6 +125,7 @@ pub fn NodesStep(
                 choices=choices
                 error=flash.error("nodes")
             />
+            {load_side}
         }
         .into_any()
     };
@@ -134,12 +139,65 @@ pub fn NodesStep(
                     "Read again"
                 </a>
             </p>
-            <StepForm action=SaveNodes::url() place=place>
+            <StepForm action=SaveNodes::url() place=place check=FormRules::Nodes>
                 {fields}
             </StepForm>
         </Frame>
     }
     .into_any()
+}
+
+/// How many processes put the load on, and what each may use where they are pods; nothing where nothing is measured.
+fn load_fields(view: &WizardView, flash: &Flash) -> Option<impl IntoView + use<>> {
+    let steps = &view.answer.workflow_steps;
+    let kind = view.chosen.cluster.as_ref().map(Cluster::kind).filter(|kind| kind.can_measure())?;
+    let in_pods = kind == ClusterKind::Kubernetes;
+    let number = |value: Option<u32>| value.map(|value| value.to_string()).unwrap_or_default();
+    let load_pods = flash.value("load_pods", number(steps.load_pods));
+    let cpu = flash.value("load_cpu_millicores", number(steps.load_cpu_millicores));
+    let errors = [flash.error("load_pods"), flash.error("load_cpu_millicores")];
+    let suggested = suggestion(&steps.load, steps.load_pods);
+    let open = suggested.is_some() || errors.iter().any(Option::is_some) || !load_pods.is_empty() || !cpu.is_empty();
+    let [pods_error, cpu_error] = errors;
+    let place = if in_pods { "each in a pod of its own" } else { "each on a core of its own where there are enough" };
+    let hint = format!(
+        "One unless it is said. More of them, {place}, share a load that is too much for one; it is reported as one load."
+    );
+    let cpu = in_pods.then(|| {
+        let hint = format!(
+            "In thousandths of a core: what each requests, and may use. {} unless it is said.",
+            grouped(LOAD_CPU_MILLICORES.into())
+        );
+        view! {
+            <TextField
+                name="load_cpu_millicores"
+                label="CPU of each load pod (optional)"
+                hint=hint
+                number=true
+                autocomplete="off"
+                value=cpu
+                error=cpu_error
+            />
+        }
+    });
+    Some(view! {
+        <details open=open>
+            <summary>"More"</summary>
+            <div class="stack">
+                {suggested.map(|sentence| view! { <p class="hint">{sentence}</p> })}
+                <TextField
+                    name="load_pods"
+                    label="Load processes (optional)"
+                    hint=hint
+                    number=true
+                    autocomplete="off"
+                    value=load_pods
+                    error=pods_error
+                />
+                {cpu}
+            </div>
+        </details>
+    })
 }
 
 /// The fields that find nodes among many.

@@ -10,7 +10,11 @@ pub(super) struct RunDocument {
     pub execution: ExecutionSpec,
     /// In the order of the specification's engines.
     pub engines: Vec<EnginePod>,
+    /// The owner's, which leads the load.
     pub load: LoadPod,
+    /// The other load pods.
+    #[serde(default)]
+    pub workers: Vec<LoadPod>,
     /// What the load is sent before it begins.
     #[serde(default)]
     pub files: Vec<SentFile>,
@@ -26,4 +30,11 @@ pub(super) struct SentFile {
     pub dataset: uuid::Uuid,
     pub name: String,
     pub sha256: String,
+}
+
+impl RunDocument {
+    /// The numbers of the load pods beside the owner's, which is the first, in their order.
+    pub(super) fn worker_numbers(&self) -> std::ops::Range<usize> {
+        2..self.workers.len() + 2
+    }
 }

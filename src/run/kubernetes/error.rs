@@ -31,6 +31,11 @@ pub(in crate::run) enum KubernetesError {
     NoLoadNode(String),
     #[error("No node is left that the load could come from.")]
     NoNode,
+    /// `left`: what nodes have, in words.
+    #[error(
+        "No node has room for {which}, which asks for {cpu} CPU: {left}. Ask for less CPU or fewer load pods, or choose other nodes."
+    )]
+    NoRoomForLoad { which: String, cpu: f64, left: String },
     #[error("Node {node} has none of the devices that were chosen.")]
     NoDevices { node: String },
     #[error("What the run was asked to do can't be read on the cluster any more: {0}.")]

@@ -9,12 +9,15 @@ use uuid::Uuid;
 use super::document::{RunDocument, SentFile};
 use super::error::KubernetesError;
 use super::owner::{lifetime, remove_owner};
+use super::placement::{self, LoadDemand};
 use super::{KubernetesExecutor, layout, transport};
 use crate::credentials::Secret;
+use crate::domain::benchmark::LOAD_CPU_MILLICORES;
 use crate::run::execution::ExecutionSpec;
 use crate::state::config::is_loopback;
 use dyno_measure::address::Address;
 use dyno_measure::plan::{Plan, Workload};
+use dyno_measure::report::provenance::LoadPodFacts;
 
 impl KubernetesExecutor {
     /// Makes the owner, which runs nothing yet, and the Secret with all that a portal needs to go on. What can't be done is undone.
@@ -74,14 +77,17 @@ impl KubernetesExecutor {
         let asked = spec.load_node.as_deref().or_else(|| {
             spec.engines.is_empty().then(|| spec.plan.endpoints.first().map(|endpoint| endpoint.node.as_str())).flatten()
         });
-        let node = layout::load_node(asked, &under_test, nodes)?;
+        let demand = LoadDemand { pods: spec.load_pods, cpu_millis: spec.load_cpu_millicores.unwrap_or(LOAD_CPU_MILLICORES) };
+        let load = placement::load_nodes(asked, &under_test, demand, nodes)?;
         if let Some(endpoint) = spec.plan.endpoints.iter().find(|endpoint| is_of_the_pod(&endpoint.base_url)) {
             return Err(KubernetesError::Loopback(endpoint.base_url.clone()));
         }
         let files = sent_files(&spec.plan);
         let mut execution = spec.clone();
-        let notes: Vec<String> = node.note.iter().cloned().collect();
+        let notes = load.notes.clone();
         execution.provenance.notes.extend(notes.iter().cloned());
+        let facts = |node: &String| LoadPodFacts { node: node.clone(), cpu_millicores: load.cpu_millis };
+        execution.provenance.load_pods = load.hostnames.iter().map(facts).collect();
         for policy in
             [&mut execution.plan].into_iter().chain(&mut execution.verify).filter_map(|plan| plan.address_policy.as_mut())
         {
@@ -90,9 +96,11 @@ impl KubernetesExecutor {
                 policy.own_addresses.clear();
             }
         }
+        let mut load_pods = layout::load_pods(self.own_image()?, &load, !files.is_empty());
         Ok(RunDocument {
-            engines: layout::engine_pods(spec, nodes, &node)?,
-            load: layout::load_pod(self.own_image()?, &node, !files.is_empty()),
+            engines: layout::engine_pods(spec, nodes, &load)?,
+            load: load_pods.next().ok_or(KubernetesError::NoNode)?,
+            workers: load_pods.collect(),
             execution,
             files,
             notes,

@@ -1,67 +1,37 @@
-//! From a run's specification to the pods that carry it out: images, devices, and which node the load comes from. Pure.
+//! From a run's specification to the pods that carry it out: images, devices, processor. Pure.
 
 use dyno_kubernetes::objects::{EnginePod, LoadPod, Mount, Probes, VolumeSource as PodVolume};
 use dyno_kubernetes::{NodeFacts, Vendor};
 use jiff::Timestamp;
 
 use super::error::KubernetesError;
+use super::placement::LoadNodes;
 use crate::domain::inventory::DeviceType;
 use crate::run::execution::{EngineSpec, ExecutionSpec, VolumeSource};
 use crate::run::plan::SECRET_ENV;
 
-/// Thousandths of a core that the load has.
-const LOAD_CPU: u32 = 1_000;
 /// Where engines listen in their pods.
 const HOST: &str = "0.0.0.0";
 /// Variables by which engines on a shared machine are shown their devices. A container sees no others.
 const DEVICE_CHOICES: [&str; 3] = ["CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "HABANA_VISIBLE_DEVICES"];
 
-/// The node that the load comes from, and what is to be said of it.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct LoadNode {
-    pub hostname: String,
-    pub note: Option<String>,
-}
-
-/// The chosen node; else the one with most processor to spare that is not under test; else the least busy of those under test.
-pub(super) fn load_node(asked: Option<&str>, under_test: &[&str], nodes: &[NodeFacts]) -> Result<LoadNode, KubernetesError> {
-    if let Some(asked) = asked {
-        let found = nodes.iter().find(|node| node.hostname == asked && node.problem.is_none());
-        let node = found.ok_or_else(|| KubernetesError::NoLoadNode(asked.to_owned()))?;
-        return Ok(LoadNode { hostname: node.hostname.clone(), note: shared(&node.hostname, under_test) });
-    }
-    let free = |node: &NodeFacts| node.cpu_allocatable - node.cpu_requested;
-    let usable = nodes.iter().filter(|node| node.problem.is_none() && node.taints.is_empty());
-    let by_room = |a: &&NodeFacts, b: &&NodeFacts| free(a).total_cmp(&free(b)).then_with(|| b.hostname.cmp(&a.hostname));
-    let (shares, apart): (Vec<_>, Vec<_>) = usable.partition(|node| under_test.contains(&node.hostname.as_str()));
-    let has_room = |node: &&NodeFacts| free(node) * 1_000.0 >= f64::from(LOAD_CPU);
-    let node = apart.into_iter().filter(has_room).max_by(by_room).or_else(|| shares.into_iter().max_by(by_room));
-    let hostname = match node {
-        Some(node) => node.hostname.clone(),
-        // A node under test may have a taint that a person has chosen to pass over.
-        None => (*under_test.first().ok_or(KubernetesError::NoNode)?).to_owned(),
-    };
-    Ok(LoadNode { note: shared(&hostname, under_test), hostname })
-}
-
-fn shared(hostname: &str, under_test: &[&str]) -> Option<String> {
-    under_test
-        .contains(&hostname)
-        .then(|| format!("The load comes from node {hostname}, which is under test: load and engine share its processor."))
-}
-
-pub(super) fn load_pod(image: &str, node: &LoadNode, takes_files: bool) -> LoadPod {
-    LoadPod {
+/// The load pods, each on its node; the first is the owner's.
+pub(super) fn load_pods(image: &str, nodes: &LoadNodes, takes_files: bool) -> impl Iterator<Item = LoadPod> {
+    nodes.hostnames.iter().map(move |node| LoadPod {
         image: image.to_owned(),
-        node: node.hostname.clone(),
-        cpu_millis: LOAD_CPU,
+        node: node.clone(),
+        cpu_millis: nodes.cpu_millis,
         credential_env: SECRET_ENV.to_owned(),
         takes_files,
-    }
+    })
 }
 
 /// The engines' pods.
-pub(super) fn engine_pods(spec: &ExecutionSpec, nodes: &[NodeFacts], load: &LoadNode) -> Result<Vec<EnginePod>, KubernetesError> {
+pub(super) fn engine_pods(
+    spec: &ExecutionSpec,
+    nodes: &[NodeFacts],
+    load: &LoadNodes,
+) -> Result<Vec<EnginePod>, KubernetesError> {
     let active_s = spec.deadline.as_second() - Timestamp::now().as_second();
     let pod = |(index, engine): (usize, &EngineSpec)| {
         let node = nodes.iter().find(|node| node.hostname == engine.node);
@@ -82,7 +52,7 @@ pub(super) fn engine_pods(spec: &ExecutionSpec, nodes: &[NodeFacts], load: &Load
             argv: launch.argv.iter().map(fill).collect(),
             env: env.map(|(name, value)| (name.clone(), value.clone())).collect(),
             devices: devices(engine, node)?,
-            cpu_millis: node.map(|node| cpu_millis(engine, node, copies, node.hostname == load.hostname)),
+            cpu_millis: node.map(|node| cpu_millis(engine, node, copies, load.cpu_millis_on(&node.hostname))),
             memory_bytes: engine.memory_bytes,
             memory_limit_bytes: engine.memory_limit_bytes,
             mounts: engine
@@ -126,9 +96,8 @@ fn devices(engine: &EngineSpec, node: Option<&NodeFacts>) -> Result<Option<(Stri
 
 /// What is kept free for an engine: beside an accelerator a core each, else its part of what the node has left. Room stays for the
 /// load where it comes from there.
-fn cpu_millis(engine: &EngineSpec, node: &NodeFacts, copies: usize, with_load: bool) -> u32 {
-    let load = if with_load { f64::from(LOAD_CPU) } else { 0.0 };
-    let free = ((node.cpu_allocatable - node.cpu_requested) * 1_000.0 - load).max(0.0) / copies.max(1) as f64;
+fn cpu_millis(engine: &EngineSpec, node: &NodeFacts, copies: usize, load_millis: u32) -> u32 {
+    let free = ((node.cpu_allocatable - node.cpu_requested) * 1_000.0 - f64::from(load_millis)).max(0.0) / copies.max(1) as f64;
     // Not all of it: what asks for nothing and is there all the same has its part, too.
     let most = free * 0.9;
     let wanted = match engine.device_type {
@@ -139,10 +108,10 @@ fn cpu_millis(engine: &EngineSpec, node: &NodeFacts, copies: usize, with_load: b
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn node(hostname: &str, free: f64) -> NodeFacts {
+    pub(in crate::run::kubernetes) fn node(hostname: &str, free: f64) -> NodeFacts {
         NodeFacts {
             hostname: hostname.to_owned(),
             name: hostname.to_owned(),
@@ -159,24 +128,6 @@ mod tests {
             cpu_used: None,
             memory_used: None,
         }
-    }
-
-    #[test]
-    fn the_load_comes_from_a_node_that_is_not_under_test() {
-        let nodes = [node("a", 8.0), node("b", 2.0), node("c", 4.0)];
-        let chosen = |asked, under_test: &[&str], nodes: &[NodeFacts]| load_node(asked, under_test, nodes).unwrap();
-        assert_eq!(chosen(None, &["a"], &nodes), LoadNode { hostname: "c".to_owned(), note: None });
-        assert_eq!(chosen(Some("b"), &["a"], &nodes).hostname, "b");
-        let shared = chosen(None, &["a", "b", "c"], &nodes);
-        assert_eq!(shared.hostname, "a", "the least busy one");
-        assert!(shared.note.unwrap().contains("under test"));
-        assert!(chosen(Some("a"), &["a"], &nodes).note.is_some());
-        let full = [node("a", 8.0), node("b", 0.5)];
-        assert_eq!(chosen(None, &["a"], &full).hostname, "a", "b has no core to spare");
-        let mut away = node("c", 9.0);
-        away.problem = Some("NotReady".to_owned());
-        assert_eq!(chosen(None, &["a"], &[node("a", 8.0), away.clone()]).hostname, "a");
-        assert!(load_node(Some("c"), &["a"], &[away]).is_err());
     }
 
     fn spec(device: &str, image: Option<&str>) -> ExecutionSpec {
@@ -202,7 +153,7 @@ mod tests {
 
     #[test]
     fn an_engine_gets_its_devices_from_the_node() {
-        let load = LoadNode { hostname: "a".to_owned(), note: None };
+        let load = LoadNodes::one("a", 1_000);
         let mut gpu = node("a", 8.0);
         let device = |resource: &str, left: u32| dyno_kubernetes::Accelerator {
             vendor: Vendor::Nvidia,
@@ -222,6 +173,9 @@ mod tests {
         assert_eq!((pod.cpu_millis, pod.mounts[0].read_only), (Some(2_000), true));
         let on_cpu = engine_pods(&spec("cpu", Some("i:1")), &[node("a", 8.0)], &load).unwrap();
         assert_eq!((on_cpu[0].cpu_millis, &on_cpu[0].devices), (Some(6_300), &None), "a core is left to the load");
+        let twice = LoadNodes { hostnames: vec!["a".to_owned(); 2], ..LoadNodes::one("a", 2_000) };
+        let beside_two = engine_pods(&spec("cpu", Some("i:1")), &[node("a", 8.0)], &twice).unwrap();
+        assert_eq!(beside_two[0].cpu_millis, Some(3_600), "two cores are left to each load pod");
         assert!(matches!(engine_pods(&spec("cuda", None), &[gpu], &load), Err(KubernetesError::NoEngineImage(_))));
         let none = engine_pods(&spec("cuda", Some("i:1")), &[node("a", 8.0)], &load);
         assert!(matches!(none, Err(KubernetesError::NoDevices { .. })));

@@ -7,7 +7,8 @@ use dyno_kubernetes::{ApiError, Connection};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::layout;
+use crate::domain::benchmark::LOAD_CPU_MILLICORES;
+use crate::run::plan::SECRET_ENV;
 
 /// How long what is left of a run stays on the cluster where no portal removes it, seconds.
 const KEPT_S: i32 = 3_600;
@@ -45,8 +46,13 @@ pub(super) fn lifetime(deadline: Timestamp) -> Lifetime {
 
 /// The load pod of a run whose plan is not known yet: only its owner is needed.
 pub(super) fn provisional_load(image: &str, node: &str) -> LoadPod {
-    let node = layout::LoadNode { hostname: node.to_owned(), note: None };
-    layout::load_pod(image, &node, false)
+    LoadPod {
+        image: image.to_owned(),
+        node: node.to_owned(),
+        cpu_millis: LOAD_CPU_MILLICORES,
+        credential_env: SECRET_ENV.to_owned(),
+        takes_files: false,
+    }
 }
 
 /// Removes a run's owner with all that it owns, and waits until nothing is left; an API server that does not answer is asked again.

@@ -4,7 +4,7 @@
 use dyno_kubernetes::objects::{self, RunName};
 use dyno_kubernetes::{ApiError, Connection, OwnerEnd, PodFailure, PodState, PodStep, RunState};
 use dyno_pod::client::{ClientError, LoadPod};
-use dyno_pod::protocol::{EndCause, ErrorCode, LoadEnd, LoadState, StartRequest};
+use dyno_pod::protocol::{EndCause, LoadEnd, LoadState};
 use jiff::{SignedDuration, Timestamp};
 
 use super::error::KubernetesError;
@@ -16,7 +16,6 @@ use crate::run::execution::{Event, Outcome};
 use crate::run::text;
 use crate::state::AppState as App;
 use dyno_measure::events::{LoadEvent, LoadStatus, LogLevel};
-use dyno_measure::plan::PlanEndpoint;
 use dyno_measure::report::provenance::EngineFacts;
 
 /// A pod that is there and does not answer is waited for so long.
@@ -121,7 +120,7 @@ impl Reconciliation<'_> {
         if state.owner.suspended {
             self.connection.apply(&objects::owner(self.run, lifetime, &document.load, false)).await?;
         }
-        Ok(())
+        self.make_workers(state, lifetime).await
     }
 
     /// What the cluster refuses ends the run; where it does not answer, it is asked again.
@@ -161,7 +160,7 @@ impl Reconciliation<'_> {
             }
             self.tell(&format!("Node {node}: the load's pod"), load);
         }
-        Ok(false)
+        self.has_failed_worker(state).await
     }
 
     /// What happened to a pod, and the last that it printed.
@@ -200,7 +199,7 @@ impl Reconciliation<'_> {
         Ok(())
     }
 
-    fn fail_with(&mut self, reason: String) -> bool {
+    pub(super) fn fail_with(&mut self, reason: String) -> bool {
         self.fail(reason);
         true
     }
@@ -264,7 +263,7 @@ impl Reconciliation<'_> {
     }
 
     /// Why a pod is gone that was there when it was looked at last.
-    async fn why_gone(&self, pod: &str) -> Result<PodFailure, KubernetesError> {
+    pub(super) async fn why_gone(&self, pod: &str) -> Result<PodFailure, KubernetesError> {
         let Some(before) = &self.before else { return Ok(PodFailure::Deleted) };
         Ok(self.connection.last_failure(self.run, pod, before).await?.unwrap_or(PodFailure::Deleted))
     }
@@ -290,7 +289,8 @@ impl Reconciliation<'_> {
             }
             return self.start_load(state, pod, &client).await;
         }
-        let read = self.read_load(&client).await;
+        let lost = if self.progress.ending.is_none() { self.lost_worker(state).await? } else { None };
+        let read = self.read_load(&client, lost).await;
         match read {
             Ok(()) => self.progress.silent_since = None,
             Err(error) => {
@@ -303,52 +303,8 @@ impl Reconciliation<'_> {
         Ok(())
     }
 
-    async fn start_load(&mut self, state: &RunState, pod: &PodState, client: &LoadPod<PodProxy>) -> Result<(), KubernetesError> {
-        if self.has_failed(state).await? || pod.step != PodStep::Ready {
-            return Ok(());
-        }
-        if !self.progress.files_sent {
-            self.send_files(pod).await?;
-            self.progress.files_sent = true;
-        }
-        let endpoints = self.open.document.execution.engines.iter().enumerate().filter_map(|(index, engine)| {
-            let facts = self.progress.ready.get(&index)?;
-            let metrics = engine.launch.metrics.clone();
-            Some(PlanEndpoint { node: engine.node.clone(), base_url: facts.base_url.clone(), metrics })
-        });
-        let request =
-            StartRequest { endpoints: endpoints.collect(), model: self.progress.ready.get(&0).map(|facts| facts.model.clone()) };
-        match client.start(&request).await {
-            Ok(_) => {
-                self.progress.started = true;
-                self.progress.uids.insert(pod.name.clone(), pod.uid.clone());
-                self.progress.silent_since = None;
-                Ok(())
-            }
-            Err(error)
-                if matches!(error.code(), Some(ErrorCode::AlreadyStarted | ErrorCode::WrongState | ErrorCode::Invalid)) =>
-            {
-                self.fail(format!("The load could not be started: {error}"));
-                Ok(())
-            }
-            Err(error) => self.silent(pod, &error).await,
-        }
-    }
-
-    /// Sends the load what it reads, and ends what takes it.
-    async fn send_files(&self, pod: &PodState) -> Result<(), KubernetesError> {
-        if self.open.document.files.is_empty() {
-            return Ok(());
-        }
-        let client = transport::sent_files(self.connection, self.run, &pod.name, self.open.token()?);
-        for file in &self.open.document.files {
-            let path = dyno_datasets::path_of(&self.app.config.data_dir, file.dataset);
-            client.upload(&file.dataset.to_string(), &path, &file.sha256, |_| {}).await?;
-        }
-        Ok(client.done().await?)
-    }
-
-    async fn read_load(&mut self, client: &LoadPod<PodProxy>) -> Result<(), ClientError> {
+    /// `lost`: why one of the pods that put the load on together is no longer there.
+    async fn read_load(&mut self, client: &LoadPod<PodProxy>, lost: Option<String>) -> Result<(), ClientError> {
         // The first wish is the cause; it is repeated until it is carried out.
         if self.progress.ending.is_some() {
             client.cancel(false).await?;
@@ -362,6 +318,12 @@ impl Reconciliation<'_> {
         self.has_more = !told.is_empty() && !lines.is_last && status.state == LoadState::Ended;
         self.load.extend(told);
         self.progress.events = lines.place;
+        // Once a load has ended well, nobody needs its pods.
+        let is_done = matches!(self.progress.tally.end, Some((LoadStatus::Ok, _)));
+        if let Some(reason) = lost.filter(|_| !is_done) {
+            self.log(LogLevel::Error, &reason);
+            self.progress.ending = Some(Ending::Failed(reason));
+        }
         if status.state == LoadState::Ended && lines.is_last {
             self.conclude(status.end.as_ref());
         }
@@ -416,7 +378,7 @@ impl Reconciliation<'_> {
     }
 
     /// A pod that does not answer: its node may be lost, or the way there.
-    async fn silent(&mut self, pod: &PodState, error: &ClientError) -> Result<(), KubernetesError> {
+    pub(super) async fn silent(&mut self, pod: &PodState, error: &ClientError) -> Result<(), KubernetesError> {
         let now = Timestamp::now();
         let since = *self.progress.silent_since.get_or_insert(now);
         let node = self.open.document.load.node.clone();

@@ -46,7 +46,7 @@ impl KubernetesExecutor {
         Ok(Some(LoadSource { connection, run: name, open, client }))
     }
 
-    /// What the run left. Engines are removed first: what they hold is free from then on.
+    /// What the run left. Engines and workers are removed first: what they hold is free from then on.
     pub(super) async fn gather(&self, run: Uuid, progress: &Progress) -> Collected {
         let mut collected = Collected {
             engines: progress.ready.values().cloned().collect(),
@@ -65,9 +65,11 @@ impl KubernetesExecutor {
             collected.provenance = open.document.execution.provenance.clone();
         }
         let Some(source) = source else { return collected };
-        for engine in &source.open.document.engines {
-            if let Err(error) = source.connection.delete_pod(&source.run, &source.run.engine(engine.index)).await {
-                tracing::warn!(run.id = %run, %error, "an engine could not be removed yet");
+        let document = &source.open.document;
+        let engines = document.engines.iter().map(|engine| source.run.engine(engine.index));
+        for pod in engines.chain(document.worker_numbers().map(|number| source.run.worker(number))) {
+            if let Err(error) = source.connection.delete_pod(&source.run, &pod).await {
+                tracing::warn!(run.id = %run, %error, "a pod could not be removed yet");
             }
         }
         if !progress.started {

@@ -162,6 +162,8 @@ impl RunExecutor {
             plan,
             secret_env: secret.as_ref().map(|_| plan::SECRET_ENV.to_owned()),
             load_node: spec.load_node.clone(),
+            load_pods: spec.load_pods.unwrap_or(1),
+            load_cpu_millicores: spec.load_cpu_millicores,
             deadline,
             grace_s: GRACE_S,
         };

@@ -5,6 +5,7 @@ mod examples;
 mod layouts;
 mod learning;
 mod load_form;
+mod load_pods;
 mod names;
 mod pages;
 mod problems;

@@ -82,6 +82,26 @@ async fn a_run_ends_in_its_report() {
 }
 
 #[tokio::test]
+async fn a_load_of_two_processes_is_one_run() {
+    let portal = Portal::start().await;
+    let run = portal.run_placed(200, ENGINE, json!({ "load_pods": 2 })).await;
+    let ended = portal.end(&run).await;
+    assert_eq!((ended["status"].as_str(), reason(&ended)), (Some("succeeded"), ""), "{ended:#}");
+    let report = portal.report(&run).await;
+    assert_eq!(report["summary"]["successful_requests"], 200);
+    assert_eq!(report["provenance"]["plan"]["workers"], 2);
+    let workers = report["provenance"]["load_workers"].as_array().unwrap();
+    assert_eq!(workers.len(), 2, "{workers:#?}");
+    let sent: u64 = workers.iter().map(|worker| worker["requests"].as_u64().unwrap()).sum();
+    // four of them for warming up
+    assert_eq!(sent, 204);
+    assert!(workers.iter().all(|worker| worker["requests"].as_u64() > Some(0)), "{workers:#?}");
+    let records = portal.client.get(&format!("/api/v1/runs/{run}/requests?page_size=1")).await.expect(200);
+    assert_eq!(records["total"], 204);
+    portal.nothing_left().await;
+}
+
+#[tokio::test]
 async fn what_the_machine_did_stands_beside_the_figures() {
     let mut portal = Portal::start().await;
     let run = portal.run(320, ENGINE).await;

@@ -84,17 +84,28 @@ impl Portal {
         self.run_of(&model, requests, json!({ "engine": "custom", "engine_args": engine })).await
     }
 
+    /// The same with more fields of step 4.
+    pub async fn run_placed(&self, requests: u32, engine: &[&str], place: Value) -> String {
+        let model = self.model.clone();
+        self.run_with(&model, requests, json!({ "engine": "custom", "engine_args": engine }), place).await
+    }
+
     /// Starts a run of a model, with more fields of step 5.
     pub async fn run_of(&self, model: &str, requests: u32, serving: Value) -> String {
+        self.run_with(model, requests, serving, json!({})).await
+    }
+
+    async fn run_with(&self, model: &str, requests: u32, serving: Value, place: Value) -> String {
         let cluster = text(&self.client.get("/api/v1/clusters").await.expect(200)["items"][0]["id"]);
         let nodes = self.client.get(&format!("/api/v1/clusters/{cluster}/node-metrics")).await.expect(200);
         let node = text(&nodes["nodes"][0]["hostname"]);
-        self.run_on(&cluster, &[node], model, requests, serving).await
+        self.run_on(&cluster, &node, model, requests, serving, place).await
     }
 
-    /// Starts a run on some of a cluster's nodes.
-    pub async fn run_on(&self, cluster: &str, nodes: &[String], model: &str, requests: u32, serving: Value) -> String {
-        let nodes: Vec<Value> = nodes.iter().map(|node| json!({ "hostname": node })).collect();
+    /// Starts a run on a node of a cluster.
+    async fn run_on(&self, cluster: &str, node: &str, model: &str, requests: u32, serving: Value, place: Value) -> String {
+        let mut step_4 = json!({ "nodes": [{ "hostname": node }] });
+        step_4.as_object_mut().unwrap().extend(place.as_object().unwrap().clone());
         let details = json!({
             "workflow_total_steps": 9, "step_number": 1, "name": "kill tests", "tags": [], "description": "",
             "concurrent_requests": 4, "eval_with": "configuration",
@@ -105,7 +116,7 @@ impl Portal {
         let steps = [
             (2, json!({ "max_input_tokens": 32, "max_output_tokens": 16, "num_requests": requests })),
             (3, json!({ "cluster_id": cluster })),
-            (4, json!({ "nodes": nodes })),
+            (4, step_4),
             (5, step),
             (7, json!({ "user_confirmation": true })),
             (8, json!({ "run_as_simulation": false, "trigger_workflow": true })),

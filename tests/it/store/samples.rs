@@ -93,6 +93,8 @@ pub fn benchmark(owner: &Actor, name: &str, workflow: Option<Uuid>) -> Benchmark
             cluster_name: "local".to_owned(),
             nodes: vec![NodeChoice { hostname: "here".to_owned(), device_types: Vec::new() }],
             load_node: None,
+            load_pods: None,
+            load_cpu_millicores: None,
             model: model(Some(owner), &format!("model of {name}")),
             serving: Serving { engine: Some(EngineKind::LlamaCpp), ..Serving::default() },
             credential_id: None,

@@ -4,6 +4,7 @@
 //! Everything belongs to one Job, the owner. The cluster itself ends it at the run's deadline and removes it some time later,
 //! with all that it owns; no portal is needed for that.
 
+mod load;
 mod pods;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,8 @@ use k8s_openapi::api::core::v1::{Namespace, PodTemplateSpec, Secret, Service, Se
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-pub use pods::{EnginePod, FilesPod, LoadPod, Mount, Probes, SENT_FILES, VolumeSource, engine_pod, files_pod, verify_pod};
+pub use load::{LoadPod, SENT_FILES, verify_pod, worker_pod};
+pub use pods::{EnginePod, FilesPod, Mount, Probes, VolumeSource, engine_pod, files_pod};
 
 /// Who set a field, in server-side apply.
 pub const FIELD_MANAGER: &str = "dyno";
@@ -24,7 +26,7 @@ pub const FIELD_MANAGER: &str = "dyno";
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "dyno");
 /// The label with the run's id.
 pub const RUN_LABEL: &str = "dyno/run";
-/// The label with what a pod is for: `engine`, `load`, `files`, `verify`.
+/// The label with what a pod is for: `engine`, `load`, `worker`, `files`, `verify`.
 pub const COMPONENT_LABEL: &str = "app.kubernetes.io/component";
 /// The annotation with the moment after which nothing of the run is needed any more, seconds since 1970.
 pub const DEADLINE_ANNOTATION: &str = "dyno/deadline";
@@ -32,9 +34,9 @@ pub const DEADLINE_ANNOTATION: &str = "dyno/deadline";
 pub const CANCELLED_ANNOTATION: &str = "dyno/cancelled";
 /// Where engines listen in their pods.
 pub const ENGINE_PORT: u16 = 8000;
-/// Where load and transfer pods listen.
+/// Where load pods, their workers and transfer pods listen.
 pub const POD_PORT: u16 = 8099;
-/// Where a load pod takes files.
+/// Where a load pod, or a worker's, takes files.
 pub const SENT_FILES_PORT: u16 = 8098;
 
 /// Keys of the run's Secret.
@@ -68,6 +70,11 @@ impl RunName {
 
     pub fn engine(&self, index: usize) -> String {
         format!("{}-engine-{index}", self.owner())
+    }
+
+    /// A load pod beside the owner's; `number` from 2.
+    pub fn worker(&self, number: usize) -> String {
+        format!("{}-load-{number}", self.owner())
     }
 
     pub fn verify(&self) -> String {
@@ -138,7 +145,7 @@ pub fn owner(run: &RunName, lifetime: Lifetime, load: &LoadPod, suspended: bool)
             suspend: Some(suspended),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta { labels: Some(run.labels("load")), ..ObjectMeta::default() }),
-                spec: Some(pods::load_pod(run, load, keys::PLAN, lifetime.deadline_unix_s)),
+                spec: Some(load::load_pod(run, load, keys::PLAN, lifetime.deadline_unix_s)),
             },
             ttl_seconds_after_finished: Some(lifetime.kept_s),
             ..JobSpec::default()

@@ -1,34 +1,26 @@
-//! The pods of a run: engines, the load, and those that bring files.
+//! The pods of a run: engines, and those that bring files.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource, HTTPGetAction, HostPathVolumeSource,
-    KeyToPath, PersistentVolumeClaimVolumeSource, Pod, PodSecurityContext, PodSpec, Probe, ResourceRequirements, SeccompProfile,
-    SecretKeySelector, SecretVolumeSource, SecurityContext, TCPSocketAction, Toleration, Volume, VolumeMount,
+    PersistentVolumeClaimVolumeSource, Pod, PodSecurityContext, PodSpec, Probe, ResourceRequirements, SeccompProfile,
+    SecretKeySelector, SecurityContext, TCPSocketAction, Toleration, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use k8s_openapi::jiff::Timestamp;
-
 use serde::{Deserialize, Serialize};
 
-use super::{ENGINE_PORT, Lifetime, POD_PORT, RunName, SENT_FILES_PORT, keys};
+use super::{ENGINE_PORT, POD_PORT, RunName, keys};
 
 /// The label by which pods are pinned to a node.
 const HOSTNAME: &str = "kubernetes.io/hostname";
 /// Whoever Dyno's own pods run as; nobody in particular.
 const USER: i64 = 65_532;
-/// Where a load pod has its plan.
-const RUN_FOLDER: &str = "/etc/dyno";
 /// Where a load pod writes.
-const SPOOL: &str = "/spool";
-/// Where files that are sent to a load pod lie.
-pub const SENT_FILES: &str = "/spool/files";
-/// What a load pod has to write down what it measured, and to be read, once its end is asked for. Seconds.
-const LOAD_GRACE_S: i64 = 60;
+pub(super) const SPOOL: &str = "/spool";
 /// Between two looks at an engine that starts, seconds.
 const STARTUP_PERIOD_S: i32 = 5;
 /// Device plugins taint nodes that have their devices; a run may have been given such a node for its processor, too.
@@ -90,21 +82,6 @@ pub struct EnginePod {
     pub probes: Probes,
     /// From now to the deadline, seconds.
     pub active_s: i64,
-}
-
-/// The pod that puts the load on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoadPod {
-    /// Dyno's own.
-    pub image: String,
-    /// The node's hostname label.
-    pub node: String,
-    /// Thousandths of a core, asked for and at most.
-    pub cpu_millis: u32,
-    /// The variable that holds the provider's key, where there is one.
-    pub credential_env: String,
-    /// Whether files are sent to it before the load begins: a second container takes them.
-    pub takes_files: bool,
 }
 
 /// A pod that checks and brings files on a node.
@@ -202,78 +179,6 @@ fn startup_probe(probes: &Probes) -> Probe {
     }
 }
 
-/// The pod that sends the one request which shows whether a cloud model answers, from where the load will come.
-pub fn verify_pod(run: &RunName, owner: &OwnerReference, load: &LoadPod, lifetime: Lifetime) -> Pod {
-    let load = LoadPod { takes_files: false, ..load.clone() };
-    Pod {
-        metadata: run.metadata(run.verify(), "verify", Some(owner)),
-        spec: Some(PodSpec {
-            active_deadline_seconds: Some(lifetime.active_s.max(1)),
-            ..load_pod(run, &load, keys::VERIFY, lifetime.deadline_unix_s)
-        }),
-        ..Pod::default()
-    }
-}
-
-/// `plan`: which of the Secret's keys is its plan; `deadline_unix_s`: when it ends by itself.
-pub(super) fn load_pod(run: &RunName, load: &LoadPod, plan: &str, deadline_unix_s: i64) -> PodSpec {
-    let cpu: BTreeMap<String, Quantity> = [("cpu".to_owned(), Quantity(format!("{}m", load.cpu_millis)))].into();
-    let settings = [
-        ("DYNO_POD_PLAN", format!("{RUN_FOLDER}/{plan}")),
-        ("DYNO_POD_SPOOL", SPOOL.to_owned()),
-        ("DYNO_POD_DEADLINE", instant(deadline_unix_s)),
-        ("DYNO_POD_GRACE_S", LOAD_GRACE_S.to_string()),
-    ];
-    let mut container = own_container(run, &load.image, "load", &settings);
-    container.env.get_or_insert_default().push(secret_variable(run, &load.credential_env, keys::CREDENTIAL));
-    container.resources =
-        Some(ResourceRequirements { requests: Some(cpu.clone()), limits: Some(cpu), ..ResourceRequirements::default() });
-    container.volume_mounts.get_or_insert_default().push(VolumeMount {
-        name: "run".to_owned(),
-        mount_path: RUN_FOLDER.to_owned(),
-        read_only: Some(true),
-        ..VolumeMount::default()
-    });
-    let item = |key: &str| KeyToPath { key: key.to_owned(), path: key.to_owned(), ..KeyToPath::default() };
-    let secret = Volume {
-        name: "run".to_owned(),
-        secret: Some(SecretVolumeSource {
-            secret_name: Some(run.owner()),
-            items: Some([keys::PLAN, keys::VERIFY].map(item).to_vec()),
-            // there is a request to verify by for cloud models only
-            optional: Some(true),
-            ..SecretVolumeSource::default()
-        }),
-        ..Volume::default()
-    };
-    let mut containers = vec![container];
-    if load.takes_files {
-        let settings = [
-            ("DYNO_POD_PORT", SENT_FILES_PORT.to_string()),
-            ("DYNO_POD_FOLDER", SENT_FILES.to_owned()),
-            ("DYNO_POD_DEADLINE", instant(deadline_unix_s)),
-        ];
-        containers.push(Container {
-            ports: Some(vec![port(SENT_FILES_PORT)]),
-            // it ends before the load begins, and an ended container is not ready
-            readiness_probe: None,
-            ..own_container(run, &load.image, "files", &settings)
-        });
-    }
-    PodSpec {
-        containers,
-        security_context: Some(own_user()),
-        termination_grace_period_seconds: Some(LOAD_GRACE_S),
-        volumes: Some(vec![secret, spool()]),
-        ..pinned(&load.node)
-    }
-}
-
-/// As RFC 3339 has it.
-fn instant(unix_s: i64) -> String {
-    Timestamp::from_second(unix_s).unwrap_or_default().to_string()
-}
-
 /// Checks that files are on a node, and takes those that are sent.
 pub fn files_pod(run: &RunName, owner: &OwnerReference, files: &FilesPod) -> Pod {
     let (mut volumes, mut mounts) = mounted(&files.mounts);
@@ -309,7 +214,7 @@ pub fn files_pod(run: &RunName, owner: &OwnerReference, files: &FilesPod) -> Pod
 }
 
 /// A container of Dyno's own image: `dyno pod PART`.
-fn own_container(run: &RunName, image: &str, part: &str, settings: &[(&str, String)]) -> Container {
+pub(super) fn own_container(run: &RunName, image: &str, part: &str, settings: &[(&str, String)]) -> Container {
     let mut env = vec![secret_variable(run, "DYNO_POD_TOKEN", keys::TOKEN)];
     // The spool is the one folder that can be written to.
     env.extend(["HOME", "TMPDIR"].map(|name| variable(name, SPOOL)));
@@ -343,7 +248,7 @@ fn own_container(run: &RunName, image: &str, part: &str, settings: &[(&str, Stri
 }
 
 /// A pod on one node, with no way to the API server.
-fn pinned(node: &str) -> PodSpec {
+pub(super) fn pinned(node: &str) -> PodSpec {
     let tolerate = |key: &str| Toleration {
         key: Some(key.to_owned()),
         operator: Some("Exists".to_owned()),
@@ -362,7 +267,7 @@ fn pinned(node: &str) -> PodSpec {
     }
 }
 
-fn own_user() -> PodSecurityContext {
+pub(super) fn own_user() -> PodSecurityContext {
     PodSecurityContext {
         run_as_non_root: Some(true),
         run_as_user: Some(USER),
@@ -377,7 +282,7 @@ fn seccomp() -> SeccompProfile {
     SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }
 }
 
-fn spool() -> Volume {
+pub(super) fn spool() -> Volume {
     Volume { name: "spool".to_owned(), empty_dir: Some(EmptyDirVolumeSource::default()), ..Volume::default() }
 }
 
@@ -416,7 +321,7 @@ fn literal(text: &str) -> String {
 }
 
 /// Taken from the run's Secret; not set where that has no such key.
-fn secret_variable(run: &RunName, name: &str, key: &str) -> EnvVar {
+pub(super) fn secret_variable(run: &RunName, name: &str, key: &str) -> EnvVar {
     EnvVar {
         name: name.to_owned(),
         value_from: Some(EnvVarSource {
@@ -431,6 +336,6 @@ fn http_get(path: &str) -> HTTPGetAction {
     HTTPGetAction { path: Some(path.to_owned()), port: IntOrString::Int(ENGINE_PORT.into()), ..HTTPGetAction::default() }
 }
 
-fn port(number: u16) -> ContainerPort {
+pub(super) fn port(number: u16) -> ContainerPort {
     ContainerPort { container_port: number.into(), protocol: Some("TCP".to_owned()), ..ContainerPort::default() }
 }

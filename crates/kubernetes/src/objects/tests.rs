@@ -76,6 +76,12 @@ fn the_owner_ends_itself_and_its_pod_never_runs_twice() {
 }
 
 #[test]
+fn a_worker_has_the_key_and_the_token_and_ends_with_its_owner() {
+    let load = LoadPod { takes_files: true, cpu_millis: 2_000, node: "cpu-2".to_owned(), ..load() };
+    is_as_kept("worker.json", &worker_pod(&run(), &owner_reference(), 2, &load, lifetime()));
+}
+
+#[test]
 fn an_engine_is_pinned_probed_and_ends_with_its_owner() {
     is_as_kept("engine.json", &engine_pod(&run(), &owner_reference(), &engine()));
 }

@@ -1,6 +1,8 @@
 //! The load of a self-check: how many streams, how fast.
 
-use dyno_measure::plan::{Load, Plan, PlanEndpoint, PlannedLoad, TokenizerChoice, Workload};
+use dyno_measure::plan::{
+    Load, Plan, PlanEndpoint, PlannedLoad, RATE_OF_ONE_WORKER, STREAMS_OF_ONE_WORKER, TokenizerChoice, Workload,
+};
 
 /// Most streams of a check; a load with more is checked with this many.
 const MOST_STREAMS: u32 = 10_000;
@@ -12,6 +14,9 @@ const LEAST_MS: f64 = 2_000.0;
 const LEAST_REQUESTS: u32 = 680;
 /// For a rate, the request duration assumed to get from rate to streams, seconds.
 const SECONDS_AT_RATE: f64 = 10.0;
+
+// What one worker is said to carry is checked in full.
+const _: () = assert!(STREAMS_OF_ONE_WORKER <= MOST_STREAMS && RATE_OF_ONE_WORKER * SECONDS_AT_RATE <= MOST_STREAMS as f64);
 
 /// Model name that the reference engine serves.
 pub(super) const MODEL: &str = "dyno-self-check";

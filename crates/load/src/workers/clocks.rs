@@ -27,8 +27,10 @@ impl WorkerClock {
         self.first.get_or_insert(offset);
     }
 
-    pub(super) fn latest(&self) -> ClockOffset {
-        self.latest
+    /// How far its wall clock was ahead of the coordinator's when they were compared last. Monotonic clocks begin with their
+    /// machines: how far they are apart tells a reader nothing.
+    pub(super) fn wall(&self) -> ClockOffset {
+        ClockOffset { offset_ns: self.unix + self.latest.offset_ns, ..self.latest }
     }
 
     pub(super) fn drift(&self) -> i64 {
@@ -74,5 +76,6 @@ mod tests {
         clock.take_over(&mut record);
         assert_eq!(record.sent_unix_ns, Some(1_000_000_000_005));
         assert_eq!(clock.drift(), 100);
+        assert_eq!(clock.wall(), ClockOffset { offset_ns: 1_000_000_100, uncertainty_ns: 5 }, "what a reader understands");
     }
 }

@@ -37,7 +37,7 @@ const ANSWER: i64 = 10 * SECOND;
 const FINISHING: i64 = 90 * SECOND;
 
 pub(super) struct Worker {
-    /// For people: `Worker 2`, with its node where it is on another.
+    /// For people; it begins a sentence.
     pub name: String,
     pub part: Part,
     pub link: Link,
@@ -164,6 +164,8 @@ impl<'a> Coordinator<'a> {
 
     /// Has the workers say what they have to say, and end.
     pub(super) fn finish(&mut self) {
+        // How far the clocks moved during the last phase is not known before.
+        self.compare_clocks();
         self.say(&WorkerCommand::Finish);
         let until = clock::now() + FINISHING;
         while clock::now() < until && self.workers.iter().any(|worker| !worker.is_closed) {
@@ -219,7 +221,8 @@ impl<'a> Coordinator<'a> {
                 }
             }
             if stopping_since.is_some_and(|since| now - since > STOPPING) {
-                break;
+                // It is waited for no longer, now or at the end.
+                self.workers.iter_mut().filter(|worker| worker.ended.is_none()).for_each(|worker| worker.is_closed = true);
             }
             self.tell(now, false);
         }
@@ -236,7 +239,12 @@ impl<'a> Coordinator<'a> {
         if self.cause.is_some() {
             return;
         }
-        let reported = self.workers.iter().filter_map(|worker| worker.ended.as_ref()).find(|end| **end != PhaseEnd::Done);
+        let reported = self.workers.iter().find_map(|worker| match worker.ended.as_ref()? {
+            PhaseEnd::Done => None,
+            // It was not asked to by the load: somebody ended it there.
+            PhaseEnd::Stopped(reason) => Some(PhaseEnd::Stopped(format!("{}: {reason}", worker.name))),
+            gone @ PhaseEnd::Gone(_) => Some(gone.clone()),
+        });
         self.cause = if self.stop.is_wished() {
             Some(PhaseEnd::Stopped("Stopped before its end.".to_owned()))
         } else if self.deadline.is_some_and(|deadline| now >= deadline) {
@@ -244,7 +252,7 @@ impl<'a> Coordinator<'a> {
         } else if let Some(reason) = self.errors.as_ref().and_then(ErrorLimit::exceeded) {
             Some(PhaseEnd::Gone(reason))
         } else if let Some(reported) = reported {
-            Some(reported.clone())
+            Some(reported)
         } else {
             self.workers.iter_mut().find(|worker| worker.is_closed).map(|worker| {
                 let why = match (&worker.refused, worker.link.exit()) {

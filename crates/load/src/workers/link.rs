@@ -1,6 +1,7 @@
-//! The coordinator's end of the pipes to a worker.
+//! The coordinator's end of the way to a worker: pipes to a process, or a connection to another machine.
 
 use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::Sender;
 
@@ -21,19 +22,33 @@ pub(super) enum Incoming {
     Closed,
 }
 
+/// What comes from a worker, to be read on another thread.
+pub(super) type Source = Box<dyn Read + Send>;
+
 pub(super) struct Link {
-    commands: ChildStdin,
-    child: Child,
+    commands: Box<dyn Write + Send>,
+    worker: Peer,
+}
+
+enum Peer {
+    Process(Child),
+    Connection(TcpStream),
 }
 
 impl Link {
     /// Starts a worker as a child process, which ends with this one.
-    pub(super) fn spawn(program: &std::path::Path) -> io::Result<(Self, ChildStdout)> {
+    pub(super) fn spawn(program: &std::path::Path) -> io::Result<(Self, Source)> {
         let mut child = Command::new(program).args(["load", "--worker"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let missing = || io::Error::from(io::ErrorKind::BrokenPipe);
         let input: ChildStdin = child.stdin.take().ok_or_else(missing)?;
-        let output = child.stdout.take().ok_or_else(missing)?;
-        Ok((Self { commands: input, child }, output))
+        let output: ChildStdout = child.stdout.take().ok_or_else(missing)?;
+        Ok((Self { commands: Box::new(input), worker: Peer::Process(child) }, Box::new(output)))
+    }
+
+    /// Over a connection on which a worker has admitted this load.
+    pub(super) fn over(connection: TcpStream) -> io::Result<(Self, Source)> {
+        let (commands, source) = (connection.try_clone()?, connection.try_clone()?);
+        Ok((Self { commands: Box::new(commands), worker: Peer::Connection(connection) }, Box::new(source)))
     }
 
     pub(super) fn prepare(&mut self, preparation: &Preparation) -> io::Result<()> {
@@ -57,7 +72,8 @@ impl Link {
     /// How the worker ended, as the end of a sentence; absent where it is not known.
     pub(super) fn exit(&mut self) -> Option<String> {
         use std::os::unix::process::ExitStatusExt as _;
-        let status = self.child.wait().ok()?;
+        let Peer::Process(child) = &mut self.worker else { return None };
+        let status = child.wait().ok()?;
         Some(match (status.code(), status.signal()) {
             (Some(code), _) => format!("status {code}"),
             (None, Some(signal)) => format!("signal {signal}"),
@@ -68,14 +84,20 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        // One that has ended needs no signal.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        match &mut self.worker {
+            Peer::Process(child) => {
+                // One that has ended needs no signal.
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            // A worker whose coordinator is gone ends.
+            Peer::Connection(connection) => _ = connection.shutdown(Shutdown::Both),
+        }
     }
 }
 
 /// Hands everything that comes on, with the worker's place, on a thread of its own.
-pub(super) fn receive(place: usize, source: ChildStdout, incoming: Sender<(usize, Incoming)>) -> io::Result<()> {
+pub(super) fn receive(place: usize, source: Source, incoming: Sender<(usize, Incoming)>) -> io::Result<()> {
     std::thread::Builder::new().name(format!("worker-{}", place + 1)).spawn(move || {
         let mut source = BufReader::with_capacity(1 << 16, source);
         while let Ok(Some(next)) = next(&mut source) {
@@ -88,7 +110,7 @@ pub(super) fn receive(place: usize, source: ChildStdout, incoming: Sender<(usize
     Ok(())
 }
 
-fn next(source: &mut BufReader<ChildStdout>) -> io::Result<Option<Incoming>> {
+fn next(source: &mut BufReader<Source>) -> io::Result<Option<Incoming>> {
     let mut line = Vec::new();
     source.take(MOST).read_until(b'\n', &mut line)?;
     let at = clock::now();

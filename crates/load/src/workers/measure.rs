@@ -7,9 +7,11 @@ use std::sync::mpsc::{Sender, channel};
 use super::WorkersError;
 use super::clocks::WorkerClock;
 use super::coordinator::{Coordinator, CoordinatorSetting, Worker};
-use super::link::{Incoming, Link, receive};
+use super::link::{Incoming, Link, Source, receive};
+use super::place::{WorkerPlace, WorkerPlaces};
 use super::protocol::{Preparation, WorkerResult};
 use super::records::MergedRecords;
+use super::remote::{self, RemoteError};
 use crate::client::clock::Clock;
 use crate::client::phase::PhaseEnd;
 use crate::client::stop::StopSignal;
@@ -33,20 +35,25 @@ const READY: i64 = 300_000_000_000;
 /// A worker that began later than this is named, ns.
 const LATE: i64 = 5_000_000;
 
-/// Runs the plan's load with its workers, which are started for it.
+/// Runs the plan's load with its workers: processes that are started for it, unless it is told where they are.
 pub(crate) fn measure(
     plan: &Plan,
+    places: Option<&WorkerPlaces>,
     check: Option<&SelfCheck>,
     emit: &EventSink,
     stop: &StopSignal,
 ) -> Result<Measured, MeasureError> {
     let clock = Clock::start();
+    let places = places.cloned().unwrap_or_else(|| WorkerPlaces::own(plan.workers));
+    if places.workers.len() != plan.workers as usize {
+        return Err(WorkersError::OtherNumber { planned: plan.workers, told: places.workers.len() }.into());
+    }
     let secret = header_lines(plan)?;
     let tls = tls_of(plan)?;
     let addresses = addresses_of(plan)?;
     let id_prefix = id_prefix(plan);
     let (sender, incoming) = channel();
-    let workers = start(plan, &id_prefix, &sender)?;
+    let workers = start(plan, &places, &id_prefix, &sender, stop)?;
     drop(sender);
 
     let file = plan.requests.as_ref().map(|path| RecordFile::create(path)).transpose().map_err(MeasureError::RecordFile)?;
@@ -98,7 +105,7 @@ pub(crate) fn measure(
     let mut circumstances =
         Circumstances { engine_metrics: metrics.series, sidecar, ended_early: ending != PhaseEnd::Done, ..together(&results) };
     circumstances.notes.extend(notes.into_iter().map(Note::from));
-    circumstances.notes.extend(notes_on(plan, &facts, &results).into_iter().map(Note::from));
+    circumstances.notes.extend(notes_on(&places, &facts, &results).into_iter().map(Note::from));
     let mut merged = coordinator.merged;
     if let Some(error) = merged.error.take() {
         circumstances.invalid.push(format!("The record file could not be written: {error}."));
@@ -108,29 +115,46 @@ pub(crate) fn measure(
     Ok(Measured { records, ending, circumstances, tokenizer, workers: facts })
 }
 
-/// Starts the workers and has each prepare its part.
-fn start(plan: &Plan, id_prefix: &str, incoming: &Sender<(usize, Incoming)>) -> Result<Vec<Worker>, WorkersError> {
-    let cores = own_cores(plan.workers as usize);
-    let program = std::env::current_exe();
+/// Has each worker, at its place, prepare its part.
+fn start(
+    plan: &Plan,
+    places: &WorkerPlaces,
+    id_prefix: &str,
+    incoming: &Sender<(usize, Incoming)>,
+    stop: &StopSignal,
+) -> Result<Vec<Worker>, WorkersError> {
+    // A pod's share of its node is no core of its own.
+    let cores = if places.are_apart() { Vec::new() } else { own_cores(places.workers.len()) };
     let mut workers = Vec::new();
-    for (place, part) in Part::all(plan.workers).enumerate() {
-        let name = format!("Worker {}", place + 1);
-        let not_started = |source: io::Error| WorkersError::NotStarted { name: name.clone(), source };
-        let program = program.as_ref().map_err(|error| not_started(error.kind().into()))?;
-        let (mut link, output) = Link::spawn(program).map_err(not_started)?;
+    for (number, (place, part)) in places.workers.iter().zip(Part::all(plan.workers)).enumerate() {
+        let (mut link, source) = link_to(place, &places.token, stop)?;
         let preparation = Preparation {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             plan: plan_of_worker(plan),
             part,
             id_prefix: id_prefix.to_owned(),
-            core: cores.get(place).copied(),
+            core: cores.get(number).copied(),
         };
         // One that ended at once has said why, which is read.
         let _ = link.prepare(&preparation);
-        receive(place, output, incoming.clone()).map_err(not_started)?;
-        workers.push(Worker::new(name, part, link));
+        let not_started = |source: io::Error| WorkersError::NotStarted { name: place.name.clone(), source };
+        receive(number, source, incoming.clone()).map_err(not_started)?;
+        workers.push(Worker::new(place.name.clone(), part, link));
     }
     Ok(workers)
+}
+
+fn link_to(place: &WorkerPlace, token: &str, stop: &StopSignal) -> Result<(Link, Source), WorkersError> {
+    let name = || place.name.clone();
+    let not_started = |source: io::Error| WorkersError::NotStarted { name: name(), source };
+    let Some(address) = place.address else {
+        return std::env::current_exe().and_then(|program| Link::spawn(&program)).map_err(not_started);
+    };
+    match remote::connect(address, token, &|| stop.is_wished()) {
+        Ok(connection) => Link::over(connection).map_err(not_started),
+        Err(RemoteError::Stopped) => Err(WorkersError::Stopped),
+        Err(error) => Err(WorkersError::NotJoined { name: name(), why: error.to_string() }),
+    }
 }
 
 /// The plan without what the coordinator does for all: files, deadline, error rate, the engines' own metrics.
@@ -158,7 +182,7 @@ fn facts(coordinator: &Coordinator<'_>, place: usize, worker: &Worker) -> LoadWo
     LoadWorkerFacts {
         name: worker.name.clone(),
         requests: coordinator.merged.count(place),
-        clock: clock.latest(),
+        clock: clock.wall(),
         clock_drift_ns: clock.drift(),
         late_ns: worker.late,
         cpu_share: worker.result.as_ref().and_then(|result| result.client.cpu_share),
@@ -185,16 +209,32 @@ fn together(results: &[(String, WorkerResult)]) -> Circumstances {
 }
 
 /// What a reader should know of the workers.
-fn notes_on(plan: &Plan, facts: &[LoadWorkerFacts], results: &[(String, WorkerResult)]) -> Vec<String> {
-    let most = |of: fn(&LoadWorkerFacts) -> i64| facts.iter().map(of).max().unwrap_or(0) as f64 / 1e6;
+fn notes_on(places: &WorkerPlaces, facts: &[LoadWorkerFacts], results: &[(String, WorkerResult)]) -> Vec<String> {
+    let ms = |ns: i64| ns as f64 / 1e6;
+    let most = |of: fn(&LoadWorkerFacts) -> i64| ms(facts.iter().map(of).max().unwrap_or(0));
+    let names = if places.are_apart() {
+        format!(" ({})", facts.iter().map(|worker| worker.name.as_str()).collect::<Vec<_>>().join(", "))
+    } else {
+        String::new()
+    };
     let mut notes = vec![format!(
-        "The load came from {} workers, each with its part of the streams and requests. Their clocks differed by up to {:.3} ms, which was taken out of the times to within {:.3} ms; latencies are each worker's own.",
-        plan.workers,
+        "The load came from {} workers{names}, each with its part of the streams and requests. Their clocks differed by up to {:.3} ms, which was taken out of the times to within {:.3} ms; latencies are each worker's own.",
+        facts.len(),
         most(|worker| worker.clock.offset_ns.abs()),
         most(|worker| worker.clock.uncertainty_ns),
     )];
+    for (worker, _) in facts.iter().zip(&places.workers).filter(|(_, place)| place.address.is_some()) {
+        notes.push(format!(
+            "{}: its clock was {:.3} ms {} that of the first, known to within {:.3} ms; during the load that moved by {:.3} ms.",
+            worker.name,
+            ms(worker.clock.offset_ns.abs()),
+            if worker.clock.offset_ns < 0 { "behind" } else { "ahead of" },
+            ms(worker.clock.uncertainty_ns),
+            ms(worker.clock_drift_ns.abs()),
+        ));
+    }
     for worker in facts.iter().filter(|worker| worker.late_ns > LATE) {
-        notes.push(format!("{} began {:.1} ms after the agreed moment.", worker.name, worker.late_ns as f64 / 1e6));
+        notes.push(format!("{} began {:.1} ms after the agreed moment.", worker.name, ms(worker.late_ns)));
     }
     for worker in facts.iter().filter(|worker| !results.iter().any(|(name, _)| *name == worker.name)) {
         notes.push(format!("{} was lost: what it had handed over until then is part of the figures.", worker.name));

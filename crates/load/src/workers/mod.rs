@@ -4,14 +4,18 @@
 //! they come, and judges early stops and error rates over all of them. Which worker sends what follows from the plan
 //! ([`dyno_measure::plan::Part`]).
 //!
-//! Processes and not threads: what limits one client beside its core is the number of open files of a process.
+//! Processes and not threads: what limits one client beside its core is the number of open files of a process. They may be on
+//! other machines ([`WorkerPlaces`]); then the same is said over a TCP connection (`remote`), and what their clocks are apart is
+//! found out by round trips (`clocks`).
 
 mod clocks;
 mod coordinator;
 mod link;
 mod measure;
+mod place;
 mod protocol;
 mod records;
+pub mod remote;
 mod worker;
 
 use std::sync::Mutex;
@@ -19,14 +23,20 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) use self::measure::measure;
+pub use self::place::{WorkerPlace, WorkerPlaces};
 pub(crate) use self::protocol::Outgoing;
 pub(crate) use self::worker::main as worker_main;
 
 /// Why several workers can't measure together.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkersError {
-    #[error("Worker {name} can't be started: {source}.")]
+    #[error("{name} can't be started: {source}.")]
     NotStarted { name: String, source: std::io::Error },
+    /// `why` is the end of a sentence.
+    #[error("{name} does not take part in the load: {why}.")]
+    NotJoined { name: String, why: String },
+    #[error("The load is to have {planned} workers, and is told where {told} are.")]
+    OtherNumber { planned: u32, told: usize },
     #[error("{name}: {reason}")]
     Refused { name: String, reason: String },
     #[error("{name} ended before it was ready.")]

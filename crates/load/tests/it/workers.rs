@@ -14,6 +14,8 @@ use super::scripted::{Bench, Left, Scripted, Then, good_answer, say, until};
 
 const TTFT: Duration = Duration::from_millis(60);
 const ITL: Duration = Duration::from_millis(20);
+/// Most that reading two clocks one after the other takes unless the machine is stuck, ns.
+const CLOCK_READ: i64 = 1_000_000;
 
 fn engine() -> Running {
     let timing = Timing { ttft: TTFT, itl: ITL, ..Timing::default() };
@@ -83,9 +85,9 @@ fn two_workers_send_what_one_would() {
             .collect()
     };
     assert_eq!(lengths(&one), lengths(&two));
-    // on one machine there is one monotonic clock
+    // on one machine there is one clock, which each reads for itself
     for worker in facts {
-        assert!(worker.clock.offset_ns.abs() <= worker.clock.uncertainty_ns, "{worker:?}");
+        assert!(worker.clock.offset_ns.abs() <= worker.clock.uncertainty_ns + CLOCK_READ, "{worker:?}");
     }
     assert_eq!(one.report.provenance.load_workers, []);
 }

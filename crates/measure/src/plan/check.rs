@@ -1,7 +1,7 @@
 //! Checks a plan without I/O.
 
 use super::header::HeaderError;
-use super::{Load, MOST_WORKERS, Plan, PlannedLoad, Workload};
+use super::{Load, MOST_WORKERS, Plan, PlannedLoad, Workload, check_workers};
 use crate::address::AddressError;
 use crate::load::{Endpoint, LengthError, MOST_TOKENS};
 
@@ -147,21 +147,7 @@ impl Plan {
             return Err(PlanError::TraceWithOthers);
         }
         self.load_points.iter().try_for_each(PlannedLoad::check)?;
-        self.check_workers()
-    }
-
-    /// A closed loop with fewer streams than workers leaves some of them idle, which is as good; at a rate, a worker that may have
-    /// nothing in flight would drop its arrivals.
-    fn check_workers(&self) -> Result<(), PlanError> {
-        if !(1..=MOST_WORKERS).contains(&self.workers) {
-            return Err(PlanError::Workers);
-        }
-        let open = self.load_points.iter().filter(|point| point.load.is_open()).map(PlannedLoad::cap).min();
-        let most = open.or_else(|| self.load_points.iter().map(PlannedLoad::cap).max());
-        match most.filter(|in_flight| *in_flight < self.workers) {
-            Some(in_flight) => Err(PlanError::MoreWorkersThanStreams { workers: self.workers, in_flight }),
-            None => Ok(()),
-        }
+        check_workers(self.workers, &self.load_points)
     }
 }
 

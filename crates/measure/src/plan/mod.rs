@@ -8,6 +8,7 @@ mod of_load;
 mod part;
 mod planned_load;
 mod search;
+mod worker_count;
 mod workload;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub use self::header::{HeaderError, PlanHeader};
 pub use self::of_load::{PromptSource, load_points};
 pub use self::part::{Deal, MOST_WORKERS, Part, stream_start};
 pub use self::planned_load::{Load, PlannedLoad};
+pub use self::worker_count::{RATE_OF_ONE_WORKER, STREAMS_OF_ONE_WORKER, check_workers, suggested_workers};
 pub use self::workload::{DatasetFile, Workload};
 
 /// A load, from the first warm-up request to the report.

@@ -46,6 +46,9 @@ pub struct Provenance {
     /// How lengths were counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<String>,
+    /// The pods that the load came from, on a cluster that has pods; the first leads the load.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub load_pods: Vec<LoadPodFacts>,
     /// The workers that put the load on, where there were several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub load_workers: Vec<LoadWorkerFacts>,
@@ -171,6 +174,15 @@ pub struct EngineFacts {
     pub startup_ms: u64,
 }
 
+/// A pod that put the load on, or a part of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LoadPodFacts {
+    pub node: String,
+    /// Thousandths of a core that it had.
+    pub cpu_millicores: u32,
+}
+
 /// One of several workers that put the load on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -226,6 +238,7 @@ impl Provenance {
             engines: newer(later.engines, self.engines),
             seed: later.seed.or(self.seed),
             tokenizer: later.tokenizer.or(self.tokenizer),
+            load_pods: newer(later.load_pods, self.load_pods),
             load_workers: newer(later.load_workers, self.load_workers),
             plan: later.plan.or(self.plan),
             simulation: later.simulation.or(self.simulation),

@@ -8,7 +8,9 @@ use std::process::{ExitStatus, Stdio};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use serde::Serialize;
 use std::os::unix::process::ExitStatusExt as _;
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
 use crate::protocol::Exit;
@@ -19,15 +21,31 @@ pub(super) struct LoadProcess {
 }
 
 impl LoadProcess {
-    /// Starts a program in a folder, without one variable of this process's environment.
-    pub(super) fn spawn(program: &Path, arguments: &[&OsStr], folder: &Path, log: &Path, withheld: &str) -> io::Result<Self> {
+    /// Starts a program in a folder, without one variable of this process's environment, and tells it a document on its standard
+    /// input.
+    pub(super) async fn spawn(
+        program: &Path,
+        arguments: &[&OsStr],
+        folder: &Path,
+        log: &Path,
+        withheld: &str,
+        input: Option<&impl Serialize>,
+    ) -> io::Result<Self> {
         let log = File::options().create(true).append(true).open(log)?;
         let mut command = Command::new(program);
         command.args(arguments).current_dir(folder).env_remove(withheld).process_group(0);
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let child = command.spawn()?;
+        command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() }).stdout(log.try_clone()?).stderr(log);
+        let mut child = command.spawn()?;
+        let stdin = child.stdin.take();
         let group = child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
-        Ok(Self { child, group })
+        let process = Self { child, group };
+        if let (Some(mut stdin), Some(input)) = (stdin, input) {
+            let mut line = serde_json::to_vec(input)?;
+            line.push(b'\n');
+            // One that has ended already has said why.
+            let _ = stdin.write_all(&line).await;
+        }
+        Ok(process)
     }
 
     /// Waits until it has ended, and kills whatever it left of its group.

@@ -28,10 +28,10 @@ use crate::protocol::{
     StartRequest, Status,
 };
 use crate::serve::{Refused, guarded, serve};
-use crate::serving::{CommandError, ServerArgs, until_over};
+use crate::serving::{CommandError, ServerArgs, own_program, until_over};
 use crate::token::Token;
 
-/// Largest request, bytes: addresses of engines.
+/// Largest request, bytes: addresses of engines and workers.
 const MOST_BODY: usize = 256 << 10;
 /// What is left of a pod's grace period for reading the spool, at least.
 const FOR_READING: Duration = Duration::from_secs(5);
@@ -58,7 +58,8 @@ pub(crate) async fn main(args: LoadPodArgs) -> Result<ExitCode, CommandError> {
     let plan: io::Result<Plan> = std::fs::read(&args.plan).and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
     let plan = plan.map_err(|source| CommandError::Plan { path: args.plan.clone(), source })?;
     let settings = Settings {
-        program: own_program().map_err(CommandError::Program)?,
+        program: own_program()?,
+        token: token.clone(),
         withheld: args.server.token_env.clone(),
         grace: Duration::from_secs(args.load_grace_s),
     };
@@ -147,11 +148,4 @@ async fn done(runner: &Runner, taken: &CancellationToken) -> Result<StatusCode, 
     }
     taken.cancel();
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Dyno's program, also after another build has taken its place on the disk.
-fn own_program() -> io::Result<PathBuf> {
-    let program = std::env::current_exe()?;
-    let running = PathBuf::from("/proc/self/exe");
-    Ok(if !program.exists() && running.exists() { running } else { program })
 }

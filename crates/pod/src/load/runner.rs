@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dyno_load::workers::WorkerPlaces;
 use dyno_measure::plan::{Plan, PlanError, PlannedCheck};
 use dyno_measure::validity::SelfCheck;
 use nix::sys::signal::Signal;
@@ -15,6 +16,7 @@ use super::child::LoadProcess;
 use super::spool::{EVENTS, LOG, PLAN, REPORT, REQUESTS, SELF_CHECKS, Spool};
 use crate::protocol::{EndCause, LoadEnd, LoadState, StartRequest, Status};
 use crate::self_check;
+use crate::token::Token;
 
 /// Why the load was not started.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +56,8 @@ enum ClientCheck {
 pub(super) struct Settings {
     /// Dyno's own.
     pub program: PathBuf,
+    /// What workers in other pods admit the load by.
+    pub token: Token,
     /// The variable with the pod's token, which the load does not see.
     pub withheld: String,
     /// What a load that is asked to end has to write down what it measured.
@@ -164,6 +168,9 @@ impl Runner {
         if let Some(model) = &request.model {
             plan.model.clone_from(model);
         }
+        if !request.workers.is_empty() {
+            plan.workers = u32::try_from(request.workers.len()).unwrap_or(u32::MAX);
+        }
         plan.check()?;
         self.spool.write(PLAN, &plan)?;
         self.spool.mark_started(&request)?;
@@ -207,9 +214,16 @@ impl Runner {
         if let Some(Wish { cause, .. }) = wished {
             return self.conclude(LoadEnd { cause, exit: None, reason: Some(reason(cause).to_owned()) }).await;
         }
-        let arguments = ["load", "--plan", PLAN, "--spool", EVENTS].map(OsStr::new);
+        let workers = self.started.lock().await.as_ref().map(|request| request.workers.clone()).unwrap_or_default();
+        let mut arguments = ["load", "--plan", PLAN, "--spool", EVENTS].map(OsStr::new).to_vec();
+        let mut input = None;
+        if !workers.is_empty() {
+            arguments.push(OsStr::new("--worker-places"));
+            input = Some(WorkerPlaces { token: self.settings.token.expose().to_owned(), workers });
+        }
         let (folder, log) = (self.spool.folder(), self.spool.path(LOG));
-        let spawned = LoadProcess::spawn(&self.settings.program, &arguments, folder, &log, &self.settings.withheld);
+        let program = &self.settings.program;
+        let spawned = LoadProcess::spawn(program, &arguments, folder, &log, &self.settings.withheld, input.as_ref()).await;
         let mut process = match spawned {
             Ok(process) => process,
             Err(error) => {

@@ -9,3 +9,4 @@ mod load;
 mod relay;
 mod spool;
 mod started;
+mod workers;

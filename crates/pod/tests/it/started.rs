@@ -72,7 +72,7 @@ pub fn engine(ttft_ms: u64, itl_ms: u64) -> Running {
 /// The address of an engine, as the portal tells it.
 pub fn at(engine: &Running) -> StartRequest {
     let endpoint = PlanEndpoint { node: "n".to_owned(), base_url: engine.base_url(), metrics: None };
-    StartRequest { endpoints: vec![endpoint], model: Some("reference".to_owned()) }
+    StartRequest { endpoints: vec![endpoint], model: Some("reference".to_owned()), ..StartRequest::default() }
 }
 
 /// The command that starts the program: the example `dyno_pod`, which cargo builds with the tests.

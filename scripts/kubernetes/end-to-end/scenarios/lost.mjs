@@ -64,6 +64,13 @@ export const scenarios = {
     await brokeOff(id, /The load's pod/);
   },
 
+  async "a worker pod deleted"() {
+    const id = await underLoad(reference("worker deleted", { load: LONG, load_from: { load_pods: 2, load_cpu_millicores: 500 } }));
+    remove(cluster.pods("worker")[0]);
+    await brokeOff(id, /Load pod 2 on node node-[12] was lost\. It was deleted\. .*Those are kept/);
+    await keptRecords(id);
+  },
+
   async "the portal killed"() {
     const { portal } = world;
     const id = await underLoad(wanted("portal killed", { load: { num_requests: 60 } }));

@@ -30,7 +30,7 @@ pub fn obstacle(found: &ClusterFacts) -> Option<FieldError> {
     Some(error(format!("Cluster {} can't be used. {problem}", found.cluster.name)))
 }
 
-/// Sets the cluster. Another cluster drops the nodes; an unreachable one is accepted with a warning.
+/// Sets the cluster. Another cluster drops step 4; an unreachable one is accepted with a warning.
 pub fn apply(
     draft: &mut Draft,
     patch: &Patch<Uuid>,
@@ -54,6 +54,8 @@ pub fn apply(
             if draft.steps.cluster_id != Some(chosen) {
                 draft.steps.nodes.clear();
                 draft.steps.load_node = None;
+                draft.steps.load_pods = None;
+                draft.steps.load_cpu_millicores = None;
             }
             draft.steps.cluster_id = Some(chosen);
             draft.cluster_kind = Some(found.cluster.kind());

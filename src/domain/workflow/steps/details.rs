@@ -155,6 +155,8 @@ pub fn create(patch: &DetailsPatch, errors: &mut Vec<FieldError>) -> Option<Work
         cluster_id: None,
         nodes: Vec::new(),
         load_node: None,
+        load_pods: None,
+        load_cpu_millicores: None,
         model_id: None,
         serving: Serving::default(),
         credential_id: None,

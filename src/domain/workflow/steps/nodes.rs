@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
-use super::cluster;
+use super::{cluster, load_pods};
 use crate::domain::inventory::{DeviceType, Node};
 use crate::domain::problem::FieldError;
 use crate::domain::workflow::facts::Facts;
 use crate::domain::workflow::reader::{Patch, Reader};
 use crate::domain::workflow::state::{ChosenDevice, ChosenNode, WorkflowSteps};
 use crate::domain::workflow::values;
+use dyno_measure::plan::MOST_WORKERS;
 use dyno_measure::words::{grouped, join as join_words};
 
 const STEP: u8 = 4;
@@ -55,6 +56,10 @@ pub struct NodesPatch {
     pub nodes: Patch<Vec<AskedNode>>,
     /// The node that generates the load.
     pub load_node: Patch<String>,
+    /// How many processes generate it.
+    pub load_pods: Patch<u32>,
+    /// CPU of each, thousandths of a core.
+    pub load_cpu_millicores: Patch<u32>,
 }
 
 pub fn read(reader: &mut Reader<'_>) -> NodesPatch {
@@ -65,6 +70,8 @@ pub fn read(reader: &mut Reader<'_>) -> NodesPatch {
             _ => Err(NodeError::NoList),
         }),
         load_node: reader.field("load_node", STEP, |value| values::text(value, "Load node", LONGEST_HOSTNAME)),
+        load_pods: reader.whole32(load_pods::LOAD_PODS, STEP, 1, MOST_WORKERS),
+        load_cpu_millicores: reader.whole32(load_pods::LOAD_CPU, STEP, load_pods::LEAST_CPU, load_pods::MOST_CPU),
     }
 }
 
@@ -121,7 +128,7 @@ fn selection(wanted: &[String], node: &Node) -> Result<Vec<ChosenDevice>, NodeEr
     Ok(chosen.into_iter().map(|kind| ChosenDevice { kind }).collect())
 }
 
-/// Sets the nodes; those that are not Ready are accepted with a warning.
+/// Sets the nodes and the load's side; nodes that are not Ready are accepted with a warning.
 pub fn apply(
     steps: &mut WorkflowSteps,
     patch: &NodesPatch,
@@ -157,8 +164,12 @@ pub fn apply(
             Err(error) => errors.push(FieldError::at(STEP, "load_node", error.to_string())),
         },
     }
+    patch.load_pods.clone().apply(&mut steps.load_pods);
+    patch.load_cpu_millicores.clone().apply(&mut steps.load_cpu_millicores);
+    load_pods::check_cpu(steps, found.cluster.kind(), errors);
     warnings.extend(cluster::obstacle(found));
     warnings.extend(obstacles(steps, facts));
+    warnings.extend(load_pods::suggested(steps).filter(|_| found.cluster.kind().can_measure()));
 }
 
 fn choose(asked: &[AskedNode], cluster: &str, nodes: &[Node]) -> Result<Vec<ChosenNode>, Vec<NodeError>> {

@@ -5,6 +5,7 @@ mod details;
 mod editing;
 mod finish;
 mod load;
+mod load_pods;
 mod model;
 mod place;
 mod properties;

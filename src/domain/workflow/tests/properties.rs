@@ -78,6 +78,8 @@ fn likely_body() -> impl Strategy<Value = (u8, Value)> {
         pick(vec![json!(LOCAL), json!(GPUS), json!(SILENT)]).prop_map(|cluster| (3, json!({ "cluster_id": cluster }))),
         pick(vec![json!("fl4u42"), json!("gpu-01"), json!("gpu-03")])
             .prop_map(|hostname| (4, json!({ "nodes": [{ "hostname": hostname, "devices": [{ "type": "cpu" }] }] }))),
+        (pick(vec![json!(1), json!(60), json!(null)]), pick(vec![json!(500), json!(null)]))
+            .prop_map(|(pods, cpu)| (4, json!({ "load_pods": pods, "load_cpu_millicores": cpu }))),
         (pick(vec![json!(GGUF), json!(HUGGING_FACE), json!(OPENAI), json!(OWN_CLOUD)]), pick(vec![json!("vllm"), json!(null)]))
             .prop_map(|(model, engine)| (5, json!({ "model_id": model, "engine": engine }))),
         pick(vec![json!(OPENAI_KEY), json!(OWN_KEY), json!(null)]).prop_map(|key| (6, json!({ "credential_id": key }))),
