@@ -6,6 +6,7 @@ use super::super::scale::{ScaleKind, nice_log_bounds, nice_top, wants_log};
 use super::super::{Chart, Key, Table, capital};
 use super::{cell, early_key, early_words, is_chosen, lacking, load_axis, load_cell, load_text, star, star_key, unbroken, value};
 use crate::components::number::figure;
+use dyno_measure::metrics::Shown;
 use dyno_measure::metrics::{Metric, PERCENTILES, percentile_name};
 use dyno_measure::sweep::{Sweep, Swept};
 
