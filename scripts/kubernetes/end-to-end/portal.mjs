@@ -59,12 +59,13 @@ export class Portal {
   }
 
   /** A workflow up to its confirmation; answers its id. A cloud model has a credential and no engine. */
-  async prepare({ name, cluster, hostnames, model, concurrency, load, load_from, engine, credential }) {
-    const details = { name, tags: [], description: "", concurrent_requests: concurrency, eval_with: "configuration" };
+  async prepare({ name, cluster, hostnames, model, concurrency, eval_with = "configuration", load, load_from, engine, credential }) {
+    const details = { name, tags: [], description: "", concurrent_requests: concurrency, eval_with };
     const step = (number, fields) =>
       this.call("POST", "/benchmarks/run-workflow", { ...details, ...fields, step_number: number });
     const { workflow_id } = await step(1, { workflow_total_steps: 8 });
-    await step(2, { workflow_id, max_input_tokens: 64, max_output_tokens: 16, warmup_requests: 2, ...load });
+    const lengths = eval_with === "configuration" && { max_input_tokens: 64 };
+    await step(2, { workflow_id, ...lengths, max_output_tokens: 16, warmup_requests: 2, ...load });
     await step(3, { workflow_id, cluster_id: cluster });
     await step(4, { workflow_id, nodes: hostnames.map((hostname) => ({ hostname })), ...load_from });
     if (credential) {
@@ -138,6 +139,17 @@ export class Portal {
       }
     }
     return events;
+  }
+
+  /** A dataset of these prompts; answers its id. */
+  async addDataset(name, prompts) {
+    const body = new FormData();
+    body.set("name", name);
+    body.set("file", new Blob([prompts.join("\n")]), `${name}.txt`);
+    const headers = { authorization: `Bearer ${token}` };
+    const answer = await fetch(`http://127.0.0.1:${this.port}/api/v1/datasets`, { method: "POST", headers, body });
+    assert.equal(answer.status, 201, await answer.clone().text());
+    return (await answer.json()).id;
   }
 
   /** The records of a run's requests, all of them. */

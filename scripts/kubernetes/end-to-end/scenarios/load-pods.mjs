@@ -57,6 +57,20 @@ export const scenarios = {
     isClose("requests/s", one.summary.request_throughput, two.summary.request_throughput, 0);
   },
 
+  /** Each pod is sent what it reads. */
+  async "two load pods with a dataset"() {
+    const prompts = Array.from({ length: 30 }, (_, index) => `What is ${index} and ${index + 1}?`);
+    const dataset_ids = [await world.portal.addDataset("sums", prompts)];
+    const load_from = { load_pods: 2, load_cpu_millicores: 500 };
+    const changes = { hostnames: ["node-1"], concurrency: 4, eval_with: "dataset", load: { dataset_ids, num_requests: 40 }, load_from };
+    const id = await world.portal.trigger(reference("dataset", changes));
+    const run = await world.portal.ended(id, RUN_S);
+    assert.equal(run.status, "succeeded", run.reason);
+    const { provenance } = await world.portal.call("GET", `/runs/${id}/report`);
+    assert.deepEqual(provenance.load_workers.map((worker) => worker.requests), [21, 21], "warm-up included");
+    assert.equal((await keptRecords(id)).length, 42);
+  },
+
   async "load pods that no node has room for"() {
     const load_from = { load_pods: 3, load_cpu_millicores: 64_000 };
     const reason = /No node has room for load pod 1 of 3, which asks for 64 CPU: node-[12] has [\d.]+ CPU left, node-[12] has [\d.]+ CPU left/;
