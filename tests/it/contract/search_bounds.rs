@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::simulation::{hub_model, page};
 use super::world::World;
+use crate::support::TestClient;
 
 /// The hidden fields of the page's form with this id.
 fn fields(page: &str, form: &str) -> Vec<(String, String)> {
@@ -16,6 +17,17 @@ fn fields(page: &str, form: &str) -> Vec<(String, String)> {
     form.split("<input type=\"hidden\"").skip(1).filter_map(|input| of(input.split_once('>')?.0)).collect()
 }
 
+/// The confirmation, once it holds what a simulation finds: the page waits for that only so long, and a busy machine takes longer.
+async fn confirmation(client: &TestClient, draft: &str) -> String {
+    for _ in 0..30 {
+        let shown = page(client, &format!("/wizard/{draft}/confirm")).await;
+        if shown.contains("Simulated. ") {
+            return shown;
+        }
+    }
+    panic!("the confirmation says nothing of a simulation");
+}
+
 #[tokio::test]
 async fn a_search_is_offered_bounds_around_its_simulated_answer() {
     let world = World::start().await;
@@ -25,6 +37,7 @@ async fn a_search_is_offered_bounds_around_its_simulated_answer() {
     let catalogue = clusters["items"].as_array().unwrap().iter().find(|row| row["kind"] == "catalogue").unwrap()["id"].clone();
     let mut bodies = world.walk("configuration", model);
     bodies[1]["slo"] = json!({ "percentile": 90, "tpot_ms": 12, "search": { "min": 1, "max": 2 } });
+    bodies[1]["num_requests"] = json!(120);
     bodies[2]["cluster_id"] = catalogue;
     bodies[3]["nodes"] = json!([{ "hostname": "h100-sxm-80gb-x8" }]);
     bodies[4]["tensor_parallel"] = json!(1);
@@ -37,7 +50,7 @@ async fn a_search_is_offered_bounds_around_its_simulated_answer() {
     };
 
     // The least and the largest load that it would try are both within the limit: it would end without an answer.
-    let shown = page(client, &format!("/wizard/{id}/confirm")).await;
+    let shown = confirmation(client, id).await;
     assert!(shown.contains("outside of the bounds of this search"), "{shown}");
     let sent = fields(&shown, "search-bounds-form");
     let pairs: Vec<(&str, &str)> = sent.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -50,13 +63,13 @@ async fn a_search_is_offered_bounds_around_its_simulated_answer() {
     assert_eq!(load(&after), load(&draft["workflow_steps"]), "nothing else has changed");
 
     // With them, there is nothing better to offer, and the simulated answer lies between them.
-    let shown = page(client, &format!("/wizard/{id}/confirm")).await;
+    let shown = confirmation(client, id).await;
     assert!(!shown.contains("search-bounds-form") && shown.contains("The largest concurrency within the limits"), "{shown}");
 
     // Bounds far around it take more loads than needed.
     bodies[1]["slo"]["search"] = json!({ "min": 1, "max": 500 });
     let draft = world.send(client, &bodies[..5]).await;
-    let shown = page(client, &format!("/wizard/{}/confirm", draft["workflow_id"].as_str().unwrap())).await;
+    let shown = confirmation(client, draft["workflow_id"].as_str().unwrap()).await;
     assert!(
         shown.contains(&format!("Search from {} to {}", search["min"], search["max"]).replace(".0", "")),
         "{search}: {shown}"
