@@ -57,7 +57,8 @@ enum Tier {
 }
 
 /// Spreads the load pods: the first to the chosen node, the others over nodes that are not under test, then over those that are. Of
-/// nodes with as many of them, the least busy comes first; one without room is passed over.
+/// nodes with as many of them, the least busy comes first; one without room is passed over. A single load pod is given to the chosen
+/// node, or to one under test, in any case: what is in its way may end soon, and the cluster says what it waits for.
 pub(super) fn load_nodes(
     asked: Option<&str>,
     under_test: &[&str],
@@ -83,7 +84,10 @@ pub(super) fn load_nodes(
             .iter_mut()
             // A person's choice is not passed over, only said to be impossible.
             .filter(|candidate| number > 1 || asked.is_none() || is_asked(candidate))
-            .filter(|candidate| left(candidate) * 1_000.0 + 1e-6 >= f64::from(demand.cpu_millis))
+            .filter(|candidate| {
+                let may_wait = demand.pods <= 1 && (asked.is_some() || candidate.tier != Tier::Apart);
+                may_wait || left(candidate) * 1_000.0 + 1e-6 >= f64::from(demand.cpu_millis)
+            })
             .min_by(|a, b| {
                 let by_room = || left(b).total_cmp(&left(a)).then_with(|| a.node.hostname.cmp(&b.node.hostname));
                 a.tier.cmp(&b.tier).then(a.pods.cmp(&b.pods)).then_with(by_room)
@@ -201,8 +205,12 @@ mod tests {
             "No node has room for load pod 3 of 3, which asks for 1 CPU: a has 0.00 CPU left, b has 0.25 CPU left. Ask for less CPU or fewer load pods, or choose other nodes."
         );
         assert!(
-            refused(Some("a"), LoadDemand { pods: 1, cpu_millis: 1_200 })
-                .contains("for the load's pod, which asks for 1.2 CPU: a has 1.00 CPU left. ")
+            refused(Some("a"), LoadDemand { pods: 2, cpu_millis: 1_200 })
+                .contains("for load pod 1 of 2, which asks for 1.2 CPU: a has 1.00 CPU left. ")
         );
+        let single = LoadDemand { pods: 1, cpu_millis: 1_500 };
+        assert_eq!(load_nodes(Some("a"), &["a"], single, &nodes).unwrap().hostnames, ["a"], "it waits there");
+        assert_eq!(load_nodes(None, &["a", "b"], single, &nodes).unwrap().hostnames, ["b"], "the one with most room");
+        assert!(load_nodes(None, &[], single, &nodes).is_err(), "no node is under test");
     }
 }
