@@ -91,6 +91,7 @@ async fn a_run_is_made_again_without_change_and_ends_with_its_owner() {
         cluster.apply(&objects::secret(&run, &owner.reference, data)).await.unwrap();
         cluster.apply(&objects::service(&run, &owner.reference)).await.unwrap();
         cluster.apply(&objects::engine_pod(&run, &owner.reference, &engine(0))).await.unwrap();
+        cluster.apply(&objects::worker_pod(&run, &owner.reference, 2, &load(), lifetime())).await.unwrap();
     }
     assert_eq!(cluster.run_secret(&run).await.unwrap().unwrap()[keys::TOKEN], b"t");
     let state = once(
@@ -100,6 +101,7 @@ async fn a_run_is_made_again_without_change_and_ends_with_its_owner() {
     )
     .await;
     assert!(state.load.is_none(), "it is suspended");
+    assert_eq!(state.workers.keys().collect::<Vec<_>>(), [&run.worker(2)], "and no load pod of the owner's");
 
     cluster.apply(&objects::owner(&run, lifetime(), &load(), false)).await.unwrap();
     let state = once(&cluster, &run, |state| state.load.is_some()).await;

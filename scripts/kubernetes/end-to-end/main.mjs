@@ -23,6 +23,7 @@ const SHORT = [
   "a quota",
   "cancelled under load",
   "an engine pod deleted",
+  "two load pods",
   "the portal killed",
   "a token withdrawn and renewed",
   "a cloud model",
