@@ -7,29 +7,33 @@ use crate::support::TestApp;
 /// As much as fits a body.
 const LONG: usize = 1_500_000;
 
+/// A cloud model with one field changed, and where it is sent.
+fn cloud(field: &str, value: impl Into<Value>) -> (&'static str, Value) {
+    let mut body = json!({
+        "name": "m", "source": "cloud", "provider": "openai_compatible", "base_url": "http://127.0.0.1:9/v1", "model": "m",
+    });
+    body[field] = value.into();
+    ("/api/v1/models", body)
+}
+
+/// A draft's first step with one field changed, and where it is sent.
+fn draft(field: &str, value: Value) -> (&'static str, Value) {
+    let mut body = json!({
+        "workflow_total_steps": 9, "step_number": 1, "name": "d", "tags": [], "description": "", "concurrent_requests": 4,
+        "eval_with": "configuration",
+    });
+    body[field] = value;
+    ("/api/v1/benchmarks/run-workflow", body)
+}
+
 #[tokio::test]
 async fn long_texts_are_refused_and_not_repeated() {
     let app = TestApp::start().await;
     let long = "x".repeat(LONG);
-    let cloud = |field: &str, value: String| {
-        let mut body = json!({
-            "name": "m", "source": "cloud", "provider": "openai_compatible", "base_url": "http://127.0.0.1:9/v1", "model": "m",
-        });
-        body[field] = value.into();
-        ("/api/v1/models", body)
-    };
     let hub =
         |revision: String| ("/api/v1/models", json!({ "name": "m", "source": "hub", "repository": "a/b", "revision": revision }));
     let file = |path: String, location: &str| {
         ("/api/v1/models", json!({ "name": "m", "source": "file", "path": path, "location": location }))
-    };
-    let draft = |field: &str, value: Value| {
-        let mut body = json!({
-            "workflow_total_steps": 9, "step_number": 1, "name": "d", "tags": [], "description": "", "concurrent_requests": 4,
-            "eval_with": "configuration",
-        });
-        body[field] = value;
-        ("/api/v1/benchmarks/run-workflow", body)
     };
     let credential = |field: &str, value: String| {
         let mut body = json!({
@@ -100,25 +104,10 @@ async fn long_lists_are_refused_soon() {
 async fn names_that_hide_something_are_refused() {
     let app = TestApp::start().await;
     for odd in ["run\u{202e}gnp", "run\u{200b}one", "run\u{feff}"] {
-        let model = |field: &str| {
-            let mut body = json!({
-                "name": "m", "source": "cloud", "provider": "openai_compatible", "base_url": "http://127.0.0.1:9/v1", "model": "m",
-            });
-            body[field] = odd.into();
-            ("/api/v1/models", body)
-        };
-        let draft = |field: &str, value: Value| {
-            let mut body = json!({
-                "workflow_total_steps": 9, "step_number": 1, "name": "d", "tags": [], "description": "", "concurrent_requests": 4,
-                "eval_with": "configuration",
-            });
-            body[field] = value;
-            ("/api/v1/benchmarks/run-workflow", body)
-        };
         let credential = json!({ "name": odd, "provider": "openai", "secret": "s" });
         for ((path, body), field) in [
-            (model("name"), "name"),
-            (model("model"), "model"),
+            (cloud("name", odd), "name"),
+            (cloud("model", odd), "model"),
             (draft("name", json!(odd)), "name"),
             (draft("tags", json!([odd])), "tags"),
             (("/api/v1/credentials", credential), "name"),
