@@ -81,6 +81,8 @@ test("from a pasted kubeconfig to the report of two nodes", async ({ page }) => 
   await goOn(page);
   await onStep(page, "Nodes");
   for (const name of [/node-1/, /node-2/]) await page.getByRole("checkbox", { name }).first().check();
+  await page.locator("summary", { hasText: "More" }).last().click();
+  await page.getByLabel("Node that the load comes from").selectOption("node-2");
   await picture(page, "wizard-nodes");
   await fitsAPhone(page);
   await goOn(page);
@@ -95,6 +97,7 @@ test("from a pasted kubeconfig to the report of two nodes", async ({ page }) => 
   await onStep(page, /Confirm/);
   await expect(page.getByText("dyno.test/llama-server:1")).toBeVisible();
   await expect(page.getByText("2,048 MiB")).toBeVisible();
+  await expect(page.getByText("Load from").first()).toBeVisible();
   await picture(page, "wizard-confirm");
   await fitsAPhone(page);
   await goOn(page, "Confirm and continue");
@@ -119,6 +122,7 @@ test("from a pasted kubeconfig to the report of two nodes", async ({ page }) => 
   await hydrated(page);
   const report = await (await page.request.get(`${url}/api/v1/runs/${run}/report`)).json();
   expect(report.summary.successful_requests).toBe(24);
+  expect(report.provenance.load_pods.map((pod: { node: string }) => pod.node)).toEqual(["node-2"]);
   await expect(page.getByText("node-1").first()).toBeVisible();
   await expect(page.getByText(/Node node-[12] is .* slower than node node-[12]/).first()).toBeVisible();
   await picture(page, "report");

@@ -56,7 +56,6 @@ pub struct Caller {
     pub session: Option<Vec<u8>>,
     /// The hash of its token; none for browsers, and for the configured administrator token.
     pub token: Option<Vec<u8>>,
-    /// The client's address.
     pub peer: IpAddr,
 }
 

@@ -16,7 +16,6 @@ const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 #[derive(Debug, Clone)]
 pub struct NewSession {
     pub actor: Actor,
-    /// The cookie's secret.
     pub secret: Secret,
     /// When it ends in any case.
     pub ends: Timestamp,

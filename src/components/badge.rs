@@ -36,7 +36,6 @@ impl Tone {
         }
     }
 
-    /// Its icon.
     pub fn icon(self) -> IconName {
         match self {
             Self::Queued => IconName::Clock,
@@ -89,14 +88,12 @@ pub fn Badge(tone: Tone, #[prop(into)] text: String) -> impl IntoView {
     .into_any()
 }
 
-/// A run's status.
 #[component]
 pub fn RunBadge(status: RunStatus) -> impl IntoView {
     let (tone, text) = run_look(status);
     view! { <Badge tone=tone text=text /> }
 }
 
-/// A stage's status.
 #[component]
 pub fn StageBadge(status: StageStatus) -> impl IntoView {
     let (tone, text) = stage_look(status);

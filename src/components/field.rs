@@ -162,7 +162,6 @@ pub fn SelectField(
     #[prop(into)]
     name: String,
     #[prop(into)] label: String,
-    /// Values and labels.
     options: Vec<(String, String)>,
     #[prop(optional, into)] value: String,
     /// Help below the label.

@@ -34,9 +34,7 @@ pub fn DropDown(
     /// Unique on the page.
     #[prop(into)]
     id: String,
-    /// The button's text.
-    #[prop(into)]
-    text: String,
+    #[prop(into)] text: String,
     /// Whether something is chosen.
     #[prop(optional)]
     active: bool,

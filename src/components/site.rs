@@ -25,7 +25,6 @@ fn Brand() -> impl IntoView {
 /// The header of every page; with navigation for those who are signed in.
 #[component]
 pub fn SiteHeader(
-    /// The visitor.
     visit: Visit,
     /// Addresses and names of the navigation.
     links: &'static [(&'static str, &'static str)],

@@ -45,7 +45,6 @@ impl Column {
         self
     }
 
-    /// Sets the metric.
     #[must_use]
     pub fn about(mut self, metric: &'static str) -> Self {
         self.about = Some(metric);

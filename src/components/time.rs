@@ -18,7 +18,6 @@ pub fn between_ms(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.as_millisecond() - from.as_millisecond()).unwrap_or(0)
 }
 
-/// A `<time>` element.
 #[component]
 pub fn Time(at: Timestamp) -> impl IntoView {
     view! {

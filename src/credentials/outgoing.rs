@@ -36,7 +36,6 @@ pub enum OutgoingError {
     /// The client could not be built.
     #[error("client: {0}")]
     Client(#[source] reqwest::Error),
-    /// The request failed.
     #[error("request: {0}")]
     Request(#[source] reqwest::Error),
 }

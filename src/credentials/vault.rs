@@ -44,7 +44,6 @@ pub enum VaultError {
     /// The row was modified, or the secret comes from another row.
     #[error("the secret does not open: its row was changed")]
     Tampered,
-    /// Encryption failed.
     #[error("the secret could not be sealed")]
     Seal,
 }
@@ -77,7 +76,6 @@ impl SecretPlace<'_> {
     }
 }
 
-/// An encrypted secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
     /// The id of its key.

@@ -28,7 +28,6 @@ pub struct LayoutAdvice {
     pub notes: Vec<String>,
 }
 
-/// One layout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct LayoutRow {

@@ -31,7 +31,6 @@ pub struct Provider {
     pub title: &'static str,
     /// Its base URL, unless each customer has another.
     pub base_url: Option<&'static str>,
-    /// The authentication header.
     pub auth: AuthHeader,
     /// The name of the field that limits the output.
     pub token_limit: TokenLimitField,

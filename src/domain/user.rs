@@ -123,7 +123,6 @@ pub enum OneTimeSecret {
     Token {
         /// What its owner calls it.
         name: String,
-        /// The token.
         secret: String,
     },
     Link {

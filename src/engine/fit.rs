@@ -53,7 +53,6 @@ pub struct FitInput<'a> {
     pub recipe: &'a dyn Recipe,
     /// Absent for a hub model before its first transfer: memory is then not checked.
     pub facts: Option<&'a ModelFacts>,
-    /// Their current state.
     pub nodes: &'a [Node],
     pub choices: &'a [NodeChoice],
     pub serving: &'a Serving,
@@ -67,7 +66,6 @@ pub struct Layout {
     pub shape: ContextDemand,
     /// Requests that an engine processes at once; further ones wait in its queue.
     pub slots: u32,
-    /// Notes for people.
     pub notes: Vec<String>,
     /// Memory of each node where it is known.
     pub memory: Vec<NodeMemory>,

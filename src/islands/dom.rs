@@ -23,7 +23,6 @@ pub fn all(within: &Element, selector: &str) -> Vec<Element> {
     (0..found.length()).filter_map(|index| found.get(index)?.dyn_into().ok()).collect()
 }
 
-/// Parses a page.
 pub fn parse(html: &str) -> Option<Document> {
     web_sys::DomParser::new().ok()?.parse_from_string(html, web_sys::SupportedType::TextHtml).ok()
 }

@@ -16,7 +16,6 @@ const DEFAULT_ALIGNMENT: u64 = 32;
 /// Most parts of a split file.
 const MAX_PARTS: u64 = 1000;
 
-/// The parsed header.
 #[derive(Debug, Default)]
 struct Header {
     values: BTreeMap<String, Value>,

@@ -14,7 +14,6 @@ use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 
 use crate::credentials::{AddressPolicy, Outgoing, OutgoingError, Secret};
 
-/// The default hub.
 pub const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 
 const LIST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -86,7 +85,6 @@ impl HubError {
 pub struct DownloadProgress {
     /// The file being downloaded.
     pub file: String,
-    /// Bytes downloaded.
     pub bytes_done: u64,
     pub bytes_total: u64,
 }

@@ -31,7 +31,6 @@ pub enum PathError {
     /// The portal's user may not read it.
     #[error("{0} may not be read")]
     Denied(PathBuf),
-    /// Any other error.
     #[error("{0}: {1}")]
     Other(PathBuf, Errno),
 }

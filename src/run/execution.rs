@@ -88,7 +88,6 @@ pub struct EngineVolume {
     pub path: String,
 }
 
-/// Where they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VolumeSource {

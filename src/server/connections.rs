@@ -32,7 +32,6 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 /// Time for an answer's last bytes when the portal stops.
 const LAST_BYTES: Duration = Duration::from_millis(500);
 
-/// Limits of connections.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
     /// Longest wait for a complete request head, and for the next request on a connection.

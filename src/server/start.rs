@@ -167,9 +167,10 @@ async fn sweep(app: AppState) {
 pub async fn serve(args: ServeArgs) -> Result<(), StartError> {
     let portal = Portal::open(args, PageRoutes::generate()).await?;
     let app = portal.app().clone();
-    welcome(&app).await?;
+    // Before the portal says where it is: whoever has read that may send the signal at once.
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+    welcome(&app).await?;
     portal
         .run(async move {
             tokio::select! {

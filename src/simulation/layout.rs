@@ -38,7 +38,6 @@ pub struct SimulatedLayout {
     pub most_slots: u32,
     /// The serving devices, by which throughput is divided.
     pub serving_devices: Vec<ServingDevices>,
-    /// Assumptions, as sentences.
     pub assumptions: Vec<String>,
 }
 

@@ -36,11 +36,7 @@ pub enum StoreError {
     },
     /// A stored value can't be read.
     #[error("stored {column} is damaged: {cause}")]
-    Damaged {
-        column: String,
-        /// The reader's error.
-        cause: String,
-    },
+    Damaged { column: String, cause: String },
     #[error("the disk is full")]
     DiskFull,
     #[error("database: {0}")]

@@ -17,14 +17,19 @@ use crate::domain::inventory::{Cluster, ClusterAccess, ClusterKind, Credential, 
 use crate::domain::user::Actor;
 
 /// A credential with its sealed secret; only the vault opens it.
-#[derive(Clone, FromRow)]
+#[derive(Clone)]
 pub struct SealedCredential {
     /// The part that may be shown.
-    #[sqlx(flatten)]
     pub credential: Credential,
     /// Which key sealed the secret.
     pub key_id: String,
     pub sealed: Vec<u8>,
+}
+
+impl FromRow<'_, SqliteRow> for SealedCredential {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self { credential: Credential::from_row(row)?, key_id: row.try_get("key_id")?, sealed: row.try_get("sealed")? })
+    }
 }
 
 impl std::fmt::Debug for SealedCredential {
@@ -253,7 +258,6 @@ impl Store {
         shared_or_visible_to(actor, found.owner, MODEL.word, found)
     }
 
-    /// Inserts a model.
     pub async fn insert_model(&self, model: &Model) -> Result<(), StoreError> {
         sqlx::query("INSERT INTO models (id, owner, name, data, created_at) VALUES (?, ?, ?, ?, ?)")
             .bind(model.id.to_string())
@@ -355,7 +359,6 @@ impl Store {
         Ok(())
     }
 
-    /// Inserts a credential.
     pub async fn insert_credential(&self, new: &SealedCredential) -> Result<(), StoreError> {
         let credential = &new.credential;
         sqlx::query(

@@ -55,7 +55,7 @@ pub(super) async fn append(db: &mut SqliteConnection, run: Uuid, records: &[Requ
         .bind(record.output_tokens)
         .bind(record.error_class.as_ref().map(ErrorClass::into_str))
         .bind(record.http_status)
-        .bind(Json(record))
+        .bind(record.to_json().map_err(|error| sqlx::Error::Encode(error.into()))?)
         .execute(&mut *db)
         .await?;
     }
@@ -116,9 +116,10 @@ impl Store {
     ) -> Result<Vec<(i64, RequestRecord)>, StoreError> {
         self.run(actor, run).await?;
         let query = "SELECT seq, data FROM request_records WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?";
-        let records: Vec<(i64, Json<RequestRecord>)> =
+        let lines: Vec<(i64, String)> =
             sqlx::query_as(query).bind(run.to_string()).bind(after).bind(limit).fetch_all(&self.read).await?;
-        Ok(records.into_iter().map(|(seq, Json(record))| (seq, record)).collect())
+        let record = |line: &str| RequestRecord::from_json(line.as_bytes()).map_err(|error| sqlx::Error::Decode(error.into()));
+        lines.into_iter().map(|(seq, line)| Ok((seq, record(&line)?))).collect()
     }
 
     /// For the supervisor: the number of a run's records.

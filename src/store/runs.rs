@@ -15,17 +15,27 @@ use crate::domain::user::Actor;
 use dyno_measure::run::{RunKind, RunStatus};
 
 /// A run that is not over, with what the supervisor needs to continue it.
-#[derive(Debug, Clone, PartialEq, FromRow)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OpenRun {
-    #[sqlx(flatten)]
     pub run: Run,
     /// The nodes that it needs exclusively.
-    #[sqlx(json)]
     pub nodes: Vec<String>,
     /// A person has cancelled it.
     pub cancel_requested: bool,
     /// The executor's cursor, whose text only the executor understands.
     pub cursor: Option<String>,
+}
+
+impl FromRow<'_, SqliteRow> for OpenRun {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        let Json(nodes) = row.try_get("nodes")?;
+        Ok(Self {
+            run: Run::from_row(row)?,
+            nodes,
+            cancel_requested: row.try_get("cancel_requested")?,
+            cursor: row.try_get("cursor")?,
+        })
+    }
 }
 
 /// A run without its stages and its place in the queue.

@@ -11,7 +11,6 @@ use crate::domain::benchmark::Benchmark;
 use crate::domain::user::Actor;
 use dyno_measure::run::RunStatus;
 
-/// A stored workflow.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredWorkflow {
     pub id: Uuid,
@@ -54,7 +53,6 @@ impl FromRow<'_, SqliteRow> for StoredWorkflow {
 }
 
 impl Store {
-    /// Inserts a draft.
     pub async fn insert_workflow(&self, draft: &StoredWorkflow) -> Result<(), StoreError> {
         self.begin_workflow(draft, None).await.map(drop)
     }

@@ -64,7 +64,6 @@ pub struct Drawing {
 /// The description of an axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
-    /// The scale.
     pub kind: ScaleKind,
     /// Least and largest value.
     pub domain: (f64, f64),

@@ -18,7 +18,6 @@ pub struct Scale {
     pub kind: ScaleKind,
     /// Least and largest value.
     pub domain: (f64, f64),
-    /// Their pixel positions.
     pub range: (f64, f64),
 }
 

@@ -83,7 +83,6 @@ impl<R: BufRead> Elements<R> {
         Self { is_within: true, ..Self::new(source, line, limit) }
     }
 
-    /// The current line.
     pub(super) fn line(&self) -> u64 {
         self.line
     }

@@ -43,7 +43,6 @@ pub const MAX_LISTED_ERRORS: usize = 50;
 /// The result of an import.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
-    /// The detected format.
     pub format: DatasetFormat,
     pub samples: u64,
     /// Rows with a reference output.

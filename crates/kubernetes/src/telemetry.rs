@@ -44,7 +44,6 @@ pub struct NodeLoad {
     pub memory_bytes: Option<f64>,
 }
 
-/// An exporter's pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exporter {
     /// The node's name as an object.

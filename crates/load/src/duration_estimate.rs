@@ -6,9 +6,7 @@ use dyno_measure::plan::Load;
 /// What decides how long a phase takes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PhaseExtent {
-    /// The offered load.
     pub load: Load,
-    /// Number of requests.
     pub requests: Option<u64>,
     /// Or its duration, seconds.
     pub duration_s: Option<f64>,

@@ -76,7 +76,6 @@ pub struct Reading {
     pub notes: Vec<String>,
 }
 
-/// The reading thread.
 #[derive(Debug)]
 pub struct Scraper {
     stop: Sender<()>,

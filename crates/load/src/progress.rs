@@ -172,7 +172,6 @@ impl Progressing {
         self.snapshot.phase == Some(Phase::Measured)
     }
 
-    /// Counts content events.
     pub fn events(&mut self, count: u32) {
         self.events += u64::from(count);
     }

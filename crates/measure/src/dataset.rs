@@ -74,9 +74,7 @@ pub struct DatasetRow {
 pub struct TraceFacts {
     /// From the first arrival to the last, seconds.
     pub span_s: f64,
-    /// Mean input, tokens.
     pub mean_input_tokens: f64,
-    /// Mean output, tokens.
     pub mean_output_tokens: f64,
 }
 

@@ -23,7 +23,6 @@ pub struct EngineSeries {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EngineQuantity {
-    /// Requests being computed.
     Running,
     /// Requests that wait in the engine's queue.
     Waiting,

@@ -123,11 +123,7 @@ pub enum LoadEventKind {
     /// A snapshot of the load so far, about two a second.
     Progress(Box<Progress>),
     /// A load point is over.
-    LoadPointEnd {
-        /// Which, from 0.
-        load_point: u32,
-        figures: Box<LoadPoint>,
-    },
+    LoadPointEnd { load_point: u32, figures: Box<LoadPoint> },
     /// The end: nothing follows. The report, if there is one, is complete on disk.
     End {
         status: LoadStatus,

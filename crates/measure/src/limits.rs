@@ -53,7 +53,6 @@ pub enum LimitedLatency {
     TtftMs,
     /// Time per output token.
     TpotMs,
-    /// End-to-end latency.
     E2elMs,
 }
 

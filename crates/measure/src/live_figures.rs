@@ -14,15 +14,11 @@ use crate::statistics::summary::{Scope, at_limit, limited};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Percentiles {
-    /// How many samples.
     pub n: u64,
-    /// Median.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p50: Option<f64>,
-    /// 90th.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p90: Option<f64>,
-    /// 99th.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p99: Option<f64>,
 }
@@ -85,7 +81,6 @@ pub struct FinishedLoadPoint {
     /// Its load; absent of a trace without arrivals.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<OfferedLoad>,
-    /// Requests issued.
     pub requests: u64,
     /// Of these failed or dropped.
     pub failed: u64,

@@ -314,12 +314,9 @@ pub enum Shown {
     },
     /// Too few samples for it.
     TooFew {
-        /// Independent samples.
         have: u64,
-        /// Required samples.
         need: u64,
     },
-    /// No samples.
     Absent,
 }
 

@@ -47,7 +47,6 @@ pub struct Search {
     row: Vec<f64>,
     /// Range of the undecided candidates: from, until (exclusive).
     open: (usize, usize),
-    /// Remaining bisection steps.
     left: u32,
     /// Whether a load was undecided, which ends the search.
     stuck: bool,

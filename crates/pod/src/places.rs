@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Most connections.
 const ALL: usize = 256;
 /// Most connections of one address: the portal has a few, whoever else is in the cluster none that last.
 const OF_PEER: usize = 64;

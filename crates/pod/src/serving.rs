@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::protocol::{EndCause, PORT};
@@ -56,13 +56,33 @@ pub(crate) enum CommandError {
 }
 
 impl ServerArgs {
-    /// Listens, and says where.
-    pub(crate) async fn listen(&self, what: &str) -> Result<TcpListener, CommandError> {
+    /// Listens, and says where. From now on the pod is told of its end: whoever has read the line may send the signal at once.
+    pub(crate) async fn listen(&self, what: &str) -> Result<(TcpListener, EndSignals), CommandError> {
+        let signals = EndSignals::catch().map_err(CommandError::Signals)?;
         let address = SocketAddr::new(self.address, self.port);
         let failed = |error| CommandError::Listen(address, error);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let _ = writeln!(io::stdout(), "dyno pod {what}: listening at {}", listener.local_addr().map_err(failed)?);
-        Ok(listener)
+        Ok((listener, signals))
+    }
+}
+
+/// SIGTERM and SIGINT, kept for whoever waits for them instead of ending the process.
+pub(crate) struct EndSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl EndSignals {
+    fn catch() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn came(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 
@@ -101,9 +121,7 @@ impl Over {
     }
 }
 
-pub(crate) async fn until_over(taken: &CancellationToken, deadline: Option<Timestamp>) -> Result<Over, CommandError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::Signals)?;
+pub(crate) async fn until_over(taken: &CancellationToken, deadline: Option<Timestamp>, mut signals: EndSignals) -> Over {
     let passed = async {
         match deadline {
             Some(deadline) => {
@@ -113,10 +131,9 @@ pub(crate) async fn until_over(taken: &CancellationToken, deadline: Option<Times
             None => std::future::pending().await,
         }
     };
-    Ok(tokio::select! {
+    tokio::select! {
         () = taken.cancelled() => Over::Taken,
         () = passed => Over::Deadline,
-        _ = terminate.recv() => Over::Terminated,
-        _ = interrupt.recv() => Over::Terminated,
-    })
+        () = signals.came() => Over::Terminated,
+    }
 }

@@ -42,20 +42,20 @@ pub struct WorkerPodArgs {
 pub(crate) async fn main(args: WorkerPodArgs) -> Result<ExitCode, CommandError> {
     let token = Token::from_environment(&args.server.token_env)?;
     let program = own_program()?;
-    let listener = args.server.listen("worker").await?;
+    let (listener, signals) = args.server.listen("worker").await?;
     let (admitted, admission) = oneshot::channel();
     tokio::spawn(accept(listener, Arc::new(Door { token, admitted: Mutex::new(Some(admitted)) })));
 
     let never = CancellationToken::new();
-    let mut over = std::pin::pin!(until_over(&never, args.server.deadline));
+    let mut over = std::pin::pin!(until_over(&never, args.server.deadline, signals));
     let connection = tokio::select! {
-        over = &mut over => return Ok(over?.exit_code()),
+        over = &mut over => return Ok(over.exit_code()),
         connection = admission => connection.map_err(|_| CommandError::Worker(io::ErrorKind::NotConnected.into()))?,
     };
     let mut worker = spawn(&program, &args.server.token_env, connection).map_err(CommandError::Worker)?;
     let over = tokio::select! {
         status = worker.wait() => return Ok(exit_code(status.map_err(CommandError::Worker)?)),
-        over = &mut over => over?,
+        over = &mut over => over,
     };
     end(&mut worker).await;
     Ok(over.exit_code())

@@ -172,7 +172,6 @@ pub struct EventFormat {
 }
 
 impl EventFormat {
-    /// The dialect's format.
     pub fn of(dialect: Dialect) -> Self {
         let vllm = Self {
             dialect,

@@ -165,22 +165,28 @@ fn serve(args: EngineArgs) -> Result<(), ServeError> {
     if let Some((file, authority)) = authority_file.as_ref().zip(running.authority()) {
         std::fs::write(file, authority).map_err(|source| ServeError::AuthorityNotWritten { file: file.clone(), source })?;
     }
+    // A thread of its own, since the caller may already be inside of a runtime.
+    let (caught, catching) = std::sync::mpsc::channel();
+    let waiting = std::thread::spawn(move || -> io::Result<()> {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+            let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+            let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+            let _ = caught.send(());
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            Ok(())
+        })
+    });
+    // Before it says where it is: whoever has read that may send the signal at once. An error is a thread that has ended.
+    let _ = catching.recv();
     let _ = writeln!(io::stdout(), "reference engine (simulated): model {model} at {}/v1", running.base_url());
     if authority_file.is_none()
         && let Some(authority) = running.authority()
     {
         let _ = write!(io::stdout(), "{authority}");
     }
-    // A thread of its own, since the caller may already be inside of a runtime.
-    let waiting = std::thread::spawn(|| -> io::Result<()> {
-        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-            let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-            tokio::select! {
-                _ = terminate.recv() => Ok(()),
-                pressed = tokio::signal::ctrl_c() => pressed,
-            }
-        })
-    });
     while !waiting.is_finished() && !running.is_finished() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }

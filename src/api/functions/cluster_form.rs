@@ -20,7 +20,6 @@ const MAX_FIELD_BYTES: usize = (1 << 20) + 1;
 pub struct ClusterFormView {
     /// The cluster that is to change; absent for a new one.
     pub cluster: Option<Cluster>,
-    /// What was refused.
     pub flash: Option<Flash>,
 }
 

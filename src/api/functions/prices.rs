@@ -23,7 +23,6 @@ pub async fn set_price(
     lists::done(set.await, "/settings", entries).await
 }
 
-/// Removes a price.
 #[server(endpoint = "ui/price-delete")]
 pub async fn delete_price(#[server(default)] id: String) -> Result<(), CallError> {
     let deleted = async {

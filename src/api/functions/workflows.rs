@@ -186,6 +186,7 @@ pub async fn save_nodes(
     #[server(default)] return_to: String,
     #[server(default)] nodes: Vec<String>,
     #[server(default)] devices: Vec<String>,
+    #[server(default)] load_node: String,
     #[server(default)] load_pods: String,
     #[server(default)] load_cpu_millicores: String,
     #[server(default)] search: String,
@@ -207,6 +208,7 @@ pub async fn save_nodes(
         })
         .collect();
     entries.extend(forms::entries(&[
+        ("load_node", &load_node),
         ("load_pods", &load_pods),
         ("load_cpu_millicores", &load_cpu_millicores),
         ("search", &search),

@@ -116,7 +116,6 @@ impl Table {
         self.rows.len().div_ceil(TABLE_ROWS).max(1)
     }
 
-    /// The table's caption.
     fn caption(&self, title: &str) -> String {
         match self.every() {
             1 => title.to_owned(),

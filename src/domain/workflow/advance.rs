@@ -28,7 +28,6 @@ pub struct Stamp {
 /// The result of an accepted body.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Advance {
-    /// The new draft.
     pub draft: Draft,
     /// Whether anything differs from before, so that it has to be saved.
     pub is_changed: bool,

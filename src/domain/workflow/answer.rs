@@ -89,7 +89,6 @@ impl WorkflowAnswer {
         }
     }
 
-    /// Adds warnings.
     #[must_use]
     pub fn warning_of(mut self, warnings: Vec<FieldError>) -> Self {
         self.warnings = warnings;

@@ -31,7 +31,6 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// No facts.
     pub fn none(administrator: bool, check_args: ArgsCheck, check_simulation: SimulationCheck) -> Self {
         Self {
             administrator,

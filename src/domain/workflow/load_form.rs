@@ -370,7 +370,6 @@ pub fn optional(value: &str, read: fn(&str) -> Value) -> Value {
     }
 }
 
-/// Removes digit separators.
 fn bare(value: &str) -> String {
     value.replace([',', ' ', '\u{a0}'], "")
 }

@@ -90,7 +90,6 @@ impl Reader<'_> {
         self.field(field, step, |value| value.as_bool().ok_or_else(|| format!("{field} must be true or false.")))
     }
 
-    /// An object's id.
     pub(super) fn id(&mut self, field: &str, step: u8) -> Patch<Uuid> {
         self.field(field, step, |value| values::id(value).ok_or_else(|| format!("{field} must be the id of a {}.", label(field))))
     }

@@ -26,7 +26,6 @@ pub enum FormRules {
     Load {
         /// Requests in flight, from step 1.
         concurrent_requests: u32,
-        /// The available datasets.
         datasets: Vec<OfferedDataset>,
     },
     /// Step 4, but for the nodes themselves.
@@ -213,6 +212,7 @@ pub fn nodes_body(entries: &[(String, String)], nodes: Vec<Value>) -> Value {
     let of = |field| entry(entries, field);
     json!({
         "nodes": nodes,
+        "load_node": optional(of("load_node"), text),
         "load_pods": optional(of("load_pods"), whole),
         "load_cpu_millicores": optional(of("load_cpu_millicores"), whole),
     })
@@ -390,6 +390,8 @@ mod tests {
         assert_eq!(typed("2", "1,500"), Checked::default());
         assert_eq!(wrong(&typed("65", "99")), ["load_pods", "load_cpu_millicores"]);
         assert_eq!(wrong(&typed("some", "")), ["load_pods"]);
+        let asked = nodes_body(&entries(&[("load_node", "node-2")]), Vec::new());
+        assert_eq!(asked, json!({ "nodes": [], "load_node": "node-2", "load_pods": null, "load_cpu_millicores": null }));
     }
 
     #[test]

@@ -41,7 +41,6 @@ impl ProgramSearch {
     }
 }
 
-/// An engine's program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// The begin of the command line: the program, or an interpreter and a script.

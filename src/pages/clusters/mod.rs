@@ -34,7 +34,6 @@ fn kind_words(kind: ClusterKind) -> &'static str {
     }
 }
 
-/// `/clusters`
 #[component]
 pub fn ClustersPage() -> impl IntoView {
     list_page(load_clusters, |view, asks, params| view! { <List view=view asks=asks params=params /> }.into_any())

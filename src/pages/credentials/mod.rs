@@ -25,7 +25,6 @@ pub use add::NewCredentialPage;
 
 const PATH: &str = "/credentials";
 
-/// `/credentials`
 #[component]
 pub fn CredentialsPage() -> impl IntoView {
     list_page(load_credentials, |view, asks, params| view! { <List view=view asks=asks params=params /> }.into_any())

@@ -13,7 +13,6 @@ use crate::components::heading::PageHeading;
 use crate::domain::form::Flash;
 use crate::pages::loaded::loaded;
 
-/// `/datasets/new`
 #[component]
 pub fn NewDatasetPage() -> impl IntoView {
     let query = use_query_map();

@@ -37,7 +37,6 @@ fn format_words(format: DatasetFormat) -> &'static str {
     }
 }
 
-/// `/datasets`
 #[component]
 pub fn DatasetsPage() -> impl IntoView {
     list_page(load_datasets, |view, asks, params| view! { <List view=view asks=asks params=params /> }.into_any())

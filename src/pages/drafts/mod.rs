@@ -18,7 +18,6 @@ use crate::pages::lists::{Listing, list_page};
 
 const PATH: &str = "/drafts";
 
-/// `/drafts`
 #[component]
 pub fn DraftsPage() -> impl IntoView {
     list_page(load_drafts, |view, asks, params| view! { <List view=view asks=asks params=params /> }.into_any())

@@ -39,7 +39,6 @@ pub fn no_such_run() -> CallError {
     CallError(Problem::not_found("run"))
 }
 
-/// `/runs/:id`
 #[component]
 pub fn LivePage() -> impl IntoView {
     let id = run_id();

@@ -17,7 +17,6 @@ use crate::pages::loaded::loaded;
 /// The kinds of source: in the address, and for people.
 const SOURCES: [(&str, &str); 3] = [("file", "File or folder"), ("hub", "Hugging Face hub"), ("cloud", "Cloud model")];
 
-/// `/models/new`
 #[component]
 pub fn NewModelPage() -> impl IntoView {
     let query = use_query_map();

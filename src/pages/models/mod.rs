@@ -46,7 +46,6 @@ fn no_fact(source: &ModelSource) -> &'static str {
     }
 }
 
-/// `/models`
 #[component]
 pub fn ModelsPage() -> impl IntoView {
     list_page(load_models, |view, asks, params| view! { <List view=view asks=asks params=params /> }.into_any())

@@ -17,7 +17,6 @@ use crate::domain::user::OneTimeSecret;
 use crate::islands::CopyText;
 use crate::pages::loaded::loaded;
 
-/// `/settings`
 #[component]
 pub fn SettingsPage() -> impl IntoView {
     let query = use_query_map();

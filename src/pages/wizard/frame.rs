@@ -136,9 +136,7 @@ pub fn StepForm(
     /// What the button answers, where there are several: field and value.
     #[prop(optional)]
     value: Option<(&'static str, String)>,
-    /// The other button.
-    #[prop(optional_no_strip)]
-    other: Option<AnyView>,
+    #[prop(optional_no_strip)] other: Option<AnyView>,
     /// What its fields are checked by while they are typed.
     #[prop(optional)]
     check: Option<FormRules>,

@@ -10,7 +10,7 @@ use crate::api::functions::workflows::{FIND_NODES, SELECT_MATCHING, SaveNodes, W
 use crate::components::badge::{Badge, Tone};
 use crate::components::banner::{Banner, Empty, Notice};
 use crate::components::button::{Look, Submit};
-use crate::components::field::{Choice, ChoiceGroup, TextField};
+use crate::components::field::{Choice, ChoiceGroup, SelectField, TextField};
 use crate::components::node_search::NodeSearch;
 use crate::components::number::{bytes, count, figure, grouped};
 use crate::domain::benchmark::LOAD_CPU_MILLICORES;
@@ -43,7 +43,7 @@ pub fn NodesStep(
         _ => (Vec::new(), None),
     };
     let stored = place.view.as_ref().map(|view| view.answer.workflow_steps.nodes.clone()).unwrap_or_default();
-    let load_side = place.view.as_ref().and_then(|view| load_fields(view, &flash));
+    let load_side = place.view.as_ref().and_then(|view| load_fields(view, &nodes, &flash));
     let here = place.href(place.page).unwrap_or_default();
     let ready = nodes.iter().filter(|node| node.is_ready()).count();
     let missing: Vec<String> = stored
@@ -147,22 +147,42 @@ pub fn NodesStep(
     .into_any()
 }
 
-/// How many processes put the load on, and what each may use where they are pods; nothing where nothing is measured.
-fn load_fields(view: &WizardView, flash: &Flash) -> Option<impl IntoView + use<>> {
+/// Where the load comes from: how many processes, and of pods from which node and what each may use; nothing where nothing is measured.
+fn load_fields(view: &WizardView, nodes: &[Node], flash: &Flash) -> Option<impl IntoView + use<>> {
     let steps = &view.answer.workflow_steps;
     let kind = view.chosen.cluster.as_ref().map(Cluster::kind).filter(|kind| kind.can_measure())?;
     let in_pods = kind == ClusterKind::Kubernetes;
     let number = |value: Option<u32>| value.map(|value| value.to_string()).unwrap_or_default();
     let load_pods = flash.value("load_pods", number(steps.load_pods));
     let cpu = flash.value("load_cpu_millicores", number(steps.load_cpu_millicores));
-    let errors = [flash.error("load_pods"), flash.error("load_cpu_millicores")];
+    let load_node = flash.value("load_node", steps.load_node.clone().unwrap_or_default());
+    let errors = [flash.error("load_pods"), flash.error("load_cpu_millicores"), flash.error("load_node")];
     let suggested = suggestion(&steps.load, steps.load_pods);
-    let open = suggested.is_some() || errors.iter().any(Option::is_some) || !load_pods.is_empty() || !cpu.is_empty();
-    let [pods_error, cpu_error] = errors;
+    let open = suggested.is_some()
+        || errors.iter().any(Option::is_some)
+        || ![&load_pods, &cpu, &load_node].iter().all(|value| value.is_empty());
+    let [pods_error, cpu_error, node_error] = errors;
     let place = if in_pods { "each in a pod of its own" } else { "each on a core of its own where there are enough" };
     let hint = format!(
         "One unless it is said. More of them, {place}, share a load that is too much for one; it is reported as one load."
     );
+    let node = in_pods.then(|| {
+        let mut options = vec![(String::new(), "One that is not under test, where there is one".to_owned())];
+        options.extend(nodes.iter().filter(|node| node.is_ready()).map(|node| (node.hostname.clone(), node.hostname.clone())));
+        if options.iter().all(|(hostname, _)| *hostname != load_node) {
+            options.push((load_node.clone(), load_node.clone()));
+        }
+        view! {
+            <SelectField
+                name="load_node"
+                label="Node that the load comes from"
+                hint="A load from several pods begins there; the others go where there is room."
+                options=options
+                value=load_node
+                error=node_error
+            />
+        }
+    });
     let cpu = in_pods.then(|| {
         let hint = format!(
             "In thousandths of a core: what each requests, and may use. {} unless it is said.",
@@ -185,6 +205,7 @@ fn load_fields(view: &WizardView, flash: &Flash) -> Option<impl IntoView + use<>
             <summary>"More"</summary>
             <div class="stack">
                 {suggested.map(|sentence| view! { <p class="hint">{sentence}</p> })}
+                {node}
                 <TextField
                     name="load_pods"
                     label="Load processes (optional)"

@@ -26,7 +26,6 @@ pub(super) fn load_pods(image: &str, nodes: &LoadNodes, takes_files: bool) -> im
     })
 }
 
-/// The engines' pods.
 pub(super) fn engine_pods(
     spec: &ExecutionSpec,
     nodes: &[NodeFacts],

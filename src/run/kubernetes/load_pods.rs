@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use dyno_kubernetes::objects::{self, Lifetime, POD_PORT};
 use dyno_kubernetes::{ApiError, PodFailure, PodState, PodStep, RunState};
-use dyno_pod::client::LoadPod;
+use dyno_pod::client::{FilesPod, LoadPod};
 use dyno_pod::protocol::{ErrorCode, StartRequest, WorkerPlace};
 
 use super::error::KubernetesError;
@@ -108,9 +108,14 @@ impl Reconciliation<'_> {
             return Ok(());
         }
         let Some(workers) = self.worker_places(&pods[1..]) else { return Ok(()) };
-        if !self.progress.files_sent {
-            self.send_files(&pods).await?;
-            self.progress.files_sent = true;
+        if !self.open.document.files.is_empty() {
+            if !self.progress.files_sent {
+                self.send_files(&pods).await?;
+                self.progress.files_sent = true;
+                // Kept before what takes the files is ended: another portal would find pods that are not ready, and not know why.
+                return Ok(());
+            }
+            self.end_sent_files(&pods).await?;
         }
         let endpoints = self.open.document.execution.engines.iter().enumerate().filter_map(|(index, engine)| {
             let facts = self.progress.ready.get(&index)?;
@@ -153,21 +158,26 @@ impl Reconciliation<'_> {
         std::iter::once(Some(first)).chain(others).collect()
     }
 
-    /// Sends the load pods what they read. Until all have it, each can be sent it again; what takes it is ended then.
-    async fn send_files(&self, pods: &[&PodState]) -> Result<(), KubernetesError> {
-        if self.open.document.files.is_empty() {
-            return Ok(());
-        }
+    /// What takes files in these pods.
+    fn file_takers(&self, pods: &[&PodState]) -> Result<Vec<FilesPod<PodProxy>>, KubernetesError> {
         let token = self.open.token()?;
-        let client = |pod: &&PodState| transport::sent_files(self.connection, self.run, &pod.name, token.clone());
-        let clients: Vec<_> = pods.iter().map(client).collect();
-        for client in &clients {
+        Ok(pods.iter().map(|pod| transport::sent_files(self.connection, self.run, &pod.name, token.clone())).collect())
+    }
+
+    /// Sends the load pods what they read; each can be sent it again.
+    async fn send_files(&self, pods: &[&PodState]) -> Result<(), KubernetesError> {
+        for client in self.file_takers(pods)? {
             for file in &self.open.document.files {
                 let path = dyno_datasets::path_of(&self.app.config.data_dir, file.dataset);
                 client.upload(&file.dataset.to_string(), &path, &file.sha256, |_| {}).await?;
             }
         }
-        for client in &clients {
+        Ok(())
+    }
+
+    /// Ends what has taken the files; where it has ended already, nothing happens.
+    async fn end_sent_files(&self, pods: &[&PodState]) -> Result<(), KubernetesError> {
+        for client in self.file_takers(pods)? {
             if let Err(error) = client.done().await {
                 // It waits for files until the run's end, which costs nothing.
                 tracing::debug!(run.id = %self.run.id, %error, "what takes a load pod's files is not ended yet");

@@ -34,7 +34,6 @@ const ON_NODE: &str = "/model";
 const CACHE: &str = "/cache";
 /// A download whose pod was lost is gone on with in another, so often.
 const MOST_RESTARTS: u32 = 3;
-/// Between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Pods that look after files, one a node.

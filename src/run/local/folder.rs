@@ -131,7 +131,7 @@ impl RecordReader {
             if lines.is_empty() {
                 return Ok(Vec::new());
             }
-            let mut records: Vec<RequestRecord> = lines.iter().filter_map(|line| serde_json::from_slice(line).ok()).collect();
+            let mut records: Vec<RequestRecord> = lines.iter().filter_map(|line| RequestRecord::from_json(line).ok()).collect();
             let known = usize::try_from(self.skip).unwrap_or(usize::MAX).min(records.len());
             records.drain(..known);
             self.skip -= known as u64;

@@ -43,13 +43,11 @@ pub const SENT_FILES_PORT: u16 = 8098;
 pub mod keys {
     /// What the run is, as the portal reads it again.
     pub const SPEC: &str = "spec.json";
-    /// The load's plan.
     pub const PLAN: &str = "plan.json";
     /// The plan of the one request that shows whether a cloud model answers.
     pub const VERIFY: &str = "verify.json";
     /// What requests to the run's pods carry.
     pub const TOKEN: &str = "token";
-    /// The provider's key.
     pub const CREDENTIAL: &str = "credential";
     /// For downloads from a model hub.
     pub const HUB_TOKEN: &str = "hub-token";

@@ -45,7 +45,6 @@ pub struct PhasePlan<'a> {
     pub phase: Phase,
     /// The offered load: a concurrency, a rate or a trace.
     pub load: &'a Load,
-    /// Most requests.
     pub count: Option<u32>,
     /// How long requests are sent, ns.
     pub duration: Option<i64>,

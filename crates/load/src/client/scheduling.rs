@@ -22,7 +22,6 @@ const NORMAL: ThreadSchedulePolicy = ThreadSchedulePolicy::Normal(NormalThreadSc
 pub enum Precedence {
     RealTime,
     Nice,
-    /// Neither was permitted.
     Denied,
 }
 

@@ -10,7 +10,6 @@ const LARGEST: usize = 64 << 20;
 /// Input bytes that are decompressed before the size is checked again.
 const STEP: usize = 4 << 10;
 
-/// A content encoding.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Encoding {
     #[default]

@@ -4,9 +4,7 @@ use super::json::{JsonReader, Malformed};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenUsage {
-    /// Input tokens.
     pub prompt: Option<u32>,
-    /// Output tokens.
     pub completion: Option<u32>,
     /// Input tokens that were in the prefix cache.
     pub cached: Option<u32>,

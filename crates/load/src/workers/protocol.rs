@@ -16,7 +16,6 @@ use dyno_measure::report::{ClientHealth, Note, Phase};
 pub(super) struct Preparation {
     /// Of the coordinator: both must be of one version.
     pub version: String,
-    /// The whole plan.
     pub plan: Plan,
     pub part: Part,
     /// Of request ids.

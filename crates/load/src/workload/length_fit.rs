@@ -16,7 +16,6 @@ const GUESSED_TEMPLATE: u32 = 12;
 /// The lengths that prompts are fitted to.
 #[derive(Debug)]
 pub struct Wanted {
-    /// Lengths, template included.
     pub asked: Asked,
     /// Share of the input that all prompts have in common.
     pub shared: f64,

@@ -12,7 +12,6 @@ use dyno_measure::load::LengthSampler;
 /// Tokens per block of a trace's prompt, which a hash id stands for.
 pub const BLOCK: u32 = 512;
 
-/// The requested lengths.
 #[derive(Debug, Clone)]
 pub enum Asked {
     /// Drawn from distributions for each request.
@@ -38,7 +37,6 @@ pub struct TraceRequest {
 }
 
 impl Asked {
-    /// Longest input, tokens.
     pub fn longest(&self) -> u32 {
         match self {
             Self::Drawn { input, .. } => input.most(),
@@ -46,7 +44,6 @@ impl Asked {
         }
     }
 
-    /// Shortest input, tokens.
     pub fn shortest(&self) -> u32 {
         match self {
             Self::Drawn { input, .. } => input.least(),

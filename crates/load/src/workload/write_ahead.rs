@@ -15,7 +15,6 @@ use dyno_measure::plan::Deal;
 
 /// Most bytes of waiting prompts; one prompt may exceed it.
 pub const MOST_BYTES: usize = 32 << 20;
-/// Most waiting prompts.
 const MOST_PROMPTS: usize = 16_384;
 /// How many numbers behind the latest taken prompt an earlier one is still kept.
 const KEPT_BEHIND: usize = 256;

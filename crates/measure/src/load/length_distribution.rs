@@ -14,14 +14,12 @@ use super::{LengthError, LengthSampler};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum LengthDistribution {
-    /// All the same.
     Fixed {},
     /// From `min` to the maximum, each alike.
     Uniform {
         /// Least length, tokens.
         min: u32,
     },
-    /// Normal.
     Normal {
         /// Mean length, tokens.
         mean: f64,

@@ -73,7 +73,6 @@ impl LengthSampler {
         !matches!(self.shape, SampledShape::Fixed) && self.least < self.most
     }
 
-    /// Longest length, tokens.
     pub fn most(&self) -> u32 {
         self.most
     }

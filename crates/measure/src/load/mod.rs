@@ -25,7 +25,6 @@ pub use self::values::{MOST_RATE, MOST_TOKENS, ValueError};
 pub enum EvalWith {
     /// Synthetic prompts of given lengths.
     Configuration,
-    /// Rows of datasets.
     Dataset,
 }
 
@@ -34,7 +33,6 @@ pub enum EvalWith {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
-    /// `/v1/chat/completions`
     #[default]
     Chat,
     /// `/v1/completions`
@@ -89,7 +87,6 @@ pub struct Slo {
     /// Time per output token, ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tpot_ms: Option<f64>,
-    /// End-to-end latency, ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2el_ms: Option<f64>,
     /// Bounds of a search for the largest load that meets the limits.
@@ -147,7 +144,6 @@ pub struct LoadSpec {
     /// Requests before the measurement, excluded from it; absent: as many as are in flight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup_requests: Option<u32>,
-    /// Requests to measure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub num_requests: Option<u32>,
     /// Or how long to measure, seconds.

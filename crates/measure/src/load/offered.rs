@@ -10,7 +10,6 @@ use crate::words;
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum LoadVariable {
-    /// Requests in flight.
     Concurrency,
     Rate,
 }
@@ -47,10 +46,7 @@ impl LoadVariable {
 #[serde(untagged)]
 pub enum OfferedLoad {
     /// Closed loop: requests in flight.
-    Concurrency {
-        /// Requests in flight.
-        concurrency: u32,
-    },
+    Concurrency { concurrency: u32 },
     /// Open loop: requests per second.
     Rate { rate: f64 },
 }

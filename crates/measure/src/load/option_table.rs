@@ -11,7 +11,6 @@ const MOST_REQUESTS: u64 = 10_000_000;
 const MOST_SECONDS: f64 = 604_800.0;
 /// Longest ramp, seconds: an hour.
 const MOST_RAMP_S: f64 = 3_600.0;
-/// Largest `time_scale`.
 const MOST_SCALE: f64 = 1_000.0;
 
 const GOES_WITH_ALL: Refusals = Refusals { at_a_rate: None, of_a_trace: None, of_configuration: None, of_datasets: None };

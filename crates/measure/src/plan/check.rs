@@ -75,7 +75,6 @@ pub enum PlanError {
 /// Request body fields that are generated from other parts of the plan.
 pub(crate) const OWN_FIELDS: [&str; 6] = ["model", "messages", "prompt", "input", "max_tokens", "max_completion_tokens"];
 
-/// Largest concurrency.
 const MOST_CONCURRENCY: u32 = 100_000;
 
 fn check_tokens(what: &'static str, tokens: u32) -> Result<(), PlanError> {

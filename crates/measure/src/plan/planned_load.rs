@@ -83,7 +83,6 @@ pub enum Load {
     Closed { concurrency: u32 },
     /// On an absolute schedule, whether or not earlier ones have ended.
     Rate {
-        /// Requests per second.
         rate: f64,
         /// How the gaps are drawn.
         #[serde(default)]

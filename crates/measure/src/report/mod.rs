@@ -47,7 +47,6 @@ pub struct LoadPoint {
     /// of fewer requests than those of its neighbours.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ended_early: bool,
-    /// Its figures.
     #[serde(flatten)]
     pub summary: Summary,
 }
@@ -65,7 +64,6 @@ impl LoadPoint {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodeReport {
     pub hostname: String,
-    /// Its figures.
     #[serde(flatten)]
     pub summary: Summary,
 }
@@ -152,7 +150,6 @@ pub struct Report {
     /// Index of the load point that `summary` is of.
     #[serde(default)]
     pub best: usize,
-    /// Each node.
     pub nodes: Vec<NodeReport>,
     /// What charts draw, a load point each.
     #[serde(default)]

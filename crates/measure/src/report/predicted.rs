@@ -34,7 +34,6 @@ pub struct PredictedPoint {
     pub output_throughput: Option<Compared>,
 }
 
-/// A figure twice.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Compared {

@@ -143,7 +143,6 @@ pub struct ServingDevices {
     pub count: u32,
 }
 
-/// A dataset's identity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetFacts {
     pub id: String,

@@ -69,7 +69,6 @@ pub struct RequestRecord {
     pub node: String,
     /// Which load point, from 0.
     pub load_point: u32,
-    /// Warm-up or measured.
     pub phase: Phase,
     /// Planned arrival, Unix ns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,7 +94,6 @@ pub struct RequestRecord {
     /// Time per output token after the first, ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tpot_ms: Option<f64>,
-    /// End-to-end latency, ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2el_ms: Option<f64>,
     #[serde(default)]
@@ -103,7 +101,6 @@ pub struct RequestRecord {
     /// Input tokens as the engine counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_tokens: Option<u32>,
-    /// Output tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<u32>,
     /// Of the output, tokens of reasoning.
@@ -139,4 +136,23 @@ pub struct RequestRecord {
     /// How often it was sent again after status 429, where the load was asked to; its times are those of the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<u32>,
+}
+
+/// Compiled in this crate and not where it is called, with optimisation, which the portal is built without: there may be a million.
+impl RequestRecord {
+    /// Reads a line of records.
+    ///
+    /// # Errors
+    /// For what is no record.
+    pub fn from_json(line: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(line)
+    }
+
+    /// As a line of records, without its end.
+    ///
+    /// # Errors
+    /// None for a record that was measured or read.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
+    }
 }

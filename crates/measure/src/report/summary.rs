@@ -11,7 +11,6 @@ use crate::telemetry::{EnergyUse, NodeTelemetry};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Distribution {
-    /// Arithmetic mean.
     pub mean: f64,
     /// Standard deviation over the samples (population).
     pub std: f64,
@@ -114,7 +113,6 @@ pub struct Summary {
     /// Gaps between content events, pooled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub itl_ms: Option<Distribution>,
-    /// End-to-end latency.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub e2el_ms: Option<Distribution>,
     /// TTFT from the planned arrival.
@@ -150,7 +148,6 @@ pub struct Lengths {
     /// Input as the engine counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Distribution>,
-    /// Output limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested_output: Option<Distribution>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -83,7 +83,6 @@ impl TelemetrySource {
     }
 }
 
-/// What was told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -244,7 +243,6 @@ impl ClockLimit {
         bits.filter(|(bit, _)| mask & (1 << bit) != 0).map(|(_, limit)| limit).collect()
     }
 
-    /// For people.
     pub fn words(self) -> &'static str {
         match self {
             Self::Idle => "idle",

@@ -20,7 +20,6 @@ pub struct NodeTelemetry {
     pub mean: Levels,
     #[serde(skip_serializing_if = "Levels::is_empty")]
     pub max: Levels,
-    /// Its accelerators.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<DeviceTelemetry>,
     /// Energy of the devices that served (of all, where it is not known which did), J; absent where one of them has no counter.

@@ -53,7 +53,6 @@ pub struct SelfCheck {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SearchOutcome {
-    /// What was varied.
     pub variable: LoadVariable,
     /// Least load that was allowed.
     pub min: f64,

@@ -51,10 +51,10 @@ struct Files {
 pub(crate) async fn main(args: FilesPodArgs, fetch: Option<Fetch>) -> Result<ExitCode, CommandError> {
     let token = Token::from_environment(&args.server.token_env)?;
     let files = files(&args, fetch).map_err(CommandError::Folder)?;
-    let listener = args.server.listen("files").await?;
+    let (listener, signals) = args.server.listen("files").await?;
     let (stop, taken) = (CancellationToken::new(), CancellationToken::new());
     let serving = tokio::spawn(serve(listener, router(files, taken.clone(), token), stop.clone()));
-    let over = until_over(&taken, args.server.deadline).await?;
+    let over = until_over(&taken, args.server.deadline, signals).await;
     stop.cancel();
     let _ = serving.await;
     Ok(over.exit_code())

@@ -65,13 +65,13 @@ pub(crate) async fn main(args: LoadPodArgs) -> Result<ExitCode, CommandError> {
     };
     let spool = Spool::open(&args.spool).map_err(CommandError::Spool)?;
     let runner = Runner::new(settings, plan, spool).map_err(CommandError::Spool)?;
-    let listener = args.server.listen("load").await?;
+    let (listener, signals) = args.server.listen("load").await?;
     let (stop, taken) = (CancellationToken::new(), CancellationToken::new());
     let serving = tokio::spawn(serve(listener, router(Arc::clone(&runner), taken.clone(), token), stop.clone()));
     runner.check_client();
 
     let pod_grace = Duration::from_secs(args.server.grace_s);
-    let over = until_over(&taken, args.server.deadline).await?;
+    let over = until_over(&taken, args.server.deadline, signals).await;
     if let Some(cause) = over.cause() {
         let begun = tokio::time::Instant::now();
         // Half of the time is for the load, the rest for whoever reads what it wrote.

@@ -54,7 +54,6 @@ enum ClientCheck {
 }
 
 pub(super) struct Settings {
-    /// Dyno's own.
     pub program: PathBuf,
     /// What workers in other pods admit the load by.
     pub token: Token,

@@ -22,7 +22,6 @@ const STARTED: &str = "started.json";
 /// How the load ended.
 const ENDED: &str = "ended.json";
 
-/// A spool folder.
 #[derive(Debug, Clone)]
 pub(super) struct Spool(PathBuf);
 

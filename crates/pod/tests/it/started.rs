@@ -47,7 +47,6 @@ impl Transport for Plain {
     }
 }
 
-/// Waits for something.
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
@@ -109,7 +108,6 @@ impl Process {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
     }
 
-    /// Its load.
     pub fn children(&self) -> Vec<i32> {
         let pid = self.child.id().cast_signed();
         let children = procfs::process::Process::new(pid).and_then(|process| process.task_main_thread()?.children());

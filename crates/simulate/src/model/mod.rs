@@ -26,7 +26,6 @@ pub enum ModelError {
     Unreadable(String),
 }
 
-/// A decoder-only transformer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelDescriptor {
     pub name: String,

@@ -18,7 +18,6 @@ use crate::domain::inventory::DeviceType;
 use crate::run::execution::EngineSpec;
 use dyno_measure::telemetry::{DeviceReading, Levels, Reading, TelemetrySample, TelemetrySource, Told};
 
-/// Between two readings.
 const PACE: Duration = Duration::from_secs(1);
 
 /// Tells of devices; NVML, or what stands in for it in tests.
