@@ -34,6 +34,28 @@ impl DevicePrice {
     }
 }
 
+/// What the devices that served a run cost, by the prices of when it began.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunCost {
+    /// At the load that lists show; absent where there is no output throughput.
+    pub cost_per_million_output_tokens: Option<f64>,
+    /// Of all load points together, start and warm-up not counted.
+    pub cost_of_load: f64,
+    pub currency: String,
+}
+
+impl RunCost {
+    /// Absent where there are no prices, or they can't be added. Throughput in tokens per second, duration in seconds.
+    pub fn of(prices: &[PricedDevices], output_throughput: Option<f64>, duration_s: f64) -> Option<Self> {
+        let cost = ServingCost::of(prices)?;
+        Some(Self {
+            cost_per_million_output_tokens: output_throughput.and_then(|throughput| cost.per_million_tokens(throughput)),
+            cost_of_load: cost.of_time(duration_s),
+            currency: cost.currency.to_owned(),
+        })
+    }
+}
+
 /// `1.2 EUR`; small amounts keep three digits.
 pub fn amount_words(amount: f64, currency: &str) -> String {
     format!("{} {currency}", dyno_measure::words::figure(amount))

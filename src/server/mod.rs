@@ -9,6 +9,7 @@ mod full_disk;
 mod headers;
 mod host;
 mod live;
+mod load_figures;
 mod log;
 mod metrics;
 mod refused_functions;

@@ -18,7 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use super::{charts, files, headers, host, live, log, refused_functions, run_figures, style};
+use super::{charts, files, headers, host, live, load_figures, log, refused_functions, run_figures, style};
 use crate::api::calls::datasets;
 use crate::app;
 use crate::auth::{auth_layer, expired_session_form, multipart};
@@ -68,6 +68,7 @@ pub fn router(portal: &AppState, pages: &PageRoutes) -> Router {
         .route("/api/ui/runs/{id}/live/log", get(live::earlier_lines))
         .route(charts::PATH, get(charts::serve))
         .route(run_figures::PATH, get(run_figures::serve))
+        .route(load_figures::PATH, get(load_figures::serve))
         .merge(crate::api::rest::router())
         .leptos_routes_with_context(portal, pages.0.to_vec(), context.clone(), move || document.clone().shell())
         .method_not_allowed_fallback(method_not_allowed)

@@ -1,5 +1,7 @@
 //! The history's rows as a file: the runs that were chosen, or all that the list's page shows.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{RawQuery, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -10,11 +12,15 @@ use crate::api::functions::runs::HISTORY_ROWS;
 use crate::api::rest::export::{cell, csv_line};
 use crate::auth::SignedIn;
 use crate::domain::list::ListQuery;
+use crate::domain::price::RunCost;
 use crate::domain::problem::Problem;
 use crate::domain::run::RunRow;
 use crate::state::AppState;
 
 pub const PATH: &str = "/runs/figures.csv";
+
+/// What the devices that served cost, after the fields of the row; empty unless each had a price when the run began.
+const COSTS: [&str; 3] = ["cost_per_million_output_tokens", "cost_of_load", "currency"];
 
 /// Fields of a row, in the file's order. Whether figures are measured, and whether they can be trusted, comes before them.
 const COLUMNS: [&str; 22] = [
@@ -54,11 +60,12 @@ pub async fn serve(
     } else {
         runs::chosen(&app, &actor, &asked.runs).await?
     };
+    let costs = runs::costs(&app, &rows).await?;
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"dyno-runs.csv\""),
     ];
-    Ok((headers, csv_of(&rows)).into_response())
+    Ok((headers, csv_of(&rows, &costs)).into_response())
 }
 
 struct Asked {
@@ -89,11 +96,13 @@ impl Asked {
     }
 }
 
-fn csv_of(rows: &[RunRow]) -> Vec<u8> {
-    let mut file = csv_line(&COLUMNS);
+fn csv_of(rows: &[RunRow], costs: &BTreeMap<Uuid, RunCost>) -> Vec<u8> {
+    let mut file = csv_line(&COLUMNS.into_iter().chain(COSTS).collect::<Vec<&str>>());
     for row in rows {
+        let cost = serde_json::to_value(costs.get(&row.id)).unwrap_or_default();
         let row = serde_json::to_value(row).unwrap_or_default();
-        file.extend(csv_line(&COLUMNS.map(|column| cell(row.get(column)))));
+        let cells = COLUMNS.iter().map(|column| cell(row.get(column))).chain(COSTS.iter().map(|column| cell(cost.get(column))));
+        file.extend(csv_line(&cells.collect::<Vec<String>>()));
     }
     file
 }

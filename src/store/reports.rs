@@ -1,14 +1,19 @@
 //! Reports of runs. The headline figures are also stored in columns of the run, for lists.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::row::ms;
+use super::row::{Columns as _, ms};
 use super::{Store, StoreError};
+use crate::domain::price::RunCost;
 use crate::domain::user::Actor;
 use dyno_measure::metrics::Shown;
+use dyno_measure::report::cost::PricedDevices;
 use dyno_measure::report::{Report, Summary};
 
 /// A percentile of a metric, unless it has too few samples.
@@ -59,5 +64,27 @@ impl Store {
     pub async fn report_of_portal(&self, run: Uuid) -> Result<Option<Report>, StoreError> {
         let found = sqlx::query_scalar("SELECT data FROM reports WHERE run_id = ?");
         Ok(found.bind(run.to_string()).fetch_optional(&self.read).await?.map(Json::into_inner))
+    }
+
+    /// What these runs cost, for the portal's own work: who may see them is decided by the caller. Runs without prices are absent.
+    pub async fn run_costs_of_portal(&self, runs: &[Uuid]) -> Result<BTreeMap<Uuid, RunCost>, StoreError> {
+        let ids: Vec<String> = runs.iter().map(Uuid::to_string).collect();
+        let rows = sqlx::query(
+            "SELECT run_id, json_extract(data, '$.provenance.prices') AS prices,
+                    CAST(json_extract(data, '$.summary.output_throughput') AS REAL) AS output_throughput,
+                    (SELECT total(json_extract(point.value, '$.duration_s')) FROM json_each(data, '$.load_points') point) AS duration_s
+             FROM reports WHERE run_id IN (SELECT value FROM json_each(?)) AND prices IS NOT NULL",
+        )
+        .bind(Json(ids))
+        .fetch_all(&self.read)
+        .await?;
+        let mut costs = BTreeMap::new();
+        for row in rows {
+            let prices: Vec<PricedDevices> = row.json("prices")?;
+            if let Some(cost) = RunCost::of(&prices, row.try_get("output_throughput")?, row.try_get("duration_s")?) {
+                costs.insert(row.id("run_id")?, cost);
+            }
+        }
+        Ok(costs)
     }
 }

@@ -20,6 +20,9 @@ pub struct Calibration {
     pub model_id: Uuid,
     /// The node of the cluster.
     pub hostname: String,
+    /// Seconds for which each of the four loads is measured; 30 unless given.
+    #[serde(default)]
+    pub duration_s: Option<f64>,
 }
 
 /// Loads of a calibration. One user alone tells what a step and its weights cost, a few what the KV cache costs, many what the
@@ -34,7 +37,7 @@ struct Loads {
 const ACCELERATOR: Loads = Loads { concurrency: [1, 8, 32, 128], input_tokens: 1024, output_tokens: 128 };
 /// A processor takes seconds for what an accelerator does at once.
 const PROCESSOR: Loads = Loads { concurrency: [1, 2, 4, 8], input_tokens: 256, output_tokens: 32 };
-/// Seconds for which each load is measured.
+/// Seconds for which each load is measured, unless asked otherwise.
 const SECONDS: f64 = 30.0;
 /// Names of benchmarks are no longer.
 const LONGEST_NAME: usize = 50;
@@ -54,7 +57,7 @@ pub async fn calibrate(app: &AppState, actor: &Actor, cluster: Uuid, wanted: &Ca
     let node = nodes.iter().find(|node| node.hostname == wanted.hostname);
     let node = node.ok_or_else(|| Problem::field("hostname", "The cluster has no node of this name."))?;
     let mut workflow: Option<Uuid> = None;
-    for mut body in steps(cluster, node, &model, engine) {
+    for mut body in steps(cluster, node, &model, engine, wanted.duration_s.unwrap_or(SECONDS)) {
         if let Some(id) = workflow {
             body["workflow_id"] = json!(id);
         }
@@ -93,7 +96,7 @@ fn loads(node: &Node, model: &Model) -> Loads {
     Loads { input_tokens, ..loads }
 }
 
-fn steps(cluster: Uuid, node: &Node, model: &Model, engine: EngineKind) -> [Value; 7] {
+fn steps(cluster: Uuid, node: &Node, model: &Model, engine: EngineKind, duration_s: f64) -> [Value; 7] {
     let Loads { concurrency, input_tokens, output_tokens } = loads(node, model);
     let name: String = format!("Calibrate {}", node.hostname).chars().take(LONGEST_NAME).collect();
     let points: Vec<Value> = concurrency.iter().map(|users| json!({ "concurrency": users })).collect();
@@ -105,7 +108,7 @@ fn steps(cluster: Uuid, node: &Node, model: &Model, engine: EngineKind) -> [Valu
         }),
         json!({
             "step_number": 2, "max_input_tokens": input_tokens, "max_output_tokens": output_tokens, "load_points": points,
-            "duration_s": SECONDS,
+            "duration_s": duration_s,
             "input_lengths": { "kind": "uniform", "min": (input_tokens / 8).max(1) },
         }),
         json!({ "step_number": 3, "cluster_id": cluster }),

@@ -1,5 +1,7 @@
 //! Runs: the history, one run with its events, report and request records, and what is done to a run.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -7,6 +9,7 @@ use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::list::{HistoryChoices, ListQuery, Page};
 use crate::domain::live::{LiveRun, LogEntry, RunFigures};
 use crate::domain::predictions::PredictedRun;
+use crate::domain::price::RunCost;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::run::{Run, RunRow, StageId};
 use crate::domain::user::Actor;
@@ -66,6 +69,12 @@ pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<String, P
 /// What a run measured; not found while there is nothing.
 pub async fn report(app: &AppState, actor: &Actor, id: Uuid) -> Result<Report, Problem> {
     Ok(app.store.report(actor, id).await?)
+}
+
+/// What these runs cost, by run; those are absent of which a device had no price. The actor may see the rows.
+pub async fn costs(app: &AppState, rows: &[RunRow]) -> Result<BTreeMap<Uuid, RunCost>, Problem> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    Ok(app.store.run_costs_of_portal(&ids).await?)
 }
 
 /// Measured runs with what had been expected of them, newest first.

@@ -127,7 +127,8 @@ pub async fn calibrate_node(
     let started = async {
         let (app, actor) = crate::auth::context()?;
         let id = super::lists::id_of(&cluster, "cluster")?;
-        let wanted = Calibration { model_id: super::lists::id_of(&model_id, "model")?, hostname: hostname.clone() };
+        let model = super::lists::id_of(&model_id, "model")?;
+        let wanted = Calibration { model_id: model, hostname: hostname.clone(), duration_s: None };
         let key = FormKey::new(actor.id, &form, "calibrate", &[&cluster, &hostname, &model_id], BUTTON_KEPT);
         let state = app.clone();
         once_to(

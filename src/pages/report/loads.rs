@@ -131,6 +131,7 @@ pub fn LoadPoints(
     slo: Option<Slo>,
 ) -> impl IntoView {
     let several = report.load_points.len() > 1;
+    let run = report.run_id;
     let (best, valid) = (report.best, report.valid);
     let (limited, high) = (slo.is_some(), high(slo.as_ref(), &report.summary));
     let serving = report.provenance.clone();
@@ -187,6 +188,9 @@ pub fn LoadPoints(
                 {rows}
             </DataTable>
             {lacking.sentence().map(|sentence| view! { <p class="muted small">{sentence}</p> })}
+            <p class="small">
+                "All figures: " <a href=format!("/runs/{run}/report/loads.csv") download>"CSV"</a>
+            </p>
         </Section>
     }
     .into_any()

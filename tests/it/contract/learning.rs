@@ -141,6 +141,9 @@ async fn a_calibration_is_a_measured_sweep_on_one_node() {
     assert_eq!(benchmark["spec"]["nodes"][0]["hostname"], world.hostname.as_str());
 
     // Refusals are in words, and leave no draft behind.
+    let mut endless = wanted(world.local_model, &world.hostname);
+    endless["duration_s"] = json!(-1);
+    assert_eq!(client.post(&path, &endless).await.fields(), ["duration_s"]);
     assert_eq!(client.post(&path, &wanted(world.cloud_model, &world.hostname)).await.fields(), ["model_id"]);
     assert_eq!(client.post(&path, &wanted(world.local_model, "elsewhere")).await.fields(), ["hostname"]);
     // vLLM is not there.

@@ -1,6 +1,7 @@
 //! Runs from the trigger to the report, on a portal process of their own, with the reference engine; and what becomes of
 //! them when portal, keeper, load or engine are killed.
 
+mod calibration;
 mod kills;
 mod streams;
 mod world;

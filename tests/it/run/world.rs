@@ -283,6 +283,11 @@ pub fn text(value: &Value) -> String {
 
 /// The smallest GGUF file that says something: an architecture, its layers, and one tensor.
 fn tiny_gguf() -> Vec<u8> {
+    gguf(&[("llama.block_count", 4)])
+}
+
+/// A GGUF file of a llama with these numbers, and one tensor.
+pub fn gguf(numbers: &[(&str, u32)]) -> Vec<u8> {
     fn text(bytes: &mut Vec<u8>, text: &str) {
         bytes.extend((text.len() as u64).to_le_bytes());
         bytes.extend(text.as_bytes());
@@ -290,13 +295,15 @@ fn tiny_gguf() -> Vec<u8> {
     let mut bytes = b"GGUF".to_vec();
     bytes.extend(3_u32.to_le_bytes());
     bytes.extend(1_u64.to_le_bytes());
-    bytes.extend(2_u64.to_le_bytes());
+    bytes.extend((1 + numbers.len() as u64).to_le_bytes());
     text(&mut bytes, "general.architecture");
     bytes.extend(8_u32.to_le_bytes());
     text(&mut bytes, "llama");
-    text(&mut bytes, "llama.block_count");
-    bytes.extend(4_u32.to_le_bytes());
-    bytes.extend(7_u32.to_le_bytes());
+    for (key, number) in numbers {
+        text(&mut bytes, key);
+        bytes.extend(4_u32.to_le_bytes());
+        bytes.extend(number.to_le_bytes());
+    }
     text(&mut bytes, "token_embd.weight");
     bytes.extend(2_u32.to_le_bytes());
     bytes.extend(8_u64.to_le_bytes());
