@@ -17,7 +17,7 @@ use crate::state::AppState;
 pub const PATH: &str = "/runs/figures.csv";
 
 /// Fields of a row, in the file's order. Whether figures are measured, and whether they can be trusted, comes before them.
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 24] = [
     "id",
     "name",
     "kind",
@@ -28,6 +28,8 @@ const COLUMNS: [&str; 22] = [
     "cluster",
     "devices",
     "load",
+    "chosen_load",
+    "limits",
     "output_throughput",
     "ttft_p50_ms",
     "ttft_p90_ms",
