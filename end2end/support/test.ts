@@ -1,4 +1,4 @@
-import { test as base, expect, type Browser, type Page } from "@playwright/test";
+import { test as base, expect, type Browser, type Locator, type Page } from "@playwright/test";
 import { administrator, portal, remember } from "./portal";
 
 /** Every test fails on a console error, a page error or an answer of 500 and above. */
@@ -26,6 +26,12 @@ export { expect };
 /** Waits until the page is alive: a click before that is a plain form post, which most tests don't mean. */
 export async function hydrated(page: Page): Promise<void> {
   await expect(page.locator("body[data-hydrated]")).toBeAttached();
+}
+
+/** Opens the confirmation of a button and confirms. */
+export async function confirm(within: Page | Locator, text: string): Promise<void> {
+  await within.getByRole("button", { name: text }).click();
+  await within.getByRole("alertdialog").getByRole("button", { name: text }).click();
 }
 
 /** A second person at a browser of their own. Closed by the test. */

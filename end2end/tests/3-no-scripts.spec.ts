@@ -51,4 +51,18 @@ test("the wizard, a run and its report need no scripts", async ({ page }) => {
   await page.getByRole("link", { name: "View report" }).click();
   await expect(page.locator("svg[role=img]").first()).toBeVisible();
   await expect(page.getByRole("table").first()).toBeAttached();
+
+  // A confirmation opens over the page by keyboard, moves nothing, and begins at what loses nothing.
+  const heading = page.getByRole("heading", { level: 1 });
+  const before = await heading.boundingBox();
+  await page.getByRole("button", { name: "More actions" }).press("Enter");
+  await page.getByRole("button", { name: "Delete run" }).press("Enter");
+  const question = page.getByRole("alertdialog", { name: "Delete run Without scripts?" });
+  await expect(question.getByRole("button", { name: "Go back" })).toBeFocused();
+  expect(await heading.boundingBox()).toEqual(before);
+  await page.keyboard.press("Escape");
+  await expect(question).toBeHidden();
+  await page.getByRole("button", { name: "Delete run" }).press("Enter");
+  await question.getByRole("button", { name: "Delete run" }).press("Enter");
+  await expect(page.getByText("Deleted: Without scripts.")).toBeVisible();
 });

@@ -1,6 +1,6 @@
 import { administrator, kill, portal, startAgain } from "../support/portal";
 import { ended, startRun } from "../support/reference";
-import { expect, hydrated, signIn, test } from "../support/test";
+import { confirm, expect, hydrated, signIn, test } from "../support/test";
 
 test.beforeEach(async ({ page }) => signIn(page));
 
@@ -73,10 +73,9 @@ test("a run is cancelled from its page, and what was measured is kept", async ({
   await page.goto(`${url}/runs/${run}`);
   await hydrated(page);
   await expect(async () => expect(await completed(page)).toBeGreaterThan(0)).toPass({ timeout: 60_000 });
-  await page.locator("summary", { hasText: "Cancel run" }).click();
-  await page.getByRole("button", { name: "Cancel run" }).click();
+  await confirm(page, "Cancel run");
   await expect(page.getByText(/Cancelled after [\d,]+ of 5,000 requests\. Those are kept\./).first()).toBeVisible({ timeout: 60_000 });
-  await expect(page.locator("summary", { hasText: "Cancel run" })).toBeHidden();
+  await expect(page.getByRole("button", { name: "Cancel run" })).toHaveCount(0);
   await expect(page.locator(".progress-text")).toHaveText(/^[\d,]+ of 5,000 requests$/);
   await page.getByRole("link", { name: "View report" }).click();
   await expect(page.getByText("Report: Cancelled by hand")).toBeVisible();
@@ -153,8 +152,7 @@ test("run again, copy to draft, delete", async ({ page }) => {
   await page.goto(`${url}/runs/${second}/report`);
   await hydrated(page);
   await page.getByRole("button", { name: "More actions" }).click();
-  await page.locator("summary", { hasText: "Delete run" }).click();
-  await page.getByRole("button", { name: "Delete run" }).click();
+  await confirm(page, "Delete run");
   await page.waitForURL((to) => to.pathname === "/");
   await expect(page.getByText("Deleted: Done once.")).toBeVisible();
   expect((await page.request.get(`${url}/api/v1/runs/${second}`)).status()).toBe(404);
@@ -163,8 +161,7 @@ test("run again, copy to draft, delete", async ({ page }) => {
   await expect(row).toHaveCount(1);
 
   await row.getByRole("button", { name: "Actions for Done once" }).click();
-  await row.locator("summary", { hasText: "Delete run" }).click();
-  await row.getByRole("button", { name: "Delete run" }).click();
+  await confirm(row, "Delete run");
   await expect(row).toHaveCount(0);
 });
 

@@ -1,5 +1,5 @@
 import { portal } from "../support/portal";
-import { expect, hydrated, otherBrowser, signIn, test } from "../support/test";
+import { confirm, expect, hydrated, otherBrowser, signIn, test } from "../support/test";
 import { details, onStep } from "../support/wizard";
 
 test.beforeEach(async ({ page }) => signIn(page));
@@ -29,8 +29,7 @@ test("a token is shown once, copied, works, and is refused once deleted", async 
   await expect(page.locator("body")).not.toContainText(token);
 
   const row = page.locator("tr", { hasText: "nightly" });
-  await row.locator("summary", { hasText: "Delete" }).click();
-  await row.getByRole("button", { name: "Delete" }).click();
+  await confirm(row, "Delete");
   await expect(page.getByText("The token was deleted. It no longer works.")).toBeVisible();
   await expect(row).toHaveCount(0);
   expect((await script.get(`${url}/api/v1/tokens`)).status()).toBe(401);
@@ -93,15 +92,13 @@ test("a second person comes in by a link, sees nothing of the first, and can be 
   await hydrated(page);
   await expect(bea).toContainText("Has a password");
   await expect(page.locator("tr", { hasText: "ada" }).getByText("Shut account")).toHaveCount(0);
-  await bea.locator("summary", { hasText: "Shut account" }).click();
-  await bea.getByRole("button", { name: "Shut account" }).click();
+  await confirm(bea, "Shut account");
   await expect(page.getByText("The account of bea is shut")).toBeVisible();
   await other.goto(`${url}/drafts`);
   await expect(other).toHaveURL(/\/sign-in\?next=/);
   await bea.getByRole("button", { name: "Open account" }).click();
   await expect(page.getByText("The account of bea is open again.")).toBeVisible();
-  await bea.locator("summary", { hasText: "Remove" }).click();
-  await bea.getByRole("button", { name: "Remove" }).click();
+  await confirm(bea, "Remove");
   await expect(page.getByText("The person was removed. Their runs stay.")).toBeVisible();
   await expect(bea).toHaveCount(0);
   await other.context().close();

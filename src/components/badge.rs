@@ -1,6 +1,7 @@
 //! Badges of status, kind and validity: icon, word and colour together.
 
 use leptos::prelude::*;
+use strum::VariantArray as _;
 
 use super::icon::{Icon, IconName};
 use crate::domain::run::StageStatus;
@@ -109,24 +110,101 @@ pub fn KindBadge(kind: RunKind) -> impl IntoView {
     }
 }
 
-/// Whether the figures are valid, judged by the client's health; empty before there are any.
-#[component]
-pub fn ValidityBadge(
-    /// As in the report.
-    valid: Option<bool>,
-) -> impl IntoView {
-    valid.map(|valid| {
-        let (tone, text) = if valid { (Tone::Succeeded, "Client OK") } else { (Tone::Partial, "Not valid") };
-        view! { <Badge tone=tone text=text.to_owned() /> }
-    })
+/// What is to be thought of a run's figures; each opens a sentence that says what it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::VariantArray)]
+pub enum FiguresMark {
+    ClientOk,
+    ClientNotChecked,
+    NotValid,
+    /// Without a steady-state window.
+    Short,
 }
 
-/// The badge of figures without a steady-state window.
+impl FiguresMark {
+    /// Of a measured run: whether its figures are valid, and whether the client was checked before.
+    pub fn of_client(valid: bool, checked: bool) -> Self {
+        match (valid, checked) {
+            (true, true) => Self::ClientOk,
+            (true, false) => Self::ClientNotChecked,
+            (false, _) => Self::NotValid,
+        }
+    }
+
+    fn tip(self) -> &'static str {
+        match self {
+            Self::ClientOk => "tip-client-ok",
+            Self::ClientNotChecked => "tip-client-not-checked",
+            Self::NotValid => "tip-not-valid",
+            Self::Short => "tip-short",
+        }
+    }
+
+    fn look(self) -> (Tone, &'static str) {
+        match self {
+            Self::ClientOk => (Tone::Succeeded, "Client OK"),
+            Self::ClientNotChecked => (Tone::Queued, "Client not checked"),
+            Self::NotValid => (Tone::Partial, "Not valid"),
+            Self::Short => (Tone::Partial, "Short"),
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::ClientOk => {
+                "The client that measured was checked against known times before the run, and was not the bottleneck during it. The report's section on the client has the figures."
+            }
+            Self::ClientNotChecked => {
+                "The client was not the bottleneck during the run; its own times were not checked before it. The report's section on the client says why."
+            }
+            Self::NotValid => {
+                "The client that measured was the bottleneck, or its records contradict each other: the figures say little of the engine. The report has the reasons."
+            }
+            Self::Short => {
+                "The load was not there steadily for 10 s and a tenth of the run, so there is no steady-state window. The figures are of the whole load, its beginning and end included."
+            }
+        }
+    }
+}
+
+/// A mark that opens what it means. Needs [`FiguresMarkTips`] on the page.
 #[component]
-pub fn ShortBadge() -> impl IntoView {
+pub fn FiguresBadge(mark: FiguresMark) -> impl IntoView {
+    let (tone, text) = mark.look();
     view! {
-        <span class="badge-note" title="The load was not there steadily for 10 s and a tenth of the run.">
-            <Badge tone=Tone::Partial text="Short".to_owned() />
-        </span>
+        <button type="button" class="term badge-term" popovertarget=mark.tip()>
+            <Badge tone=tone text=text />
+            <span class="visually-hidden">": what it means"</span>
+        </button>
+    }
+    .into_any()
+}
+
+/// What the marks mean, once per page.
+#[component]
+pub fn FiguresMarkTips() -> impl IntoView {
+    let tips = FiguresMark::VARIANTS.iter().map(|mark| {
+        let name = mark.look().1;
+        view! {
+            <div popover="auto" id=mark.tip() class="tip" role="note" aria-label=name>
+                <p class="tip-name">{name}</p>
+                <p>{mark.words()}</p>
+            </div>
+        }
+    });
+    tips.collect_view().into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_of_figures_opens_its_meaning() {
+        let tips = view! { <FiguresMarkTips /> }.to_html();
+        for mark in FiguresMark::VARIANTS {
+            let html = view! { <FiguresBadge mark=*mark /> }.to_html();
+            assert!(html.contains(&format!(r#"popovertarget="{}""#, mark.tip())) && !html.contains("title="), "{html}");
+            assert!(tips.contains(&format!(r#"id="{}""#, mark.tip())), "{tips}");
+        }
     }
 }

@@ -94,7 +94,14 @@ pub fn TextField(
     /// The unit after the input, such as `tokens`.
     #[prop(optional, into)]
     unit: Option<String>,
+    /// Texts that the browser offers; others can be typed.
+    #[prop(optional)]
+    offers: Vec<String>,
 ) -> impl IntoView {
+    let list = (!offers.is_empty()).then(|| format!("{}-offers", field_id(&name)));
+    let offers = list.clone().map(|id| {
+        view! { <datalist id=id>{offers.into_iter().map(|text| view! { <option value=text></option> }).collect_view()}</datalist> }
+    });
     let width = if number { Width::Short } else { width };
     let value = (kind != "file" && kind != "password").then_some(value);
     view! {
@@ -110,11 +117,12 @@ pub fn TextField(
                     type=kind
                     inputmode=number.then_some("numeric")
                     autocomplete=autocomplete
+                    list=list
                     value=value
                     aria-invalid=error.is_some().then_some("true")
                     aria-describedby=described_by(&name, hint.is_some(), error.is_some())
                 />
-                {unit.map(|unit| view! { <span class="unit">{unit}</span> })}
+                {unit.map(|unit| view! { <span class="unit">{unit}</span> })} {offers}
             </div>
         </div>
     }

@@ -2,7 +2,16 @@
 
 use leptos::prelude::*;
 
+use dyno_measure::run::RunKind;
 pub use dyno_measure::words::{bytes, few_samples, figure, grouped, magnitude, percent, span as duration};
+
+/// A figure as the kind of its run has it: a simulated one has the mark that tells it from measured ones beside it.
+pub fn of_kind(kind: RunKind, figure: String) -> String {
+    match kind {
+        RunKind::Measured => figure,
+        RunKind::Simulated => format!("≈\u{a0}{figure}"),
+    }
+}
 
 /// Whether an error rate (0 to 1) is marked as high: over 1 %.
 pub fn is_high(error_rate: f64) -> bool {

@@ -1,16 +1,13 @@
-//! Points in time, in UTC.
+//! Points in time: in the reader's zone, with UTC beside it.
 
 use jiff::Timestamp;
 use leptos::prelude::*;
 
-/// `24 Nov 2026, 10:55 UTC`
-pub fn moment(at: Timestamp) -> String {
-    at.strftime("%-d %b %Y, %H:%M UTC").to_string()
-}
+use crate::api::functions::forms::readers_zone;
 
-/// `10:55:12`, in UTC.
-pub fn clock(at: Timestamp) -> String {
-    at.strftime("%H:%M:%S").to_string()
+/// `24 Nov 2026, 10:55:12 UTC`
+fn in_utc(at: Timestamp) -> String {
+    at.strftime("%-d %b %Y, %H:%M:%S UTC").to_string()
 }
 
 /// Milliseconds from one moment to another; 0 when the second is earlier.
@@ -18,11 +15,30 @@ pub fn between_ms(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.as_millisecond() - from.as_millisecond()).unwrap_or(0)
 }
 
+/// How much of a moment is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// `24 Nov 2026, 11:55`
+    #[default]
+    Minute,
+    /// The same without the year.
+    Short,
+    /// `11:55:12`
+    Clock,
+}
+
+/// A moment in the reader's time zone, with UTC in its tooltip; where the zone is not known, in UTC, which is said.
 #[component]
-pub fn Time(at: Timestamp) -> impl IntoView {
+pub fn Time(at: Timestamp, #[prop(optional)] precision: Precision) -> impl IntoView {
+    let zone = readers_zone();
+    let text = match precision {
+        Precision::Minute => zone.long(at),
+        Precision::Short => zone.short(at),
+        Precision::Clock => zone.clock(at),
+    };
     view! {
-        <time class="nowrap" datetime=at.to_string()>
-            {moment(at)}
+        <time class="nowrap" datetime=at.to_string() title=in_utc(at)>
+            {text}
         </time>
     }
     .into_any()
@@ -31,12 +47,22 @@ pub fn Time(at: Timestamp) -> impl IntoView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::functions::forms::Zone;
 
     #[test]
-    fn moments_are_utc() {
-        let at: Timestamp = "2026-11-04T09:05:07Z".parse().unwrap();
-        assert_eq!(moment(at), "4 Nov 2026, 09:05 UTC");
-        assert_eq!(clock(at), "09:05:07");
+    fn moments_are_in_the_readers_zone_with_utc_beside_it() {
+        let at: Timestamp = "2026-11-04T23:05:07Z".parse().unwrap();
+        let html = |precision| view! { <Time at=at precision=precision /> }.to_html();
+        Owner::new().with(|| {
+            let unknown = html(Precision::Minute);
+            assert!(unknown.contains(">4 Nov 2026, 23:05 UTC<"), "{unknown}");
+            provide_context(Zone::named("Europe/Berlin").unwrap());
+            let minute = html(Precision::Minute);
+            assert!(minute.contains(">5 Nov 2026, 00:05<"), "{minute}");
+            assert!(minute.contains(r#"title="4 Nov 2026, 23:05:07 UTC""#), "{minute}");
+            assert!(html(Precision::Short).contains(">5 Nov, 00:05<"));
+            assert!(html(Precision::Clock).contains(">00:05:07<"));
+        });
         assert_eq!(between_ms(at, at), 0);
     }
 }

@@ -140,6 +140,22 @@ pub struct Run {
     pub stages: Vec<Stage>,
 }
 
+/// What became of a benchmark's latency limits.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum LimitsVerdict {
+    Met,
+    NotMet,
+    /// Too few samples to decide.
+    Undecided,
+    /// There are no limits.
+    None,
+}
+
 /// A run in the history: the run's facts, its benchmark's, and the headline figures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -161,6 +177,10 @@ pub struct RunRow {
     pub devices: String,
     /// The load, in words: `128 in flight`.
     pub load: String,
+    /// The load that the figures are of, in words, where there were several: `24 in flight`; absent before there are figures.
+    pub chosen_load: Option<String>,
+    /// Whether that load met the benchmark's latency limits; absent before there are figures, and where they are not valid.
+    pub limits: Option<LimitsVerdict>,
     /// Output tokens per second.
     pub output_throughput: Option<f64>,
     /// Whether there was a steady-state window; absent before there are figures.

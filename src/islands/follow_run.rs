@@ -98,10 +98,12 @@ mod in_browser {
         if is_said("live-lost") || is_said("signed-out") {
             return;
         }
-        let now = js_sys::Date::new_0().to_iso_string();
-        let clock: String = now.as_string().unwrap_or_default().chars().skip(11).take(8).collect();
+        let now = js_sys::Date::new_0();
         if let Some(since) = dom::by_id("live-lost-since") {
-            since.set_text_content(Some(&format!("{clock} UTC")));
+            since.set_text_content(Some(&format!("{:02}:{:02}:{:02}", now.get_hours(), now.get_minutes(), now.get_seconds())));
+            let utc = now.to_iso_string().as_string().unwrap_or_default();
+            // can't fail: the attribute's name is valid
+            let _ = since.set_attribute("title", &utc);
         }
         dom::show("live-lost", true);
     }

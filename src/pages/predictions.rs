@@ -9,11 +9,12 @@ use crate::components::charts::ChartFigure;
 use crate::components::charts::predicted::{Point, scatter};
 use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
-use crate::components::number::{figure, grouped};
+use crate::components::number::{figure, grouped, of_kind};
 use crate::components::table::{Column, DataTable};
 use crate::domain::predictions::{ErrorSummary, PredictedRun, errors};
 use crate::pages::report::predicted::{error_words, metric_title};
 use dyno_measure::report::Compared;
+use dyno_measure::run::RunKind;
 
 const METRICS: [&str; 4] = ["ttft_ms", "tpot_ms", "e2el_ms", "output_throughput"];
 
@@ -158,7 +159,12 @@ fn cell(compared: Option<Compared>) -> String {
     compared.map_or_else(
         || "not measured".to_owned(),
         |compared| {
-            format!("{} / {} ({})", figure(compared.predicted), figure(compared.measured), error_words(compared.error_pct))
+            format!(
+                "{} / {} ({})",
+                of_kind(RunKind::Simulated, figure(compared.predicted)),
+                figure(compared.measured),
+                error_words(compared.error_pct)
+            )
         },
     )
 }

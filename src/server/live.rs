@@ -8,12 +8,13 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream};
-use leptos::prelude::{AnyView, Owner, RenderHtml};
+use leptos::prelude::{AnyView, Owner, RenderHtml, provide_context};
 use serde::Deserialize;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::api::calls::{benchmarks, runs};
+use crate::api::functions::forms::Zone;
 use crate::api::functions::runs::SNAPSHOTS;
 use crate::api::rest::{self, Path, Query, last_event_id};
 use crate::auth::{Caller, SignedIn, still_signed_in};
@@ -60,6 +61,7 @@ pub(super) async fn follow(
         caller,
         live,
         parts,
+        zone: Zone::of_headers(&headers).unwrap_or_default(),
         news,
         began: tokio::time::Instant::now(),
         announcer: Announcer::default(),
@@ -77,6 +79,8 @@ struct Follower {
     caller: Caller,
     live: LiveRun,
     parts: Parts,
+    /// What times are written in.
+    zone: Zone,
     news: watch::Receiver<i64>,
     began: tokio::time::Instant,
     announcer: Announcer,
@@ -195,7 +199,10 @@ impl Follower {
     }
 
     fn part(&self, part: &'static str) -> Event {
-        let html = html(|| self.parts.view(part, &self.live));
+        let html = html(|| {
+            provide_context(self.zone.clone());
+            self.parts.view(part, &self.live)
+        });
         event("part", format!("{part}\n{html}"))
     }
 

@@ -23,7 +23,7 @@ pub const PATH: &str = "/runs/figures.csv";
 const COSTS: [&str; 3] = ["cost_per_million_output_tokens", "cost_of_load", "currency"];
 
 /// Fields of a row, in the file's order. Whether figures are measured, and whether they can be trusted, comes before them.
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 24] = [
     "id",
     "name",
     "kind",
@@ -34,6 +34,8 @@ const COLUMNS: [&str; 22] = [
     "cluster",
     "devices",
     "load",
+    "chosen_load",
+    "limits",
     "output_throughput",
     "ttft_p50_ms",
     "ttft_p90_ms",

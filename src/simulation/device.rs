@@ -46,6 +46,16 @@ pub fn device_name(name: &str) -> String {
     device::find(name).map_or_else(|_| name.to_owned(), |sheet| sheet.name)
 }
 
+/// The names of all devices that have a data sheet.
+pub fn known_devices() -> impl Iterator<Item = &'static str> {
+    device::CATALOGUE.iter().map(|sheet| sheet.name)
+}
+
+/// The data sheets that a person's short name may mean, where there are several: `H100` is SXM, PCIe or NVL.
+pub fn ambiguous_device(name: &str) -> Option<Vec<&'static str>> {
+    Some(device::meant_by(name)).filter(|meant| meant.len() > 1)
+}
+
 fn stated(found: &Device) -> Result<Profile, UnknownDevice> {
     let config = &found.device_config;
     let unknown = || UnknownDevice(found.name.clone());

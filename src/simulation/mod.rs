@@ -14,8 +14,9 @@ mod workload;
 
 pub use advice::{AdviceFailure, LayoutQuestion, advise};
 pub use catalogue::{engines, hypothetical_nodes};
-pub use device::device_name;
+pub use device::{ambiguous_device, device_name, known_devices};
 pub use layout::{LayoutError, SimulatedLayout, layout};
 pub use learn::{LearnFailure, MOST_LEARNT_REQUESTS, engine_version, measured, nodes_of, predict, version_of};
+pub use model::is_known_by_name;
 pub use simulate::{Simulated, SimulatedRun, SimulationFailure, simulate};
 pub use what_if::{SimulatedSubject, simulated_subject};

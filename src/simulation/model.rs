@@ -55,12 +55,7 @@ pub(super) fn descriptor(model: &Model, roots: &Roots, data_dir: &Path) -> Resul
             }
         };
     }
-    let published = match &model.source {
-        ModelSource::Hub { repository, .. } => repository.as_str(),
-        ModelSource::File { path, .. } => path.rsplit('/').next().unwrap_or(path),
-        ModelSource::Cloud { model, .. } => model,
-    };
-    if let Some(found) = [published, name].into_iter().find_map(|name| catalogue::find(name).ok()) {
+    if let Some(found) = by_name(model) {
         return Ok((found, "as the catalogue of common models has it, by its name".to_owned()));
     }
     match &model.facts {
@@ -74,6 +69,21 @@ pub(super) fn descriptor(model: &Model, roots: &Roots, data_dir: &Path) -> Resul
         }
         None => Err(ModelFailure::Unknown(name.clone())),
     }
+}
+
+/// From the catalogue of common models.
+fn by_name(model: &Model) -> Option<ModelDescriptor> {
+    let published = match &model.source {
+        ModelSource::Hub { repository, .. } => repository.as_str(),
+        ModelSource::File { path, .. } => path.rsplit('/').next().unwrap_or(path),
+        ModelSource::Cloud { model, .. } => model,
+    };
+    [published, &model.name].into_iter().find_map(|name| catalogue::find(name).ok())
+}
+
+/// Whether a model can be simulated although nothing of its files is known.
+pub fn is_known_by_name(model: &Model) -> bool {
+    by_name(model).is_some()
 }
 
 /// The path of the model's files, if they are on this machine.

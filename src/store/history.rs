@@ -169,6 +169,8 @@ impl FromRow<'_, SqliteRow> for RunRow {
             cluster: row.try_get("cluster")?,
             devices: row.try_get("devices")?,
             load: row.try_get("load")?,
+            chosen_load: row.try_get("chosen_load")?,
+            limits: row.opt_word("limits")?,
             output_throughput: row.try_get("output_throughput")?,
             steady: row.try_get("steady")?,
             ttft_p50_ms: row.try_get("ttft_p50_ms")?,

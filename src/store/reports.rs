@@ -11,10 +11,12 @@ use uuid::Uuid;
 use super::row::{Columns as _, ms};
 use super::{Store, StoreError};
 use crate::domain::price::RunCost;
+use crate::domain::run::LimitsVerdict;
 use crate::domain::user::Actor;
+use dyno_measure::load::OfferedLoad;
 use dyno_measure::metrics::Shown;
 use dyno_measure::report::cost::PricedDevices;
-use dyno_measure::report::{Report, Summary};
+use dyno_measure::report::{LoadPoint, Report, Summary};
 
 /// A percentile of a metric, unless it has too few samples.
 fn percentile(summary: &Summary, metric: &str, name: &str) -> Option<f64> {
@@ -22,6 +24,23 @@ fn percentile(summary: &Summary, metric: &str, name: &str) -> Option<f64> {
         Shown::Value { value, .. } => Some(value),
         Shown::TooFew { .. } | Shown::Absent => None,
     }
+}
+
+/// The load that a report's figures are of, in words; nothing where there was one load.
+fn chosen_load(report: &Report) -> Option<String> {
+    let point = report.load_points.get(report.best).filter(|_| report.load_points.len() > 1);
+    point.and_then(LoadPoint::offered).map(OfferedLoad::words)
+}
+
+/// Whether that load met the limits; nothing is said of figures that are not valid.
+fn limits_verdict(report: &Report, has_limits: bool) -> Option<LimitsVerdict> {
+    let point = report.load_points.get(report.best).filter(|_| report.valid)?;
+    Some(match point.meets_slo {
+        Some(true) => LimitsVerdict::Met,
+        Some(false) => LimitsVerdict::NotMet,
+        None if has_limits => LimitsVerdict::Undecided,
+        None => LimitsVerdict::None,
+    })
 }
 
 /// Writes a report and its headline.
@@ -33,9 +52,16 @@ pub(super) async fn put(db: &mut SqliteConnection, run: Uuid, report: &Report, n
         .execute(&mut *db)
         .await?;
     let summary = &report.summary;
+    let has_limits: Option<bool> = sqlx::query_scalar(
+        "SELECT coalesce(json_extract(b.spec, '$.load.slo.ttft_ms'), json_extract(b.spec, '$.load.slo.tpot_ms'),
+         json_extract(b.spec, '$.load.slo.e2el_ms')) IS NOT NULL FROM benchmarks b JOIN runs r ON r.benchmark_id = b.id WHERE r.id = ?",
+    )
+    .bind(run.to_string())
+    .fetch_optional(&mut *db)
+    .await?;
     sqlx::query(
         "UPDATE runs SET valid = ?, output_throughput = ?, ttft_p50_ms = ?, ttft_p90_ms = ?, ttft_p99_ms = ?, tpot_p50_ms = ?,
-         tpot_p90_ms = ?, tpot_p99_ms = ?, steady = ?, error_rate = ? WHERE id = ?",
+         tpot_p90_ms = ?, tpot_p99_ms = ?, steady = ?, error_rate = ?, chosen_load = ?, limits = ? WHERE id = ?",
     )
     .bind(report.valid)
     .bind(summary.output_throughput)
@@ -47,6 +73,8 @@ pub(super) async fn put(db: &mut SqliteConnection, run: Uuid, report: &Report, n
     .bind(percentile(summary, "tpot_ms", "p99"))
     .bind((summary.successful_requests > 0).then_some(summary.steady_state.is_some()))
     .bind((summary.total_requests > 0).then_some(summary.error_rate))
+    .bind(chosen_load(report))
+    .bind(limits_verdict(report, has_limits.unwrap_or(false)).map(|verdict| verdict.into_str()))
     .bind(run.to_string())
     .execute(db)
     .await?;

@@ -54,9 +54,9 @@ pub fn load(load: f64) -> String {
     if load.fract() == 0.0 { grouped(load as u64) } else { figure(load) }
 }
 
-/// A share of 0 to 1 as a percentage: `4.2%`; a share other than 0 never reads `0%`.
+/// A share of 0 to 1 as a percentage: `4.20 %`; a share other than 0 never reads `0 %`.
 pub fn percent(share: f64) -> String {
-    format!("{}%", figure(share * 100.0))
+    format!("{} %", figure(share * 100.0))
 }
 
 /// Bytes in decimal units: `98.4 MB`.
@@ -191,6 +191,7 @@ mod tests {
             ["350 ms", "4.20 s", "12.3 s", "3 min 5 s", "4 min 10 s", "2 h 10 min"]
         );
         assert_eq!([0.2, 45.0, 240.0, 9_000.0].map(about), ["1 second", "45 seconds", "4 minutes", "2.5 hours"]);
+        assert_eq!([0.042, 0.5, 0.0].map(percent), ["4.20 %", "50.0 %", "0 %"]);
         assert_eq!(few_samples(87, 662), "not enough samples (87 of 662)");
     }
 

@@ -7,8 +7,9 @@ use crate::domain::list::Page;
 use crate::domain::price::{DevicePrice, price_errors};
 use crate::domain::problem::{FieldError, Problem};
 use crate::domain::user::Actor;
-use crate::simulation::device_name;
+use crate::simulation::{ambiguous_device, device_name};
 use crate::state::AppState;
+use dyno_measure::words::one_of;
 
 fn administrators_only(actor: &Actor) -> Result<(), Problem> {
     if actor.is_administrator() { Ok(()) } else { Err(Problem::forbidden("Only administrators set prices.")) }
@@ -23,7 +24,10 @@ pub async fn list(app: &AppState) -> Result<Page<DevicePrice>, Problem> {
 pub async fn set(app: &AppState, actor: &Actor, device: &str, per_hour: f64, currency: &str) -> Result<DevicePrice, Problem> {
     administrators_only(actor)?;
     let (device, currency) = (device.trim(), currency.trim());
-    let errors = price_errors(device, per_hour, currency);
+    let mut errors = price_errors(device, per_hour, currency);
+    if let Some(meant) = ambiguous_device(device) {
+        errors.push(("device", format!("{device} may be {}. Name one of them.", one_of(&meant))));
+    }
     if !errors.is_empty() {
         return Err(Problem::invalid(errors.into_iter().map(|(field, message)| FieldError::new(field, message)).collect()));
     }

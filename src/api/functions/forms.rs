@@ -18,7 +18,7 @@ pub async fn load_flash(#[server(default)] id: String) -> Result<Option<Flash>, 
 pub use on_server::*;
 
 mod on_server {
-    use axum::http::{HeaderValue, header, request::Parts};
+    use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use jiff::tz::TimeZone;
@@ -121,9 +121,10 @@ mod on_server {
         theme
     }
 
-    /// The reader's time zone, as their browser said at an earlier visit; UTC until it has.
+    /// The reader's time zone, as their browser said at an earlier visit; UTC until it has. What draws without a request provides it
+    /// as a context.
     pub fn readers_zone() -> Zone {
-        cookie(ZONE_COOKIE).and_then(|name| Zone::named(&name)).unwrap_or_default()
+        use_context::<Zone>().or_else(|| Zone::of_headers(&use_context::<Parts>()?.headers)).unwrap_or_default()
     }
 
     /// A time zone that times are written in.
@@ -137,6 +138,11 @@ mod on_server {
     }
 
     impl Zone {
+        /// The zone of the browser that sent a request; nothing where it said none.
+        pub fn of_headers(headers: &HeaderMap) -> Option<Self> {
+            axum_extra::extract::CookieJar::from_headers(headers).get(ZONE_COOKIE).and_then(|zone| Self::named(zone.value()))
+        }
+
         /// `Europe/Berlin`; nothing for a name that this system does not know.
         pub fn named(name: &str) -> Option<Self> {
             TimeZone::get(name).ok().map(Self)
@@ -150,6 +156,11 @@ mod on_server {
         /// `24 Nov 2026, 11:55`
         pub fn long(&self, at: Timestamp) -> String {
             self.write(at, "%-d %b %Y, %H:%M")
+        }
+
+        /// `11:55:12`
+        pub fn clock(&self, at: Timestamp) -> String {
+            self.write(at, "%H:%M:%S")
         }
 
         fn write(&self, at: Timestamp, format: &str) -> String {
@@ -192,6 +203,10 @@ mod on_server {
             assert_eq!(Zone::named("Europe/Berlin").unwrap().short(at), "25 Nov, 00:55");
             assert_eq!(Zone::default().short(at), "24 Nov, 23:55 UTC");
             assert_eq!(Zone::named("Asia/Tokyo").unwrap().long(at), "25 Nov 2026, 08:55");
+            assert_eq!(
+                (Zone::named("Asia/Tokyo").unwrap().clock(at), Zone::default().clock(at)),
+                ("08:55:00".into(), "23:55:00 UTC".into())
+            );
             assert!(Zone::named("../../etc/passwd").is_none() && Zone::named("No/Where").is_none());
         }
     }

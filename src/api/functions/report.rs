@@ -31,8 +31,6 @@ pub struct ReportPage {
     pub report: Option<Report>,
     /// How the load is put on again from a terminal.
     pub repeat: Option<Repeat>,
-    /// When it ended, in the reader's time zone.
-    pub ended: Option<String>,
     /// What was wrong with the last action.
     pub flash: Option<Flash>,
     /// Of a simulated run: its question, to be asked again with other values.
@@ -98,8 +96,7 @@ pub async fn load_report(id: Uuid, flash: String, sliders: BTreeMap<String, Stri
         None => None,
     };
     live.points.clear();
-    let ended = live.run.ended_at.map(|at| super::forms::readers_zone().long(at));
-    Ok(ReportPage { live, benchmark, report, repeat, ended, flash: super::forms::kept(&flash).await, what_if })
+    Ok(ReportPage { live, benchmark, report, repeat, flash: super::forms::kept(&flash).await, what_if })
 }
 
 /// A page of the table of requests.

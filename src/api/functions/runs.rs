@@ -18,7 +18,7 @@ pub const HISTORY_ROWS: u32 = 25;
 /// What the history shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct History {
-    pub runs: Page<HistoryRow>,
+    pub runs: Page<RunRow>,
     /// What can be filtered by.
     pub choices: HistoryChoices,
     /// The caller's own drafts, the last changed first.
@@ -27,14 +27,6 @@ pub struct History {
     pub flash: Option<Flash>,
     /// Why the filters found nothing: a date that is none, say.
     pub refused: Option<String>,
-}
-
-/// A run as the history shows it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HistoryRow {
-    pub run: RunRow,
-    /// When it began, in the reader's time zone; absent before it has.
-    pub started: Option<String>,
 }
 
 /// What a run's live page begins with.
@@ -56,7 +48,7 @@ pub async fn load_history(query: ListQuery, flash: String) -> Result<History, Ca
     let query = ListQuery { page_size: Some(query.page_size.unwrap_or(HISTORY_ROWS)), ..query };
     // A filter that breaks a rule is told on the page, whose form can mend it.
     let (page, refused) = match runs::list(&app, &actor, query).await {
-        Ok(page) => (in_readers_zone(page), None),
+        Ok(page) => (page, None),
         Err(problem) if problem.kind == ProblemKind::InvalidInput => (Page { items: Vec::new(), total: 0 }, Some(problem.detail)),
         Err(problem) => return Err(problem.into()),
     };
@@ -67,13 +59,6 @@ pub async fn load_history(query: ListQuery, flash: String) -> Result<History, Ca
         flash: super::forms::kept(&flash).await,
         refused,
     })
-}
-
-/// The rows with their times as the reader's clock has them.
-fn in_readers_zone(page: Page<RunRow>) -> Page<HistoryRow> {
-    let zone = super::forms::readers_zone();
-    let row = |run: RunRow| HistoryRow { started: run.started_at.map(|at| zone.short(at)), run };
-    Page { items: page.items.into_iter().map(row).collect(), total: page.total }
 }
 
 /// A run as it stands, with what its page needs to go on from there.

@@ -23,7 +23,8 @@ pub fn router() -> OpenApiRouter<AppState> {
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewPrice {
-    /// Any of the device's names; the answer has its data sheet's where that is known.
+    /// Any of the device's names; the answer has its data sheet's where that is known. A name that several devices have (`H100`) is
+    /// refused with theirs.
     device: String,
     /// Of one device for an hour, 0 to 1,000,000.
     per_hour: f64,

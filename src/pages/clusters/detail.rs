@@ -267,8 +267,8 @@ fn node_row(node: &Node, runs: &[NodeRun]) -> AnyView {
                     usage.cpu_percent,
                     format!("CPU use of {}", node.hostname),
                     match usage.load_1m {
-                        Some(load) => format!("{}%, load {}", figure(usage.cpu_percent), figure(load)),
-                        None => format!("{}%", figure(usage.cpu_percent)),
+                        Some(load) => format!("{} %, load {}", figure(usage.cpu_percent), figure(load)),
+                        None => format!("{} %", figure(usage.cpu_percent)),
                     },
                 ),
                 meter(

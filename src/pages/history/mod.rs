@@ -8,6 +8,7 @@ use leptos_router::hooks::use_query_map;
 use leptos_router::params::ParamsMap;
 
 use crate::api::functions::runs::{HISTORY_ROWS, History, load_history};
+use crate::components::badge::FiguresMarkTips;
 use crate::components::banner::{Banner, Empty, Notice};
 use crate::components::button::{LinkButton, Look};
 use crate::components::heading::PageHeading;
@@ -104,6 +105,7 @@ fn HistoryView(data: History, asks: ListQuery, params: ParamsMap) -> impl IntoVi
             <Drafts drafts=drafts />
             {list}
             <MetricTips />
+            <FiguresMarkTips />
         </div>
     }
     .into_any()

@@ -4,13 +4,13 @@ use leptos::prelude::*;
 
 use crate::components::charts::ChartFigure;
 use crate::components::charts::live::{Begin, Line, over_time, thinned};
-use crate::components::number::{few_samples, figure, grouped};
+use crate::components::number::{few_samples, figure, grouped, of_kind};
 use crate::domain::live::{LivePoint, LiveRun, RunFigures};
 use crate::domain::live_status::{load_point, sentence};
 use dyno_measure::events::Progress;
 use dyno_measure::live_figures::{Latencies, Percentiles};
 use dyno_measure::report::Phase;
-use dyno_measure::run::RunStatus;
+use dyno_measure::run::{RunKind, RunStatus};
 use dyno_measure::statistics::bounds::floor;
 use dyno_measure::words;
 
@@ -23,7 +23,7 @@ pub fn progress(live: &LiveRun) -> AnyView {
     let Some(progress) = live.progress.clone() else {
         // A simulation has no load under way: only what it came to.
         if let Some(figures) = live.figures.as_ref().filter(|_| status.is_end()) {
-            return of_the_run(figures);
+            return of_the_run(figures, live.run.kind);
         }
         let text = if status.is_end() {
             "No load was put on the model."
@@ -33,7 +33,7 @@ pub fn progress(live: &LiveRun) -> AnyView {
         return view! { <p class="muted">{text}</p> }.into_any();
     };
     let counters = match (&live.figures, status.is_end()) {
-        (Some(figures), true) => of_the_run(figures),
+        (Some(figures), true) => of_the_run(figures, live.run.kind),
         (None, true) => counters(counts(progress.issued, progress.completed, progress.failed)),
         (_, false) => counters(of_the_moment(&progress)),
     };
@@ -153,7 +153,7 @@ fn of_the_moment(progress: &Progress) -> Vec<Counter> {
 }
 
 /// The figures of a run that is over, as its report has them.
-fn of_the_run(figures: &RunFigures) -> AnyView {
+fn of_the_run(figures: &RunFigures, kind: RunKind) -> AnyView {
     if let Some(reason) = figures.invalid_reasons.first() {
         return view! {
             {counters(counts(figures.issued, figures.completed, figures.failed))}
@@ -162,7 +162,11 @@ fn of_the_run(figures: &RunFigures) -> AnyView {
         .into_any();
     }
     let known = |value: Option<f64>, unit: &str| {
-        value.map_or_else(|| "not measured".to_owned(), |value| format!("{}{unit}", figure(value)))
+        value.map_or_else(|| "not measured".to_owned(), |value| of_kind(kind, format!("{}{unit}", figure(value))))
+    };
+    let p50 = |percentiles: Percentiles| match percentiles.p50 {
+        Some(_) => of_kind(kind, median(percentiles)),
+        None => median(percentiles),
     };
     let mean = || Some("mean of the run".to_owned());
     let Latencies { ttft_ms, tpot_ms } = figures.latencies;
@@ -171,8 +175,8 @@ fn of_the_run(figures: &RunFigures) -> AnyView {
     all.extend([
         ("In flight", known(figures.in_flight, ""), mean()),
         ("Output", known(figures.output_throughput, " tokens/s"), mean()),
-        ("TTFT, p50", median(ttft_ms), of_all(ttft_ms)),
-        ("TPOT, p50", median(tpot_ms), of_all(tpot_ms)),
+        ("TTFT, p50", p50(ttft_ms), of_all(ttft_ms)),
+        ("TPOT, p50", p50(tpot_ms), of_all(tpot_ms)),
     ]);
     let whose = match figures.best {
         Some(load) => format!("The figures of the load point with {}, which the report opens with:", load.words()),

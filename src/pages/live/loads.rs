@@ -97,7 +97,7 @@ fn finished_row(finished: &FinishedLoadPoint, slo: Option<&Slo>) -> AnyView {
         _ => percent(rate).into_any(),
     };
     figures.extend([known(finished.output_throughput), errors]);
-    row(None, load, verdict(finished, !limits.is_empty()), figures, slo)
+    row(None, load, verdict(finished, slo.filter(|_| !limits.is_empty())), figures, slo)
 }
 
 fn limit_cell(outcome: Option<&LimitOutcome>) -> AnyView {
@@ -105,7 +105,8 @@ fn limit_cell(outcome: Option<&LimitOutcome>) -> AnyView {
     let value = match (outcome.value_ms, outcome.meets) {
         (Some(value), _) => figure(value),
         (None, Some(_)) => "requests failed".to_owned(),
-        (None, None) => "too few requests".to_owned(),
+        // That requests were too few is said once, beside the verdict.
+        (None, None) => "–".to_owned(),
     };
     let mark = outcome.meets.map(mark);
     view! { {value} " " {mark} }.into_any()
@@ -126,15 +127,15 @@ fn mark(meets: bool) -> impl IntoView {
     }
 }
 
-fn verdict(finished: &FinishedLoadPoint, has_limits: bool) -> AnyView {
+fn verdict(finished: &FinishedLoadPoint, limits: Option<&Slo>) -> AnyView {
     let requests = if finished.ended_early {
         format!("ended early after {}", words::count(finished.requests, "request"))
     } else {
         words::count(finished.requests, "request")
     };
-    if !has_limits {
-        return format!("Done: {requests}").into_any();
-    }
+    let Some(limits) = limits else { return format!("Done: {requests}").into_any() };
+    let is_lacking = finished.limits.iter().any(|outcome| outcome.value_ms.is_none() && outcome.meets.is_none());
+    let requests = if is_lacking { format!("{requests}, too few for p{}", limits.percentile) } else { requests };
     match finished.meets_slo {
         Some(true) => view! { <span class="within-limit"><Icon name=IconName::Tick /> " Yes"</span> ", " {requests} }.into_any(),
         Some(false) => view! { <span class="over-limit"><Icon name=IconName::Cross /> " No"</span> ", " {requests} }.into_any(),
@@ -209,20 +210,14 @@ mod tests {
             meets_slo: Some(false),
             ended_early: true,
         };
+        let neither = vec![outcome(LimitedLatency::TtftMs, None, None), outcome(LimitedLatency::TpotMs, None, None)];
+        let undecided = FinishedLoadPoint { limits: neither, meets_slo: None, ..finished.clone() };
         let html = Owner::new().with(|| finished_row(&finished, Some(&slo)).to_html());
-        for words in [
-            "16 in flight",
-            "210",
-            "over the limit",
-            "too few requests",
-            "1,240",
-            "attention",
-            "25.0%",
-            " No",
-            "TTFT p90 ≤ 150 ms",
-        ] {
+        for words in ["16 in flight", "210", "over the limit", "1,240", "attention", "25.0 %", " No", "TTFT p90 ≤ 150 ms"] {
             assert!(html.contains(words), "{words}: {html}");
         }
-        assert!(html.contains("ended early after 40 requests"), "{html}");
+        assert!(html.contains("ended early after 40 requests, too few for p90"), "{html}");
+        let html = Owner::new().with(|| finished_row(&undecided, Some(&slo)).to_html());
+        assert_eq!(html.matches("too few").count(), 1, "{html}");
     }
 }

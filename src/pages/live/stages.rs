@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::components::badge::StageBadge;
 use crate::components::number::duration;
-use crate::components::time::{between_ms, clock};
+use crate::components::time::{Precision, Time, between_ms};
 use crate::domain::run::{Stage, StageStatus};
 
 /// The stages in order.
@@ -29,11 +29,11 @@ pub fn stage_entry(stage: &Stage, message: Option<String>, log: Option<AnyView>)
 }
 
 /// How long a stage took, or since when it runs.
-fn took(stage: &Stage) -> Option<String> {
+fn took(stage: &Stage) -> Option<AnyView> {
     let began = stage.started_at?;
     match (stage.status, stage.ended_at) {
-        (_, Some(ended)) => Some(format!("took {}", duration(between_ms(began, ended)))),
-        (StageStatus::Running, None) => Some(format!("since {} UTC", clock(began))),
+        (_, Some(ended)) => Some(format!("took {}", duration(between_ms(began, ended))).into_any()),
+        (StageStatus::Running, None) => Some(view! { "since " <Time at=began precision=Precision::Clock /> }.into_any()),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use server_fn::ServerFn;
 
-use super::{no_fact, source_words};
+use super::{no_fact, source_words, without_facts};
 use crate::api::functions::lists::Owned;
 use crate::api::functions::models::{DeleteModel, ModelView, load_model};
 use crate::components::banner::{Banner, Notice};
@@ -80,11 +80,7 @@ fn Detail(view: ModelView) -> impl IntoView {
 
 fn facts(model: &Model) -> AnyView {
     let Some(facts) = &model.facts else {
-        let text = if model.is_cloud() {
-            "The provider tells nothing of the model's size or context. Input and output are not checked against a context."
-        } else {
-            "Its files have not been read yet. That happens when a run first brings them to a node."
-        };
+        let text = without_facts(model);
         return view! {
             <section class="card">
                 <h2>"What its files say"</h2>

@@ -19,6 +19,7 @@ use crate::components::time::Time;
 use crate::domain::inventory::{FileLocation, Model, ModelSource};
 use crate::domain::list::ListQuery;
 use crate::pages::lists::{Listing, list_page};
+use crate::simulation::is_known_by_name;
 
 pub use add::NewModelPage;
 pub use detail::ModelPage;
@@ -35,6 +36,22 @@ fn source_words(source: &ModelSource) -> (String, String) {
         ModelSource::File { path, location: FileLocation::Node } => ("File on nodes".to_owned(), path.clone()),
         ModelSource::Hub { repository, revision } => ("Hub".to_owned(), format!("{repository}, {revision}")),
     }
+}
+
+/// What stands where nothing is known of a model's files: what is missing, and what works all the same.
+fn without_facts(model: &Model) -> String {
+    let missing = match &model.source {
+        ModelSource::Cloud { .. } => {
+            return "The provider tells nothing of the model's size or context. Input and output are not checked against a context."
+                .to_owned();
+        }
+        ModelSource::Hub { .. } => {
+            "Size and context are not known yet: a run reads them when it first brings the files to a node."
+        }
+        ModelSource::File { .. } => "Its files have not been read yet. That happens when a run first brings them to a node.",
+    };
+    let works = if is_known_by_name(model) { " It can be simulated now: its architecture is known by its name." } else { "" };
+    format!("{missing}{works}")
 }
 
 /// What stands where there is no fact.
@@ -108,18 +125,46 @@ fn Row(model: Owned<Model>) -> impl IntoView {
         };
         view! { <td class=class data-label=label>{text.unwrap_or_else(|| absent.to_owned())}</td> }
     };
+    let known = match facts {
+        Some(facts) => view! {
+            {cell("Parameters", true, Some(magnitude(facts.parameters)))}
+            {cell("Context, tokens", true, facts.context_length.map(|tokens| grouped(tokens.into())))}
+            {cell("Precision", false, Some(facts.precision.clone()))}
+            {cell("Size", true, Some(bytes(facts.weight_bytes)))}
+        }
+        .into_any(),
+        None => view! { <td class="muted small" colspan="4">{without_facts(&model)}</td> }.into_any(),
+    };
     view! {
         <tr>
             <th scope="row"><a class="row-name" href=format!("{PATH}/{}", model.id)>{model.name.clone()}</a></th>
             <td class="source" data-label="Source">
                 {source} <p class="hint">{exactly}</p>
             </td>
-            {cell("Parameters", true, facts.map(|facts| magnitude(facts.parameters)))}
-            {cell("Context, tokens", true, facts.and_then(|facts| facts.context_length).map(|tokens| grouped(tokens.into())))}
-            {cell("Precision", false, facts.map(|facts| facts.precision.clone()))}
-            {cell("Size", true, facts.map(|facts| bytes(facts.weight_bytes)))}
+            {known}
             <td data-label="Owner">{owner}</td>
             <td data-label="Added"><Time at=model.created_at /></td>
         </tr>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hub(repository: &str) -> Owned<Model> {
+        let source = ModelSource::Hub { repository: repository.to_owned(), revision: "main".to_owned() };
+        let (id, name, created_at) = (uuid::Uuid::nil(), "mine".to_owned(), jiff::Timestamp::UNIX_EPOCH);
+        let item = Model { id, name, source, facts: None, owner: None, archived: false, created_at };
+        Owned { item, owner: "you".to_owned(), removable: true }
+    }
+
+    #[test]
+    fn what_is_missing_of_a_hub_model_is_said_once_and_so_is_what_works() {
+        let html = |repository| Owner::new().with(|| view! { <Row model=hub(repository) /> }.to_html());
+        let known = html("meta-llama/Llama-3.1-8B-Instruct");
+        assert_eq!(known.matches("not known yet").count(), 1, "{known}");
+        assert!(!known.contains("not yet<") && known.contains("It can be simulated now"), "{known}");
+        assert!(!html("somebody/an-unheard-of-model").contains("simulated"));
     }
 }

@@ -8,7 +8,7 @@ use crate::components::badge::KindBadge;
 use crate::components::charts::sweep::Limit;
 use crate::components::icon::{Icon, IconName};
 use crate::components::metric::Term;
-use crate::components::number::{count, few_samples, figure, grouped, is_high, percent};
+use crate::components::number::{count, few_samples, figure, grouped, is_high, of_kind, percent};
 use crate::domain::price::{amount_words, priced_words};
 use dyno_measure::load::Slo;
 use dyno_measure::metrics::{Shown, metric, percentile_name};
@@ -25,7 +25,7 @@ pub fn Headline(
 ) -> impl IntoView {
     let point = report.load_points.get(report.best).cloned();
     let title = point.as_ref().map_or_else(|| "Headline".to_owned(), |point| format!("At {}", offered(point)));
-    let summary = report.summary;
+    let (summary, kind) = (report.summary, report.kind);
     let prediction = report.prediction.clone();
     let failed = summary.failed_requests + summary.dropped_requests;
     let limit = |value: fn(&Slo) -> Option<f64>| slo.as_ref().map(|slo| Limit { value: value(slo), percentile: slo.percentile });
@@ -38,11 +38,11 @@ pub fn Headline(
             })
             .map(|(id, limit)| {
                 let error = prediction.as_ref().and_then(|prediction| prediction.error_pct.of(id));
-                latency(id, &summary, limit, point.as_ref(), error)
+                latency(id, &summary, limit, point.as_ref(), error, kind)
             })
             .collect_view();
     let has_limits = slo.as_ref().is_some_and(|slo| slo.ttft_ms.or(slo.tpot_ms).or(slo.e2el_ms).is_some());
-    let goodput = has_limits.then(|| goodput(&summary));
+    let goodput = has_limits.then(|| goodput(&summary, kind));
     let cost = cost(&report.provenance, &summary, report.kind);
     let steady = summary.steady_state.as_ref().map(|steady| {
         let output = steady.figures.output_throughput.map(|value| format!("{} output tokens/s", figure(value)));
@@ -61,7 +61,7 @@ pub fn Headline(
                     <h3>
                         <Term id="output_throughput" />
                     </h3>
-                    {value(summary.output_throughput, "tokens/s")}
+                    {value(kind, summary.output_throughput, "tokens/s")}
                     <p class="muted small">{token_source(&summary)}</p>
                 </div>
                 {latencies}
@@ -70,7 +70,7 @@ pub fn Headline(
                         <Term id="error_rate" />
                     </h3>
                     <p class="headline-value">
-                        {is_high(summary.error_rate).then(|| view! { <Icon name=IconName::Warning /> })} {percent(summary.error_rate)}
+                        {is_high(summary.error_rate).then(|| view! { <Icon name=IconName::Warning /> })} {of_kind(kind, percent(summary.error_rate))}
                     </p>
                     <p class="muted small">
                         {format!("{} of {} failed", grouped(failed), count(summary.total_requests, "request", "requests"))}
@@ -84,24 +84,25 @@ pub fn Headline(
     .into_any()
 }
 
-fn value(value: Option<f64>, unit: impl Into<String>) -> AnyView {
+fn value(kind: RunKind, value: Option<f64>, unit: impl Into<String>) -> AnyView {
     let unit = unit.into();
     match value {
         Some(value) => {
-            view! { <p class="headline-value">{figure(value)} " " <span class="figure-unit">{unit}</span></p> }.into_any()
+            view! { <p class="headline-value">{of_kind(kind, figure(value))} " " <span class="figure-unit">{unit}</span></p> }
+                .into_any()
         }
         None => view! { <p class="muted">"not measured"</p> }.into_any(),
     }
 }
 
-fn goodput(summary: &Summary) -> impl IntoView + use<> {
+fn goodput(summary: &Summary, kind: RunKind) -> impl IntoView + use<> {
     let share = summary.good_fraction.map(|share| format!("{} of all issued requests met every limit", percent(share)));
     view! {
         <div>
             <h3>
                 <Term id="goodput" />
             </h3>
-            {value(summary.goodput, "requests/s")}
+            {value(kind, summary.goodput, "requests/s")}
             <p class="muted small">{share}</p>
         </div>
     }
@@ -119,7 +120,7 @@ fn cost(known: &Provenance, summary: &Summary, kind: RunKind) -> Option<AnyView>
                 <h3>
                     <Term id="cost_per_million_output_tokens" />
                 </h3>
-                {value(Some(per_million), cost.currency)}
+                {value(kind, Some(per_million), cost.currency)}
                 <p class="muted small">{format!("{}; this load {costs} {of_time}", priced_words(&known.prices))}</p>
             </div>
         }
@@ -132,7 +133,7 @@ fn cost(known: &Provenance, summary: &Summary, kind: RunKind) -> Option<AnyView>
 struct Margin {
     /// Whether it is within; absent where that is not decided by this figure.
     within: Option<bool>,
-    /// `12% under the limit`
+    /// `12 % under the limit`
     words: String,
 }
 
@@ -166,6 +167,7 @@ fn latency(
     limit: Option<Limit>,
     point: Option<&LoadPoint>,
     error: Option<f64>,
+    kind: RunKind,
 ) -> impl IntoView + use<> {
     let name = metric(id).map_or("", |metric| metric.name);
     let limited = limit.filter(|limit| limit.value.is_some());
@@ -183,7 +185,7 @@ fn latency(
             let unit = margin.as_ref().map_or_else(|| "ms".to_owned(), |(limit, _)| format!("of {} ms", figure(*limit)));
             let main = view! {
                 <p class="headline-value">
-                    {figure(value)} " " <span class="figure-unit">{unit}" "{mark}</span>
+                    {of_kind(kind, figure(value))} " " <span class="figure-unit">{unit}" "{mark}</span>
                 </p>
             };
             let bound = bound.map(|bound| format!("with 99 % confidence at most {} ms", figure(bound)));
@@ -193,7 +195,7 @@ fn latency(
         Shown::Absent => (view! { <p class="muted">"not measured"</p> }.into_any(), Vec::new()),
     };
     let median = match summary.shown(id, "p50") {
-        Shown::Value { value, .. } if percentile != "p50" => format!("p50 {} ms; ", figure(value)),
+        Shown::Value { value, .. } if percentile != "p50" => format!("p50 {} ms; ", of_kind(kind, figure(value))),
         _ => String::new(),
     };
     let other = limited.filter(|limit| !limit.is_exact()).map(|limit| {
@@ -258,15 +260,15 @@ mod tests {
         let of = |value, exact, point: &LoadPoint| margin(value, Some(value), 12.0, exact, Some(point));
         assert_eq!(
             of(11.4, true, &point(Some(true), 0)),
-            Margin { within: Some(true), words: "5.00% under the limit".to_owned() }
+            Margin { within: Some(true), words: "5.00 % under the limit".to_owned() }
         );
         assert_eq!(
             of(15.0, true, &point(Some(false), 0)),
-            Margin { within: Some(false), words: "25.0% over the limit".to_owned() }
+            Margin { within: Some(false), words: "25.0 % over the limit".to_owned() }
         );
         // It is not certain where the bound of the percentile, or the error of a simulation, reaches beyond the limit.
         let unsure = margin(11.4, Some(13.0), 12.0, true, Some(&point(Some(true), 0)));
-        assert_eq!((unsure.within, unsure.words.as_str()), (None, "5.00% under the limit, but not surely: it may be 13.0 ms"));
+        assert_eq!((unsure.within, unsure.words.as_str()), (None, "5.00 % under the limit, but not surely: it may be 13.0 ms"));
         // Failed requests are over every limit, whatever the others took.
         assert_eq!(of(11.4, true, &point(Some(false), 3)).within, None);
         assert!(of(11.4, true, &point(Some(false), 3)).words.ends_with("failed requests aside"));

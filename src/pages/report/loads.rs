@@ -7,8 +7,9 @@ use super::point::{named, point_href};
 use super::section::Section;
 use super::title::highest_decided;
 use crate::components::charts::sweep::Limit;
+use crate::components::definition::{Definition, Definitions};
 use crate::components::icon::{Icon, IconName};
-use crate::components::number::{figure, grouped, is_high, percent};
+use crate::components::number::{figure, grouped, is_high};
 use crate::components::table::{Column, DataTable};
 use dyno_measure::load::Slo;
 use dyno_measure::metrics::{Shown, percentile_name};
@@ -59,7 +60,15 @@ fn misses(summary: &Summary, id: &str, name: &str, slo: Option<&Slo>) -> bool {
     })
 }
 
-fn cells(summary: &Summary, high: &'static str, slo: Option<&Slo>, lacking: &mut Lacking) -> impl IntoView + use<> {
+/// A figure of a load point or node, by the title of its column.
+struct Cell {
+    title: String,
+    text: AnyView,
+    /// Whether that is words in the place of a figure.
+    is_worded: bool,
+}
+
+fn figures(summary: &Summary, high: &'static str, slo: Option<&Slo>, lacking: &mut Lacking) -> Vec<Cell> {
     let known = |value: Option<f64>| value.map_or_else(|| "not measured".to_owned(), figure);
     let mut latency = |id: &str, name: &'static str| {
         let (text, worded) = lacking.cell(name, summary.shown(id, name));
@@ -76,14 +85,14 @@ fn cells(summary: &Summary, high: &'static str, slo: Option<&Slo>, lacking: &mut
         (text, worded)
     };
     let plain = |text: String| (text.into_any(), false);
-    let errors = percent(summary.error_rate).trim_end_matches('%').to_owned();
+    let errors = figure(summary.error_rate * 100.0);
     let errors = if is_high(summary.error_rate) {
         view! { <span class="attention"><Icon name=IconName::Warning />{errors}</span> }.into_any()
     } else {
         errors.into_any()
     };
     let name = percentile_name(high);
-    let cells = [
+    let all = [
         ("Requests".to_owned(), plain(grouped(summary.total_requests))),
         ("Errors, %".to_owned(), (errors, false)),
         ("Output tokens/s".to_owned(), plain(known(summary.output_throughput))),
@@ -94,15 +103,64 @@ fn cells(summary: &Summary, high: &'static str, slo: Option<&Slo>, lacking: &mut
         ("TPOT p50, ms".to_owned(), latency("tpot_ms", "p50")),
         (format!("TPOT {name}, ms"), latency("tpot_ms", high)),
     ];
-    cells
-        .map(|(label, (text, worded))| {
+    all.into_iter().map(|(title, (text, is_worded))| Cell { title, text, is_worded }).collect()
+}
+
+fn cells(summary: &Summary, high: &'static str, slo: Option<&Slo>, lacking: &mut Lacking) -> impl IntoView + use<> {
+    figures(summary, high, slo, lacking)
+        .into_iter()
+        .map(|cell| {
             view! {
-                <td class=if worded { "numeric muted" } else { "numeric" } data-label=label>
-                    {text}
+                <td class=if cell.is_worded { "numeric muted" } else { "numeric" } data-label=cell.title>
+                    {cell.text}
                 </td>
             }
         })
         .collect_view()
+}
+
+/// Whether a load point meets the limits, as a mark with its word.
+fn decided(load: &LoadPoint) -> AnyView {
+    match load.meets_slo {
+        Some(true) => view! { <span class="limit-met"><Icon name=IconName::Tick />"yes"</span> }.into_any(),
+        Some(false) if load.ended_early => {
+            view! { <span class="limit-missed"><Icon name=IconName::Cross />"no, ended early"</span> }.into_any()
+        }
+        Some(false) => view! { <span class="limit-missed"><Icon name=IconName::Cross />"no"</span> }.into_any(),
+        None => view! { <span class="muted">"not enough samples"</span> }.into_any(),
+    }
+}
+
+/// A load point on a phone: a line with the figures that decide, and the others folded.
+fn fold(name: String, chosen: bool, load: &LoadPoint, href: Option<String>, high: &'static str, slo: Option<&Slo>) -> AnyView {
+    let high_name = percentile_name(high);
+    let deciding = ["Output tokens/s".to_owned(), format!("TTFT {high_name}, ms"), format!("TPOT {high_name}, ms")];
+    let (first, rest): (Vec<Cell>, Vec<Cell>) =
+        figures(&load.summary, high, slo, &mut Lacking::default()).into_iter().partition(|cell| deciding.contains(&cell.title));
+    let first = first.into_iter().map(|cell| {
+        view! {
+            <span class="load-fold-figure">
+                <span class="muted">{format!("{} ", cell.title)}</span>
+                {cell.text}
+            </span>
+        }
+    });
+    let rest = rest.into_iter().map(|cell| view! { <Definition term=cell.title>{cell.text}</Definition> });
+    let limits =
+        slo.map(|_| view! { <span class="load-fold-figure"><span class="muted">"Limits met: "</span> {decided(load)}</span> });
+    view! {
+        <li>
+            <details>
+                <summary>
+                    <strong>{name} {chosen.then(|| view! { " " <Icon name=IconName::Star /> " chosen" })}</strong>
+                    <span class="load-fold-figures">{limits} {first.collect_view()}</span>
+                </summary>
+                <Definitions>{rest.collect_view()}</Definitions>
+                {href.map(|href| view! { <p><a href=href>"Its latencies"</a></p> })}
+            </details>
+        </li>
+    }
+    .into_any()
 }
 
 fn cost_label(cost: ServingCost<'_>) -> String {
@@ -144,6 +202,13 @@ pub fn LoadPoints(
         (0..report.load_points.len()).map(|index| named(&report.load_points, index).unwrap_or_default()).collect();
     let mut points: Vec<(usize, LoadPoint)> = report.load_points.into_iter().enumerate().collect();
     points.sort_by(|(_, a), (_, b)| load_of(a).total_cmp(&load_of(b)));
+    let folds = points
+        .iter()
+        .map(|(index, load)| {
+            let href = several.then(|| point_href(&path, *index, !valid));
+            fold(names[*index].clone(), several && valid && *index == best, load, href, high, slo.as_ref())
+        })
+        .collect_view();
     let rows = points
         .into_iter()
         .map(|(index, load)| {
@@ -161,17 +226,7 @@ pub fn LoadPoints(
             };
             let mark = (several && valid && index == best)
                 .then(|| view! { " " <span class="nowrap"><Icon name=IconName::Star />" chosen"</span> });
-            let decided = limited.then(|| {
-                let decided = match load.meets_slo {
-                    Some(true) => view! { <span class="limit-met"><Icon name=IconName::Tick />"yes"</span> }.into_any(),
-                    Some(false) if load.ended_early => {
-                        view! { <span class="limit-missed"><Icon name=IconName::Cross />"no, ended early"</span> }.into_any()
-                    }
-                    Some(false) => view! { <span class="limit-missed"><Icon name=IconName::Cross />"no"</span> }.into_any(),
-                    None => view! { <span class="muted">"not enough samples"</span> }.into_any(),
-                };
-                view! { <td data-label="Meets the limits">{decided}</td> }
-            });
+            let decided = limited.then(|| view! { <td data-label="Meets the limits">{decided(&load)}</td> });
             view! {
                 <tr>
                     <th scope="row">{name} {mark}</th>
@@ -184,9 +239,12 @@ pub fn LoadPoints(
         .collect_view();
     view! {
         <Section id="loads" title="Load points">
-            <DataTable caption="One offered load a row" columns=all_columns blocks=true>
-                {rows}
-            </DataTable>
+            <div class="phone-hidden">
+                <DataTable caption="One offered load a row" columns=all_columns blocks=true>
+                    {rows}
+                </DataTable>
+            </div>
+            <ul class="load-folds phone-only">{folds}</ul>
             {lacking.sentence().map(|sentence| view! { <p class="muted small">{sentence}</p> })}
             <p class="small">
                 "All figures: " <a href=format!("/runs/{run}/report/loads.csv") download>"CSV"</a>

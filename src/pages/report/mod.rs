@@ -31,6 +31,7 @@ use leptos_router::hooks::use_query_map;
 use leptos_router::params::ParamsMap;
 
 use crate::api::functions::report::{ReportPage as Data, load_report};
+use crate::components::badge::FiguresMarkTips;
 use crate::components::button::Look;
 use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
@@ -163,7 +164,7 @@ fn parts(report: Option<&Report>, shown: bool, point: usize, what_if: bool) -> V
 
 #[component]
 fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: ReportQuery) -> impl IntoView {
-    let Data { live, benchmark, report, repeat, ended, flash, what_if } = data;
+    let Data { live, benchmark, report, repeat, flash, what_if } = data;
     let run = live.run.clone();
     let path = format!("/runs/{}/report", run.id);
     let subject = Subject {
@@ -179,7 +180,7 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: ReportQuery) -> impl I
     let point =
         report.as_ref().map_or(0, |report| chosen.point.filter(|point| *point < report.load_points.len()).unwrap_or(report.best));
     let parts = parts(report.as_ref(), shown, point, what_if.is_some());
-    let verdict = view! { <Verdict run=run.clone() spec=benchmark.spec.clone() report=report.clone() ended=ended shown=shown /> };
+    let verdict = view! { <Verdict run=run.clone() spec=benchmark.spec.clone() report=report.clone() shown=shown /> };
     let class = if run.kind == RunKind::Simulated { "report simulated" } else { "report" };
     let slo = benchmark.spec.load.slo.clone();
     let heading = title::of_run(&run, report.as_ref(), slo.as_ref());
@@ -239,6 +240,7 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: ReportQuery) -> impl I
                 <Stages live=live />
                 {repeat.map(|repeat| view! { <CopyAsCommand run=run.id repeat=repeat /> })}
                 <MetricTips />
+                <FiguresMarkTips />
                 {shown.then(|| view! { <ChartCursor /> })}
             </article>
         </div>

@@ -161,14 +161,14 @@ mod tests {
         let client = ClientHealth { timestamps: "kernel".to_owned(), cpu_share: Some(0.42), ..ClientHealth::default() };
         let said = health(&client);
         assert_eq!(said.len(), 2);
-        assert_eq!(said[1], ("Client's share of one core", "42.0%".to_owned()));
+        assert_eq!(said[1], ("Client's share of one core", "42.0 %".to_owned()));
     }
 
     #[test]
     fn an_error_is_laid_beside_the_runs_own_figure() {
         let error = |p99| ClientError { p50: 0.01, p99, max: 9.0, n: 500 };
         let said = meaning("time to first token", error(0.05), Some(("TTFT", 50.0)));
-        assert!(said.contains("0.0500 ms") && said.contains("0.100% of this report's median TTFT of 50.0 ms"), "{said}");
+        assert!(said.contains("0.0500 ms") && said.contains("0.100 % of this report's median TTFT of 50.0 ms"), "{said}");
         assert!(said.ends_with("did not falsify it."));
         // A millisecond is accepted even where it is much of a small figure; of a large one, five per cent are.
         assert!(meaning("gaps", error(0.9), Some(("ITL", 2.0))).ends_with("did not falsify it."));

@@ -5,11 +5,11 @@ use leptos::prelude::*;
 use super::notes::Notes;
 use super::point::offered;
 use super::title::Edge;
-use crate::components::badge::{Badge, KindBadge, RunBadge, ShortBadge, Tone, ValidityBadge};
+use crate::components::badge::{Badge, FiguresBadge, FiguresMark, KindBadge, RunBadge, Tone};
 use crate::components::banner::{Banner, Notice};
 use crate::components::button::LinkButton;
 use crate::components::number::{count, duration, figure, grouped, is_high, percent};
-use crate::components::time::moment;
+use crate::components::time::Time;
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::run::Run;
 use crate::domain::workflow::sentence::load_words;
@@ -25,8 +25,6 @@ pub fn Verdict(
     run: Run,
     spec: BenchmarkSpec,
     report: Option<Report>,
-    /// When it ended, as the reader's clock has it.
-    ended: Option<String>,
     /// Whether the figures are shown although they are not valid.
     shown: bool,
 ) -> impl IntoView {
@@ -46,7 +44,7 @@ pub fn Verdict(
                 <RunBadge status=run.status />
                 <KindBadge kind=run.kind />
                 {marks}
-                <span class="muted">{run.ended_at.zip(ended).map(|(at, text)| view! { "ended " <time datetime=at.to_string() title=moment(at)>{text}</time> })}</span>
+                <span class="muted">{run.ended_at.map(|at| view! { "ended " <Time at=at /> })}</span>
             </div>
             {standing(&run)}
             {refused
@@ -92,25 +90,15 @@ fn marks(report: &Report) -> AnyView {
         return errors.map(|text| view! { <Badge tone=Tone::Partial text=text /> }).into_any();
     }
     let checked = report.self_check.as_ref().is_some_and(|check| check.failed.is_none());
-    let client = if report.valid && !checked {
-        view! { <Badge tone=Tone::Queued text="Client not checked".to_owned() /> }.into_any()
-    } else {
-        view! { <ValidityBadge valid=Some(report.valid) /> }.into_any()
-    };
-    let means = match (report.valid, checked) {
-        (true, true) => "The client that measured was checked against known times before the run, and was not the bottleneck.",
-        (true, false) => "The client was not the bottleneck during the run; its own times were not checked before it.",
-        (false, _) => "The reasons stand below.",
-    };
+    let client = FiguresMark::of_client(report.valid, checked);
     let summary = &report.summary;
-    let short = (summary.successful_requests > 0 && summary.steady_state.is_none()).then(|| view! { <ShortBadge /> });
+    let short = (summary.successful_requests > 0 && summary.steady_state.is_none())
+        .then(|| view! { <FiguresBadge mark=FiguresMark::Short /> });
     let errors = is_high(summary.error_rate).then(|| {
         view! { <Badge tone=Tone::Partial text=format!("{} errors", percent(summary.error_rate)) /> }
     });
     view! {
-        <a class="badge-link" href="#client" title=means>
-            {client}
-        </a>
+        <FiguresBadge mark=client />
         {short}
         {errors}
     }

@@ -12,7 +12,7 @@ use crate::api::functions::people::{SettingsView, load_settings};
 use crate::components::form::{ErrorSummary, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::components::outcome::Outcome;
-use crate::components::time::moment;
+use crate::components::time::Time;
 use crate::domain::user::OneTimeSecret;
 use crate::islands::CopyText;
 use crate::pages::loaded::loaded;
@@ -61,16 +61,18 @@ fn Once(shown: OneTimeSecret) -> impl IntoView {
             format!("Token {name}"),
             "The token",
             secret,
-            "Copy it now: it is not shown again. Scripts send it as Authorization: Bearer TOKEN.".to_owned(),
+            "Copy it now: it is not shown again. Scripts send it as Authorization: Bearer TOKEN.".into_any(),
         ),
         OneTimeSecret::Link { name, link, ends } => (
             format!("One-time link for {name}"),
             "The link",
             link,
-            format!(
-                "Copy it now: it is not shown again. Give it to {name} over a channel you trust. It works once, until {}.",
-                moment(ends)
-            ),
+            view! {
+                {format!("Copy it now: it is not shown again. Give it to {name} over a channel you trust. It works once, until ")}
+                <Time at=ends />
+                "."
+            }
+            .into_any(),
         ),
     };
     view! {

@@ -12,6 +12,7 @@ use crate::components::table::{Column, DataTable};
 use crate::components::time::Time;
 use crate::domain::form::Flash;
 use crate::domain::price::{DevicePrice, amount_words};
+use crate::simulation::known_devices;
 
 /// Prices: list, set, remove.
 #[component]
@@ -32,6 +33,7 @@ pub fn Prices(prices: Vec<DevicePrice>, administrator: bool, flash: Flash) -> im
         .into_any()
     };
     let form = administrator.then(|| {
+        let offers: Vec<String> = known_devices().map(str::to_owned).collect();
         view! {
             <form class="form-inline" method="post" action=SetPrice::url() novalidate>
                 <div class="field-wide">
@@ -39,6 +41,7 @@ pub fn Prices(prices: Vec<DevicePrice>, administrator: bool, flash: Flash) -> im
                         name="device"
                         label="Device"
                         autocomplete="off"
+                        offers=offers
                         value=flash.value("device", "")
                         error=flash.error("device")
                     />

@@ -248,7 +248,7 @@ fn facts(node: &Node, chosen: Option<&ChosenNode>, flash: &Flash) -> impl IntoVi
         let used = usage.memory_total_bytes.saturating_sub(usage.memory_available_bytes);
         let share = if usage.memory_total_bytes == 0 { 0.0 } else { used as f64 / usage.memory_total_bytes as f64 * 100.0 };
         let load = usage.load_1m.map(|load| format!(" (load {})", figure(load))).unwrap_or_default();
-        let cpu = format!("{}%{load}", figure(usage.cpu_percent));
+        let cpu = format!("{} %{load}", figure(usage.cpu_percent));
         let memory = format!("{} of {}", bytes(used), bytes(usage.memory_total_bytes));
         view! {
             <div class="meters">

@@ -101,6 +101,15 @@ async fn layouts_are_ranked_by_cost_where_the_device_has_a_price() {
     let fields: Vec<_> = refused["errors"].as_array().unwrap().iter().map(|error| &error["field"]).collect();
     assert_eq!(fields, ["per_hour", "currency"]);
 
+    // A name that several devices have replaces no price of one of them.
+    let short = json!({ "device": "H100", "per_hour": 9.0, "currency": "EUR" });
+    let refused = client.post("/api/v1/prices", &short).await.expect(422);
+    let meant = "H100 may be H100-SXM-80GB, H100-PCIe-80GB or H100-NVL-94GB. Name one of them.";
+    assert_eq!(refused["errors"], json!([{ "field": "device", "message": meant }]));
+    assert_eq!(client.get("/api/v1/prices").await.expect(200)["items"], json!([price]));
+    let settings = super::simulation::page(client, "/settings").await;
+    assert!(settings.contains("<datalist") && settings.contains(r#"<option value="H100-PCIe-80GB">"#), "{settings}");
+
     let priced = advice().await;
     assert_eq!(priced["price"], price);
     let rows = priced["layouts"].as_array().unwrap();

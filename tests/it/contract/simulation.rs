@@ -170,6 +170,17 @@ async fn sweeps_and_searches_are_simulated() {
     let best = &points[searched["best"].as_u64().unwrap() as usize];
     assert_eq!((best["concurrency"].as_f64(), &best["meets_slo"]), (Some(meets), &json!(true)));
 
+    // The list of runs says which load its figures are of, and that it is within the limits.
+    let rows = client.get("/api/v1/runs").await.expect(200)["items"].clone();
+    let said = |index: usize| (&rows[index]["chosen_load"], &rows[index]["limits"]);
+    assert_eq!(said(0), (&json!(format!("{meets:.0} in flight")), &json!("met")));
+    let chosen = &swept["load_points"][swept["best"].as_u64().unwrap() as usize]["concurrency"];
+    assert_eq!(said(1), (&json!(format!("{chosen} in flight")), &json!("none")));
+    let file = page(client, "/runs/figures.csv").await;
+    assert!(file.contains(&format!(",{meets:.0} in flight,met,")), "{file}");
+    let history = page(client, "/").await;
+    assert!(history.contains(&format!("figures at {meets:.0} in flight")) && history.contains(">limits met<"), "{history}");
+
     // An open loop over its cap drops, and says so.
     let rate = json!({ "arrival": { "kind": "rate", "rate": 5000, "process": "poisson" }, "num_requests": 300 });
     let run = ended(client, &world.send(client, &walk(&rate)).await).await;
@@ -215,7 +226,7 @@ async fn a_report_keeps_the_prices_of_its_run() {
     let (_, card) = before.rsplit_once("class=\"headline-value\">").unwrap();
     let of_load_point = shown.contains("data-label=\"EUR per million output tokens\"");
     assert!(of_load_point, "each load point has its own");
-    assert!(card.starts_with(&cost) && card.contains("EUR"), "{cost}: {card}");
+    assert!(card.starts_with(&format!("≈\u{a0}{cost}")) && card.contains("EUR"), "{cost}: {card}");
     assert!(!page(client, &address(&without)).await.contains("per hour each"));
 }
 

@@ -114,6 +114,16 @@ async fn a_sweep_is_drawn_and_each_load_point_has_a_report_of_its_own() {
     );
     assert!(!html.contains("r-of-two"), "errors are those of the load point");
     assert!(!html.contains(" style=\""), "the content policy forbids styles in place");
+    // On a phone each load point is a line with the figures that decide; the others are folded.
+    let folds = html.split_once("load-folds").unwrap().1.split_once("</ul>").unwrap().0;
+    let (lines, rest): (Vec<&str>, Vec<&str>) =
+        folds.split("<summary>").skip(1).map(|fold| fold.split_once("</summary>").unwrap()).unzip();
+    assert_eq!(lines.len(), 3, "{folds}");
+    for (line, rest) in lines.into_iter().zip(rest) {
+        says(line, &["in flight", "Output tokens/s ", "TTFT p99, ms ", "TPOT p99, ms "]);
+        says(rest, &["Requests", "Errors, %", "TTFT p50, ms"]);
+        assert!(!line.contains("p50") && !rest.contains("TTFT p99"), "{line} {rest}");
+    }
     // The two drawings of each chart have a name and a description of their own.
     assert_eq!(html.matches("id=\"sweep-pareto-wide-title\"").count(), 1);
     assert_eq!(html.matches("id=\"sweep-pareto-narrow-desc\"").count(), 1);

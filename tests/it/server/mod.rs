@@ -11,4 +11,5 @@ mod lost_forms;
 mod markup;
 mod metrics;
 mod people;
+mod times;
 mod uploads;

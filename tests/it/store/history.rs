@@ -1,11 +1,14 @@
 //! The history: who sees what, search, filters, sorts, pages.
 
 use dyno::domain::list::ListQuery;
+use dyno::domain::run::LimitsVerdict;
 use dyno::domain::user::Actor;
-use dyno::store::{Store, StoreError};
+use dyno::store::{RunUpdate, Store, StoreError};
+use dyno_measure::load::Slo;
 use dyno_measure::run::RunStatus;
+use serde_json::json;
 
-use super::samples::{at, kept_run, store};
+use super::samples::{at, benchmark, kept_run, kept_run_of, store};
 
 async fn names(store: &Store, actor: &Actor, query: ListQuery) -> Vec<String> {
     let page = store.runs(actor, &query).await.unwrap();
@@ -38,6 +41,43 @@ async fn members_see_their_own_and_administrators_everybodys() {
     let [models, clusters, tags, creators] = store.history_choices(&anna).await.unwrap();
     assert_eq!((models, clusters), (vec!["model of of anna".to_owned()], vec!["local".to_owned()]));
     assert_eq!((tags, creators), (vec!["nightly".to_owned()], vec!["anna".to_owned()]));
+}
+
+/// Which load the figures are of, and what became of the limits.
+#[tokio::test]
+async fn a_row_says_which_load_it_is_of_and_whether_that_met_the_limits() {
+    let (_folder, store, [_, anna, _]) = store().await;
+    let several = json!([{ "concurrency": 1, "meets_slo": false }, { "concurrency": 1280, "meets_slo": true }]);
+    let unsure = json!([{ "rate": 2.5 }, { "rate": 4.0, "meets_slo": false }]);
+    let plain = json!([{ "concurrency": 8 }]);
+    let met = Some(LimitsVerdict::Met);
+    for (number, (points, best, valid, limited, expected)) in [
+        (&several, 1, true, true, (Some("1,280 in flight"), met)),
+        (&several, 0, true, true, (Some("1 in flight"), Some(LimitsVerdict::NotMet))),
+        (&several, 1, false, true, (Some("1,280 in flight"), None)),
+        (&unsure, 0, true, true, (Some("2.50 requests/s"), Some(LimitsVerdict::Undecided))),
+        (&plain, 0, true, true, (None, Some(LimitsVerdict::Undecided))),
+        (&plain, 0, true, false, (None, Some(LimitsVerdict::None))),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut asked = benchmark(&anna, &format!("run {number}"), None);
+        let limits = Slo { percentile: 90.0, ttft_ms: None, tpot_ms: Some(12.0), e2el_ms: None, search: None };
+        asked.spec.load.slo = limited.then_some(limits);
+        let (_, run) = kept_run_of(&store, &anna, asked, number as i64).await;
+        let row = async || store.runs_by_id(&anna, &[run.id]).await.unwrap().remove(0);
+        assert_eq!((row().await.chosen_load, row().await.limits), (None, None), "nothing is known yet");
+        let report = serde_json::from_value(json!({
+            "run_id": run.id, "kind": "measured", "status": "succeeded", "valid": valid, "invalid_reasons": [], "summary": {},
+            "load_points": points, "best": best, "nodes": [], "provenance": {},
+        }))
+        .unwrap();
+        let update = RunUpdate { report: Some(report), ..RunUpdate::default() };
+        store.update_run(run.id, &update, at(9)).await.unwrap();
+        let row = row().await;
+        assert_eq!((row.chosen_load.as_deref(), row.limits), expected, "{number}");
+    }
 }
 
 #[tokio::test]

@@ -128,9 +128,13 @@ pub fn new_run(benchmark: &Benchmark, owner: &Actor, created_s: i64) -> NewRun {
 
 /// A benchmark of the cluster `local` with one run, both kept.
 pub async fn kept_run(store: &Store, owner: &Actor, name: &str, created_s: i64) -> (Benchmark, Run) {
-    let mut benchmark = benchmark(owner, name, None);
+    kept_run_of(store, owner, benchmark(owner, name, None), created_s).await
+}
+
+/// The same of a benchmark that was made before.
+pub async fn kept_run_of(store: &Store, owner: &Actor, mut benchmark: Benchmark, created_s: i64) -> (Benchmark, Run) {
     benchmark.spec.cluster_id = store.local_cluster(at(0)).await.unwrap().id;
-    let draft = draft(owner, name);
+    let draft = draft(owner, &benchmark.spec.name);
     store.insert_workflow(&draft).await.unwrap();
     let run = new_run(&benchmark, owner, created_s);
     store.trigger_workflow(&StoredWorkflow { revision: 2, ..draft }, 1, &benchmark, &run).await.unwrap();

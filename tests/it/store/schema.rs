@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use dyno::domain::list::ListQuery;
+use dyno::domain::run::LimitsVerdict;
 use dyno::store::{Store, StoreError};
 
 use super::samples::store;
@@ -118,15 +119,16 @@ async fn a_database_of_the_first_schema_is_brought_up_to_date() {
         format!("INSERT INTO form_entries (id, owner, data, expires_at) VALUES ('{draft}', '{person}', '{{}}', 9)"),
         format!(
             "INSERT INTO benchmarks (id, owner, name, search, model, cluster, spec, created_at)
-             VALUES ('{run}', '{person}', 'b', 'b', 'Qwen-7B', 'local', '{{\"tags\": [], \"serving\": {{\"engine\": \"vllm\"}}}}', 5)"
+             VALUES ('{run}', '{person}', 'b', 'b', 'Qwen-7B', 'local', '{{\"tags\": [], \"serving\": {{\"engine\": \"vllm\"}}, \"load\": {{\"slo\": {{\"tpot_ms\": 9}}}}}}', 5)"
         ),
         format!(
-            "INSERT INTO runs (id, benchmark_id, owner, kind, status, name, search, model, engine, cluster, creator, created_at)
-             VALUES ('{run}', '{run}', '{person}', 'measured', 'succeeded', 'b', 'b', 'Qwen-7B', 'vllm', 'local', 'anna', 5)"
+            "INSERT INTO runs (id, benchmark_id, owner, kind, status, name, search, model, engine, cluster, creator, valid, created_at)
+             VALUES ('{run}', '{run}', '{person}', 'measured', 'succeeded', 'b', 'b', 'Qwen-7B', 'vllm', 'local', 'anna', 1, 5)"
         ),
         format!(
             "INSERT INTO reports (run_id, data, created_at) VALUES ('{run}', '{{\"summary\": {{\"successful_requests\": 50,
-             \"below_floor\": [\"ttft_ms.p90\"], \"ttft_ms\": {{\"p50\": 7.5, \"p90\": 9.5}}}}}}', 5)"
+             \"below_floor\": [\"ttft_ms.p90\"], \"ttft_ms\": {{\"p50\": 7.5, \"p90\": 9.5}}}}, \"best\": 1,
+             \"load_points\": [{{\"rate\": 1.0, \"meets_slo\": true}}, {{\"rate\": 2.5}}]}}', 5)"
         ),
     ] {
         sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap();
@@ -149,6 +151,7 @@ async fn a_database_of_the_first_schema_is_brought_up_to_date() {
         assert_eq!(found.total, 1, "{search}");
         let row = &found.items[0];
         assert_eq!((row.ttft_p50_ms, row.ttft_p90_ms, row.tpot_p50_ms, row.steady), (Some(7.5), None, None, Some(false)));
+        assert_eq!((row.chosen_load.as_deref(), row.limits), (Some("2.50 requests/s"), Some(LimitsVerdict::Undecided)));
     }
     let backups: Vec<_> = std::fs::read_dir(folder.path().join("backups")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(query(&backups[0], "SELECT count(*) FROM form_entries").await, 1, "the copy is of before");

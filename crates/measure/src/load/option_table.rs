@@ -379,7 +379,7 @@ mod tests {
         let said = |name: &str| option(name).unwrap().say(&whole()[name]);
         assert_eq!(said("ramp_s").as_deref(), Some("2.5 s"));
         assert_eq!(said("time_scale").as_deref(), Some("2 × as recorded"));
-        assert_eq!(said("prefix").as_deref(), Some("50.0% of the input"));
+        assert_eq!(said("prefix").as_deref(), Some("50.0 % of the input"));
         assert_eq!(said("ignore_eos").as_deref(), Some("where the model ends them"));
         assert_eq!(option("multi_turn").unwrap().say(&json!(false)), None);
         assert_eq!(said("headers").as_deref(), Some("X-Team: a b"));

@@ -95,7 +95,7 @@ mod tests {
     fn of_two_the_difference_is_stated() {
         assert_eq!(
             texts(&[(80.0, 2.0), (50.0, 1.0)]),
-            ["Node n0 is 20.0% slower than node n1: 40.0 and 50.0 output tokens/s for each request in flight."]
+            ["Node n0 is 20.0 % slower than node n1: 40.0 and 50.0 output tokens/s for each request in flight."]
         );
         assert!(texts(&[(80.0, 2.0)]).is_empty());
     }
@@ -107,7 +107,7 @@ mod tests {
         let named = texts(&[(101.0, 1.0), (100.0, 1.0), (96.0, 1.0)]);
         assert_eq!(named.len(), 1);
         assert!(named[0].starts_with("Node n2 is slower than the others: 96.0 output tokens/s"), "{}", named[0]);
-        assert!(named[0].contains("4.00% below the median of 100 over 3 nodes"), "{}", named[0]);
+        assert!(named[0].contains("4.00 % below the median of 100 over 3 nodes"), "{}", named[0]);
         // deviations of 5 % are usual here: 17.5 % below is where an outlier begins
         assert!(texts(&[(105.0, 1.0), (100.0, 1.0), (95.0, 1.0), (83.0, 1.0), (105.0, 1.0)]).is_empty());
         assert_eq!(texts(&[(105.0, 1.0), (100.0, 1.0), (95.0, 1.0), (82.0, 1.0), (105.0, 1.0)]).len(), 1);

@@ -2,7 +2,7 @@
 
 mod datasheet;
 
-pub use datasheet::CATALOGUE;
+pub use datasheet::{CATALOGUE, Datasheet};
 use serde::{Deserialize, Serialize};
 
 use crate::names::{compact, contains_pattern};
@@ -132,4 +132,40 @@ pub fn find(name: &str) -> Result<Device, DeviceError> {
         // The most specific row has the longest marks.
         .max_by_key(|row| row.marks.iter().map(|mark| mark.len()).sum::<usize>())
         .map_or_else(|| Err(unknown()), |row| Ok(row.device()))
+}
+
+/// Words of a name that tell no device from another.
+const MAKERS: [&str; 7] = ["nvidia", "amd", "intel", "tesla", "geforce", "instinct", "gpu"];
+
+fn words(name: &str) -> Vec<String> {
+    let words = name.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).filter(|word| !MAKERS.contains(&word.as_str())).collect()
+}
+
+/// The devices of the catalogue that a name may mean, each of which has every word of it: three for `H100`, one for `H100 SXM`, none
+/// for a driver's own longer name.
+pub fn meant_by(name: &str) -> Vec<&'static str> {
+    let asked = words(name);
+    let has_all = |row: &&Datasheet| {
+        let known = words(row.name);
+        !asked.is_empty() && asked.iter().all(|word| known.contains(word))
+    };
+    CATALOGUE.iter().filter(has_all).map(|row| row.name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_name_may_mean_several_devices_and_a_drivers_name_means_one() {
+        assert_eq!(meant_by("NVIDIA H100"), ["H100-SXM-80GB", "H100-PCIe-80GB", "H100-NVL-94GB"]);
+        assert_eq!(meant_by("a100 pcie"), ["A100-PCIe-40GB", "A100-PCIe-80GB"]);
+        assert_eq!(meant_by("H20"), ["H20-3e-141GB", "H20-96GB"]);
+        assert_eq!(meant_by("H100 SXM"), ["H100-SXM-80GB"]);
+        assert!(meant_by("NVIDIA H100 80GB HBM3").is_empty() && meant_by("NVIDIA").is_empty() && meant_by("").is_empty());
+        for row in CATALOGUE {
+            assert_eq!(meant_by(row.name), [row.name], "every device can be named");
+        }
+    }
 }
