@@ -42,21 +42,15 @@ const LATENCIES: [&str; 4] = ["ttft", "tpot", "itl", "e2el"];
 const STATISTICS: [&str; 5] = ["mean", "p50", "p90", "p95", "p99"];
 
 /// Serves the file. Percentiles of too few samples are there; `below_floor` names them.
-pub async fn serve(
-    State(app): State<AppState>,
-    SignedIn(actor): SignedIn,
-    Path(id): Path<Uuid>,
-) -> Result<Response, Problem> {
+pub async fn serve(State(app): State<AppState>, SignedIn(actor): SignedIn, Path(id): Path<Uuid>) -> Result<Response, Problem> {
     let report = runs::report(&app, &actor, id).await?;
     let disposition = format!("attachment; filename=\"dyno-{id}-loads.csv\"");
-    let headers =
-        [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     Ok((headers, csv_of(&report)).into_response())
 }
 
 fn csv_of(report: &Report) -> Vec<u8> {
-    let latencies =
-        LATENCIES.iter().flat_map(|latency| STATISTICS.map(|statistic| format!("{latency}_{statistic}_ms")));
+    let latencies = LATENCIES.iter().flat_map(|latency| STATISTICS.map(|statistic| format!("{latency}_{statistic}_ms")));
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
     let head: Vec<String> = owned(&["run_id", "kind", "valid", "load_point"])
         .into_iter()
