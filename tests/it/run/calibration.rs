@@ -12,7 +12,7 @@ use super::world::{DYNO, Portal, gguf, text};
 /// Calibrations that are tried until one is valid: on a busy machine a load may come too late.
 const TRIES: u32 = 3;
 /// The engine's time of a token, ms.
-const ITL_MS: f64 = 5.0;
+const ITL_MS: f64 = 10.0;
 
 /// A `llama-server` whose timing is known: the reference engine under llama.cpp's command line.
 fn llama_server(folder: &Path) -> String {
@@ -109,11 +109,15 @@ async fn a_calibration_ends_in_a_profile_that_simulations_rest_on() {
         let after = calibrated(&portal, run["benchmark_id"].as_str().unwrap()).await;
         assert_eq!(after["prediction"]["runs"], 1, "{}", after["prediction"]);
         let (expected, measured) = (mean_tpots(&after), mean_tpots(&report));
-        for ((expected, measured), before) in expected.iter().zip(&measured).zip(before["load_points"].as_array().unwrap()) {
-            let error = 100.0 * (expected / measured - 1.0).abs();
-            let of_prior = before["tpot_ms"]["error_pct"].as_f64().unwrap().abs();
-            assert!(error < 25.0 && error < of_prior, "{expected} for {measured} ms; the prior was {of_prior} % off");
-        }
+        let of_profile: Vec<f64> =
+            expected.iter().zip(&measured).map(|(expected, measured)| 100.0 * (expected / measured - 1.0)).collect();
+        let of_prior = before["load_points"].as_array().unwrap().iter().map(|point| &point["tpot_ms"]["error_pct"]);
+        let of_prior: Vec<f64> = of_prior.map(|error| error.as_f64().unwrap()).collect();
+        let worst = |errors: &[f64]| errors.iter().fold(0.0_f64, |worst, error| worst.max(error.abs()));
+        assert!(
+            worst(&of_profile) < worst(&of_prior) && worst(&of_profile) < 30.0,
+            "TPOT is {of_profile:?} % off, was {of_prior:?} %"
+        );
         let over_all = portal.client.get("/clusters/predictions").await;
         assert!(over_all.body.as_str().unwrap().contains(&format!("/runs/{id}/report")));
         portal.nothing_left().await;

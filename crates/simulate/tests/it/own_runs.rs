@@ -135,6 +135,51 @@ fn generic_factors_are_left_as_far_as_runs_tell() {
     }
 }
 
+/// A processor pays for the tokens of a step and for no more: 5.4 ms for each of a prompt, 8.4 ms for a running sequence alone and
+/// 27 ms for four (llama.cpp, one core, 135 M parameters of 4 bits).
+#[test]
+fn a_processors_prompts_are_reached_beside_each_other() {
+    let model = model("meta-llama/Llama-3.2-1B");
+    let machine = dyno_simulate::Device { memory_gib: 32.0, memory_bandwidth: 40.0, tflops_16: 0.8, ..device("EPYC") };
+    let of = |compute: f64| Efficiency {
+        compute,
+        padding_tokens: 0.5,
+        step_us: 1_000.0,
+        api_ms: 5.0,
+        ..Efficiency::generic(machine.generation)
+    };
+    let scenario = dyno_simulate::Scenario { engine: Engine::LlamaCpp, ..scenario(&model, &machine, 1) };
+    let means = |efficiency: &Efficiency, users: u32, seed: u64| {
+        let workload = Workload::closed(12 * users as usize, Lengths { input: 256, output: 32, least_share: 0.125 }, users, seed);
+        let means = simulated_means(&scenario, &workload, efficiency, KvPrecision::Bits16).unwrap();
+        (workload, means)
+    };
+    for compute in [0.06, 0.4] {
+        let truth = of(compute);
+        let points = [1, 2, 4, 8].map(|users| {
+            let (workload, [ttft_ms, tpot_ms, e2el_ms]) = means(&truth, users, u64::from(users));
+            MeasuredPoint { workload, ttft_ms, tpot_ms, e2el_ms }
+        });
+        let setup = MeasuredSetup {
+            model: model.clone(),
+            settings: EngineSettings::defaults(Engine::LlamaCpp, &machine, 1),
+            device: machine.clone(),
+            engine: Engine::LlamaCpp,
+            version: None,
+            tensor_parallel: 1,
+            replicas: 1,
+        };
+        let found = calibrated(&[MeasuredRun { setup, points: points.to_vec() }], &none()).unwrap().efficiency;
+        for users in [1, 3, 6] {
+            let ((_, real), (_, found)) = (means(&truth, users, 50), means(&found, users, 50));
+            for (metric, (real, found)) in ["TTFT", "TPOT", "E2E"].into_iter().zip(real.into_iter().zip(found)) {
+                let error = 100.0 * (found.unwrap() / real.unwrap() - 1.0);
+                assert!(error.abs() < 15.0, "{metric} of {users} users is {error:.0} % off at {compute}: {real:?}, {found:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn few_runs_have_no_error_bar_and_without_any_there_is_no_profile() {
     let profile = calibrated(&runs(3), &none()).unwrap();
