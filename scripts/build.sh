@@ -53,4 +53,8 @@ mv "$work/names.txt" "$pkg/names.txt"
 find "$pkg" -maxdepth 1 -type f -mmin +1440 ! -name names.txt $(sed 's/^[a-z]* \(.*\)/! -name \1*/' "$pkg/names.txt") -delete
 cp -R public/. "$site/"
 sizes=$(while read -r which name; do echo "$which $(wc -c < "$pkg/${name}_bg.wasm.br")"; done < "$pkg/names.txt" | paste -sd, | sed 's/,/, /g')
+while read -r which name; do
+  bytes=$(wc -c < "$pkg/${name}_bg.wasm.br")
+  if [ "$bytes" -gt 250000 ]; then echo "The browser's program $which has $bytes bytes (brotli); a page may load 250,000." >&2; exit 1; fi
+done < "$pkg/names.txt"
 say "Built: target/release/dyno, target/site (bytes of WASM, brotli: $sizes)"

@@ -1,5 +1,5 @@
-//! Dyno: benchmarks of LLM inference on your own cluster. This file is the map of the house; what is in each room is
-//! said at the top of its `mod.rs`.
+//! Dyno: benchmarks of LLM inference on your own cluster. The crate's modules; each says at the top of its `mod.rs`
+//! what it does.
 #![recursion_limit = "256"]
 
 pub mod domain;

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use dyno_measure::run::RunKind;
 pub use dyno_measure::words::{bytes, few_samples, figure, grouped, magnitude, percent, span as duration};
 
-/// A figure as the kind of its run has it: a simulated one has the mark that tells it from measured ones beside it.
+/// A figure, marked if it is simulated.
 pub fn of_kind(kind: RunKind, figure: String) -> String {
     match kind {
         RunKind::Measured => figure,

@@ -58,7 +58,7 @@ impl EventMapper {
             let at = Timestamp::from_nanosecond(i128::from(event.at_unix_ns)).unwrap_or_else(|_| Timestamp::now());
             events.extend(self.load_event(event.kind, at).into_iter().map(|event| (at, event)));
         }
-        // What the load tells comes by another way than the rest: the times put both in order.
+        // Load events come from another file than the rest: both are merged by time.
         events.sort_by_key(|(at, _)| *at);
         let cursor = batch.cursor.map(|cursor| cursor.0);
         (RunUpdate { events, telemetry: batch.telemetry, cursor, ..RunUpdate::default() }, ended)
@@ -185,7 +185,7 @@ mod tests {
                 (at(9), Event::Stage { stage, status: StageStatus::Succeeded, message: Some("Done.".into()) }),
                 (at(9), Event::End { outcome: Outcome::Done, reason: None }),
             ],
-            load: vec![LoadEvent { at_unix_ns: 5_000_000, kind: LoadEventKind::Progress(Box::new(progress(1, 5))) }],
+            load: vec![LoadEvent { v: 1, at_unix_ns: 5_000_000, kind: LoadEventKind::Progress(Box::new(progress(1, 5))) }],
             cursor: Some(Cursor("3".to_owned())),
             ..Batch::default()
         };

@@ -128,14 +128,19 @@ pub(super) struct Collected {
     pub tokenizer: Option<String>,
     /// The end that was told, if one was.
     pub end: Option<(Outcome, Option<String>)>,
-    /// The last that was said by whoever carried the run out, where no end was told.
-    pub last_words: Option<String>,
+    /// Last output line of the execution, where it reported no end.
+    pub last_output: Option<String>,
 }
 
 /// Carries runs out on one kind of cluster. A run is named by its id alone: where its things lie is known only here.
 /// Every call can be repeated, also by another portal process.
 #[async_trait]
 pub(super) trait ClusterExecutor: fmt::Debug + Send + Sync {
+    /// Whether an engine is a container, whose command line its image completes, and not a process of the portal's machine.
+    fn runs_containers(&self) -> bool {
+        false
+    }
+
     /// Whether each engine can be started, and how to get it.
     async fn engines(&self) -> Result<Vec<EngineAvailability>, ExecutorError>;
 
@@ -155,7 +160,7 @@ pub(super) trait ClusterExecutor: fmt::Debug + Send + Sync {
     /// the portal. The load is never started twice.
     async fn launch(&self, spec: &ExecutionSpec, secret: Option<&Secret>) -> Result<(), ExecutorError>;
 
-    /// What was told since the cursor, and whether anybody still tells.
+    /// Events since the cursor, and whether the execution is still active.
     async fn pull(&self, run: Uuid, cursor: Option<&Cursor>) -> Result<Batch, ExecutorError>;
 
     /// Asks for the run's end; `force` when asking has not helped.

@@ -17,7 +17,7 @@ use crate::simulation::{MOST_LEARNT_REQUESTS, SimulatedRun, engine_version, meas
 use crate::state::AppState as App;
 use crate::store::{LearntRun, StoreError};
 
-/// How often is looked when nothing woke it.
+/// Poll interval.
 const POLL: Duration = Duration::from_mins(1);
 /// Runs that are looked at before others may be.
 const BATCH: u32 = 20;

@@ -8,14 +8,14 @@ use dyno_measure::run::RunStatus;
 /// How the carrying out of a run ended, as the portal knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum End {
-    /// The cluster told it.
-    Told(Outcome, Option<String>),
-    /// Whoever carried it out was lost.
+    /// The execution reported it.
+    Reported(Outcome, Option<String>),
+    /// The execution ended without a report.
     Lost {
         /// While no portal watched: found only after a restart.
         unseen: bool,
-        /// The last that was said.
-        last_words: Option<String>,
+        /// Last output line.
+        last_output: Option<String>,
     },
 }
 
@@ -25,12 +25,12 @@ pub(super) fn verdict(end: &End, report: Option<&Report>) -> (RunStatus, Option<
         report.map_or(0, |report| report.load_points.iter().map(|point| point.summary.successful_requests).sum());
     let early = if succeeded > 0 { RunStatus::Partial } else { RunStatus::Failed };
     match end {
-        End::Told(Outcome::Done, _) if succeeded > 0 => (RunStatus::Succeeded, None),
-        End::Told(Outcome::Done, reason) => {
+        End::Reported(Outcome::Done, _) if succeeded > 0 => (RunStatus::Succeeded, None),
+        End::Reported(Outcome::Done, reason) => {
             let why = reason.clone().unwrap_or_else(|| no_success(report));
             (RunStatus::Failed, Some(why))
         }
-        End::Told(Outcome::Failed, reason) => {
+        End::Reported(Outcome::Failed, reason) => {
             let why = match reason {
                 // The load's own word for it says less than the requests do.
                 Some(why) if succeeded > 0 || report.is_none() => why.clone(),
@@ -39,21 +39,18 @@ pub(super) fn verdict(end: &End, report: Option<&Report>) -> (RunStatus, Option<
             };
             (early, Some(why))
         }
-        End::Told(Outcome::Cancelled, reason) => {
+        End::Reported(Outcome::Cancelled, reason) => {
             (RunStatus::Cancelled, Some(reason.clone().unwrap_or_else(|| "Cancelled.".to_owned())))
         }
-        End::Lost { unseen, last_words } => {
+        End::Lost { unseen, last_output } => {
             let kept = if succeeded > 0 {
                 format!("after {}. Those are kept.", text::requests(succeeded))
             } else {
                 "before any request was completed.".to_owned()
             };
-            let how = if *unseen {
-                "The run's processes were lost while the portal was away"
-            } else {
-                "The run's keeper process was lost"
-            };
-            let words = last_words.as_deref().map(|words| format!(" It said: {words}")).unwrap_or_default();
+            let how =
+                if *unseen { "The run's processes were lost while the portal was away" } else { "The run's processes were lost" };
+            let words = last_output.as_deref().map(|words| format!(" It said: {words}")).unwrap_or_default();
             (if *unseen { RunStatus::Interrupted } else { early }, Some(format!("{how} {kept}{words}")))
         }
     }
@@ -86,8 +83,8 @@ mod tests {
 
     #[test]
     fn a_run_ends_in_a_true_state() {
-        let told = |outcome, reason: Option<&str>| End::Told(outcome, reason.map(str::to_owned));
-        let lost = |unseen| End::Lost { unseen, last_words: None };
+        let told = |outcome, reason: Option<&str>| End::Reported(outcome, reason.map(str::to_owned));
+        let lost = |unseen| End::Lost { unseen, last_output: None };
         assert_eq!(verdict(&told(Outcome::Done, None), Some(&report(3))), (RunStatus::Succeeded, None));
         let (status, reason) = verdict(&told(Outcome::Done, None), Some(&report(0)));
         assert_eq!((status, reason.as_deref()), (RunStatus::Failed, Some("No request succeeded. The connection was refused.")));
@@ -97,8 +94,8 @@ mod tests {
         assert_eq!(verdict(&lost(true), Some(&report(3))).0, RunStatus::Interrupted);
         assert_eq!(verdict(&lost(false), Some(&report(3))).0, RunStatus::Partial);
         assert_eq!(verdict(&lost(false), None).0, RunStatus::Failed);
-        let (_, reason) = verdict(&End::Lost { unseen: false, last_words: Some("No space left.".to_owned()) }, None);
-        let expected = "The run's keeper process was lost before any request was completed. It said: No space left.";
+        let (_, reason) = verdict(&End::Lost { unseen: false, last_output: Some("No space left.".to_owned()) }, None);
+        let expected = "The run's processes were lost before any request was completed. It said: No space left.";
         assert_eq!(reason.as_deref(), Some(expected));
     }
 }

@@ -96,7 +96,7 @@ impl Supervisor {
         });
     }
 
-    /// Looks from time to time for what runs left on clusters, beside everything else.
+    /// Looks from time to time for what runs left on clusters, in a task of its own.
     fn start_sweeps(&self, app: &App) {
         let (supervisor, app) = (self.clone(), app.clone());
         tokio::spawn(async move {
@@ -177,7 +177,7 @@ impl Supervisor {
         }
         let executor = match self.0.executors.of(&cluster) {
             Ok(executor) => executor,
-            // It will say the same at each round.
+            // The error is permanent.
             Err(error) if found.run.status == RunStatus::Queued => {
                 return self.end_unbegun(app, found, RunStatus::Failed, &error.to_string()).await;
             }
@@ -221,7 +221,7 @@ impl Supervisor {
         Ok(Some(active))
     }
 
-    /// Has a simulation answered, beside everything else. One that was begun before is begun anew.
+    /// Runs a simulation in a task of its own. An interrupted one starts again.
     async fn simulate(&self, app: &App, found: &OpenRun, benchmark: Benchmark, cluster: Cluster) -> Result<(), StoreError> {
         let Some(ActiveRun { cancel, detach }) = self.take(app, found).await? else { return Ok(()) };
         let id = found.run.id;
@@ -263,7 +263,7 @@ impl Supervisor {
         }
     }
 
-    /// Takes a claimed run through its stages, beside everything else.
+    /// Takes a claimed run through its stages, in a task of its own.
     fn spawn(&self, app: &App, run: RunExecutor, resumed: bool) {
         let (supervisor, app, spare) = (self.clone(), app.clone(), run.clone());
         tokio::spawn(async move {
@@ -280,7 +280,7 @@ impl Supervisor {
         });
     }
 
-    /// Ends a run that waits, for which nothing was started.
+    /// Ends a queued run.
     async fn end_unbegun(&self, app: &App, found: &OpenRun, status: RunStatus, reason: &str) -> Result<(), SuperviseError> {
         let (id, now) = (found.run.id, Timestamp::now());
         if !app.store.claim_run(id, self.0.portal, now, claims::expiry()).await? {

@@ -1,4 +1,4 @@
-//! Who changes runs wakes the supervisor; who watches a run hears of its events.
+//! Wakes the supervisor after a change, and notifies subscribers of a run's events.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

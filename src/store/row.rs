@@ -31,7 +31,7 @@ pub(super) trait Columns {
     fn opt_word<T: FromStr>(&self, column: &str) -> sqlx::Result<Option<T>>;
 }
 
-/// A column's value is none that its type can have.
+/// A column holds a value outside its type.
 pub(super) fn damaged(column: &str, cause: impl Into<BoxDynError>) -> sqlx::Error {
     sqlx::Error::ColumnDecode { index: column.to_owned(), source: cause.into() }
 }

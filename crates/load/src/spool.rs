@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::client::clock::wall;
-use dyno_measure::events::{LoadEvent, LoadEventKind};
+use dyno_measure::events::{LoadEvent, LoadEventKind, SCHEMA_VERSION};
 
 #[derive(Debug)]
 pub struct Spool {
@@ -19,7 +19,7 @@ impl Spool {
     }
 
     pub fn write(&self, kind: LoadEventKind) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&LoadEvent { at_unix_ns: wall(), kind })?;
+        let mut line = serde_json::to_vec(&LoadEvent { v: SCHEMA_VERSION, at_unix_ns: wall(), kind })?;
         line.push(b'\n');
         (&self.file).write_all(&line)
     }

@@ -86,9 +86,20 @@ pub enum LogLevel {
     Error,
 }
 
+/// Of [`LoadEvent`].
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Events of 0.1.0 name none.
+fn first_version() -> u32 {
+    1
+}
+
 /// One line of the spool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoadEvent {
+    /// Version of the format. Unknown fields of a later version are ignored.
+    #[serde(default = "first_version")]
+    pub v: u32,
     /// When it was written, Unix ns.
     pub at_unix_ns: i64,
     #[serde(flatten)]

@@ -10,15 +10,15 @@ const OF_PEER: usize = 64;
 
 /// The places for connections.
 #[derive(Clone, Default)]
-pub(crate) struct Places(Arc<Mutex<HashMap<IpAddr, usize>>>);
+pub(crate) struct ConnectionPermits(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 /// A connection's place, given back when it is dropped.
 pub(crate) struct Place {
-    places: Places,
+    places: ConnectionPermits,
     peer: IpAddr,
 }
 
-impl Places {
+impl ConnectionPermits {
     /// A place for a connection of this address, if there is one.
     pub(crate) fn take(&self, peer: IpAddr) -> Option<Place> {
         let peer = peer.to_canonical();
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_peer_has_its_share_and_gets_its_places_back() {
-        let places = Places::default();
+        let places = ConnectionPermits::default();
         let peer = |last: u8| IpAddr::from([10, 0, 0, last]);
         let mut open: Vec<Place> = (0..OF_PEER).map(|_| places.take(peer(1)).unwrap()).collect();
         assert!(places.take(peer(1)).is_none());

@@ -26,7 +26,7 @@ pub const MOST_PORTION: u64 = 8 << 20;
 /// Most bytes of a file in one request.
 pub const MOST_CHUNK: usize = 16 << 20;
 
-/// Whom the load asks.
+/// Endpoints of the load.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartRequest {
     /// Engines that were started for the run; none where the plan names its endpoints itself.

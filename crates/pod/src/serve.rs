@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::{RequestBodyDeadlineLayer, RequestBodyTimeoutLayer};
 
-use crate::places::Places;
+use crate::places::ConnectionPermits;
 use crate::protocol::{ErrorCode, Refusal, TOKEN_HEADER, VERSION_HEADER};
 use crate::token::Token;
 
@@ -82,7 +82,7 @@ async fn check_token(State(token): State<Arc<Token>>, request: Request, next: Ne
 
 /// Serves until `stop`, then gives the answers under way a moment.
 pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let (places, tasks) = (Places::default(), TaskTracker::new());
+    let (places, tasks) = (ConnectionPermits::default(), TaskTracker::new());
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,

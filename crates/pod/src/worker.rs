@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::places::Places;
+use crate::places::ConnectionPermits;
 use crate::serving::{CommandError, ServerArgs, own_program, until_over};
 use crate::token::Token;
 
@@ -69,7 +69,7 @@ struct Door {
 }
 
 async fn accept(listener: TcpListener, door: Arc<Door>) {
-    let places = Places::default();
+    let places = ConnectionPermits::default();
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
             // No file is free, say, or the peer is gone again.
@@ -79,7 +79,7 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
         let Some(place) = places.take(peer.ip()) else { continue };
         let door = Arc::clone(&door);
         tokio::spawn(async move {
-            // What asks only whether somebody listens says nothing.
+            // A TCP probe connects and sends nothing.
             let _ = timeout(HELLO, door.hear(stream, peer)).await;
             drop(place);
         });

@@ -23,11 +23,11 @@ const TRIES: usize = 10;
 /// Applies one body, as the specification has it, and answers with the draft after it. The last step starts the run, once,
 /// however often and by however many it is asked.
 pub async fn run_workflow(app: &AppState, actor: &Actor, body: Value) -> Result<WorkflowAnswer, Problem> {
-    begin(app, actor, None, body).await
+    apply_step(app, actor, None, body).await
 }
 
-/// The same for a form's first step: however often one drawing of the form is sent, it begins one draft.
-pub async fn begin(app: &AppState, actor: &Actor, form: Option<Uuid>, body: Value) -> Result<WorkflowAnswer, Problem> {
+/// The same for the pages. `form` names the drawing of a form whose first step begins a draft: however often it is sent, it begins one.
+pub async fn apply_step(app: &AppState, actor: &Actor, form: Option<Uuid>, body: Value) -> Result<WorkflowAnswer, Problem> {
     let body = Body::parse(&body).map_err(Problem::invalid)?;
     for _ in 0..TRIES {
         if let Some(answer) = attempt(app, actor, form, &body).await? {

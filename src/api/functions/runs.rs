@@ -25,7 +25,7 @@ pub struct History {
     pub drafts: Vec<WorkflowRow>,
     /// What was wrong with the last action.
     pub flash: Option<Flash>,
-    /// Why the filters found nothing: a date that is none, say.
+    /// Why the filters found nothing: for example an invalid date.
     pub refused: Option<String>,
 }
 

@@ -94,7 +94,7 @@ impl Format {
 /// Whether a run's figures can be trusted, and whether they are measured at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[allow(clippy::struct_field_names, reason = "fields of each record, beside those of the request")]
-pub(super) struct Trust {
+pub(super) struct Validity {
     /// Whether the run measured or simulated; absent while there is no report.
     #[serde(skip_serializing_if = "Option::is_none")]
     run_kind: Option<RunKind>,
@@ -106,7 +106,7 @@ pub(super) struct Trust {
     run_invalid_reasons: Vec<String>,
 }
 
-impl Trust {
+impl Validity {
     /// What a run's report says.
     pub(super) async fn of(app: &AppState, actor: &Actor, id: Uuid) -> Self {
         match calls::runs::report(app, actor, id).await {
@@ -130,7 +130,7 @@ pub(super) struct RecordsPage {
     #[serde(flatten)]
     pub page: Page<RequestRecord>,
     #[serde(flatten)]
-    pub trust: Trust,
+    pub validity: Validity,
 }
 
 /// A record, and whether its run can be trusted.
@@ -139,22 +139,22 @@ struct ExportedRecord<'a> {
     #[serde(flatten)]
     record: &'a RequestRecord,
     #[serde(flatten)]
-    trust: &'a Trust,
+    validity: &'a Validity,
 }
 
 /// The file, as it is read from the store.
 pub(super) async fn records(app: AppState, actor: Actor, id: Uuid, format: Format) -> Result<Response, Problem> {
     // The first piece before the answer begins: a run that is not there is a 404.
     let first = calls::runs::requests_after(&app, &actor, id, 0, PIECE).await?;
-    let trust = Trust::of(&app, &actor, id).await;
+    let validity = Validity::of(&app, &actor, id).await;
     let header: Vec<String> = COLUMNS.into_iter().chain(OF_THE_RUN).map(str::to_owned).collect();
     let head = if format == Format::Csv { csv_line(&header) } else { Vec::new() };
     let pieces = stream::unfold(Some((first, head)), move |state| {
-        let (app, actor, trust) = (app.clone(), actor.clone(), trust.clone());
+        let (app, actor, validity) = (app.clone(), actor.clone(), validity.clone());
         async move {
             let (piece, mut bytes) = state?;
             for (_, record) in &piece {
-                bytes.extend(line(record, &trust, format));
+                bytes.extend(line(record, &validity, format));
             }
             let next = match piece.last() {
                 Some((last, _)) if piece.len() == PIECE as usize => {
@@ -179,14 +179,14 @@ pub(super) async fn records(app: AppState, actor: Actor, id: Uuid, format: Forma
     Ok((headers, Body::from_stream(pieces.fuse())).into_response())
 }
 
-fn line(record: &RequestRecord, trust: &Trust, format: Format) -> Vec<u8> {
+fn line(record: &RequestRecord, validity: &Validity, format: Format) -> Vec<u8> {
     if format != Format::Csv {
-        let mut line = serde_json::to_vec(&ExportedRecord { record, trust }).unwrap_or_default();
+        let mut line = serde_json::to_vec(&ExportedRecord { record, validity }).unwrap_or_default();
         line.push(b'\n');
         return line;
     }
     let value = serde_json::to_value(record).unwrap_or_default();
-    let cells: Vec<String> = COLUMNS.iter().map(|column| cell(value.get(*column))).chain(trust.cells()).collect();
+    let cells: Vec<String> = COLUMNS.iter().map(|column| cell(value.get(*column))).chain(validity.cells()).collect();
     csv_line(&cells)
 }
 
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn cells_that_a_spreadsheet_would_run_are_text() {
-        let text = String::from_utf8(line(&record(), &Trust::default(), Format::Csv)).unwrap();
+        let text = String::from_utf8(line(&record(), &Validity::default(), Format::Csv)).unwrap();
         assert!(text.starts_with("a-1,'=cmd,0,measured,"), "{text}");
         assert!(text.contains(",-1.5,"));
         assert!(text.contains("\"a,\"\"b\"\"\nc\""));
@@ -228,17 +228,17 @@ mod tests {
 
     #[test]
     fn every_line_says_whether_the_run_is_valid() {
-        let trust = Trust {
+        let validity = Validity {
             run_kind: Some(RunKind::Simulated),
             run_valid: Some(false),
             run_invalid_reasons: vec!["The client was the bottleneck.".to_owned(), "It was late, too.".to_owned()],
         };
-        let text = String::from_utf8(line(&record(), &trust, Format::Csv)).unwrap();
+        let text = String::from_utf8(line(&record(), &validity, Format::Csv)).unwrap();
         assert!(text.ends_with(",simulated,false,\"The client was the bottleneck. It was late, too.\"\n"), "{text}");
-        let json: Value = serde_json::from_slice(&line(&record(), &trust, Format::Ndjson)).unwrap();
+        let json: Value = serde_json::from_slice(&line(&record(), &validity, Format::Ndjson)).unwrap();
         assert_eq!((&json["id"], &json["run_valid"]), (&"a-1".into(), &false.into()));
         assert_eq!(json["run_invalid_reasons"].as_array().unwrap().len(), 2);
-        let unknown: Value = serde_json::from_slice(&line(&record(), &Trust::default(), Format::Ndjson)).unwrap();
+        let unknown: Value = serde_json::from_slice(&line(&record(), &Validity::default(), Format::Ndjson)).unwrap();
         assert!(unknown.get("run_valid").is_none());
         // a record is read back from a line as ever
         let back: RequestRecord = serde_json::from_value(json).unwrap();

@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::event_stream;
-use super::export::{self, Format, RecordsPage, Trust};
+use super::export::{self, Format, RecordsPage, Validity};
 use super::{Json, Path, Query};
 use crate::api::calls;
 use crate::auth::{Caller, SignedIn, still_signed_in};
@@ -217,7 +217,7 @@ async fn requests(
         let RecordsQuery { search, status, sort, page, page_size, .. } = asked;
         let query = ListQuery { search, status, sort, page, page_size, ..ListQuery::default() };
         let page = calls::runs::requests(&app, &actor, id, query).await?;
-        return Ok(Json(RecordsPage { page, trust: Trust::of(&app, &actor, id).await }).into_response());
+        return Ok(Json(RecordsPage { page, validity: Validity::of(&app, &actor, id).await }).into_response());
     }
     let narrowed = [
         ("search", asked.search.is_some()),

@@ -15,7 +15,7 @@ use crate::auth::SignedIn;
 use crate::domain::problem::Problem;
 use crate::domain::text::spreadsheet_cell;
 use crate::state::AppState;
-use dyno_measure::telemetry::{DeviceReading, Levels, Quantity, TelemetrySample, Told};
+use dyno_measure::telemetry::{DeviceReading, Levels, Quantity, SampleContent, TelemetrySample};
 
 /// Samples that are read at once.
 const PIECE: u32 = 1_000;
@@ -119,11 +119,11 @@ fn rows(sample: &TelemetrySample) -> Vec<u8> {
     };
     let empty = |count: usize| std::iter::repeat_n(String::new(), count);
     match &sample.told {
-        Told::Failure { reason } => {
+        SampleContent::Failure { reason } => {
             let rest = empty(11).chain(["failure".to_owned(), spreadsheet_cell(reason)]);
             csv_line(&begin(String::new()).into_iter().chain(rest).collect::<Vec<_>>())
         }
-        Told::Reading(reading) => {
+        SampleContent::Reading(reading) => {
             let pace = reading.pace_ms.to_string();
             let mut bytes = Vec::new();
             if !reading.levels.is_empty() {
@@ -181,7 +181,7 @@ mod tests {
         let idle = DeviceReading { id: "GPU-b".to_owned(), clock_limits: Some(Vec::new()), ..DeviceReading::default() };
         let levels = Levels { cpu_percent: Some(12.5), memory_used_bytes: Some(1e9), ..Levels::default() };
         let reading = Reading { pace_ms: 1_000, levels, devices: vec![device, idle], ..Reading::default() };
-        let sample = TelemetrySample::new(5, "n", TelemetrySource::Nvml, Told::Reading(reading));
+        let sample = TelemetrySample::new(5, "n", TelemetrySource::Nvml, SampleContent::Reading(reading));
         let text = String::from_utf8(rows(&sample)).unwrap();
         assert_eq!(
             text,
@@ -189,7 +189,7 @@ mod tests {
              5,n,nvml,1000,GPU-a,'=cmd,0,true,,,,512.5,,7.25,power_cap heat,reading,\n\
              5,n,nvml,1000,GPU-b,,,,,,,,,,none,reading,\n"
         );
-        let failure = TelemetrySample::new(6, "n", TelemetrySource::Proc, Told::Failure { reason: "Gone.".to_owned() });
+        let failure = TelemetrySample::new(6, "n", TelemetrySource::Proc, SampleContent::Failure { reason: "Gone.".to_owned() });
         let text = String::from_utf8(rows(&failure)).unwrap();
         assert_eq!(text, "6,n,proc,,,,,,,,,,,,,failure,Gone.\n");
         assert!(text.trim_end().split(',').count() == COLUMNS.len());

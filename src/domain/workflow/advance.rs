@@ -11,7 +11,7 @@ use super::facts::Facts;
 use super::fields::labels;
 use super::freeze::freeze;
 use super::page::WizardPage;
-use super::state::{Draft, LAST_STEP};
+use super::state::{Draft, LAST_STEP, SCHEMA_VERSION};
 use super::steps::{cluster, confirmation, credential, details, execution, load, load_pods, model, nodes};
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::problem::{FieldError, Problem};
@@ -93,6 +93,7 @@ fn begin(body: &Body, total_steps: u8, stamp: &Stamp) -> Result<Advance, Refusal
         Some(steps) if errors.is_empty() => {
             let field_revisions = steps.fields().keys().map(|field| (field.clone(), 1)).collect();
             let draft = Draft {
+                schema_version: SCHEMA_VERSION,
                 id: stamp.new_id,
                 owner: stamp.owner,
                 revision: 1,

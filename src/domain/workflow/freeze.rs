@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::facts::Facts;
-use super::state::{ChosenNode, Draft, WorkflowSteps};
+use super::state::{ChosenNode, Draft, SCHEMA_VERSION, WorkflowSteps};
 use super::steps::{cluster, credential, execution, load, load_pods, model, nodes};
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::inventory::ModelSource;
@@ -111,6 +111,7 @@ pub fn thaw(spec: &BenchmarkSpec, id: Uuid, owner: Uuid, now: Timestamp) -> Draf
         _ => None,
     };
     let mut draft = Draft {
+        schema_version: SCHEMA_VERSION,
         id,
         owner,
         revision: 1,

@@ -16,9 +16,20 @@ use dyno_measure::load::{Endpoint, EvalWith, LoadSpec};
 pub const FIRST_STEP: u8 = 1;
 pub const LAST_STEP: u8 = 8;
 
+/// Of [`Draft`].
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Drafts of 0.1.0 name none.
+fn first_version() -> u32 {
+    1
+}
+
 /// The wizard's draft: the values of its steps, and what the server remembers beside them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Draft {
+    /// Version of the draft's format. Unknown fields of a later version are ignored.
+    #[serde(default = "first_version")]
+    pub schema_version: u32,
     pub id: Uuid,
     pub owner: Uuid,
     /// Rises with each change, from 1.

@@ -58,7 +58,7 @@ use dyno_measure::telemetry::TelemetrySample;
 const PACE: Duration = Duration::from_secs(1);
 /// A cluster that does not answer for so long is not waited for any more. A person who renews its credential has as long.
 const SILENCE: SignedDuration = SignedDuration::from_mins(15);
-/// What is shorter is not told.
+/// Shorter outages are not logged.
 const BLINK: SignedDuration = SignedDuration::from_secs(5);
 
 /// Carries runs out on one Kubernetes cluster.
@@ -238,7 +238,7 @@ impl KubernetesExecutor {
         Ok(batch(cursor, progress.clone(), vec![(now, steps::warning(&progress, &line))], Vec::new(), Vec::new()))
     }
 
-    /// It answers; what was told of its silence is taken back.
+    /// The cluster answers again; the log line about the outage is followed by one that it is over.
     fn answered(&self, cursor: Option<&Cursor>, found: Batch) -> Batch {
         let was_told = self.watched(|watched| {
             watched.silent_since = None;
@@ -284,6 +284,10 @@ fn batch(
 
 #[async_trait]
 impl ClusterExecutor for KubernetesExecutor {
+    fn runs_containers(&self) -> bool {
+        true
+    }
+
     async fn engines(&self) -> Result<Vec<EngineAvailability>, ExecutorError> {
         let row = |kind: EngineKind| {
             let image = engine::image_of(engine::recipe(kind), DeviceType::Cuda);

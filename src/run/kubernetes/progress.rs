@@ -62,7 +62,7 @@ pub(super) enum Ending {
 
 impl From<Option<&Cursor>> for Progress {
     fn from(cursor: Option<&Cursor>) -> Self {
-        // One that can't be read begins anew; the cluster is as it is, and what is told again is kept again.
+        // An unreadable cursor is replaced by an empty one: the cluster's state is read again, no event is lost.
         cursor.and_then(|cursor| serde_json::from_str(&cursor.0).ok()).unwrap_or_default()
     }
 }

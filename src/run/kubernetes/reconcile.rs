@@ -58,7 +58,7 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// Before the load, a cancel and the deadline end the run at once; after that the load has its say.
+    /// Before the load, a cancel and the deadline end the run at once; after that the load is ended and reports.
     fn is_stopped(&mut self, state: &RunState) -> bool {
         let is_overdue =
             Timestamp::now() >= self.open.document.execution.deadline || state.owner.ended == Some(OwnerEnd::Deadline);

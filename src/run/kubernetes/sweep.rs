@@ -41,7 +41,7 @@ async fn is_over(app: &App, run: &str) -> Result<Option<bool>, KubernetesError> 
 
 fn is_left(owner: &FoundOwner, is_over: Option<bool>, now: Timestamp) -> bool {
     let is_overdue = owner.deadline_unix_s.is_some_and(|deadline| now.as_second() > deadline + OVERDUE_S);
-    // One without a deadline is none that Dyno made.
+    // An owner without a deadline was not made by Dyno.
     owner.deadline_unix_s.is_some() && (is_overdue || is_over == Some(true))
 }
 

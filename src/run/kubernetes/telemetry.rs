@@ -19,7 +19,7 @@ use super::document::RunDocument;
 use super::transport::PodProxy;
 use crate::domain::inventory::DeviceType;
 use dyno_measure::telemetry::dcgm::{self, DcgmDevice};
-use dyno_measure::telemetry::{DeviceReading, Levels, Reading, TelemetrySample, TelemetrySource, Told};
+use dyno_measure::telemetry::{DeviceReading, Levels, Reading, SampleContent, TelemetrySample, TelemetrySource};
 
 /// Between two questions: sources have something new more rarely, and this is how late that is seen.
 const POLL: Duration = Duration::from_secs(5);
@@ -167,7 +167,7 @@ struct Work {
 
 /// What a metrics server said of all nodes, by name.
 enum MetricsServer {
-    Told(Vec<(String, NodeLoad)>),
+    Answered(Vec<(String, NodeLoad)>),
     /// The cluster has none.
     Absent,
     /// It was not asked, or did not answer.
@@ -210,7 +210,7 @@ impl Work {
                 return MetricsServer::Silent;
             }
             match tokio::time::timeout(ANSWER, this.connection.metrics_server()).await {
-                Ok(Ok(Some(loads))) => MetricsServer::Told(loads),
+                Ok(Ok(Some(loads))) => MetricsServer::Answered(loads),
                 Ok(Ok(None)) => MetricsServer::Absent,
                 Ok(Err(_)) | Err(_) => MetricsServer::Silent,
             }
@@ -266,7 +266,7 @@ impl Work {
     /// Of a node whose kubelet may not be asked.
     fn of_server(&mut self, node: &SampledNode, server: &MetricsServer) {
         let load = match server {
-            MetricsServer::Told(all) => all.iter().find(|(name, _)| *name == node.name).map(|(_, load)| *load),
+            MetricsServer::Answered(all) => all.iter().find(|(name, _)| *name == node.name).map(|(_, load)| *load),
             MetricsServer::Absent => {
                 let why = self.without_kubelet.get(&node.name).cloned().unwrap_or_default();
                 let reason =
@@ -322,14 +322,14 @@ impl Work {
         let last = self.last.entry(key).or_insert(i64::MIN);
         if at_unix_ns > *last {
             *last = at_unix_ns;
-            self.tell(TelemetrySample::new(at_unix_ns, hostname, source, Told::Reading(reading)));
+            self.tell(TelemetrySample::new(at_unix_ns, hostname, source, SampleContent::Reading(reading)));
         }
     }
 
     fn failed(&mut self, hostname: &str, source: TelemetrySource, reason: String) {
         if self.failed.insert((hostname.to_owned(), source)) {
             let at = now_ns() + self.clock_offset_ns.unwrap_or_default();
-            self.tell(TelemetrySample::new(at, hostname, source, Told::Failure { reason }));
+            self.tell(TelemetrySample::new(at, hostname, source, SampleContent::Failure { reason }));
         }
     }
 

@@ -4,7 +4,7 @@ pub(super) use crate::run::plan::{REPORT_FILE as REPORT, REQUESTS_FILE as REQUES
 
 /// The execution's specification, as the keeper reads it.
 pub const SPEC: &str = "keeper.json";
-/// What the keeper tells.
+/// The keeper's journal.
 pub const JOURNAL: &str = "keeper.ndjson";
 /// Locked by the keeper while it lives.
 pub const LOCK: &str = "keeper.lock";
@@ -14,7 +14,7 @@ pub const KEEPER_LOG: &str = "keeper.log";
 pub const CANCEL: &str = "cancel";
 /// The load's plan, as it was carried out.
 pub const PLAN: &str = "plan.json";
-/// What the load tells.
+/// The load's events.
 pub const SPOOL: &str = "load.ndjson";
 /// What the load prints.
 pub const LOAD_LOG: &str = "load.log";
@@ -22,7 +22,7 @@ pub const LOAD_LOG: &str = "load.log";
 pub const PROVENANCE: &str = "provenance.json";
 /// The plan of the one request that shows whether a cloud model answers.
 pub const VERIFY_PLAN: &str = "verify.json";
-/// What that load tells.
+/// The events of that load.
 pub const VERIFY_SPOOL: &str = "verify.ndjson";
 
 /// What this machine and its devices did while the load went on, a JSON object a line.

@@ -26,7 +26,7 @@ pub(super) struct Offsets {
 
 impl From<Option<&Cursor>> for Offsets {
     fn from(cursor: Option<&Cursor>) -> Self {
-        // One that can't be read begins anew; what is told again is then kept again rather than lost.
+        // An unreadable cursor is replaced by an empty one: events are read again, none is lost.
         cursor.and_then(|cursor| serde_json::from_str(&cursor.0).ok()).unwrap_or_default()
     }
 }
@@ -83,7 +83,7 @@ pub(super) fn collect(folder: &Path) -> Collected {
         provenance: if known.is_empty() { read_json(&folder.join(files::PROVENANCE)).unwrap_or_default() } else { known },
         engines,
         tokenizer: tokenizer(folder),
-        last_words: if end.is_some() { None } else { last_lines(&folder.join(files::KEEPER_LOG), 1).pop() },
+        last_output: if end.is_some() { None } else { last_lines(&folder.join(files::KEEPER_LOG), 1).pop() },
         end,
     }
 }

@@ -95,7 +95,7 @@ impl Journal {
         self.append(Content::Local(LocalEvent::Process(process)), false);
     }
 
-    /// Why a line could not be written, a sentence for people: what follows can't be told, so that the work is not carried on.
+    /// Why a line could not be written, a sentence for people: later events could not be written either, so that the run ends.
     pub fn failure(&self) -> Option<&str> {
         self.failed.as_deref()
     }

@@ -13,7 +13,7 @@ use super::super::plan::{self, PlanInputs};
 use super::super::{prepare, provenance};
 use super::{Halt, RunExecutor};
 use crate::credentials::{AddressPolicy, Secret};
-use crate::domain::inventory::{ClusterKind, ModelFacts, ModelSource, Node};
+use crate::domain::inventory::{ModelFacts, ModelSource, Node};
 use crate::domain::run::{StageId, StageStatus};
 use crate::engine::fit::{Demand, FitInput, Layout, layout};
 use crate::engine::{Program, Recipe, recipe};
@@ -132,7 +132,7 @@ impl RunExecutor {
         let mut engines = Vec::new();
         if let (Some((recipe, program)), Some(model)) = (&engine, &placement.model) {
             let layout = self.fit(*recipe, nodes, Some(&model.facts), demand)?;
-            let in_containers = self.cluster.kind() == ClusterKind::Kubernetes;
+            let in_containers = self.executor.runs_containers();
             engines =
                 prepare::engines(self.run.id, spec, &layout, *recipe, program, model, in_containers).map_err(Halt::failed)?;
         }

@@ -9,7 +9,7 @@ use super::super::event_mapper::{EventMapper, change};
 use super::super::execution::Outcome;
 use super::super::executor::{Cursor, ExecutionState};
 use super::super::outcome::{self, End};
-use super::super::provenance;
+use super::super::{provenance, text};
 use super::{Halt, RunExecutor, close_stages};
 use crate::domain::event::{RunEnd, RunEvent};
 use crate::domain::run::{StageId, StageStatus};
@@ -31,10 +31,10 @@ impl RunExecutor {
         loop {
             let (state, end) = self.take_over(&mut mapper).await?;
             if let Some((outcome, reason)) = end {
-                return Ok(End::Told(outcome, reason));
+                return Ok(End::Reported(outcome, reason));
             }
             if state != ExecutionState::Active {
-                return Ok(End::Lost { unseen, last_words: None });
+                return Ok(End::Lost { unseen, last_output: None });
             }
             unseen = false;
             if self.cancel.is_cancelled() && asked.is_none() {
@@ -77,9 +77,9 @@ impl RunExecutor {
         self.take_over(&mut EventMapper::default()).await?;
         let end = match (end, &collected.end) {
             // Read before, by a portal that stopped before it had taken everything over.
-            (End::Lost { .. }, Some((outcome, reason))) => End::Told(*outcome, reason.clone()),
-            (End::Lost { unseen, .. }, None) => End::Lost { unseen, last_words: collected.last_words.clone() },
-            (told @ End::Told(..), _) => told,
+            (End::Lost { .. }, Some((outcome, reason))) => End::Reported(*outcome, reason.clone()),
+            (End::Lost { unseen, .. }, None) => End::Lost { unseen, last_output: collected.last_output.clone() },
+            (told @ End::Reported(..), _) => told,
         };
         // Of a portal that stopped after it had kept the report, and had what was measured removed, that one is left.
         let mut report = match &collected.report {
@@ -87,13 +87,14 @@ impl RunExecutor {
             None => self.stored(|| self.app.store.report_of_portal(self.run.id)).await?,
         };
         let (status, reason) = outcome::verdict(&end, report.as_ref());
-        self.take_records_over().await?;
+        let unread = self.take_records_over().await?;
         if let (Some(report), true) = (&mut report, collected.report.is_some()) {
             report.run_id = self.run.id;
             report.status = status;
             report.provenance = std::mem::take(&mut report.provenance).completed_by(provenance::complete(&collected));
             let telemetry = self.stored(|| self.app.store.telemetry_of_portal(self.run.id)).await?;
             dyno_measure::telemetry::attach(report, &telemetry);
+            report.notes.extend(unread.map(Note::from));
             report.notes.extend(reason.clone().filter(|_| status != RunStatus::Succeeded).map(Note::from));
         }
         // Before what it was measured from is removed.
@@ -104,7 +105,7 @@ impl RunExecutor {
         if matches!(end, End::Lost { .. }) {
             events.extend(close_stages(&mut self.run.stages, StageStatus::Failed, reason.as_deref(), now));
             let (clean, message) = match &cleaned {
-                Ok(()) => (StageStatus::Succeeded, "What the lost keeper had started was ended.".to_owned()),
+                Ok(()) => (StageStatus::Succeeded, "What the run had started was ended.".to_owned()),
                 Err(left) => (StageStatus::Failed, left.to_string()),
             };
             events.extend(change(&mut self.run.stages, StageId::CleanUp, clean, Some(message), now));
@@ -125,17 +126,20 @@ impl RunExecutor {
         self.run.stages.iter().any(|stage| stage.id == StageId::CleanUp && stage.status == StageStatus::Running)
     }
 
-    /// Request records into the store, portion by portion; those that are there from an earlier try are not doubled.
-    async fn take_records_over(&mut self) -> Result<(), Halt> {
+    /// Request records into the store, portion by portion; those that are there from an earlier try are not doubled. What is said of
+    /// those that could not be read, for the report: it was made of all.
+    async fn take_records_over(&mut self) -> Result<Option<String>, Halt> {
         let kept = self.stored(|| self.app.store.record_count_of_portal(self.run.id)).await?;
         let mut portions = self.executor.records(self.run.id, kept);
         loop {
             match portions.try_next().await {
                 Ok(Some(records)) => self.keep(RunUpdate { records, ..RunUpdate::default() }).await?,
-                Ok(None) => return Ok(()),
+                Ok(None) => return Ok(None),
                 Err(error) => {
                     tracing::warn!(run.id = %self.run.id, %error, "request records could not be read");
-                    return Ok(());
+                    let kept = self.stored(|| self.app.store.record_count_of_portal(self.run.id)).await?;
+                    let kept = text::requests(kept);
+                    return Ok(Some(format!("The records of {kept} are kept; the others could not be read. {error}")));
                 }
             }
         }

@@ -123,7 +123,7 @@ impl RunExecutor {
             return Ok(false);
         }
         let batch = self.answered(|| self.executor.pull(self.run.id, self.cursor.as_ref())).await?;
-        // What was told once was begun, also where nothing of it is left on the cluster.
+        // A run with a cursor was launched, even if none of its objects is left on the cluster.
         Ok(batch.state != ExecutionState::NotStarted || self.cursor.is_some())
     }
 

@@ -76,7 +76,7 @@ async fn a_killed_keeper_takes_engine_and_load_along() {
     signal(portal.pid(&run, "keeper").await, "KILL");
     let ended = portal.end(&run).await;
     assert_eq!(ended["status"], "partial", "{ended:#}");
-    assert!(reason(&ended).starts_with("The run's keeper process was lost after "), "{ended:#}");
+    assert!(reason(&ended).starts_with("The run's processes were lost after "), "{ended:#}");
     assert_eq!(stage(&ended, "clean_up"), "succeeded");
     portal.nothing_left().await;
 }

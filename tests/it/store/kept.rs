@@ -2,7 +2,7 @@
 
 use dyno::domain::benchmark::BenchmarkSpec;
 use dyno::domain::event::RunEvent;
-use dyno::domain::workflow::WorkflowSteps;
+use dyno::domain::workflow::Draft;
 use dyno_measure::report::Report;
 use dyno_measure::run::RunStatus;
 use serde_json::{Value, json};
@@ -31,9 +31,12 @@ fn events() {
 fn a_benchmark_a_draft_and_a_report() {
     let spec: BenchmarkSpec = serde_json::from_value(kept("benchmark.json")).unwrap();
     assert_eq!((spec.name.as_str(), spec.load.load_points.len()), ("kept", 2));
-    let draft = kept("draft.json");
-    let steps: WorkflowSteps = serde_json::from_value(draft.get("steps").unwrap_or(&draft).clone()).unwrap();
-    assert_eq!((steps.name.as_str(), steps.nodes.len()), ("kept", 1));
+    let mut draft = kept("draft.json");
+    let of_first: Draft = serde_json::from_value(draft.clone()).unwrap();
+    assert_eq!((of_first.schema_version, of_first.steps.name.as_str(), of_first.steps.nodes.len()), (1, "kept", 1));
+    draft["steps"]["weight"] = json!(3);
+    draft["weight"] = json!(3);
+    assert_eq!(serde_json::from_value::<Draft>(draft).unwrap(), of_first, "what a later version adds is passed over");
     let report: Report = serde_json::from_value(kept("report.json")).unwrap();
-    assert_eq!((report.status, report.load_points.len()), (RunStatus::Succeeded, 2));
+    assert_eq!((report.schema_version, report.status, report.load_points.len()), (1, RunStatus::Succeeded, 2));
 }

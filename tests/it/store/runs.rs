@@ -6,7 +6,7 @@ use dyno::domain::run::{Stage, StageId, StageStatus};
 use dyno::store::{RunUpdate, StoreError};
 use dyno_measure::events::{LogLevel, Progress};
 use dyno_measure::run::RunStatus;
-use dyno_measure::telemetry::{Levels, Reading, TelemetrySample, TelemetrySource, Told};
+use dyno_measure::telemetry::{Levels, Reading, SampleContent, TelemetrySample, TelemetrySource};
 
 use super::samples::{at, kept_run, new_run, record, store};
 
@@ -93,7 +93,7 @@ async fn a_sample_is_kept_once_and_is_its_owners() {
     let sample = |at_unix_ns: i64, node: &str, percent: f64| {
         let levels = Levels { cpu_percent: Some(percent), ..Levels::default() };
         let reading = Reading { pace_ms: 1_000, levels, ..Reading::default() };
-        TelemetrySample::new(at_unix_ns, node, TelemetrySource::Kubelet, Told::Reading(reading))
+        TelemetrySample::new(at_unix_ns, node, TelemetrySource::Kubelet, SampleContent::Reading(reading))
     };
     let update = |telemetry| RunUpdate { telemetry, ..RunUpdate::default() };
     store.update_run(run.id, &update(vec![sample(1, "a", 10.0), sample(1, "b", 20.0)]), at(6)).await.unwrap();

@@ -27,7 +27,7 @@ const SECOND: i64 = 1_000_000_000;
 const LEAD: i64 = 300_000_000;
 /// Exchanges by which two clocks are compared; the quickest counts.
 const EXCHANGES: usize = 16;
-/// Between two looks at what is wished.
+/// Interval at which stop requests are checked.
 const TICK: Duration = Duration::from_millis(50);
 /// A worker that was asked to stop has done so after this, ns.
 const STOPPING: i64 = 15 * SECOND;
@@ -162,7 +162,7 @@ impl<'a> Coordinator<'a> {
         Ok(())
     }
 
-    /// Has the workers say what they have to say, and end.
+    /// Collects the workers' last messages, then ends them.
     pub(super) fn finish(&mut self) {
         // How far the clocks moved during the last phase is not known before.
         self.compare_clocks();
@@ -280,7 +280,7 @@ impl<'a> Coordinator<'a> {
         match self.incoming.recv_timeout(wait) {
             Ok((place, incoming)) => self.take(place, incoming),
             Err(RecvTimeoutError::Timeout) => {}
-            // All workers are closed, which they said before.
+            // All workers have closed their connection; each has sent its reason.
             Err(RecvTimeoutError::Disconnected) => std::thread::sleep(wait),
         }
     }

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use super::node_spread;
 use super::provenance::Provenance;
-use super::{ClientHealth, ErrorClass, ErrorExample, LoadPoint, NodeReport, Note, NoteKind, Phase, Report, Summary, TokenSource};
+use super::{
+    ClientHealth, ErrorClass, ErrorExample, LoadPoint, NodeReport, Note, NoteKind, Phase, Report, SCHEMA_VERSION, Summary,
+    TokenSource,
+};
 use crate::engine_metrics::EngineSeries;
 use crate::live_figures::FinishedLoadPoint;
 use crate::load::OfferedLoad;
@@ -84,6 +87,7 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
         circumstances.invalid.push("No request succeeded.".to_owned());
     }
     Report {
+        schema_version: SCHEMA_VERSION,
         run_id: plan.run_id,
         kind: RunKind::Measured,
         status: if succeeded { RunStatus::Succeeded } else { RunStatus::Failed },

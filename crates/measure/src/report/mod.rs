@@ -127,10 +127,21 @@ pub struct ClientHealth {
     pub loop_max_ms: Option<f64>,
 }
 
+/// Of [`Report`].
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Reports of 0.1.0 name none.
+fn first_version() -> u32 {
+    1
+}
+
 /// What a run measured, and whether it can be trusted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Report {
+    /// Version of the report's format. Unknown fields of a later version are ignored.
+    #[serde(default = "first_version")]
+    pub schema_version: u32,
     /// The run; nil for a load put on by hand.
     pub run_id: Uuid,
     /// Measured or simulated.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::report::{DeviceTelemetry, EnergyUse, NodeTelemetry, SourceFacts, TelemetryGap, TimeWindow};
 use super::steps::{self, Step, TimedReading};
-use super::{DeviceReading, Reading, TelemetrySample, TelemetrySource, Told};
+use super::{DeviceReading, Reading, SampleContent, TelemetrySample, TelemetrySource};
 use crate::report::{Note, Report, Summary};
 
 /// Points of a series over all load points together: a report has one for each quantity of each device, and all samples are exported beside it.
@@ -78,8 +78,8 @@ fn nodes(samples: &[TelemetrySample], scope: Scope) -> Vec<NodeTelemetry> {
 fn node(name: &str, samples: &[&TelemetrySample], scope: Scope) -> NodeTelemetry {
     let at_ms = |sample: &TelemetrySample| (sample.at_unix_ns - scope.origin) as f64 / 1e6;
     let readings = samples.iter().filter_map(|sample| match &sample.told {
-        Told::Reading(reading) => Some((at_ms(sample), sample.source, reading)),
-        Told::Failure { .. } => None,
+        SampleContent::Reading(reading) => Some((at_ms(sample), sample.source, reading)),
+        SampleContent::Failure { .. } => None,
     });
     let readings: Vec<(f64, TelemetrySource, &Reading)> = readings.collect();
     let own = readings.iter().filter(|(.., reading)| !reading.levels.is_empty());
@@ -104,7 +104,7 @@ fn node(name: &str, samples: &[&TelemetrySample], scope: Scope) -> NodeTelemetry
             let failures = samples.iter().filter(|sample| sample.source == source && at_ms(sample) <= end_ms.max(scope.until_ms));
             let said = failures.rev().find_map(|sample| match &sample.told {
                 // of a time before the gap, with a pace for when it was noticed
-                Told::Failure { reason } if at_ms(sample) >= begin_ms - 2.0 * pace_ms => Some(reason.clone()),
+                SampleContent::Failure { reason } if at_ms(sample) >= begin_ms - 2.0 * pace_ms => Some(reason.clone()),
                 _ => None,
             });
             gaps.push(TelemetryGap { source, begin_ms, end_ms, reason: said });
@@ -216,11 +216,11 @@ fn energy_use(summary: &Summary, window: TimeWindow) -> Option<EnergyUse> {
 fn missing(samples: &[TelemetrySample]) -> Vec<String> {
     let has_readings = |name: &str, source: TelemetrySource| {
         let own = samples.iter().filter(|sample| sample.node == name && sample.source == source);
-        own.into_iter().any(|sample| matches!(sample.told, Told::Reading(_)))
+        own.into_iter().any(|sample| matches!(sample.told, SampleContent::Reading(_)))
     };
     let mut found: Vec<(String, Vec<&str>)> = Vec::new();
     for sample in samples {
-        let Told::Failure { reason } = &sample.told else { continue };
+        let SampleContent::Failure { reason } = &sample.told else { continue };
         if has_readings(&sample.node, sample.source) {
             continue;
         }

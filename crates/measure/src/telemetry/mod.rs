@@ -29,11 +29,11 @@ pub struct TelemetrySample {
     pub node: String,
     pub source: TelemetrySource,
     #[serde(flatten)]
-    pub told: Told,
+    pub told: SampleContent,
 }
 
 impl TelemetrySample {
-    pub fn new(at_unix_ns: i64, node: &str, source: TelemetrySource, told: Told) -> Self {
+    pub fn new(at_unix_ns: i64, node: &str, source: TelemetrySource, told: SampleContent) -> Self {
         Self { v: SCHEMA_VERSION, at_unix_ns, node: node.to_owned(), source, told }
     }
 }
@@ -86,9 +86,9 @@ impl TelemetrySource {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Told {
+pub enum SampleContent {
     Reading(Reading),
-    /// The source does not answer, or not any more. Told once, until it answers again.
+    /// The source does not answer, or not any more. SampleContent once, until it answers again.
     Failure {
         /// A sentence for people.
         reason: String,

@@ -23,7 +23,7 @@ fn report(duration_s: f64, steady: Option<(f64, f64)>) -> Report {
 }
 
 fn reading(at_s: f64, pace_ms: u32, levels: Levels, devices: Vec<DeviceReading>) -> TelemetrySample {
-    let told = Told::Reading(Reading { pace_ms, levels, devices, clock_offset_ms: None });
+    let told = SampleContent::Reading(Reading { pace_ms, levels, devices, clock_offset_ms: None });
     TelemetrySample::new(ORIGIN + (at_s * 1e9) as i64, "n", TelemetrySource::Proc, told)
 }
 
@@ -86,7 +86,7 @@ fn a_run_without_a_window_is_summed_up_whole_and_says_so() {
 #[test]
 fn a_source_that_falls_silent_leaves_a_gap_that_is_said() {
     let mut samples: Vec<TelemetrySample> = (1..=4).chain(15..=20).map(|at| cpu(f64::from(at), 50.0)).collect();
-    let failure = Told::Failure { reason: "It did not answer.".to_owned() };
+    let failure = SampleContent::Failure { reason: "It did not answer.".to_owned() };
     samples.push(TelemetrySample { told: failure, ..cpu(5.0, 0.0) });
     let report = attached(report(20.0, None), &samples);
     let node = &report.summary.telemetry[0];
@@ -109,7 +109,7 @@ fn the_end_of_a_source_is_a_gap_until_the_end() {
 
 #[test]
 fn a_source_that_never_answered_shows_nothing_but_why() {
-    let failure = Told::Failure { reason: "The kubeconfig's user may not read it.".to_owned() };
+    let failure = SampleContent::Failure { reason: "The kubeconfig's user may not read it.".to_owned() };
     let sample = TelemetrySample::new(ORIGIN, "n", TelemetrySource::Kubelet, failure);
     let report = attached(report(20.0, None), &[sample.clone(), sample]);
     assert!(report.summary.telemetry.is_empty() && report.summary.energy.is_none());

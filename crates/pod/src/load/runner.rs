@@ -31,7 +31,7 @@ pub(super) enum StartError {
     Spool(#[from] io::Error),
 }
 
-/// Whom to end the load for, and how.
+/// Cause and manner of stopping the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Wish {
     cause: EndCause,
@@ -181,7 +181,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Ends the load, or makes sure that none is started. What was wished first is the cause; force comes on top at any time.
+    /// Ends the load, or makes sure that none is started. The first stop request is the cause; force may be added later.
     pub(super) async fn end(self: &Arc<Self>, cause: EndCause, force: bool, grace: Duration) {
         let started = self.started.lock().await;
         if self.is_over() {
@@ -245,7 +245,7 @@ impl Runner {
             tokio::select! {
                 biased;
                 exit = process.ended() => break exit,
-                // A wish that changes is looked at anew.
+                // A stop request that changes is handled again.
                 _ = wish.changed() => continue,
                 () = patience => {}
             }

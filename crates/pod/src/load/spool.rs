@@ -81,7 +81,7 @@ impl Spool {
     /// What a load of this spool was started with.
     pub(super) fn started(&self) -> io::Result<Option<StartRequest>> {
         match std::fs::read(self.path(STARTED)) {
-            // One that is not whole was written all the same.
+            // A truncated file also shows that a load was started.
             Ok(bytes) => Ok(Some(serde_json::from_slice::<Marker>(&bytes).map(|marker| marker.request).unwrap_or_default())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),

@@ -1,7 +1,5 @@
 //! Loads that are cancelled, killed, out of time, or lose their pod.
 
-use std::time::{Duration, Instant};
-
 use dyno_measure::run::RunStatus;
 use dyno_pod::protocol::{EndCause, Exit, LoadState};
 use nix::sys::signal::{Signal, killpg};
@@ -112,9 +110,8 @@ async fn a_pod_that_is_asked_to_end_hands_out_what_was_measured() {
     assert!(!records.is_empty() && lines.is_last);
     assert!(pod.report().await.unwrap().is_some());
     pod.done().await.unwrap();
-    let asked = Instant::now();
+    // Else it would wait for the end of its minute, longer than `exit` does.
     assert_eq!(process.exit().await.code(), Some(143));
-    assert!(asked.elapsed() < Duration::from_secs(20), "it does not wait for the end of its time: {:?}", asked.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

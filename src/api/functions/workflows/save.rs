@@ -161,7 +161,7 @@ impl Save {
         let mut last: Option<WorkflowAnswer> = None;
         for (number, body) in self.steps {
             let answer = match id {
-                None => calls::workflows::begin(app, actor, self.begins, first(number, body)).await?,
+                None => calls::workflows::apply_step(app, actor, self.begins, first(number, body)).await?,
                 Some(id) => send(app, actor, id, number, revision, body).await?,
             };
             revision = Some(answer.revision);

@@ -16,7 +16,7 @@ use procfs::{Current as _, CurrentSI as _, KernelStats, Meminfo};
 use crate::cluster::gpu;
 use crate::domain::inventory::DeviceType;
 use crate::run::execution::EngineSpec;
-use dyno_measure::telemetry::{DeviceReading, Levels, Reading, TelemetrySample, TelemetrySource, Told};
+use dyno_measure::telemetry::{DeviceReading, Levels, Reading, SampleContent, TelemetrySample, TelemetrySource};
 
 const PACE: Duration = Duration::from_secs(1);
 
@@ -155,16 +155,16 @@ impl Work {
 
     fn told(&mut self, source: TelemetrySource, reading: Reading) {
         self.failed.remove(&source);
-        self.append(source, Told::Reading(reading));
+        self.append(source, SampleContent::Reading(reading));
     }
 
     fn failed(&mut self, source: TelemetrySource, reason: String) {
         if self.failed.insert(source) {
-            self.append(source, Told::Failure { reason });
+            self.append(source, SampleContent::Failure { reason });
         }
     }
 
-    fn append(&mut self, source: TelemetrySource, told: Told) {
+    fn append(&mut self, source: TelemetrySource, told: SampleContent) {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let at = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
         let Ok(mut line) = serde_json::to_vec(&TelemetrySample::new(at, &self.node, source, told)) else { return };
@@ -224,7 +224,7 @@ mod tests {
         let told = lines(&path);
         assert_eq!(told.len(), 2, "after a second, and at the end");
         assert!(told.iter().all(|sample| sample.node == "n" && sample.source == TelemetrySource::Proc));
-        let Told::Reading(reading) = &told[0].told else { panic!("{told:?}") };
+        let SampleContent::Reading(reading) = &told[0].told else { panic!("{told:?}") };
         assert!((0.0..=100.0).contains(&reading.levels.cpu_percent.unwrap()) && reading.levels.memory_used_bytes.unwrap() > 1e6);
     }
 
@@ -242,8 +242,8 @@ mod tests {
         }
         let told = lines(&path);
         let serves = |sample: &TelemetrySample| match &sample.told {
-            Told::Reading(reading) => reading.devices.iter().map(|device| device.serves).collect(),
-            Told::Failure { .. } => Vec::new(),
+            SampleContent::Reading(reading) => reading.devices.iter().map(|device| device.serves).collect(),
+            SampleContent::Failure { .. } => Vec::new(),
         };
         assert_eq!(
             told.iter().map(serves).collect::<Vec<_>>(),
