@@ -153,6 +153,7 @@ async fn a_measured_run_says_what_its_devices_cost() {
     assert!(page.contains(&words), "{words}");
     let figure = dyno_measure::words::figure(per_million);
     assert!(page.contains("data-label=\"EUR per million output tokens\"") && page.contains(&format!(">{figure}<")), "{figure}");
+    assert!(page.contains(&format!("href=\"/runs/{run}/report/loads.csv\"")), "the file is linked");
     for path in [format!("/runs/{run}/report/loads.csv"), format!("/runs/figures.csv?run={run}")] {
         let file = portal.client.get(&path).await;
         assert_eq!(file.content_type, "text/csv; charset=utf-8");
