@@ -19,6 +19,7 @@ pub mod price;
 pub mod problem;
 pub mod provider;
 pub mod run;
+pub mod simulated;
 pub mod text;
 pub mod try_it;
 pub mod user;

@@ -9,6 +9,7 @@ mod latency;
 mod lengths;
 mod loads;
 mod notes;
+mod operators;
 mod over_time;
 mod point;
 pub mod predicted;
@@ -48,6 +49,7 @@ use headline::Headline;
 use latency::Latency;
 use lengths::LengthsSection;
 use loads::{LoadPoints, Nodes};
+use operators::Operators;
 use over_time::OverTime;
 use point::PointChoice;
 use predicted::PredictedSection;
@@ -134,6 +136,9 @@ fn parts(report: Option<&Report>, shown: bool, point: usize, what_if: bool) -> V
         if what_if {
             parts.push(("what-if", "What if"));
         }
+        if operators::is_known(report) {
+            parts.push(("operators", "Where the time goes"));
+        }
         if report.predicted.is_some() {
             parts.push(("predicted", "Predicted and measured"));
         }
@@ -196,6 +201,7 @@ fn ReportView(data: Data, query: Memo<ParamsMap>, chosen: ReportQuery) -> impl I
                         let prediction = report.prediction.clone();
                         view! { <WhatIfSection what_if=what_if prediction=prediction path=path.clone() query=query /> }
                     })}
+                <Operators report=report.clone() />
                 <PredictedSection report=report.clone() />
                 <Nodes report=report.clone() />
                 <PointChoice report=report.clone() path=path.clone() point=point />

@@ -75,3 +75,30 @@ async fn a_search_is_offered_bounds_around_its_simulated_answer() {
         "{search}: {shown}"
     );
 }
+
+#[tokio::test]
+async fn the_confirmation_says_what_a_load_costs_where_its_devices_have_a_price() {
+    let world = World::start().await;
+    let client = &world.portal.admin;
+    let model = hub_model(&world, "meta-llama/Llama-3.1-8B-Instruct").await;
+    let clusters = client.get("/api/v1/clusters").await.expect(200);
+    let catalogue = clusters["items"].as_array().unwrap().iter().find(|row| row["kind"] == "catalogue").unwrap()["id"].clone();
+    let mut bodies = world.walk("configuration", model);
+    bodies[2]["cluster_id"] = catalogue;
+    bodies[3]["nodes"] = json!([{ "hostname": "h100-sxm-80gb-x8" }]);
+    bodies[4]["tensor_parallel"] = json!(2);
+    let draft = world.send(client, &bodies[..5]).await;
+    let id = draft["workflow_id"].as_str().unwrap();
+    assert!(!confirmation(client, id).await.contains("That time costs about"), "nobody has set a price");
+    let price = json!({ "device": "H100-SXM-80GB", "per_hour": 2.5, "currency": "EUR" });
+    client.post("/api/v1/prices", &price).await.expect(201);
+    let shown = confirmation(client, id).await;
+    let (_, cost) = shown.split_once("That time costs about ").expect("the cost is said");
+    let (amount, devices) = cost.split_once(" EUR: ").unwrap();
+    assert!(amount.parse::<f64>().unwrap() > 0.0, "{amount}");
+    assert!(
+        devices.starts_with("2 × H100-SXM-80GB at 2.50 EUR per hour each; start and warm-up not counted."),
+        "{}",
+        &devices[..80]
+    );
+}

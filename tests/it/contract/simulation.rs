@@ -89,7 +89,18 @@ async fn the_examples_are_simulated() {
     let provenance = &report["provenance"];
     assert_eq!((&provenance["seed"], &provenance["simulation"]["engine"]), (&json!(1), &json!("llama_cpp")));
     assert_eq!((&provenance["simulation"]["replicas"], &provenance["nodes"][0]["hostname"]), (&json!(1), &json!(world.hostname)));
-    assert_eq!(provenance["simulation"]["model"]["layers"], 2);
+    let engine = &provenance["simulation"];
+    assert_eq!(engine["model"]["layers"], 2);
+    let (memory, point) = (&engine["memory"], &engine["load_points"][0]);
+    assert!(memory["kv_tokens"].as_u64() > Some(0) && memory["usable"].as_f64() > memory["weights"].as_f64(), "{memory}");
+    let seconds = point["seconds_by_operator"].as_object().unwrap();
+    let all: f64 = seconds.values().map(|seconds| seconds.as_f64().unwrap()).sum();
+    assert!(seconds.len() == 6 && all > 0.0, "{point}");
+    assert!(["compute", "bandwidth", "communication", "overhead"].contains(&point["bound"].as_str().unwrap()), "{point}");
+    let shown = page(client, &format!("/runs/{}/report", run["id"].as_str().unwrap())).await;
+    for part in ["Where the time goes", " usable on each device, weights take ", "Reading weights", "Attention, prefill"] {
+        assert!(shown.contains(part), "{part:?} is not in the page");
+    }
     assert!(report["self_check"].is_null() && summary["tokens_per_event"].is_null());
 
     // Its events end, its records are marked.
@@ -227,6 +238,11 @@ async fn a_report_keeps_the_prices_of_its_run() {
     let of_load_point = shown.contains("data-label=\"EUR per million output tokens\"");
     assert!(of_load_point, "each load point has its own");
     assert!(card.starts_with(&format!("≈\u{a0}{cost}")) && card.contains("EUR"), "{cost}: {card}");
+    // In the file of the history, too: nothing for the run that had no prices.
+    let id = |run: &Value| run["id"].as_str().unwrap().to_owned();
+    let file = page(client, &format!("/runs/figures.csv?run={}&run={}", id(&run), id(&without))).await;
+    let line = |run: &Value| file.lines().find(|line| line.starts_with(&id(run))).unwrap().to_owned();
+    assert!(line(&run).ends_with(",EUR") && line(&without).ends_with(",,,"), "{file}");
     assert!(!page(client, &address(&without)).await.contains("per hour each"));
 }
 
