@@ -56,5 +56,5 @@ async fn a_page_may_be_finished_by_another_thread_than_began_it() {
         let html = read_elsewhere(&path, response.into_body());
         assert!(html.contains("</main>"), "{path} is not whole: {html}");
     }
-    assert_eq!(redirected, ["TODO"]);
+    assert_eq!(redirected, [format!("/wizard/{draft}/deployment")], "its run is watched on a page of its own");
 }
