@@ -6,7 +6,7 @@ use super::point::named;
 use super::section::Section;
 use crate::components::number::percent;
 use crate::components::table::{Column, DataTable};
-use crate::domain::simulated::SimulatedEngine;
+use crate::domain::simulated::{PointTime, SimulatedEngine};
 use dyno_measure::report::Report;
 
 /// Whether the section has something to show.
@@ -18,7 +18,7 @@ pub fn is_known(report: &Report) -> bool {
 #[component]
 pub fn Operators(report: Report) -> impl IntoView {
     let Some(engine) = SimulatedEngine::of(&report) else { return ().into_any() };
-    let operators = engine.load_points.first().map(|point| point.shares()).unwrap_or_default();
+    let operators = engine.load_points.first().map(PointTime::shares).unwrap_or_default();
     let mut columns = vec![Column::text("Load"), Column::text("Bound by")];
     columns.extend(operators.iter().map(|(name, _)| Column::figures(name)));
     let rows = engine
