@@ -56,7 +56,7 @@ export const scenarios = {
       assert.match(JSON.stringify(report.provenance.notes), /The load comes from node node-2, which is under test/);
       const difference = report.notes.filter((note) => note.kind === "node_difference");
       assert.equal(difference.length, 1, "how far two nodes are apart is stated");
-      assert.match(difference[0].text, /^Node node-[12] is \S+% slower than node node-[12]: /);
+      assert.match(difference[0].text, /^Node node-[12] is \S+ % slower than node node-[12]: /);
       const measured = (await portal.records(id)).filter((record) => record.phase === "measured");
       assert.equal(new Set(measured.map((record) => record.id)).size, 12);
       for (const { id: name, started_at, ended_at } of run.stages) {
