@@ -1,7 +1,7 @@
 //! What a simulated run's report keeps of its engine: the memory's parts, and the time by operator.
 
 use dyno_measure::report::Report;
-use dyno_measure::words::{bytes, count};
+use dyno_measure::words::{capital, serving_memory};
 use serde::Deserialize;
 
 /// The engine, as the simulator knew it.
@@ -50,17 +50,9 @@ impl SimulatedEngine {
     /// What the memory of a device holds.
     pub fn memory_words(&self) -> Option<String> {
         let memory = self.memory?;
-        let of = |figure: f64| bytes(figure.max(0.0) as u64);
-        Some(format!(
-            "Of {} usable on each device, weights take {}, the engine {} and the KV cache {}. A replica's cache holds {}: {} of the \
-             longest length at once.",
-            of(memory.usable),
-            of(memory.weights),
-            of(memory.reserve),
-            of(memory.kv_cache),
-            count(memory.kv_tokens, "token"),
-            count(memory.concurrent_requests, "request"),
-        ))
+        let parts = [memory.usable, memory.weights, memory.reserve, memory.kv_cache];
+        let words = serving_memory(parts, memory.kv_tokens, memory.concurrent_requests, "the longest length");
+        Some(capital(&words))
     }
 }
 

@@ -74,6 +74,21 @@ pub fn bytes(count: u64) -> String {
     format!("{} {}", figure(size), UNITS[unit])
 }
 
+/// What the memory of a device that serves holds, in bytes, and what a replica's KV cache has room for; `length` names the requests' length.
+pub fn serving_memory([usable, weights, reserve, cache]: [f64; 4], tokens: u64, requests: u64, length: &str) -> String {
+    let of = |size: f64| bytes(size.max(0.0) as u64);
+    format!(
+        "of {} usable on each device, weights take {}, the engine {} and the KV cache {}. A replica's cache holds {}: {} of {length} at \
+         once.",
+        of(usable),
+        of(weights),
+        of(reserve),
+        of(cache),
+        count(tokens, "token"),
+        count(requests, "request"),
+    )
+}
+
 /// A large count: `135 million`, `7.62 billion`.
 pub fn magnitude(count: u64) -> String {
     match count {

@@ -7,7 +7,7 @@ use dyno_charts::labels::Labels;
 use dyno_charts::markup::{escaped, svg};
 use dyno_charts::scale::{ScaleKind, nice_log_bounds, nice_top, wants_log};
 use dyno_measure::report::throughput_range;
-use dyno_measure::words::{bytes, capital, count, figure, grouped};
+use dyno_measure::words::{bytes, capital, count, figure, grouped, serving_memory};
 use dyno_simulate::SimulationError;
 use dyno_simulate::outcome::Distribution;
 use dyno_simulate::profile::ErrorBar;
@@ -125,7 +125,6 @@ fn figures(markup: &mut String, subject: &WhatIfSubject, question: &WhatIfQuesti
     *markup += "</div>";
 
     let memory = &outcome.memory;
-    let of = |count: f64| bytes(count.max(0.0) as u64);
     let bound = match outcome.bound {
         Bound::Compute => "arithmetic",
         Bound::Bandwidth => "memory bandwidth",
@@ -135,19 +134,9 @@ fn figures(markup: &mut String, subject: &WhatIfSubject, question: &WhatIfQuesti
     let requests = subject.requests(question.concurrency, question.input);
     let words = point_words(subject, question);
     paragraph(markup, "small", &format!("{words} {} simulated; bound by {bound}.", count(requests.into(), "request")));
-    paragraph(
-        markup,
-        "small",
-        &format!(
-            "Fits: of {} usable on each device, weights take {}, the engine {} and the KV cache {}. A replica's cache holds {}: {} of this length at once.",
-            of(memory.usable),
-            of(memory.weights),
-            of(memory.reserve),
-            of(memory.kv_cache),
-            count(memory.kv_tokens, "token"),
-            count(memory.concurrent_requests, "request"),
-        ),
-    );
+    let parts = [memory.usable, memory.weights, memory.reserve, memory.kv_cache];
+    let fits = serving_memory(parts, memory.kv_tokens, memory.concurrent_requests, "this length");
+    paragraph(markup, "small", &format!("Fits: {fits}"));
     for note in &simulation.notes {
         paragraph(markup, "small", &format!("{}.", capital(&note.to_string())));
     }

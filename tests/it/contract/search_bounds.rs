@@ -28,18 +28,24 @@ async fn confirmation(client: &TestClient, draft: &str) -> String {
     panic!("the confirmation says nothing of a simulation");
 }
 
+/// A workflow's bodies for a model on eight H100 of the catalogue.
+async fn on_hypothetical_devices(world: &World) -> Vec<Value> {
+    let model = hub_model(world, "meta-llama/Llama-3.1-8B-Instruct").await;
+    let clusters = world.portal.admin.get("/api/v1/clusters").await.expect(200);
+    let catalogue = clusters["items"].as_array().unwrap().iter().find(|row| row["kind"] == "catalogue").unwrap();
+    let mut bodies = world.walk("configuration", model);
+    bodies[2]["cluster_id"] = catalogue["id"].clone();
+    bodies[3]["nodes"] = json!([{ "hostname": "h100-sxm-80gb-x8" }]);
+    bodies
+}
+
 #[tokio::test]
 async fn a_search_is_offered_bounds_around_its_simulated_answer() {
     let world = World::start().await;
     let client = &world.portal.admin;
-    let model = hub_model(&world, "meta-llama/Llama-3.1-8B-Instruct").await;
-    let clusters = client.get("/api/v1/clusters").await.expect(200);
-    let catalogue = clusters["items"].as_array().unwrap().iter().find(|row| row["kind"] == "catalogue").unwrap()["id"].clone();
-    let mut bodies = world.walk("configuration", model);
+    let mut bodies = on_hypothetical_devices(&world).await;
     bodies[1]["slo"] = json!({ "percentile": 90, "tpot_ms": 12, "search": { "min": 1, "max": 2 } });
     bodies[1]["num_requests"] = json!(120);
-    bodies[2]["cluster_id"] = catalogue;
-    bodies[3]["nodes"] = json!([{ "hostname": "h100-sxm-80gb-x8" }]);
     bodies[4]["tensor_parallel"] = json!(1);
     let draft = world.send(client, &bodies[..5]).await;
     let id = draft["workflow_id"].as_str().unwrap();
@@ -80,12 +86,7 @@ async fn a_search_is_offered_bounds_around_its_simulated_answer() {
 async fn the_confirmation_says_what_a_load_costs_where_its_devices_have_a_price() {
     let world = World::start().await;
     let client = &world.portal.admin;
-    let model = hub_model(&world, "meta-llama/Llama-3.1-8B-Instruct").await;
-    let clusters = client.get("/api/v1/clusters").await.expect(200);
-    let catalogue = clusters["items"].as_array().unwrap().iter().find(|row| row["kind"] == "catalogue").unwrap()["id"].clone();
-    let mut bodies = world.walk("configuration", model);
-    bodies[2]["cluster_id"] = catalogue;
-    bodies[3]["nodes"] = json!([{ "hostname": "h100-sxm-80gb-x8" }]);
+    let mut bodies = on_hypothetical_devices(&world).await;
     bodies[4]["tensor_parallel"] = json!(2);
     let draft = world.send(client, &bodies[..5]).await;
     let id = draft["workflow_id"].as_str().unwrap();
