@@ -17,7 +17,7 @@ pub fn between_ms(from: Timestamp, to: Timestamp) -> u64 {
 
 /// How much of a moment is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Precision {
+pub enum TimePrecision {
     /// `24 Nov 2026, 11:55`
     #[default]
     Minute,
@@ -29,12 +29,12 @@ pub enum Precision {
 
 /// A moment in the reader's time zone, with UTC in its tooltip; where the zone is not known, in UTC, which is said.
 #[component]
-pub fn Time(at: Timestamp, #[prop(optional)] precision: Precision) -> impl IntoView {
+pub fn Time(at: Timestamp, #[prop(optional)] precision: TimePrecision) -> impl IntoView {
     let zone = readers_zone();
     let text = match precision {
-        Precision::Minute => zone.long(at),
-        Precision::Short => zone.short(at),
-        Precision::Clock => zone.clock(at),
+        TimePrecision::Minute => zone.long(at),
+        TimePrecision::Short => zone.short(at),
+        TimePrecision::Clock => zone.clock(at),
     };
     view! {
         <time class="nowrap" datetime=at.to_string() title=in_utc(at)>
@@ -54,14 +54,14 @@ mod tests {
         let at: Timestamp = "2026-11-04T23:05:07Z".parse().unwrap();
         let html = |precision| view! { <Time at=at precision=precision /> }.to_html();
         Owner::new().with(|| {
-            let unknown = html(Precision::Minute);
+            let unknown = html(TimePrecision::Minute);
             assert!(unknown.contains(">4 Nov 2026, 23:05 UTC<"), "{unknown}");
             provide_context(Zone::named("Europe/Berlin").unwrap());
-            let minute = html(Precision::Minute);
+            let minute = html(TimePrecision::Minute);
             assert!(minute.contains(">5 Nov 2026, 00:05<"), "{minute}");
             assert!(minute.contains(r#"title="4 Nov 2026, 23:05:07 UTC""#), "{minute}");
-            assert!(html(Precision::Short).contains(">5 Nov, 00:05<"));
-            assert!(html(Precision::Clock).contains(">00:05:07<"));
+            assert!(html(TimePrecision::Short).contains(">5 Nov, 00:05<"));
+            assert!(html(TimePrecision::Clock).contains(">00:05:07<"));
         });
         assert_eq!(between_ms(at, at), 0);
     }

@@ -28,7 +28,7 @@ mod in_browser {
     /// The fields, in the order in which the module takes their values.
     const FIELDS: [&str; 5] = ["concurrency", "input", "output", "devices", "tensor_parallel"];
 
-    struct WhatIf {
+    struct SlidersForm {
         form: HtmlFormElement,
         program: String,
         /// Made once somebody comes near the form.
@@ -50,7 +50,7 @@ mod in_browser {
             let _ = slider.remove_attribute("hidden");
         }
         show_button(&form, false);
-        let what_if = Rc::new(WhatIf {
+        let what_if = Rc::new(SlidersForm {
             form,
             program,
             worker: RefCell::default(),
@@ -74,7 +74,7 @@ mod in_browser {
         }
     }
 
-    impl WhatIf {
+    impl SlidersForm {
         fn take(self: &Rc<Self>, name: &str, event: &Event) {
             let Some(target) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
             if !self.form.contains(Some(&target)) {

@@ -179,4 +179,7 @@ pub(super) trait ClusterExecutor: fmt::Debug + Send + Sync {
 
     /// Removes all that is kept of a run which is over.
     async fn remove(&self, run: Uuid) -> Result<(), ExecutorError>;
+
+    /// Removes what runs left whose portal was lost, and answers of how many. Runs that may still be at work are left alone.
+    async fn sweep(&self) -> Result<usize, ExecutorError>;
 }

@@ -28,11 +28,11 @@ impl Executors {
         Self { local: Arc::new(LocalExecutor::new(app)), app: app.clone() }
     }
 
-    /// Removes what was left of runs on every cluster that is reached over a network.
+    /// Removes what was left of runs on every cluster.
     pub(super) async fn sweep(&self) -> Result<(), StoreError> {
         for cluster in self.app.store.clusters_of_portal().await? {
-            let ClusterAccess::Kubernetes(access) = &cluster.access else { continue };
-            if let Err(error) = KubernetesExecutor::new(&self.app, &cluster, access).sweep().await {
+            let Ok(executor) = self.of(&cluster) else { continue };
+            if let Err(error) = executor.sweep().await {
                 tracing::warn!(cluster.name = %cluster.name, %error, "what runs left on a cluster could not be looked for");
             }
         }

@@ -86,24 +86,24 @@ impl HttpBody for Paced {
 }
 
 /// An answer's body, which marks its connection as no longer busy when it is sent or dropped.
-pub(super) struct Watched {
+pub(super) struct TrackedBody {
     body: Body,
     busy: Arc<AtomicBool>,
 }
 
-impl Watched {
+impl TrackedBody {
     pub(super) fn new(body: Body, busy: Arc<AtomicBool>) -> Self {
         Self { body, busy }
     }
 }
 
-impl Drop for Watched {
+impl Drop for TrackedBody {
     fn drop(&mut self) {
         self.busy.store(false, Ordering::Relaxed);
     }
 }
 
-impl HttpBody for Watched {
+impl HttpBody for TrackedBody {
     type Data = Bytes;
     type Error = axum::Error;
 

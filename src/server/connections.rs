@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use super::bodies::{Paced, Pacing, Watched};
+use super::bodies::{Paced, Pacing, TrackedBody};
 
 /// Open files that the portal asks the system for; each connection is one.
 const OPEN_FILES: u64 = 65_536;
@@ -186,7 +186,7 @@ async fn connection(
         request.extensions_mut().insert(ConnectInfo(address));
         async move {
             let answer: Result<Response<Body>, std::convert::Infallible> = router.oneshot(request).await;
-            answer.map(|answer| answer.map(|body| Watched::new(body, busy)))
+            answer.map(|answer| answer.map(|body| TrackedBody::new(body, busy)))
         }
     });
     let serving = hyper::server::conn::http1::Builder::new()

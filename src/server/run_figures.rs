@@ -56,7 +56,7 @@ pub async fn serve(
     SignedIn(actor): SignedIn,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let asked = Asked::of(query.as_deref().unwrap_or_default())?;
+    let asked = FiguresQuery::of(query.as_deref().unwrap_or_default())?;
     let rows = if asked.runs.is_empty() {
         runs::list(&app, &actor, asked.list).await?.items
     } else {
@@ -70,12 +70,12 @@ pub async fn serve(
     Ok((headers, csv_of(&rows, &costs)).into_response())
 }
 
-struct Asked {
+struct FiguresQuery {
     runs: Vec<Uuid>,
     list: ListQuery,
 }
 
-impl Asked {
+impl FiguresQuery {
     fn of(query: &str) -> Result<Self, Problem> {
         let (mut runs, mut rest) = (Vec::new(), Vec::new());
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -116,9 +116,9 @@ mod tests {
     #[test]
     fn runs_are_taken_out_of_the_query_and_the_rest_is_the_lists() {
         let id = Uuid::from_u128(7);
-        let asked = Asked::of(&format!("run={id}&status=failed&search=&flash=x")).unwrap();
+        let asked = FiguresQuery::of(&format!("run={id}&status=failed&search=&flash=x")).unwrap();
         assert_eq!((asked.runs, asked.list.status.as_deref(), asked.list.search), (vec![id], Some("failed"), None));
-        assert!(Asked::of("run=1").is_err() && Asked::of("nonsense=1").is_err());
-        assert!(Asked::of("").unwrap().runs.is_empty());
+        assert!(FiguresQuery::of("run=1").is_err() && FiguresQuery::of("nonsense=1").is_err());
+        assert!(FiguresQuery::of("").unwrap().runs.is_empty());
     }
 }

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::layout::{LayoutError, SimulatedLayout, layout};
 use super::model::{ModelFailure, descriptor};
 use super::records::{PointRecords, push, without_client};
-use super::workload::{Lengths, WorkloadFailure, source};
+use super::workload::{DrawnLengths, WorkloadFailure, source};
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::inventory::Node;
 use crate::models::Roots;
@@ -141,7 +141,7 @@ pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<S
     };
     let simulator = Simulator::new(scenario, &asked.profiles)?;
     let plan = plan_of(asked, &layout);
-    let (lengths, of_lengths) = Lengths::read(&plan)?;
+    let (lengths, of_lengths) = DrawnLengths::read(&plan)?;
     let prediction = prediction(simulator.prediction());
     let mut lines = vec![format!("Model {}: {} layers, {}, {model_source}.", model.name, model.layers, model.precision)];
     lines.extend(layout.assumptions.iter().cloned());
@@ -210,7 +210,7 @@ impl PointProgress {
     fn simulate(
         &mut self,
         simulator: &Simulator<'_>,
-        lengths: &Lengths,
+        lengths: &DrawnLengths,
         plan: &Plan,
         planned: PlannedLoad,
         layout: &SimulatedLayout,

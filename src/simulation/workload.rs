@@ -42,7 +42,7 @@ impl From<PlanError> for WorkloadFailure {
 }
 
 /// The source of lengths.
-pub(super) enum Lengths {
+pub(super) enum DrawnLengths {
     /// From the plan's seed.
     Drawn,
     /// From the rows of datasets.
@@ -72,7 +72,7 @@ pub(super) fn source(spec: &BenchmarkSpec, data_dir: &std::path::Path) -> Prompt
     }
 }
 
-impl Lengths {
+impl DrawnLengths {
     /// Reads the plan's lengths; with sentences about assumptions.
     pub fn read(plan: &Plan) -> Result<(Self, Vec<String>), WorkloadFailure> {
         match &plan.workload {

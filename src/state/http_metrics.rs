@@ -13,7 +13,7 @@ const BOUNDS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
 
 /// Of a few values each, whatever is asked: never a path, a person or a run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
+struct RequestLabels {
     method: &'static str,
     /// The status's first digit, as `2xx`.
     status: &'static str,
@@ -21,7 +21,7 @@ struct Labels {
 
 /// Answered requests by method and kind of status, and how long each took until its answer began.
 pub struct HttpMetrics {
-    answered: Family<Labels, Counter>,
+    answered: Family<RequestLabels, Counter>,
     durations: Histogram,
 }
 
@@ -49,7 +49,7 @@ impl HttpMetrics {
             4 => "4xx",
             _ => "5xx",
         };
-        self.answered.get_or_create(&Labels { method, status }).inc();
+        self.answered.get_or_create(&RequestLabels { method, status }).inc();
         self.durations.observe(took.as_secs_f64());
     }
 

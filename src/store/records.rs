@@ -1,4 +1,4 @@
-//! Request records.
+//! Stores request records in portions and reads them back in order.
 
 use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::quantity;
 use crate::telemetry::{NodeLoad, unix_ns};
 
-type Labels = BTreeMap<String, String>;
+type NodeLabels = BTreeMap<String, String>;
 
 /// Who makes an accelerator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +120,7 @@ pub(crate) fn facts(nodes: &[Node], pods: &[Pod], usage: &[NodeUse]) -> Vec<Node
 }
 
 fn one(node: &Node, name: &str, requested: &BTreeMap<String, f64>, used: Option<&NodeUse>) -> NodeFacts {
-    let none = Labels::new();
+    let none = NodeLabels::new();
     let labels = node.metadata.labels.as_ref().unwrap_or(&none);
     let allocatable = |resource: &str| {
         let all = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
@@ -214,7 +214,7 @@ fn vendor_of(resource: &str) -> Option<Vendor> {
     }
 }
 
-fn accelerators(node: &Node, labels: &Labels, requested: &BTreeMap<String, f64>) -> Vec<Accelerator> {
+fn accelerators(node: &Node, labels: &NodeLabels, requested: &BTreeMap<String, f64>) -> Vec<Accelerator> {
     let allocatable = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
     let devices = allocatable.into_iter().flatten().filter_map(|(resource, Quantity(amount))| {
         let vendor = vendor_of(resource)?;

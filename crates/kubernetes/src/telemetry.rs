@@ -95,7 +95,7 @@ impl Connection {
     pub async fn kubelet_summary(&self, node: &str) -> Result<Option<NodeLoad>, ApiError> {
         let path = format!("/api/v1/nodes/{node}/proxy/stats/summary?only_cpu_and_memory=true");
         let request = http::Request::get(path).body(Vec::new()).map_err(|error| ApiError::Refused(error.to_string()))?;
-        Ok(self.client().request::<Summary>(request).await?.load())
+        Ok(self.client().request::<KubeletSummary>(request).await?.load())
     }
 
     /// What a metrics server says of the nodes, by their names; absent where there is none, or it may not be asked.
@@ -187,7 +187,7 @@ fn exporter(pod: &Pod) -> Option<Exporter> {
 
 /// The part of a kubelet's summary that is read.
 #[derive(Debug, serde::Deserialize)]
-struct Summary {
+struct KubeletSummary {
     node: NodeSummary,
 }
 
@@ -211,7 +211,7 @@ struct MemorySummary {
     working_set_bytes: Option<f64>,
 }
 
-impl Summary {
+impl KubeletSummary {
     fn load(&self) -> Option<NodeLoad> {
         let cpu = self.node.cpu.as_ref();
         let memory = self.node.memory.as_ref();
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_kubelets_summary_is_read_with_its_own_time() {
-        let summary: Summary = serde_json::from_value(json!({
+        let summary: KubeletSummary = serde_json::from_value(json!({
             "node": {
                 "nodeName": "node-1", "startTime": "2026-01-01T00:00:00Z",
                 "cpu": { "time": "2026-01-02T03:04:05Z", "usageNanoCores": 1_500_000_000, "usageCoreNanoSeconds": 9_000_000_000_u64 },
@@ -249,7 +249,7 @@ mod tests {
         assert_eq!((load.cores, load.memory_bytes), (Some(1.5), Some(1_073_741_824.0)));
         assert_eq!(load.at_unix_ns, 1_767_323_045_000_000_000);
         // the first answer after a kubelet's start
-        let empty: Summary =
+        let empty: KubeletSummary =
             serde_json::from_value(json!({ "node": { "nodeName": "n", "cpu": { "time": "2026-01-02T03:04:05Z" } } })).unwrap();
         assert_eq!(empty.load(), None);
     }

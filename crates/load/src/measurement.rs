@@ -23,7 +23,7 @@ use crate::prepare::{
 use crate::progress::Progressing;
 use crate::records::RecordFile;
 use crate::tokens::Tokens;
-use crate::workers::{Outgoing, WorkersError};
+use crate::workers::{WorkerOutput, WorkersError};
 use crate::workload::Requests;
 use dyno_measure::address::AddressError;
 use dyno_measure::events::{LoadEventKind, Progress};
@@ -77,7 +77,7 @@ pub(super) struct Measured {
 pub(super) enum RecordTarget {
     None,
     File(PathBuf),
-    Portions(Sender<Outgoing>),
+    Portions(Sender<WorkerOutput>),
 }
 
 /// What part of a plan is measured, and how it is told.

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 
-use crate::workers::Outgoing;
+use crate::workers::WorkerOutput;
 use dyno_measure::records::{GapsBuf, Records};
 use dyno_measure::report::RequestRecord;
 
@@ -35,7 +35,7 @@ enum RecordSink {
         gaps: File,
     },
     /// Never waits; should nobody receive any more, nobody needs them.
-    Portions(Sender<Outgoing>),
+    Portions(Sender<WorkerOutput>),
 }
 
 /// A record file being appended to, or another process's that is.
@@ -58,7 +58,7 @@ impl RecordFile {
     }
 
     /// Hands the records on in portions.
-    pub(crate) fn in_portions(portions: Sender<Outgoing>) -> Self {
+    pub(crate) fn in_portions(portions: Sender<WorkerOutput>) -> Self {
         Self { sink: RecordSink::Portions(portions), held_lines: Vec::new(), held_gaps: Vec::new() }
     }
 
@@ -80,7 +80,7 @@ impl RecordFile {
             }
             RecordSink::Portions(portions) if !self.held_lines.is_empty() => {
                 let (lines, gaps) = (std::mem::take(&mut self.held_lines), std::mem::take(&mut self.held_gaps));
-                let _ = portions.send(Outgoing::Records(RecordPortion { replaces: false, lines, gaps }));
+                let _ = portions.send(WorkerOutput::Records(RecordPortion { replaces: false, lines, gaps }));
             }
             RecordSink::Portions(_) => {}
         }
@@ -92,7 +92,7 @@ impl RecordFile {
         let path = match &self.sink {
             RecordSink::Files { path, .. } => path.clone(),
             RecordSink::Portions(portions) => {
-                let _ = portions.send(Outgoing::Records(RecordPortion { replaces: true, ..RecordPortion::default() }));
+                let _ = portions.send(WorkerOutput::Records(RecordPortion { replaces: true, ..RecordPortion::default() }));
                 return self.append_all(records);
             }
         };

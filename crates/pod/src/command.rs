@@ -9,7 +9,7 @@ use crate::files::fetch::Fetch;
 use crate::files::{self, FilesPodArgs};
 use crate::load::{self, LoadPodArgs};
 use crate::self_check::{self, SelfCheckArgs};
-use crate::serving::CommandError;
+use crate::serving::PodCommandError;
 use crate::worker::{self, WorkerPodArgs};
 
 #[derive(Debug, Clone, Args)]
@@ -41,7 +41,7 @@ pub fn main(args: PodArgs, fetch: Option<Fetch>) -> ExitCode {
 }
 
 /// On one thread: a load pod has one processor, and that is the load's.
-fn in_runtime(role: impl Future<Output = Result<ExitCode, CommandError>>) -> ExitCode {
+fn in_runtime(role: impl Future<Output = Result<ExitCode, PodCommandError>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("The runtime can't be started: {error}.")),

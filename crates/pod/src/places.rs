@@ -13,21 +13,21 @@ const OF_PEER: usize = 64;
 pub(crate) struct ConnectionPermits(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 /// A connection's place, given back when it is dropped.
-pub(crate) struct Place {
+pub(crate) struct ConnectionPermit {
     places: ConnectionPermits,
     peer: IpAddr,
 }
 
 impl ConnectionPermits {
     /// A place for a connection of this address, if there is one.
-    pub(crate) fn take(&self, peer: IpAddr) -> Option<Place> {
+    pub(crate) fn take(&self, peer: IpAddr) -> Option<ConnectionPermit> {
         let peer = peer.to_canonical();
         let mut taken = self.taken();
         if taken.values().sum::<usize>() >= ALL || taken.get(&peer).is_some_and(|of_peer| *of_peer >= OF_PEER) {
             return None;
         }
         *taken.entry(peer).or_default() += 1;
-        Some(Place { places: self.clone(), peer })
+        Some(ConnectionPermit { places: self.clone(), peer })
     }
 
     fn taken(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
@@ -35,7 +35,7 @@ impl ConnectionPermits {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut taken = self.places.taken();
         if let Some(of_peer) = taken.get_mut(&self.peer) {
@@ -55,7 +55,7 @@ mod tests {
     fn a_peer_has_its_share_and_gets_its_places_back() {
         let places = ConnectionPermits::default();
         let peer = |last: u8| IpAddr::from([10, 0, 0, last]);
-        let mut open: Vec<Place> = (0..OF_PEER).map(|_| places.take(peer(1)).unwrap()).collect();
+        let mut open: Vec<ConnectionPermit> = (0..OF_PEER).map(|_| places.take(peer(1)).unwrap()).collect();
         assert!(places.take(peer(1)).is_none());
         assert!(places.take("::ffff:10.0.0.1".parse().unwrap()).is_none(), "the same address as IPv6 writes it");
         for other in 2..5 {

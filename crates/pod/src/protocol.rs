@@ -150,7 +150,7 @@ pub struct PortionQuery {
 
 /// Whether and how a file is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileFacts {
+pub struct FoundFile {
     pub kind: FileKind,
     /// Of a folder, the sum of the files directly in it; bytes.
     pub size: u64,
@@ -222,7 +222,7 @@ pub enum FetchStatus {
 
 /// Why a pod refused something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
+pub struct PodRefusal {
     pub error: ErrorCode,
     /// A sentence for people.
     pub message: String,

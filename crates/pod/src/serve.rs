@@ -17,7 +17,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::{RequestBodyDeadlineLayer, RequestBodyTimeoutLayer};
 
 use crate::places::ConnectionPermits;
-use crate::protocol::{ErrorCode, Refusal, TOKEN_HEADER, VERSION_HEADER};
+use crate::protocol::{ErrorCode, PodRefusal, TOKEN_HEADER, VERSION_HEADER};
 use crate::token::Token;
 
 /// Longest wait for a whole head, and for the next request on a connection.
@@ -34,11 +34,11 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 
 /// An answer that refuses.
 #[derive(Debug)]
-pub(crate) struct Refused(pub StatusCode, pub Refusal);
+pub(crate) struct Refused(pub StatusCode, pub PodRefusal);
 
 impl Refused {
     pub(crate) fn new(status: StatusCode, error: ErrorCode, message: impl Into<String>) -> Self {
-        Self(status, Refusal { error, message: message.into(), offset: None })
+        Self(status, PodRefusal { error, message: message.into(), offset: None })
     }
 
     pub(crate) fn failed(what: &str, error: &std::io::Error) -> Self {

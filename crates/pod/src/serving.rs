@@ -36,13 +36,13 @@ pub(crate) struct ServerArgs {
 
 /// Why a pod's program does not serve.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CommandError {
+pub(crate) enum PodCommandError {
     #[error(transparent)]
     Token(#[from] TokenError),
     #[error("The plan {} can't be read: {source}.", path.display())]
     Plan { path: PathBuf, source: io::Error },
     #[error("The spool can't be used: {0}.")]
-    Spool(#[source] io::Error),
+    LoadSpool(#[source] io::Error),
     #[error("The folder for files can't be used: {0}.")]
     Folder(#[source] io::Error),
     #[error("Can't listen at {0}: {1}.")]
@@ -57,10 +57,10 @@ pub(crate) enum CommandError {
 
 impl ServerArgs {
     /// Listens, and says where. From now on the pod is told of its end: whoever has read the line may send the signal at once.
-    pub(crate) async fn listen(&self, what: &str) -> Result<(TcpListener, EndSignals), CommandError> {
-        let signals = EndSignals::catch().map_err(CommandError::Signals)?;
+    pub(crate) async fn listen(&self, what: &str) -> Result<(TcpListener, EndSignals), PodCommandError> {
+        let signals = EndSignals::catch().map_err(PodCommandError::Signals)?;
         let address = SocketAddr::new(self.address, self.port);
-        let failed = |error| CommandError::Listen(address, error);
+        let failed = |error| PodCommandError::Listen(address, error);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let _ = writeln!(io::stdout(), "dyno pod {what}: listening at {}", listener.local_addr().map_err(failed)?);
         Ok((listener, signals))
@@ -87,8 +87,8 @@ impl EndSignals {
 }
 
 /// Dyno's program, also after another build has taken its place on the disk.
-pub(crate) fn own_program() -> Result<PathBuf, CommandError> {
-    let program = std::env::current_exe().map_err(CommandError::Program)?;
+pub(crate) fn own_program() -> Result<PathBuf, PodCommandError> {
+    let program = std::env::current_exe().map_err(PodCommandError::Program)?;
     let running = PathBuf::from("/proc/self/exe");
     Ok(if !program.exists() && running.exists() { running } else { program })
 }

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::places::ConnectionPermits;
-use crate::serving::{CommandError, ServerArgs, own_program, until_over};
+use crate::serving::{PodCommandError, ServerArgs, own_program, until_over};
 use crate::token::Token;
 
 /// Wait after a connection could not be accepted.
@@ -39,7 +39,7 @@ pub struct WorkerPodArgs {
 }
 
 /// Serves until its load is over (as the worker ended), the deadline (1), or the pod's end (143).
-pub(crate) async fn main(args: WorkerPodArgs) -> Result<ExitCode, CommandError> {
+pub(crate) async fn main(args: WorkerPodArgs) -> Result<ExitCode, PodCommandError> {
     let token = Token::from_environment(&args.server.token_env)?;
     let program = own_program()?;
     let (listener, signals) = args.server.listen("worker").await?;
@@ -50,11 +50,11 @@ pub(crate) async fn main(args: WorkerPodArgs) -> Result<ExitCode, CommandError> 
     let mut over = std::pin::pin!(until_over(&never, args.server.deadline, signals));
     let connection = tokio::select! {
         over = &mut over => return Ok(over.exit_code()),
-        connection = admission => connection.map_err(|_| CommandError::Worker(io::ErrorKind::NotConnected.into()))?,
+        connection = admission => connection.map_err(|_| PodCommandError::Worker(io::ErrorKind::NotConnected.into()))?,
     };
-    let mut worker = spawn(&program, &args.server.token_env, connection).map_err(CommandError::Worker)?;
+    let mut worker = spawn(&program, &args.server.token_env, connection).map_err(PodCommandError::Worker)?;
     let over = tokio::select! {
-        status = worker.wait() => return Ok(exit_code(status.map_err(CommandError::Worker)?)),
+        status = worker.wait() => return Ok(exit_code(status.map_err(PodCommandError::Worker)?)),
         over = &mut over => over,
     };
     end(&mut worker).await;

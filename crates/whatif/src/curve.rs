@@ -4,7 +4,7 @@ use dyno_simulate::outcome::Outcome;
 
 /// Means, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct CurvePoint {
+pub(crate) struct WhatIfPoint {
     pub concurrency: u32,
     pub ttft: f64,
     /// Absent where requests have a single output token.
@@ -14,7 +14,7 @@ pub(crate) struct CurvePoint {
     pub throughput: f64,
 }
 
-impl CurvePoint {
+impl WhatIfPoint {
     /// Nothing where no request was answered.
     pub fn of(concurrency: u32, outcome: &Outcome) -> Option<Self> {
         Some(Self {
@@ -31,11 +31,11 @@ impl CurvePoint {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LayoutCurve {
     pub tensor_parallel: u32,
-    pub points: Vec<CurvePoint>,
+    pub points: Vec<WhatIfPoint>,
 }
 
 impl LayoutCurve {
-    pub fn add(&mut self, point: CurvePoint) {
+    pub fn add(&mut self, point: WhatIfPoint) {
         let place = self.points.partition_point(|other| other.concurrency < point.concurrency);
         self.points.insert(place, point);
     }

@@ -15,14 +15,14 @@ use dyno_simulate::scenario::Simulation;
 use dyno_simulate::step::Bound;
 
 use crate::ask::{DEGREES, InvalidSlider, WhatIfQuestion};
-use crate::curve::{CurvePoint, LayoutCurve};
+use crate::curve::{LayoutCurve, WhatIfPoint};
 use crate::subject::WhatIfSubject;
 
 /// A latency that curves are drawn over.
 struct LatencyAxis {
     id: &'static str,
     name: &'static str,
-    of: fn(&CurvePoint) -> Option<f64>,
+    of: fn(&WhatIfPoint) -> Option<f64>,
     error: fn(&ErrorBar) -> Option<f64>,
 }
 
@@ -184,7 +184,7 @@ fn chart(subject: &WhatIfSubject, question: &WhatIfQuestion, latency: &LatencyAx
         .map(|curve| {
             let layout = WhatIfQuestion { tensor_parallel: curve.tensor_parallel, ..*question };
             let serving = f64::from(layout.replicas() * layout.tensor_parallel);
-            let place = |point: &CurvePoint| {
+            let place = |point: &WhatIfPoint| {
                 let (concurrency, per_device) = (point.concurrency, point.throughput / serving);
                 Some(CurvePlace { concurrency, latency: (latency.of)(point)?, per_device })
             };

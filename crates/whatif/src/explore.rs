@@ -7,7 +7,7 @@ use dyno_simulate::SimulationError;
 use dyno_simulate::scenario::Simulation;
 
 use crate::ask::{CONCURRENCY, DEGREES, InvalidSlider, WhatIfQuestion};
-use crate::curve::{CurvePoint, LayoutCurve};
+use crate::curve::{LayoutCurve, WhatIfPoint};
 use crate::draw::{invalid, result};
 use crate::figures::MOST_WORK;
 use crate::subject::WhatIfSubject;
@@ -107,7 +107,7 @@ impl WhatIfExplorer {
     }
 
     fn add(&mut self, tensor_parallel: u32, concurrency: u32, simulation: Option<&Simulation>) {
-        let Some(point) = simulation.and_then(|simulation| CurvePoint::of(concurrency, &simulation.outcome)) else { return };
+        let Some(point) = simulation.and_then(|simulation| WhatIfPoint::of(concurrency, &simulation.outcome)) else { return };
         let place = self.curves.partition_point(|curve| curve.tensor_parallel < tensor_parallel);
         if self.curves.get(place).is_none_or(|curve| curve.tensor_parallel != tensor_parallel) {
             self.curves.insert(place, LayoutCurve { tensor_parallel, points: Vec::new() });

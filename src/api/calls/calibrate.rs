@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::workflows::run_workflow;
+use super::workflows::apply_step;
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{ClusterKind, DeviceType, Model, Node};
 use crate::domain::problem::Problem;
@@ -61,7 +61,7 @@ pub async fn calibrate(app: &AppState, actor: &Actor, cluster: Uuid, wanted: &Ca
         if let Some(id) = workflow {
             body["workflow_id"] = json!(id);
         }
-        match run_workflow(app, actor, body).await {
+        match apply_step(app, actor, None, body).await {
             Ok(answer) => {
                 if let Some(run) = answer.run {
                     return Ok(run);

@@ -18,8 +18,8 @@ use crate::domain::dataset::Dataset;
 use crate::domain::inventory::{Cluster, Model, Node};
 use crate::domain::price::{amount_words, priced_words};
 use crate::domain::problem::Problem;
+use crate::domain::workflow::WorkflowSteps;
 use crate::domain::workflow::steps::default_engine;
-use crate::domain::workflow::{ChosenNode, WorkflowSteps};
 use crate::models::Roots;
 use crate::run::cost::priced;
 use crate::run::learning;
@@ -62,7 +62,7 @@ pub async fn of_draft(
         load: steps.load.clone(),
         cluster_id: cluster.id,
         cluster_name: cluster.name.clone(),
-        nodes: steps.nodes.iter().map(ChosenNode::choice).collect(),
+        nodes: steps.nodes.clone(),
         load_node: None,
         load_pods: None,
         load_cpu_millicores: None,

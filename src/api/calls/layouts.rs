@@ -7,8 +7,8 @@ use crate::domain::inventory::Model;
 use crate::domain::layouts::LayoutAdvice;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::user::Actor;
+use crate::domain::workflow::WorkflowSteps;
 use crate::domain::workflow::steps::default_engine;
-use crate::domain::workflow::{ChosenNode, WorkflowSteps};
 use crate::models::Roots;
 use crate::simulation::{AdviceFailure, LayoutQuestion, advise};
 use crate::state::AppState;
@@ -48,7 +48,7 @@ pub async fn of_model(
         model: model.clone(),
         engine,
         load: steps.load.clone(),
-        choices: steps.nodes.iter().map(ChosenNode::choice).collect(),
+        choices: steps.nodes.clone(),
         nodes: super::clusters::node_metrics(app, actor, cluster).await?.nodes,
         roots: Roots::new(&app.config.model_roots, &app.config.data_dir, app.store.has_single_user().await?),
         data_dir: app.config.data_dir.clone(),

@@ -21,12 +21,8 @@ use dyno_measure::run::RunKind;
 const TRIES: usize = 10;
 
 /// Applies one body, as the specification has it, and answers with the draft after it. The last step starts the run, once,
-/// however often and by however many it is asked.
-pub async fn run_workflow(app: &AppState, actor: &Actor, body: Value) -> Result<WorkflowAnswer, Problem> {
-    apply_step(app, actor, None, body).await
-}
-
-/// The same for the pages. `form` names the drawing of a form whose first step begins a draft: however often it is sent, it begins one.
+/// however often and by however many it is asked. `form` names the drawing of a page's form whose first step begins a draft:
+/// however often it is sent, it begins one.
 pub async fn apply_step(app: &AppState, actor: &Actor, form: Option<Uuid>, body: Value) -> Result<WorkflowAnswer, Problem> {
     let body = Body::parse(&body).map_err(Problem::invalid)?;
     for _ in 0..TRIES {

@@ -40,7 +40,7 @@ mod on_server {
     const ZONE_COOKIE: &str = "dyno_zone";
 
     /// The fields of a refused form, by name.
-    pub type Entries = Vec<(String, String)>;
+    pub use crate::domain::workflow::step_form::Entries;
 
     /// Names and values as entries.
     pub fn entries(fields: &[(&str, &str)]) -> Entries {

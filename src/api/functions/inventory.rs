@@ -110,7 +110,6 @@ mod on_server {
 
     use super::{Choices, Chosen, ComparedLayouts, LayoutOutcome, LayoutsView, NodeFit, Outlook};
     use crate::api::calls;
-    use crate::domain::benchmark::NodeChoice;
     use crate::domain::dataset::Dataset;
     use crate::domain::engine::EngineKind;
     use crate::domain::form::Flash;
@@ -119,7 +118,7 @@ mod on_server {
     use crate::domain::problem::{Problem, ProblemKind};
     use crate::domain::user::Actor;
     use crate::domain::workflow::steps::{default_engine, missing_engine};
-    use crate::domain::workflow::{ChosenNode, WizardPage, WorkflowAnswer, WorkflowSteps};
+    use crate::domain::workflow::{WizardPage, WorkflowAnswer, WorkflowSteps};
     use crate::engine::devices::serving;
     use crate::engine::fit::{FitInput, NodeMemory, layout};
     use crate::engine::recipe;
@@ -219,7 +218,7 @@ mod on_server {
         let Choices::Nodes { nodes, .. } = nodes(app, actor, cluster).await? else { return Ok(false) };
         Ok(steps.nodes.iter().any(|chosen| {
             let node = nodes.iter().find(|node| node.hostname == chosen.hostname);
-            node.is_some_and(|node| serving(node, &chosen.choice()).len() > 1)
+            node.is_some_and(|node| serving(node, chosen).len() > 1)
         }))
     }
 
@@ -316,12 +315,11 @@ mod on_server {
             Ok(demand) => demand,
             Err(error) => return refused(error.to_string()),
         };
-        let choices: Vec<NodeChoice> = steps.nodes.iter().map(ChosenNode::choice).collect();
         let input = FitInput {
             recipe: recipe(engine),
             facts: model.facts.as_ref(),
             nodes,
-            choices: &choices,
+            choices: &steps.nodes,
             serving: &steps.serving,
             demand,
         };

@@ -34,12 +34,12 @@ pub struct ReportPage {
     /// What was wrong with the last action.
     pub flash: Option<Flash>,
     /// Of a simulated run: its question, to be asked again with other values.
-    pub what_if: Option<WhatIf>,
+    pub what_if: Option<WhatIfSection>,
 }
 
 /// A simulated run's question with the values that the page's address has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct WhatIf {
+pub struct WhatIfSection {
     /// The text of each field, in the order of `dyno_whatif::FIELDS`.
     pub entries: Vec<String>,
     /// The answer as markup.
@@ -56,7 +56,7 @@ pub struct WhatIf {
 }
 
 #[cfg(feature = "ssr")]
-impl WhatIf {
+impl WhatIfSection {
     async fn of(app: &crate::state::AppState, report: &Report, sliders: BTreeMap<String, String>) -> Option<Self> {
         let found = crate::simulation::simulated_subject(report)?;
         let program = app.what_if_program.clone();
@@ -92,7 +92,7 @@ pub async fn load_report(id: Uuid, flash: String, sliders: BTreeMap<String, Stri
     };
     let repeat = report.as_ref().and_then(|report| runs::repeat(id, report));
     let what_if = match &report {
-        Some(report) => WhatIf::of(&app, report, sliders).await,
+        Some(report) => WhatIfSection::of(&app, report, sliders).await,
         None => None,
     };
     live.points.clear();

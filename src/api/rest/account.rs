@@ -1,4 +1,4 @@
-//! `/api/v1/account`
+//! HTTP handlers of `/api/v1/account`.
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use crate::domain::benchmark::Tag;
 use crate::domain::engine::EngineKind;
-use crate::domain::workflow::ChosenNode;
 use crate::domain::workflow::fields::DATASET_ALIASES;
+use crate::domain::workflow::request_nodes::RequestNode;
 
 /// One step of the workflow.
 pub struct WorkflowBody;
@@ -55,7 +55,7 @@ struct BesideTheLoad {
     /// Step 3.
     cluster_id: Option<Uuid>,
     /// Step 4: as node-metrics answers them; only `hostname` and the types of `devices` are read.
-    nodes: Option<Vec<ChosenNode>>,
+    nodes: Option<Vec<RequestNode>>,
     /// Step 4: where the load comes from.
     load_node: Option<String>,
     /// Step 4: over how many processes the load is split, each with its part of the plan, on Kubernetes each a pod; 1 unless said

@@ -1,4 +1,4 @@
-//! `/api/v1/clusters`
+//! HTTP handlers of `/api/v1/clusters`.
 
 use axum::extract::State;
 use axum::http::StatusCode;

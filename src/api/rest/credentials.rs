@@ -1,4 +1,4 @@
-//! `/api/v1/credentials`
+//! HTTP handlers of `/api/v1/credentials`.
 
 use axum::extract::State;
 use axum::http::StatusCode;

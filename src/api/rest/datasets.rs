@@ -1,4 +1,4 @@
-//! `/api/v1/datasets`
+//! HTTP handlers of `/api/v1/datasets`.
 
 use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! `/api/v1/engines`
+//! HTTP handlers of `/api/v1/engines`.
 
 use axum::extract::State;
 use utoipa_axum::router::OpenApiRouter;

@@ -1,4 +1,4 @@
-//! `/api/v1/models`
+//! HTTP handlers of `/api/v1/models`.
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! `/api/v1/prices`
+//! HTTP handlers of `/api/v1/prices`.
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! `/api/v1/tokens`
+//! HTTP handlers of `/api/v1/tokens`.
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! `/api/v1/try-it`
+//! HTTP handlers of `/api/v1/try-it`.
 
 use axum::extract::State;
 use axum::http::StatusCode;

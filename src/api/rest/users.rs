@@ -1,4 +1,4 @@
-//! `/api/v1/users`
+//! HTTP handlers of `/api/v1/users`.
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -40,7 +40,7 @@ async fn run_workflow(
     SignedIn(actor): SignedIn,
     Json(body): Json<serde_json::Value>,
 ) -> Result<Json<WorkflowAnswer>, Problem> {
-    calls::workflows::run_workflow(&app, &actor, body).await.map(Json)
+    calls::workflows::apply_step(&app, &actor, None, body).await.map(Json)
 }
 
 /// List drafts

@@ -128,7 +128,7 @@ impl Table {
 
 /// The addresses of a page's charts as files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Files {
+pub struct ChartFiles {
     /// The path up to a chart's id.
     pub folder: String,
     /// The query after the file name, which selects the load point.
@@ -141,11 +141,11 @@ pub fn ChartFigure(
     chart: Chart,
     /// The addresses of its files; absent where there are none.
     #[prop(optional)]
-    files: Option<Files>,
+    files: Option<ChartFiles>,
 ) -> impl IntoView {
     let Chart { id, title, desc, drawings, key, table } = chart;
     let caption = table.caption(&title);
-    let links = files.map(|Files { folder, query }| {
+    let links = files.map(|ChartFiles { folder, query }| {
         let link = |kind: &'static str, text: &'static str| {
             view! {
                 <a href=format!("{folder}/{id}.{kind}{query}") download=format!("{id}.{kind}")>

@@ -74,12 +74,12 @@ const PANELS: [Panel; 6] = [
 ];
 
 /// A step: begin and end in seconds, value, least and largest where it is of several readings.
-type Step = (f64, f64, f64, Option<(f64, f64)>);
+type DrawnStep = (f64, f64, f64, Option<(f64, f64)>);
 
 /// One line of a panel.
 struct Steps {
     name: String,
-    steps: Vec<Step>,
+    steps: Vec<DrawnStep>,
 }
 
 /// The panels of a load point.
@@ -98,7 +98,7 @@ pub fn device_name(node: &str, device: &DeviceTelemetry, several: bool) -> Strin
 }
 
 fn lines(panel: &Panel, nodes: &[NodeTelemetry], time: &RunTime) -> Vec<Steps> {
-    let steps = |series: &[TelemetryPoint]| -> Vec<Step> {
+    let steps = |series: &[TelemetryPoint]| -> Vec<DrawnStep> {
         let of = |point: &TelemetryPoint| {
             let own = |levels: &dyno_measure::telemetry::Levels| levels.get(panel.quantity).map(|value| value * panel.factor);
             let (begin, end) = ((point.t_ms - point.span_ms) / 1e3, point.t_ms / 1e3);
@@ -154,7 +154,7 @@ fn draw(panel: &Panel, mut lines: Vec<Steps>, time: &RunTime) -> Option<Chart> {
     if !more.is_empty() {
         key.push(Key { class: "chart-none", text: more.trim().to_owned() });
     }
-    let mut rows: Vec<(usize, Step)> =
+    let mut rows: Vec<(usize, DrawnStep)> =
         lines.iter().enumerate().flat_map(|(index, line)| line.steps.iter().map(move |step| (index, *step))).collect();
     rows.sort_by(|a, b| a.1.0.total_cmp(&b.1.0));
     let has_spread = rows.iter().any(|(_, step)| step.3.is_some());
@@ -163,7 +163,7 @@ fn draw(panel: &Panel, mut lines: Vec<Steps>, time: &RunTime) -> Option<Chart> {
         head.extend(["Least".to_owned(), "Largest".to_owned()]);
     }
     let names: Vec<String> = lines.iter().map(|line| line.name.clone()).collect();
-    let row = |(index, (begin, end, value, spread)): &(usize, Step)| {
+    let row = |(index, (begin, end, value, spread)): &(usize, DrawnStep)| {
         let mut row = vec![
             Cell::of(*begin, second(*begin)),
             Cell::of(*end, second(*end)),
@@ -187,7 +187,7 @@ fn draw(panel: &Panel, mut lines: Vec<Steps>, time: &RunTime) -> Option<Chart> {
 }
 
 /// The corners of a line of steps; it is interrupted where nothing was measured.
-fn corners(steps: &[Step]) -> Vec<(f64, f64)> {
+fn corners(steps: &[DrawnStep]) -> Vec<(f64, f64)> {
     let mut corners = Vec::with_capacity(2 * steps.len());
     let mut last = None;
     for (begin, end, value, _) in steps {

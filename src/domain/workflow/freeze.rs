@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::facts::Facts;
-use super::state::{ChosenNode, Draft, SCHEMA_VERSION, WorkflowSteps};
+use super::state::{Draft, SCHEMA_VERSION, WorkflowSteps};
 use super::steps::{cluster, credential, execution, load, load_pods, model, nodes};
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::inventory::ModelSource;
@@ -63,7 +63,7 @@ pub fn freeze(draft: &Draft, facts: &Facts) -> Result<BenchmarkSpec, Vec<FieldEr
             load: steps.load.clone(),
             cluster_id: found_cluster.cluster.id,
             cluster_name: found_cluster.cluster.name.clone(),
-            nodes: steps.nodes.iter().map(ChosenNode::choice).collect(),
+            nodes: steps.nodes.clone(),
             load_node: steps.load_node.clone(),
             load_pods: steps.load_pods,
             load_cpu_millicores: steps.load_cpu_millicores,
@@ -96,7 +96,7 @@ pub fn thaw(spec: &BenchmarkSpec, id: Uuid, owner: Uuid, now: Timestamp) -> Draf
         description: spec.description.clone(),
         load: spec.load.clone(),
         cluster_id: Some(spec.cluster_id),
-        nodes: spec.nodes.iter().map(ChosenNode::from).collect(),
+        nodes: spec.nodes.clone(),
         load_node: spec.load_node.clone(),
         load_pods: spec.load_pods,
         load_cpu_millicores: spec.load_cpu_millicores,

@@ -31,4 +31,4 @@ pub use needs::{Needs, needs, needs_to_run};
 pub use only_answer::{only_cluster, only_node};
 pub use page::WizardPage;
 pub use sentence::{load_sentence, trace_sentence};
-pub use state::{ChosenDevice, ChosenNode, Draft, WorkflowSteps};
+pub use state::{Draft, WorkflowSteps, request_nodes};

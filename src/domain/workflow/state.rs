@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::domain::benchmark::{NodeChoice, Serving, Tag};
-use crate::domain::inventory::{ClusterKind, DeviceType};
+use crate::domain::inventory::ClusterKind;
 use crate::domain::provider::ProviderId;
 use dyno_measure::load::{Endpoint, EvalWith, LoadSpec};
 
@@ -79,8 +79,9 @@ pub struct WorkflowSteps {
     pub load: LoadSpec,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_id: Option<Uuid>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub nodes: Vec<ChosenNode>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "request_nodes")]
+    #[cfg_attr(feature = "ssr", schema(value_type = Vec<request_nodes::RequestNode>))]
+    pub nodes: Vec<NodeChoice>,
     /// Step 4: where the load comes from; absent: the node itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_node: Option<String>,
@@ -105,36 +106,47 @@ pub struct WorkflowSteps {
     pub run_as_simulation: Option<bool>,
 }
 
-/// A node that was chosen, in the shape of the request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct ChosenNode {
-    /// The node's name in the cluster.
-    pub hostname: String,
-    /// The device types that serve; empty means accelerators before CPU.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub devices: Vec<ChosenDevice>,
-}
+/// Chosen nodes in the shape of step 4's body, so that a draft can be sent back as it is answered.
+pub mod request_nodes {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A device type that was left in a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct ChosenDevice {
-    #[serde(rename = "type")]
-    pub kind: DeviceType,
-}
+    use crate::domain::benchmark::NodeChoice;
+    use crate::domain::inventory::DeviceType;
 
-impl ChosenNode {
-    /// The node as a benchmark keeps it.
-    pub fn choice(&self) -> NodeChoice {
-        NodeChoice { hostname: self.hostname.clone(), device_types: self.devices.iter().map(|device| device.kind).collect() }
+    /// A node by its name.
+    #[derive(Debug, Serialize, Deserialize)]
+    #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+    #[cfg_attr(feature = "ssr", schema(as = ChosenNode))]
+    pub struct RequestNode {
+        /// The node's name in the cluster.
+        hostname: String,
+        /// The device types that serve; empty means accelerators before CPU.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        devices: Vec<RequestDevice>,
     }
-}
 
-impl From<&NodeChoice> for ChosenNode {
-    fn from(choice: &NodeChoice) -> Self {
-        let devices = choice.device_types.iter().map(|&kind| ChosenDevice { kind }).collect();
-        Self { hostname: choice.hostname.clone(), devices }
+    /// A device type that was left in a node.
+    #[derive(Debug, Serialize, Deserialize)]
+    #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+    #[cfg_attr(feature = "ssr", schema(as = ChosenDevice))]
+    pub struct RequestDevice {
+        #[serde(rename = "type")]
+        kind: DeviceType,
+    }
+
+    pub fn serialize<S: Serializer>(nodes: &[NodeChoice], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(nodes.iter().map(|node| RequestNode {
+            hostname: node.hostname.clone(),
+            devices: node.device_types.iter().map(|&kind| RequestDevice { kind }).collect(),
+        }))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NodeChoice>, D::Error> {
+        let choice = |node: RequestNode| NodeChoice {
+            hostname: node.hostname,
+            device_types: node.devices.into_iter().map(|device| device.kind).collect(),
+        };
+        Ok(Vec::<RequestNode>::deserialize(deserializer)?.into_iter().map(choice).collect())
     }
 }
 

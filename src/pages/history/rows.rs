@@ -11,7 +11,7 @@ use crate::components::menu::Menu;
 use crate::components::number::{figure, is_high, of_kind};
 use crate::components::table::{Column, DataTable, Sorting};
 use crate::components::tag::Tags;
-use crate::components::time::{Precision, Time};
+use crate::components::time::{Time, TimePrecision};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::run::{LimitsVerdict, RunRow};
 use crate::islands::Renew;
@@ -198,7 +198,7 @@ fn Row(row: RunRow, here: String, several_creators: bool) -> impl IntoView {
             </td>
             <td data-label="Started" class="nowrap">
                 {match row.started_at {
-                    Some(at) => view! { <Time at=at precision=Precision::Short /> }.into_any(),
+                    Some(at) => view! { <Time at=at precision=TimePrecision::Short /> }.into_any(),
                     None => view! { <span class="muted">"not started"</span> }.into_any(),
                 }}
             </td>

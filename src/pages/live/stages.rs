@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::components::badge::StageBadge;
 use crate::components::number::duration;
-use crate::components::time::{Precision, Time, between_ms};
+use crate::components::time::{Time, TimePrecision, between_ms};
 use crate::domain::run::{Stage, StageStatus};
 
 /// The stages in order.
@@ -33,7 +33,7 @@ fn took(stage: &Stage) -> Option<AnyView> {
     let began = stage.started_at?;
     match (stage.status, stage.ended_at) {
         (_, Some(ended)) => Some(format!("took {}", duration(between_ms(began, ended))).into_any()),
-        (StageStatus::Running, None) => Some(view! { "since " <Time at=began precision=Precision::Clock /> }.into_any()),
+        (StageStatus::Running, None) => Some(view! { "since " <Time at=began precision=TimePrecision::Clock /> }.into_any()),
         _ => None,
     }
 }

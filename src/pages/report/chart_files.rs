@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::components::charts::Files;
+use crate::components::charts::ChartFiles;
 
 /// Where the charts of a run's load point are.
-pub fn files(run: Uuid, point: usize) -> Files {
-    Files { folder: format!("/runs/{run}/report/charts"), query: format!("?point={point}") }
+pub fn files(run: Uuid, point: usize) -> ChartFiles {
+    ChartFiles { folder: format!("/runs/{run}/report/charts"), query: format!("?point={point}") }
 }

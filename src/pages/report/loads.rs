@@ -61,14 +61,14 @@ fn misses(summary: &Summary, id: &str, name: &str, slo: Option<&Slo>) -> bool {
 }
 
 /// A figure of a load point or node, by the title of its column.
-struct Cell {
+struct FigureCell {
     title: String,
     text: AnyView,
     /// Whether that is words in the place of a figure.
     is_worded: bool,
 }
 
-fn figures(summary: &Summary, high: &'static str, slo: Option<&Slo>, lacking: &mut Lacking) -> Vec<Cell> {
+fn figures(summary: &Summary, high: &'static str, slo: Option<&Slo>, lacking: &mut Lacking) -> Vec<FigureCell> {
     let known = |value: Option<f64>| value.map_or_else(|| "not measured".to_owned(), figure);
     let mut latency = |id: &str, name: &'static str| {
         let (text, worded) = lacking.cell(name, summary.shown(id, name));
@@ -103,7 +103,7 @@ fn figures(summary: &Summary, high: &'static str, slo: Option<&Slo>, lacking: &m
         ("TPOT p50, ms".to_owned(), latency("tpot_ms", "p50")),
         (format!("TPOT {name}, ms"), latency("tpot_ms", high)),
     ];
-    all.into_iter().map(|(title, (text, is_worded))| Cell { title, text, is_worded }).collect()
+    all.into_iter().map(|(title, (text, is_worded))| FigureCell { title, text, is_worded }).collect()
 }
 
 fn cells(summary: &Summary, high: &'static str, slo: Option<&Slo>, lacking: &mut Lacking) -> impl IntoView + use<> {
@@ -135,7 +135,7 @@ fn decided(load: &LoadPoint) -> AnyView {
 fn fold(name: String, chosen: bool, load: &LoadPoint, href: Option<String>, high: &'static str, slo: Option<&Slo>) -> AnyView {
     let high_name = percentile_name(high);
     let deciding = ["Output tokens/s".to_owned(), format!("TTFT {high_name}, ms"), format!("TPOT {high_name}, ms")];
-    let (first, rest): (Vec<Cell>, Vec<Cell>) =
+    let (first, rest): (Vec<FigureCell>, Vec<FigureCell>) =
         figures(&load.summary, high, slo, &mut Lacking::default()).into_iter().partition(|cell| deciding.contains(&cell.title));
     let first = first.into_iter().map(|cell| {
         view! {

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use uuid::Uuid;
 
 use crate::components::charts::telemetry::device_name;
-use crate::components::charts::{Chart, ChartFigure, Files};
+use crate::components::charts::{Chart, ChartFigure, ChartFiles};
 use crate::components::metric::Term;
 use crate::components::number::{bytes, figure, percent};
 use crate::components::table::{Column, DataTable};
@@ -14,7 +14,7 @@ use dyno_measure::telemetry::{DeviceTelemetry, EnergyUse, Levels, NodeTelemetry,
 
 /// Nothing where nothing was measured.
 #[component]
-pub fn TelemetryPanel(run: Uuid, summary: Summary, charts: Vec<Chart>, files: Files) -> impl IntoView {
+pub fn TelemetryPanel(run: Uuid, summary: Summary, charts: Vec<Chart>, files: ChartFiles) -> impl IntoView {
     let nodes = summary.telemetry;
     let figures = charts.into_iter().map(|chart| view! { <ChartFigure chart=chart files=files.clone() /> }).collect_view();
     (!nodes.is_empty())

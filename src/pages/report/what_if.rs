@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
 use super::section::Section;
-use crate::api::functions::report::WhatIf;
+use crate::api::functions::report::WhatIfSection;
 use crate::components::badge::KindBadge;
 use crate::components::button::Submit;
 use crate::islands::WhatIfSliders;
@@ -20,13 +20,13 @@ const KEPT: [&str; 2] = ["figures", "point"];
 
 #[component]
 pub fn WhatIfSection(
-    what_if: WhatIf,
+    what_if: WhatIfSection,
     prediction: Option<Prediction>,
     /// The report's own address.
     path: String,
     query: Memo<ParamsMap>,
 ) -> impl IntoView {
-    let WhatIf { entries, markup, subject, program, degrees, device, is_same_load } = what_if;
+    let WhatIfSection { entries, markup, subject, program, degrees, device, is_same_load } = what_if;
     let sure = prediction.map(|prediction| {
         let error = prediction.error_words().map(|words| format!("; {words}")).unwrap_or_default();
         format!("{}{error}.", prediction.standing_words())

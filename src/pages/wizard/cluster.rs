@@ -1,4 +1,4 @@
-//! Step 3.
+//! The page of step 3: the cluster.
 
 use leptos::prelude::*;
 use server_fn::ServerFn;

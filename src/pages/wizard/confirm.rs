@@ -206,7 +206,7 @@ fn cards(view: &WizardView) -> Vec<(WizardPage, Vec<(&'static str, String)>)> {
         .nodes
         .iter()
         .map(|node| {
-            let kinds: Vec<&str> = node.devices.iter().map(|device| kind_words(device.kind).1).collect();
+            let kinds: Vec<&str> = node.device_types.iter().map(|kind| kind_words(*kind).1).collect();
             let what = if kinds.is_empty() { "accelerators before the CPU".to_owned() } else { kinds.join(", ") };
             ("Node", format!("{} ({what})", node.hostname))
         })

@@ -1,4 +1,4 @@
-//! Step 1.
+//! The page of step 1: name, tags and requests in flight.
 
 use leptos::prelude::*;
 use server_fn::ServerFn;

@@ -1,4 +1,4 @@
-//! Step 4.
+//! The page of step 4: nodes and where the load comes from.
 
 use leptos::prelude::*;
 use server_fn::ServerFn;
@@ -14,10 +14,10 @@ use crate::components::field::{Choice, ChoiceGroup, SelectField, TextField};
 use crate::components::node_search::NodeSearch;
 use crate::components::number::{bytes, count, figure, grouped};
 use crate::domain::benchmark::LOAD_CPU_MILLICORES;
+use crate::domain::benchmark::NodeChoice;
 use crate::domain::form::Flash;
 use crate::domain::inventory::{Cluster, ClusterKind, Device, DeviceType, Node};
 use crate::domain::node_filter::{MANY_NODES, NodeFilter};
-use crate::domain::workflow::ChosenNode;
 use crate::domain::workflow::step_form::FormRules;
 use crate::domain::workflow::steps::suggestion;
 
@@ -241,7 +241,7 @@ fn main_device(node: &Node) -> String {
     accelerator.or(node.devices.first()).map_or_else(|| "Without devices".to_owned(), |device| device.name.clone())
 }
 
-fn facts(node: &Node, chosen: Option<&ChosenNode>, flash: &Flash) -> impl IntoView + use<> {
+fn facts(node: &Node, chosen: Option<&NodeChoice>, flash: &Flash) -> impl IntoView + use<> {
     let (tone, word) = if node.is_ready() { (Tone::Succeeded, node.status.clone()) } else { (Tone::Failed, node.status.clone()) };
     let devices = node.devices.iter().map(|device| view! { <li>{device_words(device)}</li> }).collect_view();
     let usage = node.usage.clone().map(|usage| {
@@ -276,7 +276,7 @@ fn facts(node: &Node, chosen: Option<&ChosenNode>, flash: &Flash) -> impl IntoVi
 }
 
 /// What serves on a node with devices of several kinds.
-fn kinds(node: &Node, chosen: Option<&ChosenNode>, flash: &Flash) -> impl IntoView + use<> {
+fn kinds(node: &Node, chosen: Option<&NodeChoice>, flash: &Flash) -> impl IntoView + use<> {
     let mut kinds: Vec<DeviceType> = Vec::new();
     for device in &node.devices {
         if !kinds.contains(&device.kind) {
@@ -286,8 +286,7 @@ fn kinds(node: &Node, chosen: Option<&ChosenNode>, flash: &Flash) -> impl IntoVi
     let hostname = node.hostname.clone();
     let typed = flash.entries_of("devices");
     let is_sent = !flash.entries.is_empty();
-    let stored: Vec<DeviceType> =
-        chosen.map(|chosen| chosen.devices.iter().map(|device| device.kind).collect()).unwrap_or_default();
+    let stored: Vec<DeviceType> = chosen.map(|chosen| chosen.device_types.clone()).unwrap_or_default();
     (kinds.len() > 1).then(move || {
         view! {
             <fieldset class="field">

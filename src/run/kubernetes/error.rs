@@ -2,7 +2,7 @@
 
 use dyno_kubernetes::ApiError;
 use dyno_pod::TokenError;
-use dyno_pod::client::{ClientError, UploadError};
+use dyno_pod::client::{PodClientError, UploadError};
 
 use super::owner::RemovalError;
 use crate::cluster::ClusterError;
@@ -18,7 +18,7 @@ pub(in crate::run) enum KubernetesError {
     #[error("{}", .0.sentence())]
     Cluster(#[from] ClusterError),
     #[error(transparent)]
-    Pod(#[from] ClientError),
+    Pod(#[from] PodClientError),
     #[error(transparent)]
     Upload(#[from] UploadError),
     #[error("The portal does not know its own image, of which load pods are made. An administrator names it in DYNO_IMAGE.")]

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use dyno_kubernetes::objects::{self, Lifetime, POD_PORT};
 use dyno_kubernetes::{ApiError, PodFailure, PodState, PodStep, RunState};
-use dyno_pod::client::{FilesPod, LoadPod};
+use dyno_pod::client::{FilesPodClient, LoadPodClient};
 use dyno_pod::protocol::{ErrorCode, StartRequest, WorkerPlace};
 
 use super::error::KubernetesError;
@@ -87,7 +87,7 @@ impl Reconciliation<'_> {
         &mut self,
         state: &RunState,
         pod: &PodState,
-        client: &LoadPod<PodProxy>,
+        client: &LoadPodClient<PodProxy>,
     ) -> Result<(), KubernetesError> {
         if self.has_failed(state).await? {
             return Ok(());
@@ -159,7 +159,7 @@ impl Reconciliation<'_> {
     }
 
     /// What takes files in these pods.
-    fn file_takers(&self, pods: &[&PodState]) -> Result<Vec<FilesPod<PodProxy>>, KubernetesError> {
+    fn file_takers(&self, pods: &[&PodState]) -> Result<Vec<FilesPodClient<PodProxy>>, KubernetesError> {
         let token = self.open.token()?;
         Ok(pods.iter().map(|pod| transport::sent_files(self.connection, self.run, &pod.name, token.clone())).collect())
     }

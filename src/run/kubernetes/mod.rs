@@ -37,7 +37,7 @@ use uuid::Uuid;
 
 use self::document::RunDocument;
 use self::error::KubernetesError;
-use self::progress::{Phase, Progress};
+use self::progress::{RunPhase, RunProgress};
 use self::reconcile::Reconciliation;
 use self::telemetry::Sampling;
 use super::execution::{Event, ExecutionSpec, Outcome};
@@ -66,7 +66,7 @@ pub(super) struct KubernetesExecutor {
     app: App,
     cluster: Cluster,
     access: KubernetesAccess,
-    watched: Mutex<Watched>,
+    watched: Mutex<FollowedRun>,
     sampling: Mutex<Option<Sampling>>,
 }
 
@@ -78,7 +78,7 @@ impl fmt::Debug for KubernetesExecutor {
 
 /// What is known of the run that is followed, so that it is not asked for at each look.
 #[derive(Debug, Default)]
-struct Watched {
+struct FollowedRun {
     run: Option<(Uuid, Arc<RunSecret>)>,
     looked: Option<Instant>,
     /// Which state of the cluster it was looked at in last.
@@ -126,7 +126,7 @@ impl KubernetesExecutor {
         self.app.config.image.as_deref().ok_or(KubernetesError::NoOwnImage)
     }
 
-    fn watched<T>(&self, look: impl FnOnce(&mut Watched) -> T) -> T {
+    fn watched<T>(&self, look: impl FnOnce(&mut FollowedRun) -> T) -> T {
         look(&mut self.watched.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -169,7 +169,7 @@ impl KubernetesExecutor {
             app: &self.app,
             run: &name,
             open: &open,
-            progress: Progress::from(cursor),
+            progress: RunProgress::from(cursor),
             events: Vec::new(),
             load: Vec::new(),
             has_more: false,
@@ -187,12 +187,12 @@ impl KubernetesExecutor {
         run: Uuid,
         connection: &Connection,
         open: &RunSecret,
-        progress: &Progress,
+        progress: &RunProgress,
         state: &RunState,
     ) -> Vec<TelemetrySample> {
         let mut sampling = self.sampling.lock().unwrap_or_else(PoisonError::into_inner);
         let sampled = sampling.as_ref().filter(|own| own.run == run).map(Sampling::take).unwrap_or_default();
-        let goes_on = progress.phase == Phase::Loading && progress.started && progress.ended.is_none();
+        let goes_on = progress.phase == RunPhase::Loading && progress.started && progress.ended.is_none();
         if !goes_on {
             *sampling = None;
         } else if sampling.as_ref().is_none_or(|own| own.run != run)
@@ -207,7 +207,7 @@ impl KubernetesExecutor {
 
     /// Of a run whose objects somebody removed.
     fn removed(&self, cursor: Option<&Cursor>) -> Batch {
-        let mut progress = Progress::from(cursor);
+        let mut progress = RunProgress::from(cursor);
         let so_far = match self.watched(|watched| watched.run.clone()) {
             Some((_, open)) => progress.tally.so_far(&open.document.execution.plan),
             None => "before it had ended.".to_owned(),
@@ -223,7 +223,7 @@ impl KubernetesExecutor {
         if cursor.is_none() {
             return Err(error.into());
         }
-        let mut progress = Progress::from(cursor);
+        let mut progress = RunProgress::from(cursor);
         if silent >= SILENCE {
             let reason = format!("The cluster could not be asked any more: {error}");
             return Ok(ended(cursor, &mut progress, reason));
@@ -247,7 +247,7 @@ impl KubernetesExecutor {
         if !was_told {
             return found;
         }
-        let progress = Progress::from(found.cursor.as_ref().or(cursor));
+        let progress = RunProgress::from(found.cursor.as_ref().or(cursor));
         let line = (Timestamp::now(), steps::warning(&progress, "The cluster answers again."));
         let events = std::iter::once(line).chain(found.events).collect();
         batch(cursor, progress, events, found.load, found.telemetry)
@@ -255,7 +255,7 @@ impl KubernetesExecutor {
 }
 
 /// The end of a run that broke off, where the cluster can't be asked.
-fn ended(cursor: Option<&Cursor>, progress: &mut Progress, reason: String) -> Batch {
+fn ended(cursor: Option<&Cursor>, progress: &mut RunProgress, reason: String) -> Batch {
     let now = Timestamp::now();
     let mut events = Vec::new();
     if let Some(stage) = steps::stage_of(progress.phase) {
@@ -269,7 +269,7 @@ fn ended(cursor: Option<&Cursor>, progress: &mut Progress, reason: String) -> Ba
 
 fn batch(
     cursor: Option<&Cursor>,
-    progress: Progress,
+    progress: RunProgress,
     events: Vec<(Timestamp, Event)>,
     load: Vec<dyno_measure::events::LoadEvent>,
     telemetry: Vec<TelemetrySample>,
@@ -326,7 +326,7 @@ impl ClusterExecutor for KubernetesExecutor {
     }
 
     async fn pull(&self, run: Uuid, cursor: Option<&Cursor>) -> Result<Batch, ExecutorError> {
-        if Progress::from(cursor).ended.is_some() {
+        if RunProgress::from(cursor).ended.is_some() {
             return Ok(Batch { state: ExecutionState::Gone, ..Batch::default() });
         }
         let just_looked = self.watched(|watched| watched.looked.is_some_and(|looked| looked.elapsed() < PACE));
@@ -346,7 +346,7 @@ impl ClusterExecutor for KubernetesExecutor {
     }
 
     async fn collect(&self, run: Uuid, cursor: Option<&Cursor>) -> Result<Collected, ExecutorError> {
-        Ok(self.gather(run, &Progress::from(cursor)).await)
+        Ok(self.gather(run, &RunProgress::from(cursor)).await)
     }
 
     fn records(&self, run: Uuid, skip: u64) -> BoxStream<'static, Result<Vec<RequestRecord>, ExecutorError>> {
@@ -360,5 +360,9 @@ impl ClusterExecutor for KubernetesExecutor {
     async fn remove(&self, run: Uuid) -> Result<(), ExecutorError> {
         let connection = self.connection().await?;
         Ok(connection.delete_owner(&self.name(run)).await.map_err(KubernetesError::from)?)
+    }
+
+    async fn sweep(&self) -> Result<usize, ExecutorError> {
+        Ok(self.remove_left_owners().await?)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dyno_pod::client::Place;
+use dyno_pod::client::SpoolPosition;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +13,8 @@ use dyno_measure::report::provenance::EngineFacts;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Progress {
-    pub phase: Phase,
+pub(super) struct RunProgress {
+    pub phase: RunPhase,
     /// When the phase began.
     pub since: Option<Timestamp>,
     /// What was told of each pod last.
@@ -28,7 +28,7 @@ pub(super) struct Progress {
     /// Whether the load was asked to begin.
     pub started: bool,
     /// How far what the load tells was read.
-    pub events: Place,
+    pub events: SpoolPosition,
     pub tally: Tally,
     /// Why the load is being ended before its time.
     pub ending: Option<Ending>,
@@ -40,7 +40,7 @@ pub(super) struct Progress {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Phase {
+pub(super) enum RunPhase {
     #[default]
     NotBegun,
     /// Engine pods are made and started.
@@ -60,7 +60,7 @@ pub(super) enum Ending {
     Failed(String),
 }
 
-impl From<Option<&Cursor>> for Progress {
+impl From<Option<&Cursor>> for RunProgress {
     fn from(cursor: Option<&Cursor>) -> Self {
         // An unreadable cursor is replaced by an empty one: the cluster's state is read again, no event is lost.
         cursor.and_then(|cursor| serde_json::from_str(&cursor.0).ok()).unwrap_or_default()

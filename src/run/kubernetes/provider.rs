@@ -1,11 +1,11 @@
 //! One request to a cloud model, from a pod on the node that the load will come from.
 
 use dyno_kubernetes::{PodStep, RunState, objects};
-use dyno_pod::client::{ClientError, LoadPod};
+use dyno_pod::client::{LoadPodClient, PodClientError};
 use dyno_pod::protocol::{LoadState, StartRequest, Status};
 
 use super::error::KubernetesError;
-use super::progress::Phase;
+use super::progress::RunPhase;
 use super::reconcile::Reconciliation;
 use super::transport::PodProxy;
 use super::{owner, transport};
@@ -52,7 +52,7 @@ impl Reconciliation<'_> {
                 self.connection.delete_pod(self.run, &pod.name).await?;
                 let after = text::duration(self.elapsed_ms());
                 self.done(format!("The model answered, {after} after its pod was asked for."));
-                self.enter(Phase::Loading);
+                self.enter(RunPhase::Loading);
             }
             Ok(Some(Err(reason))) => {
                 let reason = text::clean(&reason);
@@ -67,12 +67,12 @@ impl Reconciliation<'_> {
 }
 
 /// Sends the request, once; how it went, once it is known.
-async fn asked(client: &LoadPod<PodProxy>) -> Result<Option<Result<(), String>>, ClientError> {
+async fn asked(client: &LoadPodClient<PodProxy>) -> Result<Option<Result<(), String>>, PodClientError> {
     let Status { state, end, .. } = client.start(&StartRequest::default()).await?;
     if state != LoadState::Ended {
         return Ok(None);
     }
-    let (told, _) = client.events(&dyno_pod::client::Place::default()).await?;
+    let (told, _) = client.events(&dyno_pod::client::SpoolPosition::default()).await?;
     let mut tally = Tally::default();
     told.iter().for_each(|event| tally.add(&event.kind));
     let reason = match tally.end {

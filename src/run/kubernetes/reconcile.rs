@@ -3,13 +3,13 @@
 
 use dyno_kubernetes::objects::{self, RunName};
 use dyno_kubernetes::{ApiError, Connection, OwnerEnd, PodFailure, PodState, PodStep, RunState};
-use dyno_pod::client::{ClientError, LoadPod};
+use dyno_pod::client::{LoadPodClient, PodClientError};
 use dyno_pod::protocol::{EndCause, LoadEnd, LoadState};
 use jiff::{SignedDuration, Timestamp};
 
 use super::error::KubernetesError;
 use super::probe::EngineProbe;
-use super::progress::{Ending, Phase, Progress};
+use super::progress::{Ending, RunPhase, RunProgress};
 use super::transport::PodProxy;
 use super::{ENGINE_PORT, RunSecret, owner, transport};
 use crate::run::execution::{Event, Outcome};
@@ -31,7 +31,7 @@ pub(super) struct Reconciliation<'a> {
     pub app: &'a App,
     pub run: &'a RunName,
     pub open: &'a RunSecret,
-    pub progress: Progress,
+    pub progress: RunProgress,
     pub events: Vec<(Timestamp, Event)>,
     pub load: Vec<LoadEvent>,
     /// Whether more can be read at once.
@@ -40,9 +40,9 @@ pub(super) struct Reconciliation<'a> {
 
 impl Reconciliation<'_> {
     pub(super) async fn advance(&mut self, state: &RunState) -> Result<(), KubernetesError> {
-        if self.progress.phase == Phase::NotBegun {
+        if self.progress.phase == RunPhase::NotBegun {
             let is_cloud = self.open.document.engines.is_empty();
-            self.enter(if is_cloud { Phase::Verifying } else { Phase::Deploying });
+            self.enter(if is_cloud { RunPhase::Verifying } else { RunPhase::Deploying });
             for note in self.open.document.notes.clone() {
                 self.log(LogLevel::Warning, &note);
             }
@@ -51,10 +51,10 @@ impl Reconciliation<'_> {
             return Ok(());
         }
         match self.progress.phase {
-            Phase::NotBegun => Ok(()),
-            Phase::Deploying => self.deploy(state).await,
-            Phase::Verifying => self.verify(state).await,
-            Phase::Loading => self.put_load(state).await,
+            RunPhase::NotBegun => Ok(()),
+            RunPhase::Deploying => self.deploy(state).await,
+            RunPhase::Verifying => self.verify(state).await,
+            RunPhase::Loading => self.put_load(state).await,
         }
     }
 
@@ -94,7 +94,7 @@ impl Reconciliation<'_> {
             };
             self.done(message);
             self.progress.uids = state.engines.values().map(|pod| (pod.name.clone(), pod.uid.clone())).collect();
-            self.enter(Phase::Verifying);
+            self.enter(RunPhase::Verifying);
         }
         Ok(())
     }
@@ -194,7 +194,7 @@ impl Reconciliation<'_> {
         if self.progress.ready.len() == self.open.document.engines.len() {
             let after = text::duration(self.elapsed_ms());
             self.done(format!("Ready after {after}."));
-            self.enter(Phase::Loading);
+            self.enter(RunPhase::Loading);
         }
         Ok(())
     }
@@ -304,7 +304,7 @@ impl Reconciliation<'_> {
     }
 
     /// `lost`: why one of the pods that put the load on together is no longer there.
-    async fn read_load(&mut self, client: &LoadPod<PodProxy>, lost: Option<String>) -> Result<(), ClientError> {
+    async fn read_load(&mut self, client: &LoadPodClient<PodProxy>, lost: Option<String>) -> Result<(), PodClientError> {
         // The first wish is the cause; it is repeated until it is carried out.
         if self.progress.ending.is_some() {
             client.cancel(false).await?;
@@ -378,7 +378,7 @@ impl Reconciliation<'_> {
     }
 
     /// A pod that does not answer: its node may be lost, or the way there.
-    pub(super) async fn silent(&mut self, pod: &PodState, error: &ClientError) -> Result<(), KubernetesError> {
+    pub(super) async fn silent(&mut self, pod: &PodState, error: &PodClientError) -> Result<(), KubernetesError> {
         let now = Timestamp::now();
         let since = *self.progress.silent_since.get_or_insert(now);
         let node = self.open.document.load.node.clone();

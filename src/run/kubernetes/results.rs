@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dyno_kubernetes::objects::RunName;
 use dyno_kubernetes::{Connection, PodStep};
-use dyno_pod::client::{ClientError, LoadPod, Place};
+use dyno_pod::client::{LoadPodClient, PodClientError, SpoolPosition};
 use futures::stream::{self, BoxStream, StreamExt as _};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::error::KubernetesError;
 use super::owner::remove_owner;
 use super::patience::while_unanswered;
-use super::progress::Progress;
+use super::progress::RunProgress;
 use super::transport::PodProxy;
 use super::{KubernetesExecutor, RunSecret, transport};
 use crate::run::executor::{Collected, ExecutorError, LeftBehind};
@@ -28,7 +28,7 @@ struct LoadSource {
     connection: Connection,
     run: RunName,
     open: std::sync::Arc<RunSecret>,
-    client: LoadPod<PodProxy>,
+    client: LoadPodClient<PodProxy>,
 }
 
 impl KubernetesExecutor {
@@ -47,7 +47,7 @@ impl KubernetesExecutor {
     }
 
     /// What the run left. Engines and workers are removed first: what they hold is free from then on.
-    pub(super) async fn gather(&self, run: Uuid, progress: &Progress) -> Collected {
+    pub(super) async fn gather(&self, run: Uuid, progress: &RunProgress) -> Collected {
         let mut collected = Collected {
             engines: progress.ready.values().cloned().collect(),
             end: progress.ended.clone(),
@@ -78,7 +78,7 @@ impl KubernetesExecutor {
         let client = &source.client;
         let plan = patiently(client, |client| async move { client.plan().await }).await;
         let report = patiently(client, |client| async move { client.report().await }).await;
-        let told = patiently(client, |client| async move { client.events(&Place::default()).await }).await;
+        let told = patiently(client, |client| async move { client.events(&SpoolPosition::default()).await }).await;
         match (plan, report) {
             (Ok(plan), Ok(report)) => {
                 collected.plan = plan.or(collected.plan);
@@ -126,16 +126,16 @@ impl KubernetesExecutor {
 }
 
 fn portions(
-    client: LoadPod<PodProxy>,
+    client: LoadPodClient<PodProxy>,
     skip: u64,
 ) -> impl futures::Stream<Item = Result<Vec<RequestRecord>, ExecutorError>> + Send {
     // Where the next portion begins; absent before the first.
-    let begin = (client, None::<Place>, false);
+    let begin = (client, None::<SpoolPosition>, false);
     stream::try_unfold(begin, move |(client, place, is_over)| async move {
         if is_over {
             return Ok(None);
         }
-        let next = |client: LoadPod<PodProxy>| {
+        let next = |client: LoadPodClient<PodProxy>| {
             let place = place.clone();
             async move {
                 match place {
@@ -151,9 +151,12 @@ fn portions(
 }
 
 /// What a pod answers; one that does not for the moment is asked again.
-async fn patiently<T, F>(client: &LoadPod<PodProxy>, ask: impl Fn(LoadPod<PodProxy>) -> F) -> Result<T, ClientError>
+async fn patiently<T, F>(
+    client: &LoadPodClient<PodProxy>,
+    ask: impl Fn(LoadPodClient<PodProxy>) -> F,
+) -> Result<T, PodClientError>
 where
-    F: Future<Output = Result<T, ClientError>>,
+    F: Future<Output = Result<T, PodClientError>>,
 {
     let begun = Instant::now();
     loop {

@@ -3,7 +3,7 @@
 use dyno_kubernetes::{PodState, PodStep};
 use jiff::Timestamp;
 
-use super::progress::{Phase, Progress};
+use super::progress::{RunPhase, RunProgress};
 use super::reconcile::Reconciliation;
 use crate::domain::run::{StageId, StageStatus};
 use crate::run::execution::{Event, Outcome};
@@ -12,17 +12,17 @@ use dyno_measure::events::LogLevel;
 use dyno_measure::run::RunKind;
 
 /// The stage that a phase shows as.
-pub(super) fn stage_of(phase: Phase) -> Option<StageId> {
+pub(super) fn stage_of(phase: RunPhase) -> Option<StageId> {
     match phase {
-        Phase::NotBegun => None,
-        Phase::Deploying => Some(StageId::DeployToEngine),
-        Phase::Verifying => Some(StageId::VerifyDeploymentStatus),
-        Phase::Loading => Some(StageId::RunPerformanceBenchmark),
+        RunPhase::NotBegun => None,
+        RunPhase::Deploying => Some(StageId::DeployToEngine),
+        RunPhase::Verifying => Some(StageId::VerifyDeploymentStatus),
+        RunPhase::Loading => Some(StageId::RunPerformanceBenchmark),
     }
 }
 
 /// A line for the log of the stage that a run is in.
-pub(super) fn warning(progress: &Progress, line: &str) -> Event {
+pub(super) fn warning(progress: &RunProgress, line: &str) -> Event {
     let stage = stage_of(progress.phase).unwrap_or(StageId::DeployToEngine);
     Event::Log { stage, level: LogLevel::Warning, line: text::clean(line) }
 }
@@ -61,7 +61,7 @@ impl Reconciliation<'_> {
         }
     }
 
-    pub(super) fn enter(&mut self, phase: Phase) {
+    pub(super) fn enter(&mut self, phase: RunPhase) {
         self.progress.phase = phase;
         self.progress.since = Some(Timestamp::now());
         if let Some(stage) = stage_of(phase) {
@@ -113,7 +113,7 @@ impl Reconciliation<'_> {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        let Progress { ended, .. } = &self.progress;
+        let RunProgress { ended, .. } = &self.progress;
         ended.is_some()
     }
 }

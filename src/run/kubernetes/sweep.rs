@@ -15,7 +15,7 @@ const OVERDUE_S: i64 = 900;
 
 impl KubernetesExecutor {
     /// How many owners were removed.
-    pub(in crate::run) async fn sweep(&self) -> Result<usize, KubernetesError> {
+    pub(super) async fn remove_left_owners(&self) -> Result<usize, KubernetesError> {
         let connection = self.connection().await?;
         let mut removed = 0;
         for found in connection.owners(&self.access.namespace).await? {

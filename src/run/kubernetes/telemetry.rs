@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dyno_kubernetes::objects::RunName;
 use dyno_kubernetes::{ApiError, Connection, Exporter, NodeLoad, SampledNode};
-use dyno_pod::client::LoadPod;
+use dyno_pod::client::LoadPodClient;
 use futures::future::join_all;
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
@@ -55,7 +55,7 @@ impl Sampling {
         connection: &Connection,
         name: &RunName,
         document: &RunDocument,
-        load: LoadPod<PodProxy>,
+        load: LoadPodClient<PodProxy>,
     ) -> Self {
         let execution = &document.execution;
         let mut hostnames: Vec<String> = execution.engines.iter().map(|engine| engine.node.clone()).collect();
@@ -67,7 +67,7 @@ impl Sampling {
         hostnames.dedup();
         let is_nvidia = |kind: Option<DeviceType>| kind.is_none_or(|kind| kind == DeviceType::Cuda);
         let samples = Arc::new(Mutex::default());
-        let mut work = Work {
+        let mut work = ClusterSampler {
             connection: connection.clone(),
             load,
             hostnames,
@@ -116,7 +116,7 @@ struct Exported {
 
 /// A new answer of an exporter.
 #[derive(Debug, PartialEq, Eq)]
-struct Seen {
+struct NewReading {
     pace: Duration,
     /// Then it may have been collected long before.
     is_first: bool,
@@ -124,7 +124,7 @@ struct Seen {
 
 impl Exported {
     /// Whether an answer is new: another than the last, or the last was seen so long ago that the device is idle.
-    fn see(&mut self, text: &str, now: Instant) -> Option<Seen> {
+    fn see(&mut self, text: &str, now: Instant) -> Option<NewReading> {
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
         let digest = hasher.finish();
@@ -139,13 +139,13 @@ impl Exported {
         }
         self.is_change = is_change;
         self.last = Some((digest, now));
-        Some(Seen { pace: self.pace.unwrap_or(EXPORTER_PACE).min(EXPORTER_PACE), is_first: last.is_none() })
+        Some(NewReading { pace: self.pace.unwrap_or(EXPORTER_PACE).min(EXPORTER_PACE), is_first: last.is_none() })
     }
 }
 
-struct Work {
+struct ClusterSampler {
     connection: Connection,
-    load: LoadPod<PodProxy>,
+    load: LoadPodClient<PodProxy>,
     hostnames: Vec<String>,
     /// Nodes on which NVIDIA's accelerators serve.
     accelerated: HashSet<String>,
@@ -181,7 +181,7 @@ struct Answers {
     exported: Option<Result<String, String>>,
 }
 
-impl Work {
+impl ClusterSampler {
     /// Finds nodes and exporters, and compares clocks.
     async fn look_around(&mut self) {
         if self.nodes.is_empty()
@@ -294,7 +294,7 @@ impl Work {
 
     fn exported(&mut self, hostname: &str, text: &str) {
         let seen = self.exported.entry(hostname.to_owned()).or_default().see(text, Instant::now());
-        let Some(Seen { pace, is_first }) = seen else {
+        let Some(NewReading { pace, is_first }) = seen else {
             self.failed.remove(&(hostname.to_owned(), TelemetrySource::DcgmExporter));
             return;
         };
@@ -361,7 +361,7 @@ mod tests {
         let mut exported = Exported::default();
         let begun = Instant::now();
         let mut at = |seconds: u64, text: &str| exported.see(text, begun + Duration::from_secs(seconds));
-        let seen = |pace_s: u64, is_first| Some(Seen { pace: Duration::from_secs(pace_s), is_first });
+        let seen = |pace_s: u64, is_first| Some(NewReading { pace: Duration::from_secs(pace_s), is_first });
         assert_eq!(at(0, "a"), seen(30, true));
         assert_eq!(at(5, "a"), None);
         assert_eq!(at(7, "b"), seen(30, false), "nobody knows when the first was collected");

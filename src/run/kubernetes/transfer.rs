@@ -8,8 +8,8 @@ use std::time::Duration;
 use dyno_kubernetes::objects::{self, FilesPod as PodObject, Mount, RunName, SENT_FILES, VolumeSource as PodVolume, keys};
 use dyno_kubernetes::{Connection, PodFailure, PodStep};
 use dyno_pod::Token;
-use dyno_pod::client::FilesPod;
-use dyno_pod::protocol::{FetchRequest, FetchStatus, FileFacts, FileKind};
+use dyno_pod::client::FilesPodClient;
+use dyno_pod::protocol::{FetchRequest, FetchStatus, FileKind, FoundFile};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -38,7 +38,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Pods that look after files, one a node.
 struct FilesPods {
-    nodes: Vec<(String, FilesPod<PodProxy>)>,
+    nodes: Vec<(String, FilesPodClient<PodProxy>)>,
 }
 
 impl KubernetesExecutor {
@@ -76,7 +76,7 @@ impl KubernetesExecutor {
         let source = PodVolume::HostPath(folder.display().to_string());
         let mount = Mount { source, path: ON_NODE.to_owned(), read_only: true };
         let pods = self.start_pods(run, &nodes_of(spec), &[mount], progress).await?;
-        let mut found: Option<FileFacts> = None;
+        let mut found: Option<FoundFile> = None;
         for (node, client) in &pods.nodes {
             let facts = client.check(&in_pod.display().to_string(), false).await?;
             let facts = facts.ok_or_else(|| KubernetesError::NotOnNode { path: path.to_owned(), node: node.clone() })?;

@@ -80,6 +80,10 @@ impl ClusterExecutor for FakeExecutor {
     async fn remove(&self, _: Uuid) -> Result<(), ExecutorError> {
         Ok(())
     }
+
+    async fn sweep(&self) -> Result<usize, ExecutorError> {
+        Ok(0)
+    }
 }
 
 async fn app(folder: &Path) -> App {
@@ -105,7 +109,7 @@ async fn queued(app: &App) -> (Actor, Uuid) {
         "workflow_total_steps": 8, "step_number": 1, "name": "n", "tags": [], "description": "", "concurrent_requests": 1,
         "eval_with": "configuration",
     });
-    let mut answer = calls::workflows::run_workflow(app, &actor, first).await.unwrap();
+    let mut answer = calls::workflows::apply_step(app, &actor, None, first).await.unwrap();
     for mut step in [
         json!({ "step_number": 2, "max_input_tokens": 8, "max_output_tokens": 8 }),
         json!({ "step_number": 3, "cluster_id": cluster }),
@@ -115,7 +119,7 @@ async fn queued(app: &App) -> (Actor, Uuid) {
         json!({ "step_number": 8, "run_as_simulation": false, "trigger_workflow": true }),
     ] {
         step["workflow_id"] = json!(answer.workflow_id);
-        answer = calls::workflows::run_workflow(app, &actor, step).await.unwrap();
+        answer = calls::workflows::apply_step(app, &actor, None, step).await.unwrap();
     }
     (actor, answer.run_id.unwrap())
 }

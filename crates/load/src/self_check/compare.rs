@@ -41,7 +41,7 @@ pub(super) fn read_truth(log: &[u8]) -> HashMap<String, Truth> {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Compared {
+pub(super) struct ComparedTiming {
     /// Requests that could be compared.
     pub requests: u64,
     /// Requests for which the client counted another number of content events than were written.
@@ -51,8 +51,8 @@ pub(super) struct Compared {
 }
 
 /// Compares every measured request that succeeded.
-pub(super) fn compare(records: &Records, truth: &HashMap<String, Truth>) -> Compared {
-    let mut compared = Compared::default();
+pub(super) fn compare(records: &Records, truth: &HashMap<String, Truth>) -> ComparedTiming {
+    let mut compared = ComparedTiming::default();
     let (mut ttft, mut itl) = (Vec::new(), Vec::new());
     for (index, row) in records.rows.iter().enumerate().filter(|(_, row)| row.phase == Phase::Measured && row.succeeded()) {
         let id = Records::id(&records.id_prefix, row.load_point, row.phase, row.number);

@@ -110,7 +110,7 @@ fn without_full_stop(sentence: &str) -> &str {
     sentence.trim_end_matches('.')
 }
 
-fn measured(shape: CheckShape, tls: bool, deadline: i64, stop: &StopSignal) -> Result<compare::Compared, SelfCheckError> {
+fn measured(shape: CheckShape, tls: bool, deadline: i64, stop: &StopSignal) -> Result<compare::ComparedTiming, SelfCheckError> {
     let engine = CheckEngine::start(&shape, tls).map_err(SelfCheckError::NotStarted)?;
     let silent: EventSink = std::rc::Rc::new(|_| ());
     let plan = shape.plan(engine.base_url.clone(), deadline);

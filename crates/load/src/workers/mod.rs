@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) use self::measure::measure;
 pub use self::place::{WorkerPlace, WorkerPlaces};
-pub(crate) use self::protocol::Outgoing;
+pub(crate) use self::protocol::WorkerOutput;
 pub(crate) use self::worker::main as worker_main;
 
 /// Why several workers can't measure together.

@@ -127,7 +127,7 @@ pub(super) struct WorkerResult {
 
 /// On the way to the coordinator.
 #[derive(Debug)]
-pub(crate) enum Outgoing {
+pub(crate) enum WorkerOutput {
     Message(Box<OutgoingMessage>),
     Records(RecordPortion),
     /// Nothing follows.
@@ -142,7 +142,7 @@ pub(crate) enum Outgoing {
 #[derive(Debug)]
 pub(crate) struct OutgoingMessage(pub(super) WorkerMessage);
 
-impl From<WorkerMessage> for Outgoing {
+impl From<WorkerMessage> for WorkerOutput {
     fn from(message: WorkerMessage) -> Self {
         Self::Message(Box::new(OutgoingMessage(message)))
     }

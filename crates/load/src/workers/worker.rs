@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use super::Wishes;
 use super::protocol::{
-    Outgoing, OutgoingMessage, PhaseOrder, PhaseResult, Preparation, WorkerCommand, WorkerFacts, WorkerMessage, WorkerResult,
+    OutgoingMessage, PhaseOrder, PhaseResult, Preparation, WorkerCommand, WorkerFacts, WorkerMessage, WorkerOutput, WorkerResult,
 };
 use crate::client::clock;
 use crate::client::drive::EventLoop;
@@ -43,7 +43,7 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     // the thread that reads commands still holds its own way out
-    let _ = outgoing.send(Outgoing::End);
+    let _ = outgoing.send(WorkerOutput::End);
     let _ = writer.join();
     code
 }
@@ -52,7 +52,7 @@ pub(crate) fn main() -> ExitCode {
 fn work(
     preparation: Preparation,
     input: BufReader<io::Stdin>,
-    outgoing: &Sender<Outgoing>,
+    outgoing: &Sender<WorkerOutput>,
     stop: &StopSignal,
 ) -> Result<(), String> {
     let Preparation { version, plan, part, id_prefix, core } = preparation;
@@ -94,7 +94,7 @@ fn work(
 }
 
 /// Does one thing after the other until nothing follows.
-fn obey(driver: &mut EventLoop<'_>, part: Part, commands: &Receiver<WorkerCommand>, outgoing: &Sender<Outgoing>) -> PhaseEnd {
+fn obey(driver: &mut EventLoop<'_>, part: Part, commands: &Receiver<WorkerCommand>, outgoing: &Sender<WorkerOutput>) -> PhaseEnd {
     loop {
         let message = match commands.recv() {
             Ok(WorkerCommand::Open { connections }) => WorkerMessage::Opened { ending: driver.open(connections, part) },
@@ -133,7 +133,11 @@ fn run(driver: &mut EventLoop<'_>, part: Part, order: &PhaseOrder) -> PhaseResul
 
 /// Reads commands on a thread of its own, so that clock and wishes are answered while the event loop works. Its end is the
 /// coordinator's.
-fn listen(input: BufReader<io::Stdin>, wishes: Arc<Wishes>, outgoing: Sender<Outgoing>) -> io::Result<Receiver<WorkerCommand>> {
+fn listen(
+    input: BufReader<io::Stdin>,
+    wishes: Arc<Wishes>,
+    outgoing: Sender<WorkerOutput>,
+) -> io::Result<Receiver<WorkerCommand>> {
     let (commands, receiver) = channel();
     std::thread::Builder::new().name("commands".to_owned()).spawn(move || {
         for line in input.lines() {
@@ -141,7 +145,7 @@ fn listen(input: BufReader<io::Stdin>, wishes: Arc<Wishes>, outgoing: Sender<Out
             let Ok(command) = line.map_err(|_| ()).and_then(|line| serde_json::from_str(&line).map_err(|_| ())) else { break };
             match command {
                 WorkerCommand::Clock => {
-                    let _ = outgoing.send(Outgoing::Clock { received });
+                    let _ = outgoing.send(WorkerOutput::Clock { received });
                 }
                 WorkerCommand::Decide { phase } => wishes.decide(phase),
                 WorkerCommand::Stop { reason } => wishes.stop(reason),
@@ -156,14 +160,14 @@ fn listen(input: BufReader<io::Stdin>, wishes: Arc<Wishes>, outgoing: Sender<Out
 }
 
 /// Writes what there is to say on a thread of its own, so that the event loop never waits for the reader.
-fn writer() -> io::Result<(Sender<Outgoing>, JoinHandle<()>)> {
-    let (outgoing, receiver) = channel::<Outgoing>();
+fn writer() -> io::Result<(Sender<WorkerOutput>, JoinHandle<()>)> {
+    let (outgoing, receiver) = channel::<WorkerOutput>();
     let thread = std::thread::Builder::new().name("telling".to_owned()).spawn(move || {
         let mut out = BufWriter::new(io::stdout().lock());
         while let Ok(next) = receiver.recv() {
             let mut next = Some(next);
             while let Some(message) = next {
-                let is_end = matches!(message, Outgoing::End);
+                let is_end = matches!(message, WorkerOutput::End);
                 if write(&mut out, message).is_err() || is_end {
                     let _ = out.flush();
                     return;
@@ -178,20 +182,20 @@ fn writer() -> io::Result<(Sender<Outgoing>, JoinHandle<()>)> {
     Ok((outgoing, thread))
 }
 
-fn write(out: &mut impl Write, outgoing: Outgoing) -> io::Result<()> {
+fn write(out: &mut impl Write, outgoing: WorkerOutput) -> io::Result<()> {
     let (message, records) = match outgoing {
-        Outgoing::Message(message) => {
+        WorkerOutput::Message(message) => {
             let OutgoingMessage(message) = *message;
             (message, None)
         }
-        Outgoing::Records(records) => {
+        WorkerOutput::Records(records) => {
             let announced =
                 WorkerMessage::Records { replaces: records.replaces, lines: records.lines.len(), gaps: records.gaps.len() };
             (announced, Some(records))
         }
-        Outgoing::End => return Ok(()),
+        WorkerOutput::End => return Ok(()),
         // what was written before is out of the way first
-        Outgoing::Clock { received } => {
+        WorkerOutput::Clock { received } => {
             out.flush()?;
             (WorkerMessage::Clock { received, answered: clock::now() }, None)
         }

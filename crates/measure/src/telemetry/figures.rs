@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::report::{DeviceTelemetry, EnergyUse, NodeTelemetry, SourceFacts, TelemetryGap, TimeWindow};
-use super::steps::{self, Step, TimedReading};
+use super::steps::{self, TelemetryStep, TimedReading};
 use super::{DeviceReading, Reading, SampleContent, TelemetrySample, TelemetrySource};
 use crate::report::{Note, Report, Summary};
 
@@ -14,7 +14,7 @@ const LEAST_POINTS: usize = 60;
 
 /// One load point's time.
 #[derive(Debug, Clone, Copy)]
-struct Scope {
+struct TelemetryScope {
     /// Its first measured send, Unix ns.
     origin: i64,
     /// Where its axis begins: with the warm-up, before 0.
@@ -35,7 +35,7 @@ pub fn attach(report: &mut Report, samples: &[TelemetrySample]) {
         let Some(origin) = series.origin_unix_ns else { continue };
         let until_ms = point.summary.duration_s * 1e3;
         let from_ms = series.warmup_begin_s.unwrap_or(0.0).min(0.0) * 1e3;
-        let scope = Scope { origin, from_ms, until_ms, window: window(&point.summary), most_points };
+        let scope = TelemetryScope { origin, from_ms, until_ms, window: window(&point.summary), most_points };
         point.summary.telemetry = nodes(samples, scope);
         point.summary.energy = energy_use(&point.summary, scope.window);
     }
@@ -65,7 +65,7 @@ fn names(samples: &[TelemetrySample]) -> Vec<&str> {
     names
 }
 
-fn nodes(samples: &[TelemetrySample], scope: Scope) -> Vec<NodeTelemetry> {
+fn nodes(samples: &[TelemetrySample], scope: TelemetryScope) -> Vec<NodeTelemetry> {
     let of = |name: &str| {
         let mut own: Vec<&TelemetrySample> = samples.iter().filter(|sample| sample.node == name).collect();
         own.sort_by_key(|sample| sample.at_unix_ns);
@@ -75,7 +75,7 @@ fn nodes(samples: &[TelemetrySample], scope: Scope) -> Vec<NodeTelemetry> {
     all.filter(|node| !(node.series.is_empty() && node.devices.is_empty() && node.gaps.is_empty())).collect()
 }
 
-fn node(name: &str, samples: &[&TelemetrySample], scope: Scope) -> NodeTelemetry {
+fn node(name: &str, samples: &[&TelemetrySample], scope: TelemetryScope) -> NodeTelemetry {
     let at_ms = |sample: &TelemetrySample| (sample.at_unix_ns - scope.origin) as f64 / 1e6;
     let readings = samples.iter().filter_map(|sample| match &sample.told {
         SampleContent::Reading(reading) => Some((at_ms(sample), sample.source, reading)),
@@ -133,7 +133,7 @@ fn timed(at_ms: f64, reading: &Reading) -> TimedReading<'_> {
 /// When a device was read, ms; how often its source is, ms; what it said.
 type DeviceAt<'a> = (f64, u32, &'a DeviceReading);
 
-fn devices(readings: &[(f64, TelemetrySource, &Reading)], scope: Scope) -> Vec<DeviceTelemetry> {
+fn devices(readings: &[(f64, TelemetrySource, &Reading)], scope: TelemetryScope) -> Vec<DeviceTelemetry> {
     let mut by_id: BTreeMap<(Option<u32>, &str), Vec<DeviceAt<'_>>> = BTreeMap::new();
     for (at, _, reading) in readings {
         for device in &reading.devices {
@@ -149,7 +149,7 @@ fn devices(readings: &[(f64, TelemetrySource, &Reading)], scope: Scope) -> Vec<D
             energy_j: device.energy_counter_j,
             clock_limits: device.clock_limits.as_deref(),
         });
-        let steps: Vec<Step<'_>> = steps::steps(readings.collect());
+        let steps: Vec<TelemetryStep<'_>> = steps::steps(readings.collect());
         let series = steps::series(&steps, scope.from_ms, scope.until_ms, scope.most_points);
         if series.is_empty() {
             return None;

@@ -18,12 +18,12 @@ pub(super) struct TimedReading<'a> {
 
 /// A reading with the time that it stands for, which ends with it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Step<'a> {
+pub(super) struct TelemetryStep<'a> {
     pub begin_ms: f64,
     pub reading: TimedReading<'a>,
 }
 
-impl Step<'_> {
+impl TelemetryStep<'_> {
     fn span(&self) -> f64 {
         self.reading.at_ms - self.begin_ms
     }
@@ -40,21 +40,21 @@ pub(super) fn is_gap(ms: f64, pace_ms: f64) -> bool {
 }
 
 /// Steps of readings, which are sorted by time; one told twice counts once.
-pub(super) fn steps(readings: Vec<TimedReading<'_>>) -> Vec<Step<'_>> {
-    let mut steps: Vec<Step<'_>> = Vec::with_capacity(readings.len());
+pub(super) fn steps(readings: Vec<TimedReading<'_>>) -> Vec<TelemetryStep<'_>> {
+    let mut steps: Vec<TelemetryStep<'_>> = Vec::with_capacity(readings.len());
     for reading in readings {
         let since = steps.last().map(|last| reading.at_ms - last.reading.at_ms);
         if since.is_some_and(|since| since <= 0.0) {
             continue;
         }
         let span = since.filter(|since| !is_gap(*since, reading.pace_ms)).unwrap_or(reading.pace_ms);
-        steps.push(Step { begin_ms: reading.at_ms - span, reading });
+        steps.push(TelemetryStep { begin_ms: reading.at_ms - span, reading });
     }
     steps
 }
 
 /// The time within `from..until` that no step covers, where it is longer than a gap.
-pub(super) fn gaps(steps: &[Step<'_>], pace_ms: f64, from: f64, until: f64) -> Vec<(f64, f64)> {
+pub(super) fn gaps(steps: &[TelemetryStep<'_>], pace_ms: f64, from: f64, until: f64) -> Vec<(f64, f64)> {
     let mut gaps = Vec::new();
     let mut covered = from;
     let ends = steps.iter().map(|step| (step.begin_ms, step.reading.at_ms)).chain([(until, until)]);
@@ -70,7 +70,7 @@ pub(super) fn gaps(steps: &[Step<'_>], pace_ms: f64, from: f64, until: f64) -> V
 }
 
 /// Mean by time, and maximum, of each quantity over a window.
-pub(super) fn figures(steps: &[Step<'_>], window: TimeWindow) -> (Levels, Levels) {
+pub(super) fn figures(steps: &[TelemetryStep<'_>], window: TimeWindow) -> (Levels, Levels) {
     let (mut mean, mut max) = (Levels::default(), Levels::default());
     for quantity in Quantity::ALL {
         let inside = steps.iter().filter_map(|step| {
@@ -89,7 +89,7 @@ pub(super) fn figures(steps: &[Step<'_>], window: TimeWindow) -> (Levels, Levels
 
 /// Difference of the energy counter between the first and the last reading within a window, J, and the time between them, ms.
 /// Nothing where they cover less than half of the window, or where the counter fell: then it was reset.
-pub(super) fn energy(steps: &[Step<'_>], window: TimeWindow) -> Option<(f64, f64)> {
+pub(super) fn energy(steps: &[TelemetryStep<'_>], window: TimeWindow) -> Option<(f64, f64)> {
     let inside = |at: f64| at >= window.begin_ms && at <= window.end_ms;
     let readings = steps.iter().map(|step| &step.reading).filter(|reading| inside(reading.at_ms));
     let counter: Vec<(f64, f64)> = readings.filter_map(|reading| Some((reading.at_ms, reading.energy_j?))).collect();
@@ -100,7 +100,7 @@ pub(super) fn energy(steps: &[Step<'_>], window: TimeWindow) -> Option<(f64, f64
 }
 
 /// For which share of a window clocks were limited, by reason.
-pub(super) fn clock_limits(steps: &[Step<'_>], window: TimeWindow) -> Vec<ClockLimitShare> {
+pub(super) fn clock_limits(steps: &[TelemetryStep<'_>], window: TimeWindow) -> Vec<ClockLimitShare> {
     let mut known = 0.0;
     let mut limited: Vec<(ClockLimit, f64)> = Vec::new();
     for step in steps {
@@ -120,8 +120,8 @@ pub(super) fn clock_limits(steps: &[Step<'_>], window: TimeWindow) -> Vec<ClockL
 
 /// The steps that reach into `from..until`, about so many at most: where they are more, neighbours are put
 /// together, and not over a gap unless gaps alone are more than that.
-pub(super) fn series(steps: &[Step<'_>], from: f64, until: f64, most: usize) -> Vec<TelemetryPoint> {
-    let inside: Vec<&Step<'_>> = steps
+pub(super) fn series(steps: &[TelemetryStep<'_>], from: f64, until: f64, most: usize) -> Vec<TelemetryPoint> {
+    let inside: Vec<&TelemetryStep<'_>> = steps
         .iter()
         .filter(|step| step.reading.at_ms > from && step.begin_ms < until && !step.reading.levels.is_empty())
         .collect();
@@ -132,7 +132,7 @@ pub(super) fn series(steps: &[Step<'_>], from: f64, until: f64, most: usize) -> 
     if points.len() > 2 * most { inside.chunks(each).map(together).collect() } else { points }
 }
 
-fn together(steps: &[&Step<'_>]) -> TelemetryPoint {
+fn together(steps: &[&TelemetryStep<'_>]) -> TelemetryPoint {
     let (first, last) = (steps[0], steps[steps.len() - 1]);
     // no finer than anything was read
     let rounded = |ms: f64| (ms * 10.0).round() / 10.0;

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::is_passing;
-use crate::protocol::{ErrorCode, Refusal};
+use crate::protocol::{ErrorCode, PodRefusal};
 
 /// Whatever a transport fails with.
 pub type TransportError = Box<dyn std::error::Error + Send + Sync>;
@@ -12,14 +12,14 @@ pub type TransportError = Box<dyn std::error::Error + Send + Sync>;
 const MOST_WORDS: usize = 300;
 
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub enum PodClientError {
     #[error("The pod can't be reached: {0}.")]
-    Transport(#[source] TransportError),
+    PodTransport(#[source] TransportError),
     /// A proxy on the way, or who has the pod's address by now.
     #[error("Not the pod answered, with status {status}: {words}")]
     NotThePod { status: StatusCode, words: String },
     #[error("{}", .1.message)]
-    Refused(StatusCode, Refusal),
+    Refused(StatusCode, PodRefusal),
     #[error("The pod's answer is not understood: {0}.")]
     NotUnderstood(#[source] serde_json::Error),
     #[error("The pod's answer is not understood: its header {0} is missing or wrong.")]
@@ -30,11 +30,11 @@ pub enum ClientError {
     LongLine(u64),
 }
 
-impl ClientError {
+impl PodClientError {
     /// Whether the same request may succeed a little later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Transport(_) => true,
+            Self::PodTransport(_) => true,
             Self::NotThePod { status, .. } => is_passing(*status),
             Self::Refused(_, refusal) => refusal.error == ErrorCode::Busy,
             Self::NotUnderstood(_) | Self::Header(_) | Self::LongLine(_) | Self::TooLong(_) => false,
@@ -54,7 +54,7 @@ impl ClientError {
     }
 
     pub(super) fn refused(status: StatusCode, body: &[u8]) -> Self {
-        let unknown = || Refusal { error: ErrorCode::Unknown, message: words(body), offset: None };
+        let unknown = || PodRefusal { error: ErrorCode::Unknown, message: words(body), offset: None };
         Self::Refused(status, serde_json::from_slice(body).unwrap_or_else(|_| unknown()))
     }
 }

@@ -10,8 +10,8 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::time::Instant;
 
-use super::{ClientError, Pod, Transport};
-use crate::protocol::{ErrorCode, FetchRequest, FetchStatus, FileFacts, SealRequest, UploadStatus};
+use super::{Pod, PodClientError, PodTransport};
+use crate::protocol::{ErrorCode, FetchRequest, FetchStatus, FoundFile, SealRequest, UploadStatus};
 use crate::token::Token;
 
 /// What is sent at once, bytes.
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(300);
 
 /// Requests to a transfer pod.
 #[derive(Debug, Clone)]
-pub struct FilesPod<T>(Pod<T>);
+pub struct FilesPodClient<T>(Pod<T>);
 
 /// Why a file did not arrive.
 #[derive(Debug, thiserror::Error)]
@@ -31,16 +31,16 @@ pub enum UploadError {
     #[error("The file can't be read: {0}.")]
     Unreadable(#[source] io::Error),
     #[error(transparent)]
-    Client(#[from] ClientError),
+    Client(#[from] PodClientError),
 }
 
-impl<T: Transport> FilesPod<T> {
+impl<T: PodTransport> FilesPodClient<T> {
     pub fn new(transport: T, token: Token) -> Self {
         Self(Pod { transport, token })
     }
 
     /// What is at a path of the pod; absent where nothing is. With `sha256` it is to be asked again until the digest is there.
-    pub async fn check(&self, path: &str, sha256: bool) -> Result<Option<FileFacts>, ClientError> {
+    pub async fn check(&self, path: &str, sha256: bool) -> Result<Option<FoundFile>, PodClientError> {
         let address = {
             let mut query = form_urlencoded::Serializer::new(String::new());
             query.append_pair("path", path);
@@ -56,7 +56,7 @@ impl<T: Transport> FilesPod<T> {
     }
 
     /// How far the upload of a file is.
-    pub async fn upload_status(&self, name: &str) -> Result<UploadStatus, ClientError> {
+    pub async fn upload_status(&self, name: &str) -> Result<UploadStatus, PodClientError> {
         self.0.get(&format!("/files/{name}")).await
     }
 
@@ -104,7 +104,7 @@ impl<T: Transport> FilesPod<T> {
                 }
                 Err(error) => {
                     let offset = match &error {
-                        ClientError::Refused(_, refusal) => refusal.offset,
+                        PodClientError::Refused(_, refusal) => refusal.offset,
                         _ => None,
                     };
                     if let Some(offset) = offset {
@@ -128,18 +128,18 @@ impl<T: Transport> FilesPod<T> {
         file: &mut File,
         offset: u64,
         size: u64,
-    ) -> Result<Result<UploadStatus, ClientError>, UploadError> {
+    ) -> Result<Result<UploadStatus, PodClientError>, UploadError> {
         let mut chunk = vec![0; (size - offset).min(CHUNK) as usize];
         file.seek(SeekFrom::Start(offset)).await.map_err(UploadError::Unreadable)?;
         file.read_exact(&mut chunk).await.map_err(UploadError::Unreadable)?;
         let address = format!("/files/{name}?offset={offset}");
         let sent = self.0.call(Method::PUT, &address, Bytes::from(chunk), Some("application/octet-stream")).await;
-        Ok(sent.and_then(|(_, body)| serde_json::from_slice(&body).map_err(ClientError::NotUnderstood)))
+        Ok(sent.and_then(|(_, body)| serde_json::from_slice(&body).map_err(PodClientError::NotUnderstood)))
     }
 
     /// How far the download of the hub's files into the volume is; it is begun where none was. To be asked again until they are there.
     /// One that failed is not begun again.
-    pub async fn fetch(&self, request: &FetchRequest) -> Result<FetchStatus, ClientError> {
+    pub async fn fetch(&self, request: &FetchRequest) -> Result<FetchStatus, PodClientError> {
         match self.0.get("/fetch").await {
             Err(error) if error.code() == Some(ErrorCode::NotFound) => self.0.say(Method::POST, "/fetch", request).await,
             status => status,
@@ -147,7 +147,7 @@ impl<T: Transport> FilesPod<T> {
     }
 
     /// The pod is no longer needed.
-    pub async fn done(&self) -> Result<(), ClientError> {
+    pub async fn done(&self) -> Result<(), PodClientError> {
         self.0.done().await
     }
 }

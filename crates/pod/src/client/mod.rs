@@ -1,4 +1,4 @@
-//! The portal's side of what pods serve. How requests reach a pod is its `Transport`'s.
+//! The portal's side of what pods serve. How requests reach a pod is its `PodTransport`'s.
 
 mod error;
 mod files;
@@ -10,15 +10,15 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use self::error::{ClientError, TransportError};
-pub use self::files::{FilesPod, UploadError};
-pub use self::load::LoadPod;
-pub use self::spool::{Lines, Place};
+pub use self::error::{PodClientError, TransportError};
+pub use self::files::{FilesPodClient, UploadError};
+pub use self::load::LoadPodClient;
+pub use self::spool::{Lines, SpoolPosition};
 use crate::protocol::{TOKEN_HEADER, VERSION_HEADER};
 use crate::token::Token;
 
 /// Carries a request to a pod: over Kubernetes' pod proxy, or to an address.
-pub trait Transport: Send + Sync {
+pub trait PodTransport: Send + Sync {
     /// Sends a request whose address is a path with a query (`/status`), and gives the whole answer, whatever its status. An
     /// answer that broke off is an error.
     fn send(&self, request: Request<Bytes>) -> impl Future<Output = Result<Response<Bytes>, TransportError>> + Send;
@@ -31,33 +31,39 @@ struct Pod<T> {
     token: Token,
 }
 
-impl<T: Transport> Pod<T> {
-    async fn call(&self, method: Method, path: &str, body: Bytes, kind: Option<&str>) -> Result<(HeaderMap, Bytes), ClientError> {
+impl<T: PodTransport> Pod<T> {
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        kind: Option<&str>,
+    ) -> Result<(HeaderMap, Bytes), PodClientError> {
         let mut request = Request::builder().method(method).uri(path).header(TOKEN_HEADER, self.token.expose());
         if let Some(kind) = kind {
             request = request.header(header::CONTENT_TYPE, kind);
         }
-        let request = request.body(body).map_err(|error| ClientError::Transport(error.into()))?;
-        let (head, body) = self.transport.send(request).await.map_err(ClientError::Transport)?.into_parts();
+        let request = request.body(body).map_err(|error| PodClientError::PodTransport(error.into()))?;
+        let (head, body) = self.transport.send(request).await.map_err(PodClientError::PodTransport)?.into_parts();
         if !head.headers.contains_key(VERSION_HEADER) {
-            return Err(ClientError::not_the_pod(head.status, &body));
+            return Err(PodClientError::not_the_pod(head.status, &body));
         }
-        if head.status.is_success() { Ok((head.headers, body)) } else { Err(ClientError::refused(head.status, &body)) }
+        if head.status.is_success() { Ok((head.headers, body)) } else { Err(PodClientError::refused(head.status, &body)) }
     }
 
-    async fn get<R: DeserializeOwned>(&self, path: &str) -> Result<R, ClientError> {
+    async fn get<R: DeserializeOwned>(&self, path: &str) -> Result<R, PodClientError> {
         let (_, body) = self.call(Method::GET, path, Bytes::new(), None).await?;
-        serde_json::from_slice(&body).map_err(ClientError::NotUnderstood)
+        serde_json::from_slice(&body).map_err(PodClientError::NotUnderstood)
     }
 
-    async fn say<R: DeserializeOwned>(&self, method: Method, path: &str, what: &impl Serialize) -> Result<R, ClientError> {
-        let body = serde_json::to_vec(what).map_err(ClientError::NotUnderstood)?;
+    async fn say<R: DeserializeOwned>(&self, method: Method, path: &str, what: &impl Serialize) -> Result<R, PodClientError> {
+        let body = serde_json::to_vec(what).map_err(PodClientError::NotUnderstood)?;
         let (_, body) = self.call(method, path, body.into(), Some("application/json")).await?;
-        serde_json::from_slice(&body).map_err(ClientError::NotUnderstood)
+        serde_json::from_slice(&body).map_err(PodClientError::NotUnderstood)
     }
 
     /// Everything was taken: the pod ends.
-    async fn done(&self) -> Result<(), ClientError> {
+    async fn done(&self) -> Result<(), PodClientError> {
         self.call(Method::POST, "/done", Bytes::new(), None).await.map(|_| ())
     }
 }

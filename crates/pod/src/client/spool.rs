@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
 
-use super::{ClientError, Pod, Transport};
+use super::{Pod, PodClientError, PodTransport};
 use crate::protocol::{ENDED_HEADER, ErrorCode, FILE_HEADER, FROM_HEADER, LENGTH_HEADER, MOST_PORTION, PortionQuery, SpoolFile};
 
 /// What is asked for at once, bytes; more where a line is longer.
@@ -12,7 +12,7 @@ const PORTION: u64 = 1 << 20;
 
 /// How far a spool file was read; to be kept with what was read, so that nothing is lost or read twice.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct SpoolPosition {
     /// The end of a line, bytes.
     pub offset: u64,
     /// Which file it is counted in.
@@ -26,7 +26,7 @@ pub struct Lines {
     /// Without their ends.
     pub lines: Vec<Vec<u8>>,
     /// Where the next ones begin.
-    pub place: Place,
+    pub place: SpoolPosition,
     /// Whether none follow, now or later.
     pub is_last: bool,
     /// The load has replaced the file since the place that was asked for: these are its first lines, and take the place of all that were
@@ -34,7 +34,7 @@ pub struct Lines {
     pub is_anew: bool,
 }
 
-pub(super) struct Portion {
+pub(super) struct FetchedPortion {
     pub bytes: Bytes,
     pub from: u64,
     pub length: u64,
@@ -42,8 +42,8 @@ pub(super) struct Portion {
     pub file: String,
 }
 
-impl<T: Transport> Pod<T> {
-    pub(super) async fn portion(&self, file: SpoolFile, query: &PortionQuery) -> Result<Portion, ClientError> {
+impl<T: PodTransport> Pod<T> {
+    pub(super) async fn portion(&self, file: SpoolFile, query: &PortionQuery) -> Result<FetchedPortion, PodClientError> {
         let mut address = format!("/spool/{}?from={}", file.into_str(), query.from);
         if let Some(lines) = query.after_lines {
             address += &format!("&after_lines={lines}");
@@ -60,14 +60,19 @@ impl<T: Transport> Pod<T> {
         let expected = length.saturating_sub(from).min(query.max.unwrap_or(MOST_PORTION));
         if bytes.len() as u64 != expected {
             // Whoever is on the way cut it.
-            return Err(ClientError::Transport(format!("{} of {expected} bytes arrived", bytes.len()).into()));
+            return Err(PodClientError::PodTransport(format!("{} of {expected} bytes arrived", bytes.len()).into()));
         }
         let has_ended = text(&headers, ENDED_HEADER)? == "true";
-        Ok(Portion { bytes, from, length, has_ended, file: text(&headers, FILE_HEADER)?.to_owned() })
+        Ok(FetchedPortion { bytes, from, length, has_ended, file: text(&headers, FILE_HEADER)?.to_owned() })
     }
 
     /// The whole lines after a place, about a megabyte of them at most.
-    pub(super) async fn lines(&self, file: SpoolFile, place: &Place, after_lines: Option<u64>) -> Result<Lines, ClientError> {
+    pub(super) async fn lines(
+        &self,
+        file: SpoolFile,
+        place: &SpoolPosition,
+        after_lines: Option<u64>,
+    ) -> Result<Lines, PodClientError> {
         let mut query = PortionQuery { from: place.offset, after_lines, max: Some(PORTION), file: Some(place.file.clone()) };
         let mut is_anew = false;
         loop {
@@ -85,20 +90,20 @@ impl<T: Transport> Pod<T> {
             if whole == 0 && !is_all {
                 let longer = query.max.unwrap_or(PORTION) * 2;
                 if longer > MOST_PORTION {
-                    return Err(ClientError::LongLine(MOST_PORTION));
+                    return Err(PodClientError::LongLine(MOST_PORTION));
                 }
                 query.max = Some(longer);
                 continue;
             }
             let lines = portion.bytes[..whole].split_inclusive(|byte| *byte == b'\n').map(|line| line[..line.len() - 1].to_vec());
-            let place = Place { offset: portion.from + whole as u64, file: portion.file };
+            let place = SpoolPosition { offset: portion.from + whole as u64, file: portion.file };
             // A line that a killed load did not finish is none.
             return Ok(Lines { lines: lines.collect(), place, is_last: is_all && portion.has_ended, is_anew });
         }
     }
 
     /// All of a file at present, of so many bytes at most.
-    pub(super) async fn whole(&self, file: SpoolFile, most: u64) -> Result<Vec<u8>, ClientError> {
+    pub(super) async fn whole(&self, file: SpoolFile, most: u64) -> Result<Vec<u8>, PodClientError> {
         let (mut all, mut query) = (Vec::new(), PortionQuery { max: Some(MOST_PORTION), ..PortionQuery::default() });
         loop {
             let portion = self.portion(file, &query).await?;
@@ -107,17 +112,17 @@ impl<T: Transport> Pod<T> {
                 return Ok(all);
             }
             if portion.length > most {
-                return Err(ClientError::TooLong(most));
+                return Err(PodClientError::TooLong(most));
             }
             (query.from, query.file) = (all.len() as u64, Some(portion.file));
         }
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, ClientError> {
-    headers.get(name).and_then(|value| value.to_str().ok()).ok_or(ClientError::Header(name))
+fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, PodClientError> {
+    headers.get(name).and_then(|value| value.to_str().ok()).ok_or(PodClientError::Header(name))
 }
 
-fn number(headers: &HeaderMap, name: &'static str) -> Result<u64, ClientError> {
-    text(headers, name)?.parse().map_err(|_| ClientError::Header(name))
+fn number(headers: &HeaderMap, name: &'static str) -> Result<u64, PodClientError> {
+    text(headers, name)?.parse().map_err(|_| PodClientError::Header(name))
 }

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 type FileState = (PathBuf, u64, Option<SystemTime>);
 
 #[derive(Debug, Default)]
-struct Work {
+struct DigestJob {
     hashed: AtomicU64,
     result: OnceLock<io::Result<String>>,
 }
@@ -29,7 +29,7 @@ pub(super) enum Digest {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Digests(Mutex<HashMap<FileState, Arc<Work>>>);
+pub(super) struct Digests(Mutex<HashMap<FileState, Arc<DigestJob>>>);
 
 impl Digests {
     /// The digest of a file as it is now; asked for the first time, begins to compute it. Must be called in the runtime.
@@ -38,7 +38,7 @@ impl Digests {
         let state = (path.to_owned(), metadata.len(), metadata.modified().ok());
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let work = all.entry(state.clone()).or_insert_with(|| {
-            let work = Arc::new(Work::default());
+            let work = Arc::new(DigestJob::default());
             let (worker, path) = (Arc::clone(&work), path.to_owned());
             tokio::task::spawn_blocking(move || {
                 let _ = worker.result.set(sha256_of(&path, &worker.hashed));

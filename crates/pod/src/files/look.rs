@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::Files;
 use super::digest::Digest;
-use crate::protocol::{ErrorCode, FileFacts, FileKind};
+use crate::protocol::{ErrorCode, FileKind, FoundFile};
 use crate::serve::Refused;
 
 #[derive(Debug, Deserialize)]
@@ -23,19 +23,19 @@ pub(super) struct CheckQuery {
 }
 
 /// A file or folder below the roots. A link is followed where its target lies below one, too.
-pub(super) async fn check(State(files): State<Arc<Files>>, Query(query): Query<CheckQuery>) -> Result<Json<FileFacts>, Refused> {
+pub(super) async fn check(State(files): State<Arc<Files>>, Query(query): Query<CheckQuery>) -> Result<Json<FoundFile>, Refused> {
     let path = locate(&query.path, &files.roots)?;
     let unreadable = |error: io::Error| Refused::failed(&format!("{} can't be read", query.path.display()), &error);
     let metadata = tokio::fs::metadata(&path).await.map_err(unreadable)?;
     if metadata.is_dir() {
         let size = folder_size(&path).await.map_err(unreadable)?;
-        return Ok(Json(FileFacts { kind: FileKind::Folder, size, sha256: None, hashed: 0 }));
+        return Ok(Json(FoundFile { kind: FileKind::Folder, size, sha256: None, hashed: 0 }));
     }
     if !metadata.is_file() {
         return Err(missing(&query.path));
     }
     let size = metadata.len();
-    let mut facts = FileFacts { kind: FileKind::File, size, sha256: None, hashed: 0 };
+    let mut facts = FoundFile { kind: FileKind::File, size, sha256: None, hashed: 0 };
     if query.sha256 {
         match files.digests.of(&path).map_err(unreadable)? {
             Digest::Computing(hashed) => facts.hashed = hashed,

@@ -22,7 +22,7 @@ use self::fetch::{Fetch, Fetching};
 use self::upload::Uploads;
 use crate::protocol::MOST_CHUNK;
 use crate::serve::{guarded, serve};
-use crate::serving::{CommandError, ServerArgs, until_over};
+use crate::serving::{PodCommandError, ServerArgs, until_over};
 use crate::token::Token;
 
 /// Files for a run, in a pod
@@ -48,9 +48,9 @@ struct Files {
 }
 
 /// Serves until nobody needs it any more (0), the deadline (1), or the pod's end (143).
-pub(crate) async fn main(args: FilesPodArgs, fetch: Option<Fetch>) -> Result<ExitCode, CommandError> {
+pub(crate) async fn main(args: FilesPodArgs, fetch: Option<Fetch>) -> Result<ExitCode, PodCommandError> {
     let token = Token::from_environment(&args.server.token_env)?;
-    let files = files(&args, fetch).map_err(CommandError::Folder)?;
+    let files = files(&args, fetch).map_err(PodCommandError::Folder)?;
     let (listener, signals) = args.server.listen("files").await?;
     let (stop, taken) = (CancellationToken::new(), CancellationToken::new());
     let serving = tokio::spawn(serve(listener, router(files, taken.clone(), token), stop.clone()));

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use super::Files;
 use super::digest::Digest;
-use crate::protocol::{ErrorCode, Refusal, SealRequest, UploadStatus};
+use crate::protocol::{ErrorCode, PodRefusal, SealRequest, UploadStatus};
 use crate::serve::Refused;
 
 /// Longest part of a name, characters, and most parts.
@@ -39,7 +39,7 @@ pub(super) struct OffsetQuery {
 
 /// Where a file is to be, and where it is until it is whole.
 #[derive(Debug, PartialEq, Eq)]
-struct Place {
+struct UploadPaths {
     whole: PathBuf,
     part: PathBuf,
 }
@@ -50,7 +50,7 @@ impl Uploads {
     }
 
     /// The place of a name: parts with `/` between, each of letters, digits, `-`, `_` and `.`.
-    fn place(&self, name: &str) -> Result<Place, Refused> {
+    fn place(&self, name: &str) -> Result<UploadPaths, Refused> {
         let is_plain = |part: &str| {
             !part.is_empty()
                 && part.len() <= LONGEST_PART
@@ -64,7 +64,7 @@ impl Uploads {
         let whole = self.folder.join(name);
         let mut part = whole.clone().into_os_string();
         part.push(PART);
-        Ok(Place { whole, part: part.into() })
+        Ok(UploadPaths { whole, part: part.into() })
     }
 }
 
@@ -85,7 +85,7 @@ fn unwritable(error: io::Error) -> Refused {
     Refused::failed("The file can't be written", &error)
 }
 
-async fn status_of(place: &Place) -> io::Result<UploadStatus> {
+async fn status_of(place: &UploadPaths) -> io::Result<UploadStatus> {
     if let Some(offset) = length(&place.part).await? {
         return Ok(UploadStatus { offset, ..UploadStatus::default() });
     }
@@ -119,7 +119,7 @@ pub(super) async fn put(
     let at = if before.sealed { 0 } else { before.offset };
     if offset != at {
         let message = format!("The file goes on at byte {at}.");
-        return Err(Refused(StatusCode::CONFLICT, Refusal { error: ErrorCode::WrongOffset, message, offset: Some(at) }));
+        return Err(Refused(StatusCode::CONFLICT, PodRefusal { error: ErrorCode::WrongOffset, message, offset: Some(at) }));
     }
     if let Some(folder) = place.part.parent() {
         tokio::fs::create_dir_all(folder).await.map_err(unwritable)?;
@@ -167,7 +167,12 @@ pub(super) async fn seal(
     check_and_place(&files, &place, if is_part { &place.part } else { &place.whole }, &stated).await
 }
 
-async fn check_and_place(files: &Files, place: &Place, path: &Path, stated: &SealRequest) -> Result<Json<UploadStatus>, Refused> {
+async fn check_and_place(
+    files: &Files,
+    place: &UploadPaths,
+    path: &Path,
+    stated: &SealRequest,
+) -> Result<Json<UploadStatus>, Refused> {
     let wrong = |what: &str| {
         let words = format!("The file that arrived has another {what} than was stated. It is to be sent again.");
         Refused::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::WrongDigest, words)
@@ -177,7 +182,7 @@ async fn check_and_place(files: &Files, place: &Place, path: &Path, stated: &Sea
     };
     if size < stated.size {
         let message = format!("The file goes on at byte {size}.");
-        return Err(Refused(StatusCode::CONFLICT, Refusal { error: ErrorCode::WrongOffset, message, offset: Some(size) }));
+        return Err(Refused(StatusCode::CONFLICT, PodRefusal { error: ErrorCode::WrongOffset, message, offset: Some(size) }));
     }
     let digest = if size > stated.size { None } else { Some(files.digests.of(path).map_err(unwritable)?) };
     match digest {
@@ -208,7 +213,7 @@ mod tests {
     fn names_stay_in_the_folder() {
         let uploads = Uploads::new("/f".into());
         let place = uploads.place("models/a-1/model.gguf").unwrap();
-        assert_eq!(place, Place { whole: "/f/models/a-1/model.gguf".into(), part: "/f/models/a-1/model.gguf.part".into() });
+        assert_eq!(place, UploadPaths { whole: "/f/models/a-1/model.gguf".into(), part: "/f/models/a-1/model.gguf.part".into() });
         let long = "a".repeat(LONGEST_PART + 1);
         for name in ["", "..", "a/../b", "/a", "a//b", "a/", ".a", "a b", "a\0b", "a.part", "ä", &long, "1/2/3/4/5/6/7/8/9"] {
             assert_eq!(uploads.place(name).unwrap_err().1.error, ErrorCode::Invalid, "{name}");

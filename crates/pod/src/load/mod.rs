@@ -22,13 +22,13 @@ use dyno_measure::plan::Plan;
 use tokio_util::sync::CancellationToken;
 
 use self::runner::{Runner, Settings, StartError};
-use self::spool::{PortionError, Spool};
+use self::spool::{LoadSpool, PortionError};
 use crate::protocol::{
     CancelRequest, ENDED_HEADER, EndCause, ErrorCode, FILE_HEADER, FROM_HEADER, LENGTH_HEADER, PortionQuery, SpoolFile,
     StartRequest, Status,
 };
 use crate::serve::{Refused, guarded, serve};
-use crate::serving::{CommandError, ServerArgs, own_program, until_over};
+use crate::serving::{PodCommandError, ServerArgs, own_program, until_over};
 use crate::token::Token;
 
 /// Largest request, bytes: addresses of engines and workers.
@@ -53,18 +53,18 @@ pub struct LoadPodArgs {
 }
 
 /// Serves until everything was taken (0), the deadline (1), or the pod's end (143).
-pub(crate) async fn main(args: LoadPodArgs) -> Result<ExitCode, CommandError> {
+pub(crate) async fn main(args: LoadPodArgs) -> Result<ExitCode, PodCommandError> {
     let token = Token::from_environment(&args.server.token_env)?;
     let plan: io::Result<Plan> = std::fs::read(&args.plan).and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
-    let plan = plan.map_err(|source| CommandError::Plan { path: args.plan.clone(), source })?;
+    let plan = plan.map_err(|source| PodCommandError::Plan { path: args.plan.clone(), source })?;
     let settings = Settings {
         program: own_program()?,
         token: token.clone(),
         withheld: args.server.token_env.clone(),
         grace: Duration::from_secs(args.load_grace_s),
     };
-    let spool = Spool::open(&args.spool).map_err(CommandError::Spool)?;
-    let runner = Runner::new(settings, plan, spool).map_err(CommandError::Spool)?;
+    let spool = LoadSpool::open(&args.spool).map_err(PodCommandError::LoadSpool)?;
+    let runner = Runner::new(settings, plan, spool).map_err(PodCommandError::LoadSpool)?;
     let (listener, signals) = args.server.listen("load").await?;
     let (stop, taken) = (CancellationToken::new(), CancellationToken::new());
     let serving = tokio::spawn(serve(listener, router(Arc::clone(&runner), taken.clone(), token), stop.clone()));
@@ -104,7 +104,7 @@ async fn start(State(runner): State<Arc<Runner>>, Json(request): Json<StartReque
             StartError::Started => (StatusCode::CONFLICT, ErrorCode::AlreadyStarted),
             StartError::Over => (StatusCode::CONFLICT, ErrorCode::WrongState),
             StartError::Plan(_) => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::Invalid),
-            StartError::Spool(error) => return Refused::failed("The spool can't be written", error),
+            StartError::LoadSpool(error) => return Refused::failed("The spool can't be written", error),
         };
         Refused::new(status, code, error.to_string())
     })?;

@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use tokio::sync::{Mutex, watch};
 
 use super::child::LoadProcess;
-use super::spool::{EVENTS, LOG, PLAN, REPORT, REQUESTS, SELF_CHECKS, Spool};
+use super::spool::{EVENTS, LOG, LoadSpool, PLAN, REPORT, REQUESTS, SELF_CHECKS};
 use crate::protocol::{EndCause, LoadEnd, LoadState, StartRequest, Status};
 use crate::self_check;
 use crate::token::Token;
@@ -28,7 +28,7 @@ pub(super) enum StartError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error("The spool can't be written: {0}.")]
-    Spool(#[from] io::Error),
+    LoadSpool(#[from] io::Error),
 }
 
 /// Cause and manner of stopping the load.
@@ -66,7 +66,7 @@ pub(super) struct Settings {
 pub(super) struct Runner {
     settings: Settings,
     plan: Plan,
-    spool: Spool,
+    spool: LoadSpool,
     /// What the load was started with; held while it is decided whether it is.
     started: Mutex<Option<StartRequest>>,
     state: watch::Sender<State>,
@@ -76,7 +76,7 @@ pub(super) struct Runner {
 
 impl Runner {
     /// The load of a plan with this spool. Where an earlier process of this pod has started it, it has ended.
-    pub(super) fn new(settings: Settings, plan: Plan, spool: Spool) -> io::Result<Arc<Self>> {
+    pub(super) fn new(settings: Settings, plan: Plan, spool: LoadSpool) -> io::Result<Arc<Self>> {
         let started = spool.started()?;
         let runner = Self {
             settings,
@@ -123,7 +123,7 @@ impl Runner {
         });
     }
 
-    pub(super) fn spool(&self) -> &Spool {
+    pub(super) fn spool(&self) -> &LoadSpool {
         &self.spool
     }
 
@@ -288,7 +288,7 @@ impl Runner {
 }
 
 /// The plan with its files in the spool.
-fn plan_in(plan: Plan, spool: &Spool) -> Plan {
+fn plan_in(plan: Plan, spool: &LoadSpool) -> Plan {
     Plan {
         requests: Some(PathBuf::from(REQUESTS)),
         report: Some(PathBuf::from(REPORT)),

@@ -23,11 +23,11 @@ const STARTED: &str = "started.json";
 const ENDED: &str = "ended.json";
 
 #[derive(Debug, Clone)]
-pub(super) struct Spool(PathBuf);
+pub(super) struct LoadSpool(PathBuf);
 
 /// Some bytes of a spool file.
 #[derive(Debug)]
-pub(super) struct Portion {
+pub(super) struct SpoolPortion {
     pub bytes: Vec<u8>,
     pub from: u64,
     /// Of the file at present.
@@ -51,7 +51,7 @@ struct Marker {
     request: StartRequest,
 }
 
-impl Spool {
+impl LoadSpool {
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         Ok(Self(folder.to_owned()))
@@ -119,11 +119,11 @@ impl Spool {
     }
 
     /// Bytes of a file; none where it is not there yet or ends before.
-    pub(super) fn portion(&self, file: SpoolFile, query: &PortionQuery) -> Result<Portion, PortionError> {
+    pub(super) fn portion(&self, file: SpoolFile, query: &PortionQuery) -> Result<SpoolPortion, PortionError> {
         let mut source = match File::open(self.path_of(file)) {
             Ok(source) => source,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let none = Portion { bytes: Vec::new(), from: 0, length: 0, file: String::new() };
+                let none = SpoolPortion { bytes: Vec::new(), from: 0, length: 0, file: String::new() };
                 return if query.file.as_ref().is_none_or(String::is_empty) { Ok(none) } else { Err(PortionError::Replaced) };
             }
             Err(error) => return Err(error.into()),
@@ -142,7 +142,7 @@ impl Spool {
         // No further than the length that is told with them.
         let most = query.max.unwrap_or(MOST_PORTION).min(MOST_PORTION).min(length.saturating_sub(from));
         source.take(most).read_to_end(&mut bytes)?;
-        Ok(Portion { bytes, from, length, file: identity })
+        Ok(SpoolPortion { bytes, from, length, file: identity })
     }
 }
 
@@ -180,13 +180,13 @@ fn line_length(reader: &mut impl io::BufRead) -> io::Result<Option<u64>> {
 mod tests {
     use super::*;
 
-    fn spool() -> (tempfile::TempDir, Spool) {
+    fn spool() -> (tempfile::TempDir, LoadSpool) {
         let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(&folder.path().join("spool")).unwrap();
+        let spool = LoadSpool::open(&folder.path().join("spool")).unwrap();
         (folder, spool)
     }
 
-    fn portion(spool: &Spool, query: &PortionQuery) -> Portion {
+    fn portion(spool: &LoadSpool, query: &PortionQuery) -> SpoolPortion {
         spool.portion(SpoolFile::Records, query).unwrap()
     }
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use dyno_pod::client::{ClientError, FilesPod, UploadError};
-use dyno_pod::protocol::{ErrorCode, FetchRequest, FileFacts, FileKind};
+use dyno_pod::client::{FilesPodClient, PodClientError, UploadError};
+use dyno_pod::protocol::{ErrorCode, FetchRequest, FileKind, FoundFile};
 use tempfile::TempDir;
 
 use super::relay::{Relay, Side};
@@ -12,7 +12,7 @@ use super::started::{Plain, Process, dyno, token, until};
 struct Volume {
     folder: TempDir,
     process: Process,
-    pod: FilesPod<Plain>,
+    pod: FilesPodClient<Plain>,
 }
 
 impl Volume {
@@ -21,7 +21,7 @@ impl Volume {
         std::fs::create_dir_all(folder.path().join("node")).unwrap();
         let (cache, node) = (folder.path().join("cache"), folder.path().join("node"));
         let process = Process::start(dyno().args(["pod", "files", "--folder"]).arg(cache).arg("--root").arg(node));
-        let pod = FilesPod::new(Plain(process.address), token());
+        let pod = FilesPodClient::new(Plain(process.address), token());
         Self { folder, process, pod }
     }
 
@@ -45,7 +45,7 @@ async fn an_upload_goes_on_where_it_broke_off() {
     let source = volume.path("source");
     std::fs::write(&source, &bytes).unwrap();
     let relay = Relay::start(volume.process.address, Side::Requests, &[3_000_000, 300, usize::MAX, 6_000_000, usize::MAX]);
-    let pod = FilesPod::new(Plain(relay.address), token());
+    let pod = FilesPodClient::new(Plain(relay.address), token());
     let mut offsets = Vec::new();
     pod.upload("models/m-1/model.gguf", &source, &digest, |status| offsets.push(status.offset)).await.unwrap();
     assert!(relay.broken() >= 3, "{}", relay.broken());
@@ -96,7 +96,7 @@ async fn files_of_a_node_are_told_with_size_and_digest() {
     std::fs::write(&path, &bytes).unwrap();
     let check = async |name: &str, sha256| volume.pod.check(volume.path(name).to_str().unwrap(), sha256).await;
     let facts = check("node/model.gguf", false).await.unwrap().unwrap();
-    assert_eq!(facts, FileFacts { kind: FileKind::File, size: 5_000_000, sha256: None, hashed: 0 });
+    assert_eq!(facts, FoundFile { kind: FileKind::File, size: 5_000_000, sha256: None, hashed: 0 });
     let hashed = until("the digest", async || check("node/model.gguf", true).await.unwrap().unwrap().sha256).await;
     assert_eq!(hashed, digest);
     std::fs::write(&path, "changed").unwrap();
@@ -115,5 +115,5 @@ async fn without_a_hub_nothing_is_fetched() {
     let volume = Volume::start();
     let request = FetchRequest { repository: "a/b".to_owned(), revision: "main".to_owned() };
     let refused = volume.pod.fetch(&request).await.unwrap_err();
-    assert!(matches!(refused, ClientError::Refused(..)) && refused.code() == Some(ErrorCode::NotFound));
+    assert!(matches!(refused, PodClientError::Refused(..)) && refused.code() == Some(ErrorCode::NotFound));
 }

@@ -1,7 +1,7 @@
 //! Who may ask, for how much, and what becomes of secrets.
 
 use dyno_pod::Token;
-use dyno_pod::client::{ClientError, LoadPod, Transport as _};
+use dyno_pod::client::{LoadPodClient, PodClientError, PodTransport as _};
 use dyno_pod::protocol::{ErrorCode, LoadState, TOKEN_HEADER};
 use http::{Method, Request, StatusCode};
 use hyper::body::Bytes;
@@ -15,7 +15,7 @@ use super::started::{Bench, Plain, TOKEN, at, engine, quick_engine, start_by, un
 async fn nothing_goes_without_the_token() {
     let (engine, bench) = (quick_engine(), Bench::new(10));
     let (process, pod) = bench.start();
-    let stranger = LoadPod::new(Plain(process.address), Token::new(TOKEN.replace('f', "e")).unwrap());
+    let stranger = LoadPodClient::new(Plain(process.address), Token::new(TOKEN.replace('f', "e")).unwrap());
     let refusals = [
         stranger.status().await.unwrap_err(),
         stranger.start(&at(&engine)).await.unwrap_err(),
@@ -25,7 +25,7 @@ async fn nothing_goes_without_the_token() {
     ];
     for refusal in refusals {
         assert_eq!(refusal.code(), Some(ErrorCode::Unauthorized));
-        assert!(matches!(&refusal, ClientError::Refused(StatusCode::UNAUTHORIZED, _)) && !refusal.is_transient());
+        assert!(matches!(&refusal, PodClientError::Refused(StatusCode::UNAUTHORIZED, _)) && !refusal.is_transient());
     }
     for (path, token) in [("/status", None), ("/nowhere", None), ("/status", Some(""))] {
         let mut request = Request::builder().method(Method::GET).uri(path);

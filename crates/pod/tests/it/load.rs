@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use dyno_measure::events::{LoadEvent, LoadEventKind, LoadStatus};
-use dyno_pod::client::{ClientError, Lines, LoadPod, Place};
+use dyno_pod::client::{Lines, LoadPodClient, PodClientError, SpoolPosition};
 use dyno_pod::protocol::{EndCause, ErrorCode, Exit, LoadState, SpoolFile, StartRequest};
 use serde_json::json;
 
@@ -11,8 +11,8 @@ use super::relay::{Relay, Side};
 use super::started::{Bench, Plain, at, ended, engine, lines_of, quick_engine, token, until};
 
 /// Reads on, over every connection that breaks, to the last line.
-pub async fn all<T>(what: &str, mut next: impl AsyncFnMut(&Place) -> Result<(Vec<T>, Lines), ClientError>) -> Vec<T> {
-    let (mut all, mut place) = (Vec::new(), Place::default());
+pub async fn all<T>(what: &str, mut next: impl AsyncFnMut(&SpoolPosition) -> Result<(Vec<T>, Lines), PodClientError>) -> Vec<T> {
+    let (mut all, mut place) = (Vec::new(), SpoolPosition::default());
     until(what, async || match next(&place).await {
         Ok((some, lines)) => {
             assert!(!lines.is_anew, "nothing was replaced");
@@ -37,7 +37,7 @@ async fn a_whole_load_arrives_over_connections_that_break() {
     assert!(direct.report().await.unwrap().is_none());
     // in the head, just after it, in the first line, in the middle, never
     let relay = Relay::start(process.address, Side::Answers, &[90, 400, 700, 5_000, 60_000, 300_000, usize::MAX]);
-    let pod = LoadPod::new(Plain(relay.address), token());
+    let pod = LoadPodClient::new(Plain(relay.address), token());
     until("it starts", async || pod.start(&at(&engine)).await.ok()).await;
 
     let events: Vec<LoadEvent> = all("events", async |place| pod.events(place).await).await;
@@ -74,7 +74,7 @@ async fn a_load_is_started_once() {
     ended(&pod).await;
     assert_eq!(pod.start(&at(&engine)).await.unwrap().state, LoadState::Ended);
     assert_eq!(pod.start(&at(&other)).await.unwrap_err().code(), Some(ErrorCode::AlreadyStarted));
-    let starts = pod.lines(SpoolFile::Events, &Place::default()).await.unwrap().lines;
+    let starts = pod.lines(SpoolFile::Events, &SpoolPosition::default()).await.unwrap().lines;
     let starts = starts.iter().filter(|line| String::from_utf8_lossy(line).contains(r#""event":"started""#)).count();
     assert_eq!((starts, lines_of(&bench.spool("requests.ndjson"))), (1, 200));
 }

@@ -1,7 +1,7 @@
 //! Large spools, and files that the load replaces while they are read.
 
 use dyno_measure::report::RequestRecord;
-use dyno_pod::client::{LoadPod, Place};
+use dyno_pod::client::{LoadPodClient, SpoolPosition};
 use dyno_pod::protocol::SpoolFile;
 use serde_json::json;
 
@@ -33,7 +33,7 @@ async fn more_than_a_log_would_keep_arrives_whole_and_once() {
     with_records(&bench, &format!("{text}{{\"id\":\"dyno-cut"));
     let (process, direct) = bench.start();
     let relay = Relay::start(process.address, Side::Answers, CUTS);
-    let pod = LoadPod::new(Plain(relay.address), token());
+    let pod = LoadPodClient::new(Plain(relay.address), token());
     let records: Vec<RequestRecord> = all("records", async |place| pod.records(place).await).await;
     assert_eq!(records.len(), 100_000);
     assert!(records.iter().enumerate().all(|(number, record)| record.id == format!("dyno-{number}")));
@@ -49,7 +49,7 @@ async fn a_file_that_was_replaced_is_read_anew() {
     let bench = Bench::new(1);
     with_records(&bench, &format!("{}{}", line(0, "a"), line(1, "b")));
     let (_process, pod) = bench.start();
-    let lines = pod.lines(SpoolFile::Records, &Place::default()).await.unwrap();
+    let lines = pod.lines(SpoolFile::Records, &SpoolPosition::default()).await.unwrap();
     assert_eq!((lines.lines.len(), lines.is_anew), (2, false));
     std::fs::write(bench.spool("new"), format!("{}{}{}", line(0, "c"), line(1, "d"), line(2, "e"))).unwrap();
     std::fs::rename(bench.spool("new"), bench.spool("requests.ndjson")).unwrap();

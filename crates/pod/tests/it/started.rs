@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use dyno_measure::plan::PlanEndpoint;
 use dyno_pod::Token;
-use dyno_pod::client::{LoadPod, Transport, TransportError};
+use dyno_pod::client::{LoadPodClient, PodTransport, TransportError};
 use dyno_pod::protocol::{LoadState, StartRequest, Status};
 use dyno_reference::timing::Timing;
 use dyno_reference::{EngineOptions, ReferenceEngine, Running};
@@ -33,7 +33,7 @@ pub fn token() -> Token {
 #[derive(Debug, Clone, Copy)]
 pub struct Plain(pub SocketAddr);
 
-impl Transport for Plain {
+impl PodTransport for Plain {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let stream = tokio::net::TcpStream::connect(self.0).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -159,7 +159,7 @@ impl Bench {
         command
     }
 
-    pub fn start(&self) -> (Process, LoadPod<Plain>) {
+    pub fn start(&self) -> (Process, LoadPodClient<Plain>) {
         start_by(&mut self.command())
     }
 
@@ -171,9 +171,9 @@ impl Bench {
 }
 
 /// Starts a load pod.
-pub fn start_by(command: &mut Command) -> (Process, LoadPod<Plain>) {
+pub fn start_by(command: &mut Command) -> (Process, LoadPodClient<Plain>) {
     let process = Process::start(command);
-    let pod = LoadPod::new(Plain(process.address), token());
+    let pod = LoadPodClient::new(Plain(process.address), token());
     (process, pod)
 }
 
@@ -182,6 +182,6 @@ pub fn lines_of(path: &Path) -> usize {
 }
 
 /// The status once the load has ended.
-pub async fn ended(pod: &LoadPod<Plain>) -> Status {
+pub async fn ended(pod: &LoadPodClient<Plain>) -> Status {
     until("the load ends", async || pod.status().await.ok().filter(|status| status.state == LoadState::Ended)).await
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
 use dyno_measure::run::RunStatus;
-use dyno_pod::client::{LoadPod, Place};
+use dyno_pod::client::{LoadPodClient, SpoolPosition};
 use dyno_pod::protocol::{EndCause, Exit, StartRequest, WorkerPlace};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -45,8 +45,8 @@ async fn is_under_load(worker: &Process) -> i32 {
     until("a worker's process", async || worker.children().first().copied()).await
 }
 
-async fn records(pod: &LoadPod<Plain>) -> Vec<dyno_measure::report::RequestRecord> {
-    let (mut all, mut place) = (Vec::new(), Place::default());
+async fn records(pod: &LoadPodClient<Plain>) -> Vec<dyno_measure::report::RequestRecord> {
+    let (mut all, mut place) = (Vec::new(), SpoolPosition::default());
     loop {
         let (some, lines) = pod.records(&place).await.unwrap();
         all.extend(some);
@@ -147,7 +147,7 @@ async fn a_worker_that_dies_or_is_ended_is_named_and_what_was_measured_is_kept()
         ended(&pod).await;
         let report = pod.report().await.unwrap().unwrap();
         assert_eq!(report.status, RunStatus::Partial);
-        let (events, _) = pod.events(&Place::default()).await.unwrap();
+        let (events, _) = pod.events(&SpoolPosition::default()).await.unwrap();
         let last = serde_json::to_string(events.last().unwrap()).unwrap();
         assert!(last.contains(words), "{last}");
         let kept = lines_of(&bench.spool("requests.ndjson")) as u64;

@@ -62,11 +62,11 @@ pub(super) fn answer(question: &Question, out: &mut impl Write) -> Result<(), Co
     for Alternative { tensor_parallel, replicas, verdict } in &answer.alternatives {
         let name = layout_name(*tensor_parallel, *replicas);
         match verdict {
-            Verdict::Possible { output_throughput, meets_limits } => {
+            LimitVerdict::Possible { output_throughput, meets_limits } => {
                 let limited = if *meets_limits == Some(false) { ", over the limits" } else { "" };
                 writeln!(out, "instead {name}: {output_throughput:.0} output tokens/s{limited}")?;
             }
-            Verdict::Impossible { error } => writeln!(out, "not {name}: {error}")?,
+            LimitVerdict::Impossible { error } => writeln!(out, "not {name}: {error}")?,
         }
     }
     Ok(())
@@ -96,12 +96,12 @@ struct Alternative {
     tensor_parallel: u32,
     replicas: u32,
     #[serde(flatten)]
-    verdict: Verdict,
+    verdict: LimitVerdict,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Verdict {
+enum LimitVerdict {
     Possible { output_throughput: f64, meets_limits: Option<bool> },
     Impossible { error: String },
 }
@@ -132,8 +132,8 @@ fn best_layout(layouts: Vec<Layout>) -> Result<Answer, CommandError> {
         tensor_parallel: layout.tensor_parallel,
         replicas: layout.replicas,
         verdict: match layout.verdict {
-            Ok(Estimate { output_throughput, meets_limits, .. }) => Verdict::Possible { output_throughput, meets_limits },
-            Err(error) => Verdict::Impossible { error: error.to_string() },
+            Ok(Estimate { output_throughput, meets_limits, .. }) => LimitVerdict::Possible { output_throughput, meets_limits },
+            Err(error) => LimitVerdict::Impossible { error: error.to_string() },
         },
     });
     let layout = Chosen { tensor_parallel, replicas, meets_limits, goodput, simulation };

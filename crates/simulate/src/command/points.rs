@@ -83,13 +83,13 @@ impl Prepared {
 
 /// Milliseconds and tokens per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Predicted {
+pub struct PredictedPoint {
     pub ttft_ms: f64,
     pub tpot_ms: f64,
     pub output_tok_s: f64,
 }
 
-impl Predicted {
+impl PredictedPoint {
     /// By the table's definition, with the nominal output length.
     pub fn e2el_ms(&self, osl: u32) -> f64 {
         self.ttft_ms + self.tpot_ms * f64::from(osl.saturating_sub(1))
@@ -183,7 +183,7 @@ impl Point {
     ///
     /// A source that left out the opening burst measured users out of step with each other. Simulated users with equal lengths
     /// would stay in step for ever, so they start spread over the time of one request, determined by a first run.
-    pub fn predict(&self, profiles: &Profiles) -> Result<(Predicted, Vec<String>), NoPrediction> {
+    pub fn predict(&self, profiles: &Profiles) -> Result<(PredictedPoint, Vec<String>), NoPrediction> {
         let mut prepared = self.prepare()?;
         let run = |prepared: &Prepared| {
             let simulator = Simulator::new(prepared.scenario(), profiles)?;
@@ -209,7 +209,7 @@ impl Point {
         let ttft = outcome.ttft_ms.ok_or(NoPrediction::AllTooLong)?;
         let mut notes = prepared.notes;
         notes.extend(simulation.notes.iter().map(ToString::to_string));
-        let predicted = Predicted {
+        let predicted = PredictedPoint {
             ttft_ms: ttft.mean,
             tpot_ms: outcome.tpot_ms.map_or(0.0, |tpot| tpot.mean),
             output_tok_s: outcome.output_throughput,

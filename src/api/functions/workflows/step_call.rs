@@ -31,7 +31,7 @@ pub(super) async fn send(
         ("step_number", json!(number)),
         ("if_revision", revision.map_or(Value::Null, |revision| json!(revision))),
     ];
-    let result = calls::workflows::run_workflow(app, actor, with(body.clone(), &call)).await;
+    let result = calls::workflows::apply_step(app, actor, None, with(body.clone(), &call)).await;
     match result {
         Err(problem) if problem.kind == ProblemKind::Conflict => {
             let answer = calls::workflows::get(app, actor, id).await?;

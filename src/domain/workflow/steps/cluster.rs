@@ -1,4 +1,4 @@
-//! Step 3.
+//! Step 3 of a draft: the cluster.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! Step 7.
+//! Step 7 of a draft: that everything is right.
 
 use crate::domain::problem::FieldError;
 use crate::domain::workflow::reader::Patch;

@@ -1,4 +1,4 @@
-//! Step 8.
+//! Step 8 of a draft: simulate or measure, and the start.
 
 use super::model::default_engine;
 use crate::domain::benchmark::Serving;
@@ -7,7 +7,7 @@ use crate::domain::inventory::Model;
 use crate::domain::problem::FieldError;
 use crate::domain::workflow::facts::Facts;
 use crate::domain::workflow::reader::Patch;
-use crate::domain::workflow::state::{ChosenNode, Draft, WorkflowSteps};
+use crate::domain::workflow::state::{Draft, WorkflowSteps};
 use dyno_measure::load::{Endpoint, LoadSpec};
 
 const STEP: u8 = 8;
@@ -77,8 +77,7 @@ pub fn check_simulation(steps: &WorkflowSteps, model: &Model, facts: &Facts, err
         return;
     }
     let Some(found) = &facts.cluster else { return };
-    let choices: Vec<_> = steps.nodes.iter().map(ChosenNode::choice).collect();
-    if let Err(message) = (facts.check_simulation)(&serving, &choices, found.inventory()) {
+    if let Err(message) = (facts.check_simulation)(&serving, &steps.nodes, found.inventory()) {
         errors.push(FieldError::at(4, "nodes", message));
     }
 }

@@ -1,4 +1,4 @@
-//! Step 2.
+//! Step 2 of a draft: the load.
 
 use dyno_measure::load::{Arrival, Endpoint, EvalWith, LoadOption, LoadSpec, LoadVariable, OPTIONS, values};
 use dyno_measure::words::grouped;

@@ -1,13 +1,15 @@
 //! Step 4: only hostnames and device types are taken from the body; everything else is read from the cluster.
 
 use serde_json::Value;
+use strum::VariantArray as _;
 
 use super::{cluster, load_pods};
+use crate::domain::benchmark::NodeChoice;
 use crate::domain::inventory::{DeviceType, Node};
 use crate::domain::problem::FieldError;
 use crate::domain::workflow::facts::Facts;
 use crate::domain::workflow::reader::{Patch, Reader};
-use crate::domain::workflow::state::{ChosenDevice, ChosenNode, WorkflowSteps};
+use crate::domain::workflow::state::WorkflowSteps;
 use crate::domain::workflow::values;
 use dyno_measure::plan::MOST_WORKERS;
 use dyno_measure::words::{grouped, join as join_words};
@@ -42,18 +44,10 @@ enum NodeError {
     Twice(String),
 }
 
-/// A node of the body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AskedNode {
-    pub hostname: String,
-    /// The chosen device types as spelled in the body; empty: no choice made.
-    pub device_types: Vec<String>,
-}
-
 /// The changes of a body to step 4.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NodesPatch {
-    pub nodes: Patch<Vec<AskedNode>>,
+    pub nodes: Patch<Vec<NodeChoice>>,
     /// The node that generates the load.
     pub load_node: Patch<String>,
     /// How many processes generate it.
@@ -75,20 +69,30 @@ pub fn read(reader: &mut Reader<'_>) -> NodesPatch {
     }
 }
 
-fn asked(value: &Value) -> Result<AskedNode, NodeError> {
+/// A node of the body. Types of devices that no node can have count as none, unless all of them are such.
+fn asked(value: &Value) -> Result<NodeChoice, NodeError> {
     let hostname = value.get("hostname").and_then(Value::as_str).map(str::trim).filter(|hostname| !hostname.is_empty());
     let Some(hostname) = hostname else { return Err(NodeError::NoHostname) };
     if hostname.len() > LONGEST_HOSTNAME {
         return Err(NodeError::LongHostname);
     }
-    let device_types = match value.get("devices") {
+    let spelled: Vec<&str> = match value.get("devices") {
         None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(devices)) => {
-            devices.iter().filter_map(|device| device.get("type").and_then(Value::as_str)).map(str::to_owned).collect()
-        }
+        Some(Value::Array(devices)) => devices.iter().filter_map(|device| device.get("type").and_then(Value::as_str)).collect(),
         Some(_) => return Err(NodeError::NoDeviceList(hostname.to_owned())),
     };
-    Ok(AskedNode { hostname: hostname.to_owned(), device_types })
+    let device_types: Vec<DeviceType> = spelled.iter().filter_map(|name| device_type(name)).collect();
+    if device_types.is_empty() && !spelled.is_empty() {
+        return Err(NodeError::NoDevice {
+            hostname: hostname.to_owned(),
+            wanted: spelled.into_iter().map(str::to_owned).collect(),
+        });
+    }
+    Ok(NodeChoice { hostname: hostname.to_owned(), device_types })
+}
+
+fn device_type(name: &str) -> Option<DeviceType> {
+    DeviceType::VARIANTS.iter().copied().find(|kind| name.eq_ignore_ascii_case(kind.into_str()))
 }
 
 /// A node of the cluster's inventory.
@@ -110,22 +114,22 @@ pub fn obstacles(steps: &WorkflowSteps, facts: &Facts) -> Vec<FieldError> {
 }
 
 /// The device types chosen on a node: listing none or all means no choice.
-fn selection(wanted: &[String], node: &Node) -> Result<Vec<ChosenDevice>, NodeError> {
+fn selection(wanted: &[DeviceType], node: &Node) -> Result<Vec<DeviceType>, NodeError> {
     let mut present: Vec<DeviceType> = Vec::new();
     for device in &node.devices {
         if !present.contains(&device.kind) {
             present.push(device.kind);
         }
     }
-    let wants = |kind: &DeviceType| wanted.iter().any(|name| name.eq_ignore_ascii_case(kind.into_str()));
-    let chosen: Vec<DeviceType> = present.iter().copied().filter(wants).collect();
+    let chosen: Vec<DeviceType> = present.iter().copied().filter(|kind| wanted.contains(kind)).collect();
     if wanted.is_empty() || (chosen.len() == present.len() && !present.is_empty()) {
         return Ok(Vec::new());
     }
     if chosen.is_empty() {
-        return Err(NodeError::NoDevice { hostname: node.hostname.clone(), wanted: wanted.to_vec() });
+        let wanted = wanted.iter().map(|kind| kind.into_str().to_owned()).collect();
+        return Err(NodeError::NoDevice { hostname: node.hostname.clone(), wanted });
     }
-    Ok(chosen.into_iter().map(|kind| ChosenDevice { kind }).collect())
+    Ok(chosen)
 }
 
 /// Sets the nodes and the load's side; nodes that are not Ready are accepted with a warning.
@@ -172,27 +176,27 @@ pub fn apply(
     warnings.extend(load_pods::suggested(steps).filter(|_| found.cluster.kind().can_measure()));
 }
 
-fn choose(asked: &[AskedNode], cluster: &str, nodes: &[Node]) -> Result<Vec<ChosenNode>, Vec<NodeError>> {
+fn choose(asked: &[NodeChoice], cluster: &str, nodes: &[Node]) -> Result<Vec<NodeChoice>, Vec<NodeError>> {
     if asked.is_empty() {
         return Err(vec![NodeError::NoNodes]);
     }
-    let mut chosen: Vec<ChosenNode> = Vec::with_capacity(asked.len());
+    let mut chosen: Vec<NodeChoice> = Vec::with_capacity(asked.len());
     let mut refused = Vec::new();
     for (index, node) in asked.iter().enumerate() {
         if asked[..index].iter().any(|other| other.hostname == node.hostname) {
             refused.push(NodeError::Twice(node.hostname.clone()));
             continue;
         }
-        let devices = known(&node.hostname, cluster, nodes).and_then(|found| selection(&node.device_types, found));
-        match devices {
-            Ok(devices) => chosen.push(ChosenNode { hostname: node.hostname.clone(), devices }),
+        let device_types = known(&node.hostname, cluster, nodes).and_then(|found| selection(&node.device_types, found));
+        match device_types {
+            Ok(device_types) => chosen.push(NodeChoice { hostname: node.hostname.clone(), device_types }),
             Err(error) => refused.push(error),
         }
     }
     if refused.is_empty() { Ok(chosen) } else { Err(refused) }
 }
 
-fn same(one: &[ChosenNode], other: &[ChosenNode]) -> bool {
+fn same(one: &[NodeChoice], other: &[NodeChoice]) -> bool {
     one.len() == other.len() && one.iter().all(|node| other.contains(node))
 }
 
@@ -201,8 +205,7 @@ pub fn check(steps: &WorkflowSteps, facts: &Facts, errors: &mut Vec<FieldError>)
     let Some(found) = &facts.cluster else { return };
     let nodes = found.inventory();
     for chosen in &steps.nodes {
-        let wanted: Vec<String> = chosen.devices.iter().map(|device| device.kind.into_str().to_owned()).collect();
-        let looked = known(&chosen.hostname, &found.cluster.name, nodes).and_then(|node| selection(&wanted, node));
+        let looked = known(&chosen.hostname, &found.cluster.name, nodes).and_then(|node| selection(&chosen.device_types, node));
         if let Err(error) = looked {
             errors.push(FieldError::at(STEP, "nodes", error.to_string()));
         }

@@ -1,10 +1,11 @@
 //! Steps 3 and 4.
 
 use super::*;
+use crate::domain::benchmark::NodeChoice;
 use crate::domain::inventory::{ClusterKind, ClusterRow, DeviceType};
 use crate::domain::problem::FieldError;
 use crate::domain::workflow::tests::world::*;
-use crate::domain::workflow::{ChosenDevice, ChosenNode, ClusterFacts, only_cluster, only_node};
+use crate::domain::workflow::{ClusterFacts, only_cluster, only_node};
 
 fn at_gpus() -> Wizard {
     let mut wizard = Wizard::at(2);
@@ -12,9 +13,8 @@ fn at_gpus() -> Wizard {
     wizard
 }
 
-fn chosen(hostname: &str, kinds: &[DeviceType]) -> ChosenNode {
-    let devices = kinds.iter().map(|&kind| ChosenDevice { kind }).collect();
-    ChosenNode { hostname: hostname.to_owned(), devices }
+fn chosen(hostname: &str, kinds: &[DeviceType]) -> NodeChoice {
+    NodeChoice { hostname: hostname.to_owned(), device_types: kinds.to_vec() }
 }
 
 #[test]

@@ -18,7 +18,7 @@ use dyno_measure::plan::Plan;
 /// A load that ends because its engine did may end first: so long is waited for the engine's end to be seen.
 const SETTLE: Duration = Duration::from_millis(500);
 
-enum Seen {
+enum WaitEnd {
     Load(Exit),
     Engine(usize, Exit),
     Stop(Stop),
@@ -132,20 +132,20 @@ impl Keeper {
         let Some(load) = &self.load else { return Err(KeeperHalt::Failed("There is no load.".to_owned())) };
         let mut stop = self.stop.clone();
         let seen = tokio::select! {
-            exit = load.exited() => Seen::Load(exit),
-            (index, exit) = engine_end(&self.engines) => Seen::Engine(index, exit),
-            stop = stop.stopped() => Seen::Stop(stop),
+            exit = load.exited() => WaitEnd::Load(exit),
+            (index, exit) = engine_end(&self.engines) => WaitEnd::Engine(index, exit),
+            stop = stop.stopped() => WaitEnd::Stop(stop),
         };
         match seen {
-            Seen::Load(exit) => {
+            WaitEnd::Load(exit) => {
                 load.gone().await;
                 Ok(exit)
             }
-            Seen::Stop(stop) => {
+            WaitEnd::Stop(stop) => {
                 self.end_load().await;
                 Err(self.halt(stop))
             }
-            Seen::Engine(index, exit) => {
+            WaitEnd::Engine(index, exit) => {
                 self.end_load().await;
                 Err(KeeperHalt::Failed(self.engine_lost(index, exit)))
             }

@@ -67,7 +67,7 @@ pub(super) struct Sampler {
 impl Sampler {
     /// Starts it; `node` is its name in reports.
     pub(super) fn start(path: &Path, node: &str, devices: Devices) -> io::Result<Self> {
-        let mut work = Work {
+        let mut work = MachineSampler {
             file: OpenOptions::new().create(true).append(true).open(path)?,
             node: node.to_owned(),
             cpu: cpu_ticks(),
@@ -109,7 +109,7 @@ impl Sampler {
     }
 }
 
-struct Work {
+struct MachineSampler {
     file: File,
     node: String,
     /// Ticks at work and in all, as they were read last.
@@ -118,7 +118,7 @@ struct Work {
     failed: HashSet<TelemetrySource>,
 }
 
-impl Work {
+impl MachineSampler {
     /// What the kernel says of the machine.
     fn machine(&mut self) {
         let now = cpu_ticks();
@@ -233,7 +233,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t");
         let file = File::create(&path).unwrap();
-        let mut work = Work { file, node: "n".to_owned(), cpu: None, failed: HashSet::new() };
+        let mut work = MachineSampler { file, node: "n".to_owned(), cpu: None, failed: HashSet::new() };
         let both = || Ok(vec![gpu("GPU-a", 0), gpu("GPU-b", 1)]);
         let mut source = Scripted(vec![both(), Err(NvmlError::GpuLost), Err(NvmlError::GpuLost), both(), Ok(Vec::new())]);
         let served = HashSet::from(["GPU-b".to_owned()]);
