@@ -121,7 +121,7 @@ fn rows(facts: &ModelFacts) -> Vec<(&'static str, Option<String>)> {
         ("Format", Some(format.to_owned())),
         ("Architecture", Some(facts.architecture.clone())),
         ("Parameters", Some(format!("{} ({})", magnitude(facts.parameters), grouped(facts.parameters)))),
-        ("TimePrecision", Some(facts.precision.clone())),
+        ("Precision", Some(facts.precision.clone())),
         ("Size of the weights", Some(bytes(facts.weight_bytes))),
         ("Longest context, tokens", number(facts.context_length)),
         ("Layers", number(facts.layers)),

@@ -86,7 +86,7 @@ fn List(view: ModelsView, asks: ListQuery, params: ParamsMap) -> impl IntoView {
             Column::text("Source"),
             Column::figures("Parameters"),
             Column::figures("Context, tokens"),
-            Column::text("TimePrecision"),
+            Column::text("Precision"),
             Column::figures("Size"),
             Column::text("Owner"),
             Column::text("Added").sorted_by("created_at"),
@@ -129,7 +129,7 @@ fn Row(model: Owned<Model>) -> impl IntoView {
         Some(facts) => view! {
             {cell("Parameters", true, Some(magnitude(facts.parameters)))}
             {cell("Context, tokens", true, facts.context_length.map(|tokens| grouped(tokens.into())))}
-            {cell("TimePrecision", false, Some(facts.precision.clone()))}
+            {cell("Precision", false, Some(facts.precision.clone()))}
             {cell("Size", true, Some(bytes(facts.weight_bytes)))}
         }
         .into_any(),
