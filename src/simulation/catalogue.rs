@@ -6,8 +6,8 @@ use strum::VariantArray as _;
 use dyno_simulate::device::{CATALOGUE, Device as Profile, Generation};
 
 use super::device::ASSUMED_LINK;
-use super::specification::{is_part, specification_of};
-use crate::domain::device_specification::{DeviceSpecification, STATED};
+use super::specification::{data_sheet, is_part, specification_of, specified_name};
+use crate::domain::device_specification::{DeviceFigures, DeviceSpecification, STATED};
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{Device, DeviceConfig, DeviceInfo, DeviceType, EngineAvailability, Node};
 
@@ -34,7 +34,8 @@ pub fn hypothetical_nodes_with(stated: &[DeviceSpecification]) -> Vec<Node> {
 struct Hypothetical {
     profile: Profile,
     kind: DeviceType,
-    is_stated: bool,
+    /// What an administrator stated of it.
+    stated: Option<DeviceFigures>,
 }
 
 fn hypothetical(sheet: Profile, stated: Option<&DeviceSpecification>) -> Hypothetical {
@@ -45,7 +46,7 @@ fn hypothetical(sheet: Profile, stated: Option<&DeviceSpecification>) -> Hypothe
         _ => DeviceType::Cuda,
     };
     let Some(figures) = stated.map(|stated| &stated.figures) else {
-        return Hypothetical { profile: sheet, kind, is_stated: false };
+        return Hypothetical { profile: sheet, kind, stated: None };
     };
     let profile = Profile {
         tflops_16: figures.peak_fp16_tflops,
@@ -54,13 +55,13 @@ fn hypothetical(sheet: Profile, stated: Option<&DeviceSpecification>) -> Hypothe
         link_bandwidth: figures.link_bandwidth_gbps.unwrap_or(sheet.link_bandwidth),
         ..sheet
     };
-    Hypothetical { profile, kind, is_stated: true }
+    Hypothetical { profile, kind, stated: Some(*figures) }
 }
 
 /// A stated device that is not in the catalogue; a part of a device is not to be had alone.
 fn without_data_sheet(stated: &DeviceSpecification) -> Option<Hypothetical> {
     let DeviceSpecification { device, figures, .. } = stated;
-    if is_part(device) || CATALOGUE.iter().any(|sheet| sheet.name.eq_ignore_ascii_case(device)) {
+    if is_part(device) || data_sheet(&specified_name(device)).is_some() {
         return None;
     }
     let link = figures.link_bandwidth_gbps.unwrap_or(ASSUMED_LINK);
@@ -69,7 +70,7 @@ fn without_data_sheet(stated: &DeviceSpecification) -> Option<Hypothetical> {
     let kind = kind_of_name(device);
     // what is stated of a processor is of the whole machine
     let devices_per_node = if kind == DeviceType::Cpu { 1 } else { profile.devices_per_node };
-    Some(Hypothetical { profile: Profile { devices_per_node, ..profile }, kind, is_stated: true })
+    Some(Hypothetical { profile: Profile { devices_per_node, ..profile }, kind, stated: Some(*figures) })
 }
 
 /// The kind of a device of which only the name is known: most accelerators are NVIDIA's.
@@ -104,7 +105,7 @@ impl Hypothetical {
     }
 
     fn node(&self, count: u32) -> Node {
-        let basis = if self.is_stated { STATED } else { "by data sheet" };
+        let basis = if self.stated.is_some() { STATED } else { "by data sheet" };
         Node {
             hostname: format!("{}-x{count}", hostname(&self.profile.name)),
             status: "Ready".to_owned(),
@@ -115,7 +116,7 @@ impl Hypothetical {
     }
 
     fn device(&self, count: u32) -> Device {
-        let Self { profile, kind, is_stated } = self;
+        let Self { profile, kind, stated } = self;
         // a processor's figures are those of the whole machine
         let machines = if *kind == DeviceType::Cpu { f64::from(count) } else { 1.0 };
         Device {
@@ -129,8 +130,8 @@ impl Hypothetical {
             device_config: DeviceConfig {
                 peak_fp16_tflops: Some(profile.tflops_16 * machines),
                 memory_bandwidth_gbps: Some(profile.memory_bandwidth * machines),
-                link_bandwidth_gbps: is_stated.then_some(profile.link_bandwidth),
-                source: Some(if *is_stated { STATED.to_owned() } else { format!("datasheet: {}", profile.name) }),
+                link_bandwidth_gbps: stated.and_then(|stated| stated.link_bandwidth_gbps),
+                source: Some(if stated.is_some() { STATED.to_owned() } else { format!("datasheet: {}", profile.name) }),
             },
             available_count: count,
         }
@@ -181,6 +182,7 @@ mod tests {
         let find = |hostname: &str| nodes.iter().find(|node| node.hostname == hostname).map(|node| &node.devices[0]);
         let l4 = find("l4-24gb-x2").unwrap();
         assert_eq!((l4.device_config.peak_fp16_tflops, l4.device_info.memory_bytes), (Some(100.0), Some(20 << 30)));
+        assert_eq!(l4.device_config.link_bandwidth_gbps, None, "it was not stated");
         let x1 = find("acme-x1-gen-2-x8").unwrap();
         assert_eq!((x1.kind, x1.available_count, x1.device_config.source.as_deref()), (DeviceType::Cuda, 8, Some(STATED)));
         assert_eq!(find("amd64-cpu-of-m7i.large-x1").unwrap().kind, DeviceType::Cpu);

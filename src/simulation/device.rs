@@ -149,7 +149,7 @@ mod tests {
     fn in_settings(device: Device) -> Device {
         let link_bandwidth_gbps = Some(100.0);
         let source = Some(STATED.to_owned());
-        Device { device_config: DeviceConfig { source, link_bandwidth_gbps, ..device.device_config }, ..device }
+        Device { device_config: DeviceConfig { link_bandwidth_gbps, source, ..device.device_config }, ..device }
     }
 
     #[test]

@@ -41,9 +41,11 @@ pub fn specify(nodes: &mut [Node], specifications: &[DeviceSpecification]) {
     }
 }
 
+/// What is stated of the device with this name.
 pub(super) fn specification_of<'a>(device: &str, all: &'a [DeviceSpecification]) -> Option<&'a DeviceSpecification> {
     let name = specified_name(device);
-    all.iter().find(|stated| stated.device.eq_ignore_ascii_case(&name))
+    // what was stated may have got a data sheet since
+    all.iter().find(|stated| specified_name(&stated.device).eq_ignore_ascii_case(&name))
 }
 
 fn apply(device: &mut Device, figures: &DeviceFigures) {
@@ -100,6 +102,8 @@ pub(super) mod tests {
         let memory_too = "stated in Settings, its memory too".to_owned();
         assert_eq!(specified("acme x1", None, &all), (400.0, Some(2 << 30), memory_too));
         assert_eq!(specified("Acme X2", read, &all), (1.0, read, "datasheet: x".to_owned()));
+        let before_its_data_sheet = [stated("NVIDIA L4", 100.0, 20.0, 250.0)];
+        assert_eq!(specified("L4-24GB", read, &before_its_data_sheet).0, 100.0);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub fn Devices(specifications: Vec<DeviceSpecification>, administrator: bool, fl
         <section class="stack" aria-labelledby="devices">
             <h2 id="devices">"Devices"</h2>
             <p class="muted">
-                "What a device can do at most, for simulations: of devices without a data sheet here, or in place of it. Figures are of one device, of a processor those of the whole machine, without sparsity. Where a node tells its device's memory, that counts."
+                "What a device can do at most, for simulations: of devices without a data sheet here, or in place of it. A device is named as its cluster's page names it. Figures are those of one device, of a processor those of the whole machine, without sparsity. Where a node tells its device's memory, that counts."
             </p>
             {list}
             {administrator.then(|| view! { <DeviceForm flash=flash /> })}
@@ -72,7 +72,7 @@ fn DeviceForm(flash: Flash) -> impl IntoView {
             <div class="field-wide">
                 <TextField
                     name="specified_device"
-                    label="Device, as its cluster's page names it"
+                    label="Device"
                     autocomplete="off"
                     offers=offers
                     value=flash.value("specified_device", "")
