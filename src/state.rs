@@ -4,6 +4,7 @@ mod attempts;
 pub mod config;
 mod http_metrics;
 mod longest_rows;
+mod nodes;
 mod one_time_secrets;
 mod run_notifier;
 mod secrets;

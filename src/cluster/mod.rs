@@ -38,6 +38,9 @@ pub enum ClusterError {
     /// Its kubeconfig could not be read or opened.
     #[error("kubeconfig: {0}")]
     Kubeconfig(String),
+    /// What administrators stated of devices could not be read.
+    #[error("specifications of devices: {0}")]
+    Specifications(String),
 }
 
 impl ClusterError {
@@ -48,6 +51,7 @@ impl ClusterError {
             Self::TimedOut(limit) => format!("The cluster did not answer within {} seconds.", limit.as_secs()),
             Self::Kubernetes(sentence) => sentence.clone(),
             Self::Kubeconfig(_) => "The cluster's kubeconfig could not be opened. Give it again.".to_owned(),
+            Self::Specifications(_) => "What is stated of devices could not be read. The server's log says why.".to_owned(),
         }
     }
 }
@@ -136,7 +140,8 @@ impl Clusters {
         self.driver(cluster).await?.reach().await
     }
 
-    /// A cluster's nodes, live. A run has its nodes to itself: the devices of the busy ones (by hostname) count as taken.
+    /// A cluster's nodes as it tells them; `AppState::nodes` adds what administrators stated of their devices. A run has its nodes to
+    /// itself: the devices of the busy ones (by hostname) count as taken.
     pub async fn nodes(&self, cluster: &Cluster, busy: &BTreeSet<String>) -> Result<Vec<Node>, ClusterError> {
         let mut nodes = self.driver(cluster).await?.nodes().await?;
         for node in &mut nodes {

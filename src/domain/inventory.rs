@@ -226,7 +226,10 @@ pub struct DeviceConfig {
     /// Peak memory bandwidth, 10⁹ bytes per second.
     #[serde(rename = "memory_bandwidth_GBps", skip_serializing_if = "Option::is_none")]
     pub memory_bandwidth_gbps: Option<f64>,
-    /// Where the two come from: a datasheet's name, or `estimate: …`.
+    /// To the other devices of its node, in one direction, 10⁹ bytes per second, where an administrator stated it.
+    #[serde(rename = "link_bandwidth_GBps", skip_serializing_if = "Option::is_none")]
+    pub link_bandwidth_gbps: Option<f64>,
+    /// Where they come from: a datasheet's name, `estimate: …`, or `stated in Settings`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
 }

@@ -2,6 +2,7 @@
 
 pub mod benchmark;
 pub mod dataset;
+pub mod device_specification;
 pub mod engine;
 pub mod event;
 pub mod form;

@@ -69,14 +69,18 @@ pub fn priced_words(devices: &[PricedDevices]) -> String {
     devices.iter().map(words).collect::<Vec<String>>().join(", ")
 }
 
+fn is_text(text: &str, most: usize) -> bool {
+    !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
+}
+
+/// What is wrong with the name of a device.
+pub fn device_name_error(device: &str) -> Option<String> {
+    (!is_text(device, LONGEST_DEVICE)).then(|| format!("Name the device, in at most {LONGEST_DEVICE} characters."))
+}
+
 /// What is wrong with a price, by field; the currency is compared with those of other prices elsewhere.
 pub fn price_errors(device: &str, per_hour: f64, currency: &str) -> Vec<(&'static str, String)> {
-    let mut errors = Vec::new();
-    let is_text =
-        |text: &str, most: usize| !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control);
-    if !is_text(device, LONGEST_DEVICE) {
-        errors.push(("device", format!("Name the device, in at most {LONGEST_DEVICE} characters.")));
-    }
+    let mut errors: Vec<_> = device_name_error(device).map(|message| ("device", message)).into_iter().collect();
     if !(0.0..=HIGHEST_PRICE).contains(&per_hour) {
         errors.push(("per_hour", "A price is a number from 0 to 1,000,000.".to_owned()));
     }

@@ -40,7 +40,7 @@ pub(super) enum PrepareError {
 
 /// The chosen nodes as they are now, each of them Ready.
 pub(super) async fn nodes(app: &App, cluster: &Cluster, spec: &BenchmarkSpec) -> Result<Vec<Node>, PrepareError> {
-    let live = app.clusters.nodes(cluster, &BTreeSet::new()).await?;
+    let live = app.nodes(cluster, &BTreeSet::new()).await?;
     let find = |hostname: &str| {
         let Some(node) = live.iter().find(|node| node.hostname == hostname) else {
             return Err(PrepareError::NoNode { hostname: hostname.to_owned(), cluster: cluster.name.clone() });

@@ -104,10 +104,10 @@ impl SimulationRun {
     /// The cluster's nodes as they are, or else as they were last seen.
     async fn inventory(&self) -> Result<Vec<Node>, StoreError> {
         let nobody = BTreeSet::new();
-        let live = self.app.clusters.nodes(&self.cluster, &nobody);
+        let live = self.app.nodes(&self.cluster, &nobody);
         match tokio::time::timeout(LOOK, live).await {
             Ok(Ok(nodes)) => Ok(nodes),
-            Ok(Err(_)) | Err(_) => self.app.store.last_seen(self.cluster.id).await,
+            Ok(Err(_)) | Err(_) => self.app.last_seen(self.cluster.id).await,
         }
     }
 

@@ -9,14 +9,16 @@ mod learn;
 mod model;
 mod records;
 mod simulate;
+mod specification;
 mod what_if;
 mod workload;
 
 pub use advice::{AdviceFailure, LayoutQuestion, advise};
-pub use catalogue::{engines, hypothetical_nodes};
+pub use catalogue::{engines, hypothetical_nodes, hypothetical_nodes_with};
 pub use device::{ambiguous_device, device_name, known_devices};
 pub use layout::{LayoutError, SimulatedLayout, layout};
 pub use learn::{LearnFailure, MOST_LEARNT_REQUESTS, engine_version, measured, nodes_of, predict, version_of};
 pub use model::is_known_by_name;
 pub use simulate::{Simulated, SimulatedRun, SimulationFailure, simulate};
+pub use specification::{data_sheet, specified_name, specify};
 pub use what_if::{SimulatedSubject, simulated_subject};

@@ -13,7 +13,8 @@ use super::listing::{Listed, checked_name, page_of};
 use super::now;
 use crate::cluster::{ClusterError, devices_in_words};
 use crate::credentials::{OutgoingError, Sealed, Secret, check_host};
-use crate::domain::inventory::{Cluster, ClusterAccess, ClusterKind, ClusterRow, Node, NodeMetrics};
+use crate::domain::device_specification::STATED;
+use crate::domain::inventory::{Cluster, ClusterAccess, ClusterKind, ClusterRow, Device, Node, NodeMetrics};
 use crate::domain::kubernetes::{ClusterTest, KubernetesAccess, ModelCache};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
@@ -357,23 +358,18 @@ fn devices_of(cluster: &Cluster, nodes: &[Node]) -> String {
     if cluster.kind() != ClusterKind::Catalogue {
         return devices_in_words(nodes);
     }
-    let names: BTreeSet<&str> = nodes.iter().flat_map(|node| &node.devices).map(|device| device.name.as_str()).collect();
-    format!("{} devices by data sheet, for simulation only", names.len())
+    let devices = || nodes.iter().flat_map(|node| &node.devices);
+    let names: BTreeSet<&str> = devices().map(|device| device.name.as_str()).collect();
+    let is_stated = |device: &Device| device.device_config.source.as_deref().is_some_and(|source| source.starts_with(STATED));
+    let basis = if devices().any(is_stated) { "by data sheet or as stated in Settings" } else { "by data sheet" };
+    format!("{} devices {basis}, for simulation only", names.len())
 }
 
-/// A cluster's nodes, live, within a time that a person waits. What another machine's cluster answered is kept, for
-/// simulations while it does not answer.
+/// A cluster's nodes, live, within a time that a person waits.
 pub(super) async fn nodes(app: &AppState, cluster: &Cluster, busy: &BTreeSet<String>) -> Result<Vec<Node>, ClusterError> {
-    let read = tokio::time::timeout(LIVE_LIMIT, app.clusters.nodes(cluster, busy)).await;
-    let nodes = read
-        .unwrap_or(Err(ClusterError::TimedOut(LIVE_LIMIT)))
-        .inspect_err(|error| tracing::warn!(cluster.name = cluster.name, %error, "cluster could not be read"))?;
-    if cluster.kind() == ClusterKind::Kubernetes
-        && let Err(error) = app.store.keep_last_seen(cluster.id, &nodes, Timestamp::now()).await
-    {
-        tracing::warn!(cluster.name = cluster.name, %error, "a cluster's nodes could not be kept");
-    }
-    Ok(nodes)
+    let read = tokio::time::timeout(LIVE_LIMIT, app.nodes(cluster, busy)).await;
+    read.unwrap_or(Err(ClusterError::TimedOut(LIVE_LIMIT)))
+        .inspect_err(|error| tracing::warn!(cluster.name = cluster.name, %error, "cluster could not be read"))
 }
 
 /// The nodes of a cluster that a run has for itself at present.

@@ -55,6 +55,6 @@ async fn cluster(app: &AppState, actor: &Actor, id: Uuid) -> Result<Option<Clust
         return Ok(None);
     };
     let nodes = super::clusters::nodes(app, &cluster, &BTreeSet::new()).await.map_err(|error| error.sentence());
-    let last_seen = if nodes.is_err() { app.store.last_seen(id).await? } else { Vec::new() };
+    let last_seen = if nodes.is_err() { app.last_seen(id).await? } else { Vec::new() };
     Ok(Some(ClusterFacts { cluster, nodes, last_seen }))
 }

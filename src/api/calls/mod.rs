@@ -7,6 +7,7 @@ pub mod calibrate;
 pub mod clusters;
 pub mod credentials;
 pub mod datasets;
+pub mod device_specifications;
 pub mod engines;
 pub mod expectation;
 pub mod layouts;

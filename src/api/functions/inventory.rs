@@ -258,7 +258,7 @@ mod on_server {
             Ok(metrics) => Ok(Choices::Nodes { nodes: metrics.nodes, problem: None }),
             // The cluster is there but can't be read at present: the page says so and offers to look again.
             Err(problem) if matches!(problem.kind, ProblemKind::Unavailable | ProblemKind::Conflict | ProblemKind::NotFound) => {
-                let nodes = app.store.last_seen(cluster).await?;
+                let nodes = app.last_seen(cluster).await?;
                 Ok(Choices::Nodes { nodes, problem: Some(problem.detail) })
             }
             Err(problem) => Err(problem),

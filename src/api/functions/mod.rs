@@ -10,6 +10,7 @@ pub mod cluster_form;
 pub mod clusters;
 pub mod credentials;
 pub mod datasets;
+pub mod device_specifications;
 pub mod drafts;
 pub mod forms;
 mod idempotency;

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::CallError;
+use crate::domain::device_specification::DeviceSpecification;
 use crate::domain::form::Flash;
 use crate::domain::price::DevicePrice;
 use crate::domain::user::{ApiToken, OneTimeSecret, User};
@@ -23,6 +24,7 @@ pub struct SettingsView {
     /// Everybody, for administrators; empty for others.
     pub users: Vec<User>,
     pub prices: Vec<DevicePrice>,
+    pub specifications: Vec<DeviceSpecification>,
     /// A secret that is shown this once.
     pub shown: Option<OneTimeSecret>,
     /// How the last action went.
@@ -35,7 +37,7 @@ pub async fn load_settings(
     #[server(default)] flash: String,
     #[server(default)] shown: String,
 ) -> Result<SettingsView, CallError> {
-    use crate::api::calls::{prices, tokens, users};
+    use crate::api::calls::{device_specifications, prices, tokens, users};
     let (app, actor) = crate::auth::context()?;
     let administrator = actor.is_administrator();
     Ok(SettingsView {
@@ -45,6 +47,7 @@ pub async fn load_settings(
         tokens: tokens::list(&app, &actor).await?.items,
         users: if administrator { users::list(&app, &actor).await?.items } else { Vec::new() },
         prices: prices::list(&app).await?.items,
+        specifications: device_specifications::list(&app).await?.items,
         shown: app.one_time_secrets.take(actor.id, &shown, std::time::Instant::now()),
         flash: forms::kept(&flash).await,
     })

@@ -7,6 +7,7 @@ mod body;
 mod clusters;
 mod credentials;
 mod datasets;
+mod device_specifications;
 mod engines;
 mod event_stream;
 pub(crate) mod export;
@@ -46,6 +47,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(datasets::router())
         .merge(credentials::router())
         .merge(prices::router())
+        .merge(device_specifications::router())
         .merge(try_it::router())
         .merge(runs::router())
         .merge(run_log::router())

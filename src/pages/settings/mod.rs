@@ -1,5 +1,6 @@
-//! Settings: tokens for scripts, people (for administrators), prices of devices, password, theme.
+//! Settings: tokens for scripts, people (for administrators), prices and figures of devices, password, theme.
 
+mod devices;
 mod password;
 mod people;
 mod prices;
@@ -32,7 +33,7 @@ fn Settings(view: SettingsView) -> impl IntoView {
     let done = view.flash.clone().filter(|flash| !flash.is_refusal());
     let people = view.administrator.then(|| view! { <people::People users=view.users reader=view.id flash=flash.clone() /> });
     let password_flash = flash.clone();
-    let price_flash = flash.clone();
+    let (price_flash, device_flash) = (flash.clone(), flash.clone());
     view! {
         <div class="inventory stack-loose">
             <ErrorSummary lines=lines />
@@ -42,6 +43,7 @@ fn Settings(view: SettingsView) -> impl IntoView {
             <tokens::Tokens tokens=view.tokens flash=flash />
             {people}
             <prices::Prices prices=view.prices administrator=view.administrator flash=price_flash />
+            <devices::Devices specifications=view.specifications administrator=view.administrator flash=device_flash />
             <password::Password name=view.name.clone() flash=password_flash />
             <section class="stack-tight" aria-labelledby="theme">
                 <h2 id="theme">"Theme"</h2>

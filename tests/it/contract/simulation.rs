@@ -11,12 +11,12 @@ use super::world::{World, post};
 use crate::support::TestClient;
 
 /// The bodies of a walk whose last step simulates.
-fn simulated(mut bodies: Vec<Value>) -> Vec<Value> {
+pub(super) fn simulated(mut bodies: Vec<Value>) -> Vec<Value> {
     bodies.last_mut().unwrap()["run_as_simulation"] = json!(true);
     bodies
 }
 
-async fn ended(client: &TestClient, answer: &Value) -> Value {
+pub(super) async fn ended(client: &TestClient, answer: &Value) -> Value {
     let begun = Instant::now();
     loop {
         let run = client.get(&format!("/api/v1/runs/{}", answer["run_id"].as_str().unwrap())).await.expect(200);
@@ -28,7 +28,7 @@ async fn ended(client: &TestClient, answer: &Value) -> Value {
     }
 }
 
-async fn report(client: &TestClient, run: &Value) -> Value {
+pub(super) async fn report(client: &TestClient, run: &Value) -> Value {
     client.get(&format!("/api/v1/runs/{}/report", run["id"].as_str().unwrap())).await.expect(200)
 }
 

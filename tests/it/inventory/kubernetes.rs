@@ -125,6 +125,33 @@ async fn nodes_are_told_in_the_shape_that_all_clusters_have() {
     assert_eq!((&list["items"][1]["nodes"], &list["items"][1]["ready_nodes"]), (&json!(3), &json!(2)));
 }
 
+/// What administrators state of a device is in the inventory as long as it is stated, live and once the cluster does not answer; memory
+/// that was read stays.
+#[tokio::test]
+async fn nodes_have_what_is_stated_of_their_devices() {
+    let (house, id) = House::with_cluster(3).await;
+    let cluster = id.parse().unwrap();
+    let device = async || {
+        let (_, metrics) = house.get(&format!("clusters/{id}/node-metrics")).await;
+        let live = metrics["nodes"][2]["devices"][1].clone();
+        let last_seen = json!(house.app.last_seen(cluster).await.unwrap()[2].devices[1]);
+        assert_eq!(last_seen, live);
+        live
+    };
+    let by_data_sheet = device().await;
+    let body = json!({ "device": "H100-SXM-80GB", "peak_fp16_tflops": 500, "memory_gib": 10, "memory_bandwidth_gbps": 1500 });
+    let (status, stated) = house.post("device-specifications", body).await;
+    assert_eq!(status, 201, "{stated}");
+    let found = device().await;
+    let config = json!({ "peak_fp16_TFLOPS": 500.0, "memory_bandwidth_GBps": 1500.0, "source": "stated in Settings" });
+    assert_eq!(found["device_config"], config);
+    assert_eq!(found["device_info"], by_data_sheet["device_info"]);
+    let kept = json!(house.app.store.last_seen(cluster).await.unwrap()[2].devices[1]);
+    assert_eq!(kept, by_data_sheet, "kept as the cluster told it");
+    assert_eq!(house.delete(&format!("device-specifications/{}", stated["id"].as_str().unwrap())).await, 204);
+    assert_eq!(device().await, by_data_sheet);
+}
+
 #[tokio::test]
 async fn the_kubeconfig_is_never_answered_nor_kept_in_the_clear() {
     let (house, id) = House::with_cluster(1).await;

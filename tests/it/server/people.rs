@@ -165,6 +165,7 @@ async fn what_is_for_administrators_is_refused_whatever_the_body_holds() {
     for (method, path) in [
         (Method::POST, "/api/v1/users".to_owned()),
         (Method::POST, "/api/v1/prices".to_owned()),
+        (Method::POST, "/api/v1/device-specifications".to_owned()),
         (Method::POST, "/api/v1/clusters".to_owned()),
         (Method::PATCH, format!("/api/v1/clusters/{cluster}")),
     ] {

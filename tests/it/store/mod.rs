@@ -1,5 +1,6 @@
 //! The store's contract. Every database that stands behind `Store` has to keep it.
 
+mod device_specifications;
 mod drafts;
 mod history;
 mod inventory;
