@@ -1,3 +1,4 @@
 //! The report's page as a browser without scripts gets it, and the plan that it offers.
 
+mod requests;
 mod sweep;
