@@ -23,8 +23,8 @@ pub struct LiveRun {
     pub run: Run,
     /// The latest snapshot of the load.
     pub progress: Option<Progress>,
-    /// The figures of the whole run, once it is over and has measured something.
-    pub figures: Option<RunFigures>,
+    /// What came of the run, once it is over and has measured something.
+    pub report: Option<Report>,
     /// Earlier snapshots, about one a second.
     pub points: Vec<LivePoint>,
     /// The logs of the stages that wrote one.
@@ -67,7 +67,7 @@ impl From<&Progress> for LivePoint {
 }
 
 /// The figures of a run that is over, from its report: those of its only load point, or of the best.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunFigures {
     /// The best load of a sweep or search; absent where there was one load.
     pub best: Option<OfferedLoad>,
@@ -137,7 +137,7 @@ pub enum Change {
 impl LiveRun {
     /// A run without events.
     pub fn new(run: Run) -> Self {
-        Self { run, progress: None, figures: None, points: Vec::new(), logs: Vec::new(), last_seq: 0 }
+        Self { run, progress: None, report: None, points: Vec::new(), logs: Vec::new(), last_seq: 0 }
     }
 
     /// Applies the next event.

@@ -30,6 +30,39 @@ pub fn sentence(progress: &Progress, status: RunStatus) -> String {
     }
 }
 
+/// What load a run that is over has put on: `518 requests at 8 load points`, and where it ended if that was before its end.
+pub fn ended_sentence(progress: &Progress, is_search: bool) -> String {
+    let (ended, begun) = (progress.ended(), u64::from(progress.load_point) + 1);
+    // between two load points the one that has just ended is still the snapshot's own
+    let is_finished = progress.finished.len() as u64 >= begun;
+    let is_short = !is_finished && progress.total.is_none_or(|total| ended < total);
+    if progress.load_points <= 1 {
+        return match progress.total.filter(|_| is_short) {
+            Some(total) => format!("{} of {}", grouped(ended), count(total, "request")),
+            None => count(ended, "request"),
+        };
+    }
+    // how many loads a search takes is known at its end alone
+    let planned = u64::from(progress.load_points);
+    let points = if is_search || begun >= planned {
+        count(begun, "load point")
+    } else {
+        format!("{} of {}", grouped(begun), count(planned, "load point"))
+    };
+    // snapshots of earlier versions don't have the load points before
+    if (progress.finished.len() as u64) + 1 < begun {
+        return points;
+    }
+    let before: u64 = progress.finished.iter().map(|finished| finished.requests).sum();
+    let all = count(before + if is_finished { 0 } else { ended }, "request");
+    let load = progress.load.map(|load| format!(", {},", load.words())).unwrap_or_default();
+    let short = progress
+        .total
+        .filter(|_| is_short)
+        .map(|total| format!("; the last{load} had {} of its {}", grouped(ended), grouped(total)));
+    format!("{all} at {points}{}", short.unwrap_or_default())
+}
+
 /// `Load point 3 of 5: 8 in flight`; `None` with a single load.
 pub fn load_point(progress: &Progress) -> Option<String> {
     if progress.load_points <= 1 {
@@ -96,6 +129,7 @@ impl Announcer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dyno_measure::live_figures::FinishedLoadPoint;
     use dyno_measure::load::OfferedLoad;
 
     fn at(completed: u64) -> Progress {
@@ -122,6 +156,23 @@ mod tests {
         for status in [RunStatus::Cancelling, RunStatus::Cancelled, RunStatus::Partial, RunStatus::Failed] {
             assert_eq!(sentence(&progress, status), "40 of 5,000 requests");
         }
+    }
+
+    #[test]
+    fn a_run_that_is_over_says_what_load_it_has_put_on_and_where_it_ended() {
+        let one = |completed, total| ended_sentence(&Progress { total, load_points: 1, ..at(completed) }, false);
+        assert_eq!(one(100, Some(100)), "100 requests");
+        assert_eq!(one(40, Some(5_000)), "40 of 5,000 requests");
+        assert_eq!(one(40, None), "40 requests");
+        let finished = |requests| FinishedLoadPoint { requests, ..FinishedLoadPoint::default() };
+        let load = Some(OfferedLoad::Concurrency { concurrency: 8 });
+        let mut sweep = Progress { load_point: 2, load_points: 5, load, ..at(40) };
+        assert_eq!(ended_sentence(&sweep, false), "3 of 5 load points", "a snapshot of an earlier version");
+        sweep.finished = vec![finished(100), finished(34)];
+        assert_eq!(ended_sentence(&sweep, false), "174 requests at 3 of 5 load points; the last, 8 in flight, had 40 of its 100");
+        sweep.finished.push(finished(100));
+        assert_eq!(ended_sentence(&sweep, false), "234 requests at 3 of 5 load points");
+        assert_eq!(ended_sentence(&sweep, true), "234 requests at 3 load points");
     }
 
     #[test]

@@ -149,9 +149,9 @@ impl Follower {
                 Change::Log(stage) => logs.push(stage),
                 Change::End(status) => {
                     self.is_over = true;
-                    // without them the page keeps the last snapshot's figures
-                    self.live.figures = runs::figures(&self.app, &self.actor, self.live.run.id).await.ok().flatten();
-                    drawn.extend([PROGRESS, LOADS]);
+                    // without it the page says that nothing was measured until it is loaded anew
+                    self.live.report = runs::report_if_any(&self.app, &self.actor, self.live.run.id).await.ok().flatten();
+                    drawn.extend([PROGRESS, LOADS, CHARTS]);
                     said = Some(format!("The run has ended: {}.", run_look(status).1.to_lowercase()));
                 }
             }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{RawQuery, State};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
 
 use crate::api::calls::runs;
+use crate::api::functions::forms::Zone;
 use crate::api::functions::runs::HISTORY_ROWS;
 use crate::api::rest::export::{cell, csv_line};
 use crate::auth::SignedIn;
@@ -55,10 +56,12 @@ pub async fn serve(
     State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let asked = FiguresQuery::of(query.as_deref().unwrap_or_default())?;
     let rows = if asked.runs.is_empty() {
-        runs::list(&app, &actor, asked.list).await?.items
+        let zone = Zone::of_headers(&headers).unwrap_or_default();
+        runs::list(&app, &actor, zone.days_of(asked.list)).await?.items
     } else {
         runs::chosen(&app, &actor, &asked.runs).await?
     };

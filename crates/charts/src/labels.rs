@@ -5,12 +5,43 @@ use super::drawing::{Anchor, Plot, Size, WIDE, word_width};
 /// A rectangle: left, top, right, bottom.
 type Area = (f64, f64, f64, f64);
 
+/// An occupied area.
+struct Taken {
+    area: Area,
+    /// Whether a line goes through it, over which a word with its halo can still be read.
+    is_line: bool,
+}
+
 /// The occupied areas of a plot.
 pub struct Labels {
     size: Size,
     within: Area,
-    taken: Vec<Area>,
+    taken: Vec<Taken>,
 }
+
+/// Where a mark that belongs to a point was placed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlacedMark {
+    pub at: (f64, f64),
+    /// From the point to the mark, where that is too far away to be seen to belong to it.
+    pub leader: Option<[(f64, f64); 2]>,
+}
+
+/// Where a mark that belongs to a point is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Near {
+    /// Around it.
+    Around,
+    /// Above or below it, where there is room: of points that are told apart by where they are along the x axis.
+    Column,
+}
+
+/// Distances at which a mark is looked for, beyond its own half width: pixels.
+const RINGS: [f64; 9] = [8.0, 16.0, 24.0, 34.0, 44.0, 56.0, 70.0, 86.0, 104.0];
+/// The directions around a point, clockwise from above, in the order of preference.
+const TURNS: [f64; 16] = [0.0, 1.0, -1.0, 2.0, -2.0, 4.0, -4.0, 8.0, 6.0, -6.0, 3.0, -3.0, 7.0, -7.0, 5.0, -5.0];
+/// Where a leader begins: outside of the point's own mark, in each direction.
+const LEADER_FROM: f64 = 9.0;
 
 impl Labels {
     pub fn on(size: Size, plot: &Plot) -> Self {
@@ -19,39 +50,52 @@ impl Labels {
 
     /// Reserves the area of a mark with half width `r`.
     pub fn keep_clear(&mut self, x: f64, y: f64, r: f64) {
-        self.taken.push((x - r, y - r, x + r, y + r));
+        self.take((x - r, y - r, x + r, y + r));
+    }
+
+    fn take(&mut self, area: Area) {
+        self.taken.push(Taken { area, is_line: false });
     }
 
     /// Reserves the area of a line through points.
     pub fn keep_clear_of_line(&mut self, points: &[(f64, f64)]) {
         for pair in points.windows(2) {
-            let ((x1, y1), (x2, y2)) = (pair[0], pair[1]);
-            let steps = ((x2 - x1).hypot(y2 - y1) / 8.0).ceil().max(1.0);
-            // at most a few hundred pixels
-            for step in 0..=(steps as u32) {
-                let share = f64::from(step) / steps;
-                self.keep_clear(x1 + (x2 - x1) * share, y1 + (y2 - y1) * share, 2.0);
-            }
+            let areas = along(pair[0], pair[1], 2.0);
+            self.taken.extend(areas.map(|area| Taken { area, is_line: true }));
         }
     }
 
-    /// A free position for a mark with half width `r` beside a point; above it if none is free.
-    pub fn place_mark(&mut self, (x, y): (f64, f64), r: f64) -> (f64, f64) {
-        let (near, far) = (r + 8.0, r + 16.0);
-        let around = |off: f64| {
-            let slant = off * 0.75;
-            [(0.0, -off), (slant, -slant), (-slant, -slant), (off, 0.0), (-off, 0.0), (0.0, off), (slant, slant), (-slant, slant)]
+    /// A free position for a mark with half width `r` near a point, as near as there is one; above it if none is free.
+    pub fn place_mark(&mut self, (x, y): (f64, f64), r: f64, near: Near) -> PlacedMark {
+        let toward = |turn: f64, off: f64| {
+            let (sin, cos) = (turn * std::f64::consts::PI / 8.0).sin_cos();
+            (x + off * sin, y - off * cos)
         };
-        let mut places = around(near).into_iter().chain(around(far)).map(|(dx, dy)| (x + dx, y + dy));
-        let found = places.find(|(x, y)| self.is_free((x - r, y - r, x + r, y + r))).unwrap_or((x, y - near));
-        self.keep_clear(found.0, found.1, r);
+        let free = |(ring, turn): (f64, f64)| {
+            let at = toward(turn, r + ring);
+            let leader = (ring > RINGS[0]).then(|| [toward(turn, LEADER_FROM), toward(turn, ring)]);
+            self.is_free((at.0 - r, at.1 - r, at.0 + r, at.1 + r), true).then_some(PlacedMark { at, leader })
+        };
+        let places = |turns: &'static [f64]| RINGS.into_iter().flat_map(|ring| turns.iter().map(move |turn| (ring, *turn)));
+        let in_column = if near == Near::Column { places(&[0.0, 8.0]).find_map(free) } else { None };
+        // else the first whose leader goes past the other points
+        let passes = |placed: &PlacedMark| {
+            placed.leader.is_none_or(|[from, to]| along(from, to, 1.0).all(|area| !self.meets(&area, false)))
+        };
+        let found = in_column.or_else(|| places(&TURNS).filter_map(free).find(passes)).or_else(|| places(&TURNS).find_map(free));
+        let found = found.unwrap_or(PlacedMark { at: (x, y - r - RINGS[0]), leader: None });
+        self.keep_clear(found.at.0, found.at.1, r);
+        if let Some(leader) = found.leader {
+            self.keep_clear_of_line(&leader);
+        }
         found
     }
 
     /// The first of these positions where the text is free, else the first of all.
     pub fn place_at(&mut self, places: &[(f64, f64, Anchor)], word: &str) -> Option<(f64, f64, Anchor)> {
-        let found = places.iter().find(|place| self.is_free(self.area(**place, word))).or_else(|| places.first()).copied()?;
-        self.taken.push(self.area(found, word));
+        let free = |place: &&(f64, f64, Anchor)| self.is_free(self.area(**place, word), true);
+        let found = places.iter().find(free).or_else(|| places.first()).copied()?;
+        self.take(self.area(found, word));
         Some(found)
     }
 
@@ -70,7 +114,7 @@ impl Labels {
         if self.size.name == WIDE.name { 15.0 } else { 12.0 }
     }
 
-    /// A free position and alignment for a text beside a point; `None` if all are occupied.
+    /// A free position and alignment for a text beside a point, over a line if need be; `None` if all are occupied.
     pub fn place(&mut self, (x, y): (f64, f64), word: &str) -> Option<(f64, f64, Anchor)> {
         let height = self.height();
         let side = 9.0;
@@ -84,16 +128,33 @@ impl Labels {
             (x + 2.0 * side, y + height / 3.0, Anchor::Start),
             (x - 2.0 * side, y + height / 3.0, Anchor::End),
         ];
-        let found = places.into_iter().find(|place| self.is_free(self.area(*place, word)))?;
-        self.taken.push(self.area(found, word));
+        let free = |off_lines: bool| places.into_iter().find(|place| self.is_free(self.area(*place, word), off_lines));
+        let found = free(true).or_else(|| free(false))?;
+        self.take(self.area(found, word));
         Some(found)
     }
 
-    fn is_free(&self, area: Area) -> bool {
+    fn is_free(&self, area: Area, off_lines: bool) -> bool {
         let inside = area.0 >= self.within.0 && area.1 >= self.within.1 && area.2 <= self.within.2 && area.3 <= self.within.3;
-        let meets = |other: &Area| area.0 < other.2 && other.0 < area.2 && area.1 < other.3 && other.1 < area.3;
-        inside && !self.taken.iter().any(meets)
+        inside && !self.meets(&area, off_lines)
     }
+
+    /// Whether an area is occupied in part; by a line only counts `with_lines`.
+    fn meets(&self, area: &Area, with_lines: bool) -> bool {
+        let meets = |other: &Area| area.0 < other.2 && other.0 < area.2 && area.1 < other.3 && other.1 < area.3;
+        self.taken.iter().any(|taken| (with_lines || !taken.is_line) && meets(&taken.area))
+    }
+}
+
+/// Squares with half width `r` along a line.
+fn along((x1, y1): (f64, f64), (x2, y2): (f64, f64), r: f64) -> impl Iterator<Item = Area> {
+    // at most a few hundred pixels
+    let steps = ((x2 - x1).hypot(y2 - y1) / 8.0).ceil().max(1.0);
+    (0..=(steps as u32)).map(move |step| {
+        let share = f64::from(step) / steps;
+        let (x, y) = (x1 + (x2 - x1) * share, y1 + (y2 - y1) * share);
+        (x - r, y - r, x + r, y + r)
+    })
 }
 
 #[cfg(test)]
@@ -127,8 +188,37 @@ mod tests {
         let mut labels = labels();
         labels.keep_clear(100.0, 50.0, 5.0);
         labels.keep_clear_of_line(&[(100.0, 50.0), (100.0, 10.0)]);
-        let (x, y) = labels.place_mark((100.0, 50.0), 7.0);
+        let PlacedMark { at: (x, y), leader } = labels.place_mark((100.0, 50.0), 7.0, Near::Around);
         assert!((x - 100.0).abs() >= 9.0 || y >= 62.0, "{x} {y}");
+        assert_eq!(leader, None, "beside its point it needs none");
+    }
+
+    #[test]
+    fn a_mark_in_a_crowd_stands_outside_it_with_a_line_to_its_point_past_the_others() {
+        let mut labels = labels();
+        let steps = [-24.0, -12.0, 0.0, 12.0, 24.0];
+        let crowd = steps.into_iter().flat_map(|dx| steps.map(|dy| (100.0 + dx, 60.0 + dy)));
+        let gap = [(100.0, 60.0), (112.0, 48.0), (124.0, 36.0)];
+        let others: Vec<(f64, f64)> = crowd.filter(|at| !gap.contains(at)).collect();
+        for (x, y) in &others {
+            labels.keep_clear(*x, *y, 5.0);
+        }
+        labels.keep_clear(100.0, 60.0, 5.0);
+        let PlacedMark { at, leader } = labels.place_mark((100.0, 60.0), 7.0, Near::Around);
+        assert!(others.iter().all(|(x, y)| (at.0 - x).abs() >= 12.0 || (at.1 - y).abs() >= 12.0), "{at:?}");
+        let [from, to] = leader.unwrap();
+        assert!(from.0 > 100.0 && to.1 < from.1, "through the gap: {from:?} {to:?}");
+        let in_column = labels.place_mark((100.0, 60.0), 7.0, Near::Column);
+        assert!((in_column.at.0 - 100.0).abs() < 1e-9 && in_column.leader.is_some(), "{in_column:?}");
+    }
+
+    #[test]
+    fn a_word_stands_over_a_line_rather_than_nowhere() {
+        let mut labels = labels();
+        for y in [30.0, 35.0, 40.0, 45.0, 50.0, 55.0, 60.0, 65.0, 70.0, 75.0, 80.0] {
+            labels.keep_clear_of_line(&[(40.0, y), (160.0, y)]);
+        }
+        assert!(labels.place((100.0, 55.0), "16").is_some());
     }
 
     #[test]

@@ -293,8 +293,7 @@ fn describe(latency: &LatencyAxis, drawn: &[DrawnCurve], chosen: &ChosenPoint<'_
         drawn.iter().map(|drawn| layout_words(chosen.question, drawn.degree)).collect::<Vec<_>>().join("; ")
     );
     if let Some(CurvePlace { concurrency, latency: at, per_device }) = chosen.place {
-        let _ =
-            write!(desc, " ChosenPoint: {concurrency} in flight, {} ms, {} tokens/s per device.", figure(at), figure(per_device));
+        let _ = write!(desc, " Chosen: {concurrency} in flight, {} ms, {} tokens/s per device.", figure(at), figure(per_device));
     }
     desc
 }
@@ -374,6 +373,7 @@ mod tests {
             "<caption>Throughput over TTFT, simulated</caption>",
             "4 replicas on 2 devices each, marked by the requests in flight",
             "Fits: of ",
+            " Chosen: 16 in flight, ",
         ] {
             assert!(markup.contains(words), "{words:?} in {markup}");
         }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::event::{RunEvent, StoredEvent};
 use crate::domain::list::{HistoryChoices, ListQuery, Page};
-use crate::domain::live::{LiveRun, LogEntry, RunFigures};
+use crate::domain::live::{LiveRun, LogEntry};
 use crate::domain::predictions::PredictedRun;
 use crate::domain::price::RunCost;
 use crate::domain::problem::{Problem, ProblemKind};
@@ -146,15 +146,15 @@ pub async fn live(app: &AppState, actor: &Actor, id: Uuid, lines: u32, points: u
     }
     live.last_seq = snapshot.last_seq;
     if live.run.status.is_end() {
-        live.figures = figures(app, actor, id).await?;
+        live.report = report_if_any(app, actor, id).await?;
     }
     Ok(live)
 }
 
-/// The figures of a run that is over; nothing where it measured nothing.
-pub async fn figures(app: &AppState, actor: &Actor, id: Uuid) -> Result<Option<RunFigures>, Problem> {
+/// The report of a run that is over; nothing where it measured nothing.
+pub async fn report_if_any(app: &AppState, actor: &Actor, id: Uuid) -> Result<Option<Report>, Problem> {
     match report(app, actor, id).await {
-        Ok(report) => Ok(Some(RunFigures::from(&report))),
+        Ok(report) => Ok(Some(report)),
         Err(problem) if problem.kind == ProblemKind::NotFound => Ok(None),
         Err(problem) => Err(problem),
     }

@@ -21,6 +21,7 @@ mod on_server {
     use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jiff::civil::Date;
     use jiff::tz::TimeZone;
     use jiff::{SignedDuration, Timestamp};
     use leptos::prelude::*;
@@ -29,6 +30,7 @@ mod on_server {
     use crate::api::functions::{CallError, local_path, query_escape};
     use crate::auth::transport::Transport;
     use crate::domain::form::Flash;
+    use crate::domain::list::ListQuery;
     use crate::domain::problem::{Problem, ProblemKind};
     use crate::store::EntryOf;
 
@@ -163,6 +165,23 @@ mod on_server {
             self.write(at, "%H:%M:%S")
         }
 
+        /// A list's query with the instants of this zone's days in place of the days, whose ends differ from UTC's. What is no day
+        /// stays, for the list to refuse.
+        pub fn days_of(&self, query: ListQuery) -> ListQuery {
+            let begin = |day: Date| self.0.to_timestamp(day.at(0, 0, 0, 0)).ok().map(|begin| begin.to_string());
+            // an instant is in a zone already
+            let is_day = |text: &&str| text.parse::<Timestamp>().is_err();
+            let day = |text: &Option<String>| text.as_deref().filter(is_day)?.parse::<Date>().ok();
+            let from = day(&query.from).and_then(begin);
+            let to = day(&query.to).and_then(|day| begin(day.tomorrow().ok()?));
+            ListQuery { from: from.or(query.from), to: to.or(query.to), ..query }
+        }
+
+        /// `Europe/Berlin`
+        pub fn name(&self) -> &str {
+            self.0.iana_name().unwrap_or("UTC")
+        }
+
         fn write(&self, at: Timestamp, format: &str) -> String {
             let suffix = if self.0 == TimeZone::UTC { " UTC" } else { "" };
             format!("{}{suffix}", at.to_zoned_datetime(self.0.clone()).strftime(format))
@@ -207,7 +226,24 @@ mod on_server {
                 (Zone::named("Asia/Tokyo").unwrap().clock(at), Zone::default().clock(at)),
                 ("08:55:00".into(), "23:55:00 UTC".into())
             );
+            assert_eq!((Zone::named("Asia/Tokyo").unwrap().name(), Zone::default().name()), ("Asia/Tokyo", "UTC"));
             assert!(Zone::named("../../etc/passwd").is_none() && Zone::named("No/Where").is_none());
+        }
+
+        #[test]
+        fn a_day_begins_at_its_first_instant_even_where_there_is_no_midnight() {
+            let days = |zone: &str, from: &str, to: &str| {
+                let query = ListQuery { from: Some(from.to_owned()), to: Some(to.to_owned()), ..ListQuery::default() };
+                let query = Zone::named(zone).unwrap().days_of(query);
+                (query.from.unwrap(), query.to.unwrap())
+            };
+            let of = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+            // In Santiago clocks are set from midnight to one o'clock on that day, and from midnight back to eleven before 5 April.
+            assert_eq!(days("America/Santiago", "2026-09-06", "2026-09-06"), of("2026-09-06T04:00:00Z", "2026-09-07T03:00:00Z"));
+            assert_eq!(days("America/Santiago", "2026-04-04", "2026-04-04"), of("2026-04-04T03:00:00Z", "2026-04-05T04:00:00Z"));
+            assert_eq!(days("UTC", "2026-09-06", "9999-12-31"), of("2026-09-06T00:00:00Z", "9999-12-31"));
+            let instants = of("2026-09-06T00:00:00+10:00", "2026-09-07T00:00:00Z");
+            assert_eq!(days("Asia/Tokyo", &instants.0, &instants.1), instants);
         }
     }
 }

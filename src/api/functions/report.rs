@@ -81,14 +81,12 @@ impl WhatIfSection {
 #[server(endpoint = "ui/runs/report", input = server_fn::codec::Json)]
 pub async fn load_report(id: Uuid, flash: String, sliders: BTreeMap<String, String>) -> Result<ReportPage, CallError> {
     use crate::api::calls::{benchmarks, runs};
-    use crate::domain::problem::ProblemKind;
     let (app, actor) = crate::auth::context()?;
     let mut live = runs::live(&app, &actor, id, REPORT_LOG_LINES, 1).await?;
     let benchmark = benchmarks::get(&app, &actor, live.run.benchmark_id).await?;
-    let report = match runs::report(&app, &actor, id).await {
-        Ok(report) => Some(report),
-        Err(problem) if problem.kind == ProblemKind::NotFound => None,
-        Err(problem) => return Err(problem.into()),
+    let report = match live.report.take() {
+        Some(report) => Some(report),
+        None => runs::report_if_any(&app, &actor, id).await?,
     };
     let repeat = report.as_ref().and_then(|report| runs::repeat(id, report));
     let what_if = match &report {

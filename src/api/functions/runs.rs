@@ -46,6 +46,7 @@ pub async fn load_history(query: ListQuery, flash: String) -> Result<History, Ca
     use crate::domain::problem::ProblemKind;
     let (app, actor) = crate::auth::context()?;
     let query = ListQuery { page_size: Some(query.page_size.unwrap_or(HISTORY_ROWS)), ..query };
+    let query = super::forms::readers_zone().days_of(query);
     // A filter that breaks a rule is told on the page, whose form can mend it.
     let (page, refused) = match runs::list(&app, &actor, query).await {
         Ok(page) => (page, None),

@@ -77,6 +77,7 @@ fn mark_style(class: &str, simulated: bool) -> String {
         "chart-rule" => line("#1a1f26", 1.0, " stroke-dasharray=\"4 3\""),
         "chart-hatch" => line("#76808d", 1.0, " opacity=\".45\""),
         "chart-error" => line("#1a1f26", 1.5, ""),
+        "chart-leader" => line("#1a1f26", 1.0, ""),
         "chart-cross" => line("#b3211b", 1.75, ""),
         "chart-limit" => line("#b3211b", 1.5, ""),
         "chart-fails" => line("#b3211b", 1.0, " opacity=\".35\""),

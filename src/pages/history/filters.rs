@@ -6,6 +6,7 @@ use leptos_router::params::ParamsMap;
 use strum::VariantArray as _;
 
 use super::PATH;
+use crate::api::functions::forms::readers_zone;
 use crate::components::badge::run_look;
 use crate::components::button::{LinkButton, Look, Submit};
 use crate::components::field::TextField;
@@ -149,13 +150,20 @@ fn Dates(asks: ListQuery, params: ParamsMap) -> impl IntoView {
         (None, Some(to)) => format!("Until {to}"),
         (Some(from), Some(to)) => format!("{from} to {to}"),
     };
+    let zone = match readers_zone().name() {
+        "UTC" => "UTC".to_owned(),
+        name => format!("{} time", name.replace('_', " ")),
+    };
     view! {
         <DropDown id="filter-dates" text=text active=asks.from.is_some() || asks.to.is_some()>
             <form class="stack-tight" method="get" action=PATH>
                 {kept(&params, &["from", "to"])}
                 <TextField name="from" label="From" kind="date" value=asks.from.unwrap_or_default() />
                 <TextField name="to" label="To" kind="date" value=asks.to.unwrap_or_default() />
-                <Submit text="Show" />
+                <p class="hint">{format!("When runs were asked for, in {zone}.")}</p>
+                <div class="actions">
+                    <Submit text="Show" />
+                </div>
             </form>
         </DropDown>
     }

@@ -6,7 +6,7 @@ use crate::components::charts::ChartFigure;
 use crate::components::charts::live::{Begin, Line, over_time, thinned};
 use crate::components::number::{few_samples, figure, grouped, of_kind};
 use crate::domain::live::{LivePoint, LiveRun, RunFigures};
-use crate::domain::live_status::{load_point, sentence};
+use crate::domain::live_status::{ended_sentence, load_point, sentence};
 use dyno_measure::events::Progress;
 use dyno_measure::live_figures::{Latencies, Percentiles};
 use dyno_measure::report::Phase;
@@ -17,13 +17,14 @@ use dyno_measure::words;
 /// Points of a line.
 const LINE: usize = 240;
 
-/// What the load has done so far: how far it is, and the counters; of a run that is over, its figures.
-pub fn progress(live: &LiveRun) -> AnyView {
+/// What the load has done so far: how far it is, and the counters; of a run that is over, what load that was and its figures.
+pub fn progress(live: &LiveRun, is_search: bool) -> AnyView {
     let status = live.run.status;
+    let figures = live.report.as_ref().filter(|_| status.is_end()).map(RunFigures::from);
     let Some(progress) = live.progress.clone() else {
         // A simulation has no load under way: only what it came to.
-        if let Some(figures) = live.figures.as_ref().filter(|_| status.is_end()) {
-            return of_the_run(figures, live.run.kind);
+        if let Some(figures) = figures {
+            return of_the_run(&figures, live.run.kind);
         }
         let text = if status.is_end() {
             "No load was put on the model."
@@ -32,12 +33,22 @@ pub fn progress(live: &LiveRun) -> AnyView {
         };
         return view! { <p class="muted">{text}</p> }.into_any();
     };
-    let counters = match (&live.figures, status.is_end()) {
-        (Some(figures), true) => of_the_run(figures, live.run.kind),
-        (None, true) => counters(counts(progress.issued, progress.completed, progress.failed)),
-        (_, false) => counters(of_the_moment(&progress)),
+    if !status.is_end() {
+        let counters = counters(of_the_moment(&progress));
+        return view! { <Bar progress status /> {counters} }.into_any();
+    }
+    let counters = match figures {
+        Some(figures) => of_the_run(&figures, live.run.kind),
+        None => {
+            let of_last = (progress.load_points > 1).then(|| view! { <p class="muted">"Of the last load point:"</p> });
+            view! { {of_last} {counters(counts(progress.issued, progress.completed, progress.failed))} }.into_any()
+        }
     };
-    view! { <Bar progress status /> {counters} }.into_any()
+    view! {
+        <p class="progress-text">{ended_sentence(&progress, is_search)}</p>
+        {counters}
+    }
+    .into_any()
 }
 
 /// The figures over time, once there are some.
@@ -47,7 +58,13 @@ pub fn charts(live: &LiveRun) -> AnyView {
     }
     let points = thinned(&live.points, LINE);
     let begins = begins(&points, live.progress.as_ref());
-    let so_far = if begins.len() > 1 { "the load point so far" } else { "the run so far" };
+    let ended = live.run.status.is_end();
+    let words = match (ended, begins.len() > 1) {
+        (false, false) => ("of the last 10 s", "of the run so far"),
+        (false, true) => ("of the last 10 s", "of the load point so far"),
+        (true, false) => ("over 10 s", "since the load began"),
+        (true, true) => ("over 10 s", "since the load point began"),
+    };
     let plain = |id: &str, title: &str, unit: &str, value: fn(&LivePoint) -> Option<f64>| {
         let points = points.iter().map(|point| (point.at_s, value(point))).collect();
         let class = "chart-line chart-s1";
@@ -55,7 +72,13 @@ pub fn charts(live: &LiveRun) -> AnyView {
         view! { <ChartFigure chart=over_time(id, title, unit, &[line], &begins) /> }
     };
     let latency = |id: &str, title: &str, of: fn(&Latencies) -> Percentiles| {
-        view! { <ChartFigure chart=over_time(id, title, "ms", &percentile_lines(&points, so_far, of), &begins) /> }
+        let mut lines = percentile_lines(&points, words, of);
+        let has_values = |line: &Line| line.points.iter().any(|(_, value)| value.is_some());
+        if ended && lines.iter().any(has_values) {
+            // no more samples will come
+            lines.retain(has_values);
+        }
+        view! { <ChartFigure chart=over_time(id, title, "ms", &lines, &begins) /> }
     };
     view! {
         {plain("live-tokens", "Output tokens per second", "tokens/s", |point| point.output_tokens_per_s)}
@@ -85,7 +108,7 @@ fn begins(points: &[LivePoint], progress: Option<&Progress>) -> Vec<Begin> {
 
 /// p50 and p99 of the last 10 seconds, and beside them those of all requests so far. Where the requests of ten seconds are too
 /// few for p99, p90 is drawn beside it.
-fn percentile_lines(points: &[LivePoint], so_far: &str, of: fn(&Latencies) -> Percentiles) -> Vec<Line> {
+fn percentile_lines(points: &[LivePoint], (lately, so_far): (&str, &str), of: fn(&Latencies) -> Percentiles) -> Vec<Line> {
     let line = |name: String, class, percent: f64, value: &dyn Fn(&LivePoint) -> (u64, Option<f64>)| {
         let values: Vec<(f64, Option<f64>)> = points.iter().map(|point| (point.at_s, value(point).1)).collect();
         let samples = points.last().map_or(0, |point| value(point).0);
@@ -96,14 +119,13 @@ fn percentile_lines(points: &[LivePoint], so_far: &str, of: fn(&Latencies) -> Pe
     let recent = |point: &LivePoint| of(&point.recent);
     let all = |point: &LivePoint| of(&point.so_far);
     let mut lines = vec![
-        line("p50 of the last 10 s".to_owned(), "chart-line chart-s1", 50.0, &|point| (recent(point).n, recent(point).p50)),
-        line("p99 of the last 10 s".to_owned(), "chart-line chart-s3", 99.0, &|point| (recent(point).n, recent(point).p99)),
-        line(format!("p50 of {so_far}"), "chart-dashed chart-s1", 50.0, &|point| (all(point).n, all(point).p50)),
-        line(format!("p99 of {so_far}"), "chart-dashed chart-s3", 99.0, &|point| (all(point).n, all(point).p99)),
+        line(format!("p50 {lately}"), "chart-line chart-s1", 50.0, &|point| (recent(point).n, recent(point).p50)),
+        line(format!("p99 {lately}"), "chart-line chart-s3", 99.0, &|point| (recent(point).n, recent(point).p99)),
+        line(format!("p50 {so_far}"), "chart-dashed chart-s1", 50.0, &|point| (all(point).n, all(point).p50)),
+        line(format!("p99 {so_far}"), "chart-dashed chart-s3", 99.0, &|point| (all(point).n, all(point).p99)),
     ];
     if points.iter().all(|point| recent(point).p99.is_none()) && points.iter().any(|point| recent(point).p90.is_some()) {
-        let p90 =
-            line("p90 of the last 10 s".to_owned(), "chart-line chart-s4", 90.0, &|point| (recent(point).n, recent(point).p90));
+        let p90 = line(format!("p90 {lately}"), "chart-line chart-s4", 90.0, &|point| (recent(point).n, recent(point).p90));
         lines.insert(1, p90);
     }
     lines
@@ -238,14 +260,14 @@ mod tests {
     #[test]
     fn a_latency_chart_has_the_last_ten_seconds_beside_the_whole_run() {
         let names = |points: &[LivePoint]| {
-            let lines = percentile_lines(points, "the run so far", |latencies| latencies.ttft_ms);
+            let lines = percentile_lines(points, ("of the last 10 s", "of the run so far"), |latencies| latencies.ttft_ms);
             lines.into_iter().map(|line| line.name).collect::<Vec<_>>()
         };
         let all = ["p50 of the last 10 s", "p99 of the last 10 s", "p50 of the run so far", "p99 of the run so far"];
         assert_eq!(names(&[point(1.0, 700)]), all);
         assert_eq!(names(&[point(1.0, 20)]), all);
         assert_eq!(names(&[point(1.0, 20), point(2.0, 70)])[1], "p90 of the last 10 s", "what the samples decide");
-        let lines = percentile_lines(&[point(1.0, 87)], "the run so far", |latencies| latencies.ttft_ms);
+        let lines = percentile_lines(&[point(1.0, 87)], ("over 10 s", "since the load began"), |latencies| latencies.ttft_ms);
         assert_eq!(lines[2].absent, "87 of 662 samples");
     }
 

@@ -22,7 +22,11 @@ pub fn load_table(live: &LiveRun, slo: Option<&Slo>) -> AnyView {
     let rows: Vec<AnyView> = progress.finished.iter().map(|finished| finished_row(finished, slo)).collect();
     // Between two load points the one that has just ended is still the snapshot's own.
     let is_begun = progress.finished.len() <= progress.load_point as usize;
-    let now = (goes_on && is_begun).then(|| row_of_now(progress, slo));
+    let is_short = progress.share().is_none_or(|share| share < 1.0);
+    let now = (is_begun && (goes_on || is_short)).then(|| row_of_now(progress, goes_on, slo));
+    if rows.is_empty() && now.is_none() {
+        return ().into_any();
+    }
     let to_come: Vec<AnyView> = match &progress.next {
         Some(Upcoming::Loads { loads }) if goes_on => loads.iter().map(|load| row_to_come(*load, slo)).collect(),
         _ => Vec::new(),
@@ -148,8 +152,16 @@ fn no_figures(slo: Option<&Slo>) -> Vec<AnyView> {
     (0..latency_titles(slo).len() + 2).map(|_| view! { <span class="muted">"–"</span> }.into_any()).collect()
 }
 
-fn row_of_now(progress: &Progress, slo: Option<&Slo>) -> AnyView {
+/// The load point under way; of a run that is over, the one that it ended in.
+fn row_of_now(progress: &Progress, goes_on: bool, slo: Option<&Slo>) -> AnyView {
     let load = progress.load.map_or_else(|| "as recorded".to_owned(), OfferedLoad::words);
+    if !goes_on {
+        let state = match progress.total {
+            Some(total) => format!("Not finished: {} of {}", grouped(progress.ended()), words::count(total, "request")),
+            None => format!("Not finished: {}", words::count(progress.ended(), "request")),
+        };
+        return row(None, load, state.into_any(), no_figures(slo), slo);
+    }
     let state = match (progress.phase, progress.total) {
         (Some(Phase::Warmup), _) => "Warming up".to_owned(),
         (_, Some(total)) => format!("Running: {} of {}", grouped(progress.ended()), grouped(total)),
@@ -194,6 +206,15 @@ mod tests {
         );
         assert_eq!(depends(None, None).as_deref(), Some("This load decides: the search is over after it."));
         assert_eq!(next_sentence(&Upcoming::Loads { loads: Vec::new() }), None);
+    }
+
+    #[test]
+    fn the_load_point_that_a_run_ended_in_is_said_to_be_unfinished() {
+        let progress = |completed| Progress { completed, total: Some(100), load: Some(concurrency(8)), ..Progress::default() };
+        let html = |progress, goes_on| Owner::new().with(|| row_of_now(&progress, goes_on, None).to_html());
+        assert!(html(progress(40), true).contains("Running: 40 of 100"));
+        let ended = html(progress(40), false);
+        assert!(ended.contains("Not finished: 40 of 100 requests") && !ended.contains("load-now"), "{ended}");
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::domain::live::LiveRun;
 use crate::domain::problem::Problem;
 use crate::domain::run::Run;
 use crate::islands::FollowRun;
+use crate::pages::report::title;
 use crate::pages::run_actions::{ActionRefused, CancelForm, CopyForm, RunAgainForm, Subject};
 use dyno_measure::load::Slo;
 use dyno_measure::run::RunStatus;
@@ -142,9 +143,9 @@ impl Parts {
         match part {
             ACTIONS => self.actions(live.run.status),
             STATE => view! { <RunBadge status=live.run.status /> }.into_any(),
-            STANDING => standing(live),
+            STANDING => standing(live, self.slo.as_ref()),
             STAGES => stages::stage_list(&live.run.stages),
-            PROGRESS => figures::progress(live),
+            PROGRESS => figures::progress(live, self.slo.as_ref().is_some_and(|slo| slo.search.is_some())),
             LOADS => loads::load_table(live, self.slo.as_ref()),
             _ => figures::charts(live),
         }
@@ -184,10 +185,22 @@ fn ConnectionLost() -> impl IntoView {
     }
 }
 
-/// What a waiting or ended run says of itself; a running one is told by its stages.
-fn standing(live: &LiveRun) -> AnyView {
+/// What a waiting run says of itself, and how an ended one ended and what it found; a running one is told by its stages.
+fn standing(live: &LiveRun, slo: Option<&Slo>) -> AnyView {
     let reason = live.run.reason.clone().unwrap_or_default();
-    let report = format!("/runs/{}/report", live.run.id);
+    let ended = |notice, how: String, look| {
+        let (found, report) = (found(live, slo), format!("/runs/{}/report", live.run.id));
+        view! {
+            <Banner notice=notice>
+                <p>{how}</p>
+                <p class="found">{found}</p>
+                <div class="actions">
+                    <LinkButton href=report text="View report" look=look />
+                </div>
+            </Banner>
+        }
+        .into_any()
+    };
     match live.run.status {
         RunStatus::Queued => {
             let text = match live.run.queue_position {
@@ -202,41 +215,33 @@ fn standing(live: &LiveRun) -> AnyView {
             view! { <Banner notice=Notice::Info><p>"The run is being cancelled: load and engine are stopped, then it is cleaned up."</p></Banner> }
                 .into_any()
         }
-        RunStatus::Succeeded => view! {
-            <Banner notice=Notice::Success>
-                <p>"The run has succeeded."</p>
-                <div class="actions">
-                    <LinkButton href=report text="View report" look=Look::Primary />
-                </div>
-            </Banner>
+        RunStatus::Succeeded => ended(Notice::Success, "The run has succeeded.".to_owned(), Look::Primary),
+        RunStatus::Partial => {
+            let how = format!("The run ended early; what was measured is kept. {reason}");
+            ended(Notice::Warning, how, Look::Primary)
         }
-        .into_any(),
-        RunStatus::Partial => view! {
-            <Banner notice=Notice::Warning>
-                <p>{format!("The run ended early; what was measured is kept. {reason}")}</p>
-                <div class="actions">
-                    <LinkButton href=report text="View report" look=Look::Primary />
-                </div>
-            </Banner>
+        RunStatus::Cancelled => {
+            let how = if reason.is_empty() { "The run was cancelled.".to_owned() } else { reason };
+            ended(Notice::Warning, how, Look::Plain)
         }
-        .into_any(),
-        RunStatus::Cancelled => view! {
-            <Banner notice=Notice::Warning>
-                <p>{if reason.is_empty() { "The run was cancelled.".to_owned() } else { reason }}</p>
-                <div class="actions">
-                    <LinkButton href=report text="View report" />
-                </div>
-            </Banner>
+        RunStatus::Failed | RunStatus::Interrupted => {
+            let how = if reason.is_empty() { "The run has failed.".to_owned() } else { reason };
+            ended(Notice::Error, how, Look::Plain)
         }
-        .into_any(),
-        RunStatus::Failed | RunStatus::Interrupted => view! {
-            <Banner notice=Notice::Error>
-                <p>{if reason.is_empty() { "The run has failed.".to_owned() } else { reason }}</p>
-                <div class="actions">
-                    <LinkButton href=report text="View report" />
-                </div>
-            </Banner>
-        }
-        .into_any(),
+    }
+}
+
+/// The answer of a run that is over, as its report's heading has it.
+fn found(live: &LiveRun, slo: Option<&Slo>) -> String {
+    let report = live.report.as_ref();
+    let answer = title::of_run(&live.run, report, slo);
+    match (report, live.run.status) {
+        (Some(report), _) if !report.valid => match report.invalid_reasons.first() {
+            Some(reason) => format!("{answer}: {reason}"),
+            None => format!("{answer}."),
+        },
+        (Some(_), RunStatus::Succeeded) => format!("{answer}."),
+        (Some(_), _) => format!("Measured until then: {answer}."),
+        (None, _) => format!("{answer}."),
     }
 }

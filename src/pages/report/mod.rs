@@ -21,7 +21,7 @@ mod self_check;
 mod stages;
 mod sweep;
 mod telemetry;
-mod title;
+pub mod title;
 mod verdict;
 mod what_if;
 

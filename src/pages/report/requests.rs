@@ -9,8 +9,10 @@ use super::section::Section;
 use crate::api::functions::report::{REQUEST_ROWS, RequestPage, load_requests};
 use crate::components::banner::{Banner, Empty, Notice};
 use crate::components::button::{LinkButton, Look, Submit};
+use crate::components::definition::{Definition, Definitions};
 use crate::components::field::{SelectField, TextField};
 use crate::components::icon::{Icon, IconName};
+use crate::components::menu::DropDown;
 use crate::components::metric::TermMark;
 use crate::components::number::{figure, grouped};
 use crate::components::table::with_query;
@@ -30,6 +32,18 @@ const COLUMNS: [(&str, &str, bool); 10] = [
     ("Input tokens", "input_tokens", true),
     ("Output tokens", "output_tokens", true),
     ("Outcome", "error_class", false),
+];
+
+/// What a phone sorts by; wider pages sort at the columns' heads.
+const SORTS: [(&str, &str); 8] = [
+    ("seq", "As they ended"),
+    ("sent_unix_ns", "As they were sent"),
+    ("-ttft_ms", "Longest TTFT first"),
+    ("-tpot_ms", "Longest TPOT first"),
+    ("-e2el_ms", "Longest E2E first"),
+    ("-output_tokens", "Most output tokens first"),
+    ("-error_class", "Failed first"),
+    ("node", "By node"),
 ];
 
 /// What the address asks for.
@@ -152,6 +166,21 @@ fn Table(found: RequestPage, asks: ListQuery, path: String, params: ParamsMap) -
             }
         })
         .collect_view();
+    let sorts = SORTS
+        .into_iter()
+        .map(|(order, text)| {
+            let current = (order == sort).then_some("true");
+            view! {
+                <li>
+                    <a href=link(&[("sort", Some(order.to_owned())), ("page", None)]) aria-current=current>
+                        {text}
+                    </a>
+                </li>
+            }
+        })
+        .collect_view();
+    let sorted = SORTS.iter().find(|(order, _)| *order == sort).map(|(_, text)| format!("Sort: {text}"));
+    let sorted = sorted.unwrap_or_else(|| "Sort".to_owned());
     let first = u64::from(number - 1) * u64::from(REQUEST_ROWS) + 1;
     let last = (first + page.items.len() as u64).saturating_sub(1);
     let turn = |to: u32, text: &'static str, rel: &'static str| {
@@ -159,14 +188,23 @@ fn Table(found: RequestPage, asks: ListQuery, path: String, params: ParamsMap) -
     };
     let previous = (number > 1).then(|| turn(number - 1, "Previous", "prev"));
     let next = (last < total).then(|| turn(number + 1, "Next", "next"));
+    let shown: Vec<Shown> = page.items.into_iter().map(|record| Shown::new(record, origin)).collect();
     view! {
-        <div class="table-scroll" tabindex="0" role="region" aria-label="Table of requests">
-            <table class="table table-blocks">
+        <div class="phone-only">
+            <DropDown id="sort-requests" text=sorted>
+                <ul class="menu-links">{sorts}</ul>
+            </DropDown>
+        </div>
+        <ul class="load-folds request-folds phone-only" aria-label="Requests of the run">
+            {shown.iter().map(Shown::fold).collect_view()}
+        </ul>
+        <div class="table-scroll phone-hidden" tabindex="0" role="region" aria-label="Table of requests">
+            <table class="table">
                 <caption class="visually-hidden">"Requests of the run"</caption>
                 <thead>
                     <tr>{headers}</tr>
                 </thead>
-                <tbody>{page.items.into_iter().map(|record| row(record, origin)).collect_view()}</tbody>
+                <tbody>{shown.iter().map(Shown::row).collect_view()}</tbody>
             </table>
         </div>
         <nav class="pager" aria-label="Pages of the requests">
@@ -177,35 +215,137 @@ fn Table(found: RequestPage, asks: ListQuery, path: String, params: ParamsMap) -
     .into_any()
 }
 
-/// `origin`: when the first measured request was sent.
-fn row(record: RequestRecord, origin: Option<i64>) -> impl IntoView {
-    let known = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), figure);
-    let tokens = |value: Option<u32>| value.map_or_else(|| "none".to_owned(), |value| grouped(u64::from(value)));
-    let sent = record.sent_unix_ns.zip(origin).map_or_else(
-        || "never sent".to_owned(),
-        |(sent, origin)| format!("{:.3}", (sent - origin) as f64 / 1e9).replace('-', "\u{2212}"),
-    );
-    let phase = match record.phase {
-        Phase::Warmup => "warm-up",
-        Phase::Measured => "measured",
-    };
-    let outcome = match record.error_class {
-        None => record.finish_reason.unwrap_or_else(|| "ok".to_owned()),
-        Some(class) => class_name(class),
-    };
-    let class = if record.error_class.is_some() { "outcome-failed" } else { "" };
-    view! {
-        <tr>
-            <th scope="row" class="mono">{record.id}</th>
-            <td data-label="Node">{record.node}</td>
-            <td data-label="Phase">{phase}</td>
-            <td class="numeric" data-label="Sent, s">{sent}</td>
-            <td class="numeric" data-label="TTFT, ms">{known(record.ttft_ms)}</td>
-            <td class="numeric" data-label="TPOT, ms">{known(record.tpot_ms)}</td>
-            <td class="numeric" data-label="E2E, ms">{known(record.e2el_ms)}</td>
-            <td class="numeric" data-label="Input tokens">{tokens(record.input_tokens)}</td>
-            <td class="numeric" data-label="Output tokens">{tokens(record.output_tokens)}</td>
-            <td class=class data-label="Outcome" title=record.error>{outcome}</td>
-        </tr>
+/// What is shown of a request.
+struct Shown {
+    id: String,
+    /// In the order of [`COLUMNS`], without the first.
+    cells: [String; COLUMNS.len() - 1],
+    is_warmup: bool,
+    /// What the error was, where it failed.
+    error: Option<String>,
+    has_failed: bool,
+    ttft_ms: Option<f64>,
+    e2el_ms: Option<f64>,
+}
+
+impl Shown {
+    /// `origin`: when the first measured request was sent.
+    fn new(record: RequestRecord, origin: Option<i64>) -> Self {
+        let known = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), figure);
+        let tokens = |value: Option<u32>| value.map_or_else(|| "none".to_owned(), |value| grouped(u64::from(value)));
+        let sent = record.sent_unix_ns.zip(origin).map_or_else(
+            || "never sent".to_owned(),
+            |(sent, origin)| format!("{:.3}", (sent - origin) as f64 / 1e9).replace('-', "\u{2212}"),
+        );
+        let is_warmup = record.phase == Phase::Warmup;
+        let phase = if is_warmup { "warm-up" } else { "measured" };
+        let has_failed = record.error_class.is_some();
+        let outcome = match record.error_class {
+            None => record.finish_reason.unwrap_or_else(|| "ok".to_owned()),
+            Some(class) => class_name(class),
+        };
+        Self {
+            id: record.id,
+            cells: [
+                record.node,
+                phase.to_owned(),
+                sent,
+                known(record.ttft_ms),
+                known(record.tpot_ms),
+                known(record.e2el_ms),
+                tokens(record.input_tokens),
+                tokens(record.output_tokens),
+                outcome,
+            ],
+            is_warmup,
+            error: record.error,
+            has_failed,
+            ttft_ms: record.ttft_ms,
+            e2el_ms: record.e2el_ms,
+        }
+    }
+
+    fn outcome(&self) -> AnyView {
+        let class = self.has_failed.then_some("outcome-failed");
+        let text = self.cells.last().cloned().unwrap_or_default();
+        view! { <span class=class title=self.error.clone()>{text}</span> }.into_any()
+    }
+
+    /// Its title and its text: those of all columns but the first.
+    fn named(&self) -> impl Iterator<Item = (&'static str, bool, AnyView)> + '_ {
+        COLUMNS.into_iter().skip(1).zip(&self.cells).map(|((title, column, numeric), text)| {
+            (title, numeric, if column == "error_class" { self.outcome() } else { text.clone().into_any() })
+        })
+    }
+
+    /// A row of the table.
+    fn row(&self) -> AnyView {
+        let cells = self
+            .named()
+            .map(|(title, numeric, text)| {
+                view! {
+                    <td class=numeric.then_some("numeric") data-label=title>
+                        {text}
+                    </td>
+                }
+            })
+            .collect_view();
+        view! {
+            <tr>
+                <th scope="row" class="mono">{self.id.clone()}</th>
+                {cells}
+            </tr>
+        }
+        .into_any()
+    }
+
+    /// The line of a phone: which request, how long it took, whether it failed. All else is behind it.
+    fn fold(&self) -> AnyView {
+        // what is before it is the run's
+        let short = self.id.rsplit('-').next().unwrap_or_default().to_owned();
+        let figures = [("TTFT", self.ttft_ms), ("E2E", self.e2el_ms)].into_iter().filter_map(|(name, value)| {
+            value.map(|value| {
+                view! {
+                    <span class="load-fold-figure">
+                        <span class="muted">{format!("{name} ")}</span>
+                        {format!("{} ms", figure(value))}
+                    </span>
+                }
+            })
+        });
+        let warmup = self.is_warmup.then(|| view! { <span class="muted">"warm-up"</span> });
+        let failed = self.has_failed.then(|| {
+            view! {
+                <span class="nowrap outcome-failed">
+                    <Icon name=IconName::Cross />
+                    {self.cells.last().cloned().unwrap_or_default()}
+                </span>
+            }
+        });
+        let rest = self.named().map(|(title, _, text)| view! { <Definition term=title>{text}</Definition> }).collect_view();
+        let id = self.id.clone();
+        let error = self.error.clone().map(|error| view! { <p class="small">{error}</p> });
+        view! {
+            <li>
+                <details>
+                    <summary>
+                        <span class="load-fold-figures">
+                            <strong class="mono">{short}</strong>
+                            {figures.collect_view()}
+                            {warmup}
+                            {failed}
+                        </span>
+                    </summary>
+                    {error}
+                    <Definitions>
+                        <Definition term="Request">
+                            <span class="mono">{id}</span>
+                        </Definition>
+                        {rest}
+                    </Definitions>
+                </details>
+            </li>
+        }
+        .into_any()
     }
 }

@@ -22,12 +22,15 @@ pub fn Invitation() -> impl IntoView {
                     <LinkButton href="/benchmarks/new" text="New benchmark" />
                 </div>
             </div>
-            <img
-                src="/report.webp"
-                width="1080"
-                height="750"
-                alt="A report: which load meets the limits, output tokens per second, TTFT, TPOT and errors with their limits, and charts."
-            />
+            <picture>
+                <source srcset="/report-dark.webp" media="(prefers-color-scheme: dark)" />
+                <img
+                    src="/report.webp"
+                    width="900"
+                    height="652"
+                    alt="A report: which load meets the limits, output tokens per second, TTFT and TPOT with their limits, errors and goodput."
+                />
+            </picture>
         </section>
     }
     .into_any()

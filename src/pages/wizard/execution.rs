@@ -27,12 +27,13 @@ pub fn ExecutionStep(
     let can_measure = chosen.cluster.as_ref().is_none_or(|cluster| cluster.kind().can_measure());
     let where_to =
         chosen.cluster.as_ref().map_or_else(|| "the cluster".to_owned(), |cluster| format!("cluster {}", cluster.name));
-    let simulates = place.view.as_ref().map(|view| {
+    let starts = place.view.as_ref().map(|view| {
         let steps = &view.answer.workflow_steps;
         let model = chosen.model.as_ref().map_or_else(String::new, |model| format!("{} on ", model.name));
         let nodes: Vec<&str> = steps.nodes.iter().map(|node| node.hostname.as_str()).collect();
         format!("{model}{}: {}", nodes.join(", "), untimed_sentence(&steps.load, &chosen.datasets))
     });
+    let starts = starts.unwrap_or_default();
     // The run's own refusals (an engine that is missing, a node that left) come without a field of this page.
     let again = refused(&flash)
         .then(|| view! { <p class="hint">"Nothing was started. Change what is named above, and confirm again."</p> });
@@ -43,7 +44,6 @@ pub fn ExecutionStep(
             <p class="hint">
                 "Answers at once what latency, throughput and memory to expect, and how sure that is. No engine is started, no device is used; the figures are marked as simulated wherever they stand."
             </p>
-            {simulates.map(|sentence| view! { <p class="hint">{sentence}</p> })}
         }
         .into_any()
     };
@@ -63,8 +63,8 @@ pub fn ExecutionStep(
     view! {
         <Frame place=place.clone()>
             {again}
-            <StepForm action=SaveExecution::url() place=place button=button value=value(answer) other=other>
-                <div class="stack" id=field_id(FIELD)>
+            <StepForm action=SaveExecution::url() place=place button=button value=value(answer) other=other starts=starts>
+                <div class="start-ways" id=field_id(FIELD)>
                     <section class="card stack-tight">
                         <h2>"Simulate"</h2>
                         {simulate}

@@ -136,7 +136,12 @@ pub fn StepForm(
     /// What the button answers, where there are several: field and value.
     #[prop(optional)]
     value: Option<(&'static str, String)>,
-    #[prop(optional_no_strip)] other: Option<AnyView>,
+    /// Another way to send it, before the main one.
+    #[prop(optional_no_strip)]
+    other: Option<AnyView>,
+    /// What the buttons begin, in one bar with them.
+    #[prop(optional, into)]
+    starts: Option<String>,
     /// What its fields are checked by while they are typed.
     #[prop(optional)]
     check: Option<FormRules>,
@@ -151,6 +156,15 @@ pub fn StepForm(
     let button = if conflict { "Save my version".to_owned() } else { button };
     // What is in the fields of a refused form is saved nowhere.
     let unsaved = place.flash.is_refusal();
+    let buttons = view! {
+        <div class="actions">
+            {other}
+            {match value {
+                Some((name, value)) => view! { <Submit text=button look=Look::Primary value=(name, value) /> }.into_any(),
+                None => view! { <Submit text=button look=Look::Primary /> }.into_any(),
+            }}
+        </div>
+    };
     view! {
         <form class="form" id=FORM method="post" action=action novalidate>
             <input type="hidden" name="workflow_id" value=workflow_id />
@@ -158,13 +172,10 @@ pub fn StepForm(
             {place.begins.map(|form| view! { <input type="hidden" name="begins" value=form.to_string() /> })}
             <input type="hidden" name="return_to" value=if place.from_confirm { "confirm" } else { "" } />
             {children()}
-            <div class="actions">
-                {match value {
-                    Some((name, value)) => view! { <Submit text=button look=Look::Primary value=(name, value) /> }.into_any(),
-                    None => view! { <Submit text=button look=Look::Primary /> }.into_any(),
-                }}
-                {other}
-            </div>
+            {match starts {
+                Some(starts) => view! { <div class="start-bar"><p>{starts}</p> {buttons}</div> }.into_any(),
+                None => buttons.into_any(),
+            }}
         </form>
         // Stands before the check: what a choice does not need is left out first.
         <Reveal form=FORM />

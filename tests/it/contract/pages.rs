@@ -58,3 +58,26 @@ async fn a_page_may_be_finished_by_another_thread_than_began_it() {
     }
     assert_eq!(redirected, [format!("/wizard/{draft}/deployment")], "its run is watched on a page of its own");
 }
+
+/// The last step: what is started, what either way of starting it does, and the buttons in one bar, in one order for the eye and
+/// the keyboard.
+#[tokio::test]
+async fn the_ways_to_start_stand_together_with_what_they_start() {
+    let world = World::start().await;
+    let (draft, _) = world.confirmed().await;
+    let path = format!("/wizard/{}/execution", draft["workflow_id"].as_str().unwrap());
+    let html = world.portal.admin.request(reqwest::Method::GET, &path).send().await.unwrap().text().await.unwrap();
+    let bar = html.split_once("class=\"start-bar\"").expect("a bar").1.split_once("</form>").unwrap().0;
+    let sentence = format!("small on {}: ", world.hostname);
+    assert!(bar.contains(&sentence), "{bar}");
+    let texts = |tag: &str, html: &str| -> Vec<String> {
+        let (open, close) = (format!("<{tag}"), format!("</{tag}>"));
+        let parts = html.split(&open).skip(1).filter_map(|part| part.split_once('>')?.1.split_once(&close));
+        parts.map(|(text, _)| text.replace("<!>", "").trim().to_owned()).collect()
+    };
+    let buttons = texts("button", bar);
+    assert_eq!(buttons, ["Simulate", "Run on cluster"]);
+    let before = html.split_once("id=\"step-form\"").unwrap().1.split_once("class=\"start-bar\"").unwrap().0;
+    assert_eq!(texts("h2", before), buttons, "what each does comes before, in the same order");
+    assert!(!before.contains("<button"), "{before}");
+}

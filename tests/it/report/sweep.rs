@@ -3,7 +3,7 @@
 use dyno::domain::event::{RunEnd, RunEvent};
 use dyno::domain::user::{Actor, Role};
 use dyno::store::{RunUpdate, Store};
-use dyno_measure::report::Report;
+use dyno_measure::report::{Report, RequestRecord};
 use dyno_measure::run::RunStatus;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -13,6 +13,11 @@ use crate::support::TestApp;
 
 /// A portal whose store had a run with such a report before it started.
 async fn portal_with(report: Value) -> (TempDir, TestApp, String) {
+    portal_with_records(report, Vec::new()).await
+}
+
+/// The same with records of requests.
+pub async fn portal_with_records(report: Value, records: Vec<RequestRecord>) -> (TempDir, TestApp, String) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&Store::default_url(folder.path()), folder.path()).await.unwrap();
     let user = store.create_user("anna", Role::Administrator, at(0)).await.unwrap();
@@ -20,8 +25,8 @@ async fn portal_with(report: Value) -> (TempDir, TestApp, String) {
     let (_, run) = kept_run(&store, &anna, "a sweep", 1).await;
     let report: Report = serde_json::from_value(report).unwrap();
     let end = RunEvent::End(RunEnd { status: RunStatus::Succeeded, reason: None });
-    let update =
-        RunUpdate { events: vec![(at(9), end)], report: Some(Report { run_id: run.id, ..report }), ..RunUpdate::default() };
+    let report = Some(Report { run_id: run.id, ..report });
+    let update = RunUpdate { events: vec![(at(9), end)], report, records, ..RunUpdate::default() };
     store.update_run(run.id, &update, at(9)).await.unwrap();
     drop(store);
     let app = TestApp::on(folder.path(), |_| {}).await;
@@ -47,7 +52,7 @@ fn point(concurrency: u32, throughput: f64, speed: f64, n: u64) -> Value {
     })
 }
 
-fn report(change: Value) -> Value {
+pub fn report(change: Value) -> Value {
     let points = json!([point(2, 100.0, 50.0, 700), point(8, 300.0, 40.0, 700), point(32, 250.0, 20.0, 5)]);
     let mut whole = json!({
         "run_id": uuid::Uuid::nil(), "kind": "measured", "status": "succeeded", "valid": true, "invalid_reasons": [],
@@ -70,7 +75,7 @@ fn report(change: Value) -> Value {
     whole
 }
 
-async fn page(app: &TestApp, path: &str) -> String {
+pub async fn page(app: &TestApp, path: &str) -> String {
     let answer = app.admin.request(reqwest::Method::GET, path).header("accept", "text/html").send().await.unwrap();
     assert_eq!(answer.status(), 200, "{path}");
     without_scripts(&answer.text().await.unwrap())
@@ -84,7 +89,7 @@ fn without_scripts(html: &str) -> String {
 }
 
 #[track_caller]
-fn says(html: &str, texts: &[&str]) {
+pub fn says(html: &str, texts: &[&str]) {
     for text in texts {
         assert!(html.contains(text), "no {text:?} in\n{html}");
     }

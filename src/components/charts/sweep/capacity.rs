@@ -1,7 +1,7 @@
 //! "How much load can it take?": throughput over offered load.
 
 use super::super::drawing::{Axis, Drawing, MarkerShape, NARROW, Size, WIDE, error_bars, line, markers};
-use super::super::labels::Labels;
+use super::super::labels::{Labels, Near};
 use super::super::scale::{ScaleKind, nice_top};
 use super::super::{Cell, Chart, Key, Table, capital};
 use super::{early_key, early_words, is_chosen, load_axis, load_cell, load_text, star, star_key, unbroken};
@@ -68,7 +68,7 @@ pub fn capacity(id: &str, sweep: &Sweep) -> Option<Chart> {
             labels.keep_clear_of_line(&requested);
         }
         if let Some(known) = chosen {
-            star(&mut drawing, &mut labels, at(known));
+            star(&mut drawing, &mut labels, at(known), Near::Column);
         }
         drawing
     };

@@ -1,7 +1,7 @@
 //! "Up to which load is it fast enough?": a latency's percentiles over the load, with its limit if any.
 
 use super::super::drawing::{Anchor, Axis, Drawing, MarkerShape, NARROW, Size, WIDE, error_bars, hatch, line, markers};
-use super::super::labels::Labels;
+use super::super::labels::{Labels, Near};
 use super::super::scale::{ScaleKind, nice_log_bounds, nice_top, wants_log};
 use super::super::{Chart, Key, Table, capital};
 use super::{cell, early_key, early_words, is_chosen, lacking, load_axis, load_cell, load_text, star, star_key, unbroken, value};
@@ -111,21 +111,19 @@ pub fn against_load(id: &str, metric: &Metric, sweep: &Sweep, limit: Option<Limi
         if let Some(limit) = most_allowed {
             let text = format!("limit {} {}", figure(limit), metric.unit);
             let (left, right, y) = (plot.left() + 6.0, plot.right() - 4.0, plot.y.at(limit));
-            let middle = f64::midpoint(left, right);
-            let places = [
-                (left, y - 5.0, Anchor::Start),
-                (right, y - 5.0, Anchor::End),
-                (left, y + 14.0, Anchor::Start),
-                (right, y + 14.0, Anchor::End),
-                (middle, y - 5.0, Anchor::Middle),
-                (middle, y + 14.0, Anchor::Middle),
-            ];
+            let along = |share: f64| left + (right - left) * share;
+            let places: Vec<(f64, f64, Anchor)> = [(0.0, Anchor::Start), (1.0, Anchor::End)]
+                .into_iter()
+                .chain([0.5, 0.75, 0.25, 0.625, 0.375, 0.875, 0.125].map(|share| (share, Anchor::Middle)))
+                .flat_map(|(share, anchor)| [(along(share), y - 5.0, anchor), (along(share), y + 14.0, anchor)])
+                .collect();
             if let Some((x, y, anchor)) = labels.place_at(&places, &text) {
                 drawing.text(x, y, anchor, "chart-rule-name", text);
             }
+            labels.keep_clear_of_line(&[(plot.left(), plot.y.at(limit)), (plot.right(), plot.y.at(limit))]);
         }
         if let Some(known) = chosen {
-            star(&mut drawing, &mut labels, at(known));
+            star(&mut drawing, &mut labels, at(known), Near::Column);
         }
         drawing
     };

@@ -9,7 +9,7 @@ pub use limits::{Limit, against_load};
 pub use pareto::pareto;
 
 use super::drawing::{Axis, Drawing, MarkerShape, markers};
-use super::labels::Labels;
+use super::labels::{Labels, Near};
 use super::number::tick;
 use super::scale::{ScaleKind, nice_top};
 use super::{Cell, Key};
@@ -46,10 +46,13 @@ fn load_text(load: f64) -> String {
     tick((load * 1000.0).round() / 1000.0)
 }
 
-/// Adds the star beside the chosen point.
-fn star(drawing: &mut Drawing, labels: &mut Labels, at: (f64, f64)) {
-    let place = labels.place_mark(at, 7.0);
-    drawing.path(markers(MarkerShape::Star, 7.0, [place]), "chart-star");
+/// Adds the star beside the chosen point, with a line to it where others are close around.
+fn star(drawing: &mut Drawing, labels: &mut Labels, at: (f64, f64), near: Near) {
+    let placed = labels.place_mark(at, 7.0, near);
+    if let Some([(x1, y1), (x2, y2)]) = placed.leader {
+        drawing.path(format!("M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}"), "chart-leader");
+    }
+    drawing.path(markers(MarkerShape::Star, 7.0, [placed.at]), "chart-star");
 }
 
 /// A line through the complete load points, interrupted at those that ended early.
@@ -115,7 +118,7 @@ pub(crate) mod tests {
     use serde_json::{Value, json};
 
     use super::super::Chart;
-    use super::super::drawing::Mark;
+    use super::super::drawing::{Anchor, Mark, word_width};
     use super::*;
     use dyno_measure::report::Report;
 
@@ -168,6 +171,108 @@ pub(crate) mod tests {
                 Mark::Path { .. } => None,
             })
             .collect()
+    }
+
+    /// The numbers of a path's beginnings: of each `M`, the two after it and the first of what follows.
+    fn begins(d: &str) -> impl Iterator<Item = (f64, f64, f64)> + '_ {
+        let number = |text: &str| text.trim_end_matches(char::is_alphabetic).parse::<f64>().unwrap_or_default();
+        d.split('M').skip(1).map(move |part| {
+            let end = part.find(|found: char| found.is_alphabetic()).unwrap_or(part.len());
+            let (x, y) = part[..end].split_once(' ').unwrap();
+            let rest = part[end..].trim_start_matches(char::is_alphabetic);
+            let next = rest.split([' ', 'v', 'a', 'h', 'V', 'H', 'L', 'l', 'M']).next().unwrap_or_default();
+            (number(x), number(y), number(next))
+        })
+    }
+
+    /// What the star covers in any of a chart's drawings: marks of points, error bars and words.
+    pub fn covered_by_the_star(chart: &Chart) -> Vec<String> {
+        let mut covered = Vec::new();
+        for drawing in &chart.drawings {
+            let star = drawing.marks.iter().find_map(|mark| match mark {
+                Mark::Path { d, class: "chart-star" } => Some(d),
+                _ => None,
+            });
+            let corners: Vec<(f64, f64)> = star
+                .unwrap()
+                .trim_end_matches('Z')
+                .split(['M', 'L'])
+                .skip(1)
+                .map(|at| at.split_once(' ').unwrap())
+                .map(|(x, y)| (x.parse().unwrap(), y.parse().unwrap()))
+                .collect();
+            let edge = |of: fn(&(f64, f64)) -> f64| {
+                let all = || corners.iter().map(of);
+                (all().fold(f64::MAX, f64::min), all().fold(f64::MIN, f64::max))
+            };
+            let ((left, right), (top, bottom)) = (edge(|at| at.0), edge(|at| at.1));
+            let mut take = |what: String, (x1, y1, x2, y2): (f64, f64, f64, f64)| {
+                if left < x2 && x1 < right && top < y2 && y1 < bottom {
+                    covered.push(format!("{}: {what}", drawing.size.name));
+                }
+            };
+            for mark in &drawing.marks {
+                match mark {
+                    Mark::Text { x, y, anchor, text, .. } => {
+                        let width = word_width(drawing.size, text);
+                        let from = match anchor {
+                            Anchor::Start => *x,
+                            Anchor::Middle => x - width / 2.0,
+                            Anchor::End => x - width,
+                        };
+                        take(text.clone(), (from, y - 10.0, from + width, y + 2.0));
+                    }
+                    Mark::Path { d, class } => {
+                        let kind = class.split(' ').next().unwrap_or_default();
+                        for (x, y, next) in begins(d) {
+                            let area = match kind {
+                                "chart-dot" | "chart-hollow" => (x, y - next, x + 2.0 * next, y + next),
+                                "chart-square" | "chart-hollow-square" => (x, y, x + next, y + next),
+                                "chart-error" if next != 8.0 => (x - 0.5, y.min(next), x + 0.5, y.max(next)),
+                                "chart-limit" => (x, y - 0.75, next, y + 0.75),
+                                _ => continue,
+                            };
+                            take(format!("{kind} at {x} {y}"), area);
+                        }
+                    }
+                }
+            }
+        }
+        covered
+    }
+
+    /// A search closes in on its answer, so that its points are close together there.
+    pub fn closing_search(best: usize) -> Sweep {
+        let loads =
+            [(1, 90.0), (129, 4030.0), (65, 3260.0), (33, 2290.0), (17, 1500.0), (25, 1880.0), (21, 1700.0), (19, 1630.0)];
+        let more = [(20, 1690.0), (19, 1640.0), (20, 1680.0)];
+        let points: Vec<Value> = loads
+            .into_iter()
+            .chain(more)
+            .map(|(load, throughput)| point(load, throughput, 120.0 - f64::from(load) * 0.65, 700))
+            .collect();
+        sweep(&points, best)
+    }
+
+    #[test]
+    fn the_star_covers_no_point_and_no_word_where_a_search_closes_in() {
+        let limit = Limit { value: Some(200.0), percentile: 99.0 };
+        let ttft = dyno_measure::metrics::metric("ttft_ms").unwrap();
+        for best in [7, 8, 9, 1] {
+            for error in [None, Some(60.0)] {
+                let mut found = closing_search(best);
+                (found.error.ttft_ms, found.error.e2el_ms) = (error, error);
+                let charts = [
+                    pareto("p", &found, dyno_measure::sweep::Per::Accelerator(1)).unwrap(),
+                    capacity("c", &found).unwrap(),
+                    against_load("l", ttft, &found, Some(limit)).unwrap(),
+                ];
+                for chart in charts {
+                    let covered = covered_by_the_star(&chart);
+                    assert!(covered.is_empty(), "{} of {best}, {error:?}: {covered:?}", chart.title);
+                }
+            }
+        }
     }
 
     #[test]

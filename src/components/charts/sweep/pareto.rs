@@ -1,7 +1,7 @@
 //! "What is the trade-off?": per-user speed against throughput of the hardware.
 
-use super::super::drawing::{Anchor, Axis, Drawing, MarkerShape, NARROW, Size, WIDE, line, markers, word_width};
-use super::super::labels::Labels;
+use super::super::drawing::{Anchor, Axis, Drawing, MarkerShape, NARROW, Size, WIDE, line, markers};
+use super::super::labels::{Labels, Near};
 use super::super::scale::{ScaleKind, nice_top};
 use super::super::{Cell, Chart, Key, Table};
 use super::{cell, early_words, is_chosen, lacking, load_cell, load_text, star, star_key, value};
@@ -91,12 +91,12 @@ fn draw(size: Size, x: &Axis, y: &Axis, sweep: &Sweep, dots: &[Dot<'_>]) -> Draw
         let (x, y) = at(dot);
         labels.keep_clear(x, y, 5.0);
     }
-    // the corner of the best values is usually free, so its label is placed there first
-    let (corner_x, corner_y) = (plot.right(), plot.top() + 8.0);
-    labels.keep_clear(corner_x - word_width(size, BETTER) / 2.0, corner_y - 4.0, 6.0);
-    drawing.text(corner_x, corner_y, Anchor::End, "chart-hint", BETTER.to_owned());
+    let joined: Vec<(f64, f64)> = best.iter().map(|dot| at(dot)).collect();
+    labels.keep_clear_of_line(&joined);
+    // beside the axis' title, since the best points are in the plot's corner
+    drawing.text(plot.right(), plot.top() - 14.0, Anchor::End, "chart-hint", BETTER.to_owned());
     if let Some(dot) = dots.iter().find(chosen) {
-        star(&mut drawing, &mut labels, at(dot));
+        star(&mut drawing, &mut labels, at(dot), Near::Around);
     }
     // labels of the chosen point and the frontier are placed first
     let mut order: Vec<&Dot<'_>> = dots.iter().collect();
