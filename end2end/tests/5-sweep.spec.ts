@@ -136,4 +136,22 @@ test("a sweep with limits, from step 2's options to each load point's report", a
   await expect(page.getByText(/^dyno load --base-url .* --concurrency 1,2,4 --slo-ttft-ms 200 --slo-percentile 90/)).toBeVisible();
   const plan = await (await page.request.get(`${url}/api/v1/runs/${run}/plan`)).json();
   expect(plan.load_points).toHaveLength(3);
+
+  // On a phone a request is one line, and its figures are behind it.
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto(`${url}/runs/${run}/report#requests`);
+  await hydrated(page);
+  const requests = page.getByRole("list", { name: "Requests of the run" });
+  await expect(requests.getByRole("listitem")).toHaveCount(25);
+  const heights = await requests.locator("summary").evaluateAll((lines) => lines.map((line) => line.getBoundingClientRect().height));
+  expect(Math.max(...heights)).toBeLessThan(50);
+  const first = requests.getByRole("listitem").first();
+  await expect(first.getByText("Output tokens")).toBeHidden();
+  await first.locator("summary").click();
+  await expect(first.getByText("Output tokens")).toBeVisible();
+  await page.getByRole("button", { name: /^Sort: / }).click();
+  await page.getByRole("link", { name: "Longest E2E first" }).click();
+  await expect(page.getByRole("button", { name: "Sort: Longest E2E first" })).toBeVisible();
+  const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect(wider).toBeLessThanOrEqual(0);
 });

@@ -24,7 +24,7 @@ pub struct LiveRun {
     /// The latest snapshot of the load.
     pub progress: Option<Progress>,
     /// What came of the run, once it is over and has measured something.
-    pub report: Option<Report>,
+    pub report: Option<Box<Report>>,
     /// Earlier snapshots, about one a second.
     pub points: Vec<LivePoint>,
     /// The logs of the stages that wrote one.

@@ -150,7 +150,8 @@ impl Follower {
                 Change::End(status) => {
                     self.is_over = true;
                     // without it the page says that nothing was measured until it is loaded anew
-                    self.live.report = runs::report_if_any(&self.app, &self.actor, self.live.run.id).await.ok().flatten();
+                    let report = runs::report_if_any(&self.app, &self.actor, self.live.run.id).await.ok().flatten();
+                    self.live.report = report.map(Box::new);
                     drawn.extend([PROGRESS, LOADS, CHARTS]);
                     said = Some(format!("The run has ended: {}.", run_look(status).1.to_lowercase()));
                 }

@@ -146,7 +146,7 @@ pub async fn live(app: &AppState, actor: &Actor, id: Uuid, lines: u32, points: u
     }
     live.last_seq = snapshot.last_seq;
     if live.run.status.is_end() {
-        live.report = report_if_any(app, actor, id).await?;
+        live.report = report_if_any(app, actor, id).await?.map(Box::new);
     }
     Ok(live)
 }

@@ -85,7 +85,7 @@ pub async fn load_report(id: Uuid, flash: String, sliders: BTreeMap<String, Stri
     let mut live = runs::live(&app, &actor, id, REPORT_LOG_LINES, 1).await?;
     let benchmark = benchmarks::get(&app, &actor, live.run.benchmark_id).await?;
     let report = match live.report.take() {
-        Some(report) => Some(report),
+        Some(report) => Some(*report),
         None => runs::report_if_any(&app, &actor, id).await?,
     };
     let repeat = report.as_ref().and_then(|report| runs::repeat(id, report));

@@ -325,7 +325,7 @@ fn device_row(node: &Node, device: &Device) -> AnyView {
         (None, _) => "not read".to_owned(),
     };
     let now: Vec<String> = [
-        info.utilization_percent.map(|percent| format!("{}% at work", figure(percent))),
+        info.utilization_percent.map(|percent| format!("{} % at work", figure(percent))),
         info.power_w.map(|watts| format!("{} W", figure(watts))),
         info.temperature_c.map(|degrees| format!("{} °C", figure(degrees))),
     ]

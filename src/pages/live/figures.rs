@@ -20,7 +20,7 @@ const LINE: usize = 240;
 /// What the load has done so far: how far it is, and the counters; of a run that is over, what load that was and its figures.
 pub fn progress(live: &LiveRun, is_search: bool) -> AnyView {
     let status = live.run.status;
-    let figures = live.report.as_ref().filter(|_| status.is_end()).map(RunFigures::from);
+    let figures = live.report.as_deref().filter(|_| status.is_end()).map(RunFigures::from);
     let Some(progress) = live.progress.clone() else {
         // A simulation has no load under way: only what it came to.
         if let Some(figures) = figures {
@@ -37,12 +37,11 @@ pub fn progress(live: &LiveRun, is_search: bool) -> AnyView {
         let counters = counters(of_the_moment(&progress));
         return view! { <Bar progress status /> {counters} }.into_any();
     }
-    let counters = match figures {
-        Some(figures) => of_the_run(&figures, live.run.kind),
-        None => {
-            let of_last = (progress.load_points > 1).then(|| view! { <p class="muted">"Of the last load point:"</p> });
-            view! { {of_last} {counters(counts(progress.issued, progress.completed, progress.failed))} }.into_any()
-        }
+    let counters = if let Some(figures) = figures {
+        of_the_run(&figures, live.run.kind)
+    } else {
+        let of_last = (progress.load_points > 1).then(|| view! { <p class="muted">"Of the last load point:"</p> });
+        view! { {of_last} {counters(counts(progress.issued, progress.completed, progress.failed))} }.into_any()
     };
     view! {
         <p class="progress-text">{ended_sentence(&progress, is_search)}</p>

@@ -233,15 +233,14 @@ fn standing(live: &LiveRun, slo: Option<&Slo>) -> AnyView {
 
 /// The answer of a run that is over, as its report's heading has it.
 fn found(live: &LiveRun, slo: Option<&Slo>) -> String {
-    let report = live.report.as_ref();
+    let report = live.report.as_deref();
     let answer = title::of_run(&live.run, report, slo);
     match (report, live.run.status) {
         (Some(report), _) if !report.valid => match report.invalid_reasons.first() {
             Some(reason) => format!("{answer}: {reason}"),
             None => format!("{answer}."),
         },
-        (Some(_), RunStatus::Succeeded) => format!("{answer}."),
+        (Some(_), RunStatus::Succeeded) | (None, _) => format!("{answer}."),
         (Some(_), _) => format!("Measured until then: {answer}."),
-        (None, _) => format!("{answer}."),
     }
 }

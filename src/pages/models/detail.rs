@@ -83,7 +83,7 @@ fn facts(model: &Model) -> AnyView {
         let text = without_facts(model);
         return view! {
             <section class="card">
-                <h2>"What its files say"</h2>
+                <h2>"Size and context"</h2>
                 <p>{text}</p>
             </section>
         }

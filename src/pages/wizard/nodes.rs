@@ -326,7 +326,7 @@ pub fn device_words(device: &Device) -> String {
         });
     }
     if let Some(share) = info.utilization_percent {
-        parts.push(format!("{}% busy", figure(share)));
+        parts.push(format!("{} % busy", figure(share)));
     }
     if let Some(peak) = device.device_config.peak_fp16_tflops {
         let estimate = device.device_config.source.as_deref().is_some_and(|source| source.starts_with("estimate"));
