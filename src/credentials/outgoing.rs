@@ -9,6 +9,7 @@ use reqwest::{Method, RequestBuilder, Url, redirect};
 use rustls::RootCertStore;
 
 use super::{AddressPolicy, AddressRefusal};
+use dyno_load::client::tls::{TlsError, tls_config};
 
 /// The administrator's settings for outgoing requests.
 #[derive(Debug, Clone, Default)]
@@ -101,6 +102,15 @@ impl Outgoing {
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Self { options: Arc::new(options), tls: Arc::new(tls) })
+    }
+
+    /// The same, which trusts these certificates (PEM) too, or checks none: as the load of a model does. Addresses are checked
+    /// all the same.
+    pub fn trusting(&self, ca_certificate: Option<&str>, is_unchecked: bool) -> Result<Self, TlsError> {
+        if ca_certificate.is_none() && !is_unchecked {
+            return Ok(self.clone());
+        }
+        Ok(Self { options: Arc::clone(&self.options), tls: tls_config(None, ca_certificate, is_unchecked)? })
     }
 
     /// The current policy: loopback is allowed in a portal with a single user, or where an administrator has allowed it.

@@ -275,6 +275,12 @@ pub enum ModelSource {
         base_url: String,
         /// The provider's name for the model.
         model: String,
+        /// Certificates (PEM) that are trusted beside the system's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ca_certificate: Option<String>,
+        /// Whether the server's certificate is not checked at all.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        insecure_skip_tls_verify: bool,
     },
     /// A GGUF file or a Hugging Face folder.
     File { path: String, location: FileLocation },

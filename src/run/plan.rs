@@ -52,7 +52,7 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
     let load = &spec.load;
     let own = inputs.launch.is_some();
     let (endpoints, model, auth, token_limit) = match &spec.model.source {
-        ModelSource::Cloud { provider, base_url, model } => {
+        ModelSource::Cloud { provider, base_url, model, .. } => {
             let preset = provider.preset();
             let auth = spec.credential_id.map(|_| PlanAuth { header: preset.auth, api_key_env: SECRET_ENV.to_owned() });
             let node = spec.load_node.clone().or_else(|| spec.nodes.first().map(|node| node.hostname.clone()));
@@ -63,6 +63,12 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         }
         _ => (Vec::new(), String::new(), None, dyno_measure::plan::TokenLimitField::MaxTokens),
     };
+    let (ca_certificates, insecure) = match &spec.model.source {
+        ModelSource::Cloud { ca_certificate, insecure_skip_tls_verify, .. } => {
+            (ca_certificate.clone(), *insecure_skip_tls_verify)
+        }
+        _ => (None, false),
+    };
     let longest_output = load.max_output_tokens.unwrap_or(super::demand::DEFAULT_OUTPUT);
     Plan {
         run_id: inputs.run_id,
@@ -70,6 +76,8 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         model,
         auth,
         token_limit,
+        ca_certificates,
+        insecure,
         workers: spec.load_pods.unwrap_or(1),
         ignore_eos: load.endpoint() != Endpoint::Embeddings && ignores_eos(load, inputs),
         stall_timeout_s: if own { OWN_STALL_S } else { 120.0 },
@@ -200,6 +208,23 @@ mod tests {
         let verify = verify_plan(&plan);
         assert_eq!((verify.load_points[0].requests(), verify.load_points[0].warmup()), (Some(1), 0));
         assert!(verify.check().is_ok() && verify.requests.is_none());
+    }
+
+    #[test]
+    fn a_cloud_models_certificates_go_with_its_load_and_with_the_request_before_it() {
+        let with = |field: &str, value: Value| {
+            let mut source = cloud();
+            source[field] = value;
+            plan_of(&spec(json!({}), &source))
+        };
+        let authority = with("ca_certificate", json!("PEM"));
+        for plan in [verify_plan(&authority), authority] {
+            assert_eq!((plan.ca_certificates.as_deref(), plan.insecure), (Some("PEM"), false));
+        }
+        let unchecked = with("insecure_skip_tls_verify", json!(true));
+        for plan in [verify_plan(&unchecked), unchecked] {
+            assert_eq!((plan.ca_certificates.as_deref(), plan.insecure), (None, true));
+        }
     }
 
     #[test]

@@ -1,40 +1,61 @@
 //! Parquet files, the format of most published datasets: reads the known columns row by row.
 
+mod compact;
+mod pages;
+
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::{AsBytes, DataType};
 use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::schema::types::Type;
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::record::reader::TreeBuilder;
+use parquet::schema::types::{SchemaDescriptor, Type};
 
 use serde_json::Value;
 
-use super::MAX_UNPACKED_BYTES;
+use self::compact::{HeaderError, check_schema};
+use self::pages::{Budget, CheckedGroup};
 use super::fields::is_known_field;
 use super::parsed::{Parsed, Row};
 use super::read_error::ReadError;
+use super::{MAX_COLUMNS, MAX_UNPACKED_BYTES};
+
+/// Most bytes that the pages of all columns take at one time, unpacked. Writers make pages of about 1 MB, or of a thousand rows.
+const MAX_UNPACKED_PAGES: usize = 128 << 20;
+/// Largest footer, bytes: the columns, and where each of them lies in each group of rows.
+const MAX_FOOTER: usize = 8 << 20;
+
+/// Most bytes that are unpacked.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    row: usize,
+    all: u64,
+    /// Pages of all columns at one time.
+    pages: usize,
+}
 
 /// Passes each row of a file to `row`; its line is the row's number from 1. Rows beyond `limit` bytes are errors.
 pub(super) fn each_row(file: File, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
+    let limits = Limits { row: limit, all: MAX_UNPACKED_BYTES, pages: MAX_UNPACKED_PAGES };
     let mut number = 0;
     // the Parquet reader panics on some damaged files
-    let ended = catch_unwind(AssertUnwindSafe(|| rows(file, (limit, MAX_UNPACKED_BYTES), &mut number, row)));
+    let ended = catch_unwind(AssertUnwindSafe(|| rows(file, limits, &mut number, row)));
     let wrong = ended.unwrap_or(Err(ReadError::ParquetDamaged)).err();
     if let Some(error) = wrong {
         row((number + 1, Err(error)));
     }
 }
 
-/// Passes on each row; `limits` are the bytes of a row, and of all rows.
-fn rows(
-    file: File,
-    (limit, mut left): (usize, u64),
-    number: &mut u64,
-    row: &mut dyn FnMut(Row) -> bool,
-) -> Result<(), ReadError> {
-    let reader = SerializedFileReader::new(file).map_err(unreadable)?;
+/// Passes on each row.
+fn rows(file: File, limits: Limits, number: &mut u64, row: &mut dyn FnMut(Row) -> bool) -> Result<(), ReadError> {
+    check_footer(&file)?;
+    let reader = SerializedFileReader::new(file.try_clone()?).map_err(unreadable)?;
     let schema = reader.metadata().file_metadata().schema();
     let known: Vec<_> = schema.get_fields().iter().filter(|field| is_known_field(field.name())).map(Arc::clone).collect();
     if known.is_empty() {
@@ -42,18 +63,116 @@ fn rows(
         return Err(ReadError::NoKnownColumn(names.collect()));
     }
     let columns = Type::group_type_builder(schema.name()).with_fields(known).build().map_err(unreadable)?;
-    for record in reader.get_row_iter(Some(columns)).map_err(unreadable)? {
-        let value = record.map_err(unreadable)?.to_json_value();
-        // a value that is stored once may stand in a million rows
-        let length = length_of(&value);
-        left = left.checked_sub(length as u64).ok_or(ReadError::Io(ErrorKind::QuotaExceeded))?;
-        *number += 1;
-        let parsed = if length > limit { Err(ReadError::TooLong { limit }) } else { Ok(Parsed { value, replaced: 0 }) };
-        if !row((*number, parsed)) {
-            return Ok(());
+    let columns = Arc::new(SchemaDescriptor::new(Arc::new(columns)));
+    if columns.num_columns() > MAX_COLUMNS {
+        return Err(ReadError::TooManyColumns(columns.num_columns()));
+    }
+    let (file, mut left, mut left_of_lists) = (Arc::new(file), limits.all, limits.all.saturating_mul(4));
+    for metadata in reader.metadata().row_groups() {
+        let group = || CheckedGroup { file: &file, metadata, budget: Arc::new(Budget::new(limits.pages)) };
+        check_lists(&group(), metadata, limits.row, &mut left_of_lists).map_err(|(before, error)| {
+            *number += before;
+            error
+        })?;
+        let group = group();
+        // one row at a time: a batch of them would hold the lists of all
+        let records = TreeBuilder::new().with_batch_size(1).as_iter(Arc::clone(&columns), &group);
+        for record in records.map_err(|error| refused(&group, error).1)? {
+            let value = record.map_err(|error| refused(&group, error).1)?.to_json_value();
+            // a value that is stored once may stand in a million rows
+            let length = length_of(&value);
+            left = left.checked_sub(length as u64).ok_or(ReadError::Io(ErrorKind::QuotaExceeded))?;
+            *number += 1;
+            let limit = limits.row;
+            let parsed = if length > limit { Err(ReadError::TooLong { limit }) } else { Ok(Parsed { value, replaced: 0 }) };
+            if !row((*number, parsed)) {
+                return Ok(());
+            }
         }
     }
     Ok(())
+}
+
+/// Checks the footer before the library reads it.
+fn check_footer(file: &File) -> Result<(), ReadError> {
+    let mut end = [0; 8];
+    let before_end = file.metadata()?.len().checked_sub(8).ok_or(ReadError::ParquetDamaged)?;
+    file.read_exact_at(&mut end, before_end)?;
+    let [a, b, c, d, ..] = end;
+    let length = u32::from_le_bytes([a, b, c, d]) as usize;
+    if length > MAX_FOOTER {
+        return Err(ReadError::FooterTooLarge { limit: MAX_FOOTER });
+    }
+    let start = before_end.checked_sub(length as u64).ok_or(ReadError::ParquetDamaged)?;
+    let mut footer = vec![0; length];
+    file.read_exact_at(&mut footer, start)?;
+    check_schema(&footer).map_err(|error| match error {
+        HeaderError::Deep => ReadError::SchemaTooDeep,
+        HeaderError::Wide => ReadError::SchemaTooWide,
+        HeaderError::Short | HeaderError::Damaged => ReadError::ParquetDamaged,
+    })
+}
+
+/// Looks at the lists of a group of rows, whose values the library shares with what they are stored once for, before it makes
+/// rows of them, where each is a copy. An error comes with the rows of the group before it.
+fn check_lists(
+    group: &CheckedGroup<'_>,
+    metadata: &RowGroupMetaData,
+    limit: usize,
+    left: &mut u64,
+) -> Result<(), (u64, ReadError)> {
+    for (index, column) in metadata.columns().iter().enumerate() {
+        let described = column.column_descr();
+        let is_known = described.path().parts().first().is_some_and(|name| is_known_field(name));
+        if described.max_rep_level() == 0 || !is_known {
+            continue;
+        }
+        let reader = group.get_column_reader(index).map_err(|error| refused(group, error))?;
+        let mut check = ListCheck { group, limit, left };
+        match reader {
+            ColumnReader::BoolColumnReader(reader) => check.all(reader),
+            ColumnReader::Int32ColumnReader(reader) => check.all(reader),
+            ColumnReader::Int64ColumnReader(reader) => check.all(reader),
+            ColumnReader::Int96ColumnReader(reader) => check.all(reader),
+            ColumnReader::FloatColumnReader(reader) => check.all(reader),
+            ColumnReader::DoubleColumnReader(reader) => check.all(reader),
+            ColumnReader::ByteArrayColumnReader(reader) => check.all(reader),
+            ColumnReader::FixedLenByteArrayColumnReader(reader) => check.all(reader),
+        }?;
+    }
+    Ok(())
+}
+
+struct ListCheck<'a> {
+    group: &'a CheckedGroup<'a>,
+    limit: usize,
+    /// Bytes that may still be looked at: rows may be empty, and without number.
+    left: &'a mut u64,
+}
+
+impl ListCheck<'_> {
+    fn all<T: DataType>(&mut self, mut reader: ColumnReaderImpl<T>) -> Result<(), (u64, ReadError)> {
+        const ROW: u64 = 16;
+        let (mut definitions, mut repetitions, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rows = 0;
+        loop {
+            definitions.clear();
+            repetitions.clear();
+            values.clear();
+            let read = reader.read_records(1, Some(&mut definitions), Some(&mut repetitions), &mut values);
+            let (records, _, levels) = read.map_err(|error| refused(self.group, error))?;
+            if records == 0 && levels == 0 {
+                return Ok(());
+            }
+            let length: usize = values.iter().map(|value| value.as_bytes().len()).sum();
+            if length > self.limit {
+                return Err((rows, ReadError::TooLong { limit: self.limit }));
+            }
+            let quota = (rows, ReadError::Io(ErrorKind::QuotaExceeded));
+            *self.left = self.left.checked_sub(ROW + length as u64).ok_or(quota)?;
+            rows += records as u64;
+        }
+    }
 }
 
 /// About the length of a value as JSON, bytes.
@@ -66,101 +185,15 @@ fn length_of(value: &Value) -> usize {
     }
 }
 
+/// Why a group could not be read: a page of it was refused, or the library says why. With the rows of the group before it.
+fn refused(group: &CheckedGroup<'_>, error: ParquetError) -> (u64, ReadError) {
+    group.budget.take_refusal().unwrap_or_else(|| (0, unreadable(error)))
+}
+
 fn unreadable(error: ParquetError) -> ReadError {
     let what = error.to_string();
     ReadError::Parquet(what.lines().next().unwrap_or_default().chars().take(200).collect())
 }
 
 #[cfg(test)]
-mod tests {
-    use parquet::basic::Compression;
-    use parquet::data_type::{ByteArray, ByteArrayType};
-    use parquet::file::properties::WriterProperties;
-    use parquet::file::writer::SerializedFileWriter;
-    use parquet::schema::parser::parse_message_type;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::{ImportError, Imported, MAX_FILE_BYTES, import};
-
-    fn file_of(schema: &str, columns: &[&[&str]]) -> Vec<u8> {
-        let schema = Arc::new(parse_message_type(schema).unwrap());
-        let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
-        let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties).unwrap();
-        let mut group = writer.next_row_group().unwrap();
-        for texts in columns {
-            let mut column = group.next_column().unwrap().unwrap();
-            let texts: Vec<ByteArray> = texts.iter().map(|text| ByteArray::from(*text)).collect();
-            column.typed::<ByteArrayType>().write_batch(&texts, None, None).unwrap();
-            column.close().unwrap();
-        }
-        group.close().unwrap();
-        writer.into_inner().unwrap()
-    }
-
-    fn read(bytes: &[u8]) -> (Result<Imported, ImportError>, String) {
-        let folder = tempfile::tempdir().unwrap();
-        let (upload, output) = (folder.path().join("x"), folder.path().join("rows"));
-        std::fs::write(&upload, bytes).unwrap();
-        let imported = import(&upload, "x.parquet", &output, MAX_FILE_BYTES);
-        (imported, std::fs::read_to_string(&output).unwrap_or_default())
-    }
-
-    const SCHEMA: &str =
-        "message rows { required binary id (UTF8); required binary prompt (UTF8); required binary answer (UTF8); }";
-
-    #[test]
-    fn rows_of_columns() {
-        let (imported, rows) = read(&file_of(SCHEMA, &[&["1", "2", "3"], &["one", " ", "two"], &["x", "y", ""]]));
-        let imported = imported.unwrap();
-        assert_eq!((imported.samples, imported.with_reference, imported.left_out.len()), (2, 1, 1));
-        assert_eq!(rows.lines().next(), Some(r#"{"messages":[{"role":"user","content":"one"}],"reference":"x"}"#));
-    }
-
-    #[test]
-    fn what_can_not_be_read_is_said() {
-        let said = |bytes: &[u8]| match read(bytes).0 {
-            Err(ImportError::BadLines { listed, .. }) => listed[0].message.clone(),
-            other => panic!("{other:?}"),
-        };
-        assert!(said(b"PAR1 and nothing more").contains("Parquet"));
-        let other = file_of("message rows { required binary colour (UTF8); }", &[&["red"]]);
-        assert!(said(&other).starts_with("none of the columns colour is known"), "{}", said(&other));
-    }
-
-    #[test]
-    fn what_is_stored_once_counts_in_each_row() {
-        let text = "x".repeat(1_000);
-        let bytes = file_of("message rows { required binary prompt (UTF8); }", &[&vec![text.as_str(); 100]]);
-        assert!(bytes.len() < 3_000, "{}", bytes.len());
-        let read = |limits: (usize, u64)| {
-            let folder = tempfile::tempdir().unwrap();
-            std::fs::write(folder.path().join("x"), &bytes).unwrap();
-            let (mut number, mut good) = (0, 0);
-            let file = File::open(folder.path().join("x")).unwrap();
-            let ended = rows(file, limits, &mut number, &mut |(_, row)| {
-                good += u32::from(row.is_ok());
-                true
-            });
-            (ended, number, good)
-        };
-        assert_eq!(read((2_000, 200_000)), (Ok(()), 100, 100));
-        assert_eq!(read((900, 200_000)), (Ok(()), 100, 0));
-        let (ended, number, _) = read((2_000, 50_000));
-        assert_eq!(ended, Err(ReadError::Io(ErrorKind::QuotaExceeded)));
-        assert!((40..50).contains(&number), "{number}");
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-        #[test]
-        fn no_change_of_a_good_file_makes_it_panic(changes in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..6)) {
-            let mut bytes = file_of(SCHEMA, &[&["1"], &["one"], &["x"]]);
-            for (at, byte) in changes {
-                let at = at % bytes.len();
-                bytes[at] = byte;
-            }
-            let _ = read(&bytes);
-        }
-    }
-}
+mod tests;

@@ -57,6 +57,21 @@ pub(super) enum ReadError {
     ParquetDamaged,
     #[error("the Parquet file can't be read: {0}")]
     Parquet(String),
+    /// Pages are unpacked whole.
+    #[error("the Parquet file can't be read: its pages unpack to more than {} MB at one time; write it with fewer rows in a page or a group", limit >> 20)]
+    PagesTooLarge { limit: usize },
+    #[error("the Parquet file can't be read: its footer is longer than {} MB", limit >> 20)]
+    FooterTooLarge { limit: usize },
+    #[error("the Parquet file can't be read: its columns are nested too deep")]
+    SchemaTooDeep,
+    #[error("the Parquet file can't be read: it has too many columns, or one with too long a name")]
+    SchemaTooWide,
+    #[error(
+        "the Parquet file can't be read: the column {column} is encoded as DELTA_BYTE_ARRAY; write it with another encoding, such as PLAIN"
+    )]
+    SharedPrefixes { column: String },
+    #[error("a list of the row has more than 100,000 values")]
+    ListTooLong,
 }
 
 fn why_not_read(kind: ErrorKind) -> String {

@@ -4,23 +4,80 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use dyno_datasets::{ImportError, MAX_FILE_BYTES, MAX_ROW_BYTES, import};
+use parquet::basic::Compression;
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
 /// Peak memory of an import in addition to what was allocated before, and its result.
-fn import_of(folder: &Path, name: &str, text: &str) -> (usize, Result<u64, ImportError>) {
+fn import_of(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> (usize, Result<u64, ImportError>) {
     let (upload, output) = (folder.join(name), folder.join("rows"));
-    std::fs::write(&upload, text).unwrap();
+    std::fs::write(&upload, bytes).unwrap();
     MEMORY.reset_peak_usage();
     let before = MEMORY.current_usage();
     let imported = import(&upload, name, &output, MAX_FILE_BYTES);
     let held = MEMORY.peak_usage() - before;
     let _ = std::fs::remove_file(output);
     (held, imported.map(|imported| imported.samples))
+}
+
+/// A Parquet file of one page with one column: texts of rows, or of the list that its only row has.
+fn parquet(texts: &[ByteArray], is_list: bool, has_dictionary: bool) -> Vec<u8> {
+    let schema = match is_list {
+        true => "message rows { required group messages (LIST) { repeated group list { required binary element (UTF8); } } }",
+        false => "message rows { required binary prompt (UTF8); }",
+    };
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::GZIP(parquet::basic::GzipLevel::default()))
+        .set_dictionary_enabled(has_dictionary)
+        .set_dictionary_page_size_limit(usize::MAX)
+        .set_data_page_size_limit(usize::MAX)
+        .set_data_page_row_count_limit(usize::MAX)
+        .build();
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties)).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let (definitions, mut repetitions) = (vec![1; texts.len()], vec![1; texts.len()]);
+    repetitions[0] = 0;
+    let (definitions, repetitions) = if is_list { (Some(&definitions[..]), Some(&repetitions[..])) } else { (None, None) };
+    column.typed::<ByteArrayType>().write_batch(texts, definitions, repetitions).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.into_inner().unwrap()
+}
+
+/// What Parquet packs well is refused before it is unpacked, in words.
+fn what_parquet_unpacks_to_is_bounded(folder: &Path) {
+    const MOST: usize = 64 << 20;
+    let text = |length: usize| ByteArray::from("x".repeat(length).into_bytes());
+    let cases = [
+        ("a page", parquet(&vec![text(1 << 20); 140], false, false), "its pages unpack to more than 128 MB at one time"),
+        ("a dictionary", parquet(&[text(140 << 20)], false, true), "its pages unpack to more than 128 MB at one time"),
+        ("a long list", parquet(&vec![text(1); 1_000_000], true, true), "a list of the row has more than 100,000 values"),
+        ("a list of one text", parquet(&vec![text(1 << 20); 140], true, true), "the row is longer than 8 MB"),
+    ];
+    let mut over = Vec::new();
+    for (what, file, why) in cases {
+        let (held, imported) = import_of(folder, "a.parquet", &file);
+        println!("{what}: {:.1} MB held for a file of {:.1} MB", held as f64 / 1e6, file.len() as f64 / 1e6);
+        let said = match imported {
+            Err(ImportError::BadLines { listed, .. }) => listed[0].message.clone(),
+            other => format!("{other:?}"),
+        };
+        if held > MOST || !said.contains(why) {
+            over.push(format!("{what}: {held} bytes held, {said}"));
+        }
+    }
+    assert_eq!(over, Vec::<String>::new());
 }
 
 /// A single test, since a parallel one would be counted too.
@@ -67,4 +124,5 @@ fn a_row_costs_a_few_times_its_length() {
         assert!(imported.is_ok() || !is_good, "{what}: {imported:?}");
     }
     assert_eq!(over, Vec::<String>::new());
+    what_parquet_unpacks_to_is_bounded(folder.path());
 }

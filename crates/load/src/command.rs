@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::access::AccessArgs;
 use crate::client::stop::StopSignal;
-use crate::consent;
+use crate::consent::{self, Named};
 use crate::dataset_argument::{self, DatasetArgumentError};
 use crate::execute::{LoadOutcome, carry_out};
 use crate::limits::{LimitArgs, LimitError};
@@ -35,7 +35,7 @@ const DEFAULT_OUTPUT: u32 = 128;
 #[derive(Debug, Clone, Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["plan", "base_url", "worker"])))]
 pub struct LoadArgs {
-    /// Carry out this plan (a report offers its own).
+    /// Carry out this plan (a report offers its own). What it sends, reads and writes is shown first, and asked for.
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
     /// Write events to this file instead of the terminal, one JSON object a line.
@@ -85,6 +85,9 @@ pub struct LoadArgs {
     /// The environment variable that holds the API key. Beside --plan: one that may be sent where the plan says, as often as needed.
     #[arg(long, value_name = "NAME")]
     api_key_env: Vec<String>,
+    /// Beside --plan: a file or folder that the plan may read or write, as often as needed.
+    #[arg(long, value_name = "PATH", requires = "plan")]
+    allow_file: Vec<PathBuf>,
     #[command(flatten)]
     access: AccessArgs,
     /// Fields added to each request's body, as a JSON object.
@@ -158,6 +161,12 @@ enum LoadArgumentError {
 }
 
 impl LoadArgs {
+    /// What the user said beside the plan that it may do.
+    fn named(&self) -> Named {
+        let written = self.report.iter().chain(&self.requests);
+        Named { variables: self.api_key_env.clone(), files: self.allow_file.iter().chain(written).cloned().collect() }
+    }
+
     fn into_plan(self) -> Result<Plan, LoadArgumentError> {
         if let Some(path) = &self.plan {
             let read = std::fs::read(path);
@@ -283,8 +292,9 @@ pub fn main(args: LoadArgs) -> ExitCode {
         Ok(places) => places,
         Err(error) => return refuse(spool.as_ref(), &error.to_string()),
     };
-    // With a plan given by hand, the user is asked before secrets are sent; the portal's own plans need no consent.
-    let (by_hand, named) = (args.plan.is_some() && spool.is_none(), args.api_key_env.clone());
+    // With a plan given by hand, the user is asked before secrets are sent and files are opened; the portal's own plans need no
+    // consent.
+    let (by_hand, named) = (args.plan.is_some() && spool.is_none(), args.named());
     let plan = match args.into_plan() {
         Ok(plan) => plan,
         Err(error) => return refuse(spool.as_ref(), &error.to_string()),

@@ -84,7 +84,7 @@ fn secret_of(plan: &Plan) -> Result<String, LoadPrepareError> {
 
 pub(super) fn tls_of(plan: &Plan) -> Result<Option<Arc<ClientConfig>>, TlsError> {
     let needed = plan.endpoints.iter().any(|endpoint| endpoint.base_url.starts_with("https://"));
-    if needed { tls_config(plan.ca.as_deref(), plan.insecure).map(Some) } else { Ok(None) }
+    if needed { tls_config(plan.ca.as_deref(), plan.ca_certificates.as_deref(), plan.insecure).map(Some) } else { Ok(None) }
 }
 
 /// Prefix of the request ids: short, and different for every run, since engines log the ids.

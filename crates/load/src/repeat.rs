@@ -239,6 +239,7 @@ mod tests {
             assert!(got.command.contains(part), "{part}: {}", got.command);
         }
         assert!(command(json!({ "insecure": true })).command.contains("--insecure"));
+        assert!(!command(json!({ "ca_certificates": "-----BEGIN CERTIFICATE-----" })).by_hand, "no flag holds a text");
     }
 
     #[test]

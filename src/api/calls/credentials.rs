@@ -99,17 +99,26 @@ pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Probl
 pub async fn test(app: &AppState, actor: &Actor, id: Uuid) -> Result<ConnectionTest, Problem> {
     let credential = &app.store.credential(actor, id).await?;
     let models = app.store.models(actor).await?;
-    let known = models.into_iter().find_map(|model| match model.source {
-        ModelSource::Cloud { provider, base_url, model } if provider == credential.provider => {
-            Origin::admits(&credential.origin, &base_url).then_some((base_url, model))
+    let models = models.into_iter().filter_map(|model| match model.source {
+        ModelSource::Cloud { provider, base_url, model, ca_certificate, insecure_skip_tls_verify }
+            if provider == credential.provider && Origin::admits(&credential.origin, &base_url) =>
+        {
+            Some((base_url, model, (ca_certificate, insecure_skip_tls_verify)))
         }
         _ => None,
     });
+    // of several models there, one with an authority of its own is reached best, one whose certificate is not checked worst
+    let known = models.max_by_key(|(_, _, (ca_certificate, is_unchecked))| (ca_certificate.is_some(), !is_unchecked));
     let preset = credential.provider.preset().base_url.map(str::to_owned);
-    let (base_url, model) = match known {
-        Some((base_url, model)) => (base_url, Some(model)),
-        None => (preset.unwrap_or_else(|| format!("{}/v1", credential.origin)), None),
+    let (base_url, model, (ca_certificate, is_unchecked)) = match known {
+        Some((base_url, model, trust)) => (base_url, Some(model), trust),
+        None => (preset.unwrap_or_else(|| format!("{}/v1", credential.origin)), None, (None, false)),
     };
+    // as the model's load does
+    let outgoing = app.outgoing.trusting(ca_certificate.as_deref(), is_unchecked).map_err(|error| {
+        tracing::error!(%error, "the certificates of a model can't be trusted");
+        Problem::conflict("The certificates of the credential's model can't be read. Add the model again.")
+    })?;
     let secret = app.secret_for(actor, id, credential.provider, &base_url).await.map_err(|error| match error {
         SecretError::Store(error) => error.into(),
         SecretError::OtherAddress(_) => Problem::conflict("The credential is for another address than its model's."),
@@ -117,7 +126,7 @@ pub async fn test(app: &AppState, actor: &Actor, id: Uuid) -> Result<ConnectionT
     })?;
     let policy = address_policy(app).await?;
     let probe_of = Probe { provider: credential.provider, base_url: &base_url, secret: Some(&secret), model: model.as_deref() };
-    Ok(probe(&app.outgoing, &policy, probe_of).await)
+    Ok(probe(&outgoing, &policy, probe_of).await)
 }
 
 /// Which addresses requests may go to at present.

@@ -16,6 +16,10 @@ use crate::domain::text::is_invisible;
 use crate::domain::user::Actor;
 use crate::models::{ModelFileError, Roots, hub, normalised_base_url, read_facts, sha256_of};
 use crate::state::AppState;
+use dyno_load::client::tls::check_certificates;
+
+/// Longest certificates of a model, bytes.
+const MAX_CERTIFICATE_BYTES: usize = 64 << 10;
 
 /// A model to be added: `name`, `source`, and what that source needs.
 #[derive(Debug, Clone, Default, serde::Deserialize, utoipa::ToSchema)]
@@ -31,6 +35,10 @@ pub struct NewModel {
     pub base_url: Option<String>,
     /// Cloud: the provider's name for the model.
     pub model: Option<String>,
+    /// Cloud: certificates (PEM, at most 64 KB) that are trusted beside the system's; for an https address.
+    pub ca_certificate: Option<String>,
+    /// Cloud: whether the server's certificate is not checked at all, which reports say; for an https address.
+    pub insecure_skip_tls_verify: Option<bool>,
     /// File: absolute path of a GGUF file or a Hugging Face folder.
     pub path: Option<String>,
     /// File: `portal` (the default) or `node`.
@@ -113,6 +121,8 @@ async fn described(app: &AppState, new: &NewModel) -> Result<Described, Problem>
         ("provider", new.provider.is_some(), "cloud"),
         ("base_url", new.base_url.is_some(), "cloud"),
         ("model", new.model.is_some(), "cloud"),
+        ("ca_certificate", new.ca_certificate.is_some(), "cloud"),
+        ("insecure_skip_tls_verify", new.insecure_skip_tls_verify.is_some(), "cloud"),
         ("path", new.path.is_some(), "file"),
         ("location", new.location.is_some(), "file"),
         ("repository", new.repository.is_some(), "hub"),
@@ -148,14 +158,49 @@ fn cloud(new: &NewModel) -> Result<ModelSource, Vec<FieldError>> {
         errors.push(FieldError::new("provider", "Choose a provider."));
         return Err(errors);
     };
+    let ca_certificate = new.ca_certificate.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    let insecure_skip_tls_verify = new.insecure_skip_tls_verify.unwrap_or_default();
     match normalised_base_url(provider, new.base_url.as_deref()) {
-        Ok(base_url) if errors.is_empty() => Ok(ModelSource::Cloud { provider, base_url, model: name.to_owned() }),
-        Ok(_) => Err(errors),
+        Ok(base_url) => {
+            errors.extend(certificate_errors(&base_url, ca_certificate, insecure_skip_tls_verify));
+            if !errors.is_empty() {
+                return Err(errors);
+            }
+            let (model, ca_certificate) = (name.to_owned(), ca_certificate.map(str::to_owned));
+            Ok(ModelSource::Cloud { provider, base_url, model, ca_certificate, insecure_skip_tls_verify })
+        }
         Err(error) => {
             errors.push(FieldError::new("base_url", error.sentence()));
             Err(errors)
         }
     }
+}
+
+/// What is wrong with how a server's certificate is to be checked.
+fn certificate_errors(base_url: &str, ca_certificate: Option<&str>, is_unchecked: bool) -> Option<FieldError> {
+    let (certificate, unchecked) = ("ca_certificate", "insecure_skip_tls_verify");
+    let is_https = base_url.starts_with("https://");
+    let Some(text) = ca_certificate else {
+        let refused = is_unchecked && !is_https;
+        return refused.then(|| FieldError::new(unchecked, "Only a server at an https address has a certificate."));
+    };
+    if !is_https {
+        return Some(FieldError::new(certificate, "Only a server at an https address has a certificate."));
+    }
+    if is_unchecked {
+        return Some(FieldError::new(unchecked, "Give a certificate to trust or leave the check out, not both."));
+    }
+    if text.len() > MAX_CERTIFICATE_BYTES {
+        return Some(FieldError::new(certificate, "Use at most 64 KB."));
+    }
+    // it is shown to everybody who may see the model
+    if text.contains("PRIVATE KEY") {
+        return Some(FieldError::new(
+            certificate,
+            "This holds a private key. Paste the certificate alone, and take the key for known.",
+        ));
+    }
+    check_certificates(text).err().map(|error| FieldError::new(certificate, error.to_string()))
 }
 
 fn hub_source(new: &NewModel) -> Result<ModelSource, FieldError> {

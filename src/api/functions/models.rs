@@ -87,6 +87,8 @@ pub async fn add_model(
     #[server(default)] provider: String,
     #[server(default)] base_url: String,
     #[server(default)] model: String,
+    #[server(default)] ca_certificate: String,
+    #[server(default)] insecure_skip_tls_verify: String,
     #[server(default)] form: String,
 ) -> Result<(), CallError> {
     use crate::api::calls::models::{NewModel, create};
@@ -100,6 +102,8 @@ pub async fn add_model(
         ("provider", &provider),
         ("base_url", &base_url),
         ("model", &model),
+        ("ca_certificate", &ca_certificate),
+        ("insecure_skip_tls_verify", &insecure_skip_tls_verify),
     ]);
     let fields: Vec<String> = std::iter::once(&source).chain(entries.iter().map(|(_, value)| value)).cloned().collect();
     let here = format!("/models/new?source={}", super::query_escape(&source));
@@ -112,7 +116,14 @@ pub async fn add_model(
             ..new
         },
         "hub" => NewModel { repository: Some(repository), revision: filled(&revision), ..new },
-        "cloud" => NewModel { provider: provider.parse().ok(), base_url: filled(&base_url), model: Some(model), ..new },
+        "cloud" => NewModel {
+            provider: provider.parse().ok(),
+            base_url: filled(&base_url),
+            model: Some(model),
+            ca_certificate: filled(&ca_certificate),
+            insecure_skip_tls_verify: Some(insecure_skip_tls_verify == "true"),
+            ..new
+        },
         _ => new,
     };
     let added = async {

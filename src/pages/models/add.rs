@@ -7,7 +7,7 @@ use server_fn::ServerFn;
 
 use crate::api::functions::models::{AddModel, NewModelView, load_new_model};
 use crate::components::button::{LinkButton, Look, Submit};
-use crate::components::field::{Choice, ChoiceGroup, SelectField, TextField};
+use crate::components::field::{Choice, ChoiceGroup, SelectField, TextArea, TextField};
 use crate::components::form::{ErrorSummary, FormNumber, summary_lines};
 use crate::components::heading::PageHeading;
 use crate::domain::form::Flash;
@@ -126,6 +126,13 @@ fn cloud_fields(flash: &Flash) -> AnyView {
     let chosen = flash.value("provider", "");
     let mut options = vec![(String::new(), "Choose a provider".to_owned())];
     options.extend(PROVIDERS.iter().map(|provider| (provider.id.into_str().to_owned(), provider.title.to_owned())));
+    let unchecked = flash.value("insecure_skip_tls_verify", "false") == "true";
+    let checks = vec![
+        Choice::new("false", "Is checked", !unchecked),
+        Choice::new("true", "Is not checked", unchecked).with(
+            view! { <p class="hint">"Whoever stands in between can read the key and change everything. Each report says so."</p> },
+        ),
+    ];
     let without: Vec<&str> =
         PROVIDERS.iter().filter(|provider| provider.base_url.is_none()).map(|provider| provider.title).collect();
     view! {
@@ -155,6 +162,19 @@ fn cloud_fields(flash: &Flash) -> AnyView {
             autocomplete="off"
             value=flash.value("model", "")
             error=flash.error("model")
+        />
+        <TextArea
+            name="ca_certificate"
+            label="Certificate authority (optional)"
+            hint="For a server at an https address whose certificate the system does not trust: the authority's certificate as PEM text, which begins with -----BEGIN CERTIFICATE-----."
+            value=flash.value("ca_certificate", "")
+            error=flash.error("ca_certificate")
+        />
+        <ChoiceGroup
+            name="insecure_skip_tls_verify"
+            legend="The server's certificate"
+            choices=checks
+            error=flash.error("insecure_skip_tls_verify")
         />
         <p class="hint">
             "The key goes into " <a href="/credentials/new">"a credential"</a> ", which a benchmark then chooses."

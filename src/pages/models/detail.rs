@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use server_fn::ServerFn;
 
-use super::{no_fact, source_words, without_facts};
+use super::{certificate_words, no_fact, source_words, without_facts};
 use crate::api::functions::lists::Owned;
 use crate::api::functions::models::{DeleteModel, ModelView, load_model};
 use crate::components::banner::{Banner, Notice};
@@ -52,6 +52,8 @@ fn Detail(view: ModelView) -> impl IntoView {
     let use_it =
         (!model.archived).then(|| view! { <LinkButton href="/benchmarks/new" text="New benchmark" look=Look::Primary /> });
     let (source, exactly) = source_words(&model.source);
+    let certificate =
+        certificate_words(&model.source).map(|words| view! { <Definition term="Server's certificate">{words}</Definition> });
     let facts = facts(&model);
     view! {
         <div class="detail-page stack-loose">
@@ -66,6 +68,7 @@ fn Detail(view: ModelView) -> impl IntoView {
                     <Definition term="Where">
                         <code>{exactly}</code>
                     </Definition>
+                    {certificate}
                     <Definition term="Owner">{owner}</Definition>
                     <Definition term="Added">
                         <Time at=model.created_at />

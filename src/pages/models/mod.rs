@@ -29,12 +29,25 @@ const PATH: &str = "/models";
 /// Where a model is, in a word, and exactly.
 fn source_words(source: &ModelSource) -> (String, String) {
     match source {
-        ModelSource::Cloud { provider, base_url, model } => {
+        ModelSource::Cloud { provider, base_url, model, .. } => {
             (provider.preset().title.to_owned(), format!("{model} at {base_url}"))
         }
         ModelSource::File { path, location: FileLocation::Portal } => ("File".to_owned(), path.clone()),
         ModelSource::File { path, location: FileLocation::Node } => ("File on nodes".to_owned(), path.clone()),
         ModelSource::Hub { repository, revision } => ("Hub".to_owned(), format!("{repository}, {revision}")),
+    }
+}
+
+/// How a server's certificate is checked, where that was said.
+fn certificate_words(source: &ModelSource) -> Option<&'static str> {
+    match source {
+        ModelSource::Cloud { insecure_skip_tls_verify: true, .. } => {
+            Some("not checked: whoever stands in between can read the key and change everything")
+        }
+        ModelSource::Cloud { ca_certificate: Some(_), .. } => {
+            Some("checked; the model's own authorities are trusted beside the system's")
+        }
+        _ => None,
     }
 }
 

@@ -367,7 +367,7 @@ fn provider_of(model: &Model) -> Option<ProviderId> {
 /// A model in words: where it is, and what its files say.
 pub fn model_words(model: &Model) -> String {
     let source = match &model.source {
-        ModelSource::Cloud { provider, base_url, model } => format!("{} at {base_url}, {model}", provider.preset().title),
+        ModelSource::Cloud { provider, base_url, model, .. } => format!("{} at {base_url}, {model}", provider.preset().title),
         ModelSource::File { path, location: FileLocation::Portal } => format!("{path} on the portal's machine"),
         ModelSource::File { path, location: FileLocation::Node } => format!("{path} on each node"),
         ModelSource::Hub { repository, revision } => format!("{repository} from the hub, {revision}"),

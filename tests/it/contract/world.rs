@@ -84,7 +84,17 @@ impl World {
         let models = [
             model("small", file("/nowhere/small.gguf"), Some(8_192)),
             model("hub", ModelSource::Hub { repository: "org/name".to_owned(), revision: "main".to_owned() }, None),
-            model("cloud", ModelSource::Cloud { provider, base_url: base_url.clone(), model: "m".to_owned() }, None),
+            model(
+                "cloud",
+                ModelSource::Cloud {
+                    provider,
+                    base_url: base_url.clone(),
+                    model: "m".to_owned(),
+                    ca_certificate: None,
+                    insecure_skip_tls_verify: false,
+                },
+                None,
+            ),
         ];
         for model in &models {
             app.store.insert_model(model).await.unwrap();

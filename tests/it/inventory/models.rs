@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use dyno_reference::{EngineOptions, ReferenceEngine, tls::Certificate};
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -123,6 +124,68 @@ async fn cloud_and_hub_models() {
         let (status, problem) = house.post("models", body.clone()).await;
         assert_eq!(status, 422, "{body}");
         assert_eq!(fields(&problem)[0].0, field, "{body}: {problem}");
+    }
+}
+
+#[tokio::test]
+async fn how_a_certificate_is_checked_is_said_with_the_model() {
+    let house = House::open().await;
+    let options = EngineOptions { tls: Some(Certificate::Own), ..EngineOptions::default() };
+    let engine = ReferenceEngine::start(options).unwrap();
+    let pem = engine.authority().unwrap();
+    let body = |base_url: &str, more: Value| {
+        let mut body =
+            json!({"name": "c", "source": "cloud", "provider": "openai_compatible", "base_url": base_url, "model": "m"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let https = engine.base_url();
+    let (status, model) = house.post("models", body(&https, json!({"ca_certificate": format!("\n{pem}\n")}))).await;
+    assert_eq!(
+        (status.as_u16(), &model["ca_certificate"], model.get("insecure_skip_tls_verify")),
+        (201, &json!(pem.trim()), None)
+    );
+    let (status, model) = house.post("models", body(&https, json!({"insecure_skip_tls_verify": true}))).await;
+    assert_eq!((status.as_u16(), &model["insecure_skip_tls_verify"], model.get("ca_certificate")), (201, &json!(true), None));
+
+    let http = "http://127.0.0.1:8100";
+    let (ca, unchecked) = ("ca_certificate", "insecure_skip_tls_verify");
+    for (base_url, more, field, word) in [
+        (http, json!({ca: pem}), ca, "https"),
+        (http, json!({unchecked: true}), unchecked, "https"),
+        (&https, json!({ca: pem, unchecked: true}), unchecked, "not both"),
+        (&https, json!({ca: "my certificate"}), ca, "there is none in it"),
+        (&https, json!({ca: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}), ca, "can't be read"),
+        (&https, json!({ca: format!("{pem}-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----")}), ca, "private key"),
+        (&https, json!({ca: pem.repeat(200)}), ca, "64 KB"),
+    ] {
+        let (status, problem) = house.post("models", body(base_url, more.clone())).await;
+        assert_eq!(status, 422, "{more}");
+        let [(got, message)] = fields(&problem)[..] else { panic!("{problem}") };
+        assert!(got == field && message.contains(word), "{more}: {problem}");
+    }
+    let hub = json!({"name": "x", "source": "hub", "repository": "org/name", "insecure_skip_tls_verify": true});
+    assert_eq!(fields(&house.post("models", hub).await.1)[0].0, unchecked);
+}
+
+#[tokio::test]
+async fn a_credential_is_tested_as_its_model_is_reached() {
+    let house = House::open().await;
+    let options = EngineOptions { model: "m".to_owned(), tls: Some(Certificate::Own), ..EngineOptions::default() };
+    let engine = ReferenceEngine::start(options).unwrap();
+    let (base_url, pem) = (engine.base_url(), engine.authority().unwrap());
+    let credential = json!({"name": "k", "provider": "openai_compatible", "secret": "sk-mine", "base_url": base_url});
+    let (_, credential) = house.post("credentials", credential).await;
+    let test = format!("credentials/{}/test", credential["id"].as_str().unwrap());
+    for (more, works) in
+        [(json!({}), false), (json!({"insecure_skip_tls_verify": false}), false), (json!({"ca_certificate": pem}), true)]
+    {
+        let mut model =
+            json!({"name": "c", "source": "cloud", "provider": "openai_compatible", "base_url": base_url, "model": "m"});
+        model.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        assert_eq!(house.post("models", model).await.0, 201);
+        let (_, tested) = house.post(&test, json!({})).await;
+        assert_eq!(tested["ok"], works, "{more}: {tested}");
     }
 }
 

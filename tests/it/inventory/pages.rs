@@ -1,5 +1,6 @@
 //! The inventory's pages as a browser without scripts walks them: links, forms, redirects.
 
+use dyno_reference::{EngineOptions, ReferenceEngine, tls::Certificate};
 use reqwest::{Method, StatusCode, header};
 
 use super::{ADMIN, House, MEMBER, client};
@@ -106,6 +107,29 @@ async fn a_refused_model_keeps_what_was_typed_and_a_good_one_is_added_and_delete
     house.page("/models?search=far").await.says("Far away");
     house.page("/models?search=near").await.says("No models match.");
     house.form("model-delete", &[("id", &id)]).await.says("Far away was deleted.").says("No models yet.");
+}
+
+#[tokio::test]
+async fn how_a_certificate_is_checked_is_entered_and_shown() {
+    let house = House::open().await;
+    let add = async |more: [(&str, &str); 2]| {
+        let fields = [
+            ("source", "cloud"),
+            ("name", "Far away"),
+            ("provider", "openai_compatible"),
+            ("base_url", "https://127.0.0.1:9"),
+            ("model", "m"),
+        ];
+        house.form("model-add", &[&fields[..], &more].concat()).await
+    };
+    let (ca, unchecked) = ("ca_certificate", "insecure_skip_tls_verify");
+    let refused = add([(ca, "no certificate"), (unchecked, "false")]).await;
+    refused.says("there is none in it").says("no certificate</textarea>");
+    add([(ca, ""), (unchecked, "false")]).await.says("The model was added.").keeps_quiet_about("stands in between");
+    add([(ca, ""), (unchecked, "true")]).await.says("not checked: whoever stands in between");
+    let options = EngineOptions { tls: Some(Certificate::Own), ..EngineOptions::default() };
+    let engine = ReferenceEngine::start(options).unwrap();
+    add([(ca, engine.authority().unwrap()), (unchecked, "false")]).await.says("own authorities are trusted");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod world;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use dyno_reference::{EngineOptions, ReferenceEngine, tls::Certificate};
 use serde_json::{Value, json};
 use world::{CANARY, DYNO, Portal};
 
@@ -242,4 +243,34 @@ async fn a_cloud_model_is_asked_once_before_the_load() {
     engine.wait().unwrap();
     assert_eq!(ended["status"], "succeeded", "{ended:#}");
     assert_eq!(ended["stages"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn a_cloud_model_behind_an_own_authority() {
+    let portal = Portal::start().await;
+    let options = EngineOptions { model: "m".to_owned(), tls: Some(Certificate::Own), ..EngineOptions::default() };
+    let engine = ReferenceEngine::start(options).unwrap();
+    let run = async |more: Value| {
+        let mut body = json!({
+            "name": "cloud", "source": "cloud", "provider": "openai_compatible", "base_url": engine.base_url(), "model": "m"
+        });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let model = portal.client.post("/api/v1/models", &body).await.expect(201)["id"].as_str().unwrap().to_owned();
+        portal.end(&portal.run_of(&model, 20, json!({})).await).await
+    };
+    let refused = run(json!({})).await;
+    assert!(reason(&refused).starts_with("The model did not answer: "), "{refused:#}");
+
+    for (more, is_noted) in
+        [(json!({ "ca_certificate": engine.authority().unwrap() }), false), (json!({ "insecure_skip_tls_verify": true }), true)]
+    {
+        let ended = run(more.clone()).await;
+        assert_eq!(ended["status"], "succeeded", "{more}: {ended:#}");
+        let path = format!("/api/v1/runs/{}", ended["id"].as_str().unwrap());
+        let report = portal.client.get(&format!("{path}/report")).await.expect(200).to_string();
+        assert_eq!(report.contains("The server's certificate was not checked"), is_noted, "{more}");
+        // who repeats the load reaches the server the same way
+        let plan = portal.client.get(&format!("{path}/plan")).await.expect(200);
+        assert_eq!((plan.get("ca_certificates").is_some(), plan.get("insecure").is_some()), (!is_noted, is_noted));
+    }
 }

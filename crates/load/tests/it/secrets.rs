@@ -50,6 +50,7 @@ fn a_plan_takes_no_variable_that_was_not_named() {
         let before = server.seen().len();
         let mut bench = Bench::new(&server.url(), 1);
         (bench.plan["auth"], bench.plan["headers"]) = (auth, headers);
+        (bench.plan["requests"], bench.plan["report"]) = (json!(null), json!(null));
         let refused = by_hand(&bench, &[]);
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert_eq!(refused.status.code(), Some(2), "{said}");
@@ -60,4 +61,39 @@ fn a_plan_takes_no_variable_that_was_not_named() {
         assert_eq!(server.seen().len(), before + 1);
         assert!(server.seen()[before].head.contains(SECRET.1));
     }
+}
+
+#[test]
+fn a_plan_reads_and_writes_no_file_that_was_not_named() {
+    let server = Scripted::start(|_, out| {
+        say(out, &good_answer(3), 0);
+        Then::GoOn
+    });
+    let mut bench = Bench::new(&server.url(), 1);
+    let (mine, precious) = (bench.file("my rows"), bench.file("precious"));
+    std::fs::write(&mine, "{\"messages\":[{\"role\":\"user\",\"content\":\"my own words\"}]}\n").unwrap();
+    std::fs::write(&precious, "precious").unwrap();
+    bench.plan["workload"] = json!({ "kind": "dataset", "files": [{ "path": mine, "id": uuid::Uuid::nil() }] });
+    bench.plan["report"] = json!(precious);
+    let (read, requests, report) = (mine.to_str().unwrap(), bench.file("requests.ndjson"), precious.to_str().unwrap());
+    let requests = requests.to_str().unwrap();
+
+    let refused = by_hand(&bench, &[]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    for words in [read, requests, report, &format!("--allow-file '{read}'"), &server.url()] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert_eq!(by_hand(&bench, &["--allow-file", read, "--allow-file", report]).status.code(), Some(2));
+    assert!(server.seen().is_empty() && !bench.file("requests.ndjson").exists());
+    assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
+
+    by_hand(&bench, &["--allow-file", read, "--allow-file", report, "--allow-file", requests]);
+    assert!(server.seen()[0].body.to_string().contains("my own words"));
+    assert_ne!(std::fs::read_to_string(&precious).unwrap(), "precious");
+    // where the user says himself what is written, nothing is left to allow
+    let own = bench.file("own.json");
+    let own = own.to_str().unwrap();
+    by_hand(&bench, &["--allow-file", read, "--report", own, "--requests", requests]);
+    assert_eq!(server.seen().len(), 2);
 }

@@ -62,3 +62,16 @@ fn a_long_request_is_sent_whole() {
     let left = run(&bench, &engine);
     assert_eq!(left.report.summary.successful_requests, 3, "{:?}", left.report.error_examples);
 }
+
+#[test]
+fn a_plan_can_hold_the_certificates_to_trust() {
+    let engine = engine();
+    let mut bench = Bench::new(&engine.base_url(), 3);
+    bench.plan["ca_certificates"] = json!(engine.authority().unwrap());
+    let left = bench.run();
+    assert_eq!(left.report.summary.successful_requests, 3, "{:?}", left.report.error_examples);
+    bench.plan["ca_certificates"] = json!("no certificate");
+    let refused = bench.start().wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(2) && said.contains("there is none in it"), "{said}");
+}

@@ -89,6 +89,9 @@ pub struct Plan {
     /// Certificates (PEM) that are trusted beside the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
+    /// Further ones, as text instead of a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_certificates: Option<String>,
     /// Whether certificates are not checked at all.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub insecure: bool,
@@ -238,6 +241,7 @@ impl Plan {
             extra_body: serde_json::Map::new(),
             headers: Vec::new(),
             ca: None,
+            ca_certificates: None,
             insecure: false,
             max_error_rate: None,
             slo: None,

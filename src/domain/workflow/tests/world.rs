@@ -99,7 +99,13 @@ fn model(id: Uuid, name: &str, source: ModelSource, facts: Option<(ModelFormat, 
 }
 
 fn cloud(provider: ProviderId, base_url: &str) -> ModelSource {
-    ModelSource::Cloud { provider, base_url: base_url.to_owned(), model: "m".to_owned() }
+    ModelSource::Cloud {
+        provider,
+        base_url: base_url.to_owned(),
+        model: "m".to_owned(),
+        ca_certificate: None,
+        insecure_skip_tls_verify: false,
+    }
 }
 
 fn file(path: &str) -> ModelSource {
