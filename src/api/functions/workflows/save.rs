@@ -119,7 +119,7 @@ impl Save {
             Ok(_) if !self.wrong.is_empty() => Err(Problem::invalid(self.wrong)),
             Ok((app, actor)) => {
                 let (key, state) = (self.once(&actor), app.clone());
-                idempotency::once_to(&state, key, Box::pin(async move { self.send_steps(&app, &actor).await })).await
+                idempotency::once_to(&state, key, Box::pin(async move { Box::pin(self.send_steps(&app, &actor)).await })).await
             }
         };
         forms::answer(result, &here, entries).await
