@@ -26,6 +26,8 @@ use dyno_measure::run::RunStatus;
 const LIVE_LIMIT: Duration = Duration::from_secs(10);
 /// Folders of a cluster's nodes with models.
 const MOST_ROOTS: usize = 20;
+/// Longest message about a kubeconfig, characters.
+const MOST_WORDS: usize = 1_000;
 
 /// A cluster to be added, or what is to change of one.
 #[derive(Debug, Clone, Default, serde::Deserialize, utoipa::ToSchema)]
@@ -185,7 +187,8 @@ async fn save(
                 KubeconfigError::UnknownContext { .. } | KubeconfigError::NoCurrentContext(_) => "context",
                 _ => "kubeconfig",
             };
-            errors.push(FieldError::new(field, error.to_string()));
+            // it repeats names of the kubeconfig and the context, which can be as long as a body
+            errors.push(FieldError::new(field, error.to_string().chars().take(MOST_WORDS).collect::<String>()));
             None
         }
     };

@@ -25,7 +25,10 @@ pub async fn set(app: &AppState, actor: &Actor, device: &str, per_hour: f64, cur
     administrators_only(actor)?;
     let (device, currency) = (device.trim(), currency.trim());
     let mut errors = price_errors(device, per_hour, currency);
-    if let Some(meant) = ambiguous_device(device) {
+    // what is too long is not repeated
+    if errors.iter().all(|(field, _)| *field != "device")
+        && let Some(meant) = ambiguous_device(device)
+    {
         errors.push(("device", format!("{device} may be {}. Name one of them.", one_of(&meant))));
     }
     if !errors.is_empty() {

@@ -43,6 +43,12 @@ async fn long_texts_are_refused_and_not_repeated() {
         ("/api/v1/credentials", body)
     };
     let named = |path: &'static str, name: String| (path, json!({ "name": name }));
+    let price = |device: String| ("/api/v1/prices", json!({ "device": device, "per_hour": 1.0, "currency": "EUR" }));
+    let https = |field: &str, value: String| {
+        let (path, mut body) = cloud(field, value);
+        body["base_url"] = json!("https://127.0.0.1:9/v1");
+        (path, body)
+    };
     // Each with the field that is too long, and what that field may say: then it is not complained of.
     let calls = [
         (cloud("name", long.clone()), "name", json!("short")),
@@ -60,6 +66,9 @@ async fn long_texts_are_refused_and_not_repeated() {
         (credential("base_url", format!("http://127.0.0.1:9/{long}")), "base_url", json!("http://127.0.0.1:9/short")),
         (named("/api/v1/tokens", long.clone()), "name", json!("short")),
         (named("/api/v1/users", long.clone()), "name", json!("short")),
+        // each of its words is one of a device's, so that it could mean several
+        (price("h100 ".repeat(LONG / 5)), "device", json!("L4")),
+        (https("ca_certificate", long.clone()), "ca_certificate", json!(null)),
     ];
     for ((path, mut body), field, short) in calls {
         let shown: String = body.to_string().chars().take(120).collect();
@@ -76,6 +85,19 @@ async fn long_texts_are_refused_and_not_repeated() {
     let refused = app.admin.post(path, &body).await;
     assert!(refused.body.to_string().len() < 20_000);
     assert_eq!(refused.fields(), ["path"]);
+}
+
+/// What names nothing is said, as far as it is read.
+#[tokio::test]
+async fn a_long_context_is_not_repeated() {
+    let app = TestApp::start().await;
+    let kubeconfig = "{apiVersion: v1, kind: Config, clusters: [{name: a, cluster: {server: 'https://10.0.0.1'}}], \
+        users: [{name: a, user: {token: t}}], contexts: [{name: a, context: {cluster: a, user: a}}]}";
+    let cluster = json!({ "kind": "kubernetes", "name": "k", "kubeconfig": kubeconfig, "context": "x".repeat(LONG) });
+    let refused = app.admin.post("/api/v1/clusters", &cluster).await;
+    let length = refused.body.to_string().len();
+    assert!(length < 20_000, "{length} bytes");
+    assert_eq!(refused.fields(), ["context"]);
 }
 
 #[tokio::test]
