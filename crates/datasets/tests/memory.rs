@@ -31,9 +31,10 @@ fn import_of(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> (usize, Resu
 
 /// A Parquet file of one page with one column: texts of rows, or of the list that its only row has.
 fn parquet(texts: &[ByteArray], is_list: bool, has_dictionary: bool) -> Vec<u8> {
-    let schema = match is_list {
-        true => "message rows { required group messages (LIST) { repeated group list { required binary element (UTF8); } } }",
-        false => "message rows { required binary prompt (UTF8); }",
+    let schema = if is_list {
+        "message rows { required group messages (LIST) { repeated group list { required binary element (UTF8); } } }"
+    } else {
+        "message rows { required binary prompt (UTF8); }"
     };
     let properties = WriterProperties::builder()
         .set_compression(Compression::GZIP(parquet::basic::GzipLevel::default()))
@@ -68,7 +69,6 @@ fn what_parquet_unpacks_to_is_bounded(folder: &Path) {
     let mut over = Vec::new();
     for (what, file, why) in cases {
         let (held, imported) = import_of(folder, "a.parquet", &file);
-        println!("{what}: {:.1} MB held for a file of {:.1} MB", held as f64 / 1e6, file.len() as f64 / 1e6);
         let said = match imported {
             Err(ImportError::BadLines { listed, .. }) => listed[0].message.clone(),
             other => format!("{other:?}"),

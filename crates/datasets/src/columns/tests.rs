@@ -115,7 +115,7 @@ fn claim(file: &mut [u8], unpacked: u32) {
 fn what_a_page_claims_is_checked_before_it_is_unpacked() {
     let text = ByteArray::from("x".repeat(3 << 19).into_bytes());
     for packed in [Compression::SNAPPY, Compression::GZIP(GzipLevel::default()), Compression::UNCOMPRESSED] {
-        let file = page_of(&[text.clone()], WriterProperties::builder().set_compression(packed));
+        let file = page_of(std::slice::from_ref(&text), WriterProperties::builder().set_compression(packed));
         assert_eq!(read_within(&file, 4 << 20), (Ok(()), 1));
         let too_large = (Err(ReadError::PagesTooLarge { limit: 1 << 20 }), 0);
         assert_eq!(read_within(&file, 1 << 20), too_large);
