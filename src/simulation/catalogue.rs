@@ -44,6 +44,7 @@ fn node(profile: &Profile, count: u32) -> Node {
         status: "Ready".to_owned(),
         devices: vec![device(profile, count)],
         usage: None,
+        requests: None,
         system: Some("Hypothetical, by data sheet: for simulation only".to_owned()),
     }
 }

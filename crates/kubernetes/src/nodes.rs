@@ -1,11 +1,12 @@
 //! Nodes and their devices, as Node and Pod objects and the usual labels tell of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Container, Node, NodeCondition, Pod, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::objects::{MANAGED_BY, RUN_LABEL};
 use crate::quantity;
 use crate::telemetry::{NodeLoad, unix_ns};
 
@@ -34,6 +35,8 @@ pub struct Accelerator {
     pub allocatable: u32,
     /// How many of these pods have asked for.
     pub requested: u32,
+    /// Whether several pods are given the same device (time slicing, MPS).
+    pub is_shared: bool,
 }
 
 /// A node as it was when it was read.
@@ -62,10 +65,20 @@ pub struct NodeFacts {
     /// Bytes that pods have asked for.
     pub memory_requested: u64,
     pub accelerators: Vec<Accelerator>,
+    /// What the pods of Dyno's runs have asked for, by run id and resource; it is part of what was requested.
+    pub requested_by_run: BTreeMap<String, BTreeMap<String, f64>>,
     /// Cores at work, where a metrics server tells.
     pub cpu_used: Option<f64>,
     /// Bytes in use, where a metrics server tells.
     pub memory_used: Option<u64>,
+}
+
+impl NodeFacts {
+    /// How much of a resource the pods of these runs have asked for.
+    pub fn requested_by(&self, runs: &BTreeSet<String>, resource: &str) -> f64 {
+        let of_runs = self.requested_by_run.iter().filter(|(run, _)| runs.contains(*run));
+        of_runs.filter_map(|(_, requested)| requested.get(resource)).sum()
+    }
 }
 
 /// What a metrics server says of a node (`metrics.k8s.io/v1beta1`).
@@ -93,7 +106,7 @@ struct Named {
 
 /// The nodes by name, with what the pods on them have asked for.
 pub(crate) fn facts(nodes: &[Node], pods: &[Pod], usage: &[NodeUse]) -> Vec<NodeFacts> {
-    let mut requested: BTreeMap<&str, BTreeMap<String, f64>> = BTreeMap::new();
+    let mut requested: BTreeMap<&str, Requested> = BTreeMap::new();
     for pod in pods {
         let ended = pod
             .status
@@ -103,10 +116,13 @@ pub(crate) fn facts(nodes: &[Node], pods: &[Pod], usage: &[NodeUse]) -> Vec<Node
         let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).filter(|_| !ended) else { continue };
         let of_node = requested.entry(node).or_default();
         for (resource, amount) in asked_for(pod) {
-            *of_node.entry(resource).or_default() += amount;
+            if let Some(run) = run_of(pod) {
+                *of_node.by_run.entry(run.to_owned()).or_default().entry(resource.clone()).or_default() += amount;
+            }
+            *of_node.all.entry(resource).or_default() += amount;
         }
     }
-    let none = BTreeMap::new();
+    let none = Requested::default();
     let mut found: Vec<NodeFacts> = nodes
         .iter()
         .map(|node| {
@@ -119,14 +135,29 @@ pub(crate) fn facts(nodes: &[Node], pods: &[Pod], usage: &[NodeUse]) -> Vec<Node
     found
 }
 
-fn one(node: &Node, name: &str, requested: &BTreeMap<String, f64>, used: Option<&NodeUse>) -> NodeFacts {
+/// What the pods on a node have asked for, by resource.
+#[derive(Debug, Default)]
+struct Requested {
+    all: BTreeMap<String, f64>,
+    /// Of these, what the pods of each of Dyno's runs have asked for.
+    by_run: BTreeMap<String, BTreeMap<String, f64>>,
+}
+
+/// The run that a pod was made for, where Dyno made it.
+fn run_of(pod: &Pod) -> Option<&str> {
+    let labels = pod.metadata.labels.as_ref()?;
+    let is_managed = labels.get(MANAGED_BY.0).is_some_and(|by| by == MANAGED_BY.1);
+    labels.get(RUN_LABEL).filter(|_| is_managed).map(String::as_str)
+}
+
+fn one(node: &Node, name: &str, requested: &Requested, used: Option<&NodeUse>) -> NodeFacts {
     let none = NodeLabels::new();
     let labels = node.metadata.labels.as_ref().unwrap_or(&none);
     let allocatable = |resource: &str| {
         let all = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
         all.and_then(|all| all.get(resource)).and_then(|amount| quantity::value(&amount.0)).unwrap_or_default()
     };
-    let asked = |resource: &str| requested.get(resource).copied().unwrap_or_default();
+    let asked = |resource: &str| requested.all.get(resource).copied().unwrap_or_default();
     let info = node.status.as_ref().and_then(|status| status.node_info.as_ref());
     let usage = |resource: &str| used.and_then(|used| used.usage.get(resource)).and_then(|amount| quantity::value(amount));
     NodeFacts {
@@ -143,7 +174,8 @@ fn one(node: &Node, name: &str, requested: &BTreeMap<String, f64>, used: Option<
         cpu_requested: asked("cpu"),
         memory_allocatable: allocatable("memory") as u64,
         memory_requested: asked("memory") as u64,
-        accelerators: accelerators(node, labels, requested),
+        accelerators: accelerators(node, labels, &requested.all),
+        requested_by_run: requested.by_run.clone(),
         cpu_used: usage("cpu"),
         memory_used: usage("memory").map(|bytes| bytes as u64),
     }
@@ -251,6 +283,9 @@ fn accelerators(node: &Node, labels: &NodeLabels, requested: &BTreeMap<String, f
             driver,
             allocatable: u32::try_from(count).unwrap_or(u32::MAX),
             requested: requested.get(resource).map_or(0, |amount| *amount as u32),
+            is_shared: vendor == Vendor::Nvidia
+                && (resource.ends_with(".shared")
+                    || label(&format!("{resource}.sharing-strategy")).is_some_and(|strategy| strategy != "none")),
         })
     });
     devices.collect()
@@ -350,10 +385,38 @@ mod tests {
         assert!((found.cpu_requested - 3.25).abs() < 1e-9, "the init container asks for most");
         assert_eq!(found.memory_requested, 2 << 30, "with the sidecar");
         assert_eq!((found.cpu_used, found.memory_used), (Some(2.5), Some(4 << 30)));
+        assert!(found.requested_by_run.is_empty());
         let [gpu, mig] = found.accelerators.as_slice() else { panic!("{:?}", found.accelerators) };
         assert_eq!((gpu.allocatable, gpu.requested, gpu.memory_bytes), (7, 2, Some(81_559 << 20)));
         assert_eq!((gpu.product.as_deref(), gpu.driver.as_deref()), (Some("NVIDIA H100 80GB HBM3"), Some("550.54.15")));
         assert_eq!((mig.resource.as_str(), mig.memory_bytes, mig.requested), ("nvidia.com/mig-1g.10gb", Some(9856 << 20), 0));
+    }
+
+    #[test]
+    fn what_pods_of_a_run_hold_is_told_apart() {
+        let mut own = pod("Running");
+        own.metadata.labels =
+            Some([(MANAGED_BY.0, MANAGED_BY.1), (RUN_LABEL, "r")].map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+        let mut claims_to_be = pod("Running");
+        claims_to_be.metadata.labels = Some([(RUN_LABEL.to_owned(), "r".to_owned())].into());
+        let found = facts(&[node()], &[own, claims_to_be], &[]);
+        let runs = |id: &str| BTreeSet::from([id.to_owned()]);
+        assert_eq!(found[0].accelerators[0].requested, 4);
+        assert!((found[0].requested_by(&runs("r"), "nvidia.com/gpu") - 2.0).abs() < 1e-9);
+        assert_eq!(found[0].requested_by(&runs("r"), "memory") as u64, 2 << 30);
+        assert!(found[0].requested_by(&runs("other"), "nvidia.com/gpu").abs() < 1e-9);
+    }
+
+    #[test]
+    fn pods_share_a_device_where_its_label_says_so() {
+        let with = |strategy: &str| {
+            let mut node = node();
+            let labels = node.metadata.labels.get_or_insert_default();
+            labels.insert("nvidia.com/gpu.sharing-strategy".to_owned(), strategy.to_owned());
+            facts(&[node], &[], &[])[0].accelerators.iter().map(|own| own.is_shared).collect::<Vec<_>>()
+        };
+        assert_eq!(with("none"), [false, false]);
+        assert_eq!(with("time-slicing"), [true, false]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use dyno_kubernetes::{ApiError, Connection, KubeconfigError};
 
 use super::listing::{Listed, checked_name, page_of};
 use super::now;
-use crate::cluster::{ClusterError, devices_in_words};
+use crate::cluster::{ClusterError, RunsAtWork, devices_in_words};
 use crate::credentials::{OutgoingError, Sealed, Secret, check_host};
 use crate::domain::inventory::{Cluster, ClusterAccess, ClusterKind, ClusterRow, Node, NodeMetrics};
 use crate::domain::kubernetes::{ClusterTest, KubernetesAccess, ModelCache};
@@ -96,8 +96,8 @@ pub async fn look(app: &AppState, actor: &Actor, id: Uuid) -> Result<ClusterRow,
 /// A cluster's nodes, live; the devices of nodes that a run has are not available.
 pub async fn node_metrics(app: &AppState, actor: &Actor, id: Uuid) -> Result<NodeMetrics, Problem> {
     let cluster = app.store.cluster(actor, id).await?;
-    let busy = busy_nodes(app, id).await?;
-    let nodes = nodes(app, &cluster, &busy).await?;
+    let at_work = runs_at_work(app, id).await?;
+    let nodes = nodes(app, &cluster, &at_work).await?;
     Ok(NodeMetrics { nodes })
 }
 
@@ -336,7 +336,7 @@ async fn within<T, E: Into<ClusterError>>(asked: impl Future<Output = Result<T, 
 }
 
 async fn row(app: &AppState, cluster: Cluster) -> ClusterRow {
-    match nodes(app, &cluster, &BTreeSet::new()).await {
+    match nodes(app, &cluster, &RunsAtWork::default()).await {
         Ok(nodes) => ClusterRow {
             reachable: true,
             problem: None,
@@ -363,8 +363,8 @@ fn devices_of(cluster: &Cluster, nodes: &[Node]) -> String {
 
 /// A cluster's nodes, live, within a time that a person waits. What another machine's cluster answered is kept, for
 /// simulations while it does not answer.
-pub(super) async fn nodes(app: &AppState, cluster: &Cluster, busy: &BTreeSet<String>) -> Result<Vec<Node>, ClusterError> {
-    let read = tokio::time::timeout(LIVE_LIMIT, app.clusters.nodes(cluster, busy)).await;
+pub(super) async fn nodes(app: &AppState, cluster: &Cluster, at_work: &RunsAtWork) -> Result<Vec<Node>, ClusterError> {
+    let read = tokio::time::timeout(LIVE_LIMIT, app.clusters.nodes(cluster, at_work)).await;
     let nodes = read
         .unwrap_or(Err(ClusterError::TimedOut(LIVE_LIMIT)))
         .inspect_err(|error| tracing::warn!(cluster.name = cluster.name, %error, "cluster could not be read"))?;
@@ -376,10 +376,17 @@ pub(super) async fn nodes(app: &AppState, cluster: &Cluster, busy: &BTreeSet<Str
     Ok(nodes)
 }
 
-/// The nodes of a cluster that a run has for itself at present.
-async fn busy_nodes(app: &AppState, cluster: Uuid) -> Result<BTreeSet<String>, Problem> {
+/// The runs that are at work on a cluster at present, and the nodes that they have for themselves.
+async fn runs_at_work(app: &AppState, cluster: Uuid) -> Result<RunsAtWork, Problem> {
     let prefix = format!("{cluster}/");
     let open = app.store.open_runs().await?;
-    let at_work = open.iter().filter(|open| matches!(open.run.status, RunStatus::Running | RunStatus::Cancelling));
-    Ok(at_work.flat_map(|open| &open.nodes).filter_map(|node| node.strip_prefix(&prefix)).map(str::to_owned).collect())
+    let mut at_work = RunsAtWork::default();
+    for open in open.iter().filter(|open| matches!(open.run.status, RunStatus::Running | RunStatus::Cancelling)) {
+        let nodes: Vec<String> = open.nodes.iter().filter_map(|node| node.strip_prefix(&prefix)).map(str::to_owned).collect();
+        if !nodes.is_empty() {
+            at_work.runs.insert(open.run.id.to_string());
+            at_work.nodes.extend(nodes);
+        }
+    }
+    Ok(at_work)
 }

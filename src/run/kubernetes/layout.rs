@@ -124,6 +124,7 @@ pub(super) mod tests {
             memory_allocatable: 0,
             memory_requested: 0,
             accelerators: Vec::new(),
+            requested_by_run: std::collections::BTreeMap::new(),
             cpu_used: None,
             memory_used: None,
         }
@@ -162,6 +163,7 @@ pub(super) mod tests {
             driver: None,
             allocatable: left,
             requested: 0,
+            is_shared: false,
         };
         gpu.accelerators = vec![device("nvidia.com/gpu", 1), device("nvidia.com/mig-1g.10gb", 4)];
         let pods = engine_pods(&spec("cuda", Some("vllm/vllm-openai:v1")), std::slice::from_ref(&gpu), &load).unwrap();
