@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Container, Node, NodeCondition, Pod, ResourceRe
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::objects::{MANAGED_BY, RUN_LABEL};
+use crate::objects::{DEVICE_TAINTS, MANAGED_BY, RUN_LABEL};
 use crate::quantity;
 use crate::telemetry::{NodeLoad, unix_ns};
 
@@ -220,13 +220,15 @@ fn conditions(node: &Node) -> &[NodeCondition] {
     node.status.as_ref().and_then(|status| status.conditions.as_ref()).map_or(&[][..], Vec::as_slice)
 }
 
-/// Device plugins taint the nodes that have their device; whoever asks for the device tolerates it.
+/// Device plugins taint the nodes that have their device; a run's pods tolerate those taints, and no others.
 fn taints(node: &Node) -> Vec<String> {
     let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_ref()).map_or(&[][..], Vec::as_slice);
     taints
         .iter()
         .filter(|taint| {
-            taint.effect != "PreferNoSchedule" && vendor_of(&taint.key).is_none() && !taint.key.starts_with("node.kubernetes.io/")
+            taint.effect != "PreferNoSchedule"
+                && !DEVICE_TAINTS.contains(&taint.key.as_str())
+                && !taint.key.starts_with("node.kubernetes.io/")
         })
         .map(|taint| match &taint.value {
             Some(value) => format!("{}={value}:{}", taint.key, taint.effect),
@@ -338,7 +340,8 @@ mod tests {
                 "nvidia.com/mig-1g.10gb.product": "NVIDIA-H100-80GB-HBM3-MIG-1g.10gb", "nvidia.com/mig-1g.10gb.memory": "9856",
             }},
             "spec": {"taints": [
-                {"key": "nvidia.com/gpu", "effect": "NoSchedule"}, {"key": "team", "value": "x", "effect": "NoSchedule"},
+                {"key": "nvidia.com/gpu", "effect": "NoSchedule"}, {"key": "amd.com/gpu", "effect": "NoExecute"},
+                {"key": "nvidia.com/mig-1g.10gb", "effect": "NoSchedule"}, {"key": "team", "value": "x", "effect": "NoSchedule"},
                 {"key": "soft", "effect": "PreferNoSchedule"},
             ]},
             "status": {
@@ -380,7 +383,11 @@ mod tests {
         let found = facts(&[node()], &[pod("Running"), pod("Succeeded")], &[used]);
         let found = &found[0];
         assert_eq!((found.hostname.as_str(), found.name.as_str(), &found.problem), ("gpu-a", "ip-10-0-0-1", &None));
-        assert_eq!(found.taints, ["team=x:NoSchedule"]);
+        assert_eq!(
+            found.taints,
+            ["nvidia.com/mig-1g.10gb:NoSchedule", "team=x:NoSchedule"],
+            "those that no pod of a run tolerates"
+        );
         assert!((found.cpu_allocatable - 191.45).abs() < 1e-9);
         assert!((found.cpu_requested - 3.25).abs() < 1e-9, "the init container asks for most");
         assert_eq!(found.memory_requested, 2 << 30, "with the sidecar");

@@ -52,8 +52,6 @@ enum Tier {
     /// The chosen node, and nodes that are not under test.
     Apart,
     UnderTest,
-    /// Under test, with a taint that a person has chosen to pass over.
-    Tainted,
 }
 
 /// Spreads the load pods: the first to the chosen node, the others over nodes that are not under test, then over those that are. Of
@@ -109,9 +107,10 @@ fn tier(node: &NodeFacts, asked: Option<&str>, under_test: &[&str]) -> Option<Ti
     let name = node.hostname.as_str();
     match (asked == Some(name), under_test.contains(&name), node.taints.is_empty()) {
         _ if node.problem.is_some() => None,
-        (true, ..) | (_, false, true) => Some(Tier::Apart),
-        (_, true, true) => Some(Tier::UnderTest),
-        (_, true, false) => Some(Tier::Tainted),
+        (true, ..) => Some(Tier::Apart),
+        // A run is not begun on a tainted node.
+        (_, true, _) => Some(Tier::UnderTest),
+        (_, false, true) => Some(Tier::Apart),
         (_, false, false) => None,
     }
 }
@@ -179,8 +178,7 @@ mod tests {
         assert!(matches!(load_nodes(Some("c"), &["a"], ONE, &[away]), Err(KubernetesError::NoLoadNode(_))));
         let mut tainted = node("d", 9.0);
         tainted.taints = vec!["dedicated=x:NoSchedule".to_owned()];
-        assert_eq!(chosen(None, &["a"], 1, &[node("a", 8.0), tainted.clone()]).hostnames, ["a"]);
-        assert_eq!(chosen(None, &["d"], 1, &[tainted]).hostnames, ["d"], "a person has chosen it for the engine");
+        assert_eq!(chosen(None, &["a"], 1, &[node("a", 8.0), tainted]).hostnames, ["a"]);
         assert!(matches!(load_nodes(None, &["a"], ONE, &[]), Err(KubernetesError::NoNode)));
     }
 
