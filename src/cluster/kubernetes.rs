@@ -68,11 +68,12 @@ fn node(facts: NodeFacts, at_work: &[DcgmDevice], runs: &BTreeSet<String>) -> No
     Node { hostname: facts.hostname, status, devices: all, usage, requests: Some(requests), system }
 }
 
-/// What pods can be given of a node's processors. No label says which they are.
+/// What pods can be given of a node's processors. No label has their name.
 fn cpu(facts: &NodeFacts) -> Device {
+    let processor = facts.processor.as_ref().unwrap_or(&facts.architecture);
     let name = match &facts.instance_type {
-        Some(machine) => format!("{} CPU of {machine}", facts.architecture),
-        None => format!("{} CPU", facts.architecture),
+        Some(machine) => format!("{processor} CPU of {machine}"),
+        None => format!("{processor} CPU"),
     };
     Device {
         name: name.trim().to_owned(),
@@ -156,6 +157,7 @@ mod tests {
             taints: Vec::new(),
             system: String::new(),
             architecture: "amd64".to_owned(),
+            processor: None,
             instance_type: None,
             cpu_allocatable: 8.0,
             cpu_requested: 3.25,

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{Container, Node, NodeCondition, Pod, ResourceRe
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::discovery;
 use crate::objects::{DEVICE_TAINTS, MANAGED_BY, RUN_LABEL};
 use crate::quantity;
 use crate::telemetry::{NodeLoad, unix_ns};
@@ -54,6 +55,8 @@ pub struct NodeFacts {
     pub system: String,
     /// `amd64`, `arm64`.
     pub architecture: String,
+    /// Maker, family and model of its processors, where node feature discovery tells.
+    pub processor: Option<String>,
     /// The provider's name for the machine type.
     pub instance_type: Option<String>,
     /// Cores that pods can be given.
@@ -169,6 +172,7 @@ fn one(node: &Node, name: &str, requested: &Requested, used: Option<&NodeUse>) -
             .map(|info| format!("{}, kernel {}, kubelet {}", info.os_image, info.kernel_version, info.kubelet_version))
             .unwrap_or_default(),
         architecture: info.map(|info| info.architecture.clone()).unwrap_or_default(),
+        processor: discovery::processor(labels),
         instance_type: labels.get("node.kubernetes.io/instance-type").cloned(),
         cpu_allocatable: allocatable("cpu"),
         cpu_requested: asked("cpu"),
@@ -277,10 +281,13 @@ fn accelerators(node: &Node, labels: &NodeLabels, requested: &BTreeMap<String, f
             }
             Vendor::Habana => (label("habana.ai/hpu_type").or_else(|| label("habana.ai/gaudi.product")), None, None),
         };
+        // A slice is not told from the whole device by its PCI id.
+        let discovered = if resource.contains("/mig-") { None } else { discovery::product(labels, vendor) };
+        let product = product.map(|product| product.replace(['-', '_'], " ")).or_else(|| discovered.map(str::to_owned));
         Some(Accelerator {
             vendor,
             resource: resource.clone(),
-            product: product.map(|product| product.replace(['-', '_'], " ")),
+            product,
             memory_bytes,
             driver,
             allocatable: u32::try_from(count).unwrap_or(u32::MAX),
@@ -424,6 +431,22 @@ mod tests {
         };
         assert_eq!(with("none"), [false, false]);
         assert_eq!(with("time-slicing"), [true, false]);
+    }
+
+    #[test]
+    fn without_the_makers_labels_a_discovered_device_id_names_the_device() {
+        let mut node = node();
+        let labels = node.metadata.labels.get_or_insert_default();
+        labels.insert("feature.node.kubernetes.io/pci-0302_10de_2330.present".to_owned(), "true".to_owned());
+        labels.insert("feature.node.kubernetes.io/cpu-model.vendor_id".to_owned(), "Intel".to_owned());
+        let named = facts(std::slice::from_ref(&node), &[], &[]);
+        assert_eq!(named[0].processor.as_deref(), Some("Intel"));
+        let labels = node.metadata.labels.get_or_insert_default();
+        labels.retain(|name, _| !name.starts_with("nvidia.com/"));
+        let found = facts(&[node], &[], &[]);
+        let products: Vec<_> = found[0].accelerators.iter().map(|own| own.product.as_deref()).collect();
+        assert_eq!(products, [Some("NVIDIA H100 80GB HBM3"), None], "a slice stays unknown");
+        assert_eq!(found[0].accelerators[0].memory_bytes, None);
     }
 
     #[test]

@@ -261,6 +261,11 @@ fn facts(node: &Node, chosen: Option<&NodeChoice>, flash: &Flash) -> impl IntoVi
             </div>
         }
     });
+    let requested = node.requests.as_ref().map(|requests| {
+        let cpu = format!("CPU {} of {} requested", figure(requests.cpu_requested), figure(requests.cpu_allocatable));
+        let (asked, all) = (bytes(requests.memory_requested_bytes), bytes(requests.memory_allocatable_bytes));
+        view! { <p class="hint">{format!("{cpu}, memory {asked} of {all} requested")}</p> }
+    });
     view! {
         <div class="stack-tight">
             <p>
@@ -270,6 +275,7 @@ fn facts(node: &Node, chosen: Option<&NodeChoice>, flash: &Flash) -> impl IntoVi
             {node.system.clone().map(|system| view! { <p class="hint">{system}</p> })}
             <ul class="device-list">{devices}</ul>
             {usage}
+            {requested}
             {kinds(node, chosen, flash)}
         </div>
     }

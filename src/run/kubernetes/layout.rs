@@ -118,6 +118,7 @@ pub(super) mod tests {
             taints: Vec::new(),
             system: String::new(),
             architecture: "amd64".to_owned(),
+            processor: None,
             instance_type: None,
             cpu_allocatable: free + 1.0,
             cpu_requested: 1.0,

@@ -28,7 +28,9 @@ async fn api_server(nodes: usize) -> String {
     let nodes: Vec<Value> = (0..nodes).map(node).collect();
     let pod = json!({
         "metadata": {"name": "busy"},
-        "spec": {"nodeName": "node-000", "containers": [{"name": "c", "resources": {"limits": {"nvidia.com/gpu": "3"}}}]},
+        "spec": {"nodeName": "node-000", "containers": [{"name": "c", "resources": {
+            "limits": {"nvidia.com/gpu": "3"}, "requests": {"cpu": "3200m", "memory": "16Gi"},
+        }}]},
         "status": {"phase": "Running"},
     });
     let list = |kind: &str, items: Vec<Value>| json!({"apiVersion": "v1", "kind": kind, "metadata": {}, "items": items});
@@ -118,6 +120,12 @@ async fn nodes_are_told_in_the_shape_that_all_clusters_have() {
     assert_eq!((&cpu["type"], &cpu["device_info"]["num_virtual_cores"]), (&json!("cpu"), &json!(8)));
     assert_eq!((&gpu["name"], &gpu["type"]), (&json!("NVIDIA L4"), &json!("cuda")));
     assert_eq!((&gpu["device_info"]["num_devices"], &gpu["available_count"]), (&json!(8), &json!(5)), "three are asked for");
+    let requests = json!({
+        "cpu_allocatable": 8.0, "cpu_requested": 3.2, "memory_allocatable_bytes": 64_u64 << 30, "memory_requested_bytes": 16_u64 << 30,
+        "memory_requested_by_runs_bytes": 0,
+    });
+    assert_eq!((&first["requests"], &third["requests"]["cpu_requested"]), (&requests, &json!(0.0)));
+    assert_eq!((&gpu["device_info"]["num_requested"], cpu["device_info"].get("memory_used_bytes")), (&json!(3), None));
     assert!(third["devices"][1]["device_config"]["peak_fp16_TFLOPS"].as_f64().unwrap() > 900.0, "{third}");
     let (_, list) = house.get("clusters").await;
     let names: Vec<&str> = list["items"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
