@@ -101,6 +101,22 @@ pub async fn node_metrics(app: &AppState, actor: &Actor, id: Uuid) -> Result<Nod
     Ok(NodeMetrics { nodes })
 }
 
+/// A cluster that was added, and how a test of it went.
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
+pub struct AddedCluster {
+    #[serde(flatten)]
+    pub cluster: Cluster,
+    /// What Dyno needs there and may not do. The cluster was added all the same: the rules can be granted later.
+    pub test: ClusterTest,
+}
+
+/// Adds a Kubernetes cluster, which must answer, and asks what is permitted there.
+pub async fn add(app: &AppState, actor: &Actor, new: NewCluster) -> Result<AddedCluster, Problem> {
+    let cluster = create(app, actor, new).await?;
+    let test = test(app, actor, cluster.id).await?;
+    Ok(AddedCluster { cluster, test })
+}
+
 /// Adds a Kubernetes cluster, which must answer; it is for everybody. What is not permitted there yet is told by a test.
 pub async fn create(app: &AppState, actor: &Actor, new: NewCluster) -> Result<Cluster, Problem> {
     administrators_only(actor)?;
@@ -251,9 +267,11 @@ pub async fn test(app: &AppState, actor: &Actor, id: Uuid) -> Result<ClusterTest
         namespaces.sort_unstable();
         namespaces.dedup();
         let optional = connection.missing(&dyno_kubernetes::optional(&namespaces)).await?;
-        Ok::<_, ClusterError>((version, missing, optional))
+        // Without it the rules can be granted all the same, to whom the administrator fills in.
+        let user = if missing.is_empty() { None } else { connection.user().await.unwrap_or_default() };
+        Ok::<_, ClusterError>((version, missing, optional, user))
     };
-    let (version, missing, optional) = match within(asked).await {
+    let (version, missing, optional, user) = match within(asked).await {
         Ok(answer) => answer,
         Err(error) => return Ok(failed(&error)),
     };
@@ -266,7 +284,7 @@ pub async fn test(app: &AppState, actor: &Actor, id: Uuid) -> Result<ClusterTest
         ok: missing.is_empty(),
         message,
         version: Some(version),
-        manifest: (!missing.is_empty()).then(|| dyno_kubernetes::missing_rules_manifest(&missing)),
+        manifest: (!missing.is_empty()).then(|| dyno_kubernetes::missing_rules_manifest(&missing, user.as_deref())),
         missing: missing.iter().map(ToString::to_string).collect(),
         optional: optional.iter().map(ToString::to_string).collect(),
     })

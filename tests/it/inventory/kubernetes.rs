@@ -10,7 +10,7 @@ use super::*;
 const TOKEN: &str = "token-that-nobody-may-see";
 
 /// An API server with nodes, where nothing is permitted on secrets. Its address.
-async fn api_server(nodes: usize) -> String {
+pub(super) async fn api_server(nodes: usize) -> String {
     let node = |index: usize| {
         json!({
             "metadata": {"name": format!("node-{index:03}"), "labels": {
@@ -44,18 +44,23 @@ async fn api_server(nodes: usize) -> String {
         review["status"] = json!({"allowed": allowed});
         Json(review)
     };
+    let who = async |Json(mut review): Json<Value>| {
+        review["status"] = json!({"userInfo": {"username": "system:serviceaccount:team-a:bench"}});
+        Json(review)
+    };
     let routes = axum::Router::new()
         .route("/version", get(async move || Json(version)))
         .route("/api/v1/nodes", get(async move || Json(nodes)))
         .route("/api/v1/pods", get(async move || Json(pods)))
-        .route("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", post(review));
+        .route("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", post(review))
+        .route("/apis/authentication.k8s.io/v1/selfsubjectreviews", post(who));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
     address
 }
 
-fn kubeconfig(server: &str) -> String {
+pub(super) fn kubeconfig(server: &str) -> String {
     format!(
         "clusters: [{{name: c, cluster: {{server: '{server}'}}}}]\nusers: [{{name: u, user: {{token: {TOKEN}}}}}]\n\
          contexts: [{{name: k, context: {{cluster: c, user: u}}}}]"
@@ -166,6 +171,17 @@ async fn what_is_not_permitted_is_listed_with_the_rules_that_grant_it() {
     assert!(missing.len() == 1 && missing[0].as_str().unwrap().contains("secrets in dyno"), "{test}");
     let manifest = test["manifest"].as_str().unwrap();
     assert!(manifest.contains("resources: [\"secrets\"]") && manifest.contains("namespace: dyno"), "{manifest}");
+    assert!(manifest.contains("name: \"bench\"\n    namespace: \"team-a\""), "granted to the kubeconfig's user: {manifest}");
+}
+
+#[tokio::test]
+async fn what_is_not_permitted_is_told_when_a_cluster_is_added() {
+    let house = House::open().await;
+    let new = json!({"name": "gpus", "kind": "kubernetes", "kubeconfig": kubeconfig(&api_server(1).await)});
+    let (status, made) = house.post("clusters", new).await;
+    assert_eq!((status.as_u16(), &made["name"], &made["test"]["ok"]), (201, &json!("gpus"), &json!(false)), "{made}");
+    assert!(made["test"]["missing"][0].as_str().unwrap().contains("secrets in dyno"), "{made}");
+    assert!(made["test"]["manifest"].as_str().unwrap().contains("kind: RoleBinding"), "{made}");
 }
 
 #[tokio::test]
