@@ -55,9 +55,11 @@ fn node(facts: NodeFacts, at_work: &[DcgmDevice], runs: &BTreeSet<String>) -> No
         memory_total_bytes: facts.memory_allocatable,
         memory_available_bytes: facts.memory_allocatable.saturating_sub(bytes),
     });
+    // Kubernetes counts in thousandths of a core; a sum of such fractions has more digits.
+    let cores = |cores: f64| (cores * 1_000.0).round() / 1_000.0;
     let requests = NodeRequests {
-        cpu_allocatable: facts.cpu_allocatable,
-        cpu_requested: facts.cpu_requested,
+        cpu_allocatable: cores(facts.cpu_allocatable),
+        cpu_requested: cores(facts.cpu_requested),
         memory_allocatable_bytes: facts.memory_allocatable,
         memory_requested_bytes: facts.memory_requested,
         memory_requested_by_runs_bytes: facts.requested_by(runs, "memory") as u64,

@@ -1,5 +1,6 @@
 //! The inventory: clusters with nodes and devices, models, datasets, credentials.
 
+use dyno_measure::words;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -177,6 +178,17 @@ impl NodeRequests {
     pub fn free_memory_bytes(&self) -> u64 {
         let by_others = self.memory_requested_bytes.saturating_sub(self.memory_requested_by_runs_bytes);
         self.memory_allocatable_bytes.saturating_sub(by_others)
+    }
+
+    /// What is requested of the cores: `3.2 of 8 requested`.
+    pub fn cpu_words(&self) -> String {
+        format!("{} of {} requested", words::plain(self.cpu_requested), words::plain(self.cpu_allocatable))
+    }
+
+    /// What is requested of the memory: `17.2 GB of 68.7 GB requested`.
+    pub fn memory_words(&self) -> String {
+        let all = words::bytes(self.memory_allocatable_bytes);
+        format!("{} of {all} requested", words::bytes(self.memory_requested_bytes))
     }
 }
 

@@ -296,11 +296,7 @@ fn node_row(node: &Node, runs: &[NodeRun]) -> AnyView {
 /// What pods have requested of a node's CPU and memory.
 fn requested(requests: &NodeRequests) -> (AnyView, AnyView) {
     let line = |text: String| view! { <p class="muted">{text}</p> }.into_any();
-    let allocatable = bytes(requests.memory_allocatable_bytes);
-    (
-        line(format!("{} of {} requested", figure(requests.cpu_requested), figure(requests.cpu_allocatable))),
-        line(format!("{} of {allocatable} requested", bytes(requests.memory_requested_bytes))),
-    )
+    (line(requests.cpu_words()), line(requests.memory_words()))
 }
 
 fn unread() -> AnyView {

@@ -262,9 +262,7 @@ fn facts(node: &Node, chosen: Option<&NodeChoice>, flash: &Flash) -> impl IntoVi
         }
     });
     let requested = node.requests.as_ref().map(|requests| {
-        let cpu = format!("CPU {} of {} requested", figure(requests.cpu_requested), figure(requests.cpu_allocatable));
-        let (asked, all) = (bytes(requests.memory_requested_bytes), bytes(requests.memory_allocatable_bytes));
-        view! { <p class="hint">{format!("{cpu}, memory {asked} of {all} requested")}</p> }
+        view! { <p class="hint">{format!("CPU {}, memory {}", requests.cpu_words(), requests.memory_words())}</p> }
     });
     view! {
         <div class="stack-tight">
