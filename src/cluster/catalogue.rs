@@ -1,5 +1,7 @@
 //! Hypothetical nodes of every device that the simulator has a data sheet of: to ask what to buy.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use super::{ClusterError, Driver};
@@ -12,7 +14,7 @@ pub struct Catalogue;
 
 #[async_trait]
 impl Driver for Catalogue {
-    async fn nodes(&self) -> Result<Vec<Node>, ClusterError> {
+    async fn nodes(&self, _runs: &BTreeSet<String>) -> Result<Vec<Node>, ClusterError> {
         Ok(simulation::hypothetical_nodes())
     }
 }

@@ -92,9 +92,11 @@ const PROCESSORS: [Processor; 22] = [
     Processor("EPYC 7543", 32.0, 2.8, AVX2, 204.8),
 ];
 
-/// The figures of a known accelerator, by the name that its driver gives it.
+/// The figures of a known accelerator, by the name that its driver gives it; of labels, with spaces for its hyphens.
 pub(super) fn accelerator(name: &str) -> Option<DeviceConfig> {
-    let known = ACCELERATORS.iter().find(|known| contains_word(name, known.0))?;
+    let spaced = |name: &str| name.replace('-', " ");
+    let name = spaced(name);
+    let known = ACCELERATORS.iter().find(|known| contains_word(&name, &spaced(known.0)))?;
     Some(DeviceConfig {
         peak_fp16_tflops: Some(known.1),
         memory_bandwidth_gbps: Some(known.2),
@@ -149,6 +151,13 @@ mod tests {
         assert_eq!(peak("NVIDIA GB200"), Some(2500.0));
         assert_eq!(peak("Tesla T4"), Some(65.0));
         assert_eq!(peak("NVIDIA T400 4GB"), None);
+    }
+
+    #[test]
+    fn a_label_names_the_same_accelerator_as_its_driver() {
+        let bandwidth = |name: &str| accelerator(name).and_then(|config| config.memory_bandwidth_gbps);
+        assert_eq!(bandwidth("NVIDIA A100-SXM4-80GB"), Some(2039.0));
+        assert_eq!(bandwidth("NVIDIA A100 SXM4 80GB"), Some(2039.0));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The portal's own machine as a cluster of one node.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,7 +37,7 @@ struct MachineReader {
 
 #[async_trait]
 impl Driver for Local {
-    async fn nodes(&self) -> Result<Vec<Node>, ClusterError> {
+    async fn nodes(&self, _runs: &BTreeSet<String>) -> Result<Vec<Node>, ClusterError> {
         let reader = Arc::clone(&self.reader);
         // Reading takes milliseconds, and sometimes a quarter of a second of waiting.
         let read = tokio::task::spawn_blocking(move || {
@@ -110,6 +111,7 @@ impl MachineReader {
                 memory_total_bytes: total,
                 memory_available_bytes: available,
             }),
+            requests: None,
             system: system_in_words(),
         }
     }
@@ -165,7 +167,7 @@ mod tests {
     #[tokio::test]
     async fn this_machine_is_one_ready_node() {
         let local = Local::default();
-        let nodes = local.nodes().await.unwrap();
+        let nodes = local.nodes(&BTreeSet::new()).await.unwrap();
         assert_eq!(nodes.len(), 1);
         let node = &nodes[0];
         assert!(node.is_ready());
@@ -184,7 +186,7 @@ mod tests {
     #[tokio::test]
     async fn cpu_use_is_measured() {
         let local = Local::default();
-        local.nodes().await.unwrap();
+        local.nodes(&BTreeSet::new()).await.unwrap();
         // One thread at work for a while: the machine is not idle, whatever else runs on it.
         let end = Instant::now() + Duration::from_millis(600);
         let busy = std::thread::spawn(move || {
@@ -194,7 +196,7 @@ mod tests {
             }
         });
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let nodes = local.nodes().await.unwrap();
+        let nodes = local.nodes(&BTreeSet::new()).await.unwrap();
         busy.join().unwrap();
         let percent = nodes[0].usage.as_ref().unwrap().cpu_percent;
         let cores = f64::from(nodes[0].devices[0].device_info.num_virtual_cores.unwrap());

@@ -71,13 +71,22 @@ impl From<ClusterError> for Problem {
 /// What every kind of cluster can do.
 #[async_trait]
 pub trait Driver: std::fmt::Debug + Send + Sync {
-    /// Its nodes as they are now, all devices counted as free.
-    async fn nodes(&self) -> Result<Vec<Node>, ClusterError>;
+    /// Its nodes as they are now. What pods of the runs with these ids have requested is told apart.
+    async fn nodes(&self, runs: &BTreeSet<String>) -> Result<Vec<Node>, ClusterError>;
 
     /// Whether it answers; cheaper than reading the nodes where there is a way.
     async fn reach(&self) -> Result<(), ClusterError> {
-        self.nodes().await.map(|_| ())
+        self.nodes(&BTreeSet::new()).await.map(|_| ())
     }
+}
+
+/// What the portal's runs have of a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunsAtWork {
+    /// Hostnames of the nodes that a run has for itself.
+    pub nodes: BTreeSet<String>,
+    /// Ids of the runs.
+    pub runs: BTreeSet<String>,
 }
 
 /// Where the kubeconfigs of clusters are kept.
@@ -141,11 +150,11 @@ impl Clusters {
     }
 
     /// A cluster's nodes as it tells them; `AppState::nodes` adds what administrators stated of their devices. A run has its nodes to
-    /// itself: the devices of the busy ones (by hostname) count as taken.
-    pub async fn nodes(&self, cluster: &Cluster, busy: &BTreeSet<String>) -> Result<Vec<Node>, ClusterError> {
-        let mut nodes = self.driver(cluster).await?.nodes().await?;
+    /// itself: the devices of those that one is on count as taken.
+    pub async fn nodes(&self, cluster: &Cluster, at_work: &RunsAtWork) -> Result<Vec<Node>, ClusterError> {
+        let mut nodes = self.driver(cluster).await?.nodes(&at_work.runs).await?;
         for node in &mut nodes {
-            if busy.contains(&node.hostname) {
+            if at_work.nodes.contains(&node.hostname) {
                 node.devices.iter_mut().for_each(|device| device.available_count = 0);
             }
         }
@@ -204,7 +213,7 @@ mod tests {
     }
 
     fn node(hostname: &str, devices: Vec<Device>) -> Node {
-        Node { hostname: hostname.to_owned(), status: "Ready".to_owned(), devices, usage: None, system: None }
+        Node { hostname: hostname.to_owned(), status: "Ready".to_owned(), devices, usage: None, requests: None, system: None }
     }
 
     #[derive(Debug)]
@@ -212,7 +221,7 @@ mod tests {
 
     #[async_trait]
     impl Driver for Fixed {
-        async fn nodes(&self) -> Result<Vec<Node>, ClusterError> {
+        async fn nodes(&self, _runs: &BTreeSet<String>) -> Result<Vec<Node>, ClusterError> {
             Ok(self.0.clone())
         }
     }
@@ -234,7 +243,8 @@ mod tests {
     async fn a_busy_node_has_no_device_free() {
         let nodes = vec![node("a", vec![device("x", Some(2))]), node("b", vec![device("x", Some(2))])];
         let clusters = Clusters::new(Arc::new(Fixed(nodes)), Arc::new(Unset));
-        let seen = clusters.nodes(&cluster(ClusterAccess::Local), &BTreeSet::from(["a".to_owned()])).await.unwrap();
+        let at_work = RunsAtWork { nodes: BTreeSet::from(["a".to_owned()]), ..RunsAtWork::default() };
+        let seen = clusters.nodes(&cluster(ClusterAccess::Local), &at_work).await.unwrap();
         assert_eq!(seen[0].devices[0].available_count, 0);
         assert_eq!(seen[1].devices[0].available_count, 2);
     }

@@ -1,5 +1,6 @@
 //! The inventory: clusters with nodes and devices, models, datasets, credentials.
 
+use dyno_measure::words;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -125,6 +126,9 @@ pub struct Node {
     /// Usage, where it could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<NodeUsage>,
+    /// What pods have requested of it; absent where there are no pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<NodeRequests>,
     /// Operating system and kernel, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
@@ -150,6 +154,42 @@ pub struct NodeUsage {
     pub memory_total_bytes: u64,
     /// Bytes of memory that a new process could have.
     pub memory_available_bytes: u64,
+}
+
+/// What pods can be given of a node, and what they have requested: what a scheduler counts, whatever is in use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct NodeRequests {
+    /// Cores that pods can be given.
+    pub cpu_allocatable: f64,
+    /// Cores that pods have requested.
+    pub cpu_requested: f64,
+    /// Bytes of memory that pods can be given.
+    pub memory_allocatable_bytes: u64,
+    /// Bytes of memory that pods have requested.
+    pub memory_requested_bytes: u64,
+    /// Bytes of these that the portal's own runs have requested; they have ended when another run begins on the node.
+    #[serde(default)]
+    pub memory_requested_by_runs_bytes: u64,
+}
+
+impl NodeRequests {
+    /// Bytes of memory that no pod but those of the portal's own runs has requested.
+    pub fn free_memory_bytes(&self) -> u64 {
+        let by_others = self.memory_requested_bytes.saturating_sub(self.memory_requested_by_runs_bytes);
+        self.memory_allocatable_bytes.saturating_sub(by_others)
+    }
+
+    /// What is requested of the cores: `3.2 of 8 requested`.
+    pub fn cpu_words(&self) -> String {
+        format!("{} of {} requested", words::plain(self.cpu_requested), words::plain(self.cpu_allocatable))
+    }
+
+    /// What is requested of the memory: `17.2 GB of 68.7 GB requested`.
+    pub fn memory_words(&self) -> String {
+        let all = words::bytes(self.memory_allocatable_bytes);
+        format!("{} of {all} requested", words::bytes(self.memory_requested_bytes))
+    }
 }
 
 /// The kinds of device.
@@ -179,6 +219,23 @@ pub struct Device {
     pub available_count: u32,
 }
 
+impl Device {
+    /// How many pods of others have requested; those of the portal's own runs have ended when another run begins on the node.
+    pub fn requested_by_others(&self) -> u32 {
+        let info = &self.device_info;
+        info.num_requested.unwrap_or(0).saturating_sub(info.num_requested_by_runs.unwrap_or(0))
+    }
+
+    /// Bytes of memory of one of them that is free, where its memory is known. What a scheduler gives to one pod alone is empty when a pod
+    /// is given it, whatever its neighbours hold.
+    pub fn free_memory_bytes(&self) -> Option<u64> {
+        let info = &self.device_info;
+        let is_given_alone = info.num_requested.is_some() && !info.is_shared;
+        let used = if is_given_alone { 0 } else { info.memory_used_bytes.unwrap_or(0) };
+        info.memory_bytes.map(|all| all.saturating_sub(used))
+    }
+}
+
 /// What was read from a device; absent where it could not be read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -187,6 +244,15 @@ pub struct DeviceInfo {
     /// How many of this device are built in; absent: one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub num_devices: Option<u32>,
+    /// How many of these pods have requested; absent where no pods are given devices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub num_requested: Option<u32>,
+    /// How many of the requested ones are those of the portal's own runs; absent: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub num_requested_by_runs: Option<u32>,
+    /// Whether several pods are given the same device, and with it its memory.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_shared: bool,
     /// Hardware threads of a CPU.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub num_virtual_cores: Option<u32>,

@@ -112,7 +112,7 @@ mod tests {
             memory_total_bytes: 1,
             memory_available_bytes: 1,
         });
-        Node { hostname: hostname.to_owned(), status: status.to_owned(), devices, usage, system: None }
+        Node { hostname: hostname.to_owned(), status: status.to_owned(), devices, usage, requests: None, system: None }
     }
 
     fn nodes() -> Vec<Node> {

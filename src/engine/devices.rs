@@ -46,6 +46,31 @@ pub fn serving(node: &Node, choice: &NodeChoice) -> Vec<(u32, Device)> {
     Vec::new()
 }
 
+/// Which of a node's devices are given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Supply {
+    /// All that it has, as a simulation assumes.
+    Whole,
+    /// Those that no pods of others have requested.
+    Unrequested,
+}
+
+/// The serving devices less those that pods of others have requested. Whether accelerators serve does not depend on how many are
+/// free: a node whose GPUs are taken does not serve with its processor instead.
+fn supplied(node: &Node, choice: &NodeChoice, supply: Supply) -> Vec<(u32, Device)> {
+    let mut devices = serving(node, choice);
+    if supply == Supply::Unrequested {
+        for taken in &node.devices {
+            // The last go first: which of equal devices a pod is given is the scheduler's choice.
+            for _ in 0..taken.requested_by_others() {
+                let Some(last) = devices.iter().rposition(|(_, device)| device == taken) else { break };
+                devices.remove(last);
+            }
+        }
+    }
+    devices
+}
+
 /// Why a node can't hold the copies; a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DealError {
@@ -53,16 +78,27 @@ pub enum DealError {
     NoDevices(String),
     #[error("The layout needs {needed} devices on node {node}, which has {there}.")]
     TooFew { node: String, needed: usize, there: usize },
+    #[error(
+        "The layout needs {needed} devices on node {node}, where {free} of {there} are free: other pods have requested the rest."
+    )]
+    TooFewFree { node: String, needed: usize, free: usize, there: usize },
 }
 
 /// Assigns a node's devices to the copies of the model.
 ///
 /// # Errors
 /// When the node has too few devices.
-pub fn deal(node: &Node, choice: &NodeChoice, serving_as: &Serving, spreads_by_itself: bool) -> Result<Vec<Share>, DealError> {
-    let devices = serving(node, choice);
+pub fn deal(
+    node: &Node,
+    choice: &NodeChoice,
+    serving_as: &Serving,
+    spreads_by_itself: bool,
+    supply: Supply,
+) -> Result<Vec<Share>, DealError> {
+    let all = serving(node, choice);
+    let devices = supplied(node, choice, supply);
     let replicas = serving_as.replicas.unwrap_or(1).max(1) as usize;
-    let Some((_, first)) = devices.first() else {
+    let Some((_, first)) = all.first() else {
         return Err(DealError::NoDevices(node.hostname.clone()));
     };
     let kind = first.kind;
@@ -73,8 +109,13 @@ pub fn deal(node: &Node, choice: &NodeChoice, serving_as: &Serving, spreads_by_i
     let asked = serving_as.tensor_parallel.unwrap_or(1).max(1) * serving_as.pipeline_parallel.unwrap_or(1).max(1);
     let unasked = serving_as.tensor_parallel.is_none() && serving_as.pipeline_parallel.is_none();
     let each = if unasked && spreads_by_itself { (devices.len() / replicas).max(1) } else { asked as usize };
-    if each * replicas > devices.len() {
-        return Err(DealError::TooFew { node: node.hostname.clone(), needed: each * replicas, there: devices.len() });
+    let (node, needed, free, there) = (node.hostname.clone(), each * replicas, devices.len(), all.len());
+    if needed > free {
+        return Err(if free == there {
+            DealError::TooFew { node, needed, there }
+        } else {
+            DealError::TooFewFree { node, needed, free, there }
+        });
     }
     Ok(devices
         .chunks(each)
@@ -115,7 +156,7 @@ pub(crate) mod tests {
     }
 
     fn node(devices: Vec<Device>) -> Node {
-        Node { hostname: "n".to_owned(), status: "Ready".to_owned(), devices, usage: None, system: None }
+        Node { hostname: "n".to_owned(), status: "Ready".to_owned(), devices, usage: None, requests: None, system: None }
     }
 
     #[test]
@@ -127,7 +168,7 @@ pub(crate) mod tests {
         let cpu = NodeChoice { hostname: "n".to_owned(), device_types: vec![DeviceType::Cpu] };
         assert_eq!(serving(&node, &cpu)[0].1.kind, DeviceType::Cpu);
         let hpu = NodeChoice { hostname: "n".to_owned(), device_types: vec![DeviceType::Hpu] };
-        assert!(deal(&node, &hpu, &Serving::default(), false).is_err());
+        assert!(deal(&node, &hpu, &Serving::default(), false, Supply::Whole).is_err());
     }
 
     #[test]
@@ -135,15 +176,43 @@ pub(crate) mod tests {
         let node = node(vec![device(DeviceType::Cuda, "gpu", 1); 4]);
         let any = NodeChoice { hostname: "n".to_owned(), device_types: vec![] };
         let two = Serving { tensor_parallel: Some(2), replicas: Some(2), ..Serving::default() };
-        let shares = deal(&node, &any, &two, false).unwrap();
+        let shares = deal(&node, &any, &two, false, Supply::Whole).unwrap();
         assert_eq!(shares.iter().map(|share| share.indices.clone()).collect::<Vec<_>>(), [[0, 1], [2, 3]]);
         let many = Serving { tensor_parallel: Some(4), replicas: Some(2), ..Serving::default() };
         assert_eq!(
-            deal(&node, &any, &many, false).unwrap_err().to_string(),
+            deal(&node, &any, &many, false, Supply::Whole).unwrap_err().to_string(),
             "The layout needs 8 devices on node n, which has 4."
         );
-        assert_eq!(deal(&node, &any, &Serving::default(), true).unwrap()[0].devices.len(), 4);
-        assert_eq!(deal(&node, &any, &Serving::default(), false).unwrap()[0].devices.len(), 1);
+        assert_eq!(deal(&node, &any, &Serving::default(), true, Supply::Whole).unwrap()[0].devices.len(), 4);
+        assert_eq!(deal(&node, &any, &Serving::default(), false, Supply::Whole).unwrap()[0].devices.len(), 1);
         assert_eq!(in_words(&node.devices), "4 × gpu");
+    }
+
+    #[test]
+    fn devices_that_other_pods_have_requested_are_not_given_out() {
+        let mut gpus = device(DeviceType::Cuda, "gpu", 1);
+        gpus.device_info.num_devices = Some(8);
+        gpus.device_info.num_requested = Some(5);
+        let any = NodeChoice { hostname: "n".to_owned(), device_types: vec![] };
+        let partly = node(vec![device(DeviceType::Cpu, "cpu", 1), gpus.clone()]);
+        let of = |node: &Node, serving: &Serving, supply| {
+            deal(node, &any, serving, true, supply).map(|shares| shares[0].devices.len())
+        };
+        let spread = Serving::default();
+        assert_eq!(of(&partly, &spread, Supply::Unrequested), Ok(3), "spread over those that are free");
+        assert_eq!(of(&partly, &spread, Supply::Whole), Ok(8));
+        let four = Serving { tensor_parallel: Some(4), ..Serving::default() };
+        assert_eq!(
+            of(&partly, &four, Supply::Unrequested).unwrap_err().to_string(),
+            "The layout needs 4 devices on node n, where 3 of 8 are free: other pods have requested the rest."
+        );
+        gpus.device_info.num_requested_by_runs = Some(4);
+        let own = node(vec![device(DeviceType::Cpu, "cpu", 1), gpus.clone()]);
+        assert_eq!(of(&own, &spread, Supply::Unrequested), Ok(7), "the portal's own run has ended when the next begins");
+        gpus.device_info.num_requested_by_runs = None;
+        gpus.device_info.num_requested = Some(8);
+        let full = node(vec![device(DeviceType::Cpu, "cpu", 1), gpus]);
+        let refused = of(&full, &spread, Supply::Unrequested).unwrap_err();
+        assert_eq!(refused, DealError::TooFewFree { node: "n".to_owned(), needed: 1, free: 0, there: 8 }, "not the CPU instead");
     }
 }

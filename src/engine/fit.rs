@@ -1,11 +1,11 @@
 //! Determines whether a model fits on the chosen nodes under a load, and how its copies are laid out. The wizard's confirmation
 //! and the run call the same function. Pure.
 
-use super::devices::{DealError, Share, deal};
+use super::devices::{DealError, Share, Supply, deal};
 use super::memory::{self, Need, Shortfall};
 use super::recipes::Recipe;
 use crate::domain::benchmark::{NodeChoice, Serving};
-use crate::domain::inventory::{ModelFacts, Node};
+use crate::domain::inventory::{Device, ModelFacts, Node, NodeRequests};
 use dyno_measure::load::{Endpoint, EvalWith, LoadSpec};
 use dyno_measure::plan::{PlannedLoad, load_points};
 use dyno_measure::words::{self, grouped};
@@ -134,7 +134,7 @@ pub fn layout(input: FitInput<'_>) -> Result<Layout, FitError> {
     let mut copies = Vec::new();
     for choice in choices {
         let Some(node) = nodes.iter().find(|node| node.hostname == choice.hostname) else { continue };
-        let shares = deal(node, choice, serving, recipe.spreads_by_itself())?;
+        let shares = deal(node, choice, serving, recipe.spreads_by_itself(), Supply::Unrequested)?;
         copies.extend(shares.into_iter().map(|share| (node.clone(), share)));
     }
     let shape = shape(demand, facts, copies.len() as u32)?;
@@ -172,17 +172,13 @@ fn node_memory(copies: &[&(Node, Share)], facts: &ModelFacts, tokens: u64) -> Op
     let (node, first) = copies.first()?;
     let hostname = node.hostname.clone();
     if !first.is_accelerated() {
-        let available = node.usage.as_ref()?.memory_available_bytes;
+        // Where a scheduler gives memory out, it counts what was requested, not what is in use.
+        let unrequested = node.requests.as_ref().map(NodeRequests::free_memory_bytes);
+        let available = unrequested.or_else(|| Some(node.usage.as_ref()?.memory_available_bytes))?;
         let need = memory::need(facts, tokens, 0);
         return Some(NodeMemory { hostname, need, copies: copies.len() as u32, available, is_accelerated: false });
     }
-    let free = |share: &Share| -> Option<u64> {
-        let of = |device: &crate::domain::inventory::Device| {
-            let info = &device.device_info;
-            info.memory_bytes.map(|all| all.saturating_sub(info.memory_used_bytes.unwrap_or(0)))
-        };
-        share.devices.iter().map(of).sum()
-    };
+    let free = |share: &Share| -> Option<u64> { share.devices.iter().map(Device::free_memory_bytes).sum() };
     let frees: Option<Vec<u64>> = copies.iter().map(|(_, share)| free(share)).collect();
     let need = memory::need(facts, tokens, first.devices.len() as u32);
     Some(NodeMemory { hostname, need, copies: 1, available: frees?.into_iter().min()?, is_accelerated: true })

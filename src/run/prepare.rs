@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::execution::EngineSpec;
+use crate::cluster::RunsAtWork;
 use crate::credentials::AddressPolicy;
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::engine::EngineKind;
@@ -38,9 +39,11 @@ pub(super) enum PrepareError {
     BrokeOff(#[from] tokio::task::JoinError),
 }
 
-/// The chosen nodes as they are now, each of them Ready.
-pub(super) async fn nodes(app: &App, cluster: &Cluster, spec: &BenchmarkSpec) -> Result<Vec<Node>, PrepareError> {
-    let live = app.nodes(cluster, &BTreeSet::new()).await?;
+/// The chosen nodes of a run as they are now, each of them Ready. What the run itself has requested there, since it was begun before,
+/// does not stand in its way; what any other pod has requested does.
+pub(super) async fn nodes(app: &App, cluster: &Cluster, run: Uuid, spec: &BenchmarkSpec) -> Result<Vec<Node>, PrepareError> {
+    let own = RunsAtWork { runs: BTreeSet::from([run.to_string()]), ..RunsAtWork::default() };
+    let live = app.nodes(cluster, &own).await?;
     let find = |hostname: &str| {
         let Some(node) = live.iter().find(|node| node.hostname == hostname) else {
             return Err(PrepareError::NoNode { hostname: hostname.to_owned(), cluster: cluster.name.clone() });

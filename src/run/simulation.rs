@@ -1,6 +1,5 @@
 //! A simulated run: claimed and ended like any, but nothing is started for it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use super::cost::priced;
 use super::event_mapper::{change, log};
 use super::provenance;
 use super::run_executor::close_stages;
+use crate::cluster::RunsAtWork;
 use crate::domain::benchmark::Benchmark;
 use crate::domain::event::{RunEnd, RunEvent};
 use crate::domain::inventory::{Cluster, Node};
@@ -103,7 +103,7 @@ impl SimulationRun {
 
     /// The cluster's nodes as they are, or else as they were last seen.
     async fn inventory(&self) -> Result<Vec<Node>, StoreError> {
-        let nobody = BTreeSet::new();
+        let nobody = RunsAtWork::default();
         let live = self.app.nodes(&self.cluster, &nobody);
         match tokio::time::timeout(LOOK, live).await {
             Ok(Ok(nodes)) => Ok(nodes),

@@ -111,6 +111,7 @@ impl Hypothetical {
             status: "Ready".to_owned(),
             devices: vec![self.device(count)],
             usage: None,
+            requests: None,
             system: Some(format!("Hypothetical, {basis}: for simulation only")),
         }
     }

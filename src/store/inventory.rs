@@ -135,8 +135,8 @@ impl Store {
     /// Stores the nodes that were just read from a cluster, for times when it can't be reached. Writes nothing if they are
     /// unchanged.
     pub async fn keep_last_seen(&self, cluster: Uuid, nodes: &[Node], now: Timestamp) -> Result<(), StoreError> {
-        // usage changes all the time and is left out
-        let nodes: Vec<Node> = nodes.iter().map(|node| Node { usage: None, ..node.clone() }).collect();
+        // usage and requests change all the time and are left out
+        let nodes: Vec<Node> = nodes.iter().map(|node| Node { usage: None, requests: None, ..node.clone() }).collect();
         sqlx::query(
             "INSERT INTO last_seen_nodes (cluster_id, nodes, seen_at) SELECT ?1, ?2, ?3 WHERE EXISTS
                  (SELECT 1 FROM clusters WHERE id = ?1)

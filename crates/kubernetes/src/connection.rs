@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::future::{join_all, try_join3};
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{ListParams, PostParams};
@@ -174,6 +175,17 @@ impl Connection {
     /// When it does not answer.
     pub async fn version(&self) -> Result<String, ApiError> {
         Ok(self.client.apiserver_version().await?.git_version)
+    }
+
+    /// The user's name, as the API server knows it; absent where it does not tell.
+    ///
+    /// # Errors
+    /// When it does not answer, or is older than Kubernetes 1.28.
+    pub async fn user(&self) -> Result<Option<String>, ApiError> {
+        let reviews = Api::<SelfSubjectReview>::all(self.client.clone());
+        let review = reviews.create(&PostParams::default(), &SelfSubjectReview::default()).await?;
+        let user = review.status.and_then(|status| status.user_info).and_then(|user| user.username);
+        Ok(user.filter(|name| !name.is_empty()))
     }
 
     /// Those of the rules that the user does not have.

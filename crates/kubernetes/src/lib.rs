@@ -3,6 +3,7 @@
 //! the portal.
 
 mod connection;
+mod discovery;
 mod kubeconfig;
 mod nodes;
 pub mod objects;

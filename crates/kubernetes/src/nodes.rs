@@ -1,11 +1,13 @@
 //! Nodes and their devices, as Node and Pod objects and the usual labels tell of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Container, Node, NodeCondition, Pod, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::discovery;
+use crate::objects::{DEVICE_TAINTS, MANAGED_BY, RUN_LABEL};
 use crate::quantity;
 use crate::telemetry::{NodeLoad, unix_ns};
 
@@ -34,6 +36,8 @@ pub struct Accelerator {
     pub allocatable: u32,
     /// How many of these pods have asked for.
     pub requested: u32,
+    /// Whether several pods are given the same device (time slicing, MPS).
+    pub is_shared: bool,
 }
 
 /// A node as it was when it was read.
@@ -51,6 +55,8 @@ pub struct NodeFacts {
     pub system: String,
     /// `amd64`, `arm64`.
     pub architecture: String,
+    /// Maker, family and model of its processors, where node feature discovery tells.
+    pub processor: Option<String>,
     /// The provider's name for the machine type.
     pub instance_type: Option<String>,
     /// Cores that pods can be given.
@@ -62,10 +68,20 @@ pub struct NodeFacts {
     /// Bytes that pods have asked for.
     pub memory_requested: u64,
     pub accelerators: Vec<Accelerator>,
+    /// What the pods of Dyno's runs have asked for, by run id and resource; it is part of what was requested.
+    pub requested_by_run: BTreeMap<String, BTreeMap<String, f64>>,
     /// Cores at work, where a metrics server tells.
     pub cpu_used: Option<f64>,
     /// Bytes in use, where a metrics server tells.
     pub memory_used: Option<u64>,
+}
+
+impl NodeFacts {
+    /// How much of a resource the pods of these runs have asked for.
+    pub fn requested_by(&self, runs: &BTreeSet<String>, resource: &str) -> f64 {
+        let of_runs = self.requested_by_run.iter().filter(|(run, _)| runs.contains(*run));
+        of_runs.filter_map(|(_, requested)| requested.get(resource)).sum()
+    }
 }
 
 /// What a metrics server says of a node (`metrics.k8s.io/v1beta1`).
@@ -93,7 +109,7 @@ struct Named {
 
 /// The nodes by name, with what the pods on them have asked for.
 pub(crate) fn facts(nodes: &[Node], pods: &[Pod], usage: &[NodeUse]) -> Vec<NodeFacts> {
-    let mut requested: BTreeMap<&str, BTreeMap<String, f64>> = BTreeMap::new();
+    let mut requested: BTreeMap<&str, Requested> = BTreeMap::new();
     for pod in pods {
         let ended = pod
             .status
@@ -103,10 +119,13 @@ pub(crate) fn facts(nodes: &[Node], pods: &[Pod], usage: &[NodeUse]) -> Vec<Node
         let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).filter(|_| !ended) else { continue };
         let of_node = requested.entry(node).or_default();
         for (resource, amount) in asked_for(pod) {
-            *of_node.entry(resource).or_default() += amount;
+            if let Some(run) = run_of(pod) {
+                *of_node.by_run.entry(run.to_owned()).or_default().entry(resource.clone()).or_default() += amount;
+            }
+            *of_node.all.entry(resource).or_default() += amount;
         }
     }
-    let none = BTreeMap::new();
+    let none = Requested::default();
     let mut found: Vec<NodeFacts> = nodes
         .iter()
         .map(|node| {
@@ -119,14 +138,29 @@ pub(crate) fn facts(nodes: &[Node], pods: &[Pod], usage: &[NodeUse]) -> Vec<Node
     found
 }
 
-fn one(node: &Node, name: &str, requested: &BTreeMap<String, f64>, used: Option<&NodeUse>) -> NodeFacts {
+/// What the pods on a node have asked for, by resource.
+#[derive(Debug, Default)]
+struct Requested {
+    all: BTreeMap<String, f64>,
+    /// Of these, what the pods of each of Dyno's runs have asked for.
+    by_run: BTreeMap<String, BTreeMap<String, f64>>,
+}
+
+/// The run that a pod was made for, where Dyno made it.
+fn run_of(pod: &Pod) -> Option<&str> {
+    let labels = pod.metadata.labels.as_ref()?;
+    let is_managed = labels.get(MANAGED_BY.0).is_some_and(|by| by == MANAGED_BY.1);
+    labels.get(RUN_LABEL).filter(|_| is_managed).map(String::as_str)
+}
+
+fn one(node: &Node, name: &str, requested: &Requested, used: Option<&NodeUse>) -> NodeFacts {
     let none = NodeLabels::new();
     let labels = node.metadata.labels.as_ref().unwrap_or(&none);
     let allocatable = |resource: &str| {
         let all = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
         all.and_then(|all| all.get(resource)).and_then(|amount| quantity::value(&amount.0)).unwrap_or_default()
     };
-    let asked = |resource: &str| requested.get(resource).copied().unwrap_or_default();
+    let asked = |resource: &str| requested.all.get(resource).copied().unwrap_or_default();
     let info = node.status.as_ref().and_then(|status| status.node_info.as_ref());
     let usage = |resource: &str| used.and_then(|used| used.usage.get(resource)).and_then(|amount| quantity::value(amount));
     NodeFacts {
@@ -138,12 +172,14 @@ fn one(node: &Node, name: &str, requested: &BTreeMap<String, f64>, used: Option<
             .map(|info| format!("{}, kernel {}, kubelet {}", info.os_image, info.kernel_version, info.kubelet_version))
             .unwrap_or_default(),
         architecture: info.map(|info| info.architecture.clone()).unwrap_or_default(),
+        processor: discovery::processor(labels),
         instance_type: labels.get("node.kubernetes.io/instance-type").cloned(),
         cpu_allocatable: allocatable("cpu"),
         cpu_requested: asked("cpu"),
         memory_allocatable: allocatable("memory") as u64,
         memory_requested: asked("memory") as u64,
-        accelerators: accelerators(node, labels, requested),
+        accelerators: accelerators(node, labels, &requested.all),
+        requested_by_run: requested.by_run.clone(),
         cpu_used: usage("cpu"),
         memory_used: usage("memory").map(|bytes| bytes as u64),
     }
@@ -188,13 +224,15 @@ fn conditions(node: &Node) -> &[NodeCondition] {
     node.status.as_ref().and_then(|status| status.conditions.as_ref()).map_or(&[][..], Vec::as_slice)
 }
 
-/// Device plugins taint the nodes that have their device; whoever asks for the device tolerates it.
+/// Device plugins taint the nodes that have their device; a run's pods tolerate those taints, and no others.
 fn taints(node: &Node) -> Vec<String> {
     let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_ref()).map_or(&[][..], Vec::as_slice);
     taints
         .iter()
         .filter(|taint| {
-            taint.effect != "PreferNoSchedule" && vendor_of(&taint.key).is_none() && !taint.key.starts_with("node.kubernetes.io/")
+            taint.effect != "PreferNoSchedule"
+                && !DEVICE_TAINTS.contains(&taint.key.as_str())
+                && !taint.key.starts_with("node.kubernetes.io/")
         })
         .map(|taint| match &taint.value {
             Some(value) => format!("{}={value}:{}", taint.key, taint.effect),
@@ -243,14 +281,20 @@ fn accelerators(node: &Node, labels: &NodeLabels, requested: &BTreeMap<String, f
             }
             Vendor::Habana => (label("habana.ai/hpu_type").or_else(|| label("habana.ai/gaudi.product")), None, None),
         };
+        // A slice is not told from the whole device by its PCI id.
+        let discovered = if resource.contains("/mig-") { None } else { discovery::product(labels, vendor) };
+        let product = product.map(|product| product.replace(['-', '_'], " ")).or_else(|| discovered.map(str::to_owned));
         Some(Accelerator {
             vendor,
             resource: resource.clone(),
-            product: product.map(|product| product.replace(['-', '_'], " ")),
+            product,
             memory_bytes,
             driver,
             allocatable: u32::try_from(count).unwrap_or(u32::MAX),
             requested: requested.get(resource).map_or(0, |amount| *amount as u32),
+            is_shared: vendor == Vendor::Nvidia
+                && (resource.ends_with(".shared")
+                    || label(&format!("{resource}.sharing-strategy")).is_some_and(|strategy| strategy != "none")),
         })
     });
     devices.collect()
@@ -290,113 +334,5 @@ fn requests(resources: Option<&ResourceRequirements>) -> BTreeMap<String, f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn node() -> Node {
-        serde_json::from_value(json!({
-            "metadata": {"name": "ip-10-0-0-1", "labels": {
-                "kubernetes.io/hostname": "gpu-a", "node.kubernetes.io/instance-type": "p5.48xlarge",
-                "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3", "nvidia.com/gpu.memory": "81559",
-                "nvidia.com/cuda.driver.major": "550", "nvidia.com/cuda.driver.minor": "54", "nvidia.com/cuda.driver.rev": "15",
-                "nvidia.com/mig-1g.10gb.product": "NVIDIA-H100-80GB-HBM3-MIG-1g.10gb", "nvidia.com/mig-1g.10gb.memory": "9856",
-            }},
-            "spec": {"taints": [
-                {"key": "nvidia.com/gpu", "effect": "NoSchedule"}, {"key": "team", "value": "x", "effect": "NoSchedule"},
-                {"key": "soft", "effect": "PreferNoSchedule"},
-            ]},
-            "status": {
-                "allocatable": {"cpu": "191450m", "memory": "2Ti", "nvidia.com/gpu": "7", "nvidia.com/mig-1g.10gb": "4", "pods": "110"},
-                "conditions": [{"type": "Ready", "status": "True"}, {"type": "MemoryPressure", "status": "False"}],
-                "nodeInfo": {"architecture": "amd64", "bootID": "", "containerRuntimeVersion": "", "kernelVersion": "6.8.0",
-                    "kubeProxyVersion": "", "kubeletVersion": "v1.33.1", "machineID": "", "operatingSystem": "linux",
-                    "osImage": "Ubuntu 24.04", "systemUUID": ""},
-            },
-        }))
-        .unwrap()
-    }
-
-    fn pod(phase: &str) -> Pod {
-        serde_json::from_value(json!({
-            "spec": {
-                "nodeName": "ip-10-0-0-1",
-                "containers": [
-                    {"name": "a", "resources": {"limits": {"nvidia.com/gpu": "2", "cpu": "4"}, "requests": {"cpu": "1500m"}}},
-                    {"name": "b", "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}}},
-                ],
-                "initContainers": [
-                    {"name": "copy", "resources": {"requests": {"cpu": "3", "memory": "10Mi"}}},
-                    {"name": "sidecar", "restartPolicy": "Always", "resources": {"requests": {"memory": "1Gi"}}},
-                ],
-                "overhead": {"cpu": "250m"},
-            },
-            "status": {"phase": phase},
-        }))
-        .unwrap()
-    }
-
-    #[test]
-    fn a_node_is_read_with_its_devices_and_what_is_taken() {
-        let used: NodeUse = serde_json::from_value(
-            json!({"metadata": {"name": "ip-10-0-0-1"}, "usage": {"cpu": "2500000000n", "memory": "4Gi"}}),
-        )
-        .unwrap();
-        let found = facts(&[node()], &[pod("Running"), pod("Succeeded")], &[used]);
-        let found = &found[0];
-        assert_eq!((found.hostname.as_str(), found.name.as_str(), &found.problem), ("gpu-a", "ip-10-0-0-1", &None));
-        assert_eq!(found.taints, ["team=x:NoSchedule"]);
-        assert!((found.cpu_allocatable - 191.45).abs() < 1e-9);
-        assert!((found.cpu_requested - 3.25).abs() < 1e-9, "the init container asks for most");
-        assert_eq!(found.memory_requested, 2 << 30, "with the sidecar");
-        assert_eq!((found.cpu_used, found.memory_used), (Some(2.5), Some(4 << 30)));
-        let [gpu, mig] = found.accelerators.as_slice() else { panic!("{:?}", found.accelerators) };
-        assert_eq!((gpu.allocatable, gpu.requested, gpu.memory_bytes), (7, 2, Some(81_559 << 20)));
-        assert_eq!((gpu.product.as_deref(), gpu.driver.as_deref()), (Some("NVIDIA H100 80GB HBM3"), Some("550.54.15")));
-        assert_eq!((mig.resource.as_str(), mig.memory_bytes, mig.requested), ("nvidia.com/mig-1g.10gb", Some(9856 << 20), 0));
-    }
-
-    #[test]
-    fn why_a_node_takes_nothing_is_said() {
-        let changed = |pointer: &str, value: serde_json::Value| {
-            let mut whole = serde_json::to_value(node()).unwrap();
-            *whole.pointer_mut(pointer).unwrap() = value;
-            problem(&serde_json::from_value(whole).unwrap())
-        };
-        assert_eq!(changed("/status/conditions/0/status", json!("False")).as_deref(), Some("NotReady"));
-        assert_eq!(
-            changed("/status/conditions/0/status", json!("Unknown")).as_deref(),
-            Some("NotReady: the kubelet does not report")
-        );
-        assert_eq!(changed("/status/conditions/1/status", json!("True")).as_deref(), Some("MemoryPressure"));
-        assert_eq!(changed("/spec", json!({"unschedulable": true})).as_deref(), Some("Cordoned"));
-        let all = json!([
-            {"type": "Ready", "status": "Unknown"}, {"type": "MemoryPressure", "status": "True"},
-            {"type": "DiskPressure", "status": "True"},
-        ]);
-        let mut whole = serde_json::to_value(node()).unwrap();
-        *whole.pointer_mut("/status/conditions").unwrap() = all;
-        *whole.pointer_mut("/spec").unwrap() = json!({"unschedulable": true});
-        assert_eq!(
-            problem(&serde_json::from_value(whole).unwrap()).as_deref(),
-            Some("NotReady: the kubelet does not report, Cordoned, MemoryPressure, DiskPressure"),
-            "each of them, not the first alone"
-        );
-        assert_eq!(problem(&node()), None);
-    }
-
-    #[test]
-    fn amd_and_gaudi_are_read() {
-        let node: Node = serde_json::from_value(json!({
-            "metadata": {"name": "n", "labels": {"amd.com/gpu.vram": "192G", "amd.com/gpu.product-name": "AMD_Instinct_MI300X_OAM"}},
-            "status": {"allocatable": {"amd.com/gpu": "8", "habana.ai/gaudi": "8", "example.com/fpga": "1"}},
-        }))
-        .unwrap();
-        let found = facts(&[node], &[], &[]);
-        assert_eq!(found[0].problem.as_deref(), Some("NotReady: the kubelet does not report"));
-        let [amd, gaudi] = found[0].accelerators.as_slice() else { panic!("{:?}", found[0].accelerators) };
-        assert_eq!((amd.vendor, amd.memory_bytes, amd.allocatable), (Vendor::Amd, Some(192 << 30), 8));
-        assert_eq!(amd.product.as_deref(), Some("AMD Instinct MI300X OAM"));
-        assert_eq!((gaudi.vendor, &gaudi.product), (Vendor::Habana, &None));
-    }
-}
+#[path = "nodes_tests.rs"]
+mod tests;

@@ -60,9 +60,11 @@ pub fn required(namespace: &str) -> Vec<Rule> {
     ]
 }
 
-/// The missing rules as a manifest that grants them, for an administrator of the cluster to apply once the subjects are
-/// filled in: those of the whole cluster as a cluster role, those of a namespace as a role in it.
-pub fn missing_rules_manifest(missing: &[Rule]) -> String {
+/// The missing rules as a manifest that grants them to a user, for an administrator of the cluster to apply: those of the whole
+/// cluster as a cluster role, those of a namespace as a role in it. Where the user's name is not known, the subjects are to be filled
+/// in.
+pub fn missing_rules_manifest(missing: &[Rule], user: Option<&str>) -> String {
+    let subject = subject(user);
     let mut places: Vec<Option<&str>> = missing.iter().map(|rule| rule.namespace.as_deref()).collect();
     places.sort_unstable();
     places.dedup();
@@ -74,10 +76,26 @@ pub fn missing_rules_manifest(missing: &[Rule]) -> String {
             "apiVersion: rbac.authorization.k8s.io/v1\nkind: {prefix}Role\nmetadata:\n  name: {name}\n{place}rules:\n{rules}---\n\
              apiVersion: rbac.authorization.k8s.io/v1\nkind: {prefix}RoleBinding\nmetadata:\n  name: {name}\n{place}\
              roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: {prefix}Role\n  name: {name}\n\
-             subjects:\n  # the kubeconfig's user: kind User, Group or ServiceAccount\n  - kind: ServiceAccount\n    name: dyno\n    namespace: dyno\n"
+             subjects:\n{subject}"
         )
     });
     roles.collect::<Vec<_>>().join("---\n")
+}
+
+/// Whom the rules are granted to; `user` as the API server names it.
+fn subject(user: Option<&str>) -> String {
+    // JSON's strings are YAML's, too: whatever is in a name, it stays one.
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    match user {
+        None => "  # the kubeconfig's user: kind User, Group or ServiceAccount\n  - kind: ServiceAccount\n    name: dyno\n    namespace: dyno\n"
+            .to_owned(),
+        Some(user) => match user.strip_prefix("system:serviceaccount:").and_then(|account| account.split_once(':')) {
+            Some((namespace, name)) => {
+                format!("  - kind: ServiceAccount\n    name: {}\n    namespace: {}\n", quoted(name), quoted(namespace))
+            }
+            None => format!("  - kind: User\n    apiGroup: rbac.authorization.k8s.io\n    name: {}\n", quoted(user)),
+        },
+    }
 }
 
 fn role_rule(rule: &Rule) -> String {
@@ -96,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_manifest_grants_each_rule_where_it_is_needed() {
-        let manifest = missing_rules_manifest(&required("team"));
+        let manifest = missing_rules_manifest(&required("team"), None);
         let documents: Vec<serde_json::Value> =
             manifest.split("---\n").map(|document| serde_saphyr::from_str(document).unwrap()).collect();
         let kinds: Vec<&str> = documents.iter().filter_map(|document| document["kind"].as_str()).collect();
@@ -106,7 +124,22 @@ mod tests {
         assert_eq!(documents[2]["rules"][0]["apiGroups"][0], "batch");
         assert_eq!(documents[3]["roleRef"]["kind"], "Role");
         let only_reading: Vec<Rule> = required("team").into_iter().filter(|rule| rule.namespace.is_none()).collect();
-        assert!(!missing_rules_manifest(&only_reading).contains("kind: Role\n"));
+        assert!(!missing_rules_manifest(&only_reading, None).contains("kind: Role\n"));
+    }
+
+    #[test]
+    fn the_rules_are_granted_to_the_user_that_is_known() {
+        let subject = |user: Option<&str>| -> serde_json::Value {
+            let manifest = missing_rules_manifest(&required("team")[..1], user);
+            let binding: serde_json::Value = serde_saphyr::from_str(manifest.split("---\n").nth(1).unwrap()).unwrap();
+            binding["subjects"][0].clone()
+        };
+        let account = serde_json::json!({"kind": "ServiceAccount", "name": "bench", "namespace": "team-a"});
+        assert_eq!(subject(Some("system:serviceaccount:team-a:bench")), account);
+        let hostile = "anna\"\n- kind: Group";
+        let user = serde_json::json!({"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": hostile});
+        assert_eq!(subject(Some(hostile)), user);
+        assert_eq!(subject(None)["name"], "dyno");
     }
 
     #[test]

@@ -84,6 +84,10 @@ pub enum PodStep {
     Preparing(String),
     /// Its container runs and is not ready.
     Starting,
+    /// Its container runs, and its startup probe has not passed yet: an engine loads its model.
+    Loading,
+    /// Its startup probe has passed, and it is not ready.
+    Answering,
     Ready,
     /// Its container ended well.
     Succeeded,
@@ -147,10 +151,12 @@ fn step(pod: &Pod, events: &[Event], now: Timestamp) -> PodStep {
     };
     let running = container.state.as_ref().and_then(|state| state.running.as_ref());
     if running.is_some() {
-        return if condition(pod, "Ready").is_some_and(|ready| ready.status == "True") {
-            PodStep::Ready
-        } else {
-            PodStep::Starting
+        let is_ready = condition(pod, "Ready").is_some_and(|ready| ready.status == "True");
+        return match (is_ready, has_startup_probe(pod), container.started) {
+            (true, ..) => PodStep::Ready,
+            (false, true, Some(true)) => PodStep::Answering,
+            (false, true, _) => PodStep::Loading,
+            (false, false, _) => PodStep::Starting,
         };
     }
     let waiting = container.state.as_ref().and_then(|state| state.waiting.as_ref());
@@ -183,6 +189,11 @@ fn step(pod: &Pod, events: &[Event], now: Timestamp) -> PodStep {
         "CrashLoopBackOff" => PodStep::Failed(PodFailure::CrashLoop),
         _ => preparing(events, scheduled_at, now),
     }
+}
+
+fn has_startup_probe(pod: &Pod) -> bool {
+    let container = pod.spec.as_ref().and_then(|spec| spec.containers.first());
+    container.is_some_and(|container| container.startup_probe.is_some())
 }
 
 /// Before its container is there: volumes and image.

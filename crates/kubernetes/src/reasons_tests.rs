@@ -111,6 +111,26 @@ fn a_running_pod_is_ready_when_it_says_so() {
 }
 
 #[test]
+fn an_engine_loads_until_its_startup_probe_has_passed() {
+    let step = |started: &Value| {
+        let pod: Pod = serde_json::from_value(json!({
+            "metadata": {"name": "dyno-run-1-engine-0"},
+            "spec": {"containers": [{"name": "engine", "startupProbe": {"httpGet": {"path": "/health", "port": 8000}}}]},
+            "status": {
+                "phase": "Running", "conditions": [scheduled("2026-11-28T12:00:00Z"), {"type": "Ready", "status": "False"}],
+                "containerStatuses": [{"name": "engine", "image": "engine:1", "imageID": "", "ready": false, "restartCount": 0,
+                    "started": started, "state": {"running": {"startedAt": "2026-11-28T12:01:00Z"}}}],
+            },
+        }))
+        .unwrap();
+        state(&pod, &[], NOW.parse().unwrap()).step
+    };
+    assert_eq!(step(&json!(null)), PodStep::Loading);
+    assert_eq!(step(&json!(false)), PodStep::Loading);
+    assert_eq!(step(&json!(true)), PodStep::Answering);
+}
+
+#[test]
 fn an_end_has_its_reason() {
     let failed = |status: &Value| match step_of(status, &[]) {
         PodStep::Failed(failure) => failure,

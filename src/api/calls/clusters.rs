@@ -11,7 +11,7 @@ use dyno_kubernetes::{ApiError, Connection, KubeconfigError};
 
 use super::listing::{Listed, checked_name, page_of};
 use super::now;
-use crate::cluster::{ClusterError, devices_in_words};
+use crate::cluster::{ClusterError, RunsAtWork, devices_in_words};
 use crate::credentials::{OutgoingError, Sealed, Secret, check_host};
 use crate::domain::device_specification::STATED;
 use crate::domain::inventory::{Cluster, ClusterAccess, ClusterKind, ClusterRow, Device, Node, NodeMetrics};
@@ -99,9 +99,25 @@ pub async fn look(app: &AppState, actor: &Actor, id: Uuid) -> Result<ClusterRow,
 /// A cluster's nodes, live; the devices of nodes that a run has are not available.
 pub async fn node_metrics(app: &AppState, actor: &Actor, id: Uuid) -> Result<NodeMetrics, Problem> {
     let cluster = app.store.cluster(actor, id).await?;
-    let busy = busy_nodes(app, id).await?;
-    let nodes = nodes(app, &cluster, &busy).await?;
+    let at_work = runs_at_work(app, id).await?;
+    let nodes = nodes(app, &cluster, &at_work).await?;
     Ok(NodeMetrics { nodes })
+}
+
+/// A cluster that was added, and how a test of it went.
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
+pub struct AddedCluster {
+    #[serde(flatten)]
+    pub cluster: Cluster,
+    /// What Dyno needs there and may not do. The cluster was added all the same: the rules can be granted later.
+    pub test: ClusterTest,
+}
+
+/// Adds a Kubernetes cluster, which must answer, and asks what is permitted there.
+pub async fn add(app: &AppState, actor: &Actor, new: NewCluster) -> Result<AddedCluster, Problem> {
+    let cluster = create(app, actor, new).await?;
+    let test = test(app, actor, cluster.id).await?;
+    Ok(AddedCluster { cluster, test })
 }
 
 /// Adds a Kubernetes cluster, which must answer; it is for everybody. What is not permitted there yet is told by a test.
@@ -255,9 +271,11 @@ pub async fn test(app: &AppState, actor: &Actor, id: Uuid) -> Result<ClusterTest
         namespaces.sort_unstable();
         namespaces.dedup();
         let optional = connection.missing(&dyno_kubernetes::optional(&namespaces)).await?;
-        Ok::<_, ClusterError>((version, missing, optional))
+        // Without it the rules can be granted all the same, to whom the administrator fills in.
+        let user = if missing.is_empty() { None } else { connection.user().await.unwrap_or_default() };
+        Ok::<_, ClusterError>((version, missing, optional, user))
     };
-    let (version, missing, optional) = match within(asked).await {
+    let (version, missing, optional, user) = match within(asked).await {
         Ok(answer) => answer,
         Err(error) => return Ok(failed(&error)),
     };
@@ -270,7 +288,7 @@ pub async fn test(app: &AppState, actor: &Actor, id: Uuid) -> Result<ClusterTest
         ok: missing.is_empty(),
         message,
         version: Some(version),
-        manifest: (!missing.is_empty()).then(|| dyno_kubernetes::missing_rules_manifest(&missing)),
+        manifest: (!missing.is_empty()).then(|| dyno_kubernetes::missing_rules_manifest(&missing, user.as_deref())),
         missing: missing.iter().map(ToString::to_string).collect(),
         optional: optional.iter().map(ToString::to_string).collect(),
     })
@@ -340,7 +358,7 @@ async fn within<T, E: Into<ClusterError>>(asked: impl Future<Output = Result<T, 
 }
 
 async fn row(app: &AppState, cluster: Cluster) -> ClusterRow {
-    match nodes(app, &cluster, &BTreeSet::new()).await {
+    match nodes(app, &cluster, &RunsAtWork::default()).await {
         Ok(nodes) => ClusterRow {
             reachable: true,
             problem: None,
@@ -369,16 +387,23 @@ fn devices_of(cluster: &Cluster, nodes: &[Node]) -> String {
 }
 
 /// A cluster's nodes, live, within a time that a person waits.
-pub(super) async fn nodes(app: &AppState, cluster: &Cluster, busy: &BTreeSet<String>) -> Result<Vec<Node>, ClusterError> {
-    let read = tokio::time::timeout(LIVE_LIMIT, app.nodes(cluster, busy)).await;
+pub(super) async fn nodes(app: &AppState, cluster: &Cluster, at_work: &RunsAtWork) -> Result<Vec<Node>, ClusterError> {
+    let read = tokio::time::timeout(LIVE_LIMIT, app.nodes(cluster, at_work)).await;
     read.unwrap_or(Err(ClusterError::TimedOut(LIVE_LIMIT)))
         .inspect_err(|error| tracing::warn!(cluster.name = cluster.name, %error, "cluster could not be read"))
 }
 
-/// The nodes of a cluster that a run has for itself at present.
-async fn busy_nodes(app: &AppState, cluster: Uuid) -> Result<BTreeSet<String>, Problem> {
+/// The runs that are at work on a cluster at present, and the nodes that they have for themselves.
+async fn runs_at_work(app: &AppState, cluster: Uuid) -> Result<RunsAtWork, Problem> {
     let prefix = format!("{cluster}/");
     let open = app.store.open_runs().await?;
-    let at_work = open.iter().filter(|open| matches!(open.run.status, RunStatus::Running | RunStatus::Cancelling));
-    Ok(at_work.flat_map(|open| &open.nodes).filter_map(|node| node.strip_prefix(&prefix)).map(str::to_owned).collect())
+    let mut at_work = RunsAtWork::default();
+    for open in open.iter().filter(|open| matches!(open.run.status, RunStatus::Running | RunStatus::Cancelling)) {
+        let nodes: Vec<String> = open.nodes.iter().filter_map(|node| node.strip_prefix(&prefix)).map(str::to_owned).collect();
+        if !nodes.is_empty() {
+            at_work.runs.insert(open.run.id.to_string());
+            at_work.nodes.extend(nodes);
+        }
+    }
+    Ok(at_work)
 }

@@ -1,9 +1,8 @@
 //! Looks up what the workflow's rules want to know: inventory from the store, clusters live, engines on the disk.
 
-use std::collections::BTreeSet;
-
 use uuid::Uuid;
 
+use crate::cluster::RunsAtWork;
 use crate::domain::problem::Problem;
 use crate::domain::user::Actor;
 use crate::domain::workflow::{ClusterFacts, Facts, Needs};
@@ -54,7 +53,7 @@ async fn cluster(app: &AppState, actor: &Actor, id: Uuid) -> Result<Option<Clust
     let Some(cluster) = app.store.clusters(actor).await?.into_iter().find(|cluster| cluster.id == id) else {
         return Ok(None);
     };
-    let nodes = super::clusters::nodes(app, &cluster, &BTreeSet::new()).await.map_err(|error| error.sentence());
+    let nodes = super::clusters::nodes(app, &cluster, &RunsAtWork::default()).await.map_err(|error| error.sentence());
     let last_seen = if nodes.is_err() { app.last_seen(id).await? } else { Vec::new() };
     Ok(Some(ClusterFacts { cluster, nodes, last_seen }))
 }

@@ -61,8 +61,21 @@ pub async fn save_cluster(data: MultipartData) -> Result<(), CallError> {
         ("cache", &sent.cache),
         ("model_roots", &sent.model_roots),
     ]);
+    if let (true, Ok((page, sentence))) = (sent.id.is_empty(), &saved) {
+        return added(page, sentence).await;
+    }
     let here = if sent.id.is_empty() { "/clusters/new".to_owned() } else { format!("/clusters/{}/edit", sent.id) };
     lists::done(saved, &here, entries).await
+}
+
+/// Goes to the page of a cluster that was just added, with what was done and what Dyno may not do there yet.
+async fn added(page: &str, sentence: &str) -> Result<(), CallError> {
+    let (app, actor) = crate::auth::context()?;
+    let id = page.rsplit('/').next().unwrap_or_default();
+    let test = clusters::test(&app, &actor, lists::id_of(id, "cluster")?).await?;
+    let mut flash = Flash::done(sentence);
+    flash.entries.push(("test".to_owned(), serde_json::to_string(&test).unwrap_or_default()));
+    forms::show_again(&flash, page).await
 }
 
 /// The form's fields as they came.
@@ -140,10 +153,7 @@ impl SentCluster {
         idempotency::once(&state, key, async move {
             let cluster = clusters::create(&app, &actor, change).await?;
             let sealed = if cluster.is_in_cluster() { "" } else { " Its kubeconfig is sealed." };
-            Ok((
-                format!("/clusters/{}", cluster.id),
-                format!("{} was added.{sealed} Test what is permitted there.", cluster.name),
-            ))
+            Ok((format!("/clusters/{}", cluster.id), format!("{} was added.{sealed}", cluster.name)))
         })
         .await
     }

@@ -79,7 +79,11 @@ pub async fn load_cluster(#[server(default)] id: String, #[server(default)] flas
     let may_change = actor.is_administrator() && cluster.kind() == ClusterKind::Kubernetes;
     let flash = forms::kept(&flash).await;
     let test = flash.as_ref().and_then(|flash| serde_json::from_str(flash.entry("test")?).ok());
-    let flash = flash.filter(|_| test.is_none());
+    let flash = match flash {
+        // the result of a test is no entry of a form on the page
+        Some(flash) if test.is_some() => flash.done_sentence().map(Flash::done),
+        flash => flash,
+    };
     Ok(ClusterView { cluster, nodes, problem, runs, models, read_at: Timestamp::now(), may_change, test, flash })
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Json, Path, Query};
 use crate::api::calls::calibrate::{self, Calibration};
-use crate::api::calls::clusters::{self, NewCluster};
+use crate::api::calls::clusters::{self, AddedCluster, NewCluster};
 use crate::auth::{Administrator, SignedIn};
 use crate::domain::inventory::{Cluster, ClusterRow, NodeMetrics};
 use crate::domain::kubernetes::ClusterTest;
@@ -38,16 +38,16 @@ async fn list(
     clusters::list(&app, &actor, &query).await.map(Json)
 }
 
-/// Adds a Kubernetes cluster. For administrators; the cluster must answer.
+/// Adds a Kubernetes cluster. For administrators; the cluster must answer. What Dyno may not do there yet is told in `test`.
 #[utoipa::path(
-    post, path = "/api/v1/clusters", tag = "inventory", request_body = NewCluster, responses((status = 201, body = Cluster))
+    post, path = "/api/v1/clusters", tag = "inventory", request_body = NewCluster, responses((status = 201, body = AddedCluster))
 )]
 async fn create(
     State(app): State<AppState>,
     Administrator(actor): Administrator,
     Json(new): Json<NewCluster>,
-) -> Result<(StatusCode, Json<Cluster>), Problem> {
-    Ok((StatusCode::CREATED, Json(clusters::create(&app, &actor, new).await?)))
+) -> Result<(StatusCode, Json<AddedCluster>), Problem> {
+    Ok((StatusCode::CREATED, Json(clusters::add(&app, &actor, new).await?)))
 }
 
 /// One cluster, looked at live.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::engine::EngineKind;
-use crate::domain::inventory::{DeviceType, ModelFormat, NodeUsage};
+use crate::domain::inventory::{DeviceType, ModelFormat, NodeRequests, NodeUsage};
 use crate::engine::devices::tests::device;
 use crate::engine::recipe;
 
@@ -49,7 +49,7 @@ fn facts(format: ModelFormat) -> ModelFacts {
 fn node(free: u64) -> Node {
     let usage = NodeUsage { cpu_percent: 0.0, load_1m: None, memory_total_bytes: 2 * free, memory_available_bytes: free };
     let devices = vec![device(DeviceType::Cpu, "cpu", 2 * free)];
-    Node { hostname: "n".to_owned(), status: "Ready".to_owned(), devices, usage: Some(usage), system: None }
+    Node { hostname: "n".to_owned(), status: "Ready".to_owned(), devices, usage: Some(usage), requests: None, system: None }
 }
 
 fn fit(kind: EngineKind, format: ModelFormat, node: &Node, demand: Demand) -> Result<Layout, FitError> {
@@ -104,4 +104,44 @@ fn devices_are_compared_copy_by_copy() {
     assert_eq!((found.copies.len(), found.shape.in_flight), (2, 33));
     assert_eq!((found.memory[0].available, found.memory[0].copies), (1_500_000_000, 1), "the smaller device decides");
     assert!(found.shortfall().is_some());
+}
+
+#[test]
+fn memory_that_other_pods_have_requested_is_not_free_whatever_is_in_use() {
+    let demand = Demand { request_tokens: 100, is_exact: true, in_flight: 1 };
+    let mut requested = node(100_000_000_000);
+    let requests = NodeRequests {
+        cpu_allocatable: 8.0,
+        cpu_requested: 1.0,
+        memory_allocatable_bytes: 8_000_000_000,
+        memory_requested_bytes: 7_000_000_000,
+        memory_requested_by_runs_bytes: 0,
+    };
+    requested.requests = Some(requests.clone());
+    let of = |node: &Node| fit(EngineKind::Vllm, ModelFormat::HuggingFace, node, demand).unwrap();
+    assert_eq!(of(&requested).memory[0].available, 1_000_000_000);
+    assert!(of(&requested).shortfall().is_some());
+    requested.usage = None;
+    assert!(of(&requested).shortfall().is_some(), "also where nothing tells of use");
+    requested.requests = Some(NodeRequests { memory_requested_by_runs_bytes: 6_000_000_000, ..requests });
+    assert_eq!(of(&requested).memory[0].available, 7_000_000_000, "a run of the portal's own ends before the next begins");
+    assert_eq!(of(&requested).shortfall(), None);
+}
+
+#[test]
+fn a_device_that_one_pod_is_given_alone_is_empty_whatever_its_neighbours_hold() {
+    let demand = Demand { request_tokens: 100, is_exact: true, in_flight: 1 };
+    let mut gpus = node(100_000_000_000);
+    let mut gpu = device(DeviceType::Cuda, "gpu", 24_000_000_000);
+    gpu.device_info.num_devices = Some(2);
+    gpu.device_info.memory_used_bytes = Some(23_500_000_000);
+    let mut of = |gpu: &crate::domain::inventory::Device| {
+        gpus.devices = vec![gpu.clone()];
+        fit(EngineKind::Vllm, ModelFormat::HuggingFace, &gpus, demand).unwrap().memory[0].available
+    };
+    assert_eq!(of(&gpu), 500_000_000, "a process on this machine shares the GPU");
+    gpu.device_info.num_requested = Some(1);
+    assert_eq!(of(&gpu), 24_000_000_000);
+    gpu.device_info.is_shared = true;
+    assert_eq!(of(&gpu), 500_000_000, "pods share it");
 }

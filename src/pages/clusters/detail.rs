@@ -20,7 +20,7 @@ use crate::components::number::{bytes, count, figure};
 use crate::components::outcome::Outcome;
 use crate::components::table::{Column, DataTable};
 use crate::components::time::Time;
-use crate::domain::inventory::{Cluster, ClusterAccess, Device, DeviceType, Node};
+use crate::domain::inventory::{Cluster, ClusterAccess, Device, DeviceType, Node, NodeRequests};
 use crate::domain::kubernetes::{ClusterTest, KubernetesAccess, ModelCache};
 use crate::domain::node_filter::{MANY_NODES, NodeFilter};
 use crate::domain::occupancy::NodeRun;
@@ -279,17 +279,24 @@ fn node_row(node: &Node, runs: &[NodeRun]) -> AnyView {
             )
         }
     };
+    let (cpu_requested, memory_requested) = node.requests.as_ref().map(requested).unzip();
     view! {
         <tr>
             <th scope="row">{node.hostname.clone()}</th>
             <td data-label="Status"><Badge tone=tone text=node.status.clone() /></td>
             <td data-label="Runs now">{at_work}</td>
-            <td data-label="CPU use">{cpu}</td>
-            <td data-label="Memory use">{memory}</td>
+            <td data-label="CPU use">{cpu} {cpu_requested}</td>
+            <td data-label="Memory use">{memory} {memory_requested}</td>
             <td data-label="System">{node.system.clone().unwrap_or_else(|| "not known".to_owned())}</td>
         </tr>
     }
     .into_any()
+}
+
+/// What pods have requested of a node's CPU and memory.
+fn requested(requests: &NodeRequests) -> (AnyView, AnyView) {
+    let line = |text: String| view! { <p class="muted">{text}</p> }.into_any();
+    (line(requests.cpu_words()), line(requests.memory_words()))
 }
 
 fn unread() -> AnyView {

@@ -261,6 +261,9 @@ fn facts(node: &Node, chosen: Option<&NodeChoice>, flash: &Flash) -> impl IntoVi
             </div>
         }
     });
+    let requested = node.requests.as_ref().map(|requests| {
+        view! { <p class="hint">{format!("CPU {}, memory {}", requests.cpu_words(), requests.memory_words())}</p> }
+    });
     view! {
         <div class="stack-tight">
             <p>
@@ -270,6 +273,7 @@ fn facts(node: &Node, chosen: Option<&NodeChoice>, flash: &Flash) -> impl IntoVi
             {node.system.clone().map(|system| view! { <p class="hint">{system}</p> })}
             <ul class="device-list">{devices}</ul>
             {usage}
+            {requested}
             {kinds(node, chosen, flash)}
         </div>
     }

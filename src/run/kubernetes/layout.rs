@@ -118,12 +118,14 @@ pub(super) mod tests {
             taints: Vec::new(),
             system: String::new(),
             architecture: "amd64".to_owned(),
+            processor: None,
             instance_type: None,
             cpu_allocatable: free + 1.0,
             cpu_requested: 1.0,
             memory_allocatable: 0,
             memory_requested: 0,
             accelerators: Vec::new(),
+            requested_by_run: std::collections::BTreeMap::new(),
             cpu_used: None,
             memory_used: None,
         }
@@ -162,6 +164,7 @@ pub(super) mod tests {
             driver: None,
             allocatable: left,
             requested: 0,
+            is_shared: false,
         };
         gpu.accelerators = vec![device("nvidia.com/gpu", 1), device("nvidia.com/mig-1g.10gb", 4)];
         let pods = engine_pods(&spec("cuda", Some("vllm/vllm-openai:v1")), std::slice::from_ref(&gpu), &load).unwrap();

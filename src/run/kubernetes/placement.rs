@@ -52,8 +52,6 @@ enum Tier {
     /// The chosen node, and nodes that are not under test.
     Apart,
     UnderTest,
-    /// Under test, with a taint that a person has chosen to pass over.
-    Tainted,
 }
 
 /// Spreads the load pods: the first to the chosen node, the others over nodes that are not under test, then over those that are. Of
@@ -77,6 +75,7 @@ pub(super) fn load_nodes(
     }
     let each = f64::from(demand.cpu_millis) / 1_000.0;
     let left = |candidate: &Candidate<'_>| free(candidate.node) - f64::from(candidate.pods) * each;
+    let idle = |candidate: &Candidate<'_>| idle(candidate.node) - f64::from(candidate.pods) * each;
     let mut hostnames = Vec::new();
     for number in 1..=demand.pods.max(1) {
         let is_asked = |candidate: &&mut Candidate<'_>| asked == Some(candidate.node.hostname.as_str());
@@ -89,7 +88,7 @@ pub(super) fn load_nodes(
                 may_wait || left(candidate) * 1_000.0 + 1e-6 >= f64::from(demand.cpu_millis)
             })
             .min_by(|a, b| {
-                let by_room = || left(b).total_cmp(&left(a)).then_with(|| a.node.hostname.cmp(&b.node.hostname));
+                let by_room = || idle(b).total_cmp(&idle(a)).then_with(|| a.node.hostname.cmp(&b.node.hostname));
                 a.tier.cmp(&b.tier).then(a.pods.cmp(&b.pods)).then_with(by_room)
             });
         let Some(best) = best else {
@@ -109,16 +108,22 @@ fn tier(node: &NodeFacts, asked: Option<&str>, under_test: &[&str]) -> Option<Ti
     let name = node.hostname.as_str();
     match (asked == Some(name), under_test.contains(&name), node.taints.is_empty()) {
         _ if node.problem.is_some() => None,
-        (true, ..) | (_, false, true) => Some(Tier::Apart),
-        (_, true, true) => Some(Tier::UnderTest),
-        (_, true, false) => Some(Tier::Tainted),
+        (true, ..) => Some(Tier::Apart),
+        // A run is not begun on a tainted node.
+        (_, true, _) => Some(Tier::UnderTest),
+        (_, false, true) => Some(Tier::Apart),
         (_, false, false) => None,
     }
 }
 
-/// Cores that no pod has asked for.
+/// Cores that no pod has asked for, by which a scheduler decides whether a pod has room.
 fn free(node: &NodeFacts) -> f64 {
     node.cpu_allocatable - node.cpu_requested
+}
+
+/// Cores that no pod has asked for and that nothing uses: pods may use more than they ask for, or less.
+fn idle(node: &NodeFacts) -> f64 {
+    node.cpu_allocatable - node.cpu_used.unwrap_or(0.0).max(node.cpu_requested)
 }
 
 fn no_room(number: u32, demand: LoadDemand, nodes: &[(String, f64)]) -> KubernetesError {
@@ -179,9 +184,19 @@ mod tests {
         assert!(matches!(load_nodes(Some("c"), &["a"], ONE, &[away]), Err(KubernetesError::NoLoadNode(_))));
         let mut tainted = node("d", 9.0);
         tainted.taints = vec!["dedicated=x:NoSchedule".to_owned()];
-        assert_eq!(chosen(None, &["a"], 1, &[node("a", 8.0), tainted.clone()]).hostnames, ["a"]);
-        assert_eq!(chosen(None, &["d"], 1, &[tainted]).hostnames, ["d"], "a person has chosen it for the engine");
+        assert_eq!(chosen(None, &["a"], 1, &[node("a", 8.0), tainted]).hostnames, ["a"]);
         assert!(matches!(load_nodes(None, &["a"], ONE, &[]), Err(KubernetesError::NoNode)));
+    }
+
+    #[test]
+    fn a_node_whose_pods_use_more_than_they_ask_for_is_busy() {
+        let mut used = node("b", 7.0);
+        used.cpu_used = Some(6.5);
+        let mut calm = node("c", 4.0);
+        calm.cpu_used = Some(0.25);
+        let nodes = [node("a", 8.0), used, calm];
+        assert_eq!(chosen(None, &["a"], 1, &nodes).hostnames, ["c"]);
+        assert_eq!(chosen(None, &["a"], 2, &nodes).hostnames, ["c", "b"], "there is room by what is requested");
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Reconciliation<'_> {
         let engines = &self.open.document.execution.engines;
         // One that has ended already was started: what is the matter with it is found next, whenever it is looked at.
         let was_started = |pod: &PodState| match &pod.step {
-            PodStep::Starting | PodStep::Ready | PodStep::Succeeded => true,
+            PodStep::Starting | PodStep::Loading | PodStep::Answering | PodStep::Ready | PodStep::Succeeded => true,
             PodStep::Failed(failure) => failure.was_started(),
             PodStep::Unscheduled(_) | PodStep::Preparing(_) => false,
         };

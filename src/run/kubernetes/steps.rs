@@ -36,6 +36,8 @@ pub(super) fn words_of(pod: &PodState) -> Option<String> {
         }),
         PodStep::Preparing(what) => Some(format!("has its node. {what}")),
         PodStep::Starting => Some("was started.".to_owned()),
+        PodStep::Loading => Some("was started and is loading the model.".to_owned()),
+        PodStep::Answering => Some("has loaded the model.".to_owned()),
         PodStep::Ready => Some("is ready.".to_owned()),
         PodStep::Succeeded => Some("has ended.".to_owned()),
         PodStep::Failed(_) => None,
@@ -115,5 +117,25 @@ impl Reconciliation<'_> {
     pub(super) fn is_over(&self) -> bool {
         let RunProgress { ended, .. } = &self.progress;
         ended.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn between_its_start_and_its_readiness_an_engine_loads_its_model() {
+        let pod = |step| PodState {
+            name: "dyno-run-1-engine-0".to_owned(),
+            uid: "u".to_owned(),
+            ip: None,
+            image_id: None,
+            step,
+            startup_ms: None,
+        };
+        let words = [PodStep::Loading, PodStep::Answering, PodStep::Ready].map(|step| words_of(&pod(step)).unwrap());
+        assert_eq!(words, ["was started and is loading the model.", "has loaded the model.", "is ready."]);
+        assert_eq!(words_of(&pod(PodStep::Starting)).as_deref(), Some("was started."), "a load pod loads nothing");
     }
 }

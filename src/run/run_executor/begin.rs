@@ -37,7 +37,7 @@ impl RunExecutor {
         let spec = self.benchmark.spec.clone();
         self.stage(StageId::VerifyClusterConnection, StageStatus::Running, None).await?;
         let (app, cluster) = (self.app.clone(), self.cluster.clone());
-        let nodes = self.unless_halted(prepare::nodes(&app, &cluster, &spec)).await?;
+        let nodes = self.unless_halted(prepare::nodes(&app, &cluster, self.run.id, &spec)).await?;
         let asked = self.unless_halted(demand(&app, &spec.load, &spec.datasets)).await?;
         let address_policy = match &spec.model.source {
             ModelSource::Cloud { base_url, .. } => Some(self.unless_halted(prepare::address(&app, base_url)).await?),

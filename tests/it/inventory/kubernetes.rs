@@ -10,7 +10,7 @@ use super::*;
 const TOKEN: &str = "token-that-nobody-may-see";
 
 /// An API server with nodes, where nothing is permitted on secrets. Its address.
-async fn api_server(nodes: usize) -> String {
+pub(super) async fn api_server(nodes: usize) -> String {
     let node = |index: usize| {
         json!({
             "metadata": {"name": format!("node-{index:03}"), "labels": {
@@ -28,7 +28,9 @@ async fn api_server(nodes: usize) -> String {
     let nodes: Vec<Value> = (0..nodes).map(node).collect();
     let pod = json!({
         "metadata": {"name": "busy"},
-        "spec": {"nodeName": "node-000", "containers": [{"name": "c", "resources": {"limits": {"nvidia.com/gpu": "3"}}}]},
+        "spec": {"nodeName": "node-000", "containers": [{"name": "c", "resources": {
+            "limits": {"nvidia.com/gpu": "3"}, "requests": {"cpu": "3200m", "memory": "16Gi"},
+        }}]},
         "status": {"phase": "Running"},
     });
     let list = |kind: &str, items: Vec<Value>| json!({"apiVersion": "v1", "kind": kind, "metadata": {}, "items": items});
@@ -42,18 +44,23 @@ async fn api_server(nodes: usize) -> String {
         review["status"] = json!({"allowed": allowed});
         Json(review)
     };
+    let who = async |Json(mut review): Json<Value>| {
+        review["status"] = json!({"userInfo": {"username": "system:serviceaccount:team-a:bench"}});
+        Json(review)
+    };
     let routes = axum::Router::new()
         .route("/version", get(async move || Json(version)))
         .route("/api/v1/nodes", get(async move || Json(nodes)))
         .route("/api/v1/pods", get(async move || Json(pods)))
-        .route("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", post(review));
+        .route("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", post(review))
+        .route("/apis/authentication.k8s.io/v1/selfsubjectreviews", post(who));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
     address
 }
 
-fn kubeconfig(server: &str) -> String {
+pub(super) fn kubeconfig(server: &str) -> String {
     format!(
         "clusters: [{{name: c, cluster: {{server: '{server}'}}}}]\nusers: [{{name: u, user: {{token: {TOKEN}}}}}]\n\
          contexts: [{{name: k, context: {{cluster: c, user: u}}}}]"
@@ -118,6 +125,12 @@ async fn nodes_are_told_in_the_shape_that_all_clusters_have() {
     assert_eq!((&cpu["type"], &cpu["device_info"]["num_virtual_cores"]), (&json!("cpu"), &json!(8)));
     assert_eq!((&gpu["name"], &gpu["type"]), (&json!("NVIDIA L4"), &json!("cuda")));
     assert_eq!((&gpu["device_info"]["num_devices"], &gpu["available_count"]), (&json!(8), &json!(5)), "three are asked for");
+    let requests = json!({
+        "cpu_allocatable": 8.0, "cpu_requested": 3.2, "memory_allocatable_bytes": 64_u64 << 30, "memory_requested_bytes": 16_u64 << 30,
+        "memory_requested_by_runs_bytes": 0,
+    });
+    assert_eq!((&first["requests"], &third["requests"]["cpu_requested"]), (&requests, &json!(0.0)));
+    assert_eq!((&gpu["device_info"]["num_requested"], cpu["device_info"].get("memory_used_bytes")), (&json!(3), None));
     assert!(third["devices"][1]["device_config"]["peak_fp16_TFLOPS"].as_f64().unwrap() > 900.0, "{third}");
     let (_, list) = house.get("clusters").await;
     let names: Vec<&str> = list["items"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
@@ -185,6 +198,17 @@ async fn what_is_not_permitted_is_listed_with_the_rules_that_grant_it() {
     assert!(missing.len() == 1 && missing[0].as_str().unwrap().contains("secrets in dyno"), "{test}");
     let manifest = test["manifest"].as_str().unwrap();
     assert!(manifest.contains("resources: [\"secrets\"]") && manifest.contains("namespace: dyno"), "{manifest}");
+    assert!(manifest.contains("name: \"bench\"\n    namespace: \"team-a\""), "granted to the kubeconfig's user: {manifest}");
+}
+
+#[tokio::test]
+async fn what_is_not_permitted_is_told_when_a_cluster_is_added() {
+    let house = House::open().await;
+    let new = json!({"name": "gpus", "kind": "kubernetes", "kubeconfig": kubeconfig(&api_server(1).await)});
+    let (status, made) = house.post("clusters", new).await;
+    assert_eq!((status.as_u16(), &made["name"], &made["test"]["ok"]), (201, &json!("gpus"), &json!(false)), "{made}");
+    assert!(made["test"]["missing"][0].as_str().unwrap().contains("secrets in dyno"), "{made}");
+    assert!(made["test"]["manifest"].as_str().unwrap().contains("kind: RoleBinding"), "{made}");
 }
 
 #[tokio::test]

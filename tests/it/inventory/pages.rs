@@ -3,6 +3,7 @@
 use dyno_reference::{EngineOptions, ReferenceEngine, tls::Certificate};
 use reqwest::{Method, StatusCode, header};
 
+use super::kubernetes::{api_server, kubeconfig};
 use super::{ADMIN, House, MEMBER, client};
 
 /// A page as it was answered, and where the redirects led.
@@ -188,7 +189,8 @@ async fn a_hundred_nodes_are_searched_and_sorted() {
     page.says("10 of 100 nodes found.").says("gpu-042").keeps_quiet_about("gpu-052");
     let page = house.page(&format!("/clusters/{id}?device=NVIDIA+L4")).await;
     page.says("1 of 100 nodes found.").says("gpu-000").keeps_quiet_about("gpu-002");
-    house.page(&format!("/clusters/{id}")).await.says("gpu-099").says("Cordoned").says("Test connection");
+    let page = house.page(&format!("/clusters/{id}")).await;
+    page.says("gpu-099").says("Cordoned").says("Test connection").says("3.2 of 8 requested");
 }
 
 #[tokio::test]
@@ -208,6 +210,10 @@ async fn a_cluster_is_added_changed_and_tested_by_forms() {
     let refused = form(&[("id", ""), ("name", "second"), ("kubeconfig", hostile), ("namespace", "team")]).await;
     assert!(refused.path.starts_with("/clusters/new?flash="), "{}", refused.path);
     refused.says("users[0].user.exec").says("value=\"second\"").says("value=\"team\"").keeps_quiet_about("not-to-be-shown");
+
+    let new = kubeconfig(&api_server(1).await);
+    let added = form(&[("id", ""), ("name", "third"), ("kubeconfig", &new)]).await;
+    added.says("third was added. Its kubeconfig is sealed.").says("secrets in dyno").says("kind: RoleBinding");
 
     let edit = house.page(&format!("/clusters/{id}/edit")).await;
     edit.says("value=\"gpus\"").says("Save changes");

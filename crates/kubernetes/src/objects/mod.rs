@@ -18,6 +18,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 pub use load::{LoadPod, SENT_FILES, verify_pod, worker_pod};
+pub(crate) use pods::DEVICE_TAINTS;
 pub use pods::{EnginePod, FilesPod, Mount, Probes, VolumeSource, engine_pod, files_pod};
 
 /// Who set a field, in server-side apply.

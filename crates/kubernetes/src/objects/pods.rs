@@ -24,7 +24,7 @@ pub(super) const SPOOL: &str = "/spool";
 /// Between two looks at an engine that starts, seconds.
 const STARTUP_PERIOD_S: i32 = 5;
 /// Device plugins taint nodes that have their devices; a run may have been given such a node for its processor, too.
-const DEVICE_TAINTS: [&str; 3] = ["amd.com/gpu", "habana.ai/gaudi", "nvidia.com/gpu"];
+pub(crate) const DEVICE_TAINTS: [&str; 3] = ["amd.com/gpu", "habana.ai/gaudi", "nvidia.com/gpu"];
 
 /// Where files come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -249,19 +249,20 @@ pub(super) fn own_container(run: &RunName, image: &str, part: &str, settings: &[
 
 /// A pod on one node, with no way to the API server.
 pub(super) fn pinned(node: &str) -> PodSpec {
-    let tolerate = |key: &str| Toleration {
+    let tolerate = |key: &str, effect: &str| Toleration {
         key: Some(key.to_owned()),
         operator: Some("Exists".to_owned()),
-        effect: Some("NoSchedule".to_owned()),
+        effect: Some(effect.to_owned()),
         ..Toleration::default()
     };
+    let tolerations = DEVICE_TAINTS.iter().flat_map(|key| ["NoExecute", "NoSchedule"].map(|effect| tolerate(key, effect)));
     PodSpec {
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
         // By its label rather than by `nodeName`, so that the scheduler says what is lacking.
         node_selector: Some([(HOSTNAME.to_owned(), node.to_owned())].into()),
         restart_policy: Some("Never".to_owned()),
-        tolerations: Some(DEVICE_TAINTS.map(tolerate).to_vec()),
+        tolerations: Some(tolerations.collect()),
         termination_grace_period_seconds: Some(10),
         ..PodSpec::default()
     }

@@ -64,7 +64,7 @@ fn device(name: &str, kind: DeviceType) -> Device {
 
 pub fn node(hostname: &str, status: &str, kinds: &[DeviceType]) -> Node {
     let devices = kinds.iter().map(|kind| device("a device", *kind)).collect();
-    Node { hostname: hostname.to_owned(), status: status.to_owned(), devices, usage: None, system: None }
+    Node { hostname: hostname.to_owned(), status: status.to_owned(), devices, usage: None, requests: None, system: None }
 }
 
 fn cluster(id: Uuid, name: &str, kind: ClusterKind, nodes: Result<Vec<Node>, String>) -> ClusterFacts {
