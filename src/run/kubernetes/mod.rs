@@ -7,6 +7,7 @@ mod error;
 mod launch;
 mod layout;
 mod load_pods;
+mod model_folder;
 mod owner;
 mod patience;
 mod placement;

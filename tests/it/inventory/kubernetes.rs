@@ -10,7 +10,7 @@ use super::*;
 const TOKEN: &str = "token-that-nobody-may-see";
 
 /// An API server with nodes, where nothing is permitted on secrets. Its address.
-async fn api_server(nodes: usize) -> String {
+pub(super) async fn api_server(nodes: usize) -> String {
     let node = |index: usize| {
         json!({
             "metadata": {"name": format!("node-{index:03}"), "labels": {
@@ -53,7 +53,7 @@ async fn api_server(nodes: usize) -> String {
     address
 }
 
-fn kubeconfig(server: &str) -> String {
+pub(super) fn kubeconfig(server: &str) -> String {
     format!(
         "clusters: [{{name: c, cluster: {{server: '{server}'}}}}]\nusers: [{{name: u, user: {{token: {TOKEN}}}}}]\n\
          contexts: [{{name: k, context: {{cluster: c, user: u}}}}]"
