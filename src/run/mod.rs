@@ -8,6 +8,7 @@ mod event_mapper;
 mod execution;
 mod executor;
 mod executors;
+mod kept_records;
 mod kubernetes;
 pub mod learning;
 mod local;
