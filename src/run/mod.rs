@@ -11,6 +11,7 @@ mod executors;
 mod kept_records;
 mod kubernetes;
 pub mod learning;
+mod limits;
 mod local;
 mod outcome;
 mod plan;

@@ -14,6 +14,7 @@ use super::transport::PodProxy;
 use super::{ENGINE_PORT, RunSecret, owner, transport};
 use crate::run::execution::{Event, Outcome};
 use crate::run::executor::RecordPortion;
+use crate::run::limits::{DEPLOYMENT, LISTING};
 use crate::run::text;
 use crate::state::AppState as App;
 use dyno_measure::events::{LoadEvent, LoadStatus, LogLevel};
@@ -21,8 +22,6 @@ use dyno_measure::report::provenance::EngineFacts;
 
 /// A pod that is there and does not answer is waited for so long.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(90);
-/// An engine that is ready and lists another model is waited for so long, ms.
-const LISTING_MS: u64 = 120_000;
 
 /// One look at a run.
 pub(super) struct Reconciliation<'a> {
@@ -88,6 +87,11 @@ impl Reconciliation<'_> {
         };
         let all_started = state.engines.len() == engines.len() && state.engines.values().all(was_started);
         if !all_started && self.has_failed(state).await? {
+            return Ok(());
+        }
+        let limit_ms = DEPLOYMENT.as_millis().unsigned_abs() as u64;
+        if !all_started && self.elapsed_ms() > limit_ms {
+            self.fail(format!("Not all pods of the engine were started after {}.", text::duration(limit_ms)));
             return Ok(());
         }
         if all_started {
@@ -211,7 +215,7 @@ impl Reconciliation<'_> {
         let open = self.open;
         let (engine, pod) = (&open.document.execution.engines[index], &open.document.engines[index]);
         let Some(found) = state.engines.get(&self.run.engine(index)) else { return };
-        let limit_ms = engine.launch.startup_limit_s * 1_000 + LISTING_MS;
+        let limit_ms = engine.launch.startup_limit_s * 1_000 + LISTING.as_millis().unsigned_abs() as u64;
         let (PodStep::Ready, Some(ip)) = (&found.step, &found.ip) else {
             if self.elapsed_ms() > limit_ms {
                 let after = text::duration(limit_ms);
