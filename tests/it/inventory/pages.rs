@@ -183,7 +183,8 @@ async fn a_kubeconfig_is_uploaded_and_its_unchecked_certificate_is_said() {
     let house = House::open().await;
     let text = kubernetes::kubeconfig(&kubernetes::api_server(1).await);
     // An empty field beside the file, as browsers send it.
-    let of = |name: &'static str, text: &'static str| [("id", None::<&str>, ""), ("name", None, name), ("kubeconfig", None, text)];
+    let of =
+        |name: &'static str, text: &'static str| [("id", None::<&str>, ""), ("name", None, name), ("kubeconfig", None, text)];
     let uploaded = [of("uploaded", "").as_slice(), &[("file", Some("config.yaml"), text.as_str())]].concat();
     let added = add_cluster(&house, &uploaded).await;
     added.says("uploaded was added.").says("Its kubeconfig is sealed.").keeps_quiet_about("is not checked");
