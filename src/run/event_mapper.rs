@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::execution::{Event, Outcome};
-use super::executor::Batch;
+use super::executor::{Batch, RecordPortion};
 use super::text;
 use crate::domain::event::{LogLine, RunEvent};
 use crate::domain::run::{Stage, StageId, StageStatus};
@@ -61,7 +61,9 @@ impl EventMapper {
         // Load events come from another file than the rest: both are merged by time.
         events.sort_by_key(|(at, _)| *at);
         let cursor = batch.cursor.map(|cursor| cursor.0);
-        (RunUpdate { events, telemetry: batch.telemetry, cursor, ..RunUpdate::default() }, ended)
+        let RecordPortion { records, is_anew } = batch.records;
+        let telemetry = batch.telemetry;
+        (RunUpdate { events, records, replaces_records: is_anew, telemetry, cursor, ..RunUpdate::default() }, ended)
     }
 
     fn load_event(&mut self, kind: LoadEventKind, at: Timestamp) -> Vec<RunEvent> {

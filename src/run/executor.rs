@@ -19,6 +19,7 @@ use dyno_measure::events::LoadEvent;
 use dyno_measure::plan::Plan;
 use dyno_measure::report::provenance::{EngineFacts, Provenance};
 use dyno_measure::report::{Report, RequestRecord};
+use dyno_measure::sidecar::Sidecar;
 use dyno_measure::telemetry::TelemetrySample;
 
 /// Why a cluster did not do what a run asked of it; the text is a sentence for people.
@@ -85,8 +86,18 @@ pub(super) struct Batch {
     pub load: Vec<LoadEvent>,
     /// What the nodes under test and their devices did while the load went on.
     pub telemetry: Vec<TelemetrySample>,
+    /// Of a load whose records are taken over while it goes on.
+    pub records: RecordPortion,
     /// Where the next batch begins; absent where nothing was told.
     pub cursor: Option<Cursor>,
+}
+
+/// Request records, in their order.
+#[derive(Debug, Default)]
+pub(super) struct RecordPortion {
+    pub records: Vec<RequestRecord>,
+    /// The load has written its records anew: these are the first, and those before count no more.
+    pub is_anew: bool,
 }
 
 /// Where a run's files lie, as its engines and its load see them.
@@ -126,6 +137,8 @@ pub(super) struct Collected {
     pub engines: Vec<EngineFacts>,
     /// How lengths were counted, in the load's words.
     pub tokenizer: Option<String>,
+    /// What a report of the records that are kept is made with, where the load's own can't be read.
+    pub sidecar: Sidecar,
     /// The end that was told, if one was.
     pub end: Option<(Outcome, Option<String>)>,
     /// Last output line of the execution, where it reported no end.
@@ -170,8 +183,8 @@ pub(super) trait ClusterExecutor: fmt::Debug + Send + Sync {
     /// far the run was pulled.
     async fn collect(&self, run: Uuid, cursor: Option<&Cursor>) -> Result<Collected, ExecutorError>;
 
-    /// The run's request records in their order, in portions, after the first `skip`.
-    fn records(&self, run: Uuid, skip: u64) -> BoxStream<'static, Result<Vec<RequestRecord>, ExecutorError>>;
+    /// The run's request records in their order, in portions, after the first `skip`. `cursor` is how far the run was pulled.
+    fn records(&self, run: Uuid, cursor: Option<&Cursor>, skip: u64) -> BoxStream<'static, Result<RecordPortion, ExecutorError>>;
 
     /// After records and report are kept: leaves nothing on the cluster that runs or holds anything back. A repeated
     /// `collect` answers what it did before, as far as that is not kept already.

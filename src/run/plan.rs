@@ -39,7 +39,6 @@ pub(super) struct PlanInputs<'a> {
     pub spec: &'a BenchmarkSpec,
     /// Where its files lie.
     pub placement: &'a Placement,
-    pub deadline: Timestamp,
     /// How the engine is started; absent for a cloud model.
     pub launch: Option<&'a Launch>,
     /// Where a cloud model's address may lead.
@@ -88,9 +87,13 @@ pub(super) fn plan(inputs: &PlanInputs<'_>) -> Plan {
         requests: Some(PathBuf::from(REQUESTS_FILE)),
         report: Some(PathBuf::from(REPORT_FILE)),
         address_policy: inputs.address_policy.cloned(),
-        deadline_unix_ns: i64::try_from(inputs.deadline.as_nanosecond() - BEFORE_DEADLINE_NS).ok(),
         ..Plan::of_load(load, source(spec, inputs.placement))
     }
+}
+
+/// The plan of a load that ends itself before the run's deadline.
+pub(super) fn until(plan: Plan, deadline: Timestamp) -> Plan {
+    Plan { deadline_unix_ns: i64::try_from(deadline.as_nanosecond() - BEFORE_DEADLINE_NS).ok(), ..plan }
 }
 
 /// Whether requests ask the engine to go on to the output limit: where it knows how, unless the specification says otherwise.
@@ -182,7 +185,6 @@ mod tests {
             run_id: Uuid::nil(),
             spec,
             placement: &Placement::default(),
-            deadline: Timestamp::UNIX_EPOCH,
             launch: None,
             address_policy: Some(&AddressPolicy::default()),
         })

@@ -23,6 +23,8 @@ pub struct RunUpdate {
     pub events: Vec<(Timestamp, RunEvent)>,
     /// Request records, added to those that are there.
     pub records: Vec<RequestRecord>,
+    /// Whether those that are there are removed before.
+    pub replaces_records: bool,
     /// What nodes and devices did, added to what is there; a sample that is there already is passed over.
     pub telemetry: Vec<TelemetrySample>,
     /// The report, which replaces an earlier one.
@@ -64,6 +66,9 @@ impl Store {
             if holder.is_some_and(|holder| holder != claimant.to_string()) {
                 return Err(StoreError::Conflict("Another portal has this run.".to_owned()));
             }
+        }
+        if update.replaces_records {
+            records::remove(&mut tx, id).await?;
         }
         records::append(&mut tx, id, &update.records).await?;
         telemetry::append(&mut tx, id, &update.telemetry).await?;

@@ -4,7 +4,7 @@
 //! is found by its id.
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, FromRow, Row as _, Sqlite, Transaction};
 use uuid::Uuid;
@@ -14,6 +14,7 @@ use super::row::{Columns as _, ms, shared_or_visible_to, visible_to};
 use super::{Store, StoreError};
 use crate::domain::dataset::Dataset;
 use crate::domain::inventory::{Cluster, ClusterAccess, ClusterKind, Credential, Model, Node};
+use crate::domain::kubernetes::KubernetesAccess;
 use crate::domain::user::Actor;
 
 /// A credential with its sealed secret; only the vault opens it.
@@ -100,6 +101,13 @@ impl FromRow<'_, SqliteRow> for Credential {
             created_at: row.time("created_at")?,
         })
     }
+}
+
+/// Whether runs that are not over are of a cluster.
+async fn has_open_runs(db: &mut SqliteConnection, cluster: Uuid) -> Result<bool, StoreError> {
+    let query = "SELECT EXISTS (SELECT 1 FROM runs r JOIN benchmark_uses u ON u.benchmark_id = r.benchmark_id
+         WHERE u.object_id = ? AND r.status IN ('queued', 'running', 'cancelling'))";
+    Ok(sqlx::query_scalar(query).bind(cluster.to_string()).fetch_one(db).await?)
 }
 
 impl Store {
@@ -192,6 +200,19 @@ impl Store {
         if taken.is_some() {
             return Err(StoreError::Conflict(format!("There is a cluster {} already.", cluster.name)));
         }
+        let before: Option<Json<KubernetesAccess>> = sqlx::query_scalar("SELECT data FROM clusters WHERE id = ?")
+            .bind(cluster.id.to_string())
+            .fetch_optional(&mut *tx)
+            .await?;
+        let is_elsewhere =
+            |before: Json<KubernetesAccess>| (&before.server, &before.namespace) != (&access.server, &access.namespace);
+        // What they have there would be found no more, neither to go on with nor to remove.
+        if before.is_some_and(is_elsewhere) && has_open_runs(&mut tx, cluster.id).await? {
+            return Err(StoreError::Conflict(
+                "Runs wait for this cluster or are at work on it: its server and namespace can't be changed meanwhile. Cancel them first."
+                    .to_owned(),
+            ));
+        }
         sqlx::query(
             "INSERT INTO clusters (id, owner, name, kind, data, created_at, key_id, sealed) VALUES (?, ?, ?, 'kubernetes', ?, ?, ?, ?)
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, data = excluded.data, key_id = excluded.key_id,
@@ -234,14 +255,8 @@ impl Store {
             ClusterKind::Kubernetes => {}
         }
         // Their clean-up needs the connection, which goes with the kubeconfig.
-        let open: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM runs r JOIN benchmark_uses u ON u.benchmark_id = r.benchmark_id
-             WHERE u.object_id = ? AND r.status IN ('queued', 'running', 'cancelling')",
-        )
-        .bind(id.to_string())
-        .fetch_one(&self.read)
-        .await?;
-        if actor.may_touch(found.owner) && open > 0 {
+        let has_runs = has_open_runs(&mut *self.read.acquire().await?, id).await?;
+        if actor.may_touch(found.owner) && has_runs {
             return Err(StoreError::Conflict("Runs wait for this cluster or are at work on it. Cancel them first.".to_owned()));
         }
         self.remove(CLUSTER, actor, id, found.owner).await.map(drop)

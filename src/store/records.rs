@@ -26,6 +26,12 @@ const SORTS: [&str; 11] = [
     "error_class",
 ];
 
+/// Removes a run's records.
+pub(super) async fn remove(db: &mut SqliteConnection, run: Uuid) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM request_records WHERE run_id = ?").bind(run.to_string()).execute(db).await?;
+    Ok(())
+}
+
 /// Appends records to a run.
 pub(super) async fn append(db: &mut SqliteConnection, run: Uuid, records: &[RequestRecord]) -> Result<(), StoreError> {
     if records.is_empty() {
@@ -115,6 +121,16 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<(i64, RequestRecord)>, StoreError> {
         self.run(actor, run).await?;
+        self.records_after_of_portal(run, after, limit).await
+    }
+
+    /// For the supervisor: the same.
+    pub async fn records_after_of_portal(
+        &self,
+        run: Uuid,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, RequestRecord)>, StoreError> {
         let query = "SELECT seq, data FROM request_records WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?";
         let lines: Vec<(i64, String)> =
             sqlx::query_as(query).bind(run.to_string()).bind(after).bind(limit).fetch_all(&self.read).await?;

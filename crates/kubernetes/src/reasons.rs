@@ -104,6 +104,8 @@ pub struct PodState {
     /// The image as it was resolved, with its digest.
     pub image_id: Option<String>,
     pub step: PodStep,
+    /// Whether its container has ended: nobody answers there any more. One that is being deleted may answer still.
+    pub has_ended: bool,
     /// From its container's start to its readiness, ms; where both are known, to the second.
     pub startup_ms: Option<u64>,
 }
@@ -123,8 +125,15 @@ pub(crate) fn state(pod: &Pod, events: &[Event], now: Timestamp) -> PodState {
         ip: status.and_then(|status| status.pod_ip.clone()).filter(|ip| !ip.is_empty()),
         image_id: container.map(|container| container.image_id.clone()).filter(|id| !id.is_empty()),
         step: step(pod, events, now),
+        has_ended: has_ended(pod),
         startup_ms,
     }
+}
+
+fn has_ended(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let is_terminated = container(pod).is_some_and(|container| terminated(container.state.as_ref()).is_some());
+    is_terminated || matches!(phase, Some("Failed" | "Succeeded"))
 }
 
 fn step(pod: &Pod, events: &[Event], now: Timestamp) -> PodStep {

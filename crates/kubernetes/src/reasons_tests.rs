@@ -166,3 +166,21 @@ fn a_job_without_pods_says_why() {
     assert_eq!(job_problem(&events).as_deref(), Some("pods \"x\" is forbidden: exceeded quota: few"));
     assert_eq!(job_problem(&[event("SuccessfulCreate", "Created pod", NOW)]), None);
 }
+
+#[test]
+fn a_pod_whose_container_has_ended_answers_nobody() {
+    let has_ended = |pod: &Pod| state(pod, &[], NOW.parse().unwrap()).has_ended;
+    assert!(has_ended(&pod(&terminated("OOMKilled", 137))));
+    assert!(has_ended(&pod(&json!({"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory."}))));
+    assert!(has_ended(&pod(&json!({"phase": "Succeeded"}))));
+    let running = json!({
+        "phase": "Running", "conditions": [scheduled("2026-11-28T12:00:00Z")],
+        "containerStatuses": [{"name": "engine", "image": "engine:1", "imageID": "", "ready": true, "restartCount": 0,
+            "state": {"running": {"startedAt": "2026-11-28T12:00:01Z"}}}],
+    });
+    let mut deleted = pod(&running);
+    assert!(!has_ended(&deleted));
+    deleted.metadata.deletion_timestamp = serde_json::from_value(json!(NOW)).unwrap();
+    assert!(!has_ended(&deleted), "it has its grace period");
+    assert_eq!(state(&deleted, &[], NOW.parse().unwrap()).step, PodStep::Failed(PodFailure::Deleted));
+}

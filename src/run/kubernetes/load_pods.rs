@@ -11,7 +11,6 @@ use dyno_pod::protocol::{ErrorCode, StartRequest, WorkerPlace};
 use super::error::KubernetesError;
 use super::reconcile::Reconciliation;
 use super::transport::{self, PodProxy};
-use dyno_measure::plan::PlanEndpoint;
 
 impl Reconciliation<'_> {
     /// The load pods beside the owner's: their numbers and nodes.
@@ -117,19 +116,15 @@ impl Reconciliation<'_> {
             }
             self.end_sent_files(&pods).await?;
         }
-        let endpoints = self.open.document.execution.engines.iter().enumerate().filter_map(|(index, engine)| {
-            let facts = self.progress.ready.get(&index)?;
-            let metrics = engine.launch.metrics.clone();
-            Some(PlanEndpoint { node: engine.node.clone(), base_url: facts.base_url.clone(), metrics })
-        });
         let request = StartRequest {
-            endpoints: endpoints.collect(),
+            endpoints: self.progress.endpoints(&self.open.document.execution.engines),
             model: self.progress.ready.get(&0).map(|facts| facts.model.clone()),
             workers,
         };
         match client.start(&request).await {
             Ok(_) => {
                 self.progress.started = true;
+                self.progress.load_pod = Some(pod.name.clone());
                 self.progress.uids.extend(pods.iter().map(|pod| (pod.name.clone(), pod.uid.clone())));
                 self.progress.silent_since = None;
                 Ok(())

@@ -7,6 +7,8 @@ mod error;
 mod launch;
 mod layout;
 mod load_pods;
+mod load_records;
+mod model_folder;
 mod owner;
 mod patience;
 mod placement;
@@ -41,7 +43,9 @@ use self::progress::{RunPhase, RunProgress};
 use self::reconcile::Reconciliation;
 use self::telemetry::Sampling;
 use super::execution::{Event, ExecutionSpec, Outcome};
-use super::executor::{Batch, ClusterExecutor, Collected, Cursor, ExecutionState, ExecutorError, LeftBehind, Placement};
+use super::executor::{
+    Batch, ClusterExecutor, Collected, Cursor, ExecutionState, ExecutorError, LeftBehind, Placement, RecordPortion,
+};
 use crate::credentials::Secret;
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::engine::EngineKind;
@@ -51,7 +55,6 @@ use crate::domain::run::{StageId, StageStatus};
 use crate::engine::{self, Program, tag_of};
 use crate::run::text;
 use crate::state::AppState as App;
-use dyno_measure::report::RequestRecord;
 use dyno_measure::telemetry::TelemetrySample;
 
 /// Between two looks at a run on the cluster.
@@ -172,13 +175,14 @@ impl KubernetesExecutor {
             progress: RunProgress::from(cursor),
             events: Vec::new(),
             load: Vec::new(),
+            records: RecordPortion::default(),
             has_more: false,
         };
         work.advance(&state).await?;
         self.watched(|watched| watched.looked = (!work.has_more).then(Instant::now));
-        let Reconciliation { progress, events, load, .. } = work;
+        let Reconciliation { progress, events, load, records, .. } = work;
         let telemetry = self.sampled(run, &connection, &open, &progress, &state);
-        Ok(batch(cursor, progress, events, load, telemetry))
+        Ok(batch(cursor, &progress, Batch { events, load, records, telemetry, ..Batch::default() }))
     }
 
     /// What was sampled since the last look; sampling goes on as long as the load does.
@@ -209,7 +213,7 @@ impl KubernetesExecutor {
     fn removed(&self, cursor: Option<&Cursor>) -> Batch {
         let mut progress = RunProgress::from(cursor);
         let so_far = match self.watched(|watched| watched.run.clone()) {
-            Some((_, open)) => progress.tally.so_far(&open.document.execution.plan),
+            Some((_, open)) => progress.so_far_without_load(&open.document.execution.plan),
             None => "before it had ended.".to_owned(),
         };
         ended(cursor, &mut progress, format!("The run's objects were removed from the cluster {so_far}"))
@@ -235,7 +239,7 @@ impl KubernetesExecutor {
             "{error} What runs there goes on meanwhile. It is asked again for {}.",
             text::duration(SILENCE.as_secs().unsigned_abs() * 1_000)
         );
-        Ok(batch(cursor, progress.clone(), vec![(now, steps::warning(&progress, &line))], Vec::new(), Vec::new()))
+        Ok(batch(cursor, &progress, Batch { events: vec![(now, steps::warning(&progress, &line))], ..Batch::default() }))
     }
 
     /// The cluster answers again; the log line about the outage is followed by one that it is over.
@@ -250,7 +254,7 @@ impl KubernetesExecutor {
         let progress = RunProgress::from(found.cursor.as_ref().or(cursor));
         let line = (Timestamp::now(), steps::warning(&progress, "The cluster answers again."));
         let events = std::iter::once(line).chain(found.events).collect();
-        batch(cursor, progress, events, found.load, found.telemetry)
+        batch(cursor, &progress, Batch { events, ..found })
     }
 }
 
@@ -264,22 +268,17 @@ fn ended(cursor: Option<&Cursor>, progress: &mut RunProgress, reason: String) ->
     events.push((now, Event::Stage { stage: StageId::CleanUp, status: StageStatus::Running, message: None }));
     events.push((now, Event::End { outcome: Outcome::Failed, reason: Some(reason.clone()) }));
     progress.ended = Some((Outcome::Failed, Some(reason)));
-    batch(cursor, std::mem::take(progress), events, Vec::new(), Vec::new())
+    batch(cursor, progress, Batch { events, ..Batch::default() })
 }
 
-fn batch(
-    cursor: Option<&Cursor>,
-    progress: RunProgress,
-    events: Vec<(Timestamp, Event)>,
-    load: Vec<dyno_measure::events::LoadEvent>,
-    telemetry: Vec<TelemetrySample>,
-) -> Batch {
-    let text = serde_json::to_string(&progress).ok();
-    let is_new = !events.is_empty()
-        || !load.is_empty()
-        || !telemetry.is_empty()
+/// What was told, with a cursor where there is something new.
+fn batch(cursor: Option<&Cursor>, progress: &RunProgress, told: Batch) -> Batch {
+    let text = serde_json::to_string(progress).ok();
+    let is_new = !told.events.is_empty()
+        || !told.load.is_empty()
+        || !told.telemetry.is_empty()
         || text.as_deref() != cursor.map(|cursor| cursor.0.as_str());
-    Batch { state: ExecutionState::Active, events, load, telemetry, cursor: text.filter(|_| is_new).map(Cursor) }
+    Batch { state: ExecutionState::Active, cursor: text.filter(|_| is_new).map(Cursor), ..told }
 }
 
 #[async_trait]
@@ -349,8 +348,8 @@ impl ClusterExecutor for KubernetesExecutor {
         Ok(self.gather(run, &RunProgress::from(cursor)).await)
     }
 
-    fn records(&self, run: Uuid, skip: u64) -> BoxStream<'static, Result<Vec<RequestRecord>, ExecutorError>> {
-        self.record_portions(run, skip)
+    fn records(&self, run: Uuid, cursor: Option<&Cursor>, skip: u64) -> BoxStream<'static, Result<RecordPortion, ExecutorError>> {
+        self.record_portions(run, RunProgress::from(cursor).records.place.file, skip)
     }
 
     async fn tidy_up(&self, run: Uuid) -> Result<(), LeftBehind> {

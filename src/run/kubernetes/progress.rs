@@ -6,9 +6,11 @@ use dyno_pod::client::SpoolPosition;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::run::execution::Outcome;
+use super::load_records::TakenRecords;
+use crate::run::execution::{EngineSpec, Outcome};
 use crate::run::executor::Cursor;
 use crate::run::tally::Tally;
+use dyno_measure::plan::{Plan, PlanEndpoint};
 use dyno_measure::report::provenance::EngineFacts;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -27,8 +29,12 @@ pub(super) struct RunProgress {
     pub files_sent: bool,
     /// Whether the load was asked to begin.
     pub started: bool,
+    /// The load's pod, once it was begun there.
+    pub load_pod: Option<String>,
     /// How far what the load tells was read.
     pub events: SpoolPosition,
+    /// How far its records were.
+    pub records: TakenRecords,
     pub tally: Tally,
     /// Why the load is being ended before its time.
     pub ending: Option<Ending>,
@@ -58,6 +64,23 @@ pub(super) enum Ending {
     Cancelled,
     /// The beginning of a sentence that goes on with "after 5 requests."
     Failed(String),
+}
+
+impl RunProgress {
+    /// Where the load sends its requests, of engines that are ready.
+    pub(super) fn endpoints(&self, engines: &[EngineSpec]) -> Vec<PlanEndpoint> {
+        let of = |(index, engine): (usize, &EngineSpec)| {
+            let facts = self.ready.get(&index)?;
+            let metrics = engine.launch.metrics.clone();
+            Some(PlanEndpoint { node: engine.node.clone(), base_url: facts.base_url.clone(), metrics })
+        };
+        engines.iter().enumerate().filter_map(of).collect()
+    }
+
+    /// How far the load was, and what is kept of it where its pod can't be asked any more.
+    pub(super) fn so_far_without_load(&self, plan: &Plan) -> String {
+        self.tally.so_far_without_load(plan, self.records.count)
+    }
 }
 
 impl From<Option<&Cursor>> for RunProgress {

@@ -13,6 +13,8 @@ use super::progress::{Ending, RunPhase, RunProgress};
 use super::transport::PodProxy;
 use super::{ENGINE_PORT, RunSecret, owner, transport};
 use crate::run::execution::{Event, Outcome};
+use crate::run::executor::RecordPortion;
+use crate::run::limits::{DEPLOYMENT, LISTING};
 use crate::run::text;
 use crate::state::AppState as App;
 use dyno_measure::events::{LoadEvent, LoadStatus, LogLevel};
@@ -20,8 +22,6 @@ use dyno_measure::report::provenance::EngineFacts;
 
 /// A pod that is there and does not answer is waited for so long.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(90);
-/// An engine that is ready and lists another model is waited for so long, ms.
-const LISTING_MS: u64 = 120_000;
 
 /// One look at a run.
 pub(super) struct Reconciliation<'a> {
@@ -34,6 +34,7 @@ pub(super) struct Reconciliation<'a> {
     pub progress: RunProgress,
     pub events: Vec<(Timestamp, Event)>,
     pub load: Vec<LoadEvent>,
+    pub records: RecordPortion,
     /// Whether more can be read at once.
     pub has_more: bool,
 }
@@ -63,7 +64,8 @@ impl Reconciliation<'_> {
         let is_overdue =
             Timestamp::now() >= self.open.document.execution.deadline || state.owner.ended == Some(OwnerEnd::Deadline);
         if is_overdue {
-            let so_far = self.so_far();
+            // The cluster ends its pods.
+            let so_far = self.so_far_without_load();
             self.fail(format!("The run's time limit was reached {so_far}"));
         } else if state.owner.cancelled && !self.progress.started {
             self.end(Outcome::Cancelled, Some("Cancelled before any request was completed.".to_owned()));
@@ -85,6 +87,11 @@ impl Reconciliation<'_> {
         };
         let all_started = state.engines.len() == engines.len() && state.engines.values().all(was_started);
         if !all_started && self.has_failed(state).await? {
+            return Ok(());
+        }
+        let limit_ms = DEPLOYMENT.as_millis().unsigned_abs() as u64;
+        if !all_started && self.elapsed_ms() > limit_ms {
+            self.fail(format!("Not all pods of the engine were started after {}.", text::duration(limit_ms)));
             return Ok(());
         }
         if all_started {
@@ -208,7 +215,7 @@ impl Reconciliation<'_> {
         let open = self.open;
         let (engine, pod) = (&open.document.execution.engines[index], &open.document.engines[index]);
         let Some(found) = state.engines.get(&self.run.engine(index)) else { return };
-        let limit_ms = engine.launch.startup_limit_s * 1_000 + LISTING_MS;
+        let limit_ms = engine.launch.startup_limit_s * 1_000 + LISTING.as_millis().unsigned_abs() as u64;
         let (PodStep::Ready, Some(ip)) = (&found.step, &found.ip) else {
             if self.elapsed_ms() > limit_ms {
                 let after = text::duration(limit_ms);
@@ -278,13 +285,19 @@ impl Reconciliation<'_> {
                 self.progress.ending = Some(Ending::Failed(reason));
             }
         }
-        let Some(pod) = &state.load else {
-            return self.without_load_pod(&PodFailure::Deleted, None).await;
+        let begun = self.progress.load_pod.clone();
+        // Of a cluster that makes another in its place, that one has no load.
+        let Some(pod) = state.load.as_ref().filter(|pod| begun.as_ref().is_none_or(|begun| *begun == pod.name)) else {
+            let failure = match begun {
+                Some(begun) => self.why_gone(&begun).await?,
+                None => PodFailure::Deleted,
+            };
+            return self.without_load_pod(&failure, None).await;
         };
         let client = transport::load_pod(self.connection, self.run, &pod.name, self.open.token()?);
         if !self.progress.started {
             if self.progress.ending.is_some() {
-                self.conclude(None);
+                self.conclude(None, &self.so_far());
                 return Ok(());
             }
             return self.start_load(state, pod, &client).await;
@@ -294,7 +307,9 @@ impl Reconciliation<'_> {
         match read {
             Ok(()) => self.progress.silent_since = None,
             Err(error) => {
-                if let PodStep::Failed(failure) = pod.step.clone() {
+                if let PodStep::Failed(failure) = pod.step.clone()
+                    && (pod.has_ended || matches!(failure, PodFailure::NodeLost { .. }))
+                {
                     return self.without_load_pod(&failure, Some(pod)).await;
                 }
                 return self.silent(pod, &error).await;
@@ -324,15 +339,15 @@ impl Reconciliation<'_> {
             self.log(LogLevel::Error, &reason);
             self.progress.ending = Some(Ending::Failed(reason));
         }
+        self.take_records(client, status.state).await;
         if status.state == LoadState::Ended && lines.is_last {
-            self.conclude(status.end.as_ref());
+            self.conclude(status.end.as_ref(), &self.so_far());
         }
         Ok(())
     }
 
     /// The load has ended, or is not to begin any more.
-    fn conclude(&mut self, end: Option<&LoadEnd>) {
-        let so_far = self.so_far();
+    fn conclude(&mut self, end: Option<&LoadEnd>, so_far: &str) {
         match self.progress.ending.clone() {
             Some(Ending::Cancelled) => self.end(Outcome::Cancelled, Some(format!("Cancelled {so_far}"))),
             Some(Ending::Failed(reason)) => self.fail(format!("{} That was {so_far}", reason.trim_end())),
@@ -368,11 +383,11 @@ impl Reconciliation<'_> {
             Some(pod) => self.failure_words(what, pod, failure).await,
             None => format!("{what} {failure}"),
         };
+        let so_far = self.so_far_without_load();
         if self.progress.ending.is_some() {
-            self.conclude(None);
+            self.conclude(None, &so_far);
             return Ok(());
         }
-        let so_far = self.so_far();
         self.fail(format!("{words} That was {so_far}"));
         Ok(())
     }
@@ -386,7 +401,7 @@ impl Reconciliation<'_> {
             return self.without_load_pod(&PodFailure::NodeLost { node, why }, None).await;
         }
         if now.duration_since(since) > PATIENCE {
-            let so_far = self.so_far();
+            let so_far = self.so_far_without_load();
             let words = format!("The load's pod {} does not answer any more: {error} That was {so_far}", pod.name);
             self.fail(words);
         }

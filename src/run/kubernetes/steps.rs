@@ -114,6 +114,11 @@ impl Reconciliation<'_> {
         self.progress.tally.so_far(&self.open.document.execution.plan)
     }
 
+    /// The same where the load's pod can't be asked any more.
+    pub(super) fn so_far_without_load(&self) -> String {
+        self.progress.so_far_without_load(&self.open.document.execution.plan)
+    }
+
     pub(super) fn is_over(&self) -> bool {
         let RunProgress { ended, .. } = &self.progress;
         ended.is_some()

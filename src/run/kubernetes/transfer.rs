@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::error::KubernetesError;
+use super::model_folder::model_folder;
 use super::owner::{TRANSFER_LIMIT_S, lifetime, provisional_load, remove_owner};
 use super::patience::while_unanswered;
 use super::transport::{self, PodProxy};
@@ -70,7 +71,11 @@ impl KubernetesExecutor {
         progress: &watch::Sender<String>,
     ) -> Result<PlacedModel, KubernetesError> {
         let typed = models::absolute(path)?;
-        let folder = self.model_folder(&spec.model, &typed).await?;
+        let is_administrators = match spec.model.owner {
+            Some(owner) => self.app.store.actor(owner).await?.is_administrator(),
+            None => false,
+        };
+        let folder = model_folder(&self.access.model_roots, &typed, is_administrators)?;
         let below = typed.strip_prefix(&folder).unwrap_or(Path::new("")).to_owned();
         let in_pod = Path::new(ON_NODE).join(below);
         let source = PodVolume::HostPath(folder.display().to_string());
@@ -97,30 +102,6 @@ impl KubernetesExecutor {
             volumes: vec![volume],
             tokenizer: None,
         })
-    }
-
-    /// The folder of the node that pods see for a model: the administrator's that it lies below, so that no link leads elsewhere; an
-    /// administrator's own models may lie anywhere.
-    async fn model_folder(&self, model: &Model, path: &Path) -> Result<PathBuf, KubernetesError> {
-        let roots: Vec<PathBuf> = self.access.model_roots.iter().map(PathBuf::from).collect();
-        if let Some(root) = roots.iter().filter(|root| path.starts_with(root)).max_by_key(|root| root.as_os_str().len()) {
-            return Ok(root.clone());
-        }
-        let is_administrators = match model.owner {
-            Some(owner) => self.app.store.actor(owner).await?.is_administrator(),
-            None => false,
-        };
-        match path.parent() {
-            Some(folder) if is_administrators && folder.parent().is_some() => Ok(folder.to_owned()),
-            _ => Err(KubernetesError::OutsideRoots {
-                path: path.display().to_string(),
-                roots: if roots.is_empty() {
-                    "none is named yet".to_owned()
-                } else {
-                    roots.iter().map(|root| root.display().to_string()).collect::<Vec<_>>().join(", ")
-                },
-            }),
-        }
     }
 
     /// Copies a model of the portal's into the cache.

@@ -85,6 +85,7 @@ pub(super) fn collect(folder: &Path) -> Collected {
         tokenizer: tokenizer(folder),
         last_output: if end.is_some() { None } else { last_lines(&folder.join(files::KEEPER_LOG), 1).pop() },
         end,
+        ..Collected::default()
     }
 }
 

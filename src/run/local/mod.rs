@@ -26,14 +26,15 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::execution::ExecutionSpec;
-use super::executor::{Batch, ClusterExecutor, Collected, Cursor, ExecutionState, ExecutorError, LeftBehind, Placement};
+use super::executor::{
+    Batch, ClusterExecutor, Collected, Cursor, ExecutionState, ExecutorError, LeftBehind, Placement, RecordPortion,
+};
 use crate::credentials::{Outgoing, Secret};
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::inventory::EngineAvailability;
 use crate::engine::{self, Program, ProgramSearch, environment};
 use crate::state::AppState as App;
 use crate::store::Store;
-use dyno_measure::report::RequestRecord;
 
 /// How long a keeper may take to begin its journal.
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -194,12 +195,17 @@ impl ClusterExecutor for LocalExecutor {
         Ok(tokio::task::spawn_blocking(move || folder::collect(&folder)).await?)
     }
 
-    fn records(&self, run: Uuid, skip: u64) -> BoxStream<'static, Result<Vec<RequestRecord>, ExecutorError>> {
+    fn records(
+        &self,
+        run: Uuid,
+        _cursor: Option<&Cursor>,
+        skip: u64,
+    ) -> BoxStream<'static, Result<RecordPortion, ExecutorError>> {
         let begin = folder::RecordReader::new(&self.folder(run), skip);
         stream::try_unfold(begin, |mut records| async move {
             let (portion, records) = tokio::task::spawn_blocking(move || (records.next(), records)).await?;
             let portion = portion.map_err(ExecutorError::io("Request records could not be read"))?;
-            Ok((!portion.is_empty()).then_some((portion, records)))
+            Ok((!portion.is_empty()).then_some((RecordPortion { records: portion, is_anew: false }, records)))
         })
         .boxed()
     }

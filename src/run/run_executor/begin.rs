@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::super::cost::priced;
 use super::super::demand::demand;
 use super::super::execution::{ExecutionSpec, SCHEMA_VERSION};
 use super::super::executor::{ExecutorError, Placement};
+use super::super::limits::{EngineStart, run_limit};
 use super::super::plan::{self, PlanInputs};
 use super::super::{prepare, provenance};
 use super::{Halt, RunExecutor};
@@ -20,15 +21,9 @@ use crate::engine::{Program, Recipe, recipe};
 use crate::state::SecretError;
 use crate::store::StoreError;
 use dyno_measure::events::LogLevel;
-use dyno_measure::load::LoadSpec;
-use dyno_measure::plan::{Plan, PromptSource};
 
 /// How often a transfer's progress is kept.
 const PROGRESS: Duration = Duration::from_secs(1);
-/// The client's check before the load, at most.
-const CHECKING: SignedDuration = SignedDuration::from_mins(2);
-/// A run ends at the latest so long after its start, the time of loads that end by time not counted.
-const LIMIT: SignedDuration = SignedDuration::from_hours(24);
 /// Between asking a process to end and killing it, seconds.
 const GRACE_S: u64 = 10;
 
@@ -137,15 +132,20 @@ impl RunExecutor {
                 prepare::engines(self.run.id, spec, &layout, *recipe, program, model, in_containers).map_err(Halt::failed)?;
         }
         let secret = self.secret().await?;
-        let deadline = Timestamp::now() + limit(&spec.load);
         let plan = plan::plan(&PlanInputs {
             run_id: self.run.id,
             spec,
             placement,
-            deadline,
             launch: engines.first().map(|engine| &engine.launch),
             address_policy,
         });
+        let in_container = self.executor.runs_containers();
+        let start = engines
+            .iter()
+            .map(|engine| EngineStart { startup_limit_s: engine.launch.startup_limit_s, in_container })
+            .max_by_key(|start| start.startup_limit_s);
+        let deadline = Timestamp::now().saturating_add(run_limit(&plan, start)).unwrap_or(Timestamp::MAX);
+        let plan = plan::until(plan, deadline);
         let facts = placement.model.as_ref().map(|model| &model.facts).or(spec.model.facts.as_ref());
         let mut known = provenance::begin(spec, nodes, facts, notes, &engines);
         known.prices = priced(
@@ -192,14 +192,6 @@ impl RunExecutor {
             }
         })
     }
-}
-
-/// A run ends at the latest so long after its start.
-fn limit(load: &LoadSpec) -> SignedDuration {
-    // where prompts come from makes no load point more
-    let points = Plan::of_load(load, PromptSource::Synthetic).most_points();
-    let measured = load.duration_s.unwrap_or(0.0).max(0.0) * f64::from(points);
-    LIMIT + CHECKING + SignedDuration::try_from_secs_f64(measured).unwrap_or(SignedDuration::ZERO)
 }
 
 /// The nodes that were found, in words.

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use super::super::event_mapper::{EventMapper, change};
 use super::super::execution::Outcome;
-use super::super::executor::{Cursor, ExecutionState};
+use super::super::executor::{Cursor, ExecutionState, RecordPortion};
+use super::super::kept_records::report_of_kept;
 use super::super::outcome::{self, End};
 use super::super::{provenance, text};
 use super::{Halt, RunExecutor, close_stages};
@@ -82,13 +83,18 @@ impl RunExecutor {
             (told @ End::Reported(..), _) => told,
         };
         // Of a portal that stopped after it had kept the report, and had what was measured removed, that one is left.
-        let mut report = match &collected.report {
-            Some(report) => Some(report.clone()),
-            None => self.stored(|| self.app.store.report_of_portal(self.run.id)).await?,
+        let kept = self.stored(|| self.app.store.report_of_portal(self.run.id)).await?;
+        let unread = self.take_records_over().await?;
+        let (mut report, is_new) = match (&collected.report, kept) {
+            (Some(report), _) => (Some(report.clone()), true),
+            (None, Some(kept)) => (Some(kept), false),
+            (None, None) => {
+                let made = self.stored(|| report_of_kept(&self.app.store, self.run.id, &collected)).await?;
+                (made, true)
+            }
         };
         let (status, reason) = outcome::verdict(&end, report.as_ref());
-        let unread = self.take_records_over().await?;
-        if let (Some(report), true) = (&mut report, collected.report.is_some()) {
+        if let (Some(report), true) = (&mut report, is_new) {
             report.run_id = self.run.id;
             report.status = status;
             report.provenance = std::mem::take(&mut report.provenance).completed_by(provenance::complete(&collected));
@@ -130,10 +136,12 @@ impl RunExecutor {
     /// those that could not be read, for the report: it was made of all.
     async fn take_records_over(&mut self) -> Result<Option<String>, Halt> {
         let kept = self.stored(|| self.app.store.record_count_of_portal(self.run.id)).await?;
-        let mut portions = self.executor.records(self.run.id, kept);
+        let mut portions = self.executor.records(self.run.id, self.cursor.as_ref(), kept);
         loop {
             match portions.try_next().await {
-                Ok(Some(records)) => self.keep(RunUpdate { records, ..RunUpdate::default() }).await?,
+                Ok(Some(RecordPortion { records, is_anew })) => {
+                    self.keep(RunUpdate { records, replaces_records: is_anew, ..RunUpdate::default() }).await?;
+                }
                 Ok(None) => return Ok(None),
                 Err(error) => {
                     tracing::warn!(run.id = %self.run.id, %error, "request records could not be read");

@@ -1,8 +1,10 @@
 //! What the supervisor does with runs that break off, whose store fails, or that another portal has.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt as _};
@@ -16,10 +18,11 @@ use crate::domain::inventory::EngineAvailability;
 use crate::domain::run::{Run, StageId};
 use crate::domain::user::{Actor, Role};
 use crate::engine::Program;
-use crate::run::execution::ExecutionSpec;
-use crate::run::executor::{Batch, ClusterExecutor, Collected, ExecutionState, LeftBehind, Placement};
+use crate::run::execution::{Event, ExecutionSpec, Outcome};
+use crate::run::executor::{Batch, ClusterExecutor, Collected, ExecutionState, LeftBehind, Placement, RecordPortion};
 use crate::run::executors::Executors;
 use crate::state::{Config, ServeArgs};
+use dyno_measure::plan::Plan;
 use dyno_measure::report::RequestRecord;
 
 /// Says in the end what it was told to; breaks when a run is handed over, or loses it.
@@ -29,11 +32,19 @@ struct FakeExecutor {
     cleaned: Result<(), LeftBehind>,
     forced: AtomicBool,
     collected: AtomicUsize,
+    /// What is told, a portion each time.
+    told: Mutex<VecDeque<Batch>>,
+    plan: Option<Plan>,
 }
 
 impl FakeExecutor {
+    fn telling(breaks: bool, cleaned: Result<(), LeftBehind>, told: VecDeque<Batch>, plan: Option<Plan>) -> Self {
+        let (forced, collected) = (AtomicBool::default(), AtomicUsize::default());
+        Self { breaks, cleaned, forced, collected, told: Mutex::new(told), plan }
+    }
+
     fn new(breaks: bool, cleaned: Result<(), LeftBehind>) -> Arc<Self> {
-        Arc::new(Self { breaks, cleaned, forced: AtomicBool::default(), collected: AtomicUsize::default() })
+        Arc::new(Self::telling(breaks, cleaned, VecDeque::new(), None))
     }
 }
 
@@ -57,7 +68,8 @@ impl ClusterExecutor for FakeExecutor {
     }
 
     async fn pull(&self, _: Uuid, _: Option<&Cursor>) -> Result<Batch, ExecutorError> {
-        Ok(Batch { state: ExecutionState::Gone, ..Batch::default() })
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        Ok(told.unwrap_or(Batch { state: ExecutionState::Gone, ..Batch::default() }))
     }
 
     async fn cancel(&self, _: Uuid, force: bool) {
@@ -66,10 +78,10 @@ impl ClusterExecutor for FakeExecutor {
 
     async fn collect(&self, _: Uuid, _: Option<&Cursor>) -> Result<Collected, ExecutorError> {
         self.collected.fetch_add(1, Ordering::SeqCst);
-        Ok(Collected::default())
+        Ok(Collected { plan: self.plan.clone(), ..Collected::default() })
     }
 
-    fn records(&self, _: Uuid, _: u64) -> BoxStream<'static, Result<Vec<RequestRecord>, ExecutorError>> {
+    fn records(&self, _: Uuid, _: Option<&Cursor>, _: u64) -> BoxStream<'static, Result<RecordPortion, ExecutorError>> {
         stream::empty().boxed()
     }
 
@@ -216,4 +228,57 @@ async fn a_run_that_another_portal_has_is_left_to_it_until_its_claim_expires() {
     assert!(app.store.claim_run(id, other, now, now).await.unwrap());
     supervisor.reconcile(&app).await.unwrap();
     assert_eq!(end_of(&app, &actor, id).await.status, RunStatus::Failed, "lost by its executor");
+}
+
+/// A request of 300 ms that ended well.
+fn record(number: i64, output_tokens: u32) -> RequestRecord {
+    let sent = 1_800_000_000_000_000_000 + number * 1_000_000_000;
+    serde_json::from_value(json!({
+        "id": format!("dyno-0m{number}"), "node": "n", "load_point": 0, "phase": "measured", "events": 3,
+        "sent_unix_ns": sent, "first_content_unix_ns": sent + 100_000_000, "last_content_unix_ns": sent + 300_000_000,
+        "ended_unix_ns": sent + 300_000_000, "output_tokens": output_tokens, "token_source": "usage",
+    }))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_load_that_is_lost_leaves_a_report_of_the_records_that_were_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = app(folder.path()).await;
+    let portion = |cursor: &str, is_anew, records| Batch {
+        state: ExecutionState::Active,
+        records: RecordPortion { records, is_anew },
+        cursor: Some(Cursor(cursor.to_owned())),
+        ..Batch::default()
+    };
+    let reason = "The load's pod was lost. It was deleted.".to_owned();
+    let end = Event::End { outcome: Outcome::Failed, reason: Some(reason.clone()) };
+    let end = Batch { events: vec![(Timestamp::now(), end)], ..portion("4", false, Vec::new()) };
+    let told = [
+        portion("1", false, vec![record(0, 1)]),
+        portion("2", false, vec![record(1, 1)]),
+        // Counted anew by the load, from the first on.
+        portion("3", true, vec![record(0, 5), record(1, 5), record(2, 5)]),
+        end,
+    ];
+    let plan = serde_json::from_value(json!({
+        "endpoints": [{ "node": "n", "base_url": "http://127.0.0.1:9/v1" }], "model": "m",
+        "workload": { "kind": "synthetic", "input_tokens": 8, "output_tokens": 4 },
+        "load_points": [{ "load": { "kind": "closed", "concurrency": 1 }, "num_requests": 9 }],
+    }))
+    .unwrap();
+    let executor = Arc::new(FakeExecutor::telling(false, Ok(()), told.into(), Some(plan)));
+    let (actor, id) = queued(&app).await;
+    supervisor(&app, &executor).reconcile(&app).await.unwrap();
+    let run = end_of(&app, &actor, id).await;
+    assert_eq!((run.status, run.reason.as_deref()), (RunStatus::Partial, Some(reason.as_str())));
+    assert_eq!(app.store.record_count_of_portal(id).await.unwrap(), 3);
+    let report = app.store.report(&actor, id).await.unwrap();
+    assert_eq!((report.run_id, report.status), (id, RunStatus::Partial));
+    let summary = &report.load_points[0].summary;
+    assert_eq!((summary.successful_requests, summary.total_output_tokens), (3, Some(15)));
+    assert!(summary.ttft_ms.is_some() && summary.itl_ms.is_none() && summary.steady_state.is_none());
+    assert!(report.series[0].tokens_per_s.is_empty(), "when tokens came is not known");
+    assert!(report.invalid_reasons.is_empty(), "records without gaps do not contradict themselves: {:?}", report.invalid_reasons);
+    assert!(report.notes.iter().any(|note| note.text.contains("records of 3 requests")), "{:?}", report.notes);
 }

@@ -193,6 +193,40 @@ async fn a_hundred_nodes_are_searched_and_sorted() {
     page.says("gpu-099").says("Cordoned").says("Test connection").says("3.2 of 8 requested");
 }
 
+/// The form to add a cluster with, each field with its file's name where it is one.
+async fn add_cluster(house: &House, fields: &[(&str, Option<&str>, &str)]) -> Page {
+    let part = |(name, file, value): &(&str, Option<&str>, &str)| {
+        let file = file.map(|file| format!("; filename=\"{file}\"\r\nContent-Type: application/yaml")).unwrap_or_default();
+        format!("--dyno\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{value}\r\n")
+    };
+    let body = fields.iter().map(part).collect::<String>() + "--dyno--\r\n";
+    let kind = "multipart/form-data; boundary=dyno";
+    house.browse(ADMIN, Method::POST, "/api/ui/cluster-save", Some((kind, body))).await
+}
+
+#[tokio::test]
+async fn a_kubeconfig_is_uploaded_and_its_unchecked_certificate_is_said() {
+    let house = House::open().await;
+    let text = kubeconfig(&api_server(1).await);
+    // An empty field beside the file, as browsers send it.
+    let of =
+        |name: &'static str, text: &'static str| [("id", None::<&str>, ""), ("name", None, name), ("kubeconfig", None, text)];
+    let uploaded = [of("uploaded", "").as_slice(), &[("file", Some("config.yaml"), text.as_str())]].concat();
+    let added = add_cluster(&house, &uploaded).await;
+    added.says("uploaded was added.").says("Its kubeconfig is sealed.").keeps_quiet_about("is not checked");
+    added.keeps_quiet_about("token-that-nobody-may-see");
+
+    let unchecked = text.replace("cluster: {", "cluster: {insecure-skip-tls-verify: true, ");
+    assert_ne!(unchecked, text);
+    let of_both = [of("unchecked", "users: 3").as_slice(), &[("file", Some("config.yaml"), unchecked.as_str())]].concat();
+    let added = add_cluster(&house, &of_both).await;
+    added.says("unchecked was added.").says("The certificate of this cluster is not checked");
+
+    let no_kubeconfig = [of("wrong", "").as_slice(), &[("file", Some("picture.png"), "\u{1}PNG")]].concat();
+    let refused = add_cluster(&house, &no_kubeconfig).await;
+    assert!(refused.path.starts_with("/clusters/new?flash="), "{}", refused.path);
+}
+
 #[tokio::test]
 async fn a_cluster_is_added_changed_and_tested_by_forms() {
     let (house, id) = House::with_cluster(1).await;

@@ -104,7 +104,7 @@ async fn what_a_benchmark_was_made_of_is_archived() {
 
 /// Without its kubeconfig it must not pass for the cluster that the portal runs in.
 #[tokio::test]
-async fn an_archived_cluster_is_reached_no_more() {
+async fn a_cluster_with_open_runs_stays_where_it_is_and_an_archived_one_is_reached_no_more() {
     let (_folder, store, [admin, anna, _]) = store().await;
     let workflow = draft(&anna, "used");
     store.insert_workflow(&workflow).await.unwrap();
@@ -126,9 +126,34 @@ async fn an_archived_cluster_is_reached_no_more() {
     assert!(matches!(store.remove_cluster(&anna, cluster.id).await, Err(StoreError::Conflict(_))), "it is everybody's");
     let refused = store.remove_cluster(&admin, cluster.id).await;
     assert!(matches!(&refused, Err(StoreError::Conflict(text)) if text.contains("Cancel them")), "{refused:?}");
+    let changed = |server: Option<&str>, namespace: &str, root: &str| {
+        let access = KubernetesAccess {
+            server: server.map(str::to_owned),
+            namespace: namespace.to_owned(),
+            model_roots: vec![root.to_owned()],
+            ..KubernetesAccess::default()
+        };
+        Cluster { name: "renamed".to_owned(), access: ClusterAccess::Kubernetes(access), ..cluster.clone() }
+    };
+    let (server, namespace) = (Some("https://k.example"), KubernetesAccess::default().namespace);
+    for elsewhere in [
+        changed(Some("https://other.example"), &namespace, "/models"),
+        changed(None, &namespace, "/models"),
+        changed(server, "team-b", "/models"),
+    ] {
+        let refused = store.save_cluster(&elsewhere, Some(("key", &[4]))).await;
+        assert!(
+            matches!(&refused, Err(StoreError::Conflict(text)) if text.contains("Cancel them")),
+            "{elsewhere:?}: {refused:?}"
+        );
+    }
+    // Another name, another token and other folders are no other place.
+    store.save_cluster(&changed(server, &namespace, "/other"), Some(("key", &[5]))).await.unwrap();
+    assert_eq!(store.sealed_kubeconfig(cluster.id).await.unwrap(), Some(("key".to_owned(), vec![5])));
     let ended = RunEvent::End(RunEnd { status: RunStatus::Failed, reason: None });
     let update = RunUpdate { events: vec![(at(4), ended)], ..RunUpdate::default() };
     store.update_run(run.run.id, &update, at(4)).await.unwrap();
+    store.save_cluster(&changed(server, "team-b", "/other"), Some(("key", &[5]))).await.unwrap();
     store.remove_cluster(&admin, cluster.id).await.unwrap();
     assert!(store.clusters(&admin).await.unwrap().iter().all(|left| left.id != cluster.id));
     assert!(matches!(store.sealed_kubeconfig(cluster.id).await, Err(StoreError::NotFound(_))));

@@ -35,7 +35,8 @@ impl Records {
     /// These rows alone, in this order.
     #[must_use]
     pub fn picked(&mut self, order: &[usize]) -> Self {
-        let mut picked = Self { nodes: self.nodes.clone(), id_prefix: self.id_prefix.clone(), ..Self::default() };
+        let (nodes, id_prefix) = (self.nodes.clone(), self.id_prefix.clone());
+        let mut picked = Self { nodes, id_prefix, lacks_gaps: self.lacks_gaps, ..Self::default() };
         for index in order {
             let error = self.errors.remove(index);
             picked.push(self.rows[*index].clone(), &self.gaps.buf_of(*index), error);

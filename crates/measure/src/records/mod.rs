@@ -165,6 +165,8 @@ pub struct Records {
     pub gaps: Gaps,
     /// Error messages, by row.
     pub errors: HashMap<usize, String>,
+    /// Whether the gaps are not known: nothing is then computed from when events came.
+    pub lacks_gaps: bool,
 }
 
 impl Records {

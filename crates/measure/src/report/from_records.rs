@@ -75,6 +75,10 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
     circumstances.notes.extend(node_spread::notes(&nodes));
     circumstances.client.littles_law_ratio = ratios.get(best).copied().flatten();
     judge(&load_points, &mut circumstances);
+    if records.lacks_gaps {
+        // Whether a load point was too short for one is not known either.
+        circumstances.notes.retain(|note| note.kind != NoteKind::NoSteadyState);
+    }
     circumstances.notes.extend(early_ends(&load_points, &points, plan));
     judge_records(&ratios, contradicting, &mut circumstances);
     if let Some(check) = &circumstances.sidecar.self_check {

@@ -28,7 +28,9 @@ pub fn contradictions(scope: &Scope<'_>) -> u64 {
         times.windows(2).any(|pair| pair[1] < pair[0] - EXACT)
     };
     let broken = |index: usize, row: &Row| {
-        let (Some(first), Some(last), true) = (row.first, row.last, row.streamed) else { return false };
+        let (Some(first), Some(last), true) = (row.first, row.last, row.streamed && !scope.records.lacks_gaps) else {
+            return false;
+        };
         let (count, sum) = scope.records.gaps.of(index).fold((1, 0), |(count, sum), gap| (count + 1, sum + gap));
         count != row.events || i64::try_from(sum) != Ok(last - first)
     };

@@ -48,7 +48,7 @@ pub fn series(scope: &Scope<'_>, warmup_begin: Option<i64>) -> LoadPointSeries {
     let point = |bin: i64, value: f64| TimePoint { at_s: since(edge(bin)), value, min: None, max: None };
     let in_flight = (0..bins).map(|bin| point(bin, mean(&steps, edge(bin), edge(bin + 1)).unwrap_or(0.0))).collect();
     let mut tokens = vec![0.0; bins as usize];
-    for index in well() {
+    for index in well().filter(|_| !scope.records.lacks_gaps) {
         let row = &scope.records.rows[*index];
         let per_event = row.output.map_or(1.0, |tokens| f64::from(tokens) / f64::from(row.events.max(1)));
         for at in scope.events_of(*index) {
@@ -57,7 +57,8 @@ pub fn series(scope: &Scope<'_>, warmup_begin: Option<i64>) -> LoadPointSeries {
         }
     }
     let bin_s = (end - begin).max(1) as f64 / 1e9 / bins as f64;
-    let tokens_per_s = (0..bins).zip(tokens).map(|(bin, tokens)| point(bin, tokens / bin_s));
+    let known_bins = if scope.records.lacks_gaps { 0 } else { bins };
+    let tokens_per_s = (0..known_bins).zip(tokens).map(|(bin, tokens)| point(bin, tokens / bin_s));
     LoadPointSeries {
         tokens_per_s: tokens_per_s.collect(),
         in_flight,

@@ -224,8 +224,12 @@ fn mean_rate(times: impl Iterator<Item = i64>) -> Option<f64> {
     (count > 1 && last > first).then(|| (count - 1) as f64 * 1e9 / (last - first) as f64)
 }
 
-/// The window and its figures: latencies of the requests sent in it, throughput by what ended and arrived in it.
+/// The window and its figures: latencies of the requests sent in it, throughput by what ended and arrived in it. Absent where it is not
+/// known when events came.
 fn steady_state(scope: &Scope<'_>, steps: &[concurrency::Step], begin: i64, end: i64) -> Option<SteadyState> {
+    if scope.records.lacks_gaps {
+        return None;
+    }
     let (from, until) = match scope.load? {
         Load::Closed { concurrency } => steady::closed(&scope.places(), *concurrency, begin, end)?,
         Load::Rate { .. } | Load::Trace { .. } => {

@@ -31,13 +31,20 @@ pub fn attach(report: &mut Report, samples: &[TelemetrySample]) {
         return;
     }
     let most_points = (POINTS / report.load_points.len().max(1)).max(LEAST_POINTS);
+    let serving = serving(report, samples);
+    let mut uncounted: Vec<String> = Vec::new();
     for (point, series) in report.load_points.iter_mut().zip(&report.series) {
         let Some(origin) = series.origin_unix_ns else { continue };
         let until_ms = point.summary.duration_s * 1e3;
         let from_ms = series.warmup_begin_s.unwrap_or(0.0).min(0.0) * 1e3;
         let scope = TelemetryScope { origin, from_ms, until_ms, window: window(&point.summary), most_points };
         point.summary.telemetry = nodes(samples, scope);
-        point.summary.energy = energy_use(&point.summary, scope.window);
+        let lacking = without_counter(&serving, &point.summary.telemetry);
+        if lacking.is_empty() {
+            point.summary.energy = energy_use(&point.summary, scope.window);
+        } else if point.summary.telemetry.iter().flat_map(|node| &node.devices).any(|device| device.energy_j.is_some()) {
+            uncounted.extend(lacking);
+        }
     }
     if let Some(best) = report.load_points.get(report.best) {
         report.summary.telemetry.clone_from(&best.summary.telemetry);
@@ -47,7 +54,15 @@ pub fn attach(report: &mut Report, samples: &[TelemetrySample]) {
             node.summary.telemetry = own.cloned().collect();
         }
     }
-    report.notes.extend(missing(samples).into_iter().chain(gaps(report)).map(Note::from));
+    uncounted.sort_unstable();
+    uncounted.dedup();
+    let without_energy = (!uncounted.is_empty()).then(|| {
+        let nodes = uncounted.join(", ");
+        format!(
+            "There is no energy per output token: not every accelerator that served could be read by an energy counter ({nodes})."
+        )
+    });
+    report.notes.extend(missing(samples).into_iter().chain(gaps(report)).chain(without_energy).map(Note::from));
 }
 
 /// The steady-state window, else the whole load point.
@@ -178,6 +193,31 @@ fn counted(devices: &[DeviceTelemetry]) -> Vec<&DeviceTelemetry> {
         devices.iter().filter(|device| device.energy_j.is_some() || device.mean.power_w.is_some()).collect();
     let serving: Vec<&DeviceTelemetry> = with_power.iter().filter(|device| device.serves == Some(true)).copied().collect();
     if serving.is_empty() { with_power.into_iter().filter(|device| device.serves.is_none()).collect() } else { serving }
+}
+
+/// The nodes whose output is counted, with how many accelerators serve there at least.
+fn serving(report: &Report, samples: &[TelemetrySample]) -> BTreeMap<String, usize> {
+    let mut nodes = BTreeMap::new();
+    for devices in report.provenance.serving_devices.iter().flatten() {
+        *nodes.entry(devices.node.clone()).or_default() += devices.count as usize;
+    }
+    if nodes.is_empty() {
+        nodes.extend(names(samples).into_iter().map(|name| (name.to_owned(), 1)));
+    }
+    nodes
+}
+
+/// Those of them of which an accelerator has no energy: the tokens would be of all, and the energy of some.
+fn without_counter(serving: &BTreeMap<String, usize>, telemetry: &[NodeTelemetry]) -> Vec<String> {
+    let is_counted = |name: &str, least: usize| {
+        let Some(node) = telemetry.iter().find(|node| node.hostname == name) else { return false };
+        let counted = counted(&node.devices);
+        // Several slices of one device have one counter.
+        let has_slices = node.devices.iter().any(|device| device.serves == Some(true) && device.id.contains('/'));
+        let least = if has_slices { 1 } else { least.max(1) };
+        counted.len() >= least && counted.iter().all(|device| device.energy_j.is_some())
+    };
+    serving.iter().filter(|(name, least)| !is_counted(name, **least)).map(|(name, _)| name.clone()).collect()
 }
 
 /// Energy of a load point over all of its nodes; nothing where a device that served has no counter.

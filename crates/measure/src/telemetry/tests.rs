@@ -148,6 +148,50 @@ fn devices_that_did_not_serve_are_in_no_figure_of_energy() {
     assert_eq!((report.summary.telemetry[0].energy_j, &report.summary.energy), (None, &None));
 }
 
+/// Samples of two nodes under test, of which the first alone has a counter unless `both`.
+fn of_two_nodes(both: bool) -> Vec<TelemetrySample> {
+    let at = |second: i32| gpu(f64::from(second), 300.0 * f64::from(second), Some(true));
+    let first = (0..=14).map(at);
+    let second = (0..=14).map(|second| {
+        let of_device = if both { at(second) } else { cpu(f64::from(second), 50.0) };
+        TelemetrySample { node: "m".to_owned(), ..of_device }
+    });
+    first.chain(second).collect()
+}
+
+#[test]
+fn energy_of_some_nodes_is_not_divided_by_the_tokens_of_all() {
+    let both = attached(report(14.0, None), &of_two_nodes(true));
+    let energy = both.summary.energy.as_ref().unwrap();
+    assert_eq!((energy.devices, energy.mean_power_w), (2, 600.0));
+    assert!(both.notes.is_empty(), "{:?}", both.notes);
+
+    let one = attached(report(14.0, None), &of_two_nodes(false));
+    assert_eq!(one.summary.energy, None);
+    assert_eq!(one.summary.telemetry.iter().filter(|node| node.energy_j.is_some()).count(), 1, "the node's own is there");
+    let expected =
+        "There is no energy per output token: not every accelerator that served could be read by an energy counter (m).";
+    assert_eq!(one.notes.iter().map(|note| note.text.as_str()).collect::<Vec<_>>(), [expected]);
+}
+
+#[test]
+fn energy_of_some_accelerators_of_a_node_is_none_of_all() {
+    let with = |serving: serde_json::Value| {
+        let mut of_served = report(14.0, None);
+        of_served.provenance.serving_devices = serde_json::from_value(serving).unwrap();
+        attached(of_served, &of_two_nodes(true)[..15])
+    };
+    let served = with(serde_json::json!([{ "node": "n", "type": "cuda", "count": 1 }]));
+    assert_eq!(served.summary.energy.unwrap().devices, 1);
+    let more = with(serde_json::json!([{ "node": "n", "type": "cuda", "count": 2 }]));
+    assert_eq!(more.summary.energy, None);
+    // A node that told nothing at all.
+    let silent =
+        with(serde_json::json!([{ "node": "n", "type": "cuda", "count": 1 }, { "node": "o", "type": "cuda", "count": 1 }]));
+    assert_eq!(silent.summary.energy, None);
+    assert!(silent.notes.iter().any(|note| note.text.ends_with("energy counter (o).")), "{:?}", silent.notes);
+}
+
 #[test]
 fn a_counter_that_covers_little_of_the_window_gives_no_energy() {
     let report = attached(report(40.0, None), &[gpu(10.0, 0.0, None), gpu(25.0, 4_500.0, None)]);

@@ -48,15 +48,17 @@ impl<T: PodTransport> LoadPodClient<T> {
         self.parsed(SpoolFile::Events, place, None).await
     }
 
-    /// Request records after a place. Counts may be found out after the load, with which the file is replaced: to be read once, they are
-    /// read after its end.
+    /// Request records after a place. Counts may be found out after the load, with which the file is replaced: what was read during the
+    /// load is then told anew.
     pub async fn records(&self, place: &SpoolPosition) -> Result<(Vec<RequestRecord>, Lines), PodClientError> {
         self.parsed(SpoolFile::Records, place, None).await
     }
 
-    /// The same after so many records, where only their number is known.
-    pub async fn records_after(&self, count: u64) -> Result<(Vec<RequestRecord>, Lines), PodClientError> {
-        self.parsed(SpoolFile::Records, &SpoolPosition::default(), Some(count)).await
+    /// The same after so many records, where only their number is known and the file that they were read from; of an empty name, whichever
+    /// is there.
+    pub async fn records_after(&self, count: u64, file: &str) -> Result<(Vec<RequestRecord>, Lines), PodClientError> {
+        let place = SpoolPosition { offset: 0, file: file.to_owned() };
+        self.parsed(SpoolFile::Records, &place, Some(count)).await
     }
 
     /// Whole lines of a file after a place.

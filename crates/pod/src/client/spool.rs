@@ -79,7 +79,7 @@ impl<T: PodTransport> Pod<T> {
             let portion = match self.portion(file, &query).await {
                 Err(error) if error.code() == Some(ErrorCode::Replaced) && !is_anew => {
                     is_anew = true;
-                    (query.from, query.file) = (0, None);
+                    (query.from, query.after_lines, query.file) = (0, None, None);
                     continue;
                 }
                 portion => portion?,

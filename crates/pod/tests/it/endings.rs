@@ -106,7 +106,7 @@ async fn a_pod_that_is_asked_to_end_hands_out_what_was_measured() {
     process.signal(Signal::SIGTERM);
     let end = ended(&pod).await.end.unwrap();
     assert_eq!((end.cause, end.exit), (EndCause::Terminated, Some(Exit::Code(1))));
-    let (records, lines) = pod.records_after(0).await.unwrap();
+    let (records, lines) = pod.records_after(0, "").await.unwrap();
     assert!(!records.is_empty() && lines.is_last);
     assert!(pod.report().await.unwrap().is_some());
     pod.done().await.unwrap();

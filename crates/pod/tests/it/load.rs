@@ -47,7 +47,7 @@ async fn a_whole_load_arrives_over_connections_that_break() {
     let records = all("records", async |place| pod.records(place).await).await;
     let ids: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
     assert_eq!((records.len(), ids.len()), (4_000, 4_000));
-    let rest = until("the rest", async || pod.records_after(3_990).await.ok()).await;
+    let rest = until("the rest", async || pod.records_after(3_990, "").await.ok()).await;
     assert_eq!((rest.0.as_slice(), rest.1.is_last), (&records[3_990..], true));
     let report = until("the report", async || pod.report().await.ok()).await.unwrap();
     assert_eq!((report.summary.successful_requests, report.load_points.len()), (4_000, 1));

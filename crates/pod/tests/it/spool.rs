@@ -38,7 +38,7 @@ async fn more_than_a_log_would_keep_arrives_whole_and_once() {
     assert_eq!(records.len(), 100_000);
     assert!(records.iter().enumerate().all(|(number, record)| record.id == format!("dyno-{number}")));
     assert!(relay.broken() > 5, "{}", relay.broken());
-    let (rest, lines) = direct.records_after(99_998).await.unwrap();
+    let (rest, lines) = direct.records_after(99_998, "").await.unwrap();
     assert_eq!((rest.len(), lines.is_last), (2, true));
     let (none, lines) = direct.records(&lines.place).await.unwrap();
     assert!(none.is_empty() && lines.is_last);
@@ -55,6 +55,11 @@ async fn a_file_that_was_replaced_is_read_anew() {
     std::fs::rename(bench.spool("new"), bench.spool("requests.ndjson")).unwrap();
     let again = pod.lines(SpoolFile::Records, &lines.place).await.unwrap();
     assert_eq!((again.lines.len(), again.is_anew, again.is_last), (3, true, true));
+    // After as many as are kept, where they are of the other file or of this one.
+    let (records, anew) = pod.records_after(2, &lines.place.file).await.unwrap();
+    assert_eq!((records.len(), anew.is_anew), (3, true), "none of the new ones is left out");
+    let (records, rest) = pod.records_after(2, &again.place.file).await.unwrap();
+    assert_eq!((records.len(), rest.is_anew), (1, false));
 }
 
 #[tokio::test(flavor = "multi_thread")]

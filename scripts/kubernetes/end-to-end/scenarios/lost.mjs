@@ -58,10 +58,18 @@ export const scenarios = {
     await keptRecords(id);
   },
 
+  /** What it had not handed over is gone with it; the rest is kept, and is what the report is made of. */
   async "the load pod deleted"() {
     const id = await underLoad(reference("load deleted", { load: LONG }));
+    // Records are taken over each five seconds.
+    await sleep(10_000);
     for (const pod of cluster.pods("load")) remove(pod);
-    await brokeOff(id, /The load's pod/);
+    const reason = /The load's pod.* was lost\. It was deleted\. .*The records of ([\d,]+) requests had been taken over by then and are kept/;
+    const run = await brokeOff(id, reason);
+    const kept = await keptRecords(id);
+    assert.equal(kept.length, Number(reason.exec(run.reason)[1].replaceAll(",", "")));
+    const report = await world.portal.call("GET", `/runs/${id}/report`);
+    assert.equal(report.summary.total_requests, kept.filter((record) => record.phase === "measured").length);
   },
 
   async "a worker pod deleted"() {
