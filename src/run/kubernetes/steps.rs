@@ -137,6 +137,7 @@ mod tests {
             ip: None,
             image_id: None,
             step,
+            has_ended: false,
             startup_ms: None,
         };
         let words = [PodStep::Loading, PodStep::Answering, PodStep::Ready].map(|step| words_of(&pod(step)).unwrap());

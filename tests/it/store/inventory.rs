@@ -49,7 +49,7 @@ async fn nodes_are_kept_as_they_were_last_seen() {
     };
     for status in ["Ready", "NotReady"] {
         store.keep_last_seen(cluster, &[node(status)], at(1)).await.unwrap();
-        let kept = Node { usage: None, ..node(status) };
+        let kept = Node { usage: None, requests: None, ..node(status) };
         assert_eq!(store.last_seen(cluster).await.unwrap(), [kept], "how busy it was is of no use later");
     }
     // A cluster that is gone meanwhile is no error.
