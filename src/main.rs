@@ -78,6 +78,11 @@ fn in_runtime(role: impl Future<Output = Result<(), StartError>>) -> ExitCode {
 /// The log goes to standard error; what people are to read, to standard output.
 fn start_log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // It logs answers that it does not understand as they are; whoever is at a cluster's address may put a secret in them.
+    let filter = match "kube_client::client=error".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::env::var("DYNO_LOG_FORMAT").is_ok_and(|format| format == "json") {
         builder.json().init();

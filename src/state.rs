@@ -6,6 +6,7 @@ mod http_metrics;
 mod longest_rows;
 mod nodes;
 mod one_time_secrets;
+mod password_hashing;
 mod run_notifier;
 mod secrets;
 mod uploads;
@@ -23,6 +24,7 @@ pub use self::config::{Config, ConfigError, ServeArgs};
 pub use self::http_metrics::HttpMetrics;
 pub use self::longest_rows::{LongestRows, RowCounting};
 pub use self::one_time_secrets::OneTimeSecrets;
+pub use self::password_hashing::PasswordHashing;
 pub use self::run_notifier::RunNotifier;
 use self::secrets::SealedKubeconfigs;
 pub use self::secrets::{SecretError, place_of, place_of_kubeconfig};
@@ -59,7 +61,7 @@ pub struct Inner {
     pub http_metrics: HttpMetrics,
     pub sign_in_attempts: Attempts,
     /// Each hash of a password takes 19 MiB and a core for a while; a flood of sign-ins must not take the machine.
-    pub password_hashing: Semaphore,
+    pub password_hashing: PasswordHashing,
     /// New tokens and links, until their page has shown them.
     pub one_time_secrets: OneTimeSecrets,
     /// Dataset files are read one at a time: a row takes many times its length while it is read.
@@ -131,7 +133,7 @@ impl AppState {
             http_metrics: HttpMetrics::default(),
             program_search: ProgramSearch::new(&config.data_dir),
             sign_in_attempts: Attempts::default(),
-            password_hashing: Semaphore::new(PASSWORD_HASHES_AT_ONCE),
+            password_hashing: PasswordHashing::new(PASSWORD_HASHES_AT_ONCE),
             one_time_secrets: OneTimeSecrets::default(),
             dataset_imports: Arc::new(Semaphore::new(1)),
             longest_rows: LongestRows::default(),

@@ -1,6 +1,7 @@
 //! What an hour of a device costs, and the cost of tokens that follows from it.
 
 use dyno_measure::report::cost::{PricedDevices, ServingCost};
+use dyno_measure::words::{is_blank, is_invisible};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -70,7 +71,7 @@ pub fn priced_words(devices: &[PricedDevices]) -> String {
 }
 
 fn is_text(text: &str, most: usize) -> bool {
-    !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
+    !is_blank(text) && text.chars().count() <= most && !text.chars().any(is_invisible)
 }
 
 /// What is wrong with the name of a device.
@@ -102,6 +103,7 @@ mod tests {
         assert!(fields("L4", 0.0, "EUR").is_empty() && fields("L4", HIGHEST_PRICE, "credits").is_empty());
         assert_eq!(fields("", -0.01, ""), ["device", "per_hour", "currency"]);
         assert_eq!(fields("L4", f64::NAN, "123456789"), ["per_hour", "currency"]);
+        assert_eq!(fields("L\u{202e}4", 1.0, "\u{3164}"), ["device", "currency"]);
         assert_eq!(fields("a\nb", HIGHEST_PRICE * 1.01, "E\tR"), ["device", "per_hour", "currency"]);
     }
 }

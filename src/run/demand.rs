@@ -16,8 +16,6 @@ pub(super) const DEFAULT_OUTPUT: u32 = 256;
 pub enum DemandError {
     #[error("Dataset {0} could not be read: {1}.")]
     Unreadable(String, #[source] std::io::Error),
-    #[error(transparent)]
-    Trace(#[from] dyno_datasets::TraceError),
     #[error("The datasets could not be read: {0}.")]
     BrokeOff(#[from] tokio::task::JoinError),
 }
@@ -32,8 +30,9 @@ pub async fn demand(app: &AppState, load: &LoadSpec, sets: &[Dataset]) -> Result
             let mut longest = 0;
             for set in sets {
                 let path = dyno_datasets::path_of(&app.config.data_dir, set.id);
-                let count = || longest_row(&set.name, &path, counting);
-                let of_set = app.longest_rows.of(&path, counting, count).map_err(|error| error.of_dataset(&set.name))?;
+                let count = || longest_row(&path, counting);
+                let of_set = app.longest_rows.of(&path, counting, count);
+                let of_set = of_set.map_err(|error| DemandError::Unreadable(set.name.clone(), error))?;
                 longest = longest.max(of_set);
             }
             Ok(longest)
@@ -50,36 +49,20 @@ fn is_trace(datasets: &[Dataset]) -> bool {
     datasets.iter().any(|dataset| dataset.format.is_trace())
 }
 
-fn longest_row(name: &str, path: &Path, counting: RowCounting) -> Result<u32, RowsError> {
+fn longest_row(path: &Path, counting: RowCounting) -> std::io::Result<u32> {
     let output = counting.max_output;
+    let mut longest = 0;
     if counting.is_trace {
-        let rows = dyno_datasets::read_trace(path, name)?.arrivals;
-        return Ok(rows.iter().map(|row| arrival_tokens(row, output)).max().unwrap_or(0));
+        for row in dyno_datasets::read_arrivals(path)? {
+            longest = arrival_tokens(&row?, output).max(longest);
+        }
+        return Ok(longest);
     }
     let tokens = if counting.multi_turn { conversation_tokens } else { row_tokens };
-    let mut longest = 0;
     for row in dyno_datasets::read_rows(path)? {
         longest = tokens(&row?, output).max(longest);
     }
     Ok(longest)
-}
-
-/// Why one dataset could not be read.
-#[derive(Debug, thiserror::Error)]
-enum RowsError {
-    #[error(transparent)]
-    Unreadable(#[from] std::io::Error),
-    #[error(transparent)]
-    Trace(#[from] dyno_datasets::TraceError),
-}
-
-impl RowsError {
-    fn of_dataset(self, name: &str) -> DemandError {
-        match self {
-            Self::Unreadable(error) => DemandError::Unreadable(name.to_owned(), error),
-            Self::Trace(error) => DemandError::Trace(error),
-        }
-    }
 }
 
 /// Tokens that a dataset's row may take, input and output: an estimate that is rather too large.

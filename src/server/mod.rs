@@ -12,6 +12,7 @@ mod live;
 mod load_figures;
 mod log;
 mod metrics;
+mod part_heads;
 mod refused_functions;
 mod router;
 mod run_figures;

@@ -4,13 +4,15 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use axum::{BoxError, Router};
+use futures::StreamExt as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use leptos::prelude::provide_context;
 use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list};
@@ -18,6 +20,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
+use super::part_heads::{HeadTooLong, LONGEST_HEAD, PartHeads};
 use super::{charts, files, headers, host, live, load_figures, log, refused_functions, run_figures, style};
 use crate::api::calls::datasets;
 use crate::app;
@@ -146,6 +149,9 @@ async fn body_limit(State(portal): State<AppState>, mut request: Request, next: 
     // for axum's extractors, and for those that read the body themselves
     DefaultBodyLimit::max(limit).apply(&mut request);
     let (parts, body) = request.into_parts();
+    if upload && let Some(heads) = PartHeads::of(&parts.headers) {
+        return limited_upload(parts, Limited::new(body, limit), heads, next).await;
+    }
     // Whoever reads the body words a failure as it likes; that it was the limit is known here alone.
     let exceeded = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&exceeded);
@@ -154,8 +160,27 @@ async fn body_limit(State(portal): State<AppState>, mut request: Request, next: 
         error
     });
     let response = next.run(Request::from_parts(parts, Body::new(limited))).await;
-    if exceeded.load(Ordering::Relaxed) && !upload {
+    if exceeded.load(Ordering::Relaxed) {
         return body_too_large(limit);
+    }
+    response
+}
+
+/// Passes an upload on as far as its parts' heads are short. Those who read it say what else is wrong with it, its length
+/// included.
+async fn limited_upload(parts: Parts, body: Limited<Body>, mut heads: PartHeads, next: Next) -> Response<Body> {
+    let is_script = parts.uri.path() == UPLOADS[0];
+    let exceeded = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&exceeded);
+    let pieces = body.into_data_stream().map(move |piece| -> Result<Bytes, BoxError> {
+        let piece = piece?;
+        heads.take(&piece).inspect_err(|HeadTooLong| seen.store(true, Ordering::Relaxed))?;
+        Ok(piece)
+    });
+    let response = next.run(Request::from_parts(parts, Body::from_stream(pieces))).await;
+    if exceeded.load(Ordering::Relaxed) && is_script {
+        let detail = format!("The head of a part of the upload is longer than {} KB.", LONGEST_HEAD >> 10);
+        return Problem::new(ProblemKind::BadRequest, detail).into_response();
     }
     response
 }

@@ -10,6 +10,9 @@ pub enum StoreError {
     /// The object's state, or another object, does not permit the change; a sentence for people.
     #[error("{0}")]
     Conflict(String),
+    /// The actor may see it but not change it; a sentence for people.
+    #[error("{0}")]
+    Forbidden(&'static str),
     /// Someone else changed it since it was read.
     #[error("changed meanwhile")]
     Stale,
@@ -69,6 +72,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NotFound(what) => Self::not_found(what),
             StoreError::Conflict(detail) => Self::conflict(detail),
+            StoreError::Forbidden(detail) => Self::forbidden(detail),
             StoreError::Stale => Self::conflict("It was changed meanwhile. Load it again."),
             StoreError::Invalid { field, message } => Self::field(field, message),
             StoreError::DiskFull => {

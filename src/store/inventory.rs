@@ -249,14 +249,14 @@ impl Store {
     /// Removes a cluster; `local` and `catalogue` stay.
     pub async fn remove_cluster(&self, actor: &Actor, id: Uuid) -> Result<(), StoreError> {
         let found = self.cluster(actor, id).await?;
+        may_remove(actor, found.owner)?;
         match found.kind() {
             ClusterKind::Local => return Err(StoreError::Conflict("The portal's own machine can't be removed.".to_owned())),
             ClusterKind::Catalogue => return Err(StoreError::Conflict("The catalogue of devices can't be removed.".to_owned())),
             ClusterKind::Kubernetes => {}
         }
         // Their clean-up needs the connection, which goes with the kubeconfig.
-        let has_runs = has_open_runs(&mut *self.read.acquire().await?, id).await?;
-        if actor.may_touch(found.owner) && has_runs {
+        if has_open_runs(&mut *self.read.acquire().await?, id).await? {
             return Err(StoreError::Conflict("Runs wait for this cluster or are at work on it. Cancel them first.".to_owned()));
         }
         self.remove(CLUSTER, actor, id, found.owner).await.map(drop)
@@ -420,11 +420,9 @@ impl Store {
             .await?)
     }
 
-    /// Deletes or archives; true if deleted. Only administrators may remove shared objects.
+    /// Deletes or archives; true if deleted.
     async fn remove(&self, kind: InventoryTable, actor: &Actor, id: Uuid, owner: Option<Uuid>) -> Result<bool, StoreError> {
-        if !actor.may_touch(owner) {
-            return Err(StoreError::Conflict("Only an administrator can remove what everybody uses.".to_owned()));
-        }
+        may_remove(actor, owner)?;
         let mut tx = self.begin().await?;
         let deleted = delete_unused(&mut tx, kind, id).await?;
         if !deleted {
@@ -436,6 +434,14 @@ impl Store {
         tx.commit().await?;
         Ok(deleted)
     }
+}
+
+/// Only administrators remove what everybody uses.
+fn may_remove(actor: &Actor, owner: Option<Uuid>) -> Result<(), StoreError> {
+    if actor.may_touch(owner) {
+        return Ok(());
+    }
+    Err(StoreError::Forbidden("Only an administrator can remove what everybody uses."))
 }
 
 async fn delete_unused(tx: &mut Transaction<'static, Sqlite>, kind: InventoryTable, id: Uuid) -> Result<bool, StoreError> {

@@ -113,12 +113,12 @@ impl<R: BufRead> Objects<'_, R> {
                         if !self.list() {
                             return Ok(false);
                         }
-                        text.extend(name);
-                        text.extend(b":[]");
+                        self.keep(&mut text, &name);
+                        self.keep(&mut text, b":[]");
                         continue;
                     }
-                    text.extend(name);
-                    text.push(b':');
+                    self.keep(&mut text, &name);
+                    self.keep(&mut text, b":");
                     if is_list && lists.len() < MAX_LISTS {
                         lists.push(List { from: text.len(), line: self.line });
                     }
@@ -126,7 +126,7 @@ impl<R: BufRead> Objects<'_, R> {
                 }
                 b',' | b'}' => {
                     self.consume(mark);
-                    text.push(mark);
+                    self.keep(&mut text, &[mark]);
                     if mark == b'}' {
                         break;
                     }
@@ -139,6 +139,13 @@ impl<R: BufRead> Objects<'_, R> {
             return Ok((self.row)((line, Err(error))));
         }
         Ok(handed_on || self.hand_on(line, &text, &lists))
+    }
+
+    /// Adds to an object's text; of one that is longer than the limit, which is refused at its end, no more is kept.
+    fn keep(&self, text: &mut Vec<u8>, more: &[u8]) {
+        if text.len() <= self.limit {
+            text.extend_from_slice(more);
+        }
     }
 
     /// A field's name with its quotes.
@@ -159,7 +166,7 @@ impl<R: BufRead> Objects<'_, R> {
         Err(ReadError::ObjectNotClosed)
     }
 
-    /// Copies a value, up to the length of a row; the byte after it stays unread.
+    /// Copies a value; the byte after it stays unread.
     fn value(&mut self, text: &mut Vec<u8>) -> Result<(), ReadError> {
         let mut scan = Scan::default();
         while let Some(byte) = self.peek()? {
@@ -168,9 +175,7 @@ impl<R: BufRead> Objects<'_, R> {
             }
             self.consume(byte);
             scan.ends(byte);
-            if text.len() <= self.limit {
-                text.push(byte);
-            }
+            self.keep(text, &[byte]);
         }
         Err(ReadError::ObjectNotClosed)
     }

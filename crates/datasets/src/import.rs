@@ -3,13 +3,14 @@
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sha2::{Digest, Sha256};
 
 use super::parsed::Row;
 use super::read_error::{LineError, RowError};
 use super::row::Normalised;
-use super::{Imported, MAX_LISTED_ERRORS, MAX_ROW_BYTES, MAX_ROWS, row, rows};
+use super::{Imported, MAX_BAD_LINES, MAX_HASH_IDS, MAX_LISTED_ERRORS, MAX_ROW_BYTES, MAX_ROWS, row, rows};
 use dyno_measure::dataset::{DatasetFormat, LeftOut, TraceFacts, TraceRow};
 
 /// Why a file is refused.
@@ -23,12 +24,19 @@ pub enum ImportError {
     /// No row has a prompt.
     #[error("nothing to send")]
     NothingToSend(Vec<LeftOut>),
-    /// More rows than the limit.
+    /// More rows than the limit, those with nothing to send included.
     #[error("too many rows")]
     TooManyRows,
-    /// Invalid lines: the first ones, and how many more there are.
+    /// A trace with more `hash_ids` than the limit.
+    #[error("too many hash_ids")]
+    TooManyHashIds,
+    /// Invalid lines: the first ones, and how many more there are. From [`MAX_BAD_LINES`] on, there may be others: reading
+    /// stopped.
     #[error("{} bad lines", listed.len() as u64 + more)]
     BadLines { listed: Vec<LineError>, more: u64 },
+    /// Nobody waits for it any more.
+    #[error("stopped")]
+    Stopped,
     /// A file could not be read or written.
     #[error("disk: {0}")]
     Io(#[from] std::io::Error),
@@ -60,30 +68,41 @@ impl ArrivalTally {
     }
 }
 
-struct Collector<W> {
+struct Collector<'a, W> {
     output: W,
+    stop: &'a AtomicBool,
+    /// All rows so far: good, invalid, and with nothing to send.
+    rows: u64,
     digest: Sha256,
     format: Option<DatasetFormat>,
     samples: u64,
     with_reference: u64,
     chars: u64,
     arrivals: ArrivalTally,
+    hash_ids: u64,
     left_out: Vec<LeftOut>,
     replaced: u64,
     listed: Vec<LineError>,
     more: u64,
-    too_many: bool,
+    too_many: Option<ImportError>,
     disk: Option<std::io::Error>,
 }
 
-impl<W: Write> Collector<W> {
+impl<W: Write> Collector<'_, W> {
     /// Adds a row; returns whether to continue.
     fn take(&mut self, (line, parsed): Row) -> bool {
+        self.rows += 1;
+        if self.rows > MAX_ROWS {
+            self.too_many = Some(ImportError::TooManyRows);
+        }
+        if self.too_many.is_some() || self.stop.load(Ordering::Relaxed) {
+            return false;
+        }
         let replaced = parsed.as_ref().is_ok_and(|parsed| parsed.replaced > 0);
         match parsed.map_err(RowError::from).and_then(|parsed| row::normalised(&parsed.value)) {
             Ok((format, _)) if self.format.is_some_and(|first| first != format) => {
                 let first = self.format.map_or("", name_of);
-                self.bad(line, format!("the row is {}, but the first one is {first}", name_of(format)));
+                return self.bad(line, format!("the row is {}, but the first one is {first}", name_of(format)));
             }
             Ok((format, row)) => {
                 self.format = Some(format);
@@ -94,26 +113,31 @@ impl<W: Write> Collector<W> {
                         self.with_reference += u64::from(row.reference.is_some());
                         self.chars += row.messages.iter().map(|message| message.content.chars().count() as u64).sum::<u64>();
                     }
-                    Normalised::Arrival(row) => self.arrivals.take(row),
+                    Normalised::Arrival(row) => {
+                        self.hash_ids += row.hash_ids.len() as u64;
+                        self.arrivals.take(row);
+                    }
                 }
-                if self.samples > MAX_ROWS {
-                    self.too_many = true;
+                if self.hash_ids > MAX_HASH_IDS {
+                    self.too_many = Some(ImportError::TooManyHashIds);
                     return false;
                 }
                 return self.write(&row);
             }
             Err(RowError::Nothing(reason)) => LeftOut::count(&mut self.left_out, reason),
-            Err(RowError::Unreadable(message)) => self.bad(line, message),
+            Err(RowError::Unreadable(message)) => return self.bad(line, message),
         }
         true
     }
 
-    fn bad(&mut self, line: u64, message: String) {
+    /// Notes an invalid line; returns whether to continue.
+    fn bad(&mut self, line: u64, message: String) -> bool {
         if self.listed.len() < MAX_LISTED_ERRORS {
             self.listed.push(LineError { line, message });
         } else {
             self.more += 1;
         }
+        self.listed.len() as u64 + self.more < MAX_BAD_LINES
     }
 
     fn write(&mut self, row: &Normalised) -> bool {
@@ -155,6 +179,17 @@ fn name_of(format: DatasetFormat) -> &'static str {
 /// Reads a file of at most `most_bytes` (its name helps to detect the format) and writes its normalised rows to a new file,
 /// which is removed on any error. Blocks.
 pub fn import(upload: &Path, name: &str, output: &Path, most_bytes: u64) -> Result<Imported, ImportError> {
+    import_until(upload, name, output, most_bytes, &AtomicBool::new(false))
+}
+
+/// As [`import`], until `stop` is set by another thread.
+pub fn import_until(
+    upload: &Path,
+    name: &str,
+    output: &Path,
+    most_bytes: u64,
+    stop: &AtomicBool,
+) -> Result<Imported, ImportError> {
     let file = std::fs::File::open(upload)?;
     if file.metadata()?.len() > most_bytes {
         return Err(ImportError::TooLarge);
@@ -164,8 +199,8 @@ pub fn import(upload: &Path, name: &str, output: &Path, most_bytes: u64) -> Resu
     }
     let target = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(output)?;
     let mut writer = BufWriter::new(&target);
-    let each_row = |row: &mut dyn FnMut(Row) -> bool| rows::each_row_of_file(file, name, MAX_ROW_BYTES, row);
-    let imported = collect(each_row, &mut writer).and_then(|imported| {
+    let each_row = |row: &mut dyn FnMut(Row) -> bool| rows::each_row_of_file(file, name, MAX_ROW_BYTES, stop, row);
+    let imported = collect(each_row, &mut writer, stop).and_then(|imported| {
         target.sync_all()?;
         Ok(imported)
     });
@@ -178,23 +213,30 @@ pub fn import(upload: &Path, name: &str, output: &Path, most_bytes: u64) -> Resu
 /// As `import`, from any source to any writer.
 pub(super) fn read_into(source: impl Read, name: &str, output: &mut impl Write) -> Result<Imported, ImportError> {
     let source = BufReader::with_capacity(1 << 16, source);
-    collect(|row| rows::each_row(source, name, MAX_ROW_BYTES, row), output)
+    collect(|row| rows::each_row(source, name, MAX_ROW_BYTES, row), output, &AtomicBool::new(false))
 }
 
-fn collect(each_row: impl FnOnce(&mut dyn FnMut(Row) -> bool), output: &mut impl Write) -> Result<Imported, ImportError> {
+fn collect(
+    each_row: impl FnOnce(&mut dyn FnMut(Row) -> bool),
+    output: &mut impl Write,
+    stop: &AtomicBool,
+) -> Result<Imported, ImportError> {
     let mut collector = Collector {
         output,
+        stop,
+        rows: 0,
         digest: Sha256::new(),
         format: None,
         samples: 0,
         with_reference: 0,
         chars: 0,
         arrivals: ArrivalTally::default(),
+        hash_ids: 0,
         left_out: Vec::new(),
         replaced: 0,
         listed: Vec::new(),
         more: 0,
-        too_many: false,
+        too_many: None,
         disk: None,
     };
     each_row(&mut |row| collector.take(row));
@@ -202,8 +244,11 @@ fn collect(each_row: impl FnOnce(&mut dyn FnMut(Row) -> bool), output: &mut impl
     if let Some(error) = collector.disk {
         return Err(error.into());
     }
-    if collector.too_many {
-        return Err(ImportError::TooManyRows);
+    if stop.load(Ordering::Relaxed) {
+        return Err(ImportError::Stopped);
+    }
+    if let Some(error) = collector.too_many {
+        return Err(error);
     }
     if !collector.listed.is_empty() {
         return Err(ImportError::BadLines { listed: collector.listed, more: collector.more });

@@ -19,14 +19,15 @@ mod trace;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use dyno_measure::dataset::{DatasetFormat, DatasetRow, LeftOut, TraceFacts};
 
 pub use builtin::{BUILTIN_NAME, builtin};
-pub use import::{ImportError, import};
+pub use import::{ImportError, import, import_until};
 pub use read_error::LineError;
-pub use trace::{Trace, TraceError, read_trace};
+pub use trace::{Trace, TraceError, first_arrivals, read_arrivals, read_trace};
 
 /// Largest upload, bytes.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -35,10 +36,14 @@ pub const MAX_UNPACKED_BYTES: u64 = 1 << 30;
 /// Longest row, bytes: a million tokens of text.
 pub const MAX_ROW_BYTES: usize = 8 << 20;
 pub const MAX_ROWS: u64 = 1_000_000;
+/// Most `hash_ids` of a trace, all rows together: a load keeps them in memory, 8 bytes each.
+pub const MAX_HASH_IDS: u64 = 20_000_000;
 /// Most columns of a table.
 const MAX_COLUMNS: usize = 1_000;
 /// Invalid lines that are listed; further ones are counted.
 pub const MAX_LISTED_ERRORS: usize = 50;
+/// Invalid lines after which a file is not read on: it is refused in any case.
+pub const MAX_BAD_LINES: u64 = 1_000;
 
 /// The result of an import.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +85,10 @@ pub fn path_of(data_dir: &Path, id: Uuid) -> PathBuf {
 
 /// Reads the normalised rows of a dataset of prompts, in order.
 pub fn read_rows(path: &Path) -> std::io::Result<impl Iterator<Item = std::io::Result<DatasetRow>>> {
+    lines_of(path)
+}
+
+fn lines_of<T: DeserializeOwned>(path: &Path) -> std::io::Result<impl Iterator<Item = std::io::Result<T>>> {
     let file = std::io::BufReader::new(std::fs::File::open(path)?);
     Ok(file.lines().map(|line| serde_json::from_str(&line?).map_err(std::io::Error::other)))
 }

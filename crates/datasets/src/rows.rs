@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read, Seek};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 use serde_json::Value;
@@ -24,8 +25,9 @@ const OTHER_FORMATS: [(&[u8], &str); 8] = [
     (b"SQLite format 3", "an SQLite database; export the rows as JSONL"),
 ];
 
-/// Passes each row of a file to `row`.
-pub(super) fn each_row_of_file(mut file: File, name: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
+/// Passes each row of a file to `row`. When `stop` is set, what is not Parquet ends with an error, also within a long stretch
+/// without a row.
+pub(super) fn each_row_of_file(mut file: File, name: &str, limit: usize, stop: &AtomicBool, row: &mut dyn FnMut(Row) -> bool) {
     let mut start = [0; 4];
     let is_parquet = file.read_exact(&mut start).is_ok() && start == *b"PAR1";
     if let Err(error) = file.rewind() {
@@ -33,7 +35,7 @@ pub(super) fn each_row_of_file(mut file: File, name: &str, limit: usize, row: &m
     } else if is_parquet {
         columns::each_row(file, limit, row);
     } else {
-        each_row(BufReader::with_capacity(1 << 16, file), name, limit, row);
+        each_row(BufReader::with_capacity(1 << 16, Stoppable { source: file, stop }), name, limit, row);
     }
 }
 
@@ -45,6 +47,21 @@ pub(super) fn each_row<R: BufRead>(mut source: R, name: &str, limit: usize, row:
         each_unpacked(BufReader::with_capacity(1 << 16, unpacked), name, limit, row);
     } else {
         each_unpacked(source, name, limit, row);
+    }
+}
+
+/// A reader that fails once `stop` is set.
+struct Stoppable<'a, R> {
+    source: R,
+    stop: &'a AtomicBool,
+}
+
+impl<R: Read> Read for Stoppable<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(ErrorKind::ConnectionAborted.into());
+        }
+        self.source.read(buffer)
     }
 }
 

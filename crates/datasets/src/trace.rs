@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use super::arrival::arrival;
 use super::read_error::{LineError, RowError};
-use super::{MAX_ROW_BYTES, MAX_ROWS, rows};
+use super::{MAX_HASH_IDS, MAX_ROW_BYTES, MAX_ROWS, lines_of, rows};
 use dyno_measure::dataset::{LeftOut, TraceRow};
 
 /// Why a trace can't be replayed.
@@ -15,6 +16,8 @@ pub enum TraceError {
     NotRead { name: String, source: std::io::Error },
     #[error("The trace {0} has more than {MAX_ROWS} rows.")]
     TooManyRows(String),
+    #[error("The trace {0} has more than {MAX_HASH_IDS} hash_ids.")]
+    TooManyHashIds(String),
     /// A line is not an arrival.
     #[error("Line {} of the trace {name}: {}.", error.line, error.message)]
     Line { name: String, error: LineError },
@@ -30,14 +33,34 @@ pub struct Trace {
     pub left_out: Vec<LeftOut>,
 }
 
+/// Reads the normalised arrivals of a dataset, in the order of its file, one at a time.
+pub fn read_arrivals(path: &Path) -> std::io::Result<impl Iterator<Item = std::io::Result<TraceRow>>> {
+    lines_of(path)
+}
+
+/// The earliest arrivals of a dataset, sorted by time; no more than these are kept at any time.
+pub fn first_arrivals(path: &Path, count: usize) -> std::io::Result<Vec<TraceRow>> {
+    let mut first: Vec<TraceRow> = Vec::new();
+    for row in read_arrivals(path)? {
+        let row = row?;
+        let place = first.partition_point(|kept| kept.timestamp.total_cmp(&row.timestamp).is_le());
+        if place < count {
+            first.insert(place, row);
+            first.truncate(count);
+        }
+    }
+    Ok(first)
+}
+
 /// Reads a trace in any supported format; `name` is used in errors.
 pub fn read_trace(path: &Path, name: &str) -> Result<Trace, TraceError> {
     let file = File::open(path).map_err(|source| TraceError::NotRead { name: name.to_owned(), source })?;
     let mut arrivals = Vec::new();
     let mut left_out = Vec::new();
     let mut wrong = None;
+    let mut hash_ids = 0;
     let file_name = path.to_string_lossy();
-    rows::each_row_of_file(file, &file_name, MAX_ROW_BYTES, &mut |(line, parsed)| {
+    rows::each_row_of_file(file, &file_name, MAX_ROW_BYTES, &AtomicBool::new(false), &mut |(line, parsed)| {
         let row = parsed.map_err(RowError::from).and_then(|parsed| {
             let row = parsed.value.as_object().and_then(arrival);
             row.unwrap_or_else(|| Err("no arrival: it needs timestamp, input_length and output_length".into()))
@@ -46,7 +69,13 @@ pub fn read_trace(path: &Path, name: &str) -> Result<Trace, TraceError> {
             Ok(_) if arrivals.len() as u64 >= MAX_ROWS => {
                 wrong = Some(TraceError::TooManyRows(name.to_owned()));
             }
-            Ok((_, row)) => arrivals.push(row),
+            Ok((_, row)) => {
+                hash_ids += row.hash_ids.len() as u64;
+                if hash_ids > MAX_HASH_IDS {
+                    wrong = Some(TraceError::TooManyHashIds(name.to_owned()));
+                }
+                arrivals.push(row);
+            }
             Err(RowError::Nothing(reason)) => LeftOut::count(&mut left_out, reason),
             Err(RowError::Unreadable(message)) => {
                 wrong = Some(TraceError::Line { name: name.to_owned(), error: LineError { line, message } });
@@ -111,6 +140,18 @@ mod tests {
         assert_eq!(rows, std::slice::from_ref(&expected));
         // the stored format can be read again
         assert_eq!(read("k.jsonl", &serde_json::to_string(&expected).unwrap()).unwrap(), [expected]);
+    }
+
+    #[test]
+    fn the_earliest_arrivals_come_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.jsonl");
+        let line = |at: u32, input: u32| format!("{{\"timestamp\":{at},\"input_length\":{input},\"output_length\":5}}\n");
+        std::fs::write(&path, [line(7, 1), line(3, 2), line(9, 3), line(3, 4), line(1, 5)].concat()).unwrap();
+        let inputs = |count| first_arrivals(&path, count).unwrap().iter().map(|row| row.input_length).collect::<Vec<_>>();
+        assert_eq!((inputs(3), inputs(9), inputs(0)), (vec![5, 2, 4], vec![5, 2, 4, 1, 3], vec![]));
+        std::fs::write(&path, "{}\n").unwrap();
+        assert!(first_arrivals(&path, 3).is_err());
     }
 
     #[test]

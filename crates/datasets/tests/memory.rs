@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use dyno_datasets::{ImportError, MAX_FILE_BYTES, MAX_ROW_BYTES, import};
+use dyno_datasets::{ImportError, MAX_FILE_BYTES, MAX_ROW_BYTES, first_arrivals, import};
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::properties::WriterProperties;
@@ -80,6 +80,35 @@ fn what_parquet_unpacks_to_is_bounded(folder: &Path) {
     assert_eq!(over, Vec::<String>::new());
 }
 
+/// Of an object longer than a row, no more is kept than a row may have, whatever it is made of.
+fn a_long_object_is_bounded(folder: &Path) {
+    const MOST: usize = 4 * MAX_ROW_BYTES;
+    let long_name = format!("\"{}\":0,\n", "x".repeat(60_000));
+    let mut over = Vec::new();
+    for (what, field) in [("long names", long_name.as_str()), ("short names", "\"\":0,"), ("lists of rows", "\"data\":[],")] {
+        let text = format!("{{\n{}\"x\":0}}", field.repeat((64 << 20) / field.len()));
+        let (held, imported) = import_of(folder, "a.json", &text);
+        let is_refused =
+            matches!(&imported, Err(ImportError::BadLines { listed, .. }) if listed[0].message.contains("longer than"));
+        if held > MOST || !is_refused {
+            over.push(format!("{what}: {held} bytes held, {imported:?}"));
+        }
+    }
+    assert_eq!(over, Vec::<String>::new());
+}
+
+/// A dataset's page shows a trace's first arrivals, however long it is.
+fn the_first_arrivals_are_read_one_at_a_time(folder: &Path) {
+    let path = folder.join("arrivals");
+    let row = format!("{{\"timestamp\":1,\"input_length\":9,\"output_length\":5,\"hash_ids\":[{}1]}}\n", "1,".repeat(90_000));
+    std::fs::write(&path, row.repeat(200)).unwrap();
+    MEMORY.reset_peak_usage();
+    let before = MEMORY.current_usage();
+    let first = first_arrivals(&path, 3).unwrap();
+    let held = MEMORY.peak_usage() - before;
+    assert!(first.len() == 3 && held < 60 * row.len(), "{held} bytes held for {} of them", first.len());
+}
+
 /// A single test, since a parallel one would be counted too.
 #[test]
 fn a_row_costs_a_few_times_its_length() {
@@ -87,6 +116,8 @@ fn a_row_costs_a_few_times_its_length() {
     /// Most bytes held per byte of a file of one row.
     const MOST: usize = 5;
     let folder = tempfile::tempdir().unwrap();
+    a_long_object_is_bounded(folder.path());
+    the_first_arrivals_are_read_one_at_a_time(folder.path());
     let list = |item: &str| format!("[{}{item}]", format!("{item},").repeat(ROW / (item.len() + 1) - 64));
     let prompt = |text: &str| format!("{{\"prompt\": \"{}\"}}\n", text.repeat(ROW / text.len()));
     let mut fields = String::from("{\"prompt\": \"q\"");

@@ -7,12 +7,14 @@ use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{ListParams, PostParams};
+use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
 use kube::{Api, Client, Config};
 
 use crate::nodes::{NodeFacts, NodeUse, facts};
 use crate::permissions::Rule;
+use crate::struck::{self, secrets_of};
 use crate::telemetry::KeptAnswers;
 
 /// Until the API server has taken a connection.
@@ -113,7 +115,14 @@ fn words_of(error: &dyn std::error::Error) -> String {
 }
 
 fn shortened(message: &str) -> String {
-    message.chars().filter(|c| !c.is_control()).take(300).collect()
+    message.chars().filter(|c| !is_hidden(*c)).take(300).collect()
+}
+
+/// Whether a character controls something, can't be seen or changes the reading direction.
+pub(crate) fn is_hidden(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter,
+            '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Speaks to one cluster. Cheap to clone.
@@ -140,7 +149,7 @@ impl Connection {
         let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
             .await
             .map_err(|error| ApiError::Kubeconfig(words_of(&error)))?;
-        Self::with(config)
+        Self::with(config, secrets_of(kubeconfig))
     }
 
     /// As the service account of the pod that the portal runs in.
@@ -148,16 +157,17 @@ impl Connection {
     /// # Errors
     /// When the portal does not run in a pod.
     pub fn in_cluster() -> Result<Self, ApiError> {
-        Self::with(Config::incluster().map_err(|_| ApiError::NotInCluster)?)
+        Self::with(Config::incluster().map_err(|_| ApiError::NotInCluster)?, Vec::new())
     }
 
-    fn with(mut config: Config) -> Result<Self, ApiError> {
+    fn with(mut config: Config, secrets: Vec<String>) -> Result<Self, ApiError> {
         config.connect_timeout = Some(CONNECT);
         config.read_timeout = Some(ANSWER);
         config.write_timeout = Some(ANSWER);
         // The environment of the portal may name one; a cluster's address is reached directly.
         config.proxy_url = None;
-        let client = Client::try_from(config).map_err(|error| ApiError::Kubeconfig(words_of(&error)))?;
+        let builder = ClientBuilder::try_from(config).map_err(|error| ApiError::Kubeconfig(words_of(&error)))?;
+        let client = builder.with_layer(&struck::layer(secrets)).build();
         Ok(Self { client, answers: KeptAnswers::default() })
     }
 
@@ -280,7 +290,49 @@ struct NodeUseList {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+
     use super::*;
+
+    /// An answer of whoever is at a cluster's address to a request that came with this token.
+    async fn answered(token: &str, status: u16, body: &str) -> ApiError {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let kubeconfig = serde_json::json!({
+            "clusters": [{"name": "c", "cluster": {"server": format!("http://{}", listener.local_addr().unwrap())}}],
+            "users": [{"name": "u", "user": {"token": token}}],
+            "contexts": [{"name": "k", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "k",
+        });
+        let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut head, mut byte) = (Vec::new(), [0]);
+            while !head.ends_with(b"\r\n\r\n") {
+                stream.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8(head).unwrap()
+        });
+        let connection = Connection::with_kubeconfig(&kubeconfig.to_string()).await.unwrap();
+        let error = connection.version().await.unwrap_err();
+        assert!(server.join().unwrap().contains(token), "it was sent");
+        error
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_repeats_the_token_is_kept_without_it() {
+        let status = |code: u16, message: &str| {
+            serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code})
+                .to_string()
+        };
+        let error = answered("plain0secret", 403, &status(403, "no, plain0secret may not\u{202e}")).await;
+        assert!(matches!(&error, ApiError::Admission(said) if said == "no, [key] may not"), "{error:?}");
+        let error = answered("plain0secret", 500, &status(500, "etcd: plain0secret")).await;
+        assert!(!format!("{error:?}").contains("plain0secret"), "{error:?}");
+        let error = answered("plain0secret", 502, "plain0secret, but no Kubernetes").await;
+        assert!(!format!("{error:?} {error}").contains("plain0secret"), "{error:?}");
+    }
 
     #[test]
     fn a_refusal_says_who_refused() {

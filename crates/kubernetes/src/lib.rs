@@ -12,6 +12,7 @@ mod pod_proxy;
 mod quantity;
 mod reasons;
 mod run;
+mod struck;
 mod telemetry;
 
 pub use connection::{ApiError, Connection};

@@ -3,6 +3,8 @@
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Event, Pod, PodCondition};
 use k8s_openapi::jiff::Timestamp;
 
+use crate::connection::is_hidden;
+
 /// What can't go on for so long, does not go on: a node without room, an image that can't be pulled, a volume that can't be
 /// mounted. Seconds.
 const PATIENCE_S: i64 = 90;
@@ -312,7 +314,7 @@ fn is_over(since: Option<Timestamp>, now: Timestamp) -> bool {
 
 /// A text of the cluster's, without control characters, not too long.
 pub(crate) fn shortened(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).take(LONGEST).collect()
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| !is_hidden(*c)).take(LONGEST).collect()
 }
 
 /// Without its full stop, since it ends a sentence of ours.

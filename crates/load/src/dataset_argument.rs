@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::self_check;
-use dyno_datasets::{ImportError, import};
+use dyno_datasets::{ImportError, MAX_BAD_LINES, MAX_HASH_IDS, import};
 use dyno_measure::dataset::LeftOut;
 use dyno_measure::plan::DatasetFile;
 
@@ -55,6 +55,8 @@ fn absolute(path: PathBuf) -> PathBuf {
 fn reason(error: &ImportError) -> String {
     match error {
         ImportError::TooLarge => "is larger than 4 GB.".to_owned(),
+        ImportError::Stopped => "was not read to its end.".to_owned(),
+        ImportError::TooManyHashIds => format!("has more than {MAX_HASH_IDS} hash_ids."),
         ImportError::TooManyRows => "has more than a million rows.".to_owned(),
         ImportError::Empty => "has no rows.".to_owned(),
         ImportError::NothingToSend(left_out) => {
@@ -64,8 +66,9 @@ fn reason(error: &ImportError) -> String {
         ImportError::Io(error) => format!("can't be read: {error}."),
         ImportError::BadLines { listed, more } => {
             let lines: Vec<String> = listed.iter().take(5).map(|bad| format!("line {}: {}", bad.line, bad.message)).collect();
+            let or_more = if more + listed.len() as u64 >= MAX_BAD_LINES { " or more" } else { "" };
             let more = more + listed.len().saturating_sub(lines.len()) as u64;
-            let and = if more > 0 { format!("; and {more} more lines") } else { String::new() };
+            let and = if more > 0 { format!("; and {more}{or_more} more lines") } else { String::new() };
             format!("is not understood: {}{and}.", lines.join("; "))
         }
     }

@@ -1,6 +1,21 @@
 //! Wording of numbers, units and durations. Pages, logs, command line and report all use these functions, so that they agree.
 //! An absent figure is worded by its caller, never as 0.
 
+/// Whether a character is invisible or changes the reading direction, so that two names look alike or one reads as another
+/// (Unicode TR 36, "Bidirectional Text Spoofing"; CVE-2021-42574). Joiners are allowed: scripts and emoji need them.
+pub fn is_invisible(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Whether a text shows nothing: it has only spaces, joiners and variation selectors, which change the look of what they stand
+/// beside.
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|letter| letter.is_whitespace() || matches!(letter, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}'))
+}
+
 /// A number with its thousands grouped: `9,216`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -167,6 +182,20 @@ pub fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_show_what_they_are() {
+        for odd in ["a\u{202e}b", "a\u{200b}", "\u{feff}a", "a\u{2066}b", "a\nb", "a\u{7}", "\u{3164}", "\u{2800}", "a\u{115f}"] {
+            assert!(odd.chars().any(is_invisible), "{odd:?}");
+        }
+        for good in ["Grüße", "नमस्ते\u{200d}", "تجربة", "👩\u{200d}💻", "a-b (c)", "名前", "한국어"]
+        {
+            assert!(!good.chars().any(is_invisible) && !is_blank(good), "{good:?}");
+        }
+        for blank in ["", " ", "\u{200d}", "\u{200c} \u{fe0f}", "\u{3000}"] {
+            assert!(is_blank(blank), "{blank:?}");
+        }
+    }
 
     #[test]
     fn integers_are_grouped_from_a_thousand() {

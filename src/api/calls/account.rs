@@ -10,10 +10,10 @@ use crate::auth::session::{self, NewSession};
 use crate::auth::{LEAST_PASSWORD, digest, hash_password, random_token, throttle, verify_password};
 use crate::credentials::Secret;
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
-use crate::domain::text::is_invisible;
 use crate::domain::user::{Actor, LinkInfo};
 use crate::state::AppState;
 use crate::store::{LinkState, StoreError};
+use dyno_measure::words::{is_blank, is_invisible};
 
 /// How long a one-time link works.
 const LINK_LIFE: SignedDuration = SignedDuration::from_hours(24);
@@ -126,7 +126,7 @@ pub async fn change_password(
 /// What is wrong with a person's name.
 pub(super) fn name_error(name: &str) -> Option<String> {
     match name.chars().count() {
-        0 => Some("Enter a name.".to_owned()),
+        _ if is_blank(name) => Some("Enter a name.".to_owned()),
         51.. => Some("Use at most 50 characters.".to_owned()),
         _ if name.chars().any(is_invisible) => Some("Use letters, digits and spaces.".to_owned()),
         _ => None,

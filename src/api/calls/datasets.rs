@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
@@ -17,7 +18,8 @@ use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::user::Actor;
 use crate::state::AppState;
 use dyno_datasets::{
-    BUILTIN_NAME, ImportError, Imported, MAX_FILE_BYTES, MAX_ROWS, builtin, import, path_of, read_rows, read_trace,
+    BUILTIN_NAME, ImportError, Imported, MAX_BAD_LINES, MAX_FILE_BYTES, MAX_HASH_IDS, MAX_ROWS, builtin, first_arrivals,
+    import_until, path_of, read_rows,
 };
 use dyno_measure::dataset::{DatasetRow, LeftOut, TraceRow};
 
@@ -75,14 +77,12 @@ pub async fn first_rows(
     let path = path_of(&app.config.data_dir, id);
     let read = off_thread(move || {
         if dataset.format.is_trace() {
-            let mut arrivals = read_trace(&path, &dataset.name).map_err(|error| error.to_string())?.arrivals;
-            arrivals.truncate(count);
-            return Ok((Vec::new(), arrivals));
+            return first_arrivals(&path, count).map(|arrivals| (Vec::new(), arrivals));
         }
         let rows = read_rows(&path).and_then(|rows| rows.take(count).collect::<std::io::Result<Vec<_>>>());
-        rows.map(|rows| (rows, Vec::new())).map_err(|error| error.to_string())
+        rows.map(|rows| (rows, Vec::new()))
     });
-    read.await?.map_err(|error: String| {
+    read.await?.map_err(|error: std::io::Error| {
         tracing::error!(dataset.id = %id, %error, "a dataset's rows could not be read");
         Problem::new(ProblemKind::Internal, "The rows could not be read. The server's log says why.")
     })
@@ -179,6 +179,15 @@ fn broken(error: &impl std::fmt::Display) -> Problem {
     Problem::new(ProblemKind::BadRequest, "The upload ended before it was complete.")
 }
 
+/// Sets a flag when it is dropped: with the future that holds it, whose sender has left.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Adds a dataset from an uploaded file. A file with errors is refused with the line of each.
 pub async fn create(app: &AppState, actor: &Actor, name: &str, upload: Upload) -> Result<Dataset, Problem> {
     let name = checked_name(name).map_err(|error| Problem::field("name", error.to_string()))?;
@@ -186,10 +195,12 @@ pub async fn create(app: &AppState, actor: &Actor, name: &str, upload: Upload) -
     let output = path_of(&app.config.data_dir, id);
     let target = output.clone();
     let turn = Arc::clone(&app.dataset_imports).acquire_owned().await.map_err(|error| disk(std::io::Error::other(error)))?;
+    let waiting = StopOnDrop(Arc::default());
+    let stop = Arc::clone(&waiting.0);
     let imported = off_thread(move || {
-        // held here, since the reading goes on when whoever asked is gone
+        // held here, since the thread outlives whoever asked until it sees that nobody waits
         let _turn = turn;
-        import(&upload.path, &upload.file_name, &target, MAX_FILE_BYTES)
+        import_until(&upload.path, &upload.file_name, &target, MAX_FILE_BYTES, &stop)
     });
     let imported = imported.await?.map_err(refused)?;
     let kept = kept_by(app, actor.id).await?;
@@ -264,14 +275,22 @@ fn refused(error: ImportError) -> Problem {
             Problem::field("file", format!("The file has nothing to send: {why}"))
         }
         ImportError::TooManyRows => Problem::field("file", format!("The file has more than {MAX_ROWS} rows.")),
+        ImportError::TooManyHashIds => Problem::field("file", format!("The trace has more than {MAX_HASH_IDS} hash_ids.")),
+        ImportError::Stopped => broken(&error),
         ImportError::BadLines { listed, more } => {
             let mut errors: Vec<_> =
                 listed.iter().map(|bad| FieldError::new("file", format!("Line {}: {}.", bad.line, bad.message))).collect();
             let count = errors.len() as u64 + more;
-            if more > 0 {
+            let stopped = count >= MAX_BAD_LINES;
+            if stopped {
+                errors
+                    .push(FieldError::new("file", format!("{more} more lines have errors. The lines after them were not read.")));
+            } else if more > 0 {
                 errors.push(FieldError::new("file", format!("{more} more lines have errors.")));
             }
-            let detail = if count == 1 {
+            let detail = if stopped {
+                format!("{count} or more lines of the file have errors.")
+            } else if count == 1 {
                 "A line of the file has an error.".to_owned()
             } else {
                 format!("{count} lines of the file have errors.")

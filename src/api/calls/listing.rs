@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
-use crate::domain::text::is_invisible;
+use dyno_measure::words::{is_blank, is_invisible};
 
 /// What is asked of an item by the list that it is in.
 pub(super) trait Listed {
@@ -77,7 +77,7 @@ pub(super) enum NameError {
 pub(super) fn checked_name(name: &str) -> Result<String, NameError> {
     let name = name.trim();
     match name.chars().count() {
-        0 => Err(NameError::Empty),
+        _ if is_blank(name) => Err(NameError::Empty),
         101.. => Err(NameError::TooLong),
         _ if name.chars().any(is_invisible) => Err(NameError::Control),
         _ => Ok(name.to_owned()),

@@ -12,11 +12,11 @@ use crate::domain::inventory::{FileLocation, Model, ModelFacts, ModelFormat, Mod
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::provider::ProviderId;
-use crate::domain::text::is_invisible;
 use crate::domain::user::Actor;
 use crate::models::{ModelFileError, Roots, hub, normalised_base_url, read_facts, sha256_of};
 use crate::state::AppState;
 use dyno_load::client::tls::check_certificates;
+use dyno_measure::words::{is_blank, is_invisible};
 
 /// Longest certificates of a model, bytes.
 const MAX_CERTIFICATE_BYTES: usize = 64 << 10;
@@ -149,7 +149,7 @@ async fn described(app: &AppState, new: &NewModel) -> Result<Described, Problem>
 fn cloud(new: &NewModel) -> Result<ModelSource, Vec<FieldError>> {
     let mut errors = Vec::new();
     let name = new.model.as_deref().map(str::trim).unwrap_or_default();
-    if name.is_empty() {
+    if is_blank(name) {
         errors.push(FieldError::new("model", "Enter the provider's name for the model."));
     } else if name.chars().count() > 200 || name.chars().any(is_invisible) {
         errors.push(FieldError::new("model", "Use at most 200 characters, no control characters."));

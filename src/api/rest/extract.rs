@@ -6,6 +6,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
+use super::json_size::{self, JsonSizeError};
 use crate::domain::problem::{Problem, ProblemKind};
 
 /// A JSON body; also the answer of a handler.
@@ -58,8 +59,12 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 
 /// Reads a body: first as JSON at all, then as what is wanted.
 pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let value: serde_json::Value = serde_json::from_slice(bytes)
-        .map_err(|error| Problem::new(ProblemKind::BadRequest, format!("The body is no JSON: {error}.")))?;
+    let no_json = |error: serde_json::Error| Problem::new(ProblemKind::BadRequest, format!("The body is no JSON: {error}."));
+    json_size::check(bytes).map_err(|error| match error {
+        JsonSizeError::NoJson(error) => no_json(error),
+        JsonSizeError::TooManyValues => Problem::new(ProblemKind::TooLarge, "The body has more values than any call takes."),
+    })?;
+    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(no_json)?;
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         wrong_shape(&path, &error.into_inner().to_string())
@@ -118,6 +123,12 @@ mod tests {
     fn no_json_is_a_bad_request() {
         let problem = from_json::<Asked>(b"name=x").unwrap_err();
         assert_eq!(problem.kind, ProblemKind::BadRequest);
+    }
+
+    #[test]
+    fn a_body_of_many_small_values_is_not_kept() {
+        let problem = from_json::<serde_json::Value>(format!("[{}0]", "{\"\":0},".repeat(200_000)).as_bytes()).unwrap_err();
+        assert_eq!(problem.kind, ProblemKind::TooLarge);
     }
 
     #[test]

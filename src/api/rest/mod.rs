@@ -12,6 +12,7 @@ mod engines;
 mod event_stream;
 pub(crate) mod export;
 pub mod extract;
+mod json_size;
 mod models;
 mod openapi;
 mod prices;

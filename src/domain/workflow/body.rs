@@ -13,6 +13,11 @@ use super::steps::{DetailsPatch, LoadPatch, ModelPatch, NodesPatch, details, loa
 use crate::domain::problem::FieldError;
 use dyno_measure::load::values::whole;
 
+/// Errors of a body that are listed.
+const MOST_ERRORS: usize = 50;
+/// Characters of an unknown field's name that are repeated.
+const MOST_NAME: usize = 100;
+
 /// Whether a call begins a draft or continues one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
@@ -68,7 +73,8 @@ impl Body {
         let trigger = reader.flag("trigger_workflow", LAST_STEP).set().copied().unwrap_or(false);
         let details = details::read(&mut reader, step.unwrap_or(FIRST_STEP));
         let step_patch = step_patch(&mut reader, step.unwrap_or(FIRST_STEP));
-        let errors = reader.errors;
+        let mut errors = reader.errors;
+        shorten(&mut errors);
         match (step, call) {
             (Some(step), Some(call)) if errors.is_empty() => {
                 let sent = fields.keys().map(|field| canonical(field).to_owned()).collect();
@@ -138,13 +144,28 @@ fn refuse_foreign(reader: &mut Reader<'_>, step: Option<u8>) {
             continue;
         }
         let error = match (step_of(field), step) {
-            (None, _) => FieldError::new(field, format!("{field} is not a known field.")),
+            (None, _) => {
+                let shown: String = field.chars().take(MOST_NAME).collect();
+                let message = format!("{shown} is not a known field.");
+                FieldError::new(shown, message)
+            }
             (Some(theirs), Some(step)) if theirs != step => {
                 FieldError::at(theirs, field, format!("{field} belongs to step {theirs}; this is step {step}."))
             }
             (Some(_), _) => continue,
         };
         reader.errors.push(error);
+        if reader.errors.len() > MOST_ERRORS {
+            return;
+        }
+    }
+}
+
+/// Cuts a long list of errors, and says so.
+fn shorten(errors: &mut Vec<FieldError>) {
+    if errors.len() > MOST_ERRORS {
+        errors.truncate(MOST_ERRORS);
+        errors.push(FieldError::new("body", "There are more errors. These are the first."));
     }
 }
 

@@ -98,6 +98,15 @@ async fn nothing_is_kept_of_an_upload_that_is_too_large() {
 }
 
 #[tokio::test]
+async fn reading_stops_at_the_thousandth_bad_line() {
+    let house = House::open().await;
+    let file = "x\n".repeat(5_000);
+    let (status, problem) = house.upload(ADMIN, &[("name", None, b"Bad"), ("file", Some("x.jsonl"), file.as_bytes())]).await;
+    assert_eq!((status.as_u16(), problem["detail"].as_str()), (422, Some("1000 or more lines of the file have errors.")));
+    assert_eq!(fields(&problem)[50], ("file", "950 more lines have errors. The lines after them were not read."));
+}
+
+#[tokio::test]
 async fn a_trace_is_recognised_and_has_no_prompts() {
     let house = House::open().await;
     let file = b"TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.5,374,44\n2023-11-16 18:15:50.5,396,110\n";

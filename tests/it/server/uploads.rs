@@ -84,6 +84,36 @@ async fn a_header_without_its_boundary_is_told() {
     }
 }
 
+/// The parser would keep it until it ends.
+#[tokio::test]
+async fn an_upload_whose_heads_do_not_end_is_refused() {
+    let app = TestApp::start().await;
+    let whole = multipart(&[("name", None, "much"), ("file", Some("*"), "row")]);
+    let (begin, _) = whole.split_once('*').unwrap();
+    for begin in [begin, "no boundary"] {
+        let endless = || {
+            let begin = std::iter::once(begin.as_bytes().to_vec());
+            let pieces = begin.chain(std::iter::repeat_n(vec![b'y'; 1 << 10], 1 << 14)).map(Ok::<_, std::io::Error>);
+            Body::wrap_stream(futures::stream::iter(pieces))
+        };
+        let request = app.admin.request(Method::POST, "/api/v1/datasets").header("content-type", TYPE).body(endless());
+        // the connection may be closed before all was sent
+        if let Ok(response) = request.send().await {
+            assert_eq!(response.status(), 400);
+            let text = response.text().await.unwrap_or_default();
+            assert!(text.contains("The head of a part of the upload is longer than 16 KB."), "{text}");
+        }
+    }
+    let long = "x".repeat(20 << 10);
+    let body = multipart(&[("name", None, "much"), ("file", Some(&long), "row")]);
+    let request = app.admin.request(Method::POST, "/api/v1/datasets").header("content-type", TYPE).body(body.clone());
+    let refused = answer(request).await;
+    assert_eq!((refused.status.as_u16(), refused.content_type.as_str()), (400, "application/problem+json"));
+    let html = page_after(&app.admin, form(&app.admin).body(body).send().await.unwrap()).await;
+    assert!(html.contains("The upload ended before it was complete."), "{html}");
+    assert_eq!(app.admin.get("/api/v1/datasets").await.expect(200)["total"], 1, "only the built-in one");
+}
+
 #[tokio::test]
 async fn an_upload_that_is_no_dataset_is_told_at_its_fields() {
     let app = TestApp::start().await;

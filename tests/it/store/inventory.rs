@@ -66,7 +66,7 @@ async fn models_are_seen_by_their_owner_or_by_everybody() {
     assert_eq!(store.models(&anna).await.unwrap(), [own.clone(), shared.clone()]);
     assert_eq!(store.models(&bert).await.unwrap(), std::slice::from_ref(&shared));
     assert!(matches!(store.model(&bert, own.id).await, Err(StoreError::NotFound("model"))));
-    assert!(matches!(store.remove_model(&bert, shared.id).await, Err(StoreError::Conflict(_))));
+    assert!(matches!(store.remove_model(&bert, shared.id).await, Err(StoreError::Forbidden(_))));
     assert!(store.remove_model(&admin, shared.id).await.unwrap());
 
     let facts: ModelFacts = serde_json::from_value(serde_json::json!({
@@ -123,7 +123,7 @@ async fn a_cluster_with_open_runs_stays_where_it_is_and_an_archived_one_is_reach
     store.insert_model(&frozen.spec.model).await.unwrap();
     let run = new_run(&frozen, &anna, 3);
     store.trigger_workflow(&StoredWorkflow { revision: 2, ..workflow }, 1, &frozen, &run).await.unwrap();
-    assert!(matches!(store.remove_cluster(&anna, cluster.id).await, Err(StoreError::Conflict(_))), "it is everybody's");
+    assert!(matches!(store.remove_cluster(&anna, cluster.id).await, Err(StoreError::Forbidden(_))), "it is everybody's");
     let refused = store.remove_cluster(&admin, cluster.id).await;
     assert!(matches!(&refused, Err(StoreError::Conflict(text)) if text.contains("Cancel them")), "{refused:?}");
     let changed = |server: Option<&str>, namespace: &str, root: &str| {

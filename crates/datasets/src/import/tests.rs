@@ -83,6 +83,46 @@ fn bad_lines_are_listed_up_to_a_number_and_counted_beyond() {
     }
 }
 
+/// A source without an end: what reads it has to stop by itself.
+struct Endless(Vec<u8>, usize);
+
+impl Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        for byte in &mut *buffer {
+            *byte = self.0[self.1];
+            self.1 = (self.1 + 1) % self.0.len();
+        }
+        Ok(buffer.len())
+    }
+}
+
+fn read_endless(text: &str) -> ImportError {
+    read_into(Endless(text.into(), 0), "x.jsonl", &mut std::io::sink()).unwrap_err()
+}
+
+#[test]
+fn reading_stops_where_the_file_is_refused_in_any_case() {
+    match read_endless("x\n") {
+        ImportError::BadLines { listed, more } => assert_eq!(listed.len() as u64 + more, MAX_BAD_LINES),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(read_endless("{\"prompt\":\"\"}\n"), ImportError::TooManyRows), "rows with nothing to send count as well");
+    let arrival = format!("{{\"timestamp\":1,\"input_length\":9,\"output_length\":5,\"hash_ids\":[{}1]}}\n", "1,".repeat(90_000));
+    assert!(matches!(read_endless(&arrival), ImportError::TooManyHashIds));
+}
+
+#[test]
+fn reading_stops_when_nobody_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (upload, output) = (folder.path().join("up"), folder.path().join("x.jsonl"));
+    for text in ["{\"prompt\": \"a\"}\n", "\n\n\n"] {
+        std::fs::write(&upload, text).unwrap();
+        let stopped = import_until(&upload, "x.jsonl", &output, 1 << 20, &AtomicBool::new(true));
+        assert!(matches!(stopped, Err(ImportError::Stopped)), "{stopped:?}");
+        assert!(!output.exists());
+    }
+}
+
 #[test]
 fn empty_files_and_other_encodings() {
     assert!(matches!(read("x.jsonl", b""), Err(ImportError::Empty)));

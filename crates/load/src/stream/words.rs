@@ -1,5 +1,7 @@
 //! Server messages for display: one short line without control characters or keys.
 
+use dyno_measure::words::is_invisible;
+
 /// Most characters of a server's message that are kept.
 const MOST: usize = 300;
 /// Replacement for a key.
@@ -34,10 +36,12 @@ pub fn error_words(raw: &[u8]) -> String {
     }
 }
 
-/// One line of at most 300 characters, without control characters and what looks like a key.
+/// One line of at most 300 characters, without control characters, those that can't be seen or change the reading direction, and
+/// what looks like a key.
 pub fn tidy(words: &str) -> String {
     // Keys are replaced before the text is cut, while they are whole.
-    let begun: String = words.chars().take(10 * MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let visible = words.chars().take(10 * MOST).filter(|c| c.is_control() || !is_invisible(*c));
+    let begun: String = visible.map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line: String = strike_lookalikes(&begun).chars().take(MOST).collect();
     line.trim().to_owned()
 }
@@ -124,6 +128,12 @@ mod tests {
         ] {
             assert_eq!(tidy(said), kept);
         }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_left_out() {
+        assert_eq!(tidy("no \u{202e}suoicilam\u{202c} mo\u{200b}del\u{1b}[31m\n"), "no suoicilam model [31m");
+        assert_eq!(tidy("Bearer s\u{200b}ecret0"), "Bearer [key]");
     }
 
     #[test]

@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use crate::domain::benchmark::{Serving, Tag};
 use crate::domain::problem::FieldError;
-use crate::domain::text::is_invisible;
 use crate::domain::workflow::reader::{Patch, Reader};
 use crate::domain::workflow::state::WorkflowSteps;
 use crate::domain::workflow::values::{self, TextError};
 use dyno_measure::load::values::MOST_CONCURRENT;
 use dyno_measure::load::{EvalWith, LoadSpec};
+use dyno_measure::words::{is_blank, is_invisible};
 
 const STEP: u8 = 1;
 const MOST_TAGS: usize = 20;
@@ -29,6 +29,8 @@ enum DetailsError {
     NoMethod,
     #[error("{0} must have no invisible characters.")]
     Invisible(&'static str),
+    #[error("Description must have no control characters but line breaks and tabs.")]
+    Control,
     #[error("Tags must be a list.")]
     NoList,
     #[error("At most {MOST_TAGS} tags; these are {0}.")]
@@ -59,14 +61,25 @@ pub fn read(reader: &mut Reader<'_>, step: u8) -> DetailsPatch {
     DetailsPatch {
         name: reader.field("name", STEP, |value| {
             let name = visible(values::text(value, "Name", 50)?, "Name")?;
-            if name.is_empty() { Err(DetailsError::NoName) } else { Ok(name) }
+            if is_blank(&name) { Err(DetailsError::NoName) } else { Ok(name) }
         }),
         tags: reader.field("tags", STEP, tags),
-        description: reader.field("description", STEP, |value| values::text(value, "Description", 2_000)),
+        description: reader.field("description", STEP, description),
         concurrent_requests: reader.whole32("concurrent_requests", STEP, 1, MOST_CONCURRENT),
         // The specification's examples always say `configuration` in later bodies, for dataset benchmarks, too.
         eval_with: if step <= 2 { reader.field("eval_with", STEP, eval_with) } else { Patch::Keep },
     }
+}
+
+/// A text of several lines.
+fn description(value: &Value) -> Result<String, DetailsError> {
+    let text = values::text(value, "Description", 2_000)?;
+    // browsers end a line with both
+    let text = text.replace("\r\n", "\n");
+    if text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\t')) {
+        return Err(DetailsError::Control);
+    }
+    Ok(text)
 }
 
 fn eval_with(value: &Value) -> Result<EvalWith, DetailsError> {
@@ -104,7 +117,7 @@ fn tag(value: &Value) -> Result<Tag, DetailsError> {
         other => (other, None),
     };
     let name = visible(values::text(name, "A tag", 50)?, "A tag")?;
-    if name.is_empty() {
+    if is_blank(&name) {
         return Err(DetailsError::NoTagName);
     }
     let color = match color {

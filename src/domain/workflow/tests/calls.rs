@@ -9,6 +9,19 @@ fn errors_of(body: &serde_json::Value) -> Vec<(String, Option<u8>)> {
 }
 
 #[test]
+fn many_errors_are_cut() {
+    let mut body = json!({ "workflow_total_steps": 9, "step_number": 1 });
+    for number in 0..1_000 {
+        body[format!("{number}{}", "x".repeat(1_000))] = json!(0);
+    }
+    let errors = Body::parse(&body).unwrap_err();
+    assert_eq!(errors.len(), 51);
+    assert_eq!((errors[50].field.as_str(), errors[50].message.as_str()), ("body", "There are more errors. These are the first."));
+    let text: usize = errors.iter().map(|error| error.field.len() + error.message.len()).sum();
+    assert!(text < 51 * 250, "long names are not repeated whole: {text} bytes");
+}
+
+#[test]
 fn the_first_call_has_total_steps_and_later_ones_the_id() {
     let details = own_fields(1, "configuration", GGUF);
     let with = |more: serde_json::Value| {

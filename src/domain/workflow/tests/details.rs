@@ -73,6 +73,22 @@ fn a_description_has_up_to_2000_characters() {
 }
 
 #[test]
+fn texts_can_be_seen() {
+    Wizard::new().good(1, first(|fields| fields["description"] = json!("two\r\nlines,\ttabbed 👩\u{200d}💻")));
+    let message = "Description must have no control characters but line breaks and tabs.";
+    for bad in ["a\0b", "a\u{1b}[31mb", "a\rb", "a\u{85}b"] {
+        Wizard::new().refuses(1, first(|fields| fields["description"] = json!(bad)), (1, "description", message));
+    }
+    for blank in ["\u{200d}", "\u{200c}\u{fe0f}"] {
+        Wizard::new().refuses(1, first(|fields| fields["name"] = json!(blank)), (1, "name", "Enter a name."));
+    }
+    let message = "Name must have no invisible characters.";
+    for bad in ["\u{3164}", "a\u{2800}", "\u{115f}", "x\u{202e}y"] {
+        Wizard::new().refuses(1, first(|fields| fields["name"] = json!(bad)), (1, "name", message));
+    }
+}
+
+#[test]
 fn concurrent_requests_go_from_1_to_10000() {
     for good in [json!(1), json!(10_000), json!(50.0)] {
         Wizard::new().good(1, first(|fields| fields["concurrent_requests"] = good));
