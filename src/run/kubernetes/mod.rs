@@ -182,7 +182,7 @@ impl KubernetesExecutor {
         self.watched(|watched| watched.looked = (!work.has_more).then(Instant::now));
         let Reconciliation { progress, events, load, records, .. } = work;
         let telemetry = self.sampled(run, &connection, &open, &progress, &state);
-        Ok(batch(cursor, &progress, Batch { events, load, records, telemetry, ..Batch::default() }))
+        Ok(batch(cursor, &progress, Batch { events, load, telemetry, records, ..Batch::default() }))
     }
 
     /// What was sampled since the last look; sampling goes on as long as the load does.

@@ -108,10 +108,9 @@ fn tier(node: &NodeFacts, asked: Option<&str>, under_test: &[&str]) -> Option<Ti
     let name = node.hostname.as_str();
     match (asked == Some(name), under_test.contains(&name), node.taints.is_empty()) {
         _ if node.problem.is_some() => None,
-        (true, ..) => Some(Tier::Apart),
+        (true, ..) | (_, false, true) => Some(Tier::Apart),
         // A run is not begun on a tainted node.
         (_, true, _) => Some(Tier::UnderTest),
-        (_, false, true) => Some(Tier::Apart),
         (_, false, false) => None,
     }
 }
