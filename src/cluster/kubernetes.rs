@@ -155,12 +155,7 @@ mod tests {
         NodeFacts {
             hostname: "gpu-a".to_owned(),
             name: "gpu-a".to_owned(),
-            problem: None,
-            taints: Vec::new(),
-            system: String::new(),
             architecture: "amd64".to_owned(),
-            processor: None,
-            instance_type: None,
             cpu_allocatable: 8.0,
             cpu_requested: 3.25,
             memory_allocatable: 64 << 30,
@@ -177,8 +172,7 @@ mod tests {
             }],
             requested_by_run: [("own".to_owned(), requested(4e9, 2.0)), ("another portal's".to_owned(), requested(8e9, 3.0))]
                 .into(),
-            cpu_used: None,
-            memory_used: None,
+            ..NodeFacts::default()
         }
     }
 

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::problem::Problem;
+
 /// What a person may do. More roles come later.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
@@ -48,6 +50,11 @@ impl Actor {
     /// Whether this is an administrator.
     pub fn is_administrator(&self) -> bool {
         self.role == Role::Administrator
+    }
+
+    /// Refuses everybody else with a sentence.
+    pub fn must_be_administrator(&self, refusal: &str) -> Result<(), Problem> {
+        if self.is_administrator() { Ok(()) } else { Err(Problem::forbidden(refusal)) }
     }
 
     /// The access rule for objects with an owner: the owner and administrators.

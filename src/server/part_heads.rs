@@ -14,7 +14,7 @@ pub(super) struct HeadTooLong;
 
 /// Where in a form the next byte is; as the parser (multer) takes it apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum FormPosition {
     BeforeFirst,
     AfterBoundary,
     Head,
@@ -26,7 +26,7 @@ enum Place {
 pub(super) struct PartHeads {
     /// A line break and the boundary with its hyphens.
     delimiter: Vec<u8>,
-    place: Place,
+    place: FormPosition,
     /// Bytes of the present head before those in `kept`.
     length: usize,
     /// Bytes that the next ones may complete.
@@ -38,7 +38,7 @@ impl PartHeads {
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let boundary = multer::parse_boundary(headers.get(header::CONTENT_TYPE)?.to_str().ok()?).ok()?;
         let delimiter = format!("\r\n--{boundary}").into_bytes();
-        Some(Self { delimiter, place: Place::BeforeFirst, length: 0, kept: Vec::new() })
+        Some(Self { delimiter, place: FormPosition::BeforeFirst, length: 0, kept: Vec::new() })
     }
 
     /// Takes the next bytes.
@@ -54,26 +54,26 @@ impl PartHeads {
     fn follow(&mut self, mut rest: &[u8]) -> Result<(), HeadTooLong> {
         loop {
             let (found, longest_begun) = match self.place {
-                Place::End => return Ok(()),
-                Place::BeforeFirst => (end_of(rest, &self.delimiter[2..]), self.delimiter.len() - 3),
-                Place::AfterBoundary => (after_boundary(rest), 1),
-                Place::Head => (end_of(rest, b"\r\n\r\n"), 3),
-                Place::Content => (end_of(rest, &self.delimiter), self.delimiter.len() - 1),
+                FormPosition::End => return Ok(()),
+                FormPosition::BeforeFirst => (end_of(rest, &self.delimiter[2..]), self.delimiter.len() - 3),
+                FormPosition::AfterBoundary => (after_boundary(rest), 1),
+                FormPosition::Head => (end_of(rest, b"\r\n\r\n"), 3),
+                FormPosition::Content => (end_of(rest, &self.delimiter), self.delimiter.len() - 1),
             };
             let Some(end) = found else {
                 let begun = rest.len() - rest.len().min(longest_begun);
                 return self.keep(rest, begun);
             };
-            if self.place != Place::Content && self.length + end > LONGEST_HEAD {
+            if self.place != FormPosition::Content && self.length + end > LONGEST_HEAD {
                 return Err(HeadTooLong);
             }
             let taken = &rest[..end];
             (self.place, self.length) = match self.place {
-                Place::BeforeFirst | Place::Content => (Place::AfterBoundary, 0),
-                Place::AfterBoundary if taken.ends_with(b"\r\n") => (Place::Head, self.length + end),
+                FormPosition::BeforeFirst | FormPosition::Content => (FormPosition::AfterBoundary, 0),
+                FormPosition::AfterBoundary if taken.ends_with(b"\r\n") => (FormPosition::Head, self.length + end),
                 // the parser stops here, at the end of the form or because it is wrong
-                Place::AfterBoundary | Place::End => (Place::End, 0),
-                Place::Head => (Place::Content, 0),
+                FormPosition::AfterBoundary | FormPosition::End => (FormPosition::End, 0),
+                FormPosition::Head => (FormPosition::Content, 0),
             };
             rest = &rest[end..];
         }
@@ -81,7 +81,7 @@ impl PartHeads {
 
     /// Keeps what may be the beginning of what is looked for.
     fn keep(&mut self, rest: &[u8], begun: usize) -> Result<(), HeadTooLong> {
-        if self.place == Place::Content {
+        if self.place == FormPosition::Content {
             let begun = memchr::memchr(b'\r', &rest[begun..]).map_or(rest.len(), |at| begun + at);
             self.kept = rest[begun..].to_vec();
             return Ok(());

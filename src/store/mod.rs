@@ -6,6 +6,7 @@
 //! itself (the supervisor, sign-in), and say so.
 
 mod benchmarks;
+mod clusters;
 mod device_specifications;
 mod error;
 mod events;

@@ -41,7 +41,7 @@ pub struct Accelerator {
 }
 
 /// A node as it was when it was read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct NodeFacts {
     /// The value of its label `kubernetes.io/hostname`, else its name.
     pub hostname: String,

@@ -22,6 +22,9 @@ use crate::domain::user::Actor;
 use crate::state::{AppState, place_of_kubeconfig};
 use dyno_measure::run::RunStatus;
 
+/// Told to everybody else.
+const REFUSAL: &str = "Only administrators add, change and test clusters.";
+
 /// How long a cluster may take to answer; a person waits.
 const LIVE_LIMIT: Duration = Duration::from_secs(10);
 /// Folders of a cluster's nodes with models.
@@ -122,7 +125,7 @@ pub async fn add(app: &AppState, actor: &Actor, new: NewCluster) -> Result<Added
 
 /// Adds a Kubernetes cluster, which must answer; it is for everybody. What is not permitted there yet is told by a test.
 pub async fn create(app: &AppState, actor: &Actor, new: NewCluster) -> Result<Cluster, Problem> {
-    administrators_only(actor)?;
+    actor.must_be_administrator(REFUSAL)?;
     let mut errors = Vec::new();
     match new.kind.as_deref().unwrap_or_default() {
         "kubernetes" => {}
@@ -144,7 +147,7 @@ pub async fn create(app: &AppState, actor: &Actor, new: NewCluster) -> Result<Cl
 
 /// Changes what is given of a Kubernetes cluster; it must answer.
 pub async fn update(app: &AppState, actor: &Actor, id: Uuid, change: NewCluster) -> Result<Cluster, Problem> {
-    administrators_only(actor)?;
+    actor.must_be_administrator(REFUSAL)?;
     let cluster = app.store.cluster(actor, id).await?;
     if cluster.kind() != ClusterKind::Kubernetes {
         return Err(Problem::conflict("Only Kubernetes clusters can be changed."));
@@ -242,7 +245,7 @@ async fn save(
 
 /// Asks a cluster for its version, and which of the things that Dyno needs are not permitted.
 pub async fn test(app: &AppState, actor: &Actor, id: Uuid) -> Result<ClusterTest, Problem> {
-    administrators_only(actor)?;
+    actor.must_be_administrator(REFUSAL)?;
     let cluster = app.store.cluster(actor, id).await?;
     let failed = |error: &ClusterError| ClusterTest {
         ok: false,
@@ -299,10 +302,6 @@ pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Probl
     app.store.remove_cluster(actor, id).await?;
     app.clusters.forget(id);
     Ok(())
-}
-
-fn administrators_only(actor: &Actor) -> Result<(), Problem> {
-    if actor.is_administrator() { Ok(()) } else { Err(Problem::forbidden("Only administrators add, change and test clusters.")) }
 }
 
 /// As the API reference defines a namespace's name: an RFC 1123 label.

@@ -11,9 +11,8 @@ use crate::simulation::{ambiguous_device, specified_name};
 use crate::state::AppState;
 use dyno_measure::words::one_of;
 
-fn administrators_only(actor: &Actor) -> Result<(), Problem> {
-    if actor.is_administrator() { Ok(()) } else { Err(Problem::forbidden("Only administrators state the figures of devices.")) }
-}
+/// Told to everybody else.
+const REFUSAL: &str = "Only administrators state the figures of devices.";
 
 pub async fn list(app: &AppState) -> Result<Page<DeviceSpecification>, Problem> {
     let items = app.store.device_specifications().await?;
@@ -22,7 +21,7 @@ pub async fn list(app: &AppState) -> Result<Page<DeviceSpecification>, Problem> 
 
 /// States the figures of a device in place of earlier ones.
 pub async fn set(app: &AppState, actor: &Actor, device: &str, figures: &DeviceFigures) -> Result<DeviceSpecification, Problem> {
-    administrators_only(actor)?;
+    actor.must_be_administrator(REFUSAL)?;
     let device = device.trim();
     let mut errors = specification_errors(device, figures);
     if let Some(meant) = ambiguous_device(device) {
@@ -37,7 +36,7 @@ pub async fn set(app: &AppState, actor: &Actor, device: &str, figures: &DeviceFi
 }
 
 pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
-    administrators_only(actor)?;
+    actor.must_be_administrator(REFUSAL)?;
     app.store.delete_device_specification(id).await?;
     tracing::info!(user.id = %actor.id, specification.id = %id, "what was stated of a device was removed");
     Ok(())

@@ -11,9 +11,8 @@ use crate::simulation::{ambiguous_device, device_name};
 use crate::state::AppState;
 use dyno_measure::words::one_of;
 
-fn administrators_only(actor: &Actor) -> Result<(), Problem> {
-    if actor.is_administrator() { Ok(()) } else { Err(Problem::forbidden("Only administrators set prices.")) }
-}
+/// Told to everybody else.
+const REFUSAL: &str = "Only administrators set prices.";
 
 pub async fn list(app: &AppState) -> Result<Page<DevicePrice>, Problem> {
     let items = app.store.device_prices().await?;
@@ -22,7 +21,7 @@ pub async fn list(app: &AppState) -> Result<Page<DevicePrice>, Problem> {
 
 /// Sets the price of a device in place of an earlier one.
 pub async fn set(app: &AppState, actor: &Actor, device: &str, per_hour: f64, currency: &str) -> Result<DevicePrice, Problem> {
-    administrators_only(actor)?;
+    actor.must_be_administrator(REFUSAL)?;
     let (device, currency) = (device.trim(), currency.trim());
     let mut errors = price_errors(device, per_hour, currency);
     // what is too long is not repeated
@@ -40,7 +39,7 @@ pub async fn set(app: &AppState, actor: &Actor, device: &str, per_hour: f64, cur
 }
 
 pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
-    administrators_only(actor)?;
+    actor.must_be_administrator(REFUSAL)?;
     app.store.delete_device_price(id).await?;
     tracing::info!(user.id = %actor.id, price.id = %id, "a device's price was removed");
     Ok(())

@@ -15,26 +15,22 @@ use crate::domain::try_it::{TryIt, TryItState, TryItStep, TryItStepId};
 use crate::domain::user::Actor;
 use crate::state::AppState;
 
+/// Told to everybody else.
+const REFUSAL: &str = "Only administrators can install the engine and the model.";
+
 pub async fn status(app: &AppState, actor: &Actor) -> Result<TryIt, Problem> {
-    administrators_only(actor)?;
+    actor.must_be_administrator(REFUSAL)?;
     Ok(Board(app.clone()).read())
 }
 
 /// Starts it, unless it is at work. Only for administrators: it installs a program on the portal's machine.
 pub async fn start(app: &AppState, actor: &Actor) -> Result<TryIt, Problem> {
-    administrators_only(actor)?;
+    actor.must_be_administrator(REFUSAL)?;
     let board = Board(app.clone());
     if board.begin() {
         tokio::spawn(work(app.clone(), actor.clone(), board.clone()));
     }
     Ok(board.read())
-}
-
-fn administrators_only(actor: &Actor) -> Result<(), Problem> {
-    if actor.is_administrator() {
-        return Ok(());
-    }
-    Err(Problem::forbidden("Only administrators can install the engine and the model."))
 }
 
 async fn work(app: AppState, actor: Actor, board: Board) {

@@ -10,19 +10,18 @@ use crate::domain::problem::Problem;
 use crate::domain::user::{Actor, InvitedUser, Role, User};
 use crate::state::AppState;
 
-fn administrators_only(actor: &Actor) -> Result<(), Problem> {
-    if actor.is_administrator() { Ok(()) } else { Err(Problem::forbidden("Only administrators manage people.")) }
-}
+/// Told to everybody else.
+const REFUSAL: &str = "Only administrators manage people.";
 
 pub async fn list(app: &AppState, actor: &Actor) -> Result<Page<User>, Problem> {
-    administrators_only(actor)?;
+    actor.must_be_administrator(REFUSAL)?;
     let items = app.store.users().await?;
     Ok(Page { total: items.len() as u64, items })
 }
 
 /// Adds a person; the answer has the one-time link with which the person sets a password.
 pub async fn create(app: &AppState, actor: &Actor, name: &str, role: Role) -> Result<InvitedUser, Problem> {
-    administrators_only(actor)?;
+    actor.must_be_administrator(REFUSAL)?;
     let name = name.trim();
     if let Some(message) = name_error(name) {
         return Err(Problem::field("name", message));
@@ -34,7 +33,7 @@ pub async fn create(app: &AppState, actor: &Actor, name: &str, role: Role) -> Re
 
 /// A new one-time link for somebody whose link expired or who forgot the password. The password works until the link is used.
 pub async fn invite_again(app: &AppState, actor: &Actor, id: Uuid) -> Result<InvitedUser, Problem> {
-    administrators_only(actor)?;
+    actor.must_be_administrator(REFUSAL)?;
     let user = app.store.user(id).await?;
     if user.disabled {
         return Err(Problem::conflict(format!("The account of {} is shut. Open it again first.", user.name)));
@@ -44,21 +43,21 @@ pub async fn invite_again(app: &AppState, actor: &Actor, id: Uuid) -> Result<Inv
 
 /// Shuts a person's account: signed out at once, everywhere, tokens included. What is theirs stays.
 pub async fn disable(app: &AppState, actor: &Actor, id: Uuid) -> Result<User, Problem> {
-    administrators_only(actor)?;
+    actor.must_be_administrator(REFUSAL)?;
     not_oneself(actor, id)?;
     Ok(app.store.disable_user(id, now()).await?)
 }
 
 /// Opens a shut account again.
 pub async fn enable(app: &AppState, actor: &Actor, id: Uuid) -> Result<User, Problem> {
-    administrators_only(actor)?;
+    actor.must_be_administrator(REFUSAL)?;
     Ok(app.store.enable_user(id).await?)
 }
 
 /// Removes a person for good. Sessions and tokens end at once; drafts and the secrets of credentials are deleted. Runs, and
 /// the models and datasets that were added, stay: administrators see them.
 pub async fn remove(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
-    administrators_only(actor)?;
+    actor.must_be_administrator(REFUSAL)?;
     not_oneself(actor, id)?;
     Ok(app.store.remove_user(id, now()).await?)
 }

@@ -114,20 +114,9 @@ pub(super) mod tests {
         NodeFacts {
             hostname: hostname.to_owned(),
             name: hostname.to_owned(),
-            problem: None,
-            taints: Vec::new(),
-            system: String::new(),
-            architecture: "amd64".to_owned(),
-            processor: None,
-            instance_type: None,
             cpu_allocatable: free + 1.0,
             cpu_requested: 1.0,
-            memory_allocatable: 0,
-            memory_requested: 0,
-            accelerators: Vec::new(),
-            requested_by_run: std::collections::BTreeMap::new(),
-            cpu_used: None,
-            memory_used: None,
+            ..NodeFacts::default()
         }
     }
 

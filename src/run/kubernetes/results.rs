@@ -221,7 +221,7 @@ mod tests {
         let asked = AtomicU32::new(0);
         let ask = || async {
             asked.fetch_add(1, Ordering::Relaxed);
-            Err::<(), _>(PodClientError::PodTransport("no answer".into()))
+            Err::<(), _>(PodClientError::Transport("no answer".into()))
         };
         let answer = patiently(ask, || async { asked.load(Ordering::Relaxed) < questions }, Duration::ZERO).await;
         assert!(answer.is_err());
@@ -239,7 +239,7 @@ mod tests {
         let asked = AtomicU32::new(0);
         let ask = || async {
             match asked.fetch_add(1, Ordering::Relaxed) {
-                0..3 => Err(PodClientError::PodTransport("no answer".into())),
+                0..3 => Err(PodClientError::Transport("no answer".into())),
                 count => Ok(count),
             }
         };

@@ -17,8 +17,8 @@ async fn a_session_that_was_ended_does_not_live_again_when_the_clock_goes_back()
     store.disable_user(anna.id, at(210)).await.unwrap();
     store.enable_user(anna.id).await.unwrap();
     for hash in [b"one", b"two"] {
-        for now in [250, 199, 150] {
-            assert_eq!(store.session_actor(hash, at(now), IDLE).await.unwrap(), None, "{hash:?} at {now}");
+        for second in [250, 199, 150] {
+            assert_eq!(store.session_actor(hash, at(second), IDLE).await.unwrap(), None, "{hash:?} at {second}");
         }
         assert_eq!(store.session_owner(hash).await.unwrap(), Some(anna.id), "a form that comes late is still hers");
     }

@@ -14,7 +14,7 @@ const MOST_WORDS: usize = 300;
 #[derive(Debug, thiserror::Error)]
 pub enum PodClientError {
     #[error("The pod can't be reached: {0}.")]
-    PodTransport(#[source] TransportError),
+    Transport(#[source] TransportError),
     /// A proxy on the way, or who has the pod's address by now.
     #[error("Not the pod answered, with status {status}: {words}")]
     NotThePod { status: StatusCode, words: String },
@@ -34,7 +34,7 @@ impl PodClientError {
     /// Whether the same request may succeed a little later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::PodTransport(_) => true,
+            Self::Transport(_) => true,
             Self::NotThePod { status, .. } => is_passing(*status),
             Self::Refused(_, refusal) => refusal.error == ErrorCode::Busy,
             Self::NotUnderstood(_) | Self::Header(_) | Self::LongLine(_) | Self::TooLong(_) => false,

@@ -43,8 +43,8 @@ impl<T: PodTransport> Pod<T> {
         if let Some(kind) = kind {
             request = request.header(header::CONTENT_TYPE, kind);
         }
-        let request = request.body(body).map_err(|error| PodClientError::PodTransport(error.into()))?;
-        let (head, body) = self.transport.send(request).await.map_err(PodClientError::PodTransport)?.into_parts();
+        let request = request.body(body).map_err(|error| PodClientError::Transport(error.into()))?;
+        let (head, body) = self.transport.send(request).await.map_err(PodClientError::Transport)?.into_parts();
         if !head.headers.contains_key(VERSION_HEADER) {
             return Err(PodClientError::not_the_pod(head.status, &body));
         }

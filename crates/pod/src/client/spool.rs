@@ -60,7 +60,7 @@ impl<T: PodTransport> Pod<T> {
         let expected = length.saturating_sub(from).min(query.max.unwrap_or(MOST_PORTION));
         if bytes.len() as u64 != expected {
             // Whoever is on the way cut it.
-            return Err(PodClientError::PodTransport(format!("{} of {expected} bytes arrived", bytes.len()).into()));
+            return Err(PodClientError::Transport(format!("{} of {expected} bytes arrived", bytes.len()).into()));
         }
         let has_ended = text(&headers, ENDED_HEADER)? == "true";
         Ok(FetchedPortion { bytes, from, length, has_ended, file: text(&headers, FILE_HEADER)?.to_owned() })
