@@ -67,7 +67,7 @@ impl Reconciliation<'_> {
                 }
                 Some(PodState { step: PodStep::Failed(failure), .. }) => failure.clone(),
                 Some(_) if !asked.insert(node.clone()) => continue,
-                Some(_) => match self.connection.lost_node(&node).await? {
+                Some(_) => match self.lost_node(&node).await? {
                     Some(why) => PodFailure::NodeLost { node: node.clone(), why },
                     None => continue,
                 },

@@ -56,7 +56,8 @@ impl Reconciliation<'_> {
         }
     }
 
-    async fn take_portion(&mut self, client: &LoadPodClient<PodProxy>) -> Result<(), PodClientError> {
+    /// Takes the next portion over, which may be empty.
+    pub(super) async fn take_portion(&mut self, client: &LoadPodClient<PodProxy>) -> Result<(), PodClientError> {
         let (records, lines) = client.records(&self.progress.records.place).await?;
         let portion = RecordPortion { records, is_anew: lines.is_anew };
         if !portion.records.is_empty() {

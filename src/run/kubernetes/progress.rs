@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dyno_pod::client::SpoolPosition;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::load_records::TakenRecords;
@@ -40,6 +40,8 @@ pub(super) struct RunProgress {
     pub ending: Option<Ending>,
     /// Since when something does not answer.
     pub silent_since: Option<Timestamp>,
+    /// Since when nodes are found not to be Ready, by name.
+    pub not_ready: BTreeMap<String, Timestamp>,
     /// Nothing follows.
     pub ended: Option<(Outcome, Option<String>)>,
 }
@@ -66,7 +68,21 @@ pub(super) enum Ending {
     Failed(String),
 }
 
+/// A node that is not Ready for so long is lost. After an API server was away, nodes are not for the seconds until their kubelets have
+/// reported again.
+const LOST_AFTER: SignedDuration = SignedDuration::from_secs(30);
+
 impl RunProgress {
+    /// Notes whether a node is Ready; answers whether it is lost.
+    pub(super) fn is_lost(&mut self, node: &str, is_ready: bool, now: Timestamp) -> bool {
+        if is_ready {
+            self.not_ready.remove(node);
+            return false;
+        }
+        let since = *self.not_ready.entry(node.to_owned()).or_insert(now);
+        now.duration_since(since) >= LOST_AFTER
+    }
+
     /// Where the load sends its requests, of engines that are ready.
     pub(super) fn endpoints(&self, engines: &[EngineSpec]) -> Vec<PlanEndpoint> {
         let of = |(index, engine): (usize, &EngineSpec)| {
@@ -87,5 +103,22 @@ impl From<Option<&Cursor>> for RunProgress {
     fn from(cursor: Option<&Cursor>) -> Self {
         // An unreadable cursor is replaced by an empty one: the cluster's state is read again, no event is lost.
         cursor.and_then(|cursor| serde_json::from_str(&cursor.0).ok()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_lost_when_it_was_not_ready_for_half_a_minute() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut progress = RunProgress::default();
+        assert!(!progress.is_lost("a", false, at(100)));
+        assert!(!progress.is_lost("a", false, at(129)));
+        assert!(!progress.is_lost("a", true, at(130)), "its kubelet reports again");
+        assert!(!progress.is_lost("a", false, at(131)));
+        assert!(!progress.is_lost("b", false, at(150)), "each node for itself");
+        assert!(progress.is_lost("a", false, at(161)));
     }
 }

@@ -246,7 +246,8 @@ impl Reconciliation<'_> {
 
     /// Why what is measured is no longer what was ready: an engine that is gone, replaced, has ended, or whose node is lost.
     async fn lost_engine(&mut self, state: &RunState) -> Result<Option<String>, KubernetesError> {
-        for engine in &self.open.document.engines {
+        let open = self.open;
+        for engine in &open.document.engines {
             let name = self.run.engine(engine.index);
             let node = &engine.node;
             let failure = match state.engines.get(&name) {
@@ -254,8 +255,11 @@ impl Reconciliation<'_> {
                 Some(pod) if self.progress.uids.get(&name).is_some_and(|uid| *uid != pod.uid) => PodFailure::Replaced,
                 Some(PodState { step: PodStep::Failed(failure), .. }) => failure.clone(),
                 Some(PodState { step: PodStep::Succeeded, .. }) => PodFailure::Exited { status: 0, signal: None },
-                Some(PodState { step: PodStep::Ready, .. }) => continue,
-                Some(_) => match self.connection.lost_node(node).await? {
+                Some(PodState { step: PodStep::Ready, .. }) => {
+                    self.progress.is_lost(node, true, Timestamp::now());
+                    continue;
+                }
+                Some(_) => match self.lost_node(node).await? {
                     Some(why) => PodFailure::NodeLost { node: node.clone(), why },
                     None => continue,
                 },
@@ -267,6 +271,13 @@ impl Reconciliation<'_> {
             }));
         }
         Ok(None)
+    }
+
+    /// Why a node counts as lost.
+    pub(super) async fn lost_node(&mut self, node: &str) -> Result<Option<String>, KubernetesError> {
+        let why = self.connection.lost_node(node).await?;
+        let is_lost = self.progress.is_lost(node, why.is_none(), Timestamp::now());
+        Ok(why.filter(|_| is_lost))
     }
 
     /// Why a pod is gone that was there when it was looked at last.
@@ -340,8 +351,18 @@ impl Reconciliation<'_> {
             self.progress.ending = Some(Ending::Failed(reason));
         }
         self.take_records(client, status.state).await;
-        if status.state == LoadState::Ended && lines.is_last {
-            self.conclude(status.end.as_ref(), &self.so_far());
+        if status.state != LoadState::Ended || !lines.is_last {
+            return Ok(());
+        }
+        let is_leaving = status.end.as_ref().is_some_and(|end| end.cause == EndCause::Terminated);
+        if is_leaving {
+            // Its pod is there for seconds yet: what it has is taken over before it is said what is kept.
+            self.take_portion(client).await?;
+            self.has_more = !self.records.records.is_empty();
+        }
+        if !self.has_more {
+            let so_far = if is_leaving { self.so_far_without_load() } else { self.so_far() };
+            self.conclude(status.end.as_ref(), &so_far);
         }
         Ok(())
     }
@@ -397,7 +418,7 @@ impl Reconciliation<'_> {
         let now = Timestamp::now();
         let since = *self.progress.silent_since.get_or_insert(now);
         let node = self.open.document.load.node.clone();
-        if let Some(why) = self.connection.lost_node(&node).await? {
+        if let Some(why) = self.lost_node(&node).await? {
             return self.without_load_pod(&PodFailure::NodeLost { node, why }, None).await;
         }
         if now.duration_since(since) > PATIENCE {

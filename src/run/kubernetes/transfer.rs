@@ -263,10 +263,15 @@ impl KubernetesExecutor {
         let first = nodes.first().ok_or(KubernetesError::NoNode)?;
         connection.ensure_namespace(&name.namespace).await?;
         // A portal that stopped meanwhile may have begun with it.
-        let begun = connection.owner(&name).await?.filter(|owner| !owner.deleting);
-        let owner = if let Some(owner) = begun {
+        let begun = connection.owner(&name).await?;
+        let is_being_removed = begun.as_ref().is_some_and(|owner| owner.deleting);
+        let owner = if let Some(owner) = begun.filter(|owner| !owner.deleting) {
             owner
         } else {
+            // It can't be made anew while it is there, and would go with it.
+            if is_being_removed {
+                remove_owner(&connection, &name).await?;
+            }
             let lifetime = lifetime(Timestamp::now() + SignedDuration::from_secs(TRANSFER_LIMIT_S));
             connection.apply(&objects::owner(&name, lifetime, &provisional_load(image, first), true)).await?;
             connection.owner(&name).await?.ok_or(KubernetesError::NotMade)?

@@ -58,13 +58,16 @@ export const scenarios = {
     await keptRecords(id);
   },
 
-  /** What it had not handed over is gone with it; the rest is kept, and is what the report is made of. */
+  /**
+   * What it had not handed over is gone with it; the rest is kept, and is what the report is made of. Where the portal looks while the pod
+   * is being ended, it is told so by the load and has the rest as well.
+   */
   async "the load pod deleted"() {
     const id = await underLoad(reference("load deleted", { load: LONG }));
     // Records are taken over each five seconds.
     await sleep(10_000);
     for (const pod of cluster.pods("load")) remove(pod);
-    const reason = /The load's pod.* was lost\. It was deleted\. .*The records of ([\d,]+) requests had been taken over by then and are kept/;
+    const reason = /The load's pod .*deleted.*The records of ([\d,]+) requests had been taken over by then and are kept/;
     const run = await brokeOff(id, reason);
     const kept = await keptRecords(id);
     assert.equal(kept.length, Number(reason.exec(run.reason)[1].replaceAll(",", "")));
@@ -102,6 +105,8 @@ export const scenarios = {
     const report = await world.portal.call("GET", `/runs/${id}/report`);
     const measured = (await keptRecords(id)).filter((record) => record.phase === "measured");
     assert.equal(measured.length, report.summary.total_requests);
+    // Kubelets that could not say that they are there have to say so again.
+    cluster.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=120s");
   },
 
   async "a node lost"() {
@@ -120,7 +125,7 @@ export const scenarios = {
     const { portal } = world;
     cluster.grantAccess();
     try {
-      const own = await addCluster("token", { kubeconfig: cluster.kubeconfigOf(cluster.newToken()) });
+      const own = await addCluster(`token ${Date.now()}`, { kubeconfig: cluster.kubeconfigOf(cluster.newToken()) });
       const test = await portal.call("POST", `/clusters/${own}/test`);
       assert.deepEqual(test.missing, [], "the chart's rights are enough");
       const id = await underLoad(reference("token", { cluster: own, hostnames: [NODES[0]], load: { duration_s: 45 } }));
