@@ -15,6 +15,8 @@ bin=$("$here/programs.sh")
 "$here/down.sh"
 mkdir -p "$CLUSTER"/{pid,log,certificates,etcd}
 chmod 700 "$CLUSTER"
+# `down.sh` removes all rules of a cluster from the machine, unless those of another one are there.
+if command -v iptables-save > /dev/null && ! iptables-save 2> /dev/null | grep -qE 'KUBE-|CNI-'; then touch "$CLUSTER/own-rules"; fi
 
 ip link add dyno-api type bridge
 ip address add "$API_ADDRESS/32" dev dyno-api
