@@ -40,12 +40,12 @@ impl CpuFacts {
         DeviceConfig {
             peak_fp16_tflops: Some(f64::from(self.physical) * mhz as f64 * f64::from(operations) / 1e6),
             memory_bandwidth_gbps: Some(bandwidth),
-            link_bandwidth_gbps: None,
             source: Some(format!(
                 "estimate: {} cores × {clock} × {operations} operations a cycle ({unit}); bandwidth of {ASSUMED_CHANNELS} channels \
                  of DDR4-3200 assumed",
                 self.physical
             )),
+            ..DeviceConfig::default()
         }
     }
 

@@ -100,8 +100,8 @@ pub(super) fn accelerator(name: &str) -> Option<DeviceConfig> {
     Some(DeviceConfig {
         peak_fp16_tflops: Some(known.1),
         memory_bandwidth_gbps: Some(known.2),
-        link_bandwidth_gbps: None,
         source: Some(format!("datasheet: {}", known.0)),
+        ..DeviceConfig::default()
     })
 }
 
@@ -114,8 +114,8 @@ pub(super) fn processor(name: &str, cores: u32) -> Option<DeviceConfig> {
     Some(DeviceConfig {
         peak_fp16_tflops: Some(f64::from(cores) * base_ghz * operations / 1000.0),
         memory_bandwidth_gbps: Some(bandwidth * sockets),
-        link_bandwidth_gbps: None,
         source: Some(format!("datasheet: {}, {socket_cores} cores at {base_ghz} GHz a socket{share}", part.replace("(R)", ""))),
+        ..DeviceConfig::default()
     })
 }
 

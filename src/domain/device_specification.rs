@@ -23,6 +23,13 @@ pub struct DeviceFigures {
     /// To the other devices of its node, in one direction, 10⁹ bytes per second; absent: the data sheet's, else that of PCIe 4.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_bandwidth_gbps: Option<f64>,
+    /// Dense peak at 8-bit floating point, 10¹² operations per second; absent: the data sheet's, else none, so that narrower weights
+    /// are reckoned at 16 bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_fp8_tflops: Option<f64>,
+    /// At 4-bit floating point, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_fp4_tflops: Option<f64>,
 }
 
 /// What an administrator stated of a device.
@@ -62,6 +69,8 @@ const MEMORY: Bounds = Bounds { field: "memory_gib", what: "Memory", unit: "GiB"
 const BANDWIDTH: Bounds =
     Bounds { field: "memory_bandwidth_gbps", what: "Memory bandwidth", unit: "GB/s", least: 1.0, most: 1_000_000.0 };
 const LINK: Bounds = Bounds { field: "link_bandwidth_gbps", what: "Link bandwidth", unit: "GB/s", least: 0.1, most: 1_000_000.0 };
+const TFLOPS_8: Bounds = Bounds { field: "peak_fp8_tflops", what: "The peak at 8 bits", ..TFLOPS };
+const TFLOPS_4: Bounds = Bounds { field: "peak_fp4_tflops", what: "The peak at 4 bits", ..TFLOPS };
 
 /// What is wrong with a specification, by field; whether the name means one device is looked at elsewhere.
 pub fn specification_errors(device: &str, figures: &DeviceFigures) -> Vec<(&'static str, String)> {
@@ -72,6 +81,8 @@ pub fn specification_errors(device: &str, figures: &DeviceFigures) -> Vec<(&'sta
         MEMORY.error(figures.memory_gib),
         BANDWIDTH.error(figures.memory_bandwidth_gbps),
         figures.link_bandwidth_gbps.and_then(|link| LINK.error(link)),
+        figures.peak_fp8_tflops.and_then(|rate| TFLOPS_8.error(rate)),
+        figures.peak_fp4_tflops.and_then(|rate| TFLOPS_4.error(rate)),
     ];
     found.into_iter().flatten().collect()
 }
@@ -81,7 +92,15 @@ mod tests {
     use super::*;
 
     fn figures(peak_fp16_tflops: f64, memory_gib: f64, memory_bandwidth_gbps: f64, link: Option<f64>) -> DeviceFigures {
-        DeviceFigures { peak_fp16_tflops, memory_gib, memory_bandwidth_gbps, link_bandwidth_gbps: link }
+        let [peak_fp8_tflops, peak_fp4_tflops] = [None; 2];
+        DeviceFigures {
+            peak_fp16_tflops,
+            memory_gib,
+            memory_bandwidth_gbps,
+            link_bandwidth_gbps: link,
+            peak_fp8_tflops,
+            peak_fp4_tflops,
+        }
     }
 
     #[test]
@@ -94,6 +113,9 @@ mod tests {
         assert!(fields("Acme X1", figures(1e6, 1e5, 1e6, Some(1e6))).is_empty());
         let all = ["device", "peak_fp16_tflops", "memory_gib", "memory_bandwidth_gbps", "link_bandwidth_gbps"];
         assert_eq!(fields("", figures(0.0, 0.0, 0.0, Some(0.0))), all);
+        let narrow =
+            DeviceFigures { peak_fp8_tflops: Some(0.0), peak_fp4_tflops: Some(f64::NAN), ..figures(400.0, 80.0, 2_000.0, None) };
+        assert_eq!(fields("Acme X1", narrow), ["peak_fp8_tflops", "peak_fp4_tflops"]);
         assert_eq!(fields("a\nb", figures(f64::NAN, f64::INFINITY, -1.0, Some(f64::NAN))), all);
         assert_eq!(fields(&"x".repeat(201), figures(1.1e6, 1.1e5, 1.1e6, Some(1.1e6))), all);
     }

@@ -295,6 +295,12 @@ pub struct DeviceConfig {
     /// To the other devices of its node, in one direction, 10⁹ bytes per second, where an administrator stated it.
     #[serde(rename = "link_bandwidth_GBps", skip_serializing_if = "Option::is_none")]
     pub link_bandwidth_gbps: Option<f64>,
+    /// Dense peak at 8-bit floating point, 10¹² operations per second, where an administrator stated it.
+    #[serde(rename = "peak_fp8_TFLOPS", skip_serializing_if = "Option::is_none")]
+    pub peak_fp8_tflops: Option<f64>,
+    /// At 4-bit floating point, likewise.
+    #[serde(rename = "peak_fp4_TFLOPS", skip_serializing_if = "Option::is_none")]
+    pub peak_fp4_tflops: Option<f64>,
     /// Where they come from: a datasheet's name, `estimate: …`, or `stated in Settings`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,

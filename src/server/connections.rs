@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -37,6 +38,8 @@ pub(super) struct Limits {
     /// Longest wait for a complete request head, and for the next request on a connection.
     pub head: Duration,
     pub body: Pacing,
+    /// Longest wait for a client to take more of its answer.
+    pub answer: Duration,
     /// Most connections of one client that is not a trusted proxy.
     pub per_peer: usize,
     pub all: usize,
@@ -53,6 +56,7 @@ impl Limits {
         Self {
             head: Duration::from_secs(30),
             body: Pacing::default(),
+            answer: Duration::from_secs(120),
             per_peer: (all / 2).min(512),
             all,
             proxies,
@@ -178,6 +182,8 @@ async fn connection(
 ) {
     // small answers are not delayed by Nagle's algorithm
     let _ = stream.set_nodelay(true);
+    let mut stream = Box::pin(TimeoutStream::new(stream));
+    stream.as_mut().set_write_timeout_pinned(Some(limits.answer));
     let (pacing, answering) = (limits.body, Arc::clone(&busy));
     let service = service_fn(move |request: Request<Incoming>| {
         busy.store(true, Ordering::Relaxed);
@@ -228,10 +234,12 @@ mod tests {
     async fn start(change: impl FnOnce(&mut Limits)) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
         let router = Router::new()
             .route("/", get(|| async { "here" }))
+            .route("/large", get(|| async { vec![b'x'; 64 << 20] }))
             .route("/length", post(|body: axum::body::Bytes| async move { body.len().to_string() }))
             .route("/slow", get(|| async { tokio::time::sleep(3 * SHORT).await }));
         let body = Pacing { idle: SHORT, allowance: SHORT, bytes_per_s: 1_000_000 };
-        let mut limits = Limits { head: SHORT, body, per_peer: 8, all: 64, proxies: Vec::new(), proxy_head: SHORT };
+        let (head, answer, proxy_head) = (SHORT, SHORT, SHORT);
+        let mut limits = Limits { head, body, answer, per_peer: 8, all: 64, proxies: Vec::new(), proxy_head };
         change(&mut limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
@@ -286,6 +294,29 @@ mod tests {
             slow.write_all(b"ten bytes.").await.unwrap();
         }
         assert!(heard(slow).await.ends_with("40"));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_reads_is_given_up() {
+        let (address, ..) = start(|limits| limits.per_peer = 1).await;
+        let unread = say(address, "GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        // the only place is free once the answer was given up
+        let mut tries = 0;
+        while !try_to_read(address).await {
+            tries += 1;
+            assert!(tries < 100, "the connection stays");
+            tokio::time::sleep(SHORT / 3).await;
+        }
+        drop(unread);
+    }
+
+    /// Whether a whole answer comes; a refused connection is closed at once.
+    async fn try_to_read(address: SocketAddr) -> bool {
+        let mut bytes = Vec::new();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let _ = stream.write_all(WHOLE.as_bytes()).await;
+        let _ = stream.read_to_end(&mut bytes).await;
+        bytes.ends_with(b"here")
     }
 
     #[tokio::test]

@@ -53,6 +53,8 @@ fn hypothetical(sheet: Profile, stated: Option<&DeviceSpecification>) -> Hypothe
         memory_gib: figures.memory_gib,
         memory_bandwidth: figures.memory_bandwidth_gbps,
         link_bandwidth: figures.link_bandwidth_gbps.unwrap_or(sheet.link_bandwidth),
+        tflops_8: figures.peak_fp8_tflops.or(sheet.tflops_8),
+        tflops_4: figures.peak_fp4_tflops.or(sheet.tflops_4),
         ..sheet
     };
     Hypothetical { profile, kind, stated: Some(*figures) }
@@ -65,8 +67,9 @@ fn without_data_sheet(stated: &DeviceSpecification) -> Option<Hypothetical> {
         return None;
     }
     let link = figures.link_bandwidth_gbps.unwrap_or(ASSUMED_LINK);
-    let profile =
-        Profile::stated(device, figures.peak_fp16_tflops, figures.memory_gib, figures.memory_bandwidth_gbps, link).ok()?;
+    let profile = Profile::stated(device, figures.peak_fp16_tflops, figures.memory_gib, figures.memory_bandwidth_gbps, link)
+        .and_then(|profile| profile.with_narrow_rates(figures.peak_fp8_tflops, figures.peak_fp4_tflops))
+        .ok()?;
     let kind = kind_of_name(device);
     // what is stated of a processor is of the whole machine
     let devices_per_node = if kind == DeviceType::Cpu { 1 } else { profile.devices_per_node };
@@ -132,6 +135,8 @@ impl Hypothetical {
                 peak_fp16_tflops: Some(profile.tflops_16 * machines),
                 memory_bandwidth_gbps: Some(profile.memory_bandwidth * machines),
                 link_bandwidth_gbps: stated.and_then(|stated| stated.link_bandwidth_gbps),
+                peak_fp8_tflops: stated.and_then(|stated| stated.peak_fp8_tflops),
+                peak_fp4_tflops: stated.and_then(|stated| stated.peak_fp4_tflops),
                 source: Some(if stated.is_some() { STATED.to_owned() } else { format!("datasheet: {}", profile.name) }),
             },
             available_count: count,

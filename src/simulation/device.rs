@@ -76,8 +76,8 @@ fn with_stated(sheet: Profile, stated: &DeviceConfig, is_part: bool) -> Profile 
     let share = if is_part { tflops_16 / sheet.tflops_16 } else { 1.0 };
     Profile {
         tflops_16,
-        tflops_8: sheet.tflops_8.map(|rate| rate * share),
-        tflops_4: sheet.tflops_4.map(|rate| rate * share),
+        tflops_8: stated.peak_fp8_tflops.or(sheet.tflops_8.map(|rate| rate * share)),
+        tflops_4: stated.peak_fp4_tflops.or(sheet.tflops_4.map(|rate| rate * share)),
         memory_bandwidth: stated.memory_bandwidth_gbps.unwrap_or(sheet.memory_bandwidth),
         link_bandwidth: stated.link_bandwidth_gbps.unwrap_or(sheet.link_bandwidth),
         ..sheet
@@ -108,7 +108,9 @@ fn stated(found: &Device) -> Result<Profile, UnknownDevice> {
         return Err(unknown());
     };
     let link = config.link_bandwidth_gbps.unwrap_or(ASSUMED_LINK);
-    Profile::stated(&found.name, tflops, memory as f64 / GIB, bandwidth, link).map_err(|_| unknown())
+    Profile::stated(&found.name, tflops, memory as f64 / GIB, bandwidth, link)
+        .and_then(|profile| profile.with_narrow_rates(config.peak_fp8_tflops, config.peak_fp4_tflops))
+        .map_err(|_| unknown())
 }
 
 impl Known {
@@ -178,6 +180,17 @@ mod tests {
         let part = in_settings(device("NVIDIA H100 80GB HBM3 MIG 1g.10gb", DeviceType::Cuda, Some(9 << 30), Some(98.9)));
         let part = known(&part).unwrap().profile;
         assert!((part.tflops_8.unwrap() - 197.9).abs() < 1e-9, "a tenth of the device, of its narrower rates, too");
+    }
+
+    #[test]
+    fn narrower_rates_may_be_stated_of_any_device() {
+        let narrow = |name: &str| {
+            let mut device = in_settings(device(name, DeviceType::Cuda, Some(8 << 30), Some(50.0)));
+            device.device_config.peak_fp8_tflops = Some(90.0);
+            known(&device).unwrap().profile
+        };
+        let (other, h100) = (narrow("Another 9"), narrow("NVIDIA H100 80GB HBM3 MIG 1g.10gb"));
+        assert_eq!((other.tflops_8, other.tflops_4, h100.tflops_8), (Some(90.0), None, Some(90.0)));
     }
 
     #[test]

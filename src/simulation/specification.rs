@@ -29,6 +29,8 @@ pub fn data_sheet(name: &str) -> Option<DeviceFigures> {
         memory_gib: sheet.memory_gib,
         memory_bandwidth_gbps: sheet.memory_bandwidth,
         link_bandwidth_gbps: Some(sheet.link_bandwidth),
+        peak_fp8_tflops: sheet.tflops_8,
+        peak_fp4_tflops: sheet.tflops_4,
     })
 }
 
@@ -58,6 +60,8 @@ fn apply(device: &mut Device, figures: &DeviceFigures) {
         peak_fp16_tflops: Some(figures.peak_fp16_tflops),
         memory_bandwidth_gbps: Some(figures.memory_bandwidth_gbps),
         link_bandwidth_gbps: figures.link_bandwidth_gbps,
+        peak_fp8_tflops: figures.peak_fp8_tflops,
+        peak_fp4_tflops: figures.peak_fp4_tflops,
         source: Some(source),
     };
 }

@@ -114,7 +114,7 @@ impl SimulatedSubject {
         let device = &self.subject.device;
         let basis = match device.generation {
             Generation::Stated => ", of which no data sheet is known: by its stated figures alone",
-            Generation::Cpu => ", a processor, as its node states it",
+            Generation::Cpu => ", a processor, by the figures of its machine",
             _ => "",
         };
         format!("{}{basis}", device.name)

@@ -24,11 +24,12 @@ impl Store {
     ) -> Result<DeviceSpecification, StoreError> {
         let specification = sqlx::query_as(
             "INSERT INTO device_specifications
-                 (id, device, peak_fp16_tflops, memory_gib, memory_bandwidth_gbps, link_bandwidth_gbps, set_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?)
+                 (id, device, peak_fp16_tflops, memory_gib, memory_bandwidth_gbps, link_bandwidth_gbps, peak_fp8_tflops,
+                  peak_fp4_tflops, set_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (device) DO UPDATE SET peak_fp16_tflops = excluded.peak_fp16_tflops, memory_gib = excluded.memory_gib,
                  memory_bandwidth_gbps = excluded.memory_bandwidth_gbps, link_bandwidth_gbps = excluded.link_bandwidth_gbps,
-                 set_at = excluded.set_at
+                 peak_fp8_tflops = excluded.peak_fp8_tflops, peak_fp4_tflops = excluded.peak_fp4_tflops, set_at = excluded.set_at
              RETURNING *",
         )
         .bind(Uuid::now_v7().to_string())
@@ -37,6 +38,8 @@ impl Store {
         .bind(figures.memory_gib)
         .bind(figures.memory_bandwidth_gbps)
         .bind(figures.link_bandwidth_gbps)
+        .bind(figures.peak_fp8_tflops)
+        .bind(figures.peak_fp4_tflops)
         .bind(ms(now))
         .fetch_one(&self.write)
         .await?;
@@ -60,6 +63,8 @@ impl FromRow<'_, SqliteRow> for DeviceSpecification {
                 memory_gib: row.try_get("memory_gib")?,
                 memory_bandwidth_gbps: row.try_get("memory_bandwidth_gbps")?,
                 link_bandwidth_gbps: row.try_get("link_bandwidth_gbps")?,
+                peak_fp8_tflops: row.try_get("peak_fp8_tflops")?,
+                peak_fp4_tflops: row.try_get("peak_fp4_tflops")?,
             },
             set_at: row.time("set_at")?,
         })

@@ -10,7 +10,7 @@ use sqlx::{Row, SqlSafeStr};
 use super::StoreError;
 
 /// Every schema version, oldest first: number, name, statements. A test compares this list with the folder.
-const SCHEMAS: [(i64, &str, &str); 13] = [
+const SCHEMAS: [(i64, &str, &str); 14] = [
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "accounts", include_str!("../../migrations/sqlite/0002_accounts.sql")),
     (3, "form_actions", include_str!("../../migrations/sqlite/0003_form_actions.sql")),
@@ -24,6 +24,7 @@ const SCHEMAS: [(i64, &str, &str); 13] = [
     (11, "device_prices", include_str!("../../migrations/sqlite/0011_device_prices.sql")),
     (12, "chosen_load", include_str!("../../migrations/sqlite/0012_chosen_load.sql")),
     (13, "device_specifications", include_str!("../../migrations/sqlite/0013_device_specifications.sql")),
+    (14, "narrow_rates", include_str!("../../migrations/sqlite/0014_narrow_rates.sql")),
 ];
 
 /// The newest schema that this program knows.

@@ -14,14 +14,19 @@ pub async fn set_device_specification(
     #[server(default)] memory_gib: String,
     #[server(default)] memory_bandwidth_gbps: String,
     #[server(default)] link_bandwidth_gbps: String,
+    #[server(default)] peak_fp8_tflops: String,
+    #[server(default)] peak_fp4_tflops: String,
 ) -> Result<(), CallError> {
     // What is no number is refused by the same rule as what is out of bounds.
     let number = |typed: &str| typed.trim().parse().unwrap_or(f64::NAN);
+    let optional = |typed: &str| (!typed.trim().is_empty()).then(|| number(typed));
     let figures = DeviceFigures {
         peak_fp16_tflops: number(&peak_fp16_tflops),
         memory_gib: number(&memory_gib),
         memory_bandwidth_gbps: number(&memory_bandwidth_gbps),
-        link_bandwidth_gbps: (!link_bandwidth_gbps.trim().is_empty()).then(|| number(&link_bandwidth_gbps)),
+        link_bandwidth_gbps: optional(&link_bandwidth_gbps),
+        peak_fp8_tflops: optional(&peak_fp8_tflops),
+        peak_fp4_tflops: optional(&peak_fp4_tflops),
     };
     let set = async {
         let (app, actor) = crate::auth::context()?;
@@ -35,6 +40,8 @@ pub async fn set_device_specification(
         ("memory_gib", &memory_gib),
         ("memory_bandwidth_gbps", &memory_bandwidth_gbps),
         ("link_bandwidth_gbps", &link_bandwidth_gbps),
+        ("peak_fp8_tflops", &peak_fp8_tflops),
+        ("peak_fp4_tflops", &peak_fp4_tflops),
     ]);
     lists::done(set.await, "/settings", entries).await
 }

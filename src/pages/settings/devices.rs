@@ -27,6 +27,8 @@ pub fn Devices(specifications: Vec<DeviceSpecification>, administrator: bool, fl
             Column::figures("Memory, GiB"),
             Column::figures("Bandwidth, GB/s"),
             Column::figures("Link, GB/s"),
+            Column::figures("TFLOPS at 8 bits"),
+            Column::figures("TFLOPS at 4 bits"),
             Column::text("By data sheet"),
             Column::text("Set"),
         ];
@@ -83,6 +85,8 @@ fn DeviceForm(flash: Flash) -> impl IntoView {
             {figure("memory_gib", "Memory, GiB")}
             {figure("memory_bandwidth_gbps", "Bandwidth, GB/s")}
             {figure("link_bandwidth_gbps", "Link, GB/s (optional)")}
+            {figure("peak_fp8_tflops", "TFLOPS at 8 bits (optional)")}
+            {figure("peak_fp4_tflops", "TFLOPS at 4 bits (optional)")}
             <Submit text="State figures" />
         </form>
     }
@@ -106,14 +110,16 @@ fn row(specification: DeviceSpecification, administrator: bool) -> AnyView {
             </td>
         }
     });
-    let link = figures.link_bandwidth_gbps.map_or_else(|| "not stated".to_owned(), plain);
+    let optional = |figure: Option<f64>| figure.map_or_else(|| "not stated".to_owned(), plain);
     view! {
         <tr>
             <th scope="row">{device.clone()}</th>
             <td class="numeric" data-label="TFLOPS at 16 bits">{plain(figures.peak_fp16_tflops)}</td>
             <td class="numeric" data-label="Memory, GiB">{plain(figures.memory_gib)}</td>
             <td class="numeric" data-label="Bandwidth, GB/s">{plain(figures.memory_bandwidth_gbps)}</td>
-            <td class="numeric" data-label="Link, GB/s">{link}</td>
+            <td class="numeric" data-label="Link, GB/s">{optional(figures.link_bandwidth_gbps)}</td>
+            <td class="numeric" data-label="TFLOPS at 8 bits">{optional(figures.peak_fp8_tflops)}</td>
+            <td class="numeric" data-label="TFLOPS at 4 bits">{optional(figures.peak_fp4_tflops)}</td>
             <td data-label="By data sheet">{sheet}</td>
             <td data-label="Set"><Time at=set_at /></td>
             {remove}
@@ -123,11 +129,18 @@ fn row(specification: DeviceSpecification, administrator: bool) -> AnyView {
 }
 
 fn in_words(figures: DeviceFigures) -> String {
-    let DeviceFigures { peak_fp16_tflops, memory_gib, memory_bandwidth_gbps, link_bandwidth_gbps } = figures;
+    let DeviceFigures { peak_fp16_tflops, memory_gib, memory_bandwidth_gbps, .. } = figures;
     let mut words =
         format!("{} TFLOPS, {} GiB, {} GB/s", plain(peak_fp16_tflops), plain(memory_gib), plain(memory_bandwidth_gbps));
-    if let Some(link) = link_bandwidth_gbps {
-        words.push_str(&format!(", link {} GB/s", plain(link)));
+    let optional = [
+        (figures.link_bandwidth_gbps, "link ", "GB/s"),
+        (figures.peak_fp8_tflops, "", "TFLOPS at 8 bits"),
+        (figures.peak_fp4_tflops, "", "TFLOPS at 4 bits"),
+    ];
+    for (figure, before, unit) in optional {
+        if let Some(figure) = figure {
+            words.push_str(&format!(", {before}{} {unit}", plain(figure)));
+        }
     }
     words
 }

@@ -167,7 +167,8 @@ fn device_of(question: &Question) -> Result<Device, CommandError> {
     let name = question.device.as_deref().unwrap_or_default();
     Ok(match (question.tflops, question.memory_gib, question.bandwidth) {
         (Some(tflops), Some(memory), Some(bandwidth)) => {
-            Device::stated(name, tflops, memory, bandwidth, question.link_bandwidth)?
+            let stated = Device::stated(name, tflops, memory, bandwidth, question.link_bandwidth)?;
+            stated.with_narrow_rates(question.tflops_8, question.tflops_4)?
         }
         _ => device::find(name)?,
     })

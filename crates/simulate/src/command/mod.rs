@@ -56,6 +56,12 @@ pub struct Question {
     /// Peak 16-bit TFLOPS, dense, of a device that is not catalogued
     #[arg(long, requires_all = ["memory_gib", "bandwidth"])]
     pub tflops: Option<f64>,
+    /// Its peak 8-bit TFLOPS, dense; without it narrower weights are reckoned at 16 bits
+    #[arg(long, requires = "tflops")]
+    pub tflops_8: Option<f64>,
+    /// Its peak 4-bit TFLOPS, likewise
+    #[arg(long, requires = "tflops")]
+    pub tflops_4: Option<f64>,
     /// Its memory in GiB
     #[arg(long, requires = "tflops")]
     pub memory_gib: Option<f64>,

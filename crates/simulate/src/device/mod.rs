@@ -98,6 +98,16 @@ impl Device {
         })
     }
 
+    /// With stated rates of narrower arithmetic, TFLOPS; what is not stated stays as it was.
+    pub fn with_narrow_rates(self, tflops_8: Option<f64>, tflops_4: Option<f64>) -> Result<Self, DeviceError> {
+        for (field, value) in [("peak 8-bit TFLOPS", tflops_8), ("peak 4-bit TFLOPS", tflops_4)] {
+            if let Some(value) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
+                return Err(DeviceError::Invalid { field, value });
+            }
+        }
+        Ok(Self { tflops_8: tflops_8.or(self.tflops_8), tflops_4: tflops_4.or(self.tflops_4), ..self })
+    }
+
     pub fn memory_bytes(&self) -> f64 {
         self.memory_gib * 1_073_741_824.0
     }
