@@ -104,13 +104,13 @@ fn errors_state_their_basis() {
 fn a_stated_devices_narrow_rate_counts_for_narrow_weights() {
     let ttft = |rates: &str| {
         let mut out = Vec::new();
-        let line =
-            QUESTION.replace("H100", &format!("mycard --tflops 400 --memory-gib 80 --bandwidth 2000 --precision fp8 {rates}"));
+        let device = format!("mycard --tflops 400 --memory-gib 80 --bandwidth 2000 {rates} --precision fp8");
+        let line = QUESTION.replace("H100", &device).replace("--input-tokens 64", "--input-tokens 4096");
         answer(&parse(&line).unwrap().question, &mut out)?;
         let text = String::from_utf8(out).unwrap();
         let line = text.lines().find(|line| line.starts_with("TTFT")).unwrap().to_owned();
         Ok::<f64, CommandError>(line.split_whitespace().nth(1).unwrap().parse().unwrap())
     };
-    assert!(ttft("--tflops-8 800").unwrap() < ttft("").unwrap());
+    assert!(ttft("--tflops-8 800").unwrap() < ttft("--tflops-8 400").unwrap());
     assert!(ttft("--tflops-8 0").unwrap_err().to_string().contains("peak 8-bit TFLOPS"));
 }
