@@ -6,9 +6,9 @@ pub mod environment;
 pub mod fit;
 pub mod memory;
 pub mod recipes;
+mod settings;
 
 pub use crate::domain::inventory::EngineAvailability;
 pub use args::validate_args;
-pub use recipes::{
-    Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, availability, image_of, recipe, tag_of,
-};
+pub use recipes::{Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, availability, recipe, tag_of};
+pub use settings::{EngineSetting, EngineSettings};

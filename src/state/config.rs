@@ -1,5 +1,7 @@
 //! What the portal is told at its start: flags, environment, `Leptos.toml`.
 
+mod external;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -7,7 +9,10 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use leptos::config::{LeptosOptions, get_configuration};
 
+pub use self::external::{EngineArgs, HubArgs};
 use crate::credentials::Secret;
+use crate::engine::EngineSettings;
+use crate::models::HubSettings;
 use crate::store::Store;
 
 /// The file that holds the portal's address and the place of its pages, where the program is started.
@@ -68,6 +73,13 @@ pub struct ServeArgs {
     /// Use the proxies that HTTP_PROXY and HTTPS_PROXY name for requests to providers
     #[arg(long, env = "DYNO_SYSTEM_PROXY", value_parser = FalseyValueParser::new())]
     pub system_proxy: bool,
+    /// Form of the log on standard error: text or json [default: text]
+    #[arg(long, env = "DYNO_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<String>,
+    #[command(flatten)]
+    pub engines: EngineArgs,
+    #[command(flatten)]
+    pub hub: HubArgs,
 }
 
 /// What is wrong with the configuration.
@@ -130,6 +142,8 @@ pub struct Config {
     pub image: Option<String>,
     /// Proxies of the environment for outgoing requests.
     pub system_proxy: bool,
+    pub engines: EngineSettings,
+    pub hub: HubSettings,
 }
 
 impl Config {
@@ -158,6 +172,8 @@ impl Config {
             allow_loopback: args.allow_loopback,
             image: args.image.filter(|image| !image.is_empty()),
             system_proxy: args.system_proxy,
+            engines: args.engines.settings(),
+            hub: args.hub.settings(),
         };
         let options = config.leptos_options(file);
         Ok((config, options))

@@ -29,7 +29,7 @@ impl Recipe for LlamaCpp {
     }
 
     fn find(&self, search: &ProgramSearch) -> Option<Program> {
-        if let Some(server) = find::program("DYNO_LLAMA_SERVER", "llama-server") {
+        if let Some(server) = search.program(self.kind(), "llama-server") {
             return Some(Program { version: search.versions.of(&server), argv: vec![server.display().to_string()] });
         }
         let python = venv(search).join("bin/python");
@@ -214,14 +214,15 @@ impl Recipe for LlamaCpp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::EngineSettings;
 
     #[test]
     fn the_wheel_is_found_where_dyno_installs_it() {
-        if find::program("DYNO_LLAMA_SERVER", "llama-server").is_some() {
+        if find::on_path("llama-server").is_some() {
             return;
         }
         let folder = tempfile::tempdir().unwrap();
-        let search = ProgramSearch::new(folder.path());
+        let search = ProgramSearch::new(folder.path(), EngineSettings::default());
         assert!(LlamaCpp.find(&search).is_none());
         let venv = venv(&search);
         std::fs::create_dir_all(venv.join("bin")).unwrap();

@@ -1,6 +1,6 @@
 //! SGLang: the Python of the environment that holds `sglang`, found beside `sglang` on the PATH or named by `DYNO_SGLANG_PYTHON`.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
 use crate::domain::engine::EngineKind;
@@ -14,7 +14,7 @@ impl Recipe for Sglang {
     }
 
     fn find(&self, search: &ProgramSearch) -> Option<Program> {
-        let named = std::env::var_os("DYNO_SGLANG_PYTHON").map(PathBuf::from);
+        let named = search.settings.program(self.kind()).map(Path::to_path_buf);
         let beside = || find::on_path("sglang").and_then(|script| Some(script.parent()?.join("python3")));
         let python = named.or_else(beside).unwrap_or_else(|| search.engine_dir(self.kind()).join("bin/python3"));
         if !find::is_executable(&python) {

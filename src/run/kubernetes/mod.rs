@@ -289,7 +289,7 @@ impl ClusterExecutor for KubernetesExecutor {
 
     async fn engines(&self) -> Result<Vec<EngineAvailability>, ExecutorError> {
         let row = |kind: EngineKind| {
-            let image = engine::image_of(engine::recipe(kind), DeviceType::Cuda);
+            let image = self.app.config.engines.image(engine::recipe(kind), DeviceType::Cuda);
             EngineAvailability {
                 kind,
                 title: kind.title().to_owned(),

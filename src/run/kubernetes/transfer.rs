@@ -279,8 +279,8 @@ impl KubernetesExecutor {
         let owner = owner.reference;
         let token = self.run_token(&connection, &name).await?;
         let mut data: BTreeMap<&'static str, Vec<u8>> = [(keys::TOKEN, token.clone())].into();
-        if let Some(hub_token) = std::env::var("HF_TOKEN").ok().filter(|token| !token.is_empty()) {
-            data.insert(keys::HUB_TOKEN, hub_token.into_bytes());
+        if let Some(hub_token) = &self.app.config.hub.token {
+            data.insert(keys::HUB_TOKEN, hub_token.expose().as_bytes().to_vec());
         }
         connection.apply(&objects::secret(&name, &owner, data)).await?;
         for (index, node) in nodes.iter().enumerate() {
@@ -289,7 +289,7 @@ impl KubernetesExecutor {
                 image: image.to_owned(),
                 node: node.clone(),
                 mounts: mounts.to_vec(),
-                hub_endpoint: std::env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty()),
+                hub_endpoint: self.app.config.hub.endpoint.clone(),
                 active_s: TRANSFER_LIMIT_S,
             };
             connection.apply(&objects::files_pod(&name, &owner, &pod)).await?;
