@@ -274,6 +274,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn half_a_head_is_not_in_the_way_of_stopping() {
+        let (address, stop, served) = start(|limits| limits.head = Duration::from_hours(1)).await;
+        let half = say(address, HALF).await;
+        // Connections are accepted in their order, so the first one is open by now.
+        assert!(heard(say(address, WHOLE).await).await.ends_with("here"));
+        stop.cancel();
+        tokio::time::timeout(200 * SHORT, served).await.expect("the stop waits for the rest of the head").unwrap();
+        drop(half);
+    }
+
+    #[tokio::test]
     async fn half_a_body_is_not_waited_for_long_and_a_slow_one_comes_through() {
         let (address, ..) = start(|limits| limits.body.bytes_per_s = 10).await;
         let head = "POST /length HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 40\r\n\r\n";
