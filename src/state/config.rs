@@ -183,10 +183,7 @@ impl Config {
         let mut options = file.unwrap_or_else(|| LeptosOptions::builder().output_name("dyno").build());
         options.site_addr = self.site_addr;
         options.site_root = self.site_root.display().to_string().into();
-        // `cargo leptos` names its files itself, and builds one program for all pages.
-        if std::env::var_os("LEPTOS_OUTPUT_NAME").is_none()
-            && let Some(program) = browser_program(&self.site_root.join(&*options.site_pkg_dir), "pages")
-        {
+        if let Some(program) = browser_program(&self.site_root.join(&*options.site_pkg_dir), "pages") {
             options.output_name = program.into();
         }
         options
@@ -341,29 +338,15 @@ mod tests {
         assert_eq!(browser_program(folder.path(), "wizard").as_deref(), Some("wizard.c2d3e8810a4be2f5"));
     }
 
-    /// `Leptos.toml` is read at run time, Cargo.toml's table by the build: where both have a key, they agree.
+    /// What `Leptos.toml` leaves out, Leptos fills in silently.
     #[test]
-    fn the_two_configurations_are_in_step() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let table = |file: &str| -> std::collections::BTreeMap<String, String> {
-            std::fs::read_to_string(root.join(file))
-                .unwrap()
-                .lines()
-                .skip_while(|line| line.trim() != "[package.metadata.leptos]")
-                .skip(1)
-                .take_while(|line| !line.starts_with('['))
-                .filter_map(|line| line.split_once('='))
-                .filter(|(key, _)| !key.trim_start().starts_with('#'))
-                .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
-                .collect()
-        };
-        let (build, run) = (table("Cargo.toml"), table("Leptos.toml"));
-        assert!(!run.is_empty());
-        for (key, value) in &run {
-            assert_eq!(build.get(key), Some(value), "{key}");
-        }
+    fn the_file_of_the_repository_has_what_the_portal_reads() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(LEPTOS_FILE);
+        let text = std::fs::read_to_string(&file).unwrap();
         for key in ["output-name", "site-root", "site-pkg-dir", "site-addr"] {
-            assert!(run.contains_key(key), "{key} is missing in Leptos.toml");
+            assert!(text.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key} is missing in {LEPTOS_FILE}");
         }
+        let options = leptos_file(&file).unwrap().unwrap();
+        assert_eq!(&*options.site_pkg_dir, "pkg");
     }
 }
