@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
 use crate::domain::engine::EngineKind;
-use crate::domain::inventory::{DeviceType, ModelFormat};
+use crate::domain::inventory::DeviceType;
 
 /// The package with llama.cpp's server, at the tested version.
 pub const WHEEL: &str = "xllamacpp==2026.10.11549";
@@ -55,10 +55,6 @@ impl Recipe for LlamaCpp {
             "Install llama.cpp so that llama-server is on the PATH, or set DYNO_LLAMA_SERVER to it. \
              Or install its Python package: python3 -m venv {folder} && {folder}/bin/pip install {WHEEL}"
         )
-    }
-
-    fn formats(&self) -> &'static [ModelFormat] {
-        &[ModelFormat::Gguf]
     }
 
     fn spreads_by_itself(&self) -> bool {

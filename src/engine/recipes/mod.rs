@@ -19,7 +19,7 @@ use self::find::ProgramVersions;
 use super::devices::Share;
 use super::settings::EngineSettings;
 use crate::domain::engine::EngineKind;
-use crate::domain::inventory::{DeviceType, EngineAvailability, ModelFormat};
+use crate::domain::inventory::{DeviceType, EngineAvailability};
 
 pub use llama_cpp::{WHEEL as LLAMA_CPP_WHEEL, venv as llama_cpp_venv};
 
@@ -159,9 +159,6 @@ pub trait Recipe: Send + Sync {
 
     /// How to install it, in words.
     fn how_to_get(&self, search: &ProgramSearch) -> String;
-
-    /// The model formats that it reads.
-    fn formats(&self) -> &'static [ModelFormat];
 
     /// What begins its command line in its image; nothing where the image's own entry point takes the arguments.
     fn program_in_image(&self) -> &'static [&'static str] {

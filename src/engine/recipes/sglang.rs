@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
 use crate::domain::engine::EngineKind;
-use crate::domain::inventory::{DeviceType, ModelFormat};
+use crate::domain::inventory::DeviceType;
 
 pub(super) struct Sglang;
 
@@ -30,10 +30,6 @@ impl Recipe for Sglang {
         "Install SGLang (pip install sglang, in an environment of its own) so that sglang is on the PATH, or set \
          DYNO_SGLANG_PYTHON to that environment's Python."
             .to_owned()
-    }
-
-    fn formats(&self) -> &'static [ModelFormat] {
-        &[ModelFormat::HuggingFace]
     }
 
     fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, RecipeError> {

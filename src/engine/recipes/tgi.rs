@@ -2,7 +2,7 @@
 
 use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, visible_devices};
 use crate::domain::engine::EngineKind;
-use crate::domain::inventory::{DeviceType, ModelFormat};
+use crate::domain::inventory::DeviceType;
 
 pub(super) struct Tgi;
 
@@ -18,10 +18,6 @@ impl Recipe for Tgi {
 
     fn how_to_get(&self, _search: &ProgramSearch) -> String {
         "Install Text Generation Inference so that text-generation-launcher is on the PATH, or set DYNO_TGI to it.".to_owned()
-    }
-
-    fn formats(&self) -> &'static [ModelFormat] {
-        &[ModelFormat::HuggingFace]
     }
 
     fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, RecipeError> {

@@ -2,7 +2,7 @@
 
 use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
 use crate::domain::engine::EngineKind;
-use crate::domain::inventory::{DeviceType, ModelFormat};
+use crate::domain::inventory::DeviceType;
 
 pub(super) struct Vllm;
 
@@ -23,10 +23,6 @@ impl Recipe for Vllm {
     fn how_to_get(&self, _search: &ProgramSearch) -> String {
         "Install vLLM (pip install vllm, in an environment of its own) so that vllm is on the PATH, or set DYNO_VLLM to it."
             .to_owned()
-    }
-
-    fn formats(&self) -> &'static [ModelFormat] {
-        &[ModelFormat::HuggingFace]
     }
 
     fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, RecipeError> {
