@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn cells_that_a_spreadsheet_would_run_are_text() {
-        let text = String::from_utf8(line(&record(), &Validity::default(), Format::Csv)).unwrap();
+        let text = String::from_utf8(line(&record(), &Validity::default(), FileFormat::Csv)).unwrap();
         assert!(text.starts_with("a-1,'=cmd,0,measured,"), "{text}");
         assert!(text.contains(",-1.5,"));
         assert!(text.contains("\"a,\"\"b\"\"\nc\""));
@@ -262,12 +262,12 @@ mod tests {
             run_valid: Some(false),
             run_invalid_reasons: vec!["The client was the bottleneck.".to_owned(), "It was late, too.".to_owned()],
         };
-        let text = String::from_utf8(line(&record(), &validity, Format::Csv)).unwrap();
+        let text = String::from_utf8(line(&record(), &validity, FileFormat::Csv)).unwrap();
         assert!(text.ends_with(",simulated,false,\"The client was the bottleneck. It was late, too.\"\n"), "{text}");
-        let json: Value = serde_json::from_slice(&line(&record(), &validity, Format::Ndjson)).unwrap();
+        let json: Value = serde_json::from_slice(&line(&record(), &validity, FileFormat::Ndjson)).unwrap();
         assert_eq!((&json["id"], &json["run_valid"]), (&"a-1".into(), &false.into()));
         assert_eq!(json["run_invalid_reasons"].as_array().unwrap().len(), 2);
-        let unknown: Value = serde_json::from_slice(&line(&record(), &Validity::default(), Format::Ndjson)).unwrap();
+        let unknown: Value = serde_json::from_slice(&line(&record(), &Validity::default(), FileFormat::Ndjson)).unwrap();
         assert!(unknown.get("run_valid").is_none());
         // a record is read back from a line as ever
         let back: RequestRecord = serde_json::from_value(json).unwrap();
