@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use dyno_pod::protocol::FetchProgress;
-use dyno_pod::{Fetch, FetchError};
+use dyno_pod::{FetchError, FetchFunction};
 
 use super::hub::{Hub, HubSettings};
 use crate::credentials::{Outgoing, OutgoingOptions};
 
 /// Fetches from a hub, over the environment's proxies where `system_proxy` says so.
-pub fn pod_fetch(hub: HubSettings, system_proxy: bool) -> Fetch {
+pub fn pod_fetch(hub: HubSettings, system_proxy: bool) -> FetchFunction {
     let hub = Arc::new(hub);
     Box::new(move |request, folder, progress| {
         let settings = Arc::clone(&hub);

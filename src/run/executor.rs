@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::execution::{EngineVolume, Event, ExecutionSpec, Outcome};
+use super::execution::{EngineVolume, Event, ExecutionOutcome, ExecutionSpec};
 use crate::credentials::Secret;
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::inventory::{EngineAvailability, ModelFacts};
@@ -140,7 +140,7 @@ pub(super) struct Collected {
     /// What a report of the records that are kept is made with, where the load's own can't be read.
     pub sidecar: Sidecar,
     /// The end that was told, if one was.
-    pub end: Option<(Outcome, Option<String>)>,
+    pub end: Option<(ExecutionOutcome, Option<String>)>,
     /// Last output line of the execution, where it reported no end.
     pub last_output: Option<String>,
 }

@@ -33,7 +33,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 const LAST_BYTES: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Clone)]
-pub(super) struct Limits {
+pub(super) struct ConnectionLimits {
     /// Longest wait for a complete request head, and for the next request on a connection.
     pub head: Duration,
     pub body: Pacing,
@@ -46,7 +46,7 @@ pub(super) struct Limits {
     pub proxy_head: Duration,
 }
 
-impl Limits {
+impl ConnectionLimits {
     /// The portal's limits, after raising the number of open files.
     pub(super) fn of_portal(proxies: Vec<IpAddr>) -> Self {
         let all = usize::try_from(more_open_files().saturating_sub(RESERVED)).unwrap_or(usize::MAX).max(64);
@@ -87,7 +87,7 @@ struct Register {
 impl Register {
     /// Makes room for a connection of a client, if necessary by closing the oldest one that waits for a head: a well-behaved
     /// client sends its request soon. False: all connections are being answered.
-    fn make_room(&mut self, peer: IpAddr, limits: &Limits) -> bool {
+    fn make_room(&mut self, peer: IpAddr, limits: &ConnectionLimits) -> bool {
         let of_peer = self.of_peer.get(&peer).copied().unwrap_or_default();
         let peer_is_full = of_peer >= limits.per_peer && !limits.proxies.contains(&peer);
         if !peer_is_full && self.open.len() < limits.all {
@@ -125,7 +125,7 @@ fn locked(register: &Mutex<Register>) -> MutexGuard<'_, Register> {
 }
 
 /// Serves until `stop`, then waits for the answers in progress.
-pub(super) async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
+pub(super) async fn serve(listener: TcpListener, router: Router, limits: ConnectionLimits, stop: CancellationToken) {
     let (register, tasks) = (Arc::new(Mutex::new(Register::default())), TaskTracker::new());
     loop {
         let accepted = tokio::select! {
@@ -171,7 +171,7 @@ async fn connection(
     stream: TcpStream,
     address: SocketAddr,
     router: Router,
-    limits: &Limits,
+    limits: &ConnectionLimits,
     busy: Arc<AtomicBool>,
     end: CancellationToken,
     stop: CancellationToken,
@@ -225,13 +225,13 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(300);
 
-    async fn start(change: impl FnOnce(&mut Limits)) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+    async fn start(change: impl FnOnce(&mut ConnectionLimits)) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
         let router = Router::new()
             .route("/", get(|| async { "here" }))
             .route("/length", post(|body: axum::body::Bytes| async move { body.len().to_string() }))
             .route("/slow", get(|| async { tokio::time::sleep(3 * SHORT).await }));
         let body = Pacing { idle: SHORT, allowance: SHORT, bytes_per_s: 1_000_000 };
-        let mut limits = Limits { head: SHORT, body, per_peer: 8, all: 64, proxies: Vec::new(), proxy_head: SHORT };
+        let mut limits = ConnectionLimits { head: SHORT, body, per_peer: 8, all: 64, proxies: Vec::new(), proxy_head: SHORT };
         change(&mut limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());

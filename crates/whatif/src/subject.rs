@@ -5,7 +5,7 @@ use strum::VariantArray as _;
 use dyno_simulate::device::Generation;
 use dyno_simulate::model::{Attention, Mixture, SlidingWindow};
 use dyno_simulate::profile::{Efficiency, ErrorBar, ErrorBasis, Factor, Standing};
-use dyno_simulate::scenario::Prediction;
+use dyno_simulate::scenario::PredictionBasis;
 use dyno_simulate::{Device, Engine, EngineSettings, KvPrecision, ModelDescriptor, Precision};
 
 /// How the simulated run's load was put on.
@@ -26,7 +26,7 @@ pub struct WhatIfSubject {
     pub settings: EngineSettings,
     pub efficiency: Efficiency,
     pub kv_precision: KvPrecision,
-    pub prediction: Prediction,
+    pub prediction: PredictionBasis,
     pub run: OriginalLoad,
 }
 
@@ -59,7 +59,7 @@ impl WhatIfSubject {
         out.extend([share_of_rest, mixed_steps, reserve_whole_length, whole_prompts].map(flag));
         out.extend(Factor::VARIANTS.iter().map(|&factor| self.efficiency.get(factor)));
         out.push(flag(self.kv_precision == KvPrecision::Bits8));
-        let Prediction { standing, runs, error_pct: ErrorBar { ttft, tpot, e2el }, error_basis } = self.prediction;
+        let PredictionBasis { standing, runs, error_pct: ErrorBar { ttft, tpot, e2el }, error_basis } = self.prediction;
         out.extend([flag(standing == Standing::Calibrated), f64::from(runs), flag(error_basis == ErrorBasis::Assumed)]);
         out.extend([ttft, tpot, e2el].map(|error| error.unwrap_or(ABSENT)));
         out.extend([f64::from(self.run.concurrency), f64::from(self.run.requests), self.run.ramp_s.unwrap_or(ABSENT)]);
@@ -85,7 +85,7 @@ impl WhatIfSubject {
                 efficiency
             },
             kv_precision: if numbers.flag()? { KvPrecision::Bits8 } else { KvPrecision::Bits16 },
-            prediction: Prediction {
+            prediction: PredictionBasis {
                 standing: if numbers.flag()? { Standing::Calibrated } else { Standing::Prior },
                 runs: numbers.whole()?,
                 error_basis: if numbers.flag()? { ErrorBasis::Assumed } else { ErrorBasis::Measured },
@@ -273,7 +273,7 @@ pub(crate) mod tests {
             settings: EngineSettings::defaults(engine, &device, 1),
             efficiency: Efficiency::generic(device.generation),
             kv_precision: KvPrecision::Bits16,
-            prediction: Prediction::GENERIC,
+            prediction: PredictionBasis::GENERIC,
             run: OriginalLoad { concurrency: 16, requests: 100, ramp_s: None },
             model,
             device,

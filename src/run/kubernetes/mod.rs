@@ -42,7 +42,7 @@ use self::error::KubernetesError;
 use self::progress::{RunPhase, RunProgress};
 use self::reconcile::Reconciliation;
 use self::telemetry::Sampling;
-use super::execution::{Event, ExecutionSpec, Outcome};
+use super::execution::{Event, ExecutionOutcome, ExecutionSpec};
 use super::executor::{
     Batch, ClusterExecutor, Collected, Cursor, ExecutionState, ExecutorError, LeftBehind, Placement, RecordPortion,
 };
@@ -266,8 +266,8 @@ fn ended(cursor: Option<&Cursor>, progress: &mut RunProgress, reason: String) ->
         events.push((now, Event::Stage { stage, status: StageStatus::Failed, message: Some(reason.clone()) }));
     }
     events.push((now, Event::Stage { stage: StageId::CleanUp, status: StageStatus::Running, message: None }));
-    events.push((now, Event::End { outcome: Outcome::Failed, reason: Some(reason.clone()) }));
-    progress.ended = Some((Outcome::Failed, Some(reason)));
+    events.push((now, Event::End { outcome: ExecutionOutcome::Failed, reason: Some(reason.clone()) }));
+    progress.ended = Some((ExecutionOutcome::Failed, Some(reason)));
     batch(cursor, progress, Batch { events, ..Batch::default() })
 }
 

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::load_records::TakenRecords;
-use crate::run::execution::{EngineSpec, Outcome};
+use crate::run::execution::{EngineSpec, ExecutionOutcome};
 use crate::run::executor::Cursor;
 use crate::run::tally::Tally;
 use dyno_measure::plan::{Plan, PlanEndpoint};
@@ -43,7 +43,7 @@ pub(super) struct RunProgress {
     /// Since when nodes are found not to be Ready, by name.
     pub not_ready: BTreeMap<String, Timestamp>,
     /// Nothing follows.
-    pub ended: Option<(Outcome, Option<String>)>,
+    pub ended: Option<(ExecutionOutcome, Option<String>)>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use super::probe::EngineProbe;
 use super::progress::{Ending, RunPhase, RunProgress};
 use super::transport::PodProxy;
 use super::{ENGINE_PORT, RunSecret, owner, transport};
-use crate::run::execution::{Event, Outcome};
+use crate::run::execution::{Event, ExecutionOutcome};
 use crate::run::executor::RecordPortion;
 use crate::run::limits::{DEPLOYMENT, LISTING};
 use crate::run::text;
@@ -68,7 +68,7 @@ impl Reconciliation<'_> {
             let so_far = self.so_far_without_load();
             self.fail(format!("The run's time limit was reached {so_far}"));
         } else if state.owner.cancelled && !self.progress.started {
-            self.end(Outcome::Cancelled, Some("Cancelled before any request was completed.".to_owned()));
+            self.end(ExecutionOutcome::Cancelled, Some("Cancelled before any request was completed.".to_owned()));
         }
         self.is_over()
     }
@@ -370,13 +370,13 @@ impl Reconciliation<'_> {
     /// The load has ended, or is not to begin any more.
     fn conclude(&mut self, end: Option<&LoadEnd>, so_far: &str) {
         match self.progress.ending.clone() {
-            Some(Ending::Cancelled) => self.end(Outcome::Cancelled, Some(format!("Cancelled {so_far}"))),
+            Some(Ending::Cancelled) => self.end(ExecutionOutcome::Cancelled, Some(format!("Cancelled {so_far}"))),
             Some(Ending::Failed(reason)) => self.fail(format!("{} That was {so_far}", reason.trim_end())),
             None => match (&self.progress.tally.end.clone(), end) {
                 (Some((LoadStatus::Ok, _)), _) => {
                     let completed = text::requests(self.progress.tally.completed());
                     self.done(format!("{completed} completed."));
-                    self.end(Outcome::Done, None);
+                    self.end(ExecutionOutcome::Done, None);
                 }
                 (told, Some(LoadEnd { cause, reason, exit })) => {
                     let said = told.as_ref().and_then(|(_, reason)| reason.clone());

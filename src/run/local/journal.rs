@@ -138,7 +138,7 @@ pub fn read(path: &Path) -> io::Result<Vec<JournalEntry>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::execution::Outcome;
+    use crate::run::execution::ExecutionOutcome;
 
     #[test]
     fn what_is_told_is_read_and_half_a_line_is_not() {
@@ -149,14 +149,14 @@ mod tests {
         journal.stage(StageId::DeployToEngine, StageStatus::Running, None);
         journal.log(StageId::DeployToEngine, LogLevel::Info, "a\u{1b}[31mred\u{7}");
         journal.process("load", 7);
-        journal.emit(Event::End { outcome: Outcome::Done, reason: None });
+        journal.emit(Event::End { outcome: ExecutionOutcome::Done, reason: None });
         assert_eq!(journal.failure(), None);
         std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"at\":").unwrap();
         let entries = read(&path).unwrap();
         assert_eq!(entries.len(), 4);
         assert!(matches!(&entries[1].content, Content::Event(Event::Log { line, .. }) if line == "ared"));
         assert_eq!(entries[2].clone().process().unwrap().pid, 7);
-        assert!(matches!(entries[3].content, Content::Event(Event::End { outcome: Outcome::Done, .. })));
+        assert!(matches!(entries[3].content, Content::Event(Event::End { outcome: ExecutionOutcome::Done, .. })));
     }
 
     #[test]

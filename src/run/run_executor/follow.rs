@@ -6,7 +6,7 @@ use futures::stream::TryStreamExt as _;
 use jiff::Timestamp;
 
 use super::super::event_mapper::{EventMapper, change};
-use super::super::execution::Outcome;
+use super::super::execution::ExecutionOutcome;
 use super::super::executor::{Cursor, ExecutionState, RecordPortion};
 use super::super::kept_records::report_of_kept;
 use super::super::outcome::{self, End};
@@ -56,7 +56,10 @@ impl RunExecutor {
 
     /// Takes over all that was told since the last time; answers the state before the last portion was read, and the end
     /// if it was told.
-    async fn take_over(&mut self, mapper: &mut EventMapper) -> Result<(ExecutionState, Option<(Outcome, Option<String>)>), Halt> {
+    async fn take_over(
+        &mut self,
+        mapper: &mut EventMapper,
+    ) -> Result<(ExecutionState, Option<(ExecutionOutcome, Option<String>)>), Halt> {
         let mut end = None;
         loop {
             let batch = self.answered(|| self.executor.pull(self.run.id, self.cursor.as_ref())).await?;

@@ -20,8 +20,9 @@ fn read_elsewhere(path: &str, body: Body) -> String {
 
 /// Whether a path is of a route, whose parts in braces match anything.
 fn is_of(path: &str, route: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
     let (path, route): (Vec<_>, Vec<_>) = (path.split('/').collect(), route.split('/').collect());
-    path.len() == route.len() && path.iter().zip(&route).all(|(part, pattern)| pattern.starts_with('{') || part == pattern)
+    path.len() == route.len() && path.iter().zip(&route).all(|(part, pattern)| pattern.starts_with(['{', ':']) || part == pattern)
 }
 
 /// A server with several threads may begin a page on one and finish it on another: what a page keeps for the browser must

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::phase::PhaseEnd;
 use crate::phase_driver::PromptSupply;
-use crate::records::RecordPortion;
+use crate::records::WorkerRecords;
 use dyno_measure::events::LoadEventKind;
 use dyno_measure::plan::{Load, Part, Plan};
 use dyno_measure::report::{ClientHealth, Note, Phase};
@@ -129,7 +129,7 @@ pub(super) struct WorkerResult {
 #[derive(Debug)]
 pub(crate) enum WorkerOutput {
     Message(Box<OutgoingMessage>),
-    Records(RecordPortion),
+    Records(WorkerRecords),
     /// Nothing follows.
     End,
     /// The clock was asked for at this moment.

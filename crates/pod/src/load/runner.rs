@@ -20,7 +20,7 @@ use crate::token::Token;
 
 /// Why the load was not started.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum StartError {
+pub(super) enum LoadStartError {
     #[error("The load was started with other addresses.")]
     Started,
     #[error("The pod's load has ended, or was cancelled before it was started.")]
@@ -152,13 +152,13 @@ impl Runner {
     }
 
     /// Starts the load; nothing where it was started with the same.
-    pub(super) async fn start(self: &Arc<Self>, request: StartRequest) -> Result<(), StartError> {
+    pub(super) async fn start(self: &Arc<Self>, request: StartRequest) -> Result<(), LoadStartError> {
         let mut started = self.started.lock().await;
         if let Some(before) = &*started {
-            return if *before == request { Ok(()) } else { Err(StartError::Started) };
+            return if *before == request { Ok(()) } else { Err(LoadStartError::Started) };
         }
         if self.is_over() {
-            return Err(StartError::Over);
+            return Err(LoadStartError::Over);
         }
         let mut plan = self.plan.clone();
         if !request.endpoints.is_empty() {
