@@ -17,7 +17,7 @@ const SNAPSHOTS: i64 = 600;
 /// How the work ended, as it was told.
 pub(super) type Ended = (ExecutionOutcome, Option<String>);
 
-/// Maps what is told to events; keeps a run's stages up to date.
+/// Maps an execution's events to a run's; keeps its stages up to date.
 #[derive(Debug, Default)]
 pub(super) struct EventMapper {
     last: Option<KeptProgress>,
@@ -33,7 +33,7 @@ struct KeptProgress {
 }
 
 impl EventMapper {
-    /// The update for the store, and the end if it was told.
+    /// The update for the store, and the end if it was reported.
     pub(super) fn map(&mut self, batch: Batch, stages: &mut [Stage]) -> (RunUpdate, Option<Ended>) {
         let mut ended = None;
         let mut events: Vec<(Timestamp, RunEvent)> = Vec::new();

@@ -1,4 +1,4 @@
-//! What is to be carried out on a cluster, and what is told of it while that goes on. Both are kept and read again by later
+//! What is to be carried out on a cluster, and its events meanwhile. Both are kept and read again by later
 //! versions of Dyno, so that they carry the version of their schema; unknown fields are passed over.
 
 use jiff::Timestamp;

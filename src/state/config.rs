@@ -1,4 +1,4 @@
-//! What the portal is told at its start: flags, environment, `Leptos.toml`.
+//! Options of the portal: flags, environment, `Leptos.toml`.
 
 mod external;
 

@@ -34,7 +34,7 @@ enum RecordSink {
         lines: File,
         gaps: File,
     },
-    /// Never waits; should nobody receive any more, nobody needs them.
+    /// Never waits; if the receiver is gone, the records are dropped.
     Portions(Sender<WorkerOutput>),
 }
 

@@ -1,4 +1,4 @@
-//! What was sampled of a run's nodes and devices, as a file: every sample as it was told, in CSV or a JSON object a line.
+//! What was sampled of a run's nodes and devices, as a file: every sample as its source gave it, in CSV or a JSON object a line.
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -53,7 +53,7 @@ pub(super) struct TelemetryQuery {
 /// Get a run's telemetry
 ///
 /// All samples of the nodes under test and their devices while the load ran, in the order in which they came. In CSV a sample is a row for
-/// the node and one for each device; what a source does not tell is empty.
+/// the node and one for each device; what a source does not have is empty.
 #[utoipa::path(
     get,
     path = "/api/v1/runs/{id}/telemetry",
@@ -151,7 +151,7 @@ fn device_cells(device: &DeviceReading) -> [String; 4] {
     ]
 }
 
-/// Reasons by their names; `none` where there is none, so that it is not taken for one that is not known.
+/// Reasons by their names; `none` if there is no reason, since empty means unknown.
 fn limits_cell(limits: &[dyno_measure::telemetry::ClockLimit]) -> String {
     if limits.is_empty() {
         return "none".to_owned();

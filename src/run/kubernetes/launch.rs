@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dyno_kubernetes::objects::{self, RunName, keys};
-use dyno_kubernetes::{Connection, ClusterNode, PodStep};
+use dyno_kubernetes::{ClusterNode, Connection, PodStep};
 use uuid::Uuid;
 
 use super::document::{RunDocument, SentFile};

@@ -1,4 +1,4 @@
-//! How far a run is, as the cursor keeps it: the portal stores it together with what was told up to it.
+//! How far a run is, as the cursor keeps it: the portal stores it together with the events up to it.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(super) struct RunProgress {
     pub phase: RunPhase,
     /// When the phase began.
     pub since: Option<Timestamp>,
-    /// What was told of each pod last.
+    /// The last message about each pod.
     pub told: BTreeMap<String, String>,
     /// Identities of the pods that are measured: another of the same name is another.
     pub uids: BTreeMap<String, String>,

@@ -26,7 +26,7 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(90);
 /// One look at a run.
 pub(super) struct Reconciliation<'a> {
     pub connection: &'a Connection,
-    /// Which state of the cluster was looked at before this one.
+    /// Version of the run's objects at the last reconciliation.
     pub before: Option<String>,
     pub app: &'a App,
     pub run: &'a RunName,
@@ -79,7 +79,7 @@ impl Reconciliation<'_> {
             return self.refused(error);
         }
         let engines = &self.open.document.execution.engines;
-        // One that has ended already was started: what is the matter with it is found next, whenever it is looked at.
+        // A container that has ended counts as started; the next step finds out why it ended.
         let was_started = |pod: &PodState| match &pod.step {
             PodStep::Starting | PodStep::Loading | PodStep::Answering | PodStep::Ready | PodStep::Succeeded => true,
             PodStep::Failed(failure) => failure.was_started(),
@@ -286,7 +286,7 @@ impl Reconciliation<'_> {
         Ok(self.connection.last_failure(self.run, pod, before).await?.unwrap_or(PodFailure::Deleted))
     }
 
-    /// Has the load's pod begin, takes over what it tells, and sees that nothing it measures is lost meanwhile.
+    /// Has the load's pod begin, takes over its events, and sees that nothing it measures is lost meanwhile.
     async fn put_load(&mut self, state: &RunState) -> Result<(), KubernetesError> {
         if self.progress.ending.is_none() {
             if state.owner.cancelled {

@@ -1,4 +1,4 @@
-//! What is told of a run while it is carried out: stages, log lines, its end.
+//! Events of a run while it is carried out: stages, log lines, its end.
 
 use dyno_kubernetes::{PodState, PodStep};
 use jiff::Timestamp;

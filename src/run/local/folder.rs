@@ -1,4 +1,4 @@
-//! A run's folder as the portal reads it: what was told since an offset of its files, and in the end what was measured. Blocks.
+//! A run's folder as the portal reads it: events since an offset in its files, and in the end what was measured. Blocks.
 
 use std::io;
 use std::path::Path;
@@ -101,7 +101,7 @@ fn report(folder: &Path, plan: &Plan) -> Option<Report> {
 }
 
 fn tokenizer(folder: &Path) -> Option<String> {
-    // It is among the first things that a load tells.
+    // It is among the first events of a load.
     let lines = Tail::new(folder.join(files::SPOOL), 0).lines().ok()?;
     lines.iter().find_map(|line| match serde_json::from_slice::<LoadEvent>(line).ok()?.kind {
         LoadEventKind::Prepared { tokenizer, .. } => Some(tokenizer),

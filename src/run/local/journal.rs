@@ -1,4 +1,4 @@
-//! What a keeper tells: a JSON object a line, appended and never changed. Whoever reads it can stop and go on at any line.
+//! A keeper's journal: a JSON object a line, appended and never changed. A reader can stop and resume at any line.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -26,7 +26,7 @@ pub struct JournalEntry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Content {
-    /// What is told of any run, on whatever cluster.
+    /// An event of a run on any kind of cluster.
     Event(Event),
     /// What only this machine's executor needs to know.
     Local(LocalEvent),
@@ -53,7 +53,7 @@ pub struct Process {
 }
 
 impl JournalEntry {
-    /// The process whose start it tells.
+    /// The process that was started, if the line is about one.
     pub fn process(self) -> Option<Process> {
         match self.content {
             Content::Local(LocalEvent::Process(process)) => Some(process),
@@ -61,7 +61,7 @@ impl JournalEntry {
         }
     }
 
-    /// What it tells of the run.
+    /// The run's event, if the line holds one.
     pub fn event(self) -> Option<(Timestamp, Event)> {
         match self.content {
             Content::Event(event) => Some((self.at, event)),

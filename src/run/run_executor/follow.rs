@@ -18,7 +18,7 @@ use crate::store::RunUpdate;
 use dyno_measure::report::Note;
 use dyno_measure::run::RunStatus;
 
-/// How often is asked what was told.
+/// Interval between pulls.
 const POLL: Duration = Duration::from_millis(300);
 /// An execution that was asked to end and has not is ended by force after this, again and again.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -54,7 +54,7 @@ impl RunExecutor {
         }
     }
 
-    /// Takes over all that was told since the last time; answers the state before the last portion was read, and the end
+    /// Takes over all events since the last pull; answers the state before the last portion was read, and the end
     /// if it was told.
     async fn take_over(
         &mut self,

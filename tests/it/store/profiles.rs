@@ -5,7 +5,7 @@ use dyno::store::{LearntRun, RunUpdate, Store};
 use dyno_measure::report::{Predicted, RequestRecord};
 use dyno_measure::run::RunStatus;
 use dyno_simulate::own_runs::{MeasuredPoint, MeasuredRun, MeasuredSetup, calibrated};
-use dyno_simulate::{Engine, EngineSettings, TokenLengths, Profiles, SimulatedWorkload, device, model};
+use dyno_simulate::{Engine, EngineSettings, Profiles, SimulatedWorkload, TokenLengths, device, model};
 use serde_json::json;
 use uuid::Uuid;
 

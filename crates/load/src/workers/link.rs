@@ -55,7 +55,7 @@ impl Link {
         self.write(&serde_json::to_vec(preparation)?)
     }
 
-    /// A worker that can't be told is gone, which its other direction says.
+    /// A worker that can't be written to is gone, which reading from it reports.
     pub(super) fn say(&mut self, command: &WorkerCommand) {
         if let Ok(line) = serde_json::to_vec(command) {
             let _ = self.write(&line);

@@ -70,7 +70,7 @@ pub(super) struct PhaseOrder {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "snake_case")]
 pub(super) enum WorkerMessage {
-    /// What a load tells.
+    /// An event of the load.
     Event {
         kind: LoadEventKind,
     },

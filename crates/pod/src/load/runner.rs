@@ -207,7 +207,7 @@ impl Runner {
 
     async fn carry_out(self: Arc<Self>) {
         let mut wish = self.wish.subscribe();
-        // It ends soon, too, once the load's end is wished.
+        // It ends soon as well, once the load is asked to end.
         let _ = self.check.subscribe().wait_for(|check| matches!(check, ClientCheck::Over(_))).await;
         let wished = *wish.borrow();
         if let Some(Wish { cause, .. }) = wished {
