@@ -11,7 +11,7 @@ use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{Cluster, DeviceType, Node};
 use crate::engine::fit::Layout;
-use crate::engine::{EngineSettings, Program, Recipe, RecipeError, Serve, memory, tag_of};
+use crate::engine::{EngineOverrides, Program, Recipe, RecipeError, Serve, memory, tag_of};
 use crate::run::executor::PlacedModel;
 use crate::state::AppState as App;
 use crate::store::StoreError;
@@ -85,7 +85,7 @@ pub(super) fn engines(
     recipe: &dyn Recipe,
     program: &Program,
     model: &PlacedModel,
-    images: Option<&EngineSettings>,
+    images: Option<&EngineOverrides>,
 ) -> Result<Vec<EngineSpec>, RecipeError> {
     let kind = recipe.kind();
     let title = |version: Option<&str>| match version {

@@ -9,9 +9,9 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use leptos::config::{LeptosOptions, get_configuration};
 
-pub use self::external::{EngineArgs, HubArgs};
+pub use self::external::{EngineOverrideArgs, HubArgs};
 use crate::credentials::Secret;
-use crate::engine::EngineSettings;
+use crate::engine::EngineOverrides;
 use crate::models::HubSettings;
 use crate::store::Store;
 
@@ -77,7 +77,7 @@ pub struct ServeArgs {
     #[arg(long, env = "DYNO_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<String>,
     #[command(flatten)]
-    pub engines: EngineArgs,
+    pub engines: EngineOverrideArgs,
     #[command(flatten)]
     pub hub: HubArgs,
 }
@@ -142,7 +142,7 @@ pub struct Config {
     pub image: Option<String>,
     /// Proxies of the environment for outgoing requests.
     pub system_proxy: bool,
-    pub engines: EngineSettings,
+    pub engines: EngineOverrides,
     pub hub: HubSettings,
 }
 

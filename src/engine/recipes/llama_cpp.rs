@@ -210,7 +210,7 @@ impl Recipe for LlamaCpp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::EngineSettings;
+    use crate::engine::EngineOverrides;
 
     #[test]
     fn the_wheel_is_found_where_dyno_installs_it() {
@@ -218,7 +218,7 @@ mod tests {
             return;
         }
         let folder = tempfile::tempdir().unwrap();
-        let search = ProgramSearch::new(folder.path(), EngineSettings::default());
+        let search = ProgramSearch::new(folder.path(), EngineOverrides::default());
         assert!(LlamaCpp.find(&search).is_none());
         let venv = venv(&search);
         std::fs::create_dir_all(venv.join("bin")).unwrap();

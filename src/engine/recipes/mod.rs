@@ -17,7 +17,7 @@ use strum::VariantArray as _;
 
 use self::find::ProgramVersions;
 use super::devices::Share;
-use super::settings::EngineSettings;
+use super::overrides::EngineOverrides;
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{DeviceType, EngineAvailability};
 
@@ -28,12 +28,12 @@ pub use llama_cpp::{WHEEL as LLAMA_CPP_WHEEL, venv as llama_cpp_venv};
 pub struct ProgramSearch {
     /// The portal's data folder; engines installed by Dyno are below its `engines/`.
     data_dir: PathBuf,
-    settings: EngineSettings,
+    settings: EngineOverrides,
     versions: Arc<ProgramVersions>,
 }
 
 impl ProgramSearch {
-    pub fn new(data_dir: &Path, settings: EngineSettings) -> Self {
+    pub fn new(data_dir: &Path, settings: EngineOverrides) -> Self {
         Self { data_dir: data_dir.to_owned(), settings, versions: Arc::default() }
     }
 

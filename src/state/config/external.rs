@@ -8,13 +8,13 @@ use strum::VariantArray as _;
 
 use crate::credentials::Secret;
 use crate::domain::engine::EngineKind;
-use crate::engine::{EngineSetting, EngineSettings};
+use crate::engine::{EngineOverride, EngineOverrides};
 use crate::models::HubSettings;
 
 /// Programs and images of engines. A variable without a value counts as not set.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Engines")]
-pub struct EngineArgs {
+pub struct EngineOverrideArgs {
     /// llama.cpp's server [default: llama-server on the PATH, else the Python package that "Try it" installs]
     #[arg(long, env = "DYNO_LLAMA_SERVER", value_name = "PROGRAM")]
     llama_server: Option<OsString>,
@@ -44,8 +44,8 @@ pub struct EngineArgs {
     custom_image: Option<String>,
 }
 
-impl EngineArgs {
-    pub(super) fn settings(self) -> EngineSettings {
+impl EngineOverrideArgs {
+    pub(super) fn settings(self) -> EngineOverrides {
         let setting = |kind: EngineKind| {
             let (program, image) = match kind {
                 EngineKind::LlamaCpp => (&self.llama_server, &self.llama_cpp_image),
@@ -55,7 +55,7 @@ impl EngineArgs {
                 EngineKind::Custom => (&None, &self.custom_image),
             };
             let program = program.clone().filter(|program| !program.is_empty()).map(PathBuf::from);
-            (kind, EngineSetting { program, image: image.clone().filter(|image| !image.is_empty()) })
+            (kind, EngineOverride { program, image: image.clone().filter(|image| !image.is_empty()) })
         };
         EngineKind::VARIANTS.iter().copied().map(setting).collect()
     }
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_is_empty_is_not_set() {
-        let args = EngineArgs { vllm: Some("/opt/vllm".into()), tgi: Some("".into()), ..EngineArgs::default() };
+        let args = EngineOverrideArgs { vllm: Some("/opt/vllm".into()), tgi: Some("".into()), ..EngineOverrideArgs::default() };
         let settings = args.settings();
         assert_eq!(settings.program(EngineKind::Vllm), Some(Path::new("/opt/vllm")));
         assert_eq!(settings.program(EngineKind::Tgi), None);

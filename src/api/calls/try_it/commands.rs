@@ -147,7 +147,7 @@ fn is_network(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::EngineSettings;
+    use crate::engine::EngineOverrides;
 
     #[tokio::test]
     async fn the_last_line_says_why() {
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn by_hand_names_the_portals_own_folders() {
         let data_dir = Path::new("/srv/dyno");
-        let steps = by_hand(&ProgramSearch::new(data_dir, EngineSettings::default()), data_dir);
+        let steps = by_hand(&ProgramSearch::new(data_dir, EngineOverrides::default()), data_dir);
         assert!(steps[0].contains("/srv/dyno/engines/llama.cpp"));
         assert!(steps.iter().any(|step| step.contains(MODEL_SHA256)));
     }

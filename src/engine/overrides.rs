@@ -9,22 +9,22 @@ use crate::domain::inventory::DeviceType;
 
 /// Programs and images by engine. Cheap enough to clone at the start.
 #[derive(Debug, Clone, Default)]
-pub struct EngineSettings(HashMap<EngineKind, EngineSetting>);
+pub struct EngineOverrides(HashMap<EngineKind, EngineOverride>);
 
 /// What is named for one engine; absent: the recipe looks for it.
 #[derive(Debug, Clone, Default)]
-pub struct EngineSetting {
+pub struct EngineOverride {
     pub program: Option<PathBuf>,
     pub image: Option<String>,
 }
 
-impl FromIterator<(EngineKind, EngineSetting)> for EngineSettings {
-    fn from_iter<I: IntoIterator<Item = (EngineKind, EngineSetting)>>(settings: I) -> Self {
+impl FromIterator<(EngineKind, EngineOverride)> for EngineOverrides {
+    fn from_iter<I: IntoIterator<Item = (EngineKind, EngineOverride)>>(settings: I) -> Self {
         Self(settings.into_iter().collect())
     }
 }
 
-impl EngineSettings {
+impl EngineOverrides {
     /// The program that was named for an engine.
     pub fn program(&self, kind: EngineKind) -> Option<&Path> {
         self.0.get(&kind)?.program.as_deref()
@@ -47,9 +47,9 @@ mod tests {
         let vllm = recipe(EngineKind::Vllm);
         let of_recipe = vllm.image(DeviceType::Cuda).map(str::to_owned);
         assert!(of_recipe.is_some());
-        assert_eq!(EngineSettings::default().image(vllm, DeviceType::Cuda), of_recipe);
-        let setting = EngineSetting { image: Some("registry.example/vllm:1".to_owned()), program: None };
-        let settings: EngineSettings = [(EngineKind::Vllm, setting)].into_iter().collect();
+        assert_eq!(EngineOverrides::default().image(vllm, DeviceType::Cuda), of_recipe);
+        let setting = EngineOverride { image: Some("registry.example/vllm:1".to_owned()), program: None };
+        let settings: EngineOverrides = [(EngineKind::Vllm, setting)].into_iter().collect();
         assert_eq!(settings.image(vllm, DeviceType::Rocm).as_deref(), Some("registry.example/vllm:1"));
         assert_eq!(settings.program(EngineKind::Vllm), None);
     }
