@@ -57,7 +57,7 @@ impl Document {
     pub fn new(options: LeptosOptions, style_sheet: String) -> Self {
         let mut wizard = options.clone();
         let folder = Path::new(&*options.site_root).join(&*options.site_pkg_dir);
-        if let Some(program) = browser_program(&folder, "wizard").filter(|_| std::env::var_os("LEPTOS_OUTPUT_NAME").is_none()) {
+        if let Some(program) = browser_program(&folder, "wizard") {
             wizard.output_name = program.into();
         }
         Self { options, wizard, style_sheet }

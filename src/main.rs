@@ -4,9 +4,10 @@
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand};
 use dyno::run::keeper::KeeperArgs;
-use dyno::server::{ServeArgs, StartError};
+use dyno::server::{HubArgs, ServeArgs, StartError};
 use dyno_load::LoadArgs;
 use dyno_pod::PodArgs;
 use dyno_reference::EngineArgs;
@@ -25,9 +26,9 @@ struct Cli {
 enum Command {
     /// Serve the portal: pages, HTTP API, runs
     ///
-    /// The log's detail is set by RUST_LOG (info when absent), its form by DYNO_LOG_FORMAT (text, json). DYNO_SECRET_KEY is the
-    /// key of stored secrets, 32 bytes as base64 or hex; without it a key file (mode 0600) in the data folder is used. Options
-    /// go before environment variables, these before Leptos.toml.
+    /// The log's detail is set by RUST_LOG (info when absent). DYNO_SECRET_KEY is the key of stored secrets, 32 bytes as base64 or
+    /// hex; without it a key file (mode 0600) in the data folder is used. Options go before environment variables, these before
+    /// Leptos.toml.
     Serve(ServeArgs),
     /// Put load on an inference server, by a plan or by flags, and report what was measured
     Load(Box<LoadArgs>),
@@ -42,26 +43,40 @@ enum Command {
     Keeper(KeeperArgs),
     /// Serve a run's load or files in a pod; started by the portal
     #[command(hide = true)]
-    Pod(PodArgs),
+    Pod(PodRole),
+}
+
+/// A pod's role, with what it needs to fetch models. The portal sets the variables in the pods that it starts.
+#[derive(Args)]
+struct PodRole {
+    #[command(flatten)]
+    hub: HubArgs,
+    #[arg(long, env = "DYNO_SYSTEM_PROXY", value_parser = FalseyValueParser::new())]
+    system_proxy: bool,
+    #[command(flatten)]
+    role: PodArgs,
 }
 
 fn main() -> ExitCode {
     // One TLS provider for everything in the process; it fails only if there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match Cli::parse().command {
-        Command::Serve(args) => in_runtime(dyno::server::serve(args)),
-        Command::Migrate(args) => in_runtime(dyno::server::migrate(args)),
+        Command::Serve(args) => in_runtime(args.log_format.clone().as_deref(), dyno::server::serve(args)),
+        Command::Migrate(args) => in_runtime(args.log_format.clone().as_deref(), dyno::server::migrate(args)),
         Command::Load(args) => dyno_load::main(*args),
         Command::Engine(args) => dyno_reference::main(args),
         Command::Simulate(args) => dyno_simulate::command::main(&args),
         Command::Keeper(args) => dyno::run::keeper::main(args),
-        Command::Pod(args) => dyno_pod::main(args, Some(dyno::models::pod_fetch())),
+        Command::Pod(pod) => {
+            let fetch = dyno::models::pod_fetch(pod.hub.settings(), pod.system_proxy);
+            dyno_pod::main(pod.role, Some(fetch))
+        }
     }
 }
 
 /// The portal's own roles, with log and runtime.
-fn in_runtime(role: impl Future<Output = Result<(), StartError>>) -> ExitCode {
-    start_log();
+fn in_runtime(log_format: Option<&str>, role: impl Future<Output = Result<(), StartError>>) -> ExitCode {
+    start_log(log_format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("can't start the runtime: {error}")),
@@ -76,7 +91,7 @@ fn in_runtime(role: impl Future<Output = Result<(), StartError>>) -> ExitCode {
 }
 
 /// The log goes to standard error; what people are to read, to standard output.
-fn start_log() {
+fn start_log(format: Option<&str>) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     // It logs answers that it does not understand as they are; whoever is at a cluster's address may put a secret in them.
     let filter = match "kube_client::client=error".parse() {
@@ -84,7 +99,7 @@ fn start_log() {
         Err(_) => filter,
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::env::var("DYNO_LOG_FORMAT").is_ok_and(|format| format == "json") {
+    if format == Some("json") {
         builder.json().init();
     } else {
         // Colours are for terminals: a log file is to be read and searched as text.

@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use self::attempts::Attempts;
-pub use self::config::{Config, ConfigError, ServeArgs};
+pub use self::config::{Config, ConfigError, HubArgs, ServeArgs};
 pub use self::http_metrics::HttpMetrics;
 pub use self::longest_rows::{LongestRows, RowCounting};
 pub use self::one_time_secrets::OneTimeSecrets;
@@ -131,7 +131,7 @@ impl AppState {
             ),
             run_notifier: RunNotifier::default(),
             http_metrics: HttpMetrics::default(),
-            program_search: ProgramSearch::new(&config.data_dir),
+            program_search: ProgramSearch::new(&config.data_dir, config.engines.clone()),
             sign_in_attempts: Attempts::default(),
             password_hashing: PasswordHashing::new(PASSWORD_HASHES_AT_ONCE),
             one_time_secrets: OneTimeSecrets::default(),

@@ -8,7 +8,7 @@ use super::devices;
 use crate::domain::inventory::{Device, DeviceConfig, DeviceInfo, DeviceType};
 use dyno_measure::telemetry::{ClockLimit, DeviceReading, Levels};
 
-/// One GPU as the driver tells it.
+/// One GPU as the driver describes it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Gpu {
     pub(super) name: String,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use dyno_kubernetes::{Accelerator, Connection, NodeFacts, Vendor};
+use dyno_kubernetes::{Accelerator, ClusterNode, Connection, Vendor};
 
 use super::{ClusterError, Driver, devices};
 use crate::domain::inventory::{Device, DeviceConfig, DeviceInfo, DeviceType, Node, NodeRequests, NodeUsage};
@@ -27,7 +27,7 @@ impl Kubernetes {
 impl Driver for Kubernetes {
     async fn nodes(&self, runs: &BTreeSet<String>) -> Result<Vec<Node>, ClusterError> {
         let facts = self.connection.nodes().await?;
-        let has_nvidia = |node: &NodeFacts| node.accelerators.iter().any(|own| own.vendor == Vendor::Nvidia);
+        let has_nvidia = |node: &ClusterNode| node.accelerators.iter().any(|own| own.vendor == Vendor::Nvidia);
         let answers = if facts.iter().any(has_nvidia) { self.connection.exporter_answers().await } else { Arc::default() };
         let at_work = |name: &str| answers.iter().find(|(node, _)| node == name).map(|(_, text)| dcgm::devices(text));
         let live = facts.into_iter().map(|facts| {
@@ -43,7 +43,7 @@ impl Driver for Kubernetes {
 }
 
 /// `runs`: ids of the portal's own runs.
-fn node(facts: NodeFacts, at_work: &[DcgmDevice], runs: &BTreeSet<String>) -> Node {
+fn node(facts: ClusterNode, at_work: &[DcgmDevice], runs: &BTreeSet<String>) -> Node {
     let status = match (&facts.problem, facts.taints.as_slice()) {
         (Some(problem), _) => problem.clone(),
         (None, []) => "Ready".to_owned(),
@@ -71,7 +71,7 @@ fn node(facts: NodeFacts, at_work: &[DcgmDevice], runs: &BTreeSet<String>) -> No
 }
 
 /// What pods can be given of a node's processors. No label has their name.
-fn cpu(facts: &NodeFacts) -> Device {
+fn cpu(facts: &ClusterNode) -> Device {
     let processor = facts.processor.as_ref().unwrap_or(&facts.architecture);
     let name = match &facts.instance_type {
         Some(machine) => format!("{processor} CPU of {machine}"),
@@ -150,9 +150,9 @@ fn is_slice_of(slice: &DcgmDevice, device: &DcgmDevice) -> bool {
 mod tests {
     use super::*;
 
-    fn facts() -> NodeFacts {
+    fn facts() -> ClusterNode {
         let requested = |memory, gpus| [("memory".to_owned(), memory), ("nvidia.com/gpu".to_owned(), gpus)].into();
-        NodeFacts {
+        ClusterNode {
             hostname: "gpu-a".to_owned(),
             name: "gpu-a".to_owned(),
             architecture: "amd64".to_owned(),
@@ -172,7 +172,7 @@ mod tests {
             }],
             requested_by_run: [("own".to_owned(), requested(4e9, 2.0)), ("another portal's".to_owned(), requested(8e9, 3.0))]
                 .into(),
-            ..NodeFacts::default()
+            ..ClusterNode::default()
         }
     }
 

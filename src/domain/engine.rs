@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::inventory::ModelFormat;
+
 /// The engines that have a recipe, in the order of lists.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
@@ -29,6 +31,15 @@ impl EngineKind {
             Self::Sglang => "SGLang",
             Self::Tgi => "Text Generation Inference",
             Self::Custom => "Own command",
+        }
+    }
+
+    /// The model formats that it reads.
+    pub fn formats(self) -> &'static [ModelFormat] {
+        match self {
+            Self::LlamaCpp => &[ModelFormat::Gguf],
+            Self::Vllm | Self::Sglang | Self::Tgi => &[ModelFormat::HuggingFace],
+            Self::Custom => &[ModelFormat::Gguf, ModelFormat::HuggingFace],
         }
     }
 }

@@ -127,7 +127,7 @@ pub enum FitError {
 pub fn layout(input: FitInput<'_>) -> Result<Layout, FitError> {
     let FitInput { recipe, facts, nodes, choices, serving, demand } = input;
     if let Some(facts) = facts
-        && !recipe.formats().contains(&facts.format)
+        && !recipe.kind().formats().contains(&facts.format)
     {
         return Err(FitError::Format(recipe.kind().title()));
     }

@@ -5,10 +5,10 @@ pub mod devices;
 pub mod environment;
 pub mod fit;
 pub mod memory;
+mod overrides;
 pub mod recipes;
 
 pub use crate::domain::inventory::EngineAvailability;
 pub use args::validate_args;
-pub use recipes::{
-    Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, availability, image_of, recipe, tag_of,
-};
+pub use overrides::{EngineOverride, EngineOverrides};
+pub use recipes::{Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, availability, recipe, tag_of};

@@ -97,6 +97,15 @@ struct RemoteFile {
     sha256: Option<String>,
 }
 
+/// Which hub models are fetched from, as the administrator set it.
+#[derive(Debug, Clone, Default)]
+pub struct HubSettings {
+    /// Base URL (`HF_ENDPOINT`); absent: [`DEFAULT_ENDPOINT`].
+    pub endpoint: Option<String>,
+    /// Opens gated and private models (`HF_TOKEN`).
+    pub token: Option<Secret>,
+}
+
 /// A client of a hub.
 #[derive(Debug, Clone)]
 pub struct Hub {
@@ -126,7 +135,7 @@ struct Lfs {
 }
 
 impl Hub {
-    /// The hub at a base URL (`HF_ENDPOINT`), with a token (`HF_TOKEN`) where there is one.
+    /// The hub at a base URL, with a token where there is one.
     pub fn new(endpoint: &str, token: Option<Secret>, outgoing: Outgoing, policy: AddressPolicy) -> Result<Self, HubError> {
         let mut endpoint = Url::parse(endpoint).map_err(|_| OutgoingError::BadUrl)?;
         if !endpoint.path().ends_with('/') {
@@ -135,11 +144,10 @@ impl Hub {
         Ok(Self { endpoint, token, outgoing, policy })
     }
 
-    /// The hub configured in the environment, or the default one.
-    pub fn from_environment(outgoing: Outgoing, policy: AddressPolicy) -> Result<Self, HubError> {
-        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned());
-        Self::new(&endpoint, set("HF_TOKEN").map(Secret::new), outgoing, policy)
+    /// The hub that the administrator set, or the default one.
+    pub fn of(settings: &HubSettings, outgoing: Outgoing, policy: AddressPolicy) -> Result<Self, HubError> {
+        let endpoint = settings.endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT);
+        Self::new(endpoint, settings.token.clone(), outgoing, policy)
     }
 
     /// Downloads what an engine needs of a repository at a revision, and returns the path to serve: the one GGUF file, or the

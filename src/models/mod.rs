@@ -20,6 +20,7 @@ pub use cloud::{CloudError, normalised_base_url};
 pub use digest::sha256_of;
 pub(crate) use gguf::first_part;
 pub(crate) use gguf_values::Value as GgufValue;
+pub use hub::HubSettings;
 pub use pod_fetch::pod_fetch;
 pub use roots::{PathError, Roots};
 

@@ -1,29 +1,29 @@
 //! Hub downloads in a pod, into the volume that its engines read.
 
-use dyno_pod::protocol::FetchProgress;
-use dyno_pod::{Fetch, FetchError};
+use std::sync::Arc;
 
-use super::hub::Hub;
+use dyno_pod::protocol::FetchProgress;
+use dyno_pod::{FetchError, FetchFunction};
+
+use super::hub::{Hub, HubSettings};
 use crate::credentials::{Outgoing, OutgoingOptions};
 
-/// Fetches from the hub that the environment names (`HF_ENDPOINT`, `HF_TOKEN`), over its proxies where `DYNO_SYSTEM_PROXY` is set.
-pub fn pod_fetch() -> Fetch {
-    Box::new(|request, folder, progress| {
+/// Fetches from a hub, over the environment's proxies where `system_proxy` says so.
+pub fn pod_fetch(hub: HubSettings, system_proxy: bool) -> FetchFunction {
+    let hub = Arc::new(hub);
+    Box::new(move |request, folder, progress| {
+        let settings = Arc::clone(&hub);
         Box::pin(async move {
-            let is_set = |name: &str| std::env::var(name).is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
-            let options = OutgoingOptions {
-                own_ports: vec![dyno_pod::protocol::PORT],
-                system_proxy: is_set("DYNO_SYSTEM_PROXY"),
-                ..OutgoingOptions::default()
-            };
+            let options =
+                OutgoingOptions { own_ports: vec![dyno_pod::protocol::PORT], system_proxy, ..OutgoingOptions::default() };
             let outgoing = Outgoing::new(options).map_err(|error| FetchError(format!("TLS does not set up: {error}.")))?;
             let policy = outgoing.policy(false);
-            let hub = Hub::from_environment(outgoing, policy).map_err(|error| FetchError(error.sentence()))?;
-            let tell = |step: super::hub::DownloadProgress| {
+            let hub = Hub::of(&settings, outgoing, policy).map_err(|error| FetchError(error.sentence()))?;
+            let report = |step: super::hub::DownloadProgress| {
                 let (bytes_done, bytes_total) = (step.bytes_done, step.bytes_total);
                 progress.send_replace(FetchProgress { file: step.file, bytes_done, bytes_total });
             };
-            let fetched = hub.download(&request.repository, &request.revision, &folder, tell).await;
+            let fetched = hub.download(&request.repository, &request.revision, &folder, report).await;
             fetched.map_err(|error| FetchError(error.sentence()))
         })
     })

@@ -6,7 +6,7 @@ use crate::api::functions::predictions::load_predictions;
 use crate::components::banner::Empty;
 use crate::components::button::LinkButton;
 use crate::components::charts::ChartFigure;
-use crate::components::charts::predicted::{Point, scatter};
+use crate::components::charts::predicted::{ScatterPoint, scatter};
 use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
 use crate::components::number::{figure, grouped, of_kind};
@@ -103,8 +103,8 @@ fn summaries(errors: &[ErrorSummary]) -> AnyView {
 }
 
 fn charts(runs: &[PredictedRun]) -> AnyView {
-    let points = |id: &str| -> Vec<Point> {
-        let of = |run: &PredictedRun| -> Vec<Point> {
+    let points = |id: &str| -> Vec<ScatterPoint> {
+        let of = |run: &PredictedRun| -> Vec<ScatterPoint> {
             let named = run.predicted.load_points.iter().flat_map(|point| {
                 let load = run.loads.get(point.load_point).cloned().unwrap_or_default();
                 let compared = point.figures().into_iter().filter(|(name, _)| *name == id).filter_map(|(_, compared)| compared);

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::execution::{Event, Outcome};
+use super::execution::{Event, ExecutionOutcome};
 use super::executor::{Batch, RecordPortion};
 use super::text;
 use crate::domain::event::{LogLine, RunEvent};
@@ -15,9 +15,9 @@ use dyno_measure::events::{LoadEventKind, LogLevel, Progress};
 const SNAPSHOTS: i64 = 600;
 
 /// How the work ended, as it was told.
-pub(super) type Ended = (Outcome, Option<String>);
+pub(super) type Ended = (ExecutionOutcome, Option<String>);
 
-/// Maps what is told to events; keeps a run's stages up to date.
+/// Maps an execution's events to a run's; keeps its stages up to date.
 #[derive(Debug, Default)]
 pub(super) struct EventMapper {
     last: Option<KeptProgress>,
@@ -33,7 +33,7 @@ struct KeptProgress {
 }
 
 impl EventMapper {
-    /// The update for the store, and the end if it was told.
+    /// The update for the store, and the end if it was reported.
     pub(super) fn map(&mut self, batch: Batch, stages: &mut [Stage]) -> (RunUpdate, Option<Ended>) {
         let mut ended = None;
         let mut events: Vec<(Timestamp, RunEvent)> = Vec::new();
@@ -185,7 +185,7 @@ mod tests {
             events: vec![
                 (at(1), Event::Stage { stage, status: StageStatus::Running, message: None }),
                 (at(9), Event::Stage { stage, status: StageStatus::Succeeded, message: Some("Done.".into()) }),
-                (at(9), Event::End { outcome: Outcome::Done, reason: None }),
+                (at(9), Event::End { outcome: ExecutionOutcome::Done, reason: None }),
             ],
             load: vec![LoadEvent { v: 1, at_unix_ns: 5_000_000, kind: LoadEventKind::Progress(Box::new(progress(1, 5))) }],
             cursor: Some(Cursor("3".to_owned())),
@@ -194,7 +194,7 @@ mod tests {
         let (update, ended) = EventMapper::default().map(batch, &mut stages);
         let names: Vec<&str> = update.events.iter().map(|(_, event)| event.into_str()).collect();
         assert_eq!(names, ["stage", "progress", "stage"]);
-        assert_eq!(ended, Some((Outcome::Done, None)));
+        assert_eq!(ended, Some((ExecutionOutcome::Done, None)));
         assert_eq!(update.cursor.as_deref(), Some("3"));
         assert_eq!(stages[4].started_at, Some(at(1)));
         assert_eq!(stages[4].ended_at, Some(at(9)));

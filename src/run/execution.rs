@@ -1,4 +1,4 @@
-//! What is to be carried out on a cluster, and what is told of it while that goes on. Both are kept and read again by later
+//! What is to be carried out on a cluster, and its events meanwhile. Both are kept and read again by later
 //! versions of Dyno, so that they carry the version of their schema; unknown fields are passed over.
 
 use jiff::Timestamp;
@@ -83,14 +83,14 @@ pub struct EngineSpec {
 /// Files that an engine's container sees.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineVolume {
-    pub source: VolumeSource,
+    pub source: EngineVolumeSource,
     /// Where the container sees them.
     pub path: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum VolumeSource {
+pub enum EngineVolumeSource {
     /// A folder of each node.
     Node(String),
     /// A volume claim of the cluster's.
@@ -113,7 +113,7 @@ pub enum Event {
     Engine(EngineFacts),
     /// Nothing follows, and nothing is left running.
     End {
-        outcome: Outcome,
+        outcome: ExecutionOutcome,
         /// Why, for any outcome other than done.
         reason: Option<String>,
     },
@@ -122,7 +122,7 @@ pub enum Event {
 /// How the carrying out of a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum ExecutionOutcome {
     /// The plan was carried out.
     Done,
     /// Something went wrong; what was measured is kept.

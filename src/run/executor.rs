@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::execution::{EngineVolume, Event, ExecutionSpec, Outcome};
+use super::execution::{EngineVolume, Event, ExecutionOutcome, ExecutionSpec};
 use crate::credentials::Secret;
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::inventory::{EngineAvailability, ModelFacts};
@@ -60,7 +60,7 @@ impl ExecutorError {
 #[error("{0}")]
 pub(super) struct LeftBehind(pub String);
 
-/// How far what a cluster tells of a run was read. Only the executor that made it knows what is in it; it is kept with
+/// How far a run's events were read. Only the executor that made it knows what is in it; it is kept with
 /// what was read up to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cursor(pub String);
@@ -76,19 +76,19 @@ pub(super) enum ExecutionState {
     Gone,
 }
 
-/// What was told of a run since a cursor, in portions of about a megabyte.
+/// Events of a run since a cursor, in portions of about a megabyte.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     /// As it was before the events were read: of a run that is gone, an empty batch has nothing that follows.
     pub state: ExecutionState,
     pub events: Vec<(Timestamp, Event)>,
-    /// What the load told.
+    /// Events of the load.
     pub load: Vec<LoadEvent>,
     /// What the nodes under test and their devices did while the load went on.
     pub telemetry: Vec<TelemetrySample>,
     /// Of a load whose records are taken over while it goes on.
     pub records: RecordPortion,
-    /// Where the next batch begins; absent where nothing was told.
+    /// Where the next batch begins; absent where there is nothing new.
     pub cursor: Option<Cursor>,
 }
 
@@ -139,8 +139,8 @@ pub(super) struct Collected {
     pub tokenizer: Option<String>,
     /// What a report of the records that are kept is made with, where the load's own can't be read.
     pub sidecar: Sidecar,
-    /// The end that was told, if one was.
-    pub end: Option<(Outcome, Option<String>)>,
+    /// The end, if the execution reported one.
+    pub end: Option<(ExecutionOutcome, Option<String>)>,
     /// Last output line of the execution, where it reported no end.
     pub last_output: Option<String>,
 }

@@ -19,7 +19,7 @@ use crate::store::{LearntRun, StoreError};
 
 /// Poll interval.
 const POLL: Duration = Duration::from_mins(1);
-/// Runs that are looked at before others may be.
+/// Most runs that factors are fitted from in one go.
 const BATCH: u32 = 20;
 /// A profile rests on its last so many runs: enough for the factors, and engines change.
 const MOST_RUNS: u32 = 24;
@@ -48,7 +48,7 @@ pub(crate) async fn profiles(app: &App) -> Result<Profiles, StoreError> {
     Ok(profiles)
 }
 
-/// The version of an engine that a cluster would start; absent where that can't be told.
+/// The version of an engine that a cluster would start; absent where that is not known.
 pub(crate) async fn version(app: &App, cluster: &Cluster, kind: Option<EngineKind>) -> Option<EngineVersion> {
     let engines = super::engines(app, cluster).await.ok()?;
     let found = engines.into_iter().find(|engine| Some(engine.kind) == kind)?;

@@ -1,6 +1,6 @@
 //! A run's end: its final status and reason, and what may be said of a run that was lost.
 
-use super::execution::Outcome;
+use super::execution::ExecutionOutcome;
 use super::text;
 use dyno_measure::report::Report;
 use dyno_measure::run::RunStatus;
@@ -9,7 +9,7 @@ use dyno_measure::run::RunStatus;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum End {
     /// The execution reported it.
-    Reported(Outcome, Option<String>),
+    Reported(ExecutionOutcome, Option<String>),
     /// The execution ended without a report.
     Lost {
         /// While no portal watched: found only after a restart.
@@ -25,12 +25,12 @@ pub(super) fn verdict(end: &End, report: Option<&Report>) -> (RunStatus, Option<
         report.map_or(0, |report| report.load_points.iter().map(|point| point.summary.successful_requests).sum());
     let early = if succeeded > 0 { RunStatus::Partial } else { RunStatus::Failed };
     match end {
-        End::Reported(Outcome::Done, _) if succeeded > 0 => (RunStatus::Succeeded, None),
-        End::Reported(Outcome::Done, reason) => {
+        End::Reported(ExecutionOutcome::Done, _) if succeeded > 0 => (RunStatus::Succeeded, None),
+        End::Reported(ExecutionOutcome::Done, reason) => {
             let why = reason.clone().unwrap_or_else(|| no_success(report));
             (RunStatus::Failed, Some(why))
         }
-        End::Reported(Outcome::Failed, reason) => {
+        End::Reported(ExecutionOutcome::Failed, reason) => {
             let why = match reason {
                 // The load's own word for it says less than the requests do.
                 Some(why) if succeeded > 0 || report.is_none() => why.clone(),
@@ -39,7 +39,7 @@ pub(super) fn verdict(end: &End, report: Option<&Report>) -> (RunStatus, Option<
             };
             (early, Some(why))
         }
-        End::Reported(Outcome::Cancelled, reason) => {
+        End::Reported(ExecutionOutcome::Cancelled, reason) => {
             (RunStatus::Cancelled, Some(reason.clone().unwrap_or_else(|| "Cancelled.".to_owned())))
         }
         End::Lost { unseen, last_output } => {
@@ -85,12 +85,12 @@ mod tests {
     fn a_run_ends_in_a_true_state() {
         let told = |outcome, reason: Option<&str>| End::Reported(outcome, reason.map(str::to_owned));
         let lost = |unseen| End::Lost { unseen, last_output: None };
-        assert_eq!(verdict(&told(Outcome::Done, None), Some(&report(3))), (RunStatus::Succeeded, None));
-        let (status, reason) = verdict(&told(Outcome::Done, None), Some(&report(0)));
+        assert_eq!(verdict(&told(ExecutionOutcome::Done, None), Some(&report(3))), (RunStatus::Succeeded, None));
+        let (status, reason) = verdict(&told(ExecutionOutcome::Done, None), Some(&report(0)));
         assert_eq!((status, reason.as_deref()), (RunStatus::Failed, Some("No request succeeded. The connection was refused.")));
-        assert_eq!(verdict(&told(Outcome::Failed, Some("Engine stopped.")), Some(&report(3))).0, RunStatus::Partial);
-        assert_eq!(verdict(&told(Outcome::Failed, Some("Engine stopped.")), None).0, RunStatus::Failed);
-        assert_eq!(verdict(&told(Outcome::Cancelled, None), Some(&report(3))).0, RunStatus::Cancelled);
+        assert_eq!(verdict(&told(ExecutionOutcome::Failed, Some("Engine stopped.")), Some(&report(3))).0, RunStatus::Partial);
+        assert_eq!(verdict(&told(ExecutionOutcome::Failed, Some("Engine stopped.")), None).0, RunStatus::Failed);
+        assert_eq!(verdict(&told(ExecutionOutcome::Cancelled, None), Some(&report(3))).0, RunStatus::Cancelled);
         assert_eq!(verdict(&lost(true), Some(&report(3))).0, RunStatus::Interrupted);
         assert_eq!(verdict(&lost(false), Some(&report(3))).0, RunStatus::Partial);
         assert_eq!(verdict(&lost(false), None).0, RunStatus::Failed);

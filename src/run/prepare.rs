@@ -11,7 +11,7 @@ use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{Cluster, DeviceType, Node};
 use crate::engine::fit::Layout;
-use crate::engine::{Program, Recipe, RecipeError, Serve, image_of, memory, tag_of};
+use crate::engine::{EngineOverrides, Program, Recipe, RecipeError, Serve, memory, tag_of};
 use crate::run::executor::PlacedModel;
 use crate::state::AppState as App;
 use crate::store::StoreError;
@@ -77,7 +77,7 @@ pub(super) async fn address(app: &App, base_url: &str) -> Result<AddressPolicy, 
     Ok(policy)
 }
 
-/// The engines' command lines.
+/// The engines' command lines. `images` where engines are containers.
 pub(super) fn engines(
     run: Uuid,
     spec: &BenchmarkSpec,
@@ -85,7 +85,7 @@ pub(super) fn engines(
     recipe: &dyn Recipe,
     program: &Program,
     model: &PlacedModel,
-    in_containers: bool,
+    images: Option<&EngineOverrides>,
 ) -> Result<Vec<EngineSpec>, RecipeError> {
     let kind = recipe.kind();
     let title = |version: Option<&str>| match version {
@@ -114,8 +114,7 @@ pub(super) fn engines(
                 cache_bytes: memory::cache_bytes_per_token(&model.facts).map(|bytes| bytes * tokens),
                 embeddings: spec.load.endpoint() == Endpoint::Embeddings,
             };
-            let image =
-                if in_containers { spec.serving.engine_image.clone().or_else(|| image_of(recipe, share.kind)) } else { None };
+            let image = images.and_then(|images| spec.serving.engine_image.clone().or_else(|| images.image(recipe, share.kind)));
             Ok(EngineSpec {
                 node: node.hostname.clone(),
                 title: title(program.version.as_deref().or_else(|| image.as_deref().and_then(tag_of))),

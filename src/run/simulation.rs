@@ -175,7 +175,7 @@ impl SimulationRun {
         update
     }
 
-    /// Keeps an update, and tells listeners.
+    /// Stores an update, and notifies subscribers.
     async fn keep(&self, update: RunUpdate) -> Result<(), StoreError> {
         let update = RunUpdate { claimant: Some(self.claimant), ..update };
         let stored = self.app.store.update_run(self.run.id, &update, Timestamp::now()).await?;

@@ -54,7 +54,7 @@ struct ActiveRun {
     detach: CancellationToken,
 }
 
-/// Why a run could not be dealt with.
+/// Why a run could not be supervised.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SuperviseError {
     #[error(transparent)]
@@ -293,7 +293,7 @@ impl Supervisor {
             self.sender(id).send_replace(last.seq);
         }
         app.store.release_run(id, self.0.portal).await?;
-        // Those that waited behind it are looked at.
+        // Runs that waited behind it may start now.
         self.0.notifier.wake();
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! How many requests a load has completed, from what it tells: for sentences such as "after 412 of 1,280 requests".
+//! How many requests a load has completed, counted from its events: for sentences such as "after 412 of 1,280 requests".
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::text::{number, requests};
 use dyno_measure::events::{LoadEventKind, LoadStatus};
 use dyno_measure::plan::Plan;
 
-/// What a load has told so far.
+/// Counts from the events of a load so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Tally {
@@ -19,7 +19,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Takes what was told next.
+    /// Takes the next event.
     pub(super) fn add(&mut self, kind: &LoadEventKind) {
         match kind {
             LoadEventKind::Progress(progress) => _ = self.completed.insert(progress.load_point, progress.completed),

@@ -34,7 +34,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 const LAST_BYTES: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Clone)]
-pub(super) struct Limits {
+pub(super) struct ConnectionLimits {
     /// Longest wait for a complete request head, and for the next request on a connection.
     pub head: Duration,
     pub body: Pacing,
@@ -49,7 +49,7 @@ pub(super) struct Limits {
     pub proxy_head: Duration,
 }
 
-impl Limits {
+impl ConnectionLimits {
     /// The portal's limits, after raising the number of open files.
     pub(super) fn of_portal(proxies: Vec<IpAddr>) -> Self {
         let all = usize::try_from(more_open_files().saturating_sub(RESERVED)).unwrap_or(usize::MAX).max(64);
@@ -91,7 +91,7 @@ struct Register {
 impl Register {
     /// Makes room for a connection of a client, if necessary by closing the oldest one that waits for a head: a well-behaved
     /// client sends its request soon. False: all connections are being answered.
-    fn make_room(&mut self, peer: IpAddr, limits: &Limits) -> bool {
+    fn make_room(&mut self, peer: IpAddr, limits: &ConnectionLimits) -> bool {
         let of_peer = self.of_peer.get(&peer).copied().unwrap_or_default();
         let peer_is_full = of_peer >= limits.per_peer && !limits.proxies.contains(&peer);
         if !peer_is_full && self.open.len() < limits.all {
@@ -129,7 +129,7 @@ fn locked(register: &Mutex<Register>) -> MutexGuard<'_, Register> {
 }
 
 /// Serves until `stop`, then waits for the answers in progress.
-pub(super) async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
+pub(super) async fn serve(listener: TcpListener, router: Router, limits: ConnectionLimits, stop: CancellationToken) {
     let (register, tasks) = (Arc::new(Mutex::new(Register::default())), TaskTracker::new());
     loop {
         let accepted = tokio::select! {
@@ -175,7 +175,7 @@ async fn connection(
     stream: TcpStream,
     address: SocketAddr,
     router: Router,
-    limits: &Limits,
+    limits: &ConnectionLimits,
     busy: Arc<AtomicBool>,
     end: CancellationToken,
     stop: CancellationToken,
@@ -231,7 +231,7 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(300);
 
-    async fn start(change: impl FnOnce(&mut Limits)) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+    async fn start(change: impl FnOnce(&mut ConnectionLimits)) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
         let router = Router::new()
             .route("/", get(|| async { "here" }))
             .route("/large", get(|| async { vec![b'x'; 64 << 20] }))
@@ -239,7 +239,7 @@ mod tests {
             .route("/slow", get(|| async { tokio::time::sleep(3 * SHORT).await }));
         let body = Pacing { idle: SHORT, allowance: SHORT, bytes_per_s: 1_000_000 };
         let (head, answer, proxy_head) = (SHORT, SHORT, SHORT);
-        let mut limits = Limits { head, body, answer, per_peer: 8, all: 64, proxies: Vec::new(), proxy_head };
+        let mut limits = ConnectionLimits { head, body, answer, per_peer: 8, all: 64, proxies: Vec::new(), proxy_head };
         change(&mut limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
@@ -279,6 +279,17 @@ mod tests {
         let said = heard(say(address, HALF).await).await;
         assert!(!said.contains("200 OK") && begun.elapsed() >= SHORT / 2, "{said}");
         assert!(heard(say(address, WHOLE).await).await.ends_with("here"));
+    }
+
+    #[tokio::test]
+    async fn half_a_head_is_not_in_the_way_of_stopping() {
+        let (address, stop, served) = start(|limits| limits.head = Duration::from_hours(1)).await;
+        let half = say(address, HALF).await;
+        // Connections are accepted in their order, so the first one is open by now.
+        assert!(heard(say(address, WHOLE).await).await.ends_with("here"));
+        stop.cancel();
+        tokio::time::timeout(200 * SHORT, served).await.expect("the stop waits for the rest of the head").unwrap();
+        drop(half);
     }
 
     #[tokio::test]

@@ -19,6 +19,6 @@ mod run_figures;
 mod start;
 mod style;
 
-pub use crate::state::ServeArgs;
+pub use crate::state::{HubArgs, ServeArgs};
 pub use router::{PageRoutes, router};
 pub use start::{Portal, StartError, migrate, serve};

@@ -49,6 +49,11 @@ impl PageRoutes {
     pub fn generate() -> Self {
         Self(generate_route_list(app::App).into())
     }
+
+    /// Their paths, with `{name}` for what varies.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AxumRouteListing::path)
+    }
 }
 
 /// The portal's routes with their layers. A request passes, from outside in: panic handler, headers, log, host names, CSRF

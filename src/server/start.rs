@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::connections::{self, Limits};
+use super::connections::{self, ConnectionLimits};
 use super::metrics;
 use super::router::{PageRoutes, router};
 use crate::api::calls::{account, seed};
@@ -104,7 +104,7 @@ impl Portal {
             // ends event streams, for which the server would wait
             stopping.cancel();
         });
-        let limits = Limits::of_portal(app.config.trusted_proxies.clone());
+        let limits = ConnectionLimits::of_portal(app.config.trusted_proxies.clone());
         let server = async {
             let portal = connections::serve(listener, router(&app, &pages), limits.clone(), shutdown.clone());
             match metrics_listener {

@@ -6,10 +6,10 @@ use dyno_measure::load::{EvalWith, LoadSpec};
 use dyno_measure::plan::{Plan, PlannedLoad, PromptSource};
 use dyno_measure::words::{capital, grouped};
 use dyno_simulate::engine::EngineSettings;
-use dyno_simulate::layout::{Estimate, Layout, Nodes, layouts};
-use dyno_simulate::outcome::Distribution;
-use dyno_simulate::planned::{PlanError, first_requests};
-use dyno_simulate::{EngineVersion, Profiles, Scenario, SimulationError, Workload};
+use dyno_simulate::layout::{Estimate, Nodes, ParallelLayout, layouts};
+use dyno_simulate::outcome::PredictedDistribution;
+use dyno_simulate::planned::{PlanConversionError, first_requests};
+use dyno_simulate::{EngineVersion, Profiles, Scenario, SimulatedWorkload, SimulationError};
 
 use super::layout::{LayoutError, layout};
 use super::model::{ModelFailure, descriptor};
@@ -58,7 +58,7 @@ pub enum AdviceFailure {
     #[error("Layouts are compared for lengths that the load says itself, not for a dataset's.")]
     Dataset,
     #[error("The load can't be simulated: {0}.")]
-    Plan(#[from] PlanError),
+    Plan(#[from] PlanConversionError),
 }
 
 /// Compares every layout at the largest load of the benchmark.
@@ -115,14 +115,14 @@ fn serving_devices(asked: &LayoutQuestion) -> Vec<Vec<Device>> {
 }
 
 /// The first requests of the largest load point, its wording, and notes about it.
-fn largest_load(load: &LoadSpec) -> Result<(Workload, String, Vec<String>), AdviceFailure> {
+fn largest_load(load: &LoadSpec) -> Result<(SimulatedWorkload, String, Vec<String>), AdviceFailure> {
     if load.eval_with == EvalWith::Dataset {
         return Err(AdviceFailure::Dataset);
     }
     let plan = Plan::of_load(load, PromptSource::Synthetic);
     let points = plan.load_points.iter().enumerate();
     let largest = points.max_by(|(_, one), (_, other)| one.at().total_cmp(&other.at()));
-    let (index, point) = largest.ok_or(PlanError::NoLoadPoint(0))?;
+    let (index, point) = largest.ok_or(PlanConversionError::NoLoadPoint(0))?;
     let most = ENOUGH_REQUESTS.max(REQUESTS_PER_USER * point.cap() as usize).min(MOST_REQUESTS);
     let workload = first_requests(&plan, index as u32, most)?;
     let simulated = workload.requests.len();
@@ -150,8 +150,8 @@ fn in_sentence(load: &LoadSpec, point: &PlannedLoad) -> String {
     format!("{}, {input} tokens in and {output} out", load_words(&alone, &[]))
 }
 
-fn row(layout: Layout) -> LayoutRow {
-    let Layout { tensor_parallel, replicas, devices, verdict } = layout;
+fn row(layout: ParallelLayout) -> LayoutRow {
+    let ParallelLayout { tensor_parallel, replicas, devices, verdict } = layout;
     let (figures, reason, missing_bytes) = match verdict {
         Ok(estimate) => (Some(figures(&estimate, devices)), None, None),
         Err(SimulationError::DoesNotFit(memory)) => (None, Some(memory.shortage()), Some(memory.missing() as u64)),
@@ -162,7 +162,7 @@ fn row(layout: Layout) -> LayoutRow {
 
 fn figures(estimate: &Estimate, devices: u32) -> LayoutFigures {
     let outcome = &estimate.simulation.outcome;
-    let of = |Distribution { mean, p50, p99, .. }: Distribution| LatencyFigures { mean, p50, p99 };
+    let of = |PredictedDistribution { mean, p50, p99, .. }: PredictedDistribution| LatencyFigures { mean, p50, p99 };
     LayoutFigures {
         meets_limits: estimate.meets_limits,
         output_throughput: estimate.output_throughput,

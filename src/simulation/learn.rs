@@ -5,7 +5,7 @@ use dyno_measure::report::provenance::NodeFacts;
 use dyno_measure::report::{Compared, LoadPoint, Predicted, PredictedPoint, Report, RequestRecord, Summary};
 use dyno_simulate::engine::EngineVersion;
 use dyno_simulate::own_runs::{MeasuredPoint, MeasuredRun, MeasuredSetup};
-use dyno_simulate::workload::{Load, Request, Workload};
+use dyno_simulate::workload::{Request, SimulatedLoad, SimulatedWorkload};
 use serde_json::json;
 
 use super::simulate::{SetUp, SimulatedRun, SimulationFailure, set_up, simulate};
@@ -148,15 +148,15 @@ fn point_of(point: &LoadPoint, records: &[RequestRecord], ramp_s: Option<f64>) -
         return None;
     }
     let load = match point.concurrency {
-        Some(concurrency) => Load::Closed { concurrency, ramp: ramp_s.unwrap_or(0.0) },
-        None => Load::Open { max_in_flight: None },
+        Some(concurrency) => SimulatedLoad::Closed { concurrency, ramp: ramp_s.unwrap_or(0.0) },
+        None => SimulatedLoad::Open { max_in_flight: None },
     };
     let mean = |of: fn(&RequestRecord) -> Option<f64>| {
         let values: Vec<f64> = records.iter().filter_map(of).collect();
         (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
     };
     Some(MeasuredPoint {
-        workload: Workload { requests, load, warmup: 0, until: None },
+        workload: SimulatedWorkload { requests, load, warmup: 0, until: None },
         ttft_ms: mean(|record| record.ttft_ms),
         tpot_ms: mean(|record| record.tpot_ms),
         e2el_ms: mean(|record| record.e2el_ms),
@@ -185,9 +185,9 @@ mod tests {
         let found = point_of(&point(&json!({ "rate": 4.0 })), &records, None).unwrap();
         assert_eq!((found.ttft_ms, found.tpot_ms, found.e2el_ms), (Some(20.0), None, Some(40.0)));
         assert_eq!(found.workload.requests[2], Request { arrival: 0.025, input: 10, output: 5 });
-        assert_eq!(found.workload.load, Load::Open { max_in_flight: None });
+        assert_eq!(found.workload.load, SimulatedLoad::Open { max_in_flight: None });
         let closed = point_of(&point(&json!({ "concurrency": 2 })), &records, Some(1.5)).unwrap();
-        assert_eq!(closed.workload.load, Load::Closed { concurrency: 2, ramp: 1.5 });
+        assert_eq!(closed.workload.load, SimulatedLoad::Closed { concurrency: 2, ramp: 1.5 });
     }
 
     #[test]

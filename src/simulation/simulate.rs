@@ -8,7 +8,7 @@ use dyno_measure::plan::{Plan, PlanEndpoint, PlannedLoad};
 use dyno_measure::records::Records;
 use dyno_measure::report::provenance::Provenance;
 use dyno_measure::report::{
-    Circumstances, Distribution, Note as ReportNote, NoteKind, Prediction, PredictionError, Report, RequestRecord, Standing,
+    Circumstances, Distribution, Note, NoteKind, Prediction, PredictionError, Report, RequestRecord, Standing,
     load_point_figures, report, verdict,
 };
 use dyno_measure::run::{RunKind, RunStatus};
@@ -16,7 +16,7 @@ use dyno_measure::search::Search;
 use dyno_measure::sidecar::{BegunLoadPoint, Sidecar};
 use dyno_measure::words::count;
 use dyno_simulate::engine::EngineSettings;
-use dyno_simulate::scenario::{Note, Simulation};
+use dyno_simulate::scenario::{Simulation, SimulationNote};
 use dyno_simulate::{EngineVersion, ModelDescriptor, Profiles, Scenario, SimulationError, Simulator, profile};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -164,7 +164,7 @@ pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<S
             progress.simulate(&simulator, &lengths, &plan, planned, &layout, is_stopped)?;
         }
     }
-    let notes: Vec<ReportNote> = of_lengths.into_iter().map(ReportNote::from).chain(notes(&progress.simulations)).collect();
+    let notes: Vec<Note> = of_lengths.into_iter().map(Note::from).chain(notes(&progress.simulations)).collect();
     lines.extend(progress.lines());
     let told: Vec<String> = notes.iter().map(ToString::to_string).filter(|note| !lines.contains(note)).collect();
     lines.extend(told);
@@ -271,8 +271,8 @@ fn laid_out(layout: &SimulatedLayout) -> String {
 }
 
 /// The simulator's distribution of token gaps. The number of independent samples is not known, so there are no bounds.
-fn gaps(found: dyno_simulate::outcome::Distribution) -> Distribution {
-    let dyno_simulate::outcome::Distribution { n, mean, std, min, p25, p50, p75, p90, p95, p99, p999, max } = found;
+fn gaps(found: dyno_simulate::outcome::PredictedDistribution) -> Distribution {
+    let dyno_simulate::outcome::PredictedDistribution { n, mean, std, min, p25, p50, p75, p90, p95, p99, p999, max } = found;
     Distribution { mean, std, min, p25, p50, p75, p90, p95, p99, p999, max, n, clusters: None, bounds: BTreeMap::new() }
 }
 
@@ -284,7 +284,7 @@ fn standing(prediction: &Prediction) -> String {
 }
 
 /// Converts a prediction for reports.
-pub(super) fn prediction(found: &dyno_simulate::scenario::Prediction) -> Prediction {
+pub(super) fn prediction(found: &dyno_simulate::scenario::PredictionBasis) -> Prediction {
     let bar = &found.error_pct;
     Prediction {
         standing: match found.standing {
@@ -298,14 +298,18 @@ pub(super) fn prediction(found: &dyno_simulate::scenario::Prediction) -> Predict
 }
 
 /// The simulator's notes, without repetitions; with the load point where several differ.
-fn notes(simulations: &[Simulation]) -> Vec<ReportNote> {
-    let mut notes: Vec<ReportNote> = Vec::new();
+fn notes(simulations: &[Simulation]) -> Vec<Note> {
+    let mut notes: Vec<Note> = Vec::new();
     for (number, simulation) in simulations.iter().enumerate() {
         for note in &simulation.notes {
-            let of_load = matches!(note, Note::TooLong { .. } | Note::Preempted { .. } | Note::BeyondMeasured { .. });
-            let kind = if matches!(note, Note::BeyondMeasured { .. }) { NoteKind::BeyondMeasured } else { NoteKind::Other };
+            let of_load = matches!(
+                note,
+                SimulationNote::TooLong { .. } | SimulationNote::Preempted { .. } | SimulationNote::BeyondMeasured { .. }
+            );
+            let kind =
+                if matches!(note, SimulationNote::BeyondMeasured { .. }) { NoteKind::BeyondMeasured } else { NoteKind::Other };
             let load_point = (of_load && simulations.len() > 1).then_some(number as u32);
-            let note = ReportNote::new(kind, load_point, format!("{}.", dyno_measure::words::capital(&note.to_string())));
+            let note = Note::new(kind, load_point, format!("{}.", dyno_measure::words::capital(&note.to_string())));
             if !notes.contains(&note) {
                 notes.push(note);
             }

@@ -74,9 +74,9 @@ fn of<T: DeserializeOwned>(value: Option<serde_json::Value>) -> Option<T> {
 }
 
 /// A report's prediction as the simulator has it.
-fn predicted(prediction: &Prediction) -> scenario::Prediction {
+fn predicted(prediction: &Prediction) -> scenario::PredictionBasis {
     let error = &prediction.error_pct;
-    scenario::Prediction {
+    scenario::PredictionBasis {
         standing: match prediction.standing {
             Standing::Prior => profile::Standing::Prior,
             Standing::Calibrated => profile::Standing::Calibrated,

@@ -5,9 +5,9 @@ use dyno_load::workload::{Played, PromptDataset, PromptId, TraceRequest, Workloa
 use dyno_measure::arrivals::Arrivals;
 use dyno_measure::load::EvalWith;
 use dyno_measure::plan::{DatasetFile, Load, Plan, PromptSource, Workload as Planned};
-use dyno_simulate::planned::{PlanError, simulate_plan};
+use dyno_simulate::planned::{PlanConversionError, simulate_plan};
 use dyno_simulate::scenario::Simulation;
-use dyno_simulate::workload::{Load as Offered, Request, Workload};
+use dyno_simulate::workload::{Request, SimulatedLoad, SimulatedWorkload};
 use dyno_simulate::{SimulationError, Simulator};
 
 use crate::domain::benchmark::BenchmarkSpec;
@@ -28,14 +28,14 @@ pub enum WorkloadFailure {
     #[error(transparent)]
     Simulation(#[from] SimulationError),
     #[error("The load can't be simulated: {0}.")]
-    Plan(PlanError),
+    Plan(PlanConversionError),
 }
 
-impl From<PlanError> for WorkloadFailure {
-    fn from(error: PlanError) -> Self {
+impl From<PlanConversionError> for WorkloadFailure {
+    fn from(error: PlanConversionError) -> Self {
         match error {
-            PlanError::Simulation(error) => Self::Simulation(error),
-            PlanError::TooManyRequests => Self::TooManyRequests,
+            PlanConversionError::Simulation(error) => Self::Simulation(error),
+            PlanConversionError::TooManyRequests => Self::TooManyRequests,
             other => Self::Plan(other),
         }
     }
@@ -116,7 +116,7 @@ impl DrawnLengths {
         earlier: u64,
     ) -> Result<Simulation, WorkloadFailure> {
         let Some(point) = plan.load_points.get(number as usize) else {
-            return Err(PlanError::NoLoadPoint(number).into());
+            return Err(PlanConversionError::NoLoadPoint(number).into());
         };
         if point.requests().is_some_and(|count| count as usize > MOST_REQUESTS) {
             return Err(WorkloadFailure::TooManyRequests);
@@ -132,12 +132,12 @@ impl DrawnLengths {
         };
         let workload = |count: usize| {
             let (load, mut arrivals) = match point.load {
-                Load::Closed { concurrency } => (Offered::Closed { concurrency, ramp: plan.ramp_of(concurrency) }, None),
+                Load::Closed { concurrency } => (SimulatedLoad::Closed { concurrency, ramp: plan.ramp_of(concurrency) }, None),
                 Load::Rate { rate, process, burstiness, max_in_flight } => {
                     let arrivals = Arrivals::new(rate, process, burstiness, plan.arrivals_seed(number));
-                    (Offered::Open { max_in_flight: Some(max_in_flight) }, Some(arrivals))
+                    (SimulatedLoad::Open { max_in_flight: Some(max_in_flight) }, Some(arrivals))
                 }
-                Load::Trace { max_in_flight, .. } => (Offered::Open { max_in_flight: Some(max_in_flight) }, None),
+                Load::Trace { max_in_flight, .. } => (SimulatedLoad::Open { max_in_flight: Some(max_in_flight) }, None),
             };
             let requests = (0..count).map_while(request).map(|(input, output, listed)| {
                 let arrival = arrivals.as_mut().map_or(listed, |arrivals| {
@@ -147,7 +147,7 @@ impl DrawnLengths {
                 });
                 Request { arrival, input, output }
             });
-            Workload { requests: requests.collect(), load, warmup: 0, until: point.duration_s }
+            SimulatedWorkload { requests: requests.collect(), load, warmup: 0, until: point.duration_s }
         };
         match (self, point.requests()) {
             (Self::Drawn, _) => Ok(simulate_plan(simulator, plan, number)?),

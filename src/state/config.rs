@@ -1,4 +1,6 @@
-//! What the portal is told at its start: flags, environment, `Leptos.toml`.
+//! Options of the portal: flags, environment, `Leptos.toml`.
+
+mod external;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -7,7 +9,10 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use leptos::config::{LeptosOptions, get_configuration};
 
+pub use self::external::{EngineOverrideArgs, HubArgs};
 use crate::credentials::Secret;
+use crate::engine::EngineOverrides;
+use crate::models::HubSettings;
 use crate::store::Store;
 
 /// The file that holds the portal's address and the place of its pages, where the program is started.
@@ -68,6 +73,13 @@ pub struct ServeArgs {
     /// Use the proxies that HTTP_PROXY and HTTPS_PROXY name for requests to providers
     #[arg(long, env = "DYNO_SYSTEM_PROXY", value_parser = FalseyValueParser::new())]
     pub system_proxy: bool,
+    /// Form of the log on standard error: text or json [default: text]
+    #[arg(long, env = "DYNO_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<String>,
+    #[command(flatten)]
+    pub engines: EngineOverrideArgs,
+    #[command(flatten)]
+    pub hub: HubArgs,
 }
 
 /// What is wrong with the configuration.
@@ -130,6 +142,8 @@ pub struct Config {
     pub image: Option<String>,
     /// Proxies of the environment for outgoing requests.
     pub system_proxy: bool,
+    pub engines: EngineOverrides,
+    pub hub: HubSettings,
 }
 
 impl Config {
@@ -158,6 +172,8 @@ impl Config {
             allow_loopback: args.allow_loopback,
             image: args.image.filter(|image| !image.is_empty()),
             system_proxy: args.system_proxy,
+            engines: args.engines.settings(),
+            hub: args.hub.settings(),
         };
         let options = config.leptos_options(file);
         Ok((config, options))
@@ -167,10 +183,7 @@ impl Config {
         let mut options = file.unwrap_or_else(|| LeptosOptions::builder().output_name("dyno").build());
         options.site_addr = self.site_addr;
         options.site_root = self.site_root.display().to_string().into();
-        // `cargo leptos` names its files itself, and builds one program for all pages.
-        if std::env::var_os("LEPTOS_OUTPUT_NAME").is_none()
-            && let Some(program) = browser_program(&self.site_root.join(&*options.site_pkg_dir), "pages")
-        {
+        if let Some(program) = browser_program(&self.site_root.join(&*options.site_pkg_dir), "pages") {
             options.output_name = program.into();
         }
         options
@@ -325,29 +338,15 @@ mod tests {
         assert_eq!(browser_program(folder.path(), "wizard").as_deref(), Some("wizard.c2d3e8810a4be2f5"));
     }
 
-    /// `Leptos.toml` is read at run time, Cargo.toml's table by the build: where both have a key, they agree.
+    /// What `Leptos.toml` leaves out, Leptos fills in silently.
     #[test]
-    fn the_two_configurations_are_in_step() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let table = |file: &str| -> std::collections::BTreeMap<String, String> {
-            std::fs::read_to_string(root.join(file))
-                .unwrap()
-                .lines()
-                .skip_while(|line| line.trim() != "[package.metadata.leptos]")
-                .skip(1)
-                .take_while(|line| !line.starts_with('['))
-                .filter_map(|line| line.split_once('='))
-                .filter(|(key, _)| !key.trim_start().starts_with('#'))
-                .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
-                .collect()
-        };
-        let (build, run) = (table("Cargo.toml"), table("Leptos.toml"));
-        assert!(!run.is_empty());
-        for (key, value) in &run {
-            assert_eq!(build.get(key), Some(value), "{key}");
-        }
+    fn the_file_of_the_repository_has_what_the_portal_reads() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(LEPTOS_FILE);
+        let text = std::fs::read_to_string(&file).unwrap();
         for key in ["output-name", "site-root", "site-pkg-dir", "site-addr"] {
-            assert!(run.contains_key(key), "{key} is missing in Leptos.toml");
+            assert!(text.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key} is missing in {LEPTOS_FILE}");
         }
+        let options = leptos_file(&file).unwrap().unwrap();
+        assert_eq!(&*options.site_pkg_dir, "pkg");
     }
 }

@@ -17,10 +17,10 @@ use super::{Store, StoreError, reports};
 use crate::domain::predictions::PredictedRun;
 use crate::domain::user::Actor;
 
-/// What a measured run told the simulator.
+/// Factors fitted from a measured run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LearntRun {
-    /// The profile's key and what was measured; absent where the run tells nothing.
+    /// The profile's key and what was measured; absent where no factor could be fitted to the run.
     pub measured: Option<(String, MeasuredRun)>,
     /// Why it tells nothing, a sentence.
     pub reason: Option<String>,
@@ -29,7 +29,7 @@ pub struct LearntRun {
 }
 
 impl Store {
-    /// Valid measured runs that were not looked at yet, those that ended first before others.
+    /// Valid measured runs that no factors were fitted from yet, those that ended first before others.
     pub async fn unlearnt_runs_of_portal(&self, limit: u32) -> Result<Vec<Uuid>, StoreError> {
         let ids = sqlx::query_scalar(
             "SELECT runs.id FROM runs JOIN reports ON reports.run_id = runs.id

@@ -19,10 +19,10 @@ use parquet::schema::types::{SchemaDescriptor, Type};
 
 use serde_json::Value;
 
-use self::compact::{HeaderError, check_schema};
+use self::compact::{PageHeaderError, check_schema};
 use self::pages::{Budget, CheckedGroup};
 use super::fields::is_known_field;
-use super::parsed::{Parsed, Row};
+use super::parsed::{Parsed, ParsedRow};
 use super::read_error::ReadError;
 use super::{MAX_COLUMNS, MAX_UNPACKED_BYTES};
 
@@ -33,7 +33,7 @@ const MAX_FOOTER: usize = 8 << 20;
 
 /// Most bytes that are unpacked.
 #[derive(Debug, Clone, Copy)]
-struct Limits {
+struct UnpackLimits {
     row: usize,
     all: u64,
     /// Pages of all columns at one time.
@@ -41,8 +41,8 @@ struct Limits {
 }
 
 /// Passes each row of a file to `row`; its line is the row's number from 1. Rows beyond `limit` bytes are errors.
-pub(super) fn each_row(file: File, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
-    let limits = Limits { row: limit, all: MAX_UNPACKED_BYTES, pages: MAX_UNPACKED_PAGES };
+pub(super) fn each_row(file: File, limit: usize, row: &mut dyn FnMut(ParsedRow) -> bool) {
+    let limits = UnpackLimits { row: limit, all: MAX_UNPACKED_BYTES, pages: MAX_UNPACKED_PAGES };
     let mut number = 0;
     // the Parquet reader panics on some damaged files
     let ended = catch_unwind(AssertUnwindSafe(|| rows(file, limits, &mut number, row)));
@@ -53,7 +53,7 @@ pub(super) fn each_row(file: File, limit: usize, row: &mut dyn FnMut(Row) -> boo
 }
 
 /// Passes on each row.
-fn rows(file: File, limits: Limits, number: &mut u64, row: &mut dyn FnMut(Row) -> bool) -> Result<(), ReadError> {
+fn rows(file: File, limits: UnpackLimits, number: &mut u64, row: &mut dyn FnMut(ParsedRow) -> bool) -> Result<(), ReadError> {
     check_footer(&file)?;
     let reader = SerializedFileReader::new(file.try_clone()?).map_err(unreadable)?;
     let schema = reader.metadata().file_metadata().schema();
@@ -107,9 +107,9 @@ fn check_footer(file: &File) -> Result<(), ReadError> {
     let mut footer = vec![0; length];
     file.read_exact_at(&mut footer, start)?;
     check_schema(&footer).map_err(|error| match error {
-        HeaderError::Deep => ReadError::SchemaTooDeep,
-        HeaderError::Wide => ReadError::SchemaTooWide,
-        HeaderError::Short | HeaderError::Damaged => ReadError::ParquetDamaged,
+        PageHeaderError::Deep => ReadError::SchemaTooDeep,
+        PageHeaderError::Wide => ReadError::SchemaTooWide,
+        PageHeaderError::Short | PageHeaderError::Damaged => ReadError::ParquetDamaged,
     })
 }
 

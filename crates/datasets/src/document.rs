@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use super::array::{Elements, Scan};
 use super::fields::is_row;
-use super::parsed::{Row, from_element, parsed};
+use super::parsed::{ParsedRow, from_element, parsed};
 use super::read_error::ReadError;
 
 /// Fields whose list holds rows, whatever its length. In an object no longer than a row, a list under any name is considered.
@@ -42,14 +42,14 @@ struct Objects<'a, R> {
     source: R,
     line: u64,
     limit: usize,
-    row: &'a mut dyn FnMut(Row) -> bool,
+    row: &'a mut dyn FnMut(ParsedRow) -> bool,
 }
 
 /// Whether there is more to read.
 type GoOn = Result<bool, ReadError>;
 
 /// Passes on the rows of a sequence of objects.
-pub(super) fn each_row<R: BufRead>(source: R, line: u64, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
+pub(super) fn each_row<R: BufRead>(source: R, line: u64, limit: usize, row: &mut dyn FnMut(ParsedRow) -> bool) {
     let mut objects = Objects { source, line, limit, row };
     loop {
         match objects.object() {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sha2::{Digest, Sha256};
 
-use super::parsed::Row;
+use super::parsed::ParsedRow;
 use super::read_error::{LineError, RowError};
 use super::row::Normalised;
 use super::{Imported, MAX_BAD_LINES, MAX_HASH_IDS, MAX_LISTED_ERRORS, MAX_ROW_BYTES, MAX_ROWS, row, rows};
@@ -90,7 +90,7 @@ struct Collector<'a, W> {
 
 impl<W: Write> Collector<'_, W> {
     /// Adds a row; returns whether to continue.
-    fn take(&mut self, (line, parsed): Row) -> bool {
+    fn take(&mut self, (line, parsed): ParsedRow) -> bool {
         self.rows += 1;
         if self.rows > MAX_ROWS {
             self.too_many = Some(ImportError::TooManyRows);
@@ -199,7 +199,7 @@ pub fn import_until(
     }
     let target = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(output)?;
     let mut writer = BufWriter::new(&target);
-    let each_row = |row: &mut dyn FnMut(Row) -> bool| rows::each_row_of_file(file, name, MAX_ROW_BYTES, stop, row);
+    let each_row = |row: &mut dyn FnMut(ParsedRow) -> bool| rows::each_row_of_file(file, name, MAX_ROW_BYTES, stop, row);
     let imported = collect(each_row, &mut writer, stop).and_then(|imported| {
         target.sync_all()?;
         Ok(imported)
@@ -217,7 +217,7 @@ pub(super) fn read_into(source: impl Read, name: &str, output: &mut impl Write) 
 }
 
 fn collect(
-    each_row: impl FnOnce(&mut dyn FnMut(Row) -> bool),
+    each_row: impl FnOnce(&mut dyn FnMut(ParsedRow) -> bool),
     output: &mut impl Write,
     stop: &AtomicBool,
 ) -> Result<Imported, ImportError> {

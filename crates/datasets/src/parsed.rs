@@ -7,7 +7,7 @@ use super::read_error::ReadError;
 use super::{kept, python_json};
 
 /// A parsed row, or the error, with its line.
-pub(super) type Row = (u64, Result<Parsed, ReadError>);
+pub(super) type ParsedRow = (u64, Result<Parsed, ReadError>);
 
 #[derive(Debug)]
 pub(super) struct Parsed {
@@ -37,7 +37,7 @@ pub(super) fn parsed(text: &[u8]) -> Result<Parsed, ReadError> {
 }
 
 /// An element of an array as a row.
-pub(super) fn from_element(element: Element, limit: usize) -> Row {
+pub(super) fn from_element(element: Element, limit: usize) -> ParsedRow {
     match element {
         Ok((line, text)) => (line, parsed(&text)),
         Err((line, ArrayError::TooLong)) => (line, Err(ReadError::TooLong { limit })),

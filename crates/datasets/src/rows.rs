@@ -9,7 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde_json::Value;
 
 use super::array::Elements;
-use super::parsed::{Parsed, Row, from_element, parsed};
+use super::parsed::{Parsed, ParsedRow, from_element, parsed};
 use super::read_error::ReadError;
 use super::{MAX_UNPACKED_BYTES, columns, document, table};
 
@@ -27,7 +27,13 @@ const OTHER_FORMATS: [(&[u8], &str); 8] = [
 
 /// Passes each row of a file to `row`. When `stop` is set, what is not Parquet ends with an error, also within a long stretch
 /// without a row.
-pub(super) fn each_row_of_file(mut file: File, name: &str, limit: usize, stop: &AtomicBool, row: &mut dyn FnMut(Row) -> bool) {
+pub(super) fn each_row_of_file(
+    mut file: File,
+    name: &str,
+    limit: usize,
+    stop: &AtomicBool,
+    row: &mut dyn FnMut(ParsedRow) -> bool,
+) {
     let mut start = [0; 4];
     let is_parquet = file.read_exact(&mut start).is_ok() && start == *b"PAR1";
     if let Err(error) = file.rewind() {
@@ -40,7 +46,7 @@ pub(super) fn each_row_of_file(mut file: File, name: &str, limit: usize, stop: &
 }
 
 /// Passes on each row of a source other than Parquet, decompressed where it is gzip.
-pub(super) fn each_row<R: BufRead>(mut source: R, name: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
+pub(super) fn each_row<R: BufRead>(mut source: R, name: &str, limit: usize, row: &mut dyn FnMut(ParsedRow) -> bool) {
     if source.fill_buf().is_ok_and(|start| start.starts_with(&[0x1f, 0x8b])) {
         let unpacked = Unpacked { source: MultiGzDecoder::new(source), left: MAX_UNPACKED_BYTES };
         let name = name.strip_suffix(".gz").unwrap_or(name);
@@ -80,7 +86,7 @@ impl<R: Read> Read for Unpacked<R> {
 }
 
 /// Passes on each row of a source until `row` returns false. A byte order mark at the beginning is skipped.
-fn each_unpacked<R: BufRead>(mut source: R, name: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
+fn each_unpacked<R: BufRead>(mut source: R, name: &str, limit: usize, row: &mut dyn FnMut(ParsedRow) -> bool) {
     let start = match source.fill_buf() {
         Ok(start) => start,
         Err(error) => {
@@ -131,7 +137,7 @@ fn is_json(start: &[u8]) -> bool {
 }
 
 /// JSON objects: one per line, or spanning lines.
-fn objects<R: BufRead>(mut source: R, line: u64, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
+fn objects<R: BufRead>(mut source: R, line: u64, limit: usize, row: &mut dyn FnMut(ParsedRow) -> bool) {
     let mut first = Vec::new();
     if let Err(error) = (&mut source).take(limit as u64 + 1).read_until(b'\n', &mut first) {
         row((line, Err(error.into())));
@@ -170,7 +176,7 @@ fn plain(text: &[u8]) -> Result<Parsed, ReadError> {
     Ok(Parsed { value: Value::from(text), replaced: 0 })
 }
 
-fn array_rows<R: BufRead>(source: R, line: u64, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
+fn array_rows<R: BufRead>(source: R, line: u64, limit: usize, row: &mut dyn FnMut(ParsedRow) -> bool) {
     for element in Elements::new(source, line, limit) {
         if !row(from_element(element, limit)) {
             return;
@@ -183,7 +189,7 @@ fn line_rows<R: BufRead>(
     first: u64,
     limit: usize,
     read_row: fn(&[u8]) -> Result<Parsed, ReadError>,
-    row: &mut dyn FnMut(Row) -> bool,
+    row: &mut dyn FnMut(ParsedRow) -> bool,
 ) {
     let mut text = Vec::new();
     for line in first.. {

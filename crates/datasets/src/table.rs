@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::MAX_COLUMNS;
 use super::fields::is_known_field;
-use super::parsed::{Parsed, Row};
+use super::parsed::{Parsed, ParsedRow};
 use super::read_error::ReadError;
 
 const MAX_HEADER_BYTES: usize = 1 << 20;
@@ -33,7 +33,13 @@ impl<R: Read> Read for Guard<R> {
 }
 
 /// Passes on each row of a table.
-pub(super) fn each_row<R: BufRead>(mut source: R, first: u64, extension: &str, limit: usize, row: &mut dyn FnMut(Row) -> bool) {
+pub(super) fn each_row<R: BufRead>(
+    mut source: R,
+    first: u64,
+    extension: &str,
+    limit: usize,
+    row: &mut dyn FnMut(ParsedRow) -> bool,
+) {
     let delimiter = match source.fill_buf() {
         Ok(start) => delimiter_of(start, extension),
         Err(error) => {

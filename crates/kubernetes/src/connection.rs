@@ -12,7 +12,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
 use kube::{Api, Client, Config};
 
-use crate::nodes::{NodeFacts, NodeUse, facts};
+use crate::nodes::{ClusterNode, NodeUse, facts};
 use crate::permissions::Rule;
 use crate::struck::{self, secrets_of};
 use crate::telemetry::KeptAnswers;
@@ -243,7 +243,7 @@ impl Connection {
     ///
     /// # Errors
     /// When it does not answer, or nodes and pods may not be listed.
-    pub async fn nodes(&self) -> Result<Vec<NodeFacts>, ApiError> {
+    pub async fn nodes(&self) -> Result<Vec<ClusterNode>, ApiError> {
         let nodes = self.all::<Node>(ListParams::default());
         // What has ended holds nothing any more.
         let running = ListParams::default().fields("status.phase!=Succeeded,status.phase!=Failed");

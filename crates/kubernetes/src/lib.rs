@@ -17,7 +17,7 @@ mod telemetry;
 
 pub use connection::{ApiError, Connection};
 pub use kubeconfig::{KubeconfigError, ReachableCluster, check};
-pub use nodes::{Accelerator, NodeFacts, Vendor};
+pub use nodes::{Accelerator, ClusterNode, Vendor};
 pub use permissions::{Rule, missing_rules_manifest, required};
 pub use pod_proxy::{PodAddress, PodError};
 pub use reasons::{PodFailure, PodState, PodStep};

@@ -42,7 +42,7 @@ pub struct Accelerator {
 
 /// A node as it was when it was read.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct NodeFacts {
+pub struct ClusterNode {
     /// The value of its label `kubernetes.io/hostname`, else its name.
     pub hostname: String,
     /// Its name as an object.
@@ -76,7 +76,7 @@ pub struct NodeFacts {
     pub memory_used: Option<u64>,
 }
 
-impl NodeFacts {
+impl ClusterNode {
     /// How much of a resource the pods of these runs have asked for.
     pub fn requested_by(&self, runs: &BTreeSet<String>, resource: &str) -> f64 {
         let of_runs = self.requested_by_run.iter().filter(|(run, _)| runs.contains(*run));
@@ -87,7 +87,7 @@ impl NodeFacts {
 /// What a metrics server says of a node (`metrics.k8s.io/v1beta1`).
 #[derive(Debug, Clone, serde::Deserialize)]
 pub(crate) struct NodeUse {
-    metadata: Named,
+    metadata: ObjectName,
     usage: BTreeMap<String, String>,
     #[serde(default)]
     timestamp: Option<Time>,
@@ -103,12 +103,12 @@ impl NodeUse {
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]
-struct Named {
+struct ObjectName {
     name: String,
 }
 
 /// The nodes by name, with what the pods on them have asked for.
-pub(crate) fn facts(nodes: &[Node], pods: &[Pod], usage: &[NodeUse]) -> Vec<NodeFacts> {
+pub(crate) fn facts(nodes: &[Node], pods: &[Pod], usage: &[NodeUse]) -> Vec<ClusterNode> {
     let mut requested: BTreeMap<&str, Requested> = BTreeMap::new();
     for pod in pods {
         let ended = pod
@@ -126,7 +126,7 @@ pub(crate) fn facts(nodes: &[Node], pods: &[Pod], usage: &[NodeUse]) -> Vec<Node
         }
     }
     let none = Requested::default();
-    let mut found: Vec<NodeFacts> = nodes
+    let mut found: Vec<ClusterNode> = nodes
         .iter()
         .map(|node| {
             let name = node.metadata.name.as_deref().unwrap_or_default();
@@ -153,7 +153,7 @@ fn run_of(pod: &Pod) -> Option<&str> {
     labels.get(RUN_LABEL).filter(|_| is_managed).map(String::as_str)
 }
 
-fn one(node: &Node, name: &str, requested: &Requested, used: Option<&NodeUse>) -> NodeFacts {
+fn one(node: &Node, name: &str, requested: &Requested, used: Option<&NodeUse>) -> ClusterNode {
     let none = NodeLabels::new();
     let labels = node.metadata.labels.as_ref().unwrap_or(&none);
     let allocatable = |resource: &str| {
@@ -163,7 +163,7 @@ fn one(node: &Node, name: &str, requested: &Requested, used: Option<&NodeUse>) -
     let asked = |resource: &str| requested.all.get(resource).copied().unwrap_or_default();
     let info = node.status.as_ref().and_then(|status| status.node_info.as_ref());
     let usage = |resource: &str| used.and_then(|used| used.usage.get(resource)).and_then(|amount| quantity::value(amount));
-    NodeFacts {
+    ClusterNode {
         hostname: labels.get("kubernetes.io/hostname").cloned().unwrap_or_else(|| name.to_owned()),
         name: name.to_owned(),
         problem: problem(node),

@@ -41,16 +41,16 @@ pub(crate) fn struck(text: &str, secrets: &[String]) -> String {
     struck
 }
 
-type Answer = Response<Box<DynBody>>;
-type Answering = BoxFuture<'static, Result<Answer, BoxError>>;
+type ApiResponse = Response<Box<DynBody>>;
+type Answering = BoxFuture<'static, Result<ApiResponse, BoxError>>;
 
 /// Strikes secrets out of answers with an error status.
-pub(crate) fn layer(secrets: Vec<String>) -> AndThenLayer<impl Fn(Answer) -> Answering + Clone> {
+pub(crate) fn layer(secrets: Vec<String>) -> AndThenLayer<impl Fn(ApiResponse) -> Answering + Clone> {
     let secrets: Arc<[String]> = secrets.into();
-    AndThenLayer::new(move |answer: Answer| -> Answering { Box::pin(without_secrets(answer, Arc::clone(&secrets))) })
+    AndThenLayer::new(move |answer: ApiResponse| -> Answering { Box::pin(without_secrets(answer, Arc::clone(&secrets))) })
 }
 
-async fn without_secrets(answer: Answer, secrets: Arc<[String]>) -> Result<Answer, BoxError> {
+async fn without_secrets(answer: ApiResponse, secrets: Arc<[String]>) -> Result<ApiResponse, BoxError> {
     if !answer.status().is_client_error() && !answer.status().is_server_error() {
         return Ok(answer);
     }

@@ -80,7 +80,7 @@ pub(super) enum RecordTarget {
     Portions(Sender<WorkerOutput>),
 }
 
-/// What part of a plan is measured, and how it is told.
+/// A part of a plan, and how it is measured.
 pub(super) struct PartSetting<'a> {
     pub part: Part,
     /// Of request ids.

@@ -20,7 +20,7 @@ pub fn gaps_path(requests: &Path) -> PathBuf {
 
 /// Records on the way from a worker to where they are put together.
 #[derive(Debug, Default)]
-pub struct RecordPortion {
+pub struct WorkerRecords {
     /// Whether those before it count no more: all are sent again.
     pub replaces: bool,
     pub lines: Vec<u8>,
@@ -34,7 +34,7 @@ enum RecordSink {
         lines: File,
         gaps: File,
     },
-    /// Never waits; should nobody receive any more, nobody needs them.
+    /// Never waits; if the receiver is gone, the records are dropped.
     Portions(Sender<WorkerOutput>),
 }
 
@@ -80,7 +80,7 @@ impl RecordFile {
             }
             RecordSink::Portions(portions) if !self.held_lines.is_empty() => {
                 let (lines, gaps) = (std::mem::take(&mut self.held_lines), std::mem::take(&mut self.held_gaps));
-                let _ = portions.send(WorkerOutput::Records(RecordPortion { replaces: false, lines, gaps }));
+                let _ = portions.send(WorkerOutput::Records(WorkerRecords { replaces: false, lines, gaps }));
             }
             RecordSink::Portions(_) => {}
         }
@@ -92,7 +92,7 @@ impl RecordFile {
         let path = match &self.sink {
             RecordSink::Files { path, .. } => path.clone(),
             RecordSink::Portions(portions) => {
-                let _ = portions.send(WorkerOutput::Records(RecordPortion { replaces: true, ..RecordPortion::default() }));
+                let _ = portions.send(WorkerOutput::Records(WorkerRecords { replaces: true, ..WorkerRecords::default() }));
                 return self.append_all(records);
             }
         };

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::files::fetch::Fetch;
+use crate::files::fetch::FetchFunction;
 use crate::files::{self, FilesPodArgs};
 use crate::load::{self, LoadPodArgs};
 use crate::self_check::{self, SelfCheckArgs};
@@ -31,7 +31,7 @@ pub enum PodCommand {
 }
 
 /// Runs the command. What fetches from the hub is the caller's; without it, such requests are refused.
-pub fn main(args: PodArgs, fetch: Option<Fetch>) -> ExitCode {
+pub fn main(args: PodArgs, fetch: Option<FetchFunction>) -> ExitCode {
     match args.command {
         PodCommand::Load(args) => in_runtime(load::main(args)),
         PodCommand::Worker(args) => in_runtime(worker::main(args)),

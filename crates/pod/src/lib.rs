@@ -14,5 +14,5 @@ mod token;
 mod worker;
 
 pub use command::{PodArgs, PodCommand, main};
-pub use files::fetch::{Fetch, FetchError};
+pub use files::fetch::{FetchError, FetchFunction};
 pub use token::{Token, TokenError};

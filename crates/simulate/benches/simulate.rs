@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use dyno_measure::load::Slo;
 use dyno_simulate::layout::{Nodes, layouts};
-use dyno_simulate::{Engine, Lengths, Precision, Profiles, Scenario, Simulator, Workload, device, model};
+use dyno_simulate::{Engine, Precision, Profiles, Scenario, SimulatedWorkload, Simulator, TokenLengths, device, model};
 
 /// Milliseconds that the two may take on one core.
 const SCENARIO_MS: f64 = 2.0;
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         settings: None,
         kv_tokens: None,
     };
-    let workload = Workload::closed(640, Lengths { input: 1024, output: 1024, least_share: 0.8 }, 64, 1);
+    let workload = SimulatedWorkload::closed(640, TokenLengths { input: 1024, output: 1024, least_share: 0.8 }, 64, 1);
     let profiles = Profiles::published();
     let simulator = Simulator::new(scenario.clone(), &profiles)?;
     let one = median(|| {

@@ -1,8 +1,8 @@
 //! Fits efficiency factors to measured runs: Gauss-Newton on the logarithms of a few multipliers, with a ridge towards 1.
 
 use crate::profile::{Efficiency, Factor};
-use crate::scenario::{Prediction, Scenario, Simulator};
-use crate::workload::Workload;
+use crate::scenario::{PredictionBasis, Scenario, Simulator};
+use crate::workload::SimulatedWorkload;
 use crate::{KvPrecision, SimulationError};
 
 /// A measured run, reduced to what the fit uses; milliseconds, means over requests.
@@ -10,7 +10,7 @@ use crate::{KvPrecision, SimulationError};
 pub struct Observation<'a> {
     pub scenario: Scenario<'a>,
     pub kv_precision: KvPrecision,
-    pub workload: &'a Workload,
+    pub workload: &'a SimulatedWorkload,
     pub ttft_ms: Option<f64>,
     pub tpot_ms: Option<f64>,
     pub e2el_ms: Option<f64>,
@@ -58,7 +58,7 @@ pub fn own_runs(farthest: f64) -> Vec<Multiplier> {
 /// What can't be simulated.
 pub fn simulated_means(
     scenario: &Scenario<'_>,
-    workload: &Workload,
+    workload: &SimulatedWorkload,
     efficiency: &Efficiency,
     kv_precision: KvPrecision,
 ) -> Result<[Option<f64>; 3], SimulationError> {
@@ -77,9 +77,9 @@ pub fn simulated_means(
 /// Means of TTFT, TPOT and E2E in milliseconds, and output tokens per second.
 pub(crate) fn simulated(observation: &Observation<'_>, efficiency: &Efficiency) -> Result<[Option<f64>; 4], SimulationError> {
     let (scenario, kv_precision) = (observation.scenario.clone(), observation.kv_precision);
-    let simulator = Simulator::with_factors(scenario, *efficiency, kv_precision, Prediction::GENERIC, Vec::new())?;
+    let simulator = Simulator::with_factors(scenario, *efficiency, kv_precision, PredictionBasis::GENERIC, Vec::new())?;
     let outcome = simulator.run(observation.workload)?.outcome;
-    let mean = |distribution: Option<crate::outcome::Distribution>| distribution.map(|distribution| distribution.mean);
+    let mean = |distribution: Option<crate::outcome::PredictedDistribution>| distribution.map(|distribution| distribution.mean);
     Ok([mean(outcome.ttft_ms), mean(outcome.tpot_ms), mean(outcome.e2el_ms), Some(outcome.output_throughput)])
 }
 

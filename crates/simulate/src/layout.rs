@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::profile::Profiles;
 use crate::scenario::{Scenario, Simulation, SimulationError, Simulator};
-use crate::workload::Workload;
+use crate::workload::SimulatedWorkload;
 
 const DEGREES: [u32; 4] = [1, 2, 4, 8];
 
@@ -18,7 +18,7 @@ pub struct Nodes {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Layout {
+pub struct ParallelLayout {
     /// Devices that share one copy of the model.
     pub tensor_parallel: u32,
     /// Copies on each node.
@@ -45,17 +45,17 @@ pub struct Estimate {
 pub fn layouts(
     scenario: &Scenario<'_>,
     nodes: Nodes,
-    workload: &Workload,
+    workload: &SimulatedWorkload,
     slo: Option<&Slo>,
     profiles: &Profiles,
-) -> Vec<Layout> {
+) -> Vec<ParallelLayout> {
     let most = nodes.devices.min(scenario.device.devices_per_node);
     let mut layouts = Vec::new();
     for tensor_parallel in DEGREES.into_iter().filter(|&degree| degree <= most) {
         let all = nodes.devices / tensor_parallel;
         let layout = |replicas: u32, verdict| {
             let devices = nodes.count * replicas * tensor_parallel;
-            Layout { tensor_parallel, replicas, devices, verdict }
+            ParallelLayout { tensor_parallel, replicas, devices, verdict }
         };
         for replicas in (1..=all).rev() {
             let copies = nodes.count * replicas;
@@ -78,7 +78,7 @@ pub fn layouts(
 
 fn estimate(
     scenario: Scenario<'_>,
-    workload: &Workload,
+    workload: &SimulatedWorkload,
     slo: Option<&Slo>,
     profiles: &Profiles,
 ) -> Result<Estimate, SimulationError> {
@@ -92,7 +92,7 @@ fn estimate(
     })
 }
 
-fn rank(layout: &Layout) -> (bool, bool, f64) {
+fn rank(layout: &ParallelLayout) -> (bool, bool, f64) {
     match &layout.verdict {
         Ok(estimate) => (true, estimate.meets_limits != Some(false), estimate.output_throughput),
         Err(_) => (false, false, 0.0),

@@ -28,4 +28,4 @@ pub use outcome::Outcome;
 pub use precision::{KvPrecision, Precision};
 pub use profile::Profiles;
 pub use scenario::{Scenario, Simulation, SimulationError, Simulator};
-pub use workload::{Lengths, Load, Request, Workload};
+pub use workload::{Request, SimulatedLoad, SimulatedWorkload, TokenLengths};

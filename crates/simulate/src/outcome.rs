@@ -12,7 +12,7 @@ use crate::step::{Bound, StepTime};
 /// Percentiles by linear interpolation; milliseconds. The report's distribution without bounds: a prediction's error is not that of
 /// few samples.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Distribution {
+pub struct PredictedDistribution {
     pub n: u64,
     pub mean: f64,
     pub std: f64,
@@ -27,7 +27,7 @@ pub struct Distribution {
     pub max: f64,
 }
 
-impl Distribution {
+impl PredictedDistribution {
     /// `None` without samples.
     pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_unstable_by(f64::total_cmp);
@@ -94,10 +94,10 @@ pub struct Outcome {
     /// Samples of all counted requests, by their indices in the workload.
     #[serde(skip)]
     pub samples: Vec<Sample>,
-    pub ttft_ms: Option<Distribution>,
-    pub tpot_ms: Option<Distribution>,
-    pub e2el_ms: Option<Distribution>,
-    pub itl_ms: Option<Distribution>,
+    pub ttft_ms: Option<PredictedDistribution>,
+    pub tpot_ms: Option<PredictedDistribution>,
+    pub e2el_ms: Option<PredictedDistribution>,
+    pub itl_ms: Option<PredictedDistribution>,
     /// From the first counted request sent to the last token, in seconds.
     pub duration_s: f64,
     pub input_tokens: u64,
@@ -155,10 +155,10 @@ impl Outcome {
         let output_tokens: u64 = samples.iter().map(|sample| u64::from(sample.output)).sum();
         let latency: f64 = samples.iter().map(Sample::latency).sum();
         Self {
-            ttft_ms: Distribution::of(samples.iter().map(|sample| 1e3 * sample.ttft()).collect()),
-            tpot_ms: Distribution::of(samples.iter().filter_map(Sample::tpot).map(|seconds| 1e3 * seconds).collect()),
-            e2el_ms: Distribution::of(samples.iter().map(|sample| 1e3 * sample.latency()).collect()),
-            itl_ms: Distribution::of_gaps(gaps),
+            ttft_ms: PredictedDistribution::of(samples.iter().map(|sample| 1e3 * sample.ttft()).collect()),
+            tpot_ms: PredictedDistribution::of(samples.iter().filter_map(Sample::tpot).map(|seconds| 1e3 * seconds).collect()),
+            e2el_ms: PredictedDistribution::of(samples.iter().map(|sample| 1e3 * sample.latency()).collect()),
+            itl_ms: PredictedDistribution::of_gaps(gaps),
             duration_s,
             input_tokens,
             output_tokens,

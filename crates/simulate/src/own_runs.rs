@@ -11,7 +11,7 @@ use crate::model::ModelDescriptor;
 use crate::precision::KvPrecision;
 use crate::profile::{Efficiency, ErrorBar, Profile, ProfileQuery, Profiles, Standing};
 use crate::scenario::Scenario;
-use crate::workload::Workload;
+use crate::workload::SimulatedWorkload;
 
 /// With fewer runs none is left out of the fit: what is left tells too little.
 const LEAST_RUNS_FOR_ERROR: usize = 4;
@@ -35,7 +35,7 @@ pub struct MeasuredSetup {
 /// One load point: what was sent, and the means that were measured, in milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MeasuredPoint {
-    pub workload: Workload,
+    pub workload: SimulatedWorkload,
     pub ttft_ms: Option<f64>,
     pub tpot_ms: Option<f64>,
     pub e2el_ms: Option<f64>,

@@ -12,7 +12,7 @@ use crate::outcome::Outcome;
 use crate::precision::{KvPrecision, Precision};
 use crate::profile::{Efficiency, ErrorBar, ErrorBasis, Match, Profile, ProfileQuery, Profiles, Standing};
 use crate::step::StepModel;
-use crate::workload::{Load, Workload};
+use crate::workload::{SimulatedLoad, SimulatedWorkload};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario<'a> {
@@ -34,7 +34,7 @@ pub struct Scenario<'a> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Prediction {
+pub struct PredictionBasis {
     pub standing: Standing,
     /// Measured runs behind the factors; 0: generic factors.
     pub runs: u32,
@@ -42,7 +42,7 @@ pub struct Prediction {
     pub error_basis: ErrorBasis,
 }
 
-impl Prediction {
+impl PredictionBasis {
     /// Generic factors, whose errors were not measured.
     pub const GENERIC: Self = Self {
         standing: Standing::Prior,
@@ -52,7 +52,7 @@ impl Prediction {
     };
 }
 
-impl fmt::Display for Prediction {
+impl fmt::Display for PredictionBasis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.standing, self.runs) {
             (_, 0) => formatter.write_str("generic factors, not fitted"),
@@ -64,7 +64,7 @@ impl fmt::Display for Prediction {
 
 impl Scenario<'_> {
     /// The most requests in flight on one copy, where the load itself says so.
-    pub fn in_flight(&self, workload: &Workload) -> Option<u32> {
+    pub fn in_flight(&self, workload: &SimulatedWorkload) -> Option<u32> {
         Some(workload.in_flight()?.div_ceil(self.replicas.max(1)))
     }
 }
@@ -75,7 +75,7 @@ const FAR_OUT: u32 = 4;
 /// Notes on a simulation's figures.
 #[derive(Debug, Clone, PartialEq, Serialize, thiserror::Error)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Note {
+pub enum SimulationNote {
     #[error("no measurements of {asked}: factors are those of {used}")]
     BorrowedFactors { asked: String, used: String },
     #[error("no measurements of devices of this kind: generic factors")]
@@ -117,8 +117,8 @@ pub struct Simulator<'a> {
     settings: EngineSettings,
     kv_precision: KvPrecision,
     steps: StepModel,
-    prediction: Prediction,
-    notes: Vec<Note>,
+    prediction: PredictionBasis,
+    notes: Vec<SimulationNote>,
     /// On one copy in the factors' measurements.
     most_in_flight: Option<u32>,
     most_work: u64,
@@ -137,13 +137,13 @@ impl<'a> Simulator<'a> {
         let mut notes = Vec::new();
         let (efficiency, kv_precision, prediction, most_in_flight) = if let Some((profile, matched)) = profiles.closest(&query) {
             if !matched.exact() {
-                notes.push(Note::BorrowedFactors { asked: asked(&scenario), used: used(profile) });
+                notes.push(SimulationNote::BorrowedFactors { asked: asked(&scenario), used: used(profile) });
             }
             let kv = if matched.device && matched.engine { profile.kv_precision } else { KvPrecision::Bits16 };
             (profile.efficiency, kv, prediction(profile, matched), profile.most_in_flight)
         } else {
-            notes.push(Note::GenericFactors);
-            (Efficiency::generic(scenario.device.generation), KvPrecision::Bits16, Prediction::GENERIC, None)
+            notes.push(SimulationNote::GenericFactors);
+            (Efficiency::generic(scenario.device.generation), KvPrecision::Bits16, PredictionBasis::GENERIC, None)
         };
         let kv_precision = scenario.kv_precision.unwrap_or(kv_precision);
         let simulator = Self::with_factors(scenario, efficiency, kv_precision, prediction, notes)?;
@@ -155,8 +155,8 @@ impl<'a> Simulator<'a> {
         scenario: Scenario<'a>,
         efficiency: Efficiency,
         kv_precision: KvPrecision,
-        prediction: Prediction,
-        mut notes: Vec<Note>,
+        prediction: PredictionBasis,
+        mut notes: Vec<SimulationNote>,
     ) -> Result<Self, SimulationError> {
         if scenario.replicas == 0 || scenario.tensor_parallel == 0 {
             return Err(SimulationError::NoDevice);
@@ -168,7 +168,7 @@ impl<'a> Simulator<'a> {
             });
         }
         if matches!(scenario.model.attention, crate::model::Attention::Latent { .. }) {
-            notes.push(Note::UnmeasuredAttention);
+            notes.push(SimulationNote::UnmeasuredAttention);
         }
         let settings = scenario
             .settings
@@ -224,20 +224,20 @@ impl<'a> Simulator<'a> {
         self.kv_precision
     }
 
-    pub fn prediction(&self) -> &Prediction {
+    pub fn prediction(&self) -> &PredictionBasis {
         &self.prediction
     }
 
-    pub fn notes(&self) -> &[Note] {
+    pub fn notes(&self) -> &[SimulationNote] {
         &self.notes
     }
 
-    pub fn run(&self, workload: &Workload) -> Result<Simulation, SimulationError> {
+    pub fn run(&self, workload: &SimulatedWorkload) -> Result<Simulation, SimulationError> {
         self.run_with(workload, Stretches::Summed)
     }
 
     /// Computing every step is slow, and is there to test the closed-form sums.
-    pub fn run_with(&self, workload: &Workload, stretches: Stretches) -> Result<Simulation, SimulationError> {
+    pub fn run_with(&self, workload: &SimulatedWorkload, stretches: Stretches) -> Result<Simulation, SimulationError> {
         let longest = workload.requests.iter().map(|request| u64::from(request.input) + u64::from(request.output)).max();
         let memory = self.memory(longest.ok_or(SimulationError::NoRequests)?);
         let kv_tokens = self.scenario.kv_tokens.unwrap_or(memory.kv_tokens);
@@ -260,13 +260,13 @@ impl<'a> Simulator<'a> {
         if let (Some(in_flight), Some(measured)) = (self.scenario.in_flight(workload), self.most_in_flight)
             && in_flight > measured.saturating_mul(FAR_OUT)
         {
-            notes.push(Note::BeyondMeasured { in_flight, measured });
+            notes.push(SimulationNote::BeyondMeasured { in_flight, measured });
         }
         if outcome.too_long > 0 {
-            notes.push(Note::TooLong { requests: outcome.too_long, kv_tokens });
+            notes.push(SimulationNote::TooLong { requests: outcome.too_long, kv_tokens });
         }
         if outcome.preemptions > 0 {
-            notes.push(Note::Preempted { times: outcome.preemptions });
+            notes.push(SimulationNote::Preempted { times: outcome.preemptions });
         }
         Ok(Simulation { outcome, prediction: self.prediction, notes })
     }
@@ -276,25 +276,29 @@ impl<'a> Simulator<'a> {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Simulation {
     pub outcome: Outcome,
-    pub prediction: Prediction,
-    pub notes: Vec<Note>,
+    pub prediction: PredictionBasis,
+    pub notes: Vec<SimulationNote>,
 }
 
 /// Splits a workload: requests are assigned in turn, users and caps as evenly as possible. Replicas in excess of the requests
 /// in flight stay idle.
-fn split(workload: &Workload, replicas: usize) -> Vec<Workload> {
+fn split(workload: &SimulatedWorkload, replicas: usize) -> Vec<SimulatedWorkload> {
     let in_flight = match workload.load {
-        Load::Closed { concurrency, .. } => Some(concurrency),
-        Load::Open { max_in_flight } => max_in_flight,
+        SimulatedLoad::Closed { concurrency, .. } => Some(concurrency),
+        SimulatedLoad::Open { max_in_flight } => max_in_flight,
     };
     let replicas = in_flight.map_or(replicas, |most| replicas.min((most as usize).max(1)));
     let share = |amount: u32, replica: usize| ((amount as usize + replicas - 1 - replica) / replicas) as u32;
     (0..replicas)
-        .map(|replica| Workload {
+        .map(|replica| SimulatedWorkload {
             requests: workload.requests.iter().skip(replica).step_by(replicas).copied().collect(),
             load: match workload.load {
-                Load::Closed { concurrency, ramp } => Load::Closed { concurrency: share(concurrency, replica), ramp },
-                Load::Open { max_in_flight } => Load::Open { max_in_flight: max_in_flight.map(|cap| share(cap, replica)) },
+                SimulatedLoad::Closed { concurrency, ramp } => {
+                    SimulatedLoad::Closed { concurrency: share(concurrency, replica), ramp }
+                }
+                SimulatedLoad::Open { max_in_flight } => {
+                    SimulatedLoad::Open { max_in_flight: max_in_flight.map(|cap| share(cap, replica)) }
+                }
             },
             warmup: share(workload.warmup as u32, replica) as usize,
             until: workload.until,
@@ -321,16 +325,16 @@ fn describe(device: &str, engine: Engine, version: Option<EngineVersion>, precis
 }
 
 /// The errors: measured ones, where the factors match exactly; otherwise assumed, growing with what was borrowed.
-fn prediction(profile: &Profile, matched: Match) -> Prediction {
+fn prediction(profile: &Profile, matched: Match) -> PredictionBasis {
     // factors calibrated on something else are a prior here
     let standing = if matched.exact() { profile.standing } else { Standing::Prior };
     if matched.exact() && profile.error_pct.is_known() {
         let (error_pct, error_basis) = (profile.error_pct, ErrorBasis::Measured);
-        return Prediction { standing, runs: profile.runs, error_pct, error_basis };
+        return PredictionBasis { standing, runs: profile.runs, error_pct, error_basis };
     }
     let least = if matched.exact() || (matched.device && matched.engine && matched.mixture) { 30.0_f64 } else { 45.0 };
     let at_least = |least: f64, known: Option<f64>| Some(known.map_or(least, |known| known.max(least)));
     let ErrorBar { ttft, tpot, e2el } = profile.error_pct;
     let error_pct = ErrorBar { ttft: at_least(2.0 * least, ttft), tpot: at_least(least, tpot), e2el: at_least(least, e2el) };
-    Prediction { standing, runs: profile.runs, error_pct, error_basis: ErrorBasis::Assumed }
+    PredictionBasis { standing, runs: profile.runs, error_pct, error_basis: ErrorBasis::Assumed }
 }

@@ -19,7 +19,7 @@ pub struct Request {
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Load {
+pub enum SimulatedLoad {
     /// A fixed number of users, each sending its next request when the last has ended.
     Closed {
         concurrency: u32,
@@ -31,9 +31,9 @@ pub enum Load {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Workload {
+pub struct SimulatedWorkload {
     pub requests: Vec<Request>,
-    pub load: Load,
+    pub load: SimulatedLoad,
     /// Requests at the beginning that are sent but not counted.
     pub warmup: usize,
     /// Seconds from the beginning after which nothing is sent any more.
@@ -42,14 +42,14 @@ pub struct Workload {
 
 /// Token counts of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Lengths {
+pub struct TokenLengths {
     pub input: u32,
     pub output: u32,
     /// Lengths are uniform between this share of the length and the length; 1: all equal.
     pub least_share: f64,
 }
 
-impl Lengths {
+impl TokenLengths {
     pub fn fixed(input: u32, output: u32) -> Self {
         Self { input, output, least_share: 1.0 }
     }
@@ -77,13 +77,13 @@ pub struct InvalidLoad {
     pub value: f64,
 }
 
-impl Workload {
+impl SimulatedWorkload {
     /// The most requests in flight at once, where the load itself says so: in a closed loop, and where all come at once.
     pub fn in_flight(&self) -> Option<u32> {
         let requests = self.requests.len() as u32;
         match self.load {
-            Load::Closed { concurrency, .. } => Some(concurrency.min(requests)),
-            Load::Open { max_in_flight } => self
+            SimulatedLoad::Closed { concurrency, .. } => Some(concurrency.min(requests)),
+            SimulatedLoad::Open { max_in_flight } => self
                 .requests
                 .iter()
                 .all(|request| request.arrival <= 0.0)
@@ -91,21 +91,32 @@ impl Workload {
         }
     }
 
-    pub fn closed(count: usize, lengths: Lengths, concurrency: u32, seed: u64) -> Self {
+    pub fn closed(count: usize, lengths: TokenLengths, concurrency: u32, seed: u64) -> Self {
         Self {
             requests: requests(count, lengths, seed),
-            load: Load::Closed { concurrency: concurrency.max(1), ramp: 0.0 },
+            load: SimulatedLoad::Closed { concurrency: concurrency.max(1), ramp: 0.0 },
             warmup: 0,
             until: None,
         }
     }
 
     /// All at once.
-    pub fn burst(count: usize, lengths: Lengths, seed: u64) -> Self {
-        Self { requests: requests(count, lengths, seed), load: Load::Open { max_in_flight: None }, warmup: 0, until: None }
+    pub fn burst(count: usize, lengths: TokenLengths, seed: u64) -> Self {
+        Self {
+            requests: requests(count, lengths, seed),
+            load: SimulatedLoad::Open { max_in_flight: None },
+            warmup: 0,
+            until: None,
+        }
     }
 
-    pub fn open(count: usize, lengths: Lengths, rate: Rate, max_in_flight: Option<u32>, seed: u64) -> Result<Self, InvalidLoad> {
+    pub fn open(
+        count: usize,
+        lengths: TokenLengths,
+        rate: Rate,
+        max_in_flight: Option<u32>,
+        seed: u64,
+    ) -> Result<Self, InvalidLoad> {
         for (field, value) in [("rate", rate.rate), ("burstiness", rate.burstiness)] {
             if !(value.is_finite() && value > 0.0) {
                 return Err(InvalidLoad { field, value });
@@ -117,11 +128,11 @@ impl Workload {
             request.arrival = arrivals.peek() as f64 / 1e9;
             arrivals.advance();
         }
-        Ok(Self { requests, load: Load::Open { max_in_flight }, warmup: 0, until: None })
+        Ok(Self { requests, load: SimulatedLoad::Open { max_in_flight }, warmup: 0, until: None })
     }
 }
 
-fn requests(count: usize, lengths: Lengths, seed: u64) -> Vec<Request> {
+fn requests(count: usize, lengths: TokenLengths, seed: u64) -> Vec<Request> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let share = lengths.least_share.clamp(0.0, 1.0);
     let mut draw = |longest: u32| {

@@ -9,7 +9,7 @@ use dyno_charts::scale::{ScaleKind, nice_log_bounds, nice_top, wants_log};
 use dyno_measure::report::throughput_range;
 use dyno_measure::words::{bytes, capital, count, figure, grouped, serving_memory};
 use dyno_simulate::SimulationError;
-use dyno_simulate::outcome::Distribution;
+use dyno_simulate::outcome::PredictedDistribution;
 use dyno_simulate::profile::ErrorBar;
 use dyno_simulate::scenario::Simulation;
 use dyno_simulate::step::Bound;
@@ -101,7 +101,7 @@ fn figures(markup: &mut String, subject: &WhatIfSubject, question: &WhatIfQuesti
     for (latency, found) in LATENCIES.iter().zip(distributions) {
         let title = format!("{}, mean", latency.name);
         match found {
-            Some(Distribution { mean, p50, p99, .. }) => {
+            Some(PredictedDistribution { mean, p50, p99, .. }) => {
                 let error = (latency.error)(errors);
                 let range = error.map(|error| {
                     let (low, high) = (mean * (1.0 - error / 100.0).max(0.0), mean * (1.0 + error / 100.0));

@@ -2,7 +2,7 @@
 
 use dyno_measure::plan::default_ramp_s;
 use dyno_simulate::scenario::Simulation;
-use dyno_simulate::workload::{Load, Request, Workload};
+use dyno_simulate::workload::{Request, SimulatedLoad, SimulatedWorkload};
 use dyno_simulate::{Scenario, SimulationError, Simulator};
 
 use crate::ask::WhatIfQuestion;
@@ -35,9 +35,9 @@ impl WhatIfSubject {
         let WhatIfQuestion { concurrency, input, output, .. } = *question;
         let request = Request { arrival: 0.0, input, output };
         let ramp = self.run.ramp_s.unwrap_or_else(|| default_ramp_s(concurrency));
-        let workload = Workload {
+        let workload = SimulatedWorkload {
             requests: vec![request; self.requests(concurrency, input) as usize],
-            load: Load::Closed { concurrency, ramp },
+            load: SimulatedLoad::Closed { concurrency, ramp },
             warmup: 0,
             until: None,
         };

@@ -5,7 +5,7 @@ use strum::VariantArray as _;
 use dyno_simulate::device::Generation;
 use dyno_simulate::model::{Attention, Mixture, SlidingWindow};
 use dyno_simulate::profile::{Efficiency, ErrorBar, ErrorBasis, Factor, Standing};
-use dyno_simulate::scenario::Prediction;
+use dyno_simulate::scenario::PredictionBasis;
 use dyno_simulate::{Device, Engine, EngineSettings, KvPrecision, ModelDescriptor, Precision};
 
 /// How the simulated run's load was put on.
@@ -26,22 +26,10 @@ pub struct WhatIfSubject {
     pub settings: EngineSettings,
     pub efficiency: Efficiency,
     pub kv_precision: KvPrecision,
-    pub prediction: Prediction,
+    pub prediction: PredictionBasis,
     pub run: OriginalLoad,
 }
 
-const GENERATIONS: [Generation; 9] = [
-    Generation::Volta,
-    Generation::Ampere,
-    Generation::Ada,
-    Generation::Hopper,
-    Generation::Blackwell,
-    Generation::Cdna3,
-    Generation::Gaudi,
-    Generation::Cpu,
-    Generation::Stated,
-];
-const ENGINES: [Engine; 5] = [Engine::Vllm, Engine::Sglang, Engine::TensorRtLlm, Engine::Tgi, Engine::LlamaCpp];
 const PRECISIONS: [Precision; 6] =
     [Precision::Fp32, Precision::Bf16, Precision::Fp8, Precision::Int8, Precision::Nvfp4, Precision::Mxfp4];
 /// Stands for what is absent; no value is below 0.
@@ -53,7 +41,7 @@ impl WhatIfSubject {
         let mut out = Vec::with_capacity(96);
         write_model(&self.model, &mut out);
         write_device(&self.device, &mut out);
-        out.push(place(&ENGINES, &self.engine));
+        out.push(place(Engine::VARIANTS, &self.engine));
         let EngineSettings {
             max_batched_tokens,
             max_sequences,
@@ -71,7 +59,7 @@ impl WhatIfSubject {
         out.extend([share_of_rest, mixed_steps, reserve_whole_length, whole_prompts].map(flag));
         out.extend(Factor::VARIANTS.iter().map(|&factor| self.efficiency.get(factor)));
         out.push(flag(self.kv_precision == KvPrecision::Bits8));
-        let Prediction { standing, runs, error_pct: ErrorBar { ttft, tpot, e2el }, error_basis } = self.prediction;
+        let PredictionBasis { standing, runs, error_pct: ErrorBar { ttft, tpot, e2el }, error_basis } = self.prediction;
         out.extend([flag(standing == Standing::Calibrated), f64::from(runs), flag(error_basis == ErrorBasis::Assumed)]);
         out.extend([ttft, tpot, e2el].map(|error| error.unwrap_or(ABSENT)));
         out.extend([f64::from(self.run.concurrency), f64::from(self.run.requests), self.run.ramp_s.unwrap_or(ABSENT)]);
@@ -87,7 +75,7 @@ impl WhatIfSubject {
         let subject = Self {
             model: read_model(numbers)?,
             device: read_device(numbers)?,
-            engine: numbers.one_of(&ENGINES)?,
+            engine: numbers.one_of(Engine::VARIANTS)?,
             settings: read_settings(numbers)?,
             efficiency: {
                 let mut efficiency = Efficiency::generic(Generation::Stated);
@@ -97,7 +85,7 @@ impl WhatIfSubject {
                 efficiency
             },
             kv_precision: if numbers.flag()? { KvPrecision::Bits8 } else { KvPrecision::Bits16 },
-            prediction: Prediction {
+            prediction: PredictionBasis {
                 standing: if numbers.flag()? { Standing::Calibrated } else { Standing::Prior },
                 runs: numbers.whole()?,
                 error_basis: if numbers.flag()? { ErrorBasis::Assumed } else { ErrorBasis::Measured },
@@ -181,14 +169,14 @@ fn read_model(numbers: &mut SubjectNumbers<'_>) -> Result<ModelDescriptor, NotAS
 }
 
 fn write_device(device: &Device, out: &mut Vec<f64>) {
-    out.push(place(&GENERATIONS, &device.generation));
+    out.push(place(Generation::VARIANTS, &device.generation));
     out.extend([device.memory_gib, device.memory_bandwidth, device.tflops_16, device.link_bandwidth]);
     out.extend([device.tflops_8, device.tflops_4].map(|rate| rate.unwrap_or(ABSENT)));
     out.push(device.devices_per_node.into());
 }
 
 fn read_device(numbers: &mut SubjectNumbers<'_>) -> Result<Device, NotASubject> {
-    let generation = numbers.one_of(&GENERATIONS)?;
+    let generation = numbers.one_of(Generation::VARIANTS)?;
     let [memory_gib, memory_bandwidth, tflops_16, link_bandwidth] =
         [numbers.number()?, numbers.number()?, numbers.number()?, numbers.number()?];
     Ok(Device {
@@ -285,7 +273,7 @@ pub(crate) mod tests {
             settings: EngineSettings::defaults(engine, &device, 1),
             efficiency: Efficiency::generic(device.generation),
             kv_precision: KvPrecision::Bits16,
-            prediction: Prediction::GENERIC,
+            prediction: PredictionBasis::GENERIC,
             run: OriginalLoad { concurrency: 16, requests: 100, ramp_s: None },
             model,
             device,
@@ -296,7 +284,7 @@ pub(crate) mod tests {
     #[test]
     fn a_subject_survives_as_numbers_but_for_its_names() {
         let models = ["meta-llama/Llama-3.1-8B", "openai/gpt-oss-120b", "deepseek-ai/DeepSeek-V3", "Qwen/Qwen3-4B"];
-        for (name, (at, engine)) in models.iter().zip(ENGINES.into_iter().enumerate()) {
+        for (name, (at, engine)) in models.iter().zip(Engine::VARIANTS.iter().copied().enumerate()) {
             for sheet in device::CATALOGUE {
                 let mut kept = subject(name, sheet.name, engine);
                 kept.model.precision = [Precision::Fp8, Precision::INT4, Precision::Mxfp4, Precision::Fp32][at];

@@ -76,7 +76,7 @@ impl Board {
             ],
             problem: None,
             workflow_id: None,
-            by_hand: commands::by_hand(&self.0.config.data_dir),
+            by_hand: commands::by_hand(&self.0.program_search, &self.0.config.data_dir),
         }
     }
 

@@ -62,7 +62,7 @@ pub async fn remove(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Probl
     Ok(app.store.remove_user(id, now()).await?)
 }
 
-/// Who shuts the own account out would have nobody to undo it.
+/// A person can't disable the own account: there may be nobody else to undo it.
 fn not_oneself(actor: &Actor, id: Uuid) -> Result<(), Problem> {
     if actor.id == id { Err(Problem::conflict("This is your own account. Another administrator can do it.")) } else { Ok(()) }
 }

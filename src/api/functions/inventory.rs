@@ -1,4 +1,4 @@
-//! What the wizard offers to choose from, and what it tells of the choices made. Read-only.
+//! The wizard's choices, and details of those made. Read-only.
 
 use dyno_measure::search::SuggestedBounds;
 use serde::{Deserialize, Serialize};

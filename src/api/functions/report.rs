@@ -73,7 +73,7 @@ impl WhatIfSection {
                 is_same_load: found.is_same_load,
             }
         };
-        // Without an answer there is none to show.
+        // If the computation fails, the section is left out.
         tokio::task::spawn_blocking(answer).await.ok()
     }
 }

@@ -3,7 +3,7 @@
 //! has it, and parsers need to know nothing of it.
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
 use serde::Serialize;
@@ -59,12 +59,39 @@ const COLUMNS: [&str; 27] = [
 /// How records are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
-    /// A page.
+    /// A page of it.
     Json,
+    /// All of it.
+    File(FileFormat),
+}
+
+/// The formats of files that are written row by row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileFormat {
     /// Comma-separated, with a header.
     Csv,
     /// A JSON object a line.
     Ndjson,
+}
+
+impl FileFormat {
+    /// What comes before the first row.
+    pub(super) fn head<T: AsRef<[u8]>>(self, columns: &[T]) -> Vec<u8> {
+        match self {
+            Self::Csv => csv_line(columns),
+            Self::Ndjson => Vec::new(),
+        }
+    }
+
+    /// Headers of an answer that browsers save under a name.
+    pub(super) fn headers(self, name: &str) -> [(HeaderName, String); 2] {
+        let (kind, extension) = match self {
+            Self::Csv => ("text/csv; charset=utf-8", "csv"),
+            Self::Ndjson => ("application/x-ndjson", "ndjson"),
+        };
+        let disposition = format!("attachment; filename=\"{name}.{extension}\"");
+        [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)]
+    }
 }
 
 impl Format {
@@ -72,8 +99,8 @@ impl Format {
     pub(super) fn of(asked: Option<&str>, headers: &HeaderMap) -> Result<Self, Problem> {
         match asked {
             Some("json") => return Ok(Self::Json),
-            Some("csv") => return Ok(Self::Csv),
-            Some("ndjson") => return Ok(Self::Ndjson),
+            Some("csv") => return Ok(Self::File(FileFormat::Csv)),
+            Some("ndjson") => return Ok(Self::File(FileFormat::Ndjson)),
             Some(_) => return Err(Problem::field("format", "The format is json, csv or ndjson.")),
             None => {}
         }
@@ -81,8 +108,10 @@ impl Format {
         let kinds = accept.split(',').map(|kind| kind.split(';').next().unwrap_or_default().trim());
         for kind in kinds {
             match kind {
-                "text/csv" => return Ok(Self::Csv),
-                "application/x-ndjson" | "application/ndjson" | "application/jsonl" => return Ok(Self::Ndjson),
+                "text/csv" => return Ok(Self::File(FileFormat::Csv)),
+                "application/x-ndjson" | "application/ndjson" | "application/jsonl" => {
+                    return Ok(Self::File(FileFormat::Ndjson));
+                }
                 "application/json" => return Ok(Self::Json),
                 _ => {}
             }
@@ -143,12 +172,12 @@ struct ExportedRecord<'a> {
 }
 
 /// The file, as it is read from the store.
-pub(super) async fn records(app: AppState, actor: Actor, id: Uuid, format: Format) -> Result<Response, Problem> {
+pub(super) async fn records(app: AppState, actor: Actor, id: Uuid, format: FileFormat) -> Result<Response, Problem> {
     // The first piece before the answer begins: a run that is not there is a 404.
     let first = calls::runs::requests_after(&app, &actor, id, 0, PIECE).await?;
     let validity = Validity::of(&app, &actor, id).await;
     let header: Vec<String> = COLUMNS.into_iter().chain(OF_THE_RUN).map(str::to_owned).collect();
-    let head = if format == Format::Csv { csv_line(&header) } else { Vec::new() };
+    let head = format.head(&header);
     let pieces = stream::unfold(Some((first, head)), move |state| {
         let (app, actor, validity) = (app.clone(), actor.clone(), validity.clone());
         async move {
@@ -170,24 +199,24 @@ pub(super) async fn records(app: AppState, actor: Actor, id: Uuid, format: Forma
         }
     });
     // Fused: compression asks once more after the end.
-    let (kind, extension) = match format {
-        Format::Csv => ("text/csv; charset=utf-8", "csv"),
-        Format::Json | Format::Ndjson => ("application/x-ndjson", "ndjson"),
-    };
-    let disposition = format!("attachment; filename=\"dyno-{id}-requests.{extension}\"");
-    let headers = [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
-    Ok((headers, Body::from_stream(pieces.fuse())).into_response())
+    Ok((format.headers(&format!("dyno-{id}-requests")), Body::from_stream(pieces.fuse())).into_response())
 }
 
-fn line(record: &RequestRecord, validity: &Validity, format: Format) -> Vec<u8> {
-    if format != Format::Csv {
-        let mut line = serde_json::to_vec(&ExportedRecord { record, validity }).unwrap_or_default();
-        line.push(b'\n');
-        return line;
+fn line(record: &RequestRecord, validity: &Validity, format: FileFormat) -> Vec<u8> {
+    match format {
+        FileFormat::Csv => {
+            let value = serde_json::to_value(record).unwrap_or_default();
+            let cells: Vec<String> = COLUMNS.iter().map(|column| cell(value.get(*column))).chain(validity.cells()).collect();
+            csv_line(&cells)
+        }
+        FileFormat::Ndjson => json_line(&ExportedRecord { record, validity }),
     }
-    let value = serde_json::to_value(record).unwrap_or_default();
-    let cells: Vec<String> = COLUMNS.iter().map(|column| cell(value.get(*column))).chain(validity.cells()).collect();
-    csv_line(&cells)
+}
+
+pub(super) fn json_line(row: &impl Serialize) -> Vec<u8> {
+    let mut line = serde_json::to_vec(row).unwrap_or_default();
+    line.push(b'\n');
+    line
 }
 
 /// A value as a cell. Text that a spreadsheet would run gets an apostrophe before it; numbers stay numbers.
@@ -220,7 +249,7 @@ mod tests {
 
     #[test]
     fn cells_that_a_spreadsheet_would_run_are_text() {
-        let text = String::from_utf8(line(&record(), &Validity::default(), Format::Csv)).unwrap();
+        let text = String::from_utf8(line(&record(), &Validity::default(), FileFormat::Csv)).unwrap();
         assert!(text.starts_with("a-1,'=cmd,0,measured,"), "{text}");
         assert!(text.contains(",-1.5,"));
         assert!(text.contains("\"a,\"\"b\"\"\nc\""));
@@ -233,12 +262,12 @@ mod tests {
             run_valid: Some(false),
             run_invalid_reasons: vec!["The client was the bottleneck.".to_owned(), "It was late, too.".to_owned()],
         };
-        let text = String::from_utf8(line(&record(), &validity, Format::Csv)).unwrap();
+        let text = String::from_utf8(line(&record(), &validity, FileFormat::Csv)).unwrap();
         assert!(text.ends_with(",simulated,false,\"The client was the bottleneck. It was late, too.\"\n"), "{text}");
-        let json: Value = serde_json::from_slice(&line(&record(), &validity, Format::Ndjson)).unwrap();
+        let json: Value = serde_json::from_slice(&line(&record(), &validity, FileFormat::Ndjson)).unwrap();
         assert_eq!((&json["id"], &json["run_valid"]), (&"a-1".into(), &false.into()));
         assert_eq!(json["run_invalid_reasons"].as_array().unwrap().len(), 2);
-        let unknown: Value = serde_json::from_slice(&line(&record(), &Validity::default(), Format::Ndjson)).unwrap();
+        let unknown: Value = serde_json::from_slice(&line(&record(), &Validity::default(), FileFormat::Ndjson)).unwrap();
         assert!(unknown.get("run_valid").is_none());
         // a record is read back from a line as ever
         let back: RequestRecord = serde_json::from_value(json).unwrap();
@@ -259,8 +288,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         assert_eq!(Format::of(None, &headers).unwrap(), Format::Json);
         headers.insert(header::ACCEPT, "text/html, text/csv;q=0.9".parse().unwrap());
-        assert_eq!(Format::of(None, &headers).unwrap(), Format::Csv);
-        assert_eq!(Format::of(Some("ndjson"), &headers).unwrap(), Format::Ndjson);
+        assert_eq!(Format::of(None, &headers).unwrap(), Format::File(FileFormat::Csv));
+        assert_eq!(Format::of(Some("ndjson"), &headers).unwrap(), Format::File(FileFormat::Ndjson));
         assert!(Format::of(Some("xml"), &headers).is_err());
     }
 }

@@ -213,12 +213,15 @@ async fn requests(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let format = Format::of(asked.format.as_deref(), &headers)?;
-    if format == Format::Json {
-        let RecordsQuery { search, status, sort, page, page_size, .. } = asked;
-        let query = ListQuery { search, status, sort, page, page_size, ..ListQuery::default() };
-        let page = calls::runs::requests(&app, &actor, id, query).await?;
-        return Ok(Json(RecordsPage { page, validity: Validity::of(&app, &actor, id).await }).into_response());
-    }
+    let format = match format {
+        Format::Json => {
+            let RecordsQuery { search, status, sort, page, page_size, .. } = asked;
+            let query = ListQuery { search, status, sort, page, page_size, ..ListQuery::default() };
+            let page = calls::runs::requests(&app, &actor, id, query).await?;
+            return Ok(Json(RecordsPage { page, validity: Validity::of(&app, &actor, id).await }).into_response());
+        }
+        Format::File(format) => format,
+    };
     let narrowed = [
         ("search", asked.search.is_some()),
         ("status", asked.status.is_some()),

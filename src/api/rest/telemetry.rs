@@ -1,14 +1,14 @@
-//! What was sampled of a run's nodes and devices, as a file: every sample as it was told, in CSV or a JSON object a line.
+//! What was sampled of a run's nodes and devices, as a file: every sample as its source gave it, in CSV or a JSON object a line.
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::export::{Format, cell, csv_line};
+use super::export::{FileFormat, Format, cell, csv_line, json_line};
 use super::{Path, Query};
 use crate::api::calls;
 use crate::auth::SignedIn;
@@ -53,7 +53,7 @@ pub(super) struct TelemetryQuery {
 /// Get a run's telemetry
 ///
 /// All samples of the nodes under test and their devices while the load ran, in the order in which they came. In CSV a sample is a row for
-/// the node and one for each device; what a source does not tell is empty.
+/// the node and one for each device; what a source does not have is empty.
 #[utoipa::path(
     get,
     path = "/api/v1/runs/{id}/telemetry",
@@ -74,16 +74,23 @@ pub(super) async fn telemetry(
     if asked.format.as_deref() == Some("json") {
         return Err(Problem::field("format", "The format is csv or ndjson."));
     }
-    let is_csv = Format::of(asked.format.as_deref(), &headers)? == Format::Csv;
+    let format = match Format::of(asked.format.as_deref(), &headers)? {
+        Format::File(format) => format,
+        // There are no pages of samples: a client that accepts JSON gets it line by line.
+        Format::Json => FileFormat::Ndjson,
+    };
     // The first piece before the answer begins: a run that is not there is a 404.
     let first = calls::runs::telemetry_after(&app, &actor, id, 0, PIECE).await?;
-    let head = if is_csv { csv_line(&COLUMNS) } else { Vec::new() };
+    let head = format.head(&COLUMNS);
     let pieces = stream::unfold(Some((first, head)), move |state| {
         let (app, actor) = (app.clone(), actor.clone());
         async move {
             let (piece, mut bytes) = state?;
             for (_, sample) in &piece {
-                bytes.extend(if is_csv { rows(sample) } else { line(sample) });
+                bytes.extend(match format {
+                    FileFormat::Csv => rows(sample),
+                    FileFormat::Ndjson => json_line(sample),
+                });
             }
             let next = match piece.last() {
                 Some((last, _)) if piece.len() == PIECE as usize => {
@@ -98,17 +105,8 @@ pub(super) async fn telemetry(
             Some((Ok::<_, std::io::Error>(Bytes::from(bytes)), next))
         }
     });
-    let (kind, extension) = if is_csv { ("text/csv; charset=utf-8", "csv") } else { ("application/x-ndjson", "ndjson") };
-    let disposition = format!("attachment; filename=\"dyno-{id}-telemetry.{extension}\"");
-    let headers = [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     // Fused: compression asks once more after the end.
-    Ok((headers, Body::from_stream(pieces.fuse())).into_response())
-}
-
-fn line(sample: &TelemetrySample) -> Vec<u8> {
-    let mut line = serde_json::to_vec(sample).unwrap_or_default();
-    line.push(b'\n');
-    line
+    Ok((format.headers(&format!("dyno-{id}-telemetry")), Body::from_stream(pieces.fuse())).into_response())
 }
 
 fn rows(sample: &TelemetrySample) -> Vec<u8> {
@@ -153,7 +151,7 @@ fn device_cells(device: &DeviceReading) -> [String; 4] {
     ]
 }
 
-/// Reasons by their names; `none` where there is none, so that it is not taken for one that is not known.
+/// Reasons by their names; `none` if there is no reason, since empty means unknown.
 fn limits_cell(limits: &[dyno_measure::telemetry::ClockLimit]) -> String {
     if limits.is_empty() {
         return "none".to_owned();

@@ -6,10 +6,10 @@ use super::{Cell, Chart, Key, Table};
 use dyno_measure::report::Compared;
 
 /// A load point of a run, in words, with one figure.
-pub type Point = (String, Compared);
+pub type ScatterPoint = (String, Compared);
 
 /// The chart; `None` without a point.
-pub fn scatter(id: &str, metric: &str, points: &[Point]) -> Option<Chart> {
+pub fn scatter(id: &str, metric: &str, points: &[ScatterPoint]) -> Option<Chart> {
     let values = || points.iter().flat_map(|(_, compared)| [compared.predicted, compared.measured]).filter(|value| *value > 0.0);
     let (least, largest) = (values().reduce(f64::min)?, values().reduce(f64::max)?);
     let (low, high) = nice_log_bounds(least, largest);
@@ -41,7 +41,7 @@ pub fn scatter(id: &str, metric: &str, points: &[Point]) -> Option<Chart> {
     })
 }
 
-fn draw(size: Size, x: &Axis, y: &Axis, points: &[Point]) -> Drawing {
+fn draw(size: Size, x: &Axis, y: &Axis, points: &[ScatterPoint]) -> Drawing {
     let (mut drawing, plot) = Drawing::with_axes(size, x, y, 0.0);
     let (low, high) = x.domain;
     drawing.path(line(&plot, [(low, low), (high, high)]), "chart-line chart-s2");

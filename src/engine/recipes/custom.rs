@@ -2,7 +2,6 @@
 
 use super::{Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, visible_devices};
 use crate::domain::engine::EngineKind;
-use crate::domain::inventory::ModelFormat;
 
 pub(super) struct Custom;
 
@@ -20,10 +19,6 @@ impl Recipe for Custom {
         "Administrators give the command in the engine's arguments, program first. {port}, {host}, {model} and {alias} are filled in; \
          it must answer /v1/models and, with {alias}, list that name."
             .to_owned()
-    }
-
-    fn formats(&self) -> &'static [ModelFormat] {
-        &[ModelFormat::Gguf, ModelFormat::HuggingFace]
     }
 
     fn spreads_by_itself(&self) -> bool {

@@ -12,14 +12,6 @@ use crate::engine::environment;
 /// Longest wait for a program to print its version.
 const VERSION_WAIT: Duration = Duration::from_secs(5);
 
-/// The program named by a variable, else the one with this name on the PATH.
-pub(super) fn program(variable: &str, name: &str) -> Option<PathBuf> {
-    match std::env::var_os(variable).filter(|value| !value.is_empty()) {
-        Some(named) => Some(PathBuf::from(named)).filter(|path| is_executable(path)),
-        None => on_path(name),
-    }
-}
-
 /// The first program of this name on the PATH.
 pub(super) fn on_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?)

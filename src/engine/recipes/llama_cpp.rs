@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
 use crate::domain::engine::EngineKind;
-use crate::domain::inventory::{DeviceType, ModelFormat};
+use crate::domain::inventory::DeviceType;
 
 /// The package with llama.cpp's server, at the tested version.
 pub const WHEEL: &str = "xllamacpp==2026.10.11549";
@@ -29,7 +29,7 @@ impl Recipe for LlamaCpp {
     }
 
     fn find(&self, search: &ProgramSearch) -> Option<Program> {
-        if let Some(server) = find::program("DYNO_LLAMA_SERVER", "llama-server") {
+        if let Some(server) = search.program(self.kind(), "llama-server") {
             return Some(Program { version: search.versions.of(&server), argv: vec![server.display().to_string()] });
         }
         let python = venv(search).join("bin/python");
@@ -55,10 +55,6 @@ impl Recipe for LlamaCpp {
             "Install llama.cpp so that llama-server is on the PATH, or set DYNO_LLAMA_SERVER to it. \
              Or install its Python package: python3 -m venv {folder} && {folder}/bin/pip install {WHEEL}"
         )
-    }
-
-    fn formats(&self) -> &'static [ModelFormat] {
-        &[ModelFormat::Gguf]
     }
 
     fn spreads_by_itself(&self) -> bool {
@@ -214,14 +210,15 @@ impl Recipe for LlamaCpp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::EngineOverrides;
 
     #[test]
     fn the_wheel_is_found_where_dyno_installs_it() {
-        if find::program("DYNO_LLAMA_SERVER", "llama-server").is_some() {
+        if find::on_path("llama-server").is_some() {
             return;
         }
         let folder = tempfile::tempdir().unwrap();
-        let search = ProgramSearch::new(folder.path());
+        let search = ProgramSearch::new(folder.path(), EngineOverrides::default());
         assert!(LlamaCpp.find(&search).is_none());
         let venv = venv(&search);
         std::fs::create_dir_all(venv.join("bin")).unwrap();

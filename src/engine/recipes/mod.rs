@@ -17,8 +17,9 @@ use strum::VariantArray as _;
 
 use self::find::ProgramVersions;
 use super::devices::Share;
+use super::overrides::EngineOverrides;
 use crate::domain::engine::EngineKind;
-use crate::domain::inventory::{DeviceType, EngineAvailability, ModelFormat};
+use crate::domain::inventory::{DeviceType, EngineAvailability};
 
 pub use llama_cpp::{WHEEL as LLAMA_CPP_WHEEL, venv as llama_cpp_venv};
 
@@ -27,12 +28,21 @@ pub use llama_cpp::{WHEEL as LLAMA_CPP_WHEEL, venv as llama_cpp_venv};
 pub struct ProgramSearch {
     /// The portal's data folder; engines installed by Dyno are below its `engines/`.
     data_dir: PathBuf,
+    settings: EngineOverrides,
     versions: Arc<ProgramVersions>,
 }
 
 impl ProgramSearch {
-    pub fn new(data_dir: &Path) -> Self {
-        Self { data_dir: data_dir.to_owned(), versions: Arc::default() }
+    pub fn new(data_dir: &Path, settings: EngineOverrides) -> Self {
+        Self { data_dir: data_dir.to_owned(), settings, versions: Arc::default() }
+    }
+
+    /// The program that an administrator named for an engine, else the one with this name on the PATH.
+    fn program(&self, kind: EngineKind, name: &str) -> Option<PathBuf> {
+        match self.settings.program(kind) {
+            Some(named) => Some(named.to_owned()).filter(|path| find::is_executable(path)),
+            None => find::on_path(name),
+        }
     }
 
     /// The folder of an engine installed by Dyno.
@@ -150,9 +160,6 @@ pub trait Recipe: Send + Sync {
     /// How to install it, in words.
     fn how_to_get(&self, search: &ProgramSearch) -> String;
 
-    /// The model formats that it reads.
-    fn formats(&self) -> &'static [ModelFormat];
-
     /// What begins its command line in its image; nothing where the image's own entry point takes the arguments.
     fn program_in_image(&self) -> &'static [&'static str] {
         &[]
@@ -199,14 +206,6 @@ pub fn recipe(kind: EngineKind) -> &'static dyn Recipe {
         EngineKind::Tgi => &tgi::Tgi,
         EngineKind::Custom => &custom::Custom,
     }
-}
-
-/// The image of an engine for a kind of device: what an administrator named (`DYNO_VLLM_IMAGE`, `DYNO_LLAMA_CPP_IMAGE` …), else the
-/// recipe's.
-pub fn image_of(recipe: &dyn Recipe, device: DeviceType) -> Option<String> {
-    let engine = recipe.kind().into_str().to_uppercase().replace(['.', '-'], "_");
-    let named = std::env::var(format!("DYNO_{engine}_IMAGE")).ok().filter(|image| !image.is_empty());
-    named.or_else(|| recipe.image(device).map(str::to_owned))
 }
 
 /// The tag of an image; absent where it has none.

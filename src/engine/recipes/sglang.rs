@@ -1,10 +1,10 @@
 //! SGLang: the Python of the environment that holds `sglang`, found beside `sglang` on the PATH or named by `DYNO_SGLANG_PYTHON`.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
 use crate::domain::engine::EngineKind;
-use crate::domain::inventory::{DeviceType, ModelFormat};
+use crate::domain::inventory::DeviceType;
 
 pub(super) struct Sglang;
 
@@ -14,7 +14,7 @@ impl Recipe for Sglang {
     }
 
     fn find(&self, search: &ProgramSearch) -> Option<Program> {
-        let named = std::env::var_os("DYNO_SGLANG_PYTHON").map(PathBuf::from);
+        let named = search.settings.program(self.kind()).map(Path::to_path_buf);
         let beside = || find::on_path("sglang").and_then(|script| Some(script.parent()?.join("python3")));
         let python = named.or_else(beside).unwrap_or_else(|| search.engine_dir(self.kind()).join("bin/python3"));
         if !find::is_executable(&python) {
@@ -30,10 +30,6 @@ impl Recipe for Sglang {
         "Install SGLang (pip install sglang, in an environment of its own) so that sglang is on the PATH, or set \
          DYNO_SGLANG_PYTHON to that environment's Python."
             .to_owned()
-    }
-
-    fn formats(&self) -> &'static [ModelFormat] {
-        &[ModelFormat::HuggingFace]
     }
 
     fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, RecipeError> {

@@ -1,8 +1,8 @@
 //! Hugging Face's Text Generation Inference: `text-generation-launcher` on the PATH, or named by `DYNO_TGI`.
 
-use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
+use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, visible_devices};
 use crate::domain::engine::EngineKind;
-use crate::domain::inventory::{DeviceType, ModelFormat};
+use crate::domain::inventory::DeviceType;
 
 pub(super) struct Tgi;
 
@@ -12,16 +12,12 @@ impl Recipe for Tgi {
     }
 
     fn find(&self, search: &ProgramSearch) -> Option<Program> {
-        let program = std::path::absolute(find::program("DYNO_TGI", "text-generation-launcher")?).ok()?;
+        let program = std::path::absolute(search.program(self.kind(), "text-generation-launcher")?).ok()?;
         Some(Program { version: search.versions.of(&program), argv: vec![program.display().to_string()] })
     }
 
     fn how_to_get(&self, _search: &ProgramSearch) -> String {
         "Install Text Generation Inference so that text-generation-launcher is on the PATH, or set DYNO_TGI to it.".to_owned()
-    }
-
-    fn formats(&self) -> &'static [ModelFormat] {
-        &[ModelFormat::HuggingFace]
     }
 
     fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, RecipeError> {

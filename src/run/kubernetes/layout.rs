@@ -1,13 +1,13 @@
 //! From a run's specification to the pods that carry it out: images, devices, processor. Pure.
 
-use dyno_kubernetes::objects::{EnginePod, LoadPod, Mount, Probes, VolumeSource as PodVolume};
-use dyno_kubernetes::{NodeFacts, Vendor};
+use dyno_kubernetes::objects::{EnginePod, LoadPod, Mount, Probes, VolumeSource};
+use dyno_kubernetes::{ClusterNode, Vendor};
 use jiff::Timestamp;
 
 use super::error::KubernetesError;
 use super::placement::LoadNodes;
 use crate::domain::inventory::DeviceType;
-use crate::run::execution::{EngineSpec, ExecutionSpec, VolumeSource};
+use crate::run::execution::{EngineSpec, EngineVolumeSource, ExecutionSpec};
 use crate::run::plan::SECRET_ENV;
 
 /// Where engines listen in their pods.
@@ -28,7 +28,7 @@ pub(super) fn load_pods(image: &str, nodes: &LoadNodes, takes_files: bool) -> im
 
 pub(super) fn engine_pods(
     spec: &ExecutionSpec,
-    nodes: &[NodeFacts],
+    nodes: &[ClusterNode],
     load: &LoadNodes,
 ) -> Result<Vec<EnginePod>, KubernetesError> {
     let active_s = spec.deadline.as_second() - Timestamp::now().as_second();
@@ -59,8 +59,8 @@ pub(super) fn engine_pods(
                 .iter()
                 .map(|volume| Mount {
                     source: match &volume.source {
-                        VolumeSource::Node(path) => PodVolume::HostPath(path.clone()),
-                        VolumeSource::Claim(name) => PodVolume::Claim(name.clone()),
+                        EngineVolumeSource::Node(path) => VolumeSource::HostPath(path.clone()),
+                        EngineVolumeSource::Claim(name) => VolumeSource::Claim(name.clone()),
                     },
                     path: volume.path.clone(),
                     read_only: true,
@@ -79,7 +79,7 @@ pub(super) fn engine_pods(
 }
 
 /// The device plugin's resource that an engine asks for: of several kinds of the same maker, the first with as many left.
-fn devices(engine: &EngineSpec, node: Option<&NodeFacts>) -> Result<Option<(String, u32)>, KubernetesError> {
+fn devices(engine: &EngineSpec, node: Option<&ClusterNode>) -> Result<Option<(String, u32)>, KubernetesError> {
     let vendor = match engine.device_type {
         None | Some(DeviceType::Cpu) => return Ok(None),
         Some(DeviceType::Cuda) => Vendor::Nvidia,
@@ -95,7 +95,7 @@ fn devices(engine: &EngineSpec, node: Option<&NodeFacts>) -> Result<Option<(Stri
 
 /// What is kept free for an engine: beside an accelerator a core each, else its part of what the node has left. Room stays for the
 /// load where it comes from there.
-fn cpu_millis(engine: &EngineSpec, node: &NodeFacts, copies: usize, load_millis: u32) -> u32 {
+fn cpu_millis(engine: &EngineSpec, node: &ClusterNode, copies: usize, load_millis: u32) -> u32 {
     let free = ((node.cpu_allocatable - node.cpu_requested) * 1_000.0 - f64::from(load_millis)).max(0.0) / copies.max(1) as f64;
     // Not all of it: what asks for nothing and is there all the same has its part, too.
     let most = free * 0.9;
@@ -110,13 +110,13 @@ fn cpu_millis(engine: &EngineSpec, node: &NodeFacts, copies: usize, load_millis:
 pub(super) mod tests {
     use super::*;
 
-    pub(in crate::run::kubernetes) fn node(hostname: &str, free: f64) -> NodeFacts {
-        NodeFacts {
+    pub(in crate::run::kubernetes) fn node(hostname: &str, free: f64) -> ClusterNode {
+        ClusterNode {
             hostname: hostname.to_owned(),
             name: hostname.to_owned(),
             cpu_allocatable: free + 1.0,
             cpu_requested: 1.0,
-            ..NodeFacts::default()
+            ..ClusterNode::default()
         }
     }
 

@@ -1,4 +1,4 @@
-//! The pods that put the load on: made beside the owner's, which leads them, sent what they read, and told to begin.
+//! The pods that put the load on: made beside the owner's, which leads them, sent what they read, and started.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};

@@ -42,7 +42,7 @@ use self::error::KubernetesError;
 use self::progress::{RunPhase, RunProgress};
 use self::reconcile::Reconciliation;
 use self::telemetry::Sampling;
-use super::execution::{Event, ExecutionSpec, Outcome};
+use super::execution::{Event, ExecutionOutcome, ExecutionSpec};
 use super::executor::{
     Batch, ClusterExecutor, Collected, Cursor, ExecutionState, ExecutorError, LeftBehind, Placement, RecordPortion,
 };
@@ -57,7 +57,7 @@ use crate::run::text;
 use crate::state::AppState as App;
 use dyno_measure::telemetry::TelemetrySample;
 
-/// Between two looks at a run on the cluster.
+/// Interval between reconciliations of a run.
 const PACE: Duration = Duration::from_secs(1);
 /// A cluster that does not answer for so long is not waited for any more. A person who renews its credential has as long.
 const SILENCE: SignedDuration = SignedDuration::from_mins(15);
@@ -79,16 +79,16 @@ impl fmt::Debug for KubernetesExecutor {
     }
 }
 
-/// What is known of the run that is followed, so that it is not asked for at each look.
+/// What is known of the run that is followed, so that it is not read again at each reconciliation.
 #[derive(Debug, Default)]
 struct FollowedRun {
     run: Option<(Uuid, Arc<RunSecret>)>,
     looked: Option<Instant>,
-    /// Which state of the cluster it was looked at in last.
+    /// Version of the run's objects that was reconciled last.
     version: Option<String>,
     /// Since when the cluster does not answer.
     silent_since: Option<Timestamp>,
-    /// Whether that was told.
+    /// Whether the outage was logged.
     silence_told: bool,
 }
 
@@ -147,7 +147,7 @@ impl KubernetesExecutor {
         Ok(Some(open))
     }
 
-    /// Looks at the run, does what is next, and tells what happened.
+    /// Reconciles the run: reads its objects, takes the next steps, and returns the events.
     async fn look(&self, run: Uuid, cursor: Option<&Cursor>) -> Result<Batch, KubernetesError> {
         let name = self.name(run);
         let connection = self.connection().await?;
@@ -185,7 +185,7 @@ impl KubernetesExecutor {
         Ok(batch(cursor, &progress, Batch { events, load, telemetry, records, ..Batch::default() }))
     }
 
-    /// What was sampled since the last look; sampling goes on as long as the load does.
+    /// Samples since the last pull; sampling ends with the load.
     fn sampled(
         &self,
         run: Uuid,
@@ -266,12 +266,12 @@ fn ended(cursor: Option<&Cursor>, progress: &mut RunProgress, reason: String) ->
         events.push((now, Event::Stage { stage, status: StageStatus::Failed, message: Some(reason.clone()) }));
     }
     events.push((now, Event::Stage { stage: StageId::CleanUp, status: StageStatus::Running, message: None }));
-    events.push((now, Event::End { outcome: Outcome::Failed, reason: Some(reason.clone()) }));
-    progress.ended = Some((Outcome::Failed, Some(reason)));
+    events.push((now, Event::End { outcome: ExecutionOutcome::Failed, reason: Some(reason.clone()) }));
+    progress.ended = Some((ExecutionOutcome::Failed, Some(reason)));
     batch(cursor, progress, Batch { events, ..Batch::default() })
 }
 
-/// What was told, with a cursor where there is something new.
+/// The batch, with a cursor where there is something new.
 fn batch(cursor: Option<&Cursor>, progress: &RunProgress, told: Batch) -> Batch {
     let text = serde_json::to_string(progress).ok();
     let is_new = !told.events.is_empty()
@@ -289,7 +289,7 @@ impl ClusterExecutor for KubernetesExecutor {
 
     async fn engines(&self) -> Result<Vec<EngineAvailability>, ExecutorError> {
         let row = |kind: EngineKind| {
-            let image = engine::image_of(engine::recipe(kind), DeviceType::Cuda);
+            let image = self.app.config.engines.image(engine::recipe(kind), DeviceType::Cuda);
             EngineAvailability {
                 kind,
                 title: kind.title().to_owned(),

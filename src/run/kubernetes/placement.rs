@@ -1,6 +1,6 @@
 //! Which nodes a run's load comes from. Pure.
 
-use dyno_kubernetes::NodeFacts;
+use dyno_kubernetes::ClusterNode;
 
 use super::error::KubernetesError;
 
@@ -41,7 +41,7 @@ impl LoadNodes {
 
 /// A node, and how many load pods it was given so far.
 struct Candidate<'a> {
-    node: &'a NodeFacts,
+    node: &'a ClusterNode,
     tier: Tier,
     pods: u32,
 }
@@ -61,7 +61,7 @@ pub(super) fn load_nodes(
     asked: Option<&str>,
     under_test: &[&str],
     demand: LoadDemand,
-    nodes: &[NodeFacts],
+    nodes: &[ClusterNode],
 ) -> Result<LoadNodes, KubernetesError> {
     if let Some(asked) = asked
         && !nodes.iter().any(|node| node.hostname == asked && node.problem.is_none())
@@ -104,7 +104,7 @@ pub(super) fn load_nodes(
     Ok(LoadNodes { hostnames, cpu_millis: demand.cpu_millis, notes })
 }
 
-fn tier(node: &NodeFacts, asked: Option<&str>, under_test: &[&str]) -> Option<Tier> {
+fn tier(node: &ClusterNode, asked: Option<&str>, under_test: &[&str]) -> Option<Tier> {
     let name = node.hostname.as_str();
     match (asked == Some(name), under_test.contains(&name), node.taints.is_empty()) {
         _ if node.problem.is_some() => None,
@@ -116,12 +116,12 @@ fn tier(node: &NodeFacts, asked: Option<&str>, under_test: &[&str]) -> Option<Ti
 }
 
 /// Cores that no pod has asked for, by which a scheduler decides whether a pod has room.
-fn free(node: &NodeFacts) -> f64 {
+fn free(node: &ClusterNode) -> f64 {
     node.cpu_allocatable - node.cpu_requested
 }
 
 /// Cores that no pod has asked for and that nothing uses: pods may use more than they ask for, or less.
-fn idle(node: &NodeFacts) -> f64 {
+fn idle(node: &ClusterNode) -> f64 {
     node.cpu_allocatable - node.cpu_used.unwrap_or(0.0).max(node.cpu_requested)
 }
 
@@ -162,7 +162,7 @@ mod tests {
 
     const ONE: LoadDemand = LoadDemand { pods: 1, cpu_millis: 1_000 };
 
-    fn chosen(asked: Option<&str>, under_test: &[&str], pods: u32, nodes: &[NodeFacts]) -> LoadNodes {
+    fn chosen(asked: Option<&str>, under_test: &[&str], pods: u32, nodes: &[ClusterNode]) -> LoadNodes {
         load_nodes(asked, under_test, LoadDemand { pods, ..ONE }, nodes).unwrap()
     }
 

@@ -1,4 +1,4 @@
-//! How far a run is, as the cursor keeps it: the portal stores it together with what was told up to it.
+//! How far a run is, as the cursor keeps it: the portal stores it together with the events up to it.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::load_records::TakenRecords;
-use crate::run::execution::{EngineSpec, Outcome};
+use crate::run::execution::{EngineSpec, ExecutionOutcome};
 use crate::run::executor::Cursor;
 use crate::run::tally::Tally;
 use dyno_measure::plan::{Plan, PlanEndpoint};
@@ -19,7 +19,7 @@ pub(super) struct RunProgress {
     pub phase: RunPhase,
     /// When the phase began.
     pub since: Option<Timestamp>,
-    /// What was told of each pod last.
+    /// The last message about each pod.
     pub told: BTreeMap<String, String>,
     /// Identities of the pods that are measured: another of the same name is another.
     pub uids: BTreeMap<String, String>,
@@ -43,7 +43,7 @@ pub(super) struct RunProgress {
     /// Since when nodes are found not to be Ready, by name.
     pub not_ready: BTreeMap<String, Timestamp>,
     /// Nothing follows.
-    pub ended: Option<(Outcome, Option<String>)>,
+    pub ended: Option<(ExecutionOutcome, Option<String>)>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use super::probe::EngineProbe;
 use super::progress::{Ending, RunPhase, RunProgress};
 use super::transport::PodProxy;
 use super::{ENGINE_PORT, RunSecret, owner, transport};
-use crate::run::execution::{Event, Outcome};
+use crate::run::execution::{Event, ExecutionOutcome};
 use crate::run::executor::RecordPortion;
 use crate::run::limits::{DEPLOYMENT, LISTING};
 use crate::run::text;
@@ -26,7 +26,7 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(90);
 /// One look at a run.
 pub(super) struct Reconciliation<'a> {
     pub connection: &'a Connection,
-    /// Which state of the cluster was looked at before this one.
+    /// Version of the run's objects at the last reconciliation.
     pub before: Option<String>,
     pub app: &'a App,
     pub run: &'a RunName,
@@ -68,7 +68,7 @@ impl Reconciliation<'_> {
             let so_far = self.so_far_without_load();
             self.fail(format!("The run's time limit was reached {so_far}"));
         } else if state.owner.cancelled && !self.progress.started {
-            self.end(Outcome::Cancelled, Some("Cancelled before any request was completed.".to_owned()));
+            self.end(ExecutionOutcome::Cancelled, Some("Cancelled before any request was completed.".to_owned()));
         }
         self.is_over()
     }
@@ -79,7 +79,7 @@ impl Reconciliation<'_> {
             return self.refused(error);
         }
         let engines = &self.open.document.execution.engines;
-        // One that has ended already was started: what is the matter with it is found next, whenever it is looked at.
+        // A container that has ended counts as started; the next step finds out why it ended.
         let was_started = |pod: &PodState| match &pod.step {
             PodStep::Starting | PodStep::Loading | PodStep::Answering | PodStep::Ready | PodStep::Succeeded => true,
             PodStep::Failed(failure) => failure.was_started(),
@@ -286,7 +286,7 @@ impl Reconciliation<'_> {
         Ok(self.connection.last_failure(self.run, pod, before).await?.unwrap_or(PodFailure::Deleted))
     }
 
-    /// Has the load's pod begin, takes over what it tells, and sees that nothing it measures is lost meanwhile.
+    /// Has the load's pod begin, takes over its events, and sees that nothing it measures is lost meanwhile.
     async fn put_load(&mut self, state: &RunState) -> Result<(), KubernetesError> {
         if self.progress.ending.is_none() {
             if state.owner.cancelled {
@@ -370,13 +370,13 @@ impl Reconciliation<'_> {
     /// The load has ended, or is not to begin any more.
     fn conclude(&mut self, end: Option<&LoadEnd>, so_far: &str) {
         match self.progress.ending.clone() {
-            Some(Ending::Cancelled) => self.end(Outcome::Cancelled, Some(format!("Cancelled {so_far}"))),
+            Some(Ending::Cancelled) => self.end(ExecutionOutcome::Cancelled, Some(format!("Cancelled {so_far}"))),
             Some(Ending::Failed(reason)) => self.fail(format!("{} That was {so_far}", reason.trim_end())),
             None => match (&self.progress.tally.end.clone(), end) {
                 (Some((LoadStatus::Ok, _)), _) => {
                     let completed = text::requests(self.progress.tally.completed());
                     self.done(format!("{completed} completed."));
-                    self.end(Outcome::Done, None);
+                    self.end(ExecutionOutcome::Done, None);
                 }
                 (told, Some(LoadEnd { cause, reason, exit })) => {
                     let said = told.as_ref().and_then(|(_, reason)| reason.clone());

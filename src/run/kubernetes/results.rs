@@ -57,7 +57,7 @@ impl LoadSource {
         let plan = self.answered(|client| async move { client.plan().await }).await?;
         let report = self.answered(|client| async move { client.report().await }).await?;
         let (events, _) = self.answered(|client| async move { client.events(&SpoolPosition::default()).await }).await?;
-        // It is among the first things that a load tells.
+        // It is among the first events of a load.
         let tokenizer = events.into_iter().find_map(|event| match event.kind {
             LoadEventKind::Prepared { tokenizer, .. } => Some(tokenizer),
             _ => None,
@@ -193,7 +193,7 @@ fn portions(
     })
 }
 
-/// What is answered; who does not for the moment is asked again, as long as `may_answer`.
+/// The answer; a request without one is repeated as long as `may_answer`.
 async fn patiently<T, F, A>(ask: impl Fn() -> F, may_answer: impl Fn() -> A, pause: Duration) -> Result<T, PodClientError>
 where
     F: Future<Output = Result<T, PodClientError>>,

@@ -1,4 +1,4 @@
-//! What is told of a run while it is carried out: stages, log lines, its end.
+//! Events of a run while it is carried out: stages, log lines, its end.
 
 use dyno_kubernetes::{PodState, PodStep};
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::progress::{RunPhase, RunProgress};
 use super::reconcile::Reconciliation;
 use crate::domain::run::{StageId, StageStatus};
-use crate::run::execution::{Event, Outcome};
+use crate::run::execution::{Event, ExecutionOutcome};
 use crate::run::text;
 use dyno_measure::events::LogLevel;
 use dyno_measure::run::RunKind;
@@ -84,11 +84,11 @@ impl Reconciliation<'_> {
     }
 
     /// The run's end. What is left on the cluster is removed once everything was taken over.
-    pub(super) fn end(&mut self, outcome: Outcome, reason: Option<String>) {
+    pub(super) fn end(&mut self, outcome: ExecutionOutcome, reason: Option<String>) {
         let status = match outcome {
-            Outcome::Done => None,
-            Outcome::Failed => Some(StageStatus::Failed),
-            Outcome::Cancelled => Some(StageStatus::Cancelled),
+            ExecutionOutcome::Done => None,
+            ExecutionOutcome::Failed => Some(StageStatus::Failed),
+            ExecutionOutcome::Cancelled => Some(StageStatus::Cancelled),
         };
         let is_cloud = self.open.document.execution.engines.is_empty();
         let stages = StageId::of_run(RunKind::Measured, is_cloud);
@@ -106,7 +106,7 @@ impl Reconciliation<'_> {
     }
 
     pub(super) fn fail(&mut self, reason: impl Into<String>) {
-        self.end(Outcome::Failed, Some(text::clean(&reason.into())));
+        self.end(ExecutionOutcome::Failed, Some(text::clean(&reason.into())));
     }
 
     /// `after 412 of 1,280 requests. Those are kept.`

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dyno_kubernetes::objects::{self, FilesPod as PodObject, Mount, RunName, SENT_FILES, VolumeSource as PodVolume, keys};
+use dyno_kubernetes::objects::{self, FilesPod as PodObject, Mount, RunName, SENT_FILES, VolumeSource, keys};
 use dyno_kubernetes::{Connection, PodFailure, PodStep};
 use dyno_pod::Token;
 use dyno_pod::client::FilesPodClient;
@@ -25,7 +25,7 @@ use crate::domain::inventory::{FileLocation, Model, ModelFacts, ModelFormat, Mod
 use crate::domain::kubernetes::ModelCache;
 use crate::engine::ServedModel;
 use crate::models::{self, Roots};
-use crate::run::execution::{EngineVolume, VolumeSource};
+use crate::run::execution::{EngineVolume, EngineVolumeSource};
 use crate::run::executor::{PlacedModel, Placement};
 use dyno_measure::words;
 
@@ -78,7 +78,7 @@ impl KubernetesExecutor {
         let folder = model_folder(&self.access.model_roots, &typed, is_administrators)?;
         let below = typed.strip_prefix(&folder).unwrap_or(Path::new("")).to_owned();
         let in_pod = Path::new(ON_NODE).join(below);
-        let source = PodVolume::HostPath(folder.display().to_string());
+        let source = VolumeSource::HostPath(folder.display().to_string());
         let mount = Mount { source, path: ON_NODE.to_owned(), read_only: true };
         let pods = self.start_pods(run, &nodes_of(spec), &[mount], progress).await?;
         let mut found: Option<FoundFile> = None;
@@ -93,7 +93,7 @@ impl KubernetesExecutor {
         self.stop_pods(run, pods).await?;
         let found = found.ok_or(KubernetesError::NoNode)?;
         let format = if found.kind == FileKind::File { ModelFormat::Gguf } else { ModelFormat::HuggingFace };
-        let volume = EngineVolume { source: VolumeSource::Node(folder.display().to_string()), path: ON_NODE.to_owned() };
+        let volume = EngineVolume { source: EngineVolumeSource::Node(folder.display().to_string()), path: ON_NODE.to_owned() };
         let where_found = if spec.nodes.len() == 1 { "the chosen node" } else { "each chosen node" };
         Ok(PlacedModel {
             served: ServedModel::Path(in_pod),
@@ -240,9 +240,11 @@ impl KubernetesExecutor {
         let (pod, engine, nodes) = match self.access.cache.as_ref().ok_or(KubernetesError::NoCache)? {
             ModelCache::PersistentVolumeClaim(name) => {
                 let first = nodes.into_iter().take(1).collect();
-                (PodVolume::Claim(name.clone()), VolumeSource::Claim(name.clone()), first)
+                (VolumeSource::Claim(name.clone()), EngineVolumeSource::Claim(name.clone()), first)
             }
-            ModelCache::HostPath(path) => (PodVolume::HostPathOrNew(path.clone()), VolumeSource::Node(path.clone()), nodes),
+            ModelCache::HostPath(path) => {
+                (VolumeSource::HostPathOrNew(path.clone()), EngineVolumeSource::Node(path.clone()), nodes)
+            }
         };
         let mount = Mount { source: pod, path: CACHE.to_owned(), read_only: false };
         Ok((mount, EngineVolume { source: engine, path: CACHE.to_owned() }, nodes))
@@ -279,8 +281,8 @@ impl KubernetesExecutor {
         let owner = owner.reference;
         let token = self.run_token(&connection, &name).await?;
         let mut data: BTreeMap<&'static str, Vec<u8>> = [(keys::TOKEN, token.clone())].into();
-        if let Some(hub_token) = std::env::var("HF_TOKEN").ok().filter(|token| !token.is_empty()) {
-            data.insert(keys::HUB_TOKEN, hub_token.into_bytes());
+        if let Some(hub_token) = &self.app.config.hub.token {
+            data.insert(keys::HUB_TOKEN, hub_token.expose().as_bytes().to_vec());
         }
         connection.apply(&objects::secret(&name, &owner, data)).await?;
         for (index, node) in nodes.iter().enumerate() {
@@ -289,7 +291,7 @@ impl KubernetesExecutor {
                 image: image.to_owned(),
                 node: node.clone(),
                 mounts: mounts.to_vec(),
-                hub_endpoint: std::env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty()),
+                hub_endpoint: self.app.config.hub.endpoint.clone(),
                 active_s: TRANSFER_LIMIT_S,
             };
             connection.apply(&objects::files_pod(&name, &owner, &pod)).await?;

@@ -1,4 +1,4 @@
-//! A run's folder as the portal reads it: what was told since an offset of its files, and in the end what was measured. Blocks.
+//! A run's folder as the portal reads it: events since an offset in its files, and in the end what was measured. Blocks.
 
 use std::io;
 use std::path::Path;
@@ -101,7 +101,7 @@ fn report(folder: &Path, plan: &Plan) -> Option<Report> {
 }
 
 fn tokenizer(folder: &Path) -> Option<String> {
-    // It is among the first things that a load tells.
+    // It is among the first events of a load.
     let lines = Tail::new(folder.join(files::SPOOL), 0).lines().ok()?;
     lines.iter().find_map(|line| match serde_json::from_slice::<LoadEvent>(line).ok()?.kind {
         LoadEventKind::Prepared { tokenizer, .. } => Some(tokenizer),
@@ -146,7 +146,7 @@ impl RecordReader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::execution::Outcome;
+    use crate::run::execution::ExecutionOutcome;
 
     fn kept() -> std::path::PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/kept/0.1.0")
@@ -176,7 +176,7 @@ mod tests {
         let rest = read(&folder, Offsets::from(first.cursor.as_ref())).unwrap();
         assert!(rest.events.is_empty() && rest.load.is_empty() && rest.cursor.is_none());
         let collected = collect(&folder);
-        assert_eq!(collected.end, Some((Outcome::Done, None)));
+        assert_eq!(collected.end, Some((ExecutionOutcome::Done, None)));
         assert_eq!((collected.engines.len(), collected.plan.unwrap().load_points.len()), (1, 2));
         assert_eq!(collected.report.unwrap().load_points.len(), 2);
         assert_eq!(collected.provenance.dyno_version.as_deref(), Some("0.1.0"));

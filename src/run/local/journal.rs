@@ -1,4 +1,4 @@
-//! What a keeper tells: a JSON object a line, appended and never changed. Whoever reads it can stop and go on at any line.
+//! A keeper's journal: a JSON object a line, appended and never changed. A reader can stop and resume at any line.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -26,7 +26,7 @@ pub struct JournalEntry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Content {
-    /// What is told of any run, on whatever cluster.
+    /// An event of a run on any kind of cluster.
     Event(Event),
     /// What only this machine's executor needs to know.
     Local(LocalEvent),
@@ -53,7 +53,7 @@ pub struct Process {
 }
 
 impl JournalEntry {
-    /// The process whose start it tells.
+    /// The process that was started, if the line is about one.
     pub fn process(self) -> Option<Process> {
         match self.content {
             Content::Local(LocalEvent::Process(process)) => Some(process),
@@ -61,7 +61,7 @@ impl JournalEntry {
         }
     }
 
-    /// What it tells of the run.
+    /// The run's event, if the line holds one.
     pub fn event(self) -> Option<(Timestamp, Event)> {
         match self.content {
             Content::Event(event) => Some((self.at, event)),
@@ -138,7 +138,7 @@ pub fn read(path: &Path) -> io::Result<Vec<JournalEntry>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::execution::Outcome;
+    use crate::run::execution::ExecutionOutcome;
 
     #[test]
     fn what_is_told_is_read_and_half_a_line_is_not() {
@@ -149,14 +149,14 @@ mod tests {
         journal.stage(StageId::DeployToEngine, StageStatus::Running, None);
         journal.log(StageId::DeployToEngine, LogLevel::Info, "a\u{1b}[31mred\u{7}");
         journal.process("load", 7);
-        journal.emit(Event::End { outcome: Outcome::Done, reason: None });
+        journal.emit(Event::End { outcome: ExecutionOutcome::Done, reason: None });
         assert_eq!(journal.failure(), None);
         std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"at\":").unwrap();
         let entries = read(&path).unwrap();
         assert_eq!(entries.len(), 4);
         assert!(matches!(&entries[1].content, Content::Event(Event::Log { line, .. }) if line == "ared"));
         assert_eq!(entries[2].clone().process().unwrap().pid, 7);
-        assert!(matches!(entries[3].content, Content::Event(Event::End { outcome: Outcome::Done, .. })));
+        assert!(matches!(entries[3].content, Content::Event(Event::End { outcome: ExecutionOutcome::Done, .. })));
     }
 
     #[test]

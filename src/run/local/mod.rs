@@ -33,6 +33,7 @@ use crate::credentials::{Outgoing, Secret};
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
 use crate::domain::inventory::EngineAvailability;
 use crate::engine::{self, Program, ProgramSearch, environment};
+use crate::models::HubSettings;
 use crate::state::AppState as App;
 use crate::store::Store;
 
@@ -52,6 +53,7 @@ pub(super) struct LocalExecutor {
     data_dir: PathBuf,
     program_search: ProgramSearch,
     model_roots: Vec<PathBuf>,
+    hub: HubSettings,
     outgoing: Outgoing,
     store: Store,
     digests: transfer::Digests,
@@ -66,6 +68,7 @@ impl LocalExecutor {
             data_dir: app.config.data_dir.clone(),
             program_search: app.program_search.clone(),
             model_roots: app.config.model_roots.clone(),
+            hub: app.config.hub.clone(),
             outgoing: app.outgoing.clone(),
             store: app.store.clone(),
             digests: transfer::Digests::default(),

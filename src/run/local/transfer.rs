@@ -103,7 +103,7 @@ impl LocalExecutor {
     ) -> Result<(PathBuf, ModelFacts, String), TransferError> {
         let folder = self.data_dir.join("models");
         let single = self.store.has_single_user().await?;
-        let hub = hub::Hub::from_environment(self.outgoing.clone(), self.outgoing.policy(single))?;
+        let hub = hub::Hub::of(&self.hub, self.outgoing.clone(), self.outgoing.policy(single))?;
         let mut bytes = 0;
         let path = hub
             .download(repository, revision, &folder, |step| {

@@ -127,9 +127,8 @@ impl RunExecutor {
         let mut engines = Vec::new();
         if let (Some((recipe, program)), Some(model)) = (&engine, &placement.model) {
             let layout = self.fit(*recipe, nodes, Some(&model.facts), demand)?;
-            let in_containers = self.executor.runs_containers();
-            engines =
-                prepare::engines(self.run.id, spec, &layout, *recipe, program, model, in_containers).map_err(Halt::failed)?;
+            let images = self.executor.runs_containers().then_some(&self.app.config.engines);
+            engines = prepare::engines(self.run.id, spec, &layout, *recipe, program, model, images).map_err(Halt::failed)?;
         }
         let secret = self.secret().await?;
         let plan = plan::plan(&PlanInputs {

@@ -6,7 +6,7 @@ use futures::stream::TryStreamExt as _;
 use jiff::Timestamp;
 
 use super::super::event_mapper::{EventMapper, change};
-use super::super::execution::Outcome;
+use super::super::execution::ExecutionOutcome;
 use super::super::executor::{Cursor, ExecutionState, RecordPortion};
 use super::super::kept_records::report_of_kept;
 use super::super::outcome::{self, End};
@@ -18,7 +18,7 @@ use crate::store::RunUpdate;
 use dyno_measure::report::Note;
 use dyno_measure::run::RunStatus;
 
-/// How often is asked what was told.
+/// Interval between pulls.
 const POLL: Duration = Duration::from_millis(300);
 /// An execution that was asked to end and has not is ended by force after this, again and again.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -54,9 +54,12 @@ impl RunExecutor {
         }
     }
 
-    /// Takes over all that was told since the last time; answers the state before the last portion was read, and the end
+    /// Takes over all events since the last pull; answers the state before the last portion was read, and the end
     /// if it was told.
-    async fn take_over(&mut self, mapper: &mut EventMapper) -> Result<(ExecutionState, Option<(Outcome, Option<String>)>), Halt> {
+    async fn take_over(
+        &mut self,
+        mapper: &mut EventMapper,
+    ) -> Result<(ExecutionState, Option<(ExecutionOutcome, Option<String>)>), Halt> {
         let mut end = None;
         loop {
             let batch = self.answered(|| self.executor.pull(self.run.id, self.cursor.as_ref())).await?;

@@ -85,7 +85,7 @@ pub(super) struct RunExecutor {
     /// Its stages are kept up to date here.
     pub run: Run,
     pub benchmark: Benchmark,
-    /// How far what the cluster tells was read.
+    /// How far the execution's events were read.
     pub cursor: Option<Cursor>,
     /// Whose claim on the run this works under.
     pub claimant: Uuid,
@@ -167,7 +167,7 @@ impl RunExecutor {
         self.keep(RunUpdate { events, ..RunUpdate::default() }).await
     }
 
-    /// Keeps an update, and tells listeners.
+    /// Stores an update, and notifies subscribers.
     async fn keep(&mut self, update: RunUpdate) -> Result<(), Halt> {
         let update = RunUpdate { claimant: Some(self.claimant), ..update };
         let stored = self.stored(|| self.app.store.update_run(self.run.id, &update, Timestamp::now())).await?;

@@ -18,7 +18,7 @@ use crate::domain::inventory::EngineAvailability;
 use crate::domain::run::{Run, StageId};
 use crate::domain::user::{Actor, Role};
 use crate::engine::Program;
-use crate::run::execution::{Event, ExecutionSpec, Outcome};
+use crate::run::execution::{Event, ExecutionOutcome, ExecutionSpec};
 use crate::run::executor::{Batch, ClusterExecutor, Collected, ExecutionState, LeftBehind, Placement, RecordPortion};
 use crate::run::executors::Executors;
 use crate::state::{Config, ServeArgs};
@@ -252,7 +252,7 @@ async fn a_load_that_is_lost_leaves_a_report_of_the_records_that_were_taken_over
         ..Batch::default()
     };
     let reason = "The load's pod was lost. It was deleted.".to_owned();
-    let end = Event::End { outcome: Outcome::Failed, reason: Some(reason.clone()) };
+    let end = Event::End { outcome: ExecutionOutcome::Failed, reason: Some(reason.clone()) };
     let end = Batch { events: vec![(Timestamp::now(), end)], ..portion("4", false, Vec::new()) };
     let told = [
         portion("1", false, vec![record(0, 1)]),

@@ -18,6 +18,13 @@ fn read_elsewhere(path: &str, body: Body) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
+/// Whether a path is of a route, whose parts in braces match anything.
+fn is_of(path: &str, route: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    let (path, route): (Vec<_>, Vec<_>) = (path.split('/').collect(), route.split('/').collect());
+    path.len() == route.len() && path.iter().zip(&route).all(|(part, pattern)| pattern.starts_with(['{', ':']) || part == pattern)
+}
+
 /// A server with several threads may begin a page on one and finish it on another: what a page keeps for the browser must
 /// not mind where it is let go.
 #[tokio::test]
@@ -39,7 +46,15 @@ async fn a_page_may_be_finished_by_another_thread_than_began_it() {
     for path in ["credentials", "credentials/new", "settings", "try", "sign-in", "link/no-such", "no-such"] {
         paths.push(format!("/{path}"));
     }
-    let service = router(&world.portal.app, &page_routes());
+    for path in ["clusters/new", "clusters/predictions"] {
+        paths.push(format!("/{path}"));
+    }
+    paths.extend([format!("/wizard/{draft}"), format!("/clusters/{}/edit", world.cluster)]);
+    let routes = page_routes();
+    for route in routes.paths() {
+        assert!(paths.iter().any(|path| is_of(path, route)), "no path here is one of {route}");
+    }
+    let service = router(&world.portal.app, &routes);
     let mut redirected = Vec::new();
     for path in paths {
         let request = Request::get(&path)
@@ -56,7 +71,8 @@ async fn a_page_may_be_finished_by_another_thread_than_began_it() {
         let html = read_elsewhere(&path, response.into_body());
         assert!(html.contains("</main>"), "{path} is not whole: {html}");
     }
-    assert_eq!(redirected, [format!("/wizard/{draft}/deployment")], "its run is watched on a page of its own");
+    let expected = [format!("/wizard/{draft}/deployment"), format!("/wizard/{draft}")];
+    assert_eq!(redirected, expected, "a run is watched on a page of its own; a draft leads to its first page");
 }
 
 /// The last step: what is started, what either way of starting it does, and the buttons in one bar, in one order for the eye and

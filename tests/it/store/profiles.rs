@@ -5,7 +5,7 @@ use dyno::store::{LearntRun, RunUpdate, Store};
 use dyno_measure::report::{Predicted, RequestRecord};
 use dyno_measure::run::RunStatus;
 use dyno_simulate::own_runs::{MeasuredPoint, MeasuredRun, MeasuredSetup, calibrated};
-use dyno_simulate::{Engine, EngineSettings, Lengths, Profiles, Workload, device, model};
+use dyno_simulate::{Engine, EngineSettings, Profiles, SimulatedWorkload, TokenLengths, device, model};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -41,7 +41,7 @@ fn measured() -> MeasuredRun {
         tensor_parallel: 1,
         replicas: 1,
     };
-    let workload = Workload::closed(4, Lengths::fixed(16, 8), 1, 1);
+    let workload = SimulatedWorkload::closed(4, TokenLengths::fixed(16, 8), 1, 1);
     MeasuredRun { setup, points: vec![MeasuredPoint { workload, ttft_ms: Some(20.0), tpot_ms: Some(9.0), e2el_ms: None }] }
 }
 

@@ -18,7 +18,7 @@ use parquet::file::reader::{ChunkReader, Length, RowGroupReader, SerializedPageR
 use parquet::record::reader::RowIter;
 use parquet::schema::types::Type;
 
-use super::compact::{HeaderError, page_header};
+use super::compact::{PageHeaderError, page_header};
 use crate::read_error::ReadError;
 
 /// Longest list of a row, values of a column; [`ReadError::ListTooLong`] says it.
@@ -85,7 +85,7 @@ impl RowGroupReader for CheckedGroup<'_> {
 
     fn get_column_page_reader(&self, index: usize) -> Result<Box<dyn PageReader>> {
         let column = self.metadata.column(index);
-        let chunk = Chunk {
+        let chunk = ColumnChunk {
             file: Arc::clone(self.file),
             is_gzip: matches!(column.compression(), Compression::GZIP(_)),
             budget: Arc::clone(&self.budget),
@@ -117,20 +117,20 @@ struct LastPage {
 }
 
 /// A column's bytes in the file. The library asks for a page's header, then for the page.
-struct Chunk {
+struct ColumnChunk {
     file: Arc<File>,
     is_gzip: bool,
     budget: Arc<Budget>,
     page: Arc<Mutex<LastPage>>,
 }
 
-impl Length for Chunk {
+impl Length for ColumnChunk {
     fn len(&self) -> u64 {
         Length::len(&*self.file)
     }
 }
 
-impl ChunkReader for Chunk {
+impl ChunkReader for ColumnChunk {
     type T = PageHeaderReader;
 
     fn get_read(&self, start: u64) -> Result<PageHeaderReader> {
@@ -174,7 +174,7 @@ impl PageHeaderReader {
     fn checked(&self) -> Result<Cursor<Vec<u8>>> {
         let mut bytes = self.read(USUAL_HEADER)?;
         let mut header = page_header(&bytes);
-        if header == Err(HeaderError::Short) && bytes.len() == USUAL_HEADER {
+        if header == Err(PageHeaderError::Short) && bytes.len() == USUAL_HEADER {
             bytes = self.read(MAX_HEADER)?;
             header = page_header(&bytes);
         }
@@ -218,7 +218,7 @@ impl Read for PageHeaderReader {
 
 /// A column's pages, with its lists counted before they are read.
 struct CheckedPages {
-    pages: SerializedPageReader<Chunk>,
+    pages: SerializedPageReader<ColumnChunk>,
     lists: Lists,
     budget: Arc<Budget>,
 }

@@ -64,7 +64,7 @@ fn what_is_stored_once_counts_in_each_row() {
         std::fs::write(folder.path().join("x"), &bytes).unwrap();
         let (mut number, mut good) = (0, 0);
         let file = File::open(folder.path().join("x")).unwrap();
-        let limits = Limits { row, all, pages: 1 << 20 };
+        let limits = UnpackLimits { row, all, pages: 1 << 20 };
         let ended = rows(file, limits, &mut number, &mut |(_, row)| {
             good += u32::from(row.is_ok());
             true
@@ -82,7 +82,7 @@ fn what_is_stored_once_counts_in_each_row() {
 fn read_within(bytes: &[u8], pages: usize) -> (Result<(), ReadError>, u64) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("x"), bytes).unwrap();
-    let limits = Limits { row: 8 << 20, all: 1 << 30, pages };
+    let limits = UnpackLimits { row: 8 << 20, all: 1 << 30, pages };
     let mut number = 0;
     let ended = rows(File::open(folder.path().join("x")).unwrap(), limits, &mut number, &mut |_| true);
     (ended, number)

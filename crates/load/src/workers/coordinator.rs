@@ -207,7 +207,7 @@ impl<'a> Coordinator<'a> {
         }
     }
 
-    /// Waits until every worker has done what it was told, or the load is to end.
+    /// Waits until every worker has carried out its message, or the load is to end.
     fn wait_for_all(&mut self) -> PhaseEnd {
         let mut stopping_since = None;
         while self.workers.iter().any(|worker| !worker.is_closed && worker.ended.is_none()) {

@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 
 use super::protocol::{Preparation, WorkerCommand, WorkerMessage};
 use crate::client::clock;
-use crate::records::RecordPortion;
+use crate::records::WorkerRecords;
 
 /// Longest line and largest portion of records that is taken, bytes.
 const MOST: u64 = 256 << 20;
@@ -17,7 +17,7 @@ const MOST: u64 = 256 << 20;
 pub(super) enum Incoming {
     /// With when it was read, monotonic ns.
     Message(WorkerMessage, i64),
-    Records(RecordPortion),
+    Records(WorkerRecords),
     /// Nothing more comes.
     Closed,
 }
@@ -55,7 +55,7 @@ impl Link {
         self.write(&serde_json::to_vec(preparation)?)
     }
 
-    /// A worker that can't be told is gone, which its other direction says.
+    /// A worker that can't be written to is gone, which reading from it reports.
     pub(super) fn say(&mut self, command: &WorkerCommand) {
         if let Ok(line) = serde_json::to_vec(command) {
             let _ = self.write(&line);
@@ -120,7 +120,7 @@ fn next(source: &mut BufReader<Source>) -> io::Result<Option<Incoming>> {
     Ok(Some(match serde_json::from_slice(&line)? {
         WorkerMessage::Records { lines, gaps, .. } if (lines + gaps) as u64 > MOST => return Ok(None),
         WorkerMessage::Records { replaces, lines, gaps } => {
-            let mut portion = RecordPortion { replaces, lines: vec![0; lines], gaps: vec![0; gaps] };
+            let mut portion = WorkerRecords { replaces, lines: vec![0; lines], gaps: vec![0; gaps] };
             source.read_exact(&mut portion.lines)?;
             source.read_exact(&mut portion.gaps)?;
             Incoming::Records(portion)

@@ -47,7 +47,7 @@ pub enum WorkersError {
     Stopped,
 }
 
-/// What is wished of a worker's event loop from outside, while it is in a phase.
+/// Requests to a worker's event loop from outside, while it is in a phase.
 #[derive(Debug, Default)]
 pub struct Wishes {
     /// Number of the phase that goes on, from 1.

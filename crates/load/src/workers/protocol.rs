@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::phase::PhaseEnd;
 use crate::phase_driver::PromptSupply;
-use crate::records::RecordPortion;
+use crate::records::WorkerRecords;
 use dyno_measure::events::LoadEventKind;
 use dyno_measure::plan::{Load, Part, Plan};
 use dyno_measure::report::{ClientHealth, Note, Phase};
@@ -70,7 +70,7 @@ pub(super) struct PhaseOrder {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "snake_case")]
 pub(super) enum WorkerMessage {
-    /// What a load tells.
+    /// An event of the load.
     Event {
         kind: LoadEventKind,
     },
@@ -129,7 +129,7 @@ pub(super) struct WorkerResult {
 #[derive(Debug)]
 pub(crate) enum WorkerOutput {
     Message(Box<OutgoingMessage>),
-    Records(RecordPortion),
+    Records(WorkerRecords),
     /// Nothing follows.
     End,
     /// The clock was asked for at this moment.

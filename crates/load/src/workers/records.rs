@@ -3,7 +3,7 @@
 use std::io;
 
 use super::clocks::WorkerClock;
-use crate::records::{RecordFile, RecordPortion};
+use crate::records::{RecordFile, WorkerRecords};
 use dyno_measure::records::{GapsBuf, Records, Row};
 use dyno_measure::report::RequestRecord;
 
@@ -22,7 +22,7 @@ impl MergedRecords {
     }
 
     /// Takes a portion over; `each` sees every row that is new.
-    pub(super) fn take(&mut self, worker: usize, clock: &WorkerClock, portion: &RecordPortion, mut each: impl FnMut(&Row)) {
+    pub(super) fn take(&mut self, worker: usize, clock: &WorkerClock, portion: &WorkerRecords, mut each: impl FnMut(&Row)) {
         if portion.replaces {
             let others: Vec<usize> = (0..self.of.len()).filter(|index| self.of[*index] != worker).collect();
             self.records = self.records.picked(&others);

@@ -48,7 +48,7 @@ pub(crate) fn main() -> ExitCode {
     code
 }
 
-/// Carries out what it is told; an error is a sentence for the coordinator.
+/// Carries out the coordinator's messages; an error is a sentence for the coordinator.
 fn work(
     preparation: Preparation,
     input: BufReader<io::Stdin>,

@@ -1,7 +1,7 @@
 //! Loads that are stopped or killed, or whose server disappears.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dyno_load::report::from_folder;
 use dyno_measure::plan::Plan;
@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use super::scripted::{Bench, PATIENCE, Scripted, Then, good_answer, say};
+use super::scripted::{Bench, Scripted, Then, good_answer, say};
 
 fn slow_server() -> Scripted {
     Scripted::start(|_, out| {
@@ -114,10 +114,8 @@ fn a_server_that_goes_away_ends_the_load() {
     bench.wait_for_records(5);
     GONE.store(true, Ordering::SeqCst);
     let _ = std::net::TcpStream::connect(address);
-    let since = Instant::now();
+    // Of its own accord, after six seconds of failures: nothing else ends it, and it would go on for nearly an hour.
     let left = bench.left_by(load);
-    // the load ends after six seconds of failures; it would go on for nearly an hour
-    assert!(since.elapsed() < PATIENCE, "{:?}", since.elapsed());
     assert_eq!(bench.end()["data"]["status"], "partial");
     assert!(bench.end()["data"]["reason"].as_str().unwrap().contains("stopped answering"));
     assert!(left.report.summary.failed_requests < 60, "{:?}", left.report.summary.errors);

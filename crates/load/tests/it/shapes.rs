@@ -227,5 +227,6 @@ fn embeddings_of_exact_lengths_have_input_throughput_and_nothing_that_streams() 
     assert!((summary["total_throughput"].as_f64().unwrap() - input / seconds).abs() < 1e-6 * input / seconds);
     assert_eq!(summary["e2el_ms"]["n"], 20);
     assert!(summary["lengths"].get("output").is_none() && summary["lengths"].get("requested_output").is_none());
-    assert!(left.report.valid || left.report.invalid_reasons.iter().all(|reason| !reason.contains("token")));
+    // A busy machine may be a reason.
+    assert!(left.report.invalid_reasons.iter().all(|reason| !reason.contains("token")), "{:?}", left.report.invalid_reasons);
 }

@@ -252,7 +252,7 @@ fn energy_use(summary: &Summary, window: TimeWindow) -> Option<EnergyUse> {
     })
 }
 
-/// What sources that never told anything said.
+/// Errors of sources that never gave a sample.
 fn missing(samples: &[TelemetrySample]) -> Vec<String> {
     let has_readings = |name: &str, source: TelemetrySource| {
         let own = samples.iter().filter(|sample| sample.node == name && sample.source == source);

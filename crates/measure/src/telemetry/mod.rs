@@ -1,4 +1,4 @@
-//! What nodes and their devices did while a load ran: samples as sources told them, and what a report says of them.
+//! What nodes and their devices did while a load ran: samples as their sources gave them, and their summary in a report.
 
 pub mod dcgm;
 mod figures;
@@ -17,14 +17,14 @@ pub use report::{
 /// The schema of the samples that this program writes.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// What a source told of a node at one moment. Kept and exported as it is; fields of a later version are passed over.
+/// A source's reading of a node at one moment. Kept and exported as it is; fields of a later version are passed over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TelemetrySample {
     /// The schema of the line.
     #[serde(default = "first_schema")]
     pub v: u32,
-    /// When it was so: the source's own time where it tells one, else when it was read. Unix ns.
+    /// When it was so: the source's own time where it has one, else when it was read. Unix ns.
     pub at_unix_ns: i64,
     pub node: String,
     pub source: TelemetrySource,

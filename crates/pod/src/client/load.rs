@@ -43,7 +43,7 @@ impl<T: PodTransport> LoadPodClient<T> {
         self.0.done().await
     }
 
-    /// What the load told after a place. Lines that are not understood are passed over, here and in `records`.
+    /// Events of the load after a place. Lines that are not understood are passed over, here and in `records`.
     pub async fn events(&self, place: &SpoolPosition) -> Result<(Vec<LoadEvent>, Lines), PodClientError> {
         self.parsed(SpoolFile::Events, place, None).await
     }

@@ -20,7 +20,7 @@ pub struct FetchError(pub String);
 
 /// Fetches into a folder, says how far it is, and gives the path that an engine serves. What was fetched before is not
 /// fetched again.
-pub type Fetch = Box<
+pub type FetchFunction = Box<
     dyn Fn(
             FetchRequest,
             PathBuf,
@@ -38,12 +38,12 @@ struct Download {
 }
 
 pub(super) struct Fetching {
-    with: Option<(PathBuf, Fetch)>,
+    with: Option<(PathBuf, FetchFunction)>,
     download: Mutex<Option<Download>>,
 }
 
 impl Fetching {
-    pub(super) fn new(with: Option<(PathBuf, Fetch)>) -> Self {
+    pub(super) fn new(with: Option<(PathBuf, FetchFunction)>) -> Self {
         Self { with, download: Mutex::new(None) }
     }
 
@@ -123,7 +123,7 @@ mod tests {
     fn fetching(go_on: &Arc<Notify>) -> (Fetching, Arc<AtomicU32>) {
         let (go_on, times) = (Arc::clone(go_on), Arc::new(AtomicU32::new(0)));
         let counter = Arc::clone(&times);
-        let fetch: Fetch = Box::new(move |request, folder, progress| {
+        let fetch: FetchFunction = Box::new(move |request, folder, progress| {
             let (go_on, times) = (Arc::clone(&go_on), Arc::clone(&times));
             Box::pin(async move {
                 progress.send_replace(FetchProgress { file: "model.gguf".to_owned(), bytes_done: 5, bytes_total: 9 });
@@ -157,7 +157,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_download_that_panics_has_failed() {
-        let fetch: Fetch = Box::new(|_, _, _| Box::pin(async { panic!("for this test") }));
+        let fetch: FetchFunction = Box::new(|_, _, _| Box::pin(async { panic!("for this test") }));
         let fetching = Fetching::new(Some(("/cache".into(), fetch)));
         fetching.begin(request("a")).unwrap();
         assert!(matches!(over(&fetching).await, FetchStatus::Failed { .. }));

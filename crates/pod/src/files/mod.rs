@@ -18,7 +18,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use self::digest::Digests;
-use self::fetch::{Fetch, Fetching};
+use self::fetch::{FetchFunction, Fetching};
 use self::upload::Uploads;
 use crate::protocol::MOST_CHUNK;
 use crate::serve::{guarded, serve};
@@ -48,7 +48,7 @@ struct Files {
 }
 
 /// Serves until nobody needs it any more (0), the deadline (1), or the pod's end (143).
-pub(crate) async fn main(args: FilesPodArgs, fetch: Option<Fetch>) -> Result<ExitCode, PodCommandError> {
+pub(crate) async fn main(args: FilesPodArgs, fetch: Option<FetchFunction>) -> Result<ExitCode, PodCommandError> {
     let token = Token::from_environment(&args.server.token_env)?;
     let files = files(&args, fetch).map_err(PodCommandError::Folder)?;
     let (listener, signals) = args.server.listen("files").await?;
@@ -60,7 +60,7 @@ pub(crate) async fn main(args: FilesPodArgs, fetch: Option<Fetch>) -> Result<Exi
     Ok(over.exit_code())
 }
 
-fn files(args: &FilesPodArgs, fetch: Option<Fetch>) -> io::Result<Files> {
+fn files(args: &FilesPodArgs, fetch: Option<FetchFunction>) -> io::Result<Files> {
     let folder = match &args.folder {
         Some(folder) => {
             std::fs::create_dir_all(folder)?;

@@ -21,7 +21,7 @@ use clap::Args;
 use dyno_measure::plan::Plan;
 use tokio_util::sync::CancellationToken;
 
-use self::runner::{Runner, Settings, StartError};
+use self::runner::{LoadStartError, Runner, Settings};
 use self::spool::{LoadSpool, PortionError};
 use crate::protocol::{
     CancelRequest, ENDED_HEADER, EndCause, ErrorCode, FILE_HEADER, FROM_HEADER, LENGTH_HEADER, PortionQuery, SpoolFile,
@@ -101,10 +101,10 @@ fn router(runner: Arc<Runner>, taken: CancellationToken, token: Token) -> Router
 async fn start(State(runner): State<Arc<Runner>>, Json(request): Json<StartRequest>) -> Result<Json<Status>, Refused> {
     runner.start(request).await.map_err(|error| {
         let (status, code) = match &error {
-            StartError::Started => (StatusCode::CONFLICT, ErrorCode::AlreadyStarted),
-            StartError::Over => (StatusCode::CONFLICT, ErrorCode::WrongState),
-            StartError::Plan(_) => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::Invalid),
-            StartError::LoadSpool(error) => return Refused::failed("The spool can't be written", error),
+            LoadStartError::Started => (StatusCode::CONFLICT, ErrorCode::AlreadyStarted),
+            LoadStartError::Over => (StatusCode::CONFLICT, ErrorCode::WrongState),
+            LoadStartError::Plan(_) => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::Invalid),
+            LoadStartError::LoadSpool(error) => return Refused::failed("The spool can't be written", error),
         };
         Refused::new(status, code, error.to_string())
     })?;

@@ -20,7 +20,7 @@ use crate::token::Token;
 
 /// Why the load was not started.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum StartError {
+pub(super) enum LoadStartError {
     #[error("The load was started with other addresses.")]
     Started,
     #[error("The pod's load has ended, or was cancelled before it was started.")]
@@ -152,13 +152,13 @@ impl Runner {
     }
 
     /// Starts the load; nothing where it was started with the same.
-    pub(super) async fn start(self: &Arc<Self>, request: StartRequest) -> Result<(), StartError> {
+    pub(super) async fn start(self: &Arc<Self>, request: StartRequest) -> Result<(), LoadStartError> {
         let mut started = self.started.lock().await;
         if let Some(before) = &*started {
-            return if *before == request { Ok(()) } else { Err(StartError::Started) };
+            return if *before == request { Ok(()) } else { Err(LoadStartError::Started) };
         }
         if self.is_over() {
-            return Err(StartError::Over);
+            return Err(LoadStartError::Over);
         }
         let mut plan = self.plan.clone();
         if !request.endpoints.is_empty() {
@@ -207,7 +207,7 @@ impl Runner {
 
     async fn carry_out(self: Arc<Self>) {
         let mut wish = self.wish.subscribe();
-        // It ends soon, too, once the load's end is wished.
+        // It ends soon as well, once the load is asked to end.
         let _ = self.check.subscribe().wait_for(|check| matches!(check, ClientCheck::Over(_))).await;
         let wished = *wish.borrow();
         if let Some(Wish { cause, .. }) = wished {

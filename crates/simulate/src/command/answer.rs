@@ -9,12 +9,12 @@ use serde::Serialize;
 use super::{CommandError, Question};
 use crate::device::{self, Device};
 use crate::engine::parse_engine;
-use crate::layout::{Estimate, Layout, Nodes, layouts};
+use crate::layout::{Estimate, Nodes, ParallelLayout, layouts};
 use crate::model::{catalogue, from_config_json};
-use crate::outcome::Distribution;
+use crate::outcome::PredictedDistribution;
 use crate::profile::{ErrorBasis, Profiles};
 use crate::scenario::{Scenario, Simulation, SimulationError, Simulator};
-use crate::workload::{Lengths, REQUESTS_PER_USER, Rate, Workload};
+use crate::workload::{REQUESTS_PER_USER, Rate, SimulatedWorkload, TokenLengths};
 
 const REQUESTS_AT_A_RATE: u32 = 640;
 
@@ -75,13 +75,13 @@ pub(super) fn answer(question: &Question, out: &mut impl Write) -> Result<(), Co
 #[derive(Debug, Serialize)]
 struct Answer {
     #[serde(flatten)]
-    layout: Chosen,
+    layout: ChosenLayout,
     /// The other layouts, best first; none where the layout was given.
     alternatives: Vec<Alternative>,
 }
 
 #[derive(Debug, Serialize)]
-struct Chosen {
+struct ChosenLayout {
     tensor_parallel: u32,
     replicas: u32,
     /// Absent without limits.
@@ -110,10 +110,10 @@ fn given_layout(
     scenario: &Scenario<'_>,
     devices: u32,
     tensor_parallel: u32,
-    workload: &Workload,
+    workload: &SimulatedWorkload,
     slo: Option<&Slo>,
     profiles: &Profiles,
-) -> Result<Chosen, CommandError> {
+) -> Result<ChosenLayout, CommandError> {
     if tensor_parallel > devices {
         return Err(CommandError::TooFewDevices { tensor_parallel, devices });
     }
@@ -121,12 +121,12 @@ fn given_layout(
     let simulation = Simulator::new(Scenario { tensor_parallel, replicas, ..scenario.clone() }, profiles)?.run(workload)?;
     let meets_limits = slo.map(|slo| simulation.outcome.meets(slo));
     let goodput = slo.map(|slo| simulation.outcome.goodput(slo).0);
-    Ok(Chosen { tensor_parallel, replicas, meets_limits, goodput, simulation })
+    Ok(ChosenLayout { tensor_parallel, replicas, meets_limits, goodput, simulation })
 }
 
-fn best_layout(layouts: Vec<Layout>) -> Result<Answer, CommandError> {
+fn best_layout(layouts: Vec<ParallelLayout>) -> Result<Answer, CommandError> {
     let mut layouts = layouts.into_iter();
-    let Layout { tensor_parallel, replicas, verdict, .. } = layouts.next().ok_or(SimulationError::NoDevice)?;
+    let ParallelLayout { tensor_parallel, replicas, verdict, .. } = layouts.next().ok_or(SimulationError::NoDevice)?;
     let Estimate { meets_limits, goodput, simulation, .. } = verdict?;
     let alternatives = layouts.map(|layout| Alternative {
         tensor_parallel: layout.tensor_parallel,
@@ -136,7 +136,7 @@ fn best_layout(layouts: Vec<Layout>) -> Result<Answer, CommandError> {
             Err(error) => LimitVerdict::Impossible { error: error.to_string() },
         },
     });
-    let layout = Chosen { tensor_parallel, replicas, meets_limits, goodput, simulation };
+    let layout = ChosenLayout { tensor_parallel, replicas, meets_limits, goodput, simulation };
     Ok(Answer { layout, alternatives: alternatives.collect() })
 }
 
@@ -144,7 +144,7 @@ fn layout_name(tensor_parallel: u32, replicas: u32) -> String {
     format!("tensor-parallel {tensor_parallel} x {replicas} {}", if replicas == 1 { "replica" } else { "replicas" })
 }
 
-fn write_layout(out: &mut impl Write, layout: &Chosen, devices: u32, slo: Option<&Slo>) -> io::Result<()> {
+fn write_layout(out: &mut impl Write, layout: &ChosenLayout, devices: u32, slo: Option<&Slo>) -> io::Result<()> {
     write!(out, "layout     {}", layout_name(layout.tensor_parallel, layout.replicas))?;
     let idle = devices - layout.tensor_parallel * layout.replicas;
     if idle > 0 {
@@ -174,17 +174,17 @@ fn device_of(question: &Question) -> Result<Device, CommandError> {
     })
 }
 
-fn load(question: &Question) -> Result<Workload, CommandError> {
-    let lengths = Lengths::fixed(question.input_tokens, question.output_tokens);
+fn load(question: &Question) -> Result<SimulatedWorkload, CommandError> {
+    let lengths = TokenLengths::fixed(question.input_tokens, question.output_tokens);
     Ok(match (question.rate, question.concurrency) {
         (Some(rate), cap) => {
             let count = question.num_requests.unwrap_or(REQUESTS_AT_A_RATE) as usize;
-            Workload::open(count, lengths, Rate::poisson(rate), cap, question.seed)?
+            SimulatedWorkload::open(count, lengths, Rate::poisson(rate), cap, question.seed)?
         }
         (None, users) => {
             let users = users.unwrap_or(1);
             let count = question.num_requests.unwrap_or(REQUESTS_PER_USER * users) as usize;
-            Workload::closed(count, lengths, users, question.seed)
+            SimulatedWorkload::closed(count, lengths, users, question.seed)
         }
     })
 }
@@ -199,7 +199,7 @@ fn table(out: &mut impl Write, simulation: &Simulation) -> Result<(), CommandErr
         ("ITL", outcome.itl_ms, None),
         ("E2E", outcome.e2el_ms, bar.e2el),
     ] {
-        if let Some(Distribution { mean, p50, p90, p95, p99, .. }) = distribution {
+        if let Some(PredictedDistribution { mean, p50, p90, p95, p99, .. }) = distribution {
             let error = error.map_or("not known".to_owned(), |error| format!("±{error:.0} %"));
             writeln!(out, "{name:<10} {mean:>10.1} {p50:>10.1} {p90:>10.1} {p95:>10.1} {p99:>10.1}   {error}")?;
         }

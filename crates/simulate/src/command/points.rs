@@ -10,7 +10,7 @@ use crate::model::{ModelDescriptor, ModelError, catalogue};
 use crate::precision::{KvPrecision, Precision};
 use crate::profile::Profiles;
 use crate::scenario::{Scenario, SimulationError, Simulator};
-use crate::workload::{Lengths, Load, REQUESTS_PER_USER, Workload};
+use crate::workload::{REQUESTS_PER_USER, SimulatedLoad, SimulatedWorkload, TokenLengths};
 
 const SEED: u64 = 1;
 const ADDED: [&str; 5] = ["pred_ttft_ms", "pred_tpot_ms", "pred_e2el_ms", "pred_output_tok_s", "note"];
@@ -46,7 +46,7 @@ pub struct Prepared {
     pub precision: Precision,
     pub tensor_parallel: u32,
     pub replicas: u32,
-    pub workload: Workload,
+    pub workload: SimulatedWorkload,
     /// The settings with which the source is known to start the engine; `None`: the engine's defaults.
     pub settings: Option<EngineSettings>,
     pub kv_precision: Option<KvPrecision>,
@@ -59,7 +59,7 @@ impl Prepared {
     pub fn begin_over(&mut self, seconds: f64) {
         let settings = EngineSettings::defaults(self.engine, &self.device, self.tensor_parallel);
         if settings.mixed_steps
-            && let Load::Closed { ramp, .. } = &mut self.workload.load
+            && let SimulatedLoad::Closed { ramp, .. } = &mut self.workload.load
         {
             *ramp = seconds;
         }
@@ -83,13 +83,13 @@ impl Prepared {
 
 /// Milliseconds and tokens per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PredictedPoint {
+pub struct PredictedMeans {
     pub ttft_ms: f64,
     pub tpot_ms: f64,
     pub output_tok_s: f64,
 }
 
-impl PredictedPoint {
+impl PredictedMeans {
     /// By the table's definition, with the nominal output length.
     pub fn e2el_ms(&self, osl: u32) -> f64 {
         self.ttft_ms + self.tpot_ms * f64::from(osl.saturating_sub(1))
@@ -160,22 +160,22 @@ impl Point {
         self.workload == "closed" && self.first_burst == "out"
     }
 
-    fn load(&self) -> Workload {
+    fn load(&self) -> SimulatedWorkload {
         let users = self.concurrency.max(1);
         let least_share = self.lengths.split('-').next().and_then(|share| share.parse().ok()).unwrap_or(1.0);
-        let lengths = Lengths { input: self.isl, output: self.osl, least_share };
+        let lengths = TokenLengths { input: self.isl, output: self.osl, least_share };
         let stated = self.num_requests.map(|count| count as usize);
         let count = stated.unwrap_or((REQUESTS_PER_USER * users) as usize);
         match self.workload.as_str() {
-            "static_batch" => Workload::burst(users as usize, lengths, SEED),
-            "burst" => Workload::burst(stated.unwrap_or(users as usize), lengths, SEED),
-            "serial" => Workload::closed(stated.unwrap_or(10).min(100), lengths, 1, SEED),
+            "static_batch" => SimulatedWorkload::burst(users as usize, lengths, SEED),
+            "burst" => SimulatedWorkload::burst(stated.unwrap_or(users as usize), lengths, SEED),
+            "serial" => SimulatedWorkload::closed(stated.unwrap_or(10).min(100), lengths, 1, SEED),
             _ if self.left_out_burst() => {
-                let mut workload = Workload::closed(count + users as usize, lengths, users, SEED);
+                let mut workload = SimulatedWorkload::closed(count + users as usize, lengths, users, SEED);
                 workload.warmup = users as usize;
                 workload
             }
-            _ => Workload::closed(count, lengths, users, SEED),
+            _ => SimulatedWorkload::closed(count, lengths, users, SEED),
         }
     }
 
@@ -183,7 +183,7 @@ impl Point {
     ///
     /// A source that left out the opening burst measured users out of step with each other. Simulated users with equal lengths
     /// would stay in step for ever, so they start spread over the time of one request, determined by a first run.
-    pub fn predict(&self, profiles: &Profiles) -> Result<(PredictedPoint, Vec<String>), NoPrediction> {
+    pub fn predict(&self, profiles: &Profiles) -> Result<(PredictedMeans, Vec<String>), NoPrediction> {
         let mut prepared = self.prepare()?;
         let run = |prepared: &Prepared| {
             let simulator = Simulator::new(prepared.scenario(), profiles)?;
@@ -209,7 +209,7 @@ impl Point {
         let ttft = outcome.ttft_ms.ok_or(NoPrediction::AllTooLong)?;
         let mut notes = prepared.notes;
         notes.extend(simulation.notes.iter().map(ToString::to_string));
-        let predicted = PredictedPoint {
+        let predicted = PredictedMeans {
             ttft_ms: ttft.mean,
             tpot_ms: outcome.tpot_ms.map_or(0.0, |tpot| tpot.mean),
             output_tok_s: outcome.output_throughput,

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::{Device, Generation};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::Display, strum::EnumString)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::Display, strum::EnumString, strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", ascii_case_insensitive, parse_err_ty = UnknownEngine, parse_err_fn = unknown_engine)]
 pub enum Engine {

@@ -41,9 +41,9 @@ pub struct GapRun {
 
 /// Gaps that end with one step, grouped by their begin: few groups, since most sequences got their last token together.
 #[derive(Default)]
-pub(super) struct Gaps(Vec<(f64, u64)>);
+pub(super) struct StepGaps(Vec<(f64, u64)>);
 
-impl Gaps {
+impl StepGaps {
     pub(super) fn add(&mut self, begin: f64) {
         match self.0.iter_mut().rev().find(|group| group.0.total_cmp(&begin).is_eq()) {
             Some(group) => group.1 += 1,

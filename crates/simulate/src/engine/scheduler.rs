@@ -5,25 +5,25 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use super::EngineSettings;
-use super::run::{GapRun, Gaps, ReplicaRun, Sample, Stretches};
+use super::run::{GapRun, ReplicaRun, Sample, StepGaps, Stretches};
 use super::sequences::{Cache, Sequence, add_work};
 use crate::profile::Efficiency;
 use crate::step::{StepModel, StepWork};
-use crate::workload::{Load, Request, Workload};
+use crate::workload::{Request, SimulatedLoad, SimulatedWorkload};
 
 /// Arrival at the engine, ordered by time, then by number.
 #[derive(Debug, PartialEq)]
-struct Arrival(f64, u32);
+struct QueuedArrival(f64, u32);
 
-impl Eq for Arrival {}
+impl Eq for QueuedArrival {}
 
-impl PartialOrd for Arrival {
+impl PartialOrd for QueuedArrival {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Arrival {
+impl Ord for QueuedArrival {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.0.total_cmp(&other.0).then(self.1.cmp(&other.1))
     }
@@ -31,7 +31,7 @@ impl Ord for Arrival {
 
 struct Replica<'a> {
     requests: &'a [Request],
-    load: Load,
+    load: SimulatedLoad,
     until: Option<f64>,
     steps: &'a StepModel,
     settings: &'a EngineSettings,
@@ -40,7 +40,7 @@ struct Replica<'a> {
     tokenizer_free: f64,
     clock: f64,
     cache: Cache,
-    arriving: BinaryHeap<Reverse<Arrival>>,
+    arriving: BinaryHeap<Reverse<QueuedArrival>>,
     waiting: VecDeque<Sequence>,
     running: Vec<Sequence>,
     /// Whether the planned step preempted a sequence: waiting ones may be admitted again with the next.
@@ -59,7 +59,7 @@ struct Replica<'a> {
 
 /// Runs a workload on one replica whose KV cache holds `kv_tokens`; given up once it takes more than `most_work`.
 pub fn simulate_replica(
-    workload: &Workload,
+    workload: &SimulatedWorkload,
     steps: &StepModel,
     settings: &EngineSettings,
     efficiency: &Efficiency,
@@ -99,12 +99,12 @@ pub fn simulate_replica(
 impl Replica<'_> {
     fn start(&mut self) {
         match self.load {
-            Load::Closed { concurrency, ramp } => {
+            SimulatedLoad::Closed { concurrency, ramp } => {
                 for user in 0..concurrency {
                     self.send_next(ramp * f64::from(user) / f64::from(concurrency));
                 }
             }
-            Load::Open { .. } => {
+            SimulatedLoad::Open { .. } => {
                 for index in 0..self.requests.len() {
                     let at = self.requests[index].arrival;
                     if self.is_over(at) {
@@ -139,18 +139,18 @@ impl Replica<'_> {
         let begins = (at + self.api).max(self.tokenizer_free);
         let reaches = begins + self.api_per_token * f64::from(self.requests[index].input);
         self.tokenizer_free = reaches;
-        self.arriving.push(Reverse(Arrival(reaches, index as u32)));
+        self.arriving.push(Reverse(QueuedArrival(reaches, index as u32)));
     }
 
     /// Queues the requests that have reached the engine.
     fn receive(&mut self) {
-        while let Some(Reverse(Arrival(at, index))) = self.arriving.peek()
+        while let Some(Reverse(QueuedArrival(at, index))) = self.arriving.peek()
             && *at <= self.clock
         {
             let index = *index;
             self.arriving.pop();
             let request = self.requests[index as usize];
-            if let Load::Open { max_in_flight: Some(cap) } = self.load
+            if let SimulatedLoad::Open { max_in_flight: Some(cap) } = self.load
                 && self.in_flight >= cap
             {
                 self.run.dropped += 1;
@@ -166,7 +166,7 @@ impl Replica<'_> {
             };
             if self.cache.blocks(sequence.longest()) > self.cache.total {
                 self.run.too_long += 1;
-                if matches!(self.load, Load::Closed { .. }) {
+                if matches!(self.load, SimulatedLoad::Closed { .. }) {
                     self.send_next(self.clock);
                 }
                 continue;
@@ -184,7 +184,7 @@ impl Replica<'_> {
                 break;
             }
             if self.running.is_empty() && self.waiting.is_empty() {
-                let Some(Reverse(Arrival(at, _))) = self.arriving.peek() else { break };
+                let Some(Reverse(QueuedArrival(at, _))) = self.arriving.peek() else { break };
                 self.clock = self.clock.max(*at);
                 continue;
             }
@@ -295,7 +295,7 @@ impl Replica<'_> {
         self.run.time.add(&time, 1.0);
         self.run.steps += 1;
         self.clock += seconds;
-        let mut gaps = Gaps::default();
+        let mut gaps = StepGaps::default();
         let mut ended = false;
         for sequence in &mut self.running {
             if sequence.scheduled == 0 {
@@ -339,7 +339,7 @@ impl Replica<'_> {
         for sequence in self.running.iter().filter(|sequence| sequence.context < window) {
             most = most.min(window - sequence.context);
         }
-        if let Some(Reverse(Arrival(at, _))) = self.arriving.peek() {
+        if let Some(Reverse(QueuedArrival(at, _))) = self.arriving.peek() {
             most = most.min(steps_until(*at - self.clock, seconds, slope));
         }
         if self.preempted || self.batch_waited.is_some() || (!self.settings.mixed_steps && !self.waiting.is_empty()) {
@@ -354,7 +354,7 @@ impl Replica<'_> {
         self.run.steps += u64::from(steps);
         let first_token = self.clock + seconds;
         self.clock += count * (seconds + last) / 2.0;
-        let mut gaps = Gaps::default();
+        let mut gaps = StepGaps::default();
         let mut counted = 0;
         let mut ended = false;
         for sequence in self.running.iter_mut().filter(|sequence| sequence.scheduled > 0) {
@@ -419,7 +419,7 @@ impl Replica<'_> {
             });
         }
         self.in_flight -= freed;
-        if matches!(self.load, Load::Closed { .. }) {
+        if matches!(self.load, SimulatedLoad::Closed { .. }) {
             for _ in 0..freed {
                 self.send_next(self.clock);
             }

@@ -3,8 +3,8 @@
 use crate::common::{device, model, scenario};
 use dyno_simulate::calibrate::{FARTHEST, ITERATIONS, Observation, fit, own_runs, residuals};
 use dyno_simulate::profile::Efficiency;
-use dyno_simulate::scenario::Prediction;
-use dyno_simulate::{KvPrecision, Lengths, Simulator, Workload};
+use dyno_simulate::scenario::PredictionBasis;
+use dyno_simulate::{KvPrecision, SimulatedWorkload, Simulator, TokenLengths};
 
 #[test]
 fn four_runs_correct_a_wrong_prior() {
@@ -19,13 +19,14 @@ fn four_runs_correct_a_wrong_prior() {
         ..prior
     };
     let workloads = [(1, 128, 64), (1, 8000, 64), (16, 256, 512), (64, 512, 256)]
-        .map(|(users, input, output)| Workload::closed(4 * users, Lengths::fixed(input, output), users as u32, 1));
+        .map(|(users, input, output)| SimulatedWorkload::closed(4 * users, TokenLengths::fixed(input, output), users as u32, 1));
     let observations: Vec<Observation<'_>> = workloads
         .iter()
         .map(|workload| {
             let scenario = scenario(&model, &card, 1);
             let simulator =
-                Simulator::with_factors(scenario.clone(), truth, KvPrecision::Bits16, Prediction::GENERIC, Vec::new()).unwrap();
+                Simulator::with_factors(scenario.clone(), truth, KvPrecision::Bits16, PredictionBasis::GENERIC, Vec::new())
+                    .unwrap();
             let outcome = simulator.run(workload).unwrap().outcome;
             Observation {
                 scenario,

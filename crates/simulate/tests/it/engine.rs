@@ -7,8 +7,8 @@ use dyno_simulate::profile::Efficiency;
 use dyno_simulate::step::{StepModel, StepWork};
 use dyno_simulate::workload::Rate;
 use dyno_simulate::{
-    Engine, EngineSettings, KvPrecision, Lengths, Load, Precision, Profiles, Request, Scenario, SimulationError, Simulator,
-    Workload,
+    Engine, EngineSettings, KvPrecision, Precision, Profiles, Request, Scenario, SimulatedLoad, SimulatedWorkload,
+    SimulationError, Simulator, TokenLengths,
 };
 
 const SETTINGS: EngineSettings = EngineSettings {
@@ -54,9 +54,9 @@ fn milliseconds(seconds: f64) -> f64 {
 #[test]
 fn one_request_has_known_times() {
     let (steps, efficiency) = ten_millisecond_steps();
-    let workload = Workload {
+    let workload = SimulatedWorkload {
         requests: requests(&[(0.0, 100, 5)]),
-        load: Load::Closed { concurrency: 1, ramp: 0.0 },
+        load: SimulatedLoad::Closed { concurrency: 1, ramp: 0.0 },
         warmup: 0,
         until: None,
     };
@@ -73,9 +73,9 @@ fn one_request_has_known_times() {
 #[test]
 fn prompts_share_a_step_with_running_sequences() {
     let (steps, efficiency) = ten_millisecond_steps();
-    let workload = Workload {
+    let workload = SimulatedWorkload {
         requests: requests(&[(0.0, 60, 10), (0.001, 64, 2)]),
-        load: Load::Open { max_in_flight: None },
+        load: SimulatedLoad::Open { max_in_flight: None },
         warmup: 0,
         until: None,
     };
@@ -92,9 +92,9 @@ fn prompts_share_a_step_with_running_sequences() {
 fn engines_that_put_prompts_first_hold_up_running_sequences() {
     let (steps, efficiency) = ten_millisecond_steps();
     let settings = EngineSettings { mixed_steps: false, ..SETTINGS };
-    let workload = Workload {
+    let workload = SimulatedWorkload {
         requests: requests(&[(0.0, 60, 10), (0.001, 64, 2)]),
-        load: Load::Open { max_in_flight: None },
+        load: SimulatedLoad::Open { max_in_flight: None },
         warmup: 0,
         until: None,
     };
@@ -109,7 +109,12 @@ fn prompts_wait_for_others_to_be_computed_with() {
     let (steps, efficiency) = ten_millisecond_steps();
     let settings = EngineSettings { batch_wait_steps: 5, batch_wait_share: 0.9, ..SETTINGS };
     let first_token = |settings: &EngineSettings, lengths: &[(f64, u32, u32)]| {
-        let workload = Workload { requests: requests(lengths), load: Load::Open { max_in_flight: None }, warmup: 0, until: None };
+        let workload = SimulatedWorkload {
+            requests: requests(lengths),
+            load: SimulatedLoad::Open { max_in_flight: None },
+            warmup: 0,
+            until: None,
+        };
         let run = simulate_replica(&workload, &steps, settings, &efficiency, 10_000, Stretches::Summed, u64::MAX);
         milliseconds(run.samples.iter().find(|sample| sample.request == 1).unwrap().first_token)
     };
@@ -126,9 +131,9 @@ fn whole_prompts_wait_for_a_step_with_room() {
     let (steps, efficiency) = ten_millisecond_steps();
     let first_token = |whole_prompts: bool, input: u32| {
         let settings = EngineSettings { whole_prompts, ..SETTINGS };
-        let workload = Workload {
+        let workload = SimulatedWorkload {
             requests: requests(&[(0.0, 40, 9), (0.0, 40, 9), (0.0, input, 9)]),
-            load: Load::Open { max_in_flight: None },
+            load: SimulatedLoad::Open { max_in_flight: None },
             warmup: 0,
             until: None,
         };
@@ -145,9 +150,9 @@ fn whole_prompts_wait_for_a_step_with_room() {
 fn the_newest_is_preempted_and_computed_again() {
     let (steps, efficiency) = ten_millisecond_steps();
     // Four blocks: two sequences of 32 tokens fill them, and neither can grow.
-    let workload = Workload {
+    let workload = SimulatedWorkload {
         requests: requests(&[(0.0, 32, 8), (0.0, 32, 8)]),
-        load: Load::Closed { concurrency: 2, ramp: 0.0 },
+        load: SimulatedLoad::Closed { concurrency: 2, ramp: 0.0 },
         warmup: 0,
         until: None,
     };
@@ -167,9 +172,9 @@ fn the_newest_is_preempted_and_computed_again() {
 #[test]
 fn requests_over_the_cap_are_dropped() {
     let (steps, efficiency) = ten_millisecond_steps();
-    let workload = Workload {
+    let workload = SimulatedWorkload {
         requests: requests(&[(0.0, 16, 10), (0.0, 16, 10), (0.0, 16, 10), (1.0, 16, 10)]),
-        load: Load::Open { max_in_flight: Some(2) },
+        load: SimulatedLoad::Open { max_in_flight: Some(2) },
         warmup: 0,
         until: None,
     };
@@ -180,9 +185,9 @@ fn requests_over_the_cap_are_dropped() {
 #[test]
 fn a_request_that_never_fits_does_not_block() {
     let (steps, efficiency) = ten_millisecond_steps();
-    let workload = Workload {
+    let workload = SimulatedWorkload {
         requests: requests(&[(0.0, 16, 2), (0.0, 600, 2), (0.0, 16, 2)]),
-        load: Load::Closed { concurrency: 1, ramp: 0.0 },
+        load: SimulatedLoad::Closed { concurrency: 1, ramp: 0.0 },
         warmup: 0,
         until: None,
     };
@@ -198,15 +203,15 @@ fn close(one: f64, other: f64) -> bool {
 #[test]
 fn summed_stretches_equal_the_walk() {
     let h100 = device("H100");
-    let lengths = Lengths { input: 700, output: 300, least_share: 0.3 };
-    let open = Workload::open(120, lengths, Rate::poisson(15.0), Some(40), 7).unwrap();
+    let lengths = TokenLengths { input: 700, output: 300, least_share: 0.3 };
+    let open = SimulatedWorkload::open(120, lengths, Rate::poisson(15.0), Some(40), 7).unwrap();
     // Contexts that begin within the sliding window of 128 tokens and pass it.
-    let short = Workload::closed(60, Lengths { input: 120, output: 200, least_share: 0.2 }, 12, 5);
+    let short = SimulatedWorkload::closed(60, TokenLengths { input: 120, output: 200, least_share: 0.2 }, 12, 5);
     for name in ["meta-llama/Llama-3.1-8B", "openai/gpt-oss-20b"] {
         let model = model(name);
         for engine in [Engine::Vllm, Engine::Sglang, Engine::TensorRtLlm, Engine::LlamaCpp] {
             for kv_tokens in [None, Some(6000)] {
-                for workload in [&Workload::closed(120, lengths, 24, 3), &open, &short] {
+                for workload in [&SimulatedWorkload::closed(120, lengths, 24, 3), &open, &short] {
                     let mut settings = EngineSettings::defaults(engine, &h100, 1);
                     if engine == Engine::TensorRtLlm {
                         (settings.batch_wait_steps, settings.batch_wait_share) = (20, 0.5);
@@ -241,7 +246,7 @@ fn summed_stretches_equal_the_walk() {
 fn preemption_happens_under_pressure() {
     let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
     let scenario = Scenario { kv_tokens: Some(6000), ..scenario(&model, &h100, 1) };
-    let workload = Workload::closed(120, Lengths { input: 700, output: 300, least_share: 0.3 }, 24, 3);
+    let workload = SimulatedWorkload::closed(120, TokenLengths { input: 700, output: 300, least_share: 0.3 }, 24, 3);
     let outcome = Simulator::new(scenario, &Profiles::default()).unwrap().run(&workload).unwrap().outcome;
     assert!(outcome.preemptions > 0);
     assert_eq!(outcome.samples.len(), 120);
@@ -253,7 +258,7 @@ fn the_same_input_gives_the_same_bytes() {
     let (model, b200) = (model("openai/gpt-oss-120b"), device("B200"));
     let bytes = || {
         let scenario = Scenario { precision: Precision::Mxfp4, replicas: 3, ..scenario(&model, &b200, 2) };
-        let workload = Workload::closed(200, Lengths { input: 1024, output: 512, least_share: 0.8 }, 32, 42);
+        let workload = SimulatedWorkload::closed(200, TokenLengths { input: 1024, output: 512, least_share: 0.8 }, 32, 42);
         let simulation = Simulator::new(scenario, &Profiles::published()).unwrap().run(&workload).unwrap();
         serde_json::to_vec(&(&simulation, &simulation.outcome.samples)).unwrap()
     };
@@ -263,7 +268,7 @@ fn the_same_input_gives_the_same_bytes() {
 #[test]
 fn littles_law_holds() {
     let (model, h200) = (model("meta-llama/Llama-3.1-8B"), device("H200"));
-    let workload = Workload::closed(300, Lengths { input: 512, output: 256, least_share: 0.5 }, 32, 9);
+    let workload = SimulatedWorkload::closed(300, TokenLengths { input: 512, output: 256, least_share: 0.5 }, 32, 9);
     let simulator = Simulator::new(scenario(&model, &h200, 1), &Profiles::published()).unwrap();
     let outcome = simulator.run(&workload).unwrap().outcome;
     assert!(outcome.achieved_concurrency <= 32.0 + 1e-9 && outcome.achieved_concurrency > 28.0);
@@ -274,12 +279,12 @@ fn littles_law_holds() {
 fn gaps_add_up_to_what_follows_the_first_token() {
     let h100 = device("H100");
     let model = model("meta-llama/Llama-3.1-8B");
-    let mut closed = Workload::closed(120, Lengths { input: 700, output: 300, least_share: 0.3 }, 24, 3);
+    let mut closed = SimulatedWorkload::closed(120, TokenLengths { input: 700, output: 300, least_share: 0.3 }, 24, 3);
     closed.warmup = 30;
     // A last part of one token, and prompts of one token.
-    let odd = Workload {
+    let odd = SimulatedWorkload {
         requests: requests(&[(0.0, 8193, 40), (0.0, 1, 40), (0.1, 1, 1), (0.2, 4097, 20)]),
-        load: Load::Open { max_in_flight: None },
+        load: SimulatedLoad::Open { max_in_flight: None },
         warmup: 0,
         until: None,
     };
@@ -314,9 +319,9 @@ fn gaps_add_up_to_what_follows_the_first_token() {
 fn a_prompt_that_goes_first_is_a_gap_of_what_runs() {
     let (steps, efficiency) = ten_millisecond_steps();
     let settings = EngineSettings { mixed_steps: false, ..SETTINGS };
-    let workload = Workload {
+    let workload = SimulatedWorkload {
         requests: requests(&[(0.0, 60, 10), (0.001, 64, 2)]),
-        load: Load::Open { max_in_flight: None },
+        load: SimulatedLoad::Open { max_in_flight: None },
         warmup: 0,
         until: None,
     };
@@ -328,10 +333,10 @@ fn a_prompt_that_goes_first_is_a_gap_of_what_runs() {
 #[test]
 fn replicas_share_the_load() {
     let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
-    let workload = Workload::closed(320, Lengths::fixed(512, 128), 32, 1);
+    let workload = SimulatedWorkload::closed(320, TokenLengths::fixed(512, 128), 32, 1);
     let run = |replicas, concurrency| {
         let scenario = Scenario { replicas, ..scenario(&model, &h100, 1) };
-        let workload = Workload { load: Load::Closed { concurrency, ramp: 0.0 }, ..workload.clone() };
+        let workload = SimulatedWorkload { load: SimulatedLoad::Closed { concurrency, ramp: 0.0 }, ..workload.clone() };
         Simulator::new(scenario, &Profiles::default()).unwrap().run(&workload).unwrap().outcome
     };
     let (one, two) = (run(1, 16), run(2, 32));
@@ -345,21 +350,21 @@ fn replicas_that_outnumber_the_load_stay_idle() {
     let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
     let run = |replicas, load| {
         let scenario = Scenario { replicas, ..scenario(&model, &h100, 1) };
-        let workload = Workload { load, ..Workload::closed(16, Lengths::fixed(512, 128), 1, 1) };
+        let workload = SimulatedWorkload { load, ..SimulatedWorkload::closed(16, TokenLengths::fixed(512, 128), 1, 1) };
         Simulator::new(scenario, &Profiles::default()).unwrap().run(&workload).unwrap().outcome
     };
-    let user = Load::Closed { concurrency: 1, ramp: 0.0 };
+    let user = SimulatedLoad::Closed { concurrency: 1, ramp: 0.0 };
     let (one, eight) = (run(1, user), run(8, user));
     assert_eq!((one.samples, one.output_throughput), (eight.samples, eight.output_throughput));
     // With a limit of requests in flight each replica that serves has room.
     let arrivals = |replicas| {
         let scenario = Scenario { replicas, ..scenario(&model, &h100, 1) };
-        let rate = Workload::open(40, Lengths::fixed(128, 16), Rate::poisson(0.5), Some(2), 1).unwrap();
+        let rate = SimulatedWorkload::open(40, TokenLengths::fixed(128, 16), Rate::poisson(0.5), Some(2), 1).unwrap();
         Simulator::new(scenario, &Profiles::default()).unwrap().run(&rate).unwrap().outcome.dropped
     };
     assert_eq!(arrivals(8), 0);
     // A burst with room for three: the others are dropped, wherever they are dealt.
-    let burst = run(8, Load::Open { max_in_flight: Some(3) });
+    let burst = run(8, SimulatedLoad::Open { max_in_flight: Some(3) });
     assert_eq!((burst.samples.len(), burst.dropped), (3, 13));
     let mut requests: Vec<u32> = burst.samples.iter().map(|sample| sample.request).collect();
     requests.dedup();
@@ -369,7 +374,7 @@ fn replicas_that_outnumber_the_load_stay_idle() {
 #[test]
 fn warmup_is_not_counted() {
     let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
-    let mut workload = Workload::closed(100, Lengths::fixed(512, 64), 10, 1);
+    let mut workload = SimulatedWorkload::closed(100, TokenLengths::fixed(512, 64), 10, 1);
     workload.warmup = 20;
     let simulator = Simulator::new(scenario(&model, &h100, 1), &Profiles::default()).unwrap();
     let outcome = simulator.run(&workload).unwrap().outcome;
@@ -392,7 +397,7 @@ fn memory_fits_as_measured() {
 fn shortfalls_state_the_missing_bytes() {
     let (model, card) = (model("meta-llama/Llama-3.1-70B"), device("H100"));
     let simulator = Simulator::new(scenario(&model, &card, 1), &Profiles::default()).unwrap();
-    let error = simulator.run(&Workload::closed(10, Lengths::fixed(1024, 1024), 1, 1)).unwrap_err();
+    let error = simulator.run(&SimulatedWorkload::closed(10, TokenLengths::fixed(1024, 1024), 1, 1)).unwrap_err();
     let SimulationError::DoesNotFit(memory) = &error else { panic!("{error}") };
     // 141 GB of weights on a card with 77 GB usable.
     assert!((memory.missing() / 1e9 - 69.0).abs() < 4.0, "{}", memory.missing());

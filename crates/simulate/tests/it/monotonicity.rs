@@ -3,7 +3,7 @@
 use crate::common::{device, model, scenario};
 use dyno_simulate::profile::{Efficiency, Factor};
 use dyno_simulate::step::{StepModel, StepWork};
-use dyno_simulate::{Device, Engine, KvPrecision, Lengths, Precision, Profiles, Scenario, Simulator, Workload};
+use dyno_simulate::{Device, Engine, KvPrecision, Precision, Profiles, Scenario, SimulatedWorkload, Simulator, TokenLengths};
 use proptest::prelude::*;
 use strum::VariantArray as _;
 
@@ -105,8 +105,8 @@ proptest! {
             2 => better.tflops_16 *= gain,
             _ => better.tflops_8 = better.tflops_8.map(|rate| rate * gain),
         }
-        let lengths = Lengths { input, output, least_share: 0.8 };
-        let workload = Workload::closed(6 * concurrency as usize, lengths, concurrency, seed);
+        let lengths = TokenLengths { input, output, least_share: 0.8 };
+        let workload = SimulatedWorkload::closed(6 * concurrency as usize, lengths, concurrency, seed);
         let engine = [Engine::Vllm, Engine::Sglang, Engine::TensorRtLlm, Engine::Tgi][engine];
         let run = |device: &Device| {
             let asked = Scenario { engine, precision: Precision::Fp8, ..scenario(&model, device, 4) };

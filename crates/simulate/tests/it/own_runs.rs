@@ -5,7 +5,7 @@ use dyno_simulate::calibrate::simulated_means;
 use dyno_simulate::engine::{EngineSettings, EngineVersion};
 use dyno_simulate::own_runs::{MeasuredPoint, MeasuredRun, MeasuredSetup, calibrated};
 use dyno_simulate::profile::{Efficiency, ErrorBasis, Profile, Profiles, Standing};
-use dyno_simulate::{Engine, KvPrecision, Lengths, Simulator, Workload};
+use dyno_simulate::{Engine, KvPrecision, SimulatedWorkload, Simulator, TokenLengths};
 
 fn setup() -> MeasuredSetup {
     let card = device("L40S");
@@ -40,7 +40,8 @@ fn run(number: u64, efficiency: &Efficiency, odd: f64) -> MeasuredRun {
         .into_iter()
         .zip(number * 7..)
         .map(|((users, input, output), seed)| {
-            let workload = Workload::closed(4 * users as usize, Lengths { input, output, least_share: 0.8 }, users, seed);
+            let workload =
+                SimulatedWorkload::closed(4 * users as usize, TokenLengths { input, output, least_share: 0.8 }, users, seed);
             let noise = |metric: u64| odd * (1.0 + 0.02 * (((seed * 31 + metric * 17) % 11) as f64 / 5.0 - 1.0));
             let [ttft, tpot, e2el] =
                 simulated_means(&scenario(&setup.model, &setup.device, 1), &workload, efficiency, KvPrecision::Bits16).unwrap();
@@ -71,7 +72,7 @@ fn none() -> Profiles {
 fn worst(profile: &Profile) -> f64 {
     let MeasuredSetup { model, device, .. } = setup();
     let means = |efficiency: &Efficiency| {
-        let workload = Workload::closed(64, Lengths::fixed(1024, 200), 8, 1);
+        let workload = SimulatedWorkload::closed(64, TokenLengths::fixed(1024, 200), 8, 1);
         simulated_means(&scenario(&model, &device, 1), &workload, efficiency, KvPrecision::Bits16).unwrap()
     };
     let (found, real) = (means(&profile.efficiency), means(&truth(&generic())));
@@ -150,7 +151,12 @@ fn a_processors_prompts_are_reached_beside_each_other() {
     };
     let scenario = dyno_simulate::Scenario { engine: Engine::LlamaCpp, ..scenario(&model, &machine, 1) };
     let means = |efficiency: &Efficiency, users: u32, seed: u64| {
-        let workload = Workload::closed(12 * users as usize, Lengths { input: 256, output: 32, least_share: 0.125 }, users, seed);
+        let workload = SimulatedWorkload::closed(
+            12 * users as usize,
+            TokenLengths { input: 256, output: 32, least_share: 0.125 },
+            users,
+            seed,
+        );
         let means = simulated_means(&scenario, &workload, efficiency, KvPrecision::Bits16).unwrap();
         (workload, means)
     };

@@ -3,8 +3,8 @@
 use dyno_measure::arrivals::Arrivals;
 use dyno_measure::load::ArrivalProcess;
 use dyno_measure::plan::{Plan, PlannedLengths, length_key};
-use dyno_simulate::planned::{PlanError, first_requests, simulate_plan};
-use dyno_simulate::scenario::Note;
+use dyno_simulate::planned::{PlanConversionError, first_requests, simulate_plan};
+use dyno_simulate::scenario::SimulationNote;
 use dyno_simulate::{Profiles, Simulator};
 use serde_json::{Value, json};
 
@@ -76,8 +76,8 @@ fn load_points_that_end_by_time_send_until_then() {
     let open = simulate_plan(&simulator, &plan, 1).unwrap();
     assert_eq!(open.outcome.samples.len() as u32 + open.outcome.dropped, 3000);
     // How many the first load point sends, and so the numbers of these, is not known before.
-    assert!(open.notes.contains(&Note::OtherLengths));
-    assert!(!simulate_plan(&simulator, &plan, 0).unwrap().notes.contains(&Note::OtherLengths));
+    assert!(open.notes.contains(&SimulationNote::OtherLengths));
+    assert!(!simulate_plan(&simulator, &plan, 0).unwrap().notes.contains(&SimulationNote::OtherLengths));
 }
 
 #[test]
@@ -102,6 +102,6 @@ fn what_the_plan_does_not_say_is_an_error() {
     let simulator = Simulator::new(scenario(&model, &h100, 1), &Profiles::published()).unwrap();
     let closed = json!([{ "load": { "kind": "closed", "concurrency": 4 } }]);
     let dataset = plan(json!({ "kind": "dataset", "files": [] }), closed.clone());
-    assert_eq!(simulate_plan(&simulator, &dataset, 0), Err(PlanError::LengthsElsewhere));
-    assert_eq!(simulate_plan(&simulator, &plan(spread(), closed), 1), Err(PlanError::NoLoadPoint(1)));
+    assert_eq!(simulate_plan(&simulator, &dataset, 0), Err(PlanConversionError::LengthsElsewhere));
+    assert_eq!(simulate_plan(&simulator, &plan(spread(), closed), 1), Err(PlanConversionError::NoLoadPoint(1)));
 }

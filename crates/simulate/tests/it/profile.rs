@@ -5,8 +5,8 @@ use strum::VariantArray as _;
 use crate::common::{device, model, scenario};
 use dyno_simulate::engine::EngineVersion;
 use dyno_simulate::profile::{Efficiency, ErrorBar, ErrorBasis, Profile, Profiles, Standing};
-use dyno_simulate::scenario::{Note, Prediction};
-use dyno_simulate::{Device, Engine, KvPrecision, Lengths, Precision, Request, Scenario, Simulator, Workload};
+use dyno_simulate::scenario::{PredictionBasis, SimulationNote};
+use dyno_simulate::{Device, Engine, KvPrecision, Precision, Request, Scenario, SimulatedWorkload, Simulator, TokenLengths};
 
 fn profile(device: &Device, engine: Engine, minor: u32, precision: Precision, mixture: bool) -> Profile {
     Profile {
@@ -66,7 +66,7 @@ fn borrowed_factors_are_noted() {
     let (model, h100, h200) = (model("meta-llama/Llama-3.1-8B"), device("H100"), device("H200"));
     let profiles = Profiles(vec![profile(&h100, Engine::Vllm, 12, Precision::Fp8, false)]);
     let simulator = Simulator::new(asked(&model, &h200), &profiles).unwrap();
-    let [note @ Note::BorrowedFactors { .. }] = simulator.notes() else { panic!("{:?}", simulator.notes()) };
+    let [note @ SimulationNote::BorrowedFactors { .. }] = simulator.notes() else { panic!("{:?}", simulator.notes()) };
     assert_eq!(
         note.to_string(),
         "no measurements of dense models in fp8 on H200-SXM-141GB with vllm 0.18: factors are those of dense models in fp8 on \
@@ -83,11 +83,11 @@ fn more_in_flight_than_four_times_the_measured_is_noted() {
     let profiles = Profiles(vec![profile(&h100, Engine::Vllm, 18, Precision::Fp8, false)]);
     let notes = |users: u32, replicas: u32| {
         let simulator = Simulator::new(Scenario { replicas, ..asked(&model, &h100) }, &profiles).unwrap();
-        simulator.run(&Workload::closed(users as usize, Lengths::fixed(64, 8), users, 1)).unwrap().notes
+        simulator.run(&SimulatedWorkload::closed(users as usize, TokenLengths::fixed(64, 8), users, 1)).unwrap().notes
     };
     // fitted on at most 16
     assert_eq!(notes(64, 1), []);
-    assert_eq!(notes(65, 1), [Note::BeyondMeasured { in_flight: 65, measured: 16 }]);
+    assert_eq!(notes(65, 1), [SimulationNote::BeyondMeasured { in_flight: 65, measured: 16 }]);
     assert_eq!(
         notes(65, 1)[0].to_string(),
         "65 requests in flight on one copy are more than four times the 16 that the factors were fitted on"
@@ -96,12 +96,15 @@ fn more_in_flight_than_four_times_the_measured_is_noted() {
     assert_eq!(notes(128, 2), []);
     // with fewer requests than users, no more are in flight than there are
     let simulator = Simulator::new(asked(&model, &h100), &profiles).unwrap();
-    let few = Workload { requests: vec![short_request(); 20], ..Workload::closed(500, Lengths::fixed(64, 8), 500, 1) };
+    let few = SimulatedWorkload {
+        requests: vec![short_request(); 20],
+        ..SimulatedWorkload::closed(500, TokenLengths::fixed(64, 8), 500, 1)
+    };
     assert_eq!(simulator.run(&few).unwrap().notes, []);
     // profiles kept before this was known say nothing
     let unknown = Profiles(vec![Profile { most_in_flight: None, ..profiles.0[0].clone() }]);
     let simulator = Simulator::new(asked(&model, &h100), &unknown).unwrap();
-    assert_eq!(simulator.run(&Workload::closed(65, Lengths::fixed(64, 8), 65, 1)).unwrap().notes, []);
+    assert_eq!(simulator.run(&SimulatedWorkload::closed(65, TokenLengths::fixed(64, 8), 65, 1)).unwrap().notes, []);
 }
 
 fn short_request() -> Request {
@@ -113,8 +116,8 @@ fn other_vendors_devices_lend_nothing() {
     let (model, h100, card) = (model("meta-llama/Llama-3.1-8B"), device("H100"), device("Gaudi 3"));
     let profiles = Profiles(vec![profile(&h100, Engine::Vllm, 18, Precision::Fp8, false)]);
     let simulator = Simulator::new(asked(&model, &card), &profiles).unwrap();
-    assert_eq!(simulator.notes(), [Note::GenericFactors]);
-    assert_eq!(*simulator.prediction(), Prediction::GENERIC);
+    assert_eq!(simulator.notes(), [SimulationNote::GenericFactors]);
+    assert_eq!(*simulator.prediction(), PredictionBasis::GENERIC);
     assert_eq!(simulator.prediction().to_string(), "generic factors, not fitted");
 }
 

@@ -35,8 +35,8 @@ with zipfile.ZipFile(wheel) as archive:
 ";
 
 /// The same by hand.
-pub(super) fn by_hand(data_dir: &Path) -> Vec<String> {
-    let venv = llama_cpp_venv(&ProgramSearch::new(data_dir)).display().to_string();
+pub(super) fn by_hand(search: &ProgramSearch, data_dir: &Path) -> Vec<String> {
+    let venv = llama_cpp_venv(search).display().to_string();
     let models = data_dir.join("models").display().to_string();
     vec![
         format!("python3 -m venv {venv}"),
@@ -147,6 +147,7 @@ fn is_network(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::EngineOverrides;
 
     #[tokio::test]
     async fn the_last_line_says_why() {
@@ -174,7 +175,8 @@ mod tests {
 
     #[test]
     fn by_hand_names_the_portals_own_folders() {
-        let steps = by_hand(Path::new("/srv/dyno"));
+        let data_dir = Path::new("/srv/dyno");
+        let steps = by_hand(&ProgramSearch::new(data_dir, EngineOverrides::default()), data_dir);
         assert!(steps[0].contains("/srv/dyno/engines/llama.cpp"));
         assert!(steps.iter().any(|step| step.contains(MODEL_SHA256)));
     }

@@ -101,16 +101,20 @@ pub fn default_engine(model: &Model) -> Option<EngineKind> {
 
 /// Why an engine can't read a model; `None` if it can.
 fn unreadable(engine: EngineKind, model: &Model) -> Option<String> {
-    match (engine, format_of(model)) {
-        (EngineKind::LlamaCpp, ModelFormat::HuggingFace) => Some(format!(
-            "llama.cpp reads GGUF files; {} is not one. Choose vLLM, SGLang or Text Generation Inference.",
-            model.name
-        )),
-        (EngineKind::Vllm | EngineKind::Sglang | EngineKind::Tgi, ModelFormat::Gguf) => {
-            Some(format!("{} reads Hugging Face models; {} is a GGUF file. Choose llama.cpp.", engine.title(), model.name))
-        }
-        _ => None,
+    let format = format_of(model);
+    if engine.formats().contains(&format) {
+        return None;
     }
+    Some(match format {
+        ModelFormat::HuggingFace => format!(
+            "{} reads GGUF files; {} is not one. Choose vLLM, SGLang or Text Generation Inference.",
+            engine.title(),
+            model.name
+        ),
+        ModelFormat::Gguf => {
+            format!("{} reads Hugging Face models; {} is a GGUF file. Choose llama.cpp.", engine.title(), model.name)
+        }
+    })
 }
 
 fn provider_of(model: &Model) -> Option<ProviderId> {

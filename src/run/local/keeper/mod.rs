@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use super::files;
 use super::journal::Journal;
-use crate::run::execution::{Event, ExecutionSpec, Outcome};
+use crate::run::execution::{Event, ExecutionOutcome, ExecutionSpec};
 
 /// Arguments of `dyno keeper`.
 #[derive(Debug, clap::Args)]
@@ -108,7 +108,7 @@ fn keep(dir: &Path) -> Result<(), KeeperError> {
         Ok(spec) => spec,
         Err(error) => {
             let reason = Some(format!("The keeper could not read its instructions: {error}."));
-            journal.emit(Event::End { outcome: Outcome::Failed, reason });
+            journal.emit(Event::End { outcome: ExecutionOutcome::Failed, reason });
             return Err(error.into());
         }
     };

@@ -8,7 +8,7 @@ use super::guard::sweep;
 use super::stop::{Stop, Watch};
 use super::tally;
 use crate::domain::run::{StageId, StageStatus};
-use crate::run::execution::{Event, ExecutionSpec, Outcome};
+use crate::run::execution::{Event, ExecutionOutcome, ExecutionSpec};
 use crate::run::local::files;
 use crate::run::local::journal::Journal;
 use crate::run::local::process;
@@ -38,7 +38,7 @@ pub(super) async fn carry_out(dir: PathBuf, spec: ExecutionSpec, secret: Option<
         Ok(stop) => stop,
         Err(error) => {
             let reason = Some(format!("The keeper could not watch for signals: {error}."));
-            journal.emit(Event::End { outcome: Outcome::Failed, reason });
+            journal.emit(Event::End { outcome: ExecutionOutcome::Failed, reason });
             return journal;
         }
     };
@@ -46,17 +46,17 @@ pub(super) async fn carry_out(dir: PathBuf, spec: ExecutionSpec, secret: Option<
     let mut keeper = Keeper { dir, spec, secret, journal, stop, stage: None, engines: Vec::new(), load: None };
     let result = keeper.stages().await;
     let (outcome, reason) = match result {
-        Ok(()) => (Outcome::Done, None),
+        Ok(()) => (ExecutionOutcome::Done, None),
         Err(KeeperHalt::Failed(reason)) => {
             keeper.leave_stage(StageStatus::Failed, &reason);
-            (Outcome::Failed, Some(reason))
+            (ExecutionOutcome::Failed, Some(reason))
         }
         Err(KeeperHalt::Cancelled) => {
             // The load first, so that what it measured is on the disk and counted.
             keeper.end_load().await;
             let reason = keeper.cancelled();
             keeper.leave_stage(StageStatus::Cancelled, &reason);
-            (Outcome::Cancelled, Some(reason))
+            (ExecutionOutcome::Cancelled, Some(reason))
         }
     };
     keeper.skip_rest(cloud);
