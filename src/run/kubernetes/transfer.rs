@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dyno_kubernetes::objects::{self, FilesPod as PodObject, Mount, RunName, SENT_FILES, VolumeSource as PodVolume, keys};
-use dyno_kubernetes::{Connection, PodFailure, PodStep};
+use dyno_kubernetes::{Connection, OwnerState, PodFailure, PodStep};
 use dyno_pod::Token;
 use dyno_pod::client::FilesPodClient;
 use dyno_pod::protocol::{FetchRequest, FetchStatus, FileKind, FoundFile};
@@ -248,8 +248,8 @@ impl KubernetesExecutor {
         Ok((mount, EngineVolume { source: engine, path: CACHE.to_owned() }, nodes))
     }
 
-    /// Starts a pod on each node that sees the mounts, and waits until it answers. They end with the run's owner, which runs
-    /// nothing yet.
+    /// Starts a pod on each node that sees the mounts, and waits until it answers. They end with the run's owner, which
+    /// has no load pod yet.
     async fn start_pods(
         &self,
         run: Uuid,
@@ -264,16 +264,16 @@ impl KubernetesExecutor {
         connection.ensure_namespace(&name.namespace).await?;
         // A portal that stopped meanwhile may have begun with it.
         let begun = connection.owner(&name).await?;
-        let is_being_removed = begun.as_ref().is_some_and(|owner| owner.deleting);
-        let owner = if let Some(owner) = begun.filter(|owner| !owner.deleting) {
+        let is_there = begun.is_some();
+        let owner = if let Some(owner) = begun.filter(OwnerState::lasts) {
             owner
         } else {
             // It can't be made anew while it is there, and would go with it.
-            if is_being_removed {
+            if is_there {
                 remove_owner(&connection, &name).await?;
             }
             let lifetime = lifetime(Timestamp::now() + SignedDuration::from_secs(TRANSFER_LIMIT_S));
-            connection.apply(&objects::owner(&name, lifetime, &provisional_load(image, first), true)).await?;
+            connection.apply(&objects::owner(&name, lifetime, &provisional_load(image, first))).await?;
             connection.owner(&name).await?.ok_or(KubernetesError::NotMade)?
         };
         let owner = owner.reference;

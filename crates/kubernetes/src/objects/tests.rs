@@ -25,7 +25,7 @@ fn lifetime() -> Lifetime {
 }
 
 fn owner_reference() -> OwnerReference {
-    let mut job = owner(&run(), lifetime(), &load(), false);
+    let mut job = owner(&run(), lifetime(), &load());
     job.metadata.uid = Some("7c1e".to_owned());
     owned_by(&job).unwrap()
 }
@@ -70,9 +70,9 @@ fn is_as_kept(name: &str, object: &impl Serialize) {
 
 #[test]
 fn the_owner_ends_itself_and_its_pod_never_runs_twice() {
-    is_as_kept("owner.json", &owner(&run(), lifetime(), &load(), true));
+    is_as_kept("owner.json", &owner(&run(), lifetime(), &load()));
     let load = LoadPod { takes_files: true, ..load() };
-    is_as_kept("owner-with-datasets.json", &owner(&run(), lifetime(), &load, false));
+    is_as_kept("owner-with-datasets.json", &owner(&run(), lifetime(), &load));
 }
 
 #[test]
