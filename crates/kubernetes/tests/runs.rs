@@ -26,6 +26,7 @@ fn run(id: &str) -> RunName {
 fn load() -> LoadPod {
     LoadPod {
         image: "dyno.test/none:1".to_owned(),
+        pull_secrets: vec!["registry".to_owned()],
         node: "no-such-node".to_owned(),
         cpu_millis: 1_000,
         credential_env: "DYNO_LOAD_SECRET".to_owned(),
@@ -42,6 +43,7 @@ fn engine(index: usize) -> EnginePod {
         index,
         node: "no-such-node".to_owned(),
         image: "dyno.test/none:1".to_owned(),
+        pull_secrets: vec!["registry".to_owned()],
         argv: vec!["-m".to_owned(), "/model/m".to_owned()],
         env: [("A".to_owned(), "b".to_owned())].into(),
         devices: Some(("nvidia.com/gpu".to_owned(), 1)),

@@ -96,9 +96,10 @@ impl KubernetesExecutor {
                 policy.own_addresses.clear();
             }
         }
-        let mut load_pods = layout::load_pods(self.own_image()?, &load, !files.is_empty());
+        let images = self.images()?;
+        let mut load_pods = layout::load_pods(images, &load, !files.is_empty());
         Ok(RunDocument {
-            engines: layout::engine_pods(spec, nodes, &load)?,
+            engines: layout::engine_pods(spec, nodes, &load, images.pull_secrets)?,
             load: load_pods.next().ok_or(KubernetesError::NoNode)?,
             workers: load_pods.collect(),
             execution,

@@ -259,7 +259,7 @@ impl KubernetesExecutor {
     ) -> Result<FilesPods, KubernetesError> {
         let connection = self.connection().await?;
         let name = self.name(run);
-        let image = self.own_image()?;
+        let images = self.images()?;
         let first = nodes.first().ok_or(KubernetesError::NoNode)?;
         connection.ensure_namespace(&name.namespace).await?;
         // A portal that stopped meanwhile may have begun with it.
@@ -273,7 +273,7 @@ impl KubernetesExecutor {
                 remove_owner(&connection, &name).await?;
             }
             let lifetime = lifetime(Timestamp::now() + SignedDuration::from_secs(TRANSFER_LIMIT_S));
-            connection.apply(&objects::owner(&name, lifetime, &provisional_load(image, first))).await?;
+            connection.apply(&objects::owner(&name, lifetime, &provisional_load(images, first))).await?;
             connection.owner(&name).await?.ok_or(KubernetesError::NotMade)?
         };
         let owner = owner.reference;
@@ -286,7 +286,8 @@ impl KubernetesExecutor {
         for (index, node) in nodes.iter().enumerate() {
             let pod = PodObject {
                 index,
-                image: image.to_owned(),
+                image: images.own.to_owned(),
+                pull_secrets: images.pull_secrets.to_vec(),
                 node: node.clone(),
                 mounts: mounts.to_vec(),
                 hub_endpoint: std::env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty()),

@@ -217,6 +217,7 @@ async fn a_cluster_is_changed_and_removed() {
     let path = format!("clusters/{id}");
     let change = json!({
         "name": "more gpus", "namespace": "team-a", "cache": {"host_path": "/var/lib/dyno"}, "model_roots": ["/models/", "/models"],
+        "image_pull_secrets": [" registry ", "mirror.example.org", "registry"],
     });
     let (status, changed) = house.patch(&path, change).await;
     assert_eq!(status, 200, "{changed}");
@@ -224,6 +225,7 @@ async fn a_cluster_is_changed_and_removed() {
     assert_eq!((&found["name"], &found["namespace"]), (&json!("more gpus"), &json!("team-a")));
     assert_eq!(found["cache"], json!({"host_path": "/var/lib/dyno"}));
     assert_eq!(found["model_roots"], json!(["/models"]));
+    assert_eq!(found["image_pull_secrets"], json!(["registry", "mirror.example.org"]));
     assert_eq!(found["reachable"], json!(true), "its kubeconfig is still there: {found}");
     assert!(house.patch(&path, json!({"cache": null})).await.1.get("cache").is_none());
 
@@ -232,6 +234,10 @@ async fn a_cluster_is_changed_and_removed() {
         (json!({"cache": {"host_path": "/"}}), "cache"),
         (json!({"cache": {"persistent_volume_claim": "a/b"}}), "cache"),
         (json!({"model_roots": ["/models/../etc"]}), "model_roots"),
+        (json!({"image_pull_secrets": ["registry", "Registry_1"]}), "image_pull_secrets"),
+        (json!({"image_pull_secrets": [""]}), "image_pull_secrets"),
+        (json!({"image_pull_secrets": vec!["a".repeat(64)]}), "image_pull_secrets"),
+        (json!({"image_pull_secrets": vec!["a"; 21]}), "image_pull_secrets"),
         (json!({"name": " "}), "name"),
         (json!({"kind": "local"}), "kind"),
         (json!({"context": "k"}), "kubeconfig"),
@@ -240,6 +246,9 @@ async fn a_cluster_is_changed_and_removed() {
         let (status, problem) = house.patch(&path, change.clone()).await;
         assert_eq!((status.as_u16(), fields(&problem).first().map(|error| error.0)), (422, Some(field)), "{change}: {problem}");
     }
+    let kept = house.get(&path).await.1;
+    assert_eq!(kept["image_pull_secrets"], json!(["registry", "mirror.example.org"]), "what is refused changes nothing");
+    assert!(house.patch(&path, json!({"image_pull_secrets": []})).await.1.get("image_pull_secrets").is_none());
     let other = json!({"name": "More GPUs", "kind": "kubernetes", "kubeconfig": kubeconfig(&api_server(1).await)});
     assert_eq!(house.post("clusters", other).await.0, 409, "the name is taken");
     let local = house.get("clusters").await.1["items"][0]["id"].as_str().unwrap().to_owned();
