@@ -324,3 +324,30 @@ async fn a_real_cluster_is_added_tested_and_read() {
     assert_eq!(test["missing"].as_array().unwrap().len(), dyno_kubernetes::required("dyno").len(), "{test}");
     assert_eq!(house.get(&format!("{nobody}/node-metrics")).await.0, 503);
 }
+
+/// What gives an owner its load pod changes nothing else of it: its deadline counts from when it was made.
+#[tokio::test]
+async fn an_owner_is_given_its_pod_and_keeps_its_deadline() {
+    let (sent, mut received) = tokio::sync::mpsc::unbounded_channel();
+    let owner = json!({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "dyno-run-1", "namespace": "dyno", "uid": "u"},
+        "spec": {"parallelism": 0, "activeDeadlineSeconds": 600, "template": {}},
+    });
+    let job = owner.clone();
+    let change = async move |headers: axum::http::HeaderMap, Json(change): Json<Value>| {
+        sent.send((headers["content-type"].to_str().unwrap().to_owned(), change)).unwrap();
+        Json(job)
+    };
+    let path = "/apis/batch/v1/namespaces/dyno/jobs/dyno-run-1";
+    let routes = axum::Router::new().route(path, get(async move || Json(owner)).patch(change));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    let checked = dyno_kubernetes::check(&kubeconfig(&address), None).unwrap();
+    let connection = dyno_kubernetes::Connection::with_kubeconfig(&checked.kubeconfig).await.unwrap();
+    let run = dyno_kubernetes::objects::RunName { id: "1".to_owned(), namespace: "dyno".to_owned() };
+    assert!(connection.owner(&run).await.unwrap().unwrap().paused);
+    connection.resume(&run).await.unwrap();
+    let merged = ("application/merge-patch+json".to_owned(), json!({"spec": {"parallelism": 1, "suspend": false}}));
+    assert_eq!(received.recv().await.unwrap(), merged);
+}
