@@ -24,11 +24,22 @@ pub struct KubernetesAccess {
     /// Folders of the nodes below which a model may lie already; with none, nobody names a path on a node.
     #[serde(default)]
     pub model_roots: Vec<String>,
+    /// Secrets of the namespace by which nodes pull the images of runs' pods, Dyno's own and engines'.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub image_pull_secrets: Vec<String>,
 }
 
 impl Default for KubernetesAccess {
     fn default() -> Self {
-        Self { server: None, context: None, insecure: false, namespace: dyno_namespace(), cache: None, model_roots: Vec::new() }
+        Self {
+            server: None,
+            context: None,
+            insecure: false,
+            namespace: dyno_namespace(),
+            cache: None,
+            model_roots: Vec::new(),
+            image_pull_secrets: Vec::new(),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use dyno_measure::load::OfferedLoad;
 use dyno_measure::metrics::Shown;
 use dyno_measure::report::cost::PricedDevices;
 use dyno_measure::report::{LoadPoint, Report, Summary};
+use dyno_measure::validity::SelfCheck;
 
 /// A percentile of a metric, unless it has too few samples.
 fn percentile(summary: &Summary, metric: &str, name: &str) -> Option<f64> {
@@ -92,6 +93,20 @@ impl Store {
     pub async fn report_of_portal(&self, run: Uuid) -> Result<Option<Report>, StoreError> {
         let found = sqlx::query_scalar("SELECT data FROM reports WHERE run_id = ?");
         Ok(found.bind(run.to_string()).fetch_optional(&self.read).await?.map(Json::into_inner))
+    }
+
+    /// The latest self-check of a load process among a cluster's last runs, whoever's they were; for the portal's own work. One that came to
+    /// no figures is none.
+    pub async fn last_self_check(&self, cluster: Uuid) -> Result<Option<SelfCheck>, StoreError> {
+        // Of the last alone: a report is long, and an old check says little.
+        let query = "SELECT json_extract(p.data, '$.self_check') AS checked FROM reports p JOIN (
+                 SELECT r.id, r.created_at FROM benchmark_uses u JOIN runs r ON r.benchmark_id = u.benchmark_id
+                 WHERE u.object_id = ? ORDER BY r.created_at DESC LIMIT 20
+             ) last ON last.id = p.run_id
+             WHERE checked IS NOT NULL AND json_extract(checked, '$.failed') IS NULL ORDER BY last.created_at DESC LIMIT 1";
+        let found: Option<Json<SelfCheck>> =
+            sqlx::query_scalar(query).bind(cluster.to_string()).fetch_optional(&self.read).await?;
+        Ok(found.map(Json::into_inner))
     }
 
     /// What these runs cost, for the portal's own work: who may see them is decided by the caller. Runs without prices are absent.

@@ -20,6 +20,6 @@ pub use kubeconfig::{KubeconfigError, ReachableCluster, check};
 pub use nodes::{Accelerator, ClusterNode, Vendor};
 pub use permissions::{Rule, missing_rules_manifest, required};
 pub use pod_proxy::{PodAddress, PodError};
-pub use reasons::{PodFailure, PodState, PodStep};
+pub use reasons::{PodFailure, PodPart, PodState, PodStep};
 pub use run::{FoundOwner, OwnerEnd, OwnerState, RunState};
 pub use telemetry::{Exporter, ExporterAnswers, NodeLoad, SampledNode, optional};

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, Conta
 use k8s_openapi::jiff::Timestamp;
 
 use crate::connection::is_hidden;
+use crate::objects::COMPONENT_LABEL;
 
 /// What can't go on for so long, does not go on: a node without room, an image that can't be pulled, a volume that can't be
 /// mounted. Seconds.
@@ -23,8 +24,8 @@ pub enum PodFailure {
     #[error("Its volumes could not be mounted: {0}.")]
     Volume(String),
     /// With its limit, where it has one.
-    #[error("{}", out_of_memory(.limit.as_deref()))]
-    OutOfMemory { limit: Option<String> },
+    #[error("{}", out_of_memory(*.part, .limit.as_deref()))]
+    OutOfMemory { part: PodPart, limit: Option<String> },
     #[error("It ended {}.", exit(*.status, *.signal))]
     Exited { status: i32, signal: Option<i32> },
     #[error("It keeps ending right after its start (CrashLoopBackOff).")]
@@ -47,14 +48,48 @@ pub enum PodFailure {
     NodeLost { node: String, why: String },
 }
 
-fn out_of_memory(limit: Option<&str>) -> String {
-    match limit {
-        Some(limit) => format!(
-            "It needed more memory than its limit of {limit} and was ended by the system (OOMKilled). Raise the engine's memory limit, or serve with a shorter context, fewer requests at once or a smaller model."
-        ),
-        None => "Its node ran out of memory, and it was ended by the system (OOMKilled). Choose a node with more memory to spare, or serve with a shorter context, fewer requests at once or a smaller model."
-            .to_owned(),
+/// What a pod does for its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodPart {
+    Engine,
+    /// The load, a part of it, or the one request that asks a cloud model.
+    Load,
+    Files,
+}
+
+impl PodPart {
+    fn of(pod: &Pod) -> Self {
+        match pod.metadata.labels.as_ref().and_then(|labels| labels.get(COMPONENT_LABEL)).map(String::as_str) {
+            Some("load" | "worker" | "verify") => Self::Load,
+            Some("files") => Self::Files,
+            _ => Self::Engine,
+        }
     }
+}
+
+fn out_of_memory(part: PodPart, limit: Option<&str>) -> String {
+    let what = match limit {
+        Some(limit) => format!("It needed more memory than its limit of {limit} and was ended by the system (OOMKilled)."),
+        None => "Its node ran out of memory, and it was ended by the system (OOMKilled).".to_owned(),
+    };
+    // Dyno gives none of its own pods a limit.
+    let advice = match (part, limit) {
+        (PodPart::Engine, Some(_)) => {
+            "Raise the engine's memory limit, or serve with a shorter context, fewer requests at once or a smaller model."
+        }
+        (PodPart::Engine, None) => {
+            "Choose a node with more memory to spare, or serve with a shorter context, fewer requests at once or a smaller model."
+        }
+        (PodPart::Load, Some(_)) => {
+            "The limit is the namespace's (LimitRange): have it raised, or have the load come from more pods (load_pods) or with fewer requests at once, so that each pod has fewer streams."
+        }
+        (PodPart::Load, None) => {
+            "Have the load come from a node with more memory to spare, from more pods (load_pods) or with fewer requests at once, so that each pod has fewer streams."
+        }
+        (PodPart::Files, Some(_)) => "The limit is the namespace's (LimitRange): have it raised.",
+        (PodPart::Files, None) => "Choose a node with more memory to spare.",
+    };
+    format!("{what} {advice}")
 }
 
 fn exit(status: i32, signal: Option<i32>) -> String {
@@ -257,7 +292,7 @@ fn ended(pod: &Pod, phase: &str) -> Option<PodFailure> {
     let container = container(pod);
     if let Some(ended) = container.and_then(|container| terminated(container.state.as_ref())) {
         let is_failure = phase == "Failed" || ended.exit_code != 0;
-        return is_failure.then(|| failure_of(ended, memory_limit(pod)));
+        return is_failure.then(|| failure_of(ended, pod));
     }
     if container.is_some_and(|container| container.restart_count > 0) {
         return Some(PodFailure::Restarted);
@@ -271,9 +306,9 @@ fn memory_limit(pod: &Pod) -> Option<String> {
     limits.get("memory").map(|limit| limit.0.clone())
 }
 
-fn failure_of(ended: &ContainerStateTerminated, limit: Option<String>) -> PodFailure {
+fn failure_of(ended: &ContainerStateTerminated, pod: &Pod) -> PodFailure {
     match ended.reason.as_deref() {
-        Some("OOMKilled") => PodFailure::OutOfMemory { limit },
+        Some("OOMKilled") => PodFailure::OutOfMemory { part: PodPart::of(pod), limit: memory_limit(pod) },
         Some("StartError" | "ContainerCannotRun") => {
             PodFailure::NotStarted(without_end(shortened(ended.message.as_deref().unwrap_or_default())))
         }

@@ -136,7 +136,7 @@ fn an_end_has_its_reason() {
         PodStep::Failed(failure) => failure,
         other => panic!("{other:?}"),
     };
-    assert_eq!(failed(&terminated("OOMKilled", 137)), PodFailure::OutOfMemory { limit: None });
+    assert_eq!(failed(&terminated("OOMKilled", 137)), PodFailure::OutOfMemory { part: PodPart::Engine, limit: None });
     assert_eq!(failed(&terminated("Error", 1)).to_string(), "It ended with status 1.");
     assert_eq!(failed(&terminated("Error", 137)).to_string(), "It ended by signal 9.");
     assert_eq!(failed(&terminated("StartError", 128)).to_string(), "It could not be started: exec: no such file.");
@@ -158,6 +158,32 @@ fn an_end_has_its_reason() {
     let mut anew = waiting("", "", "2026-11-28T12:00:00Z");
     anew["containerStatuses"][0]["restartCount"] = json!(1);
     assert_eq!(failed(&anew), PodFailure::Restarted);
+}
+
+#[test]
+fn what_is_advised_where_memory_was_short_is_for_the_pods_own_part() {
+    let words = |component: &str, limit: Option<&str>| {
+        let mut pod = pod(&terminated("OOMKilled", 137));
+        pod.metadata.labels = Some([(COMPONENT_LABEL.to_owned(), component.to_owned())].into());
+        if let Some(limit) = limit {
+            let limits = json!({"limits": {"memory": limit}});
+            pod.spec.as_mut().unwrap().containers[0].resources = serde_json::from_value(limits).unwrap();
+        }
+        match state(&pod, &[], NOW.parse().unwrap()).step {
+            PodStep::Failed(failure) => failure.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let engine = words("engine", Some("64Mi"));
+    assert!(engine.contains("limit of 64Mi") && engine.contains("the engine's memory limit") && engine.contains("smaller model"));
+    for (component, limit) in [("load", Some("1Gi")), ("load", None), ("worker", Some("1Gi")), ("verify", None)] {
+        let load = words(component, limit);
+        assert!(load.contains("OOMKilled") && load.contains("more pods (load_pods)") && load.contains("fewer streams"), "{load}");
+        assert!(!load.contains("engine") && !load.contains("context"), "{load}");
+        assert_eq!(load.contains("LimitRange"), limit.is_some(), "{load}");
+    }
+    let files = words("files", Some("32Mi"));
+    assert!(files.contains("limit of 32Mi") && files.contains("LimitRange") && !files.contains("engine"), "{files}");
 }
 
 #[test]

@@ -27,7 +27,8 @@ const LOG_BYTES: i64 = 16_384;
 pub struct OwnerState {
     /// What makes an object end with it.
     pub reference: OwnerReference,
-    pub suspended: bool,
+    /// Whether its load pod is not to be made yet.
+    pub paused: bool,
     /// Why it ended; absent while it has not.
     pub ended: Option<OwnerEnd>,
     /// Why it could not make its pod, in the cluster's words.
@@ -36,6 +37,13 @@ pub struct OwnerState {
     pub deleting: bool,
     /// Whether a person asked for the run's end.
     pub cancelled: bool,
+}
+
+impl OwnerState {
+    /// Whether what is made now lasts with it: it has not ended, and is not being removed.
+    pub fn lasts(&self) -> bool {
+        self.ended.is_none() && !self.deleting
+    }
 }
 
 /// How an owner ended.
@@ -145,7 +153,7 @@ impl Connection {
                 _ => {}
             }
         }
-        if state.load.is_none() && !owner.suspended {
+        if state.load.is_none() && !owner.paused {
             owner.problem = reasons::job_problem(&self.events(run, "Job", &run.owner()).await?);
         }
         Ok(Some(RunState { owner, ..state }))
@@ -211,6 +219,14 @@ impl Connection {
             Err(ApiError::Forbidden(_)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Has the owner make its load pod.
+    pub async fn resume(&self, run: &RunName) -> Result<(), ApiError> {
+        // Not applied: its deadline counts from when it was made, and stays as it is.
+        let one = serde_json::json!({"spec": {"parallelism": 1, "suspend": false}});
+        let api = Api::<Job>::namespaced(self.client(), &run.namespace);
+        gone_is_well(api.patch(&run.owner(), &PatchParams::default(), &Patch::Merge(one)).await.map(|_| ()))
     }
 
     /// Notes on the owner that a person asked for the run's end, so that whichever portal goes on with it knows.
@@ -298,12 +314,17 @@ fn owner_state(job: &Job) -> Option<OwnerState> {
     };
     Some(OwnerState {
         reference: objects::owned_by(job)?,
-        suspended: job.spec.as_ref().and_then(|spec| spec.suspend).unwrap_or(false),
+        paused: is_paused(job),
         ended,
         problem: None,
         deleting: job.metadata.deletion_timestamp.is_some(),
         cancelled: job.metadata.annotations.as_ref().is_some_and(|notes| notes.contains_key(CANCELLED_ANNOTATION)),
     })
+}
+
+/// Earlier versions suspended it.
+fn is_paused(job: &Job) -> bool {
+    job.spec.as_ref().is_some_and(|spec| spec.suspend == Some(true) || spec.parallelism == Some(objects::PAUSED))
 }
 
 fn gone_is_well(done: Result<(), kube::Error>) -> Result<(), ApiError> {
@@ -339,6 +360,28 @@ mod tests {
         assert_eq!(ended("Failed", "BackoffLimitExceeded"), Some(OwnerEnd::Failed));
         assert_eq!(ended("FailureTarget", "BackoffLimitExceeded"), None);
         assert_eq!(owner_state(&job(&json!({}))).unwrap().ended, None);
+    }
+
+    #[test]
+    fn an_owner_is_paused_until_it_may_make_its_pod() {
+        let owner = |spec: serde_json::Value| {
+            let mut job = job(&json!({}));
+            job.spec = serde_json::from_value(spec).unwrap();
+            owner_state(&job).unwrap()
+        };
+        assert!(owner(json!({"parallelism": 0, "template": {}})).paused);
+        assert!(owner(json!({"parallelism": 1, "suspend": true, "template": {}})).paused, "made by an earlier version");
+        assert!(!owner(json!({"parallelism": 1, "suspend": false, "template": {}})).paused);
+    }
+
+    #[test]
+    fn nothing_is_made_below_an_owner_that_has_ended_or_is_being_removed() {
+        let failed = json!({"conditions": [{"type": "Failed", "status": "True", "reason": "DeadlineExceeded"}]});
+        assert!(owner_state(&job(&json!({}))).unwrap().lasts());
+        assert!(!owner_state(&job(&failed)).unwrap().lasts());
+        let mut removed = job(&json!({}));
+        removed.metadata.deletion_timestamp = serde_json::from_value(json!("2026-11-28T12:00:00Z")).unwrap();
+        assert!(!owner_state(&removed).unwrap().lasts());
     }
 
     #[test]

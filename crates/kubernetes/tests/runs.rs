@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use dyno_kubernetes::objects::{self, EnginePod, Lifetime, LoadPod, Mount, Probes, RunName, VolumeSource, keys};
-use dyno_kubernetes::{ApiError, Connection, PodStep, RunState, check};
+use dyno_kubernetes::{ApiError, Connection, OwnerEnd, PodStep, RunState, check};
 use k8s_openapi::api::core::v1::ResourceQuota;
 
 async fn admin() -> Option<Connection> {
@@ -26,6 +26,7 @@ fn run(id: &str) -> RunName {
 fn load() -> LoadPod {
     LoadPod {
         image: "dyno.test/none:1".to_owned(),
+        pull_secrets: vec!["registry".to_owned()],
         node: "no-such-node".to_owned(),
         cpu_millis: 1_000,
         credential_env: "DYNO_LOAD_SECRET".to_owned(),
@@ -42,6 +43,7 @@ fn engine(index: usize) -> EnginePod {
         index,
         node: "no-such-node".to_owned(),
         image: "dyno.test/none:1".to_owned(),
+        pull_secrets: vec!["registry".to_owned()],
         argv: vec!["-m".to_owned(), "/model/m".to_owned()],
         env: [("A".to_owned(), "b".to_owned())].into(),
         devices: Some(("nvidia.com/gpu".to_owned(), 1)),
@@ -84,9 +86,9 @@ async fn a_run_is_made_again_without_change_and_ends_with_its_owner() {
     cluster.ensure_namespace(&run.namespace).await.unwrap();
     assert!(cluster.run_state(&run).await.unwrap().is_none());
     for _ in 0..2 {
-        cluster.apply(&objects::owner(&run, lifetime(), &load(), true)).await.unwrap();
+        cluster.apply(&objects::owner(&run, lifetime(), &load())).await.unwrap();
         let owner = cluster.owner(&run).await.unwrap().unwrap();
-        assert!(owner.suspended && owner.ended.is_none());
+        assert!(owner.paused && owner.ended.is_none());
         let data = [(keys::TOKEN, b"t".to_vec())].into();
         cluster.apply(&objects::secret(&run, &owner.reference, data)).await.unwrap();
         cluster.apply(&objects::service(&run, &owner.reference)).await.unwrap();
@@ -100,12 +102,13 @@ async fn a_run_is_made_again_without_change_and_ends_with_its_owner() {
         |state| matches!(&state.engines[&run.engine(0)].step, PodStep::Unscheduled(Some(why)) if why.contains("nodes")),
     )
     .await;
-    assert!(state.load.is_none(), "it is suspended");
+    assert!(state.load.is_none(), "it is paused");
     assert_eq!(state.workers.keys().collect::<Vec<_>>(), [&run.worker(2)], "and no load pod of the owner's");
 
-    cluster.apply(&objects::owner(&run, lifetime(), &load(), false)).await.unwrap();
+    cluster.resume(&run).await.unwrap();
+    cluster.resume(&run).await.unwrap();
     let state = once(&cluster, &run, |state| state.load.is_some()).await;
-    assert!(!state.owner.suspended);
+    assert!(!state.owner.paused);
     let found = cluster.owners(&run.namespace).await.unwrap();
     assert_eq!((found.len(), &found[0].run, found[0].deadline_unix_s), (1, &run, Some(1_900_000_000)));
 
@@ -113,6 +116,22 @@ async fn a_run_is_made_again_without_change_and_ends_with_its_owner() {
     cluster.delete_owner(&run).await.unwrap();
     assert!(is_gone(&cluster, &run).await, "{:?} is left", cluster.left(&run).await);
     cluster.delete_owner(&run).await.unwrap();
+}
+
+/// As a run is during its transfer, and until its first look: without a portal it does not stay.
+#[tokio::test]
+async fn the_cluster_ends_and_removes_a_run_whose_load_never_began() {
+    let Some(cluster) = admin().await else { return };
+    let run = run("lost");
+    cluster.ensure_namespace(&run.namespace).await.unwrap();
+    let short = Lifetime { active_s: 3, deadline_unix_s: 1_900_000_000, kept_s: 3 };
+    cluster.apply(&objects::owner(&run, short, &load())).await.unwrap();
+    let owner = cluster.owner(&run).await.unwrap().unwrap();
+    cluster.apply(&objects::secret(&run, &owner.reference, [(keys::HUB_TOKEN, b"t".to_vec())].into())).await.unwrap();
+    let state = once(&cluster, &run, |state| state.owner.ended.is_some()).await;
+    assert_eq!((state.owner.ended, state.owner.paused), (Some(OwnerEnd::Deadline), true));
+    assert!(state.load.is_none());
+    assert!(is_gone(&cluster, &run).await, "{:?} is left, or its Secret", cluster.left(&run).await);
 }
 
 #[tokio::test]
@@ -125,7 +144,8 @@ async fn a_quota_is_named_for_engines_and_for_the_load() {
     }))
     .unwrap();
     cluster.apply(&quota).await.unwrap();
-    cluster.apply(&objects::owner(&run, lifetime(), &load(), false)).await.unwrap();
+    cluster.apply(&objects::owner(&run, lifetime(), &load())).await.unwrap();
+    cluster.resume(&run).await.unwrap();
     let owner = cluster.owner(&run).await.unwrap().unwrap();
     // The quota takes a moment to be known to the API server.
     let mut refused = None;

@@ -254,7 +254,7 @@ pub const METRICS: &[Metric] = &[
         unit: "",
         formula: "time with the reason / time in which reasons were told",
         words: "Share of the window. A power limit is usual under full load; heat or a power brake makes figures that can't be repeated. \
-                Idleness is no limit.",
+                Idleness is no limit. Not known where the source tells no reasons.",
         elsewhere: "",
     },
     Metric {

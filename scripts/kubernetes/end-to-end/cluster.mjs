@@ -29,9 +29,9 @@ export function apply(object) {
   execFileSync(join(programs, "kubectl"), ["apply", "-f", "-"], { input: JSON.stringify(object), env: environment, timeout: CALL_MS });
 }
 
-/** Everything in the tests' namespace that is not the cluster's own. */
-export function objects() {
-  const listed = kubectl("get", "all,secrets,configmaps,persistentvolumeclaims", "-n", namespace, "-o", "name");
+/** Everything in a namespace that is not the cluster's own. */
+export function objects(of = namespace) {
+  const listed = kubectl("get", "all,secrets,configmaps,persistentvolumeclaims", "-n", of, "-o", "name");
   return listed.split("\n").filter((name) => name !== "" && name !== "configmap/kube-root-ca.crt");
 }
 

@@ -3,8 +3,10 @@
 // All of them; with --short those that a CI machine gets through in a quarter of an hour.
 
 import * as cluster from "./cluster.mjs";
+import { scenarios as abandoned } from "./scenarios/abandoned.mjs";
 import { scenarios as benchmarks } from "./scenarios/benchmarks.mjs";
 import { scenarios as cache } from "./scenarios/cache.mjs";
+import { scenarios as cancelled } from "./scenarios/cancelled.mjs";
 import { scenarios as chaos } from "./scenarios/chaos.mjs";
 import { scenarios as cloud } from "./scenarios/cloud.mjs";
 import { scenarios as loadPods } from "./scenarios/load-pods.mjs";
@@ -13,7 +15,7 @@ import { scenarios as refused } from "./scenarios/refused.mjs";
 import { scenarios as telemetry } from "./scenarios/telemetry.mjs";
 import { nothingIsLeft, setUp, world } from "./world.mjs";
 
-const scenarios = { ...benchmarks, ...refused, ...loadPods, ...lost, ...cloud, ...cache, ...telemetry, ...chaos };
+const scenarios = { ...benchmarks, ...refused, ...loadPods, ...lost, ...abandoned, ...cancelled, ...cloud, ...cache, ...telemetry, ...chaos };
 const SHORT = [
   "benchmark",
   "the wizard in Chromium",

@@ -29,6 +29,10 @@ const REFUSAL: &str = "Only administrators add, change and test clusters.";
 const LIVE_LIMIT: Duration = Duration::from_secs(10);
 /// Folders of a cluster's nodes with models.
 const MOST_ROOTS: usize = 20;
+/// Secrets by which images are pulled.
+const MOST_PULL_SECRETS: usize = 20;
+/// Of a name that is refused, characters that are repeated.
+const SHOWN: usize = 63;
 /// Longest message about a kubeconfig, characters.
 const MOST_WORDS: usize = 1_000;
 
@@ -59,6 +63,9 @@ pub struct NewCluster {
     /// Folders of the nodes below which a model may lie already.
     #[serde(default)]
     pub model_roots: Option<Vec<String>>,
+    /// Names of Secrets in the namespace by which nodes pull the images of runs' pods, where registries ask who pulls.
+    #[serde(default)]
+    pub image_pull_secrets: Option<Vec<String>>,
 }
 
 /// Tells `null` from what is not there.
@@ -198,6 +205,12 @@ async fn save(
             Err(error) => errors.push(FieldError::new("model_roots", error)),
         }
     }
+    if let Some(secrets) = given.image_pull_secrets {
+        match checked_pull_secrets(&secrets) {
+            Ok(secrets) => access.image_pull_secrets = secrets,
+            Err(error) => errors.push(FieldError::new("image_pull_secrets", error)),
+        }
+    }
     let text = given.kubeconfig.as_ref().map(Secret::expose).filter(|text| !text.trim().is_empty());
     let taken = match text.map(|text| dyno_kubernetes::check(text, given.context.as_deref())).transpose() {
         Ok(taken) => taken,
@@ -310,14 +323,20 @@ fn is_label(name: &str) -> bool {
     (1..=63).contains(&name.len()) && name.chars().all(inner) && !name.starts_with('-') && !name.ends_with('-')
 }
 
+/// As the API reference defines most objects' names: an RFC 1123 subdomain.
+fn is_subdomain(name: &str) -> bool {
+    name.len() <= 253 && name.split('.').all(is_label)
+}
+
 /// What is wrong with a cache.
 fn wrong_cache(cache: &ModelCache) -> Option<&'static str> {
     match cache {
         ModelCache::HostPath(path) => {
             folder(path).is_none().then_some("A folder on the nodes begins with / and is not / itself; it has no .. in it.")
         }
-        ModelCache::PersistentVolumeClaim(claim) => (claim.len() > 253 || !claim.split('.').all(is_label))
-            .then_some("A claim's name has small letters, digits, hyphens and dots."),
+        ModelCache::PersistentVolumeClaim(claim) => {
+            (!is_subdomain(claim)).then_some("A claim's name has small letters, digits, hyphens and dots.")
+        }
     }
 }
 
@@ -338,6 +357,26 @@ fn checked_roots(given: &[String]) -> Result<Vec<String>, String> {
     roots.sort();
     roots.dedup();
     Ok(roots)
+}
+
+/// Names of Secrets, each once, in their order.
+fn checked_pull_secrets(given: &[String]) -> Result<Vec<String>, String> {
+    if given.len() > MOST_PULL_SECRETS {
+        return Err(format!("There can be {MOST_PULL_SECRETS} pull secrets at most."));
+    }
+    let mut names: Vec<String> = Vec::new();
+    for name in given.iter().map(|name| name.trim()) {
+        if !is_subdomain(name) {
+            let shown: String = name.chars().take(SHOWN).collect();
+            return Err(format!(
+                "{shown:?} is no name of a Secret: that has small letters, digits, hyphens and dots, 253 at most, and begins and ends with a letter or digit."
+            ));
+        }
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
 }
 
 /// Whether the portal may connect to an API server. Only administrators name one, and it may be on this machine; where

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::cluster::RunsAtWork;
+use crate::domain::inventory::{Cluster, ClusterKind};
 use crate::domain::problem::Problem;
 use crate::domain::user::Actor;
 use crate::domain::workflow::{ClusterFacts, Facts, Needs};
@@ -10,6 +11,7 @@ use crate::engine;
 use crate::simulation;
 use crate::state::AppState;
 use crate::store::StoreError;
+use dyno_measure::validity::SelfCheck;
 
 /// Looks everything up that is needed, as the actor may see it.
 pub async fn look_up(app: &AppState, actor: &Actor, needs: &Needs) -> Result<Facts, Problem> {
@@ -48,6 +50,15 @@ fn found<T>(result: Result<T, StoreError>) -> Result<Option<T>, Problem> {
     }
 }
 
+/// The latest check of a load pod on a cluster. On the portal's own machine load processes share what there is: more of them are no help
+/// where one was late.
+pub async fn last_self_check(app: &AppState, cluster: &Cluster) -> Result<Option<SelfCheck>, Problem> {
+    match cluster.kind() {
+        ClusterKind::Kubernetes => Ok(app.store.last_self_check(cluster.id).await?),
+        ClusterKind::Local | ClusterKind::Catalogue => Ok(None),
+    }
+}
+
 /// From the list, since a removed cluster is still found by its id.
 async fn cluster(app: &AppState, actor: &Actor, id: Uuid) -> Result<Option<ClusterFacts>, Problem> {
     let Some(cluster) = app.store.clusters(actor).await?.into_iter().find(|cluster| cluster.id == id) else {
@@ -55,5 +66,6 @@ async fn cluster(app: &AppState, actor: &Actor, id: Uuid) -> Result<Option<Clust
     };
     let nodes = super::clusters::nodes(app, &cluster, &RunsAtWork::default()).await.map_err(|error| error.sentence());
     let last_seen = if nodes.is_err() { app.last_seen(id).await? } else { Vec::new() };
-    Ok(Some(ClusterFacts { cluster, nodes, last_seen }))
+    let self_check = last_self_check(app, &cluster).await?;
+    Ok(Some(ClusterFacts { cluster, nodes, last_seen, self_check }))
 }

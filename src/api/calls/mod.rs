@@ -12,7 +12,7 @@ pub mod engines;
 pub mod expectation;
 pub mod layouts;
 mod listing;
-mod lookup;
+pub(super) mod lookup;
 pub mod models;
 pub mod occupancy;
 pub mod prices;

@@ -60,6 +60,7 @@ pub async fn save_cluster(data: MultipartData) -> Result<(), CallError> {
         ("cache_kind", &sent.cache_kind),
         ("cache", &sent.cache),
         ("model_roots", &sent.model_roots),
+        ("image_pull_secrets", &sent.image_pull_secrets),
     ]);
     if let (true, Ok((page, sentence))) = (sent.id.is_empty(), &saved) {
         return added(page, sentence).await;
@@ -91,6 +92,7 @@ struct SentCluster {
     cache_kind: String,
     cache: String,
     model_roots: String,
+    image_pull_secrets: String,
 }
 
 impl SentCluster {
@@ -112,6 +114,7 @@ impl SentCluster {
                 "cache_kind" => &mut self.cache_kind,
                 "cache" => &mut self.cache,
                 "model_roots" => &mut self.model_roots,
+                "image_pull_secrets" => &mut self.image_pull_secrets,
                 _ => continue,
             };
             let shown_at = if name == "file" { "kubeconfig" } else { &name };
@@ -132,7 +135,7 @@ impl SentCluster {
             "persistent_volume_claim" => Some(ModelCache::PersistentVolumeClaim(self.cache.trim().to_owned())),
             _ => None,
         };
-        let roots = self.model_roots.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        let lines = |text: &String| text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
         let change = NewCluster {
             name: Some(self.name.clone()),
             kind: Some("kubernetes".to_owned()),
@@ -140,14 +143,15 @@ impl SentCluster {
             context: given(&self.context),
             namespace: given(&self.namespace),
             cache: Some(cache),
-            model_roots: Some(roots),
+            model_roots: Some(lines(&self.model_roots)),
+            image_pull_secrets: Some(lines(&self.image_pull_secrets)),
         };
         if !self.id.is_empty() {
             let cluster = clusters::update(&app, &actor, lists::id_of(&self.id, "cluster")?, change).await?;
             return Ok((format!("/clusters/{}", cluster.id), format!("{} was changed.", cluster.name)));
         }
-        let fields = [&self.name, kubeconfig, &self.context, &self.namespace, &self.cache_kind, &self.cache, &self.model_roots];
-        let fields = fields.map(String::as_str);
+        let places = [&self.context, &self.namespace, &self.cache_kind, &self.cache, &self.model_roots, &self.image_pull_secrets];
+        let fields: Vec<&str> = [&self.name, kubeconfig].into_iter().chain(places).map(String::as_str).collect();
         let key = idempotency::FormKey::new(actor.id, &self.form, "cluster-save", &fields, idempotency::FIELDS_KEPT);
         let state = app.clone();
         idempotency::once(&state, key, async move {

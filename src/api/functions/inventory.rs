@@ -1,6 +1,7 @@
 //! The wizard's choices, and details of those made. Read-only.
 
 use dyno_measure::search::SuggestedBounds;
+use dyno_measure::validity::SelfCheck;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -12,6 +13,9 @@ use crate::domain::layouts::LayoutAdvice;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Chosen {
     pub cluster: Option<Cluster>,
+    /// The latest check of a load pod there.
+    #[serde(default)]
+    pub self_check: Option<SelfCheck>,
     pub model: Option<Model>,
     pub credential: Option<Credential>,
     /// The datasets, in their order.
@@ -143,6 +147,9 @@ mod on_server {
         let mut chosen = Chosen::default();
         if let Some(id) = steps.cluster_id {
             chosen.cluster = found(calls::clusters::get(app, actor, id).await)?;
+            if let Some(cluster) = &chosen.cluster {
+                chosen.self_check = calls::lookup::last_self_check(app, cluster).await?;
+            }
         }
         if let Some(id) = steps.model_id {
             chosen.model = found(calls::models::get(app, actor, id).await)?;

@@ -21,7 +21,7 @@ use dyno_measure::telemetry::{DeviceReading, Levels, Quantity, SampleContent, Te
 const PIECE: u32 = 1_000;
 
 /// The columns of the CSV. A row is of the node itself, or of one of its devices.
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 18] = [
     "at_unix_ns",
     "node",
     "source",
@@ -39,6 +39,7 @@ const COLUMNS: [&str; 17] = [
     "clock_limits",
     "event",
     "reason",
+    "clock",
 ];
 
 /// The query of the telemetry.
@@ -53,7 +54,9 @@ pub(super) struct TelemetryQuery {
 /// Get a run's telemetry
 ///
 /// All samples of the nodes under test and their devices while the load ran, in the order in which they came. In CSV a sample is a row for
-/// the node and one for each device; what a source does not have is empty.
+/// the node and one for each device; what a source does not have is empty, and `clock_limits` is `none` where the source says that there
+/// are none. `clock` says whose clock the time is by: `load` (or moved to it), `node` (of `kubelet` and `metrics_server`) or `portal`; how
+/// far the last two are off the load's is not known.
 #[utoipa::path(
     get,
     path = "/api/v1/runs/{id}/telemetry",
@@ -118,14 +121,16 @@ fn rows(sample: &TelemetrySample) -> Vec<u8> {
     let empty = |count: usize| std::iter::repeat_n(String::new(), count);
     match &sample.told {
         SampleContent::Failure { reason } => {
-            let rest = empty(11).chain(["failure".to_owned(), spreadsheet_cell(reason)]);
+            let rest = empty(11).chain(["failure".to_owned(), spreadsheet_cell(reason), String::new()]);
             csv_line(&begin(String::new()).into_iter().chain(rest).collect::<Vec<_>>())
         }
         SampleContent::Reading(reading) => {
             let pace = reading.pace_ms.to_string();
+            let clock = || sample.source.clock(reading.clock_offset_ms).as_str().to_owned();
             let mut bytes = Vec::new();
             if !reading.levels.is_empty() {
-                let rest = empty(4).chain(levels(&reading.levels)).chain(empty(2)).chain(["reading".to_owned(), String::new()]);
+                let end = ["reading".to_owned(), String::new(), clock()];
+                let rest = empty(4).chain(levels(&reading.levels)).chain(empty(2)).chain(end);
                 bytes.extend(csv_line(&begin(pace.clone()).into_iter().chain(rest).collect::<Vec<_>>()));
             }
             for device in &reading.devices {
@@ -134,6 +139,7 @@ fn rows(sample: &TelemetrySample) -> Vec<u8> {
                     device.clock_limits.as_ref().map(|limits| limits_cell(limits)).unwrap_or_default(),
                     "reading".to_owned(),
                     String::new(),
+                    clock(),
                 ]);
                 bytes.extend(csv_line(&begin(pace.clone()).into_iter().chain(rest).collect::<Vec<_>>()));
             }
@@ -183,13 +189,17 @@ mod tests {
         let text = String::from_utf8(rows(&sample)).unwrap();
         assert_eq!(
             text,
-            "5,n,nvml,1000,,,,,12.5,,1000000000,,,,,reading,\n\
-             5,n,nvml,1000,GPU-a,'=cmd,0,true,,,,512.5,,7.25,power_cap heat,reading,\n\
-             5,n,nvml,1000,GPU-b,,,,,,,,,,none,reading,\n"
+            "5,n,nvml,1000,,,,,12.5,,1000000000,,,,,reading,,load\n\
+             5,n,nvml,1000,GPU-a,'=cmd,0,true,,,,512.5,,7.25,power_cap heat,reading,,load\n\
+             5,n,nvml,1000,GPU-b,,,,,,,,,,none,reading,,load\n"
         );
         let failure = TelemetrySample::new(6, "n", TelemetrySource::Proc, SampleContent::Failure { reason: "Gone.".to_owned() });
         let text = String::from_utf8(rows(&failure)).unwrap();
-        assert_eq!(text, "6,n,proc,,,,,,,,,,,,,failure,Gone.\n");
+        assert_eq!(text, "6,n,proc,,,,,,,,,,,,,failure,Gone.,\n");
         assert!(text.trim_end().split(',').count() == COLUMNS.len());
+        let of_kubelet = Reading { pace_ms: 10_000, levels, ..Reading::default() };
+        let told = SampleContent::Reading(of_kubelet);
+        let text = String::from_utf8(rows(&TelemetrySample::new(7, "n", TelemetrySource::Kubelet, told))).unwrap();
+        assert!(text.ends_with(",node\n"), "its clock is the node's: {text}");
     }
 }

@@ -4,6 +4,7 @@ use crate::domain::benchmark::{NodeChoice, Serving};
 use crate::domain::dataset::Dataset;
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{Cluster, Credential, EngineAvailability, Model, Node};
+use dyno_measure::validity::SelfCheck;
 
 /// Checks a person's engine arguments; the error is a sentence about the first that is not allowed.
 pub type ArgsCheck = fn(engine: EngineKind, args: &[String], administrator: bool) -> Result<(), String>;
@@ -53,6 +54,8 @@ pub struct ClusterFacts {
     pub nodes: Result<Vec<Node>, String>,
     /// If it can't be reached: its last known nodes.
     pub last_seen: Vec<Node>,
+    /// The latest check of a load process there.
+    pub self_check: Option<SelfCheck>,
 }
 
 impl ClusterFacts {

@@ -114,6 +114,7 @@ fn reached(cluster: &Cluster, access: KubernetesAccess, may_change: bool) -> Any
         None => "go with the run".to_owned(),
     };
     let roots = if access.model_roots.is_empty() { "none".to_owned() } else { access.model_roots.join(", ") };
+    let pull_secrets = (!access.image_pull_secrets.is_empty()).then(|| access.image_pull_secrets.join(", "));
     let (id, name) = (cluster.id.to_string(), cluster.name.clone());
     let actions = may_change.then(|| {
         view! {
@@ -147,6 +148,7 @@ fn reached(cluster: &Cluster, access: KubernetesAccess, may_change: bool) -> Any
                 <Definition term="Address">{server}</Definition>
                 {access.context.map(|context| view! { <Definition term="Context">{context}</Definition> })}
                 <Definition term="Namespace">{access.namespace}</Definition>
+                {pull_secrets.map(|names| view! { <Definition term="Pull secrets">{names}</Definition> })}
                 <Definition term="Transferred models">{cache}</Definition>
                 <Definition term="Folders with models on the nodes">{roots}</Definition>
             </Definitions>

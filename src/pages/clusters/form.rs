@@ -92,6 +92,14 @@ fn Form(view: ClusterFormView) -> impl IntoView {
                     value=flash.value("namespace", access.namespace)
                     error=flash.error("namespace")
                 />
+                <TextArea
+                    name="image_pull_secrets"
+                    label="Pull secrets (optional)"
+                    hint="Names of Secrets in the namespace, one a line. Nodes pull the images of runs' pods by them, engines' and Dyno's own, where registries ask who pulls."
+                    rows=2
+                    value=flash.value("image_pull_secrets", access.image_pull_secrets.join("\n"))
+                    error=flash.error("image_pull_secrets")
+                />
                 <SelectField
                     name="cache_kind"
                     label="Where transferred models stay"

@@ -10,7 +10,7 @@ use crate::components::metric::Term;
 use crate::components::number::{bytes, figure, percent};
 use crate::components::table::{Column, DataTable};
 use dyno_measure::report::Summary;
-use dyno_measure::telemetry::{DeviceTelemetry, EnergyUse, Levels, NodeTelemetry, Quantity};
+use dyno_measure::telemetry::{DeviceTelemetry, EnergyUse, Levels, NodeTelemetry, Quantity, SourceFacts};
 
 /// Nothing where nothing was measured.
 #[component]
@@ -114,9 +114,10 @@ fn device_table(nodes: &[NodeTelemetry]) -> Option<AnyView> {
         Column::text("Clocks limited by").about("clock_limits"),
     ];
     let rows = devices.into_iter().map(|(name, device)| {
-        let limits: Vec<String> =
-            device.clock_limits.iter().map(|limit| format!("{} {}", limit.reason.words(), percent(limit.share))).collect();
-        let limits = if limits.is_empty() { "none was told".to_owned() } else { limits.join(", ") };
+        let limits = match clock_limits(device) {
+            Some(limits) => limits.into_any(),
+            None => view! { <span class="muted">"not known"</span> }.into_any(),
+        };
         let served = match device.serves {
             Some(false) => Some("did not serve"),
             Some(true) | None => None,
@@ -154,6 +155,13 @@ fn device_table(nodes: &[NodeTelemetry]) -> Option<AnyView> {
     )
 }
 
+/// What limited a device's clocks; absent where its source does not say.
+fn clock_limits(device: &DeviceTelemetry) -> Option<String> {
+    let limits = device.clock_limits.as_ref()?;
+    let words: Vec<String> = limits.iter().map(|limit| format!("{} {}", limit.reason.words(), percent(limit.share))).collect();
+    Some(if words.is_empty() { "not limited".to_owned() } else { words.join(", ") })
+}
+
 fn energy(energy: EnergyUse) -> AnyView {
     let per_token = energy.j_per_output_token.map(|joules| {
         view! {
@@ -167,17 +175,17 @@ fn energy(energy: EnergyUse) -> AnyView {
 
 /// Who told what, and how often.
 fn sources(nodes: &[NodeTelemetry]) -> String {
-    let mut told: Vec<(&'static str, u32, Option<f64>)> = Vec::new();
+    let mut told: Vec<&SourceFacts> = Vec::new();
     for source in nodes.iter().flat_map(|node| &node.sources) {
-        let own = (source.source.title(), source.pace_ms, source.clock_offset_ms);
-        if !told.iter().any(|known| known.0 == own.0) {
-            told.push(own);
+        if !told.iter().any(|known| known.source == source.source) {
+            told.push(source);
         }
     }
-    let words = told.iter().map(|(title, pace_ms, offset)| {
-        let moved =
-            offset.map(|offset| format!(", times moved by {} ms to the load's clock", figure(offset))).unwrap_or_default();
-        format!("{title} (every {} s{moved})", (f64::from(*pace_ms) / 1e3).round())
+    let words = told.iter().map(|told| {
+        let moved = told.clock_offset_ms.map(|offset| format!("times moved by {} ms to the load's clock", figure(offset)));
+        let clock = moved.or_else(|| told.source.clock(told.clock_offset_ms).caveat().map(str::to_owned));
+        let clock = clock.map(|clock| format!(", {clock}")).unwrap_or_default();
+        format!("{} (every {} s{clock})", told.source.title(), (f64::from(told.pace_ms) / 1e3).round())
     });
     format!("Sources: {}.", words.collect::<Vec<_>>().join(", "))
 }
@@ -199,4 +207,34 @@ fn gaps(nodes: &[NodeTelemetry]) -> Vec<String> {
             .collect::<Vec<_>>()
     };
     nodes.iter().flat_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dyno_measure::telemetry::{ClockLimit, ClockLimitShare, TelemetrySource};
+
+    #[test]
+    fn whose_clock_times_are_by_is_said_with_their_source() {
+        let of = |source, clock_offset_ms| SourceFacts { source, pace_ms: 10_000, readings: 3, clock_offset_ms };
+        let said = |facts: SourceFacts| sources(&[NodeTelemetry { sources: vec![facts], ..NodeTelemetry::default() }]);
+        assert_eq!(
+            said(of(TelemetrySource::Kubelet, None)),
+            "Sources: the kubelet's summary (every 10 s, times by the node's own clock: how far that is off the load's is not known)."
+        );
+        assert!(said(of(TelemetrySource::MetricsServer, None)).contains("by the node's own clock"));
+        let moved = said(of(TelemetrySource::DcgmExporter, Some(12.0)));
+        assert!(moved.ends_with("(every 10 s, times moved by 12.0 ms to the load's clock)."), "{moved}");
+        assert!(said(of(TelemetrySource::DcgmExporter, None)).contains("by the portal's clock"));
+        assert_eq!(said(of(TelemetrySource::Proc, None)), "Sources: /proc (every 10 s).");
+    }
+
+    #[test]
+    fn clocks_that_are_not_limited_are_another_thing_than_not_known() {
+        let words = |limits| clock_limits(&DeviceTelemetry { clock_limits: limits, ..DeviceTelemetry::default() });
+        let limit = ClockLimitShare { reason: ClockLimit::PowerCap, share: 0.5 };
+        assert_eq!(words(Some(vec![limit])).as_deref(), Some("power limit 50.0 %"));
+        assert_eq!(words(Some(Vec::new())).as_deref(), Some("not limited"));
+        assert_eq!(words(None), None);
+    }
 }

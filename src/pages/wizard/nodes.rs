@@ -157,7 +157,7 @@ fn load_fields(view: &WizardView, nodes: &[Node], flash: &Flash) -> Option<impl 
     let cpu = flash.value("load_cpu_millicores", number(steps.load_cpu_millicores));
     let load_node = flash.value("load_node", steps.load_node.clone().unwrap_or_default());
     let errors = [flash.error("load_pods"), flash.error("load_cpu_millicores"), flash.error("load_node")];
-    let suggested = suggestion(&steps.load, steps.load_pods);
+    let suggested = suggestion(&steps.load, steps.load_pods, view.chosen.self_check.as_ref());
     let open = suggested.is_some()
         || errors.iter().any(Option::is_some)
         || ![&load_pods, &cpu, &load_node].iter().all(|value| value.is_empty());

@@ -20,7 +20,7 @@ use dyno_measure::plan::{Plan, Workload};
 use dyno_measure::report::provenance::LoadPodFacts;
 
 impl KubernetesExecutor {
-    /// Makes the owner, which runs nothing yet, and the Secret with all that a portal needs to go on. What can't be done is undone.
+    /// Makes the owner, which has no load pod yet, and the Secret with all that a portal needs to go on. What can't be done is undone.
     pub(super) async fn hand_over(&self, spec: &ExecutionSpec, secret: Option<&Secret>) -> Result<(), KubernetesError> {
         let connection = self.connection().await?;
         let run = self.name(spec.run_id);
@@ -47,7 +47,7 @@ impl KubernetesExecutor {
         if connection.owner(run).await?.is_some() {
             remove_owner(connection, run).await?;
         }
-        connection.apply(&objects::owner(run, lifetime(spec.deadline), &document.load, true)).await?;
+        connection.apply(&objects::owner(run, lifetime(spec.deadline), &document.load)).await?;
         let owner = connection.owner(run).await?.ok_or(KubernetesError::NotMade)?;
         let mut data: BTreeMap<&'static str, Vec<u8>> = BTreeMap::new();
         data.insert(keys::SPEC, serde_json::to_vec(&document)?);
@@ -96,9 +96,10 @@ impl KubernetesExecutor {
                 policy.own_addresses.clear();
             }
         }
-        let mut load_pods = layout::load_pods(self.own_image()?, &load, !files.is_empty());
+        let images = self.images()?;
+        let mut load_pods = layout::load_pods(images, &load, !files.is_empty());
         Ok(RunDocument {
-            engines: layout::engine_pods(spec, nodes, &load)?,
+            engines: layout::engine_pods(spec, nodes, &load, images.pull_secrets)?,
             load: load_pods.next().ok_or(KubernetesError::NoNode)?,
             workers: load_pods.collect(),
             execution,

@@ -15,10 +15,18 @@ const HOST: &str = "0.0.0.0";
 /// Variables by which engines on a shared machine are shown their devices. A container sees no others.
 const DEVICE_CHOICES: [&str; 3] = ["CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "HABANA_VISIBLE_DEVICES"];
 
+/// The image of Dyno's own pods, and the Secrets by which nodes pull it and those of engines.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Images<'a> {
+    pub own: &'a str,
+    pub pull_secrets: &'a [String],
+}
+
 /// The load pods, each on its node; the first is the owner's.
-pub(super) fn load_pods(image: &str, nodes: &LoadNodes, takes_files: bool) -> impl Iterator<Item = LoadPod> {
+pub(super) fn load_pods(images: Images<'_>, nodes: &LoadNodes, takes_files: bool) -> impl Iterator<Item = LoadPod> {
     nodes.hostnames.iter().map(move |node| LoadPod {
-        image: image.to_owned(),
+        image: images.own.to_owned(),
+        pull_secrets: images.pull_secrets.to_vec(),
         node: node.clone(),
         cpu_millis: nodes.cpu_millis,
         credential_env: SECRET_ENV.to_owned(),
@@ -30,6 +38,7 @@ pub(super) fn engine_pods(
     spec: &ExecutionSpec,
     nodes: &[ClusterNode],
     load: &LoadNodes,
+    pull_secrets: &[String],
 ) -> Result<Vec<EnginePod>, KubernetesError> {
     let active_s = spec.deadline.as_second() - Timestamp::now().as_second();
     let pod = |(index, engine): (usize, &EngineSpec)| {
@@ -48,6 +57,7 @@ pub(super) fn engine_pods(
             index,
             node: engine.node.clone(),
             image,
+            pull_secrets: pull_secrets.to_vec(),
             argv: launch.argv.iter().map(fill).collect(),
             env: env.map(|(name, value)| (name.clone(), value.clone())).collect(),
             devices: devices(engine, node)?,
@@ -156,19 +166,25 @@ pub(super) mod tests {
             is_shared: false,
         };
         gpu.accelerators = vec![device("nvidia.com/gpu", 1), device("nvidia.com/mig-1g.10gb", 4)];
-        let pods = engine_pods(&spec("cuda", Some("vllm/vllm-openai:v1")), std::slice::from_ref(&gpu), &load).unwrap();
+        let secrets = ["registry".to_owned()];
+        let pods = engine_pods(&spec("cuda", Some("vllm/vllm-openai:v1")), std::slice::from_ref(&gpu), &load, &secrets).unwrap();
         let pod = &pods[0];
         assert_eq!(pod.devices, Some(("nvidia.com/mig-1g.10gb".to_owned(), 2)), "the kind that has as many left");
         assert_eq!(pod.argv, ["vllm", "serve", "--host", "0.0.0.0", "--port", "8000"]);
         assert_eq!(pod.env.keys().collect::<Vec<_>>(), ["X"], "a container sees its own devices alone");
-        assert_eq!((pod.cpu_millis, pod.mounts[0].read_only), (Some(2_000), true));
-        let on_cpu = engine_pods(&spec("cpu", Some("i:1")), &[node("a", 8.0)], &load).unwrap();
+        assert_eq!(
+            (pod.cpu_millis, pod.mounts[0].read_only, pod.pull_secrets.as_slice()),
+            (Some(2_000), true, secrets.as_slice())
+        );
+        let own = load_pods(Images { own: "dyno:1", pull_secrets: &secrets }, &load, false).next().unwrap();
+        assert_eq!((own.image.as_str(), own.pull_secrets.as_slice()), ("dyno:1", secrets.as_slice()));
+        let on_cpu = engine_pods(&spec("cpu", Some("i:1")), &[node("a", 8.0)], &load, &[]).unwrap();
         assert_eq!((on_cpu[0].cpu_millis, &on_cpu[0].devices), (Some(6_300), &None), "a core is left to the load");
         let twice = LoadNodes { hostnames: vec!["a".to_owned(); 2], ..LoadNodes::one("a", 2_000) };
-        let beside_two = engine_pods(&spec("cpu", Some("i:1")), &[node("a", 8.0)], &twice).unwrap();
+        let beside_two = engine_pods(&spec("cpu", Some("i:1")), &[node("a", 8.0)], &twice, &[]).unwrap();
         assert_eq!(beside_two[0].cpu_millis, Some(3_600), "two cores are left to each load pod");
-        assert!(matches!(engine_pods(&spec("cuda", None), &[gpu], &load), Err(KubernetesError::NoEngineImage(_))));
-        let none = engine_pods(&spec("cuda", Some("i:1")), &[node("a", 8.0)], &load);
+        assert!(matches!(engine_pods(&spec("cuda", None), &[gpu], &load, &[]), Err(KubernetesError::NoEngineImage(_))));
+        let none = engine_pods(&spec("cuda", Some("i:1")), &[node("a", 8.0)], &load, &[]);
         assert!(matches!(none, Err(KubernetesError::NoDevices { .. })));
     }
 }

@@ -39,6 +39,7 @@ use uuid::Uuid;
 
 use self::document::RunDocument;
 use self::error::KubernetesError;
+use self::layout::Images;
 use self::progress::{RunPhase, RunProgress};
 use self::reconcile::Reconciliation;
 use self::telemetry::Sampling;
@@ -124,9 +125,10 @@ impl KubernetesExecutor {
         Ok(self.app.clusters.connection(self.cluster.id).await?)
     }
 
-    /// The portal's own image, of which pods are made.
-    fn own_image(&self) -> Result<&str, KubernetesError> {
-        self.app.config.image.as_deref().ok_or(KubernetesError::NoOwnImage)
+    /// The portal's own image, of which pods are made, and by what images are pulled.
+    fn images(&self) -> Result<Images<'_>, KubernetesError> {
+        let own = self.app.config.image.as_deref().ok_or(KubernetesError::NoOwnImage)?;
+        Ok(Images { own, pull_secrets: &self.access.image_pull_secrets })
     }
 
     fn watched<T>(&self, look: impl FnOnce(&mut FollowedRun) -> T) -> T {

@@ -7,6 +7,7 @@ use dyno_kubernetes::{ApiError, Connection};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::layout::Images;
 use crate::domain::benchmark::LOAD_CPU_MILLICORES;
 use crate::run::plan::SECRET_ENV;
 
@@ -45,9 +46,10 @@ pub(super) fn lifetime(deadline: Timestamp) -> Lifetime {
 }
 
 /// The load pod of a run whose plan is not known yet: only its owner is needed.
-pub(super) fn provisional_load(image: &str, node: &str) -> LoadPod {
+pub(super) fn provisional_load(images: Images<'_>, node: &str) -> LoadPod {
     LoadPod {
-        image: image.to_owned(),
+        image: images.own.to_owned(),
+        pull_secrets: images.pull_secrets.to_vec(),
         node: node.to_owned(),
         cpu_millis: LOAD_CPU_MILLICORES,
         credential_env: SECRET_ENV.to_owned(),

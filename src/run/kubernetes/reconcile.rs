@@ -124,8 +124,8 @@ impl Reconciliation<'_> {
                 }
             }
         }
-        if state.owner.suspended {
-            self.connection.apply(&objects::owner(self.run, lifetime, &document.load, false)).await?;
+        if state.owner.paused {
+            self.connection.resume(self.run).await?;
         }
         self.make_workers(state, lifetime).await
     }

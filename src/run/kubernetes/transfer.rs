@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dyno_kubernetes::objects::{self, FilesPod as PodObject, Mount, RunName, SENT_FILES, VolumeSource, keys};
-use dyno_kubernetes::{Connection, PodFailure, PodStep};
+use dyno_kubernetes::{Connection, OwnerState, PodFailure, PodStep};
 use dyno_pod::Token;
 use dyno_pod::client::FilesPodClient;
 use dyno_pod::protocol::{FetchRequest, FetchStatus, FileKind, FoundFile};
@@ -250,8 +250,8 @@ impl KubernetesExecutor {
         Ok((mount, EngineVolume { source: engine, path: CACHE.to_owned() }, nodes))
     }
 
-    /// Starts a pod on each node that sees the mounts, and waits until it answers. They end with the run's owner, which runs
-    /// nothing yet.
+    /// Starts a pod on each node that sees the mounts, and waits until it answers. They end with the run's owner, which
+    /// has no load pod yet.
     async fn start_pods(
         &self,
         run: Uuid,
@@ -261,21 +261,21 @@ impl KubernetesExecutor {
     ) -> Result<FilesPods, KubernetesError> {
         let connection = self.connection().await?;
         let name = self.name(run);
-        let image = self.own_image()?;
+        let images = self.images()?;
         let first = nodes.first().ok_or(KubernetesError::NoNode)?;
         connection.ensure_namespace(&name.namespace).await?;
         // A portal that stopped meanwhile may have begun with it.
         let begun = connection.owner(&name).await?;
-        let is_being_removed = begun.as_ref().is_some_and(|owner| owner.deleting);
-        let owner = if let Some(owner) = begun.filter(|owner| !owner.deleting) {
+        let is_there = begun.is_some();
+        let owner = if let Some(owner) = begun.filter(OwnerState::lasts) {
             owner
         } else {
             // It can't be made anew while it is there, and would go with it.
-            if is_being_removed {
+            if is_there {
                 remove_owner(&connection, &name).await?;
             }
             let lifetime = lifetime(Timestamp::now() + SignedDuration::from_secs(TRANSFER_LIMIT_S));
-            connection.apply(&objects::owner(&name, lifetime, &provisional_load(image, first), true)).await?;
+            connection.apply(&objects::owner(&name, lifetime, &provisional_load(images, first))).await?;
             connection.owner(&name).await?.ok_or(KubernetesError::NotMade)?
         };
         let owner = owner.reference;
@@ -288,7 +288,8 @@ impl KubernetesExecutor {
         for (index, node) in nodes.iter().enumerate() {
             let pod = PodObject {
                 index,
-                image: image.to_owned(),
+                image: images.own.to_owned(),
+                pull_secrets: images.pull_secrets.to_vec(),
                 node: node.clone(),
                 mounts: mounts.to_vec(),
                 hub_endpoint: self.app.config.hub.endpoint.clone(),

@@ -217,6 +217,7 @@ async fn a_cluster_is_changed_and_removed() {
     let path = format!("clusters/{id}");
     let change = json!({
         "name": "more gpus", "namespace": "team-a", "cache": {"host_path": "/var/lib/dyno"}, "model_roots": ["/models/", "/models"],
+        "image_pull_secrets": [" registry ", "mirror.example.org", "registry"],
     });
     let (status, changed) = house.patch(&path, change).await;
     assert_eq!(status, 200, "{changed}");
@@ -224,6 +225,7 @@ async fn a_cluster_is_changed_and_removed() {
     assert_eq!((&found["name"], &found["namespace"]), (&json!("more gpus"), &json!("team-a")));
     assert_eq!(found["cache"], json!({"host_path": "/var/lib/dyno"}));
     assert_eq!(found["model_roots"], json!(["/models"]));
+    assert_eq!(found["image_pull_secrets"], json!(["registry", "mirror.example.org"]));
     assert_eq!(found["reachable"], json!(true), "its kubeconfig is still there: {found}");
     assert!(house.patch(&path, json!({"cache": null})).await.1.get("cache").is_none());
 
@@ -232,6 +234,10 @@ async fn a_cluster_is_changed_and_removed() {
         (json!({"cache": {"host_path": "/"}}), "cache"),
         (json!({"cache": {"persistent_volume_claim": "a/b"}}), "cache"),
         (json!({"model_roots": ["/models/../etc"]}), "model_roots"),
+        (json!({"image_pull_secrets": ["registry", "Registry_1"]}), "image_pull_secrets"),
+        (json!({"image_pull_secrets": [""]}), "image_pull_secrets"),
+        (json!({"image_pull_secrets": vec!["a".repeat(64)]}), "image_pull_secrets"),
+        (json!({"image_pull_secrets": vec!["a"; 21]}), "image_pull_secrets"),
         (json!({"name": " "}), "name"),
         (json!({"kind": "local"}), "kind"),
         (json!({"context": "k"}), "kubeconfig"),
@@ -240,6 +246,9 @@ async fn a_cluster_is_changed_and_removed() {
         let (status, problem) = house.patch(&path, change.clone()).await;
         assert_eq!((status.as_u16(), fields(&problem).first().map(|error| error.0)), (422, Some(field)), "{change}: {problem}");
     }
+    let kept = house.get(&path).await.1;
+    assert_eq!(kept["image_pull_secrets"], json!(["registry", "mirror.example.org"]), "what is refused changes nothing");
+    assert!(house.patch(&path, json!({"image_pull_secrets": []})).await.1.get("image_pull_secrets").is_none());
     let other = json!({"name": "More GPUs", "kind": "kubernetes", "kubeconfig": kubeconfig(&api_server(1).await)});
     assert_eq!(house.post("clusters", other).await.0, 409, "the name is taken");
     let local = house.get("clusters").await.1["items"][0]["id"].as_str().unwrap().to_owned();
@@ -314,4 +323,31 @@ async fn a_real_cluster_is_added_tested_and_read() {
     assert_eq!(test["ok"], json!(false), "{test}");
     assert_eq!(test["missing"].as_array().unwrap().len(), dyno_kubernetes::required("dyno").len(), "{test}");
     assert_eq!(house.get(&format!("{nobody}/node-metrics")).await.0, 503);
+}
+
+/// What gives an owner its load pod changes nothing else of it: its deadline counts from when it was made.
+#[tokio::test]
+async fn an_owner_is_given_its_pod_and_keeps_its_deadline() {
+    let (sent, mut received) = tokio::sync::mpsc::unbounded_channel();
+    let owner = json!({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "dyno-run-1", "namespace": "dyno", "uid": "u"},
+        "spec": {"parallelism": 0, "activeDeadlineSeconds": 600, "template": {}},
+    });
+    let job = owner.clone();
+    let change = async move |headers: axum::http::HeaderMap, Json(change): Json<Value>| {
+        sent.send((headers["content-type"].to_str().unwrap().to_owned(), change)).unwrap();
+        Json(job)
+    };
+    let path = "/apis/batch/v1/namespaces/dyno/jobs/dyno-run-1";
+    let routes = axum::Router::new().route(path, get(async move || Json(owner)).patch(change));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    let checked = dyno_kubernetes::check(&kubeconfig(&address), None).unwrap();
+    let connection = dyno_kubernetes::Connection::with_kubeconfig(&checked.kubeconfig).await.unwrap();
+    let run = dyno_kubernetes::objects::RunName { id: "1".to_owned(), namespace: "dyno".to_owned() };
+    assert!(connection.owner(&run).await.unwrap().unwrap().paused);
+    connection.resume(&run).await.unwrap();
+    let merged = ("application/merge-patch+json".to_owned(), json!({"spec": {"parallelism": 1, "suspend": false}}));
+    assert_eq!(received.recv().await.unwrap(), merged);
 }

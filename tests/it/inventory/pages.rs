@@ -251,9 +251,14 @@ async fn a_cluster_is_added_changed_and_tested_by_forms() {
 
     let edit = house.page(&format!("/clusters/{id}/edit")).await;
     edit.says("value=\"gpus\"").says("Save changes");
-    let fields =
-        [("id", id.as_str()), ("name", "renamed"), ("cache_kind", "host_path"), ("cache", "/cache"), ("model_roots", "/a\r\n/b")];
-    form(&fields).await.says("renamed was changed.").says("stay in /cache on each node").says("/a, /b");
+    let fields = |secrets| {
+        let cache = [("cache_kind", "host_path"), ("cache", "/cache"), ("model_roots", "/a\r\n/b")];
+        [("id", id.as_str()), ("name", "renamed"), ("image_pull_secrets", secrets)].into_iter().chain(cache).collect::<Vec<_>>()
+    };
+    let refused = form(&fields("registry\r\nNo Name")).await;
+    refused.says("is no name of a Secret");
+    let changed = form(&fields("registry\r\n\r\nmirror")).await;
+    changed.says("renamed was changed.").says("stay in /cache on each node").says("/a, /b").says("registry, mirror");
 
     let tested = house.form("cluster-test", &[("id", &id)]).await;
     tested.says("v1.33.1").says("secrets in dyno").says("kind: RoleBinding");

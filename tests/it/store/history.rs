@@ -118,3 +118,32 @@ async fn the_history_is_searched_filtered_sorted_and_paged() {
         }
     }
 }
+
+/// Of the last runs on a cluster, whoever's they are, the last that came to figures.
+#[tokio::test]
+async fn the_latest_self_check_of_a_cluster_is_known() {
+    let (_folder, store, [_, anna, bert]) = store().await;
+    let check = |concurrency: u32, failed: Option<&str>| {
+        json!({
+            "concurrency": concurrency, "requests": 700, "true_ttft_ms": 8.0, "true_itl_ms": 4.0, "checked_at_unix_ms": 0, "cached": false,
+            "failed": failed,
+        })
+    };
+    let mut cluster = uuid::Uuid::nil();
+    let checks = [Some(check(8, None)), Some(check(64, None)), Some(check(128, Some("no request succeeded"))), None];
+    for (number, checked) in checks.into_iter().enumerate() {
+        let person = if number % 2 == 0 { &anna } else { &bert };
+        let (kept, run) = kept_run(&store, person, &format!("run {number}"), number as i64).await;
+        cluster = kept.spec.cluster_id;
+        let report = serde_json::from_value(json!({
+            "run_id": run.id, "kind": "measured", "status": "succeeded", "valid": true, "invalid_reasons": [], "summary": {},
+            "load_points": [], "nodes": [], "provenance": {}, "self_check": checked,
+        }))
+        .unwrap();
+        let update = RunUpdate { report: Some(report), ..RunUpdate::default() };
+        store.update_run(run.id, &update, at(9)).await.unwrap();
+    }
+    let found = store.last_self_check(cluster).await.unwrap().unwrap();
+    assert_eq!(found.concurrency, 64);
+    assert_eq!(store.last_self_check(uuid::Uuid::now_v7()).await.unwrap(), None);
+}

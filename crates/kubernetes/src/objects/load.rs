@@ -25,6 +25,9 @@ const LOAD_GRACE_S: i64 = 60;
 pub struct LoadPod {
     /// Dyno's own.
     pub image: String,
+    /// Secrets of the namespace by which its node pulls its image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pull_secrets: Vec<String>,
     /// The node's hostname label.
     pub node: String,
     /// Thousandths of a core, asked for and at most.
@@ -80,7 +83,7 @@ pub(super) fn load_pod(run: &RunName, load: &LoadPod, plan: &str, deadline_unix_
         security_context: Some(own_user()),
         termination_grace_period_seconds: Some(LOAD_GRACE_S),
         volumes: Some(vec![secret, spool()]),
-        ..pinned(&load.node)
+        ..pinned(&load.node, &load.pull_secrets)
     }
 }
 
@@ -95,7 +98,7 @@ pub fn worker_pod(run: &RunName, owner: &OwnerReference, number: usize, load: &L
             containers: with_files(run, load, container, lifetime.deadline_unix_s),
             security_context: Some(own_user()),
             volumes: Some(vec![spool()]),
-            ..pinned(&load.node)
+            ..pinned(&load.node, &load.pull_secrets)
         }),
         ..Pod::default()
     }

@@ -1,8 +1,8 @@
 //! The objects of a run, from a typed description. Pure: the same description makes the same objects, so that applying them
 //! again changes nothing.
 //!
-//! Everything belongs to one Job, the owner. The cluster itself ends it at the run's deadline and removes it some time later,
-//! with all that it owns; no portal is needed for that.
+//! Everything belongs to one Job, the owner. From the moment it is made on, the cluster itself ends it at the run's deadline and removes it
+//! some time later, with all that it owns; no portal is needed for that.
 
 mod load;
 mod pods;
@@ -33,6 +33,8 @@ pub const COMPONENT_LABEL: &str = "app.kubernetes.io/component";
 pub const DEADLINE_ANNOTATION: &str = "dyno/deadline";
 /// The annotation that says that a person asked for the run's end.
 pub const CANCELLED_ANNOTATION: &str = "dyno/cancelled";
+/// The parallelism of an owner that has no load pod yet. Its deadline runs all the same.
+pub const PAUSED: i32 = 0;
 /// Where engines listen in their pods.
 pub const ENGINE_PORT: u16 = 8000;
 /// Where load pods, their workers and transfer pods listen.
@@ -129,8 +131,9 @@ pub struct Lifetime {
     pub kept_s: i32,
 }
 
-/// The owner: a Job whose one pod puts the load on. Until it is resumed it runs nothing.
-pub fn owner(run: &RunName, lifetime: Lifetime, load: &LoadPod, suspended: bool) -> Job {
+/// The owner: a Job whose one pod puts the load on. It is made without that pod ([`PAUSED`]), and given it by
+/// [`crate::Connection::resume`]. It is not suspended: a suspended Job has no deadline, and would stay for ever where its portal is lost.
+pub fn owner(run: &RunName, lifetime: Lifetime, load: &LoadPod) -> Job {
     let mut metadata = run.metadata(run.owner(), "run", None);
     metadata.annotations = Some([(DEADLINE_ANNOTATION.to_owned(), lifetime.deadline_unix_s.to_string())].into());
     Job {
@@ -140,8 +143,7 @@ pub fn owner(run: &RunName, lifetime: Lifetime, load: &LoadPod, suspended: bool)
             // A load is never started twice.
             backoff_limit: Some(0),
             completions: Some(1),
-            parallelism: Some(1),
-            suspend: Some(suspended),
+            parallelism: Some(PAUSED),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta { labels: Some(run.labels("load")), ..ObjectMeta::default() }),
                 spec: Some(load::load_pod(run, load, keys::PLAN, lifetime.deadline_unix_s)),

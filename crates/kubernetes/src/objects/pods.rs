@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource, HTTPGetAction, HostPathVolumeSource,
-    PersistentVolumeClaimVolumeSource, Pod, PodSecurityContext, PodSpec, Probe, ResourceRequirements, SeccompProfile,
-    SecretKeySelector, SecurityContext, TCPSocketAction, Toleration, Volume, VolumeMount,
+    LocalObjectReference, PersistentVolumeClaimVolumeSource, Pod, PodSecurityContext, PodSpec, Probe, ResourceRequirements,
+    SeccompProfile, SecretKeySelector, SecurityContext, TCPSocketAction, Toleration, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -65,6 +65,9 @@ pub struct EnginePod {
     /// The node's hostname label.
     pub node: String,
     pub image: String,
+    /// Secrets of the namespace by which its node pulls its image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pull_secrets: Vec<String>,
     /// Program and arguments; where the first is an option, they follow the image's entry point.
     pub argv: Vec<String>,
     pub env: BTreeMap<String, String>,
@@ -90,6 +93,9 @@ pub struct FilesPod {
     pub index: usize,
     /// Dyno's own.
     pub image: String,
+    /// Secrets of the namespace by which its node pulls its image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pull_secrets: Vec<String>,
     /// The node's hostname label.
     pub node: String,
     pub mounts: Vec<Mount>,
@@ -147,7 +153,7 @@ pub fn engine_pod(run: &RunName, owner: &OwnerReference, engine: &EnginePod) -> 
             containers: vec![container],
             security_context: Some(PodSecurityContext { seccomp_profile: Some(seccomp()), ..PodSecurityContext::default() }),
             volumes: Some(volumes),
-            ..pinned(&engine.node)
+            ..pinned(&engine.node, &engine.pull_secrets)
         }),
         ..Pod::default()
     }
@@ -207,7 +213,7 @@ pub fn files_pod(run: &RunName, owner: &OwnerReference, files: &FilesPod) -> Pod
             containers: vec![container],
             security_context: Some(security_context),
             volumes: Some(volumes),
-            ..pinned(&files.node)
+            ..pinned(&files.node, &files.pull_secrets)
         }),
         ..Pod::default()
     }
@@ -248,17 +254,19 @@ pub(super) fn own_container(run: &RunName, image: &str, part: &str, settings: &[
 }
 
 /// A pod on one node, with no way to the API server.
-pub(super) fn pinned(node: &str) -> PodSpec {
+pub(super) fn pinned(node: &str, pull_secrets: &[String]) -> PodSpec {
     let tolerate = |key: &str, effect: &str| Toleration {
         key: Some(key.to_owned()),
         operator: Some("Exists".to_owned()),
         effect: Some(effect.to_owned()),
         ..Toleration::default()
     };
+    let secret_of = |name: &String| LocalObjectReference { name: name.clone() };
     let tolerations = DEVICE_TAINTS.iter().flat_map(|key| ["NoExecute", "NoSchedule"].map(|effect| tolerate(key, effect)));
     PodSpec {
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
+        image_pull_secrets: (!pull_secrets.is_empty()).then(|| pull_secrets.iter().map(secret_of).collect()),
         // By its label rather than by `nodeName`, so that the scheduler says what is lacking.
         node_selector: Some([(HOSTNAME.to_owned(), node.to_owned())].into()),
         restart_policy: Some("Never".to_owned()),

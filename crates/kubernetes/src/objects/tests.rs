@@ -13,6 +13,7 @@ fn run() -> RunName {
 fn load() -> LoadPod {
     LoadPod {
         image: "ghcr.io/example/dyno:1".to_owned(),
+        pull_secrets: vec!["registry".to_owned()],
         node: "cpu-1".to_owned(),
         cpu_millis: 1_000,
         credential_env: "DYNO_LOAD_SECRET".to_owned(),
@@ -25,7 +26,7 @@ fn lifetime() -> Lifetime {
 }
 
 fn owner_reference() -> OwnerReference {
-    let mut job = owner(&run(), lifetime(), &load(), false);
+    let mut job = owner(&run(), lifetime(), &load());
     job.metadata.uid = Some("7c1e".to_owned());
     owned_by(&job).unwrap()
 }
@@ -35,6 +36,7 @@ fn engine() -> EnginePod {
         index: 1,
         node: "gpu-1".to_owned(),
         image: "vllm/vllm-openai:v0.11.0".to_owned(),
+        pull_secrets: vec!["registry".to_owned(), "mirror.example.org".to_owned()],
         argv: ["vllm", "serve", "/model/m", "--host", "0.0.0.0"].map(str::to_owned).to_vec(),
         env: [("HF_HUB_OFFLINE".to_owned(), "1".to_owned()), ("X".to_owned(), "$(HOME)".to_owned())].into(),
         devices: Some(("nvidia.com/gpu".to_owned(), 2)),
@@ -70,9 +72,9 @@ fn is_as_kept(name: &str, object: &impl Serialize) {
 
 #[test]
 fn the_owner_ends_itself_and_its_pod_never_runs_twice() {
-    is_as_kept("owner.json", &owner(&run(), lifetime(), &load(), true));
+    is_as_kept("owner.json", &owner(&run(), lifetime(), &load()));
     let load = LoadPod { takes_files: true, ..load() };
-    is_as_kept("owner-with-datasets.json", &owner(&run(), lifetime(), &load, false));
+    is_as_kept("owner-with-datasets.json", &owner(&run(), lifetime(), &load));
 }
 
 #[test]
@@ -90,8 +92,15 @@ fn an_engine_is_pinned_probed_and_ends_with_its_owner() {
 fn arguments_alone_follow_the_images_entry_point() {
     let argv = ["-m", "/model/m.gguf"].map(str::to_owned).to_vec();
     let probes = Probes { liveness: None, ..engine().probes };
-    let engine =
-        EnginePod { argv, devices: None, cpu_millis: Some(1_500), memory_limit_bytes: Some(2 << 30), probes, ..engine() };
+    let engine = EnginePod {
+        argv,
+        pull_secrets: Vec::new(),
+        devices: None,
+        cpu_millis: Some(1_500),
+        memory_limit_bytes: Some(2 << 30),
+        probes,
+        ..engine()
+    };
     is_as_kept("engine-on-cpu.json", &engine_pod(&run(), &owner_reference(), &engine));
 }
 
@@ -102,7 +111,8 @@ fn a_pod_for_files_sees_the_cache_and_the_models() {
         Mount { source: VolumeSource::HostPathOrNew("/var/cache/dyno".to_owned()), path: "/more".to_owned(), read_only: true },
     ];
     let hub_endpoint = Some("https://hub.example.org".to_owned());
-    let files = FilesPod { index: 0, image: load().image, node: "gpu-1".to_owned(), mounts, hub_endpoint, active_s: 60 };
+    let LoadPod { image, pull_secrets, .. } = load();
+    let files = FilesPod { index: 0, image, pull_secrets, node: "gpu-1".to_owned(), mounts, hub_endpoint, active_s: 60 };
     is_as_kept("files.json", &files_pod(&run(), &owner_reference(), &files));
 }
 

@@ -10,6 +10,33 @@ pub const STREAMS_OF_ONE_WORKER: u32 = 9_500;
 /// has at most, each with a request of ten seconds.
 pub const RATE_OF_ONE_WORKER: f64 = 1_000.0;
 
+/// For how long a request is in flight at a rate, as the self-check takes it, seconds.
+const SECONDS_IN_FLIGHT: f64 = 10.0;
+
+/// What one worker carries at most.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WorkerCapacity {
+    pub streams: u32,
+    /// Requests per second.
+    pub rate: f64,
+}
+
+impl WorkerCapacity {
+    /// As the benchmark of the client found it.
+    pub const BENCHMARK: Self = Self { streams: STREAMS_OF_ONE_WORKER, rate: RATE_OF_ONE_WORKER };
+
+    /// Of one that a self-check found in time with so many streams.
+    pub fn of(streams: u32) -> Self {
+        Self { streams: streams.max(STREAMS_OF_ONE_WORKER), ..Self::BENCHMARK }
+    }
+
+    /// Of one that a self-check found late with so many streams: fewer.
+    pub fn below(streams: u32) -> Self {
+        let streams = (streams.saturating_sub(1)).clamp(1, STREAMS_OF_ONE_WORKER);
+        Self { streams, rate: f64::from(streams) / SECONDS_IN_FLIGHT }
+    }
+}
+
 /// Most requests in flight, by which the workers are limited. A closed loop with fewer streams than workers leaves some of them
 /// idle, which is as good; at a rate, a worker that may have nothing in flight would drop its arrivals.
 fn in_flight(points: &[PlannedLoad]) -> Option<u32> {
@@ -31,12 +58,12 @@ pub fn check_workers(workers: u32, points: &[PlannedLoad]) -> Result<(), PlanErr
     }
 }
 
-/// How many workers carry the load points, each no more than one was found to carry; 1 where the load is not known before, as
+/// How many workers carry the load points, each no more than `one`; 1 where the load is not known before, as
 /// that of a trace.
-pub fn suggested_workers(points: &[PlannedLoad]) -> u32 {
+pub fn suggested_workers(points: &[PlannedLoad], one: WorkerCapacity) -> u32 {
     let of = |point: &PlannedLoad| match point.load {
-        Load::Closed { concurrency } => point.closed_streams(concurrency).div_ceil(STREAMS_OF_ONE_WORKER),
-        Load::Rate { rate, .. } => (rate / RATE_OF_ONE_WORKER).ceil() as u32,
+        Load::Closed { concurrency } => point.closed_streams(concurrency).div_ceil(one.streams.max(1)),
+        Load::Rate { rate, .. } => (rate / one.rate).ceil() as u32,
         Load::Trace { .. } => 1,
     };
     let wanted = points.iter().map(of).max().unwrap_or(1);
@@ -69,9 +96,22 @@ mod tests {
             // no more streams than requests
             (vec![PlannedLoad { num_requests: Some(500), warmup_requests: Some(0), ..closed(20_000) }], 1),
         ] {
-            assert_eq!(suggested_workers(&points), workers, "{points:?}");
+            assert_eq!(suggested_workers(&points, WorkerCapacity::BENCHMARK), workers, "{points:?}");
             assert_eq!(check_workers(workers, &points), Ok(()), "{points:?}");
         }
+    }
+
+    #[test]
+    fn a_self_check_says_more_than_the_benchmark() {
+        let wanted = |points: &[PlannedLoad], one| suggested_workers(points, one);
+        let closed = |streams| [PlannedLoad::closed(streams)];
+        let late = WorkerCapacity::below(400);
+        assert_eq!([wanted(&closed(399), late), wanted(&closed(400), late), wanted(&closed(800), late)], [1, 2, 3]);
+        assert_eq!(wanted(&[rate(40.0, 5_000)], late), 2, "as many in flight, if a request takes ten seconds");
+        assert_eq!(wanted(&closed(10_000), WorkerCapacity::of(10_000)), 1);
+        assert_eq!(wanted(&closed(9_501), WorkerCapacity::of(64)), 2, "of more than was checked, the benchmark says it");
+        assert_eq!(wanted(&closed(10_000), WorkerCapacity::below(10_000)), 2);
+        assert_eq!(wanted(&closed(2), WorkerCapacity::below(1)), 2);
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub struct TelemetrySample {
     /// The schema of the line.
     #[serde(default = "first_schema")]
     pub v: u32,
-    /// When it was so: the source's own time where it has one, else when it was read. Unix ns.
+    /// When it was so: the source's own time where it has one (of `kubelet` and `metrics_server` by the node's clock), else when it was
+    /// read. Unix ns.
     pub at_unix_ns: i64,
     pub node: String,
     pub source: TelemetrySource,
@@ -42,7 +43,8 @@ fn first_schema() -> u32 {
     1
 }
 
-/// Where a sample comes from.
+/// Where a sample comes from. Times of `kubelet` and `metrics_server` are by the node's own clock: how far that is off the load's is not
+/// known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -71,6 +73,17 @@ impl TelemetrySource {
         }
     }
 
+    /// Whose clock its times are by. `clock_offset_ms`: by how much they were moved to the load's.
+    pub fn clock(self, clock_offset_ms: Option<f64>) -> SourceClock {
+        match self {
+            // They are read where the load runs.
+            Self::Proc | Self::Nvml => SourceClock::Load,
+            Self::Kubelet | Self::MetricsServer => SourceClock::Node,
+            Self::DcgmExporter if clock_offset_ms.is_some() => SourceClock::Load,
+            Self::DcgmExporter => SourceClock::Portal,
+        }
+    }
+
     /// Its name for people.
     pub fn title(self) -> &'static str {
         match self {
@@ -79,6 +92,37 @@ impl TelemetrySource {
             Self::Kubelet => "the kubelet's summary",
             Self::MetricsServer => "the metrics server",
             Self::DcgmExporter => "the DCGM exporter",
+        }
+    }
+}
+
+/// The clock that times of samples are by. How far another than the load's is off is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceClock {
+    /// The load's, or moved to it.
+    Load,
+    /// The sampled node's own.
+    Node,
+    /// Of the portal that read them.
+    Portal,
+}
+
+impl SourceClock {
+    /// Its name in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Node => "node",
+            Self::Portal => "portal",
+        }
+    }
+
+    /// What is not known of times by it; absent of the load's own.
+    pub fn caveat(self) -> Option<&'static str> {
+        match self {
+            Self::Load => None,
+            Self::Node => Some("times by the node's own clock: how far that is off the load's is not known"),
+            Self::Portal => Some("times by the portal's clock: how far that is off the load's is not known"),
         }
     }
 }

@@ -71,9 +71,10 @@ pub struct DeviceTelemetry {
     /// The time between these two readings, ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy_time_ms: Option<f64>,
-    /// Why its clocks were limited, for which share of the window. Idleness is no limit.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub clock_limits: Vec<ClockLimitShare>,
+    /// Why its clocks were limited, for which share of the window; empty where they were not. Idleness is no limit. Absent where its source
+    /// told no reasons in the window: then it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_limits: Option<Vec<ClockLimitShare>>,
 }
 
 /// How long clocks were limited for a reason.

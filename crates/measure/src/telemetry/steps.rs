@@ -99,8 +99,8 @@ pub(super) fn energy(steps: &[TelemetryStep<'_>], window: TimeWindow) -> Option<
     (!is_reset && time > 0.0 && time >= (window.end_ms - window.begin_ms) / 2.0).then_some((last.1 - first.1, time))
 }
 
-/// For which share of a window clocks were limited, by reason.
-pub(super) fn clock_limits(steps: &[TelemetryStep<'_>], window: TimeWindow) -> Vec<ClockLimitShare> {
+/// For which share of a window clocks were limited, by reason; absent where no reading in it says whether they were.
+pub(super) fn clock_limits(steps: &[TelemetryStep<'_>], window: TimeWindow) -> Option<Vec<ClockLimitShare>> {
     let mut known = 0.0;
     let mut limited: Vec<(ClockLimit, f64)> = Vec::new();
     for step in steps {
@@ -115,7 +115,7 @@ pub(super) fn clock_limits(steps: &[TelemetryStep<'_>], window: TimeWindow) -> V
     }
     limited.sort_by_key(|(reason, _)| *reason);
     let shares = limited.into_iter().map(|(reason, time)| ClockLimitShare { reason, share: time / known });
-    shares.filter(|limit| limit.share > 0.0).collect()
+    (known > 0.0).then(|| shares.filter(|limit| limit.share > 0.0).collect())
 }
 
 /// The steps that reach into `from..until`, about so many at most: where they are more, neighbours are put

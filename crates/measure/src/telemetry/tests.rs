@@ -128,8 +128,34 @@ fn energy_is_the_difference_of_a_counter_and_has_a_boundary() {
     assert_eq!((energy.mean_power_w, energy.j_per_output_token), (300.0, Some(3.0)));
     assert!(energy.boundary.starts_with("By the energy counters of the accelerator that served, in the steady-state window"));
     assert_eq!(report.summary.telemetry[0].energy_j, Some(2_700.0));
-    assert_eq!(device.clock_limits.len(), 1, "idleness is no limit");
-    assert!((device.clock_limits[0].share - 0.75).abs() < 1e-9, "{:?}", device.clock_limits);
+    let limits = device.clock_limits.as_ref().unwrap();
+    assert_eq!(limits.len(), 1, "idleness is no limit");
+    assert!((limits[0].share - 0.75).abs() < 1e-9, "{limits:?}");
+}
+
+#[test]
+fn clocks_that_were_not_limited_are_told_apart_from_those_of_which_nobody_said() {
+    let device = |limits: Option<Vec<ClockLimit>>| {
+        let samples: Vec<TelemetrySample> = (1..=14)
+            .map(|at| {
+                let mut sample = gpu(f64::from(at), 0.0, None);
+                if let SampleContent::Reading(reading) = &mut sample.told {
+                    reading.devices[0].clock_limits.clone_from(&limits);
+                }
+                sample
+            })
+            .collect();
+        attached(report(14.0, None), &samples).summary.telemetry[0].devices[0].clone()
+    };
+    let in_report = |device: &DeviceTelemetry| serde_json::to_value(device).unwrap().get("clock_limits").cloned();
+    let idle = device(Some(vec![ClockLimit::Idle]));
+    assert_eq!((&idle.clock_limits, in_report(&idle)), (&Some(Vec::new()), Some(serde_json::json!([]))));
+    let free = device(Some(ClockLimit::of_mask(0)));
+    assert_eq!(free.clock_limits, Some(Vec::new()));
+    let silent = device(None);
+    assert_eq!((&silent.clock_limits, in_report(&silent)), (&None, None));
+    // Of a report that was kept before, nobody knows which of both it was.
+    assert_eq!(serde_json::from_value::<DeviceTelemetry>(serde_json::json!({ "id": "GPU-1" })).unwrap().clock_limits, None);
 }
 
 #[test]

@@ -56,6 +56,14 @@ pub fn judge(check: &SelfCheck, points: &[LoadPoint], workers: u32) -> Judgement
     judgement
 }
 
+/// How late a check found the client, ms: its largest p99 error, where that is more than is tolerated of a small figure and rests on
+/// enough samples.
+pub fn late_by(check: &SelfCheck) -> Option<f64> {
+    let is_decided = |error: &ClientError| floor(99.0).is_none_or(|least| error.n >= least);
+    let errors = [check.ttft_error_ms, check.itl_error_ms].into_iter().flatten().filter(is_decided);
+    errors.map(|error| error.p99).filter(|p99| *p99 > LEAST_MS).max_by(f64::total_cmp)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +109,13 @@ mod tests {
         );
         // without load points there is nothing to invalidate
         assert!(fine(check(9.0, 9.0, 700), &[]));
+    }
+
+    #[test]
+    fn a_client_is_late_by_its_larger_error_over_a_millisecond() {
+        assert_eq!(late_by(&check(1.0, 0.2, 700)), None);
+        assert_eq!(late_by(&check(1.1, 3.5, 700)), Some(3.5));
+        assert_eq!(late_by(&check(9.0, 9.0, 661)), None, "too few to decide");
     }
 
     #[test]

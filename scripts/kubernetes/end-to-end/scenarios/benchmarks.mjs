@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import * as cluster from "../cluster.mjs";
 import { InstalledPortal } from "../installed.mjs";
 import { token } from "../portal.mjs";
-import { NODES, RUN_S, addModel, wanted, world } from "../world.mjs";
+import { NODES, RUN_S, addModel, reference, wanted, world } from "../world.mjs";
 
 const PAUSE_IMAGE = "dyno.test/pause:1";
 
@@ -65,6 +65,26 @@ export const scenarios = {
     } finally {
       cluster.kubectl("delete", "pod", "busy", "-n", "default", "--now");
     }
+  },
+
+  async "two replicas on one node"() {
+    const { portal } = world;
+    const changes = { hostnames: ["node-1"], concurrency: 4, load: { num_requests: 40, warmup_requests: 4 }, engine: { replicas: 2 } };
+    const id = await portal.trigger(reference("replicas", changes));
+    await portal.underLoad(id, RUN_S);
+    const engines = cluster.pods("engine");
+    assert.equal(engines.length, 2, engines.join());
+    for (const engine of engines) {
+      const { spec } = JSON.parse(cluster.kubectl("get", "-n", cluster.namespace, engine, "-o", "json"));
+      assert.equal(spec.nodeName, "node-1");
+      assert.equal(spec.containers[0].resources.limits["nvidia.com/gpu"], "1", "each has a device of its own");
+    }
+    const run = await portal.ended(id, RUN_S);
+    assert.equal(run.status, "succeeded", run.reason);
+    const report = await portal.call("GET", `/runs/${id}/report`);
+    assert.deepEqual(report.nodes.map((node) => [node.hostname, node.successful_requests]), [["node-1", 40]]);
+    const addresses = report.provenance.engines.map((engine) => engine.base_url);
+    assert.equal(new Set(addresses).size, 2, addresses.join());
   },
 
   /** From the chart, with the rights that the chart gives and no others. */

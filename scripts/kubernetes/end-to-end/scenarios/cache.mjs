@@ -1,13 +1,14 @@
 // Models that are brought to the cluster: fetched from a hub into the cache, and found there by the next run.
 
 import assert from "node:assert/strict";
-import { chownSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { chownSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as cluster from "../cluster.mjs";
 import { HubStandIn } from "../hub.mjs";
 import { LocalPortal, stage } from "../portal.mjs";
-import { ENGINE_IMAGE, NODES, RUN_S, addCluster, world } from "../world.mjs";
+import { ENGINE_IMAGE, NODES, RUN_S, addCluster, wanted } from "../world.mjs";
 
 const CLAIM = "models";
 /** The user of Dyno's own pods. */
@@ -105,6 +106,38 @@ export const scenarios = {
       await runsAreGone();
       cluster.kubectl("delete", "persistentvolumeclaim", CLAIM, "-n", cluster.namespace, "--ignore-not-found");
       cluster.kubectl("delete", "persistentvolume", "dyno-models", "--ignore-not-found");
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+
+  /** Of the portal's machine. The portal is killed meanwhile, and the next run finds the file where it is. */
+  async "a portal's file on a node's disk"() {
+    const folder = join(cluster.folder, "copied");
+    const path = join(cluster.models, "smollm2-135m.gguf");
+    const portal = await LocalPortal.open({ DYNO_MODEL_ROOTS: cluster.models });
+    try {
+      const own = await addCluster("copied", { cache: { host_path: folder } }, portal);
+      const { id: model } = await portal.call("POST", "/models", { name: "portal's", source: "file", path, location: "portal" });
+      const benchmark = wanted("a portal's file", { cluster: own, model, hostnames: [NODES[0]], load: { num_requests: 8 } });
+      const id = await portal.trigger(benchmark);
+      await portal.until(id, "transferring", (run) => stage(run, "transfer_model_to_cluster").status === "running", RUN_S);
+      await portal.end("SIGKILL");
+      await portal.start();
+      const run = await portal.ended(id, RUN_S);
+      assert.equal(run.status, "succeeded", run.reason);
+      assert.match(stage(run, "transfer_model_to_cluster").message, /smollm2-135m\.gguf was copied into the cluster's cache/);
+      const [digest, ...others] = readdirSync(join(folder, "portal"));
+      assert.deepEqual(others, []);
+      const copy = join(folder, "portal", digest, "smollm2-135m.gguf");
+      const hash = (file) => createHash("sha256").update(readFileSync(file)).digest("hex");
+      assert.equal(hash(copy), hash(path));
+      const { ino, mtimeMs } = statSync(copy);
+      const again = await portal.ended(await portal.trigger({ ...benchmark, name: "again" }), RUN_S);
+      assert.equal(again.status, "succeeded", again.reason);
+      const after = statSync(copy);
+      assert.deepEqual([after.ino, after.mtimeMs], [ino, mtimeMs], "it was not copied again");
+    } finally {
+      await portal.end("SIGTERM");
       rmSync(folder, { recursive: true, force: true });
     }
   },

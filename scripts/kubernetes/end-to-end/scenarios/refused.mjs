@@ -72,6 +72,31 @@ export const scenarios = {
     await failsBeforeLoad(wanted("many GPUs", { engine: { tensor_parallel: 9 } }), /device|GPU/i, "verify_cluster_connection");
   },
 
+  /** Another pod takes what the run had found free: the scheduler says what is lacking. */
+  async "GPUs that are taken before the engine has them"() {
+    const greedy = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "greedy", namespace: "default" },
+      spec: {
+        nodeSelector: { "kubernetes.io/hostname": "node-1" },
+        terminationGracePeriodSeconds: 0,
+        automountServiceAccountToken: false,
+        containers: [{ name: "pause", image: "dyno.test/pause:1", resources: { limits: { "nvidia.com/gpu": "8" } } }],
+      },
+    };
+    const id = await world.portal.trigger(reference("GPUs taken", { hostnames: ["node-1"] }));
+    const isTransferring = (run) => run.stages.find((stage) => stage.id === "transfer_model_to_cluster").status === "running";
+    await world.portal.until(id, "after its fit", isTransferring, RUN_S);
+    await meanwhile([greedy], async () => {
+      cluster.kubectl("wait", "-n", "default", "--for=condition=PodScheduled", "pod/greedy", "--timeout=30s");
+      const run = await world.portal.ended(id, RUN_S);
+      assert.equal(run.status, "failed", run.reason);
+      assert.match(run.reason, /The engine on node node-1 does not run\. No node takes it: .*Insufficient nvidia\.com\/gpu/);
+      assert.equal(run.stages.find((stage) => stage.id === "deploy_to_engine").status, "failed", run.reason);
+    });
+  },
+
   async "a quota"() {
     const quota = {
       apiVersion: "v1",

@@ -5,9 +5,11 @@ use crate::domain::problem::FieldError;
 use crate::domain::workflow::state::WorkflowSteps;
 use dyno_measure::load::LoadSpec;
 use dyno_measure::plan::{
-    PlanError, PlannedLoad, RATE_OF_ONE_WORKER, STREAMS_OF_ONE_WORKER, check_workers, load_points, suggested_workers,
+    PlanError, PlannedLoad, STREAMS_OF_ONE_WORKER, WorkerCapacity, check_workers, load_points, suggested_workers,
 };
-use dyno_measure::words::grouped;
+use dyno_measure::validity::SelfCheck;
+use dyno_measure::validity::judge::late_by;
+use dyno_measure::words::{figure, grouped};
 
 const STEP: u8 = 4;
 pub const LOAD_PODS: &str = "load_pods";
@@ -43,25 +45,39 @@ pub fn check_cpu(steps: &WorkflowSteps, cluster: ClusterKind, errors: &mut Vec<F
     }
 }
 
-/// A sentence where more load processes are suggested than there are.
-pub fn suggestion(load: &LoadSpec, load_pods: Option<u32>) -> Option<String> {
+/// A sentence where more load processes are suggested than there are. `check`: the latest one of a load process on the cluster.
+pub fn suggestion(load: &LoadSpec, load_pods: Option<u32>, check: Option<&SelfCheck>) -> Option<String> {
     let points = points(load);
-    let suggested = suggested_workers(&points);
+    let late = check.and_then(|check| Some((check.concurrency, late_by(check)?)));
+    let one = match (late, check) {
+        (Some((streams, _)), _) => WorkerCapacity::below(streams),
+        (None, Some(check)) => WorkerCapacity::of(check.concurrency),
+        (None, None) => WorkerCapacity::BENCHMARK,
+    };
+    let suggested = suggested_workers(&points, one);
     if suggested <= load_pods.unwrap_or(1) {
         return None;
     }
     let most = points.iter().map(PlannedLoad::at).max_by(f64::total_cmp)?;
-    let (one, unit) = if load.is_open() {
-        (RATE_OF_ONE_WORKER, "requests per second")
-    } else {
-        (f64::from(STREAMS_OF_ONE_WORKER), "requests in flight")
-    };
+    let (carried, unit) =
+        if load.is_open() { (one.rate, "requests per second") } else { (f64::from(one.streams), "requests in flight") };
     let number = |value: f64| grouped(value.ceil() as u64);
-    let (most, one) = (number(most), number(one));
-    Some(format!("{suggested} load processes are suggested: the load has up to {most} {unit}, and one was found to carry {one}."))
+    let (most, carried) = (number(most), number(carried));
+    let basis = match late {
+        Some((streams, ms)) => format!(
+            "the last self-check on this cluster found one late by {} ms with {} in flight; more CPU for it may be enough",
+            figure(ms),
+            grouped(streams.into())
+        ),
+        None if one.streams > STREAMS_OF_ONE_WORKER && !load.is_open() => {
+            format!("the last self-check on this cluster found one to carry {carried}")
+        }
+        None => format!("one was found to carry {carried} by the benchmark of the load generator"),
+    };
+    Some(format!("{suggested} load processes are suggested: the load has up to {most} {unit}, and {basis}."))
 }
 
 /// The suggestion as a warning of step 4.
-pub fn suggested(steps: &WorkflowSteps) -> Option<FieldError> {
-    suggestion(&steps.load, steps.load_pods).map(|message| FieldError::at(STEP, LOAD_PODS, message))
+pub fn suggested(steps: &WorkflowSteps, check: Option<&SelfCheck>) -> Option<FieldError> {
+    suggestion(&steps.load, steps.load_pods, check).map(|message| FieldError::at(STEP, LOAD_PODS, message))
 }

@@ -173,7 +173,7 @@ pub fn apply(
     load_pods::check_cpu(steps, found.cluster.kind(), errors);
     warnings.extend(cluster::obstacle(found));
     warnings.extend(obstacles(steps, facts));
-    warnings.extend(load_pods::suggested(steps).filter(|_| found.cluster.kind().can_measure()));
+    warnings.extend(load_pods::suggested(steps, found.self_check.as_ref()).filter(|_| found.cluster.kind().can_measure()));
 }
 
 fn choose(asked: &[NodeChoice], cluster: &str, nodes: &[Node]) -> Result<Vec<NodeChoice>, Vec<NodeError>> {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::problem::FieldError;
+use crate::domain::workflow::steps::suggestion;
 use crate::domain::workflow::tests::world::*;
 use crate::domain::workflow::{Draft, thaw};
 use jiff::Timestamp;
@@ -101,17 +102,41 @@ fn more_are_suggested_for_a_load_that_is_too_much_for_one() {
     let warned = |message: &str| vec![FieldError::at(4, "load_pods", message)];
     let mut wizard = Wizard::at(3);
     let nodes = json!([{ "hostname": "fl4u42" }]);
-    let many = "2 load processes are suggested: the load has up to 10,000 requests in flight, and one was found to carry 9,500.";
+    let many = "2 load processes are suggested: the load has up to 10,000 requests in flight, and one was found to carry 9,500 by the benchmark of the load generator.";
     let advance = wizard.good(4, json!({ "nodes": nodes, "concurrent_requests": 10_000 }));
     assert_eq!(advance.warnings, warned(many));
     assert_eq!(wizard.good(4, json!({ "load_pods": 1 })).warnings, warned(many));
     assert_eq!(wizard.good(4, json!({ "load_pods": 2 })).warnings, []);
 
     wizard.good(2, json!({ "arrival": { "kind": "rate", "rate": 3_500 } }));
-    let fast = "4 load processes are suggested: the load has up to 3,500 requests per second, and one was found to carry 1,000.";
+    let fast = "4 load processes are suggested: the load has up to 3,500 requests per second, and one was found to carry 1,000 by the benchmark of the load generator.";
     assert_eq!(wizard.good(4, json!({ "nodes": nodes })).warnings, warned(fast));
 
     // what is only simulated is put on by none
     wizard.good(3, json!({ "cluster_id": CATALOGUE }));
     assert!(wizard.good(4, json!({ "nodes": [{ "hostname": "h100-x8" }] })).warnings.iter().all(|at| at.field != "load_pods"));
+}
+
+#[test]
+fn a_self_check_of_the_cluster_says_how_much_is_too_much_for_one() {
+    let check = |concurrency: u32, p99: f64| -> dyno_measure::validity::SelfCheck {
+        let error = json!({ "p50": 0.1, "p99": p99, "max": p99, "n": 700 });
+        serde_json::from_value(json!({
+            "concurrency": concurrency, "requests": 700, "true_ttft_ms": 8.0, "true_itl_ms": 4.0, "ttft_error_ms": error,
+            "itl_error_ms": error, "checked_at_unix_ms": 0, "cached": false,
+        }))
+        .unwrap()
+    };
+    let said = |in_flight: u32, check| {
+        let draft = Wizard::at(3).good(4, json!({ "nodes": [{ "hostname": "fl4u42" }], "concurrent_requests": in_flight })).draft;
+        suggestion(&draft.steps.load, None, Some(&check))
+    };
+    assert_eq!(
+        said(800, check(400, 3.5)).unwrap(),
+        "3 load processes are suggested: the load has up to 800 requests in flight, and the last self-check on this cluster found one late by 3.50 ms with 400 in flight; more CPU for it may be enough."
+    );
+    assert_eq!(said(399, check(400, 3.5)), None);
+    assert_eq!(said(800, check(400, 0.5)), None, "it was in time");
+    assert_eq!(said(10_000, check(10_000, 0.5)), None, "all of it was checked");
+    assert!(said(10_000, check(400, 0.5)).unwrap().ends_with("carry 9,500 by the benchmark of the load generator."));
 }

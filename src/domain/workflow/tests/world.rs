@@ -74,7 +74,7 @@ fn cluster(id: Uuid, name: &str, kind: ClusterKind, nodes: Result<Vec<Node>, Str
         ClusterKind::Catalogue => ClusterAccess::Catalogue,
     };
     let cluster = Cluster { id, name: name.to_owned(), access, owner: None, created_at: Timestamp::UNIX_EPOCH };
-    ClusterFacts { cluster, nodes, last_seen: Vec::new() }
+    ClusterFacts { cluster, nodes, last_seen: Vec::new(), self_check: None }
 }
 
 fn model(id: Uuid, name: &str, source: ModelSource, facts: Option<(ModelFormat, u32)>) -> Model {
