@@ -66,19 +66,29 @@ impl Keys {
     }
 }
 
-fn network_of(peer: IpAddr) -> String {
-    // an IPv6 client usually has a whole /64 network
-    match peer {
-        IpAddr::V4(address) => address.to_string(),
+/// Whom a client's tries and connections are counted for: an IPv6 client usually has a whole /64 network.
+pub fn network_of(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
         IpAddr::V6(address) => {
-            address.to_ipv4_mapped().map_or_else(|| format!("{:x?}", &address.segments()[..4]), |mapped| mapped.to_string())
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
         }
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_addresses_of_an_ipv6_client_are_one_network() {
+        let network = |text: &str| network_of(text.parse().unwrap()).to_string();
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2:ffff::1"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:10.0.0.1"), "10.0.0.1");
+        assert_ne!(network("10.0.0.1"), network("10.0.0.2"));
+    }
 
     fn peer(last: u8) -> IpAddr {
         IpAddr::from([10, 0, 0, last])

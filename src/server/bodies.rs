@@ -22,6 +22,11 @@ pub(super) struct Pacing {
     pub bytes_per_s: u64,
 }
 
+/// Pieces of a body that may be of any size …
+const FREE_PIECES: u64 = 10_000;
+/// … and the least mean size of all others, bytes. Each piece costs time and some memory, however small it is.
+const LEAST_PIECE: u64 = 32;
+
 impl Default for Pacing {
     /// Generous to slow lines: 256 MB may take nine hours. Silence ends after half a minute.
     fn default() -> Self {
@@ -34,6 +39,7 @@ pub(super) struct Paced {
     body: Incoming,
     pacing: Pacing,
     received: u64,
+    pieces: u64,
     /// Total time waited for the sender.
     waited: Duration,
     /// The current wait: its begin, and its time-out.
@@ -44,9 +50,13 @@ pub(super) struct Paced {
 #[error("the body came too slowly")]
 struct TooSlow;
 
+#[derive(Debug, thiserror::Error)]
+#[error("the body came in too many small pieces")]
+struct TooManyPieces;
+
 impl Paced {
     pub(super) fn new(body: Incoming, pacing: Pacing) -> Self {
-        Self { body, pacing, received: 0, waited: Duration::ZERO, wait: None }
+        Self { body, pacing, received: 0, pieces: 0, waited: Duration::ZERO, wait: None }
     }
 
     /// How long the next bytes may take.
@@ -67,6 +77,10 @@ impl HttpBody for Paced {
             }
             if let Some(Ok(frame)) = &frame {
                 self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.pieces += 1;
+                if self.pieces > FREE_PIECES + self.received / LEAST_PIECE {
+                    return Poll::Ready(Some(Err(TooManyPieces.into())));
+                }
             }
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }

@@ -21,9 +21,12 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::bodies::{Paced, Pacing, TrackedBody};
+use crate::auth::throttle::network_of;
 
-/// Open files that the portal asks the system for; each connection is one.
+/// Open files that the portal asks the system for.
 const OPEN_FILES: u64 = 65_536;
+/// The connection itself, and the file that is its answer.
+const FILES_OF_A_CONNECTION: usize = 2;
 /// Open files that are reserved for everything but connections.
 const RESERVED: u64 = 256;
 /// Largest request head, bytes.
@@ -40,7 +43,7 @@ pub(super) struct ConnectionLimits {
     pub body: Pacing,
     /// Longest wait for a client to take more of its answer.
     pub answer: Duration,
-    /// Most connections of one client that is not a trusted proxy.
+    /// Most connections of one client (of IPv6, of its network) that is not a trusted proxy.
     pub per_peer: usize,
     pub all: usize,
     /// Trusted proxies, each of which has many clients.
@@ -52,7 +55,8 @@ pub(super) struct ConnectionLimits {
 impl ConnectionLimits {
     /// The portal's limits, after raising the number of open files.
     pub(super) fn of_portal(proxies: Vec<IpAddr>) -> Self {
-        let all = usize::try_from(more_open_files().saturating_sub(RESERVED)).unwrap_or(usize::MAX).max(64);
+        let files = usize::try_from(more_open_files().saturating_sub(RESERVED)).unwrap_or(usize::MAX);
+        let all = (files / FILES_OF_A_CONNECTION).max(64);
         Self {
             head: Duration::from_secs(30),
             body: Pacing::default(),
@@ -74,6 +78,7 @@ fn more_open_files() -> u64 {
 }
 
 struct Open {
+    /// The network of an IPv6 client.
     peer: IpAddr,
     /// Whether a request is being answered; else the connection waits for a head.
     busy: Arc<AtomicBool>,
@@ -91,9 +96,9 @@ struct Register {
 impl Register {
     /// Makes room for a connection of a client, if necessary by closing the oldest one that waits for a head: a well-behaved
     /// client sends its request soon. False: all connections are being answered.
-    fn make_room(&mut self, peer: IpAddr, limits: &ConnectionLimits) -> bool {
+    fn make_room(&mut self, peer: IpAddr, is_proxy: bool, limits: &ConnectionLimits) -> bool {
         let of_peer = self.of_peer.get(&peer).copied().unwrap_or_default();
-        let peer_is_full = of_peer >= limits.per_peer && !limits.proxies.contains(&peer);
+        let peer_is_full = of_peer >= limits.per_peer && !is_proxy;
         if !peer_is_full && self.open.len() < limits.all {
             return true;
         }
@@ -148,8 +153,8 @@ pub(super) async fn serve(listener: TcpListener, router: Router, limits: Connect
         };
         let peer = address.ip().to_canonical();
         let place = {
-            let mut register = locked(&register);
-            register.make_room(peer, &limits).then(|| register.add(peer))
+            let (mut register, network) = (locked(&register), network_of(peer));
+            register.make_room(network, limits.proxies.contains(&peer), &limits).then(|| register.add(network))
         };
         let Some((number, busy, end)) = place else {
             tracing::warn!(%peer, "refused a connection: too many are open");
@@ -305,6 +310,20 @@ mod tests {
             slow.write_all(b"ten bytes.").await.unwrap();
         }
         assert!(heard(slow).await.ends_with("40"));
+    }
+
+    #[tokio::test]
+    async fn a_body_in_many_small_pieces_is_refused() {
+        let (address, ..) = start(|limits| limits.body.idle = 20 * SHORT).await;
+        let answer = async |pieces: usize| {
+            let mut sender =
+                say(address, "POST /length HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n").await;
+            // the rest may be refused
+            let _ = sender.write_all(&[&b"1\r\nx\r\n".repeat(pieces)[..], b"0\r\n\r\n"].concat()).await;
+            heard(sender).await
+        };
+        assert!(answer(9_000).await.ends_with("9000"));
+        assert!(!answer(90_000).await.contains("200 OK"));
     }
 
     #[tokio::test]

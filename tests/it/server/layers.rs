@@ -15,6 +15,8 @@ async fn a_foreign_host_is_misdirected() {
     for host in ["localhost:3000", "127.0.0.1:9", "[::1]:3000"] {
         assert_eq!(answer(app.admin.request(Method::GET, "/healthz").header("host", host)).await.status, 200, "{host}");
     }
+    let two = app.admin.request(Method::GET, "/healthz").header("host", "localhost:3000").header("host", "evil.example");
+    assert_eq!(answer(two).await.status, 400, "nobody knows which of two is meant");
 }
 
 #[tokio::test]
