@@ -72,6 +72,11 @@ pub(super) enum ReadError {
     SharedPrefixes { column: String },
     #[error("a list of the row has more than 100,000 values")]
     ListTooLong,
+    /// Over all columns, with the longest list of each.
+    #[error(
+        "the lists up to this row have more than 400,000 values over all columns, each counted for every level of its nesting"
+    )]
+    TooManyValues,
 }
 
 fn why_not_read(kind: ErrorKind) -> String {
