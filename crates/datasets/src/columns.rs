@@ -64,7 +64,7 @@ fn rows(file: File, limits: UnpackLimits, number: &mut u64, row: &mut dyn FnMut(
     let columns = Type::group_type_builder(schema.name()).with_fields(known).build().map_err(unreadable)?;
     let columns = Arc::new(SchemaDescriptor::new(Arc::new(columns)));
     if columns.num_columns() > MAX_COLUMNS {
-        return Err(ReadError::TooManyColumns(columns.num_columns()));
+        return Err(ReadError::TooManyColumns);
     }
     let (file, mut left, mut left_to_check) = (Arc::new(file), limits.all, limits.all.saturating_mul(4));
     for metadata in reader.metadata().row_groups() {

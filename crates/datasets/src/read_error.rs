@@ -45,10 +45,10 @@ pub(super) enum ReadError {
     /// An unsupported file format, and what to do about it.
     #[error("the file is {0}")]
     OtherFormat(&'static str),
-    #[error("the row can't be read")]
-    TableRow,
-    #[error("the header has {0} columns; {MAX_COLUMNS} are the most")]
-    TooManyColumns(usize),
+    #[error("there are more than {MAX_COLUMNS} columns")]
+    TooManyColumns,
+    #[error("the row has more than {MAX_COLUMNS} fields")]
+    TooManyFields,
     #[error("{}", no_known_column(.0))]
     NoKnownColumn(Vec<String>),
     #[error("{fields} fields, but the header has {columns}")]
