@@ -1,5 +1,6 @@
 //! Parquet files, the format of most published datasets: reads the known columns row by row.
 
+mod check;
 mod compact;
 mod pages;
 
@@ -9,22 +10,20 @@ use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{AsBytes, DataType};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::RowGroupMetaData;
-use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::reader::TreeBuilder;
 use parquet::schema::types::{SchemaDescriptor, Type};
 
 use serde_json::Value;
 
+use self::check::{CheckedRows, RowLimits, check_rows};
 use self::compact::{PageHeaderError, check_schema};
 use self::pages::{Budget, CheckedGroup};
 use super::fields::is_known_field;
 use super::parsed::{Parsed, ParsedRow};
 use super::read_error::ReadError;
-use super::{MAX_COLUMNS, MAX_UNPACKED_BYTES};
+use super::{MAX_COLUMNS, MAX_ROWS, MAX_UNPACKED_BYTES};
 
 /// Most bytes that the pages of all columns take at one time, unpacked. Writers make pages of about 1 MB, or of a thousand rows.
 const MAX_UNPACKED_PAGES: usize = 128 << 20;
@@ -52,7 +51,7 @@ pub(super) fn each_row(file: File, limit: usize, row: &mut dyn FnMut(ParsedRow) 
     }
 }
 
-/// Passes on each row.
+/// Passes on each row. A group with rows that are too long is not read: only these are passed on.
 fn rows(file: File, limits: UnpackLimits, number: &mut u64, row: &mut dyn FnMut(ParsedRow) -> bool) -> Result<(), ReadError> {
     check_footer(&file)?;
     let reader = SerializedFileReader::new(file.try_clone()?).map_err(unreadable)?;
@@ -65,19 +64,29 @@ fn rows(file: File, limits: UnpackLimits, number: &mut u64, row: &mut dyn FnMut(
     let columns = Type::group_type_builder(schema.name()).with_fields(known).build().map_err(unreadable)?;
     let columns = Arc::new(SchemaDescriptor::new(Arc::new(columns)));
     if columns.num_columns() > MAX_COLUMNS {
-        return Err(ReadError::TooManyColumns(columns.num_columns()));
+        return Err(ReadError::TooManyColumns);
     }
-    let (file, mut left, mut left_of_lists) = (Arc::new(file), limits.all, limits.all.saturating_mul(4));
+    let (file, mut left, mut left_to_check) = (Arc::new(file), limits.all, limits.all.saturating_mul(4));
     for metadata in reader.metadata().row_groups() {
         let group = || CheckedGroup { file: &file, metadata, budget: Arc::new(Budget::new(limits.pages)) };
-        check_lists(&group(), metadata, limits.row, &mut left_of_lists).map_err(|(before, error)| {
-            *number += before;
-            error
-        })?;
+        let (before, mut checked) = (*number, CheckedRows::default());
+        let row_limits = RowLimits { row: limits.row, rows: (MAX_ROWS + 1).saturating_sub(before) };
+        let ended = check_rows(&group(), &row_limits, &mut left_to_check, &mut checked);
+        for index in &checked.too_long {
+            *number = before + index + 1;
+            if !row((*number, Err(ReadError::TooLong { limit: limits.row }))) {
+                return Ok(());
+            }
+        }
+        if ended.is_err() || !checked.too_long.is_empty() {
+            *number = before + checked.rows;
+            return ended;
+        }
         let group = group();
         // one row at a time: a batch of them would hold the lists of all
         let records = TreeBuilder::new().with_batch_size(1).as_iter(Arc::clone(&columns), &group);
-        for record in records.map_err(|error| refused(&group, error).1)? {
+        for record in records.map_err(|error| refused(&group, error).1)?.take(usize::try_from(checked.rows).unwrap_or(usize::MAX))
+        {
             let value = record.map_err(|error| refused(&group, error).1)?.to_json_value();
             // a value that is stored once may stand in a million rows
             let length = length_of(&value);
@@ -111,68 +120,6 @@ fn check_footer(file: &File) -> Result<(), ReadError> {
         PageHeaderError::Wide => ReadError::SchemaTooWide,
         PageHeaderError::Short | PageHeaderError::Damaged => ReadError::ParquetDamaged,
     })
-}
-
-/// Looks at the lists of a group of rows, whose values the library shares with what they are stored once for, before it makes
-/// rows of them, where each is a copy. An error comes with the rows of the group before it.
-fn check_lists(
-    group: &CheckedGroup<'_>,
-    metadata: &RowGroupMetaData,
-    limit: usize,
-    left: &mut u64,
-) -> Result<(), (u64, ReadError)> {
-    for (index, column) in metadata.columns().iter().enumerate() {
-        let described = column.column_descr();
-        let is_known = described.path().parts().first().is_some_and(|name| is_known_field(name));
-        if described.max_rep_level() == 0 || !is_known {
-            continue;
-        }
-        let reader = group.get_column_reader(index).map_err(|error| refused(group, error))?;
-        let mut check = ListCheck { group, limit, left };
-        match reader {
-            ColumnReader::BoolColumnReader(reader) => check.all(reader),
-            ColumnReader::Int32ColumnReader(reader) => check.all(reader),
-            ColumnReader::Int64ColumnReader(reader) => check.all(reader),
-            ColumnReader::Int96ColumnReader(reader) => check.all(reader),
-            ColumnReader::FloatColumnReader(reader) => check.all(reader),
-            ColumnReader::DoubleColumnReader(reader) => check.all(reader),
-            ColumnReader::ByteArrayColumnReader(reader) => check.all(reader),
-            ColumnReader::FixedLenByteArrayColumnReader(reader) => check.all(reader),
-        }?;
-    }
-    Ok(())
-}
-
-struct ListCheck<'a> {
-    group: &'a CheckedGroup<'a>,
-    limit: usize,
-    /// Bytes that may still be looked at: rows may be empty, and without number.
-    left: &'a mut u64,
-}
-
-impl ListCheck<'_> {
-    fn all<T: DataType>(&mut self, mut reader: ColumnReaderImpl<T>) -> Result<(), (u64, ReadError)> {
-        const ROW: u64 = 16;
-        let (mut definitions, mut repetitions, mut values) = (Vec::new(), Vec::new(), Vec::new());
-        let mut rows = 0;
-        loop {
-            definitions.clear();
-            repetitions.clear();
-            values.clear();
-            let read = reader.read_records(1, Some(&mut definitions), Some(&mut repetitions), &mut values);
-            let (records, _, levels) = read.map_err(|error| refused(self.group, error))?;
-            if records == 0 && levels == 0 {
-                return Ok(());
-            }
-            let length: usize = values.iter().map(|value| value.as_bytes().len()).sum();
-            if length > self.limit {
-                return Err((rows, ReadError::TooLong { limit: self.limit }));
-            }
-            let quota = (rows, ReadError::Io(ErrorKind::QuotaExceeded));
-            *self.left = self.left.checked_sub(ROW + length as u64).ok_or(quota)?;
-            rows += records as u64;
-        }
-    }
 }
 
 /// About the length of a value as JSON, bytes.

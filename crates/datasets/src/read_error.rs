@@ -45,10 +45,10 @@ pub(super) enum ReadError {
     /// An unsupported file format, and what to do about it.
     #[error("the file is {0}")]
     OtherFormat(&'static str),
-    #[error("the row can't be read")]
-    TableRow,
-    #[error("the header has {0} columns; {MAX_COLUMNS} are the most")]
-    TooManyColumns(usize),
+    #[error("there are more than {MAX_COLUMNS} columns")]
+    TooManyColumns,
+    #[error("the row has more than {MAX_COLUMNS} fields")]
+    TooManyFields,
     #[error("{}", no_known_column(.0))]
     NoKnownColumn(Vec<String>),
     #[error("{fields} fields, but the header has {columns}")]
@@ -72,6 +72,11 @@ pub(super) enum ReadError {
     SharedPrefixes { column: String },
     #[error("a list of the row has more than 100,000 values")]
     ListTooLong,
+    /// Over all columns, with the longest list of each.
+    #[error(
+        "the lists up to this row have more than 400,000 values over all columns, each counted for every level of its nesting"
+    )]
+    TooManyValues,
 }
 
 fn why_not_read(kind: ErrorKind) -> String {

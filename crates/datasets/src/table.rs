@@ -1,9 +1,8 @@
 //! Tables with a header: comma, tab or semicolon between the fields.
 
-use std::cell::Cell;
-use std::io::{BufRead, Read};
-use std::rc::Rc;
+use std::io::BufRead;
 
+use csv_core::ReadRecordResult;
 use serde_json::{Map, Value};
 
 use super::MAX_COLUMNS;
@@ -13,22 +12,58 @@ use super::read_error::ReadError;
 
 const MAX_HEADER_BYTES: usize = 1 << 20;
 
-/// A reader that limits the bytes per row: an unclosed quote would otherwise read the whole file as one row.
-struct Guard<R> {
-    source: R,
-    left: Rc<Cell<usize>>,
+/// A row with room for as many fields as a table may have, and for one more.
+struct Record {
+    text: Vec<u8>,
+    /// Where each field ends in the text.
+    ends: [usize; MAX_COLUMNS + 1],
+    fields: usize,
 }
 
-impl<R: Read> Read for Guard<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let left = self.left.get();
-        if left == 0 {
-            return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "row too long"));
+impl Record {
+    fn new() -> Self {
+        Self { text: Vec::new(), ends: [0; MAX_COLUMNS + 1], fields: 0 }
+    }
+
+    fn fields(&self) -> impl Iterator<Item = &[u8]> {
+        let ends = &self.ends[..self.fields];
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        starts.zip(ends).map(|(start, &end)| &self.text[start..end])
+    }
+}
+
+/// What was read.
+enum Next {
+    Record,
+    TooManyFields,
+    End,
+}
+
+/// Reads a row of at most `limit` bytes: an unclosed quote would otherwise read the whole file as one. What a field takes beside its
+/// bytes is limited by their number; a row with more fields is passed over.
+fn next<R: BufRead>(reader: &mut csv_core::Reader, source: &mut R, record: &mut Record, limit: usize) -> Result<Next, ReadError> {
+    let (mut length, mut fields, mut too_many) = (0, 0, false);
+    loop {
+        let input = source.fill_buf()?;
+        let (result, read, written, ended) = reader.read_record(input, &mut record.text[length..], &mut record.ends[fields..]);
+        source.consume(read);
+        (length, fields) = (length + written, fields + ended);
+        // Its fields are not kept.
+        if too_many {
+            (length, fields) = (0, 0);
         }
-        let most = buffer.len().min(left);
-        let read = self.source.read(&mut buffer[..most])?;
-        self.left.set(left - read);
-        Ok(read)
+        match result {
+            ReadRecordResult::InputEmpty => {}
+            ReadRecordResult::OutputFull if record.text.len() >= limit => return Err(ReadError::TooLongInTable { limit }),
+            ReadRecordResult::OutputFull => record.text.resize((2 * record.text.len()).max(1 << 10).min(limit), 0),
+            ReadRecordResult::OutputEndsFull => (too_many, length, fields) = (true, 0, 0),
+            ReadRecordResult::Record if too_many || fields > MAX_COLUMNS => return Ok(Next::TooManyFields),
+            ReadRecordResult::Record => {
+                record.fields = fields;
+                return Ok(Next::Record);
+            }
+            ReadRecordResult::End => return Ok(Next::End),
+        }
     }
 }
 
@@ -47,35 +82,26 @@ pub(super) fn each_row<R: BufRead>(
             return;
         }
     };
-    let left = Rc::new(Cell::new(limit));
-    let guard = Guard { source, left: Rc::clone(&left) };
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(false).from_reader(guard);
+    let mut reader = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
     let mut header: Option<Vec<String>> = None;
-    let mut record = csv::ByteRecord::new();
+    let mut record = Record::new();
     loop {
-        // The CSV reader reads ahead, so after each row a whole limit of bytes may pass again.
         let most = if header.is_some() { limit } else { limit.min(MAX_HEADER_BYTES) };
-        left.set(most);
-        let next = reader.read_byte_record(&mut record);
-        let line = record.position().map_or(first, |position| position.line() + first - 1);
-        match next {
-            Ok(false) => return,
-            Ok(true) => {}
-            Err(error) => {
-                let wrong = match error.kind() {
-                    csv::ErrorKind::Io(io) if io.kind() == std::io::ErrorKind::FileTooLarge => {
-                        ReadError::TooLongInTable { limit: most }
-                    }
-                    csv::ErrorKind::Io(io) => ReadError::Io(io.kind()),
-                    _ => ReadError::TableRow,
-                };
-                row((line.max(reader.position().line() + first - 1), Err(wrong)));
+        let line = reader.line() + first - 1;
+        let next = next(&mut reader, &mut source, &mut record, most);
+        let go_on = match (next, &header) {
+            (Ok(Next::End), _) => return,
+            (Err(error), _) => {
+                row((reader.line() + first - 1, Err(error)));
                 return;
             }
-        }
-        let go_on = match &header {
-            Some(names) => row((line, named(&record, names).map(|value| Parsed { value, replaced: 0 }))),
-            None => match header_of(&record) {
+            (Ok(Next::TooManyFields), Some(_)) => row((line, Err(ReadError::TooManyFields))),
+            (Ok(Next::Record), Some(names)) => row((line, named(&record, names).map(|value| Parsed { value, replaced: 0 }))),
+            (Ok(Next::TooManyFields), None) => {
+                row((line, Err(ReadError::TooManyColumns)));
+                return;
+            }
+            (Ok(Next::Record), None) => match header_of(&record) {
                 Ok(names) => {
                     header = Some(names);
                     true
@@ -116,11 +142,8 @@ pub(super) fn has_header(start: &[u8]) -> bool {
 }
 
 /// The names of the columns, in lower case.
-fn header_of(record: &csv::ByteRecord) -> Result<Vec<String>, ReadError> {
-    if record.len() > MAX_COLUMNS {
-        return Err(ReadError::TooManyColumns(record.len()));
-    }
-    let names = record.iter().map(|name| std::str::from_utf8(name).map(|name| name.trim().to_ascii_lowercase()));
+fn header_of(record: &Record) -> Result<Vec<String>, ReadError> {
+    let names = record.fields().map(|name| std::str::from_utf8(name).map(|name| name.trim().to_ascii_lowercase()));
     let names: Vec<String> = names.collect::<Result<_, _>>().map_err(|_| ReadError::NotUtf8)?;
     if names.iter().any(|name| is_known_field(name)) {
         return Ok(names);
@@ -129,12 +152,12 @@ fn header_of(record: &csv::ByteRecord) -> Result<Vec<String>, ReadError> {
 }
 
 /// A record as an object with the known columns.
-fn named(record: &csv::ByteRecord, names: &[String]) -> Result<Value, ReadError> {
-    if record.len() != names.len() {
-        return Err(ReadError::FieldCount { fields: record.len(), columns: names.len() });
+fn named(record: &Record, names: &[String]) -> Result<Value, ReadError> {
+    if record.fields != names.len() {
+        return Err(ReadError::FieldCount { fields: record.fields, columns: names.len() });
     }
     let mut object = Map::new();
-    for (name, field) in names.iter().zip(record) {
+    for (name, field) in names.iter().zip(record.fields()) {
         let field = std::str::from_utf8(field).map_err(|_| ReadError::NotUtf8)?;
         if is_known_field(name) {
             object.insert(name.clone(), cell(field)?);

@@ -56,6 +56,26 @@ fn parquet(texts: &[ByteArray], is_list: bool, has_dictionary: bool) -> Vec<u8> 
     writer.into_inner().unwrap()
 }
 
+/// A row whose list has structs of fields that are null.
+fn nulls(structs: usize, fields: usize) -> Vec<u8> {
+    let mut schema =
+        String::from("message rows { required group messages (LIST) { repeated group list { required group element {");
+    for field in 0..fields {
+        write!(schema, "optional binary k{field} (UTF8); ").unwrap();
+    }
+    let schema = Arc::new(parse_message_type(&(schema + "} } } }")).unwrap());
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let (definitions, mut repetitions) = (vec![1; structs], vec![1; structs]);
+    repetitions[0] = 0;
+    while let Some(mut column) = group.next_column().unwrap() {
+        column.typed::<ByteArrayType>().write_batch(&[], Some(&definitions), Some(&repetitions)).unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.into_inner().unwrap()
+}
+
 /// What Parquet packs well is refused before it is unpacked, in words.
 fn what_parquet_unpacks_to_is_bounded(folder: &Path) {
     const MOST: usize = 64 << 20;
@@ -64,6 +84,8 @@ fn what_parquet_unpacks_to_is_bounded(folder: &Path) {
         ("a page", parquet(&vec![text(1 << 20); 140], false, false), "its pages unpack to more than 128 MB at one time"),
         ("a dictionary", parquet(&[text(140 << 20)], false, true), "its pages unpack to more than 128 MB at one time"),
         ("a long list", parquet(&vec![text(1); 1_000_000], true, true), "a list of the row has more than 100,000 values"),
+        ("nulls of a list", nulls(99_999, 100), "more than 400,000 values over all columns"),
+        ("a long text", parquet(&[text(40 << 20)], false, false), "the row is longer than 8 MB"),
         ("a list of one text", parquet(&vec![text(1 << 20); 140], true, true), "the row is longer than 8 MB"),
     ];
     let mut over = Vec::new();
@@ -78,6 +100,15 @@ fn what_parquet_unpacks_to_is_bounded(folder: &Path) {
         }
     }
     assert_eq!(over, Vec::<String>::new());
+}
+
+/// A field takes memory beside its bytes, of which it may have none.
+fn a_row_of_commas_is_bounded(folder: &Path) {
+    const MOST: usize = MAX_ROW_BYTES;
+    let (held, imported) = import_of(folder, "a.csv", ["prompt\n", &",".repeat(MAX_ROW_BYTES - 1), "\n"].concat());
+    let Err(ImportError::BadLines { listed, .. }) = imported else { panic!("{imported:?}") };
+    assert_eq!(listed[0].message, "the row has more than 1000 fields");
+    assert!(held <= MOST, "{held} bytes held");
 }
 
 /// Of an object longer than a row, no more is kept than a row may have, whatever it is made of.
@@ -117,6 +148,7 @@ fn a_row_costs_a_few_times_its_length() {
     const MOST: usize = 5;
     let folder = tempfile::tempdir().unwrap();
     a_long_object_is_bounded(folder.path());
+    a_row_of_commas_is_bounded(folder.path());
     the_first_arrivals_are_read_one_at_a_time(folder.path());
     let list = |item: &str| format!("[{}{item}]", format!("{item},").repeat(ROW / (item.len() + 1) - 64));
     let prompt = |text: &str| format!("{{\"prompt\": \"{}\"}}\n", text.repeat(ROW / text.len()));

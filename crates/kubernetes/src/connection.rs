@@ -1,18 +1,22 @@
 //! A connection to one API server as one user.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{join_all, try_join3};
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::Node;
 use kube::api::{ListParams, PostParams};
 use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
 use kube::{Api, Client, Config};
+use tokio::sync::Semaphore;
 
-use crate::nodes::{ClusterNode, NodeUse, facts};
+use crate::answer::{AnswerTooLarge, LimitLayer};
+use crate::list::{AT_ONCE, MAX_ITEMS, MAX_WHOLE};
+use crate::nodes::{ClusterNode, NodeFacts, NodeUse, PodRequests, facts};
 use crate::permissions::Rule;
 use crate::struck::{self, secrets_of};
 use crate::telemetry::KeptAnswers;
@@ -21,8 +25,8 @@ use crate::telemetry::KeptAnswers;
 const CONNECT: Duration = Duration::from_secs(5);
 /// Until it has answered.
 const ANSWER: Duration = Duration::from_secs(20);
-/// Pods of a large cluster come in portions of so many.
-const PORTION: u32 = 500;
+pub(crate) const NODES: &str = "/api/v1/nodes";
+pub(crate) const PODS: &str = "/api/v1/pods";
 
 /// Why a cluster did not answer as asked; the text is a sentence for people, with none of the server's own words but those
 /// of Kubernetes' refusals.
@@ -52,6 +56,8 @@ pub enum ApiError {
     Unavailable(String),
     #[error("The cluster's answer was not understood.")]
     Unexpected(#[source] kube::Error),
+    #[error("The API server's answer {0}.")]
+    TooLarge(#[from] AnswerTooLarge),
     #[error("The kubeconfig does not lead to a cluster: {0}.")]
     Kubeconfig(String),
     #[error("The portal does not run in a Kubernetes cluster: it has no service account.")]
@@ -60,6 +66,9 @@ pub enum ApiError {
 
 impl From<kube::Error> for ApiError {
     fn from(error: kube::Error) -> Self {
+        if let Some(too_large) = AnswerTooLarge::of(&error) {
+            return Self::TooLarge(too_large);
+        }
         match &error {
             kube::Error::Api(status) => Self::of_answer(status),
             kube::Error::HyperError(_) | kube::Error::Service(_) => {
@@ -130,6 +139,7 @@ pub(crate) fn is_hidden(letter: char) -> bool {
 pub struct Connection {
     client: Client,
     answers: KeptAnswers,
+    lists: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -167,12 +177,17 @@ impl Connection {
         // The environment of the portal may name one; a cluster's address is reached directly.
         config.proxy_url = None;
         let builder = ClientBuilder::try_from(config).map_err(|error| ApiError::Kubeconfig(words_of(&error)))?;
-        let client = builder.with_layer(&struck::layer(secrets)).build();
-        Ok(Self { client, answers: KeptAnswers::default() })
+        let client = builder.with_layer(&LimitLayer).with_layer(&struck::layer(secrets)).build();
+        Ok(Self { client, answers: KeptAnswers::default(), lists: Arc::new(Semaphore::new(AT_ONCE)) })
     }
 
     pub(crate) fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// Held while a portion of a list is read.
+    pub(crate) fn lists(&self) -> &Semaphore {
+        &self.lists
     }
 
     pub(crate) fn kept_answers(&self) -> &KeptAnswers {
@@ -244,30 +259,15 @@ impl Connection {
     /// # Errors
     /// When it does not answer, or nodes and pods may not be listed.
     pub async fn nodes(&self) -> Result<Vec<ClusterNode>, ApiError> {
-        let nodes = self.all::<Node>(ListParams::default());
+        let every = ListParams::default();
+        let nodes = self.list::<NodeFacts>(NODES, &every, MAX_WHOLE);
         // What has ended holds nothing any more.
         let running = ListParams::default().fields("status.phase!=Succeeded,status.phase!=Failed");
-        let pods = async { self.all::<Pod>(running).await };
+        let pods = self.list::<PodRequests>(PODS, &running, MAX_ITEMS);
         let usage = async { Ok(self.usage().await) };
         let (nodes, pods, usage) = try_join3(nodes, pods, usage).await?;
-        Ok(facts(&nodes, &pods, &usage))
-    }
-
-    async fn all<K>(&self, params: ListParams) -> Result<Vec<K>, ApiError>
-    where
-        K: kube::Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
-    {
-        let api = Api::<K>::all(self.client.clone());
-        let mut params = params.limit(PORTION);
-        let mut found = Vec::new();
-        loop {
-            let mut portion = api.list(&params).await?;
-            found.append(&mut portion.items);
-            match portion.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
-                None => return Ok(found),
-            }
-        }
+        let nodes: Vec<Node> = nodes.items.into_iter().map(|facts| facts.0).collect();
+        Ok(facts(&nodes, &pods.items, &usage))
     }
 
     /// What a metrics server says of the nodes; nothing where there is none.
@@ -277,15 +277,8 @@ impl Connection {
 
     /// What a metrics server says of the nodes; an error where there is none.
     pub(crate) async fn node_use(&self) -> Result<Vec<NodeUse>, ApiError> {
-        let request = kube::core::Request::new("/apis/metrics.k8s.io/v1beta1/nodes").list(&ListParams::default());
-        let request = request.map_err(|error| ApiError::Refused(error.to_string()))?;
-        Ok(self.client.request::<NodeUseList>(request).await?.items)
+        Ok(self.list("/apis/metrics.k8s.io/v1beta1/nodes", &ListParams::default(), MAX_WHOLE).await?.items)
     }
-}
-
-#[derive(serde::Deserialize)]
-struct NodeUseList {
-    items: Vec<NodeUse>,
 }
 
 #[cfg(test)]

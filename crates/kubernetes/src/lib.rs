@@ -2,9 +2,11 @@
 //! which nodes and devices it has and what these do, and what a run has on it: objects, their states in words, requests to pods. Knows nothing of
 //! the portal.
 
+mod answer;
 mod connection;
 mod discovery;
 mod kubeconfig;
+mod list;
 mod nodes;
 pub mod objects;
 mod permissions;
@@ -15,6 +17,7 @@ mod run;
 mod struck;
 mod telemetry;
 
+pub use answer::AnswerTooLarge;
 pub use connection::{ApiError, Connection};
 pub use kubeconfig::{KubeconfigError, ReachableCluster, check};
 pub use nodes::{Accelerator, ClusterNode, Vendor};

@@ -107,22 +107,63 @@ struct ObjectName {
     name: String,
 }
 
+/// A node without what is not read of it: images, volumes and who set which field are most of its size.
+#[derive(Debug, serde::Deserialize)]
+#[serde(from = "Node")]
+pub(crate) struct NodeFacts(pub(crate) Node);
+
+impl From<Node> for NodeFacts {
+    fn from(mut node: Node) -> Self {
+        /// Most entries of a list or map that are kept.
+        const MOST: usize = 1_000;
+        node.metadata.managed_fields = None;
+        node.metadata.annotations = None;
+        if let Some(labels) = &mut node.metadata.labels {
+            let mut kept = 0..MOST;
+            labels.retain(|_, _| kept.next().is_some());
+        }
+        if let Some(taints) = node.spec.as_mut().and_then(|spec| spec.taints.as_mut()) {
+            taints.truncate(MOST);
+        }
+        if let Some(status) = &mut node.status {
+            (status.images, status.volumes_attached, status.volumes_in_use) = (None, None, None);
+            status.conditions.get_or_insert_default().truncate(MOST);
+        }
+        Self(node)
+    }
+}
+
+/// What a pod takes of its node.
+#[derive(Debug, serde::Deserialize)]
+#[serde(from = "Pod")]
+pub(crate) struct PodRequests {
+    /// Absent where it is on none, or has ended.
+    node: Option<String>,
+    /// The run that it was made for, where Dyno made it.
+    run: Option<String>,
+    asked: BTreeMap<String, f64>,
+}
+
+impl From<Pod> for PodRequests {
+    fn from(pod: Pod) -> Self {
+        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        let ended = phase.is_some_and(|phase| matches!(phase, "Succeeded" | "Failed"));
+        let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).filter(|_| !ended);
+        Self { node, run: run_of(&pod).map(str::to_owned), asked: asked_for(&pod) }
+    }
+}
+
 /// The nodes by name, with what the pods on them have asked for.
-pub(crate) fn facts(nodes: &[Node], pods: &[Pod], usage: &[NodeUse]) -> Vec<ClusterNode> {
+pub(crate) fn facts(nodes: &[Node], pods: &[PodRequests], usage: &[NodeUse]) -> Vec<ClusterNode> {
     let mut requested: BTreeMap<&str, Requested> = BTreeMap::new();
     for pod in pods {
-        let ended = pod
-            .status
-            .as_ref()
-            .and_then(|status| status.phase.as_deref())
-            .is_some_and(|phase| matches!(phase, "Succeeded" | "Failed"));
-        let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).filter(|_| !ended) else { continue };
+        let Some(node) = pod.node.as_deref() else { continue };
         let of_node = requested.entry(node).or_default();
-        for (resource, amount) in asked_for(pod) {
-            if let Some(run) = run_of(pod) {
-                *of_node.by_run.entry(run.to_owned()).or_default().entry(resource.clone()).or_default() += amount;
+        for (resource, amount) in &pod.asked {
+            if let Some(run) = &pod.run {
+                *of_node.by_run.entry(run.clone()).or_default().entry(resource.clone()).or_default() += amount;
             }
-            *of_node.all.entry(resource).or_default() += amount;
+            *of_node.all.entry(resource.clone()).or_default() += amount;
         }
     }
     let none = Requested::default();

@@ -51,7 +51,7 @@ fn a_node_is_read_with_its_devices_and_what_is_taken() {
     let used: NodeUse =
         serde_json::from_value(json!({"metadata": {"name": "ip-10-0-0-1"}, "usage": {"cpu": "2500000000n", "memory": "4Gi"}}))
             .unwrap();
-    let found = facts(&[node()], &[pod("Running"), pod("Succeeded")], &[used]);
+    let found = facts(&[node()], &[pod("Running").into(), pod("Succeeded").into()], &[used]);
     let found = &found[0];
     assert_eq!((found.hostname.as_str(), found.name.as_str(), &found.problem), ("gpu-a", "ip-10-0-0-1", &None));
     assert_eq!(found.taints, ["nvidia.com/mig-1g.10gb:NoSchedule", "team=x:NoSchedule"], "those that no pod of a run tolerates");
@@ -73,7 +73,7 @@ fn what_pods_of_a_run_hold_is_told_apart() {
         Some([(MANAGED_BY.0, MANAGED_BY.1), (RUN_LABEL, "r")].map(|(key, value)| (key.to_owned(), value.to_owned())).into());
     let mut claims_to_be = pod("Running");
     claims_to_be.metadata.labels = Some([(RUN_LABEL.to_owned(), "r".to_owned())].into());
-    let found = facts(&[node()], &[own, claims_to_be], &[]);
+    let found = facts(&[node()], &[own.into(), claims_to_be.into()], &[]);
     let runs = |id: &str| BTreeSet::from([id.to_owned()]);
     assert_eq!(found[0].accelerators[0].requested, 4);
     assert!((found[0].requested_by(&runs("r"), "nvidia.com/gpu") - 2.0).abs() < 1e-9);

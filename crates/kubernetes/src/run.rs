@@ -6,14 +6,15 @@ use std::fmt::Debug;
 use futures::StreamExt as _;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Event, Namespace, Node, Pod, Secret};
+use k8s_openapi::api::core::v1::{Event, Namespace, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
-use kube::Api;
 use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
+use kube::{Api, Resource as _};
 
-use crate::connection::{ApiError, Connection};
-use crate::nodes;
+use crate::connection::{ApiError, Connection, NODES};
+use crate::list::{List, MAX_WHOLE};
+use crate::nodes::{self, NodeFacts};
 use crate::objects::{self, CANCELLED_ANNOTATION, DEADLINE_ANNOTATION, FIELD_MANAGER, MANAGED_BY, RUN_LABEL, RunName};
 use crate::reasons::{self, PodFailure, PodState, PodStep};
 
@@ -125,8 +126,7 @@ impl Connection {
     /// All of a run; absent where it has no owner.
     pub async fn run_state(&self, run: &RunName) -> Result<Option<RunState>, ApiError> {
         let Some(mut owner) = self.owner(run).await? else { return Ok(None) };
-        let pods = Api::<Pod>::namespaced(self.client(), &run.namespace);
-        let listed = pods.list(&ListParams::default().labels(&run.selector())).await?;
+        let listed = self.pods(run).await?;
         let now = Timestamp::now();
         let mut state = RunState {
             owner: owner.clone(),
@@ -135,7 +135,7 @@ impl Connection {
             engines: BTreeMap::new(),
             workers: BTreeMap::new(),
             files: BTreeMap::new(),
-            version: listed.metadata.resource_version.clone(),
+            version: listed.version.clone(),
         };
         for pod in &listed.items {
             // A pod that runs well needs no events to be understood.
@@ -182,12 +182,16 @@ impl Connection {
         Ok(last)
     }
 
+    async fn pods(&self, run: &RunName) -> Result<List<Pod>, ApiError> {
+        let of_run = ListParams::default().labels(&run.selector());
+        self.list(&Pod::url_path(&(), Some(&run.namespace)), &of_run, MAX_WHOLE).await
+    }
+
     /// What the cluster said of an object. Without the right to ask, nothing.
     async fn events(&self, run: &RunName, kind: &str, name: &str) -> Result<Vec<Event>, ApiError> {
-        let api = Api::<Event>::namespaced(self.client(), &run.namespace);
-        let of_object =
-            ListParams::default().fields(&format!("involvedObject.kind={kind},involvedObject.name={name}")).limit(100);
-        match api.list(&of_object).await.map_err(ApiError::from) {
+        let of_object = ListParams::default().fields(&format!("involvedObject.kind={kind},involvedObject.name={name}"));
+        let path = Event::url_path(&(), Some(&run.namespace));
+        match self.list(&path, &of_object, MAX_WHOLE).await {
             Ok(found) => Ok(found.items),
             Err(ApiError::Forbidden(_)) => Ok(Vec::new()),
             Err(error) => Err(error),
@@ -211,9 +215,9 @@ impl Connection {
     /// Why a node takes part in nothing any more; absent where it is Ready, or may not be looked at.
     pub async fn lost_node(&self, hostname: &str) -> Result<Option<String>, ApiError> {
         let by_label = ListParams::default().labels(&format!("kubernetes.io/hostname={hostname}"));
-        match Api::<Node>::all(self.client()).list(&by_label).await.map_err(ApiError::from) {
+        match self.list::<NodeFacts>(NODES, &by_label, MAX_WHOLE).await {
             Ok(found) => Ok(match found.items.first() {
-                Some(node) => nodes::not_ready(node),
+                Some(node) => nodes::not_ready(&node.0),
                 None => Some("it is no longer in the cluster".to_owned()),
             }),
             Err(ApiError::Forbidden(_)) => Ok(None),
@@ -255,8 +259,7 @@ impl Connection {
         if self.owner(run).await?.is_some() {
             left.push(format!("Job {}", run.owner()));
         }
-        let pods = Api::<Pod>::namespaced(self.client(), &run.namespace);
-        let listed = pods.list(&ListParams::default().labels(&run.selector())).await?;
+        let listed = self.pods(run).await?;
         left.extend(listed.items.into_iter().filter_map(|pod| pod.metadata.name).map(|name| format!("Pod {name}")));
         Ok(left)
     }
@@ -264,8 +267,7 @@ impl Connection {
     /// Ends a run's pods without waiting for them: their nodes may be lost.
     pub async fn delete_pods_at_once(&self, run: &RunName) -> Result<(), ApiError> {
         let pods = Api::<Pod>::namespaced(self.client(), &run.namespace);
-        let of_run = ListParams::default().labels(&run.selector());
-        for name in pods.list(&of_run).await?.items.into_iter().filter_map(|pod| pod.metadata.name) {
+        for name in self.pods(run).await?.items.into_iter().filter_map(|pod| pod.metadata.name) {
             gone_is_well(pods.delete(&name, &DeleteParams::default().grace_period(0)).await.map(|_| ()))?;
         }
         Ok(())
@@ -273,9 +275,8 @@ impl Connection {
 
     /// The owners in a namespace that Dyno made, whichever portal it was.
     pub async fn owners(&self, namespace: &str) -> Result<Vec<FoundOwner>, ApiError> {
-        let api = Api::<Job>::namespaced(self.client(), namespace);
         let ours = ListParams::default().labels(&format!("{}={},{RUN_LABEL}", MANAGED_BY.0, MANAGED_BY.1));
-        let found = api.list(&ours).await?;
+        let found = self.list::<Job>(&Job::url_path(&(), Some(namespace)), &ours, MAX_WHOLE).await?;
         Ok(found.items.iter().filter_map(found_owner).collect())
     }
 }

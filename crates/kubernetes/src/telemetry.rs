@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::Api;
 use kube::api::ListParams;
 
-use crate::connection::{ApiError, Connection};
+use crate::connection::{ApiError, Connection, NODES, PODS};
+use crate::list::MAX_WHOLE;
+use crate::nodes::NodeFacts;
 use crate::permissions::Rule;
 use crate::pod_proxy::{PodAddress, PodError};
 use crate::quantity;
@@ -84,8 +85,8 @@ impl Connection {
     /// When the cluster does not answer, or nodes may not be listed.
     pub async fn sampled_nodes(&self, hostnames: &[String]) -> Result<Vec<SampledNode>, ApiError> {
         let wanted = ListParams::default().labels(&format!("kubernetes.io/hostname in ({})", hostnames.join(",")));
-        let found = Api::<Node>::all(self.client()).list(&wanted).await?;
-        Ok(found.items.iter().filter_map(sampled_node).collect())
+        let found = self.list::<NodeFacts>(NODES, &wanted, MAX_WHOLE).await?;
+        Ok(found.items.iter().filter_map(|facts| sampled_node(&facts.0)).collect())
     }
 
     /// What a node's kubelet says of it; nothing before its first measurement.
@@ -115,11 +116,11 @@ impl Connection {
     /// # Errors
     /// When the cluster does not answer, or pods may not be listed.
     pub async fn exporters(&self) -> Result<Vec<Exporter>, ApiError> {
-        let pods = Api::<Pod>::all(self.client());
         let mut found: Vec<Exporter> = Vec::new();
         for labels in EXPORTER_LABELS {
             let running = ListParams::default().labels(labels).fields("status.phase=Running");
-            for exporter in pods.list(&running).await?.items.iter().filter_map(exporter) {
+            let pods = self.list::<ExporterPod>(PODS, &running, MAX_WHOLE).await?;
+            for exporter in pods.items.into_iter().filter_map(|pod| pod.0) {
                 if !found.iter().any(|known| known.node == exporter.node) {
                     found.push(exporter);
                 }
@@ -169,6 +170,16 @@ fn sampled_node(node: &Node) -> Option<SampledNode> {
     let hostname = node.metadata.labels.as_ref().and_then(|labels| labels.get("kubernetes.io/hostname"));
     let cores = quantity::value(&node.status.as_ref()?.capacity.as_ref()?.get("cpu")?.0)?;
     Some(SampledNode { hostname: hostname.unwrap_or(&name).clone(), name, cores })
+}
+
+#[derive(serde::Deserialize)]
+#[serde(from = "Pod")]
+struct ExporterPod(Option<Exporter>);
+
+impl From<Pod> for ExporterPod {
+    fn from(pod: Pod) -> Self {
+        Self(exporter(&pod))
+    }
 }
 
 fn exporter(pod: &Pod) -> Option<Exporter> {

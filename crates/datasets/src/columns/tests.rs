@@ -182,6 +182,48 @@ fn conversations_are_lists() {
     assert_eq!(contents.collect::<Vec<_>>(), [vec!["a"], vec!["b", "c", "d"], vec!["e"]]);
 }
 
+/// A row with one list of so many structs, each with so many fields that are null.
+fn nulls(structs: usize, fields: usize) -> Vec<u8> {
+    let fields_of: String = (0..fields).map(|index| format!("optional binary k{index} (UTF8); ")).collect();
+    let schema = format!(
+        "message rows {{ required group messages (LIST) {{ repeated group list {{ required group element {{ {fields_of} }} }} }} }}"
+    );
+    let schema = Arc::new(parse_message_type(&schema).unwrap());
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let repetitions: Vec<i16> = (0..structs).map(|index| i16::from(index > 0)).collect();
+    while let Some(mut column) = group.next_column().unwrap() {
+        column.typed::<ByteArrayType>().write_batch(&[], Some(&vec![1; structs]), Some(&repetitions)).unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn nulls_count_as_values_over_all_columns() {
+    let file = nulls(99_999, 100);
+    assert!(file.len() < 60_000, "{}", file.len());
+    assert_eq!(read_within(&file, 1 << 20), (Err(ReadError::TooManyValues), 0));
+    // 100 fields of 4 levels
+    assert_eq!(read_within(&nulls(1_000, 100), 1 << 20), (Ok(()), 1));
+    assert_eq!(read_within(&nulls(1_001, 100), 1 << 20), (Err(ReadError::TooManyValues), 0));
+}
+
+#[test]
+fn a_value_that_is_too_long_is_not_copied() {
+    let text = ByteArray::from("x".repeat(20 << 20).into_bytes());
+    let file = page_of(&[text], WriterProperties::builder().set_compression(Compression::SNAPPY));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("x"), file).unwrap();
+    let file = Arc::new(File::open(folder.path().join("x")).unwrap());
+    let reader = SerializedFileReader::new(file.try_clone().unwrap()).unwrap();
+    let group = CheckedGroup { file: &file, metadata: reader.metadata().row_group(0), budget: Arc::new(Budget::new(64 << 20)) };
+    let (mut left, mut checked) = (1 << 30, CheckedRows::default());
+    check_rows(&group, &RowLimits { row: 8 << 20, rows: 10 }, &mut left, &mut checked).unwrap();
+    assert_eq!((checked.rows, checked.too_long), (1, vec![0]));
+}
+
 /// A file without rows whose schema has these groups, with their numbers of children, written one after the other.
 fn schema_of(elements: &[(&str, u32)]) -> Vec<u8> {
     let number = |mut value: u32, bytes: &mut Vec<u8>| {

@@ -233,12 +233,21 @@ fn packed_files() {
 }
 
 #[test]
+fn a_row_of_too_many_fields_is_passed_over() {
+    let table = ["prompt,answer\none,1\n", &",".repeat(1_000), "\n", &"\"x\"\",\ny\",".repeat(5_000), "z\ntwo\n"].concat();
+    let too_many = "the row has more than 1000 fields".to_owned();
+    let said = bad_lines("x.csv", table.as_bytes());
+    assert_eq!(said, [(3, too_many.clone()), (4, too_many), (5_005, "1 fields, but the header has 2".to_owned())]);
+    assert_eq!(bad_lines("x.csv", b"prompt\n1,2\n"), [(2, "2 fields, but the header has 1".to_owned())]);
+}
+
+#[test]
 fn a_header_of_too_many_columns() {
     assert_eq!(
         bad_lines("x.csv", ["prompt", &",a".repeat(1_000), "\n1\n"].concat().as_bytes()),
-        [(1, "the header has 1001 columns; 1000 are the most".to_owned())]
+        [(1, "there are more than 1000 columns".to_owned())]
     );
-    let header = [&b"prompt"[..], &b",a".repeat(3 << 20)].concat();
+    let header = [&b"prompt,"[..], &b"a".repeat(3 << 20)].concat();
     assert!(bad_lines("x.csv", &header)[0].1.starts_with("the row is longer than 1 MB"));
     assert!(bad_lines("x.csv", b"colour,size\nred,1\nblue,2\n")[0].1.starts_with("none of the columns colour, size is known"));
 }
