@@ -36,8 +36,8 @@ pub enum AnswerTooLarge {
 impl AnswerTooLarge {
     /// Finds it among an error's causes.
     pub(crate) fn of(error: &kube::Error) -> Option<Self> {
-        let causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source());
-        causes.filter_map(|error| error.downcast_ref::<Self>()).next().copied()
+        let mut causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source());
+        causes.find_map(|error| error.downcast_ref::<Self>()).copied()
     }
 }
 
@@ -99,7 +99,7 @@ impl LimitedBody {
         let (bytes, objects) = self.limits;
         self.left_bytes = self.left_bytes.checked_sub(data.len()).ok_or(AnswerTooLarge::Bytes(bytes))?;
         if objects < usize::MAX {
-            let opened = data.iter().filter(|&&byte| byte == b'{').count();
+            let opened: usize = data.iter().map(|byte| usize::from(*byte == b'{')).sum();
             self.left_objects = self.left_objects.checked_sub(opened).ok_or(AnswerTooLarge::Objects(objects))?;
         }
         Ok(())
