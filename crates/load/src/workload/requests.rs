@@ -217,9 +217,9 @@ impl Requests {
 
     fn write_body(&self, prompt: PromptId, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.before);
-        let is_written = self.ahead.as_ref().is_some_and(|ahead| ahead.take(prompt, out));
+        let written = self.ahead.as_ref().and_then(|ahead| ahead.take(prompt));
         match &self.prompts {
-            _ if is_written => {}
+            _ if written.is_some() => out.extend_from_slice(written.as_deref().unwrap_or_default()),
             Prompts::Synthetic(synthetic) => write_synthetic(synthetic, self.endpoint, prompt, out),
             Prompts::Dataset(dataset) => dataset.write(prompt, self.endpoint, out),
             Prompts::Turns(turns) => turns.write(prompt, out),

@@ -2,8 +2,7 @@
 //! of arrivals would be sent late.
 //!
 //! A thread writes them in sending order, up to [`MOST_BYTES`]. The sender takes a prompt that is there and never waits: a
-//! missing one is written by the sender itself, to the same bytes. The writer alone allocates and frees the prompts' memory: the
-//! allocator's lock of a thread may be held by that thread while it is descheduled, and freeing from another one waits for it.
+//! missing one is written by the sender itself, to the same bytes.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -47,8 +46,6 @@ struct QueueState {
     written: VecDeque<Option<Vec<u8>>>,
     first: u64,
     bytes: usize,
-    /// Taken or passed over, for the writer to free; never grows beyond its capacity.
-    spent: Vec<Vec<u8>>,
     /// One past the phase's last place.
     end: u64,
     waits: bool,
@@ -64,38 +61,25 @@ impl QueueState {
         self.first + self.written.len() as u64
     }
 
-    /// Appends the prompt at a place if it is there.
-    fn take(&mut self, number: u64, out: &mut Vec<u8>) -> bool {
-        let place = number.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
-        let Some(place) = place else { return false };
+    fn take(&mut self, number: u64) -> Option<Vec<u8>> {
+        let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
         if place >= self.written.len() {
             // the sender is ahead of the writer, which continues after the sender's number
-            self.spent.extend(self.written.drain(..).flatten());
+            self.written.clear();
             (self.bytes, self.first) = (0, number + 1);
-            return false;
+            return None;
         }
         let taken = self.written[place].take();
-        let is_there = taken.is_some();
-        if let Some(prompt) = taken {
-            out.extend_from_slice(&prompt);
-            self.spend(prompt);
-        }
+        self.bytes -= taken.as_ref().map_or(0, Vec::len);
         let behind = place.saturating_sub(KEPT_BEHIND);
         let mut gone = 0;
         while gone < behind || self.written.front().is_some_and(Option::is_none) {
             let Some(front) = self.written.pop_front() else { break };
-            if let Some(prompt) = front {
-                self.spend(prompt);
-            }
+            self.bytes -= front.map_or(0, |prompt| prompt.len());
             self.first += 1;
             gone += 1;
         }
-        is_there
-    }
-
-    fn spend(&mut self, prompt: Vec<u8>) {
-        self.bytes -= prompt.len();
-        self.spent.push(prompt);
+        taken
     }
 }
 
@@ -115,7 +99,6 @@ impl WriteAhead {
             written: VecDeque::new(),
             first: 0,
             bytes: 0,
-            spent: Vec::with_capacity(2 * MOST_PROMPTS),
             end: count.map_or(u64::MAX, u64::from),
             waits: false,
             over: false,
@@ -144,14 +127,14 @@ impl WriteAhead {
         }
     }
 
-    /// Takes a prompt and appends it, if it has been written.
-    pub fn take(&self, prompt: PromptId, out: &mut Vec<u8>) -> bool {
+    /// Takes a prompt if it has been written.
+    pub fn take(&self, prompt: PromptId) -> Option<Vec<u8>> {
         let (first, deal) = self.numbers;
-        let after = prompt.number.checked_sub(first).filter(|_| prompt.warmup == self.warmup);
-        let Some(place) = after.and_then(|after| deal.own(after)) else { return false };
+        let after = prompt.number.checked_sub(first).filter(|_| prompt.warmup == self.warmup)?;
+        let place = deal.own(after)?;
         // the writer holds the lock briefly; should it be descheduled just then, the sender does not wait
-        let Ok(mut state) = self.shared.state.try_lock() else { return false };
-        let taken = state.take(place, out);
+        let mut state = self.shared.state.try_lock().ok()?;
+        let taken = state.take(place);
         if state.waits && state.bytes <= MOST_BYTES / 2 && state.written.len() <= MOST_PROMPTS / 2 {
             self.shared.room.notify_one();
         }
@@ -182,7 +165,6 @@ impl SharedQueue {
 
     fn fill(&self, write: impl Fn(u64, &mut Vec<u8>)) {
         let mut length = 0;
-        let mut spent = Vec::with_capacity(2 * MOST_PROMPTS);
         let mut state = self.lock();
         loop {
             let number = state.next();
@@ -197,19 +179,15 @@ impl SharedQueue {
                 state.waits = false;
                 continue;
             }
-            std::mem::swap(&mut spent, &mut state.spent);
             drop(state);
-            spent.clear();
             let mut prompt = Vec::with_capacity(length);
             write(number, &mut prompt);
             length = prompt.len();
             state = self.lock();
+            // dropped if the sender has overtaken the writer meanwhile
             if state.next() == number {
                 state.bytes += prompt.len();
                 state.written.push_back(Some(prompt));
-            } else {
-                // the sender has overtaken the writer meanwhile
-                state.spent.push(prompt);
             }
         }
     }
@@ -235,11 +213,6 @@ mod tests {
         }
     }
 
-    fn taken(ahead: &WriteAhead, prompt: PromptId) -> Option<Vec<u8>> {
-        let mut out = Vec::new();
-        ahead.take(prompt, &mut out).then_some(out)
-    }
-
     /// Waits until the queue is full or complete. The writer has the lowest priority, so this may take long.
     fn settled(ahead: &WriteAhead) {
         let begun = Instant::now();
@@ -261,54 +234,36 @@ mod tests {
         ahead.wait_for_first();
         settled(&ahead);
         for number in [11, 10, 15, 12] {
-            assert_eq!(taken(&ahead, id(number)).unwrap()[..8], number.to_le_bytes());
+            assert_eq!(ahead.take(id(number)).unwrap()[..8], number.to_le_bytes());
         }
-        assert_eq!(taken(&ahead, id(10)), None, "sent again, it is written again");
-        assert_eq!(taken(&ahead, PromptId { warmup: true, number: 13 }), None);
-        assert!(taken(&ahead, id(13)).is_some() && taken(&ahead, id(14)).is_some());
-        assert_eq!(taken(&ahead, id(16)), None, "there are no more");
+        assert_eq!(ahead.take(id(10)), None, "sent again, it is written again");
+        assert_eq!(ahead.take(PromptId { warmup: true, number: 13 }), None);
+        assert!(ahead.take(id(13)).is_some() && ahead.take(id(14)).is_some());
+        assert_eq!(ahead.take(id(16)), None, "there are no more");
         let third = WriteAhead::start(id(10), Some(2), Deal::open(Part::new(1, 3).unwrap()), of_size(20)).unwrap();
         settled(&third);
-        assert_eq!(taken(&third, id(12)), None, "another worker's");
+        assert_eq!(third.take(id(12)), None, "another worker's");
         for number in [11, 14] {
-            assert_eq!(taken(&third, id(number)).unwrap()[..8], u64::to_le_bytes(number));
+            assert_eq!(third.take(id(number)).unwrap()[..8], u64::to_le_bytes(number));
         }
-        assert_eq!(taken(&third, id(17)), None, "past the end");
+        assert_eq!(third.take(id(17)), None, "past the end");
     }
 
     #[test]
     fn memory_is_bounded_and_filled_again() {
         const SIZE: usize = 1 << 20;
         let ahead = WriteAhead::start(id(0), None, whole(), of_size(SIZE)).unwrap();
-        let (mut count, mut most) = (0, 0);
+        let (mut taken, mut most) = (0, 0);
         for number in 0..200 {
             if number % 10 == 0 {
                 settled(&ahead);
             }
             most = most.max(ahead.bytes());
-            count += u32::from(taken(&ahead, id(number)).is_some());
+            taken += u32::from(ahead.take(id(number)).is_some());
         }
         // misses are those taken while the writer had the lock
-        assert!(count > 150, "{count}");
+        assert!(taken > 150, "{taken}");
         assert!((MOST_BYTES..MOST_BYTES + SIZE).contains(&most), "{most}");
-    }
-
-    /// The sender frees nothing: whatever was taken or skipped is the writer's to free.
-    #[test]
-    fn the_memory_of_prompts_is_the_writers() {
-        const SIZE: usize = 1 << 20;
-        let ahead = WriteAhead::start(id(0), None, whole(), of_size(SIZE)).unwrap();
-        settled(&ahead);
-        let spent = |ahead: &WriteAhead| ahead.shared.lock().spent.len();
-        let before = spent(&ahead);
-        for number in 0..5 {
-            assert!(taken(&ahead, id(number)).is_some());
-        }
-        assert_eq!(spent(&ahead), before + 5, "the writer sleeps");
-        let waiting = ahead.shared.lock().written.len();
-        assert!(!ahead.take(id(1_000), &mut Vec::new()));
-        settled(&ahead);
-        assert!(spent(&ahead) < 5 + waiting, "the writer was woken and has freed them");
     }
 
     #[test]
@@ -318,14 +273,14 @@ mod tests {
         settled(&ahead);
         let waiting = ahead.shared.lock().written.len() as u64;
         // all written prompts were dropped
-        assert_eq!(taken(&ahead, id(waiting + 5)), None);
+        assert_eq!(ahead.take(id(waiting + 5)), None);
         settled(&ahead);
-        assert!(taken(&ahead, id(waiting + 6)).is_some());
+        assert!(ahead.take(id(waiting + 6)).is_some());
 
         let small = WriteAhead::start(id(0), None, whole(), of_size(8)).unwrap();
         settled(&small);
-        assert!(taken(&small, id(5_000)).is_some());
-        assert_eq!(taken(&small, id(0)), None, "too far behind");
-        assert!(taken(&small, id(4_999)).is_some(), "late by one");
+        assert!(small.take(id(5_000)).is_some());
+        assert_eq!(small.take(id(0)), None, "too far behind");
+        assert!(small.take(id(4_999)).is_some(), "late by one");
     }
 }
