@@ -19,8 +19,8 @@ pub struct EngineOverride {
 }
 
 impl FromIterator<(EngineKind, EngineOverride)> for EngineOverrides {
-    fn from_iter<I: IntoIterator<Item = (EngineKind, EngineOverride)>>(settings: I) -> Self {
-        Self(settings.into_iter().collect())
+    fn from_iter<I: IntoIterator<Item = (EngineKind, EngineOverride)>>(overrides: I) -> Self {
+        Self(overrides.into_iter().collect())
     }
 }
 
@@ -32,7 +32,7 @@ impl EngineOverrides {
 
     /// The image of an engine for a kind of device: the one that was named, else the recipe's.
     pub fn image(&self, recipe: &dyn Recipe, device: DeviceType) -> Option<String> {
-        let named = self.0.get(&recipe.kind()).and_then(|setting| setting.image.clone());
+        let named = self.0.get(&recipe.kind()).and_then(|named| named.image.clone());
         named.or_else(|| recipe.image(device).map(str::to_owned))
     }
 }
@@ -48,9 +48,9 @@ mod tests {
         let of_recipe = vllm.image(DeviceType::Cuda).map(str::to_owned);
         assert!(of_recipe.is_some());
         assert_eq!(EngineOverrides::default().image(vllm, DeviceType::Cuda), of_recipe);
-        let setting = EngineOverride { image: Some("registry.example/vllm:1".to_owned()), program: None };
-        let settings: EngineOverrides = [(EngineKind::Vllm, setting)].into_iter().collect();
-        assert_eq!(settings.image(vllm, DeviceType::Rocm).as_deref(), Some("registry.example/vllm:1"));
-        assert_eq!(settings.program(EngineKind::Vllm), None);
+        let named = EngineOverride { image: Some("registry.example/vllm:1".to_owned()), program: None };
+        let overrides: EngineOverrides = [(EngineKind::Vllm, named)].into_iter().collect();
+        assert_eq!(overrides.image(vllm, DeviceType::Rocm).as_deref(), Some("registry.example/vllm:1"));
+        assert_eq!(overrides.program(EngineKind::Vllm), None);
     }
 }

@@ -172,7 +172,7 @@ impl Config {
             allow_loopback: args.allow_loopback,
             image: args.image.filter(|image| !image.is_empty()),
             system_proxy: args.system_proxy,
-            engines: args.engines.settings(),
+            engines: args.engines.overrides(),
             hub: args.hub.settings(),
         };
         let options = config.leptos_options(file);

@@ -28,18 +28,18 @@ pub use llama_cpp::{WHEEL as LLAMA_CPP_WHEEL, venv as llama_cpp_venv};
 pub struct ProgramSearch {
     /// The portal's data folder; engines installed by Dyno are below its `engines/`.
     data_dir: PathBuf,
-    settings: EngineOverrides,
+    overrides: EngineOverrides,
     versions: Arc<ProgramVersions>,
 }
 
 impl ProgramSearch {
-    pub fn new(data_dir: &Path, settings: EngineOverrides) -> Self {
-        Self { data_dir: data_dir.to_owned(), settings, versions: Arc::default() }
+    pub fn new(data_dir: &Path, overrides: EngineOverrides) -> Self {
+        Self { data_dir: data_dir.to_owned(), overrides, versions: Arc::default() }
     }
 
     /// The program that an administrator named for an engine, else the one with this name on the PATH.
     fn program(&self, kind: EngineKind, name: &str) -> Option<PathBuf> {
-        match self.settings.program(kind) {
+        match self.overrides.program(kind) {
             Some(named) => Some(named.to_owned()).filter(|path| find::is_executable(path)),
             None => find::on_path(name),
         }

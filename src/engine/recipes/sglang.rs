@@ -14,7 +14,7 @@ impl Recipe for Sglang {
     }
 
     fn find(&self, search: &ProgramSearch) -> Option<Program> {
-        let named = search.settings.program(self.kind()).map(Path::to_path_buf);
+        let named = search.overrides.program(self.kind()).map(Path::to_path_buf);
         let beside = || find::on_path("sglang").and_then(|script| Some(script.parent()?.join("python3")));
         let python = named.or_else(beside).unwrap_or_else(|| search.engine_dir(self.kind()).join("bin/python3"));
         if !find::is_executable(&python) {

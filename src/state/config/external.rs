@@ -45,8 +45,8 @@ pub struct EngineOverrideArgs {
 }
 
 impl EngineOverrideArgs {
-    pub(super) fn settings(self) -> EngineOverrides {
-        let setting = |kind: EngineKind| {
+    pub(super) fn overrides(self) -> EngineOverrides {
+        let of = |kind: EngineKind| {
             let (program, image) = match kind {
                 EngineKind::LlamaCpp => (&self.llama_server, &self.llama_cpp_image),
                 EngineKind::Vllm => (&self.vllm, &self.vllm_image),
@@ -57,7 +57,7 @@ impl EngineOverrideArgs {
             let program = program.clone().filter(|program| !program.is_empty()).map(PathBuf::from);
             (kind, EngineOverride { program, image: image.clone().filter(|image| !image.is_empty()) })
         };
-        EngineKind::VARIANTS.iter().copied().map(setting).collect()
+        EngineKind::VARIANTS.iter().copied().map(of).collect()
     }
 }
 
@@ -91,9 +91,9 @@ mod tests {
     #[test]
     fn what_is_empty_is_not_set() {
         let args = EngineOverrideArgs { vllm: Some("/opt/vllm".into()), tgi: Some("".into()), ..EngineOverrideArgs::default() };
-        let settings = args.settings();
-        assert_eq!(settings.program(EngineKind::Vllm), Some(Path::new("/opt/vllm")));
-        assert_eq!(settings.program(EngineKind::Tgi), None);
+        let overrides = args.overrides();
+        assert_eq!(overrides.program(EngineKind::Vllm), Some(Path::new("/opt/vllm")));
+        assert_eq!(overrides.program(EngineKind::Tgi), None);
         let hub = HubArgs { hub_endpoint: Some(String::new()), hub_token: Some(Secret::new("")) }.settings();
         assert!(hub.endpoint.is_none() && hub.token.is_none());
     }

@@ -77,7 +77,7 @@ export const scenarios = {
     for (const engine of engines) {
       const { spec } = JSON.parse(cluster.kubectl("get", "-n", cluster.namespace, engine, "-o", "json"));
       assert.equal(spec.nodeName, "node-1");
-      assert.equal(spec.containers[0].resources.limits["nvidia.com/gpu"], "1", "each has a device of its own");
+      assert.equal(spec.containers[0].resources.limits["nvidia.com/gpu"], "4", "each has half of the node's eight devices");
     }
     const run = await portal.ended(id, RUN_S);
     assert.equal(run.status, "succeeded", run.reason);

@@ -4,8 +4,8 @@ use std::io;
 
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
-use super::EventLoop;
 use super::issue::FIRST_PAUSE;
+use super::{CONNECTS_WITHIN, EventLoop};
 use crate::client::clock;
 use crate::client::connection::{ClientConnection, ConnectionStage};
 use crate::client::failure::Failure;
@@ -50,6 +50,7 @@ impl EventLoop<'_> {
                 connection.stage = ConnectionStage::Connecting;
                 connection.since = clock::now();
                 connection.awaits_write = true;
+                self.connects_until = connection.since + CONNECTS_WITHIN;
             }
             Err(error) => self.connect_failed(place, ErrorClass::Connect, &error.to_string()),
         }
