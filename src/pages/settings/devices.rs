@@ -24,11 +24,11 @@ pub fn Devices(specifications: Vec<DeviceSpecification>, administrator: bool, fl
         let mut columns = vec![
             Column::text("Device"),
             Column::figures("TFLOPS at 16 bits"),
+            Column::figures("TFLOPS at 8 bits"),
+            Column::figures("TFLOPS at 4 bits"),
             Column::figures("Memory, GiB"),
             Column::figures("Bandwidth, GB/s"),
             Column::figures("Link, GB/s"),
-            Column::figures("TFLOPS at 8 bits"),
-            Column::figures("TFLOPS at 4 bits"),
             Column::text("By data sheet"),
             Column::text("Set"),
         ];
@@ -43,7 +43,7 @@ pub fn Devices(specifications: Vec<DeviceSpecification>, administrator: bool, fl
         .into_any()
     };
     view! {
-        <section class="stack" aria-labelledby="devices">
+        <section class="stack device-figures" aria-labelledby="devices">
             <h2 id="devices">"Devices"</h2>
             <p class="muted">
                 "What a device can do at most, for simulations: of devices without a data sheet here, or in place of it. A device is named as its cluster's page names it. Figures are those of one device, of a processor those of the whole machine, without sparsity. Where a node tells its device's memory, that counts."
@@ -82,11 +82,11 @@ fn DeviceForm(flash: Flash) -> impl IntoView {
                 />
             </div>
             {figure("peak_fp16_tflops", "TFLOPS at 16 bits")}
+            {figure("peak_fp8_tflops", "TFLOPS at 8 bits (optional)")}
+            {figure("peak_fp4_tflops", "TFLOPS at 4 bits (optional)")}
             {figure("memory_gib", "Memory, GiB")}
             {figure("memory_bandwidth_gbps", "Bandwidth, GB/s")}
             {figure("link_bandwidth_gbps", "Link, GB/s (optional)")}
-            {figure("peak_fp8_tflops", "TFLOPS at 8 bits (optional)")}
-            {figure("peak_fp4_tflops", "TFLOPS at 4 bits (optional)")}
             <Submit text="State figures" />
         </form>
     }
@@ -115,11 +115,11 @@ fn row(specification: DeviceSpecification, administrator: bool) -> AnyView {
         <tr>
             <th scope="row">{device.clone()}</th>
             <td class="numeric" data-label="TFLOPS at 16 bits">{plain(figures.peak_fp16_tflops)}</td>
+            <td class="numeric" data-label="TFLOPS at 8 bits">{optional(figures.peak_fp8_tflops)}</td>
+            <td class="numeric" data-label="TFLOPS at 4 bits">{optional(figures.peak_fp4_tflops)}</td>
             <td class="numeric" data-label="Memory, GiB">{plain(figures.memory_gib)}</td>
             <td class="numeric" data-label="Bandwidth, GB/s">{plain(figures.memory_bandwidth_gbps)}</td>
             <td class="numeric" data-label="Link, GB/s">{optional(figures.link_bandwidth_gbps)}</td>
-            <td class="numeric" data-label="TFLOPS at 8 bits">{optional(figures.peak_fp8_tflops)}</td>
-            <td class="numeric" data-label="TFLOPS at 4 bits">{optional(figures.peak_fp4_tflops)}</td>
             <td data-label="By data sheet">{sheet}</td>
             <td data-label="Set"><Time at=set_at /></td>
             {remove}
