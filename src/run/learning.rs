@@ -13,12 +13,16 @@ use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::Cluster;
 use crate::models::Roots;
-use crate::simulation::{MOST_LEARNT_REQUESTS, SimulatedRun, engine_version, measured, nodes_of, predict, version_of};
+use crate::simulation::{
+    MOST_LEARNT_REQUESTS, SimulatedRun, SimulationSlot, engine_version, measured, nodes_of, predict, version_of,
+};
 use crate::state::AppState as App;
 use crate::store::{LearntRun, StoreError};
 
 /// Poll interval.
 const POLL: Duration = Duration::from_mins(1);
+/// A simulation of a measured run or a fit that takes longer is ended.
+const LONGEST: Duration = Duration::from_mins(10);
 /// Most runs that factors are fitted from in one go.
 const BATCH: u32 = 20;
 /// A profile rests on its last so many runs: enough for the factors, and engines change.
@@ -75,19 +79,24 @@ async fn learn_from(app: &App, run: Uuid) -> Result<(), StoreError> {
         records.push(app.store.first_records_of_portal(run, point, MOST_LEARNT_REQUESTS).await?);
     }
     let asked = asked(app, run, spec, &report).await?;
-    let look = tokio::task::spawn_blocking(move || {
+    let look = SimulationSlot::for_learning().await.simulate(move |stop| {
         let predicted =
-            predict(&asked, &report).inspect_err(|failure| tracing::debug!(run.id = %run, %failure, "not predicted")).ok();
+            predict(&asked, &report, stop).inspect_err(|failure| tracing::debug!(run.id = %run, %failure, "not predicted")).ok();
         match measured(&asked, &report, &records) {
             Ok(found) => LearntRun { measured: Some((found.setup.key().to_string(), found)), reason: None, predicted },
             Err(failure) => LearntRun { measured: None, reason: Some(failure.to_string()), predicted },
         }
     });
     // One that breaks off is not tried again and again.
-    let learnt = look.await.unwrap_or_else(|error| {
-        tracing::error!(run.id = %run, %error, "a measured run could not be simulated");
-        LearntRun { reason: Some("Simulating it broke off.".to_owned()), ..LearntRun::default() }
-    });
+    let broken = |reason: &str| LearntRun { reason: Some(reason.to_owned()), ..LearntRun::default() };
+    let learnt = tokio::select! {
+        done = look.answer() => done.unwrap_or_else(|error| {
+            tracing::error!(run.id = %run, %error, "a measured run could not be simulated");
+            broken("Simulating it broke off.")
+        }),
+        () = tokio::time::sleep(LONGEST) => broken("Simulating it took too long and was ended."),
+        () = app.shutdown.cancelled() => return Ok(()),
+    };
     app.store.keep_learnt_run(run, &learnt, Timestamp::now()).await?;
     if let Some((key, _)) = &learnt.measured {
         fit(app, key).await?;
@@ -117,7 +126,15 @@ async fn asked(
 /// Fits a profile to its runs.
 async fn fit(app: &App, key: &str) -> Result<(), StoreError> {
     let runs: Vec<MeasuredRun> = app.store.measured_runs_of_portal(key, MOST_RUNS).await?;
-    let fitted = tokio::task::spawn_blocking(move || calibrated(&runs, &Profiles::published())).await;
+    let work = SimulationSlot::for_learning().await.simulate(move |stop| calibrated(&runs, &Profiles::published(), stop));
+    let fitted = tokio::select! {
+        done = work.answer() => done,
+        () = tokio::time::sleep(LONGEST) => {
+            tracing::warn!(profile = key, "a fit took too long and was ended");
+            return Ok(());
+        }
+        () = app.shutdown.cancelled() => return Ok(()),
+    };
     match fitted {
         Ok(Some(profile)) => {
             tracing::info!(profile = key, runs = profile.runs, "fitted the simulator's factors to measured runs");

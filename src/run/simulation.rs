@@ -1,7 +1,5 @@
 //! A simulated run: claimed and ended like any, but nothing is started for it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -20,7 +18,7 @@ use crate::domain::inventory::{Cluster, Node};
 use crate::domain::price::DevicePrice;
 use crate::domain::run::{Run, StageId, StageStatus};
 use crate::models::Roots;
-use crate::simulation::{Simulated, SimulatedRun, simulate};
+use crate::simulation::{Simulated, SimulatedRun, SimulationSlot, simulate};
 use crate::state::AppState as App;
 use crate::store::{RunUpdate, StoreError};
 use dyno_measure::events::LogLevel;
@@ -28,7 +26,7 @@ use dyno_measure::run::RunStatus;
 
 /// How long a cluster may take to say what its nodes are.
 const LOOK: Duration = Duration::from_secs(10);
-/// A simulation that takes longer is ended.
+/// A simulation that takes longer is ended; time in which it waits for others is not counted.
 const LONGEST: Duration = Duration::from_mins(2);
 const STAGE: StageId = StageId::SimulatePerformance;
 
@@ -113,11 +111,15 @@ impl SimulationRun {
 
     /// The answer, or why there is none; nothing when the portal stops meanwhile.
     async fn simulated(&self, asked: &SimulatedRun) -> Option<SimulationEnd> {
-        let stopped = Arc::new(AtomicBool::new(false));
-        let (question, seen) = (asked.clone(), Arc::clone(&stopped));
-        let work = tokio::task::spawn_blocking(move || simulate(&question, &|| seen.load(Ordering::Relaxed)));
-        let end = tokio::select! {
-            done = work => match done {
+        let slot = tokio::select! {
+            slot = SimulationSlot::for_run() => slot,
+            () = self.cancel.cancelled() => return Some(SimulationEnd::Cancelled),
+            () = self.detach.cancelled() => return None,
+        };
+        let question = asked.clone();
+        let work = slot.simulate(move |stop| simulate(&question, stop));
+        tokio::select! {
+            done = work.answer() => match done {
                 Ok(Ok(answer)) => Some(SimulationEnd::Answer(Box::new(answer))),
                 Ok(Err(failure)) => Some(SimulationEnd::Failed(failure.to_string())),
                 Err(error) => {
@@ -130,9 +132,7 @@ impl SimulationRun {
             () = tokio::time::sleep(LONGEST) => {
                 Some(SimulationEnd::Failed(format!("The simulation took longer than {} s and was ended.", LONGEST.as_secs())))
             }
-        };
-        stopped.store(true, Ordering::Relaxed);
-        end
+        }
     }
 
     /// What is kept at the end.

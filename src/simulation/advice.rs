@@ -9,7 +9,7 @@ use dyno_simulate::engine::EngineSettings;
 use dyno_simulate::layout::{Estimate, Nodes, ParallelLayout, layouts};
 use dyno_simulate::outcome::PredictedDistribution;
 use dyno_simulate::planned::{PlanConversionError, first_requests};
-use dyno_simulate::{EngineVersion, Profiles, Scenario, SimulatedWorkload, SimulationError};
+use dyno_simulate::{EngineVersion, Limits, Profiles, Scenario, SimulatedWorkload, SimulationError, StopFlag};
 
 use super::layout::{LayoutError, layout};
 use super::model::{ModelFailure, descriptor};
@@ -29,6 +29,8 @@ const ENOUGH_REQUESTS: usize = 2_000;
 const REQUESTS_PER_USER: usize = 4;
 /// Upper limit of the requests, so that a comparison takes seconds.
 const MOST_REQUESTS: usize = 20_000;
+/// Upper limit of the work for one layout: ten times that of so many requests of 1,024 tokens in and out.
+const MOST_WORK: u64 = 200_000_000;
 
 /// The model, nodes and load to be compared.
 #[derive(Debug, Clone)]
@@ -59,13 +61,15 @@ pub enum AdviceFailure {
     Dataset,
     #[error("The load can't be simulated: {0}.")]
     Plan(#[from] PlanConversionError),
+    #[error("The comparison of layouts was stopped.")]
+    Stopped,
 }
 
 /// Compares every layout at the largest load of the benchmark.
 ///
 /// # Errors
 /// When nothing can be simulated in any layout.
-pub fn advise(asked: &LayoutQuestion) -> Result<LayoutAdvice, AdviceFailure> {
+pub fn advise(asked: &LayoutQuestion, stop: &StopFlag) -> Result<LayoutAdvice, AdviceFailure> {
     // the device of a single-device copy; also checks that all nodes are alike
     let alone = Serving { engine: Some(asked.engine), tensor_parallel: Some(1), replicas: Some(1), ..Serving::default() };
     let single = layout(&alone, &asked.choices, &asked.nodes)?;
@@ -88,7 +92,11 @@ pub fn advise(asked: &LayoutQuestion) -> Result<LayoutAdvice, AdviceFailure> {
     // layouts are the same on each node, so the smallest number of devices counts
     let fewest = devices.iter().map(Vec::len).min().unwrap_or(0) as u32;
     let nodes = Nodes { count: devices.len() as u32, devices: fewest };
-    let found = layouts(&scenario, nodes, &workload, asked.load.slo.as_ref(), &asked.profiles);
+    let limits = Limits { stop: stop.clone(), most_work: MOST_WORK, ..Limits::default() };
+    let found = layouts(&scenario, nodes, &workload, asked.load.slo.as_ref(), &asked.profiles, &limits);
+    if stop.is_stopped() {
+        return Err(AdviceFailure::Stopped);
+    }
 
     let best = found.iter().find_map(|layout| layout.verdict.as_ref().ok()).map(|best| &best.simulation);
     notes.extend(best.into_iter().flat_map(|best| &best.notes).map(|note| format!("{}.", capital(&note.to_string()))));
@@ -217,7 +225,7 @@ mod tests {
 
     #[test]
     fn every_layout_is_ranked_or_explained_in_numbers() {
-        let advice = advise(&question("Llama-3.1-70B", &["h100-sxm-80gb-x8"], json!({}))).unwrap();
+        let advice = advise(&question("Llama-3.1-70B", &["h100-sxm-80gb-x8"], json!({})), &StopFlag::default()).unwrap();
         assert_eq!((advice.nodes, advice.devices.as_str()), (1, "8 × H100-SXM-80GB"));
         assert_eq!(advice.load, "16 in flight, 512 tokens in and 128 out");
         let throughput = |row: &LayoutRow| row.figures.as_ref().map(|figures| figures.output_throughput);
@@ -234,7 +242,8 @@ mod tests {
     fn limits_and_the_largest_load_decide() {
         let mut load =
             json!({ "load_points": [{ "concurrency": 4 }, { "concurrency": 256 }, { "concurrency": 16 }], "num_requests": 5000 });
-        let of = |load: &Value| advise(&question("Llama-3.1-8B", &["h100-sxm-80gb-x4"], load.clone())).unwrap();
+        let of =
+            |load: &Value| advise(&question("Llama-3.1-8B", &["h100-sxm-80gb-x4"], load.clone()), &StopFlag::default()).unwrap();
         let tpot = |row: &LayoutRow| Some(row.figures.as_ref()?.tpot_ms?.p99);
         let (least, most) = of(&load)
             .layouts
@@ -252,13 +261,17 @@ mod tests {
 
     #[test]
     fn nodes_alike_serve_together_and_others_are_refused() {
-        let two = advise(&question("Llama-3.1-8B", &["l4-24gb-x2", "l4-24gb-x4"], json!({}))).unwrap();
+        let two = advise(&question("Llama-3.1-8B", &["l4-24gb-x2", "l4-24gb-x4"], json!({})), &StopFlag::default()).unwrap();
         // as many devices as each node has
         assert_eq!((two.nodes, two.devices.as_str()), (2, "2 × L4-24GB"));
         assert!(two.layouts.iter().all(|row| row.devices == 2 * row.tensor_parallel * row.replicas));
-        let mixed = advise(&question("Llama-3.1-8B", &["l4-24gb-x1", "h100-sxm-80gb-x1"], json!({}))).unwrap_err();
+        let mixed =
+            advise(&question("Llama-3.1-8B", &["l4-24gb-x1", "h100-sxm-80gb-x1"], json!({})), &StopFlag::default()).unwrap_err();
         assert!(mixed.to_string().contains("alike"), "{mixed}");
         let dataset = json!({ "eval_with": "dataset" });
-        assert_eq!(advise(&question("Llama-3.1-8B", &["l4-24gb-x1"], dataset)), Err(AdviceFailure::Dataset));
+        assert_eq!(
+            advise(&question("Llama-3.1-8B", &["l4-24gb-x1"], dataset), &StopFlag::default()),
+            Err(AdviceFailure::Dataset)
+        );
     }
 }

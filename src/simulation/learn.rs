@@ -3,6 +3,7 @@
 use dyno_measure::load::OfferedLoad;
 use dyno_measure::report::provenance::NodeFacts;
 use dyno_measure::report::{Compared, LoadPoint, Predicted, PredictedPoint, Report, RequestRecord, Summary};
+use dyno_simulate::StopFlag;
 use dyno_simulate::engine::EngineVersion;
 use dyno_simulate::own_runs::{MeasuredPoint, MeasuredRun, MeasuredSetup};
 use dyno_simulate::workload::{Request, SimulatedLoad, SimulatedWorkload};
@@ -59,7 +60,7 @@ pub fn version_of(spec: &BenchmarkSpec, report: &Report) -> Option<EngineVersion
 ///
 /// # Errors
 /// What can't be simulated.
-pub fn predict(asked: &SimulatedRun, report: &Report) -> Result<Predicted, SimulationFailure> {
+pub fn predict(asked: &SimulatedRun, report: &Report, stop: &StopFlag) -> Result<Predicted, SimulationFailure> {
     let mut same = asked.clone();
     let load = &mut same.spec.load;
     if let Some(slo) = &mut load.slo
@@ -67,7 +68,7 @@ pub fn predict(asked: &SimulatedRun, report: &Report) -> Result<Predicted, Simul
     {
         load.load_points = report.load_points.iter().filter_map(LoadPoint::offered).collect();
     }
-    let simulated = simulate(&same, &|| false)?.report;
+    let simulated = simulate(&same, stop)?.report;
     let compared = |(index, (measured, expected)): (usize, (&LoadPoint, &LoadPoint))| {
         let whole =
             !measured.ended_early && measured.offered().map(OfferedLoad::words) == expected.offered().map(OfferedLoad::words);

@@ -14,17 +14,17 @@ use dyno_measure::report::{
 use dyno_measure::run::{RunKind, RunStatus};
 use dyno_measure::search::Search;
 use dyno_measure::sidecar::{BegunLoadPoint, Sidecar};
-use dyno_measure::words::count;
+use dyno_measure::words::{capital, count};
 use dyno_simulate::engine::EngineSettings;
 use dyno_simulate::scenario::{Simulation, SimulationNote};
-use dyno_simulate::{EngineVersion, ModelDescriptor, Profiles, Scenario, SimulationError, Simulator, profile};
+use dyno_simulate::{EngineVersion, Limits, ModelDescriptor, Profiles, Scenario, SimulationError, Simulator, StopFlag, profile};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::layout::{LayoutError, SimulatedLayout, layout};
 use super::model::{ModelFailure, descriptor};
 use super::records::{PointRecords, push, without_client};
-use super::workload::{DrawnLengths, WorkloadFailure, source};
+use super::workload::{DrawnLengths, MOST_REQUESTS, WorkloadFailure, source};
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::inventory::Node;
 use crate::models::Roots;
@@ -85,6 +85,8 @@ pub enum SimulationFailure {
     Workload(WorkloadFailure),
     #[error("{0}")]
     DoesNotFit(String),
+    #[error("{0}")]
+    TooLarge(String),
     #[error("Can't be simulated: {0}.")]
     Simulation(SimulationError),
     #[error("The simulation was stopped.")]
@@ -95,6 +97,10 @@ impl From<SimulationError> for SimulationFailure {
     fn from(error: SimulationError) -> Self {
         match error {
             SimulationError::DoesNotFit(memory) => Self::DoesNotFit(memory.shortage()),
+            SimulationError::TooMuchWork | SimulationError::TooManyGaps => {
+                Self::TooLarge(format!("{}.", capital(&error.to_string())))
+            }
+            SimulationError::Stopped => Self::Stopped,
             other => Self::Simulation(other),
         }
     }
@@ -121,11 +127,11 @@ struct PointProgress {
     sent: u64,
 }
 
-/// Simulates a benchmark. `is_stopped` is called before each load point. Deterministic, but for the run's id.
+/// Simulates a benchmark, until it is stopped. Deterministic, but for the run's id.
 ///
 /// # Errors
 /// When nothing can be simulated.
-pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<Simulated, SimulationFailure> {
+pub fn simulate(asked: &SimulatedRun, stop: &StopFlag) -> Result<Simulated, SimulationFailure> {
     let SetUp { layout, model, model_source, settings } = set_up(asked)?;
     let scenario = Scenario {
         model: &model,
@@ -139,7 +145,8 @@ pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<S
         settings: Some(settings),
         kv_tokens: None,
     };
-    let simulator = Simulator::new(scenario, &asked.profiles)?;
+    let limits = Limits { stop: stop.clone(), ..Limits::default() };
+    let simulator = Simulator::new(scenario, &asked.profiles)?.within(&limits);
     let plan = plan_of(asked, &layout);
     let (lengths, of_lengths) = DrawnLengths::read(&plan)?;
     let prediction = prediction(simulator.prediction());
@@ -155,14 +162,18 @@ pub fn simulate(asked: &SimulatedRun, is_stopped: &dyn Fn() -> bool) -> Result<S
         // the simulation is deterministic: a confirmation would give the same result
         while let Some(planned) = search.next().filter(|_| !search.is_confirming()).and_then(|load| plan.point_at(load)) {
             let number = progress.begun.len() as u32;
-            progress.simulate(&simulator, &lengths, &plan, planned, &layout, is_stopped)?;
+            progress.simulate(&simulator, &lengths, &plan, planned, &layout, stop)?;
             let begun = &progress.begun[number as usize];
             search.answer(verdict(&load_point_figures(&progress.records, &plan, number, begun)));
         }
     } else {
         for planned in plan.load_points.clone() {
-            progress.simulate(&simulator, &lengths, &plan, planned, &layout, is_stopped)?;
+            progress.simulate(&simulator, &lengths, &plan, planned, &layout, stop)?;
         }
+    }
+    // of many requests the report takes seconds, too
+    if stop.is_stopped() {
+        return Err(SimulationFailure::Stopped);
     }
     let notes: Vec<Note> = of_lengths.into_iter().map(Note::from).chain(notes(&progress.simulations)).collect();
     lines.extend(progress.lines());
@@ -214,9 +225,9 @@ impl PointProgress {
         plan: &Plan,
         planned: PlannedLoad,
         layout: &SimulatedLayout,
-        is_stopped: &dyn Fn() -> bool,
+        stop: &StopFlag,
     ) -> Result<(), SimulationFailure> {
-        if is_stopped() {
+        if stop.is_stopped() {
             return Err(SimulationFailure::Stopped);
         }
         let number = self.begun.len() as u32;
@@ -231,6 +242,9 @@ impl PointProgress {
         let index = |node: &String| self.records.nodes.iter().position(|known| known == node).unwrap_or(0) as u16;
         let copies: Vec<u16> = layout.nodes.iter().take(busy).map(index).collect();
         self.sent += outcome.samples.len() as u64 + u64::from(outcome.dropped) + u64::from(outcome.too_long);
+        if self.sent > MOST_REQUESTS {
+            return Err(WorkloadFailure::TooManyRequests.into());
+        }
         let place = PointRecords { load_point: number, begin: self.clock, copies: &copies };
         self.clock = push(&mut self.records, outcome, &place);
         self.simulations.push(simulation);
@@ -309,7 +323,7 @@ fn notes(simulations: &[Simulation]) -> Vec<Note> {
             let kind =
                 if matches!(note, SimulationNote::BeyondMeasured { .. }) { NoteKind::BeyondMeasured } else { NoteKind::Other };
             let load_point = (of_load && simulations.len() > 1).then_some(number as u32);
-            let note = Note::new(kind, load_point, format!("{}.", dyno_measure::words::capital(&note.to_string())));
+            let note = Note::new(kind, load_point, format!("{}.", capital(&note.to_string())));
             if !notes.contains(&note) {
                 notes.push(note);
             }

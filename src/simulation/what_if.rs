@@ -158,7 +158,7 @@ mod tests {
             version: None,
             profiles: dyno_simulate::Profiles::published(),
         };
-        let done = simulate(&asked, &|| false).unwrap();
+        let done = simulate(&asked, &dyno_simulate::StopFlag::default()).unwrap();
         let mut report = done.report;
         report.provenance = done.provenance;
         report

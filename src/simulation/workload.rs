@@ -13,8 +13,8 @@ use dyno_simulate::{SimulationError, Simulator};
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::dataset::Dataset as KeptDataset;
 
-/// Most requests of a load point.
-const MOST_REQUESTS: usize = 1 << 20;
+/// Most requests of all load points together: records are kept of each until the report is made.
+pub(super) const MOST_REQUESTS: u64 = 1 << 20;
 /// Approximate tokens that a chat template adds per message.
 const TEMPLATE_TOKENS: u32 = 8;
 
@@ -23,7 +23,7 @@ const TEMPLATE_TOKENS: u32 = 8;
 pub enum WorkloadFailure {
     #[error(transparent)]
     Unreadable(#[from] WorkloadError),
-    #[error("More than {MOST_REQUESTS} requests in a load point are not simulated.")]
+    #[error("Too large to be simulated: more than {MOST_REQUESTS} requests in all load points together.")]
     TooManyRequests,
     #[error(transparent)]
     Simulation(#[from] SimulationError),
@@ -118,7 +118,7 @@ impl DrawnLengths {
         let Some(point) = plan.load_points.get(number as usize) else {
             return Err(PlanConversionError::NoLoadPoint(number).into());
         };
-        if point.requests().is_some_and(|count| count as usize > MOST_REQUESTS) {
+        if point.requests().is_some_and(|count| earlier + u64::from(count) > MOST_REQUESTS) {
             return Err(WorkloadFailure::TooManyRequests);
         }
         let request = |place: usize| match self {
@@ -158,8 +158,8 @@ impl DrawnLengths {
             (Self::Rows(_), Some(count)) => Ok(simulator.run(&workload(count as usize))?),
             (Self::Rows(_), None) => {
                 // the number of requests sent by the end is not known in advance
-                let counts =
-                    std::iter::successors(Some(1_024), |count| Some(count * 4)).take_while(|count| *count <= MOST_REQUESTS);
+                let counts = std::iter::successors(Some(1_024), |count| Some(count * 4))
+                    .take_while(|count| *count as u64 <= MOST_REQUESTS);
                 for count in counts {
                     let simulation = simulator.run(&workload(count))?;
                     if !simulation.outcome.ran_out {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use dyno_measure::load::Slo;
 use dyno_simulate::layout::{Nodes, layouts};
-use dyno_simulate::{Engine, Precision, Profiles, Scenario, SimulatedWorkload, Simulator, TokenLengths, device, model};
+use dyno_simulate::{Engine, Limits, Precision, Profiles, Scenario, SimulatedWorkload, Simulator, TokenLengths, device, model};
 
 /// Milliseconds that the two may take on one core.
 const SCENARIO_MS: f64 = 2.0;
@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let nodes = Nodes { count: 1, devices: 8 };
     let slo = Slo { percentile: 99.0, ttft_ms: Some(500.0), tpot_ms: Some(30.0), e2el_ms: None, search: None };
     let all = median(|| {
-        black_box(layouts(&scenario, nodes, &workload, Some(&slo), &profiles));
+        black_box(layouts(&scenario, nodes, &workload, Some(&slo), &profiles, &Limits::default()));
     });
     let mut out = std::io::stdout().lock();
     writeln!(out, "640 requests, concurrency 64, 1k/1k: {one:.2} ms (limit {SCENARIO_MS} ms)")?;

@@ -1,5 +1,6 @@
 //! Fits efficiency factors to measured runs: Gauss-Newton on the logarithms of a few multipliers, with a ridge towards 1.
 
+use crate::limits::Limits;
 use crate::profile::{Efficiency, Factor};
 use crate::scenario::{PredictionBasis, Scenario, Simulator};
 use crate::workload::SimulatedWorkload;
@@ -16,6 +17,7 @@ pub struct Observation<'a> {
     pub e2el_ms: Option<f64>,
     /// Output tokens per second.
     pub output_throughput: Option<f64>,
+    pub limits: Limits,
 }
 
 /// Factors with a common multiplier, and how strongly it is held to 1.
@@ -70,6 +72,7 @@ pub fn simulated_means(
         tpot_ms: None,
         e2el_ms: None,
         output_throughput: None,
+        limits: Limits::default(),
     };
     simulated(&observation, efficiency).map(|[ttft, tpot, e2el, _]| [ttft, tpot, e2el])
 }
@@ -78,7 +81,7 @@ pub fn simulated_means(
 pub(crate) fn simulated(observation: &Observation<'_>, efficiency: &Efficiency) -> Result<[Option<f64>; 4], SimulationError> {
     let (scenario, kv_precision) = (observation.scenario.clone(), observation.kv_precision);
     let simulator = Simulator::with_factors(scenario, *efficiency, kv_precision, PredictionBasis::GENERIC, Vec::new())?;
-    let outcome = simulator.run(observation.workload)?.outcome;
+    let outcome = simulator.within(&observation.limits).run(observation.workload)?.outcome;
     let mean = |distribution: Option<crate::outcome::PredictedDistribution>| distribution.map(|distribution| distribution.mean);
     Ok([mean(outcome.ttft_ms), mean(outcome.tpot_ms), mean(outcome.e2el_ms), Some(outcome.output_throughput)])
 }

@@ -3,6 +3,7 @@
 use dyno_measure::load::Slo;
 use serde::Serialize;
 
+use crate::limits::Limits;
 use crate::profile::Profiles;
 use crate::scenario::{Scenario, Simulation, SimulationError, Simulator};
 use crate::workload::SimulatedWorkload;
@@ -41,13 +42,14 @@ pub struct Estimate {
 
 /// Every layout, best first: those within the limits by throughput, then the others by throughput, then those that can't be. Of layouts
 /// as fast as each other the one with fewer devices comes first. Of a degree that can't be there is one entry, with all devices.
-/// The scenario's own degree and replicas are not looked at.
+/// The scenario's own degree and replicas are not looked at. The limits are those of each layout's simulation.
 pub fn layouts(
     scenario: &Scenario<'_>,
     nodes: Nodes,
     workload: &SimulatedWorkload,
     slo: Option<&Slo>,
     profiles: &Profiles,
+    limits: &Limits,
 ) -> Vec<ParallelLayout> {
     let most = nodes.devices.min(scenario.device.devices_per_node);
     let mut layouts = Vec::new();
@@ -59,7 +61,7 @@ pub fn layouts(
         };
         for replicas in (1..=all).rev() {
             let copies = nodes.count * replicas;
-            match estimate(Scenario { tensor_parallel, replicas: copies, ..scenario.clone() }, workload, slo, profiles) {
+            match estimate(Scenario { tensor_parallel, replicas: copies, ..scenario.clone() }, workload, slo, profiles, limits) {
                 Ok(estimate) => layouts.push(layout(replicas, Ok(estimate))),
                 Err(error) => {
                     layouts.push(layout(replicas, Err(error)));
@@ -81,8 +83,9 @@ fn estimate(
     workload: &SimulatedWorkload,
     slo: Option<&Slo>,
     profiles: &Profiles,
+    limits: &Limits,
 ) -> Result<Estimate, SimulationError> {
-    let simulation = Simulator::new(scenario, profiles)?.run(workload)?;
+    let simulation = Simulator::new(scenario, profiles)?.within(limits).run(workload)?;
     let outcome = &simulation.outcome;
     Ok(Estimate {
         meets_limits: slo.map(|slo| outcome.meets(slo)),

@@ -9,6 +9,7 @@ pub mod command;
 pub mod device;
 pub mod engine;
 pub mod layout;
+pub mod limits;
 pub mod memory;
 pub mod model;
 mod names;
@@ -23,6 +24,7 @@ pub mod workload;
 
 pub use device::Device;
 pub use engine::{Engine, EngineSettings, EngineVersion};
+pub use limits::{Limits, StopFlag};
 pub use model::ModelDescriptor;
 pub use outcome::Outcome;
 pub use precision::{KvPrecision, Precision};

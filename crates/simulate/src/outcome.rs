@@ -143,7 +143,12 @@ impl Outcome {
             work += run.work;
             kv_share = kv_share.max(run.kv_share);
             samples.extend(run.samples);
-            gaps.extend(run.gaps);
+            // as they are where there is one run: there may be millions
+            if gaps.is_empty() {
+                gaps = run.gaps;
+            } else {
+                gaps.extend(run.gaps);
+            }
         }
         samples.retain(|sample| sample.request as usize >= warmup);
         samples.sort_by_key(|sample| sample.request);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::calibrate::{FARTHEST, FARTHEST_OF_GENERIC, ITERATIONS, Observation, fit, own_runs, simulated};
 use crate::device::Device;
 use crate::engine::{Engine, EngineSettings, EngineVersion};
+use crate::limits::{Limits, StopFlag};
 use crate::model::ModelDescriptor;
 use crate::precision::KvPrecision;
 use crate::profile::{Efficiency, ErrorBar, Profile, ProfileQuery, Profiles, Standing};
@@ -104,7 +105,7 @@ impl MeasuredSetup {
 }
 
 impl MeasuredRun {
-    fn observations(&self, kv_precision: KvPrecision) -> impl Iterator<Item = Observation<'_>> {
+    fn observations(&self, kv_precision: KvPrecision, limits: &Limits) -> impl Iterator<Item = Observation<'_>> {
         self.points.iter().map(move |point| Observation {
             scenario: self.setup.scenario(),
             kv_precision,
@@ -114,13 +115,15 @@ impl MeasuredRun {
             e2el_ms: point.e2el_ms,
             // In a closed loop it follows from the latencies; of an open loop it is what was asked for.
             output_throughput: None,
+            limits: limits.clone(),
         })
     }
 }
 
 /// The factors that fit these runs best, held to those of the closest of the priors. All runs have the first one's key: others are
-/// passed over, as are runs that can't be simulated. `None` where nothing is left.
-pub fn calibrated(runs: &[MeasuredRun], priors: &Profiles) -> Option<Profile> {
+/// passed over, as are runs that can't be simulated. `None` where nothing is left, and once `stop` is set.
+pub fn calibrated(runs: &[MeasuredRun], priors: &Profiles, stop: &StopFlag) -> Option<Profile> {
+    let limits = Limits { stop: stop.clone(), ..Limits::default() };
     let setup = &runs.first()?.setup;
     let key = setup.key();
     let (prior, kv_precision, farthest) = match priors.closest(&setup.query()) {
@@ -129,19 +132,19 @@ pub fn calibrated(runs: &[MeasuredRun], priors: &Profiles) -> Option<Profile> {
         None => (Efficiency::generic(setup.device.generation), KvPrecision::Bits16, FARTHEST_OF_GENERIC),
     };
     let can_be_simulated = |run: &MeasuredRun| {
-        let mut observations = run.observations(kv_precision).peekable();
+        let mut observations = run.observations(kv_precision, &limits).peekable();
         observations.peek().is_some() && observations.all(|observation| simulated(&observation, &prior).is_ok())
     };
     let observed: Vec<Vec<Observation<'_>>> = runs
         .iter()
         .filter(|run| run.setup.key() == key && can_be_simulated(run))
-        .map(|run| run.observations(kv_precision).collect())
+        .map(|run| run.observations(kv_precision, &limits).collect())
         .collect();
     if observed.is_empty() {
         return None;
     }
     let fitted = |observations: &[Observation<'_>]| fit(observations, &prior, &own_runs(farthest), ITERATIONS);
-    Some(Profile {
+    let profile = Profile {
         device: key.device,
         generation: setup.device.generation,
         engine: key.engine,
@@ -158,7 +161,8 @@ pub fn calibrated(runs: &[MeasuredRun], priors: &Profiles) -> Option<Profile> {
             .filter_map(|observation| observation.scenario.in_flight(observation.workload))
             .max(),
         error_pct: left_out(&observed, fitted),
-    })
+    };
+    (!stop.is_stopped()).then_some(profile)
 }
 
 /// Errors of runs that were left out of the fit in turn.

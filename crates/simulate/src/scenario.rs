@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::device::Device;
 use crate::engine::{Engine, EngineSettings, EngineVersion, Stretches, simulate_replica};
+use crate::limits::Limits;
 use crate::memory::MemoryFit;
 use crate::model::ModelDescriptor;
 use crate::outcome::Outcome;
@@ -105,8 +106,12 @@ pub enum SimulationError {
         .0.weights / 1e9, .0.reserve / 1e9, .0.longest_request as f64 * .0.kv_bytes_per_token / 1e9, .0.longest_request, .0.missing() / 1e9, .0.usable / 1e9
     )]
     DoesNotFit(MemoryFit),
-    #[error("the scheduler has more steps to take than are simulated here")]
+    #[error("too large to be simulated: the scheduler has more steps to take than are simulated here")]
     TooMuchWork,
+    #[error("too large to be simulated: the time between tokens changes more often than can be kept")]
+    TooManyGaps,
+    #[error("the simulation was stopped")]
+    Stopped,
 }
 
 /// A scenario with its factors chosen, ready to run any workload.
@@ -121,7 +126,7 @@ pub struct Simulator<'a> {
     notes: Vec<SimulationNote>,
     /// On one copy in the factors' measurements.
     most_in_flight: Option<u32>,
-    most_work: u64,
+    limits: Limits,
 }
 
 impl<'a> Simulator<'a> {
@@ -190,14 +195,19 @@ impl<'a> Simulator<'a> {
             prediction,
             notes,
             most_in_flight: None,
-            most_work: u64::MAX,
+            limits: Limits::default(),
         })
     }
 
     /// Gives up what takes more than so much work ([`Outcome::work`]), for answers that have to be there in a moment.
     #[must_use]
     pub fn with_most_work(self, most_work: u64) -> Self {
-        Self { most_work, ..self }
+        Self { limits: Limits { most_work, ..self.limits }, ..self }
+    }
+
+    #[must_use]
+    pub fn within(self, limits: &Limits) -> Self {
+        Self { limits: limits.clone(), ..self }
     }
 
     pub fn memory(&self, longest_request: u64) -> MemoryFit {
@@ -246,10 +256,11 @@ impl<'a> Simulator<'a> {
         }
         let shares = split(workload, self.scenario.replicas as usize);
         let mut runs = Vec::with_capacity(shares.len());
-        let mut work_left = self.most_work;
+        let mut left = self.limits.clone();
         for (replica, share) in shares.iter().enumerate() {
-            let mut run = simulate_replica(share, &self.steps, &self.settings, &self.efficiency, kv_tokens, stretches, work_left);
-            work_left = work_left.checked_sub(run.work).ok_or(SimulationError::TooMuchWork)?;
+            let mut run = simulate_replica(share, &self.steps, &self.settings, &self.efficiency, kv_tokens, stretches, &left)?;
+            left.most_work = left.most_work.saturating_sub(run.work);
+            left.most_gap_runs = left.most_gap_runs.saturating_sub(run.gaps.len());
             for sample in &mut run.samples {
                 sample.request = sample.request * shares.len() as u32 + replica as u32;
             }

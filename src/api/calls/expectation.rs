@@ -1,7 +1,5 @@
 //! What a simulation says of a draft before it is run: how long it takes, what fits, where a search would end.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dyno_measure::load::{LoadVariable, MOST_RATE, SloSearch};
@@ -10,6 +8,7 @@ use dyno_measure::report::cost::{PricedDevices, ServingCost};
 use dyno_measure::search::{SuggestedBounds, suggested_bounds};
 use dyno_measure::validity::SearchOutcome;
 use dyno_measure::words::{count, grouped};
+use dyno_simulate::StopFlag;
 use dyno_simulate::memory::MemoryFit;
 use uuid::Uuid;
 
@@ -23,7 +22,7 @@ use crate::domain::workflow::steps::default_engine;
 use crate::models::Roots;
 use crate::run::cost::priced;
 use crate::run::learning;
-use crate::simulation::{SimulatedRun, SimulationFailure, simulate};
+use crate::simulation::{SimulatedRun, SimulationFailure, SimulationSlot, simulate};
 use crate::state::AppState;
 
 /// A page waits no longer for it.
@@ -80,16 +79,15 @@ pub async fn of_draft(
         data_dir: app.config.data_dir.clone(),
         profiles: learning::profiles(app).await?,
     };
-    let stopped = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&stopped);
-    let work = tokio::task::spawn_blocking(move || {
-        let is_stopped = || seen.load(Ordering::Relaxed);
-        let simulated = simulate(&asked, &is_stopped)?;
-        let bounds = simulated.report.search.as_ref().and_then(|found| better_bounds(asked, found, &is_stopped));
-        Ok((simulated, bounds))
-    });
+    let work = async {
+        let simulation = SimulationSlot::for_question().await.simulate(move |stop| {
+            let simulated = simulate(&asked, stop)?;
+            let bounds = simulated.report.search.as_ref().and_then(|found| better_bounds(asked, found, stop));
+            Ok((simulated, bounds))
+        });
+        simulation.answer().await
+    };
     let done = tokio::time::timeout(PATIENCE, work).await;
-    stopped.store(true, Ordering::Relaxed);
     Ok(match done {
         Ok(Ok(Ok((simulated, search_bounds)))) => {
             let mut expected = expectation(&simulated.report, simulated.provenance.simulation.as_ref());
@@ -135,7 +133,7 @@ fn expectation(report: &Report, assumed: Option<&serde_json::Value>) -> Expectat
 }
 
 /// Bounds that suit a search better than those it had when this was found. Where the answer lies outside, it is looked for there first.
-fn better_bounds(mut asked: SimulatedRun, found: &SearchOutcome, is_stopped: &dyn Fn() -> bool) -> Option<SuggestedBounds> {
+fn better_bounds(mut asked: SimulatedRun, found: &SearchOutcome, stop: &StopFlag) -> Option<SuggestedBounds> {
     let bounds = (found.min, found.max);
     let edge = match (found.meets_at, found.fails_at) {
         (Some(edge), Some(_)) => edge,
@@ -145,7 +143,7 @@ fn better_bounds(mut asked: SimulatedRun, found: &SearchOutcome, is_stopped: &dy
                 Some(_) => SloSearch { min: found.max, max: (found.max * WIDER).min(MOST_RATE) },
                 None => SloSearch { min: least(found)?, max: found.min },
             });
-            let wider = simulate(&asked, is_stopped).ok()?.report.search?;
+            let wider = simulate(&asked, stop).ok()?.report.search?;
             wider.fails_at.and(wider.meets_at)?
         }
     };

@@ -1,5 +1,7 @@
 //! Which layout of a model on the chosen nodes is best, by simulation.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use crate::domain::engine::EngineKind;
@@ -10,8 +12,11 @@ use crate::domain::user::Actor;
 use crate::domain::workflow::WorkflowSteps;
 use crate::domain::workflow::steps::default_engine;
 use crate::models::Roots;
-use crate::simulation::{AdviceFailure, LayoutQuestion, advise};
+use crate::simulation::{AdviceFailure, LayoutQuestion, SimulationSlot, advise};
 use crate::state::AppState;
+
+/// Nobody waits longer for a comparison, which takes milliseconds at most loads.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The layouts for a draft as it is saved.
 pub async fn of_workflow(app: &AppState, actor: &Actor, id: Uuid) -> Result<LayoutAdvice, Problem> {
@@ -57,7 +62,12 @@ pub async fn of_model(
         prices: app.store.device_prices().await?,
     };
     // Milliseconds, but of many requests in flight more than a server's thread should give.
-    let done = tokio::task::spawn_blocking(move || advise(&question)).await.map_err(|error| {
+    let work = async { SimulationSlot::for_question().await.simulate(move |stop| advise(&question, stop)).answer().await };
+    let Ok(done) = tokio::time::timeout(PATIENCE, work).await else {
+        let words = format!("Comparing layouts at this load took longer than {} s and was ended.", PATIENCE.as_secs());
+        return Err(Problem::field("concurrent_requests", words));
+    };
+    let done = done.map_err(|error| {
         tracing::error!(%error, "a comparison of layouts broke off");
         Problem::new(ProblemKind::Internal, "Something went wrong on the server. Its log says what.")
     })?;
@@ -66,7 +76,7 @@ pub async fn of_model(
             AdviceFailure::Layout(_) => "nodes",
             AdviceFailure::Model(_) => "model_id",
             AdviceFailure::Dataset => "eval_with",
-            AdviceFailure::Plan(_) => "concurrent_requests",
+            AdviceFailure::Plan(_) | AdviceFailure::Stopped => "concurrent_requests",
         };
         Problem::field(field, failure.to_string())
     })

@@ -29,7 +29,7 @@ async fn confirmation(client: &TestClient, draft: &str) -> String {
 }
 
 /// A workflow's bodies for a model on eight H100 of the catalogue.
-async fn on_hypothetical_devices(world: &World) -> Vec<Value> {
+pub(super) async fn on_hypothetical_devices(world: &World) -> Vec<Value> {
     let model = hub_model(world, "meta-llama/Llama-3.1-8B-Instruct").await;
     let clusters = world.portal.admin.get("/api/v1/clusters").await.expect(200);
     let catalogue = clusters["items"].as_array().unwrap().iter().find(|row| row["kind"] == "catalogue").unwrap();

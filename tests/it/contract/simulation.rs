@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::search_bounds::on_hypothetical_devices;
 use super::world::{World, post};
 use crate::support::TestClient;
 
@@ -369,4 +370,28 @@ async fn the_policy_of_pages_lets_a_worker_run() {
     let answer = client.request(reqwest::Method::GET, "/").send().await.unwrap();
     let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.contains("worker-src 'self'"), "{policy}");
+}
+
+/// More runs than are simulated at once, each of which would take minutes: had they gone on, the last one would wait for them.
+#[tokio::test]
+async fn cancelled_simulations_end_and_make_room() {
+    let world = World::start().await;
+    let client = &world.portal.admin;
+    let bodies = simulated(on_hypothetical_devices(&world).await);
+    let mut endless = bodies.clone();
+    endless[0]["concurrent_requests"] = json!(10_000);
+    for (field, value) in [("max_input_tokens", 50_000), ("max_output_tokens", 50_000), ("num_requests", 1_000_000)] {
+        endless[1][field] = json!(value);
+    }
+    for _ in 0..4 {
+        let answer = world.send(client, &endless).await;
+        let run = format!("/api/v1/runs/{}", answer["run_id"].as_str().unwrap());
+        while client.get(&run).await.expect(200)["status"] == "queued" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        client.post(&format!("{run}/cancel"), &Value::Null).await;
+        assert_eq!(ended(client, &answer).await["status"], "cancelled");
+    }
+    let run = ended(client, &world.send(client, &bodies).await).await;
+    assert_eq!(run["status"], "succeeded", "{run:#}");
 }

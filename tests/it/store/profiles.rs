@@ -5,7 +5,7 @@ use dyno::store::{LearntRun, RunUpdate, Store};
 use dyno_measure::report::{Predicted, RequestRecord};
 use dyno_measure::run::RunStatus;
 use dyno_simulate::own_runs::{MeasuredPoint, MeasuredRun, MeasuredSetup, calibrated};
-use dyno_simulate::{Engine, EngineSettings, Profiles, SimulatedWorkload, TokenLengths, device, model};
+use dyno_simulate::{Engine, EngineSettings, Profiles, SimulatedWorkload, StopFlag, TokenLengths, device, model};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -87,7 +87,7 @@ async fn a_valid_measured_run_is_looked_at_once_and_others_never() {
 #[tokio::test]
 async fn a_profile_takes_the_place_of_the_earlier_one() {
     let (_folder, store, _) = store().await;
-    let first = calibrated(&[measured()], &Profiles::published()).unwrap();
+    let first = calibrated(&[measured()], &Profiles::published(), &StopFlag::default()).unwrap();
     let mut second = first.clone();
     second.runs = 2;
     store.put_profile("a", &first, at(1)).await.unwrap();

@@ -8,6 +8,7 @@ use dyno_simulate::calibrate::{self, Multiplier, Observation};
 use dyno_simulate::command::points::Prepared;
 use dyno_simulate::device::Generation;
 use dyno_simulate::engine::Engine;
+use dyno_simulate::limits::Limits;
 use dyno_simulate::precision::{KvPrecision, Precision};
 use dyno_simulate::profile::{Efficiency, ErrorBar, Factor, Profile, ProfileQuery, Profiles, Standing};
 
@@ -202,6 +203,7 @@ fn observation(row: &Row, kv_precision: KvPrecision) -> Observation<'_> {
         // Lengths differ from the nominal ones, so that TTFT and TPOT carry all there is.
         e2el_ms: None,
         output_throughput: row.point.out_tok_s.filter(|_| row.point.tpot_ms.is_none()),
+        limits: Limits::default(),
     }
 }
 

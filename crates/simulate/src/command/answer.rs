@@ -10,6 +10,7 @@ use super::{CommandError, Question};
 use crate::device::{self, Device};
 use crate::engine::parse_engine;
 use crate::layout::{Estimate, Nodes, ParallelLayout, layouts};
+use crate::limits::Limits;
 use crate::model::{catalogue, from_config_json};
 use crate::outcome::PredictedDistribution;
 use crate::profile::{ErrorBasis, Profiles};
@@ -50,7 +51,7 @@ pub(super) fn answer(question: &Question, out: &mut impl Write) -> Result<(), Co
             let layout = given_layout(&scenario, question.devices, tensor_parallel, &workload, slo.as_ref(), &profiles)?;
             Answer { layout, alternatives: Vec::new() }
         }
-        None => best_layout(layouts(&scenario, nodes, &workload, slo.as_ref(), &profiles))?,
+        None => best_layout(layouts(&scenario, nodes, &workload, slo.as_ref(), &profiles, &Limits::default()))?,
     };
     if question.json {
         serde_json::to_writer_pretty(&mut *out, &answer)?;

@@ -7,7 +7,9 @@ use std::collections::{BinaryHeap, VecDeque};
 use super::EngineSettings;
 use super::run::{GapRun, ReplicaRun, Sample, StepGaps, Stretches};
 use super::sequences::{Cache, Sequence, add_work};
+use crate::limits::Limits;
 use crate::profile::Efficiency;
+use crate::scenario::SimulationError;
 use crate::step::{StepModel, StepWork};
 use crate::workload::{Request, SimulatedLoad, SimulatedWorkload};
 
@@ -57,7 +59,10 @@ struct Replica<'a> {
     run: ReplicaRun,
 }
 
-/// Runs a workload on one replica whose KV cache holds `kv_tokens`; given up once it takes more than `most_work`.
+/// Runs a workload on one replica whose KV cache holds `kv_tokens`.
+///
+/// # Errors
+/// When it takes more than the limits allow, or is stopped.
 pub fn simulate_replica(
     workload: &SimulatedWorkload,
     steps: &StepModel,
@@ -65,8 +70,8 @@ pub fn simulate_replica(
     efficiency: &Efficiency,
     kv_tokens: u64,
     stretches: Stretches,
-    most_work: u64,
-) -> ReplicaRun {
+    limits: &Limits,
+) -> Result<ReplicaRun, SimulationError> {
     let mut replica = Replica {
         requests: &workload.requests,
         load: workload.load,
@@ -90,10 +95,10 @@ pub fn simulate_replica(
         run: ReplicaRun { samples: Vec::with_capacity(workload.requests.len()), ..ReplicaRun::default() },
     };
     replica.start();
-    replica.go_on(stretches, most_work);
+    replica.go_on(stretches, limits)?;
     let total = replica.cache.total.max(1);
     replica.run.kv_share = replica.cache.most_used as f64 / total as f64;
-    replica.run
+    Ok(replica.run)
 }
 
 impl Replica<'_> {
@@ -176,15 +181,13 @@ impl Replica<'_> {
         }
     }
 
-    fn go_on(&mut self, stretches: Stretches, most_work: u64) {
+    fn go_on(&mut self, stretches: Stretches, limits: &Limits) -> Result<(), SimulationError> {
         loop {
             self.receive();
             self.run.work += 1 + self.running.len() as u64;
-            if self.run.work > most_work {
-                break;
-            }
+            limits.check(self.run.work, self.run.gaps.len())?;
             if self.running.is_empty() && self.waiting.is_empty() {
-                let Some(Reverse(QueuedArrival(at, _))) = self.arriving.peek() else { break };
+                let Some(Reverse(QueuedArrival(at, _))) = self.arriving.peek() else { return Ok(()) };
                 self.clock = self.clock.max(*at);
                 continue;
             }

@@ -4,7 +4,7 @@ use crate::common::{device, model, scenario};
 use dyno_simulate::calibrate::{FARTHEST, ITERATIONS, Observation, fit, own_runs, residuals};
 use dyno_simulate::profile::Efficiency;
 use dyno_simulate::scenario::PredictionBasis;
-use dyno_simulate::{KvPrecision, SimulatedWorkload, Simulator, TokenLengths};
+use dyno_simulate::{KvPrecision, Limits, SimulatedWorkload, Simulator, TokenLengths};
 
 #[test]
 fn four_runs_correct_a_wrong_prior() {
@@ -36,6 +36,7 @@ fn four_runs_correct_a_wrong_prior() {
                 tpot_ms: outcome.tpot_ms.map(|tpot| tpot.mean),
                 e2el_ms: outcome.e2el_ms.map(|e2el| e2el.mean),
                 output_throughput: None,
+                limits: Limits::default(),
             }
         })
         .collect();

@@ -7,7 +7,7 @@ use dyno_simulate::profile::Efficiency;
 use dyno_simulate::step::{StepModel, StepWork};
 use dyno_simulate::workload::Rate;
 use dyno_simulate::{
-    Engine, EngineSettings, KvPrecision, Precision, Profiles, Request, Scenario, SimulatedLoad, SimulatedWorkload,
+    Engine, EngineSettings, KvPrecision, Limits, Precision, Profiles, Request, Scenario, SimulatedLoad, SimulatedWorkload,
     SimulationError, Simulator, TokenLengths,
 };
 
@@ -60,7 +60,7 @@ fn one_request_has_known_times() {
         warmup: 0,
         until: None,
     };
-    let run = simulate_replica(&workload, &steps, &SETTINGS, &efficiency, 10_000, Stretches::Summed, u64::MAX);
+    let run = simulate_replica(&workload, &steps, &SETTINGS, &efficiency, 10_000, Stretches::Summed, &Limits::default()).unwrap();
     // 100 tokens of prompt are two steps of at most 64; four more tokens follow the first.
     assert_eq!(milliseconds(run.samples[0].ttft()), 20.0);
     assert_eq!(milliseconds(run.samples[0].tpot().unwrap()), 10.0);
@@ -79,7 +79,7 @@ fn prompts_share_a_step_with_running_sequences() {
         warmup: 0,
         until: None,
     };
-    let run = simulate_replica(&workload, &steps, &SETTINGS, &efficiency, 10_000, Stretches::Summed, u64::MAX);
+    let run = simulate_replica(&workload, &steps, &SETTINGS, &efficiency, 10_000, Stretches::Summed, &Limits::default()).unwrap();
     let second = run.samples.iter().find(|sample| sample.request == 1).unwrap();
     // It comes within the first step; one token of 64 goes to the running sequence, so that it takes the second and third.
     assert_eq!(milliseconds(second.first_token), 30.0);
@@ -98,7 +98,7 @@ fn engines_that_put_prompts_first_hold_up_running_sequences() {
         warmup: 0,
         until: None,
     };
-    let run = simulate_replica(&workload, &steps, &settings, &efficiency, 10_000, Stretches::Summed, u64::MAX);
+    let run = simulate_replica(&workload, &steps, &settings, &efficiency, 10_000, Stretches::Summed, &Limits::default()).unwrap();
     let end = |request| milliseconds(run.samples.iter().find(|sample| sample.request == request).unwrap().end);
     // The second prompt has the second step to itself; the first request loses that step.
     assert_eq!((end(1), end(0)), (30.0, 110.0));
@@ -115,7 +115,8 @@ fn prompts_wait_for_others_to_be_computed_with() {
             warmup: 0,
             until: None,
         };
-        let run = simulate_replica(&workload, &steps, settings, &efficiency, 10_000, Stretches::Summed, u64::MAX);
+        let run =
+            simulate_replica(&workload, &steps, settings, &efficiency, 10_000, Stretches::Summed, &Limits::default()).unwrap();
         milliseconds(run.samples.iter().find(|sample| sample.request == 1).unwrap().first_token)
     };
     let alone = [(0.0, 10, 40), (0.001, 10, 2)];
@@ -137,7 +138,8 @@ fn whole_prompts_wait_for_a_step_with_room() {
             warmup: 0,
             until: None,
         };
-        let run = simulate_replica(&workload, &steps, &settings, &efficiency, 10_000, Stretches::Summed, u64::MAX);
+        let run =
+            simulate_replica(&workload, &steps, &settings, &efficiency, 10_000, Stretches::Summed, &Limits::default()).unwrap();
         milliseconds(run.samples.iter().find(|sample| sample.request == 2).unwrap().first_token)
     };
     // In parts, 24 tokens of the second prompt go into the first step, and the third fits into the second.
@@ -156,7 +158,7 @@ fn the_newest_is_preempted_and_computed_again() {
         warmup: 0,
         until: None,
     };
-    let run = simulate_replica(&workload, &steps, &SETTINGS, &efficiency, 64, Stretches::Summed, u64::MAX);
+    let run = simulate_replica(&workload, &steps, &SETTINGS, &efficiency, 64, Stretches::Summed, &Limits::default()).unwrap();
     assert_eq!(run.samples.len(), 2);
     assert!(run.preemptions > 0);
     let end = |request| milliseconds(run.samples.iter().find(|sample| sample.request == request).unwrap().end);
@@ -164,7 +166,7 @@ fn the_newest_is_preempted_and_computed_again() {
     assert!(end(1) > 80.0);
     // With whole lengths reserved the second waits instead.
     let settings = EngineSettings { reserve_whole_length: true, ..SETTINGS };
-    let run = simulate_replica(&workload, &steps, &settings, &efficiency, 64, Stretches::Summed, u64::MAX);
+    let run = simulate_replica(&workload, &steps, &settings, &efficiency, 64, Stretches::Summed, &Limits::default()).unwrap();
     assert_eq!(run.preemptions, 0);
     assert_eq!(milliseconds(run.samples[1].ttft()), 90.0);
 }
@@ -178,7 +180,7 @@ fn requests_over_the_cap_are_dropped() {
         warmup: 0,
         until: None,
     };
-    let run = simulate_replica(&workload, &steps, &SETTINGS, &efficiency, 10_000, Stretches::Summed, u64::MAX);
+    let run = simulate_replica(&workload, &steps, &SETTINGS, &efficiency, 10_000, Stretches::Summed, &Limits::default()).unwrap();
     assert_eq!((run.samples.len(), run.dropped), (3, 1));
 }
 
@@ -191,7 +193,7 @@ fn a_request_that_never_fits_does_not_block() {
         warmup: 0,
         until: None,
     };
-    let run = simulate_replica(&workload, &steps, &SETTINGS, &efficiency, 512, Stretches::Summed, u64::MAX);
+    let run = simulate_replica(&workload, &steps, &SETTINGS, &efficiency, 512, Stretches::Summed, &Limits::default()).unwrap();
     assert_eq!((run.samples.len(), run.too_long), (2, 1));
 }
 
@@ -325,7 +327,7 @@ fn a_prompt_that_goes_first_is_a_gap_of_what_runs() {
         warmup: 0,
         until: None,
     };
-    let run = simulate_replica(&workload, &steps, &settings, &efficiency, 10_000, Stretches::Summed, u64::MAX);
+    let run = simulate_replica(&workload, &steps, &settings, &efficiency, 10_000, Stretches::Summed, &Limits::default()).unwrap();
     let longest = run.gaps.iter().map(|gap| gap.last).fold(0.0, f64::max);
     assert_eq!(milliseconds(longest), 20.0);
 }

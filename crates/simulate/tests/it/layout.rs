@@ -3,14 +3,16 @@
 use crate::common::{device, model, no_limits, scenario};
 use dyno_measure::load::Slo;
 use dyno_simulate::layout::{Nodes, ParallelLayout, layouts};
-use dyno_simulate::{Precision, Profiles, Request, Scenario, SimulatedWorkload, SimulationError, Simulator, TokenLengths};
+use dyno_simulate::{
+    Limits, Precision, Profiles, Request, Scenario, SimulatedWorkload, SimulationError, Simulator, TokenLengths,
+};
 
 #[test]
 fn layouts_are_ranked_and_the_others_explained() {
     let (model, h100) = (model("meta-llama/Llama-3.1-70B"), device("H100"));
     let scenario = Scenario { precision: Precision::Fp8, ..scenario(&model, &h100, 1) };
     let workload = SimulatedWorkload::closed(160, TokenLengths::fixed(1024, 256), 16, 1);
-    let all = layouts(&scenario, Nodes { count: 1, devices: 8 }, &workload, None, &Profiles::published());
+    let all = layouts(&scenario, Nodes { count: 1, devices: 8 }, &workload, None, &Profiles::published(), &Limits::default());
     // Every number of copies of two, four and eight devices each; one does not hold the model, however many there are.
     let degrees = |degree| all.iter().filter(|layout| layout.tensor_parallel == degree).count();
     assert_eq!([1, 2, 4, 8].map(degrees), [1, 4, 2, 1]);
@@ -34,7 +36,14 @@ fn layouts_are_ranked_and_the_others_explained() {
 fn idle_copies_are_no_better_than_none() {
     let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
     let workload = SimulatedWorkload::closed(4, TokenLengths::fixed(512, 64), 1, 1);
-    let all = layouts(&scenario(&model, &h100, 1), Nodes { count: 1, devices: 4 }, &workload, None, &Profiles::published());
+    let all = layouts(
+        &scenario(&model, &h100, 1),
+        Nodes { count: 1, devices: 4 },
+        &workload,
+        None,
+        &Profiles::published(),
+        &Limits::default(),
+    );
     let of =
         |degree| all.iter().filter(|layout| layout.tensor_parallel == degree).map(|layout| layout.replicas).collect::<Vec<_>>();
     assert_eq!((of(1), of(2), of(4)), (vec![1, 2, 3, 4], vec![1, 2], vec![1]));
@@ -44,7 +53,7 @@ fn idle_copies_are_no_better_than_none() {
 fn copies_are_counted_on_each_node() {
     let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
     let workload = SimulatedWorkload::closed(160, TokenLengths::fixed(512, 64), 16, 1);
-    let of = |nodes| layouts(&scenario(&model, &h100, 1), nodes, &workload, None, &Profiles::published());
+    let of = |nodes| layouts(&scenario(&model, &h100, 1), nodes, &workload, None, &Profiles::published(), &Limits::default());
     let throughput = |all: &[ParallelLayout], degree, replicas| {
         let found = all.iter().find(|layout| (layout.tensor_parallel, layout.replicas) == (degree, replicas)).unwrap();
         (found.devices, found.verdict.as_ref().unwrap().output_throughput)
@@ -60,7 +69,9 @@ fn limits_go_before_throughput() {
     let (model, h100) = (model("meta-llama/Llama-3.1-8B"), device("H100"));
     let scenario = scenario(&model, &h100, 1);
     let workload = SimulatedWorkload::closed(256, TokenLengths::fixed(512, 128), 64, 1);
-    let of = |limits: Option<&Slo>| layouts(&scenario, Nodes { count: 1, devices: 8 }, &workload, limits, &Profiles::published());
+    let of = |limits: Option<&Slo>| {
+        layouts(&scenario, Nodes { count: 1, devices: 8 }, &workload, limits, &Profiles::published(), &Limits::default())
+    };
     let free = of(None);
     let tpot = |layout: &ParallelLayout| layout.verdict.as_ref().unwrap().simulation.outcome.tpot_ms.unwrap();
     // A limit that the fastest layout per token alone keeps.
@@ -104,7 +115,14 @@ fn limits_are_judged_as_those_of_a_measured_run() {
 fn heads_that_do_not_divide_are_said() {
     let (model, h100) = (model("Qwen/Qwen2-7B"), device("H100"));
     let workload = SimulatedWorkload::closed(16, TokenLengths::fixed(128, 16), 4, 1);
-    let all = layouts(&scenario(&model, &h100, 1), Nodes { count: 1, devices: 8 }, &workload, None, &Profiles::published());
+    let all = layouts(
+        &scenario(&model, &h100, 1),
+        Nodes { count: 1, devices: 8 },
+        &workload,
+        None,
+        &Profiles::published(),
+        &Limits::default(),
+    );
     let eight = all.iter().find(|layout| layout.tensor_parallel == 8).unwrap();
     assert_eq!(eight.verdict, Err(SimulationError::Indivisible { heads: 28, tensor_parallel: 8 }));
 }
@@ -113,7 +131,14 @@ fn heads_that_do_not_divide_are_said() {
 fn no_layout_crosses_the_node() {
     let (model, card) = (model("meta-llama/Llama-3.1-8B"), device("GH200"));
     let workload = SimulatedWorkload::closed(16, TokenLengths::fixed(128, 16), 4, 1);
-    let all = layouts(&scenario(&model, &card, 1), Nodes { count: 1, devices: 2 }, &workload, None, &Profiles::published());
+    let all = layouts(
+        &scenario(&model, &card, 1),
+        Nodes { count: 1, devices: 2 },
+        &workload,
+        None,
+        &Profiles::published(),
+        &Limits::default(),
+    );
     // One device per node: copies of one device, and nothing else.
     assert_eq!(all.iter().map(|layout| (layout.tensor_parallel, layout.replicas)).collect::<Vec<_>>(), [(1, 2), (1, 1)]);
 }

@@ -9,6 +9,7 @@ mod calibrate;
 mod common;
 mod engine;
 mod layout;
+mod limits;
 mod model;
 mod monotonicity;
 mod own_runs;

@@ -5,7 +5,7 @@ use dyno_simulate::calibrate::simulated_means;
 use dyno_simulate::engine::{EngineSettings, EngineVersion};
 use dyno_simulate::own_runs::{MeasuredPoint, MeasuredRun, MeasuredSetup, calibrated};
 use dyno_simulate::profile::{Efficiency, ErrorBasis, Profile, Profiles, Standing};
-use dyno_simulate::{Engine, KvPrecision, SimulatedWorkload, Simulator, TokenLengths};
+use dyno_simulate::{Engine, KvPrecision, SimulatedWorkload, Simulator, StopFlag, TokenLengths};
 
 fn setup() -> MeasuredSetup {
     let card = device("L40S");
@@ -81,18 +81,18 @@ fn worst(profile: &Profile) -> f64 {
 
 #[test]
 fn noisy_runs_tell_the_factors_and_how_far_off_they_are() {
-    let profile = calibrated(&runs(6), &none()).unwrap();
+    let profile = calibrated(&runs(6), &none(), &StopFlag::default()).unwrap();
     assert_eq!((profile.standing, profile.runs), (Standing::Calibrated, 6));
     assert!((profile.efficiency.memory / truth(&generic()).memory - 1.0).abs() < 0.1, "{}", profile.efficiency.memory);
     assert!(worst(&profile) < 4.0, "{}", worst(&profile));
     let tpot = profile.error_pct.tpot.unwrap();
     assert!(tpot > 0.5 && tpot < 6.0, "{:?}", profile.error_pct);
-    assert_eq!(calibrated(&runs(6), &none()).unwrap(), profile, "the same runs, the same profile");
+    assert_eq!(calibrated(&runs(6), &none(), &StopFlag::default()).unwrap(), profile, "the same runs, the same profile");
 }
 
 #[test]
 fn a_simulation_takes_the_profile_and_says_so() {
-    let profile = calibrated(&runs(6), &none()).unwrap();
+    let profile = calibrated(&runs(6), &none(), &StopFlag::default()).unwrap();
     let bar = profile.error_pct;
     let mut profiles = Profiles::published();
     profiles.0.push(profile);
@@ -112,7 +112,7 @@ fn a_simulation_takes_the_profile_and_says_so() {
 fn one_odd_run_does_not_throw_it() {
     let mut runs = runs(6);
     runs[2] = run(2, &truth(&generic()), 3.0);
-    let profile = calibrated(&runs, &none()).unwrap();
+    let profile = calibrated(&runs, &none(), &StopFlag::default()).unwrap();
     assert!(worst(&profile) < 10.0, "{}", worst(&profile));
 }
 
@@ -130,7 +130,7 @@ fn generic_factors_are_left_as_far_as_runs_tell() {
         ..generic()
     };
     let runs: Vec<MeasuredRun> = (0..2).map(|number| run(number, &slow, 1.0)).collect();
-    let found = calibrated(&runs, &none()).unwrap().efficiency;
+    let found = calibrated(&runs, &none(), &StopFlag::default()).unwrap().efficiency;
     for (found, real) in [(found.compute, slow.compute), (found.memory, slow.memory)] {
         assert!((found / real).ln().abs() < 0.2, "{found} for {real}");
     }
@@ -175,7 +175,8 @@ fn a_processors_prompts_are_reached_beside_each_other() {
             tensor_parallel: 1,
             replicas: 1,
         };
-        let found = calibrated(&[MeasuredRun { setup, points: points.to_vec() }], &none()).unwrap().efficiency;
+        let found =
+            calibrated(&[MeasuredRun { setup, points: points.to_vec() }], &none(), &StopFlag::default()).unwrap().efficiency;
         for users in [1, 3, 6] {
             let ((_, real), (_, found)) = (means(&truth, users, 50), means(&found, users, 50));
             for (metric, (real, found)) in ["TTFT", "TPOT", "E2E"].into_iter().zip(real.into_iter().zip(found)) {
@@ -188,22 +189,22 @@ fn a_processors_prompts_are_reached_beside_each_other() {
 
 #[test]
 fn few_runs_have_no_error_bar_and_without_any_there_is_no_profile() {
-    let profile = calibrated(&runs(3), &none()).unwrap();
+    let profile = calibrated(&runs(3), &none(), &StopFlag::default()).unwrap();
     assert!(profile.runs == 3 && !profile.error_pct.is_known());
-    assert_eq!(calibrated(&[], &none()), None);
+    assert_eq!(calibrated(&[], &none(), &StopFlag::default()), None);
     // A run that measured nothing leaves the factors where they start.
     let mut silent = runs(1);
     for point in &mut silent[0].points {
         (point.ttft_ms, point.tpot_ms, point.e2el_ms) = (None, None, None);
     }
-    assert_eq!(calibrated(&silent, &none()).unwrap().efficiency, generic());
+    assert_eq!(calibrated(&silent, &none(), &StopFlag::default()).unwrap().efficiency, generic());
 }
 
 #[test]
 fn runs_of_another_setup_are_passed_over() {
     let mut mixed = runs(3);
     mixed[1].setup.device = device("H100");
-    let profile = calibrated(&mixed, &none()).unwrap();
+    let profile = calibrated(&mixed, &none(), &StopFlag::default()).unwrap();
     assert_eq!((profile.runs, profile.device.as_str()), (2, "L40S-48GB"));
     assert_eq!(mixed[1].setup.key().to_string(), "H100-SXM-80GB, vllm 0.12, bf16, dense models");
 }
